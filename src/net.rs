@@ -1,0 +1,260 @@
+//! Addresses and the roles they play.
+//!
+//! A client, a server, a peer, a mapped and a relayed address are all an [`Endpoint`], and mixing them up is the classic mistake
+//! of TURN code. Each role is therefore a type of its own.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// An IP address and a port, in 24 bytes that hash as three words.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint {
+    /// IPv4 sorts before IPv6.
+    v6: bool,
+    bits: u128,
+    port: u16,
+}
+
+impl Endpoint {
+    /// The endpoint of an IPv4 address.
+    #[must_use]
+    pub fn v4(ip: [u8; 4], port: u16) -> Self {
+        Endpoint { v6: false, bits: u128::from(u32::from_be_bytes(ip)), port }
+    }
+
+    /// The endpoint of an IPv6 address.
+    #[must_use]
+    pub fn v6(ip: [u8; 16], port: u16) -> Self {
+        Endpoint { v6: true, bits: u128::from_be_bytes(ip), port }
+    }
+
+    /// The endpoint of any address.
+    #[must_use]
+    pub fn new(ip: IpAddr, port: u16) -> Self {
+        match ip {
+            IpAddr::V4(ip) => Endpoint::v4(ip.octets(), port),
+            IpAddr::V6(ip) => Endpoint::v6(ip.octets(), port),
+        }
+    }
+
+    /// The address without the port.
+    #[must_use]
+    pub fn ip(&self) -> IpAddr {
+        if self.v6 {
+            IpAddr::V6(Ipv6Addr::from_bits(self.bits))
+        } else {
+            #[allow(clippy::cast_possible_truncation)] // an IPv4 endpoint is built from 32 bits
+            IpAddr::V4(Ipv4Addr::from_bits(self.bits as u32))
+        }
+    }
+
+    /// The port; 0 where the protocol has none.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The same address with another port.
+    #[must_use]
+    pub fn with_port(self, port: u16) -> Self {
+        Endpoint { port, ..self }
+    }
+
+    /// Whether the address is an IPv6 one.
+    #[must_use]
+    pub fn is_v6(&self) -> bool {
+        self.v6
+    }
+
+    /// How far the address reaches.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        Scope::of(self.ip())
+    }
+}
+
+impl Hash for Endpoint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.bits);
+        state.write_u32(u32::from(self.port) | u32::from(self.v6) << 16);
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Endpoint::new(address.ip(), address.port())
+    }
+}
+
+impl fmt::Display for Endpoint {
+    /// `192.0.2.1:3478`, `[2001:db8::1]:3478`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&SocketAddr::new(self.ip(), self.port), f)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// How far an address reaches (IANA special-purpose address registries).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Reachable from the Internet at large, as far as the number tells.
+    Public,
+    /// RFC 1918, and unique local addresses of RFC 4193.
+    Private,
+    /// 100.64.0.0/10, between a provider and its customers (RFC 6598).
+    Shared,
+    /// 127.0.0.0/8 and ::1.
+    Loopback,
+    /// 169.254.0.0/16 and fe80::/10.
+    LinkLocal,
+    /// 224.0.0.0/4 and ff00::/8.
+    Multicast,
+    /// 255.255.255.255.
+    Broadcast,
+    /// 0.0.0.0 and ::.
+    Unspecified,
+}
+
+impl Scope {
+    /// The scope of an address.
+    #[must_use]
+    pub fn of(ip: IpAddr) -> Scope {
+        match ip {
+            IpAddr::V4(ip) => Scope::of_v4(ip),
+            IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+                Some(ip) => Scope::of_v4(ip),
+                None if ip.is_unspecified() => Scope::Unspecified,
+                None if ip.is_loopback() => Scope::Loopback,
+                None if ip.is_multicast() => Scope::Multicast,
+                None if ip.is_unicast_link_local() => Scope::LinkLocal,
+                None if ip.is_unique_local() => Scope::Private,
+                None => Scope::Public,
+            },
+        }
+    }
+
+    fn of_v4(ip: Ipv4Addr) -> Scope {
+        let [a, b, _, _] = ip.octets();
+        match () {
+            () if ip.is_unspecified() => Scope::Unspecified,
+            () if ip.is_loopback() => Scope::Loopback,
+            () if ip.is_private() => Scope::Private,
+            () if a == 100 && b & 0xc0 == 64 => Scope::Shared,
+            () if ip.is_link_local() => Scope::LinkLocal,
+            () if ip.is_multicast() => Scope::Multicast,
+            () if ip.is_broadcast() => Scope::Broadcast,
+            () => Scope::Public,
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Scope::Public => "public",
+            Scope::Private => "private",
+            Scope::Shared => "shared (100.64/10)",
+            Scope::Loopback => "loopback",
+            Scope::LinkLocal => "link-local",
+            Scope::Multicast => "multicast",
+            Scope::Broadcast => "broadcast",
+            Scope::Unspecified => "unspecified",
+        })
+    }
+}
+
+macro_rules! role {
+    ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
+        #[$doc]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub Endpoint);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+    )+};
+}
+
+role! {
+    /// Where a client sends from, as seen at the capture point (host transport address or what a NAT made of it).
+    ClientAddress,
+    /// Where a STUN or TURN server was asked.
+    ServerAddress,
+    /// What a server says a client's address is: XOR-MAPPED-ADDRESS (RFC 8489 §14.2).
+    MappedAddress,
+    /// What a TURN server lent a client: XOR-RELAYED-ADDRESS (RFC 8656 §18.5).
+    RelayedAddress,
+    /// Whom a client talks to through a relay: XOR-PEER-ADDRESS (RFC 8656 §18.3).
+    PeerAddress,
+}
+
+/// What carries messages between a client and its server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// Plain UDP.
+    Udp,
+    /// Plain TCP.
+    Tcp,
+    /// TLS over TCP.
+    Tls,
+    /// DTLS over UDP.
+    Dtls,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls => "tls",
+            Transport::Dtls => "dtls",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_print_as_socket_addresses() {
+        assert_eq!(Endpoint::v4([192, 0, 2, 1], 3478).to_string(), "192.0.2.1:3478");
+        let v6: IpAddr = "2001:db8::1".parse().unwrap();
+        assert_eq!(Endpoint::new(v6, 3478).to_string(), "[2001:db8::1]:3478");
+        assert_eq!(Endpoint::new(v6, 1).ip(), v6);
+    }
+
+    #[test]
+    fn scopes_follow_the_special_purpose_registries() {
+        for (ip, scope) in [
+            ("8.8.8.8", Scope::Public),
+            ("172.31.0.1", Scope::Private),
+            ("172.32.0.1", Scope::Public),
+            ("100.64.0.1", Scope::Shared),
+            ("100.128.0.1", Scope::Public),
+            ("127.1.2.3", Scope::Loopback),
+            ("0.0.0.0", Scope::Unspecified),
+            ("224.0.0.251", Scope::Multicast),
+            ("fe80::1", Scope::LinkLocal),
+            ("fd00::1", Scope::Private),
+            ("::ffff:10.0.0.1", Scope::Private),
+            ("2001:db8::1", Scope::Public),
+        ] {
+            assert_eq!(Scope::of(ip.parse().unwrap()), scope, "{ip}");
+        }
+    }
+}

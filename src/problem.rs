@@ -1,0 +1,64 @@
+//! What is wrong with bytes, said where they are.
+
+use std::fmt;
+
+/// The layer of a frame in which a problem was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// Link layer and tunnels.
+    Link,
+    /// IPv4, IPv6 and their extension headers.
+    Ip,
+    /// UDP.
+    Udp,
+    /// TCP.
+    Tcp,
+    /// STUN header or attributes.
+    Stun,
+    /// TURN ChannelData.
+    ChannelData,
+    /// DTLS records or handshake messages.
+    Dtls,
+    /// TLS records or handshake messages.
+    Tls,
+}
+
+/// Something improper in a message. A view never refuses a message for one; a rule may make a finding of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Problem {
+    /// The layer to which it belongs.
+    pub layer: Layer,
+    /// Bytes from the start of that layer's message to the field at fault.
+    pub offset: u32,
+    /// How many bytes (or which value) the field asks for, where that is the trouble; else 0.
+    pub needed: u32,
+    /// How many (or which) are there; else 0.
+    pub present: u32,
+    /// The fault in plain words, without the numbers.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Layer::Link => "link",
+            Layer::Ip => "ip",
+            Layer::Udp => "udp",
+            Layer::Tcp => "tcp",
+            Layer::Stun => "stun",
+            Layer::ChannelData => "channel-data",
+            Layer::Dtls => "dtls",
+            Layer::Tls => "tls",
+        })
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}: {}", self.layer, self.offset, self.what)?;
+        if self.needed != self.present {
+            write!(f, " (needed {}, present {})", self.needed, self.present)?;
+        }
+        Ok(())
+    }
+}
