@@ -1,6 +1,17 @@
 //! turnscope reads packet captures and explains why a WebRTC client's TURN, STUN, ICE or DTLS failed.
 
+pub mod analyzer;
+pub mod capture;
+pub mod cli;
+pub mod event;
 pub mod frame;
 pub mod net;
+pub mod packet;
 pub mod problem;
+pub mod render;
+pub mod report;
+pub mod rules;
+pub mod secret;
+pub mod session;
 pub mod time;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! (under construction)
+/// Who may have signed what.
+pub mod credentials;
