@@ -1,1 +1,7 @@
-//! (under construction)
+//! Bytes to messages: views that borrow from the frame, know no history and judge nothing.
+//!
+//! [`demux`] says by its first bytes what a datagram may be; [`stun`] and [`turn`] read it.
+
+pub mod demux;
+pub mod stun;
+pub mod turn;

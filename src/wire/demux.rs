@@ -1,0 +1,113 @@
+//! What a datagram may be, by its first bytes (RFC 7983, RFC 9443, RFC 5761).
+
+use super::turn::ChannelData;
+
+/// The protocol that the first bytes of a datagram point to.
+///
+/// Only [`Kind::Dtls`] and [`Kind::Channel`] had lengths or versions checked; every other is a hint that the history of the flow or a full
+/// reading confirms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// STUN by first byte 0 to 3, or a higher method number with the magic cookie.
+    Stun,
+    /// ZRTP: first byte 16 to 19 and the magic word.
+    Zrtp,
+    /// A DTLS record with its version in clear: DTLS 1.0, 1.2, and the plain records of 1.3.
+    Dtls,
+    /// First byte 32 to 63: an encrypted DTLS 1.3 record where the flow is known to be DTLS (RFC 9147 §4), else anything.
+    DtlsUnified,
+    /// TURN ChannelData by its framing.
+    Channel,
+    /// RTP or SRTP, version 2.
+    Rtp,
+    /// RTCP or SRTCP by the packet type (RFC 5761 §4).
+    Rtcp,
+    /// QUIC by its form and fixed bits: a short header may be anything.
+    Quic,
+    /// Microsoft multiplexed TURN, 0xFF10.
+    MsTurn,
+    /// None of them.
+    Other,
+}
+
+/// What the first bytes say. Looks at no more than eight of them and the length.
+#[must_use]
+#[inline]
+pub fn kind(payload: &[u8]) -> Kind {
+    let &[first, second, ..] = payload else { return Kind::Other };
+    match first {
+        0..=3 => Kind::Stun,
+        4..=15 if word(payload, 4) == Some(super::stun::COOKIE) => Kind::Stun,
+        16..=19 if word(payload, 4) == Some(0x5a52_5450) => Kind::Zrtp,
+        20..=27 => dtls(payload),
+        // Private STUN methods may start here too; the cookie tells.
+        32..=63 if word(payload, 4) == Some(super::stun::COOKIE) => Kind::Stun,
+        32..=63 => Kind::DtlsUnified,
+        64..=127 if ChannelData::parse(payload, false).is_some() => Kind::Channel,
+        64..=127 => Kind::Quic,
+        128..=191 => rtp(payload, second),
+        0xff if second == 0x10 && payload.len() >= 12 => Kind::MsTurn,
+        192..=255 => quic_long(payload),
+        _ => Kind::Other,
+    }
+}
+
+fn word(payload: &[u8], at: usize) -> Option<u32> {
+    payload.get(at..)?.first_chunk::<4>().map(|&word| u32::from_be_bytes(word))
+}
+
+/// A record has 13 bytes of header at least, and the version is 0xFEFF, 0xFEFD or 0xFEFC, or the 0x0100 of old OpenSSL.
+fn dtls(payload: &[u8]) -> Kind {
+    match payload {
+        [_, 0xfe, 0xfc..=0xff, rest @ ..] | [_, 0x01, 0x00, rest @ ..] if rest.len() >= 10 => Kind::Dtls,
+        _ if word(payload, 4) == Some(super::stun::COOKIE) => Kind::Stun,
+        _ => Kind::Other,
+    }
+}
+
+fn rtp(payload: &[u8], second: u8) -> Kind {
+    let contributors = usize::from(payload.first().copied().unwrap_or(0) & 0x0f);
+    match second {
+        192..=223 if payload.len() >= 8 => Kind::Rtcp,
+        _ if payload.len() >= 12 + 4 * contributors => Kind::Rtp,
+        _ => Kind::Other,
+    }
+}
+
+/// Long header: version, then a connection id of at most 20 bytes (RFC 9000 §17.2).
+fn quic_long(payload: &[u8]) -> Kind {
+    match payload {
+        [_, _, _, _, _, 0..=20, _, ..] => Kind::Quic,
+        _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_bytes_are_told_apart_as_rfc_7983_draws_them() {
+        let with = |start: &[u8]| {
+            let mut bytes = [0u8; 40];
+            bytes[..start.len()].copy_from_slice(start);
+            kind(&bytes)
+        };
+        assert_eq!(with(&[0, 1, 0, 0]), Kind::Stun);
+        assert_eq!(with(&[8, 0, 0, 0, 0x21, 0x12, 0xa4, 0x42]), Kind::Stun);
+        assert_eq!(with(&[8, 0]), Kind::Other);
+        assert_eq!(with(&[16, 0, 0, 0, 0x5a, 0x52, 0x54, 0x50]), Kind::Zrtp);
+        assert_eq!(with(&[22, 0xfe, 0xff]), Kind::Dtls);
+        assert_eq!(with(&[22, 3, 1]), Kind::Other);
+        assert_eq!(with(&[0x2f]), Kind::DtlsUnified);
+        assert_eq!(with(&[0x40, 0, 0, 36]), Kind::Channel);
+        assert_eq!(with(&[0x40, 0, 0, 3]), Kind::Quic);
+        assert_eq!(with(&[0x80, 111]), Kind::Rtp);
+        assert_eq!(with(&[0x8f, 111]), Kind::Other, "15 contributing sources do not fit");
+        assert_eq!(with(&[0x80, 200]), Kind::Rtcp);
+        assert_eq!(with(&[0xc3, 0, 0, 0, 1, 8]), Kind::Quic);
+        assert_eq!(with(&[0xff, 0x10, 0, 36]), Kind::MsTurn);
+        assert_eq!(kind(&[]), Kind::Other);
+        assert_eq!(kind(&[0]), Kind::Other);
+    }
+}

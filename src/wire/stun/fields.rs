@@ -1,0 +1,313 @@
+//! What a session needs of a message, gathered in one pass.
+
+use super::attribute::AttributeCode as Code;
+use super::header::{Class, Dialect, Method};
+use super::{Message, address};
+use crate::net::Endpoint;
+
+/// The content of ERROR-CODE (RFC 8489 §14.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorCode<'a> {
+    /// Class times 100 plus number. The wire has room for 0 to 955; only 300 to 699 are in use.
+    pub code: u16,
+    /// The reason phrase as on the wire, trailing NULs and spaces included; meant to be UTF-8.
+    pub reason: &'a [u8],
+}
+
+impl<'a> ErrorCode<'a> {
+    /// Reads a value: 21 zero bits, class, number, phrase.
+    #[inline]
+    pub(super) fn read(value: &'a [u8]) -> Option<Self> {
+        let (&[_, _, class, number], reason) = value.split_first_chunk::<4>()?;
+        Some(ErrorCode { code: u16::from(class & 0x07) * 100 + u16::from(number), reason })
+    }
+}
+
+/// The content of ADDRESS-ERROR-CODE: why one family of a dual allocation was not served (RFC 8656 §18.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressError<'a> {
+    /// 1 for IPv4, 2 for IPv6.
+    pub family: u8,
+    /// The error of that family.
+    pub error: ErrorCode<'a>,
+}
+
+impl<'a> AddressError<'a> {
+    pub(super) fn read(value: &'a [u8]) -> Option<Self> {
+        let &[family, ..] = value else { return None };
+        Some(AddressError { family, error: ErrorCode::read(value)? })
+    }
+}
+
+/// The attributes that sessions and rules ask for. The first of a kind wins, and what follows an integrity attribute is left out, as a receiver has
+/// to (RFC 8489 §14, §14.5). A value whose length does not fit its type is left out too; [`Message::problems`] tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // each is the attribute of its name; what differs is said
+pub struct Fields<'a> {
+    pub username: Option<&'a [u8]>,
+    pub userhash: Option<&'a [u8]>,
+    /// By its meaning: in messages without the cookie, REALM and NONCE have each other's number.
+    pub realm: Option<&'a [u8]>,
+    pub nonce: Option<&'a [u8]>,
+    pub software: Option<&'a [u8]>,
+    /// What there is of it: a capture may have cut it short.
+    pub data: Option<&'a [u8]>,
+    /// Whether `data` is shorter than its attribute says.
+    pub data_truncated: bool,
+    pub mobility_ticket: Option<&'a [u8]>,
+    pub reservation_token: Option<&'a [u8]>,
+    /// The value as on the wire: a list of 16-bit types.
+    pub unknown_attributes: Option<&'a [u8]>,
+    /// The value as on the wire.
+    pub password_algorithms: Option<&'a [u8]>,
+    pub access_token: Option<&'a [u8]>,
+    pub third_party_authorization: Option<&'a [u8]>,
+    pub alternate_domain: Option<&'a [u8]>,
+    pub origin: Option<&'a [u8]>,
+    pub error: Option<ErrorCode<'a>>,
+    /// XOR-MAPPED-ADDRESS, else the one with the number of the drafts.
+    pub xor_mapped: Option<Endpoint>,
+    pub mapped: Option<Endpoint>,
+    /// The first peer; [`Message::peers`] has all.
+    pub peer: Option<Endpoint>,
+    /// How many peers it names.
+    pub peers: u16,
+    pub alternate_server: Option<Endpoint>,
+    /// RESPONSE-ORIGIN, or SOURCE-ADDRESS of RFC 3489.
+    pub response_origin: Option<Endpoint>,
+    /// OTHER-ADDRESS, or CHANGED-ADDRESS of RFC 3489.
+    pub other_address: Option<Endpoint>,
+    /// DESTINATION-ADDRESS of MS-TURN.
+    pub destination: Option<Endpoint>,
+    /// One, or two of a dual allocation.
+    pub relayed: [Option<Endpoint>; 2],
+    /// Seconds.
+    pub lifetime: Option<u32>,
+    pub channel: Option<u16>,
+    /// IP protocol number: 17 UDP, 6 TCP.
+    pub requested_transport: Option<u8>,
+    /// 1 for IPv4, 2 for IPv6.
+    pub requested_family: Option<u8>,
+    pub additional_family: Option<u8>,
+    /// The byte as on the wire; the top bit asks to reserve the next port.
+    pub even_port: Option<u8>,
+    /// 4: change IP, 2: change port.
+    pub change_request: Option<u32>,
+    pub response_port: Option<u16>,
+    /// Whether there is PADDING (RFC 5780 §7.6).
+    pub padding: bool,
+    pub priority: Option<u32>,
+    pub use_candidate: bool,
+    /// NOMINATION of ICE renomination, where ICE attributes stand beside it.
+    pub nomination: Option<u32>,
+    /// Tie-breakers.
+    pub controlling: Option<u64>,
+    pub controlled: Option<u64>,
+    /// 1 MD5, 2 SHA-256.
+    pub password_algorithm: Option<u16>,
+    pub connection_id: Option<u32>,
+    /// Offset of MESSAGE-INTEGRITY and of MESSAGE-INTEGRITY-SHA256.
+    pub integrity: [Option<usize>; 2],
+    pub fingerprint: bool,
+    pub dont_fragment: bool,
+    /// Type, code and data of an ICMP error.
+    pub icmp: Option<(u8, u8, u32)>,
+    pub address_error: Option<AddressError<'a>>,
+    /// GOOG-NETWORK-INFO: network id and cost.
+    pub network_info: Option<(u16, u16)>,
+    /// TRANSACTION-TRANSMIT-COUNTER: requests and responses sent.
+    pub transmit_counter: Option<(u8, u8)>,
+    /// MS-VERSION.
+    pub ms_version: Option<u32>,
+}
+
+impl<'a> Message<'a> {
+    /// Gathers the fields in one pass, without allocation.
+    #[must_use]
+    pub fn fields(&self) -> Fields<'a> {
+        let mut fields = Fields::default();
+        let mut icmp = None;
+        let mut nomination = None;
+        let (realm_code, nonce_code) = match self.dialect() {
+            Dialect::Modern => (Code::REALM, Code::NONCE),
+            _ => (Code::NONCE, Code::REALM),
+        };
+        for attribute in self.attributes() {
+            let value = attribute.value;
+            if !attribute.is_whole() {
+                if attribute.code == Code::DATA && fields.data.is_none() {
+                    fields.data = Some(value);
+                    fields.data_truncated = true;
+                }
+                break;
+            }
+            let signed = matches!(fields.integrity, [Some(_), _] | [_, Some(_)]);
+            if signed && !matches!(attribute.code, Code::MESSAGE_INTEGRITY_SHA256 | Code::FINGERPRINT) {
+                continue;
+            }
+            match attribute.code {
+                Code::USERNAME => first(&mut fields.username, Some(value)),
+                code if code == realm_code => first(&mut fields.realm, Some(value)),
+                code if code == nonce_code => first(&mut fields.nonce, Some(value)),
+                Code::MESSAGE_INTEGRITY => {
+                    let [sha1, _] = &mut fields.integrity;
+                    first(sha1, Some(attribute.offset));
+                }
+                Code::MESSAGE_INTEGRITY_SHA256 => {
+                    let [_, sha256] = &mut fields.integrity;
+                    first(sha256, Some(attribute.offset));
+                }
+                Code::FINGERPRINT => fields.fingerprint = true,
+                Code::XOR_MAPPED_ADDRESS => first(&mut fields.xor_mapped, self.xor_address(value)),
+                Code::XOR_PEER_ADDRESS => {
+                    fields.peers = fields.peers.saturating_add(1);
+                    first(&mut fields.peer, self.relay_address(value));
+                }
+                Code::DATA => first(&mut fields.data, Some(value)),
+                Code::XOR_RELAYED_ADDRESS => relayed(&mut fields.relayed, self.relay_address(value)),
+                Code::LIFETIME => first(&mut fields.lifetime, u32_of(value)),
+                Code::ERROR_CODE => first(&mut fields.error, ErrorCode::read(value)),
+                Code::SOFTWARE => first(&mut fields.software, Some(value)),
+                Code::PRIORITY => first(&mut fields.priority, u32_of(value)),
+                Code::USE_CANDIDATE => fields.use_candidate = true,
+                Code::ICE_CONTROLLING => first(&mut fields.controlling, u64_of(value)),
+                Code::ICE_CONTROLLED => first(&mut fields.controlled, u64_of(value)),
+                Code::CHANNEL_NUMBER => first(&mut fields.channel, u16_of(value)),
+                Code::REQUESTED_TRANSPORT => first(&mut fields.requested_transport, u8_of(value)),
+                Code::MAPPED_ADDRESS if self.maps_relay() => relayed(&mut fields.relayed, address::plain(value)),
+                Code::MAPPED_ADDRESS => first(&mut fields.mapped, address::plain(value)),
+                Code::XOR_MAPPED_ADDRESS_OLD => first(&mut fields.xor_mapped, self.xor_address(value)),
+                Code::GOOG_NETWORK_INFO => {
+                    first(&mut fields.network_info, u32_of(value).map(|word| ((word >> 16) as u16, word as u16)));
+                }
+                code => self.rarer(code, value, &mut fields, &mut icmp, &mut nomination),
+            }
+        }
+        if let Some(value) = icmp {
+            fields.icmp = self::icmp(value, fields.peer.map(|peer| peer.is_v6()));
+        }
+        if fields.priority.is_some() || fields.controlling.is_some() || fields.controlled.is_some() {
+            fields.nomination = nomination;
+        }
+        fields
+    }
+
+    /// Whether MAPPED-ADDRESS holds the relayed address: in Allocate answers of MS-TURN and its relatives.
+    pub(super) fn maps_relay(&self) -> bool {
+        matches!(self.dialect(), Dialect::Microsoft | Dialect::Draft)
+            && self.method() == Method::ALLOCATE
+            && self.class() == Class::Success
+    }
+
+    #[inline(never)]
+    fn rarer(
+        &self,
+        code: Code,
+        value: &'a [u8],
+        fields: &mut Fields<'a>,
+        icmp: &mut Option<&'a [u8]>,
+        nomination: &mut Option<u32>,
+    ) {
+        match code {
+            Code::USERHASH => first(&mut fields.userhash, Some(value)),
+            Code::MOBILITY_TICKET => first(&mut fields.mobility_ticket, Some(value)),
+            Code::THIRD_PARTY_AUTHORIZATION => first(&mut fields.third_party_authorization, Some(value)),
+            Code::RESERVATION_TOKEN => first(&mut fields.reservation_token, Some(value)),
+            Code::UNKNOWN_ATTRIBUTES => first(&mut fields.unknown_attributes, Some(value)),
+            Code::PASSWORD_ALGORITHMS => first(&mut fields.password_algorithms, Some(value)),
+            Code::PASSWORD_ALGORITHM => first(&mut fields.password_algorithm, u16_of(value)),
+            Code::ACCESS_TOKEN => first(&mut fields.access_token, Some(value)),
+            Code::ALTERNATE_DOMAIN => first(&mut fields.alternate_domain, Some(value)),
+            Code::ORIGIN => first(&mut fields.origin, Some(value)),
+            Code::ALTERNATE_SERVER => first(&mut fields.alternate_server, address::plain(value)),
+            Code::MS_ALTERNATE_SERVER if self.dialect() != Dialect::Modern => {
+                first(&mut fields.alternate_server, address::plain(value));
+            }
+            Code::RESPONSE_ORIGIN | Code::SOURCE_ADDRESS => first(&mut fields.response_origin, address::plain(value)),
+            Code::OTHER_ADDRESS | Code::CHANGED_ADDRESS => first(&mut fields.other_address, address::plain(value)),
+            Code::DESTINATION_ADDRESS => first(&mut fields.destination, address::plain(value)),
+            Code::REQUESTED_ADDRESS_FAMILY => first(&mut fields.requested_family, u8_of(value)),
+            // Eight bytes are the mapped address of an MSN relay.
+            Code::ADDITIONAL_ADDRESS_FAMILY if value.len() == 4 => first(&mut fields.additional_family, u8_of(value)),
+            Code::EVEN_PORT => first(&mut fields.even_port, even_port(value)),
+            Code::CHANGE_REQUEST => first(&mut fields.change_request, u32_of(value)),
+            Code::RESPONSE_PORT if value.len() == 4 => first(&mut fields.response_port, u16_of(value)),
+            Code::PADDING => fields.padding = true,
+            Code::CONNECTION_ID => first(&mut fields.connection_id, u32_of(value)),
+            Code::DONT_FRAGMENT => fields.dont_fragment = true,
+            Code::ICMP => first(icmp, Some(value)),
+            Code::LEGACY_ICMP => {
+                if let [kind, code, _, _] = *value {
+                    first(&mut fields.icmp, Some((kind, code, 0)));
+                }
+            }
+            Code::ADDRESS_ERROR_CODE if !self.is_classic() => {
+                first(&mut fields.address_error, AddressError::read(value));
+            }
+            Code::ENF_FLOW_DESCRIPTION => first(nomination, u32_of(value)),
+            Code::TRANSACTION_TRANSMIT_COUNTER => {
+                if let [_, _, requests, responses] = *value {
+                    first(&mut fields.transmit_counter, Some((requests, responses)));
+                }
+            }
+            Code::MS_VERSION => first(&mut fields.ms_version, u32_of(value)),
+            _ => {}
+        }
+    }
+}
+
+/// Reads a value of ICMP (RFC 8656 §18.13) in whichever of its layouts gives an error that servers relay: codecs disagree whether type and
+/// code have 8 and 8 bits or 7 and 9. `v6` is the family of the peer, where known.
+pub(super) fn icmp(value: &[u8], v6: Option<bool>) -> Option<(u8, u8, u32)> {
+    let [_, _, b2, b3, d0, d1, d2, d3] = *value else { return None };
+    let data = u32::from_be_bytes([d0, d1, d2, d3]);
+    let wide = match (v6, b2) {
+        (Some(true), 1 | 3) | (Some(false) | None, 3 | 11) => false,
+        (Some(true), 4 | 6) | (Some(false) | None, 6 | 22) => true,
+        // Too big in one layout, unreachable in the other: only the former has data.
+        (Some(true), 2) => data == 0,
+        _ => false,
+    };
+    Some(if wide { (b2 >> 1, b3, data) } else { (b2, b3, data) })
+}
+
+#[inline]
+fn first<T>(slot: &mut Option<T>, value: Option<T>) {
+    if slot.is_none() {
+        *slot = value;
+    }
+}
+
+fn relayed(slots: &mut [Option<Endpoint>; 2], value: Option<Endpoint>) {
+    let [one, two] = slots;
+    if one.is_none() { *one = value } else { first(two, value) }
+}
+
+fn even_port(value: &[u8]) -> Option<u8> {
+    match *value {
+        [flags] => Some(flags),
+        // REQUESTED-PROPS of the drafts: even port in the top bit, then reserve.
+        [flags, _, _, _] => Some(if flags & 0x40 != 0 { 0x80 } else { 0 }),
+        _ => None,
+    }
+}
+
+#[inline]
+pub(super) fn u8_of(value: &[u8]) -> Option<u8> {
+    if let [byte, _, _, _] = *value { Some(byte) } else { None }
+}
+
+#[inline]
+pub(super) fn u16_of(value: &[u8]) -> Option<u16> {
+    if let [a, b, _, _, ..] = *value { Some(u16::from_be_bytes([a, b])) } else { None }
+}
+
+#[inline]
+pub(super) fn u32_of(value: &[u8]) -> Option<u32> {
+    value.try_into().ok().map(u32::from_be_bytes)
+}
+
+#[inline]
+pub(super) fn u64_of(value: &[u8]) -> Option<u64> {
+    value.try_into().ok().map(u64::from_be_bytes)
+}

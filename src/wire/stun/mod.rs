@@ -1,0 +1,17 @@
+//! STUN and TURN messages: RFC 3489, 5389, 8489, 8656, and their drafts and dialects.
+//!
+//! [`Message::recognise`] finds a message by what it is, on any port. A view never refuses one for being improper:
+//! [`Message::problems`] says what is wrong. Numbers stay numbers ([`Method`], [`AttributeCode`]) so that unknown ones are kept;
+//! [`registry`] has their names and explanations.
+
+mod address;
+mod attribute;
+mod fields;
+mod header;
+mod message;
+pub mod registry;
+
+pub use attribute::{Attribute, AttributeCode, Attributes};
+pub use fields::{AddressError, ErrorCode, Fields};
+pub use header::{COOKIE, Class, Dialect, Method, TransactionId};
+pub use message::{Message, Peers};
