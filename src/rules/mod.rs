@@ -1,1 +1,98 @@
-//! (under construction)
+//! Judgement: one file a finding or a close family. Rules read sessions and return findings, nothing else.
+//!
+//! A rule is a function that looks at one thing that is over (a [`Flow`] with its conversation) or, at the end, at the whole
+//! [`Session`], and tells a [`Collector`] what it sees. What must hold before anything is called a failure is kept here for all of them:
+//! like occurrences become one finding with a count, and a failure of a client that afterwards had what it asked for becomes a
+//! warning (see [`Remedy`]). To add a finding: a file with its rule and tests, a line in [`REGISTRY`], an entry in
+//! [`catalogue`](catalogue::CATALOGUE), a sample.
+
+pub mod catalogue;
+mod collect;
+mod evidence;
+
+pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
+pub use evidence::{Dialect, Proof};
+
+use crate::session::{Conversation, Flow, Session};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// This is why it does not work.
+    Failure,
+    /// It works, or may, but this is wrong or about to fail.
+    Warning,
+    /// Worth knowing; never makes the verdict bad.
+    Note,
+}
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confidence {
+    /// The packets show it.
+    Certain,
+    /// The packets suggest it, and what the capture lacks leaves it open.
+    Likely,
+}
+
+/// What a rule looks at.
+#[derive(Clone, Copy)]
+pub enum Judge {
+    /// Every conversation between a client and a server, when it is over.
+    Conversation(fn(&Conversation, &View<'_>, &mut Collector)),
+    /// Every flow, when it is over.
+    Flow(fn(&Flow, &View<'_>, &mut Collector)),
+    /// The whole capture, at its end.
+    Capture(fn(&View<'_>, &mut Collector)),
+}
+
+/// One rule.
+#[derive(Clone, Copy)]
+pub struct Rule {
+    /// The findings that it can make.
+    pub ids: &'static [&'static str],
+    /// The rule.
+    pub judge: Judge,
+}
+
+/// What a rule may look at besides its own subject.
+#[derive(Clone, Copy)]
+pub struct View<'s> {
+    /// The session. While the capture still runs it holds what has been seen so far.
+    pub session: &'s Session,
+}
+
+/// All rules. The order decides nothing but the order of findings that are equal in every other way.
+pub static REGISTRY: &[Rule] = &[];
+
+/// Judges a flow that is over.
+pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
+    let view = View { session };
+    // the other side of a NAT shows the same conversation again: it is judged once
+    let conversation = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none());
+    for rule in REGISTRY {
+        match rule.judge {
+            Judge::Conversation(judge) => {
+                if let Some(conversation) = conversation {
+                    judge(conversation, &view, out);
+                }
+            }
+            Judge::Flow(judge) => judge(flow, &view, out),
+            Judge::Capture(_) => {}
+        }
+    }
+}
+
+/// Judges the whole capture, once everything in it is over.
+pub fn judge_capture(session: &Session, out: &mut Collector) {
+    let view = View { session };
+    for rule in REGISTRY {
+        if let Judge::Capture(judge) = rule.judge {
+            judge(&view, out);
+        }
+    }
+}

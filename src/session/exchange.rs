@@ -127,6 +127,33 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// A success of which nothing but the frame is remembered.
+    #[must_use]
+    pub fn bare(seen: Seen, to: Seen) -> Answer {
+        Answer {
+            seen,
+            to,
+            from: None,
+            class: Class::Success,
+            code: 0,
+            reason: None,
+            realm: None,
+            nonce: None,
+            nonce_features: None,
+            software: None,
+            mapped: None,
+            mapped_plain: None,
+            relayed: [None; 2],
+            lifetime: None,
+            alternate: None,
+            unknown: [None; 4],
+            password_algorithms: false,
+            integrity: Verdicts::default(),
+            truncated: false,
+            again: 0,
+        }
+    }
+
     /// Whether it is an error with this code.
     #[must_use]
     pub fn is_error(&self, code: u16) -> bool {

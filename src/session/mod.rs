@@ -1,3 +1,247 @@
-//! (under construction)
+//! History: what the messages of a capture add up to. Nothing here judges; rules do.
+//!
+//! A [`Session`] takes events one by one and keeps flows, transactions, conversations with servers, what each client had in the end, and
+//! NAT mappings, all bounded by [`Limits`]. What is over leaves it as the capture runs: the caller takes it from [`Session::ripe`].
+
+mod allocation;
+mod client;
+mod conversation;
 /// Who may have signed what.
 pub mod credentials;
+mod exchange;
+mod flow;
+mod limits;
+mod names;
+mod nat;
+mod observe;
+mod server;
+mod totals;
+mod transaction;
+
+pub use allocation::{Allocation, Channel, End, Permission};
+pub use client::{Clients, Grievance};
+pub use conversation::{Conversation, From};
+pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
+pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
+pub use limits::Limits;
+pub use names::{Name, Names};
+pub use nat::{Dependent, Mapping, Nat};
+pub use observe::Known;
+pub use server::{Reached, Server, Servers};
+pub use totals::{CredentialUse, Sample, Totals};
+
+use crate::net::ClientAddress;
+use crate::time::{Span, Timestamp};
+use credentials::Credentials;
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+use transaction::Transactions;
+
+/// A flow with nothing new for this long is over, unless its allocation is alive.
+const IDLE: Span = Span::from_secs(120);
+/// How often idle flows are looked for.
+const SWEEP: Span = Span::from_secs(20);
+
+/// What was seen so far.
+#[derive(Debug)]
+pub struct Session {
+    limits: Limits,
+    credentials: Credentials,
+    names: Names,
+    flows: Flows,
+    transactions: Transactions,
+    clients: Clients,
+    servers: Servers,
+    nat: Nat,
+    nonces: Nonces,
+    totals: Totals,
+    ripe: Vec<Flow>,
+    now: Timestamp,
+    swept: Timestamp,
+    ordinary: usize,
+    flows_dropped: u64,
+}
+
+/// To which 5-tuple each nonce was given: the newest ones.
+#[derive(Debug, Default)]
+struct Nonces {
+    given: HashMap<u64, (ClientAddress, Seen)>,
+    order: VecDeque<u64>,
+}
+
+impl Nonces {
+    fn learn(&mut self, nonce: u64, client: ClientAddress, seen: Seen, max: usize) {
+        if self.given.contains_key(&nonce) {
+            return;
+        }
+        if self.order.len() >= max
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.given.remove(&oldest);
+        }
+        self.given.insert(nonce, (client, seen));
+        self.order.push_back(nonce);
+    }
+}
+
+impl Session {
+    /// An empty session.
+    #[must_use]
+    pub fn new(credentials: Credentials, limits: Limits) -> Self {
+        Session {
+            limits,
+            credentials,
+            names: Names::new(limits.names, limits.name_bytes),
+            flows: Flows::new(limits.flows),
+            transactions: Transactions::new(limits.transactions),
+            clients: Clients::new(limits.clients),
+            servers: Servers::new(limits.servers),
+            nat: Nat::new(limits.mappings),
+            nonces: Nonces::default(),
+            totals: Totals::default(),
+            ripe: Vec::new(),
+            now: Timestamp(i64::MIN),
+            swept: Timestamp(i64::MIN),
+            ordinary: 0,
+            flows_dropped: 0,
+        }
+    }
+
+    /// The credentials that messages are tested with.
+    #[must_use]
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The texts behind the names.
+    #[must_use]
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The flows that are not over.
+    #[must_use]
+    pub fn flows(&self) -> &Flows {
+        &self.flows
+    }
+
+    /// What each client had in the end.
+    #[must_use]
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// The servers.
+    #[must_use]
+    pub fn servers(&self) -> &Servers {
+        &self.servers
+    }
+
+    /// The NAT mappings.
+    #[must_use]
+    pub fn nat(&self) -> &Nat {
+        &self.nat
+    }
+
+    /// The sums over the whole capture.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The sums, for what the stages before the session have to add.
+    pub fn totals_mut(&mut self) -> &mut Totals {
+        &mut self.totals
+    }
+
+    /// The latest capture time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// How many flows and unanswered transactions were given up for want of room.
+    #[must_use]
+    pub fn dropped(&self) -> (u64, u64) {
+        (self.flows_dropped, self.transactions.dropped())
+    }
+
+    /// The flows that are over, to be judged and forgotten. Each comes once, in an order that the capture alone decides.
+    pub fn ripe(&mut self) -> Vec<Flow> {
+        std::mem::take(&mut self.ripe)
+    }
+
+    /// Whether there are any.
+    #[must_use]
+    pub fn has_ripe(&self) -> bool {
+        !self.ripe.is_empty()
+    }
+
+    /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
+    pub fn advance(&mut self, now: Timestamp) {
+        if now <= self.now {
+            return;
+        }
+        self.now = now;
+        while let Some(closed) = self.transactions.expire(now) {
+            self.settle(closed);
+        }
+        if now.since(self.swept) >= SWEEP {
+            self.swept = now;
+            self.sweep(now.after(Span(-IDLE.0)));
+        }
+    }
+
+    /// The capture is over: everything is.
+    pub fn finish(&mut self) {
+        while let Some(closed) = self.transactions.drain() {
+            self.settle(closed);
+        }
+        for id in self.flows.idle(Timestamp(i64::MAX)) {
+            self.end(id);
+        }
+    }
+
+    fn sweep(&mut self, since: Timestamp) {
+        for id in self.flows.idle(since) {
+            let alive = |flow: &Flow| {
+                flow.conversation.as_ref().is_some_and(|known| known.live_allocation(self.now).is_some())
+            };
+            if !self.flows.get(id).is_some_and(alive) {
+                self.end(id);
+            }
+        }
+    }
+
+    /// Makes room in a full table: the quarter that has been silent longest goes.
+    fn make_room(&mut self) {
+        let since = self.flows.oldest_quarter();
+        for id in self.flows.idle(since) {
+            self.flows_dropped += 1;
+            self.end(id);
+        }
+    }
+
+    /// A flow is over: what it showed is added up, and it waits to be judged.
+    fn end(&mut self, id: FlowId) {
+        let Some(flow) = self.flows.remove(id) else { return };
+        if let Some(until) = flow.data_both_ways() {
+            self.clients.data(flow.ends.low.ip(), until);
+            self.clients.data(flow.ends.high.ip(), until);
+        } else if flow.checks_both_ways() {
+            self.clients.data(flow.ends.low.ip(), flow.last.time);
+            self.clients.data(flow.ends.high.ip(), flow.last.time);
+        }
+        if let Some(conversation) = &flow.conversation {
+            if let Some(until) = conversation.relayed_both_ways() {
+                let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+                self.clients.relayed(client, conversation.user, server, until);
+            }
+            if flow.twin_of.is_none() {
+                self.servers.add(conversation, self.now);
+            }
+        }
+        self.totals.flow(&flow);
+        self.ripe.push(flow);
+    }
+}

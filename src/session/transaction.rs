@@ -57,6 +57,8 @@ pub struct Leg {
     pub kept: Option<u32>,
     /// The flow on which the same request was seen first: this leg is its other side.
     pub twin_of: Option<FlowId>,
+    /// Whether the answer that came last was a copy made by the capture.
+    pub answer_mirrored: bool,
     digest: u64,
     last_ip_id: u32,
     answer_digest: u64,
@@ -65,6 +67,12 @@ pub struct Leg {
 }
 
 impl Leg {
+    /// IPv4 identification of the last copy.
+    #[must_use]
+    pub fn ip_id(&self) -> u32 {
+        self.last_ip_id
+    }
+
     /// The exchange as it stands, without an answer.
     #[must_use]
     pub fn exchange(&self, id: TransactionId, watched: bool) -> Exchange {
@@ -139,15 +147,8 @@ pub enum Response<'t> {
         /// Whether it came from another address than was asked.
         elsewhere: bool,
     },
-    /// Another answer to a request that was answered before.
+    /// Another answer to a request that was answered before, or the same packet captured twice: [`Leg::answer_mirrored`].
     Again {
-        /// The request.
-        leg: &'t mut Leg,
-        /// The first answer.
-        first: Seen,
-    },
-    /// The same packet captured twice.
-    Mirrored {
         /// The request.
         leg: &'t mut Leg,
         /// The first answer.
@@ -217,6 +218,7 @@ impl Transactions {
             icmp: None,
             kept: None,
             twin_of,
+            answer_mirrored: false,
             digest: at.digest,
             last_ip_id: at.ip_id,
             answer_digest: 0,
@@ -263,6 +265,7 @@ impl Transactions {
             && leg.answer_digest == at.digest
             && leg.answer_ip_id == at.ip_id
             && at.seen.time.since(leg.last_answer) < MIRROR;
+        leg.answer_mirrored = mirrored;
         leg.last_answer = at.seen.time;
         leg.answer_digest = at.digest;
         leg.answer_ip_id = at.ip_id;
@@ -272,7 +275,6 @@ impl Transactions {
                 let to = leg.last;
                 Response::First { leg, to, elsewhere }
             }
-            Some(first) if mirrored => Response::Mirrored { leg, first },
             Some(first) => Response::Again { leg, first },
         }
     }

@@ -1,0 +1,336 @@
+//! Findings on their way: like ones become one with a count, and severity is decided when all is known.
+
+use super::{Confidence, Severity};
+use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
+use crate::session::{Clients, Grievance};
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// How many frames of a finding are kept.
+const MAX_FRAMES: usize = 16;
+/// How many occurrences of a finding are kept to decide its severity by.
+const MAX_GRIEVANCES: usize = 4096;
+/// How many different findings are kept.
+const MAX_FINDINGS: usize = 1024;
+
+/// What makes a failure a mere warning.
+#[derive(Clone, Copy, Debug)]
+pub enum Remedy {
+    /// Nothing: the severity stands.
+    None,
+    /// The client afterwards had an allocation, or data both ways.
+    Service(Grievance),
+    /// The client afterwards had data both ways; an allocation alone is not enough.
+    Data(Grievance),
+    /// The client afterwards had an answer to a Binding request from some server, an allocation, or data both ways.
+    Reachability(Grievance),
+}
+
+impl Remedy {
+    fn found(&self, clients: &Clients) -> bool {
+        match self {
+            Remedy::None => false,
+            Remedy::Service(from) => clients.recovered(from),
+            Remedy::Data(from) => clients.has_data(from.client, from.at),
+            Remedy::Reachability(from) => clients.recovered(from) || clients.reached(from.client, from.at),
+        }
+    }
+}
+
+/// Whom a finding is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // each is what its type says
+pub struct Subject {
+    pub client: Option<ClientAddress>,
+    pub server: Option<ServerAddress>,
+    pub username: Option<String>,
+    pub realm: Option<String>,
+    pub peer: Option<PeerAddress>,
+    pub relayed: Option<RelayedAddress>,
+    pub mapped: Option<MappedAddress>,
+}
+
+/// What a person gets to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// One sentence that could be the headline: what happened, between whom, and why if that is known. No full stop at its end.
+    pub title: String,
+    /// What the packets show, with the frames, and what it means. Whole sentences.
+    pub explanation: String,
+    /// What to change, by whom. Whole sentences.
+    pub fix: String,
+}
+
+/// One time that something was seen.
+#[derive(Clone, Debug)]
+pub struct Occurrence {
+    /// The finding's id.
+    pub id: &'static str,
+    /// What distinguishes this finding from others of its id: occurrences with the same words are one finding.
+    pub key: String,
+    /// How grave it is, if no remedy is found.
+    pub severity: Severity,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// What would make a failure a warning.
+    pub remedy: Remedy,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The frames that prove it, in order.
+    pub frames: Vec<u64>,
+    /// A Wireshark display filter that shows it.
+    pub filter: Option<String>,
+    /// RFC and section.
+    pub reference: &'static str,
+    /// Whom it is about.
+    pub subject: Subject,
+    /// Ids of findings that, where they are about the same client or server, are the cause of this one.
+    pub causes: &'static [&'static str],
+}
+
+/// A finding, concluded.
+#[derive(Clone, Debug)]
+pub struct Concluded {
+    /// Its id.
+    pub id: &'static str,
+    /// Id and what distinguishes it.
+    pub key: String,
+    /// How grave it is.
+    pub severity: Severity,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// What a person gets to read, of the first occurrence.
+    pub text: Text,
+    /// How often it occurred.
+    pub occurrences: u64,
+    /// When it occurred first.
+    pub at: Timestamp,
+    /// The frames that prove it; the first ones.
+    pub frames: Vec<u64>,
+    /// How many frames there were.
+    pub frames_total: u64,
+    /// A Wireshark display filter that shows it.
+    pub filter: Option<String>,
+    /// RFC and section.
+    pub reference: &'static str,
+    /// Whom it is about, of the first occurrence.
+    pub subject: Subject,
+    /// The key of the finding that is its cause.
+    pub caused_by: Option<String>,
+}
+
+#[derive(Debug)]
+struct Group {
+    finding: Concluded,
+    /// Of the occurrences that would be failures: what would remedy each.
+    grievances: Vec<(Remedy, Confidence)>,
+    causes: &'static [&'static str],
+}
+
+/// Takes in occurrences, gives out findings.
+#[derive(Debug, Default)]
+pub struct Collector {
+    groups: BTreeMap<String, Group>,
+    dropped: u64,
+    added: u64,
+}
+
+impl Collector {
+    /// Something was seen. `text` is asked for only where it is the first of its kind.
+    pub fn add(&mut self, seen: Occurrence, text: impl FnOnce() -> Text) {
+        self.added += 1;
+        let key = if seen.key.is_empty() { seen.id.to_owned() } else { format!("{}/{}", seen.id, seen.key) };
+        let grievance = (seen.remedy, seen.confidence);
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.again(seen, grievance);
+            return;
+        }
+        if self.groups.len() >= MAX_FINDINGS {
+            self.dropped += 1;
+            return;
+        }
+        let frames_total = seen.frames.len() as u64;
+        let mut frames = seen.frames;
+        frames.truncate(MAX_FRAMES);
+        let finding = Concluded {
+            id: seen.id,
+            key: key.clone(),
+            severity: seen.severity,
+            confidence: seen.confidence,
+            text: text(),
+            occurrences: 1,
+            at: seen.at,
+            frames,
+            frames_total,
+            filter: seen.filter,
+            reference: seen.reference,
+            subject: seen.subject,
+            caused_by: None,
+        };
+        self.groups.insert(key, Group { finding, grievances: vec![grievance], causes: seen.causes });
+    }
+
+    /// How many occurrences were told so far: a conversation that adds to it is worth listing in full.
+    #[must_use]
+    pub fn added(&self) -> u64 {
+        self.added
+    }
+
+    /// How many findings found no room.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Decides every severity and cause; the findings come the gravest first, causes before symptoms, the earlier before the later.
+    #[must_use]
+    pub fn conclude(self, clients: &Clients) -> Vec<Concluded> {
+        let mut groups: Vec<Group> = self.groups.into_values().collect();
+        for group in &mut groups {
+            group.decide(clients);
+        }
+        let causes: Vec<_> = groups.iter().map(|group| cause_of(group, &groups)).collect();
+        for (group, cause) in groups.iter_mut().zip(causes) {
+            group.finding.caused_by = cause;
+        }
+        let mut findings: Vec<Concluded> = groups.into_iter().map(|group| group.finding).collect();
+        findings.sort_by(|a, b| {
+            let rank = |finding: &Concluded| {
+                (finding.effective_severity(), finding.caused_by.is_some(), finding.severity, finding.at, finding.frames.first().copied())
+            };
+            rank(a).cmp(&rank(b)).then_with(|| a.key.cmp(&b.key))
+        });
+        findings
+    }
+}
+
+impl Concluded {
+    /// What it counts for in the verdict: a failure that is only likely counts as a warning.
+    #[must_use]
+    pub fn effective_severity(&self) -> Severity {
+        match (self.severity, self.confidence) {
+            (Severity::Failure, Confidence::Likely) => Severity::Warning,
+            (severity, _) => severity,
+        }
+    }
+}
+
+impl Group {
+    fn again(&mut self, seen: Occurrence, grievance: (Remedy, Confidence)) {
+        let finding = &mut self.finding;
+        finding.occurrences += 1;
+        finding.severity = finding.severity.min(seen.severity);
+        finding.at = finding.at.min(seen.at);
+        finding.frames_total += seen.frames.len() as u64;
+        let room = MAX_FRAMES.saturating_sub(finding.frames.len());
+        finding.frames.extend(seen.frames.into_iter().take(room));
+        if self.grievances.len() < MAX_GRIEVANCES {
+            self.grievances.push(grievance);
+        }
+    }
+
+    /// A failure stands if one client that it struck never got what it asked for.
+    fn decide(&mut self, clients: &Clients) {
+        let open: Vec<Confidence> =
+            self.grievances.iter().filter(|(remedy, _)| !remedy.found(clients)).map(|&(_, confidence)| confidence).collect();
+        let pool: Vec<Confidence> = if open.is_empty() {
+            if self.finding.severity == Severity::Failure {
+                self.finding.severity = Severity::Warning;
+            }
+            self.grievances.iter().map(|&(_, confidence)| confidence).collect()
+        } else {
+            open
+        };
+        self.finding.confidence = pool.into_iter().min().unwrap_or(Confidence::Certain);
+        // with clients forgotten for want of room, nobody can say that one never recovered
+        if clients.dropped() > 0 && self.finding.severity == Severity::Failure {
+            self.finding.confidence = Confidence::Likely;
+        }
+        self.finding.frames.sort_unstable();
+        self.finding.frames.dedup();
+    }
+}
+
+fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
+    let related = |cause: &&Group| {
+        let (one, other) = (&symptom.finding.subject, &cause.finding.subject);
+        let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
+        symptom.causes.contains(&cause.finding.id)
+            && cause.finding.key != symptom.finding.key
+            && (client(one).is_some() && client(one) == client(other) || one.server.is_some() && one.server == other.server)
+    };
+    let cause = groups.iter().filter(related).min_by_key(|cause| (cause.finding.severity, cause.finding.at))?;
+    Some(cause.finding.key.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Endpoint;
+
+    fn seen(key: &str, at: i64, severity: Severity) -> Occurrence {
+        Occurrence {
+            id: "turn-server-error",
+            key: key.to_owned(),
+            severity,
+            confidence: Confidence::Certain,
+            remedy: Remedy::None,
+            at: Timestamp(at),
+            frames: vec![u64::try_from(at).unwrap()],
+            filter: None,
+            reference: "",
+            subject: Subject::default(),
+            causes: &[],
+        }
+    }
+
+    fn grievance(at: i64) -> Grievance {
+        let server = Endpoint::v4([192, 0, 2, 1], 3478);
+        Grievance { client: "192.0.2.9".parse().unwrap(), user: None, server, at: Timestamp(at) }
+    }
+
+    #[test]
+    fn like_occurrences_are_one_finding_with_a_count_and_its_first_frames() {
+        let mut collector = Collector::default();
+        for at in 1..=100 {
+            collector.add(seen("x", at, Severity::Failure), Text::default);
+        }
+        let findings = collector.conclude(&Clients::new(10));
+        assert_eq!(findings.len(), 1);
+        assert_eq!((findings[0].occurrences, findings[0].frames_total), (100, 100));
+        assert_eq!(findings[0].frames, (1..=16).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_failure_that_was_remedied_is_a_warning() {
+        let mut clients = Clients::new(10);
+        clients.allocated("192.0.2.9".parse().unwrap(), None, Endpoint::v4([192, 0, 2, 1], 3478), Timestamp(50));
+        let mut collector = Collector::default();
+        let remedied = Occurrence { remedy: Remedy::Service(grievance(10)), ..seen("early", 10, Severity::Failure) };
+        let open = Occurrence { remedy: Remedy::Service(grievance(60)), ..seen("late", 60, Severity::Failure) };
+        collector.add(remedied, Text::default);
+        collector.add(open, Text::default);
+        let findings = collector.conclude(&clients);
+        assert_eq!(findings[0].key, "turn-server-error/late");
+        assert_eq!(findings[0].severity, Severity::Failure);
+        assert_eq!(findings[1].severity, Severity::Warning);
+    }
+
+    #[test]
+    fn a_cause_comes_before_its_symptom() {
+        let mut collector = Collector::default();
+        let client = Some(ClientAddress(Endpoint::v4([192, 0, 2, 9], 1)));
+        let subject = Subject { client, ..Subject::default() };
+        let symptom = Occurrence {
+            id: "turn-allocation-gone",
+            causes: &["turn-server-error"],
+            subject: subject.clone(),
+            ..seen("", 1, Severity::Failure)
+        };
+        collector.add(symptom, Text::default);
+        collector.add(Occurrence { subject, ..seen("", 2, Severity::Failure) }, Text::default);
+        let findings = collector.conclude(&Clients::new(10));
+        assert_eq!(findings[0].id, "turn-server-error");
+        assert_eq!(findings[1].caused_by.as_deref(), Some("turn-server-error"));
+    }
+}

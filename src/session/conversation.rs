@@ -1,0 +1,293 @@
+//! What a client and its STUN or TURN server said to each other on one 5-tuple: the exchanges of the authentication, and the
+//! allocations that came of it.
+
+use super::allocation::Allocation;
+use super::exchange::{Asked, Exchange, Seen};
+use super::flow::{Checks, Traffic};
+use super::names::Name;
+use crate::net::{ClientAddress, PeerAddress, ServerAddress, Transport};
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::{Class, Method};
+
+/// How many exchanges are kept from the start of a conversation, and as many from its end.
+const KEPT_EACH_END: usize = 24;
+/// How many ended allocations are kept.
+const MAX_ENDED: usize = 4;
+
+/// One client and one server on one 5-tuple.
+#[derive(Debug)]
+pub struct Conversation {
+    /// Who asks.
+    pub client: ClientAddress,
+    /// Who answers.
+    pub server: ServerAddress,
+    /// What carries it.
+    pub transport: Transport,
+    /// Its first message.
+    pub first: Seen,
+    /// Its last message.
+    pub last: Seen,
+    /// Whether the first message seen belongs to something that began before the capture.
+    pub began_before: bool,
+    /// The exchanges that are kept: every failed or odd one, every Allocate, and of the rest some.
+    pub exchanges: Vec<Exchange>,
+    /// How many exchanges of the middle are not kept.
+    pub exchanges_omitted: u64,
+    /// How many requests there were, without copies.
+    pub asked: u64,
+    /// How many of them were answered, by whatever.
+    pub answered: u64,
+    /// How many Allocate requests were granted.
+    pub allocated: u64,
+    /// Responses whose request is not in the capture.
+    pub orphans: u64,
+    /// Messages from the client, and from the server.
+    pub messages: [u64; 2],
+    /// The user that signed last.
+    pub user: Option<Name>,
+    /// The realm of the last challenge or request.
+    pub realm: Option<Name>,
+    /// SOFTWARE of the server.
+    pub software: Option<Name>,
+    /// The least round trip time.
+    pub rtt: Option<Span>,
+    /// The allocation that is alive, or ended last.
+    pub allocation: Option<Box<Allocation>>,
+    /// Allocations that ended before it.
+    pub ended: Vec<Allocation>,
+    /// What the client sent through the relay outside any allocation that is known, and what it got.
+    pub relayed: [Traffic; 2],
+    /// Connectivity checks that the client sent through the relay.
+    pub relayed_checks: Checks,
+    /// The 5-tuple's client end to which the nonce that it uses was given, if another.
+    pub nonce_of: Option<ClientAddress>,
+    /// Another conversation of the same client, user and nonce that this one goes on from.
+    pub moved_from: Option<(ClientAddress, Seen)>,
+}
+
+/// Which end of a conversation a message came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+}
+
+impl Conversation {
+    /// An empty conversation.
+    #[must_use]
+    pub fn new(client: ClientAddress, server: ServerAddress, transport: Transport, first: Seen) -> Self {
+        Conversation {
+            client,
+            server,
+            transport,
+            first,
+            last: first,
+            began_before: false,
+            exchanges: Vec::new(),
+            exchanges_omitted: 0,
+            asked: 0,
+            answered: 0,
+            allocated: 0,
+            orphans: 0,
+            messages: [0; 2],
+            user: None,
+            realm: None,
+            software: None,
+            rtt: None,
+            allocation: None,
+            ended: Vec::new(),
+            relayed: [Traffic::default(); 2],
+            relayed_checks: Checks::default(),
+            nonce_of: None,
+            moved_from: None,
+        }
+    }
+
+    /// Counts a message.
+    pub fn message(&mut self, from: From, seen: Seen) {
+        self.last = seen;
+        match from {
+            From::Client => self.messages[0] += 1,
+            From::Server => self.messages[1] += 1,
+        }
+    }
+
+    /// Whether both ends were heard.
+    #[must_use]
+    pub fn both_heard(&self) -> bool {
+        self.messages.iter().all(|&count| count > 0)
+    }
+
+    /// The allocation that can be in use at `time`.
+    #[must_use]
+    pub fn live_allocation(&self, time: Timestamp) -> Option<&Allocation> {
+        self.allocation.as_deref().filter(|allocation| allocation.is_alive(time))
+    }
+
+    /// All allocations, in order.
+    pub fn allocations(&self) -> impl Iterator<Item = &Allocation> {
+        self.ended.iter().chain(self.allocation.as_deref())
+    }
+
+    /// The peer of a channel, where its binding is in the capture.
+    #[must_use]
+    pub fn peer_of(&self, channel: u16) -> Option<PeerAddress> {
+        self.allocation.as_deref()?.peer_of(channel)
+    }
+
+    /// Counts what went through the relay.
+    pub fn relayed(&mut self, from: From, bytes: usize, time: Timestamp) {
+        let [out, back] = &mut self.relayed;
+        match from {
+            From::Client => out.add(bytes, time),
+            From::Server => back.add(bytes, time),
+        }
+        if let Some(allocation) = &mut self.allocation {
+            match from {
+                From::Client => allocation.sent.add(bytes, time),
+                From::Server => allocation.received.add(bytes, time),
+            }
+        }
+    }
+
+    /// Until when data went through the relay both ways, if it did.
+    #[must_use]
+    pub fn relayed_both_ways(&self) -> Option<Timestamp> {
+        let [out, back] = &self.relayed;
+        (out.packets > 0 && back.packets > 0).then(|| out.last.min(back.last))
+    }
+
+    /// A request was sent: what it claims holds from here on, provisionally.
+    pub fn sent(&mut self, method: Method, asked: &Asked, seen: Seen) {
+        self.asked += 1;
+        self.user = asked.user.or(self.user);
+        self.realm = asked.realm.or(self.realm);
+        if let (Method::CHANNEL_BIND, Some(number), Some(peer)) = (method, asked.channel, asked.peer)
+            && let Some(allocation) = &mut self.allocation
+        {
+            allocation.binding(number, peer, seen);
+        }
+    }
+
+    /// Whether the client did what it can only do after an answer, though none may have been captured: it echoed a nonce, or
+    /// used an allocation.
+    #[must_use]
+    pub fn went_on(&self) -> bool {
+        let used = |exchange: &Exchange| {
+            exchange.asked.nonce.is_some() || !matches!(exchange.method, Method::ALLOCATE | Method::BINDING)
+        };
+        self.exchanges.iter().any(used) || self.relayed.iter().any(|traffic| traffic.packets > 0)
+    }
+
+    /// A request was answered: writes the ledger.
+    pub fn settled(&mut self, exchange: &Exchange) {
+        let Some(answer) = &exchange.answer else { return };
+        self.answered += 1;
+        if answer.software.is_some() {
+            self.software = answer.software;
+        }
+        if answer.realm.is_some() && self.realm.is_none() {
+            self.realm = answer.realm;
+        }
+        if let Some((rtt, most)) = exchange.rtt()
+            && rtt == most
+        {
+            self.rtt = Some(self.rtt.map_or(rtt, |known| known.min(rtt)));
+        }
+        let granted = answer.class == Class::Success;
+        match exchange.method {
+            Method::ALLOCATE if granted => self.allocate(exchange),
+            Method::REFRESH => self.refresh(exchange, granted, answer.code),
+            Method::CREATE_PERMISSION if granted => {
+                if let (Some(allocation), Some(peer)) = (&mut self.allocation, exchange.asked.peer) {
+                    allocation.permitted(peer, exchange.first, answer.seen.time);
+                }
+            }
+            Method::CHANNEL_BIND => {
+                if let (Some(allocation), Some(number), Some(peer)) =
+                    (&mut self.allocation, exchange.asked.channel, exchange.asked.peer)
+                {
+                    if granted {
+                        allocation.bound(number, peer, exchange.first, answer.seen.time);
+                    } else {
+                        allocation.unbound(number, peer);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn allocate(&mut self, exchange: &Exchange) {
+        self.allocated += 1;
+        let Some(new) = Allocation::granted(exchange) else { return };
+        let same = |known: &Allocation| known.relayed == new.relayed && known.is_alive(exchange.first.time);
+        match self.allocation.as_deref_mut() {
+            // the same relayed address again: MS-TURN refreshes by Allocate, and servers repeat a success to a new transaction
+            Some(known) if same(known) => known.refreshed(exchange),
+            _ => {
+                if let Some(known) = self.allocation.replace(Box::new(new))
+                    && self.ended.len() < MAX_ENDED
+                {
+                    self.ended.push(*known);
+                }
+            }
+        }
+    }
+
+    fn refresh(&mut self, exchange: &Exchange, granted: bool, code: u16) {
+        let Some(allocation) = &mut self.allocation else { return };
+        match exchange.answer.as_ref().map(|answer| answer.seen) {
+            Some(_) if granted => allocation.refreshed(exchange),
+            Some(at) if code == 437 && exchange.asked.lifetime == Some(0) => {
+                allocation.ended.get_or_insert((super::allocation::End::Released, at));
+            }
+            Some(at) if code == 437 => allocation.refused(at),
+            _ => {}
+        }
+    }
+
+    /// Keeps an exchange, if there is a reason to or `room` for it; gives its index.
+    pub fn keep(&mut self, exchange: Exchange, room: bool) -> Option<u32> {
+        let telling = exchange.method == Method::ALLOCATE || is_odd(&exchange);
+        if !telling && !room {
+            self.exchanges_omitted += 1;
+            return None;
+        }
+        if self.exchanges.len() >= 2 * KEPT_EACH_END {
+            // the index of what stays must not change while a transaction refers to it: the oldest of the later half makes room
+            self.exchanges.remove(KEPT_EACH_END);
+            self.exchanges_omitted += 1;
+        }
+        self.exchanges.push(exchange);
+        u32::try_from(self.exchanges.len() - 1).ok()
+    }
+
+    /// The exchange of a transaction, where it is kept near the index that [`Conversation::keep`] gave.
+    pub fn kept_mut(&mut self, index: u32, id: crate::wire::stun::TransactionId) -> Option<&mut Exchange> {
+        let upto = (index as usize + 1).min(self.exchanges.len());
+        self.exchanges.get_mut(..upto)?.iter_mut().rev().find(|exchange| exchange.id == id)
+    }
+
+    /// The exchanges of a method.
+    pub fn of(&self, method: Method) -> impl DoubleEndedIterator<Item = &Exchange> {
+        self.exchanges.iter().filter(move |exchange| exchange.method == method)
+    }
+}
+
+/// Whether an exchange is worth keeping whatever its method.
+fn is_odd(exchange: &Exchange) -> bool {
+    use super::credentials::Status;
+    let bad = |verdicts: &super::exchange::Verdicts| {
+        verdicts.iter().flatten().any(|verdict| matches!(verdict.status, Status::Mismatch { .. }))
+    };
+    exchange.icmp.is_some()
+        || exchange.again_after_answer > 0
+        || bad(&exchange.asked.integrity)
+        || exchange.answer.as_ref().is_none_or(|answer| {
+            answer.class == Class::Error || answer.from.is_some() || bad(&answer.integrity)
+                || answer.mapped_plain.is_some_and(|plain| Some(plain) != answer.mapped)
+        })
+}

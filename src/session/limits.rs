@@ -1,0 +1,40 @@
+//! All bounds on what a session remembers, in one place.
+
+/// How much is remembered at most. The defaults keep a session under 96 MiB whatever the capture holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// UDP flows at one time; the idle ones make room.
+    pub flows: usize,
+    /// Transactions at one time, within the 40 s that each is kept.
+    pub transactions: usize,
+    /// Distinct user names, realms and reason phrases.
+    pub names: usize,
+    /// Bytes of those.
+    pub name_bytes: usize,
+    /// Client addresses of which the outcome is remembered.
+    pub clients: usize,
+    /// Servers.
+    pub servers: usize,
+    /// NAT mappings.
+    pub mappings: usize,
+    /// Exchanges that are kept though nothing is odd about them, so that a report can list them.
+    pub ordinary_exchanges: usize,
+    /// Nonces whose first user is remembered.
+    pub nonces: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            flows: 131_072,
+            transactions: 65_536,
+            names: 131_072,
+            name_bytes: 8 << 20,
+            clients: 65_536,
+            servers: 1_024,
+            mappings: 16_384,
+            ordinary_exchanges: 1_024,
+            nonces: 16_384,
+        }
+    }
+}

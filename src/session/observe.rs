@@ -1,0 +1,614 @@
+//! How a session takes in events.
+
+use super::credentials::{Identity, Status};
+use super::exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
+use super::flow::{Flow, FlowId};
+use super::transaction::{Closed, Request, Response, Sighting};
+use super::{Conversation, From, Names, Session};
+use crate::event::{Event, Hop, IcmpAnswer, Via};
+use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
+use crate::packet::IcmpError;
+use crate::time::Span;
+use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
+
+/// NATs pass a packet on within this time.
+const NAT_PASSAGE: Span = Span::from_millis(20);
+
+/// What a session knows of a message at the moment when it passes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known {
+    /// The verdicts on its integrity.
+    pub integrity: Verdicts,
+    /// On a response: the copy of the request that it is counted from.
+    pub request_frame: Option<u64>,
+    /// On a response: the time since that copy.
+    pub rtt: Option<Span>,
+    /// The first copy of a repeated message.
+    pub retransmission_of: Option<u64>,
+    /// The user that the message or its request names.
+    pub user: Option<super::Name>,
+}
+
+impl Session {
+    /// The flow of a datagram, where one is known.
+    #[must_use]
+    pub fn flow(&self, src: Endpoint, dst: Endpoint) -> Option<FlowId> {
+        self.flows.find(src, dst)
+    }
+
+    fn flow_for(&mut self, event: &Event<'_>) -> Option<FlowId> {
+        let seen = Seen { frame: event.frame, time: event.time };
+        if self.flows.is_full() && self.flows.find(event.src, event.dst).is_none() {
+            self.make_room();
+        }
+        let id = self.flows.find_or_add(event.src, event.dst, seen)?;
+        let flow = self.flows.get_mut(id)?;
+        flow.last = seen;
+        if event.hops.last().is_none() {
+            flow.directions_from(event.src).0.packets += 1;
+        }
+        Some(id)
+    }
+
+    /// Takes a STUN message.
+    pub fn stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
+        let Some(flow) = self.flow_for(event) else { return Known::default() };
+        let fields = message.fields();
+        let class = message.class();
+        let at = Sighting {
+            flow,
+            depth: u8::try_from(event.hops.iter().count()).unwrap_or(u8::MAX),
+            src: event.src,
+            dst: event.dst,
+            seen: Seen { frame: event.frame, time: event.time },
+            digest: self.names.digest(message.bytes()),
+            ip_id: event.ip_id,
+        };
+        if let Some(flow) = self.flows.get_mut(flow) {
+            flow.stun = true;
+        }
+        self.inspect(event, message);
+        match class {
+            Class::Request => self.request(&at, message, &fields),
+            Class::Indication => {
+                self.totals.stun(message.message_type());
+                self.indication(&at, event, message.method(), &fields);
+                Known::default()
+            }
+            Class::Success | Class::Error => self.response(&at, message, &fields),
+        }
+    }
+
+    fn inspect(&mut self, event: &Event<'_>, message: &Message<'_>) {
+        if message.truncated() {
+            self.totals.truncated.add(event.frame);
+        }
+        if message.fingerprint() == Some(Fingerprint::Bad) {
+            self.totals.fingerprint_bad.add(event.frame);
+        }
+        if !message.is_proper()
+            && let Some(&problem) = message.problems().first()
+        {
+            self.totals.malformed(event.frame, problem);
+        }
+    }
+
+    fn request(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
+        let method = message.method();
+        let identity =
+            Identity { username: fields.username, realm: fields.realm, userhash: fields.userhash };
+        let integrity = self.check(message, fields, &identity);
+        let mut new = None;
+        let names = &mut self.names;
+        let request = self.transactions.request(message.transaction_id(), method, at, || {
+            let asked = asked(names, message, fields, integrity);
+            new = Some(asked);
+            asked
+        });
+        let user = fields.username.and_then(|user| self.names.intern(user));
+        let known = Known { integrity, user, ..Known::default() };
+        match request {
+            Request::Mirrored { first } => {
+                self.totals.mirrored.add(at.seen.frame);
+                return Known { retransmission_of: Some(first.frame), ..known };
+            }
+            Request::Again { first, .. } => {
+                self.totals.stun(message.message_type());
+                self.count_check(at, is_check(method, fields));
+                return Known { retransmission_of: Some(first.frame), ..known };
+            }
+            Request::New { twin_of } => {
+                self.totals.stun(message.message_type());
+                self.totals.transactions += 1;
+                self.count_integrity(at.seen.frame, &integrity, true);
+                if let Some(first) = twin_of {
+                    self.twin(message.transaction_id(), first, at);
+                }
+            }
+        }
+        let Some(asked) = new else { return known };
+        self.count_check(at, asked.check);
+        if at.depth == 0 && !asked.check {
+            self.converse(at, message.transaction_id(), method, &asked);
+        }
+        known
+    }
+
+    /// A new request of a client to a server on the flow's own level.
+    fn converse(&mut self, at: &Sighting, id: TransactionId, method: Method, asked: &Asked) {
+        let given = asked.nonce.and_then(|nonce| self.nonces.given.get(&nonce).copied());
+        let Some(flow) = self.flows.get_mut(at.flow) else { return };
+        flow.pending = Some(id);
+        let starts = matches!(method, Method::ALLOCATE | Method::BINDING);
+        let Some(conversation) = speak(flow, From::Client, at, !starts) else { return };
+        if let Some((client, seen)) = given
+            && client != conversation.client
+        {
+            conversation.nonce_of = Some(client);
+            if !starts && conversation.asked == 0 && client.0.ip() == conversation.client.0.ip() {
+                conversation.moved_from = Some((client, seen));
+            }
+        }
+        conversation.sent(method, asked, at.seen);
+    }
+
+    /// The same request on another flow: two sides of a NAT, if the packet is the same one.
+    fn twin(&mut self, id: TransactionId, first: FlowId, at: &Sighting) {
+        let Some(leg) = self.transactions.leg_on(id, first) else { return };
+        let same_packet = leg.depth == at.depth
+            && (leg.ip_id() == at.ip_id || leg.client.0 != at.src)
+            && at.seen.time.since(leg.last.time).0.unsigned_abs() < NAT_PASSAGE.0.unsigned_abs();
+        if !same_packet || at.depth > 0 {
+            return;
+        }
+        let (client, server, frames) = (leg.client, leg.server, [leg.last.frame, at.seen.frame]);
+        self.nat.learn(client.0, at.src, &frames);
+        self.nat.learn(at.dst, server.0, &frames);
+        if let Some(flow) = self.flows.get_mut(at.flow)
+            && flow.conversation.is_none()
+        {
+            flow.twin_of = Some(first);
+        }
+    }
+
+    fn count_check(&mut self, at: &Sighting, check: bool) {
+        let Some(flow) = self.flows.get_mut(at.flow) else { return };
+        if !check {
+            return;
+        }
+        if at.depth == 0 {
+            flow.directions_from(at.src).0.checks.sent += 1;
+        } else if let Some(conversation) = &mut flow.conversation
+            && conversation.client.0 == at.src
+        {
+            conversation.relayed_checks.sent += 1;
+        }
+    }
+
+    fn response(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
+        let id = message.transaction_id();
+        let error = fields.error.map(|error| error.code);
+        let found = self.transactions.response(id, at);
+        let (leg, to, elsewhere) = match found {
+            Response::First { leg, to, elsewhere } => (leg, to, elsewhere),
+            Response::Again { leg, first } => {
+                let (asked, to, request) = (leg.asked, leg.last, leg.kept.map(|kept| (leg.flow, kept)));
+                let mirrored = leg.answer_mirrored;
+                let integrity = self.check_answer(message, fields, &asked);
+                if mirrored {
+                    self.totals.mirrored.add(at.seen.frame);
+                } else {
+                    self.totals.stun(message.message_type());
+                    error.into_iter().for_each(|code| self.totals.error(code));
+                    if let Some((flow, kept)) = request
+                        && let Some(conversation) = self.flows.get_mut(flow).and_then(|flow| flow.conversation.as_mut())
+                        && let Some(answer) = conversation.kept_mut(kept, id).and_then(|known| known.answer.as_mut())
+                    {
+                        answer.again = answer.again.saturating_add(1);
+                    }
+                }
+                return Known {
+                    integrity,
+                    request_frame: Some(to.frame),
+                    rtt: Some(at.seen.time.since(to.time)),
+                    retransmission_of: Some(first.frame),
+                    user: asked.user,
+                };
+            }
+            Response::Orphan => {
+                self.totals.stun(message.message_type());
+                error.into_iter().for_each(|code| self.totals.error(code));
+                return self.orphan(at, message, fields);
+            }
+        };
+        let asked = leg.asked;
+        let flow = leg.flow;
+        let from = elsewhere.then_some(at.src);
+        self.totals.stun(message.message_type());
+        error.into_iter().for_each(|code| self.totals.error(code));
+        let integrity = check_answer(&mut self.credentials, &self.names, message, fields, &asked);
+        let mut exchange = leg.exchange(id, true);
+        let answer = answer(&mut self.names, message, fields, at.seen, to, from, integrity);
+        exchange.answer = Some(answer);
+        self.count_integrity(at.seen.frame, &integrity, false);
+        if asked.check {
+            self.checked(at, message, fields, &exchange);
+        } else if at.depth == 0 {
+            let kept = self.answered(flow, &exchange);
+            if let Some(leg) = self.transactions.leg_on(id, flow) {
+                leg.kept = kept;
+            }
+        }
+        Known {
+            integrity,
+            request_frame: Some(to.frame),
+            rtt: Some(at.seen.time.since(to.time)),
+            retransmission_of: None,
+            user: asked.user,
+        }
+    }
+
+    /// An answer to a connectivity check.
+    fn checked(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>, exchange: &Exchange) {
+        let success = message.class() == Class::Success;
+        let Some(flow) = self.flows.get_mut(at.flow) else { return };
+        if at.depth > 0 {
+            if let Some(conversation) = &mut flow.conversation
+                && conversation.client == exchange.client
+            {
+                conversation.relayed_checks.answered += u32::from(success);
+            }
+            return;
+        }
+        flow.directions_from(at.dst).0.checks.answered += u32::from(success);
+        if let Some(mapped) = fields.xor_mapped.filter(|_| success) {
+            self.see_mapped(exchange, MappedAddress(mapped));
+        }
+    }
+
+    /// An answer of a server to a client; gives where the exchange is kept.
+    fn answered(&mut self, flow: FlowId, exchange: &Exchange) -> Option<u32> {
+        let answer = exchange.answer.as_ref()?;
+        let (client, server) = (exchange.client, exchange.server);
+        if let Some(nonce) = answer.nonce {
+            self.nonces.learn(nonce, client, answer.seen, self.limits.nonces);
+        }
+        if answer.class == Class::Success {
+            match exchange.method {
+                Method::ALLOCATE => {
+                    self.clients.allocated(client.0.ip(), exchange.asked.user, server.0, answer.seen.time);
+                }
+                Method::BINDING => self.clients.answered(client.0.ip(), server.0, answer.seen.time),
+                _ => {}
+            }
+            if let Some(mapped) = answer.mapped {
+                self.see_mapped(exchange, mapped);
+            }
+        }
+        let flow = self.flows.get_mut(flow)?;
+        if flow.pending == Some(exchange.id) {
+            flow.pending = None;
+        }
+        let conversation = flow.conversation.as_mut()?;
+        conversation.message(From::Server, answer.seen);
+        conversation.settled(exchange);
+        let room = self.ordinary < self.limits.ordinary_exchanges;
+        let kept = conversation.keep(exchange.clone(), room);
+        self.ordinary += usize::from(kept.is_some());
+        kept
+    }
+
+    fn see_mapped(&mut self, exchange: &Exchange, mapped: MappedAddress) {
+        let Some(answer) = &exchange.answer else { return };
+        if mapped.0 != exchange.client.0 && answer.mapped_plain.is_none_or(|plain| plain == mapped) {
+            self.nat.learn(exchange.client.0, mapped.0, &[exchange.first.frame, answer.seen.frame]);
+            self.nat.view(exchange.client, exchange.server, mapped, answer.seen);
+        }
+    }
+
+    fn orphan(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
+        self.totals.orphans.add(at.seen.frame);
+        let method = message.method();
+        if let Some(flow) = self.flows.get_mut(at.flow) {
+            flow.directions_from(at.src).0.orphans += 1;
+            if at.depth == 0
+                && (method != Method::BINDING || flow.conversation.is_some())
+                && let Some(conversation) = speak(flow, From::Server, at, true)
+            {
+                conversation.orphans += 1;
+            }
+        }
+        let integrity = self.check(message, fields, &Identity::default());
+        self.count_integrity(at.seen.frame, &integrity, false);
+        Known { integrity, ..Known::default() }
+    }
+
+    fn indication(&mut self, at: &Sighting, event: &Event<'_>, method: Method, fields: &Fields<'_>) {
+        let from = match method {
+            Method::SEND => From::Client,
+            Method::DATA | Method::CONNECTION_ATTEMPT => From::Server,
+            _ => return,
+        };
+        if at.depth > 0 {
+            return;
+        }
+        let Some(flow) = self.flows.get_mut(at.flow) else { return };
+        let Some(conversation) = speak(flow, from, at, true) else { return };
+        if let Some(data) = fields.data {
+            conversation.relayed(from, data.len(), event.time);
+        }
+    }
+
+    /// The relay passage that a Send or Data indication is.
+    #[must_use]
+    pub fn indication_hop(&self, event: &Event<'_>, method: Method, fields: &Fields<'_>) -> Option<Hop> {
+        let via = match method {
+            Method::SEND => Via::Send,
+            Method::DATA => Via::Data,
+            _ => return None,
+        };
+        let peer = fields.peer.or(fields.destination).map(PeerAddress);
+        Some(Hop { via, peer, relayed: self.relayed_for(event, peer) })
+    }
+
+    fn relayed_for(&self, event: &Event<'_>, peer: Option<PeerAddress>) -> Option<RelayedAddress> {
+        let flow = self.flows.get(self.flows.find(event.src, event.dst)?)?;
+        flow.conversation.as_ref()?.allocation.as_ref()?.relayed_for(peer)
+    }
+
+    /// Takes ChannelData on the flow's own level; gives the relay passage that it is.
+    pub fn channel_data(&mut self, event: &Event<'_>, channel: u16, bytes: usize) -> Hop {
+        self.totals.channel_data += 1;
+        let unknown = Hop { via: Via::Channel(channel), peer: None, relayed: None };
+        let depth = event.hops.iter().count();
+        let Some(id) = self.flow_for(event) else { return unknown };
+        let Some(flow) = self.flows.get_mut(id) else { return unknown };
+        if depth > 0 {
+            return unknown;
+        }
+        let seen = Seen { frame: event.frame, time: event.time };
+        if flow.conversation.is_none() {
+            // the capture starts later: the end with the service's port is the server, else the one with the lower port
+            let (client, server) = by_port(event.src, event.dst);
+            let mut conversation =
+                Conversation::new(ClientAddress(client), ServerAddress(server), event.transport, seen);
+            conversation.began_before = true;
+            flow.conversation = Some(Box::new(conversation));
+        }
+        let Some(conversation) = &mut flow.conversation else { return unknown };
+        let from = if conversation.client.0 == event.src { From::Client } else { From::Server };
+        conversation.message(from, seen);
+        conversation.relayed(from, bytes, event.time);
+        let peer = conversation.peer_of(channel);
+        let relayed = conversation.allocation.as_ref().and_then(|allocation| allocation.relayed_for(peer));
+        Hop { via: Via::Channel(channel), peer, relayed }
+    }
+
+    /// Takes DTLS, RTP or RTCP; on the flow's own level it counts as data of the flow.
+    pub fn data(&mut self, event: &Event<'_>, bytes: usize) {
+        if event.hops.last().is_some() {
+            return;
+        }
+        let Some(id) = self.flow_for(event) else { return };
+        if let Some(flow) = self.flows.get_mut(id) {
+            flow.directions_from(event.src).0.data.add(bytes, event.time);
+        }
+    }
+
+    /// Takes an ICMP error; gives the first frame of the transaction that it killed.
+    pub fn icmp(&mut self, frame: u64, error: &IcmpError<'_>) -> Option<u64> {
+        const UDP: u8 = 17;
+        let quoted = &error.quoted;
+        if quoted.protocol != UDP {
+            return None;
+        }
+        let id = self.flows.find(quoted.src, quoted.dst)?;
+        let flow = self.flows.get_mut(id)?;
+        let quoted_id = Message::recognise(quoted.payload, true).map(|message| message.transaction_id());
+        let transaction = quoted_id.or(flow.pending)?;
+        let leg = self.transactions.leg_on(transaction, id)?;
+        let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
+        leg.icmp.get_or_insert(answer);
+        let first = leg.first.frame;
+        if let Some(kept) = leg.kept
+            && let Some(conversation) = &mut flow.conversation
+            && let Some(exchange) = conversation.kept_mut(kept, transaction)
+        {
+            exchange.icmp.get_or_insert(answer);
+        }
+        Some(first)
+    }
+
+    /// A transaction has left the table: what became of it only now is written down.
+    pub(super) fn settle(&mut self, closed: Closed) {
+        let Closed { id, leg, others, watched } = closed;
+        for leg in std::iter::once(leg).chain(others) {
+            if leg.asked.check || leg.depth > 0 {
+                continue;
+            }
+            let Some(flow) = self.flows.get_mut(leg.flow) else { continue };
+            let Some(conversation) = &mut flow.conversation else { continue };
+            match (leg.kept, leg.answer) {
+                (_, None) => {
+                    conversation.keep(leg.exchange(id, watched), true);
+                }
+                (Some(kept), Some(_)) => {
+                    if let Some(known) = conversation.kept_mut(kept, id) {
+                        known.last = leg.last;
+                        known.again_total = leg.again_total;
+                        known.again_after_answer = leg.again_after_answer;
+                        known.again = leg.again;
+                    }
+                }
+                (None, Some(seen)) if leg.again_after_answer > 0 => {
+                    let mut exchange = leg.exchange(id, watched);
+                    exchange.answer = Some(Answer::bare(seen, leg.first));
+                    conversation.keep(exchange, true);
+                }
+                (None, Some(_)) => {}
+            }
+        }
+    }
+
+    fn check(&mut self, message: &Message<'_>, fields: &Fields<'_>, identity: &Identity<'_>) -> Verdicts {
+        if fields.integrity == [None, None] && message.method() != Method::GOOG_PING {
+            return Verdicts::default();
+        }
+        verdicts(self.credentials.check(message, identity).iter())
+    }
+
+    fn check_answer(&mut self, message: &Message<'_>, fields: &Fields<'_>, asked: &Asked) -> Verdicts {
+        check_answer(&mut self.credentials, &self.names, message, fields, asked)
+    }
+
+    fn count_integrity(&mut self, frame: u64, verdicts: &Verdicts, request: bool) {
+        let mut verified = None;
+        for verdict in verdicts.iter().flatten() {
+            match verdict.status {
+                Status::Verified { credential, .. } => verified = verified.or(Some(credential)),
+                Status::Truncated => self.totals.unverifiable.add(frame),
+                Status::Mismatch { .. } | Status::Untested => {}
+            }
+        }
+        if let Some(used) = verified.and_then(|credential| self.totals.credential(credential)) {
+            *if request { &mut used.requests } else { &mut used.responses } += 1;
+        }
+    }
+}
+
+/// The conversation of a flow, with a message from one of its ends counted; `None` where the flow's conversation is the other way round.
+fn speak<'f>(flow: &'f mut Flow, from: From, at: &Sighting, began_before: bool) -> Option<&'f mut Conversation> {
+    let (client, server) = match from {
+        From::Client => (ClientAddress(at.src), ServerAddress(at.dst)),
+        From::Server => (ClientAddress(at.dst), ServerAddress(at.src)),
+    };
+    let conversation = flow.conversation.get_or_insert_with(|| {
+        let mut new = Conversation::new(client, server, crate::net::Transport::Udp, at.seen);
+        new.began_before = began_before;
+        Box::new(new)
+    });
+    if conversation.client != client {
+        return None;
+    }
+    conversation.message(from, at.seen);
+    Some(conversation)
+}
+
+fn by_port(one: Endpoint, other: Endpoint) -> (Endpoint, Endpoint) {
+    let service = |end: Endpoint| matches!(end.port(), 3478..=3481 | 5349 | 5350 | 443 | 80 | 53);
+    match (service(one), service(other)) {
+        (true, false) => (other, one),
+        (false, true) => (one, other),
+        _ if one.port() < other.port() => (other, one),
+        _ => (one, other),
+    }
+}
+
+/// Whether a request is a connectivity check of ICE rather than a question to a server: it has ICE's attributes, or it is signed with
+/// short-term credentials, which in practice only ICE uses.
+fn is_check(method: Method, fields: &Fields<'_>) -> bool {
+    let ice = fields.priority.is_some() || fields.controlling.is_some() || fields.controlled.is_some();
+    let short_term = fields.username.is_some() && fields.realm.is_none();
+    method == Method::GOOG_PING || (method == Method::BINDING && (ice || fields.use_candidate || short_term))
+}
+
+fn asked(names: &mut Names, message: &Message<'_>, fields: &Fields<'_>, integrity: Verdicts) -> Asked {
+    let method = message.method();
+    Asked {
+        user: fields.username.and_then(|user| names.intern(user)),
+        userhash: fields.userhash.and_then(|hash| names.intern(hash)),
+        realm: fields.realm.and_then(|realm| names.intern(realm)),
+        nonce: fields.nonce.map(|nonce| names.digest(nonce)),
+        nonce_features: fields.nonce.and_then(features),
+        password_algorithm: fields.password_algorithm,
+        password_algorithms: fields.password_algorithms.is_some(),
+        integrity_sha1: fields.integrity[0].is_some(),
+        integrity_sha256: fields.integrity[1].is_some(),
+        integrity,
+        lifetime: fields.lifetime,
+        transport: fields.requested_transport,
+        family: fields.requested_family.or(fields.additional_family),
+        wants_port: fields.even_port.is_some() || fields.reservation_token.is_some(),
+        channel: fields.channel,
+        peer: fields.peer.map(PeerAddress),
+        peers: fields.peers,
+        nat_test: fields.change_request.is_some_and(|flags| flags != 0) || fields.response_port.is_some() || fields.padding,
+        check: is_check(method, fields),
+        truncated: message.truncated(),
+    }
+}
+
+fn answer(
+    names: &mut Names,
+    message: &Message<'_>,
+    fields: &Fields<'_>,
+    seen: Seen,
+    to: Seen,
+    from: Option<Endpoint>,
+    integrity: Verdicts,
+) -> Answer {
+    let unknown = fields.unknown_attributes.unwrap_or_default();
+    let mut listed = unknown.chunks_exact(2).map(|pair| match pair {
+        &[high, low] => u16::from_be_bytes([high, low]),
+        _ => 0,
+    });
+    let mapped = fields.xor_mapped.or(fields.mapped).map(MappedAddress);
+    Answer {
+        seen,
+        to,
+        from,
+        class: message.class(),
+        code: fields.error.map_or(0, |error| error.code),
+        reason: fields.error.and_then(|error| names.intern(error.reason)),
+        realm: fields.realm.and_then(|realm| names.intern(realm)),
+        nonce: fields.nonce.map(|nonce| names.digest(nonce)),
+        nonce_features: fields.nonce.and_then(features),
+        software: fields.software.and_then(|software| names.intern(software)),
+        mapped,
+        mapped_plain: fields.mapped.map(MappedAddress).filter(|_| fields.xor_mapped.is_some()),
+        relayed: fields.relayed.map(|relayed| relayed.map(RelayedAddress)),
+        lifetime: fields.lifetime,
+        alternate: fields.alternate_server.map(ServerAddress),
+        unknown: [listed.next(), listed.next(), listed.next(), listed.next()],
+        password_algorithms: fields.password_algorithms.is_some(),
+        integrity,
+        truncated: message.truncated(),
+        again: 0,
+    }
+}
+
+fn features(nonce: &[u8]) -> Option<NonceFeatures> {
+    let features = crate::wire::stun::nonce::features(nonce)?;
+    Some(NonceFeatures {
+        password_algorithms: features.password_algorithms,
+        username_anonymity: features.username_anonymity,
+    })
+}
+
+fn check_answer(
+    credentials: &mut super::credentials::Credentials,
+    names: &Names,
+    message: &Message<'_>,
+    fields: &Fields<'_>,
+    asked: &Asked,
+) -> Verdicts {
+    if fields.integrity == [None, None] && message.method() != Method::GOOG_PING {
+        return Verdicts::default();
+    }
+    // a response has no user name of its own: it takes the request's (RFC 8489 §9.1.4, §9.2.5)
+    let bytes = |name: Option<super::Name>| name.map(|name| names.bytes(name));
+    let identity = Identity {
+        username: bytes(asked.user).or(fields.username),
+        realm: bytes(asked.realm).or(fields.realm),
+        userhash: bytes(asked.userhash),
+    };
+    verdicts(credentials.check(message, &identity).iter())
+}
+
+fn verdicts<'v>(checked: impl Iterator<Item = &'v super::credentials::Integrity>) -> Verdicts {
+    let mut verdicts = Verdicts::default();
+    for (slot, verdict) in verdicts.iter_mut().zip(checked) {
+        *slot = Some(*verdict);
+    }
+    verdicts
+}
