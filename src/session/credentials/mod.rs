@@ -1,1 +1,263 @@
-//! (under construction)
+//! Who may have signed what: the credentials that were given, and the check of a message against them.
+//!
+//! [`Credentials`] is filled from files, then asked with every protected message. Nothing here prints a secret.
+
+mod check;
+mod derive;
+mod error;
+mod prepare;
+mod rest;
+mod store;
+mod toml_file;
+mod turnserver_conf;
+mod words;
+
+pub use check::{Checked, Identity, Integrity, Limits, Results, Status};
+pub use derive::{Derivation, KeyHash, Scheme};
+pub use error::CredentialError;
+pub use prepare::Preparation;
+pub use rest::{Expiry, rest_expiry};
+
+use crate::secret::Secret;
+use crate::wire::stun::Message;
+use std::borrow::Cow;
+use std::fmt;
+
+/// Who is configured with a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The one that sends requests.
+    Client,
+    /// The one that answers them.
+    Server,
+}
+
+impl Side {
+    /// `client`, `server`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Side::Client => "client",
+            Side::Server => "server",
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What the secret of a credential is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A password: long-term, or short-term where the message has no REALM.
+    Password,
+    /// Makes the passwords of time-limited user names (TURN REST).
+    SharedSecret,
+    /// The password of an ICE agent.
+    Ice {
+        /// The user name fragment of the same agent.
+        ufrag: String,
+    },
+    /// The key itself, 16 bytes (MD5) or 32 (SHA-256) as a rule.
+    Key,
+}
+
+impl Kind {
+    /// `password`, `shared-secret`, `ice`, `key`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Kind::Password => "password",
+            Kind::SharedSecret => "shared-secret",
+            Kind::Ice { .. } => "ice",
+            Kind::Key => "key",
+        }
+    }
+}
+
+/// One credential and whom it belongs to.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// What it is called in every output.
+    pub label: String,
+    /// Who is configured with it, if that was said.
+    pub side: Option<Side>,
+    /// Applies to messages of this user only.
+    pub username: Option<String>,
+    /// Applies to messages of this realm only.
+    pub realm: Option<String>,
+    /// What the secret is.
+    pub kind: Kind,
+    secret: Secret,
+}
+
+impl Credential {
+    /// A credential for any user and realm.
+    #[must_use]
+    pub fn new(label: impl Into<String>, kind: Kind, secret: Secret) -> Self {
+        Credential { label: label.into(), side: None, username: None, realm: None, kind, secret }
+    }
+
+    /// The same for one user only.
+    #[must_use]
+    pub fn of_user(self, username: impl Into<String>) -> Self {
+        Credential { username: Some(username.into()), ..self }
+    }
+
+    /// The same for one realm only.
+    #[must_use]
+    pub fn in_realm(self, realm: impl Into<String>) -> Self {
+        Credential { realm: Some(realm.into()), ..self }
+    }
+
+    /// The same, configured at that side.
+    #[must_use]
+    pub fn at(self, side: Side) -> Self {
+        Credential { side: Some(side), ..self }
+    }
+}
+
+/// What a report says of a credential, see [`Credentials::describe`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description<'a> {
+    /// What it is called.
+    pub label: Cow<'a, str>,
+    /// Who is configured with it.
+    pub side: Option<Side>,
+    /// `password`, `shared-secret`, `ice`, `key`.
+    pub kind: &'static str,
+}
+
+/// The credentials given for a run. Empty: nothing is tested.
+///
+/// Credentials are numbered: those of [`Credentials::list`] first, then the passwords of lists line by line. The numbers stand once the
+/// last credential is added.
+#[derive(Debug, Default)]
+pub struct Credentials {
+    store: store::Store,
+    cache: check::Cache,
+}
+
+impl Credentials {
+    /// No credentials, and other limits of memory than the usual.
+    #[must_use]
+    pub fn with_limits(limits: Limits) -> Self {
+        Credentials { store: store::Store::default(), cache: check::Cache::new(limits) }
+    }
+
+    /// Adds the `[[credential]]` tables of a TOML file; `origin` is its path, for labels and errors.
+    ///
+    /// # Errors
+    /// Not TOML, a key that is not known, a table without exactly one secret, a `side` or `key` that is none. Nothing is added then.
+    pub fn add_toml(&mut self, text: &str, origin: &str) -> Result<(), CredentialError> {
+        for credential in toml_file::read(text, origin)? {
+            self.add(credential);
+        }
+        Ok(())
+    }
+
+    /// Adds a list of passwords, one a line, for any user and realm. A byte order mark and CR LF are accepted, empty lines passed over.
+    ///
+    /// # Errors
+    /// No password in it, or more than 4 GiB.
+    pub fn add_passwords(&mut self, bytes: Vec<u8>, origin: &str) -> Result<(), CredentialError> {
+        self.store.add_words(words::Words::new(bytes, origin)?);
+        self.cache.clear();
+        Ok(())
+    }
+
+    /// Adds the users and shared secrets of a coturn `turnserver.conf`; all else in it is passed over.
+    ///
+    /// # Errors
+    /// A user without password or with a bad key, or neither users nor shared secrets. Nothing is added then.
+    pub fn add_turnserver_conf(&mut self, text: &str, origin: &str) -> Result<(), CredentialError> {
+        for credential in turnserver_conf::read(text, origin)? {
+            self.add(credential);
+        }
+        Ok(())
+    }
+
+    /// Adds a credentials file of whichever form: TOML where a `[[credential]]` stands in it, else `turnserver.conf`.
+    ///
+    /// # Errors
+    /// As those of [`Credentials::add_toml`] and [`Credentials::add_turnserver_conf`].
+    pub fn add_file(&mut self, text: &str, origin: &str) -> Result<(), CredentialError> {
+        if turnserver_conf::looks_like_one(text) {
+            self.add_turnserver_conf(text, origin)
+        } else {
+            self.add_toml(text, origin)
+        }
+    }
+
+    /// Adds a password for any user and realm.
+    pub fn add_password(&mut self, label: impl Into<String>, password: Secret) {
+        self.add(Credential::new(label, Kind::Password, password));
+    }
+
+    /// Adds a credential.
+    pub fn add(&mut self, credential: Credential) {
+        self.store.add(credential);
+        self.cache.clear();
+    }
+
+    /// Whether there is nothing to test with.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many credentials there are, the passwords of lists among them.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.store.len()
+    }
+
+    /// The credentials that were given one by one: all but the passwords of lists.
+    #[must_use]
+    pub fn list(&self) -> &[Credential] {
+        self.store.given()
+    }
+
+    /// What a report says of a credential, by its number.
+    #[must_use]
+    pub fn describe(&self, credential: u32) -> Option<Description<'_>> {
+        self.store.describe(credential)
+    }
+
+    /// Tests what protects a message against every credential that applies to it.
+    ///
+    /// `identity` is that of the message; for a response, which has no user name of its own, that of its request (empty where the
+    /// request was not seen).
+    pub fn check(&mut self, message: &Message<'_>, identity: &Identity<'_>) -> Checked {
+        self.cache.check(&self.store, message, identity)
+    }
+}
+
+/// The file's name without its folders, for labels.
+fn base_name(origin: &str) -> &str {
+    origin.rsplit(['/', '\\']).next().unwrap_or(origin)
+}
+
+/// Bytes of hex digits, `0x` before them or not.
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text).as_bytes();
+    let nibble = |digit: u8| char::from(digit).to_digit(16);
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    digits
+        .chunks_exact(2)
+        .map(|pair| match *pair {
+            [high, low] => u8::try_from(nibble(high)? << 4 | nibble(low)?).ok(),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A key in hex, if its length is that of a hash: MD5, SHA-1, SHA-256, SHA-384 or SHA-512.
+fn hex_key(text: &str) -> Option<Secret> {
+    unhex(text).filter(|key| matches!(key.len(), 16 | 20 | 32 | 48 | 64)).map(Secret::new)
+}

@@ -8,6 +8,7 @@ mod address;
 mod attribute;
 mod fields;
 mod header;
+pub mod integrity;
 mod message;
 pub mod registry;
 

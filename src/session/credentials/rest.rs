@@ -1,0 +1,163 @@
+//! User names of time-limited credentials (TURN REST), and the passwords that belong to them.
+
+use super::derive::KeyHash;
+use hmac::{Hmac, KeyInit, Mac};
+use zeroize::Zeroizing;
+
+/// 2001-01-01 and 2100-01-01: an expiry outside was never meant as one.
+const PLAUSIBLE: std::ops::Range<i64> = 978_307_200..4_102_444_800;
+
+/// The end of a time-limited credential, read from its user name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// Seconds since 1970.
+    pub seconds: i64,
+    /// The name is nothing but digits. It may be a telephone number: believe it only where a shared secret verifies it.
+    pub bare: bool,
+}
+
+/// The expiry in a user name of the form `expiry[:user]`, if it is a date from 2001 to 2099.
+///
+/// A few services put the user first; a separator other than `:` is a setting of some servers. Both are read.
+#[must_use]
+pub fn rest_expiry(username: &[u8]) -> Option<Expiry> {
+    let username = super::prepare::trim(username);
+    let digits = username.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (head, rest) = username.split_at(digits);
+    match rest.first() {
+        None => plausible(head).map(|seconds| Expiry { seconds, bare: true }),
+        Some(separator) if is_separator(*separator) && digits > 0 => {
+            plausible(head).map(|seconds| Expiry { seconds, bare: false })
+        }
+        _ => {
+            let tail = username.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+            let (head, tail) = username.split_at(username.len() - tail);
+            let seconds = plausible(tail)?;
+            // Only the usual separator here: names that end in digits are common.
+            (head.last() == Some(&b':')).then_some(Expiry { seconds, bare: false })
+        }
+    }
+}
+
+fn is_separator(byte: u8) -> bool {
+    byte.is_ascii_punctuation() && !matches!(byte, b'@' | b'.')
+}
+
+fn plausible(digits: &[u8]) -> Option<i64> {
+    if !(9..=10).contains(&digits.len()) {
+        return None;
+    }
+    let seconds = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    PLAUSIBLE.contains(&seconds).then_some(seconds)
+}
+
+/// The password of a user name: base64 of an HMAC under the shared secret. SHA-1 as a rule; some servers take a SHA-2 hash.
+pub(super) fn password(secret: &[u8], username: &[u8], hash: KeyHash) -> Option<Zeroizing<Vec<u8>>> {
+    macro_rules! mac {
+        ($hash:ty) => {{
+            let mut mac = Hmac::<$hash>::new_from_slice(secret).ok()?;
+            mac.update(username);
+            base64(&mac.finalize().into_bytes())
+        }};
+    }
+    Some(Zeroizing::new(match hash {
+        KeyHash::Md5 => return None,
+        KeyHash::Sha1 => mac!(sha1::Sha1),
+        KeyHash::Sha256 => mac!(sha2::Sha256),
+        KeyHash::Sha384 => mac!(sha2::Sha384),
+        KeyHash::Sha512 => mac!(sha2::Sha512),
+    }))
+}
+
+/// RFC 4648 §4, with padding.
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let (a, b, c) = match *chunk {
+            [a, b, c] => (a, b, c),
+            [a, b] => (a, b, 0),
+            [a] => (a, 0, 0),
+            _ => continue,
+        };
+        let word = u32::from_be_bytes([0, a, b, c]);
+        let present = chunk.len() + 1;
+        text.extend(
+            [18, 12, 6, 0].iter().enumerate().map(|(n, shift)| if n < present { digit(word >> shift) } else { b'=' }),
+        );
+    }
+    text
+}
+
+fn digit(bits: u32) -> u8 {
+    #[allow(clippy::cast_possible_truncation)] // six bits
+    match (bits & 0x3f) as u8 {
+        n @ 0..=25 => b'A' + n,
+        n @ 26..=51 => b'a' + (n - 26),
+        n @ 52..=61 => b'0' + (n - 52),
+        62 => b'+',
+        _ => b'/',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expiry(seconds: i64, bare: bool) -> Option<Expiry> {
+        Some(Expiry { seconds, bare })
+    }
+
+    #[test]
+    fn an_expiry_is_read_from_the_forms_in_use() {
+        assert_eq!(rest_expiry(b"1767225600:alice"), expiry(1_767_225_600, false));
+        assert_eq!(rest_expiry(b"1767225600"), expiry(1_767_225_600, true));
+        assert_eq!(rest_expiry(b"1767225600_alice"), expiry(1_767_225_600, false));
+        assert_eq!(rest_expiry(b"alice:1767225600"), expiry(1_767_225_600, false));
+        assert_eq!(rest_expiry(b"\"1767225600:alice\"\0"), expiry(1_767_225_600, false));
+        assert_eq!(rest_expiry(b"1767225600:"), expiry(1_767_225_600, false));
+    }
+
+    #[test]
+    fn what_is_no_plausible_date_is_no_expiry() {
+        for name in [
+            "",
+            ":",
+            "alice",
+            "4912345",
+            "1767225600alice",
+            "99999:alice",
+            "0000000001",
+            "9999999999:x",
+            "alice1767225600",
+        ] {
+            assert_eq!(rest_expiry(name.as_bytes()), None, "{name}");
+        }
+        assert_eq!(rest_expiry(b"00000000000000000000000000000001767225600:x"), None);
+        assert_eq!(rest_expiry(b"1767225600@example.org"), None);
+    }
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        for (plain, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), text.as_bytes());
+        }
+        assert_eq!(base64(&[0xfb, 0xff, 0xfe]), b"+//+");
+    }
+
+    #[test]
+    fn the_password_of_a_shared_secret_is_the_usual_one() {
+        let password = |hash| password(b"s3cret-shared", b"1767225600:alice", hash);
+        assert_eq!(password(KeyHash::Sha1).expect("a password").as_slice(), b"kaP8oiCOQi1N4NSZPSAYWko+LUs=");
+        assert_eq!(password(KeyHash::Sha256).expect("a password").len(), 44);
+        assert_eq!(password(KeyHash::Sha384).expect("a password").len(), 64);
+        assert_eq!(password(KeyHash::Sha512).expect("a password").len(), 88);
+    }
+}

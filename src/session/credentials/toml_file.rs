@@ -1,0 +1,277 @@
+//! Credentials from TOML: `[[credential]]` tables.
+//!
+//! Read by hand from the parsed tables, since the messages of a generic reader quote the file, and with it the secrets.
+
+use super::error::CredentialError;
+use super::{Credential, Kind, Side, base_name, hex_key};
+use crate::secret::Secret;
+use ::toml::Spanned;
+use ::toml::de::{DeTable, DeValue};
+
+/// What a table may hold, for the error.
+const KEYS: &str = "label, side, username, realm and one of password, shared_secret, ice_ufrag with ice_pwd, key";
+
+/// Reads all tables of a file.
+pub(super) fn read(text: &str, origin: &str) -> Result<Vec<Credential>, CredentialError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let file = File { text, origin };
+    let root =
+        DeTable::parse(text).map_err(|error| file.syntax(error.span().map_or(0, |span| span.start)))?.into_inner();
+    let mut credentials = Vec::new();
+    let nothing = CredentialError::Nothing { origin: origin.to_owned(), expected: "[[credential]] tables" };
+    for (name, value) in &root {
+        if name.get_ref().as_ref() != "credential" {
+            return Err(file.unknown_key(name, "[[credential]] tables"));
+        }
+        let DeValue::Array(tables) = value.get_ref() else {
+            return Err(CredentialError::NotTables { origin: origin.to_owned(), line: file.line(value.span().start) });
+        };
+        for table in tables.iter() {
+            let line = file.line(table.span().start);
+            let DeValue::Table(entries) = table.get_ref() else {
+                return Err(CredentialError::NotTables { origin: origin.to_owned(), line });
+            };
+            credentials.push(file.credential(line, entries)?);
+        }
+    }
+    if credentials.is_empty() { Err(nothing) } else { Ok(credentials) }
+}
+
+struct File<'a> {
+    text: &'a str,
+    origin: &'a str,
+}
+
+/// The entries of a table, as text.
+#[derive(Default)]
+struct Entries<'a> {
+    label: Option<&'a str>,
+    side: Option<Side>,
+    username: Option<&'a str>,
+    realm: Option<&'a str>,
+    password: Option<&'a str>,
+    shared_secret: Option<&'a str>,
+    ice_ufrag: Option<&'a str>,
+    ice_pwd: Option<&'a str>,
+    key: Option<Secret>,
+}
+
+impl File<'_> {
+    fn line(&self, offset: usize) -> usize {
+        self.text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
+    }
+
+    fn syntax(&self, offset: usize) -> CredentialError {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        CredentialError::Syntax { origin: self.origin.to_owned(), line: self.line(offset), column }
+    }
+
+    fn unknown_key(&self, name: &Spanned<std::borrow::Cow<'_, str>>, expected: &'static str) -> CredentialError {
+        // A slip of the pen can turn a secret into a key, so only what looks like a name is shown.
+        let text = name.get_ref().as_ref();
+        let shown =
+            text.len() <= 24 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'-');
+        let key = if shown { format!("\"{text}\"") } else { "here".to_owned() };
+        CredentialError::UnknownKey {
+            origin: self.origin.to_owned(),
+            line: self.line(name.span().start),
+            key,
+            expected,
+        }
+    }
+
+    fn credential(&self, line: usize, table: &DeTable<'_>) -> Result<Credential, CredentialError> {
+        let entries = self.entries(table)?;
+        let origin = || self.origin.to_owned();
+        let label = || entries.label.map(|label| format!(" \"{label}\"")).unwrap_or_default();
+        if entries.ice_ufrag.is_some() != entries.ice_pwd.is_some()
+            && (entries.ice_pwd.is_some() || !entries.has_other_secret())
+        {
+            return Err(CredentialError::HalfIce { origin: origin(), line, label: label() });
+        }
+        let text = |text: &str| Secret::from(text.as_bytes());
+        let ice = entries.ice_ufrag.zip(entries.ice_pwd);
+        let mut secrets = [
+            entries.password.map(|password| ("password", Kind::Password, text(password))),
+            entries.shared_secret.map(|secret| ("shared_secret", Kind::SharedSecret, text(secret))),
+            ice.map(|(ufrag, pwd)| ("ice_pwd", Kind::Ice { ufrag: ufrag.to_owned() }, text(pwd))),
+            entries.key.clone().map(|key| ("key", Kind::Key, key)),
+            entries.ice_ufrag.filter(|_| ice.is_none()).map(|ufrag| ("ice_ufrag", Kind::Key, text(ufrag))),
+        ]
+        .into_iter()
+        .flatten();
+        let Some((first, kind, secret)) = secrets.next() else {
+            return Err(CredentialError::NoSecret { origin: origin(), line, label: label() });
+        };
+        if let Some((second, ..)) = secrets.next() {
+            return Err(CredentialError::SeveralSecrets { origin: origin(), line, label: label(), first, second });
+        }
+        Ok(Credential {
+            label: entries.label.map_or_else(|| format!("{} line {line}", base_name(self.origin)), str::to_owned),
+            side: entries.side,
+            username: entries.username.map(str::to_owned),
+            realm: entries.realm.map(str::to_owned),
+            kind,
+            secret,
+        })
+    }
+
+    fn entries<'t>(&self, table: &'t DeTable<'_>) -> Result<Entries<'t>, CredentialError> {
+        let mut entries = Entries::default();
+        for (name, value) in table {
+            let offset = value.span().start;
+            let text = |key| self.text_of(key, value);
+            match name.get_ref().as_ref() {
+                "label" => entries.label = Some(text("label")?),
+                "username" => entries.username = Some(text("username")?),
+                "realm" => entries.realm = Some(text("realm")?),
+                "password" => entries.password = Some(text("password")?),
+                "shared_secret" => entries.shared_secret = Some(text("shared_secret")?),
+                "ice_ufrag" => entries.ice_ufrag = Some(text("ice_ufrag")?),
+                "ice_pwd" => entries.ice_pwd = Some(text("ice_pwd")?),
+                "side" => {
+                    entries.side = Some(match text("side")? {
+                        "client" => Side::Client,
+                        "server" => Side::Server,
+                        _ => {
+                            return Err(CredentialError::Side {
+                                origin: self.origin.to_owned(),
+                                line: self.line(offset),
+                            });
+                        }
+                    });
+                }
+                "key" => {
+                    let bad = || CredentialError::Key { origin: self.origin.to_owned(), line: self.line(offset) };
+                    entries.key = Some(hex_key(text("key")?.trim()).ok_or_else(bad)?);
+                }
+                _ => return Err(self.unknown_key(name, KEYS)),
+            }
+        }
+        Ok(entries)
+    }
+
+    /// A value as text. Only a user name may be empty: nothing else makes sense without content.
+    fn text_of<'t>(&self, key: &'static str, value: &'t Spanned<DeValue<'_>>) -> Result<&'t str, CredentialError> {
+        let (origin, line) = (self.origin.to_owned(), self.line(value.span().start));
+        match value.get_ref() {
+            DeValue::String(text) if text.is_empty() && !matches!(key, "username" | "realm") => {
+                Err(CredentialError::Empty { origin, line, key })
+            }
+            DeValue::String(text) => Ok(text),
+            _ => Err(CredentialError::NotText { origin, line, key }),
+        }
+    }
+}
+
+impl Entries<'_> {
+    fn has_other_secret(&self) -> bool {
+        self.password.is_some() || self.shared_secret.is_some() || self.key.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+[[credential]]
+label = "Meeting Server API"
+side = "client"
+username = "turnuser"
+realm = "turnuser"
+password = "cisco"
+
+[[credential]]
+shared_secret = "north"
+
+[[credential]]
+label = "answer SDP"
+ice_ufrag = "mZ4r"
+ice_pwd = "pCfJ0123456789abcdefgh"
+
+[[credential]]
+side = "server"
+key = "0x7DA2270ccfa49786e0115366d3a3d14d"
+"#;
+
+    #[test]
+    fn every_form_of_credential_is_read() {
+        let credentials = read(FILE, "/tmp/turn.toml").expect("credentials");
+        let row = |c: &Credential| (c.label.clone(), c.side, c.username.clone(), c.realm.clone(), c.kind.clone());
+        let user = Some("turnuser".to_owned());
+        assert_eq!(
+            credentials.iter().map(row).collect::<Vec<_>>(),
+            [
+                ("Meeting Server API".to_owned(), Some(Side::Client), user.clone(), user, Kind::Password),
+                ("turn.toml line 9".to_owned(), None, None, None, Kind::SharedSecret),
+                ("answer SDP".to_owned(), None, None, None, Kind::Ice { ufrag: "mZ4r".to_owned() }),
+                ("turn.toml line 17".to_owned(), Some(Side::Server), None, None, Kind::Key),
+            ]
+        );
+        let lengths: Vec<_> = credentials.iter().map(|c| c.secret.expose().len()).collect();
+        assert_eq!(lengths, [5, 5, 22, 16]);
+    }
+
+    #[test]
+    fn windows_files_read_the_same() {
+        let text = format!("\u{feff}{}", FILE.replace('\n', "\r\n"));
+        assert_eq!(read(&text, "t.toml").expect("credentials").len(), 4);
+    }
+
+    #[test]
+    fn each_mistake_is_told_with_its_line() {
+        let error = |body: &str| read(&format!("[[credential]]\n{body}"), "t.toml").expect_err(body).to_string();
+        assert_eq!(error("pasword = \"x\""), format!("t.toml, line 2: unknown key \"pasword\"; expected {KEYS}"));
+        assert_eq!(
+            error("label = \"A\""),
+            "t.toml, line 1: the credential \"A\" has no secret; give one of password, shared_secret, ice_pwd, key"
+        );
+        assert_eq!(
+            error("password = \"x\"\nkey = \"7da2270ccfa49786e0115366d3a3d14d\""),
+            "t.toml, line 1: the credential has both password and key; write one table for each"
+        );
+        assert_eq!(
+            error("password = \"x\"\nice_ufrag = \"u\""),
+            "t.toml, line 1: the credential has both password and ice_ufrag; write one table for each"
+        );
+        assert_eq!(error("ice_ufrag = \"x\""), "t.toml, line 1: the credential needs ice_ufrag and ice_pwd together");
+        assert_eq!(error("ice_pwd = \"x\""), "t.toml, line 1: the credential needs ice_ufrag and ice_pwd together");
+        assert_eq!(error("side = \"both\"\npassword = \"x\""), "t.toml, line 2: side must be \"client\" or \"server\"");
+        assert_eq!(error("\nkey = \"12\""), "t.toml, line 3: the key must be 32 hex digits (MD5) or 64 (SHA-256)");
+        assert_eq!(error("password = \"\""), "t.toml, line 2: password is empty");
+        assert_eq!(error("password = 12345"), "t.toml, line 2: password must be text in double quotes");
+        let error = |text: &str| read(text, "t.toml").expect_err(text).to_string();
+        assert_eq!(error(""), "t.toml: no credential in it; expected [[credential]] tables");
+        assert_eq!(error("[credential]\n"), "t.toml, line 1: credentials are written as [[credential]] tables");
+        assert_eq!(error("credential = [1]"), "t.toml, line 1: credentials are written as [[credential]] tables");
+        assert_eq!(error("[server]\n"), "t.toml, line 1: unknown key \"server\"; expected [[credential]] tables");
+    }
+
+    #[test]
+    fn no_error_shows_a_secret() {
+        for body in [
+            "password = hunter2",
+            "password = \"hunter2",
+            "password = 'hunter2\nx = 1",
+            "hunter2",
+            "hunter2 = 1",
+            "\"hunter2\" = \"hunter2\"",
+            "hunter2.hunter2 = 1",
+            "password = \"a\"\npassword = \"hunter2\"",
+            "password = [\"hunter2\"]",
+            "password = { hunter2 = 1 }",
+            "key = \"hunter2\"",
+            "side = \"hunter2\"\npassword = \"hunter2\"",
+            "password = \"hunter2\"\nshared_secret = \"hunter2\"",
+            "ice_pwd = \"hunter2\"",
+            "password = \"\\qhunter2\"",
+        ] {
+            let error = read(&format!("[[credential]]\n{body}\n"), "t.toml").expect_err(body);
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("hunter2"), "{shown}");
+            assert!(shown.contains("t.toml"), "{shown}");
+        }
+    }
+}
