@@ -12,7 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 pub struct Endpoint {
     /// IPv4 sorts before IPv6.
     v6: bool,
-    bits: u128,
+    high: u64,
+    low: u64,
     port: u16,
 }
 
@@ -20,13 +21,15 @@ impl Endpoint {
     /// The endpoint of an IPv4 address.
     #[must_use]
     pub fn v4(ip: [u8; 4], port: u16) -> Self {
-        Endpoint { v6: false, bits: u128::from(u32::from_be_bytes(ip)), port }
+        Endpoint { v6: false, high: 0, low: u64::from(u32::from_be_bytes(ip)), port }
     }
 
     /// The endpoint of an IPv6 address.
     #[must_use]
     pub fn v6(ip: [u8; 16], port: u16) -> Self {
-        Endpoint { v6: true, bits: u128::from_be_bytes(ip), port }
+        let bits = u128::from_be_bytes(ip);
+        #[allow(clippy::cast_possible_truncation)] // the two halves
+        Endpoint { v6: true, high: (bits >> 64) as u64, low: bits as u64, port }
     }
 
     /// The endpoint of any address.
@@ -42,10 +45,10 @@ impl Endpoint {
     #[must_use]
     pub fn ip(&self) -> IpAddr {
         if self.v6 {
-            IpAddr::V6(Ipv6Addr::from_bits(self.bits))
+            IpAddr::V6(Ipv6Addr::from_bits(u128::from(self.high) << 64 | u128::from(self.low)))
         } else {
             #[allow(clippy::cast_possible_truncation)] // an IPv4 endpoint is built from 32 bits
-            IpAddr::V4(Ipv4Addr::from_bits(self.bits as u32))
+            IpAddr::V4(Ipv4Addr::from_bits(self.low as u32))
         }
     }
 
@@ -76,7 +79,8 @@ impl Endpoint {
 
 impl Hash for Endpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u128(self.bits);
+        state.write_u64(self.high);
+        state.write_u64(self.low);
         state.write_u32(u32::from(self.port) | u32::from(self.v6) << 16);
     }
 }
