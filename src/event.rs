@@ -1,1 +1,145 @@
-//! (under construction)
+//! What happened, where and when: one message of the capture with what is known of it so far.
+
+use crate::net::{Endpoint, PeerAddress, RelayedAddress, Transport};
+use crate::packet::IcmpKind;
+use crate::session::credentials::Integrity;
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::Message;
+use crate::wire::turn::ChannelData;
+use std::net::IpAddr;
+
+/// How deep messages are looked for inside Send, Data and ChannelData.
+pub const MAX_HOPS: usize = 3;
+
+/// What carried a nested message through a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// A Send indication, from the client (RFC 8656 §11).
+    Send,
+    /// A Data indication, to the client (RFC 8656 §11).
+    Data,
+    /// ChannelData with this channel number (RFC 8656 §12).
+    Channel(u16),
+}
+
+impl Via {
+    /// The name of the layer, as in the `layers` of `messages`.
+    #[must_use]
+    pub fn layer(self) -> &'static str {
+        match self {
+            Via::Send => "send",
+            Via::Data => "data",
+            Via::Channel(_) => "channel-data",
+        }
+    }
+}
+
+/// One passage through a relay.
+#[derive(Clone, Copy, Debug)]
+pub struct Hop {
+    /// What carried the message between client and server.
+    pub via: Via,
+    /// The peer's end, where the capture tells it.
+    pub peer: Option<PeerAddress>,
+    /// The relay's end, where the capture tells it.
+    pub relayed: Option<RelayedAddress>,
+}
+
+/// The relay passages of a message, outermost first; none for most.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hops {
+    hops: [Option<Hop>; MAX_HOPS],
+}
+
+impl Hops {
+    /// The same path with one more passage inside it, or `None` where the fixed depth is reached.
+    #[must_use]
+    pub fn through(mut self, hop: Hop) -> Option<Hops> {
+        let free = self.hops.iter_mut().find(|slot| slot.is_none())?;
+        *free = Some(hop);
+        Some(self)
+    }
+
+    /// The passages, outermost first.
+    pub fn iter(&self) -> impl Iterator<Item = &Hop> {
+        self.hops.iter().flatten()
+    }
+
+    /// The innermost passage.
+    #[must_use]
+    pub fn last(&self) -> Option<&Hop> {
+        self.iter().last()
+    }
+}
+
+/// What kind of message it is.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    /// STUN, which includes TURN's requests and indications.
+    Stun(Message<'a>),
+    /// TURN ChannelData; what it carries follows as an event of its own.
+    ChannelData(ChannelData<'a>),
+    /// A datagram of DTLS records.
+    Dtls(&'a [u8]),
+    /// RTP.
+    Rtp(&'a [u8]),
+    /// RTCP.
+    Rtcp(&'a [u8]),
+}
+
+/// One message, borrowed from its frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// Number of the frame within the capture.
+    pub frame: u64,
+    /// When the frame was captured, or the last known time where it does not say.
+    pub time: Timestamp,
+    /// Decimal digits of the second that the capture has.
+    pub digits: u8,
+    /// Sender of the datagram that was on the wire.
+    pub src: Endpoint,
+    /// Receiver of the datagram that was on the wire.
+    pub dst: Endpoint,
+    /// What carried it.
+    pub transport: Transport,
+    /// Relay passages between that datagram and the message.
+    pub hops: Hops,
+    /// Whether bytes at the end are missing from the capture.
+    pub truncated: bool,
+    /// IPv4 identification of the packet, 0 where there is none: tells a copy by a mirror port from a retransmission.
+    pub ip_id: u32,
+    /// The message.
+    pub body: Body<'a>,
+}
+
+/// An ICMP error that answered a message.
+#[derive(Clone, Copy, Debug)]
+pub struct IcmpAnswer {
+    /// Number of the frame with the ICMP error.
+    pub frame: u64,
+    /// Who sent it.
+    pub sender: IpAddr,
+    /// What it says.
+    pub kind: IcmpKind,
+}
+
+/// One row of `messages`: an event with what correlation and verification found.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Index of the capture among those read.
+    pub capture: u32,
+    /// The message.
+    pub event: &'a Event<'a>,
+    /// One verdict for each integrity attribute, in wire order.
+    pub integrity: &'a [Integrity],
+    /// On a response: the frame of the request copy it is counted from.
+    pub request_frame: Option<u64>,
+    /// On a response: the time since that copy.
+    pub rtt: Option<Span>,
+    /// On a repeated request or response: the frame of its first copy.
+    pub retransmission_of: Option<u64>,
+    /// The ICMP error that answered it.
+    pub icmp: Option<IcmpAnswer>,
+    /// Labels of the credentials, by the index that [`Integrity`] holds.
+    pub labels: &'a [String],
+}

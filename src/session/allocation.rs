@@ -1,0 +1,210 @@
+//! The ledger of one TURN allocation (RFC 8656 §6): what was lent, for how long, to whom it may talk, and how it ended.
+
+use super::exchange::{Exchange, Seen};
+use super::flow::Traffic;
+use super::names::Name;
+use crate::net::{MappedAddress, PeerAddress, RelayedAddress};
+use crate::time::{Span, Timestamp};
+
+/// How long a permission holds (RFC 8656 §9).
+pub const PERMISSION: Span = Span::from_secs(300);
+/// How long a channel binding holds (RFC 8656 §12).
+pub const CHANNEL: Span = Span::from_secs(600);
+/// What a server grants where neither side names a lifetime (RFC 8656 §6).
+const DEFAULT_LIFETIME: u32 = 600;
+/// How many permissions and channels of one allocation are kept.
+const MAX_PEERS: usize = 32;
+
+/// How an allocation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By a Refresh with lifetime 0.
+    Released,
+    /// Its lifetime ran out within the capture.
+    Expired,
+    /// It was alive when the capture ended.
+    Open,
+    /// The server refused to know it any longer.
+    Rejected,
+}
+
+/// A peer address that may send through the relay.
+#[derive(Clone, Copy, Debug)]
+pub struct Permission {
+    /// The peer; only its address counts.
+    pub peer: PeerAddress,
+    /// The request that made it.
+    pub made: Seen,
+    /// When it ends unless renewed.
+    pub expires: Timestamp,
+    /// How often it was renewed.
+    pub renewed: u32,
+}
+
+/// A channel bound to a peer.
+#[derive(Clone, Copy, Debug)]
+pub struct Channel {
+    /// Its number.
+    pub number: u16,
+    /// The peer.
+    pub peer: PeerAddress,
+    /// The request that bound it.
+    pub bound: Seen,
+    /// When it ends unless renewed.
+    pub expires: Timestamp,
+    /// Whether the server's success was seen.
+    pub confirmed: bool,
+    /// How often it was renewed.
+    pub renewed: u32,
+}
+
+/// One allocation on a conversation's 5-tuple.
+#[derive(Clone, Debug)]
+pub struct Allocation {
+    /// The Allocate request that was granted.
+    pub requested: Seen,
+    /// The success response.
+    pub created: Seen,
+    /// USERNAME.
+    pub user: Option<Name>,
+    /// REALM.
+    pub realm: Option<Name>,
+    /// REQUESTED-TRANSPORT.
+    pub transport: Option<u8>,
+    /// What the server saw as the client's address.
+    pub mapped: Option<MappedAddress>,
+    /// What it lent.
+    pub relayed: [Option<RelayedAddress>; 2],
+    /// LIFETIME asked for, in seconds.
+    pub requested_lifetime: Option<u32>,
+    /// LIFETIME granted last, in seconds.
+    pub lifetime: u32,
+    /// Successful refreshes.
+    pub refreshes: u32,
+    /// When it ends unless refreshed.
+    pub expires: Timestamp,
+    /// How and when it ended.
+    pub ended: Option<(End, Seen)>,
+    /// Peers that may send.
+    pub permissions: Vec<Permission>,
+    /// Channels.
+    pub channels: Vec<Channel>,
+    /// What the client sent to peers.
+    pub sent: Traffic,
+    /// What peers sent to the client.
+    pub received: Traffic,
+}
+
+impl Allocation {
+    /// The allocation that a granted Allocate makes.
+    #[must_use]
+    pub fn granted(exchange: &Exchange) -> Option<Allocation> {
+        let answer = exchange.answer.as_ref()?;
+        let lifetime = answer.lifetime.or(exchange.asked.lifetime).unwrap_or(DEFAULT_LIFETIME);
+        Some(Allocation {
+            requested: exchange.first,
+            created: answer.seen,
+            user: exchange.asked.user.or(exchange.asked.userhash),
+            realm: exchange.asked.realm,
+            transport: exchange.asked.transport,
+            mapped: answer.mapped,
+            relayed: answer.relayed,
+            requested_lifetime: exchange.asked.lifetime,
+            lifetime,
+            refreshes: 0,
+            expires: answer.seen.time.after(Span::from_secs(i64::from(lifetime))),
+            ended: None,
+            permissions: Vec::new(),
+            channels: Vec::new(),
+            sent: Traffic::default(),
+            received: Traffic::default(),
+        })
+    }
+
+    /// Whether it can be in use at `time`.
+    #[must_use]
+    pub fn is_alive(&self, time: Timestamp) -> bool {
+        self.ended.is_none() && time <= self.expires
+    }
+
+    /// How it stands at `time`.
+    #[must_use]
+    pub fn end(&self, time: Timestamp) -> End {
+        match self.ended {
+            Some((end, _)) => end,
+            None if time > self.expires => End::Expired,
+            None => End::Open,
+        }
+    }
+
+    /// A Refresh that was granted.
+    pub fn refreshed(&mut self, exchange: &Exchange) {
+        let Some(answer) = &exchange.answer else { return };
+        let lifetime = answer.lifetime.or(exchange.asked.lifetime).unwrap_or(DEFAULT_LIFETIME);
+        if lifetime == 0 {
+            self.ended.get_or_insert((End::Released, answer.seen));
+        } else {
+            self.refreshes += 1;
+            self.lifetime = lifetime;
+            self.expires = answer.seen.time.after(Span::from_secs(i64::from(lifetime)));
+        }
+    }
+
+    /// The server no longer knows it.
+    pub fn refused(&mut self, at: Seen) {
+        let end = if at.time > self.expires { End::Expired } else { End::Rejected };
+        self.ended.get_or_insert((end, at));
+    }
+
+    /// A CreatePermission or ChannelBind that was granted makes or renews a permission.
+    pub fn permitted(&mut self, peer: PeerAddress, made: Seen, granted: Timestamp) {
+        let expires = granted.after(PERMISSION);
+        match self.permissions.iter_mut().find(|known| known.peer.0.ip() == peer.0.ip()) {
+            Some(known) => {
+                known.expires = expires;
+                known.renewed += 1;
+            }
+            None if self.permissions.len() < MAX_PEERS => {
+                self.permissions.push(Permission { peer, made, expires, renewed: 0 });
+            }
+            None => {}
+        }
+    }
+
+    /// A ChannelBind request was sent: the binding counts from here, since data follows before the answer.
+    pub fn binding(&mut self, number: u16, peer: PeerAddress, bound: Seen) {
+        if !self.channels.iter().any(|known| known.number == number && known.peer == peer) && self.channels.len() < MAX_PEERS {
+            let expires = bound.time.after(CHANNEL);
+            self.channels.push(Channel { number, peer, bound, expires, confirmed: false, renewed: 0 });
+        }
+    }
+
+    /// A ChannelBind was granted.
+    pub fn bound(&mut self, number: u16, peer: PeerAddress, made: Seen, granted: Timestamp) {
+        self.binding(number, peer, made);
+        if let Some(known) = self.channels.iter_mut().find(|known| known.number == number && known.peer == peer) {
+            known.renewed += u32::from(known.confirmed);
+            known.confirmed = true;
+            known.expires = granted.after(CHANNEL);
+        }
+        self.permitted(peer, made, granted);
+    }
+
+    /// A ChannelBind was refused.
+    pub fn unbound(&mut self, number: u16, peer: PeerAddress) {
+        self.channels.retain(|known| known.confirmed || known.number != number || known.peer != peer);
+    }
+
+    /// The peer of a channel: the binding made last.
+    #[must_use]
+    pub fn peer_of(&self, number: u16) -> Option<PeerAddress> {
+        self.channels.iter().rev().find(|known| known.number == number).map(|known| known.peer)
+    }
+
+    /// The relayed address of the family of `peer`.
+    #[must_use]
+    pub fn relayed_for(&self, peer: Option<PeerAddress>) -> Option<RelayedAddress> {
+        let v6 = peer.is_some_and(|peer| peer.0.is_v6());
+        self.relayed.iter().flatten().find(|relayed| relayed.0.is_v6() == v6).or(self.relayed.first()?.as_ref()).copied()
+    }
+}

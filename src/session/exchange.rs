@@ -1,0 +1,207 @@
+//! One request and what came of it, reduced to what questions are later asked about.
+
+use super::credentials::Integrity;
+use super::names::Name;
+use crate::event::IcmpAnswer;
+use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::{Class, Method, TransactionId};
+
+/// A frame and its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    /// Number of the frame within the capture.
+    pub frame: u64,
+    /// When it was captured.
+    pub time: Timestamp,
+}
+
+/// The verdicts on the integrity attributes of one message, in wire order.
+pub type Verdicts = [Option<Integrity>; 2];
+
+/// What a request says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    /// USERNAME.
+    pub user: Option<Name>,
+    /// USERHASH (RFC 8489 §14.4).
+    pub userhash: Option<Name>,
+    /// REALM.
+    pub realm: Option<Name>,
+    /// A digest of NONCE: compared, never shown.
+    pub nonce: Option<u64>,
+    /// Whether the nonce has the cookie of RFC 8489 §9.2, and which security features it promises.
+    pub nonce_features: Option<NonceFeatures>,
+    /// Which password algorithm it names (RFC 8489 §14.12).
+    pub password_algorithm: Option<u16>,
+    /// Whether it carries PASSWORD-ALGORITHMS.
+    pub password_algorithms: bool,
+    /// Whether it carries MESSAGE-INTEGRITY (SHA-1).
+    pub integrity_sha1: bool,
+    /// Whether it carries MESSAGE-INTEGRITY-SHA256.
+    pub integrity_sha256: bool,
+    /// The verdicts on them.
+    pub integrity: Verdicts,
+    /// LIFETIME, in seconds.
+    pub lifetime: Option<u32>,
+    /// REQUESTED-TRANSPORT, an IP protocol number.
+    pub transport: Option<u8>,
+    /// REQUESTED-ADDRESS-FAMILY or ADDITIONAL-ADDRESS-FAMILY: 1 for IPv4, 2 for IPv6.
+    pub family: Option<u8>,
+    /// EVEN-PORT, RESERVATION-TOKEN or another demand that narrows the choice of relay ports.
+    pub wants_port: bool,
+    /// CHANNEL-NUMBER.
+    pub channel: Option<u16>,
+    /// The first XOR-PEER-ADDRESS.
+    pub peer: Option<PeerAddress>,
+    /// How many XOR-PEER-ADDRESS attributes there are.
+    pub peers: u16,
+    /// CHANGE-REQUEST asks for the answer to come from elsewhere (RFC 5780 §7.2), or it tests a NAT in another way.
+    pub nat_test: bool,
+    /// A connectivity check of ICE (RFC 8445 §7), not a question to a server.
+    pub check: bool,
+    /// Bytes at the end of the first copy are missing from the capture.
+    pub truncated: bool,
+}
+
+impl Asked {
+    /// Whether the request is signed.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.integrity_sha1 || self.integrity_sha256
+    }
+}
+
+/// The security features that a nonce with the cookie of RFC 8489 §9.2 announces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NonceFeatures {
+    /// Bit 0: the server has PASSWORD-ALGORITHMS.
+    pub password_algorithms: bool,
+    /// Bit 1: the server wants USERHASH.
+    pub username_anonymity: bool,
+}
+
+/// What a response says.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The frame that brought it first.
+    pub seen: Seen,
+    /// The copy of the request that it is counted from: the last before it.
+    pub to: Seen,
+    /// Where it came from, if not from where the request went.
+    pub from: Option<Endpoint>,
+    /// `Class::Success` or `Class::Error`.
+    pub class: Class,
+    /// The error code; 0 on success.
+    pub code: u16,
+    /// The reason phrase.
+    pub reason: Option<Name>,
+    /// REALM.
+    pub realm: Option<Name>,
+    /// A digest of NONCE.
+    pub nonce: Option<u64>,
+    /// What the nonce announces.
+    pub nonce_features: Option<NonceFeatures>,
+    /// SOFTWARE.
+    pub software: Option<Name>,
+    /// XOR-MAPPED-ADDRESS, or in classic STUN MAPPED-ADDRESS.
+    pub mapped: Option<MappedAddress>,
+    /// MAPPED-ADDRESS beside XOR-MAPPED-ADDRESS.
+    pub mapped_plain: Option<MappedAddress>,
+    /// XOR-RELAYED-ADDRESS; two in a dual allocation.
+    pub relayed: [Option<RelayedAddress>; 2],
+    /// LIFETIME, in seconds.
+    pub lifetime: Option<u32>,
+    /// ALTERNATE-SERVER.
+    pub alternate: Option<ServerAddress>,
+    /// UNKNOWN-ATTRIBUTES: the first ones.
+    pub unknown: [Option<u16>; 4],
+    /// Whether it carries PASSWORD-ALGORITHMS.
+    pub password_algorithms: bool,
+    /// The verdicts on its integrity attributes.
+    pub integrity: Verdicts,
+    /// Bytes at the end are missing from the capture.
+    pub truncated: bool,
+    /// How many more times it came.
+    pub again: u16,
+}
+
+impl Answer {
+    /// Whether it is an error with this code.
+    #[must_use]
+    pub fn is_error(&self, code: u16) -> bool {
+        self.class == Class::Error && self.code == code
+    }
+
+    /// Whether it challenges: it brings a realm and a nonce (RFC 8489 §9.2.4).
+    #[must_use]
+    pub fn is_challenge(&self) -> bool {
+        self.class == Class::Error && self.realm.is_some() && self.nonce.is_some()
+    }
+}
+
+/// One transaction.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Its transaction id.
+    pub id: TransactionId,
+    /// Its method.
+    pub method: Method,
+    /// Who asked.
+    pub client: ClientAddress,
+    /// Who was asked.
+    pub server: ServerAddress,
+    /// The first copy of the request.
+    pub first: Seen,
+    /// Further copies that the client sent, in order; the first ones.
+    pub again: Vec<Seen>,
+    /// How many further copies there were.
+    pub again_total: u32,
+    /// How many of those came after the answer had been seen here.
+    pub again_after_answer: u32,
+    /// The last copy.
+    pub last: Seen,
+    /// What it says.
+    pub asked: Asked,
+    /// What was answered.
+    pub answer: Option<Answer>,
+    /// The ICMP error that it met.
+    pub icmp: Option<IcmpAnswer>,
+    /// Whether an answer, had there been one, would have been seen: it was not dropped for want of room.
+    pub watched: bool,
+}
+
+impl Exchange {
+    /// The error code that answered it; 0 for success, `None` for silence.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        self.answer.as_ref().map(|answer| answer.code)
+    }
+
+    /// Whether it was answered by success.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.class == Class::Success)
+    }
+
+    /// Whether it was answered by an error.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.class == Class::Error)
+    }
+
+    /// The least and the most that the round trip can have taken: counted from the last and from the first copy before the answer.
+    #[must_use]
+    pub fn rtt(&self) -> Option<(Span, Span)> {
+        let answer = self.answer.as_ref()?;
+        Some((answer.seen.time.since(answer.to.time), answer.seen.time.since(self.first.time)))
+    }
+
+    /// The frames that prove it: first request, last request, answer.
+    pub fn frames(&self) -> impl Iterator<Item = u64> {
+        let last = (self.last.frame != self.first.frame && self.answer.is_none()).then_some(self.last.frame);
+        [Some(self.first.frame), last, self.answer.as_ref().map(|answer| answer.seen.frame), self.icmp.map(|icmp| icmp.frame)]
+            .into_iter()
+            .flatten()
+    }
+}

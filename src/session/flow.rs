@@ -1,0 +1,304 @@
+//! The UDP flows on which STUN, TURN, DTLS or media was seen: one entry a pair of addresses.
+
+use super::conversation::Conversation;
+use super::exchange::Seen;
+use crate::net::Endpoint;
+use crate::time::{Span, Timestamp};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
+
+/// The number of a flow in its table; a slot that is used again gives another number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowId {
+    slot: u32,
+    generation: u32,
+}
+
+/// The two ends of a flow, the lower address first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ends {
+    /// The lower end.
+    pub low: Endpoint,
+    /// The higher end.
+    pub high: Endpoint,
+}
+
+impl Ends {
+    /// The ends of a datagram's flow.
+    #[must_use]
+    pub fn of(src: Endpoint, dst: Endpoint) -> Ends {
+        if src <= dst { Ends { low: src, high: dst } } else { Ends { low: dst, high: src } }
+    }
+}
+
+/// Messages of one kind in one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// How many datagrams.
+    pub packets: u64,
+    /// How many bytes of payload.
+    pub bytes: u64,
+    /// When the last was seen; meaningless where there was none.
+    pub last: Timestamp,
+}
+
+impl Traffic {
+    /// Counts a datagram.
+    pub fn add(&mut self, bytes: usize, time: Timestamp) {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+        self.last = time;
+    }
+}
+
+/// Connectivity checks of ICE in one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checks {
+    /// Requests sent, retransmissions included.
+    pub sent: u32,
+    /// Requests answered by success.
+    pub answered: u32,
+}
+
+/// What was seen in one direction of a flow.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Direction {
+    /// All datagrams that are STUN, ChannelData, DTLS or media.
+    pub packets: u64,
+    /// DTLS, RTP and RTCP.
+    pub data: Traffic,
+    /// Connectivity checks that were sent this way, and their answers.
+    pub checks: Checks,
+    /// STUN responses without a request in the capture.
+    pub orphans: u32,
+}
+
+/// One flow.
+#[derive(Debug)]
+pub struct Flow {
+    /// Its ends.
+    pub ends: Ends,
+    /// Its first message.
+    pub first: Seen,
+    /// Its last message.
+    pub last: Seen,
+    /// From the lower end, from the higher end.
+    pub directions: [Direction; 2],
+    /// What client and server said to each other, if one end is a STUN or TURN server.
+    pub conversation: Option<Box<Conversation>>,
+    /// The flow that is the same one seen on the other side of a NAT.
+    pub twin_of: Option<FlowId>,
+    /// A request that is waiting, for an ICMP error that quotes too little to tell its transaction id.
+    pub pending: Option<crate::wire::stun::TransactionId>,
+    /// ChannelData on a flow of which nothing else was seen: how often it looked right.
+    pub channel_guesses: u8,
+    /// Whether STUN was seen.
+    pub stun: bool,
+}
+
+impl Flow {
+    /// The direction of datagrams from `src`, and the opposite one.
+    pub fn directions_from(&mut self, src: Endpoint) -> (&mut Direction, &mut Direction) {
+        let [low, high] = &mut self.directions;
+        if src == self.ends.low { (low, high) } else { (high, low) }
+    }
+
+    /// Whether DTLS or media went both ways, more than a stray packet; and until when it did.
+    #[must_use]
+    pub fn data_both_ways(&self) -> Option<Timestamp> {
+        let [low, high] = &self.directions;
+        let enough = low.data.packets.min(high.data.packets) >= 3;
+        enough.then(|| low.data.last.min(high.data.last))
+    }
+
+    /// Whether connectivity checks were answered both ways.
+    #[must_use]
+    pub fn checks_both_ways(&self) -> bool {
+        self.directions.iter().all(|direction| direction.checks.answered > 0)
+    }
+}
+
+/// The flows that are still of interest.
+#[derive(Debug)]
+pub struct Flows {
+    hasher: DefaultHashBuilder,
+    index: HashTable<u32>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    max: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    flow: Option<Flow>,
+}
+
+impl Flows {
+    /// An empty table for at most `max` flows.
+    #[must_use]
+    pub fn new(max: usize) -> Self {
+        let hasher = DefaultHashBuilder::default();
+        Flows { hasher, index: HashTable::new(), slots: Vec::new(), free: Vec::new(), max }
+    }
+
+    /// How many flows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Whether a new flow needs room first: see [`Flows::idle`].
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.index.len() >= self.max
+    }
+
+    /// The flow of a datagram.
+    #[must_use]
+    pub fn find(&self, src: Endpoint, dst: Endpoint) -> Option<FlowId> {
+        let ends = Ends::of(src, dst);
+        let slots = &self.slots;
+        let same = |&slot: &u32| slots.get(slot as usize).and_then(|s| s.flow.as_ref()).is_some_and(|f| f.ends == ends);
+        let &slot = self.index.find(self.hasher.hash_one(ends), same)?;
+        Some(FlowId { slot, generation: self.slots.get(slot as usize)?.generation })
+    }
+
+    /// The flow of a datagram, made where there is none; `None` where there is no room.
+    pub fn find_or_add(&mut self, src: Endpoint, dst: Endpoint, seen: Seen) -> Option<FlowId> {
+        if let Some(id) = self.find(src, dst) {
+            return Some(id);
+        }
+        if self.is_full() {
+            return None;
+        }
+        let flow = Flow {
+            ends: Ends::of(src, dst),
+            first: seen,
+            last: seen,
+            directions: [Direction::default(); 2],
+            conversation: None,
+            twin_of: None,
+            pending: None,
+            channel_guesses: 0,
+            stun: false,
+        };
+        let ends = flow.ends;
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = u32::try_from(self.slots.len()).ok()?;
+                self.slots.push(Slot { generation: 0, flow: None });
+                slot
+            }
+        };
+        let entry = self.slots.get_mut(slot as usize)?;
+        entry.flow = Some(flow);
+        let id = FlowId { slot, generation: entry.generation };
+        let (hasher, slots) = (&self.hasher, &self.slots);
+        let rehash = |&slot: &u32| {
+            slots.get(slot as usize).and_then(|s| s.flow.as_ref()).map_or(0, |flow| hasher.hash_one(flow.ends))
+        };
+        self.index.insert_unique(self.hasher.hash_one(ends), slot, rehash);
+        Some(id)
+    }
+
+    /// A flow by its number.
+    #[must_use]
+    pub fn get(&self, id: FlowId) -> Option<&Flow> {
+        self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?.flow.as_ref()
+    }
+
+    /// A flow by its number, to be changed.
+    pub fn get_mut(&mut self, id: FlowId) -> Option<&mut Flow> {
+        self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?.flow.as_mut()
+    }
+
+    /// Takes a flow out.
+    pub fn remove(&mut self, id: FlowId) -> Option<Flow> {
+        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
+        let flow = slot.flow.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
+        if let Ok(entry) = self.index.find_entry(self.hasher.hash_one(flow.ends), |&slot| slot == id.slot) {
+            entry.remove();
+        }
+        self.free.push(id.slot);
+        Some(flow)
+    }
+
+    /// The flows with nothing seen since `since`, oldest first.
+    #[must_use]
+    pub fn idle(&self, since: Timestamp) -> Vec<FlowId> {
+        let mut idle: Vec<_> = self.iter().filter(|(_, flow)| flow.last.time < since).map(|(id, flow)| (flow.first.frame, id)).collect();
+        idle.sort_unstable();
+        idle.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// The time of the last message of the flow that a quarter of all are older than.
+    #[must_use]
+    pub fn oldest_quarter(&self) -> Timestamp {
+        let mut times: Vec<_> = self.iter().map(|(_, flow)| flow.last.time).collect();
+        let quarter = times.len() / 4;
+        if quarter == 0 {
+            return Timestamp(i64::MAX);
+        }
+        let (_, &mut time, _) = times.select_nth_unstable(quarter);
+        time.after(Span(1))
+    }
+
+    /// All flows, by slot.
+    pub fn iter(&self) -> impl Iterator<Item = (FlowId, &Flow)> {
+        self.slots.iter().zip(0u32..).filter_map(|(slot, number)| {
+            slot.flow.as_ref().map(|flow| (FlowId { slot: number, generation: slot.generation }, flow))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(port: u16) -> Endpoint {
+        Endpoint::v4([192, 0, 2, 1], port)
+    }
+
+    fn seen(frame: u64) -> Seen {
+        Seen { frame, time: Timestamp(frame.cast_signed()) }
+    }
+
+    #[test]
+    fn both_directions_are_one_flow() {
+        let mut flows = Flows::new(10);
+        let id = flows.find_or_add(end(1), end(2), seen(1)).unwrap();
+        assert_eq!(flows.find(end(2), end(1)), Some(id));
+        assert_eq!(flows.find_or_add(end(2), end(1), seen(2)), Some(id));
+        assert_eq!(flows.len(), 1);
+    }
+
+    #[test]
+    fn a_removed_flow_is_not_found_under_its_old_number() {
+        let mut flows = Flows::new(10);
+        let old = flows.find_or_add(end(1), end(2), seen(1)).unwrap();
+        assert!(flows.remove(old).is_some());
+        assert!(flows.find(end(1), end(2)).is_none());
+        let new = flows.find_or_add(end(1), end(3), seen(2)).unwrap();
+        assert!(flows.get(old).is_none());
+        assert!(flows.get(new).is_some());
+    }
+
+    #[test]
+    fn a_full_table_takes_no_new_flow_and_names_its_oldest() {
+        let mut flows = Flows::new(4);
+        for port in 1..=4 {
+            flows.find_or_add(end(port), end(100), seen(u64::from(port))).unwrap();
+        }
+        assert!(flows.find_or_add(end(5), end(100), seen(5)).is_none());
+        assert_eq!(flows.idle(flows.oldest_quarter()).len(), 2);
+    }
+}

@@ -1,0 +1,109 @@
+//! Text that repeats in every message (user names, realms, software, reason phrases), kept once.
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
+
+/// A text that was seen, as a number that is cheap to keep and compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(std::num::NonZeroU32);
+
+/// The texts behind the [`Name`]s, bounded in count and bytes.
+#[derive(Debug)]
+pub struct Names {
+    hasher: DefaultHashBuilder,
+    index: HashTable<u32>,
+    texts: Vec<Box<[u8]>>,
+    bytes: usize,
+    max_count: usize,
+    max_bytes: usize,
+    dropped: u64,
+}
+
+impl Names {
+    /// An empty set that holds at most `max_count` texts of `max_bytes` bytes together.
+    #[must_use]
+    pub fn new(max_count: usize, max_bytes: usize) -> Self {
+        Names {
+            hasher: DefaultHashBuilder::default(),
+            index: HashTable::new(),
+            texts: Vec::new(),
+            bytes: 0,
+            max_count,
+            max_bytes,
+            dropped: 0,
+        }
+    }
+
+    /// The name of a text; `None` where it is new and the set is full.
+    pub fn intern(&mut self, text: &[u8]) -> Option<Name> {
+        let hash = self.hasher.hash_one(text);
+        let same = |&at: &u32| self.texts.get(at as usize).is_some_and(|known| **known == *text);
+        let at = match self.index.find(hash, same) {
+            Some(&at) => at,
+            None => self.add(hash, text)?,
+        };
+        std::num::NonZeroU32::new(at.wrapping_add(1)).map(Name)
+    }
+
+    fn add(&mut self, hash: u64, text: &[u8]) -> Option<u32> {
+        if self.texts.len() >= self.max_count || self.bytes + text.len() > self.max_bytes {
+            self.dropped += 1;
+            return None;
+        }
+        let at = u32::try_from(self.texts.len()).ok()?;
+        self.texts.push(text.into());
+        self.bytes += text.len();
+        let (hasher, texts) = (&self.hasher, &self.texts);
+        self.index.insert_unique(hash, at, |&at| texts.get(at as usize).map_or(0, |text| hasher.hash_one(&**text)));
+        Some(at)
+    }
+
+    /// The bytes of a name.
+    #[must_use]
+    pub fn bytes(&self, name: Name) -> &[u8] {
+        self.texts.get(name.0.get() as usize - 1).map_or(&[], |text| text)
+    }
+
+    /// The text of a name; what is not UTF-8 in it is replaced.
+    #[must_use]
+    pub fn text(&self, name: Name) -> String {
+        String::from_utf8_lossy(self.bytes(name)).trim_end_matches('\0').to_owned()
+    }
+
+    /// How many times a new text found no room.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// A keyed hash of bytes that are only compared, never shown (nonces, whole messages).
+    #[must_use]
+    pub fn digest(&self, bytes: &[u8]) -> u64 {
+        self.hasher.hash_one(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_text_has_the_same_name() {
+        let mut names = Names::new(10, 100);
+        let user = names.intern(b"turnuser").unwrap();
+        assert_eq!(names.intern(b"turnuser"), Some(user));
+        assert_ne!(names.intern(b"other"), Some(user));
+        assert_eq!(names.text(user), "turnuser");
+    }
+
+    #[test]
+    fn a_full_set_drops_new_texts_and_counts_them() {
+        let mut names = Names::new(2, 6);
+        let first = names.intern(b"abc").unwrap();
+        assert!(names.intern(b"defg").is_none());
+        assert!(names.intern(b"def").is_some());
+        assert!(names.intern(b"g").is_none());
+        assert_eq!(names.intern(b"abc"), Some(first));
+        assert_eq!(names.dropped(), 2);
+    }
+}
