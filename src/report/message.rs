@@ -1,0 +1,162 @@
+//! One message of a capture, as `messages --format jsonl` prints it.
+//!
+//! The writers of `render::messages` print this form by hand, because they run once per message; a test holds the two together.
+
+use super::{Integrity, ProtocolError};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One message. What does not apply to it is absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Message {
+    /// Index of the capture on the command line.
+    #[schemars(required)]
+    pub capture: u32,
+    /// Number of the frame as Wireshark counts it; of a message over several frames: the frame that completes it.
+    #[schemars(required)]
+    pub frame: u64,
+    /// RFC 3339, UTC, all digits that the capture has.
+    #[schemars(required)]
+    pub time: String,
+    /// The same as nanoseconds since 1970.
+    #[schemars(required)]
+    pub time_ns: i64,
+    /// Sender: the innermost transport address that was on the wire.
+    #[schemars(required)]
+    pub src: String,
+    /// Receiver: the innermost transport address that was on the wire.
+    #[schemars(required)]
+    pub dst: String,
+    /// Protocols from the transport inwards, tunnels left out.
+    #[schemars(required)]
+    pub layers: Vec<String>,
+    /// Of a message inside a relay: the peer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<String>,
+    /// Of a message inside a relay: the relayed address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relayed: Option<String>,
+    /// `stun`, `channel-data`, `dtls`, `tls`, `rtp`, `rtcp`.
+    #[schemars(required)]
+    pub protocol: String,
+    /// STUN: `request`, `indication`, `success`, `error`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// STUN: the IANA name, else `0x…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// STUN: whether it is of RFC 3489, without the cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classic: Option<bool>,
+    /// STUN: 24 hex digits, 32 for classic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction_id: Option<String>,
+    /// STUN: in wire order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Vec<Attribute>>,
+    /// STUN: what an error response says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ProtocolError>,
+    /// STUN: one entry for each integrity attribute; an empty list where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integrity: Option<Vec<Integrity>>,
+    /// STUN: `ok` or `bad`; also `truncated`, where the capture holds too little to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// On a response: the frame of the request copy that the time is counted from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_frame: Option<u64>,
+    /// On a response: the time since then, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtt_us: Option<i64>,
+    /// The frame of the first copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retransmission_of: Option<u64>,
+    /// The ICMP error that answered it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp: Option<Icmp>,
+    /// ChannelData: the channel number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<u16>,
+    /// ChannelData: the length that its header gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length: Option<u16>,
+    /// DTLS: the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtls: Option<DtlsRecord>,
+    /// What is malformed; absent where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problems: Option<Vec<Problem>>,
+}
+
+/// One attribute of a STUN message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    /// `0x0006`.
+    #[serde(rename = "type")]
+    pub code: String,
+    /// Its name; absent where the number is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A string, number, object or list by its type, or, for what is not known, hex.
+    pub value: serde_json::Value,
+}
+
+/// An ICMP error that answered a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Icmp {
+    /// The frame of the ICMP error.
+    pub frame: u64,
+    /// Who sent it.
+    pub sender: String,
+    /// What it says: `port unreachable`.
+    pub error: String,
+}
+
+/// A DTLS record.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DtlsRecord {
+    /// `DTLS 1.2`, as the record header gives it.
+    pub version: String,
+    /// `handshake`, `alert`, `change_cipher_spec`, `application_data`, …
+    pub content_type: String,
+    /// Epoch of the record.
+    pub epoch: u16,
+    /// Sequence number within the epoch.
+    pub sequence: u64,
+    /// Names of the handshake messages inside, where they are in the clear.
+    pub handshake: Vec<String>,
+    /// The alert inside, where it is in the clear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<DtlsAlert>,
+}
+
+/// A TLS or DTLS alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DtlsAlert {
+    /// `warning` or `fatal`.
+    pub level: String,
+    /// Its name: `bad_certificate`.
+    pub description: String,
+}
+
+/// Something malformed in a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Problem {
+    /// The layer to which it belongs: `stun`.
+    pub layer: String,
+    /// Bytes from the start of that layer's message to the field at fault.
+    pub offset: u32,
+    /// What the field asks for, where that is the trouble; else 0.
+    pub needed: u32,
+    /// What is there; else 0.
+    pub present: u32,
+    /// The fault in words.
+    pub what: String,
+}
