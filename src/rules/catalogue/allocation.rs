@@ -138,7 +138,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         id: "turn-server-error",
         severity: "failure",
         title: "The server reports a fault of its own",
-        signature: "500.",
+        signature: "Error 500 to a request.",
         cause: "A fault inside the server; its log tells more.",
         fix: "Read the server's log at that time.",
         reference: "RFC 8489 §14.8",
