@@ -1,1 +1,8 @@
-//! (under construction)
+//! Reports and messages made readable: text, JSON, JSON Lines, CSV. Nothing here judges.
+//!
+//! What a capture says is never trusted with a terminal: [`escape`] tames it before it is printed.
+
+pub mod clock;
+pub mod escape;
+pub mod json;
+pub mod text;

@@ -3,5 +3,6 @@
 //! [`demux`] says by its first bytes what a datagram may be; [`stun`] and [`turn`] read it.
 
 pub mod demux;
+pub mod dtls_alerts;
 pub mod stun;
 pub mod turn;

@@ -1,0 +1,81 @@
+//! What was read, and what could not be.
+
+use super::page::{Page, Tint, count};
+use super::tables::bytes;
+use crate::report::{Capture, Counts, Report};
+
+/// How many places of damage, and comments, are told of a capture.
+const PLACES: usize = 5;
+
+pub(super) fn section(page: &mut Page<'_>, report: &Report) {
+    let title = if report.captures.len() == 1 { "Capture" } else { "Captures" };
+    page.heading(title, "");
+    for (index, capture) in report.captures.iter().enumerate() {
+        let label = if report.captures.len() > 1 { format!("{index}:") } else { String::new() };
+        page.item(2, &label, None, &summary(page, capture));
+        damage(page, capture);
+        comments(page, capture);
+    }
+    if let Some(text) = messages(&report.counts) {
+        page.item(2, "Messages:", Some(Tint::Dim), &text);
+    }
+    for (reason, number) in &report.counts.skipped {
+        page.item(2, "Passed over:", Some(Tint::Warning), &format!("{number} × {reason}"));
+    }
+}
+
+fn summary(page: &Page<'_>, capture: &Capture) -> String {
+    let name = if capture.path == "-" { "standard input" } else { &capture.path };
+    let mut text = format!("{name}: {}, {}", capture.format, count(capture.frames, "frame", "frames"));
+    text += &format!(", {}", bytes(capture.bytes));
+    if let (Some(first), Some(last)) = (capture.first_time, capture.last_time) {
+        text += &format!(", {} from {}", last.at.since(first.at), page.options.clock.show(first));
+    }
+    if let Some(offset) = capture.clock_offset_us.filter(|offset| *offset != 0) {
+        text += &format!(", clock shifted by {offset} µs");
+    }
+    text
+}
+
+fn damage(page: &mut Page<'_>, capture: &Capture) {
+    let shown = page.limit(PLACES).min(capture.damage.len());
+    for damage in capture.damage.iter().take(shown) {
+        let mut text =
+            format!("byte {} of the file, after frame {}: {}", damage.offset, damage.after_frame, damage.what);
+        text += &match damage.resumed_at {
+            Some(byte) => format!("; reading went on at byte {byte}"),
+            None => "; the rest could not be read".to_owned(),
+        };
+        page.item(4, "Damaged at", Some(Tint::Warning), &text);
+    }
+    page.more(4, shown, capture.damage_total.max(capture.damage.len() as u64));
+}
+
+fn comments(page: &mut Page<'_>, capture: &Capture) {
+    let shown = page.limit(PLACES).min(capture.comments.len());
+    for comment in capture.comments.iter().take(shown) {
+        let label = match comment.frame {
+            Some(frame) => format!("Comment on frame {frame}:"),
+            None => "Comment:".to_owned(),
+        };
+        page.item(4, &label, Some(Tint::Dim), &comment.text);
+    }
+    page.more(4, shown, capture.comments.len() as u64);
+}
+
+fn messages(counts: &Counts) -> Option<String> {
+    let mut parts: Vec<String> = counts.stun.iter().map(|(name, number)| format!("{number} {name}")).collect();
+    let codes: Vec<String> = counts.error_codes.iter().map(|(code, number)| format!("{number} × {code}")).collect();
+    if !codes.is_empty() {
+        parts.push(format!("errors {}", codes.join(", ")));
+    }
+    let dtls: u64 = counts.dtls.values().sum();
+    for (number, name) in
+        [(counts.channel_data, "ChannelData"), (dtls, "DTLS"), (counts.rtp, "RTP"), (counts.rtcp, "RTCP")]
+    {
+        if number > 0 {
+            parts.push(format!("{number} {name}"));
+        }
+    }
+    (!parts.is_empty()).then(|| parts.join(" · "))
+}

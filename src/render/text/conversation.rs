@@ -1,0 +1,99 @@
+//! Who said what to whom until there was an allocation, or none.
+
+use super::page::{Page, Tint, count};
+use crate::render::clock::seconds;
+use crate::report::{Authentication, AuthenticationOutcome, Report, Side};
+
+/// How many conversations are told step by step.
+const TOLD: usize = 2;
+/// How many are listed after these in one line each.
+const LISTED: usize = 8;
+/// How many steps of one are told.
+const STEPS: usize = 10;
+
+pub(super) fn section(page: &mut Page<'_>, report: &Report) {
+    let mut order: Vec<&Authentication> = report.authentications.iter().collect();
+    order.sort_by_key(|conversation| conversation.outcome == AuthenticationOutcome::Accepted); // stable: otherwise by time
+    let told = page.limit(TOLD).min(order.len());
+    let (told, rest) = order.split_at_checked(told).unwrap_or_default();
+    for conversation in told {
+        page.heading("Conversation", &summary(conversation));
+        steps(page, report, conversation);
+    }
+    if !rest.is_empty() {
+        let shown = page.limit(LISTED).min(rest.len());
+        page.heading("More conversations", "");
+        for conversation in rest.iter().take(shown) {
+            page.item(2, "·", None, &summary(conversation));
+        }
+        let omitted = report.omitted.get("authentications").copied().unwrap_or(0);
+        page.more(2, shown, rest.len() as u64 + omitted);
+    }
+}
+
+fn summary(conversation: &Authentication) -> String {
+    let mut text = format!("{} → {}", conversation.client, conversation.server);
+    if let Some(username) = &conversation.username {
+        text += &format!(", user {username}");
+    }
+    if let Some(realm) = &conversation.realm {
+        text += &format!(", realm {realm}");
+    }
+    text += match conversation.outcome {
+        AuthenticationOutcome::Accepted => ": accepted",
+        AuthenticationOutcome::Rejected => ": rejected",
+        AuthenticationOutcome::Challenged => ": challenged, and the client did not come back",
+        AuthenticationOutcome::Unanswered => ": no answer",
+        AuthenticationOutcome::Open => ": still open where the capture ends",
+    };
+    text
+}
+
+fn steps(page: &mut Page<'_>, report: &Report, conversation: &Authentication) {
+    let start = conversation.steps.iter().find_map(|step| step.time);
+    let shown = page.limit(STEPS).min(conversation.steps.len());
+    let width = conversation.steps.iter().map(|step| digits(step.place.frame)).max().unwrap_or(1);
+    let several = report.captures.len() > 1;
+    for step in conversation.steps.iter().take(shown) {
+        let mut label = if several { format!("{}:", step.place.capture) } else { String::new() };
+        label += &format!("frame {:>width$}", step.place.frame);
+        if let (Some(start), Some(time)) = (start, step.time) {
+            label += &format!("  {:>9} s", format!("+{}", seconds(time.at.since(start.at), time.digits.min(6))));
+        }
+        label += match step.from {
+            Side::Client => "  client → server ",
+            Side::Server => "  server → client ",
+        };
+        page.item(2, &label, None, &step.what);
+    }
+    page.more(2, shown, conversation.steps_total.max(conversation.steps.len() as u64));
+    signed(page, conversation);
+}
+
+fn signed(page: &mut Page<'_>, conversation: &Authentication) {
+    let text = match (&conversation.request_credential, &conversation.response_credential) {
+        (None, None) => return,
+        (Some(request), Some(response)) if request == response => format!("both sides sign with “{request}”"),
+        (Some(request), Some(response)) => format!("the client signs with “{request}”, the server with “{response}”"),
+        (Some(request), None) => format!("the client signs with “{request}”"),
+        (None, Some(response)) => format!("the server signs with “{response}”"),
+    };
+    page.item(2, "Keys:", Some(Tint::Note), &text);
+}
+
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+/// `frames 3, 4 and 12 more`: where something is seen.
+pub(super) fn places(report: &Report, places: &[crate::report::Place], total: u64, limit: usize) -> String {
+    let several = report.captures.len() > 1;
+    let shown: Vec<String> = places
+        .iter()
+        .take(limit)
+        .map(|place| if several { format!("{}:{}", place.capture, place.frame) } else { place.frame.to_string() })
+        .collect();
+    let rest = total.max(places.len() as u64).saturating_sub(shown.len() as u64);
+    let text = shown.join(", ");
+    if rest > 0 { format!("{text} and {}", count(rest, "more", "more")) } else { text }
+}

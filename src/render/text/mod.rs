@@ -1,0 +1,43 @@
+//! A report as a person reads it: from the top, what explains the most first, on one screen for the main story.
+
+mod captures;
+mod conversation;
+mod findings;
+mod page;
+mod picture;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use page::{Detail, Options};
+
+use crate::report::{Report, Verdict};
+use page::{Page, Tint};
+
+/// The report as text, every line within the width of the options, with a newline at the end.
+#[must_use]
+pub fn report(report: &Report, options: &Options) -> String {
+    let mut page = Page::new(options);
+    headline(&mut page, report);
+    if options.detail != Detail::Quiet {
+        conversation::section(&mut page, report);
+        picture::section(&mut page, report);
+        tables::credentials(&mut page, &report.credentials);
+        tables::allocations(&mut page, report);
+        findings::section(&mut page, report);
+        tables::servers(&mut page, report);
+        tables::candidates(&mut page, report);
+        captures::section(&mut page, report);
+    }
+    page.finish()
+}
+
+fn headline(page: &mut Page<'_>, report: &Report) {
+    let (word, tint) = match report.verdict {
+        Verdict::Failure => ("FAILURE", Tint::Failure),
+        Verdict::Warning => ("WARNING", Tint::Warning),
+        Verdict::Healthy => ("HEALTHY", Tint::Good),
+        Verdict::NothingFound => ("NOTHING FOUND", Tint::Note),
+    };
+    page.lead(word, tint, &report.headline);
+}

@@ -1,0 +1,277 @@
+//! The paper: wrapped paragraphs, headings and tables within a width, with or without colour.
+
+use crate::render::clock::Clock;
+use crate::render::escape::escape;
+use anstyle::{AnsiColor, Style};
+use comfy_table::{ContentArrangement, Table, presets};
+use std::fmt::Display;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// How text is laid out.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Columns of a line, at least 40.
+    pub width: usize,
+    /// Whether to colour, by ANSI escapes.
+    pub colour: bool,
+    /// How times are shown.
+    pub clock: Clock,
+    /// How much is said.
+    pub detail: Detail,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { width: 100, colour: false, clock: Clock::default(), detail: Detail::Normal }
+    }
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// The headline alone.
+    Quiet,
+    /// Lists stop after the first entries.
+    Normal,
+    /// Everything that the report holds.
+    Verbose,
+}
+
+/// What a word is coloured for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tint {
+    Failure,
+    Warning,
+    Good,
+    Note,
+    Heading,
+    Dim,
+}
+
+impl Tint {
+    fn style(self) -> Style {
+        match self {
+            Tint::Failure => AnsiColor::Red.on_default().bold(),
+            Tint::Warning => AnsiColor::Yellow.on_default().bold(),
+            Tint::Good => AnsiColor::Green.on_default().bold(),
+            Tint::Note => AnsiColor::Cyan.on_default().bold(),
+            Tint::Heading => Style::new().bold(),
+            Tint::Dim => Style::new().dimmed(),
+        }
+    }
+}
+
+/// Text under way. Everything that is put on it is escaped and wrapped here.
+pub(super) struct Page<'a> {
+    pub(super) options: &'a Options,
+    width: usize,
+    out: String,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(options: &'a Options) -> Self {
+        Page { options, width: options.width.max(40), out: String::new() }
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.out
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// How many entries of a list to show, if `usual` are enough for most.
+    pub(super) fn limit(&self, usual: usize) -> usize {
+        if self.options.detail == Detail::Verbose { usize::MAX } else { usual }
+    }
+
+    fn paint(&mut self, tint: Option<Tint>, text: &str) {
+        match tint {
+            Some(tint) if self.options.colour => {
+                let style = tint.style();
+                self.out.push_str(&format!("{style}{text}{style:#}"));
+            }
+            _ => self.out.push_str(text),
+        }
+    }
+
+    /// A coloured word and a sentence after it, wrapped to the left edge.
+    pub(super) fn lead(&mut self, word: &str, tint: Tint, text: &str) {
+        let first = word.width() + 2;
+        let lines = wrap(&escape(text), self.width, first, 0);
+        self.paint(Some(tint), word);
+        self.out.push_str("  ");
+        for (i, line) in lines.iter().enumerate() {
+            if i > 0 {
+                self.out.push('\n');
+            }
+            self.paint(Some(Tint::Heading), line);
+        }
+        self.out.push('\n');
+    }
+
+    /// An empty line and a heading; the rest of the line says what it is about.
+    pub(super) fn heading(&mut self, title: &str, rest: &str) {
+        self.out.push('\n');
+        self.paint(Some(Tint::Heading), title);
+        if !rest.is_empty() {
+            let lines = wrap(&escape(rest), self.width, title.width() + 2, 2);
+            self.out.push_str("  ");
+            self.push_lines(&lines, 2, None);
+        }
+        self.out.push('\n');
+    }
+
+    /// A paragraph: an indented, perhaps coloured label, and text that wraps under its own beginning (or, where the label takes more than a
+    /// third of the line, under the label's).
+    pub(super) fn item(&mut self, indent: usize, label: &str, tint: Option<Tint>, text: &str) {
+        self.indent(indent);
+        if indent + label.width() + 10 > self.width {
+            let lines = wrap(&escape(&format!("{label} {text}")), self.width, indent, indent + 2);
+            self.push_lines(&lines, indent + 2, None);
+            self.out.push('\n');
+            return;
+        }
+        self.paint(tint, label);
+        let gap = usize::from(!label.is_empty());
+        let first = indent + label.width() + gap;
+        let hang = if label.width() * 3 > self.width { indent + 2 } else { first };
+        if gap > 0 {
+            self.out.push(' ');
+        }
+        let lines = wrap(&escape(text), self.width, first, hang);
+        self.push_lines(&lines, hang, None);
+        self.out.push('\n');
+    }
+
+    /// A line that its maker has fitted into the width, blanks and all.
+    pub(super) fn verbatim(&mut self, indent: usize, line: &str) {
+        if line.width() + indent > self.width {
+            return self.item(indent, "", None, line);
+        }
+        self.indent(indent);
+        self.out.push_str(&escape(line));
+        self.out.push('\n');
+    }
+
+    /// A dim remark.
+    pub(super) fn remark(&mut self, indent: usize, text: &str) {
+        self.indent(indent);
+        let lines = wrap(&escape(text), self.width, indent, indent);
+        self.push_lines(&lines, indent, Some(Tint::Dim));
+        self.out.push('\n');
+    }
+
+    /// Says that a list goes on, if it does.
+    pub(super) fn more(&mut self, indent: usize, shown: usize, total: u64) {
+        let rest = total.saturating_sub(shown as u64);
+        if rest > 0 {
+            self.remark(indent, &format!("… {rest} more"));
+        }
+    }
+
+    /// A table indented by two columns.
+    pub(super) fn table<R, C>(&mut self, header: &[&str], rows: R)
+    where
+        R: IntoIterator<Item = C>,
+        C: IntoIterator<Item = String>,
+    {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(u16::try_from(self.width - 2).unwrap_or(u16::MAX));
+        table.set_header(header.iter().copied());
+        for row in rows {
+            table.add_row(row.into_iter().map(|cell| escape(&cell).into_owned()));
+        }
+        for (i, line) in table.lines().enumerate() {
+            let line = line.trim_end();
+            self.out.push(' ');
+            self.paint((i == 0).then_some(Tint::Dim), line);
+            self.out.push('\n');
+        }
+    }
+
+    fn indent(&mut self, columns: usize) {
+        self.out.extend(std::iter::repeat_n(' ', columns));
+    }
+
+    fn push_lines(&mut self, lines: &[String], hang: usize, tint: Option<Tint>) {
+        for (i, line) in lines.iter().enumerate() {
+            if i > 0 {
+                self.out.push('\n');
+                self.indent(hang);
+            }
+            self.paint(tint, line);
+        }
+    }
+}
+
+/// Breaks text into lines of at most `width` columns, of which the first begins at column `first` and the others at `hang`. Words that are
+/// too long for a line are cut.
+pub(super) fn wrap(text: &str, width: usize, first: usize, hang: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut room = width.saturating_sub(first).max(1);
+    let mut used = 0;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let length = word.width();
+        let gap = usize::from(used > 0);
+        if used + gap + length <= room {
+            if gap > 0 {
+                line.push(' ');
+            }
+            line.push_str(word);
+            used += gap + length;
+            continue;
+        }
+        if used > 0 || width.saturating_sub(hang) > room {
+            lines.push(std::mem::take(&mut line));
+            room = width.saturating_sub(hang).max(1);
+            used = 0;
+        }
+        for c in word.chars() {
+            let columns = c.width().unwrap_or(0);
+            if used + columns > room && used > 0 {
+                lines.push(std::mem::take(&mut line));
+                room = width.saturating_sub(hang).max(1);
+                used = 0;
+            }
+            line.push(c);
+            used += columns;
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+/// `1 frame`, `2 frames`.
+pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// The value, or a dash.
+pub(super) fn or_dash(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_go_to_the_next_line_where_they_do_not_fit() {
+        assert_eq!(wrap("one two three", 8, 0, 2), ["one two", "three"]);
+        assert_eq!(wrap("three four", 8, 5, 2), ["", "three", "four"]);
+    }
+
+    #[test]
+    fn a_word_longer_than_a_line_is_cut() {
+        assert_eq!(wrap("abcdefghij", 4, 0, 0), ["abcd", "efgh", "ij"]);
+    }
+
+    #[test]
+    fn wide_characters_count_twice() {
+        assert_eq!(wrap("東京東京", 4, 0, 0), ["東京", "東京"]);
+    }
+}

@@ -1,0 +1,166 @@
+//! Credentials, allocations, servers and candidates, a table each; none where there is nothing to show.
+
+use super::page::{Page, or_dash};
+use crate::report::{Allocation, AllocationEnd, CandidateType, Confidence, Credential, CredentialKind, Report, Side};
+use crate::time::{Span, Timestamp};
+
+/// Rows of a table.
+const ROWS: usize = 10;
+
+pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
+    if credentials.is_empty() {
+        return;
+    }
+    page.heading("Credentials", "who signs with what");
+    let shown = page.limit(ROWS).min(credentials.len());
+    let mut order: Vec<&Credential> = credentials.iter().collect();
+    order.sort_by_key(|credential| credential.verified == 0 && credential.mismatched == 0);
+    page.table(
+        &["credential", "side", "kind", "requests", "responses", "mismatched"],
+        order.iter().take(shown).map(|credential| {
+            [
+                credential.label.clone(),
+                or_dash(credential.side.map(side)),
+                kind(credential.kind).to_owned(),
+                credential.requests.to_string(),
+                credential.responses.to_string(),
+                credential.mismatched.to_string(),
+            ]
+        }),
+    );
+    page.more(2, shown, credentials.len() as u64);
+}
+
+pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
+    if report.allocations.is_empty() {
+        return;
+    }
+    page.heading("Allocations", "");
+    let shown = page.limit(ROWS).min(report.allocations.len());
+    let end = report.captures.iter().filter_map(|capture| capture.last_time).map(|time| time.at).max();
+    page.table(
+        &["client", "relayed", "user", "lifetime", "end", "sent", "received"],
+        report.allocations.iter().take(shown).map(|allocation| {
+            let relayed: Vec<String> = allocation.relayed.iter().map(ToString::to_string).collect();
+            [
+                allocation.client.to_string(),
+                or_dash((!relayed.is_empty()).then(|| relayed.join(" "))),
+                or_dash(allocation.username.as_deref()),
+                or_dash(allocation.lifetime_s.or(allocation.requested_lifetime_s).map(|s| format!("{s} s"))),
+                how_it_ended(allocation, end),
+                bytes(allocation.bytes_sent),
+                bytes(allocation.bytes_received),
+            ]
+        }),
+    );
+    let omitted = report.omitted.get("allocations").copied().unwrap_or(0);
+    page.more(2, shown, report.allocations.len() as u64 + omitted);
+}
+
+fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> String {
+    let after = |ended: Option<crate::report::Time>| match (ended, allocation.created_at) {
+        (Some(ended), Some(created)) => format!(" after {}", whole_seconds(ended.at.since(created.at))),
+        _ => String::new(),
+    };
+    match allocation.end {
+        AllocationEnd::Released => format!("released{}", after(allocation.ended_at)),
+        AllocationEnd::Expired => format!("expired{}", after(allocation.ended_at)),
+        AllocationEnd::Open => match (allocation.expires_at, capture_end) {
+            (Some(expires), Some(end)) => format!("open, {} left", whole_seconds(expires.at.since(end))),
+            _ => "open".to_owned(),
+        },
+        AllocationEnd::Rejected => match &allocation.error {
+            Some(error) => format!("rejected {}", error.code),
+            None => "rejected".to_owned(),
+        },
+    }
+}
+
+fn whole_seconds(span: Span) -> String {
+    format!("{} s", span.secs())
+}
+
+pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
+    if report.servers.is_empty() {
+        return;
+    }
+    page.heading("Servers", "");
+    let shown = page.limit(ROWS).min(report.servers.len());
+    let rows = report.servers.iter().take(shown).flat_map(|server| {
+        server.transports.iter().map(|transport| {
+            [
+                std::iter::once(server.address.to_string())
+                    .chain(server.names.iter().cloned())
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                transport.transport.to_string(),
+                format!("{} / {}", transport.answered, transport.asked),
+                transport.allocated.to_string(),
+                or_dash(transport.rtt_us.map(|rtt| Span(rtt.saturating_mul(1000)))),
+                or_dash(server.software.as_deref().or(server.dialect.as_deref())),
+            ]
+        })
+    });
+    page.table(&["server", "by", "answered", "allocated", "rtt", "software"], rows);
+    let omitted = report.omitted.get("servers").copied().unwrap_or(0);
+    page.more(2, shown, report.servers.len() as u64 + omitted);
+}
+
+pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
+    if report.candidates.is_empty() {
+        return;
+    }
+    page.heading("Candidates", "");
+    let shown = page.limit(ROWS).min(report.candidates.len());
+    page.table(
+        &["of", "type", "address", "base"],
+        report.candidates.iter().take(shown).map(|candidate| {
+            let unsure = if candidate.confidence == Confidence::Likely { " (likely)" } else { "" };
+            [
+                candidate.owner.clone(),
+                format!("{}{unsure}", candidate_type(candidate.kind)),
+                candidate.address.to_string(),
+                or_dash(candidate.base),
+            ]
+        }),
+    );
+    let omitted = report.omitted.get("candidates").copied().unwrap_or(0);
+    page.more(2, shown, report.candidates.len() as u64 + omitted);
+}
+
+pub(super) fn side(side: Side) -> &'static str {
+    match side {
+        Side::Client => "client",
+        Side::Server => "server",
+    }
+}
+
+pub(super) fn kind(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::Password => "password",
+        CredentialKind::SharedSecret => "shared secret",
+        CredentialKind::Ice => "ICE",
+        CredentialKind::Key => "key",
+    }
+}
+
+fn candidate_type(kind: CandidateType) -> &'static str {
+    match kind {
+        CandidateType::Host => "host",
+        CandidateType::Srflx => "srflx",
+        CandidateType::Prflx => "prflx",
+        CandidateType::Relay => "relay",
+    }
+}
+
+/// `0`, `512 B`, `1.4 kB`, `23.0 MB`.
+pub(super) fn bytes(number: u64) -> String {
+    let tenths = |unit: u64| format!("{}.{}", number / unit, number % unit * 10 / unit);
+    match number {
+        0 => "0".to_owned(),
+        1..1_000 => format!("{number} B"),
+        1_000..1_000_000 => format!("{} kB", tenths(1_000)),
+        1_000_000..1_000_000_000 => format!("{} MB", tenths(1_000_000)),
+        _ => format!("{} GB", tenths(1_000_000_000)),
+    }
+}

@@ -1,0 +1,42 @@
+//! Media, names, deployment.
+
+use super::RuleInfo;
+
+pub(super) static RULES: &[RuleInfo] = &[
+    RuleInfo {
+        id: "media-one-way",
+        severity: "failure",
+        title: "Media flows in one direction only",
+        signature: "After a completed handshake media flows one way for many seconds, both directions being in the capture.",
+        cause: "The path, a firewall or the application of the silent side. A muted sender still sends.",
+        fix: "Look at the silent side: what it sends, and what becomes of it on the way.",
+        reference: "RFC 3550 §6.4",
+    },
+    RuleInfo {
+        id: "media-lossy",
+        severity: "warning",
+        title: "Media arrives with gaps",
+        signature: "More than 5 % of a flow is lost, or gaps of more than a second, measured at the capture point.",
+        cause: "Congestion, radio, or policing on the way to the capture point.",
+        fix: "Find the hop: capture on both sides of it.",
+        reference: "RFC 3550 §6.4.1",
+    },
+    RuleInfo {
+        id: "dns-failed",
+        severity: "failure if the client then never reaches the server, else warning",
+        title: "The server's name cannot be resolved",
+        signature: "NXDOMAIN, SERVFAIL or no answer for the name of a server.",
+        cause: "The name is wrong, or the client's resolver does not know it.",
+        fix: "Correct the name or the zone; check split DNS.",
+        reference: "RFC 8489 §8",
+    },
+    RuleInfo {
+        id: "deployment-mismatch",
+        severity: "warning, failure where it is the cause of one",
+        title: "The deployment is not as it should be",
+        signature: "A line of the deployment file is contradicted by frames.",
+        cause: "The finding names line and frames.",
+        fix: "Correct the system, or the file.",
+        reference: "",
+    },
+];
