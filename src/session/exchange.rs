@@ -60,6 +60,8 @@ pub struct Asked {
     pub nat_test: bool,
     /// A connectivity check of ICE (RFC 8445 §7), not a question to a server.
     pub check: bool,
+    /// It carries an ACCESS-TOKEN (RFC 7635).
+    pub access_token: bool,
     /// Bytes at the end of the first copy are missing from the capture.
     pub truncated: bool,
 }
