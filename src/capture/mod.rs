@@ -1,1 +1,170 @@
-//! (under construction)
+//! Bytes to frames: pcap and pcapng, plain or compressed, from a file or from a pipe that still grows.
+//!
+//! ```text
+//! any Read ──unpack──▶ Buffer ──pcap / pcapng──▶ Frame<'_>     and, on the side, CaptureInfo
+//! ```
+//!
+//! Framing of records and blocks is pcap-parser's; buffers, time, interfaces, limits and what to do about damage are decided here.
+//! Reading never fails once it has begun: what is damaged is noted with its place, and reading goes on where the file makes sense
+//! again. Memory is bounded by [`Limits`], whatever the file claims.
+
+mod buffer;
+mod info;
+mod log;
+mod magic;
+mod options;
+mod pcap;
+mod pcapng;
+mod resolution;
+mod unpack;
+
+use std::io::Read;
+
+pub use info::{CaptureInfo, Comment, Compression, Damage, FileFormat, Format, Interface, Secrets, SecretsKind};
+pub use magic::OpenError;
+
+use crate::frame::{Frame, LinkType};
+use crate::time::Timestamp;
+use buffer::Buffer;
+use log::Log;
+use magic::Magic;
+use pcap::PcapReader;
+use pcapng::PcapngReader;
+use unpack::Source;
+
+/// How much of a capture is held in memory, and how far a search for the next sound record goes.
+///
+/// What goes beyond is not kept and is counted in [`CaptureInfo`], or is noted as [`Damage`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest pcapng block, and largest captured length of a pcap record, in bytes. Above it a length is taken for a lie.
+    pub block: usize,
+    /// How many comments are kept.
+    pub comments: usize,
+    /// Bytes of all comments kept together.
+    pub comment_bytes: usize,
+    /// How many resolved names are kept.
+    pub names: usize,
+    /// Bytes of all decryption secrets kept together.
+    pub secret_bytes: usize,
+    /// How many interfaces one section may describe, and how many [`CaptureInfo`] lists.
+    pub interfaces: usize,
+    /// How many places of damage are listed.
+    pub damage: usize,
+    /// How many bytes are searched for the next sound record after damage; reading ends where that is not enough.
+    pub search: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            block: 16 << 20,
+            comments: 1000,
+            comment_bytes: 1 << 20,
+            names: 10_000,
+            secret_bytes: 16 << 20,
+            interfaces: 4096,
+            damage: 100,
+            search: 1 << 30,
+        }
+    }
+}
+
+/// A capture being read.
+pub struct Capture<R: Read> {
+    buffer: Buffer<Source<R>>,
+    reader: Reader,
+    log: Log,
+}
+
+enum Reader {
+    Pcap(PcapReader),
+    Pcapng(PcapngReader),
+}
+
+/// A frame as the readers hand it over: where it lies in the buffer, and what is known about it.
+struct Found {
+    start: usize,
+    len: usize,
+    time: Option<Timestamp>,
+    digits: u8,
+    link_type: LinkType,
+    original_len: u32,
+    fcs_len: u8,
+    big_endian: bool,
+}
+
+impl<R: Read> Capture<R> {
+    /// Starts reading a capture of any supported format and compression, with the default limits.
+    ///
+    /// Reads no further than the file header, so that it returns on a pipe as soon as that has arrived.
+    ///
+    /// # Errors
+    /// If the bytes are no capture, or of a kind that is not supported, or end within the file header.
+    pub fn open(input: R) -> Result<Self, OpenError> {
+        Self::open_with(input, Limits::default())
+    }
+
+    /// As [`Capture::open`], with other limits.
+    ///
+    /// # Errors
+    /// As [`Capture::open`].
+    pub fn open_with(input: R, limits: Limits) -> Result<Self, OpenError> {
+        let source = Source::new(input)?;
+        let compression = source.compression();
+        let mut buffer = Buffer::new(source);
+        let magic = Magic::read(&mut buffer, compression)?;
+        let file = match magic {
+            Magic::Pcap(_) => FileFormat::Pcap,
+            Magic::Pcapng => FileFormat::Pcapng,
+        };
+        let mut log = Log::new(Format { file, compression }, limits);
+        let reader = match magic {
+            Magic::Pcap(variant) => Reader::Pcap(PcapReader::open(variant, &mut buffer, &mut log)?),
+            Magic::Pcapng => Reader::Pcapng(PcapngReader::default()),
+        };
+        Ok(Capture { buffer, reader, log })
+    }
+
+    /// The next frame, or `None` at the end of the capture or where its damage leaves nothing to read on.
+    ///
+    /// A frame is returned as soon as its bytes have been read; more are asked of the input only when they are needed.
+    pub fn next_frame(&mut self) -> Option<Frame<'_>> {
+        let found = match &mut self.reader {
+            Reader::Pcap(reader) => reader.next(&mut self.buffer, &mut self.log),
+            Reader::Pcapng(reader) => reader.next(&mut self.buffer, &mut self.log),
+        };
+        self.log.info.bytes = self.buffer.read_so_far();
+        let found = found?;
+        Some(Frame {
+            number: self.log.info.frames,
+            time: found.time,
+            digits: found.digits,
+            link_type: found.link_type,
+            data: self.buffer.slice(found.start, found.len),
+            original_len: found.original_len.max(u32::try_from(found.len).unwrap_or(u32::MAX)),
+            fcs_len: found.fcs_len,
+            big_endian: found.big_endian,
+        })
+    }
+
+    /// What the file says beside its frames; complete once [`Capture::next_frame`] has returned `None`.
+    #[must_use]
+    pub fn info(&self) -> &CaptureInfo {
+        &self.log.info
+    }
+}
+
+/// Reads arbitrary bytes as a capture to its end and returns the number of frames: the entry point of the fuzz target.
+#[must_use]
+pub fn exercise(bytes: &[u8]) -> u64 {
+    let limits = Limits { block: 1 << 20, ..Limits::default() };
+    let Ok(mut capture) = Capture::open_with(bytes, limits) else { return 0 };
+    let mut frames = 0;
+    while let Some(frame) = capture.next_frame() {
+        frames += 1;
+        debug_assert!(frame.original_len as usize >= frame.data.len());
+        debug_assert_eq!(frame.number, frames);
+    }
+    frames
+}

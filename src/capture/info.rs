@@ -1,0 +1,192 @@
+//! What a capture tells beside its frames.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::frame::LinkType;
+use crate::secret::Secret;
+use crate::time::Timestamp;
+
+/// Everything that a capture file says beside its frames. Lists are bounded by [`Limits`](super::Limits).
+#[derive(Clone, Debug)]
+pub struct CaptureInfo {
+    /// File format and compression.
+    pub format: Format,
+    /// Link types of its interfaces, in order of appearance, each once.
+    pub link_types: Vec<LinkType>,
+    /// Frames delivered.
+    pub frames: u64,
+    /// Bytes read, counted after unpacking.
+    pub bytes: u64,
+    /// The earliest time of a frame.
+    pub first_time: Option<Timestamp>,
+    /// The latest time of a frame.
+    pub last_time: Option<Timestamp>,
+    /// Comments of sections, interfaces, packets and other blocks, in file order.
+    pub comments: Vec<Comment>,
+    /// Comments that were not kept.
+    pub comments_dropped: u64,
+    /// Addresses and the names that the file gives them.
+    pub names: Vec<(IpAddr, String)>,
+    /// Names that were not kept.
+    pub names_dropped: u64,
+    /// Embedded decryption secrets.
+    pub secrets: Vec<Secrets>,
+    /// Decryption Secrets Blocks that were not kept.
+    pub secrets_dropped: u64,
+    /// Interfaces in order of appearance, over all sections; a pcap file has none.
+    pub interfaces: Vec<Interface>,
+    /// Programs that wrote the sections, each once.
+    pub applications: Vec<String>,
+    /// Well-formed blocks whose type says nothing to this reader.
+    pub blocks_skipped: u64,
+    /// The first places of damage, in file order.
+    pub damage: Vec<Damage>,
+    /// How many places of damage there were; more than are listed if the list is full.
+    pub damage_total: u64,
+}
+
+/// File format and compression. Displays as `pcap`, or `pcapng (gzip)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// The format once unpacked.
+    pub file: FileFormat,
+    /// How it was packed, if so.
+    pub compression: Option<Compression>,
+}
+
+/// The format of a capture file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFormat {
+    /// pcap, in any of its variants.
+    Pcap,
+    /// pcapng.
+    Pcapng,
+}
+
+/// How a capture file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// gzip (RFC 1952), one or several members.
+    Gzip,
+    /// Zstandard (RFC 8878).
+    Zstd,
+    /// LZ4 frames.
+    Lz4,
+    /// xz.
+    Xz,
+}
+
+/// A comment that someone left in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// The frame to which it belongs; `None` for one about a section, an interface or another block.
+    pub frame: Option<u64>,
+    /// Its text; what is not UTF-8 is replaced.
+    pub text: String,
+}
+
+/// An interface that a pcapng section describes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Its link type.
+    pub link_type: LinkType,
+    /// Its snap length; 0 for none.
+    pub snap_len: u32,
+    /// Its name, empty if not given.
+    pub name: String,
+    /// Its description, empty if not given.
+    pub description: String,
+    /// Packets that it received, by its last statistics.
+    pub received: Option<u64>,
+    /// Packets lost while capturing (for want of buffers, by interface and operating system), by its last statistics.
+    pub dropped: Option<u64>,
+}
+
+/// Decryption secrets embedded in the file.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    /// What they are.
+    pub kind: SecretsKind,
+    /// The bytes; for [`SecretsKind::TLS_KEY_LOG`] the lines of a key log.
+    pub data: Secret,
+}
+
+/// The type of a Decryption Secrets Block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecretsKind(pub u32);
+
+impl SecretsKind {
+    /// `TLSK`: an NSS key log for TLS and DTLS.
+    pub const TLS_KEY_LOG: SecretsKind = SecretsKind(0x544c_534b);
+    /// `SSHK`: an SSH key log.
+    pub const SSH_KEY_LOG: SecretsKind = SecretsKind(0x5353_484b);
+    /// `WGKL`: a WireGuard key log.
+    pub const WIREGUARD_KEY_LOG: SecretsKind = SecretsKind(0x5747_4b4c);
+    /// `ZNWK`: a ZigBee network key.
+    pub const ZIGBEE_NETWORK_KEY: SecretsKind = SecretsKind(0x5a4e_574b);
+    /// `ZAPS`: a ZigBee APS key.
+    pub const ZIGBEE_APS_KEY: SecretsKind = SecretsKind(0x5a41_5053);
+    /// `UALK`: an OPC UA key log.
+    pub const OPC_UA_KEY_LOG: SecretsKind = SecretsKind(0x5541_4c4b);
+    /// `ESPS`: IPsec ESP security associations.
+    pub const ESP: SecretsKind = SecretsKind(0x4553_5053);
+}
+
+impl fmt::Display for SecretsKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::TLS_KEY_LOG => "TLS key log",
+            Self::SSH_KEY_LOG => "SSH key log",
+            Self::WIREGUARD_KEY_LOG => "WireGuard key log",
+            Self::ZIGBEE_NETWORK_KEY => "ZigBee network key",
+            Self::ZIGBEE_APS_KEY => "ZigBee APS key",
+            Self::OPC_UA_KEY_LOG => "OPC UA key log",
+            Self::ESP => "ESP security associations",
+            SecretsKind(other) => return write!(f, "secrets of type {other:#010x}"),
+        })
+    }
+}
+
+/// A place where the file stops making sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Offset of the first byte that is not part of something whole: the record or block at fault starts there. Counted in the
+    /// unpacked file if it is compressed; `what` says so.
+    pub offset: u64,
+    /// Number of the last frame delivered before it, 0 for none.
+    pub after_frame: u64,
+    /// What is wrong, in plain words.
+    pub what: String,
+    /// Offset of the next record or block that made sense; `None` if reading ended.
+    pub resumed_at: Option<u64>,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.compression {
+            Some(compression) => write!(f, "{} ({compression})", self.file),
+            None => write!(f, "{}", self.file),
+        }
+    }
+}
+
+impl fmt::Display for FileFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FileFormat::Pcap => "pcap",
+            FileFormat::Pcapng => "pcapng",
+        })
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Lz4 => "lz4",
+            Compression::Xz => "xz",
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! Notes taken while reading, within the limits.
+
+use std::net::IpAddr;
+
+use zeroize::Zeroize;
+
+use super::Limits;
+use super::buffer::Buffer;
+use super::info::{CaptureInfo, Comment, Damage, Format, Interface, Secrets, SecretsKind};
+use crate::frame::LinkType;
+use crate::secret::Secret;
+use crate::time::Timestamp;
+
+/// Longest text kept of a name, description or application; comments may be longer.
+const TEXT: usize = 1024;
+
+/// The information gathered so far and how much more of it may be kept.
+pub(super) struct Log {
+    pub(super) info: CaptureInfo,
+    pub(super) limits: Limits,
+    comment_bytes: usize,
+    secret_bytes: usize,
+}
+
+impl Log {
+    pub(super) fn new(format: Format, limits: Limits) -> Self {
+        let info = CaptureInfo {
+            format,
+            link_types: Vec::new(),
+            frames: 0,
+            bytes: 0,
+            first_time: None,
+            last_time: None,
+            comments: Vec::new(),
+            comments_dropped: 0,
+            names: Vec::new(),
+            names_dropped: 0,
+            secrets: Vec::new(),
+            secrets_dropped: 0,
+            interfaces: Vec::new(),
+            applications: Vec::new(),
+            blocks_skipped: 0,
+            damage: Vec::new(),
+            damage_total: 0,
+        };
+        Log { info, limits, comment_bytes: 0, secret_bytes: 0 }
+    }
+
+    /// Counts a frame about to be delivered.
+    pub(super) fn frame(&mut self, time: Option<Timestamp>) {
+        self.info.frames += 1;
+        if let Some(time) = time {
+            if self.info.last_time.is_none_or(|last| time > last) {
+                self.info.last_time = Some(time);
+            }
+            if self.info.first_time.is_none_or(|first| time < first) {
+                self.info.first_time = Some(time);
+            }
+        }
+    }
+
+    pub(super) fn damage(&mut self, offset: u64, what: String, resumed_at: Option<u64>) {
+        self.info.damage_total += 1;
+        if self.info.damage.len() < self.limits.damage {
+            let what = match self.info.format.compression {
+                Some(_) => format!("{what} (offsets are those of the unpacked file)"),
+                None => what,
+            };
+            self.info.damage.push(Damage { offset, after_frame: self.info.frames, what, resumed_at });
+        }
+    }
+
+    /// Notes how the input ended: with `needed` bytes wanted for `thing` where fewer are left, or by a failure to read it.
+    pub(super) fn end<R>(&mut self, buffer: &mut Buffer<R>, thing: &str, needed: usize) {
+        let left = buffer.available().len();
+        let failure = buffer.take_failure();
+        let what = match (left, failure) {
+            (0, None) => return,
+            (0, Some(failure)) => failure,
+            (_, None) => format!("the file ends within {thing}: {left} of its {needed} bytes are there"),
+            (_, Some(failure)) => format!("{failure}, within {thing}: {left} of its {needed} bytes are there"),
+        };
+        let offset = buffer.offset();
+        buffer.consume(left);
+        self.damage(offset, what, None);
+    }
+
+    pub(super) fn comment(&mut self, frame: Option<u64>, text: &[u8]) {
+        let kept = self.comment_bytes.saturating_add(text.len());
+        if self.info.comments.len() >= self.limits.comments || kept > self.limits.comment_bytes {
+            self.info.comments_dropped += 1;
+            return;
+        }
+        self.comment_bytes = kept;
+        self.info.comments.push(Comment { frame, text: String::from_utf8_lossy(text).into_owned() });
+    }
+
+    pub(super) fn name(&mut self, address: IpAddr, name: &[u8]) {
+        if self.info.names.len() < self.limits.names {
+            self.info.names.push((address, text(name)));
+        } else {
+            self.info.names_dropped += 1;
+        }
+    }
+
+    pub(super) fn secrets(&mut self, kind: u32, data: &mut [u8]) {
+        // The weight of an entry is counted too, so that empty ones cannot pile up.
+        let kept = self.secret_bytes.saturating_add(data.len()).saturating_add(64);
+        if kept <= self.limits.secret_bytes {
+            self.secret_bytes = kept;
+            self.info.secrets.push(Secrets { kind: SecretsKind(kind), data: Secret::new(data.to_vec()) });
+        } else {
+            self.info.secrets_dropped += 1;
+        }
+        data.zeroize();
+    }
+
+    pub(super) fn application(&mut self, name: &[u8]) {
+        let name = text(name);
+        if !self.info.applications.contains(&name) && self.info.applications.len() < 16 {
+            self.info.applications.push(name);
+        }
+    }
+
+    pub(super) fn link_type(&mut self, link_type: LinkType) {
+        if !self.info.link_types.contains(&link_type) && self.info.link_types.len() < 64 {
+            self.info.link_types.push(link_type);
+        }
+    }
+
+    /// Lists an interface and returns its place in the list, if there was room.
+    pub(super) fn interface(&mut self, link_type: LinkType, snap_len: u32, name: &[u8], about: &[u8]) -> Option<usize> {
+        self.link_type(link_type);
+        let index = self.info.interfaces.len();
+        if index >= self.limits.interfaces {
+            return None;
+        }
+        self.info.interfaces.push(Interface {
+            link_type,
+            snap_len,
+            name: text(name),
+            description: text(about),
+            received: None,
+            dropped: None,
+        });
+        Some(index)
+    }
+}
+
+/// Bounded text without what follows a NUL, which some writers leave at the end.
+fn text(bytes: &[u8]) -> String {
+    let bytes = bytes.split(|&b| b == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(bytes.get(..TEXT).unwrap_or(bytes)).into_owned()
+}

@@ -1,0 +1,442 @@
+//! Blocks of pcapng files.
+
+use std::io::Read;
+use std::net::IpAddr;
+
+use pcap_parser::pcapng::{parse_sectionheaderblock, parse_unknownblock_be, parse_unknownblock_le};
+
+use super::Found;
+use super::buffer::Buffer;
+use super::log::Log;
+use super::options::{COMMENT, Options, Order};
+use super::resolution::Resolution;
+use super::unpack::Failure;
+use crate::frame::LinkType;
+
+/// The block types that mean something to this reader, or are known to be there for others.
+pub(super) mod block {
+    pub(crate) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+    pub(crate) const INTERFACE: u32 = 1;
+    pub(crate) const PACKET: u32 = 2;
+    pub(crate) const SIMPLE_PACKET: u32 = 3;
+    pub(crate) const NAMES: u32 = 4;
+    pub(crate) const STATISTICS: u32 = 5;
+    pub(crate) const ENHANCED_PACKET: u32 = 6;
+    pub(crate) const JOURNAL: u32 = 9;
+    pub(crate) const SECRETS: u32 = 10;
+    pub(crate) const CUSTOM: u32 = 0x0bad;
+    pub(crate) const CUSTOM_PRIVATE: u32 = 0x4000_0bad;
+}
+
+/// A search believes no block longer than this.
+const SEARCH_BLOCK: usize = 1 << 20;
+
+/// A search looks at this many bytes at a time.
+const SEARCH_STEP: usize = 64 << 10;
+
+/// Reads the blocks of one file.
+#[derive(Default)]
+pub(super) struct PcapngReader {
+    order: Order,
+    /// Those of the current section, by their number.
+    interfaces: Vec<InterfaceState>,
+    /// The undescribed interface for which damage was noted last, so that it is noted once.
+    undescribed: Option<u32>,
+    done: bool,
+}
+
+/// What packets need of their interface.
+#[derive(Clone, Copy)]
+struct InterfaceState {
+    link_type: LinkType,
+    resolution: Resolution,
+    fcs_len: u8,
+    snap_len: u32,
+    /// Place in the list of the capture's interfaces.
+    listed: Option<usize>,
+}
+
+/// A packet within its block.
+struct Packet<'a> {
+    interface: u32,
+    units: Option<u64>,
+    captured: usize,
+    original: u32,
+    /// Bytes of the block body before the data.
+    before: usize,
+    options: &'a [u8],
+}
+
+impl PcapngReader {
+    /// The next packet; other blocks are taken in, and damage is noted, on the way.
+    pub(super) fn next<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log) -> Option<Found> {
+        while !self.done {
+            if !buffer.fill(12) {
+                log.end(buffer, "a block", 12);
+                self.done = true;
+                break;
+            }
+            let (kind, order, len) = match self.head(buffer.available(), log.limits.block) {
+                Ok(head) => head,
+                Err(what) => {
+                    self.resume(buffer, log, what, 1);
+                    continue;
+                }
+            };
+            if !buffer.fill(len) {
+                self.cut(buffer, log, kind, len);
+                continue;
+            }
+            let bytes = buffer.available().get(..len).unwrap_or_default();
+            let parsed = if order.big_endian { parse_unknownblock_be(bytes) } else { parse_unknownblock_le(bytes) };
+            let Ok((_, raw)) = parsed else {
+                self.resume(buffer, log, format!("a block of type {kind:#010x} of no sense"), 1);
+                continue;
+            };
+            if raw.block_len2 != raw.block_len1 {
+                let (first, last) = (raw.block_len1, raw.block_len2);
+                let what = format!("a block says at its start that it is {first} bytes long, and {last} at its end");
+                if !self.is_sound_at(buffer, len) {
+                    self.resume(buffer, log, what, 1);
+                    continue;
+                }
+                let offset = buffer.offset();
+                log.damage(offset, what, Some(offset + len as u64));
+            }
+            let start = buffer.position();
+            let offset = buffer.offset();
+            let found = match kind {
+                block::ENHANCED_PACKET | block::SIMPLE_PACKET | block::PACKET => {
+                    let body = buffer.slice(start + 8, len - 12);
+                    self.packet(kind, body, log).map(|found| found.map(|f| Found { start: start + 8 + f.start, ..f }))
+                }
+                block::SECRETS => {
+                    let bytes = buffer.available_mut().get_mut(8..len - 4).unwrap_or_default();
+                    self.secrets(bytes, log).map(|()| None)
+                }
+                block::SECTION_HEADER => {
+                    self.order = order;
+                    self.section(buffer.slice(start, len), log).map(|()| None)
+                }
+                kind => self.other(kind, buffer.slice(start + 8, len - 12), log).map(|()| None),
+            };
+            buffer.consume(len);
+            match found {
+                Ok(Some(found)) => return Some(found),
+                Ok(None) => {}
+                Err(what) => log.damage(offset, what, Some(offset + len as u64)),
+            }
+        }
+        None
+    }
+
+    /// Type, byte order and length of a block of which the first 12 bytes are there.
+    fn head(&self, bytes: &[u8], limit: usize) -> Result<(u32, Order, usize), String> {
+        let mut order = self.order;
+        let kind = order.u32(bytes, 0).unwrap_or_default();
+        if kind == block::SECTION_HEADER {
+            order = match bytes.get(8..12) {
+                Some([0x1a, 0x2b, 0x3c, 0x4d]) => Order { big_endian: true },
+                Some([0x4d, 0x3c, 0x2b, 0x1a]) => Order { big_endian: false },
+                _ => return Err("a section header without byte-order magic".to_owned()),
+            };
+        }
+        let len = order.u32(bytes, 4).unwrap_or_default();
+        let size = len as usize;
+        if size < 12 || !size.is_multiple_of(4) || size > limit {
+            return Err(format!("a block of type {kind:#010x} claims {len} bytes"));
+        }
+        Ok((kind, order, size))
+    }
+
+    /// Notes that the file ends within a block. If the block's own fields say that its length is a lie, looks for more behind its data;
+    /// otherwise the file was merely cut, and nothing in the rest may be taken for a block.
+    fn cut<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log, kind: u32, len: usize) {
+        let bytes = buffer.available();
+        let fixed = self.order.u32(bytes, 20).filter(|_| kind == block::ENHANCED_PACKET);
+        let needed = fixed.map(|captured| (captured as usize).next_multiple_of(4).saturating_add(28));
+        match needed {
+            Some(needed) if needed.saturating_add(4) != len && bytes.len() > needed => {
+                let what = format!("a packet block claims {len} bytes, of which the file has {}", bytes.len());
+                self.resume(buffer, log, what, needed);
+            }
+            _ => {
+                log.end(buffer, "a block", len);
+                self.done = true;
+            }
+        }
+    }
+
+    /// A packet of any of the three blocks; `start` of what is found counts from the start of the body.
+    #[inline]
+    fn packet(&mut self, kind: u32, body: &[u8], log: &mut Log) -> Result<Option<Found>, String> {
+        let order = self.order;
+        let packet = match kind {
+            block::ENHANCED_PACKET => long_packet(body, order, order.u32(body, 0)),
+            block::PACKET => long_packet(body, order, order.u16(body, 0).map(u32::from)),
+            _ => self.simple_packet(body),
+        };
+        let Some(packet) = packet else {
+            return Err("a packet block whose lengths do not fit in it".to_owned());
+        };
+        let Some(interface) = self.interfaces.get(packet.interface as usize) else {
+            let news = self.undescribed != Some(packet.interface);
+            self.undescribed = Some(packet.interface);
+            let what = || format!("packets of interface {}, which the section does not describe", packet.interface);
+            return if news { Err(what()) } else { Ok(None) };
+        };
+        let time = packet.units.map(|units| interface.resolution.time(units));
+        log.frame(time);
+        let fcs_len = if packet.options.is_empty() {
+            interface.fcs_len
+        } else {
+            packet_options(packet.options, order, log).unwrap_or(interface.fcs_len)
+        };
+        Ok(Some(Found {
+            start: packet.before,
+            len: packet.captured,
+            time,
+            digits: if time.is_some() { interface.resolution.digits } else { 0 },
+            link_type: interface.link_type,
+            original_len: packet.original,
+            fcs_len,
+            big_endian: order.big_endian,
+        }))
+    }
+
+    fn simple_packet<'a>(&self, body: &'a [u8]) -> Option<Packet<'a>> {
+        let original = self.order.u32(body, 0)?;
+        let snap_len = self.interfaces.first().map_or(0, |interface| interface.snap_len);
+        let captured = if snap_len == 0 { original } else { original.min(snap_len) };
+        // Some writers cut simple packets without a snap length; what is there is what there is.
+        let captured = (captured as usize).min(body.len() - 4);
+        Some(Packet { interface: 0, units: None, captured, original, before: 4, options: &[] })
+    }
+
+    /// Starts a section: interfaces are numbered from 0 again.
+    fn section(&mut self, bytes: &[u8], log: &mut Log) -> Result<(), String> {
+        self.interfaces.clear();
+        self.undescribed = None;
+        let Ok((_, header)) = parse_sectionheaderblock(bytes) else {
+            return Err("a section header that is too short".to_owned());
+        };
+        let options = bytes.get(24..bytes.len() - 4).unwrap_or_default();
+        for (code, value) in Options::new(options, self.order) {
+            match code {
+                COMMENT => log.comment(None, value),
+                4 => log.application(value),
+                _ => {}
+            }
+        }
+        match header.major_version {
+            1 => Ok(()),
+            major => Err(format!("a section of version {major}.{}, read as if it were 1.0", header.minor_version)),
+        }
+    }
+
+    fn other(&mut self, kind: u32, body: &[u8], log: &mut Log) -> Result<(), String> {
+        let read = match kind {
+            block::INTERFACE => self.interface(body, log),
+            block::STATISTICS => self.statistics(body, log),
+            block::NAMES => self.names(body, log),
+            block::CUSTOM | block::CUSTOM_PRIVATE | block::JOURNAL => Some(()),
+            _ => {
+                log.info.blocks_skipped += 1;
+                Some(())
+            }
+        };
+        read.ok_or_else(|| format!("a block of type {kind:#010x} that is too short"))
+    }
+
+    fn interface(&mut self, body: &[u8], log: &mut Log) -> Option<()> {
+        let order = self.order;
+        let link_type = LinkType(order.u16(body, 0)?);
+        let snap_len = order.u32(body, 4)?;
+        let (mut tsresol, mut tsoffset, mut fcs_len) = (6, 0, 0);
+        let (mut name, mut about): (&[u8], &[u8]) = (&[], &[]);
+        for (code, value) in Options::new(body.get(8..).unwrap_or_default(), order) {
+            match (code, value) {
+                (COMMENT, _) => log.comment(None, value),
+                (2, _) => name = value,
+                (3, _) => about = value,
+                (9, [resolution]) => tsresol = *resolution,
+                (13, [bits]) => fcs_len = fcs_bytes(*bits),
+                (14, _) if value.len() == 8 => tsoffset = order.u64(value, 0)?.cast_signed(),
+                _ => {}
+            }
+        }
+        // Interfaces beyond the limit stay undescribed: their packets are noted as such.
+        if self.interfaces.len() < log.limits.interfaces {
+            let listed = log.interface(link_type, snap_len, name, about);
+            let resolution = Resolution::new(tsresol, tsoffset);
+            self.interfaces.push(InterfaceState { link_type, resolution, fcs_len, snap_len, listed });
+        }
+        Some(())
+    }
+
+    fn statistics(&mut self, body: &[u8], log: &mut Log) -> Option<()> {
+        let interface = self.order.u32(body, 0)?;
+        let (mut received, mut dropped) = (None, None::<u64>);
+        for (code, value) in Options::new(body.get(12..)?, self.order) {
+            let count = self.order.u64(value, 0);
+            match code {
+                COMMENT => log.comment(None, value),
+                4 => received = count,
+                5 | 7 => dropped = count.map(|count| dropped.unwrap_or(0).saturating_add(count)).or(dropped),
+                _ => {}
+            }
+        }
+        let listed = self.interfaces.get(interface as usize).and_then(|interface| interface.listed);
+        if let Some(listed) = listed.and_then(|listed| log.info.interfaces.get_mut(listed)) {
+            listed.received = received.or(listed.received);
+            listed.dropped = dropped.or(listed.dropped);
+        }
+        Some(())
+    }
+
+    fn names(&self, body: &[u8], log: &mut Log) -> Option<()> {
+        let mut rest = body;
+        loop {
+            let kind = self.order.u16(rest, 0)?;
+            let len = usize::from(self.order.u16(rest, 2)?);
+            let value = rest.get(4..4 + len)?;
+            rest = rest.get(4 + len.next_multiple_of(4)..).unwrap_or_default();
+            let (address, names) = match kind {
+                0 => break,
+                1 => value.split_first_chunk::<4>().map(|(ip, names)| (IpAddr::from(*ip), names))?,
+                2 => value.split_first_chunk::<16>().map(|(ip, names)| (IpAddr::from(*ip), names))?,
+                // Names of MAC addresses are of no use here.
+                _ => continue,
+            };
+            for name in names.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
+                log.name(address, name);
+            }
+        }
+        for (_, value) in Options::new(rest, self.order).filter(|&(code, _)| code == COMMENT) {
+            log.comment(None, value);
+        }
+        Some(())
+    }
+
+    /// Keeps the secrets and clears them in the buffer.
+    fn secrets(&self, body: &mut [u8], log: &mut Log) -> Result<(), String> {
+        let short = || "a block of decryption secrets whose length does not fit in it".to_owned();
+        let kind = self.order.u32(body, 0).ok_or_else(short)?;
+        let len = self.order.u32(body, 4).ok_or_else(short)? as usize;
+        let data = body.get_mut(8..).and_then(|data| data.get_mut(..len)).ok_or_else(short)?;
+        log.secrets(kind, data);
+        let options = body.get(8 + len.next_multiple_of(4)..).unwrap_or_default();
+        for (_, value) in Options::new(options, self.order).filter(|&(code, _)| code == COMMENT) {
+            log.comment(None, value);
+        }
+        Ok(())
+    }
+
+    /// Notes damage at the current offset and passes over it, at least `least` bytes: to the next block that makes sense, or to the end.
+    fn resume<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log, what: String, least: usize) {
+        let from = buffer.offset();
+        buffer.consume(least);
+        let found = self.search(buffer, from.saturating_add(log.limits.search));
+        log.damage(from, what, found.then(|| buffer.offset()));
+        if !found {
+            self.done = true;
+            if let Some(failure) = buffer.take_failure() {
+                log.damage(buffer.offset(), failure, None);
+            }
+        }
+    }
+
+    fn search<R: Read + Failure>(&self, buffer: &mut Buffer<R>, until: u64) -> bool {
+        while buffer.offset() < until && buffer.fill(12) {
+            let bytes = buffer.available();
+            let bytes = bytes.get(..SEARCH_STEP).unwrap_or(bytes);
+            let candidate = bytes.windows(12).position(|bytes| self.candidate(bytes).is_some());
+            let Some(candidate) = candidate else {
+                buffer.consume(bytes.len() - 11);
+                continue;
+            };
+            buffer.consume(candidate);
+            if self.is_sound_at(buffer, 0) {
+                return true;
+            }
+            buffer.consume(1);
+        }
+        let rest = buffer.available().len();
+        buffer.consume(rest);
+        false
+    }
+
+    /// The byte order and length that a known block would have which starts with these bytes.
+    fn candidate(&self, bytes: &[u8]) -> Option<(u32, Order, usize)> {
+        let least = match self.order.u32(bytes, 0)? {
+            block::SECTION_HEADER => 28,
+            block::INTERFACE | block::SECRETS => 20,
+            block::PACKET | block::ENHANCED_PACKET => 32,
+            block::STATISTICS => 24,
+            block::SIMPLE_PACKET | block::CUSTOM | block::CUSTOM_PRIVATE => 16,
+            block::NAMES | block::JOURNAL => 12,
+            _ => return None,
+        };
+        self.head(bytes, SEARCH_BLOCK).ok().filter(|&(_, _, len)| len >= least)
+    }
+
+    /// Whether a known block lies whole `at` bytes ahead, its two lengths agreeing and its fields fitting.
+    fn is_sound_at<R: Read + Failure>(&self, buffer: &mut Buffer<R>, at: usize) -> bool {
+        if !buffer.fill(at + 12) {
+            // Nothing at all is sound too: the end of the file.
+            return at > 0 && buffer.available().len() == at;
+        }
+        let Some((kind, order, len)) = self.candidate(buffer.available().get(at..).unwrap_or_default()) else {
+            return false;
+        };
+        if !buffer.fill(at + len) {
+            return false;
+        }
+        let bytes = buffer.available().get(at..at + len).unwrap_or_default();
+        let body = bytes.get(8..len - 4).unwrap_or_default();
+        order.u32(bytes, len - 4) == order.u32(bytes, 4)
+            && match kind {
+                block::ENHANCED_PACKET => long_packet(body, order, order.u32(body, 0)).is_some(),
+                block::PACKET => long_packet(body, order, order.u16(body, 0).map(u32::from)).is_some(),
+                _ => true,
+            }
+    }
+}
+
+/// An Enhanced Packet Block, or the obsolete Packet Block, which differs in how it numbers the interface.
+#[inline]
+fn long_packet(body: &[u8], order: Order, interface: Option<u32>) -> Option<Packet<'_>> {
+    let (head, rest) = body.split_first_chunk::<20>()?;
+    let (high, low) = (order.u32(head, 4)?, order.u32(head, 8)?);
+    let captured = order.u32(head, 12)? as usize;
+    rest.get(..captured)?;
+    Some(Packet {
+        interface: interface?,
+        units: Some(u64::from(high) << 32 | u64::from(low)),
+        captured,
+        original: order.u32(head, 16)?,
+        before: 20,
+        options: rest.get(captured.next_multiple_of(4)..).unwrap_or_default(),
+    })
+}
+
+/// Takes in a packet's comments; returns the FCS length of its flags, if they tell one.
+fn packet_options(options: &[u8], order: Order, log: &mut Log) -> Option<u8> {
+    let mut fcs_len = None;
+    for (code, value) in Options::new(options, order) {
+        match code {
+            COMMENT => log.comment(Some(log.info.frames), value),
+            2 => {
+                let bytes = order.u32(value, 0).unwrap_or_default() >> 5 & 0xf;
+                fcs_len = (bytes != 0).then_some(bytes as u8);
+            }
+            _ => {}
+        }
+    }
+    fcs_len
+}
+
+/// The FCS length of an interface: in bits by the specification, in bytes by what many writers do.
+fn fcs_bytes(value: u8) -> u8 {
+    if value >= 8 { value / 8 } else { value }
+}

@@ -1,0 +1,139 @@
+//! Compressed captures, unpacked as they are read.
+
+use std::io::{self, Chain, Cursor, ErrorKind, Read};
+
+use flate2::read::MultiGzDecoder;
+use lz4_flex::frame::FrameDecoder;
+
+use super::info::Compression;
+use super::magic::OpenError;
+
+/// Memory that a zstd or xz stream may ask for: 2 to this power.
+const WINDOW_LOG: u32 = 27;
+
+/// How many of the first bytes tell the compression.
+const MAGIC: usize = 6;
+
+/// The input with the bytes already looked at put back.
+type Input<R> = Chain<Cursor<Vec<u8>>, R>;
+
+/// An input that can say in plain words why it cannot be read further.
+pub(super) trait Failure {
+    fn describe(&self, error: &io::Error) -> String;
+}
+
+/// The bytes of a capture file, unpacked.
+pub(super) enum Source<R: Read> {
+    Plain(Input<R>),
+    Gzip(Box<MultiGzDecoder<Input<R>>>),
+    Lz4(Box<FrameDecoder<Input<R>>>),
+    #[cfg(feature = "zstd")]
+    Zstd(Box<zstd::stream::read::Decoder<'static, io::BufReader<Input<R>>>>),
+    #[cfg(feature = "xz")]
+    Xz(Box<liblzma::read::XzDecoder<Input<R>>>),
+}
+
+impl<R: Read> Source<R> {
+    /// Looks at the first bytes and sets up what they ask for.
+    pub(super) fn new(mut input: R) -> Result<Self, OpenError> {
+        let mut first = Vec::with_capacity(MAGIC);
+        let mut byte = [0; MAGIC];
+        while first.len() < MAGIC {
+            let room = byte.get_mut(first.len()..).unwrap_or_default();
+            match input.read(room) {
+                Ok(0) => break,
+                Ok(count) => first.extend_from_slice(room.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(OpenError::Read(error)),
+            }
+        }
+        let compression = recognise(&first);
+        let input = Cursor::new(first).chain(input);
+        match compression {
+            None => Ok(Source::Plain(input)),
+            Some(Compression::Gzip) => Ok(Source::Gzip(Box::new(MultiGzDecoder::new(input)))),
+            Some(Compression::Lz4) => Ok(Source::Lz4(Box::new(FrameDecoder::new(input)))),
+            Some(Compression::Zstd) => Self::zstd(input),
+            Some(Compression::Xz) => Self::xz(input),
+        }
+    }
+
+    pub(super) fn compression(&self) -> Option<Compression> {
+        match self {
+            Source::Plain(_) => None,
+            Source::Gzip(_) => Some(Compression::Gzip),
+            Source::Lz4(_) => Some(Compression::Lz4),
+            #[cfg(feature = "zstd")]
+            Source::Zstd(_) => Some(Compression::Zstd),
+            #[cfg(feature = "xz")]
+            Source::Xz(_) => Some(Compression::Xz),
+        }
+    }
+
+    #[cfg(feature = "zstd")]
+    fn zstd(input: Input<R>) -> Result<Self, OpenError> {
+        let mut decoder = zstd::stream::read::Decoder::new(input).map_err(OpenError::Read)?;
+        decoder.window_log_max(WINDOW_LOG).map_err(OpenError::Read)?;
+        Ok(Source::Zstd(Box::new(decoder)))
+    }
+
+    #[cfg(not(feature = "zstd"))]
+    fn zstd(_: Input<R>) -> Result<Self, OpenError> {
+        Err(OpenError::LeftOut(Compression::Zstd))
+    }
+
+    #[cfg(feature = "xz")]
+    fn xz(input: Input<R>) -> Result<Self, OpenError> {
+        use liblzma::stream::{CONCATENATED, Stream};
+        let stream = Stream::new_stream_decoder(1 << WINDOW_LOG, CONCATENATED)
+            .map_err(|error| OpenError::Read(io::Error::from(error)))?;
+        Ok(Source::Xz(Box::new(liblzma::read::XzDecoder::new_stream(input, stream))))
+    }
+
+    #[cfg(not(feature = "xz"))]
+    fn xz(_: Input<R>) -> Result<Self, OpenError> {
+        Err(OpenError::LeftOut(Compression::Xz))
+    }
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Source::Plain(input) => input.read(room),
+            Source::Gzip(input) => input.read(room),
+            // The decoder reports the end of each frame as the end; another may follow.
+            Source::Lz4(input) => match input.read(room)? {
+                0 => input.read(room),
+                count => Ok(count),
+            },
+            #[cfg(feature = "zstd")]
+            Source::Zstd(input) => input.read(room),
+            #[cfg(feature = "xz")]
+            Source::Xz(input) => input.read(room),
+        }
+    }
+}
+
+impl<R: Read> Failure for Source<R> {
+    fn describe(&self, error: &io::Error) -> String {
+        match self.compression() {
+            None => format!("the input cannot be read further ({error})"),
+            Some(compression) if error.kind() == ErrorKind::UnexpectedEof => {
+                format!("the {compression} stream is cut short")
+            }
+            Some(compression) => format!("the {compression} stream cannot be unpacked further ({error})"),
+        }
+    }
+}
+
+/// The compression that the first bytes of a file tell.
+fn recognise(first: &[u8]) -> Option<Compression> {
+    match first {
+        [0x1f, 0x8b, ..] => Some(Compression::Gzip),
+        // Also what pzstd starts with: a skippable frame.
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Compression::Zstd),
+        [0x04, 0x22, 0x4d, 0x18, ..] => Some(Compression::Lz4),
+        [0xfd, b'7', b'z', b'X', b'Z', 0x00, ..] => Some(Compression::Xz),
+        _ => None,
+    }
+}
