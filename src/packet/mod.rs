@@ -1,1 +1,114 @@
-//! (under construction)
+//! Frames to datagrams, TCP segments and ICMP errors: link types, tunnels, IP and its fragments. The only user of etherparse.
+//!
+//! ```text
+//! Frame ─▶ fast ── plain Ethernet or SLL, IP, UDP or TCP ──────────────▶ Packet
+//!            └──▶ walk: link ▶ layer ▶ wifi ▶ ip ▶ tunnel ─┐ ▶ transport ▶ Packet
+//!                         ▲          fragments ◀── ip      │
+//!                         └────────────────────────────────┘
+//! ```
+//!
+//! Nothing is refused for a wrong checksum or a length that lies: such packets are normal in captures made on the sending host.
+
+mod counts;
+mod exported;
+mod fast;
+mod fragments;
+mod icmp;
+mod ip;
+mod layer;
+mod link;
+mod model;
+mod transport;
+mod tunnel;
+mod walk;
+mod wifi;
+
+pub use counts::{Counts, FragmentCounts, Incomplete, Unsupported};
+pub use fragments::FragmentLimits;
+pub use icmp::IcmpKind;
+pub use link::link_type_name;
+pub use model::{Datagram, IcmpError, Packet, Quoted, Segment, TcpFlags};
+
+use crate::frame::Frame;
+use crate::time::Timestamp;
+
+/// Bounds on what frames may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Headers taken off one frame, those of tunnels and every tag and label among them.
+    pub headers: u32,
+    /// Packets that wait for fragments.
+    pub fragments: FragmentLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { headers: 40, fragments: FragmentLimits::default() }
+    }
+}
+
+/// Finds the packets in frames. Its only memory is that of fragments whose packets are not complete.
+#[derive(Debug, Default)]
+pub struct Packets {
+    limits: Limits,
+    counts: Counts,
+    fragments: fragments::Fragments,
+}
+
+impl Packets {
+    /// Starts without any frame seen.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Packets { limits, counts: Counts::default(), fragments: fragments::Fragments::new(limits.fragments) }
+    }
+
+    /// Calls `each` for every packet in a frame. `now` is the frame's time, or where it has none that of the last frame that had;
+    /// fragments age by it.
+    #[inline]
+    pub fn dissect(&mut self, frame: &Frame<'_>, now: Timestamp, each: &mut impl FnMut(Packet<'_>)) {
+        self.counts.frames += 1;
+        if let Some(packet) = fast::dissect(frame) {
+            match packet {
+                Packet::Datagram(_) => self.counts.datagrams += 1,
+                _ => self.counts.segments += 1,
+            }
+            each(packet);
+        } else {
+            self.dissect_slowly(frame, now, each);
+        }
+    }
+
+    /// The capture is over: fragmented packets that still wait are counted as incomplete.
+    pub fn finish(&mut self) {
+        self.fragments.finish(&mut self.counts.fragments);
+    }
+
+    /// What became of the frames so far.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Fragmented packets of which parts never came, in the order in which they were given up; the first 64.
+    /// `counts().fragments.incomplete` says how many there were.
+    #[must_use]
+    pub fn incomplete(&self) -> &[Incomplete] {
+        self.fragments.incomplete()
+    }
+
+    #[inline(never)]
+    fn dissect_slowly(&mut self, frame: &Frame<'_>, now: Timestamp, each: &mut impl FnMut(Packet<'_>)) {
+        let mut data = frame.data;
+        let mut missing = u32::try_from(u64::from(frame.original_len).saturating_sub(data.len() as u64)).unwrap_or(0);
+        let fcs = u32::from(frame.fcs_len);
+        if fcs != 0 {
+            let strip = usize::try_from(fcs.saturating_sub(missing)).unwrap_or(0);
+            data = data.get(..data.len().saturating_sub(strip)).unwrap_or(data);
+            missing = missing.saturating_sub(fcs);
+        }
+        let context = layer::Context { big_endian: frame.big_endian, missing, fcs_gone: fcs != 0 };
+        let first = layer::Layer::Link(frame.link_type, data);
+        let Packets { limits, counts, fragments } = self;
+        walk::Walk { counts, fragments, now, each }.run(first, context, limits.headers);
+    }
+}
