@@ -1,5 +1,7 @@
 //! A finding: something that a rule has to say, with its evidence.
 
+pub use crate::rules::{Confidence, Severity};
+
 use super::{Address, Place};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -36,28 +38,6 @@ pub struct Finding {
     pub reference: Option<String>,
     /// Whom it is about.
     pub subject: Subject,
-}
-
-/// How bad a finding is. The order is from worst to least.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// This is why it does not work.
-    Failure,
-    /// It works, or may, but this is wrong or about to fail.
-    Warning,
-    /// Worth knowing; never makes the verdict bad.
-    Note,
-}
-
-/// How sure a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Confidence {
-    /// The capture proves it.
-    Certain,
-    /// It fits what the capture holds, but something is missing that could say otherwise.
-    Likely,
 }
 
 /// Whom or what a finding is about.
