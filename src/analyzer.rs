@@ -188,7 +188,7 @@ impl Core {
             let carried = match kind {
                 Kind::Stun | Kind::MsTurn => self.stun(&at, hops, payload, truncated, sink),
                 Kind::Channel => self.channel_data(&at, hops, payload, truncated, sink),
-                Kind::Dtls | Kind::Rtp | Kind::Rtcp => {
+                Kind::Dtls | Kind::DtlsUnified | Kind::Rtp | Kind::Rtcp => {
                     self.data(kind, &at, hops, payload, truncated, sink);
                     None
                 }
@@ -221,11 +221,7 @@ impl Core {
         }
         let fields = message.fields();
         let hop = self.session.indication_hop(&event, message.method(), &fields)?;
-        Some(Inner {
-            payload: fields.data?,
-            truncated: fields.data_truncated,
-            hops: hops.through(hop)?,
-        })
+        Some(Inner { payload: fields.data?, truncated: fields.data_truncated, hops: hops.through(hop)? })
     }
 
     fn channel_data<'p>(
@@ -256,18 +252,21 @@ impl Core {
         sink: &mut impl FnMut(&Row<'_>),
     ) {
         let dtls = kind == Kind::Dtls;
+        let known = hops.last().is_some() || self.session.flow(at.src, at.dst).is_some();
         // media has no mark of its own: it is believed where STUN or DTLS was seen before it, or inside a relay
-        if !dtls && hops.last().is_none() && self.session.flow(at.src, at.dst).is_none() {
+        if !dtls && !known {
             return;
         }
         let body = match kind {
-            Kind::Dtls => Body::Dtls(payload),
+            Kind::Dtls | Kind::DtlsUnified => Body::Dtls(payload),
             Kind::Rtcp => Body::Rtcp(payload),
             _ => Body::Rtp(payload),
         };
         let totals = self.session.totals_mut();
         match kind {
-            Kind::Dtls => *totals.dtls.entry(payload.first().copied().unwrap_or_default()).or_default() += 1,
+            Kind::Dtls | Kind::DtlsUnified => {
+                *totals.dtls.entry(payload.first().copied().unwrap_or_default()).or_default() += 1
+            }
             Kind::Rtcp => totals.rtcp += 1,
             _ => totals.rtp += 1,
         }

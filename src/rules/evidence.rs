@@ -31,7 +31,8 @@ impl Dialect {
         if ["pion", "stunner", "livekit"].iter().any(|known| software.contains(known)) {
             return Dialect::Pion;
         }
-        let errors = || conversation.exchanges.iter().filter_map(|exchange| exchange.answer.as_ref()).filter(|a| a.code != 0);
+        let errors =
+            || conversation.exchanges.iter().filter_map(|exchange| exchange.answer.as_ref()).filter(|a| a.code != 0);
         if errors().any(|answer| matches!(answer.code, 430..=436 | 439)) {
             return Dialect::Draft;
         }
@@ -160,7 +161,11 @@ impl View<'_> {
 #[must_use]
 pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
-    quoted.extend(text.chars().flat_map(|c| if c == '\'' { c.to_string().chars().collect::<Vec<_>>() } else { c.escape_debug().collect() }));
+    quoted.extend(
+        text.chars().flat_map(|c| {
+            if c == '\'' { c.to_string().chars().collect::<Vec<_>>() } else { c.escape_debug().collect() }
+        }),
+    );
     quoted.push('"');
     quoted
 }
@@ -195,7 +200,8 @@ pub(super) fn filter_of(conversation: &Conversation) -> String {
 /// The frames of exchanges, in order.
 #[must_use]
 pub(super) fn frames_of<'e>(exchanges: impl IntoIterator<Item = &'e Exchange>) -> Vec<u64> {
-    let mut frames: Vec<u64> = exchanges.into_iter().flat_map(|exchange| exchange.frames().collect::<Vec<_>>()).collect();
+    let mut frames: Vec<u64> =
+        exchanges.into_iter().flat_map(|exchange| exchange.frames().collect::<Vec<_>>()).collect();
     frames.sort_unstable();
     frames.dedup();
     frames

@@ -229,8 +229,13 @@ impl Exchange {
     /// The frames that prove it: first request, last request, answer.
     pub fn frames(&self) -> impl Iterator<Item = u64> {
         let last = (self.last.frame != self.first.frame && self.answer.is_none()).then_some(self.last.frame);
-        [Some(self.first.frame), last, self.answer.as_ref().map(|answer| answer.seen.frame), self.icmp.map(|icmp| icmp.frame)]
-            .into_iter()
-            .flatten()
+        [
+            Some(self.first.frame),
+            last,
+            self.answer.as_ref().map(|answer| answer.seen.frame),
+            self.icmp.map(|icmp| icmp.frame),
+        ]
+        .into_iter()
+        .flatten()
     }
 }

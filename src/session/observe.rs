@@ -10,8 +10,8 @@ use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, RelayedAdd
 use crate::packet::IcmpError;
 use crate::time::Span;
 use crate::wire::demux;
-use crate::wire::turn::ChannelData;
 use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
+use crate::wire::turn::ChannelData;
 
 /// NATs pass a packet on within this time.
 const NAT_PASSAGE: Span = Span::from_millis(20);
@@ -487,7 +487,7 @@ impl Session {
         if fields.integrity == [None, None] && message.method() != Method::GOOG_PING {
             return Verdicts::default();
         }
-        verdicts(self.credentials.check(message, identity).iter())
+        verdicts(self.credentials.check(message, identity).results.iter())
     }
 
     fn check_answer(&mut self, message: &Message<'_>, fields: &Fields<'_>, asked: &Asked) -> Verdicts {
@@ -565,7 +565,9 @@ fn asked(names: &mut Names, message: &Message<'_>, fields: &Fields<'_>, integrit
         channel: fields.channel,
         peer: fields.peer.map(PeerAddress),
         peers: fields.peers,
-        nat_test: fields.change_request.is_some_and(|flags| flags != 0) || fields.response_port.is_some() || fields.padding,
+        nat_test: fields.change_request.is_some_and(|flags| flags != 0)
+            || fields.response_port.is_some()
+            || fields.padding,
         check: is_check(method, fields),
         access_token: fields.access_token.is_some(),
         truncated: message.truncated(),
@@ -637,7 +639,7 @@ fn check_answer(
         userhash: bytes(asked.userhash),
         access_token: asked.access_token,
     };
-    verdicts(credentials.check(message, &identity).iter())
+    verdicts(credentials.check(message, &identity).results.iter())
 }
 
 fn verdicts<'v>(checked: impl Iterator<Item = &'v super::credentials::Integrity>) -> Verdicts {
