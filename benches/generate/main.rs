@@ -21,6 +21,8 @@ mod signalling;
 mod stun;
 mod truth;
 
+use std::io::Write;
+
 use options::{Options, Shape};
 use output::Output;
 
@@ -39,5 +41,6 @@ fn main() {
         Shape::Mixed => mixed::generate(&options, &mut output),
     }
     let truth = output.finish();
-    println!("{}", truth.json(&options));
+    // Whoever wants only the first lines may close the pipe.
+    let _ = writeln!(std::io::stdout(), "{}", truth.json(&options));
 }
