@@ -1,1 +1,385 @@
-//! (under construction)
+//! The only place that joins the stages: frames in, rows and a report out.
+//!
+//! A tunnel is a loop here, not a layer: what Send, Data and ChannelData carry goes in again, marked with its relay passage, to a fixed
+//! depth ([`event::MAX_HOPS`](crate::event::MAX_HOPS)).
+
+use crate::capture::CaptureInfo;
+use crate::event::{Body, Event, Hops, IcmpAnswer, Row};
+use crate::frame::Frame;
+use crate::net::{Endpoint, Transport};
+use crate::packet::{Datagram, IcmpError, Limits as PacketLimits, Packet, Packets};
+use crate::report::{self, Builder, Report};
+use crate::rules::{self, Collector};
+use crate::session::credentials::{Credentials, Integrity};
+use crate::session::{Known, Limits, Session};
+use crate::time::Timestamp;
+use crate::wire::demux::{self, Kind};
+use crate::wire::stun::{Message, Method};
+use crate::wire::turn::ChannelData;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// What is wanted of an analysis.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Index of the capture among those read together.
+    pub capture: u32,
+    /// What messages are tested with.
+    pub credentials: Credentials,
+    /// What is looked at.
+    pub filters: Filters,
+    /// Bounds on memory.
+    pub limits: Limits,
+    /// Whether RTP and RTCP are rows too.
+    pub media: bool,
+    /// The ICMP errors that answered the request in a frame, from [`IcmpAnswers`], so that the row of the request can tell.
+    pub icmp: BTreeMap<u64, IcmpAnswer>,
+}
+
+/// What of a capture is looked at; empty: everything.
+#[derive(Clone, Debug, Default)]
+pub struct Filters {
+    /// Only frames at this time or later.
+    pub from: Option<Timestamp>,
+    /// Only frames at this time or earlier.
+    pub to: Option<Timestamp>,
+    /// Only datagrams from or to one of these.
+    pub hosts: Vec<Host>,
+    /// Only rows, conversations and findings of this user.
+    pub user: Option<String>,
+}
+
+/// An address, a network or an address and port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The address.
+    pub ip: IpAddr,
+    /// How many leading bits of it count.
+    pub prefix: u8,
+    /// The port, if only one.
+    pub port: Option<u16>,
+}
+
+impl Host {
+    /// Whether an endpoint is meant.
+    #[must_use]
+    pub fn matches(&self, end: Endpoint) -> bool {
+        let bits = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) => (u128::from(ip.to_bits()) << 96, true),
+            IpAddr::V6(ip) => (ip.to_bits(), false),
+        };
+        let ((own, own_v4), (other, other_v4)) = (bits(self.ip), bits(end.ip()));
+        let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix.min(128))).unwrap_or(0);
+        own_v4 == other_v4 && own & mask == other & mask && self.port.is_none_or(|port| port == end.port())
+    }
+}
+
+impl Filters {
+    fn time(&self, time: Timestamp) -> bool {
+        self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time <= to)
+    }
+
+    fn ends(&self, src: Endpoint, dst: Endpoint) -> bool {
+        self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(src) || host.matches(dst))
+    }
+}
+
+/// Analyses one capture.
+#[derive(Debug)]
+pub struct Analyzer {
+    packets: Packets,
+    core: Core,
+}
+
+/// Everything behind the packet layer.
+#[derive(Debug)]
+struct Core {
+    capture: u32,
+    filters: Filters,
+    media: bool,
+    icmp: BTreeMap<u64, IcmpAnswer>,
+    session: Session,
+    findings: Collector,
+    builder: Builder,
+}
+
+/// What has been found in one capture, before captures are put together by [`report`].
+#[derive(Debug)]
+pub struct Analyzed(report::Part);
+
+impl Analyzer {
+    /// An analyzer that has seen nothing.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let Options { capture, credentials, filters, limits, media, icmp } = options;
+        let builder = Builder::new(capture, filters.user.clone());
+        let session = Session::new(credentials, limits);
+        let core = Core { capture, filters, media, icmp, session, findings: Collector::default(), builder };
+        Analyzer { packets: Packets::new(PacketLimits::default()), core }
+    }
+
+    /// Takes the next frame; `sink` gets a row for each message in it.
+    pub fn frame(&mut self, frame: &Frame<'_>, sink: &mut impl FnMut(&Row<'_>)) {
+        let core = &mut self.core;
+        let time = frame.time.unwrap_or_else(|| core.session.now().max(Timestamp(0)));
+        if !core.filters.time(time) {
+            return;
+        }
+        core.session.advance(time);
+        core.judge();
+        core.builder.digits(frame.digits);
+        self.packets.dissect(frame, time, &mut |packet| match packet {
+            Packet::Datagram(datagram) => core.datagram(frame, time, &datagram, sink),
+            Packet::IcmpError(error) => core.icmp_error(frame.number, &error),
+            Packet::Segment(_) => {} // STUN over TCP is not read yet
+        });
+    }
+
+    /// The capture is over.
+    #[must_use]
+    pub fn finish(self, path: String, info: &CaptureInfo) -> Analyzed {
+        let Analyzer { packets, mut core } = self;
+        core.session.finish();
+        core.judge();
+        rules::judge_capture(&core.session, &mut core.findings);
+        let findings = core.findings.conclude(core.session.clients());
+        Analyzed(core.builder.finish(path, info, packets.counts(), &core.session, findings))
+    }
+}
+
+/// Puts what was found in several captures into one report.
+#[must_use]
+pub fn report(parts: Vec<Analyzed>) -> Report {
+    report::assemble(parts.into_iter().map(|part| part.0).collect())
+}
+
+impl Core {
+    fn judge(&mut self) {
+        if !self.session.has_ripe() {
+            return;
+        }
+        for flow in self.session.ripe() {
+            let before = self.findings.added();
+            rules::judge_flow(&flow, &self.session, &mut self.findings);
+            let telling = self.findings.added() > before;
+            self.builder.flow(&flow, &self.session, telling);
+        }
+    }
+
+    fn icmp_error(&mut self, frame: u64, error: &IcmpError<'_>) {
+        self.session.icmp(frame, error);
+    }
+
+    fn datagram(
+        &mut self,
+        frame: &Frame<'_>,
+        time: Timestamp,
+        datagram: &Datagram<'_>,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) {
+        let mut kind = demux::kind(datagram.payload);
+        if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
+            return;
+        }
+        let Datagram { src, dst, transport, ip_id, .. } = *datagram;
+        let (mut payload, mut truncated, mut hops) = (datagram.payload, datagram.truncated, Hops::default());
+        loop {
+            let at = At { frame: frame.number, time, digits: frame.digits, src, dst, transport, ip_id };
+            let carried = match kind {
+                Kind::Stun | Kind::MsTurn => self.stun(&at, hops, payload, truncated, sink),
+                Kind::Channel => self.channel_data(&at, hops, payload, truncated, sink),
+                Kind::Dtls | Kind::DtlsUnified | Kind::Rtp | Kind::Rtcp => {
+                    self.data(kind, &at, hops, payload, truncated, sink);
+                    None
+                }
+                Kind::Zrtp | Kind::Quic | Kind::Other => None,
+            };
+            let Some(inner) = carried else { return };
+            (payload, truncated, hops) = (inner.payload, inner.truncated, inner.hops);
+            kind = demux::kind(payload);
+        }
+    }
+
+    fn stun<'p>(
+        &mut self,
+        at: &At,
+        hops: Hops,
+        payload: &'p [u8],
+        truncated: bool,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) -> Option<Inner<'p>> {
+        let message = Message::recognise(payload, truncated).or_else(|| {
+            let flow = self.session.flow(at.src, at.dst)?;
+            let known = self.session.flows().get(flow).is_some_and(|flow| flow.stun);
+            if known { Message::recognise_on_stun_flow(payload, truncated) } else { None }
+        })?;
+        let event = at.event(hops, truncated, Body::Stun(message));
+        let known = self.session.stun(&event, &message);
+        self.row(&event, &known, sink);
+        if !matches!(message.method(), Method::SEND | Method::DATA) {
+            return None;
+        }
+        let fields = message.fields();
+        let hop = self.session.indication_hop(&event, message.method(), &fields)?;
+        Some(Inner { payload: fields.data?, truncated: fields.data_truncated, hops: hops.through(hop)? })
+    }
+
+    fn channel_data<'p>(
+        &mut self,
+        at: &At,
+        hops: Hops,
+        payload: &'p [u8],
+        truncated: bool,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) -> Option<Inner<'p>> {
+        let data = ChannelData::parse(payload, truncated)?;
+        if !self.session.is_channel(at.src, at.dst, &data) {
+            return None;
+        }
+        let event = at.event(hops, truncated, Body::ChannelData(data));
+        let hop = self.session.channel_data(&event, data.channel, usize::from(data.length));
+        self.row(&event, &Known::default(), sink);
+        Some(Inner { payload: data.data, truncated: data.truncated, hops: hops.through(hop)? })
+    }
+
+    fn data(
+        &mut self,
+        kind: Kind,
+        at: &At,
+        hops: Hops,
+        payload: &[u8],
+        truncated: bool,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) {
+        let dtls = kind == Kind::Dtls;
+        let known = hops.last().is_some() || self.session.flow(at.src, at.dst).is_some();
+        // media has no mark of its own: it is believed where STUN or DTLS was seen before it, or inside a relay
+        if !dtls && !known {
+            return;
+        }
+        let body = match kind {
+            Kind::Dtls | Kind::DtlsUnified => Body::Dtls(payload),
+            Kind::Rtcp => Body::Rtcp(payload),
+            _ => Body::Rtp(payload),
+        };
+        let totals = self.session.totals_mut();
+        match kind {
+            Kind::Dtls | Kind::DtlsUnified => {
+                *totals.dtls.entry(payload.first().copied().unwrap_or_default()).or_default() += 1
+            }
+            Kind::Rtcp => totals.rtcp += 1,
+            _ => totals.rtp += 1,
+        }
+        let event = at.event(hops, truncated, body);
+        self.session.data(&event, payload.len());
+        if self.media || dtls {
+            self.row(&event, &Known::default(), sink);
+        }
+    }
+
+    fn row(&mut self, event: &Event<'_>, known: &Known, sink: &mut impl FnMut(&Row<'_>)) {
+        if let Some(user) = &self.filters.user {
+            let names = self.session.names();
+            let of_flow = || {
+                let flow = self.session.flows().get(self.session.flow(event.src, event.dst)?)?;
+                flow.conversation.as_ref()?.user
+            };
+            let named = known.user.or_else(of_flow).is_some_and(|name| names.text(name) == *user);
+            if !named {
+                return;
+            }
+        }
+        let mut verdicts = [None::<Integrity>; 2];
+        verdicts.copy_from_slice(&known.integrity);
+        let integrity: &[Integrity] = match &verdicts {
+            [Some(one), Some(two)] => &[*one, *two],
+            [Some(one), None] => std::slice::from_ref(one),
+            _ => &[],
+        };
+        sink(&Row {
+            capture: self.capture,
+            event,
+            integrity,
+            request_frame: known.request_frame,
+            rtt: known.rtt,
+            retransmission_of: known.retransmission_of,
+            icmp: self.icmp.get(&event.frame).copied(),
+            credentials: self.session.credentials(),
+        });
+    }
+}
+
+/// What a nested message is made of.
+struct Inner<'p> {
+    payload: &'p [u8],
+    truncated: bool,
+    hops: Hops,
+}
+
+/// The datagram that a message came in.
+struct At {
+    frame: u64,
+    time: Timestamp,
+    digits: u8,
+    src: Endpoint,
+    dst: Endpoint,
+    transport: Transport,
+    ip_id: u32,
+}
+
+impl At {
+    fn event<'a>(&self, hops: Hops, truncated: bool, body: Body<'a>) -> Event<'a> {
+        let &At { frame, time, digits, src, dst, transport, ip_id } = self;
+        Event { frame, time, digits, src, dst, transport, hops, truncated, ip_id, body }
+    }
+}
+
+/// A first pass over a capture that only asks which requests an ICMP error answered, so that `messages` can say so on the row of the
+/// request, which comes before the error.
+#[derive(Debug)]
+pub struct IcmpAnswers {
+    packets: Packets,
+    session: Session,
+    answers: BTreeMap<u64, IcmpAnswer>,
+}
+
+impl Default for IcmpAnswers {
+    fn default() -> Self {
+        let session = Session::new(Credentials::default(), Limits::default());
+        IcmpAnswers { packets: Packets::new(PacketLimits::default()), session, answers: BTreeMap::new() }
+    }
+}
+
+/// How many ICMP answers are kept for the second pass.
+const MAX_ICMP_ANSWERS: usize = 100_000;
+
+impl IcmpAnswers {
+    /// Takes the next frame.
+    pub fn frame(&mut self, frame: &Frame<'_>) {
+        let time = frame.time.unwrap_or_else(|| self.session.now().max(Timestamp(0)));
+        let (session, answers) = (&mut self.session, &mut self.answers);
+        session.advance(time);
+        drop(session.ripe());
+        self.packets.dissect(frame, time, &mut |packet| match packet {
+            Packet::Datagram(datagram) if demux::kind(datagram.payload) == Kind::Stun => {
+                let Some(message) = Message::recognise(datagram.payload, datagram.truncated) else { return };
+                let Datagram { src, dst, transport, ip_id, truncated, .. } = datagram;
+                let at = At { frame: frame.number, time, digits: frame.digits, src, dst, transport, ip_id };
+                session.stun(&at.event(Hops::default(), truncated, Body::Stun(message)), &message);
+            }
+            Packet::IcmpError(error) if answers.len() < MAX_ICMP_ANSWERS => {
+                if let Some(request) = session.icmp(frame.number, &error) {
+                    let answer = IcmpAnswer { frame: frame.number, sender: error.sender, kind: error.kind };
+                    answers.entry(request).or_insert(answer);
+                }
+            }
+            _ => {}
+        });
+    }
+
+    /// The ICMP errors by the frame of the request that each answered.
+    #[must_use]
+    pub fn finish(self) -> BTreeMap<u64, IcmpAnswer> {
+        self.answers
+    }
+}

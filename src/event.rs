@@ -2,7 +2,7 @@
 
 use crate::net::{Endpoint, PeerAddress, RelayedAddress, Transport};
 use crate::packet::IcmpKind;
-use crate::session::credentials::Integrity;
+use crate::session::credentials::{Credentials, Integrity};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Message;
 use crate::wire::turn::ChannelData;
@@ -140,6 +140,6 @@ pub struct Row<'a> {
     pub retransmission_of: Option<u64>,
     /// The ICMP error that answered it.
     pub icmp: Option<IcmpAnswer>,
-    /// Labels of the credentials, by the index that [`Integrity`] holds.
-    pub labels: &'a [String],
+    /// The credentials, for their labels.
+    pub credentials: &'a Credentials,
 }

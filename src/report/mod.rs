@@ -6,11 +6,15 @@
 //!
 //! Texts here are as the capture has them, control characters included: JSON escapes them, and so must every other renderer.
 
+mod build;
 mod finding;
+mod headline;
 mod message;
+mod steps;
 mod value;
 mod verify;
 
+pub use build::{Builder, Part, assemble, integrity_of};
 pub use finding::{Confidence, Finding, Severity, Subject};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};

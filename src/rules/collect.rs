@@ -196,7 +196,13 @@ impl Collector {
         let mut findings: Vec<Concluded> = groups.into_iter().map(|group| group.finding).collect();
         findings.sort_by(|a, b| {
             let rank = |finding: &Concluded| {
-                (finding.effective_severity(), finding.caused_by.is_some(), finding.severity, finding.at, finding.frames.first().copied())
+                (
+                    finding.effective_severity(),
+                    finding.caused_by.is_some(),
+                    finding.severity,
+                    finding.at,
+                    finding.frames.first().copied(),
+                )
             };
             rank(a).cmp(&rank(b)).then_with(|| a.key.cmp(&b.key))
         });
@@ -231,8 +237,12 @@ impl Group {
 
     /// A failure stands if one client that it struck never got what it asked for.
     fn decide(&mut self, clients: &Clients) {
-        let open: Vec<Confidence> =
-            self.grievances.iter().filter(|(remedy, _)| !remedy.found(clients)).map(|&(_, confidence)| confidence).collect();
+        let open: Vec<Confidence> = self
+            .grievances
+            .iter()
+            .filter(|(remedy, _)| !remedy.found(clients))
+            .map(|&(_, confidence)| confidence)
+            .collect();
         let pool: Vec<Confidence> = if open.is_empty() {
             if self.finding.severity == Severity::Failure {
                 self.finding.severity = Severity::Warning;
@@ -257,7 +267,8 @@ fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
         let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
         symptom.causes.contains(&cause.finding.id)
             && cause.finding.key != symptom.finding.key
-            && (client(one).is_some() && client(one) == client(other) || one.server.is_some() && one.server == other.server)
+            && (client(one).is_some() && client(one) == client(other)
+                || one.server.is_some() && one.server == other.server)
     };
     let cause = groups.iter().filter(related).min_by_key(|cause| (cause.finding.severity, cause.finding.at))?;
     Some(cause.finding.key.clone())

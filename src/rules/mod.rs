@@ -9,11 +9,14 @@
 pub mod catalogue;
 mod collect;
 mod evidence;
+mod expiry;
+mod integrity_rejected;
 
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use evidence::{Dialect, Proof};
 
 use crate::session::{Conversation, Flow, Session};
+use expiry::expired_at;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -67,7 +70,8 @@ pub struct View<'s> {
 }
 
 /// All rules. The order decides nothing but the order of findings that are equal in every other way.
-pub static REGISTRY: &[Rule] = &[];
+pub static REGISTRY: &[Rule] =
+    &[Rule { ids: &[integrity_rejected::ID], judge: Judge::Conversation(integrity_rejected::judge) }];
 
 /// Judges a flow that is over.
 pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {

@@ -7,9 +7,9 @@ use crate::net::{MappedAddress, PeerAddress, RelayedAddress};
 use crate::time::{Span, Timestamp};
 
 /// How long a permission holds (RFC 8656 §9).
-pub const PERMISSION: Span = Span::from_secs(300);
+pub(super) const PERMISSION: Span = Span::from_secs(300);
 /// How long a channel binding holds (RFC 8656 §12).
-pub const CHANNEL: Span = Span::from_secs(600);
+pub(super) const CHANNEL: Span = Span::from_secs(600);
 /// What a server grants where neither side names a lifetime (RFC 8656 §6).
 const DEFAULT_LIFETIME: u32 = 600;
 /// How many permissions and channels of one allocation are kept.
@@ -159,21 +159,19 @@ impl Allocation {
     /// A CreatePermission or ChannelBind that was granted makes or renews a permission.
     pub fn permitted(&mut self, peer: PeerAddress, made: Seen, granted: Timestamp) {
         let expires = granted.after(PERMISSION);
-        match self.permissions.iter_mut().find(|known| known.peer.0.ip() == peer.0.ip()) {
-            Some(known) => {
-                known.expires = expires;
-                known.renewed += 1;
-            }
-            None if self.permissions.len() < MAX_PEERS => {
-                self.permissions.push(Permission { peer, made, expires, renewed: 0 });
-            }
-            None => {}
+        if let Some(known) = self.permissions.iter_mut().find(|known| known.peer.0.ip() == peer.0.ip()) {
+            known.expires = expires;
+            known.renewed += 1;
+        } else if self.permissions.len() < MAX_PEERS {
+            self.permissions.push(Permission { peer, made, expires, renewed: 0 });
         }
     }
 
     /// A ChannelBind request was sent: the binding counts from here, since data follows before the answer.
     pub fn binding(&mut self, number: u16, peer: PeerAddress, bound: Seen) {
-        if !self.channels.iter().any(|known| known.number == number && known.peer == peer) && self.channels.len() < MAX_PEERS {
+        if !self.channels.iter().any(|known| known.number == number && known.peer == peer)
+            && self.channels.len() < MAX_PEERS
+        {
             let expires = bound.time.after(CHANNEL);
             self.channels.push(Channel { number, peer, bound, expires, confirmed: false, renewed: 0 });
         }
@@ -205,6 +203,11 @@ impl Allocation {
     #[must_use]
     pub fn relayed_for(&self, peer: Option<PeerAddress>) -> Option<RelayedAddress> {
         let v6 = peer.is_some_and(|peer| peer.0.is_v6());
-        self.relayed.iter().flatten().find(|relayed| relayed.0.is_v6() == v6).or(self.relayed.first()?.as_ref()).copied()
+        self.relayed
+            .iter()
+            .flatten()
+            .find(|relayed| relayed.0.is_v6() == v6)
+            .or(self.relayed.first()?.as_ref())
+            .copied()
     }
 }

@@ -11,7 +11,7 @@ const MAX_GRANTS: usize = 16;
 
 /// What a client was granted, and whether its data flowed.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub(super) struct Outcome {
     grants: Vec<Grant>,
     data: Option<Timestamp>,
 }

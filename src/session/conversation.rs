@@ -47,6 +47,8 @@ pub struct Conversation {
     pub user: Option<Name>,
     /// The realm of the last challenge or request.
     pub realm: Option<Name>,
+    /// When each method was last granted.
+    pub granted: Vec<(Method, Timestamp)>,
     /// SOFTWARE of the server.
     pub software: Option<Name>,
     /// The least round trip time.
@@ -94,6 +96,7 @@ impl Conversation {
             messages: [0; 2],
             user: None,
             realm: None,
+            granted: Vec::new(),
             software: None,
             rtt: None,
             allocation: None,
@@ -197,6 +200,12 @@ impl Conversation {
             self.rtt = Some(self.rtt.map_or(rtt, |known| known.min(rtt)));
         }
         let granted = answer.class == Class::Success;
+        if granted {
+            self.granted.retain(|(method, _)| *method != exchange.method);
+            if self.granted.len() < 16 {
+                self.granted.push((exchange.method, answer.seen.time));
+            }
+        }
         match exchange.method {
             Method::ALLOCATE if granted => self.allocate(exchange),
             Method::REFRESH => self.refresh(exchange, granted, answer.code),
@@ -271,6 +280,12 @@ impl Conversation {
         self.exchanges.get_mut(..upto)?.iter_mut().rev().find(|exchange| exchange.id == id)
     }
 
+    /// Whether a request of this method was granted after `time`.
+    #[must_use]
+    pub fn granted_after(&self, method: Method, time: Timestamp) -> bool {
+        self.granted.iter().any(|&(known, last)| known == method && last > time)
+    }
+
     /// The exchanges of a method.
     pub fn of(&self, method: Method) -> impl DoubleEndedIterator<Item = &Exchange> {
         self.exchanges.iter().filter(move |exchange| exchange.method == method)
@@ -287,7 +302,9 @@ fn is_odd(exchange: &Exchange) -> bool {
         || exchange.again_after_answer > 0
         || bad(&exchange.asked.integrity)
         || exchange.answer.as_ref().is_none_or(|answer| {
-            answer.class == Class::Error || answer.from.is_some() || bad(&answer.integrity)
+            answer.class == Class::Error
+                || answer.from.is_some()
+                || bad(&answer.integrity)
                 || answer.mapped_plain.is_some_and(|plain| Some(plain) != answer.mapped)
         })
 }

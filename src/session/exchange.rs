@@ -60,6 +60,8 @@ pub struct Asked {
     pub nat_test: bool,
     /// A connectivity check of ICE (RFC 8445 §7), not a question to a server.
     pub check: bool,
+    /// It carries an ACCESS-TOKEN (RFC 7635).
+    pub access_token: bool,
     /// Bytes at the end of the first copy are missing from the capture.
     pub truncated: bool,
 }
@@ -227,8 +229,13 @@ impl Exchange {
     /// The frames that prove it: first request, last request, answer.
     pub fn frames(&self) -> impl Iterator<Item = u64> {
         let last = (self.last.frame != self.first.frame && self.answer.is_none()).then_some(self.last.frame);
-        [Some(self.first.frame), last, self.answer.as_ref().map(|answer| answer.seen.frame), self.icmp.map(|icmp| icmp.frame)]
-            .into_iter()
-            .flatten()
+        [
+            Some(self.first.frame),
+            last,
+            self.answer.as_ref().map(|answer| answer.seen.frame),
+            self.icmp.map(|icmp| icmp.frame),
+        ]
+        .into_iter()
+        .flatten()
     }
 }

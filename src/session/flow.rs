@@ -235,7 +235,8 @@ impl Flows {
     /// The flows with nothing seen since `since`, oldest first.
     #[must_use]
     pub fn idle(&self, since: Timestamp) -> Vec<FlowId> {
-        let mut idle: Vec<_> = self.iter().filter(|(_, flow)| flow.last.time < since).map(|(id, flow)| (flow.first.frame, id)).collect();
+        let mut idle: Vec<_> =
+            self.iter().filter(|(_, flow)| flow.last.time < since).map(|(id, flow)| (flow.first.frame, id)).collect();
         idle.sort_unstable();
         idle.into_iter().map(|(_, id)| id).collect()
     }

@@ -204,9 +204,8 @@ impl Session {
 
     fn sweep(&mut self, since: Timestamp) {
         for id in self.flows.idle(since) {
-            let alive = |flow: &Flow| {
-                flow.conversation.as_ref().is_some_and(|known| known.live_allocation(self.now).is_some())
-            };
+            let alive =
+                |flow: &Flow| flow.conversation.as_ref().is_some_and(|known| known.live_allocation(self.now).is_some());
             if !self.flows.get(id).is_some_and(alive) {
                 self.end(id);
             }

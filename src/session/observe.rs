@@ -9,7 +9,9 @@ use crate::event::{Event, Hop, IcmpAnswer, Via};
 use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::packet::IcmpError;
 use crate::time::Span;
+use crate::wire::demux;
 use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
+use crate::wire::turn::ChannelData;
 
 /// NATs pass a packet on within this time.
 const NAT_PASSAGE: Span = Span::from_millis(20);
@@ -95,8 +97,7 @@ impl Session {
 
     fn request(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
         let method = message.method();
-        let identity =
-            Identity { username: fields.username, realm: fields.realm, userhash: fields.userhash };
+        let identity = Identity::of(fields);
         let integrity = self.check(message, fields, &identity);
         let mut new = None;
         let names = &mut self.names;
@@ -356,6 +357,38 @@ impl Session {
         flow.conversation.as_ref()?.allocation.as_ref()?.relayed_for(peer)
     }
 
+    /// Whether what is framed like ChannelData is ChannelData: TURN was seen on the flow, or it looks right again and again.
+    pub fn is_channel(&mut self, src: Endpoint, dst: Endpoint, data: &ChannelData<'_>) -> bool {
+        const SURE: u8 = 3;
+        let known = self.flows.find(src, dst).and_then(|id| self.flows.get_mut(id));
+        if known.as_ref().is_some_and(|flow| flow.conversation.is_some()) {
+            return true;
+        }
+        let inside = demux::kind(data.data);
+        if data.padding > 0 || !data.is_current_range() || matches!(inside, demux::Kind::Other | demux::Kind::Quic) {
+            return false;
+        }
+        if inside == demux::Kind::Stun {
+            return Message::recognise(data.data, data.truncated).is_some_and(|message| !message.is_classic());
+        }
+        match known {
+            Some(flow) => {
+                flow.channel_guesses = flow.channel_guesses.saturating_add(1);
+                flow.channel_guesses >= SURE
+            }
+            None => {
+                // a guess makes a flow of its own only while there is plenty of room
+                let seen = Seen { frame: 0, time: self.now };
+                if self.flows.len() < self.limits.flows / 4
+                    && let Some(flow) = self.flows.find_or_add(src, dst, seen).and_then(|id| self.flows.get_mut(id))
+                {
+                    flow.channel_guesses = 1;
+                }
+                false
+            }
+        }
+    }
+
     /// Takes ChannelData on the flow's own level; gives the relay passage that it is.
     pub fn channel_data(&mut self, event: &Event<'_>, channel: u16, bytes: usize) -> Hop {
         self.totals.channel_data += 1;
@@ -454,7 +487,7 @@ impl Session {
         if fields.integrity == [None, None] && message.method() != Method::GOOG_PING {
             return Verdicts::default();
         }
-        verdicts(self.credentials.check(message, identity).iter())
+        verdicts(self.credentials.check(message, identity).results.iter())
     }
 
     fn check_answer(&mut self, message: &Message<'_>, fields: &Fields<'_>, asked: &Asked) -> Verdicts {
@@ -532,8 +565,11 @@ fn asked(names: &mut Names, message: &Message<'_>, fields: &Fields<'_>, integrit
         channel: fields.channel,
         peer: fields.peer.map(PeerAddress),
         peers: fields.peers,
-        nat_test: fields.change_request.is_some_and(|flags| flags != 0) || fields.response_port.is_some() || fields.padding,
+        nat_test: fields.change_request.is_some_and(|flags| flags != 0)
+            || fields.response_port.is_some()
+            || fields.padding,
         check: is_check(method, fields),
+        access_token: fields.access_token.is_some(),
         truncated: message.truncated(),
     }
 }
@@ -601,8 +637,9 @@ fn check_answer(
         username: bytes(asked.user).or(fields.username),
         realm: bytes(asked.realm).or(fields.realm),
         userhash: bytes(asked.userhash),
+        access_token: asked.access_token,
     };
-    verdicts(credentials.check(message, &identity).iter())
+    verdicts(credentials.check(message, &identity).results.iter())
 }
 
 fn verdicts<'v>(checked: impl Iterator<Item = &'v super::credentials::Integrity>) -> Verdicts {

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 /// How long a transaction is kept after its last copy: an answer may come until 39.5 s after the first (RFC 8489 §6.2.1), and a
 /// server may repeat its answer for 40 s (§6.3.1).
-pub const KEEP: Span = Span::from_secs(40);
+pub(super) const KEEP: Span = Span::from_secs(40);
 
 /// Two sightings of the same bytes closer than this are copies made by the capture, never a retransmission: the shortest
 /// retransmission timer in use is 50 ms.
@@ -26,7 +26,7 @@ const MAX_COPIES: usize = 8;
 
 /// One request on one flow, and how it stands.
 #[derive(Debug)]
-pub struct Leg {
+pub(super) struct Leg {
     /// The flow that it was seen on.
     pub flow: FlowId,
     /// How many relay passages deep.
@@ -69,13 +69,13 @@ pub struct Leg {
 impl Leg {
     /// IPv4 identification of the last copy.
     #[must_use]
-    pub fn ip_id(&self) -> u32 {
+    pub(super) fn ip_id(&self) -> u32 {
         self.last_ip_id
     }
 
     /// The exchange as it stands, without an answer.
     #[must_use]
-    pub fn exchange(&self, id: TransactionId, watched: bool) -> Exchange {
+    pub(super) fn exchange(&self, id: TransactionId, watched: bool) -> Exchange {
         Exchange {
             id,
             method: self.method,
@@ -96,7 +96,7 @@ impl Leg {
 
 /// Where and when a message was seen, and what tells it from others like it.
 #[derive(Clone, Copy, Debug)]
-pub struct Sighting {
+pub(super) struct Sighting {
     /// The flow.
     pub flow: FlowId,
     /// How many relay passages deep.
@@ -115,7 +115,7 @@ pub struct Sighting {
 
 /// What a request turned out to be.
 #[derive(Debug)]
-pub enum Request {
+pub(super) enum Request {
     /// Not seen before.
     New {
         /// The flow on which the same request was seen before: two sides of a NAT or a relay.
@@ -137,7 +137,7 @@ pub enum Request {
 
 /// What a response turned out to be.
 #[derive(Debug)]
-pub enum Response<'t> {
+pub(super) enum Response<'t> {
     /// The first answer to a request.
     First {
         /// The request.
@@ -173,7 +173,7 @@ impl Entry {
 
 /// The transactions that are still of interest.
 #[derive(Debug)]
-pub struct Transactions {
+pub(super) struct Transactions {
     open: HashMap<TransactionId, Entry>,
     /// Every entry once, with the time at which it is due for a look.
     due: VecDeque<(TransactionId, Timestamp)>,
@@ -184,18 +184,18 @@ pub struct Transactions {
 impl Transactions {
     /// An empty table for at most `max` transactions.
     #[must_use]
-    pub fn new(max: usize) -> Self {
+    pub(super) fn new(max: usize) -> Self {
         Transactions { open: HashMap::new(), due: VecDeque::new(), max, dropped: 0 }
     }
 
     /// How many transactions without an answer were given up for want of room.
     #[must_use]
-    pub fn dropped(&self) -> u64 {
+    pub(super) fn dropped(&self) -> u64 {
         self.dropped
     }
 
     /// Takes a request; `asked` is called only where it is new.
-    pub fn request(
+    pub(super) fn request(
         &mut self,
         id: TransactionId,
         method: Method,
@@ -248,7 +248,7 @@ impl Transactions {
     }
 
     /// Takes a response.
-    pub fn response(&mut self, id: TransactionId, at: &Sighting) -> Response<'_> {
+    pub(super) fn response(&mut self, id: TransactionId, at: &Sighting) -> Response<'_> {
         let Some(entry) = self.open.get_mut(&id) else { return Response::Orphan };
         entry.newest = entry.newest.max(at.seen.time);
         let on_flow = |leg: &Leg| leg.flow == at.flow && leg.client.0 == at.dst && leg.depth == at.depth;
@@ -280,12 +280,12 @@ impl Transactions {
     }
 
     /// The leg of a transaction on a flow, for an ICMP error that quotes it.
-    pub fn leg_on(&mut self, id: TransactionId, flow: FlowId) -> Option<&mut Leg> {
+    pub(super) fn leg_on(&mut self, id: TransactionId, flow: FlowId) -> Option<&mut Leg> {
         self.open.get_mut(&id)?.legs().find(|leg| leg.flow == flow)
     }
 
     /// Takes out what is due at `now`, or what must go for want of room; call until it gives nothing more.
-    pub fn expire(&mut self, now: Timestamp) -> Option<Closed> {
+    pub(super) fn expire(&mut self, now: Timestamp) -> Option<Closed> {
         loop {
             let full = self.open.len() > self.max;
             let &(id, due) = self.due.front()?;
@@ -305,7 +305,7 @@ impl Transactions {
     }
 
     /// Takes out the oldest of what is left; for the end of the capture.
-    pub fn drain(&mut self) -> Option<Closed> {
+    pub(super) fn drain(&mut self) -> Option<Closed> {
         while let Some((id, _)) = self.due.pop_front() {
             if let Some(closed) = self.take(id, true) {
                 return Some(closed);
@@ -325,7 +325,7 @@ impl Transactions {
 
 /// A transaction that has left the table.
 #[derive(Debug)]
-pub struct Closed {
+pub(super) struct Closed {
     /// Its id.
     pub id: TransactionId,
     /// Where it was seen first.

@@ -93,7 +93,7 @@ impl AttributeCode {
     /// The name of the IANA registry, or of the document that used the number.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        super::registry::attribute(self).map(|row| row.name)
+        super::registry::attribute(self).map(|row| row.name).filter(|name| !name.is_empty())
     }
 
     /// Whether a receiver must understand it: 0x0000 to 0x7FFF (RFC 8489 §14).

@@ -96,7 +96,7 @@ impl Method {
     /// The name of the IANA registry, or of the document that used the number before.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        super::registry::method(self).map(|row| row.name)
+        super::registry::method(self).map(|row| row.name).filter(|name| !name.is_empty())
     }
 
     /// The message type of this method with a class.

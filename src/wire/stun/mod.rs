@@ -6,13 +6,19 @@
 
 mod address;
 mod attribute;
+mod check;
 mod fields;
+mod fingerprint;
 mod header;
 pub mod integrity;
 mod message;
+pub mod nonce;
 pub mod registry;
+mod value;
 
 pub use attribute::{Attribute, AttributeCode, Attributes};
 pub use fields::{AddressError, ErrorCode, Fields};
+pub use fingerprint::Fingerprint;
 pub use header::{COOKIE, Class, Dialect, Method, TransactionId};
 pub use message::{Message, Peers};
+pub use value::{Hex, PasswordAlgorithm, Text, Value, password_algorithms, unknown_attributes};

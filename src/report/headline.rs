@@ -1,0 +1,93 @@
+//! The one sentence for a capture in which nothing is wrong: what worked.
+
+use super::{Counts, Report};
+use crate::net::{ClientAddress, ServerAddress};
+use crate::session::{Conversation, Flow};
+use crate::time::Span;
+
+/// What worked, counted while the capture is read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    /// Allocations that were granted.
+    allocated: u64,
+    /// The first of them: its client, its server, the relayed address, the time from the first request to the grant.
+    first: Option<(ClientAddress, ServerAddress, String, Span)>,
+    /// Whether data went both ways through a relay.
+    relayed: bool,
+    /// Binding requests that servers answered.
+    bindings: u64,
+    /// Flows with connectivity checks, and those where they were answered.
+    checked: [u64; 2],
+    /// Flows with data both ways.
+    data: u64,
+}
+
+impl Facts {
+    pub(super) fn flow(&mut self, flow: &Flow) {
+        let checks = |of: fn(&crate::session::Checks) -> u32| flow.directions.iter().any(|d| of(&d.checks) > 0);
+        self.checked[0] += u64::from(checks(|checks| checks.sent));
+        self.checked[1] += u64::from(checks(|checks| checks.answered));
+        self.data += u64::from(flow.data_both_ways().is_some());
+    }
+
+    pub(super) fn conversation(&mut self, conversation: &Conversation) {
+        self.allocated += conversation.allocated;
+        self.bindings += if conversation.allocated == 0 { conversation.answered } else { 0 };
+        self.relayed |= conversation.relayed_both_ways().is_some();
+        if self.first.is_none()
+            && let Some(allocation) = conversation.allocations().next()
+        {
+            let relayed = allocation.relayed.iter().flatten().next().map(ToString::to_string).unwrap_or_default();
+            let took = allocation.created.time.since(conversation.first.time);
+            self.first = Some((conversation.client, conversation.server, relayed, took));
+        }
+    }
+
+    pub(super) fn add(&mut self, other: Facts) {
+        self.allocated += other.allocated;
+        self.first = self.first.take().or(other.first);
+        self.relayed |= other.relayed;
+        self.bindings += other.bindings;
+        self.data += other.data;
+        for (sum, more) in self.checked.iter_mut().zip(other.checked) {
+            *sum += more;
+        }
+    }
+
+    /// Whether a capture holds nothing that this program is about.
+    pub(super) fn is_empty(&self, counts: &Counts) -> bool {
+        counts.stun.is_empty() && counts.channel_data == 0 && counts.dtls.is_empty()
+    }
+
+    pub(super) fn sentence(&self, report: &Report) -> String {
+        if self.is_empty(&report.counts) {
+            let frames: u64 = report.captures.iter().map(|capture| capture.frames).sum();
+            let frames = if frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
+            return format!("No STUN, TURN or DTLS in {frames}.");
+        }
+        let mut worked = Vec::new();
+        if let Some((client, server, relayed, took)) = &self.first {
+            let others = if self.allocated > 1 { format!(" (and {} more)", self.allocated - 1) } else { String::new() };
+            let client = client.0.ip();
+            worked.push(format!("{server} gave {client} the relayed address {relayed}{others} within {took}"));
+        }
+        if self.relayed {
+            worked.push("data went both ways through the relay".to_owned());
+        }
+        if worked.is_empty() && self.bindings > 0 {
+            worked.push("servers answered Binding requests".to_owned());
+        }
+        if self.checked[1] > 0 {
+            worked
+                .push(format!("connectivity checks were answered on {} of {} pairs", self.checked[1], self.checked[0]));
+        }
+        if self.data > 0 {
+            let flows = if self.data == 1 { "one flow".to_owned() } else { format!("{} flows", self.data) };
+            worked.push(format!("DTLS or media went both ways on {flows}"));
+        }
+        if worked.is_empty() {
+            return "Nothing wrong is to be seen here, and nothing that shows success either.".to_owned();
+        }
+        format!("Nothing wrong: {}.", worked.join("; "))
+    }
+}

@@ -1,0 +1,226 @@
+//! What several rules need to say: names and frames as a person reads them, whose words a server speaks, and which credential
+//! signed what.
+
+use super::View;
+use crate::session::credentials::{Derivation, Side, Status};
+use crate::session::{Answer, Conversation, Exchange, Name, Verdicts};
+use crate::time::Timestamp;
+use std::fmt::Write as _;
+
+/// A way of wording refusals, which decides what a code means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// coturn: an unknown user and a wrong password look the same.
+    Coturn,
+    /// pion/turn and what is built on it: a wrong password is a bare 400.
+    Pion,
+    /// Servers of the RFC 3489 and early TURN draft family, such as Cisco Expressway: 430 to 436 and 439 say what is wrong.
+    Draft,
+    /// As RFC 8489 has it, or not to be told.
+    Standard,
+}
+
+impl Dialect {
+    /// The dialect of a server, from SOFTWARE, reason phrases and codes.
+    #[must_use]
+    pub fn of(conversation: &Conversation, view: &View<'_>) -> Dialect {
+        let software = conversation.software.map(|name| view.text(name).to_ascii_lowercase()).unwrap_or_default();
+        if software.contains("coturn") || software.contains("rfc5766-turn-server") {
+            return Dialect::Coturn;
+        }
+        if ["pion", "stunner", "livekit"].iter().any(|known| software.contains(known)) {
+            return Dialect::Pion;
+        }
+        let errors =
+            || conversation.exchanges.iter().filter_map(|exchange| exchange.answer.as_ref()).filter(|a| a.code != 0);
+        if errors().any(|answer| matches!(answer.code, 430..=436 | 439)) {
+            return Dialect::Draft;
+        }
+        let phrase = |answer: &Answer| answer.reason.map(|name| view.text(name)).unwrap_or_default();
+        let coturn = ["Wrong nonce", "Forbidden IP", "Mismatched allocation", "Wrong TID", "Cannot create socket"];
+        if errors().any(|answer| coturn.iter().any(|known| phrase(answer).starts_with(known))) {
+            return Dialect::Coturn;
+        }
+        let mut count = 0;
+        let silent = errors().all(|answer| {
+            count += 1;
+            phrase(answer).is_empty()
+        });
+        if silent && count > 0 && software.is_empty() { Dialect::Pion } else { Dialect::Standard }
+    }
+
+    /// The name that reports give it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Dialect::Coturn => "coturn",
+            Dialect::Pion => "pion",
+            Dialect::Draft => "RFC 3489 and TURN drafts",
+            Dialect::Standard => "RFC 8489",
+        }
+    }
+}
+
+/// What the integrity of one message proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It carries none.
+    Unsigned,
+    /// No given credential applies.
+    Untested,
+    /// The capture lacks the end of the message.
+    Truncated,
+    /// None of the credentials that apply made it; how many.
+    Mismatch(u32),
+    /// A credential made it.
+    By {
+        /// Its number.
+        credential: u32,
+        /// Its label.
+        label: String,
+        /// On which side it is configured.
+        side: Option<Side>,
+        /// How the key came from it.
+        derivation: Derivation,
+    },
+}
+
+impl Proof {
+    /// What the verdicts on a message prove: the strongest of them.
+    #[must_use]
+    pub fn of(verdicts: &Verdicts, view: &View<'_>) -> Proof {
+        let mut proof = Proof::Unsigned;
+        for verdict in verdicts.iter().flatten() {
+            match verdict.status {
+                Status::Verified { credential, derivation, .. } => {
+                    let described = view.session.credentials().describe(credential);
+                    let side = described.as_ref().and_then(|known| known.side);
+                    let label = described.map(|known| known.label.into_owned()).unwrap_or_default();
+                    return Proof::By { credential, label, side, derivation };
+                }
+                Status::Mismatch { tried } => proof = Proof::Mismatch(tried),
+                Status::Truncated if proof == Proof::Unsigned => proof = Proof::Truncated,
+                Status::Untested if proof == Proof::Unsigned => proof = Proof::Untested,
+                _ => {}
+            }
+        }
+        proof
+    }
+
+    /// The label of the credential that made it.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        match self {
+            Proof::By { label, .. } => Some(label),
+            _ => None,
+        }
+    }
+
+    /// The side of the credential that made it.
+    #[must_use]
+    pub fn side(&self) -> Option<Side> {
+        match self {
+            Proof::By { side, .. } => *side,
+            _ => None,
+        }
+    }
+}
+
+impl View<'_> {
+    /// The text of a name.
+    #[must_use]
+    pub fn text(&self, name: Name) -> String {
+        self.session.names().text(name)
+    }
+
+    /// A name in quotation marks, control characters escaped; or `(none)`.
+    #[must_use]
+    pub fn quoted(&self, name: Option<Name>) -> String {
+        name.map_or_else(|| "(none)".to_owned(), |name| quote(&self.text(name)))
+    }
+
+    /// The reason phrase of an answer: `431 Integrity Check Failure`.
+    #[must_use]
+    pub fn error(&self, answer: &Answer) -> String {
+        let mut text = answer.code.to_string();
+        let phrase = answer.reason.map(|name| self.text(name)).unwrap_or_default();
+        if !phrase.trim().is_empty() {
+            let _ = write!(text, " {}", phrase.trim().escape_debug());
+        }
+        text
+    }
+
+    /// The last time of the capture that has been seen.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.session.now()
+    }
+}
+
+/// Text from a capture in quotation marks, with everything escaped that could drive a terminal.
+#[must_use]
+pub(super) fn quote(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    quoted.extend(
+        text.chars().flat_map(|c| {
+            if c == '\'' { c.to_string().chars().collect::<Vec<_>>() } else { c.escape_debug().collect() }
+        }),
+    );
+    quoted.push('"');
+    quoted
+}
+
+/// `frame 7`, `frames 7 and 9`, `frames 7, 9 and 11`; at most the first four.
+#[must_use]
+pub(super) fn frames(frames: &[u64]) -> String {
+    let shown: Vec<String> = frames.iter().take(4).map(ToString::to_string).collect();
+    match (shown.split_last(), frames.len() > 4) {
+        (None, _) => String::new(),
+        (Some((only, [])), _) => format!("frame {only}"),
+        (Some(_), true) => format!("frames {} and {} more", shown.join(", "), frames.len() - 4),
+        (Some((last, rest)), false) => format!("frames {} and {last}", rest.join(", ")),
+    }
+}
+
+/// A display filter for a client's STUN with a server.
+#[must_use]
+pub(super) fn filter_of(conversation: &Conversation) -> String {
+    let (client, server) = (conversation.client.0, conversation.server.0);
+    let ip = |end: crate::net::Endpoint| if end.is_v6() { "ipv6" } else { "ip" };
+    format!(
+        "stun && {}.addr == {} && {}.addr == {} && udp.port == {}",
+        ip(client),
+        client.ip(),
+        ip(server),
+        server.ip(),
+        client.port()
+    )
+}
+
+/// The frames of exchanges, in order.
+#[must_use]
+pub(super) fn frames_of<'e>(exchanges: impl IntoIterator<Item = &'e Exchange>) -> Vec<u64> {
+    let mut frames: Vec<u64> =
+        exchanges.into_iter().flat_map(|exchange| exchange.frames().collect::<Vec<_>>()).collect();
+    frames.sort_unstable();
+    frames.dedup();
+    frames
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_read_as_a_person_would_list_them() {
+        assert_eq!(frames(&[7]), "frame 7");
+        assert_eq!(frames(&[7, 9]), "frames 7 and 9");
+        assert_eq!(frames(&[1, 2, 3, 4]), "frames 1, 2, 3 and 4");
+        assert_eq!(frames(&[1, 2, 3, 4, 5, 6]), "frames 1, 2, 3, 4 and 2 more");
+    }
+
+    #[test]
+    fn quoted_text_cannot_drive_a_terminal() {
+        assert_eq!(quote("it's \u{1b}[31m"), "\"it's \\u{1b}[31m\"");
+    }
+}

@@ -1,0 +1,41 @@
+//! The test kit: STUN messages, frames and whole captures, built from the RFCs' layouts and from nothing of turnscope's own,
+//! so that a mistake in the library cannot hide behind the same mistake in its tests.
+//!
+//! - [`Stun`] builds one message, attribute by attribute; lengths, integrity and fingerprint are worked out at the end.
+//! - [`packet`] wraps payloads in UDP, TCP, ICMP, IP and Ethernet; [`payload`] makes ChannelData, RTP and DTLS ones.
+//! - [`Scene`] is a capture under construction with a clock, told in sentences:
+//!
+//! ```ignore
+//! mod support;
+//! use support::{Login, Scene};
+//!
+//! let alice = Login::new("alice", "example.org", "wrong");
+//! let mut scene = Scene::new();
+//! scene.allocate_challenge("10.0.0.2:50000", "192.0.2.1:3478", "example.org", "nonce-1");
+//! let retry = scene.after_ms(20).allocate_as("10.0.0.2:50000", "192.0.2.1:3478", &alice, "nonce-1");
+//! scene.after_ms(20).challenge(&retry, 401, "Unauthorized", "example.org", "nonce-1");
+//! let capture: Vec<u8> = scene.pcap();
+//! ```
+// Each integration test compiles its own copy and uses a part of it.
+#![allow(dead_code, unused_imports, unreachable_pub)]
+// What is indexed here was built here; a kit that panics fails the test that misused it, as it should.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+pub mod packet;
+pub mod payload;
+pub mod scene;
+pub mod stun;
+
+pub use packet::{Place, TcpFlags};
+pub use scene::{IceSide, Icmp, Scene, Sent};
+pub use stun::{Login, Stun, attribute, method};
+
+/// Bytes written as hex; blanks and line ends between the digits are passed over.
+pub fn hex(digits: &str) -> Vec<u8> {
+    let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    assert!(digits.len().is_multiple_of(2), "an odd number of hex digits");
+    digits
+        .chunks_exact(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).expect("hex digits"))
+        .collect()
+}
