@@ -114,7 +114,7 @@ fn line(row: &Row<'_>, wide: &mut [usize; 3], width: usize) -> String {
         if !verdict.is_empty() {
             verdict.push_str(", ");
         }
-        verdict_text(&mut verdict, integrity, |credential| label(row.labels, credential));
+        verdict_text(&mut verdict, integrity, |credential| label(row.credentials, credential));
     }
     let line = format!("{frame:>0$}  {src:<1$} → {dst:<2$}  {what}: {verdict}\n", *frame_width, *src_width, *dst_width);
     if line.chars().count() <= width + 1 {
@@ -134,7 +134,8 @@ mod tests {
     use crate::event::{Event, Hops};
     use crate::net::{Endpoint, Transport};
     use crate::report::{CredentialKind, Side};
-    use crate::session::credentials::{Derivation, Integrity, Preparation, Scheme, Status};
+    use crate::secret::Secret;
+    use crate::session::credentials::{Credentials, Derivation, Integrity, Preparation, Scheme, Status};
     use crate::time::Timestamp;
     use crate::wire::stun::Message;
     use crate::wire::stun::integrity::{Algorithm, Rule};
@@ -163,7 +164,9 @@ mod tests {
             Integrity { algorithm: Algorithm::Sha1, status: verified },
             Integrity { algorithm: Algorithm::Sha256, status: Status::Mismatch { tried: 3 } },
         ];
-        let labels = ["Meeting\x1b Server".to_owned()];
+        let label = "Meeting\x1b Server";
+        let mut given = Credentials::default();
+        given.add_password(label, Secret::from("x".to_owned()));
         let mut row = Row {
             capture: 0,
             event: &event,
@@ -172,10 +175,10 @@ mod tests {
             rtt: None,
             retransmission_of: None,
             icmp: None,
-            labels: &labels,
+            credentials: &given,
         };
         let credentials = [Credential {
-            label: labels[0].clone(),
+            label: label.into(),
             side: Some(Side::Client),
             kind: CredentialKind::Password,
             verified: 1,

@@ -3,7 +3,7 @@
 use super::append::{TimeWriter, endpoint, hex, hex16, json_string, number, signed};
 use super::{carrier, encryption, protocol};
 use crate::event::{Body, IcmpAnswer, Row};
-use crate::session::credentials::{Integrity, Status};
+use crate::session::credentials::{Credentials, Integrity, Status};
 use crate::wire::stun::integrity::Rule;
 use crate::wire::stun::{Attribute, ErrorCode, Message, Value};
 use crate::wire::turn::ChannelData;
@@ -40,7 +40,7 @@ pub(in crate::render) fn row(out: &mut Vec<u8>, times: &mut TimeWriter, row: &Ro
     }
     word(out, "protocol", protocol(event));
     if let Body::Stun(message) = &event.body {
-        stun(out, message, row.integrity, row.labels);
+        stun(out, message, row.integrity, row.credentials);
     }
     if let Some(frame) = row.request_frame {
         key(out, "request_frame");
@@ -105,7 +105,7 @@ fn layers(out: &mut Vec<u8>, row: &Row<'_>) {
     out.push(b']');
 }
 
-fn stun(out: &mut Vec<u8>, message: &Message<'_>, integrity: &[Integrity], labels: &[String]) {
+fn stun(out: &mut Vec<u8>, message: &Message<'_>, integrity: &[Integrity], credentials: &Credentials) {
     word(out, "class", super::class_name(message.class()));
     key(out, "method");
     out.push(b'"');
@@ -126,7 +126,7 @@ fn stun(out: &mut Vec<u8>, message: &Message<'_>, integrity: &[Integrity], label
         lossy(out, error.reason);
         out.push(b'}');
     }
-    verdicts(out, integrity, labels);
+    verdicts(out, integrity, credentials);
     if let Some(fingerprint) = message.fingerprint() {
         word(out, "fingerprint", super::fingerprint_name(fingerprint));
     }
@@ -202,7 +202,7 @@ fn lossy(out: &mut Vec<u8>, bytes: &[u8]) {
     json_string(out, &String::from_utf8_lossy(bytes));
 }
 
-fn verdicts(out: &mut Vec<u8>, integrity: &[Integrity], labels: &[String]) {
+fn verdicts(out: &mut Vec<u8>, integrity: &[Integrity], credentials: &Credentials) {
     key(out, "integrity");
     out.push(b'[');
     for (i, verdict) in integrity.iter().enumerate() {
@@ -216,7 +216,7 @@ fn verdicts(out: &mut Vec<u8>, integrity: &[Integrity], labels: &[String]) {
         key(out, "credential");
         match verdict.status {
             Status::Verified { credential, rule, .. } => {
-                json_string(out, super::label(labels, credential));
+                json_string(out, &super::label(credentials, credential));
                 if rule != Rule::Rfc8489 {
                     key(out, "rule");
                     let _ = write!(out, "\"{rule}\""); // words of this program; writing to a Vec cannot fail

@@ -16,9 +16,10 @@ pub(super) use text::verdict_text;
 use crate::event::{Body, Event, Row};
 use crate::net::Transport;
 use crate::render::clock::Clock;
-use crate::session::credentials::Status;
+use crate::session::credentials::{Credentials, Status};
 use crate::wire::stun::{Class, Fingerprint, Message, Method};
 use append::TimeWriter;
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// Bytes after which the buffer is written out.
@@ -177,6 +178,6 @@ fn status_name(status: Status) -> &'static str {
 }
 
 /// What a credential is called.
-pub(super) fn label(labels: &[String], credential: u32) -> &str {
-    usize::try_from(credential).ok().and_then(|index| labels.get(index)).map_or("?", String::as_str)
+pub(super) fn label(credentials: &Credentials, credential: u32) -> Cow<'_, str> {
+    credentials.describe(credential).map_or(Cow::Borrowed("?"), |known| known.label)
 }

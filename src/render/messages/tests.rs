@@ -3,6 +3,7 @@ use crate::event::{Hop, Hops, IcmpAnswer, Via};
 use crate::net::{Endpoint, PeerAddress, RelayedAddress};
 use crate::packet::IcmpKind;
 use crate::report;
+use crate::secret::Secret;
 use crate::session::credentials::Integrity;
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::integrity::Algorithm;
@@ -42,6 +43,8 @@ fn event(body: Body<'_>) -> Event<'_> {
     }
 }
 
+static NONE: std::sync::LazyLock<Credentials> = std::sync::LazyLock::new(Credentials::default);
+
 fn row<'a>(event: &'a Event<'a>) -> Row<'a> {
     Row {
         capture: 0,
@@ -51,7 +54,7 @@ fn row<'a>(event: &'a Event<'a>) -> Row<'a> {
         rtt: None,
         retransmission_of: None,
         icmp: None,
-        labels: &[],
+        credentials: &NONE,
     }
 }
 
@@ -139,7 +142,6 @@ fn every_row_is_what_the_published_type_says() {
         Some(Body::Rtp(&[0x80; 20])),
         Some(Body::Rtcp(&[0x80; 20])),
     ];
-    let labels = [EVIL.to_owned()];
     for body in bodies.into_iter().flatten() {
         for (transport, hops) in [(Transport::Udp, inside), (Transport::Tls, Hops::default())] {
             let event = Event { transport, hops, ..event(body) };
@@ -147,7 +149,7 @@ fn every_row_is_what_the_published_type_says() {
                 Integrity { algorithm: Algorithm::Sha256, status: Status::Untested },
                 Integrity { algorithm: Algorithm::Sha1, status: Status::Truncated },
             ];
-            let row = Row { integrity: &integrity, labels: &labels, ..row(&event) };
+            let row = Row { integrity: &integrity, ..row(&event) };
             let line = write(Format::Jsonl, &[&row]);
             assert!(!line.trim_end_matches('\n').contains(crate::render::escape::is_unsafe), "{line:?}");
             let typed: report::Message = serde_json::from_str(&line).expect(&line);
@@ -213,7 +215,8 @@ fn csv_columns_are_scalar_fields_of_the_json_form_in_its_order() {
 fn text_lines_name_user_error_and_verdict() {
     let bytes = error_response();
     let event = event(stun(&bytes));
-    let labels = ["Expressway-E".to_owned()];
+    let mut credentials = Credentials::default();
+    credentials.add_password("Expressway-E", Secret::from("x".to_owned()));
     let verified = crate::session::credentials::Derivation {
         scheme: crate::session::credentials::Scheme::ShortTerm,
         preparation: crate::session::credentials::Preparation::Raw,
@@ -222,7 +225,7 @@ fn text_lines_name_user_error_and_verdict() {
         Status::Verified { credential: 0, rule: crate::wire::stun::integrity::Rule::Rfc8489, derivation: verified };
     let row = Row {
         integrity: &[Integrity { algorithm: Algorithm::Sha1, status }],
-        labels: &labels,
+        credentials: &credentials,
         request_frame: Some(1457),
         rtt: Some(Span::from_millis(21)),
         ..row(&event)

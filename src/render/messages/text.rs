@@ -9,6 +9,7 @@ use crate::report::Time;
 use crate::session::credentials::{Integrity, Status};
 use crate::wire::stun::integrity::Rule;
 use crate::wire::stun::{AttributeCode, Fingerprint, Message, Value};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Columns of `255.255.255.255:65535`.
@@ -111,7 +112,7 @@ fn stun(line: &mut String, message: &Message<'_>, row: &Row<'_>) {
     }
     for verdict in row.integrity {
         line.push_str(" [");
-        verdict_text(line, verdict, |credential| label(row.labels, credential));
+        verdict_text(line, verdict, |credential| label(row.credentials, credential));
         line.push(']');
     }
     match message.fingerprint() {
@@ -153,11 +154,15 @@ fn word(code: AttributeCode, message: &Message<'_>) -> Option<&'static str> {
 }
 
 /// `sha1 verified “label”`, `sha256 mismatch against all credentials that apply (3)`.
-pub(in crate::render) fn verdict_text<'a>(line: &mut String, verdict: &Integrity, label: impl FnOnce(u32) -> &'a str) {
+pub(in crate::render) fn verdict_text<'a>(
+    line: &mut String,
+    verdict: &Integrity,
+    label: impl FnOnce(u32) -> Cow<'a, str>,
+) {
     put(line, format_args!("{} ", verdict.algorithm));
     match verdict.status {
         Status::Verified { credential, rule, .. } => {
-            put(line, format_args!("verified “{}”", escape(label(credential))));
+            put(line, format_args!("verified “{}”", escape(&label(credential))));
             if rule != Rule::Rfc8489 {
                 put(line, format_args!(" by {rule}"));
             }
