@@ -1,5 +1,7 @@
 //! Messages with known content: the vectors of RFC 5769 and RFC 8489, and examples of the dialects.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use turnscope::net::Endpoint;
 use turnscope::wire::stun::{AttributeCode, Class, Dialect, Fingerprint, Message, Method, Value, nonce};
 
