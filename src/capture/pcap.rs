@@ -215,8 +215,9 @@ impl PcapReader {
         }
         // Writers that get one field wrong get it wrong in each record, so the next need not be usual in all respects.
         self.header(buffer.available().get(size..).unwrap_or_default()).is_some_and(|next| {
-            let lengths = Header { original: next.original.max(next.captured), ..next };
-            self.is_usual(&lengths, Some(header.seconds))
+            let original = next.original.max(next.captured);
+            let fraction = if next.fraction < 1_000_000_000 { 0 } else { next.fraction };
+            self.is_usual(&Header { original, fraction, ..next }, Some(header.seconds))
         })
     }
 

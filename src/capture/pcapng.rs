@@ -79,7 +79,7 @@ impl PcapngReader {
             let (kind, order, len) = match self.head(buffer.available(), log.limits.block) {
                 Ok(head) => head,
                 Err(what) => {
-                    self.resume(buffer, log, what, 1);
+                    self.resume(buffer, log, what);
                     continue;
                 }
             };
@@ -90,14 +90,14 @@ impl PcapngReader {
             let bytes = buffer.available().get(..len).unwrap_or_default();
             let parsed = if order.big_endian { parse_unknownblock_be(bytes) } else { parse_unknownblock_le(bytes) };
             let Ok((_, raw)) = parsed else {
-                self.resume(buffer, log, format!("a block of type {kind:#010x} of no sense"), 1);
+                self.resume(buffer, log, format!("a block of type {kind:#010x} of no sense"));
                 continue;
             };
             if raw.block_len2 != raw.block_len1 {
                 let (first, last) = (raw.block_len1, raw.block_len2);
                 let what = format!("a block says at its start that it is {first} bytes long, and {last} at its end");
                 if !self.is_sound_at(buffer, len) {
-                    self.resume(buffer, log, what, 1);
+                    self.resume(buffer, log, what);
                     continue;
                 }
                 let offset = buffer.offset();
@@ -153,18 +153,21 @@ impl PcapngReader {
     /// otherwise the file was merely cut, and nothing in the rest may be taken for a block.
     fn cut<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log, kind: u32, len: usize) {
         let bytes = buffer.available();
-        let fixed = self.order.u32(bytes, 20).filter(|_| kind == block::ENHANCED_PACKET);
-        let needed = fixed.map(|captured| (captured as usize).next_multiple_of(4).saturating_add(28));
-        match needed {
-            Some(needed) if needed.saturating_add(4) != len && bytes.len() > needed => {
-                let what = format!("a packet block claims {len} bytes, of which the file has {}", bytes.len());
-                self.resume(buffer, log, what, needed);
+        let (from, left) = (buffer.offset(), bytes.len());
+        let captured = self.order.u32(bytes, 20).filter(|_| kind == block::ENHANCED_PACKET);
+        let behind = captured.map(|captured| (captured as usize).next_multiple_of(4).saturating_add(28));
+        if let Some(behind) = behind.filter(|&behind| behind.saturating_add(4) != len && left > behind) {
+            buffer.consume(behind);
+            if self.search(buffer, from.saturating_add(log.limits.search)) {
+                let what = format!("a packet block claims {len} bytes, of which the file has {left}");
+                log.damage(from, what, Some(buffer.offset()));
+                return;
             }
-            _ => {
-                log.end(buffer, "a block", len);
-                self.done = true;
-            }
+        } else {
+            buffer.consume(left);
         }
+        log.cut(buffer, "a block", from, left, len);
+        self.done = true;
     }
 
     /// A packet of any of the three blocks; `start` of what is found counts from the start of the body.
@@ -332,10 +335,10 @@ impl PcapngReader {
         Ok(())
     }
 
-    /// Notes damage at the current offset and passes over it, at least `least` bytes: to the next block that makes sense, or to the end.
-    fn resume<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log, what: String, least: usize) {
+    /// Notes damage at the current offset and passes over it: to the next block that makes sense, or to the end.
+    fn resume<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log, what: String) {
         let from = buffer.offset();
-        buffer.consume(least);
+        buffer.consume(1);
         let found = self.search(buffer, from.saturating_add(log.limits.search));
         log.damage(from, what, found.then(|| buffer.offset()));
         if !found {
