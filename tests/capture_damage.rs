@@ -62,7 +62,7 @@ fn embedded() -> Vec<u8> {
 fn a_cut_within_a_packet_that_carries_a_capture_invents_no_frames() {
     let data = embedded();
     let mut pcap = Bytes::new(false);
-    pcap.pcap_header(0xa1b2_c3d4, 4, 1).record(T0, 0, 4, b"data").record(T0, 0, data.len() as u32, &data);
+    pcap.pcap_header(0xa1b2_c3d4, 4, 1).record(T0 - 90_000_000, 0, 4, b"data").record(T0, 0, data.len() as u32, &data);
     let mut pcapng = Bytes::new(false);
     pcapng.section().interface(1, 0, |_| ()).packet(0, 1, b"data", |_| ()).packet(0, 1, &data, |b| {
         b.option(1, b"a comment behind the packet").u32(0);

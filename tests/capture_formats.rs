@@ -3,7 +3,7 @@
 
 mod capture_bytes;
 
-use std::io::{Read, Write};
+use std::io::Write;
 
 use capture_bytes::*;
 use turnscope::capture::{Capture, Compression, Limits, SecretsKind};
@@ -321,6 +321,7 @@ fn packed(bytes: &[u8]) -> Vec<(Compression, Vec<u8>)> {
     forms.push((Compression::Zstd, zstd::stream::encode_all(bytes, 3).unwrap()));
     #[cfg(feature = "xz")]
     {
+        use std::io::Read;
         let mut out = Vec::new();
         liblzma::read::XzEncoder::new(bytes, 6).read_to_end(&mut out).unwrap();
         forms.push((Compression::Xz, out));
@@ -384,4 +385,15 @@ fn fractions_of_a_second_beyond_a_second_are_added_up() {
     }
     let (frames, info) = read(&file.bytes[..]);
     assert_eq!((frames.len(), info.damage_total), (9, 0));
+}
+
+#[test]
+fn packets_gathered_from_different_years_are_no_damage() {
+    let mut file = Bytes::new(false);
+    file.pcap_header(0xa1b2_c3d4, 4, 1);
+    for year in [9, 3, 14, 0, 11, 5] {
+        file.record(1_200_000_000 + year * 31_536_000, 0, 4, b"data");
+    }
+    let (frames, info) = read(&file.bytes[..]);
+    assert_eq!((frames.len(), info.damage_total), (6, 0));
 }
