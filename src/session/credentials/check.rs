@@ -87,6 +87,14 @@ pub struct Checked {
     pub results: Results,
 }
 
+impl Deref for Checked {
+    type Target = [Integrity];
+
+    fn deref(&self) -> &[Integrity] {
+        &self.results
+    }
+}
+
 /// Up to two results; reads as a slice. More attributes than two protect no message that any stack makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Results {
