@@ -5,4 +5,6 @@
 pub mod clock;
 pub mod escape;
 pub mod json;
+pub mod messages;
 pub mod text;
+pub mod verify;

@@ -8,28 +8,21 @@ use serde::{Deserialize, Serialize};
 
 /// One message. What does not apply to it is absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+
 pub struct Message {
     /// Index of the capture on the command line.
-    #[schemars(required)]
     pub capture: u32,
     /// Number of the frame as Wireshark counts it; of a message over several frames: the frame that completes it.
-    #[schemars(required)]
     pub frame: u64,
     /// RFC 3339, UTC, all digits that the capture has.
-    #[schemars(required)]
     pub time: String,
     /// The same as nanoseconds since 1970.
-    #[schemars(required)]
     pub time_ns: i64,
     /// Sender: the innermost transport address that was on the wire.
-    #[schemars(required)]
     pub src: String,
     /// Receiver: the innermost transport address that was on the wire.
-    #[schemars(required)]
     pub dst: String,
     /// Protocols from the transport inwards, tunnels left out.
-    #[schemars(required)]
     pub layers: Vec<String>,
     /// Of a message inside a relay: the peer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +31,6 @@ pub struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub relayed: Option<String>,
     /// `stun`, `channel-data`, `dtls`, `tls`, `rtp`, `rtcp`.
-    #[schemars(required)]
     pub protocol: String,
     /// STUN: `request`, `indication`, `success`, `error`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +84,6 @@ pub struct Message {
 
 /// One attribute of a STUN message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Attribute {
     /// `0x0006`.
     #[serde(rename = "type")]
@@ -106,7 +97,6 @@ pub struct Attribute {
 
 /// An ICMP error that answered a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Icmp {
     /// The frame of the ICMP error.
     pub frame: u64,
@@ -118,7 +108,7 @@ pub struct Icmp {
 
 /// A DTLS record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+
 pub struct DtlsRecord {
     /// `DTLS 1.2`, as the record header gives it.
     pub version: String,
@@ -137,7 +127,6 @@ pub struct DtlsRecord {
 
 /// A TLS or DTLS alert.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct DtlsAlert {
     /// `warning` or `fatal`.
     pub level: String,
@@ -147,7 +136,6 @@ pub struct DtlsAlert {
 
 /// Something malformed in a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Problem {
     /// The layer to which it belongs: `stun`.
     pub layer: String,

@@ -466,3 +466,37 @@ pub struct NatMapping {
     /// How many frames that are.
     pub evidence_total: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemars::generate::SchemaSettings;
+    use std::fs;
+    use std::path::Path;
+
+    /// The schemas of the repository are made from the types: `TURNSCOPE_BLESS=1 cargo test --lib schemas` writes them again.
+    #[test]
+    fn schemas_in_the_repository_are_those_of_the_types() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
+        let written = || SchemaSettings::draft2020_12().for_serialize().into_generator();
+        for (name, title, mut schema) in [
+            ("analyze.json", "turnscope analyze --format json", written().into_root_schema_for::<Report>()),
+            (
+                "messages.json",
+                "turnscope messages --format jsonl, one line",
+                written().into_root_schema_for::<Message>(),
+            ),
+            ("verify.json", "turnscope verify --format json", written().into_root_schema_for::<VerifyReport>()),
+        ] {
+            schema.insert("title".into(), title.into());
+            let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+            let path = folder.join(name);
+            if std::env::var_os("TURNSCOPE_BLESS").is_some() {
+                fs::create_dir_all(&folder).unwrap();
+                fs::write(&path, &text).unwrap();
+            }
+            let kept = fs::read_to_string(&path).unwrap_or_default();
+            assert!(kept == text, "schema/{name} is out of date; run with TURNSCOPE_BLESS=1");
+        }
+    }
+}

@@ -166,7 +166,6 @@ pub enum Side {
 
 /// What an error response says.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct ProtocolError {
     /// 300 to 699; 100 to 699 in old dialects.
     pub code: u16,
@@ -176,7 +175,6 @@ pub struct ProtocolError {
 
 /// The verdict on one integrity attribute of a message.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Integrity {
     /// Hash function of the HMAC: `sha1`, `sha256`, and of dialects `sha384`, `sha512`.
     pub algorithm: String,

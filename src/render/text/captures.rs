@@ -8,19 +8,27 @@ use crate::report::{Capture, Counts, Report};
 const PLACES: usize = 5;
 
 pub(super) fn section(page: &mut Page<'_>, report: &Report) {
-    let title = if report.captures.len() == 1 { "Capture" } else { "Captures" };
-    page.heading(title, "");
-    for (index, capture) in report.captures.iter().enumerate() {
-        let label = if report.captures.len() > 1 { format!("{index}:") } else { String::new() };
-        page.item(2, &label, None, &summary(page, capture));
-        damage(page, capture);
-        comments(page, capture);
-    }
+    list(page, &report.captures);
     if let Some(text) = messages(&report.counts) {
         page.item(2, "Messages:", Some(Tint::Dim), &text);
     }
     for (reason, number) in &report.counts.skipped {
         page.item(2, "Passed over:", Some(Tint::Warning), &format!("{number} × {reason}"));
+    }
+}
+
+/// The captures, each with its damage and comments.
+pub(super) fn list(page: &mut Page<'_>, captures: &[Capture]) {
+    if captures.is_empty() {
+        return;
+    }
+    page.heading(if captures.len() == 1 { "Capture" } else { "Captures" }, "");
+    for (index, capture) in captures.iter().enumerate() {
+        let label = if captures.len() > 1 { format!("{index}:") } else { String::new() };
+        let text = summary(page, capture);
+        page.item(2, &label, None, &text);
+        damage(page, capture);
+        comments(page, capture);
     }
 }
 

@@ -8,8 +8,12 @@ mod picture;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use page::{Detail, Options};
+pub use verify::verify_summary;
+
+pub(super) use page::wrap;
 
 use crate::report::{Report, Verdict};
 use page::{Page, Tint};

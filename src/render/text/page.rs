@@ -209,7 +209,7 @@ impl<'a> Page<'a> {
 
 /// Breaks text into lines of at most `width` columns, of which the first begins at column `first` and the others at `hang`. Words that are
 /// too long for a line are cut.
-pub(super) fn wrap(text: &str, width: usize, first: usize, hang: usize) -> Vec<String> {
+pub(in crate::render) fn wrap(text: &str, width: usize, first: usize, hang: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut room = width.saturating_sub(first).max(1);

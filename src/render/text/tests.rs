@@ -182,7 +182,7 @@ fn the_story_fits_one_screen_of_eighty_columns_and_says_who_why_where_and_what_t
     for part in [
         "FAILURE  10.88.246.156:3478 holds another password",
         "frame 1458  +0.044000 s  server → client  Allocate error 431",
-        "the client signs with “Meeting Server API”, the server with “Expressway-E”",
+        "the client signs with “Meeting Server API”, the server",
         "172.16.84.124:58444 ──▶ 203.0.113.50:41000 ──▶ 10.88.246.156:3478",
         "Fix: Set the same password",
         "Frames: 1455, 1456, 1457, 1458",

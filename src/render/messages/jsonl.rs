@@ -1,0 +1,271 @@
+//! Messages as JSON Lines. The fields and their order are those of [`report::Message`](crate::report::Message).
+
+use super::append::{TimeWriter, endpoint, hex, hex16, json_string, number, signed};
+use super::{carrier, encryption, protocol};
+use crate::event::{Body, IcmpAnswer, Row};
+use crate::session::credentials::{Credentials, Integrity, Status};
+use crate::wire::stun::integrity::Rule;
+use crate::wire::stun::{Attribute, ErrorCode, Message, Value};
+use crate::wire::turn::ChannelData;
+use std::io::Write as _;
+
+/// Appends the object of one message.
+#[inline]
+pub(in crate::render) fn row(out: &mut Vec<u8>, times: &mut TimeWriter, row: &Row<'_>) {
+    let event = row.event;
+    out.extend_from_slice(b"{\"capture\":");
+    number(out, u64::from(row.capture));
+    key(out, "frame");
+    number(out, event.frame);
+    key(out, "time");
+    out.push(b'"');
+    times.append(out, event.time, event.digits);
+    out.push(b'"');
+    key(out, "time_ns");
+    signed(out, event.time.0);
+    key(out, "src");
+    out.push(b'"');
+    endpoint(out, event.src);
+    out.extend_from_slice(b"\",\"dst\":\"");
+    endpoint(out, event.dst);
+    out.push(b'"');
+    layers(out, row);
+    if let Some(hop) = event.hops.last() {
+        if let Some(peer) = hop.peer {
+            address(out, "peer", peer.0);
+        }
+        if let Some(relayed) = hop.relayed {
+            address(out, "relayed", relayed.0);
+        }
+    }
+    word(out, "protocol", protocol(event));
+    if let Body::Stun(message) = &event.body {
+        stun(out, message, row.integrity, row.credentials);
+    }
+    if let Some(frame) = row.request_frame {
+        key(out, "request_frame");
+        number(out, frame);
+    }
+    if let Some(rtt) = row.rtt {
+        key(out, "rtt_us");
+        signed(out, rtt.micros());
+    }
+    if let Some(frame) = row.retransmission_of {
+        key(out, "retransmission_of");
+        number(out, frame);
+    }
+    if let Some(answer) = &row.icmp {
+        icmp(out, answer);
+    }
+    if let Body::ChannelData(data) = &event.body {
+        channel_data(out, data);
+    }
+    if let Body::Stun(message) = &event.body {
+        problems(out, message);
+    }
+    out.push(b'}');
+}
+
+#[inline]
+fn key(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+/// A member whose value is a word of this program: nothing to escape.
+#[inline]
+fn word(out: &mut Vec<u8>, name: &str, value: &str) {
+    key(out, name);
+    out.push(b'"');
+    out.extend_from_slice(value.as_bytes());
+    out.push(b'"');
+}
+
+fn address(out: &mut Vec<u8>, name: &str, value: crate::net::Endpoint) {
+    key(out, name);
+    out.push(b'"');
+    endpoint(out, value);
+    out.push(b'"');
+}
+
+#[inline]
+fn layers(out: &mut Vec<u8>, row: &Row<'_>) {
+    key(out, "layers");
+    let transport = row.event.transport;
+    let below = std::iter::once(carrier(transport)).chain(encryption(transport));
+    let hops = row.event.hops.iter().map(|hop| hop.via.layer());
+    let mut open = b'[';
+    for layer in below.chain(hops).chain(std::iter::once(protocol(row.event))) {
+        out.extend_from_slice(&[open, b'"']);
+        out.extend_from_slice(layer.as_bytes());
+        out.push(b'"');
+        open = b',';
+    }
+    out.push(b']');
+}
+
+fn stun(out: &mut Vec<u8>, message: &Message<'_>, integrity: &[Integrity], credentials: &Credentials) {
+    word(out, "class", super::class_name(message.class()));
+    key(out, "method");
+    out.push(b'"');
+    super::method(out, message.method());
+    out.push(b'"');
+    key(out, "classic");
+    out.extend_from_slice(if message.is_classic() { b"true" } else { b"false" });
+    key(out, "transaction_id");
+    out.push(b'"');
+    super::transaction_id(out, message);
+    out.push(b'"');
+    let error = attributes(out, message);
+    if let Some(error) = error {
+        key(out, "error");
+        out.extend_from_slice(b"{\"code\":");
+        number(out, u64::from(error.code));
+        key(out, "reason");
+        lossy(out, error.reason);
+        out.push(b'}');
+    }
+    verdicts(out, integrity, credentials);
+    if let Some(fingerprint) = message.fingerprint() {
+        word(out, "fingerprint", super::fingerprint_name(fingerprint));
+    }
+}
+
+/// The list of attributes; gives back the first error code that stands among them.
+fn attributes<'a>(out: &mut Vec<u8>, message: &Message<'a>) -> Option<ErrorCode<'a>> {
+    let mut error = None;
+    key(out, "attributes");
+    out.push(b'[');
+    for (i, attribute) in message.attributes().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"type\":\"");
+        hex16(out, attribute.code.0);
+        out.push(b'"');
+        if let Some(name) = name(&attribute, message) {
+            word(out, "name", name);
+        }
+        key(out, "value");
+        let decoded = attribute.decode(message);
+        value(out, &decoded);
+        out.push(b'}');
+        if let Value::Error(code) = decoded {
+            error = error.or(Some(code));
+        }
+    }
+    out.push(b']');
+    error
+}
+
+fn name(attribute: &Attribute<'_>, message: &Message<'_>) -> Option<&'static str> {
+    attribute.name(message).filter(|name| !name.is_empty())
+}
+
+/// A value: by hand where it is of a frequent kind.
+fn value(out: &mut Vec<u8>, value: &Value<'_>) {
+    match *value {
+        Value::Text(bytes) if let Ok(text) = std::str::from_utf8(bytes) => json_string(out, text),
+        Value::Bytes(bytes) | Value::Opaque(bytes) => {
+            out.push(b'"');
+            hex(out, bytes);
+            out.push(b'"');
+        }
+        Value::Address(address) => {
+            out.push(b'"');
+            endpoint(out, address);
+            out.push(b'"');
+        }
+        Value::Number(number) | Value::Seconds(number) | Value::Priority(number) => {
+            self::number(out, u64::from(number))
+        }
+        Value::Error(error) => {
+            out.extend_from_slice(b"{\"code\":");
+            number(out, u64::from(error.code));
+            key(out, "reason");
+            lossy(out, error.reason);
+            out.push(b'}');
+        }
+        ref other => {
+            let start = out.len();
+            if serde_json::to_writer(&mut *out, other).is_err() {
+                out.truncate(start);
+                out.extend_from_slice(b"null");
+            }
+        }
+    }
+}
+
+/// Text of the wire as a string; what is not UTF-8 in it becomes U+FFFD.
+fn lossy(out: &mut Vec<u8>, bytes: &[u8]) {
+    json_string(out, &String::from_utf8_lossy(bytes));
+}
+
+fn verdicts(out: &mut Vec<u8>, integrity: &[Integrity], credentials: &Credentials) {
+    key(out, "integrity");
+    out.push(b'[');
+    for (i, verdict) in integrity.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"algorithm\":\"");
+        out.extend_from_slice(verdict.algorithm.name().as_bytes());
+        out.push(b'"');
+        word(out, "status", super::status_name(verdict.status));
+        key(out, "credential");
+        match verdict.status {
+            Status::Verified { credential, rule, .. } => {
+                json_string(out, &super::label(credentials, credential));
+                if rule != Rule::Rfc8489 {
+                    key(out, "rule");
+                    let _ = write!(out, "\"{rule}\""); // words of this program; writing to a Vec cannot fail
+                }
+            }
+            Status::Mismatch { tried } => {
+                out.extend_from_slice(b"null");
+                key(out, "tried");
+                number(out, u64::from(tried));
+            }
+            Status::Untested | Status::Truncated => out.extend_from_slice(b"null"),
+        }
+        out.push(b'}');
+    }
+    out.push(b']');
+}
+
+fn icmp(out: &mut Vec<u8>, answer: &IcmpAnswer) {
+    key(out, "icmp");
+    out.extend_from_slice(b"{\"frame\":");
+    number(out, answer.frame);
+    let _ = write!(out, ",\"sender\":\"{}\",\"error\":\"{}\"}}", answer.sender, answer.kind); // cannot fail
+}
+
+fn channel_data(out: &mut Vec<u8>, data: &ChannelData<'_>) {
+    key(out, "channel");
+    number(out, u64::from(data.channel));
+    key(out, "length");
+    number(out, u64::from(data.length));
+}
+
+fn problems(out: &mut Vec<u8>, message: &Message<'_>) {
+    if message.is_proper() {
+        return;
+    }
+    key(out, "problems");
+    out.push(b'[');
+    for (i, problem) in message.problems().iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        let _ = write!(out, "{{\"layer\":\"{}\"", problem.layer); // words of this program; cannot fail
+        for (name, value) in [("offset", problem.offset), ("needed", problem.needed), ("present", problem.present)] {
+            key(out, name);
+            number(out, u64::from(value));
+        }
+        key(out, "what");
+        json_string(out, problem.what);
+        out.push(b'}');
+    }
+    out.push(b']');
+}

@@ -1,0 +1,183 @@
+//! Messages one by one, as they are read: text, JSON Lines, CSV.
+//!
+//! These run once per message, so they append to one buffer by hand and allocate nothing per row, as far as well-formed messages go.
+
+pub(super) mod append;
+mod csv;
+pub(super) mod jsonl;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use csv::COLUMNS;
+pub(super) use text::verdict_text;
+
+use crate::event::{Body, Event, Row};
+use crate::net::Transport;
+use crate::render::clock::Clock;
+use crate::session::credentials::{Credentials, Status};
+use crate::wire::stun::{Class, Fingerprint, Message, Method};
+use append::TimeWriter;
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+/// Bytes after which the buffer is written out.
+const FLUSH_AT: usize = 64 * 1024;
+
+/// How messages are written.
+#[derive(Clone, Debug)]
+pub enum Format {
+    /// One aligned line a message, for people.
+    Text(Clock),
+    /// One JSON object a message and line.
+    Jsonl,
+    /// The scalar fields as comma-separated values (RFC 4180), a header first; lines end in a line feed.
+    Csv,
+}
+
+/// Writes rows to `W`.
+pub struct Writer<W> {
+    out: W,
+    buffer: Vec<u8>,
+    /// Whether every row is written out at once: someone is watching, or the capture is still being made.
+    live: bool,
+    form: Form,
+}
+
+enum Form {
+    Text(text::Lines),
+    Jsonl(TimeWriter),
+    Csv(TimeWriter),
+}
+
+impl<W: Write> Writer<W> {
+    /// A writer; `live` makes it write every row at once instead of 64 KiB at a time.
+    ///
+    /// # Errors
+    /// None yet: the header of CSV is written with the first rows.
+    pub fn new(out: W, format: Format, live: bool) -> Self {
+        let mut buffer = Vec::with_capacity(FLUSH_AT + 4096);
+        let form = match format {
+            Format::Text(clock) => Form::Text(text::Lines::new(clock)),
+            Format::Jsonl => Form::Jsonl(TimeWriter::default()),
+            Format::Csv => {
+                csv::header(&mut buffer);
+                Form::Csv(TimeWriter::default())
+            }
+        };
+        Writer { out, buffer, live, form }
+    }
+
+    /// Writes one message.
+    ///
+    /// # Errors
+    /// Whatever `W` fails with; a broken pipe among them.
+    #[inline]
+    pub fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        match &mut self.form {
+            Form::Text(lines) => lines.row(&mut self.buffer, row),
+            Form::Jsonl(times) => {
+                jsonl::row(&mut self.buffer, times, row);
+                self.buffer.push(b'\n');
+            }
+            Form::Csv(times) => csv::row(&mut self.buffer, times, row),
+        }
+        if self.live || self.buffer.len() >= FLUSH_AT {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes out what is in the buffer.
+    ///
+    /// # Errors
+    /// Whatever `W` fails with.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.buffer)?;
+        self.buffer.clear();
+        self.out.flush()
+    }
+}
+
+/// The layers below the transport's own name: `udp`, `tcp`.
+fn carrier(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp | Transport::Dtls => "udp",
+        Transport::Tcp | Transport::Tls => "tcp",
+    }
+}
+
+/// The layer of encryption under the message, if there is one.
+fn encryption(transport: Transport) -> Option<&'static str> {
+    match transport {
+        Transport::Udp | Transport::Tcp => None,
+        Transport::Tls => Some("tls"),
+        Transport::Dtls => Some("dtls"),
+    }
+}
+
+/// The name of the message's protocol.
+fn protocol(event: &Event<'_>) -> &'static str {
+    match event.body {
+        Body::Stun(_) => "stun",
+        Body::ChannelData(_) => "channel-data",
+        Body::Dtls(_) => "dtls",
+        Body::Rtp(_) => "rtp",
+        Body::Rtcp(_) => "rtcp",
+    }
+}
+
+/// `request`, `indication`, `success`, `error`.
+fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Request => "request",
+        Class::Indication => "indication",
+        Class::Success => "success",
+        Class::Error => "error",
+    }
+}
+
+/// The method's name, else `0x…`.
+#[inline]
+fn method(out: &mut Vec<u8>, method: Method) {
+    match method.name() {
+        Some(name) => out.extend_from_slice(name.as_bytes()),
+        None => {
+            let _ = write!(out, "{method}"); // writing to a Vec cannot fail
+        }
+    }
+}
+
+/// 24 hexadecimal digits, 32 of a message without cookie.
+#[inline]
+fn transaction_id(out: &mut Vec<u8>, message: &Message<'_>) {
+    let id = message.transaction_id();
+    let bytes = id.header_bytes();
+    let skip = if id.is_classic() { 0 } else { 4 };
+    append::hex(out, bytes.get(skip..).unwrap_or_default());
+}
+
+/// `ok`, `bad`, `truncated`.
+fn fingerprint_name(fingerprint: Fingerprint) -> &'static str {
+    match fingerprint {
+        Fingerprint::Ok => "ok",
+        Fingerprint::Bad => "bad",
+        Fingerprint::Truncated => "truncated",
+    }
+}
+
+/// `verified`, `mismatch`, `untested`, `truncated`.
+fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Verified { .. } => "verified",
+        Status::Mismatch { .. } => "mismatch",
+        Status::Untested => "untested",
+        Status::Truncated => "truncated",
+    }
+}
+
+/// What a credential is called.
+pub(super) fn label(credentials: &Credentials, credential: u32) -> Cow<'_, str> {
+    credentials.describe(credential).map_or(Cow::Borrowed("?"), |known| known.label)
+}
