@@ -72,16 +72,20 @@ impl Log {
 
     /// Notes how the input ended: with `needed` bytes wanted for `thing` where fewer are left, or by a failure to read it.
     pub(super) fn end<R>(&mut self, buffer: &mut Buffer<R>, thing: &str, needed: usize) {
+        let offset = buffer.offset();
         let left = buffer.available().len();
-        let failure = buffer.take_failure();
-        let what = match (left, failure) {
+        buffer.consume(left);
+        self.cut(buffer, thing, offset, left, needed);
+    }
+
+    /// The same, for what has been consumed: a `thing` at `offset` of which `left` bytes are there.
+    pub(super) fn cut<R>(&mut self, buffer: &mut Buffer<R>, thing: &str, offset: u64, left: usize, needed: usize) {
+        let what = match (left, buffer.take_failure()) {
             (0, None) => return,
             (0, Some(failure)) => failure,
             (_, None) => format!("the file ends within {thing}: {left} of its {needed} bytes are there"),
             (_, Some(failure)) => format!("{failure}, within {thing}: {left} of its {needed} bytes are there"),
         };
-        let offset = buffer.offset();
-        buffer.consume(left);
         self.damage(offset, what, None);
     }
 

@@ -117,7 +117,8 @@ impl PcapReader {
             }
             let usual = self.is_usual(&header, self.last);
             if !whole && !buffer.fill(size) {
-                if usual {
+                // An odd time alone is no reason to look for records in what may be the data of a record cut short.
+                if self.is_usual(&header, None) {
                     log.end(buffer, "a record", size);
                     self.done = true;
                 } else {
@@ -213,10 +214,12 @@ impl PcapReader {
         if !buffer.fill(size.saturating_add(self.variant.record_header)) {
             return true;
         }
-        // Writers that get one field wrong get it wrong in each record, so the next need not be usual in all respects.
+        // Writers that get one field wrong get it wrong in each record, so the next need not be usual in all
+        // respects; and packets gathered from several captures may be years apart.
         self.header(buffer.available().get(size..).unwrap_or_default()).is_some_and(|next| {
-            let lengths = Header { original: next.original.max(next.captured), ..next };
-            self.is_usual(&lengths, Some(header.seconds))
+            let original = next.original.max(next.captured);
+            let fraction = if next.fraction < 1_000_000_000 { 0 } else { next.fraction };
+            self.is_usual(&Header { original, fraction, ..next }, None)
         })
     }
 

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::net::IpAddr;
 
-use pcap_parser::pcapng::{parse_sectionheaderblock, parse_unknownblock_be, parse_unknownblock_le};
+use pcap_parser::pcapng::{UnknownBlock, parse_sectionheaderblock, parse_unknownblock_be, parse_unknownblock_le};
 
 use super::Found;
 use super::buffer::Buffer;
@@ -67,10 +67,32 @@ struct Packet<'a> {
     options: &'a [u8],
 }
 
+impl InterfaceState {
+    /// A packet of this interface, in a block whose body lies at `position` in the buffer.
+    #[inline]
+    fn found(&self, packet: &Packet<'_>, position: usize, order: Order) -> Found {
+        Found {
+            start: position + packet.before,
+            len: packet.captured,
+            time: packet.units.map(|units| self.resolution.time(units)),
+            digits: if packet.units.is_some() { self.resolution.digits } else { 0 },
+            link_type: self.link_type,
+            original_len: packet.original,
+            fcs_len: self.fcs_len,
+            big_endian: order.big_endian,
+        }
+    }
+}
+
 impl PcapngReader {
     /// The next packet; other blocks are taken in, and damage is noted, on the way.
     pub(super) fn next<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log) -> Option<Found> {
         while !self.done {
+            if let Some((found, len)) = self.plain_packet(buffer.available(), buffer.position()) {
+                log.frame(found.time);
+                buffer.consume(len);
+                return Some(found);
+            }
             if !buffer.fill(12) {
                 log.end(buffer, "a block", 12);
                 self.done = true;
@@ -79,7 +101,7 @@ impl PcapngReader {
             let (kind, order, len) = match self.head(buffer.available(), log.limits.block) {
                 Ok(head) => head,
                 Err(what) => {
-                    self.resume(buffer, log, what, 1);
+                    self.resume(buffer, log, what);
                     continue;
                 }
             };
@@ -88,16 +110,15 @@ impl PcapngReader {
                 continue;
             }
             let bytes = buffer.available().get(..len).unwrap_or_default();
-            let parsed = if order.big_endian { parse_unknownblock_be(bytes) } else { parse_unknownblock_le(bytes) };
-            let Ok((_, raw)) = parsed else {
-                self.resume(buffer, log, format!("a block of type {kind:#010x} of no sense"), 1);
+            let Some(raw) = framed(bytes, order) else {
+                self.resume(buffer, log, format!("a block of type {kind:#010x} of no sense"));
                 continue;
             };
             if raw.block_len2 != raw.block_len1 {
                 let (first, last) = (raw.block_len1, raw.block_len2);
                 let what = format!("a block says at its start that it is {first} bytes long, and {last} at its end");
                 if !self.is_sound_at(buffer, len) {
-                    self.resume(buffer, log, what, 1);
+                    self.resume(buffer, log, what);
                     continue;
                 }
                 let offset = buffer.offset();
@@ -108,7 +129,7 @@ impl PcapngReader {
             let found = match kind {
                 block::ENHANCED_PACKET | block::SIMPLE_PACKET | block::PACKET => {
                     let body = buffer.slice(start + 8, len - 12);
-                    self.packet(kind, body, log).map(|found| found.map(|f| Found { start: start + 8 + f.start, ..f }))
+                    self.packet(kind, body, start + 8, log)
                 }
                 block::SECRETS => {
                     let bytes = buffer.available_mut().get_mut(8..len - 4).unwrap_or_default();
@@ -128,6 +149,24 @@ impl PcapngReader {
             }
         }
         None
+    }
+
+    /// What nearly every block of a large file is: a whole Enhanced Packet Block without options, improper in no way. Anything
+    /// else is left to the long way. Returns the length of the block too.
+    #[inline]
+    fn plain_packet(&self, bytes: &[u8], position: usize) -> Option<(Found, usize)> {
+        let order = self.order;
+        if order.u32(bytes, 0)? != block::ENHANCED_PACKET {
+            return None;
+        }
+        let raw = framed(bytes, order)?;
+        let packet = long_packet(raw.data, order, order.u32(raw.data, 0))?;
+        let interface = self.interfaces.get(packet.interface as usize)?;
+        let proper = raw.block_len1 == raw.block_len2 && raw.data.len().is_multiple_of(4);
+        if !proper || !packet.options.is_empty() {
+            return None;
+        }
+        Some((interface.found(&packet, position + 8, order), raw.block_len1 as usize))
     }
 
     /// Type, byte order and length of a block of which the first 12 bytes are there.
@@ -153,23 +192,25 @@ impl PcapngReader {
     /// otherwise the file was merely cut, and nothing in the rest may be taken for a block.
     fn cut<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log, kind: u32, len: usize) {
         let bytes = buffer.available();
-        let fixed = self.order.u32(bytes, 20).filter(|_| kind == block::ENHANCED_PACKET);
-        let needed = fixed.map(|captured| (captured as usize).next_multiple_of(4).saturating_add(28));
-        match needed {
-            Some(needed) if needed.saturating_add(4) != len && bytes.len() > needed => {
-                let what = format!("a packet block claims {len} bytes, of which the file has {}", bytes.len());
-                self.resume(buffer, log, what, needed);
+        let (from, left) = (buffer.offset(), bytes.len());
+        let captured = self.order.u32(bytes, 20).filter(|_| kind == block::ENHANCED_PACKET);
+        let behind = captured.map(|captured| (captured as usize).next_multiple_of(4).saturating_add(28));
+        if let Some(behind) = behind.filter(|&behind| behind.saturating_add(4) != len && left > behind) {
+            buffer.consume(behind);
+            if self.search(buffer, from.saturating_add(log.limits.search)) {
+                let what = format!("a packet block claims {len} bytes, of which the file has {left}");
+                log.damage(from, what, Some(buffer.offset()));
+                return;
             }
-            _ => {
-                log.end(buffer, "a block", len);
-                self.done = true;
-            }
+        } else {
+            buffer.consume(left);
         }
+        log.cut(buffer, "a block", from, left, len);
+        self.done = true;
     }
 
-    /// A packet of any of the three blocks; `start` of what is found counts from the start of the body.
-    #[inline]
-    fn packet(&mut self, kind: u32, body: &[u8], log: &mut Log) -> Result<Option<Found>, String> {
+    /// A packet of any of the three blocks, whose body lies at `position` in the buffer.
+    fn packet(&mut self, kind: u32, body: &[u8], position: usize, log: &mut Log) -> Result<Option<Found>, String> {
         let order = self.order;
         let packet = match kind {
             block::ENHANCED_PACKET => long_packet(body, order, order.u32(body, 0)),
@@ -185,23 +226,14 @@ impl PcapngReader {
             let what = || format!("packets of interface {}, which the section does not describe", packet.interface);
             return if news { Err(what()) } else { Ok(None) };
         };
-        let time = packet.units.map(|units| interface.resolution.time(units));
-        log.frame(time);
-        let fcs_len = if packet.options.is_empty() {
-            interface.fcs_len
-        } else {
-            packet_options(packet.options, order, log).unwrap_or(interface.fcs_len)
-        };
-        Ok(Some(Found {
-            start: packet.before,
-            len: packet.captured,
-            time,
-            digits: if time.is_some() { interface.resolution.digits } else { 0 },
-            link_type: interface.link_type,
-            original_len: packet.original,
-            fcs_len,
-            big_endian: order.big_endian,
-        }))
+        let mut found = interface.found(&packet, position, order);
+        log.frame(found.time);
+        if !packet.options.is_empty()
+            && let Some(fcs_len) = packet_options(packet.options, order, log)
+        {
+            found.fcs_len = fcs_len;
+        }
+        Ok(Some(found))
     }
 
     fn simple_packet<'a>(&self, body: &'a [u8]) -> Option<Packet<'a>> {
@@ -332,10 +364,10 @@ impl PcapngReader {
         Ok(())
     }
 
-    /// Notes damage at the current offset and passes over it, at least `least` bytes: to the next block that makes sense, or to the end.
-    fn resume<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log, what: String, least: usize) {
+    /// Notes damage at the current offset and passes over it: to the next block that makes sense, or to the end.
+    fn resume<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log, what: String) {
         let from = buffer.offset();
-        buffer.consume(least);
+        buffer.consume(1);
         let found = self.search(buffer, from.saturating_add(log.limits.search));
         log.damage(from, what, found.then(|| buffer.offset()));
         if !found {
@@ -401,6 +433,13 @@ impl PcapngReader {
                 _ => true,
             }
     }
+}
+
+/// A whole block with its lengths and its body, of any type; `None` if it is not there as a whole or too short to be one.
+#[inline]
+fn framed(bytes: &[u8], order: Order) -> Option<UnknownBlock<'_>> {
+    let parsed = if order.big_endian { parse_unknownblock_be(bytes) } else { parse_unknownblock_le(bytes) };
+    parsed.ok().map(|(_, block)| block)
 }
 
 /// An Enhanced Packet Block, or the obsolete Packet Block, which differs in how it numbers the interface.

@@ -51,6 +51,7 @@ impl Resolution {
         self.time_by_wide_arithmetic(units)
     }
 
+    #[inline(never)]
     fn time_by_wide_arithmetic(&self, units: u64) -> Timestamp {
         let wide = u128::from(units);
         let nanos = match self.unit {

@@ -9,6 +9,7 @@ use super::info::Compression;
 use super::magic::OpenError;
 
 /// Memory that a zstd or xz stream may ask for: 2 to this power.
+#[cfg(any(feature = "zstd", feature = "xz"))]
 const WINDOW_LOG: u32 = 27;
 
 /// How many of the first bytes tell the compression.

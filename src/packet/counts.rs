@@ -78,9 +78,9 @@ pub struct FragmentCounts {
     pub completed: u64,
     /// Packets of which parts were still missing when their time was over or the capture ended.
     pub incomplete: u64,
-    /// Fragments, or parts of them, that repeated bytes which were there before with other content; the first bytes count.
+    /// Fragments that covered, in part or with other content, what was there before; the bytes that came first count.
     pub overlaps: u64,
-    /// Fragments that repeated what was there before.
+    /// Fragments that repeated what was there before, byte for byte.
     pub duplicates: u64,
     /// Fragments that no packet can have: past the end, past 65,535 bytes, or of a length that leaves a gap.
     pub malformed: u64,

@@ -199,6 +199,18 @@ impl Fragments {
         self.entries.insert(key, entry);
     }
 
+    /// What waiting fragments cost, in bytes.
+    #[cfg(test)]
+    pub(super) fn cost(&self) -> usize {
+        self.entries.values().map(Entry::cost).sum()
+    }
+
+    /// Places in the queue.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.order.len()
+    }
+
     fn is_live(&self, key: &Key, serial: u64) -> bool {
         self.entries.get(key).is_some_and(|entry| entry.serial == serial)
     }
@@ -284,7 +296,7 @@ impl Entry {
             differs |= piece(from, to).iter().zip(kept).any(|(new, old)| new != old);
             at = part.end;
         }
-        let repeats = at > start || gaps.first().is_some();
+        let repeats = at > start;
         if at < end {
             gaps.push((at, end));
         }

@@ -142,7 +142,7 @@ pub(super) fn error<'a>(outer: &ip::Header<'a>, v6: bool) -> Option<IcmpError<'a
         Some(quote) if quote_length != 0 => (quote, 0),
         _ => (rest, outer.missing),
     };
-    let quoted = quoted(ip::parse(quote, missing)?);
+    let quoted = quoted(ip::parse(quote, missing, 0)?);
     Some(IcmpError { sender: outer.src.ip(), receiver: outer.dst.ip(), kind, mtu, quoted })
 }
 

@@ -36,12 +36,12 @@ pub(super) struct Fragment {
     pub(super) more: bool,
 }
 
-/// Reads the headers of a packet. `missing`: how many bytes were cut off behind `data`, which only counts where the packet does not
-/// say its own length. `None` where there is no whole header.
-pub(super) fn parse(data: &[u8], missing: u32) -> Option<Header<'_>> {
+/// Reads the headers of a packet. `missing`: how many bytes were cut off behind `data`; `fcs`: how many at its end are not part of
+/// it. Both count only where the packet does not say its own length. `None` where there is no whole header.
+pub(super) fn parse(data: &[u8], missing: u32, fcs: u32) -> Option<Header<'_>> {
     match data.first()? >> 4 {
-        4 => parse_v4(data, missing),
-        6 => parse_v6(data, missing),
+        4 => parse_v4(data, missing, fcs),
+        6 => parse_v6(data, missing, fcs),
         _ => None,
     }
 }
@@ -60,9 +60,12 @@ pub(super) fn is_plausible(data: &[u8], missing: u32) -> bool {
 }
 
 /// Cuts `rest` to the length that a header gives, or says how much is missing. Without a length all of `rest` counts.
-fn bound(rest: &[u8], length: Option<usize>, missing: u32) -> (&[u8], u32) {
+fn bound(rest: &[u8], length: Option<usize>, missing: u32, fcs: u32) -> (&[u8], u32) {
     match length {
-        None => (rest, missing),
+        None => {
+            let fcs = usize::try_from(fcs).unwrap_or(usize::MAX);
+            (rest.get(..rest.len().saturating_sub(fcs)).unwrap_or(rest), missing)
+        }
         Some(length) => match rest.get(..length) {
             Some(payload) => (payload, 0),
             None => (rest, u32::try_from(length.saturating_sub(rest.len())).unwrap_or(u32::MAX)),
@@ -70,12 +73,12 @@ fn bound(rest: &[u8], length: Option<usize>, missing: u32) -> (&[u8], u32) {
     }
 }
 
-fn parse_v4(data: &[u8], missing: u32) -> Option<Header<'_>> {
+fn parse_v4(data: &[u8], missing: u32, fcs: u32) -> Option<Header<'_>> {
     let header = Ipv4HeaderSlice::from_slice(data).ok()?;
     let size = header.slice().len();
     // A total length of 0, or of less than the header, is left by segmentation offload (TSO): the card would have set it.
     let length = usize::from(header.total_len()).checked_sub(size);
-    let (payload, missing) = bound(data.get(size..)?, length, missing);
+    let (payload, missing) = bound(data.get(size..)?, length, missing, fcs);
     let fragment = header
         .is_fragmenting_payload()
         .then(|| Fragment { offset: u32::from(header.fragments_offset().value()) * 8, more: header.more_fragments() });
@@ -97,11 +100,11 @@ fn parse_v4(data: &[u8], missing: u32) -> Option<Header<'_>> {
     Some(parsed)
 }
 
-fn parse_v6(data: &[u8], missing: u32) -> Option<Header<'_>> {
+fn parse_v6(data: &[u8], missing: u32, fcs: u32) -> Option<Header<'_>> {
     let header = Ipv6HeaderSlice::from_slice(data).ok()?;
     // 0 stands for a jumbogram, or again for segmentation offload.
     let length = Some(usize::from(header.payload_length())).filter(|length| *length != 0 || data.len() == 40);
-    let (payload, missing) = bound(data.get(40..)?, length, missing);
+    let (payload, missing) = bound(data.get(40..)?, length, missing, fcs);
     let mut parsed = Header {
         src: Endpoint::v6(header.source(), 0),
         dst: Endpoint::v6(header.destination(), 0),

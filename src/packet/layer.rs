@@ -59,8 +59,8 @@ pub(super) struct Context {
     pub(super) big_endian: bool,
     /// Bytes that the snap length cut off.
     pub(super) missing: u32,
-    /// Whether a frame check sequence was taken off already.
-    pub(super) fcs_gone: bool,
+    /// Bytes of frame check sequence at the end of the frame, if the file is right about them. Lengths inside are more to be trusted.
+    pub(super) fcs: u32,
 }
 
 pub(super) fn be16(data: &[u8], at: usize) -> Option<u16> {

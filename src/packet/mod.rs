@@ -18,6 +18,8 @@ mod ip;
 mod layer;
 mod link;
 mod model;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod tunnel;
 mod walk;
@@ -98,16 +100,15 @@ impl Packets {
 
     #[inline(never)]
     fn dissect_slowly(&mut self, frame: &Frame<'_>, now: Timestamp, each: &mut impl FnMut(Packet<'_>)) {
-        let mut data = frame.data;
-        let mut missing = u32::try_from(u64::from(frame.original_len).saturating_sub(data.len() as u64)).unwrap_or(0);
+        let cut = u64::from(frame.original_len).saturating_sub(frame.data.len() as u64);
+        let cut = u32::try_from(cut).unwrap_or(u32::MAX);
         let fcs = u32::from(frame.fcs_len);
-        if fcs != 0 {
-            let strip = usize::try_from(fcs.saturating_sub(missing)).unwrap_or(0);
-            data = data.get(..data.len().saturating_sub(strip)).unwrap_or(data);
-            missing = missing.saturating_sub(fcs);
-        }
-        let context = layer::Context { big_endian: frame.big_endian, missing, fcs_gone: fcs != 0 };
-        let first = layer::Layer::Link(frame.link_type, data);
+        let context = layer::Context {
+            big_endian: frame.big_endian,
+            missing: cut.saturating_sub(fcs),
+            fcs: fcs.saturating_sub(cut),
+        };
+        let first = layer::Layer::Link(frame.link_type, frame.data);
         let Packets { limits, counts, fragments } = self;
         walk::Walk { counts, fragments, now, each }.run(first, context, limits.headers);
     }

@@ -32,8 +32,11 @@ impl<F: FnMut(Packet<'_>)> Walk<'_, F> {
                     return;
                 }
                 Layer::Ip(data) => {
-                    let Some(header) = ip::parse(data, context.missing) else { return self.stop(Stop::Malformed) };
+                    let Some(header) = ip::parse(data, context.missing, context.fcs) else {
+                        return self.stop(Stop::Malformed);
+                    };
                     context.missing = header.missing;
+                    context.fcs = 0;
                     if header.fragment.is_some() {
                         return self.fragment(header, left);
                     }

@@ -69,7 +69,7 @@ pub(super) fn subframes(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 fn without_fcs<'a>(data: &'a [u8], has_fcs: bool, context: &Context) -> &'a [u8] {
     let present = 4usize.saturating_sub(usize::try_from(context.missing).unwrap_or(usize::MAX));
-    let strip = if has_fcs && !context.fcs_gone { present } else { 0 };
+    let strip = if has_fcs && context.fcs == 0 { present } else { 0 };
     data.get(..data.len().saturating_sub(strip)).unwrap_or(data)
 }
 

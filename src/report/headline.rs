@@ -1,9 +1,10 @@
 //! The one sentence for a capture in which nothing is wrong: what worked.
 
 use super::{Counts, Report};
-use crate::net::{ClientAddress, ServerAddress};
+use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::session::{Conversation, Flow};
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
 
 /// What worked, counted while the capture is read.
 #[derive(Clone, Debug, Default)]
@@ -11,10 +12,10 @@ pub(super) struct Facts {
     /// Allocations that were granted.
     allocated: u64,
     /// The first of them: its client, its server, the relayed address, the time from the first request to the grant.
-    first: Option<(ClientAddress, ServerAddress, String, Span)>,
+    first: Option<(ClientAddress, ServerAddress, RelayedAddress, Span)>,
     /// Whether data went both ways through a relay.
     relayed: bool,
-    /// Binding requests that servers answered.
+    /// Conversations in which a server answered Binding requests.
     bindings: u64,
     /// Flows with connectivity checks, and those where they were answered.
     checked: [u64; 2],
@@ -32,14 +33,14 @@ impl Facts {
 
     pub(super) fn conversation(&mut self, conversation: &Conversation) {
         self.allocated += conversation.allocated;
-        self.bindings += if conversation.allocated == 0 { conversation.answered } else { 0 };
+        self.bindings += u64::from(conversation.granted_after(Method::BINDING, Timestamp(i64::MIN)));
         self.relayed |= conversation.relayed_both_ways().is_some();
         if self.first.is_none()
             && let Some(allocation) = conversation.allocations().next()
         {
-            let relayed = allocation.relayed.iter().flatten().next().map(ToString::to_string).unwrap_or_default();
             let took = allocation.created.time.since(conversation.first.time);
-            self.first = Some((conversation.client, conversation.server, relayed, took));
+            let relayed = allocation.relayed.iter().flatten().next();
+            self.first = relayed.map(|relayed| (conversation.client, conversation.server, *relayed, took));
         }
     }
 

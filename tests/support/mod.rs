@@ -21,6 +21,7 @@
 // What is indexed here was built here; a kit that panics fails the test that misused it, as it should.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod analyze;
 pub mod packet;
 pub mod payload;
 pub mod scene;

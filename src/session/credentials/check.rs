@@ -87,6 +87,14 @@ pub struct Checked {
     pub results: Results,
 }
 
+impl Deref for Checked {
+    type Target = [Integrity];
+
+    fn deref(&self) -> &[Integrity] {
+        &self.results
+    }
+}
+
 /// Up to two results; reads as a slice. More attributes than two protect no message that any stack makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Results {
@@ -134,11 +142,14 @@ pub struct Limits {
     pub keys_of_identity: usize,
     /// An identity with more bytes than this is not kept.
     pub identity_bytes: usize,
+    /// How often a password of a list is tried in all, about a microsecond each. Then lists are left out: their passwords are neither
+    /// tried nor counted any more, but for those that fitted before. [`Credentials::cut_short`](super::Credentials::cut_short) tells.
+    pub list_tries: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { identities: 8192, keys: 16_384, keys_of_identity: 64, identity_bytes: 1024 }
+        Limits { identities: 8192, keys: 16_384, keys_of_identity: 64, identity_bytes: 1024, list_tries: 500_000_000 }
     }
 }
 
@@ -152,6 +163,9 @@ pub(super) struct Cache {
     young: HashTable<Slot>,
     old: HashTable<Slot>,
     young_keys: usize,
+    /// How often passwords of lists were tried.
+    tries: u64,
+    cut_short: u64,
 }
 
 /// One identity, and for one algorithm and direction what was made ready for it.
@@ -165,8 +179,12 @@ struct Slot {
     ready: Vec<Ready>,
     /// Which of `ready` fitted last.
     last: usize,
-    /// How many steps are in `ready`: in each round first the given credentials, then the words.
+    /// How many steps are in `ready`.
     made: u64,
+    /// Digests of the last messages that fitted nothing, where there are more credentials than kept keys: copies of them, by
+    /// retransmission or a mirror port, are common.
+    failed: [Option<u64>; 8],
+    next_failed: usize,
 }
 
 /// What of a message decides on its keys beside the names.
@@ -192,6 +210,11 @@ impl Cache {
     /// Forgets everything, since other credentials mean other keys.
     pub(super) fn clear(&mut self) {
         *self = Cache::new(self.limits);
+    }
+
+    /// How many protections were not tried with all passwords of the lists.
+    pub(super) fn cut_short(&self) -> u64 {
+        self.cut_short
     }
 
     pub(super) fn check(&mut self, store: &Store, message: &Message<'_>, identity: &Identity<'_>) -> Checked {
@@ -223,17 +246,22 @@ impl Cache {
             sender: if response { Side::Server } else { Side::Client },
             access_token: identity.access_token,
         };
-        if identity.len() > self.limits.identity_bytes {
-            let mut slot = Slot::new(store, head, &Identity::default());
-            slot.selection = store.select(identity, head.sender);
-            return slot.status(store, message, protection, identity, self.limits.keys_of_identity);
-        }
+        let tries = self.limits.list_tries.saturating_sub(self.tries);
         let limit = self.limits.keys_of_identity;
-        let slot = self.slot(store, head, identity);
-        let before = slot.ready.len();
-        let status = slot.status(store, message, protection, identity, limit);
-        let made = slot.ready.len().saturating_sub(before);
-        self.young_keys += made;
+        let mut test = Test { store, message, protection, identity, limit, tries, cut: false };
+        let status = if identity.len() > self.limits.identity_bytes {
+            Slot::new(store, head, identity).status(&mut test, &self.hash)
+        } else {
+            let build = self.hash.clone();
+            let slot = self.slot(store, head, identity);
+            let before = slot.ready.len();
+            let status = slot.status(&mut test, &build);
+            let made = slot.ready.len().saturating_sub(before);
+            self.young_keys += made;
+            status
+        };
+        self.tries += tries - test.tries;
+        self.cut_short += u64::from(test.cut);
         status
     }
 
@@ -314,6 +342,8 @@ impl Slot {
             ready: Vec::new(),
             last: 0,
             made: 0,
+            failed: [None; 8],
+            next_failed: 0,
         }
     }
 
@@ -329,57 +359,63 @@ impl Slot {
             && self.userhash.as_deref() == identity.userhash
     }
 
-    fn status(
-        &mut self,
-        store: &Store,
-        message: &Message<'_>,
-        protection: &Protection,
-        identity: &Identity<'_>,
-        limit: usize,
-    ) -> Status {
-        if let Some(found) = self.ready.get(self.last).and_then(|ready| ready.verify(message, protection)) {
+    fn status(&mut self, test: &mut Test<'_>, build: &DefaultHashBuilder) -> Status {
+        if let Some(found) = self.ready.get(self.last).and_then(|ready| ready.verify(test)) {
             return found;
         }
         let others = (0..).zip(&self.ready).filter(|&(index, _)| index != self.last);
         for (index, ready) in others {
-            if let Some(found) = ready.verify(message, protection) {
+            if let Some(found) = ready.verify(test) {
                 self.last = index;
                 return found;
             }
         }
-        self.make_more(store, message, protection, identity, limit).unwrap_or(match self.selection.firm {
+        let Selection { given, words, firm, firm_words } = &self.selection;
+        let many = given.len() + usize::try_from(*words).unwrap_or(usize::MAX) > test.limit;
+        let digest = many.then(|| build.hash_one((test.message.bytes(), test.protection.offset)));
+        let (firm, firm_words) = (*firm, *firm_words);
+        if digest.is_none() || !self.failed.contains(&digest) {
+            if let Some(found) = self.make_more(test) {
+                return found;
+            }
+            if let (Some(_), false, Some(place)) = (digest, test.cut, self.failed.get_mut(self.next_failed)) {
+                *place = digest;
+                self.next_failed = (self.next_failed + 1) % self.failed.len();
+            }
+        }
+        match firm.saturating_sub(if test.cut { firm_words } else { 0 }) {
             0 => Status::Untested,
             tried => Status::Mismatch { tried },
-        })
+        }
     }
 
     /// Goes on where `ready` ends, keeping the keys as long as there is room.
-    fn make_more(
-        &mut self,
-        store: &Store,
-        message: &Message<'_>,
-        protection: &Protection,
-        identity: &Identity<'_>,
-        limit: usize,
-    ) -> Option<Status> {
+    fn make_more(&mut self, test: &mut Test<'_>) -> Option<Status> {
         let mut keys = Vec::new();
         let mut step = self.made;
-        let mut kept = self.ready.len() < limit;
-        while let Some((round, credential)) = self.step(store, step) {
-            store.keys(credential, identity, self.head.wanted, round, &mut keys);
+        let mut kept = self.ready.len() < test.limit;
+        while let Some(Step { round, credential, is_word }) = self.step(test.store, step) {
+            if is_word {
+                let Some(left) = test.tries.checked_sub(1) else {
+                    (test.cut, kept) = (true, false);
+                    step = self.end_of(round);
+                    continue;
+                };
+                test.tries = left;
+            }
+            test.store.keys(credential, test.identity, self.head.wanted, round, &mut keys);
             let mut found = None;
             for (derivation, key) in keys.drain(..) {
                 let Some(hasher) = Hasher::new(self.head.wanted.algorithm, &key) else { continue };
                 let ready = Ready { credential, derivation, hasher };
-                let fits = if found.is_none() { ready.verify(message, protection) } else { None };
-                if let Some(fits) = fits {
-                    found = Some(fits);
-                    if kept {
-                        self.last = self.ready.len();
-                    } else {
-                        self.keep(ready, limit);
+                let fits = if found.is_none() { ready.verify(test) } else { None };
+                if fits.is_some() {
+                    found = fits;
+                    if !kept {
+                        self.keep(ready, test.limit);
                         return found;
                     }
+                    self.last = self.ready.len();
                 }
                 if kept {
                     self.ready.push(ready);
@@ -388,7 +424,7 @@ impl Slot {
             step += 1;
             if kept {
                 self.made = step;
-                kept = self.ready.len() < limit;
+                kept = self.ready.len() < test.limit;
             }
             if found.is_some() {
                 return found;
@@ -405,25 +441,56 @@ impl Slot {
         self.ready.push(ready);
     }
 
-    /// The rounds and credentials in order.
-    fn step(&self, store: &Store, step: u64) -> Option<(Round, u32)> {
-        let given = u64::try_from(self.selection.given.len()).ok()?;
-        let all = given + u64::from(self.selection.words);
+    /// How many steps a round has.
+    fn steps(&self) -> u64 {
+        u64::try_from(self.selection.given.len()).unwrap_or(u64::MAX).saturating_add(u64::from(self.selection.words))
+    }
+
+    fn end_of(&self, round: Round) -> u64 {
+        match round {
+            Round::Usual => self.steps(),
+            Round::Unusual => self.steps().saturating_mul(2),
+        }
+    }
+
+    /// The rounds and credentials in order: in each round first those given, then the words.
+    fn step(&self, store: &Store, step: u64) -> Option<Step> {
+        let all = self.steps();
         let (round, index) = match step.checked_sub(all) {
             None => (Round::Usual, step),
             Some(index) if index < all => (Round::Unusual, index),
             Some(_) => return None,
         };
-        match index.checked_sub(given) {
-            None => Some((round, *self.selection.given.get(usize::try_from(index).ok()?)?)),
-            Some(word) => Some((round, store.number_of_word(u32::try_from(word).ok()?))),
-        }
+        let given = &self.selection.given;
+        Some(match index.checked_sub(u64::try_from(given.len()).ok()?) {
+            None => Step { round, credential: *given.get(usize::try_from(index).ok()?)?, is_word: false },
+            Some(word) => Step { round, credential: store.number_of_word(u32::try_from(word).ok()?), is_word: true },
+        })
     }
 }
 
+/// What a slot is to test, and how much it may spend.
+struct Test<'t> {
+    store: &'t Store,
+    message: &'t Message<'t>,
+    protection: &'t Protection,
+    identity: &'t Identity<'t>,
+    limit: usize,
+    /// How often a password of a list may still be tried.
+    tries: u64,
+    /// There were not enough tries.
+    cut: bool,
+}
+
+struct Step {
+    round: Round,
+    credential: u32,
+    is_word: bool,
+}
+
 impl Ready {
-    fn verify(&self, message: &Message<'_>, protection: &Protection) -> Option<Status> {
-        let rule = self.hasher.verify(message, protection)?;
+    fn verify(&self, test: &Test<'_>) -> Option<Status> {
+        let rule = self.hasher.verify(test.message, test.protection)?;
         Some(Status::Verified { credential: self.credential, rule, derivation: self.derivation })
     }
 }

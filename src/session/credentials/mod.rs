@@ -227,6 +227,12 @@ impl Credentials {
         self.store.describe(credential)
     }
 
+    /// How many integrity attributes were not tried with every password of the lists, see [`Limits::list_tries`].
+    #[must_use]
+    pub fn cut_short(&self) -> u64 {
+        self.cache.cut_short()
+    }
+
     /// Tests what protects a message against every credential that applies to it.
     ///
     /// `identity` is that of the message; for a response, which has no user name of its own, that of its request (empty where the

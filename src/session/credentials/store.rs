@@ -42,6 +42,8 @@ pub(super) struct Selection {
     pub(super) words: u32,
     /// How many of all that [`Applies::Yes`].
     pub(super) firm: u32,
+    /// How many of the words.
+    pub(super) firm_words: u32,
 }
 
 /// What of a message decides which keys are made.
@@ -143,15 +145,12 @@ impl Store {
             (rank, number)
         });
         let all = u32::try_from(self.count_words()).unwrap_or(u32::MAX);
-        let words = match password_applies(None, None, identity) {
-            Applies::No => 0,
-            Applies::Perhaps => all,
-            Applies::Yes => {
-                firm = firm.saturating_add(all);
-                all
-            }
+        let (words, firm_words) = match password_applies(None, None, identity) {
+            Applies::No => (0, 0),
+            Applies::Perhaps => (all, 0),
+            Applies::Yes => (all, all),
         };
-        Selection { given, words, firm }
+        Selection { given, words, firm: firm.saturating_add(firm_words), firm_words }
     }
 
     /// Every credential that may apply, by the indexes where the identity allows.

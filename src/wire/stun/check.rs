@@ -54,8 +54,10 @@ impl<'a> Message<'a> {
         if self.trailing() > 0 {
             each(problem(present, 0, self.trailing(), "bytes in the datagram after the end of the message"))?;
         }
-        if self.fingerprint() == Some(Fingerprint::Bad) {
-            each(problem(seen.fingerprint.unwrap_or(0), 0, 0, "FINGERPRINT does not fit the message"))?;
+        if let Some(attribute) = seen.fingerprint
+            && self.check_fingerprint(&attribute) == Fingerprint::Bad
+        {
+            each(problem(attribute.offset, 0, 0, "FINGERPRINT does not fit the message"))?;
         }
         ControlFlow::Continue(())
     }
@@ -161,8 +163,8 @@ impl<'a> Message<'a> {
 
     fn check_order(
         &self,
-        attribute: &Attribute<'_>,
-        seen: &mut Seen,
+        attribute: &Attribute<'a>,
+        seen: &mut Seen<'a>,
         each: &mut impl FnMut(Problem) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let at = attribute.offset;
@@ -174,7 +176,7 @@ impl<'a> Message<'a> {
             _ => {}
         }
         match attribute.code {
-            Code::FINGERPRINT => seen.fingerprint = seen.fingerprint.or(Some(at)),
+            Code::FINGERPRINT => seen.fingerprint = seen.fingerprint.or(Some(*attribute)),
             Code::MESSAGE_INTEGRITY => seen.sha1 = true,
             Code::MESSAGE_INTEGRITY_SHA256 => seen.sha256 = true,
             Code::ERROR_CODE => seen.error_code = true,
@@ -186,11 +188,11 @@ impl<'a> Message<'a> {
 
 /// What came before.
 #[derive(Default)]
-struct Seen {
+struct Seen<'a> {
     sha1: bool,
     sha256: bool,
     error_code: bool,
-    fingerprint: Option<usize>,
+    fingerprint: Option<Attribute<'a>>,
 }
 
 fn problem(offset: usize, needed: usize, present: usize, what: &'static str) -> Problem {

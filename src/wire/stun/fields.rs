@@ -124,14 +124,19 @@ pub struct Fields<'a> {
 impl<'a> Message<'a> {
     /// Gathers the fields in one pass, without allocation.
     #[must_use]
+    #[inline]
     pub fn fields(&self) -> Fields<'a> {
         let mut fields = Fields::default();
+        self.gather(&mut fields);
+        fields
+    }
+
+    /// Fills the fields in place: returned by value from here, they would be copied once more.
+    #[inline(never)]
+    fn gather(&self, fields: &mut Fields<'a>) {
         let mut icmp = None;
         let mut nomination = None;
-        let (realm_code, nonce_code) = match self.dialect() {
-            Dialect::Modern => (Code::REALM, Code::NONCE),
-            _ => (Code::NONCE, Code::REALM),
-        };
+        let mut signed = false;
         for attribute in self.attributes() {
             let value = attribute.value;
             if !attribute.is_whole() {
@@ -141,21 +146,22 @@ impl<'a> Message<'a> {
                 }
                 break;
             }
-            let signed = matches!(fields.integrity, [Some(_), _] | [_, Some(_)]);
             if signed && !matches!(attribute.code, Code::MESSAGE_INTEGRITY_SHA256 | Code::FINGERPRINT) {
                 continue;
             }
             match attribute.code {
                 Code::USERNAME => first(&mut fields.username, Some(value)),
-                code if code == realm_code => first(&mut fields.realm, Some(value)),
-                code if code == nonce_code => first(&mut fields.nonce, Some(value)),
+                Code::REALM => first(&mut fields.realm, Some(value)),
+                Code::NONCE => first(&mut fields.nonce, Some(value)),
                 Code::MESSAGE_INTEGRITY => {
                     let [sha1, _] = &mut fields.integrity;
                     first(sha1, Some(attribute.offset));
+                    signed = true;
                 }
                 Code::MESSAGE_INTEGRITY_SHA256 => {
                     let [_, sha256] = &mut fields.integrity;
                     first(sha256, Some(attribute.offset));
+                    signed = true;
                 }
                 Code::FINGERPRINT => fields.fingerprint = true,
                 Code::XOR_MAPPED_ADDRESS => first(&mut fields.xor_mapped, self.xor_address(value)),
@@ -174,14 +180,15 @@ impl<'a> Message<'a> {
                 Code::ICE_CONTROLLED => first(&mut fields.controlled, u64_of(value)),
                 Code::CHANNEL_NUMBER => first(&mut fields.channel, u16_of(value)),
                 Code::REQUESTED_TRANSPORT => first(&mut fields.requested_transport, u8_of(value)),
-                Code::MAPPED_ADDRESS if self.maps_relay() => relayed(&mut fields.relayed, address::plain(value)),
-                Code::MAPPED_ADDRESS => first(&mut fields.mapped, address::plain(value)),
                 Code::XOR_MAPPED_ADDRESS_OLD => first(&mut fields.xor_mapped, self.xor_address(value)),
                 Code::GOOG_NETWORK_INFO => {
                     first(&mut fields.network_info, u32_of(value).map(|word| ((word >> 16) as u16, word as u16)));
                 }
-                code => self.rarer(code, value, &mut fields, &mut icmp, &mut nomination),
+                code => self.rarer(code, value, fields, &mut icmp, &mut nomination),
             }
+        }
+        if self.dialect() != Dialect::Modern {
+            std::mem::swap(&mut fields.realm, &mut fields.nonce);
         }
         if let Some(value) = icmp {
             fields.icmp = self::icmp(value, fields.peer.map(|peer| peer.is_v6()));
@@ -189,7 +196,6 @@ impl<'a> Message<'a> {
         if fields.priority.is_some() || fields.controlling.is_some() || fields.controlled.is_some() {
             fields.nomination = nomination;
         }
-        fields
     }
 
     /// Whether MAPPED-ADDRESS holds the relayed address: in Allocate answers of MS-TURN and its relatives.
@@ -209,6 +215,8 @@ impl<'a> Message<'a> {
         nomination: &mut Option<u32>,
     ) {
         match code {
+            Code::MAPPED_ADDRESS if self.maps_relay() => relayed(&mut fields.relayed, address::plain(value)),
+            Code::MAPPED_ADDRESS => first(&mut fields.mapped, address::plain(value)),
             Code::USERHASH => first(&mut fields.userhash, Some(value)),
             Code::MOBILITY_TICKET => first(&mut fields.mobility_ticket, Some(value)),
             Code::THIRD_PARTY_AUTHORIZATION => first(&mut fields.third_party_authorization, Some(value)),

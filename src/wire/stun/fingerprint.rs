@@ -1,7 +1,7 @@
 //! FINGERPRINT, the checksum that tells STUN from what shares its port (RFC 8489 §14.7).
 
 use super::Message;
-use super::attribute::AttributeCode;
+use super::attribute::{Attribute, AttributeCode};
 
 /// XORed over the checksum, so that it differs from one of the application's own: "STUN".
 const XOR: u32 = 0x5354_554e;
@@ -24,12 +24,14 @@ impl<'a> Message<'a> {
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let attribute = self.attributes().find(|attribute| attribute.code == AttributeCode::FINGERPRINT)?;
+        Some(self.check_fingerprint(&attribute))
+    }
+
+    /// Checks this FINGERPRINT.
+    pub(super) fn check_fingerprint(&self, attribute: &Attribute<'_>) -> Fingerprint {
         let Ok(value) = <[u8; 4]>::try_from(attribute.value) else {
-            return Some(if self.truncated() && !attribute.is_whole() {
-                Fingerprint::Truncated
-            } else {
-                Fingerprint::Bad
-            });
+            let cut = self.truncated() && !attribute.is_whole();
+            return if cut { Fingerprint::Truncated } else { Fingerprint::Bad };
         };
         let wanted = u32::from_be_bytes(value) ^ XOR;
         let covered = self.bytes().get(..attribute.offset).unwrap_or_default();
@@ -40,9 +42,9 @@ impl<'a> Message<'a> {
             || (own != length && with_length(self.message_type(), own, rest) == wanted)
             || ms_crc(covered) == wanted
         {
-            Some(Fingerprint::Ok)
+            Fingerprint::Ok
         } else {
-            Some(Fingerprint::Bad)
+            Fingerprint::Bad
         }
     }
 }
