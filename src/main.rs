@@ -1,3 +1,7 @@
 //! The `turnscope` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    turnscope::cli::main()
+}

@@ -1,1 +1,66 @@
-//! (under construction)
+//! The command line: the only place with files, environment and terminal.
+//!
+//! ```text
+//! args (as typed) ──▶ options (validated, files of credentials read) ──▶ run (captures in, results out) ──▶ exit status
+//! ```
+
+mod args;
+mod credentials;
+mod error;
+mod input;
+mod man;
+mod options;
+mod output;
+mod run;
+mod time;
+
+use args::Args;
+use clap::Parser as _;
+use error::Error;
+use std::process::ExitCode;
+
+/// What the command found, as its exit status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    /// 0: nothing failed.
+    Fine,
+    /// 1: at least one failure; of `verify`: a message that verifies with none of the credentials that apply to it.
+    Found,
+    /// 2: wrong usage, or nothing readable.
+    Unusable,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> ExitCode {
+        match status {
+            Status::Fine => ExitCode::SUCCESS,
+            Status::Found => ExitCode::from(1),
+            Status::Unusable => ExitCode::from(2),
+        }
+    }
+}
+
+/// The whole command, from the arguments of the process to its exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print(); // where it cannot be printed nobody reads it
+            return if error.use_stderr() { Status::Unusable.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    match options::Options::new(args).and_then(run::run) {
+        Ok(status) => status.into(),
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            error::say(&error);
+            Status::Unusable.into()
+        }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // an error ends here
+fn broken(error: Error) -> Result<(), Error> {
+    if error.is_broken_pipe() { Ok(()) } else { Err(error) }
+}

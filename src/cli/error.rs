@@ -1,0 +1,63 @@
+//! Errors: one line each, with what to do.
+
+use crate::render::escape::escape;
+use std::fmt;
+use std::io;
+
+/// Why something could not be done: about what, what is wrong, and what to do.
+#[derive(Debug)]
+pub(super) struct Error {
+    about: String,
+    what: String,
+    hint: &'static str,
+    broken_pipe: bool,
+}
+
+impl Error {
+    /// An error about a file or option; no hint if there is nothing to advise.
+    pub(super) fn new(about: impl Into<String>, what: impl fmt::Display, hint: &'static str) -> Self {
+        Error { about: about.into(), what: what.to_string(), hint, broken_pipe: false }
+    }
+
+    /// What reading a file failed with.
+    pub(super) fn reading(path: &str, error: &io::Error) -> Self {
+        let (what, hint) = match error.kind() {
+            io::ErrorKind::NotFound => ("no such file".to_owned(), "check the path"),
+            io::ErrorKind::PermissionDenied => ("permission denied".to_owned(), "make it readable for this user"),
+            io::ErrorKind::IsADirectory => ("is a directory".to_owned(), "give the files in it"),
+            _ => (error.to_string(), ""),
+        };
+        Error::new(path, what, hint)
+    }
+
+    /// What writing results failed with.
+    pub(super) fn writing(path: &str, error: &io::Error) -> Self {
+        let broken_pipe = error.kind() == io::ErrorKind::BrokenPipe;
+        Error { broken_pipe, ..Error::new(path, format_args!("cannot be written: {error}"), "") }
+    }
+
+    /// Whether the reader of the results went away, which is its right.
+    pub(super) fn is_broken_pipe(&self) -> bool {
+        self.broken_pipe
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.about.is_empty() {
+            write!(f, "{}: ", escape(&self.about))?;
+        }
+        f.write_str(&escape(&self.what))?;
+        if !self.hint.is_empty() {
+            write!(f, "; {}", self.hint)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Prints a line to standard error, `turnscope:` before it.
+pub(super) fn say(what: &impl fmt::Display) {
+    anstream::eprintln!("turnscope: {what}");
+}

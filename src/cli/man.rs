@@ -1,0 +1,56 @@
+//! The manual page: one for all commands.
+
+use super::args::Args;
+use clap::CommandFactory as _;
+use clap_mangen::Man;
+use std::io::{self, Write};
+
+/// Writes the page in roff.
+pub(super) fn write(out: &mut impl Write) -> io::Result<()> {
+    let mut command = Args::command();
+    command.build();
+    let page = Man::new(command.clone()).title("TURNSCOPE");
+    page.render_title(out)?;
+    page.render_name_section(out)?;
+    page.render_synopsis_section(out)?;
+    page.render_description_section(out)?;
+    page.render_options_section(out)?;
+    for subcommand in command.get_subcommands() {
+        let name = subcommand.get_name().to_uppercase();
+        let mut section = Vec::new();
+        let part = Man::new(subcommand.clone());
+        part.render_synopsis_section(&mut section)?;
+        part.render_description_section(&mut section)?;
+        part.render_options_section(&mut section)?;
+        let text = String::from_utf8_lossy(&section);
+        // Sections of the command become parts of its section.
+        let text = text.replace(".SH SYNOPSIS", ".PP").replace(".SH DESCRIPTION", ".PP").replace(".SH OPTIONS", ".PP");
+        write!(out, ".SH \"{name}\"\n{}", without_preamble(&text))?;
+    }
+    out.write_all(CREDENTIALS.as_bytes())?;
+    page.render_extra_section(out)?;
+    page.render_version_section(out)
+}
+
+/// The definitions at the head of every piece of roff are needed once.
+fn without_preamble(text: &str) -> String {
+    text.lines()
+        .filter(|line| !line.starts_with(".ie ") && !line.starts_with(".el "))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+const CREDENTIALS: &str = r#".SH CREDENTIALS
+A file of credentials is TOML, with one table for each; every key but one secret is optional:
+.PP
+.nf
+[[credential]]
+label = "Meeting Server API"
+side = "client"              # who is configured with it: client or server
+username = "turnuser"
+realm = "turnuser"
+password = "..."             # or shared_secret, or key (hex), or ice_ufrag and ice_pwd
+.fi
+.PP
+The configuration file of coturn (turnserver.conf) is read as it is. Secrets are never printed.
+"#;

@@ -1,0 +1,209 @@
+//! Options: arguments that have been checked, with the files of credentials read.
+
+use super::args::{Analyze, Args, Colour, Command, Common, Reading, ReportFormat, RowFormat, Times};
+use super::credentials::Given;
+use super::error::Error;
+use super::time::Moment;
+use crate::analyzer::{Filters, Host};
+use crate::render::clock::Clock;
+use crate::render::text::Detail;
+use crate::time::Timestamp;
+use jiff::tz::TimeZone;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Options {
+    Analyze { captures: Vec<String>, format: ReportFormat, output: Option<PathBuf>, reading: Wanted, look: Look },
+    Messages { capture: String, format: RowFormat, media: bool, reading: Wanted, look: Look },
+    Verify { capture: String, format: ReportFormat, reading: Wanted, look: Look },
+    Explain { what: String, look: Look },
+    Completions(clap_complete::Shell),
+    Man,
+}
+
+/// What of a capture is looked at, and what its messages are tested with.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub credentials: Given,
+    pub from: Option<Moment>,
+    pub to: Option<Moment>,
+    pub hosts: Vec<Host>,
+    pub user: Option<String>,
+    pub zone: TimeZone,
+}
+
+/// How results look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub times: Times,
+    pub colour: Colour,
+    pub detail: Detail,
+}
+
+impl Options {
+    /// Checks the arguments, reads the files that they name, and asks for what is to be asked for.
+    pub(super) fn new(args: Args) -> Result<Self, Error> {
+        let Args { command, analyze, common } = args;
+        let Some(command) = command else { return Self::analyze(analyze, common) };
+        // Options before the command would belong to nothing.
+        if !analyze.captures.is_empty() || analyze.output.is_some() || analyze.reading.is_given() {
+            return Err(Error::new("", "options stand before the command", "put them after it"));
+        }
+        Ok(match command {
+            Command::Analyze(analyze) => Self::analyze(*analyze, common)?,
+            Command::Messages(messages) => Options::Messages {
+                capture: messages.capture,
+                format: messages.format,
+                media: messages.media,
+                reading: Wanted::new(messages.reading, messages.text.time)?,
+                look: Look::new(messages.text.time, common),
+            },
+            Command::Verify(verify) => Options::Verify {
+                capture: verify.capture,
+                format: verify.format,
+                reading: Wanted::new(verify.reading, verify.text.time)?,
+                look: Look::new(verify.text.time, common),
+            },
+            Command::Explain { what } => {
+                Options::Explain { what: what.join(" "), look: Look::new(Times::default(), common) }
+            }
+            Command::Completions { shell } => Options::Completions(shell),
+            Command::Man => Options::Man,
+        })
+    }
+
+    fn analyze(analyze: Analyze, common: Common) -> Result<Self, Error> {
+        if analyze.captures.iter().filter(|path| *path == "-").count() > 1 {
+            return Err(Error::new("-", "standard input is given twice", "it can be read only once"));
+        }
+        Ok(Options::Analyze {
+            captures: analyze.captures,
+            format: analyze.format,
+            output: analyze.output,
+            reading: Wanted::new(analyze.reading, analyze.text.time)?,
+            look: Look::new(analyze.text.time, common),
+        })
+    }
+}
+
+impl Reading {
+    fn is_given(&self) -> bool {
+        !self.credentials.is_empty()
+            || !self.passwords.is_empty()
+            || self.ask_password
+            || self.from.is_some()
+            || self.to.is_some()
+            || !self.host.is_empty()
+            || self.user.is_some()
+    }
+}
+
+impl Wanted {
+    fn new(reading: Reading, times: Times) -> Result<Self, Error> {
+        let moment = |option: &str, text: Option<String>| match text {
+            None => Ok(None),
+            Some(text) => match Moment::parse(&text) {
+                Some(moment) => Ok(Some(moment)),
+                None => Err(Error::new(
+                    format!("{option} {text}"),
+                    "not a time",
+                    "write 2024-05-01T12:00:00Z, 12:00:00 or +12.5 (seconds)",
+                )),
+            },
+        };
+        let from = moment("--from", reading.from)?;
+        let to = moment("--to", reading.to)?;
+        let hosts = reading
+            .host
+            .iter()
+            .map(|text| {
+                host(text).ok_or_else(|| {
+                    Error::new(
+                        format!("--host {text}"),
+                        "not an address",
+                        "write 192.0.2.1, 192.0.2.1:3478, [2001:db8::1]:3478 or 192.0.2.0/24",
+                    )
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        let zone = if times == Times::Local { TimeZone::system() } else { TimeZone::UTC };
+        let credentials = Given::read(&reading.credentials, &reading.passwords, reading.ask_password)?;
+        Ok(Wanted { credentials, from, to, hosts, user: reading.user, zone })
+    }
+
+    /// The filters for a capture whose first frame has this time.
+    pub(super) fn filters(&self, start: Timestamp) -> Filters {
+        Filters {
+            from: self.from.map(|moment| moment.resolve(start, &self.zone)),
+            to: self.to.map(|moment| moment.resolve(start, &self.zone)),
+            hosts: self.hosts.clone(),
+            user: self.user.clone(),
+        }
+    }
+}
+
+impl Look {
+    fn new(times: Times, common: Common) -> Self {
+        let detail = match (common.quiet, common.verbose) {
+            (true, _) => Detail::Quiet,
+            (_, true) => Detail::Verbose,
+            _ => Detail::Normal,
+        };
+        Look { times, colour: common.color, detail }
+    }
+
+    /// The clock for captures of which the first begins at this time.
+    pub(super) fn clock(self, start: Option<Timestamp>) -> Clock {
+        match self.times {
+            Times::Utc => Clock::Utc,
+            Times::Local => Clock::Local(TimeZone::system()),
+            Times::Relative => Clock::Relative(start.unwrap_or_default()),
+        }
+    }
+
+    /// Whether warnings are unwanted.
+    pub(super) fn is_quiet(self) -> bool {
+        self.detail == Detail::Quiet
+    }
+}
+
+/// `192.0.2.1`, `2001:db8::1`, `192.0.2.1:3478`, `[2001:db8::1]:3478`, `192.0.2.0/24`.
+fn host(text: &str) -> Option<Host> {
+    let whole = |ip: IpAddr| if ip.is_ipv4() { 32 } else { 128 };
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some(Host { ip: address.ip(), prefix: whole(address.ip()), port: Some(address.port()) });
+    }
+    let (ip, prefix) = match text.split_once('/') {
+        Some((ip, prefix)) => (ip, Some(prefix.parse::<u8>().ok()?)),
+        None => (text, None),
+    };
+    let ip: IpAddr = ip.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+    let prefix = prefix.unwrap_or(whole(ip));
+    (prefix <= whole(ip)).then_some(Host { ip, prefix, port: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Endpoint;
+
+    #[test]
+    fn hosts_are_addresses_networks_or_addresses_with_a_port() {
+        let matches = |text: &str, address: &str| {
+            host(text).expect(text).matches(Endpoint::from(address.parse::<SocketAddr>().unwrap()))
+        };
+        assert!(matches("192.0.2.1", "192.0.2.1:5"));
+        assert!(!matches("192.0.2.1:6", "192.0.2.1:5"));
+        assert!(matches("192.0.2.0/24", "192.0.2.77:5"));
+        assert!(!matches("192.0.2.0/24", "192.0.3.77:5"));
+        assert!(matches("0.0.0.0/0", "192.0.3.77:5"));
+        assert!(matches("[2001:db8::1]:3478", "[2001:db8::1]:3478"));
+        assert!(matches("2001:db8::/32", "[2001:db8:1::1]:3478"));
+        assert!(!matches("::/0", "192.0.2.1:1"));
+        for text in ["", "example.org", "192.0.2.1/33", "192.0.2.1/x", "192.0.2.1:99999", "/8"] {
+            assert_eq!(host(text), None, "{text}");
+        }
+    }
+}

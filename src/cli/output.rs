@@ -1,0 +1,76 @@
+//! Where results go: standard output, or a file that appears when it is complete.
+
+use super::args::Colour;
+use super::error::Error;
+use super::options::Look;
+use crate::render::clock::Clock;
+use crate::render::text::Options as TextOptions;
+use anstream::ColorChoice;
+use std::fs::{self, OpenOptions};
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+
+/// Columns where there is no terminal to ask.
+const WIDTH: usize = 100;
+/// Wider lines are hard to read.
+const WIDEST: usize = 140;
+
+/// Whether standard output is a terminal.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// How text is laid out on standard output, or in a file.
+pub(super) fn text_options(look: Look, clock: Clock, to_file: bool) -> TextOptions {
+    let terminal = if to_file { None } else { terminal_size::terminal_size_of(io::stdout()) };
+    let width = terminal.map_or(WIDTH, |(width, _)| usize::from(width.0).clamp(40, WIDEST));
+    let colour = match look.colour {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => !to_file && anstream::AutoStream::choice(&io::stdout()) != ColorChoice::Never,
+    };
+    TextOptions { width, colour, clock, detail: look.detail }
+}
+
+/// Writes text to standard output, colours included.
+pub(super) fn print(text: &str) -> Result<(), Error> {
+    // The text has colours only where they are wanted; a console that needs them translated gets them so.
+    let mut out = anstream::AutoStream::new(io::stdout(), ColorChoice::Always);
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| stdout_error(&error))
+}
+
+/// What writing to standard output failed with.
+pub(super) fn stdout_error(error: &io::Error) -> Error {
+    Error::writing("standard output", error)
+}
+
+/// Writes a file as a whole or not at all: what stood there before stays until the new one is complete.
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let name = path.display().to_string();
+    let failed = |error: io::Error| Error::writing(&name, &error);
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return fs::write(path, bytes).map_err(failed); // a device or pipe cannot be replaced
+    }
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()); // a link stays one
+    let (mut file, temporary) = beside(&path).map_err(failed)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, &path));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&temporary); // what matters is the first error
+        failed(error)
+    })
+}
+
+/// A new file in the same folder.
+fn beside(path: &Path) -> io::Result<(fs::File, PathBuf)> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
+    let process = std::process::id();
+    for attempt in 0..100 {
+        let temporary = path.with_file_name(format!(".{name}.{process}-{attempt}.part"));
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Ok(file) => return Ok((file, temporary)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}

@@ -1,0 +1,205 @@
+//! Does what the options say.
+
+use super::Status;
+use super::args::{Args, ReportFormat, RowFormat};
+use super::error::{Error, say};
+use super::input::{Input, start};
+use super::options::{Look, Options, Wanted};
+use super::output;
+use crate::analyzer::{self, Analyzed, Analyzer, IcmpAnswers};
+use crate::event::{IcmpAnswer, Row};
+use crate::render::{json, messages, text, verify};
+use crate::report::{Report, Verdict};
+use crate::session::credentials::Status as Tested;
+use crate::time::Timestamp;
+use clap::CommandFactory as _;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+/// Runs a command.
+pub(super) fn run(options: Options) -> Result<Status, Error> {
+    match options {
+        Options::Analyze { captures, format, output, reading, look } => {
+            analyze(&captures, format, output.as_deref(), &reading, look)
+        }
+        Options::Messages { capture, format, media, reading, look } => {
+            list_messages(&capture, format, media, &reading, look)
+        }
+        Options::Verify { capture, format, reading, look } => list_verified(&capture, format, &reading, look),
+        Options::Explain { what, look } => {
+            let layout = output::text_options(look, look.clock(None), false);
+            let told = text::explain(&what, &layout).map_err(|unknown| Error::new("", unknown, ""))?;
+            output::print(&told).map(|()| Status::Fine)
+        }
+        Options::Completions(shell) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "turnscope", &mut script);
+            output::print(&String::from_utf8_lossy(&script)).map(|()| Status::Fine)
+        }
+        Options::Man => {
+            let mut page = Vec::new();
+            super::man::write(&mut page).map_err(|error| output::stdout_error(&error))?;
+            output::print(&String::from_utf8_lossy(&page)).map(|()| Status::Fine)
+        }
+    }
+}
+
+fn analyze(
+    captures: &[String],
+    format: ReportFormat,
+    file: Option<&Path>,
+    reading: &Wanted,
+    look: Look,
+) -> Result<Status, Error> {
+    let file = file.filter(|path| *path != Path::new("-"));
+    let mut parts = Vec::new();
+    for path in captures {
+        // One bad file does not stop the others; its index stays its own.
+        match Input::open(path) {
+            Ok(mut input) => parts.push(read(&mut input, parts.len(), reading, Extra::default(), |_, _| true)?),
+            Err(error) => say(&error),
+        }
+    }
+    if parts.is_empty() {
+        return Ok(Status::Unusable);
+    }
+    let report = analyzer::report(parts);
+    let mut result = Vec::new();
+    match format {
+        ReportFormat::Json => json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?,
+        ReportFormat::Text => {
+            let layout = output::text_options(look, look.clock(first_time(&report)), file.is_some());
+            result = text::report(&report, &layout).into_bytes();
+        }
+    }
+    let written = match file {
+        Some(path) => output::write_file(path, &result),
+        None => output::print(&String::from_utf8_lossy(&result)),
+    };
+    written.or_else(super::broken)?;
+    Ok(status(&report))
+}
+
+fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
+    let mut input = Input::open(path)?;
+    let icmp = if input.regular { icmp_answers(path)? } else { BTreeMap::new() };
+    let live = !input.regular || output::is_terminal();
+    let mut writer = None;
+    let mut failed = None;
+    read(&mut input, 0, reading, Extra { media, icmp }, |row, start| {
+        let writer = writer.get_or_insert_with(|| {
+            let format = match format {
+                RowFormat::Text => messages::Format::Text(look.clock(Some(start))),
+                RowFormat::Jsonl => messages::Format::Jsonl,
+                RowFormat::Csv => messages::Format::Csv,
+            };
+            messages::Writer::new(io::stdout().lock(), format, live)
+        });
+        failed = writer.row(row).err();
+        failed.is_none()
+    })?;
+    let ended = match (failed, writer) {
+        (Some(error), _) => Err(error),
+        (None, Some(mut writer)) => writer.flush(),
+        // No message at all: a table still has its header.
+        (None, None) if format == RowFormat::Csv => {
+            messages::Writer::new(io::stdout().lock(), messages::Format::Csv, live).flush()
+        }
+        (None, None) => Ok(()),
+    };
+    ended.map_err(|error| output::stdout_error(&error))?;
+    if !look.is_quiet() {
+        input.warn_of_damage();
+    }
+    Ok(Status::Fine)
+}
+
+fn list_verified(path: &str, format: ReportFormat, reading: &Wanted, look: Look) -> Result<Status, Error> {
+    let mut input = Input::open(path)?;
+    let live = !input.regular || output::is_terminal();
+    let format = match format {
+        ReportFormat::Json => verify::Format::Json,
+        ReportFormat::Text => verify::Format::Text(output::text_options(look, look.clock(None), false)),
+    };
+    let mut writer = verify::Writer::new(io::stdout().lock(), format, live);
+    let mut unexplained = false;
+    let mut failed = None;
+    let part = read(&mut input, 0, reading, Extra::default(), |row, _| {
+        unexplained |= is_unexplained(row);
+        failed = writer.row(row).err();
+        failed.is_none()
+    })?;
+    let found = |unexplained| if unexplained { Status::Found } else { Status::Fine };
+    let ended = match failed {
+        Some(error) => Err(error),
+        None => {
+            let report = analyzer::report(vec![part]);
+            writer.finish(&report.captures, &report.credentials)
+        }
+    };
+    ended.map_err(|error| output::stdout_error(&error)).or_else(super::broken)?;
+    Ok(found(unexplained))
+}
+
+/// Whether credentials apply to a message, and none of them made it.
+fn is_unexplained(row: &Row<'_>) -> bool {
+    let verified = |status: &Tested| matches!(status, Tested::Verified { .. });
+    let mismatch = |status: &Tested| matches!(status, Tested::Mismatch { .. });
+    row.integrity.iter().any(|one| mismatch(&one.status)) && !row.integrity.iter().any(|one| verified(&one.status))
+}
+
+/// What `messages` wants beyond the rest.
+#[derive(Default)]
+struct Extra {
+    media: bool,
+    icmp: BTreeMap<u64, IcmpAnswer>,
+}
+
+/// Reads a capture to its end, or until the sink has enough. The sink gets the rows, and the time of the capture's first frame.
+fn read(
+    input: &mut Input,
+    index: usize,
+    reading: &Wanted,
+    extra: Extra,
+    mut sink: impl FnMut(&Row<'_>, Timestamp) -> bool,
+) -> Result<Analyzed, Error> {
+    let mut options = analyzer::Options {
+        capture: u32::try_from(index).unwrap_or(u32::MAX),
+        credentials: reading.credentials.credentials()?,
+        media: extra.media,
+        icmp: extra.icmp,
+        ..analyzer::Options::default()
+    };
+    let mut begun: Option<(Analyzer, Timestamp)> = None;
+    let mut more = true;
+    while more && let Some(frame) = input.next_frame() {
+        let (analyzer, start) = begun.get_or_insert_with(|| {
+            let start = start(&frame);
+            options.filters = reading.filters(start);
+            (Analyzer::new(std::mem::take(&mut options)), start)
+        });
+        analyzer.frame(&frame, &mut |row| more = more && sink(row, *start));
+    }
+    let analyzer = begun.map_or_else(|| Analyzer::new(options), |(analyzer, _)| analyzer);
+    Ok(analyzer.finish(input.path.clone(), input.info()))
+}
+
+/// A first pass over a file, for the ICMP errors that come after what they answer.
+fn icmp_answers(path: &str) -> Result<BTreeMap<u64, IcmpAnswer>, Error> {
+    let mut input = Input::open(path)?;
+    let mut answers = IcmpAnswers::default();
+    while let Some(frame) = input.next_frame() {
+        answers.frame(&frame);
+    }
+    Ok(answers.finish())
+}
+
+fn first_time(report: &Report) -> Option<Timestamp> {
+    report.captures.iter().filter_map(|capture| capture.first_time).map(|time| time.at).min()
+}
+
+/// Exit status by the verdict. A failure that is only likely makes the verdict a warning.
+fn status(report: &Report) -> Status {
+    if report.verdict == Verdict::Failure { Status::Found } else { Status::Fine }
+}
