@@ -46,7 +46,10 @@ fn corpus() -> Vec<(u16, Vec<u8>)> {
 fn the_short_way_agrees_with_the_long_way() {
     let mut short = 0;
     for (link_type, data) in corpus() {
-        assert!(assert_same(&frame(link_type, &data)) || data.windows(2).any(|port| port == [0x12, 0xb5]), "{link_type}");
+        assert!(
+            assert_same(&frame(link_type, &data)) || data.windows(2).any(|port| port == [0x12, 0xb5]),
+            "{link_type}"
+        );
         // Cut at every byte, as by a snap length.
         let step = (data.len() / 100).max(1);
         for kept in (0..data.len()).step_by(step) {
