@@ -2,6 +2,7 @@
 
 mod captures;
 mod conversation;
+mod explain;
 mod findings;
 mod page;
 mod picture;
@@ -10,6 +11,7 @@ mod tables;
 mod tests;
 mod verify;
 
+pub use explain::{Unknown, explain};
 pub use page::{Detail, Options};
 pub use verify::verify_summary;
 
