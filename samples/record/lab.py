@@ -115,8 +115,9 @@ class Lab:
         run("ip", "netns", "add", name)
         self.namespaces.append(name)
         self.ip(part, "link", "set", "lo", "up")
-        if part not in ("client", "server", "peer", "core"):
+        if "ipv6" not in self.parts:
             self._sysctl(part, "net.ipv6.conf.all.disable_ipv6", 1)
+            self._sysctl(part, "net.ipv6.conf.default.disable_ipv6", 1)
 
     def _host(self, part, address, gateway, router="core", v6=None):
         """A namespace with one interface `eth0`, joined to the router's namespace by a veth pair."""
@@ -264,6 +265,13 @@ class Lab:
         process = self.spawn(part, "turnutils_peer", "-L", address, "-p", str(port))
         self.wait_bound(part, port)
         return process
+
+    def murmur(self, seconds, part="client", address=CLIENT, gateway="172.16.84.1"):
+        """Other traffic on the wire for so long, so that the capture shows that it went on when nothing else happened."""
+        listener, talker = self.udp("core", gateway, 514), self.udp(part, address)
+        for second in range(seconds):
+            talker.sendto(f"<14>heartbeat {second}".encode(), listener.getsockname())
+            time.sleep(1)
 
     @contextlib.contextmanager
     def capture(self, part, target, snaplen=0, expression="", device="eth0", tool="dumpcap"):
