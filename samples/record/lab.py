@@ -298,6 +298,12 @@ class Lab:
         Path(target).write_bytes(tidy(raw.read_bytes()))
 
 
+def merge(target, *captures):
+    """One pcapng file of several, in the order of time."""
+    run("mergecap", "-w", str(target), *map(str, captures))
+    Path(target).write_bytes(tidy(Path(target).read_bytes()))
+
+
 def output(process):
     """What a process printed so far."""
     process.log.flush()
