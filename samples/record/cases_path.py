@@ -53,14 +53,11 @@ def unreachable(out):
             client.ask(first_leg(client))
 
 
-@case("prohibited", SMALL, "a router on the way refuses: ICMP administratively prohibited, from the router's address",
+@case("prohibited", "Linux router with a prohibit route, small client (`record/stun.py`)", "a router on the way refuses: ICMP administratively prohibited, from the router's address",
       "turn-unreachable failure", [], [], ["icmp.type == 3 && icmp.code == 13 && ip.src == 172.16.84.1"], ["stun.type == 0x0113"])
 def prohibited(out):
-    with Lab("client", "server") as lab:
-        lab.coturn()
-        lab.nft("core", "add table inet filter")
-        lab.nft("core", "add chain inet filter forward { type filter hook forward priority 0; }")
-        lab.nft("core", "add rule inet filter forward iifname to-client udp dport 3478 reject with icmp type admin-prohibited")
+    with Lab("client") as lab:
+        lab.ip("core", "route", "add", "prohibit", SERVER)
         with lab.capture("client", out / "capture.pcapng"):
             client = small_client(lab)
             client.ask(first_leg(client), (0.5, 1, 2, 4))
@@ -124,7 +121,7 @@ def ipv6(out):
             lab.uclient("-x", "-e", PEER6, *TALK[2:], server=SERVER6)
 
 
-@case("retransmissions", SMALL, "every third datagram to the server is lost, its answers too at times; retransmission heals it all",
+@case("retransmissions", SMALL, "every third datagram to the server is lost, its answers too at times; retransmission heals it all (the answer to Refresh 0 is lost as well: the repeat gets 438, the allocation being gone)",
       "healthy", ["turn-challenge"], AGREED, [ALLOCATED, CHANNEL_IN])
 def retransmissions(out):
     with Lab("client", "server", "peer") as lab:

@@ -132,7 +132,6 @@ class Lab:
             # No router discovery or duplicate address detection: they are noise in every capture.
             self._sysctl(space, f"net.ipv6.conf.{device}.accept_dad", 0)
             self._sysctl(space, f"net.ipv6.conf.{device}.router_solicitations", 0)
-            self._sysctl(space, f"net.ipv6.conf.{device}.addr_gen_mode", 1)
         self.ip(part, "addr", "add", f"{address}/24", "dev", "eth0")
         self.ip(router, "addr", "add", f"{gateway}/24", "dev", wire)
         self.ip(part, "link", "set", "eth0", "up")
