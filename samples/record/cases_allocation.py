@@ -204,7 +204,16 @@ def sha256(out):
             session(small_client(lab, sha256=True))
 
 
-@case("sha256-wrong-password", SERVER_ITSELF, "the same with a wrong password", "turn-integrity-rejected failure", [],
+@case("sha256-userhash", SERVER_ITSELF, "the same with user anonymity: USERHASH in place of USERNAME", "healthy", ["turn-challenge"],
+      AGREED, ["stun.att.type == 0x001e", "stun.att.type == 0x001c", ALLOCATED, CHANNEL_IN], ["stun.att.username"])
+def sha256_userhash(out):
+    with Lab("client", "server", "peer") as lab, small_server(lab, sha256=True, anonymous=True):
+        lab.echo_peer()
+        with lab.capture("client", out / "capture.pcapng"):
+            session(small_client(lab, sha256=True, anonymous=True))
+
+
+@case("sha256-wrong-password", SERVER_ITSELF, "RFC 8489 with a wrong password", "turn-integrity-rejected failure", [],
       [{"label": "client", "side": "client", "username": USER, "realm": REALM, "password": "green-harbour-42"},
        {"label": "server", "side": "server", "username": USER, "realm": REALM, "password": PASSWORD}],
       ["stun.att.type == 0x001c"], [ALLOCATED])

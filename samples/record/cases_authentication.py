@@ -37,6 +37,31 @@ def wrong_password(out):
             lab.uclient(*TALK, password=WRONG)
 
 
+@case("near-miss-password", UCLIENT, "the client's password ends with a blank that was pasted along: the given one does not verify, and nearly does",
+      "turn-integrity-rejected failure", [], [credential("coturn", "server")], [CHALLENGE], [ALLOCATED])
+def near_miss_password(out):
+    with Lab("client", "server") as lab:
+        lab.coturn()
+        with lab.capture("client", out / "capture.pcapng"):
+            lab.uclient(*TALK, password=PASSWORD + " ")
+
+
+@case("two-users", UCLIENT, "one user gets its relay and talks, another from the same address has a wrong password: the first's success excuses nothing",
+      "turn-integrity-rejected failure", ["turn-challenge"],
+      [credential("turnuser"), credential("second, client", "client", username="turnuser2", password=WRONG),
+       credential("second, server", "server", username="turnuser2", password="red-harbour-43")],
+      [CHALLENGE, ALLOCATED, CHANNEL_IN, 'stun.att.username == "turnuser2"'])
+def two_users(out):
+    with Lab("client", "server", "peer") as lab:
+        lab.coturn("--user=turnuser2:red-harbour-43")
+        lab.echo_peer()
+        with lab.capture("client", out / "capture.pcapng"):
+            lab.uclient(*TALK)
+            for _ in range(3):
+                small_client(lab, user="turnuser2", password=WRONG).allocate()
+                time.sleep(0.5)
+
+
 @case("wrong-password-then-right", SMALL, "one try with an old password, then the right one and an allocation: it worked in the end",
       "turn-integrity-rejected warning", ["turn-challenge"],
       [credential("old", "client", password=WRONG), credential("coturn", "server")], [CHALLENGE, ALLOCATED])
@@ -161,6 +186,17 @@ def rest_good(out):
         user = f"{int(time.time()) + 86400}:alice"
         with lab.capture("client", out / "capture.pcapng"):
             lab.uclient(*TALK, user=user, password=stun.rest_password(REST_SECRET, user))
+
+
+@case("rest-wrong-secret", "coturn 4.6.1 (use-auth-secret), turnutils_uclient", "a time-limited credential made from another secret than the server's",
+      "turn-integrity-rejected failure", [], [{"label": "portal", "side": "client", "shared_secret": "south"},
+                                              {"label": "coturn", "side": "server", "shared_secret": REST_SECRET}], [CHALLENGE], [ALLOCATED])
+def rest_wrong_secret(out):
+    with Lab("client", "server") as lab:
+        lab.coturn("--use-auth-secret", f"--static-auth-secret={REST_SECRET}", user=None)
+        user = f"{int(time.time()) + 86400}:alice"
+        with lab.capture("client", out / "capture.pcapng"):
+            lab.uclient(*TALK, user=user, password=stun.rest_password("south", user))
 
 
 @case("rest-expired", "coturn 4.6.1 (use-auth-secret), turnutils_uclient", "a time-limited credential used after its end: 401 again and again",

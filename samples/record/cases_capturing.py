@@ -1,8 +1,10 @@
 """Cases about how a capture was taken: copies, cuts, one direction, other link types. What they show is healthy."""
 
-from catalog import AGREED, ALLOCATED, CHANNEL_IN, UCLIENT, case
-from cases_authentication import TALK
-from lab import Lab, merge, run
+import time
+
+from catalog import AGREED, ALLOCATED, CHANNEL_IN, CHANNEL_OUT, SMALL, UCLIENT, case
+from cases_authentication import TALK, small_client
+from lab import PEER, Lab, merge, run
 
 
 @case("span-duplicates", UCLIENT + "; editcap, mergecap", "a mirror port that sees every frame twice, four microseconds apart: no retransmissions",
@@ -26,6 +28,26 @@ def snaplen(out):
         lab.echo_peer()
         with lab.capture("client", out / "capture.pcapng", snaplen=96):
             lab.uclient(*TALK)
+
+
+@case("mid-call", SMALL, "the capture starts in the middle of a session: no Allocate, no ChannelBind, and nothing is wrong", "healthy", [],
+      AGREED, [CHANNEL_OUT, CHANNEL_IN, "stun.type == 0x0104"], ["stun.type == 0x0003", "stun.type == 0x0009"])
+def mid_call(out):
+    with Lab("client", "server", "peer") as lab:
+        lab.coturn()
+        lab.echo_peer()
+        client = small_client(lab)
+        client.allocate()
+        client.permission(PEER)
+        client.channel(0x4001, PEER, 3480)
+        with lab.capture("client", out / "capture.pcapng"):
+            for number in range(6):
+                client.send_channel(0x4001, f"message {number}".encode())
+                client.sock.settimeout(1)
+                client.sock.recv(2048)
+                time.sleep(0.1)
+            client.refresh(600)
+            client.refresh(0)
 
 
 @case("one-sided-requests", UCLIENT, "a healthy session of which only the client's side was captured: silence that is none", "healthy",

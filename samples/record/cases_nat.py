@@ -1,5 +1,6 @@
 """Cases about NATs between the client and the world, and about messages that something damaged."""
 
+import os
 import threading
 import time
 
@@ -39,6 +40,21 @@ def nat_both_sides(out):
         with lab.capture("home", inside), lab.capture("homenat", outside):
             lab.uclient(*TALK, part="home")
         merge(out / "capture.pcapng", inside, outside)
+
+
+@case("classic-binding", SMALL, "Binding in the manner of RFC 3489: no cookie, 16 bytes of transaction id", "healthy", [], [],
+      ["classicstun"], ["stun"])
+def classic_binding(out):
+    with Lab("home", "server") as lab:
+        lab.masquerade()
+        lab.coturn()
+        with lab.capture("home", out / "capture.pcapng"):
+            client = home_client(lab)
+            for _ in range(3):
+                # The place of the cookie is the start of a longer transaction id here.
+                asked = Message(stun.REQUEST, stun.BINDING, cookie=int.from_bytes(os.urandom(4), "big"))
+                client.ask(asked)
+                time.sleep(0.3)
 
 
 @case("nat-discovery", f"{COTURN} on two addresses, turnutils_natdiscovery", "NAT behaviour discovery (RFC 5780): filtering tests go unanswered by design",

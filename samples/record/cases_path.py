@@ -6,7 +6,7 @@ import stun
 from catalog import AGREED, ALLOCATED, CHALLENGE, CHANNEL_IN, CHANNEL_OUT, COTURN, SMALL, UCLIENT, case
 from cases_allocation import session
 from cases_authentication import TALK, small_client
-from lab import CLIENT, PASSWORD, PEER, PEER6, SERVER, SERVER6, SERVER_INSIDE, USER, Lab
+from lab import CLIENT, PASSWORD, PEER, PEER6, SECOND, SECOND_INSIDE, SERVER, SERVER6, SERVER_INSIDE, USER, Lab
 from stun import Client
 
 # RFC 8489 §6.2.1: seven sends, each wait twice the last, and 16 times the first wait at the end.
@@ -41,6 +41,31 @@ def binding_no_answer(out):
             client = small_client(lab)
             client.ask(client.request(stun.BINDING), PATIENT)
             client.ask(client.request(stun.BINDING), (0.5,))
+
+
+@case("second-server-answers", SMALL, "the first server is silent, the second gives a relay that works: worth a warning, no failure",
+      "turn-no-response warning", ["turn-challenge"], AGREED, [f"ip.dst == {SERVER} && stun", ALLOCATED, CHANNEL_IN], [f"ip.src == {SERVER}"])
+def second_server_answers(out):
+    with Lab("client", "server", "second", "peer") as lab:
+        lab.coturn(address=SECOND_INSIDE, external=SECOND)
+        lab.echo_peer()
+        lab.drop("core", f"iifname to-client ip daddr {SERVER_INSIDE} udp dport 3478")
+        with lab.capture("client", out / "capture.pcapng"):
+            client = small_client(lab)
+            client.ask(first_leg(client), PATIENT[:5])
+            client = small_client(lab)
+            client.server = (SECOND, 3478)
+            session(client)
+
+
+@case("fragmented-data", UCLIENT, "data larger than the path takes: IPv4 fragments in both directions, all of them arriving", "healthy",
+      ["turn-challenge"], AGREED, [ALLOCATED, "ip.flags.mf == 1 && ip.dst == 10.88.246.156", "ip.flags.mf == 1 && ip.src == 10.88.246.156"])
+def fragmented_data(out):
+    with Lab("client", "server", "peer") as lab:
+        lab.coturn()
+        lab.echo_peer()
+        with lab.capture("client", out / "capture.pcapng"):
+            lab.uclient("-e", PEER, "-r", "3480", "-n", "2", "-m", "1", "-c", "-l", "1900")
 
 
 @case("unreachable", UCLIENT + " (no server runs)", "nothing listens on the server's port: ICMP port unreachable quotes the request",

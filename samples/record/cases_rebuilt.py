@@ -79,12 +79,14 @@ class Story:
         self.answer(9_830, port, answer.add(stun.REALM, REALM).add(stun.NONCE, nonce).encode())
         return nonce
 
-    def refused_attempt(self, port):
+    def refused_attempt(self, port, number=431, reason="Integrity Check Failure"):
         nonce = self.challenge(port)
         asked = self.signed(self.allocate_request(), nonce)
         self.ask(310, port, asked.encode())
-        answer = Message(ERROR, stun.ALLOCATE, asked.transaction).error(431, "Integrity Check Failure")
-        answer.add(stun.USERNAME, USER).add(stun.REALM, REALM).add(stun.NONCE, nonce).sign(self.server_key)
+        answer = Message(ERROR, stun.ALLOCATE, asked.transaction).error(number, reason)
+        answer.add(stun.USERNAME, USER).add(stun.REALM, REALM).add(stun.NONCE, nonce)
+        if number == 431:
+            answer.sign(self.server_key)
         self.answer(10_120, port, answer.encode())
 
     def granted_session(self, port):
@@ -243,4 +245,26 @@ def expressway_mended(out):
     story.granted_session(41022)
     story.time_of_day()
     story.is_it_there(2)
+    story.save(out / "capture.pcapng")
+
+
+@case("expressway-unknown-user", REBUILT, "the user does not exist in the Expressway's database: 436, which a server without its key cannot sign",
+      "turn-unknown-user failure", [], [credential("Meeting Server API", "client", password=API_PASSWORD)], [CHALLENGE, code(436)], [ALLOCATED])
+def expressway_unknown_user(out):
+    story = Story(DATABASE_PASSWORD)
+    story.before()
+    for port in (41022, 41023):
+        story.refused_attempt(port, 436, "Unknown User")
+        story.is_it_there(2)
+        story.discovery()
+    story.save(out / "capture.pcapng")
+
+
+@case("no-stun", REBUILT, "names, time, a web page and pings, but no STUN at all", "healthy (verdict `nothing-found`)", [], [], ["dns", "tls", "icmp"], ["stun"])
+def no_stun(out):
+    story = Story(DATABASE_PASSWORD)
+    story.before()
+    story.time_of_day()
+    story.admin_page(50213, 1)
+    story.discovery()
     story.save(out / "capture.pcapng")

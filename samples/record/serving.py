@@ -14,17 +14,19 @@ class Server:
     """Serves in a thread between `with` and its end.
 
     `sock` is bound where clients ask; `relay_socket()` gives a new bound UDP socket; `public` is the address told for relays.
-    What is out of the ordinary: `refuse` = (code, reason) for every authenticated Allocate, `sha256` = the RFC 8489 features,
-    `anonymity` with it = USERHASH, `relayed` = an address and port told instead of the true one.
+    What is out of the ordinary: `refuse` = (code, reason) for every authenticated Allocate, `sha256` = the password algorithms of
+    RFC 8489, `anonymous` = its USERHASH too, `relayed` = an address and port told instead of the true one.
     """
 
     SOFTWARE = "sample server"
 
-    def __init__(self, sock, relay_socket, public, users, realm, refuse=None, sha256=False, relayed=None):
+    def __init__(self, sock, relay_socket, public, users, realm, refuse=None, sha256=False, anonymous=False,
+                 relayed=None):
         self.sock, self.relay_socket, self.public = sock, relay_socket, public
         self.users, self.realm, self.refuse, self.sha256, self.relayed = users, realm, refuse, sha256, relayed
-        # The nonce cookie of RFC 8489 §9.2: the first bit of the flags promises password algorithms.
-        self.nonce = ("obMatJos2" + base64.b64encode(b"\x80\0\0").decode() if sha256 else "") + os.urandom(8).hex()
+        # The nonce cookie of RFC 8489 §9.2: the first bit of the flags promises password algorithms, the second anonymity.
+        flags = bytes([0x80 | 0x40 * anonymous, 0, 0])
+        self.nonce = ("obMatJos2" + base64.b64encode(flags).decode() if sha256 else "") + os.urandom(8).hex()
         self.allocations = {}
         self.stopping = threading.Event()
         self.thread = threading.Thread(target=self._serve, daemon=True)
@@ -79,6 +81,8 @@ class Server:
         if message.method == stun.BINDING:
             return self._success(message).address(stun.XOR_MAPPED_ADDRESS, *source[:2]).fingerprint()
         user = (message.get(stun.USERNAME) or b"").decode()
+        if hashed := message.get(stun.USERHASH):
+            user = next((name for name in self.users if stun.userhash(name, self.realm) == hashed), "")
         sha256_key = message.get(stun.PASSWORD_ALGORITHM) == stun.SHA256_ALGORITHM
         sha256 = message.get(stun.MESSAGE_INTEGRITY_SHA256) is not None
         key = stun.long_term_key(user, self.realm, self.users.get(user, ""), sha256_key)

@@ -102,6 +102,10 @@ def long_term_key(user, realm, password, sha256=False):
     return hashlib.sha256(text).digest() if sha256 else hashlib.md5(text).digest()
 
 
+def userhash(user, realm):
+    return hashlib.sha256(f"{user}:{realm}".encode()).digest()
+
+
 def rest_password(secret, user):
     return base64.b64encode(hmac.new(secret.encode(), user.encode(), "sha1").digest()).decode()
 
@@ -125,8 +129,8 @@ class Client:
 
     SOFTWARE = "sample client"
 
-    def __init__(self, sock, server, user, password, realm=None, sha256=False):
-        self.sock, self.server = sock, server
+    def __init__(self, sock, server, user, password, realm=None, sha256=False, anonymous=False):
+        self.sock, self.server, self.anonymous = sock, server, anonymous
         self.user, self.password, self.forced_realm, self.sha256 = user, password, realm, sha256
         self.realm = self.nonce = self.algorithms = None
 
@@ -145,7 +149,11 @@ class Client:
         if signed and self.nonce is not None:
             user = user or self.user
             realm = self.forced_realm.encode() if self.forced_realm else self.realm
-            message.add(USERNAME, user).add(REALM, realm).add(NONCE, self.nonce)
+            if self.anonymous:
+                message.add(USERHASH, userhash(user, realm.decode()))
+            else:
+                message.add(USERNAME, user)
+            message.add(REALM, realm).add(NONCE, self.nonce)
             if self.sha256:
                 message.add(PASSWORD_ALGORITHMS, self.algorithms).add(PASSWORD_ALGORITHM, SHA256_ALGORITHM)
             key = long_term_key(user, realm.decode(), password or self.password, self.sha256)
