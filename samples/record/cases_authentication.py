@@ -17,8 +17,15 @@ def small_client(lab, user=USER, password=PASSWORD, **options):
     return Client(lab.udp("client", CLIENT), (SERVER, 3478), user, password, **options)
 
 
-@case("turn-success", UCLIENT, "allocation, channels, data both ways, Refresh 0: a session as it should be",
-      "healthy", ["turn-challenge"], AGREED, [CHALLENGE, ALLOCATED, CHANNEL_OUT, CHANNEL_IN, "stun.type == 0x0104"])
+@case(
+    "turn-success",
+    UCLIENT,
+    "allocation, channels, data both ways, Refresh 0: a session as it should be",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [CHALLENGE, ALLOCATED, CHANNEL_OUT, CHANNEL_IN, "stun.type == 0x0104"],
+)
 def turn_success(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn()
@@ -27,9 +34,16 @@ def turn_success(out):
             lab.uclient(*TALK)
 
 
-@case("wrong-password", UCLIENT, "the client's password is not the server's: every try gets a second 401",
-      "turn-integrity-rejected failure", [], [credential("client", "client", password=WRONG), credential("coturn", "server")],
-      [CHALLENGE], [ALLOCATED])
+@case(
+    "wrong-password",
+    UCLIENT,
+    "the client's password is not the server's: every try gets a second 401",
+    "turn-integrity-rejected failure",
+    [],
+    [credential("client", "client", password=WRONG), credential("coturn", "server")],
+    [CHALLENGE],
+    [ALLOCATED],
+)
 def wrong_password(out):
     with Lab("client", "server") as lab:
         lab.coturn()
@@ -37,8 +51,16 @@ def wrong_password(out):
             lab.uclient(*TALK, password=WRONG)
 
 
-@case("near-miss-password", UCLIENT, "the client's password ends with a blank that was pasted along: the given one does not verify, and nearly does",
-      "turn-integrity-rejected failure", [], [credential("coturn", "server")], [CHALLENGE], [ALLOCATED])
+@case(
+    "near-miss-password",
+    UCLIENT,
+    "the client's password ends with a blank that was pasted along: the given one does not verify, and nearly does",
+    "turn-integrity-rejected failure",
+    [],
+    [credential("coturn", "server")],
+    [CHALLENGE],
+    [ALLOCATED],
+)
 def near_miss_password(out):
     with Lab("client", "server") as lab:
         lab.coturn()
@@ -46,11 +68,20 @@ def near_miss_password(out):
             lab.uclient(*TALK, password=PASSWORD + " ")
 
 
-@case("two-users", UCLIENT, "one user gets its relay and talks, another from the same address has a wrong password: the first's success excuses nothing",
-      "turn-integrity-rejected failure", ["turn-challenge"],
-      [credential("turnuser"), credential("second, client", "client", username="turnuser2", password=WRONG),
-       credential("second, server", "server", username="turnuser2", password="red-harbour-43")],
-      [CHALLENGE, ALLOCATED, CHANNEL_IN, 'stun.att.username == "turnuser2"'])
+@case(
+    "two-users",
+    UCLIENT,
+    "one user gets its relay and talks, another from the same address has a wrong password: the first's success excuses "
+    "nothing",
+    "turn-integrity-rejected failure",
+    ["turn-challenge"],
+    [
+        credential("turnuser"),
+        credential("second, client", "client", username="turnuser2", password=WRONG),
+        credential("second, server", "server", username="turnuser2", password="red-harbour-43"),
+    ],
+    [CHALLENGE, ALLOCATED, CHANNEL_IN, 'stun.att.username == "turnuser2"'],
+)
 def two_users(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn("--user=turnuser2:red-harbour-43")
@@ -62,9 +93,15 @@ def two_users(out):
                 time.sleep(0.5)
 
 
-@case("wrong-password-then-right", SMALL, "one try with an old password, then the right one and an allocation: it worked in the end",
-      "turn-integrity-rejected warning", ["turn-challenge"],
-      [credential("old", "client", password=WRONG), credential("coturn", "server")], [CHALLENGE, ALLOCATED])
+@case(
+    "wrong-password-then-right",
+    SMALL,
+    "one try with an old password, then the right one and an allocation: it worked in the end",
+    "turn-integrity-rejected warning",
+    ["turn-challenge"],
+    [credential("old", "client", password=WRONG), credential("coturn", "server")],
+    [CHALLENGE, ALLOCATED],
+)
 def wrong_password_then_right(out):
     with Lab("client", "server") as lab:
         lab.coturn()
@@ -77,9 +114,16 @@ def wrong_password_then_right(out):
             client.refresh(0)
 
 
-@case("unknown-user", UCLIENT, "the server has no such user: coturn answers as to a wrong password, so only \"user or password\" can be said",
-      "turn-integrity-rejected failure", [], [credential("client", "client", username="nobody"), credential("coturn", "server")],
-      [CHALLENGE, 'stun.att.username == "nobody"'], [ALLOCATED])
+@case(
+    "unknown-user",
+    UCLIENT,
+    "the server has no such user: coturn answers as to a wrong password, so only \"user or password\" can be said",
+    "turn-integrity-rejected failure",
+    [],
+    [credential("client", "client", username="nobody"), credential("coturn", "server")],
+    [CHALLENGE, 'stun.att.username == "nobody"'],
+    [ALLOCATED],
+)
 def unknown_user(out):
     with Lab("client", "server") as lab:
         lab.coturn()
@@ -87,9 +131,16 @@ def unknown_user(out):
             lab.uclient(*TALK, user="nobody")
 
 
-@case("wrong-realm", SMALL, "the client insists on the realm it was configured with, not the challenge's: 437",
-      "turn-realm-mismatch failure", [], [credential("client", "client", realm="meeting.example"), credential("coturn", "server")],
-      [CHALLENGE, code(437)], [ALLOCATED])
+@case(
+    "wrong-realm",
+    SMALL,
+    "the client insists on the realm it was configured with, not the challenge's: 437",
+    "turn-realm-mismatch failure",
+    [],
+    [credential("client", "client", realm="meeting.example"), credential("coturn", "server")],
+    [CHALLENGE, code(437)],
+    [ALLOCATED],
+)
 def wrong_realm(out):
     with Lab("client", "server") as lab:
         lab.coturn()
@@ -99,8 +150,15 @@ def wrong_realm(out):
                 time.sleep(0.5)
 
 
-@case("stale-nonce", SMALL, "the nonce runs out, 438 brings a new one, the Refresh with it succeeds: ordinary",
-      "healthy", ["turn-challenge", "turn-stale-nonce"], AGREED, [code(438), ALLOCATED, "stun.type == 0x0104"])
+@case(
+    "stale-nonce",
+    SMALL,
+    "the nonce runs out, 438 brings a new one, the Refresh with it succeeds: ordinary",
+    "healthy",
+    ["turn-challenge", "turn-stale-nonce"],
+    AGREED,
+    [code(438), ALLOCATED, "stun.type == 0x0104"],
+)
 def stale_nonce(out):
     with Lab("client", "server") as lab:
         lab.coturn("--stale-nonce=3")
@@ -114,8 +172,16 @@ def stale_nonce(out):
             client.refresh(0)
 
 
-@case("stale-nonce-loop", SMALL, "the client takes a new socket for every try and so never has a nonce that the server gave to it",
-      "turn-stale-nonce-loop failure", [], AGREED, [code(438)], [ALLOCATED])
+@case(
+    "stale-nonce-loop",
+    SMALL,
+    "the client takes a new socket for every try and so never has a nonce that the server gave to it",
+    "turn-stale-nonce-loop failure",
+    [],
+    AGREED,
+    [code(438)],
+    [ALLOCATED],
+)
 def stale_nonce_loop(out):
     with Lab("client", "server") as lab:
         lab.coturn()
@@ -129,8 +195,16 @@ def stale_nonce_loop(out):
                 time.sleep(0.5)
 
 
-@case("no-credentials", SMALL, "the client has no credentials and gives up after the challenge",
-      "turn-no-credentials failure", [], [], [CHALLENGE], ["stun.att.username", ALLOCATED])
+@case(
+    "no-credentials",
+    SMALL,
+    "the client has no credentials and gives up after the challenge",
+    "turn-no-credentials failure",
+    [],
+    [],
+    [CHALLENGE],
+    ["stun.att.username", ALLOCATED],
+)
 def no_credentials(out):
     with Lab("client", "server") as lab:
         lab.coturn()
@@ -141,8 +215,16 @@ def no_credentials(out):
             lab.murmur(12)
 
 
-@case("missing-attribute", SMALL, "the Allocate lacks REQUESTED-TRANSPORT: 400", "turn-missing-attribute failure", [], AGREED,
-      [CHALLENGE, code(400)], [ALLOCATED, "stun.att.transp"])
+@case(
+    "missing-attribute",
+    SMALL,
+    "the Allocate lacks REQUESTED-TRANSPORT: 400",
+    "turn-missing-attribute failure",
+    [],
+    AGREED,
+    [CHALLENGE, code(400)],
+    [ALLOCATED, "stun.att.transp"],
+)
 def missing_attribute(out):
     with Lab("client", "server") as lab:
         lab.coturn()
@@ -152,8 +234,16 @@ def missing_attribute(out):
             client.ask(client.request(stun.ALLOCATE))
 
 
-@case("unknown-attribute", SMALL, "the Allocate carries a comprehension-required attribute 0x7F42 that the server does not know: 420",
-      "turn-unknown-attribute failure", [], AGREED, [code(420), "stun.att.type == 0x000a"], [ALLOCATED])
+@case(
+    "unknown-attribute",
+    SMALL,
+    "the Allocate carries a comprehension-required attribute 0x7F42 that the server does not know: 420",
+    "turn-unknown-attribute failure",
+    [],
+    AGREED,
+    [code(420), "stun.att.type == 0x000a"],
+    [ALLOCATED],
+)
 def unknown_attribute(out):
     with Lab("client", "server") as lab:
         lab.coturn()
@@ -161,9 +251,15 @@ def unknown_attribute(out):
             small_client(lab).allocate((0x7F42, b"beta"))
 
 
-@case("user-changed", SMALL, "the credentials are rotated under a live allocation: the Refresh with the new user gets 441",
-      "turn-user-changed failure", ["turn-challenge"],
-      [credential("turnuser"), credential("rotated", username="turnuser2", password="red-harbour-43")], [ALLOCATED, code(441)])
+@case(
+    "user-changed",
+    SMALL,
+    "the credentials are rotated under a live allocation: the Refresh with the new user gets 441",
+    "turn-user-changed failure",
+    ["turn-challenge"],
+    [credential("turnuser"), credential("rotated", username="turnuser2", password="red-harbour-43")],
+    [ALLOCATED, code(441)],
+)
 def user_changed(out):
     with Lab("client", "server") as lab:
         lab.coturn("--user=turnuser2:red-harbour-43")
@@ -176,9 +272,15 @@ def user_changed(out):
                 time.sleep(1)
 
 
-@case("rest-good", "coturn 4.6.1 (use-auth-secret), turnutils_uclient", "a time-limited credential (TURN REST) made from the shared secret",
-      "healthy", ["turn-challenge"],
-      [{"label": "REST secret", "shared_secret": REST_SECRET}], [CHALLENGE, ALLOCATED, CHANNEL_IN])
+@case(
+    "rest-good",
+    "coturn 4.6.1 (use-auth-secret), turnutils_uclient",
+    "a time-limited credential (TURN REST) made from the shared secret",
+    "healthy",
+    ["turn-challenge"],
+    [{"label": "REST secret", "shared_secret": REST_SECRET}],
+    [CHALLENGE, ALLOCATED, CHANNEL_IN],
+)
 def rest_good(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn("--use-auth-secret", f"--static-auth-secret={REST_SECRET}", user=None)
@@ -188,9 +290,19 @@ def rest_good(out):
             lab.uclient(*TALK, user=user, password=stun.rest_password(REST_SECRET, user))
 
 
-@case("rest-wrong-secret", "coturn 4.6.1 (use-auth-secret), turnutils_uclient", "a time-limited credential made from another secret than the server's",
-      "turn-integrity-rejected failure", [], [{"label": "portal", "side": "client", "shared_secret": "south"},
-                                              {"label": "coturn", "side": "server", "shared_secret": REST_SECRET}], [CHALLENGE], [ALLOCATED])
+@case(
+    "rest-wrong-secret",
+    "coturn 4.6.1 (use-auth-secret), turnutils_uclient",
+    "a time-limited credential made from another secret than the server's",
+    "turn-integrity-rejected failure",
+    [],
+    [
+        {"label": "portal", "side": "client", "shared_secret": "south"},
+        {"label": "coturn", "side": "server", "shared_secret": REST_SECRET},
+    ],
+    [CHALLENGE],
+    [ALLOCATED],
+)
 def rest_wrong_secret(out):
     with Lab("client", "server") as lab:
         lab.coturn("--use-auth-secret", f"--static-auth-secret={REST_SECRET}", user=None)
@@ -199,9 +311,16 @@ def rest_wrong_secret(out):
             lab.uclient(*TALK, user=user, password=stun.rest_password("south", user))
 
 
-@case("rest-expired", "coturn 4.6.1 (use-auth-secret), turnutils_uclient", "a time-limited credential used after its end: 401 again and again",
-      "turn-credential-expired failure", [], [{"label": "REST secret", "shared_secret": REST_SECRET}],
-      [CHALLENGE, f'stun.att.username == "{EXPIRED_USER}"'], [ALLOCATED])
+@case(
+    "rest-expired",
+    "coturn 4.6.1 (use-auth-secret), turnutils_uclient",
+    "a time-limited credential used after its end: 401 again and again",
+    "turn-credential-expired failure",
+    [],
+    [{"label": "REST secret", "shared_secret": REST_SECRET}],
+    [CHALLENGE, f'stun.att.username == "{EXPIRED_USER}"'],
+    [ALLOCATED],
+)
 def rest_expired(out):
     with Lab("client", "server") as lab:
         lab.coturn("--use-auth-secret", f"--static-auth-secret={REST_SECRET}", user=None)

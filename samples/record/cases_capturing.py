@@ -7,8 +7,15 @@ from cases_authentication import TALK, small_client
 from lab import PEER, Lab, merge, run
 
 
-@case("span-duplicates", UCLIENT + "; editcap, mergecap", "a mirror port that sees every frame twice, four microseconds apart: no retransmissions",
-      "healthy", ["capture-duplicates", "turn-challenge"], AGREED, [ALLOCATED, CHANNEL_IN])
+@case(
+    "span-duplicates",
+    UCLIENT + "; editcap, mergecap",
+    "a mirror port that sees every frame twice, four microseconds apart: no retransmissions",
+    "healthy",
+    ["capture-duplicates", "turn-challenge"],
+    AGREED,
+    [ALLOCATED, CHANNEL_IN],
+)
 def span_duplicates(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn()
@@ -20,8 +27,15 @@ def span_duplicates(out):
         merge(out / "capture.pcapng", once, again)
 
 
-@case("snaplen-96", UCLIENT, "a healthy session captured with 96 bytes a frame: nothing long can be verified", "healthy",
-      ["capture-truncated", "turn-challenge"], AGREED, ["frame.len > frame.cap_len"])
+@case(
+    "snaplen-96",
+    UCLIENT,
+    "a healthy session captured with 96 bytes a frame: nothing long can be verified",
+    "healthy",
+    ["capture-truncated", "turn-challenge"],
+    AGREED,
+    ["frame.len > frame.cap_len"],
+)
 def snaplen(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn()
@@ -30,8 +44,16 @@ def snaplen(out):
             lab.uclient(*TALK)
 
 
-@case("mid-call", SMALL, "the capture starts in the middle of a session: no Allocate, no ChannelBind, and nothing is wrong", "healthy", [],
-      AGREED, [CHANNEL_OUT, CHANNEL_IN, "stun.type == 0x0104"], ["stun.type == 0x0003", "stun.type == 0x0009"])
+@case(
+    "mid-call",
+    SMALL,
+    "the capture starts in the middle of a session: no Allocate, no ChannelBind, and nothing is wrong",
+    "healthy",
+    [],
+    AGREED,
+    [CHANNEL_OUT, CHANNEL_IN, "stun.type == 0x0104"],
+    ["stun.type == 0x0003", "stun.type == 0x0009"],
+)
 def mid_call(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn()
@@ -50,8 +72,16 @@ def mid_call(out):
             client.refresh(0)
 
 
-@case("one-sided-requests", UCLIENT, "a healthy session of which only the client's side was captured: silence that is none", "healthy",
-      ["capture-one-sided"], AGREED, ["stun.att.username", "stun.type == 0x0003"], [ALLOCATED])
+@case(
+    "one-sided-requests",
+    UCLIENT,
+    "a healthy session of which only the client's side was captured: silence that is none",
+    "healthy",
+    ["capture-one-sided"],
+    AGREED,
+    ["stun.att.username", "stun.type == 0x0003"],
+    [ALLOCATED],
+)
 def one_sided_requests(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn()
@@ -60,8 +90,16 @@ def one_sided_requests(out):
             lab.uclient(*TALK)
 
 
-@case("one-sided-answers", UCLIENT, "the same from the other side: answers without requests", "healthy", ["capture-one-sided"], AGREED,
-      [ALLOCATED], ["stun.type == 0x0003"])
+@case(
+    "one-sided-answers",
+    UCLIENT,
+    "the same from the other side: answers without requests",
+    "healthy",
+    ["capture-one-sided"],
+    AGREED,
+    [ALLOCATED],
+    ["stun.type == 0x0003"],
+)
 def one_sided_answers(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn()
@@ -70,8 +108,15 @@ def one_sided_answers(out):
             lab.uclient(*TALK)
 
 
-@case("any-interface", UCLIENT + "; tcpdump -i any", "a classic pcap file with link type LINUX_SLL2, taken at the server: client's and peer's side in one",
-      "healthy", ["turn-challenge"], AGREED, [ALLOCATED, "sll", "udp.port == 3480 && !stun"])
+@case(
+    "any-interface",
+    UCLIENT + "; tcpdump -i any",
+    "a classic pcap file with link type LINUX_SLL2, taken at the server: client's and peer's side in one",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [ALLOCATED, "sll", "udp.port == 3480 && !stun"],
+)
 def any_interface(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn()

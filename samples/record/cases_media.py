@@ -32,8 +32,15 @@ def no_direct_way(lab, other="to-peer"):
     lab.drop("core", f"iifname {other} oifname to-client")
 
 
-@case("aiortc-relay-call", AIORTC, "a data channel call that works over the relay only: checks between the hosts go unanswered, and nothing is wrong",
-      "healthy", ["turn-challenge"], AGREED, [ALLOCATED, "stun.type == 0x0016 || stun.channel"])
+@case(
+    "aiortc-relay-call",
+    AIORTC,
+    "a data channel call that works over the relay only: checks between the hosts go unanswered, and nothing is wrong",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [ALLOCATED, "stun.type == 0x0016 || stun.channel"],
+)
 def aiortc_relay_call(out):
     with Lab("client", "server", "peer") as lab:
         no_direct_way(lab)
@@ -44,9 +51,16 @@ def aiortc_relay_call(out):
             raise RuntimeError(f"the call did not work: {said}")
 
 
-@case("aiortc-wrong-password", AIORTC, "a call that needs the relay, and a wrong TURN password: no relay candidate, and ICE fails",
-      "turn-integrity-rejected failure", [],
-      [credential("browser", "client", password="green-harbour-42"), credential("coturn", "server")], [CHALLENGE], [ALLOCATED])
+@case(
+    "aiortc-wrong-password",
+    AIORTC,
+    "a call that needs the relay, and a wrong TURN password: no relay candidate, and ICE fails",
+    "turn-integrity-rejected failure",
+    [],
+    [credential("browser", "client", password="green-harbour-42"), credential("coturn", "server")],
+    [CHALLENGE],
+    [ALLOCATED],
+)
 def aiortc_wrong_password(out):
     with Lab("client", "server", "peer") as lab:
         no_direct_way(lab)
@@ -55,8 +69,15 @@ def aiortc_wrong_password(out):
             call(lab, 25, (TURN, USER, "green-harbour-42"))
 
 
-@case("static-nat-missing-call", AIORTC, "the relay's address is the server's inside one: the peer cannot reach it, its NAT lets nothing else in, ICE fails",
-      "turn-relay-private failure", ["turn-challenge"], AGREED, [ALLOCATED])
+@case(
+    "static-nat-missing-call",
+    AIORTC,
+    "the relay's address is the server's inside one: the peer cannot reach it, its NAT lets nothing else in, ICE fails",
+    "turn-relay-private failure",
+    ["turn-challenge"],
+    AGREED,
+    [ALLOCATED],
+)
 def static_nat_missing_call(out):
     with Lab("client", "server", "home") as lab:
         lab.masquerade()
@@ -117,6 +138,8 @@ def chromium_call(out, password, seconds):
                     if answer.exists():
                         break
                     time.sleep(0.1)
+                else:
+                    raise RuntimeError(f"no answer: {lab.finish(answering, 1)}")
                 browser.run(ANSWER % answer.read_text())
                 received = browser.run(LISTEN % (10 * seconds), seconds + 10)
                 lab.finish(answering, 10)
@@ -125,16 +148,30 @@ def chromium_call(out, password, seconds):
     return received
 
 
-@case("chromium-relay-call", CHROMIUM, "a browser's call over the relay: first checks in Send and Data, the rest through a channel, DTLS within",
-      "healthy", ["turn-challenge"], AGREED, [ALLOCATED, "stun.type == 0x0016", "stun.type == 0x0009", "stun.channel"])
+@case(
+    "chromium-relay-call",
+    CHROMIUM,
+    "a browser's call over the relay: first checks in Send and Data, the rest through a channel, DTLS within",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [ALLOCATED, "stun.type == 0x0016", "stun.type == 0x0009", "stun.channel"],
+)
 def chromium_relay_call(out):
     received = chromium_call(out, PASSWORD, 15)
     if received != 4:
         raise RuntimeError(f"the call did not work: {received} messages")
 
 
-@case("chromium-wrong-password", CHROMIUM, "a browser with a wrong TURN password: how Chromium asks, and that ICE then fails",
-      "turn-integrity-rejected failure", [],
-      [credential("browser", "client", password="green-harbour-42"), credential("coturn", "server")], [CHALLENGE], [ALLOCATED])
+@case(
+    "chromium-wrong-password",
+    CHROMIUM,
+    "a browser with a wrong TURN password: how Chromium asks, and that ICE then fails",
+    "turn-integrity-rejected failure",
+    [],
+    [credential("browser", "client", password="green-harbour-42"), credential("coturn", "server")],
+    [CHALLENGE],
+    [ALLOCATED],
+)
 def chromium_wrong_password(out):
     chromium_call(out, "green-harbour-42", 5)

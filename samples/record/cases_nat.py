@@ -7,7 +7,7 @@ import time
 import stun
 from catalog import AGREED, ALLOCATED, CHANNEL_IN, COTURN, SMALL, UCLIENT, case, code
 from cases_authentication import TALK, small_client
-from lab import CLIENT, HOME, HOME_NAT, PASSWORD, SECOND, SECOND_INSIDE, SERVER, SERVER_INSIDE, USER, Lab, merge
+from lab import HOME, HOME_NAT, PASSWORD, SECOND, SECOND_INSIDE, SERVER, USER, Lab, merge
 from stun import Client, Message
 
 BOTH_ADDRESSES = (f"--listening-ip={SECOND_INSIDE}", f"--external-ip={SECOND}/{SECOND_INSIDE}")
@@ -17,8 +17,15 @@ def home_client(lab):
     return Client(lab.udp("home", HOME), (SERVER, 3478), USER, PASSWORD)
 
 
-@case("home-nat", UCLIENT, "a client behind a home NAT: the server tells it its outside address 203.0.113.50", "healthy", ["turn-challenge"],
-      AGREED, [ALLOCATED, f"stun.att.ipv4 == {HOME_NAT} || stun.att.ipv4-xord == {HOME_NAT}", CHANNEL_IN])
+@case(
+    "home-nat",
+    UCLIENT,
+    "a client behind a home NAT: the server tells it its outside address 203.0.113.50",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [ALLOCATED, f"stun.att.ipv4 == {HOME_NAT} || stun.att.ipv4-xord == {HOME_NAT}", CHANNEL_IN],
+)
 def home_nat(out):
     with Lab("home", "server", "peer") as lab:
         lab.masquerade()
@@ -28,8 +35,15 @@ def home_nat(out):
             lab.uclient(*TALK, part="home")
 
 
-@case("nat-both-sides", UCLIENT + "; mergecap", "one file with the wire before and behind the home NAT: the same transactions twice, from two addresses",
-      "healthy", ["turn-challenge"], AGREED, [f"stun && ip.src == {HOME}", f"stun && ip.src == {HOME_NAT}", ALLOCATED])
+@case(
+    "nat-both-sides",
+    UCLIENT + "; mergecap",
+    "one file with the wire before and behind the home NAT: the same transactions twice, from two addresses",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [f"stun && ip.src == {HOME}", f"stun && ip.src == {HOME_NAT}", ALLOCATED],
+)
 def nat_both_sides(out):
     with Lab("home", "server", "peer") as lab:
         # The router takes other ports outside, so that the mapping can be seen.
@@ -42,8 +56,16 @@ def nat_both_sides(out):
         merge(out / "capture.pcapng", inside, outside)
 
 
-@case("classic-binding", SMALL, "Binding in the manner of RFC 3489: no cookie, 16 bytes of transaction id", "healthy", [], [],
-      ["classicstun"], ["stun"])
+@case(
+    "classic-binding",
+    SMALL,
+    "Binding in the manner of RFC 3489: no cookie, 16 bytes of transaction id",
+    "healthy",
+    [],
+    [],
+    ["classicstun"],
+    ["stun"],
+)
 def classic_binding(out):
     with Lab("home", "server") as lab:
         lab.masquerade()
@@ -57,8 +79,15 @@ def classic_binding(out):
                 time.sleep(0.3)
 
 
-@case("nat-discovery", f"{COTURN} on two addresses, turnutils_natdiscovery", "NAT behaviour discovery (RFC 5780): filtering tests go unanswered by design",
-      "healthy", [], [], ["stun.att.type == 0x0003", "stun.type == 0x0101"])
+@case(
+    "nat-discovery",
+    f"{COTURN} on two addresses, turnutils_natdiscovery",
+    "NAT behaviour discovery (RFC 5780): filtering tests go unanswered by design",
+    "healthy",
+    [],
+    [],
+    ["stun.att.type == 0x0003", "stun.type == 0x0101"],
+)
 def nat_discovery(out):
     with Lab("home", "server", "second") as lab:
         lab.masquerade()
@@ -68,9 +97,15 @@ def nat_discovery(out):
             lab.finish(discovery, 40)
 
 
-@case("nat-symmetric", f"{COTURN} on two addresses, turnutils_natdiscovery, nft masquerade fully-random",
-      "one local port, and another outside port for every server: endpoint-dependent mapping", "nat-symmetric warning", [], [],
-      ["stun.type == 0x0101"])
+@case(
+    "nat-symmetric",
+    f"{COTURN} on two addresses, turnutils_natdiscovery, nft masquerade fully-random",
+    "one local port, and another outside port for every server: endpoint-dependent mapping",
+    "nat-symmetric warning",
+    [],
+    [],
+    ["stun.type == 0x0101"],
+)
 def nat_symmetric(out):
     with Lab("home", "server", "second") as lab:
         lab.masquerade("random,fully-random")
@@ -85,8 +120,16 @@ def nat_symmetric(out):
                 client.ask(client.request(stun.BINDING))
 
 
-@case("nat-rebinding", SMALL + ", captured at the server", "the NAT forgets the mapping after two idle seconds: the Refresh comes from a new port and gets 437, a new Allocate heals it",
-      "nat-rebinding warning", ["turn-challenge"], AGREED, [ALLOCATED, code(437), f"ip.src == {HOME_NAT} && stun"])
+@case(
+    "nat-rebinding",
+    SMALL + ", captured at the server",
+    "the NAT forgets the mapping after two idle seconds: the Refresh comes from a new port and gets 437, a new Allocate "
+    "heals it",
+    "nat-rebinding warning",
+    ["turn-challenge", "turn-stale-nonce", "turn-allocation-gone"],
+    AGREED,
+    [ALLOCATED, code(437), f"ip.src == {HOME_NAT} && stun"],
+)
 def nat_rebinding(out):
     with Lab("home", "server") as lab:
         lab.masquerade("random,fully-random")
@@ -153,47 +196,71 @@ class Gateway:
                 data = way.recv(2048)
             except TimeoutError:
                 continue
-            self.inside.sendto(self.rewrite(data, client), client)
+            self.inside.sendto(self.rewrite(data), client)
 
 
 def address_bytes(address, cookie=0):
     return bytes(int(part) ^ cookie >> (24 - 8 * index) & 0xFF for index, part in enumerate(address.split(".")))
 
 
-@case("nat-alg", SMALL + ", a rewriting gateway (`record/cases_nat.py`)",
-      "a gateway replaces the outside address wherever it stands in clear: MAPPED-ADDRESS and XOR-MAPPED-ADDRESS differ, the FINGERPRINT is wrong",
-      "nat-alg-rewrite warning", ["stun-fingerprint-bad"], [], ["stun.type == 0x0101", "stun.att.type == 0x0001"])
+def in_clear(data):
+    return data.replace(address_bytes(HOME_NAT), address_bytes(HOME))
+
+
+def under_xor(data):
+    return data.replace(address_bytes(HOME_NAT, stun.COOKIE), address_bytes(HOME, stun.COOKIE))
+
+
+@case(
+    "nat-alg",
+    SMALL + ", a rewriting gateway (`record/cases_nat.py`)",
+    "a gateway replaces the outside address wherever it stands in clear: MAPPED-ADDRESS and XOR-MAPPED-ADDRESS differ, "
+    "the FINGERPRINT is wrong",
+    "nat-alg-rewrite warning",
+    ["stun-fingerprint-bad"],
+    [],
+    ["stun.type == 0x0101", "stun.att.type == 0x0001"],
+)
 def nat_alg(out):
     with Lab("home", "server") as lab:
         lab.masquerade()
         lab.coturn()
-        rewrite = lambda data, client: data.replace(address_bytes(HOME_NAT), address_bytes(HOME))  # noqa: E731
-        with Gateway(lab, rewrite), lab.capture("home", out / "capture.pcapng"):
+        with Gateway(lab, in_clear), lab.capture("home", out / "capture.pcapng"):
             for _ in range(3):
                 client = home_client(lab)
                 client.ask(client.request(stun.BINDING))
                 time.sleep(0.3)
 
 
-@case("alg-breaks-integrity", SMALL + ", a rewriting gateway (`record/cases_nat.py`)",
-      "a gateway that knows XOR rewrites the address in a signed answer: the requests verify, the success responses do not",
-      "turn-response-integrity-bad warning", ["nat-alg-rewrite", "stun-fingerprint-bad", "turn-challenge"], AGREED,
-      [ALLOCATED, f"stun.att.ipv4 == {HOME} || stun.att.ipv4-xord == {HOME}"])
+@case(
+    "alg-breaks-integrity",
+    SMALL + ", a rewriting gateway (`record/cases_nat.py`)",
+    "a gateway that knows XOR rewrites the address in a signed answer: the requests verify, the success responses do not",
+    "turn-response-integrity-bad warning",
+    ["nat-alg-rewrite", "stun-fingerprint-bad", "turn-challenge"],
+    AGREED,
+    [ALLOCATED, f"stun.att.ipv4 == {HOME} || stun.att.ipv4-xord == {HOME}"],
+)
 def alg_breaks_integrity(out):
     with Lab("home", "server") as lab:
         lab.masquerade()
         lab.coturn()
-        rewrite = lambda data, client: data.replace(  # noqa: E731
-            address_bytes(HOME_NAT, stun.COOKIE), address_bytes(HOME, stun.COOKIE))
-        with Gateway(lab, rewrite), lab.capture("home", out / "capture.pcapng"):
+        with Gateway(lab, under_xor), lab.capture("home", out / "capture.pcapng"):
             client = home_client(lab)
             client.allocate()
             client.refresh(600)
             client.refresh(0)
 
 
-@case("fingerprint-bad", SMALL, "requests whose FINGERPRINT is wrong by one bit, among good ones: the server ignores them",
-      "stun-fingerprint-bad warning", [], [], ["stun.type == 0x0101"])
+@case(
+    "fingerprint-bad",
+    SMALL,
+    "requests whose FINGERPRINT is wrong by one bit, among good ones: the server ignores them",
+    "stun-fingerprint-bad warning",
+    [],
+    [],
+    ["stun.type == 0x0101"],
+)
 def fingerprint_bad(out):
     with Lab("client", "server") as lab:
         lab.coturn()
@@ -205,8 +272,16 @@ def fingerprint_bad(out):
                 client.ask(bad, (0.5,))
 
 
-@case("malformed", SMALL, "on a working STUN flow: an attribute that runs past the message, a length past the datagram, a message cut in an attribute",
-      "stun-malformed warning", [], [], ["stun.type == 0x0101"])
+@case(
+    "malformed",
+    SMALL,
+    "on a working STUN flow: an attribute that runs past the message, a length past the datagram, a message cut in an "
+    "attribute",
+    "stun-malformed warning",
+    [],
+    [],
+    ["stun.type == 0x0101"],
+)
 def malformed(out):
     with Lab("client", "server") as lab:
         lab.coturn()

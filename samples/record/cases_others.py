@@ -17,7 +17,8 @@ def built(lab):
     program = lab.scratch / "pion-sample"
     environment = {**os.environ, "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "", "CGO_ENABLED": "0"}
     source = Path(__file__).parent / "pion" / "main.go"
-    run("env", *(f"{key}={value}" for key, value in environment.items()), "go", "build", "-o", str(program), str(source), timeout=300)
+    settings = (f"{key}={value}" for key, value in environment.items())
+    run("env", *settings, "go", "build", "-o", str(program), str(source), timeout=300)
     return program
 
 
@@ -30,8 +31,15 @@ def pion_client(lab, program, user, password):
     return lab.finish(lab.spawn("client", program, "client", CLIENT, f"{SERVER}:3478", user, password, f"{PEER}:3480"), 20)
 
 
-@case("pion-success", PION, "another real server and client, data both ways", "healthy", ["turn-challenge"], AGREED,
-      [CHALLENGE, ALLOCATED, "stun.type == 0x0016", CHANNEL_IN])
+@case(
+    "pion-success",
+    PION,
+    "another real server and client, data both ways",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [CHALLENGE, ALLOCATED, "stun.type == 0x0016", CHANNEL_IN],
+)
 def pion_success(out):
     with Lab("client", "server", "peer") as lab:
         program = built(lab)
@@ -41,9 +49,16 @@ def pion_success(out):
             pion_client(lab, program, USER, PASSWORD)
 
 
-@case("pion-wrong-password", PION, "a wrong password is a bare 400 there, without reason, REALM or NONCE", "turn-integrity-rejected failure", [],
-      [credential("client", "client", password="green-harbour-42"), credential("pion", "server")],
-      [CHALLENGE, code(400)], [ALLOCATED])
+@case(
+    "pion-wrong-password",
+    PION,
+    "a wrong password is a bare 400 there, without reason, REALM or NONCE",
+    "turn-integrity-rejected failure",
+    [],
+    [credential("client", "client", password="green-harbour-42"), credential("pion", "server")],
+    [CHALLENGE, code(400)],
+    [ALLOCATED],
+)
 def pion_wrong_password(out):
     with Lab("client", "server", "peer") as lab:
         program = built(lab)
@@ -53,9 +68,15 @@ def pion_wrong_password(out):
                 pion_client(lab, program, USER, "green-harbour-42")
 
 
-@case("rest-expired-accepted", PION, "a server that checks a time-limited credential's HMAC and never its time: an expired one allocates",
-      "turn-expired-credential-accepted warning", ["turn-challenge"], [{"label": "REST secret", "shared_secret": "north"}],
-      [ALLOCATED, f'stun.att.username == "{EXPIRED_USER}"'])
+@case(
+    "rest-expired-accepted",
+    PION,
+    "a server that checks a time-limited credential's HMAC and never its time: an expired one allocates",
+    "turn-expired-credential-accepted warning",
+    ["turn-challenge"],
+    [{"label": "REST secret", "shared_secret": "north"}],
+    [ALLOCATED, f'stun.att.username == "{EXPIRED_USER}"'],
+)
 def rest_expired_accepted(out):
     with Lab("client", "server", "peer") as lab:
         program = built(lab)

@@ -3,7 +3,7 @@
 import time
 
 import stun
-from catalog import AGREED, ALLOCATED, CHALLENGE, CHANNEL_IN, CHANNEL_OUT, COTURN, SMALL, UCLIENT, case
+from catalog import AGREED, ALLOCATED, CHALLENGE, CHANNEL_IN, CHANNEL_OUT, SMALL, UCLIENT, case
 from cases_allocation import session
 from cases_authentication import TALK, small_client
 from lab import CLIENT, PASSWORD, PEER, PEER6, SECOND, SECOND_INSIDE, SERVER, SERVER6, SERVER_INSIDE, USER, Lab
@@ -19,8 +19,16 @@ def first_leg(client):
     return client.request(stun.ALLOCATE, REQUESTED, signed=False)
 
 
-@case("no-answer", SMALL, "a firewall drops UDP 3478: seven sends with growing gaps, then a new try, and nothing comes back",
-      "turn-no-response failure", [], AGREED, [ASKS], ["ip.src == 10.88.246.156"])
+@case(
+    "no-answer",
+    SMALL,
+    "a firewall drops UDP 3478: seven sends with growing gaps, then a new try, and nothing comes back",
+    "turn-no-response failure",
+    [],
+    AGREED,
+    [ASKS],
+    ["ip.src == 10.88.246.156"],
+)
 def no_answer(out):
     with Lab("client", "server") as lab:
         lab.coturn()
@@ -32,8 +40,16 @@ def no_answer(out):
             client.ask(first_leg(client), (0.5, 1, 2))
 
 
-@case("binding-no-answer", "small client (`record/stun.py`)", "plain STUN Binding requests to a server that does not answer",
-      "turn-no-response failure", [], [], ["stun.type == 0x0001"], ["ip.src == 10.88.246.156"])
+@case(
+    "binding-no-answer",
+    "small client (`record/stun.py`)",
+    "plain STUN Binding requests to a server that does not answer",
+    "turn-no-response failure",
+    [],
+    [],
+    ["stun.type == 0x0001"],
+    ["ip.src == 10.88.246.156"],
+)
 def binding_no_answer(out):
     with Lab("client", "server") as lab:
         lab.drop("core", "iifname to-client udp dport 3478")
@@ -43,8 +59,16 @@ def binding_no_answer(out):
             client.ask(client.request(stun.BINDING), (0.5,))
 
 
-@case("second-server-answers", SMALL, "the first server is silent, the second gives a relay that works: worth a warning, no failure",
-      "turn-no-response warning", ["turn-challenge"], AGREED, [f"ip.dst == {SERVER} && stun", ALLOCATED, CHANNEL_IN], [f"ip.src == {SERVER}"])
+@case(
+    "second-server-answers",
+    SMALL,
+    "the first server is silent, the second gives a relay that works: worth a warning, no failure",
+    "turn-no-response warning",
+    ["turn-challenge"],
+    AGREED,
+    [f"ip.dst == {SERVER} && stun", ALLOCATED, CHANNEL_IN],
+    [f"ip.src == {SERVER}"],
+)
 def second_server_answers(out):
     with Lab("client", "server", "second", "peer") as lab:
         lab.coturn(address=SECOND_INSIDE, external=SECOND)
@@ -58,8 +82,15 @@ def second_server_answers(out):
             session(client)
 
 
-@case("fragmented-data", UCLIENT, "data larger than the path takes: IPv4 fragments in both directions, all of them arriving", "healthy",
-      ["turn-challenge"], AGREED, [ALLOCATED, "ip.flags.mf == 1 && ip.dst == 10.88.246.156", "ip.flags.mf == 1 && ip.src == 10.88.246.156"])
+@case(
+    "fragmented-data",
+    UCLIENT,
+    "data larger than the path takes: IPv4 fragments in both directions, all of them arriving",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [ALLOCATED, "ip.flags.mf == 1 && ip.dst == 10.88.246.156", "ip.flags.mf == 1 && ip.src == 10.88.246.156"],
+)
 def fragmented_data(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn()
@@ -68,8 +99,16 @@ def fragmented_data(out):
             lab.uclient("-e", PEER, "-r", "3480", "-n", "2", "-m", "1", "-c", "-l", "1900")
 
 
-@case("unreachable", UCLIENT + " (no server runs)", "nothing listens on the server's port: ICMP port unreachable quotes the request",
-      "turn-unreachable failure", [], [], ["icmp.type == 3 && icmp.code == 3"], ["stun.type == 0x0113"])
+@case(
+    "unreachable",
+    "turnutils_uclient of coturn 4.6.1, small client (`record/stun.py`); no server runs",
+    "nothing listens on the server's port: ICMP port unreachable quotes the request",
+    "turn-unreachable failure",
+    [],
+    [],
+    ["icmp.type == 3 && icmp.code == 3"],
+    ["stun.type == 0x0113"],
+)
 def unreachable(out):
     with Lab("client", "server") as lab:
         with lab.capture("client", out / "capture.pcapng"):
@@ -78,8 +117,16 @@ def unreachable(out):
             client.ask(first_leg(client))
 
 
-@case("prohibited", "Linux router with a prohibit route, small client (`record/stun.py`)", "a router on the way refuses: ICMP administratively prohibited, from the router's address",
-      "turn-unreachable failure", [], [], ["icmp.type == 3 && icmp.code == 13 && ip.src == 172.16.84.1"], ["stun.type == 0x0113"])
+@case(
+    "prohibited",
+    "Linux router with a prohibit route, small client (`record/stun.py`)",
+    "a router on the way refuses: ICMP administratively prohibited, from the router's address",
+    "turn-unreachable failure",
+    [],
+    [],
+    ["icmp.type == 3 && icmp.code == 13 && ip.src == 172.16.84.1"],
+    ["stun.type == 0x0113"],
+)
 def prohibited(out):
     with Lab("client") as lab:
         lab.ip("core", "route", "add", "prohibit", SERVER)
@@ -88,8 +135,16 @@ def prohibited(out):
             client.ask(first_leg(client), (0.5, 1, 2, 4))
 
 
-@case("answer-lost", SMALL + ", captured at the server", "the server's answers leave and never reach the client, which goes on with the same request",
-      "turn-answer-lost failure", [], [], [CHALLENGE], ["stun.att.username"])
+@case(
+    "answer-lost",
+    SMALL + ", captured at the server",
+    "the server's answers leave and never reach the client, which goes on with the same request",
+    "turn-answer-lost failure",
+    [],
+    [],
+    [CHALLENGE],
+    ["stun.att.username"],
+)
 def answer_lost(out):
     with Lab("client", "server") as lab:
         lab.coturn()
@@ -99,8 +154,16 @@ def answer_lost(out):
             client.ask(first_leg(client), PATIENT)
 
 
-@case("answer-from-elsewhere", SMALL, "the NAT before the server translates on the way in and not on the way out: answers come from 192.168.245.61",
-      "turn-answer-from-elsewhere failure", [], [], [f"stun && ip.src == {SERVER_INSIDE}", ASKS], [f"ip.src == {SERVER}"])
+@case(
+    "answer-from-elsewhere",
+    SMALL,
+    "the NAT before the server translates on the way in and not on the way out: answers come from 192.168.245.61",
+    "turn-answer-from-elsewhere failure",
+    [],
+    [],
+    [f"stun && ip.src == {SERVER_INSIDE}", ASKS],
+    [f"ip.src == {SERVER}"],
+)
 def answer_from_elsewhere(out):
     with Lab("client", "server") as lab:
         lab.nft("core", "flush table ip nat")
@@ -116,8 +179,15 @@ def answer_from_elsewhere(out):
             client.ask(first_leg(client), (0.5, 1))
 
 
-@case("static-nat-missing", UCLIENT, "the server does not know its outside address and gives its inside one, 192.168.245.61, for the relay",
-      "turn-relay-private warning", ["turn-challenge"], AGREED, [ALLOCATED, CHANNEL_IN])
+@case(
+    "static-nat-missing",
+    UCLIENT,
+    "the server does not know its outside address and gives its inside one, 192.168.245.61, for the relay",
+    "turn-relay-private warning",
+    ["turn-challenge"],
+    AGREED,
+    [ALLOCATED, CHANNEL_IN],
+)
 def static_nat_missing(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn(external=None)
@@ -126,8 +196,16 @@ def static_nat_missing(out):
             lab.uclient(*TALK)
 
 
-@case("server-side", UCLIENT, "a healthy session behind static NAT captured at the server (and at the client: `client.pcapng`): the relayed address is not the server's own",
-      "healthy", ["turn-challenge"], AGREED, [ALLOCATED, f"ip.addr == {SERVER_INSIDE} && stun", CHANNEL_IN, CHANNEL_OUT])
+@case(
+    "server-side",
+    UCLIENT,
+    "a healthy session behind static NAT captured at the server (and at the client: `client.pcapng`): the relayed "
+    "address is not the server's own",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [ALLOCATED, f"ip.addr == {SERVER_INSIDE} && stun", CHANNEL_IN, CHANNEL_OUT],
+)
 def server_side(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn()
@@ -136,8 +214,16 @@ def server_side(out):
             lab.uclient(*TALK)
 
 
-@case("ipv6", UCLIENT, "client, server, relay and peer all on IPv6", "healthy", ["turn-challenge"], AGREED,
-      [f"ipv6.dst == {SERVER6} && stun", ALLOCATED, CHANNEL_IN], ["ip && stun"])
+@case(
+    "ipv6",
+    UCLIENT,
+    "client, server, relay and peer all on IPv6",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [f"ipv6.dst == {SERVER6} && stun", ALLOCATED, CHANNEL_IN],
+    ["ip && stun"],
+)
 def ipv6(out):
     with Lab("client", "server", "peer", "ipv6") as lab:
         lab.coturn(address=SERVER6, external=None)
@@ -146,8 +232,16 @@ def ipv6(out):
             lab.uclient("-x", "-e", PEER6, *TALK[2:], server=SERVER6)
 
 
-@case("retransmissions", SMALL, "every third datagram to the server is lost, its answers too at times; retransmission heals it all (the answer to Refresh 0 is lost as well: the repeat gets 438, the allocation being gone)",
-      "healthy", ["turn-challenge"], AGREED, [ALLOCATED, CHANNEL_IN])
+@case(
+    "retransmissions",
+    SMALL,
+    "every third datagram to the server is lost, its answers too at times; retransmission heals it all (the answer to "
+    "Refresh 0 is lost as well: the repeat gets 438, the allocation being gone)",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [ALLOCATED, CHANNEL_IN],
+)
 def retransmissions(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn()

@@ -160,7 +160,8 @@ class Story:
         self.after(810, frames.udp(self.resolver, 123, self.client.address, 123, answer, self.client.hardware))
 
     def discovery(self):
-        text = b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\nST: upnp:rootdevice\r\n\r\n"
+        lines = ("M-SEARCH * HTTP/1.1", "HOST: 239.255.255.250:1900", 'MAN: "ssdp:discover"', "MX: 1", "ST: upnp:rootdevice", "", "")
+        text = "\r\n".join(lines).encode()
         self.after(140_000, frames.udp(self.desk, 54301, "239.255.255.250", 1900, text, "01:00:5e:7f:ff:fa"))
 
     def admin_page(self, port, requests):
@@ -170,9 +171,11 @@ class Story:
         self.after(40, wire.segment(self.client, Tcp.SYN | Tcp.ACK))
         self.after(350, wire.segment(self.admin, Tcp.ACK))
         for number in range(requests):
-            self.after(5_000, wire.segment(self.admin, Tcp.PUSH | Tcp.ACK, record(some(f"request {port} {number}", 120 + 31 * number))))
+            request = record(some(f"request {port} {number}", 120 + 31 * number))
+            page = record(some(f"page {port} {number}", 512 + 77 * number))
+            self.after(5_000, wire.segment(self.admin, Tcp.PUSH | Tcp.ACK, request))
             self.after(90, wire.segment(self.client, Tcp.ACK))
-            self.after(2_300, wire.segment(self.client, Tcp.PUSH | Tcp.ACK, record(some(f"page {port} {number}", 512 + 77 * number))))
+            self.after(2_300, wire.segment(self.client, Tcp.PUSH | Tcp.ACK, page))
             self.after(400, wire.segment(self.admin, Tcp.ACK))
         self.after(7_000, wire.segment(self.admin, Tcp.FIN | Tcp.ACK))
         self.after(60, wire.segment(self.client, Tcp.FIN | Tcp.ACK))
@@ -208,12 +211,20 @@ def checked(check, receiver, address, port):
     return answer.sign(receiver[1].encode()).fingerprint().encode()
 
 
-@case("expressway-431", REBUILT,
-      "the password set over the Meeting Server's API is not the Expressway's: 431, and both directions are signed, each with its own",
-      "turn-integrity-rejected failure", [],
-      [credential("Meeting Server API", "client", password=API_PASSWORD),
-       credential("Expressway local database", "server", password=DATABASE_PASSWORD)],
-      [CHALLENGE, f"{code(431)} && stun.att.username && stun.att.hmac"], [ALLOCATED])
+@case(
+    "expressway-431",
+    REBUILT,
+    "the password set over the Meeting Server's API is not the Expressway's: 431, and both directions are signed, each "
+    "with its own",
+    "turn-integrity-rejected failure",
+    [],
+    [
+        credential("Meeting Server API", "client", password=API_PASSWORD),
+        credential("Expressway local database", "server", password=DATABASE_PASSWORD),
+    ],
+    [CHALLENGE, f"{code(431)} && stun.att.username && stun.att.hmac"],
+    [ALLOCATED],
+)
 def expressway_431(out):
     story = Story(DATABASE_PASSWORD)
     story.before()
@@ -232,13 +243,21 @@ def expressway_431(out):
     story.save(out / "capture.pcapng")
 
 
-@case("expressway-mended", REBUILT, "the same two with one password: allocation, permission, ICE through the relay, channel, voice, Refresh 0",
-      "healthy", ["turn-challenge"],
-      [credential("Meeting Server API", "client", password=API_PASSWORD),
-       credential("Expressway local database", "server", password=API_PASSWORD),
-       {"label": "guest's answer", "ice_ufrag": GUEST_ICE[0], "ice_pwd": GUEST_ICE[1]},
-       {"label": "Meeting Server's offer", "ice_ufrag": MEETING_ICE[0], "ice_pwd": MEETING_ICE[1]}],
-      [CHALLENGE, ALLOCATED, CHANNEL_OUT, CHANNEL_IN, "stun.type == 0x0104", "stun.type == 0x0108"], [code(431)])
+@case(
+    "expressway-mended",
+    REBUILT,
+    "the same two with one password: allocation, permission, ICE through the relay, channel, voice, Refresh 0",
+    "healthy",
+    ["turn-challenge"],
+    [
+        credential("Meeting Server API", "client", password=API_PASSWORD),
+        credential("Expressway local database", "server", password=API_PASSWORD),
+        {"label": "guest's answer", "ice_ufrag": GUEST_ICE[0], "ice_pwd": GUEST_ICE[1]},
+        {"label": "Meeting Server's offer", "ice_ufrag": MEETING_ICE[0], "ice_pwd": MEETING_ICE[1]},
+    ],
+    [CHALLENGE, ALLOCATED, CHANNEL_OUT, CHANNEL_IN, "stun.type == 0x0104", "stun.type == 0x0108"],
+    [code(431)],
+)
 def expressway_mended(out):
     story = Story(API_PASSWORD)
     story.before()
@@ -248,8 +267,16 @@ def expressway_mended(out):
     story.save(out / "capture.pcapng")
 
 
-@case("expressway-unknown-user", REBUILT, "the user does not exist in the Expressway's database: 436, which a server without its key cannot sign",
-      "turn-unknown-user failure", [], [credential("Meeting Server API", "client", password=API_PASSWORD)], [CHALLENGE, code(436)], [ALLOCATED])
+@case(
+    "expressway-unknown-user",
+    REBUILT,
+    "the user does not exist in the Expressway's database: 436, which a server without its key cannot sign",
+    "turn-unknown-user failure",
+    [],
+    [credential("Meeting Server API", "client", password=API_PASSWORD)],
+    [CHALLENGE, code(436)],
+    [ALLOCATED],
+)
 def expressway_unknown_user(out):
     story = Story(DATABASE_PASSWORD)
     story.before()
@@ -260,7 +287,16 @@ def expressway_unknown_user(out):
     story.save(out / "capture.pcapng")
 
 
-@case("no-stun", REBUILT, "names, time, a web page and pings, but no STUN at all", "healthy (verdict `nothing-found`)", [], [], ["dns", "tls", "icmp"], ["stun"])
+@case(
+    "no-stun",
+    REBUILT,
+    "names, time, a web page and pings, but no STUN at all",
+    "nothing-found",
+    [],
+    [],
+    ["dns", "tls", "icmp"],
+    ["stun"],
+)
 def no_stun(out):
     story = Story(DATABASE_PASSWORD)
     story.before()

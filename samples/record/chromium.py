@@ -6,8 +6,8 @@ import os
 import select
 import time
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-default-apps",
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps",
          "--disable-features=WebRtcHideLocalIpsWithMdns,MediaRouter,DialMediaRouteProvider",
          "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 10.88.246.156"]
 
@@ -21,7 +21,8 @@ class Chromium:
         # The pipe is descriptors 3 and 4 of the browser.
         redirect = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
         profile = lab.scratch / f"profile-{part}"
-        self.process = lab.spawn(part, "bash", "-c", redirect, "bash", "chromium", *FLAGS, f"--user-data-dir={profile}", "about:blank",
+        command = ("chromium", *FLAGS, f"--user-data-dir={profile}", "about:blank")
+        self.process = lab.spawn(part, "bash", "-c", redirect, "bash", *command,
                                  pass_fds=(theirs_in, theirs_out), env={**os.environ, "HOME": str(lab.scratch)})
         os.close(theirs_in)
         os.close(theirs_out)
@@ -54,7 +55,8 @@ class Chromium:
 
     def run(self, script, seconds=30):
         """Runs the body of an async function in the page and gives what it returns."""
-        done = self.tell("Runtime.evaluate", seconds, expression=f"(async () => {{ {script} }})()", awaitPromise=True, returnByValue=True)
+        expression = f"(async () => {{ {script} }})()"
+        done = self.tell("Runtime.evaluate", seconds, expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in done:
             raise RuntimeError(done["exceptionDetails"])
         return done["result"].get("value")

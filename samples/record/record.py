@@ -17,6 +17,7 @@ from lab import need  # noqa: E402
 SAMPLES = Path(__file__).resolve().parent.parent
 GROUPS = ("rebuilt", "authentication", "allocation", "path", "nat", "capturing", "others", "media")
 LARGEST = 60_000
+TABLE_MARK = "<!-- printed by record.sh table -->"
 
 
 def matches(capture, display_filter):
@@ -61,12 +62,20 @@ def record(case):
 
 def table():
     """The rows of `samples/README.md`."""
-    yield "| case | software | shows | headline | other findings to expect |"
-    yield "| --- | --- | --- | --- | --- |"
+    yield "| case | software | shows | headline finding | severity | other findings to expect |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     for case in CASES.values():
-        finding = case.finding if case.finding.startswith("healthy") else "`{}` {}".format(*case.finding.split(" ", 1))
+        finding, severity = case.finding.split(" ", 1) if " " in case.finding else (None, case.finding)
         also = ", ".join(f"`{name}`" for name in case.also) or "none"
-        yield f"| `{case.name}` | {case.software} | {case.shows} | {finding} | {also} |"
+        headline = f"`{finding}`" if finding else "none"
+        yield f"| `{case.name}` | {case.software} | {case.shows} | {headline} | {severity} | {also} |"
+
+
+def write_table():
+    """Puts the table into `samples/README.md`, below its mark."""
+    readme = SAMPLES / "README.md"
+    head, mark, _ = readme.read_text().partition(TABLE_MARK)
+    readme.write_text(head + mark + "\n\n" + "\n".join(table()) + "\n")
 
 
 def main(arguments):
@@ -77,7 +86,7 @@ def main(arguments):
         print("\n".join(CASES))
         return 0
     if verb == "table":
-        print("\n".join(table()))
+        write_table()
         return 0
     need("tshark")
     if verb == "check":

@@ -90,7 +90,7 @@ def decode(data):
     kind, length, cookie = struct.unpack("!HHI", data[:8])
     message = Message(kind & 0x110, kind & 0x0F | (kind >> 1) & 0x70 | (kind >> 2) & 0xF80, data[8:20], cookie)
     position = 20
-    while position + 4 <= 20 + length:
+    while position + 4 <= min(20 + length, len(data)):
         code, size = struct.unpack("!HH", data[position:position + 4])
         message.attributes.append((code, data[position + 4:position + 4 + size]))
         position += 4 + size + (-size % 4)
