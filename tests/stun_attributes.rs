@@ -147,7 +147,7 @@ const ROWS: &[Row] = &[
     (0x8022, "SOFTWARE", In::Request, "436f7475726e", r#""Coturn""#, "Coturn"),
     (0x8023, "ALTERNATE-SERVER", In::Error, V4, V4_JSON, V4_TEXT),
     (0x8024, "", In::Request, "01", r#""01""#, "01"),
-    (0x8025, "TRANSACTION-TRANSMIT-COUNTER", In::Request, "00000201", r#"{"requests":2,"responses":1}"#, "2 requests, 1 responses"),
+    (0x8025, "TRANSACTION-TRANSMIT-COUNTER", In::Request, "00000201", r#"{"requests":2,"responses":1}"#, "copy 2 of the request, copy 1 of the response"),
     (0x8026, "", In::Request, "01", r#""01""#, "01"),
     (0x8027, "CACHE-TIMEOUT", In::Request, "0000000a", "10", "10 s"),
     (0x8028, "FINGERPRINT", In::Request, "e57a3bcf", r#""0xe57a3bcf""#, "0xe57a3bcf"),
@@ -184,7 +184,7 @@ const ROWS: &[Row] = &[
     (0x8062, "SIP-CALL-IDENTIFIER", In::Request, "0102", r#""0102""#, "0102"),
     (0x8068, "LOCATION-PROFILE", In::Request, "01020100", r#"{"peer":1,"self":2,"federation":1}"#, "peer Internet, self intranet, federation enterprise"),
     (0x8070, "IMPLEMENTATION-VERSION", In::Check, "00000002", "2", "2 (RFC 3489bis-02 formats)"),
-    (0x8072, "TRANSACTION-TRANSMIT-COUNTER", In::Request, "00000201", r#"{"requests":2,"responses":1}"#, "2 requests, 1 responses"),
+    (0x8072, "TRANSACTION-TRANSMIT-COUNTER", In::Request, "00000201", r#"{"requests":2,"responses":1}"#, "copy 2 of the request, copy 1 of the response"),
     (0x8090, "MS-ALTERNATE-MAPPED-ADDRESS", In::Success, V4, V4_JSON, V4_TEXT),
     (0x8095, "MS-MULTIPLEXED-TURN-SESSION-ID", In::Request, "0001020304050607", r#""0x0001020304050607""#, "0x0001020304050607"),
     (0xc000, "CISCO-STUN-FLOWDATA", In::Request, "0102", r#""0102""#, "0102"),
@@ -225,7 +225,7 @@ fn every_row_is_decoded_to_its_typed_value_and_to_nothing_improper() {
             assert!(!matches!(value, Value::Opaque(_)), "0x{code:04x} is known");
             let problems = message.problems();
             let at = u32::try_from(attribute.offset).unwrap();
-            let own = problems.iter().find(|problem| problem.offset == at && !problem.what.contains("FINGERPRINT"));
+            let own = problems.iter().find(|problem| problem.offset == at);
             assert_eq!(own, None, "0x{code:04x}");
         });
     }

@@ -84,8 +84,7 @@ fn read_tags(data: &[u8]) -> Option<(Tags<'_>, &[u8])> {
     loop {
         let (tag, length) = (be16(rest, 0)?, usize::from(be16(rest, 2)?));
         let value = rest.get(4..4 + length)?;
-        // Writers pad to four bytes; the padding may be missing at the very end.
-        rest = rest.get((4 + length).next_multiple_of(4)..).unwrap_or_default();
+        rest = behind_padding(rest.get(4 + length..)?, length);
         match tag {
             END => return Some((tags, rest)),
             LINK_TYPE => tags.link_type = be32(value, 0).and_then(|v| u16::try_from(v).ok()).or(be16(value, 0)),
@@ -103,6 +102,24 @@ fn read_tags(data: &[u8]) -> Option<(Tags<'_>, &[u8])> {
             TABLE_VALUE => tags.table_value = be32(value, 0),
             _ => {}
         }
+    }
+}
+
+/// Passes over the padding of a value to four bytes. Wireshark counts padding into the length, so that there is none left; others
+/// do not count it, or do not pad.
+fn behind_padding(data: &[u8], length: usize) -> &[u8] {
+    let padding = length.next_multiple_of(4) - length;
+    match data.split_at_checked(padding) {
+        Some((zeros, rest)) if zeros.iter().all(|byte| *byte == 0) && starts_with_tag(rest) => rest,
+        _ => data,
+    }
+}
+
+fn starts_with_tag(data: &[u8]) -> bool {
+    match data {
+        [0, 0, rest @ ..] => rest.starts_with(&[0, 0]),
+        [0, ..] => true,
+        _ => false,
     }
 }
 

@@ -27,12 +27,23 @@ pub(super) fn dissect<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
         1 => ethernet(frame.data)?,
         113 => {
             let (header, data) = frame.data.split_first_chunk::<16>()?;
+            if is_special(header[2], header[3]) {
+                return None;
+            }
             (u16::from_be_bytes([header[14], header[15]]), data)
         }
         276 => {
             let (header, data) = frame.data.split_first_chunk::<20>()?;
+            if is_special(header[8], header[9]) {
+                return None;
+            }
             (u16::from_be_bytes([header[0], header[1]]), data)
         }
+        12 | 14 | 101 | 228 | 229 => match frame.data.first()? >> 4 {
+            4 => (0x0800, frame.data),
+            6 => (0x86dd, frame.data),
+            _ => return None,
+        },
         _ => return None,
     };
     let network = match kind {
@@ -45,6 +56,13 @@ pub(super) fn dissect<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
         6 => tcp(&network),
         _ => None,
     }
+}
+
+/// Whether the protocol of a cooked header may mean something else than an EtherType, by the interface's hardware type: 802.11 and
+/// netlink do not carry IP there, GRE is left to the long way with them.
+#[inline]
+fn is_special(high: u8, low: u8) -> bool {
+    high == 3 && u16::from_be_bytes([high, low]) > 777
 }
 
 #[inline]

@@ -68,8 +68,8 @@ impl Packets {
     /// fragments age by it.
     #[inline]
     pub fn dissect(&mut self, frame: &Frame<'_>, now: Timestamp, each: &mut impl FnMut(Packet<'_>)) {
-        self.counts.frames += 1;
         if let Some(packet) = fast::dissect(frame) {
+            self.counts.frames += 1;
             match packet {
                 Packet::Datagram(_) => self.counts.datagrams += 1,
                 _ => self.counts.segments += 1,
@@ -98,8 +98,11 @@ impl Packets {
         self.fragments.incomplete()
     }
 
+    /// As `dissect`, but always the long way; only for showing that both give the same.
+    #[doc(hidden)]
     #[inline(never)]
-    fn dissect_slowly(&mut self, frame: &Frame<'_>, now: Timestamp, each: &mut impl FnMut(Packet<'_>)) {
+    pub fn dissect_slowly(&mut self, frame: &Frame<'_>, now: Timestamp, each: &mut impl FnMut(Packet<'_>)) {
+        self.counts.frames += 1;
         let cut = u64::from(frame.original_len).saturating_sub(frame.data.len() as u64);
         let cut = u32::try_from(cut).unwrap_or(u32::MAX);
         let fcs = u32::from(frame.fcs_len);
@@ -112,4 +115,41 @@ impl Packets {
         let Packets { limits, counts, fragments } = self;
         walk::Walk { counts, fragments, now, each }.run(first, context, limits.headers);
     }
+}
+
+/// Dissects frames made of arbitrary bytes and gives how many packets they held. For fuzzing: the first bytes choose the link type
+/// and what else a file says of its frames, then come frames, each behind its length.
+#[doc(hidden)]
+#[must_use]
+pub fn exercise(bytes: &[u8]) -> u64 {
+    let mut found = 0;
+    let mut packets = Packets::default();
+    let Some((&[high, low, fcs_len, flags, beyond, step], mut rest)) = bytes.split_first_chunk::<6>() else { return 0 };
+    let mut number = 0;
+    let mut now = Timestamp::default();
+    while let Some((&[long, short], data)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes([long, short]));
+        let data = data.get(..length).unwrap_or(data);
+        rest = rest.get(2 + data.len()..).unwrap_or_default();
+        number += 1;
+        now = now.after(crate::time::Span::from_millis(i64::from(step) * 100));
+        let frame = Frame {
+            number,
+            time: Some(now),
+            digits: 6,
+            link_type: crate::frame::LinkType(u16::from_be_bytes([high, low])),
+            data,
+            original_len: u32::try_from(data.len()).unwrap_or(u32::MAX).saturating_add(u32::from(beyond)),
+            fcs_len: fcs_len & 0x0f,
+            big_endian: flags & 1 != 0,
+        };
+        packets.dissect(&frame, now, &mut |packet| {
+            found += 1;
+            if let Packet::IcmpError(error) = packet {
+                found += error.kind.to_string().len() as u64;
+            }
+        });
+    }
+    packets.finish();
+    found
 }

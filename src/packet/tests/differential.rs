@@ -35,6 +35,7 @@ fn corpus() -> Vec<(u16, Vec<u8>)> {
             frames.push((1, ethernet(0x88a8, &cat(&[&[0, 1, 0x81, 0], &tag]))));
             frames.push((1, ethernet(kind, &cat(&[&packet, &[0; 18]]))));
             frames.push((113, cat(&[&[0, 4, 0, 1, 0, 6], &[0; 8], &kind.to_be_bytes(), &packet])));
+            frames.push((101, packet.clone()));
             frames.push((276, cat(&[&kind.to_be_bytes(), &[0; 6], &[0, 1, 4, 6], &[0; 8], &packet])));
         }
     }
@@ -45,7 +46,10 @@ fn corpus() -> Vec<(u16, Vec<u8>)> {
 fn the_short_way_agrees_with_the_long_way() {
     let mut short = 0;
     for (link_type, data) in corpus() {
-        assert!(assert_same(&frame(link_type, &data)) || data.windows(2).any(|port| port == [0x12, 0xb5]));
+        assert!(
+            assert_same(&frame(link_type, &data)) || data.windows(2).any(|port| port == [0x12, 0xb5]),
+            "{link_type}"
+        );
         // Cut at every byte, as by a snap length.
         let step = (data.len() / 100).max(1);
         for kept in (0..data.len()).step_by(step) {

@@ -190,6 +190,24 @@ fn exported_pdus_over_tcp_say_so_and_may_lack_addresses() {
 }
 
 #[test]
+fn tags_are_read_whether_their_padding_counts_or_is_missing() {
+    let address = tag(20, &[192, 0, 2, 1]);
+    for name in [&b"ip"[..], b"udp", b"turnchannel", b"stun_heur"] {
+        let payload = if name == b"ip" { plain() } else { udp(7, 8, PAYLOAD) };
+        let length = u16::try_from(name.len()).unwrap().to_be_bytes();
+        let unpadded = cat(&[&[0, 12], &length, name, &address, &tag(0, b""), &payload]);
+        let padding = vec![0; name.len().next_multiple_of(4) - name.len()];
+        let counted = cat(&[&tag(12, &cat(&[name, &padding])), &address, &tag(0, b""), &payload]);
+        let separate = cat(&[&tag(12, name), &address, &tag(0, b""), &payload]);
+        let (expected, _) = dissect(252, &counted);
+        assert_eq!(expected.len(), 1);
+        assert!(expected[0].what.starts_with("udp 192.0.2.1:"));
+        assert_eq!(dissect(252, &separate).0, expected);
+        assert_eq!(dissect(252, &unpadded).0, expected);
+    }
+}
+
+#[test]
 fn link_types_that_cannot_be_read_are_counted_by_number() {
     let (all, counts) = dissect(189, &[0; 64]);
     assert!(all.is_empty());

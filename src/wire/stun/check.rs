@@ -1,7 +1,7 @@
-//! What is improper in a message. Unknown attributes are not, nor is what the capture cut off.
+//! What is improper in a message. Unknown attributes are not, nor is what the capture cut off; a checksum that does not fit is told by
+//! [`Message::fingerprint`] alone.
 
 use super::attribute::{Attribute, AttributeCode as Code};
-use super::fingerprint::Fingerprint;
 use super::header::{COOKIE, Class, Dialect, Method};
 use super::registry::{self, Era};
 use super::{ErrorCode, Message};
@@ -54,11 +54,6 @@ impl<'a> Message<'a> {
         if self.trailing() > 0 {
             each(problem(present, 0, self.trailing(), "bytes in the datagram after the end of the message"))?;
         }
-        if let Some(attribute) = seen.fingerprint
-            && self.check_fingerprint(&attribute) == Fingerprint::Bad
-        {
-            each(problem(attribute.offset, 0, 0, "FINGERPRINT does not fit the message"))?;
-        }
         ControlFlow::Continue(())
     }
 
@@ -94,7 +89,6 @@ impl<'a> Message<'a> {
                     | Code::FINGERPRINT
                     | Code::MESSAGE_INTEGRITY_SHA256
                     | Code::USERHASH
-                    | Code::XOR_RELAYED_ADDRESS
                     | Code::REQUESTED_TRANSPORT
                     | Code::PRIORITY
                     | Code::ICE_CONTROLLED
@@ -163,20 +157,20 @@ impl<'a> Message<'a> {
 
     fn check_order(
         &self,
-        attribute: &Attribute<'a>,
-        seen: &mut Seen<'a>,
+        attribute: &Attribute<'_>,
+        seen: &mut Seen,
         each: &mut impl FnMut(Problem) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let at = attribute.offset;
         match attribute.code {
-            _ if seen.fingerprint.is_some() => each(problem(at, 0, 0, "an attribute after FINGERPRINT"))?,
+            _ if seen.fingerprint => each(problem(at, 0, 0, "an attribute after FINGERPRINT"))?,
             Code::FINGERPRINT => {}
             Code::MESSAGE_INTEGRITY_SHA256 if !seen.sha256 => {}
             _ if seen.sha1 || seen.sha256 => each(problem(at, 0, 0, "an attribute after the integrity attribute"))?,
             _ => {}
         }
         match attribute.code {
-            Code::FINGERPRINT => seen.fingerprint = seen.fingerprint.or(Some(*attribute)),
+            Code::FINGERPRINT => seen.fingerprint = true,
             Code::MESSAGE_INTEGRITY => seen.sha1 = true,
             Code::MESSAGE_INTEGRITY_SHA256 => seen.sha256 = true,
             Code::ERROR_CODE => seen.error_code = true,
@@ -188,11 +182,11 @@ impl<'a> Message<'a> {
 
 /// What came before.
 #[derive(Default)]
-struct Seen<'a> {
+struct Seen {
     sha1: bool,
     sha256: bool,
     error_code: bool,
-    fingerprint: Option<Attribute<'a>>,
+    fingerprint: bool,
 }
 
 fn problem(offset: usize, needed: usize, present: usize, what: &'static str) -> Problem {

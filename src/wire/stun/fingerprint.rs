@@ -27,8 +27,7 @@ impl<'a> Message<'a> {
         Some(self.check_fingerprint(&attribute))
     }
 
-    /// Checks this FINGERPRINT.
-    pub(super) fn check_fingerprint(&self, attribute: &Attribute<'_>) -> Fingerprint {
+    fn check_fingerprint(&self, attribute: &Attribute<'_>) -> Fingerprint {
         let Ok(value) = <[u8; 4]>::try_from(attribute.value) else {
             let cut = self.truncated() && !attribute.is_whole();
             return if cut { Fingerprint::Truncated } else { Fingerprint::Bad };

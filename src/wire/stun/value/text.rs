@@ -130,7 +130,9 @@ impl fmt::Display for Value<'_> {
             Value::Icmp { kind, code, data: 0 } => write!(f, "type {kind}, code {code}"),
             Value::Icmp { kind, code, data } => write!(f, "type {kind}, code {code}, data {data}"),
             Value::EcnCheck { ecf, valid } => write!(f, "ECN {ecf}, {}", if valid { "valid" } else { "not valid" }),
-            Value::Counter { requests, responses } => write!(f, "{requests} requests, {responses} responses"),
+            Value::Counter { requests, responses } => {
+                write!(f, "copy {requests} of the request, copy {responses} of the response")
+            }
             Value::MsVersion(version) => {
                 let names = [
                     "",

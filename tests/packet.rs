@@ -1,0 +1,128 @@
+//! The packet stage on real captures: those under `samples/`, and those under `TURNSCOPE_CAPTURES` if that is set.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use turnscope::capture::Capture;
+use turnscope::packet::{Packet, Packets};
+use turnscope::time::Timestamp;
+
+fn captures() -> Vec<PathBuf> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")];
+    folders.extend(std::env::var_os("TURNSCOPE_CAPTURES").map(PathBuf::from));
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|name| name.to_string_lossy().contains(".pcap")) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Calls `each` with every frame's number and what each of the two ways finds in it.
+fn dissect(path: &Path, mut each: impl FnMut(u64, Vec<String>, Vec<String>, Vec<Row>)) {
+    let mut capture = Capture::open(File::open(path).unwrap()).unwrap();
+    let (mut packets, mut others) = (Packets::default(), Packets::default());
+    let mut now = Timestamp::default();
+    while let Some(frame) = capture.next_frame() {
+        now = frame.time.unwrap_or(now);
+        let (mut one, mut other, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+        packets.dissect(&frame, now, &mut |packet| {
+            one.push(format!("{packet:?}"));
+            rows.extend(Row::of(&packet));
+        });
+        others.dissect_slowly(&frame, now, &mut |packet| other.push(format!("{packet:?}")));
+        each(frame.number, one, other, rows);
+    }
+    assert_eq!(packets.counts(), others.counts());
+}
+
+/// What tshark is asked for too: protocol, ports, and payload bytes by the headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Row {
+    tcp: bool,
+    src: u16,
+    dst: u16,
+    length: u32,
+}
+
+impl Row {
+    fn of(packet: &Packet<'_>) -> Option<Row> {
+        match packet {
+            Packet::Datagram(datagram) => {
+                Some(Row { tcp: false, src: datagram.src.port(), dst: datagram.dst.port(), length: datagram.length })
+            }
+            Packet::Segment(segment) => {
+                Some(Row { tcp: true, src: segment.src.port(), dst: segment.dst.port(), length: segment.length })
+            }
+            Packet::IcmpError(_) => None,
+        }
+    }
+}
+
+#[test]
+fn the_short_way_agrees_with_the_long_way_on_every_sample() {
+    for path in captures() {
+        dissect(&path, |frame, one, other, _| assert_eq!(one, other, "{} frame {frame}", path.display()));
+    }
+}
+
+/// The innermost UDP or TCP header of each frame as tshark sees it; `None` where there is no tshark.
+fn ask_tshark(path: &Path) -> Option<BTreeMap<u64, Row>> {
+    let fields = [
+        "frame.number",
+        "udp.srcport",
+        "udp.dstport",
+        "udp.length",
+        "tcp.srcport",
+        "tcp.dstport",
+        "tcp.len",
+        "frame.protocols",
+    ];
+    let mut command = Command::new("tshark");
+    command.args(["-n", "-r"]).arg(path).args(["-T", "fields", "-E", "occurrence=l", "-Y", "!icmp && !icmpv6"]);
+    let output = command.args(fields.iter().flat_map(|field| ["-e", field])).output().ok()?;
+    let mut rows = BTreeMap::new();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let number = |at: usize| cells.get(at).and_then(|cell| cell.parse::<u32>().ok());
+        let row = |tcp: bool, at: usize, header: u32| {
+            Some(Row {
+                tcp,
+                src: u16::try_from(number(at)?).ok()?,
+                dst: u16::try_from(number(at + 1)?).ok()?,
+                length: number(at + 2)? - header,
+            })
+        };
+        // Of a tunnel whose inside is neither, tshark would give the outer datagram.
+        let inside = cells.last().and_then(|protocols| protocols.rsplit(":udp").next()).unwrap_or_default();
+        if inside.contains(":ip") && line.contains(":udp:") {
+            continue;
+        }
+        if let (Some(frame), Some(row)) = (number(0), row(true, 4, 0).or(row(false, 1, 8))) {
+            rows.insert(u64::from(frame), row);
+        }
+    }
+    Some(rows)
+}
+
+#[test]
+fn tshark_finds_the_same_datagrams_and_segments_in_every_sample() {
+    for path in captures() {
+        let Some(expected) = ask_tshark(&path) else { return };
+        let mut found = BTreeMap::new();
+        dissect(&path, |frame, _, _, rows| found.extend(rows.last().map(|row| (frame, *row))));
+        for frame in expected.keys().chain(found.keys()) {
+            assert_eq!(found.get(frame), expected.get(frame), "{} frame {frame}", path.display());
+        }
+    }
+}
