@@ -202,7 +202,7 @@ mod tests {
         let text = written(Format::Text(Options { width: 200, ..Options::default() }), 1);
         let first = text.lines().next().unwrap();
         assert!(first.contains("Allocate request, user u\\x1b[2J: "), "{text}");
-        assert!(first.contains("sha1 verified “Meeting\\x1b Server”, sha256 mismatch"), "{text}");
+        assert!(first.contains("sha1 verified \"Meeting\\x1b Server\", sha256 mismatch"), "{text}");
         assert!(text.contains("1 protected message"), "{text}");
         assert!(text.contains("Meeting\\x1b Server  client  password  1         0          2"), "{text}");
     }

@@ -233,7 +233,7 @@ fn text_lines_name_user_error_and_verdict() {
     assert_eq!(
         write(Format::Text(Clock::Utc), &[&row]),
         " 1458  2024-05-01 12:00:00.123456Z  10.88.246.156:3478    → 172.16.84.124:58444    Allocate error \
-         431 Integrity Check Failure user=“turnuser” realm=“turnuser” [sha1 verified “Expressway-E”] (answers 1457 after 21.0 ms)\n"
+         431 Integrity Check Failure user=\"turnuser\" realm=\"turnuser\" [sha1 verified \"Expressway-E\"] (answers 1457 after 21.0 ms)\n"
     );
 }
 

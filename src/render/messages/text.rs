@@ -105,7 +105,7 @@ fn stun(line: &mut String, message: &Message<'_>, row: &Row<'_>) {
             match value {
                 Value::Error(_) => put(line, format_args!(" {value}")),
                 Value::Flag => put(line, format_args!(" {word}")),
-                Value::Text(_) => put(line, format_args!(" {word}=“{value}”")),
+                Value::Text(_) => put(line, format_args!(" {word}=\"{value}\"")),
                 _ => put(line, format_args!(" {word}={value}")),
             }
         }
@@ -162,7 +162,7 @@ pub(in crate::render) fn verdict_text<'a>(
     put(line, format_args!("{} ", verdict.algorithm));
     match verdict.status {
         Status::Verified { credential, rule, .. } => {
-            put(line, format_args!("verified “{}”", escape(&label(credential))));
+            put(line, format_args!("verified \"{}\"", escape(&label(credential))));
             if rule != Rule::Rfc8489 {
                 put(line, format_args!(" by {rule}"));
             }

@@ -2,7 +2,8 @@
 
 use super::page::{Page, Tint, count};
 use super::tables::bytes;
-use crate::report::{Capture, Counts, Report};
+use crate::report::{Capture, Comment, Counts, Report};
+use crate::time::Span;
 
 /// How many places of damage, and comments, are told of a capture.
 const PLACES: usize = 5;
@@ -37,12 +38,24 @@ fn summary(page: &Page<'_>, capture: &Capture) -> String {
     let mut text = format!("{name}: {}, {}", capture.format, count(capture.frames, "frame", "frames"));
     text += &format!(", {}", bytes(capture.bytes));
     if let (Some(first), Some(last)) = (capture.first_time, capture.last_time) {
-        text += &format!(", {} from {}", last.at.since(first.at), page.options.clock.show(first));
+        text += &format!(", {} from {}", duration(last.at.since(first.at)), page.options.clock.show(first));
     }
     if let Some(offset) = capture.clock_offset_us.filter(|offset| *offset != 0) {
         text += &format!(", clock shifted by {offset} µs");
     }
     text
+}
+
+/// A span in the unit that a person would pick, days included.
+fn duration(span: Span) -> String {
+    let seconds = span.secs();
+    match seconds {
+        0..600 => span.to_string(),
+        600..7_200 => format!("{} min {} s", seconds / 60, seconds % 60),
+        7_200..172_800 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        172_800.. => format!("{} days", seconds / 86_400),
+        _ => span.to_string(),
+    }
 }
 
 fn damage(page: &mut Page<'_>, capture: &Capture) {
@@ -60,15 +73,24 @@ fn damage(page: &mut Page<'_>, capture: &Capture) {
 }
 
 fn comments(page: &mut Page<'_>, capture: &Capture) {
-    let shown = page.limit(PLACES).min(capture.comments.len());
-    for comment in capture.comments.iter().take(shown) {
+    let mut seen: Vec<&Comment> = Vec::new();
+    for comment in &capture.comments {
+        let again = |other: &&Comment| other.text == comment.text && other.frame == comment.frame;
+        if seen.len() <= page.limit(PLACES) && !seen.iter().any(again) {
+            seen.push(comment);
+        }
+    }
+    let shown = page.limit(PLACES).min(seen.len());
+    for comment in seen.iter().take(shown) {
         let label = match comment.frame {
             Some(frame) => format!("Comment on frame {frame}:"),
             None => "Comment:".to_owned(),
         };
         page.item(4, &label, Some(Tint::Dim), &comment.text);
     }
-    page.more(4, shown, capture.comments.len() as u64);
+    if seen.len() > shown {
+        page.remark(4, "… and more comments");
+    }
 }
 
 fn messages(counts: &Counts) -> Option<String> {

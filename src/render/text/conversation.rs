@@ -2,18 +2,23 @@
 
 use super::page::{Page, Tint, count};
 use crate::render::clock::seconds;
-use crate::report::{Authentication, AuthenticationOutcome, Report, Side};
+use crate::report::{Authentication, AuthenticationOutcome, Report, Side, Subject};
 
 /// How many conversations are told step by step.
-const TOLD: usize = 2;
+const TOLD: usize = 1;
 /// How many are listed after these in one line each.
-const LISTED: usize = 8;
+const LISTED: usize = 4;
 /// How many steps of one are told.
-const STEPS: usize = 10;
+const STEPS: usize = 8;
 
 pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     let mut order: Vec<&Authentication> = report.authentications.iter().collect();
-    order.sort_by_key(|conversation| conversation.outcome == AuthenticationOutcome::Accepted); // stable: otherwise by time
+    let subject = headline_subject(report);
+    // That of the headline first, then what went wrong; the sort is stable: otherwise by time.
+    order.sort_by_key(|conversation| {
+        let told = subject.is_some_and(|subject| is_about(conversation, subject));
+        (!told, conversation.outcome == AuthenticationOutcome::Accepted)
+    });
     let told = page.limit(TOLD).min(order.len());
     let (told, rest) = order.split_at_checked(told).unwrap_or_default();
     for conversation in told {
@@ -29,6 +34,17 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
         let omitted = report.omitted.get("authentications").copied().unwrap_or(0);
         page.more(2, shown, rest.len() as u64 + omitted);
     }
+}
+
+/// Whom the finding behind the headline is about.
+fn headline_subject(report: &Report) -> Option<&Subject> {
+    let id = report.headline_finding.as_ref()?;
+    report.findings.iter().find(|finding| finding.id == *id).map(|finding| &finding.subject)
+}
+
+fn is_about(conversation: &Authentication, subject: &Subject) -> bool {
+    let client = subject.client.is_some_and(|client| client == conversation.client);
+    client && subject.server.is_none_or(|server| server == conversation.server)
 }
 
 fn summary(conversation: &Authentication) -> String {
@@ -73,10 +89,12 @@ fn steps(page: &mut Page<'_>, report: &Report, conversation: &Authentication) {
 fn signed(page: &mut Page<'_>, conversation: &Authentication) {
     let text = match (&conversation.request_credential, &conversation.response_credential) {
         (None, None) => return,
-        (Some(request), Some(response)) if request == response => format!("both sides sign with “{request}”"),
-        (Some(request), Some(response)) => format!("the client signs with “{request}”, the server with “{response}”"),
-        (Some(request), None) => format!("the client signs with “{request}”"),
-        (None, Some(response)) => format!("the server signs with “{response}”"),
+        (Some(request), Some(response)) if request == response => format!("both sides sign with \"{request}\""),
+        (Some(request), Some(response)) => {
+            format!("the client signs with \"{request}\", the server with \"{response}\"")
+        }
+        (Some(request), None) => format!("the client signs with \"{request}\""),
+        (None, Some(response)) => format!("the server signs with \"{response}\""),
     };
     page.item(2, "Keys:", Some(Tint::Note), &text);
 }

@@ -32,15 +32,17 @@ fn tell(page: &mut Page<'_>, report: &Report, finding: &Finding, brief: bool) {
         Severity::Warning => ("warning", Tint::Warning),
         Severity::Note => ("note", Tint::Note),
     };
-    let mut title = finding.title.clone();
-    if finding.occurrences > 1 {
-        title += &format!(" ({} times)", finding.occurrences);
-    }
+    let mut title = finding.id.clone();
     if finding.confidence == Confidence::Likely {
-        title += " (likely)";
+        title += ", likely";
     }
-    title += &format!(" [{}]", finding.id);
+    if finding.occurrences > 1 {
+        title += &format!(", {} times", finding.occurrences);
+    }
     page.item(2, word, Some(tint), &title);
+    if !report.headline.starts_with(finding.title.as_str()) {
+        page.item(4, "", None, &finding.title);
+    }
     if !finding.explanation.is_empty() {
         page.item(4, "", None, &finding.explanation);
     }

@@ -3,7 +3,7 @@
 use crate::render::clock::Clock;
 use crate::render::escape::escape;
 use anstyle::{AnsiColor, Style};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use std::fmt::Display;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -184,11 +184,28 @@ impl<'a> Page<'a> {
         for row in rows {
             table.add_row(row.into_iter().map(|cell| escape(&cell).into_owned()));
         }
+        self.keep_addresses_whole(&mut table);
         for (i, line) in table.lines().enumerate() {
             let line = line.trim_end();
             self.out.push(' ');
             self.paint((i == 0).then_some(Tint::Dim), line);
             self.out.push('\n');
+        }
+    }
+
+    /// Columns of addresses are not broken where there is room for two of them and something beside.
+    fn keep_addresses_whole(&self, table: &mut Table) {
+        const USUAL: usize = 30;
+        let widths = table.column_max_content_widths();
+        let mut room = self.width * 2 / 3;
+        for (column, width) in table.column_iter_mut().zip(widths) {
+            let needed = usize::from(width).min(USUAL) + 2;
+            let is_address = usize::from(width) >= 9 && column.index < 2;
+            if is_address && needed <= room {
+                room -= needed;
+                column
+                    .set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(u16::try_from(needed).unwrap_or(0))));
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr;
 
 /// How many ways are drawn.
-const WAYS: usize = 4;
+const WAYS: usize = 3;
 /// How many peers of one allocation are named.
 const PEERS: usize = 3;
 const ARROW: &str = " ──▶ ";
@@ -43,7 +43,8 @@ fn ways(report: &Report) -> Vec<Vec<Station>> {
         report.allocations.iter().map(|allocation| (allocation.client, allocation.server, allocation.mapped));
     let asked = report.authentications.iter().map(|conversation| (conversation.client, conversation.server, None));
     for (client, server, mapped) in rejected.chain(asked) {
-        if drawn.insert((client, server)) {
+        let again = drawn.iter().any(|(other, to)| other.0.ip() == client.0.ip() && *to == server);
+        if !again && drawn.insert((client, server)) {
             ways.push(start(report, client, server, mapped));
         }
     }

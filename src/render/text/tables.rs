@@ -32,21 +32,22 @@ pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
 }
 
 pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
-    if report.allocations.is_empty() {
-        return;
+    let made = |allocation: &&Allocation| allocation.end != AllocationEnd::Rejected || page.limit(0) > 0;
+    let allocations: Vec<&Allocation> = report.allocations.iter().filter(made).collect();
+    if allocations.is_empty() {
+        return; // what was refused is told by conversations and findings
     }
     page.heading("Allocations", "");
-    let shown = page.limit(ROWS).min(report.allocations.len());
+    let shown = page.limit(ROWS).min(allocations.len());
     let end = report.captures.iter().filter_map(|capture| capture.last_time).map(|time| time.at).max();
     page.table(
-        &["client", "relayed", "user", "lifetime", "end", "sent", "received"],
-        report.allocations.iter().take(shown).map(|allocation| {
+        &["client", "relayed", "user", "end", "sent", "received"],
+        allocations.iter().take(shown).map(|allocation| {
             let relayed: Vec<String> = allocation.relayed.iter().map(ToString::to_string).collect();
             [
                 allocation.client.to_string(),
                 or_dash((!relayed.is_empty()).then(|| relayed.join(" "))),
                 or_dash(allocation.username.as_deref()),
-                or_dash(allocation.lifetime_s.or(allocation.requested_lifetime_s).map(|s| format!("{s} s"))),
                 how_it_ended(allocation, end),
                 bytes(allocation.bytes_sent),
                 bytes(allocation.bytes_received),
@@ -54,7 +55,7 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
         }),
     );
     let omitted = report.omitted.get("allocations").copied().unwrap_or(0);
-    page.more(2, shown, report.allocations.len() as u64 + omitted);
+    page.more(2, shown, allocations.len() as u64 + omitted);
 }
 
 fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> String {
@@ -66,7 +67,10 @@ fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> Stri
         AllocationEnd::Released => format!("released{}", after(allocation.ended_at)),
         AllocationEnd::Expired => format!("expired{}", after(allocation.ended_at)),
         AllocationEnd::Open => match (allocation.expires_at, capture_end) {
-            (Some(expires), Some(end)) => format!("open, {} left", whole_seconds(expires.at.since(end))),
+            (Some(expires), Some(end)) => {
+                let of = allocation.lifetime_s.map(|lifetime| format!(" of {lifetime}")).unwrap_or_default();
+                format!("open, {}{of} s left", expires.at.since(end).secs())
+            }
             _ => "open".to_owned(),
         },
         AllocationEnd::Rejected => match &allocation.error {
