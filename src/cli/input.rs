@@ -45,6 +45,7 @@ impl Input {
 
     /// Tells what could not be read, for output that has no place for it.
     pub(super) fn warn_of_damage(&self) {
+        let name = if self.path == "-" { "standard input" } else { &self.path };
         for damage in &self.info().damage {
             let rest = if damage.resumed_at.is_some() { "some of it is missing" } else { "the rest could not be read" };
             let (at, after) = (damage.offset, damage.after_frame);

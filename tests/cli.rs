@@ -1,0 +1,449 @@
+//! The command as a user meets it: exit status, streams, pipes, bad files, filters.
+
+mod support;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use support::{Login, Scene};
+
+const CLIENT: &str = "10.0.0.2:50000";
+const SERVER: &str = "192.0.2.1:3478";
+
+fn turnscope() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_turnscope"));
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").timeout(Duration::from_secs(60));
+    command
+}
+
+/// A folder with captures and credentials; it goes with the value.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Desk { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+/// A client with the wrong password; the refusal is signed with the right one, as old drafts do.
+fn refused() -> Scene {
+    let mut scene = Scene::new();
+    let wrong = Login::new("alice", "example.org", "wrong");
+    let challenged = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(20).challenge(&challenged, 401, "Unauthorized", "example.org", "nonce-1");
+    let retry = scene.after_ms(1).allocate_as(CLIENT, SERVER, &wrong, "nonce-1");
+    scene.after_ms(20).refuse_with(&retry, 431, "Integrity Check Failure", |answer| {
+        answer.username("alice").realm("example.org").nonce("nonce-1").integrity_long_term(
+            "alice",
+            "example.org",
+            "right",
+        )
+    });
+    scene.after_ms(60_000).udp("10.0.0.9:1", "10.0.0.8:2", "late");
+    scene
+}
+
+fn granted() -> Scene {
+    let mut scene = Scene::new();
+    let login = Login::new("alice", "example.org", "right");
+    let challenged = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(20).challenge(&challenged, 401, "Unauthorized", "example.org", "nonce-1");
+    let retry = scene.after_ms(1).allocate_as(CLIENT, SERVER, &login, "nonce-1");
+    scene.after_ms(20).allocate_granted(&retry, "192.0.2.1:49160", 600, &login);
+    scene
+}
+
+const CREDENTIALS: &str = r#"
+[[credential]]
+label = "the phone"
+side = "client"
+username = "alice"
+password = "wrong"
+
+[[credential]]
+label = "the server"
+side = "server"
+username = "alice"
+password = "right"
+"#;
+
+#[test]
+fn a_failure_is_told_with_its_reason_and_exits_with_1() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let keys = desk.file("keys.toml", CREDENTIALS);
+    turnscope().arg(&capture).assert().code(1).stdout(contains("FAILURE").and(contains("turn-integrity-rejected")));
+    turnscope()
+        .args(["analyze", "--credentials"])
+        .arg(&keys)
+        .arg(&capture)
+        .assert()
+        .code(1)
+        .stdout(contains("\"the phone\"").and(contains("\"the server\"")).and(contains("\x1b").not()))
+        .stderr("");
+}
+
+#[test]
+fn a_healthy_capture_exits_with_0() {
+    let desk = Desk::new();
+    let capture = desk.file("granted.pcapng", granted().pcapng());
+    turnscope().arg(&capture).assert().code(0).stdout(contains("HEALTHY"));
+    turnscope()
+        .arg("-q")
+        .arg(&capture)
+        .assert()
+        .code(0)
+        .stdout(predicate::function(|text: &str| text.lines().count() <= 2));
+}
+
+#[test]
+fn a_capture_may_come_from_standard_input() {
+    turnscope().arg("-").write_stdin(refused().pcap()).assert().code(1).stdout(contains("FAILURE"));
+    turnscope().args(["messages", "-"]).write_stdin(refused().pcapng()).assert().code(0).stdout(contains("431"));
+    turnscope().args(["-", "-"]).write_stdin("").assert().code(2).stderr(contains("standard input is given twice"));
+}
+
+#[test]
+fn the_json_report_says_the_same() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let output = turnscope().arg(&capture).args(["--format", "json"]).assert().code(1).get_output().stdout.clone();
+    let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    assert_eq!(report["schema"], "turnscope/1");
+    assert_eq!(report["verdict"], "failure");
+    assert_eq!(report["headline_finding"], "turn-integrity-rejected");
+    assert_eq!(report["counts"]["error_codes"]["431"], 1);
+}
+
+#[test]
+fn messages_are_listed_as_text_json_lines_and_csv() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let run = |format: &str| {
+        let mut command = turnscope();
+        command.arg("messages").arg(&capture).args(["--format", format]);
+        String::from_utf8(command.assert().code(0).get_output().stdout.clone()).unwrap()
+    };
+    assert_eq!(run("text").lines().count(), 4);
+    let rows: Vec<serde_json::Value> = run("jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[3]["error"]["code"], 431);
+    assert_eq!(rows[3]["integrity"][0]["status"], "untested");
+    assert_eq!(rows[3]["request_frame"], 3);
+    let csv = run("csv");
+    assert_eq!(csv.lines().count(), 5);
+    assert!(csv.starts_with("capture,frame,time,time_ns,src,dst,"), "{csv}");
+}
+
+#[test]
+fn an_empty_table_still_has_its_header() {
+    let desk = Desk::new();
+    let mut quiet = Scene::new();
+    quiet.udp("10.0.0.9:1", "10.0.0.8:2", "nothing");
+    let capture = desk.file("quiet.pcap", quiet.pcap());
+    turnscope()
+        .arg("messages")
+        .arg(&capture)
+        .args(["--format", "csv"])
+        .assert()
+        .code(0)
+        .stdout(contains("capture,frame,"));
+    turnscope().arg(&capture).assert().code(0).stdout(contains("NOTHING FOUND"));
+}
+
+#[test]
+fn verify_says_who_signs_with_what_and_exits_with_1_if_nothing_given_fits() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let both = desk.file("both.toml", CREDENTIALS);
+    turnscope().arg("verify").arg(&capture).arg("--credentials").arg(&both).assert().code(0).stdout(
+        contains("2 protected messages").and(contains("the phone")).and(contains("sha1 verified \"the server\"")),
+    );
+    let passwords = desk.file("words", "guess\nwrong\n");
+    turnscope()
+        .arg("verify")
+        .arg(&capture)
+        .arg("--passwords")
+        .arg(&passwords)
+        .assert()
+        .code(1)
+        .stdout(contains("mismatch"));
+    turnscope().arg("verify").arg(&capture).assert().code(0).stdout(contains("untested"));
+    let mut command = turnscope();
+    command.arg("verify").arg(&capture).args(["--format", "json", "--credentials"]).arg(&both);
+    let output = command.assert().code(0).get_output().stdout.clone();
+    let json: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    assert_eq!(json["messages"].as_array().unwrap().len(), 2);
+    assert_eq!(json["credentials"][0]["verified"], 1);
+}
+
+#[test]
+fn a_turnserver_conf_is_known_by_what_is_in_it() {
+    let desk = Desk::new();
+    let capture = desk.file("granted.pcap", granted().pcap());
+    let conf = desk.file("anything.txt", "# coturn\nrealm=example.org\nuser=alice:right\n");
+    turnscope()
+        .arg("verify")
+        .arg(&capture)
+        .arg("--credentials")
+        .arg(&conf)
+        .assert()
+        .code(0)
+        .stdout(contains("sha1 verified"));
+}
+
+#[test]
+fn no_secret_is_ever_printed() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let secret = "hunter2-Zq9";
+    let keys = desk.file("keys.toml", format!("[[credential]]\nlabel = \"l\"\npassword = \"{secret}\"\n"));
+    let broken = desk.file("broken.toml", format!("[[credential]]\npassword = {secret}\n"));
+    for file in [&keys, &broken] {
+        for arguments in [
+            ["analyze", "--format=text"],
+            ["analyze", "--format=json"],
+            ["messages", "--format=jsonl"],
+            ["verify", "-v"],
+        ] {
+            let output = turnscope().args(arguments).arg(&capture).arg("--credentials").arg(file).output().unwrap();
+            let text = [output.stdout, output.stderr].concat();
+            assert!(!String::from_utf8_lossy(&text).contains(secret));
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_one_line_that_says_what_to_do() {
+    let desk = Desk::new();
+    let nothing = desk.file("empty.pcap", "");
+    let notes = desk.file("notes.txt", "dear diary, today nobody answered");
+    let missing = desk.path("missing.pcap");
+    for (path, words) in [
+        (&nothing, "empty file"),
+        (&notes, "not a capture file"),
+        (&missing, "no such file; check the path"),
+        (&desk.folder.path().to_owned(), "is a directory"),
+    ] {
+        for command in ["analyze", "messages", "verify"] {
+            let line = predicate::function(|text: &str| text.lines().count() == 1 && text.starts_with("turnscope: "));
+            turnscope().arg(command).arg(path).assert().code(2).stdout("").stderr(contains(words).and(line));
+        }
+    }
+}
+
+#[test]
+fn one_unreadable_capture_does_not_stop_the_others() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    turnscope()
+        .arg(desk.path("missing.pcap"))
+        .arg(&capture)
+        .assert()
+        .code(1)
+        .stdout(contains("FAILURE"))
+        .stderr(contains("no such file"));
+    turnscope().arg(desk.path("a.pcap")).arg(desk.path("b.pcap")).assert().code(2).stdout("");
+}
+
+#[test]
+fn a_damaged_capture_exits_by_what_was_found_in_it() {
+    let desk = Desk::new();
+    let mut bytes = refused().pcap();
+    bytes.truncate(bytes.len() - 7);
+    let capture = desk.file("cut.pcap", &bytes);
+    turnscope().arg(&capture).assert().stdout(contains("Damaged at byte"));
+    turnscope().arg("messages").arg(&capture).assert().code(0).stderr(contains("damaged at byte"));
+    turnscope().arg("messages").arg("-q").arg(&capture).assert().code(0).stderr("");
+}
+
+#[test]
+fn bad_files_of_credentials_and_bad_options_are_usage_errors() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let bad = desk.file("bad.toml", "[[credential]]\nlabel = \"x\"\n");
+    let binary = desk.file("binary.toml", [0xff, 0xfe, 0x00]);
+    for (arguments, words) in [
+        (vec!["--credentials", bad.to_str().unwrap()], "has no secret"),
+        (vec!["--credentials", binary.to_str().unwrap()], "not UTF-8 text"),
+        (vec!["--credentials", "/nonexistent"], "no such file"),
+        (vec!["--from", "yesterday"], "not a time"),
+        (vec!["--host", "example.org"], "not an address"),
+        (vec!["--nonsense"], "unexpected argument"),
+        (vec!["--password", "x"], "unexpected argument"),
+        (vec!["--format", "yaml"], "invalid value"),
+    ] {
+        turnscope().arg("analyze").arg(&capture).args(arguments).assert().code(2).stdout("").stderr(contains(words));
+    }
+    turnscope().assert().code(2);
+    turnscope()
+        .arg("--user")
+        .arg("x")
+        .arg("messages")
+        .arg(&capture)
+        .assert()
+        .code(2)
+        .stderr(contains("put them after it"));
+}
+
+#[test]
+fn filters_leave_only_what_was_asked_for() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let count = |arguments: &[&str]| {
+        let output =
+            turnscope().arg("messages").arg(&capture).args(arguments).assert().code(0).get_output().stdout.clone();
+        String::from_utf8(output).unwrap().lines().count()
+    };
+    assert_eq!(count(&[]), 4);
+    assert_eq!(count(&["--from", "+0.02"]), 3);
+    assert_eq!(count(&["--to", "+0.02"]), 2);
+    assert_eq!(count(&["--from", "+0.02", "--to", "+0.0205"]), 1);
+    assert_eq!(count(&["--from", "2100-01-01T00:00:00Z"]), 0);
+    assert_eq!(count(&["--host", "10.0.0.2"]), 4);
+    assert_eq!(count(&["--host", "10.0.0.2:50000"]), 4);
+    assert_eq!(count(&["--host", "10.0.0.2:50001"]), 0);
+    assert_eq!(count(&["--host", "10.0.0.0/30", "--host", "203.0.113.7"]), 4);
+    assert_eq!(count(&["--host", "203.0.113.0/24"]), 0);
+    assert_eq!(count(&["--user", "bob"]), 0);
+    assert!(count(&["--user", "alice"]) >= 2);
+}
+
+#[test]
+fn times_are_shown_as_asked_for() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let run = |how: &str| {
+        let mut command = turnscope();
+        command.env("TZ", "Asia/Kathmandu").arg("messages").arg(&capture).args(["--time", how]);
+        String::from_utf8(command.assert().code(0).get_output().stdout.clone()).unwrap()
+    };
+    assert!(run("relative").lines().nth(1).unwrap().contains(" 0.020000 "), "{}", run("relative"));
+    assert!(run("utc").contains("Z  10.0.0.2:50000"));
+    assert_ne!(run("local"), run("utc"));
+}
+
+#[test]
+fn a_file_of_results_appears_when_it_is_complete() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let out = desk.file("report.txt", "what stood here before");
+    turnscope().arg(&capture).arg("-o").arg(&out).args(["--color", "never"]).assert().code(1).stdout("");
+    assert!(fs::read_to_string(&out).unwrap().starts_with("FAILURE"));
+    let nowhere = desk.path("no/such/folder/report.txt");
+    turnscope().arg(&capture).arg("-o").arg(&nowhere).assert().code(2).stderr(contains("cannot be written"));
+    let left: Vec<_> = fs::read_dir(desk.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "no temporary file is left: {left:?}");
+}
+
+#[test]
+fn colour_is_for_terminals_unless_it_is_asked_for() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    turnscope().arg(&capture).assert().stdout(contains("\x1b").not());
+    turnscope().arg(&capture).args(["--color", "always"]).assert().stdout(contains("\x1b["));
+}
+
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    let desk = Desk::new();
+    let mut scene = Scene::new();
+    for _ in 0..2000 {
+        scene.after_ms(1).allocate(CLIENT, SERVER);
+    }
+    let capture = desk.file("many.pcap", scene.pcap());
+    for arguments in [vec!["messages", "--format", "jsonl"], vec!["verify"], vec!["analyze", "-v"]] {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_turnscope"))
+            .args(&arguments)
+            .arg(&capture)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{arguments:?} {:?}", output.status);
+    }
+}
+
+#[test]
+fn messages_of_a_growing_capture_appear_before_it_ends() {
+    let bytes = refused().pcap();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_turnscope"))
+        .args(["messages", "-", "--format", "jsonl"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = child.stdout.take().unwrap();
+    // All but the last frame; the pipe stays open.
+    input.write_all(&bytes[..bytes.len() - 20]).unwrap();
+    input.flush().unwrap();
+    let mut first = [0; 12];
+    output.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"{\"capture\":0");
+    drop(input);
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest.lines().count(), 4);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn explain_answers_offline_and_an_unknown_word_with_what_is_near() {
+    turnscope().args(["explain", "431"]).assert().code(0).stdout(contains("Integrity Check Failure"));
+    turnscope().args(["explain", "alert", "40"]).assert().code(0).stdout(contains("handshake_failure"));
+    turnscope().args(["explain", "turn-integrity-rejected"]).assert().code(0).stdout(contains("Fix:"));
+    turnscope()
+        .args(["explain", "USERNMAE"])
+        .assert()
+        .code(2)
+        .stdout("")
+        .stderr(contains("near to it: USERNAME").and(contains("turnscope: USERNMAE")));
+    turnscope().arg("explain").assert().code(2);
+}
+
+#[test]
+fn completions_and_the_manual_page_are_printed() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        turnscope().args(["completions", shell]).assert().code(0).stdout(contains("turnscope"));
+    }
+    let page = contains(".TH TURNSCOPE")
+        .and(contains("CREDENTIALS"))
+        .and(contains("\"MESSAGES\""))
+        .and(contains("Exit status"));
+    turnscope().arg("man").assert().code(0).stdout(page);
+    turnscope().arg("--version").assert().code(0).stdout(contains("turnscope "));
+    turnscope().arg("--help").assert().code(0).stdout(contains("verify"));
+}
+
+#[test]
+fn a_password_can_only_be_asked_for_at_a_terminal() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    // Whether a terminal can be opened depends on where the tests run; without one it says what to do instead.
+    let mut command = turnscope();
+    command.arg("verify").arg(&capture).arg("--ask-password");
+    if fs::File::open("/dev/tty").is_err() {
+        command.assert().code(2).stderr(contains("--passwords FILE"));
+    }
+}
