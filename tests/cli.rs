@@ -1,4 +1,6 @@
 //! The command as a user meets it: exit status, streams, pipes, bad files, filters.
+// What is unwrapped here was made here.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -49,11 +49,7 @@ impl Input {
         for damage in &self.info().damage {
             let rest = if damage.resumed_at.is_some() { "some of it is missing" } else { "the rest could not be read" };
             let (at, after) = (damage.offset, damage.after_frame);
-            say(&Error::new(
-                &self.path,
-                format_args!("damaged at byte {at}, after frame {after}: {}", damage.what),
-                rest,
-            ));
+            say(&Error::new(name, format_args!("damaged at byte {at}, after frame {after}: {}", damage.what), rest));
         }
     }
 }
