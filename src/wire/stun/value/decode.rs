@@ -27,7 +27,9 @@ impl<'a> Attribute<'a> {
                 _ => Value::Opaque(self.value),
             };
         }
-        self.typed(message).unwrap_or(Value::Opaque(self.value))
+        registry::attribute(self.code)
+            .and_then(|row| self.typed(row.format, message))
+            .unwrap_or(Value::Opaque(self.value))
     }
 
     /// Its name as its message means it: in messages without the cookie, REALM and NONCE have each other's number, and addresses of the
@@ -53,18 +55,22 @@ impl<'a> Attribute<'a> {
     pub(in crate::wire::stun) fn is_malformed(&self, message: &Message<'a>) -> bool {
         match self.code {
             // The types that nearly every message has, without asking the table.
-            AttributeCode::USERNAME | AttributeCode::REALM | AttributeCode::NONCE | AttributeCode::DATA => false,
-            AttributeCode::SOFTWARE => false,
-            AttributeCode::XOR_MAPPED_ADDRESS => address::plain(self.value).is_none(),
-            AttributeCode::FINGERPRINT => self.value.len() != 4,
-            _ => registry::attribute(self.code).is_some() && self.typed(message).is_none(),
+            AttributeCode::USERNAME
+            | AttributeCode::REALM
+            | AttributeCode::NONCE
+            | AttributeCode::DATA
+            | AttributeCode::SOFTWARE => false,
+            AttributeCode::XOR_MAPPED_ADDRESS | AttributeCode::XOR_PEER_ADDRESS => address::plain(self.value).is_none(),
+            AttributeCode::FINGERPRINT | AttributeCode::PRIORITY | AttributeCode::LIFETIME => self.value.len() != 4,
+            AttributeCode::ICE_CONTROLLED | AttributeCode::ICE_CONTROLLING => self.value.len() != 8,
+            AttributeCode::USE_CANDIDATE => !self.value.is_empty(),
+            _ => registry::attribute(self.code).is_some_and(|row| self.typed(row.format, message).is_none()),
         }
     }
 
-    /// The value of a whole attribute of a known type, unless its length or form does not fit.
-    fn typed(&self, message: &Message<'a>) -> Option<Value<'a>> {
+    /// The value of a whole attribute in this format, unless its length or form does not fit.
+    fn typed(&self, format: Format, message: &Message<'a>) -> Option<Value<'a>> {
         let value = self.value;
-        let format = registry::attribute(self.code)?.format;
         match format {
             Format::Flag => value.is_empty().then_some(Value::Flag),
             Format::Address => address::plain(value).map(Value::Address),
