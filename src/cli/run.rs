@@ -55,7 +55,7 @@ fn analyze(
     let file = file.filter(|path| *path != Path::new("-"));
     let mut parts = Vec::new();
     for path in captures {
-        // One bad file does not stop the others; its index stays its own.
+        // One bad file does not stop the others. Places count the captures that the report lists.
         match Input::open(path) {
             Ok(mut input) => parts.push(read(&mut input, parts.len(), reading, Extra::default(), |_, _| true)?),
             Err(error) => say(&error),

@@ -2,7 +2,7 @@
 
 use super::page::{Page, Tint, count};
 use crate::render::clock::seconds;
-use crate::report::{Authentication, AuthenticationOutcome, Report, Side, Subject};
+use crate::report::{Authentication, AuthenticationOutcome, Report, Side, Step, Subject};
 
 /// How many conversations are told step by step.
 const TOLD: usize = 1;
@@ -70,7 +70,10 @@ fn steps(page: &mut Page<'_>, report: &Report, conversation: &Authentication) {
     let shown = page.limit(STEPS).min(conversation.steps.len());
     let width = conversation.steps.iter().map(|step| digits(step.place.frame)).max().unwrap_or(1);
     let several = report.captures.len() > 1;
-    for step in conversation.steps.iter().take(shown) {
+    // In the order of the capture: requests that overlap are told as they were sent.
+    let mut steps: Vec<&Step> = conversation.steps.iter().collect();
+    steps.sort_by_key(|step| step.place);
+    for step in steps.iter().take(shown) {
         let mut label = if several { format!("{}:", step.place.capture) } else { String::new() };
         label += &format!("frame {:>width$}", step.place.frame);
         if let (Some(start), Some(time)) = (start, step.time) {

@@ -172,7 +172,9 @@ fn suggestions(what: &str) -> Vec<String> {
         .filter_map(|name| {
             let candidate = plain(&name);
             let contained = word.len() > 2 && candidate.contains(&word);
-            let distance = if contained { 0 } else { distance(&word, &candidate) };
+            let in_parts = || name.split(['-', '_', ' ']).map(|part| distance(&word, &plain(part)) + 1).min();
+            let distance =
+                if contained { 0 } else { distance(&word, &candidate).min(in_parts().unwrap_or(usize::MAX)) };
             (!candidate.is_empty() && distance <= word.len() / 3).then_some((distance, name))
         })
         .collect();
@@ -346,6 +348,7 @@ mod tests {
         let suggest = |what: &str| explain(what, &Options::default()).expect_err("unknown").suggestions;
         assert!(suggest("USERNMAE").contains(&"USERNAME".to_owned()));
         assert!(suggest("integrity").contains(&"turn-integrity-rejected".to_owned()));
+        assert!(suggest("integrty").contains(&"MESSAGE-INTEGRITY".to_owned()), "{:?}", suggest("integrty"));
         assert!(suggest("xyzzyxyzzy").is_empty());
         assert!(suggest("").is_empty());
         let unknown = explain("evil\x1b[2J", &Options::default()).expect_err("unknown").to_string();

@@ -60,7 +60,7 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
 
 fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> String {
     let after = |ended: Option<crate::report::Time>| match (ended, allocation.created_at) {
-        (Some(ended), Some(created)) => format!(" after {}", whole_seconds(ended.at.since(created.at))),
+        (Some(ended), Some(created)) => format!(" after {}", ended.at.since(created.at)),
         _ => String::new(),
     };
     match allocation.end {
@@ -78,10 +78,6 @@ fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> Stri
             None => "rejected".to_owned(),
         },
     }
-}
-
-fn whole_seconds(span: Span) -> String {
-    format!("{} s", span.secs())
 }
 
 pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
@@ -124,7 +120,7 @@ pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
                 candidate.owner.clone(),
                 format!("{}{unsure}", candidate_type(candidate.kind)),
                 candidate.address.to_string(),
-                or_dash(candidate.base),
+                or_dash(candidate.base.filter(|base| *base != candidate.address)),
             ]
         }),
     );
