@@ -7,6 +7,13 @@ use std::io::{self, Write};
 
 /// Writes the page in roff.
 pub(super) fn write(out: &mut impl Write) -> io::Result<()> {
+    let mut page = Vec::new();
+    sections(&mut page)?;
+    out.write_all(PREAMBLE.as_bytes())?;
+    out.write_all(without_preamble(&String::from_utf8_lossy(&page)).as_bytes())
+}
+
+fn sections(out: &mut impl Write) -> io::Result<()> {
     let mut command = Args::command();
     command.build();
     let page = Man::new(command.clone()).title("TURNSCOPE");
@@ -25,14 +32,17 @@ pub(super) fn write(out: &mut impl Write) -> io::Result<()> {
         let text = String::from_utf8_lossy(&section);
         // Sections of the command become parts of its section.
         let text = text.replace(".SH SYNOPSIS", ".PP").replace(".SH DESCRIPTION", ".PP").replace(".SH OPTIONS", ".PP");
-        write!(out, ".SH \"{name}\"\n{}", without_preamble(&text))?;
+        write!(out, ".SH \"{name}\"\n{text}")?;
     }
     out.write_all(CREDENTIALS.as_bytes())?;
     page.render_extra_section(out)?;
     page.render_version_section(out)
 }
 
-/// The definitions at the head of every piece of roff are needed once.
+/// How an apostrophe is written, for groff and for others.
+const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
+
+/// Every piece of roff begins with the same definitions, which are needed once.
 fn without_preamble(text: &str) -> String {
     text.lines()
         .filter(|line| !line.starts_with(".ie ") && !line.starts_with(".el "))

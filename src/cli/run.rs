@@ -8,6 +8,7 @@ use super::options::{Look, Options, Wanted};
 use super::output;
 use crate::analyzer::{self, Analyzed, Analyzer, IcmpAnswers};
 use crate::event::{IcmpAnswer, Row};
+use crate::packet::{Limits, Packet, Packets};
 use crate::render::{json, messages, text, verify};
 use crate::report::{Report, Verdict};
 use crate::session::credentials::Status as Tested;
@@ -83,7 +84,7 @@ fn analyze(
 
 fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
-    let icmp = if input.regular { icmp_answers(path)? } else { BTreeMap::new() };
+    let icmp = if input.regular && has_icmp_errors(path)? { icmp_answers(path)? } else { BTreeMap::new() };
     let live = !input.regular || output::is_terminal();
     let mut writer = None;
     let mut failed = None;
@@ -183,6 +184,18 @@ fn read(
     }
     let analyzer = begun.map_or_else(|| Analyzer::new(options), |(analyzer, _)| analyzer);
     Ok(analyzer.finish(input.path.clone(), input.info()))
+}
+
+/// Whether a file holds an ICMP error at all: most do not, and then need no closer look.
+fn has_icmp_errors(path: &str) -> Result<bool, Error> {
+    let mut input = Input::open(path)?;
+    let mut packets = Packets::new(Limits::default());
+    let mut found = false;
+    while !found && let Some(frame) = input.next_frame() {
+        let time = frame.time.unwrap_or_default();
+        packets.dissect(&frame, time, &mut |packet| found |= matches!(packet, Packet::IcmpError(_)));
+    }
+    Ok(found)
 }
 
 /// A first pass over a file, for the ICMP errors that come after what they answer.

@@ -189,7 +189,7 @@ fn value(out: &mut Vec<u8>, value: &Value<'_>) {
         }
         ref other => {
             let start = out.len();
-            if serde_json::to_writer(&mut *out, other).is_err() {
+            if crate::render::json::compact(out, other).is_err() {
                 out.truncate(start);
                 out.extend_from_slice(b"null");
             }
