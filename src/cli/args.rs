@@ -124,6 +124,7 @@ pub(super) struct Reading {
 }
 
 #[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Output")]
 pub(super) struct Text {
     /// How times are shown in text; JSON is always UTC
     #[arg(long, value_enum, default_value_t = Times::Utc, value_name = "HOW")]
@@ -131,6 +132,7 @@ pub(super) struct Text {
 }
 
 #[derive(Clone, Copy, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Output")]
 pub(super) struct Common {
     /// When to colour the output
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]

@@ -30,9 +30,19 @@ fn sections(out: &mut impl Write) -> io::Result<()> {
         part.render_description_section(&mut section)?;
         part.render_options_section(&mut section)?;
         let text = String::from_utf8_lossy(&section);
+        // How captures are read and results look is told once, above.
+        let (own, shared) = [".SH READING", ".SH OUTPUT"]
+            .iter()
+            .filter_map(|head| text.split_once(head))
+            .min_by_key(|(own, _)| own.len())
+            .unzip();
+        let text = own.unwrap_or(&text);
         // Sections of the command become parts of its section.
         let text = text.replace(".SH SYNOPSIS", ".PP").replace(".SH DESCRIPTION", ".PP").replace(".SH OPTIONS", ".PP");
         write!(out, ".SH \"{name}\"\n{text}")?;
+        if shared.is_some() && matches!(subcommand.get_name(), "analyze" | "messages" | "verify") {
+            out.write_all(b".PP\nOptions of reading and output: as above.\n")?;
+        }
     }
     out.write_all(CREDENTIALS.as_bytes())?;
     page.render_extra_section(out)?;
