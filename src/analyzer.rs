@@ -155,6 +155,15 @@ pub fn report(parts: Vec<Analyzed>) -> Report {
 
 impl Core {
     fn judge(&mut self) {
+        while let Some(id) = self.session.overfull() {
+            let flow = self.session.flows().get(id).filter(|flow| flow.twin_of.is_none());
+            if let Some(conversation) = flow.and_then(|flow| flow.conversation.as_deref()) {
+                let before = self.findings.added();
+                rules::judge_exchanges(conversation, &self.session, &mut self.findings);
+                self.builder.exchanges(conversation, &self.session, self.findings.added() > before);
+            }
+            self.session.forget_exchanges(id);
+        }
         if !self.session.has_ripe() {
             return;
         }

@@ -112,12 +112,30 @@ impl Builder {
         if !self.user.as_ref().is_none_or(wanted) {
             return;
         }
-        let view = View { session };
         self.facts.conversation(conversation);
-        if self.dialects.len() < MAX_LISTED {
+        self.list_exchanges(conversation, session, telling);
+        self.ledger(conversation, &View { session }, telling);
+    }
+
+    /// Takes the exchanges of a conversation that goes on, before they are forgotten.
+    pub fn exchanges(&mut self, conversation: &Conversation, session: &Session, telling: bool) {
+        let wanted = |user: &String| conversation.user.is_some_and(|name| session.names().text(name) == *user);
+        if self.user.as_ref().is_none_or(wanted) {
+            self.list_exchanges(conversation, session, telling);
+        }
+    }
+
+    fn list_exchanges(&mut self, conversation: &Conversation, session: &Session, telling: bool) {
+        let view = View { session };
+        let telling_code = |exchange: &Exchange| !matches!(exchange.code(), None | Some(0 | 401 | 438));
+        let undecided = match self.dialects.get(&conversation.server) {
+            None => self.dialects.len() < MAX_LISTED && !conversation.exchanges.is_empty(),
+            Some(&known) => known == Dialect::Standard.name() && conversation.exchanges.iter().any(telling_code),
+        };
+        if undecided {
             let dialect = Dialect::of(conversation, &view);
-            if dialect != Dialect::Standard && conversation.answered > 0 {
-                self.dialects.entry(conversation.server).or_insert(dialect.name());
+            if conversation.answered > 0 {
+                self.dialects.insert(conversation.server, dialect.name());
             }
         }
         let at = conversation.first.frame;
@@ -130,16 +148,18 @@ impl Builder {
             let (capture, digits) = (self.capture, self.digits);
             self.authentications.add(telling, at, || steps::authentication(conversation, &view, capture, digits));
         }
+    }
+
+    fn ledger(&mut self, conversation: &Conversation, view: &View<'_>, telling: bool) {
         for known in conversation.allocations() {
             self.allocations.add(telling, known.requested.frame, || {
-                allocation(known, conversation, &view, self.capture, self.digits)
+                allocation(known, conversation, view, self.capture, self.digits)
             });
             self.relay_candidates(known, conversation, telling);
         }
         if let Some(refused) = refused_allocation(conversation) {
-            self.allocations.add(telling, refused.first.frame, || {
-                rejected(refused, conversation, &view, self.capture, self.digits)
-            });
+            self.allocations
+                .add(telling, refused.first.frame, || rejected(refused, conversation, view, self.capture, self.digits));
         }
     }
 

@@ -45,6 +45,8 @@ pub enum Confidence {
 /// What a rule looks at.
 #[derive(Clone, Copy)]
 pub enum Judge {
+    /// The exchanges of a conversation: when it is over, or, in a capture with very many, as far as it went, each exchange once.
+    Exchanges(fn(&Conversation, &View<'_>, &mut Collector)),
     /// Every conversation between a client and a server, when it is over.
     Conversation(fn(&Conversation, &View<'_>, &mut Collector)),
     /// Every flow, when it is over.
@@ -71,7 +73,7 @@ pub struct View<'s> {
 
 /// All rules. The order decides nothing but the order of findings that are equal in every other way.
 pub static REGISTRY: &[Rule] =
-    &[Rule { ids: &[integrity_rejected::ID], judge: Judge::Conversation(integrity_rejected::judge) }];
+    &[Rule { ids: &[integrity_rejected::ID], judge: Judge::Exchanges(integrity_rejected::judge) }];
 
 /// Judges a flow that is over.
 pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
@@ -80,13 +82,22 @@ pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
     let conversation = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none());
     for rule in REGISTRY {
         match rule.judge {
-            Judge::Conversation(judge) => {
+            Judge::Exchanges(judge) | Judge::Conversation(judge) => {
                 if let Some(conversation) = conversation {
                     judge(conversation, &view, out);
                 }
             }
             Judge::Flow(judge) => judge(flow, &view, out),
             Judge::Capture(_) => {}
+        }
+    }
+}
+
+/// Judges the exchanges of a conversation that goes on, before they are forgotten.
+pub fn judge_exchanges(conversation: &Conversation, session: &Session, out: &mut Collector) {
+    for rule in REGISTRY {
+        if let Judge::Exchanges(judge) = rule.judge {
+            judge(conversation, &View { session }, out);
         }
     }
 }

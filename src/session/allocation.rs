@@ -163,6 +163,7 @@ impl Allocation {
             known.expires = expires;
             known.renewed += 1;
         } else if self.permissions.len() < MAX_PEERS {
+            self.permissions.reserve_exact(1);
             self.permissions.push(Permission { peer, made, expires, renewed: 0 });
         }
     }
@@ -173,6 +174,7 @@ impl Allocation {
             && self.channels.len() < MAX_PEERS
         {
             let expires = bound.time.after(CHANNEL);
+            self.channels.reserve_exact(1);
             self.channels.push(Channel { number, peer, bound, expires, confirmed: false, renewed: 0 });
         }
     }

@@ -76,6 +76,7 @@ impl Clients {
                 if grants.len() >= MAX_GRANTS {
                     grants.remove(0);
                 }
+                grants.reserve_exact(1);
                 grants.push(Grant { user, server, allocated: None, relayed: None, answered: None });
                 grants.len() - 1
             }

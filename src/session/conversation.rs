@@ -270,6 +270,9 @@ impl Conversation {
             self.exchanges.remove(KEPT_EACH_END);
             self.exchanges_omitted += 1;
         }
+        if self.exchanges.len() == self.exchanges.capacity() {
+            self.exchanges.reserve_exact(self.exchanges.len().max(2));
+        }
         self.exchanges.push(exchange);
         u32::try_from(self.exchanges.len() - 1).ok()
     }

@@ -19,6 +19,10 @@ pub struct Limits {
     pub mappings: usize,
     /// Exchanges that are kept though nothing is odd about them, so that a report can list them.
     pub ordinary_exchanges: usize,
+    /// Exchanges that are kept at one time; beyond it the conversations that were silent longest are judged as far as they went.
+    pub exchanges: usize,
+    /// Flows at one time beyond which an idle one goes although its allocation is alive.
+    pub crowded: usize,
     /// Nonces whose first user is remembered.
     pub nonces: usize,
 }
@@ -26,7 +30,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            flows: 131_072,
+            flows: 65_536,
             transactions: 65_536,
             names: 131_072,
             name_bytes: 8 << 20,
@@ -34,6 +38,8 @@ impl Default for Limits {
             servers: 1_024,
             mappings: 16_384,
             ordinary_exchanges: 1_024,
+            exchanges: 16_384,
+            crowded: 16_384,
             nonces: 16_384,
         }
     }

@@ -58,6 +58,9 @@ pub struct Session {
     ripe: Vec<Flow>,
     now: Timestamp,
     swept: Timestamp,
+    /// The conversations that keep exchanges, the first to do so first.
+    keeping: VecDeque<FlowId>,
+    kept: usize,
     ordinary: usize,
     flows_dropped: u64,
 }
@@ -102,6 +105,8 @@ impl Session {
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
             swept: Timestamp(i64::MIN),
+            keeping: VecDeque::new(),
+            kept: 0,
             ordinary: 0,
             flows_dropped: 0,
         }
@@ -177,6 +182,25 @@ impl Session {
         !self.ripe.is_empty()
     }
 
+    /// A conversation that must be judged as far as it went, because too many exchanges are kept: judge it, then
+    /// [`Session::forget_exchanges`] of it. Call until it gives nothing more.
+    pub fn overfull(&mut self) -> Option<FlowId> {
+        if self.kept <= self.limits.exchanges {
+            return None;
+        }
+        self.keeping.pop_front()
+    }
+
+    /// Forgets the exchanges of a conversation that were judged.
+    pub fn forget_exchanges(&mut self, id: FlowId) {
+        let flow = self.flows.get_mut(id);
+        if let Some(conversation) = flow.and_then(|flow| flow.conversation.as_mut()) {
+            self.kept = self.kept.saturating_sub(conversation.exchanges.len());
+            conversation.exchanges_omitted += conversation.exchanges.len() as u64;
+            conversation.exchanges = Vec::new();
+        }
+    }
+
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
     pub fn advance(&mut self, now: Timestamp) {
         if now <= self.now {
@@ -232,6 +256,7 @@ impl Session {
             self.clients.data(flow.ends.high.ip(), flow.last.time);
         }
         if let Some(conversation) = &flow.conversation {
+            self.kept = self.kept.saturating_sub(conversation.exchanges.len());
             if let Some(until) = conversation.relayed_both_ways() {
                 let (client, server) = (conversation.client.0.ip(), conversation.server.0);
                 self.clients.relayed(client, conversation.user, server, until);

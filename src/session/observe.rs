@@ -12,6 +12,7 @@ use crate::time::Span;
 use crate::wire::demux;
 use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
+use std::collections::VecDeque;
 
 /// NATs pass a packet on within this time.
 const NAT_PASSAGE: Span = Span::from_millis(20);
@@ -69,7 +70,7 @@ impl Session {
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.stun = true;
         }
-        self.inspect(event, message);
+        self.inspect(event, message, &fields);
         match class {
             Class::Request => self.request(&at, message, &fields),
             Class::Indication => {
@@ -81,14 +82,14 @@ impl Session {
         }
     }
 
-    fn inspect(&mut self, event: &Event<'_>, message: &Message<'_>) {
+    fn inspect(&mut self, event: &Event<'_>, message: &Message<'_>, fields: &Fields<'_>) {
         if message.truncated() {
             self.totals.truncated.add(event.frame);
         }
-        if message.fingerprint() == Some(Fingerprint::Bad) {
+        if fields.fingerprint && message.fingerprint() == Some(Fingerprint::Bad) {
             self.totals.fingerprint_bad.add(event.frame);
         }
-        if !message.is_proper()
+        if fields.suspect
             && let Some(&problem) = message.problems().first()
         {
             self.totals.malformed(event.frame, problem);
@@ -106,14 +107,13 @@ impl Session {
             new = Some(asked);
             asked
         });
-        let user = fields.username.and_then(|user| self.names.intern(user));
-        let known = Known { integrity, user, ..Known::default() };
+        let known = Known { integrity, user: new.and_then(|asked| asked.user), ..Known::default() };
         match request {
             Request::Mirrored { first } => {
                 self.totals.mirrored.add(at.seen.frame);
                 return Known { retransmission_of: Some(first.frame), ..known };
             }
-            Request::Again { first, .. } => {
+            Request::Again { first } => {
                 self.totals.stun(message.message_type());
                 self.count_check(at, is_check(method, fields));
                 return Known { retransmission_of: Some(first.frame), ..known };
@@ -193,9 +193,9 @@ impl Session {
         let (leg, to, elsewhere) = match found {
             Response::First { leg, to, elsewhere } => (leg, to, elsewhere),
             Response::Again { leg, first } => {
-                let (asked, to, request) = (leg.asked, leg.last, leg.kept.map(|kept| (leg.flow, kept)));
+                let (identity, to, request) = (leg.identity, leg.last, leg.kept.map(|kept| (leg.flow, kept)));
                 let mirrored = leg.answer_mirrored;
-                let integrity = self.check_answer(message, fields, &asked);
+                let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
                 if mirrored {
                     self.totals.mirrored.add(at.seen.frame);
                 } else {
@@ -213,7 +213,7 @@ impl Session {
                     request_frame: Some(to.frame),
                     rtt: Some(at.seen.time.since(to.time)),
                     retransmission_of: Some(first.frame),
-                    user: asked.user,
+                    user: identity[0],
                 };
             }
             Response::Orphan => {
@@ -222,21 +222,22 @@ impl Session {
                 return self.orphan(at, message, fields);
             }
         };
-        let asked = leg.asked;
-        let flow = leg.flow;
+        let (identity, check, flow) = (leg.identity, leg.check, leg.flow);
         let from = elsewhere.then_some(at.src);
         self.totals.stun(message.message_type());
         error.into_iter().for_each(|code| self.totals.error(code));
-        let integrity = check_answer(&mut self.credentials, &self.names, message, fields, &asked);
+        let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
         let mut exchange = leg.exchange(id, true);
         let answer = answer(&mut self.names, message, fields, at.seen, to, from, integrity);
         exchange.answer = Some(answer);
         self.count_integrity(at.seen.frame, &integrity, false);
-        if asked.check {
+        if check {
             self.checked(at, message, fields, &exchange);
         } else if at.depth == 0 {
-            let kept = self.answered(flow, &exchange);
-            if let Some(leg) = self.transactions.leg_on(id, flow) {
+            let kept = self.answered(flow, exchange);
+            if kept.is_some()
+                && let Some(leg) = self.transactions.leg_on(id, flow)
+            {
                 leg.kept = kept;
             }
         }
@@ -245,7 +246,7 @@ impl Session {
             request_frame: Some(to.frame),
             rtt: Some(at.seen.time.since(to.time)),
             retransmission_of: None,
-            user: asked.user,
+            user: identity[0],
         }
     }
 
@@ -268,7 +269,7 @@ impl Session {
     }
 
     /// An answer of a server to a client; gives where the exchange is kept.
-    fn answered(&mut self, flow: FlowId, exchange: &Exchange) -> Option<u32> {
+    fn answered(&mut self, flow: FlowId, exchange: Exchange) -> Option<u32> {
         let answer = exchange.answer.as_ref()?;
         let (client, server) = (exchange.client, exchange.server);
         if let Some(nonce) = answer.nonce {
@@ -283,18 +284,19 @@ impl Session {
                 _ => {}
             }
             if let Some(mapped) = answer.mapped {
-                self.see_mapped(exchange, mapped);
+                self.see_mapped(&exchange, mapped);
             }
         }
-        let flow = self.flows.get_mut(flow)?;
+        let id = flow;
+        let flow = self.flows.get_mut(id)?;
         if flow.pending == Some(exchange.id) {
             flow.pending = None;
         }
         let conversation = flow.conversation.as_mut()?;
         conversation.message(From::Server, answer.seen);
-        conversation.settled(exchange);
+        conversation.settled(&exchange);
         let room = self.ordinary < self.limits.ordinary_exchanges;
-        let kept = conversation.keep(exchange.clone(), room);
+        let kept = keep(conversation, exchange, room, id, &mut self.keeping, &mut self.kept);
         self.ordinary += usize::from(kept.is_some());
         kept
     }
@@ -441,7 +443,7 @@ impl Session {
         let transaction = quoted_id.or(flow.pending)?;
         let leg = self.transactions.leg_on(transaction, id)?;
         let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
-        leg.icmp.get_or_insert(answer);
+        leg.met(answer);
         let first = leg.first.frame;
         if let Some(kept) = leg.kept
             && let Some(conversation) = &mut flow.conversation
@@ -455,28 +457,29 @@ impl Session {
     /// A transaction has left the table: what became of it only now is written down.
     pub(super) fn settle(&mut self, closed: Closed) {
         let Closed { id, leg, others, watched } = closed;
-        for leg in std::iter::once(leg).chain(others) {
-            if leg.asked.check || leg.depth > 0 {
+        for mut leg in std::iter::once(leg).chain(others) {
+            if leg.check || leg.depth > 0 {
                 continue;
             }
             let Some(flow) = self.flows.get_mut(leg.flow) else { continue };
             let Some(conversation) = &mut flow.conversation else { continue };
             match (leg.kept, leg.answer) {
                 (_, None) => {
-                    conversation.keep(leg.exchange(id, watched), true);
+                    let exchange = leg.exchange(id, watched);
+                    keep(conversation, exchange, true, leg.flow, &mut self.keeping, &mut self.kept);
                 }
                 (Some(kept), Some(_)) => {
                     if let Some(known) = conversation.kept_mut(kept, id) {
                         known.last = leg.last;
                         known.again_total = leg.again_total;
                         known.again_after_answer = leg.again_after_answer;
-                        known.again = leg.again;
+                        known.again = leg.again().to_vec();
                     }
                 }
                 (None, Some(seen)) if leg.again_after_answer > 0 => {
                     let mut exchange = leg.exchange(id, watched);
                     exchange.answer = Some(Answer::bare(seen, leg.first));
-                    conversation.keep(exchange, true);
+                    keep(conversation, exchange, true, leg.flow, &mut self.keeping, &mut self.kept);
                 }
                 (None, Some(_)) => {}
             }
@@ -484,14 +487,10 @@ impl Session {
     }
 
     fn check(&mut self, message: &Message<'_>, fields: &Fields<'_>, identity: &Identity<'_>) -> Verdicts {
-        if fields.integrity == [None, None] && message.method() != Method::GOOG_PING {
+        if cannot_be_signed(message, fields) {
             return Verdicts::default();
         }
         verdicts(self.credentials.check(message, identity).results.iter())
-    }
-
-    fn check_answer(&mut self, message: &Message<'_>, fields: &Fields<'_>, asked: &Asked) -> Verdicts {
-        check_answer(&mut self.credentials, &self.names, message, fields, asked)
     }
 
     fn count_integrity(&mut self, frame: u64, verdicts: &Verdicts, request: bool) {
@@ -507,6 +506,24 @@ impl Session {
             *if request { &mut used.requests } else { &mut used.responses } += 1;
         }
     }
+}
+
+/// Keeps an exchange in its conversation, and the account of all that are kept.
+fn keep(
+    conversation: &mut Conversation,
+    exchange: Exchange,
+    room: bool,
+    flow: FlowId,
+    keeping: &mut VecDeque<FlowId>,
+    kept: &mut usize,
+) -> Option<u32> {
+    let before = conversation.exchanges.len();
+    let at = conversation.keep(exchange, room);
+    if before == 0 && at.is_some() {
+        keeping.push_back(flow);
+    }
+    *kept += conversation.exchanges.len() - before;
+    at
 }
 
 /// The conversation of a flow, with a message from one of its ends counted; `None` where the flow's conversation is the other way round.
@@ -621,23 +638,29 @@ fn features(nonce: &[u8]) -> Option<NonceFeatures> {
     })
 }
 
+/// Whether a message has no integrity attribute, not even one that the capture cut off.
+fn cannot_be_signed(message: &Message<'_>, fields: &Fields<'_>) -> bool {
+    fields.integrity == [None, None] && !message.truncated() && message.method() != Method::GOOG_PING
+}
+
 fn check_answer(
     credentials: &mut super::credentials::Credentials,
     names: &Names,
     message: &Message<'_>,
     fields: &Fields<'_>,
-    asked: &Asked,
+    identity: [Option<super::Name>; 3],
 ) -> Verdicts {
-    if fields.integrity == [None, None] && message.method() != Method::GOOG_PING {
+    if cannot_be_signed(message, fields) {
         return Verdicts::default();
     }
     // a response has no user name of its own: it takes the request's (RFC 8489 §9.1.4, §9.2.5)
     let bytes = |name: Option<super::Name>| name.map(|name| names.bytes(name));
+    let [user, realm, userhash] = identity;
     let identity = Identity {
-        username: bytes(asked.user).or(fields.username),
-        realm: bytes(asked.realm).or(fields.realm),
-        userhash: bytes(asked.userhash),
-        access_token: asked.access_token,
+        username: bytes(user).or(fields.username),
+        realm: bytes(realm).or(fields.realm),
+        userhash: bytes(userhash),
+        access_token: fields.access_token.is_some(),
     };
     verdicts(credentials.check(message, &identity).results.iter())
 }

@@ -43,9 +43,8 @@ pub struct CredentialUse {
 /// The sums.
 #[derive(Debug, Default)]
 pub struct Totals {
-    stun: BTreeMap<u16, u64>,
-    /// A small copy of the hottest counter: the message type seen last.
-    hot: (u16, u64),
+    /// By message type; there are few, and the common ones come first.
+    stun: Vec<(u16, u64)>,
     errors: BTreeMap<u16, u64>,
     /// TURN ChannelData messages.
     pub channel_data: u64,
@@ -80,17 +79,10 @@ pub struct Totals {
 impl Totals {
     /// Counts a STUN message.
     pub fn stun(&mut self, message_type: u16) {
-        if self.hot.0 != message_type {
-            self.flush();
-            self.hot = (message_type, 0);
-        }
-        self.hot.1 += 1;
-    }
-
-    fn flush(&mut self) {
-        let (message_type, count) = self.hot;
-        if count > 0 && (self.stun.len() < MAX_KINDS || self.stun.contains_key(&message_type)) {
-            *self.stun.entry(message_type).or_default() += count;
+        if let Some((_, count)) = self.stun.iter_mut().find(|(known, _)| *known == message_type) {
+            *count += 1;
+        } else if self.stun.len() < MAX_KINDS {
+            self.stun.push((message_type, 1));
         }
     }
 
@@ -101,13 +93,11 @@ impl Totals {
         }
     }
 
-    /// STUN messages by method and class.
+    /// STUN messages by method and class, in the order of the message types.
     #[must_use]
     pub fn stun_by_kind(&self) -> Vec<(Method, Class, u64)> {
         let mut all = self.stun.clone();
-        if self.hot.1 > 0 {
-            *all.entry(self.hot.0).or_default() += self.hot.1;
-        }
+        all.sort_unstable();
         all.into_iter().map(|(kind, count)| (Method::of(kind), Class::of(kind), count)).collect()
     }
 

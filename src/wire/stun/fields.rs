@@ -117,6 +117,8 @@ pub struct Fields<'a> {
     pub network_info: Option<(u16, u16)>,
     /// TRANSACTION-TRANSMIT-COUNTER: requests and responses sent.
     pub transmit_counter: Option<(u8, u8)>,
+    /// Whether [`Message::problems`] is worth asking: false only where it would find nothing, so that ordinary messages are walked once.
+    pub suspect: bool,
     /// MS-VERSION.
     pub ms_version: Option<u32>,
 }
@@ -137,56 +139,88 @@ impl<'a> Message<'a> {
         let mut icmp = None;
         let mut nomination = None;
         let mut signed = false;
-        for attribute in self.attributes() {
+        let declared = usize::from(self.declared_length());
+        let mut suspect = self.dialect() != Dialect::Modern
+            || declared % 4 != 0
+            || self.bytes().len() != declared + 20
+            || self.trailing() > 0
+            || self.method() == Method::GOOG_PING;
+        let mut walk = self.attributes();
+        for attribute in walk.by_ref() {
             let value = attribute.value;
             if !attribute.is_whole() {
                 if attribute.code == Code::DATA && fields.data.is_none() {
                     fields.data = Some(value);
                     fields.data_truncated = true;
                 }
+                suspect = true;
                 break;
             }
+            suspect |= fields.fingerprint;
             if signed && !matches!(attribute.code, Code::MESSAGE_INTEGRITY_SHA256 | Code::FINGERPRINT) {
+                suspect = true;
                 continue;
             }
-            match attribute.code {
-                Code::USERNAME => first(&mut fields.username, Some(value)),
-                Code::REALM => first(&mut fields.realm, Some(value)),
-                Code::NONCE => first(&mut fields.nonce, Some(value)),
+            suspect |= match attribute.code {
+                Code::USERNAME => text(&mut fields.username, value),
+                Code::REALM => text(&mut fields.realm, value),
+                Code::NONCE => text(&mut fields.nonce, value),
+                Code::SOFTWARE => text(&mut fields.software, value),
                 Code::MESSAGE_INTEGRITY => {
                     let [sha1, _] = &mut fields.integrity;
-                    first(sha1, Some(attribute.offset));
                     signed = true;
+                    first(sha1, Some(attribute.offset)) || value.len() != 20
                 }
                 Code::MESSAGE_INTEGRITY_SHA256 => {
                     let [_, sha256] = &mut fields.integrity;
-                    first(sha256, Some(attribute.offset));
+                    let again = sha256.is_some();
                     signed = true;
+                    first(sha256, Some(attribute.offset)) || again || value.len() != 32
                 }
-                Code::FINGERPRINT => fields.fingerprint = true,
-                Code::XOR_MAPPED_ADDRESS => first(&mut fields.xor_mapped, self.xor_address(value)),
+                Code::FINGERPRINT => {
+                    fields.fingerprint = true;
+                    value.len() != 4
+                }
+                Code::XOR_MAPPED_ADDRESS => address_of(&mut fields.xor_mapped, self.xor_address(value), value),
                 Code::XOR_PEER_ADDRESS => {
                     fields.peers = fields.peers.saturating_add(1);
-                    first(&mut fields.peer, self.relay_address(value));
+                    address_of(&mut fields.peer, self.relay_address(value), value)
                 }
                 Code::DATA => first(&mut fields.data, Some(value)),
-                Code::XOR_RELAYED_ADDRESS => relayed(&mut fields.relayed, self.relay_address(value)),
+                Code::XOR_RELAYED_ADDRESS => {
+                    let address = self.relay_address(value);
+                    relayed(&mut fields.relayed, address);
+                    address.is_none() || value.first() != Some(&0)
+                }
                 Code::LIFETIME => first(&mut fields.lifetime, u32_of(value)),
-                Code::ERROR_CODE => first(&mut fields.error, ErrorCode::read(value)),
-                Code::SOFTWARE => first(&mut fields.software, Some(value)),
+                Code::ERROR_CODE => {
+                    let error = ErrorCode::read(value);
+                    first(&mut fields.error, error);
+                    !error.is_some_and(|error| is_ordinary(value, error))
+                }
                 Code::PRIORITY => first(&mut fields.priority, u32_of(value)),
-                Code::USE_CANDIDATE => fields.use_candidate = true,
+                Code::USE_CANDIDATE => {
+                    fields.use_candidate = true;
+                    !value.is_empty()
+                }
                 Code::ICE_CONTROLLING => first(&mut fields.controlling, u64_of(value)),
                 Code::ICE_CONTROLLED => first(&mut fields.controlled, u64_of(value)),
-                Code::CHANNEL_NUMBER => first(&mut fields.channel, u16_of(value)),
-                Code::REQUESTED_TRANSPORT => first(&mut fields.requested_transport, u8_of(value)),
-                Code::XOR_MAPPED_ADDRESS_OLD => first(&mut fields.xor_mapped, self.xor_address(value)),
-                Code::GOOG_NETWORK_INFO => {
-                    first(&mut fields.network_info, u32_of(value).map(|word| ((word >> 16) as u16, word as u16)));
+                Code::CHANNEL_NUMBER => first(&mut fields.channel, u16_of(value)) || !matches!(value, [_, _, 0, 0]),
+                Code::REQUESTED_TRANSPORT => {
+                    first(&mut fields.requested_transport, u8_of(value)) || !matches!(value, [_, 0, 0, 0])
                 }
-                code => self.rarer(code, value, fields, &mut icmp, &mut nomination),
-            }
+                Code::GOOG_NETWORK_INFO => {
+                    first(&mut fields.network_info, u32_of(value).map(|word| ((word >> 16) as u16, word as u16)))
+                }
+                code => {
+                    self.rarer(code, value, fields, &mut icmp, &mut nomination);
+                    true
+                }
+            };
         }
+        suspect |= walk.offset() != self.bytes().len();
+        suspect |= self.class() == Class::Error && fields.error.is_none();
+        fields.suspect = suspect;
         if self.dialect() != Dialect::Modern {
             std::mem::swap(&mut fields.realm, &mut fields.nonce);
         }
@@ -216,49 +250,54 @@ impl<'a> Message<'a> {
     ) {
         match code {
             Code::MAPPED_ADDRESS if self.maps_relay() => relayed(&mut fields.relayed, address::plain(value)),
-            Code::MAPPED_ADDRESS => first(&mut fields.mapped, address::plain(value)),
-            Code::USERHASH => first(&mut fields.userhash, Some(value)),
-            Code::MOBILITY_TICKET => first(&mut fields.mobility_ticket, Some(value)),
-            Code::THIRD_PARTY_AUTHORIZATION => first(&mut fields.third_party_authorization, Some(value)),
-            Code::RESERVATION_TOKEN => first(&mut fields.reservation_token, Some(value)),
-            Code::UNKNOWN_ATTRIBUTES => first(&mut fields.unknown_attributes, Some(value)),
-            Code::PASSWORD_ALGORITHMS => first(&mut fields.password_algorithms, Some(value)),
-            Code::PASSWORD_ALGORITHM => first(&mut fields.password_algorithm, u16_of(value)),
-            Code::ACCESS_TOKEN => first(&mut fields.access_token, Some(value)),
-            Code::ALTERNATE_DOMAIN => first(&mut fields.alternate_domain, Some(value)),
-            Code::ORIGIN => first(&mut fields.origin, Some(value)),
-            Code::ALTERNATE_SERVER => first(&mut fields.alternate_server, address::plain(value)),
+            Code::MAPPED_ADDRESS => _ = first(&mut fields.mapped, address::plain(value)),
+            Code::XOR_MAPPED_ADDRESS_OLD => _ = first(&mut fields.xor_mapped, self.xor_address(value)),
+            Code::USERHASH => _ = first(&mut fields.userhash, Some(value)),
+            Code::MOBILITY_TICKET => _ = first(&mut fields.mobility_ticket, Some(value)),
+            Code::THIRD_PARTY_AUTHORIZATION => _ = first(&mut fields.third_party_authorization, Some(value)),
+            Code::RESERVATION_TOKEN => _ = first(&mut fields.reservation_token, Some(value)),
+            Code::UNKNOWN_ATTRIBUTES => _ = first(&mut fields.unknown_attributes, Some(value)),
+            Code::PASSWORD_ALGORITHMS => _ = first(&mut fields.password_algorithms, Some(value)),
+            Code::PASSWORD_ALGORITHM => _ = first(&mut fields.password_algorithm, u16_of(value)),
+            Code::ACCESS_TOKEN => _ = first(&mut fields.access_token, Some(value)),
+            Code::ALTERNATE_DOMAIN => _ = first(&mut fields.alternate_domain, Some(value)),
+            Code::ORIGIN => _ = first(&mut fields.origin, Some(value)),
+            Code::ALTERNATE_SERVER => _ = first(&mut fields.alternate_server, address::plain(value)),
             Code::MS_ALTERNATE_SERVER if self.dialect() != Dialect::Modern => {
-                first(&mut fields.alternate_server, address::plain(value));
+                _ = first(&mut fields.alternate_server, address::plain(value));
             }
-            Code::RESPONSE_ORIGIN | Code::SOURCE_ADDRESS => first(&mut fields.response_origin, address::plain(value)),
-            Code::OTHER_ADDRESS | Code::CHANGED_ADDRESS => first(&mut fields.other_address, address::plain(value)),
-            Code::DESTINATION_ADDRESS => first(&mut fields.destination, address::plain(value)),
-            Code::REQUESTED_ADDRESS_FAMILY => first(&mut fields.requested_family, u8_of(value)),
+            Code::RESPONSE_ORIGIN | Code::SOURCE_ADDRESS => {
+                _ = first(&mut fields.response_origin, address::plain(value))
+            }
+            Code::OTHER_ADDRESS | Code::CHANGED_ADDRESS => _ = first(&mut fields.other_address, address::plain(value)),
+            Code::DESTINATION_ADDRESS => _ = first(&mut fields.destination, address::plain(value)),
+            Code::REQUESTED_ADDRESS_FAMILY => _ = first(&mut fields.requested_family, u8_of(value)),
             // Eight bytes are the mapped address of an MSN relay.
-            Code::ADDITIONAL_ADDRESS_FAMILY if value.len() == 4 => first(&mut fields.additional_family, u8_of(value)),
-            Code::EVEN_PORT => first(&mut fields.even_port, even_port(value)),
-            Code::CHANGE_REQUEST => first(&mut fields.change_request, u32_of(value)),
-            Code::RESPONSE_PORT if value.len() == 4 => first(&mut fields.response_port, u16_of(value)),
+            Code::ADDITIONAL_ADDRESS_FAMILY if value.len() == 4 => {
+                _ = first(&mut fields.additional_family, u8_of(value))
+            }
+            Code::EVEN_PORT => _ = first(&mut fields.even_port, even_port(value)),
+            Code::CHANGE_REQUEST => _ = first(&mut fields.change_request, u32_of(value)),
+            Code::RESPONSE_PORT if value.len() == 4 => _ = first(&mut fields.response_port, u16_of(value)),
             Code::PADDING => fields.padding = true,
-            Code::CONNECTION_ID => first(&mut fields.connection_id, u32_of(value)),
+            Code::CONNECTION_ID => _ = first(&mut fields.connection_id, u32_of(value)),
             Code::DONT_FRAGMENT => fields.dont_fragment = true,
-            Code::ICMP => first(icmp, Some(value)),
+            Code::ICMP => _ = first(icmp, Some(value)),
             Code::LEGACY_ICMP => {
                 if let [kind, code, _, _] = *value {
-                    first(&mut fields.icmp, Some((kind, code, 0)));
+                    _ = first(&mut fields.icmp, Some((kind, code, 0)));
                 }
             }
             Code::ADDRESS_ERROR_CODE if !self.is_classic() => {
-                first(&mut fields.address_error, AddressError::read(value));
+                _ = first(&mut fields.address_error, AddressError::read(value));
             }
-            Code::ENF_FLOW_DESCRIPTION => first(nomination, u32_of(value)),
+            Code::ENF_FLOW_DESCRIPTION => _ = first(nomination, u32_of(value)),
             Code::TRANSACTION_TRANSMIT_COUNTER => {
                 if let [_, _, requests, responses] = *value {
-                    first(&mut fields.transmit_counter, Some((requests, responses)));
+                    _ = first(&mut fields.transmit_counter, Some((requests, responses)));
                 }
             }
-            Code::MS_VERSION => first(&mut fields.ms_version, u32_of(value)),
+            Code::MS_VERSION => _ = first(&mut fields.ms_version, u32_of(value)),
             _ => {}
         }
     }
@@ -279,16 +318,39 @@ pub(super) fn icmp(value: &[u8], v6: Option<bool>) -> Option<(u8, u8, u32)> {
     Some(if wide { (b2 >> 1, b3, data) } else { (b2, b3, data) })
 }
 
+/// Keeps the first value; tells whether this one could not be read.
 #[inline]
-fn first<T>(slot: &mut Option<T>, value: Option<T>) {
+fn first<T>(slot: &mut Option<T>, value: Option<T>) -> bool {
+    let unread = value.is_none();
     if slot.is_none() {
         *slot = value;
     }
+    unread
+}
+
+/// Keeps the first text; tells whether this one is so long that its characters have to be counted.
+#[inline]
+fn text<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8]) -> bool {
+    first(slot, Some(value)) || value.len() > 127
+}
+
+#[inline]
+fn address_of(slot: &mut Option<Endpoint>, address: Option<Endpoint>, value: &[u8]) -> bool {
+    first(slot, address) || value.first() != Some(&0)
+}
+
+fn is_ordinary(value: &[u8], error: ErrorCode<'_>) -> bool {
+    let class = value.get(2).copied().unwrap_or_default();
+    matches!(value, [0, 0, ..])
+        && class & 0xf8 == 0
+        && error.code % 100 == u16::from(value.get(3).copied().unwrap_or(255))
+        && (300..700).contains(&error.code)
+        && error.reason.len() <= 127
 }
 
 fn relayed(slots: &mut [Option<Endpoint>; 2], value: Option<Endpoint>) {
     let [one, two] = slots;
-    if one.is_none() { *one = value } else { first(two, value) }
+    if one.is_none() { *one = value } else { _ = first(two, value) }
 }
 
 fn even_port(value: &[u8]) -> Option<u8> {
