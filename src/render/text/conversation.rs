@@ -67,26 +67,58 @@ fn summary(conversation: &Authentication) -> String {
 
 fn steps(page: &mut Page<'_>, report: &Report, conversation: &Authentication) {
     let start = conversation.steps.iter().find_map(|step| step.time);
-    let shown = page.limit(STEPS).min(conversation.steps.len());
     let width = conversation.steps.iter().map(|step| digits(step.place.frame)).max().unwrap_or(1);
     let several = report.captures.len() > 1;
     // In the order of the capture: requests that overlap are told as they were sent.
     let mut steps: Vec<&Step> = conversation.steps.iter().collect();
     steps.sort_by_key(|step| step.place);
-    for step in steps.iter().take(shown) {
-        let mut label = if several { format!("{}:", step.place.capture) } else { String::new() };
-        label += &format!("frame {:>width$}", step.place.frame);
-        if let (Some(start), Some(time)) = (start, step.time) {
-            label += &format!("  {:>9} s", format!("+{}", seconds(time.at.since(start.at), time.digits.min(6))));
+    let mut rest = steps.as_slice();
+    let mut lines = page.limit(STEPS);
+    while let Some((step, after)) = rest.split_first().filter(|_| lines > 0) {
+        let (round, again) = repeats(rest);
+        let told = if again == 0 { std::slice::from_ref(step) } else { rest.get(..round).unwrap_or_default() };
+        for step in told {
+            let mut label = if several { format!("{}:", step.place.capture) } else { String::new() };
+            label += &format!("frame {:>width$}", step.place.frame);
+            if let (Some(start), Some(time)) = (start, step.time) {
+                label += &format!("  {:>9} s", format!("+{}", seconds(time.at.since(start.at), time.digits.min(6))));
+            }
+            label += match step.from {
+                Side::Client => "  client → server ",
+                Side::Server => "  server → client ",
+            };
+            page.item(2, &label, None, &step.what);
+            lines = lines.saturating_sub(1);
         }
-        label += match step.from {
-            Side::Client => "  client → server ",
-            Side::Server => "  server → client ",
-        };
-        page.item(2, &label, None, &step.what);
+        let (folded, unfolded) = rest.split_at_checked(round * again.saturating_add(1)).unwrap_or_default();
+        if let (Some(first), Some(last), true) = (folded.get(round), folded.last(), again > 0) {
+            let times = if again == 1 { "once more".to_owned() } else { format!("{again} times more") };
+            let text = format!("the same {times}, frames {} to {}", first.place.frame, last.place.frame);
+            page.item(2, "  …", Some(Tint::Note), &text);
+            rest = unfolded;
+        } else {
+            rest = after;
+        }
     }
+    let shown = conversation.steps.len() - rest.len();
     page.more(2, shown, conversation.steps_total.max(conversation.steps.len() as u64));
     signed(page, conversation);
+}
+
+/// The length of the round that steps begin with, of one to four exchanges, and how often it follows again in the same words.
+fn repeats(steps: &[&Step]) -> (usize, usize) {
+    let alike = |one: &[&Step], other: &[&Step]| {
+        one.iter().zip(other).all(|(one, other)| one.from == other.from && one.what == other.what)
+    };
+    (2..=8)
+        .step_by(2)
+        .map(|round| {
+            let mut rounds = steps.chunks_exact(round);
+            let first = rounds.next().unwrap_or_default();
+            (round, rounds.take_while(|other| alike(first, other)).count())
+        })
+        .max_by_key(|&(round, again)| (round * again, std::cmp::Reverse(round)))
+        .unwrap_or((2, 0))
 }
 
 fn signed(page: &mut Page<'_>, conversation: &Authentication) {
