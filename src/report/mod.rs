@@ -6,7 +6,9 @@
 //!
 //! Texts here are as the capture has them, control characters included: JSON escapes them, and so must every other renderer.
 
+mod assemble;
 mod build;
+mod convert;
 mod finding;
 mod headline;
 mod message;
@@ -14,7 +16,9 @@ mod steps;
 mod value;
 mod verify;
 
-pub use build::{Builder, Part, assemble, integrity_of};
+pub use assemble::assemble;
+pub use build::{Builder, Part};
+pub use convert::integrity_of;
 pub use finding::{Confidence, Finding, Severity, Subject};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};

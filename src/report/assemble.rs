@@ -1,0 +1,126 @@
+//! Several captures' parts put together: the verdict, the headline, the sums.
+
+use super::build::Part;
+use super::convert::places;
+use super::headline;
+use super::{Address, Counts, Credential, Finding, Report, Subject, Verdict};
+use crate::rules::{Concluded, Severity};
+use std::collections::BTreeMap;
+
+/// Puts the parts of several captures together.
+#[must_use]
+pub fn assemble(parts: Vec<Part>) -> Report {
+    let mut whole = Report::default();
+    let mut facts = headline::Facts::default();
+    let mut findings: Vec<(u32, Concluded)> = Vec::new();
+    for part in parts {
+        let Part { report, findings: found, facts: seen, capture } = part;
+        whole.captures.extend(report.captures);
+        add_counts(&mut whole.counts, report.counts);
+        whole.servers.extend(report.servers);
+        whole.transactions.total += report.transactions.total;
+        whole.transactions.omitted += report.transactions.omitted;
+        whole.transactions.items.extend(report.transactions.items);
+        whole.authentications.extend(report.authentications);
+        whole.allocations.extend(report.allocations);
+        whole.candidates.extend(report.candidates);
+        whole.nat.extend(report.nat);
+        add_credentials(&mut whole.credentials, report.credentials);
+        for (list, count) in report.omitted {
+            *whole.omitted.entry(list).or_default() += count;
+        }
+        facts.add(seen);
+        findings.extend(found.into_iter().map(|finding| (capture, finding)));
+    }
+    findings.sort_by_key(|(_, finding)| {
+        (finding.effective_severity(), finding.caused_by.is_some(), finding.severity, finding.at)
+    });
+    let worst = findings.first().map(|(_, finding)| finding.effective_severity());
+    whole.verdict = match worst {
+        Some(Severity::Failure) => Verdict::Failure,
+        Some(Severity::Warning) => Verdict::Warning,
+        _ if facts.is_empty(&whole.counts) => Verdict::NothingFound,
+        _ => Verdict::Healthy,
+    };
+    let leading = findings
+        .iter()
+        .map(|(_, finding)| finding)
+        .find(|finding| finding.caused_by.is_none() && finding.effective_severity() != Severity::Note);
+    whole.headline = match leading {
+        Some(finding) => format!("{}.", finding.text.title),
+        None => facts.sentence(&whole),
+    };
+    whole.headline_finding = leading.map(|finding| finding.id.to_owned());
+    whole.findings = findings.into_iter().map(|(capture, finding)| finding_of(finding, capture)).collect();
+    whole
+}
+
+fn finding_of(finding: Concluded, capture: u32) -> Finding {
+    let Concluded {
+        id,
+        key,
+        severity,
+        confidence,
+        text,
+        occurrences,
+        frames,
+        frames_total,
+        filter,
+        reference,
+        subject,
+        ..
+    } = finding;
+    Finding {
+        id: id.to_owned(),
+        key,
+        severity,
+        confidence,
+        title: text.title,
+        explanation: text.explanation,
+        fix: text.fix,
+        occurrences,
+        caused_by: finding.caused_by,
+        places: places(capture, &frames),
+        places_total: frames_total,
+        filter,
+        reference: (!reference.is_empty()).then(|| reference.to_owned()),
+        subject: Subject {
+            client: subject.client.map(Address::from),
+            server: subject.server.map(Address::from),
+            username: subject.username,
+            realm: subject.realm,
+            peer: subject.peer.map(Address::from),
+            relayed: subject.relayed.map(Address::from),
+            mapped: subject.mapped.map(Address::from),
+        },
+    }
+}
+
+fn add_counts(whole: &mut Counts, part: Counts) {
+    let add = |into: &mut BTreeMap<String, u64>, from: BTreeMap<String, u64>| {
+        for (what, count) in from {
+            *into.entry(what).or_default() += count;
+        }
+    };
+    add(&mut whole.stun, part.stun);
+    add(&mut whole.dtls, part.dtls);
+    add(&mut whole.error_codes, part.error_codes);
+    add(&mut whole.skipped, part.skipped);
+    whole.channel_data += part.channel_data;
+    whole.rtp += part.rtp;
+    whole.rtcp += part.rtcp;
+}
+
+fn add_credentials(whole: &mut Vec<Credential>, part: Vec<Credential>) {
+    for credential in part {
+        match whole.iter_mut().find(|known| known.label == credential.label) {
+            Some(known) => {
+                known.verified += credential.verified;
+                known.requests += credential.requests;
+                known.responses += credential.responses;
+                known.mismatched += credential.mismatched;
+            }
+            None => whole.push(credential),
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! The published form of what a session remembers, one function a thing.
+
+use super::steps;
+use super::{
+    Address, Allocation, AllocationEnd, Capture, Channel, Comment, Counts, Credential, CredentialKind, Damage,
+    Integrity, IntegrityStatus, NatMapping, Permission, Place, ProtocolError, Server, ServerTransport, Side, Time,
+    Transaction, TransactionOutcome, Transport,
+};
+use crate::capture::CaptureInfo;
+use crate::net::{RelayedAddress, ServerAddress};
+use crate::packet;
+use crate::rules::View;
+use crate::session::credentials::{self, Status};
+use crate::session::{self, Conversation, Exchange, Session, Verdicts};
+use crate::time::Timestamp;
+use crate::wire::stun::{Class, Method};
+use std::collections::BTreeMap;
+
+/// How many places are listed of one thing.
+const MAX_PLACES: usize = 16;
+
+pub(super) fn place(capture: u32, frame: u64) -> Place {
+    Place { capture, frame }
+}
+
+pub(super) fn places(capture: u32, frames: &[u64]) -> Vec<Place> {
+    frames.iter().take(MAX_PLACES).map(|&frame| place(capture, frame)).collect()
+}
+
+pub(super) fn capture_of(path: String, info: &CaptureInfo, digits: u8) -> Capture {
+    Capture {
+        path,
+        format: info.format.to_string(),
+        link_types: info.link_types.iter().map(|&known| packet::link_type_name(known).to_owned()).collect(),
+        frames: info.frames,
+        bytes: info.bytes,
+        first_time: info.first_time.map(|at| Time::new(at, digits)),
+        last_time: info.last_time.map(|at| Time::new(at, digits)),
+        comments: info
+            .comments
+            .iter()
+            .map(|comment| Comment { frame: comment.frame, text: comment.text.clone() })
+            .collect(),
+        damage: info
+            .damage
+            .iter()
+            .map(|damage| Damage {
+                offset: damage.offset,
+                after_frame: damage.after_frame,
+                what: damage.what.clone(),
+                resumed_at: damage.resumed_at,
+            })
+            .collect(),
+        damage_total: info.damage_total,
+        clock_offset_us: None,
+        clock_uncertainty_us: None,
+    }
+}
+
+/// The name that reports give a kind of STUN message: `Allocate request`, `Allocate success response`.
+fn kind_name(method: Method, class: Class) -> String {
+    match class {
+        Class::Request | Class::Indication => format!("{method} {class}"),
+        Class::Success | Class::Error => format!("{method} {class} response"),
+    }
+}
+
+pub(super) fn counts(session: &Session, packets: &packet::Counts) -> Counts {
+    let totals = session.totals();
+    let mut skipped = BTreeMap::new();
+    let mut skip = |what: String, count: u64| {
+        if count > 0 {
+            skipped.insert(what, count);
+        }
+    };
+    for (link_type, count) in packets.unsupported.iter() {
+        skip(format!("link type {} ({})", link_type.0, packet::link_type_name(link_type)), count);
+    }
+    skip("encrypted".to_owned(), packets.encrypted);
+    skip("malformed headers".to_owned(), packets.malformed);
+    skip("nested too deep".to_owned(), packets.too_deep);
+    skip("incomplete fragments".to_owned(), packets.fragments.incomplete);
+    skip("mirrored copies".to_owned(), totals.mirrored.total);
+    Counts {
+        stun: totals
+            .stun_by_kind()
+            .into_iter()
+            .map(|(method, class, count)| (kind_name(method, class), count))
+            .collect(),
+        channel_data: totals.channel_data,
+        dtls: totals.dtls.iter().map(|(&kind, &count)| (content_type(kind), count)).collect(),
+        rtp: totals.rtp,
+        rtcp: totals.rtcp,
+        error_codes: totals.errors().iter().map(|(code, &count)| (code.to_string(), count)).collect(),
+        skipped,
+    }
+}
+
+fn content_type(kind: u8) -> String {
+    match kind {
+        20 => "change_cipher_spec".to_owned(),
+        21 => "alert".to_owned(),
+        22 => "handshake".to_owned(),
+        23 => "application_data".to_owned(),
+        24 => "heartbeat".to_owned(),
+        25 => "tls12_cid".to_owned(),
+        26 => "ack".to_owned(),
+        32..=63 => "ciphertext".to_owned(),
+        other => format!("type {other}"),
+    }
+}
+
+pub(super) fn server(
+    address: ServerAddress,
+    known: &session::Server,
+    info: &CaptureInfo,
+    session: &Session,
+    dialect: Option<&&'static str>,
+) -> Server {
+    let names = info.names.iter().filter(|(ip, _)| *ip == address.0.ip()).map(|(_, name)| name.clone()).collect();
+    let sum = |of: fn(&session::Reached) -> u64| known.transports.iter().map(|(_, reached)| of(reached)).sum();
+    Server {
+        address: address.into(),
+        names,
+        transports: known
+            .transports
+            .iter()
+            .map(|(transport, reached)| ServerTransport {
+                transport: *transport,
+                asked: reached.asked,
+                answered: reached.answered,
+                allocated: reached.allocated,
+                rtt_us: reached.rtt.map(crate::time::Span::micros),
+                mapped: reached.mapped.map(Address::from),
+            })
+            .collect(),
+        software: known.software.map(|name| session.names().text(name)),
+        dialect: dialect.map(|&name| name.to_owned()),
+        active_clients: sum(|reached| reached.clients),
+        active_relays_udp: sum(|reached| reached.relays[0]),
+        active_relays_tcp: sum(|reached| reached.relays[1]),
+    }
+}
+
+pub(super) fn mapping(known: &session::Mapping, capture: u32) -> NatMapping {
+    NatMapping {
+        inside: Address(known.inside),
+        outside: Address(known.outside),
+        evidence: places(capture, &known.evidence),
+        evidence_total: known.total,
+    }
+}
+
+pub(super) fn credentials_of(session: &Session) -> Vec<Credential> {
+    let used = &session.totals().credentials;
+    let listed = session.credentials().list().len();
+    (0u32..)
+        .zip(0..used.len().max(listed))
+        .filter_map(|(number, index)| {
+            let fared = used.get(index).copied().unwrap_or_default();
+            // of a list of a million passwords, those that signed something are of interest
+            let interesting = index < listed || fared.requests + fared.responses > 0;
+            let described = session.credentials().describe(number).filter(|_| interesting)?;
+            Some(Credential {
+                label: described.label.into_owned(),
+                side: described.side.map(side),
+                kind: match described.kind {
+                    "shared-secret" => CredentialKind::SharedSecret,
+                    "ice" => CredentialKind::Ice,
+                    "key" => CredentialKind::Key,
+                    _ => CredentialKind::Password,
+                },
+                verified: fared.requests + fared.responses,
+                requests: fared.requests,
+                responses: fared.responses,
+                mismatched: fared.mismatched,
+            })
+        })
+        .collect()
+}
+
+fn side(side: credentials::Side) -> Side {
+    match side {
+        credentials::Side::Client => Side::Client,
+        credentials::Side::Server => Side::Server,
+    }
+}
+
+/// The published form of the verdicts on a message.
+#[must_use]
+pub(super) fn integrity(verdicts: &Verdicts, session: &Session) -> Vec<Integrity> {
+    verdicts.iter().flatten().map(|verdict| integrity_of(verdict, session.credentials())).collect()
+}
+
+/// The published form of one verdict.
+#[must_use]
+pub fn integrity_of(verdict: &credentials::Integrity, known: &credentials::Credentials) -> Integrity {
+    let (status, credential, rule, tried) = match verdict.status {
+        Status::Verified { credential, rule, derivation } => {
+            let label = known.describe(credential).map(|described| described.label.into_owned());
+            let rule = steps::unusual(rule, derivation);
+            (IntegrityStatus::Verified, label, rule, None)
+        }
+        Status::Mismatch { tried } => (IntegrityStatus::Mismatch, None, None, Some(tried)),
+        Status::Untested => (IntegrityStatus::Untested, None, None, None),
+        Status::Truncated => (IntegrityStatus::Truncated, None, None, None),
+    };
+    Integrity { algorithm: verdict.algorithm.name().to_owned(), status, credential, rule, tried }
+}
+
+fn protocol_error(answer: &session::Answer, view: &View<'_>) -> Option<ProtocolError> {
+    let reason = answer.reason.map(|name| view.text(name)).unwrap_or_default();
+    (answer.class == Class::Error).then_some(ProtocolError { code: answer.code, reason })
+}
+
+pub(super) fn transaction(exchange: &Exchange, transport: Transport, capture: u32, view: &View<'_>) -> Transaction {
+    let answer = exchange.answer.as_ref();
+    let copies = std::iter::once(exchange.first).chain(exchange.again.iter().copied());
+    let text = |name: Option<session::Name>| name.map(|name| view.text(name));
+    Transaction {
+        id: exchange.id.to_string(),
+        method: exchange.method.to_string(),
+        client: exchange.client.into(),
+        server: exchange.server.into(),
+        transport,
+        requests: copies.map(|copy| place(capture, copy.frame)).collect(),
+        requests_total: 1 + u64::from(exchange.again_total),
+        response: answer.map(|answer| place(capture, answer.seen.frame)),
+        outcome: match answer.map(|answer| answer.class) {
+            None => TransactionOutcome::Unanswered,
+            Some(Class::Error) => TransactionOutcome::Error,
+            Some(_) => TransactionOutcome::Success,
+        },
+        error: answer.and_then(|answer| protocol_error(answer, view)),
+        rtt_us: exchange.rtt().map(|(least, _)| least.micros()),
+        rtt_max_us: exchange.rtt().map(|(_, most)| most.micros()),
+        username: text(exchange.asked.user),
+        realm: text(exchange.asked.realm.or(answer.and_then(|answer| answer.realm))),
+        answered_from: answer.and_then(|answer| answer.from).map(Address),
+        request_integrity: integrity(&exchange.asked.integrity, view.session),
+        response_integrity: answer.map(|answer| integrity(&answer.integrity, view.session)).unwrap_or_default(),
+    }
+}
+
+fn relayed_transport(number: Option<u8>) -> Option<Transport> {
+    match number {
+        Some(17) => Some(Transport::Udp),
+        Some(6) => Some(Transport::Tcp),
+        _ => None,
+    }
+}
+
+pub(super) fn allocation(
+    known: &session::Allocation,
+    conversation: &Conversation,
+    view: &View<'_>,
+    capture: u32,
+    digits: u8,
+) -> Allocation {
+    let time = |at: Timestamp| Some(Time::new(at, digits));
+    let end = known.end(view.now());
+    let ended_at = match (known.ended, end) {
+        (Some((_, seen)), _) => time(seen.time),
+        (None, session::End::Expired) => time(known.expires),
+        _ => None,
+    };
+    let refused = refused_peers(conversation, view, digits);
+    let mut permissions: Vec<Permission> = known
+        .permissions
+        .iter()
+        .map(|made| Permission {
+            peer: made.peer.0.ip(),
+            created_at: time(made.made.time),
+            expires_at: time(made.expires),
+            error: None,
+        })
+        .collect();
+    permissions.extend(refused);
+    let evidence = [Some(known.requested), Some(known.created), known.ended.map(|(_, seen)| seen)];
+    let evidence: Vec<Place> = evidence.into_iter().flatten().map(|seen| place(capture, seen.frame)).collect();
+    Allocation {
+        client: conversation.client.into(),
+        server: conversation.server.into(),
+        transport: conversation.transport,
+        username: known.user.map(|name| view.text(name)),
+        realm: known.realm.map(|name| view.text(name)),
+        mapped: known.mapped.map(Address::from),
+        relayed: known.relayed.iter().flatten().map(|&relayed: &RelayedAddress| relayed.into()).collect(),
+        relayed_transport: relayed_transport(known.transport),
+        requested_lifetime_s: known.requested_lifetime,
+        lifetime_s: Some(known.lifetime),
+        requested_at: time(known.requested.time),
+        created_at: time(known.created.time),
+        refreshes: u64::from(known.refreshes),
+        expires_at: time(known.expires),
+        ended_at,
+        end: match end {
+            session::End::Released => AllocationEnd::Released,
+            session::End::Expired => AllocationEnd::Expired,
+            session::End::Open => AllocationEnd::Open,
+            session::End::Rejected => AllocationEnd::Rejected,
+        },
+        error: None,
+        permissions_total: permissions.len() as u64,
+        permissions,
+        channels: known
+            .channels
+            .iter()
+            .map(|bound| Channel {
+                channel: bound.number,
+                peer: bound.peer.into(),
+                created_at: time(bound.bound.time),
+                expires_at: time(bound.expires),
+                error: None,
+            })
+            .collect(),
+        channels_total: known.channels.len() as u64,
+        bytes_sent: known.sent.bytes,
+        bytes_received: known.received.bytes,
+        evidence_total: evidence.len() as u64,
+        evidence,
+    }
+}
+
+/// Peers that the server refused to let send.
+fn refused_peers(conversation: &Conversation, view: &View<'_>, digits: u8) -> Vec<Permission> {
+    conversation
+        .of(Method::CREATE_PERMISSION)
+        .filter_map(|exchange| {
+            let error = protocol_error(exchange.answer.as_ref()?, view)?;
+            Some(Permission {
+                peer: exchange.asked.peer?.0.ip(),
+                created_at: Some(Time::new(exchange.first.time, digits)),
+                expires_at: None,
+                error: Some(error),
+            })
+        })
+        .take(MAX_PLACES)
+        .collect()
+}
+
+/// The last Allocate of a conversation that never got one, if it was refused for good.
+pub(super) fn refused_allocation(conversation: &Conversation) -> Option<&Exchange> {
+    let last = conversation.of(Method::ALLOCATE).next_back()?;
+    let signed_or_final = last.asked.is_signed() || last.answer.as_ref().is_some_and(|answer| !answer.is_challenge());
+    (conversation.allocated == 0 && last.failed() && signed_or_final).then_some(last)
+}
+
+pub(super) fn rejected(
+    exchange: &Exchange,
+    conversation: &Conversation,
+    view: &View<'_>,
+    capture: u32,
+    digits: u8,
+) -> Allocation {
+    let answer = exchange.answer.as_ref();
+    let evidence: Vec<Place> = exchange.frames().map(|frame| place(capture, frame)).collect();
+    Allocation {
+        client: conversation.client.into(),
+        server: conversation.server.into(),
+        transport: conversation.transport,
+        username: exchange.asked.user.map(|name| view.text(name)),
+        realm: exchange.asked.realm.map(|name| view.text(name)),
+        mapped: None,
+        relayed: Vec::new(),
+        relayed_transport: relayed_transport(exchange.asked.transport),
+        requested_lifetime_s: exchange.asked.lifetime,
+        lifetime_s: None,
+        requested_at: Some(Time::new(exchange.first.time, digits)),
+        created_at: None,
+        refreshes: 0,
+        expires_at: None,
+        ended_at: answer.map(|answer| Time::new(answer.seen.time, digits)),
+        end: AllocationEnd::Rejected,
+        error: answer.and_then(|answer| protocol_error(answer, view)),
+        permissions: Vec::new(),
+        permissions_total: 0,
+        channels: Vec::new(),
+        channels_total: 0,
+        bytes_sent: 0,
+        bytes_received: 0,
+        evidence_total: evidence.len() as u64,
+        evidence,
+    }
+}
