@@ -2,6 +2,7 @@
 
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
+use turnscope::event::Body;
 use turnscope::report::{Finding, Report};
 use turnscope::session::credentials::Credentials;
 
@@ -33,4 +34,48 @@ pub fn ids(report: &Report) -> Vec<&str> {
 pub fn finding<'r>(report: &'r Report, id: &str) -> &'r Finding {
     let found = report.findings.iter().find(|finding| finding.id == id);
     found.unwrap_or_else(|| panic!("no {id} among {:?}", ids(report)))
+}
+
+/// What `messages` would print of one message, reduced to what tests ask about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub frame: u64,
+    /// From the transport inwards.
+    pub layers: Vec<&'static str>,
+    /// Of a nested message: `peer` and `relayed`, where known.
+    pub hop: Option<(Option<String>, Option<String>)>,
+    pub request_frame: Option<u64>,
+    pub rtt_us: Option<i64>,
+    pub retransmission_of: Option<u64>,
+}
+
+/// The rows of all messages, media left out.
+pub fn rows(capture: &[u8]) -> Vec<Told> {
+    let mut frames = Capture::open(capture).expect("the test's capture is one");
+    let mut analyzer = Analyzer::new(Options::default());
+    let mut told = Vec::new();
+    while let Some(frame) = frames.next_frame() {
+        analyzer.frame(&frame, &mut |row| {
+            let event = row.event;
+            let innermost = match event.body {
+                Body::Stun(_) => "stun",
+                Body::ChannelData(_) => "channel-data",
+                Body::Dtls(_) => "dtls",
+                Body::Rtp(_) => "rtp",
+                Body::Rtcp(_) => "rtcp",
+            };
+            let hops = event.hops.iter().map(|hop| hop.via.layer());
+            let hop = event.hops.last();
+            told.push(Told {
+                frame: event.frame,
+                layers: std::iter::once("udp").chain(hops).chain([innermost]).collect(),
+                hop: hop
+                    .map(|hop| (hop.peer.map(|peer| peer.to_string()), hop.relayed.map(|relayed| relayed.to_string()))),
+                request_frame: row.request_frame,
+                rtt_us: row.rtt.map(|rtt| rtt.micros()),
+                retransmission_of: row.retransmission_of,
+            });
+        });
+    }
+    told
 }

@@ -1,0 +1,199 @@
+//! History: transactions, allocations and addresses, as reports and rows tell them.
+
+mod support;
+
+use support::analyze::{Told, report, rows};
+use support::*;
+use turnscope::report::{AllocationEnd, AuthenticationOutcome, Report, Transaction, TransactionOutcome};
+
+const CLIENT: &str = "10.0.0.2:50000";
+const SERVER: &str = "192.0.2.1:3478";
+const RELAYED: &str = "192.0.2.1:49200";
+const PEER: &str = "198.51.100.7:6000";
+const NONCE: &str = "nonce-1";
+
+fn alice() -> Login {
+    Login::new("alice", "example.org", "secret")
+}
+
+fn binding() -> Stun {
+    Stun::request(method::BINDING)
+}
+
+fn only(report: &Report) -> &Transaction {
+    assert_eq!(report.transactions.total, 1);
+    &report.transactions.items[0]
+}
+
+fn row(rows: &[Told], frame: u64) -> &Told {
+    rows.iter().find(|row| row.frame == frame).expect("a row of that frame")
+}
+
+#[test]
+fn an_answer_is_counted_from_the_last_copy_of_the_request_and_the_first_gives_the_bound() {
+    let mut scene = Scene::new();
+    let first = scene.send(CLIENT, SERVER, binding());
+    let again = scene.after_ms(500).retransmit(&first);
+    let answer = scene.after_ms(40).succeed(&again, |success| success.xor_mapped(CLIENT));
+    let rows = rows(&scene.pcap());
+    assert_eq!(row(&rows, again.frame).retransmission_of, Some(first.frame));
+    assert_eq!(row(&rows, answer.frame).request_frame, Some(again.frame));
+    assert_eq!(row(&rows, answer.frame).rtt_us, Some(40_000));
+    let report = report(&scene.pcap());
+    let transaction = only(&report);
+    assert_eq!((transaction.rtt_us, transaction.rtt_max_us), (Some(40_000), Some(540_000)));
+    assert_eq!(transaction.requests_total, 2);
+}
+
+#[test]
+fn a_copy_by_a_mirror_port_is_no_retransmission() {
+    let mut scene = Scene::new();
+    let first = scene.send(CLIENT, SERVER, binding());
+    scene.after_us(9).mirrored_copy(&first);
+    scene.after_ms(20).succeed(&first, |success| success.xor_mapped(CLIENT));
+    let report = report(&scene.pcap());
+    assert_eq!(only(&report).requests_total, 1);
+    assert_eq!(report.counts.stun["Binding request"], 1);
+}
+
+#[test]
+fn an_answer_from_another_address_is_found_and_said() {
+    let mut scene = Scene::new();
+    let request = scene.send(CLIENT, SERVER, binding());
+    let answer = Stun::success_to(&request.payload).xor_mapped(CLIENT);
+    scene.after_ms(20).send("192.0.2.99:3478", CLIENT, answer);
+    let report = report(&scene.pcap());
+    let transaction = only(&report);
+    assert_eq!(transaction.outcome, TransactionOutcome::Success);
+    assert_eq!(transaction.answered_from.map(|from| from.to_string()).as_deref(), Some("192.0.2.99:3478"));
+}
+
+#[test]
+fn an_answer_is_still_matched_after_thirty_nine_seconds_and_not_after_an_hour() {
+    for (wait, outcome) in [(39_000, TransactionOutcome::Success), (3_600_000, TransactionOutcome::Unanswered)] {
+        let mut scene = Scene::new();
+        let request = scene.send(CLIENT, SERVER, binding());
+        scene.after_ms(wait).succeed(&request, |success| success.xor_mapped(CLIENT));
+        assert_eq!(only(&report(&scene.pcap())).outcome, outcome, "after {wait} ms");
+    }
+}
+
+#[test]
+fn the_ledger_follows_an_allocation_from_grant_to_release() {
+    let mut scene = Scene::new();
+    let alice = alice();
+    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    let permission = scene.after_ms(10).create_permission(CLIENT, SERVER, &alice, NONCE, PEER);
+    scene.after_ms(10).granted(&permission, None, &alice);
+    let bind = scene.after_ms(10).channel_bind(CLIENT, SERVER, &alice, NONCE, (0x4000, PEER));
+    scene.after_ms(10).granted(&bind, None, &alice);
+    scene.after_ms(10).channel_data(CLIENT, SERVER, 0x4000, [0x80; 100]);
+    scene.after_ms(10).channel_data(SERVER, CLIENT, 0x4000, [0x80; 60]);
+    let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice, NONCE, 600);
+    scene.after_ms(10).granted(&refresh, Some(600), &alice);
+    let release = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice, NONCE, 0);
+    scene.after_ms(10).granted(&release, Some(0), &alice);
+    let report = report(&scene.pcap());
+    let [allocation] = report.allocations.as_slice() else { panic!("one allocation") };
+    assert_eq!(allocation.end, AllocationEnd::Released);
+    assert_eq!(allocation.refreshes, 1);
+    assert_eq!((allocation.bytes_sent, allocation.bytes_received), (100, 60));
+    assert_eq!(allocation.relayed[0].to_string(), RELAYED);
+    assert_eq!(allocation.username.as_deref(), Some("alice"));
+    assert_eq!(allocation.permissions.len(), 1);
+    assert_eq!((allocation.channels[0].channel, allocation.channels[0].peer.to_string()), (0x4000, PEER.to_owned()));
+    assert_eq!(report.authentications[0].outcome, AuthenticationOutcome::Accepted);
+}
+
+#[test]
+fn an_allocation_that_is_not_refreshed_expires_by_the_captures_clock() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), NONCE, RELAYED);
+    scene.after_ms(700_000).frame(&[0; 60]);
+    let expired = report(&scene.pcap());
+    assert_eq!(expired.allocations[0].end, AllocationEnd::Expired);
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), NONCE, RELAYED);
+    scene.after_ms(300_000).frame(&[0; 60]);
+    assert_eq!(report(&scene.pcap()).allocations[0].end, AllocationEnd::Open);
+}
+
+#[test]
+fn what_a_relay_carries_is_told_with_its_peer_and_relayed_address() {
+    let mut scene = Scene::new();
+    let alice = alice();
+    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    let (one, other) =
+        (IceSide::new("aaaa", "password-of-aaaa-22-ch", 1), IceSide::new("bbbb", "password-of-bbbb-22-ch", 2));
+    let check = scene::ice_check(&one, &other, true, |check| check).bytes();
+    let sent = scene.after_ms(10).send_indication(CLIENT, SERVER, PEER, &check);
+    scene.after_ms(10).channel_bind(CLIENT, SERVER, &alice, NONCE, (0x4001, PEER));
+    let in_channel = scene.after_ms(10).channel_data(CLIENT, SERVER, 0x4001, payload::dtls_client_hello(0));
+    let rows = rows(&scene.pcap());
+    let nested = |frame: u64| rows.iter().filter(move |row| row.frame == frame).nth(1).expect("a nested message");
+    assert_eq!(nested(sent.frame).layers, ["udp", "send", "stun"]);
+    assert_eq!(nested(sent.frame).hop, Some((Some(PEER.to_owned()), Some(RELAYED.to_owned()))));
+    assert_eq!(nested(in_channel.frame).layers, ["udp", "channel-data", "dtls"]);
+    assert_eq!(
+        nested(in_channel.frame).hop,
+        Some((Some(PEER.to_owned()), Some(RELAYED.to_owned()))),
+        "a channel counts from its request on, before the answer"
+    );
+}
+
+#[test]
+fn a_channel_bound_before_the_capture_starts_has_an_unknown_peer() {
+    let mut scene = Scene::new();
+    for sequence in 0..6 {
+        scene.after_ms(20).channel_data(CLIENT, SERVER, 0x4000, payload::rtp(96, sequence, 0, 7, 100));
+    }
+    let report = report(&scene.pcap());
+    assert!(
+        report.counts.channel_data >= 4,
+        "believed once it looks right again and again: {}",
+        report.counts.channel_data
+    );
+    assert!(report.findings.iter().all(|finding| finding.severity != turnscope::report::Severity::Failure));
+}
+
+#[test]
+fn both_sides_of_a_nat_in_one_capture_are_one_transaction_and_a_mapping() {
+    let mut scene = Scene::new();
+    let request = scene.send(CLIENT, SERVER, binding());
+    let outside = scene.after_us(300).forwarded(&request, "203.0.113.5:61000", SERVER);
+    let answer = scene.after_ms(20).succeed(&outside, |success| success.xor_mapped("203.0.113.5:61000"));
+    scene.after_us(300).forwarded(&answer, SERVER, CLIENT);
+    let report = report(&scene.pcap());
+    assert_eq!(report.nat.len(), 1);
+    assert_eq!(report.nat[0].inside.to_string(), CLIENT);
+    assert_eq!(report.nat[0].outside.to_string(), "203.0.113.5:61000");
+    assert_eq!(report.servers.iter().map(|server| server.active_clients).sum::<u64>(), 1, "counted once");
+}
+
+#[test]
+fn an_icmp_error_belongs_to_the_request_that_it_quotes_and_what_it_quotes_is_not_counted() {
+    let mut scene = Scene::new();
+    let request = scene.send(CLIENT, SERVER, binding());
+    scene.after_ms(3).icmp_unreachable("10.0.0.1", &request);
+    let report = report(&scene.pcap());
+    assert_eq!(report.counts.stun["Binding request"], 1);
+    assert_eq!(only(&report).outcome, TransactionOutcome::Unanswered);
+}
+
+#[test]
+fn the_same_capture_gives_the_same_report_byte_for_byte() {
+    let mut scene = Scene::new();
+    for port in 50_000..50_200 {
+        let client = format!("10.0.0.2:{port}");
+        scene.after_ms(3).allocation(
+            client.as_str(),
+            SERVER,
+            &alice(),
+            NONCE,
+            format!("192.0.2.1:{}", port - 1000).as_str(),
+        );
+    }
+    let capture = scene.pcap();
+    let json = |report: &Report| serde_json::to_string(report).unwrap();
+    assert_eq!(json(&report(&capture)), json(&report(&capture)));
+}
