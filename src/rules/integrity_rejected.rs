@@ -1,7 +1,8 @@
 //! `turn-integrity-rejected`: the password, or the user, differs between client and server.
 
 use super::evidence::{filter_of, frames, frames_of};
-use super::{Collector, Confidence, Dialect, Occurrence, Proof, Remedy, Severity, Subject, Text, View, expired_at};
+use super::refusal::{Refusal, classify};
+use super::{Collector, Confidence, Dialect, Occurrence, Proof, Remedy, Severity, Subject, Text, View};
 use crate::session::credentials::Side;
 use crate::session::{Answer, Conversation, Exchange, Grievance};
 
@@ -9,8 +10,11 @@ pub(super) const ID: &str = "turn-integrity-rejected";
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     let dialect = Dialect::of(conversation, view);
-    let refused: Vec<&Exchange> =
-        conversation.exchanges.iter().filter(|exchange| is_refused(exchange, conversation, dialect, view)).collect();
+    let refused: Vec<&Exchange> = conversation
+        .exchanges
+        .iter()
+        .filter(|exchange| classify(exchange, conversation, view) == Refusal::Integrity)
+        .collect();
     let (Some(first), Some(last)) = (refused.first(), refused.last()) else { return };
     let Some(answer) = &last.answer else { return };
     let request = refused.iter().rev().map(|exchange| Proof::of(&exchange.asked.integrity, view));
@@ -38,34 +42,9 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             realm: last.asked.realm.map(|name| view.text(name)),
             ..Subject::default()
         },
-        causes: &["turn-realm-mismatch", "nat-alg-rewrite"],
+        causes: &["nat-alg-rewrite"],
     };
     out.add(seen, || text(conversation, &refused, answer, dialect, &request, &response, view));
-}
-
-/// Whether a signed request was refused for its signature, with nothing in the capture that speaks against its nonce, its realm or
-/// its expiry.
-fn is_refused(exchange: &Exchange, conversation: &Conversation, dialect: Dialect, view: &View<'_>) -> bool {
-    let Some(answer) = &exchange.answer else { return false };
-    let asked = &exchange.asked;
-    let complete = asked.is_signed() && (asked.user.is_some() || asked.userhash.is_some()) && asked.nonce.is_some();
-    let bare = answer.code == 400 && dialect == Dialect::Pion && !answer.is_challenge() && answer.reason.is_none();
-    let refusal =
-        answer.is_error(431) || answer.is_error(439) || (answer.is_error(401) && answer.is_challenge()) || bare;
-    complete
-        && refusal
-        && answer.class == crate::wire::stun::Class::Error
-        && !contradicted(exchange, conversation)
-        && expired_at(exchange, view).is_none()
-}
-
-/// Whether the challenge that was seen before a request gave another nonce, or another realm, than the request carries.
-fn contradicted(exchange: &Exchange, conversation: &Conversation) -> bool {
-    let before = conversation.exchanges.iter().filter_map(|known| known.answer.as_ref());
-    let challenge =
-        before.filter(|answer| answer.is_challenge() && answer.seen < exchange.first).max_by_key(|answer| answer.seen);
-    challenge
-        .is_some_and(|challenge| challenge.nonce != exchange.asked.nonce || challenge.realm != exchange.asked.realm)
 }
 
 fn strength(proof: &Proof) -> u8 {

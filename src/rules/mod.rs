@@ -11,12 +11,12 @@ mod collect;
 mod evidence;
 mod expiry;
 mod integrity_rejected;
+mod refusal;
 
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use evidence::{Dialect, Proof};
 
 use crate::session::{Conversation, Flow, Session};
-use expiry::expired_at;
 use schemars::JsonSchema;
 use serde::Serialize;
 
