@@ -233,6 +233,11 @@ impl Credentials {
         self.cache.cut_short()
     }
 
+    /// Calls `each` with the number of every credential, given one by one, that surely applies to an identity.
+    pub fn applying(&self, identity: &Identity<'_>, each: impl FnMut(u32)) {
+        self.store.applying(identity, each);
+    }
+
     /// Tests what protects a message against every credential that applies to it.
     ///
     /// `identity` is that of the message; for a response, which has no user name of its own, that of its request (empty where the
