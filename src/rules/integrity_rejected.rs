@@ -1,50 +1,46 @@
 //! `turn-integrity-rejected`: the password, or the user, differs between client and server.
 
-use super::evidence::{filter_of, frames, frames_of};
-use super::refusal::{Refusal, classify};
-use super::{Collector, Confidence, Dialect, Occurrence, Proof, Remedy, Severity, Subject, Text, View};
+use super::evidence::frames;
+use super::refusal::{challenge_before, is_named_pion};
+use super::refused::Refused;
+use super::{Collector, Confidence, Dialect, Proof, Text, View};
 use crate::session::credentials::Side;
-use crate::session::{Answer, Conversation, Exchange, Grievance};
+use crate::session::{Conversation, Exchange};
 
 pub(super) const ID: &str = "turn-integrity-rejected";
 
-pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
-    let dialect = Dialect::of(conversation, view);
-    let refused: Vec<&Exchange> = conversation
-        .exchanges
-        .iter()
-        .filter(|exchange| classify(exchange, conversation, view) == Refusal::Integrity)
-        .collect();
-    let (Some(first), Some(last)) = (refused.first(), refused.last()) else { return };
-    let Some(answer) = &last.answer else { return };
-    let request = refused.iter().rev().map(|exchange| Proof::of(&exchange.asked.integrity, view));
-    let request = request.max_by_key(strength).unwrap_or(Proof::Untested);
-    let response = refused.iter().rev().filter_map(|exchange| exchange.answer.as_ref());
+pub(super) fn tell(group: &Refused<'_>, conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let proofs = group.exchanges.iter().rev().map(|exchange| Proof::of(&exchange.asked.integrity, view));
+    let request = proofs.max_by_key(strength).unwrap_or(Proof::Untested);
+    let answers = group.exchanges.iter().rev().filter_map(|exchange| exchange.answer.as_ref());
     let response =
-        response.map(|answer| Proof::of(&answer.integrity, view)).max_by_key(strength).unwrap_or(Proof::Unsigned);
-    let later = conversation.granted_after(last.method, answer.seen.time);
-    let user = last.asked.user.or(last.asked.userhash);
-    let client = conversation.client.0.ip();
-    let seen = Occurrence {
-        id: ID,
-        key: format!("{} {} {} {}", conversation.server, answer.code, key(&request), key(&response)),
-        severity: if later { Severity::Warning } else { Severity::Failure },
-        confidence: if last.asked.truncated || answer.truncated { Confidence::Likely } else { Confidence::Certain },
-        remedy: Remedy::Service(Grievance { client, user, server: conversation.server.0, at: answer.seen.time }),
-        at: first.first.time,
-        frames: frames_of(refused.iter().copied()),
-        filter: Some(filter_of(conversation)),
-        reference: "RFC 8489 §9.2.4",
-        subject: Subject {
-            client: Some(conversation.client),
-            server: Some(conversation.server),
-            username: user.map(|name| view.text(name)),
-            realm: last.asked.realm.map(|name| view.text(name)),
-            ..Subject::default()
-        },
-        causes: &["nat-alg-rewrite"],
-    };
-    out.add(seen, || text(conversation, &refused, answer, dialect, &request, &response, view));
+        answers.map(|answer| Proof::of(&answer.integrity, view)).max_by_key(strength).unwrap_or(Proof::Unsigned);
+    let key = format!("{} {} {} {}", conversation.server, group.answer.code, key(&request), key(&response));
+    let mut seen = group.occurrence(ID, key, "RFC 8489 §9.2.4", conversation, view);
+    seen.causes = &["nat-alg-rewrite"];
+    let truncated = group.last.asked.truncated || group.answer.truncated;
+    if truncated || !group.exchanges.iter().any(|exchange| is_certain(exchange, conversation, view)) {
+        seen.confidence = Confidence::Likely;
+    }
+    out.add(seen, || text(group, conversation, &request, &response, view));
+}
+
+/// Whether nothing but the credentials can be meant: the code says it, or the nonce is known to have been good.
+fn is_certain(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> bool {
+    let Some(answer) = &exchange.answer else { return false };
+    let challenge = challenge_before(exchange, conversation);
+    match answer.code {
+        431 | 439 => true,
+        // with the challenge in the capture, classification has compared its nonce with the request's
+        401 => answer.is_challenge() && (challenge.is_some() || answer.nonce == exchange.asked.nonce),
+        _ => challenge.is_some() || is_named_pion(conversation, view),
+    }
+}
+
+/// Whether a request is protected with SHA-256 alone though the server had not offered it.
+fn only_unoffered_sha256(exchange: &Exchange, conversation: &Conversation) -> bool {
+    let offered = challenge_before(exchange, conversation).is_none_or(|challenge| challenge.password_algorithms);
+    exchange.asked.integrity_sha256 && !exchange.asked.integrity_sha1 && !offered
 }
 
 fn strength(proof: &Proof) -> u8 {
@@ -65,39 +61,54 @@ fn key(proof: &Proof) -> String {
     }
 }
 
-fn text(
-    conversation: &Conversation,
-    refused: &[&Exchange],
-    answer: &Answer,
-    dialect: Dialect,
-    request: &Proof,
-    response: &Proof,
-    view: &View<'_>,
-) -> Text {
-    let server = conversation.server;
-    let last = refused.last().copied();
-    let user = view.quoted(last.and_then(|exchange| exchange.asked.user));
-    let error = view.error(answer);
-    let what = match dialect {
-        Dialect::Draft => "password",
+fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, response: &Proof, view: &View<'_>) -> Text {
+    let (server, client) = (conversation.server, conversation.client);
+    let dialect = Dialect::of(conversation, view);
+    let asked = &group.last.asked;
+    let user = view.quoted(group.user());
+    let error = view.error(group.answer);
+    let what = match (asked.access_token, group.answer.code) {
+        (true, _) => "access token",
+        (_, 431) => "password",
         _ => "user or password",
     };
+    let listed = format!("{} ({})", group.times(), frames(&group.frames()));
+    if only_unoffered_sha256(group.last, conversation) && !matches!(request, Proof::Mismatch(_)) {
+        return Text {
+            title: format!("{server} refused {user} with {error}: the request is signed with SHA-256, which the server did not offer"),
+            explanation: format!(
+                "{client} signs with MESSAGE-INTEGRITY-SHA256 only, though the challenge listed no PASSWORD-ALGORITHMS, and was refused {listed}. A                  server that does not know the attribute sees an unsigned request and challenges again."
+            ),
+            fix: "Let the client sign with MESSAGE-INTEGRITY (SHA-1) unless the challenge offers more, or update the server.".to_owned(),
+        };
+    }
     let (why, proof, fix) = blame(request, response, what, &user, dialect);
-    let listed = frames(&frames_of(refused.iter().copied()));
-    let times = match refused.len() {
-        1 => "once".to_owned(),
-        2 => "twice".to_owned(),
-        many => format!("{many} times"),
+    let nonce = match challenge_before(group.last, conversation) {
+        Some(_) => "although the request carries the realm and the nonce that the server had given",
+        None => "although nothing in the capture speaks against the request's realm and nonce",
     };
     Text {
         title: format!("{server} refused the {what} of {user} with {error}: {why}"),
         explanation: format!(
-            "{} asked {server} as {user} in realm {} and was refused {times} ({listed}), although the request carries the server's own \
-             realm and a nonce that nothing in the capture speaks against. {proof}",
-            conversation.client,
-            view.quoted(last.and_then(|exchange| exchange.asked.realm)),
+            "{client} asked {server} as {user} in realm {} and was refused {listed}, {nonce}. {proof}{}",
+            view.quoted(asked.realm),
+            wording(dialect, group.answer.code),
         ),
         fix,
+    }
+}
+
+/// What the code means in the server's dialect.
+fn wording(dialect: Dialect, code: u16) -> &'static str {
+    match (dialect, code) {
+        (_, 431) => {
+            " 431 is what servers of the RFC 3489 and early TURN draft family answer to a wrong password; servers of RFC 8489 answer 401."
+        }
+        (Dialect::Coturn, _) => " This is a coturn, which answers an unknown user and a wrong password alike.",
+        (Dialect::Pion, 400) => {
+            " The server words its refusals as those built on pion do: a wrong password and an unknown user both get a bare 400."
+        }
+        _ => " By RFC 8489 an unknown user and a wrong password get the same answer.",
     }
 }
 

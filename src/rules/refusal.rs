@@ -253,6 +253,11 @@ fn is_bare(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) ->
         && Dialect::of(conversation, view) == Dialect::Pion
 }
 
+/// Whether the server says itself that it is built on pion.
+pub(super) fn is_named_pion(conversation: &Conversation, view: &View<'_>) -> bool {
+    conversation.software.is_some() && Dialect::of(conversation, view) == Dialect::Pion
+}
+
 /// Whether the challenges that were seen before a request gave other nonces than it carries.
 fn contradicted(exchange: &Exchange, conversation: &Conversation) -> bool {
     let Some(latest) = challenge_before(exchange, conversation) else { return false };
