@@ -20,7 +20,9 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     let Some(first) = challenged.next() else { return };
     let last = challenged.next_back().unwrap_or(first);
     let Some(answer) = &last.answer else { return };
-    let signed = |exchange: &&Exchange| exchange.asked.is_signed() && exchange.first > first.first;
+    // what the capture cuts off may have been signed
+    let signed =
+        |exchange: &&Exchange| (exchange.asked.is_signed() || exchange.asked.truncated) && exchange.first > first.first;
     if let Some(granted) = conversation.of(Method::ALLOCATE).filter(signed).find(|exchange| exchange.succeeded()) {
         tell_challenge(first, granted, conversation, view, out);
     } else if !conversation.exchanges.iter().any(|exchange| signed(&exchange)) {
@@ -52,7 +54,7 @@ fn tell_challenge(
         causes: &[],
     };
     out.add(seen, || Text {
-        title: format!("{} asked for credentials and accepted those of {}", conversation.server, view.quoted(granted.asked.user)),
+        title: format!("{} asked for credentials and accepted those of {}", conversation.server, view.user(&granted.asked)),
         explanation: format!(
             "The first Allocate without credentials only fetched realm and nonce ({}); the next one, signed, was granted ({}). Every client with \
              long-term credentials begins like this.",

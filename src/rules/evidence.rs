@@ -3,7 +3,7 @@
 
 use super::View;
 use crate::session::credentials::{Derivation, Side, Status};
-use crate::session::{Answer, Conversation, Exchange, Name, Verdicts};
+use crate::session::{Answer, Asked, Conversation, Exchange, Name, Verdicts};
 use crate::time::{Span, Timestamp};
 use std::fmt::Write as _;
 
@@ -137,6 +137,21 @@ impl View<'_> {
     #[must_use]
     pub fn quoted(&self, name: Option<Name>) -> String {
         name.map_or_else(|| "(none)".to_owned(), |name| quote(&self.text(name)))
+    }
+
+    /// The user of a request in quotation marks; or the beginning of its hash, where it hides the name (RFC 8489 §14.4).
+    #[must_use]
+    pub fn user(&self, asked: &Asked) -> String {
+        match (asked.user, asked.userhash) {
+            (None, Some(hash)) => {
+                let digits = self.session.names().bytes(hash).iter().take(4).fold(String::new(), |mut digits, byte| {
+                    let _ = write!(digits, "{byte:02x}");
+                    digits
+                });
+                format!("the user with hash {digits}…")
+            }
+            (user, _) => self.quoted(user),
+        }
     }
 
     /// The reason phrase of an answer: `431 Integrity Check Failure`.

@@ -47,8 +47,8 @@ pub(super) fn tell(
         seen.confidence = Confidence::Likely;
     }
     out.add(seen, || {
-        let (server, user, error) = (conversation.server, view.quoted(group.user()), view.error(group.answer));
-        let times = format!("{} ({})", group.times(), frames(&group.frames()));
+        let (server, user, error) = (conversation.server, view.user(&group.last.asked), view.error(group.answer));
+        let times = format!("{} ({})", group.times(conversation), frames(&group.frames()));
         let proof = match Proof::of(&group.last.asked.integrity, view) {
             Proof::By { label, .. } => format!(" Its integrity verifies with \"{label}\", so nothing else is wrong with it."),
             Proof::Mismatch(tried) => {
@@ -111,7 +111,7 @@ pub(super) fn judge_accepted(conversation: &Conversation, view: &View<'_>, out: 
         causes: &[],
     };
     out.add(seen, || {
-        let (server, user) = (conversation.server, view.quoted(user));
+        let (server, user) = (conversation.server, view.user(&exchange.asked));
         Text {
             title: format!("{server} granted {user} an allocation although that credential ended on {}", date(end)),
             explanation: format!(

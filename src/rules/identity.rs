@@ -20,7 +20,7 @@ pub(super) fn tell_unknown_user(
     let key = format!("{} {}", conversation.server, group.answer.code);
     let seen = group.occurrence(UNKNOWN_USER, key, "draft-rosenberg-midcom-turn", conversation, view);
     out.add(seen, || {
-        let (server, user, error) = (conversation.server, view.quoted(group.user()), view.error(group.answer));
+        let (server, user, error) = (conversation.server, view.user(&group.last.asked), view.error(group.answer));
         let draft = Dialect::of(conversation, view) == Dialect::Draft;
         Text {
             title: format!("{server} does not know the user {user}: {error}"),
@@ -29,7 +29,7 @@ pub(super) fn tell_unknown_user(
                  or not in that realm.",
                 conversation.client,
                 view.quoted(group.last.asked.realm),
-                group.times(),
+                group.times(conversation),
                 frames(&group.frames()),
             ),
             fix: if draft {
@@ -89,7 +89,7 @@ pub(super) fn tell_realm(group: &Refused<'_>, conversation: &Conversation, view:
         };
         Text {
             title,
-            explanation: format!("{shows} It was refused {} ({}).{coturn}", group.times(), frames(&group.frames())),
+            explanation: format!("{shows} It was refused {} ({}).{coturn}", group.times(conversation), frames(&group.frames())),
             fix,
         }
     });
@@ -113,7 +113,7 @@ pub(super) fn tell_user_changed(
     seen.frames.dedup();
     out.add(seen, || {
         let (client, server, method) = (conversation.client, conversation.server, group.last.method);
-        let (user, error) = (view.quoted(group.user()), view.error(group.answer));
+        let (user, error) = (view.user(&group.last.asked), view.error(group.answer));
         let listed = frames(&group.frames());
         let explanation = match allocation {
             Some(known) => format!(
@@ -121,12 +121,12 @@ pub(super) fn tell_user_changed(
                  belongs to the user who made it until it ends.",
                 view.quoted(known.user),
                 known.created.frame,
-                group.times(),
+                group.times(conversation),
             ),
             None => format!(
                 "The {method} was signed as {user} and refused {} ({listed}). This code says that the allocation belongs to another user; it was \
                  made before the capture begins.",
-                group.times(),
+                group.times(conversation),
             ),
         };
         let title = match allocation {

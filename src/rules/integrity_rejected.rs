@@ -65,24 +65,31 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
     let (server, client) = (conversation.server, conversation.client);
     let dialect = Dialect::of(conversation, view);
     let asked = &group.last.asked;
-    let user = view.quoted(group.user());
+    let user = view.user(&group.last.asked);
     let error = view.error(group.answer);
     let what = match (asked.access_token, group.answer.code) {
         (true, _) => "access token",
         (_, 431) => "password",
         _ => "user or password",
     };
-    let listed = format!("{} ({})", group.times(), frames(&group.frames()));
+    let listed = format!("{} ({})", group.times(conversation), frames(&group.frames()));
     if only_unoffered_sha256(group.last, conversation) && !matches!(request, Proof::Mismatch(_)) {
         return Text {
             title: format!("{server} refused {user} with {error}: the request is signed with SHA-256, which the server did not offer"),
             explanation: format!(
-                "{client} signs with MESSAGE-INTEGRITY-SHA256 only, though the challenge listed no PASSWORD-ALGORITHMS, and was refused {listed}. A                  server that does not know the attribute sees an unsigned request and challenges again."
+                "{client} signs with MESSAGE-INTEGRITY-SHA256 only, though the challenge listed no PASSWORD-ALGORITHMS, and was refused {listed}. \
+                 A server that does not know the attribute sees an unsigned request and challenges again."
             ),
             fix: "Let the client sign with MESSAGE-INTEGRITY (SHA-1) unless the challenge offers more, or update the server.".to_owned(),
         };
     }
-    let (why, proof, fix) = blame(request, response, what, &user, dialect);
+    let same = match (request, response) {
+        (Proof::By { credential: one, .. }, Proof::By { credential: other, .. }) => {
+            view.session.credentials().have_same_secret(*one, *other)
+        }
+        _ => false,
+    };
+    let (why, proof, fix) = if same { no_blame(&user) } else { blame(request, response, what, &user, dialect) };
     let nonce = match challenge_before(group.last, conversation) {
         Some(_) => "although the request carries the realm and the nonce that the server had given",
         None => "although nothing in the capture speaks against the request's realm and nonce",
@@ -112,6 +119,15 @@ fn wording(dialect: Dialect, code: u16) -> &'static str {
     }
 }
 
+/// Request and refusal are signed with the same password: it is not the password.
+fn no_blame(user: &str) -> (String, String, String) {
+    (
+        "though both sides sign with the same password".to_owned(),
+        "The request's integrity and the error response's own verify with the same password, so the two sides agree on it.".to_owned(),
+        format!("Look at the server for another reason to refuse {user}: an account that is locked or has run out, or a limit."),
+    )
+}
+
 /// Who holds what: a clause for the headline, sentences with the proof, and what to change.
 fn blame(request: &Proof, response: &Proof, what: &str, user: &str, dialect: Dialect) -> (String, String, String) {
     let cisco = match dialect {
@@ -133,11 +149,14 @@ fn blame(request: &Proof, response: &Proof, what: &str, user: &str, dialect: Dia
         (Proof::By { label, side, .. }, _) => {
             let held = match side {
                 Some(Side::Server) => format!("the client signs with \"{label}\", which the server should hold and does not"),
+                _ if what == "user or password" => {
+                    format!("the client signs with \"{label}\", and the server holds another password or does not know the user")
+                }
                 _ => format!("the client signs with \"{label}\", and the server holds another"),
             };
             let proof = format!(
-                "The request's integrity verifies with the credential \"{label}\", so that is what the client was given; the server must \
-                 hold another {what} for it."
+                "The request's integrity verifies with the credential \"{label}\", so that is what the client was given; the server does not \
+                 hold the same."
             );
             (held, proof, format!("Set on the server, for {user}, the password of \"{label}\"; or give the client the one that the server holds.{cisco}"))
         }

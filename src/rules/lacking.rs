@@ -45,7 +45,7 @@ pub(super) fn tell_missing(
             title: format!("{server} refused the {method} of {client} with {error}: it lacks {name}"),
             explanation: format!(
                 "{seen} {name} {why}. It was refused {} ({}). Trying again with the same request cannot help.",
-                group.times(),
+                group.times(conversation),
                 frames(&group.frames()),
             ),
             fix: format!("Repair or update the client: its {method} must carry {name}."),
@@ -95,7 +95,7 @@ pub(super) fn tell_unknown(group: &Refused<'_>, conversation: &Conversation, vie
             title,
             explanation: format!(
                 "The request was refused {} ({}); the answer lists {named}. {means}",
-                group.times(),
+                group.times(conversation),
                 frames(&group.frames()),
             ),
             fix,

@@ -8,7 +8,7 @@ pub(super) const STALE: &str = "turn-stale-nonce";
 pub(super) const LOOP: &str = "turn-stale-nonce-loop";
 
 /// How many refusals in a row are a loop.
-const MANY: u32 = 3;
+pub(super) const MANY: u32 = 3;
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     for (refused, renewed) in renewals(conversation) {
@@ -59,7 +59,7 @@ fn tell_renewal(
     out.add(seen, || Text {
         title: format!("{} renewed the nonce of {} and went on", conversation.server, conversation.client),
         explanation: format!(
-            "The server refused the {} with a nonce that had run out and gave a new one; with that a request was granted ({}). Servers limit the \
+            "The server no longer took the nonce of the {} and gave a new one; with that a request was granted ({}). Servers limit the \
              life of a nonce so that captured requests cannot be replayed.",
             refused.method,
             frames(&frames_of([refused, renewed])),
@@ -137,7 +137,7 @@ impl Why {
 
 fn text(row: &StaleRow, exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> Text {
     let (client, server) = (conversation.client, conversation.server);
-    let user = view.quoted(exchange.asked.user.or(exchange.asked.userhash));
+    let user = view.user(&exchange.asked);
     let error = exchange.answer.as_ref().map(|answer| view.error(answer)).unwrap_or_default();
     let given = row.count - row.never_given.min(row.count);
     let echoed = match (given, row.never_given) {

@@ -74,11 +74,13 @@ pub(super) fn told(exchange: &Exchange, conversation: &Conversation, view: &View
     match classify(exchange, conversation, view) {
         Refusal::None | Refusal::Other => false,
         Refusal::StaleNonce => {
-            let Some(answer) = &exchange.answer else { return true };
-            !answer.is_error(438)
-                || conversation.nonce_of.is_some()
-                || view.now().since(answer.seen.time) < PATIENCE
-                || conversation.last.time > answer.seen.time
+            let Some(answer) = exchange.answer.as_ref().filter(|answer| answer.is_error(438)) else { return true };
+            let goes_on = |known: &Exchange| known.first > answer.seen && known.asked.nonce != exchange.asked.nonce;
+            view.now().since(answer.seen.time) < PATIENCE
+                || conversation.stale.as_ref().is_some_and(|row| row.count >= super::nonce::MANY)
+                || conversation.granted.iter().any(|&(_, last)| last > answer.seen.time)
+                || conversation.exchanges.iter().any(goes_on)
+                || answer.nonce.is_some_and(|nonce| view.session.is_echoed(nonce))
         }
         _ => true,
     }
@@ -95,7 +97,7 @@ pub(super) fn classify(exchange: &Exchange, conversation: &Conversation, view: &
     match answer.code {
         420 => return Refusal::UnknownAttribute,
         // drafts of RFC 5389 challenged with these two; to a request that has credentials they say what it lacks
-        401 | 434 | 435 | 438 if !asked.is_signed() && answer.is_challenge() => return Refusal::Challenge,
+        401 | 434 | 435 | 438 if !has_signed(asked) && answer.is_challenge() => return Refusal::Challenge,
         438 => return Refusal::StaleNonce,
         432 => return Refusal::Missing(Missing::Username),
         434 => return Refusal::Missing(Missing::Realm),
@@ -108,18 +110,22 @@ pub(super) fn classify(exchange: &Exchange, conversation: &Conversation, view: &
         300 | 440 | 442 | 443 | 446 | 447 | 486 | 487 | 500 | 508 => return Refusal::Other,
         _ => {}
     }
-    if !asked.is_signed() {
+    if !has_signed(asked) {
         return Refusal::Other;
     }
-    let denied = matches!(answer.code, 400 | 401 | 403 | 430 | 431 | 436 | 437 | 439 | 441);
-    if denied && (realm_differs(exchange, answer, conversation, view) || (answer.code != 400 && says(&["realm"]))) {
+    let denied = matches!(answer.code, 400 | 401 | 430 | 431 | 436 | 437 | 439 | 441);
+    if (denied && realm_differs(exchange, answer, conversation, view)) || (answer.code != 400 && says(&["realm"])) {
         return Refusal::Realm;
     }
     if matches!(answer.code, 437 | 439 | 441)
         && (exchange.method == Method::ALLOCATE || answer.code != 437)
         && let Some(changed) = user_changed(exchange, answer, conversation)
     {
-        return if changed { Refusal::UserChanged } else { Refusal::Other };
+        match (changed, answer.code) {
+            (true, _) => return Refusal::UserChanged,
+            (false, 439) => {}
+            (false, _) => return Refusal::Other,
+        }
     }
     let unauthenticated = matches!(answer.code, 401 | 430 | 431 | 436 | 439) || is_bare(exchange, conversation, view);
     if !unauthenticated {
@@ -143,6 +149,11 @@ pub(super) fn classify(exchange: &Exchange, conversation: &Conversation, view: &
     if complete || matches!(answer.code, 431 | 439) { Refusal::Integrity } else { Refusal::Other }
 }
 
+/// Whether a request carries credentials: it is signed, or the capture cuts it off where the signature would stand.
+pub(super) fn has_signed(asked: &Asked) -> bool {
+    asked.is_signed() || (asked.truncated && asked.user.or(asked.userhash).is_some() && asked.nonce.is_some())
+}
+
 /// The challenge that the client had last when it sent a request.
 pub(super) fn challenge_before<'c>(exchange: &Exchange, conversation: &'c Conversation) -> Option<&'c Answer> {
     challenges_before(exchange.first, conversation).max_by_key(|answer| answer.seen)
@@ -163,11 +174,12 @@ fn realm_differs(exchange: &Exchange, answer: &Answer, conversation: &Conversati
     let Some(asked) = exchange.asked.realm else { return false };
     let other = |realm: Option<Name>| realm.is_some_and(|realm| !same_text(realm, asked, view));
     let before = challenge_before(exchange, conversation).and_then(|challenge| challenge.realm);
-    // the draft family echoes what it was asked with: that says nothing
-    other(before) || (before.is_none() && answer.is_challenge() && other(answer.realm)) || {
-        // another server behind the same address than the one that challenged
-        answer.code == 401 && answer.is_challenge() && other(answer.realm)
-    }
+    // some servers let the client choose: what was good once is no mistake later
+    let accepted = |known: &Exchange| {
+        known.succeeded() && known.asked.realm == Some(asked) && known.asked.is_signed() && known.first < exchange.first
+    };
+    // the refusal may come from another server behind the same address than the challenge
+    (answer.is_challenge() && other(answer.realm)) || (other(before) && !conversation.exchanges.iter().any(accepted))
 }
 
 /// Whether two names are the same but for what surrounds them: some clients put the quotation marks of the grammar on the wire.

@@ -89,9 +89,14 @@ impl Refused<'_> {
         frames_of(self.exchanges.iter().copied())
     }
 
-    /// "once", "twice", "7 times".
-    pub(super) fn times(&self) -> String {
-        times(self.exchanges.len())
+    /// "once", "twice", "7 times"; "at least" where the conversation was too long to keep all of it.
+    pub(super) fn times(&self, conversation: &Conversation) -> String {
+        match self.exchanges.len() {
+            many if conversation.exchanges_omitted > 0 => format!("at least {many} times"),
+            1 => "once".to_owned(),
+            2 => "twice".to_owned(),
+            many => format!("{many} times"),
+        }
     }
 
     /// A failure, unless the client was granted the same later or is otherwise served.
@@ -128,14 +133,5 @@ impl Refused<'_> {
             },
             causes: &[],
         }
-    }
-}
-
-/// "once", "twice", "7 times".
-pub(super) fn times(count: usize) -> String {
-    match count {
-        1 => "once".to_owned(),
-        2 => "twice".to_owned(),
-        many => format!("{many} times"),
     }
 }
