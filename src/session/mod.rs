@@ -127,10 +127,10 @@ impl Session {
         &self.nat
     }
 
-    /// Whether a request carried a nonce after it was given, from whatever 5-tuple.
+    /// Whether a request carried a nonce, by its digest, after `time`, from whatever 5-tuple.
     #[must_use]
-    pub fn is_echoed(&self, nonce: u64) -> bool {
-        self.nonces.is_echoed(nonce)
+    pub fn is_echoed_after(&self, nonce: u64, time: Timestamp) -> bool {
+        self.nonces.is_echoed_after(nonce, time)
     }
 
     /// The sums over the whole capture.

@@ -2,6 +2,7 @@
 
 use super::exchange::{Answer, Exchange, Seen};
 use crate::net::ClientAddress;
+use crate::time::Timestamp;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 
@@ -56,8 +57,8 @@ struct Given {
     to: Option<(ClientAddress, Seen)>,
     /// Whether it was given to another 5-tuple too: some servers have one nonce for everybody.
     shared: bool,
-    /// Whether a request carried it.
-    echoed: bool,
+    /// When a request carried it last.
+    echoed: Option<Timestamp>,
     /// The row of refusals that ends with the one that gave it, or refused it.
     row: Option<Box<StaleRow>>,
 }
@@ -71,15 +72,15 @@ pub(super) struct Nonces {
 
 impl Nonces {
     /// A request carries a nonce: to whom that was given.
-    pub(super) fn echo(&mut self, nonce: u64) -> Option<(ClientAddress, Seen)> {
+    pub(super) fn echo(&mut self, nonce: u64, at: Timestamp) -> Option<(ClientAddress, Seen)> {
         let known = self.given.get_mut(&nonce)?;
-        known.echoed = true;
+        known.echoed = known.echoed.max(Some(at));
         known.to
     }
 
-    /// Whether a request carried the nonce, from whatever 5-tuple.
-    pub(super) fn is_echoed(&self, nonce: u64) -> bool {
-        self.given.get(&nonce).is_some_and(|known| known.echoed)
+    /// Whether a request carried the nonce after `time`, from whatever 5-tuple.
+    pub(super) fn is_echoed_after(&self, nonce: u64, time: Timestamp) -> bool {
+        self.given.get(&nonce).and_then(|known| known.echoed).is_some_and(|echoed| echoed > time)
     }
 
     /// An answer gives a nonce.
@@ -89,7 +90,7 @@ impl Nonces {
             known.shared |= *first != client;
             return;
         }
-        self.insert(nonce, Given { to: Some((client, seen)), shared: false, echoed: false, row: None }, max);
+        self.insert(nonce, Given { to: Some((client, seen)), shared: false, echoed: None, row: None }, max);
     }
 
     fn insert(&mut self, nonce: u64, given: Given, max: usize) {
@@ -129,9 +130,11 @@ impl Nonces {
         for nonce in [Some(asked), answer.nonce].into_iter().flatten() {
             match self.given.get_mut(&nonce) {
                 Some(known) => known.row = Some(Box::new(row)),
-                None => {
-                    self.insert(nonce, Given { to: None, shared: false, echoed: true, row: Some(Box::new(row)) }, max)
-                }
+                None => self.insert(
+                    nonce,
+                    Given { to: None, shared: false, echoed: Some(exchange.first.time), row: Some(Box::new(row)) },
+                    max,
+                ),
             }
         }
         Some(row)
@@ -149,7 +152,6 @@ impl Nonces {
 mod tests {
     use super::*;
     use crate::net::Endpoint;
-    use crate::time::Timestamp;
 
     fn client(port: u16) -> ClientAddress {
         ClientAddress(Endpoint::v4([192, 0, 2, 9], port))
@@ -162,9 +164,10 @@ mod tests {
         for nonce in 1..=3 {
             nonces.learn(nonce, client(1), seen, 2);
         }
-        assert_eq!(nonces.echo(1), None);
-        assert!(!nonces.is_echoed(3));
-        assert_eq!(nonces.echo(3), Some((client(1), seen)));
-        assert!(nonces.is_echoed(3));
+        assert_eq!(nonces.echo(1, Timestamp(5)), None);
+        assert!(!nonces.is_echoed_after(3, seen.time));
+        assert_eq!(nonces.echo(3, Timestamp(5)), Some((client(1), seen)));
+        assert!(nonces.is_echoed_after(3, seen.time));
+        assert!(!nonces.is_echoed_after(3, Timestamp(5)));
     }
 }

@@ -140,7 +140,7 @@ impl Session {
 
     /// A new request of a client to a server on the flow's own level.
     fn converse(&mut self, at: &Sighting, id: TransactionId, method: Method, asked: &Asked) {
-        let given = asked.nonce.and_then(|nonce| self.nonces.echo(nonce));
+        let given = asked.nonce.and_then(|nonce| self.nonces.echo(nonce, at.seen.time));
         let Some(flow) = self.flows.get_mut(at.flow) else { return };
         flow.pending = Some(id);
         let starts = matches!(method, Method::ALLOCATE | Method::BINDING);
