@@ -4,7 +4,7 @@ mod support;
 
 use support::analyze::{finding, ids, report, report_with};
 use support::*;
-use turnscope::report::{Severity, Verdict};
+use turnscope::report::{Confidence, Severity, Verdict};
 
 const CLIENT: &str = "172.16.84.124:50000";
 const SERVER: &str = "10.88.246.156:3478";
@@ -111,4 +111,190 @@ fn a_hundred_refused_clients_are_one_finding() {
     let found = finding(&report, "turn-integrity-rejected");
     assert_eq!(found.occurrences, 100);
     assert_eq!(found.places_total, 200);
+}
+
+const COTURN: &str = "Coturn-4.6.1 'Gorst'";
+const RELAYED: &str = "10.88.246.156:24000";
+
+fn turnuser(password: &str) -> Login {
+    Login::new("turnuser", "turnuser", password)
+}
+
+#[test]
+fn on_coturn_a_wrong_password_and_an_unknown_user_cannot_be_told_apart() {
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    let refuse = |scene: &mut Scene, request: &Sent| {
+        scene.after_ms(10).refuse_with(request, 401, "Unauthorized", |answer| {
+            answer.nonce("nonce-1").realm("turnuser").software(COTURN)
+        });
+    };
+    refuse(&mut scene, &request);
+    for _ in 0..30 {
+        let retry = scene.after_ms(1).allocate_as(CLIENT, SERVER, &turnuser("cisco"), "nonce-1");
+        refuse(&mut scene, &retry);
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-integrity-rejected"]);
+    let found = finding(&report, "turn-integrity-rejected");
+    assert_eq!(found.occurrences, 1, "thirty tries of one client are one story");
+    assert_eq!(found.confidence, Confidence::Certain);
+    assert!(
+        found.title.contains("refused the user or password of \"turnuser\" with 401 Unauthorized"),
+        "{}",
+        found.title
+    );
+    assert!(found.explanation.contains("coturn"), "{}", found.explanation);
+    assert!(found.explanation.contains("30 times"), "{}", found.explanation);
+}
+
+#[test]
+fn a_server_of_the_pion_family_answers_a_wrong_password_with_a_bare_400() {
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(10).challenge(&request, 401, "", "turnuser", "nonce-1");
+    let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &turnuser("cisco"), "nonce-1");
+    scene.after_ms(10).refuse(&retry, 400, "");
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-integrity-rejected"]);
+    assert_eq!(report.verdict, Verdict::Failure);
+    assert!(finding(&report, "turn-integrity-rejected").explanation.contains("pion"));
+}
+
+#[test]
+fn a_400_with_a_reason_is_about_something_else() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "turnuser", "nonce-1");
+    let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &turnuser("cisco"), "nonce-1");
+    scene.after_ms(10).refuse(&retry, 400, "Wrong Lifetime Field");
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-integrity-rejected"));
+}
+
+#[test]
+fn a_bare_400_after_the_same_user_was_accepted_is_about_something_else() {
+    let mut scene = Scene::new();
+    let login = turnuser("cisco");
+    let request = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(10).challenge(&request, 401, "", "turnuser", "nonce-1");
+    let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &login, "nonce-1");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &login);
+    let bind = scene.after_ms(10).channel_bind(CLIENT, SERVER, &login, "nonce-1", (0x4000, "192.0.2.7:5000"));
+    scene.after_ms(10).refuse(&bind, 400, "");
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-integrity-rejected"));
+}
+
+#[test]
+fn a_438_in_between_does_not_hide_the_refusal() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "turnuser", "nonce-1");
+    let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &turnuser("cisco"), "nonce-1");
+    scene.after_ms(10).challenge(&retry, 438, "Stale Nonce", "turnuser", "nonce-2");
+    let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &turnuser("cisco"), "nonce-2");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "turnuser", "nonce-2");
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-integrity-rejected"]);
+    let places: Vec<u64> = report.findings[0].places.iter().map(|place| place.frame).collect();
+    assert_eq!(places, [5, 6]);
+}
+
+#[test]
+fn a_client_that_tries_two_users_in_turn_is_told_of_each() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "turnuser", "nonce-1");
+    for _ in 0..2 {
+        for login in [turnuser("cisco"), Login::new("guest", "turnuser", "visit")] {
+            let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &login, "nonce-1");
+            scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "turnuser", "nonce-1");
+        }
+    }
+    assert_eq!(finding(&report(&scene.pcap()), "turn-integrity-rejected").occurrences, 2);
+}
+
+#[test]
+fn a_401_to_a_nonce_that_may_have_run_out_before_the_capture_is_only_likely() {
+    let mut scene = Scene::new();
+    let retry = scene.allocate_as(CLIENT, SERVER, &turnuser("cisco"), "nonce-1");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "turnuser", "nonce-2");
+    let report = report(&scene.pcap());
+    assert_eq!(finding(&report, "turn-integrity-rejected").confidence, Confidence::Likely);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn a_401_that_repeats_the_nonce_of_the_request_is_certain_wherever_the_capture_starts() {
+    let mut scene = Scene::new();
+    let retry = scene.allocate_as(CLIENT, SERVER, &turnuser("cisco"), "nonce-1");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "turnuser", "nonce-1");
+    assert_eq!(finding(&report(&scene.pcap()), "turn-integrity-rejected").confidence, Confidence::Certain);
+}
+
+#[test]
+fn a_refused_refresh_of_an_allocation_that_goes_on_carrying_data_is_a_warning() {
+    let mut scene = Scene::new();
+    let login = turnuser("cisco");
+    scene.allocation(CLIENT, SERVER, &login, "nonce-1", RELAYED);
+    let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &login.with_password("other"), "nonce-1", 600);
+    scene.after_ms(10).challenge(&refresh, 401, "Unauthorized", "turnuser", "nonce-1");
+    for number in 0..5 {
+        scene.after_ms(20).send_indication(CLIENT, SERVER, "192.0.2.7:5000", payload::rtp(0, number, 0, 1, 100));
+        scene.after_ms(20).data_indication(SERVER, CLIENT, "192.0.2.7:5000", payload::rtp(0, number, 0, 2, 100));
+    }
+    assert_eq!(finding(&report(&scene.pcap()), "turn-integrity-rejected").severity, Severity::Warning);
+}
+
+#[test]
+fn a_lone_refused_refresh_after_which_nothing_flows_is_a_failure() {
+    let mut scene = Scene::new();
+    let login = turnuser("cisco");
+    scene.allocation(CLIENT, SERVER, &login, "nonce-1", RELAYED);
+    let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &login.with_password("other"), "nonce-1", 600);
+    scene.after_ms(10).challenge(&refresh, 401, "Unauthorized", "turnuser", "nonce-1");
+    assert_eq!(finding(&report(&scene.pcap()), "turn-integrity-rejected").severity, Severity::Failure);
+}
+
+#[test]
+fn two_sides_that_sign_with_the_same_password_do_not_differ_in_it() {
+    let alike = BOTH_SIDES.replace("other", "cisco");
+    let report = report_with(&refused("cisco", "cisco").pcap(), &alike);
+    let found = finding(&report, "turn-integrity-rejected");
+    assert!(found.title.contains("both sides sign with the same password"), "{}", found.title);
+}
+
+#[test]
+fn sha_256_that_nobody_offered_is_blamed_before_the_password() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "turnuser", "nonce-1");
+    let request = Stun::request(method::ALLOCATE).requested_transport(17).username("turnuser").realm("turnuser");
+    let request = request.nonce("nonce-1").integrity_sha256(turnuser("cisco").key());
+    let retry = scene.after_ms(20).send(CLIENT, SERVER, request);
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "turnuser", "nonce-1");
+    let report = report(&scene.pcap());
+    assert!(report.headline.contains("SHA-256, which the server did not offer"), "{}", report.headline);
+}
+
+#[test]
+fn a_user_who_hides_behind_a_hash_is_not_printed_as_text() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "turnuser", "nonce-1");
+    let request = Stun::request(method::ALLOCATE).requested_transport(17).userhash("turnuser", "turnuser");
+    let request = request.realm("turnuser").nonce("nonce-1").integrity(turnuser("cisco").key());
+    let retry = scene.after_ms(20).send(CLIENT, SERVER, request);
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "turnuser", "nonce-1");
+    let report = report(&scene.pcap());
+    assert!(report.headline.contains("the user with hash "), "{}", report.headline);
+}
+
+#[test]
+fn the_requests_alone_and_the_answers_alone_accuse_nobody() {
+    let whole = refused("cisco", "other");
+    for from_client in [true, false] {
+        let mut half = Scene::new();
+        for (_, bytes, _) in whole.frames() {
+            // source address of an IPv4 header behind Ethernet
+            if bytes.get(26..30).is_some_and(|source| (source == [172, 16, 84, 124]) == from_client) {
+                half.after_ms(20).frame(bytes);
+            }
+        }
+        assert_ne!(report(&half.pcap()).verdict, Verdict::Failure);
+    }
 }

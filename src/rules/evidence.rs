@@ -3,8 +3,8 @@
 
 use super::View;
 use crate::session::credentials::{Derivation, Side, Status};
-use crate::session::{Answer, Conversation, Exchange, Name, Verdicts};
-use crate::time::Timestamp;
+use crate::session::{Answer, Asked, Conversation, Exchange, Name, Verdicts};
+use crate::time::{Span, Timestamp};
 use std::fmt::Write as _;
 
 /// A way of wording refusals, which decides what a code means.
@@ -139,6 +139,21 @@ impl View<'_> {
         name.map_or_else(|| "(none)".to_owned(), |name| quote(&self.text(name)))
     }
 
+    /// The user of a request in quotation marks; or the beginning of its hash, where it hides the name (RFC 8489 §14.4).
+    #[must_use]
+    pub fn user(&self, asked: &Asked) -> String {
+        match (asked.user, asked.userhash) {
+            (None, Some(hash)) => {
+                let digits = self.session.names().bytes(hash).iter().take(4).fold(String::new(), |mut digits, byte| {
+                    let _ = write!(digits, "{byte:02x}");
+                    digits
+                });
+                format!("the user with hash {digits}…")
+            }
+            (user, _) => self.quoted(user),
+        }
+    }
+
     /// The reason phrase of an answer: `431 Integrity Check Failure`.
     #[must_use]
     pub fn error(&self, answer: &Answer) -> String {
@@ -182,6 +197,26 @@ pub(super) fn frames(frames: &[u64]) -> String {
     }
 }
 
+/// A date as a person writes it, in UTC.
+#[must_use]
+pub(super) fn date(time: Timestamp) -> String {
+    let instant = jiff::Timestamp::from_second(time.seconds());
+    instant.map(|instant| instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default()
+}
+
+/// A span in the unit that a person would pick for it, rounded down: `45 seconds`, `3 hours`, `1 day`.
+#[must_use]
+pub(super) fn how_long(span: Span) -> String {
+    let seconds = span.secs();
+    let (count, unit) = match seconds.unsigned_abs() {
+        0..120 => (seconds, "second"),
+        120..7200 => (seconds / 60, "minute"),
+        7200..172_800 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A display filter for a client's STUN with a server.
 #[must_use]
 pub(super) fn filter_of(conversation: &Conversation) -> String {
@@ -217,6 +252,13 @@ mod tests {
         assert_eq!(frames(&[7, 9]), "frames 7 and 9");
         assert_eq!(frames(&[1, 2, 3, 4]), "frames 1, 2, 3 and 4");
         assert_eq!(frames(&[1, 2, 3, 4, 5, 6]), "frames 1, 2, 3, 4 and 2 more");
+    }
+
+    #[test]
+    fn times_read_as_a_person_would_say_them() {
+        assert_eq!(date(Timestamp(1_767_225_600_000_000_000)), "2026-01-01 00:00:00 UTC");
+        assert_eq!(how_long(Span::from_secs(1)), "1 second");
+        assert_eq!(how_long(Span::from_secs(3 * 86_400)), "3 days");
     }
 
     #[test]

@@ -1,71 +1,46 @@
 //! `turn-integrity-rejected`: the password, or the user, differs between client and server.
 
-use super::evidence::{filter_of, frames, frames_of};
-use super::{Collector, Confidence, Dialect, Occurrence, Proof, Remedy, Severity, Subject, Text, View, expired_at};
+use super::evidence::frames;
+use super::refusal::{challenge_before, is_named_pion};
+use super::refused::Refused;
+use super::{Collector, Confidence, Dialect, Proof, Text, View};
 use crate::session::credentials::Side;
-use crate::session::{Answer, Conversation, Exchange, Grievance};
+use crate::session::{Conversation, Exchange};
 
 pub(super) const ID: &str = "turn-integrity-rejected";
 
-pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
-    let dialect = Dialect::of(conversation, view);
-    let refused: Vec<&Exchange> =
-        conversation.exchanges.iter().filter(|exchange| is_refused(exchange, conversation, dialect, view)).collect();
-    let (Some(first), Some(last)) = (refused.first(), refused.last()) else { return };
-    let Some(answer) = &last.answer else { return };
-    let request = refused.iter().rev().map(|exchange| Proof::of(&exchange.asked.integrity, view));
-    let request = request.max_by_key(strength).unwrap_or(Proof::Untested);
-    let response = refused.iter().rev().filter_map(|exchange| exchange.answer.as_ref());
+pub(super) fn tell(group: &Refused<'_>, conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let proofs = group.exchanges.iter().rev().map(|exchange| Proof::of(&exchange.asked.integrity, view));
+    let request = proofs.max_by_key(strength).unwrap_or(Proof::Untested);
+    let answers = group.exchanges.iter().rev().filter_map(|exchange| exchange.answer.as_ref());
     let response =
-        response.map(|answer| Proof::of(&answer.integrity, view)).max_by_key(strength).unwrap_or(Proof::Unsigned);
-    let later = conversation.granted_after(last.method, answer.seen.time);
-    let user = last.asked.user.or(last.asked.userhash);
-    let client = conversation.client.0.ip();
-    let seen = Occurrence {
-        id: ID,
-        key: format!("{} {} {} {}", conversation.server, answer.code, key(&request), key(&response)),
-        severity: if later { Severity::Warning } else { Severity::Failure },
-        confidence: if last.asked.truncated || answer.truncated { Confidence::Likely } else { Confidence::Certain },
-        remedy: Remedy::Service(Grievance { client, user, server: conversation.server.0, at: answer.seen.time }),
-        at: first.first.time,
-        frames: frames_of(refused.iter().copied()),
-        filter: Some(filter_of(conversation)),
-        reference: "RFC 8489 §9.2.4",
-        subject: Subject {
-            client: Some(conversation.client),
-            server: Some(conversation.server),
-            username: user.map(|name| view.text(name)),
-            realm: last.asked.realm.map(|name| view.text(name)),
-            ..Subject::default()
-        },
-        causes: &["turn-realm-mismatch", "nat-alg-rewrite"],
-    };
-    out.add(seen, || text(conversation, &refused, answer, dialect, &request, &response, view));
+        answers.map(|answer| Proof::of(&answer.integrity, view)).max_by_key(strength).unwrap_or(Proof::Unsigned);
+    let key = format!("{} {} {} {}", conversation.server, group.answer.code, key(&request), key(&response));
+    let mut seen = group.occurrence(ID, key, "RFC 8489 §9.2.4", conversation, view);
+    seen.causes = &["nat-alg-rewrite"];
+    let truncated = group.last.asked.truncated || group.answer.truncated;
+    if truncated || !group.exchanges.iter().any(|exchange| is_certain(exchange, conversation, view)) {
+        seen.confidence = Confidence::Likely;
+    }
+    out.add(seen, || text(group, conversation, &request, &response, view));
 }
 
-/// Whether a signed request was refused for its signature, with nothing in the capture that speaks against its nonce, its realm or
-/// its expiry.
-fn is_refused(exchange: &Exchange, conversation: &Conversation, dialect: Dialect, view: &View<'_>) -> bool {
+/// Whether nothing but the credentials can be meant: the code says it, or the nonce is known to have been good.
+fn is_certain(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> bool {
     let Some(answer) = &exchange.answer else { return false };
-    let asked = &exchange.asked;
-    let complete = asked.is_signed() && (asked.user.is_some() || asked.userhash.is_some()) && asked.nonce.is_some();
-    let bare = answer.code == 400 && dialect == Dialect::Pion && !answer.is_challenge() && answer.reason.is_none();
-    let refusal =
-        answer.is_error(431) || answer.is_error(439) || (answer.is_error(401) && answer.is_challenge()) || bare;
-    complete
-        && refusal
-        && answer.class == crate::wire::stun::Class::Error
-        && !contradicted(exchange, conversation)
-        && expired_at(exchange, view).is_none()
+    let challenge = challenge_before(exchange, conversation);
+    match answer.code {
+        431 | 439 => true,
+        // with the challenge in the capture, classification has compared its nonce with the request's
+        401 => answer.is_challenge() && (challenge.is_some() || answer.nonce == exchange.asked.nonce),
+        _ => challenge.is_some() || is_named_pion(conversation, view),
+    }
 }
 
-/// Whether the challenge that was seen before a request gave another nonce, or another realm, than the request carries.
-fn contradicted(exchange: &Exchange, conversation: &Conversation) -> bool {
-    let before = conversation.exchanges.iter().filter_map(|known| known.answer.as_ref());
-    let challenge =
-        before.filter(|answer| answer.is_challenge() && answer.seen < exchange.first).max_by_key(|answer| answer.seen);
-    challenge
-        .is_some_and(|challenge| challenge.nonce != exchange.asked.nonce || challenge.realm != exchange.asked.realm)
+/// Whether a request is protected with SHA-256 alone though the server had not offered it.
+fn only_unoffered_sha256(exchange: &Exchange, conversation: &Conversation) -> bool {
+    let offered = challenge_before(exchange, conversation).is_none_or(|challenge| challenge.password_algorithms);
+    exchange.asked.integrity_sha256 && !exchange.asked.integrity_sha1 && !offered
 }
 
 fn strength(proof: &Proof) -> u8 {
@@ -86,40 +61,71 @@ fn key(proof: &Proof) -> String {
     }
 }
 
-fn text(
-    conversation: &Conversation,
-    refused: &[&Exchange],
-    answer: &Answer,
-    dialect: Dialect,
-    request: &Proof,
-    response: &Proof,
-    view: &View<'_>,
-) -> Text {
-    let server = conversation.server;
-    let last = refused.last().copied();
-    let user = view.quoted(last.and_then(|exchange| exchange.asked.user));
-    let error = view.error(answer);
-    let what = match dialect {
-        Dialect::Draft => "password",
+fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, response: &Proof, view: &View<'_>) -> Text {
+    let (server, client) = (conversation.server, conversation.client);
+    let dialect = Dialect::of(conversation, view);
+    let asked = &group.last.asked;
+    let user = view.user(&group.last.asked);
+    let error = view.error(group.answer);
+    let what = match (asked.access_token, group.answer.code) {
+        (true, _) => "access token",
+        (_, 431) => "password",
         _ => "user or password",
     };
-    let (why, proof, fix) = blame(request, response, what, &user, dialect);
-    let listed = frames(&frames_of(refused.iter().copied()));
-    let times = match refused.len() {
-        1 => "once".to_owned(),
-        2 => "twice".to_owned(),
-        many => format!("{many} times"),
+    let listed = format!("{} ({})", group.times(conversation), frames(&group.frames()));
+    if only_unoffered_sha256(group.last, conversation) && !matches!(request, Proof::Mismatch(_)) {
+        return Text {
+            title: format!("{server} refused {user} with {error}: the request is signed with SHA-256, which the server did not offer"),
+            explanation: format!(
+                "{client} signs with MESSAGE-INTEGRITY-SHA256 only, though the challenge listed no PASSWORD-ALGORITHMS, and was refused {listed}. \
+                 A server that does not know the attribute sees an unsigned request and challenges again."
+            ),
+            fix: "Let the client sign with MESSAGE-INTEGRITY (SHA-1) unless the challenge offers more, or update the server.".to_owned(),
+        };
+    }
+    let same = match (request, response) {
+        (Proof::By { credential: one, .. }, Proof::By { credential: other, .. }) => {
+            view.session.credentials().have_same_secret(*one, *other)
+        }
+        _ => false,
+    };
+    let (why, proof, fix) = if same { no_blame(&user) } else { blame(request, response, what, &user, dialect) };
+    let nonce = match challenge_before(group.last, conversation) {
+        Some(_) => "although the request carries the realm and the nonce that the server had given",
+        None => "although nothing in the capture speaks against the request's realm and nonce",
     };
     Text {
         title: format!("{server} refused the {what} of {user} with {error}: {why}"),
         explanation: format!(
-            "{} asked {server} as {user} in realm {} and was refused {times} ({listed}), although the request carries the server's own \
-             realm and a nonce that nothing in the capture speaks against. {proof}",
-            conversation.client,
-            view.quoted(last.and_then(|exchange| exchange.asked.realm)),
+            "{client} asked {server} as {user} in realm {} and was refused {listed}, {nonce}. {proof}{}",
+            view.quoted(asked.realm),
+            wording(dialect, group.answer.code),
         ),
         fix,
     }
+}
+
+/// What the code means in the server's dialect.
+fn wording(dialect: Dialect, code: u16) -> &'static str {
+    match (dialect, code) {
+        (_, 431) => {
+            " 431 is what servers of the RFC 3489 and early TURN draft family answer to a wrong password; servers of RFC 8489 answer 401."
+        }
+        (Dialect::Coturn, _) => " This is a coturn, which answers an unknown user and a wrong password alike.",
+        (Dialect::Pion, 400) => {
+            " The server words its refusals as those built on pion do: a wrong password and an unknown user both get a bare 400."
+        }
+        _ => " By RFC 8489 an unknown user and a wrong password get the same answer.",
+    }
+}
+
+/// Request and refusal are signed with the same password: it is not the password.
+fn no_blame(user: &str) -> (String, String, String) {
+    (
+        "though both sides sign with the same password".to_owned(),
+        "The request's integrity and the error response's own verify with the same password, so the two sides agree on it.".to_owned(),
+        format!("Look at the server for another reason to refuse {user}: an account that is locked or has run out, or a limit."),
+    )
 }
 
 /// Who holds what: a clause for the headline, sentences with the proof, and what to change.
@@ -143,11 +149,14 @@ fn blame(request: &Proof, response: &Proof, what: &str, user: &str, dialect: Dia
         (Proof::By { label, side, .. }, _) => {
             let held = match side {
                 Some(Side::Server) => format!("the client signs with \"{label}\", which the server should hold and does not"),
+                _ if what == "user or password" => {
+                    format!("the client signs with \"{label}\", and the server holds another password or does not know the user")
+                }
                 _ => format!("the client signs with \"{label}\", and the server holds another"),
             };
             let proof = format!(
-                "The request's integrity verifies with the credential \"{label}\", so that is what the client was given; the server must \
-                 hold another {what} for it."
+                "The request's integrity verifies with the credential \"{label}\", so that is what the client was given; the server does not \
+                 hold the same."
             );
             (held, proof, format!("Set on the server, for {user}, the password of \"{label}\"; or give the client the one that the server holds.{cisco}"))
         }

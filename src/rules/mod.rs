@@ -7,16 +7,22 @@
 //! [`catalogue`](catalogue::CATALOGUE), a sample.
 
 pub mod catalogue;
+mod challenge;
 mod collect;
 mod evidence;
 mod expiry;
+mod identity;
 mod integrity_rejected;
+mod lacking;
+mod nonce;
+mod protection;
+mod refusal;
+mod refused;
 
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use evidence::{Dialect, Proof};
 
 use crate::session::{Conversation, Flow, Session};
-use expiry::expired_at;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -72,8 +78,14 @@ pub struct View<'s> {
 }
 
 /// All rules. The order decides nothing but the order of findings that are equal in every other way.
-pub static REGISTRY: &[Rule] =
-    &[Rule { ids: &[integrity_rejected::ID], judge: Judge::Exchanges(integrity_rejected::judge) }];
+#[rustfmt::skip] // one rule a line
+pub static REGISTRY: &[Rule] = &[
+    Rule { ids: refused::IDS, judge: Judge::Exchanges(refused::judge) },
+    Rule { ids: &[expiry::ACCEPTED], judge: Judge::Exchanges(expiry::judge_accepted) },
+    Rule { ids: &[challenge::CHALLENGE, challenge::NO_CREDENTIALS], judge: Judge::Exchanges(challenge::judge) },
+    Rule { ids: &[nonce::STALE, nonce::LOOP], judge: Judge::Exchanges(nonce::judge) },
+    Rule { ids: &[protection::RESPONSE_BAD, protection::BID_DOWN], judge: Judge::Exchanges(protection::judge) },
+];
 
 /// Judges a flow that is over.
 pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {

@@ -5,6 +5,7 @@ use super::allocation::Allocation;
 use super::exchange::{Asked, Exchange, Seen};
 use super::flow::{Checks, Traffic};
 use super::names::Name;
+use super::nonce::StaleRow;
 use crate::net::{ClientAddress, PeerAddress, ServerAddress, Transport};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Class, Method};
@@ -63,6 +64,8 @@ pub struct Conversation {
     pub relayed_checks: Checks,
     /// The 5-tuple's client end to which the nonce that it uses was given, if another.
     pub nonce_of: Option<ClientAddress>,
+    /// The nonces that were refused one after the other up to now, if nothing was granted since.
+    pub stale: Option<Box<StaleRow>>,
     /// Another conversation of the same client, user and nonce that this one goes on from.
     pub moved_from: Option<(ClientAddress, Seen)>,
 }
@@ -104,6 +107,7 @@ impl Conversation {
             relayed: [Traffic::default(); 2],
             relayed_checks: Checks::default(),
             nonce_of: None,
+            stale: None,
             moved_from: None,
         }
     }

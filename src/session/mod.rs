@@ -13,6 +13,7 @@ mod flow;
 mod limits;
 mod names;
 mod nat;
+mod nonce;
 mod observe;
 mod server;
 mod totals;
@@ -26,14 +27,14 @@ pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use limits::Limits;
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
+pub use nonce::StaleRow;
 pub use observe::Known;
 pub use server::{Reached, Server, Servers};
 pub use totals::{CredentialUse, Sample, Totals};
 
-use crate::net::ClientAddress;
 use crate::time::{Span, Timestamp};
 use credentials::Credentials;
-use hashbrown::HashMap;
+use nonce::Nonces;
 use std::collections::VecDeque;
 use transaction::Transactions;
 
@@ -63,28 +64,6 @@ pub struct Session {
     kept: usize,
     ordinary: usize,
     flows_dropped: u64,
-}
-
-/// To which 5-tuple each nonce was given: the newest ones.
-#[derive(Debug, Default)]
-struct Nonces {
-    given: HashMap<u64, (ClientAddress, Seen)>,
-    order: VecDeque<u64>,
-}
-
-impl Nonces {
-    fn learn(&mut self, nonce: u64, client: ClientAddress, seen: Seen, max: usize) {
-        if self.given.contains_key(&nonce) {
-            return;
-        }
-        if self.order.len() >= max
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.given.remove(&oldest);
-        }
-        self.given.insert(nonce, (client, seen));
-        self.order.push_back(nonce);
-    }
 }
 
 impl Session {
@@ -146,6 +125,12 @@ impl Session {
     #[must_use]
     pub fn nat(&self) -> &Nat {
         &self.nat
+    }
+
+    /// Whether a request carried a nonce, by its digest, after `time`, from whatever 5-tuple.
+    #[must_use]
+    pub fn is_echoed_after(&self, nonce: u64, time: Timestamp) -> bool {
+        self.nonces.is_echoed_after(nonce, time)
     }
 
     /// The sums over the whole capture.

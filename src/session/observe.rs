@@ -122,6 +122,9 @@ impl Session {
                 self.totals.stun(message.message_type());
                 self.totals.transactions += 1;
                 self.count_integrity(at.seen.frame, &integrity, true);
+                if mismatched(&integrity) {
+                    self.totals.mismatch(&self.credentials, &identity);
+                }
                 if let Some(first) = twin_of {
                     self.twin(message.transaction_id(), first, at);
                 }
@@ -137,7 +140,7 @@ impl Session {
 
     /// A new request of a client to a server on the flow's own level.
     fn converse(&mut self, at: &Sighting, id: TransactionId, method: Method, asked: &Asked) {
-        let given = asked.nonce.and_then(|nonce| self.nonces.given.get(&nonce).copied());
+        let given = asked.nonce.and_then(|nonce| self.nonces.echo(nonce, at.seen.time));
         let Some(flow) = self.flows.get_mut(at.flow) else { return };
         flow.pending = Some(id);
         let starts = matches!(method, Method::ALLOCATE | Method::BINDING);
@@ -231,6 +234,9 @@ impl Session {
         let answer = answer(&mut self.names, message, fields, at.seen, to, from, integrity);
         exchange.answer = Some(answer);
         self.count_integrity(at.seen.frame, &integrity, false);
+        if mismatched(&integrity) {
+            self.totals.mismatch(&self.credentials, &identity_of_answer(&self.names, fields, identity));
+        }
         if check {
             self.checked(at, message, fields, &exchange);
         } else if at.depth == 0 {
@@ -275,6 +281,7 @@ impl Session {
         if let Some(nonce) = answer.nonce {
             self.nonces.learn(nonce, client, answer.seen, self.limits.nonces);
         }
+        let stale = if answer.is_error(438) { self.nonces.refused(&exchange, answer, self.limits.nonces) } else { None };
         if answer.class == Class::Success {
             match exchange.method {
                 Method::ALLOCATE => {
@@ -295,6 +302,14 @@ impl Session {
         let conversation = flow.conversation.as_mut()?;
         conversation.message(From::Server, answer.seen);
         conversation.settled(&exchange);
+        if stale.is_some() {
+            conversation.stale = stale.map(Box::new);
+        } else if answer.class == Class::Success
+            && conversation.stale.take_if(|row| row.last.time < exchange.first.time).is_some()
+            && let Some(nonce) = exchange.asked.nonce
+        {
+            self.nonces.accepted(nonce);
+        }
         let room = self.ordinary < self.limits.ordinary_exchanges;
         let kept = keep(conversation, exchange, room, id, &mut self.keeping, &mut self.kept);
         self.ordinary += usize::from(kept.is_some());
@@ -653,16 +668,26 @@ fn check_answer(
     if cannot_be_signed(message, fields) {
         return Verdicts::default();
     }
-    // a response has no user name of its own: it takes the request's (RFC 8489 §9.1.4, §9.2.5)
+    verdicts(credentials.check(message, &identity_of_answer(names, fields, identity)).results.iter())
+}
+
+/// A response has no user name of its own: it takes the request's (RFC 8489 §9.1.4, §9.2.5).
+fn identity_of_answer<'n>(names: &'n Names, fields: &Fields<'n>, asked: [Option<super::Name>; 3]) -> Identity<'n> {
     let bytes = |name: Option<super::Name>| name.map(|name| names.bytes(name));
-    let [user, realm, userhash] = identity;
-    let identity = Identity {
+    let [user, realm, userhash] = asked;
+    Identity {
         username: bytes(user).or(fields.username),
         realm: bytes(realm).or(fields.realm),
         userhash: bytes(userhash),
         access_token: fields.access_token.is_some(),
-    };
-    verdicts(credentials.check(message, &identity).results.iter())
+    }
+}
+
+/// Whether a message is signed with none of the credentials given for it.
+fn mismatched(verdicts: &Verdicts) -> bool {
+    let mut statuses = verdicts.iter().flatten().map(|verdict| verdict.status);
+    let bad = statuses.clone().any(|status| matches!(status, Status::Mismatch { .. }));
+    bad && !statuses.any(|status| matches!(status, Status::Verified { .. }))
 }
 
 fn verdicts<'v>(checked: impl Iterator<Item = &'v super::credentials::Integrity>) -> Verdicts {

@@ -1,5 +1,6 @@
 //! Sums over the whole capture, and the first frames of what is told once with a count.
 
+use super::credentials::{Credentials, Identity};
 use super::flow::Flow;
 use crate::problem::Problem;
 use crate::wire::stun::{Class, Method};
@@ -36,7 +37,7 @@ pub struct CredentialUse {
     pub requests: u64,
     /// Responses that verify with it.
     pub responses: u64,
-    /// Messages to which it applies and that do not verify with it.
+    /// Messages to which it applies and that verify with no given credential.
     pub mismatched: u64,
 }
 
@@ -128,6 +129,15 @@ impl Totals {
             self.credentials.resize(number + 1, CredentialUse::default());
         }
         self.credentials.get_mut(number)
+    }
+
+    /// A message of this identity verifies with no credential: counts it for each that should have signed it.
+    pub fn mismatch(&mut self, credentials: &Credentials, identity: &Identity<'_>) {
+        credentials.applying(identity, |number| {
+            if let Some(used) = self.credential(number) {
+                used.mismatched += 1;
+            }
+        });
     }
 
     /// A flow that is over: whether one of its directions is missing from the capture. Answers without requests prove it, and so

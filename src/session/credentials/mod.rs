@@ -233,6 +233,17 @@ impl Credentials {
         self.cache.cut_short()
     }
 
+    /// Whether two credentials, by their numbers, are the same secret.
+    #[must_use]
+    pub fn have_same_secret(&self, one: u32, other: u32) -> bool {
+        self.store.have_same_secret(one, other)
+    }
+
+    /// Calls `each` with the number of every credential, given one by one, that surely applies to an identity.
+    pub fn applying(&self, identity: &Identity<'_>, each: impl FnMut(u32)) {
+        self.store.applying(identity, each);
+    }
+
     /// Tests what protects a message against every credential that applies to it.
     ///
     /// `identity` is that of the message; for a response, which has no user name of its own, that of its request (empty where the

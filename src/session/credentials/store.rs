@@ -153,6 +153,25 @@ impl Store {
         Selection { given, words, firm: firm.saturating_add(firm_words), firm_words }
     }
 
+    /// Whether two credentials are the same secret: that of a client and that of a server should be.
+    pub(super) fn have_same_secret(&self, one: u32, other: u32) -> bool {
+        let secret = |number| match self.credential(number) {
+            Some(credential) => Some(credential.secret.expose()),
+            None => self.word(number).and_then(|(words, index)| words.get(index)),
+        };
+        one == other || secret(one).is_some_and(|one| secret(other) == Some(one))
+    }
+
+    /// Calls `each` with every credential that surely applies to an identity. The passwords of lists are left out: any of them may be
+    /// meant for anybody.
+    pub(super) fn applying(&self, identity: &Identity<'_>, mut each: impl FnMut(u32)) {
+        self.candidates(identity, |number| {
+            if self.credential(number).is_some_and(|credential| applies(credential, identity) == Applies::Yes) {
+                each(number);
+            }
+        });
+    }
+
     /// Every credential that may apply, by the indexes where the identity allows.
     fn candidates(&self, identity: &Identity<'_>, mut each: impl FnMut(u32)) {
         let name = identity.username.map(prepare::trim).filter(|name| prepare::is_plain(name));

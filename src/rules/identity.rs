@@ -1,0 +1,147 @@
+//! `turn-unknown-user`, `turn-realm-mismatch` and `turn-user-changed`: the names that a client signs under.
+
+use super::evidence::frames;
+use super::refusal::{allocation_at, challenge_before, servers_realm};
+use super::refused::Refused;
+use super::{Collector, Confidence, Dialect, Text, View};
+use crate::session::Conversation;
+use crate::wire::stun::Method;
+
+pub(super) const UNKNOWN_USER: &str = "turn-unknown-user";
+pub(super) const REALM_MISMATCH: &str = "turn-realm-mismatch";
+pub(super) const USER_CHANGED: &str = "turn-user-changed";
+
+pub(super) fn tell_unknown_user(
+    group: &Refused<'_>,
+    conversation: &Conversation,
+    view: &View<'_>,
+    out: &mut Collector,
+) {
+    let key = format!("{} {}", conversation.server, group.answer.code);
+    let seen = group.occurrence(UNKNOWN_USER, key, "draft-rosenberg-midcom-turn", conversation, view);
+    out.add(seen, || {
+        let (server, user, error) = (conversation.server, view.user(&group.last.asked), view.error(group.answer));
+        let draft = Dialect::of(conversation, view) == Dialect::Draft;
+        Text {
+            title: format!("{server} does not know the user {user}: {error}"),
+            explanation: format!(
+                "{} asked as {user} in realm {} and was refused {} ({}). The server names the user, not the password: no such user exists there, \
+                 or not in that realm.",
+                conversation.client,
+                view.quoted(group.last.asked.realm),
+                group.times(conversation),
+                frames(&group.frames()),
+            ),
+            fix: if draft {
+                format!(
+                    "Create {user} on the server, or correct the name on the client; letter case counts. On a Cisco Expressway-E users are in \
+                     the local authentication database, on the Meeting Server the name is that of the TURN server object."
+                )
+            } else {
+                format!("Create {user} on the server, or correct the name on the client; letter case counts.")
+            },
+        }
+    });
+}
+
+pub(super) fn tell_realm(group: &Refused<'_>, conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let key = format!("{} {}", conversation.server, group.answer.code);
+    let seen = group.occurrence(REALM_MISMATCH, key, "RFC 8489 §9.2.4", conversation, view);
+    out.add(seen, || {
+        let (client, server, error) = (conversation.client, conversation.server, view.error(group.answer));
+        let asked = view.quoted(group.last.asked.realm);
+        let challenge = challenge_before(group.last, conversation);
+        let theirs = servers_realm(group.last, conversation).filter(|&realm| Some(realm) != group.last.asked.realm);
+        let own = group.answer.realm.filter(|&realm| Some(realm) != group.last.asked.realm);
+        let followed = challenge.is_some_and(|challenge| challenge.realm == group.last.asked.realm);
+        let (title, shows, fix) = match (theirs, own) {
+            // the client did as it was told, and then another server answered
+            (_, Some(own)) if followed => (
+                format!(
+                    "{server} challenged {client} with realm {asked} and then refused it with realm {}: {error}",
+                    view.quoted(Some(own))
+                ),
+                "The client signed for the realm of the challenge, and the refusal names another: several servers with different realms stand \
+                 behind this address."
+                    .to_owned(),
+                "Give all servers behind the address the same realm, and make the balancer keep a client on one of them.".to_owned(),
+            ),
+            (Some(theirs), _) => (
+                format!("{client} signs for realm {asked}, {server} has realm {}: {error}", view.quoted(Some(theirs))),
+                format!(
+                    "The server's challenge names the realm {}, the client's request names {asked}. The realm is part of the key, so no password \
+                     can be right.",
+                    view.quoted(Some(theirs))
+                ),
+                "Let the client take the realm from the challenge instead of a fixed setting; where several servers share an address, give all \
+                 of them the same realm."
+                    .to_owned(),
+            ),
+            (None, _) => (
+                format!("{server} refused realm {asked} of {client}: {error}"),
+                "The server's own words say that the realm is wrong; its challenge is not in the capture.".to_owned(),
+                "Compare the realm that is configured on the server with the one that the client sends; one realm on all servers.".to_owned(),
+            ),
+        };
+        let coturn = match group.answer.code {
+            437 | 441 => " coturn answers a wrong realm with 437 to an Allocate and with 441 to everything else.",
+            _ => "",
+        };
+        Text {
+            title,
+            explanation: format!("{shows} It was refused {} ({}).{coturn}", group.times(conversation), frames(&group.frames())),
+            fix,
+        }
+    });
+}
+
+pub(super) fn tell_user_changed(
+    group: &Refused<'_>,
+    conversation: &Conversation,
+    view: &View<'_>,
+    out: &mut Collector,
+) {
+    let key = format!("{} {} {}", conversation.server, group.last.method, group.answer.code);
+    let mut seen = group.occurrence(USER_CHANGED, key, "RFC 8656 §5", conversation, view);
+    let allocation = allocation_at(group.last, conversation);
+    if allocation.is_none() {
+        seen.confidence = Confidence::Likely;
+    }
+    seen.subject.relayed = allocation.and_then(|known| known.relayed.first().copied().flatten());
+    seen.frames.extend(allocation.map(|known| known.created.frame));
+    seen.frames.sort_unstable();
+    seen.frames.dedup();
+    out.add(seen, || {
+        let (client, server, method) = (conversation.client, conversation.server, group.last.method);
+        let (user, error) = (view.user(&group.last.asked), view.error(group.answer));
+        let listed = frames(&group.frames());
+        let explanation = match allocation {
+            Some(known) => format!(
+                "The allocation belongs to {} (made in frame {}); the {method} was signed as {user} and refused {} ({listed}). An allocation \
+                 belongs to the user who made it until it ends.",
+                view.quoted(known.user),
+                known.created.frame,
+                group.times(conversation),
+            ),
+            None => format!(
+                "The {method} was signed as {user} and refused {} ({listed}). This code says that the allocation belongs to another user; it was \
+                 made before the capture begins.",
+                group.times(conversation),
+            ),
+        };
+        let title = match allocation {
+            Some(known) => format!(
+                "{client} changed its user from {} to {user} under a live allocation, and {server} refused its {method}: {error}",
+                view.quoted(known.user)
+            ),
+            None => format!("{server} refused the {method} of {client} as {user}, whose allocation it is not: {error}"),
+        };
+        let fix = if method == Method::ALLOCATE {
+            "Allocate from a new local port after a change of user, or give the old allocation back first (Refresh with lifetime 0)."
+        } else {
+            "Keep the user for the life of the allocation: when credentials are rotated, use the old ones until it is given back, or allocate \
+             anew with the new ones."
+        };
+        Text { title, explanation, fix: fix.to_owned() }
+    });
+}

@@ -1,0 +1,281 @@
+//! What a refusal is about, decided once for all rules: one refusal is told by one failure finding.
+//!
+//! The codes mean different things in different mouths. coturn answers a wrong realm with 437 or 441 and cannot be made to tell an unknown
+//! user from a wrong password; pion and what is built on it answers a wrong password with a bare 400; servers of the RFC 3489 and
+//! early TURN draft family have a code of their own for each (430 to 436, 439).
+
+use super::expiry::expired_at;
+use super::{Dialect, View};
+use crate::session::{Allocation, Answer, Asked, Conversation, Exchange, Name, Seen};
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::{Class, Method};
+
+/// How long after a challenge or a 438 a client may take before its silence means anything: retransmission timers of clients whose
+/// answer was lost have run several times by then (RFC 8489 §6.2.1).
+pub(super) const PATIENCE: Span = Span::from_secs(5);
+
+/// What a refusal is about. All but [`Refusal::None`] and [`Refusal::Other`] belong to the rules about authentication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Not refused: granted, or not answered.
+    None,
+    /// The ordinary first leg: a request without credentials got realm and nonce.
+    Challenge,
+    /// The password or the user: `turn-integrity-rejected`.
+    Integrity,
+    /// The server says that it does not know the user: `turn-unknown-user`.
+    UnknownUser,
+    /// A time-limited credential after its end, where that is known: `turn-credential-expired`.
+    Expired(Option<Timestamp>),
+    /// Signed for another realm than the server's: `turn-realm-mismatch`.
+    Realm,
+    /// 438, or a new challenge to a request with a nonce that was never given here: `turn-stale-nonce`, `turn-stale-nonce-loop`.
+    StaleNonce,
+    /// Another user than the one that made the allocation: `turn-user-changed`.
+    UserChanged,
+    /// The request lacks something: `turn-missing-attribute`.
+    Missing(Missing),
+    /// 420: `turn-unknown-attribute`.
+    UnknownAttribute,
+    /// Nothing of all that: for the rules about allocations.
+    Other,
+}
+
+/// What a request lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)] // the attributes' names
+pub(super) enum Missing {
+    RequestedTransport,
+    Username,
+    Realm,
+    Nonce,
+    PeerAddress,
+    ChannelNumber,
+}
+
+impl Missing {
+    /// The attribute's name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Missing::RequestedTransport => "REQUESTED-TRANSPORT",
+            Missing::Username => "USERNAME",
+            Missing::Realm => "REALM",
+            Missing::Nonce => "NONCE",
+            Missing::PeerAddress => "XOR-PEER-ADDRESS",
+            Missing::ChannelNumber => "CHANNEL-NUMBER",
+        }
+    }
+}
+
+/// Whether a rule about authentication tells this refusal, so that no other rule has to.
+///
+/// A lone 438 whose new nonce the client never used, though there was time for it, is told by none of them.
+pub(super) fn told(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> bool {
+    match classify(exchange, conversation, view) {
+        Refusal::None | Refusal::Other => false,
+        Refusal::StaleNonce => {
+            let Some(answer) = exchange.answer.as_ref().filter(|answer| answer.is_error(438)) else { return true };
+            let goes_on = |known: &Exchange| known.first > answer.seen && known.asked.nonce != exchange.asked.nonce;
+            view.now().since(answer.seen.time) < PATIENCE
+                || conversation.stale.as_ref().is_some_and(|row| row.count >= super::nonce::MANY)
+                || conversation.granted.iter().any(|&(_, last)| last > answer.seen.time)
+                || conversation.exchanges.iter().any(goes_on)
+                || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(nonce, answer.seen.time))
+        }
+        _ => true,
+    }
+}
+
+/// What the refusal of an exchange is about.
+pub(super) fn classify(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> Refusal {
+    let Some(answer) = exchange.answer.as_ref().filter(|answer| answer.class == Class::Error) else {
+        return Refusal::None;
+    };
+    let asked = &exchange.asked;
+    let phrase = answer.reason.map(|name| view.text(name).to_ascii_lowercase()).unwrap_or_default();
+    let says = |words: &[&str]| words.iter().any(|word| phrase.contains(word));
+    match answer.code {
+        420 => return Refusal::UnknownAttribute,
+        // drafts of RFC 5389 challenged with these two; to a request that has credentials they say what it lacks
+        401 | 434 | 435 | 438 if !has_signed(asked) && answer.is_challenge() => return Refusal::Challenge,
+        438 => return Refusal::StaleNonce,
+        432 => return Refusal::Missing(Missing::Username),
+        434 => return Refusal::Missing(Missing::Realm),
+        435 => return Refusal::Missing(Missing::Nonce),
+        400 => {
+            if let Some(missing) = lacks(exchange) {
+                return Refusal::Missing(missing);
+            }
+        }
+        300 | 440 | 442 | 443 | 446 | 447 | 486 | 487 | 500 | 508 => return Refusal::Other,
+        _ => {}
+    }
+    if !has_signed(asked) {
+        return Refusal::Other;
+    }
+    let denied = matches!(answer.code, 400 | 401 | 430 | 431 | 436 | 437 | 439 | 441);
+    if (denied && realm_differs(exchange, answer, conversation, view)) || (answer.code != 400 && says(&["realm"])) {
+        return Refusal::Realm;
+    }
+    if matches!(answer.code, 437 | 439 | 441)
+        && (exchange.method == Method::ALLOCATE || answer.code != 437)
+        && let Some(changed) = user_changed(exchange, answer, conversation)
+    {
+        match (changed, answer.code) {
+            (true, _) => return Refusal::UserChanged,
+            (false, 439) => {}
+            (false, _) => return Refusal::Other,
+        }
+    }
+    let unauthenticated = matches!(answer.code, 401 | 430 | 431 | 436 | 439) || is_bare(exchange, conversation, view);
+    if !unauthenticated {
+        return Refusal::Other;
+    }
+    if let Some(end) = expired_at(exchange, view) {
+        return Refusal::Expired(Some(end));
+    }
+    if answer.code == 430 || (answer.code == 401 && says(&["expired"]) && !says(&["nonce"])) {
+        return Refusal::Expired(None);
+    }
+    if answer.code == 436
+        || says(&["unknown user", "no such user", "user not found", "user unknown", "unknown username"])
+    {
+        return Refusal::UnknownUser;
+    }
+    if contradicted(exchange, conversation) {
+        return Refusal::StaleNonce;
+    }
+    let complete = (asked.user.is_some() || asked.userhash.is_some()) && asked.nonce.is_some();
+    if complete || matches!(answer.code, 431 | 439) { Refusal::Integrity } else { Refusal::Other }
+}
+
+/// Whether a request carries credentials: it is signed, or the capture cuts it off where the signature would stand.
+pub(super) fn has_signed(asked: &Asked) -> bool {
+    asked.is_signed() || (asked.truncated && asked.user.or(asked.userhash).is_some() && asked.nonce.is_some())
+}
+
+/// The challenge that the client had last when it sent a request.
+pub(super) fn challenge_before<'c>(exchange: &Exchange, conversation: &'c Conversation) -> Option<&'c Answer> {
+    challenges_before(exchange.first, conversation).max_by_key(|answer| answer.seen)
+}
+
+fn challenges_before(first: Seen, conversation: &Conversation) -> impl Iterator<Item = &Answer> {
+    let answers = conversation.exchanges.iter().filter_map(|known| known.answer.as_ref());
+    answers.filter(move |answer| answer.is_challenge() && answer.seen < first)
+}
+
+/// The realm that the server had told before it refused a request, or tells as it does so, where the request carries another one.
+pub(super) fn servers_realm(exchange: &Exchange, conversation: &Conversation) -> Option<Name> {
+    let own = exchange.answer.as_ref().and_then(|answer| answer.realm);
+    challenge_before(exchange, conversation).and_then(|challenge| challenge.realm).or(own)
+}
+
+fn realm_differs(exchange: &Exchange, answer: &Answer, conversation: &Conversation, view: &View<'_>) -> bool {
+    let Some(asked) = exchange.asked.realm else { return false };
+    let other = |realm: Option<Name>| realm.is_some_and(|realm| !same_text(realm, asked, view));
+    let before = challenge_before(exchange, conversation).and_then(|challenge| challenge.realm);
+    // some servers let the client choose: what was good once is no mistake later
+    let accepted = |known: &Exchange| {
+        known.succeeded() && known.asked.realm == Some(asked) && known.asked.is_signed() && known.first < exchange.first
+    };
+    // the refusal may come from another server behind the same address than the challenge
+    (answer.is_challenge() && other(answer.realm)) || (other(before) && !conversation.exchanges.iter().any(accepted))
+}
+
+/// Whether two names are the same but for what surrounds them: some clients put the quotation marks of the grammar on the wire.
+fn same_text(one: Name, other: Name, view: &View<'_>) -> bool {
+    let trim = |name| {
+        let text = view.text(name);
+        text.trim_matches('"').to_owned()
+    };
+    one == other || trim(one) == trim(other)
+}
+
+/// Whether the user of a refused request is another than the one that made the allocation; `None` where nothing tells.
+fn user_changed(exchange: &Exchange, answer: &Answer, conversation: &Conversation) -> Option<bool> {
+    let live = allocation_at(exchange, conversation);
+    match live {
+        Some(allocation) => {
+            let maker = conversation.exchanges.iter().find(|known| known.first == allocation.requested);
+            let changed = maker.and_then(|maker| users_differ(&maker.asked, &exchange.asked));
+            match (changed, answer.code) {
+                (Some(changed), _) => Some(changed),
+                // 441 says it, whatever the names look like
+                (None, 441) => Some(true),
+                (None, _) => None,
+            }
+        }
+        // 441 has no other meaning (RFC 8656 §5): the allocation is older than the capture
+        None if answer.code == 441 => Some(true),
+        None => None,
+    }
+}
+
+/// The allocation that stood when a request was refused.
+pub(super) fn allocation_at<'c>(exchange: &Exchange, conversation: &'c Conversation) -> Option<&'c Allocation> {
+    let time = exchange.first.time;
+    let stood = |allocation: &&Allocation| {
+        allocation.created.time <= time
+            && time <= allocation.expires
+            && allocation.ended.is_none_or(|(_, at)| at.time > time)
+    };
+    conversation.allocations().filter(stood).last()
+}
+
+fn users_differ(one: &Asked, other: &Asked) -> Option<bool> {
+    let pairs = [(one.user, other.user), (one.userhash, other.userhash)];
+    pairs.into_iter().find_map(|(one, other)| Some(one? != other?))
+}
+
+/// The attribute that a request lacks so plainly that 400 means it.
+fn lacks(exchange: &Exchange) -> Option<Missing> {
+    let asked = &exchange.asked;
+    if asked.truncated || exchange.id.is_classic() {
+        return None;
+    }
+    let signed = asked.is_signed();
+    match exchange.method {
+        Method::ALLOCATE if asked.transport.is_none() => Some(Missing::RequestedTransport),
+        _ if signed && asked.user.is_none() && asked.userhash.is_none() => Some(Missing::Username),
+        _ if signed && asked.realm.is_none() => Some(Missing::Realm),
+        _ if signed && asked.nonce.is_none() => Some(Missing::Nonce),
+        Method::CHANNEL_BIND if asked.channel.is_none() => Some(Missing::ChannelNumber),
+        Method::CHANNEL_BIND | Method::CREATE_PERMISSION | Method::CONNECT if asked.peers == 0 => {
+            Some(Missing::PeerAddress)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a refusal is the bare 400 of the pion family to credentials that the server never accepted on this 5-tuple.
+fn is_bare(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> bool {
+    let Some(answer) = &exchange.answer else { return false };
+    let accepted = conversation.exchanges.iter().any(|known| {
+        known.succeeded()
+            && known.asked.is_signed()
+            && known.first < exchange.first
+            && users_differ(&known.asked, &exchange.asked) == Some(false)
+    });
+    answer.code == 400
+        && !answer.is_challenge()
+        && answer.reason.is_none_or(|reason| view.text(reason).trim().is_empty())
+        && exchange.asked.nonce.is_some()
+        && !accepted
+        && conversation.allocation.is_none()
+        && Dialect::of(conversation, view) == Dialect::Pion
+}
+
+/// Whether the server says itself that it is built on pion.
+pub(super) fn is_named_pion(conversation: &Conversation, view: &View<'_>) -> bool {
+    conversation.software.is_some() && Dialect::of(conversation, view) == Dialect::Pion
+}
+
+/// Whether the challenges that were seen before a request gave other nonces than it carries.
+fn contradicted(exchange: &Exchange, conversation: &Conversation) -> bool {
+    let Some(latest) = challenge_before(exchange, conversation) else { return false };
+    // a client with several requests under way may hold on to the nonce before the last for a moment
+    let moment = exchange.first.time.after(Span(-Span::from_millis(500).0));
+    let mut known = challenges_before(exchange.first, conversation);
+    let recent = |answer: &Answer| answer.seen == latest.seen || latest.seen.time > moment;
+    !known.any(|answer| answer.nonce == exchange.asked.nonce && recent(answer))
+}

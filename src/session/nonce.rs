@@ -1,0 +1,173 @@
+//! To whom each nonce was given, and how often in a row a client was told that its nonce will not do.
+
+use super::exchange::{Answer, Exchange, Seen};
+use crate::net::ClientAddress;
+use crate::time::Timestamp;
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+
+/// How many frames of a row of refused nonces are kept.
+const MAX_FRAMES: usize = 8;
+
+/// Refusals with 438 (RFC 8489 §9.2.4) that follow from each other: each was given after the client had had time to take the nonce of the
+/// one before it, and nothing was granted in between. The requests may come from one 5-tuple or each from a new one.
+#[derive(Clone, Copy, Debug)]
+pub struct StaleRow {
+    /// How many.
+    pub count: u32,
+    /// The first request that was refused.
+    pub first: Seen,
+    /// Who sent the last one.
+    pub client: ClientAddress,
+    /// The last refusal.
+    pub last: Seen,
+    /// Requests and refusals, the first ones; 0 where there are fewer.
+    pub frames: [u64; MAX_FRAMES],
+    /// How many of the requests came from another port than the one to which their nonce was given.
+    pub other_port: u32,
+    /// How many came from another address.
+    pub other_address: u32,
+    /// How many carried a nonce that no answer in the capture had given.
+    pub never_given: u32,
+}
+
+impl StaleRow {
+    fn add(mut self, exchange: &Exchange, answer: &Answer, given_to: Option<ClientAddress>) -> StaleRow {
+        self.count = self.count.saturating_add(1);
+        self.last = answer.seen;
+        self.client = exchange.client;
+        let free = self.frames.iter_mut().filter(|frame| **frame == 0);
+        for (slot, frame) in free.zip([exchange.first.frame, answer.seen.frame]) {
+            *slot = frame;
+        }
+        match given_to {
+            None => self.never_given += 1,
+            Some(client) if client.0.ip() != exchange.client.0.ip() => self.other_address += 1,
+            Some(client) if client != exchange.client => self.other_port += 1,
+            Some(_) => {}
+        }
+        self
+    }
+}
+
+/// What is known of a nonce.
+#[derive(Debug)]
+struct Given {
+    /// To whom it was given first, and when; `None` where that is not in the capture.
+    to: Option<(ClientAddress, Seen)>,
+    /// Whether it was given to another 5-tuple too: some servers have one nonce for everybody.
+    shared: bool,
+    /// When a request carried it last.
+    echoed: Option<Timestamp>,
+    /// The row of refusals that ends with the one that gave it, or refused it.
+    row: Option<Box<StaleRow>>,
+}
+
+/// The nonces, by their digest: the newest ones.
+#[derive(Debug, Default)]
+pub(super) struct Nonces {
+    given: HashMap<u64, Given>,
+    order: VecDeque<u64>,
+}
+
+impl Nonces {
+    /// A request carries a nonce: to whom that was given.
+    pub(super) fn echo(&mut self, nonce: u64, at: Timestamp) -> Option<(ClientAddress, Seen)> {
+        let known = self.given.get_mut(&nonce)?;
+        known.echoed = known.echoed.max(Some(at));
+        known.to
+    }
+
+    /// Whether a request carried the nonce after `time`, from whatever 5-tuple.
+    pub(super) fn is_echoed_after(&self, nonce: u64, time: Timestamp) -> bool {
+        self.given.get(&nonce).and_then(|known| known.echoed).is_some_and(|echoed| echoed > time)
+    }
+
+    /// An answer gives a nonce.
+    pub(super) fn learn(&mut self, nonce: u64, client: ClientAddress, seen: Seen, max: usize) {
+        if let Some(known) = self.given.get_mut(&nonce) {
+            let (first, _) = known.to.get_or_insert((client, seen));
+            known.shared |= *first != client;
+            return;
+        }
+        self.insert(nonce, Given { to: Some((client, seen)), shared: false, echoed: None, row: None }, max);
+    }
+
+    fn insert(&mut self, nonce: u64, given: Given, max: usize) {
+        if self.order.len() >= max
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.given.remove(&oldest);
+        }
+        self.given.insert(nonce, given);
+        self.order.push_back(nonce);
+    }
+
+    /// A request was refused with 438: the row that this refusal makes longer.
+    pub(super) fn refused(&mut self, exchange: &Exchange, answer: &Answer, max: usize) -> Option<StaleRow> {
+        let asked = exchange.asked.nonce?;
+        let known = self.given.get(&asked);
+        let given_to = known.and_then(|known| known.to).map(|(client, _)| client);
+        let own = |known: &&Given| !known.shared || known.row.as_ref().is_some_and(|row| row.client == exchange.client);
+        let row = match known.filter(own).and_then(|known| known.row.as_deref()) {
+            // several requests were under way with the same nonce: that is one refusal
+            Some(row) if exchange.first.time <= row.last.time => *row,
+            Some(row) => row.add(exchange, answer, given_to),
+            None => {
+                let new = StaleRow {
+                    count: 0,
+                    first: exchange.first,
+                    client: exchange.client,
+                    last: answer.seen,
+                    frames: [0; MAX_FRAMES],
+                    other_port: 0,
+                    other_address: 0,
+                    never_given: 0,
+                };
+                new.add(exchange, answer, given_to)
+            }
+        };
+        for nonce in [Some(asked), answer.nonce].into_iter().flatten() {
+            match self.given.get_mut(&nonce) {
+                Some(known) => known.row = Some(Box::new(row)),
+                None => self.insert(
+                    nonce,
+                    Given { to: None, shared: false, echoed: Some(exchange.first.time), row: Some(Box::new(row)) },
+                    max,
+                ),
+            }
+        }
+        Some(row)
+    }
+
+    /// A request with this nonce was granted: the row is over.
+    pub(super) fn accepted(&mut self, nonce: u64) {
+        if let Some(known) = self.given.get_mut(&nonce) {
+            known.row = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Endpoint;
+
+    fn client(port: u16) -> ClientAddress {
+        ClientAddress(Endpoint::v4([192, 0, 2, 9], port))
+    }
+
+    #[test]
+    fn the_oldest_nonce_makes_room_and_an_echo_is_remembered() {
+        let seen = Seen { frame: 1, time: Timestamp(1) };
+        let mut nonces = Nonces::default();
+        for nonce in 1..=3 {
+            nonces.learn(nonce, client(1), seen, 2);
+        }
+        assert_eq!(nonces.echo(1, Timestamp(5)), None);
+        assert!(!nonces.is_echoed_after(3, seen.time));
+        assert_eq!(nonces.echo(3, Timestamp(5)), Some((client(1), seen)));
+        assert!(nonces.is_echoed_after(3, seen.time));
+        assert!(!nonces.is_echoed_after(3, Timestamp(5)));
+    }
+}

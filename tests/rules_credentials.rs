@@ -1,0 +1,364 @@
+//! Whose names the server does not take: challenges, users, realms and expiry dates.
+
+mod support;
+
+use support::analyze::{finding, ids, report, report_with};
+use support::*;
+use turnscope::report::{Confidence, Severity, Verdict};
+
+const CLIENT: &str = "172.16.84.124:50000";
+const SERVER: &str = "10.88.246.156:3478";
+const RELAYED: &str = "10.88.246.156:24000";
+const REALM: &str = "example.org";
+const COTURN: &str = "Coturn-4.6.1 'Gorst'";
+
+fn alice() -> Login {
+    Login::new("alice", REALM, "secret")
+}
+
+/// A client that is challenged and signs as `login`; the signed request.
+fn retried(scene: &mut Scene, client: &str, login: &Login, nonce: &str) -> Sent {
+    scene.allocate_challenge(client, SERVER, REALM, nonce);
+    scene.after_ms(20).allocate_as(client, SERVER, login, nonce)
+}
+
+/// Frames that are no STUN, for so many seconds: the capture goes on.
+fn wait(scene: &mut Scene, seconds: u64) {
+    for _ in 0..seconds {
+        scene.after_ms(1000).frame(&[0; 60]);
+    }
+}
+
+fn frames(report: &turnscope::report::Report, id: &str) -> Vec<u64> {
+    finding(report, id).places.iter().map(|place| place.frame).collect()
+}
+
+// turn-challenge, turn-no-credentials
+
+#[test]
+fn a_challenge_that_is_followed_by_success_is_a_note() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-challenge"]);
+    assert_eq!(finding(&report, "turn-challenge").severity, Severity::Note);
+    assert_eq!(frames(&report, "turn-challenge"), [1, 2, 3, 4]);
+    assert_eq!(report.verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_challenge_of_which_the_snap_length_left_too_little_is_still_the_first_leg() {
+    let mut scene = Scene::new();
+    scene.snap_length(96);
+    scene.allocation(CLIENT, SERVER, &alice(), "a-rather-long-nonce-that-fills-the-snap-length", RELAYED);
+    wait(&mut scene, 10);
+    assert_eq!(report(&scene.pcap()).verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_client_that_stops_at_the_challenge_has_no_credentials() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-1");
+    wait(&mut scene, 10);
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-no-credentials"]);
+    assert_eq!(report.verdict, Verdict::Failure);
+    assert_eq!(frames(&report, "turn-no-credentials"), [1, 2]);
+    assert!(report.headline.contains("asked 172.16.84.124:50000 for credentials"), "{}", report.headline);
+}
+
+#[test]
+fn a_capture_that_ends_at_the_challenge_accuses_nobody() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-1");
+    wait(&mut scene, 2);
+    assert!(ids(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn a_client_that_repeats_its_request_did_not_get_the_challenge() {
+    let mut scene = Scene::new();
+    let (request, _) = scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-1");
+    for _ in 0..4 {
+        let again = scene.after_ms(1000).retransmit(&request);
+        scene.after_ms(10).challenge(&again, 401, "Unauthorized", REALM, "nonce-1");
+    }
+    wait(&mut scene, 10);
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-no-credentials"));
+}
+
+#[test]
+fn a_client_that_goes_on_from_another_socket_has_credentials() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-1");
+    let retry = scene.after_ms(20).allocate_as("172.16.84.124:50001", SERVER, &alice(), "nonce-1");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &alice());
+    wait(&mut scene, 10);
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-no-credentials"));
+}
+
+#[test]
+fn a_socket_that_is_dropped_at_the_challenge_because_another_has_its_relay_is_no_failure() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    scene.allocate_challenge("172.16.84.124:50001", SERVER, REALM, "nonce-2");
+    wait(&mut scene, 10);
+    assert_eq!(finding(&report(&scene.pcap()), "turn-no-credentials").severity, Severity::Warning);
+}
+
+#[test]
+fn the_answers_alone_tell_nothing_of_credentials() {
+    let mut scene = Scene::new();
+    let request = Stun::request(method::ALLOCATE).tid([7; 12]).requested_transport(17).bytes();
+    let answer = Stun::error_to(&request, 401, "Unauthorized").realm(REALM).nonce("nonce-1");
+    scene.udp(SERVER, CLIENT, answer.bytes());
+    wait(&mut scene, 10);
+    let report = report(&scene.pcap());
+    assert!(report.findings.iter().all(|finding| finding.severity != Severity::Failure), "{:?}", ids(&report));
+}
+
+// turn-unknown-user
+
+#[test]
+fn a_server_of_the_drafts_that_says_unknown_user_is_taken_at_its_word() {
+    let mut scene = Scene::new();
+    let retry = retried(&mut scene, CLIENT, &alice(), "nonce-1");
+    scene.after_ms(10).refuse_with(&retry, 436, "Unknown User", |answer| answer.realm(REALM).nonce("nonce-1"));
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-unknown-user"]);
+    assert_eq!(report.verdict, Verdict::Failure);
+    assert_eq!(frames(&report, "turn-unknown-user"), [3, 4]);
+    let found = finding(&report, "turn-unknown-user");
+    assert_eq!(found.title, "10.88.246.156:3478 does not know the user \"alice\": 436 Unknown User");
+    assert_eq!(found.subject.client.map(|client| client.to_string()).as_deref(), Some(CLIENT));
+}
+
+#[test]
+fn an_unknown_user_who_is_created_in_time_is_a_warning() {
+    let mut scene = Scene::new();
+    let retry = retried(&mut scene, CLIENT, &alice(), "nonce-1");
+    scene.after_ms(10).refuse(&retry, 436, "Unknown User");
+    let retry = scene.after_ms(3000).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &alice());
+    assert_eq!(finding(&report(&scene.pcap()), "turn-unknown-user").severity, Severity::Warning);
+}
+
+// turn-credential-expired, turn-expired-credential-accepted
+
+/// 30 days before the scene begins.
+fn ended() -> Login {
+    let name = format!("{}:alice", scene::NEW_YEAR - 30 * 86_400);
+    Login::new(&name, REALM, "kaP8oiCOQi1N4NSZPSAYWko+LUs=")
+}
+
+#[test]
+fn a_credential_used_after_its_end_is_told_as_expired_and_as_nothing_else() {
+    let mut scene = Scene::new();
+    for nonce in ["nonce-1", "nonce-2"] {
+        let retry = retried(&mut scene, CLIENT, &ended(), nonce);
+        scene.after_ms(10).challenge(&retry, 401, "Unauthorized", REALM, nonce);
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-credential-expired"]);
+    assert_eq!(report.verdict, Verdict::Failure);
+    assert!(report.headline.contains("ended on 2025-12-02 00:00:00 UTC, 30 days earlier"), "{}", report.headline);
+    assert_eq!(frames(&report, "turn-credential-expired"), [3, 4, 7, 8]);
+    assert_eq!(finding(&report, "turn-credential-expired").occurrences, 1, "one client that tries twice");
+}
+
+#[test]
+fn an_expired_credential_at_a_server_of_the_pion_family_is_expired_too() {
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(10).challenge(&request, 401, "", REALM, "nonce-1");
+    let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &ended(), "nonce-1");
+    scene.after_ms(10).refuse(&retry, 400, "");
+    assert_eq!(ids(&report(&scene.pcap())), ["turn-credential-expired"]);
+}
+
+#[test]
+fn a_renewed_credential_makes_the_expired_one_a_warning() {
+    let mut scene = Scene::new();
+    let retry = retried(&mut scene, CLIENT, &ended(), "nonce-1");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", REALM, "nonce-1");
+    let fresh = Login::new(&format!("{}:alice", scene::NEW_YEAR + 86_400), REALM, "fresh");
+    let retry = scene.after_ms(500).allocate_as(CLIENT, SERVER, &fresh, "nonce-1");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &fresh);
+    assert_eq!(finding(&report(&scene.pcap()), "turn-credential-expired").severity, Severity::Warning);
+}
+
+#[test]
+fn a_credential_that_still_holds_is_refused_for_its_password() {
+    let mut scene = Scene::new();
+    let login = Login::new(&format!("{}:alice", scene::NEW_YEAR + 86_400), REALM, "wrong");
+    let retry = retried(&mut scene, CLIENT, &login, "nonce-1");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", REALM, "nonce-1");
+    assert_eq!(ids(&report(&scene.pcap())), ["turn-integrity-rejected"]);
+}
+
+#[test]
+fn bare_digits_are_a_telephone_number_unless_a_shared_secret_says_otherwise() {
+    let mut scene = Scene::new();
+    let login = Login::new("1234567890", REALM, "wrong");
+    let retry = retried(&mut scene, CLIENT, &login, "nonce-1");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", REALM, "nonce-1");
+    assert_eq!(ids(&report(&scene.pcap())), ["turn-integrity-rejected"]);
+}
+
+#[test]
+fn a_quota_met_with_an_expired_credential_is_not_told_as_expiry() {
+    let mut scene = Scene::new();
+    let retry = retried(&mut scene, CLIENT, &ended(), "nonce-1");
+    scene.after_ms(10).refuse(&retry, 486, "Allocation Quota Reached");
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-credential-expired"));
+}
+
+#[test]
+fn a_server_that_accepts_what_has_ended_is_warned_of() {
+    let mut scene = Scene::new();
+    let retry = retried(&mut scene, CLIENT, &ended(), "nonce-1");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &ended());
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-expired-credential-accepted", "turn-challenge"]);
+    assert_eq!(report.verdict, Verdict::Warning);
+    assert_eq!(frames(&report, "turn-expired-credential-accepted"), [3, 4]);
+}
+
+#[test]
+fn a_refresh_may_outlive_the_credential() {
+    let login = Login::new(&format!("{}:alice", scene::NEW_YEAR + 60), REALM, "fresh");
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &login, "nonce-1", RELAYED);
+    let refresh = scene.after_ms(300_000).refresh(CLIENT, SERVER, &login, "nonce-1", 600);
+    scene.after_ms(10).granted(&refresh, Some(600), &login);
+    assert_eq!(ids(&report(&scene.pcap())), ["turn-challenge"]);
+}
+
+// turn-realm-mismatch
+
+#[test]
+fn coturn_answers_a_wrong_realm_with_437_and_that_is_no_mismatch_of_allocations() {
+    let mut scene = Scene::new();
+    let login = Login::new("alice", "meeting.example", "secret");
+    let retry = retried(&mut scene, CLIENT, &login, "nonce-1");
+    let phrase = "Allocation mismatch: wrong credentials: the realm value is incorrect";
+    scene.after_ms(10).refuse_with(&retry, 437, phrase, |answer| answer.software(COTURN));
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-realm-mismatch"]);
+    assert_eq!(report.verdict, Verdict::Failure);
+    assert!(
+        report.headline.contains("signs for realm \"meeting.example\", 10.88.246.156:3478 has realm \"example.org\""),
+        "{}",
+        report.headline
+    );
+    assert_eq!(frames(&report, "turn-realm-mismatch"), [3, 4]);
+}
+
+#[test]
+fn a_second_server_behind_the_same_address_has_another_realm() {
+    let mut scene = Scene::new();
+    let retry = retried(&mut scene, CLIENT, &alice(), "nonce-1");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "other.example", "nonce-2");
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-realm-mismatch"]);
+    assert!(report.headline.contains("then refused it with realm \"other.example\""), "{}", report.headline);
+}
+
+#[test]
+fn a_realm_that_the_phrase_alone_names_is_enough() {
+    let mut scene = Scene::new();
+    let retry = scene.allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+    scene.after_ms(10).refuse(&retry, 441, "Wrong credentials: the realm value is incorrect");
+    assert_eq!(ids(&report(&scene.pcap())), ["turn-realm-mismatch"]);
+}
+
+#[test]
+fn a_realm_in_quotation_marks_is_the_same_realm() {
+    let mut scene = Scene::new();
+    let login = Login::new("alice", "\"example.org\"", "secret");
+    let retry = retried(&mut scene, CLIENT, &login, "nonce-1");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", REALM, "nonce-1");
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-realm-mismatch"));
+}
+
+#[test]
+fn a_server_that_takes_any_realm_is_left_alone() {
+    let mut scene = Scene::new();
+    let login = Login::new("alice", "meeting.example", "secret");
+    let retry = retried(&mut scene, CLIENT, &login, "nonce-1");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &login);
+    let permission = scene.after_ms(10).create_permission(CLIENT, SERVER, &login, "nonce-1", "192.0.2.7:5000");
+    scene.after_ms(10).refuse(&permission, 403, "Forbidden");
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-realm-mismatch"));
+}
+
+// turn-user-changed
+
+#[test]
+fn a_user_that_is_rotated_under_a_live_allocation_is_named_with_the_one_before() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let bob = Login::new("bob", REALM, "other");
+    let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &bob, "nonce-1", 600);
+    scene.after_ms(10).refuse(&refresh, 441, "Wrong Credentials");
+    wait(&mut scene, 10);
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-user-changed", "turn-challenge"]);
+    assert_eq!(report.verdict, Verdict::Failure);
+    assert!(report.headline.contains("changed its user from \"alice\" to \"bob\""), "{}", report.headline);
+    assert_eq!(frames(&report, "turn-user-changed"), [4, 5, 6]);
+}
+
+#[test]
+fn an_allocate_of_another_user_on_a_taken_port_is_a_change_of_user() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let bob = Login::new("bob", REALM, "other");
+    let again = scene.after_ms(1000).allocate_as(CLIENT, SERVER, &bob, "nonce-1");
+    scene.after_ms(10).refuse(&again, 437, "Allocation Mismatch");
+    assert!(ids(&report(&scene.pcap())).contains(&"turn-user-changed"));
+}
+
+#[test]
+fn an_allocate_of_the_same_user_on_a_taken_port_is_not() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let again = scene.after_ms(1000).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+    scene.after_ms(10).refuse(&again, 437, "Allocation Mismatch");
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-user-changed"));
+}
+
+#[test]
+fn a_change_of_user_in_a_capture_that_starts_later_is_only_likely() {
+    let mut scene = Scene::new();
+    let refresh = scene.refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
+    scene.after_ms(10).refuse(&refresh, 441, "Wrong Credentials");
+    let report = report(&scene.pcap());
+    assert_eq!(finding(&report, "turn-user-changed").confidence, Confidence::Likely);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+// what credentials were seen to do
+
+#[test]
+fn messages_that_a_credential_should_have_signed_are_counted() {
+    let mut scene = Scene::new();
+    let wrong = alice().with_password("mistyped");
+    let retry = retried(&mut scene, CLIENT, &wrong, "nonce-1");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", REALM, "nonce-1");
+    scene.after_ms(100).retransmit(&retry);
+    let given = "
+[[credential]]
+label = \"alice\"
+username = \"alice\"
+password = \"secret\"
+
+[[credential]]
+label = \"bob\"
+username = \"bob\"
+password = \"secret\"
+";
+    let report = report_with(&scene.pcap(), given);
+    let counts: Vec<_> = report.credentials.iter().map(|known| (known.label.as_str(), known.mismatched)).collect();
+    assert_eq!(counts, [("alice", 1), ("bob", 0)]);
+}

@@ -1,0 +1,184 @@
+//! Nonces that run out, and nonces that never hold.
+
+mod support;
+
+use support::analyze::{finding, ids, report};
+use support::*;
+use turnscope::report::{Severity, Verdict};
+
+const CLIENT: &str = "172.16.84.124:50000";
+const SERVER: &str = "10.88.246.156:3478";
+const RELAYED: &str = "10.88.246.156:24000";
+const REALM: &str = "example.org";
+
+fn alice() -> Login {
+    Login::new("alice", REALM, "secret")
+}
+
+/// A signed Allocate from `client` with `nonce`, refused with 438 and `next`.
+fn stale(scene: &mut Scene, client: &str, nonce: &str, next: &str) {
+    let request = scene.after_ms(500).allocate_as(client, SERVER, &alice(), nonce);
+    scene.after_ms(10).challenge(&request, 438, "Stale Nonce", REALM, next);
+}
+
+fn frames(report: &turnscope::report::Report, id: &str) -> Vec<u64> {
+    finding(report, id).places.iter().map(|place| place.frame).collect()
+}
+
+#[test]
+fn a_nonce_that_runs_out_and_is_renewed_is_a_note() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let refresh = scene.after_ms(60_000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
+    scene.after_ms(10).challenge(&refresh, 438, "Stale nonce", REALM, "nonce-2");
+    let refresh = scene.after_ms(10).refresh(CLIENT, SERVER, &alice(), "nonce-2", 600);
+    scene.after_ms(10).granted(&refresh, Some(600), &alice());
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-challenge", "turn-stale-nonce"]);
+    assert_eq!(report.verdict, Verdict::Healthy);
+    assert_eq!(frames(&report, "turn-stale-nonce"), [5, 6, 7, 8]);
+}
+
+#[test]
+fn requests_that_were_under_way_with_the_old_nonce_are_one_renewal() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    scene.after_ms(60_000);
+    let asked: Vec<Sent> = (1..=4)
+        .map(|host| {
+            scene.create_permission(CLIENT, SERVER, &alice(), "nonce-1", format!("192.0.2.{host}:5000").as_str())
+        })
+        .collect();
+    scene.after_ms(10);
+    for request in &asked {
+        scene.after_ms(1).challenge(request, 438, "Stale nonce", REALM, "nonce-2");
+    }
+    let permission = scene.after_ms(10).create_permission(CLIENT, SERVER, &alice(), "nonce-2", "192.0.2.1:5000");
+    scene.after_ms(10).granted(&permission, None, &alice());
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-challenge", "turn-stale-nonce"]);
+    assert_eq!(finding(&report, "turn-stale-nonce").occurrences, 1);
+}
+
+#[test]
+fn many_requests_refused_at_once_are_no_loop() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    scene.after_ms(60_000);
+    let asked: Vec<Sent> =
+        (0..6).map(|_| scene.create_permission(CLIENT, SERVER, &alice(), "nonce-1", "192.0.2.1:5000")).collect();
+    for request in &asked {
+        scene.after_ms(1).challenge(request, 438, "Stale nonce", REALM, "nonce-2");
+    }
+    assert_eq!(ids(&report(&scene.pcap())), ["turn-challenge"]);
+}
+
+#[test]
+fn a_client_that_opens_a_socket_for_each_try_never_has_a_nonce_of_its_own() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-0");
+    for step in 0..4 {
+        let client = format!("172.16.84.124:{}", 50001 + step);
+        stale(&mut scene, &client, &format!("nonce-{step}"), &format!("nonce-{}", step + 1));
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-stale-nonce-loop"]);
+    assert_eq!(report.verdict, Verdict::Failure);
+    assert_eq!(finding(&report, "turn-stale-nonce-loop").occurrences, 1);
+    assert_eq!(frames(&report, "turn-stale-nonce-loop"), [3, 4, 5, 6, 7, 8, 9, 10]);
+    assert!(report.headline.contains("each nonce was given to another port"), "{}", report.headline);
+}
+
+#[test]
+fn a_client_that_leaves_by_another_address_each_time_is_told_so() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge("203.0.113.1:50000", SERVER, REALM, "nonce-0");
+    for step in 0..4 {
+        let client = format!("203.0.113.{}:50000", 2 + step);
+        stale(&mut scene, &client, &format!("nonce-{step}"), &format!("nonce-{}", step + 1));
+    }
+    let report = report(&scene.pcap());
+    assert!(report.headline.contains("each nonce was given to another address"), "{}", report.headline);
+}
+
+#[test]
+fn servers_behind_one_address_that_do_not_share_nonces_are_told_from_a_client_that_moves() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-0");
+    for step in 0..4 {
+        stale(&mut scene, CLIENT, &format!("nonce-{step}"), &format!("nonce-{}", step + 1));
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-stale-nonce-loop"]);
+    assert!(report.headline.contains("echoes each nonce from where it was given"), "{}", report.headline);
+    assert!(finding(&report, "turn-stale-nonce-loop").fix.contains("balancer"));
+}
+
+#[test]
+fn two_servers_that_take_turns_with_a_nonce_each_are_a_loop() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-a");
+    for step in 0..4 {
+        let (one, other) = if step % 2 == 0 { ("nonce-a", "nonce-b") } else { ("nonce-b", "nonce-a") };
+        stale(&mut scene, CLIENT, one, other);
+    }
+    assert_eq!(ids(&report(&scene.pcap())), ["turn-stale-nonce-loop"]);
+}
+
+#[test]
+fn a_client_that_keeps_its_own_nonce_does_not_echo() {
+    let mut scene = Scene::new();
+    for step in 0..4 {
+        stale(&mut scene, CLIENT, "my-own-nonce", &format!("nonce-{step}"));
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-stale-nonce-loop"]);
+    assert!(report.headline.contains("does not use the nonces that it is given"), "{}", report.headline);
+}
+
+#[test]
+fn a_loop_that_ends_in_an_allocation_is_no_failure() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-0");
+    for step in 0..4 {
+        stale(&mut scene, CLIENT, &format!("nonce-{step}"), &format!("nonce-{}", step + 1));
+    }
+    let retry = scene.after_ms(500).allocate_as(CLIENT, SERVER, &alice(), "nonce-4");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &alice());
+    let report = report(&scene.pcap());
+    assert!(!ids(&report).contains(&"turn-stale-nonce-loop"), "{:?}", ids(&report));
+    assert_eq!(report.verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_loop_that_another_server_makes_good_is_a_warning() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-0");
+    for step in 0..4 {
+        stale(&mut scene, CLIENT, &format!("nonce-{step}"), &format!("nonce-{}", step + 1));
+    }
+    scene.after_ms(500).allocation(CLIENT, "10.88.246.157:3478", &alice(), "another", "10.88.246.157:24000");
+    assert_eq!(finding(&report(&scene.pcap()), "turn-stale-nonce-loop").severity, Severity::Warning);
+}
+
+#[test]
+fn clients_that_are_all_given_the_same_nonce_are_not_one_loop() {
+    let mut scene = Scene::new();
+    for port in 50000..50006 {
+        let client = format!("203.0.113.9:{port}");
+        scene.after_ms(500).allocate_challenge(client.as_str(), SERVER, REALM, "everybody's");
+    }
+    for port in 50000..50006 {
+        stale(&mut scene, &format!("203.0.113.9:{port}"), "everybody's", "everybody's next");
+    }
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-stale-nonce-loop"));
+}
+
+#[test]
+fn requests_whose_answers_are_not_in_the_capture_are_no_loop() {
+    let mut scene = Scene::new();
+    for step in 0..6 {
+        scene.after_ms(500).allocate_as(CLIENT, SERVER, &alice(), &format!("nonce-{step}"));
+    }
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-stale-nonce-loop"));
+}
