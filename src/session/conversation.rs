@@ -65,6 +65,10 @@ pub struct Conversation {
     pub nonce_of: Option<ClientAddress>,
     /// Another conversation of the same client, user and nonce that this one goes on from.
     pub moved_from: Option<(ClientAddress, Seen)>,
+    /// When the client was heard last.
+    pub heard: Seen,
+    /// The number of the move from this 5-tuple or to it.
+    pub(super) moved: Option<u32>,
 }
 
 /// Which end of a conversation a message came from.
@@ -105,6 +109,8 @@ impl Conversation {
             relayed_checks: Checks::default(),
             nonce_of: None,
             moved_from: None,
+            heard: first,
+            moved: None,
         }
     }
 
@@ -112,7 +118,10 @@ impl Conversation {
     pub fn message(&mut self, from: From, seen: Seen) {
         self.last = seen;
         match from {
-            From::Client => self.messages[0] += 1,
+            From::Client => {
+                self.messages[0] += 1;
+                self.heard = seen;
+            }
             From::Server => self.messages[1] += 1,
         }
     }
@@ -304,6 +313,7 @@ fn is_odd(exchange: &Exchange) -> bool {
         || exchange.answer.as_ref().is_none_or(|answer| {
             answer.class == Class::Error
                 || answer.from.is_some()
+                || answer.fingerprint_bad
                 || bad(&answer.integrity)
                 || answer.mapped_plain.is_some_and(|plain| Some(plain) != answer.mapped)
         })

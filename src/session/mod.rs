@@ -11,6 +11,7 @@ pub mod credentials;
 mod exchange;
 mod flow;
 mod limits;
+mod moves;
 mod names;
 mod nat;
 mod observe;
@@ -24,11 +25,12 @@ pub use conversation::{Conversation, From};
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use limits::Limits;
+pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
 pub use observe::Known;
 pub use server::{Reached, Server, Servers};
-pub use totals::{CredentialUse, Sample, Totals};
+pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 
 use crate::net::ClientAddress;
 use crate::time::{Span, Timestamp};
@@ -53,6 +55,7 @@ pub struct Session {
     clients: Clients,
     servers: Servers,
     nat: Nat,
+    moves: Moves,
     nonces: Nonces,
     totals: Totals,
     ripe: Vec<Flow>,
@@ -97,6 +100,7 @@ impl Session {
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             nat: Nat::new(limits.mappings),
+            moves: Moves::default(),
             nonces: Nonces::default(),
             totals: Totals::default(),
             ripe: Vec::new(),
@@ -141,6 +145,12 @@ impl Session {
     #[must_use]
     pub fn nat(&self) -> &Nat {
         &self.nat
+    }
+
+    /// The clients that went on from another port.
+    #[must_use]
+    pub fn moves(&self) -> &Moves {
+        &self.moves
     }
 
     /// The sums over the whole capture.
@@ -232,6 +242,9 @@ impl Session {
             self.clients.data(flow.ends.high.ip(), flow.last.time);
         }
         if let Some(conversation) = &flow.conversation {
+            if let Some(known) = conversation.moved.and_then(|number| self.moves.get_mut(number)) {
+                known.returned |= known.old == conversation.client.0 && conversation.heard.time > known.first.time;
+            }
             if let Some(until) = conversation.relayed_both_ways() {
                 let (client, server) = (conversation.client.0.ip(), conversation.server.0);
                 self.clients.relayed(client, conversation.user, server, until);
