@@ -6,11 +6,18 @@
 //! warning (see [`Remedy`]). To add a finding: a file with its rule and tests, a line in [`REGISTRY`], an entry in
 //! [`catalogue`](catalogue::CATALOGUE), a sample.
 
+mod answer_lost;
+mod capture_point;
 pub mod catalogue;
 mod collect;
+mod damage;
 mod evidence;
 mod expiry;
 mod integrity_rejected;
+mod nat;
+mod no_response;
+mod relay_address;
+mod unreachable;
 
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use evidence::{Dialect, Proof};
@@ -70,8 +77,23 @@ pub struct View<'s> {
 }
 
 /// All rules. The order decides nothing but the order of findings that are equal in every other way.
-pub static REGISTRY: &[Rule] =
-    &[Rule { ids: &[integrity_rejected::ID], judge: Judge::Conversation(integrity_rejected::judge) }];
+pub static REGISTRY: &[Rule] = &[
+    Rule { ids: &[integrity_rejected::ID], judge: Judge::Conversation(integrity_rejected::judge) },
+    Rule { ids: &[no_response::ID], judge: Judge::Conversation(no_response::judge) },
+    Rule { ids: &[answer_lost::LOST], judge: Judge::Conversation(answer_lost::judge_lost) },
+    Rule { ids: &[answer_lost::ELSEWHERE], judge: Judge::Conversation(answer_lost::judge_elsewhere) },
+    Rule { ids: &[unreachable::ID], judge: Judge::Conversation(unreachable::judge) },
+    Rule { ids: &[relay_address::PRIVATE, relay_address::UNUSABLE], judge: Judge::Conversation(relay_address::judge) },
+    Rule { ids: &[nat::SYMMETRIC], judge: Judge::Capture(nat::judge_symmetric) },
+    Rule { ids: &[nat::ALG], judge: Judge::Conversation(nat::judge_alg) },
+    Rule { ids: &[nat::REBINDING], judge: Judge::Capture(nat::judge_rebinding) },
+    Rule { ids: &[damage::MALFORMED], judge: Judge::Capture(damage::judge_malformed) },
+    Rule { ids: &[damage::FINGERPRINT], judge: Judge::Capture(damage::judge_fingerprint) },
+    Rule {
+        ids: &[capture_point::DUPLICATES, capture_point::TRUNCATED, capture_point::ONE_SIDED],
+        judge: Judge::Capture(capture_point::judge),
+    },
+];
 
 /// Judges a flow that is over.
 pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
