@@ -58,7 +58,7 @@ fn note(id: &'static str, sample: &Sample, view: &View<'_>, out: &mut Collector,
         subject: Subject::default(),
         causes: &[],
     };
-    out.add(seen, || text(sample.total));
+    out.add_times(sample.total, seen, || text(sample.total));
 }
 
 fn counted(count: u64, one: &str, many: &str) -> String {

@@ -2,7 +2,7 @@
 
 use super::evidence::frames;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::net::{ClientAddress, Endpoint};
+use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::session::{BySender, Sender};
 
 pub(super) const MALFORMED: &str = "stun-malformed";
@@ -75,11 +75,18 @@ fn each(
             frames: sender.sample.frames.clone(),
             filter: Some(filter(sender.src)),
             reference,
-            subject: Subject { client: Some(ClientAddress(sender.src)), ..Subject::default() },
+            subject: subject(sender),
             causes: if id == FINGERPRINT { &["nat-alg-rewrite"] } else { &[] },
         };
-        out.add(seen, || text(sender));
+        out.add_times(sender.sample.total, seen, || text(sender));
     }
+}
+
+/// Which of the two ends is the client: the one with the higher port, as a rule.
+fn subject(sender: &Sender) -> Subject {
+    let (src, dst) = (sender.src, sender.dst);
+    let (client, server) = if src.port() < dst.port() { (dst, src) } else { (src, dst) };
+    Subject { client: Some(ClientAddress(client)), server: Some(ServerAddress(server)), ..Subject::default() }
 }
 
 fn filter(src: Endpoint) -> String {

@@ -148,12 +148,14 @@ fn rewritten(exchange: &Exchange) -> Option<Rewrite> {
         return Some(Rewrite { what, confidence });
     }
     let unsealed = verified(&exchange.asked.integrity) && mismatched(&answer.integrity);
-    if mapped.0 == own.0 && (answer.fingerprint_bad || unsealed) {
+    if is_own(mapped, own) && (answer.fingerprint_bad || unsealed) {
         let broken = if answer.fingerprint_bad { "FINGERPRINT" } else { "integrity" };
         let what = format!(
             "The answer tells the client its own inside address, {mapped}, and its {broken} does not fit it any more"
         );
-        return Some(Rewrite { what, confidence: Confidence::Likely });
+        // no server sees the inside address with another port: only a gateway that replaces addresses and not ports makes such a pair
+        let confidence = if mapped.0 == own.0 { Confidence::Likely } else { Confidence::Certain };
+        return Some(Rewrite { what, confidence });
     }
     None
 }

@@ -12,6 +12,8 @@ pub(super) const ID: &str = "turn-no-response";
 
 /// A copy of a request counts as unanswered when the capture goes on for this long after it.
 const PATIENCE: Span = Span::from_millis(1000);
+/// Ports from here on are those that hosts pick for themselves.
+const EPHEMERAL: u16 = 32_768;
 /// How many copies, of one request or of several, are "several times".
 const SEVERAL: usize = 3;
 /// Copies closer together than this are a burst, not a client that waits for an answer.
@@ -30,6 +32,12 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
     if method == Method::BINDING && heard || matches!(server.0.scope(), Scope::Multicast | Scope::Broadcast) {
         return;
     }
+    // applications send plain Binding requests to peers too, which may not answer; servers have ports that are known
+    let peer = method == Method::BINDING && !is_service(server.0.port());
+    let client = conversation.client.0.ip();
+    if peer && (server.0.port() >= EPHEMERAL || view.session.clients().is_heard(client)) {
+        return;
+    }
     let asked: Vec<&Exchange> = conversation.of(method).filter(|exchange| is_silent(exchange)).collect();
     let (Some(first), Some(last)) = (asked.first(), asked.last()) else { return };
     let copies: Vec<Timestamp> = copies(&asked).filter(|sent| view.now().since(*sent) >= PATIENCE).collect();
@@ -40,11 +48,11 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
     // who repeats the very same request has no answer, whatever of it the capture holds; a new request after an answer that is not in
     // the capture would look like one after silence
     let repeated = asked.iter().any(|exchange| exchange.again_total >= 2);
-    let confidence = if repeated || hears(conversation, view) { Confidence::Certain } else { Confidence::Likely };
+    let confidence =
+        if !peer && (repeated || hears(conversation, view)) { Confidence::Certain } else { Confidence::Likely };
     if !repeated && heard {
         return;
     }
-    let client = conversation.client.0.ip();
     let user = last.asked.user.or(last.asked.userhash);
     let grievance = Grievance { client, user, server: server.0, at: first.first.time };
     let sent = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
@@ -67,6 +75,11 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
         causes: &["nat-alg-rewrite", "stun-malformed"],
     };
     out.add(seen, || text(conversation, method, &asked, sent, view));
+}
+
+/// Ports of STUN and TURN services, by registration or by habit.
+fn is_service(port: u16) -> bool {
+    matches!(port, 53 | 80 | 443 | 3478..=3481 | 5349 | 5350 | 19302..=19309)
 }
 
 /// Whether the capture shows that nothing came back: an answer would have been noticed, and the request asks for one.

@@ -41,6 +41,25 @@ fn are_neighbours(one: IpAddr, other: IpAddr) -> bool {
     }
 }
 
+/// On whose side of the routers between them a conversation was captured.
+enum Side {
+    Client,
+    Server,
+    Unknown,
+}
+
+/// A packet that still has the TTL with which hosts send was captured next to its sender; a server's that has less passed a router, and
+/// with it the NAT before the server.
+fn side(conversation: &Conversation) -> Side {
+    let fresh = |ttl: u8| matches!(ttl, 64 | 128 | 255);
+    match conversation.ttl {
+        [_, 0] => Side::Unknown,
+        [_, server] if !fresh(server) => Side::Client,
+        [client, _] if fresh(client) => Side::Unknown,
+        _ => Side::Server,
+    }
+}
+
 fn private(
     conversation: &Conversation,
     allocation: &Allocation,
@@ -51,19 +70,24 @@ fn private(
     let (client, server) = (conversation.client, conversation.server);
     let scope = relayed.0.scope();
     let passed = allocation.received.packets > 0 || conversation.relayed_checks.answered > 0;
-    // where the server's own address is a private one too, the relayed one may well be routed: only silence speaks against it
-    let doubtful = server.0.scope() != Scope::Public && scope != Scope::Loopback;
-    if doubtful && (passed || allocation.sent.packets < TRIED) {
-        return;
-    }
     let fails = !passed && allocation.sent.packets >= TRIED;
+    // where the server's own address is a private one too, this may be the server's side of its NAT, or both networks may be routed
+    let local = server.0.scope() != Scope::Public && scope != Scope::Loopback;
+    let confidence = match (local, side(conversation)) {
+        (false, _) => Confidence::Certain,
+        (true, Side::Server) => return,
+        (true, Side::Client) if fails => Confidence::Certain,
+        (true, Side::Client) => Confidence::Likely,
+        (true, Side::Unknown) if fails => Confidence::Likely,
+        (true, Side::Unknown) => return,
+    };
     let user = allocation.user;
     let at = allocation.created.time;
     let seen = Occurrence {
         id: PRIVATE,
         key: format!("{server} {}", relayed.0.ip()),
         severity: if fails { Severity::Failure } else { Severity::Warning },
-        confidence: if doubtful { Confidence::Likely } else { Confidence::Certain },
+        confidence,
         remedy: Remedy::Data(Grievance { client: client.0.ip(), user, server: server.0, at }),
         at,
         frames: vec![allocation.requested.frame, allocation.created.frame],

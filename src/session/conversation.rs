@@ -65,6 +65,8 @@ pub struct Conversation {
     pub nonce_of: Option<ClientAddress>,
     /// Another conversation of the same client, user and nonce that this one goes on from.
     pub moved_from: Option<(ClientAddress, Seen)>,
+    /// TTL or hop limit of the last packet from the client, and from the server; 0 where it is not known.
+    pub ttl: [u8; 2],
     /// When the client was heard last.
     pub heard: Seen,
     /// The number of the move from this 5-tuple or to it.
@@ -109,6 +111,7 @@ impl Conversation {
             relayed_checks: Checks::default(),
             nonce_of: None,
             moved_from: None,
+            ttl: [0; 2],
             heard: first,
             moved: None,
         }

@@ -65,6 +65,7 @@ impl Session {
             seen: Seen { frame: event.frame, time: event.time },
             digest: self.names.digest(message.bytes()),
             ip_id: event.ip_id,
+            ttl: event.ttl,
         };
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.stun = true;
@@ -272,7 +273,7 @@ impl Session {
         if asked.check {
             self.checked(at, message, fields, &exchange);
         } else if at.depth == 0 {
-            let kept = self.answered(flow, &exchange);
+            let kept = self.answered(flow, &exchange, at.ttl);
             if let Some(leg) = self.transactions.leg_on(id, flow) {
                 leg.kept = kept;
             }
@@ -305,7 +306,7 @@ impl Session {
     }
 
     /// An answer of a server to a client; gives where the exchange is kept.
-    fn answered(&mut self, flow: FlowId, exchange: &Exchange) -> Option<u32> {
+    fn answered(&mut self, flow: FlowId, exchange: &Exchange, ttl: u8) -> Option<u32> {
         let answer = exchange.answer.as_ref()?;
         let (client, server) = (exchange.client, exchange.server);
         if let Some(nonce) = answer.nonce {
@@ -334,6 +335,8 @@ impl Session {
             known.code = Some(answer.code);
         }
         conversation.message(From::Server, answer.seen);
+        let [_, of_server] = &mut conversation.ttl;
+        *of_server = ttl;
         conversation.settled(exchange);
         let room = self.ordinary < self.limits.ordinary_exchanges;
         let kept = conversation.keep(exchange.clone(), room);
@@ -569,6 +572,8 @@ fn speak<'f>(flow: &'f mut Flow, from: From, at: &Sighting, began_before: bool) 
         return None;
     }
     conversation.message(from, at.seen);
+    let [of_client, of_server] = &mut conversation.ttl;
+    *if from == From::Client { of_client } else { of_server } = at.ttl;
     Some(conversation)
 }
 
