@@ -190,10 +190,10 @@ impl Core {
         if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
             return;
         }
-        let Datagram { src, dst, transport, ip_id, .. } = *datagram;
+        let Datagram { src, dst, transport, ip_id, ttl, .. } = *datagram;
         let (mut payload, mut truncated, mut hops) = (datagram.payload, datagram.truncated, Hops::default());
         loop {
-            let at = At { frame: frame.number, time, digits: frame.digits, src, dst, transport, ip_id };
+            let at = At { frame: frame.number, time, digits: frame.digits, src, dst, transport, ip_id, ttl };
             let carried = match kind {
                 Kind::Stun | Kind::MsTurn => self.stun(&at, hops, payload, truncated, sink),
                 Kind::Channel => self.channel_data(&at, hops, payload, truncated, sink),
@@ -334,12 +334,13 @@ struct At {
     dst: Endpoint,
     transport: Transport,
     ip_id: u32,
+    ttl: u8,
 }
 
 impl At {
     fn event<'a>(&self, hops: Hops, truncated: bool, body: Body<'a>) -> Event<'a> {
-        let &At { frame, time, digits, src, dst, transport, ip_id } = self;
-        Event { frame, time, digits, src, dst, transport, hops, truncated, ip_id, body }
+        let &At { frame, time, digits, src, dst, transport, ip_id, ttl } = self;
+        Event { frame, time, digits, src, dst, transport, hops, truncated, ip_id, ttl, body }
     }
 }
 
@@ -372,8 +373,8 @@ impl IcmpAnswers {
         self.packets.dissect(frame, time, &mut |packet| match packet {
             Packet::Datagram(datagram) if demux::kind(datagram.payload) == Kind::Stun => {
                 let Some(message) = Message::recognise(datagram.payload, datagram.truncated) else { return };
-                let Datagram { src, dst, transport, ip_id, truncated, .. } = datagram;
-                let at = At { frame: frame.number, time, digits: frame.digits, src, dst, transport, ip_id };
+                let Datagram { src, dst, transport, ip_id, ttl, truncated, .. } = datagram;
+                let at = At { frame: frame.number, time, digits: frame.digits, src, dst, transport, ip_id, ttl };
                 session.stun(&at.event(Hops::default(), truncated, Body::Stun(message)), &message);
             }
             Packet::IcmpError(error) if answers.len() < MAX_ICMP_ANSWERS => {

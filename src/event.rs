@@ -108,6 +108,8 @@ pub struct Event<'a> {
     pub truncated: bool,
     /// IPv4 identification of the packet, 0 where there is none: tells a copy by a mirror port from a retransmission.
     pub ip_id: u32,
+    /// TTL or hop limit of the packet, 0 where there is none: tells how far the capture point is from the sender.
+    pub ttl: u8,
     /// The message.
     pub body: Body<'a>,
 }

@@ -206,6 +206,14 @@ role! {
     PeerAddress,
 }
 
+impl RelayedAddress {
+    /// Whether anything can be sent to it at all: it names one host and a port.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.0.port() != 0 && !matches!(self.0.scope(), Scope::Unspecified | Scope::Multicast | Scope::Broadcast)
+    }
+}
+
 /// What carries messages between a client and its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {

@@ -156,6 +156,7 @@ mod tests {
             hops: Hops::default(),
             truncated: false,
             ip_id: 0,
+            ttl: 64,
             body: Body::Stun(message),
         };
         let derivation = Derivation { scheme: Scheme::ShortTerm, preparation: Preparation::Raw };

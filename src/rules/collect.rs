@@ -170,6 +170,17 @@ impl Collector {
         self.groups.insert(key, Group { finding, grievances: vec![grievance], causes: seen.causes });
     }
 
+    /// The same thing was seen so many times, of which `seen` shows the first ones.
+    pub fn add_times(&mut self, times: u64, seen: Occurrence, text: impl FnOnce() -> Text) {
+        let (id, key, shown) = (seen.id, seen.key.clone(), seen.frames.len() as u64);
+        self.add(seen, text);
+        let key = if key.is_empty() { id.to_owned() } else { format!("{id}/{key}") };
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.finding.occurrences += times.saturating_sub(1);
+            group.finding.frames_total += times.saturating_sub(shown);
+        }
+    }
+
     /// How many occurrences were told so far: a conversation that adds to it is worth listing in full.
     #[must_use]
     pub fn added(&self) -> u64 {

@@ -6,18 +6,25 @@
 //! warning (see [`Remedy`]). To add a finding: a file with its rule and tests, a line in [`REGISTRY`], an entry in
 //! [`catalogue`](catalogue::CATALOGUE), a sample.
 
+mod answer_lost;
+mod capture_point;
 pub mod catalogue;
 mod challenge;
 mod collect;
+mod damage;
 mod evidence;
 mod expiry;
 mod identity;
 mod integrity_rejected;
 mod lacking;
+mod nat;
+mod no_response;
 mod nonce;
 mod protection;
 mod refusal;
 mod refused;
+mod relay_address;
+mod unreachable;
 
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use evidence::{Dialect, Proof};
@@ -85,6 +92,17 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[challenge::CHALLENGE, challenge::NO_CREDENTIALS], judge: Judge::Exchanges(challenge::judge) },
     Rule { ids: &[nonce::STALE, nonce::LOOP], judge: Judge::Exchanges(nonce::judge) },
     Rule { ids: &[protection::RESPONSE_BAD, protection::BID_DOWN], judge: Judge::Exchanges(protection::judge) },
+    Rule { ids: &[no_response::ID], judge: Judge::Exchanges(no_response::judge) },
+    Rule { ids: &[answer_lost::LOST], judge: Judge::Exchanges(answer_lost::judge_lost) },
+    Rule { ids: &[answer_lost::ELSEWHERE], judge: Judge::Exchanges(answer_lost::judge_elsewhere) },
+    Rule { ids: &[unreachable::ID], judge: Judge::Exchanges(unreachable::judge) },
+    Rule { ids: &[relay_address::PRIVATE, relay_address::UNUSABLE], judge: Judge::Conversation(relay_address::judge) },
+    Rule { ids: &[nat::SYMMETRIC], judge: Judge::Capture(nat::judge_symmetric) },
+    Rule { ids: &[nat::ALG], judge: Judge::Exchanges(nat::judge_alg) },
+    Rule { ids: &[nat::REBINDING], judge: Judge::Capture(nat::judge_rebinding) },
+    Rule { ids: &[damage::MALFORMED], judge: Judge::Capture(damage::judge_malformed) },
+    Rule { ids: &[damage::FINGERPRINT], judge: Judge::Capture(damage::judge_fingerprint) },
+    Rule { ids: &[capture_point::DUPLICATES, capture_point::TRUNCATED, capture_point::ONE_SIDED], judge: Judge::Capture(capture_point::judge) },
 ];
 
 /// Judges a flow that is over.

@@ -133,6 +133,12 @@ impl Clients {
             .is_some_and(|outcome| after(outcome.data) || outcome.grants.iter().any(|grant| after(grant.relayed)))
     }
 
+    /// Whether the client was ever granted anything, or had data both ways: then the capture holds what is sent to it.
+    #[must_use]
+    pub fn is_heard(&self, client: IpAddr) -> bool {
+        self.outcomes.contains_key(&client)
+    }
+
     /// Whether a server answered a Binding request of the client after `at`.
     #[must_use]
     pub fn reached(&self, client: IpAddr, at: Timestamp) -> bool {

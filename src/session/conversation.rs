@@ -68,6 +68,12 @@ pub struct Conversation {
     pub stale: Option<Box<StaleRow>>,
     /// Another conversation of the same client, user and nonce that this one goes on from.
     pub moved_from: Option<(ClientAddress, Seen)>,
+    /// TTL or hop limit of the last packet from the client, and from the server; 0 where it is not known.
+    pub ttl: [u8; 2],
+    /// When the client was heard last.
+    pub heard: Seen,
+    /// The number of the move from this 5-tuple or to it.
+    pub(super) moved: Option<u32>,
 }
 
 /// Which end of a conversation a message came from.
@@ -109,6 +115,9 @@ impl Conversation {
             nonce_of: None,
             stale: None,
             moved_from: None,
+            ttl: [0; 2],
+            heard: first,
+            moved: None,
         }
     }
 
@@ -116,7 +125,10 @@ impl Conversation {
     pub fn message(&mut self, from: From, seen: Seen) {
         self.last = seen;
         match from {
-            From::Client => self.messages[0] += 1,
+            From::Client => {
+                self.messages[0] += 1;
+                self.heard = seen;
+            }
             From::Server => self.messages[1] += 1,
         }
     }
@@ -311,6 +323,7 @@ fn is_odd(exchange: &Exchange) -> bool {
         || exchange.answer.as_ref().is_none_or(|answer| {
             answer.class == Class::Error
                 || answer.from.is_some()
+                || answer.fingerprint_bad
                 || bad(&answer.integrity)
                 || answer.mapped_plain.is_some_and(|plain| Some(plain) != answer.mapped)
         })

@@ -122,6 +122,8 @@ pub struct Answer {
     pub password_algorithms: bool,
     /// The verdicts on its integrity attributes.
     pub integrity: Verdicts,
+    /// Its FINGERPRINT does not fit it.
+    pub fingerprint_bad: bool,
     /// Bytes at the end are missing from the capture.
     pub truncated: bool,
     /// How many more times it came.
@@ -151,6 +153,7 @@ impl Answer {
             unknown: [None; 4],
             password_algorithms: false,
             integrity: Verdicts::default(),
+            fingerprint_bad: false,
             truncated: false,
             again: 0,
         }

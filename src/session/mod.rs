@@ -11,6 +11,7 @@ pub mod credentials;
 mod exchange;
 mod flow;
 mod limits;
+mod moves;
 mod names;
 mod nat;
 mod nonce;
@@ -25,12 +26,13 @@ pub use conversation::{Conversation, From};
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use limits::Limits;
+pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
 pub use nonce::StaleRow;
 pub use observe::Known;
 pub use server::{Reached, Server, Servers};
-pub use totals::{CredentialUse, Sample, Totals};
+pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 
 use crate::time::{Span, Timestamp};
 use credentials::Credentials;
@@ -54,6 +56,7 @@ pub struct Session {
     clients: Clients,
     servers: Servers,
     nat: Nat,
+    moves: Moves,
     nonces: Nonces,
     totals: Totals,
     ripe: Vec<Flow>,
@@ -79,6 +82,7 @@ impl Session {
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             nat: Nat::new(limits.mappings),
+            moves: Moves::default(),
             nonces: Nonces::default(),
             totals: Totals::default(),
             ripe: Vec::new(),
@@ -131,6 +135,12 @@ impl Session {
     #[must_use]
     pub fn is_echoed_after(&self, nonce: u64, time: Timestamp) -> bool {
         self.nonces.is_echoed_after(nonce, time)
+    }
+
+    /// The clients that went on from another port.
+    #[must_use]
+    pub fn moves(&self) -> &Moves {
+        &self.moves
     }
 
     /// The sums over the whole capture.
@@ -242,6 +252,9 @@ impl Session {
         }
         if let Some(conversation) = &flow.conversation {
             self.kept = self.kept.saturating_sub(conversation.exchanges.len());
+            if let Some(known) = conversation.moved.and_then(|number| self.moves.get_mut(number)) {
+                known.returned |= known.old == conversation.client.0 && conversation.heard.time > known.first.time;
+            }
             if let Some(until) = conversation.relayed_both_ways() {
                 let (client, server) = (conversation.client.0.ip(), conversation.server.0);
                 self.clients.relayed(client, conversation.user, server, until);

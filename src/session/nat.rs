@@ -106,14 +106,17 @@ impl Nat {
 
     /// A server or peer told a client its address; compares it with what another told the same client.
     pub fn view(&mut self, client: ClientAddress, server: ServerAddress, mapped: MappedAddress, seen: Seen) {
-        match self.first_views.get(&client) {
-            None if self.first_views.len() < self.max => {
+        let room = self.first_views.len() < self.max;
+        match self.first_views.get_mut(&client) {
+            None if room => {
                 self.first_views.insert(client, (server, mapped, seen));
             }
             None => self.dropped += 1,
-            Some(&one) => {
+            // the newest view counts: a NAT that forgot its mapping meanwhile is no symmetric one
+            Some(one) if one.0 == server => *one = (server, mapped, seen),
+            Some(&mut one) => {
                 let same_network = one.1.0.is_v6() == mapped.0.is_v6();
-                if one.0 != server && one.1 != mapped && same_network {
+                if one.1 != mapped && same_network {
                     self.dependent_total += 1;
                     let known = self.dependents.iter().any(|known| known.client == client);
                     if !known && self.dependents.len() < 64 {

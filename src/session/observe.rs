@@ -4,7 +4,7 @@ use super::credentials::{Identity, Status};
 use super::exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 use super::flow::{Flow, FlowId};
 use super::transaction::{Closed, Request, Response, Sighting};
-use super::{Conversation, From, Names, Session};
+use super::{Conversation, From, Move, Names, Session, What};
 use crate::event::{Event, Hop, IcmpAnswer, Via};
 use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::packet::IcmpError;
@@ -66,6 +66,7 @@ impl Session {
             seen: Seen { frame: event.frame, time: event.time },
             digest: self.names.digest(message.bytes()),
             ip_id: event.ip_id,
+            ttl: event.ttl,
         };
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.stun = true;
@@ -86,13 +87,14 @@ impl Session {
         if message.truncated() {
             self.totals.truncated.add(event.frame);
         }
+        let seen = Seen { frame: event.frame, time: event.time };
         if fields.fingerprint && message.fingerprint() == Some(Fingerprint::Bad) {
-            self.totals.fingerprint_bad.add(event.frame);
+            self.totals.fingerprint_bad.add(event.src, event.dst, seen);
         }
         if fields.suspect
-            && let Some(&problem) = message.problems().first()
+            && let Some(problem) = message.problems().into_iter().find(crate::wire::stun::is_structural)
         {
-            self.totals.malformed(event.frame, problem);
+            self.totals.malformed(event.src, event.dst, seen, problem);
         }
     }
 
@@ -132,6 +134,14 @@ impl Session {
         }
         let Some(asked) = new else { return known };
         self.count_check(at, asked.check);
+        if let (0, true, Some(user)) = (at.depth, asked.check, asked.user) {
+            let flows = &self.flows;
+            let answered = |old: Endpoint| {
+                let flow = flows.find(old, at.dst).and_then(|id| flows.get(id));
+                flow.is_some_and(|flow| flow.directions.iter().any(|direction| direction.checks.answered > 0))
+            };
+            self.moves.check(user, (at.src, at.dst), at.seen, self.limits.mappings, answered);
+        }
         if at.depth == 0 && !asked.check {
             self.converse(at, message.transaction_id(), method, &asked);
         }
@@ -151,9 +161,37 @@ impl Session {
             conversation.nonce_of = Some(client);
             if !starts && conversation.asked == 0 && client.0.ip() == conversation.client.0.ip() {
                 conversation.moved_from = Some((client, seen));
+                let server = conversation.server;
+                conversation.sent(method, asked, at.seen);
+                return self.moved(at, asked, client, server);
             }
         }
         conversation.sent(method, asked, at.seen);
+    }
+
+    /// A client uses a nonce that it was given on another port, where it had an allocation.
+    fn moved(&mut self, at: &Sighting, asked: &Asked, old: ClientAddress, server: ServerAddress) {
+        let Some(id) = self.flows.find(old.0, server.0) else { return };
+        let Some(known) = self.flows.get_mut(id).and_then(|flow| flow.conversation.as_mut()) else { return };
+        if known.client != old || known.moved.is_some() || known.live_allocation(at.seen.time).is_none() {
+            return;
+        }
+        let new = Move {
+            what: What::Allocation,
+            to: server.0,
+            old: old.0,
+            last: known.heard,
+            new: at.src,
+            first: at.seen,
+            user: asked.user.or(known.user),
+            returned: false,
+            code: None,
+        };
+        known.moved = self.moves.add(new);
+        let number = known.moved;
+        if let Some(conversation) = self.flows.get_mut(at.flow).and_then(|flow| flow.conversation.as_mut()) {
+            conversation.moved = number;
+        }
     }
 
     /// The same request on another flow: two sides of a NAT, if the packet is the same one.
@@ -240,7 +278,7 @@ impl Session {
         if check {
             self.checked(at, message, fields, &exchange);
         } else if at.depth == 0 {
-            let kept = self.answered(flow, exchange);
+            let kept = self.answered(flow, exchange, at.ttl);
             if kept.is_some()
                 && let Some(leg) = self.transactions.leg_on(id, flow)
             {
@@ -275,16 +313,17 @@ impl Session {
     }
 
     /// An answer of a server to a client; gives where the exchange is kept.
-    fn answered(&mut self, flow: FlowId, exchange: Exchange) -> Option<u32> {
+    fn answered(&mut self, flow: FlowId, exchange: Exchange, ttl: u8) -> Option<u32> {
         let answer = exchange.answer.as_ref()?;
         let (client, server) = (exchange.client, exchange.server);
         if let Some(nonce) = answer.nonce {
             self.nonces.learn(nonce, client, answer.seen, self.limits.nonces);
         }
-        let stale = if answer.is_error(438) { self.nonces.refused(&exchange, answer, self.limits.nonces) } else { None };
+        let stale =
+            if answer.is_error(438) { self.nonces.refused(&exchange, answer, self.limits.nonces) } else { None };
         if answer.class == Class::Success {
             match exchange.method {
-                Method::ALLOCATE => {
+                Method::ALLOCATE if answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) => {
                     self.clients.allocated(client.0.ip(), exchange.asked.user, server.0, answer.seen.time);
                 }
                 Method::BINDING => self.clients.answered(client.0.ip(), server.0, answer.seen.time),
@@ -300,7 +339,14 @@ impl Session {
             flow.pending = None;
         }
         let conversation = flow.conversation.as_mut()?;
+        if let Some(known) = conversation.moved.and_then(|number| self.moves.get_mut(number))
+            && known.first == exchange.first
+        {
+            known.code = Some(answer.code);
+        }
         conversation.message(From::Server, answer.seen);
+        let [_, of_server] = &mut conversation.ttl;
+        *of_server = ttl;
         conversation.settled(&exchange);
         if stale.is_some() {
             conversation.stale = stale.map(Box::new);
@@ -457,6 +503,9 @@ impl Session {
         let quoted_id = Message::recognise(quoted.payload, true).map(|message| message.transaction_id());
         let transaction = quoted_id.or(flow.pending)?;
         let leg = self.transactions.leg_on(transaction, id)?;
+        if leg.client.0 != quoted.src {
+            return None; // it is the answer that could not be delivered
+        }
         let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
         leg.met(answer);
         let first = leg.first.frame;
@@ -556,6 +605,8 @@ fn speak<'f>(flow: &'f mut Flow, from: From, at: &Sighting, began_before: bool) 
         return None;
     }
     conversation.message(from, at.seen);
+    let [of_client, of_server] = &mut conversation.ttl;
+    *if from == From::Client { of_client } else { of_server } = at.ttl;
     Some(conversation)
 }
 
@@ -640,6 +691,7 @@ fn answer(
         unknown: [listed.next(), listed.next(), listed.next(), listed.next()],
         password_algorithms: fields.password_algorithms.is_some(),
         integrity,
+        fingerprint_bad: fields.fingerprint && message.fingerprint() == Some(Fingerprint::Bad),
         truncated: message.truncated(),
         again: 0,
     }

@@ -1,13 +1,18 @@
 //! Sums over the whole capture, and the first frames of what is told once with a count.
 
 use super::credentials::{Credentials, Identity};
+use super::exchange::Seen;
 use super::flow::Flow;
+use crate::net::Endpoint;
 use crate::problem::Problem;
 use crate::wire::stun::{Class, Method};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// How many frames are kept as samples of a thing that may happen a million times.
 const MAX_SAMPLES: usize = 8;
+/// How many senders of improper messages are told apart.
+const MAX_SENDERS: usize = 32;
 /// How many different things are counted by name.
 const MAX_KINDS: usize = 512;
 
@@ -27,6 +32,41 @@ impl Sample {
         if self.frames.len() < MAX_SAMPLES && self.frames.last() != Some(&frame) {
             self.frames.push(frame);
         }
+    }
+}
+
+/// Counts by the address of the sender, with the first ends of each.
+#[derive(Clone, Debug, Default)]
+pub struct BySender {
+    /// By sender; the first ones.
+    pub senders: BTreeMap<IpAddr, Sender>,
+    /// How often altogether.
+    pub total: u64,
+}
+
+/// What one sender sent.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// How often, and where.
+    pub sample: Sample,
+    /// The ends of the first one.
+    pub src: Endpoint,
+    /// The ends of the first one.
+    pub dst: Endpoint,
+    /// When it was sent.
+    pub first: Seen,
+}
+
+impl BySender {
+    /// Once more; `false` where the sender found no room.
+    pub fn add(&mut self, src: Endpoint, dst: Endpoint, seen: Seen) -> bool {
+        self.total += 1;
+        if self.senders.len() >= MAX_SENDERS && !self.senders.contains_key(&src.ip()) {
+            return false;
+        }
+        let new = || Sender { sample: Sample::default(), src, dst, first: seen };
+        self.senders.entry(src.ip()).or_insert_with(new).sample.add(seen.frame);
+        true
     }
 }
 
@@ -61,12 +101,12 @@ pub struct Totals {
     pub truncated: Sample,
     /// Signed messages that could not be verified for it.
     pub unverifiable: Sample,
-    /// Messages with a wrong FINGERPRINT.
-    pub fingerprint_bad: Sample,
-    /// Improper messages: the first ones with what is wrong.
-    pub malformed: Vec<(u64, Problem)>,
-    /// How many improper messages there were.
-    pub malformed_total: u64,
+    /// Messages with a wrong FINGERPRINT, by sender.
+    pub fingerprint_bad: BySender,
+    /// Messages whose structure is broken, by sender.
+    pub malformed: BySender,
+    /// What is broken about the first of each sender.
+    pub malformed_how: BTreeMap<IpAddr, Problem>,
     /// Responses whose request is not in the capture.
     pub orphans: Sample,
     /// Flows of which one direction only was captured.
@@ -114,11 +154,10 @@ impl Totals {
         &self.errors
     }
 
-    /// An improper message.
-    pub fn malformed(&mut self, frame: u64, problem: Problem) {
-        self.malformed_total += 1;
-        if self.malformed.len() < MAX_SAMPLES {
-            self.malformed.push((frame, problem));
+    /// A message whose structure is broken.
+    pub fn malformed(&mut self, src: Endpoint, dst: Endpoint, seen: Seen, problem: Problem) {
+        if self.malformed.add(src, dst, seen) {
+            self.malformed_how.entry(src.ip()).or_insert(problem);
         }
     }
 

@@ -185,6 +185,8 @@ pub(super) struct Sighting {
     pub digest: u64,
     /// IPv4 identification.
     pub ip_id: u32,
+    /// TTL or hop limit.
+    pub ttl: u8,
 }
 
 /// What a request turned out to be.

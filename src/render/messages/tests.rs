@@ -39,6 +39,7 @@ fn event(body: Body<'_>) -> Event<'_> {
         hops: Hops::default(),
         truncated: false,
         ip_id: 0,
+        ttl: 64,
         body,
     }
 }

@@ -8,6 +8,18 @@ use super::{ErrorCode, Message};
 use crate::problem::{Layer, Problem};
 use std::ops::ControlFlow;
 
+const PAST_DATAGRAM: &str = "the message length runs past the datagram";
+const PAST_MESSAGE: &str = "an attribute runs past the end of the message";
+const LEFT_OVER: &str = "bytes after the last attribute, too few for another";
+const NO_COOKIE: &str = "no magic cookie in a message of a form that needs it";
+
+/// Whether a problem breaks the structure of a message, so that a receiver cannot read it: lengths that run past what holds them, bytes left
+/// over, no cookie where there must be one. The others are about values, which private dialects fill in their own way.
+#[must_use]
+pub fn is_structural(problem: &Problem) -> bool {
+    problem.layer == Layer::Stun && [PAST_DATAGRAM, PAST_MESSAGE, LEFT_OVER, NO_COOKIE].contains(&problem.what)
+}
+
 impl<'a> Message<'a> {
     /// Everything improper, in the order of the bytes as far as it goes. Allocates only if there is something.
     #[must_use]
@@ -45,7 +57,7 @@ impl<'a> Message<'a> {
             self.check_order(&attribute, &mut seen, each)?;
         }
         if walk.offset() < present && !self.truncated() {
-            let what = "bytes after the last attribute, too few for another";
+            let what = LEFT_OVER;
             each(problem(walk.offset(), 4, present - walk.offset(), what))?;
         }
         if self.class() == Class::Error && !seen.error_code && !self.truncated() && self.method() != Method::GOOG_PING {
@@ -61,7 +73,7 @@ impl<'a> Message<'a> {
         let declared = usize::from(self.declared_length());
         let present = self.bytes().len().saturating_sub(20);
         if present < declared && !self.truncated() {
-            each(problem(2, declared, present, "the message length runs past the datagram"))?;
+            each(problem(2, declared, present, PAST_DATAGRAM))?;
         }
         if self.is_aligned() && !declared.is_multiple_of(4) {
             each(problem(2, declared.next_multiple_of(4), declared, "the message length is not a multiple of 4"))?;
@@ -69,13 +81,7 @@ impl<'a> Message<'a> {
         if self.is_classic() && self.dialect() != Dialect::Microsoft && self.looks_modern() {
             let [a, b, c, d, ..] = self.transaction_id().header_bytes();
             let cookie = u32::from_be_bytes([a, b, c, d]);
-            each(Problem {
-                layer: Layer::Stun,
-                offset: 4,
-                needed: COOKIE,
-                present: cookie,
-                what: "no magic cookie in a message of a form that needs it",
-            })?;
+            each(Problem { layer: Layer::Stun, offset: 4, needed: COOKIE, present: cookie, what: NO_COOKIE })?;
         }
         ControlFlow::Continue(())
     }
@@ -108,7 +114,7 @@ impl<'a> Message<'a> {
         let (value, length) = (attribute.value, attribute.value.len());
         if !attribute.is_whole() {
             if !self.truncated() {
-                let what = "an attribute runs past the end of the message";
+                let what = PAST_MESSAGE;
                 each(problem(at, usize::from(attribute.declared), length, what))?;
             }
             return ControlFlow::Continue(());

@@ -1,0 +1,163 @@
+//! `turn-answer-lost` and `turn-answer-from-elsewhere`: answers that leave and do not arrive, or that arrive from where nobody asked.
+
+use super::evidence::{filter_of, frames};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::net::Endpoint;
+use crate::session::credentials::Status;
+use crate::session::{Answer, Conversation, Exchange, Grievance, Verdicts};
+use crate::wire::stun::Method;
+
+pub(super) const LOST: &str = "turn-answer-lost";
+pub(super) const ELSEWHERE: &str = "turn-answer-from-elsewhere";
+
+/// One copy can cross the answer, and one answer can be lost like any packet; a client that repeats its request more often after the
+/// answer has passed here does not get it.
+const REPEATS: u32 = 3;
+
+pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let lost: Vec<&Exchange> = conversation.exchanges.iter().filter(|known| is_lost(known, conversation)).collect();
+    for exchange in &lost {
+        let Some(answer) = &exchange.answer else { continue };
+        let (client, server) = (conversation.client, conversation.server);
+        let frames_seen = frames_with_copies(exchange, answer);
+        let seen = Occurrence {
+            id: LOST,
+            key: format!("{server} {}", exchange.method),
+            severity: Severity::Failure,
+            confidence: Confidence::Certain,
+            remedy: remedy(exchange, conversation),
+            at: exchange.first.time,
+            frames: frames_seen.clone(),
+            filter: Some(filter_of(conversation)),
+            reference: "RFC 8489 §6.2.1",
+            subject: subject(conversation, exchange, view),
+            causes: &["nat-alg-rewrite", "stun-fingerprint-bad", "turn-response-integrity-bad"],
+        };
+        out.add(seen, || Text {
+            title: format!("{server} answers {client}, and the answers do not arrive: the client repeats its {} request", exchange.method),
+            explanation: format!(
+                "{server} answered the {} request of {client} {} after it passed here ({}), and the client sent the same request {} more \
+                 times after that answer. Up to the point of this capture the path works in both directions; beyond it, towards the client, \
+                 the answers are lost.",
+                exchange.method,
+                answer.seen.time.since(answer.to.time),
+                frames(&frames_seen),
+                exchange.again_after_answer,
+            ),
+            fix: format!(
+                "Follow the answers from this capture point towards {client}: firewall state for answers, asymmetric routes, the NAT on the \
+                 way back; if the capture was taken on the client itself, its own firewall."
+            ),
+        });
+    }
+}
+
+/// Whether the client goes on with a request that was answered, and never shows that it got the answer.
+fn is_lost(exchange: &Exchange, conversation: &Conversation) -> bool {
+    let Some(answer) = &exchange.answer else { return false };
+    let later = |other: &Exchange| other.first.time > answer.seen.time && other.id != exchange.id;
+    let went_on = conversation.exchanges.iter().any(later)
+        || conversation.granted.iter().any(|&(_, at)| at > exchange.last.time)
+        || conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > answer.seen.time);
+    exchange.again_after_answer >= REPEATS
+        && answer.from.is_none()
+        && !exchange.asked.nat_test
+        && exchange.asked.lifetime != Some(0)
+        && !has_mismatch(&answer.integrity)
+        && !answer.fingerprint_bad
+        && !went_on
+}
+
+pub(super) fn judge_elsewhere(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let mut known: Vec<Endpoint> = Vec::new();
+    for exchange in &conversation.exchanges {
+        let Some(answer) = &exchange.answer else { continue };
+        let Some(from) = answer.from.filter(|_| !exchange.asked.nat_test) else { continue };
+        if known.contains(&from) {
+            continue;
+        }
+        known.push(from);
+        let all: Vec<&Exchange> = conversation
+            .exchanges
+            .iter()
+            .filter(|other| other.answer.as_ref().is_some_and(|a| a.from == Some(from)))
+            .collect();
+        elsewhere(conversation, exchange, from, &all, view, out);
+    }
+}
+
+fn elsewhere(
+    conversation: &Conversation,
+    exchange: &Exchange,
+    from: Endpoint,
+    all: &[&Exchange],
+    view: &View<'_>,
+    out: &mut Collector,
+) {
+    let (client, server) = (conversation.client, conversation.server);
+    let Some(answer) = &exchange.answer else { return };
+    // a client that takes such an answer goes on from it; one that drops it, as it must behind most NATs, asks again
+    let repeats: u32 = all.iter().map(|exchange| exchange.again_after_answer).sum::<u32>()
+        + u32::try_from(all.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let goes_on = conversation.went_on() || repeats == 0;
+    let mut frames_seen: Vec<u64> = all.iter().flat_map(|exchange| exchange.frames().collect::<Vec<_>>()).collect();
+    frames_seen.sort_unstable();
+    let what = if from.ip() == server.0.ip() { "another port" } else { "another address" };
+    let seen = Occurrence {
+        id: ELSEWHERE,
+        key: format!("{server} {from}"),
+        severity: if goes_on { Severity::Warning } else { Severity::Failure },
+        confidence: if repeats == 1 { Confidence::Likely } else { Confidence::Certain },
+        remedy: remedy(exchange, conversation),
+        at: exchange.first.time,
+        frames: frames_seen.clone(),
+        filter: Some(format!("stun.id == {}", exchange.id)),
+        reference: "RFC 8489 §6.3.1",
+        subject: subject(conversation, exchange, view),
+        causes: &[],
+    };
+    out.add(seen, || Text {
+        title: format!("{client} asked {server} and was answered from {what}, {from}"),
+        explanation: format!(
+            "The {} response in frame {} bears the transaction id of the request that {client} sent to {server}, but comes from {from} ({}). \
+             A client, and every NAT and firewall before it, waits for the answer from where it asked and drops one from elsewhere.{}",
+            exchange.method,
+            answer.seen.frame,
+            frames(&frames_seen),
+            if goes_on { " Here the client went on all the same." } else { " The client went on repeating its request." },
+        ),
+        fix: format!(
+            "Let the answers leave from {server}: translate both directions in the NAT before the server, bind the server to the address that \
+             clients use, route answers out of the interface through which the requests came in, and set the server's external address."
+        ),
+    });
+}
+
+fn remedy(exchange: &Exchange, conversation: &Conversation) -> Remedy {
+    let user = exchange.asked.user.or(exchange.asked.userhash);
+    let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+    let at = exchange.answer.as_ref().map_or(exchange.last.time, |answer| answer.seen.time);
+    let from = Grievance { client, user, server, at };
+    if exchange.method == Method::BINDING { Remedy::Reachability(from) } else { Remedy::Service(from) }
+}
+
+fn subject(conversation: &Conversation, exchange: &Exchange, view: &View<'_>) -> Subject {
+    Subject {
+        client: Some(conversation.client),
+        server: Some(conversation.server),
+        username: exchange.asked.user.map(|name| view.text(name)),
+        realm: exchange.asked.realm.map(|name| view.text(name)),
+        ..Subject::default()
+    }
+}
+
+fn frames_with_copies(exchange: &Exchange, answer: &Answer) -> Vec<u64> {
+    let copies = exchange.again.iter().map(|copy| copy.frame);
+    let mut frames: Vec<u64> = [exchange.first.frame, answer.seen.frame].into_iter().chain(copies).collect();
+    frames.sort_unstable();
+    frames
+}
+
+fn has_mismatch(verdicts: &Verdicts) -> bool {
+    verdicts.iter().flatten().any(|verdict| matches!(verdict.status, Status::Mismatch { .. }))
+}

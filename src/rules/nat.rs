@@ -1,0 +1,233 @@
+//! `nat-symmetric`, `nat-alg-rewrite` and `nat-rebinding`: what NATs and gateways do to a client's address.
+
+use super::evidence::{filter_of, frames};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::net::{ClientAddress, Endpoint, MappedAddress, Scope, ServerAddress};
+use crate::session::credentials::Status;
+use crate::session::{Conversation, Dependent, Exchange, Move, Verdicts, What};
+use crate::time::Span;
+
+pub(super) const SYMMETRIC: &str = "nat-symmetric";
+pub(super) const ALG: &str = "nat-alg-rewrite";
+pub(super) const REBINDING: &str = "nat-rebinding";
+
+/// Two views of one port this close together show one moment: the shortest-lived mappings last about as long.
+const ONE_MOMENT: Span = Span::from_secs(30);
+
+pub(super) fn judge_symmetric(view: &View<'_>, out: &mut Collector) {
+    let (dependents, _) = view.session.nat().dependents();
+    for known in dependents {
+        let Some(confidence) = how_sure(known) else { continue };
+        let Dependent { client, one, other } = *known;
+        let ((first_server, first_mapped, first_seen), (second_server, second_mapped, second_seen)) = (one, other);
+        let listed = [first_seen.frame, second_seen.frame];
+        let seen = Occurrence {
+            id: SYMMETRIC,
+            key: client.0.ip().to_string(),
+            severity: Severity::Warning,
+            confidence,
+            remedy: Remedy::None,
+            at: second_seen.time,
+            frames: listed.to_vec(),
+            filter: Some(format!("stun && udp.port == {}", client.0.port())),
+            reference: "RFC 5780 §4.3",
+            subject: Subject {
+                client: Some(client),
+                server: Some(second_server),
+                mapped: Some(second_mapped),
+                ..Subject::default()
+            },
+            causes: &[],
+        };
+        let doubt = match confidence {
+            Confidence::Certain => "",
+            Confidence::Likely => {
+                " The two outside addresses differ in more than the port, or the views are some time apart: several ways out, as with a \
+                 VPN, or a mapping that ran out would look the same."
+            }
+        };
+        out.add(seen, || Text {
+            title: format!(
+                "The NAT of {client} maps it to {first_mapped} for {first_server} and to {second_mapped} for {second_server}: symmetric"
+            ),
+            explanation: format!(
+                "From the same local port {client} was seen as {first_mapped} by {first_server} and as {second_mapped} by {second_server} \
+                 ({}). Such a NAT makes another mapping for every destination, so the address that a server tells is of no use to a peer, \
+                 and direct connections to peers behind NATs mostly fail.{doubt}",
+                frames(&listed)
+            ),
+            fix: "Give clients behind this NAT a TURN server; or set the NAT to endpoint-independent mapping, where it can be set.".to_owned(),
+        });
+    }
+}
+
+/// How sure it is that two views of a client show a symmetric NAT, if they do at all.
+fn how_sure(known: &Dependent) -> Option<Confidence> {
+    let ((first_server, first, first_seen), (second_server, second, second_seen)) = (known.one, known.other);
+    // a private address that a public server tells belongs to a proxy or balancer before the server, not to the client's NAT
+    let beyond = |server: ServerAddress, mapped: MappedAddress| {
+        server.0.scope() == Scope::Public && mapped.0.scope() != Scope::Public
+    };
+    if beyond(first_server, first) || beyond(second_server, second) {
+        return None;
+    }
+    let apart = second_seen.time.since(first_seen.time).0.unsigned_abs();
+    let moment = ONE_MOMENT.0.unsigned_abs();
+    let same_address = first.0.ip() == second.0.ip();
+    match (same_address, apart <= moment) {
+        (true, true) => Some(Confidence::Certain),
+        (true, false) if apart <= 4 * moment => Some(Confidence::Likely),
+        (false, true)
+            if first.0.port() != second.0.port()
+                && first.0.scope() == Scope::Public
+                && second.0.scope() == Scope::Public =>
+        {
+            Some(Confidence::Likely)
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn judge_alg(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let found = conversation.exchanges.iter().filter_map(|exchange| Some((exchange, rewritten(exchange)?)));
+    for (exchange, rewrite) in found {
+        let (client, server) = (conversation.client, conversation.server);
+        let Some(answer) = &exchange.answer else { continue };
+        let listed = [exchange.first.frame, answer.seen.frame];
+        let seen = Occurrence {
+            id: ALG,
+            key: format!("{} {server}", client.0.ip()),
+            severity: Severity::Warning,
+            confidence: rewrite.confidence,
+            remedy: Remedy::None,
+            at: answer.seen.time,
+            frames: listed.to_vec(),
+            filter: Some(filter_of(conversation)),
+            reference: "RFC 8489 §14.2",
+            subject: Subject {
+                client: Some(client),
+                server: Some(server),
+                username: exchange.asked.user.map(|name| view.text(name)),
+                mapped: answer.mapped,
+                ..Subject::default()
+            },
+            causes: &[],
+        };
+        out.add(seen, || Text {
+            title: format!("A gateway between {client} and {server} rewrites addresses inside STUN messages"),
+            explanation: format!(
+                "{} ({}). An application layer gateway (often called SIP ALG) replaces addresses in payload that it should leave alone; it \
+                 breaks fingerprints and integrity, and gives clients wrong addresses.",
+                rewrite.what,
+                frames(&listed)
+            ),
+            fix: "Switch off the application layer gateway (SIP ALG, NAT helper) on the routers and firewalls between client and server; or \
+                  use TURN over TLS, into which it cannot look."
+                .to_owned(),
+        });
+    }
+}
+
+struct Rewrite {
+    what: String,
+    confidence: Confidence,
+}
+
+/// What in an answer shows that its addresses were changed on the way.
+fn rewritten(exchange: &Exchange) -> Option<Rewrite> {
+    let answer = exchange.answer.as_ref()?;
+    let mapped = answer.mapped?;
+    let own = exchange.client;
+    if let Some(plain) = answer.mapped_plain.filter(|plain| *plain != mapped) {
+        let what = format!(
+            "The answer tells {mapped} in XOR-MAPPED-ADDRESS and {plain} in MAPPED-ADDRESS, which should be the same"
+        );
+        // the inside address is what a gateway on the client's side would put there; else a server's whim would look alike
+        let confidence =
+            if is_own(plain, own) || answer.fingerprint_bad { Confidence::Certain } else { Confidence::Likely };
+        return Some(Rewrite { what, confidence });
+    }
+    let unsealed = verified(&exchange.asked.integrity) && mismatched(&answer.integrity);
+    if is_own(mapped, own) && (answer.fingerprint_bad || unsealed) {
+        let broken = if answer.fingerprint_bad { "FINGERPRINT" } else { "integrity" };
+        let what = format!(
+            "The answer tells the client its own inside address, {mapped}, and its {broken} does not fit it any more"
+        );
+        // no server sees the inside address with another port: only a gateway that replaces addresses and not ports makes such a pair
+        let confidence = if mapped.0 == own.0 { Confidence::Likely } else { Confidence::Certain };
+        return Some(Rewrite { what, confidence });
+    }
+    None
+}
+
+fn is_own(mapped: MappedAddress, client: ClientAddress) -> bool {
+    mapped.0.ip() == client.0.ip()
+}
+
+fn verified(verdicts: &Verdicts) -> bool {
+    verdicts.iter().flatten().any(|verdict| matches!(verdict.status, Status::Verified { .. }))
+}
+
+fn mismatched(verdicts: &Verdicts) -> bool {
+    verdicts.iter().flatten().any(|verdict| matches!(verdict.status, Status::Mismatch { .. }))
+}
+
+pub(super) fn judge_rebinding(view: &View<'_>, out: &mut Collector) {
+    let moves = view.session.moves().list();
+    // a server that takes the new port for the old allocation's (RFC 8016), or gives one nonce to all, shows no fault
+    for known in moves.iter().filter(|known| !known.returned && (known.what == What::Ice || known.code != Some(0))) {
+        rebinding(known, view, out);
+    }
+}
+
+fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
+    let Move { what, to, old, last, new, first, .. } = *known;
+    let listed = [last.frame, first.frame];
+    let (thing, reference) = match what {
+        What::Allocation => ("TURN session", "RFC 8656 §5"),
+        What::Ice => ("ICE session", "RFC 8445 §11"),
+    };
+    let seen = Occurrence {
+        id: REBINDING,
+        key: format!("{} {to}", old.ip()),
+        severity: Severity::Warning,
+        confidence: if what == What::Ice { Confidence::Likely } else { Confidence::Certain },
+        remedy: Remedy::None,
+        at: first.time,
+        frames: listed.to_vec(),
+        filter: Some(filter(to, old, new)),
+        reference,
+        subject: Subject {
+            client: Some(ClientAddress(new)),
+            server: (what == What::Allocation).then_some(ServerAddress(to)),
+            username: known.user.map(|name| view.text(name)),
+            ..Subject::default()
+        },
+        causes: &[],
+    };
+    out.add(seen, || {
+        let answer = match (what, known.code) {
+            (What::Ice, _) => String::new(),
+            (_, Some(code)) => format!(" The server knows no allocation on the new port and answered {code}."),
+            (_, None) => " The server, which knows no allocation on the new port, did not answer.".to_owned(),
+        };
+        Text {
+            title: format!("The {thing} of {old} with {to} went on from {new}: the NAT before it made a new mapping"),
+            explanation: format!(
+                "Until frame {} the client was seen at {old}; after {} of silence the same session went on from {new} in frame {}, and \
+                 nothing came from the old port any more.{answer}",
+                last.frame,
+                first.time.since(last.time),
+                first.frame
+            ),
+            fix: "Send keepalives more often than the NAT forgets mappings (every 15 s is usual); raise the UDP timeout of the NAT; let the \
+                  client restart ICE when its network changes, or use TURN mobility (RFC 8016)."
+                .to_owned(),
+        }
+    });
+}
+
+fn filter(to: Endpoint, old: Endpoint, new: Endpoint) -> String {
+    let ip = if to.is_v6() { "ipv6" } else { "ip" };
+    format!("{ip}.addr == {} && (udp.port == {} || udp.port == {})", to.ip(), old.port(), new.port())
+}

@@ -1,0 +1,163 @@
+//! `turn-no-response`: requests to a server to which nothing comes back.
+
+use super::evidence::{filter_of, frames, frames_of};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::net::{Scope, ServerAddress, Transport};
+use crate::session::{Conversation, Exchange, Grievance};
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
+use std::net::IpAddr;
+
+pub(super) const ID: &str = "turn-no-response";
+
+/// A copy of a request counts as unanswered when the capture goes on for this long after it.
+const PATIENCE: Span = Span::from_millis(1000);
+/// Ports from here on are those that hosts pick for themselves.
+const EPHEMERAL: u16 = 32_768;
+/// How many copies, of one request or of several, are "several times".
+const SEVERAL: usize = 3;
+/// Copies closer together than this are a burst, not a client that waits for an answer.
+const LONG: Span = Span::from_millis(1400);
+
+pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    for method in [Method::ALLOCATE, Method::BINDING] {
+        silent(conversation, method, view, out);
+    }
+}
+
+fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mut Collector) {
+    let server = conversation.server;
+    // a Binding that goes unanswered where others are answered is damage, or a test, or the end of a call
+    let heard = conversation.answered > 0 || conversation.orphans > 0;
+    if method == Method::BINDING && heard || matches!(server.0.scope(), Scope::Multicast | Scope::Broadcast) {
+        return;
+    }
+    // applications send plain Binding requests to peers too, which may not answer; servers have ports that are known
+    let peer = method == Method::BINDING && !is_service(server.0.port());
+    let client = conversation.client.0.ip();
+    if peer && (server.0.port() >= EPHEMERAL || view.session.clients().is_heard(client)) {
+        return;
+    }
+    let asked: Vec<&Exchange> = conversation.of(method).filter(|exchange| is_silent(exchange)).collect();
+    let (Some(first), Some(last)) = (asked.first(), asked.last()) else { return };
+    let copies: Vec<Timestamp> = copies(&asked).filter(|sent| view.now().since(*sent) >= PATIENCE).collect();
+    let waited = copies.iter().max().zip(copies.iter().min()).map(|(last, first)| last.since(*first));
+    if copies.len() < SEVERAL || waited.is_none_or(|waited| waited < LONG) {
+        return;
+    }
+    // who repeats the very same request has no answer, whatever of it the capture holds; a new request after an answer that is not in
+    // the capture would look like one after silence
+    let repeated = asked.iter().any(|exchange| exchange.again_total >= 2);
+    let confidence =
+        if !peer && (repeated || hears(conversation, view)) { Confidence::Certain } else { Confidence::Likely };
+    if !repeated && heard {
+        return;
+    }
+    let user = last.asked.user.or(last.asked.userhash);
+    let grievance = Grievance { client, user, server: server.0, at: first.first.time };
+    let sent = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{server} {method}"),
+        severity: Severity::Failure,
+        confidence,
+        remedy: if method == Method::ALLOCATE { Remedy::Service(grievance) } else { Remedy::Reachability(grievance) },
+        at: first.first.time,
+        frames: frames_of(asked.iter().copied()),
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8489 §6.2.1",
+        subject: Subject {
+            client: Some(conversation.client),
+            server: Some(server),
+            username: user.map(|name| view.text(name)),
+            ..Subject::default()
+        },
+        causes: &["nat-alg-rewrite", "stun-malformed"],
+    };
+    out.add(seen, || text(conversation, method, &asked, sent, view));
+}
+
+/// Ports of STUN and TURN services, by registration or by habit.
+fn is_service(port: u16) -> bool {
+    matches!(port, 53 | 80 | 443 | 3478..=3481 | 5349 | 5350 | 19302..=19309)
+}
+
+/// Whether the capture shows that nothing came back: an answer would have been noticed, and the request asks for one.
+fn is_silent(exchange: &Exchange) -> bool {
+    exchange.answer.is_none() && exchange.icmp.is_none() && exchange.watched && !exchange.asked.nat_test
+}
+
+fn copies<'e>(asked: &'e [&'e Exchange]) -> impl Iterator<Item = Timestamp> + 'e {
+    asked
+        .iter()
+        .flat_map(|exchange| std::iter::once(exchange.first.time).chain(exchange.again.iter().map(|copy| copy.time)))
+}
+
+/// Whether the capture holds anything that was sent to the client, so that an answer would be there too.
+fn hears(conversation: &Conversation, view: &View<'_>) -> bool {
+    let client: IpAddr = conversation.client.0.ip();
+    let hears = |flow: &crate::session::Flow| {
+        let [low, high] = &flow.directions;
+        flow.ends.low.ip() == client && high.packets > 0 || flow.ends.high.ip() == client && low.packets > 0
+    };
+    conversation.both_heard()
+        || view.session.clients().is_heard(client)
+        || view.session.flows().iter().any(|(_, flow)| hears(flow))
+}
+
+fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: u64, view: &View<'_>) -> Text {
+    let (client, server, transport) = (conversation.client, conversation.server, conversation.transport);
+    let over = asked.iter().map(|exchange| exchange.last.time).max().zip(asked.first()).map(|(last, first)| {
+        let over = last.since(first.first.time);
+        format!(" over {over}")
+    });
+    let listed = frames(&frames_of(asked.iter().copied()));
+    let stage = match (method, conversation.answered > 0) {
+        (Method::ALLOCATE, true) => {
+            " The server did answer other requests on the same ports, so the path as such is open: what differs is this request, by its \
+             size or its content, or the server gave up."
+        }
+        _ => "",
+    };
+    let others = others(server, transport, view);
+    let title_tail = others.first().map(|other| format!(", while {other}")).unwrap_or_default();
+    let others_text = match others.as_slice() {
+        [] => String::new(),
+        some => format!(" In the same capture {}.", some.join(", and ")),
+    };
+    Text {
+        title: format!(
+            "{server} does not answer over {transport}: {sent} {method} requests of {client} went unanswered{title_tail}"
+        ),
+        explanation: format!(
+            "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{stage}{others_text}",
+            over.unwrap_or_default(),
+        ),
+        fix: format!(
+            "Find out where the requests end: check that the server runs and listens on {server} over {transport}, and open that port in the \
+             firewalls on the way, both for the requests and for the answers. Where a network allows no such traffic, give the client a \
+             TURN URL over TCP or TLS."
+        ),
+    }
+}
+
+/// Who answered instead: other transports and ports of the same server first.
+fn others(server: ServerAddress, transport: Transport, view: &View<'_>) -> Vec<String> {
+    let mut same = Vec::new();
+    let mut other = Vec::new();
+    for (address, known) in view.session.servers().sorted() {
+        for (carrier, reached) in &known.transports {
+            if reached.answered == 0 || (address == server && *carrier == transport) {
+                continue;
+            }
+            if address.0.ip() == server.0.ip() {
+                same.push(format!("the same server answers over {carrier} on port {}", address.0.port()));
+            } else {
+                other.push(format!("{address} answers over {carrier}"));
+            }
+        }
+    }
+    same.extend(other);
+    same.truncate(3);
+    same
+}

@@ -1,0 +1,84 @@
+//! `turn-unreachable`: a router or the server's host refuses what is sent to the server.
+
+use super::evidence::{filter_of, frames};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::session::{Conversation, Exchange, Grievance};
+use crate::wire::stun::Method;
+
+pub(super) const ID: &str = "turn-unreachable";
+
+pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    for exchange in conversation.exchanges.iter().filter(|exchange| is_refused(exchange)) {
+        let Some(icmp) = exchange.icmp else { continue };
+        let (client, server) = (conversation.client, conversation.server);
+        let user = exchange.asked.user.or(exchange.asked.userhash);
+        let from = Grievance { client: client.0.ip(), user, server: server.0, at: exchange.first.time };
+        let listed: Vec<u64> = exchange.frames().collect();
+        // the last keepalive of a client that leaves its network proves nothing against the server that answered it before
+        let answered_before = exchange.method == Method::BINDING && conversation.answered > 0;
+        let seen = Occurrence {
+            id: ID,
+            key: format!("{server} {} {:?}", icmp.sender, icmp.kind),
+            severity: if answered_before { Severity::Warning } else { Severity::Failure },
+            confidence: Confidence::Certain,
+            remedy: if exchange.method == Method::BINDING { Remedy::Reachability(from) } else { Remedy::Service(from) },
+            at: exchange.first.time,
+            frames: listed.clone(),
+            filter: Some(format!("({}) || icmp || icmpv6", filter_of(conversation))),
+            reference: "RFC 8489 §6.2.1",
+            subject: Subject {
+                client: Some(client),
+                server: Some(server),
+                username: user.map(|name| view.text(name)),
+                ..Subject::default()
+            },
+            causes: &[],
+        };
+        out.add(seen, || {
+            let own = icmp.sender == server.0.ip();
+            let (title, meaning, fix) = if icmp.kind.is_port_unreachable() && own {
+                (
+                    format!("nothing listens on {server}"),
+                    "The server's host itself says that no process has this port open.".to_owned(),
+                    format!("Start the TURN server, let it listen on {server}, or correct the address and port in the client's TURN URL."),
+                )
+            } else if icmp.kind.is_prohibited() {
+                (
+                    format!("{} forbids the way to {server}", icmp.sender),
+                    "A rule of a firewall or router on the way forbids this traffic.".to_owned(),
+                    format!("Permit UDP to {server} on {}, or give the client a TURN URL over TCP or TLS that is permitted.", icmp.sender),
+                )
+            } else if own {
+                (
+                    format!("{server} refuses: {}", icmp.kind),
+                    "The server's host itself, or a firewall that speaks in its name, rejects this traffic.".to_owned(),
+                    format!("Check that the TURN server listens on {server} and that no firewall rule on the host rejects it."),
+                )
+            } else {
+                (
+                    format!("{} cannot reach {server}", icmp.sender),
+                    format!("The router or host {} on the way could not deliver the request.", icmp.sender),
+                    format!("Check the address in the client's TURN URL, and routes, NAT and forwarding at {}.", icmp.sender),
+                )
+            };
+            Text {
+                title: format!("{title}: {client} met {}", icmp.kind),
+                explanation: format!(
+                    "The {} request of {client} to {server} was answered by ICMP {} from {} ({}). {meaning}",
+                    exchange.method,
+                    icmp.kind,
+                    icmp.sender,
+                    frames(&listed)
+                ),
+                fix,
+            }
+        });
+    }
+}
+
+fn is_refused(exchange: &Exchange) -> bool {
+    exchange.answer.is_none()
+        && !exchange.asked.nat_test
+        && exchange.asked.lifetime != Some(0)
+        && exchange.icmp.is_some_and(|icmp| icmp.kind.is_unreachable())
+}

@@ -1,0 +1,306 @@
+//! NATs, gateways, broken messages and what the way of capturing does.
+
+mod support;
+
+use support::analyze::{finding, ids, report, report_with};
+use support::*;
+use turnscope::report::{Confidence, Severity, Verdict};
+
+const CLIENT: &str = "192.168.1.10:40000";
+const ONE: &str = "198.51.100.1:3478";
+const TWO: &str = "198.51.100.2:3478";
+
+fn binding() -> Stun {
+    Stun::request(method::BINDING)
+}
+
+/// `CLIENT` asks `server` and is told `mapped`.
+fn ask(scene: &mut Scene, server: &str, mapped: &str) {
+    let asked = scene.after_ms(50).send(CLIENT, server, binding());
+    scene.after_ms(20).succeed(&asked, |success| success.xor_mapped(mapped));
+}
+
+fn places(report: &turnscope::report::Report, id: &str) -> Vec<u64> {
+    finding(report, id).places.iter().map(|place| place.frame).collect()
+}
+
+fn has(scene: &Scene, id: &str) -> bool {
+    ids(&report(&scene.pcap())).contains(&id)
+}
+
+#[test]
+fn two_servers_that_see_different_ports_show_a_symmetric_nat() {
+    let mut scene = Scene::new();
+    ask(&mut scene, ONE, "203.0.113.50:1111");
+    ask(&mut scene, TWO, "203.0.113.50:2222");
+    let report = report(&scene.pcap());
+    let found = finding(&report, "nat-symmetric");
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
+    for part in ["203.0.113.50:1111 for 198.51.100.1:3478", "203.0.113.50:2222 for 198.51.100.2:3478"] {
+        assert!(found.title.contains(part), "{}", found.title);
+    }
+    assert_eq!(places(&report, "nat-symmetric"), [2, 4]);
+}
+
+#[test]
+fn one_mapping_for_all_servers_is_an_ordinary_nat() {
+    let mut scene = Scene::new();
+    ask(&mut scene, ONE, "203.0.113.50:1111");
+    ask(&mut scene, TWO, "203.0.113.50:1111");
+    assert!(!has(&scene, "nat-symmetric"));
+}
+
+#[test]
+fn a_neighbour_on_the_local_network_sees_the_client_as_it_is() {
+    let mut scene = Scene::new();
+    ask(&mut scene, "192.168.1.77:3478", CLIENT);
+    ask(&mut scene, ONE, "203.0.113.50:1111");
+    assert!(!has(&scene, "nat-symmetric"));
+}
+
+#[test]
+fn two_ways_out_are_at_most_likely_to_be_a_symmetric_nat() {
+    let mut scene = Scene::new();
+    ask(&mut scene, ONE, "203.0.113.50:1111");
+    ask(&mut scene, TWO, "203.0.114.9:2222");
+    assert_eq!(finding(&report(&scene.pcap()), "nat-symmetric").confidence, Confidence::Likely);
+}
+
+#[test]
+fn a_vpn_that_shows_a_private_address_is_no_symmetric_nat() {
+    let mut scene = Scene::new();
+    ask(&mut scene, ONE, "203.0.113.50:1111");
+    ask(&mut scene, "10.8.0.1:3478", "10.8.0.23:2222");
+    ask(&mut scene, TWO, "10.200.0.1:3333");
+    assert!(!has(&scene, "nat-symmetric"));
+}
+
+#[test]
+fn a_mapping_that_ran_out_between_two_questions_is_no_symmetric_nat() {
+    let mut scene = Scene::new();
+    ask(&mut scene, ONE, "203.0.113.50:1111");
+    scene.after_ms(600_000);
+    ask(&mut scene, TWO, "203.0.113.50:2222");
+    assert!(!has(&scene, "nat-symmetric"));
+    let mut scene = Scene::new();
+    ask(&mut scene, ONE, "203.0.113.50:1111");
+    scene.after_ms(90_000);
+    ask(&mut scene, ONE, "203.0.113.50:2222");
+    ask(&mut scene, TWO, "203.0.113.50:2222");
+    assert!(!has(&scene, "nat-symmetric"), "the newest view of the first server agrees");
+}
+
+#[test]
+fn an_answer_whose_two_addresses_differ_was_rewritten() {
+    let mut scene = Scene::new();
+    let asked = scene.send(CLIENT, ONE, binding());
+    scene.after_ms(20).succeed(&asked, |success| success.mapped(CLIENT).xor_mapped("203.0.113.50:1111"));
+    let report = report(&scene.pcap());
+    let found = finding(&report, "nat-alg-rewrite");
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
+    assert_eq!(places(&report, "nat-alg-rewrite"), [1, 2]);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn an_answer_whose_two_addresses_agree_was_not() {
+    let mut scene = Scene::new();
+    let asked = scene.send(CLIENT, ONE, binding());
+    let outside = "203.0.113.50:1111";
+    scene.after_ms(20).succeed(&asked, |success| success.mapped(outside).xor_mapped(outside).fingerprint());
+    assert!(!has(&scene, "nat-alg-rewrite"));
+}
+
+#[test]
+fn an_inside_address_under_a_broken_seal_was_put_there_by_a_gateway() {
+    let mut scene = Scene::new();
+    let login = Login::new("alice", "example.org", "secret");
+    scene.allocate_challenge(CLIENT, ONE, "example.org", "nonce-1");
+    let retry = scene.after_ms(10).allocate_as(CLIENT, ONE, &login, "nonce-1");
+    scene.after_ms(10).succeed(&retry, |success| {
+        let success = success.xor_relayed("198.51.100.1:24000").xor_mapped("192.168.1.10:1111").lifetime(600);
+        success.integrity(b"not the key of this message").fingerprint_wrong()
+    });
+    let toml = "[[credential]]\nlabel = \"a\"\nusername = \"alice\"\nrealm = \"example.org\"\npassword = \"secret\"\n";
+    let report = report_with(&scene.pcap(), toml);
+    assert_eq!(finding(&report, "nat-alg-rewrite").severity, Severity::Warning);
+    let fingerprint = finding(&report, "stun-fingerprint-bad");
+    assert!(fingerprint.caused_by.is_some(), "the gateway is the cause of the wrong fingerprint");
+}
+
+/// An allocation that is refreshed from another outside port, and whether the old port is heard again.
+fn moved(code: Option<u16>, returns: bool) -> Scene {
+    let mut scene = Scene::new();
+    let login = Login::new("alice", "example.org", "secret");
+    let (old, new) = ("203.0.113.50:1111", "203.0.113.50:2222");
+    scene.allocation(old, ONE, &login, "nonce-1", "198.51.100.1:24000");
+    let refresh = scene.after_ms(40_000).refresh(new, ONE, &login, "nonce-1", 600);
+    match code {
+        Some(code) => scene.after_ms(10).refuse(&refresh, code, "Mismatch"),
+        None => scene.after_ms(10).granted(&refresh, Some(600), &login),
+    };
+    if returns {
+        let again = scene.after_ms(1000).refresh(old, ONE, &login, "nonce-1", 600);
+        scene.after_ms(10).granted(&again, Some(600), &login);
+    }
+    scene.after_ms(10_000).frame(&[0; 60]);
+    scene
+}
+
+#[test]
+fn an_allocation_that_goes_on_from_a_new_port_while_the_old_one_is_silent_was_rebound() {
+    let report = report(&moved(Some(437), false).pcap());
+    let found = finding(&report, "nat-rebinding");
+    assert_eq!(found.severity, Severity::Warning);
+    assert!(found.title.contains("203.0.113.50:1111") && found.title.contains("203.0.113.50:2222"), "{}", found.title);
+    assert!(found.explanation.contains("answered 437"), "{}", found.explanation);
+    assert_eq!(places(&report, "nat-rebinding"), [3, 5]);
+}
+
+#[test]
+fn a_second_socket_or_a_move_that_the_server_takes_is_no_rebinding() {
+    assert!(!has(&moved(Some(437), true), "nat-rebinding"), "the old port is heard again");
+    assert!(!has(&moved(None, false), "nat-rebinding"), "mobility");
+}
+
+/// An ICE session whose controlling side is seen at one port for `seconds`, then at another.
+fn ice_moved(seconds: u64, returns: bool) -> Scene {
+    let mut scene = Scene::new();
+    let (one, two) = (IceSide::new("aaaa", "a-password-of-ice-22", 1), IceSide::new("bbbb", "b-password-of-ice-22", 2));
+    let peer = "198.51.100.9:5000";
+    let check = |scene: &mut Scene, port: u16| {
+        let from = format!("203.0.113.50:{port}");
+        let check = scene.after_ms(1000).ice_check(from.as_str(), peer, (&one, &two), true, |check| check);
+        scene.after_ms(10).succeed(&check, |success| {
+            success.xor_mapped(from.as_str()).integrity_short_term("b-password-of-ice-22").fingerprint()
+        });
+    };
+    (0..seconds).for_each(|_| check(&mut scene, 1111));
+    check(&mut scene, 2222);
+    if returns {
+        check(&mut scene, 1111);
+    }
+    check(&mut scene, 2222);
+    scene
+}
+
+#[test]
+fn an_ice_session_that_goes_on_from_a_new_port_was_rebound() {
+    let report = report(&ice_moved(20, false).pcap());
+    let found = finding(&report, "nat-rebinding");
+    assert!(found.title.starts_with("The ICE session of 203.0.113.50:1111"), "{}", found.title);
+}
+
+#[test]
+fn an_ice_agent_that_tries_several_sockets_was_not() {
+    assert!(!has(&ice_moved(2, false), "nat-rebinding"), "the first pair was only tried");
+    assert!(!has(&ice_moved(20, true), "nat-rebinding"), "both sockets are in use");
+}
+
+#[test]
+fn broken_messages_on_a_flow_of_stun_are_told_with_frame_and_byte() {
+    let mut scene = Scene::new();
+    ask(&mut scene, ONE, "203.0.113.50:1111");
+    scene.send(CLIENT, ONE, binding().attribute(attribute::SOFTWARE, b"abcd").length_says(400));
+    let mut cut = binding().attribute(attribute::SOFTWARE, b"abcd").tid(*b"twelve bytes").bytes();
+    cut[23] = 200;
+    scene.udp(CLIENT, ONE, cut);
+    let report = report(&scene.pcap());
+    let found = finding(&report, "stun-malformed");
+    assert_eq!((found.severity, found.occurrences), (Severity::Warning, 2));
+    assert!(
+        found.explanation.contains("stun at byte 2: the message length runs past the datagram"),
+        "{}",
+        found.explanation
+    );
+    assert_eq!(places(&report, "stun-malformed"), [3, 4]);
+}
+
+#[test]
+fn a_snap_length_an_unknown_attribute_or_an_odd_order_is_no_damage() {
+    let mut scene = Scene::new();
+    ask(&mut scene, ONE, "203.0.113.50:1111");
+    scene.send(CLIENT, ONE, binding().attribute(0xC057, [1, 2, 3, 4]).attribute(0x7F42, [9; 7]));
+    scene.send(CLIENT, ONE, binding().integrity(b"key").attribute(attribute::SOFTWARE, b"late"));
+    scene.snap_length(80).send(CLIENT, ONE, binding().attribute(attribute::SOFTWARE, [b'x'; 80]));
+    let report = report(&scene.pcap());
+    assert!(!ids(&report).contains(&"stun-malformed"));
+    assert_eq!(finding(&report, "capture-truncated").severity, Severity::Note);
+}
+
+#[test]
+fn wrong_fingerprints_are_one_finding_a_sender() {
+    let mut scene = Scene::new();
+    for _ in 0..3 {
+        scene.after_ms(10).send(CLIENT, ONE, binding().fingerprint_wrong());
+    }
+    scene.after_ms(10).send(CLIENT, ONE, binding().fingerprint());
+    let report = report(&scene.pcap());
+    let found = finding(&report, "stun-fingerprint-bad");
+    assert_eq!((found.severity, found.occurrences), (Severity::Warning, 3));
+    assert_eq!(places(&report, "stun-fingerprint-bad"), [1, 2, 3]);
+}
+
+#[test]
+fn copies_of_a_mirror_port_are_a_note_and_no_retransmissions() {
+    let mut scene = Scene::new();
+    let asked = scene.send(CLIENT, ONE, binding());
+    scene.after_us(4).mirrored_copy(&asked);
+    let answer = scene.after_ms(20).succeed(&asked, |success| success.xor_mapped(CLIENT));
+    scene.after_us(4).mirrored_copy(&answer);
+    let report = report(&scene.pcap());
+    assert_eq!(report.verdict, Verdict::Healthy);
+    assert_eq!(finding(&report, "capture-duplicates").severity, Severity::Note);
+    assert_eq!(finding(&report, "capture-duplicates").occurrences, 2);
+    assert_eq!(report.transactions.items[0].requests_total, 1);
+}
+
+#[test]
+fn answers_alone_are_a_note() {
+    let mut scene = Scene::new();
+    for id in [*b"first answer", *b"other answer"] {
+        scene.after_ms(20).send(ONE, CLIENT, Stun::success(method::BINDING).tid(id).xor_mapped("203.0.113.50:1111"));
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["capture-one-sided"]);
+    assert_eq!(report.verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_capture_of_both_sides_of_a_nat_is_judged_once() {
+    let mut scene = Scene::new();
+    let login = Login::new("alice", "example.org", "wrong");
+    let outside = "203.0.113.50:1111";
+    let pass = |scene: &mut Scene, sent: &Sent| {
+        scene.after_us(300);
+        if sent.from.ip().to_string().starts_with("192.168") {
+            scene.forwarded(sent, outside, ONE)
+        } else {
+            scene.forwarded(sent, ONE, CLIENT)
+        }
+    };
+    let request = scene.allocate(CLIENT, ONE);
+    let passed = pass(&mut scene, &request);
+    let challenge = scene.after_ms(10).challenge(&passed, 401, "Unauthorized", "example.org", "nonce-1");
+    pass(&mut scene, &challenge);
+    let retry = scene.after_ms(10).allocate_as(CLIENT, ONE, &login, "nonce-1");
+    let passed = pass(&mut scene, &retry);
+    let refusal = scene.after_ms(10).challenge(&passed, 401, "Unauthorized", "example.org", "nonce-1");
+    pass(&mut scene, &refusal);
+    scene.after_ms(10_000).frame(&[0; 60]);
+    let report = report(&scene.pcap());
+    let refused = finding(&report, "turn-integrity-rejected");
+    assert_eq!(refused.occurrences, 1, "the conversation is seen twice and judged once");
+    assert_eq!(
+        refused.subject.client.map(|client| client.0.to_string()),
+        Some(CLIENT.to_owned()),
+        "as the client itself has it"
+    );
+    for id in ["nat-rebinding", "nat-symmetric", "turn-no-response", "turn-answer-from-elsewhere", "capture-duplicates"]
+    {
+        assert!(!ids(&report).contains(&id), "{id}");
+    }
+    let mapping =
+        report.nat.iter().find(|known| known.inside.0.to_string() == CLIENT && known.outside.0.to_string() == outside);
+    assert!(mapping.is_some(), "{:?}", report.nat);
+}

@@ -1,0 +1,365 @@
+//! Whether requests and answers get through: silence, lost answers, ICMP, answers from elsewhere, relayed addresses.
+
+mod support;
+
+use support::analyze::{finding, ids, report, report_with};
+use support::*;
+use turnscope::report::{Confidence, Severity, Verdict};
+
+const CLIENT: &str = "172.16.84.124:50000";
+const SERVER: &str = "203.0.113.1:3478";
+const OTHER: &str = "203.0.113.2:3478";
+const RELAYED: &str = "203.0.113.1:24000";
+
+fn alice() -> Login {
+    Login::new("alice", "example.org", "secret")
+}
+
+fn allocate() -> Stun {
+    Stun::request(method::ALLOCATE).requested_transport(17)
+}
+
+const MINE: [&str; 7] = [
+    "turn-no-response",
+    "turn-answer-lost",
+    "turn-unreachable",
+    "turn-answer-from-elsewhere",
+    "turn-relay-private",
+    "turn-relay-unusable",
+    "capture-one-sided",
+];
+
+/// The findings that are of this file.
+fn mine(report: &turnscope::report::Report) -> Vec<&str> {
+    ids(report).into_iter().filter(|id| MINE.contains(id)).collect()
+}
+
+/// Something else happens long after, so that answers had their time.
+fn wait(scene: &mut Scene) -> &mut Scene {
+    scene.after_ms(10_000).frame(&[0; 60]);
+    scene
+}
+
+/// A working allocation of another client, which shows that the capture holds both directions.
+fn works(scene: &mut Scene, server: &str) {
+    scene.allocation("172.16.84.125:50001", server, &Login::new("bob", "example.org", "b"), "n", "203.0.113.1:24999");
+}
+
+#[test]
+fn seven_allocates_without_an_answer_are_a_failure() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, allocate(), 7);
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!(report.verdict, Verdict::Failure);
+    assert_eq!(mine(&report), ["turn-no-response"]);
+    let found = finding(&report, "turn-no-response");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("203.0.113.1:3478 does not answer over udp: 7 Allocate requests"), "{}", found.title);
+    let places: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
+    assert_eq!(places, [1, 7], "the first and the last copy");
+}
+
+#[test]
+fn a_client_that_asks_anew_each_time_is_unanswered_too() {
+    let mut scene = Scene::new();
+    works(&mut scene, OTHER);
+    for _ in 0..5 {
+        scene.after_ms(1000).allocate(CLIENT, SERVER);
+    }
+    let report = report(&wait(&mut scene).pcap());
+    let found = finding(&report, "turn-no-response");
+    assert!(found.title.contains("while 203.0.113.2:3478 answers over udp"), "{}", found.title);
+}
+
+#[test]
+fn new_requests_in_a_capture_that_holds_nothing_towards_the_client_are_only_likely_unanswered() {
+    let mut scene = Scene::new();
+    for _ in 0..5 {
+        scene.after_ms(1000).allocate(CLIENT, SERVER);
+    }
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!(finding(&report, "turn-no-response").confidence, Confidence::Likely);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn a_small_snap_length_hides_no_silence_and_makes_none() {
+    let mut scene = Scene::new();
+    scene.snap_length(64);
+    scene.send_repeatedly(CLIENT, SERVER, allocate(), 7);
+    assert_eq!(mine(&report(&wait(&mut scene).pcap())), ["turn-no-response"]);
+    let mut healthy = Scene::new();
+    healthy.snap_length(64).allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    assert_eq!(mine(&report(&wait(&mut healthy).pcap())), Vec::<&str>::new());
+}
+
+#[test]
+fn a_second_server_that_answers_makes_silence_a_warning() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, allocate(), 5);
+    scene.after_ms(1000).allocation(CLIENT, OTHER, &alice(), "nonce-1", "203.0.113.2:24000");
+    let report = report(&wait(&mut scene).pcap());
+    let found = finding(&report, "turn-no-response");
+    assert_eq!(found.severity, Severity::Warning);
+    assert!(found.explanation.contains("203.0.113.2:3478 answers over udp"), "{}", found.explanation);
+}
+
+#[test]
+fn requests_whose_answers_had_no_time_before_the_end_prove_nothing() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, allocate(), 3);
+    assert_eq!(mine(&report(&scene.pcap())), Vec::<&str>::new());
+}
+
+#[test]
+fn two_copies_or_a_burst_are_not_several_times() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, allocate(), 2);
+    let burst = scene.after_ms(10).allocate("172.16.84.124:50001", SERVER);
+    for _ in 0..5 {
+        scene.after_ms(50).retransmit(&burst);
+    }
+    assert_eq!(mine(&report(&wait(&mut scene).pcap())), Vec::<&str>::new());
+}
+
+#[test]
+fn checks_and_tests_of_a_nat_go_unanswered_without_blame() {
+    let mut scene = Scene::new();
+    let (one, two) = (IceSide::new("aaaa", "a-password-of-ice-22", 1), IceSide::new("bbbb", "b-password-of-ice-22", 2));
+    let check = scene.ice_check(CLIENT, SERVER, (&one, &two), true, |check| check);
+    for _ in 0..5 {
+        scene.after_ms(1000).retransmit(&check);
+    }
+    let test = Stun::request(method::BINDING).attribute(attribute::CHANGE_REQUEST, [0, 0, 0, 6]);
+    scene.send_repeatedly("172.16.84.124:50002", SERVER, test, 7);
+    assert_eq!(mine(&report(&wait(&mut scene).pcap())), Vec::<&str>::new());
+}
+
+#[test]
+fn a_peer_that_ignores_plain_bindings_is_no_silent_server() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, "198.51.100.7:52011", Stun::request(method::BINDING), 7);
+    assert_eq!(mine(&report(&wait(&mut scene).pcap())), Vec::<&str>::new());
+}
+
+#[test]
+fn bindings_to_a_silent_server_are_a_failure_until_some_server_answers() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, Stun::request(method::BINDING), 7);
+    let silent = report(&wait(&mut scene).pcap());
+    assert_eq!(finding(&silent, "turn-no-response").severity, Severity::Failure);
+    let asked = scene.send(CLIENT, OTHER, Stun::request(method::BINDING));
+    scene.after_ms(20).succeed(&asked, |success| success.xor_mapped(CLIENT));
+    assert_eq!(finding(&report(&wait(&mut scene).pcap()), "turn-no-response").severity, Severity::Warning);
+}
+
+#[test]
+fn the_clients_side_of_a_working_session_alone_shows_no_silence() {
+    let mut scene = Scene::new();
+    let login = alice();
+    scene.allocate(CLIENT, SERVER);
+    scene.after_ms(20).allocate_as(CLIENT, SERVER, &login, "nonce-1");
+    scene.after_ms(20).create_permission(CLIENT, SERVER, &login, "nonce-1", "198.51.100.9:4000");
+    for _ in 0..5 {
+        scene.after_ms(1000).refresh(CLIENT, SERVER, &login, "nonce-1", 600);
+    }
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!(mine(&report), ["capture-one-sided"]);
+}
+
+#[test]
+fn answers_that_leave_while_the_client_repeats_its_request_are_lost() {
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(1).challenge(&request, 401, "Unauthorized", "example.org", "nonce-1");
+    for gap in [500, 1000, 2000, 4000] {
+        let again = scene.after_ms(gap).retransmit(&request);
+        scene.after_ms(1).challenge(&again, 401, "Unauthorized", "example.org", "nonce-1");
+    }
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!(report.headline_finding.as_deref(), Some("turn-answer-lost"));
+    let found = finding(&report, "turn-answer-lost");
+    let places: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
+    assert_eq!(places, [1, 2, 3, 5, 7, 9], "request, answer, repeats");
+    assert_eq!(found.severity, Severity::Failure);
+}
+
+#[test]
+fn a_client_that_goes_on_in_the_end_had_its_answer() {
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    for _ in 0..4 {
+        scene.after_ms(1).challenge(&request, 401, "Unauthorized", "example.org", "nonce-1");
+        scene.after_ms(500).retransmit(&request);
+    }
+    let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &alice());
+    assert!(!ids(&report(&wait(&mut scene).pcap())).contains(&"turn-answer-lost"));
+}
+
+#[test]
+fn one_repeat_that_crossed_the_answer_is_nothing() {
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(499).challenge(&request, 401, "Unauthorized", "example.org", "nonce-1");
+    scene.after_ms(1).retransmit(&request);
+    assert!(!ids(&report(&wait(&mut scene).pcap())).contains(&"turn-answer-lost"));
+}
+
+#[test]
+fn port_unreachable_from_the_server_says_that_nothing_listens() {
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(1).icmp_unreachable("203.0.113.1", &request);
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!(mine(&report), ["turn-unreachable"]);
+    let found = finding(&report, "turn-unreachable");
+    assert!(found.title.contains("nothing listens on 203.0.113.1:3478"), "{}", found.title);
+    let places: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
+    assert_eq!((found.severity, places), (Severity::Failure, vec![1, 2]));
+}
+
+#[test]
+fn a_router_that_forbids_the_way_is_named() {
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(1).icmp("172.16.84.1", Icmp::Prohibited, &request);
+    let report = report(&wait(&mut scene).pcap());
+    assert!(report.headline.contains("172.16.84.1 forbids the way to 203.0.113.1:3478"), "{}", report.headline);
+}
+
+#[test]
+fn an_icmp_error_about_an_answer_a_check_or_the_mtu_accuses_no_server() {
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    let answer = scene.after_ms(1).challenge(&request, 401, "Unauthorized", "example.org", "nonce-1");
+    scene.after_ms(1).icmp_unreachable("172.16.84.124", &answer);
+    let large = scene.after_ms(1).allocate("172.16.84.124:50001", SERVER);
+    scene.after_ms(1).icmp("172.16.84.1", Icmp::TooBig(1280), &large);
+    let (one, two) = (IceSide::new("aaaa", "a-password-of-ice-22", 1), IceSide::new("bbbb", "b-password-of-ice-22", 2));
+    let check = scene.after_ms(1).ice_check("172.16.84.124:50002", "10.9.9.9:40000", (&one, &two), true, |check| check);
+    scene.after_ms(1).icmp_unreachable("10.9.9.9", &check);
+    assert!(!ids(&report(&wait(&mut scene).pcap())).contains(&"turn-unreachable"));
+}
+
+#[test]
+fn another_server_that_works_makes_an_unreachable_one_a_warning() {
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(1).icmp_unreachable("203.0.113.1", &request);
+    scene.after_ms(20).allocation(CLIENT, OTHER, &alice(), "nonce-1", "203.0.113.2:24000");
+    assert_eq!(finding(&report(&wait(&mut scene).pcap()), "turn-unreachable").severity, Severity::Warning);
+}
+
+/// The answers come from an address that nobody asked; `copies` requests in all.
+fn from_elsewhere(copies: u32) -> Scene {
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    let answer = Stun::error_to(&request.payload, 401, "Unauthorized").realm("example.org").nonce("nonce-1").bytes();
+    scene.after_ms(10).udp("192.168.245.61:3478", CLIENT, answer.clone());
+    for _ in 1..copies {
+        scene.after_ms(800).retransmit(&request);
+        scene.after_ms(10).udp("192.168.245.61:3478", CLIENT, answer.clone());
+    }
+    scene
+}
+
+#[test]
+fn answers_from_an_address_that_was_not_asked_fail_where_the_client_drops_them() {
+    let report = report(&wait(&mut from_elsewhere(5)).pcap());
+    assert_eq!(mine(&report), ["turn-answer-from-elsewhere"]);
+    let found = finding(&report, "turn-answer-from-elsewhere");
+    assert_eq!(found.severity, Severity::Failure);
+    assert!(found.title.contains("192.168.245.61:3478"), "{}", found.title);
+}
+
+#[test]
+fn answers_from_elsewhere_that_the_client_takes_are_a_warning() {
+    let mut scene = from_elsewhere(1);
+    scene.after_ms(20).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!(finding(&report, "turn-answer-from-elsewhere").severity, Severity::Warning);
+}
+
+#[test]
+fn an_answer_from_elsewhere_that_was_asked_for_is_right() {
+    let mut scene = Scene::new();
+    let test = Stun::request(method::BINDING).attribute(attribute::CHANGE_REQUEST, [0, 0, 0, 6]);
+    let request = scene.send(CLIENT, SERVER, test);
+    let answer = Stun::success_to(&request.payload).xor_mapped(CLIENT).bytes();
+    scene.after_ms(10).udp("203.0.113.2:3479", CLIENT, answer);
+    assert_eq!(mine(&report(&wait(&mut scene).pcap())), Vec::<&str>::new());
+}
+
+/// An allocation, and checks that leave through the relay; with `answered`, data comes back.
+fn relayed(server: &str, relayed: &str, answered: bool) -> Scene {
+    let mut scene = Scene::new();
+    let login = alice();
+    scene.allocation(CLIENT, server, &login, "nonce-1", relayed);
+    let peer = "198.51.100.9:4000";
+    let permission = scene.after_ms(10).create_permission(CLIENT, server, &login, "nonce-1", peer);
+    scene.after_ms(10).granted(&permission, None, &login);
+    for _ in 0..5 {
+        scene.after_ms(500).send_indication(CLIENT, server, peer, [0x80; 24]);
+        if answered {
+            scene.after_ms(20).data_indication(server, CLIENT, peer, [0x80; 24]);
+        }
+    }
+    wait(&mut scene);
+    scene
+}
+
+#[test]
+fn a_private_relayed_address_of_a_public_server_fails_where_nothing_comes_back() {
+    let report = report(&relayed(SERVER, "10.0.0.5:24000", false).pcap());
+    let found = finding(&report, "turn-relay-private");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("lends the private address 10.0.0.5:24000"), "{}", found.title);
+    let places: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
+    assert_eq!(places, [3, 4], "the Allocate request and its success");
+}
+
+#[test]
+fn a_private_relayed_address_that_peers_reach_all_the_same_is_a_warning() {
+    let report = report(&relayed(SERVER, "10.0.0.5:24000", true).pcap());
+    assert_eq!(finding(&report, "turn-relay-private").severity, Severity::Warning);
+}
+
+#[test]
+fn relayed_addresses_of_the_servers_own_reach_are_no_matter() {
+    for (server, address) in [
+        (SERVER, RELAYED),
+        (SERVER, "198.51.100.77:24000"),
+        ("10.0.0.5:3478", "10.0.0.5:24000"),
+        ("10.0.0.5:3478", "10.0.0.6:24000"),
+        ("10.0.0.5:3478", "203.0.113.1:24000"),
+    ] {
+        for answered in [true, false] {
+            let report = report(&relayed(server, address, answered).pcap());
+            assert!(!ids(&report).contains(&"turn-relay-private"), "{server} lends {address}");
+        }
+    }
+}
+
+#[test]
+fn two_private_networks_that_are_both_routed_are_no_matter() {
+    let report = report(&relayed("10.0.0.5:3478", "192.168.7.7:24000", true).pcap());
+    assert!(!ids(&report).contains(&"turn-relay-private"));
+}
+
+#[test]
+fn a_relayed_address_that_is_none_fails_unless_another_allocation_works() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", "0.0.0.0:0");
+    let useless = report(&wait(&mut scene).pcap());
+    let found = finding(&useless, "turn-relay-unusable");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    scene.allocation("172.16.84.124:50009", SERVER, &alice(), "nonce-2", RELAYED);
+    assert_eq!(finding(&report(&wait(&mut scene).pcap()), "turn-relay-unusable").severity, Severity::Warning);
+}
+
+#[test]
+fn a_healthy_session_has_none_of_these_findings() {
+    let report = report_with(&relayed(SERVER, RELAYED, true).pcap(), "");
+    assert_eq!(mine(&report), Vec::<&str>::new());
+}
