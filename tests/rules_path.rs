@@ -185,6 +185,22 @@ fn answers_that_leave_while_the_client_repeats_its_request_are_lost() {
 }
 
 #[test]
+fn answers_that_end_at_the_outer_side_of_a_nat_are_lost_there() {
+    let (inside, outside) = ("192.168.1.10:40000", "198.51.100.50:1111");
+    let mut scene = Scene::new();
+    let request = scene.allocate(inside, SERVER);
+    for gap in [500, 1000, 2000, 4000, 8000] {
+        let passed = scene.after_us(300).forwarded(&request, outside, SERVER);
+        scene.after_ms(10).challenge(&passed, 401, "Unauthorized", "example.org", "nonce-1");
+        scene.after_ms(gap).retransmit(&request);
+    }
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!(mine(&report), ["turn-answer-lost"], "and no silent server");
+    let found = finding(&report, "turn-answer-lost");
+    assert!(found.explanation.contains("both sides of a NAT"), "{}", found.explanation);
+}
+
+#[test]
 fn a_client_that_goes_on_in_the_end_had_its_answer() {
     let mut scene = Scene::new();
     let request = scene.allocate(CLIENT, SERVER);

@@ -4,7 +4,7 @@ use super::evidence::{filter_of, frames};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::Endpoint;
 use crate::session::credentials::Status;
-use crate::session::{Answer, Conversation, Exchange, Grievance, Verdicts};
+use crate::session::{Conversation, Exchange, Grievance, Seen, Verdicts};
 use crate::wire::stun::Method;
 
 pub(super) const LOST: &str = "turn-answer-lost";
@@ -15,11 +15,10 @@ pub(super) const ELSEWHERE: &str = "turn-answer-from-elsewhere";
 const REPEATS: u32 = 3;
 
 pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
-    let lost: Vec<&Exchange> = conversation.exchanges.iter().filter(|known| is_lost(known, conversation)).collect();
-    for exchange in &lost {
-        let Some(answer) = &exchange.answer else { continue };
+    for exchange in &conversation.exchanges {
+        let Some(lost) = lost(exchange, conversation) else { continue };
         let (client, server) = (conversation.client, conversation.server);
-        let frames_seen = frames_with_copies(exchange, answer);
+        let frames_seen = frames_with_copies(exchange, lost.answer);
         let seen = Occurrence {
             id: LOST,
             key: format!("{server} {}", exchange.method),
@@ -33,16 +32,20 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
             subject: subject(conversation, exchange, view),
             causes: &["nat-alg-rewrite", "stun-fingerprint-bad", "turn-response-integrity-bad"],
         };
+        let where_to = if lost.beyond {
+            "The capture shows both sides of a NAT: the answer reaches the outer side and not the inner one."
+        } else {
+            "Up to the point of this capture the path works in both directions; beyond it, towards the client, the answers are lost."
+        };
         out.add(seen, || Text {
             title: format!("{server} answers {client}, and the answers do not arrive: the client repeats its {} request", exchange.method),
             explanation: format!(
-                "{server} answered the {} request of {client} {} after it passed here ({}), and the client sent the same request {} more \
-                 times after that answer. Up to the point of this capture the path works in both directions; beyond it, towards the client, \
-                 the answers are lost.",
+                "{server} answered the {} request of {client} in frame {}, and the client sent the same request {} more times after that \
+                 answer ({}). {where_to}",
                 exchange.method,
-                answer.seen.time.since(answer.to.time),
+                lost.answer.frame,
+                lost.repeats,
                 frames(&frames_seen),
-                exchange.again_after_answer,
             ),
             fix: format!(
                 "Follow the answers from this capture point towards {client}: firewall state for answers, asymmetric routes, the NAT on the \
@@ -52,20 +55,38 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
     }
 }
 
+/// An answer that did not arrive.
+struct Lost {
+    answer: Seen,
+    repeats: u32,
+    /// Whether it was seen on the other side of a NAT only.
+    beyond: bool,
+}
+
 /// Whether the client goes on with a request that was answered, and never shows that it got the answer.
-fn is_lost(exchange: &Exchange, conversation: &Conversation) -> bool {
-    let Some(answer) = &exchange.answer else { return false };
-    let later = |other: &Exchange| other.first.time > answer.seen.time && other.id != exchange.id;
+fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
+    let lost = match (&exchange.answer, exchange.answered_beyond) {
+        (None, Some(answer)) => {
+            let after = exchange.again.iter().filter(|copy| copy.time > answer.time).count();
+            Lost { answer, repeats: u32::try_from(after).unwrap_or(u32::MAX), beyond: true }
+        }
+        (Some(answer), _) if answer.from.is_none() && !answer.fingerprint_bad && !has_mismatch(&answer.integrity) => {
+            Lost { answer: answer.seen, repeats: exchange.again_after_answer, beyond: false }
+        }
+        _ => return None,
+    };
+    // the same question anew, with as little success, is no sign of an answer
+    let in_vain = |other: &Exchange| {
+        other.method == exchange.method
+            && other.asked.nonce == exchange.asked.nonce
+            && (other.answer.is_none() || other.again_after_answer > 0)
+    };
+    let later = |other: &Exchange| other.first.time > lost.answer.time && other.id != exchange.id && !in_vain(other);
     let went_on = conversation.exchanges.iter().any(later)
         || conversation.granted.iter().any(|&(_, at)| at > exchange.last.time)
-        || conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > answer.seen.time);
-    exchange.again_after_answer >= REPEATS
-        && answer.from.is_none()
-        && !exchange.asked.nat_test
-        && exchange.asked.lifetime != Some(0)
-        && !has_mismatch(&answer.integrity)
-        && !answer.fingerprint_bad
-        && !went_on
+        || conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > lost.answer.time);
+    let enough = lost.repeats >= REPEATS;
+    (enough && !exchange.asked.nat_test && exchange.asked.lifetime != Some(0) && !went_on).then_some(lost)
 }
 
 pub(super) fn judge_elsewhere(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
@@ -151,9 +172,9 @@ fn subject(conversation: &Conversation, exchange: &Exchange, view: &View<'_>) ->
     }
 }
 
-fn frames_with_copies(exchange: &Exchange, answer: &Answer) -> Vec<u64> {
+fn frames_with_copies(exchange: &Exchange, answer: Seen) -> Vec<u64> {
     let copies = exchange.again.iter().map(|copy| copy.frame);
-    let mut frames: Vec<u64> = [exchange.first.frame, answer.seen.frame].into_iter().chain(copies).collect();
+    let mut frames: Vec<u64> = [exchange.first.frame, answer.frame].into_iter().chain(copies).collect();
     frames.sort_unstable();
     frames
 }

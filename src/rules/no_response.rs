@@ -12,6 +12,8 @@ pub(super) const ID: &str = "turn-no-response";
 
 /// A copy of a request counts as unanswered when the capture goes on for this long after it.
 const PATIENCE: Span = Span::from_millis(1000);
+/// Servers that are asked within this time are asked together.
+const AT_ONCE: Span = Span::from_secs(2);
 /// Ports from here on are those that hosts pick for themselves.
 const EPHEMERAL: u16 = 32_768;
 /// How many copies, of one request or of several, are "several times".
@@ -54,7 +56,8 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
         return;
     }
     let user = last.asked.user.or(last.asked.userhash);
-    let grievance = Grievance { client, user, server: server.0, at: first.first.time };
+    // a client asks several servers at a time: one that answered just before this one was asked counts too
+    let grievance = Grievance { client, user, server: server.0, at: first.first.time.after(Span(-AT_ONCE.0)) };
     let sent = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
     let seen = Occurrence {
         id: ID,
@@ -84,7 +87,11 @@ fn is_service(port: u16) -> bool {
 
 /// Whether the capture shows that nothing came back: an answer would have been noticed, and the request asks for one.
 fn is_silent(exchange: &Exchange) -> bool {
-    exchange.answer.is_none() && exchange.icmp.is_none() && exchange.watched && !exchange.asked.nat_test
+    exchange.answer.is_none()
+        && exchange.answered_beyond.is_none()
+        && exchange.icmp.is_none()
+        && exchange.watched
+        && !exchange.asked.nat_test
 }
 
 fn copies<'e>(asked: &'e [&'e Exchange]) -> impl Iterator<Item = Timestamp> + 'e {

@@ -3,16 +3,22 @@
 use super::evidence::{filter_of, frames};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Conversation, Exchange, Grievance};
+use crate::time::Span;
 use crate::wire::stun::Method;
 
 pub(super) const ID: &str = "turn-unreachable";
+
+/// Servers that are asked within this time are asked together: what one of them gave just before counts.
+const AT_ONCE: Span = Span::from_secs(2);
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     for exchange in conversation.exchanges.iter().filter(|exchange| is_refused(exchange)) {
         let Some(icmp) = exchange.icmp else { continue };
         let (client, server) = (conversation.client, conversation.server);
         let user = exchange.asked.user.or(exchange.asked.userhash);
-        let from = Grievance { client: client.0.ip(), user, server: server.0, at: exchange.first.time };
+        let together = matches!(exchange.method, Method::ALLOCATE | Method::BINDING);
+        let at = if together { exchange.first.time.after(Span(-AT_ONCE.0)) } else { exchange.first.time };
+        let from = Grievance { client: client.0.ip(), user, server: server.0, at };
         let listed: Vec<u64> = exchange.frames().collect();
         // the last keepalive of a client that leaves its network proves nothing against the server that answered it before
         let answered_before = exchange.method == Method::BINDING && conversation.answered > 0;

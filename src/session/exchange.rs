@@ -199,6 +199,8 @@ pub struct Exchange {
     pub answer: Option<Answer>,
     /// The ICMP error that it met.
     pub icmp: Option<IcmpAnswer>,
+    /// Where it has no answer: the answer as the capture shows it on the other side of a NAT.
+    pub answered_beyond: Option<Seen>,
     /// Whether an answer, had there been one, would have been seen: it was not dropped for want of room.
     pub watched: bool,
 }

@@ -521,6 +521,7 @@ impl Session {
     /// A transaction has left the table: what became of it only now is written down.
     pub(super) fn settle(&mut self, closed: Closed) {
         let Closed { id, leg, others, watched } = closed;
+        let beyond = others.iter().chain([&leg]).filter(|leg| leg.depth == 0).filter_map(|leg| leg.answer).min();
         for mut leg in std::iter::once(leg).chain(others) {
             if leg.check || leg.depth > 0 {
                 continue;
@@ -529,7 +530,7 @@ impl Session {
             let Some(conversation) = &mut flow.conversation else { continue };
             match (leg.kept, leg.answer) {
                 (_, None) => {
-                    let exchange = leg.exchange(id, watched);
+                    let exchange = Exchange { answered_beyond: beyond, ..leg.exchange(id, watched) };
                     keep(conversation, exchange, true, leg.flow, &mut self.keeping, &mut self.kept);
                 }
                 (Some(kept), Some(_)) => {

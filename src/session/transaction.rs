@@ -146,6 +146,7 @@ impl Leg {
             asked: asked.unwrap_or(Asked { user, realm, userhash, check: self.check, ..Asked::default() }),
             answer: None,
             icmp: self.icmp(),
+            answered_beyond: None,
             watched,
         }
     }
