@@ -236,8 +236,8 @@ def nat_alg(out):
     "alg-breaks-integrity",
     SMALL + ", a rewriting gateway (`record/cases_nat.py`)",
     "a gateway that knows XOR rewrites the address in a signed answer: the requests verify, the success responses do not",
-    "turn-response-integrity-bad warning",
-    ["nat-alg-rewrite", "stun-fingerprint-bad", "turn-challenge"],
+    "nat-alg-rewrite warning",
+    ["turn-response-integrity-bad", "stun-fingerprint-bad", "turn-challenge"],
     AGREED,
     [ALLOCATED, f"stun.att.ipv4 == {HOME} || stun.att.ipv4-xord == {HOME}"],
 )

@@ -147,7 +147,8 @@ fn rewritten(exchange: &Exchange) -> Option<Rewrite> {
             if is_own(plain, own) || answer.fingerprint_bad { Confidence::Certain } else { Confidence::Likely };
         return Some(Rewrite { what, confidence });
     }
-    let unsealed = verified(&exchange.asked.integrity) && mismatched(&answer.integrity);
+    // without another port in it, an answer that is only signed with something else speaks of another key, not of a gateway
+    let unsealed = mapped.0 != own.0 && verified(&exchange.asked.integrity) && mismatched(&answer.integrity);
     if is_own(mapped, own) && (answer.fingerprint_bad || unsealed) {
         let broken = if answer.fingerprint_bad { "FINGERPRINT" } else { "integrity" };
         let what = format!(
