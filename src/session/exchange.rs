@@ -126,6 +126,9 @@ pub struct Answer {
     pub truncated: bool,
     /// How many more times it came.
     pub again: u16,
+    /// A later answer to the same transaction that says something else, and its error code (0 for success): the server did not
+    /// remember that it had answered.
+    pub otherwise: Option<(Seen, u16)>,
 }
 
 impl Answer {
@@ -153,6 +156,7 @@ impl Answer {
             integrity: Verdicts::default(),
             truncated: false,
             again: 0,
+            otherwise: None,
         }
     }
 

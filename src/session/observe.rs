@@ -4,7 +4,7 @@ use super::credentials::{Identity, Status};
 use super::exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 use super::flow::{Flow, FlowId};
 use super::transaction::{Closed, Request, Response, Sighting};
-use super::{Conversation, From, Names, Session};
+use super::{Conversation, From, Names, Redirect, Session};
 use crate::event::{Event, Hop, IcmpAnswer, Via};
 use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::packet::IcmpError;
@@ -153,7 +153,12 @@ impl Session {
                 conversation.moved_from = Some((client, seen));
             }
         }
+        let first = conversation.asked == 0;
         conversation.sent(method, asked, at.seen);
+        if first {
+            let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+            self.clients.contacted(client, server, at.seen.time);
+        }
     }
 
     /// The same request on another flow: two sides of a NAT, if the packet is the same one.
@@ -209,6 +214,10 @@ impl Session {
                         && let Some(answer) = conversation.kept_mut(kept, id).and_then(|known| known.answer.as_mut())
                     {
                         answer.again = answer.again.saturating_add(1);
+                        let code = error.unwrap_or_default();
+                        if answer.otherwise.is_none() && code != answer.code {
+                            answer.otherwise = Some((at.seen, code));
+                        }
                     }
                 }
                 return Known {
@@ -281,11 +290,16 @@ impl Session {
         if let Some(nonce) = answer.nonce {
             self.nonces.learn(nonce, client, answer.seen, self.limits.nonces);
         }
-        let stale = if answer.is_error(438) { self.nonces.refused(&exchange, answer, self.limits.nonces) } else { None };
+        let stale =
+            if answer.is_error(438) { self.nonces.refused(&exchange, answer, self.limits.nonces) } else { None };
+        if let Some(alternate) = answer.alternate.filter(|_| answer.code == 300) {
+            self.clients.redirected(client.0.ip(), Redirect { from: server.0, to: alternate.0, at: answer.seen });
+        }
         if answer.class == Class::Success {
             match exchange.method {
                 Method::ALLOCATE => {
-                    self.clients.allocated(client.0.ip(), exchange.asked.user, server.0, answer.seen.time);
+                    let user = exchange.asked.user.or(exchange.asked.userhash);
+                    self.clients.allocated(client.0.ip(), user, server.0, answer.seen.time);
                 }
                 Method::BINDING => self.clients.answered(client.0.ip(), server.0, answer.seen.time),
                 _ => {}
@@ -642,6 +656,7 @@ fn answer(
         integrity,
         truncated: message.truncated(),
         again: 0,
+        otherwise: None,
     }
 }
 
