@@ -6,18 +6,26 @@
 //! warning (see [`Remedy`]). To add a finding: a file with its rule and tests, a line in [`REGISTRY`], an entry in
 //! [`catalogue`](catalogue::CATALOGUE), a sample.
 
+mod allocation_gone;
+mod allocation_mismatch;
 pub mod catalogue;
 mod challenge;
 mod collect;
+mod denied;
 mod evidence;
 mod expiry;
 mod identity;
 mod integrity_rejected;
 mod lacking;
 mod nonce;
+mod peer_refused;
 mod protection;
+mod quota;
+mod redirect;
 mod refusal;
 mod refused;
+mod request_rejected;
+mod unsupported;
 
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use evidence::{Dialect, Proof};
@@ -85,6 +93,9 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[challenge::CHALLENGE, challenge::NO_CREDENTIALS], judge: Judge::Exchanges(challenge::judge) },
     Rule { ids: &[nonce::STALE, nonce::LOOP], judge: Judge::Exchanges(nonce::judge) },
     Rule { ids: &[protection::RESPONSE_BAD, protection::BID_DOWN], judge: Judge::Exchanges(protection::judge) },
+    Rule { ids: denied::IDS, judge: Judge::Exchanges(denied::judge) },
+    Rule { ids: &[allocation_mismatch::FORGOTTEN], judge: Judge::Exchanges(allocation_mismatch::judge) },
+    Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
 ];
 
 /// Judges a flow that is over.
