@@ -145,6 +145,7 @@ mod tests {
             asked: Asked::default(),
             answer: Some(Answer { lifetime: Some(600), ..Answer::bare(seen(frame), seen(frame)) }),
             icmp: None,
+            answered_beyond: None,
             watched: true,
         });
         conversation
