@@ -362,3 +362,12 @@ password = \"secret\"
     let counts: Vec<_> = report.credentials.iter().map(|known| (known.label.as_str(), known.mismatched)).collect();
     assert_eq!(counts, [("alice", 1), ("bob", 0)]);
 }
+
+#[test]
+fn wrong_credentials_for_the_user_who_made_the_allocation_are_no_change_of_user() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
+    scene.after_ms(10).refuse(&refresh, 441, "Wrong Credentials");
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-user-changed"));
+}

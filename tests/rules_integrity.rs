@@ -298,3 +298,35 @@ fn the_requests_alone_and_the_answers_alone_accuse_nobody() {
         assert_ne!(report(&half.pcap()).verdict, Verdict::Failure);
     }
 }
+
+#[test]
+fn a_refusal_that_the_snap_length_cut_short_is_only_likely() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "turnuser", "nonce-1");
+    // headers, and all attributes up to the value of MESSAGE-INTEGRITY
+    scene.snap_length(42 + 20 + 8 + 12 + 12 + 12 + 4 + 8);
+    let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &turnuser("cisco"), "nonce-1");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "turnuser", "nonce-1");
+    let report = report_with(&scene.pcap(), BOTH_SIDES);
+    assert_eq!(finding(&report, "turn-integrity-rejected").confidence, Confidence::Likely);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn both_sides_of_a_nat_show_one_refusal() {
+    let mut scene = Scene::new();
+    let (inside, outside) = ("192.168.1.10:50000", "203.0.113.50:61000");
+    let (request, challenge) = {
+        let request = scene.allocate(inside, SERVER);
+        let out = scene.after_us(200).forwarded(&request, outside, SERVER);
+        (request, scene.after_ms(10).challenge(&out, 401, "Unauthorized", "turnuser", "nonce-1"))
+    };
+    scene.after_us(200).forwarded(&challenge, SERVER, request.from);
+    let retry = scene.after_ms(10).allocate_as(inside, SERVER, &turnuser("cisco"), "nonce-1");
+    let out = scene.after_us(200).forwarded(&retry, outside, SERVER);
+    let refusal = scene.after_ms(10).challenge(&out, 401, "Unauthorized", "turnuser", "nonce-1");
+    scene.after_us(200).forwarded(&refusal, SERVER, inside);
+    let report = report(&scene.pcap());
+    assert_eq!(finding(&report, "turn-integrity-rejected").occurrences, 1);
+    assert!(!ids(&report).contains(&"turn-no-credentials"));
+}

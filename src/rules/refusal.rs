@@ -69,12 +69,13 @@ impl Missing {
 
 /// Whether a rule about authentication tells this refusal, so that no other rule has to.
 ///
-/// A lone 438 whose new nonce the client never used, though there was time for it, is told by none of them.
+/// A lone 438, or a challenge that answers a nonce of the client's own, is told by none of them if the client never used the nonce
+/// that it was given with it, though there was time.
 pub(super) fn told(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> bool {
     match classify(exchange, conversation, view) {
         Refusal::None | Refusal::Other => false,
         Refusal::StaleNonce => {
-            let Some(answer) = exchange.answer.as_ref().filter(|answer| answer.is_error(438)) else { return true };
+            let Some(answer) = &exchange.answer else { return true };
             let goes_on = |known: &Exchange| known.first > answer.seen && known.asked.nonce != exchange.asked.nonce;
             view.now().since(answer.seen.time) < PATIENCE
                 || conversation.stale.as_ref().is_some_and(|row| row.count >= super::nonce::MANY)
@@ -206,7 +207,10 @@ fn user_changed(exchange: &Exchange, answer: &Answer, conversation: &Conversatio
             }
         }
         // 441 has no other meaning (RFC 8656 §5): the allocation is older than the capture
-        None if answer.code == 441 => Some(true),
+        None if answer.code == 441 => {
+            let own = exchange.asked.user.or(exchange.asked.userhash);
+            Some(!conversation.allocations().any(|allocation| allocation.user == own))
+        }
         None => None,
     }
 }
