@@ -128,6 +128,19 @@ fn an_inside_address_under_a_broken_seal_was_put_there_by_a_gateway() {
     assert!(fingerprint.caused_by.is_some(), "the gateway is the cause of the wrong fingerprint");
 }
 
+#[test]
+fn a_wrong_checksum_where_there_is_no_nat_accuses_no_gateway() {
+    let mut scene = Scene::new();
+    let asked = scene.send(CLIENT, ONE, binding());
+    scene.after_ms(20).succeed(&asked, |success| success.xor_mapped(CLIENT).fingerprint_wrong());
+    assert!(!has(&scene, "nat-alg-rewrite"));
+    assert!(has(&scene, "stun-fingerprint-bad"));
+    // the same client is known to be behind a NAT: then the server cannot have seen its inside address
+    let asked = scene.after_ms(20).send(CLIENT, TWO, binding());
+    scene.after_ms(20).succeed(&asked, |success| success.xor_mapped("203.0.113.50:1111"));
+    assert_eq!(finding(&report(&scene.pcap()), "nat-alg-rewrite").confidence, Confidence::Likely);
+}
+
 /// An allocation that is refreshed from another outside port, and whether the old port is heard again.
 fn moved(code: Option<u16>, returns: bool) -> Scene {
     let mut scene = Scene::new();
