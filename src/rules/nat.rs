@@ -150,10 +150,7 @@ fn rewritten(exchange: &Exchange, view: &View<'_>) -> Option<Rewrite> {
     // without another port in it, an answer that is only signed with something else speaks of another key, not of a gateway
     let unsealed = mapped.0 != own.0 && verified(&exchange.asked.integrity) && mismatched(&answer.integrity);
     // without a NAT the server sees the client as it is, and a wrong key or checksum is just that
-    let behind_nat = || {
-        let mappings = view.session.nat().mappings();
-        mappings.iter().any(|known| known.inside.ip() == own.0.ip() && known.outside.ip() != own.0.ip())
-    };
+    let behind_nat = || view.session.nat().is_translated(own.0.ip());
     if is_own(mapped, own) && (answer.fingerprint_bad || unsealed) && (mapped.0 != own.0 || behind_nat()) {
         let broken = if answer.fingerprint_bad { "FINGERPRINT" } else { "integrity" };
         let what = format!(
