@@ -128,6 +128,19 @@ fn an_inside_address_under_a_broken_seal_was_put_there_by_a_gateway() {
     assert!(fingerprint.caused_by.is_some(), "the gateway is the cause of the wrong fingerprint");
 }
 
+#[test]
+fn a_wrong_checksum_where_there_is_no_nat_accuses_no_gateway() {
+    let mut scene = Scene::new();
+    let asked = scene.send(CLIENT, ONE, binding());
+    scene.after_ms(20).succeed(&asked, |success| success.xor_mapped(CLIENT).fingerprint_wrong());
+    assert!(!has(&scene, "nat-alg-rewrite"));
+    assert!(has(&scene, "stun-fingerprint-bad"));
+    // the same client is known to be behind a NAT: then the server cannot have seen its inside address
+    let asked = scene.after_ms(20).send(CLIENT, TWO, binding());
+    scene.after_ms(20).succeed(&asked, |success| success.xor_mapped("203.0.113.50:1111"));
+    assert_eq!(finding(&report(&scene.pcap()), "nat-alg-rewrite").confidence, Confidence::Likely);
+}
+
 /// An allocation that is refreshed from another outside port, and whether the old port is heard again.
 fn moved(code: Option<u16>, returns: bool) -> Scene {
     let mut scene = Scene::new();
@@ -303,4 +316,31 @@ fn a_capture_of_both_sides_of_a_nat_is_judged_once() {
     let mapping =
         report.nat.iter().find(|known| known.inside.0.to_string() == CLIENT && known.outside.0.to_string() == outside);
     assert!(mapping.is_some(), "{:?}", report.nat);
+}
+
+/// A request that passes a NAT after `delay_us`, to a server behind another one.
+fn passing(delay_us: u64) -> Scene {
+    let mut scene = Scene::new();
+    let asked = scene.send(CLIENT, ONE, binding());
+    // a NAT that changes the destination keeps the packet's identification
+    let id = u16::from_be_bytes([asked.packet[4], asked.packet[5]]);
+    let packet = packet::udp(CLIENT, "10.0.0.5:3478", packet::Ip { id, ttl: 63 }, &asked.payload);
+    scene.after_us(delay_us).packet(&packet);
+    let passed = Sent { to: "10.0.0.5:3478".place(), packet, ..asked };
+    let answer = scene.after_ms(5).succeed(&passed, |success| success.xor_mapped(CLIENT));
+    scene.after_us(delay_us).forwarded(&answer, ONE, CLIENT);
+    scene
+}
+
+#[test]
+fn the_inside_address_of_a_server_behind_a_nat_is_learned() {
+    let report = report(&passing(400).pcap());
+    let known = report.nat.iter().map(|known| (known.inside.0.to_string(), known.outside.0.to_string()));
+    assert_eq!(known.collect::<Vec<_>>(), [("10.0.0.5:3478".to_owned(), ONE.to_owned())]);
+    assert_eq!(report.verdict, Verdict::Healthy, "{:?}", ids(&report));
+}
+
+#[test]
+fn the_same_request_to_another_server_much_later_is_no_passage_through_a_nat() {
+    assert!(report(&passing(500_000).pcap()).nat.is_empty());
 }

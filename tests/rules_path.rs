@@ -363,6 +363,40 @@ fn two_private_networks_that_are_both_routed_are_no_matter() {
     assert!(!ids(&report).contains(&"turn-relay-private"));
 }
 
+/// A server and a relayed address in two private networks, with data that is not answered; packets arrive with these TTLs.
+fn between_private_networks(server: &str, relayed: &str, client_ttl: u8, server_ttl: u8) -> Scene {
+    let mut scene = Scene::new();
+    let send = |scene: &mut Scene, from: &str, to: &str, ttl: u8, payload: &[u8]| {
+        let id = scene.last_frame() as u16 + 1;
+        scene.after_ms(20).packet(&packet::udp(from, to, packet::Ip { id, ttl }, payload));
+    };
+    let request = allocate().tid(*b"an allocate!").signed(&alice(), "nonce-1").bytes();
+    let success = Stun::success_to(&request).xor_relayed(relayed).xor_mapped(CLIENT).lifetime(600).bytes();
+    send(&mut scene, CLIENT, server, client_ttl, &request);
+    send(&mut scene, server, CLIENT, server_ttl, &success);
+    for number in 0..5 {
+        let data = Stun::indication(method::SEND).xor_peer("198.51.100.9:4000").data([0x80; 24]);
+        let data = data.tid([number; 12]).bytes();
+        send(&mut scene, CLIENT, server, client_ttl, &data);
+    }
+    wait(&mut scene);
+    scene
+}
+
+#[test]
+fn among_private_networks_the_clients_side_is_told_by_the_ttl_of_the_servers_packets() {
+    let (inside, outside) = ("192.168.245.61", "10.88.246.156");
+    let (server, relayed) = (format!("{outside}:3478"), format!("{inside}:24000"));
+    let failing = report(&between_private_networks(&server, &relayed, 64, 61).pcap());
+    let found = finding(&failing, "turn-relay-private");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    let unknown = report(&between_private_networks(&server, &relayed, 64, 64).pcap());
+    assert_eq!(finding(&unknown, "turn-relay-private").confidence, Confidence::Likely);
+    let (server, relayed) = (format!("{inside}:3478"), format!("{outside}:24000"));
+    let mirrored = report(&between_private_networks(&server, &relayed, 61, 64).pcap());
+    assert!(!ids(&mirrored).contains(&"turn-relay-private"), "the server's own side shows the mirror image");
+}
+
 #[test]
 fn a_relayed_address_that_is_none_fails_unless_another_allocation_works() {
     let mut scene = Scene::new();

@@ -89,7 +89,7 @@ fn how_sure(known: &Dependent) -> Option<Confidence> {
 }
 
 pub(super) fn judge_alg(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
-    let found = conversation.exchanges.iter().filter_map(|exchange| Some((exchange, rewritten(exchange)?)));
+    let found = conversation.exchanges.iter().filter_map(|exchange| Some((exchange, rewritten(exchange, view)?)));
     for (exchange, rewrite) in found {
         let (client, server) = (conversation.client, conversation.server);
         let Some(answer) = &exchange.answer else { continue };
@@ -134,7 +134,7 @@ struct Rewrite {
 }
 
 /// What in an answer shows that its addresses were changed on the way.
-fn rewritten(exchange: &Exchange) -> Option<Rewrite> {
+fn rewritten(exchange: &Exchange, view: &View<'_>) -> Option<Rewrite> {
     let answer = exchange.answer.as_ref()?;
     let mapped = answer.mapped?;
     let own = exchange.client;
@@ -149,7 +149,9 @@ fn rewritten(exchange: &Exchange) -> Option<Rewrite> {
     }
     // without another port in it, an answer that is only signed with something else speaks of another key, not of a gateway
     let unsealed = mapped.0 != own.0 && verified(&exchange.asked.integrity) && mismatched(&answer.integrity);
-    if is_own(mapped, own) && (answer.fingerprint_bad || unsealed) {
+    // without a NAT the server sees the client as it is, and a wrong key or checksum is just that
+    let behind_nat = || view.session.nat().is_translated(own.0.ip());
+    if is_own(mapped, own) && (answer.fingerprint_bad || unsealed) && (mapped.0 != own.0 || behind_nat()) {
         let broken = if answer.fingerprint_bad { "FINGERPRINT" } else { "integrity" };
         let what = format!(
             "The answer tells the client its own inside address, {mapped}, and its {broken} does not fit it any more"

@@ -6,7 +6,6 @@ use crate::net::{Scope, ServerAddress, Transport};
 use crate::session::{Conversation, Exchange, Grievance};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
-use std::net::IpAddr;
 
 pub(super) const ID: &str = "turn-no-response";
 
@@ -102,14 +101,7 @@ fn copies<'e>(asked: &'e [&'e Exchange]) -> impl Iterator<Item = Timestamp> + 'e
 
 /// Whether the capture holds anything that was sent to the client, so that an answer would be there too.
 fn hears(conversation: &Conversation, view: &View<'_>) -> bool {
-    let client: IpAddr = conversation.client.0.ip();
-    let hears = |flow: &crate::session::Flow| {
-        let [low, high] = &flow.directions;
-        flow.ends.low.ip() == client && high.packets > 0 || flow.ends.high.ip() == client && low.packets > 0
-    };
-    conversation.both_heard()
-        || view.session.clients().is_heard(client)
-        || view.session.flows().iter().any(|(_, flow)| hears(flow))
+    conversation.both_heard() || view.session.clients().is_heard(conversation.client.0.ip())
 }
 
 fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: u64, view: &View<'_>) -> Text {

@@ -2,7 +2,8 @@
 
 use super::exchange::Seen;
 use crate::net::{ClientAddress, Endpoint, MappedAddress, ServerAddress};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
+use std::net::IpAddr;
 
 /// How many frames are kept as evidence of one mapping.
 const MAX_EVIDENCE: usize = 4;
@@ -39,6 +40,7 @@ pub struct Nat {
     first_views: HashMap<ClientAddress, (ServerAddress, MappedAddress, Seen)>,
     dependents: Vec<Dependent>,
     dependent_total: u64,
+    translated: HashSet<IpAddr>,
     max: usize,
     dropped: u64,
 }
@@ -53,6 +55,7 @@ impl Nat {
             first_views: HashMap::new(),
             dependents: Vec::new(),
             dependent_total: 0,
+            translated: HashSet::new(),
             max,
             dropped: 0,
         }
@@ -76,6 +79,12 @@ impl Nat {
         (&self.dependents, self.dependent_total)
     }
 
+    /// Whether an address was ever seen as another one.
+    #[must_use]
+    pub fn is_translated(&self, inside: IpAddr) -> bool {
+        self.translated.contains(&inside)
+    }
+
     /// `inside` was seen as `outside`, proved by these frames.
     pub fn learn(&mut self, inside: Endpoint, outside: Endpoint, frames: &[u64]) {
         if inside == outside {
@@ -89,6 +98,9 @@ impl Nat {
             }
             None => {
                 let at = self.mappings.len();
+                if inside.ip() != outside.ip() {
+                    self.translated.insert(inside.ip());
+                }
                 self.mappings.push(Mapping { inside, outside, evidence: Vec::new(), total: 0 });
                 if let Ok(number) = u32::try_from(at) {
                     self.index.insert((inside, outside), number);
