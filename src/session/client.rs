@@ -1,5 +1,6 @@
 //! What each client had in the end: the measure by which a refusal is a failure or a detour.
 
+use super::exchange::Seen;
 use super::names::Name;
 use crate::net::Endpoint;
 use crate::time::Timestamp;
@@ -8,12 +9,28 @@ use std::net::IpAddr;
 
 /// How many (user, server) pairs of a client are kept.
 const MAX_GRANTS: usize = 16;
+/// How many servers that a client asked are kept, and how many redirections that it was given.
+const MAX_SERVERS: usize = 8;
 
 /// What a client was granted, and whether its data flowed.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     grants: Vec<Grant>,
     data: Option<Timestamp>,
+    /// Servers with the time of the first request on the 5-tuple that was opened last.
+    contacts: Vec<(Endpoint, Timestamp)>,
+    redirects: Vec<Redirect>,
+}
+
+/// One redirection of a client: 300 with ALTERNATE-SERVER (RFC 8489 §10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// The server that sent the client away.
+    pub from: Endpoint,
+    /// Where it was to go.
+    pub to: Endpoint,
+    /// When it was told, last.
+    pub at: Seen,
 }
 
 #[derive(Debug)]
@@ -112,6 +129,39 @@ impl Clients {
         }
     }
 
+    /// The client opened a 5-tuple to a server with a request.
+    pub fn contacted(&mut self, client: IpAddr, server: Endpoint, at: Timestamp) {
+        let Some(outcome) = self.of(client) else { return };
+        outcome.contacts.retain(|&(known, _)| known != server);
+        if outcome.contacts.len() >= MAX_SERVERS {
+            outcome.contacts.remove(0);
+        }
+        outcome.contacts.push((server, at));
+    }
+
+    /// A server sent the client to another.
+    pub fn redirected(&mut self, client: IpAddr, redirect: Redirect) {
+        let Some(outcome) = self.of(client) else { return };
+        outcome.redirects.retain(|known| (known.from, known.to) != (redirect.from, redirect.to));
+        if outcome.redirects.len() >= MAX_SERVERS {
+            outcome.redirects.remove(0);
+        }
+        outcome.redirects.push(redirect);
+    }
+
+    /// When the client opened its last 5-tuple to a server with a request, if it did.
+    #[must_use]
+    pub fn contact(&self, client: IpAddr, server: Endpoint) -> Option<Timestamp> {
+        let contacts = &self.outcomes.get(&client)?.contacts;
+        contacts.iter().find(|(known, _)| *known == server).map(|&(_, at)| at)
+    }
+
+    /// The redirections that the client was given, the last of each kind, in order; the newest ones.
+    #[must_use]
+    pub fn redirects(&self, client: IpAddr) -> &[Redirect] {
+        self.outcomes.get(&client).map_or(&[], |outcome| &outcome.redirects)
+    }
+
     /// Whether the client, after it was refused or met silence, had an allocation or data both ways all the same.
     ///
     /// An allocation of another user counts only where another server gave it: behind one address there may be many clients.
@@ -136,7 +186,10 @@ impl Clients {
     /// Whether the client was ever granted anything, or had data both ways: then the capture holds what is sent to it.
     #[must_use]
     pub fn is_heard(&self, client: IpAddr) -> bool {
-        self.outcomes.contains_key(&client)
+        // that a client asked somebody says nothing of what came back
+        self.outcomes.get(&client).is_some_and(|outcome| {
+            outcome.data.is_some() || !outcome.grants.is_empty() || !outcome.redirects.is_empty()
+        })
     }
 
     /// Whether a server answered a Binding request of the client after `at`.

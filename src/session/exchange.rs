@@ -128,6 +128,9 @@ pub struct Answer {
     pub truncated: bool,
     /// How many more times it came.
     pub again: u16,
+    /// A later answer to the same transaction that says something else, and its error code (0 for success): the server did not
+    /// remember that it had answered.
+    pub otherwise: Option<(Seen, u16)>,
 }
 
 impl Answer {
@@ -156,6 +159,7 @@ impl Answer {
             fingerprint_bad: false,
             truncated: false,
             again: 0,
+            otherwise: None,
         }
     }
 

@@ -15,6 +15,8 @@ pub struct Limits {
     pub clients: usize,
     /// Servers.
     pub servers: usize,
+    /// Allocations of flows that are over.
+    pub lents: usize,
     /// NAT mappings.
     pub mappings: usize,
     /// Exchanges that are kept though nothing is odd about them, so that a report can list them.
@@ -36,6 +38,7 @@ impl Default for Limits {
             name_bytes: 8 << 20,
             clients: 65_536,
             servers: 1_024,
+            lents: 16_384,
             mappings: 16_384,
             ordinary_exchanges: 1_024,
             exchanges: 16_384,

@@ -10,6 +10,7 @@ mod conversation;
 pub mod credentials;
 mod exchange;
 mod flow;
+mod lent;
 mod limits;
 mod moves;
 mod names;
@@ -21,10 +22,11 @@ mod totals;
 mod transaction;
 
 pub use allocation::{Allocation, Channel, End, Permission};
-pub use client::{Clients, Grievance};
+pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From};
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
+pub use lent::{Lent, Lents};
 pub use limits::Limits;
 pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
@@ -34,10 +36,12 @@ pub use observe::Known;
 pub use server::{Reached, Server, Servers};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 
+use crate::net::{ClientAddress, ServerAddress};
 use crate::time::{Span, Timestamp};
 use credentials::Credentials;
 use nonce::Nonces;
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use transaction::Transactions;
 
 /// A flow with nothing new for this long is over, unless its allocation is alive.
@@ -55,6 +59,7 @@ pub struct Session {
     transactions: Transactions,
     clients: Clients,
     servers: Servers,
+    lents: Lents,
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
@@ -81,6 +86,7 @@ impl Session {
             transactions: Transactions::new(limits.transactions),
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
+            lents: Lents::new(limits.lents),
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
@@ -123,6 +129,24 @@ impl Session {
     #[must_use]
     pub fn servers(&self) -> &Servers {
         &self.servers
+    }
+
+    /// The allocations of a user with a server (whichever of its ports) that were alive at `at`, as far as the capture shows: of the
+    /// flows that are over and of those that are not.
+    #[must_use]
+    pub fn lent(&self, server: IpAddr, user: Option<Name>, at: Timestamp) -> Vec<Lent> {
+        let open =
+            self.flows.iter().filter_map(|(_, flow)| flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()));
+        let open = open.flat_map(Lent::of);
+        let mut alive: Vec<Lent> = self.lents.iter().chain(open).filter(|lent| lent.is(server, user, at)).collect();
+        alive.sort_unstable_by_key(|lent| lent.created.frame);
+        alive
+    }
+
+    /// The last allocation on a 5-tuple, of a flow that is over.
+    #[must_use]
+    pub fn last_lent(&self, client: ClientAddress, server: ServerAddress) -> Option<Lent> {
+        self.lents.last(client, server)
     }
 
     /// The NAT mappings.
@@ -261,6 +285,7 @@ impl Session {
             }
             if flow.twin_of.is_none() {
                 self.servers.add(conversation, self.now);
+                self.lents.add(conversation);
             }
         }
         self.totals.flow(&flow);

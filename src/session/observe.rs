@@ -4,7 +4,7 @@ use super::credentials::{Identity, Status};
 use super::exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 use super::flow::{Flow, FlowId};
 use super::transaction::{Closed, Request, Response, Sighting};
-use super::{Conversation, From, Move, Names, Session, What};
+use super::{Conversation, From, Move, Names, Redirect, Session, What};
 use crate::event::{Event, Hop, IcmpAnswer, Via};
 use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::packet::IcmpError;
@@ -166,7 +166,12 @@ impl Session {
                 return self.moved(at, asked, client, server);
             }
         }
+        let first = conversation.asked == 0;
         conversation.sent(method, asked, at.seen);
+        if first {
+            let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+            self.clients.contacted(client, server, at.seen.time);
+        }
     }
 
     /// A client uses a nonce that it was given on another port, where it had an allocation.
@@ -247,6 +252,10 @@ impl Session {
                         && let Some(answer) = conversation.kept_mut(kept, id).and_then(|known| known.answer.as_mut())
                     {
                         answer.again = answer.again.saturating_add(1);
+                        let code = error.unwrap_or_default();
+                        if answer.otherwise.is_none() && code != answer.code {
+                            answer.otherwise = Some((at.seen, code));
+                        }
                     }
                 }
                 return Known {
@@ -321,10 +330,14 @@ impl Session {
         }
         let stale =
             if answer.is_error(438) { self.nonces.refused(&exchange, answer, self.limits.nonces) } else { None };
+        if let Some(alternate) = answer.alternate.filter(|_| answer.code == 300) {
+            self.clients.redirected(client.0.ip(), Redirect { from: server.0, to: alternate.0, at: answer.seen });
+        }
         if answer.class == Class::Success {
             match exchange.method {
                 Method::ALLOCATE if answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) => {
-                    self.clients.allocated(client.0.ip(), exchange.asked.user, server.0, answer.seen.time);
+                    let user = exchange.asked.user.or(exchange.asked.userhash);
+                    self.clients.allocated(client.0.ip(), user, server.0, answer.seen.time);
                 }
                 Method::BINDING => self.clients.answered(client.0.ip(), server.0, answer.seen.time),
                 _ => {}
@@ -695,6 +708,7 @@ fn answer(
         fingerprint_bad: fields.fingerprint && message.fingerprint() == Some(Fingerprint::Bad),
         truncated: message.truncated(),
         again: 0,
+        otherwise: None,
     }
 }
 
