@@ -6,12 +6,15 @@
 //! warning (see [`Remedy`]). To add a finding: a file with its rule and tests, a line in [`REGISTRY`], an entry in
 //! [`catalogue`](catalogue::CATALOGUE), a sample.
 
+mod allocation_gone;
+mod allocation_mismatch;
 mod answer_lost;
 mod capture_point;
 pub mod catalogue;
 mod challenge;
 mod collect;
 mod damage;
+mod denied;
 mod evidence;
 mod expiry;
 mod identity;
@@ -20,11 +23,16 @@ mod lacking;
 mod nat;
 mod no_response;
 mod nonce;
+mod peer_refused;
 mod protection;
+mod quota;
+mod redirect;
 mod refusal;
 mod refused;
 mod relay_address;
+mod request_rejected;
 mod unreachable;
+mod unsupported;
 
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use evidence::{Dialect, Proof};
@@ -103,6 +111,9 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[damage::MALFORMED], judge: Judge::Capture(damage::judge_malformed) },
     Rule { ids: &[damage::FINGERPRINT], judge: Judge::Capture(damage::judge_fingerprint) },
     Rule { ids: &[capture_point::DUPLICATES, capture_point::TRUNCATED, capture_point::ONE_SIDED], judge: Judge::Capture(capture_point::judge) },
+    Rule { ids: denied::IDS, judge: Judge::Exchanges(denied::judge) },
+    Rule { ids: &[allocation_mismatch::FORGOTTEN], judge: Judge::Exchanges(allocation_mismatch::judge) },
+    Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
 ];
 
 /// Judges a flow that is over.

@@ -1,0 +1,406 @@
+//! Refusals that an allocation is the matter of: one too many, one that is gone, one of a kind that the server does not give.
+
+mod support;
+
+use support::analyze::{finding, report};
+use support::*;
+use turnscope::report::{Confidence, Report, Severity, Verdict};
+
+const CLIENT: &str = "172.16.84.124:50000";
+const OTHER: &str = "172.16.84.124:50001";
+const SERVER: &str = "10.88.246.156:3478";
+const RELAYED: &str = "10.88.246.156:24000";
+const PEER: &str = "198.51.100.7:4000";
+
+/// The ids of what is graver than a note.
+fn told(report: &Report) -> Vec<&str> {
+    report.findings.iter().filter(|finding| finding.severity != Severity::Note).map(|found| found.id.as_str()).collect()
+}
+
+fn alice() -> Login {
+    Login::new("alice", "example.org", "secret")
+}
+
+/// A client with an allocation of 600 seconds: frames 1 to 4.
+fn allocated() -> Scene {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);
+    scene
+}
+
+/// A signed Allocate from `client`, refused.
+fn refused_from(scene: &mut Scene, client: &str, code: u16, reason: &str) {
+    let request = scene.after_ms(1000).allocate_as(client, SERVER, &alice(), "nonce");
+    scene.after_ms(10).refuse_with(&request, code, reason, |error| error.integrity(alice().key()));
+}
+
+/// The capture goes on for a while.
+fn later(scene: &mut Scene) -> Vec<u8> {
+    scene.after_ms(8000).frame(&[0; 60]);
+    scene.pcap()
+}
+
+fn frames_of(report: &Report, id: &str) -> Vec<u64> {
+    finding(report, id).places.iter().map(|place| place.frame).collect()
+}
+
+/// Data both ways through the relay, as ChannelData on a bound channel.
+fn data_through_relay(scene: &mut Scene, client: &str) {
+    let bind = scene.after_ms(20).channel_bind(client, SERVER, &alice(), "nonce", (0x4000, PEER));
+    scene.after_ms(10).granted(&bind, None, &alice());
+    for number in 0..5 {
+        let packet = support::payload::rtp(96, number, 0, 1, 100);
+        scene.after_ms(20).channel_data(client, SERVER, 0x4000, &packet);
+        scene.after_ms(20).channel_data(SERVER, client, 0x4000, &packet);
+    }
+}
+
+#[test]
+fn a_second_allocate_on_a_port_that_holds_an_allocation_names_its_user_and_the_seconds_left() {
+    let mut scene = allocated();
+    refused_from(&mut scene, CLIENT, 437, "Allocation Mismatch");
+    let report = report(&later(&mut scene));
+    assert_eq!(told(&report), ["turn-allocation-mismatch"]);
+    let found = finding(&report, "turn-allocation-mismatch");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("\"alice\"") && found.title.contains("for 599 seconds"), "{}", found.title);
+    assert_eq!(frames_of(&report, "turn-allocation-mismatch"), [4, 5, 6], "the old success, the request, the refusal");
+    assert_eq!(found.subject.username.as_deref(), Some("alice"));
+}
+
+#[test]
+fn a_mismatch_is_a_warning_once_a_new_port_brought_an_allocation() {
+    let mut scene = allocated();
+    refused_from(&mut scene, CLIENT, 437, "Allocation Mismatch");
+    scene.after_ms(100).allocation(OTHER, SERVER, &alice(), "nonce", "10.88.246.156:24002");
+    let report = report(&later(&mut scene));
+    assert_eq!(finding(&report, "turn-allocation-mismatch").severity, Severity::Warning);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn a_mismatch_with_an_allocation_from_before_the_capture_is_likely_only() {
+    let mut scene = Scene::new();
+    refused_from(&mut scene, CLIENT, 437, "Allocation Mismatch");
+    let report = report(&later(&mut scene));
+    assert_eq!(finding(&report, "turn-allocation-mismatch").confidence, Confidence::Likely);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn a_success_that_is_repeated_for_a_copy_of_the_request_is_healthy() {
+    let mut scene = Scene::new();
+    let request = scene.allocate_as(CLIENT, SERVER, &alice(), "nonce");
+    scene.after_ms(500).retransmit(&request);
+    for _ in 0..2 {
+        scene.after_ms(10).allocate_granted(&request, RELAYED, 600, &alice());
+    }
+    assert!(told(&report(&later(&mut scene))).is_empty());
+}
+
+#[test]
+fn a_server_that_grants_a_request_and_refuses_its_copy_has_forgotten_it() {
+    let mut scene = Scene::new();
+    let request = scene.allocate_as(CLIENT, SERVER, &alice(), "nonce");
+    scene.after_ms(10).allocate_granted(&request, RELAYED, 600, &alice());
+    scene.after_ms(490).retransmit(&request);
+    scene.after_ms(10).refuse(&request, 437, "Allocation Mismatch");
+    let report = report(&later(&mut scene));
+    let found = finding(&report, "turn-retransmission-rejected");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert_eq!(frames_of(&report, "turn-retransmission-rejected"), [1, 2, 3, 4]);
+    assert_eq!(told(&report), ["turn-retransmission-rejected"], "one finding tells it");
+}
+
+#[test]
+fn a_client_that_goes_on_with_its_allocation_was_not_stopped_by_the_refused_copy() {
+    let mut scene = Scene::new();
+    let request = scene.allocate_as(CLIENT, SERVER, &alice(), "nonce");
+    scene.after_ms(500).retransmit(&request);
+    scene.after_ms(10).allocate_granted(&request, RELAYED, 600, &alice());
+    scene.after_ms(1).refuse(&request, 437, "Allocation Mismatch");
+    data_through_relay(&mut scene, CLIENT);
+    let report = report(&later(&mut scene));
+    assert_eq!(finding(&report, "turn-retransmission-rejected").severity, Severity::Warning);
+}
+
+#[test]
+fn a_copy_that_is_refused_where_the_first_answer_was_never_seen_is_likely_forgotten() {
+    let mut scene = Scene::new();
+    let request = scene.allocate_as(CLIENT, SERVER, &alice(), "nonce");
+    scene.after_ms(500).retransmit(&request);
+    scene.after_ms(10).refuse(&request, 437, "Allocation Mismatch");
+    let report = report(&later(&mut scene));
+    assert_eq!(told(&report), ["turn-retransmission-rejected"]);
+    assert_eq!(finding(&report, "turn-retransmission-rejected").confidence, Confidence::Likely);
+}
+
+#[test]
+fn a_refresh_after_the_lifetime_is_refused_and_the_expiry_is_told() {
+    let mut scene = allocated();
+    let refresh = scene.after_ms(630_000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+    scene.after_ms(10).refuse(&refresh, 437, "Invalid allocation");
+    let report = report(&later(&mut scene));
+    let found = finding(&report, "turn-allocation-gone");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("expired 30.0 s before"), "{}", found.title);
+    assert_eq!(frames_of(&report, "turn-allocation-gone"), [5, 6]);
+}
+
+#[test]
+fn a_refresh_that_is_refused_before_the_end_says_how_much_was_left() {
+    let mut scene = allocated();
+    let refresh = scene.after_ms(100_000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+    scene.after_ms(10).refuse(&refresh, 437, "Invalid allocation");
+    let report = report(&later(&mut scene));
+    let found = finding(&report, "turn-allocation-gone");
+    assert_eq!(found.severity, Severity::Failure);
+    assert!(found.title.contains("gone 500.0 s before its time"), "{}", found.title);
+}
+
+#[test]
+fn a_client_that_allocates_anew_after_437_has_recovered() {
+    let mut scene = allocated();
+    let refresh = scene.after_ms(630_000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+    scene.after_ms(10).refuse(&refresh, 437, "Invalid allocation");
+    let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &alice());
+    assert_eq!(finding(&report(&later(&mut scene)), "turn-allocation-gone").severity, Severity::Warning);
+}
+
+#[test]
+fn a_437_to_the_release_of_an_allocation_is_harmless() {
+    let mut scene = allocated();
+    for _ in 0..2 {
+        let release = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 0);
+        scene.after_ms(10).refuse(&release, 437, "Invalid allocation");
+    }
+    assert!(told(&report(&later(&mut scene))).is_empty());
+}
+
+#[test]
+fn requests_that_cross_the_release_are_harmless() {
+    let mut scene = allocated();
+    let release = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 0);
+    scene.after_ms(10).granted(&release, Some(0), &alice());
+    let late = scene.after_ms(5).create_permission(CLIENT, SERVER, &alice(), "nonce", PEER);
+    scene.after_ms(10).refuse(&late, 437, "Invalid allocation");
+    assert!(told(&report(&later(&mut scene))).is_empty());
+}
+
+#[test]
+fn a_client_that_uses_what_it_gave_up_long_ago_is_warned_of() {
+    let mut scene = allocated();
+    let release = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 0);
+    scene.after_ms(10).granted(&release, Some(0), &alice());
+    let late = scene.after_ms(60_000).create_permission(CLIENT, SERVER, &alice(), "nonce", PEER);
+    scene.after_ms(10).refuse(&late, 437, "Invalid allocation");
+    assert_eq!(finding(&report(&later(&mut scene)), "turn-allocation-gone").severity, Severity::Warning);
+}
+
+#[test]
+fn coturn_says_400_to_permissions_and_channels_without_an_allocation() {
+    let mut scene = allocated();
+    let late = scene.after_ms(630_000).create_permission(CLIENT, SERVER, &alice(), "nonce", PEER);
+    scene.after_ms(10).refuse_with(&late, 400, "Bad Request", |error| error.software("Coturn-4.6.1 'Gorst'"));
+    let report = report(&later(&mut scene));
+    assert_eq!(told(&report), ["turn-allocation-gone"]);
+    assert!(finding(&report, "turn-allocation-gone").explanation.contains("coturn says 400"));
+}
+
+#[test]
+fn a_400_to_a_permission_under_a_live_allocation_is_about_the_request() {
+    let mut scene = allocated();
+    let request = scene.after_ms(1000).create_permission(CLIENT, SERVER, &alice(), "nonce", PEER);
+    scene.after_ms(10).refuse_with(&request, 400, "Bad Peer Address", |error| error.software("Coturn-4.6.1"));
+    let report = report(&later(&mut scene));
+    assert_eq!(told(&report), ["turn-request-rejected"]);
+    assert!(finding(&report, "turn-request-rejected").explanation.contains("XOR-PEER-ADDRESS"));
+}
+
+#[test]
+fn silence_to_refreshes_after_the_expiry_is_likely_the_lost_allocation() {
+    let mut scene = allocated();
+    let refresh = Stun::request(method::REFRESH).lifetime(600).signed(&alice(), "nonce");
+    scene.after_ms(630_000).send_repeatedly(CLIENT, SERVER, refresh, 5);
+    scene.after_ms(60_000).frame(&[0; 60]);
+    let report = report(&scene.pcap());
+    let found = finding(&report, "turn-allocation-gone");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+}
+
+#[test]
+fn silence_to_a_refresh_of_a_live_allocation_is_not_told_as_expiry() {
+    let mut scene = allocated();
+    let refresh = Stun::request(method::REFRESH).lifetime(600).signed(&alice(), "nonce");
+    scene.after_ms(300_000).send_repeatedly(CLIENT, SERVER, refresh, 5);
+    scene.after_ms(60_000).frame(&[0; 60]);
+    assert!(!told(&report(&scene.pcap())).contains(&"turn-allocation-gone"));
+}
+
+#[test]
+fn a_refused_refresh_in_a_capture_that_starts_mid_call_is_likely_only() {
+    let mut scene = Scene::new();
+    let refresh = scene.refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+    scene.after_ms(10).refuse(&refresh, 437, "Invalid allocation");
+    let report = report(&later(&mut scene));
+    assert_eq!(finding(&report, "turn-allocation-gone").confidence, Confidence::Likely);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn a_client_that_comes_from_another_port_is_told_that_its_mapping_changed() {
+    let mut scene = allocated();
+    let refresh = scene.after_ms(60_000).refresh("172.16.84.124:61000", SERVER, &alice(), "nonce", 600);
+    scene.after_ms(10).refuse(&refresh, 437, "Invalid allocation");
+    let report = report(&later(&mut scene));
+    let found = finding(&report, "turn-allocation-gone");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("used to come from 172.16.84.124:50000"), "{}", found.title);
+}
+
+#[test]
+fn a_quota_lists_the_allocations_that_the_user_holds() {
+    let mut scene = allocated();
+    scene.after_ms(100).allocation(OTHER, SERVER, &alice(), "nonce", "10.88.246.156:24002");
+    let bob = Login::new("bob", "example.org", "bobs");
+    scene.after_ms(100).allocation("172.16.84.124:50002", SERVER, &bob, "nonce", "10.88.246.156:24004");
+    refused_from(&mut scene, "172.16.84.124:50003", 486, "Allocation Quota Reached");
+    let report = report(&later(&mut scene));
+    assert_eq!(told(&report), ["turn-quota"]);
+    let found = finding(&report, "turn-quota");
+    assert_eq!(found.severity, Severity::Failure);
+    assert!(found.title.contains("2 live allocations already"), "{}", found.title);
+    assert!(
+        found.explanation.contains(
+            "10.88.246.156:24000 for 172.16.84.124:50000 (frame 4) and 10.88.246.156:24002 for 172.16.84.124:50001 (frame 8)"
+        ),
+        "{}",
+        found.explanation
+    );
+}
+
+#[test]
+fn allocations_that_were_given_up_do_not_count_towards_the_quota() {
+    let mut scene = allocated();
+    let release = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 0);
+    scene.after_ms(10).granted(&release, Some(0), &alice());
+    refused_from(&mut scene, OTHER, 486, "Allocation Quota Reached");
+    let report = report(&later(&mut scene));
+    let found = finding(&report, "turn-quota");
+    assert!(found.explanation.contains("shows no other allocation"), "{}", found.explanation);
+}
+
+#[test]
+fn a_quota_that_a_later_allocation_makes_good_is_a_warning() {
+    let mut scene = Scene::new();
+    refused_from(&mut scene, OTHER, 486, "Allocation Quota Reached");
+    scene.after_ms(60_000).allocation(OTHER, SERVER, &alice(), "nonce", RELAYED);
+    assert_eq!(finding(&report(&later(&mut scene)), "turn-quota").severity, Severity::Warning);
+}
+
+#[test]
+fn a_hundred_clients_over_quota_are_one_finding() {
+    let mut scene = allocated();
+    for port in 51000..51100 {
+        refused_from(&mut scene, &format!("172.16.84.124:{port}"), 486, "Allocation Quota Reached");
+    }
+    let report = report(&later(&mut scene));
+    assert_eq!(told(&report), ["turn-quota"]);
+    assert_eq!(finding(&report, "turn-quota").occurrences, 100);
+}
+
+#[test]
+fn a_server_without_ports_is_named_and_an_even_port_is_another_matter() {
+    let mut scene = Scene::new();
+    refused_from(&mut scene, CLIENT, 508, "Cannot create socket");
+    let plain = report(&later(&mut scene));
+    assert_eq!(finding(&plain, "turn-capacity").severity, Severity::Failure);
+    assert!(plain.headline.contains("no relay port left"), "{}", plain.headline);
+
+    let mut scene = Scene::new();
+    let even = Stun::request(method::ALLOCATE).requested_transport(17).attribute(attribute::EVEN_PORT, [0x80]);
+    let request = scene.send(CLIENT, SERVER, even.signed(&alice(), "nonce"));
+    scene.after_ms(10).refuse(&request, 508, "Insufficient Capacity");
+    let narrow = report(&later(&mut scene));
+    assert!(narrow.headline.contains("no relay port of the kind asked for"), "{}", narrow.headline);
+}
+
+#[test]
+fn a_508_that_a_retry_makes_good_is_a_warning() {
+    let mut scene = Scene::new();
+    refused_from(&mut scene, CLIENT, 508, "Insufficient Capacity");
+    let retry = scene.after_ms(60_000).allocate_as(CLIENT, SERVER, &alice(), "nonce");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &alice());
+    assert_eq!(finding(&report(&later(&mut scene)), "turn-capacity").severity, Severity::Warning);
+}
+
+#[test]
+fn an_unsupported_transport_is_named() {
+    let mut scene = Scene::new();
+    let tcp = Stun::request(method::ALLOCATE).requested_transport(6).signed(&alice(), "nonce");
+    let request = scene.send(CLIENT, SERVER, tcp);
+    scene.after_ms(10).refuse(&request, 442, "Unsupported Transport Protocol");
+    let report = report(&later(&mut scene));
+    assert_eq!(told(&report), ["turn-transport-unsupported"]);
+    assert!(report.headline.contains("TCP (6)"), "{}", report.headline);
+}
+
+#[test]
+fn a_client_that_then_asks_for_udp_was_not_stopped_by_the_unsupported_transport() {
+    let mut scene = Scene::new();
+    let tcp = Stun::request(method::ALLOCATE).requested_transport(6).signed(&alice(), "nonce");
+    let request = scene.send(CLIENT, SERVER, tcp);
+    scene.after_ms(10).refuse(&request, 442, "Unsupported Transport Protocol");
+    let retry = scene.after_ms(100).allocate_as(CLIENT, SERVER, &alice(), "nonce");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &alice());
+    assert_eq!(finding(&report(&later(&mut scene)), "turn-transport-unsupported").severity, Severity::Warning);
+}
+
+#[test]
+fn an_address_family_that_the_server_lacks_is_named() {
+    let mut scene = Scene::new();
+    let v6 = Stun::request(method::ALLOCATE).requested_transport(17).requested_family(2).signed(&alice(), "nonce");
+    let request = scene.send(CLIENT, SERVER, v6);
+    scene.after_ms(10).refuse(&request, 440, "Address Family not Supported");
+    let report = report(&later(&mut scene));
+    assert_eq!(told(&report), ["turn-address-family"]);
+    assert!(report.headline.contains("no IPv6 relay"), "{}", report.headline);
+}
+
+#[test]
+fn a_peer_of_the_other_family_is_a_failure_only_if_no_data_passes() {
+    let wrong = "[2001:db8::7]:4000";
+    let refused = || {
+        let mut scene = allocated();
+        let request = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce", wrong);
+        scene.after_ms(10).refuse(&request, 443, "Peer Address Family Mismatch");
+        scene
+    };
+    let alone = report(&later(&mut refused()));
+    assert_eq!(finding(&alone, "turn-address-family").severity, Severity::Failure);
+    assert!(alone.headline.contains(wrong), "{}", alone.headline);
+    let mut call = refused();
+    data_through_relay(&mut call, CLIENT);
+    assert_eq!(finding(&report(&later(&mut call)), "turn-address-family").severity, Severity::Warning);
+}
+
+#[test]
+fn answers_without_their_requests_accuse_nobody() {
+    let mut scene = Scene::new();
+    for code in [300, 403, 437, 440, 442, 486, 500, 508] {
+        scene.after_ms(100).send(SERVER, CLIENT, Stun::error(method::ALLOCATE, code, ""));
+    }
+    assert!(told(&report(&later(&mut scene))).iter().all(|id| *id == "capture-one-sided"));
+}
+
+#[test]
+fn a_request_that_the_snap_length_cut_is_likely_only() {
+    let mut scene = Scene::new();
+    scene.snap_length(90);
+    refused_from(&mut scene, CLIENT, 486, "Allocation Quota Reached");
+    let report = report(&later(&mut scene));
+    let quota = report.findings.iter().find(|finding| finding.id == "turn-quota");
+    assert!(quota.is_none_or(|found| found.confidence == Confidence::Likely));
+    assert_ne!(report.verdict, Verdict::Failure);
+}

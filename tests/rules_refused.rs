@@ -1,0 +1,352 @@
+//! Refusals of peers and of clients, redirections, faults, and codes that no other finding explains.
+
+mod support;
+
+use support::analyze::{finding, report};
+use support::*;
+use turnscope::report::{Confidence, Report, Severity, Verdict};
+
+const CLIENT: &str = "172.16.84.124:50000";
+const SERVER: &str = "10.88.246.156:3478";
+const SECOND: &str = "10.88.246.157:3478";
+const RELAYED: &str = "10.88.246.156:24000";
+const PEER: &str = "198.51.100.7:4000";
+
+/// The ids of what is graver than a note.
+fn told(report: &Report) -> Vec<&str> {
+    report.findings.iter().filter(|finding| finding.severity != Severity::Note).map(|found| found.id.as_str()).collect()
+}
+
+fn alice() -> Login {
+    Login::new("alice", "example.org", "secret")
+}
+
+/// A client with an allocation: frames 1 to 4.
+fn allocated() -> Scene {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);
+    scene
+}
+
+/// A permission for `peer`, refused.
+fn forbid(scene: &mut Scene, peer: &str) {
+    let request = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce", peer);
+    scene.after_ms(10).refuse_with(&request, 403, "Forbidden IP", |error| error.integrity(alice().key()));
+}
+
+/// Data both ways through the relay.
+fn data_through_relay(scene: &mut Scene) {
+    let bind = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER));
+    scene.after_ms(10).granted(&bind, None, &alice());
+    for number in 0..5 {
+        let packet = support::payload::rtp(96, number, 0, 1, 100);
+        scene.after_ms(20).channel_data(CLIENT, SERVER, 0x4000, &packet);
+        scene.after_ms(20).channel_data(SERVER, CLIENT, 0x4000, &packet);
+    }
+}
+
+/// The capture goes on for a while.
+fn later(scene: &mut Scene) -> Report {
+    scene.after_ms(8000).frame(&[0; 60]);
+    report(&scene.pcap())
+}
+
+/// A signed Allocate, refused.
+fn refused(code: u16, reason: &str) -> Scene {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce");
+    let request = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce");
+    scene.after_ms(10).refuse_with(&request, code, reason, |error| error.integrity(alice().key()));
+    scene
+}
+
+fn granted_later(scene: &mut Scene) {
+    let retry = scene.after_ms(1000).allocate_as(CLIENT, SERVER, &alice(), "nonce");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &alice());
+}
+
+/// A request without credentials, and 300 to `alternate`.
+fn redirected(scene: &mut Scene, client: &str, server: &str, alternate: &str) {
+    let request = scene.after_ms(50).allocate(client, server);
+    scene.after_ms(10).refuse_with(&request, 300, "Try Alternate", |error| error.alternate_server(alternate));
+}
+
+#[test]
+fn a_forbidden_peer_is_named_with_the_class_of_its_address() {
+    let mut scene = allocated();
+    forbid(&mut scene, "192.168.7.20:4000");
+    let report = later(&mut scene);
+    assert_eq!(told(&report), ["turn-peer-forbidden"]);
+    let found = finding(&report, "turn-peer-forbidden");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("192.168.7.20 (private address)"), "{}", found.title);
+    assert_eq!(found.places.iter().map(|place| place.frame).collect::<Vec<_>>(), [5, 6]);
+    assert!(found.subject.peer.is_some());
+}
+
+#[test]
+fn several_forbidden_peers_of_several_classes_are_one_finding() {
+    let mut scene = allocated();
+    for peer in ["127.0.0.1:4000", "192.168.7.20:4000", "192.168.7.20:4002", "224.0.0.1:4000", "203.0.113.9:4000"] {
+        forbid(&mut scene, peer);
+    }
+    let report = later(&mut scene);
+    assert_eq!(told(&report), ["turn-peer-forbidden"]);
+    let title = &finding(&report, "turn-peer-forbidden").title;
+    assert!(
+        title.contains(
+            "127.0.0.1 (loopback address), 192.168.7.20 (private address), 224.0.0.1 (multicast address) and 1 other"
+        ),
+        "{title}"
+    );
+}
+
+#[test]
+fn a_forbidden_peer_among_others_that_exchange_data_is_a_warning() {
+    let mut before = allocated();
+    forbid(&mut before, "192.168.7.20:4000");
+    data_through_relay(&mut before);
+    assert_eq!(finding(&later(&mut before), "turn-peer-forbidden").severity, Severity::Warning);
+    let mut after = allocated();
+    data_through_relay(&mut after);
+    forbid(&mut after, "192.168.7.20:4000");
+    assert_eq!(finding(&later(&mut after), "turn-peer-forbidden").severity, Severity::Warning);
+}
+
+#[test]
+fn a_forbidden_peer_beside_a_permission_for_another_need_not_be_what_fails() {
+    let mut scene = allocated();
+    let request = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce", PEER);
+    scene.after_ms(10).granted(&request, None, &alice());
+    forbid(&mut scene, "192.168.7.20:4000");
+    let report = later(&mut scene);
+    assert_eq!(finding(&report, "turn-peer-forbidden").confidence, Confidence::Likely);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn an_allocation_alone_does_not_make_a_forbidden_peer_good() {
+    let mut scene = allocated();
+    forbid(&mut scene, "192.168.7.20:4000");
+    scene.after_ms(100).allocation("172.16.84.124:50001", SERVER, &alice(), "nonce", "10.88.246.156:24002");
+    assert_eq!(finding(&later(&mut scene), "turn-peer-forbidden").severity, Severity::Failure);
+}
+
+#[test]
+fn a_403_for_the_kind_of_relay_is_not_about_the_peer() {
+    let mut scene = allocated();
+    let request = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER));
+    scene.after_ms(10).refuse(&request, 403, "Channel bind cannot be used with TCP relay");
+    let report = later(&mut scene);
+    assert_eq!(told(&report), ["turn-request-rejected"]);
+    assert!(finding(&report, "turn-request-rejected").explanation.contains("An allocation for TCP has no channels."));
+}
+
+#[test]
+fn a_peer_that_the_relay_cannot_connect_to_is_named() {
+    for (code, words) in [(447, "could not connect to the peer 198.51.100.7:4000"), (446, "has a connection already")] {
+        let mut scene = allocated();
+        let connect = Stun::request(method::CONNECT).xor_peer(PEER).signed(&alice(), "nonce");
+        let request = scene.after_ms(20).send(CLIENT, SERVER, connect);
+        scene.after_ms(10).refuse(&request, code, "Connection Timeout or Failure");
+        let report = later(&mut scene);
+        assert_eq!(told(&report), ["turn-peer-connect-failed"]);
+        let found = finding(&report, "turn-peer-connect-failed");
+        assert_eq!(found.severity, Severity::Failure);
+        assert!(found.title.contains(words), "{}", found.title);
+    }
+}
+
+#[test]
+fn a_failed_connection_beside_data_that_flows_is_a_warning() {
+    let mut scene = allocated();
+    let connect = Stun::request(method::CONNECT).xor_peer("192.0.2.77:80").signed(&alice(), "nonce");
+    let request = scene.after_ms(20).send(CLIENT, SERVER, connect);
+    scene.after_ms(10).refuse(&request, 447, "Connection Timeout or Failure");
+    data_through_relay(&mut scene);
+    assert_eq!(finding(&later(&mut scene), "turn-peer-connect-failed").severity, Severity::Warning);
+}
+
+#[test]
+fn a_client_that_is_barred_is_told_so_and_a_draining_server_is_named() {
+    let report = later(&mut refused(403, "Forbidden"));
+    assert_eq!(told(&report), ["turn-refused"]);
+    assert!(report.headline.contains("refuses to serve \"alice\": 403 Forbidden"), "{}", report.headline);
+    let report = later(&mut refused(403, "Server is draining, then will shutdown. Try another server."));
+    assert!(report.headline.contains("about to be stopped"), "{}", report.headline);
+}
+
+#[test]
+fn each_refusal_of_an_allocate_is_one_failure_that_a_later_grant_softens() {
+    for (code, reason, id) in [
+        (403, "Forbidden", "turn-refused"),
+        (500, "Server Error", "turn-server-error"),
+        (405, "Mobility Forbidden", "turn-request-rejected"),
+        (400, "Wrong Lifetime Field", "turn-request-rejected"),
+        (600, "Global Failure", "turn-request-rejected"),
+        (699, "", "turn-request-rejected"),
+    ] {
+        let alone = later(&mut refused(code, reason));
+        assert_eq!(told(&alone), [id], "{code}");
+        assert_eq!(finding(&alone, id).severity, Severity::Failure, "{code}");
+        assert_eq!(alone.verdict, Verdict::Failure);
+        let mut scene = refused(code, reason);
+        granted_later(&mut scene);
+        assert_eq!(finding(&later(&mut scene), id).severity, Severity::Warning, "{code}");
+    }
+}
+
+#[test]
+fn a_lone_refused_refresh_is_a_failure_and_one_that_succeeds_after_it_a_warning() {
+    let mut scene = allocated();
+    let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+    scene.after_ms(10).refuse(&refresh, 400, "Bad Request");
+    let alone = later(&mut scene);
+    assert_eq!(told(&alone), ["turn-request-rejected"]);
+    assert_eq!(alone.verdict, Verdict::Failure);
+    let again = scene.after_ms(10).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+    scene.after_ms(10).granted(&again, Some(600), &alice());
+    assert_eq!(later(&mut scene).verdict, Verdict::Warning);
+}
+
+#[test]
+fn a_refused_release_is_no_failure() {
+    let mut scene = allocated();
+    let release = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 0);
+    scene.after_ms(10).refuse(&release, 500, "Server Error");
+    assert_eq!(finding(&later(&mut scene), "turn-server-error").severity, Severity::Warning);
+}
+
+#[test]
+fn what_is_refused_while_the_client_closes_is_no_failure() {
+    let mut scene = allocated();
+    let release = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 0);
+    scene.after_ms(10).granted(&release, Some(0), &alice());
+    let late = scene.after_ms(5).channel_bind(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER));
+    scene.after_ms(10).refuse(&late, 400, "");
+    assert!(told(&later(&mut scene)).is_empty());
+}
+
+#[test]
+fn the_reason_phrase_cannot_drive_a_terminal() {
+    let report = later(&mut refused(500, "\u{1b}[31mred"));
+    assert!(!serde_json::to_string(&report).unwrap().contains("\\u001b[31mred: "));
+    assert!(!report.headline.contains('\u{1b}'), "{}", report.headline);
+}
+
+#[test]
+fn a_challenge_and_its_retry_are_no_refusal() {
+    assert!(told(&later(&mut allocated())).iter().all(|id| *id == "turn-challenge"));
+}
+
+#[test]
+fn a_challenge_that_the_snap_length_cut_is_no_refusal() {
+    let mut scene = Scene::new();
+    scene.snap_length(80);
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);
+    assert!(!told(&later(&mut scene)).contains(&"turn-request-rejected"));
+}
+
+#[test]
+fn a_client_that_follows_a_redirection_is_healthy() {
+    let mut scene = Scene::new();
+    redirected(&mut scene, CLIENT, SERVER, SECOND);
+    scene.after_ms(10).allocation("172.16.84.124:50001", SECOND, &alice(), "nonce", RELAYED);
+    let report = later(&mut scene);
+    assert_eq!(finding(&report, "turn-redirect").severity, Severity::Note);
+    assert_eq!(report.verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_client_that_goes_on_at_the_redirecting_server_ignores_it() {
+    let mut scene = Scene::new();
+    for _ in 0..3 {
+        redirected(&mut scene, CLIENT, SERVER, SECOND);
+        scene.after_ms(2000);
+    }
+    let report = later(&mut scene);
+    assert_eq!(told(&report), ["turn-redirect-ignored"]);
+    let found = finding(&report, "turn-redirect-ignored");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains(SECOND), "{}", found.title);
+}
+
+#[test]
+fn a_client_that_goes_nowhere_after_a_redirection_is_likely_only() {
+    let mut scene = Scene::new();
+    redirected(&mut scene, CLIENT, SERVER, SECOND);
+    let report = later(&mut scene);
+    assert_eq!(finding(&report, "turn-redirect-ignored").confidence, Confidence::Likely);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn a_client_that_gets_service_elsewhere_was_not_stopped_by_the_redirection() {
+    let mut scene = Scene::new();
+    redirected(&mut scene, CLIENT, SERVER, SECOND);
+    redirected(&mut scene, CLIENT, SERVER, SECOND);
+    scene.after_ms(10).allocation(CLIENT, "192.0.2.1:3478", &alice(), "nonce", RELAYED);
+    assert_eq!(finding(&later(&mut scene), "turn-redirect-ignored").severity, Severity::Warning);
+}
+
+#[test]
+fn servers_that_send_a_client_to_each_other_are_a_loop() {
+    let mut scene = Scene::new();
+    for _ in 0..2 {
+        redirected(&mut scene, CLIENT, SERVER, SECOND);
+        redirected(&mut scene, CLIENT, SECOND, SERVER);
+    }
+    let report = later(&mut scene);
+    assert_eq!(told(&report), ["turn-redirect-loop"], "one finding for both servers");
+    assert_eq!(finding(&report, "turn-redirect-loop").severity, Severity::Failure);
+    assert!(report.headline.contains(SERVER) && report.headline.contains(SECOND), "{}", report.headline);
+}
+
+#[test]
+fn a_server_that_sends_a_client_to_itself_is_a_loop() {
+    let mut scene = Scene::new();
+    redirected(&mut scene, CLIENT, SERVER, SERVER);
+    assert_eq!(told(&later(&mut scene)), ["turn-redirect-loop"]);
+}
+
+#[test]
+fn a_chain_of_redirections_that_ends_is_no_loop() {
+    let third = "10.88.246.158:3478";
+    let mut scene = Scene::new();
+    redirected(&mut scene, CLIENT, SERVER, SECOND);
+    redirected(&mut scene, CLIENT, SECOND, third);
+    scene.after_ms(10).allocation(CLIENT, third, &alice(), "nonce", RELAYED);
+    let report = later(&mut scene);
+    assert!(told(&report).iter().all(|id| matches!(*id, "turn-redirect" | "turn-challenge")), "{:?}", told(&report));
+    assert_eq!(report.verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_refused_binding_is_remedied_by_any_server_that_answers() {
+    let binding = |scene: &mut Scene| {
+        let request = scene.send(CLIENT, SERVER, Stun::request(method::BINDING));
+        scene.after_ms(10).refuse(&request, 500, "Server Error");
+    };
+    let mut alone = Scene::new();
+    binding(&mut alone);
+    assert_eq!(finding(&later(&mut alone), "turn-server-error").severity, Severity::Failure);
+    let mut other = Scene::new();
+    binding(&mut other);
+    let request = other.after_ms(10).send(CLIENT, SECOND, Stun::request(method::BINDING));
+    other.after_ms(10).succeed(&request, |success| success.xor_mapped(CLIENT));
+    assert_eq!(finding(&later(&mut other), "turn-server-error").severity, Severity::Warning);
+}
+
+#[test]
+fn refusals_of_several_kinds_are_each_told_once() {
+    let mut scene = refused(500, "Server Error");
+    for (code, reason) in [(403, "Forbidden"), (486, "Allocation Quota Reached"), (508, ""), (405, ""), (500, "")] {
+        let request = scene.after_ms(100).allocate_as(CLIENT, SERVER, &alice(), "nonce");
+        scene.after_ms(10).refuse(&request, code, reason);
+    }
+    let report = later(&mut scene);
+    let mut told = told(&report);
+    told.sort_unstable();
+    assert_eq!(told, ["turn-capacity", "turn-quota", "turn-refused", "turn-request-rejected", "turn-server-error"]);
+    assert!(report.findings.iter().all(|finding| finding.severity == Severity::Failure));
+}
