@@ -186,7 +186,10 @@ impl Clients {
     /// Whether the client was ever granted anything, or had data both ways: then the capture holds what is sent to it.
     #[must_use]
     pub fn is_heard(&self, client: IpAddr) -> bool {
-        self.outcomes.contains_key(&client)
+        // that a client asked somebody says nothing of what came back
+        self.outcomes.get(&client).is_some_and(|outcome| {
+            outcome.data.is_some() || !outcome.grants.is_empty() || !outcome.redirects.is_empty()
+        })
     }
 
     /// Whether a server answered a Binding request of the client after `at`.
