@@ -3,13 +3,14 @@
 //! A tunnel is a loop here, not a layer: what Send, Data and ChannelData carry goes in again, marked with its relay passage, to a fixed
 //! depth ([`event::MAX_HOPS`](crate::event::MAX_HOPS)).
 
-use crate::capture::CaptureInfo;
+use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, Hops, IcmpAnswer, Row};
 use crate::frame::Frame;
 use crate::net::{Endpoint, Transport};
 use crate::packet::{Datagram, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
+use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::session::{Known, Limits, Session};
 use crate::time::Timestamp;
@@ -151,6 +152,22 @@ impl Analyzer {
 #[must_use]
 pub fn report(parts: Vec<Analyzed>) -> Report {
     report::assemble(parts.into_iter().map(|part| part.0).collect())
+}
+
+/// Analyses arbitrary bytes as a capture, with one credential of the samples: the entry point of the fuzz target.
+#[doc(hidden)]
+#[must_use]
+pub fn exercise(bytes: &[u8]) -> Option<Report> {
+    let mut capture = Capture::open(bytes).ok()?;
+    let mut credentials = Credentials::default();
+    credentials.add_password("samples", Secret::new(b"blue-harbour-42".to_vec()));
+    let mut analyzer = Analyzer::new(Options { credentials, media: true, ..Options::default() });
+    while let Some(frame) = capture.next_frame() {
+        analyzer.frame(&frame, &mut |row| {
+            debug_assert_eq!(row.event.frame, frame.number);
+        });
+    }
+    Some(report(vec![analyzer.finish("fuzz".to_owned(), capture.info())]))
 }
 
 impl Core {

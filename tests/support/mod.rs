@@ -24,6 +24,7 @@
 pub mod analyze;
 pub mod packet;
 pub mod payload;
+pub mod samples;
 pub mod scene;
 pub mod stun;
 

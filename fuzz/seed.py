@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Makes the seed corpus of the fuzz targets from the samples: run it from anywhere, then commit what changed in fuzz/corpus/.
+
+Small on purpose: one sample of each kind, not all. What fuzzing itself finds stays out of the repository (see .gitignore)
+unless it broke something: then give it a name that says what, and commit it.
+"""
+import gzip
+import pathlib
+import struct
+
+HERE = pathlib.Path(__file__).resolve().parent
+SAMPLES = HERE.parent / "samples"
+CORPUS = HERE / "corpus"
+
+WHOLE = [
+    "any-interface", "alg-breaks-integrity", "answer-from-elsewhere", "bid-down", "expressway-431", "expressway-mended",
+    "fingerprint-bad", "forbidden-peer", "malformed", "mid-call", "mobility-forbidden", "nat-alg", "nat-discovery",
+    "pion-success", "redirect-loop", "sha256-userhash", "snaplen-96", "stale-nonce", "unreachable", "user-changed",
+]
+MESSAGES = WHOLE + ["aiortc-relay-call", "chromium-relay-call", "classic-binding", "ipv6", "quota", "wrong-realm"]
+
+
+def capture(case):
+    folder = SAMPLES / case
+    return next(path for name in ("capture.pcapng", "capture.pcap") if (path := folder / name).exists())
+
+
+def frames(data):
+    """(link type, original length, bytes) of each frame of a little-endian pcap or pcapng file."""
+    if data[:4] != b"\n\r\r\n":
+        link = struct.unpack_from("<I", data, 20)[0]
+        at = 24
+        while at < len(data):
+            kept, original = struct.unpack_from("<II", data, at + 8)
+            yield link, original, data[at + 16:at + 16 + kept]
+            at += 16 + kept
+        return
+    links, at = [], 0
+    while at < len(data):
+        kind, length = struct.unpack_from("<II", data, at)
+        if kind == 1:
+            links.append(struct.unpack_from("<H", data, at + 8)[0])
+        elif kind == 6:
+            interface, _, _, kept, original = struct.unpack_from("<IIIII", data, at + 8)
+            yield links[interface], original, data[at + 28:at + 28 + kept]
+        at += length
+
+
+def udp(link, frame):
+    """The payload of a frame that is UDP over IP without options or extensions, else nothing."""
+    ip = frame[{1: 14, 276: 20, 113: 16}.get(link, 0):]
+    if len(ip) > 28 and ip[0] == 0x45 and ip[9] == 17:
+        return ip[28:]
+    if len(ip) > 48 and ip[0] >> 4 == 6 and ip[6] == 17:
+        return ip[48:]
+    return b""
+
+
+def write(target, name, data):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+def main():
+    for case in WHOLE:
+        path = capture(case)
+        data = path.read_bytes()
+        write("analyzer", case, data)
+        if len(data) < 3000 or path.suffix == ".pcap":
+            write("capture", case, data)
+    small = capture("fingerprint-bad").read_bytes()
+    write("capture", "gzip", gzip.compress(small, mtime=0))
+    write("capture", "cut-in-a-block", small[:-30])
+
+    kinds = {}
+    for case in MESSAGES:
+        chosen = []
+        for link, original, frame in frames(capture(case).read_bytes()):
+            payload = udp(link, frame)
+            shape = (link, len(frame) // 64, payload[:2])
+            if shape not in [known for known, *_ in chosen] and len(frame) < 700:
+                chosen.append((shape, link, original, frame))
+            if len(payload) > 4 and len(payload) < 600 and payload[0] < 0x80:
+                # one of each message type and set of attributes, which the length stands for
+                kinds.setdefault((payload[:2] if payload[0] < 4 else b"", len(payload)), (case, payload))
+        link = chosen[0][1]
+        header = struct.pack(">HBBBB", link, 0, 0, 0, 1)
+        body = b"".join(struct.pack(">H", len(f)) + f for _, own, _, f in chosen[:8] if own == link)
+        write("packet", case, header + body)
+    for number, (case, payload) in enumerate(kinds.values()):
+        if number % 2 == 0:
+            write("stun", f"{case}-{number:03}", payload)
+        if payload[0] < 4 and number % 3 == 0:
+            write("integrity", f"{case}-{number:03}", b"\0" + payload)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+//! The samples: their captures, their credentials, and what `samples/README.md` says of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use turnscope::analyzer::{self, Analyzer, Options};
+use turnscope::capture::{Capture, OpenError};
+use turnscope::event::Row;
+use turnscope::frame::Frame;
+use turnscope::report::Report;
+use turnscope::session::credentials::Credentials;
+
+/// One sample, as its folder and its line of the README have it.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Name of its folder.
+    pub name: String,
+    /// Path of the capture from the root of the repository.
+    pub path: String,
+    /// The capture.
+    pub bytes: Vec<u8>,
+    /// `credentials.toml`, or nothing.
+    pub credentials: String,
+    /// "headline finding", `None` where the table says "none".
+    pub headline: Option<String>,
+    /// "severity": `failure`, `warning`, `healthy` or `nothing-found`.
+    pub severity: String,
+    /// "other findings to expect".
+    pub others: Vec<String>,
+}
+
+/// All samples of the README's table, in its order. A folder without a line, or a line without a folder, is a fault of the samples.
+pub fn all() -> Vec<Sample> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let readme = fs::read_to_string(root.join("README.md")).expect("samples/README.md");
+    let samples: Vec<Sample> = readme.lines().filter_map(|line| sample(&root, line)).collect();
+    let mut named: Vec<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();
+    let mut folders: Vec<String> = fs::read_dir(&root)
+        .expect("samples/")
+        .map(|entry| entry.expect("an entry of samples/").path())
+        .filter(|path| capture(path).is_some())
+        .map(|path| path.file_name().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    named.sort_unstable();
+    folders.sort_unstable();
+    assert_eq!(named, folders, "left: the table of samples/README.md; right: folders with a capture");
+    samples
+}
+
+/// The capture of a sample's folder.
+fn capture(folder: &Path) -> Option<PathBuf> {
+    ["capture.pcapng", "capture.pcap"].map(|name| folder.join(name)).into_iter().find(|path| path.exists())
+}
+
+fn sample(root: &Path, line: &str) -> Option<Sample> {
+    let cells: Vec<&str> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
+    let &[name, _, _, headline, severity, others] = cells.as_slice() else { return None };
+    let name = ticked(name).into_iter().next()?;
+    let path = capture(&root.join(&name)).unwrap_or_else(|| panic!("samples/{name} has no capture"));
+    let severities = ["failure", "warning", "healthy", "nothing-found"];
+    assert!(severities.contains(&severity), "samples/README.md: severity {severity:?} of {name}");
+    Some(Sample {
+        path: format!("samples/{name}/{}", path.file_name().expect("a name").to_string_lossy()),
+        bytes: fs::read(&path).expect("the capture"),
+        credentials: fs::read_to_string(path.with_file_name("credentials.toml")).unwrap_or_default(),
+        headline: ticked(headline).into_iter().next(),
+        severity: severity.to_owned(),
+        others: ticked(others),
+        name,
+    })
+}
+
+/// What stands in backticks in a cell.
+fn ticked(cell: &str) -> Vec<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+impl Sample {
+    /// The report on the whole capture.
+    pub fn report(&self) -> Report {
+        self.report_on(&self.bytes).expect("a sample is a capture")
+    }
+
+    /// The report on other bytes in place of the capture, with this sample's credentials.
+    pub fn report_on(&self, bytes: &[u8]) -> Result<Report, OpenError> {
+        self.report_edited(bytes, &mut |_| true, &mut |_| {})
+    }
+
+    /// The report on frames of `bytes` as `edit` leaves them; those are passed over for which it says no. `sink` gets the rows.
+    pub fn report_edited(
+        &self,
+        bytes: &[u8],
+        edit: &mut impl FnMut(&mut Frame<'_>) -> bool,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) -> Result<Report, OpenError> {
+        let mut credentials = Credentials::default();
+        if !self.credentials.is_empty() {
+            credentials
+                .add_toml(&self.credentials, "credentials.toml")
+                .expect("credentials of a sample are well-formed");
+        }
+        let mut capture = Capture::open(bytes)?;
+        let mut analyzer = Analyzer::new(Options { credentials, ..Options::default() });
+        while let Some(mut frame) = capture.next_frame() {
+            if edit(&mut frame) {
+                analyzer.frame(&frame, sink);
+            }
+        }
+        Ok(analyzer::report(vec![analyzer.finish(self.path.clone(), capture.info())]))
+    }
+}
