@@ -104,7 +104,7 @@ struct Core {
     builder: Builder,
 }
 
-/// What has been found in one capture, before captures are put together by [`report`].
+/// What has been found in one capture, before captures are put together by [`report()`].
 #[derive(Debug)]
 pub struct Analyzed(report::Part);
 
