@@ -323,7 +323,7 @@ fn passing(delay_us: u64) -> Scene {
     let mut scene = Scene::new();
     let asked = scene.send(CLIENT, ONE, binding());
     // a NAT that changes the destination keeps the packet's identification
-    let id = u16::from_be_bytes([asked.packet[4], asked.packet[5]]);
+    let id = u16::from_be_bytes(asked.packet.get(4..6).and_then(|id| id.try_into().ok()).unwrap_or_default());
     let packet = packet::udp(CLIENT, "10.0.0.5:3478", packet::Ip { id, ttl: 63 }, &asked.payload);
     scene.after_us(delay_us).packet(&packet);
     let passed = Sent { to: "10.0.0.5:3478".place(), packet, ..asked };

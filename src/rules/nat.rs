@@ -211,6 +211,7 @@ fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
     out.add(seen, || {
         let answer = match (what, known.code) {
             (What::Ice, _) => String::new(),
+            (_, Some(438)) => " The server gave the nonce to the old port and answered 438.".to_owned(),
             (_, Some(code)) => format!(" The server knows no allocation on the new port and answered {code}."),
             (_, None) => " The server, which knows no allocation on the new port, did not answer.".to_owned(),
         };

@@ -19,7 +19,8 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         let together = matches!(exchange.method, Method::ALLOCATE | Method::BINDING);
         let at = if together { exchange.first.time.after(Span(-AT_ONCE.0)) } else { exchange.first.time };
         let from = Grievance { client: client.0.ip(), user, server: server.0, at };
-        let listed: Vec<u64> = exchange.frames().collect();
+        let mut listed: Vec<u64> = exchange.frames().collect();
+        listed.sort_unstable();
         // the last keepalive of a client that leaves its network proves nothing against the server that answered it before
         let answered_before = exchange.method == Method::BINDING && conversation.answered > 0;
         let seen = Occurrence {
