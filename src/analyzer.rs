@@ -15,7 +15,7 @@ use crate::session::credentials::{Credentials, Integrity};
 use crate::session::{Known, Limits, Session};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
-use crate::wire::stun::{Message, Method};
+use crate::wire::stun::{COOKIE, Message, Method};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -132,7 +132,7 @@ impl Analyzer {
         self.packets.dissect(frame, time, &mut |packet| match packet {
             Packet::Datagram(datagram) => core.datagram(frame, time, &datagram, sink),
             Packet::IcmpError(error) => core.icmp_error(frame.number, &error),
-            Packet::Segment(_) => {} // STUN over TCP is not read yet
+            Packet::Segment(segment) => core.segment(frame.number, segment.payload),
         });
     }
 
@@ -189,6 +189,16 @@ impl Core {
             rules::judge_flow(&flow, &self.session, &mut self.findings);
             let telling = self.findings.added() > before;
             self.builder.flow(&flow, &self.session, telling);
+        }
+    }
+
+    /// STUN over TCP is not read yet; that it is there must not be passed over in silence.
+    fn segment(&mut self, frame: u64, payload: &[u8]) {
+        if let Some((&[kind, _, _, _, c0, c1, c2, c3], _)) = payload.split_first_chunk::<8>()
+            && kind < 4
+            && u32::from_be_bytes([c0, c1, c2, c3]) == COOKIE
+        {
+            self.session.totals_mut().over_tcp.add(frame);
         }
     }
 

@@ -16,6 +16,8 @@ use crate::time::Timestamp;
 use crate::wire::stun::{Class, Method};
 use std::collections::BTreeMap;
 
+/// What reports call TCP segments with STUN in them.
+pub(super) const OVER_TCP: &str = "segments of STUN over TCP";
 /// How many places are listed of one thing.
 const MAX_PLACES: usize = 16;
 
@@ -81,6 +83,7 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts) -> Counts {
     skip("nested too deep".to_owned(), packets.too_deep);
     skip("incomplete fragments".to_owned(), packets.fragments.incomplete);
     skip("mirrored copies".to_owned(), totals.mirrored.total);
+    skip(OVER_TCP.to_owned(), totals.over_tcp.total);
     Counts {
         stun: totals
             .stun_by_kind()

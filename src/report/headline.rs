@@ -1,5 +1,6 @@
 //! The one sentence for a capture in which nothing is wrong: what worked.
 
+use super::convert::OVER_TCP;
 use super::{Counts, Report};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::session::{Conversation, Flow};
@@ -64,7 +65,11 @@ impl Facts {
         if self.is_empty(&report.counts) {
             let frames: u64 = report.captures.iter().map(|capture| capture.frames).sum();
             let frames = if frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
-            return format!("No STUN, TURN or DTLS in {frames}.");
+            let over_tcp = report.counts.skipped.get(OVER_TCP).copied().unwrap_or_default();
+            if over_tcp > 0 {
+                return format!("Only STUN over TCP in {frames} ({over_tcp} segments), which is not read yet.");
+            }
+            return format!("No STUN, TURN or DTLS over UDP in {frames}.");
         }
         let mut worked = Vec::new();
         if let Some((client, server, relayed, took)) = &self.first {

@@ -95,6 +95,8 @@ pub struct Totals {
     pub rtp: u64,
     /// RTCP packets.
     pub rtcp: u64,
+    /// TCP segments that begin with a STUN message.
+    pub over_tcp: Sample,
     /// Messages captured twice.
     pub mirrored: Sample,
     /// Messages that the snap length cut.
