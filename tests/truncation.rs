@@ -3,7 +3,7 @@
 //!
 //! Every sample is cut at every byte, and each cut is read to its end. What analysis sees of a cut is only its whole frames and the
 //! note of the damage, so the analysis itself runs at every byte of small captures only; of the others at every end of a record, one
-//! byte after it, and every 17th byte between. That keeps the whole under two minutes on two cores without optimisation.
+//! byte after it, and every 37th byte between. That keeps the whole under two minutes on two cores without optimisation.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -21,7 +21,7 @@ use turnscope::report::{Confidence, Report, Severity, Verdict};
 use turnscope::time::Timestamp;
 
 /// Up to this size every cut is analysed.
-const SMALL: usize = 2200;
+const SMALL: usize = 1700;
 
 /// Runs a check on every sample, on as many threads as the machine has processors, and fails with all that they complained about.
 fn on_every_sample(check: impl Fn(&Sample, &mut Vec<String>) + Sync) {
@@ -134,7 +134,7 @@ fn a_report_on_a_capture_cut_at_any_byte_calls_nothing_a_failure_that_the_whole_
         let whole = sample.report();
         let mut cuts: BTreeSet<usize> =
             records(&sample.bytes).into_iter().flat_map(|(end, _)| [end, end + 1]).collect();
-        let step = if sample.bytes.len() <= SMALL { 1 } else { 17 };
+        let step = if sample.bytes.len() <= SMALL { 1 } else { 37 };
         cuts.extend((1..sample.bytes.len()).step_by(step));
         for cut in cuts.into_iter().filter(|cut| *cut < sample.bytes.len()) {
             let Ok(part) = sample.report_on(&sample.bytes[..cut]) else { continue };
@@ -242,10 +242,16 @@ fn the_last_half_of_a_capture_shows_no_failure_that_the_whole_does_not() {
 #[test]
 fn one_direction_alone_shows_no_failure_that_both_do_not() {
     on_every_sample(|sample, complaints| {
+        // where what came back was all that told the story from silence, silence is what is left of it
+        let by_answers_alone = ["turn-answer-lost", "turn-answer-from-elsewhere", "turn-unreachable"];
+        let silence = sample.headline.as_deref().is_some_and(|id| by_answers_alone.contains(&id));
         for kept in [true, false] {
             let mut packets = Packets::new(Limits::default());
             let what = if kept { "upwards only" } else { "downwards only" };
-            compare(sample, what, complaints, |frame| upwards(&mut packets, frame) != Some(!kept));
+            let mut own = Vec::new();
+            compare(sample, what, &mut own, |frame| upwards(&mut packets, frame) != Some(!kept));
+            own.retain(|complaint| !(silence && complaint.contains("turn-no-response")));
+            complaints.append(&mut own);
         }
     });
 }
