@@ -49,8 +49,9 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
     // who repeats the very same request has no answer, whatever of it the capture holds; a new request after an answer that is not in
     // the capture would look like one after silence
     let repeated = asked.iter().any(|exchange| exchange.again_total >= 2);
+    let evident = repeated || hears(conversation, view);
     let confidence =
-        if !peer && (repeated || hears(conversation, view)) { Confidence::Certain } else { Confidence::Likely };
+        if !peer && evident && !acts_on_the_unseen(conversation) { Confidence::Certain } else { Confidence::Likely };
     if !repeated && heard {
         return;
     }
@@ -91,6 +92,17 @@ fn is_silent(exchange: &Exchange) -> bool {
         && exchange.icmp.is_none()
         && exchange.watched
         && !exchange.asked.nat_test
+}
+
+/// Whether the client knows what only an answer can have told it, and the capture holds none: after an unanswered request without nonce, it
+/// sends one with. What else looks unanswered may then be answered as well.
+fn acts_on_the_unseen(conversation: &Conversation) -> bool {
+    let heard = conversation.answered > 0 || conversation.orphans > 0;
+    let mut bare = conversation.of(Method::ALLOCATE).filter(|exchange| exchange.asked.nonce.is_none());
+    let Some(bare) = bare.next().filter(|_| !heard) else { return false };
+    conversation
+        .of(Method::ALLOCATE)
+        .any(|exchange| exchange.asked.nonce.is_some() && exchange.first.time > bare.first.time)
 }
 
 fn copies<'e>(asked: &'e [&'e Exchange]) -> impl Iterator<Item = Timestamp> + 'e {
