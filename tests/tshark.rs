@@ -8,7 +8,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -43,19 +43,32 @@ impl Found {
     }
 }
 
+/// What is found in one capture.
+#[derive(Default)]
+struct Reading {
+    found: Vec<Found>,
+    /// Frames with DTLS in them, relayed or not.
+    dtls: BTreeSet<u64>,
+}
+
 /// An attribute whose value is an address that both decode.
 const ADDRESSES: [u16; 11] = [0x0001, 0x0004, 0x0005, 0x000b, 0x0012, 0x0016, 0x0020, 0x8023, 0x802b, 0x802c, 0x8020];
 
 // Ours
 
-fn ours(path: &Path) -> Vec<Found> {
-    let mut found = Vec::new();
-    let Ok(mut capture) = Capture::open(fs::File::open(path).unwrap()) else { return found };
+fn ours(path: &Path) -> Reading {
+    let mut reading = Reading::default();
+    let mut capture = Capture::open(fs::File::open(path).unwrap()).unwrap();
     let mut analyzer = Analyzer::new(Options::default());
     while let Some(frame) = capture.next_frame() {
-        analyzer.frame(&frame, &mut |row| found.extend(own(row)));
+        analyzer.frame(&frame, &mut |row| {
+            reading.found.extend(own(row));
+            if matches!(row.event.body, Body::Dtls(_)) {
+                reading.dtls.insert(row.event.frame);
+            }
+        });
     }
-    found
+    reading
 }
 
 fn own(row: &Row<'_>) -> Option<Found> {
@@ -88,7 +101,7 @@ fn own(row: &Row<'_>) -> Option<Found> {
 // Theirs
 
 /// What tshark finds, or why it cannot be asked.
-fn theirs(path: &Path) -> Result<Vec<Found>, String> {
+fn theirs(path: &Path) -> Result<Reading, String> {
     // quoted and nested messages too; without a second pass, so that memory stays small
     let output = Command::new("tshark")
         .args(["-n", "-T", "pdml", "--enable-heuristic", "stun_turn", "--enable-heuristic", "dtls_stun"])
@@ -101,13 +114,13 @@ fn theirs(path: &Path) -> Result<Vec<Found>, String> {
     }
     let mut reading = Pdml::default();
     String::from_utf8_lossy(&output.stdout).lines().for_each(|line| reading.line(line.trim()));
-    Ok(reading.found)
+    Ok(reading.reading)
 }
 
 /// Reads tshark's PDML, which has one element a line.
 #[derive(Default)]
 struct Pdml {
-    found: Vec<Found>,
+    reading: Reading,
     frame: u64,
     way: &'static str,
     /// The innermost addresses and ports up to here: source, destination.
@@ -145,6 +158,7 @@ impl Pdml {
         match name {
             "icmp" | "icmpv6" => self.way = "icmp",
             "tcp" if self.way == "udp" => self.way = "tcp",
+            "dtls" if self.way == "udp" => _ = self.reading.dtls.insert(self.frame),
             _ => {}
         }
         (name == "stun" || name == "classicstun").then(|| {
@@ -152,8 +166,8 @@ impl Pdml {
             let end =
                 |ip: &str, port: &str| if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") };
             let ends = format!("{} > {}", end(src, from), end(dst, to));
-            self.found.push(Found { frame: self.frame, ends, way: self.way, ..Found::default() });
-            self.found.len() - 1
+            self.reading.found.push(Found { frame: self.frame, ends, way: self.way, ..Found::default() });
+            self.reading.found.len() - 1
         })
     }
 
@@ -166,7 +180,8 @@ impl Pdml {
             "udp.dstport" | "tcp.dstport" => self.ports[1] = show.to_owned(),
             _ => {}
         }
-        let Some(message) = self.open.iter().rev().flatten().next().and_then(|at| self.found.get_mut(*at)) else {
+        let Some(message) = self.open.iter().rev().flatten().next().and_then(|at| self.reading.found.get_mut(*at))
+        else {
             return;
         };
         let number = || u16::from_str_radix(show.trim_start_matches("0x"), 16).unwrap_or_default();
@@ -227,6 +242,7 @@ fn reason(ours: &[&Found], theirs: &[&Found]) -> Option<&'static str> {
 #[derive(Default)]
 struct Comparison {
     same: usize,
+    dtls: usize,
     explained: BTreeMap<&'static str, usize>,
     wrong: Vec<String>,
 }
@@ -234,10 +250,10 @@ struct Comparison {
 fn compare(path: &Path, into: &mut Comparison) -> Result<(), String> {
     let (ours, theirs) = (ours(path), theirs(path)?);
     let mut frames: BTreeMap<u64, (Vec<&Found>, Vec<&Found>)> = BTreeMap::new();
-    for found in &ours {
+    for found in &ours.found {
         frames.entry(found.frame).or_default().0.push(found);
     }
-    for found in &theirs {
+    for found in &theirs.found {
         // tshark calls ChannelData a message of STUN; it has no transaction id
         if found.id.is_empty() {
             continue;
@@ -247,6 +263,11 @@ fn compare(path: &Path, into: &mut Comparison) -> Result<(), String> {
             continue;
         }
         frames.entry(found.frame).or_default().1.push(found);
+    }
+    into.dtls += ours.dtls.len();
+    for frame in ours.dtls.symmetric_difference(&theirs.dtls) {
+        let who = if ours.dtls.contains(frame) { "here, not by tshark" } else { "by tshark, not here" };
+        into.wrong.push(format!("  {} frame {frame}\n    DTLS seen {who}", path.display()));
     }
     for (frame, (ours, theirs)) in frames {
         if ours.len() == theirs.len() && ours.iter().zip(&theirs).all(|(ours, theirs)| ours.told() == theirs.told()) {
@@ -308,6 +329,7 @@ fn tshark_finds_the_same_messages() {
                     }
                     let mut total = total.lock().unwrap();
                     total.same += own.same;
+                    total.dtls += own.dtls;
                     own.explained.into_iter().for_each(|(why, n)| *total.explained.entry(why).or_default() += n);
                     total.wrong.extend(own.wrong);
                 }
@@ -316,7 +338,12 @@ fn tshark_finds_the_same_messages() {
     });
     let mut total = total.into_inner().unwrap();
     total.wrong.sort();
-    println!("{} messages of {} captures are the same to tshark", total.same, paths.len());
+    println!(
+        "{} messages and {} frames of DTLS in {} captures are the same to tshark",
+        total.same,
+        total.dtls,
+        paths.len()
+    );
     for (why, count) in &total.explained {
         println!("{count} differ: {why}");
     }
