@@ -1,5 +1,7 @@
 //! NATs, gateways, broken messages and what the way of capturing does.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod support;
 
 use support::analyze::{finding, ids, report, report_with};

@@ -1,5 +1,7 @@
 //! History: transactions, allocations and addresses, as reports and rows tell them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod support;
 
 use support::analyze::{Told, report, rows};
