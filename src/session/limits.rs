@@ -33,7 +33,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             flows: 65_536,
-            transactions: 65_536,
+            transactions: 229_376,
             names: 131_072,
             name_bytes: 8 << 20,
             clients: 65_536,
