@@ -235,10 +235,16 @@ impl Flows {
     /// The flows with nothing seen since `since`, oldest first.
     #[must_use]
     pub fn idle(&self, since: Timestamp) -> Vec<FlowId> {
-        let mut idle: Vec<_> =
-            self.iter().filter(|(_, flow)| flow.last.time < since).map(|(id, flow)| (flow.first.frame, id)).collect();
-        idle.sort_unstable();
-        idle.into_iter().map(|(_, id)| id).collect()
+        self.select(|flow| flow.last.time < since)
+    }
+
+    /// The flows that are wanted, oldest first.
+    #[must_use]
+    pub fn select(&self, wanted: impl Fn(&Flow) -> bool) -> Vec<FlowId> {
+        let mut found: Vec<_> =
+            self.iter().filter(|(_, flow)| wanted(flow)).map(|(id, flow)| (flow.first.frame, id)).collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, id)| id).collect()
     }
 
     /// The time of the last message of the flow that a quarter of all are older than.

@@ -1,6 +1,6 @@
 //! How a session takes in events.
 
-use super::credentials::{Identity, Status};
+use super::credentials::{Credentials, Identity, Integrity, Status};
 use super::exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 use super::flow::{Flow, FlowId};
 use super::transaction::{Closed, Leg, Request, Response, Sighting};
@@ -10,6 +10,7 @@ use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, RelayedAdd
 use crate::packet::IcmpError;
 use crate::time::Span;
 use crate::wire::demux;
+use crate::wire::stun::integrity::Algorithm;
 use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::VecDeque;
@@ -518,7 +519,7 @@ impl Session {
         let quoted_id = Message::recognise(quoted.payload, true).map(|message| message.transaction_id());
         let transaction = quoted_id.or(flow.pending)?;
         let leg = self.transactions.leg_on(transaction, id)?;
-        if leg.client.0 != quoted.src {
+        if leg.roles(&flow.ends).0.0 != quoted.src {
             return None; // it is the answer that could not be delivered
         }
         let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
@@ -568,8 +569,8 @@ impl Session {
     }
 
     fn check(&mut self, message: &Message<'_>, fields: &Fields<'_>, identity: &Identity<'_>) -> Verdicts {
-        if cannot_be_signed(message, fields) {
-            return Verdicts::default();
+        if let Some(verdicts) = verdicts_at_once(&self.credentials, message, fields) {
+            return verdicts;
         }
         verdicts(self.credentials.check(message, identity).results.iter())
     }
@@ -723,20 +724,31 @@ fn features(nonce: &[u8]) -> Option<NonceFeatures> {
     })
 }
 
-/// Whether a message has no integrity attribute, not even one that the capture cut off.
-fn cannot_be_signed(message: &Message<'_>, fields: &Fields<'_>) -> bool {
-    fields.integrity == [None, None] && !message.truncated() && message.method() != Method::GOOG_PING
+/// The verdicts that need no look at the message: it has no integrity attribute, not even one that the capture cut off, or it is an
+/// ordinary one and there is nothing to test it with.
+fn verdicts_at_once(credentials: &Credentials, message: &Message<'_>, fields: &Fields<'_>) -> Option<Verdicts> {
+    if message.truncated() || message.method() == Method::GOOG_PING {
+        return None;
+    }
+    let untested = |algorithm| Some(Integrity { algorithm, status: Status::Untested });
+    match fields.integrity {
+        [None, None] => Some(Verdicts::default()),
+        _ if fields.suspect || !credentials.is_empty() => None,
+        [Some(_), None] => Some([untested(Algorithm::Sha1), None]),
+        [None, Some(_)] => Some([untested(Algorithm::Sha256), None]),
+        [Some(_), Some(_)] => None,
+    }
 }
 
 fn check_answer(
-    credentials: &mut super::credentials::Credentials,
+    credentials: &mut Credentials,
     names: &Names,
     message: &Message<'_>,
     fields: &Fields<'_>,
     identity: [Option<super::Name>; 3],
 ) -> Verdicts {
-    if cannot_be_signed(message, fields) {
-        return Verdicts::default();
+    if let Some(verdicts) = verdicts_at_once(credentials, message, fields) {
+        return verdicts;
     }
     verdicts(credentials.check(message, &identity_of_answer(names, fields, identity)).results.iter())
 }
@@ -760,7 +772,7 @@ fn mismatched(verdicts: &Verdicts) -> bool {
     bad && !statuses.any(|status| matches!(status, Status::Verified { .. }))
 }
 
-fn verdicts<'v>(checked: impl Iterator<Item = &'v super::credentials::Integrity>) -> Verdicts {
+fn verdicts<'v>(checked: impl Iterator<Item = &'v Integrity>) -> Verdicts {
     let mut verdicts = Verdicts::default();
     for (slot, verdict) in verdicts.iter_mut().zip(checked) {
         *slot = Some(*verdict);

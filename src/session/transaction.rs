@@ -491,7 +491,15 @@ impl Transactions {
             }
             let next = entry.newest().after(KEEP);
             if next <= now {
+                if entry.others.is_none() && entry.leg.is_settled() {
+                    self.forget();
+                    continue;
+                }
                 return self.take(true);
+            }
+            if full && entry.others.is_none() && entry.leg.is_settled() && entry.leg.answered {
+                self.forget();
+                continue;
             }
             if full && (entry.leg.answered || patience == 0) {
                 return self.take(false);
@@ -525,13 +533,25 @@ impl Transactions {
         self.take(true)
     }
 
-    fn take(&mut self, watched: bool) -> Option<Closed> {
-        let Entry { id, leg, others } = self.entries.pop_front()?;
+    /// Takes the first entry out of the index, since it is about to go.
+    fn unlist_first(&mut self) {
+        let Some(entry) = self.entries.front() else { return };
         let old = self.base;
         self.base = old.wrapping_add(1);
-        if let Ok(found) = self.index.find_entry(self.hasher.hash_one(id), |&known| known == old) {
+        if let Ok(found) = self.index.find_entry(self.hasher.hash_one(entry.id), |&known| known == old) {
             found.remove();
         }
+    }
+
+    /// Drops the first entry, of which nothing is left to tell.
+    fn forget(&mut self) {
+        self.unlist_first();
+        self.entries.pop_front();
+    }
+
+    fn take(&mut self, watched: bool) -> Option<Closed> {
+        self.unlist_first();
+        let Entry { id, leg, others } = self.entries.pop_front()?;
         if !watched && !leg.answered {
             self.dropped += 1;
         }
