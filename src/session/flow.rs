@@ -170,6 +170,18 @@ impl Flows {
         Some(FlowId { slot, generation: self.slots.get(slot as usize)?.generation })
     }
 
+    /// The slot in which the flow of a datagram is, if it is in any: the flows themselves are not looked at.
+    #[must_use]
+    pub(super) fn likely(&self, src: Endpoint, dst: Endpoint) -> Option<u32> {
+        self.index.find(self.hasher.hash_one(Ends::of(src, dst)), |_| true).copied()
+    }
+
+    /// The flow in a slot.
+    #[must_use]
+    pub(super) fn at(&self, slot: u32) -> Option<&Flow> {
+        self.slots.get(slot as usize)?.flow.as_ref()
+    }
+
     /// The flow of a datagram, made where there is none; `None` where there is no room.
     pub fn find_or_add(&mut self, src: Endpoint, dst: Endpoint, seen: Seen) -> Option<FlowId> {
         if let Some(id) = self.find(src, dst) {

@@ -20,6 +20,7 @@ mod observe;
 mod server;
 mod totals;
 mod transaction;
+mod warm;
 
 pub use allocation::{Allocation, Channel, End, Permission};
 pub use client::{Clients, Grievance, Redirect};
@@ -35,6 +36,7 @@ pub use nonce::StaleRow;
 pub use observe::Known;
 pub use server::{Reached, Server, Servers};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
+pub use warm::{FORESEEN, Foreseen};
 
 use crate::net::{ClientAddress, ServerAddress};
 use crate::time::{Span, Timestamp};

@@ -397,6 +397,30 @@ impl Transactions {
         self.entries.get_mut(number.wrapping_sub(base) as usize)
     }
 
+    /// The number of the entry of a transaction, if it has any: the entries themselves are not looked at.
+    #[must_use]
+    pub(super) fn likely(&self, id: TransactionId) -> Option<u32> {
+        self.index.find(self.hasher.hash_one(id), |_| true).copied()
+    }
+
+    /// Reads the cache lines of an entry.
+    #[must_use]
+    pub(super) fn touch(&self, number: u32) -> u64 {
+        self.entries.get(number.wrapping_sub(self.base) as usize).map_or(0, |entry| {
+            entry.leg.first.frame
+                ^ entry.leg.answer.frame
+                ^ u64::from(entry.leg.client)
+                ^ u64::from(entry.others.is_some())
+        })
+    }
+
+    /// Reads what it takes to forget the first entries.
+    #[must_use]
+    pub(super) fn touch_first(&self, count: usize) -> u64 {
+        let first = self.entries.iter().take(count);
+        first.fold(0, |sum, entry| sum ^ u64::from(self.likely(entry.id).unwrap_or_default()))
+    }
+
     fn add(&mut self, id: TransactionId, leg: Leg) {
         let Ok(count) = u32::try_from(self.entries.len()) else { return };
         self.entries.push_back(Entry { id, leg, others: None });
