@@ -12,12 +12,13 @@ use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
-use crate::session::{Known, Limits, Session};
+use crate::session::{FORESEEN, Foreseen, Known, Limits, Session};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
-use crate::wire::stun::{COOKIE, Message, Method};
+use crate::wire::stun::{COOKIE, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::net::IpAddr;
 
 /// What is wanted of an analysis.
@@ -90,6 +91,8 @@ impl Filters {
 pub struct Analyzer {
     packets: Packets,
     core: Core,
+    /// How many of the next frames are prepared for.
+    foreseen: usize,
 }
 
 /// Everything behind the packet layer.
@@ -116,7 +119,35 @@ impl Analyzer {
         let builder = Builder::new(capture, filters.user.clone());
         let session = Session::new(credentials, limits);
         let core = Core { capture, filters, media, icmp, session, findings: Collector::default(), builder };
-        Analyzer { packets: Packets::new(PacketLimits::default()), core }
+        Analyzer { packets: Packets::new(PacketLimits::default()), core, foreseen: 0 }
+    }
+
+    /// Looks at the frames that a capture holds ready, and prepares for them; call it before every [`Capture::next_frame`] but the first. It changes
+    /// nothing but the time that frames take, in captures with very many flows to less than half.
+    #[inline]
+    pub fn foresee<R: Read>(&mut self, capture: &Capture<R>) {
+        if self.foreseen > 0 {
+            self.foreseen -= 1;
+        } else if self.core.session.is_large() {
+            self.look_ahead(capture);
+        }
+    }
+
+    fn look_ahead<R: Read>(&mut self, capture: &Capture<R>) {
+        let mut messages = [None; FORESEEN];
+        let mut free = messages.iter_mut();
+        let count = capture.ahead(FORESEEN, |frame| {
+            let Some(datagram) = Packets::peek(frame) else { return };
+            let id = datagram.payload.get(4..).and_then(|rest| rest.first_chunk::<16>());
+            if let (Kind::Stun, Some(&id)) = (demux::kind(datagram.payload), id)
+                && let Some(slot) = free.next()
+            {
+                let id = TransactionId::from_header(id);
+                *slot = Some(Foreseen { src: datagram.src, dst: datagram.dst, id });
+            }
+        });
+        self.core.session.warm(messages.into_iter().flatten());
+        self.foreseen = count.saturating_sub(1);
     }
 
     /// Takes the next frame; `sink` gets a row for each message in it.
@@ -139,7 +170,7 @@ impl Analyzer {
     /// The capture is over.
     #[must_use]
     pub fn finish(self, path: String, info: &CaptureInfo) -> Analyzed {
-        let Analyzer { packets, mut core } = self;
+        let Analyzer { packets, mut core, .. } = self;
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);

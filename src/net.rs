@@ -3,37 +3,47 @@
 //! A client, a server, a peer, a mapped and a relayed address are all an [`Endpoint`], and mixing them up is the classic mistake
 //! of TURN code. Each role is therefore a type of its own.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
 
-/// An IP address and a port, in 24 bytes that hash as three words.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// An IP address and a port, in 24 bytes, `Option` included, that hash as one word for IPv4.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Endpoint {
-    /// IPv4 sorts before IPv6.
-    v6: bool,
     high: u64,
     low: u64,
-    port: u16,
+    /// Bit 0 is set, bit 1 says IPv6, the port follows from bit 8 on.
+    tail: NonZeroU32,
+}
+
+const V6: u32 = 2;
+
+fn tail(v6: bool, port: u16) -> NonZeroU32 {
+    NonZeroU32::MIN | (u32::from(port) << 8 | if v6 { V6 } else { 0 })
 }
 
 impl Endpoint {
     /// The endpoint of an IPv4 address.
     #[must_use]
+    #[inline]
     pub fn v4(ip: [u8; 4], port: u16) -> Self {
-        Endpoint { v6: false, high: 0, low: u64::from(u32::from_be_bytes(ip)), port }
+        Endpoint { high: 0, low: u64::from(u32::from_be_bytes(ip)), tail: tail(false, port) }
     }
 
     /// The endpoint of an IPv6 address.
     #[must_use]
+    #[inline]
     pub fn v6(ip: [u8; 16], port: u16) -> Self {
         let bits = u128::from_be_bytes(ip);
         #[allow(clippy::cast_possible_truncation)] // the two halves
-        Endpoint { v6: true, high: (bits >> 64) as u64, low: bits as u64, port }
+        Endpoint { high: (bits >> 64) as u64, low: bits as u64, tail: tail(true, port) }
     }
 
     /// The endpoint of any address.
     #[must_use]
+    #[inline]
     pub fn new(ip: IpAddr, port: u16) -> Self {
         match ip {
             IpAddr::V4(ip) => Endpoint::v4(ip.octets(), port),
@@ -43,8 +53,9 @@ impl Endpoint {
 
     /// The address without the port.
     #[must_use]
+    #[inline]
     pub fn ip(&self) -> IpAddr {
-        if self.v6 {
+        if self.is_v6() {
             IpAddr::V6(Ipv6Addr::from_bits(u128::from(self.high) << 64 | u128::from(self.low)))
         } else {
             #[allow(clippy::cast_possible_truncation)] // an IPv4 endpoint is built from 32 bits
@@ -54,20 +65,22 @@ impl Endpoint {
 
     /// The port; 0 where the protocol has none.
     #[must_use]
+    #[inline]
     pub fn port(&self) -> u16 {
-        self.port
+        (self.tail.get() >> 8) as u16
     }
 
     /// The same address with another port.
     #[must_use]
     pub fn with_port(self, port: u16) -> Self {
-        Endpoint { port, ..self }
+        Endpoint { tail: tail(self.is_v6(), port), ..self }
     }
 
     /// Whether the address is an IPv6 one.
     #[must_use]
+    #[inline]
     pub fn is_v6(&self) -> bool {
-        self.v6
+        self.tail.get() & V6 != 0
     }
 
     /// How far the address reaches.
@@ -77,11 +90,32 @@ impl Endpoint {
     }
 }
 
+impl Ord for Endpoint {
+    /// IPv4 sorts before IPv6, then by address, then by port.
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |end: &Endpoint| (end.is_v6(), end.high, end.low, end.tail);
+        key(self).cmp(&key(other))
+    }
+}
+
+impl PartialOrd for Endpoint {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Hash for Endpoint {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.high);
-        state.write_u64(self.low);
-        state.write_u32(u32::from(self.port) | u32::from(self.v6) << 16);
+        if self.is_v6() {
+            state.write_u64(self.high);
+            state.write_u64(self.low);
+            state.write_u32(self.tail.get());
+        } else {
+            state.write_u64(self.low | u64::from(self.tail.get()) << 32);
+        }
     }
 }
 
@@ -94,7 +128,7 @@ impl From<SocketAddr> for Endpoint {
 impl fmt::Display for Endpoint {
     /// `192.0.2.1:3478`, `[2001:db8::1]:3478`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&SocketAddr::new(self.ip(), self.port), f)
+        fmt::Display::fmt(&SocketAddr::new(self.ip(), self.port()), f)
     }
 }
 

@@ -135,9 +135,31 @@ impl<R: Read> Capture<R> {
             Reader::Pcapng(reader) => reader.next(&mut self.buffer, &mut self.log),
         };
         self.log.info.bytes = self.buffer.read_so_far();
-        let found = found?;
-        Some(Frame {
-            number: self.log.info.frames,
+        Some(self.frame(&found?, self.log.info.frames))
+    }
+
+    /// Shows the frames that lie ready behind the one returned last, without taking them: at most `max`, up to the first that is out
+    /// of the ordinary. They will come in this order from [`Capture::next_frame`]. Reads nothing; gives how many there were.
+    pub fn ahead(&self, max: usize, mut each: impl FnMut(&Frame<'_>)) -> usize {
+        let (mut at, mut count) = (0, 0);
+        while count < max {
+            let bytes = self.buffer.available().get(at..).unwrap_or_default();
+            let position = self.buffer.position() + at;
+            let found = match &self.reader {
+                Reader::Pcap(reader) => reader.plain_packet(bytes, position),
+                Reader::Pcapng(reader) => reader.plain_packet(bytes, position),
+            };
+            let Some((found, len)) = found else { break };
+            at += len;
+            count += 1;
+            each(&self.frame(&found, self.log.info.frames + count as u64));
+        }
+        count
+    }
+
+    fn frame(&self, found: &Found, number: u64) -> Frame<'_> {
+        Frame {
+            number,
             time: found.time,
             digits: found.digits,
             link_type: found.link_type,
@@ -145,7 +167,7 @@ impl<R: Read> Capture<R> {
             original_len: found.original_len.max(u32::try_from(found.len).unwrap_or(u32::MAX)),
             fcs_len: found.fcs_len,
             big_endian: found.big_endian,
-        })
+        }
     }
 
     /// What the file says beside its frames; complete once [`Capture::next_frame`] has returned `None`.

@@ -134,23 +134,33 @@ impl PcapReader {
                 self.resume(buffer, log, "a record header of no sense".to_owned());
                 continue;
             }
-            let time = self.time(&header);
             self.last = Some(header.seconds);
-            log.frame(Some(time));
-            let start = buffer.position() + header_len;
+            let found = self.found(&header, buffer.position());
+            log.frame(found.time);
             buffer.consume(size);
-            return Some(Found {
-                start,
-                len: captured,
-                time: Some(time),
-                digits: if self.variant.nanoseconds { 9 } else { 6 },
-                link_type: self.link_type,
-                original_len: header.original,
-                fcs_len: self.fcs_len,
-                big_endian: self.variant.big_endian,
-            });
+            return Some(found);
         }
         None
+    }
+
+    /// A record that is there as a whole and like those that capture programs write. Returns its length too.
+    pub(super) fn plain_packet(&self, bytes: &[u8], position: usize) -> Option<(Found, usize)> {
+        let header = self.parse(bytes).ok().filter(|header| self.is_usual(header, self.last))?;
+        let size = self.variant.record_header + header.captured as usize;
+        Some((self.found(&header, position), size))
+    }
+
+    fn found(&self, header: &Header, position: usize) -> Found {
+        Found {
+            start: position + self.variant.record_header,
+            len: header.captured as usize,
+            time: Some(self.time(header)),
+            digits: if self.variant.nanoseconds { 9 } else { 6 },
+            link_type: self.link_type,
+            original_len: header.original,
+            fcs_len: self.fcs_len,
+            big_endian: self.variant.big_endian,
+        }
     }
 
     /// The header of a record that is there as a whole; otherwise how many bytes are missing, as far as known.

@@ -154,7 +154,7 @@ impl PcapngReader {
     /// What nearly every block of a large file is: a whole Enhanced Packet Block without options, improper in no way. Anything
     /// else is left to the long way. Returns the length of the block too.
     #[inline]
-    fn plain_packet(&self, bytes: &[u8], position: usize) -> Option<(Found, usize)> {
+    pub(super) fn plain_packet(&self, bytes: &[u8], position: usize) -> Option<(Found, usize)> {
         let order = self.order;
         if order.u32(bytes, 0)? != block::ENHANCED_PACKET {
             return None;

@@ -1,6 +1,7 @@
 //! Captures: files, pipes, standard input.
 
 use super::error::{Error, say};
+use crate::analyzer::Analyzer;
 use crate::capture::{Capture, CaptureInfo, OpenError};
 use crate::frame::Frame;
 use crate::time::Timestamp;
@@ -31,6 +32,11 @@ impl Input {
         let name = if path == "-" { "standard input" } else { path };
         let capture = Capture::open(reader).map_err(|error| unreadable(name, &error))?;
         Ok(Input { path: path.to_owned(), regular, capture })
+    }
+
+    /// Prepares an analyzer for the frames that lie ready.
+    pub(super) fn foresee(&self, analyzer: &mut Analyzer) {
+        analyzer.foresee(&self.capture);
     }
 
     /// The next frame.

@@ -181,6 +181,7 @@ fn read(
             (Analyzer::new(std::mem::take(&mut options)), start)
         });
         analyzer.frame(&frame, &mut |row| more = more && sink(row, *start));
+        input.foresee(analyzer);
     }
     let analyzer = begun.map_or_else(|| Analyzer::new(options), |(analyzer, _)| analyzer);
     Ok(analyzer.finish(input.path.clone(), input.info()))

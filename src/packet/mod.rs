@@ -80,6 +80,15 @@ impl Packets {
         }
     }
 
+    /// Source, destination and payload of the plain UDP datagram in a frame, without counting it; `None` for whatever else it holds.
+    #[must_use]
+    pub fn peek<'a>(frame: &Frame<'a>) -> Option<Datagram<'a>> {
+        match fast::dissect(frame)? {
+            Packet::Datagram(datagram) => Some(datagram),
+            _ => None,
+        }
+    }
+
     /// The capture is over: fragmented packets that still wait are counted as incomplete.
     pub fn finish(&mut self) {
         self.fragments.finish(&mut self.counts.fragments);

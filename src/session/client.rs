@@ -37,10 +37,13 @@ pub struct Redirect {
 struct Grant {
     user: Option<Name>,
     server: Endpoint,
-    allocated: Option<Timestamp>,
-    relayed: Option<Timestamp>,
-    answered: Option<Timestamp>,
+    allocated: Timestamp,
+    relayed: Timestamp,
+    answered: Timestamp,
 }
+
+/// Before anything that a capture can hold.
+const NEVER: Timestamp = Timestamp(i64::MIN);
 
 /// The outcomes of all clients, by address.
 #[derive(Debug)]
@@ -94,7 +97,7 @@ impl Clients {
                     grants.remove(0);
                 }
                 grants.reserve_exact(1);
-                grants.push(Grant { user, server, allocated: None, relayed: None, answered: None });
+                grants.push(Grant { user, server, allocated: NEVER, relayed: NEVER, answered: NEVER });
                 grants.len() - 1
             }
         };
@@ -104,21 +107,21 @@ impl Clients {
     /// The client was granted an allocation.
     pub fn allocated(&mut self, client: IpAddr, user: Option<Name>, server: Endpoint, at: Timestamp) {
         if let Some(grant) = self.grant(client, user, server) {
-            grant.allocated = grant.allocated.max(Some(at));
+            grant.allocated = grant.allocated.max(at);
         }
     }
 
     /// A Binding request of the client was answered by a server.
     pub fn answered(&mut self, client: IpAddr, server: Endpoint, at: Timestamp) {
         if let Some(grant) = self.grant(client, None, server) {
-            grant.answered = grant.answered.max(Some(at));
+            grant.answered = grant.answered.max(at);
         }
     }
 
     /// Data went both ways through the client's relay, until `at`.
     pub fn relayed(&mut self, client: IpAddr, user: Option<Name>, server: Endpoint, at: Timestamp) {
         if let Some(grant) = self.grant(client, user, server) {
-            grant.relayed = grant.relayed.max(Some(at));
+            grant.relayed = grant.relayed.max(at);
         }
     }
 
@@ -168,19 +171,19 @@ impl Clients {
     #[must_use]
     pub fn recovered(&self, from: &Grievance) -> bool {
         let Some(outcome) = self.outcomes.get(&from.client) else { return false };
-        let after = |time: Option<Timestamp>| time.is_some_and(|time| time > from.at);
+        let after = |time: Timestamp| time > from.at;
         let theirs = |grant: &&Grant| from.user.is_none() || grant.user == from.user || grant.server != from.server;
-        after(outcome.data)
+        outcome.data.is_some_and(after)
             || outcome.grants.iter().filter(theirs).any(|grant| after(grant.allocated) || after(grant.relayed))
     }
 
     /// Whether data of the client flowed both ways after `at`, through this server's relay or on a flow of its own.
     #[must_use]
     pub fn has_data(&self, client: IpAddr, at: Timestamp) -> bool {
-        let after = |time: Option<Timestamp>| time.is_some_and(|time| time > at);
-        self.outcomes
-            .get(&client)
-            .is_some_and(|outcome| after(outcome.data) || outcome.grants.iter().any(|grant| after(grant.relayed)))
+        let after = |time: Timestamp| time > at;
+        self.outcomes.get(&client).is_some_and(|outcome| {
+            outcome.data.is_some_and(after) || outcome.grants.iter().any(|grant| after(grant.relayed))
+        })
     }
 
     /// Whether the client was ever granted anything, or had data both ways: then the capture holds what is sent to it.
@@ -195,7 +198,7 @@ impl Clients {
     /// Whether a server answered a Binding request of the client after `at`.
     #[must_use]
     pub fn reached(&self, client: IpAddr, at: Timestamp) -> bool {
-        let after = |time: Option<Timestamp>| time.is_some_and(|time| time > at);
+        let after = |time: Timestamp| time > at;
         self.outcomes.get(&client).is_some_and(|outcome| outcome.grants.iter().any(|grant| after(grant.answered)))
     }
 }

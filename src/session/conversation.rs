@@ -1,7 +1,7 @@
 //! What a client and its STUN or TURN server said to each other on one 5-tuple: the exchanges of the authentication, and the
 //! allocations that came of it.
 
-use super::allocation::Allocation;
+use super::allocation::{Allocation, End};
 use super::exchange::{Asked, Exchange, Seen};
 use super::flow::{Checks, Traffic};
 use super::names::Name;
@@ -14,6 +14,8 @@ use crate::wire::stun::{Class, Method};
 const KEPT_EACH_END: usize = 24;
 /// How many ended allocations are kept.
 const MAX_ENDED: usize = 4;
+/// Of how many methods it is kept when they were last granted: all that TURN has, and Binding.
+const MAX_GRANTED: usize = 6;
 
 /// One client and one server on one 5-tuple.
 #[derive(Debug)]
@@ -49,7 +51,7 @@ pub struct Conversation {
     /// The realm of the last challenge or request.
     pub realm: Option<Name>,
     /// When each method was last granted.
-    pub granted: Vec<(Method, Timestamp)>,
+    pub granted: Granted,
     /// SOFTWARE of the server.
     pub software: Option<Name>,
     /// The least round trip time.
@@ -74,6 +76,46 @@ pub struct Conversation {
     pub heard: Seen,
     /// The number of the move from this 5-tuple or to it.
     pub(super) moved: Option<u32>,
+}
+
+/// When each method was last granted; reads as a slice. It is kept in place, since every answer writes it.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    items: [(Method, Timestamp); MAX_GRANTED],
+    len: u8,
+}
+
+impl Default for Granted {
+    fn default() -> Self {
+        Granted { items: [(Method(0), Timestamp(0)); MAX_GRANTED], len: 0 }
+    }
+}
+
+impl std::ops::Deref for Granted {
+    type Target = [(Method, Timestamp)];
+
+    fn deref(&self) -> &Self::Target {
+        self.items.get(..usize::from(self.len)).unwrap_or(&self.items)
+    }
+}
+
+impl Granted {
+    /// A request of this method was granted. In want of room, the method that was granted the longest ago is forgotten.
+    fn add(&mut self, method: Method, time: Timestamp) {
+        let len = usize::from(self.len);
+        let found = self.iter().position(|(known, _)| *known == method);
+        let at = match found {
+            Some(at) => at,
+            None if len < MAX_GRANTED => {
+                self.len += 1;
+                len
+            }
+            None => (0..len).min_by_key(|&at| self.items.get(at).map(|(_, time)| *time)).unwrap_or_default(),
+        };
+        if let Some(slot) = self.items.get_mut(at) {
+            *slot = (method, time);
+        }
+    }
 }
 
 /// Which end of a conversation a message came from.
@@ -105,7 +147,7 @@ impl Conversation {
             messages: [0; 2],
             user: None,
             realm: None,
-            granted: Vec::new(),
+            granted: Granted::default(),
             software: None,
             rtt: None,
             allocation: None,
@@ -143,6 +185,13 @@ impl Conversation {
     #[must_use]
     pub fn live_allocation(&self, time: Timestamp) -> Option<&Allocation> {
         self.allocation.as_deref().filter(|allocation| allocation.is_alive(time))
+    }
+
+    /// Whether the client gave up what it had, and asked for nothing since.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        let released = |allocation: &Allocation| matches!(allocation.ended, Some((End::Released, _)));
+        self.allocation.as_deref().is_some_and(released) && self.asked == self.answered
     }
 
     /// All allocations, in order.
@@ -217,10 +266,7 @@ impl Conversation {
         }
         let granted = answer.class == Class::Success;
         if granted {
-            self.granted.retain(|(method, _)| *method != exchange.method);
-            if self.granted.len() < 16 {
-                self.granted.push((exchange.method, answer.seen.time));
-            }
+            self.granted.add(exchange.method, answer.seen.time);
         }
         match exchange.method {
             Method::ALLOCATE if granted => self.allocate(exchange),
@@ -267,7 +313,7 @@ impl Conversation {
         match exchange.answer.as_ref().map(|answer| answer.seen) {
             Some(_) if granted => allocation.refreshed(exchange),
             Some(at) if code == 437 && exchange.asked.lifetime == Some(0) => {
-                allocation.ended.get_or_insert((super::allocation::End::Released, at));
+                allocation.ended.get_or_insert((End::Released, at));
             }
             Some(at) if code == 437 => allocation.refused(at),
             _ => {}

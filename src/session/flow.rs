@@ -170,6 +170,18 @@ impl Flows {
         Some(FlowId { slot, generation: self.slots.get(slot as usize)?.generation })
     }
 
+    /// The slot in which the flow of a datagram is, if it is in any: the flows themselves are not looked at.
+    #[must_use]
+    pub(super) fn likely(&self, src: Endpoint, dst: Endpoint) -> Option<u32> {
+        self.index.find(self.hasher.hash_one(Ends::of(src, dst)), |_| true).copied()
+    }
+
+    /// The flow in a slot.
+    #[must_use]
+    pub(super) fn at(&self, slot: u32) -> Option<&Flow> {
+        self.slots.get(slot as usize)?.flow.as_ref()
+    }
+
     /// The flow of a datagram, made where there is none; `None` where there is no room.
     pub fn find_or_add(&mut self, src: Endpoint, dst: Endpoint, seen: Seen) -> Option<FlowId> {
         if let Some(id) = self.find(src, dst) {
@@ -235,10 +247,16 @@ impl Flows {
     /// The flows with nothing seen since `since`, oldest first.
     #[must_use]
     pub fn idle(&self, since: Timestamp) -> Vec<FlowId> {
-        let mut idle: Vec<_> =
-            self.iter().filter(|(_, flow)| flow.last.time < since).map(|(id, flow)| (flow.first.frame, id)).collect();
-        idle.sort_unstable();
-        idle.into_iter().map(|(_, id)| id).collect()
+        self.select(|flow| flow.last.time < since)
+    }
+
+    /// The flows that are wanted, oldest first.
+    #[must_use]
+    pub fn select(&self, wanted: impl Fn(&Flow) -> bool) -> Vec<FlowId> {
+        let mut found: Vec<_> =
+            self.iter().filter(|(_, flow)| wanted(flow)).map(|(id, flow)| (flow.first.frame, id)).collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, id)| id).collect()
     }
 
     /// The time of the last message of the flow that a quarter of all are older than.

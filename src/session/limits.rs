@@ -5,7 +5,8 @@
 pub struct Limits {
     /// UDP flows at one time; the idle ones make room.
     pub flows: usize,
-    /// Transactions at one time, within the 40 s that each is kept.
+    /// Transactions at one time, within the 40 s that each is kept; those that were answered make room.
+    /// This, like [`Limits::clients`], is what fits a hash table whose size is a power of 2.
     pub transactions: usize,
     /// Distinct user names, realms and reason phrases.
     pub names: usize,
@@ -23,7 +24,7 @@ pub struct Limits {
     pub ordinary_exchanges: usize,
     /// Exchanges that are kept at one time; beyond it the conversations that were silent longest are judged as far as they went.
     pub exchanges: usize,
-    /// Flows at one time beyond which an idle one goes although its allocation is alive.
+    /// Flows at one time beyond which one that is done goes as soon as no answer can come any more, instead of being watched on.
     pub crowded: usize,
     /// Nonces whose first user is remembered.
     pub nonces: usize,
@@ -33,10 +34,10 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             flows: 65_536,
-            transactions: 65_536,
+            transactions: 114_688,
             names: 131_072,
             name_bytes: 8 << 20,
-            clients: 65_536,
+            clients: 57_344,
             servers: 1_024,
             lents: 16_384,
             mappings: 16_384,

@@ -20,10 +20,11 @@ mod observe;
 mod server;
 mod totals;
 mod transaction;
+mod warm;
 
 pub use allocation::{Allocation, Channel, End, Permission};
 pub use client::{Clients, Grievance, Redirect};
-pub use conversation::{Conversation, From};
+pub use conversation::{Conversation, From, Granted};
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use lent::{Lent, Lents};
@@ -35,6 +36,7 @@ pub use nonce::StaleRow;
 pub use observe::Known;
 pub use server::{Reached, Server, Servers};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
+pub use warm::{FORESEEN, Foreseen};
 
 use crate::net::{ClientAddress, ServerAddress};
 use crate::time::{Span, Timestamp};
@@ -42,12 +44,14 @@ use credentials::Credentials;
 use nonce::Nonces;
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use transaction::Transactions;
+use transaction::{KEEP, Transactions};
 
 /// A flow with nothing new for this long is over, unless its allocation is alive.
 const IDLE: Span = Span::from_secs(120);
 /// How often idle flows are looked for.
 const SWEEP: Span = Span::from_secs(20);
+/// How often, while there are very many.
+const CROWDED_SWEEP: Span = Span::from_secs(5);
 
 /// What was seen so far.
 #[derive(Debug)]
@@ -229,9 +233,10 @@ impl Session {
         while let Some(closed) = self.transactions.expire(now) {
             self.settle(closed);
         }
-        if now.since(self.swept) >= SWEEP {
+        let crowded = self.flows.len() > self.limits.crowded;
+        if now.since(self.swept) >= if crowded { CROWDED_SWEEP } else { SWEEP } {
             self.swept = now;
-            self.sweep(now.after(Span(-IDLE.0)));
+            self.sweep(crowded);
         }
     }
 
@@ -245,13 +250,22 @@ impl Session {
         }
     }
 
-    fn sweep(&mut self, since: Timestamp) {
-        for id in self.flows.idle(since) {
-            let alive =
-                |flow: &Flow| flow.conversation.as_ref().is_some_and(|known| known.live_allocation(self.now).is_some());
-            if !self.flows.get(id).is_some_and(alive) {
-                self.end(id);
+    fn sweep(&mut self, crowded: bool) {
+        let since = |span: Span| self.now.after(Span(-span.0));
+        let (idle, settled) = (since(IDLE), since(KEEP));
+        let mut over = self.flows.select(|flow| {
+            if flow.last.time >= settled || (!crowded && flow.last.time >= idle) {
+                return false;
             }
+            let Some(conversation) = flow.conversation.as_deref() else { return flow.last.time < idle };
+            if flow.last.time < idle {
+                conversation.live_allocation(self.now).is_none()
+            } else {
+                conversation.is_done()
+            }
+        });
+        for id in over.drain(..) {
+            self.end(id);
         }
     }
 

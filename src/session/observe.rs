@@ -1,15 +1,16 @@
 //! How a session takes in events.
 
-use super::credentials::{Identity, Status};
+use super::credentials::{Credentials, Identity, Integrity, Status};
 use super::exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 use super::flow::{Flow, FlowId};
-use super::transaction::{Closed, Request, Response, Sighting};
+use super::transaction::{Closed, Leg, Request, Response, Sighting};
 use super::{Conversation, From, Move, Names, Redirect, Session, What};
 use crate::event::{Event, Hop, IcmpAnswer, Via};
 use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::packet::IcmpError;
 use crate::time::Span;
 use crate::wire::demux;
+use crate::wire::stun::integrity::Algorithm;
 use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::VecDeque;
@@ -202,13 +203,15 @@ impl Session {
     /// The same request on another flow: two sides of a NAT, if the packet is the same one.
     fn twin(&mut self, id: TransactionId, first: FlowId, at: &Sighting) {
         let Some(leg) = self.transactions.leg_on(id, first) else { return };
+        let Some(flow) = self.flows.get(first) else { return };
+        let (client, server) = leg.roles(&flow.ends);
         let same_packet = leg.depth == at.depth
-            && (leg.ip_id() == at.ip_id || leg.client.0 != at.src)
-            && at.seen.time.since(leg.last.time).0.unsigned_abs() < NAT_PASSAGE.0.unsigned_abs();
+            && (leg.ip_id() == at.ip_id || client.0 != at.src)
+            && at.seen.time.since(leg.last().time).0.unsigned_abs() < NAT_PASSAGE.0.unsigned_abs();
         if !same_packet || at.depth > 0 {
             return;
         }
-        let (client, server, frames) = (leg.client, leg.server, [leg.last.frame, at.seen.frame]);
+        let frames = [leg.last().frame, at.seen.frame];
         self.nat.learn(client.0, at.src, &frames);
         self.nat.learn(at.dst, server.0, &frames);
         if let Some(flow) = self.flows.get_mut(at.flow)
@@ -236,10 +239,10 @@ impl Session {
         let id = message.transaction_id();
         let error = fields.error.map(|error| error.code);
         let found = self.transactions.response(id, at);
-        let (leg, to, elsewhere) = match found {
-            Response::First { leg, to, elsewhere } => (leg, to, elsewhere),
+        let (leg, asked, elsewhere) = match found {
+            Response::First { leg, asked, elsewhere } => (leg, asked, elsewhere),
             Response::Again { leg, first } => {
-                let (identity, to, request) = (leg.identity, leg.last, leg.kept.map(|kept| (leg.flow, kept)));
+                let (identity, to, request) = (leg.identity, leg.last(), leg.kept().map(|kept| (leg.flow, kept)));
                 let mirrored = leg.answer_mirrored;
                 let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
                 if mirrored {
@@ -272,28 +275,28 @@ impl Session {
                 return self.orphan(at, message, fields);
             }
         };
-        let (identity, check, flow) = (leg.identity, leg.check, leg.flow);
+        let (identity, check, flow, to) = (leg.identity, leg.check, leg.flow, leg.last());
         let from = elsewhere.then_some(at.src);
         self.totals.stun(message.message_type());
         error.into_iter().for_each(|code| self.totals.error(code));
         let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
-        let mut exchange = leg.exchange(id, true);
-        let answer = answer(&mut self.names, message, fields, at.seen, to, from, integrity);
-        exchange.answer = Some(answer);
-        self.count_integrity(at.seen.frame, &integrity, false);
         if mismatched(&integrity) {
             self.totals.mismatch(&self.credentials, &identity_of_answer(&self.names, fields, identity));
         }
-        if check {
-            self.checked(at, message, fields, &exchange);
-        } else if at.depth == 0 {
-            let kept = self.answered(flow, exchange, at.ttl);
-            if kept.is_some()
+        if let Some(known) = self.flows.get(flow)
+            && (check || at.depth == 0)
+        {
+            let mut exchange = leg.exchange(id, &known.ends, asked.as_ref(), true);
+            exchange.answer = Some(answer(&mut self.names, message, fields, at.seen, to, from, integrity));
+            if check {
+                self.checked(at, message, fields, &exchange);
+            } else if let Some(kept) = self.answered(flow, exchange, at.ttl)
                 && let Some(leg) = self.transactions.leg_on(id, flow)
             {
-                leg.kept = kept;
+                leg.keep(kept);
             }
         }
+        self.count_integrity(at.seen.frame, &integrity, false);
         Known {
             integrity,
             request_frame: Some(to.frame),
@@ -516,13 +519,13 @@ impl Session {
         let quoted_id = Message::recognise(quoted.payload, true).map(|message| message.transaction_id());
         let transaction = quoted_id.or(flow.pending)?;
         let leg = self.transactions.leg_on(transaction, id)?;
-        if leg.client.0 != quoted.src {
+        if leg.roles(&flow.ends).0.0 != quoted.src {
             return None; // it is the answer that could not be delivered
         }
         let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
         leg.met(answer);
         let first = leg.first.frame;
-        if let Some(kept) = leg.kept
+        if let Some(kept) = leg.kept()
             && let Some(conversation) = &mut flow.conversation
             && let Some(exchange) = conversation.kept_mut(kept, transaction)
         {
@@ -534,28 +537,29 @@ impl Session {
     /// A transaction has left the table: what became of it only now is written down.
     pub(super) fn settle(&mut self, closed: Closed) {
         let Closed { id, leg, others, watched } = closed;
-        let beyond = others.iter().chain([&leg]).filter(|leg| leg.depth == 0).filter_map(|leg| leg.answer).min();
-        for mut leg in std::iter::once(leg).chain(others) {
-            if leg.check || leg.depth > 0 {
+        let beyond = others.iter().chain([&leg]).filter(|leg| leg.depth == 0).filter_map(Leg::answer).min();
+        for leg in std::iter::once(leg).chain(others) {
+            if leg.is_settled() {
                 continue;
             }
             let Some(flow) = self.flows.get_mut(leg.flow) else { continue };
             let Some(conversation) = &mut flow.conversation else { continue };
-            match (leg.kept, leg.answer) {
+            match (leg.kept(), leg.answer()) {
                 (_, None) => {
-                    let exchange = Exchange { answered_beyond: beyond, ..leg.exchange(id, watched) };
+                    let exchange =
+                        Exchange { answered_beyond: beyond, ..leg.exchange(id, &flow.ends, leg.asked(), watched) };
                     keep(conversation, exchange, true, leg.flow, &mut self.keeping, &mut self.kept);
                 }
                 (Some(kept), Some(_)) => {
                     if let Some(known) = conversation.kept_mut(kept, id) {
-                        known.last = leg.last;
-                        known.again_total = leg.again_total;
-                        known.again_after_answer = leg.again_after_answer;
+                        known.last = leg.last();
+                        known.again_total = leg.again_total();
+                        known.again_after_answer = leg.again_after_answer();
                         known.again = leg.again().to_vec();
                     }
                 }
-                (None, Some(seen)) if leg.again_after_answer > 0 => {
-                    let mut exchange = leg.exchange(id, watched);
+                (None, Some(seen)) if leg.again_after_answer() > 0 => {
+                    let mut exchange = leg.exchange(id, &flow.ends, None, watched);
                     exchange.answer = Some(Answer::bare(seen, leg.first));
                     keep(conversation, exchange, true, leg.flow, &mut self.keeping, &mut self.kept);
                 }
@@ -565,8 +569,8 @@ impl Session {
     }
 
     fn check(&mut self, message: &Message<'_>, fields: &Fields<'_>, identity: &Identity<'_>) -> Verdicts {
-        if cannot_be_signed(message, fields) {
-            return Verdicts::default();
+        if let Some(verdicts) = verdicts_at_once(&self.credentials, message, fields) {
+            return verdicts;
         }
         verdicts(self.credentials.check(message, identity).results.iter())
     }
@@ -720,20 +724,31 @@ fn features(nonce: &[u8]) -> Option<NonceFeatures> {
     })
 }
 
-/// Whether a message has no integrity attribute, not even one that the capture cut off.
-fn cannot_be_signed(message: &Message<'_>, fields: &Fields<'_>) -> bool {
-    fields.integrity == [None, None] && !message.truncated() && message.method() != Method::GOOG_PING
+/// The verdicts that need no look at the message: it has no integrity attribute, not even one that the capture cut off, or it is an
+/// ordinary one and there is nothing to test it with.
+fn verdicts_at_once(credentials: &Credentials, message: &Message<'_>, fields: &Fields<'_>) -> Option<Verdicts> {
+    if message.truncated() || message.method() == Method::GOOG_PING {
+        return None;
+    }
+    let untested = |algorithm| Some(Integrity { algorithm, status: Status::Untested });
+    match fields.integrity {
+        [None, None] => Some(Verdicts::default()),
+        _ if fields.suspect || !credentials.is_empty() => None,
+        [Some(_), None] => Some([untested(Algorithm::Sha1), None]),
+        [None, Some(_)] => Some([untested(Algorithm::Sha256), None]),
+        [Some(_), Some(_)] => None,
+    }
 }
 
 fn check_answer(
-    credentials: &mut super::credentials::Credentials,
+    credentials: &mut Credentials,
     names: &Names,
     message: &Message<'_>,
     fields: &Fields<'_>,
     identity: [Option<super::Name>; 3],
 ) -> Verdicts {
-    if cannot_be_signed(message, fields) {
-        return Verdicts::default();
+    if let Some(verdicts) = verdicts_at_once(credentials, message, fields) {
+        return verdicts;
     }
     verdicts(credentials.check(message, &identity_of_answer(names, fields, identity)).results.iter())
 }
@@ -757,7 +772,7 @@ fn mismatched(verdicts: &Verdicts) -> bool {
     bad && !statuses.any(|status| matches!(status, Status::Verified { .. }))
 }
 
-fn verdicts<'v>(checked: impl Iterator<Item = &'v super::credentials::Integrity>) -> Verdicts {
+fn verdicts<'v>(checked: impl Iterator<Item = &'v Integrity>) -> Verdicts {
     let mut verdicts = Verdicts::default();
     for (slot, verdict) in verdicts.iter_mut().zip(checked) {
         *slot = Some(*verdict);

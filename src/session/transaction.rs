@@ -4,7 +4,7 @@
 //! one transaction on both sides of a NAT or of a relay. A transaction is kept for [`KEEP`] of capture time after its last copy.
 
 use super::exchange::{Asked, Exchange, Seen};
-use super::flow::FlowId;
+use super::flow::{Ends, FlowId};
 use super::names::Name;
 use crate::event::IcmpAnswer;
 use crate::net::{ClientAddress, Endpoint, ServerAddress};
@@ -13,6 +13,7 @@ use crate::wire::stun::{Method, TransactionId};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
+use std::num::NonZeroU32;
 
 /// How long a transaction is kept after its last copy: an answer may come until 39.5 s after the first (RFC 8489 §6.2.1), and a
 /// server may repeat its answer for 40 s (§6.3.1).
@@ -28,20 +29,30 @@ const MAX_COPIES: usize = 8;
 const MAX_LEGS: usize = 8;
 /// How many waiting transactions are passed over in a full table to find one that is answered.
 const MAX_PATIENCE: u32 = 64;
+/// What is due so soon after the entry before it is waited for.
+const SOON: Span = Span::from_secs(1);
+/// How much room of open requests is kept for the next ones.
+const MAX_SPARE: usize = 1024;
 
-/// One request on one flow, and how it stands. There are tens of thousands of them, so what only an open one needs is kept apart.
+/// One request on one flow, and how it stands. There are hundreds of thousands of them and almost all are answered once and never
+/// touched again, so what only an open one needs, and what few have, is kept apart.
 #[derive(Debug)]
 pub(super) struct Leg {
-    /// The flow that it was seen on.
-    pub flow: FlowId,
-    /// Who asked.
-    pub client: ClientAddress,
-    /// Who was asked.
-    pub server: ServerAddress,
     /// The first copy.
     pub first: Seen,
-    /// The last copy.
-    pub last: Seen,
+    /// The first answer; meaningful where `answered` is set.
+    answer: Seen,
+    /// The flow that it was seen on.
+    pub flow: FlowId,
+    digest: u32,
+    answer_digest: u32,
+    last_ip_id: u32,
+    answer_ip_id: u32,
+    /// A keyed hash of the client's address: which of the flow's ends it is tells the rest.
+    client: u32,
+    /// USERNAME, REALM, USERHASH: whose the answers are too.
+    pub identity: [Option<Name>; 3],
+    kept: Option<NonZeroU32>,
     /// Its method.
     pub method: Method,
     /// How many relay passages deep.
@@ -50,65 +61,96 @@ pub(super) struct Leg {
     pub check: bool,
     /// Whether the answer that came last was a copy made by the capture.
     pub answer_mirrored: bool,
-    /// USERNAME, REALM, USERHASH: whose the answers are too.
-    pub identity: [Option<Name>; 3],
-    /// How many further copies.
-    pub again_total: u32,
-    /// How many of them after the first answer.
-    pub again_after_answer: u32,
-    /// Where its conversation keeps the exchange.
-    pub kept: Option<u32>,
-    /// The first answer.
-    pub answer: Option<Seen>,
+    answered: bool,
+    from_low: bool,
     /// What it says, until it is answered.
     asked: Option<Box<Asked>>,
     /// What few have.
     rare: Option<Box<Rare>>,
-    digest: u64,
-    answer_digest: u64,
-    last_answer: Timestamp,
-    last_ip_id: u32,
-    answer_ip_id: u32,
 }
 
 #[derive(Debug, Default)]
 struct Rare {
+    /// The last copy, where there is more than one.
+    last: Option<Seen>,
+    /// The last answer, where there is more than one.
+    last_answer: Option<Timestamp>,
     again: Vec<Seen>,
+    again_total: u32,
+    again_after_answer: u32,
     icmp: Option<IcmpAnswer>,
+    /// When it is to be looked at, where it went on.
+    due: Option<Timestamp>,
 }
 
 impl Leg {
-    fn new(method: Method, at: &Sighting, asked: Asked) -> Leg {
+    fn new(method: Method, at: &Sighting, client: u32, asked: &Asked) -> Leg {
         Leg {
-            flow: at.flow,
-            client: ClientAddress(at.src),
-            server: ServerAddress(at.dst),
             first: at.seen,
-            last: at.seen,
+            answer: at.seen,
+            flow: at.flow,
+            digest: short(at.digest),
+            answer_digest: 0,
+            last_ip_id: at.ip_id,
+            answer_ip_id: 0,
+            client,
+            identity: [asked.user, asked.realm, asked.userhash],
+            kept: None,
             method,
             depth: at.depth,
             check: asked.check,
             answer_mirrored: false,
-            identity: [asked.user, asked.realm, asked.userhash],
-            again_total: 0,
-            again_after_answer: 0,
-            kept: None,
-            answer: None,
-            // of a check nothing is asked later but whose it was
-            asked: (!asked.check).then(|| Box::new(asked)),
+            answered: false,
+            from_low: at.src <= at.dst,
+            asked: None,
             rare: None,
-            digest: at.digest,
-            answer_digest: 0,
-            last_answer: Timestamp::default(),
-            last_ip_id: at.ip_id,
-            answer_ip_id: 0,
         }
+    }
+
+    /// Client and server, given the ends of its flow.
+    #[must_use]
+    pub(super) fn roles(&self, ends: &Ends) -> (ClientAddress, ServerAddress) {
+        let (client, server) = if self.from_low { (ends.low, ends.high) } else { (ends.high, ends.low) };
+        (ClientAddress(client), ServerAddress(server))
+    }
+
+    /// The last copy of the request.
+    #[must_use]
+    pub(super) fn last(&self) -> Seen {
+        self.rare.as_ref().and_then(|rare| rare.last).unwrap_or(self.first)
+    }
+
+    /// The first answer.
+    #[must_use]
+    pub(super) fn answer(&self) -> Option<Seen> {
+        self.answered.then_some(self.answer)
+    }
+
+    /// When it was last heard of.
+    fn newest(&self) -> Timestamp {
+        let answer = if self.answered { self.last_answer() } else { self.first.time };
+        self.last().time.max(answer)
+    }
+
+    fn last_answer(&self) -> Timestamp {
+        self.rare.as_ref().and_then(|rare| rare.last_answer).unwrap_or(self.answer.time)
     }
 
     /// IPv4 identification of the last copy.
     #[must_use]
     pub(super) fn ip_id(&self) -> u32 {
         self.last_ip_id
+    }
+
+    /// Where its conversation keeps the exchange.
+    #[must_use]
+    pub(super) fn kept(&self) -> Option<u32> {
+        self.kept.map(|kept| kept.get() - 1)
+    }
+
+    /// Its conversation keeps the exchange there.
+    pub(super) fn keep(&mut self, at: u32) {
+        self.kept = NonZeroU32::new(at.wrapping_add(1));
     }
 
     /// The ICMP error that it met.
@@ -128,22 +170,41 @@ impl Leg {
         self.rare.as_ref().map_or(&[], |rare| &rare.again)
     }
 
-    /// The exchange as it stands, without an answer. What the request says is given away with it: it is there once.
+    /// How many further copies there were.
     #[must_use]
-    pub(super) fn exchange(&mut self, id: TransactionId, watched: bool) -> Exchange {
+    pub(super) fn again_total(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.again_total)
+    }
+
+    /// How many of them came after the first answer.
+    #[must_use]
+    pub(super) fn again_after_answer(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.again_after_answer)
+    }
+
+    /// Whether what became of it is written down already, so that nothing is lost when it goes.
+    #[must_use]
+    pub(super) fn is_settled(&self) -> bool {
+        self.check || self.depth > 0 || (self.answered && self.rare.is_none())
+    }
+
+    /// The exchange as it stands between the ends of its flow, without an answer; `asked` is what the request says, if that is still
+    /// known.
+    #[must_use]
+    pub(super) fn exchange(&self, id: TransactionId, ends: &Ends, asked: Option<&Asked>, watched: bool) -> Exchange {
         let [user, realm, userhash] = self.identity;
-        let asked = self.asked.take().map(|asked| *asked);
+        let (client, server) = self.roles(ends);
         Exchange {
             id,
             method: self.method,
-            client: self.client,
-            server: self.server,
+            client,
+            server,
             first: self.first,
             again: self.again().to_vec(),
-            again_total: self.again_total,
-            again_after_answer: self.again_after_answer,
-            last: self.last,
-            asked: asked.unwrap_or(Asked { user, realm, userhash, check: self.check, ..Asked::default() }),
+            again_total: self.again_total(),
+            again_after_answer: self.again_after_answer(),
+            last: self.last(),
+            asked: asked.copied().unwrap_or(Asked { user, realm, userhash, check: self.check, ..Asked::default() }),
             answer: None,
             icmp: self.icmp(),
             answered_beyond: None,
@@ -151,22 +212,53 @@ impl Leg {
         }
     }
 
+    /// What the request says, where it was never answered.
+    #[must_use]
+    pub(super) fn asked(&self) -> Option<&Asked> {
+        self.asked.as_deref()
+    }
+
     fn repeat(&mut self, at: &Sighting) -> Request {
         let first = self.first;
-        let gap = at.seen.time.since(self.last.time);
+        let gap = at.seen.time.since(self.last().time);
         if self.last_ip_id == at.ip_id && gap < MIRROR {
             return Request::Mirrored { first };
         }
-        self.last = at.seen;
         self.last_ip_id = at.ip_id;
-        self.again_total = self.again_total.saturating_add(1);
-        self.again_after_answer = self.again_after_answer.saturating_add(u32::from(self.answer.is_some()));
+        let answered = self.answered;
         let rare = self.rare.get_or_insert_default();
+        rare.last = Some(at.seen);
+        rare.again_total = rare.again_total.saturating_add(1);
+        rare.again_after_answer = rare.again_after_answer.saturating_add(u32::from(answered));
         if rare.again.len() < MAX_COPIES {
             rare.again.push(at.seen);
         }
         Request::Again { first }
     }
+
+    /// Takes an answer; whether it is the first.
+    fn respond(&mut self, at: &Sighting) -> bool {
+        self.answer_mirrored = self.answered
+            && self.answer_digest == short(at.digest)
+            && self.answer_ip_id == at.ip_id
+            && at.seen.time.since(self.last_answer()) < MIRROR;
+        self.answer_digest = short(at.digest);
+        self.answer_ip_id = at.ip_id;
+        let first = !self.answered;
+        if first {
+            self.answered = true;
+            self.answer = at.seen;
+        } else {
+            self.rare.get_or_insert_default().last_answer = Some(at.seen.time);
+        }
+        first
+    }
+}
+
+/// Half of a digest is enough between messages of the same transaction id.
+#[allow(clippy::cast_possible_truncation)]
+fn short(digest: u64) -> u32 {
+    digest as u32
 }
 
 /// Where and when a message was seen, and what tells it from others like it.
@@ -217,8 +309,8 @@ pub(super) enum Response<'t> {
     First {
         /// The request.
         leg: &'t mut Leg,
-        /// The copy that it is counted from: the last before the answer.
-        to: Seen,
+        /// What it says; `None` for a connectivity check, of which nothing is asked later but whose it was.
+        asked: Option<Asked>,
         /// Whether it came from another address than was asked.
         elsewhere: bool,
     },
@@ -237,25 +329,42 @@ pub(super) enum Response<'t> {
 struct Entry {
     id: TransactionId,
     leg: Leg,
-    others: Vec<Leg>,
-    newest: Timestamp,
+    others: Option<Box<Others>>,
+}
+
+#[derive(Debug, Default)]
+struct Others {
+    legs: Vec<Leg>,
 }
 
 impl Entry {
     fn legs(&mut self) -> impl Iterator<Item = &mut Leg> {
-        std::iter::once(&mut self.leg).chain(self.others.iter_mut())
+        std::iter::once(&mut self.leg).chain(self.others.iter_mut().flat_map(|others| &mut others.legs))
+    }
+
+    /// When it is to be looked at.
+    fn due(&self) -> Timestamp {
+        let later = self.leg.rare.as_ref().and_then(|rare| rare.due);
+        later.unwrap_or_else(|| self.leg.first.time.after(KEEP))
+    }
+
+    fn newest(&self) -> Timestamp {
+        let others = self.others.iter().flat_map(|others| &others.legs).map(Leg::newest);
+        others.fold(self.leg.newest(), Timestamp::max)
     }
 }
 
-/// The transactions that are still of interest.
+/// The transactions that are still of interest, in the order in which they began or were found to go on: the first is the first to go.
 #[derive(Debug)]
 pub(super) struct Transactions {
     hasher: DefaultHashBuilder,
+    /// The number of the entry of each transaction.
     index: HashTable<u32>,
-    entries: Vec<Option<Entry>>,
-    free: Vec<u32>,
-    /// Every entry once, with the time at which it is due for a look.
-    due: VecDeque<(u32, Timestamp)>,
+    entries: VecDeque<Entry>,
+    /// The number of the first entry. Numbers wrap around.
+    base: u32,
+    /// Room for what open requests say, to be used again.
+    spare: Vec<Box<Asked>>,
     max: usize,
     dropped: u64,
 }
@@ -267,9 +376,9 @@ impl Transactions {
         Transactions {
             hasher: DefaultHashBuilder::default(),
             index: HashTable::new(),
-            entries: Vec::new(),
-            free: Vec::new(),
-            due: VecDeque::new(),
+            entries: VecDeque::new(),
+            base: 0,
+            spare: Vec::new(),
             max,
             dropped: 0,
         }
@@ -282,30 +391,44 @@ impl Transactions {
     }
 
     fn find(&mut self, id: TransactionId) -> Option<&mut Entry> {
-        let entries = &self.entries;
-        let same = |&at: &u32| entries.get(at as usize).and_then(Option::as_ref).is_some_and(|entry| entry.id == id);
-        let &at = self.index.find(self.hasher.hash_one(id), same)?;
-        self.entries.get_mut(at as usize)?.as_mut()
+        let (entries, base) = (&self.entries, self.base);
+        let same = |&number: &u32| entries.get(number.wrapping_sub(base) as usize).is_some_and(|entry| entry.id == id);
+        let &number = self.index.find(self.hasher.hash_one(id), same)?;
+        self.entries.get_mut(number.wrapping_sub(base) as usize)
+    }
+
+    /// The number of the entry of a transaction, if it has any: the entries themselves are not looked at.
+    #[must_use]
+    pub(super) fn likely(&self, id: TransactionId) -> Option<u32> {
+        self.index.find(self.hasher.hash_one(id), |_| true).copied()
+    }
+
+    /// Reads the cache lines of an entry.
+    #[must_use]
+    pub(super) fn touch(&self, number: u32) -> u64 {
+        self.entries.get(number.wrapping_sub(self.base) as usize).map_or(0, |entry| {
+            entry.leg.first.frame
+                ^ entry.leg.answer.frame
+                ^ u64::from(entry.leg.client)
+                ^ u64::from(entry.others.is_some())
+        })
+    }
+
+    /// Reads what it takes to forget the first entries.
+    #[must_use]
+    pub(super) fn touch_first(&self, count: usize) -> u64 {
+        let first = self.entries.iter().take(count);
+        first.fold(0, |sum, entry| sum ^ u64::from(self.likely(entry.id).unwrap_or_default()))
     }
 
     fn add(&mut self, id: TransactionId, leg: Leg) {
-        let newest = leg.first.time;
-        let at = match self.free.pop() {
-            Some(at) => at,
-            None => {
-                let Ok(at) = u32::try_from(self.entries.len()) else { return };
-                self.entries.push(None);
-                at
-            }
+        let Ok(count) = u32::try_from(self.entries.len()) else { return };
+        self.entries.push_back(Entry { id, leg, others: None });
+        let (hasher, entries, base) = (&self.hasher, &self.entries, self.base);
+        let rehash = |&number: &u32| {
+            entries.get(number.wrapping_sub(base) as usize).map_or(0, |entry| hasher.hash_one(entry.id))
         };
-        if let Some(slot) = self.entries.get_mut(at as usize) {
-            *slot = Some(Entry { id, leg, others: Vec::new(), newest });
-        }
-        let (hasher, entries) = (&self.hasher, &self.entries);
-        let rehash =
-            |&at: &u32| entries.get(at as usize).and_then(Option::as_ref).map_or(0, |entry| hasher.hash_one(entry.id));
-        self.index.insert_unique(hasher.hash_one(id), at, rehash);
-        self.due.push_back((at, newest.after(KEEP)));
+        self.index.insert_unique(hasher.hash_one(id), base.wrapping_add(count), rehash);
     }
 
     /// Takes a request; `asked` is called only where it is new.
@@ -316,47 +439,63 @@ impl Transactions {
         at: &Sighting,
         asked: impl FnOnce() -> Asked,
     ) -> Request {
-        let Some(entry) = self.find(id) else {
-            self.add(id, Leg::new(method, at, asked()));
+        let client = short(self.hasher.hash_one(at.src));
+        let mut twin_of = None;
+        if let Some(entry) = self.find(id) {
+            let same = |leg: &&mut Leg| leg.flow == at.flow && leg.client == client && leg.depth == at.depth;
+            if let Some(leg) = entry.legs().find(same) {
+                return leg.repeat(at);
+            }
+            twin_of = Some((entry.leg.digest == short(at.digest)).then_some(entry.leg.flow));
+        }
+        let asked = asked();
+        let mut leg = Leg::new(method, at, client, &asked);
+        if !asked.check {
+            leg.asked = Some(match self.spare.pop() {
+                Some(mut room) => {
+                    *room = asked;
+                    room
+                }
+                None => Box::new(asked),
+            });
+        }
+        let Some(twin_of) = twin_of else {
+            self.add(id, leg);
             return Request::New { twin_of: None };
         };
-        entry.newest = entry.newest.max(at.seen.time);
-        let same = |leg: &&mut Leg| leg.flow == at.flow && leg.client.0 == at.src && leg.depth == at.depth;
-        if let Some(leg) = entry.legs().find(same) {
-            return leg.repeat(at);
-        }
-        let twin_of = (entry.leg.digest == at.digest).then_some(entry.leg.flow);
-        if entry.others.len() < MAX_LEGS {
-            entry.others.push(Leg::new(method, at, asked()));
+        if let Some(entry) = self.find(id) {
+            let others = entry.others.get_or_insert_default();
+            if others.legs.len() < MAX_LEGS {
+                others.legs.push(leg);
+            }
         }
         Request::New { twin_of }
     }
 
     /// Takes a response.
     pub(super) fn response(&mut self, id: TransactionId, at: &Sighting) -> Response<'_> {
-        let Some(entry) = self.find(id) else { return Response::Orphan };
-        entry.newest = entry.newest.max(at.seen.time);
-        let on_flow = |leg: &Leg| leg.flow == at.flow && leg.client.0 == at.dst && leg.depth == at.depth;
-        let to_client = |leg: &Leg| leg.client.0 == at.dst && leg.depth == at.depth;
+        let client = short(self.hasher.hash_one(at.dst));
+        let (entries, base) = (&self.entries, self.base);
+        let same = |&number: &u32| entries.get(number.wrapping_sub(base) as usize).is_some_and(|entry| entry.id == id);
+        let Some(&number) = self.index.find(self.hasher.hash_one(id), same) else { return Response::Orphan };
+        let Some(entry) = self.entries.get_mut(number.wrapping_sub(base) as usize) else { return Response::Orphan };
+        let to_client = |leg: &Leg| leg.client == client && leg.depth == at.depth;
+        let on_flow = |leg: &Leg| leg.flow == at.flow && to_client(leg);
         let found = entry.legs().position(|leg| on_flow(leg)).map(|index| (index, false));
         let found = found.or_else(|| entry.legs().position(|leg| to_client(leg)).map(|index| (index, true)));
         let Some((index, elsewhere)) = found else { return Response::Orphan };
         let Some(leg) = entry.legs().nth(index) else { return Response::Orphan };
-        leg.answer_mirrored = leg.answer.is_some()
-            && leg.answer_digest == at.digest
-            && leg.answer_ip_id == at.ip_id
-            && at.seen.time.since(leg.last_answer) < MIRROR;
-        leg.last_answer = at.seen.time;
-        leg.answer_digest = at.digest;
-        leg.answer_ip_id = at.ip_id;
-        match leg.answer {
-            None => {
-                leg.answer = Some(at.seen);
-                let to = leg.last;
-                Response::First { leg, to, elsewhere }
-            }
-            Some(first) => Response::Again { leg, first },
+        if !leg.respond(at) {
+            return Response::Again { first: leg.answer, leg };
         }
+        let asked = leg.asked.take().map(|room| {
+            let asked = *room;
+            if self.spare.len() < MAX_SPARE {
+                self.spare.push(room);
+            }
+            asked
+        });
+        Response::First { leg, asked, elsewhere }
     }
 
     /// The leg of a transaction on a flow, for an ICMP error that quotes it.
@@ -369,44 +508,78 @@ impl Transactions {
         // what still waits for its answer goes last: it is sent to the back of the queue while there is hope to find another
         let mut patience = MAX_PATIENCE;
         loop {
-            let full = self.index.len() > self.max;
-            let &(at, due) = self.due.front()?;
-            if due > now && !full {
+            let full = self.entries.len() > self.max;
+            let entry = self.entries.front_mut()?;
+            if !full && entry.due() > now {
                 return None;
             }
-            self.due.pop_front();
-            let Some(entry) = self.entries.get(at as usize).and_then(Option::as_ref) else { continue };
-            let next = entry.newest.after(KEEP);
-            let waits = entry.leg.answer.is_none() && patience > 0;
-            if next > now && (!full || waits) {
-                patience -= u32::from(full);
-                self.due.push_back((at, next));
+            let next = entry.newest().after(KEEP);
+            if next <= now {
+                if entry.others.is_none() && entry.leg.is_settled() {
+                    self.forget();
+                    continue;
+                }
+                return self.take(true);
+            }
+            if full && entry.others.is_none() && entry.leg.is_settled() && entry.leg.answered {
+                self.forget();
                 continue;
             }
-            return self.take(at, next <= now);
+            if full && (entry.leg.answered || patience == 0) {
+                return self.take(false);
+            }
+            if full {
+                patience -= 1;
+            } else if next.since(now) < SOON {
+                return None;
+            } else {
+                entry.leg.rare.get_or_insert_default().due = Some(next);
+            }
+            self.put_back();
         }
+    }
+
+    /// The first entry becomes the last.
+    fn put_back(&mut self) {
+        let Some(entry) = self.entries.pop_front() else { return };
+        let (old, count) = (self.base, self.entries.len());
+        self.base = old.wrapping_add(1);
+        #[allow(clippy::cast_possible_truncation)] // there are no more than fit `add`
+        let new = self.base.wrapping_add(count as u32);
+        if let Some(number) = self.index.find_mut(self.hasher.hash_one(entry.id), |&known| known == old) {
+            *number = new;
+        }
+        self.entries.push_back(entry);
     }
 
     /// Takes out the oldest of what is left; for the end of the capture.
     pub(super) fn drain(&mut self) -> Option<Closed> {
-        while let Some((at, _)) = self.due.pop_front() {
-            if let Some(closed) = self.take(at, true) {
-                return Some(closed);
-            }
-        }
-        None
+        self.take(true)
     }
 
-    fn take(&mut self, at: u32, watched: bool) -> Option<Closed> {
-        let entry = self.entries.get_mut(at as usize)?.take()?;
-        if let Ok(found) = self.index.find_entry(self.hasher.hash_one(entry.id), |&known| known == at) {
+    /// Takes the first entry out of the index, since it is about to go.
+    fn unlist_first(&mut self) {
+        let Some(entry) = self.entries.front() else { return };
+        let old = self.base;
+        self.base = old.wrapping_add(1);
+        if let Ok(found) = self.index.find_entry(self.hasher.hash_one(entry.id), |&known| known == old) {
             found.remove();
         }
-        self.free.push(at);
-        if !watched && entry.leg.answer.is_none() {
+    }
+
+    /// Drops the first entry, of which nothing is left to tell.
+    fn forget(&mut self) {
+        self.unlist_first();
+        self.entries.pop_front();
+    }
+
+    fn take(&mut self, watched: bool) -> Option<Closed> {
+        self.unlist_first();
+        let Entry { id, leg, others } = self.entries.pop_front()?;
+        if !watched && !leg.answered {
             self.dropped += 1;
         }
-        Some(Closed { id: entry.id, leg: entry.leg, others: entry.others, watched })
+        Some(Closed { id, leg, others: others.map(|others| others.legs).unwrap_or_default(), watched })
     }
 }
 
