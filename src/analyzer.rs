@@ -12,9 +12,10 @@ use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
-use crate::session::{FORESEEN, Foreseen, Known, Limits, Session};
+use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
+use crate::wire::dtls::Records;
 use crate::wire::stun::{COOKIE, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
@@ -103,6 +104,7 @@ struct Core {
     media: bool,
     icmp: BTreeMap<u64, IcmpAnswer>,
     session: Session,
+    dtls: DtlsFlows,
     findings: Collector,
     builder: Builder,
 }
@@ -118,7 +120,8 @@ impl Analyzer {
         let Options { capture, credentials, filters, limits, media, icmp } = options;
         let builder = Builder::new(capture, filters.user.clone());
         let session = Session::new(credentials, limits);
-        let core = Core { capture, filters, media, icmp, session, findings: Collector::default(), builder };
+        let (dtls, findings) = (DtlsFlows::default(), Collector::default());
+        let core = Core { capture, filters, media, icmp, session, dtls, findings, builder };
         Analyzer { packets: Packets::new(PacketLimits::default()), core, foreseen: 0 }
     }
 
@@ -255,8 +258,12 @@ impl Core {
             let carried = match kind {
                 Kind::Stun | Kind::MsTurn => self.stun(&at, hops, payload, truncated, sink),
                 Kind::Channel => self.channel_data(&at, hops, payload, truncated, sink),
-                Kind::Dtls | Kind::DtlsUnified | Kind::Rtp | Kind::Rtcp => {
-                    self.data(kind, &at, hops, payload, truncated, sink);
+                Kind::Dtls | Kind::DtlsUnified => {
+                    self.dtls(kind, &at, hops, payload, truncated, sink);
+                    None
+                }
+                Kind::Rtp | Kind::Rtcp => {
+                    self.media(kind, &at, hops, payload, truncated, sink);
                     None
                 }
                 Kind::Zrtp | Kind::Quic | Kind::Other => None,
@@ -309,7 +316,9 @@ impl Core {
         Some(Inner { payload: data.data, truncated: data.truncated, hops: hops.through(hop)? })
     }
 
-    fn data(
+    /// DTLS is recognised by itself; on a flow where it was before, records that lie about their length and those of DTLS 1.3, which say
+    /// next to nothing of themselves, are taken too.
+    fn dtls(
         &mut self,
         kind: Kind,
         at: &At,
@@ -318,28 +327,48 @@ impl Core {
         truncated: bool,
         sink: &mut impl FnMut(&Row<'_>),
     ) {
-        let dtls = kind == Kind::Dtls;
-        let known = hops.last().is_some() || self.session.flow(at.src, at.dst).is_some();
+        let by_itself = if kind == Kind::Dtls { Records::recognise(payload, truncated) } else { None };
+        let records = by_itself.or_else(|| {
+            let connection_id = self.dtls.connection_id(at.src, at.dst, &hops)?;
+            Records::on_dtls_flow(payload, truncated, connection_id)
+        });
+        let mut first = true;
+        for record in records.into_iter().flatten() {
+            let event = at.event(hops, record.truncated, Body::Dtls(record));
+            if first {
+                self.session.data(&event, payload.len());
+                first = false;
+            }
+            self.dtls.learn(&event, &record);
+            *self.session.totals_mut().dtls.entry(record.content_type.0).or_default() += 1;
+            self.row(&event, &Known::default(), sink);
+        }
+    }
+
+    fn media(
+        &mut self,
+        kind: Kind,
+        at: &At,
+        hops: Hops,
+        payload: &[u8],
+        truncated: bool,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) {
         // media has no mark of its own: it is believed where STUN or DTLS was seen before it, or inside a relay
-        if !dtls && !known {
+        if hops.last().is_none() && self.session.flow(at.src, at.dst).is_none() {
             return;
         }
-        let body = match kind {
-            Kind::Dtls | Kind::DtlsUnified => Body::Dtls(payload),
-            Kind::Rtcp => Body::Rtcp(payload),
-            _ => Body::Rtp(payload),
-        };
         let totals = self.session.totals_mut();
-        match kind {
-            Kind::Dtls | Kind::DtlsUnified => {
-                *totals.dtls.entry(payload.first().copied().unwrap_or_default()).or_default() += 1
-            }
-            Kind::Rtcp => totals.rtcp += 1,
-            _ => totals.rtp += 1,
-        }
+        let body = if kind == Kind::Rtcp {
+            totals.rtcp += 1;
+            Body::Rtcp(payload)
+        } else {
+            totals.rtp += 1;
+            Body::Rtp(payload)
+        };
         let event = at.event(hops, truncated, body);
         self.session.data(&event, payload.len());
-        if self.media || dtls {
+        if self.media {
             self.row(&event, &Known::default(), sink);
         }
     }

@@ -4,6 +4,7 @@ use crate::net::{Endpoint, PeerAddress, RelayedAddress, Transport};
 use crate::packet::IcmpKind;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::time::{Span, Timestamp};
+use crate::wire::dtls::Record;
 use crate::wire::stun::Message;
 use crate::wire::turn::ChannelData;
 use std::net::IpAddr;
@@ -79,8 +80,8 @@ pub enum Body<'a> {
     Stun(Message<'a>),
     /// TURN ChannelData; what it carries follows as an event of its own.
     ChannelData(ChannelData<'a>),
-    /// A datagram of DTLS records.
-    Dtls(&'a [u8]),
+    /// A DTLS record; a datagram may hold several, each of which is an event.
+    Dtls(Record<'a>),
     /// RTP.
     Rtp(&'a [u8]),
     /// RTCP.

@@ -13,6 +13,7 @@ use crate::rules::View;
 use crate::session::credentials::{self, Status};
 use crate::session::{self, Conversation, Exchange, Session, Verdicts};
 use crate::time::Timestamp;
+use crate::wire::handshake::ContentType;
 use crate::wire::stun::{Class, Method};
 use std::collections::BTreeMap;
 
@@ -91,25 +92,11 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts) -> Counts {
             .map(|(method, class, count)| (kind_name(method, class), count))
             .collect(),
         channel_data: totals.channel_data,
-        dtls: totals.dtls.iter().map(|(&kind, &count)| (content_type(kind), count)).collect(),
+        dtls: totals.dtls.iter().map(|(&kind, &count)| (ContentType(kind).to_string(), count)).collect(),
         rtp: totals.rtp,
         rtcp: totals.rtcp,
         error_codes: totals.errors().iter().map(|(code, &count)| (code.to_string(), count)).collect(),
         skipped,
-    }
-}
-
-fn content_type(kind: u8) -> String {
-    match kind {
-        20 => "change_cipher_spec".to_owned(),
-        21 => "alert".to_owned(),
-        22 => "handshake".to_owned(),
-        23 => "application_data".to_owned(),
-        24 => "heartbeat".to_owned(),
-        25 => "tls12_cid".to_owned(),
-        26 => "ack".to_owned(),
-        32..=63 => "ciphertext".to_owned(),
-        other => format!("type {other}"),
     }
 }
 

@@ -112,13 +112,14 @@ pub struct Icmp {
 pub struct DtlsRecord {
     /// `DTLS 1.2`, as the record header gives it.
     pub version: String,
-    /// `handshake`, `alert`, `change_cipher_spec`, `application_data`, …
+    /// `handshake`, `alert`, `change_cipher_spec`, `application_data`, …; `tls12_cid` and `ciphertext` where the type is encrypted.
     pub content_type: String,
-    /// Epoch of the record.
+    /// Epoch of the record; of a `ciphertext` record of DTLS 1.3 its two lowest bits.
     pub epoch: u16,
-    /// Sequence number within the epoch.
-    pub sequence: u64,
-    /// Names of the handshake messages inside, where they are in the clear.
+    /// Sequence number within the epoch; absent where it is encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// Names of the handshake messages of which fragments are inside, where they are in the clear.
     pub handshake: Vec<String>,
     /// The alert inside, where it is in the clear.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@ mod client;
 mod conversation;
 /// Who may have signed what.
 pub mod credentials;
+mod dtls;
 mod exchange;
 mod flow;
 mod lent;
@@ -25,6 +26,7 @@ mod warm;
 pub use allocation::{Allocation, Channel, End, Permission};
 pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted};
+pub use dtls::DtlsFlows;
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use lent::{Lent, Lents};

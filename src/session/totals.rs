@@ -89,7 +89,7 @@ pub struct Totals {
     errors: BTreeMap<u16, u64>,
     /// TURN ChannelData messages.
     pub channel_data: u64,
-    /// DTLS datagrams by the content type of their first record.
+    /// DTLS records by content type; 32 for those of DTLS 1.3 that hide theirs.
     pub dtls: BTreeMap<u8, u64>,
     /// RTP packets.
     pub rtp: u64,

@@ -1,8 +1,9 @@
 //! Bytes to messages: views that borrow from the frame, know no history and judge nothing.
 //!
-//! [`demux`] says by its first bytes what a datagram may be; [`stun`] and [`turn`] read it.
+//! [`demux`] says by its first bytes what a datagram may be; [`stun`], [`turn`] and [`dtls`] read it. [`handshake`] is what DTLS and TLS share.
 
 pub mod demux;
-pub mod dtls_alerts;
+pub mod dtls;
+pub mod handshake;
 pub mod stun;
 pub mod turn;

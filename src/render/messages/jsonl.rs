@@ -1,8 +1,9 @@
 //! Messages as JSON Lines. The fields and their order are those of [`report::Message`](crate::report::Message).
 
 use super::append::{TimeWriter, endpoint, hex, hex16, json_string, number, signed};
-use super::{carrier, encryption, protocol};
+use super::{carrier, dtls, encryption, protocol};
 use crate::event::{Body, IcmpAnswer, Row};
+use crate::problem::Problem;
 use crate::session::credentials::{Credentials, Integrity, Status};
 use crate::wire::stun::integrity::Rule;
 use crate::wire::stun::{Attribute, ErrorCode, Message, Value};
@@ -60,14 +61,21 @@ pub(in crate::render) fn row(out: &mut Vec<u8>, times: &mut TimeWriter, row: &Ro
     if let Body::ChannelData(data) = &event.body {
         channel_data(out, data);
     }
-    if let Body::Stun(message) = &event.body {
-        problems(out, message);
+    match &event.body {
+        Body::Stun(message) if !message.is_proper() => problems(out, &message.problems()),
+        Body::Dtls(record) => {
+            dtls::json(out, record);
+            if let Some(problem) = record.problem() {
+                problems(out, &[problem]);
+            }
+        }
+        _ => {}
     }
     out.push(b'}');
 }
 
 #[inline]
-fn key(out: &mut Vec<u8>, name: &str) {
+pub(super) fn key(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
@@ -248,13 +256,10 @@ fn channel_data(out: &mut Vec<u8>, data: &ChannelData<'_>) {
     number(out, u64::from(data.length));
 }
 
-fn problems(out: &mut Vec<u8>, message: &Message<'_>) {
-    if message.is_proper() {
-        return;
-    }
+fn problems(out: &mut Vec<u8>, problems: &[Problem]) {
     key(out, "problems");
     out.push(b'[');
-    for (i, problem) in message.problems().iter().enumerate() {
+    for (i, problem) in problems.iter().enumerate() {
         if i > 0 {
             out.push(b',');
         }

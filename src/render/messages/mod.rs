@@ -4,6 +4,7 @@
 
 pub(super) mod append;
 mod csv;
+mod dtls;
 pub(super) mod jsonl;
 mod text;
 

@@ -6,10 +6,22 @@ use crate::report;
 use crate::secret::Secret;
 use crate::session::credentials::Integrity;
 use crate::time::{Span, Timestamp};
+use crate::wire::dtls::{Record, Records};
 use crate::wire::stun::integrity::Algorithm;
 use crate::wire::turn::ChannelData;
 
 const EVIL: &str = "a\x1b[2J,\"b\"\r\n=1+1";
+
+/// A fatal bad_certificate.
+const ALERT: &[u8] = &[21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 7, 0, 2, 2, 42];
+const SERVER_HELLO_DONE: &[u8] = &[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 8, 0, 12, 14, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0];
+/// 100 bytes of a Certificate from byte 1000 on, of which 4 are in the record.
+const BROKEN: &[u8] =
+    &[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 16, 11, 0, 8, 0, 0, 2, 0, 3, 0xe8, 0, 0, 100, 1, 2, 3, 4];
+
+fn dtls(bytes: &[u8]) -> Record<'_> {
+    Records::on_dtls_flow(bytes, false, None).unwrap().next().unwrap()
+}
 
 /// A message with cookie of this type and these attributes.
 fn bytes(message_type: u16, attributes: &[(u16, &[u8])]) -> Vec<u8> {
@@ -139,7 +151,10 @@ fn every_row_is_what_the_published_type_says() {
         Message::recognise_on_stun_flow(&odd, false).map(Body::Stun),
         Message::recognise_on_stun_flow(&broken, false).map(Body::Stun),
         ChannelData::parse(&[0x40, 1, 0, 2, 7, 8], false).map(Body::ChannelData),
-        Some(Body::Dtls(&[22; 20])),
+        Some(Body::Dtls(dtls(ALERT))),
+        Some(Body::Dtls(dtls(SERVER_HELLO_DONE))),
+        Records::on_dtls_flow(&[0x2a; 40], false, None).and_then(|mut records| records.next()).map(Body::Dtls),
+        Records::on_dtls_flow(BROKEN, false, None).and_then(|mut records| records.next()).map(Body::Dtls),
         Some(Body::Rtp(&[0x80; 20])),
         Some(Body::Rtcp(&[0x80; 20])),
     ];
@@ -189,7 +204,7 @@ fn malformed_messages_say_what_is_wrong_with_them() {
 fn csv_has_a_header_and_as_many_fields_in_every_line() {
     let stun_bytes = bytes(0x0003, &[(0x0006, EVIL.as_bytes())]);
     let data = ChannelData::parse(&[0x40, 1, 0, 2, 7, 8], false).unwrap();
-    let events = [event(stun(&stun_bytes)), event(Body::ChannelData(data)), event(Body::Dtls(&[22]))];
+    let events = [event(stun(&stun_bytes)), event(Body::ChannelData(data)), event(Body::Dtls(dtls(ALERT)))];
     let rows: Vec<Row<'_>> = events.iter().map(row).collect();
     let text = write(Format::Csv, &rows.iter().collect::<Vec<_>>());
     let lines: Vec<&str> = text.split_terminator('\n').collect();
@@ -276,4 +291,29 @@ fn a_live_writer_writes_every_row_at_once() {
     writer.flush().unwrap();
     drop(writer);
     assert!(counting.0.len() < 10, "{:?}", counting.0);
+}
+
+#[test]
+fn a_dtls_record_tells_its_messages_and_alerts() {
+    let say = |format: Format, bytes: &[u8]| {
+        let event = event(Body::Dtls(dtls(bytes)));
+        write(format, &[&row(&event)])
+    };
+    let text = |bytes: &[u8]| say(Format::Text(Clock::Utc), bytes);
+    assert!(text(ALERT).ends_with("DTLS 1.2 alert: fatal bad_certificate\n"), "{}", text(ALERT));
+    assert!(text(SERVER_HELLO_DONE).ends_with("DTLS 1.2 handshake: ServerHelloDone\n"));
+    assert!(text(BROKEN).contains("handshake: Certificate, fragment 1000..1100 of 2048 [malformed: dtls at byte 22"));
+    let json = say(Format::Jsonl, ALERT);
+    assert!(
+        json.contains(
+            r#""dtls":{"version":"DTLS 1.2","content_type":"alert","epoch":0,"sequence":7,"handshake":[],"alert":{"level":"fatal","description":"bad_certificate"}}"#
+        ),
+        "{json}"
+    );
+    let mut encrypted = SERVER_HELLO_DONE.to_vec();
+    encrypted[4] = 1;
+    assert!(text(&encrypted).ends_with("DTLS 1.2 handshake, encrypted, 12 bytes\n"), "{}", text(&encrypted));
+    assert!(say(Format::Jsonl, &encrypted).contains(r#""epoch":1,"sequence":8,"handshake":[]}"#));
+    let unified = text(&[0x2a; 40]);
+    assert!(unified.contains("DTLS 1.3 ciphertext"), "{unified}");
 }

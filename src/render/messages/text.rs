@@ -42,7 +42,7 @@ impl Lines {
                     self.line.push_str(", cut short");
                 }
             }
-            Body::Dtls(data) => put(&mut self.line, format_args!("DTLS, {} bytes", data.len())),
+            Body::Dtls(record) => super::dtls::text(&mut self.line, record),
             Body::Rtp(data) => put(&mut self.line, format_args!("RTP, {} bytes", data.len())),
             Body::Rtcp(data) => put(&mut self.line, format_args!("RTCP, {} bytes", data.len())),
         }
@@ -90,7 +90,7 @@ impl Lines {
     }
 }
 
-fn put(line: &mut String, text: std::fmt::Arguments<'_>) {
+pub(super) fn put(line: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = line.write_fmt(text); // writing to a String cannot fail
 }
 

@@ -2,7 +2,7 @@
 
 use super::page::{Options, Page, Tint};
 use crate::rules::catalogue::{self, RuleInfo};
-use crate::wire::dtls_alerts::{ALERTS, AlertInfo};
+use crate::wire::handshake::registry::{ALERTS, AlertInfo};
 use crate::wire::stun::registry::{ATTRIBUTES, AttributeRow, ERRORS, ErrorRow, METHODS, MethodRow, PHRASES};
 use crate::wire::stun::{AttributeCode, Class, Method};
 use std::fmt;

@@ -1,0 +1,99 @@
+//! Which flows are DTLS, and how long the connection ids on them are: what the records of DTLS 1.3 cannot be read without.
+
+use super::flow::Ends;
+use crate::event::{Event, Hops, Via};
+use crate::net::Endpoint;
+use crate::wire::dtls::{Fragment, Record};
+use crate::wire::handshake::{ContentType, ExtensionType, Message, Protocol, Value};
+use hashbrown::HashMap;
+
+/// How many flows are remembered, in each of two generations: as the younger one fills up, the older is forgotten.
+const MAX_FLOWS: usize = 16_384;
+
+/// The flows on which DTLS was recognised.
+#[derive(Debug, Default)]
+pub struct DtlsFlows {
+    young: HashMap<Path, Known>,
+    old: HashMap<Path, Known>,
+}
+
+/// A flow, or what a relay carries inside one for one peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Path {
+    ends: Ends,
+    inside: Option<Inside>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Inside {
+    Peer(Endpoint),
+    Channel(u16),
+    Unknown,
+}
+
+/// What is known of a flow.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// Bytes of the connection ids in records to the lower and to the higher end, as that end asked for.
+    connection_ids: [Option<u8>; 2],
+}
+
+impl DtlsFlows {
+    /// Whether DTLS was recognised on the way of a datagram; if so, how long the connection ids are that its records may have.
+    #[must_use]
+    pub fn connection_id(&self, src: Endpoint, dst: Endpoint, hops: &Hops) -> Option<Option<u8>> {
+        let path = Path::of(src, dst, hops);
+        let known = self.young.get(&path).or_else(|| self.old.get(&path))?;
+        let [to_low, to_high] = known.connection_ids;
+        Some(if dst == path.ends.low { to_low } else { to_high })
+    }
+
+    /// Takes a record that was recognised.
+    pub fn learn(&mut self, event: &Event<'_>, record: &Record<'_>) {
+        if record.content_type == ContentType::APPLICATION_DATA {
+            return; // most of all records, and a flow that has only these needs nothing to be known
+        }
+        let hello = record.fragments().find_map(|fragment| connection_id(&fragment));
+        if hello.is_none() && self.connection_id(event.src, event.dst, &event.hops).is_some() {
+            return;
+        }
+        let path = Path::of(event.src, event.dst, &event.hops);
+        if self.young.len() >= MAX_FLOWS && !self.young.contains_key(&path) {
+            self.old = std::mem::take(&mut self.young);
+        }
+        let before = self.old.get(&path).copied().unwrap_or_default();
+        let known = self.young.entry(path).or_insert(before);
+        if let Some(length) = hello {
+            let [to_low, to_high] = &mut known.connection_ids;
+            *if event.src == path.ends.low { to_low } else { to_high } = length;
+        }
+    }
+}
+
+impl Path {
+    fn of(src: Endpoint, dst: Endpoint, hops: &Hops) -> Path {
+        let inside = hops.last().map(|hop| match (hop.peer, hop.via) {
+            (Some(peer), _) => Inside::Peer(peer.0),
+            (None, Via::Channel(number)) => Inside::Channel(number),
+            (None, Via::Send | Via::Data) => Inside::Unknown,
+        });
+        Path { ends: Ends::of(src, dst), inside }
+    }
+}
+
+/// The length of the connection id that the sender of a hello asks for; the inner `None` where it asks for none. A hello in several
+/// fragments is not read: what is guessed of its records then shows.
+fn connection_id(fragment: &Fragment<'_>) -> Option<Option<u8>> {
+    if !fragment.is_whole() {
+        return None;
+    }
+    let extensions = match Message::parse(fragment.kind, fragment.data, Protocol::Dtls, None).ok()? {
+        Message::ClientHello(hello) => hello.extensions,
+        Message::ServerHello(hello) => hello.extensions,
+        _ => return None,
+    };
+    Some(match extensions.value(ExtensionType::CONNECTION_ID) {
+        Some(Value::ConnectionId(id)) => u8::try_from(id.len()).ok(),
+        _ => None,
+    })
+}
