@@ -10,6 +10,7 @@ mod conversation;
 pub mod credentials;
 mod exchange;
 mod flow;
+mod leg;
 mod lent;
 mod limits;
 mod moves;
