@@ -93,8 +93,11 @@ pub(super) fn classify(exchange: &Exchange, conversation: &Conversation, view: &
         return Refusal::None;
     };
     let asked = &exchange.asked;
-    let phrase = answer.reason.map(|name| view.text(name).to_ascii_lowercase()).unwrap_or_default();
-    let says = |words: &[&str]| words.iter().any(|word| phrase.contains(word));
+    // asked for in few cases only, while most errors are mere challenges
+    let says = |words: &[&str]| {
+        let phrase = answer.reason.map(|name| view.text(name).to_ascii_lowercase()).unwrap_or_default();
+        words.iter().any(|word| phrase.contains(word))
+    };
     match answer.code {
         420 => return Refusal::UnknownAttribute,
         // drafts of RFC 5389 challenged with these two; to a request that has credentials they say what it lacks

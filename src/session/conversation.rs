@@ -50,6 +50,8 @@ pub struct Conversation {
     pub user: Option<Name>,
     /// The realm of the last challenge or request.
     pub realm: Option<Name>,
+    /// A digest of the nonce that the client used last.
+    pub echoed: Option<u64>,
     /// When each method was last granted.
     pub granted: Granted,
     /// SOFTWARE of the server.
@@ -147,6 +149,7 @@ impl Conversation {
             messages: [0; 2],
             user: None,
             realm: None,
+            echoed: None,
             granted: Granted::default(),
             software: None,
             rtt: None,
@@ -232,6 +235,7 @@ impl Conversation {
         self.asked += 1;
         self.user = asked.user.or(self.user);
         self.realm = asked.realm.or(self.realm);
+        self.echoed = asked.nonce.or(self.echoed);
         if let (Method::CHANNEL_BIND, Some(number), Some(peer)) = (method, asked.channel, asked.peer)
             && let Some(allocation) = &mut self.allocation
         {

@@ -11,6 +11,7 @@ pub mod credentials;
 mod dtls;
 mod exchange;
 mod flow;
+mod leg;
 mod lent;
 mod limits;
 mod moves;

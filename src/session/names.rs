@@ -45,6 +45,11 @@ impl Names {
         std::num::NonZeroU32::new(at.wrapping_add(1)).map(Name)
     }
 
+    /// The name of a text that is probably that of `likely` again.
+    pub fn intern_like(&mut self, text: &[u8], likely: Option<Name>) -> Option<Name> {
+        if likely.is_some_and(|name| self.bytes(name) == text) { likely } else { self.intern(text) }
+    }
+
     fn add(&mut self, hash: u64, text: &[u8]) -> Option<u32> {
         if self.texts.len() >= self.max_count || self.bytes + text.len() > self.max_bytes {
             self.dropped += 1;

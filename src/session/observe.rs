@@ -3,8 +3,9 @@
 use super::credentials::{Credentials, Identity, Integrity, Status};
 use super::exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 use super::flow::{Flow, FlowId};
-use super::transaction::{Closed, Leg, Request, Response, Sighting};
-use super::{Conversation, From, Move, Names, Redirect, Session, What};
+use super::leg::Leg;
+use super::transaction::{Closed, Request, Response, Sighting};
+use super::{Conversation, From, Move, Name, Names, Redirect, Session, What};
 use crate::event::{Event, Hop, IcmpAnswer, Via};
 use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::packet::IcmpError;
@@ -105,8 +106,10 @@ impl Session {
         let integrity = self.check(message, fields, &identity);
         let mut new = None;
         let names = &mut self.names;
+        let conversation = self.flows.get(at.flow).and_then(|flow| flow.conversation.as_deref());
+        let likely = conversation.map_or([None; 2], |known| [known.user, known.realm]);
         let request = self.transactions.request(message.transaction_id(), method, at, || {
-            let asked = asked(names, message, fields, integrity);
+            let asked = asked(names, likely, message, fields, integrity);
             new = Some(asked);
             asked
         });
@@ -646,12 +649,20 @@ fn is_check(method: Method, fields: &Fields<'_>) -> bool {
     method == Method::GOOG_PING || (method == Method::BINDING && (ice || fields.use_candidate || short_term))
 }
 
-fn asked(names: &mut Names, message: &Message<'_>, fields: &Fields<'_>, integrity: Verdicts) -> Asked {
+/// What a request says; `likely` are the user and the realm of the one before it.
+fn asked(
+    names: &mut Names,
+    likely: [Option<Name>; 2],
+    message: &Message<'_>,
+    fields: &Fields<'_>,
+    integrity: Verdicts,
+) -> Asked {
     let method = message.method();
+    let [user, realm] = likely;
     Asked {
-        user: fields.username.and_then(|user| names.intern(user)),
+        user: fields.username.and_then(|text| names.intern_like(text, user)),
         userhash: fields.userhash.and_then(|hash| names.intern(hash)),
-        realm: fields.realm.and_then(|realm| names.intern(realm)),
+        realm: fields.realm.and_then(|text| names.intern_like(text, realm)),
         nonce: fields.nonce.map(|nonce| names.digest(nonce)),
         nonce_features: fields.nonce.and_then(features),
         password_algorithm: fields.password_algorithm,

@@ -62,6 +62,9 @@ impl Session {
             sum ^= u64::from(allocation.permissions.first().map_or(0, |known| known.renewed));
             sum ^= u64::from(allocation.channels.first().map_or(0, |known| known.renewed));
         }
+        for nonce in conversations().filter_map(|conversation| conversation.echoed) {
+            sum ^= u64::from(self.nonces.is_known(nonce));
+        }
         black_box(sum);
     }
 }
