@@ -241,6 +241,11 @@ impl Group {
         finding.frames_total += seen.frames.len() as u64;
         let room = MAX_FRAMES.saturating_sub(finding.frames.len());
         finding.frames.extend(seen.frames.into_iter().take(room));
+        // without a remedy, all of one confidence count as one
+        let same = |known: &(Remedy, Confidence)| matches!(known.0, Remedy::None) && known.1 == grievance.1;
+        if matches!(grievance.0, Remedy::None) && self.grievances.iter().take(2).any(same) {
+            return;
+        }
         if self.grievances.len() < MAX_GRIEVANCES {
             self.grievances.push(grievance);
         }

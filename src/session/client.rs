@@ -139,6 +139,7 @@ impl Clients {
         if outcome.contacts.len() >= MAX_SERVERS {
             outcome.contacts.remove(0);
         }
+        outcome.contacts.reserve_exact(1);
         outcome.contacts.push((server, at));
     }
 

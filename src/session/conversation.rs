@@ -337,7 +337,8 @@ impl Conversation {
             self.exchanges_omitted += 1;
         }
         if self.exchanges.len() == self.exchanges.capacity() {
-            self.exchanges.reserve_exact(self.exchanges.len().max(2));
+            // few have more than three
+            self.exchanges.reserve_exact(if self.exchanges.len() < 4 { 1 } else { 8 });
         }
         self.exchanges.push(exchange);
         u32::try_from(self.exchanges.len() - 1).ok()

@@ -242,4 +242,3 @@ impl Leg {
 pub(super) fn short(digest: u64) -> u32 {
     digest as u32
 }
-

@@ -34,13 +34,13 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             flows: 65_536,
-            transactions: 114_688,
+            transactions: 57_344,
             names: 131_072,
             name_bytes: 8 << 20,
-            clients: 57_344,
+            clients: 28_672,
             servers: 1_024,
-            lents: 16_384,
-            mappings: 16_384,
+            lents: 7_168,
+            mappings: 7_168,
             ordinary_exchanges: 1_024,
             exchanges: 16_384,
             crowded: 16_384,
