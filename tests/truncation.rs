@@ -267,3 +267,24 @@ fn a_snap_length_of_96_shows_no_failure_that_whole_frames_do_not() {
         }
     });
 }
+
+#[test]
+fn a_mirror_port_that_sees_every_frame_twice_changes_no_verdict() {
+    on_every_sample(|sample, complaints| {
+        let (mut doubled, mut start, mut before) = (Vec::new(), 0, 0);
+        for (end, frames) in records(&sample.bytes) {
+            let record = &sample.bytes[start..end];
+            doubled.extend_from_slice(record);
+            if frames > before {
+                doubled.extend_from_slice(record);
+            }
+            (start, before) = (end, frames);
+        }
+        let (whole, twice) = (sample.report(), sample.report_on(&doubled).unwrap());
+        if (whole.verdict, &whole.headline_finding) != (twice.verdict, &twice.headline_finding) {
+            let told = |report: &Report| format!("{:?} by {:?}", report.verdict, report.headline_finding);
+            complaints.push(format!("{}, twice {}", told(&whole), told(&twice)));
+        }
+        complaints.extend(new_failures(&whole, &twice).into_iter().map(|new| format!("twice: {new}")));
+    });
+}
