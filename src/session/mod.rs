@@ -48,6 +48,8 @@ use transaction::Transactions;
 const IDLE: Span = Span::from_secs(120);
 /// How often idle flows are looked for.
 const SWEEP: Span = Span::from_secs(20);
+/// Captures of several interfaces are out of order by less than this; what goes back further is a clock that was set.
+const DISORDER: Span = Span::from_secs(1);
 
 /// What was seen so far.
 #[derive(Debug)]
@@ -223,6 +225,9 @@ impl Session {
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
     pub fn advance(&mut self, now: Timestamp) {
         if now <= self.now {
+            if self.now.since(now) > DISORDER {
+                self.clients.clock_set_back(now);
+            }
             return;
         }
         self.now = now;

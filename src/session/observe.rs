@@ -393,6 +393,13 @@ impl Session {
                 && let Some(conversation) = speak(flow, From::Server, at, true)
             {
                 conversation.orphans += 1;
+                // that the request was not captured takes nothing from what was granted
+                if (method, message.class()) == (Method::ALLOCATE, Class::Success)
+                    && fields.relayed.iter().flatten().any(|&relayed| RelayedAddress(relayed).is_usable())
+                {
+                    let (client, user) = (conversation.client.0.ip(), conversation.user);
+                    self.clients.allocated(client, user, conversation.server.0, at.seen.time);
+                }
             }
         }
         let integrity = self.check(message, fields, &Identity::default());
@@ -610,9 +617,13 @@ fn speak<'f>(flow: &'f mut Flow, from: From, at: &Sighting, began_before: bool) 
         From::Client => (ClientAddress(at.src), ServerAddress(at.dst)),
         From::Server => (ClientAddress(at.dst), ServerAddress(at.src)),
     };
+    let [low, high] = &flow.directions;
+    let orphans = u64::from(low.orphans + high.orphans);
     let conversation = flow.conversation.get_or_insert_with(|| {
         let mut new = Conversation::new(client, server, crate::net::Transport::Udp, at.seen);
-        new.began_before = began_before;
+        new.began_before = began_before || orphans > 0;
+        // the one that begins it is counted by whoever takes it
+        new.orphans = orphans.saturating_sub(u64::from(from == From::Server));
         Box::new(new)
     });
     if conversation.client != client {
