@@ -143,6 +143,14 @@ fn gathering() -> Vec<Case> {
             call(s, CLIENT, SERVER, RELAYED, 20);
             s.later(60);
         }), &["turn-unreachable"]),
+        ("UDP is blocked, and the client goes on over TCP", scene(|s| {
+            s.send_repeatedly(CLIENT, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 7);
+            let retry = Stun::request(method::ALLOCATE).requested_transport(17).signed(&a, "n").bytes();
+            let granted = Stun::success_to(&retry).xor_relayed(RELAYED).xor_mapped(CLIENT).lifetime(600).integrity(a.key()).bytes();
+            s.after_ms(50).tcp(SECOND, SERVER, (1, 1), support::packet::ACK, &retry);
+            s.after_ms(50).tcp(SERVER, SECOND, (1, 200), support::packet::ACK, &granted);
+            s.later(30);
+        }), &["turn-no-response"]),
         ("a host with a VPN of which the tunnel does not lead to the server", scene(|s| {
             s.send_repeatedly("10.8.0.2:50000", SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 7);
             s.at_ms(15);

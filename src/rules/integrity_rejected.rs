@@ -1,7 +1,7 @@
 //! `turn-integrity-rejected`: the password, or the user, differs between client and server.
 
 use super::evidence::frames;
-use super::refusal::{challenge_before, is_named_pion};
+use super::refusal::{challenge_before, is_named_pion, is_nonce_given};
 use super::refused::Refused;
 use super::{Collector, Confidence, Dialect, Proof, Text, View};
 use crate::session::credentials::Side;
@@ -35,8 +35,9 @@ fn is_certain(exchange: &Exchange, conversation: &Conversation, view: &View<'_>)
     let challenge = challenge_before(exchange, conversation);
     match answer.code {
         431 | 439 => true,
-        // with the challenge in the capture, classification has compared its nonce with the request's
-        401 => answer.is_challenge() && (challenge.is_some() || answer.nonce == exchange.asked.nonce),
+        401 => {
+            answer.is_challenge() && (is_nonce_given(exchange, conversation) || answer.nonce == exchange.asked.nonce)
+        }
         _ => challenge.is_some() || is_named_pion(conversation, view),
     }
 }

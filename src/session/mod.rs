@@ -36,8 +36,9 @@ pub use observe::Known;
 pub use server::{Reached, Server, Servers};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 
-use crate::net::{ClientAddress, ServerAddress};
+use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
 use credentials::Credentials;
 use nonce::Nonces;
 use std::collections::VecDeque;
@@ -219,6 +220,17 @@ impl Session {
             self.kept = self.kept.saturating_sub(conversation.exchanges.len());
             conversation.exchanges_omitted += conversation.exchanges.len() as u64;
             conversation.exchanges = Vec::new();
+        }
+    }
+
+    /// A server's yes over TCP, of which no more is read: a client that is served over TCP is served.
+    pub fn granted_over_tcp(&mut self, method: Method, server: Endpoint, client: Endpoint, time: Timestamp) {
+        // whose it is was not read: it counts as that of another server
+        let server = Endpoint::new(server.ip(), 0);
+        match method {
+            Method::ALLOCATE => self.clients.allocated(client.ip(), None, server, time),
+            Method::BINDING => self.clients.answered(client.ip(), server, time),
+            _ => {}
         }
     }
 

@@ -240,6 +240,7 @@ impl Session {
             Response::First { leg, to, elsewhere } => (leg, to, elsewhere),
             Response::Again { leg, first } => {
                 let (identity, to, request) = (leg.identity, leg.last, leg.kept.map(|kept| (leg.flow, kept)));
+                let client = leg.client;
                 let mirrored = leg.answer_mirrored;
                 let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
                 if mirrored {
@@ -252,6 +253,11 @@ impl Session {
                         && let Some(answer) = conversation.kept_mut(kept, id).and_then(|known| known.answer.as_mut())
                     {
                         answer.again = answer.again.saturating_add(1);
+                        let nonce = fields.nonce.map(|nonce| self.names.digest(nonce));
+                        if let Some(nonce) = nonce.filter(|_| nonce != answer.nonce) {
+                            answer.nonce_again = Some(nonce);
+                            self.nonces.learn(nonce, client, at.seen, self.limits.nonces);
+                        }
                         let code = error.unwrap_or_default();
                         if answer.otherwise.is_none() && code != answer.code {
                             answer.otherwise = Some((at.seen, code));
@@ -325,11 +331,16 @@ impl Session {
     fn answered(&mut self, flow: FlowId, exchange: Exchange, ttl: u8) -> Option<u32> {
         let answer = exchange.answer.as_ref()?;
         let (client, server) = (exchange.client, exchange.server);
-        if let Some(nonce) = answer.nonce {
+        // the far side of a NAT shows the same again: nobody else was given that nonce
+        let twin = self.flows.get(flow).is_some_and(|flow| flow.twin_of.is_some());
+        if let Some(nonce) = answer.nonce.filter(|_| !twin) {
             self.nonces.learn(nonce, client, answer.seen, self.limits.nonces);
         }
-        let stale =
-            if answer.is_error(438) { self.nonces.refused(&exchange, answer, self.limits.nonces) } else { None };
+        let stale = if answer.is_error(438) && !twin {
+            self.nonces.refused(&exchange, answer, self.limits.nonces)
+        } else {
+            None
+        };
         if let Some(alternate) = answer.alternate.filter(|_| answer.code == 300) {
             self.clients.redirected(client.0.ip(), Redirect { from: server.0, to: alternate.0, at: answer.seen });
         }
@@ -706,6 +717,7 @@ fn answer(
         reason: fields.error.and_then(|error| names.intern(error.reason)),
         realm: fields.realm.and_then(|realm| names.intern(realm)),
         nonce: fields.nonce.map(|nonce| names.digest(nonce)),
+        nonce_again: None,
         nonce_features: fields.nonce.and_then(features),
         software: fields.software.and_then(|software| names.intern(software)),
         mapped,
