@@ -7,7 +7,7 @@ use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, Hops, IcmpAnswer, Row};
 use crate::frame::Frame;
 use crate::net::{Endpoint, Transport};
-use crate::packet::{Datagram, IcmpError, Limits as PacketLimits, Packet, Packets};
+use crate::packet::{Datagram, IcmpError, Limits as PacketLimits, Packet, Packets, Segment};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
@@ -166,7 +166,7 @@ impl Analyzer {
         self.packets.dissect(frame, time, &mut |packet| match packet {
             Packet::Datagram(datagram) => core.datagram(frame, time, &datagram, sink),
             Packet::IcmpError(error) => core.icmp_error(frame.number, &error),
-            Packet::Segment(segment) => core.segment(frame.number, segment.payload),
+            Packet::Segment(segment) => core.segment(frame.number, time, &segment),
         });
     }
 
@@ -227,12 +227,18 @@ impl Core {
     }
 
     /// STUN over TCP is not read yet; that it is there must not be passed over in silence.
-    fn segment(&mut self, frame: u64, payload: &[u8]) {
+    fn segment(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>) {
+        let payload = segment.payload;
         if let Some((&[kind, _, _, _, c0, c1, c2, c3], _)) = payload.split_first_chunk::<8>()
             && kind < 4
             && u32::from_be_bytes([c0, c1, c2, c3]) == COOKIE
         {
             self.session.totals_mut().over_tcp.add(frame);
+            match (kind, payload.get(1)) {
+                (1, Some(1)) => self.session.granted_over_tcp(Method::BINDING, segment.src, segment.dst, time),
+                (1, Some(3)) => self.session.granted_over_tcp(Method::ALLOCATE, segment.src, segment.dst, time),
+                _ => {}
+            }
         }
     }
 

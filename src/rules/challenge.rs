@@ -78,6 +78,7 @@ fn tell_no_credentials(
     // client goes on there
     let silent = last.again_after_answer == 0 && answer.from.is_none() && conversation.nonce_of.is_none();
     let went_on = conversation.exchanges_omitted > 0
+        || conversation.orphans > 0
         || conversation.relayed.iter().any(|traffic| traffic.packets > 0)
         || conversation.allocation.is_some()
         || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(nonce, answer.seen.time));

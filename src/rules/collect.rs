@@ -13,6 +13,9 @@ const MAX_GRIEVANCES: usize = 4096;
 /// How many different findings are kept.
 const MAX_FINDINGS: usize = 1024;
 
+/// Findings that speak of the way from one address of a client.
+const ABOUT_THE_WAY: &[&str] = &["turn-no-response", "turn-unreachable"];
+
 /// What makes a failure a mere warning.
 #[derive(Clone, Copy, Debug)]
 pub enum Remedy {
@@ -27,6 +30,14 @@ pub enum Remedy {
 }
 
 impl Remedy {
+    /// What it goes by.
+    fn grievance(&self) -> Option<&Grievance> {
+        match self {
+            Remedy::None => None,
+            Remedy::Service(from) | Remedy::Data(from) | Remedy::Reachability(from) => Some(from),
+        }
+    }
+
     fn found(&self, clients: &Clients) -> bool {
         match self {
             Remedy::None => false,
@@ -233,6 +244,11 @@ impl Concluded {
 }
 
 impl Group {
+    /// Whether what did not get through may be one of several ways that a host tries, of which another worked.
+    fn is_one_way_of_several(&self, from: &Grievance, clients: &Clients) -> bool {
+        ABOUT_THE_WAY.contains(&self.finding.id) && clients.may_have_another_way(from.client, self.finding.at)
+    }
+
     fn again(&mut self, seen: Occurrence, grievance: (Remedy, Confidence)) {
         let finding = &mut self.finding;
         finding.occurrences += 1;
@@ -268,6 +284,13 @@ impl Group {
             open
         };
         self.finding.confidence = pool.into_iter().min().unwrap_or(Confidence::Certain);
+        // where the clock was set back, nobody can say what came after
+        let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
+        if self.finding.severity == Severity::Failure
+            && self.grievances.iter().all(|(remedy, _)| remedy.grievance().is_some_and(unsure))
+        {
+            self.finding.confidence = Confidence::Likely;
+        }
         // with clients forgotten for want of room, nobody can say that one never recovered
         if clients.dropped() > 0 && self.finding.severity == Severity::Failure {
             self.finding.confidence = Confidence::Likely;

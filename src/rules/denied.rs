@@ -97,6 +97,8 @@ impl Kind {
         let closing = || released_before(exchange, conversation).is_some_and(|ago| ago < CLOSING);
         let harmless = match kind {
             Kind::Gone => is_release(exchange) || closing(),
+            // a client that hangs up does not wait for a new nonce
+            Kind::Other if answer.code == 438 => is_release(exchange),
             Kind::Other => (about_peer || exchange.method == Method::REFRESH) && !is_release(exchange) && closing(),
             _ => false,
         };

@@ -1,7 +1,7 @@
 //! `turn-integrity-rejected`: the password, or the user, differs between client and server.
 
 use super::evidence::frames;
-use super::refusal::{challenge_before, is_named_pion};
+use super::refusal::{challenge_before, is_named_pion, is_nonce_given};
 use super::refused::Refused;
 use super::{Collector, Confidence, Dialect, Proof, Text, View};
 use crate::session::credentials::Side;
@@ -20,6 +20,10 @@ pub(super) fn tell(group: &Refused<'_>, conversation: &Conversation, view: &View
     seen.causes = &["nat-alg-rewrite"];
     let truncated = group.last.asked.truncated || group.answer.truncated;
     if truncated || !group.exchanges.iter().any(|exchange| is_certain(exchange, conversation, view)) {
+        // what the same user was granted next with another nonce was not refused for the password
+        if group.exchanges.iter().all(|exchange| is_nonce_renewed(exchange, conversation)) {
+            return;
+        }
         seen.confidence = Confidence::Likely;
     }
     out.add(seen, || text(group, conversation, &request, &response, view));
@@ -31,10 +35,22 @@ fn is_certain(exchange: &Exchange, conversation: &Conversation, view: &View<'_>)
     let challenge = challenge_before(exchange, conversation);
     match answer.code {
         431 | 439 => true,
-        // with the challenge in the capture, classification has compared its nonce with the request's
-        401 => answer.is_challenge() && (challenge.is_some() || answer.nonce == exchange.asked.nonce),
+        401 => {
+            answer.is_challenge() && (is_nonce_given(exchange, conversation) || answer.nonce == exchange.asked.nonce)
+        }
         _ => challenge.is_some() || is_named_pion(conversation, view),
     }
+}
+
+/// Whether a refusal brought another nonce with which the same user was granted the same.
+fn is_nonce_renewed(exchange: &Exchange, conversation: &Conversation) -> bool {
+    let asked = &exchange.asked;
+    let Some(new) = exchange.answer.as_ref().and_then(|answer| answer.nonce).filter(|&new| Some(new) != asked.nonce)
+    else {
+        return false;
+    };
+    let same = |known: &Exchange| (known.asked.user, known.asked.userhash) == (asked.user, asked.userhash);
+    conversation.of(exchange.method).any(|known| known.succeeded() && known.asked.nonce == Some(new) && same(known))
 }
 
 /// Whether a request is protected with SHA-256 alone though the server had not offered it.

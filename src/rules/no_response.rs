@@ -30,7 +30,8 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
     let server = conversation.server;
     // a Binding that goes unanswered where others are answered is damage, or a test, or the end of a call
     let heard = conversation.answered > 0 || conversation.orphans > 0;
-    if method == Method::BINDING && heard || matches!(server.0.scope(), Scope::Multicast | Scope::Broadcast) {
+    let known = heard || view.session.clients().was_answered(conversation.client.0.ip(), server.0);
+    if method == Method::BINDING && known || matches!(server.0.scope(), Scope::Multicast | Scope::Broadcast) {
         return;
     }
     // applications send plain Binding requests to peers too, which may not answer; servers have ports that are known
@@ -50,9 +51,15 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
     // the capture would look like one after silence
     let repeated = asked.iter().any(|exchange| exchange.again_total >= 2);
     let evident = repeated || hears(conversation, view);
-    let confidence =
-        if !peer && evident && !acts_on_the_unseen(conversation) { Confidence::Certain } else { Confidence::Likely };
-    if !repeated && heard {
+    // a client that repeats some of its requests and not others had an answer to those others, which is not in the capture
+    let unseen =
+        repeated && asked.iter().any(|exchange| exchange.again_total == 0 && exchange.first.time < last.first.time);
+    let confidence = if !peer && evident && !unseen && !acts_on_the_unseen(conversation) {
+        Confidence::Certain
+    } else {
+        Confidence::Likely
+    };
+    if (!repeated && heard) || (method == Method::BINDING && unseen) {
         return;
     }
     let user = last.asked.user.or(last.asked.userhash);

@@ -277,6 +277,16 @@ pub(super) fn is_named_pion(conversation: &Conversation, view: &View<'_>) -> boo
     conversation.software.is_some() && Dialect::of(conversation, view) == Dialect::Pion
 }
 
+/// Whether an answer gave the nonce that a request carries.
+fn gave(answer: &Answer, exchange: &Exchange) -> bool {
+    exchange.asked.nonce.is_some_and(|asked| [answer.nonce, answer.nonce_again].contains(&Some(asked)))
+}
+
+/// Whether a challenge in the capture gave a request the nonce that it carries.
+pub(super) fn is_nonce_given(exchange: &Exchange, conversation: &Conversation) -> bool {
+    challenges_before(exchange.first, conversation).any(|answer| gave(answer, exchange))
+}
+
 /// Whether the challenges that were seen before a request gave other nonces than it carries.
 fn contradicted(exchange: &Exchange, conversation: &Conversation) -> bool {
     let Some(latest) = challenge_before(exchange, conversation) else { return false };
@@ -284,5 +294,11 @@ fn contradicted(exchange: &Exchange, conversation: &Conversation) -> bool {
     let moment = exchange.first.time.after(Span(-Span::from_millis(500).0));
     let mut known = challenges_before(exchange.first, conversation);
     let recent = |answer: &Answer| answer.seen == latest.seen || latest.seen.time > moment;
-    !known.any(|answer| answer.nonce == exchange.asked.nonce && recent(answer))
+    // an answer that the capture lacks may have given it: one without its request, to a request without one, to a copy
+    let lacks_one = |other: &Exchange| match &other.answer {
+        None => other.first.time > latest.seen.time && other.first.time < exchange.first.time,
+        Some(answer) => answer.seen == latest.seen && other.again_total > u32::from(answer.again),
+    };
+    let gap = conversation.orphans > 0 || conversation.exchanges.iter().any(lacks_one);
+    !gap && !known.any(|answer| gave(answer, exchange) && recent(answer))
 }

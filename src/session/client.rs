@@ -3,7 +3,7 @@
 use super::exchange::Seen;
 use super::names::Name;
 use crate::net::Endpoint;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use hashbrown::HashMap;
 use std::net::IpAddr;
 
@@ -11,6 +11,15 @@ use std::net::IpAddr;
 const MAX_GRANTS: usize = 16;
 /// How many servers that a client asked are kept, and how many redirections that it was given.
 const MAX_SERVERS: usize = 8;
+
+/// Servers that a client asks within this time are asked together: what one of them gave just before another refused counts.
+const TOGETHER: Span = Span::from_secs(2);
+/// Two addresses of one family from which requests leave this close together may be one host's: its interfaces are tried at a time.
+const ONE_HOST: Span = Span::from_millis(500);
+/// The same for two addresses of different families: hosts with both try one after the other, or wait for the one first.
+const BOTH_FAMILIES: Span = Span::from_secs(30);
+/// In a capture with more clients than these it is not asked which addresses may be one host's: it was not taken on a client.
+const FEW: usize = 16;
 
 /// What a client was granted, and whether its data flowed.
 #[derive(Debug, Default)]
@@ -51,6 +60,8 @@ pub struct Clients {
     outcomes: HashMap<IpAddr, Outcome>,
     max: usize,
     dropped: u64,
+    /// The earliest time after the capture's clock was set back, if it was.
+    set_back: Option<Timestamp>,
 }
 
 /// Who, and since when, for [`Clients::recovered`].
@@ -70,13 +81,24 @@ impl Clients {
     /// An empty table for at most `max` clients.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Clients { outcomes: HashMap::new(), max, dropped: 0 }
+        Clients { outcomes: HashMap::new(), max, dropped: 0, set_back: None }
     }
 
     /// How many clients found no room.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// The capture's clock was set back: what came later may bear an earlier time.
+    pub fn clock_set_back(&mut self, to: Timestamp) {
+        self.set_back = Some(self.set_back.map_or(to, |known| known.min(to)));
+    }
+
+    /// Whether times after `at` are no measure of what came later.
+    #[must_use]
+    pub fn is_out_of_order(&self, at: Timestamp) -> bool {
+        self.set_back.is_some_and(|to| to <= at)
     }
 
     fn of(&mut self, client: IpAddr) -> Option<&mut Outcome> {
@@ -174,8 +196,32 @@ impl Clients {
         let Some(outcome) = self.outcomes.get(&from.client) else { return false };
         let after = |time: Timestamp| time > from.at;
         let theirs = |grant: &&Grant| from.user.is_none() || grant.user == from.user || grant.server != from.server;
-        outcome.data.is_some_and(after)
-            || outcome.grants.iter().filter(theirs).any(|grant| after(grant.allocated) || after(grant.relayed))
+        let together = |grant: &Grant| {
+            let before = from.at.after(Span(-TOGETHER.0));
+            grant.server != from.server && grant.allocated > before
+        };
+        let served = |grant: &Grant| after(grant.allocated) || after(grant.relayed) || together(grant);
+        outcome.data.is_some_and(after) || outcome.grants.iter().filter(theirs).any(served)
+    }
+
+    /// Whether another address asked at the same time (`asked`) and was served, which may be one of the same host: of the other family, or in
+    /// another network. Hosts try all their interfaces, and those that lead nowhere do no harm.
+    #[must_use]
+    pub fn may_have_another_way(&self, client: IpAddr, asked: Timestamp) -> bool {
+        let near = |time: Timestamp, within: Span| time.since(asked).0.unsigned_abs() <= within.0.unsigned_abs();
+        let one_host = |other: IpAddr, outcome: &Outcome| {
+            let within = if other.is_ipv4() == client.is_ipv4() { ONE_HOST } else { BOTH_FAMILIES };
+            !in_one_network(client, other) && outcome.contacts.iter().any(|&(_, at)| near(at, within))
+        };
+        let served = |outcome: &Outcome| outcome.data.is_some() || !outcome.grants.is_empty();
+        self.outcomes.len() <= FEW
+            && self.outcomes.iter().any(|(&other, outcome)| served(outcome) && one_host(other, outcome))
+    }
+
+    /// Whether a server answered a Binding request of the client or gave it an allocation, ever.
+    #[must_use]
+    pub fn was_answered(&self, client: IpAddr, server: Endpoint) -> bool {
+        self.outcomes.get(&client).is_some_and(|outcome| outcome.grants.iter().any(|grant| grant.server == server))
     }
 
     /// Whether data of the client flowed both ways after `at`, through this server's relay or on a flow of its own.
@@ -201,5 +247,14 @@ impl Clients {
     pub fn reached(&self, client: IpAddr, at: Timestamp) -> bool {
         let after = |time: Timestamp| time > at;
         self.outcomes.get(&client).is_some_and(|outcome| outcome.grants.iter().any(|grant| after(grant.answered)))
+    }
+}
+
+/// Whether two addresses are in one network as networks of hosts mostly are: the same /24, or the same /64.
+fn in_one_network(one: IpAddr, other: IpAddr) -> bool {
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => one.to_bits() >> 8 == other.to_bits() >> 8,
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,
+        _ => false,
     }
 }

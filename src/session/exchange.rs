@@ -102,6 +102,8 @@ pub struct Answer {
     pub realm: Option<Name>,
     /// A digest of NONCE.
     pub nonce: Option<u64>,
+    /// The nonce of another answer to a copy of the same request, where it is another one: the client may use either.
+    pub nonce_again: Option<u64>,
     /// What the nonce announces.
     pub nonce_features: Option<NonceFeatures>,
     /// SOFTWARE.
@@ -146,6 +148,7 @@ impl Answer {
             reason: None,
             realm: None,
             nonce: None,
+            nonce_again: None,
             nonce_features: None,
             software: None,
             mapped: None,

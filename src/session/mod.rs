@@ -41,8 +41,9 @@ pub use server::{Reached, Server, Servers};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::{FORESEEN, Foreseen};
 
-use crate::net::{ClientAddress, ServerAddress};
+use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
 use credentials::Credentials;
 use nonce::Nonces;
 use std::collections::VecDeque;
@@ -55,6 +56,8 @@ const IDLE: Span = Span::from_secs(120);
 const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
 const CROWDED_SWEEP: Span = Span::from_secs(5);
+/// Captures of several interfaces are out of order by less than this; what goes back further is a clock that was set.
+const DISORDER: Span = Span::from_secs(1);
 
 /// What was seen so far.
 #[derive(Debug)]
@@ -227,9 +230,23 @@ impl Session {
         }
     }
 
+    /// A server's yes over TCP, of which no more is read: a client that is served over TCP is served.
+    pub fn granted_over_tcp(&mut self, method: Method, server: Endpoint, client: Endpoint, time: Timestamp) {
+        // whose it is was not read: it counts as that of another server
+        let server = Endpoint::new(server.ip(), 0);
+        match method {
+            Method::ALLOCATE => self.clients.allocated(client.ip(), None, server, time),
+            Method::BINDING => self.clients.answered(client.ip(), server, time),
+            _ => {}
+        }
+    }
+
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
     pub fn advance(&mut self, now: Timestamp) {
         if now <= self.now {
+            if self.now.since(now) > DISORDER {
+                self.clients.clock_set_back(now);
+            }
             return;
         }
         self.now = now;

@@ -258,6 +258,11 @@ impl Session {
                         && let Some(answer) = conversation.kept_mut(kept, id).and_then(|known| known.answer.as_mut())
                     {
                         answer.again = answer.again.saturating_add(1);
+                        let nonce = fields.nonce.map(|nonce| self.names.digest(nonce));
+                        if let Some(nonce) = nonce.filter(|_| nonce != answer.nonce) {
+                            answer.nonce_again = Some(nonce);
+                            self.nonces.learn(nonce, ClientAddress(at.dst), at.seen, self.limits.nonces);
+                        }
                         let code = error.unwrap_or_default();
                         if answer.otherwise.is_none() && code != answer.code {
                             answer.otherwise = Some((at.seen, code));
@@ -331,11 +336,16 @@ impl Session {
     fn answered(&mut self, flow: FlowId, exchange: Exchange, ttl: u8) -> Option<u32> {
         let answer = exchange.answer.as_ref()?;
         let (client, server) = (exchange.client, exchange.server);
-        if let Some(nonce) = answer.nonce {
+        // the far side of a NAT shows the same again: nobody else was given that nonce
+        let twin = self.flows.get(flow).is_some_and(|flow| flow.twin_of.is_some());
+        if let Some(nonce) = answer.nonce.filter(|_| !twin) {
             self.nonces.learn(nonce, client, answer.seen, self.limits.nonces);
         }
-        let stale =
-            if answer.is_error(438) { self.nonces.refused(&exchange, answer, self.limits.nonces) } else { None };
+        let stale = if answer.is_error(438) && !twin {
+            self.nonces.refused(&exchange, answer, self.limits.nonces)
+        } else {
+            None
+        };
         if let Some(alternate) = answer.alternate.filter(|_| answer.code == 300) {
             self.clients.redirected(client.0.ip(), Redirect { from: server.0, to: alternate.0, at: answer.seen });
         }
@@ -399,6 +409,13 @@ impl Session {
                 && let Some(conversation) = speak(flow, From::Server, at, true)
             {
                 conversation.orphans += 1;
+                // that the request was not captured takes nothing from what was granted
+                if (method, message.class()) == (Method::ALLOCATE, Class::Success)
+                    && fields.relayed.iter().flatten().any(|&relayed| RelayedAddress(relayed).is_usable())
+                {
+                    let (client, user) = (conversation.client.0.ip(), conversation.user);
+                    self.clients.allocated(client, user, conversation.server.0, at.seen.time);
+                }
             }
         }
         let integrity = self.check(message, fields, &Identity::default());
@@ -617,9 +634,13 @@ fn speak<'f>(flow: &'f mut Flow, from: From, at: &Sighting, began_before: bool) 
         From::Client => (ClientAddress(at.src), ServerAddress(at.dst)),
         From::Server => (ClientAddress(at.dst), ServerAddress(at.src)),
     };
+    let [low, high] = &flow.directions;
+    let orphans = u64::from(low.orphans + high.orphans);
     let conversation = flow.conversation.get_or_insert_with(|| {
         let mut new = Conversation::new(client, server, crate::net::Transport::Udp, at.seen);
-        new.began_before = began_before;
+        new.began_before = began_before || orphans > 0;
+        // the one that begins it is counted by whoever takes it
+        new.orphans = orphans.saturating_sub(u64::from(from == From::Server));
         Box::new(new)
     });
     if conversation.client != client {
@@ -710,6 +731,7 @@ fn answer(
         reason: fields.error.and_then(|error| names.intern(error.reason)),
         realm: fields.realm.and_then(|realm| names.intern(realm)),
         nonce: fields.nonce.map(|nonce| names.digest(nonce)),
+        nonce_again: None,
         nonce_features: fields.nonce.and_then(features),
         software: fields.software.and_then(|software| names.intern(software)),
         mapped,

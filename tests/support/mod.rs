@@ -22,6 +22,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod analyze;
+pub mod calls;
+pub mod degrade;
 pub mod packet;
 pub mod payload;
 pub mod samples;

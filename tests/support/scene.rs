@@ -130,6 +130,12 @@ impl Scene {
         self.at_us(milliseconds * 1000)
     }
 
+    /// Lets the transaction ids begin elsewhere, for a scene that is to be merged with another.
+    pub fn with_other_ids(&mut self) -> &mut Self {
+        self.transactions += 1 << 32;
+        self
+    }
+
     pub fn at_us(&mut self, microseconds: u64) -> &mut Self {
         self.now_us = microseconds;
         self
