@@ -1,8 +1,9 @@
-//! What a number or name means: error codes, attributes, methods, alerts and finding ids, offline.
+//! What a number or name means: error codes, attributes, methods, alerts, cipher suites, SRTP profiles and finding ids, offline.
 
 use super::page::{Options, Page, Tint};
 use crate::rules::catalogue::{self, RuleInfo};
-use crate::wire::handshake::registry::{ALERTS, AlertInfo};
+use crate::wire::handshake::registry::{ALERTS, AlertInfo, Authentication, CIPHER_SUITES, SRTP_PROFILES, SrtpRow};
+use crate::wire::handshake::{CipherSuite, SrtpProfile};
 use crate::wire::stun::registry::{ATTRIBUTES, AttributeRow, ERRORS, ErrorRow, METHODS, MethodRow, PHRASES};
 use crate::wire::stun::{AttributeCode, Class, Method};
 use std::fmt;
@@ -22,7 +23,11 @@ impl std::error::Error for Unknown {}
 
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: no error code, attribute, method, alert or finding has that name or number", self.what)?;
+        write!(
+            f,
+            "{}: no error code, attribute, method, alert, suite, profile or finding has that name or number",
+            self.what
+        )?;
         if self.suggestions.is_empty() {
             f.write_str("; try 431, USERNAME, 0x0006, Allocate, bad_certificate or turn-integrity-rejected")
         } else {
@@ -40,6 +45,8 @@ enum Topic {
     /// The number in the first two bytes of a message: method and class.
     Type(u16, &'static MethodRow),
     Alert(&'static AlertInfo),
+    Suite(CipherSuite, &'static str),
+    Profile(&'static SrtpRow),
     Finding(&'static RuleInfo),
 }
 
@@ -50,6 +57,8 @@ enum Kind {
     Attribute,
     Method,
     Alert,
+    Suite,
+    Profile,
     Finding,
 }
 
@@ -82,14 +91,14 @@ fn find(what: &str) -> Vec<Topic> {
         },
         None => (None, what),
     };
-    let mut topics = by_number(word);
+    let mut topics = by_number(word, kind);
     if topics.is_empty() {
         topics = by_name(word);
     }
     if topics.is_empty()
         && let Some((number, _)) = word.split_once(' ')
     {
-        topics = by_number(number); // "431 Integrity Check Failure"
+        topics = by_number(number, kind); // "431 Integrity Check Failure"
     }
     if let Some(kind) = kind {
         topics.retain(|topic| topic.kind() == kind);
@@ -103,13 +112,17 @@ fn kind(word: &str) -> Option<Kind> {
         "attribute" => Kind::Attribute,
         "method" | "message" | "type" => Kind::Method,
         "alert" => Kind::Alert,
+        "suite" | "cipher" => Kind::Suite,
+        "profile" | "srtp" => Kind::Profile,
         "finding" | "rule" => Kind::Finding,
         _ => return None,
     })
 }
 
-/// Numbers: decimal ones may be anything; hexadecimal ones with four digits are attributes or message types, with three methods.
-fn by_number(word: &str) -> Vec<Topic> {
+/// Numbers: decimal ones may be anything; hexadecimal ones with four digits are attributes or message types, with three methods. Suites and
+/// profiles have numbers that all others have too: they are found by number only where the word before it asks for them, or where
+/// nothing else has the number.
+fn by_number(word: &str, kind: Option<Kind>) -> Vec<Topic> {
     let hex = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X"));
     let number = match hex {
         Some(digits) => u16::from_str_radix(digits, 16).ok(),
@@ -118,6 +131,15 @@ fn by_number(word: &str) -> Vec<Topic> {
     let Some(number) = number else { return Vec::new() };
     let digits = hex.map_or(0, str::len);
     let mut topics = Vec::new();
+    let suite =
+        || CIPHER_SUITES.iter().find(|(suite, _)| suite.0 == number).map(|&(suite, name)| Topic::Suite(suite, name));
+    match kind {
+        Some(Kind::Suite) => return suite().into_iter().collect(),
+        Some(Kind::Profile) => {
+            return SRTP_PROFILES.iter().filter(|row| row.profile == SrtpProfile(number)).map(Topic::Profile).collect();
+        }
+        _ => {}
+    }
     if hex.is_none() {
         topics.extend(ERRORS.iter().filter(|row| row.code == number).map(Topic::Error));
         topics.extend(ALERTS.iter().filter(|row| u16::from(row.code) == number).map(Topic::Alert));
@@ -135,6 +157,9 @@ fn by_number(word: &str) -> Vec<Topic> {
         let method = Method::of(number);
         topics.extend(METHODS.iter().find(|row| row.method == method).map(|row| Topic::Type(number, row)));
     }
+    if topics.is_empty() && digits == 4 {
+        topics.extend(suite());
+    }
     topics
 }
 
@@ -149,6 +174,8 @@ fn by_name(word: &str) -> Vec<Topic> {
         ERRORS.iter().filter(|row| same(row.name) || row.aliases.iter().any(|name| same(name))).map(Topic::Error),
     );
     topics.extend(ALERTS.iter().filter(|row| same(row.name)).map(Topic::Alert));
+    topics.extend(CIPHER_SUITES.iter().filter(|row| same(row.1)).map(|&(suite, name)| Topic::Suite(suite, name)));
+    topics.extend(SRTP_PROFILES.iter().filter(|row| same(row.name)).map(Topic::Profile));
     topics
 }
 
@@ -167,7 +194,9 @@ fn suggestions(what: &str) -> Vec<String> {
         .chain(METHODS.iter().map(|row| row.name.to_owned()))
         .chain(ATTRIBUTES.iter().map(|row| row.name.to_owned()))
         .chain(ERRORS.iter().map(|row| format!("{} {}", row.code, row.name)))
-        .chain(ALERTS.iter().map(|row| row.name.to_owned()));
+        .chain(ALERTS.iter().map(|row| row.name.to_owned()))
+        .chain(CIPHER_SUITES.iter().map(|row| row.1.to_owned()))
+        .chain(SRTP_PROFILES.iter().map(|row| row.name.to_owned()));
     let mut near: Vec<(usize, String)> = names
         .filter_map(|name| {
             let candidate = plain(&name);
@@ -209,6 +238,8 @@ impl Topic {
             Topic::Attribute(_) => Kind::Attribute,
             Topic::Method(_) | Topic::Type(..) => Kind::Method,
             Topic::Alert(_) => Kind::Alert,
+            Topic::Suite(..) => Kind::Suite,
+            Topic::Profile(_) => Kind::Profile,
             Topic::Finding(_) => Kind::Finding,
         }
     }
@@ -224,6 +255,8 @@ impl Topic {
                 method(page, row);
             }
             Topic::Alert(row) => alert(page, row),
+            Topic::Suite(number, name) => suite(page, number, name),
+            Topic::Profile(row) => profile(page, row),
             Topic::Finding(row) => finding(page, row),
         }
     }
@@ -277,6 +310,48 @@ fn alert(page: &mut Page<'_>, row: &AlertInfo) {
     say(page, "Cause:", row.cause);
 }
 
+fn suite(page: &mut Page<'_>, suite: CipherSuite, name: &str) {
+    page.lead(&format!("0x{:04x}", suite.0), Tint::Note, &format!("{name}: cipher suite of TLS and DTLS"));
+    let Some(parts) = suite.parts() else {
+        return say(page, "Meaning:", "No suite but a signal of the client, which a server never chooses.");
+    };
+    let exchange = match parts.key_exchange {
+        "" => "agreed on by itself, in the extensions supported_groups and key_share",
+        "ECDHE" => "ECDHE: each session on an elliptic curve with keys of its own",
+        "DHE" => "DHE: each session in a finite field with keys of its own",
+        "RSA" => "RSA: the client encrypts the secret to the server's key",
+        "ECDHE_PSK" => "ECDHE besides a pre-shared key",
+        _ => "from a pre-shared key alone",
+    };
+    say(page, "Key exchange:", exchange);
+    let certificate = match parts.authentication {
+        Authentication::Rsa => "RSA. A side whose certificate has an elliptic-curve key cannot take part.",
+        Authentication::Ecdsa => "an elliptic-curve key. A side whose certificate is RSA cannot take part.",
+        Authentication::Psk => "none: both sides must hold the same pre-shared key. WebRTC does not use it.",
+        Authentication::Any => "any: the extension signature_algorithms settles it (version 1.3 only).",
+    };
+    say(page, "Certificate:", certificate);
+    say(page, "Cipher:", &parts.cipher.replace('_', " "));
+    if !parts.forward_secret {
+        say(page, "Note:", "Not forward secret: who gets the long-term key later can read what was recorded.");
+    }
+}
+
+fn profile(page: &mut Page<'_>, row: &SrtpRow) {
+    page.lead(&format!("0x{:04x}", row.profile.0), Tint::Note, &format!("{}: SRTP protection profile", row.name));
+    let cipher =
+        if row.key == 0 { "none: media is authenticated only".to_owned() } else { format!("{} bits", row.key) };
+    say(page, "Key:", &cipher);
+    say(page, "Salt:", &format!("{} bits", row.salt));
+    say(page, "Tag:", &format!("{} bits on RTP, {} on RTCP", row.tag, row.rtcp_tag));
+    say(
+        page,
+        "Agreed on:",
+        "The DTLS client offers profiles in use_srtp and the server chooses one; with none in common there is no media.",
+    );
+    say(page, "See:", row.source);
+}
+
 fn finding(page: &mut Page<'_>, row: &RuleInfo) {
     let tint = match row.severity.split([' ', ',']).next() {
         Some("failure") => Tint::Failure,
@@ -317,6 +392,11 @@ mod tests {
             ("0x0113", "0x0113  message type: Allocate error"),
             ("bad_certificate", "42  bad_certificate: alert"),
             ("alert 48", "48  unknown_ca"),
+            ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "0xc02b  TLS_ECDHE"),
+            ("0xC02F", "0xc02f  TLS_ECDHE_RSA"),
+            ("suite 0x000A", "0x000a  TLS_RSA_WITH_3DES"),
+            ("srtp 0x0007", "0x0007  SRTP_AEAD_AES_128_GCM"),
+            ("SRTP_AES128_CM_HMAC_SHA1_80", "0x0001  SRTP_AES128"),
             ("turn-integrity-rejected", "turn-integrity-rejected  The server does not accept"),
         ] {
             let text = told(what);
@@ -364,6 +444,8 @@ mod tests {
         words.extend(ALERTS.iter().map(|row| format!("alert {}", row.name)));
         words.extend(ATTRIBUTES.iter().map(|row| format!("0x{:04x}", row.code.0)));
         words.extend(METHODS.iter().filter(|row| row.method.0 < 0x1000).map(|row| format!("0x{:03x}", row.method.0)));
+        words.extend(CIPHER_SUITES.iter().map(|row| format!("suite {}", row.1)));
+        words.extend(SRTP_PROFILES.iter().map(|row| format!("profile {}", row.name)));
         for word in words {
             let text = told(&word);
             assert!(text.lines().all(|line| line.width() <= 80), "{text}");

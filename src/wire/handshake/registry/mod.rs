@@ -15,7 +15,7 @@ pub use extensions::{EXTENSIONS, ExtensionType};
 pub use groups::{GROUPS, NamedGroup};
 pub use signatures::{SIGNATURE_SCHEMES, SignatureScheme};
 pub use srtp::{SRTP_PROFILES, SrtpProfile, SrtpRow, srtp_profile};
-pub use suites::{CIPHER_SUITES, CipherSuite};
+pub use suites::{Authentication, CIPHER_SUITES, CipherSuite, SuiteParts};
 pub use types::{
     AlertDescription, AlertLevel, CONTENT_TYPES, ContentType, HANDSHAKE_TYPES, HandshakeType, VERSIONS, Version,
 };
