@@ -371,3 +371,21 @@ fn wrong_credentials_for_the_user_who_made_the_allocation_are_no_change_of_user(
     scene.after_ms(10).refuse(&refresh, 441, "Wrong Credentials");
     assert!(!ids(&report(&scene.pcap())).contains(&"turn-user-changed"));
 }
+
+#[test]
+fn a_thousand_ordinary_challenges_are_one_note_with_a_true_count() {
+    let mut scene = Scene::new();
+    for port in 20_000..21_000 {
+        let client = format!("10.0.0.2:{port}");
+        scene.after_ms(1).allocation(
+            client.as_str(),
+            SERVER,
+            &alice(),
+            "nonce-1",
+            format!("192.0.2.1:{port}").as_str(),
+        );
+    }
+    let report = report(&scene.pcap());
+    let note = finding(&report, "turn-challenge");
+    assert_eq!((note.occurrences, note.places_total), (1000, 4000));
+}

@@ -37,7 +37,8 @@ fn tell_challenge(
     view: &View<'_>,
     out: &mut Collector,
 ) {
-    if first.method != Method::ALLOCATE {
+    let frames_each = 4;
+    if first.method != Method::ALLOCATE || out.is_routine(CHALLENGE, conversation.server, frames_each) {
         return;
     }
     let seen = Occurrence {

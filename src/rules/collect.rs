@@ -4,6 +4,7 @@ use super::{Confidence, Severity};
 use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::session::{Clients, Grievance};
 use crate::time::Timestamp;
+use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
 /// How many frames of a finding are kept.
@@ -142,6 +143,8 @@ struct Group {
 #[derive(Debug, Default)]
 pub struct Collector {
     groups: BTreeMap<String, Group>,
+    /// Of notes that every healthy conversation with a server makes: how often, and with how many frames.
+    routine: HashMap<(&'static str, ServerAddress), (u64, u64)>,
     dropped: u64,
     added: u64,
 }
@@ -192,6 +195,22 @@ impl Collector {
         }
     }
 
+    /// Counts a note that every healthy conversation makes, with so many frames; `true` where that is all there is to do, since as many were
+    /// told as a finding can show. The note's key must be the server.
+    pub fn is_routine(&mut self, id: &'static str, server: ServerAddress, frames: u64) -> bool {
+        if self.routine.len() >= MAX_FINDINGS && !self.routine.contains_key(&(id, server)) {
+            return false;
+        }
+        let (count, total) = self.routine.entry((id, server)).or_default();
+        if *count < MAX_FRAMES as u64 {
+            *count += 1;
+            return false;
+        }
+        *count += 1;
+        *total += frames;
+        true
+    }
+
     /// How many occurrences were told so far: a conversation that adds to it is worth listing in full.
     #[must_use]
     pub fn added(&self) -> u64 {
@@ -206,7 +225,13 @@ impl Collector {
 
     /// Decides every severity and cause; the findings come the gravest first, causes before symptoms, the earlier before the later.
     #[must_use]
-    pub fn conclude(self, clients: &Clients) -> Vec<Concluded> {
+    pub fn conclude(mut self, clients: &Clients) -> Vec<Concluded> {
+        for ((id, server), (count, frames)) in self.routine.drain() {
+            if let Some(group) = self.groups.get_mut(&format!("{id}/{server}")) {
+                group.finding.occurrences += count.saturating_sub(MAX_FRAMES as u64);
+                group.finding.frames_total += frames;
+            }
+        }
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         for group in &mut groups {
             group.decide(clients);
