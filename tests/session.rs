@@ -170,6 +170,7 @@ fn both_sides_of_a_nat_in_one_capture_are_one_transaction_and_a_mapping() {
     assert_eq!(report.nat[0].inside.to_string(), CLIENT);
     assert_eq!(report.nat[0].outside.to_string(), "203.0.113.5:61000");
     assert_eq!(report.servers.iter().map(|server| server.active_clients).sum::<u64>(), 1, "counted once");
+    assert_eq!(report.transactions.total, 1, "one transaction, seen twice");
 }
 
 #[test]

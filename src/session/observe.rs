@@ -126,7 +126,8 @@ impl Session {
             }
             Request::New { twin_of } => {
                 self.totals.stun(message.message_type());
-                self.totals.transactions += 1;
+                // the other side of a NAT or of a relay shows the same transaction once more
+                self.totals.transactions += u64::from(twin_of.is_none());
                 self.count_integrity(at.seen.frame, &integrity, true);
                 if mismatched(&integrity) {
                     self.totals.mismatch(&self.credentials, &identity);
