@@ -161,6 +161,89 @@ fn gathering() -> Vec<Case> {
 }
 
 #[rustfmt::skip]
+fn crowds() -> Vec<Case> {
+    let a = alice();
+    vec![
+        ("a load test in which some meet the quota and get through a moment later", scene(|s| {
+            for number in 0..200 {
+                let client = format!("10.20.{}.{}:40000", number / 100, number % 100 + 1);
+                let (login, nonce) = (Login::new(&format!("u{number}"), "example.org", "p"), format!("n{number}"));
+                s.allocate_challenge(&*client, SERVER, "example.org", &nonce);
+                if number % 20 == 0 {
+                    s.refused_allocate(&client, SERVER, &login, &nonce, 486);
+                    s.after_ms(300);
+                }
+                let retry = s.after_ms(5).allocate_as(&*client, SERVER, &login, &nonce);
+                s.after_ms(5).allocate_granted(&retry, &*format!("203.0.113.1:{}", 20_000 + number), 600, &login);
+            }
+            s.later(30);
+        }), &["turn-quota"]),
+        ("a probe without credentials beside a call that works", scene(|s| {
+            s.allocation(CLIENT, SERVER, &a, "n", RELAYED);
+            for port in 0..3 { s.after_ms(1000).allocate_challenge(&*format!("172.16.84.124:{}", 52000 + port), OTHER, "example.org", &format!("p{port}")); }
+            s.talk(CLIENT, SERVER, &a, "n", (0x4000, PEER), 20).later(30);
+        }), &["turn-no-credentials"]),
+        ("a server that wants credentials for Binding, and the call goes over its relay", scene(|s| {
+            let plain = s.send(SECOND, SERVER, Stun::request(method::BINDING));
+            s.after_ms(10).challenge(&plain, 401, "Unauthorized", "example.org", "b");
+            call(s, CLIENT, SERVER, RELAYED, 20);
+            s.later(30);
+        }), &["turn-no-credentials"]),
+        ("a server that is silent to Binding and gives relays", scene(|s| {
+            s.send_repeatedly(SECOND, SERVER, Stun::request(method::BINDING), 7);
+            call(s, CLIENT, SERVER, RELAYED, 20);
+            s.later(30);
+        }), &["turn-no-response"]),
+        ("refreshes of which the first copies are lost", scene(|s| {
+            s.allocation(CLIENT, SERVER, &a, "n", RELAYED);
+            for _ in 0..4 {
+                let refresh = s.after_ms(240_000).refresh(CLIENT, SERVER, &a, "n", 600);
+                for _ in 0..4 { s.after_ms(500).retransmit(&refresh); }
+                s.after_ms(10).granted(&refresh, Some(600), &a);
+            }
+            s.hang_up(CLIENT, SERVER, &a, "n").later(30);
+        }), &[]),
+        ("answers that come twice", scene(|s| {
+            let first = s.allocate(CLIENT, SERVER);
+            for _ in 0..2 { s.after_ms(10).challenge(&first, 401, "Unauthorized", "example.org", "n"); }
+            let retry = s.after_ms(10).allocate_as(CLIENT, SERVER, &a, "n");
+            for _ in 0..2 { s.after_ms(10).allocate_granted(&retry, RELAYED, 600, &a); }
+            s.later(30);
+        }), &[]),
+        ("a wrong password that is put right", scene(|s| {
+            s.wrong_password(CLIENT, SERVER, &a, "n");
+            s.after_ms(200);
+            call(s, SECOND, SERVER, RELAYED, 5);
+            s.later(30);
+        }), &["turn-integrity-rejected"]),
+        ("a call over TURN that moves to a direct way, and the relay is given up", scene(|s| {
+            s.allocation(CLIENT, SERVER, &a, "n", RELAYED);
+            s.talk(CLIENT, SERVER, &a, "n", (0x4000, PEER), 5);
+            s.direct_call(CLIENT, PEER, 20).hang_up(CLIENT, SERVER, &a, "n");
+            s.direct_call(CLIENT, PEER, 20).later(30);
+        }), &[]),
+        ("one client with two users at two servers", scene(|s| {
+            s.allocation(CLIENT, SERVER, &a, "n", RELAYED);
+            s.allocation(SECOND, OTHER, &Login::new("bob", "example.com", "b"), "m", RELAYED_TOO);
+            s.talk(CLIENT, SERVER, &a, "n", (0x4000, PEER), 5).later(30);
+        }), &[]),
+        ("one socket for two servers", scene(|s| {
+            s.allocation(CLIENT, SERVER, &a, "n", RELAYED);
+            s.allocation(CLIENT, OTHER, &Login::new("bob", "example.com", "b"), "m", RELAYED_TOO);
+            s.talk(CLIENT, SERVER, &a, "n", (0x4000, PEER), 5).later(30);
+        }), &[]),
+        ("a server of the early drafts that challenges with 435", scene(|s| {
+            let request = s.allocate(CLIENT, SERVER);
+            s.after_ms(10).challenge(&request, 435, "Missing Nonce", "turnuser", "n");
+            let login = Login::new("turnuser", "turnuser", "p");
+            let retry = s.after_ms(10).allocate_as(CLIENT, SERVER, &login, "n");
+            s.after_ms(10).allocate_granted(&retry, RELAYED, 600, &login);
+            s.talk(CLIENT, SERVER, &login, "n", (0x4000, PEER), 5).later(30);
+        }), &[]),
+    ]
+}
+
+#[rustfmt::skip]
 fn long_calls() -> Vec<Case> {
     let a = alice();
     vec![
@@ -392,7 +475,7 @@ fn other_traffic() -> Vec<Case> {
 }
 
 fn cases() -> Vec<Case> {
-    gathering().into_iter().chain(long_calls()).chain(other_traffic()).collect()
+    gathering().into_iter().chain(crowds()).chain(long_calls()).chain(other_traffic()).collect()
 }
 
 fn show(report: &Report) -> String {
@@ -520,5 +603,32 @@ fn what_works_carries_no_failure_where_the_clock_is_set() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn what_works_carries_no_failure_in_a_capture_with_a_gap() {
+    let mut faults = Faults::default();
+    for (name, scene, _) in untroubled() {
+        let all = shots(&scene);
+        for (start, length) in (1..all.len().min(40)).flat_map(|start| [(start, 2), (start, 3), (start, 5), (start, 9)])
+        {
+            if start + length + 1 >= all.len() {
+                continue; // nothing is left that shows how it went on
+            }
+            let kept: Vec<Shot> = all[..start].iter().chain(all.iter().skip(start + length)).cloned().collect();
+            faults.check(name, &format!("without {length} frames from {} on", start + 1), &kept, None);
+        }
+    }
+}
+
+#[test]
+fn what_works_carries_no_failure_on_both_sides_of_the_servers_nat_or_with_a_coarse_clock() {
+    let mut faults = Faults::default();
+    for (name, scene, due) in cases() {
+        let all = shots(&scene);
+        let nat = degrade::both_sides_of_a_nat(&all, "203.0.113.1", "203.0.113.200");
+        faults.check(name, "both sides of the server's NAT", &nat, Some(due));
+        faults.check(name, "whole seconds", &degrade::coarse(&all), Some(due));
     }
 }

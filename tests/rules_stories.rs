@@ -331,6 +331,20 @@ fn parts_of_a_story_tell_less_and_nothing_else() {
             faults.part((name, id, &[also, &["turn-no-response"]].concat()), &format!("only what {ip} sends"), &sent);
             faults.part((name, id, &[also, &["turn-no-response"]].concat()), &format!("only what {ip} gets"), &got);
         }
+        faults.part(
+            story,
+            "both sides of the server's NAT",
+            &degrade::both_sides_of_a_nat(&all, "203.0.113.1", "203.0.113.200"),
+        );
+        faults.part(story, "whole seconds", &degrade::coarse(&all));
+        for (start, length) in (1..all.len()).flat_map(|start| [(start, 2), (start, 3), (start, 5)]) {
+            let kept: Vec<Shot> = all[..start].iter().chain(all.iter().skip(start + length)).cloned().collect();
+            faults.part(
+                (name, id, &[also, &["turn-no-credentials"]].concat()),
+                &format!("without {length} frames from {} on", start + 1),
+                &kept,
+            );
+        }
         for length in [60, 72, 96, 128] {
             faults.part(story, &format!("{length} bytes of each frame"), &degrade::snapped(&all, length));
         }
