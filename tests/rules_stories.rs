@@ -2,12 +2,11 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use support::analyze::report;
-use support::calls::{allocate_v6, failures, graver};
+use support::calls::{Faults, allocate_v6, failures};
 use support::degrade::{self, Shot, shots};
 use support::*;
-use turnscope::report::{Report, Verdict};
+use turnscope::report::Verdict;
 
 const CLIENT: &str = "172.16.84.124:50000";
 const SECOND: &str = "172.16.84.124:50001";
@@ -216,53 +215,21 @@ fn stories() -> Vec<Story> {
     credentials().into_iter().chain(relays()).chain(ways()).collect()
 }
 
-fn show(report: &Report) -> String {
-    let lines = report.findings.iter().map(|found| {
-        let cause = found.caused_by.as_deref().unwrap_or("-");
-        format!(
-            "    {:?} {:?} {} x{} (by {cause}): {}",
-            found.severity, found.confidence, found.key, found.occurrences, found.title
-        )
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Collects what is wrong, so that one run shows all of it.
-#[derive(Default)]
-struct Faults(BTreeMap<String, Vec<String>>);
-
-impl Faults {
-    fn add(&mut self, name: &str, how: &str, report: &Report) {
-        let all = self.0.entry(format!("{name}: {:?}", graver(report))).or_default();
-        all.push(format!("[{how}] {}\n{}", report.headline, show(report)));
-    }
-
-    /// A part of a story may show less; what it shows must be of the story.
-    fn part(&mut self, (name, id, also): (&str, &str, &[&str]), how: &str, shots: &[Shot]) {
-        let report = report(&degrade::pcap(shots));
-        if failures(&report).iter().any(|told| *told != id && !also.contains(told)) {
-            self.add(name, how, &report);
-        }
-    }
-
-    /// All of a story in another guise: the same headline.
-    fn whole(&mut self, (name, id): (&str, &str), how: &str, shots: &[Shot]) {
-        let report = report(&degrade::pcap(shots));
-        let headline = report.headline_finding.as_deref().unwrap_or_default();
-        let right = headline == id || headline.starts_with(&format!("{id}/"));
-        if !right || report.verdict != Verdict::Failure {
-            self.add(name, how, &report);
-        }
+/// A part of a story may show less; what it shows must be of the story.
+fn part(faults: &mut Faults, (name, id, also): (&str, &str, &[&str]), how: &str, shots: &[Shot]) {
+    let report = report(&degrade::pcap(shots));
+    if failures(&report).iter().any(|told| *told != id && !also.contains(told)) {
+        faults.add(name, how, &report);
     }
 }
 
-impl Drop for Faults {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let told =
-                self.0.iter().map(|(what, all)| format!("{what} x{}, first {}", all.len(), all.first().unwrap()));
-            assert!(self.0.is_empty(), "faults:\n{}", told.collect::<Vec<_>>().join("\n"));
-        }
+/// All of a story in another guise: the same headline.
+fn whole(faults: &mut Faults, (name, id): (&str, &str), how: &str, shots: &[Shot]) {
+    let report = report(&degrade::pcap(shots));
+    let headline = report.headline_finding.as_deref().unwrap_or_default();
+    let right = headline == id || headline.starts_with(&format!("{id}/"));
+    if !right || report.verdict != Verdict::Failure {
+        faults.add(name, how, &report);
     }
 }
 
@@ -270,7 +237,7 @@ impl Drop for Faults {
 fn each_story_is_told_by_its_cause() {
     let mut faults = Faults::default();
     for (name, scene, id, _) in stories() {
-        faults.whole((name, id), "as it is", &shots(&scene));
+        whole(&mut faults, (name, id), "as it is", &shots(&scene));
     }
 }
 
@@ -290,14 +257,20 @@ fn a_mirror_port_a_nat_or_another_client_in_the_capture_changes_no_headline() {
     for (name, scene, id, _) in stories() {
         let all = shots(&scene);
         for after in [30, 900] {
-            faults.whole((name, id), &format!("each frame twice within {after} us"), &degrade::mirrored(&all, after));
+            whole(
+                &mut faults,
+                (name, id),
+                &format!("each frame twice within {after} us"),
+                &degrade::mirrored(&all, after),
+            );
         }
-        faults.whole(
+        whole(
+            &mut faults,
             (name, id),
             "both sides of a NAT",
             &degrade::both_sides_of_a_nat(&all, "172.16.84.124", "198.51.100.200"),
         );
-        faults.whole((name, id), "with a healthy call of another client", &degrade::merged(&all, &healthy));
+        whole(&mut faults, (name, id), "with a healthy call of another client", &degrade::merged(&all, &healthy));
     }
 }
 
@@ -309,13 +282,14 @@ fn parts_of_a_story_tell_less_and_nothing_else() {
         let end = all.last().unwrap().clone();
         let story = (name, id, also);
         for place in 1..all.len() {
-            faults.part(story, &format!("from frame {} on", place + 1), &all[place..]);
-            faults.part(story, &format!("up to frame {place}"), &all[..place]);
+            part(&mut faults, story, &format!("from frame {} on", place + 1), &all[place..]);
+            part(&mut faults, story, &format!("up to frame {place}"), &all[..place]);
             let mut kept = all.clone();
             kept.remove(place - 1);
-            faults.part(story, &format!("without frame {place}"), &kept);
+            part(&mut faults, story, &format!("without frame {place}"), &kept);
             for by in [-3_600_000, -3_000, 3_000] {
-                faults.part(
+                part(
+                    &mut faults,
                     story,
                     &format!("clock set by {by} ms before frame {}", place + 1),
                     &degrade::clock_set(&all, place, by),
@@ -328,11 +302,37 @@ fn parts_of_a_story_tell_less_and_nothing_else() {
             let mut got = degrade::to(&all, ip);
             got.push(end.clone());
             // of requests that are repeated one can say that the client has no answer, whoever is to blame
-            faults.part((name, id, &[also, &["turn-no-response"]].concat()), &format!("only what {ip} sends"), &sent);
-            faults.part((name, id, &[also, &["turn-no-response"]].concat()), &format!("only what {ip} gets"), &got);
+            part(
+                &mut faults,
+                (name, id, &[also, &["turn-no-response"]].concat()),
+                &format!("only what {ip} sends"),
+                &sent,
+            );
+            part(
+                &mut faults,
+                (name, id, &[also, &["turn-no-response"]].concat()),
+                &format!("only what {ip} gets"),
+                &got,
+            );
+        }
+        part(
+            &mut faults,
+            story,
+            "both sides of the server's NAT",
+            &degrade::both_sides_of_a_nat(&all, "203.0.113.1", "203.0.113.200"),
+        );
+        part(&mut faults, story, "whole seconds", &degrade::coarse(&all));
+        for (start, length) in (1..all.len()).flat_map(|start| [(start, 2), (start, 3), (start, 5)]) {
+            let kept: Vec<Shot> = all[..start].iter().chain(all.iter().skip(start + length)).cloned().collect();
+            part(
+                &mut faults,
+                (name, id, &[also, &["turn-no-credentials"]].concat()),
+                &format!("without {length} frames from {} on", start + 1),
+                &kept,
+            );
         }
         for length in [60, 72, 96, 128] {
-            faults.part(story, &format!("{length} bytes of each frame"), &degrade::snapped(&all, length));
+            part(&mut faults, story, &format!("{length} bytes of each frame"), &degrade::snapped(&all, length));
         }
     }
 }

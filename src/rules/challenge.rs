@@ -98,7 +98,7 @@ fn tell_no_credentials(
         remedy: if last.method == Method::BINDING {
             Remedy::Reachability(grievance)
         } else {
-            Remedy::Service(grievance)
+            Remedy::Credentials(grievance)
         },
         at: first.first.time,
         frames: frames_of(challenged.iter().copied()),

@@ -24,6 +24,8 @@ pub enum Remedy {
     None,
     /// The client afterwards had an allocation, or data both ways.
     Service(Grievance),
+    /// As [`Remedy::Service`]; and a client that signed a request afterwards shows that nothing was amiss at all.
+    Credentials(Grievance),
     /// The client afterwards had data both ways; an allocation alone is not enough.
     Data(Grievance),
     /// The client afterwards had an answer to a Binding request from some server, an allocation, or data both ways.
@@ -35,14 +37,16 @@ impl Remedy {
     fn grievance(&self) -> Option<&Grievance> {
         match self {
             Remedy::None => None,
-            Remedy::Service(from) | Remedy::Data(from) | Remedy::Reachability(from) => Some(from),
+            Remedy::Service(from) | Remedy::Credentials(from) | Remedy::Data(from) | Remedy::Reachability(from) => {
+                Some(from)
+            }
         }
     }
 
     fn found(&self, clients: &Clients) -> bool {
         match self {
             Remedy::None => false,
-            Remedy::Service(from) => clients.recovered(from),
+            Remedy::Service(from) | Remedy::Credentials(from) => clients.recovered(from),
             Remedy::Data(from) => clients.has_data(from.client, from.at),
             Remedy::Reachability(from) => clients.recovered(from) || clients.reached(from.client, from.at),
         }
@@ -233,6 +237,12 @@ impl Collector {
             }
         }
         let mut groups: Vec<Group> = self.groups.into_values().collect();
+        groups.retain(|group| {
+            let refuted = |remedy: &Remedy| {
+                matches!(remedy, Remedy::Credentials(from) if clients.signed(from.client, from.server, from.at))
+            };
+            !group.grievances.iter().all(|(remedy, _)| refuted(remedy))
+        });
         for group in &mut groups {
             group.decide(clients);
         }

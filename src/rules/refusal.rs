@@ -77,10 +77,18 @@ pub(super) fn told(exchange: &Exchange, conversation: &Conversation, view: &View
         Refusal::StaleNonce => {
             let Some(answer) = &exchange.answer else { return true };
             let goes_on = |known: &Exchange| known.first > answer.seen && known.asked.nonce != exchange.asked.nonce;
+            // one of several refusals of the same user, told as that of its password
+            let alike = |known: &Exchange| {
+                known.answer.as_ref().is_some_and(|other| other.is_error(401))
+                    && users_differ(&known.asked, &exchange.asked) == Some(false)
+                    && has_signed(&known.asked)
+                    && !contradicted(known, conversation)
+            };
             view.now().since(answer.seen.time) < PATIENCE
                 || conversation.stale.as_ref().is_some_and(|row| row.count >= super::nonce::MANY)
                 || conversation.granted.iter().any(|&(_, last)| last > answer.seen.time)
                 || conversation.exchanges.iter().any(goes_on)
+                || (answer.code == 401 && conversation.exchanges.iter().any(alike))
                 || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(nonce, answer.seen.time))
         }
         _ => true,

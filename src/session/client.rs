@@ -28,6 +28,8 @@ pub(super) struct Outcome {
     data: Option<Timestamp>,
     /// Servers with the time of the first request on the 5-tuple that was opened last.
     contacts: Vec<(Endpoint, Timestamp)>,
+    /// Servers with the time of the last 5-tuple that began with credentials.
+    signed: Vec<(Endpoint, Timestamp)>,
     redirects: Vec<Redirect>,
 }
 
@@ -165,6 +167,22 @@ impl Clients {
         outcome.contacts.push((server, at));
     }
 
+    /// The client opened, or took up again, a 5-tuple to a server with a signed request.
+    pub fn began_signed(&mut self, client: IpAddr, server: Endpoint, at: Timestamp) {
+        let Some(outcome) = self.of(client) else { return };
+        outcome.signed.retain(|&(known, _)| known != server);
+        if outcome.signed.len() < MAX_SERVERS {
+            outcome.signed.push((server, at));
+        }
+    }
+
+    /// Whether the client opened, or took up again, a 5-tuple to a server with a signed request after `at`.
+    #[must_use]
+    pub fn signed(&self, client: IpAddr, server: Endpoint, at: Timestamp) -> bool {
+        let signed = self.outcomes.get(&client).map(|outcome| outcome.signed.as_slice()).unwrap_or_default();
+        signed.iter().any(|&(known, time)| known == server && time > at)
+    }
+
     /// A server sent the client to another.
     pub fn redirected(&mut self, client: IpAddr, redirect: Redirect) {
         let Some(outcome) = self.of(client) else { return };
@@ -194,7 +212,8 @@ impl Clients {
     #[must_use]
     pub fn recovered(&self, from: &Grievance) -> bool {
         let Some(outcome) = self.outcomes.get(&from.client) else { return false };
-        let after = |time: Timestamp| time > from.at;
+        // clocks of captures may be coarse: what has the same time counts as later
+        let after = |time: Timestamp| time >= from.at;
         let theirs = |grant: &&Grant| from.user.is_none() || grant.user == from.user || grant.server != from.server;
         let together = |grant: &Grant| {
             let before = from.at.after(Span(-TOGETHER.0));
@@ -227,7 +246,7 @@ impl Clients {
     /// Whether data of the client flowed both ways after `at`, through this server's relay or on a flow of its own.
     #[must_use]
     pub fn has_data(&self, client: IpAddr, at: Timestamp) -> bool {
-        let after = |time: Timestamp| time > at;
+        let after = |time: Timestamp| time >= at;
         self.outcomes.get(&client).is_some_and(|outcome| {
             outcome.data.is_some_and(after) || outcome.grants.iter().any(|grant| after(grant.relayed))
         })
@@ -245,7 +264,7 @@ impl Clients {
     /// Whether a server answered a Binding request of the client after `at`.
     #[must_use]
     pub fn reached(&self, client: IpAddr, at: Timestamp) -> bool {
-        let after = |time: Timestamp| time > at;
+        let after = |time: Timestamp| time >= at;
         self.outcomes.get(&client).is_some_and(|outcome| outcome.grants.iter().any(|grant| after(grant.answered)))
     }
 }

@@ -353,7 +353,7 @@ impl Conversation {
     /// Whether a request of this method was granted after `time`.
     #[must_use]
     pub fn granted_after(&self, method: Method, time: Timestamp) -> bool {
-        self.granted.iter().any(|&(known, last)| known == method && last > time)
+        self.granted.iter().any(|&(known, last)| known == method && last >= time)
     }
 
     /// The exchanges of a method.

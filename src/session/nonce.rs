@@ -116,7 +116,7 @@ impl Nonces {
         let own = |known: &&Given| !known.shared || known.row.as_ref().is_some_and(|row| row.client == exchange.client);
         let row = match known.filter(own).and_then(|known| known.row.as_deref()) {
             // several requests were under way with the same nonce: that is one refusal
-            Some(row) if exchange.first.time <= row.last.time => *row,
+            Some(row) if exchange.first <= row.last => *row,
             Some(row) => row.add(exchange, answer, given_to),
             None => {
                 let new = StaleRow {

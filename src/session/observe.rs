@@ -176,6 +176,9 @@ impl Session {
         if first {
             let (client, server) = (conversation.client.0.ip(), conversation.server.0);
             self.clients.contacted(client, server, at.seen.time);
+            if asked.is_signed() {
+                self.clients.began_signed(client, server, at.seen.time);
+            }
         }
     }
 
@@ -381,7 +384,7 @@ impl Session {
         if stale.is_some() {
             conversation.stale = stale.map(Box::new);
         } else if answer.class == Class::Success
-            && conversation.stale.take_if(|row| row.last.time < exchange.first.time).is_some()
+            && conversation.stale.take_if(|row| row.last < exchange.first).is_some()
             && let Some(nonce) = exchange.asked.nonce
         {
             self.nonces.accepted(nonce);

@@ -1,5 +1,7 @@
 //! Whole calls, for scenes in which something else is the matter.
 
+use std::collections::BTreeMap;
+
 use super::{IceSide, Login, Place, Scene, Sent, Stun, attribute, method, payload};
 use turnscope::report::{Confidence, Report, Severity};
 
@@ -116,4 +118,35 @@ pub fn failures(report: &Report) -> Vec<&str> {
 /// REQUESTED-ADDRESS-FAMILY for IPv6, as an attribute of an Allocate.
 pub fn allocate_v6() -> Stun {
     Stun::request(method::ALLOCATE).requested_transport(17).attribute(attribute::REQUESTED_ADDRESS_FAMILY, [2, 0, 0, 0])
+}
+
+/// What a report finds, a line each.
+pub fn show(report: &Report) -> String {
+    let lines = report.findings.iter().map(|found| {
+        let cause = found.caused_by.as_deref().unwrap_or("-");
+        let (severity, confidence, times) = (found.severity, found.confidence, found.occurrences);
+        format!("    {severity:?} {confidence:?} {} x{times} (by {cause}): {}", found.key, found.title)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Collects what is wrong, so that one run shows all of it; panics at its end if there was anything.
+#[derive(Default)]
+pub struct Faults(BTreeMap<String, Vec<String>>);
+
+impl Faults {
+    /// A case that gave the wrong report in some guise.
+    pub fn add(&mut self, name: &str, how: &str, report: &Report) {
+        let all = self.0.entry(format!("{name}: {:?}", graver(report))).or_default();
+        all.push(format!("[{how}] {}\n{}", report.headline, show(report)));
+    }
+}
+
+impl Drop for Faults {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let told = self.0.iter().map(|(what, all)| format!("{what} x{}, first {}", all.len(), all[0]));
+            assert!(self.0.is_empty(), "faults:\n{}", told.collect::<Vec<_>>().join("\n"));
+        }
+    }
 }

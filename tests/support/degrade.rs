@@ -111,6 +111,11 @@ pub fn clock_set(shots: &[Shot], from: usize, by_ms: i64) -> Vec<Shot> {
     shots.iter().enumerate().map(set).collect()
 }
 
+/// Times as a clock of whole seconds shows them.
+pub fn coarse(shots: &[Shot]) -> Vec<Shot> {
+    shots.iter().map(|shot| Shot { ns: shot.ns / 1_000_000_000 * 1_000_000_000, ..shot.clone() }).collect()
+}
+
 fn sorted(mut shots: Vec<Shot>) -> Vec<Shot> {
     shots.sort_by_key(|shot| shot.ns);
     shots

@@ -243,7 +243,7 @@ impl Scene {
         let place = match self.identifications.iter().position(|(address, _)| *address == sender) {
             Some(place) => place,
             None => {
-                self.identifications.push((sender, self.identifications.len() as u16 * 1000));
+                self.identifications.push((sender, (self.identifications.len() as u16).wrapping_mul(1000)));
                 self.identifications.len() - 1
             }
         };
