@@ -13,7 +13,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (truncated, id) = (mode & 1 != 0, (mode & 2 != 0).then_some(mode >> 2));
     let limits = Limits { messages: 8, message_bytes: 4096, bytes: 8192, parts: 16, age: Span::from_secs(5) };
     let mut reassembler = Reassembler::new(limits);
-    let mut frame = 0;
+    let mut frame = 0_u32;
     while let Some((&length, after)) = rest.split_first_chunk::<2>() {
         let length = usize::from(u16::from_be_bytes(length)).min(after.len());
         let (datagram, after) = after.split_at(length);
