@@ -1,6 +1,7 @@
 //! DTLS as this program and tshark read it, frame by frame: records, handshake fragments, alerts.
 //!
-//! Runs over the samples, and over the captures in the folders that `TURNSCOPE_CAPTURES` names, where tshark is installed.
+//! Runs over the samples, and over the captures in the folders that `TURNSCOPE_CAPTURES` names, where tshark is installed;
+//! `TURNSCOPE_REQUIRE_TSHARK=1` makes it fail elsewhere.
 // What is unwrapped here is ours or tshark's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -11,7 +12,9 @@ use std::process::Command;
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::event::Body;
-use turnscope::wire::dtls::Record;
+use turnscope::net::Endpoint;
+use turnscope::wire::dtls::{Arrival, Pushed, Reassembler, Record};
+use turnscope::wire::handshake::{HandshakeType, Message, Protocol};
 
 /// What a frame holds, in wire order.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -93,6 +96,85 @@ fn ours(path: &Path) -> BTreeMap<u64, Seen> {
     frames
 }
 
+/// Certificates of the messages put together, with the frame that completes each, as hexadecimal digits; and the suites offered.
+fn certificates_and_suites(path: &Path) -> (Vec<(u64, String)>, Vec<(u64, u64)>) {
+    let mut capture = Capture::open(File::open(path).unwrap()).unwrap();
+    let mut analyzer = Analyzer::new(Options::default());
+    let mut ways: BTreeMap<(Endpoint, Endpoint), Reassembler> = BTreeMap::new();
+    let (mut certificates, mut suites) = (Vec::new(), Vec::new());
+    while let Some(frame) = capture.next_frame() {
+        analyzer.frame(&frame, &mut |row| {
+            let Body::Dtls(record) = &row.event.body else { return };
+            let arrival =
+                Arrival { frame: row.event.frame, time: row.event.time, record: record.number(), datagram: 0 };
+            for fragment in record.fragments() {
+                let reassembler = ways.entry((row.event.src, row.event.dst)).or_default();
+                let Pushed::Complete(message) = reassembler.push(&fragment, arrival) else { continue };
+                let wanted = [HandshakeType::CERTIFICATE, HandshakeType::CLIENT_HELLO, HandshakeType::SERVER_HELLO];
+                if !wanted.contains(&message.kind) {
+                    continue; // how some others are read depends on the version
+                }
+                match Message::parse(message.kind, message.body().unwrap(), Protocol::Dtls, None).unwrap() {
+                    Message::Certificate(chain) => certificates.extend(
+                        chain.map(|der| (row.event.frame, der.iter().map(|byte| format!("{byte:02x}")).collect())),
+                    ),
+                    Message::ClientHello(hello) => {
+                        suites.extend(hello.cipher_suites().map(|suite| (row.event.frame, u64::from(suite.0))));
+                    }
+                    Message::ServerHello(hello) => suites.push((row.event.frame, hello.cipher_suite.0.into())),
+                    _ => {}
+                }
+            }
+        });
+    }
+    (certificates, suites)
+}
+
+/// One field of every frame that has it: each of its values with the frame.
+fn their_field(path: &Path, field: &str) -> Vec<(u64, String)> {
+    let mut command = Command::new("tshark");
+    command.arg("-r").arg(path).args(["--enable-heuristic", "dtls_stun"]);
+    command.args(["-Y", &format!("{field} && udp && !icmp && !icmpv6"), "-T", "fields", "-E", "occurrence=a"]);
+    let output = command.args(["-e", "frame.number", "-e", field]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let rows = text.lines().filter_map(|line| line.split_once('\t'));
+    rows.flat_map(|(frame, values)| values.split(',').map(move |value| (frame.parse().unwrap(), value.to_owned())))
+        .collect()
+}
+
+#[test]
+fn certificates_and_suites_are_those_that_tshark_puts_together() {
+    let mut compared = 0;
+    for path in captures() {
+        let Some(_) = theirs(&path) else { continue };
+        let (certificates, suites) = certificates_and_suites(&path);
+        if suites.is_empty() {
+            continue;
+        }
+        // A message sent again is put together again by tshark: the first of each counts.
+        let mut their_certificates = their_field(&path, "dtls.handshake.certificate");
+        let mut known = std::collections::BTreeSet::new();
+        their_certificates.retain(|(_, der)| known.insert(der.clone()));
+        let mut known = std::collections::BTreeSet::new();
+        let ours: Vec<_> = certificates.into_iter().filter(|(_, der)| known.insert(der.clone())).collect();
+        assert_eq!(ours, their_certificates, "{}", path.display());
+        let their_suites = their_field(&path, "dtls.handshake.ciphersuite");
+        let frames: std::collections::BTreeSet<u64> = suites.iter().map(|(frame, _)| *frame).collect();
+        let of = |frame: u64| -> Vec<String> {
+            let mine = suites.iter().filter(|(number, _)| *number == frame);
+            mine.map(|(_, suite)| format!("0x{suite:04x}")).collect()
+        };
+        for frame in frames {
+            let theirs: Vec<_> =
+                their_suites.iter().filter(|(number, _)| *number == frame).map(|(_, suite)| suite.clone()).collect();
+            assert_eq!(of(frame), theirs, "frame {frame} of {}", path.display());
+            compared += 1;
+        }
+        compared += ours.len();
+    }
+    eprintln!("{compared} certificates and lists of suites compared");
+}
+
 fn theirs(path: &Path) -> Option<BTreeMap<u64, Seen>> {
     let mut command = Command::new("tshark");
     command.arg("-r").arg(path);
@@ -120,6 +202,10 @@ fn theirs(path: &Path) -> Option<BTreeMap<u64, Seen>> {
     Some(frames)
 }
 
+fn is_required() -> bool {
+    std::env::var_os("TURNSCOPE_REQUIRE_TSHARK").is_some_and(|value| value == "1")
+}
+
 fn captures() -> Vec<PathBuf> {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let more = std::env::var_os("TURNSCOPE_CAPTURES").unwrap_or_default();
@@ -139,6 +225,7 @@ fn records_fragments_and_alerts_are_those_that_tshark_sees() {
     let mut frames = 0;
     for path in captures() {
         let Some(theirs) = theirs(&path) else {
+            assert!(!is_required(), "tshark is required");
             eprintln!("tshark is not installed or does not read {}: not compared", path.display());
             continue;
         };

@@ -32,7 +32,7 @@ pub(super) enum Command {
     /// Say which credential signed which message
     #[command(after_help = EXIT)]
     Verify(Box<Verify>),
-    /// Explain an error code, attribute, method, alert or finding: 431, USERNAME, 0x0006, Allocate, bad_certificate,
+    /// Explain an error code, attribute, method, alert, suite or finding: 431, USERNAME, 0x0006, Allocate, bad_certificate,
     /// turn-integrity-rejected
     Explain {
         /// Number or name; a word before it says which kind is meant: alert 40
