@@ -191,6 +191,15 @@ fn channel_data_that_the_snap_length_cuts_is_told_and_counted() {
 }
 
 #[test]
+fn a_capture_of_a_link_type_that_is_not_supported_says_so_in_its_headline() {
+    let mut capture = granted().pcap();
+    capture.splice(20..24, 249u32.to_le_bytes()); // USB
+    let desk = Desk::new();
+    let headline = contains("NOTHING FOUND").and(contains("link type 249"));
+    turnscope().arg("-q").arg(desk.file("usb.pcap", capture)).assert().code(0).stdout(headline);
+}
+
+#[test]
 fn a_frame_without_a_time_is_told_with_the_last_known_to_all_its_digits() {
     let mut scene = Scene::new();
     let request = scene.after_us(123_456).allocate(CLIENT, SERVER);
