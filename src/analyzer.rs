@@ -3,6 +3,10 @@
 //! A tunnel is a loop here, not a layer: what Send, Data and ChannelData carry goes in again, marked with its relay passage, to a fixed
 //! depth ([`event::MAX_HOPS`](crate::event::MAX_HOPS)).
 
+mod icmp_answers;
+
+pub use icmp_answers::IcmpAnswers;
+
 use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, Hops, IcmpAnswer, Row};
 use crate::frame::Frame;
@@ -103,6 +107,8 @@ struct Core {
     filters: Filters,
     media: bool,
     icmp: BTreeMap<u64, IcmpAnswer>,
+    /// Of the last frame that said its time: a frame that does not is told with that time.
+    digits: u8,
     session: Session,
     dtls: DtlsFlows,
     findings: Collector,
@@ -121,7 +127,7 @@ impl Analyzer {
         let builder = Builder::new(capture, filters.user.clone());
         let session = Session::new(credentials, limits);
         let (dtls, findings) = (DtlsFlows::default(), Collector::default());
-        let core = Core { capture, filters, media, icmp, session, dtls, findings, builder };
+        let core = Core { capture, filters, media, icmp, digits: 0, session, dtls, findings, builder };
         Analyzer { packets: Packets::new(PacketLimits::default()), core, foreseen: 0 }
     }
 
@@ -162,7 +168,10 @@ impl Analyzer {
         }
         core.session.advance(time);
         core.judge();
-        core.builder.digits(frame.digits);
+        if frame.time.is_some() {
+            core.digits = frame.digits;
+        }
+        core.builder.digits(core.digits);
         self.packets.dissect(frame, time, &mut |packet| match packet {
             Packet::Datagram(datagram) => core.datagram(frame, time, &datagram, sink),
             Packet::IcmpError(error) => core.icmp_error(frame.number, &error),
@@ -253,14 +262,15 @@ impl Core {
         datagram: &Datagram<'_>,
         sink: &mut impl FnMut(&Row<'_>),
     ) {
-        let mut kind = demux::kind(datagram.payload);
+        let mut kind = demux::kind_of_cut(datagram.payload, datagram.truncated);
         if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
             return;
         }
         let Datagram { src, dst, transport, ip_id, ttl, .. } = *datagram;
         let (mut payload, mut truncated, mut hops) = (datagram.payload, datagram.truncated, Hops::default());
         loop {
-            let at = At { frame: frame.number, time, digits: frame.digits, src, dst, transport, ip_id, ttl };
+            let digits = self.digits;
+            let at = At { frame: frame.number, time, digits, src, dst, transport, ip_id, ttl };
             let carried = match kind {
                 Kind::Stun | Kind::MsTurn => self.stun(&at, hops, payload, truncated, sink),
                 Kind::Channel => self.channel_data(&at, hops, payload, truncated, sink),
@@ -276,7 +286,7 @@ impl Core {
             };
             let Some(inner) = carried else { return };
             (payload, truncated, hops) = (inner.payload, inner.truncated, inner.hops);
-            kind = demux::kind(payload);
+            kind = demux::kind_of_cut(payload, truncated);
         }
     }
 
@@ -405,7 +415,7 @@ impl Core {
             request_frame: known.request_frame,
             rtt: known.rtt,
             retransmission_of: known.retransmission_of,
-            icmp: self.icmp.get(&event.frame).copied(),
+            icmp: if event.hops.last().is_some() { None } else { self.icmp.get(&event.frame).copied() },
             credentials: self.session.credentials(),
         });
     }
@@ -434,55 +444,5 @@ impl At {
     fn event<'a>(&self, hops: Hops, truncated: bool, body: Body<'a>) -> Event<'a> {
         let &At { frame, time, digits, src, dst, transport, ip_id, ttl } = self;
         Event { frame, time, digits, src, dst, transport, hops, truncated, ip_id, ttl, body }
-    }
-}
-
-/// A first pass over a capture that only asks which requests an ICMP error answered, so that `messages` can say so on the row of the
-/// request, which comes before the error.
-#[derive(Debug)]
-pub struct IcmpAnswers {
-    packets: Packets,
-    session: Session,
-    answers: BTreeMap<u64, IcmpAnswer>,
-}
-
-impl Default for IcmpAnswers {
-    fn default() -> Self {
-        let session = Session::new(Credentials::default(), Limits::default());
-        IcmpAnswers { packets: Packets::new(PacketLimits::default()), session, answers: BTreeMap::new() }
-    }
-}
-
-/// How many ICMP answers are kept for the second pass.
-const MAX_ICMP_ANSWERS: usize = 100_000;
-
-impl IcmpAnswers {
-    /// Takes the next frame.
-    pub fn frame(&mut self, frame: &Frame<'_>) {
-        let time = frame.time.unwrap_or_else(|| self.session.now().max(Timestamp(0)));
-        let (session, answers) = (&mut self.session, &mut self.answers);
-        session.advance(time);
-        drop(session.ripe());
-        self.packets.dissect(frame, time, &mut |packet| match packet {
-            Packet::Datagram(datagram) if demux::kind(datagram.payload) == Kind::Stun => {
-                let Some(message) = Message::recognise(datagram.payload, datagram.truncated) else { return };
-                let Datagram { src, dst, transport, ip_id, ttl, truncated, .. } = datagram;
-                let at = At { frame: frame.number, time, digits: frame.digits, src, dst, transport, ip_id, ttl };
-                session.stun(&at.event(Hops::default(), truncated, Body::Stun(message)), &message);
-            }
-            Packet::IcmpError(error) if answers.len() < MAX_ICMP_ANSWERS => {
-                if let Some(request) = session.icmp(frame.number, &error) {
-                    let answer = IcmpAnswer { frame: frame.number, sender: error.sender, kind: error.kind };
-                    answers.entry(request).or_insert(answer);
-                }
-            }
-            _ => {}
-        });
-    }
-
-    /// The ICMP errors by the frame of the request that each answered.
-    #[must_use]
-    pub fn finish(self) -> BTreeMap<u64, IcmpAnswer> {
-        self.answers
     }
 }

@@ -26,6 +26,8 @@ pub struct Writer<W> {
     format: Format,
     times: TimeWriter,
     messages: u64,
+    /// Whether any credentials were given.
+    given: bool,
     wide: [usize; 3],
 }
 
@@ -38,7 +40,7 @@ impl<W: Write> Writer<W> {
         if let Format::Json = format {
             buffer.extend_from_slice(format!("{{\"schema\":\"{SCHEMA}\",\n\"messages\":[").as_bytes());
         }
-        Writer { out, buffer, live, format, times: TimeWriter::default(), messages: 0, wide: [5, 21, 21] }
+        Writer { out, buffer, live, format, times: TimeWriter::default(), messages: 0, given: false, wide: [5, 21, 21] }
     }
 
     /// Writes one message if it is protected.
@@ -50,6 +52,7 @@ impl<W: Write> Writer<W> {
             return Ok(());
         }
         self.messages += 1;
+        self.given |= !row.credentials.is_empty();
         match &self.format {
             Format::Json => {
                 self.buffer.extend_from_slice(if self.messages == 1 { b"\n" } else { b",\n" });
@@ -80,7 +83,7 @@ impl<W: Write> Writer<W> {
                 self.buffer.extend_from_slice(b"}\n");
             }
             Format::Text(options) => {
-                let summary = text::verify_summary(captures, credentials, self.messages, options);
+                let summary = text::verify_summary(captures, credentials, self.messages, self.given, options);
                 self.buffer.extend_from_slice(summary.as_bytes());
             }
         }

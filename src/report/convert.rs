@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 
 /// What reports call TCP segments with STUN in them.
 pub(super) const OVER_TCP: &str = "segments of STUN over TCP";
+/// How the entries of `skipped` begin that tell of a link type which cannot be read.
+pub(super) const LINK_TYPE: &str = "link type";
 /// How many places are listed of one thing.
 const MAX_PLACES: usize = 16;
 
@@ -77,7 +79,7 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts) -> Counts {
         }
     };
     for (link_type, count) in packets.unsupported.iter() {
-        skip(format!("link type {} ({})", link_type.0, packet::link_type_name(link_type)), count);
+        skip(format!("{LINK_TYPE} {} ({})", link_type.0, packet::link_type_name(link_type)), count);
     }
     skip("encrypted".to_owned(), packets.encrypted);
     skip("malformed headers".to_owned(), packets.malformed);

@@ -1,6 +1,6 @@
 //! The one sentence for a capture in which nothing is wrong: what worked.
 
-use super::convert::OVER_TCP;
+use super::convert::{LINK_TYPE, OVER_TCP};
 use super::{Counts, Report};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::session::{Conversation, Flow};
@@ -68,6 +68,13 @@ impl Facts {
             let over_tcp = report.counts.skipped.get(OVER_TCP).copied().unwrap_or_default();
             if over_tcp > 0 {
                 return format!("Only STUN over TCP in {frames} ({over_tcp} segments), which is not read yet.");
+            }
+            let mut unread = report.counts.skipped.keys().filter(|what| what.starts_with(LINK_TYPE));
+            if let Some(what) = unread.next() {
+                let others = if unread.next().is_some() { " and others" } else { "" };
+                return format!(
+                    "No STUN, TURN or DTLS over UDP in what could be read of {frames}: {what}{others} is not supported."
+                );
             }
             return format!("No STUN, TURN or DTLS over UDP in {frames}.");
         }

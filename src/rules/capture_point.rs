@@ -1,7 +1,7 @@
 //! `capture-duplicates`, `capture-truncated` and `capture-one-sided`: what the way of capturing did to the capture. Never bad, but worth
 //! knowing before absence is taken for evidence.
 
-use super::evidence::frames;
+use super::evidence::first_frames;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::Sample;
 
@@ -16,7 +16,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         explanation: format!(
             "The same packets, with the same IP identification, were captured again within microseconds ({}), as a mirror port does that \
              copies both directions. They are counted once and never taken for retransmissions.",
-            frames(&totals.mirrored.frames)
+            first_frames(&totals.mirrored.frames, totals.mirrored.total)
         ),
         fix: "None is needed; mirror one direction only to have smaller captures.".to_owned(),
     });
@@ -25,7 +25,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         explanation: format!(
             "The snap length ends frames in the middle of a message ({}). {} could not be verified for it, and what stands behind the cut \
              is not known.",
-            frames(&totals.truncated.frames),
+            first_frames(&totals.truncated.frames, totals.truncated.total),
             counted(totals.unverifiable.total, "signature", "signatures")
         ),
         fix: "Capture whole packets (tcpdump -s 0).".to_owned(),
@@ -35,7 +35,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         explanation: format!(
             "Answers without requests, or clients that go on as only an answer lets them, show that the other direction was there and was \
              not captured ({}). What seems to be missing from it proves nothing.",
-            frames(&totals.one_sided.frames)
+            first_frames(&totals.one_sided.frames, totals.one_sided.total)
         ),
         fix: "Capture where both directions pass, and with a filter that takes both.".to_owned(),
     });

@@ -1,6 +1,6 @@
 //! `stun-malformed` and `stun-fingerprint-bad`: messages that are broken, or were changed on the way.
 
-use super::evidence::frames;
+use super::evidence::first_frames;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::session::{BySender, Sender};
@@ -23,7 +23,7 @@ pub(super) fn judge_malformed(view: &View<'_>, out: &mut Collector) {
             explanation: format!(
                 "{} on a flow of STUN cannot be read as the protocol has it, and the snap length has no part in it ({}). In frame {}: {what}.",
                 messages(sample.total),
-                frames(&sample.frames),
+                first_frames(&sample.frames, sample.total),
                 first.frame
             ),
             fix: format!(
@@ -43,7 +43,7 @@ pub(super) fn judge_fingerprint(view: &View<'_>, out: &mut Collector) {
                  computes the checksum wrongly. A receiver drops such messages.",
                 messages(sample.total),
                 if sample.total == 1 { format!("{src} carries") } else { format!("{src} carry") },
-                frames(&sample.frames)
+                first_frames(&sample.frames, sample.total)
             ),
             fix: "Capture at both ends: where the same message is right at its sender, a device on the way rewrites it (SIP ALG, NAT helper), \
                   else its sender is at fault."

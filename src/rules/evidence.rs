@@ -188,11 +188,18 @@ pub(super) fn quote(text: &str) -> String {
 /// `frame 7`, `frames 7 and 9`, `frames 7, 9 and 11`; at most the first four.
 #[must_use]
 pub(super) fn frames(frames: &[u64]) -> String {
+    first_frames(frames, u64::try_from(frames.len()).unwrap_or(u64::MAX))
+}
+
+/// The same where `frames` are the first of `total`.
+#[must_use]
+pub(super) fn first_frames(frames: &[u64], total: u64) -> String {
+    const SHOWN: u64 = 4;
     let shown: Vec<String> = frames.iter().take(4).map(ToString::to_string).collect();
-    match (shown.split_last(), frames.len() > 4) {
+    match (shown.split_last(), total > SHOWN) {
         (None, _) => String::new(),
         (Some((only, [])), _) => format!("frame {only}"),
-        (Some(_), true) => format!("frames {} and {} more", shown.join(", "), frames.len() - 4),
+        (Some(_), true) => format!("frames {} and {} more", shown.join(", "), total - SHOWN),
         (Some((last, rest)), false) => format!("frames {} and {last}", rest.join(", ")),
     }
 }
@@ -252,6 +259,7 @@ mod tests {
         assert_eq!(frames(&[7, 9]), "frames 7 and 9");
         assert_eq!(frames(&[1, 2, 3, 4]), "frames 1, 2, 3 and 4");
         assert_eq!(frames(&[1, 2, 3, 4, 5, 6]), "frames 1, 2, 3, 4 and 2 more");
+        assert_eq!(first_frames(&[1, 2, 3, 4, 5, 6], 100), "frames 1, 2, 3, 4 and 96 more", "of which six were kept");
     }
 
     #[test]

@@ -474,6 +474,9 @@ impl Session {
         if inside == demux::Kind::Stun {
             return Message::recognise(data.data, data.truncated).is_some_and(|message| !message.is_classic());
         }
+        if data.truncated {
+            return false; // its length proves nothing then
+        }
         match known {
             Some(flow) => {
                 flow.channel_guesses = flow.channel_guesses.saturating_add(1);

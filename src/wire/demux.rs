@@ -52,6 +52,17 @@ pub fn kind(payload: &[u8]) -> Kind {
     }
 }
 
+/// The same of a datagram of which bytes at the end may be missing in the capture: ChannelData cannot account for its whole length then,
+/// and only the history of the flow tells it from QUIC.
+#[must_use]
+#[inline]
+pub fn kind_of_cut(payload: &[u8], truncated: bool) -> Kind {
+    match kind(payload) {
+        Kind::Quic if truncated && ChannelData::parse(payload, true).is_some() => Kind::Channel,
+        kind => kind,
+    }
+}
+
 fn word(payload: &[u8], at: usize) -> Option<u32> {
     payload.get(at..)?.first_chunk::<4>().map(|&word| u32::from_be_bytes(word))
 }
@@ -85,6 +96,13 @@ fn quic_long(payload: &[u8]) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn channel_data_that_was_cut_is_known_by_its_length_field() {
+        let cut = [0x40, 0x01, 0, 100, 1, 2, 3];
+        assert_eq!((kind_of_cut(&cut, false), kind_of_cut(&cut, true)), (Kind::Quic, Kind::Channel));
+        assert_eq!(kind_of_cut(&[0x40, 0x01, 0, 1, 1, 2, 3, 4, 5], true), Kind::Quic);
+    }
 
     #[test]
     fn first_bytes_are_told_apart_as_rfc_7983_draws_them() {
