@@ -96,8 +96,11 @@ fn ours(path: &Path) -> BTreeMap<u64, Seen> {
     frames
 }
 
+/// Values, each with the frame that has it.
+type InFrames<T> = Vec<(u64, T)>;
+
 /// Certificates of the messages put together, with the frame that completes each, as hexadecimal digits; and the suites offered.
-fn certificates_and_suites(path: &Path) -> (Vec<(u64, String)>, Vec<(u64, u64)>) {
+fn certificates_and_suites(path: &Path) -> (InFrames<String>, InFrames<u64>) {
     let mut capture = Capture::open(File::open(path).unwrap()).unwrap();
     let mut analyzer = Analyzer::new(Options::default());
     let mut ways: BTreeMap<(Endpoint, Endpoint), Reassembler> = BTreeMap::new();
@@ -131,7 +134,7 @@ fn certificates_and_suites(path: &Path) -> (Vec<(u64, String)>, Vec<(u64, u64)>)
 }
 
 /// One field of every frame that has it: each of its values with the frame.
-fn their_field(path: &Path, field: &str) -> Vec<(u64, String)> {
+fn their_field(path: &Path, field: &str) -> InFrames<String> {
     let mut command = Command::new("tshark");
     command.arg("-r").arg(path).args(["--enable-heuristic", "dtls_stun"]);
     command.args(["-Y", &format!("{field} && udp && !icmp && !icmpv6"), "-T", "fields", "-E", "occurrence=a"]);
