@@ -56,6 +56,8 @@ pub(super) fn text(line: &mut String, record: &Record<'_>) {
         }
     } else if let Some(alert) = record.alert() {
         put(line, format_args!(": {alert}"));
+    } else if record.is_plain() && record.content_type == ContentType::CHANGE_CIPHER_SPEC {
+        // it is always the same one byte
     } else {
         if record.form == Form::Plain && record.epoch > 0 && record.content_type != ContentType::APPLICATION_DATA {
             line.push_str(", encrypted");
