@@ -129,6 +129,7 @@ pub(super) struct Transactions {
     /// The number of the first entry. Numbers wrap around.
     base: u32,
     /// Room for what open requests say, to be used again.
+    #[expect(clippy::vec_box, reason = "the boxes themselves are what is used again")]
     spare: Vec<Box<Asked>>,
     max: usize,
     dropped: u64,

@@ -1,0 +1,119 @@
+//! What goes through a relay: Send, Data, ChannelData.
+
+use super::exchange::Seen;
+use super::observe::speak;
+use super::transaction::Sighting;
+use super::{Conversation, From, Session};
+use crate::event::{Event, Hop, Via};
+use crate::net::{ClientAddress, Endpoint, PeerAddress, RelayedAddress, ServerAddress};
+use crate::wire::demux;
+use crate::wire::stun::{Fields, Message, Method};
+use crate::wire::turn::ChannelData;
+
+impl Session {
+    pub(super) fn indication(&mut self, at: &Sighting, event: &Event<'_>, method: Method, fields: &Fields<'_>) {
+        let from = match method {
+            Method::SEND => From::Client,
+            Method::DATA | Method::CONNECTION_ATTEMPT => From::Server,
+            _ => return,
+        };
+        if at.depth > 0 {
+            return;
+        }
+        let Some(flow) = self.flows.get_mut(at.flow) else { return };
+        let Some(conversation) = speak(flow, from, at, true) else { return };
+        if let Some(data) = fields.data {
+            conversation.relayed(from, data.len(), event.time);
+        }
+    }
+
+    /// The relay passage that a Send or Data indication is.
+    #[must_use]
+    pub fn indication_hop(&self, event: &Event<'_>, method: Method, fields: &Fields<'_>) -> Option<Hop> {
+        let via = match method {
+            Method::SEND => Via::Send,
+            Method::DATA => Via::Data,
+            _ => return None,
+        };
+        let peer = fields.peer.or(fields.destination).map(PeerAddress);
+        Some(Hop { via, peer, relayed: self.relayed_for(event, peer) })
+    }
+
+    pub(super) fn relayed_for(&self, event: &Event<'_>, peer: Option<PeerAddress>) -> Option<RelayedAddress> {
+        let flow = self.flows.get(self.flows.find(event.src, event.dst)?)?;
+        flow.conversation.as_ref()?.allocation.as_ref()?.relayed_for(peer)
+    }
+
+    /// Whether what is framed like ChannelData is ChannelData: TURN was seen on the flow, or it looks right again and again.
+    pub fn is_channel(&mut self, src: Endpoint, dst: Endpoint, data: &ChannelData<'_>) -> bool {
+        const SURE: u8 = 3;
+        let known = self.flows.find(src, dst).and_then(|id| self.flows.get_mut(id));
+        if known.as_ref().is_some_and(|flow| flow.conversation.is_some()) {
+            return true;
+        }
+        let inside = demux::kind(data.data);
+        if data.padding > 0 || !data.is_current_range() || matches!(inside, demux::Kind::Other | demux::Kind::Quic) {
+            return false;
+        }
+        if inside == demux::Kind::Stun {
+            return Message::recognise(data.data, data.truncated).is_some_and(|message| !message.is_classic());
+        }
+        if data.truncated {
+            return false; // its length proves nothing then
+        }
+        match known {
+            Some(flow) => {
+                flow.channel_guesses = flow.channel_guesses.saturating_add(1);
+                flow.channel_guesses >= SURE
+            }
+            None => {
+                // a guess makes a flow of its own only while there is plenty of room
+                let seen = Seen { frame: 0, time: self.now };
+                if self.flows.len() < self.limits.flows / 4
+                    && let Some(flow) = self.flows.find_or_add(src, dst, seen).and_then(|id| self.flows.get_mut(id))
+                {
+                    flow.channel_guesses = 1;
+                }
+                false
+            }
+        }
+    }
+
+    /// Takes ChannelData on the flow's own level; gives the relay passage that it is.
+    pub fn channel_data(&mut self, event: &Event<'_>, channel: u16, bytes: usize) -> Hop {
+        self.totals.channel_data += 1;
+        let unknown = Hop { via: Via::Channel(channel), peer: None, relayed: None };
+        let depth = event.hops.iter().count();
+        let Some(id) = self.flow_for(event) else { return unknown };
+        let Some(flow) = self.flows.get_mut(id) else { return unknown };
+        if depth > 0 {
+            return unknown;
+        }
+        let seen = Seen { frame: event.frame, time: event.time };
+        if flow.conversation.is_none() {
+            // the capture starts later: the end with the service's port is the server, else the one with the lower port
+            let (client, server) = by_port(event.src, event.dst);
+            let mut conversation =
+                Conversation::new(ClientAddress(client), ServerAddress(server), event.transport, seen);
+            conversation.began_before = true;
+            flow.conversation = Some(Box::new(conversation));
+        }
+        let Some(conversation) = &mut flow.conversation else { return unknown };
+        let from = if conversation.client.0 == event.src { From::Client } else { From::Server };
+        conversation.message(from, seen);
+        conversation.relayed(from, bytes, event.time);
+        let peer = conversation.peer_of(channel);
+        let relayed = conversation.allocation.as_ref().and_then(|allocation| allocation.relayed_for(peer));
+        Hop { via: Via::Channel(channel), peer, relayed }
+    }
+}
+
+pub(super) fn by_port(one: Endpoint, other: Endpoint) -> (Endpoint, Endpoint) {
+    let service = |end: Endpoint| matches!(end.port(), 3478..=3481 | 5349 | 5350 | 443 | 80 | 53);
+    match (service(one), service(other)) {
+        (true, false) => (other, one),
+        (false, true) => (one, other),
+        _ if one.port() < other.port() => (other, one),
+        _ => (one, other),
+    }
+}

@@ -1,0 +1,212 @@
+//! Requests as they come: what is new, repeated or seen twice, and what it says.
+
+use super::credentials::Identity;
+use super::exchange::{Asked, NonceFeatures, Verdicts};
+use super::flow::FlowId;
+use super::observe::{Known, speak};
+use super::signatures::mismatched;
+use super::transaction::{Request, Sighting};
+use super::{From, Move, Name, Names, Session, What};
+use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress};
+use crate::time::Span;
+use crate::wire::stun::{Fields, Message, Method, TransactionId};
+
+/// NATs pass a packet on within this time.
+const NAT_PASSAGE: Span = Span::from_millis(20);
+
+impl Session {
+    pub(super) fn request(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
+        let method = message.method();
+        let identity = Identity::of(fields);
+        let integrity = self.check(message, fields, &identity);
+        let mut new = None;
+        let names = &mut self.names;
+        let conversation = self.flows.get(at.flow).and_then(|flow| flow.conversation.as_deref());
+        let likely = conversation.map_or([None; 2], |known| [known.user, known.realm]);
+        let request = self.transactions.request(message.transaction_id(), method, at, || {
+            let asked = asked(names, likely, message, fields, integrity);
+            new = Some(asked);
+            asked
+        });
+        let known = Known { integrity, user: new.and_then(|asked| asked.user), ..Known::default() };
+        match request {
+            Request::Mirrored { first } => {
+                self.totals.mirrored.add(at.seen.frame);
+                return Known { retransmission_of: Some(first.frame), ..known };
+            }
+            Request::Again { first } => {
+                self.totals.stun(message.message_type());
+                self.count_check(at, is_check(method, fields));
+                return Known { retransmission_of: Some(first.frame), ..known };
+            }
+            Request::New { twin_of } => {
+                self.totals.stun(message.message_type());
+                // the other side of a NAT or of a relay shows the same transaction once more
+                self.totals.transactions += u64::from(twin_of.is_none());
+                self.count_integrity(at.seen.frame, &integrity, true);
+                if mismatched(&integrity) {
+                    self.totals.mismatch(&self.credentials, &identity);
+                }
+                if let Some(first) = twin_of {
+                    self.twin(message.transaction_id(), first, at);
+                }
+            }
+        }
+        let Some(asked) = new else { return known };
+        self.count_check(at, asked.check);
+        if let (0, true, Some(user)) = (at.depth, asked.check, asked.user) {
+            let flows = &self.flows;
+            let answered = |old: Endpoint| {
+                let flow = flows.find(old, at.dst).and_then(|id| flows.get(id));
+                flow.is_some_and(|flow| flow.directions.iter().any(|direction| direction.checks.answered > 0))
+            };
+            self.moves.check(user, (at.src, at.dst), at.seen, self.limits.mappings, answered);
+        }
+        if at.depth == 0 && !asked.check {
+            self.converse(at, message.transaction_id(), method, &asked);
+        }
+        known
+    }
+
+    /// A new request of a client to a server on the flow's own level.
+    pub(super) fn converse(&mut self, at: &Sighting, id: TransactionId, method: Method, asked: &Asked) {
+        let given = asked.nonce.and_then(|nonce| self.nonces.echo(nonce, at.seen.time));
+        let Some(flow) = self.flows.get_mut(at.flow) else { return };
+        flow.pending = Some(id);
+        let starts = matches!(method, Method::ALLOCATE | Method::BINDING);
+        let Some(conversation) = speak(flow, From::Client, at, !starts) else { return };
+        if let Some((client, seen)) = given
+            && client != conversation.client
+        {
+            conversation.nonce_of = Some(client);
+            if !starts && conversation.asked == 0 && client.0.ip() == conversation.client.0.ip() {
+                conversation.moved_from = Some((client, seen));
+                let server = conversation.server;
+                conversation.sent(method, asked, at.seen);
+                return self.moved(at, asked, client, server);
+            }
+        }
+        let first = conversation.asked == 0;
+        conversation.sent(method, asked, at.seen);
+        if first {
+            let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+            self.clients.contacted(client, server, at.seen.time);
+            if asked.is_signed() {
+                self.clients.began_signed(client, server, at.seen.time);
+            }
+        }
+    }
+
+    /// A client uses a nonce that it was given on another port, where it had an allocation.
+    pub(super) fn moved(&mut self, at: &Sighting, asked: &Asked, old: ClientAddress, server: ServerAddress) {
+        let Some(id) = self.flows.find(old.0, server.0) else { return };
+        let Some(known) = self.flows.get_mut(id).and_then(|flow| flow.conversation.as_mut()) else { return };
+        if known.client != old || known.moved.is_some() || known.live_allocation(at.seen.time).is_none() {
+            return;
+        }
+        let new = Move {
+            what: What::Allocation,
+            to: server.0,
+            old: old.0,
+            last: known.heard,
+            new: at.src,
+            first: at.seen,
+            user: asked.user.or(known.user),
+            returned: false,
+            code: None,
+        };
+        known.moved = self.moves.add(new);
+        let number = known.moved;
+        if let Some(conversation) = self.flows.get_mut(at.flow).and_then(|flow| flow.conversation.as_mut()) {
+            conversation.moved = number;
+        }
+    }
+
+    /// The same request on another flow: two sides of a NAT, if the packet is the same one.
+    pub(super) fn twin(&mut self, id: TransactionId, first: FlowId, at: &Sighting) {
+        let Some(leg) = self.transactions.leg_on(id, first) else { return };
+        let Some(flow) = self.flows.get(first) else { return };
+        let (client, server) = leg.roles(&flow.ends);
+        let same_packet = leg.depth == at.depth
+            && (leg.ip_id() == at.ip_id || client.0 != at.src)
+            && at.seen.time.since(leg.last().time).0.unsigned_abs() < NAT_PASSAGE.0.unsigned_abs();
+        if !same_packet || at.depth > 0 {
+            return;
+        }
+        let frames = [leg.last().frame, at.seen.frame];
+        self.nat.learn(client.0, at.src, &frames);
+        self.nat.learn(at.dst, server.0, &frames);
+        if let Some(flow) = self.flows.get_mut(at.flow)
+            && flow.conversation.is_none()
+        {
+            flow.twin_of = Some(first);
+        }
+    }
+
+    pub(super) fn count_check(&mut self, at: &Sighting, check: bool) {
+        let Some(flow) = self.flows.get_mut(at.flow) else { return };
+        if !check {
+            return;
+        }
+        if at.depth == 0 {
+            flow.directions_from(at.src).0.checks.sent += 1;
+        } else if let Some(conversation) = &mut flow.conversation
+            && conversation.client.0 == at.src
+        {
+            conversation.relayed_checks.sent += 1;
+        }
+    }
+}
+
+/// Whether a request is a connectivity check of ICE rather than a question to a server: it has ICE's attributes, or it is signed with
+/// short-term credentials, which in practice only ICE uses.
+pub(super) fn is_check(method: Method, fields: &Fields<'_>) -> bool {
+    let ice = fields.priority.is_some() || fields.controlling.is_some() || fields.controlled.is_some();
+    let short_term = fields.username.is_some() && fields.realm.is_none();
+    method == Method::GOOG_PING || (method == Method::BINDING && (ice || fields.use_candidate || short_term))
+}
+
+/// What a request says; `likely` are the user and the realm of the one before it.
+pub(super) fn asked(
+    names: &mut Names,
+    likely: [Option<Name>; 2],
+    message: &Message<'_>,
+    fields: &Fields<'_>,
+    integrity: Verdicts,
+) -> Asked {
+    let method = message.method();
+    let [user, realm] = likely;
+    Asked {
+        user: fields.username.and_then(|text| names.intern_like(text, user)),
+        userhash: fields.userhash.and_then(|hash| names.intern(hash)),
+        realm: fields.realm.and_then(|text| names.intern_like(text, realm)),
+        nonce: fields.nonce.map(|nonce| names.digest(nonce)),
+        nonce_features: fields.nonce.and_then(features),
+        password_algorithm: fields.password_algorithm,
+        password_algorithms: fields.password_algorithms.is_some(),
+        integrity_sha1: fields.integrity[0].is_some(),
+        integrity_sha256: fields.integrity[1].is_some(),
+        integrity,
+        lifetime: fields.lifetime,
+        transport: fields.requested_transport,
+        family: fields.requested_family.or(fields.additional_family),
+        wants_port: fields.even_port.is_some() || fields.reservation_token.is_some(),
+        channel: fields.channel,
+        peer: fields.peer.map(PeerAddress),
+        peers: fields.peers,
+        nat_test: fields.change_request.is_some_and(|flags| flags != 0)
+            || fields.response_port.is_some()
+            || fields.padding,
+        check: is_check(method, fields),
+        access_token: fields.access_token.is_some(),
+        truncated: message.truncated(),
+    }
+}
+
+pub(super) fn features(nonce: &[u8]) -> Option<NonceFeatures> {
+    let features = crate::wire::stun::nonce::features(nonce)?;
+    Some(NonceFeatures {
+        password_algorithms: features.password_algorithms,
+        username_anonymity: features.username_anonymity,
+    })
+}

@@ -1,0 +1,241 @@
+//! Responses as they come: to which request, from where, and what they settle.
+
+use super::credentials::Identity;
+use super::exchange::{Answer, Exchange, Seen, Verdicts};
+use super::flow::FlowId;
+use super::observe::{Known, keep, speak};
+use super::requests::features;
+use super::signatures::{check_answer, identity_of_answer, mismatched};
+use super::transaction::{Response, Sighting};
+use super::{From, Names, Redirect, Session};
+use crate::net::{ClientAddress, Endpoint, MappedAddress, RelayedAddress, ServerAddress};
+use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method};
+
+impl Session {
+    pub(super) fn response(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
+        let id = message.transaction_id();
+        let error = fields.error.map(|error| error.code);
+        let found = self.transactions.response(id, at);
+        let (leg, asked, elsewhere) = match found {
+            Response::First { leg, asked, elsewhere } => (leg, asked, elsewhere),
+            Response::Again { leg, first } => {
+                let (identity, to, request) = (leg.identity, leg.last(), leg.kept().map(|kept| (leg.flow, kept)));
+                let mirrored = leg.answer_mirrored;
+                let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
+                if mirrored {
+                    self.totals.mirrored.add(at.seen.frame);
+                } else {
+                    self.totals.stun(message.message_type());
+                    error.into_iter().for_each(|code| self.totals.error(code));
+                    if let Some((flow, kept)) = request
+                        && let Some(conversation) = self.flows.get_mut(flow).and_then(|flow| flow.conversation.as_mut())
+                        && let Some(answer) = conversation.kept_mut(kept, id).and_then(|known| known.answer.as_mut())
+                    {
+                        answer.again = answer.again.saturating_add(1);
+                        let nonce = fields.nonce.map(|nonce| self.names.digest(nonce));
+                        if let Some(nonce) = nonce.filter(|_| nonce != answer.nonce) {
+                            answer.nonce_again = Some(nonce);
+                            self.nonces.learn(nonce, ClientAddress(at.dst), at.seen, self.limits.nonces);
+                        }
+                        let code = error.unwrap_or_default();
+                        if answer.otherwise.is_none() && code != answer.code {
+                            answer.otherwise = Some((at.seen, code));
+                        }
+                    }
+                }
+                return Known {
+                    integrity,
+                    request_frame: Some(to.frame),
+                    rtt: Some(at.seen.time.since(to.time)),
+                    retransmission_of: Some(first.frame),
+                    user: identity[0],
+                };
+            }
+            Response::Orphan => {
+                self.totals.stun(message.message_type());
+                error.into_iter().for_each(|code| self.totals.error(code));
+                return self.orphan(at, message, fields);
+            }
+        };
+        let (identity, check, flow, to) = (leg.identity, leg.check, leg.flow, leg.last());
+        let from = elsewhere.then_some(at.src);
+        self.totals.stun(message.message_type());
+        error.into_iter().for_each(|code| self.totals.error(code));
+        let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
+        if mismatched(&integrity) {
+            self.totals.mismatch(&self.credentials, &identity_of_answer(&self.names, fields, identity));
+        }
+        if let Some(known) = self.flows.get(flow)
+            && (check || at.depth == 0)
+        {
+            let mut exchange = leg.exchange(id, &known.ends, asked.as_ref(), true);
+            exchange.answer = Some(answer(&mut self.names, message, fields, at.seen, to, from, integrity));
+            if check {
+                self.checked(at, message, fields, &exchange);
+            } else if let Some(kept) = self.answered(flow, exchange, at.ttl)
+                && let Some(leg) = self.transactions.leg_on(id, flow)
+            {
+                leg.keep(kept);
+            }
+        }
+        self.count_integrity(at.seen.frame, &integrity, false);
+        Known {
+            integrity,
+            request_frame: Some(to.frame),
+            rtt: Some(at.seen.time.since(to.time)),
+            retransmission_of: None,
+            user: identity[0],
+        }
+    }
+
+    /// An answer to a connectivity check.
+    pub(super) fn checked(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>, exchange: &Exchange) {
+        let success = message.class() == Class::Success;
+        let Some(flow) = self.flows.get_mut(at.flow) else { return };
+        if at.depth > 0 {
+            if let Some(conversation) = &mut flow.conversation
+                && conversation.client == exchange.client
+            {
+                conversation.relayed_checks.answered += u32::from(success);
+            }
+            return;
+        }
+        flow.directions_from(at.dst).0.checks.answered += u32::from(success);
+        if let Some(mapped) = fields.xor_mapped.filter(|_| success) {
+            self.see_mapped(exchange, MappedAddress(mapped));
+        }
+    }
+
+    /// An answer of a server to a client; gives where the exchange is kept.
+    pub(super) fn answered(&mut self, flow: FlowId, exchange: Exchange, ttl: u8) -> Option<u32> {
+        let answer = exchange.answer.as_ref()?;
+        let (client, server) = (exchange.client, exchange.server);
+        // the far side of a NAT shows the same again: nobody else was given that nonce
+        let twin = self.flows.get(flow).is_some_and(|flow| flow.twin_of.is_some());
+        if let Some(nonce) = answer.nonce.filter(|_| !twin) {
+            self.nonces.learn(nonce, client, answer.seen, self.limits.nonces);
+        }
+        let stale = if answer.is_error(438) && !twin {
+            self.nonces.refused(&exchange, answer, self.limits.nonces)
+        } else {
+            None
+        };
+        if let Some(alternate) = answer.alternate.filter(|_| answer.code == 300) {
+            self.clients.redirected(client.0.ip(), Redirect { from: server.0, to: alternate.0, at: answer.seen });
+        }
+        if answer.class == Class::Success {
+            match exchange.method {
+                Method::ALLOCATE if answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) => {
+                    let user = exchange.asked.user.or(exchange.asked.userhash);
+                    self.clients.allocated(client.0.ip(), user, server.0, answer.seen.time);
+                }
+                Method::BINDING => self.clients.answered(client.0.ip(), server.0, answer.seen.time),
+                _ => {}
+            }
+            if let Some(mapped) = answer.mapped {
+                self.see_mapped(&exchange, mapped);
+            }
+        }
+        let id = flow;
+        let flow = self.flows.get_mut(id)?;
+        if flow.pending == Some(exchange.id) {
+            flow.pending = None;
+        }
+        let conversation = flow.conversation.as_mut()?;
+        if let Some(known) = conversation.moved.and_then(|number| self.moves.get_mut(number))
+            && known.first == exchange.first
+        {
+            known.code = Some(answer.code);
+        }
+        conversation.message(From::Server, answer.seen);
+        let [_, of_server] = &mut conversation.ttl;
+        *of_server = ttl;
+        conversation.settled(&exchange);
+        if stale.is_some() {
+            conversation.stale = stale.map(Box::new);
+        } else if answer.class == Class::Success
+            && conversation.stale.take_if(|row| row.last < exchange.first).is_some()
+            && let Some(nonce) = exchange.asked.nonce
+        {
+            self.nonces.accepted(nonce);
+        }
+        let room = self.ordinary < self.limits.ordinary_exchanges;
+        let kept = keep(conversation, exchange, room, id, &mut self.keeping, &mut self.kept);
+        self.ordinary += usize::from(kept.is_some());
+        kept
+    }
+
+    pub(super) fn see_mapped(&mut self, exchange: &Exchange, mapped: MappedAddress) {
+        let Some(answer) = &exchange.answer else { return };
+        if mapped.0 != exchange.client.0 && answer.mapped_plain.is_none_or(|plain| plain == mapped) {
+            self.nat.learn(exchange.client.0, mapped.0, &[exchange.first.frame, answer.seen.frame]);
+            self.nat.view(exchange.client, exchange.server, mapped, answer.seen);
+        }
+    }
+
+    pub(super) fn orphan(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
+        self.totals.orphans.add(at.seen.frame);
+        let method = message.method();
+        if let Some(flow) = self.flows.get_mut(at.flow) {
+            flow.directions_from(at.src).0.orphans += 1;
+            if at.depth == 0
+                && (method != Method::BINDING || flow.conversation.is_some())
+                && let Some(conversation) = speak(flow, From::Server, at, true)
+            {
+                conversation.orphans += 1;
+                // that the request was not captured takes nothing from what was granted
+                if (method, message.class()) == (Method::ALLOCATE, Class::Success)
+                    && fields.relayed.iter().flatten().any(|&relayed| RelayedAddress(relayed).is_usable())
+                {
+                    let (client, user) = (conversation.client.0.ip(), conversation.user);
+                    self.clients.allocated(client, user, conversation.server.0, at.seen.time);
+                }
+            }
+        }
+        let integrity = self.check(message, fields, &Identity::default());
+        self.count_integrity(at.seen.frame, &integrity, false);
+        Known { integrity, ..Known::default() }
+    }
+}
+
+pub(super) fn answer(
+    names: &mut Names,
+    message: &Message<'_>,
+    fields: &Fields<'_>,
+    seen: Seen,
+    to: Seen,
+    from: Option<Endpoint>,
+    integrity: Verdicts,
+) -> Answer {
+    let unknown = fields.unknown_attributes.unwrap_or_default();
+    let mut listed = unknown.chunks_exact(2).map(|pair| match pair {
+        &[high, low] => u16::from_be_bytes([high, low]),
+        _ => 0,
+    });
+    let mapped = fields.xor_mapped.or(fields.mapped).map(MappedAddress);
+    Answer {
+        seen,
+        to,
+        from,
+        class: message.class(),
+        code: fields.error.map_or(0, |error| error.code),
+        reason: fields.error.and_then(|error| names.intern(error.reason)),
+        realm: fields.realm.and_then(|realm| names.intern(realm)),
+        nonce: fields.nonce.map(|nonce| names.digest(nonce)),
+        nonce_again: None,
+        nonce_features: fields.nonce.and_then(features),
+        software: fields.software.and_then(|software| names.intern(software)),
+        mapped,
+        mapped_plain: fields.mapped.map(MappedAddress).filter(|_| fields.xor_mapped.is_some()),
+        relayed: fields.relayed.map(|relayed| relayed.map(RelayedAddress)),
+        lifetime: fields.lifetime,
+        alternate: fields.alternate_server.map(ServerAddress),
+        unknown: [listed.next(), listed.next(), listed.next(), listed.next()],
+        password_algorithms: fields.password_algorithms.is_some(),
+        integrity,
+        fingerprint_bad: fields.fingerprint && message.fingerprint() == Some(Fingerprint::Bad),
+        truncated: message.truncated(),
+        again: 0,
+        otherwise: None,
+    }
+}
