@@ -413,3 +413,35 @@ fn a_healthy_session_has_none_of_these_findings() {
     let report = report_with(&relayed(SERVER, RELAYED, true).pcap(), "");
     assert_eq!(mine(&report), Vec::<&str>::new());
 }
+
+/// A client whose relay works, and whose server then goes: what is sent meets port unreachable.
+fn server_gone(comes_back: bool) -> Scene {
+    let mut scene = Scene::new();
+    let login = Login::new("alice", "example.org", "secret");
+    scene.allocation(CLIENT, SERVER, &login, "nonce-1", "203.0.113.1:49200");
+    let permission = scene.after_ms(10).create_permission(CLIENT, SERVER, &login, "nonce-1", "198.51.100.7:0");
+    scene.after_ms(10).granted(&permission, None, &login);
+    scene.after_ms(10).send_indication(CLIENT, SERVER, "198.51.100.7:6000", [0x80; 40]);
+    scene.after_ms(10).data_indication(SERVER, CLIENT, "198.51.100.7:6000", [0x80; 40]);
+    for _ in 0..20 {
+        let sent = scene.after_ms(20).send_indication(CLIENT, SERVER, "198.51.100.7:6000", [0x80; 40]);
+        scene.after_ms(1).icmp_unreachable("203.0.113.1", &sent);
+    }
+    if comes_back {
+        scene.after_ms(10).data_indication(SERVER, CLIENT, "198.51.100.7:6000", [0x80; 40]);
+    }
+    scene
+}
+
+#[test]
+fn a_server_that_goes_away_under_a_working_relay_is_told() {
+    let report = report(&server_gone(false).pcap());
+    assert_eq!(report.headline_finding.as_deref(), Some("turn-unreachable"));
+    assert_eq!(finding(&report, "turn-unreachable").severity, Severity::Failure);
+    assert!(report.headline.contains("lost its relay"), "{}", report.headline);
+}
+
+#[test]
+fn icmp_errors_beside_data_that_goes_on_are_none_of_it() {
+    assert!(!ids(&report(&server_gone(true).pcap())).contains(&"turn-unreachable"));
+}

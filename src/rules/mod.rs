@@ -104,6 +104,7 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[answer_lost::LOST], judge: Judge::Exchanges(answer_lost::judge_lost) },
     Rule { ids: &[answer_lost::ELSEWHERE], judge: Judge::Exchanges(answer_lost::judge_elsewhere) },
     Rule { ids: &[unreachable::ID], judge: Judge::Exchanges(unreachable::judge) },
+    Rule { ids: &[unreachable::ID], judge: Judge::Conversation(unreachable::judge_gone) },
     Rule { ids: &[relay_address::PRIVATE, relay_address::UNUSABLE], judge: Judge::Conversation(relay_address::judge) },
     Rule { ids: &[nat::SYMMETRIC], judge: Judge::Capture(nat::judge_symmetric) },
     Rule { ids: &[nat::ALG], judge: Judge::Exchanges(nat::judge_alg) },

@@ -2,11 +2,16 @@
 
 use super::evidence::{filter_of, frames};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::event::IcmpAnswer;
+use crate::net::ServerAddress;
 use crate::session::{Conversation, Exchange, Grievance};
 use crate::time::Span;
 use crate::wire::stun::Method;
 
 pub(super) const ID: &str = "turn-unreachable";
+
+/// So many messages turned away are no accident.
+const SEVERAL: u64 = 3;
 
 /// Servers that are asked within this time are asked together: what one of them gave just before counts.
 const AT_ONCE: Span = Span::from_secs(2);
@@ -42,34 +47,9 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             causes: &[],
         };
         out.add(seen, || {
-            let own = icmp.sender == server.0.ip();
-            let (title, meaning, fix) = if icmp.kind.is_port_unreachable() && own {
-                (
-                    format!("nothing listens on {server}"),
-                    "The server's host itself says that no process has this port open.".to_owned(),
-                    format!("Start the TURN server, let it listen on {server}, or correct the address and port in the client's TURN URL."),
-                )
-            } else if icmp.kind.is_prohibited() {
-                (
-                    format!("{} forbids the way to {server}", icmp.sender),
-                    "A rule of a firewall or router on the way forbids this traffic.".to_owned(),
-                    format!("Permit UDP to {server} on {}, or give the client a TURN URL over TCP or TLS that is permitted.", icmp.sender),
-                )
-            } else if own {
-                (
-                    format!("{server} refuses: {}", icmp.kind),
-                    "The server's host itself, or a firewall that speaks in its name, rejects this traffic.".to_owned(),
-                    format!("Check that the TURN server listens on {server} and that no firewall rule on the host rejects it."),
-                )
-            } else {
-                (
-                    format!("{} cannot reach {server}", icmp.sender),
-                    format!("The router or host {} on the way could not deliver the request.", icmp.sender),
-                    format!("Check the address in the client's TURN URL, and routes, NAT and forwarding at {}.", icmp.sender),
-                )
-            };
+            let (title, meaning, fix) = reading(&icmp, server);
             Text {
-                title: format!("{title}: {client} met {}", icmp.kind),
+                title: format!("{client} cannot reach {server}: {title} (ICMP {})", icmp.kind),
                 explanation: format!(
                     "The {} request of {client} to {server} was answered by ICMP {} from {} ({}). {meaning}",
                     exchange.method,
@@ -81,6 +61,87 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             }
         });
     }
+}
+
+/// What an ICMP error says, what it means and what to do about it.
+fn reading(icmp: &IcmpAnswer, server: ServerAddress) -> (String, String, String) {
+    let own = icmp.sender == server.0.ip();
+    if icmp.kind.is_port_unreachable() && own {
+        (
+            format!("nothing listens on {server}"),
+            "The server's host itself says that no process has this port open.".to_owned(),
+            format!(
+                "Start the TURN server, let it listen on {server}, or correct the address and port in the client's TURN URL."
+            ),
+        )
+    } else if icmp.kind.is_prohibited() {
+        (
+            format!("{} forbids the way to {server}", icmp.sender),
+            "A rule of a firewall or router on the way forbids this traffic.".to_owned(),
+            format!(
+                "Permit UDP to {server} on {}, or give the client a TURN URL over TCP or TLS that is permitted.",
+                icmp.sender
+            ),
+        )
+    } else if own {
+        (
+            format!("{server} refuses"),
+            "The server's host itself, or a firewall that speaks in its name, rejects this traffic.".to_owned(),
+            format!("Check that the TURN server listens on {server} and that no firewall rule on the host rejects it."),
+        )
+    } else {
+        (
+            format!("{} cannot deliver", icmp.sender),
+            format!("The router or host {} on the way could not deliver the request.", icmp.sender),
+            format!("Check the address in the client's TURN URL, and routes, NAT and forwarding at {}.", icmp.sender),
+        )
+    }
+}
+
+/// A relay that worked and then is gone: the server, or its host, turns away what the client goes on sending, and nothing comes back.
+pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let (Some(away), Some(allocation)) = (&conversation.turned_away, conversation.allocations().last()) else { return };
+    let (client, server) = (conversation.client, conversation.server);
+    let heard_since = conversation.server_heard.is_some_and(|heard| heard.time >= away.since);
+    let over = allocation.ended.is_some_and(|(_, seen)| seen.time <= away.since) || allocation.expires <= away.since;
+    // refused requests tell it themselves
+    let told = conversation.exchanges.iter().any(is_refused);
+    if away.total < SEVERAL || heard_since || over || told {
+        return;
+    }
+    let user = allocation.user;
+    let from = Grievance { client: client.0.ip(), user, server: server.0, at: away.since };
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{server} {} {:?}", away.first.sender, away.first.kind),
+        severity: Severity::Failure,
+        confidence: Confidence::Certain,
+        remedy: Remedy::Service(from),
+        at: away.since,
+        frames: away.frames.clone(),
+        filter: Some(format!("({}) || icmp || icmpv6", filter_of(conversation))),
+        reference: "RFC 8656 §5",
+        subject: Subject {
+            client: Some(client),
+            server: Some(server),
+            username: user.map(|name| view.text(name)),
+            ..Subject::default()
+        },
+        causes: &[],
+    };
+    out.add(seen, || {
+        let (title, meaning, fix) = reading(&away.first, server);
+        let since = away.since.since(allocation.created.time);
+        Text {
+            title: format!("{client} lost its relay after {since}: {title} (ICMP {})", away.first.kind),
+            explanation: format!(
+                "{client} has an allocation since frame {} and sends data through it; from frame {} on its messages are answered by ICMP {} from \
+                 {} ({} in all), and nothing comes from the server any more. {meaning}",
+                allocation.created.frame, away.first.frame, away.first.kind, away.first.sender, away.total
+            ),
+            fix: format!("{fix} The server or its host may have restarted or crashed: its log tells."),
+        }
+    });
 }
 
 fn is_refused(exchange: &Exchange) -> bool {

@@ -6,6 +6,7 @@ use super::exchange::{Asked, Exchange, Seen};
 use super::flow::{Checks, Traffic};
 use super::names::Name;
 use super::nonce::StaleRow;
+use crate::event::IcmpAnswer;
 use crate::net::{ClientAddress, PeerAddress, ServerAddress, Transport};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Class, Method};
@@ -76,6 +77,10 @@ pub struct Conversation {
     pub ttl: [u8; 2],
     /// When the client was heard last.
     pub heard: Seen,
+    /// When the server was heard last.
+    pub server_heard: Option<Seen>,
+    /// ICMP errors that the client's messages met, requests or not.
+    pub turned_away: Option<Box<TurnedAway>>,
     /// The number of the move from this 5-tuple or to it.
     pub(super) moved: Option<u32>,
 }
@@ -120,6 +125,19 @@ impl Granted {
     }
 }
 
+/// ICMP errors in answer to what a client sends to its server.
+#[derive(Clone, Debug)]
+pub struct TurnedAway {
+    /// The first of them.
+    pub first: IcmpAnswer,
+    /// When it came.
+    pub since: Timestamp,
+    /// How many there were.
+    pub total: u64,
+    /// Their frames; the first ones.
+    pub frames: Vec<u64>,
+}
+
 /// Which end of a conversation a message came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
@@ -162,6 +180,8 @@ impl Conversation {
             moved_from: None,
             ttl: [0; 2],
             heard: first,
+            server_heard: None,
+            turned_away: None,
             moved: None,
         }
     }
@@ -174,7 +194,21 @@ impl Conversation {
                 self.messages[0] += 1;
                 self.heard = seen;
             }
-            From::Server => self.messages[1] += 1,
+            From::Server => {
+                self.messages[1] += 1;
+                self.server_heard = Some(seen);
+            }
+        }
+    }
+
+    /// A message of the client met an ICMP error.
+    pub fn met(&mut self, icmp: IcmpAnswer, time: Timestamp) {
+        const FRAMES: usize = 4;
+        let new = || Box::new(TurnedAway { first: icmp, since: time, total: 0, frames: Vec::new() });
+        let away = self.turned_away.get_or_insert_with(new);
+        away.total += 1;
+        if away.frames.len() < FRAMES {
+            away.frames.push(icmp.frame);
         }
     }
 

@@ -30,7 +30,7 @@ mod warm;
 
 pub use allocation::{Allocation, Channel, End, Permission};
 pub use client::{Clients, Grievance, Redirect};
-pub use conversation::{Conversation, From, Granted};
+pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use dtls::DtlsFlows;
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};

@@ -113,13 +113,18 @@ impl Session {
         }
         let id = self.flows.find(quoted.src, quoted.dst)?;
         let flow = self.flows.get_mut(id)?;
+        let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
+        if let Some(conversation) = flow.conversation.as_mut().filter(|known| known.client.0 == quoted.src)
+            && error.kind.is_unreachable()
+        {
+            conversation.met(answer, self.now);
+        }
         let quoted_id = Message::recognise(quoted.payload, true).map(|message| message.transaction_id());
         let transaction = quoted_id.or(flow.pending)?;
         let leg = self.transactions.leg_on(transaction, id)?;
         if leg.roles(&flow.ends).0.0 != quoted.src {
             return None; // it is the answer that could not be delivered
         }
-        let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
         leg.met(answer);
         let first = leg.first.frame;
         if let Some(kept) = leg.kept()
