@@ -62,14 +62,6 @@ pub(super) fn capture_of(path: String, info: &CaptureInfo, digits: u8) -> Captur
     }
 }
 
-/// The name that reports give a kind of STUN message: `Allocate request`, `Allocate success response`.
-fn kind_name(method: Method, class: Class) -> String {
-    match class {
-        Class::Request | Class::Indication => format!("{method} {class}"),
-        Class::Success | Class::Error => format!("{method} {class} response"),
-    }
-}
-
 pub(super) fn counts(session: &Session, packets: &packet::Counts) -> Counts {
     let totals = session.totals();
     let mut skipped = BTreeMap::new();
@@ -91,7 +83,7 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts) -> Counts {
         stun: totals
             .stun_by_kind()
             .into_iter()
-            .map(|(method, class, count)| (kind_name(method, class), count))
+            .map(|(method, class, count)| (format!("{method} {class}"), count))
             .collect(),
         channel_data: totals.channel_data,
         dtls: totals.dtls.iter().map(|(&kind, &count)| (ContentType(kind).to_string(), count)).collect(),

@@ -34,7 +34,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             flows: 65_536,
-            transactions: 57_344,
+            transactions: 49_152,
             names: 131_072,
             name_bytes: 8 << 20,
             clients: 28_672,
@@ -42,9 +42,9 @@ impl Default for Limits {
             lents: 7_168,
             mappings: 7_168,
             ordinary_exchanges: 1_024,
-            exchanges: 16_384,
-            crowded: 16_384,
-            nonces: 16_384,
+            exchanges: 10_240,
+            crowded: 8_192,
+            nonces: 8_192,
         }
     }
 }

@@ -12,8 +12,9 @@ pub struct Name(std::num::NonZeroU32);
 pub struct Names {
     hasher: DefaultHashBuilder,
     index: HashTable<u32>,
-    texts: Vec<Box<[u8]>>,
-    bytes: usize,
+    /// All texts, one after the other, and where each ends.
+    texts: Vec<u8>,
+    ends: Vec<u32>,
     max_count: usize,
     max_bytes: usize,
     dropped: u64,
@@ -27,7 +28,7 @@ impl Names {
             hasher: DefaultHashBuilder::default(),
             index: HashTable::new(),
             texts: Vec::new(),
-            bytes: 0,
+            ends: Vec::new(),
             max_count,
             max_bytes,
             dropped: 0,
@@ -37,7 +38,7 @@ impl Names {
     /// The name of a text; `None` where it is new and the set is full.
     pub fn intern(&mut self, text: &[u8]) -> Option<Name> {
         let hash = self.hasher.hash_one(text);
-        let same = |&at: &u32| self.texts.get(at as usize).is_some_and(|known| **known == *text);
+        let same = |&at: &u32| self.at(at) == text;
         let at = match self.index.find(hash, same) {
             Some(&at) => at,
             None => self.add(hash, text)?,
@@ -51,22 +52,27 @@ impl Names {
     }
 
     fn add(&mut self, hash: u64, text: &[u8]) -> Option<u32> {
-        if self.texts.len() >= self.max_count || self.bytes + text.len() > self.max_bytes {
+        let end = u32::try_from(self.texts.len() + text.len()).ok();
+        let end = end.filter(|&end| self.ends.len() < self.max_count && end as usize <= self.max_bytes);
+        let (Some(end), Ok(at)) = (end, u32::try_from(self.ends.len())) else {
             self.dropped += 1;
             return None;
-        }
-        let at = u32::try_from(self.texts.len()).ok()?;
-        self.texts.push(text.into());
-        self.bytes += text.len();
-        let (hasher, texts) = (&self.hasher, &self.texts);
-        self.index.insert_unique(hash, at, |&at| texts.get(at as usize).map_or(0, |text| hasher.hash_one(&**text)));
+        };
+        self.texts.extend_from_slice(text);
+        self.ends.push(end);
+        let (hasher, texts, ends) = (&self.hasher, &self.texts, &self.ends);
+        self.index.insert_unique(hash, at, |&at| hasher.hash_one(piece(texts, ends, at)));
         Some(at)
+    }
+
+    fn at(&self, at: u32) -> &[u8] {
+        piece(&self.texts, &self.ends, at)
     }
 
     /// The bytes of a name.
     #[must_use]
     pub fn bytes(&self, name: Name) -> &[u8] {
-        self.texts.get(name.0.get() as usize - 1).map_or(&[], |text| text)
+        self.at(name.0.get() - 1)
     }
 
     /// The text of a name; what is not UTF-8 in it is replaced.
@@ -86,6 +92,13 @@ impl Names {
     pub fn digest(&self, bytes: &[u8]) -> u64 {
         self.hasher.hash_one(bytes)
     }
+}
+
+/// The text with this number.
+fn piece<'t>(texts: &'t [u8], ends: &[u32], at: u32) -> &'t [u8] {
+    let start = at.checked_sub(1).and_then(|before| ends.get(before as usize)).copied().unwrap_or_default();
+    let end = ends.get(at as usize).copied().unwrap_or_default();
+    texts.get(start as usize..end as usize).unwrap_or_default()
 }
 
 #[cfg(test)]
