@@ -33,10 +33,10 @@ pub(super) fn text_options(look: Look, clock: Clock, to_file: bool) -> TextOptio
 }
 
 /// Writes text to standard output, colours included.
-pub(super) fn print(text: &str) -> Result<(), Error> {
+pub(super) fn print(text: &[u8]) -> Result<(), Error> {
     // The text has colours only where they are wanted; a console that needs them translated gets them so.
     let mut out = anstream::AutoStream::new(io::stdout(), ColorChoice::Always);
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| stdout_error(&error))
+    out.write_all(text).and_then(|()| out.flush()).map_err(|error| stdout_error(&error))
 }
 
 /// What writing to standard output failed with.

@@ -31,17 +31,17 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
         Options::Explain { what, look } => {
             let layout = output::text_options(look, look.clock(None), false);
             let told = text::explain(&what, &layout).map_err(|unknown| Error::new("", unknown, ""))?;
-            output::print(&told).map(|()| Status::Fine)
+            output::print(told.as_bytes()).map(|()| Status::Fine)
         }
         Options::Completions(shell) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "turnscope", &mut script);
-            output::print(&String::from_utf8_lossy(&script)).map(|()| Status::Fine)
+            output::print(&script).map(|()| Status::Fine)
         }
         Options::Man => {
             let mut page = Vec::new();
             super::man::write(&mut page).map_err(|error| output::stdout_error(&error))?;
-            output::print(&String::from_utf8_lossy(&page)).map(|()| Status::Fine)
+            output::print(&page).map(|()| Status::Fine)
         }
     }
 }
@@ -76,7 +76,7 @@ fn analyze(
     }
     let written = match file {
         Some(path) => output::write_file(path, &result),
-        None => output::print(&String::from_utf8_lossy(&result)),
+        None => output::print(&result),
     };
     written.or_else(super::broken)?;
     Ok(status(&report))

@@ -43,6 +43,10 @@ impl<F: Formatter> Formatter for Tame<F> {
     }
 
     fn write_string_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        // nearly every text is plain, and a look at the bytes tells
+        if fragment.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+            return self.0.write_string_fragment(writer, fragment);
+        }
         let mut rest = fragment;
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_unsafe(*c)) {
             let (before, from) = rest.split_at(at);

@@ -5,6 +5,7 @@ use super::exchange::Seen;
 use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashTable};
+use std::cell::Cell;
 use std::hash::BuildHasher;
 
 /// The number of a flow in its table; a slot that is used again gives another number.
@@ -126,6 +127,8 @@ pub struct Flows {
     slots: Vec<Slot>,
     free: Vec<u32>,
     max: usize,
+    /// What was found last: one packet asks for its flow several times.
+    recent: Cell<Option<(Endpoint, Endpoint, FlowId)>>,
 }
 
 #[derive(Debug)]
@@ -139,7 +142,7 @@ impl Flows {
     #[must_use]
     pub fn new(max: usize) -> Self {
         let hasher = DefaultHashBuilder::default();
-        Flows { hasher, index: HashTable::new(), slots: Vec::new(), free: Vec::new(), max }
+        Flows { hasher, index: HashTable::new(), slots: Vec::new(), free: Vec::new(), max, recent: Cell::new(None) }
     }
 
     /// How many flows there are.
@@ -162,7 +165,20 @@ impl Flows {
 
     /// The flow of a datagram.
     #[must_use]
+    #[inline]
     pub fn find(&self, src: Endpoint, dst: Endpoint) -> Option<FlowId> {
+        if let Some((from, to, id)) = self.recent.get()
+            && (from, to) == (src, dst)
+            && self.get(id).is_some()
+        {
+            return Some(id);
+        }
+        let id = self.look_up(src, dst)?;
+        self.recent.set(Some((src, dst, id)));
+        Some(id)
+    }
+
+    fn look_up(&self, src: Endpoint, dst: Endpoint) -> Option<FlowId> {
         let ends = Ends::of(src, dst);
         let slots = &self.slots;
         let same = |&slot: &u32| slots.get(slot as usize).and_then(|s| s.flow.as_ref()).is_some_and(|f| f.ends == ends);
