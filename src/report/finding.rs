@@ -167,10 +167,4 @@ impl Finding {
         self.subject = subject;
         self
     }
-
-    /// Whether it makes the verdict bad by itself: certain, a failure, and not the consequence of another.
-    #[must_use]
-    pub fn is_certain_failure(&self) -> bool {
-        self.severity == Severity::Failure && self.confidence == Confidence::Certain
-    }
 }

@@ -4,7 +4,7 @@
 use super::denied::{Denied, counted, released_before};
 use super::evidence::{filter_of, frames};
 use super::refusal::allocation_at;
-use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Conversation, Exchange, Grievance, Seen};
 use crate::wire::stun::{Class, Method};
 
@@ -69,13 +69,7 @@ fn granted_and_refused(
         frames: proof,
         filter: Some(filter_of(conversation)),
         reference: "RFC 8489 §6.3.1",
-        subject: Subject {
-            client: Some(conversation.client),
-            server: Some(conversation.server),
-            username: user.map(|name| view.text(name)),
-            realm: exchange.asked.realm.map(|name| view.text(name)),
-            ..Subject::default()
-        },
+        subject: view.subject(conversation, user, exchange.asked.realm),
         causes: &[],
     };
     out.add(seen, || forgotten(exchange, conversation, Some(again), view));

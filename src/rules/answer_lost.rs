@@ -1,7 +1,7 @@
 //! `turn-answer-lost` and `turn-answer-from-elsewhere`: answers that leave and do not arrive, or that arrive from where nobody asked.
 
 use super::evidence::{filter_of, frames};
-use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::net::Endpoint;
 use crate::session::credentials::Status;
 use crate::session::{Conversation, Exchange, Grievance, Seen, Verdicts};
@@ -29,7 +29,7 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
             frames: frames_seen.clone(),
             filter: Some(filter_of(conversation)),
             reference: "RFC 8489 §6.2.1",
-            subject: subject(conversation, exchange, view),
+            subject: view.subject(conversation, exchange.asked.user, exchange.asked.realm),
             causes: &["nat-alg-rewrite", "stun-fingerprint-bad", "turn-response-integrity-bad"],
         };
         let where_to = if lost.beyond {
@@ -134,7 +134,7 @@ fn elsewhere(
         frames: frames_seen.clone(),
         filter: Some(format!("stun.id == {}", exchange.id)),
         reference: "RFC 8489 §6.3.1",
-        subject: subject(conversation, exchange, view),
+        subject: view.subject(conversation, exchange.asked.user, exchange.asked.realm),
         causes: &[],
     };
     out.add(seen, || Text {
@@ -160,16 +160,6 @@ fn remedy(exchange: &Exchange, conversation: &Conversation) -> Remedy {
     let at = exchange.answer.as_ref().map_or(exchange.last.time, |answer| answer.seen.time);
     let from = Grievance { client, user, server, at };
     if exchange.method == Method::BINDING { Remedy::Reachability(from) } else { Remedy::Service(from) }
-}
-
-fn subject(conversation: &Conversation, exchange: &Exchange, view: &View<'_>) -> Subject {
-    Subject {
-        client: Some(conversation.client),
-        server: Some(conversation.server),
-        username: exchange.asked.user.map(|name| view.text(name)),
-        realm: exchange.asked.realm.map(|name| view.text(name)),
-        ..Subject::default()
-    }
 }
 
 fn frames_with_copies(exchange: &Exchange, answer: Seen) -> Vec<u64> {

@@ -136,11 +136,5 @@ fn tell_no_credentials(
 
 fn subject(conversation: &Conversation, exchange: &Exchange, view: &View<'_>) -> Subject {
     let realm = exchange.asked.realm.or(exchange.answer.as_ref().and_then(|answer| answer.realm));
-    Subject {
-        client: Some(conversation.client),
-        server: Some(conversation.server),
-        username: exchange.asked.user.map(|name| view.text(name)),
-        realm: realm.map(|name| view.text(name)),
-        ..Subject::default()
-    }
+    view.subject(conversation, exchange.asked.user, realm)
 }

@@ -1,7 +1,7 @@
 //! What several rules need to say: names and frames as a person reads them, whose words a server speaks, and which credential
 //! signed what.
 
-use super::View;
+use super::{Subject, View};
 use crate::session::credentials::{Derivation, Side, Status};
 use crate::session::{Answer, Asked, Conversation, Exchange, Name, Verdicts};
 use crate::time::{Span, Timestamp};
@@ -127,6 +127,17 @@ impl Proof {
 }
 
 impl View<'_> {
+    /// Whom a finding about a conversation is about.
+    pub(super) fn subject(&self, conversation: &Conversation, user: Option<Name>, realm: Option<Name>) -> Subject {
+        Subject {
+            client: Some(conversation.client),
+            server: Some(conversation.server),
+            username: user.map(|name| self.text(name)),
+            realm: realm.map(|name| self.text(name)),
+            ..Subject::default()
+        }
+    }
+
     /// The text of a name.
     #[must_use]
     pub fn text(&self, name: Name) -> String {

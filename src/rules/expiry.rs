@@ -2,7 +2,7 @@
 
 use super::evidence::{date, filter_of, frames, frames_of, how_long};
 use super::refused::Refused;
-use super::{Collector, Confidence, Occurrence, Proof, Remedy, Severity, Subject, Text, View};
+use super::{Collector, Confidence, Occurrence, Proof, Remedy, Severity, Text, View};
 use crate::session::credentials::{Scheme, Status, rest_expiry};
 use crate::session::{Conversation, Exchange};
 use crate::time::{Span, Timestamp};
@@ -101,13 +101,7 @@ pub(super) fn judge_accepted(conversation: &Conversation, view: &View<'_>, out: 
         frames: frames_of([exchange]),
         filter: Some(filter_of(conversation)),
         reference: "draft-uberti-behave-turn-rest",
-        subject: Subject {
-            client: Some(conversation.client),
-            server: Some(conversation.server),
-            username: user.map(|name| view.text(name)),
-            realm: exchange.asked.realm.map(|name| view.text(name)),
-            ..Subject::default()
-        },
+        subject: view.subject(conversation, user, exchange.asked.realm),
         causes: &[],
     };
     out.add(seen, || {

@@ -1,7 +1,7 @@
 //! `turn-no-response`: requests to a server to which nothing comes back.
 
 use super::evidence::{filter_of, frames, frames_of};
-use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::net::{Scope, ServerAddress, Transport};
 use crate::session::{Conversation, Exchange, Grievance};
 use crate::time::{Span, Timestamp};
@@ -76,12 +76,7 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
         frames: frames_of(asked.iter().copied()),
         filter: Some(filter_of(conversation)),
         reference: "RFC 8489 §6.2.1",
-        subject: Subject {
-            client: Some(conversation.client),
-            server: Some(server),
-            username: user.map(|name| view.text(name)),
-            ..Subject::default()
-        },
+        subject: view.subject(conversation, user, None),
         causes: &["nat-alg-rewrite", "stun-malformed"],
     };
     out.add(seen, || text(conversation, method, &asked, sent, view));

@@ -1,7 +1,7 @@
 //! `turn-stale-nonce` and `turn-stale-nonce-loop`: nonces that ran out, and nonces that never hold.
 
 use super::evidence::{filter_of, frames, frames_of};
-use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Conversation, Exchange, Grievance, StaleRow};
 
 pub(super) const STALE: &str = "turn-stale-nonce";
@@ -53,7 +53,7 @@ fn tell_renewal(
         frames: frames_of([refused, renewed]),
         filter: Some(filter_of(conversation)),
         reference: "RFC 8489 §9.2.5",
-        subject: subject(conversation, refused, view),
+        subject: view.subject(conversation, refused.asked.user, refused.asked.realm),
         causes: &[],
     };
     out.add(seen, || Text {
@@ -93,7 +93,7 @@ fn tell_loop(row: &StaleRow, conversation: &Conversation, view: &View<'_>, out: 
             filter_of(conversation)
         }),
         reference: "RFC 8489 §9.2.4",
-        subject: subject(conversation, exchange, view),
+        subject: view.subject(conversation, exchange.asked.user, exchange.asked.realm),
         causes: &["nat-rebinding"],
     };
     out.add(seen, || text(row, exchange, conversation, view));
@@ -186,15 +186,5 @@ fn text(row: &StaleRow, exchange: &Exchange, conversation: &Conversation, view: 
         ),
         explanation: format!("{} requests in a row were refused ({}). {echoed} {shows}", row.count, frames(&listed)),
         fix: fix.to_owned(),
-    }
-}
-
-fn subject(conversation: &Conversation, exchange: &Exchange, view: &View<'_>) -> Subject {
-    Subject {
-        client: Some(conversation.client),
-        server: Some(conversation.server),
-        username: exchange.asked.user.map(|name| view.text(name)),
-        realm: exchange.asked.realm.map(|name| view.text(name)),
-        ..Subject::default()
     }
 }

@@ -1,7 +1,7 @@
 //! `turn-unreachable`: a router or the server's host refuses what is sent to the server.
 
 use super::evidence::{filter_of, frames};
-use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::event::IcmpAnswer;
 use crate::net::ServerAddress;
 use crate::session::{Conversation, Exchange, Grievance};
@@ -38,12 +38,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             frames: listed.clone(),
             filter: Some(format!("({}) || icmp || icmpv6", filter_of(conversation))),
             reference: "RFC 8489 §6.2.1",
-            subject: Subject {
-                client: Some(client),
-                server: Some(server),
-                username: user.map(|name| view.text(name)),
-                ..Subject::default()
-            },
+            subject: view.subject(conversation, user, None),
             causes: &[],
         };
         out.add(seen, || {
@@ -121,12 +116,7 @@ pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut
         frames: away.frames.clone(),
         filter: Some(format!("({}) || icmp || icmpv6", filter_of(conversation))),
         reference: "RFC 8656 §5",
-        subject: Subject {
-            client: Some(client),
-            server: Some(server),
-            username: user.map(|name| view.text(name)),
-            ..Subject::default()
-        },
+        subject: view.subject(conversation, user, None),
         causes: &[],
     };
     out.add(seen, || {

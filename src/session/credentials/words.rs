@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn all(text: &[u8]) -> Vec<(String, Vec<u8>)> {
-        let words = Words::new(text.to_vec(), "/home/jo/passwords.txt").expect("a list");
+        let words = Words::new(text.to_vec(), "lists/passwords.txt").expect("a list");
         (0..words.len()).map(|n| (words.label(n).expect("label"), words.get(n).expect("word").to_vec())).collect()
     }
 
