@@ -21,7 +21,7 @@ use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
-use crate::wire::stun::{COOKIE, Message, Method, TransactionId};
+use crate::wire::stun::{COOKIE, HEADER, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -266,6 +266,9 @@ impl Core {
         sink: &mut impl FnMut(&Row<'_>),
     ) {
         let mut kind = demux::kind_of_cut(datagram.payload, datagram.truncated);
+        if datagram.truncated && datagram.payload.len() < HEADER {
+            self.session.totals_mut().unseen.add(frame.number);
+        }
         if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
             return;
         }
