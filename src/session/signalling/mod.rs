@@ -7,8 +7,12 @@ pub mod compare;
 mod drafts;
 mod json;
 mod sdp;
+mod sightings;
 mod text;
 
+pub use sightings::Sightings;
+
+use super::credentials::Credentials;
 use crate::secret::Secret;
 use std::collections::HashMap;
 use std::fmt;
@@ -238,7 +242,18 @@ impl Signalling {
         self.descriptions.push(description);
     }
 
-    /// How many descriptions there was no room for.
+    /// Adds what a file holds; the passwords go to the credentials, where they verify the checks of their agents.
+    pub fn take(&mut self, read: &Read, credentials: &mut Credentials) {
+        for (description, password) in &read.descriptions {
+            self.add(description.clone());
+            if let Some(password) = password {
+                credentials.add_ice(&description.label(), &description.ufrag, password);
+            }
+        }
+        self.dropped += read.omitted;
+    }
+
+    /// How many descriptions and candidates there was no room for.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
