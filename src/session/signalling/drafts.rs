@@ -14,15 +14,22 @@ pub(super) const MAX_MEDIA: usize = 64;
 /// How many warnings are kept of one file.
 const MAX_WARNINGS: usize = 100;
 
+/// How many descriptions and candidates are looked at in one file. Each is compared with all that are kept, so this bounds the time, too.
+const MAX_LOOKED_AT: u32 = 65_536;
+
 /// What was read so far.
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
     read: Read,
+    looked_at: u32,
 }
 
 impl Drafts {
     /// Adds what a description says of one agent: to what is known of it already, unless the two contradict each other.
     pub(super) fn add(&mut self, new: Description, password: Option<Secret>) {
+        if !self.has_time() {
+            return;
+        }
         let same = self.read.descriptions.iter_mut().find(|(known, secret)| {
             known.origin == new.origin
                 && known.ufrag == new.ufrag
@@ -54,7 +61,7 @@ impl Drafts {
         candidate: SignalledCandidate,
     ) {
         let mut known = self.read.descriptions.iter_mut().rev().map(|(known, _)| known).filter(|known| {
-            known.origin == origin && (local.is_none() || known.local.is_none() || known.local == local)
+            file(&known.origin) == file(origin) && (local.is_none() || known.local.is_none() || known.local == local)
         });
         let found = match ufrag {
             Some(ufrag) => known.find(|known| known.ufrag == ufrag),
@@ -66,6 +73,14 @@ impl Drafts {
             let (origin, ufrag) = (origin.to_owned(), ufrag.to_owned());
             self.add(Description { origin, local, ufrag, candidates: vec![candidate], ..Description::default() }, None);
         }
+    }
+
+    /// Whether one more description or candidate is looked at; else it is left out.
+    pub(super) fn has_time(&mut self) -> bool {
+        self.looked_at = self.looked_at.saturating_add(1);
+        let fits = self.looked_at <= MAX_LOOKED_AT;
+        self.read.omitted += u64::from(!fits);
+        fits
     }
 
     /// Takes note of a place that was passed over.
@@ -85,6 +100,14 @@ impl Drafts {
     /// All that was read.
     pub(super) fn finish(self) -> Read {
         self.read
+    }
+}
+
+/// What a description is called without the line at which it begins.
+fn file(origin: &str) -> &str {
+    match origin.rsplit_once(" line ") {
+        Some((file, line)) if line.bytes().all(|digit| digit.is_ascii_digit()) => file,
+        _ => origin,
     }
 }
 

@@ -26,21 +26,31 @@ pub(super) fn read(bytes: &[u8], origin: &str) -> Option<Read> {
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_start_matches('\u{feff}');
     let mut drafts = Drafts::default();
-    let connection = origin.to_owned();
-    let context = Context { connection: &connection, ..Context::new(origin) };
-    if let Some(line) = values(text, &context, &mut drafts) {
-        let rest = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
-        let source = Source { origin, first_line: line.max(1), several: true, kind: None, local: None, ufrag: None };
-        if !drafts.is_empty() {
-            drafts.warn(origin, line, "not JSON from here on");
-        }
-        text::read_into(text.get(rest..).unwrap_or_default(), source, &mut drafts);
+    let context = Context::new(origin);
+    let ended = values(text, &context, &mut drafts);
+    if drafts.is_empty() {
+        return None;
     }
-    (!drafts.is_empty()).then(|| drafts.finish())
+    if let Some(Ended { line, cut }) = ended {
+        drafts.warn(origin, line, if cut { "the file ends within its JSON" } else { "not JSON from here on" });
+        if !cut {
+            let rest = text.split_inclusive('\n').take(line).map(str::len).sum::<usize>();
+            let source = Source { origin, first_line: line + 1, several: true, kind: None, local: None, ufrag: None };
+            text::read_into(text.get(rest..).unwrap_or_default(), source, &mut drafts);
+        }
+    }
+    Some(drafts.finish())
 }
 
-/// Reads one JSON value after the other; gives the line at which they end too early.
-fn values(text: &str, context: &Context<'_>, drafts: &mut Drafts) -> Option<usize> {
+/// Where JSON ends too early.
+struct Ended {
+    line: usize,
+    /// Because there is no more text.
+    cut: bool,
+}
+
+/// Reads one JSON value after the other.
+fn values(text: &str, context: &Context<'_>, drafts: &mut Drafts) -> Option<Ended> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     loop {
         let begun = Cell::new(false);
@@ -48,7 +58,7 @@ fn values(text: &str, context: &Context<'_>, drafts: &mut Drafts) -> Option<usiz
         match walk.deserialize(&mut deserializer) {
             Ok(()) => {}
             Err(error) if error.is_eof() && !begun.get() => return None,
-            Err(error) => return Some(error.line()),
+            Err(error) => return Some(Ended { line: error.line(), cut: error.is_eof() }),
         }
     }
 }

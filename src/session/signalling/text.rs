@@ -4,12 +4,15 @@
 //! description is taken for damaged if it goes on soon, else for over.
 
 use super::DescriptionKind;
-use super::drafts::Drafts;
+use super::drafts::{Drafts, MAX_CANDIDATES};
 use super::sdp::{self, Block};
 use std::borrow::Cow;
 
 /// So many lines in a row that are none of SDP end a description.
 const MAX_DAMAGED: usize = 3;
+
+/// The longest candidate, in characters: a name, a dozen extensions.
+const MAX_CANDIDATE: usize = 1024;
 
 /// Where a text comes from, and what is known of the descriptions in it.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +40,15 @@ pub(super) fn read(bytes: &[u8], origin: &str) -> super::Read {
 
 /// Reads a text for what else is known already.
 pub(super) fn read_into(text: &str, source: Source<'_>, drafts: &mut Drafts) {
-    let mut reader = Reader { source, drafts, open: None, damaged: Vec::new(), begun: 0, origin: source.origin.into() };
+    let mut reader = Reader {
+        source,
+        drafts,
+        open: None,
+        damaged: Vec::new(),
+        trickled: Vec::new(),
+        begun: 0,
+        origin: source.origin.into(),
+    };
     let text = text.trim_start_matches('\u{feff}');
     for (line, number) in text.split('\n').zip(source.first_line..) {
         // old Mac line ends, and the doubled ones of careless tools
@@ -54,6 +65,8 @@ struct Reader<'a, 'd> {
     open: Option<Block>,
     /// Lines within the open description that are none of SDP.
     damaged: Vec<usize>,
+    /// Lines within it that tell of candidates: they may be another's.
+    trickled: Vec<String>,
     /// How many descriptions began.
     begun: usize,
     origin: Cow<'a, str>,
@@ -107,6 +120,9 @@ impl Reader<'_, '_> {
                     self.drafts.warn(&self.origin, number, what);
                 }
             }
+            Some(_) if line.contains("candidate:") && self.trickled.len() < MAX_CANDIDATES => {
+                self.trickled.push(line.to_owned());
+            }
             Some(_) => {
                 self.damaged.push(number);
                 if self.damaged.len() > MAX_DAMAGED {
@@ -122,8 +138,13 @@ impl Reader<'_, '_> {
         let mut rest = line;
         while let Some((_, after)) = rest.split_once("candidate:") {
             rest = after;
-            let end = after.find([',', '"', '\'', '\\', '}', ';']).unwrap_or(after.len());
-            let Some((candidate, ufrag)) = sdp::candidate(after.get(..end).unwrap_or(after)) else { continue };
+            if !self.drafts.has_time() {
+                return;
+            }
+            let ends = |c: char| matches!(c, ',' | '"' | '\'' | '\\' | '}' | ';');
+            let told = after.char_indices().take(MAX_CANDIDATE);
+            let end = told.take_while(|&(_, c)| !ends(c)).last().map_or(0, |(at, c)| at + c.len_utf8());
+            let Some((candidate, ufrag)) = sdp::candidate(after.get(..end).unwrap_or_default()) else { continue };
             let ufrag = ufrag.as_deref().or(self.source.ufrag);
             self.drafts.trickle(&self.origin, self.source.local, ufrag, candidate);
         }
@@ -149,6 +170,9 @@ impl Reader<'_, '_> {
         self.damaged.clear();
         if let Some(block) = self.open.take() {
             block.finish(&self.origin, self.drafts);
+        }
+        for line in std::mem::take(&mut self.trickled) {
+            self.candidates(&line);
         }
     }
 }
