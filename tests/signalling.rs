@@ -330,7 +330,7 @@ fn a_certificate_is_the_one_told_another_or_cannot_be_compared() {
     assert_eq!(compare::certificate(&[told(HashFunction::Sha512)], &sha256), Certificate::Untold);
     assert_eq!(compare::certificate(&[], &sha256), Certificate::Untold);
     let md5 = Fingerprint { hash: "md5".into(), value: "00:11".into() };
-    assert_eq!(compare::certificate_der(&[md5.clone()], der), Certificate::Untold);
+    assert_eq!(compare::certificate_der(std::slice::from_ref(&md5), der), Certificate::Untold);
     assert_eq!(compare::certificate_der(&[md5, told(HashFunction::Sha256)], der), Certificate::Told);
 }
 
