@@ -16,11 +16,12 @@ use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
+use crate::session::signalling::Signalling;
 use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
-use crate::wire::stun::{COOKIE, Message, Method, TransactionId};
+use crate::wire::stun::{COOKIE, HEADER, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -33,6 +34,8 @@ pub struct Options {
     pub capture: u32,
     /// What messages are tested with.
     pub credentials: Credentials,
+    /// What the two sides told each other beside the packets.
+    pub signalling: Signalling,
     /// What is looked at.
     pub filters: Filters,
     /// Bounds on memory.
@@ -123,9 +126,9 @@ impl Analyzer {
     /// An analyzer that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { capture, credentials, filters, limits, media, icmp } = options;
+        let Options { capture, credentials, signalling, filters, limits, media, icmp } = options;
         let builder = Builder::new(capture, filters.user.clone());
-        let session = Session::new(credentials, limits);
+        let session = Session::new(credentials, limits).with_signalling(signalling);
         let (dtls, findings) = (DtlsFlows::default(), Collector::default());
         let core = Core { capture, filters, media, icmp, digits: 0, session, dtls, findings, builder };
         Analyzer { packets: Packets::new(PacketLimits::default()), core, foreseen: 0 }
@@ -263,41 +266,37 @@ impl Core {
         sink: &mut impl FnMut(&Row<'_>),
     ) {
         let mut kind = demux::kind_of_cut(datagram.payload, datagram.truncated);
+        if datagram.truncated && datagram.payload.len() < HEADER {
+            self.session.totals_mut().unseen.add(frame.number);
+        }
         if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
             return;
         }
         let Datagram { src, dst, transport, ip_id, ttl, .. } = *datagram;
-        let (mut payload, mut truncated, mut hops) = (datagram.payload, datagram.truncated, Hops::default());
+        let at = At { frame: frame.number, time, digits: self.digits, src, dst, transport, ip_id, ttl };
+        let mut unit = Unit { payload: datagram.payload, truncated: datagram.truncated, hops: Hops::default() };
         loop {
-            let digits = self.digits;
-            let at = At { frame: frame.number, time, digits, src, dst, transport, ip_id, ttl };
             let carried = match kind {
-                Kind::Stun | Kind::MsTurn => self.stun(&at, hops, payload, truncated, sink),
-                Kind::Channel => self.channel_data(&at, hops, payload, truncated, sink),
+                Kind::Stun | Kind::MsTurn => self.stun(&at, unit, sink),
+                Kind::Channel => self.channel_data(&at, unit, sink),
                 Kind::Dtls | Kind::DtlsUnified => {
-                    self.dtls(kind, &at, hops, payload, truncated, sink);
+                    self.dtls(kind, &at, unit, sink);
                     None
                 }
                 Kind::Rtp | Kind::Rtcp => {
-                    self.media(kind, &at, hops, payload, truncated, sink);
+                    self.media(kind, &at, unit, sink);
                     None
                 }
                 Kind::Zrtp | Kind::Quic | Kind::Other => None,
             };
             let Some(inner) = carried else { return };
-            (payload, truncated, hops) = (inner.payload, inner.truncated, inner.hops);
-            kind = demux::kind_of_cut(payload, truncated);
+            unit = inner;
+            kind = demux::kind_of_cut(unit.payload, unit.truncated);
         }
     }
 
-    fn stun<'p>(
-        &mut self,
-        at: &At,
-        hops: Hops,
-        payload: &'p [u8],
-        truncated: bool,
-        sink: &mut impl FnMut(&Row<'_>),
-    ) -> Option<Inner<'p>> {
+    fn stun<'p>(&mut self, at: &At, unit: Unit<'p>, sink: &mut impl FnMut(&Row<'_>)) -> Option<Unit<'p>> {
+        let Unit { payload, truncated, hops } = unit;
         let message = Message::recognise(payload, truncated).or_else(|| {
             let flow = self.session.flow(at.src, at.dst)?;
             let known = self.session.flows().get(flow).is_some_and(|flow| flow.stun);
@@ -311,17 +310,11 @@ impl Core {
         }
         let fields = message.fields();
         let hop = self.session.indication_hop(&event, message.method(), &fields)?;
-        Some(Inner { payload: fields.data?, truncated: fields.data_truncated, hops: hops.through(hop)? })
+        Some(Unit { payload: fields.data?, truncated: fields.data_truncated, hops: hops.through(hop)? })
     }
 
-    fn channel_data<'p>(
-        &mut self,
-        at: &At,
-        hops: Hops,
-        payload: &'p [u8],
-        truncated: bool,
-        sink: &mut impl FnMut(&Row<'_>),
-    ) -> Option<Inner<'p>> {
+    fn channel_data<'p>(&mut self, at: &At, unit: Unit<'p>, sink: &mut impl FnMut(&Row<'_>)) -> Option<Unit<'p>> {
+        let Unit { payload, truncated, hops } = unit;
         let data = ChannelData::parse(payload, truncated)?;
         if !self.session.is_channel(at.src, at.dst, &data) {
             return None;
@@ -329,20 +322,13 @@ impl Core {
         let event = at.event(hops, truncated, Body::ChannelData(data));
         let hop = self.session.channel_data(&event, data.channel, usize::from(data.length));
         self.row(&event, &Known::default(), sink);
-        Some(Inner { payload: data.data, truncated: data.truncated, hops: hops.through(hop)? })
+        Some(Unit { payload: data.data, truncated: data.truncated, hops: hops.through(hop)? })
     }
 
     /// DTLS is recognised by itself; on a flow where it was before, records that lie about their length and those of DTLS 1.3, which say
     /// next to nothing of themselves, are taken too.
-    fn dtls(
-        &mut self,
-        kind: Kind,
-        at: &At,
-        hops: Hops,
-        payload: &[u8],
-        truncated: bool,
-        sink: &mut impl FnMut(&Row<'_>),
-    ) {
+    fn dtls(&mut self, kind: Kind, at: &At, unit: Unit<'_>, sink: &mut impl FnMut(&Row<'_>)) {
+        let Unit { payload, truncated, hops } = unit;
         let by_itself = if kind == Kind::Dtls { Records::recognise(payload, truncated) } else { None };
         let records = by_itself.or_else(|| {
             let connection_id = self.dtls.connection_id(at.src, at.dst, &hops)?;
@@ -361,15 +347,8 @@ impl Core {
         }
     }
 
-    fn media(
-        &mut self,
-        kind: Kind,
-        at: &At,
-        hops: Hops,
-        payload: &[u8],
-        truncated: bool,
-        sink: &mut impl FnMut(&Row<'_>),
-    ) {
+    fn media(&mut self, kind: Kind, at: &At, unit: Unit<'_>, sink: &mut impl FnMut(&Row<'_>)) {
+        let Unit { payload, truncated, hops } = unit;
         // media has no mark of its own: it is believed where STUN or DTLS was seen before it, or inside a relay
         if hops.last().is_none() && self.session.flow(at.src, at.dst).is_none() {
             return;
@@ -421,8 +400,9 @@ impl Core {
     }
 }
 
-/// What a nested message is made of.
-struct Inner<'p> {
+/// A message of the datagram, or nested in it.
+#[derive(Clone, Copy)]
+struct Unit<'p> {
     payload: &'p [u8],
     truncated: bool,
     hops: Hops,

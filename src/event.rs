@@ -44,6 +44,8 @@ pub struct Hop {
     pub peer: Option<PeerAddress>,
     /// The relay's end, where the capture tells it.
     pub relayed: Option<RelayedAddress>,
+    /// Whether it goes from the client towards the peer, not the other way.
+    pub outward: bool,
 }
 
 /// The relay passages of a message, outermost first; none for most.
@@ -113,6 +115,21 @@ pub struct Event<'a> {
     pub ttl: u8,
     /// The message.
     pub body: Body<'a>,
+}
+
+impl Event<'_> {
+    /// Sender and receiver as ICE sees them: for what passes a relay the relayed address and the peer's, as far as the capture tells them,
+    /// else the ends of the datagram.
+    #[must_use]
+    pub fn pair(&self) -> (Endpoint, Endpoint) {
+        let Some(hop) = self.hops.last() else { return (self.src, self.dst) };
+        let (relayed, peer) = (hop.relayed.map(|relayed| relayed.0), hop.peer.map(|peer| peer.0));
+        if hop.outward {
+            (relayed.unwrap_or(self.src), peer.unwrap_or(self.dst))
+        } else {
+            (peer.unwrap_or(self.src), relayed.unwrap_or(self.dst))
+        }
+    }
 }
 
 /// An ICMP error that answered a message.

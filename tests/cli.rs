@@ -191,6 +191,29 @@ fn channel_data_that_the_snap_length_cuts_is_told_and_counted() {
 }
 
 #[test]
+fn a_capture_that_is_cut_before_the_messages_says_so_in_its_headline() {
+    for (snap_length, why) in [(50, "2 datagrams are cut short"), (30, "headers of 2")] {
+        let mut scene = Scene::new();
+        let request = scene.snap_length(snap_length).allocate(CLIENT, SERVER);
+        scene.after_ms(1).challenge(&request, 401, "Unauthorized", "example.org", "nonce-1");
+        let capture = Desk::new();
+        let file = capture.file("cut.pcap", scene.pcap());
+        turnscope().arg("-q").arg(file).assert().code(0).stdout(contains(why));
+    }
+}
+
+#[test]
+fn a_message_that_is_cut_short_is_not_said_to_lack_what_may_stand_behind_the_cut() {
+    let mut scene = Scene::new();
+    let request = scene.snap_length(64).allocate(CLIENT, SERVER);
+    scene.after_ms(1).challenge(&request, 401, "Unauthorized", "example.org", "nonce-1");
+    let desk = Desk::new();
+    let file = desk.file("cut.pcap", scene.pcap());
+    let told = contains("Allocate request, cut short by the capture").and(contains("Allocate error, cut short"));
+    turnscope().arg(file).assert().stdout(told);
+}
+
+#[test]
 fn a_capture_of_a_link_type_that_is_not_supported_says_so_in_its_headline() {
     let mut capture = granted().pcap();
     capture.splice(20..24, 249u32.to_le_bytes()); // USB

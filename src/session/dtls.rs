@@ -1,7 +1,7 @@
 //! Which flows are DTLS, and how long the connection ids on them are: what the records of DTLS 1.3 cannot be read without.
 
-use super::flow::Ends;
-use crate::event::{Event, Hops, Via};
+use super::path::Path;
+use crate::event::{Event, Hops};
 use crate::net::Endpoint;
 use crate::wire::dtls::{Fragment, Record};
 use crate::wire::handshake::{ContentType, ExtensionType, Message, Protocol, Value};
@@ -15,20 +15,6 @@ const MAX_FLOWS: usize = 16_384;
 pub struct DtlsFlows {
     young: HashMap<Path, Known>,
     old: HashMap<Path, Known>,
-}
-
-/// A flow, or what a relay carries inside one for one peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Path {
-    ends: Ends,
-    inside: Option<Inside>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Inside {
-    Peer(Endpoint),
-    Channel(u16),
-    Unknown,
 }
 
 /// What is known of a flow.
@@ -67,17 +53,6 @@ impl DtlsFlows {
             let [to_low, to_high] = &mut known.connection_ids;
             *if event.src == path.ends.low { to_low } else { to_high } = length;
         }
-    }
-}
-
-impl Path {
-    fn of(src: Endpoint, dst: Endpoint, hops: &Hops) -> Path {
-        let inside = hops.last().map(|hop| match (hop.peer, hop.via) {
-            (Some(peer), _) => Inside::Peer(peer.0),
-            (None, Via::Channel(number)) => Inside::Channel(number),
-            (None, Via::Send | Via::Data) => Inside::Unknown,
-        });
-        Path { ends: Ends::of(src, dst), inside }
     }
 }
 

@@ -19,10 +19,13 @@ mod names;
 mod nat;
 mod nonce;
 mod observe;
+mod path;
 mod relay;
 mod requests;
 mod responses;
 mod server;
+/// What the two sides told each other beside the packets.
+pub mod signalling;
 mod signatures;
 mod totals;
 mod transaction;
@@ -41,6 +44,7 @@ pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
 pub use nonce::StaleRow;
 pub use observe::Known;
+pub use path::{Inside, Path};
 pub use server::{Reached, Server, Servers};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::{FORESEEN, Foreseen};
@@ -50,6 +54,7 @@ use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
 use nonce::Nonces;
+use signalling::Signalling;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use transaction::{KEEP, Transactions};
@@ -68,6 +73,7 @@ const DISORDER: Span = Span::from_secs(1);
 pub struct Session {
     limits: Limits,
     credentials: Credentials,
+    signalling: Signalling,
     names: Names,
     flows: Flows,
     transactions: Transactions,
@@ -95,6 +101,7 @@ impl Session {
         Session {
             limits,
             credentials,
+            signalling: Signalling::default(),
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
@@ -119,6 +126,18 @@ impl Session {
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
+    }
+
+    /// The same session with what the two sides told each other beside the packets.
+    #[must_use]
+    pub fn with_signalling(self, signalling: Signalling) -> Self {
+        Session { signalling, ..self }
+    }
+
+    /// What the two sides told each other beside the packets.
+    #[must_use]
+    pub fn signalling(&self) -> &Signalling {
+        &self.signalling
     }
 
     /// The texts behind the names.

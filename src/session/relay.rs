@@ -30,13 +30,13 @@ impl Session {
     /// The relay passage that a Send or Data indication is.
     #[must_use]
     pub fn indication_hop(&self, event: &Event<'_>, method: Method, fields: &Fields<'_>) -> Option<Hop> {
-        let via = match method {
-            Method::SEND => Via::Send,
-            Method::DATA => Via::Data,
+        let (via, outward) = match method {
+            Method::SEND => (Via::Send, true),
+            Method::DATA => (Via::Data, false),
             _ => return None,
         };
         let peer = fields.peer.or(fields.destination).map(PeerAddress);
-        Some(Hop { via, peer, relayed: self.relayed_for(event, peer) })
+        Some(Hop { via, peer, relayed: self.relayed_for(event, peer), outward })
     }
 
     pub(super) fn relayed_for(&self, event: &Event<'_>, peer: Option<PeerAddress>) -> Option<RelayedAddress> {
@@ -82,7 +82,7 @@ impl Session {
     /// Takes ChannelData on the flow's own level; gives the relay passage that it is.
     pub fn channel_data(&mut self, event: &Event<'_>, channel: u16, bytes: usize) -> Hop {
         self.totals.channel_data += 1;
-        let unknown = Hop { via: Via::Channel(channel), peer: None, relayed: None };
+        let unknown = Hop { via: Via::Channel(channel), peer: None, relayed: None, outward: false };
         let depth = event.hops.iter().count();
         let Some(id) = self.flow_for(event) else { return unknown };
         let Some(flow) = self.flows.get_mut(id) else { return unknown };
@@ -104,7 +104,7 @@ impl Session {
         conversation.relayed(from, bytes, event.time);
         let peer = conversation.peer_of(channel);
         let relayed = conversation.allocation.as_ref().and_then(|allocation| allocation.relayed_for(peer));
-        Hop { via: Via::Channel(channel), peer, relayed }
+        Hop { via: Via::Channel(channel), peer, relayed, outward: from == From::Client }
     }
 }
 

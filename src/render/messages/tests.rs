@@ -144,6 +144,7 @@ fn every_row_is_what_the_published_type_says() {
             via: Via::Channel(0x4001),
             peer: Some(PeerAddress(Endpoint::v6([0x20; 16], 5000))),
             relayed: Some(RelayedAddress(Endpoint::v4([192, 0, 2, 7], 49160))),
+            outward: true,
         })
         .unwrap();
     let bodies = [
@@ -179,7 +180,12 @@ fn every_row_is_what_the_published_type_says() {
 fn what_a_relay_carries_says_how_it_came() {
     let bytes = bytes(0x0001, &[]);
     let hops = Hops::default()
-        .through(Hop { via: Via::Send, peer: Some(PeerAddress(Endpoint::v4([192, 0, 2, 9], 5000))), relayed: None })
+        .through(Hop {
+            via: Via::Send,
+            peer: Some(PeerAddress(Endpoint::v4([192, 0, 2, 9], 5000))),
+            relayed: None,
+            outward: true,
+        })
         .unwrap();
     let event = Event { hops, ..event(stun(&bytes)) };
     let line = write(Format::Jsonl, &[&row(&event)]);
