@@ -23,8 +23,7 @@ const MPLS_IN_UDP: u16 = 6635;
 const VXLAN_LINUX: u16 = 8472;
 const TZSP: u16 = 37008;
 
-const PORTS: [u16; 10] =
-    [L2TP, GTP_U, TEREDO, VXLAN, VXLAN_GPE, CAPWAP_DATA, GENEVE, MPLS_IN_UDP, VXLAN_LINUX, TZSP];
+const PORTS: [u16; 10] = [L2TP, GTP_U, TEREDO, VXLAN, VXLAN_GPE, CAPWAP_DATA, GENEVE, MPLS_IN_UDP, VXLAN_LINUX, TZSP];
 
 /// By the last six bits of a port, whether a tunnel's port ends in them: this tells most packets from tunnels at once.
 const LAST_BITS: u64 = {
