@@ -26,6 +26,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         whole.candidates.extend(report.candidates);
         whole.nat.extend(report.nat);
         add_credentials(&mut whole.credentials, report.credentials);
+        super::signalling::add(&mut whole.signalling, report.signalling);
         for (list, count) in report.omitted {
             *whole.omitted.entry(list).or_default() += count;
         }

@@ -208,6 +208,8 @@ impl Builder {
         note("flows", session.dropped().0);
         note("unanswered_transactions", session.dropped().1);
         note("names", session.names().dropped());
+        let (signalling, untold) = super::signalling::signalled(session);
+        note("signalling", untold);
         let total = session.totals().transactions;
         let items = self.transactions.sorted();
         let servers = session.servers().sorted();
@@ -224,6 +226,7 @@ impl Builder {
             candidates: self.candidates.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
             credentials: credentials_of(session),
+            signalling,
             omitted,
             ..Report::default()
         };

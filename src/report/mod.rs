@@ -12,6 +12,7 @@ mod convert;
 mod finding;
 mod headline;
 mod message;
+mod signalling;
 mod steps;
 mod value;
 mod verify;
@@ -21,6 +22,7 @@ pub use build::{Builder, Part};
 pub use convert::integrity_of;
 pub use finding::{Confidence, Finding, Severity, Subject};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
+pub use signalling::{Signalled, SignalledAddress};
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, VerifyReport};
 
@@ -61,6 +63,8 @@ pub struct Report {
     pub nat: Vec<NatMapping>,
     /// The credentials given, and what they verified.
     pub credentials: Vec<Credential>,
+    /// The session descriptions given, and how much of them the packets show.
+    pub signalling: Vec<Signalled>,
     /// What is wrong or worth knowing, the headline's finding first.
     pub findings: Vec<Finding>,
     /// How many entries were left out of the lists above, by the name of the list; empty where all are there.
@@ -83,6 +87,7 @@ impl Default for Report {
             candidates: Vec::new(),
             nat: Vec::new(),
             credentials: Vec::new(),
+            signalling: Vec::new(),
             findings: Vec::new(),
             omitted: BTreeMap::new(),
         }

@@ -54,7 +54,7 @@ use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
 use nonce::Nonces;
-use signalling::Signalling;
+use signalling::{Sightings, Signalling};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use transaction::{KEEP, Transactions};
@@ -74,6 +74,7 @@ pub struct Session {
     limits: Limits,
     credentials: Credentials,
     signalling: Signalling,
+    sightings: Sightings,
     names: Names,
     flows: Flows,
     transactions: Transactions,
@@ -104,6 +105,7 @@ impl Session {
             limits,
             credentials,
             signalling: Signalling::default(),
+            sightings: Sightings::default(),
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
@@ -134,7 +136,13 @@ impl Session {
     /// The same session with what the two sides told each other beside the packets.
     #[must_use]
     pub fn with_signalling(self, signalling: Signalling) -> Self {
-        Session { signalling, ..self }
+        Session { sightings: Sightings::of(&signalling), signalling, ..self }
+    }
+
+    /// Which of that shows in the packets.
+    #[must_use]
+    pub fn sightings(&self) -> &Sightings {
+        &self.sightings
     }
 
     /// What the two sides told each other beside the packets.
@@ -327,6 +335,10 @@ impl Session {
     /// A flow is over: what it showed is added up, and it waits to be judged.
     fn end(&mut self, id: FlowId) {
         let Some(flow) = self.flows.remove(id) else { return };
+        if !self.sightings.is_empty() {
+            self.sightings.address(flow.ends.low);
+            self.sightings.address(flow.ends.high);
+        }
         if let Some(until) = flow.data_both_ways() {
             self.clients.data(flow.ends.low.ip(), until);
             self.clients.data(flow.ends.high.ip(), until);

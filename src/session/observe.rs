@@ -68,6 +68,9 @@ impl Session {
             flow.stun = true;
         }
         self.inspect(event, message, &fields);
+        if !self.sightings.is_empty() {
+            self.sightings.stun(event, &fields);
+        }
         match class {
             Class::Request => self.request(&at, message, &fields),
             Class::Indication => {

@@ -6,6 +6,7 @@ mod explain;
 mod findings;
 mod page;
 mod picture;
+mod signalling;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         conversation::section(&mut page, report);
         picture::section(&mut page, report);
         tables::credentials(&mut page, &report.credentials);
+        signalling::section(&mut page, report);
         tables::allocations(&mut page, report);
         findings::section(&mut page, report);
         tables::servers(&mut page, report);
