@@ -217,7 +217,6 @@ def pair_switched(out):
 def media_one_way(out):
     need("chromium")
     with Lab("client", "peer") as lab:
-        # Kept small: packets of 60 ms.
         lab.drop("core", "iifname to-peer oifname to-client meta l4proto udp @th,64,8 128-191")
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
