@@ -37,17 +37,11 @@ def say(*words):
 
 def both_controlling():
     """Takes the controlling role whatever the other has."""
-    plain = aioice.Connection.__init__
-
-    def begin(self, ice_controlling, *more, **named):
-        plain(self, ice_controlling, *more, **named)
-
-    aioice.Connection.__init__ = begin
-    gather = aioice.Connection.connect
+    plain = aioice.Connection.connect
 
     async def connect(self):
         self.ice_controlling = True
-        return await gather(self)
+        return await plain(self)
 
     aioice.Connection.connect = connect
 

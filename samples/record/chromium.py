@@ -34,15 +34,17 @@ DUMP = """
 
 
 class Chromium:
-    """One browser with one empty page. With `internals`, chrome://webrtc-internals is open from before the page."""
+    """One browser with one empty page. With `internals`, chrome://webrtc-internals is open from before the page; with `mdns`,
+    host candidates bear .local names."""
 
-    def __init__(self, lab, part, flags=(), internals=False, page="about:blank"):
+    def __init__(self, lab, part, internals=False, mdns=False, page="about:blank"):
         theirs_in, self.to = os.pipe()
         self.back, theirs_out = os.pipe()
         # The pipe is descriptors 3 and 4 of the browser.
         redirect = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
         profile = lab.scratch / f"profile-{part}"
-        command = ("chromium", *FLAGS, *flags, f"--user-data-dir={profile}", "about:blank")
+        flags = [flag.replace("WebRtcHideLocalIpsWithMdns,", "") for flag in FLAGS] if mdns else FLAGS
+        command = ("chromium", *flags, f"--user-data-dir={profile}", "about:blank")
         self.process = lab.spawn(part, "bash", "-c", redirect, "bash", *command,
                                  pass_fds=(theirs_in, theirs_out), env={**os.environ, "HOME": str(lab.scratch)})
         os.close(theirs_in)
