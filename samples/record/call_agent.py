@@ -36,11 +36,13 @@ def say(*words):
 
 
 def both_controlling():
-    """Takes the controlling role whatever the other has."""
+    """Takes the controlling role though the other has it."""
     plain = aioice.Connection.connect
 
     async def connect(self):
         self.ice_controlling = True
+        # Almost surely the smaller one of the two, and it asks first: with the larger one the other would give way without a word.
+        self._tie_breaker >>= 16
         return await plain(self)
 
     aioice.Connection.connect = connect

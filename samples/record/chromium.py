@@ -12,8 +12,9 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps",
          "--disable-features=WebRtcHideLocalIpsWithMdns,MediaRouter,DialMediaRouteProvider",
          "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 10.88.246.156",
-         "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required",
-         "--mute-audio"]
+         "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+# A page that may use the microphone gets the addresses of all interfaces, in clear.
+ALLOWED = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 # Reads the file that the page chrome://webrtc-internals makes at its button that downloads the dump.
 DUMP = """
     let made = null;
@@ -43,7 +44,7 @@ class Chromium:
         # The pipe is descriptors 3 and 4 of the browser.
         redirect = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
         profile = lab.scratch / f"profile-{part}"
-        flags = [flag.replace("WebRtcHideLocalIpsWithMdns,", "") for flag in FLAGS] if mdns else FLAGS
+        flags = [flag.replace("WebRtcHideLocalIpsWithMdns,", "") for flag in FLAGS] if mdns else FLAGS + ALLOWED
         command = ("chromium", *flags, f"--user-data-dir={profile}", "about:blank")
         self.process = lab.spawn(part, "bash", "-c", redirect, "bash", *command,
                                  pass_fds=(theirs_in, theirs_out), env={**os.environ, "HOME": str(lab.scratch)})
