@@ -155,7 +155,7 @@ impl Analyzer {
                 && let Some(slot) = free.next()
             {
                 let id = TransactionId::from_header(id);
-                *slot = Some(Foreseen { src: datagram.src, dst: datagram.dst, id });
+                *slot = Some(Foreseen { frame: frame.number, src: datagram.src, dst: datagram.dst, id });
             }
         });
         self.core.session.warm(messages.into_iter().flatten());

@@ -192,6 +192,16 @@ impl Flows {
         self.index.find(self.hasher.hash_one(Ends::of(src, dst)), |_| true).copied()
     }
 
+    /// The flow of a datagram is probably in this slot: then it is not looked for again.
+    #[inline]
+    pub(super) fn expect(&self, src: Endpoint, dst: Endpoint, slot: u32) {
+        if let Some(known) = self.slots.get(slot as usize)
+            && known.flow.as_ref().is_some_and(|flow| flow.ends == Ends::of(src, dst))
+        {
+            self.recent.set(Some((src, dst, FlowId { slot, generation: known.generation })));
+        }
+    }
+
     /// The flow in a slot.
     #[must_use]
     pub(super) fn at(&self, slot: u32) -> Option<&Flow> {

@@ -78,6 +78,8 @@ pub struct Session {
     names: Names,
     flows: Flows,
     transactions: Transactions,
+    /// What was looked up beforehand, the next first.
+    expected: VecDeque<warm::Expectation>,
     clients: Clients,
     servers: Servers,
     lents: Lents,
@@ -107,6 +109,7 @@ impl Session {
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
+            expected: VecDeque::new(),
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             lents: Lents::new(limits.lents),

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""One end of a WebRTC call on aiortc, as calls.py asks for it. Run by calls.py, one process for each end.
+
+    call_agent.py offer|answer FOLDER SETTINGS
+
+SETTINGS is a JSON object (see `DEFAULTS`). The description of this end is written to FOLDER/local.json, that of the other is
+awaited in FOLDER/remote.json; the call goes on until FOLDER/stop exists. What happens is printed, a line for each event.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from pathlib import Path
+
+import aioice.ice
+from aioice import stun
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc import rtcdtlstransport
+from aiortc.mediastreams import AudioStreamTrack
+
+DEFAULTS = {
+    "servers": [],  # [{"urls": …, "username": …, "credential": …}]
+    "channel": True,  # a data channel; its offerer sends a message every `beat` seconds, the other returns it
+    "beat": 0.5,
+    "audio": False,  # an audio track that is silent, sent all the same
+    "seconds": 90,  # never longer than this
+    "quirks": [],  # see QUIRKS
+}
+BEGUN = time.monotonic()
+
+
+def say(*words):
+    print(f"{time.monotonic() - BEGUN:.1f}", *words, flush=True)
+
+
+def both_controlling():
+    """Takes the controlling role though the other has it."""
+    plain = aioice.Connection.connect
+
+    async def connect(self):
+        self.ice_controlling = True
+        # Almost surely the smaller one of the two, and it asks first: with the larger one the other would give way without a word.
+        self._tie_breaker >>= 16
+        return await plain(self)
+
+    aioice.Connection.connect = connect
+
+
+def never_nominates():
+    """Never sends USE-CANDIDATE, and does not take any pair for selected: it checks and checks, every half second."""
+
+    async def check_start(self, pair):
+        while True:
+            request = self.build_request(pair, nominate=False)
+            try:
+                await pair.protocol.request(request, pair.remote_addr, integrity_key=self.remote_password.encode())
+            except stun.TransactionError:
+                pass
+            await asyncio.sleep(random.uniform(0.4, 0.6))
+
+    aioice.Connection.check_start = check_start
+
+
+def lite():
+    """An ICE-lite agent (RFC 8445 §2.5): it answers checks, takes the pair that the other nominates, and never sends a check."""
+    async def check_start(self, pair):
+        while not pair.remote_nominated:
+            await asyncio.sleep(0.02)
+        pair.nominated = True
+        self.check_state(pair, aioice.ice.CandidatePair.State.SUCCEEDED)
+        self.check_complete(pair)
+
+    async def query_consent(self):
+        pass
+
+    aioice.Connection.check_start = check_start
+    aioice.Connection.query_consent = query_consent
+
+
+def patient():
+    """Goes on with its consent checks for longer than it would."""
+    aioice.ice.CONSENT_FAILURES = 12
+
+
+def rsa4096():
+    """An RSA certificate of 4096 bits with a long name: larger than a datagram may be on most paths."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    import datetime
+
+    def generate(cls):
+        key = rsa.generate_private_key(public_exponent=65537, key_size=4096)
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sample with a large key")])
+        now = datetime.datetime.now(tz=datetime.timezone.utc)
+        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+        signed = builder.not_valid_after(now + datetime.timedelta(days=30)).sign(key, hashes.SHA256())
+        return cls(key=key, cert=signed)
+
+    rtcdtlstransport.RTCCertificate.generateCertificate = classmethod(generate)
+
+
+def large_datagrams():
+    """Puts a whole flight of DTLS into one datagram, whatever the path takes: OpenSSL is told of a large MTU."""
+    plain = rtcdtlstransport.SSL.Connection.__init__
+
+    def begin(self, context, *more):
+        from OpenSSL import SSL
+        context.set_options(SSL.OP_NO_QUERY_MTU)
+        plain(self, context, *more)
+        self.set_ciphertext_mtu(8000)
+
+    rtcdtlstransport.SSL.Connection.__init__ = begin
+
+
+QUIRKS = {"both-controlling": both_controlling, "lite": lite, "never-nominates": never_nominates, "patient": patient, "rsa4096": rsa4096,
+          "large-datagrams": large_datagrams}
+
+
+def describe(path, description, quirks=()):
+    sdp = description.sdp
+    if "lite" in quirks:
+        sdp = sdp.replace("m=", "a=ice-lite\r\nm=", 1)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps({"type": description.type, "sdp": sdp}))
+    part.rename(path)
+
+
+async def described(path, seconds=60):
+    for _ in range(int(seconds * 20)):
+        if path.exists():
+            return RTCSessionDescription(**json.loads(path.read_text()))
+        await asyncio.sleep(0.05)
+    raise TimeoutError(path.name)
+
+
+async def main(role, folder, settings):
+    folder, settings = Path(folder), DEFAULTS | json.loads(settings)
+    for quirk in settings["quirks"]:
+        QUIRKS[quirk]()
+    servers = [RTCIceServer(**server) for server in settings["servers"]]
+    # Never without a configuration: its default names a server on the Internet.
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
+
+    @connection.on("iceconnectionstatechange")
+    def on_ice():
+        say("ice", connection.iceConnectionState)
+
+    @connection.on("connectionstatechange")
+    def on_state():
+        say("connection", connection.connectionState)
+
+    @connection.on("track")
+    def on_track(track):
+        async def drain():
+            try:
+                while True:
+                    await track.recv()
+            except Exception as error:
+                say("track ended", type(error).__name__)
+        asyncio.ensure_future(drain())
+
+    def talk(channel, first):
+        @channel.on("message")
+        def on_message(text):
+            say("message", text)
+            if not first:
+                channel.send(text)
+
+    async def beat(channel):
+        number = 0
+        while True:
+            if channel.readyState == "open":
+                channel.send(f"message {number}")
+                number += 1
+            await asyncio.sleep(settings["beat"])
+
+    if settings["audio"]:
+        connection.addTrack(AudioStreamTrack())
+    if role == "offer":
+        if settings["channel"]:
+            channel = connection.createDataChannel("sample")
+            talk(channel, True)
+            asyncio.ensure_future(beat(channel))
+        await connection.setLocalDescription(await connection.createOffer())
+        describe(folder / "local.json", connection.localDescription, settings["quirks"])
+        await connection.setRemoteDescription(await described(folder / "remote.json"))
+    else:
+        connection.on("datachannel", lambda channel: talk(channel, False))
+        await connection.setRemoteDescription(await described(folder / "remote.json"))
+        await connection.setLocalDescription(await connection.createAnswer())
+        describe(folder / "local.json", connection.localDescription, settings["quirks"])
+    generation = 2
+    while time.monotonic() - BEGUN < settings["seconds"] and not (folder / "stop").exists():
+        # A later offer, for an ICE restart, is answered as it comes.
+        again = folder / f"remote{generation}.json"
+        if role == "answer" and again.exists():
+            try:
+                await connection.setRemoteDescription(await described(again))
+                await connection.setLocalDescription(await connection.createAnswer())
+                describe(folder / f"local{generation}.json", connection.localDescription, settings["quirks"])
+            except Exception as error:
+                say("renegotiation", type(error).__name__, error)
+            generation += 1
+        await asyncio.sleep(0.05)
+    await connection.close()
+    say("closed")
+
+
+try:
+    asyncio.run(main(*sys.argv[1:]))
+except (TimeoutError, asyncio.TimeoutError, ConnectionError) as error:
+    sys.exit(f"{type(error).__name__}: {error}")
