@@ -22,8 +22,9 @@ from aiortc.mediastreams import AudioStreamTrack
 
 DEFAULTS = {
     "servers": [],  # [{"urls": …, "username": …, "credential": …}]
-    "channel": True,  # a data channel; its offerer sends a message every `beat` seconds, the other returns it
+    "channel": True,  # a data channel; its offerer sends `beats` messages, one every `beat` seconds, the other returns them
     "beat": 0.5,
+    "beats": 1000,
     "audio": False,  # an audio track that is silent, sent all the same
     "seconds": 90,  # never longer than this
     "quirks": [],  # see QUIRKS
@@ -172,7 +173,7 @@ async def main(role, folder, settings):
 
     async def beat(channel):
         number = 0
-        while True:
+        while number < settings["beats"]:
             if channel.readyState == "open":
                 channel.send(f"message {number}")
                 number += 1
