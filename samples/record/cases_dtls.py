@@ -122,25 +122,70 @@ def dtls_certificate_rejected_13(out):
             peer.close()
 
 
-@case(
-    "dtls-fragment-lost",
-    f"{MIXED} with an RSA certificate of 4096 bits",
-    "the path drops datagrams of more than 1000 bytes on the way to the browser: its certificate's fragments never arrive",
-    "dtls-fragment-lost failure",
-    [],
-    [],
-    [NOMINATION, (both(CLIENT_HELLO, FROM % CLIENT), 2)],
-    [MEDIA],
-)
-def dtls_fragment_lost(out):
+LARGE = f"{MIXED} with an RSA certificate of 4096 bits (`record/call_agent.py`)"
+
+
+def lost_fragments(out, match, *quirks):
+    """A browser calls a peer whose certificate is large, over a path that drops what matches on the way to the browser."""
     need("chromium")
     with Lab("client", "peer") as lab:
-        lab.drop("core", "iifname to-peer oifname to-client ip length > 1000")
-        browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True, quirks=["rsa4096"])
+        lab.drop("core", f"iifname to-peer oifname to-client {match}")
+        browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True, quirks=["large-certificate", *quirks])
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
             # The peer offers, so that the browser is the DTLS client.
             talk(out, peer, browser)
-            time.sleep(15)
+            time.sleep(20)
+            leave(out, browser)
+            browser.close()
+            peer.close()
+
+
+@case(
+    "dtls-fragment-lost",
+    LARGE,
+    "the path drops datagrams of more than 1000 bytes on the way to the browser: the first fragments of its certificate never arrive, "
+    "the last ones do, with every new try",
+    "dtls-fragment-lost failure",
+    [],
+    [],
+    [NOMINATION, (both(CLIENT_HELLO, FROM % CLIENT), 2), (both(DTLS, FROM % PEER), 3)],
+    [MEDIA, both("ip.len > 1000", FROM % PEER)],
+)
+def dtls_fragment_lost(out):
+    lost_fragments(out, "ip length > 1000")
+
+
+@case(
+    "dtls-ip-fragment-lost",
+    LARGE,
+    "the peer puts its flight into one datagram of more than 1500 bytes, and the path drops all but the first of its IP fragments",
+    "dtls-fragment-lost failure",
+    [],
+    [],
+    [NOMINATION, (both(CLIENT_HELLO, FROM % CLIENT), 2), (both("ip.flags.mf == 1", FROM % PEER), 3)],
+    [MEDIA, "ip.frag_offset > 0"],
+)
+def dtls_ip_fragment_lost(out):
+    lost_fragments(out, "ip frag-off & 0x1fff != 0", "large-datagrams")
+
+
+@case(
+    "dtls-large-certificate",
+    LARGE,
+    "the same certificate over a path that takes it: fragments in several datagrams, all arriving; nothing is wrong",
+    "healthy",
+    [],
+    [],
+    [NOMINATION, CLIENT_HELLO, SERVER_HELLO, (both("dtls.handshake.type == 11", FROM % PEER), 2), (both(MEDIA, FROM % PEER), 50)],
+)
+def dtls_large_certificate(out):
+    need("chromium")
+    with Lab("client", "peer") as lab:
+        browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True, quirks=["large-certificate"])
+        with ended(browser), lab.capture("client", out / "capture.pcapng"):
+            talk(out, peer, browser)
+            browser.wait_state("connected")
+            time.sleep(3)
             leave(out, browser)
             browser.close()
             peer.close()
