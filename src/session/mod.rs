@@ -11,6 +11,8 @@ pub mod credentials;
 mod dtls;
 mod exchange;
 mod flow;
+/// DTLS associations.
+pub mod handshake;
 mod leg;
 mod lent;
 mod limits;
