@@ -108,7 +108,7 @@ impl Session {
     pub fn icmp(&mut self, frame: u64, error: &IcmpError<'_>) -> Option<u64> {
         const UDP: u8 = 17;
         let quoted = &error.quoted;
-        if quoted.protocol != UDP {
+        if quoted.protocol != UDP || self.dtls_icmp(frame, error) {
             return None;
         }
         let id = self.flows.find(quoted.src, quoted.dst)?;

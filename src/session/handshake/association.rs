@@ -6,11 +6,10 @@ use crate::event::IcmpAnswer;
 use crate::net::Endpoint;
 use crate::session::exchange::Seen;
 use crate::session::path::Path;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::wire::handshake::certificate::{Fingerprint, Summary};
-use crate::wire::handshake::{Alert, HandshakeType};
+use crate::wire::handshake::{Alert, AlertLevel, HandshakeType, Version};
 use std::ops::{Index, IndexMut, Range};
-use std::sync::Arc;
 
 /// Which of the two ends: the one that sends the ClientHello, or the one that answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +41,7 @@ impl Role {
 }
 
 /// One DTLS association, from its first record in the capture to its last.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Handshake {
     /// Its number in the order in which associations appear, from 0.
     pub number: u32,
@@ -51,7 +50,7 @@ pub struct Handshake {
     pub ways: Vec<Way>,
     /// Its first record.
     pub first: Seen,
-    /// Its last record.
+    /// Its last record, other than application data.
     pub last: Seen,
     /// Whether its first record in the capture is the ClientHello, so that nothing can be missing before it.
     pub from_start: bool,
@@ -71,6 +70,8 @@ pub struct Handshake {
     pub alerts: Vec<AlertSeen>,
     /// ClientHellos of the end that is the server here: both ends wanted to be client. The first 8.
     pub counter_hellos: Vec<Seen>,
+    /// What the first of them offers.
+    pub counter_offer: Option<Box<Offer>>,
     /// When the handshake was complete.
     pub completed: Option<Seen>,
     /// Whether it takes up an earlier session: the server sends no certificate and finishes first.
@@ -81,6 +82,10 @@ pub struct Handshake {
     pub superseded: Option<Seen>,
     /// ICMP errors that quote its datagrams.
     pub unreachable: Option<Unreachable>,
+    /// ICMP errors that say that its datagrams are too large for the way: the first, and the MTU where it tells one.
+    pub too_big: Option<(IcmpAnswer, Option<u32>)>,
+    /// IP packets of its hosts, within its time, of which fragments never came; the first 8.
+    pub ip_fragments: Vec<LostPacket>,
     /// Whether the snap length cut records in the clear.
     pub truncated: bool,
     /// What else was seen on its ways, as far as it is known when it is judged.
@@ -189,10 +194,10 @@ pub struct Missing {
 pub struct Certificate {
     /// SHA-256 of it, as session descriptions write it.
     pub fingerprint: Fingerprint,
+    /// Its digests by the other functions that the given session descriptions use.
+    pub others: Vec<Fingerprint>,
     /// What it says; none where it is no certificate.
     pub summary: Option<Summary>,
-    /// The whole of it in DER, to compare with fingerprints by other functions.
-    pub der: Arc<[u8]>,
     /// The frame that completed it.
     pub seen: Seen,
 }
@@ -223,6 +228,19 @@ pub struct Unreachable {
     pub total: u64,
     /// The frames of the first 8.
     pub frames: Vec<u64>,
+}
+
+/// An IP packet of which fragments never came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostPacket {
+    /// Who sent it.
+    pub from: Role,
+    /// Bytes of its payload that came.
+    pub received: u32,
+    /// Bytes that it has, where the last fragment came.
+    pub expected: Option<u32>,
+    /// When its first fragment came.
+    pub at: Timestamp,
 }
 
 /// What was seen beside DTLS on the ways of an association.
@@ -256,6 +274,109 @@ pub struct Closing {
     pub seen: Seen,
     /// Whether it is close_notify in the clear; else a protected alert at the end, which is close_notify in all likelihood.
     pub clear: bool,
+}
+
+impl Handshake {
+    /// How far it came.
+    #[must_use]
+    pub fn state(&self) -> State {
+        if self.completed.is_some() {
+            State::Complete
+        } else if self.fatal().is_some() {
+            State::Failed
+        } else {
+            State::Incomplete
+        }
+    }
+
+    /// The alert in the clear that ended it, where one did before it was complete.
+    #[must_use]
+    pub fn fatal(&self) -> Option<&AlertSeen> {
+        let before = |alert: &&AlertSeen| self.completed.is_none_or(|completed| alert.seen < completed);
+        self.alerts.iter().find(|seen| seen.is_fatal() && before(seen))
+    }
+
+    /// The way on which it was seen first.
+    #[must_use]
+    pub fn way(&self) -> Option<&Way> {
+        self.ways.first()
+    }
+
+    /// The address of an end, as ICE sees it on the first way.
+    #[must_use]
+    pub fn end(&self, role: Role) -> Option<Endpoint> {
+        let way = self.way()?;
+        Some(match role {
+            Role::Client => way.client,
+            Role::Server => way.server,
+        })
+    }
+
+    /// The version, as far as it is known: agreed on, or the highest that the client offers.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        let offered = self.sides.client.hello.as_ref().and_then(|hello| hello.versions.first().copied());
+        self.chosen.as_ref().map(|chosen| chosen.version).or(offered)
+    }
+
+    /// Whether DTLS 1.3 was agreed on, which hides all but the hellos.
+    #[must_use]
+    pub fn is_1_3(&self) -> bool {
+        self.chosen.as_ref().is_some_and(|chosen| chosen.version == Version::DTLS_1_3)
+    }
+
+    /// Who closed it after it was complete, and when: who did so first.
+    #[must_use]
+    pub fn closing(&self) -> Option<Closing> {
+        let completed = self.completed?;
+        let clear = self.alerts.iter().find(|seen| seen.alert.description.0 == 0 && seen.seen >= completed);
+        if let Some(alert) = clear {
+            return Some(Closing { by: alert.from, seen: alert.seen, clear: true });
+        }
+        let sealed = |role: Role| {
+            let side = &self.sides[role];
+            let (_, last) = side.sealed_alerts.filter(|(_, last)| *last > completed)?;
+            let goes_on = side.data.last.is_some_and(|data| data > last);
+            (!goes_on).then_some(Closing { by: role, seen: last, clear: false })
+        };
+        [sealed(Role::Client), sealed(Role::Server)].into_iter().flatten().min_by_key(|closing| closing.seen)
+    }
+
+    /// How long the handshake took, from its first record to the end of the last flight that it needs.
+    #[must_use]
+    pub fn duration(&self) -> Option<Span> {
+        Some(self.completed?.time.since(self.first.time)).filter(|_| self.from_start)
+    }
+
+    /// How often flights were sent again.
+    #[must_use]
+    pub fn retransmits(&self) -> u64 {
+        self.flights.iter().map(|flight| u64::from(flight.repeated)).sum()
+    }
+
+    /// Whether records of both ends are in the capture.
+    #[must_use]
+    pub fn is_two_sided(&self) -> bool {
+        [Role::Client, Role::Server].iter().all(|&role| self.sides[role].last.is_some())
+    }
+}
+
+impl AlertSeen {
+    /// Whether it ends the association: fatal by its level, or, in DTLS 1.3 where the level says nothing (RFC 8446 §6), by what it says.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        /// close_notify, user_canceled, no_renegotiation.
+        const HARMLESS: [u8; 3] = [0, 90, 100];
+        self.alert.level == AlertLevel::FATAL && !HARMLESS.contains(&self.alert.description.0)
+    }
+}
+
+impl Side {
+    /// Its own certificate.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.certificates.as_ref()?.first()
+    }
 }
 
 /// A thing of each end.

@@ -30,6 +30,8 @@ pub struct Flight {
     pub(super) numbers: Option<(u16, u16)>,
     /// Message number and offset of the latest fragment: where it goes back, a transmission begins.
     pub(super) cursor: (u16, u32),
+    /// The length of its first protected record: where it comes again much later, the flight is sent again.
+    pub(super) sealed: Option<usize>,
 }
 
 /// One thing in a flight.
@@ -70,6 +72,7 @@ impl Flight {
             datagrams: (datagram, datagram),
             numbers: None,
             cursor: (0, 0),
+            sealed: None,
         }
     }
 
@@ -79,6 +82,25 @@ impl Flight {
             self.messages.push(what);
         }
         self.touch(seen, datagram);
+    }
+
+    /// Takes note that a message was in it that was not known to be whole.
+    pub(super) fn name(&mut self, what: What) {
+        if !self.messages.contains(&what) && self.messages.len() < MAX_KINDS {
+            self.messages.push(what);
+        }
+    }
+
+    /// Whether something new of the same sender can no more belong to it: hellos that wait for an answer end a flight, and so does
+    /// ServerHelloDone. Else a capture of one direction would show one long flight.
+    pub(super) fn is_over_before(&self, new: What) -> bool {
+        use HandshakeType as H;
+        let Some(&last) = self.messages.last() else { return false };
+        match last {
+            What::Message(H::CLIENT_HELLO | H::HELLO_VERIFY_REQUEST | H::SERVER_HELLO_DONE) => last != new,
+            What::HelloRetryRequest => true,
+            _ => false,
+        }
     }
 
     /// Takes note of another record of it.
