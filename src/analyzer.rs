@@ -229,6 +229,13 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
+        if self.session.has_ripe_handshakes() {
+            for handshake in self.session.ripe_handshakes() {
+                let before = self.findings.added();
+                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
+                self.builder.handshake(&handshake, self.findings.added() > before);
+            }
+        }
         if !self.session.has_ripe() {
             return;
         }

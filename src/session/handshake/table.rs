@@ -85,8 +85,10 @@ impl Handshakes {
             }
             let at =
                 Arriving { record, role: sender, way, seen, datagram: u32::try_from(datagram).unwrap_or(u32::MAX) };
+            let reflected = sender == Role::Server
+                && clue.as_ref().is_some_and(|clue| clue.random.is_some() && clue.random == entry.client_random);
             let is_hello = clue.as_ref().is_some_and(|clue| clue.kind == HandshakeType::CLIENT_HELLO);
-            if is_hello && sender == Role::Server && way == 0 {
+            if is_hello && sender == Role::Server && way == 0 && !reflected {
                 entry.counter_hello(record, seen);
             } else if !is_hello || sender == Role::Client {
                 entry.take(at, &functions);
@@ -278,9 +280,7 @@ impl Handshakes {
     pub(in crate::session) fn lost_packets(&mut self, packets: &[Incomplete]) {
         const UDP: u8 = 17;
         let same = |told: Endpoint, known: Endpoint| {
-            told.ip() == known.ip() && matches!(told.port(), 0 | 1..) && {
-                told.port() == 0 || told.port() == known.port()
-            }
+            told.ip() == known.ip() && (told.port() == 0 || told.port() == known.port())
         };
         for packet in packets.iter().filter(|packet| packet.protocol == UDP) {
             for entry in self.slots.iter_mut().flatten() {
