@@ -99,7 +99,7 @@ pub struct Dtls {
 pub enum DtlsState {
     /// Both ends finished.
     Complete,
-    /// A fatal alert ended the handshake.
+    /// An alert ended the handshake.
     Failed,
     /// Neither is in the capture.
     Incomplete,

@@ -15,6 +15,7 @@ mod challenge;
 mod collect;
 mod damage;
 mod denied;
+mod dtls;
 mod evidence;
 mod expiry;
 mod identity;
@@ -118,6 +119,15 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: denied::IDS, judge: Judge::Exchanges(denied::judge) },
     Rule { ids: &[allocation_mismatch::FORGOTTEN], judge: Judge::Exchanges(allocation_mismatch::judge) },
     Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
+    Rule { ids: &[dtls::NO_ANSWER, dtls::UNREACHABLE, dtls::ROLE_CONFLICT], judge: Judge::Handshake(dtls::judge_silence) },
+    Rule { ids: &[dtls::FRAGMENT_LOST, dtls::HELLO_FRAGMENTED], judge: Judge::Handshake(dtls::judge_fragments) },
+    Rule { ids: &[dtls::CERTIFICATE_REJECTED], judge: Judge::Handshake(dtls::judge_rejected) },
+    Rule { ids: &[dtls::FINGERPRINT_MISMATCH], judge: Judge::Handshake(dtls::judge_mismatch) },
+    Rule { ids: &[dtls::HANDSHAKE_FAILURE, dtls::VERSION, dtls::ALERT], judge: Judge::Handshake(dtls::judge_alerts) },
+    Rule { ids: &[dtls::INCOMPLETE], judge: Judge::Handshake(dtls::judge_incomplete) },
+    Rule { ids: &[dtls::CLOSED_EARLY], judge: Judge::Handshake(dtls::judge_early) },
+    Rule { ids: &[dtls::CLOSED], judge: Judge::Handshake(dtls::judge_closed) },
+    Rule { ids: &[dtls::OBSOLETE], judge: Judge::Handshake(dtls::judge_obsolete) },
 ];
 
 /// Judges a flow that is over.

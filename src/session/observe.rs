@@ -43,7 +43,9 @@ impl Session {
         let flow = self.flows.get_mut(id)?;
         flow.last = seen;
         if event.hops.last().is_none() {
-            flow.directions_from(event.src).0.packets += 1;
+            let direction = flow.directions_from(event.src).0;
+            direction.packets += 1;
+            direction.last = event.time;
         }
         Some(id)
     }

@@ -250,6 +250,10 @@ pub struct Surroundings {
     pub packets: Both<u64>,
     /// Connectivity checks from client and server that were answered, on the same flows.
     pub checks_answered: Both<u32>,
+    /// When the last datagram of any kind from client and server was seen on the same flows.
+    pub last: Both<Option<Timestamp>>,
+    /// When the last DTLS or media from client and server was seen on the same flows.
+    pub data_last: Both<Option<Timestamp>>,
     /// The capture's time when the association was judged.
     pub judged: Timestamp,
 }
@@ -259,7 +263,7 @@ pub struct Surroundings {
 pub enum State {
     /// Both ends finished.
     Complete,
-    /// A fatal alert ended it.
+    /// An alert ended it.
     Failed,
     /// Neither.
     Incomplete,
@@ -282,7 +286,7 @@ impl Handshake {
     pub fn state(&self) -> State {
         if self.completed.is_some() {
             State::Complete
-        } else if self.fatal().is_some() {
+        } else if self.fatal().is_some() || self.refusal().is_some() {
             State::Failed
         } else {
             State::Incomplete
@@ -294,6 +298,17 @@ impl Handshake {
     pub fn fatal(&self) -> Option<&AlertSeen> {
         let before = |alert: &&AlertSeen| self.completed.is_none_or(|completed| alert.seen < completed);
         self.alerts.iter().find(|seen| seen.is_fatal() && before(seen))
+    }
+
+    /// A protected record of an alert's size before the handshake was complete: who sent it, and where. What it says is not readable. In a
+    /// capture that lacks the beginning or one direction it may be the end of an association that was complete, and does not count.
+    #[must_use]
+    pub fn refusal(&self) -> Option<(Role, Seen)> {
+        if self.completed.is_some() || !self.from_start || !self.is_two_sided() {
+            return None;
+        }
+        let of = |role: Role| Some((role, self.sides[role].sealed_alerts?.0));
+        [of(Role::Client), of(Role::Server)].into_iter().flatten().min_by_key(|(_, seen)| *seen)
     }
 
     /// The way on which it was seen first.

@@ -254,10 +254,13 @@ impl Entry {
             }
             side.data.add(record.length, seen);
         }
-        // a server may use its application keys before it knows that the client is content: what counts is what comes after
+        // The server acknowledges the client's last flight under these keys. It may have used them before it knew that the client is content,
+        // and an alert in the place of the acknowledgement says that it is not content with the client.
         let Both { client, server } = &self.handshake.sides;
         let finished = client.protected.is_some() && server.protected.is_some();
-        if finished && record.epoch == FIRST_APPLICATION_KEYS && !alert && self.handshake.completed.is_none() {
+        let acknowledged = role == Role::Server || server.application_keys.is_some();
+        let speaks = record.epoch == FIRST_APPLICATION_KEYS && !alert;
+        if finished && acknowledged && speaks && self.handshake.completed.is_none() {
             self.handshake.completed = Some(seen);
             self.handshake.last = seen;
         }

@@ -429,6 +429,10 @@ fn surroundings(handshake: &Handshake, flows: &Flows, now: Timestamp) -> Surroun
         let [low, high] = &flow.directions;
         for (direction, role) in [(low, way.low), (high, way.low.other())] {
             around.packets[role] += direction.packets;
+            let last = (direction.packets > 0).then_some(direction.last);
+            around.last[role] = around.last[role].max(last);
+            let data = (direction.data.packets > 0).then_some(direction.data.last);
+            around.data_last[role] = around.data_last[role].max(data);
             around.checks_answered[role] = around.checks_answered[role].saturating_add(direction.checks.answered);
         }
     }
