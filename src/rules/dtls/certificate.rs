@@ -42,9 +42,8 @@ pub(in crate::rules) fn judge_rejected(handshake: &Handshake, view: &View<'_>, o
             _ => "certificate_unknown: the check of the certificate failed, in WebRTC mostly because it does not match the fingerprint that was \
                   signalled.",
         };
-        let shown = certificate.map(|known| format!(" ({})", known.fingerprint)).unwrap_or_default();
         Text {
-            title: format!("{} rejects the certificate of {of} with the DTLS alert {name}{shown}", story.end(rejecter)),
+            title: format!("{} rejects the certificate of {of} with the DTLS alert {name}", story.end(rejecter)),
             explanation: format!("After the Certificate of {of}, {by} sent the fatal alert {name} ({}). {which} {meaning}", frames(&listed)),
             fix: match alert.alert.description.0 {
                 48 => "Let the rejecting side verify the certificate by its fingerprint instead of a chain of authorities.".to_owned(),
@@ -99,7 +98,7 @@ pub(in crate::rules) fn judge_mismatch(handshake: &Handshake, view: &View<'_>, o
                 _ => "",
             };
             Text {
-                title: format!("The DTLS certificate of {end} is not the one that was signalled: {}", certificate.fingerprint),
+                title: format!("The DTLS certificate of {end} is not the one that was signalled"),
                 explanation: format!(
                     "{} showed a certificate with {} (frame {}). {told}{after}",
                     story.named(role),

@@ -27,6 +27,9 @@ fn lost(story: &Story<'_>, out: &mut Collector) {
     let mut listed = part.map(|(_, missing)| vec![missing.seen.0.frame, missing.seen.1.frame]).unwrap_or_default();
     let flights = handshake.flights.iter().filter(|flight| flight.from == from);
     listed.extend(frames_at(flights.flat_map(|flight| flight.times.iter().copied())));
+    if listed.is_empty() {
+        listed = hello_frames(handshake);
+    }
     listed.sort_unstable();
     listed.dedup();
     let mut seen = story.occurrence(FRAGMENT_LOST, Severity::Failure, confidence, from.name());
@@ -45,18 +48,26 @@ fn lost(story: &Story<'_>, out: &mut Collector) {
                 repeated + 1
             ),
             (None, Some(packet)) => format!(
-                "of an IP packet of {sender}{} only {} bytes came: fragments of it never did",
-                packet.expected.map(|expected| format!(" with {expected} bytes")).unwrap_or_default(),
-                packet.received
+                "of {} of {sender} to {receiver} fragments never came: of the first, {} bytes did{}",
+                match handshake.ip_fragments.len() {
+                    1 => "one IP packet".to_owned(),
+                    number => format!("{number} IP packets"),
+                },
+                packet.received,
+                packet.expected.map(|expected| format!(" of {expected}")).unwrap_or_default()
             ),
             (None, None) => String::new(),
         };
-        let smallest_lost = smallest_lost(handshake, from);
-        let sizes = match smallest_lost {
-            Some(lost) => format!(
-                " The largest DTLS datagram from {sender} that passed has {largest} bytes; what never came is at least {lost} bytes long in one piece."
-            ),
-            None => format!(" The largest DTLS datagram from {sender} that passed has {largest} bytes."),
+        let passed = match largest {
+            0 => format!(" No DTLS datagram from {sender} passed whole."),
+            largest => format!(" The largest DTLS datagram from {sender} that passed has {largest} bytes."),
+        };
+        let sizes = match (smallest_lost(handshake, from), packet) {
+            (Some(lost), _) => format!("{passed} The smallest part that is missing in one piece has {lost} bytes."),
+            (None, Some(packet)) => {
+                format!("{passed} The smallest that did not has more than {} bytes.", packet.expected.unwrap_or(packet.received))
+            }
+            (None, None) => passed,
         };
         let too_big = handshake.too_big.as_ref().map(|(icmp, mtu)| {
             let mtu = mtu.map(|mtu| format!(" and takes {mtu} bytes at most")).unwrap_or_default();
@@ -86,7 +97,7 @@ fn title_part(handshake: &Handshake, from: Role) -> String {
             let lost: u32 = missing.parts.iter().map(|part| part.end.saturating_sub(part.start)).sum();
             format!("{lost} of {} bytes of its {}", missing.length, missing.kind)
         }
-        None => "IP fragments are lost".to_owned(),
+        None => "IP fragments of it are lost".to_owned(),
     }
 }
 
