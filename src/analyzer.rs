@@ -185,7 +185,9 @@ impl Analyzer {
     /// The capture is over.
     #[must_use]
     pub fn finish(self, path: String, info: &CaptureInfo) -> Analyzed {
-        let Analyzer { packets, mut core, .. } = self;
+        let Analyzer { mut packets, mut core, .. } = self;
+        packets.finish();
+        core.session.lost_packets(packets.incomplete());
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
@@ -226,6 +228,13 @@ impl Core {
                 self.builder.exchanges(conversation, &self.session, self.findings.added() > before);
             }
             self.session.forget_exchanges(id);
+        }
+        if self.session.has_ripe_handshakes() {
+            for handshake in self.session.ripe_handshakes() {
+                let before = self.findings.added();
+                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
+                self.builder.handshake(&handshake, self.findings.added() > before);
+            }
         }
         if !self.session.has_ripe() {
             return;
@@ -342,6 +351,7 @@ impl Core {
                 first = false;
             }
             self.dtls.learn(&event, &record);
+            self.session.dtls(&event, &record, payload.len(), None);
             *self.session.totals_mut().dtls.entry(record.content_type.0).or_default() += 1;
             self.row(&event, &Known::default(), sink);
         }

@@ -6,13 +6,15 @@
 use super::convert::{
     allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, server, transaction,
 };
+use super::handshake;
 use super::headline;
 use super::steps;
-use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Report, Transaction};
+use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Transaction};
 use crate::capture::CaptureInfo;
 use crate::net::{Endpoint, ServerAddress};
 use crate::packet;
 use crate::rules::{Concluded, Dialect, View};
+use crate::session::handshake::Handshake;
 use crate::session::{self, Conversation, Exchange, Flow, Session};
 use crate::wire::stun::Method;
 use std::collections::BTreeMap;
@@ -63,6 +65,7 @@ pub struct Builder {
     authentications: Bounded<Authentication>,
     allocations: Bounded<Allocation>,
     candidates: Bounded<Candidate>,
+    dtls: Bounded<Dtls>,
     dialects: BTreeMap<ServerAddress, &'static str>,
     facts: headline::Facts,
 }
@@ -88,6 +91,7 @@ impl Builder {
             authentications: Bounded::new(MAX_LISTED),
             allocations: Bounded::new(MAX_LISTED),
             candidates: Bounded::new(MAX_LISTED),
+            dtls: Bounded::new(MAX_LISTED),
             dialects: BTreeMap::new(),
             facts: headline::Facts::default(),
         }
@@ -109,6 +113,14 @@ impl Builder {
         self.facts.conversation(conversation);
         self.list_exchanges(conversation, session, telling);
         self.ledger(conversation, &View { session }, telling);
+    }
+
+    /// Takes a DTLS association that is over; `telling` if a finding speaks of it. One that no user of TURN can be named for is listed
+    /// whichever user is asked for.
+    pub fn handshake(&mut self, known: &Handshake, telling: bool) {
+        if let Some(listed) = handshake::dtls(known, self.capture, self.digits) {
+            self.dtls.add(telling, known.first.frame, || listed);
+        }
     }
 
     /// Takes the exchanges of a conversation that goes on, before they are forgotten.
@@ -203,6 +215,7 @@ impl Builder {
         note("authentications", self.authentications.omitted);
         note("allocations", self.allocations.omitted);
         note("candidates", self.candidates.omitted);
+        note("dtls", self.dtls.omitted);
         note("nat", session.nat().dropped() + (session.nat().mappings().len().saturating_sub(MAX_LISTED)) as u64);
         note("servers", session.servers().dropped());
         note("flows", session.dropped().0);
@@ -224,6 +237,7 @@ impl Builder {
             authentications: self.authentications.sorted(),
             allocations: self.allocations.sorted(),
             candidates: self.candidates.sorted(),
+            dtls: self.dtls.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
             credentials: credentials_of(session),
             signalling,

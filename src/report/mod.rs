@@ -10,6 +10,7 @@ mod assemble;
 mod build;
 mod convert;
 mod finding;
+mod handshake;
 mod headline;
 mod message;
 mod signalling;
@@ -21,6 +22,7 @@ pub use assemble::assemble;
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
 pub use finding::{Confidence, Finding, Severity, Subject};
+pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
@@ -61,6 +63,8 @@ pub struct Report {
     pub candidates: Vec<Candidate>,
     /// Which inside address appears outside as which.
     pub nat: Vec<NatMapping>,
+    /// The DTLS associations.
+    pub dtls: Vec<Dtls>,
     /// The credentials given, and what they verified.
     pub credentials: Vec<Credential>,
     /// The session descriptions given, and how much of them the packets show.
@@ -86,6 +90,7 @@ impl Default for Report {
             allocations: Vec::new(),
             candidates: Vec::new(),
             nat: Vec::new(),
+            dtls: Vec::new(),
             credentials: Vec::new(),
             signalling: Vec::new(),
             findings: Vec::new(),

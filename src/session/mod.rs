@@ -11,6 +11,8 @@ pub mod credentials;
 mod dtls;
 mod exchange;
 mod flow;
+/// DTLS associations.
+pub mod handshake;
 mod leg;
 mod lent;
 mod limits;
@@ -53,6 +55,7 @@ use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
+use handshake::Handshakes;
 use nonce::Nonces;
 use signalling::{Sightings, Signalling};
 use std::collections::VecDeque;
@@ -86,6 +89,7 @@ pub struct Session {
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
+    handshakes: Handshakes,
     totals: Totals,
     ripe: Vec<Flow>,
     now: Timestamp,
@@ -116,6 +120,7 @@ impl Session {
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
+            handshakes: Handshakes::default(),
             totals: Totals::default(),
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
@@ -136,7 +141,8 @@ impl Session {
     /// The same session with what the two sides told each other beside the packets.
     #[must_use]
     pub fn with_signalling(self, signalling: Signalling) -> Self {
-        Session { sightings: Sightings::of(&signalling), signalling, ..self }
+        let handshakes = Handshakes::with_functions(handshake::functions_of(&signalling));
+        Session { sightings: Sightings::of(&signalling), signalling, handshakes, ..self }
     }
 
     /// Which of that shows in the packets.
@@ -296,6 +302,7 @@ impl Session {
 
     /// The capture is over: everything is.
     pub fn finish(&mut self) {
+        self.handshakes.finish(&self.flows, &mut self.clients, self.now);
         while let Some(closed) = self.transactions.drain() {
             self.settle(closed);
         }

@@ -43,7 +43,9 @@ impl Session {
         let flow = self.flows.get_mut(id)?;
         flow.last = seen;
         if event.hops.last().is_none() {
-            flow.directions_from(event.src).0.packets += 1;
+            let direction = flow.directions_from(event.src).0;
+            direction.packets += 1;
+            direction.last = event.time;
         }
         Some(id)
     }
@@ -112,7 +114,7 @@ impl Session {
     pub fn icmp(&mut self, frame: u64, error: &IcmpError<'_>) -> Option<u64> {
         const UDP: u8 = 17;
         let quoted = &error.quoted;
-        if quoted.protocol != UDP {
+        if quoted.protocol != UDP || self.dtls_icmp(frame, error) {
             return None;
         }
         let id = self.flows.find(quoted.src, quoted.dst)?;

@@ -4,6 +4,7 @@ mod captures;
 mod conversation;
 mod explain;
 mod findings;
+mod handshake;
 mod page;
 mod picture;
 mod signalling;
@@ -32,6 +33,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         tables::credentials(&mut page, &report.credentials);
         signalling::section(&mut page, report);
         tables::allocations(&mut page, report);
+        handshake::section(&mut page, report);
         findings::section(&mut page, report);
         tables::servers(&mut page, report);
         tables::candidates(&mut page, report);
