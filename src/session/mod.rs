@@ -11,6 +11,8 @@ pub mod credentials;
 mod dtls;
 mod exchange;
 mod flow;
+/// ICE: sessions, agents, pairs.
+pub mod ice;
 mod leg;
 mod lent;
 mod limits;
