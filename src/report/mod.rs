@@ -11,6 +11,7 @@ mod build;
 mod convert;
 mod finding;
 mod headline;
+mod ice;
 mod message;
 mod steps;
 mod value;
@@ -20,6 +21,10 @@ pub use assemble::assemble;
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
 pub use finding::{Confidence, Finding, Severity, Subject};
+pub use ice::{
+    IceAgent, IceChecks, IceConsent, IceEnds, IceNomination, IcePair, IceRole, IceRoles, IceRtt, IceSelectedBy,
+    IceSelection, IceSession, IceState,
+};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, VerifyReport};
@@ -59,6 +64,8 @@ pub struct Report {
     pub candidates: Vec<Candidate>,
     /// Which inside address appears outside as which.
     pub nat: Vec<NatMapping>,
+    /// ICE sessions, in the order in which they began.
+    pub ice: Vec<IceSession>,
     /// The credentials given, and what they verified.
     pub credentials: Vec<Credential>,
     /// What is wrong or worth knowing, the headline's finding first.
@@ -82,6 +89,7 @@ impl Default for Report {
             allocations: Vec::new(),
             candidates: Vec::new(),
             nat: Vec::new(),
+            ice: Vec::new(),
             credentials: Vec::new(),
             findings: Vec::new(),
             omitted: BTreeMap::new(),

@@ -37,6 +37,7 @@ mod unsupported;
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use evidence::{Dialect, Proof};
 
+use crate::session::ice::IceSession;
 use crate::session::{Conversation, Flow, Session};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -72,6 +73,8 @@ pub enum Judge {
     Conversation(fn(&Conversation, &View<'_>, &mut Collector)),
     /// Every flow, when it is over.
     Flow(fn(&Flow, &View<'_>, &mut Collector)),
+    /// Every ICE session, when it is over.
+    Ice(fn(&IceSession, &View<'_>, &mut Collector)),
     /// The whole capture, at its end.
     Capture(fn(&View<'_>, &mut Collector)),
 }
@@ -130,7 +133,7 @@ pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
                 }
             }
             Judge::Flow(judge) => judge(flow, &view, out),
-            Judge::Capture(_) => {}
+            Judge::Capture(_) | Judge::Ice(_) => {}
         }
     }
 }
@@ -140,6 +143,15 @@ pub fn judge_exchanges(conversation: &Conversation, session: &Session, out: &mut
     for rule in REGISTRY {
         if let Judge::Exchanges(judge) = rule.judge {
             judge(conversation, &View { session }, out);
+        }
+    }
+}
+
+/// Judges an ICE session that is over.
+pub fn judge_ice(ice: &IceSession, session: &Session, out: &mut Collector) {
+    for rule in REGISTRY {
+        if let Judge::Ice(judge) = rule.judge {
+            judge(ice, &View { session }, out);
         }
     }
 }

@@ -85,6 +85,7 @@ pub struct Session {
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
+    ice: ice::Ice,
     totals: Totals,
     ripe: Vec<Flow>,
     now: Timestamp,
@@ -113,6 +114,7 @@ impl Session {
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
+            ice: ice::Ice::new(&limits),
             totals: Totals::default(),
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
@@ -200,6 +202,18 @@ impl Session {
     #[must_use]
     pub fn moves(&self) -> &Moves {
         &self.moves
+    }
+
+    /// The ICE sessions that are not over.
+    #[must_use]
+    pub fn ice(&self) -> &ice::Ice {
+        &self.ice
+    }
+
+    /// The ICE sessions that are over, to be judged and forgotten. At the end of the capture all of them come, and stay known until then: what
+    /// asks for them must be judged before.
+    pub fn ripe_ice(&mut self) -> Vec<ice::IceSession> {
+        if self.ice.has_ripe() { self.ice.ripe() } else { Vec::new() }
     }
 
     /// The sums over the whole capture.
@@ -293,6 +307,7 @@ impl Session {
         for id in self.flows.idle(Timestamp(i64::MAX)) {
             self.end(id);
         }
+        self.ice.finish();
     }
 
     fn sweep(&mut self, crowded: bool) {
@@ -312,6 +327,7 @@ impl Session {
         for id in over.drain(..) {
             self.end(id);
         }
+        self.ice.sweep(self.now);
     }
 
     /// Makes room in a full table: the quarter that has been silent longest goes.

@@ -4,6 +4,7 @@ mod captures;
 mod conversation;
 mod explain;
 mod findings;
+mod ice;
 mod page;
 mod picture;
 mod tables;
@@ -31,6 +32,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         tables::credentials(&mut page, &report.credentials);
         tables::allocations(&mut page, report);
         findings::section(&mut page, report);
+        ice::section(&mut page, report);
         tables::servers(&mut page, report);
         tables::candidates(&mut page, report);
         captures::section(&mut page, report);

@@ -4,10 +4,16 @@
 //! pair that passes several points of the capture (both legs of a relay, both sides of a NAT) is one pair, counted where each check was
 //! seen first.
 
+mod consent;
+mod intake;
 mod pair;
+mod recent;
 mod rtt;
 mod session;
+mod table;
 
+pub use consent::{Consent, EXPIRY};
 pub use pair::{Answered, Carried, Pair, State, Way};
 pub use rtt::Rtt;
 pub use session::{Agent, Conflicts, IceSession, Nomination, Role, Selection, Unauthorized};
+pub use table::Ice;

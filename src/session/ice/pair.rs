@@ -178,6 +178,20 @@ impl Pair {
         self.relays.map(usize::from)
     }
 
+    /// The TURN server of that relay, as its client reaches it.
+    #[must_use]
+    pub fn relay(&self) -> Option<Endpoint> {
+        let ends = self.point.path.ends;
+        self.relays.map(|client| if client == self.point.low { ends.high } else { ends.low })
+    }
+
+    /// Whether the capture tells the relayed address: then it is the end of the agent that uses the relay.
+    #[must_use]
+    pub fn is_relay_known(&self) -> bool {
+        let ends = self.point.path.ends;
+        self.relays().map(|client| self.end(client)).is_some_and(|end| end != ends.low && end != ends.high)
+    }
+
     /// How it stands at `now`.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> State {
@@ -198,6 +212,14 @@ impl Pair {
     #[must_use]
     pub fn nominated(&self) -> Option<Seen> {
         self.ways.iter().filter_map(|way| way.answered.as_ref()?.nominated).min()
+    }
+
+    /// The component that PRIORITY of its checks tells (RFC 8445 §5.1.2.1): 1 for RTP and all that is multiplexed with it, 2 for RTCP.
+    #[must_use]
+    pub fn component(&self) -> Option<u16> {
+        let priority = self.ways.iter().find_map(|way| way.priority)?;
+        let [.., low] = priority.to_be_bytes();
+        Some(256 - u16::from(low))
     }
 
     /// When the last check was sent, by whichever agent.

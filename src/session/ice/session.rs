@@ -136,13 +136,35 @@ pub struct IceSession {
     pub(super) selections: Vec<Selection>,
     /// How many there were before those that are kept.
     pub selections_omitted: u32,
-    /// What is about to become selected: pair, first datagram, datagrams without one on the selected pair.
-    pub(super) challenger: Option<(u16, Seen, u32)>,
+    /// What may be about to become selected: pair, first datagram, datagrams of an agent without one of its on the selected pair, that agent.
+    pub(super) challenger: Option<(u16, Seen, u32, usize)>,
     /// The way that identifies it, where user fragments do not.
     pub(super) flow: Option<Path>,
 }
 
 impl IceSession {
+    pub(super) fn new(number: u32, agents: [Agent; 2], seen: Seen, flow: Option<Path>) -> Self {
+        IceSession {
+            number,
+            agents,
+            pairs: Vec::new(),
+            checks_omitted: 0,
+            first: seen,
+            last: seen,
+            restart_of: None,
+            restarts: 0,
+            restarted_by: None,
+            first_answer: None,
+            nomination: None,
+            nominated: None,
+            same_role: Conflicts::default(),
+            selections: Vec::new(),
+            selections_omitted: 0,
+            challenger: None,
+            flow,
+        }
+    }
+
     /// The agent with this number.
     #[must_use]
     pub fn agent(&self, number: usize) -> &Agent {
@@ -197,6 +219,28 @@ impl IceSession {
     #[must_use]
     pub fn first_data(&self) -> Option<Seen> {
         self.pairs.iter().filter_map(Pair::first_data).min()
+    }
+
+    /// The agent that is nearer to the capture point: that uses a relay or sends with a hop limit that no router has lowered, or whose checks
+    /// take longer than those of the other; where nothing tells them apart, the first.
+    #[must_use]
+    pub fn local(&self) -> usize {
+        let nearness = |agent: usize| {
+            let relays = self.pairs.iter().any(|pair| pair.relays() == Some(agent));
+            let unrouted = self.pairs.iter().any(|pair| matches!(pair.way(agent).ttl, 64 | 128 | 255));
+            let rtt = self.pairs.iter().filter_map(|pair| pair.way(agent).answered.as_ref()?.rtt.summary());
+            (relays, unrouted, rtt.map(|[_, median, _]| median).max())
+        };
+        usize::from(nearness(1) > nearness(0))
+    }
+
+    /// Whether, after the last 487, a check was answered by success or the two claim different roles.
+    #[must_use]
+    pub fn is_conflict_resolved(&self) -> bool {
+        let last = self.agents.iter().filter_map(|agent| agent.conflicts.last).max();
+        let answers = self.pairs.iter().flat_map(|pair| [pair.way(0), pair.way(1)]);
+        let answered = answers.filter_map(|way| way.answered.as_ref()).map(|answered| answered.last).max();
+        answered > last || self.controlling().is_some()
     }
 
     /// The controlling agent, if exactly one claims to be that, or the other says that it is controlled.
