@@ -229,6 +229,14 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
+        if self.session.has_ripe() {
+            for flow in self.session.ripe() {
+                let before = self.findings.added();
+                rules::judge_flow(&flow, &self.session, &mut self.findings);
+                let telling = self.findings.added() > before;
+                self.builder.flow(&flow, &self.session, telling);
+            }
+        }
         if self.session.has_ripe_handshakes() {
             for handshake in self.session.ripe_handshakes() {
                 let before = self.findings.added();
@@ -236,14 +244,12 @@ impl Core {
                 self.builder.handshake(&handshake, self.findings.added() > before);
             }
         }
-        if !self.session.has_ripe() {
-            return;
-        }
-        for flow in self.session.ripe() {
+        // last: what ran on the pairs may ask for them
+        for ice in self.session.ripe_ice() {
             let before = self.findings.added();
-            rules::judge_flow(&flow, &self.session, &mut self.findings);
+            rules::judge_ice(&ice, &self.session, &mut self.findings);
             let telling = self.findings.added() > before;
-            self.builder.flow(&flow, &self.session, telling);
+            self.builder.ice(ice, telling);
         }
     }
 
