@@ -28,6 +28,8 @@ pub struct Limits {
     pub crowded: usize,
     /// Nonces whose first user is remembered.
     pub nonces: usize,
+    /// RTP streams at one time, and paths that they take; the idle ones make room, and as many of these are kept for the report.
+    pub streams: usize,
 }
 
 impl Default for Limits {
@@ -45,6 +47,7 @@ impl Default for Limits {
             exchanges: 10_240,
             crowded: 8_192,
             nonces: 8_192,
+            streams: 3_584,
         }
     }
 }

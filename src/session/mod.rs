@@ -14,6 +14,7 @@ mod flow;
 mod leg;
 mod lent;
 mod limits;
+mod media;
 mod moves;
 mod names;
 mod nat;
@@ -39,6 +40,7 @@ pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use lent::{Lent, Lents};
 pub use limits::Limits;
+pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};
 pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
@@ -83,6 +85,7 @@ pub struct Session {
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
+    media: Media,
     totals: Totals,
     ripe: Vec<Flow>,
     now: Timestamp,
@@ -111,6 +114,7 @@ impl Session {
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
+            media: Media::new(limits.streams),
             totals: Totals::default(),
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
