@@ -25,6 +25,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         whole.allocations.extend(report.allocations);
         whole.candidates.extend(report.candidates);
         whole.nat.extend(report.nat);
+        whole.media.add(report.media);
         add_credentials(&mut whole.credentials, report.credentials);
         for (list, count) in report.omitted {
             *whole.omitted.entry(list).or_default() += count;

@@ -7,6 +7,7 @@ use super::convert::{
     allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, server, transaction,
 };
 use super::headline;
+use super::media::media;
 use super::steps;
 use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Report, Transaction};
 use crate::capture::CaptureInfo;
@@ -223,6 +224,7 @@ impl Builder {
             allocations: self.allocations.sorted(),
             candidates: self.candidates.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
+            media: media(session, capture, self.digits, self.user.as_deref()),
             credentials: credentials_of(session),
             omitted,
             ..Report::default()

@@ -11,6 +11,7 @@ mod build;
 mod convert;
 mod finding;
 mod headline;
+mod media;
 mod message;
 mod steps;
 mod value;
@@ -20,6 +21,7 @@ pub use assemble::assemble;
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
 pub use finding::{Confidence, Finding, Severity, Subject};
+pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, VerifyReport};
@@ -59,6 +61,8 @@ pub struct Report {
     pub candidates: Vec<Candidate>,
     /// Which inside address appears outside as which.
     pub nat: Vec<NatMapping>,
+    /// The streams of RTP.
+    pub media: Media,
     /// The credentials given, and what they verified.
     pub credentials: Vec<Credential>,
     /// What is wrong or worth knowing, the headline's finding first.
@@ -82,6 +86,7 @@ impl Default for Report {
             allocations: Vec::new(),
             candidates: Vec::new(),
             nat: Vec::new(),
+            media: Media::default(),
             credentials: Vec::new(),
             findings: Vec::new(),
             omitted: BTreeMap::new(),

@@ -4,6 +4,7 @@ mod captures;
 mod conversation;
 mod explain;
 mod findings;
+mod media;
 mod page;
 mod picture;
 mod tables;
@@ -30,6 +31,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         picture::section(&mut page, report);
         tables::credentials(&mut page, &report.credentials);
         tables::allocations(&mut page, report);
+        media::section(&mut page, report);
         findings::section(&mut page, report);
         tables::servers(&mut page, report);
         tables::candidates(&mut page, report);
