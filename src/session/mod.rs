@@ -18,6 +18,7 @@ pub mod ice;
 mod leg;
 mod lent;
 mod limits;
+mod media;
 mod moves;
 mod names;
 mod nat;
@@ -43,6 +44,7 @@ pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use lent::{Lent, Lents};
 pub use limits::Limits;
+pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};
 pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
@@ -93,6 +95,7 @@ pub struct Session {
     nonces: Nonces,
     handshakes: Handshakes,
     ice: ice::Ice,
+    media: Media,
     totals: Totals,
     ripe: Vec<Flow>,
     now: Timestamp,
@@ -125,6 +128,7 @@ impl Session {
             nonces: Nonces::default(),
             handshakes: Handshakes::default(),
             ice: ice::Ice::new(&limits),
+            media: Media::new(limits.streams),
             totals: Totals::default(),
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),

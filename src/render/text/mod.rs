@@ -6,6 +6,7 @@ mod explain;
 mod findings;
 mod handshake;
 mod ice;
+mod media;
 mod page;
 mod picture;
 mod signalling;
@@ -35,6 +36,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         signalling::section(&mut page, report);
         tables::allocations(&mut page, report);
         handshake::section(&mut page, report);
+        media::section(&mut page, report);
         findings::section(&mut page, report);
         ice::section(&mut page, report);
         tables::servers(&mut page, report);
