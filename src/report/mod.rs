@@ -11,6 +11,7 @@ mod build;
 mod convert;
 mod finding;
 mod headline;
+pub mod ladder;
 mod message;
 mod steps;
 mod value;
