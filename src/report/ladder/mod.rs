@@ -1,8 +1,22 @@
 //! The ladder of a session: who sent what to whom, as plain data for every drawing of it.
 //!
-//! A client's flows are one [`Session`]; everybody in it has a role, and a step is an arrow between two of them.
+//! A [`Collector`] takes the rows of one capture as they are read and folds them early, flow by flow, in bounded memory
+//! ([`limits`]). At the end [`Ladder::new`] knows from the report what was not known under way, puts the flows of a client together into
+//! one [`Session`], gives everybody a role, and marks the steps that findings cite.
 
-use super::{Severity, Time};
+mod collect;
+mod flight;
+mod label;
+pub mod limits;
+mod moment;
+mod rows;
+mod sessions;
+mod story;
+
+pub use collect::Collector;
+pub use rows::{Gap, Shown};
+
+use super::{Report, Severity, Time};
 use crate::event::Via;
 use crate::net::{PeerAddress, RelayedAddress, ServerAddress};
 use std::fmt;
@@ -15,7 +29,7 @@ pub struct Ladder {
     pub sessions: Vec<Session>,
     /// Index of the session that the headline of the report is about, or of the one with the most to tell; `None` without sessions.
     pub chosen: Option<usize>,
-    /// Messages on flows that there was no room for, which are in no session.
+    /// Messages on flows beyond the first [`limits::STORIES`], which are in no session.
     pub omitted: u64,
 }
 
@@ -140,7 +154,7 @@ pub struct Step {
     pub first: Time,
     /// When the last was captured.
     pub last: Time,
-    /// Whether how long it went on is worth telling: a run of media or of consent checks.
+    /// Whether how long it went on is worth telling however short it is: a run of media.
     pub is_run: bool,
     /// The frames; of many the first few and the last.
     pub frames: Vec<u64>,
@@ -227,4 +241,12 @@ pub struct Citation {
     pub title: String,
     /// Whether the headline of the report is this finding's.
     pub is_headline: bool,
+}
+
+impl Ladder {
+    /// Puts together what was collected of each capture, in the order of the captures, and marks what findings of the report cite.
+    #[must_use]
+    pub fn new(collected: Vec<Collector>, report: &Report) -> Self {
+        sessions::assemble(collected, report)
+    }
 }
