@@ -72,18 +72,16 @@ impl Lanes {
         self.of.get(participant).copied().flatten().unwrap_or(0)
     }
 
-    /// Addresses of a step that its lanes do not tell, since they have several.
+    /// Addresses of a step that its lanes do not tell, since they have several; as short as they are plain.
     pub(super) fn untold(&self, session: &Session, step: &Step) -> Option<String> {
-        let mut texts = Vec::new();
+        let mut texts: Vec<String> = Vec::new();
         let server = step.through.as_ref().map(|passage| passage.server);
-        let relay = step.through.as_ref().and_then(|passage| passage.relay);
-        for index in [Some(step.from), Some(step.to), server, relay].into_iter().flatten() {
-            let folded = self.lanes.get(self.of(index)).is_some_and(|lane| lane.members.len() > 1);
-            let Some(participant) = session.participants.get(index).filter(|_| folded) else { continue };
-            let address = participant.address();
+        for index in [Some(step.from), server, Some(step.to)].into_iter().flatten() {
+            let Some(lane) = self.lanes.get(self.of(index)).filter(|lane| lane.members.len() > 1) else { continue };
+            let Some(participant) = session.participants.get(index) else { continue };
             // many labels name it already
-            if !step.label.contains(&address) && participant.role() != Role::Client {
-                texts.push(format!("{} {address}", participant.title()));
+            if !step.label.contains(&participant.address()) && participant.role() != Role::Client {
+                texts.push(lane.short(session, participant));
             }
         }
         (!texts.is_empty()).then(|| texts.join(", "))
@@ -97,9 +95,19 @@ impl Lane {
         let first = self.members.first().and_then(of).unwrap_or("?");
         match self.role {
             Role::Server if self.members.iter().any(|index| of(index) != Some(first)) => "servers".to_owned(),
-            Role::Client | Role::Nat => first.to_owned(),
+            Role::Client | Role::Nat | Role::Server => first.to_owned(),
             _ if self.members.len() > 1 => format!("{first}s"),
             _ => first.to_owned(),
+        }
+    }
+
+    /// The address of a member, without the port where that tells it from the others.
+    fn short(&self, session: &Session, member: &Participant) -> String {
+        let ip = |known: &Participant| known.endpoint().map(|end| end.ip());
+        let same = |index: &&usize| session.participants.get(**index).is_some_and(|known| ip(known) == ip(member));
+        match ip(member) {
+            Some(ip) if self.members.iter().filter(same).count() == 1 => ip.to_string(),
+            _ => member.address(),
         }
     }
 

@@ -102,19 +102,22 @@ fn list(paper: &mut Paper<'_>, ladder: &Ladder, report: &Report, drawn: &[&Sessi
             [session.number.to_string(), client(session), server, when, session.messages.to_string()]
         })
         .collect();
-    let mut widths = ["", "client", "server or peer", "when", "messages"].map(UnicodeWidthStr::width);
+    let mut widths = ["", "client", "server or peer", "when", "msgs"].map(UnicodeWidthStr::width);
     for line in &lines {
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = (*width).max(cell.width());
         }
     }
-    // what does not fit is cut where it is least missed
-    let ends = 22;
-    let used = |widths: &[usize; 5]| widths.iter().map(|width| width + 2).sum::<usize>() + ends;
-    while used(&widths) > paper.width && widths.iter().skip(1).take(3).any(|width| *width > 12) {
-        if let Some(width) = widths.iter_mut().skip(1).take(3).max() {
-            *width -= 1;
+    // what does not fit is cut where it is least missed: addresses, and then the times
+    let ends = sessions.iter().map(|session| ending(session).1.width()).max().unwrap_or(0).clamp(12, 32);
+    let over = |widths: &[usize; 5]| widths.iter().map(|width| width + 2).sum::<usize>() + 2 + ends > paper.width;
+    while over(&widths) {
+        let [_, client, server, when, _] = &mut widths;
+        let widest = if client.max(server) > &mut 14 { client.max(server) } else { when };
+        if *widest <= 8 {
+            break;
         }
+        *widest -= 1;
     }
     paper.paint(Some(BOLD), &format!("{} sessions", ladder.sessions.len()));
     paper.out.push('\n');
@@ -129,7 +132,7 @@ fn list(paper: &mut Paper<'_>, ladder: &Ladder, report: &Report, drawn: &[&Sessi
         }
         text
     };
-    let head = line(["", "client", "server or peer", "when", "messages"]);
+    let head = line(["", "client", "server or peer", "when", "msgs"]);
     let room = paper.width.saturating_sub(2 + head.width());
     paper.out.push_str("  ");
     paper.paint(Some(DIM), &format!("{head}{}", cut("how it ended", room)));
@@ -367,7 +370,7 @@ impl Sheet<'_> {
             let column = self.column(index);
             let missing = column.saturating_sub(text.width());
             text.extend(std::iter::repeat_n(' ', missing));
-            text.push_str(&lane.title(self.session));
+            text.extend(lane.title(self.session).chars().take(self.gap - 1));
         }
         paper.out.push_str(&" ".repeat(self.left));
         paper.paint(Some(BOLD), &text);

@@ -21,6 +21,8 @@ struct Part {
     sequence: u64,
     /// The offsets at which its fragments begin.
     offsets: Vec<u32>,
+    /// Whether it came in one piece: what comes of it later is sent again, perhaps in other pieces.
+    whole: bool,
 }
 
 /// What is in a record, as far as a flight is concerned.
@@ -53,11 +55,9 @@ impl Flight {
     /// Whether something of the record was in the flight before: it is sent again.
     pub(super) fn has(&self, record: &Record<'_>) -> bool {
         let mut any = false;
-        parts(record, |name, sequence, offset| {
-            any |= self
-                .messages
-                .iter()
-                .any(|part| part.name == name && part.sequence == sequence && part.offsets.contains(&offset));
+        parts(record, |name, sequence, offset, _| {
+            let known = |part: &Part| part.name == name && part.sequence == sequence;
+            any |= self.messages.iter().any(|part| known(part) && (part.whole || part.offsets.contains(&offset)));
         });
         any
     }
@@ -66,7 +66,7 @@ impl Flight {
     pub(super) fn begins_with(&self, record: &Record<'_>) -> bool {
         let Some(first) = self.messages.first() else { return false };
         let mut begins = false;
-        parts(record, |name, sequence, offset| {
+        parts(record, |name, sequence, offset, _| {
             begins |= offset == 0 && first.name == name && first.sequence == sequence;
         });
         begins
@@ -74,14 +74,14 @@ impl Flight {
 
     /// Adds what is in the record.
     pub(super) fn add(&mut self, record: &Record<'_>) {
-        parts(record, |name, sequence, offset| {
+        parts(record, |name, sequence, offset, whole| {
             let full = self.messages.len() >= FLIGHT;
             let known = self.messages.iter_mut().find(|part| part.name == name && part.sequence == sequence);
             match known {
                 Some(part) if part.offsets.len() < 64 => part.offsets.push(offset),
                 Some(_) => {}
                 None if !full => {
-                    self.messages.push(Part { name: name.to_owned(), sequence, offsets: vec![offset] });
+                    self.messages.push(Part { name: name.to_owned(), sequence, offsets: vec![offset], whole });
                 }
                 None => self.more += 1,
             }
@@ -108,15 +108,15 @@ impl Flight {
     }
 }
 
-/// Calls with name, number and offset of everything in a record that belongs to a handshake.
-fn parts(record: &Record<'_>, mut each: impl FnMut(&str, u64, u32)) {
+/// Calls with name, number, offset and wholeness of everything in a record that belongs to a handshake.
+fn parts(record: &Record<'_>, mut each: impl FnMut(&str, u64, u32, bool)) {
     let number = record.number().unwrap_or(u64::MAX);
     if record.content_type == ContentType::CHANGE_CIPHER_SPEC {
         // it has no number of its own, and a flight has one
-        return each("ChangeCipherSpec", u64::MAX, 0);
+        return each("ChangeCipherSpec", u64::MAX, 0, true);
     }
     if !record.is_plain() {
-        return each("encrypted handshake", number >> 48, 0);
+        return each("encrypted handshake", number >> 48, 0, true);
     }
     for fragment in record.fragments() {
         let unknown;
@@ -127,6 +127,6 @@ fn parts(record: &Record<'_>, mut each: impl FnMut(&str, u64, u32)) {
                 &unknown
             }
         };
-        each(name, u64::from(fragment.sequence), fragment.offset);
+        each(name, u64::from(fragment.sequence), fragment.offset, fragment.is_whole());
     }
 }

@@ -35,3 +35,5 @@ pub const MEDIA_PAUSE: Span = Span::from_secs(5);
 pub const NEW_SESSION: Span = Span::from_secs(60);
 /// A request this close to the end of the capture may have its answer after it.
 pub const ANSWER_MAY_COME: Span = Span::from_millis(500);
+/// Steps of different flows that come within this time are one, if they are alike.
+pub const TOGETHER: Span = Span::from_millis(100);

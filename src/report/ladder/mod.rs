@@ -18,7 +18,7 @@ pub use rows::{Gap, Shown};
 
 use super::{Report, Severity, Time};
 use crate::event::Via;
-use crate::net::{PeerAddress, RelayedAddress, ServerAddress};
+use crate::net::{Endpoint, PeerAddress, RelayedAddress, ServerAddress};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -113,6 +113,17 @@ impl Participant {
             Participant::Turn(_) => "TURN",
             Participant::Relay(_) => "relay",
             Participant::Peer(_) => "peer",
+        }
+    }
+
+    /// The address with its port, of those that have one.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match self {
+            Participant::Client(_) | Participant::Nat(_) => None,
+            Participant::Stun(end) | Participant::Turn(end) => Some(end.0),
+            Participant::Relay(end) => Some(end.0),
+            Participant::Peer(end) => Some(end.0),
         }
     }
 

@@ -1,6 +1,6 @@
 //! At the end: whose story each flow belongs to, who everybody is, and what findings cite.
 
-use super::limits::{ANSWER_MAY_COME, CITATIONS, NEW_SESSION};
+use super::limits::{ANSWER_MAY_COME, CITATIONS, LOOK_BACK, NEW_SESSION, TOGETHER};
 use super::moment::{Kind, Moment};
 use super::story::{Story, asker, hop, learn};
 use super::{Citation, Collector, Ladder, Mark, Outcome, Participant, Passage, Role, Session, Step};
@@ -171,6 +171,15 @@ fn apart(one: &Story, other: &Story) -> bool {
         && other.first <= one.last
 }
 
+/// What is known of a whole session.
+struct Known<'a> {
+    servers: &'a [Endpoint],
+    turn: &'a [Endpoint],
+    collector: &'a Collector,
+    /// Whether anything at all was sent to the client.
+    heard: bool,
+}
+
 /// A step whose ends are not numbers yet.
 struct Arrow {
     from: Participant,
@@ -193,6 +202,10 @@ fn session(draft: &Draft, collector: &Collector) -> Session {
             _ => None,
         })
         .collect();
+    // one that is asked for both is a TURN server
+    let turn: Vec<Endpoint> =
+        members.iter().filter(|(story, ..)| story.turn_by.is_some()).flat_map(|(story, ..)| story.ends).collect();
+    let known = Known { servers: &servers, turn: &turn, collector, heard };
     let mut arrows = Vec::new();
     let mut users = Vec::new();
     for (story, _, view) in &members {
@@ -200,7 +213,7 @@ fn session(draft: &Draft, collector: &Collector) -> Session {
             learn(&mut users, user.clone());
         }
         for moment in &story.moments {
-            arrows.extend(arrow(story, *view, moment, &servers, collector, heard));
+            arrows.extend(arrow(story, *view, moment, &known));
         }
     }
     arrows.sort_by_key(|arrow| arrow.step.frames.first().copied());
@@ -218,6 +231,7 @@ fn session(draft: &Draft, collector: &Collector) -> Session {
             step
         })
         .collect();
+    let steps = merged(steps);
     let time = |time: Option<Timestamp>| Time::new(time.unwrap_or_default(), collector.digits);
     Session {
         number: 0,
@@ -231,6 +245,41 @@ fn session(draft: &Draft, collector: &Collector) -> Session {
         steps,
         citations: Vec::new(),
     }
+}
+
+/// Steps of different flows that are alike and come together, as one: what an agent sends from each of its ports, and what it gets there.
+fn merged(steps: Vec<Step>) -> Vec<Step> {
+    let mut merged: Vec<Step> = Vec::with_capacity(steps.len());
+    for step in steps {
+        let alike = merged
+            .iter_mut()
+            .rev()
+            .take(LOOK_BACK)
+            .take_while(|earlier| earlier.from == step.from && step.first.at.since(earlier.first.at) <= TOGETHER)
+            .find(|earlier| is_alike(earlier, &step));
+        let Some(earlier) = alike else {
+            merged.push(step);
+            continue;
+        };
+        earlier.count += step.count;
+        earlier.originals += step.originals;
+        earlier.last = earlier.last.max(step.last);
+        earlier.is_run |= step.is_run;
+        earlier.both_sides |= step.both_sides;
+        earlier.frames.extend(step.frames);
+    }
+    merged
+}
+
+fn is_alike(one: &Step, other: &Step) -> bool {
+    one.from == other.from
+        && one.to == other.to
+        && one.through == other.through
+        && one.label == other.label
+        && one.mark == other.mark
+        && one.remark == other.remark
+        && !one.is_gap
+        && !other.is_gap
 }
 
 /// Everybody, by role, and within a role as they appear.
@@ -283,19 +332,13 @@ fn outside(draft: &Draft, members: &[(&Story, usize, View)], collector: &Collect
     found
 }
 
-fn arrow(
-    story: &Story,
-    view: View,
-    moment: &Moment,
-    servers: &[Endpoint],
-    collector: &Collector,
-    heard: bool,
-) -> Option<Arrow> {
+fn arrow(story: &Story, view: View, moment: &Moment, known: &Known<'_>) -> Option<Arrow> {
+    let &Known { servers, turn, collector, heard } = known;
     let (View::Server(side) | View::Direct(side) | View::Leg(side)) = view;
     let (near, far) = (*story.ends.get(side)?, *story.ends.get(1 - side.min(1))?);
     let server = |end| {
         let end = ServerAddress(end);
-        if story.turn_by.is_some() { Participant::Turn(end) } else { Participant::Stun(end) }
+        if turn.contains(&end.0) { Participant::Turn(end) } else { Participant::Stun(end) }
     };
     let (near, far) = match view {
         View::Server(_) => (Participant::Client(near.ip()), server(far)),
