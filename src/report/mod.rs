@@ -14,6 +14,7 @@ mod handshake;
 mod headline;
 mod ice;
 mod media;
+pub mod ladder;
 mod message;
 mod signalling;
 mod steps;
