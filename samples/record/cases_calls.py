@@ -153,7 +153,7 @@ def ice_lite_call(out):
 @case(
     "ice-restart",
     BOTH,
-    "a call whose page asks for an ICE restart after three seconds: new user names and passwords, and the call goes on",
+    "a call whose page asks for an ICE restart after two seconds: new user names, passwords and ports, the same DTLS, and it goes on",
     "healthy",
     ["ice-restart"],
     [],
@@ -166,9 +166,9 @@ def ice_restart(out):
         with ended(browser, peer), lab.capture("client", out / "capture.pcapng"):
             talk(out, browser, peer)
             browser.wait_state("connected")
-            time.sleep(3)
+            time.sleep(2)
             talk(out, browser, peer, generation="-2")
-            time.sleep(3)
+            time.sleep(4)
             leave(out, browser)
             browser.close()
             peer.close()
@@ -177,8 +177,9 @@ def ice_restart(out):
 @case(
     "pair-switched",
     BOTH + ", captured at the peer",
-    "the browser has two interfaces; the way over the first breaks after four seconds, and it goes on over the second",
-    "healthy",
+    "the browser has two interfaces; the way over the first breaks after three seconds, and it goes on over the second; what it "
+    "sent in between is lost",
+    "media-lossy warning",
     ["ice-pair-switched"],
     [],
     [NOMINATION, CLIENT_HELLO, (both(MEDIA, FROM % CLIENT), 50), (both(MEDIA, FROM % CLIENT_OTHER), 50),

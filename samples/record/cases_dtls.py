@@ -215,6 +215,53 @@ def dtls_blocked(out):
 
 
 @case(
+    "dtls-blocked-aiortc",
+    f"{MIXED}, captured at the peer",
+    "the same with the peer as DTLS client: its ClientHello is one small datagram",
+    "dtls-no-answer failure",
+    [],
+    [],
+    [NOMINATION, (both(CLIENT_HELLO, FROM % PEER), 4)],
+    [both(DTLS, FROM % CLIENT), MEDIA],
+)
+def dtls_blocked_aiortc(out):
+    need("chromium")
+    with Lab("client", "peer") as lab:
+        lab.drop("core", "meta l4proto udp @th,64,8 20-63")
+        browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
+        with ended(browser), lab.capture("peer", out / "capture.pcapng"):
+            talk(out, browser, peer)
+            time.sleep(20)
+            leave(out, browser)
+            browser.close()
+            peer.close()
+
+
+@case(
+    "dtls-hello-lost",
+    f"{MIXED}, captured at the peer",
+    "the path drops datagrams of more than 1000 bytes: of the browser's ClientHello, with its post-quantum key share, only the second "
+    "fragment arrives, and the peer has nothing to answer",
+    "dtls-fragment-lost failure",
+    [],
+    [],
+    [NOMINATION, (both("dtls.handshake.fragment_offset > 0", FROM % CLIENT), 5)],
+    [both(DTLS, FROM % PEER), MEDIA, both("ip.len > 1000", FROM % CLIENT)],
+)
+def dtls_hello_lost(out):
+    need("chromium")
+    with Lab("client", "peer") as lab:
+        lab.drop("core", "ip length > 1000")
+        browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
+        with ended(browser), lab.capture("peer", out / "capture.pcapng"):
+            talk(out, peer, browser)
+            time.sleep(20)
+            leave(out, browser)
+            browser.close()
+            peer.close()
+
+
+@case(
     "dtls-blocked-chromium",
     BOTH + ", captured at the server's side",
     "the same between two browsers, seen where nothing arrives: ICE selects a pair, and no ClientHello for twenty seconds",
