@@ -160,7 +160,8 @@ PAGE = """
     };
     window.summary = async () => {
         const report = await connection.getStats(), all = [...report.values()];
-        const pick = (from, names) => from && Object.fromEntries(names.filter(name => from[name] !== undefined).map(name => [name, from[name]]));
+        const pick = (from, names) => from && Object.fromEntries(
+            names.filter(name => from[name] !== undefined).map(name => [name, from[name]]));
         const transport = all.find(entry => entry.type == "transport");
         const candidate = id => pick(report.get(id), ["candidateType", "address", "port", "protocol", "priority", "url",
             "relayProtocol", "relatedAddress", "relatedPort", "usernameFragment", "foundation"]);
@@ -298,8 +299,3 @@ def wrong_fingerprint(sdp):
     """The fingerprint of another certificate: its bytes in reverse."""
     return re.sub(r"a=fingerprint:(\S+) (\S+)",
                   lambda found: f"a=fingerprint:{found[1]} {':'.join(reversed(found[2].split(':')))}", sdp)
-
-
-def only(kind):
-    """Leaves only candidates of these types in a description."""
-    return lambda sdp: re.sub(rf"a=candidate:\S+ \d+ \S+ \d+ \S+ \d+ typ (?!{kind})[^\r\n]*\r?\n", "", sdp)

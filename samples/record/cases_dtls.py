@@ -4,7 +4,7 @@ import subprocess
 import time
 
 from calls import Aiortc, Browser, ended, leave, setup, talk, wrong_fingerprint
-from cases_calls import (AIORTC, ALERT, BOTH, CHECK_ANSWER, CLIENT_HELLO, DTLS, FROM, MEDIA, MIXED, NOMINATION, SERVER_HELLO, both)
+from cases_calls import ALERT, BOTH, CHECK_ANSWER, CLIENT_HELLO, DTLS, FROM, MEDIA, MIXED, NOMINATION, SERVER_HELLO, both
 from catalog import case
 from lab import CLIENT, PEER, Lab, need
 
@@ -143,8 +143,8 @@ def lost_fragments(out, match, *quirks):
 @case(
     "dtls-fragment-lost",
     LARGE,
-    "the path drops datagrams of more than 1000 bytes on the way to the browser: the first fragments of its certificate never arrive, "
-    "the last ones do, with every new try",
+    "the path drops datagrams of more than 1000 bytes on the way to the browser: the first fragments of its certificate never "
+    "arrive, the last ones do, with every new try",
     "dtls-fragment-lost failure",
     [],
     [],
@@ -240,8 +240,8 @@ def dtls_blocked_aiortc(out):
 @case(
     "dtls-hello-lost",
     f"{MIXED}, captured at the peer",
-    "the path drops datagrams of more than 1000 bytes: of the browser's ClientHello, with its post-quantum key share, only the second "
-    "fragment arrives, and the peer has nothing to answer",
+    "the path drops datagrams of more than 1000 bytes: of the browser's ClientHello, with its post-quantum key share, only the "
+    "second fragment arrives, and the peer has nothing to answer",
     "dtls-fragment-lost failure",
     [],
     [],
