@@ -267,7 +267,7 @@ def media_one_way(out):
     [NOMINATION, CLIENT_HELLO, (both(MEDIA, FROM % PEER), 100)],
 )
 def media_lossy(out):
-    need("chromium", "iptables")
+    need("chromium")
     with Lab("client", "peer") as lab:
         lab.drop("core", "iifname to-peer oifname to-client meta l4proto udp @th,64,8 128-191 numgen random mod 10 0")
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
