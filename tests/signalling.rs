@@ -346,6 +346,8 @@ fn what_the_other_side_got_decides_whether_a_certificate_is_refused() {
     let seen = [Digest::of(der)];
     let (both, _) = signalling(&[("sender.json", sent.clone()), ("receiver.json", got)]);
     assert_eq!(compare::certificate_of(&both, b"HrPv", &seen), Certificate::Another);
+    let (files, _) = signalling(&[("offer-sent.sdp", offer().replace(PRINT, &right)), ("offer.sdp", offer())]);
+    assert_eq!(compare::certificate_of(&files, b"HrPv", &seen), Certificate::Contradicted);
     let (one, _) = signalling(&[("sender.json", sent)]);
     assert_eq!(compare::certificate_of(&one, b"HrPv", &seen), Certificate::Told);
     assert_eq!(compare::certificate_of(&one, b"none", &seen), Certificate::Untold);

@@ -210,6 +210,7 @@ impl Builder {
         note("names", session.names().dropped());
         let (signalling, untold) = super::signalling::signalled(session);
         note("signalling", untold);
+        note("hidden_candidates", session.hidden().dropped());
         let total = session.totals().transactions;
         let items = self.transactions.sorted();
         let servers = session.servers().sorted();

@@ -17,6 +17,7 @@ mod damage;
 mod denied;
 mod evidence;
 mod expiry;
+mod hidden;
 mod identity;
 mod integrity_rejected;
 mod lacking;
@@ -115,6 +116,7 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: denied::IDS, judge: Judge::Exchanges(denied::judge) },
     Rule { ids: &[allocation_mismatch::FORGOTTEN], judge: Judge::Exchanges(allocation_mismatch::judge) },
     Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
+    Rule { ids: &[hidden::ID], judge: Judge::Capture(hidden::judge) },
 ];
 
 /// Judges a flow that is over.

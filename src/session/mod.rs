@@ -11,6 +11,7 @@ pub mod credentials;
 mod dtls;
 mod exchange;
 mod flow;
+mod hidden;
 mod leg;
 mod lent;
 mod limits;
@@ -37,6 +38,7 @@ pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use dtls::DtlsFlows;
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
+pub use hidden::{Hidden, HiddenCandidates};
 pub use lent::{Lent, Lents};
 pub use limits::Limits;
 pub use moves::{Move, Moves, What};
@@ -73,6 +75,7 @@ const DISORDER: Span = Span::from_secs(1);
 pub struct Session {
     limits: Limits,
     credentials: Credentials,
+    hidden: HiddenCandidates,
     signalling: Signalling,
     sightings: Sightings,
     names: Names,
@@ -104,6 +107,7 @@ impl Session {
         Session {
             limits,
             credentials,
+            hidden: HiddenCandidates::default(),
             signalling: Signalling::default(),
             sightings: Sightings::default(),
             names: Names::new(limits.names, limits.name_bytes),
@@ -149,6 +153,17 @@ impl Session {
     #[must_use]
     pub fn signalling(&self) -> &Signalling {
         &self.signalling
+    }
+
+    /// Host candidates behind names of multicast DNS.
+    #[must_use]
+    pub fn hidden(&self) -> &HiddenCandidates {
+        &self.hidden
+    }
+
+    /// Takes what a datagram of multicast DNS says of such candidates.
+    pub fn mdns(&mut self, frame: u64, time: Timestamp, src: Endpoint, payload: &[u8]) {
+        crate::wire::mdns::read(payload, |said| self.hidden.add(src, Seen { frame, time }, said));
     }
 
     /// The texts behind the names.

@@ -5,5 +5,6 @@
 pub mod demux;
 pub mod dtls;
 pub mod handshake;
+pub mod mdns;
 pub mod stun;
 pub mod turn;
