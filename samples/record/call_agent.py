@@ -8,6 +8,7 @@ awaited in FOLDER/remote.json; the call goes on until FOLDER/stop exists. What h
 """
 
 import asyncio
+import datetime
 import json
 import random
 import sys
@@ -22,8 +23,9 @@ from aiortc.mediastreams import AudioStreamTrack
 
 DEFAULTS = {
     "servers": [],  # [{"urls": …, "username": …, "credential": …}]
-    "channel": True,  # a data channel; its offerer sends a message every `beat` seconds, the other returns it
+    "channel": True,  # a data channel; its offerer sends `beats` messages, one every `beat` seconds, the other returns them
     "beat": 0.5,
+    "beats": 1000,
     "audio": False,  # an audio track that is silent, sent all the same
     "seconds": 90,  # never longer than this
     "quirks": [],  # see QUIRKS
@@ -84,12 +86,11 @@ def patient():
     aioice.ice.CONSENT_FAILURES = 12
 
 
-def rsa4096():
-    """An RSA certificate of 4096 bits with a long name: larger than a datagram may be on most paths."""
+def large_certificate():
+    """An RSA certificate of 4096 bits, and the suites for it."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import rsa
-    import datetime
 
     def generate(cls):
         key = rsa.generate_private_key(public_exponent=65537, key_size=4096)
@@ -97,26 +98,54 @@ def rsa4096():
         now = datetime.datetime.now(tz=datetime.timezone.utc)
         builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
-        signed = builder.not_valid_after(now + datetime.timedelta(days=30)).sign(key, hashes.SHA256())
-        return cls(key=key, cert=signed)
+        return cls(key=key, cert=builder.not_valid_after(now + datetime.timedelta(days=30)).sign(key, hashes.SHA256()))
 
-    rtcdtlstransport.RTCCertificate.generateCertificate = classmethod(generate)
+    def context(self, srtp_profiles):
+        made = plain(self, srtp_profiles)
+        made.set_cipher_list(b"ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256")
+        return made
+
+    certificate = rtcdtlstransport.RTCCertificate
+    plain = certificate._create_ssl_context
+    certificate.generateCertificate = classmethod(generate)
+    certificate._create_ssl_context = context
+    datagrams_of(1200)
 
 
 def large_datagrams():
-    """Puts a whole flight of DTLS into one datagram, whatever the path takes: OpenSSL is told of a large MTU."""
-    plain = rtcdtlstransport.SSL.Connection.__init__
-
-    def begin(self, context, *more):
-        from OpenSSL import SSL
-        context.set_options(SSL.OP_NO_QUERY_MTU)
-        plain(self, context, *more)
-        self.set_ciphertext_mtu(8000)
-
-    rtcdtlstransport.SSL.Connection.__init__ = begin
+    """A whole flight of DTLS in one datagram, whatever the path takes."""
+    datagrams_of(8000)
 
 
-QUIRKS = {"both-controlling": both_controlling, "lite": lite, "never-nominates": never_nominates, "patient": patient, "rsa4096": rsa4096,
+def datagrams_of(mtu):
+    """Handshake fragments and datagrams of at most so many bytes (aiortc itself cuts what OpenSSL wrote every 1500 bytes)."""
+    async def write(self):
+        try:
+            data = self._ssl.bio_read(60000)
+        except rtcdtlstransport.SSL.Error:
+            return
+        datagram = b""
+        while data:
+            length = 13 + int.from_bytes(data[11:13], "big")
+            if datagram and len(datagram) + length > mtu:
+                await self.transport._send(datagram)
+                datagram = b""
+            datagram, data = datagram + data[:length], data[length:]
+        await self.transport._send(datagram)
+
+    async def handshake(self):
+        # The first flight of a server is written by then; the size of its fragments must be known before.
+        self._ssl.set_options(rtcdtlstransport.SSL.OP_NO_QUERY_MTU)
+        self._ssl.set_ciphertext_mtu(mtu)
+        await plain(self)
+
+    transport = rtcdtlstransport.RTCDtlsTransport
+    plain = transport._do_handshake
+    transport._write_ssl = write
+    transport._do_handshake = handshake
+
+
+QUIRKS = {"both-controlling": both_controlling, "lite": lite, "never-nominates": never_nominates, "patient": patient, "large-certificate": large_certificate,
           "large-datagrams": large_datagrams}
 
 
@@ -172,7 +201,7 @@ async def main(role, folder, settings):
 
     async def beat(channel):
         number = 0
-        while True:
+        while number < settings["beats"]:
             if channel.readyState == "open":
                 channel.send(f"message {number}")
                 number += 1

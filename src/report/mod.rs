@@ -10,7 +10,9 @@ mod assemble;
 mod build;
 mod convert;
 mod finding;
+mod handshake;
 mod headline;
+mod ice;
 mod message;
 mod signalling;
 mod steps;
@@ -21,6 +23,11 @@ pub use assemble::assemble;
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
 pub use finding::{Confidence, Finding, Severity, Subject};
+pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
+pub use ice::{
+    IceAgent, IceChecks, IceConsent, IceEnds, IceNomination, IcePair, IceRole, IceRoles, IceRtt, IceSelectedBy,
+    IceSelection, IceSession, IceState,
+};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
@@ -61,6 +68,10 @@ pub struct Report {
     pub candidates: Vec<Candidate>,
     /// Which inside address appears outside as which.
     pub nat: Vec<NatMapping>,
+    /// The DTLS associations.
+    pub dtls: Vec<Dtls>,
+    /// ICE sessions, in the order in which they began.
+    pub ice: Vec<IceSession>,
     /// The credentials given, and what they verified.
     pub credentials: Vec<Credential>,
     /// The session descriptions given, and how much of them the packets show.
@@ -86,6 +97,8 @@ impl Default for Report {
             allocations: Vec::new(),
             candidates: Vec::new(),
             nat: Vec::new(),
+            dtls: Vec::new(),
+            ice: Vec::new(),
             credentials: Vec::new(),
             signalling: Vec::new(),
             findings: Vec::new(),

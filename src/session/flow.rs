@@ -66,6 +66,8 @@ pub struct Checks {
 pub struct Direction {
     /// All datagrams that are STUN, ChannelData, DTLS or media.
     pub packets: u64,
+    /// When the last of them was seen; meaningless where there was none.
+    pub last: Timestamp,
     /// DTLS, RTP and RTCP.
     pub data: Traffic,
     /// Connectivity checks that were sent this way, and their answers.

@@ -11,7 +11,11 @@ pub mod credentials;
 mod dtls;
 mod exchange;
 mod flow;
+/// DTLS associations.
+pub mod handshake;
 mod hidden;
+/// ICE: sessions, agents, pairs.
+pub mod ice;
 mod leg;
 mod lent;
 mod limits;
@@ -55,6 +59,7 @@ use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
+use handshake::Handshakes;
 use nonce::Nonces;
 use signalling::{Sightings, Signalling};
 use std::collections::VecDeque;
@@ -89,6 +94,8 @@ pub struct Session {
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
+    handshakes: Handshakes,
+    ice: ice::Ice,
     totals: Totals,
     ripe: Vec<Flow>,
     now: Timestamp,
@@ -120,6 +127,8 @@ impl Session {
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
+            handshakes: Handshakes::default(),
+            ice: ice::Ice::new(&limits),
             totals: Totals::default(),
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
@@ -140,7 +149,8 @@ impl Session {
     /// The same session with what the two sides told each other beside the packets.
     #[must_use]
     pub fn with_signalling(self, signalling: Signalling) -> Self {
-        Session { sightings: Sightings::of(&signalling), signalling, ..self }
+        let handshakes = Handshakes::with_functions(handshake::functions_of(&signalling));
+        Session { sightings: Sightings::of(&signalling), signalling, handshakes, ..self }
     }
 
     /// Which of that shows in the packets.
@@ -224,6 +234,18 @@ impl Session {
     #[must_use]
     pub fn moves(&self) -> &Moves {
         &self.moves
+    }
+
+    /// The ICE sessions that are not over.
+    #[must_use]
+    pub fn ice(&self) -> &ice::Ice {
+        &self.ice
+    }
+
+    /// The ICE sessions that are over, to be judged and forgotten. At the end of the capture all of them come, and stay known until then: what
+    /// asks for them must be judged before.
+    pub fn ripe_ice(&mut self) -> Vec<ice::IceSession> {
+        if self.ice.has_ripe() { self.ice.ripe() } else { Vec::new() }
     }
 
     /// The sums over the whole capture.
@@ -311,12 +333,14 @@ impl Session {
 
     /// The capture is over: everything is.
     pub fn finish(&mut self) {
+        self.handshakes.finish(&self.flows, &mut self.clients, self.now);
         while let Some(closed) = self.transactions.drain() {
             self.settle(closed);
         }
         for id in self.flows.idle(Timestamp(i64::MAX)) {
             self.end(id);
         }
+        self.ice.finish();
     }
 
     fn sweep(&mut self, crowded: bool) {
@@ -336,6 +360,7 @@ impl Session {
         for id in over.drain(..) {
             self.end(id);
         }
+        self.ice.sweep(self.now);
     }
 
     /// Makes room in a full table: the quarter that has been silent longest goes.

@@ -4,6 +4,8 @@ mod captures;
 mod conversation;
 mod explain;
 mod findings;
+mod handshake;
+mod ice;
 mod page;
 mod picture;
 mod signalling;
@@ -32,7 +34,9 @@ pub fn report(report: &Report, options: &Options) -> String {
         tables::credentials(&mut page, &report.credentials);
         signalling::section(&mut page, report);
         tables::allocations(&mut page, report);
+        handshake::section(&mut page, report);
         findings::section(&mut page, report);
+        ice::section(&mut page, report);
         tables::servers(&mut page, report);
         tables::candidates(&mut page, report);
         captures::section(&mut page, report);
