@@ -1,12 +1,13 @@
 //! Options: arguments that have been checked, with the files of credentials read.
 
-use super::args::{Analyze, Args, Colour, Command, Common, Reading, ReportFormat, RowFormat, Times};
+use super::args::{Analyze, Args, Colour, Command, Common, Flow, FlowFormat, Reading, ReportFormat, RowFormat, Times};
 use super::credentials::Given;
 use super::error::Error;
 use super::signalling::Told;
 use super::time::Moment;
 use crate::analyzer::{Filters, Host};
 use crate::render::clock::Clock;
+use crate::render::ladder::Choice;
 use crate::render::text::Detail;
 use crate::time::Timestamp;
 use jiff::tz::TimeZone;
@@ -16,10 +17,38 @@ use std::path::PathBuf;
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Options {
-    Analyze { captures: Vec<String>, format: ReportFormat, output: Option<PathBuf>, reading: Wanted, look: Look },
-    Messages { capture: String, format: RowFormat, media: bool, reading: Wanted, look: Look },
-    Verify { capture: String, format: ReportFormat, reading: Wanted, look: Look },
-    Explain { what: String, look: Look },
+    Analyze {
+        captures: Vec<String>,
+        format: ReportFormat,
+        output: Option<PathBuf>,
+        reading: Wanted,
+        look: Look,
+    },
+    Messages {
+        capture: String,
+        format: RowFormat,
+        media: bool,
+        reading: Wanted,
+        look: Look,
+    },
+    Verify {
+        capture: String,
+        format: ReportFormat,
+        reading: Wanted,
+        look: Look,
+    },
+    Flow {
+        captures: Vec<String>,
+        format: FlowFormat,
+        choice: Choice,
+        output: Option<PathBuf>,
+        reading: Wanted,
+        look: Look,
+    },
+    Explain {
+        what: String,
+        look: Look,
+    },
     Completions(clap_complete::Shell),
     Man,
 }
@@ -68,6 +97,7 @@ impl Options {
                 reading: Wanted::new(verify.reading, verify.text.time)?,
                 look: Look::new(verify.text.time, common),
             },
+            Command::Flow(flow) => Self::flow(*flow, common)?,
             Command::Explain { what } => {
                 Options::Explain { what: what.join(" "), look: Look::new(Times::default(), common) }
             }
@@ -76,10 +106,21 @@ impl Options {
         })
     }
 
+    fn flow(flow: Flow, common: Common) -> Result<Self, Error> {
+        once(&flow.captures)?;
+        let number = flow.session.and_then(|number| usize::try_from(number).ok());
+        Ok(Options::Flow {
+            captures: flow.captures,
+            format: flow.format,
+            choice: number.map_or(Choice::Telling, Choice::Session),
+            output: flow.output,
+            reading: Wanted::new(flow.reading, flow.time)?,
+            look: Look::new(flow.time, common),
+        })
+    }
+
     fn analyze(analyze: Analyze, common: Common) -> Result<Self, Error> {
-        if analyze.captures.iter().filter(|path| *path == "-").count() > 1 {
-            return Err(Error::new("-", "standard input is given twice", "it can be read only once"));
-        }
+        once(&analyze.captures)?;
         Ok(Options::Analyze {
             captures: analyze.captures,
             format: analyze.format,
@@ -88,6 +129,14 @@ impl Options {
             look: Look::new(analyze.text.time, common),
         })
     }
+}
+
+/// Standard input can be read only once.
+fn once(captures: &[String]) -> Result<(), Error> {
+    if captures.iter().filter(|path| *path == "-").count() > 1 {
+        return Err(Error::new("-", "standard input is given twice", "it can be read only once"));
+    }
+    Ok(())
 }
 
 impl Reading {

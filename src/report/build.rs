@@ -9,6 +9,7 @@ use super::convert::{
 use super::handshake;
 use super::headline;
 use super::ice;
+use super::media::media;
 use super::steps;
 use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Transaction};
 use crate::capture::CaptureInfo;
@@ -280,6 +281,7 @@ impl Builder {
                 .collect(),
             candidates: known.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
+            media: media(session, capture, self.digits, self.user.as_deref()),
             credentials: credentials_of(session),
             signalling,
             omitted,

@@ -19,6 +19,7 @@ pub mod ice;
 mod leg;
 mod lent;
 mod limits;
+mod media;
 mod moves;
 mod names;
 mod nat;
@@ -45,6 +46,7 @@ pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use hidden::{Hidden, HiddenCandidates};
 pub use lent::{Lent, Lents};
 pub use limits::Limits;
+pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};
 pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
@@ -96,6 +98,7 @@ pub struct Session {
     nonces: Nonces,
     handshakes: Handshakes,
     ice: ice::Ice,
+    media: Media,
     totals: Totals,
     ripe: Vec<Flow>,
     now: Timestamp,
@@ -129,6 +132,7 @@ impl Session {
             nonces: Nonces::default(),
             handshakes: Handshakes::default(),
             ice: ice::Ice::new(&limits),
+            media: Media::new(limits.streams),
             totals: Totals::default(),
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
