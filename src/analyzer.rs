@@ -21,6 +21,7 @@ use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
+use crate::wire::mdns;
 use crate::wire::stun::{COOKIE, HEADER, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
@@ -316,7 +317,14 @@ impl Core {
             let flow = self.session.flow(at.src, at.dst)?;
             let known = self.session.flows().get(flow).is_some_and(|flow| flow.stun);
             if known { Message::recognise_on_stun_flow(payload, truncated) } else { None }
-        })?;
+        });
+        let Some(message) = message else {
+            // multicast DNS begins with an id of 0, as STUN does with its type
+            if hops.last().is_none() && (at.src.port() == mdns::PORT || at.dst.port() == mdns::PORT) {
+                self.session.mdns(at.frame, at.time, at.src, payload);
+            }
+            return None;
+        };
         let event = at.event(hops, truncated, Body::Stun(message));
         let known = self.session.stun(&event, &message);
         self.row(&event, &known, sink);

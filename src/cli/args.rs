@@ -272,11 +272,7 @@ mod tests {
 
     #[test]
     fn later_commands_and_options_are_not_offered_yet() {
-        for line in [
-            "turnscope a.pcap --keylog x",
-            "turnscope a.pcap --format html",
-            "turnscope a.pcap --password x",
-        ] {
+        for line in ["turnscope a.pcap --keylog x", "turnscope a.pcap --format html", "turnscope a.pcap --password x"] {
             assert!(parse(line).is_err(), "{line}");
         }
         let names: Vec<String> = Args::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
