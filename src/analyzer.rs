@@ -236,14 +236,20 @@ impl Core {
                 self.builder.handshake(&handshake, self.findings.added() > before);
             }
         }
-        if !self.session.has_ripe() {
-            return;
+        if self.session.has_ripe() {
+            for flow in self.session.ripe() {
+                let before = self.findings.added();
+                rules::judge_flow(&flow, &self.session, &mut self.findings);
+                let telling = self.findings.added() > before;
+                self.builder.flow(&flow, &self.session, telling);
+            }
         }
-        for flow in self.session.ripe() {
+        // last: what ran on the pairs may ask for them
+        for ice in self.session.ripe_ice() {
             let before = self.findings.added();
-            rules::judge_flow(&flow, &self.session, &mut self.findings);
+            rules::judge_ice(&ice, &self.session, &mut self.findings);
             let telling = self.findings.added() > before;
-            self.builder.flow(&flow, &self.session, telling);
+            self.builder.ice(ice, telling);
         }
     }
 

@@ -26,6 +26,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         whole.candidates.extend(report.candidates);
         whole.nat.extend(report.nat);
         whole.dtls.extend(report.dtls);
+        whole.ice.extend(report.ice);
         add_credentials(&mut whole.credentials, report.credentials);
         for (list, count) in report.omitted {
             *whole.omitted.entry(list).or_default() += count;

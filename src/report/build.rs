@@ -8,6 +8,7 @@ use super::convert::{
 };
 use super::handshake;
 use super::headline;
+use super::ice;
 use super::steps;
 use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Transaction};
 use crate::capture::CaptureInfo;
@@ -15,12 +16,15 @@ use crate::net::{Endpoint, ServerAddress};
 use crate::packet;
 use crate::rules::{Concluded, Dialect, View};
 use crate::session::handshake::Handshake;
+use crate::session::ice::IceSession;
 use crate::session::{self, Conversation, Exchange, Flow, Session};
 use crate::wire::stun::Method;
 use std::collections::BTreeMap;
 
 /// How many entries of each list are kept; twice, for what findings speak of and for the rest.
 const MAX_LISTED: usize = 250;
+/// How many candidate pairs of the ICE sessions that are listed.
+const MAX_PAIRS: usize = 4096;
 /// How many transactions.
 const MAX_TRANSACTIONS: usize = 1000;
 
@@ -66,6 +70,9 @@ pub struct Builder {
     allocations: Bounded<Allocation>,
     candidates: Bounded<Candidate>,
     dtls: Bounded<Dtls>,
+    ice: Bounded<IceSession>,
+    /// Pairs of the listed ICE sessions.
+    pairs: usize,
     dialects: BTreeMap<ServerAddress, &'static str>,
     facts: headline::Facts,
 }
@@ -92,6 +99,8 @@ impl Builder {
             allocations: Bounded::new(MAX_LISTED),
             candidates: Bounded::new(MAX_LISTED),
             dtls: Bounded::new(MAX_LISTED),
+            ice: Bounded::new(MAX_LISTED),
+            pairs: 0,
             dialects: BTreeMap::new(),
             facts: headline::Facts::default(),
         }
@@ -131,6 +140,16 @@ impl Builder {
         }
     }
 
+    /// Takes an ICE session that is over; `telling` if a finding speaks of it.
+    pub fn ice(&mut self, ice: IceSession, telling: bool) {
+        if self.user.is_some() || self.pairs + ice.pairs.len() > MAX_PAIRS {
+            self.ice.omitted += u64::from(self.user.is_none());
+            return;
+        }
+        self.pairs += ice.pairs.len();
+        self.ice.add(telling, u64::from(ice.number), || ice);
+    }
+
     fn list_exchanges(&mut self, conversation: &Conversation, session: &Session, telling: bool) {
         let view = View { session };
         let telling_code = |exchange: &Exchange| !matches!(exchange.code(), None | Some(0 | 401 | 438));
@@ -162,6 +181,9 @@ impl Builder {
                 allocation(known, conversation, view, self.capture, self.digits)
             });
             self.relay_candidates(known, conversation, telling);
+        }
+        for (frame, candidate) in ice::binding(conversation, self.capture) {
+            self.candidates.add(telling, frame, || candidate);
         }
         if let Some(refused) = refused_allocation(conversation) {
             self.allocations
@@ -221,6 +243,14 @@ impl Builder {
         note("flows", session.dropped().0);
         note("unanswered_transactions", session.dropped().1);
         note("names", session.names().dropped());
+        note("ice", self.ice.omitted);
+        note("ice_checks", session.ice().checks_dropped());
+        let mut known = ice::Known::default();
+        self.candidates.sorted().into_iter().for_each(|candidate| known.add(candidate));
+        let sessions = self.ice.sorted();
+        for session_of_ice in &sessions {
+            ice::of_session(&mut known, session_of_ice, session, capture);
+        }
         let total = session.totals().transactions;
         let items = self.transactions.sorted();
         let servers = session.servers().sorted();
@@ -234,8 +264,18 @@ impl Builder {
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),
             allocations: self.allocations.sorted(),
-            candidates: self.candidates.sorted(),
             dtls: self.dtls.sorted(),
+            ice: sessions
+                .iter()
+                .map(|told| {
+                    let before = sessions.iter().find(|before| Some(before.number) == told.restart_of);
+                    let ufrags =
+                        before.into_iter().flat_map(|before| before.agents.iter().filter_map(|agent| agent.ufrag));
+                    let ufrags = ufrags.map(|name| session.names().text(name)).collect();
+                    ice::session(told, ufrags, session, &known, (capture, self.digits))
+                })
+                .collect(),
+            candidates: known.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
             credentials: credentials_of(session),
             omitted,

@@ -12,6 +12,7 @@ mod convert;
 mod finding;
 mod handshake;
 mod headline;
+mod ice;
 mod message;
 mod steps;
 mod value;
@@ -22,6 +23,10 @@ pub use build::{Builder, Part};
 pub use convert::integrity_of;
 pub use finding::{Confidence, Finding, Severity, Subject};
 pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
+pub use ice::{
+    IceAgent, IceChecks, IceConsent, IceEnds, IceNomination, IcePair, IceRole, IceRoles, IceRtt, IceSelectedBy,
+    IceSelection, IceSession, IceState,
+};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, VerifyReport};
@@ -63,6 +68,8 @@ pub struct Report {
     pub nat: Vec<NatMapping>,
     /// The DTLS associations.
     pub dtls: Vec<Dtls>,
+    /// ICE sessions, in the order in which they began.
+    pub ice: Vec<IceSession>,
     /// The credentials given, and what they verified.
     pub credentials: Vec<Credential>,
     /// What is wrong or worth knowing, the headline's finding first.
@@ -87,6 +94,7 @@ impl Default for Report {
             candidates: Vec::new(),
             nat: Vec::new(),
             dtls: Vec::new(),
+            ice: Vec::new(),
             credentials: Vec::new(),
             findings: Vec::new(),
             omitted: BTreeMap::new(),

@@ -39,6 +39,7 @@ pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use evidence::{Dialect, Proof};
 
 use crate::session::handshake::Handshake;
+use crate::session::ice::IceSession;
 use crate::session::{Conversation, Flow, Session};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -76,6 +77,8 @@ pub enum Judge {
     Flow(fn(&Flow, &View<'_>, &mut Collector)),
     /// Every DTLS association, when it is over or given up for want of room.
     Handshake(fn(&Handshake, &View<'_>, &mut Collector)),
+    /// Every ICE session, when it is over.
+    Ice(fn(&IceSession, &View<'_>, &mut Collector)),
     /// The whole capture, at its end.
     Capture(fn(&View<'_>, &mut Collector)),
 }
@@ -143,7 +146,7 @@ pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
                 }
             }
             Judge::Flow(judge) => judge(flow, &view, out),
-            Judge::Handshake(_) | Judge::Capture(_) => {}
+            Judge::Handshake(_) | Judge::Capture(_) | Judge::Ice(_) => {}
         }
     }
 }
@@ -162,6 +165,15 @@ pub fn judge_handshake(handshake: &Handshake, session: &Session, out: &mut Colle
     for rule in REGISTRY {
         if let Judge::Handshake(judge) = rule.judge {
             judge(handshake, &View { session }, out);
+        }
+    }
+}
+
+/// Judges an ICE session that is over.
+pub fn judge_ice(ice: &IceSession, session: &Session, out: &mut Collector) {
+    for rule in REGISTRY {
+        if let Judge::Ice(judge) = rule.judge {
+            judge(ice, &View { session }, out);
         }
     }
 }

@@ -13,6 +13,8 @@ mod exchange;
 mod flow;
 /// DTLS associations.
 pub mod handshake;
+/// ICE: sessions, agents, pairs.
+pub mod ice;
 mod leg;
 mod lent;
 mod limits;
@@ -87,6 +89,7 @@ pub struct Session {
     moves: Moves,
     nonces: Nonces,
     handshakes: Handshakes,
+    ice: ice::Ice,
     totals: Totals,
     ripe: Vec<Flow>,
     now: Timestamp,
@@ -116,6 +119,7 @@ impl Session {
             moves: Moves::default(),
             nonces: Nonces::default(),
             handshakes: Handshakes::default(),
+            ice: ice::Ice::new(&limits),
             totals: Totals::default(),
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
@@ -204,6 +208,18 @@ impl Session {
     #[must_use]
     pub fn moves(&self) -> &Moves {
         &self.moves
+    }
+
+    /// The ICE sessions that are not over.
+    #[must_use]
+    pub fn ice(&self) -> &ice::Ice {
+        &self.ice
+    }
+
+    /// The ICE sessions that are over, to be judged and forgotten. At the end of the capture all of them come, and stay known until then: what
+    /// asks for them must be judged before.
+    pub fn ripe_ice(&mut self) -> Vec<ice::IceSession> {
+        if self.ice.has_ripe() { self.ice.ripe() } else { Vec::new() }
     }
 
     /// The sums over the whole capture.
@@ -298,6 +314,7 @@ impl Session {
         for id in self.flows.idle(Timestamp(i64::MAX)) {
             self.end(id);
         }
+        self.ice.finish();
     }
 
     fn sweep(&mut self, crowded: bool) {
@@ -317,6 +334,7 @@ impl Session {
         for id in over.drain(..) {
             self.end(id);
         }
+        self.ice.sweep(self.now);
     }
 
     /// Makes room in a full table: the quarter that has been silent longest goes.

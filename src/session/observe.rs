@@ -23,6 +23,8 @@ pub struct Known {
     pub rtt: Option<Span>,
     /// The first copy of a repeated message.
     pub retransmission_of: Option<u64>,
+    /// Whether it is the same packet as one before, captured twice.
+    pub mirrored: bool,
     /// The user that the message or its request names.
     pub user: Option<super::Name>,
 }
@@ -69,7 +71,7 @@ impl Session {
             flow.stun = true;
         }
         self.inspect(event, message, &fields);
-        match class {
+        let known = match class {
             Class::Request => self.request(&at, message, &fields),
             Class::Indication => {
                 self.totals.stun(message.message_type());
@@ -77,7 +79,9 @@ impl Session {
                 Known::default()
             }
             Class::Success | Class::Error => self.response(&at, message, &fields),
-        }
+        };
+        self.connectivity(event, message, &fields, &known);
+        known
     }
 
     pub(super) fn inspect(&mut self, event: &Event<'_>, message: &Message<'_>, fields: &Fields<'_>) {
@@ -97,6 +101,7 @@ impl Session {
 
     /// Takes DTLS, RTP or RTCP; on the flow's own level it counts as data of the flow.
     pub fn data(&mut self, event: &Event<'_>, bytes: usize) {
+        self.ice.data(event, bytes);
         if event.hops.last().is_some() {
             return;
         }
@@ -116,6 +121,7 @@ impl Session {
         let id = self.flows.find(quoted.src, quoted.dst)?;
         let flow = self.flows.get_mut(id)?;
         let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
+        self.ice.icmp(quoted.src, quoted.dst, answer);
         if let Some(conversation) = flow.conversation.as_mut().filter(|known| known.client.0 == quoted.src)
             && error.kind.is_unreachable()
         {

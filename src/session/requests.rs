@@ -32,7 +32,7 @@ impl Session {
         match request {
             Request::Mirrored { first } => {
                 self.totals.mirrored.add(at.seen.frame);
-                return Known { retransmission_of: Some(first.frame), ..known };
+                return Known { retransmission_of: Some(first.frame), mirrored: true, ..known };
             }
             Request::Again { first } => {
                 self.totals.stun(message.message_type());

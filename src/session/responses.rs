@@ -48,6 +48,7 @@ impl Session {
                     request_frame: Some(to.frame),
                     rtt: Some(at.seen.time.since(to.time)),
                     retransmission_of: Some(first.frame),
+                    mirrored,
                     user: identity[0],
                 };
             }
@@ -84,6 +85,7 @@ impl Session {
             request_frame: Some(to.frame),
             rtt: Some(at.seen.time.since(to.time)),
             retransmission_of: None,
+            mirrored: false,
             user: identity[0],
         }
     }

@@ -5,6 +5,7 @@ mod conversation;
 mod explain;
 mod findings;
 mod handshake;
+mod ice;
 mod page;
 mod picture;
 mod tables;
@@ -33,6 +34,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         tables::allocations(&mut page, report);
         handshake::section(&mut page, report);
         findings::section(&mut page, report);
+        ice::section(&mut page, report);
         tables::servers(&mut page, report);
         tables::candidates(&mut page, report);
         captures::section(&mut page, report);
