@@ -230,19 +230,19 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
+        if self.session.has_ripe_handshakes() {
+            for handshake in self.session.ripe_handshakes() {
+                let before = self.findings.added();
+                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
+                self.builder.handshake(&handshake, self.findings.added() > before);
+            }
+        }
         if self.session.has_ripe() {
             for flow in self.session.ripe() {
                 let before = self.findings.added();
                 rules::judge_flow(&flow, &self.session, &mut self.findings);
                 let telling = self.findings.added() > before;
                 self.builder.flow(&flow, &self.session, telling);
-            }
-        }
-        if self.session.has_ripe_handshakes() {
-            for handshake in self.session.ripe_handshakes() {
-                let before = self.findings.added();
-                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
-                self.builder.handshake(&handshake, self.findings.added() > before);
             }
         }
         // last: what ran on the pairs may ask for them

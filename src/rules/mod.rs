@@ -125,6 +125,7 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
     Rule { ids: &[hidden::ID], judge: Judge::Capture(hidden::judge) },
     Rule { ids: &[dtls::NO_ANSWER, dtls::UNREACHABLE, dtls::ROLE_CONFLICT], judge: Judge::Handshake(dtls::judge_silence) },
+    Rule { ids: &[dtls::NEVER_STARTED], judge: Judge::Ice(dtls::judge_never_started) },
     Rule { ids: &[dtls::FRAGMENT_LOST, dtls::HELLO_FRAGMENTED], judge: Judge::Handshake(dtls::judge_fragments) },
     Rule { ids: &[dtls::CERTIFICATE_REJECTED], judge: Judge::Handshake(dtls::judge_rejected) },
     Rule { ids: &[dtls::FINGERPRINT_MISMATCH], judge: Judge::Handshake(dtls::judge_mismatch) },

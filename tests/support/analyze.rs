@@ -33,8 +33,17 @@ pub fn report_told(capture: &[u8], files: &[(&str, &str)]) -> Report {
         let told = turnscope::session::signalling::read(text.as_bytes(), name).expect("the test's description is one");
         signalling.take(&told, &mut credentials);
     }
+    report_of(capture, Options { credentials, signalling, ..Options::default() })
+}
+
+/// The report on a capture, with session descriptions.
+pub fn report_signalled(capture: &[u8], signalling: Signalling) -> Report {
+    report_of(capture, Options { signalling, ..Options::default() })
+}
+
+fn report_of(capture: &[u8], options: Options) -> Report {
     let mut frames = Capture::open(capture).expect("the test's capture is one");
-    let mut analyzer = Analyzer::new(Options { credentials, signalling, ..Options::default() });
+    let mut analyzer = Analyzer::new(options);
     while let Some(frame) = frames.next_frame() {
         analyzer.frame(&frame, &mut |_| {});
     }

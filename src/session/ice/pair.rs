@@ -165,6 +165,15 @@ impl Pair {
         if direction == 0 { low } else { 1 - low }
     }
 
+    /// The agent that sent what went in this direction of a way (0: from its lower end), where the pair was seen on it.
+    #[must_use]
+    pub fn agent_on(&self, path: &Path, direction: usize) -> Option<usize> {
+        let points = std::iter::once(&self.point).chain(self.points.iter().flat_map(|points| points.iter()));
+        let low = points.into_iter().find(|point| point.path == *path)?.low;
+        let low = usize::from(low) & 1;
+        Some(if direction == 0 { low } else { 1 - low })
+    }
+
     /// The end of an agent as ICE sees it: of what passes a relay the relayed address and the peer's, as far as the capture tells them.
     #[must_use]
     pub fn end(&self, agent: usize) -> Endpoint {
