@@ -95,6 +95,7 @@ fn flow(
     reading: &Wanted,
     look: Look,
 ) -> Result<Status, Error> {
+    reading.told.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
     let (mut parts, mut collected) = (Vec::new(), Vec::new());
     for path in captures {
