@@ -17,6 +17,7 @@ mod damage;
 mod denied;
 mod evidence;
 mod expiry;
+mod ice;
 mod identity;
 mod integrity_rejected;
 mod lacking;
@@ -118,6 +119,12 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: denied::IDS, judge: Judge::Exchanges(denied::judge) },
     Rule { ids: &[allocation_mismatch::FORGOTTEN], judge: Judge::Exchanges(allocation_mismatch::judge) },
     Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
+    Rule { ids: &[ice::UNANSWERED, ice::ONE_WAY, ice::NO_RELAY], judge: Judge::Ice(ice::judge_path) },
+    Rule { ids: &[ice::UNAUTHORIZED], judge: Judge::Ice(ice::judge_unauthorized) },
+    Rule { ids: &[ice::CONFLICT], judge: Judge::Ice(ice::judge_conflict) },
+    Rule { ids: &[ice::NOT_NOMINATED], judge: Judge::Ice(ice::judge_not_nominated) },
+    Rule { ids: &[ice::LOST], judge: Judge::Ice(ice::judge_consent) },
+    Rule { ids: &[ice::SWITCHED, ice::RESTART, ice::RELAYED], judge: Judge::Ice(ice::judge_selected) },
 ];
 
 /// Judges a flow that is over.

@@ -3,7 +3,7 @@
 use super::pair::{Answered, Carried, Pair, Point};
 use super::recent::Sent;
 use super::session::{IceSession, MAX_SELECTIONS, Nomination, Role, Selection, Unauthorized};
-use super::table::{Ice, Place};
+use super::table::{CAPTURE_START, Ice, Place};
 use crate::event::{Body, Event, IcmpAnswer};
 use crate::net::Endpoint;
 use crate::session::Session;
@@ -19,8 +19,6 @@ use std::hash::BuildHasher;
 
 /// Data on a pair that is not nominated makes it the selected one only after this long: agents may send before they agree.
 const SETTLED: Span = Span::from_secs(5);
-/// A session that begins so soon after the capture may have begun before it.
-const CAPTURE_START: Span = Span::from_secs(1);
 /// So many datagrams over so much time on another pair, without one on the selected pair, show that it changed.
 const SWITCH_AFTER: (u32, Span) = (5, Span::from_secs(1));
 /// How many frames of refused checks are kept.
@@ -36,7 +34,6 @@ impl Session {
         known: &Known,
     ) {
         let method = message.method();
-        self.ice.began = self.ice.began.min(event.time);
         if !matches!(method, Method::BINDING | Method::GOOG_PING) || known.mirrored {
             return;
         }
@@ -195,11 +192,15 @@ impl Ice {
             (is_first, _) => usize::from(!is_first),
         };
         let is_whole = event.hops.last().is_none_or(|hop| hop.peer.is_some() && hop.relayed.is_some());
-        let added = self.add_pair(slot, new_pair(event, path, sender), is_whole);
-        if let Some(old) = place.filter(|old| old.slot != slot) {
-            self.succeed(slot, old.slot, seen);
+        let pair = new_pair(event, path, sender);
+        let ends = pair.ends;
+        if known.is_none() || place.is_some() {
+            self.succeed(slot, place.map(|old| old.slot), ends, seen);
         }
-        added
+        if known.is_none() {
+            self.remember(slot);
+        }
+        self.add_pair(slot, pair, is_whole)
     }
 
     fn answer(
@@ -465,16 +466,13 @@ impl IceSession {
             {
                 last.by_data = true;
             }
-            if let Some((other, first, _, of)) = self.challenger
-                && of == agent
+            let challenger = self.challengers.get_mut(agent).and_then(Option::take);
+            // whoever sends on both at a time has two streams or components, each with its own pair
+            if let Some((other, first, _)) = challenger
+                && seen.time.since(first.time) > SWITCH_AFTER.1
+                && let Some(other) = self.pairs.get_mut(usize::from(other))
             {
-                // whoever sends on both at a time has two streams or components, each with its own pair
-                if seen.time.since(first.time) > SWITCH_AFTER.1
-                    && let Some(other) = self.pairs.get_mut(usize::from(other))
-                {
-                    other.parallel = true;
-                }
-                self.challenger = None;
+                other.parallel = true;
             }
             return;
         }
@@ -489,15 +487,14 @@ impl IceSession {
             }
             return;
         }
-        let (first, count) = match self.challenger {
-            Some((other, first, count, of)) if (other, of) == (pair, agent) => (first, count.saturating_add(1)),
-            // that of the other agent is watched first
-            Some((other, first, ..)) if other == pair && seen.time.since(first.time) < SWITCH_AFTER.1 => return,
+        let Some(challenger) = self.challengers.get_mut(agent) else { return };
+        let (first, count) = match *challenger {
+            Some((other, first, count)) if other == pair => (first, count.saturating_add(1)),
             _ => (seen, 1),
         };
-        self.challenger = Some((pair, first, count, agent));
+        *challenger = Some((pair, first, count));
         if count >= SWITCH_AFTER.0 && seen.time.since(first.time) >= SWITCH_AFTER.1 {
-            self.challenger = None;
+            self.challengers = [None; 2];
             self.select(Selection { pair, at: first, by_data: true });
         }
     }

@@ -172,6 +172,13 @@ impl Pair {
         if agent == 0 { one } else { other }
     }
 
+    /// The candidate of an agent: what the other one sees, as the answers to its checks tell it (RFC 8445 §7.2.5.3.2), else its end.
+    #[must_use]
+    pub fn candidate(&self, agent: usize) -> Endpoint {
+        let mapped = self.way(agent).answered.as_ref().and_then(|answered| answered.mapped);
+        mapped.map_or_else(|| self.end(agent), |(mapped, _)| mapped)
+    }
+
     /// The agent of whose relay this is the way, where the checks were seen inside a TURN client's Send, Data or ChannelData.
     #[must_use]
     pub fn relays(&self) -> Option<usize> {
@@ -183,6 +190,27 @@ impl Pair {
     pub fn relay(&self) -> Option<Endpoint> {
         let ends = self.point.path.ends;
         self.relays.map(|client| if client == self.point.low { ends.high } else { ends.low })
+    }
+
+    /// From where the agent that uses the relay reaches it.
+    #[must_use]
+    pub fn relay_client(&self) -> Option<Endpoint> {
+        let ends = self.point.path.ends;
+        self.relays.map(|client| if client == self.point.low { ends.low } else { ends.high })
+    }
+
+    /// The TURN server that it passes, at whichever point of the capture that shows.
+    #[must_use]
+    pub fn passes_relay(&self) -> Option<Endpoint> {
+        self.relay().or_else(|| {
+            let point =
+                self.points.iter().flat_map(|points| points.iter()).find(|point| point.path.inside.is_some())?;
+            let ends = point.path.ends;
+            // the client's end is the one that is no end of the pair as the leg without the relay shows it
+            let own = self.point.path.ends;
+            let is_relay = |end: Endpoint| end.ip() == own.low.ip() || end.ip() == own.high.ip();
+            Some(if is_relay(ends.low) { ends.low } else { ends.high })
+        })
     }
 
     /// Whether the capture tells the relayed address: then it is the end of the agent that uses the relay.
