@@ -13,6 +13,9 @@ pub(in crate::rules) const NO_RELAY: &str = "ice-no-relay-candidate";
 /// So many transmissions over so much time are an attempt that had its chance.
 const ATTEMPT: (u64, Span) = (4, Span::from_secs(3));
 
+/// An agent that tries for so long has no pair that works, whatever a gap in the capture may hide.
+const LONG_ENOUGH: Span = Span::from_secs(10);
+
 /// TURN findings that leave relayed checks without an answer.
 const BEHIND_SILENCE: &[&str] = &[
     NO_RELAY,
@@ -84,8 +87,10 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let confidence = match () {
         // whoever uses TCP as well may have had a way there, of which nothing is read
         () if had_its_chance && view.session.totals().over_tcp.total > 0 => Confidence::Likely,
-        () if had_its_chance && (heard || sent.sounds_unheard()) => Confidence::Certain,
-        () if had_its_chance && is_over || heard && is_over => Confidence::Likely,
+        () if sent.sends >= sends && sent.span >= LONG_ENOUGH && (heard || sent.sounds_unheard()) => {
+            Confidence::Certain
+        }
+        () if had_its_chance && (heard || is_over || sent.sounds_unheard()) || heard && is_over => Confidence::Likely,
         () => return,
     };
     let Some(first) = ice.agent(agent).first_check else { return };

@@ -54,8 +54,8 @@ pub struct Pair {
     pub icmp: Option<Box<IcmpAnswer>>,
     /// An answer to one of its checks that came from another address than was checked, which makes the check fail (RFC 8445 §7.2.5.2.1).
     pub elsewhere: Option<(Endpoint, u64)>,
-    /// Whether it carried data beside another pair that did, as a component or a stream of its own.
-    pub(super) parallel: bool,
+    /// How often it carried data between data of the same agent on the selected pair, a second and more after its first.
+    pub(super) interleaved: u8,
 }
 
 /// The checks of one agent on one pair.
@@ -136,7 +136,7 @@ impl Pair {
             data_point: 0,
             icmp: None,
             elsewhere: None,
-            parallel: false,
+            interleaved: 0,
         }
     }
 
@@ -240,6 +240,12 @@ impl Pair {
     #[must_use]
     pub fn nominated(&self) -> Option<Seen> {
         self.ways.iter().filter_map(|way| way.answered.as_ref()?.nominated).min()
+    }
+
+    /// Whether it carries data beside another pair that does, as a component or a stream of its own.
+    pub(super) fn is_parallel(&self) -> bool {
+        const OFTEN: u8 = 3;
+        self.interleaved >= OFTEN
     }
 
     /// The component that PRIORITY of its checks tells (RFC 8445 §5.1.2.1): 1 for RTP and all that is multiplexed with it, 2 for RTCP.

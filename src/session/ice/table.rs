@@ -320,7 +320,8 @@ impl Ice {
         let [one, other] = ends;
         let (own, peer) = if is == 0 { (one, other) } else { (other, one) };
         let same = |pair: &Pair| pair.end(was) == own && pair.end(1 - was).ip() == peer.ip();
-        (known.agent(was).checks > 0 && known.pairs.iter().any(same)).then_some(old)
+        // one that never checks may serve many with the same user fragment
+        ((known.is_mixed || known.agent(was).checks > 0) && known.pairs.iter().any(same)).then_some(old)
     }
 
     /// The sessions that are over, to be judged and forgotten, in the order in which they began.
