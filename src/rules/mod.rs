@@ -20,6 +20,8 @@ mod expiry;
 mod identity;
 mod integrity_rejected;
 mod lacking;
+mod media_lossy;
+mod media_one_way;
 mod nat;
 mod no_response;
 mod nonce;
@@ -115,6 +117,8 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: denied::IDS, judge: Judge::Exchanges(denied::judge) },
     Rule { ids: &[allocation_mismatch::FORGOTTEN], judge: Judge::Exchanges(allocation_mismatch::judge) },
     Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
+    Rule { ids: &[media_one_way::ID], judge: Judge::Capture(media_one_way::judge) },
+    Rule { ids: &[media_lossy::ID], judge: Judge::Capture(media_lossy::judge) },
 ];
 
 /// Judges a flow that is over.
