@@ -140,6 +140,7 @@ impl Media {
         let Some(kept) = self.streams.get_mut(place as usize).and_then(Option::as_mut) else { return };
         kept.stream.take(&head, payload.len(), seen(event));
         if kept.stream.is_believed() {
+            let first = kept.stream.first;
             let Some(known) = self
                 .ways
                 .get_mut(id as usize)
@@ -148,7 +149,7 @@ impl Media {
             else {
                 return;
             };
-            known.media(seen(event));
+            known.media(first, seen(event));
             if recent.is_none() {
                 known.remember(head.ssrc, place);
             }

@@ -33,7 +33,7 @@ pub struct MediaDirection {
     pub ends: Option<(Endpoint, Endpoint)>,
     /// The relay passages, outermost first.
     pub via: [Option<Via>; 3],
-    /// The first and the last packet of a stream that was believed by then.
+    /// The first and the last packet of streams that are believed.
     pub media: Option<(Seen, Seen)>,
     /// The first and the last record of a DTLS handshake.
     pub handshake: Option<(Seen, Seen)>,
@@ -135,11 +135,12 @@ impl MediaDirection {
         }
     }
 
+    /// A packet passes of a stream that began at `first` and is believed.
     #[inline]
-    pub(super) fn media(&mut self, seen: Seen) {
+    pub(super) fn media(&mut self, first: Seen, seen: Seen) {
         match &mut self.media {
             Some((_, last)) => *last = seen,
-            none => *none = Some((seen, seen)),
+            none => *none = Some((first, seen)),
         }
     }
 
