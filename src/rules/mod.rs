@@ -23,6 +23,8 @@ mod ice;
 mod identity;
 mod integrity_rejected;
 mod lacking;
+mod media_lossy;
+mod media_one_way;
 mod nat;
 mod no_response;
 mod nonce;
@@ -141,6 +143,8 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[ice::NOT_NOMINATED], judge: Judge::Ice(ice::judge_not_nominated) },
     Rule { ids: &[ice::LOST], judge: Judge::Ice(ice::judge_consent) },
     Rule { ids: &[ice::SWITCHED, ice::RESTART, ice::RELAYED], judge: Judge::Ice(ice::judge_selected) },
+    Rule { ids: &[media_one_way::ID], judge: Judge::Capture(media_one_way::judge) },
+    Rule { ids: &[media_lossy::ID], judge: Judge::Capture(media_lossy::judge) },
 ];
 
 /// Judges a flow that is over.
