@@ -18,6 +18,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// Columns between lanes: the least, and the most.
 const NARROWEST: usize = 7;
+/// The least on a page that is narrower than most.
+const CRAMPED: usize = 4;
 const WIDEST: usize = 14;
 /// Columns that captions have at least.
 const CAPTION: usize = 34;
@@ -111,6 +113,10 @@ fn list(paper: &mut Paper<'_>, ladder: &Ladder, report: &Report, drawn: &[&Sessi
     // what does not fit is cut where it is least missed: addresses, and then the times
     let ends = sessions.iter().map(|session| ending(session).1.width()).max().unwrap_or(0).clamp(12, 32);
     let over = |widths: &[usize; 5]| widths.iter().map(|width| width + 2).sum::<usize>() + 2 + ends > paper.width;
+    // a very narrow page has no room for where and when: the ladder tells
+    if paper.width < 72 {
+        (widths[2], widths[3]) = (0, 0);
+    }
     while over(&widths) {
         let [_, client, server, when, _] = &mut widths;
         let widest = if client.max(server) > &mut 14 { client.max(server) } else { when };
@@ -123,7 +129,7 @@ fn list(paper: &mut Paper<'_>, ladder: &Ladder, report: &Report, drawn: &[&Sessi
     paper.out.push('\n');
     let line = |cells: [&str; 5]| {
         let mut text = String::new();
-        for (index, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        for (index, (cell, width)) in cells.iter().zip(widths).enumerate().filter(|(_, (_, width))| *width > 0) {
             let cell = cut(&escape(cell), width);
             let pad = " ".repeat(width - cell.width().min(width));
             let numeric = index == 0 || index == 4;
@@ -222,7 +228,8 @@ fn draw(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &Repo
     let most = (paper.width.saturating_sub(left + CAPTION) / NARROWEST + 1).clamp(2, 9);
     let lanes = Lanes::new(session, &shown, most);
     let count = lanes.lanes.len().max(2);
-    let gap = ((paper.width.saturating_sub(left) * 2 / 5) / (count - 1)).clamp(NARROWEST, WIDEST);
+    let gap = ((paper.width.saturating_sub(left) * 2 / 5) / (count - 1))
+        .clamp(if paper.width < 72 { CRAMPED } else { NARROWEST }, WIDEST);
     let sheet = Sheet { session, lanes, left, gap, time };
     paper.out.push('\n');
     sheet.head(paper);
@@ -253,6 +260,7 @@ fn heading(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &R
         text.push_str(&format!(" of {}", ladder.sessions.len()));
     }
     paper.paint(Some(BOLD), &text);
+    let first = text.width() + 1;
     if !session.users.is_empty() {
         text.clear();
         text.push_str(" · ");
@@ -264,7 +272,6 @@ fn heading(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &R
     if let Some(capture) = report.captures.get(session.capture as usize).filter(|_| report.captures.len() > 1) {
         text.push_str(&format!(" · {}", capture.path));
     }
-    let first = format!("Session {}", session.number).width() + if ladder.sessions.len() > 1 { 6 } else { 0 };
     for (index, line) in wrap(&escape(&text), paper.width, first, 2).iter().enumerate() {
         paper.out.push_str(if index == 0 { " " } else { "\n  " });
         paper.paint(None, line);
@@ -276,9 +283,7 @@ fn heading(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &R
     for (index, citation) in session.citations.iter().enumerate() {
         let style = style_of(Some(citation.severity));
         let label = format!("[{}] {} {}", index + 1, self::severity(citation), citation.id);
-        paper.out.push_str("  ");
-        paper.paint(style, &label);
-        paper.out.push('\n');
+        paper.paragraph(2, style, &label);
         paper.paragraph(6, None, &citation.title);
     }
 }

@@ -5,7 +5,7 @@ use super::moment::{Kind, Moment};
 use super::story::{Story, asker, hop, learn};
 use super::{Citation, Collector, Ladder, Mark, Outcome, Participant, Passage, Role, Session, Step};
 use crate::net::{Endpoint, PeerAddress, RelayedAddress, Scope, ServerAddress};
-use crate::report::{Finding, Report, Severity, Time};
+use crate::report::{Confidence, Finding, Report, Severity, Time};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -441,7 +441,7 @@ fn cite(session: &mut Session, report: &Report) {
     }
     let mut findings: Vec<&Finding> =
         report.findings.iter().filter(|finding| finding.severity != Severity::Note).collect();
-    findings.sort_by_key(|finding| (!is_headline(finding, report), finding.severity));
+    findings.sort_by_key(|finding| (!is_headline(finding, report), effective(finding)));
     for finding in findings {
         let places = finding.places.iter().filter(|place| place.capture == session.capture);
         let steps: BTreeSet<usize> = places.filter_map(|place| by_frame.get(&place.frame)).flatten().copied().collect();
@@ -453,7 +453,7 @@ fn cite(session: &mut Session, report: &Report) {
             if let Some(step) = session.steps.get_mut(index) {
                 step.cited.push(number);
                 let silent = step.mark == Mark::Note && step.remark.starts_with("no answer");
-                if silent && finding.severity == Severity::Failure {
+                if silent && effective(finding) == Severity::Failure {
                     step.mark = Mark::Lost;
                 }
             }
@@ -461,15 +461,24 @@ fn cite(session: &mut Session, report: &Report) {
         session.citations.push(Citation {
             key: finding.key.clone(),
             id: finding.id.clone(),
-            severity: finding.severity,
+            severity: effective(finding),
             title: finding.title.clone(),
             is_headline: is_headline(finding, report),
         });
     }
 }
 
+/// A failure that is only likely counts as a warning, as in the verdict.
+fn effective(finding: &Finding) -> Severity {
+    match (finding.severity, finding.confidence) {
+        (Severity::Failure, Confidence::Likely) => Severity::Warning,
+        (severity, _) => severity,
+    }
+}
+
+/// The headline is a finding's title, whose id the report tells.
 fn is_headline(finding: &Finding, report: &Report) -> bool {
-    report.headline_finding.as_ref().is_some_and(|key| *key == finding.key)
+    report.headline_finding.as_ref().is_some_and(|id| *id == finding.id) && report.headline.contains(&finding.title)
 }
 
 /// Whether a finding whose frames are not drawn is about the session's client, and about one of its servers if about any.
