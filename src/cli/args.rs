@@ -127,9 +127,12 @@ pub(super) struct Flow {
 #[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Reading")]
 pub(super) struct Reading {
-    /// Credentials to test messages with: TOML, or coturn's turnserver.conf; may be repeated
+    /// Credentials to test messages with: TOML, coturn's turnserver.conf, or what --sdp takes; may be repeated
     #[arg(long, value_name = "FILE")]
     pub credentials: Vec<PathBuf>,
+    /// What the two sides told each other: SDP, or Chromium's webrtc-internals dump; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub sdp: Vec<PathBuf>,
     /// Passwords to test messages with, one a line; may be repeated
     #[arg(long, value_name = "FILE")]
     pub passwords: Vec<PathBuf>,
@@ -269,12 +272,7 @@ mod tests {
 
     #[test]
     fn later_commands_and_options_are_not_offered_yet() {
-        for line in [
-            "turnscope a.pcap --sdp x",
-            "turnscope a.pcap --keylog x",
-            "turnscope a.pcap --format html",
-            "turnscope a.pcap --password x",
-        ] {
+        for line in ["turnscope a.pcap --keylog x", "turnscope a.pcap --format html", "turnscope a.pcap --password x"] {
             assert!(parse(line).is_err(), "{line}");
         }
         let names: Vec<String> = Args::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();

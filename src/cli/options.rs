@@ -3,6 +3,7 @@
 use super::args::{Analyze, Args, Colour, Command, Common, Flow, FlowFormat, Reading, ReportFormat, RowFormat, Times};
 use super::credentials::Given;
 use super::error::Error;
+use super::signalling::Told;
 use super::time::Moment;
 use crate::analyzer::{Filters, Host};
 use crate::render::clock::Clock;
@@ -56,6 +57,7 @@ pub(super) enum Options {
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub credentials: Given,
+    pub told: Told,
     pub from: Option<Moment>,
     pub to: Option<Moment>,
     pub hosts: Vec<Host>,
@@ -140,6 +142,7 @@ fn once(captures: &[String]) -> Result<(), Error> {
 impl Reading {
     fn is_given(&self) -> bool {
         !self.credentials.is_empty()
+            || !self.sdp.is_empty()
             || !self.passwords.is_empty()
             || self.ask_password
             || self.from.is_some()
@@ -179,7 +182,8 @@ impl Wanted {
             .collect::<Result<_, _>>()?;
         let zone = if times == Times::Local { TimeZone::system() } else { TimeZone::UTC };
         let credentials = Given::read(&reading.credentials, &reading.passwords, reading.ask_password)?;
-        Ok(Wanted { credentials, from, to, hosts, user: reading.user, zone })
+        let told = Told::read(&reading.sdp)?;
+        Ok(Wanted { credentials, told, from, to, hosts, user: reading.user, zone })
     }
 
     /// The filters for a capture whose first frame has this time.

@@ -57,6 +57,7 @@ fn analyze(
     reading: &Wanted,
     look: Look,
 ) -> Result<Status, Error> {
+    reading.told.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
     let mut parts = Vec::new();
     for path in captures {
@@ -95,6 +96,7 @@ fn flow(
     look: Look,
 ) -> Result<Status, Error> {
     let file = file.filter(|path| *path != Path::new("-"));
+    reading.told.warn(look);
     let (mut parts, mut collected) = (Vec::new(), Vec::new());
     for path in captures {
         // One bad file does not stop the others.
@@ -145,6 +147,7 @@ fn flow(
 
 fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
+    reading.told.warn(look);
     let icmp = if input.regular && has_icmp_errors(path)? { icmp_answers(path)? } else { BTreeMap::new() };
     let live = !input.regular || output::is_terminal();
     let mut writer = None;
@@ -179,6 +182,7 @@ fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, l
 
 fn list_verified(path: &str, format: ReportFormat, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
+    reading.told.warn(look);
     let live = !input.regular || output::is_terminal();
     let format = match format {
         ReportFormat::Json => verify::Format::Json,
@@ -233,6 +237,7 @@ fn read(
         icmp: extra.icmp,
         ..analyzer::Options::default()
     };
+    reading.told.add_to(&mut options.signalling, &mut options.credentials);
     let mut begun: Option<(Analyzer, Timestamp)> = None;
     let mut more = true;
     while more && let Some(frame) = input.next_frame() {

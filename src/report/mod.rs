@@ -10,9 +10,12 @@ mod assemble;
 mod build;
 mod convert;
 mod finding;
+mod handshake;
 mod headline;
+mod ice;
 pub mod ladder;
 mod message;
+mod signalling;
 mod steps;
 mod value;
 mod verify;
@@ -21,7 +24,13 @@ pub use assemble::assemble;
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
 pub use finding::{Confidence, Finding, Severity, Subject};
+pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
+pub use ice::{
+    IceAgent, IceChecks, IceConsent, IceEnds, IceNomination, IcePair, IceRole, IceRoles, IceRtt, IceSelectedBy,
+    IceSelection, IceSession, IceState,
+};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
+pub use signalling::{Signalled, SignalledAddress};
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, VerifyReport};
 
@@ -60,8 +69,14 @@ pub struct Report {
     pub candidates: Vec<Candidate>,
     /// Which inside address appears outside as which.
     pub nat: Vec<NatMapping>,
+    /// The DTLS associations.
+    pub dtls: Vec<Dtls>,
+    /// ICE sessions, in the order in which they began.
+    pub ice: Vec<IceSession>,
     /// The credentials given, and what they verified.
     pub credentials: Vec<Credential>,
+    /// The session descriptions given, and how much of them the packets show.
+    pub signalling: Vec<Signalled>,
     /// What is wrong or worth knowing, the headline's finding first.
     pub findings: Vec<Finding>,
     /// How many entries were left out of the lists above, by the name of the list; empty where all are there.
@@ -83,7 +98,10 @@ impl Default for Report {
             allocations: Vec::new(),
             candidates: Vec::new(),
             nat: Vec::new(),
+            dtls: Vec::new(),
+            ice: Vec::new(),
             credentials: Vec::new(),
+            signalling: Vec::new(),
             findings: Vec::new(),
             omitted: BTreeMap::new(),
         }

@@ -4,8 +4,11 @@ mod captures;
 mod conversation;
 mod explain;
 mod findings;
+mod handshake;
+mod ice;
 mod page;
 mod picture;
+mod signalling;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -29,8 +32,11 @@ pub fn report(report: &Report, options: &Options) -> String {
         conversation::section(&mut page, report);
         picture::section(&mut page, report);
         tables::credentials(&mut page, &report.credentials);
+        signalling::section(&mut page, report);
         tables::allocations(&mut page, report);
+        handshake::section(&mut page, report);
         findings::section(&mut page, report);
+        ice::section(&mut page, report);
         tables::servers(&mut page, report);
         tables::candidates(&mut page, report);
         captures::section(&mut page, report);
