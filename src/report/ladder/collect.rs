@@ -450,9 +450,10 @@ fn learn_stun(
     if class == Class::Success && method == Method::BINDING {
         story.checked |= nested || story.ice;
     }
-    if class == Class::Success && !nested {
-        if let (Some(mapped), Some(known)) = (fields.xor_mapped.or(fields.mapped), story.mapped.get_mut(to)) {
-            learn(known, mapped);
-        }
+    if class == Class::Success
+        && !nested
+        && let (Some(mapped), Some(known)) = (fields.xor_mapped.or(fields.mapped), story.mapped.get_mut(to))
+    {
+        learn(known, mapped);
     }
 }

@@ -13,11 +13,16 @@ pub(super) struct Flight {
     more: u32,
 }
 
+/// After all messages in the clear.
+const CHANGE: u64 = u64::MAX - 1;
+/// After the change to encryption.
+const ENCRYPTED: u64 = u64::MAX;
+
 /// One message of a flight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
     name: String,
-    /// The number of the handshake message; of what has none, the record's.
+    /// The number of the handshake message; of what has none, [`CHANGE`] or [`ENCRYPTED`].
     sequence: u64,
     /// The offsets at which its fragments begin.
     offsets: Vec<u32>,
@@ -90,8 +95,11 @@ impl Flight {
 
     /// `ServerHello, Certificate (2 fragments), ServerHelloDone`.
     pub(super) fn label(&self) -> String {
+        // by their numbers, in whatever order the network had them
+        let mut parts: Vec<&Part> = self.messages.iter().collect();
+        parts.sort_by_key(|part| part.sequence);
         let mut text = String::new();
-        for part in &self.messages {
+        for part in parts {
             if !text.is_empty() {
                 text.push_str(", ");
             }
@@ -110,13 +118,12 @@ impl Flight {
 
 /// Calls with name, number, offset and wholeness of everything in a record that belongs to a handshake.
 fn parts(record: &Record<'_>, mut each: impl FnMut(&str, u64, u32, bool)) {
-    let number = record.number().unwrap_or(u64::MAX);
     if record.content_type == ContentType::CHANGE_CIPHER_SPEC {
         // it has no number of its own, and a flight has one
-        return each("ChangeCipherSpec", u64::MAX, 0, true);
+        return each("ChangeCipherSpec", CHANGE, 0, true);
     }
     if !record.is_plain() {
-        return each("encrypted handshake", number >> 48, 0, true);
+        return each("encrypted handshake", ENCRYPTED, 0, true);
     }
     for fragment in record.fragments() {
         let unknown;

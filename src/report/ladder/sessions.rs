@@ -390,14 +390,15 @@ fn mark(story: &Story, moment: &Moment, collector: &Collector, heard: bool) -> (
     if moment.kind != Kind::Request || !moment.remark.is_empty() || unanswered == 0 {
         return (moment.mark, moment.remark.clone());
     }
-    let may_come = collector.last.since(moment.last) <= ANSWER_MAY_COME;
+    // of several the first has waited the longest
+    let may_come = |asked: Timestamp| collector.last.since(asked) <= ANSWER_MAY_COME;
     let other = story.heard.get(1 - moment.from.min(1)) == Some(&true);
     match moment.answered {
-        0 if may_come => (moment.mark, "the capture ends".to_owned()),
+        0 if may_come(moment.first) => (moment.mark, "the capture ends".to_owned()),
         0 if heard || other => (Mark::Lost, "no answer seen".to_owned()),
         // nothing at all came to the client: perhaps one direction is missing in the capture, which findings know better
         0 => (Mark::Note, "no answer in the capture".to_owned()),
-        _ if may_come && unanswered == 1 => (moment.mark, String::new()),
+        _ if may_come(moment.last) && unanswered == 1 => (moment.mark, String::new()),
         answered => {
             let mark = if answered < unanswered { Mark::Lost } else { moment.mark };
             (mark, format!("{unanswered} without an answer"))
