@@ -1,6 +1,6 @@
 //! DTLS handshake messages that go together: a flight, told by the names of its messages.
 
-use super::limits::FLIGHT;
+use super::limits::{FLIGHT, FRAGMENTS};
 use crate::wire::dtls::Record;
 use crate::wire::handshake::ContentType;
 use std::fmt::Write as _;
@@ -24,7 +24,8 @@ struct Part {
     name: String,
     /// The number of the handshake message; of what has none, [`CHANGE`] or [`ENCRYPTED`].
     sequence: u64,
-    /// The offsets at which its fragments begin.
+    fragments: u32,
+    /// The offsets at which the first fragments begin.
     offsets: Vec<u32>,
     /// Whether it came in one piece: what comes of it later is sent again, perhaps in other pieces.
     whole: bool,
@@ -83,10 +84,20 @@ impl Flight {
             let full = self.messages.len() >= FLIGHT;
             let known = self.messages.iter_mut().find(|part| part.name == name && part.sequence == sequence);
             match known {
-                Some(part) if part.offsets.len() < 64 => part.offsets.push(offset),
-                Some(_) => {}
+                Some(part) => {
+                    part.fragments = part.fragments.saturating_add(1);
+                    if part.offsets.len() < FRAGMENTS {
+                        part.offsets.push(offset);
+                    }
+                }
                 None if !full => {
-                    self.messages.push(Part { name: name.to_owned(), sequence, offsets: vec![offset], whole });
+                    self.messages.push(Part {
+                        name: name.to_owned(),
+                        sequence,
+                        fragments: 1,
+                        offsets: vec![offset],
+                        whole,
+                    });
                 }
                 None => self.more += 1,
             }
@@ -104,7 +115,7 @@ impl Flight {
                 text.push_str(", ");
             }
             text.push_str(&part.name);
-            let fragments = part.offsets.len();
+            let fragments = part.fragments;
             if fragments > 1 {
                 let _ = write!(text, " ({fragments} fragments)"); // writing to a String cannot fail
             }

@@ -1,11 +1,12 @@
 //! At the end: whose story each flow belongs to, who everybody is, and what findings cite.
 
-use super::limits::{ANSWER_MAY_COME, CITATIONS, LOOK_BACK, NEW_SESSION, TOGETHER};
+use super::cite::cite;
+use super::limits::{ANSWER_MAY_COME, LOOK_BACK, NEW_SESSION, TOGETHER};
 use super::moment::{Kind, Moment};
 use super::story::{Story, asker, hop, learn};
-use super::{Citation, Collector, Ladder, Mark, Outcome, Participant, Passage, Role, Session, Step};
+use super::{Collector, Ladder, Mark, Outcome, Participant, Passage, Session, Step};
 use crate::net::{Endpoint, PeerAddress, RelayedAddress, Scope, ServerAddress};
-use crate::report::{Confidence, Finding, Report, Severity, Time};
+use crate::report::{Report, Severity, Time};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -430,70 +431,4 @@ fn outcome(members: &[(&Story, usize, View)]) -> Outcome {
         _ if answered => Outcome::Answered,
         _ => Outcome::Unanswered,
     }
-}
-
-/// Marks what failures and warnings rest on.
-fn cite(session: &mut Session, report: &Report) {
-    let mut by_frame: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-    for (index, step) in session.steps.iter().enumerate() {
-        for frame in &step.frames {
-            by_frame.entry(*frame).or_default().push(index);
-        }
-    }
-    let mut findings: Vec<&Finding> =
-        report.findings.iter().filter(|finding| finding.severity != Severity::Note).collect();
-    findings.sort_by_key(|finding| (!is_headline(finding, report), effective(finding)));
-    for finding in findings {
-        let places = finding.places.iter().filter(|place| place.capture == session.capture);
-        let steps: BTreeSet<usize> = places.filter_map(|place| by_frame.get(&place.frame)).flatten().copied().collect();
-        if session.citations.len() >= CITATIONS || (steps.is_empty() && !is_about(finding, session)) {
-            continue;
-        }
-        let number = session.citations.len();
-        for index in steps {
-            if let Some(step) = session.steps.get_mut(index) {
-                step.cited.push(number);
-                let silent = step.mark == Mark::Note && step.remark.starts_with("no answer");
-                if silent && effective(finding) == Severity::Failure {
-                    step.mark = Mark::Lost;
-                }
-            }
-        }
-        session.citations.push(Citation {
-            key: finding.key.clone(),
-            id: finding.id.clone(),
-            severity: effective(finding),
-            title: finding.title.clone(),
-            is_headline: is_headline(finding, report),
-        });
-    }
-}
-
-/// A failure that is only likely counts as a warning, as in the verdict.
-fn effective(finding: &Finding) -> Severity {
-    match (finding.severity, finding.confidence) {
-        (Severity::Failure, Confidence::Likely) => Severity::Warning,
-        (severity, _) => severity,
-    }
-}
-
-/// The headline is a finding's title, whose id the report tells.
-fn is_headline(finding: &Finding, report: &Report) -> bool {
-    report.headline_finding.as_ref().is_some_and(|id| *id == finding.id) && report.headline.contains(&finding.title)
-}
-
-/// Whether a finding whose frames are not drawn is about the session's client, and about one of its servers if about any.
-fn is_about(finding: &Finding, session: &Session) -> bool {
-    let subject = &finding.subject;
-    let client = subject.client.is_some_and(|client| {
-        let own = |known: &Participant| {
-            matches!(known, Participant::Client(ip) | Participant::Nat(ip) if *ip == client.0.ip())
-        };
-        session.participants.iter().any(own)
-    });
-    let server = subject.server.is_none_or(|server| {
-        session.participants.iter().any(|known| known.role() == Role::Server && known.address() == server.to_string())
-    });
-    // what is listed in frames of another session is that one's
-    client && server && finding.places.iter().all(|place| place.capture != session.capture)
 }

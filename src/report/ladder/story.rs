@@ -1,7 +1,7 @@
 //! One flow as it is told: its moments, and what it shows of its two ends.
 
 use super::flight::Flight;
-use super::limits::{CHANNELS, LOOK_BACK, MIRROR, NAMES};
+use super::limits::{CHANNELS, FLIGHTS, LOOK_BACK, MIRROR, NAMES};
 use super::moment::{Kind, Moment, Seen};
 use super::{Mark, moment};
 use crate::event::Event;
@@ -176,6 +176,10 @@ impl Story {
         let id = self.push(&Seen { label: &flight.label(), ..*seen });
         if let Some(moment) = self.moment(id) {
             moment.flight = Some(Box::new(flight));
+        }
+        let old = self.moments.iter_mut().rev().filter(|moment| moment.flight.is_some()).nth(FLIGHTS);
+        if let Some(old) = old {
+            old.flight = None;
         }
         true
     }
