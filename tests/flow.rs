@@ -375,3 +375,19 @@ fn copies_of_a_mirror_port_are_not_counted() {
         ladder.sessions[0].steps.iter().filter(|step| step.label == "data").map(|step| step.count).collect();
     assert_eq!(data, [3, 3]);
 }
+
+#[test]
+fn a_finding_of_several_clients_names_only_the_one_that_it_is_worded_after() {
+    let mut scene = Scene::new();
+    scene.wrong_password(CLIENT, SERVER, &login(), "nonce-1");
+    let bob = Login::new("bob", "example.org", "secret");
+    scene.after_ms(500).wrong_password("10.0.0.3:50000", SERVER, &bob, "nonce-2");
+    let (ladder, report, drawing) = drawn(&scene);
+    assert_eq!(ladder.chosen, Some(0));
+    assert!(report.headline.contains("alice"), "{}", report.headline);
+    let [one, other] = [0, 1].map(|index| &ladder.sessions[index].citations[0]);
+    assert!(one.is_headline && one.title.contains("alice"), "{drawing}");
+    assert!(!other.is_headline, "{drawing}");
+    // either a finding of its own, or said to be worded after another client
+    assert!(other.title.contains("bob") || other.title.starts_with("as elsewhere: "), "{drawing}");
+}

@@ -4,6 +4,7 @@ use super::limits::CITATIONS;
 use super::{Citation, Mark, Participant, Role, Session};
 use crate::report::{Confidence, Finding, Report, Severity};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// Marks what failures and warnings rest on.
 pub(super) fn cite(session: &mut Session, report: &Report) {
@@ -23,6 +24,11 @@ pub(super) fn cite(session: &mut Session, report: &Report) {
             continue;
         }
         let number = session.citations.len();
+        // a finding of many clients is told by the words of the first
+        let first = finding.places.first();
+        let is_first =
+            first.is_none_or(|place| place.capture == session.capture && by_frame.contains_key(&place.frame));
+        let own = is_first || is_subject(finding, session);
         for index in steps {
             if let Some(step) = session.steps.get_mut(index) {
                 step.cited.push(number);
@@ -36,8 +42,8 @@ pub(super) fn cite(session: &mut Session, report: &Report) {
             key: finding.key.clone(),
             id: finding.id.clone(),
             severity: effective(finding),
-            title: finding.title.clone(),
-            is_headline: is_headline(finding, report),
+            title: if own { finding.title.clone() } else { format!("as elsewhere: {}", finding.title) },
+            is_headline: own && is_headline(finding, report),
         });
     }
 }
@@ -55,15 +61,23 @@ fn is_headline(finding: &Finding, report: &Report) -> bool {
     report.headline_finding.as_ref().is_some_and(|id| *id == finding.id) && report.headline.contains(&finding.title)
 }
 
+/// Whether the client and the user name that a finding names are the session's.
+fn is_subject(finding: &Finding, session: &Session) -> bool {
+    let subject = &finding.subject;
+    subject.client.is_some_and(|client| has_client(session, client.0.ip()))
+        && subject.username.as_ref().is_none_or(|name| session.users.contains(name))
+}
+
+/// Whether a client of the session has this address, or is seen under it.
+fn has_client(session: &Session, ip: IpAddr) -> bool {
+    let own = |known: &Participant| matches!(known, Participant::Client(own) | Participant::Nat(own) if *own == ip);
+    session.participants.iter().any(own)
+}
+
 /// Whether a finding whose frames are not drawn is about the session's client, and about one of its servers if about any.
 fn is_about(finding: &Finding, session: &Session) -> bool {
     let subject = &finding.subject;
-    let client = subject.client.is_some_and(|client| {
-        let own = |known: &Participant| {
-            matches!(known, Participant::Client(ip) | Participant::Nat(ip) if *ip == client.0.ip())
-        };
-        session.participants.iter().any(own)
-    });
+    let client = subject.client.is_some_and(|client| has_client(session, client.0.ip()));
     let server = subject.server.is_none_or(|server| {
         session.participants.iter().any(|known| known.role() == Role::Server && known.address() == server.to_string())
     });

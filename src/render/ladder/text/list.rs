@@ -14,7 +14,8 @@ pub(super) fn list(paper: &mut Paper<'_>, ladder: &Ladder, report: &Report, draw
         .iter()
         .map(|session| {
             let server = server(session);
-            let when = paper.times.span(session);
+            // when it began is enough where room is short
+            let when = if paper.width < 100 { paper.times.start(session) } else { paper.times.span(session) };
             [session.number.to_string(), client(session), server, when, session.messages.to_string()]
         })
         .collect();
