@@ -10,6 +10,8 @@ mod conversation;
 pub mod credentials;
 mod dtls;
 mod exchange;
+mod express;
+mod few;
 mod flow;
 mod leg;
 mod lent;
@@ -36,6 +38,7 @@ pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use dtls::DtlsFlows;
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
+pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use lent::{Lent, Lents};
 pub use limits::Limits;
@@ -77,8 +80,9 @@ pub struct Session {
     names: Names,
     flows: Flows,
     transactions: Transactions,
-    /// What was looked up beforehand, the next first.
-    expected: VecDeque<warm::Expectation>,
+    /// What was looked up beforehand, in order, and the index of the next.
+    expected: Vec<warm::Expectation>,
+    expected_next: usize,
     clients: Clients,
     servers: Servers,
     lents: Lents,
@@ -94,6 +98,7 @@ pub struct Session {
     kept: usize,
     ordinary: usize,
     flows_dropped: u64,
+    long_way_only: bool,
 }
 
 impl Session {
@@ -107,7 +112,8 @@ impl Session {
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
-            expected: VecDeque::new(),
+            expected: Vec::new(),
+            expected_next: 0,
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             lents: Lents::new(limits.lents),
@@ -122,6 +128,7 @@ impl Session {
             kept: 0,
             ordinary: 0,
             flows_dropped: 0,
+            long_way_only: false,
         }
     }
 
@@ -135,6 +142,13 @@ impl Session {
     #[must_use]
     pub fn with_signalling(self, signalling: Signalling) -> Self {
         Session { signalling, ..self }
+    }
+
+    /// The same session without the short way for plain messages; only for showing that both give the same.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn the_long_way(self) -> Self {
+        Session { long_way_only: true, ..self }
     }
 
     /// What the two sides told each other beside the packets.

@@ -43,7 +43,7 @@ impl Session {
         let flow = self.flows.get_mut(id)?;
         flow.last = seen;
         if event.hops.last().is_none() {
-            flow.directions_from(event.src).0.packets += 1;
+            flow.count(event.src);
         }
         Some(id)
     }
@@ -51,6 +51,9 @@ impl Session {
     /// Takes a STUN message.
     pub fn stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
         self.expect(event.src, event.dst, event.frame);
+        if let Some(known) = self.express(event, message) {
+            return known;
+        }
         let Some(flow) = self.flow_for(event) else { return Known::default() };
         let fields = message.fields();
         let class = message.class();
