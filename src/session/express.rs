@@ -93,7 +93,12 @@ impl Session {
     /// Takes a message if it is a plain one; else nothing was done.
     #[inline]
     pub(super) fn express(&mut self, event: &Event<'_>, message: &Message<'_>) -> Option<Known> {
-        if self.long_way_only || !self.credentials.is_empty() || !event.hops.is_empty() {
+        let silent = self.credentials.is_empty() && self.sightings.is_empty();
+        if self.long_way_only || !silent || !event.hops.is_empty() {
+            return None;
+        }
+        // an answer tells of its way too, where there are sessions of ICE
+        if message.method() == Method::BINDING && !self.ice.is_empty() {
             return None;
         }
         match message.class() {
@@ -152,8 +157,7 @@ impl Session {
         self.totals.stun(message.message_type());
         self.totals.transactions += 1;
         if let Some(known) = self.flows.get_mut(flow) {
-            known.last = seen;
-            known.count(event.src);
+            known.count(event.src, seen);
             known.stun = true;
         }
         self.converse(&at, id, method, &asked);
@@ -208,14 +212,13 @@ impl Session {
             _ => return None,
         }
         let rtt = seen.time.since(first.time);
-        flow.last = seen;
         flow.pending = flow.pending.filter(|&pending| pending != id);
         flow.stun = true;
         conversation.message(From::Server, seen);
         let [_, of_server] = &mut conversation.ttl;
         *of_server = event.ttl;
         conversation.granted_plainly(method, rtt, seen.time);
-        flow.count(event.src);
+        flow.count(event.src, seen);
         let digest = self.names.digest(message.bytes());
         let user = leg.answer_first(seen, digest, event.ip_id);
         if let Some(asked) = leg.asked.take() {
@@ -223,6 +226,13 @@ impl Session {
         }
         self.totals.stun(message.message_type());
         let request_frame = Some(first.frame);
-        Some(Known { integrity: plain.verdicts(), request_frame, rtt: Some(rtt), retransmission_of: None, user })
+        Some(Known {
+            integrity: plain.verdicts(),
+            request_frame,
+            rtt: Some(rtt),
+            retransmission_of: None,
+            mirrored: false,
+            user,
+        })
     }
 }

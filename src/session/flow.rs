@@ -2,6 +2,7 @@
 
 use super::conversation::Conversation;
 use super::exchange::Seen;
+use super::media::WayId;
 use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -84,15 +85,19 @@ pub struct Flow {
     pub conversation: Option<Box<Conversation>>,
     /// A request that is waiting, for an ICMP error that quotes too little to tell its transaction id.
     pub pending: Option<crate::wire::stun::TransactionId>,
-    /// The flow that is the same one seen on the other side of a NAT.
-    pub twin_of: Option<FlowId>,
     generation: u32,
     /// Datagrams that are STUN, ChannelData, DTLS or media, from the lower end and from the higher end.
     pub packets: [u32; 2],
+    /// When the last of them was seen, from the lower end and from the higher end; meaningless where there was none.
+    pub heard: [Timestamp; 2],
     /// ChannelData on a flow of which nothing else was seen: how often it looked right.
     pub channel_guesses: u8,
     /// Whether STUN was seen.
     pub stun: bool,
+    /// The flow that is the same one seen on the other side of a NAT.
+    pub twin_of: Option<FlowId>,
+    /// Where the path of its last media is.
+    pub media: Option<WayId>,
     /// From the lower end, from the higher end.
     pub directions: [Direction; 2],
     /// Its first message.
@@ -108,10 +113,12 @@ impl Flow {
 
     /// Counts a datagram from `src`.
     #[inline]
-    pub fn count(&mut self, src: Endpoint) {
-        let [low, high] = &mut self.packets;
-        let packets = if src == self.ends.low { low } else { high };
+    pub fn count(&mut self, src: Endpoint, seen: Seen) {
+        self.last = seen;
+        let ([low, high], [low_heard, high_heard]) = (&mut self.packets, &mut self.heard);
+        let (packets, heard) = if src == self.ends.low { (low, low_heard) } else { (high, high_heard) };
         *packets = packets.saturating_add(1);
+        *heard = seen.time;
     }
 
     /// Whether DTLS or media went both ways, more than a stray packet; and until when it did.
@@ -240,6 +247,8 @@ impl Flows {
             packets: [0; 2],
             channel_guesses: 0,
             stun: false,
+            media: None,
+            heard: [Timestamp::default(); 2],
             directions: [Direction::default(); 2],
             first: seen,
         });
