@@ -135,6 +135,13 @@ impl Analyzer {
         Analyzer { packets: Packets::new(PacketLimits::default()), core, foreseen: 0 }
     }
 
+    /// The same analyzer without the short way for plain messages; only for showing that both give the same.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn the_long_way(self) -> Self {
+        Analyzer { core: Core { session: self.core.session.the_long_way(), ..self.core }, ..self }
+    }
+
     /// Looks at the frames that a capture holds ready, and prepares for them; call it before every [`Capture::next_frame`] but the first. It changes
     /// nothing but the time that frames take, in captures with very many flows to less than half.
     #[inline]

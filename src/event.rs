@@ -63,6 +63,14 @@ impl Hops {
         Some(self)
     }
 
+    /// Whether there are none.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        let [outermost, ..] = &self.hops;
+        outermost.is_none()
+    }
+
     /// The passages, outermost first.
     pub fn iter(&self) -> impl Iterator<Item = &Hop> {
         self.hops.iter().flatten()

@@ -10,6 +10,8 @@ mod conversation;
 pub mod credentials;
 mod dtls;
 mod exchange;
+mod express;
+mod few;
 mod flow;
 /// DTLS associations.
 pub mod handshake;
@@ -42,6 +44,7 @@ pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use dtls::DtlsFlows;
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
+pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use hidden::{Hidden, HiddenCandidates};
 pub use lent::{Lent, Lents};
@@ -88,8 +91,9 @@ pub struct Session {
     names: Names,
     flows: Flows,
     transactions: Transactions,
-    /// What was looked up beforehand, the next first.
-    expected: VecDeque<warm::Expectation>,
+    /// What was looked up beforehand, in order, and the index of the next.
+    expected: Vec<warm::Expectation>,
+    expected_next: usize,
     clients: Clients,
     servers: Servers,
     lents: Lents,
@@ -108,6 +112,7 @@ pub struct Session {
     kept: usize,
     ordinary: usize,
     flows_dropped: u64,
+    long_way_only: bool,
 }
 
 impl Session {
@@ -123,7 +128,8 @@ impl Session {
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
-            expected: VecDeque::new(),
+            expected: Vec::new(),
+            expected_next: 0,
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             lents: Lents::new(limits.lents),
@@ -141,6 +147,7 @@ impl Session {
             kept: 0,
             ordinary: 0,
             flows_dropped: 0,
+            long_way_only: false,
         }
     }
 
@@ -161,6 +168,13 @@ impl Session {
     #[must_use]
     pub fn sightings(&self) -> &Sightings {
         &self.sightings
+    }
+
+    /// The same session without the short way for plain messages; only for showing that both give the same.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn the_long_way(self) -> Self {
+        Session { long_way_only: true, ..self }
     }
 
     /// What the two sides told each other beside the packets.
