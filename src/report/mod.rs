@@ -14,6 +14,7 @@ mod handshake;
 mod headline;
 mod ice;
 pub mod ladder;
+mod media;
 mod message;
 mod signalling;
 mod steps;
@@ -29,6 +30,7 @@ pub use ice::{
     IceAgent, IceChecks, IceConsent, IceEnds, IceNomination, IcePair, IceRole, IceRoles, IceRtt, IceSelectedBy,
     IceSelection, IceSession, IceState,
 };
+pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
@@ -73,6 +75,8 @@ pub struct Report {
     pub dtls: Vec<Dtls>,
     /// ICE sessions, in the order in which they began.
     pub ice: Vec<IceSession>,
+    /// The streams of RTP.
+    pub media: Media,
     /// The credentials given, and what they verified.
     pub credentials: Vec<Credential>,
     /// The session descriptions given, and how much of them the packets show.
@@ -100,6 +104,7 @@ impl Default for Report {
             nat: Vec::new(),
             dtls: Vec::new(),
             ice: Vec::new(),
+            media: Media::default(),
             credentials: Vec::new(),
             signalling: Vec::new(),
             findings: Vec::new(),

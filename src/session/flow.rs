@@ -2,6 +2,7 @@
 
 use super::conversation::Conversation;
 use super::exchange::Seen;
+use super::media::WayId;
 use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -97,6 +98,8 @@ pub struct Flow {
     pub channel_guesses: u8,
     /// Whether STUN was seen.
     pub stun: bool,
+    /// Where the path of its last media is.
+    pub media: Option<WayId>,
 }
 
 impl Flow {
@@ -228,6 +231,7 @@ impl Flows {
             pending: None,
             channel_guesses: 0,
             stun: false,
+            media: None,
         };
         let ends = flow.ends;
         let slot = match self.free.pop() {

@@ -13,11 +13,13 @@ mod exchange;
 mod flow;
 /// DTLS associations.
 pub mod handshake;
+mod hidden;
 /// ICE: sessions, agents, pairs.
 pub mod ice;
 mod leg;
 mod lent;
 mod limits;
+mod media;
 mod moves;
 mod names;
 mod nat;
@@ -41,8 +43,10 @@ pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use dtls::DtlsFlows;
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
+pub use hidden::{Hidden, HiddenCandidates};
 pub use lent::{Lent, Lents};
 pub use limits::Limits;
+pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};
 pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
@@ -78,6 +82,7 @@ const DISORDER: Span = Span::from_secs(1);
 pub struct Session {
     limits: Limits,
     credentials: Credentials,
+    hidden: HiddenCandidates,
     signalling: Signalling,
     sightings: Sightings,
     names: Names,
@@ -93,6 +98,7 @@ pub struct Session {
     nonces: Nonces,
     handshakes: Handshakes,
     ice: ice::Ice,
+    media: Media,
     totals: Totals,
     ripe: Vec<Flow>,
     now: Timestamp,
@@ -111,6 +117,7 @@ impl Session {
         Session {
             limits,
             credentials,
+            hidden: HiddenCandidates::default(),
             signalling: Signalling::default(),
             sightings: Sightings::default(),
             names: Names::new(limits.names, limits.name_bytes),
@@ -125,6 +132,7 @@ impl Session {
             nonces: Nonces::default(),
             handshakes: Handshakes::default(),
             ice: ice::Ice::new(&limits),
+            media: Media::new(limits.streams),
             totals: Totals::default(),
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
@@ -159,6 +167,17 @@ impl Session {
     #[must_use]
     pub fn signalling(&self) -> &Signalling {
         &self.signalling
+    }
+
+    /// Host candidates behind names of multicast DNS.
+    #[must_use]
+    pub fn hidden(&self) -> &HiddenCandidates {
+        &self.hidden
+    }
+
+    /// Takes what a datagram of multicast DNS says of such candidates.
+    pub fn mdns(&mut self, frame: u64, time: Timestamp, src: Endpoint, payload: &[u8]) {
+        crate::wire::mdns::read(payload, |said| self.hidden.add(src, Seen { frame, time }, said));
     }
 
     /// The texts behind the names.
