@@ -21,7 +21,7 @@ use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
-use crate::wire::stun::{COOKIE, Message, Method, TransactionId};
+use crate::wire::stun::{COOKIE, HEADER, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -155,7 +155,7 @@ impl Analyzer {
                 && let Some(slot) = free.next()
             {
                 let id = TransactionId::from_header(id);
-                *slot = Some(Foreseen { src: datagram.src, dst: datagram.dst, id });
+                *slot = Some(Foreseen { frame: frame.number, src: datagram.src, dst: datagram.dst, id });
             }
         });
         self.core.session.warm(messages.into_iter().flatten());
@@ -185,7 +185,9 @@ impl Analyzer {
     /// The capture is over.
     #[must_use]
     pub fn finish(self, path: String, info: &CaptureInfo) -> Analyzed {
-        let Analyzer { packets, mut core, .. } = self;
+        let Analyzer { mut packets, mut core, .. } = self;
+        packets.finish();
+        core.session.lost_packets(packets.incomplete());
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
@@ -227,14 +229,27 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
-        if !self.session.has_ripe() {
-            return;
+        if self.session.has_ripe() {
+            for flow in self.session.ripe() {
+                let before = self.findings.added();
+                rules::judge_flow(&flow, &self.session, &mut self.findings);
+                let telling = self.findings.added() > before;
+                self.builder.flow(&flow, &self.session, telling);
+            }
         }
-        for flow in self.session.ripe() {
+        if self.session.has_ripe_handshakes() {
+            for handshake in self.session.ripe_handshakes() {
+                let before = self.findings.added();
+                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
+                self.builder.handshake(&handshake, self.findings.added() > before);
+            }
+        }
+        // last: what ran on the pairs may ask for them
+        for ice in self.session.ripe_ice() {
             let before = self.findings.added();
-            rules::judge_flow(&flow, &self.session, &mut self.findings);
+            rules::judge_ice(&ice, &self.session, &mut self.findings);
             let telling = self.findings.added() > before;
-            self.builder.flow(&flow, &self.session, telling);
+            self.builder.ice(ice, telling);
         }
     }
 
@@ -266,6 +281,9 @@ impl Core {
         sink: &mut impl FnMut(&Row<'_>),
     ) {
         let mut kind = demux::kind_of_cut(datagram.payload, datagram.truncated);
+        if datagram.truncated && datagram.payload.len() < HEADER {
+            self.session.totals_mut().unseen.add(frame.number);
+        }
         if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
             return;
         }
@@ -339,6 +357,7 @@ impl Core {
                 first = false;
             }
             self.dtls.learn(&event, &record);
+            self.session.dtls(&event, &record, payload.len(), None);
             self.session.take_handshake(&event, &record);
             *self.session.totals_mut().dtls.entry(record.content_type.0).or_default() += 1;
             self.row(&event, &Known::default(), sink);

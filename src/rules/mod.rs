@@ -15,6 +15,7 @@ mod challenge;
 mod collect;
 mod damage;
 mod denied;
+mod dtls;
 mod evidence;
 mod expiry;
 mod identity;
@@ -39,6 +40,8 @@ mod unsupported;
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use evidence::{Dialect, Proof};
 
+use crate::session::handshake::Handshake;
+use crate::session::ice::IceSession;
 use crate::session::{Conversation, Flow, Session};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -74,6 +77,10 @@ pub enum Judge {
     Conversation(fn(&Conversation, &View<'_>, &mut Collector)),
     /// Every flow, when it is over.
     Flow(fn(&Flow, &View<'_>, &mut Collector)),
+    /// Every DTLS association, when it is over or given up for want of room.
+    Handshake(fn(&Handshake, &View<'_>, &mut Collector)),
+    /// Every ICE session, when it is over.
+    Ice(fn(&IceSession, &View<'_>, &mut Collector)),
     /// The whole capture, at its end.
     Capture(fn(&View<'_>, &mut Collector)),
 }
@@ -119,6 +126,15 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
     Rule { ids: &[media_one_way::ID], judge: Judge::Capture(media_one_way::judge) },
     Rule { ids: &[media_lossy::ID], judge: Judge::Capture(media_lossy::judge) },
+    Rule { ids: &[dtls::NO_ANSWER, dtls::UNREACHABLE, dtls::ROLE_CONFLICT], judge: Judge::Handshake(dtls::judge_silence) },
+    Rule { ids: &[dtls::FRAGMENT_LOST, dtls::HELLO_FRAGMENTED], judge: Judge::Handshake(dtls::judge_fragments) },
+    Rule { ids: &[dtls::CERTIFICATE_REJECTED], judge: Judge::Handshake(dtls::judge_rejected) },
+    Rule { ids: &[dtls::FINGERPRINT_MISMATCH], judge: Judge::Handshake(dtls::judge_mismatch) },
+    Rule { ids: &[dtls::HANDSHAKE_FAILURE, dtls::VERSION, dtls::ALERT], judge: Judge::Handshake(dtls::judge_alerts) },
+    Rule { ids: &[dtls::INCOMPLETE], judge: Judge::Handshake(dtls::judge_incomplete) },
+    Rule { ids: &[dtls::CLOSED_EARLY], judge: Judge::Handshake(dtls::judge_early) },
+    Rule { ids: &[dtls::CLOSED], judge: Judge::Handshake(dtls::judge_closed) },
+    Rule { ids: &[dtls::OBSOLETE], judge: Judge::Handshake(dtls::judge_obsolete) },
 ];
 
 /// Judges a flow that is over.
@@ -134,7 +150,7 @@ pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
                 }
             }
             Judge::Flow(judge) => judge(flow, &view, out),
-            Judge::Capture(_) => {}
+            Judge::Handshake(_) | Judge::Ice(_) | Judge::Capture(_) => {}
         }
     }
 }
@@ -144,6 +160,24 @@ pub fn judge_exchanges(conversation: &Conversation, session: &Session, out: &mut
     for rule in REGISTRY {
         if let Judge::Exchanges(judge) = rule.judge {
             judge(conversation, &View { session }, out);
+        }
+    }
+}
+
+/// Judges a DTLS association that is over.
+pub fn judge_handshake(handshake: &Handshake, session: &Session, out: &mut Collector) {
+    for rule in REGISTRY {
+        if let Judge::Handshake(judge) = rule.judge {
+            judge(handshake, &View { session }, out);
+        }
+    }
+}
+
+/// Judges an ICE session that is over.
+pub fn judge_ice(ice: &IceSession, session: &Session, out: &mut Collector) {
+    for rule in REGISTRY {
+        if let Judge::Ice(judge) = rule.judge {
+            judge(ice, &View { session }, out);
         }
     }
 }

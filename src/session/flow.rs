@@ -67,6 +67,8 @@ pub struct Checks {
 pub struct Direction {
     /// All datagrams that are STUN, ChannelData, DTLS or media.
     pub packets: u64,
+    /// When the last of them was seen; meaningless where there was none.
+    pub last: Timestamp,
     /// DTLS, RTP and RTCP.
     pub data: Traffic,
     /// Connectivity checks that were sent this way, and their answers.
@@ -193,6 +195,16 @@ impl Flows {
     #[must_use]
     pub(super) fn likely(&self, src: Endpoint, dst: Endpoint) -> Option<u32> {
         self.index.find(self.hasher.hash_one(Ends::of(src, dst)), |_| true).copied()
+    }
+
+    /// The flow of a datagram is probably in this slot: then it is not looked for again.
+    #[inline]
+    pub(super) fn expect(&self, src: Endpoint, dst: Endpoint, slot: u32) {
+        if let Some(known) = self.slots.get(slot as usize)
+            && known.flow.as_ref().is_some_and(|flow| flow.ends == Ends::of(src, dst))
+        {
+            self.recent.set(Some((src, dst, FlowId { slot, generation: known.generation })));
+        }
     }
 
     /// The flow in a slot.

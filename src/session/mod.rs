@@ -11,6 +11,10 @@ pub mod credentials;
 mod dtls;
 mod exchange;
 mod flow;
+/// DTLS associations.
+pub mod handshake;
+/// ICE: sessions, agents, pairs.
+pub mod ice;
 mod leg;
 mod lent;
 mod limits;
@@ -55,8 +59,9 @@ use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
+use handshake::Handshakes;
 use nonce::Nonces;
-use signalling::Signalling;
+use signalling::{Sightings, Signalling};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use transaction::{KEEP, Transactions};
@@ -76,15 +81,20 @@ pub struct Session {
     limits: Limits,
     credentials: Credentials,
     signalling: Signalling,
+    sightings: Sightings,
     names: Names,
     flows: Flows,
     transactions: Transactions,
+    /// What was looked up beforehand, the next first.
+    expected: VecDeque<warm::Expectation>,
     clients: Clients,
     servers: Servers,
     lents: Lents,
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
+    handshakes: Handshakes,
+    ice: ice::Ice,
     media: Media,
     totals: Totals,
     ripe: Vec<Flow>,
@@ -105,15 +115,19 @@ impl Session {
             limits,
             credentials,
             signalling: Signalling::default(),
+            sightings: Sightings::default(),
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
+            expected: VecDeque::new(),
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             lents: Lents::new(limits.lents),
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
+            handshakes: Handshakes::default(),
+            ice: ice::Ice::new(&limits),
             media: Media::new(limits.streams),
             totals: Totals::default(),
             ripe: Vec::new(),
@@ -135,7 +149,14 @@ impl Session {
     /// The same session with what the two sides told each other beside the packets.
     #[must_use]
     pub fn with_signalling(self, signalling: Signalling) -> Self {
-        Session { signalling, ..self }
+        let handshakes = Handshakes::with_functions(handshake::functions_of(&signalling));
+        Session { sightings: Sightings::of(&signalling), signalling, handshakes, ..self }
+    }
+
+    /// Which of that shows in the packets.
+    #[must_use]
+    pub fn sightings(&self) -> &Sightings {
+        &self.sightings
     }
 
     /// What the two sides told each other beside the packets.
@@ -202,6 +223,18 @@ impl Session {
     #[must_use]
     pub fn moves(&self) -> &Moves {
         &self.moves
+    }
+
+    /// The ICE sessions that are not over.
+    #[must_use]
+    pub fn ice(&self) -> &ice::Ice {
+        &self.ice
+    }
+
+    /// The ICE sessions that are over, to be judged and forgotten. At the end of the capture all of them come, and stay known until then: what
+    /// asks for them must be judged before.
+    pub fn ripe_ice(&mut self) -> Vec<ice::IceSession> {
+        if self.ice.has_ripe() { self.ice.ripe() } else { Vec::new() }
     }
 
     /// The sums over the whole capture.
@@ -289,12 +322,14 @@ impl Session {
 
     /// The capture is over: everything is.
     pub fn finish(&mut self) {
+        self.handshakes.finish(&self.flows, &mut self.clients, self.now);
         while let Some(closed) = self.transactions.drain() {
             self.settle(closed);
         }
         for id in self.flows.idle(Timestamp(i64::MAX)) {
             self.end(id);
         }
+        self.ice.finish();
     }
 
     fn sweep(&mut self, crowded: bool) {
@@ -314,6 +349,7 @@ impl Session {
         for id in over.drain(..) {
             self.end(id);
         }
+        self.ice.sweep(self.now);
     }
 
     /// Makes room in a full table: the quarter that has been silent longest goes.
@@ -328,6 +364,10 @@ impl Session {
     /// A flow is over: what it showed is added up, and it waits to be judged.
     fn end(&mut self, id: FlowId) {
         let Some(flow) = self.flows.remove(id) else { return };
+        if !self.sightings.is_empty() {
+            self.sightings.address(flow.ends.low);
+            self.sightings.address(flow.ends.high);
+        }
         if let Some(until) = flow.data_both_ways() {
             self.clients.data(flow.ends.low.ip(), until);
             self.clients.data(flow.ends.high.ip(), until);

@@ -23,6 +23,8 @@ pub struct Known {
     pub rtt: Option<Span>,
     /// The first copy of a repeated message.
     pub retransmission_of: Option<u64>,
+    /// Whether it is the same packet as one before, captured twice.
+    pub mirrored: bool,
     /// The user that the message or its request names.
     pub user: Option<super::Name>,
 }
@@ -43,13 +45,16 @@ impl Session {
         let flow = self.flows.get_mut(id)?;
         flow.last = seen;
         if event.hops.last().is_none() {
-            flow.directions_from(event.src).0.packets += 1;
+            let direction = flow.directions_from(event.src).0;
+            direction.packets += 1;
+            direction.last = event.time;
         }
         Some(id)
     }
 
     /// Takes a STUN message.
     pub fn stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
+        self.expect(event.src, event.dst, event.frame);
         let Some(flow) = self.flow_for(event) else { return Known::default() };
         let fields = message.fields();
         let class = message.class();
@@ -70,7 +75,10 @@ impl Session {
             }
         }
         self.inspect(event, message, &fields);
-        match class {
+        if !self.sightings.is_empty() {
+            self.sightings.stun(event, &fields);
+        }
+        let known = match class {
             Class::Request => self.request(&at, message, &fields),
             Class::Indication => {
                 self.totals.stun(message.message_type());
@@ -78,7 +86,9 @@ impl Session {
                 Known::default()
             }
             Class::Success | Class::Error => self.response(&at, message, &fields),
-        }
+        };
+        self.connectivity(event, message, &fields, &known);
+        known
     }
 
     pub(super) fn inspect(&mut self, event: &Event<'_>, message: &Message<'_>, fields: &Fields<'_>) {
@@ -98,6 +108,7 @@ impl Session {
 
     /// Takes DTLS, RTP or RTCP; on the flow's own level it counts as data of the flow.
     pub fn data(&mut self, event: &Event<'_>, bytes: usize) {
+        self.ice.data(event, bytes);
         if event.hops.last().is_some() {
             return;
         }
@@ -111,12 +122,13 @@ impl Session {
     pub fn icmp(&mut self, frame: u64, error: &IcmpError<'_>) -> Option<u64> {
         const UDP: u8 = 17;
         let quoted = &error.quoted;
-        if quoted.protocol != UDP {
+        if quoted.protocol != UDP || self.dtls_icmp(frame, error) {
             return None;
         }
         let id = self.flows.find(quoted.src, quoted.dst)?;
         let flow = self.flows.get_mut(id)?;
         let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
+        self.ice.icmp(quoted.src, quoted.dst, answer);
         if let Some(conversation) = flow.conversation.as_mut().filter(|known| known.client.0 == quoted.src)
             && error.kind.is_unreachable()
         {
@@ -153,7 +165,7 @@ impl Session {
                 (_, None) => {
                     let exchange =
                         Exchange { answered_beyond: beyond, ..leg.exchange(id, &flow.ends, leg.asked(), watched) };
-                    keep(conversation, exchange, true, leg.flow, &mut self.keeping, &mut self.kept);
+                    keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept);
                 }
                 (Some(kept), Some(_)) => {
                     if let Some(known) = conversation.kept_mut(kept, id) {
@@ -166,7 +178,7 @@ impl Session {
                 (None, Some(seen)) if leg.again_after_answer() > 0 => {
                     let mut exchange = leg.exchange(id, &flow.ends, None, watched);
                     exchange.answer = Some(Answer::bare(seen, leg.first));
-                    keep(conversation, exchange, true, leg.flow, &mut self.keeping, &mut self.kept);
+                    keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept);
                 }
                 (None, Some(_)) => {}
             }
@@ -178,13 +190,12 @@ impl Session {
 pub(super) fn keep(
     conversation: &mut Conversation,
     exchange: Exchange,
-    room: bool,
     flow: FlowId,
     keeping: &mut VecDeque<FlowId>,
     kept: &mut usize,
 ) -> Option<u32> {
     let before = conversation.exchanges.len();
-    let at = conversation.keep(exchange, room);
+    let at = conversation.keep(exchange);
     if before == 0 && at.is_some() {
         keeping.push_back(flow);
     }
