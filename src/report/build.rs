@@ -6,14 +6,17 @@
 use super::convert::{
     allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, server, transaction,
 };
+use super::handshake;
 use super::headline;
 use super::ice;
+use super::media::media;
 use super::steps;
-use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Report, Transaction};
+use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Transaction};
 use crate::capture::CaptureInfo;
 use crate::net::{Endpoint, ServerAddress};
 use crate::packet;
 use crate::rules::{Concluded, Dialect, View};
+use crate::session::handshake::Handshake;
 use crate::session::ice::IceSession;
 use crate::session::{self, Conversation, Exchange, Flow, Session};
 use crate::wire::stun::Method;
@@ -67,6 +70,7 @@ pub struct Builder {
     authentications: Bounded<Authentication>,
     allocations: Bounded<Allocation>,
     candidates: Bounded<Candidate>,
+    dtls: Bounded<Dtls>,
     ice: Bounded<IceSession>,
     /// Pairs of the listed ICE sessions.
     pairs: usize,
@@ -95,6 +99,7 @@ impl Builder {
             authentications: Bounded::new(MAX_LISTED),
             allocations: Bounded::new(MAX_LISTED),
             candidates: Bounded::new(MAX_LISTED),
+            dtls: Bounded::new(MAX_LISTED),
             ice: Bounded::new(MAX_LISTED),
             pairs: 0,
             dialects: BTreeMap::new(),
@@ -118,6 +123,14 @@ impl Builder {
         self.facts.conversation(conversation);
         self.list_exchanges(conversation, session, telling);
         self.ledger(conversation, &View { session }, telling);
+    }
+
+    /// Takes a DTLS association that is over; `telling` if a finding speaks of it. One that no user of TURN can be named for is listed
+    /// whichever user is asked for.
+    pub fn handshake(&mut self, known: &Handshake, telling: bool) {
+        if let Some(listed) = handshake::dtls(known, self.capture, self.digits) {
+            self.dtls.add(telling, known.first.frame, || listed);
+        }
     }
 
     /// Takes the exchanges of a conversation that goes on, before they are forgotten.
@@ -225,11 +238,15 @@ impl Builder {
         note("authentications", self.authentications.omitted);
         note("allocations", self.allocations.omitted);
         note("candidates", self.candidates.omitted);
+        note("dtls", self.dtls.omitted);
         note("nat", session.nat().dropped() + (session.nat().mappings().len().saturating_sub(MAX_LISTED)) as u64);
         note("servers", session.servers().dropped());
         note("flows", session.dropped().0);
         note("unanswered_transactions", session.dropped().1);
         note("names", session.names().dropped());
+        let (signalling, untold) = super::signalling::signalled(session);
+        note("signalling", untold);
+        note("hidden_candidates", session.hidden().dropped());
         note("ice", self.ice.omitted);
         note("ice_checks", session.ice().checks_dropped());
         let mut known = ice::Known::default();
@@ -251,6 +268,7 @@ impl Builder {
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),
             allocations: self.allocations.sorted(),
+            dtls: self.dtls.sorted(),
             ice: sessions
                 .iter()
                 .map(|told| {
@@ -263,7 +281,9 @@ impl Builder {
                 .collect(),
             candidates: known.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
+            media: media(session, capture, self.digits, self.user.as_deref()),
             credentials: credentials_of(session),
+            signalling,
             omitted,
             ..Report::default()
         };

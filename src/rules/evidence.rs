@@ -2,6 +2,7 @@
 //! signed what.
 
 use super::{Subject, View};
+use crate::net::Endpoint;
 use crate::session::credentials::{Derivation, Side, Status};
 use crate::session::{Answer, Asked, Conversation, Exchange, Name, Verdicts};
 use crate::time::{Span, Timestamp};
@@ -239,15 +240,14 @@ pub(super) fn how_long(span: Span) -> String {
 #[must_use]
 pub(super) fn filter_of(conversation: &Conversation) -> String {
     let (client, server) = (conversation.client.0, conversation.server.0);
-    let ip = |end: crate::net::Endpoint| if end.is_v6() { "ipv6" } else { "ip" };
-    format!(
-        "stun && {}.addr == {} && {}.addr == {} && udp.port == {}",
-        ip(client),
-        client.ip(),
-        ip(server),
-        server.ip(),
-        client.port()
-    )
+    format!("stun && {} && udp.port == {}", ip_filter(client, server), client.port())
+}
+
+/// A display filter for what goes between two hosts.
+#[must_use]
+pub(super) fn ip_filter(one: Endpoint, other: Endpoint) -> String {
+    let ip = |end: Endpoint| if end.is_v6() { "ipv6" } else { "ip" };
+    format!("{}.addr == {} && {}.addr == {}", ip(one), one.ip(), ip(other), other.ip())
 }
 
 /// The frames of exchanges, in order.

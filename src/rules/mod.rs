@@ -15,8 +15,10 @@ mod challenge;
 mod collect;
 mod damage;
 mod denied;
+mod dtls;
 mod evidence;
 mod expiry;
+mod hidden;
 mod ice;
 mod identity;
 mod integrity_rejected;
@@ -38,6 +40,7 @@ mod unsupported;
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use evidence::{Dialect, Proof};
 
+use crate::session::handshake::Handshake;
 use crate::session::ice::IceSession;
 use crate::session::{Conversation, Flow, Session};
 use schemars::JsonSchema;
@@ -74,6 +77,8 @@ pub enum Judge {
     Conversation(fn(&Conversation, &View<'_>, &mut Collector)),
     /// Every flow, when it is over.
     Flow(fn(&Flow, &View<'_>, &mut Collector)),
+    /// Every DTLS association, when it is over or given up for want of room.
+    Handshake(fn(&Handshake, &View<'_>, &mut Collector)),
     /// Every ICE session, when it is over.
     Ice(fn(&IceSession, &View<'_>, &mut Collector)),
     /// The whole capture, at its end.
@@ -125,6 +130,16 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[ice::NOT_NOMINATED], judge: Judge::Ice(ice::judge_not_nominated) },
     Rule { ids: &[ice::LOST], judge: Judge::Ice(ice::judge_consent) },
     Rule { ids: &[ice::SWITCHED, ice::RESTART, ice::RELAYED], judge: Judge::Ice(ice::judge_selected) },
+    Rule { ids: &[hidden::ID], judge: Judge::Capture(hidden::judge) },
+    Rule { ids: &[dtls::NO_ANSWER, dtls::UNREACHABLE, dtls::ROLE_CONFLICT], judge: Judge::Handshake(dtls::judge_silence) },
+    Rule { ids: &[dtls::FRAGMENT_LOST, dtls::HELLO_FRAGMENTED], judge: Judge::Handshake(dtls::judge_fragments) },
+    Rule { ids: &[dtls::CERTIFICATE_REJECTED], judge: Judge::Handshake(dtls::judge_rejected) },
+    Rule { ids: &[dtls::FINGERPRINT_MISMATCH], judge: Judge::Handshake(dtls::judge_mismatch) },
+    Rule { ids: &[dtls::HANDSHAKE_FAILURE, dtls::VERSION, dtls::ALERT], judge: Judge::Handshake(dtls::judge_alerts) },
+    Rule { ids: &[dtls::INCOMPLETE], judge: Judge::Handshake(dtls::judge_incomplete) },
+    Rule { ids: &[dtls::CLOSED_EARLY], judge: Judge::Handshake(dtls::judge_early) },
+    Rule { ids: &[dtls::CLOSED], judge: Judge::Handshake(dtls::judge_closed) },
+    Rule { ids: &[dtls::OBSOLETE], judge: Judge::Handshake(dtls::judge_obsolete) },
 ];
 
 /// Judges a flow that is over.
@@ -140,7 +155,7 @@ pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
                 }
             }
             Judge::Flow(judge) => judge(flow, &view, out),
-            Judge::Capture(_) | Judge::Ice(_) => {}
+            Judge::Handshake(_) | Judge::Ice(_) | Judge::Capture(_) => {}
         }
     }
 }
@@ -150,6 +165,15 @@ pub fn judge_exchanges(conversation: &Conversation, session: &Session, out: &mut
     for rule in REGISTRY {
         if let Judge::Exchanges(judge) = rule.judge {
             judge(conversation, &View { session }, out);
+        }
+    }
+}
+
+/// Judges a DTLS association that is over.
+pub fn judge_handshake(handshake: &Handshake, session: &Session, out: &mut Collector) {
+    for rule in REGISTRY {
+        if let Judge::Handshake(judge) = rule.judge {
+            judge(handshake, &View { session }, out);
         }
     }
 }

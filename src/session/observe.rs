@@ -45,13 +45,16 @@ impl Session {
         let flow = self.flows.get_mut(id)?;
         flow.last = seen;
         if event.hops.last().is_none() {
-            flow.directions_from(event.src).0.packets += 1;
+            let direction = flow.directions_from(event.src).0;
+            direction.packets += 1;
+            direction.last = event.time;
         }
         Some(id)
     }
 
     /// Takes a STUN message.
     pub fn stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
+        self.expect(event.src, event.dst, event.frame);
         let Some(flow) = self.flow_for(event) else { return Known::default() };
         let fields = message.fields();
         let class = message.class();
@@ -69,6 +72,9 @@ impl Session {
             flow.stun = true;
         }
         self.inspect(event, message, &fields);
+        if !self.sightings.is_empty() {
+            self.sightings.stun(event, &fields);
+        }
         let known = match class {
             Class::Request => self.request(&at, message, &fields),
             Class::Indication => {
@@ -113,7 +119,7 @@ impl Session {
     pub fn icmp(&mut self, frame: u64, error: &IcmpError<'_>) -> Option<u64> {
         const UDP: u8 = 17;
         let quoted = &error.quoted;
-        if quoted.protocol != UDP {
+        if quoted.protocol != UDP || self.dtls_icmp(frame, error) {
             return None;
         }
         let id = self.flows.find(quoted.src, quoted.dst)?;
@@ -156,7 +162,7 @@ impl Session {
                 (_, None) => {
                     let exchange =
                         Exchange { answered_beyond: beyond, ..leg.exchange(id, &flow.ends, leg.asked(), watched) };
-                    keep(conversation, exchange, true, leg.flow, &mut self.keeping, &mut self.kept);
+                    keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept);
                 }
                 (Some(kept), Some(_)) => {
                     if let Some(known) = conversation.kept_mut(kept, id) {
@@ -169,7 +175,7 @@ impl Session {
                 (None, Some(seen)) if leg.again_after_answer() > 0 => {
                     let mut exchange = leg.exchange(id, &flow.ends, None, watched);
                     exchange.answer = Some(Answer::bare(seen, leg.first));
-                    keep(conversation, exchange, true, leg.flow, &mut self.keeping, &mut self.kept);
+                    keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept);
                 }
                 (None, Some(_)) => {}
             }
@@ -181,13 +187,12 @@ impl Session {
 pub(super) fn keep(
     conversation: &mut Conversation,
     exchange: Exchange,
-    room: bool,
     flow: FlowId,
     keeping: &mut VecDeque<FlowId>,
     kept: &mut usize,
 ) -> Option<u32> {
     let before = conversation.exchanges.len();
-    let at = conversation.keep(exchange, room);
+    let at = conversation.keep(exchange);
     if before == 0 && at.is_some() {
         keeping.push_back(flow);
     }
