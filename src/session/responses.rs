@@ -50,6 +50,7 @@ impl Session {
                     retransmission_of: Some(first.frame),
                     mirrored,
                     user: identity[0],
+                    ..Known::default()
                 };
             }
             Response::Orphan => {
@@ -87,6 +88,7 @@ impl Session {
             retransmission_of: None,
             mirrored: false,
             user: identity[0],
+            ..Known::default()
         }
     }
 
