@@ -21,7 +21,8 @@ use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
-use crate::wire::stun::{COOKIE, Message, Method, TransactionId};
+use crate::wire::mdns;
+use crate::wire::stun::{COOKIE, HEADER, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -155,7 +156,7 @@ impl Analyzer {
                 && let Some(slot) = free.next()
             {
                 let id = TransactionId::from_header(id);
-                *slot = Some(Foreseen { src: datagram.src, dst: datagram.dst, id });
+                *slot = Some(Foreseen { frame: frame.number, src: datagram.src, dst: datagram.dst, id });
             }
         });
         self.core.session.warm(messages.into_iter().flatten());
@@ -229,19 +230,19 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
-        if self.session.has_ripe_handshakes() {
-            for handshake in self.session.ripe_handshakes() {
-                let before = self.findings.added();
-                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
-                self.builder.handshake(&handshake, self.findings.added() > before);
-            }
-        }
         if self.session.has_ripe() {
             for flow in self.session.ripe() {
                 let before = self.findings.added();
                 rules::judge_flow(&flow, &self.session, &mut self.findings);
                 let telling = self.findings.added() > before;
                 self.builder.flow(&flow, &self.session, telling);
+            }
+        }
+        if self.session.has_ripe_handshakes() {
+            for handshake in self.session.ripe_handshakes() {
+                let before = self.findings.added();
+                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
+                self.builder.handshake(&handshake, self.findings.added() > before);
             }
         }
         // last: what ran on the pairs may ask for them
@@ -281,6 +282,9 @@ impl Core {
         sink: &mut impl FnMut(&Row<'_>),
     ) {
         let mut kind = demux::kind_of_cut(datagram.payload, datagram.truncated);
+        if datagram.truncated && datagram.payload.len() < HEADER {
+            self.session.totals_mut().unseen.add(frame.number);
+        }
         if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
             return;
         }
@@ -313,7 +317,14 @@ impl Core {
             let flow = self.session.flow(at.src, at.dst)?;
             let known = self.session.flows().get(flow).is_some_and(|flow| flow.stun);
             if known { Message::recognise_on_stun_flow(payload, truncated) } else { None }
-        })?;
+        });
+        let Some(message) = message else {
+            // multicast DNS begins with an id of 0, as STUN does with its type
+            if hops.last().is_none() && (at.src.port() == mdns::PORT || at.dst.port() == mdns::PORT) {
+                self.session.mdns(at.frame, at.time, at.src, payload);
+            }
+            return None;
+        };
         let event = at.event(hops, truncated, Body::Stun(message));
         let known = self.session.stun(&event, &message);
         self.row(&event, &known, sink);
@@ -368,6 +379,7 @@ impl Core {
             }
             self.dtls.learn(&event, &record);
             self.session.dtls(&event, &record, payload.len(), None);
+            self.session.take_handshake(&event, &record);
             *self.session.totals_mut().dtls.entry(record.content_type.0).or_default() += 1;
             self.row(&event, &Known::default(), sink);
         }
@@ -375,20 +387,11 @@ impl Core {
 
     fn media(&mut self, kind: Kind, at: &At, unit: Unit<'_>, sink: &mut impl FnMut(&Row<'_>)) {
         let Unit { payload, truncated, hops } = unit;
-        // media has no mark of its own: it is believed where STUN or DTLS was seen before it, or inside a relay
-        if hops.last().is_none() && self.session.flow(at.src, at.dst).is_none() {
+        let body = if kind == Kind::Rtcp { Body::Rtcp(payload) } else { Body::Rtp(payload) };
+        let event = at.event(hops, truncated, body);
+        if !self.session.take_media(&event, payload, kind) {
             return;
         }
-        let totals = self.session.totals_mut();
-        let body = if kind == Kind::Rtcp {
-            totals.rtcp += 1;
-            Body::Rtcp(payload)
-        } else {
-            totals.rtp += 1;
-            Body::Rtp(payload)
-        };
-        let event = at.event(hops, truncated, body);
-        self.session.data(&event, payload.len());
         if self.media {
             self.row(&event, &Known::default(), sink);
         }

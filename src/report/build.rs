@@ -9,6 +9,7 @@ use super::convert::{
 use super::handshake;
 use super::headline;
 use super::ice;
+use super::media::media;
 use super::steps;
 use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Transaction};
 use crate::capture::CaptureInfo;
@@ -244,6 +245,9 @@ impl Builder {
         note("flows", session.dropped().0);
         note("unanswered_transactions", session.dropped().1);
         note("names", session.names().dropped());
+        let (signalling, untold) = super::signalling::signalled(session);
+        note("signalling", untold);
+        note("hidden_candidates", session.hidden().dropped());
         note("ice", self.ice.omitted);
         note("ice_checks", session.ice().checks_dropped());
         let mut known = ice::Known::default();
@@ -278,7 +282,9 @@ impl Builder {
                 .collect(),
             candidates: known.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
+            media: media(session, capture, self.digits, self.user.as_deref()),
             credentials: credentials_of(session),
+            signalling,
             omitted,
             ..Report::default()
         };

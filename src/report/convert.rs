@@ -19,6 +19,10 @@ use std::collections::BTreeMap;
 
 /// What reports call TCP segments with STUN in them.
 pub(super) const OVER_TCP: &str = "segments of STUN over TCP";
+/// What reports call datagrams of which the capture holds too little to tell what they are.
+pub(super) const UNSEEN: &str = "datagrams cut before their content";
+/// What reports call packets whose headers make no sense, or end before the ports.
+pub(super) const MALFORMED: &str = "malformed headers";
 /// How the entries of `skipped` begin that tell of a link type which cannot be read.
 pub(super) const LINK_TYPE: &str = "link type";
 /// How many places are listed of one thing.
@@ -74,7 +78,8 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts) -> Counts {
         skip(format!("{LINK_TYPE} {} ({})", link_type.0, packet::link_type_name(link_type)), count);
     }
     skip("encrypted".to_owned(), packets.encrypted);
-    skip("malformed headers".to_owned(), packets.malformed);
+    skip(MALFORMED.to_owned(), packets.malformed);
+    skip(UNSEEN.to_owned(), totals.unseen.total);
     skip("nested too deep".to_owned(), packets.too_deep);
     skip("incomplete fragments".to_owned(), packets.fragments.incomplete);
     skip("mirrored copies".to_owned(), totals.mirrored.total);

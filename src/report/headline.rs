@@ -1,6 +1,6 @@
 //! The one sentence for a capture in which nothing is wrong: what worked.
 
-use super::convert::{LINK_TYPE, OVER_TCP};
+use super::convert::{LINK_TYPE, MALFORMED, OVER_TCP, UNSEEN};
 use super::{Counts, Report};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::session::handshake::{Handshake, State};
@@ -84,7 +84,17 @@ impl Facts {
                     "No STUN, TURN or DTLS over UDP in what could be read of {frames}: {what}{others} is not supported."
                 );
             }
-            return format!("No STUN, TURN or DTLS over UDP in {frames}.");
+            let skipped = |what| report.counts.skipped.get(what).copied().unwrap_or_default();
+            return match (skipped(UNSEEN), skipped(MALFORMED)) {
+                (0, 0) => format!("No STUN, TURN or DTLS over UDP in {frames}."),
+                (0, broken) => format!(
+                    "No STUN, TURN or DTLS over UDP in what could be read of {frames}: the headers of {broken} make no sense or are cut short."
+                ),
+                (cut, _) => format!(
+                    "No STUN, TURN or DTLS over UDP can be told in {frames}: {cut} datagrams are cut short before their content. Capture whole \
+                     packets (tcpdump -s 0)."
+                ),
+            };
         }
         let mut worked = Vec::new();
         if let Some((client, server, relayed, took)) = &self.first {

@@ -13,7 +13,10 @@ mod finding;
 mod handshake;
 mod headline;
 mod ice;
+pub mod ladder;
+mod media;
 mod message;
+mod signalling;
 mod steps;
 mod value;
 mod verify;
@@ -27,7 +30,9 @@ pub use ice::{
     IceAgent, IceChecks, IceConsent, IceEnds, IceNomination, IcePair, IceRole, IceRoles, IceRtt, IceSelectedBy,
     IceSelection, IceSession, IceState,
 };
+pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
+pub use signalling::{Signalled, SignalledAddress};
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, VerifyReport};
 
@@ -70,8 +75,12 @@ pub struct Report {
     pub dtls: Vec<Dtls>,
     /// ICE sessions, in the order in which they began.
     pub ice: Vec<IceSession>,
+    /// The streams of RTP.
+    pub media: Media,
     /// The credentials given, and what they verified.
     pub credentials: Vec<Credential>,
+    /// The session descriptions given, and how much of them the packets show.
+    pub signalling: Vec<Signalled>,
     /// What is wrong or worth knowing, the headline's finding first.
     pub findings: Vec<Finding>,
     /// How many entries were left out of the lists above, by the name of the list; empty where all are there.
@@ -95,7 +104,9 @@ impl Default for Report {
             nat: Vec::new(),
             dtls: Vec::new(),
             ice: Vec::new(),
+            media: Media::default(),
             credentials: Vec::new(),
+            signalling: Vec::new(),
             findings: Vec::new(),
             omitted: BTreeMap::new(),
         }

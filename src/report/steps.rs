@@ -63,6 +63,9 @@ fn outcome(conversation: &Conversation) -> AuthenticationOutcome {
     }
 }
 
+/// Said of a message of which the capture lacks the end.
+const CUT: &str = ", cut short by the capture";
+
 fn request(exchange: &Exchange, view: &View<'_>) -> String {
     let asked = &exchange.asked;
     let mut what = format!("{} request", exchange.method);
@@ -83,7 +86,10 @@ fn request(exchange: &Exchange, view: &View<'_>) -> String {
             let _ = write!(what, " as {}", view.quoted(Some(user)));
         }
         (None, Some(_)) => what.push_str(" as a hashed user name"),
-        (None, None) if exchange.method == Method::ALLOCATE => what.push_str(" without credentials"),
+        // behind the cut there may have been some
+        (None, None) if exchange.method == Method::ALLOCATE && !asked.truncated => {
+            what.push_str(" without credentials")
+        }
         (None, None) => {}
     }
     if asked.realm.is_some() {
@@ -91,6 +97,9 @@ fn request(exchange: &Exchange, view: &View<'_>) -> String {
     }
     if asked.is_signed() {
         let _ = write!(what, ", {}", signature(&asked.integrity, view));
+    }
+    if asked.truncated {
+        what.push_str(CUT);
     }
     if exchange.again_total > 0 {
         let _ = write!(what, " (sent {} times)", exchange.again_total + 1);
@@ -100,6 +109,7 @@ fn request(exchange: &Exchange, view: &View<'_>) -> String {
 
 fn response(exchange: &Exchange, answer: &Answer, view: &View<'_>) -> String {
     let mut what = match answer.class {
+        Class::Error if answer.code == 0 => format!("{} error", exchange.method),
         Class::Error => format!("{} error {}", exchange.method, view.error(answer)),
         _ => format!("{} success", exchange.method),
     };
@@ -124,6 +134,9 @@ fn response(exchange: &Exchange, answer: &Answer, view: &View<'_>) -> String {
     if answer.integrity.iter().any(Option::is_some) {
         let _ = write!(what, ", {}", signature(&answer.integrity, view));
     }
+    if answer.truncated {
+        what.push_str(CUT);
+    }
     what
 }
 
@@ -138,7 +151,7 @@ fn silence(exchange: &Exchange) -> String {
 fn signature(verdicts: &Verdicts, view: &View<'_>) -> String {
     match Proof::of(verdicts, view) {
         Proof::Unsigned | Proof::Untested => "signed".to_owned(),
-        Proof::Truncated => "signed (cut short by the capture)".to_owned(),
+        Proof::Truncated => "signed".to_owned(),
         Proof::Mismatch(1) => "signed, but not with the credential given".to_owned(),
         Proof::Mismatch(tried) => format!("signed, but with none of the {tried} credentials given"),
         Proof::By { label, .. } => format!("signed with \"{}\"", label.escape_debug()),

@@ -18,6 +18,7 @@ mod denied;
 mod dtls;
 mod evidence;
 mod expiry;
+mod hidden;
 mod identity;
 mod integrity_rejected;
 mod lacking;
@@ -122,6 +123,7 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: denied::IDS, judge: Judge::Exchanges(denied::judge) },
     Rule { ids: &[allocation_mismatch::FORGOTTEN], judge: Judge::Exchanges(allocation_mismatch::judge) },
     Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
+    Rule { ids: &[hidden::ID], judge: Judge::Capture(hidden::judge) },
     Rule { ids: &[dtls::NO_ANSWER, dtls::UNREACHABLE, dtls::ROLE_CONFLICT], judge: Judge::Handshake(dtls::judge_silence) },
     Rule { ids: &[dtls::NEVER_STARTED], judge: Judge::Ice(dtls::judge_never_started) },
     Rule { ids: &[dtls::FRAGMENT_LOST, dtls::HELLO_FRAGMENTED], judge: Judge::Handshake(dtls::judge_fragments) },
@@ -147,7 +149,7 @@ pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
                 }
             }
             Judge::Flow(judge) => judge(flow, &view, out),
-            Judge::Handshake(_) | Judge::Capture(_) | Judge::Ice(_) => {}
+            Judge::Handshake(_) | Judge::Ice(_) | Judge::Capture(_) => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The ledger of one TURN allocation (RFC 8656 §6): what was lent, for how long, to whom it may talk, and how it ended.
 
-use super::exchange::{Exchange, Seen};
+use super::exchange::{Seen, Settled};
 use super::flow::Traffic;
 use super::names::Name;
 use crate::net::{MappedAddress, PeerAddress, RelayedAddress};
@@ -98,10 +98,10 @@ pub struct Allocation {
 impl Allocation {
     /// The allocation that a granted Allocate makes.
     #[must_use]
-    pub fn granted(exchange: &Exchange) -> Option<Allocation> {
-        let answer = exchange.answer.as_ref()?;
+    pub fn granted(exchange: &Settled<'_>) -> Allocation {
+        let answer = exchange.answer;
         let lifetime = answer.lifetime.or(exchange.asked.lifetime).unwrap_or(DEFAULT_LIFETIME);
-        Some(Allocation {
+        Allocation {
             requested: exchange.first,
             created: answer.seen,
             user: exchange.asked.user.or(exchange.asked.userhash),
@@ -118,7 +118,7 @@ impl Allocation {
             channels: Vec::new(),
             sent: Traffic::default(),
             received: Traffic::default(),
-        })
+        }
     }
 
     /// Whether it can be in use at `time`.
@@ -138,8 +138,8 @@ impl Allocation {
     }
 
     /// A Refresh that was granted.
-    pub fn refreshed(&mut self, exchange: &Exchange) {
-        let Some(answer) = &exchange.answer else { return };
+    pub fn refreshed(&mut self, exchange: &Settled<'_>) {
+        let answer = exchange.answer;
         let lifetime = answer.lifetime.or(exchange.asked.lifetime).unwrap_or(DEFAULT_LIFETIME);
         if lifetime == 0 {
             self.ended.get_or_insert((End::Released, answer.seen));

@@ -2,7 +2,7 @@
 //! allocations that came of it.
 
 use super::allocation::{Allocation, End};
-use super::exchange::{Asked, Exchange, Seen};
+use super::exchange::{Answer, Asked, Exchange, Seen, Settled};
 use super::flow::{Checks, Traffic};
 use super::names::Name;
 use super::nonce::StaleRow;
@@ -288,8 +288,8 @@ impl Conversation {
     }
 
     /// A request was answered: writes the ledger.
-    pub fn settled(&mut self, exchange: &Exchange) {
-        let Some(answer) = &exchange.answer else { return };
+    pub fn settled(&mut self, exchange: &Settled<'_>) {
+        let answer = exchange.answer;
         self.answered += 1;
         if answer.software.is_some() {
             self.software = answer.software;
@@ -297,9 +297,7 @@ impl Conversation {
         if answer.realm.is_some() && self.realm.is_none() {
             self.realm = answer.realm;
         }
-        if let Some((rtt, most)) = exchange.rtt()
-            && rtt == most
-        {
+        if let Some(rtt) = exchange.rtt() {
             self.rtt = Some(self.rtt.map_or(rtt, |known| known.min(rtt)));
         }
         let granted = answer.class == Class::Success;
@@ -308,7 +306,7 @@ impl Conversation {
         }
         match exchange.method {
             Method::ALLOCATE if granted => self.allocate(exchange),
-            Method::REFRESH => self.refresh(exchange, granted, answer.code),
+            Method::REFRESH => self.refresh(exchange, granted),
             Method::CREATE_PERMISSION if granted => {
                 if let (Some(allocation), Some(peer)) = (&mut self.allocation, exchange.asked.peer) {
                     allocation.permitted(peer, exchange.first, answer.seen.time);
@@ -329,9 +327,9 @@ impl Conversation {
         }
     }
 
-    fn allocate(&mut self, exchange: &Exchange) {
+    fn allocate(&mut self, exchange: &Settled<'_>) {
         self.allocated += 1;
-        let Some(new) = Allocation::granted(exchange) else { return };
+        let new = Allocation::granted(exchange);
         let same = |known: &Allocation| known.relayed == new.relayed && known.is_alive(exchange.first.time);
         match self.allocation.as_deref_mut() {
             // the same relayed address again: MS-TURN refreshes by Allocate, and servers repeat a success to a new transaction
@@ -346,25 +344,20 @@ impl Conversation {
         }
     }
 
-    fn refresh(&mut self, exchange: &Exchange, granted: bool, code: u16) {
+    fn refresh(&mut self, exchange: &Settled<'_>, granted: bool) {
         let Some(allocation) = &mut self.allocation else { return };
-        match exchange.answer.as_ref().map(|answer| answer.seen) {
-            Some(_) if granted => allocation.refreshed(exchange),
-            Some(at) if code == 437 && exchange.asked.lifetime == Some(0) => {
-                allocation.ended.get_or_insert((End::Released, at));
-            }
-            Some(at) if code == 437 => allocation.refused(at),
-            _ => {}
+        let &Answer { code, seen: at, .. } = exchange.answer;
+        if granted {
+            allocation.refreshed(exchange);
+        } else if code == 437 && exchange.asked.lifetime == Some(0) {
+            allocation.ended.get_or_insert((End::Released, at));
+        } else if code == 437 {
+            allocation.refused(at);
         }
     }
 
-    /// Keeps an exchange, if there is a reason to or `room` for it; gives its index.
-    pub fn keep(&mut self, exchange: Exchange, room: bool) -> Option<u32> {
-        let telling = exchange.method == Method::ALLOCATE || is_odd(&exchange);
-        if !telling && !room {
-            self.exchanges_omitted += 1;
-            return None;
-        }
+    /// Keeps an exchange; gives its index.
+    pub fn keep(&mut self, exchange: Exchange) -> Option<u32> {
         if self.exchanges.len() >= 2 * KEPT_EACH_END {
             // the index of what stays must not change while a transaction refers to it: the oldest of the later half makes room
             self.exchanges.remove(KEPT_EACH_END);
@@ -396,20 +389,18 @@ impl Conversation {
     }
 }
 
-/// Whether an exchange is worth keeping whatever its method.
-fn is_odd(exchange: &Exchange) -> bool {
+/// Whether an exchange is worth keeping however many there are.
+pub(super) fn is_telling(exchange: &Settled<'_>) -> bool {
     use super::credentials::Status;
     let bad = |verdicts: &super::exchange::Verdicts| {
         verdicts.iter().flatten().any(|verdict| matches!(verdict.status, Status::Mismatch { .. }))
     };
-    exchange.icmp.is_some()
-        || exchange.again_after_answer > 0
+    let answer = exchange.answer;
+    exchange.method == Method::ALLOCATE
+        || answer.class == Class::Error
+        || answer.from.is_some()
+        || answer.fingerprint_bad
         || bad(&exchange.asked.integrity)
-        || exchange.answer.as_ref().is_none_or(|answer| {
-            answer.class == Class::Error
-                || answer.from.is_some()
-                || answer.fingerprint_bad
-                || bad(&answer.integrity)
-                || answer.mapped_plain.is_some_and(|plain| Some(plain) != answer.mapped)
-        })
+        || bad(&answer.integrity)
+        || answer.mapped_plain.is_some_and(|plain| Some(plain) != answer.mapped)
 }

@@ -212,7 +212,42 @@ pub struct Exchange {
     pub watched: bool,
 }
 
+/// A request and its answer as they meet: what the ledger takes from an exchange, most of which are then forgotten.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled<'e> {
+    /// Its transaction id.
+    pub id: TransactionId,
+    /// Its method.
+    pub method: Method,
+    /// Who asked.
+    pub client: ClientAddress,
+    /// Who was asked.
+    pub server: ServerAddress,
+    /// The first copy of the request.
+    pub first: Seen,
+    /// What it says.
+    pub asked: &'e Asked,
+    /// What was answered.
+    pub answer: &'e Answer,
+}
+
+impl Settled<'_> {
+    /// The round trip time, where only one copy of the request can have been answered.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Span> {
+        let Answer { seen, to, .. } = self.answer;
+        (to.time == self.first.time).then(|| seen.time.since(to.time))
+    }
+}
+
 impl Exchange {
+    /// The request with its answer, if it has one.
+    #[must_use]
+    pub fn settled(&self) -> Option<Settled<'_>> {
+        let &Exchange { id, method, client, server, first, ref asked, ref answer, .. } = self;
+        Some(Settled { id, method, client, server, first, asked, answer: answer.as_ref()? })
+    }
+
     /// The error code that answered it; 0 for success, `None` for silence.
     #[must_use]
     pub fn code(&self) -> Option<u16> {

@@ -2,6 +2,7 @@
 
 use super::conversation::Conversation;
 use super::exchange::Seen;
+use super::media::WayId;
 use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -97,6 +98,8 @@ pub struct Flow {
     pub channel_guesses: u8,
     /// Whether STUN was seen.
     pub stun: bool,
+    /// Where the path of its last media is.
+    pub media: Option<WayId>,
 }
 
 impl Flow {
@@ -194,6 +197,16 @@ impl Flows {
         self.index.find(self.hasher.hash_one(Ends::of(src, dst)), |_| true).copied()
     }
 
+    /// The flow of a datagram is probably in this slot: then it is not looked for again.
+    #[inline]
+    pub(super) fn expect(&self, src: Endpoint, dst: Endpoint, slot: u32) {
+        if let Some(known) = self.slots.get(slot as usize)
+            && known.flow.as_ref().is_some_and(|flow| flow.ends == Ends::of(src, dst))
+        {
+            self.recent.set(Some((src, dst, FlowId { slot, generation: known.generation })));
+        }
+    }
+
     /// The flow in a slot.
     #[must_use]
     pub(super) fn at(&self, slot: u32) -> Option<&Flow> {
@@ -218,6 +231,7 @@ impl Flows {
             pending: None,
             channel_guesses: 0,
             stun: false,
+            media: None,
         };
         let ends = flow.ends;
         let slot = match self.free.pop() {

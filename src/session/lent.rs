@@ -132,7 +132,7 @@ mod tests {
         let client = ClientAddress(Endpoint::v4([192, 0, 2, 9], port));
         let server = ServerAddress(Endpoint::v4([192, 0, 2, 1], 3478));
         let mut conversation = Conversation::new(client, server, Transport::Udp, seen(frame));
-        conversation.settled(&Exchange {
+        let exchange = Exchange {
             id: TransactionId::from_header([0; 16]),
             method: Method::ALLOCATE,
             client,
@@ -147,7 +147,8 @@ mod tests {
             icmp: None,
             answered_beyond: None,
             watched: true,
-        });
+        };
+        conversation.settled(&exchange.settled().unwrap());
         conversation
     }
 

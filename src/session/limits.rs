@@ -34,6 +34,8 @@ pub struct Limits {
     pub ice_pairs_of_session: usize,
     /// Nonces whose first user is remembered.
     pub nonces: usize,
+    /// RTP streams at one time, and paths that they take; the idle ones make room, and as many of these are kept for the report.
+    pub streams: usize,
 }
 
 impl Default for Limits {
@@ -54,6 +56,7 @@ impl Default for Limits {
             ice_pairs: 8_192,
             ice_pairs_of_session: 64,
             nonces: 8_192,
+            streams: 3_584,
         }
     }
 }

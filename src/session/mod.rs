@@ -13,11 +13,13 @@ mod exchange;
 mod flow;
 /// DTLS associations.
 pub mod handshake;
+mod hidden;
 /// ICE: sessions, agents, pairs.
 pub mod ice;
 mod leg;
 mod lent;
 mod limits;
+mod media;
 mod moves;
 mod names;
 mod nat;
@@ -41,8 +43,10 @@ pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use dtls::DtlsFlows;
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
+pub use hidden::{Hidden, HiddenCandidates};
 pub use lent::{Lent, Lents};
 pub use limits::Limits;
+pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};
 pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
@@ -59,7 +63,7 @@ use crate::wire::stun::Method;
 use credentials::Credentials;
 use handshake::Handshakes;
 use nonce::Nonces;
-use signalling::Signalling;
+use signalling::{Sightings, Signalling};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use transaction::{KEEP, Transactions};
@@ -78,10 +82,14 @@ const DISORDER: Span = Span::from_secs(1);
 pub struct Session {
     limits: Limits,
     credentials: Credentials,
+    hidden: HiddenCandidates,
     signalling: Signalling,
+    sightings: Sightings,
     names: Names,
     flows: Flows,
     transactions: Transactions,
+    /// What was looked up beforehand, the next first.
+    expected: VecDeque<warm::Expectation>,
     clients: Clients,
     servers: Servers,
     lents: Lents,
@@ -90,6 +98,7 @@ pub struct Session {
     nonces: Nonces,
     handshakes: Handshakes,
     ice: ice::Ice,
+    media: Media,
     totals: Totals,
     ripe: Vec<Flow>,
     now: Timestamp,
@@ -108,10 +117,13 @@ impl Session {
         Session {
             limits,
             credentials,
+            hidden: HiddenCandidates::default(),
             signalling: Signalling::default(),
+            sightings: Sightings::default(),
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
+            expected: VecDeque::new(),
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             lents: Lents::new(limits.lents),
@@ -120,6 +132,7 @@ impl Session {
             nonces: Nonces::default(),
             handshakes: Handshakes::default(),
             ice: ice::Ice::new(&limits),
+            media: Media::new(limits.streams),
             totals: Totals::default(),
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
@@ -141,13 +154,30 @@ impl Session {
     #[must_use]
     pub fn with_signalling(self, signalling: Signalling) -> Self {
         let handshakes = Handshakes::with_functions(handshake::functions_of(&signalling));
-        Session { signalling, handshakes, ..self }
+        Session { sightings: Sightings::of(&signalling), signalling, handshakes, ..self }
+    }
+
+    /// Which of that shows in the packets.
+    #[must_use]
+    pub fn sightings(&self) -> &Sightings {
+        &self.sightings
     }
 
     /// What the two sides told each other beside the packets.
     #[must_use]
     pub fn signalling(&self) -> &Signalling {
         &self.signalling
+    }
+
+    /// Host candidates behind names of multicast DNS.
+    #[must_use]
+    pub fn hidden(&self) -> &HiddenCandidates {
+        &self.hidden
+    }
+
+    /// Takes what a datagram of multicast DNS says of such candidates.
+    pub fn mdns(&mut self, frame: u64, time: Timestamp, src: Endpoint, payload: &[u8]) {
+        crate::wire::mdns::read(payload, |said| self.hidden.add(src, Seen { frame, time }, said));
     }
 
     /// The texts behind the names.
@@ -349,6 +379,10 @@ impl Session {
     /// A flow is over: what it showed is added up, and it waits to be judged.
     fn end(&mut self, id: FlowId) {
         let Some(flow) = self.flows.remove(id) else { return };
+        if !self.sightings.is_empty() {
+            self.sightings.address(flow.ends.low);
+            self.sightings.address(flow.ends.high);
+        }
         if let Some(until) = flow.data_both_ways() {
             self.clients.data(flow.ends.low.ip(), until);
             self.clients.data(flow.ends.high.ip(), until);

@@ -1,6 +1,6 @@
 //! To whom each nonce was given, and how often in a row a client was told that its nonce will not do.
 
-use super::exchange::{Answer, Exchange, Seen};
+use super::exchange::{Seen, Settled};
 use crate::net::ClientAddress;
 use crate::time::Timestamp;
 use hashbrown::HashMap;
@@ -32,12 +32,12 @@ pub struct StaleRow {
 }
 
 impl StaleRow {
-    fn add(mut self, exchange: &Exchange, answer: &Answer, given_to: Option<ClientAddress>) -> StaleRow {
+    fn add(mut self, exchange: &Settled<'_>, given_to: Option<ClientAddress>) -> StaleRow {
         self.count = self.count.saturating_add(1);
-        self.last = answer.seen;
+        self.last = exchange.answer.seen;
         self.client = exchange.client;
         let free = self.frames.iter_mut().filter(|frame| **frame == 0);
-        for (slot, frame) in free.zip([exchange.first.frame, answer.seen.frame]) {
+        for (slot, frame) in free.zip([exchange.first.frame, exchange.answer.seen.frame]) {
             *slot = frame;
         }
         match given_to {
@@ -109,7 +109,8 @@ impl Nonces {
     }
 
     /// A request was refused with 438: the row that this refusal makes longer.
-    pub(super) fn refused(&mut self, exchange: &Exchange, answer: &Answer, max: usize) -> Option<StaleRow> {
+    pub(super) fn refused(&mut self, exchange: &Settled<'_>, max: usize) -> Option<StaleRow> {
+        let answer = exchange.answer;
         let asked = exchange.asked.nonce?;
         let known = self.given.get(&asked);
         let given_to = known.and_then(|known| known.to).map(|(client, _)| client);
@@ -117,7 +118,7 @@ impl Nonces {
         let row = match known.filter(own).and_then(|known| known.row.as_deref()) {
             // several requests were under way with the same nonce: that is one refusal
             Some(row) if exchange.first <= row.last => *row,
-            Some(row) => row.add(exchange, answer, given_to),
+            Some(row) => row.add(exchange, given_to),
             None => {
                 let new = StaleRow {
                     count: 0,
@@ -129,7 +130,7 @@ impl Nonces {
                     other_address: 0,
                     never_given: 0,
                 };
-                new.add(exchange, answer, given_to)
+                new.add(exchange, given_to)
             }
         };
         for nonce in [Some(asked), answer.nonce].into_iter().flatten() {

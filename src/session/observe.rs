@@ -56,6 +56,7 @@ impl Session {
 
     /// Takes a STUN message.
     pub fn stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
+        self.expect(event.src, event.dst, event.frame);
         let Some(flow) = self.flow_for(event) else { return Known::default() };
         let fields = message.fields();
         let class = message.class();
@@ -73,6 +74,9 @@ impl Session {
             flow.stun = true;
         }
         self.inspect(event, message, &fields);
+        if !self.sightings.is_empty() {
+            self.sightings.stun(event, &fields);
+        }
         let known = match class {
             Class::Request => self.request(&at, message, &fields),
             Class::Indication => {
@@ -160,7 +164,7 @@ impl Session {
                 (_, None) => {
                     let exchange =
                         Exchange { answered_beyond: beyond, ..leg.exchange(id, &flow.ends, leg.asked(), watched) };
-                    keep(conversation, exchange, true, leg.flow, &mut self.keeping, &mut self.kept);
+                    keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept);
                 }
                 (Some(kept), Some(_)) => {
                     if let Some(known) = conversation.kept_mut(kept, id) {
@@ -173,7 +177,7 @@ impl Session {
                 (None, Some(seen)) if leg.again_after_answer() > 0 => {
                     let mut exchange = leg.exchange(id, &flow.ends, None, watched);
                     exchange.answer = Some(Answer::bare(seen, leg.first));
-                    keep(conversation, exchange, true, leg.flow, &mut self.keeping, &mut self.kept);
+                    keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept);
                 }
                 (None, Some(_)) => {}
             }
@@ -185,13 +189,12 @@ impl Session {
 pub(super) fn keep(
     conversation: &mut Conversation,
     exchange: Exchange,
-    room: bool,
     flow: FlowId,
     keeping: &mut VecDeque<FlowId>,
     kept: &mut usize,
 ) -> Option<u32> {
     let before = conversation.exchanges.len();
-    let at = conversation.keep(exchange, room);
+    let at = conversation.keep(exchange);
     if before == 0 && at.is_some() {
         keeping.push_back(flow);
     }

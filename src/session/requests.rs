@@ -19,17 +19,9 @@ impl Session {
         let method = message.method();
         let identity = Identity::of(fields);
         let integrity = self.check(message, fields, &identity);
-        let mut new = None;
-        let names = &mut self.names;
-        let conversation = self.flows.get(at.flow).and_then(|flow| flow.conversation.as_deref());
-        let likely = conversation.map_or([None; 2], |known| [known.user, known.realm]);
-        let request = self.transactions.request(message.transaction_id(), method, at, || {
-            let asked = asked(names, likely, message, fields, integrity);
-            new = Some(asked);
-            asked
-        });
-        let known = Known { integrity, user: new.and_then(|asked| asked.user), ..Known::default() };
-        match request {
+        let id = message.transaction_id();
+        let known = Known { integrity, ..Known::default() };
+        let twin_of = match self.transactions.request(id, at) {
             Request::Mirrored { first } => {
                 self.totals.mirrored.add(at.seen.frame);
                 return Known { retransmission_of: Some(first.frame), mirrored: true, ..known };
@@ -39,20 +31,25 @@ impl Session {
                 self.count_check(at, is_check(method, fields));
                 return Known { retransmission_of: Some(first.frame), ..known };
             }
-            Request::New { twin_of } => {
-                self.totals.stun(message.message_type());
-                // the other side of a NAT or of a relay shows the same transaction once more
-                self.totals.transactions += u64::from(twin_of.is_none());
-                self.count_integrity(at.seen.frame, &integrity, true);
-                if mismatched(&integrity) {
-                    self.totals.mismatch(&self.credentials, &identity);
-                }
-                if let Some(first) = twin_of {
-                    self.twin(message.transaction_id(), first, at);
-                }
-            }
+            Request::New => None,
+            Request::Twin { of } => Some(of),
+        };
+        let conversation = self.flows.get(at.flow).and_then(|flow| flow.conversation.as_deref());
+        let likely = conversation.map_or([None; 2], |known| [known.user, known.realm]);
+        let asked = asked(&mut self.names, likely, message, fields, integrity);
+        self.transactions.add(id, method, at, &asked, twin_of.is_some());
+        self.totals.stun(message.message_type());
+        // the other side of a NAT or of a relay shows the same transaction once more
+        let twin_of = twin_of.flatten();
+        self.totals.transactions += u64::from(twin_of.is_none());
+        self.count_integrity(at.seen.frame, &integrity, true);
+        if mismatched(&integrity) {
+            self.totals.mismatch(&self.credentials, &identity);
         }
-        let Some(asked) = new else { return known };
+        if let Some(first) = twin_of {
+            self.twin(id, first, at);
+        }
+        let known = Known { user: asked.user, ..known };
         self.count_check(at, asked.check);
         if let (0, true, Some(user)) = (at.depth, asked.check, asked.user) {
             let flows = &self.flows;
@@ -63,7 +60,7 @@ impl Session {
             self.moves.check(user, (at.src, at.dst), at.seen, self.limits.mappings, answered);
         }
         if at.depth == 0 && !asked.check {
-            self.converse(at, message.transaction_id(), method, &asked);
+            self.converse(at, id, method, &asked);
         }
         known
     }

@@ -1,15 +1,16 @@
 //! Responses as they come: to which request, from where, and what they settle.
 
+use super::conversation::is_telling;
 use super::credentials::Identity;
-use super::exchange::{Answer, Exchange, Seen, Verdicts};
+use super::exchange::{Answer, Asked, Exchange, Seen, Settled, Verdicts};
 use super::flow::FlowId;
 use super::observe::{Known, keep, speak};
 use super::requests::features;
 use super::signatures::{check_answer, identity_of_answer, mismatched};
 use super::transaction::{Response, Sighting};
-use super::{From, Names, Redirect, Session};
+use super::{From, Name, Names, Redirect, Session};
 use crate::net::{ClientAddress, Endpoint, MappedAddress, RelayedAddress, ServerAddress};
-use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method};
+use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
 
 impl Session {
     pub(super) fn response(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
@@ -60,6 +61,8 @@ impl Session {
             }
         };
         let (identity, check, flow, to) = (leg.identity, leg.check, leg.flow, leg.last());
+        let (first, method, met) = (leg.first, leg.method, leg.icmp().is_some());
+        let roles = self.flows.get(flow).map(|flow| leg.roles(&flow.ends));
         let from = elsewhere.then_some(at.src);
         self.totals.stun(message.message_type());
         error.into_iter().for_each(|code| self.totals.error(code));
@@ -67,18 +70,34 @@ impl Session {
         if mismatched(&integrity) {
             self.totals.mismatch(&self.credentials, &identity_of_answer(&self.names, fields, identity));
         }
-        if let Some(known) = self.flows.get(flow)
+        if let Some((client, server)) = roles
             && (check || at.depth == 0)
         {
-            let mut exchange = leg.exchange(id, &known.ends, asked.as_ref(), true);
-            exchange.answer = Some(answer(&mut self.names, message, fields, at.seen, to, from, integrity));
+            let [user, realm, userhash] = identity;
+            let whose;
+            let said = match &asked {
+                Some(asked) => &**asked,
+                None => {
+                    whose = Asked { user, realm, userhash, check, ..Asked::default() };
+                    &whose
+                }
+            };
+            let likely = self.flows.get(flow).and_then(|flow| flow.conversation.as_deref());
+            let likely = likely.map_or([None; 2], |known| [known.software, known.realm]);
+            let answer = answer(&mut self.names, likely, message, fields, at.seen, to, from, integrity);
+            let settled = Settled { id, method, client, server, first, asked: said, answer: &answer };
             if check {
-                self.checked(at, message, fields, &exchange);
-            } else if let Some(kept) = self.answered(flow, exchange, at.ttl)
-                && let Some(leg) = self.transactions.leg_on(id, flow)
-            {
-                leg.keep(kept);
+                self.checked(at, message, fields, &settled);
+            } else if self.answered(flow, &settled, at.ttl) {
+                if met || is_telling(&settled) || self.ordinary < self.limits.ordinary_exchanges {
+                    self.keep_answered(at, id, flow, said, answer);
+                } else {
+                    self.pass_over(flow);
+                }
             }
+        }
+        if let Some(asked) = asked {
+            self.transactions.give_back(asked);
         }
         self.count_integrity(at.seen.frame, &integrity, false);
         Known {
@@ -93,7 +112,13 @@ impl Session {
     }
 
     /// An answer to a connectivity check.
-    pub(super) fn checked(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>, exchange: &Exchange) {
+    pub(super) fn checked(
+        &mut self,
+        at: &Sighting,
+        message: &Message<'_>,
+        fields: &Fields<'_>,
+        exchange: &Settled<'_>,
+    ) {
         let success = message.class() == Class::Success;
         let Some(flow) = self.flows.get_mut(at.flow) else { return };
         if at.depth > 0 {
@@ -110,20 +135,17 @@ impl Session {
         }
     }
 
-    /// An answer of a server to a client; gives where the exchange is kept.
-    pub(super) fn answered(&mut self, flow: FlowId, exchange: Exchange, ttl: u8) -> Option<u32> {
-        let answer = exchange.answer.as_ref()?;
+    /// An answer of a server to a client; whether a conversation took it.
+    fn answered(&mut self, flow: FlowId, exchange: &Settled<'_>, ttl: u8) -> bool {
+        let answer = exchange.answer;
         let (client, server) = (exchange.client, exchange.server);
         // the far side of a NAT shows the same again: nobody else was given that nonce
         let twin = self.flows.get(flow).is_some_and(|flow| flow.twin_of.is_some());
         if let Some(nonce) = answer.nonce.filter(|_| !twin) {
             self.nonces.learn(nonce, client, answer.seen, self.limits.nonces);
         }
-        let stale = if answer.is_error(438) && !twin {
-            self.nonces.refused(&exchange, answer, self.limits.nonces)
-        } else {
-            None
-        };
+        let stale =
+            if answer.is_error(438) && !twin { self.nonces.refused(exchange, self.limits.nonces) } else { None };
         if let Some(alternate) = answer.alternate.filter(|_| answer.code == 300) {
             self.clients.redirected(client.0.ip(), Redirect { from: server.0, to: alternate.0, at: answer.seen });
         }
@@ -137,15 +159,14 @@ impl Session {
                 _ => {}
             }
             if let Some(mapped) = answer.mapped {
-                self.see_mapped(&exchange, mapped);
+                self.see_mapped(exchange, mapped);
             }
         }
-        let id = flow;
-        let flow = self.flows.get_mut(id)?;
+        let Some(flow) = self.flows.get_mut(flow) else { return false };
         if flow.pending == Some(exchange.id) {
             flow.pending = None;
         }
-        let conversation = flow.conversation.as_mut()?;
+        let Some(conversation) = &mut flow.conversation else { return false };
         if let Some(known) = conversation.moved.and_then(|number| self.moves.get_mut(number))
             && known.first == exchange.first
         {
@@ -154,7 +175,7 @@ impl Session {
         conversation.message(From::Server, answer.seen);
         let [_, of_server] = &mut conversation.ttl;
         *of_server = ttl;
-        conversation.settled(&exchange);
+        conversation.settled(exchange);
         if stale.is_some() {
             conversation.stale = stale.map(Box::new);
         } else if answer.class == Class::Success
@@ -163,14 +184,30 @@ impl Session {
         {
             self.nonces.accepted(nonce);
         }
-        let room = self.ordinary < self.limits.ordinary_exchanges;
-        let kept = keep(conversation, exchange, room, id, &mut self.keeping, &mut self.kept);
-        self.ordinary += usize::from(kept.is_some());
-        kept
+        true
     }
 
-    pub(super) fn see_mapped(&mut self, exchange: &Exchange, mapped: MappedAddress) {
-        let Some(answer) = &exchange.answer else { return };
+    /// Writes down an exchange that was just answered.
+    fn keep_answered(&mut self, at: &Sighting, id: TransactionId, flow: FlowId, asked: &Asked, answer: Answer) {
+        let Some((leg, _)) = self.transactions.answered_by(id, at) else { return };
+        let Some(known) = self.flows.get_mut(flow) else { return };
+        let Some(conversation) = &mut known.conversation else { return };
+        let exchange = Exchange { answer: Some(answer), ..leg.exchange(id, &known.ends, Some(asked), true) };
+        if let Some(kept) = keep(conversation, exchange, flow, &mut self.keeping, &mut self.kept) {
+            leg.keep(kept);
+            self.ordinary += 1;
+        }
+    }
+
+    /// An exchange that nothing is odd about is only counted.
+    fn pass_over(&mut self, flow: FlowId) {
+        if let Some(conversation) = self.flows.get_mut(flow).and_then(|flow| flow.conversation.as_mut()) {
+            conversation.exchanges_omitted += 1;
+        }
+    }
+
+    pub(super) fn see_mapped(&mut self, exchange: &Settled<'_>, mapped: MappedAddress) {
+        let answer = exchange.answer;
         if mapped.0 != exchange.client.0 && answer.mapped_plain.is_none_or(|plain| plain == mapped) {
             self.nat.learn(exchange.client.0, mapped.0, &[exchange.first.frame, answer.seen.frame]);
             self.nat.view(exchange.client, exchange.server, mapped, answer.seen);
@@ -202,8 +239,11 @@ impl Session {
     }
 }
 
-pub(super) fn answer(
+/// What a response says; `likely` are the software and the realm that the server told before.
+#[expect(clippy::too_many_arguments, reason = "they are what an answer is made of")]
+fn answer(
     names: &mut Names,
+    likely: [Option<Name>; 2],
     message: &Message<'_>,
     fields: &Fields<'_>,
     seen: Seen,
@@ -217,6 +257,7 @@ pub(super) fn answer(
         _ => 0,
     });
     let mapped = fields.xor_mapped.or(fields.mapped).map(MappedAddress);
+    let [software, realm] = likely;
     Answer {
         seen,
         to,
@@ -224,11 +265,11 @@ pub(super) fn answer(
         class: message.class(),
         code: fields.error.map_or(0, |error| error.code),
         reason: fields.error.and_then(|error| names.intern(error.reason)),
-        realm: fields.realm.and_then(|realm| names.intern(realm)),
+        realm: fields.realm.and_then(|text| names.intern_like(text, realm)),
         nonce: fields.nonce.map(|nonce| names.digest(nonce)),
         nonce_again: None,
         nonce_features: fields.nonce.and_then(features),
-        software: fields.software.and_then(|software| names.intern(software)),
+        software: fields.software.and_then(|text| names.intern_like(text, software)),
         mapped,
         mapped_plain: fields.mapped.map(MappedAddress).filter(|_| fields.xor_mapped.is_some()),
         relayed: fields.relayed.map(|relayed| relayed.map(RelayedAddress)),

@@ -101,6 +101,8 @@ pub struct Totals {
     pub mirrored: Sample,
     /// Messages that the snap length cut.
     pub truncated: Sample,
+    /// Datagrams of which the capture holds too little to tell what they are.
+    pub unseen: Sample,
     /// Signed messages that could not be verified for it.
     pub unverifiable: Sample,
     /// Messages with a wrong FINGERPRINT, by sender.

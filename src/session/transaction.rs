@@ -50,10 +50,12 @@ pub(super) struct Sighting {
 /// What a request turned out to be.
 #[derive(Debug)]
 pub(super) enum Request {
-    /// Not seen before.
-    New {
-        /// The flow on which the same request was seen before: two sides of a NAT or a relay.
-        twin_of: Option<FlowId>,
+    /// Not seen before: [`Transactions::add`] it.
+    New,
+    /// Seen before on another flow: [`Transactions::add`] it there too.
+    Twin {
+        /// That flow, where it is the same message: two sides of a NAT or a relay.
+        of: Option<FlowId>,
     },
     /// A retransmission.
     Again {
@@ -74,8 +76,9 @@ pub(super) enum Response<'t> {
     First {
         /// The request.
         leg: &'t mut Leg,
-        /// What it says; `None` for a connectivity check, of which nothing is asked later but whose it was.
-        asked: Option<Asked>,
+        /// What it says, to be [given back](Transactions::give_back); `None` for a connectivity check, of which nothing is asked later
+        /// but whose it was.
+        asked: Option<Box<Asked>>,
         /// Whether it came from another address than was asked.
         elsewhere: bool,
     },
@@ -119,6 +122,15 @@ impl Entry {
     }
 }
 
+/// A transaction that is about to be asked for, looked up beforehand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    id: TransactionId,
+    hash: u64,
+    /// The number of what is probably its entry.
+    number: Option<u32>,
+}
+
 /// The transactions that are still of interest, in the order in which they began or were found to go on: the first is the first to go.
 #[derive(Debug)]
 pub(super) struct Transactions {
@@ -131,6 +143,7 @@ pub(super) struct Transactions {
     /// Room for what open requests say, to be used again.
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is used again")]
     spare: Vec<Box<Asked>>,
+    expected: Option<Expected>,
     max: usize,
     dropped: u64,
 }
@@ -145,6 +158,7 @@ impl Transactions {
             entries: VecDeque::new(),
             base: 0,
             spare: Vec::new(),
+            expected: None,
             max,
             dropped: 0,
         }
@@ -157,21 +171,52 @@ impl Transactions {
     }
 
     fn find(&mut self, id: TransactionId) -> Option<&mut Entry> {
+        let number = self.number(id)?;
+        self.entries.get_mut(number.wrapping_sub(self.base) as usize)
+    }
+
+    #[inline]
+    fn number(&self, id: TransactionId) -> Option<u32> {
         let (entries, base) = (&self.entries, self.base);
         let same = |&number: &u32| entries.get(number.wrapping_sub(base) as usize).is_some_and(|entry| entry.id == id);
-        let &number = self.index.find(self.hasher.hash_one(id), same)?;
-        self.entries.get_mut(number.wrapping_sub(base) as usize)
+        if let Some(number) = self.expected.filter(|expected| expected.id == id).and_then(|expected| expected.number)
+            && same(&number)
+        {
+            return Some(number);
+        }
+        self.index.find(self.hash(id), same).copied()
+    }
+
+    #[inline]
+    fn hash(&self, id: TransactionId) -> u64 {
+        match self.expected {
+            Some(expected) if expected.id == id => expected.hash,
+            _ => self.hasher.hash_one(id),
+        }
+    }
+
+    /// Looks a transaction up that will be asked for: the entries themselves are not looked at.
+    #[must_use]
+    pub(super) fn foresee(&self, id: TransactionId) -> Expected {
+        let hash = self.hasher.hash_one(id);
+        Expected { id, hash, number: self.index.find(hash, |_| true).copied() }
+    }
+
+    /// The next to be asked for.
+    pub(super) fn expect(&mut self, expected: Expected) {
+        self.expected = Some(expected);
     }
 
     /// The number of the entry of a transaction, if it has any: the entries themselves are not looked at.
     #[must_use]
-    pub(super) fn likely(&self, id: TransactionId) -> Option<u32> {
+    fn likely(&self, id: TransactionId) -> Option<u32> {
         self.index.find(self.hasher.hash_one(id), |_| true).copied()
     }
 
     /// Reads the cache lines of an entry.
     #[must_use]
-    pub(super) fn touch(&self, number: u32) -> u64 {
+    pub(super) fn touch(&self, expected: &Expected) -> u64 {
+        let Some(number) = expected.number else { return 0 };
         self.entries.get(number.wrapping_sub(self.base) as usize).map_or(0, |entry| {
             entry.leg.first.frame
                 ^ entry.leg.answer.frame
@@ -187,81 +232,81 @@ impl Transactions {
         first.fold(0, |sum, entry| sum ^ u64::from(self.likely(entry.id).unwrap_or_default()))
     }
 
-    fn add(&mut self, id: TransactionId, leg: Leg) {
+    /// Whether a request was seen before; where it was on this flow it is counted.
+    pub(super) fn request(&mut self, id: TransactionId, at: &Sighting) -> Request {
+        let Some(number) = self.number(id) else { return Request::New };
+        let client = short(self.hasher.hash_one(at.src));
+        let Some(entry) = self.entries.get_mut(number.wrapping_sub(self.base) as usize) else { return Request::New };
+        let same = |leg: &&mut Leg| leg.flow == at.flow && leg.client == client && leg.depth == at.depth;
+        if let Some(leg) = entry.legs().find(same) {
+            return leg.repeat(at);
+        }
+        Request::Twin { of: (entry.leg.digest == short(at.digest)).then_some(entry.leg.flow) }
+    }
+
+    /// Takes a request that is new here; `twin` where it was seen on another flow.
+    pub(super) fn add(&mut self, id: TransactionId, method: Method, at: &Sighting, asked: &Asked, twin: bool) {
+        let mut leg = Leg::new(method, at, short(self.hasher.hash_one(at.src)), asked);
+        if !asked.check {
+            leg.asked = Some(match self.spare.pop() {
+                Some(mut room) => {
+                    *room = *asked;
+                    room
+                }
+                None => Box::new(*asked),
+            });
+        }
+        if twin {
+            if let Some(entry) = self.find(id) {
+                let others = entry.others.get_or_insert_default();
+                if others.legs.len() < MAX_LEGS {
+                    others.legs.push(leg);
+                }
+            }
+            return;
+        }
         let Ok(count) = u32::try_from(self.entries.len()) else { return };
+        let hash = self.hash(id);
         self.entries.push_back(Entry { id, leg, others: None });
         let (hasher, entries, base) = (&self.hasher, &self.entries, self.base);
         let rehash = |&number: &u32| {
             entries.get(number.wrapping_sub(base) as usize).map_or(0, |entry| hasher.hash_one(entry.id))
         };
-        self.index.insert_unique(hasher.hash_one(id), base.wrapping_add(count), rehash);
+        self.index.insert_unique(hash, base.wrapping_add(count), rehash);
     }
 
-    /// Takes a request; `asked` is called only where it is new.
-    pub(super) fn request(
-        &mut self,
-        id: TransactionId,
-        method: Method,
-        at: &Sighting,
-        asked: impl FnOnce() -> Asked,
-    ) -> Request {
-        let client = short(self.hasher.hash_one(at.src));
-        let mut twin_of = None;
-        if let Some(entry) = self.find(id) {
-            let same = |leg: &&mut Leg| leg.flow == at.flow && leg.client == client && leg.depth == at.depth;
-            if let Some(leg) = entry.legs().find(same) {
-                return leg.repeat(at);
-            }
-            twin_of = Some((entry.leg.digest == short(at.digest)).then_some(entry.leg.flow));
+    /// The request that a response answers: on its own flow, else another of the same client; and whether it is another.
+    #[inline]
+    pub(super) fn answered_by(&mut self, id: TransactionId, at: &Sighting) -> Option<(&mut Leg, bool)> {
+        let number = self.number(id)?;
+        let client = short(self.hasher.hash_one(at.dst));
+        let entry = self.entries.get_mut(number.wrapping_sub(self.base) as usize)?;
+        let to_client = |leg: &Leg| leg.client == client && leg.depth == at.depth;
+        let on_flow = |leg: &Leg| leg.flow == at.flow && to_client(leg);
+        if on_flow(&entry.leg) {
+            return Some((&mut entry.leg, false));
         }
-        let asked = asked();
-        let mut leg = Leg::new(method, at, client, &asked);
-        if !asked.check {
-            leg.asked = Some(match self.spare.pop() {
-                Some(mut room) => {
-                    *room = asked;
-                    room
-                }
-                None => Box::new(asked),
-            });
-        }
-        let Some(twin_of) = twin_of else {
-            self.add(id, leg);
-            return Request::New { twin_of: None };
-        };
-        if let Some(entry) = self.find(id) {
-            let others = entry.others.get_or_insert_default();
-            if others.legs.len() < MAX_LEGS {
-                others.legs.push(leg);
-            }
-        }
-        Request::New { twin_of }
+        let found = entry.legs().position(|leg| on_flow(leg)).map(|index| (index, false));
+        let (index, elsewhere) =
+            found.or_else(|| entry.legs().position(|leg| to_client(leg)).map(|index| (index, true)))?;
+        Some((entry.legs().nth(index)?, elsewhere))
     }
 
     /// Takes a response.
     pub(super) fn response(&mut self, id: TransactionId, at: &Sighting) -> Response<'_> {
-        let client = short(self.hasher.hash_one(at.dst));
-        let (entries, base) = (&self.entries, self.base);
-        let same = |&number: &u32| entries.get(number.wrapping_sub(base) as usize).is_some_and(|entry| entry.id == id);
-        let Some(&number) = self.index.find(self.hasher.hash_one(id), same) else { return Response::Orphan };
-        let Some(entry) = self.entries.get_mut(number.wrapping_sub(base) as usize) else { return Response::Orphan };
-        let to_client = |leg: &Leg| leg.client == client && leg.depth == at.depth;
-        let on_flow = |leg: &Leg| leg.flow == at.flow && to_client(leg);
-        let found = entry.legs().position(|leg| on_flow(leg)).map(|index| (index, false));
-        let found = found.or_else(|| entry.legs().position(|leg| to_client(leg)).map(|index| (index, true)));
-        let Some((index, elsewhere)) = found else { return Response::Orphan };
-        let Some(leg) = entry.legs().nth(index) else { return Response::Orphan };
+        let Some((leg, elsewhere)) = self.answered_by(id, at) else { return Response::Orphan };
         if !leg.respond(at) {
             return Response::Again { first: leg.answer, leg };
         }
-        let asked = leg.asked.take().map(|room| {
-            let asked = *room;
-            if self.spare.len() < MAX_SPARE {
-                self.spare.push(room);
-            }
-            asked
-        });
+        let asked = leg.asked.take();
         Response::First { leg, asked, elsewhere }
+    }
+
+    /// What a request says is not needed any longer: its room is used for the next.
+    pub(super) fn give_back(&mut self, room: Box<Asked>) {
+        if self.spare.len() < MAX_SPARE {
+            self.spare.push(room);
+        }
     }
 
     /// The leg of a transaction on a flow, for an ICMP error that quotes it.

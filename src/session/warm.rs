@@ -2,11 +2,12 @@
 //!
 //! With tens of thousands of flows nothing of a flow is in the processor's caches when its next packet comes, and a packet needs some
 //! twenty places one after the other. Read for many packets together, without waiting for each, they come in a fraction of the time.
-//! Nothing is changed here, and nothing depends on it: a wrong guess costs time only.
+//! Nothing depends on it: what was found is believed only where it still holds, and a wrong guess costs time only.
 
 use super::Session;
 use super::conversation::Conversation;
 use super::flow::Flow;
+use super::transaction::Expected;
 use crate::net::Endpoint;
 use crate::wire::stun::TransactionId;
 use std::hint::black_box;
@@ -19,6 +20,8 @@ const FEW: usize = 2048;
 /// A STUN message that is about to come.
 #[derive(Clone, Copy, Debug)]
 pub struct Foreseen {
+    /// The number of its frame.
+    pub frame: u64,
     /// Sender of its datagram.
     pub src: Endpoint,
     /// Receiver of its datagram.
@@ -27,24 +30,49 @@ pub struct Foreseen {
     pub id: TransactionId,
 }
 
+/// What was found for a message that is about to come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expectation {
+    frame: u64,
+    flow: Option<u32>,
+    transaction: Expected,
+}
+
 impl Session {
+    /// Takes what was found beforehand for the messages up to this one, so that it is not looked up again.
+    #[inline]
+    pub(super) fn expect(&mut self, src: Endpoint, dst: Endpoint, frame: u64) {
+        while let Some(&Expectation { frame: next, flow, transaction }) =
+            self.expected.front().filter(|next| next.frame <= frame)
+        {
+            self.expected.pop_front();
+            if next == frame {
+                self.transactions.expect(transaction);
+                if let Some(slot) = flow {
+                    self.flows.expect(src, dst, slot);
+                }
+            }
+        }
+    }
+
     /// Whether there is so much that reading ahead pays.
     #[must_use]
     pub fn is_large(&self) -> bool {
         self.flows.len() > FEW
     }
 
-    /// Reads what these messages will need; those beyond [`FORESEEN`] are left out.
-    pub fn warm(&self, ahead: impl Iterator<Item = Foreseen>) {
+    /// Looks up what these messages will need, and reads it; those beyond [`FORESEEN`] are left out.
+    pub fn warm(&mut self, ahead: impl Iterator<Item = Foreseen>) {
+        self.expected.clear();
         let mut flows = [None; FORESEEN];
-        let mut entries = [None; FORESEEN];
-        for ((slot, entry), foreseen) in flows.iter_mut().zip(&mut entries).zip(ahead) {
+        for (slot, foreseen) in flows.iter_mut().zip(ahead) {
             *slot = self.flows.likely(foreseen.src, foreseen.dst);
-            *entry = self.transactions.likely(foreseen.id);
+            let transaction = self.transactions.foresee(foreseen.id);
+            self.expected.push_back(Expectation { frame: foreseen.frame, flow: *slot, transaction });
         }
         let mut sum = self.transactions.touch_first(FORESEEN / 2);
-        for &entry in entries.iter().flatten() {
-            sum ^= self.transactions.touch(entry);
+        for expectation in &self.expected {
+            sum ^= self.transactions.touch(&expectation.transaction);
         }
         let mut known: [Option<&Flow>; FORESEEN] = [None; FORESEEN];
         for (flow, slot) in known.iter_mut().zip(flows) {

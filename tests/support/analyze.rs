@@ -36,6 +36,21 @@ pub fn report_signalled(capture: &[u8], signalling: Signalling) -> Report {
     analyzer::report(vec![analyzer.finish("test.pcap".to_owned(), frames.info())])
 }
 
+/// The report on a capture with session descriptions beside it: the name and text of each file.
+pub fn report_told(capture: &[u8], files: &[(&str, &str)]) -> Report {
+    let (mut signalling, mut credentials) = (Signalling::default(), Credentials::default());
+    for (name, text) in files {
+        let told = turnscope::session::signalling::read(text.as_bytes(), name).expect("the test's description is one");
+        signalling.take(&told, &mut credentials);
+    }
+    let mut frames = Capture::open(capture).expect("the test's capture is one");
+    let mut analyzer = Analyzer::new(Options { credentials, signalling, ..Options::default() });
+    while let Some(frame) = frames.next_frame() {
+        analyzer.frame(&frame, &mut |_| {});
+    }
+    analyzer::report(vec![analyzer.finish("test.pcap".to_owned(), frames.info())])
+}
+
 /// The ids of all findings of a report, in its order.
 pub fn ids(report: &Report) -> Vec<&str> {
     report.findings.iter().map(|finding| finding.id.as_str()).collect()

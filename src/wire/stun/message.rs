@@ -7,7 +7,8 @@ use crate::net::Endpoint;
 use std::fmt;
 
 /// Length of the header.
-const HEADER: usize = 20;
+/// Bytes of the header (RFC 8489 §5).
+pub const HEADER: usize = 20;
 /// Type and length of MAGIC-COOKIE, the first attribute of MS-TURN, and its value.
 const MAGIC: [u8; 8] = [0x00, 0x0f, 0x00, 0x04, 0x72, 0xc6, 0x4b, 0xc6];
 /// Where XMCP has its own word in the cookie's place.
