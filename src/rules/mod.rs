@@ -19,6 +19,7 @@ mod dtls;
 mod evidence;
 mod expiry;
 mod hidden;
+mod ice;
 mod identity;
 mod integrity_rejected;
 mod lacking;
@@ -134,6 +135,12 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[dtls::CLOSED_EARLY], judge: Judge::Handshake(dtls::judge_early) },
     Rule { ids: &[dtls::CLOSED], judge: Judge::Handshake(dtls::judge_closed) },
     Rule { ids: &[dtls::OBSOLETE], judge: Judge::Handshake(dtls::judge_obsolete) },
+    Rule { ids: &[ice::UNANSWERED, ice::ONE_WAY, ice::NO_RELAY], judge: Judge::Ice(ice::judge_path) },
+    Rule { ids: &[ice::UNAUTHORIZED], judge: Judge::Ice(ice::judge_unauthorized) },
+    Rule { ids: &[ice::CONFLICT], judge: Judge::Ice(ice::judge_conflict) },
+    Rule { ids: &[ice::NOT_NOMINATED], judge: Judge::Ice(ice::judge_not_nominated) },
+    Rule { ids: &[ice::LOST], judge: Judge::Ice(ice::judge_consent) },
+    Rule { ids: &[ice::SWITCHED, ice::RESTART, ice::RELAYED], judge: Judge::Ice(ice::judge_selected) },
 ];
 
 /// Judges a flow that is over.

@@ -399,6 +399,11 @@ impl Session {
                 let (client, server) = (conversation.client.0.ip(), conversation.server.0);
                 self.clients.relayed(client, conversation.user, server, until);
             }
+            if conversation.allocated == 0
+                && let Some(asked) = conversation.of(Method::ALLOCATE).next()
+            {
+                self.clients.denied(conversation.client.0.ip(), conversation.server.0, asked.first);
+            }
             if flow.twin_of.is_none() {
                 self.servers.add(conversation, self.now);
                 self.lents.add(conversation);
