@@ -237,19 +237,19 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
-        if self.session.has_ripe_handshakes() {
-            for handshake in self.session.ripe_handshakes() {
-                let before = self.findings.added();
-                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
-                self.builder.handshake(&handshake, self.findings.added() > before);
-            }
-        }
         if self.session.has_ripe() {
             for flow in self.session.ripe() {
                 let before = self.findings.added();
                 rules::judge_flow(&flow, &self.session, &mut self.findings);
                 let telling = self.findings.added() > before;
                 self.builder.flow(&flow, &self.session, telling);
+            }
+        }
+        if self.session.has_ripe_handshakes() {
+            for handshake in self.session.ripe_handshakes() {
+                let before = self.findings.added();
+                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
+                self.builder.handshake(&handshake, self.findings.added() > before);
             }
         }
         // last: what ran on the pairs may ask for them
@@ -335,12 +335,25 @@ impl Core {
         let event = at.event(hops, truncated, Body::Stun(message));
         let known = self.session.stun(&event, &message);
         self.row(&event, &known, sink);
+        if known.dtls {
+            self.dtls_in_stun(at, &message, hops, truncated);
+        }
         if !matches!(message.method(), Method::SEND | Method::DATA) {
             return None;
         }
         let fields = message.fields();
         let hop = self.session.indication_hop(&event, message.method(), &fields)?;
         Some(Unit { payload: fields.data?, truncated: fields.data_truncated, hops: hops.through(hop)? })
+    }
+
+    /// The DTLS datagram that rides in a check is part of the handshake on the same pair; it is no message of its own.
+    fn dtls_in_stun(&mut self, at: &At, message: &Message<'_>, hops: Hops, truncated: bool) {
+        let Some(datagram) = message.fields().dtls else { return };
+        for record in Records::recognise(datagram, truncated).into_iter().flatten() {
+            let event = at.event(hops, record.truncated, Body::Dtls(record));
+            self.dtls.learn(&event, &record);
+            self.session.dtls(&event, &record, datagram.len(), Some("dtls-in-stun"));
+        }
     }
 
     fn channel_data<'p>(&mut self, at: &At, unit: Unit<'p>, sink: &mut impl FnMut(&Row<'_>)) -> Option<Unit<'p>> {
