@@ -5,6 +5,7 @@ use super::names::Name;
 use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use std::net::IpAddr;
 
 /// How many (user, server) pairs of a client are kept.
@@ -106,11 +107,15 @@ impl Clients {
     }
 
     fn of(&mut self, client: IpAddr) -> Option<&mut Outcome> {
-        if !self.outcomes.contains_key(&client) && self.outcomes.len() >= self.max {
-            self.dropped += 1;
-            return None;
+        let full = self.outcomes.len() >= self.max;
+        match self.outcomes.entry(client) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(_) if full => {
+                self.dropped += 1;
+                None
+            }
+            Entry::Vacant(new) => Some(new.insert(Outcome::default())),
         }
-        Some(self.outcomes.entry(client).or_default())
     }
 
     fn grant(&mut self, client: IpAddr, user: Option<Name>, server: Endpoint) -> Option<&mut Grant> {
