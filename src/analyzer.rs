@@ -226,7 +226,15 @@ pub fn exercise(bytes: &[u8]) -> Option<Report> {
 }
 
 impl Core {
+    #[inline]
     fn judge(&mut self) {
+        if self.session.has_something_over() {
+            self.judge_what_is_over();
+        }
+    }
+
+    #[inline(never)]
+    fn judge_what_is_over(&mut self) {
         while let Some(id) = self.session.overfull() {
             let flow = self.session.flows().get(id).filter(|flow| flow.twin_of.is_none());
             if let Some(conversation) = flow.and_then(|flow| flow.conversation.as_deref()) {
