@@ -21,6 +21,7 @@ use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
+use crate::wire::mdns;
 use crate::wire::stun::{COOKIE, HEADER, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
@@ -244,19 +245,19 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
+        if self.session.has_ripe_handshakes() {
+            for handshake in self.session.ripe_handshakes() {
+                let before = self.findings.added();
+                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
+                self.builder.handshake(&handshake, self.findings.added() > before);
+            }
+        }
         if self.session.has_ripe() {
             for flow in self.session.ripe() {
                 let before = self.findings.added();
                 rules::judge_flow(&flow, &self.session, &mut self.findings);
                 let telling = self.findings.added() > before;
                 self.builder.flow(&flow, &self.session, telling);
-            }
-        }
-        if self.session.has_ripe_handshakes() {
-            for handshake in self.session.ripe_handshakes() {
-                let before = self.findings.added();
-                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
-                self.builder.handshake(&handshake, self.findings.added() > before);
             }
         }
         // last: what ran on the pairs may ask for them
@@ -336,7 +337,14 @@ impl Core {
             let flow = self.session.flow(event.src, event.dst)?;
             let known = self.session.flows().get(flow).is_some_and(|flow| flow.stun);
             if known { Message::recognise_on_stun_flow(payload, event.truncated) } else { None }
-        })?;
+        });
+        let Some(message) = message else {
+            // multicast DNS begins with an id of 0, as STUN does with its type
+            if event.hops.is_empty() && (event.src.port() == mdns::PORT || event.dst.port() == mdns::PORT) {
+                self.session.mdns(event.frame, event.time, event.src, payload);
+            }
+            return None;
+        };
         event.body = Body::Stun(message);
         let known = self.session.stun(event, &message);
         self.row(event, &known, sink);

@@ -346,6 +346,8 @@ fn what_the_other_side_got_decides_whether_a_certificate_is_refused() {
     let seen = [Digest::of(der)];
     let (both, _) = signalling(&[("sender.json", sent.clone()), ("receiver.json", got)]);
     assert_eq!(compare::certificate_of(&both, b"HrPv", &seen), Certificate::Another);
+    let (files, _) = signalling(&[("offer-sent.sdp", offer().replace(PRINT, &right)), ("offer.sdp", offer())]);
+    assert_eq!(compare::certificate_of(&files, b"HrPv", &seen), Certificate::Contradicted);
     let (one, _) = signalling(&[("sender.json", sent)]);
     assert_eq!(compare::certificate_of(&one, b"HrPv", &seen), Certificate::Told);
     assert_eq!(compare::certificate_of(&one, b"none", &seen), Certificate::Untold);
@@ -386,6 +388,52 @@ fn what_a_file_can_fill_is_bounded() {
         turnscope::session::signalling::read(deep.as_bytes(), "x").is_ok(),
         "JSON that nests too deep is read as text"
     );
+}
+
+/// The files of the samples' folders with such a name.
+fn of_samples(wanted: impl Fn(&str) -> bool) -> Vec<std::path::PathBuf> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let folders = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    let mut files: Vec<_> = files.filter(|file| wanted(&file.file_name().unwrap().to_string_lossy())).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn what_real_agents_wrote_is_read_without_a_warning() {
+    let files = of_samples(|name| name.ends_with(".sdp"));
+    assert!(files.len() > 20, "{}", files.len());
+    for file in files {
+        let read = read(&std::fs::read(&file).unwrap(), "a.sdp").unwrap();
+        assert!(read.warnings.is_empty(), "{}: {:?}", file.display(), read.warnings);
+        for (told, password) in &read.descriptions {
+            assert!(password.is_some() && !told.fingerprints.is_empty() && told.setup.is_some(), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_browser_s_dump_tells_what_the_descriptions_beside_it_tell() {
+    let dumps = of_samples(|name| name == "webrtc-internals.json");
+    assert!(dumps.len() >= 3, "{}", dumps.len());
+    for dump in dumps {
+        let told = read(&std::fs::read(&dump).unwrap(), "dump.json").unwrap();
+        assert!(told.warnings.is_empty());
+        let beside = |name: &str| read(&std::fs::read(dump.with_file_name(name)).unwrap(), name).unwrap().descriptions;
+        for (told, password) in &told.descriptions {
+            let file = if told.kind == Some(DescriptionKind::Offer) { "offer.sdp" } else { "answer.sdp" };
+            let (same, other) = beside(file).swap_remove(0);
+            assert_eq!((&told.ufrag, password), (&same.ufrag, &other), "{}", dump.display());
+            // of several hash functions the browser keeps one
+            assert!(
+                !told.fingerprints.is_empty() && told.fingerprints.iter().all(|one| same.fingerprints.contains(one))
+            );
+            assert_eq!((told.setup, &told.media), (same.setup, &same.media));
+            assert!(same.candidates.iter().all(|candidate| told.candidates.contains(candidate)), "{}", dump.display());
+        }
+        assert_eq!(told.descriptions.iter().map(|(told, _)| told.local).collect::<Vec<_>>(), [Some(true), Some(false)]);
+    }
 }
 
 proptest! {

@@ -43,7 +43,7 @@ def both_controlling():
 
     async def connect(self):
         self.ice_controlling = True
-        # Almost surely the smaller one of the two, and it asks first: with the larger one the other would give way without a word.
+        # Almost surely the smaller one of the two, and it asks first: before a larger one the other would give way without a word.
         self._tie_breaker >>= 16
         return await plain(self)
 
@@ -145,8 +145,8 @@ def datagrams_of(mtu):
     transport._do_handshake = handshake
 
 
-QUIRKS = {"both-controlling": both_controlling, "lite": lite, "never-nominates": never_nominates, "patient": patient, "large-certificate": large_certificate,
-          "large-datagrams": large_datagrams}
+QUIRKS = {"both-controlling": both_controlling, "lite": lite, "never-nominates": never_nominates, "patient": patient,
+          "large-certificate": large_certificate, "large-datagrams": large_datagrams}
 
 
 def describe(path, description, quirks=()):

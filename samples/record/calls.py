@@ -109,7 +109,11 @@ PAGE = """
             };
         }
     };
-    window.gathered = async trickle => {
+    window.gathered = async again => {
+        // A restart begins to gather a little later.
+        for (let turn = 0; again && turn < 40 && connection.iceGatheringState == "complete"; turn++) {
+            await new Promise(later => setTimeout(later, 5));
+        }
         await new Promise(done => {
             connection.onicegatheringstatechange = () => connection.iceGatheringState == "complete" && done();
             if (connection.iceGatheringState == "complete") done();
@@ -120,7 +124,8 @@ PAGE = """
     window.beat = (channel, pause) => setInterval(
         () => channel.readyState == "open" && channel.send("message " + received.length), pause);
     window.offer = async (settings, options) => {
-        if (!window.connection) {
+        const again = Boolean(window.connection);
+        if (!again) {
             begin(settings);
             await tracks(settings);
             if (settings.channel) {
@@ -130,10 +135,11 @@ PAGE = """
             }
         }
         await connection.setLocalDescription(await connection.createOffer(options));
-        return gathered();
+        return gathered(again);
     };
     window.answer = async (settings, offer) => {
-        if (!window.connection) {
+        const again = Boolean(window.connection);
+        if (!again) {
             begin(settings);
             connection.ondatachannel = event => event.channel.onmessage = message => {
                 received.push(message.data);
@@ -146,7 +152,7 @@ PAGE = """
         }
         await connection.setLocalDescription(await connection.createAnswer());
         if (window.slow) await slow();
-        return gathered();
+        return gathered(again);
     };
     window.accept = async answer => {
         await connection.setRemoteDescription(answer);
@@ -154,7 +160,8 @@ PAGE = """
     };
     window.summary = async () => {
         const report = await connection.getStats(), all = [...report.values()];
-        const pick = (from, names) => from && Object.fromEntries(names.filter(name => from[name] !== undefined).map(name => [name, from[name]]));
+        const pick = (from, names) => from && Object.fromEntries(
+            names.filter(name => from[name] !== undefined).map(name => [name, from[name]]));
         const transport = all.find(entry => entry.type == "transport");
         const candidate = id => pick(report.get(id), ["candidateType", "address", "port", "protocol", "priority", "url",
             "relayProtocol", "relatedAddress", "relatedPort", "usernameFragment", "foundation"]);
@@ -292,8 +299,3 @@ def wrong_fingerprint(sdp):
     """The fingerprint of another certificate: its bytes in reverse."""
     return re.sub(r"a=fingerprint:(\S+) (\S+)",
                   lambda found: f"a=fingerprint:{found[1]} {':'.join(reversed(found[2].split(':')))}", sdp)
-
-
-def only(kind):
-    """Leaves only candidates of these types in a description."""
-    return lambda sdp: re.sub(rf"a=candidate:\S+ \d+ \S+ \d+ \S+ \d+ typ (?!{kind})[^\r\n]*\r?\n", "", sdp)

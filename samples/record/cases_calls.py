@@ -2,7 +2,7 @@
 
 import time
 
-from calls import RELAY, REFLECT, STUN, Aiortc, Browser, ended, leave, only, talk, until
+from calls import REFLECT, RELAY, Aiortc, Browser, ended, leave, talk, until
 from cases_media import no_direct_way
 from catalog import AGREED, ALLOCATED, COTURN, case
 from lab import CLIENT, CLIENT_OTHER, HOME, HOME_NAT, PEER, Lab, need
@@ -128,7 +128,7 @@ def datachannel_only(out):
 
 @case(
     "ice-lite-call",
-    f"{MIXED} (as an ICE-lite agent)",
+    f"{MIXED}, altered to be a lite agent (`record/call_agent.py`)",
     "the peer is a lite agent: it answers checks and never sends one, and nothing is wrong",
     "healthy",
     [],
@@ -153,7 +153,8 @@ def ice_lite_call(out):
 @case(
     "ice-restart",
     BOTH,
-    "a call whose page asks for an ICE restart after three seconds: new user names and passwords, and the call goes on",
+    "a call whose page asks for an ICE restart after two seconds: new user names, passwords and ports, the same DTLS, and it "
+    "goes on",
     "healthy",
     ["ice-restart"],
     [],
@@ -166,9 +167,37 @@ def ice_restart(out):
         with ended(browser, peer), lab.capture("client", out / "capture.pcapng"):
             talk(out, browser, peer)
             browser.wait_state("connected")
-            time.sleep(3)
+            time.sleep(2)
             talk(out, browser, peer, generation="-2")
+            time.sleep(4)
+            leave(out, browser)
+            browser.close()
+            peer.close()
+
+
+TWO_WAYS = f"{BOTH}, captured at the peer"
+FIRST_WIRE, OTHER_WIRE = "to-client", "to-client_other"
+
+
+def two_interfaces(out, closed_first, other_than):
+    """A browser with two interfaces: the way over the first is closed at the beginning, or after three seconds."""
+    def close():
+        lab.drop("core", f"iifname {FIRST_WIRE}")
+        lab.drop("core", f"oifname {FIRST_WIRE}")
+
+    need("chromium")
+    with Lab("client", "client_other", "peer") as lab:
+        browser = Browser(lab, "client", audio=True, channel=False, permission=True)
+        peer = Browser(lab, "peer", audio=True)
+        with ended(browser, peer), lab.capture("peer", out / "capture.pcapng"):
+            if closed_first:
+                close()
+            talk(out, browser, peer)
+            browser.wait_state("connected")
             time.sleep(3)
+            lab.nft("core", "flush table inet filter") if closed_first else close()
+            until(lambda: browser.summary()["selectedPair"]["local"]["address"] != other_than, 20, "another pair")
+            time.sleep(2)
             leave(out, browser)
             browser.close()
             peer.close()
@@ -176,32 +205,32 @@ def ice_restart(out):
 
 @case(
     "pair-switched",
-    BOTH + ", captured at the peer",
-    "the browser has two interfaces; the way over the first breaks after four seconds, and it goes on over the second",
+    TWO_WAYS,
+    "the browser has two interfaces; the call comes about over the second, and goes over to the first when that works: "
+    "nothing is lost",
     "healthy",
+    ["ice-pair-switched"],
+    [],
+    [NOMINATION, CLIENT_HELLO, (both(MEDIA, FROM % CLIENT), 50), (both(MEDIA, FROM % CLIENT_OTHER), 50),
+     (both(MEDIA, TO % CLIENT), 50)],
+)
+def pair_switched(out):
+    two_interfaces(out, True, CLIENT_OTHER)
+
+
+@case(
+    "path-broken",
+    TWO_WAYS,
+    "the same, and the way over the first interface breaks after three seconds: the call goes on over the second, with a gap of "
+    "seconds in the browser's audio",
+    "media-lossy warning",
     ["ice-pair-switched"],
     [],
     [NOMINATION, CLIENT_HELLO, (both(MEDIA, FROM % CLIENT), 50), (both(MEDIA, FROM % CLIENT_OTHER), 50),
      (both(MEDIA, TO % CLIENT_OTHER), 50)],
 )
-def pair_switched(out):
-    need("chromium")
-    with Lab("client", "client_other", "peer") as lab:
-        browser = Browser(lab, "client", audio=True, channel=False, permission=True)
-        peer = Browser(lab, "peer", audio=True)
-        with ended(browser, peer), lab.capture("peer", out / "capture.pcapng"):
-            talk(out, browser, peer)
-            browser.wait_state("connected")
-            time.sleep(3)
-            first = browser.summary()["selectedPair"]["local"]["address"]
-            wire = "to-client" if first == CLIENT else "to-client_other"[:15]
-            lab.drop("core", f"iifname {wire}")
-            lab.drop("core", f"oifname {wire}")
-            until(lambda: browser.summary()["selectedPair"]["local"]["address"] != first, 20, "another pair")
-            time.sleep(3)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+def path_broken(out):
+    two_interfaces(out, False, CLIENT)
 
 
 @case(
@@ -238,7 +267,7 @@ def media_one_way(out):
     [NOMINATION, CLIENT_HELLO, (both(MEDIA, FROM % PEER), 100)],
 )
 def media_lossy(out):
-    need("chromium", "iptables")
+    need("chromium")
     with Lab("client", "peer") as lab:
         lab.drop("core", "iifname to-peer oifname to-client meta l4proto udp @th,64,8 128-191 numgen random mod 10 0")
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)

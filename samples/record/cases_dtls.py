@@ -4,7 +4,7 @@ import subprocess
 import time
 
 from calls import Aiortc, Browser, ended, leave, setup, talk, wrong_fingerprint
-from cases_calls import (AIORTC, ALERT, BOTH, CHECK_ANSWER, CLIENT_HELLO, DTLS, FROM, MEDIA, MIXED, NOMINATION, SERVER_HELLO, both)
+from cases_calls import ALERT, BOTH, CHECK_ANSWER, CLIENT_HELLO, DTLS, FROM, MEDIA, MIXED, NOMINATION, SERVER_HELLO, both
 from catalog import case
 from lab import CLIENT, PEER, Lab, need
 
@@ -143,8 +143,8 @@ def lost_fragments(out, match, *quirks):
 @case(
     "dtls-fragment-lost",
     LARGE,
-    "the path drops datagrams of more than 1000 bytes on the way to the browser: the first fragments of its certificate never arrive, "
-    "the last ones do, with every new try",
+    "the path drops datagrams of more than 1000 bytes on the way to the browser: the first fragments of its certificate never "
+    "arrive, the last ones do, with every new try",
     "dtls-fragment-lost failure",
     [],
     [],
@@ -207,6 +207,53 @@ def dtls_blocked(out):
         lab.drop("core", "meta l4proto udp @th,64,8 20-63")
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
+            talk(out, peer, browser)
+            time.sleep(20)
+            leave(out, browser)
+            browser.close()
+            peer.close()
+
+
+@case(
+    "dtls-blocked-aiortc",
+    f"{MIXED}, captured at the peer",
+    "the same with the peer as DTLS client: its ClientHello is one small datagram",
+    "dtls-no-answer failure",
+    [],
+    [],
+    [NOMINATION, (both(CLIENT_HELLO, FROM % PEER), 4)],
+    [both(DTLS, FROM % CLIENT), MEDIA],
+)
+def dtls_blocked_aiortc(out):
+    need("chromium")
+    with Lab("client", "peer") as lab:
+        lab.drop("core", "meta l4proto udp @th,64,8 20-63")
+        browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
+        with ended(browser), lab.capture("peer", out / "capture.pcapng"):
+            talk(out, browser, peer)
+            time.sleep(20)
+            leave(out, browser)
+            browser.close()
+            peer.close()
+
+
+@case(
+    "dtls-hello-lost",
+    f"{MIXED}, captured at the peer",
+    "the path drops datagrams of more than 1000 bytes: of the browser's ClientHello, with its post-quantum key share, only the "
+    "second fragment arrives, and the peer has nothing to answer",
+    "dtls-fragment-lost failure",
+    [],
+    [],
+    [NOMINATION, (both("dtls.handshake.fragment_offset > 0", FROM % CLIENT), 5)],
+    [both(DTLS, FROM % PEER), MEDIA, both("ip.len > 1000", FROM % CLIENT)],
+)
+def dtls_hello_lost(out):
+    need("chromium")
+    with Lab("client", "peer") as lab:
+        lab.drop("core", "ip length > 1000")
+        browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
+        with ended(browser), lab.capture("peer", out / "capture.pcapng"):
             talk(out, peer, browser)
             time.sleep(20)
             leave(out, browser)

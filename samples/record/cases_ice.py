@@ -2,11 +2,11 @@
 
 import time
 
-from calls import RELAY, Aiortc, Browser, ended, leave, talk, until, wrong_password
-from cases_calls import AIORTC, CHECK, CHECK_ANSWER, CHECK_ERROR, CLIENT_HELLO, FROM, MEDIA, MIXED, NOMINATION, TO, both
+from calls import RELAY, Aiortc, Browser, ended, leave, talk, wrong_password
+from cases_calls import AIORTC, CHECK, CHECK_ANSWER, CHECK_ERROR, CLIENT_HELLO, FROM, MIXED, NOMINATION, TO, both
 from cases_media import no_direct_way
 from catalog import AGREED, ALLOCATED, CHALLENGE, COTURN, case, code, credential
-from lab import CLIENT, PASSWORD, PEER, USER, Lab, need
+from lab import CLIENT, LAN_CLIENT, LAN_PEER, PEER, Lab, need
 
 
 @case(
@@ -101,9 +101,9 @@ def ice_no_path(out):
 
 @case(
     "ice-consent-lost",
-    AIORTC,
-    "a data channel call that works for twelve seconds; then nothing passes any more, and the consent checks of forty seconds go "
-    "unanswered",
+    f"{AIORTC}; altered to go on for longer (`record/call_agent.py`)",
+    "a data channel call that works for twelve seconds; then nothing passes any more, and the consent checks of forty seconds "
+    "go unanswered",
     "ice-consent-lost failure",
     [],
     [],
@@ -148,7 +148,7 @@ def ice_consent_lost_chromium(out):
 
 @case(
     "ice-role-conflict",
-    AIORTC,
+    f"{AIORTC}; one altered (`record/call_agent.py`)",
     "both agents take themselves for controlling: 487, the smaller tie-breaker gives way, and the call works",
     "healthy",
     ["ice-role-conflict"],
@@ -239,8 +239,8 @@ def ice_no_relay_candidate(out):
 @case(
     "ice-mdns",
     f"{MIXED}, captured at the peer",
-    "the browser hides its address behind a .local name that nobody answers for here; its checks make a peer-reflexive candidate, "
-    "and the call works",
+    "the browser hides its address behind a .local name that nobody answers for here; its checks make a peer-reflexive "
+    "candidate, and the call works",
     "ice-mdns-unresolved warning",
     [],
     [],
@@ -278,6 +278,29 @@ def ice_mdns_no_path(out):
         with ended(browser), lab.capture("peer", out / "capture.pcapng"):
             talk(out, browser, peer)
             time.sleep(15)
+            leave(out, browser)
+            browser.close()
+            peer.close()
+
+
+@case(
+    "ice-mdns-resolved",
+    f"{MIXED}, captured at the peer",
+    "two hosts on one network: the browser answers for its .local name, and nothing is wrong",
+    "healthy",
+    [],
+    [],
+    ['mdns && dns.flags.response == 0 && dns.qry.name contains ".local"', "mdns && dns.flags.response == 1", NOMINATION,
+     CLIENT_HELLO, both(CHECK, FROM % LAN_PEER, TO % LAN_CLIENT)],
+)
+def ice_mdns_resolved(out):
+    need("chromium")
+    with Lab("lan") as lab:
+        browser, peer = Browser(lab, "client", mdns=True, audio=True), Aiortc(lab, "peer", audio=True)
+        with ended(browser), lab.capture("peer", out / "capture.pcapng"):
+            talk(out, browser, peer)
+            browser.wait_state("connected", 40)
+            time.sleep(3)
             leave(out, browser)
             browser.close()
             peer.close()

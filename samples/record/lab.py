@@ -5,7 +5,7 @@ process is ended by its own id.
 
 The picture (only the parts that a case asks for are made):
 
-    client 172.16.84.124 --+
+    client 172.16.84.124 --+  (and 172.16.85.124 where a second interface is asked for)
     peer   172.16.90.20  --+-- core --(static NAT 10.88.246.156 <-> 192.168.245.61)-- server 192.168.245.61
     home 192.168.1.10 -- homenat 203.0.113.50 --+     (10.88.246.157 <-> 192.168.245.62 where a second server is asked for)
 """
@@ -30,6 +30,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 CLIENT = "172.16.84.124"
 CLIENT_OTHER = "172.16.85.124"
 PEER = "172.16.90.20"
+LAN_CLIENT, LAN_PEER = "192.168.7.10", "192.168.7.20"
 HOME = "192.168.1.10"
 HOME_NAT = "203.0.113.50"
 SERVER_INSIDE = "192.168.245.61"
@@ -89,11 +90,12 @@ class Lab:
 
     def _make_client_other(self):
         """A second interface of the client, with its own network and its own way to the core."""
-        self._wire("client", "eth1", "core", "to-client_other"[:15])
+        wire = "to-client_other"
+        self._wire("client", "eth1", "core", wire)
         self.ip("client", "addr", "add", f"{CLIENT_OTHER}/24", "dev", "eth1")
-        self.ip("core", "addr", "add", "172.16.85.1/24", "dev", "to-client_other"[:15])
+        self.ip("core", "addr", "add", "172.16.85.1/24", "dev", wire)
         self.ip("client", "link", "set", "eth1", "up")
-        self.ip("core", "link", "set", "to-client_other"[:15], "up")
+        self.ip("core", "link", "set", wire, "up")
         # What comes from an interface's address leaves by that interface.
         self.ip("client", "route", "add", "default", "via", "172.16.85.1", "dev", "eth1", "table", "85")
         self.ip("client", "rule", "add", "from", CLIENT_OTHER, "table", "85")
@@ -110,6 +112,16 @@ class Lab:
         """A second address of the server, behind its own static NAT address."""
         self.ip("server", "addr", "add", f"{SECOND_INSIDE}/24", "dev", "eth0")
         self._static_nat(SECOND, SECOND_INSIDE)
+
+    def _make_lan(self):
+        """In the places of client and peer, two hosts on one wire, and nothing else."""
+        for part in ("client", "peer"):
+            self._namespace(part)
+        self._wire("client", "eth0", "peer", "eth0")
+        for part, address in (("client", LAN_CLIENT), ("peer", LAN_PEER)):
+            self.ip(part, "addr", "add", f"{address}/24", "dev", "eth0")
+            self.ip(part, "link", "set", "eth0", "up")
+            self.ip(part, "route", "add", "default", "dev", "eth0")
 
     def _make_home(self):
         """A home behind a masquerading router."""

@@ -95,7 +95,9 @@ fn flow(
     reading: &Wanted,
     look: Look,
 ) -> Result<Status, Error> {
+    reading.told.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
+    reading.told.warn(look);
     let (mut parts, mut collected) = (Vec::new(), Vec::new());
     for path in captures {
         // One bad file does not stop the others.

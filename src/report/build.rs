@@ -246,6 +246,7 @@ impl Builder {
         note("names", session.names().dropped());
         let (signalling, untold) = super::signalling::signalled(session);
         note("signalling", untold);
+        note("hidden_candidates", session.hidden().dropped());
         note("ice", self.ice.omitted);
         note("ice_checks", session.ice().checks_dropped());
         let mut known = ice::Known::default();

@@ -2,8 +2,10 @@
 
 use crate::session::Session;
 use crate::session::signalling::{Description, SignalledCandidate};
+use crate::wire::mdns::HiddenName;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::net::IpAddr;
 
 /// How many descriptions are listed.
 const MAX_LISTED: usize = 250;
@@ -51,6 +53,8 @@ pub struct SignalledAddress {
     pub priority: u32,
     /// The address that it belongs to, where told.
     pub related: Option<String>,
+    /// The address that multicast DNS tells for a name.
+    pub resolved: Option<IpAddr>,
     /// Whether the address is in the packets: as that of a sender or receiver, or in a message; `null` where that cannot be told: of names, and
     /// of TCP.
     pub seen: Option<bool>,
@@ -92,6 +96,7 @@ fn candidate(told: &SignalledCandidate, session: &Session) -> SignalledAddress {
         component: told.component,
         priority: told.priority,
         related: told.related.map(|(ip, port)| crate::net::Endpoint::new(ip, port).to_string()),
+        resolved: told.address.as_ref().err().and_then(|name| session.hidden().address(HiddenName::parse(name)?)),
         seen: endpoint.filter(|_| told.transport == "udp").map(|address| session.sightings().has_address(address)),
     }
 }

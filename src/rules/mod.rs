@@ -18,9 +18,13 @@ mod denied;
 mod dtls;
 mod evidence;
 mod expiry;
+mod hidden;
+mod ice;
 mod identity;
 mod integrity_rejected;
 mod lacking;
+mod media_lossy;
+mod media_one_way;
 mod nat;
 mod no_response;
 mod nonce;
@@ -122,7 +126,9 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: denied::IDS, judge: Judge::Exchanges(denied::judge) },
     Rule { ids: &[allocation_mismatch::FORGOTTEN], judge: Judge::Exchanges(allocation_mismatch::judge) },
     Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
+    Rule { ids: &[hidden::ID], judge: Judge::Capture(hidden::judge) },
     Rule { ids: &[dtls::NO_ANSWER, dtls::UNREACHABLE, dtls::ROLE_CONFLICT], judge: Judge::Handshake(dtls::judge_silence) },
+    Rule { ids: &[dtls::NEVER_STARTED], judge: Judge::Ice(dtls::judge_never_started) },
     Rule { ids: &[dtls::FRAGMENT_LOST, dtls::HELLO_FRAGMENTED], judge: Judge::Handshake(dtls::judge_fragments) },
     Rule { ids: &[dtls::CERTIFICATE_REJECTED], judge: Judge::Handshake(dtls::judge_rejected) },
     Rule { ids: &[dtls::FINGERPRINT_MISMATCH], judge: Judge::Handshake(dtls::judge_mismatch) },
@@ -131,6 +137,14 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[dtls::CLOSED_EARLY], judge: Judge::Handshake(dtls::judge_early) },
     Rule { ids: &[dtls::CLOSED], judge: Judge::Handshake(dtls::judge_closed) },
     Rule { ids: &[dtls::OBSOLETE], judge: Judge::Handshake(dtls::judge_obsolete) },
+    Rule { ids: &[ice::UNANSWERED, ice::ONE_WAY, ice::NO_RELAY], judge: Judge::Ice(ice::judge_path) },
+    Rule { ids: &[ice::UNAUTHORIZED], judge: Judge::Ice(ice::judge_unauthorized) },
+    Rule { ids: &[ice::CONFLICT], judge: Judge::Ice(ice::judge_conflict) },
+    Rule { ids: &[ice::NOT_NOMINATED], judge: Judge::Ice(ice::judge_not_nominated) },
+    Rule { ids: &[ice::LOST], judge: Judge::Ice(ice::judge_consent) },
+    Rule { ids: &[ice::SWITCHED, ice::RESTART, ice::RELAYED], judge: Judge::Ice(ice::judge_selected) },
+    Rule { ids: &[media_one_way::ID], judge: Judge::Capture(media_one_way::judge) },
+    Rule { ids: &[media_lossy::ID], judge: Judge::Capture(media_lossy::judge) },
 ];
 
 /// Judges a flow that is over.

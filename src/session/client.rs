@@ -32,6 +32,8 @@ pub(super) struct Outcome {
     /// Servers with the time of the last 5-tuple that began with credentials.
     signed: Vec<(Endpoint, Timestamp)>,
     redirects: Vec<Redirect>,
+    /// The server that was asked for an allocation last on a 5-tuple that never got one, and the request.
+    denied: Option<Box<(Endpoint, Seen)>>,
 }
 
 /// One redirection of a client: 300 with ALTERNATE-SERVER (RFC 8489 §10).
@@ -147,6 +149,25 @@ impl Clients {
         if let Some(grant) = self.grant(client, None, server) {
             grant.answered = grant.answered.max(at);
         }
+    }
+
+    /// The client asked for an allocation, and its 5-tuple never got one.
+    pub fn denied(&mut self, client: IpAddr, server: Endpoint, asked: Seen) {
+        if let Some(outcome) = self.of(client) {
+            outcome.denied = Some(Box::new((server, asked)));
+        }
+    }
+
+    /// Where and when the client asked for an allocation on a 5-tuple that never got one, last.
+    #[must_use]
+    pub fn denied_relay(&self, client: IpAddr) -> Option<(Endpoint, Seen)> {
+        self.outcomes.get(&client)?.denied.as_deref().copied()
+    }
+
+    /// Whether the client ever got an allocation.
+    #[must_use]
+    pub fn has_allocation(&self, client: IpAddr) -> bool {
+        self.outcomes.get(&client).is_some_and(|outcome| outcome.grants.iter().any(|grant| grant.allocated > NEVER))
     }
 
     /// Data went both ways through the client's relay, until `at`.

@@ -15,6 +15,7 @@ mod few;
 mod flow;
 /// DTLS associations.
 pub mod handshake;
+mod hidden;
 /// ICE: sessions, agents, pairs.
 pub mod ice;
 mod leg;
@@ -45,6 +46,7 @@ pub use dtls::DtlsFlows;
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
+pub use hidden::{Hidden, HiddenCandidates};
 pub use lent::{Lent, Lents};
 pub use limits::Limits;
 pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};
@@ -83,6 +85,7 @@ const DISORDER: Span = Span::from_secs(1);
 pub struct Session {
     limits: Limits,
     credentials: Credentials,
+    hidden: HiddenCandidates,
     signalling: Signalling,
     sightings: Sightings,
     names: Names,
@@ -119,6 +122,7 @@ impl Session {
         Session {
             limits,
             credentials,
+            hidden: HiddenCandidates::default(),
             signalling: Signalling::default(),
             sightings: Sightings::default(),
             names: Names::new(limits.names, limits.name_bytes),
@@ -177,6 +181,17 @@ impl Session {
     #[must_use]
     pub fn signalling(&self) -> &Signalling {
         &self.signalling
+    }
+
+    /// Host candidates behind names of multicast DNS.
+    #[must_use]
+    pub fn hidden(&self) -> &HiddenCandidates {
+        &self.hidden
+    }
+
+    /// Takes what a datagram of multicast DNS says of such candidates.
+    pub fn mdns(&mut self, frame: u64, time: Timestamp, src: Endpoint, payload: &[u8]) {
+        crate::wire::mdns::read(payload, |said| self.hidden.add(src, Seen { frame, time }, said));
     }
 
     /// The texts behind the names.
@@ -404,6 +419,11 @@ impl Session {
             if let Some(until) = conversation.relayed_both_ways() {
                 let (client, server) = (conversation.client.0.ip(), conversation.server.0);
                 self.clients.relayed(client, conversation.user, server, until);
+            }
+            if conversation.allocated == 0
+                && let Some(asked) = conversation.of(Method::ALLOCATE).next()
+            {
+                self.clients.denied(conversation.client.0.ip(), conversation.server.0, asked.first);
             }
             if flow.twin_of.is_none() {
                 self.servers.add(conversation, self.now);

@@ -72,6 +72,9 @@ impl Session {
         };
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.stun = true;
+            if let Some(way) = flow.media {
+                self.media.alive(event, way);
+            }
         }
         self.inspect(event, message, &fields);
         if !self.sightings.is_empty() {

@@ -6,6 +6,7 @@
 pub mod demux;
 pub mod dtls;
 pub mod handshake;
+pub mod mdns;
 pub mod rtcp;
 pub mod rtp;
 pub mod stun;

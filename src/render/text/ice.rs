@@ -15,12 +15,15 @@ const SESSIONS: usize = 4;
 const PAIRS: usize = 8;
 
 pub(super) fn section(page: &mut Page<'_>, report: &Report) {
-    let shown = page.limit(SESSIONS).min(report.ice.len());
-    for session in report.ice.iter().take(shown) {
+    // what ran while a restart was under way is told only to those who want everything
+    let told = report.ice.iter().filter(|session| !session.mixed || page.limit(0) > 0);
+    let sessions: Vec<&IceSession> = told.collect();
+    let shown = page.limit(SESSIONS).min(sessions.len());
+    for session in sessions.iter().take(shown) {
         one(page, session);
     }
     let omitted = report.omitted.get("ice").copied().unwrap_or(0);
-    let total = report.ice.len() as u64 + omitted;
+    let total = sessions.len() as u64 + omitted;
     if total > shown as u64 {
         page.remark(0, &format!("{} more", count(total - shown as u64, "ICE session", "ICE sessions")));
     }
@@ -94,7 +97,10 @@ fn outcome(session: &IceSession, clock: &Clock) -> String {
                 IceSelectedBy::Data => "",
                 IceSelectedBy::Nomination => ", by its nomination",
             });
-            format!("selected {} – {}{via} at {}{}", pair.local, pair.remote, clock.show(at), by.unwrap_or_default())
+            let base = |base: Option<Address>| base.map(|base| format!(" (sent from {base})")).unwrap_or_default();
+            let local = format!("{}{}", pair.local, base(chosen.and_then(|pair| pair.local_base)));
+            let remote = format!("{}{}", pair.remote, base(chosen.and_then(|pair| pair.remote_base)));
+            format!("selected {local} – {remote}{via} at {}{}", clock.show(at), by.unwrap_or_default())
         }
         _ if session.pairs.iter().any(|pair| pair.state == IceState::Succeeded) => "no pair was selected".to_owned(),
         _ => "no check was answered".to_owned(),

@@ -38,7 +38,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
             rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0).max(name.width())
         })
         .collect();
-    page.remark(4, &line(&HEADER.map(str::to_owned), &widths));
+    page.columns(4, &line(&HEADER.map(str::to_owned), &widths));
     for known in ways {
         let (src, dst, via) = &known;
         let inside = if via.is_empty() { String::new() } else { format!("  in {}", via.join(", ")) };

@@ -62,6 +62,7 @@ pub(in crate::report) fn session(
         first_data_us: ice.first_data().and_then(|seen| since(seen.time)),
         consent: teller.consent(ice),
         restarts: ice.restarts,
+        mixed: ice.is_mixed,
         restart_of,
         evidence_total: evidence.len() as u64,
         evidence,
@@ -121,7 +122,7 @@ impl Teller<'_> {
     }
 
     fn ends(&self, pair: &Pair) -> IceEnds {
-        IceEnds { local: Address(pair.end(self.local)), remote: Address(pair.end(1 - self.local)) }
+        IceEnds { local: Address(pair.candidate(self.local)), remote: Address(pair.candidate(1 - self.local)) }
     }
 
     fn selection(&self, ice: &ice::IceSession, chosen: &ice::Selection) -> Option<IceSelection> {
@@ -140,8 +141,9 @@ impl Teller<'_> {
         let IceEnds { local, remote } = self.ends(pair);
         let kind = |agent: usize| {
             let relays = (pair.relays() == Some(agent)).then_some(CandidateType::Relay);
-            relays.or_else(|| self.known.kind(pair.end(agent)))
+            relays.or_else(|| self.known.kind(pair.candidate(agent)))
         };
+        let base = |agent: usize| Some(Address(pair.end(agent))).filter(|end| end.0 != pair.candidate(agent));
         let ways = [pair.way(self.local), pair.way(1 - self.local)];
         let [from_local, from_remote] = ways.map(checks);
         let rtt = from_local.rtt_us.into_iter().chain(from_remote.rtt_us).max_by_key(|rtt| rtt.median);
@@ -152,6 +154,8 @@ impl Teller<'_> {
         IcePair {
             local,
             remote,
+            local_base: base(self.local),
+            remote_base: base(1 - self.local),
             local_type: kind(self.local),
             remote_type: kind(1 - self.local),
             via: pair.relay().map(Address),

@@ -42,6 +42,8 @@ pub struct IceSession {
     pub consent: Option<IceConsent>,
     /// How many restarts came before.
     pub restarts: u32,
+    /// Whether it pairs an old user fragment with a new one: such a session lasts only until both sides know the new ones.
+    pub mixed: bool,
     /// The user fragments of the session that it is the restart of, where that is listed.
     pub restart_of: Vec<String>,
     /// Frames that prove it: first check, first answer, nomination, selection.
@@ -118,10 +120,15 @@ pub struct IceEnds {
 /// A candidate pair.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct IcePair {
-    /// The local agent's end: of what passes its relay the relayed address, where that is known.
+    /// The local candidate: what the other agent sees, as the answers to checks tell it (RFC 8445 §7.2.5.3.2); until there is one, where the
+    /// checks are sent from. Of what passes its relay the relayed address, where that is known.
     pub local: Address,
-    /// The remote agent's end.
+    /// The remote candidate.
     pub remote: Address,
+    /// Where the local agent sends from, if not from the address of its candidate: there is a NAT on the way.
+    pub local_base: Option<Address>,
+    /// The same of the remote agent.
+    pub remote_base: Option<Address>,
     /// Type of the local candidate, where something shows it.
     pub local_type: Option<CandidateType>,
     /// Type of the remote candidate.

@@ -38,7 +38,8 @@ fn lost(story: &Story<'_>, out: &mut Collector) {
     out.add(seen, || {
         let (sender, receiver) = (story.end(from), story.end(from.other()));
         let largest = handshake.sides[from].largest_datagram;
-        let repeated = handshake.flights.iter().map(|flight| flight.repeated).max().unwrap_or_default();
+        let own = handshake.flights.iter().filter(|flight| flight.from == from);
+        let repeated = own.map(|flight| flight.repeated).max().unwrap_or_default();
         let what = match (part, packet) {
             (Some((_, missing)), _) => format!(
                 "of the {} of {sender} ({} bytes) {} never came, though the flight was sent {} times",

@@ -5,6 +5,7 @@ mod certificate;
 mod closing;
 mod fragments;
 mod incomplete;
+mod never_started;
 mod obsolete;
 mod reading;
 mod signalled;
@@ -15,6 +16,7 @@ pub(super) use certificate::{judge_mismatch, judge_rejected};
 pub(super) use closing::{judge_closed, judge_early};
 pub(super) use fragments::judge as judge_fragments;
 pub(super) use incomplete::judge as judge_incomplete;
+pub(super) use never_started::{ID as NEVER_STARTED, judge as judge_never_started};
 pub(super) use obsolete::judge as judge_obsolete;
 pub(super) use silence::judge as judge_silence;
 

@@ -59,14 +59,11 @@ impl Reading {
         if let Some(reading) = by_alert(handshake) {
             return reading;
         }
-        if lost_packets(handshake) {
+        if lost_packets(handshake) || lost_parts(handshake).next().is_some() {
             return Reading::FragmentLost;
         }
         if client_alone {
             return if is_unanswered(handshake) { Reading::NoAnswer } else { Reading::Nothing };
-        }
-        if lost_parts(handshake).next().is_some() {
-            return Reading::FragmentLost;
         }
         if is_large(handshake) && !went_past_hello(handshake) {
             return Reading::HelloFragmented;

@@ -3,9 +3,9 @@
 use super::super::evidence::{first_frames, frames, how_long};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::is_large;
+use super::signalled::setup_name;
 use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, frames_at, hello_frames};
 use crate::session::handshake::{Handshake, Role};
-use crate::session::signalling::Setup;
 use crate::time::Span;
 
 /// Both ends may still sort out who is client within this time, if ever.
@@ -46,12 +46,13 @@ fn no_answer(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
         } else {
             ""
         };
+        let setup = story.setup_note(view);
         Text {
             title: format!("{server} does not answer DTLS: {client} sent its ClientHello {copies} times{}", story.through()),
             explanation: format!(
                 "{client} sent the same ClientHello to {server} {copies} times within {} ({}), and no DTLS came back. {pair} Either the peer has \
                  not started DTLS (its ICE is not done, or it waits as a server that never got the description), or it takes itself for the \
-                 server of another association, or a device on the way drops DTLS while it lets STUN pass.{large}",
+                 server of another association, or a device on the way drops DTLS while it lets STUN pass.{large}{setup}",
                 how_long(over),
                 first_frames(&listed, u64::from(copies)),
             ),
@@ -136,15 +137,6 @@ fn role_conflict(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
                 .to_owned(),
         }
     });
-}
-
-pub(super) fn setup_name(setup: Setup) -> &'static str {
-    match setup {
-        Setup::ActPass => "actpass",
-        Setup::Active => "active",
-        Setup::Passive => "passive",
-        Setup::HoldConn => "holdconn",
-    }
 }
 
 fn capital(text: &str) -> String {

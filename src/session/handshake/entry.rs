@@ -318,7 +318,17 @@ impl Entry {
         if repeated {
             return; // of a flight that found no room
         }
-        self.flight(role, what(fragment), seen, datagram);
+        let what = what(fragment);
+        let flights = &mut self.handshake.flights;
+        if let Some(flight) =
+            flights.iter_mut().rev().find_map(|flight| flight.precede(role, what, fragment.sequence).then_some(flight))
+        {
+            flight.again(seen);
+            flight.cursor = place;
+            flight.touch(seen, datagram);
+            return;
+        }
+        self.flight(role, what, seen, datagram);
         if let Some(flight) = self.handshake.flights.last_mut().filter(|flight| flight.from == role) {
             let number = fragment.sequence;
             let (first, last) = flight.numbers.unwrap_or((number, number));

@@ -91,6 +91,22 @@ impl Flight {
         }
     }
 
+    /// Takes a message in the clear that belongs before what came of it so far: the datagram with it was lost at first. Whether it does.
+    pub(super) fn precede(&mut self, from: Role, what: What, number: u16) -> bool {
+        use HandshakeType as H;
+        let alone = matches!(what, What::Message(H::CLIENT_HELLO | H::HELLO_VERIFY_REQUEST) | What::HelloRetryRequest);
+        let Some((first, last)) =
+            self.numbers.filter(|(first, _)| self.from == from && !alone && number.checked_add(1) == Some(*first))
+        else {
+            return false;
+        };
+        self.numbers = Some((first.min(number), last));
+        if self.messages.len() < MAX_KINDS {
+            self.messages.insert(0, what);
+        }
+        true
+    }
+
     /// Whether something new of the same sender can no more belong to it: hellos that wait for an answer end a flight, and so does
     /// ServerHelloDone. Else a capture of one direction would show one long flight.
     pub(super) fn is_over_before(&self, new: What) -> bool {

@@ -1,9 +1,9 @@
 //! How ICE sessions take in checks, their answers, and what runs on pairs.
 
-use super::pair::{Answered, Carried, Pair, Point};
+use super::pair::{Pair, Point};
 use super::recent::Sent;
-use super::session::{IceSession, MAX_SELECTIONS, Nomination, Role, Selection, Unauthorized};
-use super::table::{Ice, Place};
+use super::session::Nomination;
+use super::table::{CAPTURE_START, Ice, Place};
 use crate::event::{Body, Event, IcmpAnswer};
 use crate::net::Endpoint;
 use crate::session::Session;
@@ -12,19 +12,9 @@ use crate::session::names::{Name, Names};
 use crate::session::observe::Known;
 use crate::session::path::Path;
 use crate::session::requests::is_check;
-use crate::time::{Span, Timestamp};
 use crate::wire::handshake::ContentType;
 use crate::wire::stun::{Class, Fields, Message, Method};
 use std::hash::BuildHasher;
-
-/// Data on a pair that is not nominated makes it the selected one only after this long: agents may send before they agree.
-const SETTLED: Span = Span::from_secs(5);
-/// A session that begins so soon after the capture may have begun before it.
-const CAPTURE_START: Span = Span::from_secs(1);
-/// So many datagrams over so much time on another pair, without one on the selected pair, show that it changed.
-const SWITCH_AFTER: (u32, Span) = (5, Span::from_secs(1));
-/// How many frames of refused checks are kept.
-const MAX_FRAMES: usize = 8;
 
 impl Session {
     /// What ICE makes of a Binding or GOOG-PING message.
@@ -194,11 +184,15 @@ impl Ice {
             (is_first, _) => usize::from(!is_first),
         };
         let is_whole = event.hops.last().is_none_or(|hop| hop.peer.is_some() && hop.relayed.is_some());
-        let added = self.add_pair(slot, new_pair(event, path, sender), is_whole);
-        if let Some(old) = place.filter(|old| old.slot != slot) {
-            self.succeed(slot, old.slot, seen);
+        let pair = new_pair(event, path, sender);
+        let ends = pair.ends;
+        if known.is_none() || place.is_some() {
+            self.succeed(slot, place.map(|old| old.slot), ends, seen);
         }
-        added
+        if known.is_none() {
+            self.remember(slot);
+        }
+        self.add_pair(slot, pair, is_whole)
     }
 
     fn answer(
@@ -215,15 +209,19 @@ impl Ice {
         let path = Path::of_event(event);
         let id = self.hasher.hash_one(message.transaction_id());
         let direction = path.direction(event.src);
-        let found = self.find(&path);
         let seen = Seen { frame: event.frame, time: event.time };
         let sent = self.recent.get(id).filter(|sent| self.get(sent.slot).is_some_and(|s| s.number == sent.session));
+        let found = if sent.is_none() { self.find(&path) } else { None };
         let (place, asker, nominates) = match (sent, found) {
-            (Some(sent), found) => {
+            (Some(sent), _) => {
                 let Sent { slot, pair, point, .. } = sent;
-                match found {
-                    Some(found) if (found.slot, found.pair) == (slot, pair) && found.point != point => return,
-                    Some(found) if (found.slot, found.pair) == (slot, pair) => {}
+                let known = self.get(slot).and_then(|session| session.pairs.get(usize::from(pair)));
+                let own = known.and_then(|pair| pair.at(usize::from(point)));
+                let beyond =
+                    known.is_some_and(|pair| pair.path() == &path || pair.other_paths().any(|other| *other == path));
+                match own {
+                    Some(own) if own.path == path => {}
+                    _ if beyond => return, // it counts where the check was seen first
                     _ => match self.is_elsewhere(sent, event) {
                         Some(true) => return self.elsewhere(sent, event),
                         Some(false) => {}
@@ -322,228 +320,4 @@ fn new_pair(event: &Event<'_>, path: &Path, sender: usize) -> Pair {
 
 fn is_alert(event: &Event<'_>) -> bool {
     matches!(&event.body, Body::Dtls(record) if record.content_type == ContentType::ALERT)
-}
-
-impl Carried {
-    fn add(&mut self, bytes: usize, seen: Seen, is_alert: bool) {
-        self.packets += 1;
-        self.bytes += bytes as u64;
-        self.first.get_or_insert(seen);
-        self.last = seen.time;
-        if is_alert {
-            self.alert = Some(seen);
-        }
-    }
-}
-
-impl IceSession {
-    /// What a check says of its sender.
-    fn spoke(&mut self, agent: usize, fields: &Fields<'_>, method: Method, known: &Known, seen: Seen) {
-        let others = self.agent(1 - agent).role;
-        let speaker = self.agent_mut(agent);
-        speaker.checks = speaker.checks.saturating_add(1);
-        speaker.first_check.get_or_insert(seen);
-        speaker.last_check = seen.time;
-        speaker.webrtc |= fields.network_info.is_some() || method == Method::GOOG_PING;
-        speaker.integrity = known.integrity;
-        let (role, tie_breaker) = match (fields.controlling, fields.controlled) {
-            (Some(number), _) => (Role::Controlling, number),
-            (None, Some(number)) => (Role::Controlled, number),
-            (None, None) => return,
-        };
-        speaker.role_changes += u32::from(speaker.role.is_some_and(|known| known != role));
-        speaker.role = Some(role);
-        speaker.tie_breaker = Some(tie_breaker);
-        if others == Some(role) {
-            self.same_role.add(seen);
-        }
-    }
-
-    fn succeeded(
-        &mut self,
-        index: usize,
-        asker: usize,
-        nominates: bool,
-        seen: Seen,
-        fields: &Fields<'_>,
-        known: &Known,
-    ) {
-        self.first_answer.get_or_insert(seen);
-        let answerer = self.agent_mut(1 - asker);
-        answerer.answers = answerer.answers.saturating_add(1);
-        let Some(pair) = self.pairs.get_mut(index) else { return };
-        let way = pair.way_mut(asker);
-        let rtt = known.rtt.unwrap_or_default();
-        let asked = Seen { frame: known.request_frame.unwrap_or(seen.frame), time: seen.time.after(Span(-rtt.0)) };
-        let answered = way.answered.get_or_insert_with(|| Box::new(Answered::new(asked, seen)));
-        answered.count = answered.count.saturating_add(1);
-        let gap = (seen.time.since(answered.last.time), answered.last.time);
-        if answered.open > 0 && gap.0 > answered.longest.0 {
-            answered.longest = gap;
-        }
-        answered.last = seen;
-        answered.open = 0;
-        answered.rtt.add(rtt);
-        if let Some(mapped) = fields.xor_mapped {
-            answered.mapped = Some((mapped, seen.frame));
-        }
-        if nominates && answered.nominated.is_none() {
-            answered.nominated = Some(seen);
-            self.nominated.get_or_insert(seen);
-            self.nominated(index, seen);
-        }
-    }
-
-    fn refused(
-        &mut self,
-        index: usize,
-        asker: usize,
-        names: &mut Names,
-        (event, fields): (&Event<'_>, &Fields<'_>),
-        known: &Known,
-        seen: Seen,
-    ) {
-        let Some(pair) = self.pairs.get_mut(index) else { return };
-        let code = fields.error.map_or(0, |error| error.code);
-        let way = pair.way_mut(asker);
-        way.errors = way.errors.saturating_add(1);
-        way.error = code;
-        match code {
-            487 => self.agent_mut(1 - asker).conflicts.add(seen),
-            400 | 401 => {
-                let reason = fields.error.and_then(|error| names.intern(error.reason));
-                let request = known.request_frame.unwrap_or(seen.frame);
-                let sender = self.agent_mut(asker);
-                let integrity = sender.integrity;
-                let pair = event.pair();
-                let refused = sender.unauthorized.get_or_insert_with(|| {
-                    let (frames, pair) = (Vec::new(), (pair.1, pair.0));
-                    Box::new(Unauthorized { count: 0, code, reason, frames, first: seen, last: seen, pair, integrity })
-                });
-                refused.count = refused.count.saturating_add(1);
-                (refused.code, refused.reason, refused.last) = (code, reason.or(refused.reason), seen);
-                if refused.frames.len() + 2 <= MAX_FRAMES {
-                    refused.frames.extend([request, seen.frame]);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// A pair is nominated: it is selected, unless data shows another to be.
-    fn nominated(&mut self, index: usize, seen: Seen) {
-        let Ok(pair) = u16::try_from(index) else { return };
-        let chosen = self.selection().copied();
-        match chosen {
-            None => self.select(Selection { pair, at: seen, by_data: false }),
-            // without data: a later nomination of a regular agent counts, where it is for the same component
-            Some(chosen)
-                if chosen.pair != pair
-                    && !chosen.by_data
-                    && self.nomination == Some(Nomination::Regular)
-                    && self.is_same_component(chosen.pair, pair) =>
-            {
-                self.select(Selection { pair, at: seen, by_data: false });
-            }
-            Some(_) => {}
-        }
-    }
-
-    /// DTLS or media ran on a pair.
-    fn carried(&mut self, pair: u16, agent: usize, seen: Seen) {
-        let Some(&chosen) = self.selection() else {
-            let is_nominated = self.pairs.get(usize::from(pair)).is_some_and(|pair| pair.nominated().is_some());
-            if is_nominated || seen.time.since(self.first.time) >= SETTLED {
-                self.select(Selection { pair, at: seen, by_data: true });
-            }
-            return;
-        };
-        if chosen.pair == pair {
-            if !chosen.by_data
-                && let Some(last) = self.selections.last_mut()
-            {
-                last.by_data = true;
-            }
-            if let Some((other, first, _, of)) = self.challenger
-                && of == agent
-            {
-                // whoever sends on both at a time has two streams or components, each with its own pair
-                if seen.time.since(first.time) > SWITCH_AFTER.1
-                    && let Some(other) = self.pairs.get_mut(usize::from(other))
-                {
-                    other.parallel = true;
-                }
-                self.challenger = None;
-            }
-            return;
-        }
-        let Some(known) = self.pairs.get(usize::from(pair)) else { return };
-        if known.parallel || !self.is_same_component(chosen.pair, pair) {
-            return;
-        }
-        if !chosen.by_data {
-            let at = known.nominated().unwrap_or(seen);
-            if let Some(last) = self.selections.last_mut() {
-                *last = Selection { pair, at, by_data: true };
-            }
-            return;
-        }
-        let (first, count) = match self.challenger {
-            Some((other, first, count, of)) if (other, of) == (pair, agent) => (first, count.saturating_add(1)),
-            // that of the other agent is watched first
-            Some((other, first, ..)) if other == pair && seen.time.since(first.time) < SWITCH_AFTER.1 => return,
-            _ => (seen, 1),
-        };
-        self.challenger = Some((pair, first, count, agent));
-        if count >= SWITCH_AFTER.0 && seen.time.since(first.time) >= SWITCH_AFTER.1 {
-            self.challenger = None;
-            self.select(Selection { pair, at: first, by_data: true });
-        }
-    }
-
-    fn select(&mut self, new: Selection) {
-        if self.selections.len() >= MAX_SELECTIONS {
-            self.selections.remove(0);
-            self.selections_omitted = self.selections_omitted.saturating_add(1);
-        }
-        self.selections.reserve_exact(1);
-        self.selections.push(new);
-    }
-
-    /// Whether two pairs can stand for each other: as far as their priorities tell, they are of one component (RFC 8445 §5.1.2.1).
-    fn is_same_component(&self, one: u16, other: u16) -> bool {
-        let component = |pair: u16| self.pairs.get(usize::from(pair)).and_then(Pair::component);
-        match (component(one), component(other)) {
-            (Some(one), Some(other)) => one == other,
-            _ => true,
-        }
-    }
-}
-
-impl super::Conflicts {
-    fn add(&mut self, seen: Seen) {
-        self.count = self.count.saturating_add(1);
-        self.first.get_or_insert(seen);
-        self.last = Some(seen);
-    }
-}
-
-impl Answered {
-    fn new(asked: Seen, first: Seen) -> Self {
-        let rtt = super::Rtt::default();
-        let longest = (Span(0), first.time);
-        let open_since = Timestamp(0);
-        Answered {
-            count: 0,
-            asked,
-            first,
-            last: first,
-            open: 0,
-            open_since,
-            longest,
-            nominated: None,
-            mapped: None,
-            rtt,
-        }
-    }
 }

@@ -7,6 +7,7 @@
 mod consent;
 mod intake;
 mod pair;
+mod progress;
 mod recent;
 mod rtt;
 mod session;

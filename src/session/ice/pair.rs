@@ -54,8 +54,8 @@ pub struct Pair {
     pub icmp: Option<Box<IcmpAnswer>>,
     /// An answer to one of its checks that came from another address than was checked, which makes the check fail (RFC 8445 §7.2.5.2.1).
     pub elsewhere: Option<(Endpoint, u64)>,
-    /// Whether it carried data beside another pair that did, as a component or a stream of its own.
-    pub(super) parallel: bool,
+    /// How often it carried data between data of the same agent on the selected pair, a second and more after its first.
+    pub(super) interleaved: u8,
 }
 
 /// The checks of one agent on one pair.
@@ -136,7 +136,7 @@ impl Pair {
             data_point: 0,
             icmp: None,
             elsewhere: None,
-            parallel: false,
+            interleaved: 0,
         }
     }
 
@@ -165,11 +165,27 @@ impl Pair {
         if direction == 0 { low } else { 1 - low }
     }
 
+    /// The agent that sent what went in this direction of a way (0: from its lower end), where the pair was seen on it.
+    #[must_use]
+    pub fn agent_on(&self, path: &Path, direction: usize) -> Option<usize> {
+        let points = std::iter::once(&self.point).chain(self.points.iter().flat_map(|points| points.iter()));
+        let low = points.into_iter().find(|point| point.path == *path)?.low;
+        let low = usize::from(low) & 1;
+        Some(if direction == 0 { low } else { 1 - low })
+    }
+
     /// The end of an agent as ICE sees it: of what passes a relay the relayed address and the peer's, as far as the capture tells them.
     #[must_use]
     pub fn end(&self, agent: usize) -> Endpoint {
         let [one, other] = self.ends;
         if agent == 0 { one } else { other }
+    }
+
+    /// The candidate of an agent: what the other one sees, as the answers to its checks tell it (RFC 8445 §7.2.5.3.2), else its end.
+    #[must_use]
+    pub fn candidate(&self, agent: usize) -> Endpoint {
+        let mapped = self.way(agent).answered.as_ref().and_then(|answered| answered.mapped);
+        mapped.map_or_else(|| self.end(agent), |(mapped, _)| mapped)
     }
 
     /// The agent of whose relay this is the way, where the checks were seen inside a TURN client's Send, Data or ChannelData.
@@ -183,6 +199,27 @@ impl Pair {
     pub fn relay(&self) -> Option<Endpoint> {
         let ends = self.point.path.ends;
         self.relays.map(|client| if client == self.point.low { ends.high } else { ends.low })
+    }
+
+    /// From where the agent that uses the relay reaches it.
+    #[must_use]
+    pub fn relay_client(&self) -> Option<Endpoint> {
+        let ends = self.point.path.ends;
+        self.relays.map(|client| if client == self.point.low { ends.low } else { ends.high })
+    }
+
+    /// The TURN server that it passes, at whichever point of the capture that shows.
+    #[must_use]
+    pub fn passes_relay(&self) -> Option<Endpoint> {
+        self.relay().or_else(|| {
+            let point =
+                self.points.iter().flat_map(|points| points.iter()).find(|point| point.path.inside.is_some())?;
+            let ends = point.path.ends;
+            // the client's end is the one that is no end of the pair as the leg without the relay shows it
+            let own = self.point.path.ends;
+            let is_relay = |end: Endpoint| end.ip() == own.low.ip() || end.ip() == own.high.ip();
+            Some(if is_relay(ends.low) { ends.low } else { ends.high })
+        })
     }
 
     /// Whether the capture tells the relayed address: then it is the end of the agent that uses the relay.
@@ -212,6 +249,12 @@ impl Pair {
     #[must_use]
     pub fn nominated(&self) -> Option<Seen> {
         self.ways.iter().filter_map(|way| way.answered.as_ref()?.nominated).min()
+    }
+
+    /// Whether it carries data beside another pair that does, as a component or a stream of its own.
+    pub(super) fn is_parallel(&self) -> bool {
+        const OFTEN: u8 = 3;
+        self.interleaved >= OFTEN
     }
 
     /// The component that PRIORITY of its checks tells (RFC 8445 §5.1.2.1): 1 for RTP and all that is multiplexed with it, 2 for RTCP.

@@ -122,6 +122,8 @@ pub struct IceSession {
     pub restart_of: Option<u32>,
     /// How many restarts came before.
     pub restarts: u32,
+    /// Whether it pairs an old user fragment with a new one: such a session lasts only until both sides know the new ones.
+    pub is_mixed: bool,
     /// The restart that follows: its number, and its first check.
     pub restarted_by: Option<(u32, Seen)>,
     /// The first answer to any check.
@@ -136,8 +138,8 @@ pub struct IceSession {
     pub(super) selections: Vec<Selection>,
     /// How many there were before those that are kept.
     pub selections_omitted: u32,
-    /// What may be about to become selected: pair, first datagram, datagrams of an agent without one of its on the selected pair, that agent.
-    pub(super) challenger: Option<(u16, Seen, u32, usize)>,
+    /// What may be about to become selected, by what each agent sends: pair, first datagram, datagrams without one on the selected pair.
+    pub(super) challengers: [Option<(u16, Seen, u32)>; 2],
     /// The way that identifies it, where user fragments do not.
     pub(super) flow: Option<Path>,
 }
@@ -153,6 +155,7 @@ impl IceSession {
             last: seen,
             restart_of: None,
             restarts: 0,
+            is_mixed: false,
             restarted_by: None,
             first_answer: None,
             nomination: None,
@@ -160,7 +163,7 @@ impl IceSession {
             same_role: Conflicts::default(),
             selections: Vec::new(),
             selections_omitted: 0,
-            challenger: None,
+            challengers: [None; 2],
             flow,
         }
     }

@@ -3,12 +3,13 @@
 use super::pair::{MAX_POINTS, Pair, Point};
 use super::recent::Recent;
 use super::session::{Agent, IceSession};
+use crate::net::Endpoint;
 use crate::session::exchange::Seen;
 use crate::session::limits::Limits;
 use crate::session::names::{Name, Names};
 use crate::session::path::Path;
 use crate::time::{Span, Timestamp};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use std::hash::BuildHasher;
 
 /// A session with nothing new for this long is over: longer than a flow, so that what ran on its pairs can still ask for it.
@@ -17,6 +18,8 @@ const IDLE: Span = Span::from_secs(180);
 const SILENT: Span = Span::from_secs(30);
 /// How often a full table is searched for those.
 const SEARCH: Span = Span::from_secs(1);
+/// A session that begins so soon after the capture may have begun before it.
+pub(super) const CAPTURE_START: Span = Span::from_secs(1);
 /// New user fragments on the same addresses so long after the last check are a new session, not a restart.
 const RESTART: Span = Span::from_secs(60);
 
@@ -34,6 +37,8 @@ pub struct Ice {
     pub(super) hasher: DefaultHashBuilder,
     by_path: HashTable<Place>,
     by_key: HashTable<u32>,
+    /// The newest session in which each user fragment takes part.
+    by_ufrag: HashMap<Name, u32>,
     sessions: Vec<Option<Box<IceSession>>>,
     free: Vec<u32>,
     count: usize,
@@ -44,7 +49,7 @@ pub struct Ice {
     ripe: Vec<IceSession>,
     searched: Timestamp,
     is_over: bool,
-    /// The time of the first message of the capture.
+    /// The time of the first frame.
     pub(super) began: Timestamp,
     pub(super) checks_dropped: u64,
 }
@@ -55,6 +60,7 @@ impl Ice {
             hasher: DefaultHashBuilder::default(),
             by_path: HashTable::new(),
             by_key: HashTable::new(),
+            by_ufrag: HashMap::new(),
             sessions: Vec::new(),
             free: Vec::new(),
             count: 0,
@@ -92,6 +98,12 @@ impl Ice {
     #[must_use]
     pub fn checks_dropped(&self) -> u64 {
         self.checks_dropped
+    }
+
+    /// Whether a session began a second or more after the capture, so that its start is in it.
+    #[must_use]
+    pub fn began_well_before(&self, session: &IceSession) -> bool {
+        session.first.time.since(self.began) >= CAPTURE_START
     }
 
     /// The sessions that are not over, by slot.
@@ -199,6 +211,15 @@ impl Ice {
         self.list(slot);
     }
 
+    /// From now on its user fragments lead to this session.
+    pub(super) fn remember(&mut self, slot: u32) {
+        let Some(session) = self.get(slot) else { return };
+        let ufrags = session.agents.each_ref().map(|agent| agent.ufrag);
+        for ufrag in ufrags.into_iter().flatten() {
+            self.by_ufrag.insert(ufrag, slot);
+        }
+    }
+
     /// Adds a pair to a session and leads its way there; where its ends are those of a pair of the session already, it is one more point of that.
     pub(super) fn add_pair(&mut self, slot: u32, pair: Pair, is_whole: bool) -> Option<Place> {
         let path = *pair.path();
@@ -239,22 +260,74 @@ impl Ice {
         Some(place)
     }
 
-    /// The session that begins takes up a way on which another ran: it is a restart of that.
-    pub(super) fn succeed(&mut self, slot: u32, old: u32, seen: Seen) {
-        let Some(known) = self.get(old) else { return };
-        let (number, restarts, last) = (known.number, known.restarts, known.last.time);
-        let agents = known.agents.each_ref().map(|agent| (agent.ufrag, agent.webrtc));
-        let Some(new) = self.get_mut(slot) else { return };
-        let has_both = agents.iter().all(|(ufrag, _)| ufrag.is_some()) && new.flow.is_none();
-        if new.restart_of.is_some() || new.number <= number || seen.time.since(last) > RESTART || !has_both {
+    /// A session that begins with this pair may be the restart of one that is known: of that which ran on the same way (`on_path`), or of one in which
+    /// one of its agents takes part from the same address, the other having a new user fragment and the same host.
+    pub(super) fn succeed(&mut self, slot: u32, on_path: Option<u32>, ends: [Endpoint; 2], seen: Seen) {
+        let Some(new) = self.get(slot) else { return };
+        if new.restart_of.is_some() || new.flow.is_some() {
             return;
         }
-        new.restart_of = Some(number);
-        new.restarts = restarts.saturating_add(1);
-        let new = new.number;
-        if let Some(known) = self.get_mut(old) {
-            known.restarted_by.get_or_insert((new, seen));
+        let related = new.agents.each_ref().map(|agent| self.before(slot, agent.ufrag?, ends));
+        if let ([Some(one), Some(other)], None) = (related, on_path)
+            && one != other
+        {
+            return self.bridge(slot, one, other);
         }
+        let Some(old) = on_path.or_else(|| related.into_iter().flatten().max()) else { return };
+        let Some(known) = self.get(old).filter(|known| known.number < new.number && known.flow.is_none()) else {
+            return;
+        };
+        if seen.time.since(known.last.time) > RESTART {
+            return;
+        }
+        let shares = known.agents.iter().any(|known| new.agents.iter().any(|agent| agent.ufrag == known.ufrag));
+        // a session of an old and a new user fragment runs only until both sides know the new ones
+        let (restart_of, restarts) = match known.restart_of.filter(|_| known.is_mixed) {
+            Some(before) => (before, known.restarts),
+            None => (known.number, known.restarts.saturating_add(1)),
+        };
+        let is_mixed = shares && !known.is_mixed;
+        let Some(new) = self.get_mut(slot) else { return };
+        (new.restart_of, new.restarts, new.is_mixed) = (Some(restart_of), restarts, is_mixed);
+        if !is_mixed {
+            let new = new.number;
+            self.restarted(restart_of, (new, seen));
+        }
+    }
+
+    /// A session has one agent in common with each of two others: the later of these is the restart of the earlier.
+    fn bridge(&mut self, slot: u32, one: u32, other: u32) {
+        let number = |slot: u32| self.get(slot).filter(|known| !known.is_mixed).map(|known| (known.number, slot));
+        let (Some(one), Some(other)) = (number(one), number(other)) else { return };
+        let ((old, old_slot), (new, new_slot)) = (one.min(other), one.max(other));
+        let Some(restarts) = self.get(old_slot).map(|known| known.restarts.saturating_add(1)) else { return };
+        if let Some(mixed) = self.get_mut(slot) {
+            (mixed.restart_of, mixed.restarts, mixed.is_mixed) = (Some(old), restarts, true);
+        }
+        let Some(known) = self.get_mut(new_slot).filter(|known| known.restart_of.is_none()) else { return };
+        (known.restart_of, known.restarts) = (Some(old), restarts);
+        let first = known.first;
+        self.restarted(old, (new, first));
+    }
+
+    fn restarted(&mut self, number: u32, by: (u32, Seen)) {
+        let known = self.sessions.iter_mut().flatten().find(|session| session.number == number);
+        known.into_iter().for_each(|known| {
+            known.restarted_by.get_or_insert(by);
+        });
+    }
+
+    /// The session that was known before this one, in which the agent with this user fragment takes part from the same address.
+    fn before(&self, slot: u32, ufrag: Name, ends: [Endpoint; 2]) -> Option<u32> {
+        let &old = self.by_ufrag.get(&ufrag).filter(|&&old| old != slot)?;
+        let (known, new) = (self.get(old)?, self.get(slot)?);
+        let number = |session: &IceSession| session.agents.iter().position(|agent| agent.ufrag == Some(ufrag));
+        let (was, is) = (number(known)?, number(new)?);
+        let [one, other] = ends;
+        let (own, peer) = if is == 0 { (one, other) } else { (other, one) };
+        let same = |pair: &Pair| pair.end(was) == own && pair.end(1 - was).ip() == peer.ip();
+        // one that never checks may serve many with the same user fragment
+        ((known.is_mixed || known.agent(was).checks > 0) && known.pairs.iter().any(same)).then_some(old)
     }
 
     /// The sessions that are over, to be judged and forgotten, in the order in which they began.
@@ -273,6 +346,7 @@ impl Ice {
 
     /// Ends what is idle at `now`.
     pub(in crate::session) fn sweep(&mut self, now: Timestamp) {
+        self.began = self.began.min(now);
         self.end(now.after(Span(-IDLE.0)));
     }
 
@@ -324,6 +398,11 @@ impl Ice {
         if let Some(session) = self.sessions.get_mut(slot as usize).and_then(Option::take) {
             self.count -= 1;
             self.pairs = self.pairs.saturating_sub(session.pairs.len());
+            for ufrag in session.agents.iter().filter_map(|agent| agent.ufrag) {
+                if self.by_ufrag.get(&ufrag) == Some(&slot) {
+                    self.by_ufrag.remove(&ufrag);
+                }
+            }
             self.free.push(slot);
             self.ripe.push(*session);
         }

@@ -112,14 +112,14 @@ impl Media {
     }
 
     /// A record of a DTLS handshake passes.
-    fn handshake(&mut self, event: &Event<'_>) {
+    fn handshake(&mut self, event: &Event<'_>) -> Option<u32> {
         let path = Path::of_event(event);
-        if let Some(way) = self.way(path, event, None).and_then(|id| self.ways.get_mut(id as usize)?.as_mut()) {
-            let direction = path.direction(event.src);
-            if let Some(direction) = way.directions.get_mut(direction) {
-                direction.handshake.get_or_insert(seen(event));
-            }
-        }
+        let id = self.way(path, event, None)?;
+        let way = self.ways.get_mut(id as usize)?.as_mut()?;
+        let direction = way.directions.get_mut(path.direction(event.src))?;
+        let first = direction.handshake.map_or(seen(event), |(first, _)| first);
+        direction.handshake = Some((first, seen(event)));
+        Some(id)
     }
 
     #[inline]
@@ -140,6 +140,7 @@ impl Media {
         let Some(kept) = self.streams.get_mut(place as usize).and_then(Option::as_mut) else { return };
         kept.stream.take(&head, payload.len(), seen(event));
         if kept.stream.is_believed() {
+            let first = kept.stream.first;
             let Some(known) = self
                 .ways
                 .get_mut(id as usize)
@@ -148,7 +149,7 @@ impl Media {
             else {
                 return;
             };
-            known.media(seen(event));
+            known.media(first, seen(event));
             if recent.is_none() {
                 known.remember(head.ssrc, place);
             }
@@ -158,9 +159,22 @@ impl Media {
     fn rtcp(&mut self, event: &Event<'_>, payload: &[u8], hint: &mut Option<WayId>, owner: Option<Name>) {
         let Some(rtcp) = Rtcp::parse(payload) else { return };
         let Some((id, direction)) = self.find(event, hint, owner) else { return };
+        let stream = self.source(id, direction, rtcp.ssrc).and_then(|place| self.streams.get(place as usize)?.as_ref());
+        let captured = stream.map_or(0, |kept| kept.stream.packets);
         let known = self.ways.get_mut(id as usize).and_then(|way| way.as_mut()?.directions.get_mut(direction));
         if let Some(known) = known {
-            known.report(&rtcp, payload.len(), seen(event));
+            known.report(&rtcp, payload.len(), captured, seen(event));
+        }
+    }
+
+    /// STUN passes on a flow with media.
+    pub(super) fn alive(&mut self, event: &Event<'_>, WayId(id): WayId) {
+        let Some(way) = self.ways.get_mut(id as usize).and_then(Option::as_mut) else { return };
+        let path = Path::of_event(event);
+        if way.path == path
+            && let Some(known) = way.directions.get_mut(path.direction(event.src))
+        {
+            known.alive = Some(seen(event));
         }
     }
 
@@ -178,8 +192,10 @@ impl Media {
                 id
             }
         };
-        let known = self.ways.get_mut(id as usize)?.as_mut()?.directions.get_mut(direction)?;
+        let way = self.ways.get_mut(id as usize)?.as_mut()?;
+        let known = way.directions.get_mut(direction)?;
         if known.ends.is_none() {
+            way.user = way.user.or(owner);
             known.ends = Some(event.pair());
             for (slot, hop) in known.via.iter_mut().zip(event.hops.iter()) {
                 *slot = Some(hop.via);
@@ -357,7 +373,11 @@ impl Session {
     /// Takes note of a DTLS record: media is expected where a handshake was.
     pub fn take_handshake(&mut self, event: &Event<'_>, record: &Record<'_>) {
         if record.content_type == ContentType::HANDSHAKE {
-            self.media.handshake(event);
+            let way = self.media.handshake(event);
+            let flow = self.flows.find(event.src, event.dst).and_then(|id| self.flows.get_mut(id));
+            if let (Some(flow), Some(way)) = (flow, way) {
+                flow.media = Some(WayId(way));
+            }
         }
     }
 }

@@ -33,10 +33,12 @@ pub struct MediaDirection {
     pub ends: Option<(Endpoint, Endpoint)>,
     /// The relay passages, outermost first.
     pub via: [Option<Via>; 3],
-    /// The first and the last packet of a stream that was believed by then.
+    /// The first and the last packet of streams that are believed.
     pub media: Option<(Seen, Seen)>,
-    /// The first record of a DTLS handshake.
-    pub handshake: Option<Seen>,
+    /// The first and the last record of a DTLS handshake.
+    pub handshake: Option<(Seen, Seen)>,
+    /// The last STUN message since there is media or a handshake: the agent is there, and the capture has this direction.
+    pub alive: Option<Seen>,
     /// Datagrams of RTCP.
     pub rtcp: u64,
     /// Bytes of these.
@@ -53,7 +55,7 @@ pub struct MediaDirection {
 }
 
 /// What one source of RTCP says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Reports {
     /// The source.
     pub ssrc: u32,
@@ -63,8 +65,34 @@ pub struct Reports {
     pub other: u32,
     /// The first and the last with a sender report.
     pub sender_seen: Option<(Seen, Seen)>,
-    /// The packets that it says to have sent, in its first and in its last sender report; only where RTCP is in the clear.
-    pub sent: Option<(u32, u32)>,
+    /// The packets that it says to have sent, in its last sender report; only where RTCP is in the clear.
+    pub sent: Option<u32>,
+    /// Of the packets that it says to have sent, those between two reports between which none was captured.
+    pub unseen: u64,
+    /// The first report before, and the last after, such packets.
+    pub unseen_seen: Option<(Seen, Seen)>,
+    /// The last sender report, and how many packets of the source were captured by then.
+    last: Option<(Seen, u64)>,
+}
+
+impl Reports {
+    /// A sender report passes, with the count that it tells, after so many packets of the source were captured.
+    fn sender_report(&mut self, sent: Option<u32>, captured: u64, seen: Seen) {
+        self.sender = self.sender.saturating_add(1);
+        self.sender_seen = Some((self.sender_seen.map_or(seen, |(first, _)| first), seen));
+        if let (Some(before), Some(now), Some((last, then))) = (self.sent, sent, self.last)
+            && captured == then
+        {
+            // a count that goes back was not one of packets sent in between
+            let more = now.wrapping_sub(before);
+            if (1..1 << 24).contains(&more) {
+                self.unseen += u64::from(more);
+                self.unseen_seen = Some((self.unseen_seen.map_or(last, |(first, _)| first), seen));
+            }
+        }
+        self.sent = sent.or(self.sent);
+        self.last = Some((seen, captured));
+    }
 }
 
 impl MediaWay {
@@ -107,15 +135,17 @@ impl MediaDirection {
         }
     }
 
+    /// A packet passes of a stream that began at `first` and is believed.
     #[inline]
-    pub(super) fn media(&mut self, seen: Seen) {
+    pub(super) fn media(&mut self, first: Seen, seen: Seen) {
         match &mut self.media {
             Some((_, last)) => *last = seen,
-            none => *none = Some((seen, seen)),
+            none => *none = Some((first, seen)),
         }
     }
 
-    pub(super) fn report(&mut self, rtcp: &Rtcp<'_>, bytes: usize, seen: Seen) {
+    /// RTCP passes, after so many packets of its source were captured.
+    pub(super) fn report(&mut self, rtcp: &Rtcp<'_>, bytes: usize, captured: u64, seen: Seen) {
         self.rtcp += 1;
         self.rtcp_bytes += bytes as u64;
         self.rtcp_seen = Some((self.rtcp_seen.map_or(seen, |(first, _)| first), seen));
@@ -129,17 +159,13 @@ impl MediaDirection {
             }
         }
         if !self.reports.iter().any(|known| known.ssrc == rtcp.ssrc) && self.reports.len() < MAX_REPORTERS {
-            self.reports.push(Reports { ssrc: rtcp.ssrc, sender: 0, other: 0, sender_seen: None, sent: None });
+            self.reports.push(Reports { ssrc: rtcp.ssrc, ..Reports::default() });
         }
         let Some(known) = self.reports.iter_mut().find(|known| known.ssrc == rtcp.ssrc) else { return };
-        if rtcp.packet_type != PacketType::SR {
+        if rtcp.packet_type == PacketType::SR {
+            known.sender_report(sent, captured, seen);
+        } else {
             known.other = known.other.saturating_add(1);
-            return;
-        }
-        known.sender = known.sender.saturating_add(1);
-        known.sender_seen = Some((known.sender_seen.map_or(seen, |(first, _)| first), seen));
-        if let Some(sent) = sent {
-            known.sent = Some((known.sent.map_or(sent, |(first, _)| first), sent));
         }
     }
 }

@@ -11,6 +11,8 @@ pub enum Certificate {
     Told,
     /// There are fingerprints by a function that was taken of it, and none is its.
     Another,
+    /// One description of the agent tells it, another of the same agent tells another: signalling changed one into the other.
+    Contradicted,
     /// Nothing was told that could be compared.
     Untold,
 }
@@ -41,19 +43,20 @@ pub fn certificate_der(told: &[Fingerprint], der: &[u8]) -> Certificate {
     certificate(told, &seen)
 }
 
-/// Compares a certificate with all that was told of the agent that showed it. Where descriptions contradict each other, those that the other
-/// side got count: it is the other side that refuses the certificate.
+/// Compares a certificate with all that was told of the agent that showed it. Where it is known which descriptions the other side got, those
+/// count alone: it is the other side that refuses the certificate.
 #[must_use]
 pub fn certificate_of(signalling: &Signalling, ufrag: &[u8], seen: &[Seen]) -> Certificate {
     let got = |description: &&Description| description.local == Some(false) && !description.fingerprints.is_empty();
     let any_got = signalling.all_of_agent(ufrag).any(|description| got(&description));
     let mut verdict = Certificate::Untold;
     for description in signalling.all_of_agent(ufrag).filter(|description| !any_got || got(description)) {
-        match certificate(&description.fingerprints, seen) {
-            Certificate::Told => return Certificate::Told,
-            Certificate::Another => verdict = Certificate::Another,
-            Certificate::Untold => {}
-        }
+        verdict = match (verdict, certificate(&description.fingerprints, seen)) {
+            (verdict, Certificate::Untold) => verdict,
+            (Certificate::Untold, new) => new,
+            (verdict, new) if verdict == new => verdict,
+            _ => Certificate::Contradicted,
+        };
     }
     verdict
 }

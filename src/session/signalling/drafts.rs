@@ -1,6 +1,6 @@
 //! Descriptions while a file is read: what belongs to one agent comes together here, within bounds.
 
-use super::{Description, Read, SignalledCandidate, Warning};
+use super::{Description, Fingerprint, Read, SignalledCandidate, Warning};
 use crate::secret::Secret;
 
 /// How many descriptions are kept of one file.
@@ -35,9 +35,7 @@ impl Drafts {
                 && known.ufrag == new.ufrag
                 && agree(known.local.as_ref(), new.local.as_ref())
                 && agree(secret.as_ref(), password.as_ref())
-                && (known.fingerprints == new.fingerprints
-                    || known.fingerprints.is_empty()
-                    || new.fingerprints.is_empty())
+                && is_one_certificate(&known.fingerprints, &new.fingerprints)
         });
         if let Some((known, secret)) = same {
             known.has_password |= new.has_password;
@@ -111,6 +109,12 @@ fn file(origin: &str) -> &str {
     }
 }
 
+/// Whether two lists may be of the same certificates: by each function that both have, they are the same. Chromium keeps one of several
+/// functions of what it got.
+fn is_one_certificate(known: &[Fingerprint], new: &[Fingerprint]) -> bool {
+    new.iter().all(|new| known.contains(new) || known.iter().all(|known| known.hash != new.hash))
+}
+
 fn agree<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
     one.is_none() || other.is_none() || one == other
 }
@@ -124,8 +128,10 @@ fn merge(known: &mut Description, new: Description) -> u64 {
     if !known.setup.is_some_and(super::Setup::is_decided) {
         known.setup = new.setup.or(known.setup);
     }
-    if known.fingerprints.is_empty() {
-        known.fingerprints = new.fingerprints;
+    for fingerprint in new.fingerprints {
+        if !known.fingerprints.contains(&fingerprint) && known.fingerprints.len() < MAX_FINGERPRINTS {
+            known.fingerprints.push(fingerprint);
+        }
     }
     for media in new.media {
         if !known.media.contains(&media) && known.media.len() < MAX_MEDIA {

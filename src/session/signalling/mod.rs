@@ -218,10 +218,16 @@ impl Setup {
 }
 
 impl Description {
+    /// Where it was read, without the folders of the file.
+    #[must_use]
+    pub fn short_origin(&self) -> &str {
+        self.origin.rsplit(['/', '\\']).next().unwrap_or(&self.origin)
+    }
+
     /// What it is called as the source of a password: `answer.sdp (ufrag mZ4r)`, `dump.json, local offer (ufrag mZ4r)`.
     #[must_use]
     pub fn label(&self) -> String {
-        let file = self.origin.rsplit(['/', '\\']).next().unwrap_or(&self.origin);
+        let file = self.short_origin();
         let side = self.local.map(|local| if local { "local" } else { "remote" });
         let kind = self.kind.map(DescriptionKind::name);
         let words: Vec<&str> = [side, kind].into_iter().flatten().collect();
