@@ -129,9 +129,11 @@ impl Granted {
         }
     }
 
-    /// Reads its cache line.
+    /// Reads its cache lines.
+    #[inline]
     pub(super) fn touch(&self) -> u64 {
-        u64::from(self.len)
+        let [first, ..] = self.times;
+        u64::from(self.len) ^ first.0.cast_unsigned()
     }
 }
 
@@ -383,8 +385,12 @@ impl Conversation {
             self.exchanges_omitted += 1;
         }
         if self.exchanges.len() == self.exchanges.capacity() {
-            // few have more than four
-            self.exchanges.reserve_exact(if self.exchanges.len() < 4 { 2 } else { 8 });
+            // most have two, and few more than four
+            self.exchanges.reserve_exact(match self.exchanges.len() {
+                0 => 2,
+                1..4 => 1,
+                _ => 8,
+            });
         }
         self.exchanges.push(exchange);
         u32::try_from(self.exchanges.len() - 1).ok()

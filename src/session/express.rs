@@ -111,7 +111,8 @@ impl Session {
     fn express_request(&mut self, event: &Event<'_>, message: &Message<'_>) -> Option<Known> {
         let method = message.method();
         let flow = self.flows.find(event.src, event.dst)?;
-        let known = self.flows.get(flow)?;
+        // media on the same flow is told that its way is alive
+        let known = self.flows.get(flow).filter(|flow| flow.media.is_none())?;
         let conversation = known.conversation.as_deref().filter(|known| known.client.0 == event.src)?;
         let plain = Plain::read(message)?;
         let user = self.names.same(plain.user, conversation.user)?;
@@ -171,7 +172,7 @@ impl Session {
         let id = message.transaction_id();
         let flow_id = self.flows.find(event.src, event.dst)?;
         let leg = self.transactions.plain(id, flow_id)?;
-        let flow = self.flows.get_mut(flow_id)?;
+        let flow = self.flows.get_mut(flow_id).filter(|flow| flow.media.is_none())?;
         let (client, server) = leg.roles(&flow.ends);
         let conversation = flow.conversation.as_deref_mut().filter(|known| known.client == client)?;
         if client.0 != event.dst || conversation.moved.is_some() || conversation.stale.is_some() {
@@ -232,6 +233,7 @@ impl Session {
             rtt: Some(rtt),
             retransmission_of: None,
             mirrored: false,
+            dtls: false,
             user,
         })
     }

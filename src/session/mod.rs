@@ -294,6 +294,13 @@ impl Session {
         std::mem::take(&mut self.ripe)
     }
 
+    /// Whether anything is to be judged: a conversation that keeps too much, or what is over.
+    #[must_use]
+    #[inline]
+    pub fn has_something_over(&self) -> bool {
+        self.kept > self.limits.exchanges || self.has_ripe() || self.has_ripe_handshakes() || self.ice.has_ripe()
+    }
+
     /// Whether there are any.
     #[must_use]
     pub fn has_ripe(&self) -> bool {
