@@ -27,10 +27,10 @@ const PORTS: [u16; 10] = [L2TP, GTP_U, TEREDO, VXLAN, VXLAN_GPE, CAPWAP_DATA, GE
 
 /// By the last six bits of a port, whether a tunnel's port ends in them: this tells most packets from tunnels at once.
 const LAST_BITS: u64 = {
-    let (mut bits, mut at) = (0, 0);
-    while at < PORTS.len() {
-        bits |= 1 << (PORTS[at] % 64);
-        at += 1;
+    let (mut bits, mut ports) = (0, PORTS.as_slice());
+    while let [port, rest @ ..] = ports {
+        bits |= 1 << (*port % 64);
+        ports = rest;
     }
     bits
 };
