@@ -263,7 +263,7 @@ impl Ice {
     /// A pair is seen at one more point of the capture.
     pub(super) fn add_point(&mut self, slot: u32, index: u16, point: Point) -> Option<Place> {
         let pair = self.get_mut(slot)?.pairs.get_mut(usize::from(index))?;
-        let points = pair.points.get_or_insert_default();
+        let points = &mut pair.points;
         let number = match points.iter().position(|known| known.path == point.path) {
             Some(number) => number,
             None if points.len() >= MAX_POINTS => return None,
