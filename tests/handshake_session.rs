@@ -301,3 +301,32 @@ fn a_hello_that_rides_in_a_check_is_part_of_the_handshake() {
     assert_eq!((known.state, known.flights.len(), known.duration_us), (DtlsState::Complete, 4, Some(30_000)));
     assert_eq!(known.via, ["dtls-in-stun"]);
 }
+
+#[test]
+fn whatever_is_damaged_in_a_handshake_the_rest_is_told_without_panic() {
+    let (mut scene, mut shake) = complete();
+    shake.talk(&mut scene, 1);
+    let shots = degrade::shots(&scene);
+    let mut seed = 0x2545_F491_u32;
+    let mut random = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 17;
+        seed ^= seed << 5;
+        seed as usize % below
+    };
+    for _ in 0..1500 {
+        let mut damaged = shots.clone();
+        for _ in 0..=random(4) {
+            let shot = random(damaged.len());
+            let bytes = &mut damaged[shot].bytes;
+            // beyond the headers of Ethernet, IP and UDP
+            let at = 42 + random(bytes.len() - 42);
+            bytes[at] = random(256) as u8;
+        }
+        if random(3) == 0 {
+            damaged.swap(0, 1);
+        }
+        let report = of(&degrade::pcap(&damaged));
+        assert!(report.dtls.len() <= 8);
+    }
+}
