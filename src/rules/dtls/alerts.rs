@@ -2,7 +2,7 @@
 
 use super::super::evidence::frames;
 use super::super::{Collector, Confidence, Severity, Text, View};
-use super::{ALERT, HANDSHAKE_FAILURE, Reading, Story, VERSION, hello_frames};
+use super::{ALERT, HANDSHAKE_FAILURE, ROLE_CONFLICT, Reading, Story, VERSION, hello_frames};
 use crate::session::handshake::{AlertSeen, Handshake, Offer, Role};
 use crate::wire::handshake::{HandshakeType, registry};
 
@@ -12,7 +12,7 @@ pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut
     let (id, severity) = match story.reading {
         Reading::HandshakeFailure => (HANDSHAKE_FAILURE, Severity::Failure),
         Reading::Version => (VERSION, Severity::Failure),
-        Reading::Alert => (ALERT, Severity::Warning),
+        Reading::Alert | Reading::RoleConflict => (ALERT, Severity::Warning),
         _ => return,
     };
     let name = alert.alert.description.to_string();
@@ -21,6 +21,7 @@ pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut
     listed.push(alert.seen.frame);
     seen.frames = listed.clone();
     seen.at = alert.seen.time;
+    seen.causes = &[ROLE_CONFLICT];
     seen.reference = "RFC 8446 §6.2";
     out.add(seen, || match story.reading {
         Reading::Version => version(&story, alert, &listed),

@@ -79,7 +79,8 @@ pub(in crate::rules) fn judge_mismatch(handshake: &Handshake, view: &View<'_>, o
             from.at = handshake.completed.map_or(from.at, |completed| completed.time.after(Span(1)));
         }
         seen.frames = frames_at([certificate.seen]);
-        seen.at = certificate.seen.time;
+        // it takes effect when the handshake is over: an alert about it comes first
+        seen.at = handshake.last.time;
         seen.reference = "RFC 8122 §5";
         out.add(seen, || {
             let end = story.end(role);
