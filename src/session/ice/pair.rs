@@ -168,7 +168,7 @@ impl Pair {
     /// The agent that sent what went in this direction of a way (0: from its lower end), where the pair was seen on it.
     #[must_use]
     pub fn agent_on(&self, path: &Path, direction: usize) -> Option<usize> {
-        let points = std::iter::once(&self.point).chain(self.points.iter().flat_map(|points| points.iter()));
+        let points = std::iter::once(&self.point).chain(&self.points);
         let low = points.into_iter().find(|point| point.path == *path)?.low;
         let low = usize::from(low) & 1;
         Some(if direction == 0 { low } else { 1 - low })
