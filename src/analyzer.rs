@@ -8,20 +8,21 @@ mod icmp_answers;
 pub use icmp_answers::IcmpAnswers;
 
 use crate::capture::{Capture, CaptureInfo};
-use crate::event::{Body, Event, Hops, IcmpAnswer, Row};
+use crate::event::{Body, Event, Framing, Hops, IcmpAnswer, Moment, Row};
 use crate::frame::Frame;
 use crate::net::{Endpoint, Transport};
-use crate::packet::{Datagram, IcmpError, Limits as PacketLimits, Packet, Packets, Segment};
+use crate::packet::{Datagram, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::session::signalling::Signalling;
-use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
+use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Seen, Session};
+use crate::stream::{self, Item, Payload, Streams};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
-use crate::wire::stun::{COOKIE, HEADER, Message, Method, TransactionId};
+use crate::wire::stun::{HEADER, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -98,6 +99,7 @@ impl Filters {
 #[derive(Debug)]
 pub struct Analyzer {
     packets: Packets,
+    streams: Streams,
     core: Core,
     /// How many of the next frames are prepared for.
     foreseen: usize,
@@ -131,7 +133,8 @@ impl Analyzer {
         let session = Session::new(credentials, limits).with_signalling(signalling);
         let (dtls, findings) = (DtlsFlows::default(), Collector::default());
         let core = Core { capture, filters, media, icmp, digits: 0, session, dtls, findings, builder };
-        Analyzer { packets: Packets::new(PacketLimits::default()), core, foreseen: 0 }
+        let streams = Streams::new(stream::Limits::default());
+        Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, foreseen: 0 }
     }
 
     /// Looks at the frames that a capture holds ready, and prepares for them; call it before every [`Capture::next_frame`] but the first. It changes
@@ -175,22 +178,37 @@ impl Analyzer {
             core.digits = frame.digits;
         }
         core.builder.digits(core.digits);
+        let streams = &mut self.streams;
         self.packets.dissect(frame, time, &mut |packet| match packet {
             Packet::Datagram(datagram) => core.datagram(frame, time, &datagram, sink),
-            Packet::IcmpError(error) => core.icmp_error(frame.number, &error),
-            Packet::Segment(segment) => core.segment(frame.number, time, &segment),
+            Packet::Segment(segment) => {
+                streams.segment(frame.number, time, &segment, &mut |item| core.streamed(&item, sink));
+            }
+            Packet::IcmpError(error) => {
+                core.icmp_error(frame.number, &error);
+                let at = Moment { frame: frame.number, time };
+                streams.icmp(at, &error, &mut |item| core.streamed(&item, sink));
+            }
         });
+    }
+
+    /// There are no more frames: `sink` gets the rows of messages behind gaps in TCP streams that were waited for up to now.
+    pub fn drain(&mut self, sink: &mut impl FnMut(&Row<'_>)) {
+        let core = &mut self.core;
+        self.streams.finish(&mut |item| core.streamed(&item, sink));
+        core.judge();
     }
 
     /// The capture is over.
     #[must_use]
-    pub fn finish(self, path: String, info: &CaptureInfo) -> Analyzed {
-        let Analyzer { packets, mut core, .. } = self;
+    pub fn finish(mut self, path: String, info: &CaptureInfo) -> Analyzed {
+        self.drain(&mut |_| {});
+        let Analyzer { packets, streams, mut core, .. } = self;
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
         let findings = core.findings.conclude(core.session.clients());
-        Analyzed(core.builder.finish(path, info, packets.counts(), &core.session, findings))
+        Analyzed(core.builder.finish(path, info, packets.counts(), streams.counts(), &core.session, findings))
     }
 }
 
@@ -210,7 +228,7 @@ pub fn exercise(bytes: &[u8]) -> Option<Report> {
     let mut analyzer = Analyzer::new(Options { credentials, media: true, ..Options::default() });
     while let Some(frame) = capture.next_frame() {
         analyzer.frame(&frame, &mut |row| {
-            debug_assert_eq!(row.event.frame, frame.number);
+            debug_assert!(row.event.frame <= frame.number);
         });
     }
     Some(report(vec![analyzer.finish("fuzz".to_owned(), capture.info())]))
@@ -238,20 +256,24 @@ impl Core {
         }
     }
 
-    /// STUN over TCP is not read yet; that it is there must not be passed over in silence.
-    fn segment(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>) {
-        let payload = segment.payload;
-        if let Some((&[kind, _, _, _, c0, c1, c2, c3], _)) = payload.split_first_chunk::<8>()
-            && kind < 4
-            && u32::from_be_bytes([c0, c1, c2, c3]) == COOKIE
-        {
-            self.session.totals_mut().over_tcp.add(frame);
-            match (kind, payload.get(1)) {
-                (1, Some(1)) => self.session.granted_over_tcp(Method::BINDING, segment.src, segment.dst, time),
-                (1, Some(3)) => self.session.granted_over_tcp(Method::ALLOCATE, segment.src, segment.dst, time),
-                _ => {}
-            }
+    /// A message of a TCP connection, or what became of one.
+    fn streamed(&mut self, item: &Item<'_>, sink: &mut impl FnMut(&Row<'_>)) {
+        let payload = match item {
+            Item::Payload(payload) => payload,
+            Item::Connection(connection) => return self.session.connection(connection),
+        };
+        let &Payload { src, dst, message, at: Moment { frame, time }, ip_id, ttl } = payload;
+        let kind = demux::kind_of_cut(message.bytes, message.truncated);
+        if kind == Kind::Other || !self.filters.ends(src, dst) {
+            return;
         }
+        let (transport, framing) = (Transport::Tcp, message.framing);
+        let at = At { frame, time, digits: self.digits, src, dst, transport, framing, ip_id, ttl };
+        if message.unpadded_before {
+            self.session.totals_mut().unpadded.add(src, dst, Seen { frame, time });
+        }
+        let unit = Unit { payload: message.bytes, truncated: message.truncated, hops: Hops::default() };
+        self.message(&at, kind, unit, sink);
     }
 
     fn icmp_error(&mut self, frame: u64, error: &IcmpError<'_>) {
@@ -265,7 +287,7 @@ impl Core {
         datagram: &Datagram<'_>,
         sink: &mut impl FnMut(&Row<'_>),
     ) {
-        let mut kind = demux::kind_of_cut(datagram.payload, datagram.truncated);
+        let kind = demux::kind_of_cut(datagram.payload, datagram.truncated);
         if datagram.truncated && datagram.payload.len() < HEADER {
             self.session.totals_mut().unseen.add(frame.number);
         }
@@ -273,18 +295,26 @@ impl Core {
             return;
         }
         let Datagram { src, dst, transport, ip_id, ttl, .. } = *datagram;
-        let at = At { frame: frame.number, time, digits: self.digits, src, dst, transport, ip_id, ttl };
-        let mut unit = Unit { payload: datagram.payload, truncated: datagram.truncated, hops: Hops::default() };
+        let (digits, framing) = (self.digits, Framing::Bare);
+        let at = At { frame: frame.number, time, digits, src, dst, transport, framing, ip_id, ttl };
+        let unit = Unit { payload: datagram.payload, truncated: datagram.truncated, hops: Hops::default() };
+        self.message(&at, kind, unit, sink);
+    }
+
+    /// A message, and what it carries.
+    #[inline]
+    fn message<'p>(&mut self, at: &At, kind: Kind, unit: Unit<'p>, sink: &mut impl FnMut(&Row<'_>)) {
+        let (mut kind, mut unit): (Kind, Unit<'p>) = (kind, unit);
         loop {
             let carried = match kind {
-                Kind::Stun | Kind::MsTurn => self.stun(&at, unit, sink),
-                Kind::Channel => self.channel_data(&at, unit, sink),
+                Kind::Stun | Kind::MsTurn => self.stun(at, unit, sink),
+                Kind::Channel => self.channel_data(at, unit, sink),
                 Kind::Dtls | Kind::DtlsUnified => {
-                    self.dtls(kind, &at, unit, sink);
+                    self.dtls(kind, at, unit, sink);
                     None
                 }
                 Kind::Rtp | Kind::Rtcp => {
-                    self.media(kind, &at, unit, sink);
+                    self.media(kind, at, unit, sink);
                     None
                 }
                 Kind::Zrtp | Kind::Quic | Kind::Other => None,
@@ -298,7 +328,7 @@ impl Core {
     fn stun<'p>(&mut self, at: &At, unit: Unit<'p>, sink: &mut impl FnMut(&Row<'_>)) -> Option<Unit<'p>> {
         let Unit { payload, truncated, hops } = unit;
         let message = Message::recognise(payload, truncated).or_else(|| {
-            let flow = self.session.flow(at.src, at.dst)?;
+            let flow = self.session.flow_on(at.transport, at.src, at.dst)?;
             let known = self.session.flows().get(flow).is_some_and(|flow| flow.stun);
             if known { Message::recognise_on_stun_flow(payload, truncated) } else { None }
         })?;
@@ -316,7 +346,8 @@ impl Core {
     fn channel_data<'p>(&mut self, at: &At, unit: Unit<'p>, sink: &mut impl FnMut(&Row<'_>)) -> Option<Unit<'p>> {
         let Unit { payload, truncated, hops } = unit;
         let data = ChannelData::parse(payload, truncated)?;
-        if !self.session.is_channel(at.src, at.dst, &data) {
+        // in a byte stream the messages before it have told what it is
+        if !at.transport.is_stream() && !self.session.is_channel(at.src, at.dst, &data) {
             return None;
         }
         let event = at.event(hops, truncated, Body::ChannelData(data));
@@ -350,7 +381,7 @@ impl Core {
     fn media(&mut self, kind: Kind, at: &At, unit: Unit<'_>, sink: &mut impl FnMut(&Row<'_>)) {
         let Unit { payload, truncated, hops } = unit;
         // media has no mark of its own: it is believed where STUN or DTLS was seen before it, or inside a relay
-        if hops.last().is_none() && self.session.flow(at.src, at.dst).is_none() {
+        if hops.last().is_none() && self.session.flow_on(at.transport, at.src, at.dst).is_none() {
             return;
         }
         let totals = self.session.totals_mut();
@@ -372,7 +403,7 @@ impl Core {
         if let Some(user) = &self.filters.user {
             let names = self.session.names();
             let of_flow = || {
-                let flow = self.session.flows().get(self.session.flow(event.src, event.dst)?)?;
+                let flow = self.session.flows().get(self.session.flow_on(event.transport, event.src, event.dst)?)?;
                 flow.conversation.as_ref()?.user
             };
             let named = known.user.or_else(of_flow).is_some_and(|name| names.text(name) == *user);
@@ -416,13 +447,14 @@ struct At {
     src: Endpoint,
     dst: Endpoint,
     transport: Transport,
+    framing: Framing,
     ip_id: u32,
     ttl: u8,
 }
 
 impl At {
     fn event<'a>(&self, hops: Hops, truncated: bool, body: Body<'a>) -> Event<'a> {
-        let &At { frame, time, digits, src, dst, transport, ip_id, ttl } = self;
-        Event { frame, time, digits, src, dst, transport, hops, truncated, ip_id, ttl, body }
+        let &At { frame, time, digits, src, dst, transport, framing, ip_id, ttl } = self;
+        Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body }
     }
 }

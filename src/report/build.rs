@@ -10,6 +10,7 @@ use super::headline;
 use super::steps;
 use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Report, Transaction};
 use crate::capture::CaptureInfo;
+use crate::event::StreamCounts;
 use crate::net::{Endpoint, ServerAddress};
 use crate::packet;
 use crate::rules::{Concluded, Dialect, View};
@@ -187,6 +188,7 @@ impl Builder {
         path: String,
         info: &CaptureInfo,
         packets: &packet::Counts,
+        streams: &StreamCounts,
         session: &Session,
         mut findings: Vec<Concluded>,
     ) -> Part {
@@ -208,12 +210,15 @@ impl Builder {
         note("flows", session.dropped().0);
         note("unanswered_transactions", session.dropped().1);
         note("names", session.names().dropped());
+        note("streams", streams.dropped);
+        note("connections", session.attempts().dropped());
+        note("ways", session.ways().dropped());
         let total = session.totals().transactions;
         let items = self.transactions.sorted();
         let servers = session.servers().sorted();
         let report = Report {
             captures: vec![capture_of(path, info, self.digits)],
-            counts: counts(session, packets),
+            counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
                 .map(|(address, known)| server(address, known, info, session, self.dialects.get(&address)))
