@@ -114,6 +114,8 @@ struct Core {
     icmp: BTreeMap<u64, IcmpAnswer>,
     /// Of the last frame that said its time: a frame that does not is told with that time.
     digits: u8,
+    /// Messages that came in TCP streams.
+    streamed: u32,
     session: Session,
     dtls: DtlsFlows,
     findings: Collector,
@@ -132,7 +134,7 @@ impl Analyzer {
         let builder = Builder::new(capture, filters.user.clone());
         let session = Session::new(credentials, limits).with_signalling(signalling);
         let (dtls, findings) = (DtlsFlows::default(), Collector::default());
-        let core = Core { capture, filters, media, icmp, digits: 0, session, dtls, findings, builder };
+        let core = Core { capture, filters, media, icmp, digits: 0, streamed: 0, session, dtls, findings, builder };
         let streams = Streams::new(stream::Limits::default());
         Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, foreseen: 0 }
     }
@@ -262,7 +264,10 @@ impl Core {
             Item::Payload(payload) => payload,
             Item::Connection(connection) => return self.session.connection(connection),
         };
-        let &Payload { src, dst, message, at: Moment { frame, time }, ip_id, ttl } = payload;
+        let &Payload { src, dst, message, at: Moment { frame, time }, ttl, .. } = payload;
+        // a stream gives each byte once: two messages that are the same are no copies of one packet, though one packet may bring both
+        self.streamed = self.streamed.wrapping_add(1);
+        let ip_id = self.streamed | 1 << 31;
         let kind = demux::kind_of_cut(message.bytes, message.truncated);
         if kind == Kind::Other || !self.filters.ends(src, dst) {
             return;

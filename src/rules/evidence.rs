@@ -240,8 +240,9 @@ pub(super) fn how_long(span: Span) -> String {
 pub(super) fn filter_of(conversation: &Conversation) -> String {
     let (client, server) = (conversation.client.0, conversation.server.0);
     let ip = |end: crate::net::Endpoint| if end.is_v6() { "ipv6" } else { "ip" };
+    let carrier = if conversation.transport.is_stream() { "tcp" } else { "udp" };
     format!(
-        "stun && {}.addr == {} && {}.addr == {} && udp.port == {}",
+        "stun && {}.addr == {} && {}.addr == {} && {carrier}.port == {}",
         ip(client),
         client.ip(),
         ip(server),

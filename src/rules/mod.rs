@@ -17,6 +17,7 @@ mod damage;
 mod denied;
 mod evidence;
 mod expiry;
+mod fallback;
 mod identity;
 mod integrity_rejected;
 mod lacking;
@@ -32,6 +33,7 @@ mod refused;
 mod relay_address;
 mod request_rejected;
 mod unreachable;
+mod unreachable_tcp;
 mod unsupported;
 
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
@@ -105,6 +107,8 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[answer_lost::ELSEWHERE], judge: Judge::Exchanges(answer_lost::judge_elsewhere) },
     Rule { ids: &[unreachable::ID], judge: Judge::Exchanges(unreachable::judge) },
     Rule { ids: &[unreachable::ID], judge: Judge::Conversation(unreachable::judge_gone) },
+    Rule { ids: &[unreachable::ID], judge: Judge::Capture(unreachable_tcp::judge) },
+    Rule { ids: &[fallback::ID], judge: Judge::Capture(fallback::judge) },
     Rule { ids: &[relay_address::PRIVATE, relay_address::UNUSABLE], judge: Judge::Conversation(relay_address::judge) },
     Rule { ids: &[nat::SYMMETRIC], judge: Judge::Capture(nat::judge_symmetric) },
     Rule { ids: &[nat::ALG], judge: Judge::Exchanges(nat::judge_alg) },

@@ -72,6 +72,8 @@ pub(super) struct Direction {
     held_bytes: usize,
     /// The highest acknowledgment from the other side that reaches beyond a hole.
     acknowledged: Option<u32>,
+    /// Up to where the stream goes, as far as a FIN or an acknowledgment told.
+    end: Option<u32>,
     /// Since when there is a hole.
     hole: Option<Moment>,
     /// Bytes that the capture lacks.
@@ -91,6 +93,7 @@ impl Direction {
             held: Vec::new(),
             held_bytes: 0,
             acknowledged: None,
+            end: None,
             hole: None,
             missing: 0,
             gaps: 0,
@@ -150,12 +153,32 @@ impl Direction {
         limits: &Limits,
         each: &mut impl FnMut(Frame<'_>, &Stamp),
     ) {
+        self.reaches(ack);
         let (Some(first), Some(next)) = (self.held.first(), self.next) else { return };
         let beyond = ack.wrapping_sub(next);
         if beyond >= first.seq.wrapping_sub(next) && beyond < FAR {
             self.acknowledged = Some(ack);
         }
         self.look_at_hole(now, limits, each);
+    }
+
+    /// The stream has all bytes before `seq`, seen or not.
+    pub(super) fn reaches(&mut self, seq: u32) {
+        if self.end.is_none_or(|end| seq.wrapping_sub(end) < FAR) {
+            self.end = Some(seq);
+        }
+    }
+
+    /// There will be no more of it.
+    pub(super) fn finish(&mut self, each: &mut impl FnMut(Frame<'_>, &Stamp)) {
+        self.give_up_all(each);
+        let (Some(end), Some(next)) = (self.end, self.next) else { return };
+        let lost = end.wrapping_sub(next);
+        // a FIN counts as a byte
+        if lost > 1 && lost < FAR && !self.framer.is_lost() {
+            self.missing += u64::from(lost);
+            self.gaps += 1;
+        }
     }
 
     /// What is missing will not come any more: everything that waits is taken as far as it goes.

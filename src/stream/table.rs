@@ -213,7 +213,7 @@ impl Streams {
         let Some(entry) = self.entry(slot) else { return };
         let Some(direction) = entry.directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
         if !direction.has_hole() {
-            return;
+            return direction.reaches(ack);
         }
         let mut out = Out::new(&entry.connection, side, each);
         let before = direction.held();
@@ -313,6 +313,9 @@ impl Streams {
             && let Some(fin) = connection.fin.get_mut(side)
         {
             fin.get_or_insert(at);
+            if let Some(direction) = entry.directions.as_deref_mut().and_then(|both| both.get_mut(side)) {
+                direction.reaches(segment.seq.wrapping_add(segment.length));
+            }
         }
         if connection.stun {
             let connection = *connection;
@@ -373,7 +376,7 @@ impl Streams {
         if let Some(both) = entry.directions.as_deref_mut() {
             for (side, direction) in both.iter_mut().enumerate() {
                 let mut out = Out::new(&entry.connection, side, each);
-                direction.give_up_all(&mut |frame, stamp| out.frame(frame, stamp));
+                direction.finish(&mut |frame, stamp| out.frame(frame, stamp));
                 self.counts.unpadded += out.unpadded;
                 if direction.framer.is_framed() && !entry.connection.stun {
                     entry.connection.stun = true;
