@@ -224,6 +224,7 @@ impl Framer {
                     self.emit(bytes.get(header..).unwrap_or_default(), framing, padding, each);
                     return after;
                 }
+                self.mode = Mode::Framed(framing);
                 // as much as the message will have, and no more: many wait at a time
                 self.pending.reserve_exact((header + length).min(rest.len() * 4));
                 self.pending.extend_from_slice(rest);

@@ -254,7 +254,10 @@ impl Streams {
         let full = self.held > self.limits.total;
         let Some(entry) = self.entry(slot) else { return };
         let Some(both) = entry.directions.as_deref_mut() else { return };
-        let raw = both.iter().any(|direction| direction.framer.is_raw());
+        if both.iter().any(|direction| direction.framer.is_raw()) {
+            // what follows a granted ConnectionBind is the peer's, both ways
+            both.iter_mut().for_each(|direction| direction.framer.set_raw());
+        }
         let Some(direction) = both.get_mut(side) else { return };
         let (mut gaps, mut conflicts, mut dropped) = (0, 0, 0);
         let (mut before, mut after) = (0, 0);
@@ -266,9 +269,7 @@ impl Streams {
             return self.settle(slot, side, each);
         }
         if entry.connection.stun {
-            if raw && !direction.framer.is_raw() {
-                direction.framer.set_raw();
-            } else if direction.framer.is_other() {
+            if direction.framer.is_other() {
                 direction.framer = Framer::midway();
             }
             gaps = std::mem::take(&mut direction.gaps);

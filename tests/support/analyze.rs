@@ -2,7 +2,7 @@
 
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
-use turnscope::event::Body;
+use turnscope::event::{Body, Framing, Row};
 use turnscope::report::{Finding, Report};
 use turnscope::session::credentials::Credentials;
 
