@@ -174,6 +174,7 @@ impl Analyzer {
         if !core.filters.time(time) {
             return;
         }
+        self.streams.advance(Moment { frame: frame.number, time }, &mut |item| core.streamed(&item, sink));
         core.session.advance(time);
         core.judge();
         if frame.time.is_some() {

@@ -15,7 +15,7 @@ from catalog import CASES, toml  # noqa: E402
 from lab import need  # noqa: E402
 
 SAMPLES = Path(__file__).resolve().parent.parent
-GROUPS = ("rebuilt", "authentication", "allocation", "path", "nat", "capturing", "others", "media")
+GROUPS = ("rebuilt", "authentication", "allocation", "path", "nat", "capturing", "others", "media", "tcp")
 LARGEST = 60_000
 TABLE_MARK = "<!-- printed by record.sh table -->"
 

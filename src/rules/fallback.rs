@@ -8,12 +8,12 @@ use crate::session::Way;
 pub(super) const ID: &str = "turn-fallback";
 
 /// So many copies of requests that nothing answered are silence, not a loss.
-const SEVERAL: usize = 3;
+const SEVERAL: u64 = 3;
 
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     let ways = view.session.ways();
     for silent in ways.sorted() {
-        if silent.transport != Transport::Udp || silent.answered > 0 || silent.frames.len() < SEVERAL {
+        if silent.transport != Transport::Udp || silent.answered > 0 || silent.in_vain < SEVERAL {
             continue;
         }
         let (client, server) = (silent.client.0.ip(), silent.server.0.ip());

@@ -145,6 +145,8 @@ pub struct Way {
     pub asked: u64,
     /// Requests that were answered.
     pub answered: u64,
+    /// Requests that were not answered, each copy counted.
+    pub in_vain: u64,
     /// Allocate requests that were granted.
     pub allocated: u64,
     /// Frames of requests that were not answered, else of the first message; the first ones.
@@ -194,6 +196,7 @@ impl Ways {
             first: conversation.first,
             asked: 0,
             answered: 0,
+            in_vain: 0,
             allocated: 0,
             frames: Vec::new(),
         });
@@ -201,8 +204,9 @@ impl Ways {
         way.asked += conversation.asked;
         way.answered += conversation.answered;
         way.allocated += conversation.allocated;
-        let unanswered = conversation.exchanges.iter().filter(|exchange| exchange.answer.is_none());
-        let frames = unanswered.flat_map(|exchange| exchange.frames().collect::<Vec<_>>());
+        let unanswered = || conversation.exchanges.iter().filter(|exchange| exchange.answer.is_none());
+        way.in_vain += unanswered().map(|exchange| u64::from(exchange.again_total) + 1).sum::<u64>();
+        let frames = unanswered().flat_map(|exchange| exchange.frames().collect::<Vec<_>>());
         for frame in frames.chain([conversation.first.frame]) {
             if way.frames.len() < MAX_FRAMES && !way.frames.contains(&frame) {
                 way.frames.push(frame);

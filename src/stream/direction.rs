@@ -6,7 +6,7 @@ use super::limits::Limits;
 use crate::time::Span;
 
 /// A hole that the receiver acknowledged is given this long to be filled: captures of several interfaces are a little out of order.
-const DISORDER: Span = Span::from_millis(500);
+pub(super) const DISORDER: Span = Span::from_millis(500);
 /// A hole is given so long without any acknowledgment, as where one direction only was captured: senders repeat what was lost long before.
 const PATIENCE: Span = Span::from_secs(10);
 /// A segment further ahead of its stream than any window reaches, or further behind, belongs to another connection on the same ports.
@@ -106,9 +106,9 @@ impl Direction {
         self.held_bytes + self.framer.held()
     }
 
-    /// Whether segments wait for bytes before them.
+    /// Whether bytes are known to be missing that may still come.
     pub(super) fn has_hole(&self) -> bool {
-        !self.held.is_empty()
+        self.hole.is_some()
     }
 
     /// Takes a segment with bytes in it.
@@ -123,7 +123,7 @@ impl Direction {
         if ahead == 0 {
             self.in_order(piece, each);
         } else if ahead < FAR {
-            if self.framer.is_lost() && !self.has_hole() {
+            if self.framer.is_lost() && self.held.is_empty() {
                 self.next = Some(piece.seq);
                 self.in_order(piece, each);
             } else {
@@ -153,7 +153,7 @@ impl Direction {
         limits: &Limits,
         each: &mut impl FnMut(Frame<'_>, &Stamp),
     ) {
-        self.reaches(ack);
+        self.reaches(ack, now);
         let (Some(first), Some(next)) = (self.held.first(), self.next) else { return };
         let beyond = ack.wrapping_sub(next);
         if beyond >= first.seq.wrapping_sub(next) && beyond < FAR {
@@ -162,20 +162,46 @@ impl Direction {
         self.look_at_hole(now, limits, each);
     }
 
+    /// Time has passed.
+    pub(super) fn wait(&mut self, now: Moment, limits: &Limits, each: &mut impl FnMut(Frame<'_>, &Stamp)) {
+        self.look_at_hole(now, limits, each);
+    }
+
     /// The stream has all bytes before `seq`, seen or not.
-    pub(super) fn reaches(&mut self, seq: u32) {
+    pub(super) fn reaches(&mut self, seq: u32, now: Moment) {
         if self.end.is_none_or(|end| seq.wrapping_sub(end) < FAR) {
             self.end = Some(seq);
+        }
+        if self.held.is_empty() && self.beyond() > 0 {
+            self.hole.get_or_insert(now);
+        }
+    }
+
+    /// How many bytes there were behind the last that was seen.
+    fn beyond(&self) -> u32 {
+        let (Some(end), Some(next)) = (self.end, self.next) else { return 0 };
+        let beyond = end.wrapping_sub(next);
+        // a FIN counts as a byte
+        if beyond > 1 && beyond < FAR && !self.framer.is_lost() { beyond } else { 0 }
+    }
+
+    /// Takes it that what is behind the last byte that was seen is not in the capture.
+    fn give_up_end(&mut self, each: &mut impl FnMut(Frame<'_>, &Stamp), stamp: Stamp) {
+        let lost = self.beyond();
+        self.hole = None;
+        if lost > 0 {
+            self.missing += u64::from(lost);
+            self.gaps += 1;
+            self.framer.missing(lost as usize, &mut |frame| each(frame, &stamp));
+            self.next = self.end;
         }
     }
 
     /// There will be no more of it.
     pub(super) fn finish(&mut self, each: &mut impl FnMut(Frame<'_>, &Stamp)) {
         self.give_up_all(each);
-        let (Some(end), Some(next)) = (self.end, self.next) else { return };
-        let lost = end.wrapping_sub(next);
-        // a FIN counts as a byte
-        if lost > 1 && lost < FAR && !self.framer.is_lost() {
+        let lost = self.beyond();
+        if lost > 0 {
             self.missing += u64::from(lost);
             self.gaps += 1;
         }
@@ -183,7 +209,7 @@ impl Direction {
 
     /// What is missing will not come any more: everything that waits is taken as far as it goes.
     pub(super) fn give_up_all(&mut self, each: &mut impl FnMut(Frame<'_>, &Stamp)) {
-        while self.has_hole() {
+        while !self.held.is_empty() {
             self.give_up(each);
         }
     }
@@ -191,7 +217,7 @@ impl Direction {
     /// Gives up what waits without looking at it, for want of room.
     pub(super) fn drop_held(&mut self) {
         self.gaps += 1;
-        if let (Some(last), true) = (self.held.last(), self.has_hole()) {
+        if let Some(last) = self.held.last() {
             self.next = Some(last.seq.wrapping_add(last.length));
         }
         let count = self.held.len();
@@ -233,6 +259,9 @@ impl Direction {
     /// Forgets the first pieces that waited.
     fn release(&mut self, count: usize) {
         if count == 0 {
+            if self.held.is_empty() && self.hole.is_some() && self.beyond() == 0 {
+                self.hole = None;
+            }
             return;
         }
         for held in self.held.drain(..count.min(self.held.len())) {
@@ -303,6 +332,12 @@ impl Direction {
     fn look_at_hole(&mut self, now: Moment, limits: &Limits, each: &mut impl FnMut(Frame<'_>, &Stamp)) {
         while let Some(since) = self.hole {
             let age = now.time.since(since.time);
+            if self.held.is_empty() {
+                if age >= DISORDER {
+                    self.give_up_end(each, Stamp { at: now, ip_id: 0, ttl: 0 });
+                }
+                return;
+            }
             let most = if self.framer.is_undecided() { UNDECIDED } else { limits.held };
             let lost = self.acknowledged.is_some() && age >= DISORDER;
             if !lost && age < PATIENCE && self.held_bytes <= most && self.held.len() < limits.segments {

@@ -142,7 +142,7 @@ impl Framer {
     /// Whether a message has begun that is not complete.
     #[must_use]
     pub fn is_within(&self) -> bool {
-        !self.pending.is_empty()
+        self.pending.len() > self.padding
     }
 
     /// The bytes that wait for the rest of their message: the last ones that were taken.

@@ -4,7 +4,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
 use super::connection::{Connection, Moment, Turned};
-use super::direction::{Direction, Piece, Stamp};
+use super::direction::{DISORDER, Direction, Piece, Stamp};
 use super::framing::{Frame, Framer};
 use super::head::{self, Head};
 use super::limits::Limits;
@@ -17,6 +17,8 @@ const SIEVE: usize = 1 << 14;
 /// Of a place that so many connections share, or shared once, it is not known any more when it is free.
 const CROWDED: u8 = u8::MAX;
 const TCP: u8 = 6;
+/// After anything that a capture can hold.
+const NEVER: Timestamp = Timestamp(i64::MAX);
 
 /// One message of a byte stream.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +71,8 @@ struct Entry {
     first: [Option<u32>; 2],
     /// From the client, from the server; once there was anything to look at.
     directions: Option<Box<[Direction; 2]>>,
+    /// Whether it is among those with holes.
+    holed: bool,
 }
 
 /// Puts TCP streams together, as far as there is STUN in them.
@@ -83,6 +87,9 @@ pub struct Streams {
     sieve: Box<[u8]>,
     /// Bytes that wait in all connections.
     held: usize,
+    /// Connections with holes, and when they are looked at next.
+    holed: Vec<u32>,
+    due: Timestamp,
     counts: Counts,
 }
 
@@ -98,6 +105,8 @@ impl Streams {
             free: Vec::new(),
             sieve: vec![0; SIEVE].into(),
             held: 0,
+            holed: Vec::new(),
+            due: NEVER,
             counts: Counts::default(),
         }
     }
@@ -120,6 +129,43 @@ impl Streams {
         if self.may_know(segment.src, segment.dst) || segment.flags.syn() || head::may_begin(segment.payload) {
             self.take(Moment { frame, time }, segment, each);
         }
+    }
+
+    /// Lets time pass: what waited long enough for bytes that do not come is taken without them. Call it before every frame.
+    #[inline]
+    pub fn advance(&mut self, now: Moment, each: &mut impl FnMut(Item<'_>)) {
+        if now.time >= self.due {
+            self.look_at_holes(now, each);
+        }
+    }
+
+    fn look_at_holes(&mut self, now: Moment, each: &mut impl FnMut(Item<'_>)) {
+        self.due = NEVER;
+        for slot in std::mem::take(&mut self.holed) {
+            if let Some(entry) = self.entry(slot) {
+                entry.holed = false;
+            }
+            for side in [0, 1] {
+                self.wait(slot, now, side, each);
+            }
+        }
+    }
+
+    /// Looks whether a direction has waited long enough.
+    fn wait(&mut self, slot: u32, now: Moment, side: usize, each: &mut impl FnMut(Item<'_>)) {
+        let limits = self.limits;
+        let Some(entry) = self.entry(slot) else { return };
+        let Some(direction) = entry.directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
+        if !direction.has_hole() {
+            return;
+        }
+        let mut out = Out::new(&entry.connection, side, each);
+        let before = direction.held();
+        direction.wait(now, &limits, &mut |frame, stamp| out.frame(frame, stamp));
+        let (unpadded, after) = (out.unpadded, direction.held());
+        self.account(before, after);
+        self.counts.unpadded += unpadded;
+        self.settle(slot, now, side, each);
     }
 
     /// Takes an ICMP error, which may quote a segment.
@@ -212,16 +258,13 @@ impl Streams {
         let limits = self.limits;
         let Some(entry) = self.entry(slot) else { return };
         let Some(direction) = entry.directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
-        if !direction.has_hole() {
-            return direction.reaches(ack);
-        }
         let mut out = Out::new(&entry.connection, side, each);
         let before = direction.held();
         direction.acknowledge(ack, at, &limits, &mut |frame, stamp| out.frame(frame, stamp));
         let (unpadded, after) = (out.unpadded, direction.held());
         self.account(before, after);
         self.counts.unpadded += unpadded;
-        self.settle(slot, side, each);
+        self.settle(slot, at, side, each);
     }
 
     fn data(&mut self, slot: u32, at: Moment, segment: &Segment<'_>, side: usize, each: &mut impl FnMut(Item<'_>)) {
@@ -246,11 +289,11 @@ impl Streams {
         let (unpadded, after) = (out.unpadded, direction.held());
         self.account(before, after);
         self.counts.unpadded += unpadded;
-        self.settle(slot, side, each);
+        self.settle(slot, at, side, each);
     }
 
     /// What became of a connection by what a direction of it just took.
-    fn settle(&mut self, slot: u32, side: usize, each: &mut impl FnMut(Item<'_>)) {
+    fn settle(&mut self, slot: u32, at: Moment, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let full = self.held > self.limits.total;
         let Some(entry) = self.entry(slot) else { return };
         let Some(both) = entry.directions.as_deref_mut() else { return };
@@ -259,6 +302,12 @@ impl Streams {
             both.iter_mut().for_each(|direction| direction.framer.set_raw());
         }
         let Some(direction) = both.get_mut(side) else { return };
+        if direction.has_hole() && !entry.holed {
+            entry.holed = true;
+            self.holed.push(slot);
+            self.due = self.due.min(at.time.after(DISORDER));
+            return self.settle(slot, at, side, each);
+        }
         let (mut gaps, mut conflicts, mut dropped) = (0, 0, 0);
         let (mut before, mut after) = (0, 0);
         if direction.framer.is_framed() && !entry.connection.stun {
@@ -266,7 +315,7 @@ impl Streams {
             let connection = entry.connection;
             self.counts.recognised += 1;
             each(Item::Connection(&connection));
-            return self.settle(slot, side, each);
+            return self.settle(slot, at, side, each);
         }
         if entry.connection.stun {
             if direction.framer.is_other() {
@@ -285,6 +334,12 @@ impl Streams {
             }
         } else if full || direction.framer.is_lost() {
             return self.remove(slot, each);
+        }
+        if gaps > 0
+            && let Some(entry) = self.entry(slot)
+        {
+            let connection = entry.connection;
+            each(Item::Connection(&connection));
         }
         self.account(before, after);
         self.counts.gaps += gaps;
@@ -315,7 +370,7 @@ impl Streams {
         {
             fin.get_or_insert(at);
             if let Some(direction) = entry.directions.as_deref_mut().and_then(|both| both.get_mut(side)) {
-                direction.reaches(segment.seq.wrapping_add(segment.length));
+                direction.reaches(segment.seq.wrapping_add(segment.length), at);
             }
         }
         if connection.stun {
@@ -339,7 +394,8 @@ impl Streams {
                 slot
             }
         };
-        *self.slots.get_mut(slot as usize)? = Some(Entry { ends, connection, first: [None; 2], directions: None });
+        *self.slots.get_mut(slot as usize)? =
+            Some(Entry { ends, connection, first: [None; 2], directions: None, holed: false });
         let (hasher, slots) = (&self.hasher, &self.slots);
         let rehash = |&slot: &u32| match slots.get(slot as usize) {
             Some(Some(entry)) => hasher.hash_one(entry.ends),

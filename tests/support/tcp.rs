@@ -1,6 +1,10 @@
 //! TCP connections in a scene: who says what, with the sequence numbers that belong to it.
 
-use super::packet::{ACK, FIN, PSH, RST, SYN};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use super::degrade::{self, Shot};
+use super::packet::{self, ACK, FIN, Ip, PSH, RST, SYN};
 use super::scene::Scene;
 
 /// One connection. It keeps the sequence numbers; the scene keeps the clock.
@@ -82,4 +86,46 @@ impl Tcp {
         self.seq[side] = self.seq[side].wrapping_add(u32::try_from(bytes.len()).unwrap());
         scene.tcp(from.as_str(), to.as_str(), numbers, flags, bytes)
     }
+}
+
+/// The same shots with every UDP datagram to or from port 3478 as a TCP segment, ChannelData padded, behind a handshake of a connection that opens
+/// with its first message. What is repeated over UDP is left out: TCP does that itself.
+pub fn over_tcp(shots: &[Shot]) -> Vec<Shot> {
+    let mut connections: BTreeMap<(SocketAddr, SocketAddr), [u32; 2]> = BTreeMap::new();
+    let mut said: BTreeSet<(SocketAddr, SocketAddr, Vec<u8>)> = BTreeSet::new();
+    let mut out = Vec::new();
+    let mut id = 0;
+    for shot in shots {
+        let Some((from, to)) = degrade::ends(shot).filter(|(from, to)| from.port() == 3478 || to.port() == 3478) else {
+            out.push(shot.clone());
+            continue;
+        };
+        let mut payload = shot.bytes[42..].to_vec();
+        let is_stun = payload.first().is_some_and(|first| *first < 4);
+        if is_stun && !said.insert((from, to, payload.clone())) {
+            continue;
+        }
+        if payload.first().is_some_and(|first| first & 0xc0 == 0x40) {
+            payload.resize(payload.len().next_multiple_of(4), 0);
+        }
+        let mut push = |from: SocketAddr, to: SocketAddr, seq, ack, flags, payload: &[u8], after: i64| {
+            id += 1;
+            let packet = packet::tcp(from, to, Ip { id, ..Ip::default() }, seq, ack, flags, payload);
+            let bytes = packet::ethernet(&packet, &[]);
+            out.push(Shot { ns: shot.ns.saturating_add_signed(after), whole: bytes.len(), bytes });
+        };
+        let ends = (from.min(to), from.max(to));
+        let side = usize::from(from != ends.0);
+        let seq = connections.entry(ends).or_insert_with(|| {
+            push(from, to, 999, 0, SYN, &[], -3000);
+            push(to, from, 999, 1000, SYN | ACK, &[], -2000);
+            push(from, to, 1000, 1000, ACK, &[], -1000);
+            [1000; 2]
+        });
+        push(from, to, seq[side], seq[1 - side], PSH | ACK, &payload, 0);
+        seq[side] += u32::try_from(payload.len()).unwrap();
+        push(to, from, seq[1 - side], seq[side], ACK, &[], 40_000);
+    }
+    out.sort_by_key(|shot| shot.ns);
+    out
 }
