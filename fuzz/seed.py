@@ -5,6 +5,7 @@ Small on purpose: one sample of each kind, not all. What fuzzing itself finds st
 unless it broke something: then give it a name that says what, and commit it.
 """
 import gzip
+import json
 import pathlib
 import struct
 
@@ -82,7 +83,37 @@ def write(target, name, data):
     (folder / name).write_bytes(data)
 
 
+def signalling():
+    """Session descriptions in every form that is read: small ones, since a dump of a real call is mostly statistics."""
+    offer = "\r\n".join([
+        "v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0 1", "a=ice-lite",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "a=ice-ufrag:HrPv", "a=ice-pwd:0123456789012345678901",
+        "a=fingerprint:sha-256 " + ":".join(["AB"] * 32), "a=setup:actpass", "a=mid:0",
+        "a=candidate:1 1 udp 2122260223 192.168.1.10 51905 typ host generation 0 ufrag HrPv network-id 1",
+        "a=candidate:2 1 udp 1686052607 2001:db8::1 51905 typ srflx raddr 192.168.1.10 rport 51905",
+        "a=candidate:3 1 tcp 1518280447 aa-bb.local 9 typ host tcptype active",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "a=mid:1", "a=bundle-only", ""])
+    answer = offer.replace("HrPv", "mZ4r").replace("actpass", "active")
+    candidate = "candidate:4 1 udp 41885439 192.0.2.1 61000 typ relay raddr 0.0.0.0 rport 0 ufrag mZ4r"
+    write("sdp", "offer", offer.encode())
+    write("sdp", "both-and-trickled", (offer + answer + candidate + "\n").encode())
+    write("sdp", "fragment", b"a=ice-ufrag:mZ4r\na=ice-pwd:0123456789012345678901\nm=audio 9 x 0\na=" + candidate.encode())
+    write("sdp", "damaged", offer.replace("a=setup:", "setup ").replace("udp 2122260223", "udp").encode())
+    write("sdp", "sip", ("INVITE sip:a@example.org SIP/2.0\r\nContent-Type: application/sdp\r\n\r\n" + offer).encode())
+    write("sdp", "log", ("12:00 {type: 'answer', sdp: '" + answer.replace("\r\n", "\\r\\n") + "'}\n").encode())
+    for name, describe, trickle in (
+        ("dump-old", lambda kind, sdp: f"type: {kind}, sdp: {sdp}", lambda text: f"sdpMid: 0, sdpMLineIndex: 0, candidate: {text}"),
+        ("dump-new", lambda kind, sdp: json.dumps({"type": kind, "sdp": sdp}), lambda text: json.dumps({"candidate": text})),
+    ):
+        log = [("setLocalDescription", describe("offer", offer)), ("onicecandidate", trickle(candidate)),
+               ("setRemoteDescription", describe("answer", answer)), ("addIceCandidate", trickle(candidate))]
+        log = [{"type": kind, "value": value} for kind, value in log]
+        write("sdp", name, json.dumps({"PeerConnections": {"8-1": {"updateLog": log, "stats": {"x": 1}}}}).encode())
+    write("sdp", "events", json.dumps(["setRemoteDescription", "PC_0", {"sdp": answer, "type": "answer"}]).encode())
+
+
 def main():
+    signalling()
     for case in WHOLE:
         path = capture(case)
         data = path.read_bytes()

@@ -22,6 +22,7 @@ use crate::stream::{self, Item, Payload, Streams};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
+use crate::wire::mdns;
 use crate::wire::stun::{HEADER, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
@@ -206,7 +207,9 @@ impl Analyzer {
     #[must_use]
     pub fn finish(mut self, path: String, info: &CaptureInfo) -> Analyzed {
         self.drain(&mut |_| {});
-        let Analyzer { packets, streams, mut core, .. } = self;
+        let Analyzer { mut packets, streams, mut core, .. } = self;
+        packets.finish();
+        core.session.lost_packets(packets.incomplete());
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
@@ -248,14 +251,27 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
-        if !self.session.has_ripe() {
-            return;
+        if self.session.has_ripe_handshakes() {
+            for handshake in self.session.ripe_handshakes() {
+                let before = self.findings.added();
+                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
+                self.builder.handshake(&handshake, self.findings.added() > before);
+            }
         }
-        for flow in self.session.ripe() {
+        if self.session.has_ripe() {
+            for flow in self.session.ripe() {
+                let before = self.findings.added();
+                rules::judge_flow(&flow, &self.session, &mut self.findings);
+                let telling = self.findings.added() > before;
+                self.builder.flow(&flow, &self.session, telling);
+            }
+        }
+        // last: what ran on the pairs may ask for them
+        for ice in self.session.ripe_ice() {
             let before = self.findings.added();
-            rules::judge_flow(&flow, &self.session, &mut self.findings);
+            rules::judge_ice(&ice, &self.session, &mut self.findings);
             let telling = self.findings.added() > before;
-            self.builder.flow(&flow, &self.session, telling);
+            self.builder.ice(ice, telling);
         }
     }
 
@@ -337,7 +353,14 @@ impl Core {
             let flow = self.session.flow_on(at.transport, at.src, at.dst)?;
             let known = self.session.flows().get(flow).is_some_and(|flow| flow.stun);
             if known { Message::recognise_on_stun_flow(payload, truncated) } else { None }
-        })?;
+        });
+        let Some(message) = message else {
+            // multicast DNS begins with an id of 0, as STUN does with its type
+            if hops.last().is_none() && (at.src.port() == mdns::PORT || at.dst.port() == mdns::PORT) {
+                self.session.mdns(at.frame, at.time, at.src, payload);
+            }
+            return None;
+        };
         let event = at.event(hops, truncated, Body::Stun(message));
         let known = self.session.stun(&event, &message);
         self.row(&event, &known, sink);
@@ -379,6 +402,8 @@ impl Core {
                 first = false;
             }
             self.dtls.learn(&event, &record);
+            self.session.dtls(&event, &record, payload.len(), None);
+            self.session.take_handshake(&event, &record);
             *self.session.totals_mut().dtls.entry(record.content_type.0).or_default() += 1;
             self.row(&event, &Known::default(), sink);
         }
@@ -386,20 +411,11 @@ impl Core {
 
     fn media(&mut self, kind: Kind, at: &At, unit: Unit<'_>, sink: &mut impl FnMut(&Row<'_>)) {
         let Unit { payload, truncated, hops } = unit;
-        // media has no mark of its own: it is believed where STUN or DTLS was seen before it, or inside a relay
-        if hops.last().is_none() && self.session.flow_on(at.transport, at.src, at.dst).is_none() {
+        let body = if kind == Kind::Rtcp { Body::Rtcp(payload) } else { Body::Rtp(payload) };
+        let event = at.event(hops, truncated, body);
+        if !self.session.take_media(&event, payload, kind) {
             return;
         }
-        let totals = self.session.totals_mut();
-        let body = if kind == Kind::Rtcp {
-            totals.rtcp += 1;
-            Body::Rtcp(payload)
-        } else {
-            totals.rtp += 1;
-            Body::Rtp(payload)
-        };
-        let event = at.event(hops, truncated, body);
-        self.session.data(&event, payload.len());
         if self.media {
             self.row(&event, &Known::default(), sink);
         }

@@ -7,6 +7,7 @@ mod support;
 use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -538,4 +539,128 @@ fn a_password_can_only_be_asked_for_at_a_terminal() {
     if fs::File::open("/dev/tty").is_err() {
         command.assert().code(2).stderr(contains("--passwords FILE"));
     }
+}
+
+/// What an agent of [`Scene::direct_call`] tells its peer.
+fn description(ufrag: &str, password: &str, address: &str) -> String {
+    let (ip, port) = address.split_once(':').unwrap();
+    format!(
+        "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\na=setup:actpass\r\n\
+         a=candidate:1 1 udp 2130706431 {ip} {port} typ host\r\na=candidate:2 1 udp 16777215 198.51.100.9 61000 typ relay\r\n"
+    )
+}
+
+/// A call between two agents, and what both told.
+fn call(desk: &Desk) -> (PathBuf, PathBuf, PathBuf) {
+    let (one, other) = ("192.168.1.2:40000", "192.168.1.3:40001");
+    let mut scene = Scene::new();
+    scene.direct_call(one, other, 10);
+    let offer = desk.file("offer.sdp", description("aaaa", "a-password-of-ice-0123456", one));
+    let answer = desk.file("answer.sdp", description("bbbb", "b-password-of-ice-0123456", other));
+    (desk.file("call.pcap", scene.pcap()), offer, answer)
+}
+
+#[test]
+fn session_descriptions_verify_the_checks_and_are_held_against_the_packets() {
+    let desk = Desk::new();
+    let (capture, offer, answer) = call(&desk);
+    let both = [OsStr::new("--sdp"), offer.as_os_str(), OsStr::new("--sdp"), answer.as_os_str()];
+    turnscope()
+        .arg("verify")
+        .arg(&capture)
+        .args(both)
+        .assert()
+        .code(0)
+        .stdout(contains("answer.sdp (ufrag bbbb)").and(contains("mismatch  ").not()));
+    turnscope().arg("messages").arg(&capture).args(both).assert().stdout(contains("offer.sdp (ufrag aaaa)"));
+    let output = turnscope().arg(&capture).args(both).args(["--format", "json"]).output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = &json["signalling"];
+    assert_eq!(
+        (&told[0]["ufrag"], &told[0]["seen"], &told[0]["setup"]),
+        (&"aaaa".into(), &true.into(), &"actpass".into())
+    );
+    let seen: Vec<_> = told[1]["candidates"].as_array().unwrap().iter().map(|told| told["seen"].clone()).collect();
+    assert_eq!(seen, [true, false]);
+    assert_eq!(json["credentials"][1]["verified"], 2);
+    let text = turnscope().arg(&capture).args(both).output().unwrap();
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.contains("Signalling") && text.contains("answer.sdp"), "{text}");
+    for output in [String::from_utf8(output.stdout).unwrap(), text] {
+        assert!(!output.contains("password-of-ice"), "{output}");
+    }
+}
+
+#[test]
+fn a_password_that_signalling_mangled_is_told_by_verify() {
+    let desk = Desk::new();
+    let (capture, offer, _) = call(&desk);
+    let mangled = desk.file("mangled.sdp", description("bbbb", "b-password-of-ice-9999999", "192.168.1.3:40001"));
+    turnscope()
+        .arg("verify")
+        .arg(&capture)
+        .arg("--sdp")
+        .arg(&offer)
+        .arg("--sdp")
+        .arg(&mangled)
+        .assert()
+        .code(1)
+        .stdout(contains("mismatch"));
+}
+
+#[test]
+fn files_of_credentials_may_be_session_descriptions_and_dumps_may_be_packed() {
+    let desk = Desk::new();
+    let (capture, offer, answer) = call(&desk);
+    let value =
+        |file: &PathBuf| serde_json::json!({ "type": "offer", "sdp": fs::read_to_string(file).unwrap() }).to_string();
+    let log = serde_json::json!([
+        { "type": "setLocalDescription", "value": value(&offer) },
+        { "type": "setRemoteDescription", "value": value(&answer) },
+    ]);
+    let dump = serde_json::json!({ "PeerConnections": { "8-1": { "updateLog": log } } }).to_string();
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(dump.as_bytes()).unwrap();
+    let packed = desk.file("webrtc_internals_dump.gz", packer.finish().unwrap());
+    let label = "webrtc_internals_dump.gz, peer connection 8-1, remote offer (ufrag bbbb)";
+    for option in ["--sdp", "--credentials"] {
+        let output = turnscope()
+            .arg("verify")
+            .arg(&capture)
+            .arg(option)
+            .arg(&packed)
+            .args(["--format", "json"])
+            .output()
+            .unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&json["credentials"][1]["label"], output.status.code()), (&label.into(), Some(0)), "{option}");
+    }
+    turnscope().arg("verify").arg(&capture).arg("--credentials").arg(&offer).assert().code(0);
+}
+
+#[test]
+fn a_file_without_a_description_is_a_usage_error_and_damaged_lines_are_not() {
+    let desk = Desk::new();
+    let (capture, offer, _) = call(&desk);
+    let empty = desk.file("empty.sdp", "v=0\r\ns=-\r\n");
+    let cut = desk.file("cut.gz", [0x1f, 0x8b]);
+    for (file, words) in [
+        (&empty, "no session description with a=ice-ufrag in it"),
+        (&cut, "cannot be unpacked"),
+        (&desk.path("none.sdp"), "no such file"),
+        (&capture, "no session description"),
+    ] {
+        let output =
+            turnscope().arg(&capture).arg("--sdp").arg(file).assert().code(2).stdout("").stderr(contains(words));
+        assert_eq!(output.get_output().stderr.iter().filter(|&&byte| byte == b'\n').count(), 1);
+    }
+    let text = fs::read_to_string(&offer).unwrap().replace("a=setup:actpass", "a=setup:whatever");
+    let damaged = desk.file("damaged.sdp", text);
+    let mut command = turnscope();
+    command.arg(&capture).arg("--sdp").arg(&damaged);
+    command
+        .assert()
+        .code(0)
+        .stderr(contains("damaged.sdp, line 5: a=setup with a role that there is not, passed over"));
+    command.arg("-q").assert().code(0).stderr("");
 }

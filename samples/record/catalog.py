@@ -13,7 +13,7 @@ class Case:
     finding: str  # the headline finding, "id (severity)", or "healthy"
     also: tuple  # other findings that are to be expected
     credentials: tuple
-    present: tuple  # tshark display filters that must match something
+    present: tuple  # tshark display filters that must match something, or (filter, how many frames at least)
     absent: tuple  # and those that must match nothing
     record: object = field(repr=False, default=None)
 

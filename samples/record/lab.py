@@ -5,7 +5,7 @@ process is ended by its own id.
 
 The picture (only the parts that a case asks for are made):
 
-    client 172.16.84.124 --+
+    client 172.16.84.124 --+  (and 172.16.85.124 where a second interface is asked for)
     peer   172.16.90.20  --+-- core --(static NAT 10.88.246.156 <-> 192.168.245.61)-- server 192.168.245.61
     home 192.168.1.10 -- homenat 203.0.113.50 --+     (10.88.246.157 <-> 192.168.245.62 where a second server is asked for)
 """
@@ -28,7 +28,9 @@ CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 CLIENT = "172.16.84.124"
+CLIENT_OTHER = "172.16.85.124"
 PEER = "172.16.90.20"
+LAN_CLIENT, LAN_PEER = "192.168.7.10", "192.168.7.20"
 HOME = "192.168.1.10"
 HOME_NAT = "203.0.113.50"
 SERVER_INSIDE = "192.168.245.61"
@@ -86,6 +88,19 @@ class Lab:
     def _make_client(self):
         self._host("client", CLIENT, "172.16.84.1", v6=(CLIENT6, "2001:db8:84::1"))
 
+    def _make_client_other(self):
+        """A second interface of the client, with its own network and its own way to the core."""
+        wire = "to-client_other"
+        self._wire("client", "eth1", "core", wire)
+        self.ip("client", "addr", "add", f"{CLIENT_OTHER}/24", "dev", "eth1")
+        self.ip("core", "addr", "add", "172.16.85.1/24", "dev", wire)
+        self.ip("client", "link", "set", "eth1", "up")
+        self.ip("core", "link", "set", wire, "up")
+        # What comes from an interface's address leaves by that interface.
+        self.ip("client", "route", "add", "default", "via", "172.16.85.1", "dev", "eth1", "table", "85")
+        self.ip("client", "rule", "add", "from", CLIENT_OTHER, "table", "85")
+        self.ip("client", "route", "add", "default", "via", "172.16.85.1", "dev", "eth1", "metric", "200")
+
     def _make_peer(self):
         self._host("peer", PEER, "172.16.90.1", v6=(PEER6, "2001:db8:90::1"))
 
@@ -97,6 +112,16 @@ class Lab:
         """A second address of the server, behind its own static NAT address."""
         self.ip("server", "addr", "add", f"{SECOND_INSIDE}/24", "dev", "eth0")
         self._static_nat(SECOND, SECOND_INSIDE)
+
+    def _make_lan(self):
+        """In the places of client and peer, two hosts on one wire, and nothing else."""
+        for part in ("client", "peer"):
+            self._namespace(part)
+        self._wire("client", "eth0", "peer", "eth0")
+        for part, address in (("client", LAN_CLIENT), ("peer", LAN_PEER)):
+            self.ip(part, "addr", "add", f"{address}/24", "dev", "eth0")
+            self.ip(part, "link", "set", "eth0", "up")
+            self.ip(part, "route", "add", "default", "dev", "eth0")
 
     def _make_home(self):
         """A home behind a masquerading router."""
@@ -122,16 +147,8 @@ class Lab:
     def _host(self, part, address, gateway, router="core", v6=None):
         """A namespace with one interface `eth0`, joined to the router's namespace by a veth pair."""
         self._namespace(part)
-        ours, theirs = self.ns(part), self.ns(router)
         wire = f"to-{part}"[:15]
-        run("ip", "link", "add", "eth0", "netns", ours, "type", "veth", "peer", "name", wire, "netns", theirs)
-        for space, device in ((part, "eth0"), (router, wire)):
-            # With offloading on, a veth carries wrong checksums and giant segments that no network card would show.
-            run("ip", "netns", "exec", self.ns(space), "ethtool", "-K", device,
-                "tx", "off", "gso", "off", "tso", "off", "gro", "off")
-            # No router discovery or duplicate address detection: they are noise in every capture.
-            self._sysctl(space, f"net.ipv6.conf.{device}.accept_dad", 0)
-            self._sysctl(space, f"net.ipv6.conf.{device}.router_solicitations", 0)
+        self._wire(part, "eth0", router, wire)
         self.ip(part, "addr", "add", f"{address}/24", "dev", "eth0")
         self.ip(router, "addr", "add", f"{gateway}/24", "dev", wire)
         self.ip(part, "link", "set", "eth0", "up")
@@ -144,6 +161,17 @@ class Lab:
 
     def _make_ipv6(self):
         """Only a mark: hosts made in a laboratory with this part get IPv6 addresses too."""
+
+    def _wire(self, part, inner, router, wire):
+        """A veth pair between two namespaces."""
+        run("ip", "link", "add", inner, "netns", self.ns(part), "type", "veth", "peer", "name", wire, "netns", self.ns(router))
+        for space, device in ((part, inner), (router, wire)):
+            # With offloading on, a veth carries wrong checksums and giant segments that no network card would show.
+            run("ip", "netns", "exec", self.ns(space), "ethtool", "-K", device,
+                "tx", "off", "gso", "off", "tso", "off", "gro", "off")
+            # No router discovery or duplicate address detection: they are noise in every capture.
+            self._sysctl(space, f"net.ipv6.conf.{device}.accept_dad", 0)
+            self._sysctl(space, f"net.ipv6.conf.{device}.router_solicitations", 0)
 
     def _static_nat(self, outside, inside):
         """One address for one address, all ports kept, as a firewall's static NAT does it."""

@@ -15,14 +15,19 @@ from catalog import CASES, toml  # noqa: E402
 from lab import need  # noqa: E402
 
 SAMPLES = Path(__file__).resolve().parent.parent
-GROUPS = ("rebuilt", "authentication", "allocation", "path", "nat", "capturing", "others", "media", "tcp")
-LARGEST = 60_000
+GROUPS = ("rebuilt", "authentication", "allocation", "path", "nat", "capturing", "others", "media", "calls", "ice", "dtls", "tcp")
+LARGEST = 150_000
+# For the cases of whole calls: what tshark does not look for by itself.
+HEURISTICS = ("--enable-heuristic", "dtls_stun", "--enable-heuristic", "dtls_udp")
+# What a recording may leave; anything else in a folder is not its own.
+RECORDED = ("*.pcap*", "credentials.toml", "offer*.sdp", "answer*.sdp", "getstats*.json", "webrtc-internals*.json")
 TABLE_MARK = "<!-- printed by record.sh table -->"
 
 
 def matches(capture, display_filter):
     """How many frames of a capture a display filter matches."""
-    done = subprocess.run(["tshark", "-r", str(capture), "-Y", display_filter], capture_output=True, text=True, timeout=60)
+    command = ["tshark", "-r", str(capture), *HEURISTICS, "-Y", display_filter]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise RuntimeError(done.stderr)
     return len(done.stdout.splitlines())
@@ -35,7 +40,10 @@ def complaints(case, folder):
         return ["no capture"]
     wrong = [f"{capture.name} has {capture.stat().st_size} bytes" for capture in captures if capture.stat().st_size > LARGEST]
     main = next(capture for capture in captures if capture.stem == "capture")
-    wrong += [f"nothing matches: {wanted}" for wanted in case.present if not matches(main, wanted)]
+    for wanted in case.present:
+        wanted, least = wanted if isinstance(wanted, tuple) else (wanted, 1)
+        if (found := matches(main, wanted)) < least:
+            wrong.append(f"{found} of at least {least} match: {wanted}")
     wrong += [f"should not be there: {unwanted}" for unwanted in case.absent if matches(main, unwanted)]
     return wrong
 
@@ -53,7 +61,7 @@ def record(case):
             return [*wrong, f"kept in {kept}"]
         target = SAMPLES / case.name
         target.mkdir(exist_ok=True)
-        for old in (*target.glob("*.pcap*"), *target.glob("credentials.toml")):
+        for old in (old for pattern in RECORDED for old in target.glob(pattern)):
             old.unlink()
         for file in made.iterdir():
             shutil.copyfile(file, target / file.name)

@@ -6,7 +6,7 @@
 #   record.sh check [CASE...]      check that the captures that are there show what they should (no root needed)
 #   record.sh table                write the table of ../README.md
 #
-# Debian 12 packages: python3 coturn tshark tcpdump iproute2 nftables ethtool procps. For the pion cases also golang-go and
+# Debian 12 packages: python3 coturn tshark tcpdump iproute2 nftables ethtool procps openssl. For the pion cases also golang-go and
 # golang-github-pion-turn.v2-dev; for the browser cases chromium. The cases with aiortc (all WebRTC calls) need a Python that can
 # import it: make a virtual environment, `pip install aiortc` there, and name its python in RECORD_PYTHON. The cases that are
 # rebuilt frame by frame need python3 only, and tshark for the check.

@@ -1,8 +1,10 @@
 //! The credentials given on the command line: by file, or typed at the terminal. Never as an argument, where others could read it.
 
 use super::error::Error;
+use super::signalling::{Told, is_packed};
 use crate::secret::Secret;
 use crate::session::credentials::Credentials;
+use crate::session::signalling::{self, Signalling};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +18,8 @@ pub(super) struct Given {
 enum Source {
     /// TOML or `turnserver.conf`, told apart by what is in it.
     File { text: Secret, origin: String },
+    /// Session descriptions, of which the passwords are wanted.
+    Told(Told),
     /// A list of passwords.
     Passwords { bytes: Secret, origin: String },
     /// Typed in.
@@ -27,7 +31,13 @@ impl Given {
     pub(super) fn read(files: &[PathBuf], passwords: &[PathBuf], ask: bool) -> Result<Self, Error> {
         let mut given = Given::default();
         for path in files {
-            given.sources.push(Source::File { text: slurp(path)?, origin: path.display().to_string() });
+            let text = slurp(path)?;
+            let origin = path.display().to_string();
+            given.sources.push(if signalling::looks_like_one(text.expose()) || is_packed(text.expose()) {
+                Source::Told(Told::of(&text, &origin)?)
+            } else {
+                Source::File { text, origin }
+            });
         }
         for path in passwords {
             given.sources.push(Source::Passwords { bytes: slurp(path)?, origin: path.display().to_string() });
@@ -51,6 +61,10 @@ impl Given {
                         return Err(Error::new(origin, "not UTF-8 text", hint));
                     }
                 },
+                Source::Told(told) => {
+                    told.add_to(&mut Signalling::default(), &mut credentials);
+                    Ok(())
+                }
                 Source::Passwords { bytes, origin } => credentials.add_passwords(bytes.expose().to_vec(), origin),
                 Source::Typed(password) => {
                     credentials.add_password("typed password", password.clone());
@@ -63,7 +77,7 @@ impl Given {
     }
 }
 
-fn slurp(path: &Path) -> Result<Secret, Error> {
+pub(super) fn slurp(path: &Path) -> Result<Secret, Error> {
     match fs::read(path) {
         Ok(bytes) => Ok(Secret::new(bytes)),
         Err(error) => Err(Error::reading(&path.display().to_string(), &error)),

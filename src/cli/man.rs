@@ -72,5 +72,6 @@ realm = "turnuser"
 password = "..."             # or shared_secret, or key (hex), or ice_ufrag and ice_pwd
 .fi
 .PP
-The configuration file of coturn (turnserver.conf) is read as it is. Secrets are never printed.
+The configuration file of coturn (turnserver.conf) is read as it is, and so are session descriptions: SDP, and the dump of
+chrome://webrtc-internals. Secrets are never printed.
 "#;

@@ -12,6 +12,7 @@ mod man;
 mod options;
 mod output;
 mod run;
+mod signalling;
 mod time;
 
 use args::Args;

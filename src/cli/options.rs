@@ -1,11 +1,13 @@
 //! Options: arguments that have been checked, with the files of credentials read.
 
-use super::args::{Analyze, Args, Colour, Command, Common, Reading, ReportFormat, RowFormat, Times};
+use super::args::{Analyze, Args, Colour, Command, Common, Flow, FlowFormat, Reading, ReportFormat, RowFormat, Times};
 use super::credentials::Given;
 use super::error::Error;
+use super::signalling::Told;
 use super::time::Moment;
 use crate::analyzer::{Filters, Host};
 use crate::render::clock::Clock;
+use crate::render::ladder::Choice;
 use crate::render::text::Detail;
 use crate::time::Timestamp;
 use jiff::tz::TimeZone;
@@ -15,10 +17,38 @@ use std::path::PathBuf;
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Options {
-    Analyze { captures: Vec<String>, format: ReportFormat, output: Option<PathBuf>, reading: Wanted, look: Look },
-    Messages { capture: String, format: RowFormat, media: bool, reading: Wanted, look: Look },
-    Verify { capture: String, format: ReportFormat, reading: Wanted, look: Look },
-    Explain { what: String, look: Look },
+    Analyze {
+        captures: Vec<String>,
+        format: ReportFormat,
+        output: Option<PathBuf>,
+        reading: Wanted,
+        look: Look,
+    },
+    Messages {
+        capture: String,
+        format: RowFormat,
+        media: bool,
+        reading: Wanted,
+        look: Look,
+    },
+    Verify {
+        capture: String,
+        format: ReportFormat,
+        reading: Wanted,
+        look: Look,
+    },
+    Flow {
+        captures: Vec<String>,
+        format: FlowFormat,
+        choice: Choice,
+        output: Option<PathBuf>,
+        reading: Wanted,
+        look: Look,
+    },
+    Explain {
+        what: String,
+        look: Look,
+    },
     Completions(clap_complete::Shell),
     Man,
 }
@@ -27,6 +57,7 @@ pub(super) enum Options {
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub credentials: Given,
+    pub told: Told,
     pub from: Option<Moment>,
     pub to: Option<Moment>,
     pub hosts: Vec<Host>,
@@ -66,6 +97,7 @@ impl Options {
                 reading: Wanted::new(verify.reading, verify.text.time)?,
                 look: Look::new(verify.text.time, common),
             },
+            Command::Flow(flow) => Self::flow(*flow, common)?,
             Command::Explain { what } => {
                 Options::Explain { what: what.join(" "), look: Look::new(Times::default(), common) }
             }
@@ -74,10 +106,21 @@ impl Options {
         })
     }
 
+    fn flow(flow: Flow, common: Common) -> Result<Self, Error> {
+        once(&flow.captures)?;
+        let number = flow.session.and_then(|number| usize::try_from(number).ok());
+        Ok(Options::Flow {
+            captures: flow.captures,
+            format: flow.format,
+            choice: number.map_or(Choice::Telling, Choice::Session),
+            output: flow.output,
+            reading: Wanted::new(flow.reading, flow.time)?,
+            look: Look::new(flow.time, common),
+        })
+    }
+
     fn analyze(analyze: Analyze, common: Common) -> Result<Self, Error> {
-        if analyze.captures.iter().filter(|path| *path == "-").count() > 1 {
-            return Err(Error::new("-", "standard input is given twice", "it can be read only once"));
-        }
+        once(&analyze.captures)?;
         Ok(Options::Analyze {
             captures: analyze.captures,
             format: analyze.format,
@@ -88,9 +131,18 @@ impl Options {
     }
 }
 
+/// Standard input can be read only once.
+fn once(captures: &[String]) -> Result<(), Error> {
+    if captures.iter().filter(|path| *path == "-").count() > 1 {
+        return Err(Error::new("-", "standard input is given twice", "it can be read only once"));
+    }
+    Ok(())
+}
+
 impl Reading {
     fn is_given(&self) -> bool {
         !self.credentials.is_empty()
+            || !self.sdp.is_empty()
             || !self.passwords.is_empty()
             || self.ask_password
             || self.from.is_some()
@@ -130,7 +182,8 @@ impl Wanted {
             .collect::<Result<_, _>>()?;
         let zone = if times == Times::Local { TimeZone::system() } else { TimeZone::UTC };
         let credentials = Given::read(&reading.credentials, &reading.passwords, reading.ask_password)?;
-        Ok(Wanted { credentials, from, to, hosts, user: reading.user, zone })
+        let told = Told::read(&reading.sdp)?;
+        Ok(Wanted { credentials, told, from, to, hosts, user: reading.user, zone })
     }
 
     /// The filters for a capture whose first frame has this time.

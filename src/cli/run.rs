@@ -1,7 +1,7 @@
 //! Does what the options say.
 
 use super::Status;
-use super::args::{Args, ReportFormat, RowFormat};
+use super::args::{Args, FlowFormat, ReportFormat, RowFormat};
 use super::error::{Error, say};
 use super::input::{Input, start};
 use super::options::{Look, Options, Wanted};
@@ -9,7 +9,8 @@ use super::output;
 use crate::analyzer::{self, Analyzed, Analyzer, IcmpAnswers};
 use crate::event::{IcmpAnswer, Row};
 use crate::packet::{Limits, Packet, Packets};
-use crate::render::{json, messages, text, verify};
+use crate::render::{json, ladder, messages, text, verify};
+use crate::report::ladder::{Collector, Ladder};
 use crate::report::{Report, Verdict};
 use crate::session::credentials::Status as Tested;
 use crate::time::Timestamp;
@@ -28,6 +29,9 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
             list_messages(&capture, format, media, &reading, look)
         }
         Options::Verify { capture, format, reading, look } => list_verified(&capture, format, &reading, look),
+        Options::Flow { captures, format, choice, output, reading, look } => {
+            flow(&captures, format, choice, output.as_deref(), &reading, look)
+        }
         Options::Explain { what, look } => {
             let layout = output::text_options(look, look.clock(None), false);
             let told = text::explain(&what, &layout).map_err(|unknown| Error::new("", unknown, ""))?;
@@ -53,6 +57,7 @@ fn analyze(
     reading: &Wanted,
     look: Look,
 ) -> Result<Status, Error> {
+    reading.told.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
     let mut parts = Vec::new();
     for path in captures {
@@ -82,8 +87,67 @@ fn analyze(
     Ok(status(&report))
 }
 
+fn flow(
+    captures: &[String],
+    format: FlowFormat,
+    choice: ladder::Choice,
+    file: Option<&Path>,
+    reading: &Wanted,
+    look: Look,
+) -> Result<Status, Error> {
+    reading.told.warn(look);
+    let file = file.filter(|path| *path != Path::new("-"));
+    let (mut parts, mut collected) = (Vec::new(), Vec::new());
+    for path in captures {
+        // One bad file does not stop the others.
+        match Input::open(path) {
+            Ok(mut input) => {
+                let icmp = if input.regular && has_icmp_errors(path)? { icmp_answers(path)? } else { BTreeMap::new() };
+                let mut collector = Collector::new(u32::try_from(parts.len()).unwrap_or(u32::MAX));
+                parts.push(read(&mut input, parts.len(), reading, Extra { media: true, icmp }, |row, _| {
+                    collector.row(row);
+                    true
+                })?);
+                collected.push(collector);
+                if !look.is_quiet() {
+                    input.warn_of_damage();
+                }
+            }
+            Err(error) => say(&error),
+        }
+    }
+    if parts.is_empty() {
+        return Ok(Status::Unusable);
+    }
+    let report = analyzer::report(parts);
+    let ladder = Ladder::new(collected, &report);
+    if let ladder::Choice::Session(number) = choice
+        && number > ladder.sessions.len()
+    {
+        let there = match ladder.sessions.len() {
+            0 => "there is none".to_owned(),
+            1 => "there is only session 1".to_owned(),
+            many => format!("there are sessions 1 to {many}"),
+        };
+        return Err(Error::new(format!("--session {number}"), format_args!("no such session: {there}"), ""));
+    }
+    let layout = output::text_options(look, look.clock(first_time(&report)), file.is_some());
+    let drawing = match format {
+        FlowFormat::Text => ladder::text(&ladder, &report, choice, &layout),
+        FlowFormat::Svg => ladder::svg(&ladder, &report, choice, &layout),
+        FlowFormat::Mermaid => ladder::mermaid(&ladder, choice, &layout),
+    };
+    let written = match file {
+        Some(path) => output::write_file(path, drawing.as_bytes()),
+        None => output::print(drawing.as_bytes()),
+    };
+    written.or_else(super::broken)?;
+    Ok(Status::Fine)
+}
+
 fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
+    reading.told.warn(look);
     let icmp = if input.regular && has_icmp_errors(path)? { icmp_answers(path)? } else { BTreeMap::new() };
     let live = !input.regular || output::is_terminal();
     let mut writer = None;
@@ -118,6 +182,7 @@ fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, l
 
 fn list_verified(path: &str, format: ReportFormat, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
+    reading.told.warn(look);
     let live = !input.regular || output::is_terminal();
     let format = match format {
         ReportFormat::Json => verify::Format::Json,
@@ -172,6 +237,7 @@ fn read(
         icmp: extra.icmp,
         ..analyzer::Options::default()
     };
+    reading.told.add_to(&mut options.signalling, &mut options.credentials);
     let mut begun: Option<(Analyzer, Timestamp)> = None;
     let mut more = true;
     while more && let Some(frame) = input.next_frame() {

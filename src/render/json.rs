@@ -86,6 +86,7 @@ mod tests {
             "allocations",
             "candidates",
             "nat",
+            "media",
             "credentials",
             "findings",
         ] {

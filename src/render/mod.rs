@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod escape;
 pub mod json;
+pub mod ladder;
 pub mod messages;
 pub mod text;
 pub mod verify;

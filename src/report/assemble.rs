@@ -25,7 +25,11 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         whole.allocations.extend(report.allocations);
         whole.candidates.extend(report.candidates);
         whole.nat.extend(report.nat);
+        whole.dtls.extend(report.dtls);
+        whole.ice.extend(report.ice);
+        whole.media.add(report.media);
         add_credentials(&mut whole.credentials, report.credentials);
+        super::signalling::add(&mut whole.signalling, report.signalling);
         for (list, count) in report.omitted {
             *whole.omitted.entry(list).or_default() += count;
         }

@@ -6,20 +6,27 @@
 use super::convert::{
     allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, server, transaction,
 };
+use super::handshake;
 use super::headline;
+use super::ice;
+use super::media::media;
 use super::steps;
-use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Report, Transaction};
+use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Transaction};
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
 use crate::net::{Endpoint, ServerAddress};
 use crate::packet;
 use crate::rules::{Concluded, Dialect, View};
+use crate::session::handshake::Handshake;
+use crate::session::ice::IceSession;
 use crate::session::{self, Conversation, Exchange, Flow, Session};
 use crate::wire::stun::Method;
 use std::collections::BTreeMap;
 
 /// How many entries of each list are kept; twice, for what findings speak of and for the rest.
 const MAX_LISTED: usize = 250;
+/// How many candidate pairs of the ICE sessions that are listed.
+const MAX_PAIRS: usize = 4096;
 /// How many transactions.
 const MAX_TRANSACTIONS: usize = 1000;
 
@@ -64,6 +71,10 @@ pub struct Builder {
     authentications: Bounded<Authentication>,
     allocations: Bounded<Allocation>,
     candidates: Bounded<Candidate>,
+    dtls: Bounded<Dtls>,
+    ice: Bounded<IceSession>,
+    /// Pairs of the listed ICE sessions.
+    pairs: usize,
     dialects: BTreeMap<ServerAddress, &'static str>,
     facts: headline::Facts,
 }
@@ -89,6 +100,9 @@ impl Builder {
             authentications: Bounded::new(MAX_LISTED),
             allocations: Bounded::new(MAX_LISTED),
             candidates: Bounded::new(MAX_LISTED),
+            dtls: Bounded::new(MAX_LISTED),
+            ice: Bounded::new(MAX_LISTED),
+            pairs: 0,
             dialects: BTreeMap::new(),
             facts: headline::Facts::default(),
         }
@@ -112,12 +126,30 @@ impl Builder {
         self.ledger(conversation, &View { session }, telling);
     }
 
+    /// Takes a DTLS association that is over; `telling` if a finding speaks of it. One that no user of TURN can be named for is listed
+    /// whichever user is asked for.
+    pub fn handshake(&mut self, known: &Handshake, telling: bool) {
+        if let Some(listed) = handshake::dtls(known, self.capture, self.digits) {
+            self.dtls.add(telling, known.first.frame, || listed);
+        }
+    }
+
     /// Takes the exchanges of a conversation that goes on, before they are forgotten.
     pub fn exchanges(&mut self, conversation: &Conversation, session: &Session, telling: bool) {
         let wanted = |user: &String| conversation.user.is_some_and(|name| session.names().text(name) == *user);
         if self.user.as_ref().is_none_or(wanted) {
             self.list_exchanges(conversation, session, telling);
         }
+    }
+
+    /// Takes an ICE session that is over; `telling` if a finding speaks of it.
+    pub fn ice(&mut self, ice: IceSession, telling: bool) {
+        if self.user.is_some() || self.pairs + ice.pairs.len() > MAX_PAIRS {
+            self.ice.omitted += u64::from(self.user.is_none());
+            return;
+        }
+        self.pairs += ice.pairs.len();
+        self.ice.add(telling, u64::from(ice.number), || ice);
     }
 
     fn list_exchanges(&mut self, conversation: &Conversation, session: &Session, telling: bool) {
@@ -151,6 +183,9 @@ impl Builder {
                 allocation(known, conversation, view, self.capture, self.digits)
             });
             self.relay_candidates(known, conversation, telling);
+        }
+        for (frame, candidate) in ice::binding(conversation, self.capture) {
+            self.candidates.add(telling, frame, || candidate);
         }
         if let Some(refused) = refused_allocation(conversation) {
             self.allocations
@@ -205,6 +240,7 @@ impl Builder {
         note("authentications", self.authentications.omitted);
         note("allocations", self.allocations.omitted);
         note("candidates", self.candidates.omitted);
+        note("dtls", self.dtls.omitted);
         note("nat", session.nat().dropped() + (session.nat().mappings().len().saturating_sub(MAX_LISTED)) as u64);
         note("servers", session.servers().dropped());
         note("flows", session.dropped().0);
@@ -213,6 +249,17 @@ impl Builder {
         note("streams", streams.dropped);
         note("connections", session.attempts().dropped());
         note("ways", session.ways().dropped());
+        let (signalling, untold) = super::signalling::signalled(session);
+        note("signalling", untold);
+        note("hidden_candidates", session.hidden().dropped());
+        note("ice", self.ice.omitted);
+        note("ice_checks", session.ice().checks_dropped());
+        let mut known = ice::Known::default();
+        self.candidates.sorted().into_iter().for_each(|candidate| known.add(candidate));
+        let sessions = self.ice.sorted();
+        for session_of_ice in &sessions {
+            ice::of_session(&mut known, session_of_ice, session, capture);
+        }
         let total = session.totals().transactions;
         let items = self.transactions.sorted();
         let servers = session.servers().sorted();
@@ -226,9 +273,22 @@ impl Builder {
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),
             allocations: self.allocations.sorted(),
-            candidates: self.candidates.sorted(),
+            dtls: self.dtls.sorted(),
+            ice: sessions
+                .iter()
+                .map(|told| {
+                    let before = sessions.iter().find(|before| Some(before.number) == told.restart_of);
+                    let ufrags =
+                        before.into_iter().flat_map(|before| before.agents.iter().filter_map(|agent| agent.ufrag));
+                    let ufrags = ufrags.map(|name| session.names().text(name)).collect();
+                    ice::session(told, ufrags, session, &known, (capture, self.digits))
+                })
+                .collect(),
+            candidates: known.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
+            media: media(session, capture, self.digits, self.user.as_deref()),
             credentials: credentials_of(session),
+            signalling,
             omitted,
             ..Report::default()
         };

@@ -74,6 +74,18 @@ pub struct Message {
     /// ChannelData: the length that its header gives.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length: Option<u16>,
+    /// RTP and RTCP: the synchronisation source, of RTCP that of its sender.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssrc: Option<u32>,
+    /// RTP: the payload type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload_type: Option<u8>,
+    /// RTP: the sequence number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u16>,
+    /// RTCP: the type of the first packet, `SR`, `RR`, …; absent where it has no name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet_type: Option<String>,
     /// DTLS: the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dtls: Option<DtlsRecord>,

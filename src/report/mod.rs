@@ -10,8 +10,13 @@ mod assemble;
 mod build;
 mod convert;
 mod finding;
+mod handshake;
 mod headline;
+mod ice;
+pub mod ladder;
+mod media;
 mod message;
+mod signalling;
 mod steps;
 mod value;
 mod verify;
@@ -20,7 +25,14 @@ pub use assemble::assemble;
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
 pub use finding::{Confidence, Finding, Severity, Subject};
+pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
+pub use ice::{
+    IceAgent, IceChecks, IceConsent, IceEnds, IceNomination, IcePair, IceRole, IceRoles, IceRtt, IceSelectedBy,
+    IceSelection, IceSession, IceState,
+};
+pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
+pub use signalling::{Signalled, SignalledAddress};
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, VerifyReport};
 
@@ -59,8 +71,16 @@ pub struct Report {
     pub candidates: Vec<Candidate>,
     /// Which inside address appears outside as which.
     pub nat: Vec<NatMapping>,
+    /// The DTLS associations.
+    pub dtls: Vec<Dtls>,
+    /// ICE sessions, in the order in which they began.
+    pub ice: Vec<IceSession>,
+    /// The streams of RTP.
+    pub media: Media,
     /// The credentials given, and what they verified.
     pub credentials: Vec<Credential>,
+    /// The session descriptions given, and how much of them the packets show.
+    pub signalling: Vec<Signalled>,
     /// What is wrong or worth knowing, the headline's finding first.
     pub findings: Vec<Finding>,
     /// How many entries were left out of the lists above, by the name of the list; empty where all are there.
@@ -82,7 +102,11 @@ impl Default for Report {
             allocations: Vec::new(),
             candidates: Vec::new(),
             nat: Vec::new(),
+            dtls: Vec::new(),
+            ice: Vec::new(),
+            media: Media::default(),
             credentials: Vec::new(),
+            signalling: Vec::new(),
             findings: Vec::new(),
             omitted: BTreeMap::new(),
         }

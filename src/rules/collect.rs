@@ -28,6 +28,8 @@ pub enum Remedy {
     Credentials(Grievance),
     /// The client afterwards had data both ways; an allocation alone is not enough.
     Data(Grievance),
+    /// The two hosts afterwards had a DTLS association that was complete, by these addresses or, at the same time, by others.
+    Association(Grievance),
     /// The client afterwards had an answer to a Binding request from some server, an allocation, or data both ways.
     Reachability(Grievance),
 }
@@ -37,9 +39,11 @@ impl Remedy {
     fn grievance(&self) -> Option<&Grievance> {
         match self {
             Remedy::None => None,
-            Remedy::Service(from) | Remedy::Credentials(from) | Remedy::Data(from) | Remedy::Reachability(from) => {
-                Some(from)
-            }
+            Remedy::Service(from)
+            | Remedy::Credentials(from)
+            | Remedy::Data(from)
+            | Remedy::Association(from)
+            | Remedy::Reachability(from) => Some(from),
         }
     }
 
@@ -48,6 +52,7 @@ impl Remedy {
             Remedy::None => false,
             Remedy::Service(from) | Remedy::Credentials(from) => clients.recovered(from),
             Remedy::Data(from) => clients.has_data(from.client, from.at),
+            Remedy::Association(from) => clients.was_keyed(from.client, from.server.ip(), from.at),
             Remedy::Reachability(from) => clients.recovered(from) || clients.reached(from.client, from.at),
         }
     }

@@ -2,8 +2,9 @@
 //! signed what.
 
 use super::{Subject, View};
+use crate::net::Endpoint;
 use crate::session::credentials::{Derivation, Side, Status};
-use crate::session::{Answer, Asked, Conversation, Exchange, Name, Verdicts};
+use crate::session::{Answer, Asked, Conversation, Ends, Exchange, Name, Verdicts};
 use crate::time::{Span, Timestamp};
 use std::fmt::Write as _;
 
@@ -239,16 +240,24 @@ pub(super) fn how_long(span: Span) -> String {
 #[must_use]
 pub(super) fn filter_of(conversation: &Conversation) -> String {
     let (client, server) = (conversation.client.0, conversation.server.0);
-    let ip = |end: crate::net::Endpoint| if end.is_v6() { "ipv6" } else { "ip" };
     let carrier = if conversation.transport.is_stream() { "tcp" } else { "udp" };
-    format!(
-        "stun && {}.addr == {} && {}.addr == {} && {carrier}.port == {}",
-        ip(client),
-        client.ip(),
-        ip(server),
-        server.ip(),
-        client.port()
-    )
+    format!("stun && {} && {carrier}.port == {}", ip_filter(client, server), client.port())
+}
+
+/// A display filter for what goes between two hosts.
+#[must_use]
+pub(super) fn ip_filter(one: Endpoint, other: Endpoint) -> String {
+    let ip = |end: Endpoint| if end.is_v6() { "ipv6" } else { "ip" };
+    format!("{}.addr == {} && {}.addr == {}", ip(one), one.ip(), ip(other), other.ip())
+}
+
+/// A display filter for all that passes between two ends: RTP Wireshark does not know by itself.
+#[must_use]
+pub(super) fn filter_between(ends: &Ends) -> String {
+    let Ends { low, high } = ends;
+    let ip = if low.is_v6() { "ipv6" } else { "ip" };
+    let (one, other) = (low.port(), high.port());
+    format!("{ip}.addr == {} && {ip}.addr == {} && udp.port == {one} && udp.port == {other}", low.ip(), high.ip())
 }
 
 /// The frames of exchanges, in order.

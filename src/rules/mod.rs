@@ -15,12 +15,17 @@ mod challenge;
 mod collect;
 mod damage;
 mod denied;
+mod dtls;
 mod evidence;
 mod expiry;
 mod fallback;
+mod hidden;
+mod ice;
 mod identity;
 mod integrity_rejected;
 mod lacking;
+mod media_lossy;
+mod media_one_way;
 mod nat;
 mod no_response;
 mod nonce;
@@ -39,6 +44,8 @@ mod unsupported;
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use evidence::{Dialect, Proof};
 
+use crate::session::handshake::Handshake;
+use crate::session::ice::IceSession;
 use crate::session::{Conversation, Flow, Session};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -74,6 +81,10 @@ pub enum Judge {
     Conversation(fn(&Conversation, &View<'_>, &mut Collector)),
     /// Every flow, when it is over.
     Flow(fn(&Flow, &View<'_>, &mut Collector)),
+    /// Every DTLS association, when it is over or given up for want of room.
+    Handshake(fn(&Handshake, &View<'_>, &mut Collector)),
+    /// Every ICE session, when it is over.
+    Ice(fn(&IceSession, &View<'_>, &mut Collector)),
     /// The whole capture, at its end.
     Capture(fn(&View<'_>, &mut Collector)),
 }
@@ -119,6 +130,25 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: denied::IDS, judge: Judge::Exchanges(denied::judge) },
     Rule { ids: &[allocation_mismatch::FORGOTTEN], judge: Judge::Exchanges(allocation_mismatch::judge) },
     Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
+    Rule { ids: &[hidden::ID], judge: Judge::Capture(hidden::judge) },
+    Rule { ids: &[dtls::NO_ANSWER, dtls::UNREACHABLE, dtls::ROLE_CONFLICT], judge: Judge::Handshake(dtls::judge_silence) },
+    Rule { ids: &[dtls::NEVER_STARTED], judge: Judge::Ice(dtls::judge_never_started) },
+    Rule { ids: &[dtls::FRAGMENT_LOST, dtls::HELLO_FRAGMENTED], judge: Judge::Handshake(dtls::judge_fragments) },
+    Rule { ids: &[dtls::CERTIFICATE_REJECTED], judge: Judge::Handshake(dtls::judge_rejected) },
+    Rule { ids: &[dtls::FINGERPRINT_MISMATCH], judge: Judge::Handshake(dtls::judge_mismatch) },
+    Rule { ids: &[dtls::HANDSHAKE_FAILURE, dtls::VERSION, dtls::ALERT], judge: Judge::Handshake(dtls::judge_alerts) },
+    Rule { ids: &[dtls::INCOMPLETE], judge: Judge::Handshake(dtls::judge_incomplete) },
+    Rule { ids: &[dtls::CLOSED_EARLY], judge: Judge::Handshake(dtls::judge_early) },
+    Rule { ids: &[dtls::CLOSED], judge: Judge::Handshake(dtls::judge_closed) },
+    Rule { ids: &[dtls::OBSOLETE], judge: Judge::Handshake(dtls::judge_obsolete) },
+    Rule { ids: &[ice::UNANSWERED, ice::ONE_WAY, ice::NO_RELAY], judge: Judge::Ice(ice::judge_path) },
+    Rule { ids: &[ice::UNAUTHORIZED], judge: Judge::Ice(ice::judge_unauthorized) },
+    Rule { ids: &[ice::CONFLICT], judge: Judge::Ice(ice::judge_conflict) },
+    Rule { ids: &[ice::NOT_NOMINATED], judge: Judge::Ice(ice::judge_not_nominated) },
+    Rule { ids: &[ice::LOST], judge: Judge::Ice(ice::judge_consent) },
+    Rule { ids: &[ice::SWITCHED, ice::RESTART, ice::RELAYED], judge: Judge::Ice(ice::judge_selected) },
+    Rule { ids: &[media_one_way::ID], judge: Judge::Capture(media_one_way::judge) },
+    Rule { ids: &[media_lossy::ID], judge: Judge::Capture(media_lossy::judge) },
 ];
 
 /// Judges a flow that is over.
@@ -134,7 +164,7 @@ pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
                 }
             }
             Judge::Flow(judge) => judge(flow, &view, out),
-            Judge::Capture(_) => {}
+            Judge::Handshake(_) | Judge::Ice(_) | Judge::Capture(_) => {}
         }
     }
 }
@@ -144,6 +174,24 @@ pub fn judge_exchanges(conversation: &Conversation, session: &Session, out: &mut
     for rule in REGISTRY {
         if let Judge::Exchanges(judge) = rule.judge {
             judge(conversation, &View { session }, out);
+        }
+    }
+}
+
+/// Judges a DTLS association that is over.
+pub fn judge_handshake(handshake: &Handshake, session: &Session, out: &mut Collector) {
+    for rule in REGISTRY {
+        if let Judge::Handshake(judge) = rule.judge {
+            judge(handshake, &View { session }, out);
+        }
+    }
+}
+
+/// Judges an ICE session that is over.
+pub fn judge_ice(ice: &IceSession, session: &Session, out: &mut Collector) {
+    for rule in REGISTRY {
+        if let Judge::Ice(judge) = rule.judge {
+            judge(ice, &View { session }, out);
         }
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct Outcome {
     /// Servers with the time of the last 5-tuple that began with credentials.
     signed: Vec<(Endpoint, Timestamp)>,
     redirects: Vec<Redirect>,
+    /// The server that was asked for an allocation last on a 5-tuple that never got one, and the request.
+    denied: Option<(Endpoint, Seen)>,
 }
 
 /// One redirection of a client: 300 with ALTERNATE-SERVER (RFC 8489 §10).
@@ -62,6 +64,8 @@ pub struct Clients {
     outcomes: HashMap<IpAddr, Outcome>,
     max: usize,
     dropped: u64,
+    /// DTLS associations that were completed, by the addresses of the two hosts, the lower first: when the last one began and was complete.
+    keyed: HashMap<(IpAddr, IpAddr), (Timestamp, Timestamp)>,
     /// The earliest time after the capture's clock was set back, if it was.
     set_back: Option<Timestamp>,
 }
@@ -83,7 +87,7 @@ impl Clients {
     /// An empty table for at most `max` clients.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Clients { outcomes: HashMap::new(), max, dropped: 0, set_back: None }
+        Clients { outcomes: HashMap::new(), max, dropped: 0, keyed: HashMap::new(), set_back: None }
     }
 
     /// How many clients found no room.
@@ -142,6 +146,25 @@ impl Clients {
         }
     }
 
+    /// The client asked for an allocation, and its 5-tuple never got one.
+    pub fn denied(&mut self, client: IpAddr, server: Endpoint, asked: Seen) {
+        if let Some(outcome) = self.of(client) {
+            outcome.denied = Some((server, asked));
+        }
+    }
+
+    /// Where and when the client asked for an allocation on a 5-tuple that never got one, last.
+    #[must_use]
+    pub fn denied_relay(&self, client: IpAddr) -> Option<(Endpoint, Seen)> {
+        self.outcomes.get(&client)?.denied
+    }
+
+    /// Whether the client ever got an allocation.
+    #[must_use]
+    pub fn has_allocation(&self, client: IpAddr) -> bool {
+        self.outcomes.get(&client).is_some_and(|outcome| outcome.grants.iter().any(|grant| grant.allocated > NEVER))
+    }
+
     /// Data went both ways through the client's relay, until `at`.
     pub fn relayed(&mut self, client: IpAddr, user: Option<Name>, server: Endpoint, at: Timestamp) {
         if let Some(grant) = self.grant(client, user, server) {
@@ -154,6 +177,31 @@ impl Clients {
         if let Some(outcome) = self.of(client) {
             outcome.data = outcome.data.max(Some(at));
         }
+    }
+
+    /// A DTLS association between two hosts that began at `first` was complete at `at`.
+    pub fn keyed(&mut self, one: IpAddr, other: IpAddr, first: Timestamp, at: Timestamp) {
+        let hosts = (one.min(other), one.max(other));
+        if self.keyed.len() >= self.max && !self.keyed.contains_key(&hosts) {
+            return;
+        }
+        let known = self.keyed.entry(hosts).or_insert((first, at));
+        *known = (known.0.max(first), known.1.max(at));
+    }
+
+    /// Whether the two hosts completed a DTLS association after `at`, or one of them did with another host in one that began within
+    /// 10 s of it: on another pair of addresses.
+    #[must_use]
+    pub fn was_keyed(&self, one: IpAddr, other: IpAddr, at: Timestamp) -> bool {
+        const AT_ONCE: Span = Span::from_secs(10);
+        let hosts = (one.min(other), one.max(other));
+        if self.keyed.get(&hosts).is_some_and(|&(_, completed)| completed >= at) {
+            return true;
+        }
+        self.keyed.iter().any(|(&(low, high), &(first, completed))| {
+            let shares = [low, high].iter().any(|host| [one, other].contains(host));
+            shares && completed >= at && first.since(at).0.abs() <= AT_ONCE.0
+        })
     }
 
     /// The client opened a 5-tuple to a server with a request.

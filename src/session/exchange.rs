@@ -8,7 +8,7 @@ use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Class, Method, TransactionId};
 
 /// A frame and its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {
     /// Number of the frame within the capture.
     pub frame: u64,

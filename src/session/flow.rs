@@ -2,6 +2,7 @@
 
 use super::conversation::Conversation;
 use super::exchange::Seen;
+use super::media::WayId;
 use crate::net::{Endpoint, Transport};
 use crate::time::{Span, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -75,6 +76,8 @@ pub struct Checks {
 pub struct Direction {
     /// All datagrams that are STUN, ChannelData, DTLS or media.
     pub packets: u64,
+    /// When the last of them was seen; meaningless where there was none.
+    pub last: Timestamp,
     /// DTLS, RTP and RTCP.
     pub data: Traffic,
     /// Connectivity checks that were sent this way, and their answers.
@@ -104,6 +107,8 @@ pub struct Flow {
     pub channel_guesses: u8,
     /// Whether STUN was seen.
     pub stun: bool,
+    /// Where the path of its last media is.
+    pub media: Option<WayId>,
 }
 
 impl Flow {
@@ -246,6 +251,7 @@ impl Flows {
             pending: None,
             channel_guesses: 0,
             stun: false,
+            media: None,
         };
         let ends = flow.ends;
         let slot = match self.free.pop() {

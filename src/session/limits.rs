@@ -26,8 +26,16 @@ pub struct Limits {
     pub exchanges: usize,
     /// Flows at one time beyond which one that is done goes as soon as no answer can come any more, instead of being watched on.
     pub crowded: usize,
+    /// ICE sessions at one time.
+    pub ice_sessions: usize,
+    /// Candidate pairs of all of them; one takes about 400 bytes, or 700 where checks were answered both ways.
+    pub ice_pairs: usize,
+    /// Candidate pairs of one session.
+    pub ice_pairs_of_session: usize,
     /// Nonces whose first user is remembered.
     pub nonces: usize,
+    /// RTP streams at one time, and paths that they take; the idle ones make room, and as many of these are kept for the report.
+    pub streams: usize,
 }
 
 impl Default for Limits {
@@ -44,7 +52,11 @@ impl Default for Limits {
             ordinary_exchanges: 1_024,
             exchanges: 10_240,
             crowded: 8_192,
+            ice_sessions: 4_096,
+            ice_pairs: 8_192,
+            ice_pairs_of_session: 64,
             nonces: 8_192,
+            streams: 3_584,
         }
     }
 }

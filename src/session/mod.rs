@@ -12,9 +12,15 @@ pub mod credentials;
 mod dtls;
 mod exchange;
 mod flow;
+/// DTLS associations.
+pub mod handshake;
+mod hidden;
+/// ICE: sessions, agents, pairs.
+pub mod ice;
 mod leg;
 mod lent;
 mod limits;
+mod media;
 mod moves;
 mod names;
 mod nat;
@@ -39,8 +45,10 @@ pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use dtls::DtlsFlows;
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
+pub use hidden::{Hidden, HiddenCandidates};
 pub use lent::{Lent, Lents};
 pub use limits::Limits;
+pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};
 pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
@@ -51,11 +59,13 @@ pub use server::{Reached, Server, Servers};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::{FORESEEN, Foreseen};
 
-use crate::net::{ClientAddress, ServerAddress};
+use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
 use credentials::Credentials;
+use handshake::Handshakes;
 use nonce::Nonces;
-use signalling::Signalling;
+use signalling::{Sightings, Signalling};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use transaction::{KEEP, Transactions};
@@ -74,7 +84,9 @@ const DISORDER: Span = Span::from_secs(1);
 pub struct Session {
     limits: Limits,
     credentials: Credentials,
+    hidden: HiddenCandidates,
     signalling: Signalling,
+    sightings: Sightings,
     names: Names,
     flows: Flows,
     transactions: Transactions,
@@ -88,6 +100,9 @@ pub struct Session {
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
+    handshakes: Handshakes,
+    ice: ice::Ice,
+    media: Media,
     totals: Totals,
     ripe: Vec<Flow>,
     now: Timestamp,
@@ -106,7 +121,9 @@ impl Session {
         Session {
             limits,
             credentials,
+            hidden: HiddenCandidates::default(),
             signalling: Signalling::default(),
+            sightings: Sightings::default(),
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
@@ -119,6 +136,9 @@ impl Session {
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
+            handshakes: Handshakes::default(),
+            ice: ice::Ice::new(&limits),
+            media: Media::new(limits.streams),
             totals: Totals::default(),
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
@@ -139,13 +159,31 @@ impl Session {
     /// The same session with what the two sides told each other beside the packets.
     #[must_use]
     pub fn with_signalling(self, signalling: Signalling) -> Self {
-        Session { signalling, ..self }
+        let handshakes = Handshakes::with_functions(handshake::functions_of(&signalling));
+        Session { sightings: Sightings::of(&signalling), signalling, handshakes, ..self }
+    }
+
+    /// Which of that shows in the packets.
+    #[must_use]
+    pub fn sightings(&self) -> &Sightings {
+        &self.sightings
     }
 
     /// What the two sides told each other beside the packets.
     #[must_use]
     pub fn signalling(&self) -> &Signalling {
         &self.signalling
+    }
+
+    /// Host candidates behind names of multicast DNS.
+    #[must_use]
+    pub fn hidden(&self) -> &HiddenCandidates {
+        &self.hidden
+    }
+
+    /// Takes what a datagram of multicast DNS says of such candidates.
+    pub fn mdns(&mut self, frame: u64, time: Timestamp, src: Endpoint, payload: &[u8]) {
+        crate::wire::mdns::read(payload, |said| self.hidden.add(src, Seen { frame, time }, said));
     }
 
     /// The texts behind the names.
@@ -206,6 +244,18 @@ impl Session {
     #[must_use]
     pub fn moves(&self) -> &Moves {
         &self.moves
+    }
+
+    /// The ICE sessions that are not over.
+    #[must_use]
+    pub fn ice(&self) -> &ice::Ice {
+        &self.ice
+    }
+
+    /// The ICE sessions that are over, to be judged and forgotten. At the end of the capture all of them come, and stay known until then: what
+    /// asks for them must be judged before.
+    pub fn ripe_ice(&mut self) -> Vec<ice::IceSession> {
+        if self.ice.has_ripe() { self.ice.ripe() } else { Vec::new() }
     }
 
     /// The sums over the whole capture.
@@ -282,12 +332,14 @@ impl Session {
 
     /// The capture is over: everything is.
     pub fn finish(&mut self) {
+        self.handshakes.finish(&self.flows, &mut self.clients, self.now);
         while let Some(closed) = self.transactions.drain() {
             self.settle(closed);
         }
         for id in self.flows.idle(Timestamp(i64::MAX)) {
             self.end(id);
         }
+        self.ice.finish();
     }
 
     fn sweep(&mut self, crowded: bool) {
@@ -307,6 +359,7 @@ impl Session {
         for id in over.drain(..) {
             self.end(id);
         }
+        self.ice.sweep(self.now);
     }
 
     /// Makes room in a full table: the quarter that has been silent longest goes.
@@ -321,6 +374,10 @@ impl Session {
     /// A flow is over: what it showed is added up, and it waits to be judged.
     fn end(&mut self, id: FlowId) {
         let Some(flow) = self.flows.remove(id) else { return };
+        if !self.sightings.is_empty() {
+            self.sightings.address(flow.ends.low);
+            self.sightings.address(flow.ends.high);
+        }
         if let Some(until) = flow.data_both_ways() {
             self.clients.data(flow.ends.low.ip(), until);
             self.clients.data(flow.ends.high.ip(), until);
@@ -336,6 +393,11 @@ impl Session {
             if let Some(until) = conversation.relayed_both_ways() {
                 let (client, server) = (conversation.client.0.ip(), conversation.server.0);
                 self.clients.relayed(client, conversation.user, server, until);
+            }
+            if conversation.allocated == 0
+                && let Some(asked) = conversation.of(Method::ALLOCATE).next()
+            {
+                self.clients.denied(conversation.client.0.ip(), conversation.server.0, asked.first);
             }
             if flow.twin_of.is_none() {
                 self.servers.add(conversation, self.now);

@@ -23,6 +23,8 @@ pub struct Known {
     pub rtt: Option<Span>,
     /// The first copy of a repeated message.
     pub retransmission_of: Option<u64>,
+    /// Whether it is the same packet as one before, captured twice.
+    pub mirrored: bool,
     /// The user that the message or its request names.
     pub user: Option<super::Name>,
 }
@@ -49,7 +51,9 @@ impl Session {
         let flow = self.flows.get_mut(id)?;
         flow.last = seen;
         if event.hops.last().is_none() {
-            flow.directions_from(event.src).0.packets += 1;
+            let direction = flow.directions_from(event.src).0;
+            direction.packets += 1;
+            direction.last = event.time;
         }
         Some(id)
     }
@@ -73,9 +77,16 @@ impl Session {
         };
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.stun = true;
+            if let Some(way) = flow.media {
+                self.media.alive(event, way);
+            }
         }
+        self.totals.over_tcp += u64::from(event.transport.is_stream());
         self.inspect(event, message, &fields);
-        match class {
+        if !self.sightings.is_empty() {
+            self.sightings.stun(event, &fields);
+        }
+        let known = match class {
             Class::Request => self.request(&at, message, &fields),
             Class::Indication => {
                 self.totals.stun(message.message_type());
@@ -83,7 +94,9 @@ impl Session {
                 Known::default()
             }
             Class::Success | Class::Error => self.response(&at, message, &fields),
-        }
+        };
+        self.connectivity(event, message, &fields, &known);
+        known
     }
 
     pub(super) fn inspect(&mut self, event: &Event<'_>, message: &Message<'_>, fields: &Fields<'_>) {
@@ -103,6 +116,7 @@ impl Session {
 
     /// Takes DTLS, RTP or RTCP; on the flow's own level it counts as data of the flow.
     pub fn data(&mut self, event: &Event<'_>, bytes: usize) {
+        self.ice.data(event, bytes);
         if event.hops.last().is_some() {
             return;
         }
@@ -116,12 +130,13 @@ impl Session {
     pub fn icmp(&mut self, frame: u64, error: &IcmpError<'_>) -> Option<u64> {
         const UDP: u8 = 17;
         let quoted = &error.quoted;
-        if quoted.protocol != UDP {
+        if quoted.protocol != UDP || self.dtls_icmp(frame, error) {
             return None;
         }
         let id = self.flows.find(quoted.src, quoted.dst)?;
         let flow = self.flows.get_mut(id)?;
         let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
+        self.ice.icmp(quoted.src, quoted.dst, answer);
         if let Some(conversation) = flow.conversation.as_mut().filter(|known| known.client.0 == quoted.src)
             && error.kind.is_unreachable()
         {

@@ -24,7 +24,7 @@ impl Session {
         let twin_of = match self.transactions.request(id, at) {
             Request::Mirrored { first } => {
                 self.totals.mirrored.add(at.seen.frame);
-                return Known { retransmission_of: Some(first.frame), ..known };
+                return Known { retransmission_of: Some(first.frame), mirrored: true, ..known };
             }
             Request::Again { first } => {
                 self.totals.stun(message.message_type());

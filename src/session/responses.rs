@@ -49,6 +49,7 @@ impl Session {
                     request_frame: Some(to.frame),
                     rtt: Some(at.seen.time.since(to.time)),
                     retransmission_of: Some(first.frame),
+                    mirrored,
                     user: identity[0],
                 };
             }
@@ -103,6 +104,7 @@ impl Session {
             request_frame: Some(to.frame),
             rtt: Some(at.seen.time.since(to.time)),
             retransmission_of: None,
+            mirrored: false,
             user: identity[0],
         }
     }

@@ -95,6 +95,8 @@ pub struct Totals {
     pub rtp: u64,
     /// RTCP packets.
     pub rtcp: u64,
+    /// STUN messages over TCP.
+    pub over_tcp: u64,
     /// ChannelData over TCP without the padding of RFC 8656 §12.5, by sender.
     pub unpadded: BySender,
     /// Messages captured twice.

@@ -5,6 +5,7 @@ use turnscope::capture::Capture;
 use turnscope::event::{Body, Framing, Row};
 use turnscope::report::{Finding, Report};
 use turnscope::session::credentials::Credentials;
+use turnscope::session::signalling::Signalling;
 
 /// The report on a capture, without credentials.
 pub fn report(capture: &[u8]) -> Report {
@@ -19,6 +20,30 @@ pub fn report_with(capture: &[u8], credentials: &str) -> Report {
     }
     let mut frames = Capture::open(capture).expect("the test's capture is one");
     let mut analyzer = Analyzer::new(Options { credentials: given, ..Options::default() });
+    while let Some(frame) = frames.next_frame() {
+        analyzer.frame(&frame, &mut |_| {});
+    }
+    analyzer::report(vec![analyzer.finish("test.pcap".to_owned(), frames.info())])
+}
+
+/// The report on a capture with session descriptions beside it: the name and text of each file.
+pub fn report_told(capture: &[u8], files: &[(&str, &str)]) -> Report {
+    let (mut signalling, mut credentials) = (Signalling::default(), Credentials::default());
+    for (name, text) in files {
+        let told = turnscope::session::signalling::read(text.as_bytes(), name).expect("the test's description is one");
+        signalling.take(&told, &mut credentials);
+    }
+    report_of(capture, Options { credentials, signalling, ..Options::default() })
+}
+
+/// The report on a capture, with session descriptions.
+pub fn report_signalled(capture: &[u8], signalling: Signalling) -> Report {
+    report_of(capture, Options { signalling, ..Options::default() })
+}
+
+fn report_of(capture: &[u8], options: Options) -> Report {
+    let mut frames = Capture::open(capture).expect("the test's capture is one");
+    let mut analyzer = Analyzer::new(options);
     while let Some(frame) = frames.next_frame() {
         analyzer.frame(&frame, &mut |_| {});
     }

@@ -24,6 +24,8 @@
 pub mod analyze;
 pub mod calls;
 pub mod degrade;
+pub mod dtls;
+pub mod ice;
 pub mod lookalikes;
 pub mod packet;
 pub mod payload;

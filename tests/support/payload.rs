@@ -87,3 +87,36 @@ pub fn dns_query(id: u16, name: &str) -> Vec<u8> {
     out.extend([0, 0, 1, 0, 1]);
     out
 }
+
+/// A sender report (RFC 3550 §6.4.1) that says how many packets were sent.
+pub fn rtcp_sender_report(ssrc: u32, packets: u32) -> Vec<u8> {
+    let mut out = vec![0x80, 200, 0, 6];
+    out.extend(ssrc.to_be_bytes());
+    out.extend([0x11; 12]); // NTP and RTP time
+    out.extend(packets.to_be_bytes());
+    out.extend((packets * 160).to_be_bytes());
+    out
+}
+
+/// A receiver report without blocks (RFC 3550 §6.4.2).
+pub fn rtcp_receiver_report(ssrc: u32) -> Vec<u8> {
+    let mut out = vec![0x80, 201, 0, 1];
+    out.extend(ssrc.to_be_bytes());
+    out
+}
+
+/// A BYE (RFC 3550 §6.6).
+pub fn rtcp_bye(ssrc: u32) -> Vec<u8> {
+    let mut out = vec![0x81, 203, 0, 1];
+    out.extend(ssrc.to_be_bytes());
+    out
+}
+
+/// What SRTP makes of RTCP: all but the first 8 bytes scrambled, then the index with its E bit, and a tag of 10 bytes (RFC 3711 §3.4).
+pub fn srtcp(rtcp: &[u8], index: u32) -> Vec<u8> {
+    let mut out = rtcp[..8].to_vec();
+    out.extend(rtcp[8..].iter().map(|byte| byte ^ 0x5A));
+    out.extend((0x8000_0000 | index).to_be_bytes());
+    out.extend([0xC3; 10]);
+    out
+}

@@ -8,6 +8,7 @@ use turnscope::event::Row;
 use turnscope::frame::Frame;
 use turnscope::report::Report;
 use turnscope::session::credentials::Credentials;
+use turnscope::session::signalling::{self, Signalling};
 
 /// One sample, as its folder and its line of the README have it.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Sample {
     pub bytes: Vec<u8>,
     /// `credentials.toml`, or nothing.
     pub credentials: String,
+    /// The session descriptions, `*.sdp`, by name.
+    pub descriptions: Vec<(String, Vec<u8>)>,
     /// "headline finding", `None` where the table says "none".
     pub headline: Option<String>,
     /// "severity": `failure`, `warning`, `healthy` or `nothing-found`.
@@ -62,11 +65,23 @@ fn sample(root: &Path, line: &str) -> Option<Sample> {
         path: format!("samples/{name}/{}", path.file_name().expect("a name").to_string_lossy()),
         bytes: fs::read(&path).expect("the capture"),
         credentials: fs::read_to_string(path.with_file_name("credentials.toml")).unwrap_or_default(),
+        descriptions: descriptions(&root.join(&name)),
         headline: ticked(headline).into_iter().next(),
         severity: severity.to_owned(),
         others: ticked(others),
         name,
     })
+}
+
+/// The session descriptions of a sample's folder.
+fn descriptions(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
+    let mut found: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sdp"))
+        .map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), fs::read(&path).expect("SDP")))
+        .collect();
+    found.sort();
+    found
 }
 
 /// What stands in backticks in a cell.
@@ -75,7 +90,7 @@ fn ticked(cell: &str) -> Vec<String> {
 }
 
 impl Sample {
-    /// The report on the whole capture.
+    /// The report on the whole capture, with the credentials and session descriptions that lie beside it.
     pub fn report(&self) -> Report {
         self.report_on(&self.bytes).expect("a sample is a capture")
     }
@@ -98,8 +113,13 @@ impl Sample {
                 .add_toml(&self.credentials, "credentials.toml")
                 .expect("credentials of a sample are well-formed");
         }
+        let mut signalling = Signalling::default();
+        for (name, bytes) in &self.descriptions {
+            let told = signalling::read(bytes, name).expect("descriptions of a sample are well-formed");
+            signalling.take(&told, &mut credentials);
+        }
         let mut capture = Capture::open(bytes)?;
-        let mut analyzer = Analyzer::new(Options { credentials, ..Options::default() });
+        let mut analyzer = Analyzer::new(Options { credentials, signalling, ..Options::default() });
         while let Some(mut frame) = capture.next_frame() {
             if edit(&mut frame) {
                 analyzer.frame(&frame, sink);

@@ -4,11 +4,11 @@
 //! can take one for a formula; a method without name is a number.
 
 use super::append::{TimeWriter, endpoint, number, signed};
-use super::protocol;
+use super::{Media, protocol};
 use crate::event::{Body, Row};
 
 /// The columns, in order; what does not apply to a message is empty.
-pub const COLUMNS: [&str; 19] = [
+pub const COLUMNS: [&str; 23] = [
     "capture",
     "frame",
     "time",
@@ -28,6 +28,10 @@ pub const COLUMNS: [&str; 19] = [
     "retransmission_of",
     "channel",
     "length",
+    "ssrc",
+    "payload_type",
+    "sequence",
+    "packet_type",
 ];
 
 /// Appends the line of column names.
@@ -101,5 +105,23 @@ pub(super) fn row(out: &mut Vec<u8>, times: &mut TimeWriter, row: &Row<'_>) {
     } else {
         out.push(b',');
     }
+    out.push(b',');
+    media(out, &Media::of(&event.body));
     out.push(b'\n');
+}
+
+fn media(out: &mut Vec<u8>, media: &Media) {
+    if let Some(ssrc) = media.ssrc {
+        number(out, u64::from(ssrc));
+    }
+    out.push(b',');
+    if let Some((payload_type, sequence)) = media.rtp {
+        number(out, u64::from(payload_type));
+        out.push(b',');
+        number(out, u64::from(sequence));
+    } else {
+        out.push(b',');
+    }
+    out.push(b',');
+    out.extend_from_slice(media.packet_type.unwrap_or_default().as_bytes());
 }

@@ -1,7 +1,7 @@
 //! Messages as JSON Lines. The fields and their order are those of [`report::Message`](crate::report::Message).
 
 use super::append::{TimeWriter, endpoint, hex, hex16, json_string, number, signed};
-use super::{carrier, dtls, encryption, framing, protocol};
+use super::{Media, carrier, dtls, encryption, framing, protocol};
 use crate::event::{Body, IcmpAnswer, Row};
 use crate::problem::Problem;
 use crate::session::credentials::{Credentials, Integrity, Status};
@@ -61,6 +61,7 @@ pub(in crate::render) fn row(out: &mut Vec<u8>, times: &mut TimeWriter, row: &Ro
     if let Body::ChannelData(data) = &event.body {
         channel_data(out, data);
     }
+    media(out, &event.body);
     match &event.body {
         Body::Stun(message) if !message.is_proper() => problems(out, &message.problems()),
         Body::Dtls(record) => {
@@ -254,6 +255,23 @@ fn channel_data(out: &mut Vec<u8>, data: &ChannelData<'_>) {
     number(out, u64::from(data.channel));
     key(out, "length");
     number(out, u64::from(data.length));
+}
+
+fn media(out: &mut Vec<u8>, body: &Body<'_>) {
+    let media = Media::of(body);
+    if let Some(ssrc) = media.ssrc {
+        key(out, "ssrc");
+        number(out, u64::from(ssrc));
+    }
+    if let Some((payload_type, sequence)) = media.rtp {
+        key(out, "payload_type");
+        number(out, u64::from(payload_type));
+        key(out, "sequence");
+        number(out, u64::from(sequence));
+    }
+    if let Some(name) = media.packet_type {
+        word(out, "packet_type", name);
+    }
 }
 
 fn problems(out: &mut Vec<u8>, problems: &[Problem]) {

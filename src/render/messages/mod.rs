@@ -18,6 +18,8 @@ use crate::event::{Body, Event, Framing, Row};
 use crate::net::Transport;
 use crate::render::clock::Clock;
 use crate::session::credentials::{Credentials, Status};
+use crate::wire::rtcp::Rtcp;
+use crate::wire::rtp::Head;
 use crate::wire::stun::{Class, Fingerprint, Message, Method};
 use append::TimeWriter;
 use std::borrow::Cow;
@@ -135,6 +137,35 @@ fn protocol(event: &Event<'_>) -> &'static str {
         Body::Dtls(_) => "dtls",
         Body::Rtp(_) => "rtp",
         Body::Rtcp(_) => "rtcp",
+    }
+}
+
+/// What a row tells of RTP or RTCP.
+#[derive(Clone, Copy, Debug, Default)]
+struct Media {
+    ssrc: Option<u32>,
+    /// Payload type and sequence number.
+    rtp: Option<(u8, u16)>,
+    /// Of RTCP.
+    packet_type: Option<&'static str>,
+}
+
+impl Media {
+    #[inline]
+    fn of(body: &Body<'_>) -> Media {
+        match body {
+            Body::Rtp(data) => Head::parse(data).map_or_else(Media::default, |head| Media {
+                ssrc: Some(head.ssrc),
+                rtp: Some((head.payload_type, head.sequence)),
+                packet_type: None,
+            }),
+            Body::Rtcp(data) => Rtcp::parse(data).map_or_else(Media::default, |rtcp| Media {
+                ssrc: Some(rtcp.ssrc),
+                rtp: None,
+                packet_type: rtcp.packet_type.name(),
+            }),
+            Body::Stun(_) | Body::ChannelData(_) | Body::Dtls(_) => Media::default(),
+        }
     }
 }
 

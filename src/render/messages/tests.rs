@@ -222,9 +222,9 @@ fn csv_has_a_header_and_as_many_fields_in_every_line() {
     assert_eq!(
         lines[1],
         "0,1458,2024-05-01T12:00:00.123456Z,1714564800123456000,10.88.246.156:3478,172.16.84.124:58444,,,stun,\
-         request,Allocate,false,0102030405060708090a0b0c,,,,,,"
+         request,Allocate,false,0102030405060708090a0b0c,,,,,,,,,,"
     );
-    assert!(lines[2].ends_with(",,,channel-data,,,,,,,,,16385,2"), "{}", lines[2]);
+    assert!(lines[2].ends_with(",,,channel-data,,,,,,,,,16385,2,,,,"), "{}", lines[2]);
 }
 
 #[test]
@@ -323,4 +323,23 @@ fn a_dtls_record_tells_its_messages_and_alerts() {
     assert!(say(Format::Jsonl, &encrypted).contains(r#""epoch":1,"sequence":8,"handshake":[]}"#));
     let unified = text(&[0x2a; 40]);
     assert!(unified.contains("DTLS 1.3 ciphertext"), "{unified}");
+}
+
+#[test]
+fn media_tells_its_source_and_number() {
+    let rtp = [0x80, 0xef, 0x12, 0x34, 0, 0, 0, 5, 0xde, 0xad, 0xbe, 0xef];
+    let rtcp = [0x80, 200, 0, 6, 0, 0, 0, 7, 1, 2, 3, 4];
+    let (media, report) = (event(Body::Rtp(&rtp)), event(Body::Rtcp(&rtcp)));
+    let rows = [&row(&media), &row(&report)];
+    let json = write(Format::Jsonl, &rows);
+    assert!(json.contains(r#""protocol":"rtp","ssrc":3735928559,"payload_type":111,"sequence":4660}"#), "{json}");
+    assert!(json.contains(r#""protocol":"rtcp","ssrc":7,"packet_type":"SR"}"#), "{json}");
+    for line in json.lines() {
+        serde_json::from_str::<report::Message>(line).unwrap();
+    }
+    let csv = write(Format::Csv, &rows);
+    assert!(csv.contains(",3735928559,111,4660,\n") && csv.ends_with(",7,,,SR\n"), "{csv}");
+    let text = write(Format::Text(Clock::Utc), &rows);
+    assert!(text.contains("RTP type 111 sequence 4660 ssrc 0xdeadbeef, 12 bytes"), "{text}");
+    assert!(text.contains("RTCP SR ssrc 0x00000007, 12 bytes"), "{text}");
 }

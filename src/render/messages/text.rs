@@ -1,7 +1,7 @@
 //! Messages as lines for people: where, when, who to whom, what it is, and what is known of it.
 
 use super::append::TimeWriter;
-use super::{framing, label, protocol};
+use super::{Media, framing, label, protocol};
 use crate::event::{Body, Row, Via};
 use crate::render::clock::Clock;
 use crate::render::escape::escape;
@@ -43,8 +43,7 @@ impl Lines {
                 }
             }
             Body::Dtls(record) => super::dtls::text(&mut self.line, record),
-            Body::Rtp(data) => put(&mut self.line, format_args!("RTP, {} bytes", data.len())),
-            Body::Rtcp(data) => put(&mut self.line, format_args!("RTCP, {} bytes", data.len())),
+            Body::Rtp(data) | Body::Rtcp(data) => media(&mut self.line, &Media::of(&row.event.body), data.len()),
         }
         notes(&mut self.line, row);
         out.extend_from_slice(self.line.as_bytes());
@@ -127,6 +126,20 @@ fn stun(line: &mut String, message: &Message<'_>, row: &Row<'_>) {
             put(line, format_args!(" [malformed: {problem}]"));
         }
     }
+}
+
+fn media(line: &mut String, media: &Media, bytes: usize) {
+    line.push_str(if media.rtp.is_some() { "RTP" } else { "RTCP" });
+    if let Some((payload_type, sequence)) = media.rtp {
+        put(line, format_args!(" type {payload_type} sequence {sequence}"));
+    }
+    if let Some(name) = media.packet_type {
+        put(line, format_args!(" {name}"));
+    }
+    if let Some(ssrc) = media.ssrc {
+        put(line, format_args!(" ssrc 0x{ssrc:08x}"));
+    }
+    put(line, format_args!(", {bytes} bytes"));
 }
 
 /// What an attribute is called here, if it is one that a person looks for.

@@ -4,8 +4,12 @@ mod captures;
 mod conversation;
 mod explain;
 mod findings;
+mod handshake;
+mod ice;
+mod media;
 mod page;
 mod picture;
+mod signalling;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -29,7 +33,11 @@ pub fn report(report: &Report, options: &Options) -> String {
         conversation::section(&mut page, report);
         picture::section(&mut page, report);
         tables::credentials(&mut page, &report.credentials);
+        signalling::section(&mut page, report);
         tables::allocations(&mut page, report);
+        ice::section(&mut page, report);
+        handshake::section(&mut page, report);
+        media::section(&mut page, report);
         findings::section(&mut page, report);
         tables::servers(&mut page, report);
         tables::candidates(&mut page, report);

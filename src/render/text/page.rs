@@ -155,6 +155,14 @@ impl<'a> Page<'a> {
         self.out.push('\n');
     }
 
+    /// The names of columns, dim, for lines that are put on by [`Page::verbatim`].
+    pub(super) fn columns(&mut self, indent: usize, names: &str) {
+        self.indent(indent);
+        let names: String = escape(names).chars().take(self.width.saturating_sub(indent)).collect();
+        self.paint(Some(Tint::Dim), &names);
+        self.out.push('\n');
+    }
+
     /// A dim remark.
     pub(super) fn remark(&mut self, indent: usize, text: &str) {
         self.indent(indent);

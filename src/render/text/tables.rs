@@ -144,7 +144,7 @@ pub(super) fn kind(kind: CredentialKind) -> &'static str {
     }
 }
 
-fn candidate_type(kind: CandidateType) -> &'static str {
+pub(super) fn candidate_type(kind: CandidateType) -> &'static str {
     match kind {
         CandidateType::Host => "host",
         CandidateType::Srflx => "srflx",

@@ -197,6 +197,17 @@ impl Credentials {
         self.add(Credential::new(label, Kind::Password, password));
     }
 
+    /// Adds the password of an ICE agent, unless it is known already: two files may tell of the same agent. Labels stay apart.
+    pub fn add_ice(&mut self, label: &str, ufrag: &str, password: &Secret) {
+        let of_agent = |known: &&Credential| matches!(&known.kind, Kind::Ice { ufrag: known } if known == ufrag);
+        if self.list().iter().filter(of_agent).any(|known| known.secret == *password) {
+            return;
+        }
+        let same = self.list().iter().filter(|known| known.label.starts_with(label)).count();
+        let label = if same == 0 { label.to_owned() } else { format!("{label} #{}", same + 1) };
+        self.add(Credential::new(label, Kind::Ice { ufrag: ufrag.to_owned() }, password.clone()));
+    }
+
     /// Adds a credential.
     pub fn add(&mut self, credential: Credential) {
         self.store.add(credential);

@@ -1,13 +1,97 @@
 //! What the two sides told each other beside the packets: session descriptions (RFC 8866, 8839, 8842) from files that the user gives.
+//!
+//! [`read()`] takes a file as it is: an SDP file, several after one another, SDP within SIP or a log, JSON with descriptions in it, Chromium's
+//! webrtc-internals dump. [`compare`] holds what was told against what the packets show.
 
+pub mod compare;
+mod drafts;
+mod json;
+mod sdp;
+mod sightings;
+mod text;
+
+pub use sightings::Sightings;
+
+use super::credentials::Credentials;
+use crate::secret::Secret;
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
+
+/// Files larger than this are not read, unpacked as a rule: no description is, but the statistics of a long call's dump may come near it.
+pub const MAX_FILE: usize = 256 << 20;
+/// How many descriptions are kept of all files.
+const MAX_DESCRIPTIONS: usize = 4096;
 
 /// All descriptions that were given.
 #[derive(Clone, Debug, Default)]
 pub struct Signalling {
     descriptions: Vec<Description>,
-    by_ufrag: HashMap<String, usize>,
+    by_ufrag: HashMap<String, Vec<usize>>,
+    dropped: u64,
+}
+
+/// What a file holds.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// The descriptions, each with the password of its agent where that was told.
+    pub descriptions: Vec<(Description, Option<Secret>)>,
+    /// What was passed over.
+    pub warnings: Vec<Warning>,
+    /// How many descriptions, candidates and warnings there was no room for.
+    pub omitted: u64,
+}
+
+/// A place of a file that was passed over. It displays as `answer.sdp, line 7: …` and quotes nothing of the file, which holds passwords.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The file.
+    pub origin: String,
+    /// The line, from 1 on.
+    pub line: usize,
+    /// What is wrong there.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}: {}", self.origin, self.line, self.what)
+    }
+}
+
+/// Why a file gives nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignallingError {
+    /// There is no description with a user fragment in it.
+    #[error("{0}: no session description with a=ice-ufrag in it; expected SDP, or a webrtc-internals dump")]
+    Nothing(String),
+    /// More than [`MAX_FILE`] bytes.
+    #[error("{0}: too large for a session description")]
+    TooLarge(String),
+}
+
+/// Reads a file; `origin` is its path, for labels and warnings.
+///
+/// # Errors
+/// No description in it, or too large.
+pub fn read(bytes: &[u8], origin: &str) -> Result<Read, SignallingError> {
+    if bytes.len() > MAX_FILE {
+        return Err(SignallingError::TooLarge(origin.to_owned()));
+    }
+    let read = json::read(bytes, origin).unwrap_or_else(|| text::read(bytes, origin));
+    if read.descriptions.is_empty() { Err(SignallingError::Nothing(origin.to_owned())) } else { Ok(read) }
+}
+
+/// Whether a file is SDP or JSON with SDP in it rather than something else, such as a file of credentials.
+#[must_use]
+pub fn looks_like_one(bytes: &[u8]) -> bool {
+    let has = |word: &[u8]| memmem(bytes, word);
+    has(b"ice-ufrag") && (has(b"v=0") || has(b"a=ice-ufrag:"))
+}
+
+/// Whether `word` stands in `bytes`.
+fn memmem(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|window| window == word)
 }
 
 /// What one description says of one transport: of a media section, or of all that are bundled with it. Passwords are not kept here but
@@ -86,11 +170,99 @@ pub struct SignalledCandidate {
     pub related: Option<(IpAddr, u16)>,
 }
 
+impl DescriptionKind {
+    /// `offer`, `answer`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            DescriptionKind::Offer => "offer",
+            DescriptionKind::Answer => "answer",
+        }
+    }
+
+    /// The kind of a word, `pranswer` among them.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name.trim().to_ascii_lowercase().as_str() {
+            "offer" => Some(DescriptionKind::Offer),
+            "answer" | "pranswer" => Some(DescriptionKind::Answer),
+            _ => None,
+        }
+    }
+}
+
+impl Setup {
+    /// `actpass`, `active`, `passive`, `holdconn`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Setup::ActPass => "actpass",
+            Setup::Active => "active",
+            Setup::Passive => "passive",
+            Setup::HoldConn => "holdconn",
+        }
+    }
+
+    /// The role of a word.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Setup::ActPass, Setup::Active, Setup::Passive, Setup::HoldConn];
+        all.into_iter().find(|known| known.name().eq_ignore_ascii_case(name.trim()))
+    }
+
+    /// Whether it says who is client.
+    #[must_use]
+    pub fn is_decided(self) -> bool {
+        matches!(self, Setup::Active | Setup::Passive)
+    }
+}
+
+impl Description {
+    /// Where it was read, without the folders of the file.
+    #[must_use]
+    pub fn short_origin(&self) -> &str {
+        self.origin.rsplit(['/', '\\']).next().unwrap_or(&self.origin)
+    }
+
+    /// What it is called as the source of a password: `answer.sdp (ufrag mZ4r)`, `dump.json, local offer (ufrag mZ4r)`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let file = self.short_origin();
+        let side = self.local.map(|local| if local { "local" } else { "remote" });
+        let kind = self.kind.map(DescriptionKind::name);
+        let words: Vec<&str> = [side, kind].into_iter().flatten().collect();
+        let comma = if words.is_empty() { "" } else { ", " };
+        format!("{file}{comma}{} (ufrag {})", words.join(" "), self.ufrag)
+    }
+}
+
 impl Signalling {
-    /// Adds a description.
+    /// Adds a description. Several of one agent stand beside each other, since they may contradict each other: what one side sent is not always
+    /// what the other got.
     pub fn add(&mut self, description: Description) {
-        self.by_ufrag.insert(description.ufrag.clone(), self.descriptions.len());
+        if self.descriptions.len() >= MAX_DESCRIPTIONS {
+            self.dropped += 1;
+            return;
+        }
+        self.by_ufrag.entry(description.ufrag.clone()).or_default().push(self.descriptions.len());
         self.descriptions.push(description);
+    }
+
+    /// Adds what a file holds; the passwords go to the credentials, where they verify the checks of their agents.
+    pub fn take(&mut self, read: &Read, credentials: &mut Credentials) {
+        for (description, password) in &read.descriptions {
+            self.add(description.clone());
+            if let Some(password) = password {
+                credentials.add_ice(&description.label(), &description.ufrag, password);
+            }
+        }
+        self.dropped += read.omitted;
+    }
+
+    /// How many descriptions and candidates there was no room for.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// Whether none was given.
@@ -105,10 +277,15 @@ impl Signalling {
         &self.descriptions
     }
 
-    /// The description of the agent with this user fragment.
+    /// The description of the agent with this user fragment: of several the first that was given, see [`Signalling::all_of_agent`].
     #[must_use]
     pub fn of_agent(&self, ufrag: &[u8]) -> Option<&Description> {
-        let ufrag = std::str::from_utf8(ufrag).ok()?;
-        self.descriptions.get(*self.by_ufrag.get(ufrag)?)
+        self.all_of_agent(ufrag).next()
+    }
+
+    /// All descriptions of the agent with this user fragment, in the order in which they were given.
+    pub fn all_of_agent(&self, ufrag: &[u8]) -> impl Iterator<Item = &Description> {
+        let known = std::str::from_utf8(ufrag).ok().and_then(|ufrag| self.by_ufrag.get(ufrag));
+        known.into_iter().flatten().filter_map(|&at| self.descriptions.get(at))
     }
 }

@@ -122,6 +122,12 @@ impl Reassembler {
         self.bytes = 0;
     }
 
+    /// Bytes of all bodies that are kept.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// How many messages were given up to make room or for their age.
     #[must_use]
     pub fn evicted(&self) -> u64 {

@@ -1,0 +1,155 @@
+//! DTLS associations: who shook hands with whom, on what, and how it ended.
+
+use super::page::{Page, Tint};
+use crate::render::clock::seconds;
+use crate::report::{Dtls, DtlsCertificate, DtlsState, Report};
+use crate::time::Span;
+
+/// How many associations are told.
+const TOLD: usize = 3;
+/// How many are listed after these in one line each.
+const LISTED: usize = 5;
+/// How many flights of one are told.
+const FLIGHTS: usize = 8;
+
+pub(super) fn section(page: &mut Page<'_>, report: &Report) {
+    let mut order: Vec<&Dtls> = report.dtls.iter().collect();
+    order.sort_by_key(|known| known.state == DtlsState::Complete); // stable: otherwise by time
+    let told = page.limit(TOLD).min(order.len());
+    let (told, rest) = order.split_at_checked(told).unwrap_or_default();
+    for known in told {
+        page.heading("DTLS", &summary(known));
+        details(page, known);
+    }
+    if !rest.is_empty() {
+        let shown = page.limit(LISTED).min(rest.len());
+        page.heading("More DTLS", "");
+        for known in rest.iter().take(shown) {
+            page.item(2, "·", None, &summary(known));
+        }
+        page.more(2, shown, rest.len() as u64 + report.omitted.get("dtls").copied().unwrap_or(0));
+    }
+}
+
+/// `10.0.0.2:5000 → 192.0.2.1:6000: complete within 12.3 ms`.
+fn summary(known: &Dtls) -> String {
+    let arrow = if known.roles_known { "→" } else { "–" };
+    let mut text = format!("{} {arrow} {}", known.client, known.server);
+    if !known.via.is_empty() {
+        text += &format!(" ({})", known.via.join(", "));
+    }
+    text += match known.state {
+        DtlsState::Complete => ": complete",
+        DtlsState::Failed => ": failed",
+        DtlsState::Incomplete => ": incomplete",
+    };
+    if let Some(took) = known.duration_us {
+        text += &format!(" within {}", Span(took.saturating_mul(1000)));
+    }
+    if known.resumed {
+        text += ", resumed";
+    }
+    text
+}
+
+fn details(page: &mut Page<'_>, known: &Dtls) {
+    let chosen: Vec<String> = [
+        known.version.clone(),
+        known.cipher_suite.clone(),
+        known.group.clone(),
+        known.srtp_profile.clone(),
+        known.alpn.as_ref().map(|alpn| format!("ALPN {alpn}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if chosen.is_empty() {
+        offered(page, known);
+    } else {
+        page.item(2, "agreed on", None, &chosen.join(", "));
+    }
+    if let Some(name) = &known.server_name {
+        page.item(2, "server name", None, name);
+    }
+    for (index, certificate) in known.certificates.iter().enumerate() {
+        let own = known.certificates.iter().position(|first| first.from == certificate.from) == Some(index);
+        if own || page.limit(0) > 0 {
+            certificate_line(page, certificate);
+        }
+    }
+    flights(page, known);
+    for part in &known.missing {
+        let bytes: Vec<String> = part.bytes.iter().map(|[from, to]| format!("{from} to {to}")).collect();
+        let text =
+            format!("of {} ({} bytes) from the {}: bytes {}", part.message, part.length, part.from, bytes.join(", "));
+        page.item(2, "missing", Some(Tint::Warning), &text);
+    }
+    if let Some(alert) = &known.alert {
+        let text =
+            format!("{} {} from the {}, frame {}", alert.level, alert.description, alert.from, alert.place.frame);
+        page.item(2, "alert", Some(Tint::Failure), &text);
+    }
+    if let Some(closed) = &known.closed {
+        let how = if closed.clear { "close_notify" } else { "encrypted alert" };
+        page.item(2, "closed", None, &format!("by the {} ({how}, frame {})", closed.by, closed.place.frame));
+    }
+    for way in &known.also {
+        let via = if way.via.is_empty() { String::new() } else { format!(" ({})", way.via.join(", ")) };
+        let text = format!("{} → {}{via}, from frame {}", way.client, way.server, way.place.frame);
+        page.item(2, "seen also as", None, &text);
+    }
+}
+
+fn offered(page: &mut Page<'_>, known: &Dtls) {
+    if known.versions_offered.is_empty() {
+        return;
+    }
+    let mut text = known.versions_offered.join(", ");
+    if !known.groups.is_empty() {
+        text += &format!("; groups {}", known.groups.join(", "));
+    }
+    if !known.srtp_profiles_offered.is_empty() {
+        text += &format!("; SRTP {}", known.srtp_profiles_offered.join(", "));
+    }
+    if page.limit(0) > 0 {
+        text += &format!("; suites {}", known.cipher_suites_offered.join(", "));
+    }
+    page.item(2, "offered", None, &text);
+}
+
+/// Whom it names in one line, and its digest in a line of its own, in which it fits.
+fn certificate_line(page: &mut Page<'_>, certificate: &DtlsCertificate) {
+    let (function, digest) = certificate.fingerprint.split_once(' ').unwrap_or(("", &certificate.fingerprint));
+    let mut parts: Vec<&str> =
+        [&certificate.subject, &certificate.key].into_iter().flatten().map(String::as_str).collect();
+    if certificate.self_signed == Some(true) {
+        parts.push("self-signed");
+    }
+    if certificate.valid == Some(false) {
+        parts.push("not valid at the time of the capture");
+    }
+    parts.push(function);
+    page.item(2, &format!("{} certificate", certificate.from), None, &parts.join(", "));
+    page.item(4, "", None, digest);
+}
+
+fn flights(page: &mut Page<'_>, known: &Dtls) {
+    let start = known.flights.iter().find_map(|flight| flight.times.first()).map(|time| time.at);
+    let places = known.flights.iter().filter_map(|flight| flight.places.first());
+    let width = places.map(|place| place.frame.checked_ilog10().unwrap_or(0) as usize + 1).max().unwrap_or(1);
+    let shown = page.limit(FLIGHTS).min(known.flights.len());
+    for flight in known.flights.iter().take(shown) {
+        let (Some(place), Some(time), Some(start)) = (flight.places.first(), flight.times.first(), start) else {
+            continue;
+        };
+        let arrow = if flight.from == "client" { "client → server" } else { "server → client" };
+        let after = format!("+{}", seconds(time.at.since(start), time.digits.min(6)));
+        let label = format!("frame {:>width$}  {after:>9} s  {arrow} ", place.frame);
+        let mut text = flight.messages.join(", ");
+        if flight.retransmits > 0 {
+            text += &format!(" (sent {} times)", flight.retransmits.saturating_add(1));
+        }
+        page.item(2, &label, None, &text);
+    }
+    page.more(2, shown, known.flights.len() as u64);
+}

@@ -1,0 +1,186 @@
+//! ICE sessions: who checked what, what was answered, what was selected and when.
+
+use super::page::{Page, count, or_dash};
+use super::tables::candidate_type;
+use crate::render::clock::Clock;
+use crate::report::{
+    Address, CandidateType, IceAgent, IceChecks, IceConsent, IceNomination, IcePair, IceRole, IceSelectedBy,
+    IceSession, IceState, Report,
+};
+use crate::time::Span;
+
+/// Sessions that are shown.
+const SESSIONS: usize = 4;
+/// Pairs of a session.
+const PAIRS: usize = 8;
+
+pub(super) fn section(page: &mut Page<'_>, report: &Report) {
+    // what ran while a restart was under way is told only to those who want everything
+    let told = report.ice.iter().filter(|session| !session.mixed || page.limit(0) > 0);
+    let sessions: Vec<&IceSession> = told.collect();
+    let shown = page.limit(SESSIONS).min(sessions.len());
+    for session in sessions.iter().take(shown) {
+        one(page, session);
+    }
+    let omitted = report.omitted.get("ice").copied().unwrap_or(0);
+    let total = sessions.len() as u64 + omitted;
+    if total > shown as u64 {
+        page.remark(0, &format!("{} more", count(total - shown as u64, "ICE session", "ICE sessions")));
+    }
+}
+
+fn one(page: &mut Page<'_>, session: &IceSession) {
+    let chosen = session.selected_pair.map(|pair| [pair.local, pair.remote]);
+    let agents = session.agents.iter().enumerate();
+    let agents: Vec<String> =
+        agents.map(|(number, told)| agent(told, chosen.and_then(|ends| ends.get(number).copied()))).collect();
+    page.heading("ICE", &agents.join(" and "));
+    let clock = page.options.clock.clone();
+    page.item(2, "", None, &outcome(session, &clock));
+    let steps = steps(session);
+    if !steps.is_empty() {
+        page.item(2, "", None, &steps);
+    }
+    if let Some(consent) = &session.consent {
+        page.item(2, "", None, &consent_of(consent, &clock));
+    }
+    let shown = page.limit(PAIRS).min(session.pairs.len());
+    page.table(
+        &["local", "remote", "types", "sent", "received", "rtt", "state"],
+        session.pairs.iter().take(shown).map(|pair| {
+            [
+                pair.local.to_string(),
+                pair.remote.to_string(),
+                format!("{}–{}", kind(pair.local_type), kind(pair.remote_type)),
+                checks(&pair.from_local),
+                checks(&pair.from_remote),
+                or_dash(pair.rtt_us.map(|rtt| Span(i64::from(rtt.median).saturating_mul(1000)))),
+                state(pair),
+            ]
+        }),
+    );
+    page.more(2, shown, session.pairs.len() as u64);
+    if session.checks_omitted > 0 {
+        page.remark(2, &format!("{} on further pairs", count(session.checks_omitted, "check", "checks")));
+    }
+}
+
+/// `8Y6H at 192.0.2.1 (controlling)`.
+fn agent(agent: &IceAgent, chosen: Option<Address>) -> String {
+    let name = agent.ufrag.as_deref().unwrap_or("an agent");
+    let at = chosen
+        .or(agent.addresses.first().copied())
+        .map(|address| format!(" at {}", address.0.ip()))
+        .unwrap_or_default();
+    let mut notes = Vec::new();
+    match agent.role {
+        Some(IceRole::Controlling) => notes.push("controlling"),
+        Some(IceRole::Controlled) => notes.push("controlled"),
+        None => {}
+    }
+    match agent.lite {
+        Some(true) => notes.push("lite"),
+        None if agent.answers_sent > 0 => notes.push("only answers"),
+        _ => {}
+    }
+    let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
+    format!("{name}{at}{notes}")
+}
+
+fn outcome(session: &IceSession, clock: &Clock) -> String {
+    let mut text = match (&session.selected_pair, session.selected_at) {
+        (Some(pair), Some(at)) => {
+            let chosen = session.pairs.iter().find(|pair| pair.selected);
+            let via = chosen.and_then(|pair| pair.via);
+            let via = via.map(|server| format!(" through the relay of {server}")).unwrap_or_default();
+            let by = session.selections.last().map(|selection| match selection.by {
+                IceSelectedBy::Data => "",
+                IceSelectedBy::Nomination => ", by its nomination",
+            });
+            let base = |base: Option<Address>| base.map(|base| format!(" (sent from {base})")).unwrap_or_default();
+            let local = format!("{}{}", pair.local, base(chosen.and_then(|pair| pair.local_base)));
+            let remote = format!("{}{}", pair.remote, base(chosen.and_then(|pair| pair.remote_base)));
+            format!("selected {local} – {remote}{via} at {}{}", clock.show(at), by.unwrap_or_default())
+        }
+        _ if session.pairs.iter().any(|pair| pair.state == IceState::Succeeded) => "no pair was selected".to_owned(),
+        _ => "no check was answered".to_owned(),
+    };
+    if let [.., before, _] = session.selections.as_slice() {
+        text.push_str(&format!("; before that {} – {}", before.local, before.remote));
+    }
+    match session.restarts {
+        0 => {}
+        1 => text.push_str("; a restart"),
+        number => text.push_str(&format!("; restart number {number}")),
+    }
+    if let [one, other] = session.restart_of.as_slice() {
+        text.push_str(&format!(" of {one} and {other}"));
+    }
+    if session.roles.conflicts > 0 {
+        let resolved = if session.roles.resolved == Some(true) { "resolved" } else { "not resolved" };
+        let conflicts = count(session.roles.conflicts, "role conflict", "role conflicts");
+        text.push_str(&format!("; {conflicts}, {resolved}"));
+    }
+    text
+}
+
+/// The times from the first check on.
+fn steps(session: &IceSession) -> String {
+    let span = |micros: i64| Span(micros.saturating_mul(1000));
+    let style = match session.roles.nomination {
+        Some(IceNomination::Regular) => " (regular)",
+        Some(IceNomination::Aggressive) => " (aggressive)",
+        None => "",
+    };
+    let steps = [
+        session.first_answer_us.map(|us| format!("first answer after {}", span(us))),
+        session.nominated_us.map(|us| format!("nominated after {}{style}", span(us))),
+        session.first_data_us.map(|us| format!("first DTLS or media after {}", span(us))),
+    ];
+    steps.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn consent_of(consent: &IceConsent, clock: &Clock) -> String {
+    let gap = Span(consent.longest_gap_us.saturating_mul(1000));
+    let lost = consent.lost_at.map(|at| format!("; lost at {}", clock.show(at))).unwrap_or_default();
+    let from = consent.from.as_deref().map(|from| format!(" of {from}")).unwrap_or_default();
+    let (answered, sent) = (consent.answered, consent.sent);
+    format!("consent: {answered} of {} on this pair answered, longest gap {gap}{lost}", checks_of(sent, &from))
+}
+
+fn checks_of(number: u64, from: &str) -> String {
+    if number == 1 { format!("1 check{from}") } else { format!("{number} checks{from}") }
+}
+
+/// `3/4`, answered and sent; copies follow: `0/1 (×6)`.
+fn checks(checks: &IceChecks) -> String {
+    if checks.sent == 0 {
+        return "–".to_owned();
+    }
+    let again = checks.sent + checks.retransmitted;
+    let again = if checks.retransmitted > 0 { format!(" (×{again})") } else { String::new() };
+    format!("{}/{}{again}", checks.answered, checks.sent)
+}
+
+fn state(pair: &IcePair) -> String {
+    let error = pair.from_local.error.or(pair.from_remote.error);
+    let mut state = match pair.state {
+        _ if pair.selected => "selected".to_owned(),
+        IceState::Succeeded if pair.nominated => "nominated".to_owned(),
+        IceState::Succeeded => "succeeded".to_owned(),
+        IceState::InProgress => "in progress".to_owned(),
+        IceState::Failed => match (&pair.icmp, error) {
+            (Some(icmp), _) => format!("failed: {icmp}"),
+            (None, Some(code)) => format!("failed: {code}"),
+            (None, None) => "failed".to_owned(),
+        },
+    };
+    if let Some(from) = pair.answered_from {
+        state.push_str(&format!(", answered from {from}"));
+    }
+    state
+}
+
+fn kind(kind: Option<CandidateType>) -> &'static str {
+    kind.map_or("?", candidate_type)
+}

@@ -1,0 +1,59 @@
+//! What was told beside the packets, a row for each description, and in full where more is wanted.
+
+use super::page::{Page, or_dash};
+use crate::report::{Report, Signalled, SignalledAddress};
+
+/// Rows of the table.
+const ROWS: usize = 10;
+
+pub(super) fn section(page: &mut Page<'_>, report: &Report) {
+    let told = &report.signalling;
+    if told.is_empty() {
+        return;
+    }
+    page.heading("Signalling", "what the two sides told each other, and what of it the packets show");
+    let shown = page.limit(ROWS).min(told.len());
+    let mut order: Vec<&Signalled> = told.iter().collect();
+    order.sort_by_key(|told| !told.seen);
+    page.table(
+        &["description", "ufrag", "in checks", "setup", "media", "candidates", "seen"],
+        order.iter().take(shown).map(|told| {
+            [
+                name(told),
+                told.ufrag.clone(),
+                if told.seen { "yes" } else { "no" }.to_owned(),
+                or_dash(told.setup.as_deref()),
+                or_dash((!told.media.is_empty()).then(|| told.media.join(" "))),
+                told.candidates.len().to_string(),
+                told.candidates.iter().filter(|told| told.seen == Some(true)).count().to_string(),
+            ]
+        }),
+    );
+    page.more(2, shown, told.len() as u64 + report.omitted.get("signalling").copied().unwrap_or(0));
+    if page.limit(0) == 0 {
+        return;
+    }
+    for told in order {
+        page.item(2, &format!("{}:", told.ufrag), None, &told.fingerprints.join(", "));
+        for candidate in &told.candidates {
+            page.item(4, &candidate.kind, None, &whether_seen(candidate));
+        }
+    }
+}
+
+/// The file without its folders, and what the description is.
+fn name(told: &Signalled) -> String {
+    let file = told.origin.rsplit(['/', '\\']).next().unwrap_or(&told.origin);
+    let side = told.local.map(|local| if local { "local" } else { "remote" });
+    let words: Vec<&str> = side.into_iter().chain(told.kind.as_deref()).collect();
+    if words.is_empty() { file.to_owned() } else { format!("{file}, {}", words.join(" ")) }
+}
+
+fn whether_seen(candidate: &SignalledAddress) -> String {
+    let seen = match candidate.seen {
+        Some(true) => "seen",
+        Some(false) => "not seen",
+        None => "cannot be looked for",
+    };
+    format!("{} {}: {seen}", candidate.address, candidate.transport)
+}

@@ -1,0 +1,163 @@
+//! What candidates the capture shows, and how surely (RFC 8445 §5.1.1): from checks and their answers, and from Binding answers of servers.
+//! PRIORITY of a check is that of a peer-reflexive candidate whatever the sender's own is, and shows no type.
+
+use crate::net::Endpoint;
+use crate::report::convert::places;
+use crate::report::{Address, Candidate, CandidateType, Confidence};
+use crate::session::ice::{IceSession, Pair};
+use crate::session::{Conversation, Exchange, Session};
+use crate::wire::stun::Method;
+use std::collections::BTreeMap;
+
+/// How many frames are kept as evidence of one candidate.
+const MAX_EVIDENCE: usize = 4;
+/// What systems send with: a packet that still has it has passed no router.
+const INITIAL_TTLS: [u8; 3] = [64, 128, 255];
+
+/// The candidates that are known so far, each once, and the type of each address.
+#[derive(Debug, Default)]
+pub(in crate::report) struct Known {
+    listed: Vec<Candidate>,
+    kinds: BTreeMap<Endpoint, CandidateType>,
+}
+
+impl Known {
+    /// Takes a candidate; one that is known gets more evidence.
+    pub(in crate::report) fn add(&mut self, candidate: Candidate) {
+        let same = |known: &&mut Candidate| {
+            (known.kind, known.address, known.base) == (candidate.kind, candidate.address, candidate.base)
+        };
+        if let Some(known) = self.listed.iter_mut().find(same) {
+            known.evidence_total += candidate.evidence_total;
+            for place in candidate.evidence {
+                if known.evidence.len() < MAX_EVIDENCE && !known.evidence.contains(&place) {
+                    known.evidence.push(place);
+                }
+            }
+            known.confidence = known.confidence.min(candidate.confidence);
+            known.server = known.server.or(candidate.server);
+            return;
+        }
+        self.kinds.entry(candidate.address.0).or_insert(candidate.kind);
+        self.listed.push(candidate);
+    }
+
+    /// The type of the candidate with this address, where something shows it.
+    pub(in crate::report) fn kind(&self, address: Endpoint) -> Option<CandidateType> {
+        self.kinds.get(&address).copied()
+    }
+
+    /// All of them, by their first evidence.
+    pub(in crate::report) fn sorted(mut self) -> Vec<Candidate> {
+        self.listed.sort_by_key(|candidate| candidate.evidence.first().map(|place| place.frame));
+        self.listed
+    }
+}
+
+/// The server-reflexive candidates that Binding answers of a server show.
+pub(in crate::report) fn binding(conversation: &Conversation, capture: u32) -> impl Iterator<Item = (u64, Candidate)> {
+    conversation.of(Method::BINDING).filter_map(move |exchange: &Exchange| {
+        let answer = exchange.answer.as_ref().filter(|_| exchange.succeeded() && !exchange.asked.check)?;
+        let (mapped, client) = (answer.mapped?.0, conversation.client.0);
+        // the capture's own view decides: a server that sees the address which the client sends from has no NAT before it
+        if mapped == client || answer.mapped_plain.is_some_and(|plain| plain.0 != mapped) {
+            return None;
+        }
+        let candidate = Candidate {
+            owner: client.ip().to_string(),
+            kind: CandidateType::Srflx,
+            address: Address(mapped),
+            base: Some(Address(client)),
+            server: Some(conversation.server.into()),
+            confidence: Confidence::Certain,
+            evidence: places(capture, &[answer.seen.frame]),
+            evidence_total: 1,
+        };
+        Some((answer.seen.frame, candidate))
+    })
+}
+
+/// Adds what the checks of a session show.
+pub(in crate::report) fn of_session(known: &mut Known, ice: &IceSession, session: &Session, capture: u32) {
+    for pair in &ice.pairs {
+        for agent in 0..2 {
+            of_agent(known, ice, pair, agent, session, capture);
+        }
+    }
+}
+
+fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, session: &Session, capture: u32) {
+    let end = pair.end(agent);
+    let way = pair.way(agent);
+    let relays = pair.relays() == Some(agent);
+    let make = |kind, address: Endpoint, base: Option<Endpoint>, confidence, frames: &[u64]| Candidate {
+        owner: base.map_or(address.ip(), |base| base.ip()).to_string(),
+        kind,
+        address: Address(address),
+        base: base.map(Address),
+        server: pair.relay().filter(|_| relays).map(Address),
+        confidence,
+        evidence: places(capture, frames),
+        evidence_total: frames.len() as u64,
+    };
+    let described = described(ice, agent, end, session);
+    let Some(first) = way.first else {
+        // it sends no checks from there; what its description says is all there is
+        if let Some((kind, base)) = described {
+            let answered = pair.way(1 - agent).answered.as_ref().map(|answered| answered.first.frame);
+            known.add(make(kind, end, base, Confidence::Certain, answered.as_slice()));
+        }
+        return;
+    };
+    let mapped = way.answered.as_ref().and_then(|answered| answered.mapped);
+    let frames = [Some(first.frame), mapped.map(|(_, frame)| frame)];
+    let frames: Vec<u64> = frames.into_iter().flatten().collect();
+    let mapped = mapped.map(|(mapped, _)| mapped);
+    let is_near = INITIAL_TTLS.contains(&way.ttl);
+    let sure = if is_near { Confidence::Certain } else { Confidence::Likely };
+    if relays {
+        if pair.is_relay_known() {
+            known.add(make(CandidateType::Relay, end, Some(end), Confidence::Certain, &frames));
+        }
+    } else if let Some((kind, base)) = described {
+        known.add(make(kind, end, base, Confidence::Certain, &frames));
+    } else if !matches!(known.kind(end), Some(CandidateType::Relay | CandidateType::Srflx)) {
+        match mapped {
+            // whatever a NAT makes of it, it is what the sender sends from; beyond a NAT it only looks like that
+            Some(_) => known.add(make(CandidateType::Host, end, Some(end), sure, &frames)),
+            None if is_near => known.add(make(CandidateType::Host, end, Some(end), Confidence::Likely, &frames)),
+            None => known.add(make(CandidateType::Prflx, end, None, Confidence::Likely, &frames)),
+        }
+    }
+    let is_relayed_unknown = relays && !pair.is_relay_known();
+    if let Some(mapped) = mapped.filter(|&mapped| mapped != end && !is_relayed_unknown && known.kind(mapped).is_none())
+    {
+        known.add(make(CandidateType::Prflx, mapped, Some(end), Confidence::Certain, &frames));
+    }
+}
+
+/// What an agent's description says of an address.
+fn described(
+    ice: &IceSession,
+    agent: usize,
+    end: Endpoint,
+    session: &Session,
+) -> Option<(CandidateType, Option<Endpoint>)> {
+    let ufrag = ice.agent(agent).ufrag?;
+    let description = session.signalling().of_agent(session.names().bytes(ufrag))?;
+    let told = description.candidates.iter().find(|known| {
+        known.transport == "udp" && known.port == end.port() && known.address.as_ref().is_ok_and(|ip| *ip == end.ip())
+    })?;
+    let kind = match told.kind.as_str() {
+        "host" => CandidateType::Host,
+        "srflx" => CandidateType::Srflx,
+        "prflx" => CandidateType::Prflx,
+        "relay" => CandidateType::Relay,
+        _ => return None,
+    };
+    let base = match kind {
+        CandidateType::Host | CandidateType::Relay => Some(end),
+        _ => told.related.map(|(ip, port)| Endpoint::new(ip, port)),
+    };
+    Some((kind, base))
+}

@@ -1,0 +1,153 @@
+//! `dtls-handshake-failure`, `dtls-version`, `dtls-alert`: an alert in the clear ended the handshake.
+
+use super::super::evidence::frames;
+use super::super::{Collector, Confidence, Severity, Text, View};
+use super::{ALERT, HANDSHAKE_FAILURE, Reading, Story, VERSION, hello_frames};
+use crate::session::handshake::{AlertSeen, Handshake, Offer, Role};
+use crate::wire::handshake::{HandshakeType, registry};
+
+pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
+    let Some(story) = Story::of(handshake) else { return };
+    let Some(alert) = handshake.fatal() else { return };
+    let (id, severity) = match story.reading {
+        Reading::HandshakeFailure => (HANDSHAKE_FAILURE, Severity::Failure),
+        Reading::Version => (VERSION, Severity::Failure),
+        Reading::Alert => (ALERT, Severity::Warning),
+        _ => return,
+    };
+    let name = alert.alert.description.to_string();
+    let mut seen = story.occurrence(id, severity, Confidence::Certain, &format!("{} {name}", alert.from.name()));
+    let mut listed: Vec<u64> = hello_frames(handshake);
+    listed.push(alert.seen.frame);
+    seen.frames = listed.clone();
+    seen.at = alert.seen.time;
+    seen.reference = "RFC 8446 §6.2";
+    out.add(seen, || match story.reading {
+        Reading::Version => version(&story, alert, &listed),
+        Reading::HandshakeFailure => nothing_in_common(&story, alert, &name, &listed),
+        _ => other(&story, alert, &name, &listed),
+    });
+}
+
+fn offers(handshake: &Handshake) -> String {
+    let Some(offer) = handshake.sides.client.hello.as_deref() else {
+        return "What the client offers is not in the capture.".to_owned();
+    };
+    let srtp = match &offer.srtp {
+        Some(profiles) => listed(profiles),
+        None => "none (no use_srtp)".to_owned(),
+    };
+    let chosen = match handshake.sides.server.hello.as_deref() {
+        Some(hello) => format!(
+            " The server chose {}, {}{}.",
+            listed(&hello.versions),
+            listed(&hello.suites),
+            hello.srtp.as_ref().map(|profiles| format!(", SRTP profile {}", listed(profiles))).unwrap_or_default()
+        ),
+        None => String::new(),
+    };
+    let Offer { versions, suites, groups, signatures, .. } = offer;
+    format!(
+        "The client offers versions {}; suites {}; groups {}; signatures {}; SRTP profiles {srtp}.{chosen}",
+        listed(versions),
+        listed(suites),
+        listed(groups),
+        listed(signatures),
+    )
+}
+
+fn listed<T: ToString>(list: &[T]) -> String {
+    if list.is_empty() {
+        return "none".to_owned();
+    }
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn nothing_in_common(story: &Story<'_>, alert: &AlertSeen, name: &str, listed: &[u64]) -> Text {
+    let handshake = story.handshake;
+    let (by, of) = (story.end(alert.from), story.end(alert.from.other()));
+    let asked = handshake.sides.server.certificate_request.is_some();
+    let empty = handshake.sides.client.certificates.as_ref().is_some_and(Vec::is_empty);
+    if asked && empty && alert.from == Role::Server {
+        return Text {
+            title: format!("{by} requires a certificate of the DTLS client {of}, which sent none (alert {name})"),
+            explanation: format!(
+                "The server asked for a certificate (CertificateRequest), the client answered with an empty Certificate, and the server sent the fatal \
+                 alert {name} ({}).",
+                frames(listed)
+            ),
+            fix: format!("Configure a certificate on {of}: WebRTC needs one of either side."),
+        };
+    }
+    let what = match alert.alert.description.0 {
+        71 => {
+            "insufficient_security: none of what was offered is strong enough, or there is no acceptable SRTP profile."
+        }
+        47 => {
+            "illegal_parameter: a value in a message is out of place, such as a wrong cookie, changed bytes in a retransmission, or an \
+               extension that does not fit."
+        }
+        _ => {
+            "handshake_failure: no cipher suite, group, signature scheme or SRTP profile that both take; an RSA certificate where the client \
+              takes ECDSA suites only, or the other way round, gives the same."
+        }
+    };
+    let stage = if handshake.chosen.is_none() { "its ClientHello" } else { "the handshake" };
+    Text {
+        title: format!("{by} ends the DTLS handshake of {of} with the alert {name}: they have nothing in common"),
+        explanation: format!(
+            "{} answered {stage} with the fatal alert {name} ({}). {what} {}",
+            story.named(alert.from),
+            frames(listed),
+            offers(handshake)
+        ),
+        fix: "Compare the lists with the configuration of the side that sent the alert: allow a cipher suite that fits its certificate (ECDSA or \
+              RSA), a group and an SRTP profile that both have."
+            .to_owned(),
+    }
+}
+
+fn version(story: &Story<'_>, alert: &AlertSeen, frames_listed: &[u64]) -> Text {
+    let handshake = story.handshake;
+    let (by, of) = (story.end(alert.from), story.end(alert.from.other()));
+    let offered = handshake.sides.client.hello.as_ref().map(|hello| listed(&hello.versions));
+    let wanted =
+        handshake.chosen.as_ref().map(|chosen| format!(" The server chose {}.", chosen.version)).unwrap_or_default();
+    Text {
+        title: format!(
+            "{by} and {of} have no version of DTLS in common: the client offers {}, and {by} answers protocol_version",
+            offered.as_deref().unwrap_or("an unknown version")
+        ),
+        explanation: format!(
+            "{} sent the fatal alert protocol_version ({}): it speaks none of the versions that the other offers.{wanted}",
+            story.named(alert.from),
+            frames(frames_listed)
+        ),
+        fix: format!(
+            "Update the older of the two stacks; the versions listed are those of {}.",
+            story.end(Role::Client)
+        ),
+    }
+}
+
+fn other(story: &Story<'_>, alert: &AlertSeen, name: &str, listed: &[u64]) -> Text {
+    let handshake = story.handshake;
+    let by = story.end(alert.from);
+    let about =
+        registry::find(alert.alert.description.0).map(|row| format!(" It says: {}", row.meaning)).unwrap_or_default();
+    let after = handshake.flights.last().and_then(|flight| flight.messages.last()).map(|what| what.name());
+    let certificate = handshake.sides[alert.from.other()].sent(HandshakeType::CERTIFICATE);
+    let hint = if certificate { " The other side's certificate had come by then." } else { "" };
+    Text {
+        title: format!("{by} ends the DTLS handshake with the alert {name}"),
+        explanation: format!(
+            "{} sent the fatal alert {name} ({}){}.{about}{hint}",
+            story.named(alert.from),
+            frames(listed),
+            after.map(|after| format!(" after {after}")).unwrap_or_default()
+        ),
+        fix: format!(
+            "Look at the log of {by}, which knows what it objects to; `turnscope explain {name}` tells the usual causes."
+        ),
+    }
+}

@@ -1,0 +1,164 @@
+//! `dtls-fragment-lost`, `dtls-hello-fragmented`: what does not fit the path, or the peer.
+
+use super::super::evidence::frames;
+use super::super::{Collector, Confidence, Severity, Text, View};
+use super::reading::{lost_packets, lost_parts};
+use super::{FRAGMENT_LOST, HELLO_FRAGMENTED, Reading, Story, frames_at, hello_frames};
+use crate::session::handshake::{Handshake, Role, State};
+use crate::wire::handshake::HandshakeType;
+use std::ops::Range;
+
+pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
+    let Some(story) = Story::of(handshake) else { return };
+    match story.reading {
+        Reading::FragmentLost => lost(&story, out),
+        Reading::HelloFragmented => hello(&story, out),
+        _ => {}
+    }
+}
+
+fn lost(story: &Story<'_>, out: &mut Collector) {
+    let handshake = story.handshake;
+    let part = lost_parts(handshake).next();
+    let packet = handshake.ip_fragments.first().filter(|_| lost_packets(handshake));
+    let Some(from) = part.map(|(role, _)| role).or(packet.map(|packet| packet.from)) else { return };
+    // where the first record is missing, so may be more of the beginning
+    let confidence = if handshake.from_start || part.is_some() { Confidence::Certain } else { Confidence::Likely };
+    let mut listed = part.map(|(_, missing)| vec![missing.seen.0.frame, missing.seen.1.frame]).unwrap_or_default();
+    let flights = handshake.flights.iter().filter(|flight| flight.from == from);
+    listed.extend(frames_at(flights.flat_map(|flight| flight.times.iter().copied())));
+    if listed.is_empty() {
+        listed = hello_frames(handshake);
+    }
+    listed.sort_unstable();
+    listed.dedup();
+    let mut seen = story.occurrence(FRAGMENT_LOST, Severity::Failure, confidence, from.name());
+    seen.frames = listed.clone();
+    seen.reference = "RFC 9147 §4.4";
+    out.add(seen, || {
+        let (sender, receiver) = (story.end(from), story.end(from.other()));
+        let largest = handshake.sides[from].largest_datagram;
+        let own = handshake.flights.iter().filter(|flight| flight.from == from);
+        let repeated = own.map(|flight| flight.repeated).max().unwrap_or_default();
+        let what = match (part, packet) {
+            (Some((_, missing)), _) => format!(
+                "of the {} of {sender} ({} bytes) {} never came, though the flight was sent {} times",
+                missing.kind,
+                missing.length,
+                ranges(&missing.parts),
+                repeated + 1
+            ),
+            (None, Some(packet)) => format!(
+                "of {} of {sender} to {receiver} fragments never came: of the first, {} bytes did{}",
+                match handshake.ip_fragments.len() {
+                    1 => "one IP packet".to_owned(),
+                    number => format!("{number} IP packets"),
+                },
+                packet.received,
+                packet.expected.map(|expected| format!(" of {expected}")).unwrap_or_default()
+            ),
+            (None, None) => String::new(),
+        };
+        let passed = match largest {
+            0 => format!(" No DTLS datagram from {sender} passed whole."),
+            largest => format!(" The largest DTLS datagram from {sender} that passed has {largest} bytes."),
+        };
+        let sizes = match (smallest_lost(handshake, from), packet) {
+            (Some(lost), _) => format!("{passed} The smallest part that is missing in one piece has {lost} bytes."),
+            (None, Some(packet)) => {
+                format!("{passed} The smallest that did not has more than {} bytes.", packet.expected.unwrap_or(packet.received))
+            }
+            (None, None) => passed,
+        };
+        let too_big = handshake.too_big.as_ref().map(|(icmp, mtu)| {
+            let mtu = mtu.map(|mtu| format!(" and takes {mtu} bytes at most")).unwrap_or_default();
+            format!(" {} says that packets are too big{mtu} (ICMP, frame {}).", icmp.sender, icmp.frame)
+        });
+        Text {
+            title: format!("Parts of the DTLS handshake from {sender} never reach {receiver}: {}", title_part(handshake, from)),
+            explanation: format!(
+                "In the handshake between {} and {}, {what} ({}).{sizes}{} The datagrams that are missing are larger than the path takes, or IP \
+                 fragments are dropped on it.",
+                story.end(Role::Client),
+                story.end(Role::Server),
+                frames(&listed),
+                too_big.unwrap_or_default()
+            ),
+            fix: format!(
+                "Lower the DTLS MTU of {sender} (to 1200 bytes or less), or give it a smaller certificate: ECDSA on P-256 instead of RSA, no chain. \
+                 Let the path carry IP fragments and ICMP \"too big\"."
+            ),
+        }
+    });
+}
+
+fn title_part(handshake: &Handshake, from: Role) -> String {
+    match lost_parts(handshake).find(|(role, _)| *role == from) {
+        Some((_, missing)) => {
+            let lost: u32 = missing.parts.iter().map(|part| part.end.saturating_sub(part.start)).sum();
+            format!("{lost} of {} bytes of its {}", missing.length, missing.kind)
+        }
+        None => "IP fragments of it are lost".to_owned(),
+    }
+}
+
+/// The smallest gap that a single datagram should have filled.
+fn smallest_lost(handshake: &Handshake, from: Role) -> Option<u32> {
+    let parts = lost_parts(handshake).filter(|(role, _)| *role == from).flat_map(|(_, missing)| missing.parts.iter());
+    parts.map(|part| part.end.saturating_sub(part.start)).min()
+}
+
+/// `bytes 100 to 1099 and 1200 to 1500`.
+fn ranges(parts: &[Range<u32>]) -> String {
+    let shown: Vec<String> =
+        parts.iter().map(|part| format!("{} to {}", part.start, part.end.saturating_sub(1))).collect();
+    match shown.as_slice() {
+        [] => "some bytes".to_owned(),
+        [one] => format!("bytes {one}"),
+        [most @ .., last] => format!("bytes {} and {last}", most.join(", ")),
+    }
+}
+
+fn hello(story: &Story<'_>, out: &mut Collector) {
+    let handshake = story.handshake;
+    let ended = handshake.state() == State::Failed;
+    let repeated = handshake.flights.first().map_or(0, |flight| flight.repeated);
+    let sure = handshake.from_start && (ended || repeated >= 3);
+    if !ended && repeated == 0 {
+        return; // the capture ends before anything is amiss
+    }
+    let confidence = if sure { Confidence::Certain } else { Confidence::Likely };
+    let mut seen = story.occurrence(HELLO_FRAGMENTED, Severity::Failure, confidence, "");
+    let mut listed = hello_frames(handshake);
+    listed.extend(handshake.alerts.iter().map(|alert| alert.seen.frame));
+    listed.sort_unstable();
+    seen.frames = listed.clone();
+    seen.reference = "RFC 9147 §5.5";
+    out.add(seen, || {
+        let (client, server) = (story.end(Role::Client), story.end(Role::Server));
+        let hello = handshake.sides.client.hello.as_ref();
+        let size = hello.map_or_else(
+            || {
+                let part = handshake.sides.client.missing.iter().find(|part| part.kind == HandshakeType::CLIENT_HELLO);
+                part.map(|part| format!("of {} bytes", part.length)).unwrap_or_default()
+            },
+            |hello| format!("of {} bytes in {} fragments", hello.length, hello.fragments),
+        );
+        let shares = hello.map(|hello| hello.key_shares.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+        let shares = shares.filter(|shares| !shares.is_empty()).map(|shares| format!(" Its key shares are {shares}."));
+        let answer = match handshake.fatal() {
+            Some(alert) => format!("answers with the alert {}", alert.alert.description),
+            None => "does not go on".to_owned(),
+        };
+        Text {
+            title: format!("{server} cannot cope with the large ClientHello of {client} ({}): it {answer}", size.trim_start_matches("of ")),
+            explanation: format!(
+                "{client} sent a ClientHello {size} ({}); {server} {answer}.{} Stacks that take a ClientHello in one datagram only cannot put it \
+                 together.",
+                frames(&listed),
+                shares.unwrap_or_default()
+            ),
+            fix: format!("Update the DTLS stack of {server}, or let {client} send a smaller hello, without a post-quantum key share."),
+        }
+    });
+}

@@ -1,0 +1,124 @@
+//! `dtls-incomplete`: a handshake that stops half-way.
+
+use super::super::evidence::frames;
+use super::super::{Collector, Confidence, Severity, Text, View};
+use super::{INCOMPLETE, Reading, Story, frames_at};
+use crate::session::Seen;
+use crate::session::handshake::{Flight, Handshake, Role, What};
+use crate::time::Span;
+use crate::wire::handshake::HandshakeType;
+
+/// A flight sent again so often does not get through, or the other end does not go on.
+const OFTEN: u32 = 3;
+/// A sender that waits for an answer sends again within this time: without that, the capture ends too early to tell.
+const TIMER: Span = Span::from_secs(3);
+
+pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
+    let Some(story) = Story::of(handshake).filter(|story| story.reading == Reading::Stuck) else { return };
+    if let Some((by, at)) = handshake.refusal() {
+        return refused(&story, by, at, out);
+    }
+    let Some(last) = handshake.flights.last() else { return };
+    let repeated = handshake.flights.iter().map(|flight| flight.repeated).max().unwrap_or_default();
+    let waited = handshake.surroundings.judged.since(handshake.last.time);
+    let given_up = handshake.superseded.is_some();
+    if repeated == 0 && (waited < TIMER || given_up) {
+        return; // the capture ends within the handshake, or the client began anew
+    }
+    if !handshake.is_two_sided() || !handshake.from_start && repeated < OFTEN {
+        return;
+    }
+    let severity = if repeated >= OFTEN { Severity::Failure } else { Severity::Warning };
+    let sure = handshake.from_start && repeated >= OFTEN && !handshake.truncated;
+    let confidence = if sure { Confidence::Certain } else { Confidence::Likely };
+    let number = handshake.flights.len();
+    let mut seen = story.occurrence(INCOMPLETE, severity, confidence, &format!("{} {number}", last.from.name()));
+    let listed = frames_at(handshake.flights.iter().flat_map(|flight| flight.times.iter().copied()));
+    seen.frames = listed.clone();
+    out.add(seen, || stuck(&story, last, repeated, &listed));
+}
+
+/// Who owes the next flight: the end that the last flight was sent to.
+fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64]) -> Text {
+    let handshake = story.handshake;
+    let (sender, owes) = (story.end(last.from), story.end(last.from.other()));
+    let names: Vec<String> = last.messages.iter().map(|what| what.name()).collect();
+    let names = names.join(", ");
+    let largest = handshake.sides[last.from].largest_datagram;
+    let before = handshake.flights.iter().rev().find(|flight| flight.from != last.from);
+    let deaf = before.filter(|flight| flight.repeated > 0).map(|flight| {
+        format!(
+            " Meanwhile {owes} sent its own flight again {} times, as though nothing had come: what {sender} sends does not arrive, and its \
+             largest datagram, of {largest} bytes, may be too large for the path.",
+            flight.repeated
+        )
+    });
+    let hint = match last.messages.first() {
+        Some(What::ChangeCipherSpec | What::Protected) | None => "",
+        _ if last.from == Role::Client && last.messages.contains(&What::Protected) => {
+            " A server that does not take the client's certificate, and says nothing, shows the same."
+        }
+        _ => "",
+    };
+    let icmp = handshake
+        .unreachable
+        .as_ref()
+        .map(|known| format!(" {} ICMP errors ({}) came from {}.", known.total, known.first.kind, known.first.sender));
+    Text {
+        title: format!(
+            "The DTLS handshake between {} and {} stops: {owes} owes the next flight",
+            story.end(Role::Client),
+            story.end(Role::Server)
+        ),
+        explanation: format!(
+            "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {owes} does not go on.{}{hint}{}",
+            handshake.flights.len(),
+            if repeated > 0 { format!("; flights were sent again up to {repeated} times") } else { String::new() },
+            frames(listed),
+            deaf.unwrap_or_default(),
+            icmp.unwrap_or_default()
+        ),
+        fix: format!(
+            "Capture at {owes}, too: whether that flight arrives there tells the path from the stack; then look at its log."
+        ),
+    }
+}
+
+/// A protected alert in place of the last flight: what it says takes the keys.
+fn refused(story: &Story<'_>, by: Role, at: Seen, out: &mut Collector) {
+    let handshake = story.handshake;
+    let mut seen =
+        story.occurrence(INCOMPLETE, Severity::Failure, Confidence::Certain, &format!("{} refuses", by.name()));
+    let mut listed = frames_at(handshake.flights.iter().map(|flight| flight.first));
+    listed.push(at.frame);
+    seen.frames = listed.clone();
+    seen.at = at.time;
+    let certified =
+        handshake.flights.iter().any(|flight| flight.from != by && flight.messages.contains(&What::Protected));
+    out.add(seen, || {
+        let (who, other) = (story.end(by), story.end(by.other()));
+        let version = handshake.version().map(|version| format!("{version} ")).unwrap_or_default();
+        let cause = if certified && !handshake.sides[by.other()].sent(HandshakeType::CERTIFICATE) {
+            format!(
+                " What came before it is the encrypted flight of {other} with its certificate: mostly {who} does not take that, because it is not the \
+                 one whose fingerprint was signalled."
+            )
+        } else {
+            String::new()
+        };
+        Text {
+            title: format!("{who} breaks off the {version}handshake with {other} by an encrypted alert"),
+            explanation: format!(
+                "Instead of what would complete the handshake, {} sent a protected record of the size of an alert (frame {}; flights: {}). What it says \
+                 is not readable without the keys.{cause}",
+                story.named(by),
+                at.frame,
+                frames(&listed)
+            ),
+            fix: format!(
+                "Look at the log of {who}, or record the keys of the handshake. Compare a=fingerprint in the description that {who} was given with \
+                 the certificate of {other}."
+            ),
+        }
+    });
+}

@@ -1,0 +1,141 @@
+//! DTLS: why a handshake broke, or what is wrong with one that did not. Of one association one story is told; [`Reading`] says which.
+
+mod alerts;
+mod certificate;
+mod closing;
+mod fragments;
+mod incomplete;
+mod never_started;
+mod obsolete;
+mod reading;
+mod signalled;
+mod silence;
+
+pub(super) use alerts::judge as judge_alerts;
+pub(super) use certificate::{judge_mismatch, judge_rejected};
+pub(super) use closing::{judge_closed, judge_early};
+pub(super) use fragments::judge as judge_fragments;
+pub(super) use incomplete::judge as judge_incomplete;
+pub(super) use never_started::{ID as NEVER_STARTED, judge as judge_never_started};
+pub(super) use obsolete::judge as judge_obsolete;
+pub(super) use silence::judge as judge_silence;
+
+pub(super) const NO_ANSWER: &str = "dtls-no-answer";
+pub(super) const UNREACHABLE: &str = "dtls-unreachable";
+pub(super) const ROLE_CONFLICT: &str = "dtls-role-conflict";
+pub(super) const FRAGMENT_LOST: &str = "dtls-fragment-lost";
+pub(super) const HELLO_FRAGMENTED: &str = "dtls-hello-fragmented";
+pub(super) const CERTIFICATE_REJECTED: &str = "dtls-certificate-rejected";
+pub(super) const FINGERPRINT_MISMATCH: &str = "dtls-fingerprint-mismatch";
+pub(super) const CLOSED_EARLY: &str = "dtls-closed-early";
+pub(super) const OBSOLETE: &str = "dtls-obsolete";
+pub(super) const HANDSHAKE_FAILURE: &str = "dtls-handshake-failure";
+pub(super) const VERSION: &str = "dtls-version";
+pub(super) const ALERT: &str = "dtls-alert";
+pub(super) const CLOSED: &str = "dtls-closed";
+pub(super) const INCOMPLETE: &str = "dtls-incomplete";
+
+use super::evidence::ip_filter;
+use super::{Confidence, Occurrence, Remedy, Severity, Subject};
+use crate::net::{ClientAddress, Endpoint, PeerAddress, RelayedAddress, ServerAddress};
+use crate::session::handshake::{Handshake, Role, Way};
+use crate::session::{Grievance, Inside, Seen};
+use crate::wire::handshake::HandshakeType;
+use reading::Reading;
+
+/// An association with what all findings about it share.
+pub(super) struct Story<'h> {
+    handshake: &'h Handshake,
+    way: &'h Way,
+    reading: Reading,
+}
+
+impl<'h> Story<'h> {
+    pub(super) fn of(handshake: &'h Handshake) -> Option<Story<'h>> {
+        Some(Story { handshake, way: handshake.way()?, reading: Reading::of(handshake) })
+    }
+
+    /// The address of an end.
+    fn end(&self, role: Role) -> Endpoint {
+        match role {
+            Role::Client => self.way.client,
+            Role::Server => self.way.server,
+        }
+    }
+
+    /// `the DTLS client 10.0.0.2:5000`; without a role where that is not known.
+    fn named(&self, role: Role) -> String {
+        let end = self.end(role);
+        if self.handshake.roles_known { format!("the DTLS {} {end}", role.name()) } else { end.to_string() }
+    }
+
+    /// An occurrence about this association; `what` tells it from others of its id between the same hosts.
+    fn occurrence(&self, id: &'static str, severity: Severity, confidence: Confidence, what: &str) -> Occurrence {
+        let (client, server) = (self.way.client, self.way.server);
+        let handshake = self.handshake;
+        let grievance = Grievance { client: client.ip(), user: None, server, at: handshake.first.time };
+        Occurrence {
+            id,
+            key: format!("{} {}{}{what}", client.ip(), server.ip(), if what.is_empty() { "" } else { " " }),
+            severity,
+            confidence,
+            remedy: Remedy::Association(grievance),
+            at: handshake.first.time,
+            frames: Vec::new(),
+            filter: Some(self.filter()),
+            reference: "RFC 9147 §5.8",
+            subject: self.subject(),
+            causes: &[],
+        }
+    }
+
+    /// Who is client and who is server; behind a relay, what it lent and whom it carries for.
+    fn subject(&self) -> Subject {
+        let (client, server) = (self.way.client, self.way.server);
+        let mut subject =
+            Subject { client: Some(ClientAddress(client)), server: Some(ServerAddress(server)), ..Subject::default() };
+        if let Some(Inside::Peer(peer)) = self.way.path.inside {
+            subject.peer = Some(PeerAddress(peer));
+            let near = if peer == client { server } else { client };
+            subject.relayed = Some(RelayedAddress(near))
+                .filter(|_| near != self.way.path.ends.low && near != self.way.path.ends.high);
+        }
+        subject
+    }
+
+    fn filter(&self) -> String {
+        let ends = self.way.path.ends;
+        format!("dtls && {} && udp.port == {}", ip_filter(ends.low, ends.high), self.ephemeral())
+    }
+
+    /// The port that names the flow best: the higher one, which a host picked for itself.
+    fn ephemeral(&self) -> u16 {
+        let ends = self.way.path.ends;
+        ends.low.port().max(ends.high.port())
+    }
+
+    /// How DTLS was carried, in words, with a blank before it; empty where nothing carried it.
+    fn through(&self) -> String {
+        let layers: Vec<&str> = self.way.via.iter().flatten().copied().collect();
+        match layers.as_slice() {
+            [] => String::new(),
+            layers if self.way.path.inside.is_some() => format!(" through the relay ({})", layers.join(", ")),
+            layers => format!(" ({})", layers.join(", ")),
+        }
+    }
+}
+
+/// The frames of moments, in order, each once.
+fn frames_at(moments: impl IntoIterator<Item = Seen>) -> Vec<u64> {
+    let mut frames: Vec<u64> = moments.into_iter().map(|seen| seen.frame).collect();
+    frames.sort_unstable();
+    frames.dedup();
+    frames
+}
+
+/// The frames in which the ClientHello was sent, again and again.
+fn hello_frames(handshake: &Handshake) -> Vec<u64> {
+    let hello = crate::session::handshake::What::Message(HandshakeType::CLIENT_HELLO);
+    let flights = handshake.flights.iter().filter(|flight| flight.messages.contains(&hello));
+    frames_at(flights.flat_map(|flight| flight.times.iter().copied()))
+}

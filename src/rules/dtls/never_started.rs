@@ -1,0 +1,85 @@
+//! `dtls-never-started`: ICE has a pair, and nobody begins DTLS on it.
+
+use super::super::evidence::{frames, how_long, ip_filter};
+use super::super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use super::signalled::setup_name;
+use crate::net::{ClientAddress, PeerAddress};
+use crate::session::Grievance;
+use crate::session::ice::IceSession;
+use crate::session::signalling::{Description, Setup};
+use crate::time::Span;
+
+pub(in crate::rules) const ID: &str = "dtls-never-started";
+
+/// A handshake begins as soon as there is a pair; after so long it does not.
+const WAITED: Span = Span::from_secs(5);
+
+pub(in crate::rules) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) {
+    let (Some(pair), Some(selection)) = (session.selected(), session.selection()) else { return };
+    // a restart goes on with the keys that there are, and DTLS or media on any pair was begun somehow
+    if session.restart_of.is_some() || session.first_data().is_some() || !pair.is_valid_both_ways() {
+        return;
+    }
+    let (signalling, names) = (view.session.signalling(), view.session.names());
+    if !session.is_webrtc(signalling, names) {
+        return;
+    }
+    let Some(waited) = pair.last_check().map(|last| last.since(selection.at.time)).filter(|waited| *waited >= WAITED)
+    else {
+        return;
+    };
+    let (one, other) = (pair.end(0), pair.end(1));
+    let grievance = Grievance { client: one.ip(), user: None, server: other, at: selection.at.time };
+    let listed = vec![selection.at.frame];
+    let ends = pair.path().ends;
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{} {}", one.ip(), other.ip()),
+        severity: Severity::Failure,
+        // a pair that was chosen before the capture may have its keys since then
+        confidence: if began_here(session) { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::Association(grievance),
+        at: selection.at.time,
+        frames: listed.clone(),
+        filter: Some(format!("(stun || dtls) && {}", ip_filter(ends.low, ends.high))),
+        reference: "RFC 5763 §5",
+        subject: Subject { client: Some(ClientAddress(one)), peer: Some(PeerAddress(other)), ..Subject::default() },
+        causes: &[],
+    };
+    out.add(seen, || {
+        let described = |agent: usize| -> Option<&Description> { signalling.of_agent(names.bytes(session.agent(agent).ufrag?)) };
+        let setups: Vec<(usize, Setup)> = [0, 1].into_iter().filter_map(|agent| Some((agent, described(agent)?.setup?))).collect();
+        let both_passive = setups.len() == 2 && setups.iter().all(|(_, setup)| *setup == Setup::Passive);
+        let told: Vec<String> = setups.iter().map(|(agent, setup)| format!("{} says a=setup:{}", pair.end(*agent), setup_name(*setup))).collect();
+        let told = match told.as_slice() {
+            [] => String::new(),
+            some => format!(" By the session descriptions {}.", some.join(" and ")),
+        };
+        let why = if both_passive {
+            "Both are passive, so that each waits for the other's ClientHello."
+        } else {
+            "Either both wait for the other's ClientHello (both passive, or one does not have the other's description), or the ClientHello is \
+             dropped before this capture point."
+        };
+        Text {
+            title: format!("{one} and {other} have a working pair, and neither begins DTLS"),
+            explanation: format!(
+                "ICE chose the pair ({}) and goes on to check it for {}, but neither a ClientHello nor media passes on any pair.{told} {why}",
+                frames(&listed),
+                how_long(waited)
+            ),
+            fix: "Check a=setup in offer and answer: the offer says actpass, the answer active or passive; capture at the other end, where the \
+                  ClientHello may be leaving."
+                .to_owned(),
+        }
+    });
+}
+
+/// Whether the session began in the capture: its first checks led up to the nomination, they were not consent checks of a call under way.
+fn began_here(session: &IceSession) -> bool {
+    let first = [0, 1].into_iter().filter_map(|agent| session.agent(agent).first_check).min();
+    let nominated = session.agents.iter().filter_map(|agent| agent.use_candidate).min();
+    first.zip(nominated).is_some_and(|(first, nominated)| first < nominated)
+        || session.pairs.len() > 1
+        || session.checks_omitted > 0
+}

@@ -1,0 +1,147 @@
+//! Which of the stories an association tells: the first that fits.
+
+use crate::session::handshake::{Handshake, Missing, Role, State, What};
+use crate::time::Span;
+use crate::wire::handshake::{HandshakeType, Version};
+
+/// A ClientHello that was sent so often, over so long, was waited for in vain.
+const COPIES: u32 = 3;
+const WAITED: Span = Span::from_secs(2);
+/// A flight that was sent again so often does not get through.
+const AGAIN: u32 = 2;
+/// A hello of more bytes than this in one datagram may not pass everywhere: IPv6 carries 1280 with its headers, PPPoE 1492.
+const LARGE: u32 = 1450;
+
+/// What an association tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// It is complete.
+    Complete,
+    /// An ICMP error answers the ClientHello, and nothing else does.
+    Unreachable,
+    /// Nothing answers the ClientHello.
+    NoAnswer,
+    /// Both ends send a ClientHello.
+    RoleConflict,
+    /// A large or fragmented ClientHello after which the peer does not go on.
+    HelloFragmented,
+    /// Parts of a flight never come.
+    FragmentLost,
+    /// An alert in the clear says that a certificate is not taken.
+    CertificateRejected,
+    /// An alert says that there is nothing in common.
+    HandshakeFailure,
+    /// An alert says that there is no version in common.
+    Version,
+    /// Another fatal alert.
+    Alert,
+    /// It stops, for whatever reason.
+    Stuck,
+    /// What the capture holds says nothing.
+    Nothing,
+}
+
+impl Reading {
+    pub(super) fn of(handshake: &Handshake) -> Reading {
+        if handshake.state() == State::Complete {
+            return Reading::Complete;
+        }
+        if went_on(handshake) {
+            return Reading::Nothing;
+        }
+        if !handshake.counter_hellos.is_empty() && handshake.chosen.is_none() {
+            return Reading::RoleConflict;
+        }
+        let client_alone = !handshake.is_two_sided() && handshake.roles_known && handshake.sides.server.last.is_none();
+        if handshake.unreachable.as_ref().is_some_and(|known| known.from == Role::Client) && client_alone {
+            return Reading::Unreachable;
+        }
+        if let Some(reading) = by_alert(handshake) {
+            return reading;
+        }
+        if lost_packets(handshake) || lost_parts(handshake).next().is_some() {
+            return Reading::FragmentLost;
+        }
+        if client_alone {
+            return if is_unanswered(handshake) { Reading::NoAnswer } else { Reading::Nothing };
+        }
+        if is_large(handshake) && !went_past_hello(handshake) {
+            return Reading::HelloFragmented;
+        }
+        Reading::Stuck
+    }
+}
+
+/// Whether DTLS or media went both ways long after the last record of the handshake: then the capture does not show all of it.
+fn went_on(handshake: &Handshake) -> bool {
+    let after = handshake.last.time.after(WAITED);
+    let sides = &handshake.sides;
+    let both = [Role::Client, Role::Server];
+    let data = both.iter().all(|&role| sides[role].data.last.is_some_and(|seen| seen > handshake.last));
+    let refused = handshake.refusal().is_some() || handshake.fatal().is_some();
+    let last = &handshake.surroundings.data_last;
+    !refused && (data || both.iter().all(|&role| last[role].is_some_and(|last| last > after)))
+}
+
+fn by_alert(handshake: &Handshake) -> Option<Reading> {
+    let fatal = handshake.fatal()?;
+    let other = &handshake.sides[fatal.from.other()];
+    let offered = handshake.sides.client.hello.as_ref().map(|hello| hello.versions.as_slice()).unwrap_or_default();
+    let disjoint = handshake.chosen.as_ref().is_none_or(|chosen| !offered.contains(&chosen.version));
+    Some(match fatal.alert.description.0 {
+        42 | 46 | 48 if other.certificates.is_some() || !handshake.from_start => Reading::CertificateRejected,
+        // a hello in pieces that cannot be read is answered by one of these
+        10 | 47 | 50 if fatal.from == Role::Server && is_large(handshake) && !went_past_hello(handshake) => {
+            Reading::HelloFragmented
+        }
+        40 | 47 | 71 => Reading::HandshakeFailure,
+        70 if disjoint => Reading::Version,
+        _ => Reading::Alert,
+    })
+}
+
+/// Whether the server sent anything that shows that it has read the ClientHello.
+fn went_past_hello(handshake: &Handshake) -> bool {
+    handshake.chosen.is_some()
+        || handshake.sides.server.missing.iter().any(|part| part.kind == HandshakeType::SERVER_HELLO)
+}
+
+/// Whether the ClientHello was sent again and again without any DTLS in answer, and an answer would be in the capture.
+fn is_unanswered(handshake: &Handshake) -> bool {
+    let hello = What::Message(HandshakeType::CLIENT_HELLO);
+    let Some(flight) = handshake.flights.first().filter(|flight| flight.messages.contains(&hello)) else {
+        return false;
+    };
+    let waited = handshake.surroundings.judged.since(flight.first.time);
+    flight.repeated + 1 >= COPIES
+        && waited >= WAITED
+        && flight.last.time.since(flight.first.time) >= Span::from_millis(300)
+}
+
+/// Whether the ClientHello takes more than one fragment, or a datagram that may not pass everywhere.
+pub(super) fn is_large(handshake: &Handshake) -> bool {
+    let side = &handshake.sides.client;
+    let whole = side.hello.as_ref().is_some_and(|hello| hello.fragments > 1);
+    let begun = side.missing.iter().any(|message| message.kind == HandshakeType::CLIENT_HELLO);
+    whole || begun || side.hello.is_some() && side.largest_datagram > LARGE && side.messages.len() < 3
+}
+
+/// Messages of which parts never came although they were sent again and again. What the capture cut off says nothing.
+pub(super) fn lost_parts(handshake: &Handshake) -> impl Iterator<Item = (Role, &Missing)> {
+    let again = handshake.flights.iter().any(|flight| flight.repeated >= AGAIN);
+    let of = move |role: Role| {
+        let missing = handshake.sides[role].missing.iter().filter(|message| !message.truncated);
+        missing.map(move |message| (role, message))
+    };
+    of(Role::Client).chain(of(Role::Server)).filter(move |_| again && !handshake.truncated)
+}
+
+/// Whether IP fragments of it never came, and flights were sent again for it.
+pub(super) fn lost_packets(handshake: &Handshake) -> bool {
+    !handshake.ip_fragments.is_empty() && handshake.flights.iter().any(|flight| flight.repeated >= 1)
+}
+
+/// Whether a version is older than DTLS 1.2.
+pub(super) fn is_obsolete(version: Version) -> bool {
+    matches!(version, Version::DTLS_1_0 | Version::DTLS_OPENSSL)
+}

@@ -1,0 +1,209 @@
+//! `ice-check-unauthorized`, `ice-role-conflict`, `ice-not-nominated`: agents that hear and do not agree.
+
+use super::{address, asked, counted, counted_were, ends, named, occurrence, unless_later};
+use crate::rules::evidence::{Proof, frames, how_long};
+use crate::rules::{Collector, Confidence, Severity, Text, View};
+use crate::session::Seen;
+use crate::session::ice::{IceSession, Role, Unauthorized};
+use crate::time::Span;
+
+pub(in crate::rules) const UNAUTHORIZED: &str = "ice-check-unauthorized";
+pub(in crate::rules) const CONFLICT: &str = "ice-role-conflict";
+pub(in crate::rules) const NOT_NOMINATED: &str = "ice-not-nominated";
+
+/// An agent that has not been told the other's credentials yet refuses its first checks: so long it may last.
+const SIGNALLING: Span = Span::from_secs(2);
+/// So long pairs work before one should be nominated.
+const PATIENCE: Span = Span::from_secs(5);
+/// So many 487 are no crossing of offers any more.
+const STUBBORN: u32 = 4;
+
+pub(in crate::rules) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
+    for agent in 0..2 {
+        let Some(refused) = ice.agent(agent).unauthorized.as_deref() else { continue };
+        // early checks may be refused before the answer has arrived: what counts is that none ever succeeds
+        if ice.is_mixed || asked(ice, agent).answered > 0 || ice.has_data_both_ways() {
+            continue;
+        }
+        let about = (UNAUTHORIZED, "RFC 8445 §7.3");
+        let mut seen = occurrence(ice, agent, about, Severity::Failure, refused.first.time, refused.frames.clone());
+        seen = unless_later(seen, ice);
+        if view.now().since(refused.first.time) < SIGNALLING {
+            seen.confidence = Confidence::Likely;
+        }
+        out.add(seen, || unauthorized(ice, agent, refused, view));
+    }
+}
+
+fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &View<'_>) -> Text {
+    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    let reason = refused.reason.map(|name| view.text(name)).unwrap_or_default();
+    let reason = reason.trim_end_matches('\0').trim().escape_debug().to_string();
+    let code = if reason.is_empty() { refused.code.to_string() } else { format!("{} {reason}", refused.code) };
+    let proof = match Proof::of(&refused.integrity, view) {
+        Proof::By { label, .. } => {
+            format!(
+                " The refused checks verify with the password of {}, so that their sender uses that one, and the other side has another.",
+                crate::rules::evidence::quote(&label)
+            )
+        }
+        Proof::Mismatch(tried) => {
+            format!(
+                " They verify with none of the {} given for this user fragment.",
+                counted(u64::from(tried), "password")
+            )
+        }
+        Proof::Unsigned => " They carry no integrity at all.".to_owned(),
+        Proof::Untested | Proof::Truncated => String::new(),
+    };
+    let other = asked(ice, 1 - agent);
+    let others = match (other.answered, ice.agent(1 - agent).unauthorized.is_some()) {
+        (_, true) => format!(" The checks of {to} are refused as well."),
+        (0, false) => String::new(),
+        (_, false) => format!(" The checks of {to} are answered: its view of the credentials is the one that fits."),
+    };
+    Text {
+        title: format!("{to} refuses the connectivity checks of {from} with {code}: ICE credentials do not match"),
+        explanation: format!(
+            "{} refused with {code} on the way from {} to {} ({}), and none ever succeeded.{proof}{others}",
+            counted_were(u64::from(refused.count), "check"),
+            named(ice, agent, view),
+            named(ice, 1 - agent, view),
+            frames(&refused.frames)
+        ),
+        fix: format!(
+            "A check is signed with the password that {to} put into its description (a=ice-pwd beside the user fragment {}). See that \
+             {from} got it unchanged and of this generation: a stale or mangled offer or answer, a forked call, or a restart that only \
+             one side knows of.",
+            view.quoted(ice.agent(1 - agent).ufrag)
+        ),
+    }
+}
+
+pub(in crate::rules) fn judge_conflict(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
+    const LASTING: u32 = 8;
+    let refusals = ice.agents.iter().map(|agent| agent.conflicts.count).fold(0, u32::saturating_add);
+    let firsts = ice.agents.iter().filter_map(|agent| agent.conflicts.first);
+    let first = firsts.chain(ice.same_role.first).min();
+    let Some(first) = first.filter(|_| !ice.is_mixed && (refusals > 0 || ice.same_role.count >= LASTING)) else {
+        return;
+    };
+    let resolved = ice.is_conflict_resolved() || ice.has_data_both_ways();
+    let severity = match (resolved, refusals) {
+        (false, STUBBORN..) => Severity::Failure,
+        _ => Severity::Note,
+    };
+    let lasts = ice.agents.iter().filter_map(|agent| agent.conflicts.last);
+    let last = lasts.max().unwrap_or(first);
+    // the one that was refused is the one that has to switch
+    let agent = usize::from(ice.agent(0).conflicts.count > ice.agent(1).conflicts.count);
+    let numbers = if last == first { vec![first.frame] } else { vec![first.frame, last.frame] };
+    let mut seen = occurrence(ice, agent, (CONFLICT, "RFC 8445 §7.3.1.1"), severity, first.time, numbers);
+    if severity == Severity::Note {
+        seen.key = String::new();
+        seen.remedy = crate::rules::Remedy::None;
+    }
+    out.add(seen, || conflict(ice, agent, refusals, (first, last), resolved, view));
+}
+
+fn conflict(
+    ice: &IceSession,
+    agent: usize,
+    refusals: u32,
+    (first, last): (Seen, Seen),
+    resolved: bool,
+    view: &View<'_>,
+) -> Text {
+    let (one, other) = (address(ice, agent), address(ice, 1 - agent));
+    let role = match ice.agent(agent).role {
+        Some(Role::Controlled) => "controlled",
+        _ => "controlling",
+    };
+    let switched = ice.agents.iter().zip(0..).find(|(agent, _)| agent.role_changes > 0).map(|(_, number)| number);
+    let end = match (resolved, switched) {
+        (true, Some(number)) => format!("{} switched its role, and the checks went on.", named(ice, number, view)),
+        (true, None) => "The conflict was resolved.".to_owned(),
+        (false, Some(number)) => {
+            format!("{} switched its role, and no check succeeded all the same.", named(ice, number, view))
+        }
+        (false, None) => "Neither side switched its role while the capture ran.".to_owned(),
+    };
+    let title = if resolved {
+        format!("{one} and {other} claimed the same ICE role at first, and agreed")
+    } else {
+        format!("{one} and {other} both claim to be the {role} agent, and neither gives way")
+    };
+    let codes = match refusals {
+        0 => "without an error 487".to_owned(),
+        _ => format!("{} with error 487", counted(u64::from(refusals), "check")),
+    };
+    Text {
+        title,
+        explanation: format!(
+            "Both agents claimed the same role in their checks ({codes}, {}). {end}",
+            if first == last {
+                frames(&[first.frame])
+            } else {
+                format!("from frame {} to frame {}", first.frame, last.frame)
+            }
+        ),
+        fix: if resolved {
+            String::new()
+        } else {
+            "The agent that is answered 487 has to switch its role and repeat the check (RFC 8445 §7.2.5.1): look there, and for a middlebox \
+             that answers in its place."
+                .to_owned()
+        },
+    }
+}
+
+pub(in crate::rules) fn judge_not_nominated(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
+    let Some(controlling) = ice.controlling() else { return };
+    let agent = ice.agent(controlling);
+    let claims = agent.role == Some(Role::Controlling);
+    let named_already = ice.nominated.is_some() || ice.agents.iter().any(|agent| agent.use_candidate.is_some());
+    if ice.is_mixed || !claims || named_already || ice.first_data().is_some() || ice.restarted_by.is_some() {
+        return;
+    }
+    let valid = ice.pairs.iter().filter(|pair| pair.is_valid_both_ways());
+    let since = |pair: &&crate::session::ice::Pair| {
+        (0..2).filter_map(|agent| pair.way(agent).answered.as_ref()).map(|answered| answered.first).max()
+    };
+    let Some((pair, valid)) = valid.filter_map(|pair| Some((pair, since(&pair)?))).min_by_key(|(_, since)| *since)
+    else {
+        return;
+    };
+    let way = pair.way(controlling);
+    let lasted = way.last.since(valid.time);
+    let seconds = u32::try_from(lasted.secs()).unwrap_or(u32::MAX);
+    // consent is asked for every 4 to 6 s, or every 2.5 s by WebRTC: an agent that checks faster is still looking for its pair
+    let is_looking = way.sent >= seconds;
+    let began_here = view.session.ice().began_well_before(ice);
+    if lasted < PATIENCE || !(is_looking || began_here) {
+        return;
+    }
+    let numbers = [way.first, Some(valid)].into_iter().flatten().map(|seen| seen.frame).collect();
+    let about = (NOT_NOMINATED, "RFC 8445 §8.1.1");
+    let seen = unless_later(occurrence(ice, controlling, about, Severity::Failure, valid.time, numbers), ice);
+    out.add(seen, || Text {
+        title: format!(
+            "{} never nominates a pair, though {} works",
+            address(ice, controlling),
+            ends(pair, controlling)
+        ),
+        explanation: format!(
+            "{} is the controlling agent and sent {} on {} over {}, answered as are those of the other side (since frame {}), but none \
+             with USE-CANDIDATE. The other agent must wait for that, and nothing runs on the pair.",
+            named(ice, controlling, view),
+            counted(u64::from(way.sent), "check"),
+            ends(pair, controlling),
+            how_long(lasted),
+            valid.frame
+        ),
+        fix: format!(
+            "Look at the log of the controlling agent, {}: what it waits for, such as end-of-candidates from the other side, or a pair \
+             that it likes better.",
+            address(ice, controlling)
+        ),
+    });
+}

@@ -1,0 +1,97 @@
+//! `ice-consent-lost`: checks on the selected pair that were being answered, and are no more (RFC 7675).
+
+use super::{address, ends, host, named, occurrence, unless_later};
+use crate::rules::evidence::how_long;
+use crate::rules::{Collector, Confidence, Severity, Text, View};
+use crate::session::ice::{Consent, IceSession, Pair};
+use crate::time::{Span, Timestamp};
+
+pub(in crate::rules) const LOST: &str = "ice-consent-lost";
+
+/// WebRTC gives a pair up after about 15 s without an answer, in which it asks more and more often.
+const GIVEN_UP: (Span, u32) = (Span::from_secs(15), 20);
+/// A goodbye may come a little before the last answer.
+const GOODBYE: Span = Span::from_secs(10);
+/// What is still on its way when the peer falls silent.
+const ON_ITS_WAY: Span = Span::from_secs(5);
+
+pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
+    let (Some(consent), Some(pair)) = (ice.consent(), ice.selected()) else { return };
+    let Some(answered) = pair.way(consent.from).answered.as_ref() else { return };
+    let (span, checks) = GIVEN_UP;
+    let given_up = consent.last_check.since(consent.last_answer.time) >= span && answered.open >= checks;
+    if ice.is_mixed || (consent.lost_at.is_none() && !given_up) || says_goodbye(pair, consent.last_answer.time) {
+        return;
+    }
+    let peer = pair.carried(1 - consent.from);
+    let still_sends =
+        peer.first.is_some() && peer.last.since(consent.last_answer.time) > ON_ITS_WAY || asks_on(pair, &consent);
+    if consent.lost_at.is_none() && still_sends {
+        return;
+    }
+    let at = consent.lost_at.unwrap_or(consent.last_check);
+    let mut seen =
+        occurrence(ice, consent.from, (LOST, "RFC 7675 §5.1"), Severity::Failure, at, vec![consent.last_answer.frame]);
+    seen = unless_later(seen, ice);
+    if consent.lost_at.is_none() || still_sends {
+        seen.confidence = Confidence::Likely;
+    }
+    if ice.restarted_by.is_some() || another_works(ice, pair, at) {
+        seen.severity = Severity::Warning;
+    }
+    let open = answered.open;
+    out.add(seen, || text(ice, &consent, pair, open, still_sends, view));
+}
+
+/// Whether either side closed what ran on the pair about when the answers ceased.
+fn says_goodbye(pair: &Pair, last_answer: Timestamp) -> bool {
+    let near = last_answer.after(Span(-GOODBYE.0));
+    (0..2).filter_map(|agent| pair.carried(agent).alert).any(|alert| alert.time >= near)
+}
+
+/// Whether the other agent still sends checks of its own.
+fn asks_on(pair: &Pair, consent: &Consent) -> bool {
+    let way = pair.way(1 - consent.from);
+    way.first.is_some() && way.last.since(consent.last_answer.time) > ON_ITS_WAY
+}
+
+/// Whether a check on another pair was answered afterwards.
+fn another_works(ice: &IceSession, lost: &Pair, at: Timestamp) -> bool {
+    let others = ice.pairs.iter().filter(|pair| pair.path() != lost.path());
+    others
+        .flat_map(|pair| [pair.way(0), pair.way(1)])
+        .filter_map(|way| way.answered.as_ref())
+        .any(|answered| answered.last.time >= at)
+}
+
+fn text(ice: &IceSession, consent: &Consent, pair: &Pair, open: u32, still_sends: bool, view: &View<'_>) -> Text {
+    let (from, to) = (address(ice, consent.from), address(ice, 1 - consent.from));
+    let silence = consent.last_check.since(consent.last_answer.time);
+    let from_peer = if still_sends {
+        format!(" Packets of {to} still arrive, so that the way is lost in one direction: from {from} to {to}.")
+    } else {
+        format!(" From then on nothing of {to} arrives on the pair.")
+    };
+    let ended = if consent.lost_at.is_some() {
+        "After 30 seconds without an answer an agent must stop sending (RFC 7675 §5.1).".to_owned()
+    } else {
+        format!(
+            "It stopped asking before the 30 seconds of RFC 7675 were over: it has given the pair up or was closed."
+        )
+    };
+    Text {
+        title: format!("{to} stopped answering the consent checks of {from} after a pair had been selected"),
+        explanation: format!(
+            "{} got its last answer on {} in frame {} and sent {open} more checks over {} without one. {ended}{from_peer}",
+            named(ice, consent.from, view),
+            ends(pair, consent.from),
+            consent.last_answer.frame,
+            how_long(silence)
+        ),
+        fix: format!(
+            "See what happened to {} at that time: its network, its process, a NAT or firewall between the two that forgot or closed the \
+             mapping. An ICE restart brings the call back where both are still there.",
+            host(ice, 1 - consent.from).map_or(to, |end| end.to_string())
+        ),
+    }
+}

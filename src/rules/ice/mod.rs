@@ -1,0 +1,156 @@
+//! ICE: what the checks of a session show. Rules look at one session when it is over.
+
+mod agreement;
+mod consent;
+mod path;
+mod selected;
+
+pub(super) use agreement::{
+    CONFLICT, NOT_NOMINATED, UNAUTHORIZED, judge_conflict, judge_not_nominated, judge_unauthorized,
+};
+pub(super) use consent::{LOST, judge as judge_consent};
+pub(super) use path::{NO_RELAY, ONE_WAY, UNANSWERED, judge as judge_path};
+pub(super) use selected::{RELAYED, RESTART, SWITCHED, judge as judge_selected};
+
+use super::{Confidence, Occurrence, Remedy, Severity, Subject, View};
+use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress};
+use crate::session::Grievance;
+use crate::session::ice::{IceSession, Pair};
+use crate::time::{Span, Timestamp};
+
+/// After this long no answer to a check comes any more: 16 × 500 ms after its last copy (RFC 8489 §6.2.1).
+const NO_ANSWER: Span = Span::from_secs(8);
+
+/// Where an agent is on the wire: its end of a pair that is not behind its relay, else where it reaches the relay from.
+fn host(ice: &IceSession, agent: usize) -> Option<Endpoint> {
+    let direct = |pair: &&Pair| pair.relays() != Some(agent) && pair.path().inside.is_none();
+    let own = ice.pairs.iter().filter(direct).find(|pair| pair.way(agent).first.is_some());
+    let relayed = || ice.pairs.iter().find(|pair| pair.relays() == Some(agent)).and_then(Pair::relay_client);
+    let any = || ice.pairs.first().map(|pair| pair.end(agent));
+    own.map(|pair| pair.end(agent)).or_else(relayed).or_else(any)
+}
+
+/// `8Y6H at 192.0.2.1`, or the address alone.
+fn named(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
+    let at = host(ice, agent).map(|end| end.ip().to_string()).unwrap_or_default();
+    match ice.agent(agent).ufrag {
+        Some(ufrag) => format!("{at} ({})", view.quoted(Some(ufrag))),
+        None => at,
+    }
+}
+
+fn address(ice: &IceSession, agent: usize) -> String {
+    host(ice, agent).map(|end| end.ip().to_string()).unwrap_or_default()
+}
+
+/// What an agent's checks add up to.
+struct Asked {
+    /// Transmissions, copies included.
+    sends: u64,
+    /// Checks without copies.
+    checks: u64,
+    /// Those answered by success.
+    answered: u64,
+    /// From its first to its last.
+    span: Span,
+    /// The last.
+    last: Timestamp,
+    /// The most copies on one pair.
+    copies: u32,
+}
+
+fn asked(ice: &IceSession, agent: usize) -> Asked {
+    let ways = || ice.pairs.iter().map(|pair| pair.way(agent)).filter(|way| way.first.is_some());
+    let first = ways().filter_map(|way| way.first).map(|seen| seen.time).min();
+    let last = ways().map(|way| way.last).max();
+    Asked {
+        sends: ways().map(|way| u64::from(way.sent) + u64::from(way.copies)).sum(),
+        checks: ways().map(|way| u64::from(way.sent)).sum(),
+        answered: ways().filter_map(|way| way.answered.as_ref()).map(|answered| u64::from(answered.count)).sum(),
+        span: last.unwrap_or_default().since(first.unwrap_or_default()),
+        last: last.unwrap_or_default(),
+        copies: ways().map(|way| way.copies).max().unwrap_or_default(),
+    }
+}
+
+impl Asked {
+    /// Whether they are sent as by one who hears nothing: again and again, or faster than consent is asked for.
+    fn sounds_unheard(&self) -> bool {
+        let seconds = u64::try_from(self.span.secs()).unwrap_or_default();
+        self.copies >= 3 || (seconds >= 3 && self.checks >= seconds * 2)
+    }
+}
+
+/// The first frames of an agent's checks, one a pair.
+fn first_frames_of(ice: &IceSession, agent: usize) -> Vec<u64> {
+    let mut frames: Vec<u64> =
+        ice.pairs.iter().filter_map(|pair| pair.way(agent).first).map(|seen| seen.frame).collect();
+    frames.sort_unstable();
+    frames
+}
+
+/// Whether packets to an address would be seen: the other agent's checks are, or something came for it.
+fn is_heard(ice: &IceSession, agent: usize, view: &View<'_>) -> bool {
+    ice.agent(1 - agent).checks > 0 || host(ice, agent).is_some_and(|end| view.session.clients().is_heard(end.ip()))
+}
+
+/// A failure is a mere warning where the client had data afterwards: after the session, not in it, where checks that were answered count as much.
+fn unless_later(mut seen: Occurrence, ice: &IceSession) -> Occurrence {
+    if let Remedy::Data(grievance) = &mut seen.remedy {
+        grievance.at = ice.last.time.after(Span(1));
+    }
+    seen
+}
+
+/// A finding about an agent of a session.
+fn occurrence(
+    ice: &IceSession,
+    agent: usize,
+    (id, reference): (&'static str, &'static str),
+    severity: Severity,
+    at: Timestamp,
+    frames: Vec<u64>,
+) -> Occurrence {
+    let (own, peer) = (host(ice, agent), host(ice, 1 - agent));
+    let relay = ice.pairs.iter().find(|pair| pair.relays() == Some(agent)).and_then(Pair::relay);
+    let grievance = own.map(|own| Grievance { client: own.ip(), user: None, server: peer.unwrap_or(own), at });
+    Occurrence {
+        id,
+        key: format!("{} {}", address(ice, agent), address(ice, 1 - agent)),
+        severity,
+        confidence: Confidence::Certain,
+        remedy: grievance.map_or(Remedy::None, Remedy::Data),
+        at,
+        frames,
+        filter: own.zip(peer).map(|(own, peer)| filter(own, relay.unwrap_or(peer))),
+        reference,
+        subject: Subject {
+            client: own.map(ClientAddress),
+            server: relay.map(ServerAddress),
+            peer: peer.map(PeerAddress),
+            ..Subject::default()
+        },
+        causes: &[],
+    }
+}
+
+/// A display filter for what two addresses say to each other.
+fn filter(one: Endpoint, other: Endpoint) -> String {
+    let ip = |end: Endpoint| if end.is_v6() { "ipv6" } else { "ip" };
+    format!("stun && {}.addr == {} && {}.addr == {}", ip(one), one.ip(), ip(other), other.ip())
+}
+
+/// `10.0.0.1:5000 – 192.0.2.7:6000`, the end of this agent first.
+fn ends(pair: &Pair, agent: usize) -> String {
+    format!("{} – {}", pair.end(agent), pair.end(1 - agent))
+}
+
+/// `1 check was`, `2 checks were`.
+fn counted_were(number: u64, what: &str) -> String {
+    format!("{} {}", counted(number, what), if number == 1 { "was" } else { "were" })
+}
+
+/// `1 check`, `2 checks`.
+fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}

@@ -1,0 +1,250 @@
+//! `ice-checks-unanswered`, `ice-one-way`, `ice-no-relay-candidate`: checks that do not get through.
+
+use super::{Asked, NO_ANSWER, address, asked, counted, first_frames_of, host, is_heard, named, occurrence};
+use crate::rules::evidence::{first_frames, frames};
+use crate::rules::{Collector, Confidence, Severity, Text, View};
+use crate::session::ice::{IceSession, Pair};
+use crate::time::Span;
+
+pub(in crate::rules) const UNANSWERED: &str = "ice-checks-unanswered";
+pub(in crate::rules) const ONE_WAY: &str = "ice-one-way";
+pub(in crate::rules) const NO_RELAY: &str = "ice-no-relay-candidate";
+
+/// So many transmissions over so much time are an attempt that had its chance.
+const ATTEMPT: (u64, Span) = (4, Span::from_secs(3));
+
+/// An agent that tries for so long has no pair that works, whatever a gap in the capture may hide.
+const LONG_ENOUGH: Span = Span::from_secs(10);
+
+/// TURN findings that leave relayed checks without an answer.
+const BEHIND_SILENCE: &[&str] = &[
+    NO_RELAY,
+    "turn-peer-forbidden",
+    "turn-relay-silent",
+    "turn-relay-private",
+    "turn-permission-missing",
+    "turn-allocation-gone",
+    "turn-channel-mismatch",
+    "turn-relay-unusable",
+    "ice-mdns-unresolved",
+];
+/// TURN findings that leave a client without a relayed address.
+const BEHIND_NO_RELAY: &[&str] = &[
+    "turn-integrity-rejected",
+    "turn-unknown-user",
+    "turn-credential-expired",
+    "turn-realm-mismatch",
+    "turn-stale-nonce-loop",
+    "turn-user-changed",
+    "turn-no-credentials",
+    "turn-missing-attribute",
+    "turn-unknown-attribute",
+    "turn-allocation-mismatch",
+    "turn-retransmission-rejected",
+    "turn-allocation-gone",
+    "turn-quota",
+    "turn-capacity",
+    "turn-transport-unsupported",
+    "turn-address-family",
+    "turn-refused",
+    "turn-redirect-ignored",
+    "turn-redirect-loop",
+    "turn-request-rejected",
+    "turn-server-error",
+    "turn-no-response",
+    "turn-answer-lost",
+    "turn-unreachable",
+    "turn-answer-from-elsewhere",
+    "turn-relay-unusable",
+    "turn-response-integrity-bad",
+    "nat-alg-rewrite",
+];
+
+pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
+    // what pairs an old user fragment with a new one is not meant to last; what carries data works
+    if ice.is_mixed || ice.pairs.iter().any(|pair| pair.first_data().is_some()) {
+        return;
+    }
+    let refused = ice.pairs.iter().any(|pair| (0..2).any(|agent| pair.way(agent).errors > 0));
+    if refused {
+        return; // then the refusal is the story
+    }
+    if ice.is_answered() {
+        for agent in 0..2 {
+            one_way(ice, agent, view, out);
+        }
+    } else if let Some(agent) = (0..2).max_by_key(|&agent| asked(ice, agent).sends) {
+        unanswered(ice, agent, view, out);
+    }
+}
+
+fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector) {
+    let sent = asked(ice, agent);
+    let (sends, span) = ATTEMPT;
+    let heard = is_heard(ice, agent, view);
+    let had_its_chance = sent.sends >= sends && sent.span >= span;
+    let is_over = view.now().since(sent.last) >= NO_ANSWER;
+    let confidence = match () {
+        // whoever uses TCP as well may have had a way there
+        () if had_its_chance && view.session.totals().over_tcp > 0 => Confidence::Likely,
+        () if sent.sends >= sends && sent.span >= LONG_ENOUGH && (heard || sent.sounds_unheard()) => {
+            Confidence::Certain
+        }
+        () if had_its_chance && (heard || is_over || sent.sounds_unheard()) || heard && is_over => Confidence::Likely,
+        () => return,
+    };
+    let Some(first) = ice.agent(agent).first_check else { return };
+    let numbers = first_frames_of(ice, agent);
+    let mut seen =
+        occurrence(ice, agent, (UNANSWERED, "RFC 8445 §7.2.5.2.3"), Severity::Failure, first.time, numbers.clone());
+    seen.confidence = confidence;
+    seen.causes = BEHIND_SILENCE;
+    out.add(seen, || unanswered_text(ice, agent, &sent, &numbers, view));
+    no_relay(ice, agent, confidence, view, out);
+}
+
+fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64], view: &View<'_>) -> Text {
+    let other = asked(ice, 1 - agent);
+    let back = if other.checks > 0 {
+        let theirs = counted(other.checks, "check");
+        format!(" The {theirs} of {} arrive here and are not answered either.", named(ice, 1 - agent, view))
+    } else {
+        format!(" No check of {} is seen.", named(ice, 1 - agent, view))
+    };
+    let icmp = ice.pairs.iter().find_map(|pair| pair.icmp.as_deref());
+    let icmp =
+        icmp.map(|icmp| format!(" {} answered with ICMP \"{}\" (frame {}).", icmp.sender, icmp.kind, icmp.frame));
+    let elsewhere = ice.pairs.iter().find_map(|pair| pair.elsewhere);
+    let elsewhere = elsewhere.map(|(from, frame)| {
+        format!(" An answer came from {from} instead (frame {frame}), which does not count (RFC 8445 §7.2.5.2.1).")
+    });
+    let relayed = ice.pairs.iter().filter(|pair| pair.passes_relay().is_some()).count();
+    let (pairs, relay) = (ice.pairs.len() as u64, relayed as u64);
+    let through = match (relay, pairs) {
+        (0, _) => String::new(),
+        (_, 1) => ", through the relay".to_owned(),
+        _ => format!(", {relay} of them through the relay"),
+    };
+    let again = if sent.sends > sent.checks { format!("{} transmissions ", sent.sends) } else { String::new() };
+    let over = if sent.sends > 1 { format!("over {}, ", sent.span) } else { String::new() };
+    Text {
+        title: format!(
+            "No connectivity check between {} and {} is answered{}",
+            address(ice, agent),
+            address(ice, 1 - agent),
+            if pairs > 1 { format!(", on any of {pairs} pairs") } else { String::new() }
+        ),
+        explanation: format!(
+            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}",
+            named(ice, agent, view),
+            counted(sent.checks, "check"),
+            counted(pairs, "pair"),
+            frames(numbers.get(..1).unwrap_or_default()),
+            icmp.unwrap_or_default(),
+            elsewhere.unwrap_or_default()
+        ),
+        fix: "Open the path for UDP between the two, or give both a TURN server that they can reach: behind two NATs that map by \
+              destination only a relay works. See that the candidates which signalling passes on are those of this session."
+            .to_owned(),
+    }
+}
+
+fn no_relay(ice: &IceSession, agent: usize, confidence: Confidence, view: &View<'_>, out: &mut Collector) {
+    let Some(own) = host(ice, agent) else { return };
+    let clients = view.session.clients();
+    let uses_relay = |pair: &Pair| pair.passes_relay().is_some();
+    if ice.pairs.iter().any(uses_relay) || clients.has_allocation(own.ip()) {
+        return;
+    }
+    let Some((server, asked)) = clients.denied_relay(own.ip()) else { return };
+    let numbers = vec![asked.frame];
+    let mut seen = occurrence(ice, agent, (NO_RELAY, "RFC 8445 §5.1.1.2"), Severity::Failure, asked.time, numbers);
+    seen.confidence = confidence;
+    seen.subject.server = Some(crate::net::ServerAddress(server));
+    seen.filter = Some(super::filter(own, server));
+    seen.causes = BEHIND_NO_RELAY;
+    out.add(seen, || Text {
+        title: format!("{} got no relay candidate from {server}, and its direct checks fail", own.ip()),
+        explanation: format!(
+            "{} asked {server} for an allocation (frame {}) and never got a relayed address. The pairs that were left, without a \
+             relay, all fail.",
+            own.ip(),
+            asked.frame
+        ),
+        fix: "Mend what keeps the client from its allocation; then the call has a way through the relay.".to_owned(),
+    });
+}
+
+fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector) {
+    let (own, other) = (asked(ice, agent), asked(ice, 1 - agent));
+    let (sends, span) = ATTEMPT;
+    if own.checks == 0 {
+        return silent(ice, agent, &other, view, out);
+    }
+    if own.answered > 0 || other.answered == 0 || own.sends < sends || own.span < span {
+        return;
+    }
+    let Some(first) = ice.agent(agent).first_check else { return };
+    let numbers = first_frames_of(ice, agent);
+    let mut seen = occurrence(ice, agent, (ONE_WAY, "RFC 8445 §7.2.5"), Severity::Failure, first.time, numbers.clone());
+    // whoever hears the other's answers stops asking so often
+    seen.confidence = if own.sounds_unheard() || other.sounds_unheard() || other.answered >= 3 {
+        Confidence::Certain
+    } else {
+        Confidence::Likely
+    };
+    let leaves = ice.local() == agent;
+    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    out.add(seen, || Text {
+        title: format!("Checks from {from} to {to} go unanswered, while those the other way are answered"),
+        explanation: format!(
+            "{} sent {} ({} transmissions over {}, {}) and got no answer. {} sent {}, of which {} are answered here. {}",
+            named(ice, agent, view),
+            counted(own.checks, "check"),
+            own.sends,
+            own.span,
+            first_frames(&numbers, numbers.len() as u64),
+            named(ice, 1 - agent, view),
+            counted(other.checks, "check"),
+            other.answered,
+            if leaves {
+                format!("This capture is on the side of {from}: what it sends does not get to {to}, its answers included.")
+            } else {
+                format!("The checks of {from} get as far as this capture point, on the side of {to}, and no further.")
+            }
+        ),
+        fix: format!(
+            "Mend the path from {from} to {to}: a firewall that lets only one direction pass, asymmetric routes, or an interface (a VPN's) \
+             that leads elsewhere. Capture at the other end shows how far the packets get."
+        ),
+    });
+}
+
+/// A full agent that answers, and never sends a check itself.
+fn silent(ice: &IceSession, agent: usize, other: &Asked, view: &View<'_>, out: &mut Collector) {
+    const LONG: Span = Span::from_secs(10);
+    let session = view.session;
+    // one that only answers is lite, unless its description says that it is not
+    let is_full = ice.is_lite(agent, session.signalling(), session.names()) == Some(false);
+    let agents = ice.agent(1 - agent);
+    if !is_full || other.answered == 0 || other.span < LONG || ice.nominated.is_some() {
+        return;
+    }
+    let Some(first) = agents.first_check else { return };
+    let numbers = first_frames_of(ice, 1 - agent);
+    let mut seen = occurrence(ice, agent, (ONE_WAY, "RFC 8445 §7.3.1.4"), Severity::Failure, first.time, numbers);
+    seen.confidence = Confidence::Likely;
+    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    out.add(seen, || Text {
+        title: format!("{from} answers the checks of {to} and sends none of its own"),
+        explanation: format!(
+            "{} sent {}, and {} answered {}. By its description it is a full agent, which checks every pair on which it is checked \
+             itself (RFC 8445 §7.3.1.4); none of its checks is in the capture.",
+            named(ice, 1 - agent, view),
+            counted(other.checks, "check"),
+            named(ice, agent, view),
+            other.answered
+        ),
+        fix: format!("See whether {from} sends checks at all, and on which interface; capture on it."),
+    });
+}

@@ -1,0 +1,69 @@
+//! DTLS associations: who said what to whom until there were keys, or none, and how it ended (RFC 6347, RFC 9147, RFC 5763).
+
+mod association;
+mod entry;
+mod flight;
+mod offer;
+mod table;
+mod window;
+
+pub use association::{
+    AlertSeen, Both, Certificate, Closing, Handshake, LostPacket, MessageSeen, Missing, Protected, Role, Side, State,
+    Surroundings, Unreachable, Way,
+};
+pub use flight::{Flight, What};
+pub use offer::{Chosen, Offer};
+
+pub(super) use table::Handshakes;
+
+use super::Session;
+use super::signalling::Signalling;
+use crate::event::{Event, IcmpAnswer};
+use crate::packet::{IcmpError, Incomplete};
+use crate::wire::dtls::Record;
+use crate::wire::handshake::certificate::HashFunction;
+
+impl Session {
+    /// Takes a DTLS record of a datagram with so many bytes. `carrier` names a layer around it that is no relay passage: `dtls-in-stun`.
+    pub fn dtls(&mut self, event: &Event<'_>, record: &Record<'_>, datagram: usize, carrier: Option<&'static str>) {
+        let (flows, clients, now) = (&self.flows, &mut self.clients, self.now);
+        self.handshakes.take(event, record, datagram, carrier, |table| table.make_room(flows, clients, now));
+    }
+
+    /// The DTLS associations that are over, to be judged and forgotten.
+    pub fn ripe_handshakes(&mut self) -> Vec<Handshake> {
+        self.handshakes.ripe()
+    }
+
+    /// Whether there are any.
+    #[must_use]
+    pub fn has_ripe_handshakes(&self) -> bool {
+        self.handshakes.has_ripe()
+    }
+
+    /// How many DTLS associations there were, and how many of them were judged early for want of room.
+    #[must_use]
+    pub fn handshake_counts(&self) -> (u32, u64) {
+        self.handshakes.counts()
+    }
+
+    /// IP packets of which fragments never came; call it before [`Session::finish`].
+    pub fn lost_packets(&mut self, packets: &[Incomplete]) {
+        self.handshakes.lost_packets(packets);
+    }
+
+    pub(super) fn dtls_icmp(&mut self, frame: u64, error: &IcmpError<'_>) -> bool {
+        let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
+        self.handshakes.icmp(&error.quoted, answer, error.mtu, self.now)
+    }
+}
+
+/// The hash functions by which descriptions tell fingerprints, SHA-256 left out.
+pub(super) fn functions_of(signalling: &Signalling) -> Vec<HashFunction> {
+    let told = signalling.descriptions().iter().flat_map(|description| &description.fingerprints);
+    let mut functions: Vec<HashFunction> = told.filter_map(|told| HashFunction::named(&told.hash)).collect();
+    functions.sort_unstable();
+    functions.dedup();
+    functions.retain(|&function| function != HashFunction::Sha256);
+    functions
+}

@@ -1,0 +1,440 @@
+//! All associations: which one a record belongs to.
+
+use super::association::{Handshake, LostPacket, Role, Surroundings, Way};
+use super::entry::{Arriving, Entry};
+use crate::event::{Event, IcmpAnswer};
+use crate::net::Endpoint;
+use crate::packet::{Incomplete, Quoted};
+use crate::session::Clients;
+use crate::session::exchange::Seen;
+use crate::session::flow::Flows;
+use crate::session::path::{Inside, Path};
+use crate::time::{Span, Timestamp};
+use crate::wire::dtls::{Fragment, Record};
+use crate::wire::handshake::certificate::HashFunction;
+use crate::wire::handshake::{ContentType, HELLO_RETRY_RANDOM, HandshakeType};
+use hashbrown::HashMap;
+
+/// Associations at one time; those to which nothing came for longest are judged as far as they went.
+const MAX_ASSOCIATIONS: usize = 2048;
+/// Bytes of handshake messages that all of them keep.
+pub(super) const MAX_BYTES: usize = 8 << 20;
+/// How long before and after its records IP fragments may be an association's.
+const NEAR: Span = Span::from_secs(2);
+const MAX_LOST_PACKETS: usize = 8;
+
+/// The associations that are not over.
+#[derive(Debug, Default)]
+pub(in crate::session) struct Handshakes {
+    slots: Vec<Option<Entry>>,
+    free: Vec<u32>,
+    /// The current association of each way.
+    by_path: HashMap<Path, u32>,
+    /// By the random of a hello: the same handshake seen at another point of the network, or on another pair.
+    by_random: HashMap<[u8; 32], u32>,
+    ripe: Vec<Handshake>,
+    /// The hash functions that session descriptions use besides SHA-256.
+    functions: Vec<HashFunction>,
+    begun: u32,
+    bytes: usize,
+    evicted: u64,
+}
+
+/// What the beginning of a handshake record tells of whose it is.
+struct Clue {
+    kind: HandshakeType,
+    /// Of a hello whose first bytes are there; not that of a HelloRetryRequest, which is always the same.
+    random: Option<[u8; 32]>,
+}
+
+impl Handshakes {
+    /// The hash functions by which certificates are to be compared besides SHA-256.
+    pub(in crate::session) fn with_functions(functions: Vec<HashFunction>) -> Handshakes {
+        Handshakes { functions, ..Handshakes::default() }
+    }
+
+    /// Takes a record of a datagram with so many bytes; `carrier` names a layer around it that is no relay passage.
+    #[inline]
+    pub(in crate::session) fn take(
+        &mut self,
+        event: &Event<'_>,
+        record: &Record<'_>,
+        datagram: usize,
+        carrier: Option<&'static str>,
+        room: impl FnOnce(&mut Handshakes),
+    ) {
+        let path = Path::of_event(event);
+        let known = self.find(&path, event);
+        let clue = if record.is_plain() && record.content_type == ContentType::HANDSHAKE { clue(record) } else { None };
+        let begins = clue.is_some()
+            || record.is_plain() && matches!(record.content_type, ContentType::ALERT | ContentType::CHANGE_CIPHER_SPEC);
+        if known.is_none() && !begins {
+            return; // nothing could be said of it
+        }
+        let seen = Seen { frame: event.frame, time: event.time };
+        let Some(slot) = self.association(known, path, event, clue.as_ref(), seen, room) else { return };
+        let before = self.entry(slot).map_or(0, Entry::bytes);
+        let functions = std::mem::take(&mut self.functions);
+        if let Some(entry) = self.entry_mut(slot)
+            && let Some(way) = entry.way(new_way(path, event, Role::Client, seen))
+            && let Some(known) = entry.handshake.ways.get_mut(way)
+        {
+            let sender = if path.direction(event.src) == 0 { known.low } else { known.low.other() };
+            if clue.is_some() || begins {
+                carried(known, event, carrier);
+            }
+            let at =
+                Arriving { record, role: sender, way, seen, datagram: u32::try_from(datagram).unwrap_or(u32::MAX) };
+            let reflected = sender == Role::Server
+                && clue.as_ref().is_some_and(|clue| clue.random.is_some() && clue.random == entry.client_random);
+            let is_hello = clue.as_ref().is_some_and(|clue| clue.kind == HandshakeType::CLIENT_HELLO);
+            if is_hello && sender == Role::Server && way == 0 && !reflected {
+                entry.counter_hello(record, seen);
+            } else if !is_hello || sender == Role::Client {
+                entry.take(at, &functions);
+            }
+        }
+        self.functions = functions;
+        let after = self.entry(slot).map_or(0, Entry::bytes);
+        self.bytes = (self.bytes + after).saturating_sub(before);
+    }
+
+    /// The association of a way, by number; where the peer of a channel became known meanwhile, the one of the channel.
+    fn find(&mut self, path: &Path, event: &Event<'_>) -> Option<u32> {
+        if let Some(&slot) = self.by_path.get(path) {
+            return Some(slot);
+        }
+        let Some(crate::event::Via::Channel(number)) = event.hops.last().map(|hop| hop.via) else { return None };
+        if !matches!(path.inside, Some(Inside::Peer(_))) {
+            return None;
+        }
+        let before = Path { inside: Some(Inside::Channel(number)), ..*path };
+        let slot = self.by_path.remove(&before)?;
+        self.by_path.insert(*path, slot);
+        let (client_end, server_end) = event.pair();
+        if let Some(way) = self.entry_mut(slot)?.handshake.ways.iter_mut().find(|way| way.path == before) {
+            let sender = if path.direction(event.src) == 0 { way.low } else { way.low.other() };
+            way.path = *path;
+            (way.client, way.server) =
+                if sender == Role::Client { (client_end, server_end) } else { (server_end, client_end) };
+        }
+        Some(slot)
+    }
+
+    /// The association that a record belongs to: the one of its way, one that was seen elsewhere, or a new one.
+    fn association(
+        &mut self,
+        known: Option<u32>,
+        path: Path,
+        event: &Event<'_>,
+        clue: Option<&Clue>,
+        seen: Seen,
+        room: impl FnOnce(&mut Handshakes),
+    ) -> Option<u32> {
+        let Some(clue) = clue else {
+            return known.or_else(|| self.begin(path, event, None, seen, room));
+        };
+        let random = clue.random;
+        let by_random = random.and_then(|random| self.by_random.get(&random).copied());
+        if let Some(slot) = known
+            && self.belongs(slot, &path, event, clue)
+        {
+            if let (Some(random), None) = (random, by_random) {
+                self.remember(slot, clue.kind, random);
+            }
+            self.settle_roles(slot, &path, event, clue);
+            return Some(slot);
+        }
+        if let Some(slot) = by_random {
+            // the same handshake elsewhere: who is client there follows from the hello
+            let low = low_role(&path, event, sender_of(clue.kind)?);
+            let way = new_way(path, event, low, seen);
+            self.entry_mut(slot)?.way(way)?;
+            self.by_path.insert(path, slot);
+            return Some(slot);
+        }
+        if let Some(slot) = known
+            && let Some(entry) = self.entry_mut(slot)
+        {
+            entry.handshake.superseded.get_or_insert(seen);
+        }
+        let slot = self.begin(path, event, Some(clue.kind), seen, room)?;
+        if let Some(random) = random {
+            self.remember(slot, clue.kind, random);
+        }
+        Some(slot)
+    }
+
+    /// Whether a handshake record belongs to the association of its way, and does not begin another.
+    fn belongs(&self, slot: u32, path: &Path, event: &Event<'_>, clue: &Clue) -> bool {
+        let Some(entry) = self.entry(slot) else { return false };
+        let Some(random) = clue.random else { return true };
+        let Some(way) = entry.handshake.ways.iter().find(|way| way.path == *path) else { return true };
+        let sender = if path.direction(event.src) == 0 { way.low } else { way.low.other() };
+        let handshake = &entry.handshake;
+        let over = handshake.completed.is_some() || handshake.fatal().is_some();
+        if clue.kind == HandshakeType::CLIENT_HELLO {
+            // the answer to a cookie has the same random in all stacks but careless ones
+            let asked_again = handshake.verify_request.is_some() && handshake.chosen.is_none();
+            match (sender, entry.client_random) {
+                (_, Some(known)) if known == random => true,
+                // both want to be client: one of them may give in, so that the two are one story
+                (Role::Server, Some(_)) => entry.server_random.is_none() && !over,
+                (Role::Client, Some(_)) => asked_again,
+                (_, None) => !handshake.from_start && !over && handshake.chosen.is_none() && sender == Role::Client,
+            }
+        } else {
+            let gives_in = sender == Role::Client && !handshake.counter_hellos.is_empty();
+            match entry.server_random {
+                Some(known) => known == random,
+                None => !over && (sender == Role::Server || gives_in || !handshake.roles_known),
+            }
+        }
+    }
+
+    /// A message that only one of the two ends sends tells who is who.
+    fn settle_roles(&mut self, slot: u32, path: &Path, event: &Event<'_>, clue: &Clue) {
+        let Some(entry) = self.entry_mut(slot) else { return };
+        let Some(told) = sender_of(clue.kind) else { return };
+        let Some(way) = entry.handshake.ways.iter().find(|way| way.path == *path) else { return };
+        let sender = if path.direction(event.src) == 0 { way.low } else { way.low.other() };
+        let gave_in = clue.kind == HandshakeType::SERVER_HELLO && !entry.handshake.counter_hellos.is_empty();
+        if sender != told && (!entry.handshake.roles_known || gave_in) {
+            entry.swap_roles();
+        }
+        entry.handshake.roles_known = true;
+    }
+
+    fn remember(&mut self, slot: u32, kind: HandshakeType, random: [u8; 32]) {
+        let Some(entry) = self.entry_mut(slot) else { return };
+        let known =
+            if kind == HandshakeType::CLIENT_HELLO { &mut entry.client_random } else { &mut entry.server_random };
+        // the ClientHello of the end that turned out to be the server is known by its own number only
+        if known.is_none() || kind == HandshakeType::SERVER_HELLO {
+            *known = Some(random);
+            self.by_random.insert(random, slot);
+        }
+    }
+
+    fn begin(
+        &mut self,
+        path: Path,
+        event: &Event<'_>,
+        kind: Option<HandshakeType>,
+        seen: Seen,
+        room: impl FnOnce(&mut Handshakes),
+    ) -> Option<u32> {
+        if self.slots.len() - self.free.len() >= MAX_ASSOCIATIONS || self.bytes > MAX_BYTES {
+            room(self);
+        }
+        let told = kind.and_then(sender_of);
+        let mut entry = Entry::new(self.begun, seen, kind == Some(HandshakeType::CLIENT_HELLO));
+        entry.handshake.roles_known = told.is_some();
+        entry.way(new_way(path, event, low_role(&path, event, told.unwrap_or(Role::Client)), seen));
+        self.begun = self.begun.wrapping_add(1);
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = u32::try_from(self.slots.len()).ok()?;
+                self.slots.push(None);
+                slot
+            }
+        };
+        *self.slots.get_mut(slot as usize)? = Some(entry);
+        self.by_path.insert(path, slot);
+        Some(slot)
+    }
+
+    fn entry(&self, slot: u32) -> Option<&Entry> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    fn entry_mut(&mut self, slot: u32) -> Option<&mut Entry> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// An ICMP error that quotes a datagram; whether it is one of an association.
+    pub(in crate::session) fn icmp(
+        &mut self,
+        quoted: &Quoted<'_>,
+        answer: IcmpAnswer,
+        mtu: Option<u32>,
+        at: Timestamp,
+    ) -> bool {
+        if !quoted.payload.first().is_some_and(|first| (20..=63).contains(first)) {
+            return false;
+        }
+        let path = Path::of(quoted.src, quoted.dst, &crate::event::Hops::default());
+        let Some(entry) = self.by_path.get(&path).copied().and_then(|slot| self.entry_mut(slot)) else { return false };
+        let Some(way) = entry.handshake.ways.iter().find(|way| way.path == path) else { return false };
+        let from = if path.direction(quoted.src) == 0 { way.low } else { way.low.other() };
+        if answer.kind.is_too_big() {
+            entry.handshake.too_big.get_or_insert((answer, mtu));
+        } else if answer.kind.is_unreachable() {
+            entry.unreachable(from, answer, at);
+        }
+        true
+    }
+
+    /// IP packets of which fragments never came: those between the ends of an association within its time.
+    pub(in crate::session) fn lost_packets(&mut self, packets: &[Incomplete]) {
+        const UDP: u8 = 17;
+        let same = |told: Endpoint, known: Endpoint| {
+            told.ip() == known.ip() && (told.port() == 0 || told.port() == known.port())
+        };
+        for packet in packets.iter().filter(|packet| packet.protocol == UDP) {
+            for entry in self.slots.iter_mut().flatten() {
+                let handshake = &mut entry.handshake;
+                let near = handshake.first.time.after(Span(-NEAR.0))..=handshake.last.time.after(NEAR);
+                let from = handshake.ways.iter().find_map(|way| {
+                    let (low, high) = (way.path.ends.low, way.path.ends.high);
+                    match () {
+                        () if same(packet.src, low) && same(packet.dst, high) => Some(way.low),
+                        () if same(packet.src, high) && same(packet.dst, low) => Some(way.low.other()),
+                        () => None,
+                    }
+                });
+                if let Some(from) = from
+                    && near.contains(&packet.first_seen)
+                    && handshake.ip_fragments.len() < MAX_LOST_PACKETS
+                {
+                    let (received, expected, at) = (packet.received, packet.expected, packet.first_seen);
+                    handshake.ip_fragments.push(LostPacket { from, received, expected, at });
+                }
+            }
+        }
+    }
+
+    /// Makes room: the quarter to which nothing came for longest goes, to be judged as far as it went.
+    pub(in crate::session) fn make_room(&mut self, flows: &Flows, clients: &mut Clients, now: Timestamp) {
+        let last = |entry: &Entry| entry.handshake.ways.iter().map(|way| way.last).max().unwrap_or_default();
+        let mut by_age: Vec<(Seen, usize)> =
+            self.slots.iter().enumerate().filter_map(|(slot, entry)| Some((last(entry.as_ref()?), slot))).collect();
+        by_age.sort_unstable();
+        let going = by_age.len().div_ceil(4);
+        self.evicted += going as u64;
+        for (_, slot) in by_age.into_iter().take(going) {
+            self.end(slot, flows, clients, now);
+        }
+    }
+
+    /// The capture is over: all are.
+    pub(in crate::session) fn finish(&mut self, flows: &Flows, clients: &mut Clients, now: Timestamp) {
+        for slot in 0..self.slots.len() {
+            self.end(slot, flows, clients, now);
+        }
+        self.ripe.sort_by_key(|handshake| handshake.number);
+    }
+
+    fn end(&mut self, slot: usize, flows: &Flows, clients: &mut Clients, now: Timestamp) {
+        let Some(entry) = self.slots.get_mut(slot).and_then(Option::take) else { return };
+        let Ok(number) = u32::try_from(slot) else { return };
+        self.free.push(number);
+        self.bytes = self.bytes.saturating_sub(entry.bytes());
+        for way in &entry.handshake.ways {
+            if self.by_path.get(&way.path) == Some(&number) {
+                self.by_path.remove(&way.path);
+            }
+        }
+        for random in [entry.client_random, entry.server_random].into_iter().flatten() {
+            if self.by_random.get(&random) == Some(&number) {
+                self.by_random.remove(&random);
+            }
+        }
+        let mut handshake = entry.close();
+        handshake.surroundings = surroundings(&handshake, flows, now);
+        if let Some(completed) = handshake.completed {
+            for way in &handshake.ways {
+                clients.keyed(way.client.ip(), way.server.ip(), handshake.first.time, completed.time);
+                let ends = way.path.ends;
+                clients.keyed(ends.low.ip(), ends.high.ip(), handshake.first.time, completed.time);
+            }
+        }
+        self.ripe.push(handshake);
+    }
+
+    /// Those that are over, to be judged and forgotten.
+    pub(in crate::session) fn ripe(&mut self) -> Vec<Handshake> {
+        std::mem::take(&mut self.ripe)
+    }
+
+    /// Whether there are any.
+    pub(in crate::session) fn has_ripe(&self) -> bool {
+        !self.ripe.is_empty()
+    }
+
+    /// How many there were, and how many were judged early for want of room.
+    pub(in crate::session) fn counts(&self) -> (u32, u64) {
+        (self.begun, self.evicted)
+    }
+}
+
+/// What the first fragment in a record says.
+fn clue(record: &Record<'_>) -> Option<Clue> {
+    let fragment = record.fragments().next()?;
+    Some(Clue { kind: fragment.kind, random: random(&fragment) })
+}
+
+fn random(fragment: &Fragment<'_>) -> Option<[u8; 32]> {
+    let is_hello = matches!(fragment.kind, HandshakeType::CLIENT_HELLO | HandshakeType::SERVER_HELLO);
+    let (_, after) = fragment.data.split_first_chunk::<2>().filter(|_| is_hello && fragment.offset == 0)?;
+    after.first_chunk::<32>().copied().filter(|random| *random != HELLO_RETRY_RANDOM)
+}
+
+/// Who sends a message of this type, where only one of the two ends does.
+fn sender_of(kind: HandshakeType) -> Option<Role> {
+    use HandshakeType as H;
+    match kind {
+        H::CLIENT_HELLO | H::CLIENT_KEY_EXCHANGE => Some(Role::Client),
+        H::SERVER_HELLO
+        | H::HELLO_VERIFY_REQUEST
+        | H::SERVER_KEY_EXCHANGE
+        | H::SERVER_HELLO_DONE
+        | H::CERTIFICATE_REQUEST
+        | H::CERTIFICATE_STATUS
+        | H::NEW_SESSION_TICKET => Some(Role::Server),
+        _ => None,
+    }
+}
+
+/// The role of the lower end of a way, where the sender of an event has this one.
+fn low_role(path: &Path, event: &Event<'_>, sender: Role) -> Role {
+    if path.direction(event.src) == 0 { sender } else { sender.other() }
+}
+
+fn new_way(path: Path, event: &Event<'_>, low: Role, seen: Seen) -> Way {
+    let (src, dst) = event.pair();
+    let sender = if path.direction(event.src) == 0 { low } else { low.other() };
+    let (client, server) = if sender == Role::Client { (src, dst) } else { (dst, src) };
+    Way { path, client, server, low, first: seen, last: seen, records: Default::default(), via: [None; 4] }
+}
+
+/// Takes note of the layers that carry a record.
+fn carried(way: &mut Way, event: &Event<'_>, carrier: Option<&'static str>) {
+    for layer in event.hops.iter().map(|hop| hop.via.layer()).chain(carrier) {
+        if !way.via.contains(&Some(layer))
+            && let Some(free) = way.via.iter_mut().find(|slot| slot.is_none())
+        {
+            *free = Some(layer);
+        }
+    }
+}
+
+/// What the flows of an association show besides it.
+fn surroundings(handshake: &Handshake, flows: &Flows, now: Timestamp) -> Surroundings {
+    let mut around = Surroundings { judged: now, ..Surroundings::default() };
+    for way in handshake.ways.iter().filter(|way| way.path.inside.is_none()) {
+        let ends = way.path.ends;
+        let Some(flow) = flows.find(ends.low, ends.high).and_then(|id| flows.get(id)) else { continue };
+        let [low, high] = &flow.directions;
+        for (direction, role) in [(low, way.low), (high, way.low.other())] {
+            around.packets[role] += direction.packets;
+            let last = (direction.packets > 0).then_some(direction.last);
+            around.last[role] = around.last[role].max(last);
+            let data = (direction.data.packets > 0).then_some(direction.data.last);
+            around.data_last[role] = around.data_last[role].max(data);
+            around.checks_answered[role] = around.checks_answered[role].saturating_add(direction.checks.answered);
+        }
+    }
+    around
+}

@@ -1,0 +1,323 @@
+//! How ICE sessions take in checks, their answers, and what runs on pairs.
+
+use super::pair::{Pair, Point};
+use super::recent::Sent;
+use super::session::Nomination;
+use super::table::{CAPTURE_START, Ice, Place};
+use crate::event::{Body, Event, IcmpAnswer};
+use crate::net::Endpoint;
+use crate::session::Session;
+use crate::session::exchange::Seen;
+use crate::session::names::{Name, Names};
+use crate::session::observe::Known;
+use crate::session::path::Path;
+use crate::session::requests::is_check;
+use crate::wire::handshake::ContentType;
+use crate::wire::stun::{Class, Fields, Message, Method};
+use std::hash::BuildHasher;
+
+impl Session {
+    /// What ICE makes of a Binding or GOOG-PING message.
+    pub(in crate::session) fn connectivity(
+        &mut self,
+        event: &Event<'_>,
+        message: &Message<'_>,
+        fields: &Fields<'_>,
+        known: &Known,
+    ) {
+        let method = message.method();
+        if !matches!(method, Method::BINDING | Method::GOOG_PING) || known.mirrored {
+            return;
+        }
+        match message.class() {
+            Class::Request if is_check(method, fields) => {
+                self.ice.check(&mut self.names, event, message, fields, known)
+            }
+            Class::Request | Class::Indication => {}
+            Class::Success | Class::Error => {
+                if known.request_frame.is_some() && known.retransmission_of.is_none() {
+                    self.ice.answer(&mut self.names, event, message, fields, known);
+                }
+            }
+        }
+    }
+}
+
+impl Ice {
+    fn check(
+        &mut self,
+        names: &mut Names,
+        event: &Event<'_>,
+        message: &Message<'_>,
+        fields: &Fields<'_>,
+        known: &Known,
+    ) {
+        let path = Path::of_event(event);
+        let id = self.hasher.hash_one(message.transaction_id());
+        let place = self.find(&path);
+        let sent = self.recent.get(id).filter(|sent| self.get(sent.slot).is_some_and(|s| s.number == sent.session));
+        let seen = Seen { frame: event.frame, time: event.time };
+        let direction = path.direction(event.src);
+        if known.retransmission_of.is_some() {
+            let Some(place) = place else { return };
+            if sent.is_none_or(|sent| (sent.slot, sent.pair, sent.point) == (place.slot, place.pair, place.point)) {
+                self.repeated(place, direction, seen);
+            }
+            return;
+        }
+        if let Some(sent) = sent {
+            // the other side of a NAT or of a relay
+            let same = |place: Place| (place.slot, place.pair) == (sent.slot, sent.pair);
+            if place.is_none_or(|place| !same(place)) {
+                let low = if direction == 0 { sent.agent } else { 1 - sent.agent };
+                self.add_point(sent.slot, sent.pair, Point { path, low });
+            }
+            return;
+        }
+        let Some(place) = self.place(names, event, &path, place, known.user) else {
+            self.checks_dropped += 1;
+            return;
+        };
+        let began = self.began;
+        let Some(session) = self.get_mut(place.slot) else { return };
+        let Some(pair) = session.pairs.get_mut(usize::from(place.pair)) else { return };
+        let agent = pair.agent(usize::from(place.point), direction);
+        let nominates = fields.use_candidate || fields.nomination.is_some();
+        if let (Some(user), Some(slot)) = (known.user, pair.users.get_mut(agent)) {
+            *slot = Some(user);
+        }
+        let way = pair.way_mut(agent);
+        way.sent = way.sent.saturating_add(1);
+        way.first.get_or_insert(seen);
+        way.last = seen.time;
+        way.ttl = event.ttl;
+        way.priority = fields.priority.or(way.priority);
+        let was_answered = way.answered.is_some();
+        if let Some(answered) = &mut way.answered {
+            if answered.open == 0 {
+                answered.open_since = seen.time;
+            }
+            answered.open = answered.open.saturating_add(1);
+        }
+        if nominates {
+            way.use_candidate.get_or_insert(seen);
+        }
+        session.last = seen;
+        session.spoke(agent, fields, message.method(), known, seen);
+        if nominates && session.agent(agent).use_candidate.is_none() {
+            session.agent_mut(agent).use_candidate = Some(seen);
+            let may_have_begun_before = session.first.time.since(began) < CAPTURE_START;
+            session.nomination = match (was_answered, may_have_begun_before) {
+                (true, _) => Some(Nomination::Regular),
+                (false, false) => Some(Nomination::Aggressive),
+                (false, true) => None,
+            };
+        }
+        let Place { slot, pair, point } = place;
+        let agent = u8::from(agent != 0);
+        let session = session.number;
+        self.recent.put(Sent { id, session, slot, pair, point, agent, nominates });
+    }
+
+    fn repeated(&mut self, place: Place, direction: usize, seen: Seen) {
+        let Some(session) = self.get_mut(place.slot) else { return };
+        session.last = seen;
+        let Some(pair) = session.pairs.get_mut(usize::from(place.pair)) else { return };
+        let agent = pair.agent(usize::from(place.point), direction);
+        let way = pair.way_mut(agent);
+        way.copies = way.copies.saturating_add(1);
+        way.last = seen.time;
+        session.agent_mut(agent).last_check = seen.time;
+    }
+
+    /// Where a check belongs: to the pair on its way, if that is of the same user fragments, else to a new one.
+    fn place(
+        &mut self,
+        names: &mut Names,
+        event: &Event<'_>,
+        path: &Path,
+        place: Option<Place>,
+        user: Option<Name>,
+    ) -> Option<Place> {
+        let direction = path.direction(event.src);
+        let seen = Seen { frame: event.frame, time: event.time };
+        if let Some(place) = place {
+            let pair = self.get(place.slot)?.pairs.get(usize::from(place.pair))?;
+            let agent = pair.agent(usize::from(place.point), direction);
+            if user.is_none() || pair.users.get(agent).copied().flatten() == user {
+                return Some(place);
+            }
+        }
+        let ufrags = user.and_then(|user| Ice::ufrags(names, user));
+        let Some((peer, own)) = ufrags else {
+            if let Some(place) = place {
+                return Some(place); // a name of another form says nothing of sessions
+            }
+            let slot = self.add(None, path, seen)?;
+            return self.add_pair(slot, new_pair(event, path, 0), false);
+        };
+        let known = self.of_ufrags(own, peer);
+        if let Some(place) = place {
+            if known == Some(place.slot) {
+                return Some(place);
+            }
+            if known.is_none() && self.get(place.slot).is_some_and(|session| session.flow.is_some()) {
+                let pair = self.get(place.slot)?.pairs.get(usize::from(place.pair))?;
+                let agent = pair.agent(usize::from(place.point), direction);
+                self.name(place.slot, agent, (own, peer));
+                return Some(place);
+            }
+        }
+        let slot = match known {
+            Some(slot) => slot,
+            None => self.add(Some((own, peer)), path, seen)?,
+        };
+        let session = self.get(slot)?;
+        if let Some((index, pair)) = session.pair_on(path) {
+            // an older generation, of which checks still come
+            let point = if pair.path() == path { 0 } else { 1 + pair.other_paths().position(|other| other == path)? };
+            return Some(Place { slot, pair: u16::try_from(index).ok()?, point: u8::try_from(point).ok()? });
+        }
+        let [one, other] = &session.agents;
+        let sender = match (one.ufrag == Some(own), other.ufrag == Some(own)) {
+            (true, true) => direction,
+            (is_first, _) => usize::from(!is_first),
+        };
+        let is_whole = event.hops.last().is_none_or(|hop| hop.peer.is_some() && hop.relayed.is_some());
+        let pair = new_pair(event, path, sender);
+        let ends = pair.ends;
+        if known.is_none() || place.is_some() {
+            self.succeed(slot, place.map(|old| old.slot), ends, seen);
+        }
+        if known.is_none() {
+            self.remember(slot);
+        }
+        self.add_pair(slot, pair, is_whole)
+    }
+
+    fn answer(
+        &mut self,
+        names: &mut Names,
+        event: &Event<'_>,
+        message: &Message<'_>,
+        fields: &Fields<'_>,
+        known: &Known,
+    ) {
+        if self.is_empty() {
+            return;
+        }
+        let path = Path::of_event(event);
+        let id = self.hasher.hash_one(message.transaction_id());
+        let direction = path.direction(event.src);
+        let seen = Seen { frame: event.frame, time: event.time };
+        let sent = self.recent.get(id).filter(|sent| self.get(sent.slot).is_some_and(|s| s.number == sent.session));
+        let found = if sent.is_none() { self.find(&path) } else { None };
+        let (place, asker, nominates) = match (sent, found) {
+            (Some(sent), _) => {
+                let Sent { slot, pair, point, .. } = sent;
+                let known = self.get(slot).and_then(|session| session.pairs.get(usize::from(pair)));
+                let own = known.and_then(|pair| pair.at(usize::from(point)));
+                let beyond =
+                    known.is_some_and(|pair| pair.path() == &path || pair.other_paths().any(|other| *other == path));
+                match own {
+                    Some(own) if own.path == path => {}
+                    _ if beyond => return, // it counts where the check was seen first
+                    _ => match self.is_elsewhere(sent, event) {
+                        Some(true) => return self.elsewhere(sent, event),
+                        Some(false) => {}
+                        None => return,
+                    },
+                }
+                (Place { slot, pair, point }, usize::from(sent.agent), sent.nominates)
+            }
+            (None, Some(place)) if place.point == 0 => {
+                let Some(pair) = self.get(place.slot).and_then(|s| s.pairs.get(usize::from(place.pair))) else {
+                    return;
+                };
+                let asker = 1 - pair.agent(0, direction);
+                let asked = pair.users.get(asker).copied().flatten();
+                if message.method() == Method::BINDING && (known.user.is_none() || asked != known.user) {
+                    return; // a question to a server on the same way, or one of another generation
+                }
+                let since = pair.way(asker).use_candidate;
+                (place, asker, since.is_some_and(|since| known.request_frame >= Some(since.frame)))
+            }
+            _ => return,
+        };
+        let Some(session) = self.get_mut(place.slot) else { return };
+        session.last = seen;
+        match message.class() {
+            Class::Success => session.succeeded(usize::from(place.pair), asker, nominates, seen, fields, known),
+            _ => session.refused(usize::from(place.pair), asker, names, (event, fields), known, seen),
+        }
+    }
+
+    /// Whether an answer that is not on the way of its check comes from another address (`Some(true)`), or the same way looks different since
+    /// the capture does not show a channel's peer (`Some(false)`).
+    fn is_elsewhere(&self, sent: Sent, event: &Event<'_>) -> Option<bool> {
+        let pair = self.get(sent.slot)?.pairs.get(usize::from(sent.pair))?;
+        let point = pair.at(usize::from(sent.point))?;
+        let ends = point.path.ends;
+        let asker = if point.low == sent.agent { ends.low } else { ends.high };
+        match event.hops.last() {
+            None => (point.path.inside.is_none() && event.dst == asker).then_some(true),
+            Some(_) => (point.path.inside.is_some() && Path::of_event(event).ends == ends).then_some(false),
+        }
+    }
+
+    fn elsewhere(&mut self, sent: Sent, event: &Event<'_>) {
+        let session = self.get_mut(sent.slot);
+        if let Some(pair) = session.and_then(|session| session.pairs.get_mut(usize::from(sent.pair))) {
+            pair.elsewhere.get_or_insert((event.src, event.frame));
+        }
+    }
+
+    /// A check met an ICMP error.
+    pub(in crate::session) fn icmp(&mut self, src: Endpoint, dst: Endpoint, answer: IcmpAnswer) {
+        let path = Path { ends: crate::session::flow::Ends::of(src, dst), inside: None };
+        let Some(place) = self.find(&path) else { return };
+        let pair = self.get_mut(place.slot).and_then(|session| session.pairs.get_mut(usize::from(place.pair)));
+        if let Some(pair) = pair.filter(|_| answer.kind.is_unreachable()) {
+            pair.icmp.get_or_insert_with(|| Box::new(answer));
+        }
+    }
+
+    /// DTLS or media: what runs on a pair shows which one is selected.
+    #[inline]
+    pub(in crate::session) fn data(&mut self, event: &Event<'_>, bytes: usize) {
+        if self.is_empty() {
+            return;
+        }
+        let path = Path::of_event(event);
+        let Some(place) = self.find(&path) else { return };
+        let Some(session) = self.get_mut(place.slot) else { return };
+        let seen = Seen { frame: event.frame, time: event.time };
+        session.last = seen;
+        let Some(pair) = session.pairs.get_mut(usize::from(place.pair)) else { return };
+        let agent = pair.agent(usize::from(place.point), path.direction(event.src));
+        if pair.data.is_none() {
+            pair.data_point = place.point;
+        } else if pair.data_point != place.point {
+            return;
+        }
+        let data = pair.data.get_or_insert_default();
+        if let Some(carried) = data.get_mut(agent) {
+            carried.add(bytes, seen, is_alert(event));
+        }
+        session.carried(place.pair, agent, seen);
+    }
+}
+
+/// The pair that a message shows, whose sender is this agent.
+fn new_pair(event: &Event<'_>, path: &Path, sender: usize) -> Pair {
+    let (src, dst) = event.pair();
+    let ends = if sender == 0 { [src, dst] } else { [dst, src] };
+    let sender = u8::from(sender != 0);
+    let low = if path.direction(event.src) == 0 { sender } else { 1 - sender };
+    let relays = event.hops.last().map(|hop| if hop.outward { sender } else { 1 - sender });
+    Pair::new(Point { path: *path, low }, ends, relays)
+}
+
+fn is_alert(event: &Event<'_>) -> bool {
+    matches!(&event.body, Body::Dtls(record) if record.content_type == ContentType::ALERT)
+}

@@ -1,0 +1,310 @@
+//! One candidate pair: who checked it, who answered, what ran on it.
+
+use super::rtt::Rtt;
+use crate::event::IcmpAnswer;
+use crate::net::Endpoint;
+use crate::session::exchange::Seen;
+use crate::session::names::Name;
+use crate::session::path::Path;
+use crate::time::{Span, Timestamp};
+
+/// After this long an unanswered check has failed: RFC 8489 §6.2.1 waits 16 × 500 ms after the last copy.
+const TIMEOUT: Span = Span::from_secs(8);
+/// At how many further points of the capture a pair may be seen.
+pub(super) const MAX_POINTS: usize = 3;
+
+/// The states of RFC 8445 §6.1.2.6 that show on the wire: a pair that waits or is frozen has sent nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Checks were sent, and an answer may still come.
+    InProgress,
+    /// A check was answered by success.
+    Succeeded,
+    /// No check was answered by success, and none will be.
+    Failed,
+}
+
+/// A place of the capture at which the pair passes: the other side of a NAT, the other side of a relay.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Point {
+    pub path: Path,
+    /// The agent at the lower end of the path.
+    pub low: u8,
+}
+
+/// A candidate pair. Agents are numbered as in their session: 0 and 1.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// Where its checks were seen first.
+    pub(super) point: Point,
+    pub(super) points: Option<Box<Vec<Point>>>,
+    /// The end of each agent as ICE sees it.
+    pub(super) ends: [Endpoint; 2],
+    /// The agent that uses the relay which the path passes.
+    pub(super) relays: Option<u8>,
+    /// USERNAME of each agent's checks.
+    pub(super) users: [Option<Name>; 2],
+    /// The checks that each agent sent.
+    ways: [Way; 2],
+    /// DTLS and media that each agent sent.
+    pub(super) data: Option<Box<[Carried; 2]>>,
+    /// At which point data is counted.
+    pub(super) data_point: u8,
+    /// The ICMP error that one of its checks met first.
+    pub icmp: Option<Box<IcmpAnswer>>,
+    /// An answer to one of its checks that came from another address than was checked, which makes the check fail (RFC 8445 §7.2.5.2.1).
+    pub elsewhere: Option<(Endpoint, u64)>,
+    /// How often it carried data between data of the same agent on the selected pair, a second and more after its first.
+    pub(super) interleaved: u8,
+}
+
+/// The checks of one agent on one pair.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// How many, retransmissions left out.
+    pub sent: u32,
+    /// Retransmissions.
+    pub copies: u32,
+    /// How many were answered by an error.
+    pub errors: u32,
+    /// The last such error, 0 for none.
+    pub error: u16,
+    /// Initial TTL or hop limit, as captured.
+    pub ttl: u8,
+    /// PRIORITY of the last that had it: that of a peer-reflexive candidate (RFC 8445 §7.1.1).
+    pub priority: Option<u32>,
+    /// The first.
+    pub first: Option<Seen>,
+    /// When the last copy was sent; meaningless where there is none.
+    pub last: Timestamp,
+    /// The first with USE-CANDIDATE.
+    pub use_candidate: Option<Seen>,
+    /// What came of those that were answered by success.
+    pub answered: Option<Box<Answered>>,
+}
+
+/// The checks of one agent on one pair that were answered by success.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// How many.
+    pub count: u32,
+    /// The check that was answered first.
+    pub asked: Seen,
+    /// The first answer.
+    pub first: Seen,
+    /// The last answer.
+    pub last: Seen,
+    /// Checks sent since the last answer, and the first of them.
+    pub open: u32,
+    /// When the first of these was sent.
+    pub open_since: Timestamp,
+    /// The longest time between two answers in which checks were sent, and when it began.
+    pub longest: (Span, Timestamp),
+    /// The first answer to a check with USE-CANDIDATE: the pair is nominated.
+    pub nominated: Option<Seen>,
+    /// The sender's address as the last answer tells it, and the frame.
+    pub mapped: Option<(Endpoint, u64)>,
+    /// Round-trip times, as seen at the capture point.
+    pub rtt: Rtt,
+}
+
+/// DTLS, RTP and RTCP from one agent on one pair.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Carried {
+    /// Datagrams.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// The first; `None` where there was none.
+    pub first: Option<Seen>,
+    /// The last; meaningless where there was none.
+    pub last: Timestamp,
+    /// The last DTLS alert, which may be a goodbye.
+    pub alert: Option<Seen>,
+}
+
+impl Pair {
+    pub(super) fn new(point: Point, ends: [Endpoint; 2], relays: Option<u8>) -> Self {
+        Pair {
+            point,
+            points: None,
+            ends,
+            relays,
+            users: [None; 2],
+            ways: Default::default(),
+            data: None,
+            data_point: 0,
+            icmp: None,
+            elsewhere: None,
+            interleaved: 0,
+        }
+    }
+
+    /// Where it was seen first.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.point.path
+    }
+
+    /// Where else it was seen: on the other side of a NAT or of a relay.
+    pub fn other_paths(&self) -> impl Iterator<Item = &Path> {
+        self.points.iter().flat_map(|points| points.iter()).map(|point| &point.path)
+    }
+
+    /// The point with this number, 0 for the first.
+    pub(super) fn at(&self, point: usize) -> Option<&Point> {
+        match point.checked_sub(1) {
+            None => Some(&self.point),
+            Some(further) => self.points.as_ref()?.get(further),
+        }
+    }
+
+    /// The agent that sent what goes in this direction of a point's path.
+    pub(super) fn agent(&self, point: usize, direction: usize) -> usize {
+        let low = usize::from(self.at(point).map_or(0, |point| point.low)) & 1;
+        if direction == 0 { low } else { 1 - low }
+    }
+
+    /// The agent that sent what went in this direction of a way (0: from its lower end), where the pair was seen on it.
+    #[must_use]
+    pub fn agent_on(&self, path: &Path, direction: usize) -> Option<usize> {
+        let points = std::iter::once(&self.point).chain(self.points.iter().flat_map(|points| points.iter()));
+        let low = points.into_iter().find(|point| point.path == *path)?.low;
+        let low = usize::from(low) & 1;
+        Some(if direction == 0 { low } else { 1 - low })
+    }
+
+    /// The end of an agent as ICE sees it: of what passes a relay the relayed address and the peer's, as far as the capture tells them.
+    #[must_use]
+    pub fn end(&self, agent: usize) -> Endpoint {
+        let [one, other] = self.ends;
+        if agent == 0 { one } else { other }
+    }
+
+    /// The candidate of an agent: what the other one sees, as the answers to its checks tell it (RFC 8445 §7.2.5.3.2), else its end.
+    #[must_use]
+    pub fn candidate(&self, agent: usize) -> Endpoint {
+        let mapped = self.way(agent).answered.as_ref().and_then(|answered| answered.mapped);
+        mapped.map_or_else(|| self.end(agent), |(mapped, _)| mapped)
+    }
+
+    /// The agent of whose relay this is the way, where the checks were seen inside a TURN client's Send, Data or ChannelData.
+    #[must_use]
+    pub fn relays(&self) -> Option<usize> {
+        self.relays.map(usize::from)
+    }
+
+    /// The TURN server of that relay, as its client reaches it.
+    #[must_use]
+    pub fn relay(&self) -> Option<Endpoint> {
+        let ends = self.point.path.ends;
+        self.relays.map(|client| if client == self.point.low { ends.high } else { ends.low })
+    }
+
+    /// From where the agent that uses the relay reaches it.
+    #[must_use]
+    pub fn relay_client(&self) -> Option<Endpoint> {
+        let ends = self.point.path.ends;
+        self.relays.map(|client| if client == self.point.low { ends.low } else { ends.high })
+    }
+
+    /// The TURN server that it passes, at whichever point of the capture that shows.
+    #[must_use]
+    pub fn passes_relay(&self) -> Option<Endpoint> {
+        self.relay().or_else(|| {
+            let point =
+                self.points.iter().flat_map(|points| points.iter()).find(|point| point.path.inside.is_some())?;
+            let ends = point.path.ends;
+            // the client's end is the one that is no end of the pair as the leg without the relay shows it
+            let own = self.point.path.ends;
+            let is_relay = |end: Endpoint| end.ip() == own.low.ip() || end.ip() == own.high.ip();
+            Some(if is_relay(ends.low) { ends.low } else { ends.high })
+        })
+    }
+
+    /// Whether the capture tells the relayed address: then it is the end of the agent that uses the relay.
+    #[must_use]
+    pub fn is_relay_known(&self) -> bool {
+        let ends = self.point.path.ends;
+        self.relays().map(|client| self.end(client)).is_some_and(|end| end != ends.low && end != ends.high)
+    }
+
+    /// How it stands at `now`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> State {
+        if self.ways.iter().any(|way| way.answered.is_some()) {
+            return State::Succeeded;
+        }
+        let over = |way: &Way| way.first.is_none() || way.errors > 0 || now.since(way.last) >= TIMEOUT;
+        if self.icmp.is_some() || self.ways.iter().all(over) { State::Failed } else { State::InProgress }
+    }
+
+    /// Whether checks of both agents were answered.
+    #[must_use]
+    pub fn is_valid_both_ways(&self) -> bool {
+        self.ways.iter().all(|way| way.answered.is_some())
+    }
+
+    /// The first answer to a check with USE-CANDIDATE, of whichever agent.
+    #[must_use]
+    pub fn nominated(&self) -> Option<Seen> {
+        self.ways.iter().filter_map(|way| way.answered.as_ref()?.nominated).min()
+    }
+
+    /// Whether it carries data beside another pair that does, as a component or a stream of its own.
+    pub(super) fn is_parallel(&self) -> bool {
+        const OFTEN: u8 = 3;
+        self.interleaved >= OFTEN
+    }
+
+    /// The component that PRIORITY of its checks tells (RFC 8445 §5.1.2.1): 1 for RTP and all that is multiplexed with it, 2 for RTCP.
+    #[must_use]
+    pub fn component(&self) -> Option<u16> {
+        let priority = self.ways.iter().find_map(|way| way.priority)?;
+        let [.., low] = priority.to_be_bytes();
+        Some(256 - u16::from(low))
+    }
+
+    /// When the last check was sent, by whichever agent.
+    #[must_use]
+    pub fn last_check(&self) -> Option<Timestamp> {
+        self.ways.iter().filter(|way| way.first.is_some()).map(|way| way.last).max()
+    }
+
+    /// DTLS and media that an agent sent on it.
+    #[must_use]
+    pub fn carried(&self, agent: usize) -> Carried {
+        let Some([one, other]) = self.data.as_deref() else { return Carried::default() };
+        if agent == 0 { *one } else { *other }
+    }
+
+    /// The first DTLS or media on it.
+    #[must_use]
+    pub fn first_data(&self) -> Option<Seen> {
+        self.data.iter().flat_map(|data| data.iter()).filter_map(|carried| carried.first).min()
+    }
+
+    /// When the last DTLS or media was seen on it.
+    #[must_use]
+    pub fn last_data(&self) -> Option<Timestamp> {
+        self.data.iter().flat_map(|data| data.iter()).filter_map(|carried| carried.first.map(|_| carried.last)).max()
+    }
+
+    /// Whether DTLS or media went both ways on it.
+    #[must_use]
+    pub fn has_data_both_ways(&self) -> bool {
+        self.data.as_ref().is_some_and(|data| data.iter().all(|carried| carried.packets > 0))
+    }
+
+    /// The checks that an agent sent.
+    #[must_use]
+    pub fn way(&self, agent: usize) -> &Way {
+        let [one, other] = &self.ways;
+        if agent == 0 { one } else { other }
+    }
+
+    pub(super) fn way_mut(&mut self, agent: usize) -> &mut Way {
+        let [one, other] = &mut self.ways;
+        if agent == 0 { one } else { other }
+    }
+}

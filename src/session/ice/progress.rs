@@ -1,0 +1,236 @@
+//! What a session makes of checks, answers and data: roles, nomination, which pair is selected.
+
+use super::pair::{Answered, Carried, Pair};
+use super::session::{Conflicts, IceSession, MAX_SELECTIONS, Nomination, Role, Selection, Unauthorized};
+use crate::event::Event;
+use crate::session::exchange::Seen;
+use crate::session::names::Names;
+use crate::session::observe::Known;
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::{Fields, Method};
+
+/// Data on a pair that is not nominated makes it the selected one only after this long: agents may send before they agree.
+const SETTLED: Span = Span::from_secs(5);
+/// So many datagrams over so much time on another pair, without one on the selected pair, show that it changed.
+const SWITCH_AFTER: (u32, Span) = (5, Span::from_secs(1));
+/// How many frames of refused checks are kept.
+const MAX_FRAMES: usize = 8;
+
+impl Carried {
+    pub(super) fn add(&mut self, bytes: usize, seen: Seen, is_alert: bool) {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+        self.first.get_or_insert(seen);
+        self.last = seen.time;
+        if is_alert {
+            self.alert = Some(seen);
+        }
+    }
+}
+
+impl IceSession {
+    /// What a check says of its sender.
+    pub(super) fn spoke(&mut self, agent: usize, fields: &Fields<'_>, method: Method, known: &Known, seen: Seen) {
+        let others = self.agent(1 - agent).role;
+        let speaker = self.agent_mut(agent);
+        speaker.checks = speaker.checks.saturating_add(1);
+        speaker.first_check.get_or_insert(seen);
+        speaker.last_check = seen.time;
+        speaker.webrtc |= fields.network_info.is_some() || method == Method::GOOG_PING;
+        speaker.integrity = known.integrity;
+        let (role, tie_breaker) = match (fields.controlling, fields.controlled) {
+            (Some(number), _) => (Role::Controlling, number),
+            (None, Some(number)) => (Role::Controlled, number),
+            (None, None) => return,
+        };
+        speaker.role_changes += u32::from(speaker.role.is_some_and(|known| known != role));
+        speaker.role = Some(role);
+        speaker.tie_breaker = Some(tie_breaker);
+        if others == Some(role) {
+            self.same_role.add(seen);
+        }
+    }
+
+    pub(super) fn succeeded(
+        &mut self,
+        index: usize,
+        asker: usize,
+        nominates: bool,
+        seen: Seen,
+        fields: &Fields<'_>,
+        known: &Known,
+    ) {
+        self.first_answer.get_or_insert(seen);
+        let answerer = self.agent_mut(1 - asker);
+        answerer.answers = answerer.answers.saturating_add(1);
+        let Some(pair) = self.pairs.get_mut(index) else { return };
+        let way = pair.way_mut(asker);
+        let rtt = known.rtt.unwrap_or_default();
+        let asked = Seen { frame: known.request_frame.unwrap_or(seen.frame), time: seen.time.after(Span(-rtt.0)) };
+        let answered = way.answered.get_or_insert_with(|| Box::new(Answered::new(asked, seen)));
+        answered.count = answered.count.saturating_add(1);
+        let gap = (seen.time.since(answered.last.time), answered.last.time);
+        if answered.open > 0 && gap.0 > answered.longest.0 {
+            answered.longest = gap;
+        }
+        answered.last = seen;
+        answered.open = 0;
+        answered.rtt.add(rtt);
+        if let Some(mapped) = fields.xor_mapped {
+            answered.mapped = Some((mapped, seen.frame));
+        }
+        if nominates && answered.nominated.is_none() {
+            answered.nominated = Some(seen);
+            self.nominated.get_or_insert(seen);
+            self.nominated(index, seen);
+        }
+    }
+
+    pub(super) fn refused(
+        &mut self,
+        index: usize,
+        asker: usize,
+        names: &mut Names,
+        (event, fields): (&Event<'_>, &Fields<'_>),
+        known: &Known,
+        seen: Seen,
+    ) {
+        let Some(pair) = self.pairs.get_mut(index) else { return };
+        let code = fields.error.map_or(0, |error| error.code);
+        let way = pair.way_mut(asker);
+        way.errors = way.errors.saturating_add(1);
+        way.error = code;
+        match code {
+            487 => self.agent_mut(1 - asker).conflicts.add(seen),
+            400 | 401 => {
+                let reason = fields.error.and_then(|error| names.intern(error.reason));
+                let request = known.request_frame.unwrap_or(seen.frame);
+                let sender = self.agent_mut(asker);
+                let integrity = sender.integrity;
+                let pair = event.pair();
+                let refused = sender.unauthorized.get_or_insert_with(|| {
+                    let (frames, pair) = (Vec::new(), (pair.1, pair.0));
+                    Box::new(Unauthorized { count: 0, code, reason, frames, first: seen, last: seen, pair, integrity })
+                });
+                refused.count = refused.count.saturating_add(1);
+                (refused.code, refused.reason, refused.last) = (code, reason.or(refused.reason), seen);
+                if refused.frames.len() + 2 <= MAX_FRAMES {
+                    refused.frames.extend([request, seen.frame]);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A pair is nominated: it is selected, unless data shows another to be.
+    fn nominated(&mut self, index: usize, seen: Seen) {
+        let Ok(pair) = u16::try_from(index) else { return };
+        let chosen = self.selection().copied();
+        match chosen {
+            None => self.select(Selection { pair, at: seen, by_data: false }),
+            // without data: a later nomination of a regular agent counts, where it is for the same component
+            Some(chosen)
+                if chosen.pair != pair
+                    && !chosen.by_data
+                    && self.nomination == Some(Nomination::Regular)
+                    && self.is_same_component(chosen.pair, pair) =>
+            {
+                self.select(Selection { pair, at: seen, by_data: false });
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// DTLS or media ran on a pair.
+    pub(super) fn carried(&mut self, pair: u16, agent: usize, seen: Seen) {
+        let Some(&chosen) = self.selection() else {
+            let is_nominated = self.pairs.get(usize::from(pair)).is_some_and(|pair| pair.nominated().is_some());
+            if is_nominated || seen.time.since(self.first.time) >= SETTLED {
+                self.select(Selection { pair, at: seen, by_data: true });
+            }
+            return;
+        };
+        if chosen.pair == pair {
+            if !chosen.by_data
+                && let Some(last) = self.selections.last_mut()
+            {
+                last.by_data = true;
+            }
+            let challenger = self.challengers.get_mut(agent).and_then(Option::take);
+            // whoever sends on both, again and again, has two streams or components, each with its own pair
+            if let Some(other) = challenger.and_then(|(other, ..)| self.pairs.get_mut(usize::from(other)))
+                && other.carried(agent).first.is_some_and(|first| seen.time.since(first.time) > SWITCH_AFTER.1)
+            {
+                other.interleaved = other.interleaved.saturating_add(1);
+            }
+            return;
+        }
+        let Some(known) = self.pairs.get(usize::from(pair)) else { return };
+        if known.is_parallel() || !self.is_same_component(chosen.pair, pair) {
+            return;
+        }
+        if !chosen.by_data {
+            let at = known.nominated().unwrap_or(seen);
+            if let Some(last) = self.selections.last_mut() {
+                *last = Selection { pair, at, by_data: true };
+            }
+            return;
+        }
+        let Some(challenger) = self.challengers.get_mut(agent) else { return };
+        let (first, count) = match *challenger {
+            Some((other, first, count)) if other == pair => (first, count.saturating_add(1)),
+            _ => (seen, 1),
+        };
+        *challenger = Some((pair, first, count));
+        if count >= SWITCH_AFTER.0 && seen.time.since(first.time) >= SWITCH_AFTER.1 {
+            self.challengers = [None; 2];
+            self.select(Selection { pair, at: first, by_data: true });
+        }
+    }
+
+    fn select(&mut self, new: Selection) {
+        if self.selections.len() >= MAX_SELECTIONS {
+            self.selections.remove(0);
+            self.selections_omitted = self.selections_omitted.saturating_add(1);
+        }
+        self.selections.reserve_exact(1);
+        self.selections.push(new);
+    }
+
+    /// Whether two pairs can stand for each other: as far as their priorities tell, they are of one component (RFC 8445 §5.1.2.1).
+    fn is_same_component(&self, one: u16, other: u16) -> bool {
+        let component = |pair: u16| self.pairs.get(usize::from(pair)).and_then(Pair::component);
+        match (component(one), component(other)) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        }
+    }
+}
+
+impl Conflicts {
+    fn add(&mut self, seen: Seen) {
+        self.count = self.count.saturating_add(1);
+        self.first.get_or_insert(seen);
+        self.last = Some(seen);
+    }
+}
+
+impl Answered {
+    fn new(asked: Seen, first: Seen) -> Self {
+        let rtt = super::Rtt::default();
+        let longest = (Span(0), first.time);
+        let open_since = Timestamp(0);
+        Answered {
+            count: 0,
+            asked,
+            first,
+            last: first,
+            open: 0,
+            open_since,
+            longest,
+            nominated: None,
+            mapped: None,
+            rtt,
+        }
+    }
+}

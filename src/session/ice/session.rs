@@ -1,0 +1,278 @@
+//! One ICE session: two agents, known by their user fragments, and the pairs that they check.
+
+use super::pair::Pair;
+use crate::net::Endpoint;
+use crate::session::exchange::{Seen, Verdicts};
+use crate::session::names::{Name, Names};
+use crate::session::path::Path;
+use crate::session::signalling::Signalling;
+use crate::time::Timestamp;
+
+/// How many selections are kept.
+pub(super) const MAX_SELECTIONS: usize = 16;
+
+/// What an agent says of itself in its checks (RFC 8445 §6.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It nominates.
+    Controlling,
+    /// It follows.
+    Controlled,
+}
+
+/// How the controlling agent nominates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nomination {
+    /// USE-CANDIDATE on a pair that was answered before (RFC 8445 §8.1.1).
+    Regular,
+    /// USE-CANDIDATE in the first check on a pair (RFC 5245 §8.1.1.2).
+    Aggressive,
+}
+
+/// One of the two agents.
+#[derive(Clone, Debug, Default)]
+pub struct Agent {
+    /// Its user fragment; `None` where the checks do not tell it apart.
+    pub ufrag: Option<Name>,
+    /// Its role as it said last.
+    pub role: Option<Role>,
+    /// How often it changed its role.
+    pub role_changes: u32,
+    /// Its tie-breaker as it said last (RFC 8445 §7.1.3).
+    pub tie_breaker: Option<u64>,
+    /// Checks that it sent, retransmissions left out.
+    pub checks: u32,
+    /// Its first check.
+    pub first_check: Option<Seen>,
+    /// Its last check, copies included; meaningless where it sent none.
+    pub last_check: Timestamp,
+    /// Checks of the other that it answered by success.
+    pub answers: u32,
+    /// Its first check with USE-CANDIDATE.
+    pub use_candidate: Option<Seen>,
+    /// Whether it sends what only WebRTC's library does: GOOG-NETWORK-INFO, GOOG-PING.
+    pub webrtc: bool,
+    /// 487 answers that it gave, and the first and last of them.
+    pub conflicts: Conflicts,
+    /// Its checks that were refused with 400 or 401.
+    pub unauthorized: Option<Box<Unauthorized>>,
+    /// What the integrity of its last check proves.
+    pub integrity: Verdicts,
+}
+
+/// 487 answers (RFC 8445 §7.3.1.1).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Conflicts {
+    /// How many.
+    pub count: u32,
+    /// The first.
+    pub first: Option<Seen>,
+    /// The last.
+    pub last: Option<Seen>,
+}
+
+/// Checks that were refused with 400 or 401.
+#[derive(Clone, Debug)]
+pub struct Unauthorized {
+    /// How many.
+    pub count: u32,
+    /// The code of the last.
+    pub code: u16,
+    /// REASON of the last.
+    pub reason: Option<Name>,
+    /// The first frames: check and refusal.
+    pub frames: Vec<u64>,
+    /// The first refusal.
+    pub first: Seen,
+    /// The last refusal.
+    pub last: Seen,
+    /// From where the check came and to where it went.
+    pub pair: (Endpoint, Endpoint),
+    /// What the integrity of the refused check proves.
+    pub integrity: Verdicts,
+}
+
+/// A pair became the selected one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// Index of the pair in its session.
+    pub pair: u16,
+    /// When.
+    pub at: Seen,
+    /// What shows it: `true` for DTLS or media on it, `false` for its nomination alone.
+    pub by_data: bool,
+}
+
+/// An ICE session: one generation of user fragments.
+#[derive(Clone, Debug)]
+pub struct IceSession {
+    /// Its number, in the order in which sessions began.
+    pub number: u32,
+    /// The two agents; the one that sent the first check that was seen comes first.
+    pub agents: [Agent; 2],
+    /// The pairs, in the order in which they were first checked; the first ones.
+    pub pairs: Vec<Pair>,
+    /// Checks on pairs for which there was no room.
+    pub checks_omitted: u64,
+    /// Its first message.
+    pub first: Seen,
+    /// Its last message.
+    pub last: Seen,
+    /// The session that it is the restart of: its number.
+    pub restart_of: Option<u32>,
+    /// How many restarts came before.
+    pub restarts: u32,
+    /// Whether it pairs an old user fragment with a new one: such a session lasts only until both sides know the new ones.
+    pub is_mixed: bool,
+    /// The restart that follows: its number, and its first check.
+    pub restarted_by: Option<(u32, Seen)>,
+    /// The first answer to any check.
+    pub first_answer: Option<Seen>,
+    /// How it nominates, once USE-CANDIDATE was seen.
+    pub nomination: Option<Nomination>,
+    /// The first answer to a check with USE-CANDIDATE.
+    pub nominated: Option<Seen>,
+    /// Checks of one agent while the other claimed the same role, and the first of them.
+    pub same_role: Conflicts,
+    /// The selected pairs, in order of time; the last ones.
+    pub(super) selections: Vec<Selection>,
+    /// How many there were before those that are kept.
+    pub selections_omitted: u32,
+    /// What may be about to become selected, by what each agent sends: pair, first datagram, datagrams without one on the selected pair.
+    pub(super) challengers: [Option<(u16, Seen, u32)>; 2],
+    /// The way that identifies it, where user fragments do not.
+    pub(super) flow: Option<Path>,
+}
+
+impl IceSession {
+    pub(super) fn new(number: u32, agents: [Agent; 2], seen: Seen, flow: Option<Path>) -> Self {
+        IceSession {
+            number,
+            agents,
+            pairs: Vec::new(),
+            checks_omitted: 0,
+            first: seen,
+            last: seen,
+            restart_of: None,
+            restarts: 0,
+            is_mixed: false,
+            restarted_by: None,
+            first_answer: None,
+            nomination: None,
+            nominated: None,
+            same_role: Conflicts::default(),
+            selections: Vec::new(),
+            selections_omitted: 0,
+            challengers: [None; 2],
+            flow,
+        }
+    }
+
+    /// The agent with this number.
+    #[must_use]
+    pub fn agent(&self, number: usize) -> &Agent {
+        let [one, other] = &self.agents;
+        if number == 0 { one } else { other }
+    }
+
+    pub(super) fn agent_mut(&mut self, number: usize) -> &mut Agent {
+        let [one, other] = &mut self.agents;
+        if number == 0 { one } else { other }
+    }
+
+    /// The selected pairs, in order of time; the last ones.
+    #[must_use]
+    pub fn selections(&self) -> &[Selection] {
+        &self.selections
+    }
+
+    /// What made the selected pair the selected one; `None` where none is.
+    #[must_use]
+    pub fn selection(&self) -> Option<&Selection> {
+        self.selections.last()
+    }
+
+    /// The selected pair.
+    #[must_use]
+    pub fn selected(&self) -> Option<&Pair> {
+        self.pairs.get(usize::from(self.selection()?.pair))
+    }
+
+    /// The pair with this way, and its index.
+    #[must_use]
+    pub fn pair_on(&self, path: &Path) -> Option<(usize, &Pair)> {
+        let on = |pair: &&Pair| pair.path() == path || pair.other_paths().any(|other| other == path);
+        let index = self.pairs.iter().position(|pair| on(&pair))?;
+        Some((index, self.pairs.get(index)?))
+    }
+
+    /// Whether any check was answered by success.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.first_answer.is_some()
+    }
+
+    /// Whether DTLS or media went both ways on any pair.
+    #[must_use]
+    pub fn has_data_both_ways(&self) -> bool {
+        self.pairs.iter().any(Pair::has_data_both_ways)
+    }
+
+    /// The first DTLS or media on any pair.
+    #[must_use]
+    pub fn first_data(&self) -> Option<Seen> {
+        self.pairs.iter().filter_map(Pair::first_data).min()
+    }
+
+    /// The agent that is nearer to the capture point: that uses a relay or sends with a hop limit that no router has lowered, or whose checks
+    /// take longer than those of the other; where nothing tells them apart, the first.
+    #[must_use]
+    pub fn local(&self) -> usize {
+        let nearness = |agent: usize| {
+            let relays = self.pairs.iter().any(|pair| pair.relays() == Some(agent));
+            let unrouted = self.pairs.iter().any(|pair| matches!(pair.way(agent).ttl, 64 | 128 | 255));
+            let rtt = self.pairs.iter().filter_map(|pair| pair.way(agent).answered.as_ref()?.rtt.summary());
+            (relays, unrouted, rtt.map(|[_, median, _]| median).max())
+        };
+        usize::from(nearness(1) > nearness(0))
+    }
+
+    /// Whether, after the last 487, a check was answered by success or the two claim different roles.
+    #[must_use]
+    pub fn is_conflict_resolved(&self) -> bool {
+        let last = self.agents.iter().filter_map(|agent| agent.conflicts.last).max();
+        let answers = self.pairs.iter().flat_map(|pair| [pair.way(0), pair.way(1)]);
+        let answered = answers.filter_map(|way| way.answered.as_ref()).map(|answered| answered.last).max();
+        answered > last || self.controlling().is_some()
+    }
+
+    /// The controlling agent, if exactly one claims to be that, or the other says that it is controlled.
+    #[must_use]
+    pub fn controlling(&self) -> Option<usize> {
+        let [one, other] = &self.agents;
+        match (one.role, other.role) {
+            (Some(Role::Controlling), Some(Role::Controlled) | None) | (None, Some(Role::Controlled)) => Some(0),
+            (Some(Role::Controlled), Some(Role::Controlling) | None) | (None, Some(Role::Controlling)) => Some(1),
+            _ => None,
+        }
+    }
+
+    /// Whether an agent is lite (RFC 8445 §2.5): `Some` by what its description says, or `Some(false)` where it sends checks; `None` where it
+    /// only answers, as a lite agent does, and nothing more is known of it.
+    #[must_use]
+    pub fn is_lite(&self, agent: usize, signalling: &Signalling, names: &Names) -> Option<bool> {
+        let agent = self.agent(agent);
+        let described = agent.ufrag.and_then(|ufrag| signalling.of_agent(names.bytes(ufrag)));
+        let said = described.map(|description| description.lite);
+        if agent.checks > 0 { Some(false) } else { said }
+    }
+
+    /// Whether the agents are WebRTC's: one of them sends the attributes of its library, or descriptions with DTLS were given.
+    #[must_use]
+    pub fn is_webrtc(&self, signalling: &Signalling, names: &Names) -> bool {
+        self.agents.iter().any(|agent| {
+            let described = agent.ufrag.and_then(|ufrag| signalling.of_agent(names.bytes(ufrag)));
+            agent.webrtc || described.is_some_and(|description| !description.fingerprints.is_empty())
+        })
+    }
+}

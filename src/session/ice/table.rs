@@ -1,0 +1,441 @@
+//! All ICE sessions that are not over, and how they are found.
+
+use super::pair::{MAX_POINTS, Pair, Point};
+use super::recent::Recent;
+use super::session::{Agent, IceSession};
+use crate::net::Endpoint;
+use crate::session::exchange::Seen;
+use crate::session::limits::Limits;
+use crate::session::names::{Name, Names};
+use crate::session::path::Path;
+use crate::time::{Span, Timestamp};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use std::hash::BuildHasher;
+
+/// A session with nothing new for this long is over: longer than a flow, so that what ran on its pairs can still ask for it.
+const IDLE: Span = Span::from_secs(180);
+/// In a full table, one that was silent for this long makes room: agents check every few seconds as long as they live.
+const SILENT: Span = Span::from_secs(30);
+/// How often a full table is searched for those.
+const SEARCH: Span = Span::from_secs(1);
+/// A session that begins so soon after the capture may have begun before it.
+pub(super) const CAPTURE_START: Span = Span::from_secs(1);
+/// New user fragments on the same addresses so long after the last check are a new session, not a restart.
+const RESTART: Span = Span::from_secs(60);
+
+/// A pair, and the point of the capture at which it passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub slot: u32,
+    pub pair: u16,
+    pub point: u8,
+}
+
+/// The ICE sessions that are not over.
+#[derive(Debug)]
+pub struct Ice {
+    pub(super) hasher: DefaultHashBuilder,
+    by_path: HashTable<Place>,
+    by_key: HashTable<u32>,
+    /// The newest session in which each user fragment takes part.
+    by_ufrag: HashMap<Name, u32>,
+    sessions: Vec<Option<Box<IceSession>>>,
+    free: Vec<u32>,
+    count: usize,
+    pairs: usize,
+    max: (usize, usize, usize),
+    numbers: u32,
+    pub(super) recent: Recent,
+    ripe: Vec<IceSession>,
+    searched: Timestamp,
+    is_over: bool,
+    /// The time of the first frame.
+    pub(super) began: Timestamp,
+    pub(super) checks_dropped: u64,
+}
+
+impl Ice {
+    pub(in crate::session) fn new(limits: &Limits) -> Self {
+        Ice {
+            hasher: DefaultHashBuilder::default(),
+            by_path: HashTable::new(),
+            by_key: HashTable::new(),
+            by_ufrag: HashMap::new(),
+            sessions: Vec::new(),
+            free: Vec::new(),
+            count: 0,
+            pairs: 0,
+            max: (limits.ice_sessions, limits.ice_pairs, limits.ice_pairs_of_session),
+            numbers: 0,
+            recent: Recent::default(),
+            ripe: Vec::new(),
+            searched: Timestamp(i64::MIN),
+            is_over: false,
+            began: Timestamp(i64::MAX),
+            checks_dropped: 0,
+        }
+    }
+
+    /// How many sessions there are that are not over.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Checks that were not looked at for want of room.
+    #[must_use]
+    pub fn checks_dropped(&self) -> u64 {
+        self.checks_dropped
+    }
+
+    /// Whether a session began a second or more after the capture, so that its start is in it.
+    #[must_use]
+    pub fn began_well_before(&self, session: &IceSession) -> bool {
+        session.first.time.since(self.began) >= CAPTURE_START
+    }
+
+    /// The sessions that are not over, by slot.
+    pub fn iter(&self) -> impl Iterator<Item = &IceSession> {
+        self.sessions.iter().flatten().map(|session| &**session)
+    }
+
+    /// The session with this number, if it is not over.
+    #[must_use]
+    pub fn by_number(&self, number: u32) -> Option<&IceSession> {
+        self.iter().find(|session| session.number == number)
+    }
+
+    /// The session and pair of a way, the newest generation of it: whether a pair is selected and since when, whether checks go on, whether
+    /// the agents are WebRTC's.
+    #[must_use]
+    pub fn on(&self, path: &Path) -> Option<(&IceSession, &Pair)> {
+        let place = self.find(path)?;
+        let session = self.get(place.slot)?;
+        Some((session, session.pairs.get(usize::from(place.pair))?))
+    }
+
+    pub(super) fn get(&self, slot: u32) -> Option<&IceSession> {
+        self.sessions.get(slot as usize)?.as_deref()
+    }
+
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut IceSession> {
+        self.sessions.get_mut(slot as usize)?.as_deref_mut()
+    }
+
+    /// The pair on a way, of the newest generation.
+    #[inline]
+    pub(super) fn find(&self, path: &Path) -> Option<Place> {
+        if self.count == 0 {
+            return None;
+        }
+        let sessions = &self.sessions;
+        self.by_path.find(self.hasher.hash_one(path), |place| path_at(sessions, place) == Some(path)).copied()
+    }
+
+    /// From now on the way leads to this place.
+    pub(super) fn lead(&mut self, path: &Path, place: Place) {
+        let hash = self.hasher.hash_one(path);
+        let sessions = &self.sessions;
+        if let Some(known) = self.by_path.find_mut(hash, |place| path_at(sessions, place) == Some(path)) {
+            *known = place;
+            return;
+        }
+        let hasher = &self.hasher;
+        self.by_path
+            .insert_unique(hash, place, |place| path_at(sessions, place).map_or(0, |path| hasher.hash_one(path)));
+    }
+
+    /// The session of two user fragments.
+    pub(super) fn of_ufrags(&self, one: Name, other: Name) -> Option<u32> {
+        let hash = self.hasher.hash_one(key(one, other));
+        self.by_key.find(hash, |&slot| self.get(slot).and_then(key_of) == Some(key(one, other))).copied()
+    }
+
+    /// Makes a session, if there is room; `ufrags` are those of the sender and of the receiver of its first check.
+    pub(super) fn add(&mut self, ufrags: Option<(Name, Name)>, path: &Path, seen: Seen) -> Option<u32> {
+        let (max_sessions, max_pairs, _) = self.max;
+        if self.count >= max_sessions || self.pairs >= max_pairs {
+            self.make_room(seen.time);
+        }
+        if self.count >= max_sessions || self.pairs >= max_pairs {
+            return None;
+        }
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                self.sessions.push(None);
+                u32::try_from(self.sessions.len() - 1).ok()?
+            }
+        };
+        let mut agents = [Agent::default(), Agent::default()];
+        let [one, other] = &mut agents;
+        (one.ufrag, other.ufrag) = ufrags.unzip();
+        let number = self.numbers;
+        let new = IceSession::new(number, agents, seen, ufrags.is_none().then_some(*path));
+        *self.sessions.get_mut(slot as usize)? = Some(Box::new(new));
+        self.numbers = self.numbers.wrapping_add(1);
+        self.count += 1;
+        self.list(slot);
+        Some(slot)
+    }
+
+    /// Makes a session findable by its user fragments.
+    fn list(&mut self, slot: u32) {
+        let Some(known) = self.get(slot).and_then(key_of) else { return };
+        let (hasher, sessions) = (&self.hasher, &self.sessions);
+        let rehash = |&slot: &u32| {
+            let session = sessions.get(slot as usize).and_then(|session| session.as_deref());
+            session.and_then(key_of).map_or(0, |key| hasher.hash_one(key))
+        };
+        self.by_key.insert_unique(hasher.hash_one(known), slot, rehash);
+    }
+
+    /// A session that was known by its way alone turns out to be that of these user fragments, the first of which is that of `agent`.
+    pub(super) fn name(&mut self, slot: u32, agent: usize, (own, peer): (Name, Name)) {
+        let Some(session) = self.get_mut(slot) else { return };
+        session.flow = None;
+        session.agent_mut(agent).ufrag = Some(own);
+        session.agent_mut(1 - agent).ufrag = Some(peer);
+        self.list(slot);
+    }
+
+    /// From now on its user fragments lead to this session.
+    pub(super) fn remember(&mut self, slot: u32) {
+        let Some(session) = self.get(slot) else { return };
+        let ufrags = session.agents.each_ref().map(|agent| agent.ufrag);
+        for ufrag in ufrags.into_iter().flatten() {
+            self.by_ufrag.insert(ufrag, slot);
+        }
+    }
+
+    /// Adds a pair to a session and leads its way there; where its ends are those of a pair of the session already, it is one more point of that.
+    pub(super) fn add_pair(&mut self, slot: u32, pair: Pair, is_whole: bool) -> Option<Place> {
+        let path = *pair.path();
+        let (_, max_pairs, max_of_session) = self.max;
+        let is_full = self.pairs >= max_pairs;
+        let session = self.get_mut(slot)?;
+        let same = |known: &Pair| known.ends == pair.ends && known.path() != &path;
+        if is_whole && let Some(index) = session.pairs.iter().position(same) {
+            return self.add_point(slot, u16::try_from(index).ok()?, pair.point);
+        }
+        if is_full || session.pairs.len() >= max_of_session {
+            session.checks_omitted += 1;
+            return None;
+        }
+        let index = u16::try_from(session.pairs.len()).ok()?;
+        session.pairs.reserve_exact(if index < 4 { 2 } else { 8 });
+        session.pairs.push(pair);
+        self.pairs += 1;
+        let place = Place { slot, pair: index, point: 0 };
+        self.lead(&path, place);
+        Some(place)
+    }
+
+    /// A pair is seen at one more point of the capture.
+    pub(super) fn add_point(&mut self, slot: u32, index: u16, point: Point) -> Option<Place> {
+        let pair = self.get_mut(slot)?.pairs.get_mut(usize::from(index))?;
+        let points = pair.points.get_or_insert_default();
+        let number = match points.iter().position(|known| known.path == point.path) {
+            Some(number) => number,
+            None if points.len() >= MAX_POINTS => return None,
+            None => {
+                points.push(point);
+                points.len() - 1
+            }
+        };
+        let place = Place { slot, pair: index, point: u8::try_from(number + 1).ok()? };
+        self.lead(&point.path, place);
+        Some(place)
+    }
+
+    /// A session that begins with this pair may be the restart of one that is known: of that which ran on the same way (`on_path`), or of one in which
+    /// one of its agents takes part from the same address, the other having a new user fragment and the same host.
+    pub(super) fn succeed(&mut self, slot: u32, on_path: Option<u32>, ends: [Endpoint; 2], seen: Seen) {
+        let Some(new) = self.get(slot) else { return };
+        if new.restart_of.is_some() || new.flow.is_some() {
+            return;
+        }
+        let related = new.agents.each_ref().map(|agent| self.before(slot, agent.ufrag?, ends));
+        if let ([Some(one), Some(other)], None) = (related, on_path)
+            && one != other
+        {
+            return self.bridge(slot, one, other);
+        }
+        let Some(old) = on_path.or_else(|| related.into_iter().flatten().max()) else { return };
+        let Some(known) = self.get(old).filter(|known| known.number < new.number && known.flow.is_none()) else {
+            return;
+        };
+        if seen.time.since(known.last.time) > RESTART {
+            return;
+        }
+        let shares = known.agents.iter().any(|known| new.agents.iter().any(|agent| agent.ufrag == known.ufrag));
+        // a session of an old and a new user fragment runs only until both sides know the new ones
+        let (restart_of, restarts) = match known.restart_of.filter(|_| known.is_mixed) {
+            Some(before) => (before, known.restarts),
+            None => (known.number, known.restarts.saturating_add(1)),
+        };
+        let is_mixed = shares && !known.is_mixed;
+        let Some(new) = self.get_mut(slot) else { return };
+        (new.restart_of, new.restarts, new.is_mixed) = (Some(restart_of), restarts, is_mixed);
+        if !is_mixed {
+            let new = new.number;
+            self.restarted(restart_of, (new, seen));
+        }
+    }
+
+    /// A session has one agent in common with each of two others: the later of these is the restart of the earlier.
+    fn bridge(&mut self, slot: u32, one: u32, other: u32) {
+        let number = |slot: u32| self.get(slot).filter(|known| !known.is_mixed).map(|known| (known.number, slot));
+        let (Some(one), Some(other)) = (number(one), number(other)) else { return };
+        let ((old, old_slot), (new, new_slot)) = (one.min(other), one.max(other));
+        let Some(restarts) = self.get(old_slot).map(|known| known.restarts.saturating_add(1)) else { return };
+        if let Some(mixed) = self.get_mut(slot) {
+            (mixed.restart_of, mixed.restarts, mixed.is_mixed) = (Some(old), restarts, true);
+        }
+        let Some(known) = self.get_mut(new_slot).filter(|known| known.restart_of.is_none()) else { return };
+        (known.restart_of, known.restarts) = (Some(old), restarts);
+        let first = known.first;
+        self.restarted(old, (new, first));
+    }
+
+    fn restarted(&mut self, number: u32, by: (u32, Seen)) {
+        let known = self.sessions.iter_mut().flatten().find(|session| session.number == number);
+        known.into_iter().for_each(|known| {
+            known.restarted_by.get_or_insert(by);
+        });
+    }
+
+    /// The session that was known before this one, in which the agent with this user fragment takes part from the same address.
+    fn before(&self, slot: u32, ufrag: Name, ends: [Endpoint; 2]) -> Option<u32> {
+        let &old = self.by_ufrag.get(&ufrag).filter(|&&old| old != slot)?;
+        let (known, new) = (self.get(old)?, self.get(slot)?);
+        let number = |session: &IceSession| session.agents.iter().position(|agent| agent.ufrag == Some(ufrag));
+        let (was, is) = (number(known)?, number(new)?);
+        let [one, other] = ends;
+        let (own, peer) = if is == 0 { (one, other) } else { (other, one) };
+        let same = |pair: &Pair| pair.end(was) == own && pair.end(1 - was).ip() == peer.ip();
+        // one that never checks may serve many with the same user fragment
+        ((known.is_mixed || known.agent(was).checks > 0) && known.pairs.iter().any(same)).then_some(old)
+    }
+
+    /// The sessions that are over, to be judged and forgotten, in the order in which they began.
+    pub(in crate::session) fn ripe(&mut self) -> Vec<IceSession> {
+        if self.is_over {
+            self.end(Timestamp(i64::MAX));
+        }
+        std::mem::take(&mut self.ripe)
+    }
+
+    /// Whether there are any.
+    #[inline]
+    pub(in crate::session) fn has_ripe(&self) -> bool {
+        !self.ripe.is_empty() || (self.is_over && self.count > 0)
+    }
+
+    /// Ends what is idle at `now`.
+    pub(in crate::session) fn sweep(&mut self, now: Timestamp) {
+        self.began = self.began.min(now);
+        self.end(now.after(Span(-IDLE.0)));
+    }
+
+    /// The capture is over: what is left is given to be judged, but stays until then.
+    pub(in crate::session) fn finish(&mut self) {
+        self.is_over = true;
+    }
+
+    fn make_room(&mut self, now: Timestamp) {
+        if now.since(self.searched) >= SEARCH {
+            self.searched = now;
+            self.end(now.after(Span(-SILENT.0)));
+        }
+    }
+
+    fn end(&mut self, since: Timestamp) {
+        let over = |session: &IceSession| session.last.time < since;
+        let mut ended: Vec<u32> = (0u32..)
+            .zip(&self.sessions)
+            .filter_map(|(slot, session)| session.as_deref().filter(|session| over(session)).map(|_| slot))
+            .collect();
+        ended.sort_unstable_by_key(|&slot| self.get(slot).map(|session| session.number));
+        for slot in ended {
+            self.remove(slot);
+        }
+    }
+
+    fn remove(&mut self, slot: u32) {
+        let Some(session) = self.get(slot) else { return };
+        let paths: Vec<Path> = session
+            .pairs
+            .iter()
+            .flat_map(|pair| std::iter::once(pair.path()).chain(pair.other_paths()))
+            .copied()
+            .collect();
+        let known = key_of(session);
+        for path in paths {
+            if let Ok(entry) = self.by_path.find_entry(self.hasher.hash_one(path), |place| {
+                place.slot == slot && path_at(&self.sessions, place) == Some(&path)
+            }) {
+                entry.remove();
+            }
+        }
+        if let Some(known) = known
+            && let Ok(entry) = self.by_key.find_entry(self.hasher.hash_one(known), |&other| other == slot)
+        {
+            entry.remove();
+        }
+        if let Some(session) = self.sessions.get_mut(slot as usize).and_then(Option::take) {
+            self.count -= 1;
+            self.pairs = self.pairs.saturating_sub(session.pairs.len());
+            for ufrag in session.agents.iter().filter_map(|agent| agent.ufrag) {
+                if self.by_ufrag.get(&ufrag) == Some(&slot) {
+                    self.by_ufrag.remove(&ufrag);
+                }
+            }
+            self.free.push(slot);
+            self.ripe.push(*session);
+        }
+    }
+
+    /// The user fragments in USERNAME, that of the receiver first (RFC 8445 §7.2.2); `None` where it has another form.
+    pub(super) fn ufrags(names: &mut Names, user: Name) -> Option<(Name, Name)> {
+        const LONGEST: usize = 513;
+        let mut room = [0; LONGEST];
+        let text = names.bytes(user);
+        let text = room.get_mut(..text.len()).map(|room| {
+            room.copy_from_slice(text);
+            &*room
+        })?;
+        let end = text.iter().rposition(|&byte| byte != 0)? + 1;
+        let text = text.get(..end)?;
+        let colons = text.iter().filter(|&&byte| byte == b':').count();
+        if colons % 2 == 0 {
+            return None;
+        }
+        let middle = text.iter().enumerate().filter(|&(_, &byte)| byte == b':').nth(colons / 2)?.0;
+        let (peer, own) = (text.get(..middle)?, text.get(middle + 1..)?);
+        if peer.is_empty() || own.is_empty() {
+            return None;
+        }
+        Some((names.intern(peer)?, names.intern(own)?))
+    }
+}
+
+fn path_at<'s>(sessions: &'s [Option<Box<IceSession>>], place: &Place) -> Option<&'s Path> {
+    let session = sessions.get(place.slot as usize)?.as_deref()?;
+    session.pairs.get(usize::from(place.pair))?.at(usize::from(place.point)).map(|point| &point.path)
+}
+
+fn key(one: Name, other: Name) -> (Name, Name) {
+    (one.min(other), one.max(other))
+}
+
+fn key_of(session: &IceSession) -> Option<(Name, Name)> {
+    let [one, other] = &session.agents;
+    Some(key(one.ufrag?, other.ufrag?))
+}

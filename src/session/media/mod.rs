@@ -1,0 +1,385 @@
+//! RTP and RTCP: which streams there are, on which path, and what became of their packets on the way to the capture point.
+//!
+//! RTP has no mark of its own. A source is believed once two of its packets in sequence were seen (RFC 3550 A.1), and what was counted of it
+//! until then counts; random bytes never make a stream. The header of SRTP is in the clear, so no key is asked for.
+
+mod clock;
+mod stream;
+mod way;
+
+pub use clock::Jitter;
+pub use stream::{Break, Stream};
+pub use way::{MediaDirection, MediaWay, Reports};
+
+use super::exchange::Seen;
+use super::path::Path;
+use super::{Name, Session};
+use crate::event::Event;
+use crate::time::Timestamp;
+use crate::wire::demux::Kind;
+use crate::wire::dtls::Record;
+use crate::wire::handshake::ContentType;
+use crate::wire::rtcp::Rtcp;
+use crate::wire::rtp::Head;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+
+/// The number of a path in the table, kept with a flow so that its next packet needs no look-up. It may be out of date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WayId(u32);
+
+/// The streams of a capture.
+#[derive(Debug)]
+pub struct Media {
+    hasher: DefaultHashBuilder,
+    ways: Vec<Option<MediaWay>>,
+    free_ways: Vec<u32>,
+    by_path: HashTable<u32>,
+    streams: Vec<Option<Kept>>,
+    free_streams: Vec<u32>,
+    by_source: HashTable<u32>,
+    /// The sources on probation, the oldest first; some that are not any more among them.
+    probation: VecDeque<(u32, u32)>,
+    max: usize,
+    /// Streams that made room for others, with the way that they took.
+    over: Vec<(MediaWay, usize, Stream)>,
+    dropped: u64,
+    unproven: u64,
+}
+
+/// A stream with where it is.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    way: u32,
+    direction: usize,
+    stream: Stream,
+}
+
+impl Media {
+    /// An empty table for at most `max` streams.
+    #[must_use]
+    pub fn new(max: usize) -> Media {
+        Media {
+            hasher: DefaultHashBuilder::default(),
+            ways: Vec::new(),
+            free_ways: Vec::new(),
+            by_path: HashTable::new(),
+            streams: Vec::new(),
+            free_streams: Vec::new(),
+            by_source: HashTable::new(),
+            probation: VecDeque::new(),
+            max: max.max(8),
+            over: Vec::new(),
+            dropped: 0,
+            unproven: 0,
+        }
+    }
+
+    /// The paths on which there was media or a DTLS handshake and that did not make room for others, in the order of their first frames.
+    #[must_use]
+    pub fn ways(&self) -> Vec<&MediaWay> {
+        let mut all: Vec<_> = self.ways.iter().flatten().collect();
+        all.sort_by_key(|way| (way.first.frame, way.path));
+        all
+    }
+
+    /// The streams that are believed, each with its path and direction, in the order of their first frames.
+    #[must_use]
+    pub fn streams(&self) -> Vec<(&MediaWay, usize, &Stream)> {
+        let here = self
+            .streams
+            .iter()
+            .flatten()
+            .filter_map(|kept| Some((self.ways.get(kept.way as usize)?.as_ref()?, kept.direction, &kept.stream)));
+        let over = self.over.iter().map(|(way, direction, stream)| (way, *direction, stream));
+        let mut all: Vec<_> = here.chain(over).filter(|(_, _, stream)| stream.is_believed()).collect();
+        all.sort_by_key(|(way, direction, stream)| (stream.first.frame, stream.ssrc, way.path, *direction));
+        all
+    }
+
+    /// How many streams there were of which nothing is kept.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Packets that look like RTP and whose numbers did not behave like RTP's.
+    #[must_use]
+    pub fn unproven(&self) -> u64 {
+        let here = self.streams.iter().flatten().filter(|kept| !kept.stream.is_believed());
+        self.unproven + here.map(|kept| kept.stream.packets).sum::<u64>()
+    }
+
+    /// A record of a DTLS handshake passes.
+    fn handshake(&mut self, event: &Event<'_>) -> Option<u32> {
+        let path = Path::of_event(event);
+        let id = self.way(path, event, None)?;
+        let way = self.ways.get_mut(id as usize)?.as_mut()?;
+        let direction = way.directions.get_mut(path.direction(event.src))?;
+        let first = direction.handshake.map_or(seen(event), |(first, _)| first);
+        direction.handshake = Some((first, seen(event)));
+        Some(id)
+    }
+
+    #[inline]
+    fn rtp(&mut self, event: &Event<'_>, payload: &[u8], hint: &mut Option<WayId>, owner: Option<Name>) {
+        let Some(head) = Head::parse(payload) else { return };
+        let Some((id, direction)) = self.find(event, hint, owner) else { return };
+        let Some(way) = self.ways.get_mut(id as usize).and_then(Option::as_mut) else { return };
+        let Some(known) = way.directions.get_mut(direction) else { return };
+        let recent = known.recent(head.ssrc);
+        let place = match recent {
+            Some(place) => Some(place),
+            None => self.source(id, direction, head.ssrc),
+        };
+        let Some(place) = place else {
+            self.new_source(event, id, direction, &head, payload.len());
+            return;
+        };
+        let Some(kept) = self.streams.get_mut(place as usize).and_then(Option::as_mut) else { return };
+        kept.stream.take(&head, payload.len(), seen(event));
+        if kept.stream.is_believed() {
+            let first = kept.stream.first;
+            let Some(known) = self
+                .ways
+                .get_mut(id as usize)
+                .and_then(Option::as_mut)
+                .and_then(|way| way.directions.get_mut(direction))
+            else {
+                return;
+            };
+            known.media(first, seen(event));
+            if recent.is_none() {
+                known.remember(head.ssrc, place);
+            }
+        }
+    }
+
+    fn rtcp(&mut self, event: &Event<'_>, payload: &[u8], hint: &mut Option<WayId>, owner: Option<Name>) {
+        let Some(rtcp) = Rtcp::parse(payload) else { return };
+        let Some((id, direction)) = self.find(event, hint, owner) else { return };
+        let stream = self.source(id, direction, rtcp.ssrc).and_then(|place| self.streams.get(place as usize)?.as_ref());
+        let captured = stream.map_or(0, |kept| kept.stream.packets);
+        let known = self.ways.get_mut(id as usize).and_then(|way| way.as_mut()?.directions.get_mut(direction));
+        if let Some(known) = known {
+            known.report(&rtcp, payload.len(), captured, seen(event));
+        }
+    }
+
+    /// STUN passes on a flow with media.
+    pub(super) fn alive(&mut self, event: &Event<'_>, WayId(id): WayId) {
+        let Some(way) = self.ways.get_mut(id as usize).and_then(Option::as_mut) else { return };
+        let path = Path::of_event(event);
+        if way.path == path
+            && let Some(known) = way.directions.get_mut(path.direction(event.src))
+        {
+            known.alive = Some(seen(event));
+        }
+    }
+
+    /// The path of a packet and its direction on it.
+    #[inline]
+    fn find(&mut self, event: &Event<'_>, hint: &mut Option<WayId>, owner: Option<Name>) -> Option<(u32, usize)> {
+        let path = Path::of_event(event);
+        let direction = path.direction(event.src);
+        let hinted = hint.and_then(|hint| self.ways.get(hint.0 as usize)).and_then(Option::as_ref);
+        let id = match (hinted, *hint) {
+            (Some(way), Some(WayId(id))) if way.path == path => id,
+            _ => {
+                let id = self.way(path, event, owner)?;
+                *hint = Some(WayId(id));
+                id
+            }
+        };
+        let way = self.ways.get_mut(id as usize)?.as_mut()?;
+        let known = way.directions.get_mut(direction)?;
+        if known.ends.is_none() {
+            way.user = way.user.or(owner);
+            known.ends = Some(event.pair());
+            for (slot, hop) in known.via.iter_mut().zip(event.hops.iter()) {
+                *slot = Some(hop.via);
+            }
+        }
+        Some((id, direction))
+    }
+
+    /// The number of a path, made where there is none.
+    fn way(&mut self, path: Path, event: &Event<'_>, owner: Option<Name>) -> Option<u32> {
+        let hash = self.hasher.hash_one(path);
+        let ways = &self.ways;
+        let of = |id: u32| ways.get(id as usize).and_then(Option::as_ref);
+        if let Some(&id) = self.by_path.find(hash, |&id| of(id).is_some_and(|way| way.path == path)) {
+            return Some(id);
+        }
+        if self.by_path.len() >= self.max {
+            self.make_room();
+        }
+        let way = MediaWay::new(path, seen(event), owner);
+        let id = match self.free_ways.pop() {
+            Some(id) => id,
+            None => {
+                self.ways.push(None);
+                u32::try_from(self.ways.len() - 1).ok()?
+            }
+        };
+        *self.ways.get_mut(id as usize)? = Some(way);
+        let (hasher, ways) = (&self.hasher, &self.ways);
+        let rehash =
+            |&id: &u32| ways.get(id as usize).and_then(Option::as_ref).map_or(0, |way| hasher.hash_one(way.path));
+        self.by_path.insert_unique(hash, id, rehash);
+        Some(id)
+    }
+
+    fn hash_of(&self, way: u32, direction: usize, ssrc: u32) -> u64 {
+        self.hasher.hash_one((u64::from(way) << 32 | u64::from(ssrc), direction as u64))
+    }
+
+    /// Where the stream of a source is.
+    fn source(&self, way: u32, direction: usize, ssrc: u32) -> Option<u32> {
+        let same = |&place: &u32| {
+            let kept = self.streams.get(place as usize).and_then(Option::as_ref);
+            kept.is_some_and(|kept| (kept.way, kept.direction, kept.stream.ssrc) == (way, direction, ssrc))
+        };
+        self.by_source.find(self.hash_of(way, direction, ssrc), same).copied()
+    }
+
+    /// A source that was not seen before is put on probation. Of those there are few at one time: what only looks like RTP has a new
+    /// source in every packet.
+    #[cold]
+    fn new_source(&mut self, event: &Event<'_>, way: u32, direction: usize, head: &Head, bytes: usize) {
+        while self.probation.len() >= self.max / 4 {
+            let Some((place, ssrc)) = self.probation.pop_front() else { break };
+            let kept = self.streams.get(place as usize).and_then(Option::as_ref);
+            if kept.is_some_and(|kept| kept.stream.ssrc == ssrc && !kept.stream.is_believed()) {
+                self.forget(place);
+            }
+        }
+        if self.by_source.len() >= self.max {
+            self.make_room();
+        }
+        if !self.ways.get(way as usize).is_some_and(Option::is_some) {
+            return;
+        }
+        let kept = Kept { way, direction, stream: Stream::new(head, bytes, seen(event)) };
+        let place = match self.free_streams.pop() {
+            Some(place) => place,
+            None => {
+                self.streams.push(None);
+                u32::try_from(self.streams.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        let Some(slot) = self.streams.get_mut(place as usize) else { return };
+        *slot = Some(kept);
+        let (hasher, streams) = (&self.hasher, &self.streams);
+        let rehash = |&place: &u32| {
+            streams.get(place as usize).and_then(Option::as_ref).map_or(0, |kept| {
+                hasher.hash_one((u64::from(kept.way) << 32 | u64::from(kept.stream.ssrc), kept.direction as u64))
+            })
+        };
+        self.by_source.insert_unique(self.hash_of(way, direction, head.ssrc), place, rehash);
+        self.probation.push_back((place, head.ssrc));
+    }
+
+    /// Takes a stream out of the table; one that was believed is kept aside while there is room.
+    fn forget(&mut self, place: u32) {
+        let Some(kept) = self.streams.get_mut(place as usize).and_then(Option::take) else { return };
+        self.free_streams.push(place);
+        let hash = self.hash_of(kept.way, kept.direction, kept.stream.ssrc);
+        if let Ok(entry) = self.by_source.find_entry(hash, |&other| other == place) {
+            entry.remove();
+        }
+        let Some(way) = self.ways.get_mut(kept.way as usize).and_then(Option::as_mut) else { return };
+        if let Some(direction) = way.directions.get_mut(kept.direction) {
+            direction.forget(place);
+        }
+        if !kept.stream.is_believed() {
+            self.unproven += kept.stream.packets;
+        } else if self.over.len() < self.max {
+            self.over.push((way.clone(), kept.direction, kept.stream));
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Makes room in a full table: the quarter of the paths that has been silent longest goes, with its streams.
+    #[cold]
+    fn make_room(&mut self) {
+        let mut lasts: Vec<Timestamp> = self.ways.iter().flatten().map(MediaWay::last).collect();
+        let quarter = lasts.len() / 4;
+        let Some((_, &mut until, _)) = (quarter < lasts.len()).then(|| lasts.select_nth_unstable(quarter)) else {
+            return;
+        };
+        let gone =
+            |way: u32| self.ways.get(way as usize).and_then(Option::as_ref).is_some_and(|way| way.last() <= until);
+        let streams: Vec<u32> = (0u32..)
+            .zip(&self.streams)
+            .filter(|(_, kept)| kept.as_ref().is_some_and(|kept| gone(kept.way)))
+            .map(|(place, _)| place)
+            .collect();
+        let ways: Vec<u32> = (0u32..).zip(&self.ways).map(|(id, _)| id).filter(|&id| gone(id)).collect();
+        for place in streams {
+            self.forget(place);
+        }
+        for id in ways {
+            let Some(way) = self.ways.get_mut(id as usize).and_then(Option::take) else { continue };
+            if let Ok(entry) = self.by_path.find_entry(self.hasher.hash_one(way.path), |&other| other == id) {
+                entry.remove();
+            }
+            self.free_ways.push(id);
+        }
+    }
+}
+
+fn seen(event: &Event<'_>) -> Seen {
+    Seen { frame: event.frame, time: event.time }
+}
+
+impl Session {
+    /// The streams of RTP.
+    #[must_use]
+    pub fn media(&self) -> &Media {
+        &self.media
+    }
+
+    /// Takes RTP or RTCP. It has no mark of its own: it is believed where STUN or DTLS was seen before it, or inside a relay; `false` where it
+    /// is not.
+    #[inline]
+    pub fn take_media(&mut self, event: &Event<'_>, payload: &[u8], kind: Kind) -> bool {
+        let nested = event.hops.last().is_some();
+        let flow = self.flows.find_on(event.transport, event.src, event.dst).and_then(|id| self.flows.get_mut(id));
+        let mut none = None;
+        let (hint, owner) = match flow {
+            Some(flow) => {
+                if !nested {
+                    flow.last = seen(event);
+                    let direction = flow.directions_from(event.src).0;
+                    direction.packets += 1;
+                    direction.data.add(payload.len(), event.time);
+                }
+                (&mut flow.media, flow.conversation.as_ref().and_then(|conversation| conversation.user))
+            }
+            None if nested => (&mut none, None),
+            None => return false,
+        };
+        if kind == Kind::Rtcp {
+            self.totals.rtcp += 1;
+            self.media.rtcp(event, payload, hint, owner);
+        } else {
+            self.totals.rtp += 1;
+            self.media.rtp(event, payload, hint, owner);
+        }
+        true
+    }
+
+    /// Takes note of a DTLS record: media is expected where a handshake was.
+    pub fn take_handshake(&mut self, event: &Event<'_>, record: &Record<'_>) {
+        if record.content_type == ContentType::HANDSHAKE {
+            let way = self.media.handshake(event);
+            let flow = self.flows.find_on(event.transport, event.src, event.dst).and_then(|id| self.flows.get_mut(id));
+            if let (Some(flow), Some(way)) = (flow, way) {
+                flow.media = Some(WayId(way));
+            }
+        }
+    }
+}

@@ -1,0 +1,646 @@
+//! Findings about DTLS: each story, its remedies, its healthy look-alikes, and what half a capture leaves open.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use support::analyze::{self, finding, ids};
+use support::dtls::{self, DTLS_1_0, DTLS_1_3, Offer, Shake, again};
+use support::{IceSide, Icmp, Scene, degrade};
+use turnscope::report::{Confidence, Report, Severity, Verdict};
+use turnscope::session::signalling::{Description, Fingerprint, Setup, Signalling};
+use turnscope::wire::handshake::certificate;
+
+const ALICE: &str = "10.0.0.2:50000";
+const BOB: &str = "192.0.2.9:40000";
+
+fn of(scene: &Scene) -> Report {
+    analyze::report(&scene.pcap())
+}
+
+fn start() -> (Scene, Shake) {
+    (Scene::new(), Shake::between(ALICE, BOB))
+}
+
+fn agents() -> (IceSide, IceSide) {
+    (IceSide::new("aaaa", "alice-password-of-ice-22", 1), IceSide::new("bbbb", "bob-password-of-ice-2222", 2))
+}
+
+/// One check each way, answered: the pair works. Alice controls.
+fn checks(scene: &mut Scene) {
+    let (alice, bob) = agents();
+    let check = scene.after_ms(10).ice_check(ALICE, BOB, (&alice, &bob), true, |check| check);
+    scene.after_ms(10).ice_answer(&check, &bob);
+    let check = scene.after_ms(10).ice_check(BOB, ALICE, (&bob, &alice), false, |check| check);
+    scene.after_ms(10).ice_answer(&check, &alice);
+    let check = scene.after_ms(10).ice_check(ALICE, BOB, (&alice, &bob), true, |check| check.use_candidate());
+    scene.after_ms(10).ice_answer(&check, &bob);
+}
+
+/// Consent checks of both for some seconds.
+fn consent(scene: &mut Scene, seconds: u64) {
+    for _ in 0..seconds {
+        scene.after_ms(940);
+        checks(scene);
+    }
+}
+
+/// The ClientHello so many times, as its sender doubles the time between.
+fn hellos(scene: &mut Scene, shake: &mut Shake, copies: u32) {
+    let hello = shake.hello(scene);
+    for copy in 1..copies {
+        scene.after_ms(50 << copy);
+        let copy = again(&mut shake.client, &hello.payload);
+        shake.up(scene, copy);
+    }
+}
+
+fn described(ufrag: &str, setup: Setup, certificate: &[u8]) -> Description {
+    let told = certificate::Fingerprint::of(certificate).to_string();
+    let (hash, value) = told.split_once(' ').unwrap();
+    Description {
+        origin: format!("{ufrag}.sdp"),
+        ufrag: ufrag.to_owned(),
+        setup: Some(setup),
+        fingerprints: vec![Fingerprint { hash: hash.to_owned(), value: value.to_owned() }],
+        ..Description::default()
+    }
+}
+
+fn signalled(descriptions: impl IntoIterator<Item = Description>) -> Signalling {
+    let mut signalling = Signalling::default();
+    descriptions.into_iter().for_each(|description| signalling.add(description));
+    signalling
+}
+
+fn assert_silent(report: &Report) {
+    let told: Vec<_> =
+        report.findings.iter().filter(|one| one.id.starts_with("dtls") && one.severity != Severity::Note).collect();
+    assert!(told.is_empty(), "{told:#?}");
+}
+
+#[track_caller]
+fn assert_told(report: &Report, id: &str, severity: Severity, confidence: Confidence) {
+    let known = finding(report, id);
+    assert_eq!((known.severity, known.confidence), (severity, confidence), "{known:#?}");
+    let others: Vec<_> =
+        ids(report).into_iter().filter(|one| one.starts_with("dtls") && *one != id && *one != "dtls-closed").collect();
+    assert!(others.is_empty(), "beside {id}: {others:?}");
+}
+
+mod silence {
+    use super::*;
+
+    #[test]
+    fn a_hello_again_and_again_on_a_pair_that_works_is_a_failure() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        hellos(&mut scene, &mut shake, 6);
+        consent(&mut scene, 3);
+        let report = of(&scene);
+        assert_told(&report, "dtls-no-answer", Severity::Failure, Confidence::Certain);
+        assert_eq!(report.verdict, Verdict::Failure);
+        assert_eq!(report.headline_finding.as_deref(), Some("dtls-no-answer"));
+        let known = finding(&report, "dtls-no-answer");
+        assert!(known.title.contains("6 times"), "{}", known.title);
+        assert_eq!(known.places.first().map(|place| place.frame), Some(7));
+        assert_eq!(known.subject.client.unwrap().to_string(), ALICE);
+    }
+
+    #[test]
+    fn a_hello_into_the_void_is_only_likely() {
+        let (mut scene, mut shake) = start();
+        hellos(&mut scene, &mut shake, 6);
+        scene.after_ms(3000).udp("10.0.0.2:1", "10.0.0.3:2", vec![1]);
+        assert_told(&of(&scene), "dtls-no-answer", Severity::Failure, Confidence::Likely);
+    }
+
+    #[test]
+    fn a_capture_that_ends_right_after_the_hello_says_nothing() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        hellos(&mut scene, &mut shake, 2);
+        assert_silent(&of(&scene));
+    }
+
+    #[test]
+    fn an_answer_at_last_heals_it() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        hellos(&mut scene, &mut shake, 6);
+        shake.server_flight(&mut scene);
+        shake.client_flight(&mut scene);
+        shake.last_flight(&mut scene);
+        assert_silent(&of(&scene));
+    }
+
+    #[test]
+    fn another_association_of_the_same_hosts_makes_it_a_warning() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        hellos(&mut scene, &mut shake, 6);
+        let mut other = Shake::between("10.0.0.2:50001", "192.0.2.9:40001");
+        let hello = other.client.client_hello(&Offer { random: 9, ..Offer::default() });
+        other.up(&mut scene, hello);
+        other.server_flight(&mut scene);
+        other.client_flight(&mut scene);
+        other.last_flight(&mut scene);
+        consent(&mut scene, 3);
+        assert_told(&of(&scene), "dtls-no-answer", Severity::Warning, Confidence::Certain);
+    }
+
+    #[test]
+    fn icmp_that_quotes_the_hello_names_who_refuses_it() {
+        let (mut scene, mut shake) = start();
+        let hello = shake.hello(&mut scene);
+        scene.after_ms(5).icmp("192.0.2.9", Icmp::PortUnreachable, &hello);
+        scene.after_ms(3000).udp("10.0.0.2:1", "10.0.0.3:2", vec![1]);
+        let report = of(&scene);
+        assert_told(&report, "dtls-unreachable", Severity::Failure, Confidence::Certain);
+        assert_eq!(finding(&report, "dtls-unreachable").places.len(), 2);
+    }
+
+    #[test]
+    fn icmp_about_the_last_data_of_a_call_is_no_failure() {
+        let (mut scene, mut shake) = start();
+        shake.complete(&mut scene);
+        shake.talk(&mut scene, 3);
+        let data = shake.client.sealed(23, 50);
+        let last = shake.up(&mut scene, data);
+        scene.after_ms(5).icmp("192.0.2.9", Icmp::PortUnreachable, &last);
+        assert_silent(&of(&scene));
+    }
+}
+
+mod roles {
+    use super::*;
+
+    fn both_hello(scene: &mut Scene) -> (Shake, Shake) {
+        let (mut shake, mut other) = (Shake::between(ALICE, BOB), Shake::between(BOB, ALICE));
+        shake.hello(scene);
+        let hello = other.client.client_hello(&Offer { random: 0x66, ..Offer::default() });
+        other.up(scene, hello);
+        (shake, other)
+    }
+
+    #[test]
+    fn a_hello_of_either_side_is_a_failure() {
+        let mut scene = Scene::new();
+        checks(&mut scene);
+        both_hello(&mut scene);
+        consent(&mut scene, 4);
+        let report = of(&scene);
+        assert_told(&report, "dtls-role-conflict", Severity::Failure, Confidence::Certain);
+        assert_eq!(report.dtls.len(), 1);
+        let frames: Vec<_> = finding(&report, "dtls-role-conflict").places.iter().map(|place| place.frame).collect();
+        assert_eq!(frames, [7, 8]);
+    }
+
+    #[test]
+    fn the_alert_that_one_side_sends_about_it_is_no_finding_of_its_own() {
+        let mut scene = Scene::new();
+        let (mut shake, _) = both_hello(&mut scene);
+        let alert = shake.client.alert(2, 10);
+        shake.up(&mut scene, alert);
+        let report = of(&scene);
+        assert_told(&report, "dtls-role-conflict", Severity::Failure, Confidence::Certain);
+        assert!(finding(&report, "dtls-role-conflict").explanation.contains("unexpected_message"));
+    }
+
+    #[test]
+    fn a_side_that_gives_in_and_answers_makes_it_an_ordinary_handshake() {
+        let mut scene = Scene::new();
+        let (shake, other) = both_hello(&mut scene);
+        // the first of the two answers as server
+        let mut answer = Shake::between(BOB, ALICE);
+        answer.server = shake.client.clone();
+        answer.server.message = 0;
+        answer.client = other.client.clone();
+        let flight = answer.server.server_flight(&shake.certificates.0);
+        shake.up(&mut scene, flight);
+        let flight = answer.client.client_flight(&shake.certificates.1);
+        other.up(&mut scene, flight);
+        let last = answer.server.last_flight();
+        shake.up(&mut scene, last);
+        let report = of(&scene);
+        assert_silent(&report);
+        assert_eq!(report.dtls[0].client.to_string(), BOB);
+    }
+}
+
+mod fragments {
+    use super::*;
+
+    /// A server flight of which the second half of the Certificate never arrives, sent so many times.
+    fn lossy(scene: &mut Scene, shake: &mut Shake, times: u32) {
+        let hello = shake.hello(scene);
+        let body = dtls::certificate_body(&[&vec![0x30; 1800]]);
+        for time in 0..times {
+            if time > 0 {
+                scene.after_ms(400 << time);
+                let copy = again(&mut shake.client, &hello.payload);
+                shake.up(scene, copy);
+            }
+            shake.server.message = 0;
+            let mut datagram = shake.server.server_hello(0xA5, 0xFEFD, 0xC02F);
+            datagram.extend(shake.server.fragment(11, &body, 0..400));
+            shake.down(scene, datagram);
+            let _lost = shake.server.fragment(11, &body, 400..1600);
+            let tail = shake.server.fragment(11, &body, 1600..body.len());
+            shake.down(scene, tail);
+        }
+    }
+
+    #[test]
+    fn a_flight_of_which_the_same_part_is_always_missing_is_a_failure() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        lossy(&mut scene, &mut shake, 4);
+        let report = of(&scene);
+        assert_told(&report, "dtls-fragment-lost", Severity::Failure, Confidence::Certain);
+        let known = finding(&report, "dtls-fragment-lost");
+        assert!(known.title.contains("1200 of 1806 bytes of its Certificate"), "{}", known.title);
+        assert_eq!(report.dtls[0].missing[0].bytes, [[400, 1599]]);
+    }
+
+    #[test]
+    fn one_loss_that_nobody_repeated_before_the_capture_ends_says_nothing() {
+        let (mut scene, mut shake) = start();
+        lossy(&mut scene, &mut shake, 1);
+        assert_silent(&of(&scene));
+    }
+
+    #[test]
+    fn a_capture_that_cuts_datagrams_accuses_nobody() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.complete(&mut scene);
+        shake.talk(&mut scene, 3);
+        for length in [64, 90, 128, 300] {
+            let cut = degrade::pcap(&degrade::snapped(&degrade::shots(&scene), length));
+            assert_silent(&analyze::report(&cut));
+        }
+    }
+
+    #[test]
+    fn ip_fragments_that_never_come_are_a_failure() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        let hello = shake.hello(&mut scene);
+        let flight = shake.server.server_flight(&vec![0x30; 2500]);
+        for copy in 0..4 {
+            scene.after_ms(200).udp_in_fragments(BOB, ALICE, &flight, 1480, |place| place == 0);
+            scene.after_ms(400 << copy);
+            let copy = again(&mut shake.client, &hello.payload);
+            shake.up(&mut scene, copy);
+        }
+        let report = of(&scene);
+        assert_told(&report, "dtls-fragment-lost", Severity::Failure, Confidence::Certain);
+        assert!(finding(&report, "dtls-fragment-lost").explanation.contains("4 IP packets"));
+    }
+
+    #[test]
+    fn a_hello_in_pieces_that_a_peer_refuses_is_named() {
+        let (mut scene, mut shake) = start();
+        let body = dtls::client_hello_body(&Offer { share: 1216, versions: vec![DTLS_1_3], ..Offer::default() });
+        let one = shake.client.fragment(1, &body, 0..1100);
+        let two = shake.client.fragment(1, &body, 1100..body.len());
+        shake.up(&mut scene, one);
+        shake.up(&mut scene, two);
+        let alert = shake.server.alert(2, 50);
+        shake.down(&mut scene, alert);
+        let report = of(&scene);
+        assert_told(&report, "dtls-hello-fragmented", Severity::Failure, Confidence::Certain);
+        assert!(finding(&report, "dtls-hello-fragmented").title.contains("2 fragments"));
+    }
+
+    #[test]
+    fn a_hello_in_pieces_that_a_peer_accepts_is_healthy() {
+        let (mut scene, mut shake) = start();
+        let body = dtls::client_hello_body(&Offer { share: 1216, versions: vec![DTLS_1_3], ..Offer::default() });
+        let one = shake.client.fragment(1, &body, 0..1100);
+        let two = shake.client.fragment(1, &body, 1100..body.len());
+        shake.up(&mut scene, one);
+        shake.up(&mut scene, two);
+        let flight = [shake.server.server_hello(0xA5, DTLS_1_3, 0x1301), shake.server.unified(2, 600)].concat();
+        shake.down(&mut scene, flight);
+        let answer = shake.client.unified(2, 500);
+        shake.up(&mut scene, answer);
+        let ack = shake.server.unified(3, 35);
+        shake.down(&mut scene, ack);
+        assert_silent(&of(&scene));
+    }
+}
+
+mod certificates {
+    use super::*;
+
+    fn rejected(description: u8) -> (Scene, Shake) {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.hello(&mut scene);
+        shake.server_flight(&mut scene);
+        let alert = shake.client.alert(2, description);
+        shake.up(&mut scene, alert);
+        (scene, shake)
+    }
+
+    #[test]
+    fn the_alert_about_a_certificate_names_its_sender_and_the_fingerprint() {
+        for (code, name) in [(42, "bad_certificate"), (46, "certificate_unknown"), (48, "unknown_ca")] {
+            let (scene, shake) = rejected(code);
+            let report = of(&scene);
+            assert_told(&report, "dtls-certificate-rejected", Severity::Failure, Confidence::Certain);
+            let known = finding(&report, "dtls-certificate-rejected");
+            assert!(known.title.contains(ALICE) && known.title.contains(name), "{}", known.title);
+            let fingerprint = certificate::Fingerprint::of(&shake.certificates.1).to_string();
+            assert!(known.explanation.contains(&fingerprint), "{}", known.explanation);
+            assert_eq!(known.places.iter().map(|place| place.frame).collect::<Vec<_>>(), [8, 9]);
+        }
+    }
+
+    #[test]
+    fn with_descriptions_it_says_whether_the_certificate_is_the_one_signalled() {
+        let (scene, shake) = rejected(42);
+        let right = described("bbbb", Setup::Passive, &shake.certificates.1);
+        let report = analyze::report_signalled(&scene.pcap(), signalled([right]));
+        assert_told(&report, "dtls-certificate-rejected", Severity::Failure, Confidence::Certain);
+        let text = &finding(&report, "dtls-certificate-rejected").explanation;
+        assert!(text.contains("It is the one"), "{text}");
+        let wrong = described("bbbb", Setup::Passive, &dtls::certificate("somebody else"));
+        let report = analyze::report_signalled(&scene.pcap(), signalled([wrong]));
+        let text = &finding(&report, "dtls-certificate-rejected").explanation;
+        assert!(text.contains("tells another"), "{text}");
+        assert_eq!(finding(&report, "dtls-fingerprint-mismatch").confidence, Confidence::Certain);
+    }
+
+    #[test]
+    fn a_certificate_that_differs_from_the_description_of_its_agent_is_a_failure() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.complete(&mut scene);
+        let other = dtls::certificate("altered");
+        let told = [described("aaaa", Setup::Active, &other), described("bbbb", Setup::Passive, &shake.certificates.1)];
+        let report = analyze::report_signalled(&scene.pcap(), signalled(told));
+        assert_told(&report, "dtls-fingerprint-mismatch", Severity::Failure, Confidence::Certain);
+        assert!(finding(&report, "dtls-fingerprint-mismatch").title.contains(ALICE));
+    }
+
+    #[test]
+    fn certificates_as_they_were_signalled_are_healthy() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.complete(&mut scene);
+        shake.talk(&mut scene, 2);
+        let (one, other) = shake.certificates.clone();
+        let told = [described("aaaa", Setup::Active, &one), described("bbbb", Setup::Passive, &other)];
+        assert_silent(&analyze::report_signalled(&scene.pcap(), signalled(told)));
+    }
+
+    #[test]
+    fn without_checks_all_descriptions_are_compared_and_the_finding_is_likely() {
+        let (mut scene, mut shake) = start();
+        shake.complete(&mut scene);
+        let (one, other) = shake.certificates.clone();
+        let told = [described("x", Setup::Active, &one), described("y", Setup::Passive, &other)];
+        assert_silent(&analyze::report_signalled(&scene.pcap(), signalled(told)));
+        let told = [described("x", Setup::Active, &one), described("y", Setup::Passive, &dtls::certificate("altered"))];
+        let report = analyze::report_signalled(&scene.pcap(), signalled(told));
+        assert_told(&report, "dtls-fingerprint-mismatch", Severity::Failure, Confidence::Likely);
+        assert_eq!(report.verdict, Verdict::Warning);
+    }
+
+    #[test]
+    fn fingerprints_by_other_hash_functions_are_compared_too() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.complete(&mut scene);
+        let told = certificate::Fingerprint::with(certificate::HashFunction::Sha1, &shake.certificates.1).to_string();
+        let (hash, value) = told.split_once(' ').unwrap();
+        let fingerprints = vec![Fingerprint { hash: hash.to_owned(), value: value.to_owned() }];
+        let description = Description { fingerprints, ..described("bbbb", Setup::Passive, &[]) };
+        assert_silent(&analyze::report_signalled(&scene.pcap(), signalled([description])));
+    }
+}
+
+mod alerts {
+    use super::*;
+
+    #[test]
+    fn nothing_in_common_shows_what_was_offered() {
+        for code in [40, 71] {
+            let (mut scene, mut shake) = start();
+            shake.hello(&mut scene);
+            let alert = shake.server.alert(2, code);
+            shake.down(&mut scene, alert);
+            let report = of(&scene);
+            assert_told(&report, "dtls-handshake-failure", Severity::Failure, Confidence::Certain);
+            let text = &finding(&report, "dtls-handshake-failure").explanation;
+            for offered in ["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "x25519", "SRTP_AEAD_AES_128_GCM"] {
+                assert!(text.contains(offered), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_without_the_certificate_that_is_required_is_told_so() {
+        let (mut scene, mut shake) = start();
+        shake.hello(&mut scene);
+        shake.server_flight(&mut scene);
+        let flight = [shake.client.certificate(&[]), shake.client.client_key_exchange(), shake.client.last_flight()];
+        shake.up(&mut scene, flight.concat());
+        let alert = shake.server.alert(2, 40);
+        shake.down(&mut scene, alert);
+        let report = of(&scene);
+        assert_told(&report, "dtls-handshake-failure", Severity::Failure, Confidence::Certain);
+        assert!(finding(&report, "dtls-handshake-failure").title.contains("requires a certificate"));
+    }
+
+    #[test]
+    fn disjoint_versions_are_named() {
+        let (mut scene, mut shake) = start();
+        let hello = shake.client.client_hello(&Offer { version: DTLS_1_0, ..Offer::default() });
+        shake.up(&mut scene, hello);
+        let alert = shake.server.alert(2, 70);
+        shake.down(&mut scene, alert);
+        let report = of(&scene);
+        assert_told(&report, "dtls-version", Severity::Failure, Confidence::Certain);
+        assert!(finding(&report, "dtls-version").title.contains("DTLS 1.0"));
+    }
+
+    #[test]
+    fn any_other_fatal_alert_is_a_warning() {
+        let (mut scene, mut shake) = start();
+        shake.hello(&mut scene);
+        shake.server_flight(&mut scene);
+        let alert = shake.client.alert(2, 80);
+        shake.up(&mut scene, alert);
+        assert_told(&of(&scene), "dtls-alert", Severity::Warning, Confidence::Certain);
+    }
+
+    #[test]
+    fn a_hang_up_within_the_handshake_is_none() {
+        let (mut scene, mut shake) = start();
+        shake.hello(&mut scene);
+        shake.server_flight(&mut scene);
+        let goodbye = [shake.client.alert(1, 90), shake.client.alert(1, 0)].concat();
+        shake.up(&mut scene, goodbye);
+        assert_silent(&of(&scene));
+    }
+}
+
+mod endings {
+    use super::*;
+
+    #[test]
+    fn a_close_right_after_the_handshake_is_a_warning_and_one_after_a_call_a_note() {
+        let (mut scene, mut shake) = start();
+        shake.complete(&mut scene);
+        let alert = shake.client.sealed(21, 26);
+        shake.up(&mut scene, alert);
+        assert_told(&of(&scene), "dtls-closed-early", Severity::Warning, Confidence::Certain);
+
+        let (mut scene, mut shake) = start();
+        shake.complete(&mut scene);
+        shake.talk(&mut scene, 5);
+        let alert = shake.client.sealed(21, 26);
+        shake.up(&mut scene, alert);
+        let report = of(&scene);
+        assert_silent(&report);
+        assert_eq!(finding(&report, "dtls-closed").severity, Severity::Note);
+        assert_eq!(report.verdict, Verdict::Healthy);
+    }
+
+    #[test]
+    fn a_side_that_falls_silent_once_it_has_seen_the_certificate_is_a_warning() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.complete(&mut scene);
+        for _ in 0..6 {
+            let data = shake.server.sealed(23, 70);
+            shake.down(&mut scene, data);
+            consent(&mut scene, 1);
+        }
+        assert_told(&of(&scene), "dtls-closed-early", Severity::Warning, Confidence::Likely);
+    }
+
+    #[test]
+    fn an_obsolete_version_is_a_warning() {
+        let (mut scene, mut shake) = start();
+        (shake.client.version, shake.server.version) = (DTLS_1_0, DTLS_1_0);
+        let hello = shake.client.client_hello(&Offer { version: DTLS_1_0, ..Offer::default() });
+        shake.up(&mut scene, hello);
+        let flight = [
+            shake.server.server_hello(0xA5, DTLS_1_0, 0xC009),
+            shake.server.certificate(&[&shake.certificates.1]),
+            shake.server.server_hello_done(),
+        ];
+        shake.down(&mut scene, flight.concat());
+        let answer = [shake.client.client_key_exchange(), shake.client.last_flight()].concat();
+        shake.up(&mut scene, answer);
+        shake.last_flight(&mut scene);
+        assert_told(&of(&scene), "dtls-obsolete", Severity::Warning, Confidence::Certain);
+    }
+
+    /// Hello and server flight; then the server sends its flight again and again.
+    fn stuck(times: u32) -> Scene {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.hello(&mut scene);
+        let flight = shake.server_flight(&mut scene);
+        for time in 1..times {
+            scene.after_ms(500 << time);
+            let copy = again(&mut shake.server, &flight.payload);
+            shake.down(&mut scene, copy);
+        }
+        consent(&mut scene, 4);
+        scene
+    }
+
+    #[test]
+    fn a_handshake_that_stops_says_who_owes_the_next_flight() {
+        let report = of(&stuck(5));
+        assert_told(&report, "dtls-incomplete", Severity::Failure, Confidence::Certain);
+        let known = finding(&report, "dtls-incomplete");
+        assert!(known.title.contains(&format!("{ALICE} owes the next flight")), "{}", known.title);
+        assert_told(&of(&stuck(2)), "dtls-incomplete", Severity::Warning, Confidence::Likely);
+    }
+
+    #[test]
+    fn one_direction_of_a_handshake_accuses_nobody() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.complete(&mut scene);
+        shake.talk(&mut scene, 5);
+        let shots = degrade::shots(&scene);
+        for ip in ["10.0.0.2", "192.0.2.9"] {
+            assert_silent(&analyze::report(&degrade::pcap(&degrade::from(&shots, ip))));
+        }
+    }
+
+    #[test]
+    fn a_capture_that_begins_or_ends_anywhere_in_a_call_accuses_nobody() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.complete(&mut scene);
+        shake.talk(&mut scene, 3);
+        let alert = shake.client.sealed(21, 26);
+        shake.up(&mut scene, alert);
+        let shots = degrade::shots(&scene);
+        for cut in 0..shots.len() {
+            assert_silent(&analyze::report(&degrade::pcap(&shots[cut..])));
+            assert_silent(&analyze::report(&degrade::pcap(&shots[..cut])));
+        }
+    }
+
+    #[test]
+    fn an_encrypted_alert_in_place_of_the_acknowledgement_breaks_off_dtls_1_3() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        let hello = shake.client.client_hello(&Offer { versions: vec![DTLS_1_3], ..Offer::default() });
+        shake.up(&mut scene, hello);
+        let flight = [shake.server.server_hello(0xA5, DTLS_1_3, 0x1301), shake.server.unified(2, 600)].concat();
+        shake.down(&mut scene, flight);
+        let answer = shake.client.unified(2, 500);
+        shake.up(&mut scene, answer);
+        let alert = shake.server.unified(3, 19);
+        shake.down(&mut scene, alert);
+        let data = shake.client.unified(3, 61);
+        shake.up(&mut scene, data);
+        let report = of(&scene);
+        assert_told(&report, "dtls-incomplete", Severity::Failure, Confidence::Certain);
+        assert!(finding(&report, "dtls-incomplete").title.contains(BOB));
+    }
+}
+
+mod beginnings {
+    use super::*;
+
+    fn waiting(seconds: u64) -> Scene {
+        let mut scene = Scene::new();
+        checks(&mut scene);
+        consent(&mut scene, seconds);
+        scene
+    }
+
+    fn both(setup: Setup) -> Signalling {
+        signalled([described("aaaa", setup, b"one"), described("bbbb", setup, b"two")])
+    }
+
+    #[test]
+    fn a_pair_on_which_nobody_begins_is_a_failure() {
+        let report = analyze::report_signalled(&waiting(8).pcap(), both(Setup::Passive));
+        assert_told(&report, "dtls-never-started", Severity::Failure, Confidence::Certain);
+        assert!(finding(&report, "dtls-never-started").explanation.contains("Both are passive"));
+    }
+
+    #[test]
+    fn agents_that_are_not_known_to_speak_dtls_may_do_without() {
+        assert_silent(&of(&waiting(8)));
+    }
+
+    #[test]
+    fn a_pair_that_was_just_chosen_says_nothing() {
+        assert_silent(&analyze::report_signalled(&waiting(2).pcap(), both(Setup::Passive)));
+    }
+}

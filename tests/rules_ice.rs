@@ -1,0 +1,442 @@
+//! What ICE sessions are found to suffer from, and what they do not.
+
+mod support;
+
+use support::analyze::{finding, ids, report, report_with};
+use support::calls::{failures, graver};
+use support::ice::{Agents, plain};
+use support::*;
+use turnscope::report::{Confidence, Report, Severity, Verdict};
+
+const A: &str = "192.0.2.10:5000";
+const B: &str = "198.51.100.20:6000";
+const SERVER: &str = "203.0.113.1:3478";
+const RELAYED: &str = "203.0.113.1:24000";
+
+fn agents() -> Agents {
+    Agents::new(A, B)
+}
+
+fn ice(report: &Report) -> Vec<&str> {
+    ids(report).into_iter().filter(|id| id.starts_with("ice-")).collect()
+}
+
+fn places(report: &Report, id: &str) -> Vec<u64> {
+    finding(report, id).places.iter().map(|place| place.frame).collect()
+}
+
+/// A signed check that is refused.
+fn refused(scene: &mut Scene, agents: &Agents, code: u16, reason: &str) {
+    let check = scene.after_ms(50).a_checks(agents, plain);
+    scene.after_ms(10).refuse(&check, code, reason);
+}
+
+#[test]
+fn a_call_that_works_is_healthy() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 30);
+    let report = report(&scene.pcap());
+    assert_eq!(report.verdict, Verdict::Healthy);
+    assert!(ice(&report).is_empty());
+}
+
+#[test]
+fn checks_that_nobody_answers_are_a_failure() {
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&agents(), 220, 50);
+    let report = report(&scene.pcap());
+    assert_eq!(failures(&report), ["ice-checks-unanswered"]);
+    let found = finding(&report, "ice-checks-unanswered");
+    assert_eq!(found.title, "No connectivity check between 192.0.2.10 and 198.51.100.20 is answered");
+    assert!(
+        found.explanation.contains("sent 220 checks on 1 pair (over 10.9 s, from frame 1 on)"),
+        "{}",
+        found.explanation
+    );
+    assert_eq!(places(&report, "ice-checks-unanswered"), [1]);
+    assert!(report.headline.starts_with(&found.title));
+}
+
+#[test]
+fn the_same_check_sent_again_and_again_is_one_too() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.send_repeatedly(A, B, agents.message(plain), 6);
+    assert_eq!(failures(&report(&scene.pcap())), ["ice-checks-unanswered"]);
+}
+
+#[test]
+fn checks_of_both_sides_that_arrive_and_are_not_answered_are_told_as_such() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..12 {
+        scene.a_checks_in_vain(&agents, 1, 500).b_checks_in_vain(&agents, 1, 500);
+    }
+    let report = report(&scene.pcap());
+    let found = finding(&report, "ice-checks-unanswered");
+    assert_eq!(found.confidence, Confidence::Certain);
+    assert!(found.explanation.contains("are not answered either"), "{}", found.explanation);
+}
+
+#[test]
+fn unanswered_checks_of_a_client_whose_data_flows_afterwards_are_a_warning() {
+    let dead = Agents::new(A, "198.51.100.99:6000");
+    let mut works = agents();
+    (works.a, works.b) = (dead.restarted().a, dead.restarted().b);
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&dead, 100, 50).connect(&works).talk_directly(A, B, 50);
+    let report = report(&scene.pcap());
+    assert_eq!(report.verdict, Verdict::Warning);
+    assert_eq!(finding(&report, "ice-checks-unanswered").severity, Severity::Warning);
+}
+
+#[test]
+fn pairs_without_an_answer_beside_one_that_works_are_ordinary() {
+    let agents = agents();
+    let dead = Agents { at_b: "10.1.2.3:6000", ..agents.clone() };
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&dead, 20, 50).connect(&agents).a_checks_in_vain(&dead, 200, 50);
+    scene.talk_directly(A, B, 50);
+    assert_eq!(report(&scene.pcap()).verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_few_checks_at_the_end_of_the_capture_may_yet_be_answered() {
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&agents(), 20, 50);
+    assert!(graver(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn consent_checks_of_which_the_capture_holds_one_direction_only_accuse_nobody() {
+    // every 5 s, as an agent checks whose checks are answered
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&agents(), 20, 5000);
+    let report = report(&scene.pcap());
+    assert!(failures(&report).is_empty(), "{:?}", ids(&report));
+}
+
+#[test]
+fn an_agent_that_sends_media_was_answered_whatever_the_capture_lacks() {
+    let mut scene = Scene::new();
+    for number in 0..200u16 {
+        scene.after_ms(50).a_checks(&agents(), plain);
+        scene.after_ms(1).udp(A, B, payload::rtp(96, number, 0, 1, 100));
+    }
+    assert!(graver(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn a_client_without_a_relay_and_without_a_direct_way_lacks_its_relay_candidate() {
+    let login = Login::new("alice", "example.org", "secret");
+    let mut scene = Scene::new();
+    scene.wrong_password(A, SERVER, &login, "nonce-1");
+    scene.a_checks_in_vain(&agents(), 250, 50);
+    let report = report(&scene.pcap());
+    assert_eq!(report.headline_finding.as_deref(), Some("turn-integrity-rejected"));
+    let relay = finding(&report, "ice-no-relay-candidate");
+    assert_eq!((relay.severity, relay.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(relay.caused_by.as_deref().is_some_and(|key| key.starts_with("turn-integrity-rejected")));
+    let checks = finding(&report, "ice-checks-unanswered");
+    assert!(checks.caused_by.as_deref().is_some_and(|key| key.starts_with("ice-no-relay-candidate")));
+}
+
+#[test]
+fn a_client_without_a_relay_whose_direct_way_works_lacks_nothing() {
+    let login = Login::new("alice", "example.org", "secret");
+    let mut scene = Scene::new();
+    scene.wrong_password(A, SERVER, &login, "nonce-1");
+    scene.connect(&agents()).talk_directly(A, B, 20);
+    assert!(ice(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn checks_that_a_refused_permission_keeps_in_have_that_cause() {
+    let agents = agents();
+    let login = Login::new("alice", "example.org", "secret");
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &login, "nonce-1", RELAYED);
+    let permission = scene.after_ms(20).create_permission(A, SERVER, &login, "nonce-1", B);
+    for number in 0..40u8 {
+        let check = agents.message(plain).tid([number; 12]).bytes();
+        scene.after_ms(100).sent_inside(A, SERVER, B, &check);
+        if number == 0 {
+            scene.after_ms(5).refuse_with(&permission, 403, "Forbidden IP", |error| error.integrity(login.key()));
+        }
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(report.headline_finding.as_deref(), Some("turn-peer-forbidden"));
+    let checks = finding(&report, "ice-checks-unanswered");
+    assert!(checks.caused_by.as_deref().is_some_and(|key| key.starts_with("turn-peer-forbidden")));
+    assert!(checks.explanation.contains("on 1 pair, through the relay"), "{}", checks.explanation);
+}
+
+#[test]
+fn checks_answered_one_way_only_are_a_failure() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..40 {
+        scene.a_is_answered(&agents, plain);
+        scene.b_checks_in_vain(&agents, 1, 100);
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(failures(&report), ["ice-one-way"]);
+    let found = finding(&report, "ice-one-way");
+    assert_eq!(
+        found.title,
+        "Checks from 198.51.100.20 to 192.0.2.10 go unanswered, while those the other way are answered"
+    );
+    assert_eq!(found.subject.client.map(|client| client.to_string()).as_deref(), Some(B));
+}
+
+#[test]
+fn one_way_checks_that_are_answered_later_are_no_matter() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..40 {
+        scene.a_is_answered(&agents, plain);
+        scene.b_checks_in_vain(&agents, 1, 100);
+    }
+    scene.b_is_answered(&agents, plain);
+    assert!(graver(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn an_agent_that_only_answers_is_lite_and_healthy() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..20 {
+        scene.a_is_answered(&agents, Stun::use_candidate);
+        scene.later(1);
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(report.verdict, Verdict::Healthy);
+    assert_eq!(report.ice[0].agents[1].lite, None);
+}
+
+#[test]
+fn refused_credentials_are_a_failure_and_the_given_password_tells_whose() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..60 {
+        refused(&mut scene, &agents, 401, "Unauthorized");
+    }
+    let told = report(&scene.pcap());
+    assert_eq!(failures(&told), ["ice-check-unauthorized"]);
+    let found = finding(&told, "ice-check-unauthorized");
+    assert_eq!(
+        found.title,
+        "198.51.100.20 refuses the connectivity checks of 192.0.2.10 with 401 Unauthorized: ICE credentials do not match"
+    );
+    let credentials =
+        "[[credential]]\nlabel = \"the answer\"\nice_ufrag = \"bbbb\"\nice_pwd = \"b-password-of-ice-0123456\"\n";
+    let told = report_with(&scene.pcap(), credentials);
+    let found = finding(&told, "ice-check-unauthorized");
+    assert!(found.explanation.contains("verify with the password of \"the answer\""), "{}", found.explanation);
+    let credentials =
+        "[[credential]]\nlabel = \"the answer\"\nice_ufrag = \"bbbb\"\nice_pwd = \"another-password-0123456\"\n";
+    let told = report_with(&scene.pcap(), credentials);
+    let found = finding(&told, "ice-check-unauthorized");
+    assert!(found.explanation.contains("verify with none"), "{}", found.explanation);
+    assert!(!found.explanation.contains("0123456"), "no password is printed");
+}
+
+#[test]
+fn checks_that_are_refused_until_the_answer_has_arrived_are_ordinary() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    refused(&mut scene, &agents, 401, "Unauthorized");
+    refused(&mut scene, &agents, 401, "Unauthorized");
+    scene.connect(&agents).talk_directly(A, B, 20);
+    assert_eq!(report(&scene.pcap()).verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_refusal_where_the_capture_ends_is_only_likely() {
+    let mut scene = Scene::new();
+    refused(&mut scene, &agents(), 400, "Bad Request");
+    let report = report(&scene.pcap());
+    assert_eq!(finding(&report, "ice-check-unauthorized").confidence, Confidence::Likely);
+    assert!(failures(&report).is_empty());
+}
+
+#[test]
+fn a_role_conflict_that_is_resolved_is_a_note() {
+    let agents = agents();
+    let follows = Agents { a_controls: false, ..agents.clone() };
+    let mut scene = Scene::new();
+    scene.b_is_answered(&follows, plain);
+    let check = scene.after_ms(20).a_checks(&agents, plain);
+    scene.after_ms(10).refuse(&check, 487, "Role Conflict");
+    scene.connect(&follows).talk_directly(A, B, 20);
+    let report = report(&scene.pcap());
+    assert_eq!(report.verdict, Verdict::Healthy);
+    let found = finding(&report, "ice-role-conflict");
+    assert_eq!(found.severity, Severity::Note);
+    assert!(found.explanation.contains("switched its role"), "{}", found.explanation);
+    assert_eq!(places(&report, "ice-role-conflict"), [3, 4], "the check and its refusal");
+}
+
+#[test]
+fn a_role_conflict_that_nobody_gives_way_in_is_a_failure() {
+    let agents = agents();
+    let stubborn = Agents { a_controls: false, ..agents.clone() };
+    let mut scene = Scene::new();
+    for _ in 0..20 {
+        let check = scene.after_ms(200).a_checks(&agents, plain);
+        scene.after_ms(10).refuse(&check, 487, "Role Conflict");
+        scene.after_ms(200).b_checks(&stubborn, plain);
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(failures(&report), ["ice-role-conflict"]);
+    let found = finding(&report, "ice-role-conflict");
+    assert!(found.title.contains("both claim to be the controlling agent"), "{}", found.title);
+    assert!(found.explanation.contains("Neither side switched its role"), "{}", found.explanation);
+}
+
+#[test]
+fn pairs_that_work_and_are_never_nominated_are_a_failure() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..20 {
+        scene.after_ms(450).a_is_answered(&agents, plain);
+        scene.b_is_answered(&agents, plain);
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(failures(&report), ["ice-not-nominated"]);
+    assert_eq!(
+        finding(&report, "ice-not-nominated").title,
+        "192.0.2.10 never nominates a pair, though 192.0.2.10:5000 – 198.51.100.20:6000 works"
+    );
+}
+
+#[test]
+fn consent_checks_in_the_middle_of_a_call_are_not_taken_for_a_lack_of_nomination() {
+    // plain data over ICE is not recognised, and the nomination was before the capture
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.consent(&agents, 60);
+    assert!(graver(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn a_call_with_media_needs_no_nomination_in_the_capture() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..20 {
+        scene.after_ms(450).a_is_answered(&agents, plain);
+        scene.b_is_answered(&agents, plain);
+        scene.talk_directly(A, B, 5);
+    }
+    assert!(graver(&report(&scene.pcap())).is_empty());
+}
+
+/// A call of which one side falls silent, while the other asks on for so many seconds.
+fn falls_silent(seconds: u32) -> Scene {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
+    scene.a_checks_in_vain(&agents, seconds / 5, 5000);
+    scene
+}
+
+#[test]
+fn a_peer_that_stops_answering_consent_checks_for_30_seconds_is_a_failure() {
+    let report = report(&falls_silent(40).pcap());
+    assert_eq!(failures(&report), ["ice-consent-lost"]);
+    let found = finding(&report, "ice-consent-lost");
+    assert_eq!(
+        found.title,
+        "198.51.100.20 stopped answering the consent checks of 192.0.2.10 after a pair had been selected"
+    );
+    assert!(report.ice[0].consent.as_ref().is_some_and(|consent| consent.lost_at.is_some()));
+}
+
+#[test]
+fn a_peer_that_is_silent_for_a_while_only_has_not_lost_consent() {
+    assert!(graver(&report(&falls_silent(25).pcap())).is_empty());
+}
+
+#[test]
+fn an_ordinary_end_of_a_call_is_no_loss_of_consent() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
+    scene.later(120);
+    assert_eq!(report(&scene.pcap()).verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_peer_that_said_goodbye_need_not_answer() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
+    scene.after_ms(100).udp(B, A, payload::dtls_alert(1, 0));
+    scene.a_checks_in_vain(&agents, 8, 5000);
+    let told = report(&scene.pcap());
+    assert!(!ids(&told).contains(&"ice-consent-lost"), "{:?}", ids(&told));
+}
+
+#[test]
+fn loss_of_consent_that_a_restart_heals_is_a_warning() {
+    let mut scene = falls_silent(40);
+    scene.connect(&agents().restarted()).talk_directly(A, B, 50);
+    let report = report(&scene.pcap());
+    assert_eq!(report.verdict, Verdict::Warning);
+    assert_eq!(finding(&report, "ice-consent-lost").severity, Severity::Warning);
+    assert_eq!(finding(&report, "ice-restart").severity, Severity::Note);
+}
+
+#[test]
+fn an_agent_that_gives_a_pair_up_sooner_makes_it_likely() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
+    scene.a_checks_in_vain(&agents, 200, 90).later(60);
+    let report = report(&scene.pcap());
+    let found = finding(&report, "ice-consent-lost");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn media_that_moves_to_another_pair_is_noted() {
+    let one = agents();
+    let other = Agents { at_a: "192.0.2.110:5001", ..one.clone() };
+    let mut scene = Scene::new();
+    scene.connect(&one).talk_directly(A, B, 100);
+    scene.connect(&other).talk_directly(other.at_a, B, 100);
+    let report = report(&scene.pcap());
+    assert_eq!(report.verdict, Verdict::Healthy);
+    let found = finding(&report, "ice-pair-switched");
+    assert_eq!(found.severity, Severity::Note);
+    assert_eq!(
+        found.title,
+        "The selected pair changed from 192.0.2.10:5000 – 198.51.100.20:6000 to 192.0.2.110:5001 – 198.51.100.20:6000"
+    );
+    assert_eq!(report.ice[0].selections.len(), 2);
+}
+
+#[test]
+fn a_call_through_the_relay_is_noted() {
+    let agents = agents();
+    let login = Login::new("alice", "example.org", "secret");
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &login, "nonce-1", RELAYED);
+    let bind = scene.after_ms(20).channel_bind(A, SERVER, &login, "nonce-1", (0x4000, B));
+    scene.after_ms(10).granted(&bind, None, &login);
+    for number in 0..3u8 {
+        let check = agents.message(Stun::use_candidate).tid([number; 12]).bytes();
+        scene.after_ms(20).channel_data(A, SERVER, 0x4000, &check);
+        let answer = Stun::success_to(&check).xor_mapped(RELAYED).bytes();
+        scene.after_ms(30).channel_data(SERVER, A, 0x4000, answer);
+    }
+    scene.media(A, SERVER, 0x4000, 20);
+    let report = report(&scene.pcap());
+    assert_eq!(report.verdict, Verdict::Healthy);
+    let found = finding(&report, "ice-relay-used");
+    assert_eq!(found.title, "192.0.2.10 talks to 198.51.100.20:6000 through the relay 203.0.113.1:3478");
+    assert!(found.explanation.contains("Checks through it take 30.0 ms (median)."), "{}", found.explanation);
+    assert!(found.explanation.contains("2240 bytes from 192.0.2.10, 2240 bytes to it"), "{}", found.explanation);
+}

@@ -1,0 +1,371 @@
+//! `media-one-way` and `media-lossy`: the story, its remedy, what looks like it and is healthy, and halves of it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use support::analyze::{finding, ids};
+use support::calls::{failures, graver};
+use support::{IceSide, Login, Scene, degrade, payload};
+use turnscope::report::{Confidence, Report, Severity};
+
+const ONE: &str = "10.0.0.2:50000";
+const OTHER: &str = "198.51.100.7:40000";
+const SERVER: &str = "192.0.2.1:3478";
+
+fn report(scene: &Scene) -> Report {
+    support::analyze::report(&scene.pcap())
+}
+
+fn sides() -> (IceSide, IceSide) {
+    (IceSide::new("aaaa", "a-password-of-ice-0123456", 2), IceSide::new("bbbb", "b-password-of-ice-0123456", 1))
+}
+
+/// Records of the handshake both ways, the last ones of an epoch that is encrypted.
+fn handshake(scene: &mut Scene) {
+    scene.after_ms(10).udp(OTHER, ONE, payload::dtls_client_hello(0));
+    scene.after_ms(10).udp(ONE, OTHER, payload::dtls_server_hello(0));
+    scene.after_ms(10).udp(OTHER, ONE, payload::dtls_record(22, 0xFEFD, 1, 0, &[0x77; 48]));
+    scene.after_ms(10).udp(ONE, OTHER, payload::dtls_record(22, 0xFEFD, 1, 0, &[0x78; 48]));
+}
+
+/// What each side does, second by second.
+#[derive(Clone, Copy, Default)]
+struct Second {
+    /// RTP of the one, of the other: 50 packets.
+    media: [bool; 2],
+    /// A report of the one, of the other: `s`ender's, `r`eceiver's, `b`ye, or in clear with a count `c`.
+    report: [Option<char>; 2],
+    /// Whether the one's checks are answered, and the other checks too.
+    checks: bool,
+}
+
+/// A call of so many seconds from the 10th on, as told.
+fn call(scene: &mut Scene, seconds: u64, told: impl Fn(u64) -> Second) {
+    let (a, b) = sides();
+    let ends = [(ONE, OTHER), (OTHER, ONE)];
+    for second in 0..seconds {
+        let now = told(second);
+        for number in 0..50 {
+            scene.at_ms(10_000 + second * 1000 + number * 20);
+            let sequence = second * 50 + number;
+            for (side, (from, to)) in ends.into_iter().enumerate() {
+                let ssrc = if side == 0 { 0xaaaa } else { 0xbbbb };
+                if now.media[side] {
+                    let packet = payload::rtp(111, sequence as u16, sequence as u32 * 960, ssrc, 80);
+                    scene.after_us(200).udp(from, to, packet);
+                }
+                if let (0, Some(kind)) = (number, now.report[side]) {
+                    let rtcp = match kind {
+                        's' => payload::srtcp(&payload::rtcp_sender_report(ssrc, sequence as u32), second as u32),
+                        'c' => payload::rtcp_sender_report(ssrc, sequence as u32),
+                        'b' => [payload::rtcp_receiver_report(ssrc), payload::rtcp_bye(ssrc)].concat(),
+                        _ => payload::srtcp(&payload::rtcp_receiver_report(ssrc), second as u32),
+                    };
+                    scene.after_us(200).udp(from, to, rtcp);
+                }
+            }
+            if number == 25 && now.checks && second % 5 == 0 {
+                let check = scene.after_us(200).ice_check(ONE, OTHER, (&a, &b), true, |check| check);
+                scene.after_us(200).ice_answer(&check, &b);
+                let check = scene.after_us(200).ice_check(OTHER, ONE, (&b, &a), false, |check| check);
+                scene.after_us(200).ice_answer(&check, &a);
+            }
+        }
+    }
+}
+
+/// A call in which the one sends and the other only answers checks.
+fn one_way(seconds: u64) -> Scene {
+    let mut scene = Scene::new();
+    scene.direct_call(ONE, OTHER, 0);
+    handshake(&mut scene);
+    call(&mut scene, seconds, |_| Second { media: [true, false], report: [Some('s'), None], checks: true });
+    scene
+}
+
+fn started() -> Scene {
+    let mut scene = Scene::new();
+    scene.direct_call(ONE, OTHER, 0);
+    handshake(&mut scene);
+    scene
+}
+
+#[test]
+fn media_without_any_of_its_own_back_is_a_failure_where_checks_come_back() {
+    let report = report(&one_way(20));
+    let found = finding(&report, "media-one-way");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert_eq!(failures(&report), ["media-one-way"]);
+    assert_eq!(report.headline_finding.as_deref(), Some("media-one-way"));
+    assert!(
+        report.headline.starts_with("Media goes from 10.0.0.2:50000 to 198.51.100.7:40000 only"),
+        "{}",
+        report.headline
+    );
+    let subject = &found.subject;
+    assert_eq!(subject.client.map(|end| end.to_string()).as_deref(), Some(ONE));
+    assert_eq!(subject.peer.map(|end| end.to_string()).as_deref(), Some(OTHER));
+    // the first and the last packet, and between them the last sign of life
+    let frames: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
+    assert_eq!((frames.len(), frames[0]), (3, 9));
+}
+
+#[test]
+fn media_that_came_back_first_and_then_stopped_with_its_reports_is_a_failure() {
+    let mut scene = started();
+    call(&mut scene, 40, |second| Second {
+        media: [true, second < 15],
+        report: [Some('s'), (second < 15).then_some('s')],
+        checks: true,
+    });
+    let report = report(&scene);
+    assert_eq!(failures(&report), ["media-one-way"]);
+    assert!(finding(&report, "media-one-way").explanation.contains("media came back, and then none"));
+}
+
+#[test]
+fn reports_of_packets_that_never_arrive_are_a_failure() {
+    let mut scene = started();
+    call(&mut scene, 30, |_| Second { media: [true, false], report: [Some('c'); 2], checks: true });
+    let report = report(&scene);
+    assert_eq!(failures(&report), ["media-one-way"]);
+    let found = finding(&report, "media-one-way");
+    assert!(found.title.contains("reports to have sent 1450 packets"), "{}", found.title);
+}
+
+#[test]
+fn a_spectator_who_reports_is_worth_a_note_and_no_more() {
+    for kind in ['r', 's'] {
+        let mut scene = started();
+        call(&mut scene, 60, |_| Second { media: [true, false], report: [Some('s'), Some(kind)], checks: true });
+        let report = report(&scene);
+        assert!(graver(&report).is_empty(), "{:?}", ids(&report));
+        assert_eq!(finding(&report, "media-one-way").severity, Severity::Note);
+    }
+}
+
+#[test]
+fn a_side_that_mutes_itself_and_still_reports_is_healthy() {
+    for kind in ['r', 's'] {
+        let mut scene = started();
+        call(&mut scene, 60, |second| Second {
+            media: [true, second < 20],
+            report: [Some('s'), Some(if second < 20 { 's' } else { kind })],
+            checks: true,
+        });
+        assert!(!ids(&report(&scene)).contains(&"media-one-way"));
+    }
+}
+
+#[test]
+fn what_is_short_ends_with_a_goodbye_or_comes_to_both_is_healthy() {
+    assert!(!ids(&report(&one_way(8))).contains(&"media-one-way"));
+    let mut scene = started();
+    call(&mut scene, 40, |second| Second {
+        media: [true, second < 15],
+        report: [Some('s'), if second < 15 { Some('s') } else { (second == 15).then_some('b') }],
+        checks: true,
+    });
+    assert!(!ids(&report(&scene)).contains(&"media-one-way"));
+    let mut scene = started();
+    call(&mut scene, 40, |_| Second { media: [true; 2], report: [Some('s'); 2], checks: true });
+    assert!(graver(&report(&scene)).is_empty());
+    let mut scene = started();
+    call(&mut scene, 40, |second| Second { media: [true, second > 8], report: [Some('s'), None], checks: true });
+    assert!(!ids(&report(&scene)).contains(&"media-one-way"), "it only began later");
+}
+
+#[test]
+fn a_side_that_is_gone_altogether_is_another_story() {
+    let mut scene = started();
+    call(&mut scene, 40, |second| Second {
+        media: [true, second < 10],
+        report: [Some('s'), (second < 10).then_some('s')],
+        checks: second < 10,
+    });
+    assert!(!ids(&report(&scene)).contains(&"media-one-way"));
+}
+
+#[test]
+fn a_capture_that_holds_one_direction_only_says_nothing() {
+    let shots = degrade::shots(&one_way(20));
+    for half in [degrade::from(&shots, "10.0.0.2"), degrade::from(&shots, "198.51.100.7")] {
+        let report = support::analyze::report(&degrade::pcap(&half));
+        assert!(!ids(&report).contains(&"media-one-way"), "{:?}", ids(&report));
+    }
+}
+
+#[test]
+fn a_capture_that_starts_in_the_middle_makes_it_likely() {
+    let shots = degrade::shots(&one_way(40));
+    let later = degrade::pcap(&shots[600..]);
+    let report = support::analyze::report(&later);
+    assert_eq!(finding(&report, "media-one-way").confidence, Confidence::Likely);
+    assert!(failures(&report).is_empty());
+}
+
+#[test]
+fn a_handshake_that_is_not_over_is_another_story() {
+    let mut scene = Scene::new();
+    scene.direct_call(ONE, OTHER, 0);
+    scene.after_ms(10).udp(OTHER, ONE, payload::dtls_client_hello(0));
+    call(&mut scene, 30, |_| Second { media: [true, false], report: [Some('s'), None], checks: true });
+    assert!(!ids(&report(&scene)).contains(&"media-one-way"));
+}
+
+#[test]
+fn a_sender_that_gives_no_reports_on_this_path_expects_none() {
+    let mut scene = started();
+    call(&mut scene, 30, |_| Second { media: [true, false], report: [None, None], checks: true });
+    assert!(!ids(&report(&scene)).contains(&"media-one-way"));
+}
+
+#[test]
+fn media_that_comes_back_another_way_is_healthy() {
+    // from the same host, and for the same port
+    for (from, to) in [("198.51.100.7:40002", "10.0.0.2:50002"), ("203.0.113.9:41000", ONE)] {
+        let mut there = one_way(20);
+        let mut back = Scene::new();
+        back.with_other_ids().direct_call(from, to, 0);
+        for number in 0..900_u32 {
+            let packet = payload::rtp(111, number as u16, number * 960, 0xbbbb, 80);
+            back.at_ms(10_003 + u64::from(number) * 20).udp(from, to, packet);
+        }
+        let merged = degrade::merged(&degrade::shots(&there), &degrade::shots(&back));
+        let report = support::analyze::report(&degrade::pcap(&merged));
+        assert!(!ids(&report).contains(&"media-one-way"), "{:?}", ids(&report));
+        there.later(1);
+    }
+}
+
+#[test]
+fn both_sides_of_a_nat_tell_one_story() {
+    let shots = degrade::both_sides_of_a_nat(&degrade::shots(&one_way(20)), "10.0.0.2", "203.0.113.5");
+    let report = support::analyze::report(&degrade::pcap(&shots));
+    assert_eq!(ids(&report).iter().filter(|id| **id == "media-one-way").count(), 1);
+}
+
+#[test]
+fn media_one_way_through_a_relay_is_told_of_the_relayed_address() {
+    let login = Login::new("alice", "example.org", "secret");
+    let (a, b) = sides();
+    let mut scene = Scene::new();
+    scene.allocation(ONE, SERVER, &login, "nonce", "192.0.2.1:50123");
+    let bind = scene.after_ms(20).channel_bind(ONE, SERVER, &login, "nonce", (0x4000, OTHER));
+    scene.after_ms(10).granted(&bind, None, &login);
+    for record in [payload::dtls_client_hello(0), payload::dtls_server_hello(0)] {
+        scene.after_ms(10).channel_data(ONE, SERVER, 0x4000, &record);
+        scene.after_ms(10).channel_data(SERVER, ONE, 0x4000, &record);
+    }
+    for number in 0..1000_u32 {
+        scene.at_ms(1000 + u64::from(number) * 20);
+        scene.channel_data(ONE, SERVER, 0x4000, payload::rtp(111, number as u16, number * 960, 0xaaaa, 80));
+        if number % 100 == 50 {
+            let report = payload::srtcp(&payload::rtcp_sender_report(0xaaaa, number), number);
+            scene.after_ms(1).channel_data(ONE, SERVER, 0x4000, report);
+            let check = support::scene::ice_check(&b, &a, false, |check| check).tid([number as u8; 12]);
+            scene.after_ms(1).channel_data(SERVER, ONE, 0x4000, check.bytes());
+        }
+    }
+    let report = report(&scene);
+    let found = finding(&report, "media-one-way");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.starts_with("Media goes from 192.0.2.1:50123 to 198.51.100.7:40000 only"), "{}", found.title);
+}
+
+/// A call of a minute in which the one's packets are lost as told.
+fn lossy(lost: impl Fn(u64) -> bool) -> Scene {
+    let mut scene = started();
+    for number in 0..3_000_u64 {
+        scene.at_ms(1000 + number * 20);
+        if !lost(number) {
+            scene.udp(ONE, OTHER, payload::rtp(111, number as u16, number as u32 * 960, 0xaaaa, 80));
+        }
+        scene.after_us(300).udp(OTHER, ONE, payload::rtp(111, number as u16, number as u32 * 960, 0xbbbb, 80));
+    }
+    scene
+}
+
+#[test]
+fn more_than_one_packet_in_twenty_missing_is_a_warning() {
+    let report = report(&lossy(|number| number % 12 == 7));
+    let found = finding(&report, "media-lossy");
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
+    assert!(found.title.contains("8.3 % of its packets missing"), "{}", found.title);
+    assert!(found.explanation.contains("measured at the capture point"), "{}", found.explanation);
+    assert_eq!(report.headline_finding.as_deref(), Some("media-lossy"));
+    assert!(failures(&report).is_empty());
+}
+
+#[test]
+fn a_few_packets_missing_or_late_or_twice_are_nothing_to_speak_of() {
+    assert!(graver(&report(&lossy(|number| number % 25 == 7))).is_empty());
+    let shots = degrade::mirrored(&degrade::shots(&lossy(|_| false)), 5);
+    assert!(graver(&support::analyze::report(&degrade::pcap(&shots))).is_empty());
+}
+
+#[test]
+fn an_outage_of_more_than_a_second_is_a_warning_with_its_time() {
+    let report = report(&lossy(|number| (1000..1100).contains(&number)));
+    let found = finding(&report, "media-lossy");
+    assert!(found.title.ends_with("breaks off for 2.0 s"), "{}", found.title);
+    assert!(found.explanation.contains("100 packets are missing"), "{}", found.explanation);
+}
+
+#[test]
+fn a_capture_that_missed_the_time_itself_is_not_taken_for_an_outage_for_certain() {
+    let shots = degrade::shots(&lossy(|_| false));
+    let cut: Vec<_> = shots[..2000].iter().chain(&shots[2300..]).cloned().collect();
+    let report = support::analyze::report(&degrade::pcap(&cut));
+    let found = finding(&report, "media-lossy");
+    assert_eq!(found.confidence, Confidence::Likely);
+    assert!(found.explanation.contains("All other media breaks off"), "{}", found.explanation);
+}
+
+#[test]
+fn silence_that_the_sender_makes_is_no_gap() {
+    // discontinuous transmission: a packet every 400 ms, of which one is lost; and a long pause with a packet lost at its edge
+    let mut scene = started();
+    let mut now = 1000;
+    for number in 0..600_u32 {
+        now += match number {
+            100..300 => 400,
+            400 => 30_000,
+            _ => 20,
+        };
+        if !matches!(number, 150 | 151 | 152 | 400) {
+            scene.at_ms(now).udp(ONE, OTHER, payload::rtp(111, number as u16, now as u32 * 48, 0xaaaa, 80));
+        }
+    }
+    assert!(graver(&report(&scene)).is_empty());
+}
+
+#[test]
+fn a_source_that_changes_its_path_and_comes_back_has_lost_nothing() {
+    let relay = "192.0.2.1:50123";
+    let mut scene = started();
+    scene.direct_call(ONE, relay, 0);
+    for number in 0..3_000_u64 {
+        let to = if number / 500 % 2 == 0 { OTHER } else { relay };
+        scene.at_ms(1000 + number * 20).udp(ONE, to, payload::rtp(111, number as u16, number as u32 * 960, 0xaaaa, 80));
+    }
+    assert!(graver(&report(&scene)).is_empty());
+}
+
+#[test]
+fn loss_between_two_places_of_a_capture_is_told_of_the_second_only() {
+    let mut scene = started();
+    scene.direct_call("203.0.113.5:50000", OTHER, 0);
+    for number in 0..3_000_u64 {
+        let packet = payload::rtp(111, number as u16, number as u32 * 960, 0xaaaa, 80);
+        scene.at_ms(1000 + number * 20).udp(ONE, OTHER, packet.clone());
+        if number % 10 != 3 {
+            scene.after_us(200).udp("203.0.113.5:50000", OTHER, packet);
+        }
+    }
+    let report = report(&scene);
+    let found = finding(&report, "media-lossy");
+    assert_eq!(found.occurrences, 1);
+    assert!(found.title.starts_with("Media from 203.0.113.5:50000"), "{}", found.title);
+}
