@@ -140,6 +140,13 @@ impl Analyzer {
         Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, foreseen: 0 }
     }
 
+    /// The same analyzer without the short way for plain messages; only for showing that both give the same.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn the_long_way(self) -> Self {
+        Analyzer { core: Core { session: self.core.session.the_long_way(), ..self.core }, ..self }
+    }
+
     /// Looks at the frames that a capture holds ready, and prepares for them; call it before every [`Capture::next_frame`] but the first. It changes
     /// nothing but the time that frames take, in captures with very many flows to less than half.
     #[inline]
@@ -241,7 +248,15 @@ pub fn exercise(bytes: &[u8]) -> Option<Report> {
 }
 
 impl Core {
+    #[inline]
     fn judge(&mut self) {
+        if self.session.has_something_over() {
+            self.judge_what_is_over();
+        }
+    }
+
+    #[inline(never)]
+    fn judge_what_is_over(&mut self) {
         while let Some(id) = self.session.overfull() {
             let flow = self.session.flows().get(id).filter(|flow| flow.twin_of.is_none());
             if let Some(conversation) = flow.and_then(|flow| flow.conversation.as_deref()) {
@@ -290,12 +305,13 @@ impl Core {
             return;
         }
         let (transport, framing) = (Transport::Tcp, message.framing);
-        let at = At { frame, time, digits: self.digits, src, dst, transport, framing, ip_id, ttl };
+        let (digits, hops, truncated) = (self.digits, Hops::default(), message.truncated);
+        let body = Body::Rtp(message.bytes);
+        let mut event = Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body };
         if message.unpadded_before {
             self.session.totals_mut().unpadded.add(src, dst, Seen { frame, time });
         }
-        let unit = Unit { payload: message.bytes, truncated: message.truncated, hops: Hops::default() };
-        self.message(&at, kind, unit, sink);
+        self.message(&mut event, kind, message.bytes, sink);
     }
 
     fn icmp_error(&mut self, frame: u64, error: &IcmpError<'_>) {
@@ -316,108 +332,123 @@ impl Core {
         if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
             return;
         }
-        let Datagram { src, dst, transport, ip_id, ttl, .. } = *datagram;
-        let (digits, framing) = (self.digits, Framing::Bare);
-        let at = At { frame: frame.number, time, digits, src, dst, transport, framing, ip_id, ttl };
-        let unit = Unit { payload: datagram.payload, truncated: datagram.truncated, hops: Hops::default() };
-        self.message(&at, kind, unit, sink);
+        let Datagram { src, dst, transport, payload, truncated, ip_id, ttl, .. } = *datagram;
+        let (frame, digits, hops, body) = (frame.number, self.digits, Hops::default(), Body::Rtp(payload));
+        let framing = Framing::Bare;
+        let mut event = Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body };
+        self.message(&mut event, kind, payload, sink);
     }
 
     /// A message, and what it carries.
     #[inline]
-    fn message<'p>(&mut self, at: &At, kind: Kind, unit: Unit<'p>, sink: &mut impl FnMut(&Row<'_>)) {
-        let (mut kind, mut unit): (Kind, Unit<'p>) = (kind, unit);
+    fn message<'p>(
+        &mut self,
+        event: &mut Event<'p>,
+        mut kind: Kind,
+        mut payload: &'p [u8],
+        sink: &mut impl FnMut(&Row<'_>),
+    ) {
         loop {
             let carried = match kind {
-                Kind::Stun | Kind::MsTurn => self.stun(at, unit, sink),
-                Kind::Channel => self.channel_data(at, unit, sink),
+                Kind::Stun | Kind::MsTurn => self.stun(event, payload, sink),
+                Kind::Channel => self.channel_data(event, payload, sink),
                 Kind::Dtls | Kind::DtlsUnified => {
-                    self.dtls(kind, at, unit, sink);
+                    self.dtls(kind, event, payload, sink);
                     None
                 }
                 Kind::Rtp | Kind::Rtcp => {
-                    self.media(kind, at, unit, sink);
+                    self.media(kind, event, payload, sink);
                     None
                 }
                 Kind::Zrtp | Kind::Quic | Kind::Other => None,
             };
             let Some(inner) = carried else { return };
-            unit = inner;
-            kind = demux::kind_of_cut(unit.payload, unit.truncated);
+            payload = inner;
+            kind = demux::kind_of_cut(payload, event.truncated);
         }
     }
 
-    fn stun<'p>(&mut self, at: &At, unit: Unit<'p>, sink: &mut impl FnMut(&Row<'_>)) -> Option<Unit<'p>> {
-        let Unit { payload, truncated, hops } = unit;
-        let message = Message::recognise(payload, truncated).or_else(|| {
-            let flow = self.session.flow_on(at.transport, at.src, at.dst)?;
+    /// Takes a STUN message; gives what it carries through a relay, as `event` then says.
+    fn stun<'p>(
+        &mut self,
+        event: &mut Event<'p>,
+        payload: &'p [u8],
+        sink: &mut impl FnMut(&Row<'_>),
+    ) -> Option<&'p [u8]> {
+        let message = Message::recognise(payload, event.truncated).or_else(|| {
+            let flow = self.session.flow_on(event.transport, event.src, event.dst)?;
             let known = self.session.flows().get(flow).is_some_and(|flow| flow.stun);
-            if known { Message::recognise_on_stun_flow(payload, truncated) } else { None }
+            if known { Message::recognise_on_stun_flow(payload, event.truncated) } else { None }
         });
         let Some(message) = message else {
             // multicast DNS begins with an id of 0, as STUN does with its type
-            if hops.last().is_none() && (at.src.port() == mdns::PORT || at.dst.port() == mdns::PORT) {
-                self.session.mdns(at.frame, at.time, at.src, payload);
+            if event.hops.is_empty() && (event.src.port() == mdns::PORT || event.dst.port() == mdns::PORT) {
+                self.session.mdns(event.frame, event.time, event.src, payload);
             }
             return None;
         };
-        let event = at.event(hops, truncated, Body::Stun(message));
-        let known = self.session.stun(&event, &message);
-        self.row(&event, &known, sink);
+        event.body = Body::Stun(message);
+        let known = self.session.stun(event, &message);
+        self.row(event, &known, sink);
         if !matches!(message.method(), Method::SEND | Method::DATA) {
             return None;
         }
         let fields = message.fields();
-        let hop = self.session.indication_hop(&event, message.method(), &fields)?;
-        Some(Unit { payload: fields.data?, truncated: fields.data_truncated, hops: hops.through(hop)? })
+        let hop = self.session.indication_hop(event, message.method(), &fields)?;
+        event.truncated = fields.data_truncated;
+        event.hops.pass(hop)?;
+        fields.data
     }
 
-    fn channel_data<'p>(&mut self, at: &At, unit: Unit<'p>, sink: &mut impl FnMut(&Row<'_>)) -> Option<Unit<'p>> {
-        let Unit { payload, truncated, hops } = unit;
-        let data = ChannelData::parse(payload, truncated)?;
+    /// Takes ChannelData; gives what it carries through a relay, as `event` then says.
+    fn channel_data<'p>(
+        &mut self,
+        event: &mut Event<'p>,
+        payload: &'p [u8],
+        sink: &mut impl FnMut(&Row<'_>),
+    ) -> Option<&'p [u8]> {
+        let data = ChannelData::parse(payload, event.truncated)?;
         // in a byte stream the messages before it have told what it is
-        if !at.transport.is_stream() && !self.session.is_channel(at.src, at.dst, &data) {
+        if !event.transport.is_stream() && !self.session.is_channel(event.src, event.dst, &data) {
             return None;
         }
-        let event = at.event(hops, truncated, Body::ChannelData(data));
-        let hop = self.session.channel_data(&event, data.channel, usize::from(data.length));
-        self.row(&event, &Known::default(), sink);
-        Some(Unit { payload: data.data, truncated: data.truncated, hops: hops.through(hop)? })
+        event.body = Body::ChannelData(data);
+        let hop = self.session.channel_data(event, data.channel, usize::from(data.length));
+        self.row(event, &Known::default(), sink);
+        event.truncated = data.truncated;
+        event.hops.pass(hop)?;
+        Some(data.data)
     }
 
     /// DTLS is recognised by itself; on a flow where it was before, records that lie about their length and those of DTLS 1.3, which say
     /// next to nothing of themselves, are taken too.
-    fn dtls(&mut self, kind: Kind, at: &At, unit: Unit<'_>, sink: &mut impl FnMut(&Row<'_>)) {
-        let Unit { payload, truncated, hops } = unit;
+    fn dtls<'p>(&mut self, kind: Kind, event: &mut Event<'p>, payload: &'p [u8], sink: &mut impl FnMut(&Row<'_>)) {
+        let truncated = event.truncated;
         let by_itself = if kind == Kind::Dtls { Records::recognise(payload, truncated) } else { None };
         let records = by_itself.or_else(|| {
-            let connection_id = self.dtls.connection_id(at.src, at.dst, &hops)?;
+            let connection_id = self.dtls.connection_id(event.src, event.dst, &event.hops)?;
             Records::on_dtls_flow(payload, truncated, connection_id)
         });
         let mut first = true;
         for record in records.into_iter().flatten() {
-            let event = at.event(hops, record.truncated, Body::Dtls(record));
+            event.truncated = record.truncated;
+            event.body = Body::Dtls(record);
             if first {
-                self.session.data(&event, payload.len());
+                self.session.data(event, payload.len());
                 first = false;
             }
-            self.dtls.learn(&event, &record);
-            self.session.dtls(&event, &record, payload.len(), None);
-            self.session.take_handshake(&event, &record);
+            self.dtls.learn(event, &record);
+            self.session.dtls(event, &record, payload.len(), None);
+            self.session.take_handshake(event, &record);
             *self.session.totals_mut().dtls.entry(record.content_type.0).or_default() += 1;
-            self.row(&event, &Known::default(), sink);
+            self.row(event, &Known::default(), sink);
         }
     }
 
-    fn media(&mut self, kind: Kind, at: &At, unit: Unit<'_>, sink: &mut impl FnMut(&Row<'_>)) {
-        let Unit { payload, truncated, hops } = unit;
-        let body = if kind == Kind::Rtcp { Body::Rtcp(payload) } else { Body::Rtp(payload) };
-        let event = at.event(hops, truncated, body);
-        if !self.session.take_media(&event, payload, kind) {
-            return;
-        }
-        if self.media {
-            self.row(&event, &Known::default(), sink);
+    fn media<'p>(&mut self, kind: Kind, event: &mut Event<'p>, payload: &'p [u8], sink: &mut impl FnMut(&Row<'_>)) {
+        event.body = if kind == Kind::Rtcp { Body::Rtcp(payload) } else { Body::Rtp(payload) };
+        if self.session.take_media(event, payload, kind) && self.media {
+            self.row(event, &Known::default(), sink);
         }
     }
 
@@ -450,33 +481,5 @@ impl Core {
             icmp: if event.hops.last().is_some() { None } else { self.icmp.get(&event.frame).copied() },
             credentials: self.session.credentials(),
         });
-    }
-}
-
-/// A message of the datagram, or nested in it.
-#[derive(Clone, Copy)]
-struct Unit<'p> {
-    payload: &'p [u8],
-    truncated: bool,
-    hops: Hops,
-}
-
-/// The datagram that a message came in.
-struct At {
-    frame: u64,
-    time: Timestamp,
-    digits: u8,
-    src: Endpoint,
-    dst: Endpoint,
-    transport: Transport,
-    framing: Framing,
-    ip_id: u32,
-    ttl: u8,
-}
-
-impl At {
-    fn event<'a>(&self, hops: Hops, truncated: bool, body: Body<'a>) -> Event<'a> {
-        let &At { frame, time, digits, src, dst, transport, framing, ip_id, ttl } = self;
-        Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body }
     }
 }

@@ -65,6 +65,21 @@ impl Hops {
         Some(self)
     }
 
+    /// One more passage inside the others; `None` where the fixed depth is reached.
+    pub fn pass(&mut self, hop: Hop) -> Option<()> {
+        let free = self.hops.iter_mut().find(|slot| slot.is_none())?;
+        *free = Some(hop);
+        Some(())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        let [outermost, ..] = &self.hops;
+        outermost.is_none()
+    }
+
     /// The passages, outermost first.
     pub fn iter(&self) -> impl Iterator<Item = &Hop> {
         self.hops.iter().flatten()
@@ -72,8 +87,9 @@ impl Hops {
 
     /// The innermost passage.
     #[must_use]
+    #[inline]
     pub fn last(&self) -> Option<&Hop> {
-        self.iter().last()
+        if self.is_empty() { None } else { self.iter().last() }
     }
 }
 

@@ -664,3 +664,119 @@ fn a_file_without_a_description_is_a_usage_error_and_damaged_lines_are_not() {
         .stderr(contains("damaged.sdp, line 5: a=setup with a role that there is not, passed over"));
     command.arg("-q").assert().code(0).stderr("");
 }
+
+#[test]
+fn flow_draws_the_ladder_and_exits_with_0_whatever_was_found() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    turnscope()
+        .args(["flow".as_ref(), capture.as_os_str()])
+        .assert()
+        .success()
+        .stdout(contains("client 10.0.0.2").and(contains("TURN 192.0.2.1:3478")).and(contains("✗ 431")))
+        .stderr("");
+    for (format, begins) in
+        [("svg", "<svg xmlns="), ("mermaid", "sequenceDiagram\n    participant c0 as client 10.0.0.2")]
+    {
+        turnscope()
+            .args(["flow".as_ref(), capture.as_os_str(), "--format".as_ref(), format.as_ref()])
+            .assert()
+            .success()
+            .stdout(predicate::str::starts_with(begins));
+        let file = desk.path(format);
+        turnscope()
+            .args([
+                "flow".as_ref(),
+                capture.as_os_str(),
+                "--format".as_ref(),
+                format.as_ref(),
+                "-o".as_ref(),
+                file.as_os_str(),
+            ])
+            .assert()
+            .success()
+            .stdout("");
+        assert!(fs::read_to_string(file).unwrap().starts_with(begins));
+    }
+}
+
+#[test]
+fn flow_shows_times_as_asked_for_and_relative_ones_else() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let flow = |time: &[&str]| {
+        let output = turnscope().arg("flow").arg(&capture).args(time).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(flow(&[]).contains("  0.000000  ├"), "{}", flow(&[]));
+    assert!(flow(&["--time", "utc"]).contains("00:00:00.041000  │◀"), "{}", flow(&["--time", "utc"]));
+}
+
+#[test]
+fn flow_takes_the_filters_and_credentials_that_other_commands_take() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let passwords = desk.file("passwords", "wrong\nright\n");
+    turnscope()
+        .args(["flow".as_ref(), capture.as_os_str(), "--passwords".as_ref(), passwords.as_os_str()])
+        .assert()
+        .success()
+        .stdout(contains("alice, signed, verified"));
+    turnscope()
+        .args(["flow".as_ref(), capture.as_os_str(), "--host".as_ref(), "10.9.9.9".as_ref()])
+        .assert()
+        .success()
+        .stdout(predicate::str::starts_with("No session"));
+}
+
+#[test]
+fn flow_says_which_sessions_there_are_and_what_cannot_be_read() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    turnscope()
+        .args(["flow".as_ref(), capture.as_os_str(), "--session".as_ref(), "7".as_ref()])
+        .assert()
+        .code(2)
+        .stdout("")
+        .stderr(contains("there is only session 1"));
+    let other = desk.file("text.pcap", "no capture");
+    turnscope().arg("flow").arg(&other).assert().code(2).stdout("");
+    turnscope().arg("flow").arg(&other).arg(&capture).assert().success().stdout(contains("✗ 431"));
+    turnscope()
+        .arg("flow")
+        .arg(&capture)
+        .arg(&capture)
+        .assert()
+        .success()
+        .stdout(predicate::str::starts_with("2 sessions"));
+}
+
+#[test]
+fn flow_reads_a_pipe_and_a_closed_one_ends_it_quietly() {
+    let desk = Desk::new();
+    let scene = refused();
+    turnscope().args(["flow", "-"]).write_stdin(scene.pcap()).assert().success().stdout(contains("✗ 431"));
+    let capture = desk.file("refused.pcap", scene.pcap());
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_turnscope"))
+        .args(["flow".as_ref(), capture.as_os_str(), "--format".as_ref(), "svg".as_ref()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut told = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!((child.wait().unwrap().code(), told.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn flow_colours_errors_where_colour_is_asked_for() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let flow = |colour: &str| {
+        let output = turnscope().arg("flow").arg(&capture).args(["--color", colour]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(flow("always").contains("\u{1b}[31m✗ 431"), "{}", flow("always"));
+    assert!(!flow("auto").contains('\u{1b}'));
+}

@@ -15,6 +15,7 @@ mod magic;
 mod options;
 mod pcap;
 mod pcapng;
+mod plain;
 mod resolution;
 mod unpack;
 

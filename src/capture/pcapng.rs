@@ -9,6 +9,7 @@ use super::Found;
 use super::buffer::Buffer;
 use super::log::Log;
 use super::options::{COMMENT, Options, Order};
+use super::plain::{HEAD, PlainBlock};
 use super::resolution::Resolution;
 use super::unpack::Failure;
 use crate::frame::LinkType;
@@ -155,43 +156,19 @@ impl PcapngReader {
     /// else is left to the long way. Returns the length of the block too.
     #[inline]
     pub(super) fn plain_packet(&self, bytes: &[u8], position: usize) -> Option<(Found, usize)> {
-        if self.order.big_endian {
-            self.plain(bytes, position, u32::from_be_bytes)
-        } else {
-            self.plain(bytes, position, u32::from_le_bytes)
-        }
-    }
-
-    #[inline]
-    fn plain(&self, bytes: &[u8], position: usize, word: impl Fn([u8; 4]) -> u32) -> Option<(Found, usize)> {
-        const HEAD: usize = 28;
-        let (&head, rest) = bytes.split_first_chunk::<HEAD>()?;
-        let [k0, k1, k2, k3, l0, l1, l2, l3, i0, i1, i2, i3, h0, h1, h2, h3, t0, t1, t2, t3, rest_of_head @ ..] = head;
-        let [c0, c1, c2, c3, o0, o1, o2, o3] = rest_of_head;
-        let block_len = word([l0, l1, l2, l3]);
-        let captured = word([c0, c1, c2, c3]) as usize;
-        // with the data padded there is room for the second length and nothing else, so no options
-        let behind = captured.checked_next_multiple_of(4)?;
-        if word([k0, k1, k2, k3]) != block::ENHANCED_PACKET || (block_len as usize).checked_sub(HEAD + 4)? != behind {
-            return None;
-        }
-        let again = rest.get(behind..)?.first_chunk::<4>()?;
-        if word(*again) != block_len {
-            return None;
-        }
-        let interface = self.interfaces.get(word([i0, i1, i2, i3]) as usize)?;
-        let units = u64::from(word([h0, h1, h2, h3])) << 32 | u64::from(word([t0, t1, t2, t3]));
+        let plain = PlainBlock::read(bytes, self.order)?;
+        let interface = self.interfaces.get(plain.interface as usize)?;
         let found = Found {
             start: position + HEAD,
-            len: captured,
-            time: Some(interface.resolution.time(units)),
+            len: plain.captured,
+            time: Some(interface.resolution.time(plain.units)),
             digits: interface.resolution.digits,
             link_type: interface.link_type,
-            original_len: word([o0, o1, o2, o3]),
+            original_len: plain.original,
             fcs_len: interface.fcs_len,
             big_endian: self.order.big_endian,
         };
-        Some((found, block_len as usize))
+        Some((found, plain.len))
     }
 
     /// Type, byte order and length of a block of which the first 12 bytes are there.

@@ -23,6 +23,11 @@ struct Network<'a> {
 /// The packet in a frame, if it is a plain one.
 #[inline]
 pub(super) fn dissect<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
+    if frame.link_type.0 == 1
+        && let Some(datagram) = commonest(frame.data)
+    {
+        return Some(Packet::Datagram(datagram));
+    }
     let (kind, data) = match frame.link_type.0 {
         1 => ethernet(frame.data)?,
         113 => {
@@ -56,6 +61,36 @@ pub(super) fn dissect<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
         6 => tcp(&network),
         _ => None,
     }
+}
+
+/// UDP in IPv4 without options in Ethernet without tags, whose lengths agree: all at known places.
+#[inline]
+#[allow(clippy::cast_possible_truncation)] // lengths of UDP have 16 bits
+fn commonest(data: &[u8]) -> Option<Datagram<'_>> {
+    let (header, rest) = data.split_first_chunk::<42>()?;
+    let &[_, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x00, 0x45, _, t0, t1, i0, i1, f0, f1, ttl, 17, ref tail @ ..] =
+        header
+    else {
+        return None;
+    };
+    let &[_, _, a0, a1, a2, a3, b0, b1, b2, b3, s0, s1, d0, d1, l0, l1, _, _] = tail;
+    let (src, dst) = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
+    let length = usize::from(u16::from_be_bytes([l0, l1])).checked_sub(8)?;
+    let plain = u16::from_be_bytes([f0, f1]) & 0x3fff == 0 && usize::from(u16::from_be_bytes([t0, t1])) == length + 28;
+    if !plain || tunnel::is_port(src) || tunnel::is_port(dst) {
+        return None;
+    }
+    Some(Datagram {
+        src: Endpoint::v4([a0, a1, a2, a3], src),
+        dst: Endpoint::v4([b0, b1, b2, b3], dst),
+        transport: Transport::Udp,
+        payload: rest.get(..length)?,
+        length: length as u32,
+        truncated: false,
+        ip_id: u32::from(u16::from_be_bytes([i0, i1])),
+        ttl,
+        fragments: 1,
+    })
 }
 
 /// Whether the protocol of a cooked header may mean something else than an EtherType, by the interface's hardware type: 802.11 and

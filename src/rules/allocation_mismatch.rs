@@ -53,7 +53,7 @@ fn granted_and_refused(
     // a client that repeats after the success never got it; one that goes on with the allocation did
     let lost = exchange.again_after_answer > 0;
     let used =
-        conversation.granted.iter().any(|&(_, time)| time > again.time) || conversation.relayed_both_ways().is_some();
+        conversation.granted.iter().any(|(_, time)| time > again.time) || conversation.relayed_both_ways().is_some();
     let (client, server) = (conversation.client.0.ip(), conversation.server.0);
     let user = exchange.asked.user.or(exchange.asked.userhash);
     let mut proof: Vec<u64> = vec![exchange.first.frame, answer.seen.frame, exchange.last.frame, again.frame];

@@ -83,7 +83,7 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
     };
     let later = |other: &Exchange| other.first.time > lost.answer.time && other.id != exchange.id && !in_vain(other);
     let went_on = conversation.exchanges.iter().any(later)
-        || conversation.granted.iter().any(|&(_, at)| at > exchange.last.time)
+        || conversation.granted.iter().any(|(_, at)| at > exchange.last.time)
         || conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > lost.answer.time);
     let enough = lost.repeats >= REPEATS;
     (enough && !exchange.asked.nat_test && exchange.asked.lifetime != Some(0) && !went_on).then_some(lost)

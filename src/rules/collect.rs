@@ -154,6 +154,8 @@ pub struct Collector {
     groups: BTreeMap<String, Group>,
     /// Of notes that every healthy conversation with a server makes: how often, and with how many frames.
     routine: HashMap<(&'static str, ServerAddress), (u64, u64)>,
+    /// The keys of notes about servers, by id and server: a note that comes with every conversation is not worth its words each time.
+    notes: HashMap<(&'static str, ServerAddress), String>,
     dropped: u64,
     added: u64,
 }
@@ -202,6 +204,28 @@ impl Collector {
             group.finding.occurrences += times.saturating_sub(1);
             group.finding.frames_total += times.saturating_sub(shown);
         }
+    }
+
+    /// Adds an occurrence to a note whose key is the server, whose severity and confidence never change and that needs no remedy, if it was
+    /// told before; `false` where it was not, and is to be [added](Collector::add).
+    pub fn add_to_note(&mut self, id: &'static str, server: ServerAddress, at: Timestamp, frames: &[u64]) -> bool {
+        let Some(key) = self.notes.get(&(id, server)) else {
+            let key = format!("{id}/{server}");
+            if self.groups.contains_key(&key) && self.notes.len() < MAX_FINDINGS {
+                self.notes.insert((id, server), key);
+                return self.add_to_note(id, server, at, frames);
+            }
+            return false;
+        };
+        let Some(group) = self.groups.get_mut(key) else { return false };
+        self.added += 1;
+        let finding = &mut group.finding;
+        finding.occurrences += 1;
+        finding.at = finding.at.min(at);
+        finding.frames_total += frames.len() as u64;
+        let room = MAX_FRAMES.saturating_sub(finding.frames.len());
+        finding.frames.extend(frames.iter().take(room));
+        true
     }
 
     /// Counts a note that every healthy conversation makes, with so many frames; `true` where that is all there is to do, since as many were
@@ -389,6 +413,26 @@ mod tests {
         assert_eq!(findings.len(), 1);
         assert_eq!((findings[0].occurrences, findings[0].frames_total), (100, 100));
         assert_eq!(findings[0].frames, (1..=16).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_added_to_a_note_counts_as_if_it_was_told_in_full() {
+        let server = ServerAddress(Endpoint::v4([192, 0, 2, 1], 3478));
+        let told = |at| seen(&server.to_string(), at, Severity::Note);
+        let (mut short, mut full) = (Collector::default(), Collector::default());
+        for at in [50, 40, 60, 30] {
+            let occurrence = told(at);
+            if !short.add_to_note(occurrence.id, server, occurrence.at, &occurrence.frames) {
+                short.add(occurrence, Text::default);
+            }
+            full.add(told(at), Text::default);
+        }
+        assert_eq!(short.added(), full.added());
+        let of = |collector: Collector| {
+            let finding = collector.conclude(&Clients::new(10)).remove(0);
+            (finding.key, finding.occurrences, finding.at, finding.frames, finding.frames_total)
+        };
+        assert_eq!(of(short), of(full));
     }
 
     #[test]

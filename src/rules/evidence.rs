@@ -263,8 +263,7 @@ pub(super) fn filter_between(ends: &Ends) -> String {
 /// The frames of exchanges, in order.
 #[must_use]
 pub(super) fn frames_of<'e>(exchanges: impl IntoIterator<Item = &'e Exchange>) -> Vec<u64> {
-    let mut frames: Vec<u64> =
-        exchanges.into_iter().flat_map(|exchange| exchange.frames().collect::<Vec<_>>()).collect();
+    let mut frames: Vec<u64> = exchanges.into_iter().flat_map(Exchange::frames).collect();
     frames.sort_unstable();
     frames.dedup();
     frames

@@ -43,14 +43,18 @@ fn tell_renewal(
     view: &View<'_>,
     out: &mut Collector,
 ) {
+    let (at, listed) = (refused.first.time, frames_of([refused, renewed]));
+    if out.add_to_note(STALE, conversation.server, at, &listed) {
+        return;
+    }
     let seen = Occurrence {
         id: STALE,
         key: conversation.server.to_string(),
         severity: Severity::Note,
         confidence: Confidence::Certain,
         remedy: Remedy::None,
-        at: refused.first.time,
-        frames: frames_of([refused, renewed]),
+        at,
+        frames: listed.clone(),
         filter: Some(filter_of(conversation)),
         reference: "RFC 8489 §9.2.5",
         subject: view.subject(conversation, refused.asked.user, refused.asked.realm),
@@ -62,7 +66,7 @@ fn tell_renewal(
             "The server no longer took the nonce of the {} and gave a new one; with that a request was granted ({}). Servers limit the \
              life of a nonce so that captured requests cannot be replayed.",
             refused.method,
-            frames(&frames_of([refused, renewed])),
+            frames(&listed),
         ),
         fix: String::new(),
     });

@@ -86,7 +86,7 @@ pub(super) fn told(exchange: &Exchange, conversation: &Conversation, view: &View
             };
             view.now().since(answer.seen.time) < PATIENCE
                 || conversation.stale.as_ref().is_some_and(|row| row.count >= super::nonce::MANY)
-                || conversation.granted.iter().any(|&(_, last)| last > answer.seen.time)
+                || conversation.granted.iter().any(|(_, last)| last > answer.seen.time)
                 || conversation.exchanges.iter().any(goes_on)
                 || (answer.code == 401 && conversation.exchanges.iter().any(alike))
                 || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(nonce, answer.seen.time))

@@ -1,6 +1,7 @@
 //! The ledger of one TURN allocation (RFC 8656 §6): what was lent, for how long, to whom it may talk, and how it ended.
 
 use super::exchange::{Seen, Settled};
+use super::few::Few;
 use super::flow::Traffic;
 use super::names::Name;
 use crate::net::{MappedAddress, PeerAddress, RelayedAddress};
@@ -58,9 +59,28 @@ pub struct Channel {
     pub renewed: u32,
 }
 
-/// One allocation on a conversation's 5-tuple.
+/// One allocation on a conversation's 5-tuple. What is written again and again comes first.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Allocation {
+    /// When it ends unless refreshed.
+    pub expires: Timestamp,
+    /// LIFETIME granted last, in seconds.
+    pub lifetime: u32,
+    /// Successful refreshes.
+    pub refreshes: u32,
+    /// How and when it ended.
+    pub ended: Option<(End, Seen)>,
+    /// Peers that may send.
+    pub permissions: Few<Permission>,
+    /// Channels.
+    pub channels: Few<Channel>,
+    /// What the client sent to peers.
+    pub sent: Traffic,
+    /// What peers sent to the client.
+    pub received: Traffic,
+    /// What it lent.
+    pub relayed: [Option<RelayedAddress>; 2],
     /// The Allocate request that was granted.
     pub requested: Seen,
     /// The success response.
@@ -69,30 +89,12 @@ pub struct Allocation {
     pub user: Option<Name>,
     /// REALM.
     pub realm: Option<Name>,
+    /// LIFETIME asked for, in seconds.
+    pub requested_lifetime: Option<u32>,
     /// REQUESTED-TRANSPORT.
     pub transport: Option<u8>,
     /// What the server saw as the client's address.
     pub mapped: Option<MappedAddress>,
-    /// What it lent.
-    pub relayed: [Option<RelayedAddress>; 2],
-    /// LIFETIME asked for, in seconds.
-    pub requested_lifetime: Option<u32>,
-    /// LIFETIME granted last, in seconds.
-    pub lifetime: u32,
-    /// Successful refreshes.
-    pub refreshes: u32,
-    /// When it ends unless refreshed.
-    pub expires: Timestamp,
-    /// How and when it ended.
-    pub ended: Option<(End, Seen)>,
-    /// Peers that may send.
-    pub permissions: Vec<Permission>,
-    /// Channels.
-    pub channels: Vec<Channel>,
-    /// What the client sent to peers.
-    pub sent: Traffic,
-    /// What peers sent to the client.
-    pub received: Traffic,
 }
 
 impl Allocation {
@@ -114,8 +116,8 @@ impl Allocation {
             refreshes: 0,
             expires: answer.seen.time.after(Span::from_secs(i64::from(lifetime))),
             ended: None,
-            permissions: Vec::new(),
-            channels: Vec::new(),
+            permissions: Few::default(),
+            channels: Few::default(),
             sent: Traffic::default(),
             received: Traffic::default(),
         }
@@ -139,14 +141,18 @@ impl Allocation {
 
     /// A Refresh that was granted.
     pub fn refreshed(&mut self, exchange: &Settled<'_>) {
-        let answer = exchange.answer;
-        let lifetime = answer.lifetime.or(exchange.asked.lifetime).unwrap_or(DEFAULT_LIFETIME);
+        self.prolonged(exchange.answer.lifetime.or(exchange.asked.lifetime), exchange.answer.seen);
+    }
+
+    /// The same, for the lifetime that was named, if any.
+    pub(super) fn prolonged(&mut self, lifetime: Option<u32>, at: Seen) {
+        let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME);
         if lifetime == 0 {
-            self.ended.get_or_insert((End::Released, answer.seen));
+            self.ended.get_or_insert((End::Released, at));
         } else {
             self.refreshes += 1;
             self.lifetime = lifetime;
-            self.expires = answer.seen.time.after(Span::from_secs(i64::from(lifetime)));
+            self.expires = at.time.after(Span::from_secs(i64::from(lifetime)));
         }
     }
 
@@ -163,7 +169,6 @@ impl Allocation {
             known.expires = expires;
             known.renewed += 1;
         } else if self.permissions.len() < MAX_PEERS {
-            self.permissions.reserve_exact(1);
             self.permissions.push(Permission { peer, made, expires, renewed: 0 });
         }
     }
@@ -174,7 +179,6 @@ impl Allocation {
             && self.channels.len() < MAX_PEERS
         {
             let expires = bound.time.after(CHANNEL);
-            self.channels.reserve_exact(1);
             self.channels.push(Channel { number, peer, bound, expires, confirmed: false, renewed: 0 });
         }
     }

@@ -5,6 +5,7 @@ use super::names::Name;
 use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use std::net::IpAddr;
 
 /// How many (user, server) pairs of a client are kept.
@@ -32,7 +33,7 @@ pub(super) struct Outcome {
     signed: Vec<(Endpoint, Timestamp)>,
     redirects: Vec<Redirect>,
     /// The server that was asked for an allocation last on a 5-tuple that never got one, and the request.
-    denied: Option<(Endpoint, Seen)>,
+    denied: Option<Box<(Endpoint, Seen)>>,
 }
 
 /// One redirection of a client: 300 with ALTERNATE-SERVER (RFC 8489 §10).
@@ -108,11 +109,15 @@ impl Clients {
     }
 
     fn of(&mut self, client: IpAddr) -> Option<&mut Outcome> {
-        if !self.outcomes.contains_key(&client) && self.outcomes.len() >= self.max {
-            self.dropped += 1;
-            return None;
+        let full = self.outcomes.len() >= self.max;
+        match self.outcomes.entry(client) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(_) if full => {
+                self.dropped += 1;
+                None
+            }
+            Entry::Vacant(new) => Some(new.insert(Outcome::default())),
         }
-        Some(self.outcomes.entry(client).or_default())
     }
 
     fn grant(&mut self, client: IpAddr, user: Option<Name>, server: Endpoint) -> Option<&mut Grant> {
@@ -149,14 +154,14 @@ impl Clients {
     /// The client asked for an allocation, and its 5-tuple never got one.
     pub fn denied(&mut self, client: IpAddr, server: Endpoint, asked: Seen) {
         if let Some(outcome) = self.of(client) {
-            outcome.denied = Some((server, asked));
+            outcome.denied = Some(Box::new((server, asked)));
         }
     }
 
     /// Where and when the client asked for an allocation on a 5-tuple that never got one, last.
     #[must_use]
     pub fn denied_relay(&self, client: IpAddr) -> Option<(Endpoint, Seen)> {
-        self.outcomes.get(&client)?.denied
+        self.outcomes.get(&client)?.denied.as_deref().copied()
     }
 
     /// Whether the client ever got an allocation.

@@ -19,48 +19,62 @@ const MAX_ENDED: usize = 4;
 const MAX_GRANTED: usize = 6;
 
 /// One client and one server on one 5-tuple.
+///
+/// What every message touches comes first and fills four cache lines: with tens of thousands of conversations, reading them is most of
+/// what a message costs.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Conversation {
     /// Who asks.
     pub client: ClientAddress,
-    /// Who answers.
-    pub server: ServerAddress,
-    /// What carries it.
-    pub transport: Transport,
-    /// Its first message.
-    pub first: Seen,
     /// Its last message.
     pub last: Seen,
-    /// Whether the first message seen belongs to something that began before the capture.
-    pub began_before: bool,
-    /// The exchanges that are kept: every failed or odd one, every Allocate, and of the rest some.
-    pub exchanges: Vec<Exchange>,
-    /// How many exchanges of the middle are not kept.
-    pub exchanges_omitted: u64,
+    /// When the client was heard last.
+    pub heard: Seen,
+    /// Messages from the client, and from the server.
+    pub messages: [u64; 2],
+    /// When the server was heard last.
+    pub server_heard: Option<Seen>,
     /// How many requests there were, without copies.
     pub asked: u64,
     /// How many of them were answered, by whatever.
     pub answered: u64,
-    /// How many Allocate requests were granted.
-    pub allocated: u64,
-    /// Responses whose request is not in the capture.
-    pub orphans: u64,
-    /// Messages from the client, and from the server.
-    pub messages: [u64; 2],
+    /// How many exchanges of the middle are not kept.
+    pub exchanges_omitted: u64,
     /// The user that signed last.
     pub user: Option<Name>,
     /// The realm of the last challenge or request.
     pub realm: Option<Name>,
-    /// A digest of the nonce that the client used last.
-    pub echoed: Option<u64>,
-    /// When each method was last granted.
-    pub granted: Granted,
     /// SOFTWARE of the server.
     pub software: Option<Name>,
+    /// TTL or hop limit of the last packet from the client, and from the server; 0 where it is not known.
+    pub ttl: [u8; 2],
+    /// What carries it.
+    pub transport: Transport,
+    /// Whether the first message seen belongs to something that began before the capture.
+    pub began_before: bool,
+    /// The number of the move from this 5-tuple or to it.
+    pub(super) moved: Option<u32>,
+    /// The nonces that were refused one after the other up to now, if nothing was granted since.
+    pub stale: Option<Box<StaleRow>>,
+    /// A digest of the nonce that the client used last.
+    pub echoed: Option<u64>,
     /// The least round trip time.
     pub rtt: Option<Span>,
+    /// When each method was last granted.
+    pub granted: Granted,
     /// The allocation that is alive, or ended last.
-    pub allocation: Option<Box<Allocation>>,
+    pub allocation: Option<Allocation>,
+    /// Who answers.
+    pub server: ServerAddress,
+    /// Its first message.
+    pub first: Seen,
+    /// The exchanges that are kept: every failed or odd one, every Allocate, and of the rest some.
+    pub exchanges: Vec<Exchange>,
+    /// How many Allocate requests were granted.
+    pub allocated: u64,
+    /// Responses whose request is not in the capture.
+    pub orphans: u64,
     /// Allocations that ended before it.
     pub ended: Vec<Allocation>,
     /// What the client sent through the relay outside any allocation that is known, and what it got.
@@ -69,61 +83,59 @@ pub struct Conversation {
     pub relayed_checks: Checks,
     /// The 5-tuple's client end to which the nonce that it uses was given, if another.
     pub nonce_of: Option<ClientAddress>,
-    /// The nonces that were refused one after the other up to now, if nothing was granted since.
-    pub stale: Option<Box<StaleRow>>,
     /// Another conversation of the same client, user and nonce that this one goes on from.
     pub moved_from: Option<(ClientAddress, Seen)>,
-    /// TTL or hop limit of the last packet from the client, and from the server; 0 where it is not known.
-    pub ttl: [u8; 2],
-    /// When the client was heard last.
-    pub heard: Seen,
-    /// When the server was heard last.
-    pub server_heard: Option<Seen>,
     /// ICMP errors that the client's messages met, requests or not.
     pub turned_away: Option<Box<TurnedAway>>,
     /// The TCP connection that carries it: how it was opened and how it ended.
     pub connection: Option<Box<Connection>>,
-    /// The number of the move from this 5-tuple or to it.
-    pub(super) moved: Option<u32>,
 }
 
-/// When each method was last granted; reads as a slice. It is kept in place, since every answer writes it.
+/// When each method was last granted. It is kept in place, since every answer writes it.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Granted {
-    items: [(Method, Timestamp); MAX_GRANTED],
+    times: [Timestamp; MAX_GRANTED],
+    methods: [Method; MAX_GRANTED],
     len: u8,
 }
 
 impl Default for Granted {
     fn default() -> Self {
-        Granted { items: [(Method(0), Timestamp(0)); MAX_GRANTED], len: 0 }
-    }
-}
-
-impl std::ops::Deref for Granted {
-    type Target = [(Method, Timestamp)];
-
-    fn deref(&self) -> &Self::Target {
-        self.items.get(..usize::from(self.len)).unwrap_or(&self.items)
+        Granted { times: [Timestamp(0); MAX_GRANTED], methods: [Method(0); MAX_GRANTED], len: 0 }
     }
 }
 
 impl Granted {
+    /// Each method with the time when it was last granted.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = (Method, Timestamp)> + '_ {
+        self.methods.iter().copied().zip(self.times).take(usize::from(self.len))
+    }
+
     /// A request of this method was granted. In want of room, the method that was granted the longest ago is forgotten.
+    #[inline]
     fn add(&mut self, method: Method, time: Timestamp) {
         let len = usize::from(self.len);
-        let found = self.iter().position(|(known, _)| *known == method);
+        let found = self.methods.iter().take(len).position(|&known| known == method);
         let at = match found {
             Some(at) => at,
             None if len < MAX_GRANTED => {
                 self.len += 1;
                 len
             }
-            None => (0..len).min_by_key(|&at| self.items.get(at).map(|(_, time)| *time)).unwrap_or_default(),
+            None => self.times.iter().enumerate().min_by_key(|(_, time)| **time).map_or(0, |(at, _)| at),
         };
-        if let Some(slot) = self.items.get_mut(at) {
-            *slot = (method, time);
+        if let (Some(slot), Some(when)) = (self.methods.get_mut(at), self.times.get_mut(at)) {
+            (*slot, *when) = (method, time);
         }
+    }
+
+    /// Reads its cache lines.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        let [first, ..] = self.times;
+        u64::from(self.len) ^ first.0.cast_unsigned()
     }
 }
 
@@ -224,25 +236,25 @@ impl Conversation {
     /// The allocation that can be in use at `time`.
     #[must_use]
     pub fn live_allocation(&self, time: Timestamp) -> Option<&Allocation> {
-        self.allocation.as_deref().filter(|allocation| allocation.is_alive(time))
+        self.allocation.as_ref().filter(|allocation| allocation.is_alive(time))
     }
 
     /// Whether the client gave up what it had, and asked for nothing since.
     #[must_use]
     pub fn is_done(&self) -> bool {
         let released = |allocation: &Allocation| matches!(allocation.ended, Some((End::Released, _)));
-        self.allocation.as_deref().is_some_and(released) && self.asked == self.answered
+        self.allocation.as_ref().is_some_and(released) && self.asked == self.answered
     }
 
     /// All allocations, in order.
     pub fn allocations(&self) -> impl Iterator<Item = &Allocation> {
-        self.ended.iter().chain(self.allocation.as_deref())
+        self.ended.iter().chain(self.allocation.as_ref())
     }
 
     /// The peer of a channel, where its binding is in the capture.
     #[must_use]
     pub fn peer_of(&self, channel: u16) -> Option<PeerAddress> {
-        self.allocation.as_deref()?.peer_of(channel)
+        self.allocation.as_ref()?.peer_of(channel)
     }
 
     /// Counts what went through the relay.
@@ -330,18 +342,27 @@ impl Conversation {
         }
     }
 
+    /// A plain request was granted; what the method does to the allocation is written down by itself.
+    #[inline]
+    pub(super) fn granted_plainly(&mut self, method: Method, rtt: Span, time: Timestamp) {
+        self.answered += 1;
+        self.rtt = Some(self.rtt.map_or(rtt, |known| known.min(rtt)));
+        self.granted.add(method, time);
+        self.exchanges_omitted += 1;
+    }
+
     fn allocate(&mut self, exchange: &Settled<'_>) {
         self.allocated += 1;
         let new = Allocation::granted(exchange);
         let same = |known: &Allocation| known.relayed == new.relayed && known.is_alive(exchange.first.time);
-        match self.allocation.as_deref_mut() {
+        match self.allocation.as_mut() {
             // the same relayed address again: MS-TURN refreshes by Allocate, and servers repeat a success to a new transaction
             Some(known) if same(known) => known.refreshed(exchange),
             _ => {
-                if let Some(known) = self.allocation.replace(Box::new(new))
+                if let Some(known) = self.allocation.replace(new)
                     && self.ended.len() < MAX_ENDED
                 {
-                    self.ended.push(*known);
+                    self.ended.push(known);
                 }
             }
         }
@@ -367,8 +388,12 @@ impl Conversation {
             self.exchanges_omitted += 1;
         }
         if self.exchanges.len() == self.exchanges.capacity() {
-            // few have more than three
-            self.exchanges.reserve_exact(if self.exchanges.len() < 4 { 1 } else { 8 });
+            // most have two, and few more than four
+            self.exchanges.reserve_exact(match self.exchanges.len() {
+                0 => 2,
+                1..4 => 1,
+                _ => 8,
+            });
         }
         self.exchanges.push(exchange);
         u32::try_from(self.exchanges.len() - 1).ok()
@@ -383,7 +408,7 @@ impl Conversation {
     /// Whether a request of this method was granted after `time`.
     #[must_use]
     pub fn granted_after(&self, method: Method, time: Timestamp) -> bool {
-        self.granted.iter().any(|&(known, last)| known == method && last >= time)
+        self.granted.iter().any(|(known, last)| known == method && last >= time)
     }
 
     /// The exchanges of a method.

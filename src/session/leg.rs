@@ -92,6 +92,7 @@ impl Leg {
 
     /// Client and server, given the ends of its flow.
     #[must_use]
+    #[inline]
     pub(super) fn roles(&self, ends: &Ends) -> (ClientAddress, ServerAddress) {
         let (client, server) = if self.from_low { (ends.low, ends.high) } else { (ends.high, ends.low) };
         (ClientAddress(client), ServerAddress(server))
@@ -169,6 +170,23 @@ impl Leg {
     #[must_use]
     pub(super) fn is_settled(&self) -> bool {
         self.check || self.depth > 0 || (self.answered && self.rare.is_none())
+    }
+
+    /// Whether it waits for its answer and was sent once: a question to a server on the flow's own level.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        !self.answered && self.rare.is_none() && !self.check && self.depth == 0
+    }
+
+    /// Takes the first answer of a [plain](Leg::is_plain) request; gives the user.
+    #[inline]
+    pub(super) fn answer_first(&mut self, seen: Seen, digest: u64, ip_id: u32) -> Option<Name> {
+        self.answer_mirrored = false;
+        self.answered = true;
+        self.answer = seen;
+        self.answer_digest = short(digest);
+        self.answer_ip_id = ip_id;
+        self.identity[0]
     }
 
     /// The exchange as it stands between the ends of its flow, without an answer; `asked` is what the request says, if that is still

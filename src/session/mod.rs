@@ -11,6 +11,8 @@ mod conversation;
 pub mod credentials;
 mod dtls;
 mod exchange;
+mod express;
+mod few;
 mod flow;
 /// DTLS associations.
 pub mod handshake;
@@ -44,6 +46,7 @@ pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use dtls::DtlsFlows;
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
+pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use hidden::{Hidden, HiddenCandidates};
 pub use lent::{Lent, Lents};
@@ -90,8 +93,9 @@ pub struct Session {
     names: Names,
     flows: Flows,
     transactions: Transactions,
-    /// What was looked up beforehand, the next first.
-    expected: VecDeque<warm::Expectation>,
+    /// What was looked up beforehand, in order, and the index of the next.
+    expected: Vec<warm::Expectation>,
+    expected_next: usize,
     clients: Clients,
     servers: Servers,
     attempts: Attempts,
@@ -112,6 +116,7 @@ pub struct Session {
     kept: usize,
     ordinary: usize,
     flows_dropped: u64,
+    long_way_only: bool,
 }
 
 impl Session {
@@ -127,7 +132,8 @@ impl Session {
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
-            expected: VecDeque::new(),
+            expected: Vec::new(),
+            expected_next: 0,
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             attempts: Attempts::default(),
@@ -147,6 +153,7 @@ impl Session {
             kept: 0,
             ordinary: 0,
             flows_dropped: 0,
+            long_way_only: false,
         }
     }
 
@@ -167,6 +174,13 @@ impl Session {
     #[must_use]
     pub fn sightings(&self) -> &Sightings {
         &self.sightings
+    }
+
+    /// The same session without the short way for plain messages; only for showing that both give the same.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn the_long_way(self) -> Self {
+        Session { long_way_only: true, ..self }
     }
 
     /// What the two sides told each other beside the packets.
@@ -284,6 +298,13 @@ impl Session {
     /// The flows that are over, to be judged and forgotten. Each comes once, in an order that the capture alone decides.
     pub fn ripe(&mut self) -> Vec<Flow> {
         std::mem::take(&mut self.ripe)
+    }
+
+    /// Whether anything is to be judged: a conversation that keeps too much, or what is over.
+    #[must_use]
+    #[inline]
+    pub fn has_something_over(&self) -> bool {
+        self.kept > self.limits.exchanges || self.has_ripe() || self.has_ripe_handshakes() || self.ice.has_ripe()
     }
 
     /// Whether there are any.

@@ -78,11 +78,6 @@ impl Nonces {
         known.to
     }
 
-    /// Looks whether the nonce is known, and nothing more.
-    pub(super) fn is_known(&self, nonce: u64) -> bool {
-        self.given.contains_key(&nonce)
-    }
-
     /// Whether a request carried the nonce after `time`, from whatever 5-tuple.
     pub(super) fn is_echoed_after(&self, nonce: u64, time: Timestamp) -> bool {
         self.given.get(&nonce).and_then(|known| known.echoed).is_some_and(|echoed| echoed > time)

@@ -51,9 +51,7 @@ impl Session {
         let flow = self.flows.get_mut(id)?;
         flow.last = seen;
         if event.hops.last().is_none() {
-            let direction = flow.directions_from(event.src).0;
-            direction.packets += 1;
-            direction.last = event.time;
+            flow.count(event.src, seen);
         }
         Some(id)
     }
@@ -61,6 +59,10 @@ impl Session {
     /// Takes a STUN message.
     pub fn stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
         self.expect(event.src, event.dst, event.frame);
+        self.ice.begin(event.time);
+        if let Some(known) = self.express(event, message) {
+            return known;
+        }
         let Some(flow) = self.flow_for(event) else { return Known::default() };
         let fields = message.fields();
         let class = message.class();

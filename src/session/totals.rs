@@ -13,6 +13,8 @@ use std::net::IpAddr;
 const MAX_SAMPLES: usize = 8;
 /// How many senders of improper messages are told apart.
 const MAX_SENDERS: usize = 32;
+/// Message types below this are those of methods 0 to 31.
+const COMMON: u16 = 0x200;
 /// How many different things are counted by name.
 const MAX_KINDS: usize = 512;
 
@@ -84,7 +86,9 @@ pub struct CredentialUse {
 /// The sums.
 #[derive(Debug, Default)]
 pub struct Totals {
-    /// By message type; there are few, and the common ones come first.
+    /// By message type, for the types of all common methods.
+    common: Vec<u64>,
+    /// By message type, for the others.
     stun: Vec<(u16, u64)>,
     errors: BTreeMap<u16, u64>,
     /// TURN ChannelData messages.
@@ -126,6 +130,14 @@ pub struct Totals {
 impl Totals {
     /// Counts a STUN message.
     pub fn stun(&mut self, message_type: u16) {
+        if let Some(count) = self.common.get_mut(usize::from(message_type)) {
+            *count += 1;
+            return;
+        }
+        if message_type < COMMON {
+            self.common.resize(usize::from(COMMON), 0);
+            return self.stun(message_type);
+        }
         if let Some((_, count)) = self.stun.iter_mut().find(|(known, _)| *known == message_type) {
             *count += 1;
         } else if self.stun.len() < MAX_KINDS {
@@ -143,7 +155,8 @@ impl Totals {
     /// STUN messages by method and class, in the order of the message types.
     #[must_use]
     pub fn stun_by_kind(&self) -> Vec<(Method, Class, u64)> {
-        let mut all = self.stun.clone();
+        let common = (0..COMMON).zip(self.common.iter().copied()).filter(|&(_, count)| count > 0);
+        let mut all: Vec<(u16, u64)> = common.chain(self.stun.iter().copied()).collect();
         all.sort_unstable();
         all.into_iter().map(|(kind, count)| (Method::of(kind), Class::of(kind), count)).collect()
     }
@@ -189,7 +202,7 @@ impl Totals {
     /// does a client that goes on as only an answer lets it.
     pub fn flow(&mut self, flow: &Flow) {
         let [low, high] = &flow.directions;
-        let silent = low.packets == 0 || high.packets == 0;
+        let silent = flow.packets.contains(&0);
         let orphans = low.orphans + high.orphans > 0;
         let went_on = flow.conversation.as_ref().is_some_and(|known| known.answered == 0 && known.went_on());
         if silent && (orphans || went_on) {

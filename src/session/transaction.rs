@@ -234,6 +234,20 @@ impl Transactions {
         first.fold(0, |sum, entry| sum ^ u64::from(self.likely(entry.id).unwrap_or_default()))
     }
 
+    /// Whether a transaction with this id is in the table.
+    #[inline]
+    pub(super) fn is_known(&self, id: TransactionId) -> bool {
+        self.number(id).is_some()
+    }
+
+    /// The request of a transaction that waits for its answer on this flow, sent once and seen nowhere else.
+    #[inline]
+    pub(super) fn plain(&mut self, id: TransactionId, flow: FlowId) -> Option<&mut Leg> {
+        let number = self.number(id)?;
+        let entry = self.entries.get_mut(number.wrapping_sub(self.base) as usize)?;
+        (entry.others.is_none() && entry.leg.flow == flow && entry.leg.is_plain()).then_some(&mut entry.leg)
+    }
+
     /// Whether a request was seen before; where it was on this flow it is counted.
     pub(super) fn request(&mut self, id: TransactionId, at: &Sighting) -> Request {
         let Some(number) = self.number(id) else { return Request::New };

@@ -42,13 +42,11 @@ impl Session {
     /// Takes what was found beforehand for the messages up to this one, so that it is not looked up again.
     #[inline]
     pub(super) fn expect(&mut self, src: Endpoint, dst: Endpoint, frame: u64) {
-        while let Some(&Expectation { frame: next, flow, transaction }) =
-            self.expected.front().filter(|next| next.frame <= frame)
-        {
-            self.expected.pop_front();
-            if next == frame {
-                self.transactions.expect(transaction);
-                if let Some(slot) = flow {
+        while let Some(next) = self.expected.get(self.expected_next).filter(|next| next.frame <= frame) {
+            self.expected_next += 1;
+            if next.frame == frame {
+                self.transactions.expect(next.transaction);
+                if let Some(slot) = next.flow {
                     self.flows.expect(src, dst, slot);
                 }
             }
@@ -64,11 +62,12 @@ impl Session {
     /// Looks up what these messages will need, and reads it; those beyond [`FORESEEN`] are left out.
     pub fn warm(&mut self, ahead: impl Iterator<Item = Foreseen>) {
         self.expected.clear();
+        self.expected_next = 0;
         let mut flows = [None; FORESEEN];
         for (slot, foreseen) in flows.iter_mut().zip(ahead) {
             *slot = self.flows.likely(foreseen.src, foreseen.dst);
             let transaction = self.transactions.foresee(foreseen.id);
-            self.expected.push_back(Expectation { frame: foreseen.frame, flow: *slot, transaction });
+            self.expected.push(Expectation { frame: foreseen.frame, flow: *slot, transaction });
         }
         let mut sum = self.transactions.touch_first(FORESEEN / 2);
         for expectation in &self.expected {
@@ -79,52 +78,27 @@ impl Session {
             *flow = slot.and_then(|slot| self.flows.at(slot));
             sum ^= flow.map_or(0, touch_flow);
         }
-        let conversations = || known.iter().flatten().filter_map(|flow| flow.conversation.as_deref());
-        for conversation in conversations() {
-            sum ^= touch_conversation(conversation);
-        }
-        for allocation in conversations().filter_map(|conversation| conversation.allocation.as_deref()) {
-            sum ^= allocation.created.frame ^ allocation.requested.frame ^ allocation.sent.packets;
-            sum ^= allocation.expires.0.cast_unsigned() ^ u64::from(allocation.lifetime);
-            sum ^= u64::from(allocation.relayed[1].is_some()) ^ u64::from(allocation.mapped.is_some());
-            sum ^= u64::from(allocation.permissions.first().map_or(0, |known| known.renewed));
-            sum ^= u64::from(allocation.channels.first().map_or(0, |known| known.renewed));
-        }
-        for nonce in conversations().filter_map(|conversation| conversation.echoed) {
-            sum ^= u64::from(self.nonces.is_known(nonce));
+        let mut conversations: [Option<&Conversation>; FORESEEN] = [None; FORESEEN];
+        for (conversation, flow) in conversations.iter_mut().zip(known) {
+            *conversation = flow.and_then(|flow| flow.conversation.as_deref());
+            sum ^= conversation.map_or(0, touch_conversation);
         }
         black_box(sum);
     }
 }
 
-/// One field of each of its cache lines.
+/// Fields no more than 64 bytes apart, so that none of the cache lines that a message needs is left out, wherever they begin.
 fn touch_flow(flow: &Flow) -> u64 {
-    let [low, high] = &flow.directions;
-    flow.last.frame ^ low.packets ^ high.packets ^ u64::from(flow.ends.high.port()) ^ u64::from(flow.channel_guesses)
+    flow.last.frame ^ u64::from(flow.stun) ^ u64::from(flow.ends.low.port())
 }
 
 fn touch_conversation(conversation: &Conversation) -> u64 {
-    let [sent, received] = &conversation.messages;
-    let [out, back] = &conversation.relayed;
-    let granted = conversation.granted.iter().map(|(_, time)| time.0.cast_unsigned()).fold(0, |sum, time| sum ^ time);
-    let marks = [
-        conversation.user.is_some(),
-        conversation.nonce_of.is_some(),
-        conversation.moved_from.is_some(),
-        conversation.rtt.is_some(),
-        conversation.exchanges.is_empty(),
-        conversation.ended.is_empty(),
-        conversation.client.0.is_v6(),
-        conversation.server.0.is_v6(),
-    ];
-    let marks = marks.into_iter().fold(0, |sum, mark| sum << 1 | u64::from(mark));
-    sent ^ received
-        ^ out.packets
-        ^ back.packets
-        ^ granted
-        ^ marks
-        ^ conversation.first.frame
-        ^ conversation.last.frame
-        ^ conversation.asked
-        ^ conversation.heard.frame
+    let &Conversation { client, last, server_heard, exchanges_omitted, echoed, ref granted, ref allocation, .. } =
+        conversation;
+    let marks = client.0.is_v6() ^ server_heard.is_some() ^ echoed.is_some();
+    let allocated = allocation.as_ref().map_or(0, |allocation| {
+        let marks = allocation.permissions.is_empty() ^ allocation.channels.is_empty();
+        u64::from(allocation.lifetime) ^ u64::from(marks) ^ allocation.sent.packets
+    });
+    last.frame ^ exchanges_omitted ^ u64::from(marks) ^ granted.touch() ^ allocated
 }

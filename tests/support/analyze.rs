@@ -1,8 +1,9 @@
 //! Runs the library over bytes of a capture, as the command does over a file.
 
-use turnscope::analyzer::{self, Analyzer, Options};
+use turnscope::analyzer::{self, Analyzer, IcmpAnswers, Options};
 use turnscope::capture::Capture;
 use turnscope::event::{Body, Framing, Row};
+use turnscope::report::ladder::{Collector, Ladder};
 use turnscope::report::{Finding, Report};
 use turnscope::session::credentials::Credentials;
 use turnscope::session::signalling::Signalling;
@@ -48,6 +49,27 @@ fn report_of(capture: &[u8], options: Options) -> Report {
         analyzer.frame(&frame, &mut |_| {});
     }
     analyzer::report(vec![analyzer.finish("test.pcap".to_owned(), frames.info())])
+}
+
+/// The ladder of a capture and the report on it, as `flow` has them: media and ICMP errors included.
+pub fn ladder(path: &str, capture: &[u8], credentials: &str) -> (Ladder, Report) {
+    let mut given = Credentials::default();
+    if !credentials.is_empty() {
+        given.add_toml(credentials, "credentials.toml").expect("the test's credentials are well-formed");
+    }
+    let mut frames = Capture::open(capture).expect("the test's capture is one");
+    let mut errors = IcmpAnswers::default();
+    while let Some(frame) = frames.next_frame() {
+        errors.frame(&frame);
+    }
+    let mut frames = Capture::open(capture).expect("the test's capture is one");
+    let options = Options { credentials: given, media: true, icmp: errors.finish(), ..Options::default() };
+    let (mut analyzer, mut collector) = (Analyzer::new(options), Collector::new(0));
+    while let Some(frame) = frames.next_frame() {
+        analyzer.frame(&frame, &mut |row| collector.row(row));
+    }
+    let report = analyzer::report(vec![analyzer.finish(path.to_owned(), frames.info())]);
+    (Ladder::new(vec![collector], &report), report)
 }
 
 /// The ids of all findings of a report, in its order.

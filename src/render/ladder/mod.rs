@@ -116,6 +116,12 @@ impl Times<'_> {
         }
     }
 
+    /// When a session began, to the millisecond.
+    fn start(&self, session: &Session) -> String {
+        let text = self.of(Time::new(session.first.at, session.first.digits.min(3)));
+        if matches!(self.clock, Clock::Relative(_)) { format!("{text} s") } else { text }
+    }
+
     /// From when to when a session was, in a few words.
     fn span(&self, session: &Session) -> String {
         let (first, last) = (session.first, session.last);

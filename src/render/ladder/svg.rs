@@ -351,8 +351,11 @@ impl<'a> Plan<'a> {
                 let outward = from <= to;
                 self.shaft(sheet, from, server, !outward, lost && !outward);
                 self.shaft(sheet, server, to, outward, lost && outward);
-                let (x, y) = (self.x(server), sheet.y);
-                sheet.put(format_args!("<circle class=\"p\" cx=\"{x}\" cy=\"{y}\" r=\"3\"/>\n"));
+                let relay = passage.relay.map(|relay| self.lanes.of(relay));
+                for lane in [Some(server), relay].into_iter().flatten() {
+                    let (x, y) = (self.x(lane), sheet.y);
+                    sheet.put(format_args!("<circle class=\"p\" cx=\"{x}\" cy=\"{y}\" r=\"3\"/>\n"));
+                }
             }
         }
         if step.both_sides {

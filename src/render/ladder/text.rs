@@ -7,8 +7,10 @@
 //!  0.472718  ├─────▶│   Allocate request
 //! ```
 
+mod list;
+
 use super::lanes::Lanes;
-use super::{Choice, Times, caption, drawn, ending, listed, messages, rows, severity};
+use super::{Choice, Times, caption, drawn, ending, messages, rows, severity};
 use crate::render::escape::escape;
 use crate::render::text::{Options, wrap};
 use crate::report::ladder::{Ladder, Mark, Session, Shown, Step};
@@ -18,6 +20,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// Columns between lanes: the least, and the most.
 const NARROWEST: usize = 7;
+/// The least on a page that is narrower than most.
+const CRAMPED: usize = 4;
 const WIDEST: usize = 14;
 /// Columns that captions have at least.
 const CAPTION: usize = 34;
@@ -40,7 +44,7 @@ pub fn text(ladder: &Ladder, report: &Report, choice: Choice, options: &Options)
         return paper.out;
     }
     if ladder.sessions.len() > 1 {
-        list(&mut paper, ladder, report, &drawn, choice);
+        list::list(&mut paper, ladder, report, &drawn, choice);
     }
     for (index, session) in drawn.iter().enumerate() {
         if index > 0 || ladder.sessions.len() > 1 {
@@ -91,126 +95,6 @@ fn style_of(severity: Option<Severity>) -> Option<Style> {
     }
 }
 
-/// All sessions, a line each.
-fn list(paper: &mut Paper<'_>, ladder: &Ladder, report: &Report, drawn: &[&Session], choice: Choice) {
-    let sessions = listed(ladder, drawn, paper.options);
-    let lines: Vec<[String; 5]> = sessions
-        .iter()
-        .map(|session| {
-            let server = server(session);
-            let when = paper.times.span(session);
-            [session.number.to_string(), client(session), server, when, session.messages.to_string()]
-        })
-        .collect();
-    let mut widths = ["", "client", "server or peer", "when", "msgs"].map(UnicodeWidthStr::width);
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(cell.width());
-        }
-    }
-    // what does not fit is cut where it is least missed: addresses, and then the times
-    let ends = sessions.iter().map(|session| ending(session).1.width()).max().unwrap_or(0).clamp(12, 32);
-    let over = |widths: &[usize; 5]| widths.iter().map(|width| width + 2).sum::<usize>() + 2 + ends > paper.width;
-    while over(&widths) {
-        let [_, client, server, when, _] = &mut widths;
-        let widest = if client.max(server) > &mut 14 { client.max(server) } else { when };
-        if *widest <= 8 {
-            break;
-        }
-        *widest -= 1;
-    }
-    paper.paint(Some(BOLD), &format!("{} sessions", ladder.sessions.len()));
-    paper.out.push('\n');
-    let line = |cells: [&str; 5]| {
-        let mut text = String::new();
-        for (index, (cell, width)) in cells.iter().zip(widths).enumerate() {
-            let cell = cut(&escape(cell), width);
-            let pad = " ".repeat(width - cell.width().min(width));
-            let numeric = index == 0 || index == 4;
-            text.push_str(&if numeric { format!("{pad}{cell}") } else { format!("{cell}{pad}") });
-            text.push_str("  ");
-        }
-        text
-    };
-    let head = line(["", "client", "server or peer", "when", "msgs"]);
-    let room = paper.width.saturating_sub(2 + head.width());
-    paper.out.push_str("  ");
-    paper.paint(Some(DIM), &format!("{head}{}", cut("how it ended", room)));
-    paper.out.push('\n');
-    for (session, cells) in sessions.iter().zip(&lines) {
-        let is_drawn = drawn.iter().any(|other| other.number == session.number) && drawn.len() < ladder.sessions.len();
-        paper.out.push_str(if is_drawn { "▸ " } else { "  " });
-        let [number, client, server, when, count] = cells;
-        paper.out.push_str(&line([number, client, server, when, count]));
-        let (severity, end) = ending(session);
-        paper.paint(style_of(severity), &cut(&escape(&end), room));
-        paper.out.push('\n');
-    }
-    let more = ladder.sessions.len() - sessions.len();
-    if more > 0 {
-        paper.paragraph(2, Some(DIM), &format!("… {more} more; --verbose lists them"));
-    }
-    if drawn.len() < ladder.sessions.len() && choice == Choice::Telling {
-        let why = match drawn
-            .first()
-            .map(|session| (session.citations.iter().any(|c| c.is_headline), session.citations.is_empty()))
-        {
-            Some((true, _)) => "the headline is about",
-            Some((false, false)) => "is the gravest",
-            _ => "has the most messages",
-        };
-        let number = drawn.first().map_or(0, |session| session.number);
-        paper.paragraph(2, Some(DIM), &format!("Drawn below is {number}, which {why}. --session N draws another."));
-    }
-    if report.captures.len() > 1 {
-        for (index, capture) in report.captures.iter().enumerate() {
-            let numbers = |session: &&&Session| session.capture as usize == index;
-            let own: Vec<String> = sessions.iter().filter(|s| numbers(s)).map(|s| s.number.to_string()).collect();
-            if !own.is_empty() {
-                paper.paragraph(2, Some(DIM), &format!("{}: {}", capture.path, own.join(", ")));
-            }
-        }
-    }
-}
-
-/// Text cut to a number of columns, with a mark where it is.
-fn cut(text: &str, columns: usize) -> String {
-    if text.width() <= columns {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    for c in text.chars() {
-        if kept.width() + unicode_width::UnicodeWidthChar::width(c).unwrap_or(0) + 1 > columns {
-            break;
-        }
-        kept.push(c);
-    }
-    kept.push('…');
-    kept
-}
-
-/// `172.16.84.124`, with the first of the user names.
-fn client(session: &Session) -> String {
-    let client = session.participants.first().map(|client| client.address()).unwrap_or_default();
-    match session.users.as_slice() {
-        [] => client,
-        [user] => format!("{client} {user}"),
-        [user, rest @ ..] => format!("{client} {user} +{}", rest.len()),
-    }
-}
-
-/// The first server, else the first peer, and how many others there are.
-fn server(session: &Session) -> String {
-    use crate::report::ladder::Role;
-    let of = |role: Role| session.participants.iter().filter(move |known| known.role() == role);
-    let role = if of(Role::Server).next().is_some() { Role::Server } else { Role::Peer };
-    let first = of(role).next().map(|known| known.address()).unwrap_or_default();
-    match of(role).count() {
-        0 | 1 => first,
-        many => format!("{first} +{}", many - 1),
-    }
-}
-
 fn draw(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &Report) {
     heading(paper, session, ladder, report);
     let shown = session.shown(rows(paper.options));
@@ -222,7 +106,8 @@ fn draw(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &Repo
     let most = (paper.width.saturating_sub(left + CAPTION) / NARROWEST + 1).clamp(2, 9);
     let lanes = Lanes::new(session, &shown, most);
     let count = lanes.lanes.len().max(2);
-    let gap = ((paper.width.saturating_sub(left) * 2 / 5) / (count - 1)).clamp(NARROWEST, WIDEST);
+    let gap = ((paper.width.saturating_sub(left) * 2 / 5) / (count - 1))
+        .clamp(if paper.width < 72 { CRAMPED } else { NARROWEST }, WIDEST);
     let sheet = Sheet { session, lanes, left, gap, time };
     paper.out.push('\n');
     sheet.head(paper);
@@ -253,6 +138,7 @@ fn heading(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &R
         text.push_str(&format!(" of {}", ladder.sessions.len()));
     }
     paper.paint(Some(BOLD), &text);
+    let first = text.width() + 1;
     if !session.users.is_empty() {
         text.clear();
         text.push_str(" · ");
@@ -264,7 +150,6 @@ fn heading(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &R
     if let Some(capture) = report.captures.get(session.capture as usize).filter(|_| report.captures.len() > 1) {
         text.push_str(&format!(" · {}", capture.path));
     }
-    let first = format!("Session {}", session.number).width() + if ladder.sessions.len() > 1 { 6 } else { 0 };
     for (index, line) in wrap(&escape(&text), paper.width, first, 2).iter().enumerate() {
         paper.out.push_str(if index == 0 { " " } else { "\n  " });
         paper.paint(None, line);
@@ -276,9 +161,7 @@ fn heading(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &R
     for (index, citation) in session.citations.iter().enumerate() {
         let style = style_of(Some(citation.severity));
         let label = format!("[{}] {} {}", index + 1, self::severity(citation), citation.id);
-        paper.out.push_str("  ");
-        paper.paint(style, &label);
-        paper.out.push('\n');
+        paper.paragraph(2, style, &label);
         paper.paragraph(6, None, &citation.title);
     }
 }

@@ -92,11 +92,13 @@ impl Collector {
             self.omitted += 1;
             return;
         };
-        let told = self.stories.get(raw).and_then(|story| story.twin_of).unwrap_or(raw);
+        let Some(story) = self.stories.get_mut(raw) else { return };
+        let told = story.twin_of.unwrap_or(raw);
+        let is_copy = story.is_copy(event);
         match &event.body {
-            Body::Stun(message) => self.stun(raw, told, row, message, depth),
+            Body::Stun(message) => self.stun((raw, told), row, message, depth, is_copy),
             // the rest has no number of its own by which to know it on the other side of a NAT
-            _ if told != raw => {}
+            _ if told != raw || is_copy => {}
             Body::ChannelData(data) => self.channel_data(told, row, data.channel, depth),
             Body::Dtls(record) => self.dtls(told, row, record),
             Body::Rtp(_) => self.bulk(told, row, "RTP"),
@@ -153,12 +155,15 @@ impl Collector {
         id
     }
 
-    fn stun(&mut self, raw: usize, told: usize, row: &Row<'_>, message: &Message<'_>, depth: usize) {
+    fn stun(&mut self, (raw, told): (usize, usize), row: &Row<'_>, message: &Message<'_>, depth: usize, copy: bool) {
         let event = row.event;
         let (class, method) = (message.class(), message.method());
         let fields = message.fields();
         if matches!(method, Method::SEND | Method::DATA) && class == Class::Indication {
-            return self.indication(told, row, method, &fields, depth);
+            if !copy {
+                self.indication(told, row, method, &fields, depth);
+            }
+            return;
         }
         let key = (message.transaction_id(), depth > 0);
         let known = self.waiting.get(&key).copied();
@@ -445,9 +450,10 @@ fn learn_stun(
     if class == Class::Success && method == Method::BINDING {
         story.checked |= nested || story.ice;
     }
-    if class == Class::Success && !nested {
-        if let (Some(mapped), Some(known)) = (fields.xor_mapped.or(fields.mapped), story.mapped.get_mut(to)) {
-            learn(known, mapped);
-        }
+    if class == Class::Success
+        && !nested
+        && let (Some(mapped), Some(known)) = (fields.xor_mapped.or(fields.mapped), story.mapped.get_mut(to))
+    {
+        learn(known, mapped);
     }
 }

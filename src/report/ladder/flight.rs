@@ -1,6 +1,6 @@
 //! DTLS handshake messages that go together: a flight, told by the names of its messages.
 
-use super::limits::FLIGHT;
+use super::limits::{FLIGHT, FRAGMENTS};
 use crate::wire::dtls::Record;
 use crate::wire::handshake::ContentType;
 use std::fmt::Write as _;
@@ -13,13 +13,19 @@ pub(super) struct Flight {
     more: u32,
 }
 
+/// After all messages in the clear.
+const CHANGE: u64 = u64::MAX - 1;
+/// After the change to encryption.
+const ENCRYPTED: u64 = u64::MAX;
+
 /// One message of a flight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
     name: String,
-    /// The number of the handshake message; of what has none, the record's.
+    /// The number of the handshake message; of what has none, [`CHANGE`] or [`ENCRYPTED`].
     sequence: u64,
-    /// The offsets at which its fragments begin.
+    fragments: u32,
+    /// The offsets at which the first fragments begin.
     offsets: Vec<u32>,
     /// Whether it came in one piece: what comes of it later is sent again, perhaps in other pieces.
     whole: bool,
@@ -78,10 +84,20 @@ impl Flight {
             let full = self.messages.len() >= FLIGHT;
             let known = self.messages.iter_mut().find(|part| part.name == name && part.sequence == sequence);
             match known {
-                Some(part) if part.offsets.len() < 64 => part.offsets.push(offset),
-                Some(_) => {}
+                Some(part) => {
+                    part.fragments = part.fragments.saturating_add(1);
+                    if part.offsets.len() < FRAGMENTS {
+                        part.offsets.push(offset);
+                    }
+                }
                 None if !full => {
-                    self.messages.push(Part { name: name.to_owned(), sequence, offsets: vec![offset], whole });
+                    self.messages.push(Part {
+                        name: name.to_owned(),
+                        sequence,
+                        fragments: 1,
+                        offsets: vec![offset],
+                        whole,
+                    });
                 }
                 None => self.more += 1,
             }
@@ -90,13 +106,16 @@ impl Flight {
 
     /// `ServerHello, Certificate (2 fragments), ServerHelloDone`.
     pub(super) fn label(&self) -> String {
+        // by their numbers, in whatever order the network had them
+        let mut parts: Vec<&Part> = self.messages.iter().collect();
+        parts.sort_by_key(|part| part.sequence);
         let mut text = String::new();
-        for part in &self.messages {
+        for part in parts {
             if !text.is_empty() {
                 text.push_str(", ");
             }
             text.push_str(&part.name);
-            let fragments = part.offsets.len();
+            let fragments = part.fragments;
             if fragments > 1 {
                 let _ = write!(text, " ({fragments} fragments)"); // writing to a String cannot fail
             }
@@ -110,13 +129,12 @@ impl Flight {
 
 /// Calls with name, number, offset and wholeness of everything in a record that belongs to a handshake.
 fn parts(record: &Record<'_>, mut each: impl FnMut(&str, u64, u32, bool)) {
-    let number = record.number().unwrap_or(u64::MAX);
     if record.content_type == ContentType::CHANGE_CIPHER_SPEC {
         // it has no number of its own, and a flight has one
-        return each("ChangeCipherSpec", u64::MAX, 0, true);
+        return each("ChangeCipherSpec", CHANGE, 0, true);
     }
     if !record.is_plain() {
-        return each("encrypted handshake", number >> 48, 0, true);
+        return each("encrypted handshake", ENCRYPTED, 0, true);
     }
     for fragment in record.fragments() {
         let unknown;

@@ -1,4 +1,4 @@
-//! All bounds on what a ladder remembers, in one place. Together they keep the collector of one capture under 48 MiB.
+//! All bounds on what a ladder remembers, in one place. Together they keep the collector of one capture under 96 MiB, whatever it holds.
 
 use crate::time::Span;
 
@@ -9,7 +9,7 @@ pub const MOMENTS: usize = 400;
 /// Moments of all flows beyond which [`CROWDED_MOMENTS`] holds.
 pub const CROWD: usize = 20_000;
 /// Moments of one flow at most, when there are very many in all.
-pub const CROWDED_MOMENTS: usize = 24;
+pub const CROWDED_MOMENTS: usize = 16;
 /// Transactions that are waited for at one time; the oldest make room.
 pub const TRANSACTIONS: usize = 8_192;
 /// How many moments back one that is alike is looked for.
@@ -22,6 +22,10 @@ pub const NAMES: usize = 8;
 pub const CHANNELS: usize = 64;
 /// Handshake messages kept of one flight.
 pub const FLIGHT: usize = 16;
+/// Fragments of one handshake message by which its retransmission is known.
+pub const FRAGMENTS: usize = 16;
+/// Flights of one flow of which the messages are kept, so that their retransmission is known; of earlier ones the names are.
+pub const FLIGHTS: usize = 4;
 /// Bytes of a name of the capture that a label takes over.
 pub const NAME_BYTES: usize = 48;
 /// Citations of one session.
@@ -37,3 +41,5 @@ pub const NEW_SESSION: Span = Span::from_secs(60);
 pub const ANSWER_MAY_COME: Span = Span::from_millis(500);
 /// Steps of different flows that come within this time are one, if they are alike.
 pub const TOGETHER: Span = Span::from_millis(100);
+/// A copy by a mirror port comes within this time.
+pub const MIRROR: Span = Span::from_millis(2);

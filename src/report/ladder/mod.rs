@@ -4,6 +4,7 @@
 //! ([`limits`]). At the end [`Ladder::new`] knows from the report what was not known under way, puts the flows of a client together into
 //! one [`Session`], gives everybody a role, and marks the steps that findings cite.
 
+mod cite;
 mod collect;
 mod flight;
 mod label;

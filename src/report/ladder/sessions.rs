@@ -1,11 +1,12 @@
 //! At the end: whose story each flow belongs to, who everybody is, and what findings cite.
 
-use super::limits::{ANSWER_MAY_COME, CITATIONS, LOOK_BACK, NEW_SESSION, TOGETHER};
+use super::cite::cite;
+use super::limits::{ANSWER_MAY_COME, LOOK_BACK, NEW_SESSION, TOGETHER};
 use super::moment::{Kind, Moment};
 use super::story::{Story, asker, hop, learn};
-use super::{Citation, Collector, Ladder, Mark, Outcome, Participant, Passage, Role, Session, Step};
+use super::{Collector, Ladder, Mark, Outcome, Participant, Passage, Session, Step};
 use crate::net::{Endpoint, PeerAddress, RelayedAddress, Scope, ServerAddress};
-use crate::report::{Finding, Report, Severity, Time};
+use crate::report::{Report, Severity, Time};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -390,14 +391,15 @@ fn mark(story: &Story, moment: &Moment, collector: &Collector, heard: bool) -> (
     if moment.kind != Kind::Request || !moment.remark.is_empty() || unanswered == 0 {
         return (moment.mark, moment.remark.clone());
     }
-    let may_come = collector.last.since(moment.last) <= ANSWER_MAY_COME;
+    // of several the first has waited the longest
+    let may_come = |asked: Timestamp| collector.last.since(asked) <= ANSWER_MAY_COME;
     let other = story.heard.get(1 - moment.from.min(1)) == Some(&true);
     match moment.answered {
-        0 if may_come => (moment.mark, "the capture ends".to_owned()),
+        0 if may_come(moment.first) => (moment.mark, "the capture ends".to_owned()),
         0 if heard || other => (Mark::Lost, "no answer seen".to_owned()),
         // nothing at all came to the client: perhaps one direction is missing in the capture, which findings know better
         0 => (Mark::Note, "no answer in the capture".to_owned()),
-        _ if may_come && unanswered == 1 => (moment.mark, String::new()),
+        _ if may_come(moment.last) && unanswered == 1 => (moment.mark, String::new()),
         answered => {
             let mark = if answered < unanswered { Mark::Lost } else { moment.mark };
             (mark, format!("{unanswered} without an answer"))
@@ -429,61 +431,4 @@ fn outcome(members: &[(&Story, usize, View)]) -> Outcome {
         _ if answered => Outcome::Answered,
         _ => Outcome::Unanswered,
     }
-}
-
-/// Marks what failures and warnings rest on.
-fn cite(session: &mut Session, report: &Report) {
-    let mut by_frame: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-    for (index, step) in session.steps.iter().enumerate() {
-        for frame in &step.frames {
-            by_frame.entry(*frame).or_default().push(index);
-        }
-    }
-    let mut findings: Vec<&Finding> =
-        report.findings.iter().filter(|finding| finding.severity != Severity::Note).collect();
-    findings.sort_by_key(|finding| (!is_headline(finding, report), finding.severity));
-    for finding in findings {
-        let places = finding.places.iter().filter(|place| place.capture == session.capture);
-        let steps: BTreeSet<usize> = places.filter_map(|place| by_frame.get(&place.frame)).flatten().copied().collect();
-        if session.citations.len() >= CITATIONS || (steps.is_empty() && !is_about(finding, session)) {
-            continue;
-        }
-        let number = session.citations.len();
-        for index in steps {
-            if let Some(step) = session.steps.get_mut(index) {
-                step.cited.push(number);
-                let silent = step.mark == Mark::Note && step.remark.starts_with("no answer");
-                if silent && finding.severity == Severity::Failure {
-                    step.mark = Mark::Lost;
-                }
-            }
-        }
-        session.citations.push(Citation {
-            key: finding.key.clone(),
-            id: finding.id.clone(),
-            severity: finding.severity,
-            title: finding.title.clone(),
-            is_headline: is_headline(finding, report),
-        });
-    }
-}
-
-fn is_headline(finding: &Finding, report: &Report) -> bool {
-    report.headline_finding.as_ref().is_some_and(|key| *key == finding.key)
-}
-
-/// Whether a finding whose frames are not drawn is about the session's client, and about one of its servers if about any.
-fn is_about(finding: &Finding, session: &Session) -> bool {
-    let subject = &finding.subject;
-    let client = subject.client.is_some_and(|client| {
-        let own = |known: &Participant| {
-            matches!(known, Participant::Client(ip) | Participant::Nat(ip) if *ip == client.0.ip())
-        };
-        session.participants.iter().any(own)
-    });
-    let server = subject.server.is_none_or(|server| {
-        session.participants.iter().any(|known| known.role() == Role::Server && known.address() == server.to_string())
-    });
-    // what is listed in frames of another session is that one's
-    client && server && finding.places.iter().all(|place| place.capture != session.capture)
 }

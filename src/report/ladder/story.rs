@@ -1,9 +1,10 @@
 //! One flow as it is told: its moments, and what it shows of its two ends.
 
 use super::flight::Flight;
-use super::limits::{CHANNELS, LOOK_BACK, NAMES};
+use super::limits::{CHANNELS, FLIGHTS, LOOK_BACK, MIRROR, NAMES};
 use super::moment::{Kind, Moment, Seen};
 use super::{Mark, moment};
+use crate::event::Event;
 use crate::net::Endpoint;
 use crate::time::Timestamp;
 use crate::wire::dtls::Record;
@@ -39,8 +40,22 @@ pub(super) struct Story {
     pub refused: bool,
     pub checked: bool,
     pub messages: u64,
+    /// The last packet of each side.
+    last_packet: [Option<Packet>; 2],
     pub moments: Vec<Moment>,
     next: u64,
+}
+
+/// What tells a copy by a mirror port from a packet of its own.
+#[derive(Clone, Copy, Debug)]
+struct Packet {
+    frame: u64,
+    time: Timestamp,
+    ip_id: u32,
+    /// Whether the sender gives its packets different identifications.
+    counts: bool,
+    /// Whether this one is a copy.
+    copy: bool,
 }
 
 impl Story {
@@ -65,6 +80,7 @@ impl Story {
             refused: false,
             checked: false,
             messages: 0,
+            last_packet: [None; 2],
             moments: Vec::new(),
             next: 0,
         }
@@ -74,6 +90,21 @@ impl Story {
     pub(super) fn side(&self, src: Endpoint, dst: Endpoint) -> usize {
         let [one, other] = self.ends;
         usize::from(src == other || (dst == one && src != one))
+    }
+
+    /// Whether the message came in a packet that was captured just before, and is here once more by a mirror port: same sender, same IP
+    /// identification though these change from packet to packet, and next to no time between.
+    pub(super) fn is_copy(&mut self, event: &Event<'_>) -> bool {
+        let Some(last) = self.last_packet.get_mut(usize::from(event.src != self.ends[0])) else { return false };
+        if let Some(known) = last.filter(|known| known.frame == event.frame) {
+            return known.copy;
+        }
+        let same = last.is_some_and(|known| known.ip_id == event.ip_id);
+        let counts = last.is_some_and(|known| known.counts || !same);
+        let soon = last.is_some_and(|known| event.time.since(known.time) <= MIRROR);
+        let copy = same && soon && counts && event.ip_id != 0;
+        *last = Some(Packet { frame: event.frame, time: event.time, ip_id: event.ip_id, counts, copy });
+        copy
     }
 
     /// The moment with this id, if it is kept.
@@ -145,6 +176,10 @@ impl Story {
         let id = self.push(&Seen { label: &flight.label(), ..*seen });
         if let Some(moment) = self.moment(id) {
             moment.flight = Some(Box::new(flight));
+        }
+        let old = self.moments.iter_mut().rev().filter(|moment| moment.flight.is_some()).nth(FLIGHTS);
+        if let Some(old) = old {
+            old.flight = None;
         }
         true
     }

@@ -426,10 +426,11 @@ fn surroundings(handshake: &Handshake, flows: &Flows, now: Timestamp) -> Surroun
     for way in handshake.ways.iter().filter(|way| way.path.inside.is_none()) {
         let ends = way.path.ends;
         let Some(flow) = flows.find(ends.low, ends.high).and_then(|id| flows.get(id)) else { continue };
-        let [low, high] = &flow.directions;
-        for (direction, role) in [(low, way.low), (high, way.low.other())] {
-            around.packets[role] += direction.packets;
-            let last = (direction.packets > 0).then_some(direction.last);
+        let counted = flow.packets.into_iter().zip(flow.heard);
+        for ((direction, (packets, heard)), role) in flow.directions.iter().zip(counted).zip([way.low, way.low.other()])
+        {
+            around.packets[role] += u64::from(packets);
+            let last = (packets > 0).then_some(heard);
             around.last[role] = around.last[role].max(last);
             let data = (direction.data.packets > 0).then_some(direction.data.last);
             around.data_last[role] = around.data_last[role].max(data);

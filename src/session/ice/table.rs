@@ -88,6 +88,12 @@ impl Ice {
         self.count == 0
     }
 
+    /// A STUN message was seen at this time.
+    #[inline]
+    pub(in crate::session) fn begin(&mut self, time: Timestamp) {
+        self.began = self.began.min(time);
+    }
+
     /// Checks that were not looked at for want of room.
     #[must_use]
     pub fn checks_dropped(&self) -> u64 {

@@ -352,10 +352,8 @@ impl Session {
         let (hint, owner) = match flow {
             Some(flow) => {
                 if !nested {
-                    flow.last = seen(event);
-                    let direction = flow.directions_from(event.src).0;
-                    direction.packets += 1;
-                    direction.data.add(payload.len(), event.time);
+                    flow.count(event.src, seen(event));
+                    flow.directions_from(event.src).0.data.add(payload.len(), event.time);
                 }
                 (&mut flow.media, flow.conversation.as_ref().and_then(|conversation| conversation.user))
             }

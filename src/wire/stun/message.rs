@@ -150,6 +150,20 @@ impl<'a> Message<'a> {
         self.declared
     }
 
+    /// Whether it follows today's rules, is all there and nothing comes behind it.
+    #[must_use]
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.dialect == Dialect::Modern && self.trailing == 0 && !self.truncated
+    }
+
+    /// The XORed address in a value that is proper in every way.
+    #[must_use]
+    #[inline]
+    pub fn plain_address(&self, value: &[u8]) -> Option<Endpoint> {
+        if value.first() == Some(&0) { self.xor_address(value) } else { None }
+    }
+
     /// How many bytes followed the message in its datagram.
     #[must_use]
     pub fn trailing(&self) -> usize {
