@@ -10,15 +10,18 @@
 
 mod connection;
 mod direction;
+mod entry;
 mod framing;
 mod head;
+mod item;
 mod limits;
 mod table;
 
 pub use connection::{Connection, Moment, Turned};
 pub use framing::{Frame, Framer, Framing};
+pub use item::{Counts, Item, Payload};
 pub use limits::Limits;
-pub use table::{Counts, Item, Payload, Streams};
+pub use table::Streams;
 
 use crate::net::Endpoint;
 use crate::packet::{Segment, TcpFlags};

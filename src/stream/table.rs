@@ -5,8 +5,10 @@ use std::hash::BuildHasher;
 
 use super::connection::{Connection, Moment, Turned};
 use super::direction::{DISORDER, Direction, Piece, Stamp};
-use super::framing::{Frame, Framer};
-use super::head::{self, Head};
+use super::entry::{Entry, Look};
+use super::framing::Framer;
+use super::head;
+use super::item::{Counts, Item, Out};
 use super::limits::Limits;
 use crate::net::Endpoint;
 use crate::packet::{IcmpError, Segment};
@@ -19,61 +21,6 @@ const CROWDED: u8 = u8::MAX;
 const TCP: u8 = 6;
 /// After anything that a capture can hold.
 const NEVER: Timestamp = Timestamp(i64::MAX);
-
-/// One message of a byte stream.
-#[derive(Clone, Copy, Debug)]
-pub struct Payload<'a> {
-    /// Who sent it.
-    pub src: Endpoint,
-    /// To whom.
-    pub dst: Endpoint,
-    /// The message, and what stood around it.
-    pub message: Frame<'a>,
-    /// The frame that completes it.
-    pub at: Moment,
-    /// The identification of that frame's IPv4 header; 0 for none.
-    pub ip_id: u32,
-    /// Time to live (IPv4) or hop limit (IPv6) of that frame.
-    pub ttl: u8,
-}
-
-/// What a segment gave.
-#[derive(Clone, Copy, Debug)]
-pub enum Item<'a> {
-    /// A message.
-    Payload(Payload<'a>),
-    /// STUN was recognised in a connection, it was closed or met an ICMP error, or it is over: what is known of it by now.
-    Connection(&'a Connection),
-}
-
-/// Sums over the whole capture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Connections in which STUN was recognised.
-    pub recognised: u64,
-    /// How often bytes of such a connection are missing from the capture.
-    pub gaps: u64,
-    /// Segments that repeat bytes that still waited, with other content: the first bytes count.
-    pub conflicts: u64,
-    /// ChannelData without the padding of RFC 8656 §12.5.
-    pub unpadded: u64,
-    /// Connections with STUN in them that were given up for want of room.
-    pub dropped: u64,
-    /// Messages of which the capture holds the start, and not the end.
-    pub incomplete: u64,
-}
-
-#[derive(Debug)]
-struct Entry {
-    ends: (Endpoint, Endpoint),
-    connection: Connection,
-    /// The sequence number of the first byte of the client and of the server, where the SYN was captured.
-    first: [Option<u32>; 2],
-    /// From the client, from the server; once there was anything to look at.
-    directions: Option<Box<[Direction; 2]>>,
-    /// Whether it is among those with holes.
-    holed: bool,
-}
 
 /// Puts TCP streams together, as far as there is STUN in them.
 #[derive(Debug)]
@@ -468,81 +415,6 @@ impl Streams {
 
     fn numbered(&self) -> impl Iterator<Item = (u32, &Entry)> {
         (0u32..).zip(&self.slots).filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)))
-    }
-}
-
-/// What a first segment with bytes says of its connection.
-enum Look {
-    /// It is to be read.
-    Read,
-    /// It is nothing that is read here.
-    Forget,
-    /// It says nothing.
-    Wait,
-}
-
-impl Entry {
-    fn held(&self) -> usize {
-        self.directions.iter().flat_map(|both| both.iter()).map(Direction::held).sum()
-    }
-
-    /// A SYN, with ACK or without.
-    fn opened(&mut self, at: Moment, segment: &Segment<'_>, side: usize) {
-        if let Some(first) = self.first.get_mut(side) {
-            first.get_or_insert(segment.seq.wrapping_add(1));
-        }
-        let connection = &mut self.connection;
-        if segment.flags.ack() {
-            if side == 1 && connection.syn_ack.is_none() {
-                connection.syn_ack = Some(at);
-                connection.handshake = connection.syn_last.map(|syn| at.time.since(syn.time));
-            }
-        } else {
-            connection.syn.get_or_insert(at);
-            connection.syn_last = Some(at);
-            connection.syns = connection.syns.saturating_add(1);
-        }
-    }
-
-    /// Looks at the first bytes of a connection.
-    fn look(&self, seq: u32, segment: &Segment<'_>, side: usize) -> Look {
-        let [client, server] = self.first;
-        let begins = head::may_begin(segment.payload);
-        match if side == 0 { client } else { server } {
-            Some(first) if first == seq => match head::of(segment.payload, None) {
-                Head::Other => Look::Forget,
-                Head::Short if segment.truncated => Look::Forget,
-                _ => Look::Read,
-            },
-            _ if begins => Look::Read,
-            // its first bytes were lost, or are still to come
-            Some(first) if seq.wrapping_sub(first) < u32::MAX / 2 => Look::Read,
-            // a keep-alive: a byte before the first
-            Some(_) => Look::Wait,
-            None => Look::Forget,
-        }
-    }
-}
-
-/// Gives messages of one direction on.
-struct Out<'e, F> {
-    src: Endpoint,
-    dst: Endpoint,
-    unpadded: u64,
-    each: &'e mut F,
-}
-
-impl<'e, F: FnMut(Item<'_>)> Out<'e, F> {
-    fn new(connection: &Connection, side: usize, each: &'e mut F) -> Self {
-        let (client, server) = (connection.client, connection.server);
-        let (src, dst) = if side == 0 { (client, server) } else { (server, client) };
-        Out { src, dst, unpadded: 0, each }
-    }
-
-    fn frame(&mut self, message: Frame<'_>, stamp: &Stamp) {
-        self.unpadded += u64::from(message.unpadded_before);
-        let &Stamp { at, ip_id, ttl } = stamp;
-        (self.each)(Item::Payload(Payload { src: self.src, dst: self.dst, message, at, ip_id, ttl }));
     }
 }
 
