@@ -18,6 +18,7 @@ WHOLE = [
     "fingerprint-bad", "forbidden-peer", "malformed", "mid-call", "mobility-forbidden", "nat-alg", "nat-discovery",
     "pion-success", "redirect-loop", "sha256-userhash", "snaplen-96", "stale-nonce", "unreachable", "user-changed",
 ]
+STREAMS = ["tcp-success", "tcp-wrong-password", "tcp-relay", "tcp-refused", "tcp-fallback"]
 MESSAGES = WHOLE + ["aiortc-relay-call", "chromium-relay-call", "classic-binding", "ipv6", "quota", "wrong-realm"]
 
 
@@ -55,6 +56,25 @@ def udp(link, frame):
     if len(ip) > 48 and ip[0] >> 4 == 6 and ip[6] == 17:
         return ip[48:]
     return b""
+
+
+def tcp(link, frame):
+    """Flags, direction (towards port 3478 or from it) and payload of a frame that is TCP over plain IPv4, else nothing."""
+    ip = frame[{1: 14, 276: 20, 113: 16}.get(link, 0):]
+    if len(ip) < 40 or ip[0] != 0x45 or ip[9] != 6:
+        return None
+    segment = ip[20:struct.unpack_from(">H", ip, 2)[0]]
+    return segment[13] & 0x3f, segment[:2] == b"\x0d\x96", segment[(segment[12] >> 4) * 4:]
+
+
+def segments(case):
+    """A connection as the target for streams takes it: all segments of a capture as if they were of one."""
+    body = b"\0"
+    for link, _, frame in frames(capture(case).read_bytes()):
+        if found := tcp(link, frame):
+            flags, back, payload = found
+            body += struct.pack(">BBBBH", flags | (0x80 if back else 0), 0, 1, 0, len(payload)) + payload
+    return body
 
 
 def write(target, name, data):
@@ -103,6 +123,11 @@ def main():
     small = capture("fingerprint-bad").read_bytes()
     write("capture", "gzip", gzip.compress(small, mtime=0))
     write("capture", "cut-in-a-block", small[:-30])
+
+    for case in STREAMS:
+        write("stream", case, segments(case))
+    write("stream", "rfc4571", b"\1" + b"".join(struct.pack(">BBBBH", flags, 0, 1, 0, len(data)) + data for flags, data in (
+        (0x02, b""), (0x10, b"\0\x14\0\1\0\0\x21\x12\xa4\x42" + b"i" * 12 + b"\0\4\x80\x6f\0\1"), (0x11, b""))))
 
     kinds = {}
     for case in MESSAGES:

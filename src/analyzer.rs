@@ -8,21 +8,22 @@ mod icmp_answers;
 pub use icmp_answers::IcmpAnswers;
 
 use crate::capture::{Capture, CaptureInfo};
-use crate::event::{Body, Event, Hops, IcmpAnswer, Row};
+use crate::event::{Body, Event, Framing, Hops, IcmpAnswer, Moment, Row};
 use crate::frame::Frame;
-use crate::net::Endpoint;
-use crate::packet::{Datagram, IcmpError, Limits as PacketLimits, Packet, Packets, Segment};
+use crate::net::{Endpoint, Transport};
+use crate::packet::{Datagram, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::session::signalling::Signalling;
-use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
+use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Seen, Session};
+use crate::stream::{self, Item, Payload, Streams};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
 use crate::wire::mdns;
-use crate::wire::stun::{COOKIE, HEADER, Message, Method, TransactionId};
+use crate::wire::stun::{HEADER, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -99,6 +100,7 @@ impl Filters {
 #[derive(Debug)]
 pub struct Analyzer {
     packets: Packets,
+    streams: Streams,
     core: Core,
     /// How many of the next frames are prepared for.
     foreseen: usize,
@@ -113,6 +115,8 @@ struct Core {
     icmp: BTreeMap<u64, IcmpAnswer>,
     /// Of the last frame that said its time: a frame that does not is told with that time.
     digits: u8,
+    /// Messages that came in TCP streams.
+    streamed: u32,
     session: Session,
     dtls: DtlsFlows,
     findings: Collector,
@@ -131,8 +135,9 @@ impl Analyzer {
         let builder = Builder::new(capture, filters.user.clone());
         let session = Session::new(credentials, limits).with_signalling(signalling);
         let (dtls, findings) = (DtlsFlows::default(), Collector::default());
-        let core = Core { capture, filters, media, icmp, digits: 0, session, dtls, findings, builder };
-        Analyzer { packets: Packets::new(PacketLimits::default()), core, foreseen: 0 }
+        let core = Core { capture, filters, media, icmp, digits: 0, streamed: 0, session, dtls, findings, builder };
+        let streams = Streams::new(stream::Limits::default());
+        Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, foreseen: 0 }
     }
 
     /// The same analyzer without the short way for plain messages; only for showing that both give the same.
@@ -177,30 +182,46 @@ impl Analyzer {
         if !core.filters.time(time) {
             return;
         }
+        self.streams.advance(Moment { frame: frame.number, time }, &mut |item| core.streamed(&item, sink));
         core.session.advance(time);
         core.judge();
         if frame.time.is_some() {
             core.digits = frame.digits;
         }
         core.builder.digits(core.digits);
+        let streams = &mut self.streams;
         self.packets.dissect(frame, time, &mut |packet| match packet {
             Packet::Datagram(datagram) => core.datagram(frame, time, &datagram, sink),
-            Packet::IcmpError(error) => core.icmp_error(frame.number, &error),
-            Packet::Segment(segment) => core.segment(frame.number, time, &segment),
+            Packet::Segment(segment) => {
+                streams.segment(frame.number, time, &segment, &mut |item| core.streamed(&item, sink));
+            }
+            Packet::IcmpError(error) => {
+                core.icmp_error(frame.number, &error);
+                let at = Moment { frame: frame.number, time };
+                streams.icmp(at, &error, &mut |item| core.streamed(&item, sink));
+            }
         });
+    }
+
+    /// There are no more frames: `sink` gets the rows of messages behind gaps in TCP streams that were waited for up to now.
+    pub fn drain(&mut self, sink: &mut impl FnMut(&Row<'_>)) {
+        let core = &mut self.core;
+        self.streams.finish(&mut |item| core.streamed(&item, sink));
+        core.judge();
     }
 
     /// The capture is over.
     #[must_use]
-    pub fn finish(self, path: String, info: &CaptureInfo) -> Analyzed {
-        let Analyzer { mut packets, mut core, .. } = self;
+    pub fn finish(mut self, path: String, info: &CaptureInfo) -> Analyzed {
+        self.drain(&mut |_| {});
+        let Analyzer { mut packets, streams, mut core, .. } = self;
         packets.finish();
         core.session.lost_packets(packets.incomplete());
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
         let findings = core.findings.conclude(core.session.clients());
-        Analyzed(core.builder.finish(path, info, packets.counts(), &core.session, findings))
+        Analyzed(core.builder.finish(path, info, packets.counts(), streams.counts(), &core.session, findings))
     }
 }
 
@@ -220,7 +241,7 @@ pub fn exercise(bytes: &[u8]) -> Option<Report> {
     let mut analyzer = Analyzer::new(Options { credentials, media: true, ..Options::default() });
     while let Some(frame) = capture.next_frame() {
         analyzer.frame(&frame, &mut |row| {
-            debug_assert_eq!(row.event.frame, frame.number);
+            debug_assert!(row.event.frame <= frame.number);
         });
     }
     Some(report(vec![analyzer.finish("fuzz".to_owned(), capture.info())]))
@@ -269,20 +290,28 @@ impl Core {
         }
     }
 
-    /// STUN over TCP is not read yet; that it is there must not be passed over in silence.
-    fn segment(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>) {
-        let payload = segment.payload;
-        if let Some((&[kind, _, _, _, c0, c1, c2, c3], _)) = payload.split_first_chunk::<8>()
-            && kind < 4
-            && u32::from_be_bytes([c0, c1, c2, c3]) == COOKIE
-        {
-            self.session.totals_mut().over_tcp.add(frame);
-            match (kind, payload.get(1)) {
-                (1, Some(1)) => self.session.granted_over_tcp(Method::BINDING, segment.src, segment.dst, time),
-                (1, Some(3)) => self.session.granted_over_tcp(Method::ALLOCATE, segment.src, segment.dst, time),
-                _ => {}
-            }
+    /// A message of a TCP connection, or what became of one.
+    fn streamed(&mut self, item: &Item<'_>, sink: &mut impl FnMut(&Row<'_>)) {
+        let payload = match item {
+            Item::Payload(payload) => payload,
+            Item::Connection(connection) => return self.session.connection(connection),
+        };
+        let &Payload { src, dst, message, at: Moment { frame, time }, ttl, .. } = payload;
+        // a stream gives each byte once: two messages that are the same are no copies of one packet, though one packet may bring both
+        self.streamed = self.streamed.wrapping_add(1);
+        let ip_id = self.streamed | 1 << 31;
+        let kind = demux::kind_of_cut(message.bytes, message.truncated);
+        if kind == Kind::Other || !self.filters.ends(src, dst) {
+            return;
         }
+        let (transport, framing) = (Transport::Tcp, message.framing);
+        let (digits, hops, truncated) = (self.digits, Hops::default(), message.truncated);
+        let body = Body::Rtp(message.bytes);
+        let mut event = Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body };
+        if message.unpadded_before {
+            self.session.totals_mut().unpadded.add(src, dst, Seen { frame, time });
+        }
+        self.message(&mut event, kind, message.bytes, sink);
     }
 
     fn icmp_error(&mut self, frame: u64, error: &IcmpError<'_>) {
@@ -296,26 +325,39 @@ impl Core {
         datagram: &Datagram<'_>,
         sink: &mut impl FnMut(&Row<'_>),
     ) {
-        let mut kind = demux::kind_of_cut(datagram.payload, datagram.truncated);
+        let kind = demux::kind_of_cut(datagram.payload, datagram.truncated);
         if datagram.truncated && datagram.payload.len() < HEADER {
             self.session.totals_mut().unseen.add(frame.number);
         }
         if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
             return;
         }
-        let Datagram { src, dst, transport, mut payload, truncated, ip_id, ttl, .. } = *datagram;
+        let Datagram { src, dst, transport, payload, truncated, ip_id, ttl, .. } = *datagram;
         let (frame, digits, hops, body) = (frame.number, self.digits, Hops::default(), Body::Rtp(payload));
-        let mut event = Event { frame, time, digits, src, dst, transport, hops, truncated, ip_id, ttl, body };
+        let framing = Framing::Bare;
+        let mut event = Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body };
+        self.message(&mut event, kind, payload, sink);
+    }
+
+    /// A message, and what it carries.
+    #[inline]
+    fn message<'p>(
+        &mut self,
+        event: &mut Event<'p>,
+        mut kind: Kind,
+        mut payload: &'p [u8],
+        sink: &mut impl FnMut(&Row<'_>),
+    ) {
         loop {
             let carried = match kind {
-                Kind::Stun | Kind::MsTurn => self.stun(&mut event, payload, sink),
-                Kind::Channel => self.channel_data(&mut event, payload, sink),
+                Kind::Stun | Kind::MsTurn => self.stun(event, payload, sink),
+                Kind::Channel => self.channel_data(event, payload, sink),
                 Kind::Dtls | Kind::DtlsUnified => {
-                    self.dtls(kind, &mut event, payload, sink);
+                    self.dtls(kind, event, payload, sink);
                     None
                 }
                 Kind::Rtp | Kind::Rtcp => {
-                    self.media(kind, &mut event, payload, sink);
+                    self.media(kind, event, payload, sink);
                     None
                 }
                 Kind::Zrtp | Kind::Quic | Kind::Other => None,
@@ -334,7 +376,7 @@ impl Core {
         sink: &mut impl FnMut(&Row<'_>),
     ) -> Option<&'p [u8]> {
         let message = Message::recognise(payload, event.truncated).or_else(|| {
-            let flow = self.session.flow(event.src, event.dst)?;
+            let flow = self.session.flow_on(event.transport, event.src, event.dst)?;
             let known = self.session.flows().get(flow).is_some_and(|flow| flow.stun);
             if known { Message::recognise_on_stun_flow(payload, event.truncated) } else { None }
         });
@@ -379,7 +421,8 @@ impl Core {
         sink: &mut impl FnMut(&Row<'_>),
     ) -> Option<&'p [u8]> {
         let data = ChannelData::parse(payload, event.truncated)?;
-        if !self.session.is_channel(event.src, event.dst, &data) {
+        // in a byte stream the messages before it have told what it is
+        if !event.transport.is_stream() && !self.session.is_channel(event.src, event.dst, &data) {
             return None;
         }
         event.body = Body::ChannelData(data);
@@ -426,7 +469,7 @@ impl Core {
         if let Some(user) = &self.filters.user {
             let names = self.session.names();
             let of_flow = || {
-                let flow = self.session.flows().get(self.session.flow(event.src, event.dst)?)?;
+                let flow = self.session.flows().get(self.session.flow_on(event.transport, event.src, event.dst)?)?;
                 flow.conversation.as_ref()?.user
             };
             let named = known.user.or_else(of_flow).is_some_and(|name| names.text(name) == *user);

@@ -9,6 +9,8 @@ use crate::wire::stun::Message;
 use crate::wire::turn::ChannelData;
 use std::net::IpAddr;
 
+pub use crate::stream::{Connection, Counts as StreamCounts, Framing, Moment, Turned};
+
 /// How deep messages are looked for inside Send, Data and ChannelData.
 pub const MAX_HOPS: usize = 3;
 
@@ -121,6 +123,8 @@ pub struct Event<'a> {
     pub dst: Endpoint,
     /// What carried it.
     pub transport: Transport,
+    /// What stood around the message, or around the one that carries it, in the byte stream.
+    pub framing: Framing,
     /// Relay passages between that datagram and the message.
     pub hops: Hops,
     /// Whether bytes at the end are missing from the capture.

@@ -13,5 +13,6 @@ pub mod report;
 pub mod rules;
 pub mod secret;
 pub mod session;
+pub mod stream;
 pub mod time;
 pub mod wire;

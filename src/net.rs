@@ -83,6 +83,13 @@ impl Endpoint {
         self.tail.get() & V6 != 0
     }
 
+    /// A few bits that depend on address and port, to pass over by a table what is not in it; not fit for a hash table by itself.
+    #[must_use]
+    #[inline]
+    pub fn mixed(&self) -> u64 {
+        (self.high ^ self.low.rotate_left(16) ^ u64::from(self.tail.get())).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
     /// How far the address reaches.
     #[must_use]
     pub fn scope(&self) -> Scope {
@@ -259,6 +266,15 @@ pub enum Transport {
     Tls,
     /// DTLS over UDP.
     Dtls,
+}
+
+impl Transport {
+    /// Whether messages follow each other in a stream of bytes, over TCP, instead of coming in datagrams of their own.
+    #[must_use]
+    #[inline]
+    pub fn is_stream(self) -> bool {
+        matches!(self, Transport::Tcp | Transport::Tls)
+    }
 }
 
 impl fmt::Display for Transport {

@@ -250,6 +250,11 @@ fn read(
         analyzer.frame(&frame, &mut |row| more = more && sink(row, *start));
         input.foresee(analyzer);
     }
+    if let Some((analyzer, start)) = &mut begun
+        && more
+    {
+        analyzer.drain(&mut |row| more = more && sink(row, *start));
+    }
     let analyzer = begun.map_or_else(|| Analyzer::new(options), |(analyzer, _)| analyzer);
     Ok(analyzer.finish(input.path.clone(), input.info()))
 }

@@ -156,6 +156,7 @@ mod tests {
             src: Endpoint::v4([192, 0, 2, 1], 1000),
             dst: Endpoint::v6([0xfd; 16], 3478),
             transport: Transport::Udp,
+            framing: crate::event::Framing::default(),
             hops: Hops::default(),
             truncated: false,
             ip_id: 0,

@@ -13,6 +13,7 @@ use super::media::media;
 use super::steps;
 use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Transaction};
 use crate::capture::CaptureInfo;
+use crate::event::StreamCounts;
 use crate::net::{Endpoint, ServerAddress};
 use crate::packet;
 use crate::rules::{Concluded, Dialect, View};
@@ -223,6 +224,7 @@ impl Builder {
         path: String,
         info: &CaptureInfo,
         packets: &packet::Counts,
+        streams: &StreamCounts,
         session: &Session,
         mut findings: Vec<Concluded>,
     ) -> Part {
@@ -245,6 +247,9 @@ impl Builder {
         note("flows", session.dropped().0);
         note("unanswered_transactions", session.dropped().1);
         note("names", session.names().dropped());
+        note("streams", streams.dropped);
+        note("connections", session.attempts().dropped());
+        note("ways", session.ways().dropped());
         let (signalling, untold) = super::signalling::signalled(session);
         note("signalling", untold);
         note("hidden_candidates", session.hidden().dropped());
@@ -261,7 +266,7 @@ impl Builder {
         let servers = session.servers().sorted();
         let report = Report {
             captures: vec![capture_of(path, info, self.digits)],
-            counts: counts(session, packets),
+            counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
                 .map(|(address, known)| server(address, known, info, session, self.dialects.get(&address)))

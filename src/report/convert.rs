@@ -7,6 +7,7 @@ use super::{
     Transaction, TransactionOutcome, Transport,
 };
 use crate::capture::CaptureInfo;
+use crate::event::StreamCounts;
 use crate::net::{RelayedAddress, ServerAddress};
 use crate::packet;
 use crate::rules::View;
@@ -17,8 +18,6 @@ use crate::wire::handshake::ContentType;
 use crate::wire::stun::{Class, Method};
 use std::collections::BTreeMap;
 
-/// What reports call TCP segments with STUN in them.
-pub(super) const OVER_TCP: &str = "segments of STUN over TCP";
 /// What reports call datagrams of which the capture holds too little to tell what they are.
 pub(super) const UNSEEN: &str = "datagrams cut before their content";
 /// What reports call packets whose headers make no sense, or end before the ports.
@@ -66,7 +65,7 @@ pub(super) fn capture_of(path: String, info: &CaptureInfo, digits: u8) -> Captur
     }
 }
 
-pub(super) fn counts(session: &Session, packets: &packet::Counts) -> Counts {
+pub(super) fn counts(session: &Session, packets: &packet::Counts, streams: &StreamCounts) -> Counts {
     let totals = session.totals();
     let mut skipped = BTreeMap::new();
     let mut skip = |what: String, count: u64| {
@@ -83,7 +82,9 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts) -> Counts {
     skip("nested too deep".to_owned(), packets.too_deep);
     skip("incomplete fragments".to_owned(), packets.fragments.incomplete);
     skip("mirrored copies".to_owned(), totals.mirrored.total);
-    skip(OVER_TCP.to_owned(), totals.over_tcp.total);
+    skip("gaps in TCP streams".to_owned(), streams.gaps);
+    skip("overlapping TCP segments that differ".to_owned(), streams.conflicts);
+    skip("incomplete messages over TCP".to_owned(), streams.incomplete);
     Counts {
         stun: totals
             .stun_by_kind()

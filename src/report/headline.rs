@@ -1,6 +1,6 @@
 //! The one sentence for a capture in which nothing is wrong: what worked.
 
-use super::convert::{LINK_TYPE, MALFORMED, OVER_TCP, UNSEEN};
+use super::convert::{LINK_TYPE, MALFORMED, UNSEEN};
 use super::{Counts, Report};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::session::handshake::{Handshake, State};
@@ -73,25 +73,21 @@ impl Facts {
         if self.is_empty(&report.counts) {
             let frames: u64 = report.captures.iter().map(|capture| capture.frames).sum();
             let frames = if frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
-            let over_tcp = report.counts.skipped.get(OVER_TCP).copied().unwrap_or_default();
-            if over_tcp > 0 {
-                return format!("Only STUN over TCP in {frames} ({over_tcp} segments), which is not read yet.");
-            }
             let mut unread = report.counts.skipped.keys().filter(|what| what.starts_with(LINK_TYPE));
             if let Some(what) = unread.next() {
                 let others = if unread.next().is_some() { " and others" } else { "" };
                 return format!(
-                    "No STUN, TURN or DTLS over UDP in what could be read of {frames}: {what}{others} is not supported."
+                    "No STUN, TURN or DTLS in what could be read of {frames}: {what}{others} is not supported."
                 );
             }
             let skipped = |what| report.counts.skipped.get(what).copied().unwrap_or_default();
             return match (skipped(UNSEEN), skipped(MALFORMED)) {
-                (0, 0) => format!("No STUN, TURN or DTLS over UDP in {frames}."),
+                (0, 0) => format!("No STUN, TURN or DTLS in {frames}."),
                 (0, broken) => format!(
-                    "No STUN, TURN or DTLS over UDP in what could be read of {frames}: the headers of {broken} make no sense or are cut short."
+                    "No STUN, TURN or DTLS in what could be read of {frames}: the headers of {broken} make no sense or are cut short."
                 ),
                 (cut, _) => format!(
-                    "No STUN, TURN or DTLS over UDP can be told in {frames}: {cut} datagrams are cut short before their content. Capture whole \
+                    "No STUN, TURN or DTLS can be told in {frames}: {cut} datagrams are cut short before their content. Capture whole \
                      packets (tcpdump -s 0)."
                 ),
             };

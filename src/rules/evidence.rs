@@ -240,7 +240,8 @@ pub(super) fn how_long(span: Span) -> String {
 #[must_use]
 pub(super) fn filter_of(conversation: &Conversation) -> String {
     let (client, server) = (conversation.client.0, conversation.server.0);
-    format!("stun && {} && udp.port == {}", ip_filter(client, server), client.port())
+    let carrier = if conversation.transport.is_stream() { "tcp" } else { "udp" };
+    format!("stun && {} && {carrier}.port == {}", ip_filter(client, server), client.port())
 }
 
 /// A display filter for what goes between two hosts.

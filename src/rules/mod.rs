@@ -18,6 +18,7 @@ mod denied;
 mod dtls;
 mod evidence;
 mod expiry;
+mod fallback;
 mod hidden;
 mod ice;
 mod identity;
@@ -37,6 +38,7 @@ mod refused;
 mod relay_address;
 mod request_rejected;
 mod unreachable;
+mod unreachable_tcp;
 mod unsupported;
 
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
@@ -116,6 +118,8 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[answer_lost::ELSEWHERE], judge: Judge::Exchanges(answer_lost::judge_elsewhere) },
     Rule { ids: &[unreachable::ID], judge: Judge::Exchanges(unreachable::judge) },
     Rule { ids: &[unreachable::ID], judge: Judge::Conversation(unreachable::judge_gone) },
+    Rule { ids: &[unreachable::ID], judge: Judge::Capture(unreachable_tcp::judge) },
+    Rule { ids: &[fallback::ID], judge: Judge::Capture(fallback::judge) },
     Rule { ids: &[relay_address::PRIVATE, relay_address::UNUSABLE], judge: Judge::Conversation(relay_address::judge) },
     Rule { ids: &[nat::SYMMETRIC], judge: Judge::Capture(nat::judge_symmetric) },
     Rule { ids: &[nat::ALG], judge: Judge::Exchanges(nat::judge_alg) },

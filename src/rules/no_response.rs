@@ -17,6 +17,9 @@ const AT_ONCE: Span = Span::from_secs(2);
 const EPHEMERAL: u16 = 32_768;
 /// How many copies, of one request or of several, are "several times".
 const SEVERAL: usize = 3;
+/// How long a client waits for an answer over TCP (RFC 8489 §6.2.2), and after which time silence is at least odd.
+const TI: Span = Span::from_millis(39_500);
+const LONG_OVER_TCP: Span = Span::from_secs(10);
 /// Copies closer together than this are a burst, not a client that waits for an answer.
 const LONG: Span = Span::from_millis(1400);
 
@@ -41,7 +44,10 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
         return;
     }
     let asked: Vec<&Exchange> = conversation.of(method).filter(|exchange| is_silent(exchange)).collect();
-    let (Some(first), Some(last)) = (asked.first(), asked.last()) else { return };
+    let Some(last) = asked.last() else { return };
+    if conversation.transport.is_stream() {
+        return over_tcp(conversation, method, &asked, view, out);
+    }
     let copies: Vec<Timestamp> = copies(&asked).filter(|sent| view.now().since(*sent) >= PATIENCE).collect();
     let waited = copies.iter().max().zip(copies.iter().min()).map(|(last, first)| last.since(*first));
     if copies.len() < SEVERAL || waited.is_none_or(|waited| waited < LONG) {
@@ -62,24 +68,59 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
     if (!repeated && heard) || (method == Method::BINDING && unseen) {
         return;
     }
+    tell(conversation, method, &asked, confidence, view, out);
+}
+
+/// Over TCP no request is repeated (RFC 8489 §6.2.2), and what is lost comes again by itself: one request that a server has on an open connection
+/// and does not answer is enough, once the time for it is over.
+fn over_tcp(conversation: &Conversation, method: Method, asked: &[&Exchange], view: &View<'_>, out: &mut Collector) {
+    let Some(known) = conversation.connection.as_deref() else { return };
+    let closed = [known.fin, known.rst].iter().any(|[_, server]| server.is_some());
+    let gaps = known.missing != [0; 2];
+    // a server that closes the connection tells something else, and with bytes missing the answer may be among them
+    if known.syn_ack.is_none() || closed || gaps {
+        return;
+    }
+    let waited = asked.first().map(|first| view.now().since(first.first.time));
+    let confidence = match waited {
+        Some(waited) if waited >= TI => Confidence::Certain,
+        Some(waited) if waited >= LONG_OVER_TCP => Confidence::Likely,
+        _ => return,
+    };
+    tell(conversation, method, asked, confidence, view, out);
+}
+
+fn tell(
+    conversation: &Conversation,
+    method: Method,
+    asked: &[&Exchange],
+    confidence: Confidence,
+    view: &View<'_>,
+    out: &mut Collector,
+) {
+    let (Some(first), Some(last)) = (asked.first(), asked.last()) else { return };
+    let (client, server) = (conversation.client.0.ip(), conversation.server);
     let user = last.asked.user.or(last.asked.userhash);
     // a client asks several servers at a time: one that answered just before this one was asked counts too
     let grievance = Grievance { client, user, server: server.0, at: first.first.time.after(Span(-AT_ONCE.0)) };
     let sent = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
     let seen = Occurrence {
         id: ID,
-        key: format!("{server} {method}"),
+        key: match conversation.transport {
+            Transport::Udp => format!("{server} {method}"),
+            transport => format!("{server} {method} {transport}"),
+        },
         severity: Severity::Failure,
         confidence,
         remedy: if method == Method::ALLOCATE { Remedy::Service(grievance) } else { Remedy::Reachability(grievance) },
         at: first.first.time,
         frames: frames_of(asked.iter().copied()),
         filter: Some(filter_of(conversation)),
-        reference: "RFC 8489 §6.2.1",
+        reference: if conversation.transport.is_stream() { "RFC 8489 §6.2.2" } else { "RFC 8489 §6.2.1" },
         subject: view.subject(conversation, user, None),
         causes: &["nat-alg-rewrite", "stun-malformed"],
     };
-    out.add(seen, || text(conversation, method, &asked, sent, view));
+    out.add(seen, || text(conversation, method, asked, sent, view));
 }
 
 /// Ports of STUN and TURN services, by registration or by habit.
@@ -149,7 +190,8 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         fix: format!(
             "Find out where the requests end: check that the server runs and listens on {server} over {transport}, and open that port in the \
              firewalls on the way, both for the requests and for the answers. Where a network allows no such traffic, give the client a \
-             TURN URL over TCP or TLS."
+             TURN URL over {}.",
+            if transport.is_stream() { "TLS" } else { "TCP or TLS" }
         ),
     }
 }

@@ -3,7 +3,7 @@
 use super::evidence::{filter_of, frames};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::event::IcmpAnswer;
-use crate::net::ServerAddress;
+use crate::net::{ServerAddress, Transport};
 use crate::session::{Conversation, Exchange, Grievance};
 use crate::time::Span;
 use crate::wire::stun::Method;
@@ -42,7 +42,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             causes: &[],
         };
         out.add(seen, || {
-            let (title, meaning, fix) = reading(&icmp, server);
+            let (title, meaning, fix) = reading(&icmp, server, conversation.transport);
             Text {
                 title: format!("{client} cannot reach {server}: {title} (ICMP {})", icmp.kind),
                 explanation: format!(
@@ -59,7 +59,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
 }
 
 /// What an ICMP error says, what it means and what to do about it.
-fn reading(icmp: &IcmpAnswer, server: ServerAddress) -> (String, String, String) {
+pub(super) fn reading(icmp: &IcmpAnswer, server: ServerAddress, transport: Transport) -> (String, String, String) {
     let own = icmp.sender == server.0.ip();
     if icmp.kind.is_port_unreachable() && own {
         (
@@ -74,8 +74,10 @@ fn reading(icmp: &IcmpAnswer, server: ServerAddress) -> (String, String, String)
             format!("{} forbids the way to {server}", icmp.sender),
             "A rule of a firewall or router on the way forbids this traffic.".to_owned(),
             format!(
-                "Permit UDP to {server} on {}, or give the client a TURN URL over TCP or TLS that is permitted.",
-                icmp.sender
+                "Permit {} to {server} on {}, or give the client a TURN URL over {} that is permitted.",
+                if transport.is_stream() { "TCP" } else { "UDP" },
+                icmp.sender,
+                if transport.is_stream() { "TLS on port 443" } else { "TCP or TLS" }
             ),
         )
     } else if own {
@@ -120,7 +122,7 @@ pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut
         causes: &[],
     };
     out.add(seen, || {
-        let (title, meaning, fix) = reading(&away.first, server);
+        let (title, meaning, fix) = reading(&away.first, server, conversation.transport);
         let since = away.since.since(allocation.created.time);
         Text {
             title: format!("{client} lost its relay after {since}: {title} (ICMP {})", away.first.kind),

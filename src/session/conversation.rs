@@ -6,7 +6,7 @@ use super::exchange::{Answer, Asked, Exchange, Seen, Settled};
 use super::flow::{Checks, Traffic};
 use super::names::Name;
 use super::nonce::StaleRow;
-use crate::event::IcmpAnswer;
+use crate::event::{Connection, IcmpAnswer};
 use crate::net::{ClientAddress, PeerAddress, ServerAddress, Transport};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Class, Method};
@@ -87,6 +87,8 @@ pub struct Conversation {
     pub moved_from: Option<(ClientAddress, Seen)>,
     /// ICMP errors that the client's messages met, requests or not.
     pub turned_away: Option<Box<TurnedAway>>,
+    /// The TCP connection that carries it: how it was opened and how it ended.
+    pub connection: Option<Box<Connection>>,
 }
 
 /// When each method was last granted. It is kept in place, since every answer writes it.
@@ -194,6 +196,7 @@ impl Conversation {
             heard: first,
             server_heard: None,
             turned_away: None,
+            connection: None,
             moved: None,
         }
     }

@@ -94,7 +94,7 @@ impl Session {
     #[inline]
     pub(super) fn express(&mut self, event: &Event<'_>, message: &Message<'_>) -> Option<Known> {
         let silent = self.credentials.is_empty() && self.sightings.is_empty();
-        if self.long_way_only || !silent || !event.hops.is_empty() {
+        if self.long_way_only || !silent || !event.hops.is_empty() || event.transport.is_stream() {
             return None;
         }
         // an answer tells of its way too, where there are sessions of ICE
@@ -149,6 +149,7 @@ impl Session {
             depth: 0,
             src: event.src,
             dst: event.dst,
+            transport: event.transport,
             seen,
             digest: self.names.digest(message.bytes()),
             ip_id: event.ip_id,

@@ -1,9 +1,9 @@
-//! The UDP flows on which STUN, TURN, DTLS or media was seen: one entry a pair of addresses.
+//! The UDP flows and TCP connections on which STUN, TURN, DTLS or media was seen: one entry a pair of addresses.
 
 use super::conversation::Conversation;
 use super::exchange::Seen;
 use super::media::WayId;
-use crate::net::Endpoint;
+use crate::net::{Endpoint, Transport};
 use crate::time::{Span, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::cell::Cell;
@@ -16,12 +16,13 @@ pub struct FlowId {
     generation: u32,
 }
 
-/// The two ends of a flow, the lower address first.
+/// The two ends of a flow, the lower address first; of a TCP connection the higher one first. A UDP flow and a TCP connection between the same
+/// ports are so two flows, at no cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ends {
-    /// The lower end.
+    /// The lower end; of a TCP connection the higher one.
     pub low: Endpoint,
-    /// The higher end.
+    /// The other end.
     pub high: Endpoint,
 }
 
@@ -30,6 +31,14 @@ impl Ends {
     #[must_use]
     pub fn of(src: Endpoint, dst: Endpoint) -> Ends {
         if src <= dst { Ends { low: src, high: dst } } else { Ends { low: dst, high: src } }
+    }
+
+    /// The ends of the flow of a message that came this way.
+    #[must_use]
+    #[inline]
+    pub fn on(transport: Transport, src: Endpoint, dst: Endpoint) -> Ends {
+        let Ends { low, high } = Ends::of(src, dst);
+        if transport.is_stream() { Ends { low: high, high: low } } else { Ends { low, high } }
     }
 }
 
@@ -185,13 +194,19 @@ impl Flows {
         {
             return Some(id);
         }
-        let id = self.look_up(src, dst)?;
+        let id = self.look_up(Ends::of(src, dst))?;
         self.recent.set(Some((src, dst, id)));
         Some(id)
     }
 
-    fn look_up(&self, src: Endpoint, dst: Endpoint) -> Option<FlowId> {
-        let ends = Ends::of(src, dst);
+    /// The flow of a message that came this way.
+    #[must_use]
+    #[inline]
+    pub fn find_on(&self, transport: Transport, src: Endpoint, dst: Endpoint) -> Option<FlowId> {
+        if transport.is_stream() { self.look_up(Ends::on(transport, src, dst)) } else { self.find(src, dst) }
+    }
+
+    fn look_up(&self, ends: Ends) -> Option<FlowId> {
         let slots = &self.slots;
         let same = |&slot: &u32| matches!(slots.get(slot as usize), Some(Some(flow)) if flow.ends == ends);
         let &slot = self.index.find(self.hasher.hash_one(ends), same)?;
@@ -222,7 +237,12 @@ impl Flows {
 
     /// The flow of a datagram, made where there is none; `None` where there is no room.
     pub fn find_or_add(&mut self, src: Endpoint, dst: Endpoint, seen: Seen) -> Option<FlowId> {
-        if let Some(id) = self.find(src, dst) {
+        self.find_or_add_on(Transport::Udp, src, dst, seen)
+    }
+
+    /// The flow of a message that came this way, made where there is none; `None` where there is no room.
+    pub fn find_or_add_on(&mut self, transport: Transport, src: Endpoint, dst: Endpoint, seen: Seen) -> Option<FlowId> {
+        if let Some(id) = self.find_on(transport, src, dst) {
             return Some(id);
         }
         if self.is_full() {
@@ -236,7 +256,7 @@ impl Flows {
                 (slot, 0)
             }
         };
-        let ends = Ends::of(src, dst);
+        let ends = Ends::on(transport, src, dst);
         *self.slots.get_mut(slot as usize)? = Some(Flow {
             ends,
             last: seen,

@@ -83,7 +83,8 @@ impl Leg {
             check: asked.check,
             answer_mirrored: false,
             answered: false,
-            from_low: at.src <= at.dst,
+            // as `Ends` orders them
+            from_low: (at.src <= at.dst) != at.transport.is_stream(),
             asked: None,
             rare: None,
         }

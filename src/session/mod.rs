@@ -4,6 +4,7 @@
 //! NAT mappings, all bounded by [`Limits`]. What is over leaves it as the capture runs: the caller takes it from [`Session::ripe`].
 
 mod allocation;
+mod attempts;
 mod client;
 mod conversation;
 /// Who may have signed what.
@@ -40,6 +41,7 @@ mod transaction;
 mod warm;
 
 pub use allocation::{Allocation, Channel, End, Permission};
+pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
 pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use dtls::DtlsFlows;
@@ -96,6 +98,8 @@ pub struct Session {
     expected_next: usize,
     clients: Clients,
     servers: Servers,
+    attempts: Attempts,
+    ways: Ways,
     lents: Lents,
     nat: Nat,
     moves: Moves,
@@ -132,6 +136,8 @@ impl Session {
             expected_next: 0,
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
+            attempts: Attempts::default(),
+            ways: Ways::default(),
             lents: Lents::new(limits.lents),
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
@@ -326,17 +332,6 @@ impl Session {
         }
     }
 
-    /// A server's yes over TCP, of which no more is read: a client that is served over TCP is served.
-    pub fn granted_over_tcp(&mut self, method: Method, server: Endpoint, client: Endpoint, time: Timestamp) {
-        // whose it is was not read: it counts as that of another server
-        let server = Endpoint::new(server.ip(), 0);
-        match method {
-            Method::ALLOCATE => self.clients.allocated(client.ip(), None, server, time),
-            Method::BINDING => self.clients.answered(client.ip(), server, time),
-            _ => {}
-        }
-    }
-
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
     pub fn advance(&mut self, now: Timestamp) {
         if now <= self.now {
@@ -427,6 +422,7 @@ impl Session {
             }
             if flow.twin_of.is_none() {
                 self.servers.add(conversation, self.now);
+                self.ways.add(conversation);
                 self.lents.add(conversation);
             }
         }

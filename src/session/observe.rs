@@ -6,7 +6,7 @@ use super::leg::Leg;
 use super::transaction::{Closed, Sighting};
 use super::{Conversation, From, Session};
 use crate::event::{Event, IcmpAnswer};
-use crate::net::{ClientAddress, Endpoint, ServerAddress};
+use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::packet::IcmpError;
 use crate::time::Span;
 use crate::wire::stun::{Class, Fields, Fingerprint, Message};
@@ -38,12 +38,18 @@ impl Session {
         self.flows.find(src, dst)
     }
 
+    /// The flow of a message that came this way, where one is known.
+    #[must_use]
+    pub fn flow_on(&self, transport: Transport, src: Endpoint, dst: Endpoint) -> Option<FlowId> {
+        self.flows.find_on(transport, src, dst)
+    }
+
     pub(super) fn flow_for(&mut self, event: &Event<'_>) -> Option<FlowId> {
         let seen = Seen { frame: event.frame, time: event.time };
-        if self.flows.is_full() && self.flows.find(event.src, event.dst).is_none() {
+        if self.flows.is_full() && self.flows.find_on(event.transport, event.src, event.dst).is_none() {
             self.make_room();
         }
-        let id = self.flows.find_or_add(event.src, event.dst, seen)?;
+        let id = self.flows.find_or_add_on(event.transport, event.src, event.dst, seen)?;
         let flow = self.flows.get_mut(id)?;
         flow.last = seen;
         if event.hops.last().is_none() {
@@ -67,6 +73,7 @@ impl Session {
             depth: u8::try_from(event.hops.iter().count()).unwrap_or(u8::MAX),
             src: event.src,
             dst: event.dst,
+            transport: event.transport,
             seen: Seen { frame: event.frame, time: event.time },
             digest: self.names.digest(message.bytes()),
             ip_id: event.ip_id,
@@ -78,6 +85,7 @@ impl Session {
                 self.media.alive(event, way);
             }
         }
+        self.totals.over_tcp += u64::from(event.transport.is_stream());
         self.inspect(event, message, &fields);
         if !self.sightings.is_empty() {
             self.sightings.stun(event, &fields);
@@ -221,7 +229,7 @@ pub(super) fn speak<'f>(
     let [low, high] = &flow.directions;
     let orphans = u64::from(low.orphans + high.orphans);
     let conversation = flow.conversation.get_or_insert_with(|| {
-        let mut new = Conversation::new(client, server, crate::net::Transport::Udp, at.seen);
+        let mut new = Conversation::new(client, server, at.transport, at.seen);
         new.began_before = began_before || orphans > 0;
         // the one that begins it is counted by whoever takes it
         new.orphans = orphans.saturating_sub(u64::from(from == From::Server));

@@ -40,7 +40,7 @@ impl Session {
     }
 
     pub(super) fn relayed_for(&self, event: &Event<'_>, peer: Option<PeerAddress>) -> Option<RelayedAddress> {
-        let flow = self.flows.get(self.flows.find(event.src, event.dst)?)?;
+        let flow = self.flows.get(self.flows.find_on(event.transport, event.src, event.dst)?)?;
         flow.conversation.as_ref()?.allocation.as_ref()?.relayed_for(peer)
     }
 

@@ -51,10 +51,10 @@ impl Session {
         }
         let known = Known { user: asked.user, ..known };
         self.count_check(at, asked.check);
-        if let (0, true, Some(user)) = (at.depth, asked.check, asked.user) {
+        if let (0, true, Some(user), false) = (at.depth, asked.check, asked.user, at.transport.is_stream()) {
             let flows = &self.flows;
             let answered = |old: Endpoint| {
-                let flow = flows.find(old, at.dst).and_then(|id| flows.get(id));
+                let flow = flows.find_on(at.transport, old, at.dst).and_then(|id| flows.get(id));
                 flow.is_some_and(|flow| flow.directions.iter().any(|direction| direction.checks.answered > 0))
             };
             self.moves.check(user, (at.src, at.dst), at.seen, self.limits.mappings, answered);
@@ -76,7 +76,9 @@ impl Session {
             && client != conversation.client
         {
             conversation.nonce_of = Some(client);
-            if !starts && conversation.asked == 0 && client.0.ip() == conversation.client.0.ip() {
+            // over TCP another port is another connection, and no sign of a NAT that forgot a mapping
+            let same_way = !at.transport.is_stream();
+            if same_way && !starts && conversation.asked == 0 && client.0.ip() == conversation.client.0.ip() {
                 conversation.moved_from = Some((client, seen));
                 let server = conversation.server;
                 conversation.sent(method, asked, at.seen);

@@ -9,7 +9,7 @@ use super::requests::features;
 use super::signatures::{check_answer, identity_of_answer, mismatched};
 use super::transaction::{Response, Sighting};
 use super::{From, Name, Names, Redirect, Session};
-use crate::net::{ClientAddress, Endpoint, MappedAddress, RelayedAddress, ServerAddress};
+use crate::net::{ClientAddress, Endpoint, MappedAddress, RelayedAddress, ServerAddress, Transport};
 use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
 
 impl Session {
@@ -88,7 +88,7 @@ impl Session {
             let settled = Settled { id, method, client, server, first, asked: said, answer: &answer };
             if check {
                 self.checked(at, message, fields, &settled);
-            } else if self.answered(flow, &settled, at.ttl) {
+            } else if self.answered(flow, &settled, at) {
                 if met || is_telling(&settled) || self.ordinary < self.limits.ordinary_exchanges {
                     self.keep_answered(at, id, flow, said, answer);
                 } else {
@@ -131,12 +131,13 @@ impl Session {
         }
         flow.directions_from(at.dst).0.checks.answered += u32::from(success);
         if let Some(mapped) = fields.xor_mapped.filter(|_| success) {
-            self.see_mapped(exchange, MappedAddress(mapped));
+            self.see_mapped(at.transport, exchange, MappedAddress(mapped));
         }
     }
 
     /// An answer of a server to a client; whether a conversation took it.
-    fn answered(&mut self, flow: FlowId, exchange: &Settled<'_>, ttl: u8) -> bool {
+    fn answered(&mut self, flow: FlowId, exchange: &Settled<'_>, at: &Sighting) -> bool {
+        let (transport, ttl) = (at.transport, at.ttl);
         let answer = exchange.answer;
         let (client, server) = (exchange.client, exchange.server);
         // the far side of a NAT shows the same again: nobody else was given that nonce
@@ -159,7 +160,7 @@ impl Session {
                 _ => {}
             }
             if let Some(mapped) = answer.mapped {
-                self.see_mapped(exchange, mapped);
+                self.see_mapped(transport, exchange, mapped);
             }
         }
         let Some(flow) = self.flows.get_mut(flow) else { return false };
@@ -206,11 +207,14 @@ impl Session {
         }
     }
 
-    pub(super) fn see_mapped(&mut self, exchange: &Settled<'_>, mapped: MappedAddress) {
+    fn see_mapped(&mut self, transport: Transport, exchange: &Settled<'_>, mapped: MappedAddress) {
         let answer = exchange.answer;
         if mapped.0 != exchange.client.0 && answer.mapped_plain.is_none_or(|plain| plain == mapped) {
             self.nat.learn(exchange.client.0, mapped.0, &[exchange.first.frame, answer.seen.frame]);
-            self.nat.view(exchange.client, exchange.server, mapped, answer.seen);
+            // a NAT maps the TCP port of the same number as it likes
+            if !transport.is_stream() {
+                self.nat.view(exchange.client, exchange.server, mapped, answer.seen);
+            }
         }
     }
 

@@ -99,8 +99,10 @@ pub struct Totals {
     pub rtp: u64,
     /// RTCP packets.
     pub rtcp: u64,
-    /// TCP segments that begin with a STUN message.
-    pub over_tcp: Sample,
+    /// STUN messages over TCP.
+    pub over_tcp: u64,
+    /// ChannelData over TCP without the padding of RFC 8656 §12.5, by sender.
+    pub unpadded: BySender,
     /// Messages captured twice.
     pub mirrored: Sample,
     /// Messages that the snap length cut.

@@ -6,7 +6,7 @@
 use super::exchange::{Asked, Seen};
 use super::flow::FlowId;
 use super::leg::{Leg, short};
-use crate::net::Endpoint;
+use crate::net::{Endpoint, Transport};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Method, TransactionId};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -37,6 +37,8 @@ pub(super) struct Sighting {
     pub src: Endpoint,
     /// Receiver of the datagram.
     pub dst: Endpoint,
+    /// What carried it.
+    pub transport: Transport,
     /// Frame and time.
     pub seen: Seen,
     /// A digest of the message.

@@ -2,7 +2,7 @@
 
 use turnscope::analyzer::{self, Analyzer, IcmpAnswers, Options};
 use turnscope::capture::Capture;
-use turnscope::event::Body;
+use turnscope::event::{Body, Framing, Row};
 use turnscope::report::ladder::{Collector, Ladder};
 use turnscope::report::{Finding, Report};
 use turnscope::session::credentials::Credentials;
@@ -101,28 +101,39 @@ pub fn rows(capture: &[u8]) -> Vec<Told> {
     let mut frames = Capture::open(capture).expect("the test's capture is one");
     let mut analyzer = Analyzer::new(Options::default());
     let mut told = Vec::new();
-    while let Some(frame) = frames.next_frame() {
-        analyzer.frame(&frame, &mut |row| {
-            let event = row.event;
-            let innermost = match event.body {
-                Body::Stun(_) => "stun",
-                Body::ChannelData(_) => "channel-data",
-                Body::Dtls(_) => "dtls",
-                Body::Rtp(_) => "rtp",
-                Body::Rtcp(_) => "rtcp",
-            };
-            let hops = event.hops.iter().map(|hop| hop.via.layer());
-            let hop = event.hops.last();
-            told.push(Told {
-                frame: event.frame,
-                layers: std::iter::once("udp").chain(hops).chain([innermost]).collect(),
-                hop: hop
-                    .map(|hop| (hop.peer.map(|peer| peer.to_string()), hop.relayed.map(|relayed| relayed.to_string()))),
-                request_frame: row.request_frame,
-                rtt_us: row.rtt.map(|rtt| rtt.micros()),
-                retransmission_of: row.retransmission_of,
-            });
+    let mut tell = |row: &Row<'_>| {
+        let event = row.event;
+        let innermost = match event.body {
+            Body::Stun(_) => "stun",
+            Body::ChannelData(_) => "channel-data",
+            Body::Dtls(_) => "dtls",
+            Body::Rtp(_) => "rtp",
+            Body::Rtcp(_) => "rtcp",
+        };
+        let hops = event.hops.iter().map(|hop| hop.via.layer());
+        let hop = event.hops.last();
+        let framing = match event.framing {
+            Framing::Bare => None,
+            Framing::Rfc4571 => Some("rfc4571"),
+            Framing::MsTurn => Some("ms-turn"),
+        };
+        told.push(Told {
+            frame: event.frame,
+            layers: [if event.transport.is_stream() { "tcp" } else { "udp" }]
+                .into_iter()
+                .chain(framing)
+                .chain(hops)
+                .chain([innermost])
+                .collect(),
+            hop: hop.map(|hop| (hop.peer.map(|peer| peer.to_string()), hop.relayed.map(|relayed| relayed.to_string()))),
+            request_frame: row.request_frame,
+            rtt_us: row.rtt.map(|rtt| rtt.micros()),
+            retransmission_of: row.retransmission_of,
         });
+    };
+    while let Some(frame) = frames.next_frame() {
+        analyzer.frame(&frame, &mut tell);
     }
+    analyzer.drain(&mut tell);
     told
 }

@@ -32,10 +32,12 @@ pub mod payload;
 pub mod samples;
 pub mod scene;
 pub mod stun;
+pub mod tcp;
 
 pub use packet::{Place, TcpFlags};
 pub use scene::{IceSide, Icmp, Scene, Sent};
 pub use stun::{Login, Stun, attribute, method};
+pub use tcp::Tcp;
 
 /// Bytes written as hex; blanks and line ends between the digits are passed over.
 pub fn hex(digits: &str) -> Vec<u8> {

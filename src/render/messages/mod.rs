@@ -14,7 +14,7 @@ mod tests;
 pub use csv::COLUMNS;
 pub(super) use text::verdict_text;
 
-use crate::event::{Body, Event, Row};
+use crate::event::{Body, Event, Framing, Row};
 use crate::net::Transport;
 use crate::render::clock::Clock;
 use crate::session::credentials::{Credentials, Status};
@@ -108,6 +108,15 @@ fn carrier(transport: Transport) -> &'static str {
     match transport {
         Transport::Udp | Transport::Dtls => "udp",
         Transport::Tcp | Transport::Tls => "tcp",
+    }
+}
+
+/// The layer that frames messages in a byte stream, where they do not do it themselves.
+fn framing(framing: Framing) -> Option<&'static str> {
+    match framing {
+        Framing::Bare => None,
+        Framing::Rfc4571 => Some("rfc4571"),
+        Framing::MsTurn => Some("ms-turn"),
     }
 }
 

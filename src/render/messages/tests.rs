@@ -48,6 +48,7 @@ fn event(body: Body<'_>) -> Event<'_> {
         src: Endpoint::v4([10, 88, 246, 156], 3478),
         dst: Endpoint::v4([172, 16, 84, 124], 58444),
         transport: Transport::Udp,
+        framing: crate::event::Framing::default(),
         hops: Hops::default(),
         truncated: false,
         ip_id: 0,

@@ -1,7 +1,7 @@
 //! Messages as lines for people: where, when, who to whom, what it is, and what is known of it.
 
 use super::append::TimeWriter;
-use super::{Media, label, protocol};
+use super::{Media, framing, label, protocol};
 use crate::event::{Body, Row, Via};
 use crate::render::clock::Clock;
 use crate::render::escape::escape;
@@ -74,6 +74,9 @@ impl Lines {
             crate::net::Transport::Dtls => "dtls ",
         };
         put(&mut self.line, format_args!("  {src:<0$} → {dst:<1$}  {layer}", self.src, self.dst));
+        if let Some(framing) = framing(event.framing) {
+            put(&mut self.line, format_args!("{framing} "));
+        }
         for hop in event.hops.iter() {
             match hop.via {
                 Via::Send | Via::Data => put(&mut self.line, format_args!("{} › ", hop.via.layer())),

@@ -85,8 +85,8 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let had_its_chance = sent.sends >= sends && sent.span >= span;
     let is_over = view.now().since(sent.last) >= NO_ANSWER;
     let confidence = match () {
-        // whoever uses TCP as well may have had a way there, of which nothing is read
-        () if had_its_chance && view.session.totals().over_tcp.total > 0 => Confidence::Likely,
+        // whoever uses TCP as well may have had a way there
+        () if had_its_chance && view.session.totals().over_tcp > 0 => Confidence::Likely,
         () if sent.sends >= sends && sent.span >= LONG_ENOUGH && (heard || sent.sounds_unheard()) => {
             Confidence::Certain
         }

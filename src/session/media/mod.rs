@@ -347,7 +347,7 @@ impl Session {
     #[inline]
     pub fn take_media(&mut self, event: &Event<'_>, payload: &[u8], kind: Kind) -> bool {
         let nested = event.hops.last().is_some();
-        let flow = self.flows.find(event.src, event.dst).and_then(|id| self.flows.get_mut(id));
+        let flow = self.flows.find_on(event.transport, event.src, event.dst).and_then(|id| self.flows.get_mut(id));
         let mut none = None;
         let (hint, owner) = match flow {
             Some(flow) => {
@@ -375,7 +375,7 @@ impl Session {
     pub fn take_handshake(&mut self, event: &Event<'_>, record: &Record<'_>) {
         if record.content_type == ContentType::HANDSHAKE {
             let way = self.media.handshake(event);
-            let flow = self.flows.find(event.src, event.dst).and_then(|id| self.flows.get_mut(id));
+            let flow = self.flows.find_on(event.transport, event.src, event.dst).and_then(|id| self.flows.get_mut(id));
             if let (Some(flow), Some(way)) = (flow, way) {
                 flow.media = Some(WayId(way));
             }

@@ -1,0 +1,59 @@
+//! `turn-fallback`: UDP to the server is silent, and TCP or TLS to the same server works.
+
+use super::evidence::frames;
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::net::Transport;
+use crate::session::Way;
+
+pub(super) const ID: &str = "turn-fallback";
+
+/// So many copies of requests that nothing answered are silence, not a loss.
+const SEVERAL: u64 = 3;
+
+pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
+    let ways = view.session.ways();
+    for silent in ways.sorted() {
+        if silent.transport != Transport::Udp || silent.answered > 0 || silent.in_vain < SEVERAL {
+            continue;
+        }
+        let (client, server) = (silent.client.0.ip(), silent.server.0.ip());
+        let other = |transport| ways.get(client, server, transport).filter(|way| way.answered > 0);
+        let Some(works) = other(Transport::Tcp).or_else(|| other(Transport::Tls)) else { continue };
+        tell(silent, works, out);
+    }
+}
+
+fn tell(silent: &Way, works: &Way, out: &mut Collector) {
+    let mut listed = silent.frames.clone();
+    listed.push(works.first.frame);
+    listed.sort_unstable();
+    let (client, server) = (works.client.0.ip(), works.server);
+    let ip = if server.0.is_v6() { "ipv6" } else { "ip" };
+    let seen = Occurrence {
+        id: ID,
+        key: server.to_string(),
+        severity: Severity::Note,
+        confidence: Confidence::Certain,
+        remedy: Remedy::None,
+        at: silent.first.time,
+        frames: listed,
+        filter: Some(format!("stun && {ip}.addr == {client} && {ip}.addr == {}", server.0.ip())),
+        reference: "RFC 8656 §3.1",
+        subject: Subject { client: Some(works.client), server: Some(server), ..Subject::default() },
+        causes: &[],
+    };
+    let got = if works.allocated > 0 { "gave it a relayed address" } else { "answered it" };
+    out.add(seen, || Text {
+        title: format!("UDP to {} is silent, and {client} went over {} instead", server.0.ip(), works.transport),
+        explanation: format!(
+            "{client} asked {} over UDP and got no answer ({}); over {} the same server {got} (from frame {} on). A firewall on the way drops \
+             UDP. Media that goes over {} is held up by every lost packet.",
+            silent.server,
+            frames(&silent.frames),
+            works.transport,
+            works.first.frame,
+            works.transport,
+        ),
+        fix: format!("Open UDP to {} in the firewalls on the way, for better quality.", silent.server),
+    });
+}

@@ -1,0 +1,167 @@
+//! `turn-unreachable` over TCP: a connection to a STUN or TURN server that is refused, or never answered.
+
+use super::evidence::frames;
+use super::unreachable::{ID, reading};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::net::{Endpoint, Transport};
+use crate::session::{Attempt, Grievance, is_usual};
+use crate::time::Span;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// How many copies of a SYN, over how many seconds, are a client that waits in vain.
+const SEVERAL: u32 = 3;
+const LONG: i64 = 3;
+/// A host that fails to connect to more addresses and ports than this, and speaks no STUN, is looking for open ports.
+const SCAN: usize = 4;
+/// The last SYN counts as unanswered when the capture goes on for this long after it.
+const PATIENCE: Span = Span::from_secs(1);
+/// Servers that are tried within this time are tried together: what one of them gave just before counts.
+const AT_ONCE: Span = Span::from_secs(2);
+
+/// How a connection failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Refused,
+    TurnedAway,
+    Unanswered,
+}
+
+pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
+    let attempts = view.session.attempts().sorted();
+    if attempts.is_empty() {
+        return;
+    }
+    let ways = view.session.ways().sorted();
+    let asking: BTreeSet<(IpAddr, IpAddr)> = ways.iter().map(|way| (way.client.0.ip(), way.server.0.ip())).collect();
+    let served: BTreeSet<IpAddr> = ways.iter().filter(|way| way.allocated > 0).map(|way| way.client.0.ip()).collect();
+    let clients: BTreeSet<IpAddr> = asking.iter().map(|&(client, _)| client).collect();
+    let servers: BTreeSet<Endpoint> = view.session.servers().sorted().iter().map(|(address, _)| address.0).collect();
+    let mut knocks: BTreeMap<IpAddr, usize> = BTreeMap::new();
+    for attempt in &attempts {
+        *knocks.entry(attempt.client.0.ip()).or_default() += 1;
+    }
+    for attempt in attempts {
+        let (client, server) = (attempt.client.0.ip(), attempt.server.0);
+        let Some(how) = how(attempt, view) else { continue };
+        let asked_too = asking.contains(&(client, server.ip()));
+        if !is_usual(server.port()) && !servers.contains(&server) && !(asked_too && is_alternative(server.port())) {
+            continue;
+        }
+        // anyone may knock at a well-known port: who speaks STUN means it, and who knocks at many ports looks for open ones
+        let speaks = clients.contains(&client);
+        if !speaks && knocks.get(&client).is_some_and(|&count| count > SCAN) {
+            continue;
+        }
+        let sure = speaks || clients.is_empty() || attempt.connections > 1 || how == How::Unanswered;
+        // who has an allocation is served, though not in this way
+        let has_relay = served.contains(&client);
+        tell(attempt, how, sure, has_relay, view, out);
+    }
+}
+
+/// Ports on which servers listen so that clients behind strict firewalls reach them; and those next to the usual ones.
+fn is_alternative(port: u16) -> bool {
+    matches!(port, 80 | 443 | 3478..=3481 | 5349..=5350)
+}
+
+fn how(attempt: &Attempt, view: &View<'_>) -> Option<How> {
+    let (syns, seconds) = attempt.unanswered;
+    match () {
+        () if attempt.opened.is_some() => None,
+        () if attempt.refused > 0 => Some(How::Refused),
+        () if attempt.icmp.is_some() => Some(How::TurnedAway),
+        () if syns >= SEVERAL && seconds >= LONG && view.now().since(attempt.last.time) >= PATIENCE => {
+            Some(How::Unanswered)
+        }
+        () => None,
+    }
+}
+
+fn tell(attempt: &Attempt, how: How, sure: bool, has_relay: bool, view: &View<'_>, out: &mut Collector) {
+    let (client, server) = (attempt.client, attempt.server);
+    let at = attempt.first.time.after(Span(-AT_ONCE.0));
+    let mut listed = attempt.frames.clone();
+    listed.sort_unstable();
+    let what = match how {
+        How::Refused => "refused",
+        How::TurnedAway => "icmp",
+        How::Unanswered => "unanswered",
+    };
+    let ip = if server.0.is_v6() { "ipv6" } else { "ip" };
+    let (from, to, port) = (client.0.ip(), server.0.ip(), server.0.port());
+    let icmp = if how == How::TurnedAway { " || icmp || icmpv6" } else { "" };
+    let filter = format!("({ip}.addr == {from} && {ip}.addr == {to} && tcp.port == {port}){icmp}");
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{server} tcp {what}"),
+        severity: if has_relay { Severity::Warning } else { Severity::Failure },
+        confidence: if sure { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::Service(Grievance { client: from, user: None, server: server.0, at }),
+        at: attempt.first.time,
+        frames: listed.clone(),
+        filter: Some(filter),
+        reference: "RFC 9293 §3.5",
+        subject: Subject { client: Some(client), server: Some(server), ..Subject::default() },
+        causes: &[],
+    };
+    out.add(seen, || text(attempt, how, &frames(&listed), view));
+}
+
+fn text(attempt: &Attempt, how: How, listed: &str, view: &View<'_>) -> Text {
+    let (client, server) = (attempt.client.0.ip(), attempt.server);
+    let others = others(attempt, view);
+    match (how, &attempt.icmp) {
+        (How::TurnedAway, Some(icmp)) => {
+            let (title, meaning, fix) = reading(icmp, server, Transport::Tcp);
+            Text {
+                title: format!("{client} cannot connect to {server} over TCP: {title} (ICMP {})", icmp.kind),
+                explanation: format!(
+                    "A SYN of {client} to {server} was answered by ICMP {} from {} ({listed}). {meaning}{others}",
+                    icmp.kind, icmp.sender
+                ),
+                fix,
+            }
+        }
+        (How::Unanswered, _) => {
+            let (syns, seconds) = attempt.unanswered;
+            Text {
+                title: format!("{server} does not answer over TCP: {syns} SYNs of {client} went unanswered"),
+                explanation: format!(
+                    "{client} tried to open a TCP connection to {server} and sent its SYN {syns} times within {seconds} seconds ({listed}). Neither \
+                     a SYN-ACK nor a reset nor an ICMP error came back: a firewall on the way drops it, or the server is down.{others}"
+                ),
+                fix: format!(
+                    "Open TCP port {} towards {} in the firewalls on the way, or check that the server runs; where only port 443 is let through, \
+                     let the server listen there for TURN over TLS.",
+                    server.0.port(),
+                    server.0.ip()
+                ),
+            }
+        }
+        _ => Text {
+            title: format!("{server} refuses TCP connections: the SYN of {client} is answered by a reset"),
+            explanation: format!(
+                "{client} tried to open a TCP connection to {server}, and each SYN was answered by RST at once ({listed}). No process listens on \
+                 that port of the server's host, or a firewall rejects in its name.{others}"
+            ),
+            fix: format!(
+                "Let the TURN server listen on {server} over TCP, or correct address, port and transport in the client's TURN URL."
+            ),
+        },
+    }
+}
+
+/// Over what else the same server answered this client.
+fn others(attempt: &Attempt, view: &View<'_>) -> String {
+    let (client, server) = (attempt.client.0.ip(), attempt.server.0.ip());
+    let answers =
+        |transport: &Transport| view.session.ways().get(client, server, *transport).is_some_and(|way| way.answered > 0);
+    let all = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Dtls];
+    let found: Vec<String> = all.iter().filter(|transport| answers(transport)).map(ToString::to_string).collect();
+    if found.is_empty() {
+        String::new()
+    } else {
+        format!(" The same server answers this client over {}.", found.join(" and "))
+    }
+}

@@ -1,0 +1,98 @@
+//! What is known of a connection itself, beside the bytes in it.
+
+use std::net::IpAddr;
+
+use crate::net::Endpoint;
+use crate::packet::IcmpKind;
+use crate::time::{Span, Timestamp};
+
+/// A frame and its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// Number of the frame within the capture.
+    pub frame: u64,
+    /// When it was captured.
+    pub time: Timestamp,
+}
+
+/// An ICMP error that quotes a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turned {
+    /// The ICMP error.
+    pub at: Moment,
+    /// Who sent it.
+    pub sender: IpAddr,
+    /// What it says.
+    pub kind: IcmpKind,
+}
+
+/// One TCP connection: how it was opened and how it ended, as far as the capture shows (RFC 9293 §3.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Who opened it; where that was not captured, who spoke first.
+    pub client: Endpoint,
+    /// The other end.
+    pub server: Endpoint,
+    /// The first SYN.
+    pub syn: Option<Moment>,
+    /// The last copy of it.
+    pub syn_last: Option<Moment>,
+    /// How many copies of the SYN there were.
+    pub syns: u32,
+    /// The first SYN with ACK.
+    pub syn_ack: Option<Moment>,
+    /// The RST that answered the SYN: nothing listens, or a firewall says so.
+    pub refused: Option<Moment>,
+    /// From the last copy of the SYN before it to the SYN with ACK.
+    pub handshake: Option<Span>,
+    /// The first FIN of the client, and of the server.
+    pub fin: [Option<Moment>; 2],
+    /// The first RST of the client, and of the server, after the connection was open.
+    pub rst: [Option<Moment>; 2],
+    /// The first ICMP error that quotes a segment of the client.
+    pub icmp: Option<Turned>,
+    /// Whether STUN was recognised in it.
+    pub stun: bool,
+    /// Bytes that the capture lacks, from the client and from the server.
+    pub missing: [u64; 2],
+    /// Its first segment.
+    pub first: Moment,
+    /// Its last segment.
+    pub last: Moment,
+}
+
+impl Connection {
+    /// A connection of which this is the first segment.
+    #[must_use]
+    pub fn new(client: Endpoint, server: Endpoint, first: Moment) -> Self {
+        Connection {
+            client,
+            server,
+            syn: None,
+            syn_last: None,
+            syns: 0,
+            syn_ack: None,
+            refused: None,
+            handshake: None,
+            fin: [None; 2],
+            rst: [None; 2],
+            icmp: None,
+            stun: false,
+            missing: [0; 2],
+            first,
+            last: first,
+        }
+    }
+
+    /// Whether it was seen to be opened and to come to nothing: no SYN with ACK, or a RST instead of it.
+    #[must_use]
+    pub fn came_to_nothing(&self) -> bool {
+        self.syn.is_some() && self.syn_ack.is_none() && !self.stun
+    }
+
+    /// 0 for what the client sent, 1 for the server: the index into pairs of things by direction.
+    #[must_use]
+    pub fn side(&self, src: Endpoint) -> usize {
+        usize::from(src != self.client)
+    }
+}

@@ -1,0 +1,432 @@
+//! The connections that are still of interest.
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::hash::BuildHasher;
+
+use super::connection::{Connection, Moment, Turned};
+use super::direction::{DISORDER, Direction, Piece, Stamp};
+use super::entry::{Entry, Look};
+use super::framing::Framer;
+use super::head;
+use super::item::{Counts, Item, Out};
+use super::limits::Limits;
+use crate::net::Endpoint;
+use crate::packet::{IcmpError, Segment};
+use crate::time::Timestamp;
+
+/// Places in the table by which segments of unknown connections are passed over: 16 KiB, which stay in the first cache.
+const SIEVE: usize = 1 << 14;
+/// Of a place that so many connections share, or shared once, it is not known any more when it is free.
+const CROWDED: u8 = u8::MAX;
+const TCP: u8 = 6;
+/// After anything that a capture can hold.
+const NEVER: Timestamp = Timestamp(i64::MAX);
+
+/// Puts TCP streams together, as far as there is STUN in them.
+#[derive(Debug)]
+pub struct Streams {
+    limits: Limits,
+    hasher: DefaultHashBuilder,
+    index: HashTable<u32>,
+    slots: Vec<Option<Entry>>,
+    free: Vec<u32>,
+    /// How many connections there are at each place.
+    sieve: Box<[u8]>,
+    /// Bytes that wait in all connections.
+    held: usize,
+    /// Connections with holes, and when they are looked at next.
+    holed: Vec<u32>,
+    due: Timestamp,
+    counts: Counts,
+}
+
+impl Streams {
+    /// No connections yet.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Streams {
+            limits,
+            hasher: DefaultHashBuilder::default(),
+            index: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            sieve: vec![0; SIEVE].into(),
+            held: 0,
+            holed: Vec::new(),
+            due: NEVER,
+            counts: Counts::default(),
+        }
+    }
+
+    /// What was seen so far.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// How many connections are followed now, and how many bytes of them wait.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        (self.index.len(), self.held)
+    }
+
+    /// Takes a segment; `each` gets what it completes.
+    #[inline]
+    pub fn segment(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
+        if self.may_know(segment.src, segment.dst) || segment.flags.syn() || head::may_begin(segment.payload) {
+            self.take(Moment { frame, time }, segment, each);
+        }
+    }
+
+    /// Lets time pass: what waited long enough for bytes that do not come is taken without them. Call it before every frame.
+    #[inline]
+    pub fn advance(&mut self, now: Moment, each: &mut impl FnMut(Item<'_>)) {
+        if now.time >= self.due {
+            self.look_at_holes(now, each);
+        }
+    }
+
+    fn look_at_holes(&mut self, now: Moment, each: &mut impl FnMut(Item<'_>)) {
+        self.due = NEVER;
+        for slot in std::mem::take(&mut self.holed) {
+            if let Some(entry) = self.entry(slot) {
+                entry.holed = false;
+            }
+            for side in [0, 1] {
+                self.wait(slot, now, side, each);
+            }
+        }
+    }
+
+    /// Looks whether a direction has waited long enough.
+    fn wait(&mut self, slot: u32, now: Moment, side: usize, each: &mut impl FnMut(Item<'_>)) {
+        let limits = self.limits;
+        let Some(entry) = self.entry(slot) else { return };
+        let Some(direction) = entry.directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
+        if !direction.has_hole() {
+            return;
+        }
+        let mut out = Out::new(&entry.connection, side, each);
+        let before = direction.held();
+        direction.wait(now, &limits, &mut |frame, stamp| out.frame(frame, stamp));
+        let (unpadded, after) = (out.unpadded, direction.held());
+        self.account(before, after);
+        self.counts.unpadded += unpadded;
+        self.settle(slot, now, side, each);
+    }
+
+    /// Takes an ICMP error, which may quote a segment.
+    pub fn icmp(&mut self, at: Moment, error: &IcmpError<'_>, each: &mut impl FnMut(Item<'_>)) {
+        let quoted = &error.quoted;
+        if quoted.protocol != TCP || !error.kind.is_unreachable() || !self.may_know(quoted.src, quoted.dst) {
+            return;
+        }
+        let Some(slot) = self.find(quoted.src, quoted.dst) else { return };
+        let Some(entry) = self.entry(slot) else { return };
+        if entry.connection.client == quoted.src && entry.connection.icmp.is_none() {
+            entry.connection.icmp = Some(Turned { at, sender: error.sender, kind: error.kind });
+            let connection = entry.connection;
+            each(Item::Connection(&connection));
+        }
+    }
+
+    /// The capture is over: whatever waits is taken as far as it goes.
+    pub fn finish(&mut self, each: &mut impl FnMut(Item<'_>)) {
+        let mut all: Vec<(u64, u32)> =
+            self.numbered().map(|(slot, entry)| (entry.connection.first.frame, slot)).collect();
+        all.sort_unstable();
+        for (_, slot) in all {
+            self.remove(slot, each);
+        }
+    }
+
+    #[inline]
+    fn may_know(&self, src: Endpoint, dst: Endpoint) -> bool {
+        self.sieve.get(place(src, dst)).is_some_and(|&count| count > 0)
+    }
+
+    fn take(&mut self, at: Moment, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
+        let (syn, ack) = (segment.flags.syn(), segment.flags.ack());
+        let slot = match (self.find(segment.src, segment.dst), syn) {
+            (Some(slot), true) if self.is_another(slot, segment) => {
+                self.remove(slot, each);
+                self.open(at, segment, each)
+            }
+            (None, true) => self.open(at, segment, each),
+            (Some(slot), _) => Some(slot),
+            (None, false) if head::may_begin(segment.payload) => self.join(at, segment, each),
+            (None, false) => return,
+        };
+        let Some((slot, entry)) = slot.and_then(|slot| Some((slot, self.entry(slot)?))) else { return };
+        entry.connection.last = at;
+        let side = entry.connection.side(segment.src);
+        if syn {
+            entry.opened(at, segment, side);
+        }
+        if ack {
+            self.acknowledged(slot, at, segment.ack, 1 - side, each);
+        }
+        if segment.length > 0 {
+            self.data(slot, at, segment, side, each);
+        }
+        if segment.flags.fin() || segment.flags.rst() {
+            self.closed(slot, at, segment, side, each);
+        }
+    }
+
+    /// Whether a SYN opens another connection than the one that is known on its ports.
+    fn is_another(&self, slot: u32, segment: &Segment<'_>) -> bool {
+        let Some(entry) = self.slots.get(slot as usize).and_then(Option::as_ref) else { return true };
+        let side = entry.connection.side(segment.src);
+        let [client, server] = entry.first;
+        let known = if side == 0 { client } else { server };
+        match known {
+            Some(first) => first != segment.seq.wrapping_add(1),
+            // the answer to the SYN that is known; or the SYN of what was known without it
+            None => !segment.flags.ack(),
+        }
+    }
+
+    /// A connection begins with this SYN, or with the answer to one that was not captured.
+    fn open(&mut self, at: Moment, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) -> Option<u32> {
+        let (client, server) =
+            if segment.flags.ack() { (segment.dst, segment.src) } else { (segment.src, segment.dst) };
+        self.add(Connection::new(client, server, at), each)
+    }
+
+    /// A connection that began before the capture, and whose first segment that is looked at begins with a message.
+    fn join(&mut self, at: Moment, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) -> Option<u32> {
+        let (client, server) =
+            if head::is_of_server(segment.payload) { (segment.dst, segment.src) } else { (segment.src, segment.dst) };
+        self.add(Connection::new(client, server, at), each)
+    }
+
+    fn acknowledged(&mut self, slot: u32, at: Moment, ack: u32, side: usize, each: &mut impl FnMut(Item<'_>)) {
+        let limits = self.limits;
+        let Some(entry) = self.entry(slot) else { return };
+        let Some(direction) = entry.directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
+        let mut out = Out::new(&entry.connection, side, each);
+        let before = direction.held();
+        direction.acknowledge(ack, at, &limits, &mut |frame, stamp| out.frame(frame, stamp));
+        let (unpadded, after) = (out.unpadded, direction.held());
+        self.account(before, after);
+        self.counts.unpadded += unpadded;
+        self.settle(slot, at, side, each);
+    }
+
+    fn data(&mut self, slot: u32, at: Moment, segment: &Segment<'_>, side: usize, each: &mut impl FnMut(Item<'_>)) {
+        let limits = self.limits;
+        let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
+        let Some(entry) = self.entry(slot) else { return };
+        if entry.directions.is_none() {
+            match entry.look(seq, segment, side) {
+                Look::Wait => return,
+                Look::Forget => return self.remove(slot, each),
+                Look::Read => {}
+            }
+        }
+        let [client, server] = entry.first;
+        let both = entry.directions.get_or_insert_with(|| Box::new([Direction::new(client), Direction::new(server)]));
+        let Some(direction) = both.get_mut(side) else { return };
+        let stamp = Stamp { at, ip_id: segment.ip_id, ttl: segment.ttl };
+        let piece = Piece { seq, bytes: segment.payload, length: segment.length, stamp };
+        let before = direction.held();
+        let mut out = Out::new(&entry.connection, side, each);
+        direction.take(piece, &limits, &mut |frame, stamp| out.frame(frame, stamp));
+        let (unpadded, after) = (out.unpadded, direction.held());
+        self.account(before, after);
+        self.counts.unpadded += unpadded;
+        self.settle(slot, at, side, each);
+    }
+
+    /// What became of a connection by what a direction of it just took.
+    fn settle(&mut self, slot: u32, at: Moment, side: usize, each: &mut impl FnMut(Item<'_>)) {
+        let full = self.held > self.limits.total;
+        let Some(entry) = self.entry(slot) else { return };
+        let Some(both) = entry.directions.as_deref_mut() else { return };
+        if both.iter().any(|direction| direction.framer.is_raw()) {
+            // what follows a granted ConnectionBind is the peer's, both ways
+            both.iter_mut().for_each(|direction| direction.framer.set_raw());
+        }
+        let Some(direction) = both.get_mut(side) else { return };
+        if direction.has_hole() && !entry.holed {
+            entry.holed = true;
+            self.holed.push(slot);
+            self.due = self.due.min(at.time.after(DISORDER));
+            return self.settle(slot, at, side, each);
+        }
+        let (mut gaps, mut conflicts, mut dropped) = (0, 0, 0);
+        let (mut before, mut after) = (0, 0);
+        if direction.framer.is_framed() && !entry.connection.stun {
+            entry.connection.stun = true;
+            let connection = entry.connection;
+            self.counts.recognised += 1;
+            each(Item::Connection(&connection));
+            return self.settle(slot, at, side, each);
+        }
+        if entry.connection.stun {
+            if direction.framer.is_other() {
+                direction.framer = Framer::midway();
+            }
+            gaps = std::mem::take(&mut direction.gaps);
+            conflicts = std::mem::take(&mut direction.conflicts);
+            if let Some(missing) = entry.connection.missing.get_mut(side) {
+                *missing = direction.missing;
+            }
+            if full {
+                dropped = 1;
+                before = direction.held();
+                direction.drop_held();
+                after = direction.held();
+            }
+        } else if full || direction.framer.is_lost() {
+            return self.remove(slot, each);
+        }
+        if gaps > 0
+            && let Some(entry) = self.entry(slot)
+        {
+            let connection = entry.connection;
+            each(Item::Connection(&connection));
+        }
+        self.account(before, after);
+        self.counts.gaps += gaps;
+        self.counts.conflicts += conflicts;
+        self.counts.dropped += dropped;
+    }
+
+    fn closed(&mut self, slot: u32, at: Moment, segment: &Segment<'_>, side: usize, each: &mut impl FnMut(Item<'_>)) {
+        let Some(entry) = self.entry(slot) else { return };
+        let connection = &mut entry.connection;
+        let [first, _] = entry.first;
+        if segment.flags.rst() {
+            let of_syn = connection.came_to_nothing() && entry.directions.is_none() && side == 1;
+            if of_syn {
+                // the answer to a SYN acknowledges it, and nothing else
+                if segment.flags.ack() && first == Some(segment.ack) {
+                    connection.refused = Some(at);
+                    self.remove(slot, each);
+                }
+                return;
+            }
+            if let Some(rst) = connection.rst.get_mut(side) {
+                rst.get_or_insert(at);
+            }
+        }
+        if segment.flags.fin()
+            && let Some(fin) = connection.fin.get_mut(side)
+        {
+            fin.get_or_insert(at);
+            if let Some(direction) = entry.directions.as_deref_mut().and_then(|both| both.get_mut(side)) {
+                direction.reaches(segment.seq.wrapping_add(segment.length), at);
+            }
+        }
+        if connection.stun {
+            let connection = *connection;
+            each(Item::Connection(&connection));
+        } else if entry.directions.is_none() {
+            self.remove(slot, each);
+        }
+    }
+
+    fn add(&mut self, connection: Connection, each: &mut impl FnMut(Item<'_>)) -> Option<u32> {
+        if self.index.len() >= self.limits.connections {
+            self.make_room(each);
+        }
+        let ends = ends(connection.client, connection.server);
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = u32::try_from(self.slots.len()).ok()?;
+                self.slots.push(None);
+                slot
+            }
+        };
+        *self.slots.get_mut(slot as usize)? =
+            Some(Entry { ends, connection, first: [None; 2], directions: None, holed: false });
+        let (hasher, slots) = (&self.hasher, &self.slots);
+        let rehash = |&slot: &u32| match slots.get(slot as usize) {
+            Some(Some(entry)) => hasher.hash_one(entry.ends),
+            _ => 0,
+        };
+        self.index.insert_unique(hasher.hash_one(ends), slot, rehash);
+        if let Some(count) = self.sieve.get_mut(place(ends.0, ends.1)) {
+            *count = count.saturating_add(1);
+        }
+        Some(slot)
+    }
+
+    /// The quarter that was silent longest goes.
+    fn make_room(&mut self, each: &mut impl FnMut(Item<'_>)) {
+        let mut all: Vec<(Moment, u32)> = self.numbered().map(|(slot, entry)| (entry.connection.last, slot)).collect();
+        all.sort_unstable_by_key(|&(last, slot)| (last.time, last.frame, slot));
+        for &(_, slot) in all.iter().take((all.len() / 4).max(1)) {
+            let held = self.entry(slot).is_some_and(|entry| entry.connection.stun && entry.held() > 0);
+            self.counts.dropped += u64::from(held);
+            self.remove(slot, each);
+        }
+    }
+
+    /// A connection is over, or nothing that is read here.
+    fn remove(&mut self, slot: u32, each: &mut impl FnMut(Item<'_>)) {
+        let Some(mut entry) = self.slots.get_mut(slot as usize).and_then(Option::take) else { return };
+        if let Ok(found) = self.index.find_entry(self.hasher.hash_one(entry.ends), |&known| known == slot) {
+            found.remove();
+        }
+        if let Some(count) = self.sieve.get_mut(place(entry.ends.0, entry.ends.1)).filter(|count| **count < CROWDED) {
+            *count = count.saturating_sub(1);
+        }
+        self.free.push(slot);
+        self.account(entry.held(), 0);
+        if let Some(both) = entry.directions.as_deref_mut() {
+            for (side, direction) in both.iter_mut().enumerate() {
+                let mut out = Out::new(&entry.connection, side, each);
+                direction.finish(&mut |frame, stamp| out.frame(frame, stamp));
+                self.counts.unpadded += out.unpadded;
+                if direction.framer.is_framed() && !entry.connection.stun {
+                    entry.connection.stun = true;
+                    self.counts.recognised += 1;
+                }
+                if entry.connection.stun {
+                    self.counts.gaps += direction.gaps;
+                    self.counts.conflicts += direction.conflicts;
+                    self.counts.incomplete += u64::from(direction.framer.is_within());
+                    if let Some(missing) = entry.connection.missing.get_mut(side) {
+                        *missing = direction.missing;
+                    }
+                }
+            }
+        }
+        each(Item::Connection(&entry.connection));
+    }
+
+    fn account(&mut self, before: usize, after: usize) {
+        self.held = self.held.saturating_sub(before).saturating_add(after);
+    }
+
+    fn find(&self, src: Endpoint, dst: Endpoint) -> Option<u32> {
+        let ends = ends(src, dst);
+        let same = |&slot: &u32| matches!(self.slots.get(slot as usize), Some(Some(entry)) if entry.ends == ends);
+        self.index.find(self.hasher.hash_one(ends), same).copied()
+    }
+
+    fn entry(&mut self, slot: u32) -> Option<&mut Entry> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = (u32, &Entry)> {
+        (0u32..).zip(&self.slots).filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)))
+    }
+}
+
+fn ends(one: Endpoint, other: Endpoint) -> (Endpoint, Endpoint) {
+    if one <= other { (one, other) } else { (other, one) }
+}
+
+/// The same for both directions.
+#[inline]
+fn place(one: Endpoint, other: Endpoint) -> usize {
+    let mixed = one.mixed().wrapping_add(other.mixed()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    #[allow(clippy::cast_possible_truncation)] // the highest bits
+    let place = (mixed >> (u64::BITS - SIEVE.trailing_zeros())) as usize;
+    place
+}

@@ -1,0 +1,316 @@
+//! Stories over TCP: the same answers as over UDP, and what only TCP has: connections that are refused, or never answered.
+
+mod support;
+
+use support::analyze::{finding, ids, report, rows};
+use support::calls::{Faults, failures, graver};
+use support::degrade::{self, Shot, shots};
+use support::lookalikes::cases;
+use support::tcp::over_tcp;
+use support::*;
+use turnscope::report::{Confidence, Report, Severity, Transport, Verdict};
+
+const CLIENT: &str = "172.16.84.124:50000";
+const SERVER: &str = "203.0.113.1:3478";
+const RELAYED: &str = "203.0.113.1:24000";
+const PEER: &str = "198.51.100.7:40000";
+
+fn alice() -> Login {
+    Login::new("alice", "example.org", "secret")
+}
+
+fn later(scene: &mut Scene, seconds: u64) -> &mut Scene {
+    scene.after_ms(seconds * 1000).frame(&[0; 60]);
+    scene
+}
+
+/// A call through a relay, as it would go over UDP.
+fn call() -> Scene {
+    let mut scene = Scene::new();
+    let login = alice();
+    scene.allocation(CLIENT, SERVER, &login, "n", RELAYED);
+    scene.talk(CLIENT, SERVER, &login, "n", (0x4000, PEER), 6);
+    scene.after_ms(100).hang_up(CLIENT, SERVER, &login, "n");
+    later(&mut scene, 60);
+    scene
+}
+
+fn on(shots: &[Shot]) -> Report {
+    report(&degrade::pcap(shots))
+}
+
+// The same answers
+
+#[test]
+fn a_call_over_tcp_is_reported_as_the_same_call_over_udp_is() {
+    let (udp, tcp) = (shots(&call()), over_tcp(&shots(&call())));
+    let (udp, tcp) = (on(&udp), on(&tcp));
+    assert_eq!((tcp.verdict, ids(&tcp)), (udp.verdict, ids(&udp)));
+    assert_eq!(tcp.counts.stun, udp.counts.stun);
+    assert_eq!(tcp.counts.channel_data, udp.counts.channel_data);
+    assert_eq!((tcp.nat.len(), tcp.allocations.len()), (udp.nat.len(), 1));
+    assert_eq!(tcp.servers[0].transports[0].transport, Transport::Tcp);
+    assert_eq!(tcp.allocations[0].transport, Transport::Tcp);
+    assert_eq!(tcp.allocations[0].bytes_sent, udp.allocations[0].bytes_sent);
+    assert!(tcp.transactions.items.iter().all(|item| item.transport == Transport::Tcp));
+    assert_eq!(tcp.counts.skipped, udp.counts.skipped);
+}
+
+#[test]
+fn rows_say_what_the_messages_travel_in() {
+    let mut told: Vec<String> = Vec::new();
+    for row in rows(&degrade::pcap(&over_tcp(&shots(&call())))) {
+        let layers = row.layers.join(" ");
+        if !told.contains(&layers) {
+            told.push(layers);
+        }
+    }
+    assert_eq!(told, ["tcp stun", "tcp channel-data"]);
+}
+
+#[test]
+fn the_same_ports_over_udp_and_tcp_are_two_conversations() {
+    let mut scene = Scene::new();
+    let login = alice();
+    scene.allocation(CLIENT, SERVER, &login, "n", RELAYED);
+    let over_udp = shots(&scene);
+    let mut other = Scene::new();
+    let request = other.after_ms(500).allocate_as(CLIENT, SERVER, &login, "m");
+    other.after_ms(10).allocate_granted(&request, "203.0.113.1:24002", 600, &login);
+    later(&mut other, 5);
+    // transaction ids of the second scene would be those of the first
+    let mut both = over_udp.clone();
+    both.extend(over_tcp(&shots(other.with_other_ids())));
+    both.sort_by_key(|shot| shot.ns);
+    let report = on(&both);
+    assert_eq!(report.allocations.len(), 2, "{:?}", report.allocations);
+    let transports: Vec<_> = report.servers[0].transports.iter().map(|each| (each.transport, each.allocated)).collect();
+    assert_eq!(transports, [(Transport::Udp, 1), (Transport::Tcp, 1)]);
+    assert!(report.nat.is_empty());
+}
+
+#[test]
+fn display_filters_name_the_tcp_port() {
+    let mut scene = Scene::new();
+    let login = alice();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "n");
+    let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &login.with_password("wrong"), "n");
+    scene.after_ms(20).refuse(&retry, 441, "Wrong Credentials");
+    later(&mut scene, 30);
+    let report = on(&over_tcp(&shots(&scene)));
+    assert_eq!(ids(&report), ids(&on(&shots(&scene))));
+    let filters: Vec<_> = report.findings.iter().filter_map(|finding| finding.filter.as_deref()).collect();
+    assert!(filters.iter().any(|filter| filter.contains("tcp.port == 50000")), "{filters:?}");
+    assert!(filters.iter().all(|filter| !filter.contains("udp.port")), "{filters:?}");
+}
+
+// Look-alikes
+
+#[test]
+fn what_works_carries_no_failure_over_tcp_either() {
+    let mut faults = Faults::default();
+    for (name, scene, due) in cases() {
+        let report = on(&over_tcp(&shots(&scene)));
+        let undue = graver(&report).iter().any(|id| !due.contains(id));
+        if undue || !failures(&report).is_empty() {
+            faults.add(name, "over TCP", &report);
+        }
+    }
+}
+
+#[test]
+fn what_works_over_tcp_carries_no_failure_wherever_the_capture_starts_or_loses_a_frame() {
+    let mut faults = Faults::default();
+    for (name, scene, due) in cases() {
+        if !due.is_empty() || name.contains("go unanswered since") {
+            continue;
+        }
+        let all = over_tcp(&shots(&scene));
+        for place in 1..all.len().min(40) {
+            let mut without = all.clone();
+            without.remove(place);
+            for (how, kept) in [("from", &all[place..]), ("without", &without[..])] {
+                let report = on(kept);
+                if !failures(&report).is_empty() {
+                    faults.add(name, &format!("over TCP, {how} frame {}", place + 1), &report);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn one_direction_of_a_call_over_tcp_carries_no_failure() {
+    let all = over_tcp(&shots(&call()));
+    let of = |ip: &str| -> Vec<Shot> {
+        let ip: std::net::Ipv4Addr = ip.parse().unwrap();
+        all.iter().filter(|shot| shot.bytes.get(26..30) == Some(&ip.octets()[..])).cloned().collect()
+    };
+    for ip in ["172.16.84.124", "203.0.113.1"] {
+        let report = on(&of(ip));
+        assert!(failures(&report).is_empty(), "{ip}: {}", support::calls::show(&report));
+    }
+}
+
+// Silence over TCP
+
+/// A connection that is opened, and an Allocate on it that nobody answers.
+fn ignored(seconds: u64) -> Scene {
+    let mut scene = Scene::new();
+    let mut connection = Tcp::open(&mut scene, CLIENT, SERVER);
+    let request = Stun::request(method::ALLOCATE).requested_transport(17).tid([7; 12]).bytes();
+    connection.say(&mut scene, 0, &request);
+    later(&mut scene, seconds);
+    scene
+}
+
+#[test]
+fn one_request_on_an_open_connection_is_unanswered_once_its_time_is_over() {
+    let report = report(&ignored(45).pcap());
+    assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-no-response"]));
+    let found = finding(&report, "turn-no-response");
+    assert_eq!(found.confidence, Confidence::Certain);
+    assert!(found.title.contains("does not answer over tcp: 1 Allocate request"), "{}", found.title);
+    assert!(found.fix.contains("over TLS") && !found.fix.contains("over TCP or TLS"), "{}", found.fix);
+}
+
+#[test]
+fn a_request_that_waits_for_its_answer_is_no_failure_yet() {
+    assert_eq!(ids(&report(&ignored(5).pcap())), [""; 0]);
+    assert_eq!(finding(&report(&ignored(20).pcap()), "turn-no-response").confidence, Confidence::Likely);
+}
+
+#[test]
+fn requests_of_which_one_direction_was_captured_are_not_called_unanswered() {
+    let all: Vec<_> = shots(&ignored(60)).into_iter().filter(|shot| shot.bytes.get(26) != Some(&203)).collect();
+    assert_eq!(ids(&on(&all)), [""; 0]);
+}
+
+// Connections that come to nothing
+
+#[test]
+fn a_syn_that_a_reset_answers_is_a_refusal() {
+    let mut scene = Scene::new();
+    let frames = Tcp::refused(&mut scene, CLIENT, SERVER);
+    later(&mut scene, 5);
+    let report = report(&scene.pcap());
+    assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-unreachable"]));
+    let found = finding(&report, "turn-unreachable");
+    assert!(found.title.contains("203.0.113.1:3478 refuses TCP connections"), "{}", found.title);
+    let places: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
+    assert_eq!(places, frames);
+    assert_eq!(
+        found.filter.as_deref(),
+        Some("(ip.addr == 172.16.84.124 && ip.addr == 203.0.113.1 && tcp.port == 3478)")
+    );
+}
+
+#[test]
+fn a_syn_that_nothing_answers_is_silence() {
+    let mut scene = Scene::new();
+    Tcp::knock(&mut scene, CLIENT, SERVER);
+    later(&mut scene, 5);
+    let report = report(&scene.pcap());
+    assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-unreachable"]));
+    let title = &finding(&report, "turn-unreachable").title;
+    assert!(title.contains("does not answer over TCP: 4 SYNs of 172.16.84.124 went unanswered"), "{title}");
+}
+
+#[test]
+fn one_lost_syn_is_no_silence() {
+    let mut scene = Scene::new();
+    let connection = Tcp::running(CLIENT, SERVER);
+    connection.clone().syn(&mut scene);
+    Tcp::open(scene.after_ms(1000), CLIENT, SERVER);
+    later(&mut scene, 60);
+    assert_eq!(ids(&report(&scene.pcap())), [""; 0]);
+}
+
+#[test]
+fn an_icmp_error_that_quotes_the_syn_is_told_with_its_sender() {
+    let mut scene = Scene::new();
+    let mut connection = Tcp::running(CLIENT, SERVER);
+    let frame = connection.syn(&mut scene);
+    let quoted = scene.frames().nth(frame as usize - 1).unwrap().1[14..].to_vec();
+    let about =
+        Sent { frame, from: CLIENT.parse().unwrap(), to: SERVER.parse().unwrap(), payload: Vec::new(), packet: quoted };
+    scene.after_ms(3).icmp("172.16.84.1", Icmp::Prohibited, &about);
+    later(&mut scene, 5);
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-unreachable"]);
+    let found = finding(&report, "turn-unreachable");
+    assert!(found.title.contains("172.16.84.1 forbids the way") && found.fix.contains("Permit TCP"), "{found:?}");
+}
+
+#[test]
+fn a_refusal_on_another_port_is_nobodys_business_unless_stun_was_spoken_there() {
+    for port in [80, 443, 5060, 8443, 3479] {
+        let mut scene = Scene::new();
+        Tcp::refused(&mut scene, CLIENT, &format!("203.0.113.1:{port}"));
+        later(&mut scene, 5);
+        assert_eq!(ids(&report(&scene.pcap())), [""; 0], "{port}");
+    }
+    // the client asked that address by STUN, and falls back to 443
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 4);
+    Tcp::refused(scene.after_ms(100), CLIENT, "203.0.113.1:443");
+    later(&mut scene, 10);
+    let report = report(&scene.pcap());
+    assert!(ids(&report).contains(&"turn-unreachable"), "{:?}", ids(&report));
+}
+
+#[test]
+fn a_host_that_looks_for_open_ports_is_no_client() {
+    let mut scene = Scene::new();
+    for port in 3470..3490 {
+        Tcp::refused(scene.after_ms(20), "198.51.100.99:40000", &format!("203.0.113.1:{port}"));
+    }
+    later(&mut scene, 5);
+    assert_eq!(ids(&report(&scene.pcap())), [""; 0]);
+}
+
+#[test]
+fn a_client_that_has_its_relay_over_udp_is_only_warned() {
+    let mut scene = call();
+    Tcp::refused(&mut scene, CLIENT, SERVER);
+    later(&mut scene, 5);
+    let report = report(&scene.pcap());
+    assert_eq!(finding(&report, "turn-unreachable").severity, Severity::Warning);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+// UDP silent, TCP works
+
+#[test]
+fn silence_over_udp_and_a_relay_over_tcp_is_a_fallback() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 5);
+    let mut all = shots(&scene);
+    let mut other = Scene::new();
+    other.after_ms(12_000);
+    other.with_other_ids().allocation("172.16.84.124:50007", SERVER, &alice(), "n", RELAYED);
+    other.talk("172.16.84.124:50007", SERVER, &alice(), "n", (0x4000, PEER), 3);
+    later(&mut other, 5);
+    all.extend(over_tcp(&shots(&other)));
+    let report = on(&all);
+    assert_eq!(report.verdict, Verdict::Warning, "{:?}", ids(&report));
+    assert_eq!(finding(&report, "turn-no-response").severity, Severity::Warning);
+    let found = finding(&report, "turn-fallback");
+    assert_eq!(found.severity, Severity::Note);
+    assert!(
+        found.title.contains("UDP to 203.0.113.1 is silent") && found.title.contains("over tcp"),
+        "{}",
+        found.title
+    );
+}
+
+#[test]
+fn tcp_beside_udp_that_works_is_no_fallback() {
+    let mut all = shots(&call());
+    let mut other = Scene::new();
+    other.after_ms(100).with_other_ids().allocation("172.16.84.124:50007", SERVER, &alice(), "n", RELAYED);
+    later(&mut other, 5);
+    all.extend(over_tcp(&shots(&other)));
+    all.sort_by_key(|shot| shot.ns);
+    assert!(!ids(&on(&all)).contains(&"turn-fallback"));
+}

@@ -1,0 +1,131 @@
+//! TCP connections in a scene: who says what, with the sequence numbers that belong to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use super::degrade::{self, Shot};
+use super::packet::{self, ACK, FIN, Ip, PSH, RST, SYN};
+use super::scene::Scene;
+
+/// One connection. It keeps the sequence numbers; the scene keeps the clock.
+#[derive(Clone, Debug)]
+pub struct Tcp {
+    pub client: String,
+    pub server: String,
+    /// The next sequence number of the client, and of the server.
+    pub seq: [u32; 2],
+}
+
+impl Tcp {
+    /// A connection that was opened before the scene.
+    pub fn running(client: &str, server: &str) -> Self {
+        Tcp { client: client.to_owned(), server: server.to_owned(), seq: [1000, 9000] }
+    }
+
+    /// A connection that is opened, 10 ms for each of the three segments.
+    pub fn open(scene: &mut Scene, client: &str, server: &str) -> Self {
+        let mut connection = Tcp::running(client, server);
+        connection.syn(scene);
+        let [of_client, of_server] = connection.seq;
+        scene.after_ms(10).tcp(server, client, (of_server, of_client), SYN | ACK, &[]);
+        connection.seq[1] = of_server.wrapping_add(1);
+        scene.after_ms(10).tcp(client, server, (of_client, connection.seq[1]), ACK, &[]);
+        connection
+    }
+
+    /// The client's SYN; gives its frame.
+    pub fn syn(&mut self, scene: &mut Scene) -> u64 {
+        let frame = self.syn_again(scene);
+        self.seq[0] = self.seq[0].wrapping_add(1);
+        frame
+    }
+
+    /// A SYN with the client's number as it stands.
+    fn syn_again(&self, scene: &mut Scene) -> u64 {
+        scene.tcp(self.client.as_str(), self.server.as_str(), (self.seq[0], 0), SYN, &[])
+    }
+
+    /// A SYN that is repeated as Linux does, after 1, 3 and 7 seconds, and never answered.
+    pub fn knock(scene: &mut Scene, client: &str, server: &str) -> Vec<u64> {
+        let connection = Tcp::running(client, server);
+        let mut frames = vec![connection.syn_again(scene)];
+        for pause in [1000, 2000, 4000] {
+            frames.push(connection.syn_again(scene.after_ms(pause)));
+        }
+        frames
+    }
+
+    /// A SYN that is answered by a reset; gives the frames of both.
+    pub fn refused(scene: &mut Scene, client: &str, server: &str) -> [u64; 2] {
+        let mut connection = Tcp::running(client, server);
+        let syn = connection.syn(scene);
+        [syn, scene.after_ms(5).tcp(server, client, (0, connection.seq[0]), RST | ACK, &[])]
+    }
+
+    /// A segment of the client (0) or of the server (1); gives its frame.
+    pub fn say(&mut self, scene: &mut Scene, side: usize, bytes: &[u8]) -> u64 {
+        self.segment(scene, side, PSH | ACK, bytes)
+    }
+
+    /// Both ends close, the one on this side first.
+    pub fn close(&mut self, scene: &mut Scene, side: usize) {
+        for side in [side, 1 - side] {
+            self.segment(scene, side, FIN | ACK, &[]);
+            self.seq[side] = self.seq[side].wrapping_add(1);
+        }
+    }
+
+    /// The end on this side resets the connection.
+    pub fn reset(&mut self, scene: &mut Scene, side: usize) -> u64 {
+        self.segment(scene, side, RST | ACK, &[])
+    }
+
+    fn segment(&mut self, scene: &mut Scene, side: usize, flags: u8, bytes: &[u8]) -> u64 {
+        let (from, to) = if side == 0 { (&self.client, &self.server) } else { (&self.server, &self.client) };
+        let numbers = (self.seq[side], self.seq[1 - side]);
+        self.seq[side] = self.seq[side].wrapping_add(u32::try_from(bytes.len()).unwrap());
+        scene.tcp(from.as_str(), to.as_str(), numbers, flags, bytes)
+    }
+}
+
+/// The same shots with every UDP datagram to or from port 3478 as a TCP segment, ChannelData padded, behind a handshake of a connection that opens
+/// with its first message. What is repeated over UDP is left out: TCP does that itself.
+pub fn over_tcp(shots: &[Shot]) -> Vec<Shot> {
+    let mut connections: BTreeMap<(SocketAddr, SocketAddr), [u32; 2]> = BTreeMap::new();
+    let mut said: BTreeSet<(SocketAddr, SocketAddr, Vec<u8>)> = BTreeSet::new();
+    let mut out = Vec::new();
+    let mut id = 0;
+    for shot in shots {
+        let Some((from, to)) = degrade::ends(shot).filter(|(from, to)| from.port() == 3478 || to.port() == 3478) else {
+            out.push(shot.clone());
+            continue;
+        };
+        let mut payload = shot.bytes[42..].to_vec();
+        let is_stun = payload.first().is_some_and(|first| *first < 4);
+        if is_stun && !said.insert((from, to, payload.clone())) {
+            continue;
+        }
+        if payload.first().is_some_and(|first| first & 0xc0 == 0x40) {
+            payload.resize(payload.len().next_multiple_of(4), 0);
+        }
+        let mut push = |from: SocketAddr, to: SocketAddr, seq, ack, flags, payload: &[u8], after: i64| {
+            id += 1;
+            let packet = packet::tcp(from, to, Ip { id, ..Ip::default() }, seq, ack, flags, payload);
+            let bytes = packet::ethernet(&packet, &[]);
+            out.push(Shot { ns: shot.ns.saturating_add_signed(after), whole: bytes.len(), bytes });
+        };
+        let ends = (from.min(to), from.max(to));
+        let side = usize::from(from != ends.0);
+        let seq = connections.entry(ends).or_insert_with(|| {
+            push(from, to, 999, 0, SYN, &[], -3000);
+            push(to, from, 999, 1000, SYN | ACK, &[], -2000);
+            push(from, to, 1000, 1000, ACK, &[], -1000);
+            [1000; 2]
+        });
+        push(from, to, seq[side], seq[1 - side], PSH | ACK, &payload, 0);
+        seq[side] += u32::try_from(payload.len()).unwrap();
+        push(to, from, seq[1 - side], seq[side], ACK, &[], 40_000);
+    }
+    out.sort_by_key(|shot| shot.ns);
+    out
+}
