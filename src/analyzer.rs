@@ -349,7 +349,7 @@ impl Core {
         let known = self.session.stun(event, &message);
         self.row(event, &known, sink);
         if known.dtls {
-            self.dtls_in_stun(event, &message);
+            self.dtls_in_stun(*event, &message);
         }
         if !matches!(message.method(), Method::SEND | Method::DATA) {
             return None;
@@ -362,10 +362,11 @@ impl Core {
     }
 
     /// The DTLS datagram that rides in a check is part of the handshake on the same pair; it is no message of its own.
-    fn dtls_in_stun(&mut self, check: &Event<'_>, message: &Message<'_>) {
+    fn dtls_in_stun<'p>(&mut self, mut event: Event<'p>, message: &Message<'p>) {
         let Some(datagram) = message.fields().dtls else { return };
-        for record in Records::recognise(datagram, check.truncated).into_iter().flatten() {
-            let event = Event { truncated: record.truncated, body: Body::Dtls(record), ..*check };
+        for record in Records::recognise(datagram, event.truncated).into_iter().flatten() {
+            event.truncated = record.truncated;
+            event.body = Body::Dtls(record);
             self.dtls.learn(&event, &record);
             self.session.dtls(&event, &record, datagram.len(), Some("dtls-in-stun"));
         }
