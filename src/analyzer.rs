@@ -266,19 +266,19 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
-        if self.session.has_ripe_handshakes() {
-            for handshake in self.session.ripe_handshakes() {
-                let before = self.findings.added();
-                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
-                self.builder.handshake(&handshake, self.findings.added() > before);
-            }
-        }
         if self.session.has_ripe() {
             for flow in self.session.ripe() {
                 let before = self.findings.added();
                 rules::judge_flow(&flow, &self.session, &mut self.findings);
                 let telling = self.findings.added() > before;
                 self.builder.flow(&flow, &self.session, telling);
+            }
+        }
+        if self.session.has_ripe_handshakes() {
+            for handshake in self.session.ripe_handshakes() {
+                let before = self.findings.added();
+                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
+                self.builder.handshake(&handshake, self.findings.added() > before);
             }
         }
         // last: what ran on the pairs may ask for them
@@ -390,6 +390,9 @@ impl Core {
         event.body = Body::Stun(message);
         let known = self.session.stun(event, &message);
         self.row(event, &known, sink);
+        if known.dtls {
+            self.dtls_in_stun(event, &message);
+        }
         if !matches!(message.method(), Method::SEND | Method::DATA) {
             return None;
         }
@@ -398,6 +401,16 @@ impl Core {
         event.truncated = fields.data_truncated;
         event.hops.pass(hop)?;
         fields.data
+    }
+
+    /// The DTLS datagram that rides in a check is part of the handshake on the same pair; it is no message of its own.
+    fn dtls_in_stun(&mut self, check: &Event<'_>, message: &Message<'_>) {
+        let Some(datagram) = message.fields().dtls else { return };
+        for record in Records::recognise(datagram, check.truncated).into_iter().flatten() {
+            let event = Event { truncated: record.truncated, body: Body::Dtls(record), ..*check };
+            self.dtls.learn(&event, &record);
+            self.session.dtls(&event, &record, datagram.len(), Some("dtls-in-stun"));
+        }
     }
 
     /// Takes ChannelData; gives what it carries through a relay, as `event` then says.

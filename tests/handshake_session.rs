@@ -5,7 +5,7 @@
 mod support;
 
 use support::dtls::{self, DTLS_1_3, End, Offer, Shake};
-use support::{Login, Scene, analyze, degrade};
+use support::{IceSide, Login, Scene, analyze, degrade};
 use turnscope::report::{Dtls, DtlsState, Report};
 
 const ALICE: &str = "10.0.0.2:50000";
@@ -283,4 +283,50 @@ fn as_many_handshakes_as_one_likes_are_told_apart_within_bounds() {
     }
     let report = of(&scene.pcap());
     assert_eq!(report.dtls.len() as u64 + report.omitted["dtls"], 3000);
+}
+
+#[test]
+fn a_hello_that_rides_in_a_check_is_part_of_the_handshake() {
+    let (alice, bob) =
+        (IceSide::new("aaaa", "alice-password-of-ice-22", 1), IceSide::new("bbbb", "bob-password-22", 2));
+    let (mut scene, mut shake) = (Scene::new(), Shake::between(ALICE, BOB));
+    let hello = shake.client.client_hello(&Offer::default());
+    let check = scene.ice_check(ALICE, BOB, (&alice, &bob), true, |check| check.attribute(0xC070, hello.as_slice()));
+    let flight = shake.server.server_flight(&shake.certificates.1);
+    scene.after_ms(10).succeed(&check, |success| success.attribute(0xC070, flight.as_slice()));
+    shake.client_flight(&mut scene);
+    shake.last_flight(&mut scene);
+    let report = of(&scene.pcap());
+    let known = only(&report);
+    assert_eq!((known.state, known.flights.len(), known.duration_us), (DtlsState::Complete, 4, Some(30_000)));
+    assert_eq!(known.via, ["dtls-in-stun"]);
+}
+
+#[test]
+fn whatever_is_damaged_in_a_handshake_the_rest_is_told_without_panic() {
+    let (mut scene, mut shake) = complete();
+    shake.talk(&mut scene, 1);
+    let shots = degrade::shots(&scene);
+    let mut seed = 0x2545_F491_u32;
+    let mut random = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 17;
+        seed ^= seed << 5;
+        seed as usize % below
+    };
+    for _ in 0..1500 {
+        let mut damaged = shots.clone();
+        for _ in 0..=random(4) {
+            let shot = random(damaged.len());
+            let bytes = &mut damaged[shot].bytes;
+            // beyond the headers of Ethernet, IP and UDP
+            let at = 42 + random(bytes.len() - 42);
+            bytes[at] = random(256) as u8;
+        }
+        if random(3) == 0 {
+            damaged.swap(0, 1);
+        }
+        let report = of(&degrade::pcap(&damaged));
+        assert!(report.dtls.len() <= 8);
+    }
 }

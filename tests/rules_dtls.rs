@@ -197,13 +197,15 @@ mod roles {
     }
 
     #[test]
-    fn the_alert_that_one_side_sends_about_it_is_no_finding_of_its_own() {
+    fn the_alert_that_one_side_sends_about_it_is_its_symptom() {
         let mut scene = Scene::new();
         let (mut shake, _) = both_hello(&mut scene);
         let alert = shake.client.alert(2, 10);
         shake.up(&mut scene, alert);
         let report = of(&scene);
-        assert_told(&report, "dtls-role-conflict", Severity::Failure, Confidence::Certain);
+        let known = finding(&report, "dtls-role-conflict");
+        assert_eq!((known.severity, known.confidence), (Severity::Failure, Confidence::Certain));
+        assert_eq!(finding(&report, "dtls-alert").caused_by.as_ref(), Some(&known.key));
         assert!(finding(&report, "dtls-role-conflict").explanation.contains("unexpected_message"));
     }
 
@@ -608,8 +610,8 @@ mod endings {
         let data = shake.client.unified(3, 61);
         shake.up(&mut scene, data);
         let report = of(&scene);
-        assert_told(&report, "dtls-incomplete", Severity::Failure, Confidence::Certain);
-        assert!(finding(&report, "dtls-incomplete").title.contains(BOB));
+        assert_told(&report, "dtls-closed-early", Severity::Warning, Confidence::Certain);
+        assert!(finding(&report, "dtls-closed-early").title.contains(BOB));
     }
 }
 

@@ -151,8 +151,8 @@ fn suffering(seed: u32) -> Scene {
         let video = payload::rtp(97, (number + 65_530) as u16, number.wrapping_mul(1800), 0xbbbb, 900);
         match next(100) {
             chance if chance < seed % 20 => {}
-            98 if seed % 2 == 0 => late = Some(audio),
-            97 if seed % 3 == 0 => {
+            98 if seed.is_multiple_of(2) => late = Some(audio),
+            97 if seed.is_multiple_of(3) => {
                 scene.udp(one, other, audio.clone());
                 scene.udp(one, other, audio);
             }

@@ -26,14 +26,14 @@ const TZSP: u16 = 37008;
 const PORTS: [u16; 10] = [L2TP, GTP_U, TEREDO, VXLAN, VXLAN_GPE, CAPWAP_DATA, GENEVE, MPLS_IN_UDP, VXLAN_LINUX, TZSP];
 
 /// By the last six bits of a port, whether a tunnel's port ends in them: this tells most packets from tunnels at once.
-const LAST_BITS: u64 = {
-    let (mut bits, mut at) = (0, 0);
-    while at < PORTS.len() {
-        bits |= 1 << (PORTS[at] % 64);
-        at += 1;
+const LAST_BITS: u64 = bits(&PORTS);
+
+const fn bits(ports: &[u16]) -> u64 {
+    match ports {
+        [port, rest @ ..] => 1 << (*port % 64) | bits(rest),
+        [] => 0,
     }
-    bits
-};
+}
 
 /// Whether a UDP port is one of a tunnel.
 #[inline]

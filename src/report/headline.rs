@@ -3,6 +3,7 @@
 use super::convert::{LINK_TYPE, MALFORMED, UNSEEN};
 use super::{Counts, Report};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
+use crate::session::handshake::{Handshake, State};
 use crate::session::{Conversation, Flow};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
@@ -22,6 +23,8 @@ pub(super) struct Facts {
     checked: [u64; 2],
     /// Flows with data both ways.
     data: u64,
+    /// DTLS associations that were complete.
+    keyed: u64,
 }
 
 impl Facts {
@@ -30,6 +33,10 @@ impl Facts {
         self.checked[0] += u64::from(checks(|checks| checks.sent));
         self.checked[1] += u64::from(checks(|checks| checks.answered));
         self.data += u64::from(flow.data_both_ways().is_some());
+    }
+
+    pub(super) fn handshake(&mut self, handshake: &Handshake) {
+        self.keyed += u64::from(handshake.state() == State::Complete);
     }
 
     pub(super) fn conversation(&mut self, conversation: &Conversation) {
@@ -51,6 +58,7 @@ impl Facts {
         self.relayed |= other.relayed;
         self.bindings += other.bindings;
         self.data += other.data;
+        self.keyed += other.keyed;
         for (sum, more) in self.checked.iter_mut().zip(other.checked) {
             *sum += more;
         }
@@ -99,6 +107,11 @@ impl Facts {
         if self.checked[1] > 0 {
             worked
                 .push(format!("connectivity checks were answered on {} of {} pairs", self.checked[1], self.checked[0]));
+        }
+        match self.keyed {
+            0 => {}
+            1 => worked.push("a DTLS handshake was completed".to_owned()),
+            keyed => worked.push(format!("{keyed} DTLS handshakes were completed")),
         }
         if self.data > 0 {
             let flows = if self.data == 1 { "one flow".to_owned() } else { format!("{} flows", self.data) };

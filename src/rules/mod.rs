@@ -137,7 +137,7 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[dtls::CERTIFICATE_REJECTED], judge: Judge::Handshake(dtls::judge_rejected) },
     Rule { ids: &[dtls::FINGERPRINT_MISMATCH], judge: Judge::Handshake(dtls::judge_mismatch) },
     Rule { ids: &[dtls::HANDSHAKE_FAILURE, dtls::VERSION, dtls::ALERT], judge: Judge::Handshake(dtls::judge_alerts) },
-    Rule { ids: &[dtls::INCOMPLETE], judge: Judge::Handshake(dtls::judge_incomplete) },
+    Rule { ids: &[dtls::INCOMPLETE, dtls::CLOSED_EARLY], judge: Judge::Handshake(dtls::judge_incomplete) },
     Rule { ids: &[dtls::CLOSED_EARLY], judge: Judge::Handshake(dtls::judge_early) },
     Rule { ids: &[dtls::CLOSED], judge: Judge::Handshake(dtls::judge_closed) },
     Rule { ids: &[dtls::OBSOLETE], judge: Judge::Handshake(dtls::judge_obsolete) },

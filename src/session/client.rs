@@ -13,6 +13,9 @@ const MAX_GRANTS: usize = 16;
 /// How many servers that a client asked are kept, and how many redirections that it was given.
 const MAX_SERVERS: usize = 8;
 
+/// How many DTLS associations of a host are remembered.
+const MAX_KEYED: usize = 16;
+
 /// Servers that a client asks within this time are asked together: what one of them gave just before another refused counts.
 const TOGETHER: Span = Span::from_secs(2);
 /// Two addresses of one family from which requests leave this close together may be one host's: its interfaces are tried at a time.
@@ -65,8 +68,10 @@ pub struct Clients {
     outcomes: HashMap<IpAddr, Outcome>,
     max: usize,
     dropped: u64,
-    /// DTLS associations that were completed, by the addresses of the two hosts, the lower first: when the last one began and was complete.
-    keyed: HashMap<(IpAddr, IpAddr), (Timestamp, Timestamp)>,
+    /// When the last DTLS association of two hosts was complete, the lower address first.
+    keyed: HashMap<(IpAddr, IpAddr), Timestamp>,
+    /// When the last associations of one host began and were complete.
+    keyed_hosts: HashMap<IpAddr, Vec<(Timestamp, Timestamp)>>,
     /// The earliest time after the capture's clock was set back, if it was.
     set_back: Option<Timestamp>,
 }
@@ -88,7 +93,14 @@ impl Clients {
     /// An empty table for at most `max` clients.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Clients { outcomes: HashMap::new(), max, dropped: 0, keyed: HashMap::new(), set_back: None }
+        Clients {
+            outcomes: HashMap::new(),
+            max,
+            dropped: 0,
+            keyed: HashMap::new(),
+            keyed_hosts: HashMap::new(),
+            set_back: None,
+        }
     }
 
     /// How many clients found no room.
@@ -187,11 +199,23 @@ impl Clients {
     /// A DTLS association between two hosts that began at `first` was complete at `at`.
     pub fn keyed(&mut self, one: IpAddr, other: IpAddr, first: Timestamp, at: Timestamp) {
         let hosts = (one.min(other), one.max(other));
-        if self.keyed.len() >= self.max && !self.keyed.contains_key(&hosts) {
-            return;
+        if self.keyed.len() < self.max || self.keyed.contains_key(&hosts) {
+            let known = self.keyed.entry(hosts).or_insert(at);
+            *known = at.max(*known);
         }
-        let known = self.keyed.entry(hosts).or_insert((first, at));
-        *known = (known.0.max(first), known.1.max(at));
+        for host in [one, other] {
+            if self.keyed_hosts.len() >= self.max && !self.keyed_hosts.contains_key(&host) {
+                continue;
+            }
+            let known = self.keyed_hosts.entry(host).or_default();
+            if known.last() == Some(&(first, at)) {
+                continue;
+            }
+            if known.len() >= MAX_KEYED {
+                known.remove(0);
+            }
+            known.push((first, at));
+        }
     }
 
     /// Whether the two hosts completed a DTLS association after `at`, or one of them did with another host in one that began within
@@ -199,14 +223,13 @@ impl Clients {
     #[must_use]
     pub fn was_keyed(&self, one: IpAddr, other: IpAddr, at: Timestamp) -> bool {
         const AT_ONCE: Span = Span::from_secs(10);
-        let hosts = (one.min(other), one.max(other));
-        if self.keyed.get(&hosts).is_some_and(|&(_, completed)| completed >= at) {
-            return true;
-        }
-        self.keyed.iter().any(|(&(low, high), &(first, completed))| {
-            let shares = [low, high].iter().any(|host| [one, other].contains(host));
-            shares && completed >= at && first.since(at).0.abs() <= AT_ONCE.0
-        })
+        let together = |&(first, completed): &(Timestamp, Timestamp)| {
+            completed >= at && first.since(at).0.unsigned_abs() <= AT_ONCE.0.unsigned_abs()
+        };
+        self.keyed.get(&(one.min(other), one.max(other))).is_some_and(|&completed| completed >= at)
+            || [one, other]
+                .iter()
+                .any(|host| self.keyed_hosts.get(host).is_some_and(|known| known.iter().any(together)))
     }
 
     /// The client opened a 5-tuple to a server with a request.

@@ -228,13 +228,6 @@ impl Session {
         }
         self.totals.stun(message.message_type());
         let request_frame = Some(first.frame);
-        Some(Known {
-            integrity: plain.verdicts(),
-            request_frame,
-            rtt: Some(rtt),
-            retransmission_of: None,
-            mirrored: false,
-            user,
-        })
+        Some(Known { integrity: plain.verdicts(), request_frame, rtt: Some(rtt), user, ..Known::default() })
     }
 }

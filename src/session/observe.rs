@@ -27,6 +27,8 @@ pub struct Known {
     pub mirrored: bool,
     /// The user that the message or its request names.
     pub user: Option<super::Name>,
+    /// Whether a DTLS datagram rides in the message.
+    pub dtls: bool,
 }
 
 impl Session {
@@ -98,7 +100,7 @@ impl Session {
             Class::Success | Class::Error => self.response(&at, message, &fields),
         };
         self.connectivity(event, message, &fields, &known);
-        known
+        Known { dtls: fields.dtls.is_some(), ..known }
     }
 
     pub(super) fn inspect(&mut self, event: &Event<'_>, message: &Message<'_>, fields: &Fields<'_>) {

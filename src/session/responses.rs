@@ -51,6 +51,7 @@ impl Session {
                     retransmission_of: Some(first.frame),
                     mirrored,
                     user: identity[0],
+                    ..Known::default()
                 };
             }
             Response::Orphan => {
@@ -106,6 +107,7 @@ impl Session {
             retransmission_of: None,
             mirrored: false,
             user: identity[0],
+            ..Known::default()
         }
     }
 

@@ -129,9 +129,11 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
             None => known.add(make(CandidateType::Prflx, end, None, Confidence::Likely, &frames)),
         }
     }
-    let is_relayed_unknown = relays && !pair.is_relay_known();
-    if let Some(mapped) = mapped.filter(|&mapped| mapped != end && !is_relayed_unknown && known.kind(mapped).is_none())
-    {
+    let Some(mapped) = mapped.filter(|&mapped| mapped != end && known.kind(mapped).is_none()) else { return };
+    if relays && !pair.is_relay_known() {
+        // the allocation is not in the capture, but what the peer sees is the relay's address
+        known.add(make(CandidateType::Relay, mapped, Some(mapped), Confidence::Likely, &frames));
+    } else {
         known.add(make(CandidateType::Prflx, mapped, Some(end), Confidence::Certain, &frames));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::evidence::frames;
 use super::super::{Collector, Confidence, Severity, Text, View};
-use super::{ALERT, HANDSHAKE_FAILURE, Reading, Story, VERSION, hello_frames};
+use super::{ALERT, HANDSHAKE_FAILURE, ROLE_CONFLICT, Reading, Story, VERSION, capital, hello_frames};
 use crate::session::handshake::{AlertSeen, Handshake, Offer, Role};
 use crate::wire::handshake::{HandshakeType, registry};
 
@@ -12,7 +12,7 @@ pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut
     let (id, severity) = match story.reading {
         Reading::HandshakeFailure => (HANDSHAKE_FAILURE, Severity::Failure),
         Reading::Version => (VERSION, Severity::Failure),
-        Reading::Alert => (ALERT, Severity::Warning),
+        Reading::Alert | Reading::RoleConflict => (ALERT, Severity::Warning),
         _ => return,
     };
     let name = alert.alert.description.to_string();
@@ -21,6 +21,7 @@ pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut
     listed.push(alert.seen.frame);
     seen.frames = listed.clone();
     seen.at = alert.seen.time;
+    seen.causes = &[ROLE_CONFLICT];
     seen.reference = "RFC 8446 §6.2";
     out.add(seen, || match story.reading {
         Reading::Version => version(&story, alert, &listed),
@@ -97,7 +98,7 @@ fn nothing_in_common(story: &Story<'_>, alert: &AlertSeen, name: &str, listed: &
         title: format!("{by} ends the DTLS handshake of {of} with the alert {name}: they have nothing in common"),
         explanation: format!(
             "{} answered {stage} with the fatal alert {name} ({}). {what} {}",
-            story.named(alert.from),
+            capital(&story.named(alert.from)),
             frames(listed),
             offers(handshake)
         ),
@@ -120,7 +121,7 @@ fn version(story: &Story<'_>, alert: &AlertSeen, frames_listed: &[u64]) -> Text 
         ),
         explanation: format!(
             "{} sent the fatal alert protocol_version ({}): it speaks none of the versions that the other offers.{wanted}",
-            story.named(alert.from),
+            capital(&story.named(alert.from)),
             frames(frames_listed)
         ),
         fix: format!(
@@ -142,7 +143,7 @@ fn other(story: &Story<'_>, alert: &AlertSeen, name: &str, listed: &[u64]) -> Te
         title: format!("{by} ends the DTLS handshake with the alert {name}"),
         explanation: format!(
             "{} sent the fatal alert {name} ({}){}.{about}{hint}",
-            story.named(alert.from),
+            capital(&story.named(alert.from)),
             frames(listed),
             after.map(|after| format!(" after {after}")).unwrap_or_default()
         ),

@@ -3,7 +3,7 @@
 use super::super::evidence::{frames, quote};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::signalled::{Match, listed};
-use super::{CERTIFICATE_REJECTED, FINGERPRINT_MISMATCH, Reading, Story, frames_at};
+use super::{CERTIFICATE_REJECTED, FINGERPRINT_MISMATCH, Reading, Story, capital, frames_at};
 use crate::session::handshake::{Certificate, Handshake, Role, State};
 use crate::time::Span;
 
@@ -79,7 +79,8 @@ pub(in crate::rules) fn judge_mismatch(handshake: &Handshake, view: &View<'_>, o
             from.at = handshake.completed.map_or(from.at, |completed| completed.time.after(Span(1)));
         }
         seen.frames = frames_at([certificate.seen]);
-        seen.at = certificate.seen.time;
+        // it takes effect when the handshake is over: an alert about it comes first
+        seen.at = handshake.last.time;
         seen.reference = "RFC 8122 §5";
         out.add(seen, || {
             let end = story.end(role);
@@ -101,7 +102,7 @@ pub(in crate::rules) fn judge_mismatch(handshake: &Handshake, view: &View<'_>, o
                 title: format!("The DTLS certificate of {end} is not the one that was signalled"),
                 explanation: format!(
                     "{} showed a certificate with {} (frame {}). {told}{after}",
-                    story.named(role),
+                    capital(&story.named(role)),
                     certificate.fingerprint,
                     certificate.seen.frame
                 ),

@@ -1,7 +1,7 @@
 //! `dtls-closed`, `dtls-closed-early`: the end of an association that was complete.
 
 use super::super::{Collector, Confidence, Remedy, Severity, Text, View};
-use super::{CLOSED, CLOSED_EARLY, Story, frames_at};
+use super::{CLOSED, CLOSED_EARLY, Story, capital, frames_at};
 use crate::session::handshake::{Closing, Handshake, Role};
 use crate::time::{Span, Timestamp};
 
@@ -113,9 +113,4 @@ fn silent_end(story: &Story<'_>, completed: Timestamp, view: &View<'_>) -> Optio
                 .is_some_and(|(last, first)| last.time.since(first.time) >= Span::from_secs(1));
         own.records == 0 && asked && !handshake.is_1_3() && story.sends_nothing_after(role, completed, SILENT, view)
     })
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use super::super::evidence::frames;
 use super::super::{Collector, Confidence, Severity, Text, View};
-use super::{INCOMPLETE, Reading, Story, frames_at};
+use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, frames_at};
 use crate::session::Seen;
 use crate::session::handshake::{Flight, Handshake, Role, What};
 use crate::time::Span;
@@ -84,11 +84,13 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64]) -> Tex
     }
 }
 
-/// A protected alert in place of the last flight: what it says takes the keys.
+/// A protected alert in place of what would complete the handshake: what it says takes the keys. Where both ends had sent all their flights, it is
+/// as much a handshake that was closed at once.
 fn refused(story: &Story<'_>, by: Role, at: Seen, out: &mut Collector) {
     let handshake = story.handshake;
-    let mut seen =
-        story.occurrence(INCOMPLETE, Severity::Failure, Confidence::Certain, &format!("{} refuses", by.name()));
+    let finished = [Role::Client, Role::Server].iter().all(|&role| handshake.sides[role].protected.is_some());
+    let id = if finished { CLOSED_EARLY } else { INCOMPLETE };
+    let mut seen = story.occurrence(id, Severity::Warning, Confidence::Certain, &format!("{} refuses", by.name()));
     let mut listed = frames_at(handshake.flights.iter().map(|flight| flight.first));
     listed.push(at.frame);
     seen.frames = listed.clone();

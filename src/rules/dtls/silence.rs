@@ -4,7 +4,7 @@ use super::super::evidence::{first_frames, frames, how_long};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::is_large;
 use super::signalled::setup_name;
-use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, frames_at, hello_frames};
+use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, capital, frames_at, hello_frames};
 use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
 
@@ -137,9 +137,4 @@ fn role_conflict(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
                 .to_owned(),
         }
     });
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

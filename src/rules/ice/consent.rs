@@ -75,9 +75,8 @@ fn text(ice: &IceSession, consent: &Consent, pair: &Pair, open: u32, still_sends
     let ended = if consent.lost_at.is_some() {
         "After 30 seconds without an answer an agent must stop sending (RFC 7675 §5.1).".to_owned()
     } else {
-        format!(
-            "It stopped asking before the 30 seconds of RFC 7675 were over: it has given the pair up or was closed."
-        )
+        "It stopped asking before the 30 seconds of RFC 7675 were over: it has given the pair up or was closed."
+            .to_owned()
     };
     Text {
         title: format!("{to} stopped answering the consent checks of {from} after a pair had been selected"),

@@ -41,12 +41,6 @@ impl Session {
         self.handshakes.has_ripe()
     }
 
-    /// How many DTLS associations there were, and how many of them were judged early for want of room.
-    #[must_use]
-    pub fn handshake_counts(&self) -> (u32, u64) {
-        self.handshakes.counts()
-    }
-
     /// IP packets of which fragments never came; call it before [`Session::finish`].
     pub fn lost_packets(&mut self, packets: &[Incomplete]) {
         self.handshakes.lost_packets(packets);

@@ -37,7 +37,6 @@ pub(in crate::session) struct Handshakes {
     functions: Vec<HashFunction>,
     begun: u32,
     bytes: usize,
-    evicted: u64,
 }
 
 /// What the beginning of a handshake record tells of whose it is.
@@ -312,7 +311,6 @@ impl Handshakes {
             self.slots.iter().enumerate().filter_map(|(slot, entry)| Some((last(entry.as_ref()?), slot))).collect();
         by_age.sort_unstable();
         let going = by_age.len().div_ceil(4);
-        self.evicted += going as u64;
         for (_, slot) in by_age.into_iter().take(going) {
             self.end(slot, flows, clients, now);
         }
@@ -361,11 +359,6 @@ impl Handshakes {
     /// Whether there are any.
     pub(in crate::session) fn has_ripe(&self) -> bool {
         !self.ripe.is_empty()
-    }
-
-    /// How many there were, and how many were judged early for want of room.
-    pub(in crate::session) fn counts(&self) -> (u32, u64) {
-        (self.begun, self.evicted)
     }
 }
 

@@ -289,7 +289,7 @@ impl Ice {
             return;
         }
         let path = Path::of_event(event);
-        let Some(place) = self.find(&path) else { return };
+        let Some(place) = self.find_for_data(&path) else { return };
         let Some(session) = self.get_mut(place.slot) else { return };
         let seen = Seen { frame: event.frame, time: event.time };
         session.last = seen;

@@ -37,7 +37,7 @@ pub(super) struct Point {
 pub struct Pair {
     /// Where its checks were seen first.
     pub(super) point: Point,
-    pub(super) points: Option<Box<Vec<Point>>>,
+    pub(super) points: Vec<Point>,
     /// The end of each agent as ICE sees it.
     pub(super) ends: [Endpoint; 2],
     /// The agent that uses the relay which the path passes.
@@ -127,7 +127,7 @@ impl Pair {
     pub(super) fn new(point: Point, ends: [Endpoint; 2], relays: Option<u8>) -> Self {
         Pair {
             point,
-            points: None,
+            points: Vec::new(),
             ends,
             relays,
             users: [None; 2],
@@ -148,14 +148,14 @@ impl Pair {
 
     /// Where else it was seen: on the other side of a NAT or of a relay.
     pub fn other_paths(&self) -> impl Iterator<Item = &Path> {
-        self.points.iter().flat_map(|points| points.iter()).map(|point| &point.path)
+        self.points.iter().map(|point| &point.path)
     }
 
     /// The point with this number, 0 for the first.
     pub(super) fn at(&self, point: usize) -> Option<&Point> {
         match point.checked_sub(1) {
             None => Some(&self.point),
-            Some(further) => self.points.as_ref()?.get(further),
+            Some(further) => self.points.get(further),
         }
     }
 
@@ -168,7 +168,7 @@ impl Pair {
     /// The agent that sent what went in this direction of a way (0: from its lower end), where the pair was seen on it.
     #[must_use]
     pub fn agent_on(&self, path: &Path, direction: usize) -> Option<usize> {
-        let points = std::iter::once(&self.point).chain(self.points.iter().flat_map(|points| points.iter()));
+        let points = std::iter::once(&self.point).chain(&self.points);
         let low = points.into_iter().find(|point| point.path == *path)?.low;
         let low = usize::from(low) & 1;
         Some(if direction == 0 { low } else { 1 - low })
@@ -212,8 +212,7 @@ impl Pair {
     #[must_use]
     pub fn passes_relay(&self) -> Option<Endpoint> {
         self.relay().or_else(|| {
-            let point =
-                self.points.iter().flat_map(|points| points.iter()).find(|point| point.path.inside.is_some())?;
+            let point = self.points.iter().find(|point| point.path.inside.is_some())?;
             let ends = point.path.ends;
             // the client's end is the one that is no end of the pair as the leg without the relay shows it
             let own = self.point.path.ends;

@@ -170,9 +170,12 @@ impl IceSession {
             return;
         }
         if !chosen.by_data {
+            // the last was a guess; perhaps the one before it was right
             let at = known.nominated().unwrap_or(seen);
-            if let Some(last) = self.selections.last_mut() {
-                *last = Selection { pair, at, by_data: true };
+            self.selections.pop();
+            match self.selections.last_mut().filter(|before| before.pair == pair) {
+                Some(before) => before.by_data = true,
+                None => self.select(Selection { pair, at, by_data: true }),
             }
             return;
         }

@@ -46,6 +46,8 @@ pub struct Ice {
     max: (usize, usize, usize),
     numbers: u32,
     pub(super) recent: Recent,
+    /// Where the last data was.
+    last_data: Option<(Path, Place)>,
     ripe: Vec<IceSession>,
     searched: Timestamp,
     is_over: bool,
@@ -68,6 +70,7 @@ impl Ice {
             max: (limits.ice_sessions, limits.ice_pairs, limits.ice_pairs_of_session),
             numbers: 0,
             recent: Recent::default(),
+            last_data: None,
             ripe: Vec::new(),
             searched: Timestamp(i64::MIN),
             is_over: false,
@@ -144,8 +147,22 @@ impl Ice {
         self.by_path.find(self.hasher.hash_one(path), |place| path_at(sessions, place) == Some(path)).copied()
     }
 
+    /// The same for data, of which most follows other data on the same way.
+    #[inline]
+    pub(super) fn find_for_data(&mut self, path: &Path) -> Option<Place> {
+        if let Some((known, place)) = &self.last_data
+            && known == path
+        {
+            return Some(*place);
+        }
+        let place = self.find(path)?;
+        self.last_data = Some((*path, place));
+        Some(place)
+    }
+
     /// From now on the way leads to this place.
     pub(super) fn lead(&mut self, path: &Path, place: Place) {
+        self.last_data = None;
         let hash = self.hasher.hash_one(path);
         let sessions = &self.sessions;
         if let Some(known) = self.by_path.find_mut(hash, |place| path_at(sessions, place) == Some(path)) {
@@ -246,7 +263,7 @@ impl Ice {
     /// A pair is seen at one more point of the capture.
     pub(super) fn add_point(&mut self, slot: u32, index: u16, point: Point) -> Option<Place> {
         let pair = self.get_mut(slot)?.pairs.get_mut(usize::from(index))?;
-        let points = pair.points.get_or_insert_default();
+        let points = &mut pair.points;
         let number = match points.iter().position(|known| known.path == point.path) {
             Some(number) => number,
             None if points.len() >= MAX_POINTS => return None,
@@ -375,6 +392,7 @@ impl Ice {
     }
 
     fn remove(&mut self, slot: u32) {
+        self.last_data = None;
         let Some(session) = self.get(slot) else { return };
         let paths: Vec<Path> = session
             .pairs

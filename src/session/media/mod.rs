@@ -367,6 +367,7 @@ impl Session {
             self.totals.rtp += 1;
             self.media.rtp(event, payload, hint, owner);
         }
+        self.ice.data(event, payload.len());
         true
     }
 

@@ -119,6 +119,8 @@ pub struct Fields<'a> {
     pub transmit_counter: Option<(u8, u8)>,
     /// Whether [`Message::problems`] is worth asking: false only where it would find nothing, so that ordinary messages are walked once.
     pub suspect: bool,
+    /// META-DTLS-IN-STUN: a DTLS datagram that rides in a check.
+    pub dtls: Option<&'a [u8]>,
     /// MS-VERSION.
     pub ms_version: Option<u32>,
 }
@@ -297,6 +299,7 @@ impl<'a> Message<'a> {
                     _ = first(&mut fields.transmit_counter, Some((requests, responses)));
                 }
             }
+            Code::META_DTLS_IN_STUN => _ = first(&mut fields.dtls, Some(value)),
             Code::MS_VERSION => _ = first(&mut fields.ms_version, u32_of(value)),
             _ => {}
         }
