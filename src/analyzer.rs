@@ -304,6 +304,14 @@ impl Core {
         if kind == Kind::Other || !self.filters.ends(src, dst) {
             return;
         }
+        if message.truncated && message.bytes.len() < HEADER {
+            self.session.totals_mut().unseen.add(frame);
+            match message.bytes {
+                [1, 1, ..] => self.session.granted_in_short(Method::BINDING, src, dst, time),
+                [1, 3, ..] => self.session.granted_in_short(Method::ALLOCATE, src, dst, time),
+                _ => {}
+            }
+        }
         let (transport, framing) = (Transport::Tcp, message.framing);
         let (digits, hops, truncated) = (self.digits, Hops::default(), message.truncated);
         let body = Body::Rtp(message.bytes);
