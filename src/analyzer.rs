@@ -4,21 +4,22 @@
 //! depth ([`event::MAX_HOPS`](crate::event::MAX_HOPS)).
 
 mod icmp_answers;
+mod streamed;
 
 pub use icmp_answers::IcmpAnswers;
 
 use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, Framing, Hops, IcmpAnswer, Moment, Row};
 use crate::frame::Frame;
-use crate::net::{Endpoint, Transport};
+use crate::net::Endpoint;
 use crate::packet::{Datagram, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::session::signalling::Signalling;
-use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Seen, Session};
-use crate::stream::{self, Item, Payload, Streams};
+use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
+use crate::stream::{self, Streams};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
@@ -288,30 +289,6 @@ impl Core {
             let telling = self.findings.added() > before;
             self.builder.ice(ice, telling);
         }
-    }
-
-    /// A message of a TCP connection, or what became of one.
-    fn streamed(&mut self, item: &Item<'_>, sink: &mut impl FnMut(&Row<'_>)) {
-        let payload = match item {
-            Item::Payload(payload) => payload,
-            Item::Connection(connection) => return self.session.connection(connection),
-        };
-        let &Payload { src, dst, message, at: Moment { frame, time }, ttl, .. } = payload;
-        // a stream gives each byte once: two messages that are the same are no copies of one packet, though one packet may bring both
-        self.streamed = self.streamed.wrapping_add(1);
-        let ip_id = self.streamed | 1 << 31;
-        let kind = demux::kind_of_cut(message.bytes, message.truncated);
-        if kind == Kind::Other || !self.filters.ends(src, dst) {
-            return;
-        }
-        let (transport, framing) = (Transport::Tcp, message.framing);
-        let (digits, hops, truncated) = (self.digits, Hops::default(), message.truncated);
-        let body = Body::Rtp(message.bytes);
-        let mut event = Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body };
-        if message.unpadded_before {
-            self.session.totals_mut().unpadded.add(src, dst, Seen { frame, time });
-        }
-        self.message(&mut event, kind, message.bytes, sink);
     }
 
     fn icmp_error(&mut self, frame: u64, error: &IcmpError<'_>) {

@@ -580,6 +580,20 @@ proptest! {
     }
 
     #[test]
+    fn what_fuzzing_does_to_streams_does_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..600), seed in 0usize..6) {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/stream");
+        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let mut data = std::fs::read(&files[seed % files.len()]).unwrap();
+        let _ = turnscope::stream::exercise(&bytes);
+        for (number, pair) in bytes.chunks_exact(2).enumerate().take(20) {
+            let at = (usize::from(pair[0]) * 31 + number * 97) % data.len();
+            data[at] ^= pair[1];
+        }
+        let _ = turnscope::stream::exercise(&data);
+    }
+
+    #[test]
     fn any_bytes_in_any_segments_do_no_harm(
         segments in proptest::collection::vec(
             (0usize..2, 0u32..2000, any::<Option<u16>>(), 0u8..32, proptest::collection::vec(any::<u8>(), 0..60), 0usize..80, any::<bool>()),

@@ -33,8 +33,7 @@ const fn bits(ports: &[u16]) -> u64 {
         [port, rest @ ..] => 1 << (*port % 64) | bits(rest),
         [] => 0,
     }
-    bits
-};
+}
 
 /// Whether a UDP port is one of a tunnel.
 #[inline]

@@ -45,7 +45,9 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         let (client, server) = (attempt.client.0.ip(), attempt.server.0);
         let Some(how) = how(attempt, view) else { continue };
         let asked_too = asking.contains(&(client, server.ip()));
-        if !is_usual(server.port()) && !servers.contains(&server) && !(asked_too && is_alternative(server.port())) {
+        let alternative = asked_too && is_alternative(server.port());
+        let is_of_turn = is_usual(server.port()) || servers.contains(&server) || alternative;
+        if !is_of_turn {
             continue;
         }
         // anyone may knock at a well-known port: who speaks STUN means it, and who knocks at many ports looks for open ones

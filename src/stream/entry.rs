@@ -15,6 +15,8 @@ pub(super) struct Entry {
     pub first: [Option<u32>; 2],
     /// From the client, from the server; once there was anything to look at.
     pub directions: Option<Box<[Direction; 2]>>,
+    /// Bytes of it that wait, as they were counted last.
+    pub counted: usize,
     /// Whether it is among those with holes.
     pub holed: bool,
 }

@@ -307,7 +307,7 @@ impl Framer {
         if padding == 0 {
             return Some(rest);
         }
-        let Some(after) = rest.get(padding..) else { return None };
+        let after = rest.get(padding..)?;
         if !after.is_empty() && after.len() < CHANNEL_HEADER {
             return None;
         }

@@ -1,7 +1,7 @@
 //! All bounds on what is remembered of TCP, in one place.
 
-/// How much is remembered at most. The defaults keep all streams together under 24 MiB whatever the capture holds: 16 MiB of bytes that
-/// wait, and 8 MiB for the connections themselves.
+/// How much is remembered at most. The defaults keep all streams together under 32 MiB whatever the capture holds: 16 MiB of bytes that
+/// wait, and as much for the connections themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections at one time; those that were silent longest make room.

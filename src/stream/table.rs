@@ -107,10 +107,9 @@ impl Streams {
             return;
         }
         let mut out = Out::new(&entry.connection, side, each);
-        let before = direction.held();
         direction.wait(now, &limits, &mut |frame, stamp| out.frame(frame, stamp));
-        let (unpadded, after) = (out.unpadded, direction.held());
-        self.account(before, after);
+        let unpadded = out.unpadded;
+        self.recount(slot);
         self.counts.unpadded += unpadded;
         self.settle(slot, now, side, each);
     }
@@ -206,10 +205,9 @@ impl Streams {
         let Some(entry) = self.entry(slot) else { return };
         let Some(direction) = entry.directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
         let mut out = Out::new(&entry.connection, side, each);
-        let before = direction.held();
         direction.acknowledge(ack, at, &limits, &mut |frame, stamp| out.frame(frame, stamp));
-        let (unpadded, after) = (out.unpadded, direction.held());
-        self.account(before, after);
+        let unpadded = out.unpadded;
+        self.recount(slot);
         self.counts.unpadded += unpadded;
         self.settle(slot, at, side, each);
     }
@@ -230,11 +228,10 @@ impl Streams {
         let Some(direction) = both.get_mut(side) else { return };
         let stamp = Stamp { at, ip_id: segment.ip_id, ttl: segment.ttl };
         let piece = Piece { seq, bytes: segment.payload, length: segment.length, stamp };
-        let before = direction.held();
         let mut out = Out::new(&entry.connection, side, each);
         direction.take(piece, &limits, &mut |frame, stamp| out.frame(frame, stamp));
-        let (unpadded, after) = (out.unpadded, direction.held());
-        self.account(before, after);
+        let unpadded = out.unpadded;
+        self.recount(slot);
         self.counts.unpadded += unpadded;
         self.settle(slot, at, side, each);
     }
@@ -256,7 +253,6 @@ impl Streams {
             return self.settle(slot, at, side, each);
         }
         let (mut gaps, mut conflicts, mut dropped) = (0, 0, 0);
-        let (mut before, mut after) = (0, 0);
         if direction.framer.is_framed() && !entry.connection.stun {
             entry.connection.stun = true;
             let connection = entry.connection;
@@ -275,9 +271,7 @@ impl Streams {
             }
             if full {
                 dropped = 1;
-                before = direction.held();
                 direction.drop_held();
-                after = direction.held();
             }
         } else if full || direction.framer.is_lost() {
             return self.remove(slot, each);
@@ -288,7 +282,7 @@ impl Streams {
             let connection = entry.connection;
             each(Item::Connection(&connection));
         }
-        self.account(before, after);
+        self.recount(slot);
         self.counts.gaps += gaps;
         self.counts.conflicts += conflicts;
         self.counts.dropped += dropped;
@@ -342,7 +336,7 @@ impl Streams {
             }
         };
         *self.slots.get_mut(slot as usize)? =
-            Some(Entry { ends, connection, first: [None; 2], directions: None, holed: false });
+            Some(Entry { ends, connection, first: [None; 2], directions: None, counted: 0, holed: false });
         let (hasher, slots) = (&self.hasher, &self.slots);
         let rehash = |&slot: &u32| match slots.get(slot as usize) {
             Some(Some(entry)) => hasher.hash_one(entry.ends),
@@ -376,7 +370,7 @@ impl Streams {
             *count = count.saturating_sub(1);
         }
         self.free.push(slot);
-        self.account(entry.held(), 0);
+        self.held = self.held.saturating_sub(entry.counted);
         if let Some(both) = entry.directions.as_deref_mut() {
             for (side, direction) in both.iter_mut().enumerate() {
                 let mut out = Out::new(&entry.connection, side, each);
@@ -399,8 +393,11 @@ impl Streams {
         each(Item::Connection(&entry.connection));
     }
 
-    fn account(&mut self, before: usize, after: usize) {
-        self.held = self.held.saturating_sub(before).saturating_add(after);
+    /// Counts again what waits in a connection.
+    fn recount(&mut self, slot: u32) {
+        let Some(entry) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let held = entry.held();
+        self.held = self.held.saturating_sub(std::mem::replace(&mut entry.counted, held)).saturating_add(held);
     }
 
     fn find(&self, src: Endpoint, dst: Endpoint) -> Option<u32> {
@@ -429,4 +426,17 @@ fn place(one: Endpoint, other: Endpoint) -> usize {
     #[allow(clippy::cast_possible_truncation)] // the highest bits
     let place = (mixed >> (u64::BITS - SIEVE.trailing_zeros())) as usize;
     place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_table_keeps_the_bound_that_is_promised() {
+        let limits = Limits::default();
+        let each = size_of::<Option<Entry>>() + size_of::<[Direction; 2]>() + 2 * size_of::<u64>();
+        let all = limits.connections * each + limits.total;
+        assert!(all <= 32 << 20, "{all} bytes, {each} for each connection");
+    }
 }

@@ -1,0 +1,43 @@
+//! What TCP streams give: messages, which go the way of datagrams, and what became of connections.
+
+use super::Core;
+use crate::event::{Body, Event, Hops, Moment, Row};
+use crate::net::Transport;
+use crate::session::Seen;
+use crate::stream::{Item, Payload};
+use crate::wire::demux::{self, Kind};
+use crate::wire::stun::{HEADER, Method};
+
+impl Core {
+    /// A message of a TCP connection, or what became of one.
+    pub(super) fn streamed(&mut self, item: &Item<'_>, sink: &mut impl FnMut(&Row<'_>)) {
+        let payload = match item {
+            Item::Payload(payload) => payload,
+            Item::Connection(connection) => return self.session.connection(connection),
+        };
+        let &Payload { src, dst, message, at: Moment { frame, time }, ttl, .. } = payload;
+        // a stream gives each byte once: two messages that are the same are no copies of one packet, though one packet may bring both
+        self.streamed = self.streamed.wrapping_add(1);
+        let ip_id = self.streamed | 1 << 31;
+        let kind = demux::kind_of_cut(message.bytes, message.truncated);
+        if kind == Kind::Other || !self.filters.ends(src, dst) {
+            return;
+        }
+        if message.truncated && message.bytes.len() < HEADER {
+            self.session.totals_mut().unseen.add(frame);
+            match message.bytes {
+                [1, 1, ..] => self.session.granted_in_short(Method::BINDING, src, dst, time),
+                [1, 3, ..] => self.session.granted_in_short(Method::ALLOCATE, src, dst, time),
+                _ => {}
+            }
+        }
+        let (transport, framing) = (Transport::Tcp, message.framing);
+        let (digits, hops, truncated) = (self.digits, Hops::default(), message.truncated);
+        let body = Body::Rtp(message.bytes);
+        let mut event = Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body };
+        if message.unpadded_before {
+            self.session.totals_mut().unpadded.add(src, dst, Seen { frame, time });
+        }
+        self.message(&mut event, kind, message.bytes, sink);
+    }
+}
