@@ -1,5 +1,7 @@
 //! The short way for plain messages gives what the long way gives.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use turnscope::analyzer::{Analyzer, Options, report};
