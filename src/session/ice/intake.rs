@@ -290,11 +290,24 @@ impl Ice {
         }
         let path = Path::of_event(event);
         let Some(place) = self.find_for_data(&path) else { return };
-        let Some(session) = self.get_mut(place.slot) else { return };
         let seen = Seen { frame: event.frame, time: event.time };
+        self.carry(place, path.direction(event.src), bytes, seen, is_alert(event));
+    }
+
+    /// DTLS, RTP or RTCP passes a point of a pair.
+    #[inline]
+    pub(in crate::session) fn carry(
+        &mut self,
+        place: Place,
+        direction: usize,
+        bytes: usize,
+        seen: Seen,
+        is_alert: bool,
+    ) {
+        let Some(session) = self.get_mut(place.slot) else { return };
         session.last = seen;
         let Some(pair) = session.pairs.get_mut(usize::from(place.pair)) else { return };
-        let agent = pair.agent(usize::from(place.point), path.direction(event.src));
+        let agent = pair.agent(usize::from(place.point), direction);
         if pair.data.is_none() {
             pair.data_point = place.point;
         } else if pair.data_point != place.point {
@@ -302,7 +315,7 @@ impl Ice {
         }
         let data = pair.data.get_or_insert_default();
         if let Some(carried) = data.get_mut(agent) {
-            carried.add(bytes, seen, is_alert(event));
+            carried.add(bytes, seen, is_alert);
         }
         session.carried(place.pair, agent, seen);
     }

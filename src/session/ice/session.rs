@@ -110,6 +110,8 @@ pub struct IceSession {
     pub number: u32,
     /// The two agents; the one that sent the first check that was seen comes first.
     pub agents: [Agent; 2],
+    /// Another number each time that a way which led to one of its pairs leads elsewhere, and not one that a session had before.
+    pub(super) stamp: u32,
     /// The pairs, in the order in which they were first checked; the first ones.
     pub pairs: Vec<Pair>,
     /// Checks on pairs for which there was no room.
@@ -148,6 +150,7 @@ impl IceSession {
     pub(super) fn new(number: u32, agents: [Agent; 2], seen: Seen, flow: Option<Path>) -> Self {
         IceSession {
             number,
+            stamp: 0,
             agents,
             pairs: Vec::new(),
             checks_omitted: 0,
