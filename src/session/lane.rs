@@ -44,8 +44,12 @@ impl Lanes {
     #[inline(always)]
     fn get(&self, src: Endpoint, dst: Endpoint, channel: u16) -> Option<&Lane> {
         let [newer, older] = self.sets.get(set_of(src, dst, channel))?;
-        let same = |lane: &&Lane| lane.src == src && lane.dst == dst && lane.channel == channel;
-        newer.as_ref().filter(same).or_else(|| older.as_ref().filter(same))
+        let same = |lane: &Lane| lane.src == src && lane.dst == dst && lane.channel == channel;
+        match (newer, older) {
+            (Some(newer), _) if same(newer) => Some(newer),
+            (_, Some(older)) if same(older) => Some(older),
+            _ => None,
+        }
     }
 
     fn put(&mut self, lane: Lane) {
