@@ -351,7 +351,9 @@ fn what_the_other_side_got_decides_whether_a_certificate_is_refused() {
     let got = log("setRemoteDescription", offer());
     let seen = [Digest::of(der)];
     let (both, _) = signalling(&[("sender.json", sent.clone()), ("receiver.json", got)]);
-    assert!(matches!(compare::certificate_of(&both, b"HrPv", &seen), Certificate::Another(told) if told.local == Some(false)));
+    assert!(
+        matches!(compare::certificate_of(&both, b"HrPv", &seen), Certificate::Another(told) if told.local == Some(false))
+    );
     let (files, _) = signalling(&[("offer-sent.sdp", offer().replace(PRINT, &right)), ("offer.sdp", offer())]);
     let Certificate::Contradicted { wrong, right } = compare::certificate_of(&files, b"HrPv", &seen) else { panic!() };
     assert_eq!((wrong.origin.as_str(), right.origin.as_str()), ("offer.sdp", "offer-sent.sdp"));

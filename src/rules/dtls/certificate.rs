@@ -140,6 +140,9 @@ fn described(story: &Story<'_>, role: Role, known: &Certificate, view: &View<'_>
 /// What a second description of the same agent shows that has the right fingerprint.
 fn altered(right: Option<&Description>) -> String {
     right.map_or_else(String::new, |right| {
-        format!(" Another description of the same agent ({}) has the right one: it was altered on its way.", quote(&right.origin))
+        format!(
+            " Another description of the same agent ({}) has the right one: it was altered on its way.",
+            quote(&right.origin)
+        )
     })
 }
