@@ -49,6 +49,8 @@ pub struct Agent {
     /// The longest time for which it checked briskly, on whatever pairs: one check soon after the other, as an agent does that has no pair yet
     /// and does not wait for answers.
     pub brisk: Span,
+    /// For how long it checked briskly from its first check on.
+    pub opening: Span,
     /// Since when it checks briskly now.
     pub(super) brisk_since: Timestamp,
     /// Checks of the other that it answered by success.
@@ -133,6 +135,8 @@ pub struct IceSession {
     pub restarted_by: Option<(u32, Seen)>,
     /// The first answer to any check.
     pub first_answer: Option<Seen>,
+    /// Answers on its pairs of which no check was seen before.
+    pub stray_answers: u32,
     /// How it nominates, once USE-CANDIDATE was seen.
     pub nomination: Option<Nomination>,
     /// The first answer to a check with USE-CANDIDATE.
@@ -163,6 +167,7 @@ impl IceSession {
             is_mixed: false,
             restarted_by: None,
             first_answer: None,
+            stray_answers: 0,
             nomination: None,
             nominated: None,
             same_role: Conflicts::default(),
