@@ -232,7 +232,10 @@ pub(in crate::rules) fn judge_not_nominated(ice: &IceSession, view: &View<'_>, o
     }
     let numbers = [way.first, Some(valid)].into_iter().flatten().map(|seen| seen.frame).collect();
     let about = (NOT_NOMINATED, "RFC 8445 §8.1.1");
-    let seen = unless_later(occurrence(ice, controlling, about, Severity::Failure, valid.time, numbers), ice);
+    let mut seen = unless_later(occurrence(ice, controlling, about, Severity::Failure, valid.time, numbers), ice);
+    if !is_looking {
+        seen.confidence = Confidence::Likely; // the capture may have begun in the middle of a call
+    }
     out.add(seen, || Text {
         title: format!(
             "{} never nominates a pair, though {} works",
