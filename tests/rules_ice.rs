@@ -118,6 +118,38 @@ fn consent_checks_of_which_the_capture_holds_one_direction_only_accuse_nobody() 
 }
 
 #[test]
+fn an_agent_that_slows_down_hears_answers_that_the_capture_may_lack() {
+    // briskly until it has a pair, then every 480 ms, and never the same check again
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&agents(), 60, 50).a_checks_in_vain(&agents(), 30, 480);
+    let report = report(&scene.pcap());
+    assert!(failures(&report).is_empty(), "{:?}", ids(&report));
+}
+
+#[test]
+fn a_pair_that_is_dead_beside_one_that_is_checked_at_leisure_is_no_certain_failure() {
+    let agents = agents();
+    let beside = Agents { at_a: "192.0.2.10:5001", ..agents.clone() };
+    let mut scene = Scene::new();
+    let dead = scene.a_checks(&beside, plain);
+    for wait in [500, 1000, 2000, 4000, 8000] {
+        scene.a_checks_in_vain(&agents, 1, wait).retransmit(&dead);
+    }
+    let report = report(&scene.pcap());
+    assert!(failures(&report).is_empty(), "{:?}", ids(&report));
+}
+
+#[test]
+fn an_agent_that_checks_on_without_a_pause_has_no_pair_even_if_nothing_is_seen_of_the_other() {
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&agents(), 60, 200);
+    let report = report(&scene.pcap());
+    assert_eq!(failures(&report), ["ice-checks-unanswered"]);
+    let told = &finding(&report, "ice-checks-unanswered").explanation;
+    assert!(told.contains("The capture holds nothing that was sent to 192.0.2.10"), "{told}");
+}
+
+#[test]
 fn an_agent_that_sends_media_was_answered_whatever_the_capture_lacks() {
     let mut scene = Scene::new();
     for number in 0..200u16 {

@@ -23,7 +23,8 @@ pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut 
 fn no_answer(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     let works = story.pair_works(view);
-    let evident = works && handshake.from_start;
+    // of a hello that the capture cut short nobody can tell whether it came whole
+    let evident = works && handshake.from_start && !handshake.truncated;
     let confidence = if evident { Confidence::Certain } else { Confidence::Likely };
     let listed = hello_frames(handshake);
     let mut seen = story.occurrence(NO_ANSWER, Severity::Failure, confidence, "");

@@ -7,7 +7,7 @@ use crate::session::exchange::{Seen, Verdicts};
 use crate::session::names::{Name, Names};
 use crate::session::path::Path;
 use crate::session::signalling::Signalling;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// How many selections are kept.
 pub(super) const MAX_SELECTIONS: usize = 16;
@@ -47,6 +47,11 @@ pub struct Agent {
     pub first_check: Option<Seen>,
     /// Its last check, copies included; meaningless where it sent none.
     pub last_check: Timestamp,
+    /// The longest time for which it checked briskly, on whatever pairs: one check soon after the other, as an agent does that has no pair yet
+    /// and does not wait for answers.
+    pub brisk: Span,
+    /// Since when it checks briskly now.
+    pub(super) brisk_since: Timestamp,
     /// Checks of the other that it answered by success.
     pub answers: u32,
     /// Its first check with USE-CANDIDATE.
