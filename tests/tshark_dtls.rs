@@ -186,7 +186,7 @@ type Rows = Vec<Row>;
 /// What tshark tells of each capture, if it is there and reads it. It is asked once for all tests, several captures at a time.
 fn told() -> &'static [(PathBuf, Option<Rows>)] {
     static TOLD: OnceLock<Vec<(PathBuf, Option<Rows>)>> = OnceLock::new();
-    TOLD.get_or_init(|| on_all(captures(), |path| tshark(path)))
+    TOLD.get_or_init(|| on_all(captures(), tshark))
 }
 
 /// What a function gives for each capture, in their order; as many at a time as the machine has processors.
