@@ -3,7 +3,6 @@
 use super::super::evidence::{first_frames, frames, how_long};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::is_large;
-use super::signalled::setup_name;
 use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, capital, frames_at, hello_frames};
 use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
@@ -120,7 +119,7 @@ fn role_conflict(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
         });
         let setups: Vec<String> = story.descriptions(view).iter().filter_map(|(role, known)| {
             let setup = known.setup?;
-            Some(format!("the description of {} says a=setup:{}", story.end(*role), setup_name(setup)))
+            Some(format!("the description of {} says a=setup:{}", story.end(*role), setup.name()))
         }).collect();
         let setups = if setups.is_empty() { String::new() } else { format!(" {}.", capital(&setups.join("; "))) };
         Text {

@@ -48,6 +48,8 @@ impl IceSession {
         speaker.last_check = seen.time;
         speaker.webrtc |= fields.network_info.is_some() || method == Method::GOOG_PING;
         speaker.integrity = known.integrity;
+        self.agent_mut(1 - agent).signed.add(&known.integrity);
+        let speaker = self.agent_mut(agent);
         let (role, tie_breaker) = match (fields.controlling, fields.controlled) {
             (Some(number), _) => (Role::Controlling, number),
             (None, Some(number)) => (Role::Controlled, number),
@@ -73,6 +75,8 @@ impl IceSession {
         self.first_answer.get_or_insert(seen);
         let answerer = self.agent_mut(1 - asker);
         answerer.answers = answerer.answers.saturating_add(1);
+        answerer.signed.add(&known.integrity);
+        self.agent_mut(asker).unauthorized = None;
         let Some(pair) = self.pairs.get_mut(index) else { return };
         let way = pair.way_mut(asker);
         let rtt = known.rtt.unwrap_or_default();
