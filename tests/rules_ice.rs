@@ -582,3 +582,20 @@ fn a_call_through_the_relay_is_noted() {
     assert!(found.explanation.contains("Checks through it take 30.0 ms (median)."), "{}", found.explanation);
     assert!(found.explanation.contains("2240 bytes from 192.0.2.10, 2240 bytes to it"), "{}", found.explanation);
 }
+
+#[test]
+fn answers_that_the_capture_has_before_their_checks_are_answers_all_the_same() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..220 {
+        scene.after_ms(50).a_is_answered(&agents, plain);
+    }
+    let mut shots = degrade::shots(&scene);
+    for pair in shots.chunks_mut(2) {
+        if let [check, answer] = pair {
+            std::mem::swap(&mut check.bytes, &mut answer.bytes);
+            std::mem::swap(&mut check.whole, &mut answer.whole);
+        }
+    }
+    assert!(failures(&report(&degrade::pcap(&shots))).is_empty());
+}
