@@ -2,7 +2,6 @@
 
 use super::super::evidence::{frames, how_long, ip_filter};
 use super::super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use super::signalled::setup_name;
 use crate::net::{ClientAddress, PeerAddress};
 use crate::session::Grievance;
 use crate::session::ice::IceSession;
@@ -50,7 +49,7 @@ pub(in crate::rules) fn judge(session: &IceSession, view: &View<'_>, out: &mut C
         let described = |agent: usize| -> Option<&Description> { signalling.of_agent(names.bytes(session.agent(agent).ufrag?)) };
         let setups: Vec<(usize, Setup)> = [0, 1].into_iter().filter_map(|agent| Some((agent, described(agent)?.setup?))).collect();
         let both_passive = setups.len() == 2 && setups.iter().all(|(_, setup)| *setup == Setup::Passive);
-        let told: Vec<String> = setups.iter().map(|(agent, setup)| format!("{} says a=setup:{}", pair.end(*agent), setup_name(*setup))).collect();
+        let told: Vec<String> = setups.iter().map(|(agent, setup)| format!("{} says a=setup:{}", pair.end(*agent), setup.name())).collect();
         let told = match told.as_slice() {
             [] => String::new(),
             some => format!(" By the session descriptions {}.", some.join(" and ")),

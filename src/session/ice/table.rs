@@ -328,9 +328,11 @@ impl Ice {
         let is_mixed = shares && !known.is_mixed;
         let Some(new) = self.get_mut(slot) else { return };
         (new.restart_of, new.restarts, new.is_mixed) = (Some(restart_of), restarts, is_mixed);
+        let new = new.number;
         if !is_mixed {
-            let new = new.number;
             self.restarted(restart_of, (new, seen));
+        } else if let Some(known) = self.get_mut(old) {
+            known.half_restarted.get_or_insert(seen);
         }
     }
 
