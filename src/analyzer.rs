@@ -3,28 +3,29 @@
 //! A tunnel is a loop here, not a layer: what Send, Data and ChannelData carry goes in again, marked with its relay passage, to a fixed
 //! depth ([`event::MAX_HOPS`](crate::event::MAX_HOPS)).
 
+mod datagrams;
 mod icmp_answers;
 mod streamed;
 
 pub use icmp_answers::IcmpAnswers;
 
 use crate::capture::{Capture, CaptureInfo};
-use crate::event::{Body, Event, Framing, Hops, IcmpAnswer, Moment, Row};
+use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
 use crate::frame::Frame;
 use crate::net::Endpoint;
-use crate::packet::{Datagram, IcmpError, Limits as PacketLimits, Packet, Packets};
+use crate::packet::{IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::session::signalling::Signalling;
-use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Seen, Session};
+use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
 use crate::stream::{self, Streams};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
 use crate::wire::mdns;
-use crate::wire::stun::{HEADER, Message, Method, TransactionId};
+use crate::wire::stun::{Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -298,76 +299,6 @@ impl Core {
 
     fn icmp_error(&mut self, frame: u64, error: &IcmpError<'_>) {
         self.session.icmp(frame, error);
-    }
-
-    #[inline(always)]
-    fn datagram(
-        &mut self,
-        frame: &Frame<'_>,
-        time: Timestamp,
-        datagram: &Datagram<'_>,
-        sink: &mut impl FnMut(&Row<'_>),
-    ) {
-        let kind = demux::kind_of_cut(datagram.payload, datagram.truncated);
-        if datagram.truncated && datagram.payload.len() < HEADER {
-            self.session.totals_mut().unseen.add(frame.number);
-        }
-        if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
-            return;
-        }
-        if self.media_in_lane(frame.number, time, kind, datagram, sink) {
-            return;
-        }
-        self.other_datagram(frame.number, time, kind, datagram, sink);
-    }
-
-    /// Takes RTP in the short way, bare or in ChannelData; `false` if it is to go the long way.
-    #[inline(always)]
-    fn media_in_lane(
-        &mut self,
-        frame: u64,
-        time: Timestamp,
-        kind: Kind,
-        datagram: &Datagram<'_>,
-        sink: &mut impl FnMut(&Row<'_>),
-    ) -> bool {
-        let (ends, seen) = ((datagram.src, datagram.dst), Seen { frame, time });
-        match kind {
-            _ if self.media || datagram.truncated => false,
-            Kind::Rtp => self.session.media_in_lane(ends, None, datagram.payload, seen),
-            Kind::Channel => {
-                let Some(data) = ChannelData::parse(datagram.payload, false) else { return false };
-                let channel = Some((data.channel, data.length));
-                if demux::kind(data.data) != Kind::Rtp || !self.session.media_in_lane(ends, channel, data.data, seen) {
-                    return false;
-                }
-                let event = self.event(frame, time, datagram, Body::ChannelData(data));
-                self.row(&event, &Known::default(), sink);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    #[inline]
-    fn event<'p>(&self, frame: u64, time: Timestamp, datagram: &Datagram<'p>, body: Body<'p>) -> Event<'p> {
-        let Datagram { src, dst, transport, truncated, ip_id, ttl, .. } = *datagram;
-        let (digits, hops, framing) = (self.digits, Hops::default(), Framing::Bare);
-        Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body }
-    }
-
-    #[inline(never)]
-    fn other_datagram(
-        &mut self,
-        frame: u64,
-        time: Timestamp,
-        kind: Kind,
-        datagram: &Datagram<'_>,
-        sink: &mut impl FnMut(&Row<'_>),
-    ) {
-        let payload = datagram.payload;
-        let mut event = self.event(frame, time, datagram, Body::Rtp(payload));
-        self.message(&mut event, kind, payload, sink);
     }
 
     /// A message, and what it carries.

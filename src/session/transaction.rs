@@ -283,12 +283,22 @@ impl Transactions {
         }
         let Ok(count) = u32::try_from(self.entries.len()) else { return };
         let hash = self.hash(id);
+        self.make_place();
         self.entries.push_back(Entry { id, leg, others: None });
         let (hasher, entries, base) = (&self.hasher, &self.entries, self.base);
         let rehash = |&number: &u32| {
             entries.get(number.wrapping_sub(base) as usize).map_or(0, |entry| hasher.hash_one(entry.id))
         };
         self.index.insert_unique(hash, base.wrapping_add(count), rehash);
+    }
+
+    /// Grows the queue, by no more than there is ever need for: as a ring it goes through all of its memory, however few entries there are.
+    fn make_place(&mut self) {
+        const MARGIN: usize = 64;
+        let (length, most) = (self.entries.len(), self.max.saturating_add(MARGIN));
+        if length == self.entries.capacity() && (length..length.saturating_mul(2)).contains(&most) {
+            self.entries.reserve_exact(most - length);
+        }
     }
 
     /// The request that a response answers: on its own flow, else another of the same client; and whether it is another.

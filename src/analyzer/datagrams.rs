@@ -1,0 +1,84 @@
+//! Where datagrams go: RTP of known streams the short way, all else the long one.
+
+use super::Core;
+use crate::event::{Body, Event, Framing, Hops, Row};
+use crate::frame::Frame;
+use crate::packet::Datagram;
+use crate::session::{Known, Seen};
+use crate::time::Timestamp;
+use crate::wire::demux::{self, Kind};
+use crate::wire::stun::HEADER;
+use crate::wire::turn::ChannelData;
+
+impl Core {
+    /// Takes a datagram.
+    #[inline(always)]
+    pub(super) fn datagram(
+        &mut self,
+        frame: &Frame<'_>,
+        time: Timestamp,
+        datagram: &Datagram<'_>,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) {
+        let kind = demux::kind_of_cut(datagram.payload, datagram.truncated);
+        if datagram.truncated && datagram.payload.len() < HEADER {
+            self.session.totals_mut().unseen.add(frame.number);
+        }
+        if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
+            return;
+        }
+        if self.media_in_lane(frame.number, time, kind, datagram, sink) {
+            return;
+        }
+        self.other_datagram(frame.number, time, kind, datagram, sink);
+    }
+
+    /// Takes RTP in the short way, bare or in ChannelData; `false` if it is to go the long way.
+    #[inline(always)]
+    fn media_in_lane(
+        &mut self,
+        frame: u64,
+        time: Timestamp,
+        kind: Kind,
+        datagram: &Datagram<'_>,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) -> bool {
+        let (ends, seen) = ((datagram.src, datagram.dst), Seen { frame, time });
+        match kind {
+            _ if self.media || datagram.truncated => false,
+            Kind::Rtp => self.session.media_in_lane(ends, None, datagram.payload, seen),
+            Kind::Channel => {
+                let Some(data) = ChannelData::parse(datagram.payload, false) else { return false };
+                let channel = Some((data.channel, data.length));
+                if demux::kind(data.data) != Kind::Rtp || !self.session.media_in_lane(ends, channel, data.data, seen) {
+                    return false;
+                }
+                let event = self.event(frame, time, datagram, Body::ChannelData(data));
+                self.row(&event, &Known::default(), sink);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn event<'p>(&self, frame: u64, time: Timestamp, datagram: &Datagram<'p>, body: Body<'p>) -> Event<'p> {
+        let Datagram { src, dst, transport, truncated, ip_id, ttl, .. } = *datagram;
+        let (digits, hops, framing) = (self.digits, Hops::default(), Framing::Bare);
+        Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body }
+    }
+
+    #[inline(never)]
+    fn other_datagram(
+        &mut self,
+        frame: u64,
+        time: Timestamp,
+        kind: Kind,
+        datagram: &Datagram<'_>,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) {
+        let payload = datagram.payload;
+        let mut event = self.event(frame, time, datagram, Body::Rtp(payload));
+        self.message(&mut event, kind, payload, sink);
+    }
+}
