@@ -371,7 +371,9 @@ fn the_samples_with_an_altered_password_tell_which_description_the_refused_check
         let found = report.findings.iter().filter(|finding| finding.id == "ice-check-unauthorized");
         let texts: Vec<&str> = found.map(|finding| finding.explanation.as_str()).collect();
         let says = format!("verify with the password of \"{got} (ufrag ");
-        assert!(texts.iter().any(|text| text.contains(&says)), "{name}: {texts:#?}");
+        let told = texts.iter().find(|text| text.contains(&says)).unwrap_or_else(|| panic!("{name}: {texts:#?}"));
+        let sent = format!("{}-sent.sdp (ufrag ", got.trim_end_matches(".sdp"));
+        assert!(told.contains("the other side has another: \"") && told.contains(&sent), "{name}: {told}");
     }
 }
 

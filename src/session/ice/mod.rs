@@ -18,3 +18,4 @@ pub use pair::{Answered, Carried, Pair, State, Way};
 pub use rtt::Rtt;
 pub use session::{Agent, Conflicts, IceSession, Nomination, Role, Selection, Signed, Unauthorized};
 pub use table::Ice;
+pub(super) use table::Place;

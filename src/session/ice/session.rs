@@ -50,6 +50,8 @@ pub struct Agent {
     /// The longest time for which it checked briskly, on whatever pairs: one check soon after the other, as an agent does that has no pair yet
     /// and does not wait for answers.
     pub brisk: Span,
+    /// For how long it checked briskly from its first check on.
+    pub opening: Span,
     /// Since when it checks briskly now.
     pub(super) brisk_since: Timestamp,
     /// Checks of the other that it answered by success.
@@ -138,6 +140,8 @@ pub struct IceSession {
     pub number: u32,
     /// The two agents; the one that sent the first check that was seen comes first.
     pub agents: [Agent; 2],
+    /// Another number each time that a way which led to one of its pairs leads elsewhere, and not one that a session had before.
+    pub(super) stamp: u32,
     /// The pairs, in the order in which they were first checked; the first ones.
     pub pairs: Vec<Pair>,
     /// Checks on pairs for which there was no room.
@@ -158,6 +162,8 @@ pub struct IceSession {
     pub half_restarted: Option<Seen>,
     /// The first answer to any check.
     pub first_answer: Option<Seen>,
+    /// Answers on its pairs of which no check was seen before.
+    pub stray_answers: u32,
     /// How it nominates, once USE-CANDIDATE was seen.
     pub nomination: Option<Nomination>,
     /// The first answer to a check with USE-CANDIDATE.
@@ -178,6 +184,7 @@ impl IceSession {
     pub(super) fn new(number: u32, agents: [Agent; 2], seen: Seen, flow: Option<Path>) -> Self {
         IceSession {
             number,
+            stamp: 0,
             agents,
             pairs: Vec::new(),
             checks_omitted: 0,
@@ -189,6 +196,7 @@ impl IceSession {
             restarted_by: None,
             half_restarted: None,
             first_answer: None,
+            stray_answers: 0,
             nomination: None,
             nominated: None,
             same_role: Conflicts::default(),
