@@ -18,7 +18,7 @@ use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::session::signalling::Signalling;
-use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
+use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Seen, Session};
 use crate::stream::{self, Streams};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
@@ -190,6 +190,11 @@ impl Analyzer {
             core.digits = frame.digits;
         }
         core.builder.digits(core.digits);
+        // what is built here for the commonest packets stays in registers: no closure, no call
+        if let Some(datagram) = self.packets.commonest(frame) {
+            core.datagram(frame, time, &datagram, sink);
+            return;
+        }
         let streams = &mut self.streams;
         self.packets.dissect(frame, time, &mut |packet| match packet {
             Packet::Datagram(datagram) => core.datagram(frame, time, &datagram, sink),
@@ -295,6 +300,7 @@ impl Core {
         self.session.icmp(frame, error);
     }
 
+    #[inline(always)]
     fn datagram(
         &mut self,
         frame: &Frame<'_>,
@@ -309,10 +315,58 @@ impl Core {
         if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
             return;
         }
-        let Datagram { src, dst, transport, payload, truncated, ip_id, ttl, .. } = *datagram;
-        let (frame, digits, hops, body) = (frame.number, self.digits, Hops::default(), Body::Rtp(payload));
-        let framing = Framing::Bare;
-        let mut event = Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body };
+        if self.media_in_lane(frame.number, time, kind, datagram, sink) {
+            return;
+        }
+        self.other_datagram(frame.number, time, kind, datagram, sink);
+    }
+
+    /// Takes RTP in the short way, bare or in ChannelData; `false` if it is to go the long way.
+    #[inline(always)]
+    fn media_in_lane(
+        &mut self,
+        frame: u64,
+        time: Timestamp,
+        kind: Kind,
+        datagram: &Datagram<'_>,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) -> bool {
+        let (ends, seen) = ((datagram.src, datagram.dst), Seen { frame, time });
+        match kind {
+            _ if self.media || datagram.truncated => false,
+            Kind::Rtp => self.session.media_in_lane(ends, None, datagram.payload, seen),
+            Kind::Channel => {
+                let Some(data) = ChannelData::parse(datagram.payload, false) else { return false };
+                let channel = Some((data.channel, data.length));
+                if demux::kind(data.data) != Kind::Rtp || !self.session.media_in_lane(ends, channel, data.data, seen) {
+                    return false;
+                }
+                let event = self.event(frame, time, datagram, Body::ChannelData(data));
+                self.row(&event, &Known::default(), sink);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    #[inline]
+    fn event<'p>(&self, frame: u64, time: Timestamp, datagram: &Datagram<'p>, body: Body<'p>) -> Event<'p> {
+        let Datagram { src, dst, transport, truncated, ip_id, ttl, .. } = *datagram;
+        let (digits, hops, framing) = (self.digits, Hops::default(), Framing::Bare);
+        Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body }
+    }
+
+    #[inline(never)]
+    fn other_datagram(
+        &mut self,
+        frame: u64,
+        time: Timestamp,
+        kind: Kind,
+        datagram: &Datagram<'_>,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) {
+        let payload = datagram.payload;
+        let mut event = self.event(frame, time, datagram, Body::Rtp(payload));
         self.message(&mut event, kind, payload, sink);
     }
 

@@ -646,3 +646,15 @@ mod beginnings {
         assert_silent(&analyze::report_signalled(&waiting(2).pcap(), both(Setup::Passive)));
     }
 }
+
+#[test]
+fn a_hello_that_the_capture_cut_short_may_have_lost_a_part_on_the_way() {
+    let (mut scene, mut shake) = start();
+    checks(&mut scene);
+    hellos(&mut scene, &mut shake, 6);
+    consent(&mut scene, 5);
+    let all = degrade::shots(&scene);
+    assert_eq!(finding(&analyze::report(&degrade::pcap(&all)), "dtls-no-answer").confidence, Confidence::Certain);
+    let cut = analyze::report(&degrade::pcap(&degrade::snapped(&all, 96)));
+    assert_eq!(finding(&cut, "dtls-no-answer").confidence, Confidence::Likely);
+}

@@ -2,11 +2,11 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report, report_with};
+use support::analyze::{finding, ids, report, report_told, report_with};
 use support::calls::{failures, graver};
 use support::ice::{Agents, plain};
 use support::*;
-use turnscope::report::{Confidence, Report, Severity, Verdict};
+use turnscope::report::{Confidence, IceAgent, IceDtlsRole, IcePassword, Report, Severity, Verdict};
 
 const A: &str = "192.0.2.10:5000";
 const B: &str = "198.51.100.20:6000";
@@ -115,6 +115,38 @@ fn consent_checks_of_which_the_capture_holds_one_direction_only_accuse_nobody() 
     scene.a_checks_in_vain(&agents(), 20, 5000);
     let report = report(&scene.pcap());
     assert!(failures(&report).is_empty(), "{:?}", ids(&report));
+}
+
+#[test]
+fn an_agent_that_slows_down_hears_answers_that_the_capture_may_lack() {
+    // briskly until it has a pair, then every 480 ms, and never the same check again
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&agents(), 60, 50).a_checks_in_vain(&agents(), 30, 480);
+    let report = report(&scene.pcap());
+    assert!(failures(&report).is_empty(), "{:?}", ids(&report));
+}
+
+#[test]
+fn a_pair_that_is_dead_beside_one_that_is_checked_at_leisure_is_no_certain_failure() {
+    let agents = agents();
+    let beside = Agents { at_a: "192.0.2.10:5001", ..agents.clone() };
+    let mut scene = Scene::new();
+    let dead = scene.a_checks(&beside, plain);
+    for wait in [500, 1000, 2000, 4000, 8000] {
+        scene.a_checks_in_vain(&agents, 1, wait).retransmit(&dead);
+    }
+    let report = report(&scene.pcap());
+    assert!(failures(&report).is_empty(), "{:?}", ids(&report));
+}
+
+#[test]
+fn an_agent_that_checks_on_without_a_pause_has_no_pair_even_if_nothing_is_seen_of_the_other() {
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&agents(), 60, 200);
+    let report = report(&scene.pcap());
+    assert_eq!(failures(&report), ["ice-checks-unanswered"]);
+    let told = &finding(&report, "ice-checks-unanswered").explanation;
+    assert!(told.contains("The capture holds nothing that was sent to 192.0.2.10"), "{told}");
 }
 
 #[test]
@@ -259,6 +291,116 @@ fn a_refusal_where_the_capture_ends_is_only_likely() {
     let report = report(&scene.pcap());
     assert_eq!(finding(&report, "ice-check-unauthorized").confidence, Confidence::Likely);
     assert!(failures(&report).is_empty());
+}
+
+/// A call in which B restarts and A goes on with what it knew, refused by B from then on.
+fn only_one_side_restarts() -> Scene {
+    let old = agents();
+    let half = Agents { b: old.restarted().b, ..old.clone() };
+    let mut scene = Scene::new();
+    scene.connect(&old).talk_directly(A, B, 20);
+    for _ in 0..8 {
+        scene.after_ms(1000).b_is_answered(&half, plain);
+        scene.after_ms(1500);
+        refused(&mut scene, &old, 401, "Unauthorized");
+    }
+    scene
+}
+
+#[test]
+fn checks_of_the_generation_before_a_restart_that_are_refused_are_told_as_such() {
+    let report = report(&only_one_side_restarts().pcap());
+    let found = finding(&report, "ice-check-unauthorized");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    let text = &found.explanation;
+    assert!(text.contains("of the generation before the ICE restart that begins in frame 47"), "{text}");
+    assert!(text.contains("and none succeeded after frame 6"), "{text}");
+    assert_eq!(failures(&report), ["ice-check-unauthorized"]);
+}
+
+#[test]
+fn a_restart_that_both_sides_make_after_all_heals_it() {
+    let mut scene = only_one_side_restarts();
+    scene.connect(&agents().restarted()).talk_directly(A, B, 50);
+    let report = report(&scene.pcap());
+    assert_eq!(report.verdict, Verdict::Warning);
+    assert_eq!(finding(&report, "ice-check-unauthorized").severity, Severity::Warning);
+    assert_eq!(finding(&report, "ice-restart").severity, Severity::Note);
+}
+
+#[test]
+fn a_restart_on_the_same_addresses_is_a_note_though_the_last_checks_of_the_old_generation_are_refused() {
+    let (old, new) = (agents(), agents().restarted());
+    let mut scene = Scene::new();
+    scene.connect(&old).talk_directly(A, B, 20).connect(&new);
+    for _ in 0..4 {
+        refused(&mut scene, &old, 401, "Unauthorized");
+        scene.talk_directly(A, B, 10);
+    }
+    scene.talk_directly(A, B, 20).consent(&new, 20);
+    let report = report(&scene.pcap());
+    assert_eq!(report.verdict, Verdict::Healthy, "{:?}", ids(&report));
+    assert_eq!(ice(&report), ["ice-restart"]);
+    assert_eq!((report.ice[0].restarts, report.ice[1].restarts), (0, 1));
+}
+
+#[test]
+fn a_description_with_another_user_fragment_of_the_same_address_tells_that_the_checks_are_of_another_generation() {
+    let mut scene = Scene::new();
+    for _ in 0..60 {
+        refused(&mut scene, &agents(), 401, "Unauthorized");
+    }
+    let newer = "v=0\na=ice-ufrag:b2b2\na=ice-pwd:b-password-of-ice-6543210\nm=audio 9 UDP/TLS/RTP/SAVPF 0\n\
+                 a=candidate:1 1 udp 2130706431 198.51.100.20 6000 typ host\n";
+    let told = report_told(&scene.pcap(), &[("answer-2.sdp", newer)]);
+    let text = &finding(&told, "ice-check-unauthorized").explanation;
+    let says = "\"answer-2.sdp\" tells another user fragment of 198.51.100.20 at this very address, \"b2b2\"";
+    assert!(text.contains(says), "{text}");
+    // what its own description tells is no other generation
+    let told = report_told(&scene.pcap(), &[("answer.sdp", &newer.replace("b2b2", "bbbb"))]);
+    let text = &finding(&told, "ice-check-unauthorized").explanation;
+    assert!(!text.contains("generation") && text.contains("verify with none"), "{text}");
+}
+
+#[test]
+fn the_samples_with_an_altered_password_tell_which_description_the_refused_checks_verify_with() {
+    // the peer signs with the password that it got, which is not the one that its maker had sent
+    for (name, got) in [("ice-wrong-password", "answer.sdp"), ("ice-wrong-password-offer", "offer.sdp")] {
+        let sample = support::samples::all().into_iter().find(|sample| sample.name == name).expect("the sample");
+        let report = sample.report();
+        let found = report.findings.iter().filter(|finding| finding.id == "ice-check-unauthorized");
+        let texts: Vec<&str> = found.map(|finding| finding.explanation.as_str()).collect();
+        let says = format!("verify with the password of \"{got} (ufrag ");
+        let told = texts.iter().find(|text| text.contains(&says)).unwrap_or_else(|| panic!("{name}: {texts:#?}"));
+        let sent = format!("{}-sent.sdp (ufrag ", got.trim_end_matches(".sdp"));
+        assert!(told.contains("the other side has another: \"") && told.contains(&sent), "{name}: {told}");
+    }
+}
+
+#[test]
+fn with_descriptions_agents_tell_their_candidates_password_and_dtls_role() {
+    let mut scene = Scene::new();
+    scene.connect(&agents()).talk_directly(A, B, 20);
+    let sdp = |ufrag: &str, password: &str, setup: &str, address: &str| {
+        format!(
+            "v=0\na=ice-ufrag:{ufrag}\na=ice-pwd:{password}\na=setup:{setup}\nm=audio 9 UDP/TLS/RTP/SAVPF 0\n\
+             a=candidate:1 1 udp 2130706431 {address} typ host\na=candidate:2 1 udp 1 203.0.113.99 9999 typ relay\n"
+        )
+    };
+    let offer = sdp("aaaa", "a-password-of-ice-0123456", "actpass", "192.0.2.10 5000");
+    let answer = sdp("bbbb", "not-the-password-01234567", "active", "198.51.100.20 6000");
+    let told = report_told(&scene.pcap(), &[("offer.sdp", &offer), ("again.sdp", &offer), ("answer.sdp", &answer)]);
+    let [a, b] = told.ice[0].agents.as_slice() else { panic!() };
+    let told = |agent: &IceAgent| -> Vec<(String, Option<bool>)> {
+        agent.candidates_told.iter().map(|told| (told.address.clone(), told.seen)).collect()
+    };
+    assert_eq!(told(a), [(A.to_owned(), Some(true)), ("203.0.113.99:9999".to_owned(), Some(false))]);
+    assert_eq!((a.candidates_told_total, b.candidates_told_total), (2, 2));
+    assert_eq!((a.setup.as_deref(), a.dtls_role), (Some("actpass"), Some(IceDtlsRole::Server)));
+    assert_eq!((b.setup.as_deref(), b.dtls_role), (Some("active"), Some(IceDtlsRole::Client)));
+    // one check of B and its answer are signed with A's password, two checks of A and their answers with B's
+    assert_eq!(a.password, IcePassword { told: true, verified: 2, mismatched: 0 });
+    assert_eq!(b.password, IcePassword { told: true, verified: 0, mismatched: 4 });
 }
 
 #[test]

@@ -323,15 +323,21 @@ fn a_certificate_is_the_one_told_another_or_cannot_be_compared() {
     let all =
         [HashFunction::Sha1, HashFunction::Sha224, HashFunction::Sha256, HashFunction::Sha384, HashFunction::Sha512];
     for hash in all {
-        assert_eq!(compare::certificate_der(&[told(hash)], der), Certificate::Told);
-        assert_eq!(compare::certificate_der(&[told(hash)], b"another"), Certificate::Another);
+        let description = describing(&[told(hash)]);
+        assert_eq!(compare::certificate(&description, &[Digest::with(hash, der)]), Certificate::Told);
+        let another = [Digest::with(hash, b"another")];
+        assert_eq!(compare::certificate(&description, &another), Certificate::Another(&description));
     }
     let sha256 = [Digest::of(der)];
-    assert_eq!(compare::certificate(&[told(HashFunction::Sha512)], &sha256), Certificate::Untold);
-    assert_eq!(compare::certificate(&[], &sha256), Certificate::Untold);
+    assert_eq!(compare::certificate(&describing(&[told(HashFunction::Sha512)]), &sha256), Certificate::Untold);
+    assert_eq!(compare::certificate(&describing(&[]), &sha256), Certificate::Untold);
     let md5 = Fingerprint { hash: "md5".into(), value: "00:11".into() };
-    assert_eq!(compare::certificate_der(std::slice::from_ref(&md5), der), Certificate::Untold);
-    assert_eq!(compare::certificate_der(&[md5, told(HashFunction::Sha256)], der), Certificate::Told);
+    assert_eq!(compare::certificate(&describing(std::slice::from_ref(&md5)), &sha256), Certificate::Untold);
+    assert_eq!(compare::certificate(&describing(&[md5, told(HashFunction::Sha256)]), &sha256), Certificate::Told);
+}
+
+fn describing(fingerprints: &[Fingerprint]) -> Description {
+    Description { fingerprints: fingerprints.to_vec(), ..Description::default() }
 }
 
 #[test]
@@ -345,9 +351,12 @@ fn what_the_other_side_got_decides_whether_a_certificate_is_refused() {
     let got = log("setRemoteDescription", offer());
     let seen = [Digest::of(der)];
     let (both, _) = signalling(&[("sender.json", sent.clone()), ("receiver.json", got)]);
-    assert_eq!(compare::certificate_of(&both, b"HrPv", &seen), Certificate::Another);
+    assert!(
+        matches!(compare::certificate_of(&both, b"HrPv", &seen), Certificate::Another(told) if told.local == Some(false))
+    );
     let (files, _) = signalling(&[("offer-sent.sdp", offer().replace(PRINT, &right)), ("offer.sdp", offer())]);
-    assert_eq!(compare::certificate_of(&files, b"HrPv", &seen), Certificate::Contradicted);
+    let Certificate::Contradicted { wrong, right } = compare::certificate_of(&files, b"HrPv", &seen) else { panic!() };
+    assert_eq!((wrong.origin.as_str(), right.origin.as_str()), ("offer.sdp", "offer-sent.sdp"));
     let (one, _) = signalling(&[("sender.json", sent)]);
     assert_eq!(compare::certificate_of(&one, b"HrPv", &seen), Certificate::Told);
     assert_eq!(compare::certificate_of(&one, b"none", &seen), Certificate::Untold);

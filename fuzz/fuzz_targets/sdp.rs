@@ -4,6 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use turnscope::session::credentials::Credentials;
 use turnscope::session::signalling::{Signalling, compare, looks_like_one, read};
+use turnscope::wire::handshake::certificate::Fingerprint;
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = looks_like_one(bytes);
@@ -15,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     for description in signalling.descriptions() {
         assert!(!description.ufrag.is_empty() && description.candidates.len() <= 256);
         assert!(signalling.of_agent(description.ufrag.as_bytes()).is_some());
-        let _ = compare::certificate_der(&description.fingerprints, b"certificate");
+        let _ = compare::certificate(description, &[Fingerprint::of(b"certificate")]);
         for candidate in &description.candidates {
             if let Some(address) = candidate.endpoint() {
                 assert!(compare::told_as(description, address).count() > 0);

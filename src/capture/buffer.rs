@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use super::unpack::Failure;
 
 /// The size when nothing larger is asked for.
-const NORMAL: usize = 256 << 10;
+const NORMAL: usize = 128 << 10;
 
 /// Bytes read and not yet consumed, and where in the file they are.
 pub(super) struct Buffer<R> {

@@ -47,6 +47,7 @@ impl Log {
     }
 
     /// Counts a frame about to be delivered.
+    #[inline]
     pub(super) fn frame(&mut self, time: Option<Timestamp>) {
         self.info.frames += 1;
         if let Some(time) = time {

@@ -130,13 +130,34 @@ impl<R: Read> Capture<R> {
     /// The next frame, or `None` at the end of the capture or where its damage leaves nothing to read on.
     ///
     /// A frame is returned as soon as its bytes have been read; more are asked of the input only when they are needed.
+    #[inline]
     pub fn next_frame(&mut self) -> Option<Frame<'_>> {
+        // nearly all are plain and lie ready
+        let plain = match &self.reader {
+            Reader::Pcapng(reader) if !reader.is_done() => {
+                reader.plain_packet(self.buffer.available(), self.buffer.position())
+            }
+            _ => None,
+        };
+        let found = match plain {
+            Some((found, len)) => {
+                self.log.frame(found.time);
+                self.buffer.consume(len);
+                found
+            }
+            None => self.next_found()?,
+        };
+        Some(self.frame(&found, self.log.info.frames))
+    }
+
+    #[inline(never)]
+    fn next_found(&mut self) -> Option<Found> {
         let found = match &mut self.reader {
             Reader::Pcap(reader) => reader.next(&mut self.buffer, &mut self.log),
             Reader::Pcapng(reader) => reader.next(&mut self.buffer, &mut self.log),
         };
         self.log.info.bytes = self.buffer.read_so_far();
-        Some(self.frame(&found?, self.log.info.frames))
+        found
     }
 
     /// Shows the frames that lie ready behind the one returned last, without taking them: at most `max`, up to the first that is out
@@ -158,6 +179,7 @@ impl<R: Read> Capture<R> {
         count
     }
 
+    #[inline(always)]
     fn frame(&self, found: &Found, number: u64) -> Frame<'_> {
         Frame {
             number,

@@ -152,9 +152,15 @@ impl PcapngReader {
         None
     }
 
+    /// Whether no more is read, though bytes may be left.
+    #[inline]
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
     /// What nearly every block of a large file is: a whole Enhanced Packet Block without options, improper in no way. Anything
     /// else is left to the long way. Returns the length of the block too.
-    #[inline]
+    #[inline(always)]
     pub(super) fn plain_packet(&self, bytes: &[u8], position: usize) -> Option<(Found, usize)> {
         let plain = PlainBlock::read(bytes, self.order)?;
         let interface = self.interfaces.get(plain.interface as usize)?;

@@ -18,13 +18,13 @@ pub(super) struct PlainBlock {
 
 impl PlainBlock {
     /// Reads the block at the start of `bytes`; `None` for any other.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(bytes: &[u8], order: Order) -> Option<Self> {
         if order.big_endian { read(bytes, u32::from_be_bytes) } else { read(bytes, u32::from_le_bytes) }
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read(bytes: &[u8], word: impl Fn([u8; 4]) -> u32) -> Option<PlainBlock> {
     let (&head, rest) = bytes.split_first_chunk::<HEAD>()?;
     let [k0, k1, k2, k3, l0, l1, l2, l3, i0, i1, i2, i3, h0, h1, h2, h3, t0, t1, t2, t3, lengths @ ..] = head;

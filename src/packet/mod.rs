@@ -80,6 +80,17 @@ impl Packets {
         }
     }
 
+    /// The datagram in a frame that holds what nearly all frames of a call hold: UDP in IPv4 in Ethernet, whole and without options. Counts it,
+    /// or gives `None` with nothing done: then [`Packets::dissect`] is to be asked.
+    #[must_use]
+    #[inline(always)]
+    pub fn commonest<'a>(&mut self, frame: &Frame<'a>) -> Option<Datagram<'a>> {
+        let datagram = if frame.link_type.0 == 1 { fast::commonest(frame.data) } else { None }?;
+        self.counts.frames += 1;
+        self.counts.datagrams += 1;
+        Some(datagram)
+    }
+
     /// Source, destination and payload of the plain UDP datagram in a frame, without counting it; `None` for whatever else it holds.
     #[must_use]
     pub fn peek<'a>(frame: &Frame<'a>) -> Option<Datagram<'a>> {

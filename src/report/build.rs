@@ -129,7 +129,6 @@ impl Builder {
     /// Takes a DTLS association that is over; `telling` if a finding speaks of it. One that no user of TURN can be named for is listed
     /// whichever user is asked for.
     pub fn handshake(&mut self, known: &Handshake, telling: bool) {
-        self.facts.handshake(known);
         if let Some(listed) = handshake::dtls(known, self.capture, self.digits) {
             self.dtls.add(telling, known.first.frame, || listed);
         }

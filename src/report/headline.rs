@@ -1,9 +1,9 @@
 //! The one sentence for a capture in which nothing is wrong: what worked.
 
 use super::convert::{LINK_TYPE, MALFORMED, UNSEEN};
+use super::outcome::Outcome;
 use super::{Counts, Report};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
-use crate::session::handshake::{Handshake, State};
 use crate::session::{Conversation, Flow};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
@@ -23,8 +23,6 @@ pub(super) struct Facts {
     checked: [u64; 2],
     /// Flows with data both ways.
     data: u64,
-    /// DTLS associations that were complete.
-    keyed: u64,
 }
 
 impl Facts {
@@ -33,10 +31,6 @@ impl Facts {
         self.checked[0] += u64::from(checks(|checks| checks.sent));
         self.checked[1] += u64::from(checks(|checks| checks.answered));
         self.data += u64::from(flow.data_both_ways().is_some());
-    }
-
-    pub(super) fn handshake(&mut self, handshake: &Handshake) {
-        self.keyed += u64::from(handshake.state() == State::Complete);
     }
 
     pub(super) fn conversation(&mut self, conversation: &Conversation) {
@@ -58,7 +52,6 @@ impl Facts {
         self.relayed |= other.relayed;
         self.bindings += other.bindings;
         self.data += other.data;
-        self.keyed += other.keyed;
         for (sum, more) in self.checked.iter_mut().zip(other.checked) {
             *sum += more;
         }
@@ -101,19 +94,17 @@ impl Facts {
         if self.relayed {
             worked.push("data went both ways through the relay".to_owned());
         }
-        if worked.is_empty() && self.bindings > 0 {
+        let relay = self.first.as_ref().map(|(_, server, ..)| server.0).filter(|_| self.relayed);
+        let outcome = Outcome::of(report, relay);
+        if worked.is_empty() && self.bindings > 0 && !outcome.selected {
             worked.push("servers answered Binding requests".to_owned());
         }
-        if self.checked[1] > 0 {
+        if self.checked[1] > 0 && !outcome.selected {
             worked
                 .push(format!("connectivity checks were answered on {} of {} pairs", self.checked[1], self.checked[0]));
         }
-        match self.keyed {
-            0 => {}
-            1 => worked.push("a DTLS handshake was completed".to_owned()),
-            keyed => worked.push(format!("{keyed} DTLS handshakes were completed")),
-        }
-        if self.data > 0 {
+        worked.extend(outcome.words);
+        if self.data > 0 && !outcome.data {
             let flows = if self.data == 1 { "one flow".to_owned() } else { format!("{} flows", self.data) };
             worked.push(format!("DTLS or media went both ways on {flows}"));
         }

@@ -16,6 +16,7 @@ mod ice;
 pub mod ladder;
 mod media;
 mod message;
+mod outcome;
 mod signalling;
 mod steps;
 mod value;
@@ -27,8 +28,8 @@ pub use convert::integrity_of;
 pub use finding::{Confidence, Finding, Severity, Subject};
 pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
 pub use ice::{
-    IceAgent, IceChecks, IceConsent, IceEnds, IceNomination, IcePair, IceRole, IceRoles, IceRtt, IceSelectedBy,
-    IceSelection, IceSession, IceState,
+    IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IceNomination, IcePair, IcePassword, IceRole, IceRoles,
+    IceRtt, IceSelectedBy, IceSelection, IceSession, IceState,
 };
 pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};

@@ -83,7 +83,8 @@ fn description(told: &Description, session: &Session) -> Signalled {
     }
 }
 
-fn candidate(told: &SignalledCandidate, session: &Session) -> SignalledAddress {
+/// A candidate as it was told, and whether the packets show it.
+pub(super) fn candidate(told: &SignalledCandidate, session: &Session) -> SignalledAddress {
     let endpoint = told.endpoint();
     SignalledAddress {
         address: match (&endpoint, &told.address) {

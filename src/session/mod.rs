@@ -19,6 +19,7 @@ pub mod handshake;
 mod hidden;
 /// ICE: sessions, agents, pairs.
 pub mod ice;
+mod lane;
 mod leg;
 mod lent;
 mod limits;
@@ -107,6 +108,7 @@ pub struct Session {
     handshakes: Handshakes,
     ice: ice::Ice,
     media: Media,
+    lanes: lane::Lanes,
     totals: Totals,
     ripe: Vec<Flow>,
     now: Timestamp,
@@ -145,6 +147,7 @@ impl Session {
             handshakes: Handshakes::default(),
             ice: ice::Ice::new(&limits),
             media: Media::new(limits.streams),
+            lanes: lane::Lanes::default(),
             totals: Totals::default(),
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),

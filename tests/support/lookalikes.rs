@@ -1,6 +1,7 @@
 //! Calls that work, or of which nothing can be said, and that look like those that fail.
 
 use super::calls::allocate_v6;
+use super::dtls::Shake;
 use super::{IceSide, Icmp, Login, Scene, Stun, attribute, method, packet, payload};
 
 const CLIENT: &str = "172.16.84.124:50000";
@@ -461,8 +462,9 @@ fn other_traffic() -> Vec<Case> {
         }), &[]),
         ("a DNS query and a DTLS handshake on the port of a server", scene(|s| {
             s.udp(CLIENT, "192.0.2.53:53", payload::dns_query(7, "turn.example.org"));
-            s.after_ms(5).udp(CLIENT, "203.0.113.1:5349", payload::dtls_client_hello(0));
-            s.after_ms(5).udp("203.0.113.1:5349", CLIENT, payload::dtls_server_hello(0));
+            let mut shake = Shake::between(CLIENT, "203.0.113.1:5349");
+            shake.complete(s);
+            shake.talk(s, 3);
             s.later(30);
         }), &[]),
     ]

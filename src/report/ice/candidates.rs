@@ -5,6 +5,7 @@ use crate::net::Endpoint;
 use crate::report::convert::places;
 use crate::report::{Address, Candidate, CandidateType, Confidence};
 use crate::session::ice::{IceSession, Pair};
+use crate::session::signalling::compare;
 use crate::session::{Conversation, Exchange, Session};
 use crate::wire::stun::Method;
 use std::collections::BTreeMap;
@@ -147,9 +148,7 @@ fn described(
 ) -> Option<(CandidateType, Option<Endpoint>)> {
     let ufrag = ice.agent(agent).ufrag?;
     let description = session.signalling().of_agent(session.names().bytes(ufrag))?;
-    let told = description.candidates.iter().find(|known| {
-        known.transport == "udp" && known.port == end.port() && known.address.as_ref().is_ok_and(|ip| *ip == end.ip())
-    })?;
+    let told = compare::told_as(description, end).find(|known| known.transport == "udp")?;
     let kind = match told.kind.as_str() {
         "host" => CandidateType::Host,
         "srflx" => CandidateType::Srflx,

@@ -2,17 +2,22 @@
 
 use super::candidates::Known;
 use super::{
-    IceAgent, IceChecks, IceConsent, IceEnds, IceNomination, IcePair, IceRole, IceRoles, IceRtt, IceSelectedBy,
-    IceSelection, IceSession, IceState,
+    IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IceNomination, IcePair, IcePassword, IceRole, IceRoles,
+    IceRtt, IceSelectedBy, IceSelection, IceSession, IceState,
 };
 use crate::report::convert::place;
+use crate::report::signalling::{self, SignalledAddress};
 use crate::report::{Address, CandidateType, Place, Time};
 use crate::session::ice::{self, Nomination, Pair, Role, State, Way};
+use crate::session::signalling::{Description, Setup, compare};
 use crate::session::{Name, Session};
 use crate::time::{Span, Timestamp};
+use std::collections::BTreeSet;
 
 /// How many addresses of an agent are listed.
 const MAX_ADDRESSES: usize = 16;
+/// How many of the candidates that its descriptions tell.
+const MAX_TOLD: usize = 32;
 
 /// What it takes to tell of a session.
 struct Teller<'s> {
@@ -82,12 +87,44 @@ impl Teller<'_> {
         ice.agent(agent).ufrag.map(|name| self.text(name))
     }
 
+    /// The descriptions of an agent.
+    fn told(&self, ice: &ice::IceSession, agent: usize) -> impl Iterator<Item = &Description> {
+        let ufrag = ice.agent(agent).ufrag.map(|name| self.session.names().bytes(name));
+        ufrag.into_iter().flat_map(|ufrag| self.session.signalling().all_of_agent(ufrag))
+    }
+
+    fn setup(&self, ice: &ice::IceSession, agent: usize) -> Option<Setup> {
+        let all = || self.told(ice, agent).filter_map(|told| told.setup);
+        all().find(|setup| setup.is_decided()).or_else(|| all().next())
+    }
+
+    fn dtls_role(&self, ice: &ice::IceSession, agent: usize) -> Option<IceDtlsRole> {
+        let tells = |agent, what| self.told(ice, agent).any(|told| told.setup == Some(what));
+        if (0..2).any(|agent| tells(agent, Setup::Active) && tells(agent, Setup::Passive)) {
+            return Some(IceDtlsRole::Conflict);
+        }
+        match compare::role(self.setup(ice, agent), self.setup(ice, 1 - agent)) {
+            compare::Role::Client => Some(IceDtlsRole::Client),
+            compare::Role::Server => Some(IceDtlsRole::Server),
+            compare::Role::Conflict => Some(IceDtlsRole::Conflict),
+            compare::Role::Untold => None,
+        }
+    }
+
     fn agent(&self, ice: &ice::IceSession, number: usize) -> IceAgent {
         let agent = ice.agent(number);
         let mut addresses: Vec<Address> = Vec::new();
         for end in ice.pairs.iter().map(|pair| Address(pair.end(number))) {
             if !addresses.contains(&end) && addresses.len() < MAX_ADDRESSES {
                 addresses.push(end);
+            }
+        }
+        let told = || self.told(ice, number);
+        let mut candidates: Vec<SignalledAddress> = Vec::new();
+        let mut known = BTreeSet::new();
+        for one in told().flat_map(|told| &told.candidates) {
+            if known.insert((one.address.clone(), one.port, &one.transport, &one.kind)) {
+                candidates.push(signalling::candidate(one, self.session));
             }
         }
         IceAgent {
@@ -102,6 +139,15 @@ impl Teller<'_> {
             checks_sent: u64::from(agent.checks),
             answers_sent: u64::from(agent.answers),
             webrtc: agent.webrtc,
+            setup: self.setup(ice, number).map(|setup| setup.name().to_owned()),
+            dtls_role: self.dtls_role(ice, number),
+            password: IcePassword {
+                told: told().any(|told| told.has_password),
+                verified: u64::from(agent.signed.verified),
+                mismatched: u64::from(agent.signed.mismatched),
+            },
+            candidates_told_total: candidates.len() as u64,
+            candidates_told: candidates.into_iter().take(MAX_TOLD).collect(),
         }
     }
 

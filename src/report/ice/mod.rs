@@ -6,6 +6,7 @@ mod convert;
 pub(super) use candidates::{Known, binding, of_session};
 pub(super) use convert::session;
 
+use super::signalling::SignalledAddress;
 use super::{Address, CandidateType, Place, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -71,6 +72,39 @@ pub struct IceAgent {
     pub answers_sent: u64,
     /// Whether it sends what only WebRTC's library does.
     pub webrtc: bool,
+    /// `a=setup` of its descriptions: `actpass`, `active`, `passive`, `holdconn`; one that decides before one that leaves it open.
+    pub setup: Option<String>,
+    /// What the descriptions of both make it in the DTLS handshake.
+    pub dtls_role: Option<IceDtlsRole>,
+    /// Its password, as far as descriptions or credentials give it.
+    pub password: IcePassword,
+    /// The candidates that its descriptions tell, each once; the first ones.
+    pub candidates_told: Vec<SignalledAddress>,
+    /// How many that are.
+    pub candidates_told_total: u64,
+}
+
+/// What an agent is in the DTLS handshake by a=setup of both descriptions (RFC 8842 §5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum IceDtlsRole {
+    /// It sends the ClientHello.
+    Client,
+    /// It waits for the ClientHello.
+    Server,
+    /// Both were told to do the same, or one of them to do the one thing by one description and the other by another.
+    Conflict,
+}
+
+/// An agent's password: the other's checks and its own answers are signed with it (RFC 8445 §7.2.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct IcePassword {
+    /// Whether it came with a description.
+    pub told: bool,
+    /// Messages that verify with a password that was given for its user fragment.
+    pub verified: u64,
+    /// Messages that verify with none of those.
+    pub mismatched: u64,
 }
 
 /// A role (RFC 8445 §6.1.1).

@@ -5,6 +5,7 @@ use super::super::{Collector, Confidence, Severity, Text, View};
 use super::signalled::{Match, listed};
 use super::{CERTIFICATE_REJECTED, FINGERPRINT_MISMATCH, Reading, Story, capital, frames_at};
 use crate::session::handshake::{Certificate, Handshake, Role, State};
+use crate::session::signalling::Description;
 use crate::time::Span;
 
 /// The alert by which one end does not take the other's certificate.
@@ -64,7 +65,7 @@ pub(in crate::rules) fn judge_mismatch(handshake: &Handshake, view: &View<'_>, o
         let Some(certificate) = handshake.sides[role].certificate() else { continue };
         let compared = story.compare(role, certificate, view);
         let confidence = match compared {
-            Match::Wrong(_) => Confidence::Certain,
+            Match::Wrong(..) => Confidence::Certain,
             Match::InNone => Confidence::Likely,
             Match::Unknown | Match::Right => continue,
         };
@@ -85,10 +86,11 @@ pub(in crate::rules) fn judge_mismatch(handshake: &Handshake, view: &View<'_>, o
         out.add(seen, || {
             let end = story.end(role);
             let told = match compared {
-                Match::Wrong(description) => format!(
-                    "Its session description ({}) says {}.",
+                Match::Wrong(description, right) => format!(
+                    "Its session description ({}) says {}.{}",
                     quote(&description.origin),
-                    if description.fingerprints.is_empty() { "none".to_owned() } else { listed(description) }
+                    listed(description),
+                    altered(right)
                 ),
                 _ => "None of the session descriptions given has it. No connectivity checks on this pair tell which description is whose, so \
                       that all were compared."
@@ -124,10 +126,23 @@ fn described(story: &Story<'_>, role: Role, known: &Certificate, view: &View<'_>
     let compared = match story.compare(role, known, view) {
         Match::Unknown => String::new(),
         Match::Right => " It is the one that the session description given here tells.".to_owned(),
-        Match::Wrong(description) => {
-            format!(" The session description ({}) tells another: {}.", quote(&description.origin), listed(description))
-        }
+        Match::Wrong(description, right) => format!(
+            " The session description ({}) tells another: {}.{}",
+            quote(&description.origin),
+            listed(description),
+            altered(right)
+        ),
         Match::InNone => " None of the session descriptions given has it.".to_owned(),
     };
     format!("The certificate{says} has the fingerprint {}.{compared}", known.fingerprint)
+}
+
+/// What a second description of the same agent shows that has the right fingerprint.
+fn altered(right: Option<&Description>) -> String {
+    right.map_or_else(String::new, |right| {
+        format!(
+            " Another description of the same agent ({}) has the right one: it was altered on its way.",
+            quote(&right.origin)
+        )
+    })
 }

@@ -5,9 +5,8 @@ use super::super::evidence::quote;
 use super::Story;
 use crate::session::handshake::{Both, Certificate, Role};
 use crate::session::ice::{IceSession, Pair};
-use crate::session::signalling::{Description, Setup};
+use crate::session::signalling::{Description, Setup, compare};
 use crate::time::{Span, Timestamp};
-use crate::wire::handshake::certificate::Fingerprint;
 
 /// What the descriptions that were given say of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +15,9 @@ pub(super) enum Match<'s> {
     Unknown,
     /// A description of this end has its fingerprint.
     Right,
-    /// The description of this end, known by the user fragments of the checks on the pair, has another.
-    Wrong(&'s Description),
+    /// The description of this end, known by the user fragments of the checks on the pair, has another; perhaps there is another of the
+    /// same agent that has it.
+    Wrong(&'s Description, Option<&'s Description>),
     /// Which description is of this end is not known, and none that was given has it.
     InNone,
 }
@@ -62,23 +62,19 @@ impl<'h> Story<'h> {
     }
 
     /// The user fragment of an end, where checks on the same pair tell it.
-    fn ufrag(&self, role: Role, view: &View<'_>) -> Option<String> {
+    fn ufrag<'s>(&self, role: Role, view: &View<'s>) -> Option<&'s [u8]> {
         let (session, _, agents) = self.pair(view)?;
-        session.agent(agents[role]).ufrag.map(|name| view.text(name))
+        session.agent(agents[role]).ufrag.map(|name| view.session.names().bytes(name))
     }
 
     /// The descriptions of the two ends, where the checks on the pair tell which they are.
     pub(super) fn descriptions<'s>(&self, view: &View<'s>) -> Vec<(Role, &'s Description)> {
-        let all = view.session.signalling().descriptions();
-        let mut found = Vec::new();
-        if all.is_empty() {
-            return found;
-        }
-        for role in [Role::Client, Role::Server] {
-            let Some(ufrag) = self.ufrag(role, view) else { continue };
-            found.extend(all.iter().filter(|known| known.ufrag == ufrag).map(|known| (role, known)));
-        }
-        found
+        let signalling = view.session.signalling();
+        let of = |role: Role| {
+            let ufrag = self.ufrag(role, view).filter(|_| !signalling.is_empty());
+            ufrag.into_iter().flat_map(|ufrag| signalling.all_of_agent(ufrag)).map(move |known| (role, known))
+        };
+        of(Role::Client).chain(of(Role::Server)).collect()
     }
 
     /// What a=setup of the descriptions says against who acts as client; empty where it fits.
@@ -90,7 +86,7 @@ impl<'h> Story<'h> {
         };
         let wrong = self.descriptions(view).into_iter().find(against).filter(|_| self.handshake.roles_known);
         wrong.map_or_else(String::new, |(role, known)| {
-            let setup = known.setup.map(setup_name).unwrap_or_default();
+            let setup = known.setup.map(Setup::name).unwrap_or_default();
             let end = self.end(role);
             format!(
                 " The session description of {end} ({}) says a=setup:{setup}, but it acts as {}.",
@@ -102,42 +98,33 @@ impl<'h> Story<'h> {
 
     /// Whether a certificate of an end is the one that was signalled.
     pub(super) fn compare<'s>(&self, role: Role, certificate: &Certificate, view: &View<'s>) -> Match<'s> {
-        let own: Vec<&Description> = self
-            .descriptions(view)
-            .into_iter()
-            .filter(|(of, known)| *of == role && tells(known))
-            .map(|(_, known)| known)
-            .collect();
-        if let Some(wrong) = own.iter().find(|known| !has(known, certificate)) {
-            return Match::Wrong(wrong);
+        let signalling = view.session.signalling();
+        if signalling.is_empty() {
+            return Match::Unknown;
         }
-        if !own.is_empty() {
-            return Match::Right;
+        let mut seen = certificate.others.clone();
+        seen.push(certificate.fingerprint);
+        let own = self.ufrag(role, view);
+        match own.map_or(compare::Certificate::Untold, |ufrag| compare::certificate_of(signalling, ufrag, &seen)) {
+            compare::Certificate::Told => return Match::Right,
+            compare::Certificate::Another(wrong) => return Match::Wrong(wrong, None),
+            compare::Certificate::Contradicted { wrong, right } => return Match::Wrong(wrong, Some(right)),
+            compare::Certificate::Untold => {}
         }
+        // descriptions of agents on this pair are not of anybody else: the other end's is not this one's
         let known_ends = self.descriptions(view);
-        // the other end's description is not this one's
         let is_known = |known: &Description| known_ends.iter().any(|(_, end)| std::ptr::eq(*end, known));
-        let others = view.session.signalling().descriptions().iter().filter(|known| tells(known) && !is_known(known));
-        let others: Vec<&Description> = others.collect();
-        match others.as_slice() {
-            [] => Match::Unknown,
-            some if some.iter().any(|known| has(known, certificate)) => Match::Right,
-            _ => Match::InNone,
+        let others = signalling.descriptions().iter().filter(|known| !is_known(known));
+        let mut found = Match::Unknown;
+        for told in others.map(|known| compare::certificate(known, &seen)) {
+            match told {
+                compare::Certificate::Told => return Match::Right,
+                compare::Certificate::Another(_) => found = Match::InNone,
+                _ => {}
+            }
         }
+        found
     }
-}
-
-/// The fingerprints of a description in the form in which certificates have theirs.
-fn fingerprints(description: &Description) -> impl Iterator<Item = Fingerprint> + '_ {
-    description.fingerprints.iter().filter_map(|told| format!("{} {}", told.hash, told.value).parse().ok())
-}
-
-fn tells(description: &Description) -> bool {
-    fingerprints(description).next().is_some()
-}
-
-fn has(description: &Description, certificate: &Certificate) -> bool {
-    fingerprints(description).any(|told| told == certificate.fingerprint || certificate.others.contains(&told))
 }
 
 /// The fingerprints that a description tells, for people.
@@ -145,14 +132,4 @@ pub(super) fn listed(description: &Description) -> String {
     let told: Vec<String> =
         description.fingerprints.iter().map(|told| format!("{} {}", told.hash, told.value)).collect();
     told.join(", ")
-}
-
-/// `active`, as in `a=setup`.
-pub(super) fn setup_name(setup: Setup) -> &'static str {
-    match setup {
-        Setup::ActPass => "actpass",
-        Setup::Active => "active",
-        Setup::Passive => "passive",
-        Setup::HoldConn => "holdconn",
-    }
 }

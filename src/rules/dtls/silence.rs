@@ -3,7 +3,6 @@
 use super::super::evidence::{first_frames, frames, how_long};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::is_large;
-use super::signalled::setup_name;
 use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, capital, frames_at, hello_frames};
 use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
@@ -24,7 +23,8 @@ pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut 
 fn no_answer(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     let works = story.pair_works(view);
-    let evident = works && handshake.from_start;
+    // of a hello that the capture cut short nobody can tell whether it came whole
+    let evident = works && handshake.from_start && !handshake.truncated;
     let confidence = if evident { Confidence::Certain } else { Confidence::Likely };
     let listed = hello_frames(handshake);
     let mut seen = story.occurrence(NO_ANSWER, Severity::Failure, confidence, "");
@@ -119,7 +119,7 @@ fn role_conflict(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
         });
         let setups: Vec<String> = story.descriptions(view).iter().filter_map(|(role, known)| {
             let setup = known.setup?;
-            Some(format!("the description of {} says a=setup:{}", story.end(*role), setup_name(setup)))
+            Some(format!("the description of {} says a=setup:{}", story.end(*role), setup.name()))
         }).collect();
         let setups = if setups.is_empty() { String::new() } else { format!(" {}.", capital(&setups.join("; "))) };
         Text {

@@ -1,10 +1,12 @@
 //! `ice-check-unauthorized`, `ice-role-conflict`, `ice-not-nominated`: agents that hear and do not agree.
 
 use super::{address, asked, counted, counted_were, ends, named, occurrence, unless_later};
-use crate::rules::evidence::{Proof, frames, how_long};
+use crate::rules::evidence::{Proof, frames, how_long, quote};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Seen;
+use crate::session::credentials::{Credential, Kind};
 use crate::session::ice::{IceSession, Role, Unauthorized};
+use crate::session::signalling::compare;
 use crate::time::Span;
 
 pub(in crate::rules) const UNAUTHORIZED: &str = "ice-check-unauthorized";
@@ -13,6 +15,8 @@ pub(in crate::rules) const NOT_NOMINATED: &str = "ice-not-nominated";
 
 /// An agent that has not been told the other's credentials yet refuses its first checks: so long it may last.
 const SIGNALLING: Span = Span::from_secs(2);
+/// So long, and so often, checks are refused that were answered before: WebRTC gives a pair up after about 15 s.
+const LOCKED_OUT: (Span, u32) = (Span::from_secs(15), 4);
 /// So long pairs work before one should be nominated.
 const PATIENCE: Span = Span::from_secs(5);
 /// So many 487 are no crossing of offers any more.
@@ -22,7 +26,8 @@ pub(in crate::rules) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, ou
     for agent in 0..2 {
         let Some(refused) = ice.agent(agent).unauthorized.as_deref() else { continue };
         // early checks may be refused before the answer has arrived: what counts is that none ever succeeds
-        if ice.is_mixed || asked(ice, agent).answered > 0 || ice.has_data_both_ways() {
+        let before = asked(ice, agent).answered > 0 || ice.has_data_both_ways();
+        if ice.is_mixed || (before && !is_locked_out(ice, agent, refused)) {
             continue;
         }
         let about = (UNAUTHORIZED, "RFC 8445 §7.3");
@@ -31,8 +36,45 @@ pub(in crate::rules) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, ou
         if view.now().since(refused.first.time) < SIGNALLING {
             seen.confidence = Confidence::Likely;
         }
+        if ice.restarted_by.is_some() {
+            seen.severity = Severity::Warning; // what counts is how the new generation fares
+        }
         out.add(seen, || unauthorized(ice, agent, refused, view));
     }
+}
+
+/// Whether checks of an agent that were answered are all refused from some time on, for as long as agents put up with it.
+fn is_locked_out(ice: &IceSession, agent: usize, refused: &Unauthorized) -> bool {
+    let last =
+        ice.pairs.iter().filter_map(|pair| pair.way(agent).answered.as_ref()).map(|answered| answered.last).max();
+    last.is_some_and(|last| refused.last.time.since(last.time) >= LOCKED_OUT.0) && refused.count >= LOCKED_OUT.1
+}
+
+/// Which generation of user fragments the refused checks are of, where the packets or the descriptions tell of another.
+fn generation(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &View<'_>) -> String {
+    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    let by = ice.restarted_by.map(|(_, seen)| seen).or(ice.half_restarted);
+    if let Some(seen) = by.filter(|seen| seen.time <= refused.last.time) {
+        return format!(
+            " The user fragments in them are of the generation before the ICE restart that begins in frame {}: {from} goes on with the old \
+             one.",
+            seen.frame
+        );
+    }
+    let signalling = view.session.signalling();
+    let Some(ufrag) = ice.agent(1 - agent).ufrag.map(|name| view.session.names().bytes(name)) else {
+        return String::new();
+    };
+    let another = signalling.descriptions().iter().find(|told| {
+        told.ufrag.as_bytes() != ufrag && compare::told_as(told, refused.pair.1).any(|told| told.transport == "udp")
+    });
+    another.map_or_else(String::new, |told| {
+        format!(
+            " The description {} tells another user fragment of {to} at this very address, {}: the checks are of another generation.",
+            quote(&told.origin),
+            quote(&told.ufrag)
+        )
+    })
 }
 
 fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &View<'_>) -> Text {
@@ -42,9 +84,17 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &V
     let code = if reason.is_empty() { refused.code.to_string() } else { format!("{} {reason}", refused.code) };
     let proof = match Proof::of(&refused.integrity, view) {
         Proof::By { label, .. } => {
+            // of one user fragment there are several only where descriptions tell different passwords
+            let ufrag = ice.agent(1 - agent).ufrag.map(|name| view.text(name)).unwrap_or_default();
+            let is_another = |known: &&Credential| {
+                known.label != label && matches!(&known.kind, Kind::Ice { ufrag: own } if *own == ufrag)
+            };
+            let another = view.session.credentials().list().iter().find(is_another);
+            let another = another.map_or_else(String::new, |known| format!(": {} tells it", quote(&known.label)));
             format!(
-                " The refused checks verify with the password of {}, so that their sender uses that one, and the other side has another.",
-                crate::rules::evidence::quote(&label)
+                " The refused checks verify with the password of {}, so that their sender uses that one, and the other side has \
+                 another{another}.",
+                quote(&label)
             )
         }
         Proof::Mismatch(tried) => {
@@ -62,10 +112,17 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &V
         (0, false) => String::new(),
         (_, false) => format!(" The checks of {to} are answered: its view of the credentials is the one that fits."),
     };
+    let last =
+        ice.pairs.iter().filter_map(|pair| pair.way(agent).answered.as_ref()).map(|answered| answered.last).max();
+    let succeeded = match last {
+        Some(last) => format!("and none succeeded after frame {}", last.frame),
+        None => "and none ever succeeded".to_owned(),
+    };
+    let generation = generation(ice, agent, refused, view);
     Text {
         title: format!("{to} refuses the connectivity checks of {from} with {code}: ICE credentials do not match"),
         explanation: format!(
-            "{} refused with {code} on the way from {} to {} ({}), and none ever succeeded.{proof}{others}",
+            "{} refused with {code} on the way from {} to {} ({}), {succeeded}.{proof}{generation}{others}",
             counted_were(u64::from(refused.count), "check"),
             named(ice, agent, view),
             named(ice, 1 - agent, view),
@@ -184,7 +241,10 @@ pub(in crate::rules) fn judge_not_nominated(ice: &IceSession, view: &View<'_>, o
     }
     let numbers = [way.first, Some(valid)].into_iter().flatten().map(|seen| seen.frame).collect();
     let about = (NOT_NOMINATED, "RFC 8445 §8.1.1");
-    let seen = unless_later(occurrence(ice, controlling, about, Severity::Failure, valid.time, numbers), ice);
+    let mut seen = unless_later(occurrence(ice, controlling, about, Severity::Failure, valid.time, numbers), ice);
+    if !is_looking {
+        seen.confidence = Confidence::Likely; // the capture may have begun in the middle of a call
+    }
     out.add(seen, || Text {
         title: format!(
             "{} never nominates a pair, though {} works",

@@ -33,6 +33,7 @@ pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Colle
     let mut seen =
         occurrence(ice, consent.from, (LOST, "RFC 7675 §5.1"), Severity::Failure, at, vec![consent.last_answer.frame]);
     seen = unless_later(seen, ice);
+    seen.causes = &[super::UNAUTHORIZED];
     if consent.lost_at.is_none() || still_sends {
         seen.confidence = Confidence::Likely;
     }

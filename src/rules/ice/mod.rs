@@ -55,8 +55,8 @@ struct Asked {
     span: Span,
     /// The last.
     last: Timestamp,
-    /// The most copies on one pair.
-    copies: u32,
+    /// Whether they are sent as by one who hears nothing.
+    sounds_unheard: bool,
 }
 
 fn asked(ice: &IceSession, agent: usize) -> Asked {
@@ -69,16 +69,19 @@ fn asked(ice: &IceSession, agent: usize) -> Asked {
         answered: ways().filter_map(|way| way.answered.as_ref()).map(|answered| u64::from(answered.count)).sum(),
         span: last.unwrap_or_default().since(first.unwrap_or_default()),
         last: last.unwrap_or_default(),
-        copies: ways().map(|way| way.copies).max().unwrap_or_default(),
+        sounds_unheard: sounds_unheard(ice, agent),
     }
 }
 
-impl Asked {
-    /// Whether they are sent as by one who hears nothing: again and again, or faster than consent is asked for.
-    fn sounds_unheard(&self) -> bool {
-        let seconds = u64::try_from(self.span.secs()).unwrap_or_default();
-        self.copies >= 3 || (seconds >= 3 && self.checks >= seconds * 2)
-    }
+/// Whether an agent checks as one who hears no answers: it goes on briskly for longer than it takes to find a pair, or sends the same checks again
+/// and again (RFC 8489 §6.2.1). One that hears answers sends no check again, and asks for consent at leisure.
+fn sounds_unheard(ice: &IceSession, agent: usize) -> bool {
+    const LONG: Span = Span::from_secs(8);
+    const COPIES: u32 = 3;
+    let ways = || ice.pairs.iter().map(|pair| pair.way(agent));
+    let repeats = ways().any(|way| way.copies >= COPIES);
+    let hears = ways().any(|way| way.sent >= 3 && way.copies < way.sent);
+    ice.agent(agent).brisk >= LONG || (repeats && !hears)
 }
 
 /// The first frames of an agent's checks, one a pair.

@@ -82,15 +82,17 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let sent = asked(ice, agent);
     let (sends, span) = ATTEMPT;
     let heard = is_heard(ice, agent, view);
+    // that other packets reach the agent says nothing of a call under way, of which dead pairs are checked on
+    let meets = ice.agent(1 - agent).checks > 0;
     let had_its_chance = sent.sends >= sends && sent.span >= span;
     let is_over = view.now().since(sent.last) >= NO_ANSWER;
     let confidence = match () {
         // whoever uses TCP as well may have had a way there
         () if had_its_chance && view.session.totals().over_tcp > 0 => Confidence::Likely,
-        () if sent.sends >= sends && sent.span >= LONG_ENOUGH && (heard || sent.sounds_unheard()) => {
-            Confidence::Certain
-        }
-        () if had_its_chance && (heard || is_over || sent.sounds_unheard()) || heard && is_over => Confidence::Likely,
+        // the capture lacks checks that were answered, or has them in another order
+        () if had_its_chance && ice.stray_answers > 0 => Confidence::Likely,
+        () if sent.sends >= sends && sent.span >= LONG_ENOUGH && (meets || sent.sounds_unheard) => Confidence::Certain,
+        () if had_its_chance && (heard || is_over || sent.sounds_unheard) || heard && is_over => Confidence::Likely,
         () => return,
     };
     let Some(first) = ice.agent(agent).first_check else { return };
@@ -110,6 +112,14 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
         format!(" The {theirs} of {} arrive here and are not answered either.", named(ice, 1 - agent, view))
     } else {
         format!(" No check of {} is seen.", named(ice, 1 - agent, view))
+    };
+    let alone = if is_heard(ice, agent, view) {
+        String::new()
+    } else {
+        let own = address(ice, agent);
+        format!(
+            " The capture holds nothing that was sent to {own}: if it is one that holds a single direction, refusals would be missing too."
+        )
     };
     let icmp = ice.pairs.iter().find_map(|pair| pair.icmp.as_deref());
     let icmp =
@@ -135,7 +145,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
             if pairs > 1 { format!(", on any of {pairs} pairs") } else { String::new() }
         ),
         explanation: format!(
-            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}",
+            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}",
             named(ice, agent, view),
             counted(sent.checks, "check"),
             counted(pairs, "pair"),
@@ -188,7 +198,7 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     let numbers = first_frames_of(ice, agent);
     let mut seen = occurrence(ice, agent, (ONE_WAY, "RFC 8445 §7.2.5"), Severity::Failure, first.time, numbers.clone());
     // whoever hears the other's answers stops asking so often
-    seen.confidence = if own.sounds_unheard() || other.sounds_unheard() || other.answered >= 3 {
+    seen.confidence = if own.sounds_unheard || other.sounds_unheard || other.answered >= 3 {
         Confidence::Certain
     } else {
         Confidence::Likely

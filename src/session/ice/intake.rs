@@ -35,7 +35,9 @@ impl Session {
             }
             Class::Request | Class::Indication => {}
             Class::Success | Class::Error => {
-                if known.request_frame.is_some() && known.retransmission_of.is_none() {
+                if known.request_frame.is_none() {
+                    self.ice.stray(event);
+                } else if known.retransmission_of.is_none() {
                     self.ice.answer(&mut self.names, event, message, fields, known);
                 }
             }
@@ -252,6 +254,15 @@ impl Ice {
         }
     }
 
+    /// An answer of which the capture lacks the check, or has it later.
+    #[cold]
+    fn stray(&mut self, event: &Event<'_>) {
+        let Some(place) = self.find(&Path::of_event(event)) else { return };
+        if let Some(session) = self.get_mut(place.slot) {
+            session.stray_answers = session.stray_answers.saturating_add(1);
+        }
+    }
+
     /// Whether an answer that is not on the way of its check comes from another address (`Some(true)`), or the same way looks different since
     /// the capture does not show a channel's peer (`Some(false)`).
     fn is_elsewhere(&self, sent: Sent, event: &Event<'_>) -> Option<bool> {
@@ -290,11 +301,24 @@ impl Ice {
         }
         let path = Path::of_event(event);
         let Some(place) = self.find_for_data(&path) else { return };
-        let Some(session) = self.get_mut(place.slot) else { return };
         let seen = Seen { frame: event.frame, time: event.time };
+        self.carry(place, path.direction(event.src), bytes, seen, is_alert(event));
+    }
+
+    /// DTLS, RTP or RTCP passes a point of a pair.
+    #[inline]
+    pub(in crate::session) fn carry(
+        &mut self,
+        place: Place,
+        direction: usize,
+        bytes: usize,
+        seen: Seen,
+        is_alert: bool,
+    ) {
+        let Some(session) = self.get_mut(place.slot) else { return };
         session.last = seen;
         let Some(pair) = session.pairs.get_mut(usize::from(place.pair)) else { return };
-        let agent = pair.agent(usize::from(place.point), path.direction(event.src));
+        let agent = pair.agent(usize::from(place.point), direction);
         if pair.data.is_none() {
             pair.data_point = place.point;
         } else if pair.data_point != place.point {
@@ -302,7 +326,7 @@ impl Ice {
         }
         let data = pair.data.get_or_insert_default();
         if let Some(carried) = data.get_mut(agent) {
-            carried.add(bytes, seen, is_alert(event));
+            carried.add(bytes, seen, is_alert);
         }
         session.carried(place.pair, agent, seen);
     }

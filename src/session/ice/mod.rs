@@ -16,5 +16,6 @@ mod table;
 pub use consent::{Consent, EXPIRY};
 pub use pair::{Answered, Carried, Pair, State, Way};
 pub use rtt::Rtt;
-pub use session::{Agent, Conflicts, IceSession, Nomination, Role, Selection, Unauthorized};
+pub use session::{Agent, Conflicts, IceSession, Nomination, Role, Selection, Signed, Unauthorized};
 pub use table::Ice;
+pub(super) use table::Place;

@@ -13,6 +13,8 @@ use crate::wire::stun::{Fields, Method};
 const SETTLED: Span = Span::from_secs(5);
 /// So many datagrams over so much time on another pair, without one on the selected pair, show that it changed.
 const SWITCH_AFTER: (u32, Span) = (5, Span::from_secs(1));
+/// Checks that follow each other within this time are brisk: agents without a pair check every 20 to 200 ms, with one every 480 ms and less often.
+const BRISK: Span = Span::from_millis(300);
 /// How many frames of refused checks are kept.
 const MAX_FRAMES: usize = 8;
 
@@ -34,10 +36,20 @@ impl IceSession {
         let others = self.agent(1 - agent).role;
         let speaker = self.agent_mut(agent);
         speaker.checks = speaker.checks.saturating_add(1);
-        speaker.first_check.get_or_insert(seen);
+        let pause = speaker.first_check.map(|_| seen.time.since(speaker.last_check));
+        if pause.is_none_or(|pause| pause < Span(0) || pause > BRISK) {
+            speaker.brisk_since = seen.time;
+        }
+        speaker.brisk = speaker.brisk.max(seen.time.since(speaker.brisk_since));
+        let first = speaker.first_check.get_or_insert(seen);
+        if first.time == speaker.brisk_since {
+            speaker.opening = speaker.opening.max(seen.time.since(first.time));
+        }
         speaker.last_check = seen.time;
         speaker.webrtc |= fields.network_info.is_some() || method == Method::GOOG_PING;
         speaker.integrity = known.integrity;
+        self.agent_mut(1 - agent).signed.add(&known.integrity);
+        let speaker = self.agent_mut(agent);
         let (role, tie_breaker) = match (fields.controlling, fields.controlled) {
             (Some(number), _) => (Role::Controlling, number),
             (None, Some(number)) => (Role::Controlled, number),
@@ -63,6 +75,8 @@ impl IceSession {
         self.first_answer.get_or_insert(seen);
         let answerer = self.agent_mut(1 - asker);
         answerer.answers = answerer.answers.saturating_add(1);
+        answerer.signed.add(&known.integrity);
+        self.agent_mut(asker).unauthorized = None;
         let Some(pair) = self.pairs.get_mut(index) else { return };
         let way = pair.way_mut(asker);
         let rtt = known.rtt.unwrap_or_default();

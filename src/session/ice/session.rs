@@ -2,11 +2,12 @@
 
 use super::pair::Pair;
 use crate::net::Endpoint;
+use crate::session::credentials::Status;
 use crate::session::exchange::{Seen, Verdicts};
 use crate::session::names::{Name, Names};
 use crate::session::path::Path;
 use crate::session::signalling::Signalling;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// How many selections are kept.
 pub(super) const MAX_SELECTIONS: usize = 16;
@@ -46,6 +47,13 @@ pub struct Agent {
     pub first_check: Option<Seen>,
     /// Its last check, copies included; meaningless where it sent none.
     pub last_check: Timestamp,
+    /// The longest time for which it checked briskly, on whatever pairs: one check soon after the other, as an agent does that has no pair yet
+    /// and does not wait for answers.
+    pub brisk: Span,
+    /// For how long it checked briskly from its first check on.
+    pub opening: Span,
+    /// Since when it checks briskly now.
+    pub(super) brisk_since: Timestamp,
     /// Checks of the other that it answered by success.
     pub answers: u32,
     /// Its first check with USE-CANDIDATE.
@@ -54,10 +62,32 @@ pub struct Agent {
     pub webrtc: bool,
     /// 487 answers that it gave, and the first and last of them.
     pub conflicts: Conflicts,
-    /// Its checks that were refused with 400 or 401.
+    /// Its checks that were refused with 400 or 401 since one was last answered by success.
     pub unauthorized: Option<Box<Unauthorized>>,
     /// What the integrity of its last check proves.
     pub integrity: Verdicts,
+    /// What is signed with its password: the other's checks, and its own answers.
+    pub signed: Signed,
+}
+
+/// How messages that are signed with one agent's password (RFC 8445 §7.2.2) fit the passwords that were given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signed {
+    /// How many verify with one that was given.
+    pub verified: u32,
+    /// How many verify with none that was given for its user fragment.
+    pub mismatched: u32,
+}
+
+impl Signed {
+    pub(super) fn add(&mut self, verdicts: &Verdicts) {
+        let is = |of: fn(&Status) -> bool| verdicts.iter().flatten().any(|verdict| of(&verdict.status));
+        if is(|status| matches!(status, Status::Verified { .. })) {
+            self.verified = self.verified.saturating_add(1);
+        } else if is(|status| matches!(status, Status::Mismatch { .. })) {
+            self.mismatched = self.mismatched.saturating_add(1);
+        }
+    }
 }
 
 /// 487 answers (RFC 8445 §7.3.1.1).
@@ -110,6 +140,8 @@ pub struct IceSession {
     pub number: u32,
     /// The two agents; the one that sent the first check that was seen comes first.
     pub agents: [Agent; 2],
+    /// Another number each time that a way which led to one of its pairs leads elsewhere, and not one that a session had before.
+    pub(super) stamp: u32,
     /// The pairs, in the order in which they were first checked; the first ones.
     pub pairs: Vec<Pair>,
     /// Checks on pairs for which there was no room.
@@ -126,8 +158,12 @@ pub struct IceSession {
     pub is_mixed: bool,
     /// The restart that follows: its number, and its first check.
     pub restarted_by: Option<(u32, Seen)>,
+    /// The first check that pairs one of its user fragments with a new one of the other agent: one side restarts.
+    pub half_restarted: Option<Seen>,
     /// The first answer to any check.
     pub first_answer: Option<Seen>,
+    /// Answers on its pairs of which no check was seen before.
+    pub stray_answers: u32,
     /// How it nominates, once USE-CANDIDATE was seen.
     pub nomination: Option<Nomination>,
     /// The first answer to a check with USE-CANDIDATE.
@@ -148,6 +184,7 @@ impl IceSession {
     pub(super) fn new(number: u32, agents: [Agent; 2], seen: Seen, flow: Option<Path>) -> Self {
         IceSession {
             number,
+            stamp: 0,
             agents,
             pairs: Vec::new(),
             checks_omitted: 0,
@@ -157,7 +194,9 @@ impl IceSession {
             restarts: 0,
             is_mixed: false,
             restarted_by: None,
+            half_restarted: None,
             first_answer: None,
+            stray_answers: 0,
             nomination: None,
             nominated: None,
             same_role: Conflicts::default(),

@@ -25,7 +25,7 @@ const RESTART: Span = Span::from_secs(60);
 
 /// A pair, and the point of the capture at which it passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(in crate::session) struct Place {
     pub slot: u32,
     pub pair: u16,
     pub point: u8,
@@ -48,6 +48,8 @@ pub struct Ice {
     pub(super) recent: Recent,
     /// Where the last data was.
     last_data: Option<(Path, Place)>,
+    /// How often a way came to lead elsewhere, or a session was made or went.
+    changes: u32,
     ripe: Vec<IceSession>,
     searched: Timestamp,
     is_over: bool,
@@ -71,11 +73,21 @@ impl Ice {
             numbers: 0,
             recent: Recent::default(),
             last_data: None,
+            changes: 0,
             ripe: Vec::new(),
             searched: Timestamp(i64::MIN),
             is_over: false,
             began: Timestamp(i64::MAX),
             checks_dropped: 0,
+        }
+    }
+
+    /// The state of the table as far as it tells where a way leads: while this stays the same for what [`Ice::find`] gave, it gives the same.
+    #[inline]
+    pub(in crate::session) fn stamp(&self, place: Option<Place>) -> Option<u32> {
+        match place {
+            Some(place) => self.get(place.slot).map(|session| session.stamp),
+            None => Some(self.changes),
         }
     }
 
@@ -139,7 +151,7 @@ impl Ice {
 
     /// The pair on a way, of the newest generation.
     #[inline]
-    pub(super) fn find(&self, path: &Path) -> Option<Place> {
+    pub(in crate::session) fn find(&self, path: &Path) -> Option<Place> {
         if self.count == 0 {
             return None;
         }
@@ -166,9 +178,17 @@ impl Ice {
         let hash = self.hasher.hash_one(path);
         let sessions = &self.sessions;
         if let Some(known) = self.by_path.find_mut(hash, |place| path_at(sessions, place) == Some(path)) {
-            *known = place;
+            let before = std::mem::replace(known, place);
+            if before != place {
+                self.changes = self.changes.wrapping_add(1);
+                let stamp = self.changes;
+                if let Some(session) = self.get_mut(before.slot) {
+                    session.stamp = stamp;
+                }
+            }
             return;
         }
+        self.changes = self.changes.wrapping_add(1);
         let hasher = &self.hasher;
         self.by_path
             .insert_unique(hash, place, |place| path_at(sessions, place).map_or(0, |path| hasher.hash_one(path)));
@@ -200,7 +220,9 @@ impl Ice {
         let [one, other] = &mut agents;
         (one.ufrag, other.ufrag) = ufrags.unzip();
         let number = self.numbers;
-        let new = IceSession::new(number, agents, seen, ufrags.is_none().then_some(*path));
+        let mut new = IceSession::new(number, agents, seen, ufrags.is_none().then_some(*path));
+        self.changes = self.changes.wrapping_add(1);
+        new.stamp = self.changes;
         *self.sessions.get_mut(slot as usize)? = Some(Box::new(new));
         self.numbers = self.numbers.wrapping_add(1);
         self.count += 1;
@@ -306,9 +328,11 @@ impl Ice {
         let is_mixed = shares && !known.is_mixed;
         let Some(new) = self.get_mut(slot) else { return };
         (new.restart_of, new.restarts, new.is_mixed) = (Some(restart_of), restarts, is_mixed);
+        let new = new.number;
         if !is_mixed {
-            let new = new.number;
             self.restarted(restart_of, (new, seen));
+        } else if let Some(known) = self.get_mut(old) {
+            known.half_restarted.get_or_insert(seen);
         }
     }
 
@@ -393,6 +417,7 @@ impl Ice {
 
     fn remove(&mut self, slot: u32) {
         self.last_data = None;
+        self.changes = self.changes.wrapping_add(1);
         let Some(session) = self.get(slot) else { return };
         let paths: Vec<Path> = session
             .pairs

@@ -29,6 +29,19 @@ use std::hash::BuildHasher;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WayId(u32);
 
+/// Where the streams of one direction of a path are; void once paths made room for others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    way: u32,
+    rooms: u32,
+}
+
+impl Route {
+    pub(super) fn way(&self) -> WayId {
+        WayId(self.way)
+    }
+}
+
 /// The streams of a capture.
 #[derive(Debug)]
 pub struct Media {
@@ -46,6 +59,8 @@ pub struct Media {
     over: Vec<(MediaWay, usize, Stream)>,
     dropped: u64,
     unproven: u64,
+    /// How often paths made room for others: their numbers are given again then.
+    rooms: u32,
 }
 
 /// A stream with where it is.
@@ -73,6 +88,7 @@ impl Media {
             over: Vec::new(),
             dropped: 0,
             unproven: 0,
+            rooms: 0,
         }
     }
 
@@ -154,6 +170,32 @@ impl Media {
                 known.remember(head.ssrc, place);
             }
         }
+    }
+
+    /// The route of a believed stream on this path.
+    pub(super) fn route(&self, WayId(id): WayId, path: &Path, direction: usize, ssrc: u32) -> Option<Route> {
+        let way = self.ways.get(id as usize)?.as_ref().filter(|way| way.path == *path)?;
+        way.directions.get(direction)?.recent(ssrc)?;
+        Some(Route { way: id, rooms: self.rooms })
+    }
+
+    /// Takes the next packet of a stream that is known on a route; `false` where it is none: then nothing was done.
+    #[inline]
+    pub(super) fn next(&mut self, route: &Route, direction: usize, payload: &[u8], seen: Seen) -> bool {
+        let Some(head) = Head::parse(payload) else { return false };
+        if route.rooms != self.rooms {
+            return false;
+        }
+        let known = self.ways.get_mut(route.way as usize).and_then(Option::as_mut);
+        let Some(known) = known.and_then(|way| way.directions.get_mut(direction)) else { return false };
+        let place = known.recent(head.ssrc);
+        let Some(kept) = place.and_then(|place| self.streams.get_mut(place as usize)?.as_mut()) else { return false };
+        if !kept.stream.is_believed() {
+            return false;
+        }
+        kept.stream.take(&head, payload.len(), seen);
+        known.media(kept.stream.first, seen);
+        true
     }
 
     fn rtcp(&mut self, event: &Event<'_>, payload: &[u8], hint: &mut Option<WayId>, owner: Option<Name>) {
@@ -305,6 +347,7 @@ impl Media {
     /// Makes room in a full table: the quarter of the paths that has been silent longest goes, with its streams.
     #[cold]
     fn make_room(&mut self) {
+        self.rooms = self.rooms.wrapping_add(1);
         let mut lasts: Vec<Timestamp> = self.ways.iter().flatten().map(MediaWay::last).collect();
         let quarter = lasts.len() / 4;
         let Some((_, &mut until, _)) = (quarter < lasts.len()).then(|| lasts.select_nth_unstable(quarter)) else {
@@ -347,7 +390,8 @@ impl Session {
     #[inline]
     pub fn take_media(&mut self, event: &Event<'_>, payload: &[u8], kind: Kind) -> bool {
         let nested = event.hops.last().is_some();
-        let flow = self.flows.find_on(event.transport, event.src, event.dst).and_then(|id| self.flows.get_mut(id));
+        let id = self.flows.find_on(event.transport, event.src, event.dst);
+        let flow = id.and_then(|id| self.flows.get_mut(id));
         let mut none = None;
         let (hint, owner) = match flow {
             Some(flow) => {
@@ -366,6 +410,9 @@ impl Session {
         } else {
             self.totals.rtp += 1;
             self.media.rtp(event, payload, hint, owner);
+            if let (Some(id), Some(way), Some(head)) = (id, *hint, Head::parse(payload)) {
+                self.open_lane(event, id, way, &head);
+            }
         }
         self.ice.data(event, payload.len());
         true

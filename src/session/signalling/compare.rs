@@ -2,63 +2,59 @@
 
 use super::{Description, Fingerprint, Setup, SignalledCandidate, Signalling};
 use crate::net::Endpoint;
-use crate::wire::handshake::certificate::{Fingerprint as Seen, HashFunction};
+use crate::wire::handshake::certificate::Fingerprint as Seen;
 
 /// Whether a certificate is the one that was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Certificate {
+pub enum Certificate<'s> {
     /// One of the fingerprints is its.
     Told,
-    /// There are fingerprints by a function that was taken of it, and none is its.
-    Another,
-    /// One description of the agent tells it, another of the same agent tells another: signalling changed one into the other.
-    Contradicted,
+    /// This description has fingerprints by functions that were taken of it, and none is its.
+    Another(&'s Description),
+    /// `wrong` tells another, and `right`, of the same agent, tells it: signalling changed one into the other.
+    Contradicted {
+        /// The description that tells another.
+        wrong: &'s Description,
+        /// The one that tells it.
+        right: &'s Description,
+    },
     /// Nothing was told that could be compared.
     Untold,
 }
 
-/// Compares fingerprints that were told with those of a certificate, by whichever functions they were taken (RFC 8122 §5).
+/// Compares the fingerprints that a description tells with those of a certificate, by whichever functions they were taken (RFC 8122 §5).
 #[must_use]
-pub fn certificate(told: &[Fingerprint], seen: &[Seen]) -> Certificate {
+pub fn certificate<'s>(description: &'s Description, seen: &[Seen]) -> Certificate<'s> {
     let mut comparable = false;
-    for fingerprint in told {
-        let Some(told) = fingerprint.digest() else { continue };
-        for seen in seen {
-            if *seen == told {
-                return Certificate::Told;
-            }
-            comparable |= seen.function() == told.function();
+    for told in description.fingerprints.iter().filter_map(Fingerprint::digest) {
+        if seen.contains(&told) {
+            return Certificate::Told;
         }
+        comparable |= seen.iter().any(|seen| seen.function() == told.function());
     }
-    if comparable { Certificate::Another } else { Certificate::Untold }
-}
-
-/// Compares fingerprints that were told with a certificate in DER.
-#[must_use]
-pub fn certificate_der(told: &[Fingerprint], der: &[u8]) -> Certificate {
-    let mut functions: Vec<HashFunction> = told.iter().filter_map(|told| HashFunction::named(&told.hash)).collect();
-    functions.sort_unstable();
-    functions.dedup();
-    let seen: Vec<Seen> = functions.into_iter().map(|function| Seen::with(function, der)).collect();
-    certificate(told, &seen)
+    if comparable { Certificate::Another(description) } else { Certificate::Untold }
 }
 
 /// Compares a certificate with all that was told of the agent that showed it. Where it is known which descriptions the other side got, those
 /// count alone: it is the other side that refuses the certificate.
 #[must_use]
-pub fn certificate_of(signalling: &Signalling, ufrag: &[u8], seen: &[Seen]) -> Certificate {
+pub fn certificate_of<'s>(signalling: &'s Signalling, ufrag: &[u8], seen: &[Seen]) -> Certificate<'s> {
     let got = |description: &&Description| description.local == Some(false) && !description.fingerprints.is_empty();
     let any_got = signalling.all_of_agent(ufrag).any(|description| got(&description));
-    let mut verdict = Certificate::Untold;
+    let (mut right, mut wrong) = (None, None);
     for description in signalling.all_of_agent(ufrag).filter(|description| !any_got || got(description)) {
-        verdict = match (verdict, certificate(&description.fingerprints, seen)) {
-            (verdict, Certificate::Untold) => verdict,
-            (Certificate::Untold, new) => new,
-            (verdict, new) if verdict == new => verdict,
-            _ => Certificate::Contradicted,
-        };
+        match certificate(description, seen) {
+            Certificate::Told => right = right.or(Some(description)),
+            Certificate::Another(_) => wrong = wrong.or(Some(description)),
+            _ => {}
+        }
     }
-    verdict
+    match (right, wrong) {
+        (Some(right), Some(wrong)) => Certificate::Contradicted { wrong, right },
+        (None, Some(wrong)) => Certificate::Another(wrong),
+        (Some(_), None) => Certificate::Told,
+        (None, None) => Certificate::Untold,
+    }
 }
 
 /// What an agent is in the DTLS handshake, by what both sides told (RFC 8842 §5.3).

@@ -1,0 +1,127 @@
+//! What worked of ICE, DTLS and media, in the words of a headline.
+
+use super::{CandidateType, DtlsState, IcePair, IceSession, MediaStream, Report};
+use crate::net::Endpoint;
+use std::collections::BTreeSet;
+
+/// DTLS 1.3 has acknowledgements, tickets and alerts among its encrypted records: so many say nothing of data.
+const NO_DATA: u64 = 4;
+
+/// What worked, and how much of what else could be said it says.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// The clauses, in the order in which it happened.
+    pub(super) words: Vec<String>,
+    /// Whether they tell that a pair was selected, so that checks need not be counted.
+    pub(super) selected: bool,
+    /// Whether they tell of media or data.
+    pub(super) data: bool,
+}
+
+impl Outcome {
+    /// `relay` is the server of which was said already that data went both ways through its relay.
+    pub(super) fn of(report: &Report, relay: Option<Endpoint>) -> Self {
+        let mut outcome = Outcome::default();
+        let chosen = selected(report);
+        let agreed = agreed(report);
+        let keyed = agreed.is_some();
+        if let [(session, pair), others @ ..] = chosen.as_slice() {
+            let more = if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
+            let through = through(pair, relay);
+            outcome.words.push(format!("ICE selected {} – {}{through}{more}", pair.local, pair.remote));
+            outcome.data = relay.is_some() && pair.via.map(|via| via.0) == relay;
+            outcome.selected = true;
+            outcome.words.extend(agreed);
+            if let Some(media) = media(report, session, pair) {
+                outcome.words.push(media);
+                outcome.data = true;
+                return outcome;
+            }
+        } else {
+            outcome.words.extend(agreed);
+        }
+        let told = |data: u64, version: Option<&str>| data > if version == Some("DTLS 1.3") { NO_DATA } else { 0 };
+        let has_data = report.dtls.iter().any(|known| {
+            let version = known.version.as_deref();
+            told(known.client_data_records, version) && told(known.server_data_records, version)
+        });
+        if has_data && !outcome.data {
+            outcome.words.push("data went both ways inside DTLS".to_owned());
+        }
+        // the handshake is what went both ways, as far as anything did
+        outcome.data |= keyed;
+        outcome
+    }
+}
+
+/// The sessions that have a selected pair, each with that; of those that a restart joins the last, and of those that several captures show one.
+fn selected(report: &Report) -> Vec<(&IceSession, &IcePair)> {
+    let name = |session: &IceSession| session.ufrags.iter().cloned().collect::<BTreeSet<String>>();
+    let replaced: BTreeSet<BTreeSet<String>> = report
+        .ice
+        .iter()
+        .filter(|session| session.selected_pair.is_some() && !session.mixed)
+        .map(|session| session.restart_of.iter().cloned().collect())
+        .collect();
+    let mut known = BTreeSet::new();
+    let sessions = report.ice.iter().filter(|session| !session.mixed && !replaced.contains(&name(session)));
+    sessions
+        .filter_map(|session| Some((session, session.pairs.iter().find(|pair| pair.selected)?)))
+        .filter(|(session, _)| session.ufrags.is_empty() || known.insert(name(session)))
+        .collect()
+}
+
+fn through(pair: &IcePair, known: Option<Endpoint>) -> String {
+    let is_relayed = [pair.local_type, pair.remote_type].contains(&Some(CandidateType::Relay));
+    match pair.via {
+        Some(relay) if Some(relay.0) == known => " through it".to_owned(),
+        Some(relay) => format!(" through the relay {relay}"),
+        None if is_relayed => " through a relay".to_owned(),
+        None => String::new(),
+    }
+}
+
+/// The versions of DTLS that were agreed on.
+fn agreed(report: &Report) -> Option<String> {
+    let complete = || report.dtls.iter().filter(|known| known.state == DtlsState::Complete);
+    let mut versions: Vec<&str> = complete().filter_map(|known| known.version.as_deref()).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let count = complete().count();
+    let handshakes =
+        if count == 1 { "a DTLS handshake was".to_owned() } else { format!("{count} DTLS handshakes were") };
+    match (versions.as_slice(), count) {
+        (_, 0) => None,
+        ([], _) => Some(format!("{handshakes} completed")),
+        ([version], 1) => Some(format!("{version} was agreed on")),
+        (some, _) => Some(format!("{} was agreed on in {count} handshakes", some.join(" or "))),
+    }
+}
+
+/// What RTP ran on the selected pair.
+fn media(report: &Report, session: &IceSession, pair: &IcePair) -> Option<String> {
+    let at = |end: Endpoint, agent: [Option<Endpoint>; 2]| agent.contains(&Some(end));
+    let local = [Some(pair.local.0), pair.local_base.map(|base| base.0)];
+    let remote = [Some(pair.remote.0), pair.remote_base.map(|base| base.0)];
+    let goes = |from: [Option<Endpoint>; 2], to: [Option<Endpoint>; 2]| {
+        move |stream: &MediaStream| at(stream.src.0, from) && at(stream.dst.0, to)
+    };
+    let runs = |goes: &dyn Fn(&MediaStream) -> bool| report.media.items.iter().any(goes);
+    let what = kind(report, session);
+    match (runs(&goes(local, remote)), runs(&goes(remote, local))) {
+        (true, true) => Some(format!("{what} flowed both ways")),
+        (true, false) => Some(format!("{what} flowed from {} to {}", pair.local, pair.remote)),
+        (false, true) => Some(format!("{what} flowed from {} to {}", pair.remote, pair.local)),
+        (false, false) => None,
+    }
+}
+
+/// `audio` or `video`, where the descriptions of the session tell one only; else `RTP`.
+fn kind<'r>(report: &'r Report, session: &IceSession) -> &'r str {
+    let told = report.signalling.iter().filter(|told| session.ufrags.contains(&told.ufrag));
+    let mut kinds: Vec<&str> =
+        told.flat_map(|told| &told.media).map(String::as_str).filter(|kind| *kind != "application").collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if let [one] = kinds.as_slice() { one } else { "RTP" }
+}

@@ -1,0 +1,145 @@
+//! The short way for what nearly all packets of a call are: the next RTP packet of a stream, bare or in ChannelData.
+//!
+//! It does what the long way does ([`Session::channel_data`], [`Session::take_media`]) and gives the same, which is tested. What the long way had to
+//! look for at the last such packet, it remembers with the ends of the datagram, and uses only while it still holds. Whatever is not plain goes
+//! the long way, with nothing changed.
+
+use super::conversation::From;
+use super::exchange::Seen;
+use super::flow::FlowId;
+use super::ice::Place;
+use super::media::Route;
+use super::path::{Inside, Path};
+use super::{Session, WayId};
+use crate::event::{Event, Via};
+use crate::net::{Endpoint, PeerAddress};
+use crate::wire::rtp::Head;
+
+/// How many sets of lanes there are, a power of 2. Both lanes of them take half a MiB, if there is media at all.
+const SETS: usize = 2048;
+
+/// One direction of a flow, or of a channel in one.
+#[derive(Clone, Copy, Debug)]
+struct Lane {
+    src: Endpoint,
+    dst: Endpoint,
+    /// The channel; 0, which is none, for what comes bare.
+    channel: u16,
+    /// The peer that the channel was bound to.
+    peer: Option<PeerAddress>,
+    flow: FlowId,
+    route: Route,
+    /// The pair of ICE that it runs on, and of which state of the table that is said.
+    place: Option<Place>,
+    ice: Option<u32>,
+}
+
+/// The lanes, in sets of two. A newer one takes the place of the older one of its set.
+#[derive(Debug, Default)]
+pub(super) struct Lanes {
+    sets: Vec<[Option<Lane>; 2]>,
+}
+
+impl Lanes {
+    #[inline(always)]
+    fn get(&self, src: Endpoint, dst: Endpoint, channel: u16) -> Option<&Lane> {
+        let [newer, older] = self.sets.get(set_of(src, dst, channel))?;
+        let same = |lane: &Lane| lane.src == src && lane.dst == dst && lane.channel == channel;
+        match (newer, older) {
+            (Some(newer), _) if same(newer) => Some(newer),
+            (_, Some(older)) if same(older) => Some(older),
+            _ => None,
+        }
+    }
+
+    fn put(&mut self, lane: Lane) {
+        if self.sets.is_empty() {
+            self.sets.resize(SETS, [None; 2]);
+        }
+        let Some([newer, older]) = self.sets.get_mut(set_of(lane.src, lane.dst, lane.channel)) else { return };
+        let key = |lane: &Lane| (lane.src, lane.dst, lane.channel);
+        if newer.as_ref().is_some_and(|known| key(known) != key(&lane)) {
+            *older = newer.take();
+        }
+        *newer = Some(lane);
+    }
+}
+
+#[inline]
+fn set_of(src: Endpoint, dst: Endpoint, channel: u16) -> usize {
+    let mixed = (src.mixed().rotate_left(7) ^ dst.mixed()).wrapping_add(u64::from(channel));
+    #[allow(clippy::cast_possible_truncation)] // the first digits are what is wanted
+    let high = (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize;
+    high % SETS
+}
+
+impl Session {
+    /// Takes RTP that came bare or, with the channel's number and the length that ChannelData tells, in ChannelData; `false` if it is not plain:
+    /// then nothing was done.
+    #[inline(always)]
+    pub fn media_in_lane(
+        &mut self,
+        (src, dst): (Endpoint, Endpoint),
+        channel: Option<(u16, u16)>,
+        rtp: &[u8],
+        seen: Seen,
+    ) -> bool {
+        let number = channel.map_or(0, |(number, _)| number);
+        let Some(lane) = self.lanes.get(src, dst, number) else { return false };
+        if lane.ice != self.ice.stamp(lane.place) {
+            return false;
+        }
+        let Some(flow) = self.flows.get_mut(lane.flow) else { return false };
+        let direction = usize::from(src != flow.ends.low);
+        match (channel, flow.conversation.as_deref_mut()) {
+            (None, _) => {
+                if !self.media.next(&lane.route, direction, rtp, seen) {
+                    return false;
+                }
+                flow.directions_from(src).0.data.add(rtp.len(), seen.time);
+            }
+            (Some((number, length)), Some(conversation)) => {
+                if conversation.peer_of(number) != lane.peer || !self.media.next(&lane.route, direction, rtp, seen) {
+                    return false;
+                }
+                let from = if conversation.client.0 == src { From::Client } else { From::Server };
+                conversation.message(from, seen);
+                conversation.relayed(from, usize::from(length), seen.time);
+                self.totals.channel_data += 1;
+            }
+            (Some(_), None) => return false,
+        }
+        flow.count(src, seen);
+        flow.media = Some(lane.route.way());
+        self.totals.rtp += 1;
+        if let Some(place) = lane.place {
+            self.ice.carry(place, direction, rtp.len(), seen, false);
+        }
+        true
+    }
+
+    /// Remembers the way that RTP took, as the long way found it.
+    pub(super) fn open_lane(&mut self, event: &Event<'_>, flow: FlowId, way: WayId, head: &Head) {
+        if self.long_way_only || event.transport.is_stream() {
+            return;
+        }
+        let mut hops = event.hops.iter();
+        let (channel, peer) = match (hops.next(), hops.next()) {
+            (None, _) => (0, None),
+            (Some(hop), None) => match hop.via {
+                Via::Channel(number) => (number, hop.peer),
+                Via::Send | Via::Data => return,
+            },
+            _ => return,
+        };
+        let path = Path::of_event(event);
+        debug_assert!(
+            channel == 0 || path.inside == Some(peer.map_or(Inside::Channel(channel), |peer| Inside::Peer(peer.0)))
+        );
+        let Some(route) = self.media.route(way, &path, path.direction(event.src), head.ssrc) else { return };
+        let place = self.ice.find(&path);
+        let ice = self.ice.stamp(place);
+        let (src, dst) = (event.src, event.dst);
+        self.lanes.put(Lane { src, dst, channel, peer, flow, route, place, ice });
+    }
+}
