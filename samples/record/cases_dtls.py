@@ -1,7 +1,9 @@
 """Cases in which ICE works and DTLS does not, and of DTLS by itself."""
 
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 from calls import Aiortc, Browser, ended, leave, setup, talk, wrong_fingerprint
 from cases_calls import ALERT, BOTH, CHECK_ANSWER, CLIENT_HELLO, DTLS, FROM, MEDIA, MIXED, NOMINATION, SERVER_HELLO, both
@@ -283,6 +285,31 @@ def dtls_blocked_chromium(out):
             browser.close()
 
 
+@case(
+    "dtls-incomplete",
+    MIXED,
+    "the browser, as DTLS client, sends its certificate's flight again and again: a filter drops it, and the handshake stops half-way",
+    "dtls-incomplete failure",
+    [],
+    [],
+    [NOMINATION, SERVER_HELLO, (both("dtls.handshake.type == 11", FROM % CLIENT), 3)],
+    [MEDIA, "dtls.record.content_type == 23"],
+)
+def dtls_incomplete(out):
+    need("chromium")
+    with Lab("client", "peer") as lab:
+        # A record of the handshake, and in it a Certificate.
+        lab.drop("core", "iifname to-client oifname to-peer meta l4proto udp @th,64,8 22 @th,168,8 11")
+        browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
+        with ended(browser), lab.capture("client", out / "capture.pcapng"):
+            # The peer offers, so that the browser is the DTLS client.
+            talk(out, peer, browser)
+            time.sleep(15)
+            leave(out, browser)
+            browser.close()
+            peer.close()
+
+
 def certificate(lab, *key):
     made = lab.scratch / "certificate.pem"
     subprocess.run(["openssl", "req", "-x509", "-nodes", *key, "-keyout", lab.scratch / "key.pem", "-out", made, "-days", "30",
@@ -320,6 +347,28 @@ def handshake(out, server, client, key=ECDSA, seconds=4):
 )
 def dtls_unreachable(out):
     handshake(out, None, ("-dtls1_2",))
+
+
+@case(
+    "dtls-hello-fragmented",
+    f"{OPENSSL.replace(', s_server', '')}; `record/cookie_server.py`",
+    "the client's hello does not fit one datagram of its small MTU: the server asks for a cookie, and cannot read the hello that brings it",
+    "dtls-hello-fragmented failure",
+    [],
+    [],
+    [("dtls.handshake.fragment_offset > 0", 4), "dtls.handshake.type == 3"],
+    [SERVER_HELLO],
+)
+def dtls_hello_fragmented(out):
+    need("openssl")
+    with Lab("client", "peer") as lab:
+        lab.spawn("peer", sys.executable, "-B", Path(__file__).parent / "cookie_server.py", PEER, str(PORT))
+        lab.wait_bound("peer", PORT)
+        with lab.capture("client", out / "capture.pcapng"):
+            protocols = ",".join(f"sample-protocol-{number}" for number in range(12))
+            asking = lab.spawn("client", "bash", "-c", '(sleep 18) | exec "$@"', "bash", "openssl", "s_client", "-connect", f"{PEER}:{PORT}",
+                               "-dtls1_2", "-mtu", "256", "-alpn", protocols)
+            lab.finish(asking, 22)
 
 
 @case(

@@ -122,7 +122,9 @@ fn ranges(parts: &[Range<u32>]) -> String {
 fn hello(story: &Story<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     let ended = handshake.state() == State::Failed;
-    let repeated = handshake.flights.first().map_or(0, |flight| flight.repeated);
+    // the hello that brings a cookie is a flight of its own
+    let hellos = handshake.flights.iter().filter(|flight| flight.from == Role::Client);
+    let repeated = hellos.map(|flight| flight.repeated).max().unwrap_or_default();
     // an alert unexpected_message is also what another client says, of whose ClientHello nothing is in the capture
     let other_client = handshake.fatal().is_some_and(|fatal| fatal.alert.description.0 == 10);
     let sure = handshake.from_start && (ended && !other_client || repeated >= 3);
