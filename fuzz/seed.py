@@ -18,6 +18,13 @@ WHOLE = [
     "fingerprint-bad", "forbidden-peer", "malformed", "mid-call", "mobility-forbidden", "nat-alg", "nat-discovery",
     "pion-success", "redirect-loop", "sha256-userhash", "snaplen-96", "stale-nonce", "unreachable", "user-changed",
 ]
+# TCP, ICE, hidden candidates and DTLS up to 1.3: for the analysis only
+STORIES = [
+    "dtls-both-active", "dtls-certificate-rejected-13", "dtls-client-certificate-missing", "dtls-obsolete", "dtls-unreachable",
+    "dtls-version", "ice-mdns-no-path", "ice-role-conflict", "tcp-refused", "tcp-relay", "tcp-success",
+]
+# of what is too large only the beginning, which ends within a record
+BEGINNINGS = ["datachannel-only", "ice-mdns-resolved", "ice-one-way", "ice-restart", "media-lossy", "media-one-way"]
 STREAMS = ["tcp-success", "tcp-wrong-password", "tcp-relay", "tcp-refused", "tcp-fallback"]
 MESSAGES = WHOLE + ["aiortc-relay-call", "chromium-relay-call", "classic-binding", "ipv6", "quota", "wrong-realm"]
 
@@ -120,6 +127,10 @@ def main():
         write("analyzer", case, data)
         if len(data) < 3000 or path.suffix == ".pcap":
             write("capture", case, data)
+    for case in STORIES:
+        write("analyzer", case, capture(case).read_bytes())
+    for case in BEGINNINGS:
+        write("analyzer", case, capture(case).read_bytes()[:9000])
     small = capture("fingerprint-bad").read_bytes()
     write("capture", "gzip", gzip.compress(small, mtime=0))
     write("capture", "cut-in-a-block", small[:-30])

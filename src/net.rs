@@ -277,6 +277,19 @@ impl Transport {
     }
 }
 
+impl Transport {
+    /// As sentences write it: `UDP`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Transport::Udp => "UDP",
+            Transport::Tcp => "TCP",
+            Transport::Tls => "TLS",
+            Transport::Dtls => "DTLS",
+        }
+    }
+}
+
 impl fmt::Display for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -8,11 +8,6 @@ use std::fmt::Write;
 use support::samples::{self, Sample};
 use turnscope::report::{Confidence, Report, Severity, Verdict};
 
-/// The table leaves out findings about ICE, DTLS and media, unless one is the headline.
-fn is_listed(id: &str) -> bool {
-    !["ice-", "dtls-", "media-"].iter().any(|family| id.starts_with(family))
-}
-
 fn word(severity: Severity) -> &'static str {
     match severity {
         Severity::Failure => "failure",
@@ -51,7 +46,7 @@ fn mismatches(sample: &Sample, report: &Report) -> Vec<String> {
     }
     for finding in &report.findings {
         let heavy = finding.severity != Severity::Note;
-        if heavy && is_listed(&finding.id) && !expected.contains(&finding.id.as_str()) {
+        if heavy && !expected.contains(&finding.id.as_str()) {
             let frames: Vec<u64> = finding.places.iter().map(|place| place.frame).collect();
             let likely = if finding.confidence == Confidence::Likely { ", likely" } else { "" };
             wrong.push(format!("not expected: {} ({}{likely}) frames {frames:?}", finding.id, word(finding.severity)));

@@ -80,7 +80,15 @@ impl<'a> Comparison<'a> {
     }
 
     fn ice(&mut self) {
-        let Some((session, agent)) = self.session() else { return };
+        let Some((session, agent)) = self.session() else {
+            // it has no pair to check
+            let is_up = self.text("/transport/iceState") == Some("connected");
+            return self.same(
+                "that a pair is selected",
+                is_up,
+                self.report.ice.iter().any(|ice| ice.selected_pair.is_some()),
+            );
+        };
         let role = match self.text("/transport/iceRole").map(str::to_owned).as_deref() {
             Some("controlling") => Some(IceRole::Controlling),
             Some("controlled") => Some(IceRole::Controlled),

@@ -658,3 +658,56 @@ fn a_hello_that_the_capture_cut_short_may_have_lost_a_part_on_the_way() {
     let cut = analyze::report(&degrade::pcap(&degrade::snapped(&all, 96)));
     assert_eq!(finding(&cut, "dtls-no-answer").confidence, Confidence::Likely);
 }
+
+#[test]
+fn a_server_flight_that_the_end_of_the_capture_cuts_has_lost_nothing() {
+    // the hello was sent again and again before the server was up
+    let (mut scene, mut shake) = start();
+    checks(&mut scene);
+    hellos(&mut scene, &mut shake, 4);
+    let body = dtls::certificate_body(&[&[0x30; 3000]]);
+    let hello = shake.server.server_hello(0xA5, dtls::DTLS_1_2, 0xC02B);
+    shake.down(&mut scene, hello);
+    for start in [0, 1000] {
+        let part = shake.server.fragment(11, &body, start..start + 1000);
+        shake.down(&mut scene, part);
+    }
+    let report = of(&scene);
+    assert!(
+        report.findings.iter().all(|one| (one.severity, one.confidence) != (Severity::Failure, Confidence::Certain))
+    );
+}
+
+#[test]
+fn a_large_hello_was_read_where_the_server_goes_on_though_the_capture_lacks_its_hello() {
+    let (mut scene, mut shake) = start();
+    checks(&mut scene);
+    let hello = shake.client.client_hello(&Offer { share: 1500, ..Offer::default() });
+    shake.up(&mut scene, hello.clone());
+    for _ in 0..4 {
+        scene.after_ms(200);
+        let copy = again(&mut shake.client, &hello);
+        shake.up(&mut scene, copy);
+    }
+    let _lost = shake.server.server_flight(&shake.certificates.1.clone());
+    shake.client_flight(&mut scene);
+    shake.last_flight(&mut scene);
+    let report = of(&scene);
+    assert!(!ids(&report).contains(&"dtls-hello-fragmented"), "{:?}", ids(&report));
+}
+
+#[test]
+fn a_pair_that_was_nominated_before_the_capture_may_have_its_keys() {
+    let (alice, bob) = agents();
+    let mut scene = Scene::new();
+    for _ in 0..8 {
+        // the controlled one is seen first; the other one has chosen long ago
+        let check =
+            scene.after_ms(2500).ice_check(BOB, ALICE, (&bob, &alice), false, |check| check.attribute(0xC057, [0; 4]));
+        scene.after_ms(1).ice_answer(&check, &alice);
+        let check = scene.after_ms(20).ice_check(ALICE, BOB, (&alice, &bob), true, |check| check.use_candidate());
+        scene.after_ms(1).ice_answer(&check, &bob);
+    }
+    let report = of(&scene);
+    assert_eq!(finding(&report, "dtls-never-started").confidence, Confidence::Likely);
+}

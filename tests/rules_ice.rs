@@ -371,7 +371,9 @@ fn the_samples_with_an_altered_password_tell_which_description_the_refused_check
         let found = report.findings.iter().filter(|finding| finding.id == "ice-check-unauthorized");
         let texts: Vec<&str> = found.map(|finding| finding.explanation.as_str()).collect();
         let says = format!("verify with the password of \"{got} (ufrag ");
-        assert!(texts.iter().any(|text| text.contains(&says)), "{name}: {texts:#?}");
+        let told = texts.iter().find(|text| text.contains(&says)).unwrap_or_else(|| panic!("{name}: {texts:#?}"));
+        let sent = format!("{}-sent.sdp (ufrag ", got.trim_end_matches(".sdp"));
+        assert!(told.contains("the other side has another: \"") && told.contains(&sent), "{name}: {told}");
     }
 }
 
@@ -579,4 +581,21 @@ fn a_call_through_the_relay_is_noted() {
     assert_eq!(found.title, "192.0.2.10 talks to 198.51.100.20:6000 through the relay 203.0.113.1:3478");
     assert!(found.explanation.contains("Checks through it take 30.0 ms (median)."), "{}", found.explanation);
     assert!(found.explanation.contains("2240 bytes from 192.0.2.10, 2240 bytes to it"), "{}", found.explanation);
+}
+
+#[test]
+fn answers_that_the_capture_has_before_their_checks_are_answers_all_the_same() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..220 {
+        scene.after_ms(50).a_is_answered(&agents, plain);
+    }
+    let mut shots = degrade::shots(&scene);
+    for pair in shots.chunks_mut(2) {
+        if let [check, answer] = pair {
+            std::mem::swap(&mut check.bytes, &mut answer.bytes);
+            std::mem::swap(&mut check.whole, &mut answer.whole);
+        }
+    }
+    assert!(failures(&report(&degrade::pcap(&shots))).is_empty());
 }

@@ -54,7 +54,7 @@ fn seven_allocates_without_an_answer_are_a_failure() {
     assert_eq!(mine(&report), ["turn-no-response"]);
     let found = finding(&report, "turn-no-response");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.title.contains("203.0.113.1:3478 does not answer over udp: 7 Allocate requests"), "{}", found.title);
+    assert!(found.title.contains("203.0.113.1:3478 does not answer over UDP: 7 Allocate requests"), "{}", found.title);
     let places: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
     assert_eq!(places, [1, 7], "the first and the last copy");
 }
@@ -68,7 +68,7 @@ fn a_client_that_asks_anew_each_time_is_unanswered_too() {
     }
     let report = report(&wait(&mut scene).pcap());
     let found = finding(&report, "turn-no-response");
-    assert!(found.title.contains("while 203.0.113.2:3478 answers over udp"), "{}", found.title);
+    assert!(found.title.contains("while 203.0.113.2:3478 answers over UDP"), "{}", found.title);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_second_server_that_answers_makes_silence_a_warning() {
     let report = report(&wait(&mut scene).pcap());
     let found = finding(&report, "turn-no-response");
     assert_eq!(found.severity, Severity::Warning);
-    assert!(found.explanation.contains("203.0.113.2:3478 answers over udp"), "{}", found.explanation);
+    assert!(found.explanation.contains("203.0.113.2:3478 answers over UDP"), "{}", found.explanation);
 }
 
 #[test]

@@ -172,7 +172,7 @@ fn one_request_on_an_open_connection_is_unanswered_once_its_time_is_over() {
     assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-no-response"]));
     let found = finding(&report, "turn-no-response");
     assert_eq!(found.confidence, Confidence::Certain);
-    assert!(found.title.contains("does not answer over tcp: 1 Allocate request"), "{}", found.title);
+    assert!(found.title.contains("does not answer over TCP: 1 Allocate request"), "{}", found.title);
     assert!(found.fix.contains("over TLS") && !found.fix.contains("over TCP or TLS"), "{}", found.fix);
 }
 
@@ -300,7 +300,7 @@ fn silence_over_udp_and_a_relay_over_tcp_is_a_fallback() {
     let found = finding(&report, "turn-fallback");
     assert_eq!(found.severity, Severity::Note);
     assert!(
-        found.title.contains("UDP to 203.0.113.1 is silent") && found.title.contains("over tcp"),
+        found.title.contains("UDP to 203.0.113.1 is silent") && found.title.contains("over TCP"),
         "{}",
         found.title
     );

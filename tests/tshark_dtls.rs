@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::event::Body;
@@ -138,34 +140,28 @@ fn certificates_and_suites(path: &Path) -> (InFrames<String>, InFrames<u64>) {
 }
 
 /// One field of every frame that has it: each of its values with the frame.
-fn their_field(path: &Path, field: &str) -> InFrames<String> {
-    let mut command = Command::new("tshark");
-    command.arg("-r").arg(path).args(["--enable-heuristic", "dtls_stun"]);
-    command.args(["-Y", &format!("{field} && udp && !icmp && !icmpv6"), "-T", "fields", "-E", "occurrence=a"]);
-    let output = command.args(["-e", "frame.number", "-e", field]).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let rows = text.lines().filter_map(|line| line.split_once('\t'));
-    rows.flat_map(|(frame, values)| values.split(',').map(move |value| (frame.parse().unwrap(), value.to_owned())))
-        .collect()
+fn their_field(rows: &Rows, field: &str) -> InFrames<String> {
+    let of_row = |row: &Row| row[field].iter().map(|value| (number(&row["frame.number"][0]), value.clone())).collect();
+    rows.iter().flat_map(|row| -> InFrames<String> { of_row(row) }).collect()
 }
 
 #[test]
 fn certificates_and_suites_are_those_that_tshark_puts_together() {
     let mut compared = 0;
-    for path in captures() {
-        let Some(_) = theirs(&path) else { continue };
-        let (certificates, suites) = certificates_and_suites(&path);
+    for (path, rows) in told() {
+        let Some(rows) = rows else { continue };
+        let (certificates, suites) = certificates_and_suites(path);
         if suites.is_empty() {
             continue;
         }
         // A message sent again is put together again by tshark: the first of each counts.
-        let mut their_certificates = their_field(&path, "dtls.handshake.certificate");
+        let mut their_certificates = their_field(rows, "dtls.handshake.certificate");
         let mut known = std::collections::BTreeSet::new();
         their_certificates.retain(|(_, der)| known.insert(der.clone()));
         let mut known = std::collections::BTreeSet::new();
         let ours: Vec<_> = certificates.into_iter().filter(|(_, der)| known.insert(der.clone())).collect();
         assert_eq!(ours, their_certificates, "{}", path.display());
-        let their_suites = their_field(&path, "dtls.handshake.ciphersuite");
+        let their_suites = their_field(rows, "dtls.handshake.ciphersuite");
         let frames: std::collections::BTreeSet<u64> = suites.iter().map(|(frame, _)| *frame).collect();
         let of = |frame: u64| -> Vec<String> {
             let mine = suites.iter().filter(|(number, _)| *number == frame);
@@ -182,31 +178,70 @@ fn certificates_and_suites_are_those_that_tshark_puts_together() {
     eprintln!("{compared} certificates and lists of suites compared");
 }
 
-fn theirs(path: &Path) -> Option<BTreeMap<u64, Seen>> {
+/// The values of each field in a frame.
+type Row = BTreeMap<&'static str, Vec<String>>;
+/// The frames of a capture that have DTLS in them.
+type Rows = Vec<Row>;
+
+/// What tshark tells of each capture, if it is there and reads it. It is asked once for all tests, several captures at a time.
+fn told() -> &'static [(PathBuf, Option<Rows>)] {
+    static TOLD: OnceLock<Vec<(PathBuf, Option<Rows>)>> = OnceLock::new();
+    TOLD.get_or_init(|| on_all(captures(), tshark))
+}
+
+/// What a function gives for each capture, in their order; as many at a time as the machine has processors.
+fn on_all<T: Send>(paths: Vec<PathBuf>, ask: impl Fn(&Path) -> T + Sync) -> Vec<(PathBuf, T)> {
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let work = || {
+        let mut done = BTreeMap::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(path) = paths.get(at) else { return done };
+            done.insert(at, ask(path));
+        }
+    };
+    let mut all = BTreeMap::new();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().for_each(|worker| all.extend(worker.join().unwrap()));
+    });
+    paths.into_iter().zip(all.into_values()).collect()
+}
+
+fn tshark(path: &Path) -> Option<Rows> {
+    let more = ["frame.number", "frame.protocols", "dtls.handshake.certificate"];
+    let fields: Vec<&str> = more.into_iter().chain(FIELDS).chain(OF_STREAMS).collect();
     let mut command = Command::new("tshark");
-    command.arg("-r").arg(path);
+    command.arg("-n").arg("-r").arg(path);
     // DTLS inside a relay is looked at on request only; over TCP it is not read here yet.
     command.args(["--enable-heuristic", "dtls_stun", "-Y", "dtls && udp && !icmp && !icmpv6"]);
-    command.args(["-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,", "-e", "frame.number"]);
-    for field in FIELDS {
+    command.args(["-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,"]);
+    for field in &fields {
         command.args(["-e", field]);
     }
     let output = command.output().ok().filter(|output| output.status.success())?;
-    let number = |text: &str| match text.strip_prefix("0x") {
+    let values = |column: &str| column.split(',').filter(|text| !text.is_empty()).map(str::to_owned).collect();
+    let row = |line: &str| fields.iter().copied().zip(line.split('\t').map(values)).collect();
+    Some(String::from_utf8(output.stdout).unwrap().lines().map(row).collect())
+}
+
+fn number(text: &str) -> u64 {
+    match text.strip_prefix("0x") {
         Some(hex) => u64::from_str_radix(hex, 16).unwrap(),
         None => text.parse().unwrap(),
-    };
-    let mut frames = BTreeMap::new();
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
-        let mut columns = line.split('\t');
-        let frame = number(columns.next().unwrap());
-        let mut seen = Seen::default();
-        for (into, column) in seen.columns().into_iter().zip(columns) {
-            into.extend(column.split(',').filter(|text| !text.is_empty()).map(number));
-        }
-        frames.insert(frame, seen);
     }
-    Some(frames)
+}
+
+fn theirs(rows: &Rows) -> BTreeMap<u64, Seen> {
+    let seen = |row: &Row| {
+        let mut seen = Seen::default();
+        for (into, field) in seen.columns().into_iter().zip(FIELDS) {
+            into.extend(row[field].iter().map(|text| number(text)));
+        }
+        (number(&row["frame.number"][0]), seen)
+    };
+    rows.iter().map(seen).collect()
 }
 
 fn is_required() -> bool {
@@ -230,13 +265,13 @@ fn captures() -> Vec<PathBuf> {
 #[test]
 fn records_fragments_and_alerts_are_those_that_tshark_sees() {
     let mut frames = 0;
-    for path in captures() {
-        let Some(theirs) = theirs(&path) else {
+    for (path, rows) in told() {
+        let Some(rows) = rows else {
             assert!(!is_required(), "tshark is required");
             eprintln!("tshark is not installed or does not read {}: not compared", path.display());
             continue;
         };
-        let ours = ours(&path);
+        let (ours, theirs) = (ours(path), theirs(rows));
         frames += ours.len();
         for number in ours.keys().chain(theirs.keys()) {
             assert_eq!(ours.get(number), theirs.get(number), "frame {number} of {}", path.display());
@@ -260,74 +295,60 @@ struct Stream {
     randoms: std::collections::BTreeSet<String>,
 }
 
+const OF_STREAMS: [&str; 11] = [
+    "udp.stream",
+    "ip.src",
+    "ipv6.src",
+    "udp.srcport",
+    "ip.dst",
+    "ipv6.dst",
+    "udp.dstport",
+    "dtls.handshake.ciphersuite",
+    "dtls.handshake.version",
+    "dtls.handshake.extensions.supported_version",
+    "dtls.handshake.random",
+];
+
 /// The streams with handshakes of a capture; none of those that are inside a relay.
-fn their_streams(path: &Path) -> Option<BTreeMap<u64, Stream>> {
-    let mut command = Command::new("tshark");
-    command.arg("-r").arg(path).args(["-Y", "dtls && udp && !icmp && !icmpv6 && !stun", "-T", "fields"]);
-    command.args(["-E", "occurrence=a", "-E", "aggregator=,"]);
-    let fields = [
-        "udp.stream",
-        "ip.src",
-        "ipv6.src",
-        "udp.srcport",
-        "ip.dst",
-        "ipv6.dst",
-        "udp.dstport",
-        "dtls.handshake.type",
-        "dtls.handshake.ciphersuite",
-        "dtls.handshake.version",
-        "dtls.handshake.extensions.supported_version",
-        "dtls.handshake.random",
-        "dtls.record.content_type",
-        "dtls.record.epoch",
-        "dtls.alert_message.level",
-        "dtls.alert_message.desc",
-    ];
-    for field in fields {
-        command.args(["-e", field]);
-    }
-    let output = command.output().ok().filter(|output| output.status.success())?;
-    let text = String::from_utf8(output.stdout).unwrap();
-    let number = |text: &str| match text.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16).unwrap(),
-        None => text.parse().unwrap(),
-    };
+fn their_streams(rows: &Rows) -> BTreeMap<u64, Stream> {
     let mut streams: BTreeMap<u64, Stream> = BTreeMap::new();
-    for line in text.lines() {
-        let columns: Vec<Vec<&str>> =
-            line.split('\t').map(|column| column.split(',').filter(|text| !text.is_empty()).collect()).collect();
-        let end = |v4: usize, v6: usize, port: usize| match columns[v4].first() {
-            Some(ip) => format!("{ip}:{}", columns[port][0]),
-            None => format!("[{}]:{}", columns[v6][0], columns[port][0]),
+    let direct = |row: &&Row| !row["frame.protocols"].iter().any(|all| all.split(':').any(|name| name == "stun"));
+    for row in rows.iter().filter(direct) {
+        let end = |v4: &str, v6: &str, port: &str| match row[v4].first() {
+            Some(ip) => format!("{ip}:{}", row[port][0]),
+            None => format!("[{}]:{}", row[v6][0], row[port][0]),
         };
-        let (src, dst) = (end(1, 2, 3), end(4, 5, 6));
-        let stream = streams.entry(number(columns[0][0])).or_default();
-        let kinds = &columns[7];
-        if kinds.contains(&"1") {
+        let (src, dst) = (end("ip.src", "ipv6.src", "udp.srcport"), end("ip.dst", "ipv6.dst", "udp.dstport"));
+        let stream = streams.entry(number(&row["udp.stream"][0])).or_default();
+        let (randoms, suites) = (&row["dtls.handshake.random"], &row["dtls.handshake.ciphersuite"]);
+        let sent = |kind: &str| row["dtls.handshake.type"].iter().any(|known| known == kind);
+        if sent("1") {
             stream.client.get_or_insert(src.clone());
-            stream.randoms.extend(columns[11].iter().map(|random| (*random).to_owned()));
+            stream.randoms.extend(randoms.iter().cloned());
         }
-        let retry = columns[11].iter().any(|random| random.starts_with("cf21ad74"));
-        if kinds.contains(&"2") && !kinds.contains(&"1") && !retry && stream.hello.is_none() && columns[8].len() == 1 {
-            let version = columns[10].first().unwrap_or(&columns[9][0]);
-            stream.hello = Some((src.clone(), dst, number(columns[8][0]), number(version)));
+        let retry = randoms.iter().any(|random| random.starts_with("cf21ad74"));
+        if sent("2") && !sent("1") && !retry && stream.hello.is_none() && suites.len() == 1 {
+            let supported = row["dtls.handshake.extensions.supported_version"].first();
+            let version = supported.unwrap_or_else(|| &row["dtls.handshake.version"][0]);
+            stream.hello = Some((src.clone(), dst, number(&suites[0]), number(version)));
         }
-        if columns[12].iter().zip(&columns[13]).any(|(kind, epoch)| *kind == "22" && *epoch != "0") {
+        let mut records = row["dtls.record.content_type"].iter().zip(&row["dtls.record.epoch"]);
+        if records.any(|(kind, epoch)| kind == "22" && epoch != "0") {
             stream.finished.insert(src.clone());
         }
-        if let Some(at) = columns[14].iter().position(|level| *level == "2") {
-            stream.alert.get_or_insert((src, number(columns[15][at])));
+        if let Some(at) = row["dtls.alert_message.level"].iter().position(|level| level == "2") {
+            stream.alert.get_or_insert((src, number(&row["dtls.alert_message.desc"][at])));
         }
     }
     streams.retain(|_, stream| stream.client.is_some());
-    Some(streams)
+    streams
 }
 
 #[test]
 fn associations_are_those_that_tshark_shows() {
     let mut compared = 0;
-    for path in captures() {
-        let mut capture = Capture::open(File::open(&path).unwrap()).unwrap();
+    for (path, rows) in told() {
+        let mut capture = Capture::open(File::open(path).unwrap()).unwrap();
         let mut analyzer = Analyzer::new(Options::default());
         while let Some(frame) = capture.next_frame() {
             analyzer.frame(&frame, &mut |_| {});
@@ -336,11 +357,11 @@ fn associations_are_those_that_tshark_shows() {
         if report.dtls.is_empty() {
             continue;
         }
-        let Some(streams) = their_streams(&path) else {
+        let Some(rows) = rows else {
             assert!(!is_required(), "tshark is required");
             continue;
         };
-        for (number, stream) in streams {
+        for (number, stream) in their_streams(rows) {
             let client = stream.client.unwrap();
             // with several associations on one stream, or several streams of one, there is no one to compare with
             let mut ours = report.dtls.iter().filter(|known| {

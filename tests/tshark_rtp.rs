@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use support::{Scene, payload};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
@@ -120,6 +121,37 @@ fn compare(path: &Path, into: &mut Comparison) {
     into.streams += own.len();
 }
 
+/// Compares all captures, as many at a time as the machine has processors; what differs comes in their order.
+fn compare_all(paths: &[PathBuf]) -> Comparison {
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let work = || {
+        let mut done = BTreeMap::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(path) = paths.get(at) else { return done };
+            let mut own = Comparison::default();
+            compare(path, &mut own);
+            done.insert(at, own);
+        }
+    };
+    let mut done = BTreeMap::new();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().for_each(|worker| done.extend(worker.join().unwrap()));
+    });
+    let mut all = Comparison::default();
+    for own in done.into_values() {
+        all.streams += own.streams;
+        all.jitters += own.jitters;
+        all.lost += own.lost;
+        all.reordered += own.reordered;
+        all.duplicates += own.duplicates;
+        all.wrong.extend(own.wrong);
+    }
+    all
+}
+
 fn captures() -> Vec<PathBuf> {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
     let more = std::env::var_os("TURNSCOPE_CAPTURES").unwrap_or_default();
@@ -183,8 +215,7 @@ fn tshark_counts_the_same_streams() {
         fs::write(&path, suffering(seed).pcap()).unwrap();
         paths.push(path);
     }
-    let mut all = Comparison::default();
-    paths.iter().for_each(|path| compare(path, &mut all));
+    let all = compare_all(&paths);
     let Comparison { streams, jitters, lost, reordered, duplicates, wrong } = all;
     println!(
         "{streams} streams of {} captures, {jitters} with jitter, are the same to tshark: {lost} packets lost, {reordered} late, {duplicates} twice",

@@ -44,15 +44,15 @@ fn tell(silent: &Way, works: &Way, out: &mut Collector) {
     };
     let got = if works.allocated > 0 { "gave it a relayed address" } else { "answered it" };
     out.add(seen, || Text {
-        title: format!("UDP to {} is silent, and {client} went over {} instead", server.0.ip(), works.transport),
+        title: format!("UDP to {} is silent, and {client} went over {} instead", server.0.ip(), works.transport.name()),
         explanation: format!(
             "{client} asked {} over UDP and got no answer ({}); over {} the same server {got} (from frame {} on). A firewall on the way drops \
              UDP. Media that goes over {} is held up by every lost packet.",
             silent.server,
             frames(&silent.frames),
-            works.transport,
+            works.transport.name(),
             works.first.frame,
-            works.transport,
+            works.transport.name(),
         ),
         fix: format!("Open UDP to {} in the firewalls on the way, for better quality.", silent.server),
     });

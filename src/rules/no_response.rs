@@ -173,6 +173,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         }
         _ => "",
     };
+    let over_what = transport.name();
     let others = others(server, transport, view);
     let title_tail = others.first().map(|other| format!(", while {other}")).unwrap_or_default();
     let others_text = match others.as_slice() {
@@ -181,14 +182,14 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
     };
     Text {
         title: format!(
-            "{server} does not answer over {transport}: {sent} {method} requests of {client} went unanswered{title_tail}"
+            "{server} does not answer over {over_what}: {sent} {method} requests of {client} went unanswered{title_tail}"
         ),
         explanation: format!(
             "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{stage}{others_text}",
             over.unwrap_or_default(),
         ),
         fix: format!(
-            "Find out where the requests end: check that the server runs and listens on {server} over {transport}, and open that port in the \
+            "Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
              firewalls on the way, both for the requests and for the answers. Where a network allows no such traffic, give the client a \
              TURN URL over {}.",
             if transport.is_stream() { "TLS" } else { "TCP or TLS" }
@@ -206,9 +207,9 @@ fn others(server: ServerAddress, transport: Transport, view: &View<'_>) -> Vec<S
                 continue;
             }
             if address.0.ip() == server.0.ip() {
-                same.push(format!("the same server answers over {carrier} on port {}", address.0.port()));
+                same.push(format!("the same server answers over {} on port {}", carrier.name(), address.0.port()));
             } else {
-                other.push(format!("{address} answers over {carrier}"));
+                other.push(format!("{address} answers over {}", carrier.name()));
             }
         }
     }

@@ -78,7 +78,7 @@ fn family(denied: &Denied<'_>, view: &View<'_>) -> Text {
         return Text {
             title: format!("{server} has no {family} relay for the peer {peer}: {error}"),
             explanation: format!(
-                "{} named the peer {peer} in a {} request and was refused {}: a relay carries only to peers of its own address family, and \
+                "{} named the peer {peer} in its {} request and was refused {}: a relay carries only to peers of its own address family, and \
                  this allocation has no {family} address.",
                 denied.who(view),
                 denied.last.method,
@@ -100,7 +100,7 @@ fn family(denied: &Denied<'_>, view: &View<'_>) -> Text {
     Text {
         title: format!("{server} has no {family} relay for {}: {error}", denied.whom(view)),
         explanation: format!(
-            "{} sent {server} a {} request for {family} and was refused {}: the server has no relay address of that family.",
+            "{} asked {server} by {} for a relay of {family} and was refused {}: the server has no relay address of that family.",
             denied.who(view),
             denied.last.method,
             denied.listed(),

@@ -8,7 +8,8 @@ use crate::wire::handshake::{ContentType, ExtensionType, Message, Protocol, Valu
 use hashbrown::HashMap;
 
 /// How many flows are remembered, in each of two generations: as the younger one fills up, the older is forgotten.
-const MAX_FLOWS: usize = 16_384;
+/// It is what fits a hash table whose size is a power of 2.
+const MAX_FLOWS: usize = 14_336;
 
 /// The flows on which DTLS was recognised.
 #[derive(Debug, Default)]

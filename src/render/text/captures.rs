@@ -7,6 +7,8 @@ use crate::time::Span;
 
 /// How many places of damage, and comments, are told of a capture.
 const PLACES: usize = 5;
+/// Comments that a capture tool writes into every file, and that say nothing about this one.
+const ROUTINE: [&str; 1] = ["Counters provided by dumpcap"];
 
 pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     list(page, &report.captures);
@@ -74,7 +76,8 @@ fn damage(page: &mut Page<'_>, capture: &Capture) {
 
 fn comments(page: &mut Page<'_>, capture: &Capture) {
     let mut seen: Vec<&Comment> = Vec::new();
-    for comment in &capture.comments {
+    let routine = |comment: &&Comment| page.limit(0) == 0 && ROUTINE.contains(&comment.text.trim());
+    for comment in capture.comments.iter().filter(|comment| !routine(comment)) {
         let again = |other: &&Comment| other.text == comment.text && other.frame == comment.frame;
         if seen.len() <= page.limit(PLACES) && !seen.iter().any(again) {
             seen.push(comment);

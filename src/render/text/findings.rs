@@ -53,7 +53,8 @@ fn tell(page: &mut Page<'_>, report: &Report, finding: &Finding, brief: bool) {
         return;
     }
     if let Some(cause) = &finding.caused_by {
-        page.item(4, "Because of:", None, cause);
+        // the key goes on after the id with whom it is about, which is for programs
+        page.item(4, "Because of:", None, cause.split('/').next().unwrap_or(cause));
     }
     if !finding.places.is_empty() {
         let limit = page.limit(FRAMES);

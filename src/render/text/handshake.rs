@@ -1,6 +1,7 @@
 //! DTLS associations: who shook hands with whom, on what, and how it ended.
 
 use super::page::{Page, Tint};
+use super::tables::inside;
 use crate::render::clock::seconds;
 use crate::report::{Dtls, DtlsCertificate, DtlsState, Report};
 use crate::time::Span;
@@ -36,7 +37,7 @@ fn summary(known: &Dtls) -> String {
     let arrow = if known.roles_known { "→" } else { "–" };
     let mut text = format!("{} {arrow} {}", known.client, known.server);
     if !known.via.is_empty() {
-        text += &format!(" ({})", known.via.join(", "));
+        text += &format!(" {}", inside(&known.via));
     }
     text += match known.state {
         DtlsState::Complete => ": complete",
@@ -94,7 +95,7 @@ fn details(page: &mut Page<'_>, known: &Dtls) {
         page.item(2, "closed", None, &format!("by the {} ({how}, frame {})", closed.by, closed.place.frame));
     }
     for way in &known.also {
-        let via = if way.via.is_empty() { String::new() } else { format!(" ({})", way.via.join(", ")) };
+        let via = if way.via.is_empty() { String::new() } else { format!(" {}", inside(&way.via)) };
         let text = format!("{} → {}{via}, from frame {}", way.client, way.server, way.place.frame);
         page.item(2, "seen also as", None, &text);
     }

@@ -5,7 +5,7 @@ use super::tables::candidate_type;
 use crate::render::clock::Clock;
 use crate::report::{
     Address, CandidateType, IceAgent, IceChecks, IceConsent, IceNomination, IcePair, IceRole, IceSelectedBy,
-    IceSession, IceState, Report,
+    IceSession, IceState, Report, Time,
 };
 use crate::time::Span;
 
@@ -36,17 +36,17 @@ fn one(page: &mut Page<'_>, session: &IceSession) {
         agents.map(|(number, told)| agent(told, chosen.and_then(|ends| ends.get(number).copied()))).collect();
     page.heading("ICE", &agents.join(" and "));
     let clock = page.options.clock.clone();
-    page.item(2, "", None, &outcome(session, &clock));
-    let steps = steps(session);
+    page.item(2, "", None, &outcome(session));
+    let steps = steps(session, &clock);
     if !steps.is_empty() {
         page.item(2, "", None, &steps);
     }
     if let Some(consent) = &session.consent {
-        page.item(2, "", None, &consent_of(consent, &clock));
+        page.item(2, "", None, &consent_of(consent, session.first_check_at));
     }
     let shown = page.limit(PAIRS).min(session.pairs.len());
     page.table(
-        &["local", "remote", "types", "sent", "received", "rtt", "state"],
+        &["local", "remote", "types", "→ answered", "← answered", "rtt", "state"],
         session.pairs.iter().take(shown).map(|pair| {
             [
                 pair.local.to_string(),
@@ -87,9 +87,9 @@ fn agent(agent: &IceAgent, chosen: Option<Address>) -> String {
     format!("{name}{at}{notes}")
 }
 
-fn outcome(session: &IceSession, clock: &Clock) -> String {
+fn outcome(session: &IceSession) -> String {
     let mut text = match (&session.selected_pair, session.selected_at) {
-        (Some(pair), Some(at)) => {
+        (Some(pair), Some(_)) => {
             let chosen = session.pairs.iter().find(|pair| pair.selected);
             let via = chosen.and_then(|pair| pair.via);
             let via = via.map(|server| format!(" through the relay of {server}")).unwrap_or_default();
@@ -100,7 +100,7 @@ fn outcome(session: &IceSession, clock: &Clock) -> String {
             let base = |base: Option<Address>| base.map(|base| format!(" (sent from {base})")).unwrap_or_default();
             let local = format!("{}{}", pair.local, base(chosen.and_then(|pair| pair.local_base)));
             let remote = format!("{}{}", pair.remote, base(chosen.and_then(|pair| pair.remote_base)));
-            format!("selected {local} – {remote}{via} at {}{}", clock.show(at), by.unwrap_or_default())
+            format!("selected {local} – {remote}{via}{}", by.unwrap_or_default())
         }
         _ if session.pairs.iter().any(|pair| pair.state == IceState::Succeeded) => "no pair was selected".to_owned(),
         _ => "no check was answered".to_owned(),
@@ -124,42 +124,54 @@ fn outcome(session: &IceSession, clock: &Clock) -> String {
     text
 }
 
-/// The times from the first check on.
-fn steps(session: &IceSession) -> String {
+/// The time of the first check, and those of what followed from there on.
+fn steps(session: &IceSession, clock: &Clock) -> String {
     let span = |micros: i64| Span(micros.saturating_mul(1000));
     let style = match session.roles.nomination {
         Some(IceNomination::Regular) => " (regular)",
         Some(IceNomination::Aggressive) => " (aggressive)",
         None => "",
     };
-    let steps = [
-        session.first_answer_us.map(|us| format!("first answer after {}", span(us))),
-        session.nominated_us.map(|us| format!("nominated after {}{style}", span(us))),
-        session.first_data_us.map(|us| format!("first DTLS or media after {}", span(us))),
+    let selected = session.selected_at.zip(session.first_check_at);
+    let selected = selected.map(|(at, start)| at.at.since(start.at).micros());
+    let mut steps = [
+        session.first_answer_us.map(|us| (us, format!("first answer after {}", span(us)))),
+        session.nominated_us.map(|us| (us, format!("nominated after {}{style}", span(us)))),
+        // a pair is mostly selected by what nominates it
+        selected.filter(|us| session.nominated_us != Some(*us)).map(|us| (us, format!("selected after {}", span(us)))),
+        session.first_data_us.map(|us| (us, format!("first DTLS or media after {}", span(us)))),
     ];
-    steps.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    steps.sort_by_key(|step| step.as_ref().map(|(us, _)| *us)); // stable: what came at once stays in this order
+    let start = session.first_check_at.map(|at| format!("first check at {}", clock.show(at)));
+    let steps = steps.into_iter().flatten().map(|(_, step)| step);
+    start.into_iter().chain(steps).collect::<Vec<_>>().join(", ")
 }
 
-fn consent_of(consent: &IceConsent, clock: &Clock) -> String {
-    let gap = Span(consent.longest_gap_us.saturating_mul(1000));
-    let lost = consent.lost_at.map(|at| format!("; lost at {}", clock.show(at))).unwrap_or_default();
+fn consent_of(consent: &IceConsent, start: Option<Time>) -> String {
+    let gap = match consent.longest_gap_us {
+        0 => String::new(), // one check has no gap
+        gap => format!(", longest gap {}", Span(gap.saturating_mul(1000))),
+    };
+    let lost =
+        consent.lost_at.zip(start).map(|(at, start)| format!("; lost {} after the first check", at.at.since(start.at)));
+    let lost = lost.unwrap_or_default();
     let from = consent.from.as_deref().map(|from| format!(" of {from}")).unwrap_or_default();
     let (answered, sent) = (consent.answered, consent.sent);
-    format!("consent: {answered} of {} on this pair answered, longest gap {gap}{lost}", checks_of(sent, &from))
+    format!("consent: {answered} of {} on this pair answered{gap}{lost}", checks_of(sent, &from))
 }
 
 fn checks_of(number: u64, from: &str) -> String {
     if number == 1 { format!("1 check{from}") } else { format!("{number} checks{from}") }
 }
 
-/// `3/4`, answered and sent; copies follow: `0/1 (×6)`.
+/// `3 of 4`: answered, of those sent; with copies, how many were sent in all: `0 of 1 (×6)`.
 fn checks(checks: &IceChecks) -> String {
     if checks.sent == 0 {
         return "–".to_owned();
     }
     let again = checks.sent + checks.retransmitted;
     let again = if checks.retransmitted > 0 { format!(" (×{again})") } else { String::new() };
-    format!("{}/{}{again}", checks.answered, checks.sent)
+    format!("{} of {}{again}", checks.answered, checks.sent)
 }
 
 fn state(pair: &IcePair) -> String {

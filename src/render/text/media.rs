@@ -1,7 +1,7 @@
 //! Streams of RTP, a line each under the path that they take.
 
 use super::page::{Page, or_dash};
-use super::tables::bytes;
+use super::tables::{bytes, inside};
 use crate::report::{Address, MediaStream, Report};
 use crate::time::Span;
 use unicode_width::UnicodeWidthStr;
@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 /// Streams that are shown.
 const ROWS: usize = 12;
 /// What stands above the columns.
-const HEADER: [&str; 7] = ["ssrc", "type", "packets", "bytes", "lost", "jitter", "seconds"];
+const HEADER: [&str; 7] = ["ssrc", "payload type", "packets", "bytes", "lost", "jitter", "duration"];
 
 pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     let media = &report.media;
@@ -41,8 +41,8 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     page.columns(4, &line(&HEADER.map(str::to_owned), &widths));
     for known in ways {
         let (src, dst, via) = &known;
-        let inside = if via.is_empty() { String::new() } else { format!("  in {}", via.join(", ")) };
-        page.item(2, "", None, &format!("{src} → {dst}{inside}"));
+        let via = if via.is_empty() { String::new() } else { format!(" {}", inside(via)) };
+        page.item(2, "", None, &format!("{src} → {dst}{via}"));
         for (stream, row) in listed.iter().zip(&rows).filter(|(stream, _)| way(stream) == known) {
             page.verbatim(4, &format!("{}{}", line(row, &widths), remarks(stream)));
         }
@@ -72,7 +72,7 @@ fn row(stream: &MediaStream) -> [String; 7] {
         bytes(stream.bytes),
         lost(stream),
         or_dash(stream.jitter_us.map(|jitter| Span(jitter.saturating_mul(1000)))),
-        format!("{}.{}", tenths / 10, tenths.rem_euclid(10)),
+        format!("{}.{} s", tenths / 10, tenths.rem_euclid(10)),
     ]
 }
 

@@ -33,12 +33,12 @@ pub fn report(report: &Report, options: &Options) -> String {
         conversation::section(&mut page, report);
         picture::section(&mut page, report);
         tables::credentials(&mut page, &report.credentials);
-        signalling::section(&mut page, report);
         tables::allocations(&mut page, report);
         ice::section(&mut page, report);
         handshake::section(&mut page, report);
         media::section(&mut page, report);
         findings::section(&mut page, report);
+        signalling::section(&mut page, report);
         tables::servers(&mut page, report);
         tables::candidates(&mut page, report);
         captures::section(&mut page, report);

@@ -21,11 +21,22 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     }
     page.heading("Addresses", "");
     let shown = page.limit(WAYS).min(ways.len());
-    for (i, way) in ways.iter().take(shown).enumerate() {
-        if i > 0 {
+    let mut above: Option<String> = None;
+    for way in ways.iter().take(shown) {
+        let rows = rows(way, page.width() - 2);
+        // under the same names, in the same columns, addresses need none of their own
+        let names = if let [(names, _)] = rows.as_slice() { Some(names.clone()) } else { None };
+        let again = names.is_some() && above == names;
+        if above.is_some() && !again {
             page.item(0, "", None, "");
         }
-        draw(page, way);
+        for (names, addresses) in &rows {
+            if !again {
+                page.verbatim(2, names);
+            }
+            page.verbatim(2, addresses);
+        }
+        above = Some(names.unwrap_or_default());
     }
     let omitted = report.omitted.get("allocations").copied().unwrap_or(0);
     page.more(2, shown, ways.len() as u64 + omitted);
@@ -98,16 +109,16 @@ fn join(names: impl Iterator<Item = String>, total: u64) -> String {
 }
 
 /// Stations side by side, names above addresses, as many to a row as fit.
-fn draw(page: &mut Page<'_>, way: &[Station]) {
-    let room = page.width() - 2;
+fn rows(way: &[Station], room: usize) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
     let mut names = String::new();
     let mut addresses = String::new();
     for (i, (name, address)) in way.iter().enumerate() {
         let arrow = if i > 0 { ARROW } else { "" };
         if i > 0 && addresses.width() + arrow.width() + address.width().max(name.width()) > room {
-            flush(page, &mut names, &mut addresses);
-            names.push_str("    ");
-            addresses.push_str("──▶ ");
+            rows.push((names.trim_end().to_owned(), addresses.trim_end().to_owned()));
+            names = "    ".to_owned();
+            addresses = "──▶ ".to_owned();
         } else {
             addresses.push_str(arrow);
             pad(&mut names, addresses.width());
@@ -118,14 +129,8 @@ fn draw(page: &mut Page<'_>, way: &[Station]) {
         pad(&mut names, width);
         pad(&mut addresses, width);
     }
-    flush(page, &mut names, &mut addresses);
-}
-
-fn flush(page: &mut Page<'_>, names: &mut String, addresses: &mut String) {
-    page.verbatim(2, names.trim_end());
-    page.verbatim(2, addresses.trim_end());
-    names.clear();
-    addresses.clear();
+    rows.push((names.trim_end().to_owned(), addresses.trim_end().to_owned()));
+    rows
 }
 
 fn pad(text: &mut String, width: usize) {

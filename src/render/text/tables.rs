@@ -94,14 +94,14 @@ pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
                     .collect::<Vec<_>>()
                     .join(" "),
                 transport.transport.to_string(),
-                format!("{} / {}", transport.answered, transport.asked),
+                format!("{} of {}", transport.answered, transport.asked),
                 transport.allocated.to_string(),
                 or_dash(transport.rtt_us.map(|rtt| Span(rtt.saturating_mul(1000)))),
                 or_dash(server.software.as_deref().or(server.dialect.as_deref())),
             ]
         })
     });
-    page.table(&["server", "by", "answered", "allocated", "rtt", "software"], rows);
+    page.table(&["server", "transport", "answered", "allocated", "rtt", "software"], rows);
     let omitted = report.omitted.get("servers").copied().unwrap_or(0);
     page.more(2, shown, report.servers.len() as u64 + omitted);
 }
@@ -151,6 +151,17 @@ pub(super) fn candidate_type(kind: CandidateType) -> &'static str {
         CandidateType::Prflx => "prflx",
         CandidateType::Relay => "relay",
     }
+}
+
+/// What a relay carried it in: `in Send, ChannelData`.
+pub(super) fn inside(via: &[impl AsRef<str>]) -> String {
+    let names = via.iter().map(|layer| match layer.as_ref() {
+        "send" => "Send",
+        "data" => "Data",
+        "channel-data" => "ChannelData",
+        other => other,
+    });
+    format!("in {}", names.collect::<Vec<_>>().join(", "))
 }
 
 /// `0`, `512 B`, `1.4 kB`, `23.0 MB`.

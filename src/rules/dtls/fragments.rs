@@ -22,8 +22,8 @@ fn lost(story: &Story<'_>, out: &mut Collector) {
     let part = lost_parts(handshake).next();
     let packet = handshake.ip_fragments.first().filter(|_| lost_packets(handshake));
     let Some(from) = part.map(|(role, _)| role).or(packet.map(|packet| packet.from)) else { return };
-    // where the first record is missing, so may be more of the beginning
-    let confidence = if handshake.from_start || part.is_some() { Confidence::Certain } else { Confidence::Likely };
+    // where the first record is missing, so may be more
+    let confidence = if handshake.from_start { Confidence::Certain } else { Confidence::Likely };
     let mut listed = part.map(|(_, missing)| vec![missing.seen.0.frame, missing.seen.1.frame]).unwrap_or_default();
     let flights = handshake.flights.iter().filter(|flight| flight.from == from);
     listed.extend(frames_at(flights.flat_map(|flight| flight.times.iter().copied())));
@@ -123,7 +123,9 @@ fn hello(story: &Story<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     let ended = handshake.state() == State::Failed;
     let repeated = handshake.flights.first().map_or(0, |flight| flight.repeated);
-    let sure = handshake.from_start && (ended || repeated >= 3);
+    // an alert unexpected_message is also what another client says, of whose ClientHello nothing is in the capture
+    let other_client = handshake.fatal().is_some_and(|fatal| fatal.alert.description.0 == 10);
+    let sure = handshake.from_start && (ended && !other_client || repeated >= 3);
     if !ended && repeated == 0 {
         return; // the capture ends before anything is amiss
     }

@@ -29,7 +29,9 @@ pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut
         return;
     }
     let severity = if repeated >= OFTEN { Severity::Failure } else { Severity::Warning };
-    let sure = handshake.from_start && repeated >= OFTEN && !handshake.truncated;
+    // of what is missing the rest may come after the end of the capture, and then it is a part that was lost
+    let whole = [Role::Client, Role::Server].iter().all(|&role| handshake.sides[role].missing.is_empty());
+    let sure = handshake.from_start && repeated >= OFTEN && !handshake.truncated && whole;
     let confidence = if sure { Confidence::Certain } else { Confidence::Likely };
     let number = handshake.flights.len();
     let mut seen = story.occurrence(INCOMPLETE, severity, confidence, &format!("{} {number}", last.from.name()));

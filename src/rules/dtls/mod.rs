@@ -103,8 +103,14 @@ impl<'h> Story<'h> {
         subject
     }
 
+    /// What a relay carries is STUN to Wireshark, which does not look into channels by itself, and may go over TCP.
     fn filter(&self) -> String {
         let ends = self.way.path.ends;
+        if self.way.path.inside.is_some() {
+            let port = self.ephemeral();
+            let hosts = ip_filter(ends.low, ends.high);
+            return format!("(stun || dtls) && {hosts} && (udp.port == {port} || tcp.port == {port})");
+        }
         format!("dtls && {} && udp.port == {}", ip_filter(ends.low, ends.high), self.ephemeral())
     }
 

@@ -4,7 +4,7 @@ use super::super::evidence::{frames, how_long, ip_filter};
 use super::super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::{ClientAddress, PeerAddress};
 use crate::session::Grievance;
-use crate::session::ice::IceSession;
+use crate::session::ice::{IceSession, Pair, Way};
 use crate::session::signalling::{Description, Setup};
 use crate::time::Span;
 
@@ -36,7 +36,7 @@ pub(in crate::rules) fn judge(session: &IceSession, view: &View<'_>, out: &mut C
         key: format!("{} {}", one.ip(), other.ip()),
         severity: Severity::Failure,
         // a pair that was chosen before the capture may have its keys since then
-        confidence: if began_here(session) { Confidence::Certain } else { Confidence::Likely },
+        confidence: if began_here(session, pair) { Confidence::Certain } else { Confidence::Likely },
         remedy: Remedy::Association(grievance),
         at: selection.at.time,
         frames: listed.clone(),
@@ -74,11 +74,10 @@ pub(in crate::rules) fn judge(session: &IceSession, view: &View<'_>, out: &mut C
     });
 }
 
-/// Whether the session began in the capture: its first checks led up to the nomination, they were not consent checks of a call under way.
-fn began_here(session: &IceSession) -> bool {
-    let first = [0, 1].into_iter().filter_map(|agent| session.agent(agent).first_check).min();
-    let nominated = session.agents.iter().filter_map(|agent| agent.use_candidate).min();
-    first.zip(nominated).is_some_and(|(first, nominated)| first < nominated)
-        || session.pairs.len() > 1
-        || session.checks_omitted > 0
+/// Whether the pair was chosen in the capture: the controlling agent checked it first and nominated it then, or an agent began as one does that has
+/// no pair yet, with more than two checks in quick succession. What begins otherwise may be the consent checks of a call under way.
+fn began_here(session: &IceSession, pair: &Pair) -> bool {
+    const OPENING: Span = Span::from_millis(90);
+    let nominates = |way: &Way| way.first.zip(way.use_candidate).is_some_and(|(first, nominated)| first < nominated);
+    nominates(pair.way(0)) || nominates(pair.way(1)) || session.agents.iter().any(|agent| agent.opening >= OPENING)
 }

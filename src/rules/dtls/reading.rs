@@ -100,10 +100,17 @@ fn by_alert(handshake: &Handshake) -> Option<Reading> {
     })
 }
 
-/// Whether the server sent anything that shows that it has read the ClientHello.
+/// Whether anything shows that the server has read the ClientHello: what it sent, or what the client sent next, also where the capture lacks the
+/// ServerHello itself.
 fn went_past_hello(handshake: &Handshake) -> bool {
+    let sides = &handshake.sides;
+    let is_hello =
+        |what: &What| matches!(what, What::Message(HandshakeType::CLIENT_HELLO | HandshakeType::HELLO_VERIFY_REQUEST));
     handshake.chosen.is_some()
-        || handshake.sides.server.missing.iter().any(|part| part.kind == HandshakeType::SERVER_HELLO)
+        || sides.server.protected.is_some()
+        || sides.client.protected.is_some()
+        || sides.server.missing.iter().any(|part| part.kind != HandshakeType::CLIENT_HELLO)
+        || handshake.flights.iter().flat_map(|flight| &flight.messages).any(|what| !is_hello(what))
 }
 
 /// Whether the ClientHello was sent again and again without any DTLS in answer, and an answer would be in the capture.
@@ -128,12 +135,23 @@ pub(super) fn is_large(handshake: &Handshake) -> bool {
 
 /// Messages of which parts never came although they were sent again and again. What the capture cut off says nothing.
 pub(super) fn lost_parts(handshake: &Handshake) -> impl Iterator<Item = (Role, &Missing)> {
-    let again = handshake.flights.iter().any(|flight| flight.repeated >= AGAIN);
     let of = move |role: Role| {
-        let missing = handshake.sides[role].missing.iter().filter(|message| !message.truncated);
+        // it must be the sender of the message that sent again: else the capture may end before the rest comes
+        let again = handshake.flights.iter().any(|flight| flight.from == role && flight.repeated >= AGAIN);
+        let missing = handshake.sides[role]
+            .missing
+            .iter()
+            .filter(move |message| again && came_again(message) && !message.truncated);
         missing.map(move |message| (role, message))
     };
-    of(Role::Client).chain(of(Role::Server)).filter(move |_| again && !handshake.truncated)
+    of(Role::Client).chain(of(Role::Server)).filter(|_| !handshake.truncated)
+}
+
+/// Whether parts of it came more than once, with a timer between them.
+fn came_again(message: &Missing) -> bool {
+    const TIMER: Span = Span::from_millis(30);
+    let (first, last) = message.seen;
+    last.time.since(first.time) >= TIMER
 }
 
 /// Whether IP fragments of it never came, and flights were sent again for it.

@@ -4,6 +4,7 @@ use super::{address, asked, counted, counted_were, ends, named, occurrence, unle
 use crate::rules::evidence::{Proof, frames, how_long, quote};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Seen;
+use crate::session::credentials::{Credential, Kind};
 use crate::session::ice::{IceSession, Role, Unauthorized};
 use crate::session::signalling::compare;
 use crate::time::Span;
@@ -83,8 +84,16 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &V
     let code = if reason.is_empty() { refused.code.to_string() } else { format!("{} {reason}", refused.code) };
     let proof = match Proof::of(&refused.integrity, view) {
         Proof::By { label, .. } => {
+            // of one user fragment there are several only where descriptions tell different passwords
+            let ufrag = ice.agent(1 - agent).ufrag.map(|name| view.text(name)).unwrap_or_default();
+            let is_another = |known: &&Credential| {
+                known.label != label && matches!(&known.kind, Kind::Ice { ufrag: own } if *own == ufrag)
+            };
+            let another = view.session.credentials().list().iter().find(is_another);
+            let another = another.map_or_else(String::new, |known| format!(": {} tells it", quote(&known.label)));
             format!(
-                " The refused checks verify with the password of {}, so that their sender uses that one, and the other side has another.",
+                " The refused checks verify with the password of {}, so that their sender uses that one, and the other side has \
+                 another{another}.",
                 quote(&label)
             )
         }
@@ -232,7 +241,10 @@ pub(in crate::rules) fn judge_not_nominated(ice: &IceSession, view: &View<'_>, o
     }
     let numbers = [way.first, Some(valid)].into_iter().flatten().map(|seen| seen.frame).collect();
     let about = (NOT_NOMINATED, "RFC 8445 §8.1.1");
-    let seen = unless_later(occurrence(ice, controlling, about, Severity::Failure, valid.time, numbers), ice);
+    let mut seen = unless_later(occurrence(ice, controlling, about, Severity::Failure, valid.time, numbers), ice);
+    if !is_looking {
+        seen.confidence = Confidence::Likely; // the capture may have begun in the middle of a call
+    }
     out.add(seen, || Text {
         title: format!(
             "{} never nominates a pair, though {} works",

@@ -82,12 +82,16 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let sent = asked(ice, agent);
     let (sends, span) = ATTEMPT;
     let heard = is_heard(ice, agent, view);
+    // that other packets reach the agent says nothing of a call under way, of which dead pairs are checked on
+    let meets = ice.agent(1 - agent).checks > 0;
     let had_its_chance = sent.sends >= sends && sent.span >= span;
     let is_over = view.now().since(sent.last) >= NO_ANSWER;
     let confidence = match () {
         // whoever uses TCP as well may have had a way there
         () if had_its_chance && view.session.totals().over_tcp > 0 => Confidence::Likely,
-        () if sent.sends >= sends && sent.span >= LONG_ENOUGH && (heard || sent.sounds_unheard) => Confidence::Certain,
+        // the capture lacks checks that were answered, or has them in another order
+        () if had_its_chance && ice.stray_answers > 0 => Confidence::Likely,
+        () if sent.sends >= sends && sent.span >= LONG_ENOUGH && (meets || sent.sounds_unheard) => Confidence::Certain,
         () if had_its_chance && (heard || is_over || sent.sounds_unheard) || heard && is_over => Confidence::Likely,
         () => return,
     };

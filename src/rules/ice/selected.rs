@@ -2,7 +2,7 @@
 
 use super::{address, ends, named, occurrence};
 use crate::net::ServerAddress;
-use crate::rules::evidence::date;
+use crate::rules::evidence::ip_filter;
 use crate::rules::{Collector, Remedy, Severity, Text, View};
 use crate::session::ice::IceSession;
 use crate::time::Span;
@@ -28,19 +28,22 @@ fn switched(ice: &IceSession, out: &mut Collector) {
         let numbers = vec![before.at.frame, after.at.frame];
         let mut seen = occurrence(ice, agent, (SWITCHED, "RFC 8445 §8"), Severity::Note, after.at.time, numbers);
         (seen.key, seen.remedy) = (String::new(), Remedy::None);
+        // checks, DTLS and media of both
+        let [first, second] = [old, new].map(|pair| ip_filter(pair.path().ends.low, pair.path().ends.high));
+        seen.filter = Some(if first == second { first } else { format!("({first}) || ({second})") });
         out.add(seen, || {
             let last = old.last_check().max(old.last_data());
             let silent = last.filter(|&last| last <= after.at.time).map(|last| after.at.time.since(last));
             let silent =
                 silent.map(|span| format!(", {span} after the last packet on the old one")).unwrap_or_default();
-            let shown = if after.by_data { "DTLS or media moved over" } else { "it was nominated" };
+            let shown = if after.by_data { "DTLS or media moved over" } else { "the nomination went" };
             Text {
                 title: format!("The selected pair changed from {} to {}", ends(old, agent), ends(new, agent)),
                 explanation: format!(
-                    "{} was selected in frame {}; at {} {shown} to {} (frame {}){silent}.",
+                    "{} was selected in frame {}; {} later {shown} to {} (frame {}){silent}.",
                     ends(old, agent),
                     before.at.frame,
-                    date(after.at.time),
+                    after.at.time.since(before.at.time),
                     ends(new, agent),
                     after.at.frame
                 ),

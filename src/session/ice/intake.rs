@@ -35,7 +35,9 @@ impl Session {
             }
             Class::Request | Class::Indication => {}
             Class::Success | Class::Error => {
-                if known.request_frame.is_some() && known.retransmission_of.is_none() {
+                if known.request_frame.is_none() {
+                    self.ice.stray(event);
+                } else if known.retransmission_of.is_none() {
                     self.ice.answer(&mut self.names, event, message, fields, known);
                 }
             }
@@ -249,6 +251,15 @@ impl Ice {
         match message.class() {
             Class::Success => session.succeeded(usize::from(place.pair), asker, nominates, seen, fields, known),
             _ => session.refused(usize::from(place.pair), asker, names, (event, fields), known, seen),
+        }
+    }
+
+    /// An answer of which the capture lacks the check, or has it later.
+    #[cold]
+    fn stray(&mut self, event: &Event<'_>) {
+        let Some(place) = self.find(&Path::of_event(event)) else { return };
+        if let Some(session) = self.get_mut(place.slot) {
+            session.stray_answers = session.stray_answers.saturating_add(1);
         }
     }
 

@@ -41,7 +41,10 @@ impl IceSession {
             speaker.brisk_since = seen.time;
         }
         speaker.brisk = speaker.brisk.max(seen.time.since(speaker.brisk_since));
-        speaker.first_check.get_or_insert(seen);
+        let first = speaker.first_check.get_or_insert(seen);
+        if first.time == speaker.brisk_since {
+            speaker.opening = speaker.opening.max(seen.time.since(first.time));
+        }
         speaker.last_check = seen.time;
         speaker.webrtc |= fields.network_info.is_some() || method == Method::GOOG_PING;
         speaker.integrity = known.integrity;

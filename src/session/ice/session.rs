@@ -50,6 +50,8 @@ pub struct Agent {
     /// The longest time for which it checked briskly, on whatever pairs: one check soon after the other, as an agent does that has no pair yet
     /// and does not wait for answers.
     pub brisk: Span,
+    /// For how long it checked briskly from its first check on.
+    pub opening: Span,
     /// Since when it checks briskly now.
     pub(super) brisk_since: Timestamp,
     /// Checks of the other that it answered by success.
@@ -160,6 +162,8 @@ pub struct IceSession {
     pub half_restarted: Option<Seen>,
     /// The first answer to any check.
     pub first_answer: Option<Seen>,
+    /// Answers on its pairs of which no check was seen before.
+    pub stray_answers: u32,
     /// How it nominates, once USE-CANDIDATE was seen.
     pub nomination: Option<Nomination>,
     /// The first answer to a check with USE-CANDIDATE.
@@ -192,6 +196,7 @@ impl IceSession {
             restarted_by: None,
             half_restarted: None,
             first_answer: None,
+            stray_answers: 0,
             nomination: None,
             nominated: None,
             same_role: Conflicts::default(),

@@ -1,0 +1,92 @@
+//! The one sentence for a capture in which nothing is wrong: it says what worked.
+
+mod support;
+
+use support::analyze::{report, report_told};
+use support::ice::Agents;
+use support::*;
+use turnscope::report::Verdict;
+
+const A: &str = "192.0.2.10:5000";
+const B: &str = "198.51.100.20:6000";
+const SERVER: &str = "203.0.113.1:3478";
+const RELAYED: &str = "203.0.113.1:24000";
+
+fn agents() -> Agents {
+    Agents::new(A, B)
+}
+
+#[track_caller]
+fn says(scene: &Scene, headline: &str) {
+    let report = report(&scene.pcap());
+    assert_eq!((report.verdict, report.headline.as_str()), (Verdict::Healthy, headline));
+}
+
+#[test]
+fn a_direct_call_says_its_pair_and_its_media() {
+    let mut scene = Scene::new();
+    scene.connect(&agents()).talk_directly(A, B, 50);
+    says(&scene, "Nothing wrong: ICE selected 192.0.2.10:5000 – 198.51.100.20:6000; RTP flowed both ways.");
+    let offer = "v=0\na=ice-ufrag:aaaa\na=ice-pwd:a-password-of-ice-0123456\nm=audio 9 UDP/TLS/RTP/SAVPF 0\n";
+    let report = report_told(&scene.pcap(), &[("offer.sdp", offer)]);
+    assert!(report.headline.ends_with("; audio flowed both ways."), "{}", report.headline);
+}
+
+#[test]
+fn a_handshake_says_the_version_and_the_data_in_it() {
+    let mut scene = Scene::new();
+    scene.connect(&agents());
+    let mut shake = dtls::Shake::between(A, B);
+    shake.complete(&mut scene);
+    says(&scene, "Nothing wrong: ICE selected 192.0.2.10:5000 – 198.51.100.20:6000; DTLS 1.2 was agreed on.");
+    shake.talk(&mut scene, 2);
+    says(
+        &scene,
+        "Nothing wrong: ICE selected 192.0.2.10:5000 – 198.51.100.20:6000; DTLS 1.2 was agreed on; data went both ways inside DTLS.",
+    );
+}
+
+#[test]
+fn a_restart_is_the_same_call_and_another_agent_is_not() {
+    let mut scene = Scene::new();
+    scene.connect(&agents()).talk_directly(A, B, 20).connect(&agents().restarted()).talk_directly(A, B, 20);
+    says(&scene, "Nothing wrong: ICE selected 192.0.2.10:5000 – 198.51.100.20:6000; RTP flowed both ways.");
+    let mut other = Agents::new("192.0.2.11:5000", "198.51.100.21:6000");
+    (other.a, other.b) =
+        (IceSide::new("cccc", "c-password-of-ice-0123456", 8), IceSide::new("dddd", "d-password-of-ice-012345", 9));
+    scene.connect(&other).talk_directly(other.at_a, other.at_b, 20);
+    says(
+        &scene,
+        "Nothing wrong: ICE selected 192.0.2.10:5000 – 198.51.100.20:6000 (and 1 more); RTP flowed both ways.",
+    );
+}
+
+#[test]
+fn checks_without_a_selected_pair_are_counted() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.a_is_answered(&agents, support::ice::plain);
+    scene.b_is_answered(&agents, support::ice::plain);
+    says(&scene, "Nothing wrong: connectivity checks were answered on 1 of 1 pairs.");
+}
+
+#[test]
+fn a_relayed_call_names_the_relay_once_and_what_went_through_it() {
+    let agents = agents();
+    let login = Login::new("alice", "example.org", "secret");
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &login, "nonce-1", RELAYED);
+    let bind = scene.after_ms(20).channel_bind(A, SERVER, &login, "nonce-1", (0x4000, B));
+    scene.after_ms(10).granted(&bind, None, &login);
+    for number in 0..3u8 {
+        let check = agents.message(Stun::use_candidate).tid([number; 12]).bytes();
+        scene.after_ms(20).channel_data(A, SERVER, 0x4000, &check);
+        let answer = Stun::success_to(&check).xor_mapped(RELAYED).bytes();
+        scene.after_ms(30).channel_data(SERVER, A, 0x4000, answer);
+    }
+    scene.media(A, SERVER, 0x4000, 20);
+    let headline = report(&scene.pcap()).headline;
+    let says = "data went both ways through the relay; ICE selected 203.0.113.1:24000 – 198.51.100.20:6000 through it; RTP flowed both ways.";
+    assert!(headline.starts_with("Nothing wrong: 203.0.113.1:3478 gave 192.0.2.10 the relayed address"), "{headline}");
+    assert!(headline.ends_with(says), "{headline}");
+}
