@@ -44,7 +44,7 @@ impl Default for Limits {
         Limits {
             flows: 65_536,
             transactions: 49_152,
-            names: 131_072,
+            names: 114_688,
             name_bytes: 8 << 20,
             clients: 28_672,
             servers: 1_024,
