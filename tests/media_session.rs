@@ -285,11 +285,11 @@ fn the_text_gives_a_stream_one_line_at_80_columns() {
         lines,
         [
             "Media  RTP as it passed the capture point",
-            "    ssrc        type  packets     bytes          lost  jitter  seconds",
+            "    ssrc        payload type  packets     bytes          lost  jitter  duration",
             "  10.0.0.2:50000 → 198.51.100.7:40000",
-            "    0x0000aaaa   111     2571  236.5 kB  428 (14.2 %)    0 µs     59.9",
+            "    0x0000aaaa           111     2571  236.5 kB  428 (14.2 %)    0 µs    59.9 s",
             "  198.51.100.7:40000 → 10.0.0.2:50000",
-            "    0x0000bbbb    96     3000    3.3 MB             0    0 µs    119.9",
+            "    0x0000bbbb            96     3000    3.3 MB             0    0 µs   119.9 s",
         ]
     );
 }
