@@ -1,7 +1,7 @@
 //! What the two sides told each other beside the packets: session descriptions (RFC 8866, 8839, 8842) from files that the user gives.
 //!
-//! [`read()`] takes a file as it is: an SDP file, several after one another, SDP within SIP or a log, JSON with descriptions in it, Chromium's
-//! webrtc-internals dump. [`compare`] holds what was told against what the packets show.
+//! `read` takes a file as it is: an SDP file, several after one another, SDP within SIP or a log, JSON with descriptions in it, Chromium's
+//! webrtc-internals dump. `compare` holds what was told against what the packets show.
 
 pub mod compare;
 mod drafts;
@@ -95,7 +95,7 @@ fn memmem(bytes: &[u8], word: &[u8]) -> bool {
 }
 
 /// What one description says of one transport: of a media section, or of all that are bundled with it. Passwords are not kept here but
-/// among the [`Credentials`](super::credentials::Credentials).
+/// among the [`Credentials`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
     /// Where it was read, for people: file name, and the peer connection and line in it.
