@@ -663,6 +663,12 @@ fn a_file_without_a_description_is_a_usage_error_and_damaged_lines_are_not() {
         .code(0)
         .stderr(contains("damaged.sdp, line 5: a=setup with a role that there is not, passed over"));
     command.arg("-q").assert().code(0).stderr("");
+    for name in ["analyze", "messages", "verify", "flow"] {
+        let mut command = turnscope();
+        let output = command.arg(name).arg(&capture).arg("--sdp").arg(&damaged).assert();
+        let said = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+        assert_eq!(said.matches("passed over").count(), 1, "{name} says it once: {said}");
+    }
 }
 
 #[test]

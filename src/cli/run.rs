@@ -97,13 +97,12 @@ fn flow(
 ) -> Result<Status, Error> {
     reading.told.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
-    reading.told.warn(look);
     let (mut parts, mut collected) = (Vec::new(), Vec::new());
     for path in captures {
         // One bad file does not stop the others.
         match Input::open(path) {
             Ok(mut input) => {
-                let icmp = if input.regular && has_icmp_errors(path)? { icmp_answers(path)? } else { BTreeMap::new() };
+                let icmp = icmp_answers(&input, path)?;
                 let mut collector = Collector::new(u32::try_from(parts.len()).unwrap_or(u32::MAX));
                 parts.push(read(&mut input, parts.len(), reading, Extra { media: true, icmp }, |row, _| {
                     collector.row(row);
@@ -149,7 +148,7 @@ fn flow(
 fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
     reading.told.warn(look);
-    let icmp = if input.regular && has_icmp_errors(path)? { icmp_answers(path)? } else { BTreeMap::new() };
+    let icmp = icmp_answers(&input, path)?;
     let live = !input.regular || output::is_terminal();
     let mut writer = None;
     let mut failed = None;
@@ -216,7 +215,7 @@ fn is_unexplained(row: &Row<'_>) -> bool {
     row.integrity.iter().any(|one| mismatch(&one.status)) && !row.integrity.iter().any(|one| verified(&one.status))
 }
 
-/// What `messages` wants beyond the rest.
+/// What `messages` and `flow` want beyond the rest.
 #[derive(Default)]
 struct Extra {
     media: bool,
@@ -259,6 +258,19 @@ fn read(
     Ok(analyzer.finish(input.path.clone(), input.info()))
 }
 
+/// What `messages` and `flow` say of requests that an ICMP error answered: a pass of its own, since the error comes after what it answers, and
+/// only over files, which can be read twice.
+fn icmp_answers(input: &Input, path: &str) -> Result<BTreeMap<u64, IcmpAnswer>, Error> {
+    let mut answers = IcmpAnswers::default();
+    if input.regular && has_icmp_errors(path)? {
+        let mut again = Input::open(path)?;
+        while let Some(frame) = again.next_frame() {
+            answers.frame(&frame);
+        }
+    }
+    Ok(answers.finish())
+}
+
 /// Whether a file holds an ICMP error at all: most do not, and then need no closer look.
 fn has_icmp_errors(path: &str) -> Result<bool, Error> {
     let mut input = Input::open(path)?;
@@ -269,16 +281,6 @@ fn has_icmp_errors(path: &str) -> Result<bool, Error> {
         packets.dissect(&frame, time, &mut |packet| found |= matches!(packet, Packet::IcmpError(_)));
     }
     Ok(found)
-}
-
-/// A first pass over a file, for the ICMP errors that come after what they answer.
-fn icmp_answers(path: &str) -> Result<BTreeMap<u64, IcmpAnswer>, Error> {
-    let mut input = Input::open(path)?;
-    let mut answers = IcmpAnswers::default();
-    while let Some(frame) = input.next_frame() {
-        answers.frame(&frame);
-    }
-    Ok(answers.finish())
 }
 
 fn first_time(report: &Report) -> Option<Timestamp> {
