@@ -19,7 +19,7 @@ use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::session::signalling::Signalling;
-use crate::session::{DtlsFlows, FORESEEN, Foreseen, Known, Limits, Session};
+use crate::session::{FORESEEN, Foreseen, Known, Limits, Session};
 use crate::stream::{self, Streams};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
@@ -120,7 +120,6 @@ struct Core {
     /// Messages that came in TCP streams.
     streamed: u32,
     session: Session,
-    dtls: DtlsFlows,
     findings: Collector,
     builder: Builder,
 }
@@ -136,8 +135,8 @@ impl Analyzer {
         let Options { capture, credentials, signalling, filters, limits, media, icmp } = options;
         let builder = Builder::new(capture, filters.user.clone());
         let session = Session::new(credentials, limits).with_signalling(signalling);
-        let (dtls, findings) = (DtlsFlows::default(), Collector::default());
-        let core = Core { capture, filters, media, icmp, digits: 0, streamed: 0, session, dtls, findings, builder };
+        let findings = Collector::default();
+        let core = Core { capture, filters, media, icmp, digits: 0, streamed: 0, session, findings, builder };
         let streams = Streams::new(stream::Limits::default());
         Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, foreseen: 0 }
     }
@@ -273,20 +272,16 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
-        if self.session.has_ripe() {
-            for flow in self.session.ripe() {
-                let before = self.findings.added();
-                rules::judge_flow(&flow, &self.session, &mut self.findings);
-                let telling = self.findings.added() > before;
-                self.builder.flow(&flow, &self.session, telling);
-            }
+        for flow in self.session.ripe() {
+            let before = self.findings.added();
+            rules::judge_flow(&flow, &self.session, &mut self.findings);
+            let telling = self.findings.added() > before;
+            self.builder.flow(&flow, &self.session, telling);
         }
-        if self.session.has_ripe_handshakes() {
-            for handshake in self.session.ripe_handshakes() {
-                let before = self.findings.added();
-                rules::judge_handshake(&handshake, &self.session, &mut self.findings);
-                self.builder.handshake(&handshake, self.findings.added() > before);
-            }
+        for handshake in self.session.ripe_handshakes() {
+            let before = self.findings.added();
+            rules::judge_handshake(&handshake, &self.session, &mut self.findings);
+            self.builder.handshake(&handshake, self.findings.added() > before);
         }
         // last: what ran on the pairs may ask for them
         for ice in self.session.ripe_ice() {
@@ -370,7 +365,6 @@ impl Core {
         let Some(datagram) = message.fields().dtls else { return };
         for record in Records::recognise(datagram, check.truncated).into_iter().flatten() {
             let event = Event { truncated: record.truncated, body: Body::Dtls(record), ..*check };
-            self.dtls.learn(&event, &record);
             self.session.dtls(&event, &record, datagram.len(), Some("dtls-in-stun"));
         }
     }
@@ -401,7 +395,7 @@ impl Core {
         let truncated = event.truncated;
         let by_itself = if kind == Kind::Dtls { Records::recognise(payload, truncated) } else { None };
         let records = by_itself.or_else(|| {
-            let connection_id = self.dtls.connection_id(event.src, event.dst, &event.hops)?;
+            let connection_id = self.session.dtls_connection_id(event)?;
             Records::on_dtls_flow(payload, truncated, connection_id)
         });
         let mut first = true;
@@ -412,10 +406,7 @@ impl Core {
                 self.session.data(event, payload.len());
                 first = false;
             }
-            self.dtls.learn(event, &record);
             self.session.dtls(event, &record, payload.len(), None);
-            self.session.take_handshake(event, &record);
-            *self.session.totals_mut().dtls.entry(record.content_type.0).or_default() += 1;
             self.row(event, &Known::default(), sink);
         }
     }

@@ -13,7 +13,7 @@ const MAX_FLOWS: usize = 14_336;
 
 /// The flows on which DTLS was recognised.
 #[derive(Debug, Default)]
-pub struct DtlsFlows {
+pub(super) struct DtlsFlows {
     young: HashMap<Path, Known>,
     old: HashMap<Path, Known>,
 }
@@ -28,7 +28,7 @@ struct Known {
 impl DtlsFlows {
     /// Whether DTLS was recognised on the way of a datagram; if so, how long the connection ids are that its records may have.
     #[must_use]
-    pub fn connection_id(&self, src: Endpoint, dst: Endpoint, hops: &Hops) -> Option<Option<u8>> {
+    pub(super) fn connection_id(&self, src: Endpoint, dst: Endpoint, hops: &Hops) -> Option<Option<u8>> {
         let path = Path::of(src, dst, hops);
         let known = self.young.get(&path).or_else(|| self.old.get(&path))?;
         let [to_low, to_high] = known.connection_ids;
@@ -36,7 +36,7 @@ impl DtlsFlows {
     }
 
     /// Takes a record that was recognised.
-    pub fn learn(&mut self, event: &Event<'_>, record: &Record<'_>) {
+    pub(super) fn learn(&mut self, event: &Event<'_>, record: &Record<'_>) {
         if record.content_type == ContentType::APPLICATION_DATA {
             return; // most of all records, and a flow that has only these needs nothing to be known
         }

@@ -45,7 +45,6 @@ pub use allocation::{Allocation, Channel, End, Permission};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
 pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
-pub use dtls::DtlsFlows;
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
@@ -67,6 +66,7 @@ use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
+use dtls::DtlsFlows;
 use handshake::Handshakes;
 use nonce::Nonces;
 use signalling::{Sightings, Signalling};
@@ -105,6 +105,7 @@ pub struct Session {
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
+    dtls: DtlsFlows,
     handshakes: Handshakes,
     ice: ice::Ice,
     media: Media,
@@ -144,6 +145,7 @@ impl Session {
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
+            dtls: DtlsFlows::default(),
             handshakes: Handshakes::default(),
             ice: ice::Ice::new(&limits),
             media: Media::new(limits.streams),
@@ -272,7 +274,7 @@ impl Session {
     /// The ICE sessions that are over, to be judged and forgotten. At the end of the capture all of them come, and stay known until then: what
     /// asks for them must be judged before.
     pub fn ripe_ice(&mut self) -> Vec<ice::IceSession> {
-        if self.ice.has_ripe() { self.ice.ripe() } else { Vec::new() }
+        self.ice.ripe()
     }
 
     /// The sums over the whole capture.
@@ -307,13 +309,7 @@ impl Session {
     #[must_use]
     #[inline]
     pub fn has_something_over(&self) -> bool {
-        self.kept > self.limits.exchanges || self.has_ripe() || self.has_ripe_handshakes() || self.ice.has_ripe()
-    }
-
-    /// Whether there are any.
-    #[must_use]
-    pub fn has_ripe(&self) -> bool {
-        !self.ripe.is_empty()
+        self.kept > self.limits.exchanges || !self.ripe.is_empty() || self.handshakes.has_ripe() || self.ice.has_ripe()
     }
 
     /// A conversation that must be judged as far as it went, because too many exchanges are kept: judge it, then

@@ -26,19 +26,24 @@ use crate::wire::handshake::certificate::HashFunction;
 impl Session {
     /// Takes a DTLS record of a datagram with so many bytes. `carrier` names a layer around it that is no relay passage: `dtls-in-stun`.
     pub fn dtls(&mut self, event: &Event<'_>, record: &Record<'_>, datagram: usize, carrier: Option<&'static str>) {
+        self.dtls.learn(event, record);
         let (flows, clients, now) = (&self.flows, &mut self.clients, self.now);
         self.handshakes.take(event, record, datagram, carrier, |table| table.make_room(flows, clients, now));
+        if carrier.is_none() {
+            self.expect_media(event, record);
+            *self.totals.dtls.entry(record.content_type.0).or_default() += 1;
+        }
+    }
+
+    /// Whether DTLS was recognised on the way of an event; if so, how long the connection ids are that records there may have.
+    #[must_use]
+    pub fn dtls_connection_id(&self, event: &Event<'_>) -> Option<Option<u8>> {
+        self.dtls.connection_id(event.src, event.dst, &event.hops)
     }
 
     /// The DTLS associations that are over, to be judged and forgotten.
     pub fn ripe_handshakes(&mut self) -> Vec<Handshake> {
         self.handshakes.ripe()
-    }
-
-    /// Whether there are any.
-    #[must_use]
-    pub fn has_ripe_handshakes(&self) -> bool {
-        self.handshakes.has_ripe()
     }
 
     /// IP packets of which fragments never came; call it before [`Session::finish`].

@@ -419,7 +419,7 @@ impl Session {
     }
 
     /// Takes note of a DTLS record: media is expected where a handshake was.
-    pub fn take_handshake(&mut self, event: &Event<'_>, record: &Record<'_>) {
+    pub(in crate::session) fn expect_media(&mut self, event: &Event<'_>, record: &Record<'_>) {
         if record.content_type == ContentType::HANDSHAKE {
             let way = self.media.handshake(event);
             let flow = self.flows.find_on(event.transport, event.src, event.dst).and_then(|id| self.flows.get_mut(id));
