@@ -1,8 +1,8 @@
 //! `turn-allocation-mismatch` and `turn-retransmission-rejected`: an Allocate on addresses that have an allocation, the client's older
 //! one or the very one that it asks for.
 
-use super::denied::{Denied, counted, released_before};
-use super::evidence::{filter_of, frames};
+use super::denied::{Denied, released_before};
+use super::evidence::{counted, filter_of, frames};
 use super::refusal::allocation_at;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Conversation, Exchange, Grievance, Seen};
@@ -126,8 +126,8 @@ fn mismatch(denied: &Denied<'_>, view: &View<'_>) -> Text {
             fix,
         };
     };
-    let left =
-        counted(usize::try_from(old.expires.since(first.first.time).secs().max(0)).unwrap_or_default(), "second");
+    let left = old.expires.since(first.first.time).secs().max(0);
+    let left = counted(left.unsigned_abs(), "second");
     let owner = view.quoted(old.user);
     let relayed = old.relayed.iter().flatten().next().map(|relayed| format!(" {relayed}")).unwrap_or_default();
     Text {

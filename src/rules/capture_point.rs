@@ -1,7 +1,7 @@
 //! `capture-duplicates`, `capture-truncated` and `capture-one-sided`: what the way of capturing did to the capture. Never bad, but worth
 //! knowing before absence is taken for evidence.
 
-use super::evidence::first_frames;
+use super::evidence::{counted, first_frames};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::Sample;
 
@@ -12,7 +12,7 @@ pub(super) const ONE_SIDED: &str = "capture-one-sided";
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     let totals = view.session.totals();
     note(DUPLICATES, &totals.mirrored, view, out, |count| Text {
-        title: format!("The capture holds {} twice", counted(count, "message", "messages")),
+        title: format!("The capture holds {} twice", counted(count, "message")),
         explanation: format!(
             "The same packets, with the same IP identification, were captured again within microseconds ({}), as a mirror port does that \
              copies both directions. They are counted once and never taken for retransmissions.",
@@ -21,17 +21,17 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         fix: "None is needed; mirror one direction only to have smaller captures.".to_owned(),
     });
     note(TRUNCATED, &totals.truncated, view, out, |count| Text {
-        title: format!("The capture cuts {} short", counted(count, "STUN message", "STUN messages")),
+        title: format!("The capture cuts {} short", counted(count, "STUN message")),
         explanation: format!(
             "The snap length ends frames in the middle of a message ({}). {} could not be verified for it, and what stands behind the cut \
              is not known.",
             first_frames(&totals.truncated.frames, totals.truncated.total),
-            counted(totals.unverifiable.total, "signature", "signatures")
+            counted(totals.unverifiable.total, "signature")
         ),
         fix: "Capture whole packets (tcpdump -s 0).".to_owned(),
     });
     note(ONE_SIDED, &totals.one_sided, view, out, |count| Text {
-        title: format!("The capture holds one direction only of {}", counted(count, "flow", "flows")),
+        title: format!("The capture holds one direction only of {}", counted(count, "flow")),
         explanation: format!(
             "Answers without requests, or clients that go on as only an answer lets them, show that the other direction was there and was \
              not captured ({}). What seems to be missing from it proves nothing.",
@@ -59,8 +59,4 @@ fn note(id: &'static str, sample: &Sample, view: &View<'_>, out: &mut Collector,
         causes: &[],
     };
     out.add_times(sample.total, seen, || text(sample.total));
-}
-
-fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

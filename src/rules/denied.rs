@@ -269,8 +269,3 @@ impl Denied<'_> {
         known.map(|row| format!(" {}", row.meaning)).unwrap_or_default()
     }
 }
-
-/// `1 allocation`, `7 allocations`.
-pub(super) fn counted(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}

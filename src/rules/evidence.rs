@@ -216,6 +216,12 @@ pub(super) fn first_frames(frames: &[u64], total: u64) -> String {
     }
 }
 
+/// `1 check`, `2 checks`.
+#[must_use]
+pub(super) fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 /// A date as a person writes it, in UTC.
 #[must_use]
 pub(super) fn date(time: Timestamp) -> String {

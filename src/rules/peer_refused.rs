@@ -1,7 +1,7 @@
 //! `turn-peer-forbidden` and `turn-peer-connect-failed`: the relay will not, or cannot, talk to that peer.
 
-use super::denied::{Denied, counted};
-use super::evidence::frames;
+use super::denied::Denied;
+use super::evidence::{counted, frames};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::net::{PeerAddress, Scope};
 use crate::wire::stun::Method;
@@ -60,7 +60,7 @@ fn described(peer: PeerAddress) -> String {
 fn list(peers: &[PeerAddress]) -> String {
     let mut shown: Vec<String> = peers.iter().take(SHOWN).map(|&peer| described(peer)).collect();
     if peers.len() > SHOWN {
-        shown.push(counted(peers.len() - SHOWN, "other"));
+        shown.push(counted((peers.len() - SHOWN) as u64, "other"));
     }
     match shown.split_last() {
         Some((only, [])) => only.clone(),

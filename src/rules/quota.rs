@@ -1,6 +1,7 @@
 //! `turn-quota` and `turn-capacity`: the user has had enough, or the server has no more to give.
 
-use super::denied::{Denied, counted};
+use super::denied::Denied;
+use super::evidence::counted;
 use super::{Collector, Text, View};
 use crate::session::Lent;
 
@@ -34,7 +35,7 @@ fn quota(denied: &Denied<'_>, view: &View<'_>) -> Text {
             ),
         ),
         alive => (
-            format!(", who has {} already", counted(alive.len(), "live allocation")),
+            format!(", who has {} already", counted(alive.len() as u64, "live allocation")),
             format!("Alive at that time were {}.", list(alive)),
         ),
     };

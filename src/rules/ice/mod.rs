@@ -12,6 +12,7 @@ pub(super) use consent::{LOST, judge as judge_consent};
 pub(super) use path::{NO_RELAY, ONE_WAY, UNANSWERED, judge as judge_path};
 pub(super) use selected::{RELAYED, RESTART, SWITCHED, judge as judge_selected};
 
+use super::evidence::counted;
 use super::{Confidence, Occurrence, Remedy, Severity, Subject, View};
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress};
 use crate::session::Grievance;
@@ -151,9 +152,4 @@ fn ends(pair: &Pair, agent: usize) -> String {
 /// `1 check was`, `2 checks were`.
 fn counted_were(number: u64, what: &str) -> String {
     format!("{} {}", counted(number, what), if number == 1 { "was" } else { "were" })
-}
-
-/// `1 check`, `2 checks`.
-fn counted(number: u64, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

@@ -1,0 +1,304 @@
+//! The servers, their transactions and allocations, and the addresses learned from them, as the report shows them.
+
+use super::{Address, Confidence, Integrity, Place, ProtocolError, Side, Time, Transport};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::net::IpAddr;
+
+/// A STUN or TURN server.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Server {
+    /// Where it was asked.
+    pub address: Address,
+    /// Names that the capture gives for the address.
+    pub names: Vec<String>,
+    /// How it was reached.
+    pub transports: Vec<ServerTransport>,
+    /// What it says it is, in SOFTWARE.
+    pub software: Option<String>,
+    /// The family of servers whose wording it uses.
+    pub dialect: Option<String>,
+    /// Clients with a live allocation at the end.
+    pub active_clients: u64,
+    /// Live allocations relaying UDP at the end.
+    pub active_relays_udp: u64,
+    /// Live allocations relaying TCP at the end.
+    pub active_relays_tcp: u64,
+}
+
+/// One way of reaching a server.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ServerTransport {
+    /// The transport.
+    pub transport: Transport,
+    /// Transactions begun, retransmissions not counted.
+    pub asked: u64,
+    /// Of these, how many were answered.
+    pub answered: u64,
+    /// Allocations made.
+    pub allocated: u64,
+    /// Least time to an answer, in microseconds.
+    pub rtt_us: Option<i64>,
+    /// The client's address as the server told it first.
+    pub mapped: Option<Address>,
+}
+
+/// A bounded list of transactions.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct Transactions {
+    /// How many there are in the captures.
+    pub total: u64,
+    /// How many of these are not listed.
+    pub omitted: u64,
+    /// Those that findings cite, and some more.
+    pub items: Vec<Transaction>,
+}
+
+/// A request, its copies, and its answer.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Transaction {
+    /// Transaction id: 24 hex digits, 32 of a message without cookie.
+    pub id: String,
+    /// Method by its IANA name, else `0x…`.
+    pub method: String,
+    /// Who asked.
+    pub client: Address,
+    /// Who was asked.
+    pub server: Address,
+    /// What carried it.
+    pub transport: Transport,
+    /// The first copies of the request.
+    pub requests: Vec<Place>,
+    /// How many copies there are.
+    pub requests_total: u64,
+    /// The answer.
+    pub response: Option<Place>,
+    /// How it ended.
+    pub outcome: TransactionOutcome,
+    /// What an error response says.
+    pub error: Option<ProtocolError>,
+    /// Time to the answer in microseconds; the least it can be where retransmissions make it ambiguous.
+    pub rtt_us: Option<i64>,
+    /// The most it can be.
+    pub rtt_max_us: Option<i64>,
+    /// USERNAME of the request.
+    pub username: Option<String>,
+    /// REALM of the request.
+    pub realm: Option<String>,
+    /// Where the answer came from, if not from where it was asked.
+    pub answered_from: Option<Address>,
+    /// Verdicts on the request's integrity attributes.
+    pub request_integrity: Vec<Integrity>,
+    /// Verdicts on the response's integrity attributes.
+    pub response_integrity: Vec<Integrity>,
+}
+
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransactionOutcome {
+    /// A success response.
+    Success,
+    /// An error response.
+    Error,
+    /// No answer.
+    Unanswered,
+}
+
+/// One client's conversation with a server until it has an allocation or gives up.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Authentication {
+    /// Who asked.
+    pub client: Address,
+    /// Who was asked.
+    pub server: Address,
+    /// The user that was tried last.
+    pub username: Option<String>,
+    /// The realm that was used last.
+    pub realm: Option<String>,
+    /// What was said, in order; the first ones.
+    pub steps: Vec<Step>,
+    /// How many steps there were.
+    pub steps_total: u64,
+    /// How it ended.
+    pub outcome: AuthenticationOutcome,
+    /// Label of the credential that the last request verifies with.
+    pub request_credential: Option<String>,
+    /// Label of the credential that the last response verifies with.
+    pub response_credential: Option<String>,
+}
+
+/// One message of an [`Authentication`].
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Step {
+    /// Where it stands.
+    pub place: Place,
+    /// When it was captured.
+    pub time: Option<Time>,
+    /// Who sent it.
+    pub from: Side,
+    /// What it is, in words: `Allocate request for user turnuser, signed`.
+    pub what: String,
+}
+
+/// How an [`Authentication`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuthenticationOutcome {
+    /// The server granted what was asked.
+    Accepted,
+    /// The server refused.
+    Rejected,
+    /// The server asked for credentials and the client did not come back.
+    Challenged,
+    /// The server did not answer.
+    Unanswered,
+    /// Still going on where the capture ends.
+    Open,
+}
+
+/// One TURN allocation, or the attempt at one.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Allocation {
+    /// Whose it is.
+    pub client: Address,
+    /// Who made it.
+    pub server: Address,
+    /// Transport between the two.
+    pub transport: Transport,
+    /// The user it belongs to.
+    pub username: Option<String>,
+    /// The realm of that user.
+    pub realm: Option<String>,
+    /// The client's address as the server sees it.
+    pub mapped: Option<Address>,
+    /// Relayed addresses: two for a dual allocation.
+    pub relayed: Vec<Address>,
+    /// Transport between relay and peers: `udp` or `tcp`.
+    pub relayed_transport: Option<Transport>,
+    /// Lifetime asked for, in seconds.
+    pub requested_lifetime_s: Option<u32>,
+    /// Lifetime last given, in seconds.
+    pub lifetime_s: Option<u32>,
+    /// First request.
+    pub requested_at: Option<Time>,
+    /// The success response.
+    pub created_at: Option<Time>,
+    /// Refreshes that succeeded.
+    pub refreshes: u64,
+    /// When its last lifetime runs out.
+    pub expires_at: Option<Time>,
+    /// When it ended, if it did.
+    pub ended_at: Option<Time>,
+    /// How it ended.
+    pub end: AllocationEnd,
+    /// What the server refused it with.
+    pub error: Option<ProtocolError>,
+    /// Permissions, the first ones.
+    pub permissions: Vec<Permission>,
+    /// How many permissions there are.
+    pub permissions_total: u64,
+    /// Channels, the first ones.
+    pub channels: Vec<Channel>,
+    /// How many channels there are.
+    pub channels_total: u64,
+    /// Payload bytes from the client to peers.
+    pub bytes_sent: u64,
+    /// Payload bytes from peers to the client.
+    pub bytes_received: u64,
+    /// Frames that prove it, the first ones.
+    pub evidence: Vec<Place>,
+    /// How many frames that are.
+    pub evidence_total: u64,
+}
+
+/// How an [`Allocation`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AllocationEnd {
+    /// By a Refresh with lifetime 0.
+    Released,
+    /// Its lifetime ran out.
+    Expired,
+    /// It lives on at the end of the capture.
+    Open,
+    /// It was never made.
+    Rejected,
+}
+
+/// A peer address that may send through an allocation (RFC 8656 §9).
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Permission {
+    /// The peer's IP address.
+    pub peer: IpAddr,
+    /// When it was granted first.
+    pub created_at: Option<Time>,
+    /// When it runs out.
+    pub expires_at: Option<Time>,
+    /// What it was refused with.
+    pub error: Option<ProtocolError>,
+}
+
+/// A channel bound to a peer (RFC 8656 §12).
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Channel {
+    /// Its number, 16384 to 32767.
+    pub channel: u16,
+    /// The peer.
+    pub peer: Address,
+    /// When it was bound first.
+    pub created_at: Option<Time>,
+    /// When it runs out.
+    pub expires_at: Option<Time>,
+    /// What it was refused with.
+    pub error: Option<ProtocolError>,
+}
+
+/// An ICE candidate.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Candidate {
+    /// Whose it is: the address of the client.
+    pub owner: String,
+    /// How it came about.
+    #[serde(rename = "type")]
+    pub kind: CandidateType,
+    /// The candidate's address.
+    pub address: Address,
+    /// The address that it is sent from.
+    pub base: Option<Address>,
+    /// The server that it was learned from.
+    pub server: Option<Address>,
+    /// How sure that is.
+    pub confidence: Confidence,
+    /// Frames that prove it, the first ones.
+    pub evidence: Vec<Place>,
+    /// How many frames that are.
+    pub evidence_total: u64,
+}
+
+/// The types of candidates of RFC 8445 §5.1.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CandidateType {
+    /// An address of the host itself.
+    Host,
+    /// What a NAT made of it, as a server told.
+    Srflx,
+    /// What a NAT made of it, as a peer told.
+    Prflx,
+    /// Lent by a TURN server.
+    Relay,
+}
+
+/// An address inside a NAT and what it became outside.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct NatMapping {
+    /// Inside.
+    pub inside: Address,
+    /// Outside.
+    pub outside: Address,
+    /// Frames that prove it, the first ones.
+    pub evidence: Vec<Place>,
+    /// How many frames that are.
+    pub evidence_total: u64,
+}
