@@ -140,7 +140,7 @@ impl Session {
         let id = self.flows.find(quoted.src, quoted.dst)?;
         let flow = self.flows.get_mut(id)?;
         let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
-        self.ice.icmp(quoted.src, quoted.dst, answer);
+        self.ice.icmp(Transport::Udp, quoted.src, quoted.dst, answer);
         if let Some(conversation) = flow.conversation.as_mut().filter(|known| known.client.0 == quoted.src)
             && error.kind.is_unreachable()
         {

@@ -4,8 +4,8 @@ use super::pair::{Pair, Point};
 use super::recent::Sent;
 use super::session::Nomination;
 use super::table::{CAPTURE_START, Ice, Place};
-use crate::event::{Body, Event, IcmpAnswer};
-use crate::net::Endpoint;
+use crate::event::{Body, Event, Hops, IcmpAnswer};
+use crate::net::{Endpoint, Transport};
 use crate::session::Session;
 use crate::session::exchange::Seen;
 use crate::session::names::{Name, Names};
@@ -284,8 +284,8 @@ impl Ice {
     }
 
     /// A check met an ICMP error.
-    pub(in crate::session) fn icmp(&mut self, src: Endpoint, dst: Endpoint, answer: IcmpAnswer) {
-        let path = Path { ends: crate::session::flow::Ends::of(src, dst), inside: None };
+    pub(in crate::session) fn icmp(&mut self, transport: Transport, src: Endpoint, dst: Endpoint, answer: IcmpAnswer) {
+        let path = Path::of(transport, src, dst, &Hops::default());
         let Some(place) = self.find(&path) else { return };
         let pair = self.get_mut(place.slot).and_then(|session| session.pairs.get_mut(usize::from(place.pair)));
         if let Some(pair) = pair.filter(|_| answer.kind.is_unreachable()) {
