@@ -171,7 +171,9 @@ impl Builder {
             let (capture, transport) = (self.capture, conversation.transport);
             self.transactions.add(telling, exchange.first.frame, || transaction(exchange, transport, capture, &view));
         }
-        if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING) {
+        // a data connection that was bound is told with its allocation
+        let bound = |exchange: &Exchange| exchange.method == Method::CONNECTION_BIND && exchange.succeeded();
+        if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING && !bound(exchange)) {
             let (capture, digits) = (self.capture, self.digits);
             self.authentications.add(telling, at, || steps::authentication(conversation, &view, capture, digits));
         }
@@ -268,7 +270,9 @@ impl Builder {
             counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
-                .map(|(address, known)| server(address, known, info, session, self.dialects.get(&address)))
+                .map(|(address, known)| {
+                    server(address, known, info, session, self.dialects.get(&address), (capture, self.digits))
+                })
                 .collect(),
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),

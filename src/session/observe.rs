@@ -9,7 +9,7 @@ use crate::event::{Event, IcmpAnswer};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::packet::IcmpError;
 use crate::time::Span;
-use crate::wire::stun::{Class, Fields, Fingerprint, Message};
+use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method};
 use std::collections::VecDeque;
 
 /// What a session knows of a message at the moment when it passes.
@@ -99,6 +99,9 @@ impl Session {
             }
             Class::Success | Class::Error => self.response(&at, message, &fields),
         };
+        if matches!(message.method(), Method::CONNECT | Method::CONNECTION_BIND | Method::CONNECTION_ATTEMPT) {
+            self.relay_for_tcp(&at, message, &fields, &known);
+        }
         self.connectivity(event, message, &fields, &known);
         Known { dtls: fields.dtls.is_some(), ..known }
     }

@@ -32,7 +32,7 @@ impl Path {
         let inside = hops.last().map(|hop| match (hop.peer, hop.via) {
             (Some(peer), _) => Inside::Peer(peer.0),
             (None, Via::Channel(number)) => Inside::Channel(number),
-            (None, Via::Send | Via::Data) => Inside::Unknown,
+            (None, Via::Send | Via::Data | Via::Connection) => Inside::Unknown,
         });
         Path { ends: Ends::on(transport, src, dst), inside }
     }

@@ -55,6 +55,8 @@ pub struct Connection {
     pub stun: bool,
     /// Bytes that the capture lacks, from the client and from the server.
     pub missing: [u64; 2],
+    /// Where it carries bytes between a relay's client and a peer (RFC 6062 §4.4): how many, from the client and from the server.
+    pub carried: Option<[u64; 2]>,
     /// Its first segment.
     pub first: Moment,
     /// Its last segment.
@@ -79,6 +81,7 @@ impl Connection {
             icmp: None,
             stun: false,
             missing: [0; 2],
+            carried: None,
             first,
             last: first,
         }

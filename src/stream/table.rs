@@ -241,9 +241,11 @@ impl Streams {
         let full = self.held > self.limits.total;
         let Some(entry) = self.entry(slot) else { return };
         let Some(both) = entry.directions.as_deref_mut() else { return };
-        if both.iter().any(|direction| direction.framer.is_raw()) {
+        if both.iter().any(|direction| direction.framer.is_bound()) {
             // what follows a granted ConnectionBind is the peer's, both ways
-            both.iter_mut().for_each(|direction| direction.framer.set_raw());
+            both.iter_mut().for_each(Direction::bind);
+            let [client, server] = both;
+            entry.connection.carried = Some([client.carried(), server.carried()]);
         }
         let Some(direction) = both.get_mut(side) else { return };
         if direction.has_hole() && !entry.holed {

@@ -13,6 +13,7 @@ mod signalling;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tried;
 mod verify;
 
 pub use explain::{Unknown, explain};
@@ -34,12 +35,13 @@ pub fn report(report: &Report, options: &Options) -> String {
         picture::section(&mut page, report);
         tables::credentials(&mut page, &report.credentials);
         tables::allocations(&mut page, report);
+        tried::data_connections(&mut page, report);
         ice::section(&mut page, report);
         handshake::section(&mut page, report);
         media::section(&mut page, report);
         findings::section(&mut page, report);
         signalling::section(&mut page, report);
-        tables::servers(&mut page, report);
+        tried::servers(&mut page, report);
         tables::candidates(&mut page, report);
         captures::section(&mut page, report);
     }

@@ -1,8 +1,8 @@
-//! Credentials, allocations, servers and candidates, a table each; none where there is nothing to show.
+//! Credentials, allocations and candidates, a table each; none where there is nothing to show.
 
 use super::page::{Page, or_dash};
 use crate::report::{Allocation, AllocationEnd, CandidateType, Confidence, Credential, CredentialKind, Report, Side};
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// Rows of a table.
 const ROWS: usize = 10;
@@ -78,32 +78,6 @@ fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> Stri
             None => "rejected".to_owned(),
         },
     }
-}
-
-pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
-    if report.servers.is_empty() {
-        return;
-    }
-    page.heading("Servers", "");
-    let shown = page.limit(ROWS).min(report.servers.len());
-    let rows = report.servers.iter().take(shown).flat_map(|server| {
-        server.transports.iter().map(|transport| {
-            [
-                std::iter::once(server.address.to_string())
-                    .chain(server.names.iter().cloned())
-                    .collect::<Vec<_>>()
-                    .join(" "),
-                transport.transport.to_string(),
-                format!("{} of {}", transport.answered, transport.asked),
-                transport.allocated.to_string(),
-                or_dash(transport.rtt_us.map(|rtt| Span(rtt.saturating_mul(1000)))),
-                or_dash(server.software.as_deref().or(server.dialect.as_deref())),
-            ]
-        })
-    });
-    page.table(&["server", "transport", "answered", "allocated", "rtt", "software"], rows);
-    let omitted = report.omitted.get("servers").copied().unwrap_or(0);
-    page.more(2, shown, report.servers.len() as u64 + omitted);
 }
 
 pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
