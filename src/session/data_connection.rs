@@ -216,8 +216,9 @@ impl Session {
     }
 }
 
-/// Who closed a connection first.
-pub(super) fn closed(connection: &Connection) -> Option<(From, Seen, bool)> {
+/// Who closed a connection first, where, and whether by a reset.
+#[must_use]
+pub fn closed(connection: &Connection) -> Option<(From, Seen, bool)> {
     let [of_client, of_server] = [From::Client, From::Server];
     let all = [
         (of_client, connection.fin[0], false),

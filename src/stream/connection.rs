@@ -49,6 +49,8 @@ pub struct Connection {
     pub fin: [Option<Moment>; 2],
     /// The first RST of the client, and of the server, after the connection was open.
     pub rst: [Option<Moment>; 2],
+    /// Time to live or hop limit of the first RST of the client, and of the server; 0 where there is none.
+    pub rst_ttl: [u8; 2],
     /// The first ICMP error that quotes a segment of the client.
     pub icmp: Option<Turned>,
     /// Whether STUN was recognised in it.
@@ -78,6 +80,7 @@ impl Connection {
             handshake: None,
             fin: [None; 2],
             rst: [None; 2],
+            rst_ttl: [0; 2],
             icmp: None,
             stun: false,
             missing: [0; 2],

@@ -208,6 +208,11 @@ impl Direction {
         }
     }
 
+    /// Whether the other end has, by its acknowledgment, exactly one byte more than was seen.
+    pub(super) fn is_one_short_of(&self, ack: u32) -> bool {
+        self.held.is_empty() && self.next.is_some_and(|next| ack == next.wrapping_add(1))
+    }
+
     /// How many bytes there were behind the last that was seen.
     fn beyond(&self) -> u32 {
         let (Some(end), Some(next)) = (self.end, self.next) else { return 0 };
