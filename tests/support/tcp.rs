@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::degrade::{self, Shot};
 use super::packet::{self, ACK, FIN, Ip, PSH, RST, SYN};
 use super::scene::Scene;
+use super::stun::{Login, Stun, method};
 
 /// One connection. It keeps the sequence numbers; the scene keeps the clock.
 #[derive(Clone, Debug)]
@@ -65,6 +66,34 @@ impl Tcp {
     /// A segment of the client (0) or of the server (1); gives its frame.
     pub fn say(&mut self, scene: &mut Scene, side: usize, bytes: &[u8]) -> u64 {
         self.segment(scene, side, PSH | ACK, bytes)
+    }
+
+    /// A request of the client and, 10 ms later, its answer.
+    pub fn ask(&mut self, scene: &mut Scene, request: &Stun, answer: impl FnOnce(&[u8]) -> Stun) -> [u64; 2] {
+        let request = request.bytes();
+        let asked = self.say(scene, 0, &request);
+        [asked, self.say(scene.after_ms(10), 1, &answer(&request).bytes())]
+    }
+
+    /// Challenge, retry and success: an allocation for this transport, for 600 seconds.
+    pub fn allocate(&mut self, scene: &mut Scene, login: &Login, relayed: &str, transport: u8) {
+        let request = || Stun::request(method::ALLOCATE).requested_transport(transport);
+        let first = self.port() as u8;
+        self.ask(scene, &request().tid([first; 12]), |asked| {
+            Stun::error_to(asked, 401, "Unauthorized").realm(&login.realm).nonce("n")
+        });
+        let mapped = self.client.clone();
+        self.ask(scene.after_ms(10), &request().tid([first ^ 0x80; 12]).signed(login, "n"), |asked| {
+            Stun::success_to(asked)
+                .xor_relayed(relayed)
+                .xor_mapped(mapped.as_str())
+                .lifetime(600)
+                .integrity(login.key())
+        });
+    }
+
+    fn port(&self) -> u16 {
+        self.client.parse::<SocketAddr>().unwrap().port()
     }
 
     /// Both ends close, the one on this side first.
