@@ -226,7 +226,7 @@ pub(super) fn transaction(exchange: &Exchange, transport: Transport, capture: u3
     }
 }
 
-fn relayed_transport(number: Option<u8>) -> Option<Transport> {
+pub(super) fn relayed_transport(number: Option<u8>) -> Option<Transport> {
     match number {
         Some(17) => Some(Transport::Udp),
         Some(6) => Some(Transport::Tcp),
@@ -323,6 +323,12 @@ fn refused_peers(conversation: &Conversation, view: &View<'_>, digits: u8) -> Ve
         })
         .take(MAX_PLACES)
         .collect()
+}
+
+/// What a way goes over as its ends see it, given whether it is bound to a peer's TCP connection: relays carry datagrams otherwise.
+pub(super) fn transport(path: &session::Path, bound: bool) -> Transport {
+    let direct = path.inside.is_none() && path.ends.is_stream();
+    if bound || direct { Transport::Tcp } else { Transport::Udp }
 }
 
 /// The last Allocate of a conversation that never got one, if it was refused for good.

@@ -39,7 +39,7 @@ pub use signalling::{Signalled, SignalledAddress};
 pub use turn::{
     Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel,
     ConnectionOpener, ConnectionState, DataConnection, NatMapping, Permission, Server, ServerConnections, ServerIcmp,
-    ServerTransport, Step, Transaction, TransactionOutcome, Transactions, TransportOutcome,
+    ServerTransport, Step, TcpType, Transaction, TransactionOutcome, Transactions, TransportOutcome,
 };
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, VerifyReport};

@@ -383,6 +383,10 @@ pub struct Candidate {
     /// How it came about.
     #[serde(rename = "type")]
     pub kind: CandidateType,
+    /// What it is for: `udp` or `tcp` (RFC 6544).
+    pub transport: Transport,
+    /// Of a candidate for TCP: whether it opens connections, where the capture shows one that was opened.
+    pub tcp_type: Option<TcpType>,
     /// The candidate's address.
     pub address: Address,
     /// The address that it is sent from.
@@ -395,6 +399,16 @@ pub struct Candidate {
     pub evidence: Vec<Place>,
     /// How many frames that are.
     pub evidence_total: u64,
+}
+
+/// Who opens the connection (RFC 6544 §4.1). Simultaneous opening is not told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TcpType {
+    /// It opens the connection.
+    Active,
+    /// It waits for it.
+    Passive,
 }
 
 /// The types of candidates of RFC 8445 §5.1.1.

@@ -241,6 +241,9 @@ impl Session {
             return;
         }
         self.carried(connection);
+        if connection.syn.is_some() || connection.syn_ack.is_some() {
+            self.ice.opened(connection.client, connection.server);
+        }
         let id = self.flows.find_on(Transport::Tcp, connection.client, connection.server);
         if let Some(known) = id.and_then(|id| self.flows.get_mut(id)).and_then(|flow| flow.conversation.as_mut()) {
             match &mut known.connection {

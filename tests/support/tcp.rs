@@ -120,23 +120,45 @@ impl Tcp {
 /// The same shots with every UDP datagram to or from port 3478 as a TCP segment, ChannelData padded, behind a handshake of a connection that opens
 /// with its first message. What is repeated over UDP is left out: TCP does that itself.
 pub fn over_tcp(shots: &[Shot]) -> Vec<Shot> {
+    let of_server = |from: SocketAddr, to: SocketAddr| from.port() == 3478 || to.port() == 3478;
+    over(shots, of_server, |mut payload| {
+        if payload.first().is_some_and(|first| first & 0xc0 == 0x40) {
+            payload.resize(payload.len().next_multiple_of(4), 0);
+        }
+        payload
+    })
+}
+
+/// The same shots with every UDP datagram in a frame of RFC 4571 over TCP, as between ICE agents (RFC 6544).
+pub fn over_ice_tcp(shots: &[Shot]) -> Vec<Shot> {
+    over(shots, |_, _| true, |payload| framed(&payload))
+}
+
+/// A message behind its length (RFC 4571).
+pub fn framed(message: &[u8]) -> Vec<u8> {
+    [&u16::try_from(message.len()).unwrap().to_be_bytes()[..], message].concat()
+}
+
+fn over(
+    shots: &[Shot],
+    wanted: impl Fn(SocketAddr, SocketAddr) -> bool,
+    frame: impl Fn(Vec<u8>) -> Vec<u8>,
+) -> Vec<Shot> {
     let mut connections: BTreeMap<(SocketAddr, SocketAddr), [u32; 2]> = BTreeMap::new();
     let mut said: BTreeSet<(SocketAddr, SocketAddr, Vec<u8>)> = BTreeSet::new();
     let mut out = Vec::new();
     let mut id = 0;
     for shot in shots {
-        let Some((from, to)) = degrade::ends(shot).filter(|(from, to)| from.port() == 3478 || to.port() == 3478) else {
+        let Some((from, to)) = degrade::ends(shot).filter(|(from, to)| wanted(*from, *to)) else {
             out.push(shot.clone());
             continue;
         };
-        let mut payload = shot.bytes[42..].to_vec();
+        let payload = shot.bytes[42..].to_vec();
         let is_stun = payload.first().is_some_and(|first| *first < 4);
         if is_stun && !said.insert((from, to, payload.clone())) {
             continue;
         }
-        if payload.first().is_some_and(|first| first & 0xc0 == 0x40) {
-            payload.resize(payload.len().next_multiple_of(4), 0);
-        }
+        let payload = frame(payload);
         let mut push = |from: SocketAddr, to: SocketAddr, seq, ack, flags, payload: &[u8], after: i64| {
             id += 1;
             let packet = packet::tcp(from, to, Ip { id, ..Ip::default() }, seq, ack, flags, payload);

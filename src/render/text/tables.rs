@@ -1,7 +1,9 @@
 //! Credentials, allocations and candidates, a table each; none where there is nothing to show.
 
 use super::page::{Page, or_dash};
-use crate::report::{Allocation, AllocationEnd, CandidateType, Confidence, Credential, CredentialKind, Report, Side};
+use crate::report::{
+    Allocation, AllocationEnd, Candidate, CandidateType, Confidence, Credential, CredentialKind, Report, Side, TcpType,
+};
 use crate::time::Timestamp;
 
 /// Rows of a table.
@@ -92,7 +94,7 @@ pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
             let unsure = if candidate.confidence == Confidence::Likely { " (likely)" } else { "" };
             [
                 candidate.owner.clone(),
-                format!("{}{unsure}", candidate_type(candidate.kind)),
+                format!("{}{}{unsure}", candidate_type(candidate.kind), over_tcp(candidate)),
                 candidate.address.to_string(),
                 or_dash(candidate.base.filter(|base| *base != candidate.address)),
             ]
@@ -100,6 +102,22 @@ pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
     );
     let omitted = report.omitted.get("candidates").copied().unwrap_or(0);
     page.more(2, shown, report.candidates.len() as u64 + omitted);
+}
+
+/// ` tcp active`; empty for UDP.
+fn over_tcp(candidate: &Candidate) -> String {
+    match candidate.tcp_type {
+        _ if !candidate.transport.is_stream() => String::new(),
+        Some(known) => format!(" tcp {}", tcp_type(known)),
+        None => " tcp".to_owned(),
+    }
+}
+
+pub(super) fn tcp_type(known: TcpType) -> &'static str {
+    match known {
+        TcpType::Active => "active",
+        TcpType::Passive => "passive",
+    }
 }
 
 pub(super) fn side(side: Side) -> &'static str {

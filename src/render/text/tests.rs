@@ -157,6 +157,8 @@ fn crowded() -> Report {
     }];
     report.candidates = vec![Candidate {
         owner: "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]".into(),
+        transport: Transport::Udp,
+        tcp_type: None,
         kind: CandidateType::Relay,
         address: address("[2001:db8:ffff:ffff:ffff:ffff:ffff:fffe]:61234"),
         base: None,
