@@ -8,7 +8,7 @@ use support::degrade::{self, Shot, shots};
 use support::lookalikes::cases;
 use support::tcp::over_tcp;
 use support::*;
-use turnscope::report::{Confidence, Report, Severity, Transport, Verdict};
+use turnscope::report::{Confidence, Report, Severity, Transport, TransportOutcome, Verdict};
 
 const CLIENT: &str = "172.16.84.124:50000";
 const SERVER: &str = "203.0.113.1:3478";
@@ -279,6 +279,90 @@ fn a_client_that_has_its_relay_over_udp_is_only_warned() {
     let report = report(&scene.pcap());
     assert_eq!(finding(&report, "turn-unreachable").severity, Severity::Warning);
     assert_eq!(report.verdict, Verdict::Warning);
+}
+
+/// A connection that is open, a request on it, and a router's answer to that segment.
+fn turned_away() -> (Scene, Tcp, Vec<u8>) {
+    let mut scene = Scene::new();
+    let mut connection = Tcp::open(&mut scene, CLIENT, SERVER);
+    let request = Stun::request(method::ALLOCATE).requested_transport(17).tid([7; 12]).bytes();
+    let frame = connection.say(&mut scene, 0, &request);
+    let quoted = scene.frames().nth(frame as usize - 1).unwrap().1[14..].to_vec();
+    let about =
+        Sent { frame, from: CLIENT.parse().unwrap(), to: SERVER.parse().unwrap(), payload: Vec::new(), packet: quoted };
+    scene.after_ms(3).icmp("172.16.84.1", Icmp::HostUnreachable, &about);
+    (scene, connection, request)
+}
+
+#[test]
+fn an_icmp_error_that_quotes_a_request_on_an_open_connection_is_told_with_its_sender() {
+    let (mut scene, ..) = turned_away();
+    later(&mut scene, 60);
+    let report = report(&scene.pcap());
+    assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-unreachable"]));
+    let found = finding(&report, "turn-unreachable");
+    assert!(found.title.contains("172.16.84.1 cannot deliver"), "{}", found.title);
+    let told = report.servers[0].transports[0].icmp.as_ref().unwrap();
+    assert_eq!((told.kind.as_str(), told.sender.as_str()), ("host unreachable", "172.16.84.1"));
+}
+
+#[test]
+fn an_icmp_error_after_which_tcp_delivers_all_the_same_is_no_failure() {
+    let (mut scene, mut connection, request) = turned_away();
+    connection.seq[0] = connection.seq[0].wrapping_sub(request.len() as u32);
+    connection.say(scene.after_ms(200), 0, &request);
+    let answer = Stun::error_to(&request, 401, "Unauthorized").realm("example.org").nonce("n");
+    connection.say(scene.after_ms(20), 1, &answer.bytes());
+    later(&mut scene, 60);
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-unreachable"));
+}
+
+// What was tried
+
+#[test]
+fn every_transport_that_was_tried_is_on_the_scoreboard_with_what_came_of_it() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 4);
+    Tcp::refused(scene.after_ms(100), CLIENT, SERVER);
+    Tcp::knock(scene.after_ms(100), CLIENT, "203.0.113.1:443");
+    let mut works = Tcp::open(scene.after_ms(100), "172.16.84.124:50007", "203.0.113.2:3478");
+    works.allocate(&mut scene, &alice(), RELAYED, 17);
+    later(&mut scene, 60);
+    let report = report(&scene.pcap());
+    let told: Vec<_> = report
+        .servers
+        .iter()
+        .flat_map(|server| {
+            server.transports.iter().map(move |it| (server.address.to_string(), it.transport, it.outcome))
+        })
+        .collect();
+    let server = |text: &str| text.to_owned();
+    assert_eq!(
+        told,
+        [
+            (server(SERVER), Transport::Udp, TransportOutcome::Unanswered),
+            (server(SERVER), Transport::Tcp, TransportOutcome::Refused),
+            (server("203.0.113.1:443"), Transport::Tcp, TransportOutcome::Unanswered),
+            (server("203.0.113.2:3478"), Transport::Tcp, TransportOutcome::Allocated),
+        ]
+    );
+    let connections = |server: usize, way: usize| report.servers[server].transports[way].connections.clone();
+    assert!(connections(0, 0).is_none(), "UDP has none");
+    assert_eq!(connections(0, 1).map(|known| (known.tried, known.opened, known.refused)), Some((1, 0, 1)));
+    assert_eq!(connections(1, 0).map(|known| (known.tried, known.unanswered_syns)), Some((1, 4)));
+    assert_eq!(connections(2, 0).and_then(|known| known.handshake_us), Some(10_000));
+}
+
+#[test]
+fn knocks_of_a_scanner_are_not_on_the_scoreboard() {
+    let mut scene = call();
+    for port in 3470..3490 {
+        Tcp::refused(scene.after_ms(20), "198.51.100.99:40000", &format!("203.0.113.1:{port}"));
+    }
+    later(&mut scene, 5);
+    let report = report(&scene.pcap());
+    let [server] = &report.servers[..] else { panic!("{:?}", report.servers) };
+    assert_eq!(server.transports.len(), 1);
 }
 
 // UDP silent, TCP works

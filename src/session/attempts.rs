@@ -3,7 +3,8 @@
 use super::Session;
 use super::conversation::Conversation;
 use super::exchange::Seen;
-use crate::event::{Connection, IcmpAnswer, Moment};
+use super::flow::FlowId;
+use crate::event::{Connection, IcmpAnswer, Moment, Turned};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -246,10 +247,31 @@ impl Session {
         }
         let id = self.flows.find_on(Transport::Tcp, connection.client, connection.server);
         if let Some(known) = id.and_then(|id| self.flows.get_mut(id)).and_then(|flow| flow.conversation.as_mut()) {
+            let told =
+                known.connection.as_ref().is_some_and(|kept| kept.icmp.is_some() && kept.first == connection.first);
             match &mut known.connection {
                 Some(kept) => **kept = *connection,
                 None => known.connection = Some(Box::new(*connection)),
             }
+            if told {
+                return;
+            }
+        }
+        if let (Some(id), Some(icmp)) = (id, connection.icmp) {
+            self.segment_met(id, connection, icmp);
+        }
+    }
+
+    /// A segment of a connection that was open met an ICMP error: it is that of the request which waits for its answer.
+    fn segment_met(&mut self, id: FlowId, connection: &Connection, icmp: Turned) {
+        let answer = IcmpAnswer { frame: icmp.at.frame, sender: icmp.sender, kind: icmp.kind };
+        self.ice.icmp(Transport::Tcp, connection.client, connection.server, answer);
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        if let Some(conversation) = flow.conversation.as_mut() {
+            conversation.met(answer, icmp.at.time);
+        }
+        if let Some(leg) = flow.pending.and_then(|pending| self.transactions.leg_on(pending, id)) {
+            leg.met(answer);
         }
     }
 
