@@ -18,6 +18,7 @@ mod head;
 mod item;
 mod limits;
 mod open;
+mod sieve;
 mod table;
 mod tls;
 
