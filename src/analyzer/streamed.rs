@@ -14,8 +14,9 @@ impl Core {
         let payload = match item {
             Item::Payload(payload) => payload,
             Item::Connection(connection) => return self.session.connection(connection),
+            Item::Secured(_) => return,
         };
-        let &Payload { src, dst, message, at: Moment { frame, time }, ttl, .. } = payload;
+        let &Payload { src, dst, message, secured, at: Moment { frame, time }, ttl, .. } = payload;
         // a stream gives each byte once: two messages that are the same are no copies of one packet, though one packet may bring both
         self.streamed = self.streamed.wrapping_add(1);
         let ip_id = self.streamed | 1 << 31;
@@ -31,7 +32,7 @@ impl Core {
                 _ => {}
             }
         }
-        let (transport, framing) = (Transport::Tcp, message.framing);
+        let (transport, framing) = (if secured { Transport::Tls } else { Transport::Tcp }, message.framing);
         let (digits, hops, truncated) = (self.digits, Hops::default(), message.truncated);
         let body = Body::Rtp(message.bytes);
         let mut event = Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body };

@@ -51,8 +51,12 @@ pub struct Connection {
     pub rst: [Option<Moment>; 2],
     /// The first ICMP error that quotes a segment of the client.
     pub icmp: Option<Turned>,
-    /// Whether STUN was recognised in it.
+    /// Whether STUN was recognised in it, in the clear or under TLS that was opened.
     pub stun: bool,
+    /// Whether it is TLS.
+    pub tls: bool,
+    /// Whether nothing more is looked at: TLS that carries something else than TURN, as far as anybody can tell.
+    pub let_go: bool,
     /// Bytes that the capture lacks, from the client and from the server.
     pub missing: [u64; 2],
     /// Its first segment.
@@ -78,6 +82,8 @@ impl Connection {
             rst: [None; 2],
             icmp: None,
             stun: false,
+            tls: false,
+            let_go: false,
             missing: [0; 2],
             first,
             last: first,
@@ -87,7 +93,7 @@ impl Connection {
     /// Whether it was seen to be opened and to come to nothing: no SYN with ACK, or a RST instead of it.
     #[must_use]
     pub fn came_to_nothing(&self) -> bool {
-        self.syn.is_some() && self.syn_ack.is_none() && !self.stun
+        self.syn.is_some() && self.syn_ack.is_none() && !self.stun && !self.tls
     }
 
     /// 0 for what the client sent, 1 for the server: the index into pairs of things by direction.

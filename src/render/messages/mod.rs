@@ -114,7 +114,7 @@ fn carrier(transport: Transport) -> &'static str {
 /// The layer that frames messages in a byte stream, where they do not do it themselves.
 fn framing(framing: Framing) -> Option<&'static str> {
     match framing {
-        Framing::Bare => None,
+        Framing::Bare | Framing::Tls => None,
         Framing::Rfc4571 => Some("rfc4571"),
         Framing::MsTurn => Some("ms-turn"),
     }
