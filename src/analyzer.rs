@@ -9,9 +9,10 @@ mod streamed;
 
 pub use icmp_answers::IcmpAnswers;
 
-use crate::capture::{Capture, CaptureInfo};
+use crate::capture::{Capture, CaptureInfo, Secrets, SecretsKind};
 use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
 use crate::frame::Frame;
+use crate::keys::KeyLog;
 use crate::net::Endpoint;
 use crate::packet::{IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
@@ -46,6 +47,8 @@ pub struct Options {
     pub limits: Limits,
     /// Whether RTP and RTCP are rows too.
     pub media: bool,
+    /// What opens TLS and DTLS.
+    pub keys: KeyLog,
     /// The ICMP errors that answered the request in a frame, from [`IcmpAnswers`], so that the row of the request can tell.
     pub icmp: BTreeMap<u64, IcmpAnswer>,
 }
@@ -132,12 +135,13 @@ impl Analyzer {
     /// An analyzer that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { capture, credentials, signalling, filters, limits, media, icmp } = options;
+        let Options { capture, credentials, signalling, filters, limits, media, keys, icmp } = options;
         let builder = Builder::new(capture, filters.user.clone());
         let session = Session::new(credentials, limits).with_signalling(signalling);
         let findings = Collector::default();
         let core = Core { capture, filters, media, icmp, digits: 0, streamed: 0, session, findings, builder };
-        let streams = Streams::new(stream::Limits::default());
+        let mut streams = Streams::new(stream::Limits::default());
+        *streams.keys() = keys;
         Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, foreseen: 0 }
     }
 
@@ -174,6 +178,13 @@ impl Analyzer {
         });
         self.core.session.warm(messages.into_iter().flatten());
         self.foreseen = count.saturating_sub(1);
+    }
+
+    /// Takes decryption secrets that stand in a capture before the next frame. They open what comes from then on, also of connections that have begun.
+    pub fn secrets(&mut self, secrets: &[Secrets]) {
+        for block in secrets.iter().filter(|block| block.kind == SecretsKind::TLS_KEY_LOG) {
+            self.streams.keys().add(block.data.expose());
+        }
     }
 
     /// Takes the next frame; `sink` gets a row for each message in it.

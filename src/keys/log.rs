@@ -3,6 +3,7 @@
 use crate::secret::Secret;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// Secrets kept at most, over all files and blocks: with it a log takes some 40 MiB.
 pub const MAX_SECRETS: usize = 250_000;
@@ -31,9 +32,11 @@ pub enum Label {
 }
 
 /// Secrets by the client random of their connection.
-#[derive(Default)]
+///
+/// A copy takes next to no memory: it is one with the original until one of them is added to.
+#[derive(Clone, Default)]
 pub struct KeyLog {
-    by_random: HashMap<[u8; 32], Vec<(Label, Secret)>>,
+    by_random: Arc<HashMap<[u8; 32], Vec<(Label, Secret)>>>,
     secrets: usize,
     revision: u32,
 }
@@ -156,19 +159,20 @@ impl KeyLog {
     }
 
     fn keep(&mut self, label: Label, random: [u8; 32], secret: Secret, added: &mut Added) {
-        if let Some(known) = self.by_random.get_mut(&random)
+        if self.find(&random, label).is_some_and(|known| *known == secret) {
+            added.repeated += 1;
+            return;
+        }
+        let by_random = Arc::make_mut(&mut self.by_random);
+        if let Some(known) = by_random.get_mut(&random)
             && let Some((_, known)) = known.iter_mut().find(|(known, _)| *known == label)
         {
-            if *known == secret {
-                added.repeated += 1;
-            } else {
-                *known = secret;
-                added.secrets += 1;
-            }
+            *known = secret;
+            added.secrets += 1;
         } else if self.secrets >= MAX_SECRETS {
             added.dropped += 1;
         } else {
-            self.by_random.entry(random).or_default().push((label, secret));
+            by_random.entry(random).or_default().push((label, secret));
             self.secrets += 1;
             added.secrets += 1;
         }

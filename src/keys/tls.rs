@@ -139,6 +139,12 @@ impl Connection {
             }
             Outcome::Sealed(_) => direction.numbers.passed(),
         }
+        let protected = outcome != Outcome::Clear;
+        let agreed = self.agreed;
+        let direction = self.direction(from);
+        if protected && content_type == CHANGE_CIPHER_SPEC && direction.phase == Phase::Legacy {
+            direction.enter(Phase::Legacy, agreed); // the end of a renegotiation
+        }
         self.counts.add(outcome);
         outcome
     }

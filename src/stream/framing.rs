@@ -30,8 +30,8 @@ pub struct Frame<'a> {
     pub framing: Framing,
     /// Whether the ChannelData before it lacked the padding that RFC 8656 §12.5 asks for.
     pub unpadded_before: bool,
-    /// Whether the place in the stream was lost before it: bytes are missing that no message accounts for.
-    pub resumed: bool,
+    /// Whether the place in the stream was lost before it, and how many bytes may have gone by that no message accounts for.
+    pub resumed: Option<u64>,
 }
 
 /// Bytes of ChannelData before its data.
@@ -52,7 +52,9 @@ pub struct Framer {
     /// Padding that should stand before the next message.
     padding: usize,
     unpadded: bool,
-    resumed: bool,
+    /// Bytes that went by since the place was lost.
+    lost: u64,
+    resumed: Option<u64>,
     channels: [u16; CHANNELS],
     next_channel: usize,
 }
@@ -81,7 +83,8 @@ impl Framer {
             skip: 0,
             padding: 0,
             unpadded: false,
-            resumed: false,
+            lost: 0,
+            resumed: None,
             channels: [0; CHANNELS],
             next_channel: 0,
         }
@@ -170,6 +173,7 @@ impl Framer {
     }
 
     fn drop_pending(&mut self) {
+        self.lost = self.lost.saturating_add(self.pending.len() as u64);
         self.pending = Vec::new();
         self.skip = 0;
         self.padding = 0;
@@ -179,9 +183,12 @@ impl Framer {
     pub fn take(&mut self, bytes: &[u8], each: &mut impl FnMut(Frame<'_>)) {
         let mut rest = bytes;
         if let Mode::Lost(framing) = self.mode {
-            let Some(found) = head::resume(rest, framing, &self.channels) else { return };
+            let Some(found) = head::resume(rest, framing, &self.channels) else {
+                self.lost = self.lost.saturating_add(rest.len() as u64);
+                return;
+            };
             self.mode = Mode::Framed(found);
-            self.resumed = true;
+            self.resumed = Some(std::mem::take(&mut self.lost));
         }
         while !rest.is_empty() {
             if matches!(self.mode, Mode::Lost(_) | Mode::Raw | Mode::Other) {
@@ -202,12 +209,14 @@ impl Framer {
     /// Takes it that so many bytes of the stream are not in the capture.
     pub fn missing(&mut self, count: usize, each: &mut impl FnMut(Frame<'_>)) {
         if count == 0 || self.is_lost() {
+            self.lost = self.lost.saturating_add(count as u64);
             return;
         }
         if self.skip >= count {
             self.skip -= count;
             return;
         }
+        self.lost = self.lost.saturating_add(count as u64);
         let Mode::Framed(framing) = self.mode else { return self.lose() };
         let pending = std::mem::take(&mut self.pending);
         let Head::Message { framing, header, length, padding } = head::of(&pending, Some(framing)) else {
@@ -224,6 +233,7 @@ impl Framer {
         }
         self.skip = left - count;
         self.padding = padding;
+        self.lost = 0;
     }
 
     /// At the start of a message with nothing kept; gives what is left.

@@ -116,6 +116,7 @@ pub fn rows(capture: &[u8]) -> Vec<Told> {
             Framing::Bare => None,
             Framing::Rfc4571 => Some("rfc4571"),
             Framing::MsTurn => Some("ms-turn"),
+            Framing::Tls => Some("tls"),
         };
         told.push(Told {
             frame: event.frame,
