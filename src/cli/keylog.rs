@@ -53,12 +53,9 @@ impl KeyLogs {
             if let more @ 1.. = added.damaged_total.saturating_sub(added.damaged.len() as u64) {
                 say(&Error::new(origin, format_args!("{more} more damaged lines passed over"), ""));
             }
-            if added.unsupported > 0 {
-                let what = format!(
-                    "{} lines of kinds that are not read, as RSA premaster secrets, passed over",
-                    added.unsupported
-                );
-                say(&Error::new(origin, what, "log CLIENT_RANDOM or the secrets of TLS 1.3"));
+            if added.unsupported > 0 && added.secrets + added.repeated == 0 {
+                let what = "no line of a kind that is read, but for instance RSA premaster secrets";
+                say(&Error::new(origin, what, "log CLIENT_RANDOM, or the secrets of TLS 1.3"));
             }
             if added.dropped > 0 {
                 let what = format!("{} secrets left out, more than the {MAX_SECRETS} that are kept", added.dropped);

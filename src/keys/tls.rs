@@ -25,6 +25,8 @@ const TLS_1_3: u16 = 0x0304;
 pub struct Connection {
     client_random: Option<[u8; 32]>,
     agreed: Option<Agreed>,
+    /// Whether a HelloRetryRequest told that the version is 1.3.
+    retried: bool,
     /// Client and server.
     directions: [Direction; 2],
     counts: Counts,
@@ -94,12 +96,17 @@ impl Connection {
         self.agreed = Some(agreed);
         if hello.version >= TLS_1_3 {
             for direction in &mut self.directions {
-                if matches!(direction.phase, Phase::Clear) {
+                if matches!(direction.phase, Phase::Clear | Phase::Legacy) {
                     direction.enter(Phase::Handshake, Some(agreed));
                 }
                 direction.agreed = Some(agreed);
             }
         }
+    }
+
+    /// A HelloRetryRequest (RFC 8446 §4.1.4): the version is 1.3, and another ClientHello follows.
+    pub fn hello_retry_request(&mut self) {
+        self.retried = true;
     }
 
     /// Bytes of a direction are missing from the capture; the next record that comes is the first behind them.
@@ -168,13 +175,15 @@ impl Connection {
 
     fn outcome(&mut self, keys: &KeyLog, from: Sender, record: &Record<'_>, whole: bool, out: &mut Vec<u8>) -> Outcome {
         let (agreed, client_random) = (self.agreed, self.client_random);
-        let is_1_3 = agreed.is_some_and(|agreed| agreed.hello.version >= TLS_1_3);
+        let is_1_3 = self.retried || agreed.is_some_and(|agreed| agreed.hello.version >= TLS_1_3);
+        // a client that hopes for version 1.3 may say it right behind its hello
+        let hopes = agreed.is_none() && client_random.is_some() && from == Sender::Client;
         let direction = self.direction(from);
         if record.content_type == CHANGE_CIPHER_SPEC
             && (is_1_3 || direction.phase != Phase::Legacy || direction.is_plain_ccs(record))
         {
             // in version 1.3 it says nothing (RFC 8446 §5)
-            if !is_1_3 && direction.phase != Phase::Early {
+            if !is_1_3 && !hopes && direction.phase != Phase::Early {
                 direction.enter(Phase::Legacy, agreed);
             }
             return Outcome::Clear;
@@ -184,8 +193,7 @@ impl Connection {
                 return Outcome::Clear;
             }
         } else if direction.phase == Phase::Clear {
-            let early = record.content_type == APPLICATION_DATA && agreed.is_none() && from == Sender::Client;
-            if early && client_random.is_some() {
+            if hopes && record.content_type == APPLICATION_DATA {
                 direction.enter(Phase::Early, None);
             } else if direction.gap && agreed.is_some() {
                 return self.behind_a_gap(keys, from, record, whole, out);

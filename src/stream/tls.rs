@@ -283,9 +283,11 @@ impl Tls {
             let Ok(hello) = ClientHello::parse(body, Protocol::Tls) else { return };
             self.then_mac = hello.extensions.find(ExtensionType::ENCRYPT_THEN_MAC).is_some();
             self.keys.client_hello(hello.random);
-        } else if let Ok(hello) = ServerHello::parse(body, Protocol::Tls)
-            && !hello.is_retry()
-        {
+        } else if let Ok(hello) = ServerHello::parse(body, Protocol::Tls) {
+            if hello.is_retry() {
+                self.version = Some(Version::TLS_1_3);
+                return self.keys.hello_retry_request();
+            }
             let taken = hello.extensions.find(ExtensionType::ENCRYPT_THEN_MAC).is_some();
             let (version, suite) = (hello.negotiated(), hello.cipher_suite.0);
             let encrypt_then_mac = self.then_mac && taken;
