@@ -294,6 +294,11 @@ impl Core {
             rules::judge_handshake(&handshake, &self.session, &mut self.findings);
             self.builder.handshake(&handshake, self.findings.added() > before);
         }
+        for connection in self.session.ripe_tls() {
+            let before = self.findings.added();
+            rules::judge_tls(&connection, &self.session, &mut self.findings);
+            self.builder.tls(&connection, self.findings.added() > before);
+        }
         // last: what ran on the pairs may ask for them
         for ice in self.session.ripe_ice() {
             let before = self.findings.added();

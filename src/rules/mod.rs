@@ -46,6 +46,7 @@ pub use evidence::{Dialect, Proof};
 
 use crate::session::handshake::Handshake;
 use crate::session::ice::IceSession;
+use crate::session::tls::TlsConnection;
 use crate::session::{Conversation, Flow, Session};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -83,6 +84,8 @@ pub enum Judge {
     Flow(fn(&Flow, &View<'_>, &mut Collector)),
     /// Every DTLS association, when it is over or given up for want of room.
     Handshake(fn(&Handshake, &View<'_>, &mut Collector)),
+    /// Every TLS connection of TURN, when it is over or given up for want of room.
+    Tls(fn(&TlsConnection, &View<'_>, &mut Collector)),
     /// Every ICE session, when it is over.
     Ice(fn(&IceSession, &View<'_>, &mut Collector)),
     /// The whole capture, at its end.
@@ -164,7 +167,7 @@ pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
                 }
             }
             Judge::Flow(judge) => judge(flow, &view, out),
-            Judge::Handshake(_) | Judge::Ice(_) | Judge::Capture(_) => {}
+            Judge::Handshake(_) | Judge::Tls(_) | Judge::Ice(_) | Judge::Capture(_) => {}
         }
     }
 }
@@ -183,6 +186,15 @@ pub fn judge_handshake(handshake: &Handshake, session: &Session, out: &mut Colle
     for rule in REGISTRY {
         if let Judge::Handshake(judge) = rule.judge {
             judge(handshake, &View { session }, out);
+        }
+    }
+}
+
+/// Judges a TLS connection that is over.
+pub fn judge_tls(connection: &TlsConnection, session: &Session, out: &mut Collector) {
+    for rule in REGISTRY {
+        if let Judge::Tls(judge) = rule.judge {
+            judge(connection, &View { session }, out);
         }
     }
 }

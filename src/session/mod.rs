@@ -37,6 +37,8 @@ mod server;
 /// What the two sides told each other beside the packets.
 pub mod signalling;
 mod signatures;
+/// TLS connections.
+pub mod tls;
 mod totals;
 mod transaction;
 mod warm;
@@ -107,6 +109,7 @@ pub struct Session {
     nonces: Nonces,
     dtls: DtlsFlows,
     handshakes: Handshakes,
+    tls: tls::TlsConnections,
     ice: ice::Ice,
     media: Media,
     lanes: lane::Lanes,
@@ -147,6 +150,7 @@ impl Session {
             nonces: Nonces::default(),
             dtls: DtlsFlows::default(),
             handshakes: Handshakes::default(),
+            tls: tls::TlsConnections::default(),
             ice: ice::Ice::new(&limits),
             media: Media::new(limits.streams),
             lanes: lane::Lanes::default(),
@@ -309,7 +313,11 @@ impl Session {
     #[must_use]
     #[inline]
     pub fn has_something_over(&self) -> bool {
-        self.kept > self.limits.exchanges || !self.ripe.is_empty() || self.handshakes.has_ripe() || self.ice.has_ripe()
+        self.kept > self.limits.exchanges
+            || !self.ripe.is_empty()
+            || self.handshakes.has_ripe()
+            || self.tls.has_ripe()
+            || self.ice.has_ripe()
     }
 
     /// A conversation that must be judged as far as it went, because too many exchanges are kept: judge it, then
@@ -373,6 +381,7 @@ impl Session {
         for id in left {
             self.end(id);
         }
+        self.finish_tls();
         self.ice.finish();
     }
 

@@ -309,8 +309,9 @@ impl Streams {
             if direction.framer.is_other() {
                 direction.framer = if entry.tls.is_some() { Framer::midway_in_tls() } else { Framer::midway() };
             }
-            gaps = std::mem::take(&mut direction.gaps);
-            conflicts = std::mem::take(&mut direction.conflicts);
+            let wanted = entry.connection.stun || entry.tls.as_ref().is_some_and(|tls| tls.is_followed());
+            gaps = std::mem::take(&mut direction.gaps) * u64::from(wanted);
+            conflicts = std::mem::take(&mut direction.conflicts) * u64::from(wanted);
             if let Some(missing) = entry.connection.missing.get_mut(side) {
                 *missing = direction.missing;
             }

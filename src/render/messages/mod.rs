@@ -7,6 +7,7 @@ mod csv;
 mod dtls;
 pub(super) mod jsonl;
 mod text;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -135,6 +136,7 @@ fn protocol(event: &Event<'_>) -> &'static str {
         Body::Stun(_) => "stun",
         Body::ChannelData(_) => "channel-data",
         Body::Dtls(_) => "dtls",
+        Body::Tls(_) => "tls",
         Body::Rtp(_) => "rtp",
         Body::Rtcp(_) => "rtcp",
     }
@@ -164,7 +166,7 @@ impl Media {
                 rtp: None,
                 packet_type: rtcp.packet_type.name(),
             }),
-            Body::Stun(_) | Body::ChannelData(_) | Body::Dtls(_) => Media::default(),
+            Body::Stun(_) | Body::ChannelData(_) | Body::Dtls(_) | Body::Tls(_) => Media::default(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod signalling;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod verify;
 
 pub use explain::{Unknown, explain};
@@ -36,6 +37,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         tables::allocations(&mut page, report);
         ice::section(&mut page, report);
         handshake::section(&mut page, report);
+        tls::section(&mut page, report);
         media::section(&mut page, report);
         findings::section(&mut page, report);
         signalling::section(&mut page, report);

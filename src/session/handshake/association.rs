@@ -334,10 +334,10 @@ impl Handshake {
         self.chosen.as_ref().map(|chosen| chosen.version).or(offered)
     }
 
-    /// Whether DTLS 1.3 was agreed on, which hides all but the hellos.
+    /// Whether version 1.3 was agreed on, which hides all but the hellos.
     #[must_use]
     pub fn is_1_3(&self) -> bool {
-        self.chosen.as_ref().is_some_and(|chosen| chosen.version == Version::DTLS_1_3)
+        self.chosen.as_ref().is_some_and(|chosen| matches!(chosen.version, Version::DTLS_1_3 | Version::TLS_1_3))
     }
 
     /// Who closed it after it was complete, and when: who did so first.
