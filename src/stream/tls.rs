@@ -71,8 +71,8 @@ pub struct Sealed<'a> {
     pub protected: bool,
     /// What it holds in truth, where it was under keys and was opened.
     pub opened: Option<ContentType>,
-    /// Why it was not opened, where it was under keys.
-    pub shut: Option<Reason>,
+    /// Why it was not opened, where it was under keys and any were given.
+    pub shut: Option<&'static str>,
     /// The handshake messages that begin in it, in the clear or opened; the first 8.
     pub begun: [Option<HandshakeType>; MAX_NAMED],
     /// The alert in it, in the clear or opened.
@@ -190,7 +190,8 @@ impl Tls {
             Outcome::Clear if !protected => Some((record.content_type, record.payload)),
             shut => {
                 sealed.protected = true;
-                sealed.shut = Some(if let Outcome::Sealed(reason) = shut { reason } else { Reason::NoHello });
+                let reason = if let Outcome::Sealed(reason) = shut { reason } else { Reason::NoHello };
+                sealed.shut = (!keys.is_empty()).then(|| reason.words());
                 if let Some(framer) = inside.as_mut().and_then(|inside| inside.framers.get_mut(side)) {
                     framer.lose();
                 }
