@@ -5,6 +5,7 @@
 
 mod datagrams;
 mod icmp_answers;
+mod opened;
 mod streamed;
 
 pub use icmp_answers::IcmpAnswers;
@@ -13,15 +14,15 @@ use crate::capture::{Capture, CaptureInfo, Secrets, SecretsKind};
 use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
 use crate::frame::Frame;
 use crate::keys::KeyLog;
-use crate::net::Endpoint;
+use crate::net::{Endpoint, Transport};
 use crate::packet::{IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::session::signalling::Signalling;
-use crate::session::{FORESEEN, Foreseen, Known, Limits, Session};
-use crate::stream::{self, Streams};
+use crate::session::{FORESEEN, Foreseen, Known, Limits, Path, Session};
+use crate::stream::{self, Associations, Streams};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
@@ -122,6 +123,9 @@ struct Core {
     digits: u8,
     /// Messages that came in TCP streams.
     streamed: u32,
+    /// What opens DTLS, and what the record at hand held.
+    dtls: Associations<Path>,
+    plain: Vec<u8>,
     session: Session,
     findings: Collector,
     builder: Builder,
@@ -139,8 +143,12 @@ impl Analyzer {
         let builder = Builder::new(capture, filters.user.clone());
         let session = Session::new(credentials, limits).with_signalling(signalling);
         let findings = Collector::default();
-        let core = Core { capture, filters, media, icmp, digits: 0, streamed: 0, session, findings, builder };
+        let (dtls, plain) = (Associations::default(), Vec::new());
+        let (digits, streamed) = (0, 0);
+        let mut core =
+            Core { capture, filters, media, icmp, digits, streamed, dtls, plain, session, findings, builder };
         let mut streams = Streams::new(stream::Limits::default());
+        *core.dtls.keys() = keys.clone();
         *streams.keys() = keys;
         Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, foreseen: 0 }
     }
@@ -182,9 +190,12 @@ impl Analyzer {
 
     /// Takes decryption secrets that stand in a capture before the next frame. They open what comes from then on, also of connections that have begun.
     pub fn secrets(&mut self, secrets: &[Secrets]) {
+        // both hold the same log: it is copied for neither if one lets it go meanwhile
+        *self.core.dtls.keys() = KeyLog::new();
         for block in secrets.iter().filter(|block| block.kind == SecretsKind::TLS_KEY_LOG) {
             self.streams.keys().add(block.data.expose());
         }
+        *self.core.dtls.keys() = self.streams.keys().clone();
     }
 
     /// Takes the next frame; `sink` gets a row for each message in it.
@@ -394,7 +405,8 @@ impl Core {
     ) -> Option<&'p [u8]> {
         let data = ChannelData::parse(payload, event.truncated)?;
         // in a byte stream the messages before it have told what it is
-        if !event.transport.is_stream() && !self.session.is_channel(event.src, event.dst, &data) {
+        let sure = event.transport.is_stream() || event.transport == Transport::Dtls;
+        if !sure && !self.session.is_channel(event.src, event.dst, &data) {
             return None;
         }
         event.body = Body::ChannelData(data);
@@ -423,7 +435,7 @@ impl Core {
                 first = false;
             }
             self.session.dtls(event, &record, payload.len(), None);
-            self.row(event, &Known::default(), sink);
+            self.record(event, payload, &record, sink);
         }
     }
 

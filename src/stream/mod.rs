@@ -12,6 +12,7 @@
 
 mod connection;
 mod direction;
+mod dtls;
 mod entry;
 mod framing;
 mod head;
@@ -21,6 +22,7 @@ mod table;
 mod tls;
 
 pub use connection::{Connection, Moment, Turned};
+pub use dtls::Associations;
 pub use framing::{Frame, Framer, Framing};
 pub use item::{Counts, Item, Payload};
 pub use limits::Limits;
