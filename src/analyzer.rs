@@ -108,6 +108,8 @@ pub struct Analyzer {
     packets: Packets,
     streams: Streams,
     core: Core,
+    /// Blocks of secrets in the capture, and damaged lines in them.
+    embedded: (u64, u64),
     /// How many of the next frames are prepared for.
     foreseen: usize,
 }
@@ -150,7 +152,7 @@ impl Analyzer {
         let mut streams = Streams::new(stream::Limits::default());
         *core.dtls.keys() = keys.clone();
         *streams.keys() = keys;
-        Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, foreseen: 0 }
+        Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, embedded: (0, 0), foreseen: 0 }
     }
 
     /// The same analyzer without the short way for plain messages; only for showing that both give the same.
@@ -193,7 +195,9 @@ impl Analyzer {
         // both hold the same log: it is copied for neither if one lets it go meanwhile
         *self.core.dtls.keys() = KeyLog::new();
         for block in secrets.iter().filter(|block| block.kind == SecretsKind::TLS_KEY_LOG) {
-            self.streams.keys().add(block.data.expose());
+            let added = self.streams.keys().add(block.data.expose());
+            self.embedded.0 += 1;
+            self.embedded.1 += added.damaged_total;
         }
         *self.core.dtls.keys() = self.streams.keys().clone();
     }
@@ -242,13 +246,21 @@ impl Analyzer {
     #[must_use]
     pub fn finish(mut self, path: String, info: &CaptureInfo) -> Analyzed {
         self.drain(&mut |_| {});
-        let Analyzer { mut packets, streams, mut core, .. } = self;
+        let Analyzer { mut packets, mut streams, mut core, embedded, .. } = self;
         packets.finish();
         core.session.lost_packets(packets.incomplete());
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
         let findings = core.findings.conclude(core.session.clients());
+        let keys = streams.keys();
+        if !keys.is_empty() || embedded.0 > 0 {
+            let (seen, opened, records) = core.dtls.counts();
+            core.builder.keyed(|told| {
+                (told.keys, told.embedded, told.embedded_damaged) = (keys.connections() as u64, embedded.0, embedded.1);
+                told.dtls(seen, opened, records);
+            });
+        }
         Analyzed(core.builder.finish(path, info, packets.counts(), streams.counts(), &core.session, findings))
     }
 }

@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("event", &["packet", "wire", "stream"]),
     ("session", &["packet", "wire", "event"]),
     ("rules", &["packet", "wire", "event", "session"]),
-    ("report", &["capture", "packet", "wire", "event", "session", "rules"]),
+    ("report", &["capture", "packet", "wire", "keys", "event", "session", "rules"]),
     // the only place that joins the stages
     ("analyzer", &["capture", "packet", "wire", "keys", "stream", "event", "session", "rules", "report"]),
     ("render", &["capture", "packet", "wire", "event", "session", "rules", "report"]),

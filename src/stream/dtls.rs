@@ -20,6 +20,10 @@ pub struct Associations<K> {
     young: HashMap<K, Box<State>>,
     old: HashMap<K, Box<State>>,
     forgotten: u64,
+    /// Associations with protected records of which a ServerHello was seen, and those of them that were opened.
+    seen: u64,
+    opened: u64,
+    records: keys::Counts,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +39,15 @@ struct State {
 
 impl<K> Default for Associations<K> {
     fn default() -> Self {
-        Associations { keys: KeyLog::new(), young: HashMap::new(), old: HashMap::new(), forgotten: 0 }
+        Associations {
+            keys: KeyLog::new(),
+            young: HashMap::new(),
+            old: HashMap::new(),
+            forgotten: 0,
+            seen: 0,
+            opened: 0,
+            records: keys::Counts::default(),
+        }
     }
 }
 
@@ -49,6 +61,13 @@ impl<K: Hash + Eq + Copy> Associations<K> {
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.forgotten
+    }
+
+    /// How many associations have protected records that came when there were keys, and of which a ServerHello was seen; how many of them were
+    /// opened; and what came of all such records.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64, &keys::Counts) {
+        (self.seen, self.opened, &self.records)
     }
 
     /// Takes a record of a datagram on this way, from one of its two ends (0 or 1). What was in it, where it is opened, is in `out`.
@@ -70,7 +89,9 @@ impl<K: Hash + Eq + Copy> Associations<K> {
             return Outcome::Clear;
         }
         let Some(state) = self.young.get_mut(&way).or_else(|| self.old.get_mut(&way)) else {
-            return Outcome::Sealed(keys::Reason::NoHello);
+            let outcome = Outcome::Sealed(keys::Reason::NoHello);
+            self.records.add(outcome);
+            return outcome;
         };
         let header = datagram.get(record.offset..).and_then(|rest| rest.get(..record.header)).unwrap_or_default();
         let header = match record.form {
@@ -85,7 +106,11 @@ impl<K: Hash + Eq + Copy> Associations<K> {
         };
         let sealed = SealedRecord { header, payload: record.payload, whole: record.payload.len() == record.length };
         let from = if side == state.client { Sender::Client } else { Sender::Server };
+        let before = state.keys.counts();
         let outcome = state.keys.open(&self.keys, from, &sealed, out);
+        self.records.add(outcome);
+        self.seen += u64::from(before == keys::Counts::default() && state.keys.is_agreed());
+        self.opened += u64::from(before.opened == 0 && matches!(outcome, Outcome::Opened { .. }));
         if let Outcome::Opened { content_type, epoch, sequence } = outcome
             && content_type == ContentType::HANDSHAKE.0
         {
