@@ -30,6 +30,8 @@ pub enum Remedy {
     Data(Grievance),
     /// The two hosts afterwards had a DTLS association that was complete, by these addresses or, at the same time, by others.
     Association(Grievance),
+    /// As [`Remedy::Service`]; or the client completed a TLS connection to the same host.
+    Secure(Grievance),
     /// The client afterwards had an answer to a Binding request from some server, an allocation, or data both ways.
     Reachability(Grievance),
 }
@@ -43,6 +45,7 @@ impl Remedy {
             | Remedy::Credentials(from)
             | Remedy::Data(from)
             | Remedy::Association(from)
+            | Remedy::Secure(from)
             | Remedy::Reachability(from) => Some(from),
         }
     }
@@ -53,6 +56,9 @@ impl Remedy {
             Remedy::Service(from) | Remedy::Credentials(from) => clients.recovered(from),
             Remedy::Data(from) => clients.has_data(from.client, from.at),
             Remedy::Association(from) => clients.was_keyed(from.client, from.server.ip(), from.at),
+            Remedy::Secure(from) => {
+                clients.recovered(from) || clients.was_secured(from.client, from.server.ip(), from.at)
+            }
             Remedy::Reachability(from) => clients.recovered(from) || clients.reached(from.client, from.at),
         }
     }

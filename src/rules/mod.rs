@@ -37,6 +37,7 @@ mod refusal;
 mod refused;
 mod relay_address;
 mod request_rejected;
+mod tls;
 mod unreachable;
 mod unreachable_tcp;
 mod unsupported;
@@ -144,6 +145,10 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[dtls::CLOSED_EARLY], judge: Judge::Handshake(dtls::judge_early) },
     Rule { ids: &[dtls::CLOSED], judge: Judge::Handshake(dtls::judge_closed) },
     Rule { ids: &[dtls::OBSOLETE], judge: Judge::Handshake(dtls::judge_obsolete) },
+    Rule { ids: &[tls::CERTIFICATE_NAME], judge: Judge::Tls(tls::judge_name) },
+    Rule { ids: &[tls::CERTIFICATE_EXPIRED], judge: Judge::Tls(tls::judge_expired) },
+    Rule { ids: &[tls::CERTIFICATE_REJECTED], judge: Judge::Tls(tls::judge_rejected) },
+    Rule { ids: &[tls::HANDSHAKE_FAILURE], judge: Judge::Tls(tls::judge_failure) },
     Rule { ids: &[ice::UNANSWERED, ice::ONE_WAY, ice::NO_RELAY], judge: Judge::Ice(ice::judge_path) },
     Rule { ids: &[ice::UNAUTHORIZED], judge: Judge::Ice(ice::judge_unauthorized) },
     Rule { ids: &[ice::CONFLICT], judge: Judge::Ice(ice::judge_conflict) },

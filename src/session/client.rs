@@ -236,6 +236,12 @@ impl Clients {
         self.secured.get(&(client, server)).is_some_and(|&(completed, _)| completed >= at)
     }
 
+    /// Whether the client ever completed a TLS connection to the host.
+    #[must_use]
+    pub fn is_ever_secured(&self, client: IpAddr, server: IpAddr) -> bool {
+        self.secured.contains_key(&(client, server))
+    }
+
     /// Whether the host answered application data of the client over TLS after `at`. What it said is not known.
     #[must_use]
     pub fn spoke_secured(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> bool {

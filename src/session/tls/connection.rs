@@ -175,13 +175,18 @@ impl TlsConnection {
         alert.or_else(sealed).or_else(closed)
     }
 
+    /// The server name that the client asks for.
+    #[must_use]
+    pub fn server_name(&self) -> Option<&str> {
+        self.handshake.sides.client.hello.as_ref()?.server_name.as_deref()
+    }
+
     /// Whether the handshake may have been completed though the capture does not show it: application data passed, or records are missing.
     #[must_use]
     pub fn is_perhaps_complete(&self) -> bool {
-        let both = [Role::Client, Role::Server].iter().all(|&role| self.handshake.sides[role].data.records > 0);
-        let client = &self.handshake.sides.client;
-        let over = self.handshake.is_1_3() && client.protected.is_some() && client.data.records > 0;
-        both || over || self.tcp.missing.iter().any(|&missing| missing > 0)
+        let sides = &self.handshake.sides;
+        let said = [Role::Client, Role::Server].iter().any(|&role| sides[role].data.records > 0);
+        said || self.tcp.missing.iter().any(|&missing| missing > 0)
     }
 
     /// Whether the client offers a protocol of the web, as a browser does that opens a page.
@@ -194,8 +199,7 @@ impl TlsConnection {
     /// Whether the server name asked for begins as those of TURN servers do: `turn`, `turns`, `stun`, alone or with a number or a dash.
     #[must_use]
     pub fn is_named_for_turn(&self) -> bool {
-        let hello = self.handshake.sides.client.hello.as_ref();
-        let Some(name) = hello.and_then(|hello| hello.server_name.as_deref()) else { return false };
+        let Some(name) = self.server_name() else { return false };
         let (label, domain) = name.split_once('.').unwrap_or((name, ""));
         let label = label.to_ascii_lowercase();
         let rest = ["turns", "stuns", "turn", "stun", "coturn"].iter().find_map(|word| label.strip_prefix(word));
