@@ -10,7 +10,7 @@ mod streamed;
 
 pub use icmp_answers::IcmpAnswers;
 
-use crate::capture::{Capture, CaptureInfo, Secrets, SecretsKind};
+use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
 use crate::frame::Frame;
 use crate::keys::KeyLog;
@@ -21,6 +21,7 @@ use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::session::signalling::Signalling;
+use crate::session::tls::TlsConnection;
 use crate::session::{FORESEEN, Foreseen, Known, Limits, Path, Session};
 use crate::stream::{self, Associations, Streams};
 use crate::time::Timestamp;
@@ -190,18 +191,6 @@ impl Analyzer {
         self.foreseen = count.saturating_sub(1);
     }
 
-    /// Takes decryption secrets that stand in a capture before the next frame. They open what comes from then on, also of connections that have begun.
-    pub fn secrets(&mut self, secrets: &[Secrets]) {
-        // both hold the same log: it is copied for neither if one lets it go meanwhile
-        *self.core.dtls.keys() = KeyLog::new();
-        for block in secrets.iter().filter(|block| block.kind == SecretsKind::TLS_KEY_LOG) {
-            let added = self.streams.keys().add(block.data.expose());
-            self.embedded.0 += 1;
-            self.embedded.1 += added.damaged_total;
-        }
-        *self.core.dtls.keys() = self.streams.keys().clone();
-    }
-
     /// Takes the next frame; `sink` gets a row for each message in it.
     pub fn frame(&mut self, frame: &Frame<'_>, sink: &mut impl FnMut(&Row<'_>)) {
         let core = &mut self.core;
@@ -253,14 +242,7 @@ impl Analyzer {
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
         let findings = core.findings.conclude(core.session.clients());
-        let keys = streams.keys();
-        if !keys.is_empty() || embedded.0 > 0 {
-            let (seen, opened, records) = core.dtls.counts();
-            core.builder.keyed(|told| {
-                (told.keys, told.embedded, told.embedded_damaged) = (keys.connections() as u64, embedded.0, embedded.1);
-                told.dtls(seen, opened, records);
-            });
-        }
+        core.tell_keys(streams.keys(), embedded);
         Analyzed(core.builder.finish(path, info, packets.counts(), streams.counts(), &core.session, findings))
     }
 }
@@ -314,6 +296,13 @@ impl Core {
         }
         for handshake in self.session.ripe_handshakes() {
             let before = self.findings.added();
+            // DTLS with a TURN server is judged as TLS with one is
+            if let Some(evidence) = handshake.of_turn {
+                let Some(connection) = TlsConnection::of_dtls(handshake, evidence) else { continue };
+                rules::judge_tls(&connection, &self.session, &mut self.findings);
+                self.builder.handshake(&connection.handshake, self.findings.added() > before);
+                continue;
+            }
             rules::judge_handshake(&handshake, &self.session, &mut self.findings);
             self.builder.handshake(&handshake, self.findings.added() > before);
         }

@@ -259,8 +259,8 @@ def tls_certificate_expired(out):
 
 @case(
     "tls-version",
-    f"{COTURN} (--no-tlsv1 --no-tlsv1_1), {PYTHON}",
-    "the client speaks TLS 1.1 at most, the server TLS 1.2: protocol_version",
+    f"small TLS front end (`record/tls_front.py`), {PYTHON}",
+    "the client speaks TLS 1.2 at most, the server TLS 1.3 only: protocol_version",
     "tls-handshake-failure failure",
     [],
     [],
@@ -270,9 +270,8 @@ def tls_certificate_expired(out):
 def tls_version(out):
     with Lab("client", "server") as lab:
         made = Certificates(lab)
-        lab.coturn("--no-tlsv1", "--no-tlsv1_1", secure=made.coturn())
-        old = ssl.TLSVersion.TLSv1_1
-        refused(lab, out, context(out, made.authority, set_ciphers="DEFAULT@SECLEVEL=0", minimum_version=old, maximum_version=old))
+        front(lab, made, TURNS, "only-tls1.3")
+        refused(lab, out, context(out, made.authority, maximum_version=ssl.TLSVersion.TLSv1_2))
 
 
 @case(

@@ -2,7 +2,7 @@
 
     tls_front.py LISTEN_IP LISTEN_PORT SERVER_IP SERVER_PORT CERTIFICATE KEY [alpn...]
 
-With `alpn` it is a small web server instead, which answers one request with a page.
+With `alpn` it is a small web server instead, which answers one request with a page; with `only-tls1.3` it speaks nothing older.
 """
 
 import socket
@@ -47,6 +47,9 @@ def main(arguments):
     address, port, server, server_port, certificate, key, *alpn = arguments
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    if alpn == ["only-tls1.3"]:
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        alpn = []
     if alpn:
         context.set_alpn_protocols(alpn)
     with socket.create_server((address, int(port))) as listener:

@@ -1,15 +1,49 @@
-//! DTLS records that keys opened: what they hold goes in again, as though it had been in the clear.
+//! Keys, and DTLS records that they opened: what these hold goes in again, as though it had been in the clear.
 
-use super::Core;
+use super::{Analyzer, Core};
+use crate::capture::{Secrets, SecretsKind};
 use crate::event::{Body, Event, Row};
-use crate::keys::Outcome;
+use crate::keys::{KeyLog, Outcome};
 use crate::net::Transport;
 use crate::session::{Known, Path};
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Record;
 use crate::wire::handshake::ContentType;
 
+impl Analyzer {
+    /// Takes decryption secrets that stand in a capture before the next frame. They open what comes from then on, also of connections that have begun.
+    #[inline]
+    pub fn secrets(&mut self, secrets: &[Secrets]) {
+        if !secrets.is_empty() {
+            self.take_secrets(secrets);
+        }
+    }
+
+    fn take_secrets(&mut self, secrets: &[Secrets]) {
+        // both hold the same log: it is copied for neither if one lets it go meanwhile
+        *self.core.dtls.keys() = KeyLog::new();
+        for block in secrets.iter().filter(|block| block.kind == SecretsKind::TLS_KEY_LOG) {
+            let added = self.streams.keys().add(block.data.expose());
+            self.embedded.0 += 1;
+            self.embedded.1 += added.damaged_total;
+        }
+        *self.core.dtls.keys() = self.streams.keys().clone();
+    }
+}
+
 impl Core {
+    /// Has the report say what the keys opened, where there are any; `embedded`: blocks of them in the capture, and damaged lines there.
+    pub(super) fn tell_keys(&mut self, keys: &KeyLog, embedded: (u64, u64)) {
+        if keys.is_empty() && embedded.0 == 0 {
+            return;
+        }
+        let (seen, opened, records) = self.dtls.counts();
+        self.builder.keyed(|told| {
+            (told.keys, told.embedded, told.embedded_damaged) = (keys.connections() as u64, embedded.0, embedded.1);
+            told.dtls(seen, opened, records);
+        });
+    }
+
     /// Takes a DTLS record as `event` says, and gives its row.
     pub(super) fn record(
         &mut self,

@@ -270,9 +270,7 @@ pub(super) fn read(
             options.filters = reading.filters(start);
             (Analyzer::new(std::mem::take(&mut options)), start)
         });
-        if !secrets.is_empty() {
-            analyzer.secrets(secrets);
-        }
+        analyzer.secrets(secrets);
         analyzer.frame(&frame, &mut |row| more = more && sink(row, *start));
         input.foresee(analyzer);
     }

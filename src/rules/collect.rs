@@ -319,6 +319,12 @@ impl Group {
         ABOUT_THE_WAY.contains(&self.finding.id) && clients.may_have_another_way(from.client, self.finding.at)
     }
 
+    /// Whether the client went over TLS to the same host instead, and was answered there: nobody can read what, but the way is not closed.
+    fn went_over_tls(&self, remedy: &Remedy, clients: &Clients) -> bool {
+        ABOUT_THE_WAY.contains(&self.finding.id)
+            && remedy.grievance().is_some_and(|from| clients.spoke_secured(from.client, from.server.ip(), from.at))
+    }
+
     fn again(&mut self, seen: Occurrence, grievance: (Remedy, Confidence)) {
         let finding = &mut self.finding;
         finding.occurrences += 1;
@@ -342,7 +348,7 @@ impl Group {
         let open: Vec<Confidence> = self
             .grievances
             .iter()
-            .filter(|(remedy, _)| !remedy.found(clients))
+            .filter(|(remedy, _)| !remedy.found(clients) && !self.went_over_tls(remedy, clients))
             .map(|&(_, confidence)| confidence)
             .collect();
         let pool: Vec<Confidence> = if open.is_empty() {

@@ -71,7 +71,7 @@ fn rejected(story: &Story<'_>, code: u8, name: &str, at: Seen, out: &mut Collect
                     known.fingerprint
                 )
             }
-            _ if handshake.is_1_3() => " TLS 1.3 encrypts the certificate: what it says takes the keys (--keylog).".to_owned(),
+            _ if handshake.is_1_3() => " Version 1.3 encrypts the certificate: what it says takes the keys (--keylog).".to_owned(),
             _ => " The certificate itself is not in the capture.".to_owned(),
         };
         let meaning = match code {
@@ -80,7 +80,7 @@ fn rejected(story: &Story<'_>, code: u8, name: &str, at: Seen, out: &mut Collect
             _ => "certificate_unknown: the client's check of it failed, for any reason.",
         };
         Text {
-            title: format!("{client} rejects the certificate of the TURN server {server} with the TLS alert {name}"),
+            title: format!("{client} rejects the certificate of the TURN server {server} with the {} alert {name}", story.name()),
             explanation: format!("{client} answered the server's certificate with the fatal alert {name} ({}). {meaning}{wanted}{presented}", frames(&listed)),
             fix: format!(
                 "Give {server} a certificate that the clients' authorities vouch for, with its full chain, and with the name of the TURN URL among its \
@@ -98,8 +98,9 @@ fn sealed(story: &Story<'_>, at: Seen, out: &mut Collector) {
     seen.reference = "RFC 8489 §6.2.3";
     out.add(seen, || Text {
         title: format!(
-            "{} breaks off TLS 1.3 with the TURN server {} by an encrypted alert, in all likelihood for its certificate",
+            "{} breaks off {} 1.3 with the TURN server {} by an encrypted alert, in all likelihood for its certificate",
             story.client.ip(),
+            story.name(),
             story.server
         ),
         explanation: format!(

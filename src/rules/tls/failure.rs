@@ -37,9 +37,9 @@ fn refused(story: &Story<'_>, alert: &AlertSeen, out: &mut Collector) {
         };
         let title = if alert.alert.description.0 == PROTOCOL_VERSION {
             let offered = versions.map(|versions| format!(": the client offers {versions}")).unwrap_or_default();
-            format!("{client} and the TURN server {server} have no version of TLS in common{offered}")
+            format!("{client} and the TURN server {server} have no version of {} in common{offered}", story.name())
         } else {
-            format!("The TLS handshake of {client} with the TURN server {server} fails: the {} answers handshake_failure", alert.from.name())
+            format!("The {} handshake of {client} with the TURN server {server} fails: the {} answers handshake_failure", story.name(), alert.from.name())
         };
         let meaning = if alert.alert.description.0 == PROTOCOL_VERSION {
             "It speaks none of the versions that the other offers."

@@ -33,6 +33,11 @@ impl<'c> Story<'c> {
         Story { connection, client: connection.tcp.client, server: connection.tcp.server }
     }
 
+    /// `TLS`, or `DTLS`.
+    fn name(&self) -> &'static str {
+        if self.connection.over_udp { "DTLS" } else { "TLS" }
+    }
+
     /// The name that the client asks for, in quotes.
     fn asked(&self) -> Option<String> {
         self.connection.server_name().map(quote)
@@ -44,7 +49,9 @@ impl<'c> Story<'c> {
         let sure = self.connection.evidence.is_some_and(|evidence| evidence.is_certain());
         let from = self.connection.handshake.first.time;
         let grievance = Grievance { client: self.client.ip(), user: None, server: self.server, at: from };
-        let filter = format!("tls && {} && tcp.port == {}", ip_filter(self.client, self.server), self.server.port());
+        let (layer, carrier) = if self.connection.over_udp { ("dtls", "udp") } else { ("tls", "tcp") };
+        let (hosts, port) = (ip_filter(self.client, self.server), self.server.port());
+        let filter = format!("{layer} && {hosts} && {carrier}.port == {port}");
         let blank = if what.is_empty() { "" } else { " " };
         Occurrence {
             id,

@@ -6,6 +6,7 @@ use crate::event::IcmpAnswer;
 use crate::net::Endpoint;
 use crate::session::exchange::Seen;
 use crate::session::path::Path;
+use crate::session::tls::Evidence;
 use crate::time::{Span, Timestamp};
 use crate::wire::handshake::certificate::{Fingerprint, Summary};
 use crate::wire::handshake::{Alert, AlertLevel, HandshakeType, Version};
@@ -88,6 +89,8 @@ pub struct Handshake {
     pub ip_fragments: Vec<LostPacket>,
     /// Whether the snap length cut records in the clear.
     pub truncated: bool,
+    /// What says that it is with a TURN server, as the transport of TURN (RFC 7350); none for those of calls.
+    pub of_turn: Option<Evidence>,
     /// What else was seen on its ways, as far as it is known when it is judged.
     pub surroundings: Surroundings,
 }

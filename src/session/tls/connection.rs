@@ -56,8 +56,10 @@ impl Evidence {
 pub struct TlsConnection {
     /// What says that it is of TURN; none for others.
     pub evidence: Option<Evidence>,
-    /// The TCP connection, as far as it is known.
+    /// The TCP connection, as far as it is known; of DTLS the ends of its flow, and nothing else.
     pub tcp: Connection,
+    /// Whether it is DTLS over UDP.
+    pub over_udp: bool,
     /// What was said, offered, agreed on and presented.
     pub handshake: Handshake,
     /// How often application data of the server followed on application data of the client: without keys, all that is known of answers.
@@ -114,6 +116,7 @@ impl TlsConnection {
         TlsConnection {
             evidence: None,
             tcp: *connection,
+            over_udp: false,
             handshake,
             rounds: 0,
             exchanged: None,
@@ -122,6 +125,19 @@ impl TlsConnection {
             spoke: None,
             numbers: [0; 2],
         }
+    }
+
+    /// A DTLS association with a TURN server, to be judged as TLS is.
+    #[must_use]
+    pub fn of_dtls(handshake: Handshake, evidence: Evidence) -> Option<TlsConnection> {
+        let (way, first) = (handshake.way()?, handshake.first);
+        let first = Moment { frame: first.frame, time: first.time };
+        let connection = Connection::new(way.client, way.server, first);
+        let mut made = TlsConnection::new(handshake.number, &connection, handshake.first);
+        made.evidence = Some(evidence);
+        made.over_udp = true;
+        made.handshake = handshake;
+        Some(made)
     }
 
     /// Who ended the TCP connection first, and how.

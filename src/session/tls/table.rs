@@ -184,7 +184,7 @@ impl Asked {
     fn tell(&self, connection: &mut TlsConnection) {
         let (client, server) = (connection.tcp.client.ip(), connection.tcp.server);
         let Some(hello) = &connection.handshake.sides.client.hello else { return };
-        if hello.alpn.iter().any(|name| name == "stun.turn" || name == "stun.nat-discovery") {
+        if hello.alpn.iter().any(|name| super::is_of_stun(name)) {
             return connection.say(Evidence::Alpn);
         }
         if connection.is_of_web() {
