@@ -62,6 +62,7 @@ pub(super) fn capture_of(path: String, info: &CaptureInfo, digits: u8) -> Captur
         damage_total: info.damage_total,
         clock_offset_us: None,
         clock_uncertainty_us: None,
+        decryption: None,
     }
 }
 

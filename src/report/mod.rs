@@ -9,6 +9,7 @@
 mod assemble;
 mod build;
 mod convert;
+mod decryption;
 mod finding;
 mod handshake;
 mod headline;
@@ -28,6 +29,7 @@ mod verify;
 pub use assemble::assemble;
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
+pub use decryption::Decryption;
 pub use finding::{Confidence, Finding, Severity, Subject};
 pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
 pub use ice::{
@@ -166,6 +168,9 @@ pub struct Capture {
     pub clock_offset_us: Option<i64>,
     /// How far that may be off, in microseconds.
     pub clock_uncertainty_us: Option<i64>,
+    /// What keys opened; absent where none were given and none are in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decryption: Option<Decryption>,
 }
 
 /// A comment of a pcapng file.

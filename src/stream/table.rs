@@ -10,8 +10,8 @@ use super::framing::Framer;
 use super::head;
 use super::item::{Counts, Item, Out};
 use super::limits::Limits;
-use super::open::Keyring;
 use super::sieve::Sieve;
+use crate::keys::KeyLog;
 use crate::net::Endpoint;
 use crate::packet::{IcmpError, Segment};
 use crate::time::Timestamp;
@@ -37,7 +37,7 @@ pub struct Streams {
     holed: Vec<u32>,
     due: Timestamp,
     counts: Counts,
-    keys: Option<Box<dyn Keyring>>,
+    keys: KeyLog,
 }
 
 impl Streams {
@@ -55,14 +55,13 @@ impl Streams {
             holed: Vec::new(),
             due: NEVER,
             counts: Counts::default(),
-            keys: None,
+            keys: KeyLog::new(),
         }
     }
 
-    /// The same with keys that open TLS.
-    #[must_use]
-    pub fn with_keys(self, keys: Box<dyn Keyring>) -> Self {
-        Streams { keys: Some(keys), ..self }
+    /// The keys that open TLS: none, unless they are put here. They may come at any time, and open what comes after them.
+    pub fn keys(&mut self) -> &mut KeyLog {
+        &mut self.keys
     }
 
     /// What was seen so far.
@@ -112,7 +111,7 @@ impl Streams {
     /// Looks whether a direction has waited long enough.
     fn wait(&mut self, slot: u32, now: Moment, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
-        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), self.keys.as_deref());
+        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), &self.keys);
         let Some(Entry { connection, directions, tls, .. }) = entry else { return };
         let Some(direction) = directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
         if !direction.has_hole() {
@@ -217,7 +216,7 @@ impl Streams {
 
     fn acknowledged(&mut self, slot: u32, at: Moment, ack: u32, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
-        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), self.keys.as_deref());
+        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), &self.keys);
         let Some(Entry { connection, directions, tls, .. }) = entry else { return };
         let Some(direction) = directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
         let mut out = Out::new(connection, tls, keys, side, each);
@@ -231,7 +230,7 @@ impl Streams {
     fn data(&mut self, slot: u32, at: Moment, segment: &Segment<'_>, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
         let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
-        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), self.keys.as_deref());
+        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), &self.keys);
         let Some(entry) = entry else { return };
         if entry.directions.is_none() {
             match entry.look(seq, segment, side) {
@@ -425,7 +424,7 @@ impl Streams {
         self.held = self.held.saturating_sub(entry.counted);
         if let Some(both) = entry.directions.as_deref_mut() {
             for (side, direction) in both.iter_mut().enumerate() {
-                let mut out = Out::new(&entry.connection, &mut entry.tls, self.keys.as_deref(), side, each);
+                let mut out = Out::new(&entry.connection, &mut entry.tls, &self.keys, side, each);
                 direction.finish(&mut |frame, stamp| out.frame(frame, stamp));
                 self.counts.unpadded += out.unpadded;
                 let stun = match &entry.tls {
