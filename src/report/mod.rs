@@ -40,7 +40,7 @@ pub use turn::{
     Permission, Server, ServerTransport, Step, Transaction, TransactionOutcome, Transactions,
 };
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
-pub use verify::{Credential, CredentialKind, VerifyReport};
+pub use verify::{Credential, CredentialKind, NearMiss, VerifyReport};
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -27,6 +27,7 @@ mod media;
 mod moves;
 mod names;
 mod nat;
+mod near;
 mod nonce;
 mod observe;
 mod path;
@@ -55,6 +56,7 @@ pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream,
 pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
+pub use near::{Near, NearMisses};
 pub use nonce::StaleRow;
 pub use observe::Known;
 pub use path::{Inside, Path};
@@ -88,6 +90,7 @@ const DISORDER: Span = Span::from_secs(1);
 pub struct Session {
     limits: Limits,
     credentials: Credentials,
+    near: NearMisses,
     hidden: HiddenCandidates,
     signalling: Signalling,
     sightings: Sightings,
@@ -129,6 +132,7 @@ impl Session {
         Session {
             limits,
             credentials,
+            near: NearMisses::default(),
             hidden: HiddenCandidates::default(),
             signalling: Signalling::default(),
             sightings: Sightings::default(),
@@ -166,6 +170,12 @@ impl Session {
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
+    }
+
+    /// The credentials that nearly signed what none did sign.
+    #[must_use]
+    pub fn near_misses(&self) -> &NearMisses {
+        &self.near
     }
 
     /// The same session with what the two sides told each other beside the packets.

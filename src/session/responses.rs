@@ -67,8 +67,16 @@ impl Session {
         self.totals.stun(message.message_type());
         error.into_iter().for_each(|code| self.totals.error(code));
         let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
-        if mismatched(&integrity) {
-            self.totals.mismatch(&self.credentials, &identity_of_answer(&self.names, fields, identity));
+        if let (false, Some(known)) = (self.credentials.is_empty(), self.flows.get(flow)) {
+            if let Some(code) = error {
+                self.near.refused(&self.credentials, id, code, identity, known.ends);
+            }
+            let whose = identity_of_answer(&self.names, fields, identity);
+            if mismatched(&integrity) {
+                self.totals.mismatch(&self.credentials, &whose);
+                let place = (at.seen.frame, known.ends);
+                self.near.look(&self.credentials, message, &whose, identity, &integrity, place);
+            }
         }
         if let Some((client, server)) = roles
             && (check || at.depth == 0)
