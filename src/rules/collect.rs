@@ -28,6 +28,8 @@ pub enum Remedy {
     Credentials(Grievance),
     /// The client afterwards had data both ways; an allocation alone is not enough.
     Data(Grievance),
+    /// As [`Remedy::Data`]; and where there was data the finding is not worth telling.
+    DataOrNothing(Grievance),
     /// The two hosts afterwards had a DTLS association that was complete, by these addresses or, at the same time, by others.
     Association(Grievance),
     /// The client afterwards had an answer to a Binding request from some server, an allocation, or data both ways.
@@ -42,6 +44,7 @@ impl Remedy {
             Remedy::Service(from)
             | Remedy::Credentials(from)
             | Remedy::Data(from)
+            | Remedy::DataOrNothing(from)
             | Remedy::Association(from)
             | Remedy::Reachability(from) => Some(from),
         }
@@ -51,7 +54,7 @@ impl Remedy {
         match self {
             Remedy::None => false,
             Remedy::Service(from) | Remedy::Credentials(from) => clients.recovered(from),
-            Remedy::Data(from) => clients.has_data(from.client, from.at),
+            Remedy::Data(from) | Remedy::DataOrNothing(from) => clients.has_data(from.client, from.at),
             Remedy::Association(from) => clients.was_keyed(from.client, from.server.ip(), from.at),
             Remedy::Reachability(from) => clients.recovered(from) || clients.reached(from.client, from.at),
         }
@@ -267,8 +270,10 @@ impl Collector {
         }
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.retain(|group| {
-            let refuted = |remedy: &Remedy| {
-                matches!(remedy, Remedy::Credentials(from) if clients.signed(from.client, from.server, from.at))
+            let refuted = |remedy: &Remedy| match remedy {
+                Remedy::Credentials(from) => clients.signed(from.client, from.server, from.at),
+                Remedy::DataOrNothing(_) => remedy.found(clients),
+                _ => false,
             };
             !group.grievances.iter().all(|(remedy, _)| refuted(remedy))
         });

@@ -4,6 +4,7 @@ use super::exchange::{Seen, Settled};
 use super::few::Few;
 use super::flow::Traffic;
 use super::names::Name;
+use super::stray::Strays;
 use crate::net::{MappedAddress, PeerAddress, RelayedAddress};
 use crate::time::{Span, Timestamp};
 
@@ -95,6 +96,8 @@ pub struct Allocation {
     pub transport: Option<u8>,
     /// What the server saw as the client's address.
     pub mapped: Option<MappedAddress>,
+    /// What the client sent that the relay does not pass on.
+    pub strays: Option<Box<Strays>>,
 }
 
 impl Allocation {
@@ -120,6 +123,7 @@ impl Allocation {
             channels: Few::default(),
             sent: Traffic::default(),
             received: Traffic::default(),
+            strays: None,
         }
     }
 

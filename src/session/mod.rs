@@ -38,6 +38,7 @@ mod server;
 /// What the two sides told each other beside the packets.
 pub mod signalling;
 mod signatures;
+mod stray;
 mod totals;
 mod transaction;
 mod warm;
@@ -61,6 +62,7 @@ pub use nonce::StaleRow;
 pub use observe::Known;
 pub use path::{Inside, Path};
 pub use server::{Reached, Server, Servers};
+pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::{FORESEEN, Foreseen};
 
