@@ -17,6 +17,27 @@ const MAX_FINDINGS: usize = 1024;
 /// Findings that speak of the way from one address of a client.
 const ABOUT_THE_WAY: &[&str] = &["turn-no-response", "turn-unreachable"];
 
+/// Findings that speak of what is not there.
+const ABOUT_ABSENCE: &[&str] = &[
+    "turn-no-response",
+    "turn-no-credentials",
+    "turn-relay-silent",
+    "turn-permission-missing",
+    "turn-channel-mismatch",
+    "dtls-no-answer",
+    "dtls-never-started",
+    "dtls-fragment-lost",
+    "dtls-hello-fragmented",
+    "dtls-incomplete",
+    "dtls-role-conflict",
+    "ice-checks-unanswered",
+    "ice-one-way",
+    "ice-not-nominated",
+    "ice-consent-lost",
+    "ice-no-relay-candidate",
+    "media-one-way",
+];
+
 /// What makes a failure a mere warning.
 #[derive(Clone, Copy, Debug)]
 pub enum Remedy {
@@ -358,6 +379,11 @@ impl Group {
         if self.finding.severity == Severity::Failure
             && self.grievances.iter().all(|(remedy, _)| remedy.grievance().is_some_and(unsure))
         {
+            self.finding.confidence = Confidence::Likely;
+        }
+        // where frames are missing, so may be the ones that were looked for
+        let absent = clients.may_miss_some() && ABOUT_ABSENCE.contains(&self.finding.id);
+        if absent && self.finding.severity == Severity::Failure {
             self.finding.confidence = Confidence::Likely;
         }
         // with clients forgotten for want of room, nobody can say that one never recovered

@@ -61,8 +61,7 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
     out.add(seen, || Text {
         title: format!("Nothing comes back through the relay {relayed} of {server}, though {client} sends through it"),
         explanation: format!(
-            "The allocation and the permission for {} were granted ({}), and {} went out through the relay over {} seconds, connectivity checks \
-             among them or data. Not one came back from any peer: either what the relay sends or what peers send to it is dropped, or no peer is there.",
+            "The allocation and the permission for {} were granted ({}), and {} went out through the relay over {} seconds. Not one came back from any peer: either what the relay sends or what peers send to it is dropped, or no peer is there.",
             permission.peer.0.ip(),
             frames(&listed),
             counted(allocation.sent.packets, "message"),

@@ -386,6 +386,9 @@ impl Session {
             self.end(id);
         }
         self.ice.finish();
+        if self.totals.has_holes() {
+            self.clients.has_gaps();
+        }
     }
 
     fn sweep(&mut self, crowded: bool) {

@@ -120,6 +120,11 @@ fn is_unanswered(handshake: &Handshake) -> bool {
         return false;
     };
     let waited = handshake.surroundings.judged.since(flight.first.time);
+    // the second message of a client answers one of the server's: a cookie or another group was asked for, out of this capture's sight
+    let side = &handshake.sides.client;
+    if side.messages.iter().any(|message| message.sequence > 0) || side.missing.iter().any(|part| part.sequence > 0) {
+        return false;
+    }
     flight.repeated + 1 >= COPIES
         && waited >= WAITED
         && flight.last.time.since(flight.first.time) >= Span::from_millis(300)
