@@ -80,6 +80,8 @@ use transaction::{KEEP, Transactions};
 
 /// A flow with nothing new for this long is over, unless its allocation is alive.
 const IDLE: Span = Span::from_secs(120);
+/// A time without any frame that may be a clock that was set on.
+const LEAP: Span = Span::from_secs(60);
 /// How often idle flows are looked for.
 const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
@@ -119,6 +121,8 @@ pub struct Session {
     ripe: Vec<Flow>,
     now: Timestamp,
     swept: Timestamp,
+    /// The last leap of the clock, from and to, while it counts as no time.
+    leap: Option<(Timestamp, Timestamp)>,
     /// The conversations that keep exchanges, the first to do so first.
     keeping: VecDeque<FlowId>,
     kept: usize,
@@ -160,6 +164,7 @@ impl Session {
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
             swept: Timestamp(i64::MIN),
+            leap: None,
             keeping: VecDeque::new(),
             kept: 0,
             ordinary: 0,
@@ -362,14 +367,18 @@ impl Session {
             }
             return;
         }
+        if self.now > Timestamp(0) && now.since(self.now) >= LEAP {
+            self.leap = Some((self.now, now));
+        }
         self.now = now;
+        let now = self.time_that_passed(now);
         while let Some(closed) = self.transactions.expire(now) {
             self.settle(closed);
         }
         let crowded = self.flows.len() > self.limits.crowded;
         if now.since(self.swept) >= if crowded { CROWDED_SWEEP } else { SWEEP } {
             self.swept = now;
-            self.sweep(crowded);
+            self.sweep(crowded, now);
         }
     }
 
@@ -391,8 +400,20 @@ impl Session {
         }
     }
 
-    fn sweep(&mut self, crowded: bool) {
-        let since = |span: Span| self.now.after(Span(-span.0));
+    /// The time as far as frames show that it passed. A leap between two frames may be a clock that was set: for as long as flows are kept it counts as
+    /// nothing, so that what belongs together stays together.
+    fn time_that_passed(&mut self, now: Timestamp) -> Timestamp {
+        match self.leap {
+            Some((from, to)) if now.since(to) < IDLE => from.after(now.since(to)),
+            _ => {
+                self.leap = None;
+                now
+            }
+        }
+    }
+
+    fn sweep(&mut self, crowded: bool, now: Timestamp) {
+        let since = |span: Span| now.after(Span(-span.0));
         let (idle, settled) = (since(IDLE), since(KEEP));
         let mut over = self.flows.select(|flow| {
             if flow.last.time >= settled || (!crowded && flow.last.time >= idle) {

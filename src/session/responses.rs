@@ -13,8 +13,8 @@ use crate::net::{ClientAddress, Endpoint, MappedAddress, RelayedAddress, ServerA
 use crate::time::Span;
 use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
 
-/// No answer takes longer than this.
-const ROUND_TRIP: Span = Span::from_secs(2);
+/// Hardly any answer takes longer than this.
+const ROUND_TRIP: Span = Span::from_millis(500);
 
 impl Session {
     pub(super) fn response(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {

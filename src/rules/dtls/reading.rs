@@ -80,6 +80,13 @@ fn went_on(handshake: &Handshake) -> bool {
     let data = both.iter().all(|&role| sides[role].data.last.is_some_and(|seen| seen > handshake.last));
     let refused = handshake.refusal().is_some() || handshake.fatal().is_some();
     let last = &handshake.surroundings.data_last;
+    // an alert at the end of a call takes nothing from what went both ways after the last flight
+    let flown = handshake.flights.last().map(|flight| flight.last.time.after(WAITED));
+    let shook =
+        handshake.state() == State::Incomplete || handshake.fatal().is_some_and(|fatal| Some(fatal.seen.time) > flown);
+    if flown.is_some_and(|flown| shook && both.iter().all(|&role| last[role].is_some_and(|last| last > flown))) {
+        return true;
+    }
     !refused && (data || both.iter().all(|&role| last[role].is_some_and(|last| last > after)))
 }
 
