@@ -82,8 +82,8 @@ fn went_on(handshake: &Handshake) -> bool {
     let last = &handshake.surroundings.data_last;
     // an alert at the end of a call takes nothing from what went both ways after the last flight
     let flown = handshake.flights.last().map(|flight| flight.last.time.after(WAITED));
-    let shook =
-        handshake.state() == State::Incomplete || handshake.fatal().is_some_and(|fatal| Some(fatal.seen.time) > flown);
+    let alert = handshake.fatal().map(|fatal| fatal.seen.time).or(handshake.refusal().map(|(_, seen)| seen.time));
+    let shook = alert.is_none_or(|alert| Some(alert) > flown);
     if flown.is_some_and(|flown| shook && both.iter().all(|&role| last[role].is_some_and(|last| last > flown))) {
         return true;
     }
