@@ -16,7 +16,7 @@ use turnscope::capture::Capture;
 use turnscope::event::Row;
 use turnscope::frame::Frame;
 use turnscope::packet::{Limits, Packet, Packets};
-use turnscope::report::{Confidence, Report, Severity, Verdict};
+use turnscope::report::Report;
 use turnscope::time::Timestamp;
 
 /// Up to this size every cut is analysed.

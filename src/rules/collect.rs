@@ -3,7 +3,7 @@
 use super::{Confidence, Severity};
 use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::session::{Clients, Grievance};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
@@ -170,6 +170,8 @@ struct Group {
     /// Of the occurrences that would be failures: what would remedy each.
     grievances: Vec<(Remedy, Confidence)>,
     causes: &'static [&'static str],
+    /// It would be a failure, and every client that it struck got over it.
+    remedied: bool,
 }
 
 /// Takes in occurrences, gives out findings.
@@ -216,7 +218,7 @@ impl Collector {
             subject: seen.subject,
             caused_by: None,
         };
-        self.groups.insert(key, Group { finding, grievances: vec![grievance], causes: seen.causes });
+        self.groups.insert(key, Group { finding, grievances: vec![grievance], causes: seen.causes, remedied: false });
     }
 
     /// The same thing was seen so many times, of which `seen` shows the first ones.
@@ -306,11 +308,14 @@ impl Collector {
             group.finding.caused_by = cause;
         }
         let mut findings: Vec<Concluded> = groups.into_iter().map(|group| group.finding).collect();
+        let gravest = gravest_symptoms(&findings);
         findings.sort_by(|a, b| {
             let rank = |finding: &Concluded| {
+                let own = finding.effective_severity();
                 (
-                    finding.effective_severity(),
+                    gravest.get(&finding.key).copied().map_or(own, |symptom| own.min(symptom)),
                     finding.caused_by.is_some(),
+                    own,
                     finding.severity,
                     finding.at,
                     finding.frames.first().copied(),
@@ -368,6 +373,7 @@ impl Group {
         let pool: Vec<Confidence> = if open.is_empty() {
             if self.finding.severity == Severity::Failure {
                 self.finding.severity = Severity::Warning;
+                self.remedied = true;
             }
             self.grievances.iter().map(|&(_, confidence)| confidence).collect()
         } else {
@@ -395,17 +401,43 @@ impl Group {
     }
 }
 
+/// A cause that shows later than this after its symptom's beginning belongs to another story.
+const AFTERWARDS: Span = Span::from_secs(120);
+
 fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
     let related = |cause: &&Group| {
         let (one, other) = (&symptom.finding.subject, &cause.finding.subject);
         let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
         symptom.causes.contains(&cause.finding.id)
             && cause.finding.key != symptom.finding.key
+            // what was got over, and what is merely worth knowing, explains nothing
+            && !cause.remedied
+            && cause.finding.severity != Severity::Note
+            && cause.finding.at.since(symptom.finding.at) <= AFTERWARDS
             && (client(one).is_some() && client(one) == client(other)
                 || one.server.is_some() && one.server == other.server)
     };
     let cause = groups.iter().filter(related).min_by_key(|cause| (cause.finding.severity, cause.finding.at))?;
     Some(cause.finding.key.clone())
+}
+
+/// For each finding that is a cause, how grave the gravest of what it explains is: a cause weighs as much as what came of it.
+fn gravest_symptoms(findings: &[Concluded]) -> HashMap<String, Severity> {
+    // what explains explains itself through others: no chain of causes is longer than this
+    const CHAIN: usize = 8;
+    let by_key: HashMap<&str, &Concluded> = findings.iter().map(|finding| (finding.key.as_str(), finding)).collect();
+    let mut gravest: HashMap<String, Severity> = HashMap::new();
+    for finding in findings {
+        let own = finding.effective_severity();
+        let mut cause = finding.caused_by.as_deref();
+        for _ in 0..CHAIN {
+            let Some(key) = cause else { break };
+            let known = gravest.entry(key.to_owned()).or_insert(own);
+            *known = own.min(*known);
+            cause = by_key.get(key).and_then(|finding| finding.caused_by.as_deref());
+        }
+    }
+    gravest
 }
 
 #[cfg(test)]

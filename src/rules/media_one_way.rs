@@ -184,6 +184,9 @@ impl OneWay<'_> {
                 "ice-consent-lost",
                 "turn-permission-missing",
                 "turn-relay-silent",
+                "turn-channel-mismatch",
+                "turn-allocation-gone",
+                "turn-data-after-expiry",
             ],
         };
         out.add(seen, || self.text(story));

@@ -26,6 +26,9 @@ const BEHIND_SILENCE: &[&str] = &[
     "turn-allocation-gone",
     "turn-channel-mismatch",
     "turn-relay-unusable",
+    "turn-data-after-expiry",
+    "turn-no-response",
+    "turn-unreachable",
     "ice-mdns-unresolved",
 ];
 /// TURN findings that leave a client without a relayed address.
