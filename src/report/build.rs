@@ -326,7 +326,7 @@ impl Builder {
             candidates: known.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
             media: media(session, capture, self.digits, self.user.as_deref()),
-            credentials: credentials_of(session),
+            credentials: credentials_of(session, self.capture),
             signalling,
             omitted,
             ..Report::default()

@@ -46,7 +46,7 @@ pub use turn::{
     ServerTransport, Step, TcpType, Transaction, TransactionOutcome, Transactions, TransportOutcome,
 };
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
-pub use verify::{Credential, CredentialKind, VerifyReport};
+pub use verify::{Credential, CredentialKind, NearMiss, VerifyReport};
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -10,6 +10,7 @@ use super::flow::FlowId;
 use super::ice::Place;
 use super::media::Route;
 use super::path::{Inside, Path};
+use super::stray::To;
 use super::{Session, WayId};
 use crate::event::{Event, Via};
 use crate::net::{Endpoint, PeerAddress};
@@ -105,6 +106,9 @@ impl Session {
                 let from = if conversation.client.0 == src { From::Client } else { From::Server };
                 conversation.message(from, seen);
                 conversation.relayed(from, usize::from(length), seen.time);
+                if from == From::Client {
+                    conversation.sends(To::Channel(number), seen);
+                }
                 self.totals.channel_data += 1;
             }
             (Some(_), None) => return false,

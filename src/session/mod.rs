@@ -28,6 +28,7 @@ mod media;
 mod moves;
 mod names;
 mod nat;
+mod near;
 mod nonce;
 mod observe;
 mod path;
@@ -38,6 +39,7 @@ mod server;
 /// What the two sides told each other beside the packets.
 pub mod signalling;
 mod signatures;
+mod stray;
 /// TLS connections.
 pub mod tls;
 mod totals;
@@ -59,10 +61,12 @@ pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream,
 pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
+pub use near::{Near, NearMisses};
 pub use nonce::StaleRow;
 pub use observe::Known;
 pub use path::{Inside, Path};
 pub use server::{Reached, Server, Servers, Tried};
+pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::{FORESEEN, Foreseen};
 
@@ -80,6 +84,8 @@ use transaction::{KEEP, Transactions};
 
 /// A flow with nothing new for this long is over, unless its allocation is alive.
 const IDLE: Span = Span::from_secs(120);
+/// A time without any frame that may be a clock that was set on.
+const LEAP: Span = Span::from_secs(60);
 /// How often idle flows are looked for.
 const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
@@ -92,6 +98,7 @@ const DISORDER: Span = Span::from_secs(1);
 pub struct Session {
     limits: Limits,
     credentials: Credentials,
+    near: NearMisses,
     hidden: HiddenCandidates,
     signalling: Signalling,
     sightings: Sightings,
@@ -120,6 +127,8 @@ pub struct Session {
     ripe: Vec<Flow>,
     now: Timestamp,
     swept: Timestamp,
+    /// The last leap of the clock, from and to, while it counts as no time.
+    leap: Option<(Timestamp, Timestamp)>,
     /// The conversations that keep exchanges, the first to do so first.
     keeping: VecDeque<FlowId>,
     kept: usize,
@@ -135,6 +144,7 @@ impl Session {
         Session {
             limits,
             credentials,
+            near: NearMisses::default(),
             hidden: HiddenCandidates::default(),
             signalling: Signalling::default(),
             sightings: Sightings::default(),
@@ -162,6 +172,7 @@ impl Session {
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
             swept: Timestamp(i64::MIN),
+            leap: None,
             keeping: VecDeque::new(),
             kept: 0,
             ordinary: 0,
@@ -174,6 +185,12 @@ impl Session {
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
+    }
+
+    /// The credentials that nearly signed what none did sign.
+    #[must_use]
+    pub fn near_misses(&self) -> &NearMisses {
+        &self.near
     }
 
     /// The same session with what the two sides told each other beside the packets.
@@ -362,14 +379,18 @@ impl Session {
             }
             return;
         }
+        if self.now > Timestamp(0) && now.since(self.now) >= LEAP {
+            self.leap = Some((self.now, now));
+        }
         self.now = now;
+        let now = self.time_that_passed(now);
         while let Some(closed) = self.transactions.expire(now) {
             self.settle(closed);
         }
         let crowded = self.flows.len() > self.limits.crowded;
         if now.since(self.swept) >= if crowded { CROWDED_SWEEP } else { SWEEP } {
             self.swept = now;
-            self.sweep(crowded);
+            self.sweep(crowded, now);
         }
     }
 
@@ -388,10 +409,25 @@ impl Session {
         self.count_attempts();
         self.finish_tls();
         self.ice.finish();
+        if self.totals.has_holes() {
+            self.clients.has_gaps();
+        }
     }
 
-    fn sweep(&mut self, crowded: bool) {
-        let since = |span: Span| self.now.after(Span(-span.0));
+    /// The time as far as frames show that it passed. A leap between two frames may be a clock that was set: for as long as flows are kept it counts as
+    /// nothing, so that what belongs together stays together.
+    fn time_that_passed(&mut self, now: Timestamp) -> Timestamp {
+        match self.leap {
+            Some((from, to)) if now.since(to) < IDLE => from.after(now.since(to)),
+            _ => {
+                self.leap = None;
+                now
+            }
+        }
+    }
+
+    fn sweep(&mut self, crowded: bool, now: Timestamp) {
+        let since = |span: Span| now.after(Span(-span.0));
         let (idle, settled) = (since(IDLE), since(KEEP));
         let mut over = self.flows.select(|flow| {
             if flow.last.time >= settled || (!crowded && flow.last.time >= idle) {
