@@ -71,17 +71,19 @@ fn analyze(
         return Ok(Status::Unusable);
     }
     let report = analyzer::report(parts);
-    let mut result = Vec::new();
-    match format {
-        ReportFormat::Json => json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?,
-        ReportFormat::Text => {
-            let layout = output::text_options(look, look.clock(first_time(&report)), file.is_some());
-            result = text::report(&report, &layout).into_bytes();
+    let written = match (format, file) {
+        // as it is made: the JSON of a large report is larger than all else that is in memory
+        (ReportFormat::Json, None) => output::print_json(&report),
+        (ReportFormat::Json, Some(path)) => {
+            let mut result = Vec::new();
+            json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?;
+            output::write_file(path, &result)
         }
-    }
-    let written = match file {
-        Some(path) => output::write_file(path, &result),
-        None => output::print(&result),
+        (ReportFormat::Text, _) => {
+            let layout = output::text_options(look, look.clock(first_time(&report)), file.is_some());
+            let result = text::report(&report, &layout);
+            file.map_or_else(|| output::print(result.as_bytes()), |path| output::write_file(path, result.as_bytes()))
+        }
     };
     written.or_else(super::broken)?;
     Ok(status(&report))
