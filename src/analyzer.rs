@@ -93,6 +93,7 @@ impl Filters {
         self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time <= to)
     }
 
+    #[inline(always)]
     fn ends(&self, src: Endpoint, dst: Endpoint) -> bool {
         self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(src) || host.matches(dst))
     }

@@ -130,7 +130,7 @@ impl<R: Read> Capture<R> {
     /// The next frame, or `None` at the end of the capture or where its damage leaves nothing to read on.
     ///
     /// A frame is returned as soon as its bytes have been read; more are asked of the input only when they are needed.
-    #[inline]
+    #[inline(always)]
     pub fn next_frame(&mut self) -> Option<Frame<'_>> {
         // nearly all are plain and lie ready
         let plain = match &self.reader {

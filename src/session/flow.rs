@@ -123,9 +123,15 @@ impl Flow {
     /// Counts a datagram from `src`.
     #[inline]
     pub fn count(&mut self, src: Endpoint, seen: Seen) {
+        self.count_from(src != self.ends.low, seen);
+    }
+
+    /// Counts a datagram from the higher end, or from the lower one.
+    #[inline]
+    pub(super) fn count_from(&mut self, high: bool, seen: Seen) {
         self.last = seen;
-        let ([low, high], [low_heard, high_heard]) = (&mut self.packets, &mut self.heard);
-        let (packets, heard) = if src == self.ends.low { (low, low_heard) } else { (high, high_heard) };
+        let ([of_low, of_high], [low_heard, high_heard]) = (&mut self.packets, &mut self.heard);
+        let (packets, heard) = if high { (of_high, high_heard) } else { (of_low, low_heard) };
         *packets = packets.saturating_add(1);
         *heard = seen.time;
     }

@@ -146,6 +146,8 @@ pub(super) struct Transactions {
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is used again")]
     spare: Vec<Box<Asked>>,
     expected: Option<Expected>,
+    /// Before this time no transaction is over, and there are not too many.
+    due: Timestamp,
     max: usize,
     dropped: u64,
 }
@@ -161,6 +163,7 @@ impl Transactions {
             base: 0,
             spare: Vec::new(),
             expected: None,
+            due: Timestamp(i64::MIN),
             max,
             dropped: 0,
         }
@@ -283,6 +286,8 @@ impl Transactions {
         }
         let Ok(count) = u32::try_from(self.entries.len()) else { return };
         let hash = self.hash(id);
+        let due = if self.entries.len() >= self.max { Timestamp(i64::MIN) } else { leg.first.time.after(KEEP) };
+        self.due = self.due.min(due);
         self.make_place();
         self.entries.push_back(Entry { id, leg, others: None });
         let (hasher, entries, base) = (&self.hasher, &self.entries, self.base);
@@ -340,14 +345,22 @@ impl Transactions {
         self.find(id)?.legs().find(|leg| leg.flow == flow)
     }
 
+    /// When [`Transactions::expire`] has something to do at the earliest.
+    #[inline]
+    pub(super) fn due(&self) -> Timestamp {
+        self.due
+    }
+
     /// Takes out what is due at `now`, or what must go for want of room; call until it gives nothing more.
     pub(super) fn expire(&mut self, now: Timestamp) -> Option<Closed> {
         // what still waits for its answer goes last: it is sent to the back of the queue while there is hope to find another
         let mut patience = MAX_PATIENCE;
         loop {
             let full = self.entries.len() > self.max;
+            self.due = Timestamp(i64::MAX);
             let entry = self.entries.front_mut()?;
-            if !full && entry.due() > now {
+            self.due = if full { Timestamp(i64::MIN) } else { entry.due() };
+            if self.due > now {
                 return None;
             }
             let next = entry.newest().after(KEEP);
