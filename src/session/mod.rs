@@ -60,7 +60,7 @@ pub use observe::Known;
 pub use path::{Inside, Path};
 pub use server::{Reached, Server, Servers};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
-pub use warm::{FORESEEN, Foreseen};
+pub use warm::FORESEEN;
 
 use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
@@ -80,6 +80,8 @@ const IDLE: Span = Span::from_secs(120);
 const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
 const CROWDED_SWEEP: Span = Span::from_secs(5);
+/// For how many flows at a time what it takes to end or judge them is read beforehand.
+pub const WARM: usize = 8;
 /// Captures of several interfaces are out of order by less than this; what goes back further is a clock that was set.
 const DISORDER: Span = Span::from_secs(1);
 
@@ -345,8 +347,8 @@ impl Session {
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
     #[inline(always)]
     pub fn advance(&mut self, now: Timestamp) {
-        let quiet = now < self.transactions.due() && now < self.swept.after(SWEEP);
-        if now > self.now && quiet && self.flows.len() <= self.limits.crowded {
+        let sweep = if self.flows.len() > self.limits.crowded { CROWDED_SWEEP } else { SWEEP };
+        if now > self.now && now < self.transactions.due() && now.since(self.swept) < sweep {
             self.now = now; // nothing is over yet
         } else {
             self.pass(now);
@@ -381,8 +383,9 @@ impl Session {
         let left = self.flows.idle(Timestamp(i64::MAX));
         // growing step by step would take twice as much at the end, when memory is at its most
         self.ripe.reserve_exact(left.len());
-        for id in left {
-            self.end(id);
+        for ids in left.chunks(WARM) {
+            self.warm_flows(ids);
+            ids.iter().for_each(|&id| self.end(id));
         }
         self.ice.finish();
     }
@@ -390,7 +393,7 @@ impl Session {
     fn sweep(&mut self, crowded: bool) {
         let since = |span: Span| self.now.after(Span(-span.0));
         let (idle, settled) = (since(IDLE), since(KEEP));
-        let mut over = self.flows.select(|flow| {
+        let over = self.flows.select(|flow| {
             if flow.last.time >= settled || (!crowded && flow.last.time >= idle) {
                 return false;
             }
@@ -401,8 +404,9 @@ impl Session {
                 conversation.is_done()
             }
         });
-        for id in over.drain(..) {
-            self.end(id);
+        for ids in over.chunks(WARM) {
+            self.warm_flows(ids);
+            ids.iter().for_each(|&id| self.end(id));
         }
         self.ice.sweep(self.now);
     }

@@ -23,6 +23,8 @@ const MAX_LEGS: usize = 8;
 const MAX_PATIENCE: u32 = 64;
 /// What is due so soon after the entry before it is waited for.
 const SOON: Span = Span::from_secs(1);
+/// Of how many it is prepared to forget them.
+const AT_ONCE: usize = 12;
 /// How much room of open requests is kept for the next ones.
 const MAX_SPARE: usize = 1024;
 
@@ -200,22 +202,22 @@ impl Transactions {
         }
     }
 
-    /// Looks a transaction up that will be asked for: the entries themselves are not looked at.
+    /// A transaction that will be asked for.
     #[must_use]
+    #[inline]
     pub(super) fn foresee(&self, id: TransactionId) -> Expected {
-        let hash = self.hasher.hash_one(id);
-        Expected { id, hash, number: self.index.find(hash, |_| true).copied() }
+        Expected { id, hash: self.hasher.hash_one(id), number: None }
+    }
+
+    /// Looks it up: the entries themselves are not looked at.
+    #[inline]
+    pub(super) fn look_up(&self, expected: &mut Expected) {
+        expected.number = self.index.find(expected.hash, |_| true).copied();
     }
 
     /// The next to be asked for.
     pub(super) fn expect(&mut self, expected: Expected) {
         self.expected = Some(expected);
-    }
-
-    /// The number of the entry of a transaction, if it has any: the entries themselves are not looked at.
-    #[must_use]
-    fn likely(&self, id: TransactionId) -> Option<u32> {
-        self.index.find(self.hasher.hash_one(id), |_| true).copied()
     }
 
     /// Reads the cache lines of an entry.
@@ -232,9 +234,14 @@ impl Transactions {
 
     /// Reads what it takes to forget the first entries.
     #[must_use]
-    pub(super) fn touch_first(&self, count: usize) -> u64 {
-        let first = self.entries.iter().take(count);
-        first.fold(0, |sum, entry| sum ^ u64::from(self.likely(entry.id).unwrap_or_default()))
+    pub(super) fn touch_first(&self) -> u64 {
+        let mut hashes = [0; AT_ONCE];
+        for (hash, entry) in hashes.iter_mut().zip(&self.entries) {
+            *hash = self.hasher.hash_one(entry.id);
+        }
+        hashes
+            .iter()
+            .fold(0, |sum, &hash| sum ^ u64::from(self.index.find(hash, |_| true).copied().unwrap_or_default()))
     }
 
     /// Whether a transaction with this id is in the table.
