@@ -50,8 +50,9 @@ pub(super) struct Lanes {
 impl Lanes {
     #[inline(always)]
     fn get(&self, src: Endpoint, dst: Endpoint, channel: u16) -> Option<&Lane> {
-        let set = self.sets.get(set_of(src, dst, channel))?;
-        set.iter().flatten().find(|lane| lane.src == src && lane.dst == dst && lane.channel == channel)
+        let [newer, older] = self.sets.get(set_of(src, dst, channel))?;
+        let same = |lane: &&Lane| lane.src == src && lane.dst == dst && lane.channel == channel;
+        newer.as_ref().filter(same).or_else(|| older.as_ref().filter(same))
     }
 
     fn put(&mut self, lane: Lane) {
