@@ -165,7 +165,7 @@ fn checks_of(number: u64, from: &str) -> String {
 }
 
 /// `3 of 4`: answered, of those sent; with copies, how many were sent in all: `0 of 1 (×6)`.
-fn checks(checks: &IceChecks) -> String {
+pub(in crate::render) fn checks(checks: &IceChecks) -> String {
     if checks.sent == 0 {
         return "–".to_owned();
     }
@@ -174,7 +174,8 @@ fn checks(checks: &IceChecks) -> String {
     format!("{} of {}{again}", checks.answered, checks.sent)
 }
 
-fn state(pair: &IcePair) -> String {
+/// `selected`, `succeeded`, `failed: 401`.
+pub(in crate::render) fn state(pair: &IcePair) -> String {
     let error = pair.from_local.error.or(pair.from_remote.error);
     let mut state = match pair.state {
         _ if pair.selected => "selected".to_owned(),
@@ -193,6 +194,7 @@ fn state(pair: &IcePair) -> String {
     state
 }
 
-fn kind(kind: Option<CandidateType>) -> &'static str {
+/// `host`, or `?` where it is not known.
+pub(in crate::render) fn kind(kind: Option<CandidateType>) -> &'static str {
     kind.map_or("?", candidate_type)
 }

@@ -19,7 +19,11 @@ pub use explain::{Unknown, explain};
 pub use page::{Detail, Options};
 pub use verify::verify_summary;
 
+pub(super) use ice::{checks, kind as type_of, state as pair_state};
+pub(super) use media::lost;
 pub(super) use page::wrap;
+pub(super) use picture::{Station, ways};
+pub(super) use tables::{bytes, how_it_ended, inside, side};
 
 use crate::report::{Report, Verdict};
 use page::{Page, Tint};

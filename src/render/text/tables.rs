@@ -58,7 +58,8 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
     page.more(2, shown, allocations.len() as u64 + omitted);
 }
 
-fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> String {
+/// `released after 12 s`, `open, 540 of 600 s left`.
+pub(in crate::render) fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> String {
     let after = |ended: Option<crate::report::Time>| match (ended, allocation.created_at) {
         (Some(ended), Some(created)) => format!(" after {}", ended.at.since(created.at)),
         _ => String::new(),
@@ -128,7 +129,7 @@ pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
     page.more(2, shown, report.candidates.len() as u64 + omitted);
 }
 
-pub(super) fn side(side: Side) -> &'static str {
+pub(in crate::render) fn side(side: Side) -> &'static str {
     match side {
         Side::Client => "client",
         Side::Server => "server",
@@ -154,7 +155,7 @@ pub(super) fn candidate_type(kind: CandidateType) -> &'static str {
 }
 
 /// What a relay carried it in: `in Send, ChannelData`.
-pub(super) fn inside(via: &[impl AsRef<str>]) -> String {
+pub(in crate::render) fn inside(via: &[impl AsRef<str>]) -> String {
     let names = via.iter().map(|layer| match layer.as_ref() {
         "send" => "Send",
         "data" => "Data",
@@ -165,7 +166,7 @@ pub(super) fn inside(via: &[impl AsRef<str>]) -> String {
 }
 
 /// `0`, `512 B`, `1.4 kB`, `23.0 MB`.
-pub(super) fn bytes(number: u64) -> String {
+pub(in crate::render) fn bytes(number: u64) -> String {
     let tenths = |unit: u64| format!("{}.{}", number / unit, number % unit * 10 / unit);
     match number {
         0 => "0".to_owned(),
