@@ -22,7 +22,7 @@ use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::session::signalling::Signalling;
 use crate::session::tls::TlsConnection;
-use crate::session::{FORESEEN, Foreseen, Known, Limits, Path, Session};
+use crate::session::{FORESEEN, Known, Limits, Path, Session, WARM};
 use crate::stream::{self, Associations, Streams};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
@@ -98,6 +98,7 @@ impl Filters {
         self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time <= to)
     }
 
+    #[inline(always)]
     fn ends(&self, src: Endpoint, dst: Endpoint) -> bool {
         self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(src) || host.matches(dst))
     }
@@ -175,19 +176,15 @@ impl Analyzer {
     }
 
     fn look_ahead<R: Read>(&mut self, capture: &Capture<R>) {
-        let mut messages = [None; FORESEEN];
-        let mut free = messages.iter_mut();
+        let session = &mut self.core.session;
         let count = capture.ahead(FORESEEN, |frame| {
             let Some(datagram) = Packets::peek(frame) else { return };
             let id = datagram.payload.get(4..).and_then(|rest| rest.first_chunk::<16>());
-            if let (Kind::Stun, Some(&id)) = (demux::kind(datagram.payload), id)
-                && let Some(slot) = free.next()
-            {
-                let id = TransactionId::from_header(id);
-                *slot = Some(Foreseen { frame: frame.number, src: datagram.src, dst: datagram.dst, id });
+            if let (Kind::Stun, Some(&id)) = (demux::kind(datagram.payload), id) {
+                session.foresee(frame.number, datagram.src, datagram.dst, TransactionId::from_header(id));
             }
         });
-        self.core.session.warm(messages.into_iter().flatten());
+        session.warm();
         self.foreseen = count.saturating_sub(1);
     }
 
@@ -288,11 +285,15 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
-        for flow in self.session.ripe() {
-            let before = self.findings.added();
-            rules::judge_flow(&flow, &self.session, &mut self.findings);
-            let telling = self.findings.added() > before;
-            self.builder.flow(&flow, &self.session, telling);
+        let mut ripe = self.session.ripe().into_iter();
+        while !ripe.as_slice().is_empty() {
+            Session::warm_ripe(ripe.as_slice());
+            for flow in ripe.by_ref().take(WARM) {
+                let before = self.findings.added();
+                rules::judge_flow(&flow, &self.session, &mut self.findings);
+                let telling = self.findings.added() > before;
+                self.builder.flow(&flow, &self.session, telling);
+            }
         }
         for handshake in self.session.ripe_handshakes() {
             let before = self.findings.added();

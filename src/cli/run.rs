@@ -81,13 +81,20 @@ fn analyze(
     }
     let report = analyzer::report(parts);
     let mut result = Vec::new();
-    match format {
-        PageFormat::Json => json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?,
-        PageFormat::Text => {
+    match (format, file) {
+        (PageFormat::Json, None) => {
+            // as it is made: the JSON of a large report is larger than all else that is in memory
+            output::print_json(&report).or_else(super::broken)?;
+            return Ok(status(&report));
+        }
+        (PageFormat::Json, Some(_)) => {
+            json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?;
+        }
+        (PageFormat::Text, _) => {
             let layout = output::text_options(look, look.clock(first_time(&report)), file.is_some());
             result = text::report(&report, &layout).into_bytes();
         }
-        PageFormat::Html => {
+        (PageFormat::Html, _) => {
             let layout = output::text_options(look, look.clock(first_time(&report)), true);
             result = html::report(&report, &Ladder::new(collected, &report), &layout).into_bytes();
         }

@@ -68,7 +68,7 @@ pub use path::{Inside, Path};
 pub use server::{Reached, Server, Servers, Tried};
 pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
-pub use warm::{FORESEEN, Foreseen};
+pub use warm::FORESEEN;
 
 use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
@@ -90,6 +90,8 @@ const LEAP: Span = Span::from_secs(60);
 const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
 const CROWDED_SWEEP: Span = Span::from_secs(5);
+/// For how many flows at a time what it takes to end or judge them is read beforehand.
+pub const WARM: usize = 8;
 /// Captures of several interfaces are out of order by less than this; what goes back further is a clock that was set.
 const DISORDER: Span = Span::from_secs(1);
 
@@ -372,7 +374,18 @@ impl Session {
     }
 
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
+    #[inline(always)]
     pub fn advance(&mut self, now: Timestamp) {
+        let sweep = if self.flows.len() > self.limits.crowded { CROWDED_SWEEP } else { SWEEP };
+        if now > self.now && now < self.transactions.due() && now.since(self.swept) < sweep {
+            self.now = now; // nothing is over yet
+        } else {
+            self.pass(now);
+        }
+    }
+
+    #[inline(never)]
+    fn pass(&mut self, now: Timestamp) {
         if now <= self.now {
             if self.now.since(now) > DISORDER {
                 self.clients.clock_set_back(now);
@@ -403,8 +416,9 @@ impl Session {
         let left = self.flows.idle(Timestamp(i64::MAX));
         // growing step by step would take twice as much at the end, when memory is at its most
         self.ripe.reserve_exact(left.len());
-        for id in left {
-            self.end(id);
+        for ids in left.chunks(WARM) {
+            self.warm_flows(ids);
+            ids.iter().for_each(|&id| self.end(id));
         }
         self.count_attempts();
         self.finish_tls();
@@ -429,7 +443,7 @@ impl Session {
     fn sweep(&mut self, crowded: bool, now: Timestamp) {
         let since = |span: Span| now.after(Span(-span.0));
         let (idle, settled) = (since(IDLE), since(KEEP));
-        let mut over = self.flows.select(|flow| {
+        let over = self.flows.select(|flow| {
             if flow.last.time >= settled || (!crowded && flow.last.time >= idle) {
                 return false;
             }
@@ -440,8 +454,9 @@ impl Session {
                 conversation.is_done()
             }
         });
-        for id in over.drain(..) {
-            self.end(id);
+        for ids in over.chunks(WARM) {
+            self.warm_flows(ids);
+            ids.iter().for_each(|&id| self.end(id));
         }
         self.ice.sweep(self.now);
     }
