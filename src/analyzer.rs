@@ -18,6 +18,7 @@ use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
+use crate::session::deployment::Deployment;
 use crate::session::signalling::Signalling;
 use crate::session::{FORESEEN, Foreseen, Known, Limits, Session};
 use crate::stream::{self, Streams};
@@ -40,6 +41,8 @@ pub struct Options {
     pub credentials: Credentials,
     /// What the two sides told each other beside the packets.
     pub signalling: Signalling,
+    /// What should be.
+    pub deployment: Deployment,
     /// What is looked at.
     pub filters: Filters,
     /// Bounds on memory.
@@ -132,9 +135,9 @@ impl Analyzer {
     /// An analyzer that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { capture, credentials, signalling, filters, limits, media, icmp } = options;
+        let Options { capture, credentials, signalling, deployment, filters, limits, media, icmp } = options;
         let builder = Builder::new(capture, filters.user.clone());
-        let session = Session::new(credentials, limits).with_signalling(signalling);
+        let session = Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment);
         let findings = Collector::default();
         let core = Core { capture, filters, media, icmp, digits: 0, streamed: 0, session, findings, builder };
         let streams = Streams::new(stream::Limits::default());

@@ -219,6 +219,9 @@ impl Session {
     /// Takes what is known of a TCP connection, as often as something was learnt.
     pub fn connection(&mut self, connection: &Connection) {
         self.attempts.take(connection);
+        if !self.stated.is_empty() {
+            self.stated.connection(connection, &self.deployment);
+        }
         if !connection.stun {
             return;
         }

@@ -146,11 +146,7 @@ pub fn read<'a>(message: &'a [u8], asked: impl FnOnce(&Asked<'a>) -> bool, mut t
     }
 }
 
-fn walk<'a>(
-    message: &'a [u8],
-    asked: impl FnOnce(&Asked<'a>) -> bool,
-    told: &mut impl FnMut(Told<'a>),
-) -> Option<()> {
+fn walk<'a>(message: &'a [u8], asked: impl FnOnce(&Asked<'a>) -> bool, told: &mut impl FnMut(Told<'a>)) -> Option<()> {
     let message: &'a Message<[u8]> = Message::from_slice(message).ok()?;
     let header = message.header();
     let mut questions = message.question();

@@ -18,6 +18,8 @@ pub use error::CredentialError;
 pub use prepare::Preparation;
 pub use rest::{Expiry, rest_expiry};
 
+pub(super) use turnserver_conf::{Setting, looks_like_one as looks_like_turnserver_conf, settings};
+
 use crate::secret::Secret;
 use crate::wire::stun::Message;
 use std::borrow::Cow;
