@@ -226,6 +226,7 @@ impl Analyzer {
         let Analyzer { mut packets, streams, mut core, .. } = self;
         packets.finish();
         core.session.lost_packets(packets.incomplete());
+        core.session.all_packets(packets.counts().datagrams + packets.counts().segments);
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);

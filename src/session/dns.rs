@@ -52,6 +52,9 @@ pub struct Lookups {
     wanted: BTreeSet<String>,
     heard: BTreeSet<IpAddr>,
     dropped: u64,
+    /// Datagrams of DNS, and all packets of the capture.
+    messages: u64,
+    packets: u64,
 }
 
 impl Lookups {
@@ -101,6 +104,7 @@ impl Lookups {
     }
 
     fn take(&mut self, src: Endpoint, dst: Endpoint, payload: &[u8], seen: Seen) {
+        self.messages += 1;
         let key = std::cell::RefCell::new(None);
         let asked = |asked: &Asked<'_>| {
             let question = self.asked(src, dst, asked, seen);
@@ -191,6 +195,17 @@ impl Session {
     /// Takes a datagram from or to the port of DNS.
     pub fn dns(&mut self, frame: u64, time: Timestamp, ends: (Endpoint, Endpoint), payload: &[u8]) {
         self.lookups.take(ends.0, ends.1, payload, Seen { frame, time });
+    }
+
+    /// How many UDP datagrams and TCP segments the capture holds altogether.
+    pub fn all_packets(&mut self, packets: u64) {
+        self.lookups.packets = packets;
+    }
+
+    /// Whether the capture holds anything but DNS: what came of an answer would then be seen.
+    #[must_use]
+    pub fn has_other_packets(&self) -> bool {
+        self.lookups.packets > self.lookups.messages
     }
 
     /// Questions about names of servers.

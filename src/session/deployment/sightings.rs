@@ -58,6 +58,8 @@ pub struct Port {
     pub silent: Sample,
     /// The most tries of one client that nothing answered, and the seconds over which they were made.
     pub tries: (u64, i64),
+    /// Whether somebody sent the very same request again and again: nobody does so after an answer.
+    pub repeated: bool,
     /// The last try that nothing answered.
     pub last: Option<Timestamp>,
     /// The first try that failed: when, by whom, at which address.
@@ -295,6 +297,7 @@ impl Port {
                 once(&mut self.silent, conversation.heard.frame);
                 let seconds = conversation.heard.time.since(conversation.first.time).secs();
                 self.tries = self.tries.max((asked, seconds));
+                self.repeated |= conversation.exchanges.iter().any(|exchange| exchange.again_total >= 2);
                 self.last = self.last.max(Some(conversation.heard.time));
                 self.failed.get_or_insert(failed);
             }

@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_without_what_stands_there() {
         let error = |text: &str| read(text, "t.xml").map(|_| ()).expect_err(text).to_string();
-        assert_eq!(error("<turnServer>\n<password>hunter2\n"), "t.xml, line 3: not well-formed XML");
+        assert_eq!(error("<turnServer>\n<password>hunter2</pass>\n"), "t.xml, line 2: not well-formed XML");
         assert_eq!(error("<callBridge/>"), "t.xml: no <turnServer> in it");
         assert_eq!(
             error("<turnServer>\n<tcpPortNumberOverride>x</tcpPortNumberOverride></turnServer>"),
