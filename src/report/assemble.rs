@@ -30,6 +30,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         whole.media.add(report.media);
         add_credentials(&mut whole.credentials, report.credentials);
         super::signalling::add(&mut whole.signalling, report.signalling);
+        super::deployment::add(&mut whole.deployment, report.deployment);
         for (list, count) in report.omitted {
             *whole.omitted.entry(list).or_default() += count;
         }

@@ -251,6 +251,9 @@ impl Builder {
         note("ways", session.ways().dropped());
         let (signalling, untold) = super::signalling::signalled(session);
         note("signalling", untold);
+        let (deployment, unstated) = super::deployment::stated(session, capture);
+        note("deployment", unstated);
+        note("lookups", session.lookups().dropped());
         note("hidden_candidates", session.hidden().dropped());
         note("ice", self.ice.omitted);
         note("ice_checks", session.ice().checks_dropped());
@@ -268,7 +271,9 @@ impl Builder {
             counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
-                .map(|(address, known)| server(address, known, info, session, self.dialects.get(&address)))
+                .map(|(address, known)| {
+                    server(address, known, (info, self.digits), session, self.dialects.get(&address))
+                })
                 .collect(),
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),
@@ -289,6 +294,7 @@ impl Builder {
             media: media(session, capture, self.digits, self.user.as_deref()),
             credentials: credentials_of(session),
             signalling,
+            deployment,
             omitted,
             ..Report::default()
         };

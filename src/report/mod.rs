@@ -9,6 +9,7 @@
 mod assemble;
 mod build;
 mod convert;
+mod deployment;
 mod finding;
 mod handshake;
 mod headline;
@@ -26,6 +27,7 @@ mod verify;
 pub use assemble::assemble;
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
+pub use deployment::{Stated, StatedSeen};
 pub use finding::{Confidence, Finding, Severity, Subject};
 pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
 pub use ice::{
@@ -37,7 +39,7 @@ pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
 pub use turn::{
     Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel, NatMapping,
-    Permission, Server, ServerTransport, Step, Transaction, TransactionOutcome, Transactions,
+    Permission, Server, ServerActivity, ServerTransport, Step, Transaction, TransactionOutcome, Transactions,
 };
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, VerifyReport};
@@ -86,6 +88,8 @@ pub struct Report {
     pub credentials: Vec<Credential>,
     /// The session descriptions given, and how much of them the packets show.
     pub signalling: Vec<Signalled>,
+    /// What was stated of the deployment, and whether the packets show it so.
+    pub deployment: Vec<Stated>,
     /// What is wrong or worth knowing, the headline's finding first.
     pub findings: Vec<Finding>,
     /// How many entries were left out of the lists above, by the name of the list; empty where all are there.
@@ -112,6 +116,7 @@ impl Default for Report {
             media: Media::default(),
             credentials: Vec::new(),
             signalling: Vec::new(),
+            deployment: Vec::new(),
             findings: Vec::new(),
             omitted: BTreeMap::new(),
         }

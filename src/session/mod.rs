@@ -3,6 +3,7 @@
 //! A [`Session`] takes events one by one and keeps flows, transactions, conversations with servers, what each client had in the end, and
 //! NAT mappings, all bounded by [`Limits`]. What is over leaves it as the capture runs: the caller takes it from [`Session::ripe`].
 
+mod activity;
 mod allocation;
 mod attempts;
 mod client;
@@ -44,6 +45,7 @@ mod totals;
 mod transaction;
 mod warm;
 
+pub use activity::{Active, Activity};
 pub use allocation::{Allocation, Channel, End, Permission};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
 pub use client::{Clients, Grievance, Redirect};

@@ -1,5 +1,6 @@
 //! The servers that were asked, and how each fared by transport.
 
+use super::activity::Activity;
 use super::conversation::Conversation;
 use super::names::Name;
 use crate::net::{MappedAddress, ServerAddress, Transport};
@@ -19,7 +20,7 @@ pub struct Reached {
     pub rtt: Option<Span>,
     /// A mapped address that it told.
     pub mapped: Option<MappedAddress>,
-    /// 5-tuples on which it was spoken to.
+    /// 5-tuples with an allocation that was alive when last seen.
     pub clients: u64,
     /// Allocations for UDP, and for TCP, that were alive when last seen.
     pub relays: [u64; 2],
@@ -30,6 +31,8 @@ pub struct Reached {
 pub struct Server {
     /// By transport, in the order in which they were tried.
     pub transports: Vec<(Transport, Reached)>,
+    /// How many clients and relays it had over time.
+    pub activity: Activity,
     /// SOFTWARE.
     pub software: Option<Name>,
     /// The number of its first conversation, for the order in reports.
@@ -86,14 +89,15 @@ impl Servers {
         reached.asked += conversation.asked;
         reached.answered += conversation.answered;
         reached.allocated += conversation.allocated;
-        reached.clients += 1;
         reached.rtt = match (reached.rtt, conversation.rtt) {
             (Some(known), Some(new)) => Some(known.min(new)),
             (known, new) => known.or(new),
         };
         for allocation in conversation.allocations() {
             reached.mapped = reached.mapped.or(allocation.mapped);
+            server.activity.add(allocation, now);
             if allocation.is_alive(now) {
+                reached.clients += 1;
                 let [udp, tcp] = &mut reached.relays;
                 *if allocation.transport == Some(6) { tcp } else { udp } += 1;
             }

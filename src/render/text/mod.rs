@@ -2,6 +2,7 @@
 
 mod captures;
 mod conversation;
+mod deployment;
 mod explain;
 mod findings;
 mod handshake;
@@ -38,6 +39,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         handshake::section(&mut page, report);
         media::section(&mut page, report);
         findings::section(&mut page, report);
+        deployment::section(&mut page, report);
         signalling::section(&mut page, report);
         tables::servers(&mut page, report);
         tables::candidates(&mut page, report);

@@ -1,7 +1,10 @@
 //! Credentials, allocations, servers and candidates, a table each; none where there is nothing to show.
 
 use super::page::{Page, or_dash};
-use crate::report::{Allocation, AllocationEnd, CandidateType, Confidence, Credential, CredentialKind, Report, Side};
+use crate::report::{
+    Allocation, AllocationEnd, CandidateType, Confidence, Credential, CredentialKind, Report, Server, ServerTransport,
+    Side,
+};
 use crate::time::{Span, Timestamp};
 
 /// Rows of a table.
@@ -95,15 +98,30 @@ pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
                     .join(" "),
                 transport.transport.to_string(),
                 format!("{} of {}", transport.answered, transport.asked),
-                transport.allocated.to_string(),
                 or_dash(transport.rtt_us.map(|rtt| Span(rtt.saturating_mul(1000)))),
+                or_dash(transport.mapped),
+                lent(server, transport),
                 or_dash(server.software.as_deref().or(server.dialect.as_deref())),
             ]
         })
     });
-    page.table(&["server", "transport", "answered", "allocated", "rtt", "software"], rows);
+    page.table(&["server", "transport", "answered", "rtt", "client seen as", "relays", "software"], rows);
     let omitted = report.omitted.get("servers").copied().unwrap_or(0);
     page.more(2, shown, report.servers.len() as u64 + omitted);
+}
+
+/// How many relays a server lent over a transport, how many of them are open at the end, and how many there were at one time.
+fn lent(server: &Server, transport: &ServerTransport) -> String {
+    let mut words = transport.allocated.to_string();
+    if transport.active_relays > 0 {
+        words += &format!(", {} open", transport.active_relays);
+    }
+    // the peak is counted over all transports
+    let peak = server.peak_relays_udp.max(server.peak_relays_tcp);
+    if server.transports.len() == 1 && peak > 1 {
+        words += &format!(", {peak} at a time");
+    }
+    words
 }
 
 pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {

@@ -1,0 +1,52 @@
+//! What was stated of the deployment and what of it the packets show: what is wrong first.
+
+use super::conversation::places;
+use super::page::{Page, Tint, count};
+use crate::report::{Report, Stated, StatedSeen};
+
+/// Statements that are told.
+const ROWS: usize = 30;
+/// Frames of each.
+const FRAMES: usize = 4;
+
+pub(super) fn section(page: &mut Page<'_>, report: &Report) {
+    let stated = &report.deployment;
+    if stated.is_empty() {
+        return;
+    }
+    let number = |seen: StatedSeen| stated.iter().filter(|known| known.seen == seen).count();
+    let rest = format!(
+        "{} stated: {} right, {} wrong, {} not seen",
+        count(stated.len() as u64, "thing", "things"),
+        number(StatedSeen::Right),
+        number(StatedSeen::Wrong),
+        number(StatedSeen::NotSeen)
+    );
+    page.heading("Deployment", &rest);
+    let mut order: Vec<&Stated> = stated.iter().collect();
+    order.sort_by_key(|known| match known.seen {
+        StatedSeen::Wrong => 0,
+        StatedSeen::Right => 1,
+        StatedSeen::NotSeen => 2,
+    });
+    let shown = page.limit(ROWS).min(order.len());
+    let several = order.iter().any(|known| Some(&known.file) != order.first().map(|first| &first.file));
+    for known in order.iter().take(shown) {
+        let (word, tint) = match known.seen {
+            StatedSeen::Right => ("right   ", Tint::Good),
+            StatedSeen::Wrong => ("wrong   ", Tint::Failure),
+            StatedSeen::NotSeen => ("not seen", Tint::Dim),
+        };
+        let file = if several { format!("{} ", known.file) } else { String::new() };
+        let mut text = format!("{file}line {}: {}", known.line, known.expected);
+        if let Some(instead) = &known.instead {
+            text += &format!(" – seen: {instead}");
+        }
+        if !known.places.is_empty() {
+            let limit = page.limit(FRAMES);
+            text += &format!(" (frames {})", places(report, &known.places, known.places_total, limit));
+        }
+        page.item(2, word, Some(tint), &text);
+    }
+    page.more(2, shown, stated.len() as u64 + report.omitted.get("deployment").copied().unwrap_or(0));
+}
