@@ -12,6 +12,7 @@ pub use icmp_answers::IcmpAnswers;
 use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
 use crate::frame::Frame;
+use crate::logs::LogFile;
 use crate::net::Endpoint;
 use crate::packet::{IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
@@ -22,7 +23,7 @@ use crate::session::deployment::Deployment;
 use crate::session::signalling::Signalling;
 use crate::session::{FORESEEN, Foreseen, Known, Limits, Session};
 use crate::stream::{self, Streams};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
 use crate::wire::mdns;
@@ -239,6 +240,15 @@ impl Analyzer {
 #[must_use]
 pub fn report(parts: Vec<Analyzed>) -> Report {
     report::assemble(parts.into_iter().map(|part| part.0).collect())
+}
+
+/// The same with logs of servers beside them: the path and the bytes of each, and what is added to their times, if that is known.
+#[must_use]
+pub fn report_beside(parts: Vec<Analyzed>, logs: &[(String, &[u8])], offset: Option<Span>) -> Report {
+    let parts: Vec<report::Part> = parts.into_iter().map(|part| part.0).collect();
+    let year = parts.iter().find_map(report::Part::year).unwrap_or(1970);
+    let files: Vec<LogFile> = logs.iter().map(|(path, bytes)| LogFile::read(bytes, path, year)).collect();
+    report::assemble_beside(parts, &files, offset)
 }
 
 /// Analyses arbitrary bytes as a capture, with one credential of the samples: the entry point of the fuzz target.

@@ -19,17 +19,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("secret", &VOCABULARY),
     ("time", &VOCABULARY),
     ("capture", &VOCABULARY),
+    ("logs", &VOCABULARY),
     ("packet", &VOCABULARY),
     ("wire", &VOCABULARY),
     ("stream", &["packet", "wire"]),
     ("event", &["packet", "wire", "stream"]),
     ("session", &["packet", "wire", "event"]),
     ("rules", &["packet", "wire", "event", "session"]),
-    ("report", &["capture", "packet", "wire", "event", "session", "rules"]),
+    ("report", &["capture", "logs", "packet", "wire", "event", "session", "rules"]),
     // the only place that joins the stages
-    ("analyzer", &["capture", "packet", "wire", "stream", "event", "session", "rules", "report"]),
+    ("analyzer", &["capture", "logs", "packet", "wire", "stream", "event", "session", "rules", "report"]),
     ("render", &["packet", "wire", "event", "session", "rules", "report"]),
-    ("cli", &["capture", "packet", "wire", "stream", "event", "session", "rules", "report", "analyzer", "render"]),
+    (
+        "cli",
+        &["capture", "logs", "packet", "wire", "stream", "event", "session", "rules", "report", "analyzer", "render"],
+    ),
     // the binary of one screen
     ("main", &["cli"]),
     // declares the modules

@@ -72,6 +72,14 @@ const MEANINGS: &[(&str, &[&str])] = &[
     ("cannot create socket", &["turn-capacity"]),
     ("forbidden ip", &["turn-peer-forbidden"]),
     ("denied by", &["turn-peer-forbidden"]),
+    ("nxdomain", &["dns-failed"]),
+    ("cannot resolve", &["dns-failed"]),
+    ("could not resolve", &["dns-failed"]),
+    ("name resolution", &["dns-failed"]),
+];
+
+/// The same of words that are ordinary by themselves: they count in a line that tells of trouble.
+const TOPICS: &[(&str, &[&str])] = &[
     ("consent", &["ice-consent-lost"]),
     ("fingerprint", &["dtls-fingerprint-mismatch", "dtls-certificate-rejected"]),
     (
@@ -83,10 +91,27 @@ const MEANINGS: &[(&str, &[&str])] = &[
         &["dtls-no-answer", "dtls-never-started", "dtls-fragment-lost", "dtls-incomplete", "dtls-handshake-failure"],
     ),
     ("tls", &["tls-handshake-failure", "tls-certificate-rejected"]),
-    ("nxdomain", &["dns-failed"]),
-    ("cannot resolve", &["dns-failed"]),
-    ("could not resolve", &["dns-failed"]),
-    ("name resolution", &["dns-failed"]),
+];
+
+/// Words that tell of trouble.
+const TROUBLE: &[&str] = &[
+    "error",
+    "fail",
+    "warn",
+    "timeout",
+    "timed out",
+    "reject",
+    "refus",
+    "alert",
+    "expired",
+    "incorrect",
+    "mismatch",
+    "denied",
+    "cannot",
+    "could not",
+    "unable",
+    "lost",
+    "invalid",
 ];
 
 /// Error codes of lines and the findings that explain them.
@@ -121,8 +146,10 @@ impl Said {
         let code = code(&lower);
         let mut findings: Vec<&'static str> = Vec::new();
         let found = MEANINGS.iter().filter(|(words, _)| lower.contains(words)).map(|(_, ids)| *ids);
+        let trouble = TROUBLE.iter().any(|word| lower.contains(word));
+        let topics = TOPICS.iter().filter(|(words, _)| trouble && lower.contains(words)).map(|(_, ids)| *ids);
         let coded = CODES.iter().filter(|(known, _)| Some(*known) == code).map(|(_, ids)| *ids);
-        for &id in found.chain(coded).flatten() {
+        for &id in found.chain(coded).chain(topics).flatten() {
             if !findings.contains(&id) {
                 findings.push(id);
             }

@@ -15,6 +15,7 @@ mod handshake;
 mod headline;
 mod ice;
 pub mod ladder;
+mod logs;
 mod media;
 mod message;
 mod outcome;
@@ -24,7 +25,7 @@ mod turn;
 mod value;
 mod verify;
 
-pub use assemble::assemble;
+pub use assemble::{assemble, assemble_beside};
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
 pub use deployment::{Stated, StatedSeen};
@@ -34,6 +35,7 @@ pub use ice::{
     IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IceNomination, IcePair, IcePassword, IceRole, IceRoles,
     IceRtt, IceSelectedBy, IceSelection, IceSession, IceState,
 };
+pub use logs::{LogFile, LogLine, LogOffset};
 pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
@@ -90,6 +92,10 @@ pub struct Report {
     pub signalling: Vec<Signalled>,
     /// What was stated of the deployment, and whether the packets show it so.
     pub deployment: Vec<Stated>,
+    /// The lines of the logs given that are about what the captures show, by time.
+    pub logs: Vec<LogLine>,
+    /// The logs given, and how their times were taken.
+    pub log_files: Vec<LogFile>,
     /// What is wrong or worth knowing, the headline's finding first.
     pub findings: Vec<Finding>,
     /// How many entries were left out of the lists above, by the name of the list; empty where all are there.
@@ -117,6 +123,8 @@ impl Default for Report {
             credentials: Vec::new(),
             signalling: Vec::new(),
             deployment: Vec::new(),
+            logs: Vec::new(),
+            log_files: Vec::new(),
             findings: Vec::new(),
             omitted: BTreeMap::new(),
         }

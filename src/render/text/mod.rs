@@ -7,6 +7,7 @@ mod explain;
 mod findings;
 mod handshake;
 mod ice;
+mod logs;
 mod media;
 mod page;
 mod picture;
@@ -40,6 +41,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         media::section(&mut page, report);
         findings::section(&mut page, report);
         deployment::section(&mut page, report);
+        logs::section(&mut page, report);
         signalling::section(&mut page, report);
         tables::servers(&mut page, report);
         tables::candidates(&mut page, report);
