@@ -5,6 +5,7 @@
 //! ```
 
 mod args;
+mod beside;
 mod credentials;
 mod error;
 mod input;

@@ -2,6 +2,7 @@
 
 use super::Status;
 use super::args::{Args, FlowFormat, ReportFormat, RowFormat};
+use super::beside::Beside;
 use super::error::{Error, say};
 use super::input::{Input, start};
 use super::options::{Look, Options, Wanted};
@@ -13,6 +14,7 @@ use crate::render::{json, ladder, messages, text, verify};
 use crate::report::ladder::{Collector, Ladder};
 use crate::report::{Report, Verdict};
 use crate::session::credentials::Status as Tested;
+use crate::session::deployment::Deployment;
 use crate::time::Timestamp;
 use clap::CommandFactory as _;
 use std::collections::BTreeMap;
@@ -22,8 +24,8 @@ use std::path::Path;
 /// Runs a command.
 pub(super) fn run(options: Options) -> Result<Status, Error> {
     match options {
-        Options::Analyze { captures, format, output, reading, look } => {
-            analyze(&captures, format, output.as_deref(), &reading, look)
+        Options::Analyze { captures, format, output, reading, beside, look } => {
+            analyze(&captures, format, output.as_deref(), (&reading, &beside), look)
         }
         Options::Messages { capture, format, media, reading, look } => {
             list_messages(&capture, format, media, &reading, look)
@@ -54,23 +56,27 @@ fn analyze(
     captures: &[String],
     format: ReportFormat,
     file: Option<&Path>,
-    reading: &Wanted,
+    (reading, beside): (&Wanted, &Beside),
     look: Look,
 ) -> Result<Status, Error> {
     reading.told.warn(look);
+    beside.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
     let mut parts = Vec::new();
     for path in captures {
         // One bad file does not stop the others. Places count the captures that the report lists.
         match Input::open(path) {
-            Ok(mut input) => parts.push(read(&mut input, parts.len(), reading, Extra::default(), |_, _| true)?),
+            Ok(mut input) => {
+                let extra = Extra { deployment: beside.deployment.clone(), ..Extra::default() };
+                parts.push(read(&mut input, parts.len(), reading, extra, |_, _| true)?);
+            }
             Err(error) => say(&error),
         }
     }
     if parts.is_empty() {
         return Ok(Status::Unusable);
     }
-    let report = analyzer::report(parts);
+    let report = analyzer::report_beside(parts, &beside.logs(), beside.log_offset);
     let mut result = Vec::new();
     match format {
         ReportFormat::Json => json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?,
@@ -104,10 +110,16 @@ fn flow(
             Ok(mut input) => {
                 let icmp = icmp_answers(&input, path)?;
                 let mut collector = Collector::new(u32::try_from(parts.len()).unwrap_or(u32::MAX));
-                parts.push(read(&mut input, parts.len(), reading, Extra { media: true, icmp }, |row, _| {
-                    collector.row(row);
-                    true
-                })?);
+                parts.push(read(
+                    &mut input,
+                    parts.len(),
+                    reading,
+                    Extra { media: true, icmp, ..Extra::default() },
+                    |row, _| {
+                        collector.row(row);
+                        true
+                    },
+                )?);
                 collected.push(collector);
                 if !look.is_quiet() {
                     input.warn_of_damage();
@@ -152,7 +164,7 @@ fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, l
     let live = !input.regular || output::is_terminal();
     let mut writer = None;
     let mut failed = None;
-    read(&mut input, 0, reading, Extra { media, icmp }, |row, start| {
+    read(&mut input, 0, reading, Extra { media, icmp, ..Extra::default() }, |row, start| {
         let writer = writer.get_or_insert_with(|| {
             let format = match format {
                 RowFormat::Text => messages::Format::Text(look.clock(Some(start))),
@@ -219,6 +231,7 @@ fn is_unexplained(row: &Row<'_>) -> bool {
 #[derive(Default)]
 struct Extra {
     media: bool,
+    deployment: Deployment,
     icmp: BTreeMap<u64, IcmpAnswer>,
 }
 
@@ -234,6 +247,7 @@ fn read(
         capture: u32::try_from(index).unwrap_or(u32::MAX),
         credentials: reading.credentials.credentials()?,
         media: extra.media,
+        deployment: extra.deployment,
         icmp: extra.icmp,
         ..analyzer::Options::default()
     };

@@ -44,7 +44,8 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
         }
         if !known.places.is_empty() {
             let limit = page.limit(FRAMES);
-            text += &format!(" (frames {})", places(report, &known.places, known.places_total, limit));
+            let word = if known.places_total > 1 { "frames" } else { "frame" };
+            text += &format!(" ({word} {})", places(report, &known.places, known.places_total, limit));
         }
         page.item(2, word, Some(tint), &text);
     }

@@ -96,16 +96,16 @@ pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
                     .chain(server.names.iter().cloned())
                     .collect::<Vec<_>>()
                     .join(" "),
+                or_dash(transport.mapped),
                 transport.transport.to_string(),
                 format!("{} of {}", transport.answered, transport.asked),
                 or_dash(transport.rtt_us.map(|rtt| Span(rtt.saturating_mul(1000)))),
-                or_dash(transport.mapped),
                 lent(server, transport),
                 or_dash(server.software.as_deref().or(server.dialect.as_deref())),
             ]
         })
     });
-    page.table(&["server", "transport", "answered", "rtt", "client seen as", "relays", "software"], rows);
+    page.table(&["server", "client seen as", "transport", "answered", "rtt", "relays", "software"], rows);
     let omitted = report.omitted.get("servers").copied().unwrap_or(0);
     page.more(2, shown, report.servers.len() as u64 + omitted);
 }
