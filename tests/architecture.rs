@@ -29,7 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("report", &["capture", "logs", "packet", "wire", "event", "session", "rules"]),
     // the only place that joins the stages
     ("analyzer", &["capture", "logs", "packet", "wire", "stream", "event", "session", "rules", "report"]),
-    ("render", &["packet", "wire", "event", "session", "rules", "report"]),
+    ("render", &["capture", "packet", "wire", "event", "session", "rules", "report"]),
     (
         "cli",
         &["capture", "logs", "packet", "wire", "stream", "event", "session", "rules", "report", "analyzer", "render"],

@@ -34,6 +34,9 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
         Options::Flow { captures, format, choice, output, reading, look } => {
             flow(&captures, format, choice, output.as_deref(), &reading, look)
         }
+        Options::Annotate { capture, output, all, reading, look } => {
+            super::annotate::run(&capture, &output, all, &reading, look)
+        }
         Options::Explain { what, look } => {
             let layout = output::text_options(look, look.clock(None), false);
             let told = text::explain(&what, &layout).map_err(|unknown| Error::new("", unknown, ""))?;
@@ -229,14 +232,14 @@ fn is_unexplained(row: &Row<'_>) -> bool {
 
 /// What `messages` and `flow` want beyond the rest.
 #[derive(Default)]
-struct Extra {
+pub(super) struct Extra {
     media: bool,
     deployment: Deployment,
     icmp: BTreeMap<u64, IcmpAnswer>,
 }
 
 /// Reads a capture to its end, or until the sink has enough. The sink gets the rows, and the time of the capture's first frame.
-fn read(
+pub(super) fn read(
     input: &mut Input,
     index: usize,
     reading: &Wanted,
