@@ -22,37 +22,36 @@ pub struct Said {
 /// How many addresses of a line are looked at.
 const MAX_ADDRESSES: usize = 8;
 
+/// Why a client has no relay, the likeliest first.
+const NO_RELAY: &[&str] = &[
+    "turn-integrity-rejected",
+    "turn-unknown-user",
+    "turn-credential-expired",
+    "turn-realm-mismatch",
+    "turn-stale-nonce-loop",
+    "turn-no-credentials",
+    "turn-no-response",
+    "turn-answer-lost",
+    "turn-unreachable",
+    "turn-answer-from-elsewhere",
+    "turn-quota",
+    "turn-capacity",
+    "turn-refused",
+    "turn-server-error",
+    "turn-transport-unsupported",
+    "turn-request-rejected",
+    "turn-missing-attribute",
+    "turn-unknown-attribute",
+    "tls-certificate-rejected",
+    "tls-certificate-name",
+    "tls-handshake-failure",
+    "dns-failed",
+    "ice-no-relay-candidate",
+];
+
 /// Words of lines, in lower case, and the findings that explain them, the likeliest first.
 const MEANINGS: &[(&str, &[&str])] = &[
-    (
-        // why a client has no relay
-        "relay candidate creation timeout",
-        &[
-            "turn-integrity-rejected",
-            "turn-unknown-user",
-            "turn-credential-expired",
-            "turn-realm-mismatch",
-            "turn-stale-nonce-loop",
-            "turn-no-credentials",
-            "turn-no-response",
-            "turn-answer-lost",
-            "turn-unreachable",
-            "turn-answer-from-elsewhere",
-            "turn-quota",
-            "turn-capacity",
-            "turn-refused",
-            "turn-server-error",
-            "turn-transport-unsupported",
-            "turn-request-rejected",
-            "turn-missing-attribute",
-            "turn-unknown-attribute",
-            "tls-certificate-rejected",
-            "tls-certificate-name",
-            "tls-handshake-failure",
-            "dns-failed",
-            "ice-no-relay-candidate",
-        ],
-    ),
+    ("relay candidate creation timeout", NO_RELAY),
     (
         "ice failure",
         &[
@@ -63,6 +62,7 @@ const MEANINGS: &[(&str, &[&str])] = &[
             "turn-relay-private",
         ],
     ),
+    ("ice failure", NO_RELAY),
     ("credentials are incorrect", &["turn-integrity-rejected", "turn-credential-expired"]),
     ("cannot find credentials", &["turn-integrity-rejected", "turn-unknown-user", "turn-credential-expired"]),
     ("wrong nonce", &["turn-stale-nonce-loop", "turn-stale-nonce"]),

@@ -29,7 +29,9 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
         StatedSeen::Right => 1,
         StatedSeen::NotSeen => 2,
     });
-    let shown = page.limit(ROWS).min(order.len());
+    let known = order.iter().filter(|known| known.seen != StatedSeen::NotSeen).count();
+    let whole = page.limit(0) > 0;
+    let shown = if whole { order.len() } else { known.min(ROWS) };
     let several = order.iter().any(|known| Some(&known.file) != order.first().map(|first| &first.file));
     for known in order.iter().take(shown) {
         let (word, tint) = match known.seen {
@@ -49,5 +51,22 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
         }
         page.item(2, word, Some(tint), &text);
     }
-    page.more(2, shown, stated.len() as u64 + report.omitted.get("deployment").copied().unwrap_or(0));
+    if !whole && !several {
+        unseen(page, stated);
+    }
+    let told = if whole { stated.len() } else { known };
+    page.more(2, shown, told as u64 + report.omitted.get("deployment").copied().unwrap_or(0));
+}
+
+/// The lines of which nothing is seen, in short.
+fn unseen(page: &mut Page<'_>, stated: &[Stated]) {
+    let mut lines: Vec<u64> =
+        stated.iter().filter(|known| known.seen == StatedSeen::NotSeen).map(|known| known.line).collect();
+    lines.dedup();
+    if lines.is_empty() {
+        return;
+    }
+    let word = if lines.len() > 1 { "lines" } else { "line" };
+    let list = lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    page.item(2, "not seen", Some(Tint::Dim), &format!("of {word} {list} (--verbose tells what)"));
 }

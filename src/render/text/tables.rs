@@ -9,6 +9,8 @@ use crate::time::{Span, Timestamp};
 
 /// Rows of a table.
 const ROWS: usize = 10;
+/// Names of a server.
+const NAMES: usize = 3;
 
 pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
     if credentials.is_empty() {
@@ -93,9 +95,9 @@ pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
         server.transports.iter().map(|transport| {
             [
                 std::iter::once(server.address.to_string())
-                    .chain(server.names.iter().cloned())
+                    .chain(server.names.iter().take(NAMES).map(|name| name.replace('\n', " ")))
                     .collect::<Vec<_>>()
-                    .join(" "),
+                    .join("\n"),
                 or_dash(transport.mapped),
                 transport.transport.to_string(),
                 format!("{} of {}", transport.answered, transport.asked),
