@@ -292,13 +292,15 @@ impl Port {
                 self.failed.get_or_insert(failed);
             }
             (None, None) => {
-                let [asked, _] = conversation.messages;
+                let waiting = || conversation.exchanges.iter().filter(|exchange| exchange.answer.is_none());
+                let last = waiting().map(|exchange| exchange.last).max().unwrap_or(conversation.heard);
                 once(&mut self.silent, conversation.first.frame);
-                once(&mut self.silent, conversation.heard.frame);
-                let seconds = conversation.heard.time.since(conversation.first.time).secs();
-                self.tries = self.tries.max((asked, seconds));
-                self.repeated |= conversation.exchanges.iter().any(|exchange| exchange.again_total >= 2);
-                self.last = self.last.max(Some(conversation.heard.time));
+                once(&mut self.silent, last.frame);
+                let tries = waiting().map(|exchange| u64::from(exchange.again_total) + 1).sum();
+                let seconds = last.time.since(conversation.first.time).secs();
+                self.tries = self.tries.max((tries, seconds));
+                self.repeated |= waiting().any(|exchange| exchange.again_total >= 2);
+                self.last = self.last.max(Some(last.time));
                 self.failed.get_or_insert(failed);
             }
         }
