@@ -65,8 +65,8 @@ pub(super) struct Analyze {
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<String>,
     /// Form of the report
-    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
-    pub format: ReportFormat,
+    #[arg(long, value_enum, default_value_t = PageFormat::Text)]
+    pub format: PageFormat,
     /// Write the report to a file, which appears when it is complete
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -222,6 +222,17 @@ pub(super) enum ReportFormat {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum PageFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+    /// One file for a browser, with the ladder, that loads nothing from anywhere
+    Html,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum FlowFormat {
     /// For a terminal
     #[default]
@@ -283,7 +294,7 @@ mod tests {
         let args = parse("turnscope a.pcap b.pcap --format json").unwrap();
         assert!(args.command.is_none());
         assert_eq!(args.analyze.captures, ["a.pcap", "b.pcap"]);
-        assert_eq!(args.analyze.format, ReportFormat::Json);
+        assert_eq!(args.analyze.format, PageFormat::Json);
         assert!(parse("turnscope").is_err());
     }
 
@@ -309,7 +320,7 @@ mod tests {
 
     #[test]
     fn later_commands_and_options_are_not_offered_yet() {
-        for line in ["turnscope a.pcap --keylog x", "turnscope a.pcap --format html", "turnscope a.pcap --password x"] {
+        for line in ["turnscope a.pcap --keylog x", "turnscope a.pcap --password x"] {
             assert!(parse(line).is_err(), "{line}");
         }
         let names: Vec<String> = Args::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();

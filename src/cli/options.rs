@@ -1,7 +1,8 @@
 //! Options: arguments that have been checked, with the files of credentials read.
 
 use super::args::{
-    Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, Reading, ReportFormat, RowFormat, Times,
+    Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, ReportFormat, RowFormat,
+    Times,
 };
 use super::beside::Beside;
 use super::credentials::Given;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 pub(super) enum Options {
     Analyze {
         captures: Vec<String>,
-        format: ReportFormat,
+        format: PageFormat,
         output: Option<PathBuf>,
         reading: Wanted,
         beside: Beside,

@@ -1,7 +1,7 @@
 //! Does what the options say.
 
 use super::Status;
-use super::args::{Args, FlowFormat, ReportFormat, RowFormat};
+use super::args::{Args, FlowFormat, PageFormat, ReportFormat, RowFormat};
 use super::beside::Beside;
 use super::error::{Error, say};
 use super::input::{Input, start};
@@ -10,7 +10,7 @@ use super::output;
 use crate::analyzer::{self, Analyzed, Analyzer, IcmpAnswers};
 use crate::event::{IcmpAnswer, Row};
 use crate::packet::{Limits, Packet, Packets};
-use crate::render::{json, ladder, messages, text, verify};
+use crate::render::{html, json, ladder, messages, text, verify};
 use crate::report::ladder::{Collector, Ladder};
 use crate::report::{Report, Verdict};
 use crate::session::credentials::Status as Tested;
@@ -57,7 +57,7 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
 
 fn analyze(
     captures: &[String],
-    format: ReportFormat,
+    format: PageFormat,
     file: Option<&Path>,
     (reading, beside): (&Wanted, &Beside),
     look: Look,
@@ -65,13 +65,20 @@ fn analyze(
     reading.told.warn(look);
     beside.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
-    let mut parts = Vec::new();
+    let (mut parts, mut collected) = (Vec::new(), Vec::new());
     for path in captures {
         // One bad file does not stop the others. Places count the captures that the report lists.
         match Input::open(path) {
             Ok(mut input) => {
-                let extra = Extra { deployment: beside.deployment.clone(), ..Extra::default() };
-                parts.push(read(&mut input, parts.len(), reading, extra, |_, _| true)?);
+                let deployment = beside.deployment.clone();
+                if format == PageFormat::Html {
+                    let (part, collector) = collect(&mut input, path, parts.len(), reading, deployment)?;
+                    parts.push(part);
+                    collected.push(collector);
+                } else {
+                    let extra = Extra { deployment, ..Extra::default() };
+                    parts.push(read(&mut input, parts.len(), reading, extra, |_, _| true)?);
+                }
             }
             Err(error) => say(&error),
         }
@@ -82,10 +89,14 @@ fn analyze(
     let report = analyzer::report_beside(parts, &beside.logs(), beside.log_offset);
     let mut result = Vec::new();
     match format {
-        ReportFormat::Json => json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?,
-        ReportFormat::Text => {
+        PageFormat::Json => json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?,
+        PageFormat::Text => {
             let layout = output::text_options(look, look.clock(first_time(&report)), file.is_some());
             result = text::report(&report, &layout).into_bytes();
+        }
+        PageFormat::Html => {
+            let layout = output::text_options(look, look.clock(first_time(&report)), true);
+            result = html::report(&report, &Ladder::new(collected, &report), &layout).into_bytes();
         }
     }
     let written = match file {
@@ -111,18 +122,8 @@ fn flow(
         // One bad file does not stop the others.
         match Input::open(path) {
             Ok(mut input) => {
-                let icmp = icmp_answers(&input, path)?;
-                let mut collector = Collector::new(u32::try_from(parts.len()).unwrap_or(u32::MAX));
-                parts.push(read(
-                    &mut input,
-                    parts.len(),
-                    reading,
-                    Extra { media: true, icmp, ..Extra::default() },
-                    |row, _| {
-                        collector.row(row);
-                        true
-                    },
-                )?);
+                let (part, collector) = collect(&mut input, path, parts.len(), reading, Deployment::default())?;
+                parts.push(part);
                 collected.push(collector);
                 if !look.is_quiet() {
                     input.warn_of_damage();
@@ -158,6 +159,23 @@ fn flow(
     };
     written.or_else(super::broken)?;
     Ok(Status::Fine)
+}
+
+/// Reads a capture and gathers what its ladder needs.
+fn collect(
+    input: &mut Input,
+    path: &str,
+    index: usize,
+    reading: &Wanted,
+    deployment: Deployment,
+) -> Result<(Analyzed, Collector), Error> {
+    let icmp = icmp_answers(input, path)?;
+    let mut collector = Collector::new(u32::try_from(index).unwrap_or(u32::MAX));
+    let part = read(input, index, reading, Extra { media: true, icmp, deployment }, |row, _| {
+        collector.row(row);
+        true
+    })?;
+    Ok((part, collector))
 }
 
 fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {

@@ -21,6 +21,8 @@ mod message;
 mod outcome;
 mod signalling;
 mod steps;
+mod tls;
+mod tried;
 mod turn;
 mod value;
 mod verify;
@@ -39,9 +41,12 @@ pub use logs::{LogFile, LogLine, LogOffset};
 pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
+pub use tls::{Tls, TlsFlight, TlsTcp, TlsTcpClosing, TlsTcpState};
 pub use turn::{
-    Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel, NatMapping,
-    Permission, Server, ServerActivity, ServerTransport, Step, Transaction, TransactionOutcome, Transactions,
+    Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel,
+    ConnectionOpener, ConnectionState, DataConnection, NatMapping, Permission, Server, ServerActivity,
+    ServerConnections, ServerIcmp, ServerTransport, Step, TcpType, Transaction, TransactionOutcome, Transactions,
+    TransportOutcome,
 };
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, VerifyReport};
@@ -82,6 +87,8 @@ pub struct Report {
     pub nat: Vec<NatMapping>,
     /// The DTLS associations.
     pub dtls: Vec<Dtls>,
+    /// The TLS connections of TURN; those of the web are only counted.
+    pub tls: Vec<Tls>,
     /// ICE sessions, in the order in which they began.
     pub ice: Vec<IceSession>,
     /// The streams of RTP.
@@ -118,6 +125,7 @@ impl Default for Report {
             candidates: Vec::new(),
             nat: Vec::new(),
             dtls: Vec::new(),
+            tls: Vec::new(),
             ice: Vec::new(),
             media: Media::default(),
             credentials: Vec::new(),
@@ -205,6 +213,10 @@ pub struct Counts {
     pub channel_data: u64,
     /// DTLS records by content type.
     pub dtls: BTreeMap<String, u64>,
+    /// TLS records of connections of TURN, by content type.
+    pub tls: BTreeMap<String, u64>,
+    /// TLS connections of which nothing says that they are of TURN, which are not judged.
+    pub other_tls: u64,
     /// RTP packets.
     pub rtp: u64,
     /// RTCP packets.

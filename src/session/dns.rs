@@ -11,6 +11,8 @@ use std::net::IpAddr;
 
 /// How many questions are kept about names that may be those of servers; and as many about others.
 const MAX_LOOKUPS: usize = 2_048;
+/// How many bytes a name may have (RFC 1035 §2.3.4).
+const MAX_NAME: usize = 255;
 /// How many addresses or hosts of one answer are kept.
 const MAX_TOLD: usize = 16;
 /// How many clients are remembered to which a resolver ever answered.
@@ -52,6 +54,8 @@ pub struct Lookups {
     wanted: BTreeSet<String>,
     heard: BTreeSet<IpAddr>,
     dropped: u64,
+    /// The names by which clients asked servers over TLS (SNI), in lower case.
+    by_tls: BTreeSet<(IpAddr, String)>,
     /// Datagrams of DNS, and all packets of the capture.
     messages: u64,
     packets: u64,
@@ -81,11 +85,20 @@ impl Lookups {
         self.wanted.contains(name)
     }
 
-    /// The names that an address was answered for, in order.
+    /// A client asked a server by this name (SNI).
+    pub(super) fn asked_for(&mut self, server: IpAddr, name: &str) {
+        if self.by_tls.len() < MAX_LOOKUPS && name.len() <= MAX_NAME {
+            self.by_tls.insert((server, name.trim_end_matches('.').to_ascii_lowercase()));
+        }
+    }
+
+    /// The names that an address was answered for, or asked by over TLS, in order.
     #[must_use]
     pub fn names_of(&self, ip: IpAddr) -> Vec<&str> {
         let found = self.known.iter().filter(|(_, lookup)| lookup.addresses.contains(&ip));
         let mut names: Vec<&str> = found.map(|((_, name, _), _)| name.as_str()).collect();
+        let of_tls = self.by_tls.range((ip, String::new())..).take_while(|(known, _)| *known == ip);
+        names.extend(of_tls.map(|(_, name)| name.as_str()));
         names.sort_unstable();
         names.dedup();
         names

@@ -10,6 +10,7 @@ mod client;
 mod conversation;
 /// Who may have signed what.
 pub mod credentials;
+mod data_connection;
 /// What should be, as it was given beside the capture.
 pub mod deployment;
 mod dns;
@@ -41,6 +42,8 @@ mod server;
 /// What the two sides told each other beside the packets.
 pub mod signalling;
 mod signatures;
+/// TLS connections.
+pub mod tls;
 mod totals;
 mod transaction;
 mod warm;
@@ -50,6 +53,7 @@ pub use allocation::{Allocation, Channel, End, Permission};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
 pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
+pub use data_connection::{DataConnection, Opener, closed};
 pub use dns::{Lookup, Lookups, Question, is_likely};
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use few::Few;
@@ -64,7 +68,7 @@ pub use nat::{Dependent, Mapping, Nat};
 pub use nonce::StaleRow;
 pub use observe::Known;
 pub use path::{Inside, Path};
-pub use server::{Reached, Server, Servers};
+pub use server::{Reached, Server, Servers, Tried};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::{FORESEEN, Foreseen};
 
@@ -115,8 +119,10 @@ pub struct Session {
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
+    data_connections: data_connection::DataConnections,
     dtls: DtlsFlows,
     handshakes: Handshakes,
+    tls: tls::TlsConnections,
     ice: ice::Ice,
     media: Media,
     lanes: lane::Lanes,
@@ -158,8 +164,10 @@ impl Session {
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
+            data_connections: data_connection::DataConnections::default(),
             dtls: DtlsFlows::default(),
             handshakes: Handshakes::default(),
+            tls: tls::TlsConnections::default(),
             ice: ice::Ice::new(&limits),
             media: Media::new(limits.streams),
             lanes: lane::Lanes::default(),
@@ -341,7 +349,11 @@ impl Session {
     #[must_use]
     #[inline]
     pub fn has_something_over(&self) -> bool {
-        self.kept > self.limits.exchanges || !self.ripe.is_empty() || self.handshakes.has_ripe() || self.ice.has_ripe()
+        self.kept > self.limits.exchanges
+            || !self.ripe.is_empty()
+            || self.handshakes.has_ripe()
+            || self.tls.has_ripe()
+            || self.ice.has_ripe()
     }
 
     /// A conversation that must be judged as far as it went, because too many exchanges are kept: judge it, then
@@ -405,6 +417,8 @@ impl Session {
         for id in left {
             self.end(id);
         }
+        self.count_attempts();
+        self.finish_tls();
         self.ice.finish();
     }
 

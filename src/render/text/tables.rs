@@ -1,16 +1,13 @@
-//! Credentials, allocations, servers and candidates, a table each; none where there is nothing to show.
+//! Credentials, allocations and candidates, a table each; none where there is nothing to show.
 
 use super::page::{Page, or_dash};
 use crate::report::{
-    Allocation, AllocationEnd, CandidateType, Confidence, Credential, CredentialKind, Report, Server, ServerTransport,
-    Side,
+    Allocation, AllocationEnd, Candidate, CandidateType, Confidence, Credential, CredentialKind, Report, Side, TcpType,
 };
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// Rows of a table.
 const ROWS: usize = 10;
-/// Names of a server.
-const NAMES: usize = 3;
 
 pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
     if credentials.is_empty() {
@@ -63,7 +60,8 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
     page.more(2, shown, allocations.len() as u64 + omitted);
 }
 
-fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> String {
+/// `released after 12 s`, `open, 540 of 600 s left`.
+pub(in crate::render) fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> String {
     let after = |ended: Option<crate::report::Time>| match (ended, allocation.created_at) {
         (Some(ended), Some(created)) => format!(" after {}", ended.at.since(created.at)),
         _ => String::new(),
@@ -85,47 +83,6 @@ fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> Stri
     }
 }
 
-pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
-    if report.servers.is_empty() {
-        return;
-    }
-    page.heading("Servers", "");
-    let shown = page.limit(ROWS).min(report.servers.len());
-    let rows = report.servers.iter().take(shown).flat_map(|server| {
-        server.transports.iter().map(|transport| {
-            [
-                std::iter::once(server.address.to_string())
-                    .chain(server.names.iter().take(NAMES).map(|name| name.replace('\n', " ")))
-                    .collect::<Vec<_>>()
-                    .join("\n"),
-                or_dash(transport.mapped),
-                transport.transport.to_string(),
-                format!("{} of {}", transport.answered, transport.asked),
-                or_dash(transport.rtt_us.map(|rtt| Span(rtt.saturating_mul(1000)))),
-                lent(server, transport),
-                or_dash(server.software.as_deref().or(server.dialect.as_deref())),
-            ]
-        })
-    });
-    page.table(&["server", "client seen as", "transport", "answered", "rtt", "relays", "software"], rows);
-    let omitted = report.omitted.get("servers").copied().unwrap_or(0);
-    page.more(2, shown, report.servers.len() as u64 + omitted);
-}
-
-/// How many relays a server lent over a transport, how many of them are open at the end, and how many there were at one time.
-fn lent(server: &Server, transport: &ServerTransport) -> String {
-    let mut words = transport.allocated.to_string();
-    if transport.active_relays > 0 {
-        words += &format!(", {} open", transport.active_relays);
-    }
-    // the peak is counted over all transports
-    let peak = server.peak_relays_udp.max(server.peak_relays_tcp);
-    if server.transports.len() == 1 && peak > 1 {
-        words += &format!(", {peak} at a time");
-    }
-    words
-}
-
 pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
     if report.candidates.is_empty() {
         return;
@@ -138,7 +95,7 @@ pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
             let unsure = if candidate.confidence == Confidence::Likely { " (likely)" } else { "" };
             [
                 candidate.owner.clone(),
-                format!("{}{unsure}", candidate_type(candidate.kind)),
+                format!("{}{}{unsure}", candidate_type(candidate.kind), over_tcp(candidate)),
                 candidate.address.to_string(),
                 or_dash(candidate.base.filter(|base| *base != candidate.address)),
             ]
@@ -148,7 +105,23 @@ pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
     page.more(2, shown, report.candidates.len() as u64 + omitted);
 }
 
-pub(super) fn side(side: Side) -> &'static str {
+/// ` tcp active`; empty for UDP.
+fn over_tcp(candidate: &Candidate) -> String {
+    match candidate.tcp_type {
+        _ if !candidate.transport.is_stream() => String::new(),
+        Some(known) => format!(" tcp {}", tcp_type(known)),
+        None => " tcp".to_owned(),
+    }
+}
+
+pub(super) fn tcp_type(known: TcpType) -> &'static str {
+    match known {
+        TcpType::Active => "active",
+        TcpType::Passive => "passive",
+    }
+}
+
+pub(in crate::render) fn side(side: Side) -> &'static str {
     match side {
         Side::Client => "client",
         Side::Server => "server",
@@ -164,7 +137,7 @@ pub(super) fn kind(kind: CredentialKind) -> &'static str {
     }
 }
 
-pub(super) fn candidate_type(kind: CandidateType) -> &'static str {
+pub(in crate::render) fn candidate_type(kind: CandidateType) -> &'static str {
     match kind {
         CandidateType::Host => "host",
         CandidateType::Srflx => "srflx",
@@ -174,7 +147,7 @@ pub(super) fn candidate_type(kind: CandidateType) -> &'static str {
 }
 
 /// What a relay carried it in: `in Send, ChannelData`.
-pub(super) fn inside(via: &[impl AsRef<str>]) -> String {
+pub(in crate::render) fn inside(via: &[impl AsRef<str>]) -> String {
     let names = via.iter().map(|layer| match layer.as_ref() {
         "send" => "Send",
         "data" => "Data",
@@ -185,7 +158,7 @@ pub(super) fn inside(via: &[impl AsRef<str>]) -> String {
 }
 
 /// `0`, `512 B`, `1.4 kB`, `23.0 MB`.
-pub(super) fn bytes(number: u64) -> String {
+pub(in crate::render) fn bytes(number: u64) -> String {
     let tenths = |unit: u64| format!("{}.{}", number / unit, number % unit * 10 / unit);
     match number {
         0 => "0".to_owned(),
