@@ -14,17 +14,19 @@ use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
 use crate::frame::Frame;
 use crate::keys::KeyLog;
+use crate::logs::LogFile;
 use crate::net::{Endpoint, Transport};
 use crate::packet::{IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
+use crate::session::deployment::Deployment;
 use crate::session::signalling::Signalling;
 use crate::session::tls::TlsConnection;
 use crate::session::{FORESEEN, Known, Limits, Path, Session, WARM};
 use crate::stream::{self, Associations, Streams};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
 use crate::wire::mdns;
@@ -43,6 +45,8 @@ pub struct Options {
     pub credentials: Credentials,
     /// What the two sides told each other beside the packets.
     pub signalling: Signalling,
+    /// What should be.
+    pub deployment: Deployment,
     /// What is looked at.
     pub filters: Filters,
     /// Bounds on memory.
@@ -143,9 +147,9 @@ impl Analyzer {
     /// An analyzer that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { capture, credentials, signalling, filters, limits, media, keys, icmp } = options;
+        let Options { capture, credentials, signalling, deployment, filters, limits, media, keys, icmp } = options;
         let builder = Builder::new(capture, filters.user.clone());
-        let session = Session::new(credentials, limits).with_signalling(signalling);
+        let session = Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment);
         let findings = Collector::default();
         let (dtls, plain) = (Associations::default(), Vec::new());
         let (digits, streamed) = (0, 0);
@@ -235,6 +239,7 @@ impl Analyzer {
         let Analyzer { mut packets, mut streams, mut core, embedded, .. } = self;
         packets.finish();
         core.session.lost_packets(packets.incomplete());
+        core.session.all_packets(packets.counts().datagrams + packets.counts().segments);
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
@@ -248,6 +253,15 @@ impl Analyzer {
 #[must_use]
 pub fn report(parts: Vec<Analyzed>) -> Report {
     report::assemble(parts.into_iter().map(|part| part.0).collect())
+}
+
+/// The same with logs of servers beside them: the path and the bytes of each, and what is added to their times, if that is known.
+#[must_use]
+pub fn report_beside(parts: Vec<Analyzed>, logs: &[(String, &[u8])], offset: Option<Span>) -> Report {
+    let parts: Vec<report::Part> = parts.into_iter().map(|part| part.0).collect();
+    let year = parts.iter().find_map(report::Part::year).unwrap_or(1970);
+    let files: Vec<LogFile> = logs.iter().map(|(path, bytes)| LogFile::read(bytes, path, year)).collect();
+    report::assemble_beside(parts, &files, offset)
 }
 
 /// Analyses arbitrary bytes as a capture, with one credential of the samples: the entry point of the fuzz target.

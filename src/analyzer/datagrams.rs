@@ -7,6 +7,7 @@ use crate::packet::Datagram;
 use crate::session::{Known, Seen};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
+use crate::wire::dns;
 use crate::wire::stun::HEADER;
 use crate::wire::turn::ChannelData;
 
@@ -69,6 +70,9 @@ impl Core {
         datagram: &Datagram<'_>,
         sink: &mut impl FnMut(&Row<'_>),
     ) {
+        if self.perhaps_dns(frame, time, datagram) {
+            return;
+        }
         let payload = datagram.payload;
         let kind = demux::kind_of_cut(payload, datagram.truncated);
         if datagram.truncated && datagram.payload.len() < HEADER {
@@ -79,5 +83,19 @@ impl Core {
         }
         let mut event = self.event(frame, time, datagram, Body::Rtp(payload));
         self.message(&mut event, kind, payload, sink);
+    }
+    /// Takes DNS, whose first bytes may be those of anything; `false` where it is something else.
+    #[inline]
+    fn perhaps_dns(&mut self, frame: u64, time: Timestamp, datagram: &Datagram<'_>) -> bool {
+        (datagram.src.port() == dns::PORT || datagram.dst.port() == dns::PORT) && self.dns(frame, time, datagram)
+    }
+
+    #[inline(never)]
+    fn dns(&mut self, frame: u64, time: Timestamp, datagram: &Datagram<'_>) -> bool {
+        let is_one = dns::is_one(datagram.payload);
+        if is_one && self.filters.ends(datagram.src, datagram.dst) {
+            self.session.dns(frame, time, (datagram.src, datagram.dst), datagram.payload);
+        }
+        is_one
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{
     Address, Allocation, AllocationEnd, Capture, Channel, Comment, Counts, Credential, CredentialKind, Damage,
-    Integrity, IntegrityStatus, NatMapping, NearMiss, Permission, Place, ProtocolError, Server, Side, Time,
-    Transaction, TransactionOutcome, Transport,
+    Integrity, IntegrityStatus, NatMapping, NearMiss, Permission, Place, ProtocolError, Server, ServerActivity, Side,
+    Time, Transaction, TransactionOutcome, Transport,
 };
 use super::{steps, tried};
 use crate::capture::CaptureInfo;
@@ -26,6 +26,8 @@ pub(super) const MALFORMED: &str = "malformed headers";
 pub(super) const LINK_TYPE: &str = "link type";
 /// How many places are listed of one thing.
 const MAX_PLACES: usize = 16;
+/// How many points of a server's activity are listed.
+const MAX_POINTS: usize = 64;
 
 pub(super) fn place(capture: u32, frame: u64) -> Place {
     Place { capture, frame }
@@ -111,7 +113,14 @@ pub(super) fn server(
     dialect: Option<&&'static str>,
     (capture, digits): (u32, u8),
 ) -> Server {
-    let names = info.names.iter().filter(|(ip, _)| *ip == address.0.ip()).map(|(_, name)| name.clone()).collect();
+    let mut names: Vec<String> =
+        info.names.iter().filter(|(ip, _)| *ip == address.0.ip()).map(|(_, name)| name.clone()).collect();
+    for name in session.lookups().names_of(address.0.ip()).into_iter().take(MAX_PLACES) {
+        if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            names.push(name.to_owned());
+        }
+    }
+    let peak = known.activity.peak();
     let sum = |of: fn(&session::Reached) -> u64| known.transports.iter().map(|(_, reached)| of(reached)).sum();
     Server {
         address: address.into(),
@@ -126,6 +135,20 @@ pub(super) fn server(
         active_clients: sum(|reached| reached.clients),
         active_relays_udp: sum(|reached| reached.relays[0]),
         active_relays_tcp: sum(|reached| reached.relays[1]),
+        peak_clients: peak.clients,
+        peak_relays_udp: peak.relays_udp,
+        peak_relays_tcp: peak.relays_tcp,
+        activity: known
+            .activity
+            .points(MAX_POINTS)
+            .into_iter()
+            .map(|(at, active)| ServerActivity {
+                time: Time::new(at, digits),
+                clients: active.clients,
+                relays_udp: active.relays_udp,
+                relays_tcp: active.relays_tcp,
+            })
+            .collect(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, Serv
 use crate::session::{Clients, Grievance};
 use crate::time::{Span, Timestamp};
 use hashbrown::HashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many frames of a finding are kept.
 const MAX_FRAMES: usize = 16;
@@ -178,6 +178,8 @@ struct Group {
     causes: &'static [&'static str],
     /// It would be a failure, and every client that it struck got over it.
     remedied: bool,
+    /// Ids of findings that it is the cause of, where they are about the same.
+    effects: &'static [&'static str],
 }
 
 /// Takes in occurrences, gives out findings.
@@ -224,7 +226,20 @@ impl Collector {
             subject: seen.subject,
             caused_by: None,
         };
-        self.groups.insert(key, Group { finding, grievances: vec![grievance], causes: seen.causes, remedied: false });
+        self.groups.insert(
+            key,
+            Group { finding, grievances: vec![grievance], causes: seen.causes, remedied: false, effects: &[] },
+        );
+    }
+
+    /// Something was seen that is the cause of findings with these ids, where they are about the same server (else client) and user. It is as
+    /// grave as the gravest that it causes.
+    pub fn add_cause(&mut self, seen: Occurrence, effects: &'static [&'static str], text: impl FnOnce() -> Text) {
+        let key = if seen.key.is_empty() { seen.id.to_owned() } else { format!("{}/{}", seen.id, seen.key) };
+        self.add(seen, text);
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.effects = effects;
+        }
     }
 
     /// The same thing was seen so many times, of which `seen` shows the first ones.
@@ -313,6 +328,7 @@ impl Collector {
         for (group, cause) in groups.iter_mut().zip(causes) {
             group.finding.caused_by = cause;
         }
+        raise_causes(&mut groups);
         let mut findings: Vec<Concluded> = groups.into_iter().map(|group| group.finding).collect();
         let gravest = gravest_symptoms(&findings);
         findings.sort_by(|a, b| {
@@ -415,8 +431,42 @@ impl Group {
 
 /// A cause that shows later than this after its symptom's beginning belongs to another story.
 const AFTERWARDS: Span = Span::from_secs(120);
+/// What is said to be the cause of others is a failure where one of them is.
+fn raise_causes(groups: &mut [Group]) {
+    let failed: BTreeSet<String> = groups
+        .iter()
+        .filter(|group| group.finding.effective_severity() == Severity::Failure)
+        .filter_map(|group| group.finding.caused_by.clone())
+        .collect();
+    for group in groups.iter_mut().filter(|group| !group.effects.is_empty()) {
+        if failed.contains(&group.finding.key) {
+            group.finding.severity = Severity::Failure;
+        }
+    }
+}
+
+/// Whether a finding says of itself that it is the cause of another: about the same server where both name one, else about the same client; and
+/// about the same user where both name one.
+fn causes(cause: &Group, symptom: &Group) -> bool {
+    let (one, other) = (&cause.finding.subject, &symptom.finding.subject);
+    let server = |subject: &Subject| subject.server.map(|server| server.0.ip());
+    let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
+    let same_user = match (&one.username, &other.username) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
+    let same_place = match (server(one), server(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => client(one).is_some() && client(one) == client(other),
+    };
+    cause.effects.contains(&symptom.finding.id) && cause.finding.key != symptom.finding.key && same_user && same_place
+}
 
 fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
+    let first = |cause: &&Group| (cause.finding.severity, cause.finding.at);
+    if let Some(cause) = groups.iter().filter(|cause| causes(cause, symptom)).min_by_key(first) {
+        return Some(cause.finding.key.clone());
+    }
     let related = |cause: &&Group| {
         let (one, other) = (&symptom.finding.subject, &cause.finding.subject);
         let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
@@ -429,7 +479,7 @@ fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
             && (client(one).is_some() && client(one) == client(other)
                 || one.server.is_some() && one.server == other.server)
     };
-    let cause = groups.iter().filter(related).min_by_key(|cause| (cause.finding.severity, cause.finding.at))?;
+    let cause = groups.iter().filter(related).min_by_key(first)?;
     Some(cause.finding.key.clone())
 }
 

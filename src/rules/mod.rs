@@ -19,6 +19,8 @@ mod collect;
 mod connection_closed;
 mod damage;
 mod denied;
+mod deployment;
+mod dns;
 mod dtls;
 mod evidence;
 mod expiry;
@@ -51,6 +53,7 @@ mod unreachable_tcp;
 mod unsupported;
 
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
+pub use deployment::{Check, Outcome, check as check_deployment};
 pub use evidence::{Dialect, Proof};
 
 use crate::session::handshake::Handshake;
@@ -150,6 +153,8 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: denied::IDS, judge: Judge::Exchanges(denied::judge) },
     Rule { ids: &[allocation_mismatch::FORGOTTEN], judge: Judge::Exchanges(allocation_mismatch::judge) },
     Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
+    Rule { ids: &[deployment::MISMATCH, deployment::OUT_OF_RANGE], judge: Judge::Capture(deployment::judge) },
+    Rule { ids: &[dns::ID], judge: Judge::Capture(dns::judge) },
     Rule { ids: &[hidden::ID], judge: Judge::Capture(hidden::judge) },
     Rule { ids: &[dtls::NO_ANSWER, dtls::UNREACHABLE, dtls::ROLE_CONFLICT], judge: Judge::Handshake(dtls::judge_silence) },
     Rule { ids: &[dtls::NEVER_STARTED], judge: Judge::Ice(dtls::judge_never_started) },

@@ -3,6 +3,7 @@
 //! A [`Session`] takes events one by one and keeps flows, transactions, conversations with servers, what each client had in the end, and
 //! NAT mappings, all bounded by [`Limits`]. What is over leaves it as the capture runs: the caller takes it from [`Session::ripe`].
 
+mod activity;
 mod allocation;
 mod attempts;
 mod client;
@@ -10,6 +11,9 @@ mod conversation;
 /// Who may have signed what.
 pub mod credentials;
 mod data_connection;
+/// What should be, as it was given beside the capture.
+pub mod deployment;
+mod dns;
 mod dtls;
 mod exchange;
 mod express;
@@ -46,11 +50,13 @@ mod totals;
 mod transaction;
 mod warm;
 
+pub use activity::{Active, Activity};
 pub use allocation::{Allocation, Channel, End, Permission};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
 pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use data_connection::{DataConnection, Opener, closed};
+pub use dns::{Lookup, Lookups, Question, is_likely};
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
@@ -74,6 +80,7 @@ use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
+use deployment::Deployment;
 use dtls::DtlsFlows;
 use handshake::Handshakes;
 use nonce::Nonces;
@@ -104,6 +111,9 @@ pub struct Session {
     hidden: HiddenCandidates,
     signalling: Signalling,
     sightings: Sightings,
+    deployment: Deployment,
+    stated: deployment::Sightings,
+    lookups: Lookups,
     names: Names,
     flows: Flows,
     transactions: Transactions,
@@ -150,6 +160,9 @@ impl Session {
             hidden: HiddenCandidates::default(),
             signalling: Signalling::default(),
             sightings: Sightings::default(),
+            deployment: Deployment::default(),
+            stated: deployment::Sightings::default(),
+            lookups: Lookups::default(),
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
@@ -200,6 +213,25 @@ impl Session {
     pub fn with_signalling(self, signalling: Signalling) -> Self {
         let handshakes = Handshakes::with_functions(handshake::functions_of(&signalling));
         Session { sightings: Sightings::of(&signalling), signalling, handshakes, ..self }
+    }
+
+    /// The same session with a description of what should be.
+    #[must_use]
+    pub fn with_deployment(self, deployment: Deployment) -> Self {
+        let lookups = Lookups::about(deployment.names());
+        Session { stated: deployment::Sightings::of(&deployment), deployment, lookups, ..self }
+    }
+
+    /// What should be.
+    #[must_use]
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// What was seen of that.
+    #[must_use]
+    pub fn stated(&self) -> &deployment::Sightings {
+        &self.stated
     }
 
     /// Which of that shows in the packets.
@@ -476,6 +508,12 @@ impl Session {
         if !self.sightings.is_empty() {
             self.sightings.address(flow.ends.low);
             self.sightings.address(flow.ends.high);
+        }
+        if !self.stated.is_empty() {
+            self.stated.flow(&flow, &self.deployment);
+            if let Some(conversation) = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()) {
+                self.stated.conversation(conversation, &self.names, &self.deployment);
+            }
         }
         if let Some(until) = flow.data_both_ways() {
             self.clients.data(flow.ends.low.ip(), until);

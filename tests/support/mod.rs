@@ -24,6 +24,7 @@
 pub mod analyze;
 pub mod calls;
 pub mod degrade;
+pub mod dns;
 pub mod dtls;
 pub mod held;
 pub mod ice;

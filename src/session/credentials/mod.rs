@@ -22,6 +22,8 @@ pub use prepare::Preparation;
 pub use rest::{Expiry, rest_expiry};
 pub use slip::Slip;
 
+pub(super) use turnserver_conf::{Setting, looks_like_one as looks_like_turnserver_conf, settings};
+
 use crate::secret::Secret;
 use crate::wire::stun::Message;
 use std::borrow::Cow;
