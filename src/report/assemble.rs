@@ -28,6 +28,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         whole.dtls.extend(report.dtls);
         whole.ice.extend(report.ice);
         whole.media.add(report.media);
+        whole.joins.extend(report.joins);
         add_credentials(&mut whole.credentials, report.credentials);
         super::signalling::add(&mut whole.signalling, report.signalling);
         for (list, count) in report.omitted {

@@ -28,7 +28,7 @@ pub(super) const LINK_TYPE: &str = "link type";
 const MAX_PLACES: usize = 16;
 
 pub(super) fn place(capture: u32, frame: u64) -> Place {
-    Place { capture, frame }
+    Place::of(capture, frame)
 }
 
 pub(super) fn places(capture: u32, frames: &[u64]) -> Vec<Place> {
@@ -62,6 +62,7 @@ pub(super) fn capture_of(path: String, info: &CaptureInfo, digits: u8) -> Captur
         damage_total: info.damage_total,
         clock_offset_us: None,
         clock_uncertainty_us: None,
+        clock_drift_ppm: None,
     }
 }
 

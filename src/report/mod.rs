@@ -13,6 +13,7 @@ mod finding;
 mod handshake;
 mod headline;
 mod ice;
+mod join;
 pub mod ladder;
 mod media;
 mod message;
@@ -32,6 +33,7 @@ pub use ice::{
     IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IceNomination, IcePair, IcePassword, IceRole, IceRoles,
     IceRtt, IceSelectedBy, IceSelection, IceSession, IceState,
 };
+pub use join::{Join, JoinNat, Lost, Relayed, Rewritten};
 pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
@@ -82,6 +84,8 @@ pub struct Report {
     pub ice: Vec<IceSession>,
     /// The streams of RTP.
     pub media: Media,
+    /// What several captures share, two by two.
+    pub joins: Vec<Join>,
     /// The credentials given, and what they verified.
     pub credentials: Vec<Credential>,
     /// The session descriptions given, and how much of them the packets show.
@@ -110,6 +114,7 @@ impl Default for Report {
             dtls: Vec::new(),
             ice: Vec::new(),
             media: Media::default(),
+            joins: Vec::new(),
             credentials: Vec::new(),
             signalling: Vec::new(),
             findings: Vec::new(),
@@ -155,10 +160,13 @@ pub struct Capture {
     pub damage: Vec<Damage>,
     /// How many such places there are, those not listed included.
     pub damage_total: u64,
-    /// What was added to this capture's times to line it up with the first, in microseconds.
+    /// What was added to this capture's times to line it up with the first that it shares packets with, in microseconds, at its first frame;
+    /// `null` where it shares none.
     pub clock_offset_us: Option<i64>,
-    /// How far that may be off, in microseconds.
+    /// How far that may be off, in microseconds; `null` where packets in one direction only could be compared.
     pub clock_uncertainty_us: Option<i64>,
+    /// By how much this capture's clock runs slow against that first one, in parts per million: so much is added besides as time passes.
+    pub clock_drift_ppm: Option<f64>,
 }
 
 /// A comment of a pcapng file.
