@@ -22,12 +22,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("packet", &VOCABULARY),
     ("wire", &VOCABULARY),
     ("stream", &["packet", "wire"]),
+    ("join", &["capture", "packet", "wire"]),
     ("event", &["packet", "wire", "stream"]),
-    ("session", &["packet", "wire", "event"]),
-    ("rules", &["packet", "wire", "event", "session"]),
-    ("report", &["capture", "packet", "wire", "event", "session", "rules"]),
+    ("session", &["packet", "wire", "event", "join"]),
+    ("rules", &["packet", "wire", "event", "join", "session"]),
+    ("report", &["capture", "packet", "wire", "event", "join", "session", "rules"]),
     // the only place that joins the stages
-    ("analyzer", &["capture", "packet", "wire", "stream", "event", "session", "rules", "report"]),
+    ("analyzer", &["capture", "packet", "wire", "stream", "event", "join", "session", "rules", "report"]),
     ("render", &["packet", "wire", "event", "session", "rules", "report"]),
     ("cli", &["capture", "packet", "wire", "stream", "event", "session", "rules", "report", "analyzer", "render"]),
     // the binary of one screen
