@@ -6,14 +6,17 @@
 mod datagrams;
 mod icmp_answers;
 mod streamed;
+mod together;
 
 pub use icmp_answers::IcmpAnswers;
+pub use together::{Source, Together};
 
 use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
-use crate::frame::Frame;
+use crate::frame::{Frame, Place};
+use crate::join::Joins;
 use crate::net::Endpoint;
-use crate::packet::{IcmpError, Limits as PacketLimits, Packet, Packets};
+use crate::packet::{Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
@@ -48,6 +51,8 @@ pub struct Options {
     pub media: bool,
     /// The ICMP errors that answered the request in a frame, from [`IcmpAnswers`], so that the row of the request can tell.
     pub icmp: BTreeMap<u64, IcmpAnswer>,
+    /// What several captures together show; [`Together`] finds it.
+    pub joins: Joins,
 }
 
 /// What of a capture is looked at; empty: everything.
@@ -132,9 +137,9 @@ impl Analyzer {
     /// An analyzer that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { capture, credentials, signalling, filters, limits, media, icmp } = options;
+        let Options { capture, credentials, signalling, filters, limits, media, icmp, joins } = options;
         let builder = Builder::new(capture, filters.user.clone());
-        let session = Session::new(credentials, limits).with_signalling(signalling);
+        let session = Session::new(credentials, limits).with_signalling(signalling).with_joins(joins);
         let findings = Collector::default();
         let core = Core { capture, filters, media, icmp, digits: 0, streamed: 0, session, findings, builder };
         let streams = Streams::new(stream::Limits::default());
@@ -220,14 +225,20 @@ impl Analyzer {
     #[must_use]
     pub fn finish(mut self, path: String, info: &CaptureInfo) -> Analyzed {
         self.drain(&mut |_| {});
-        let Analyzer { mut packets, streams, mut core, .. } = self;
-        packets.finish();
-        core.session.lost_packets(packets.incomplete());
+        self.packets.finish();
+        self.core.session.lost_packets(self.packets.incomplete());
+        let (counts, index) = (self.packets.counts().clone(), self.core.capture);
+        self.conclude(vec![(index, path, info.clone())], &counts)
+    }
+
+    /// Everything was seen: what follows from it.
+    fn conclude(self, files: Vec<(u32, String, CaptureInfo)>, packets: &Counts) -> Analyzed {
+        let Analyzer { streams, mut core, .. } = self;
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
         let findings = core.findings.conclude(core.session.clients());
-        Analyzed(core.builder.finish(path, info, packets.counts(), streams.counts(), &core.session, findings))
+        Analyzed(core.builder.finish(files, packets, streams.counts(), &core.session, findings))
     }
 }
 
@@ -438,7 +449,7 @@ impl Core {
             _ => &[],
         };
         sink(&Row {
-            capture: self.capture,
+            capture: Place::of(self.capture, event.frame).capture,
             event,
             integrity,
             request_frame: known.request_frame,

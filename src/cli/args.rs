@@ -38,6 +38,11 @@ pub(super) enum Command {
     /// about is drawn.
     #[command(after_help = "Exit status: 0, or 2 on wrong usage or if nothing is readable.")]
     Flow(Box<Flow>),
+    /// Write the frames that matter, with what was found as comments that Wireshark shows
+    ///
+    /// The original's comments, names, interfaces and times stay as they are. Of a capture that holds secrets these are kept, too.
+    #[command(after_help = "Exit status: 0, or 2 on wrong usage or if nothing is readable.")]
+    Annotate(Box<Annotate>),
     /// Explain an error code, attribute, method, alert, suite or finding: 431, USERNAME, 0x0006, Allocate, bad_certificate,
     /// turn-integrity-rejected
     Explain {
@@ -121,6 +126,21 @@ pub(super) struct Flow {
     /// How times are shown
     #[arg(long, value_enum, default_value_t = Times::Relative, value_name = "HOW", help_heading = "Output")]
     pub time: Times,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Annotate {
+    /// The capture, which is read twice: a file
+    #[arg(value_name = "CAPTURE")]
+    pub capture: String,
+    /// The pcapng file to write, which appears when it is complete
+    #[arg(short, long, value_name = "OUT.pcapng")]
+    pub output: PathBuf,
+    /// Write all frames, not only those that matter
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 /// What captures are read with.
@@ -276,6 +296,6 @@ mod tests {
             assert!(parse(line).is_err(), "{line}");
         }
         let names: Vec<String> = Args::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
-        assert_eq!(names, ["analyze", "messages", "verify", "flow", "explain", "completions", "man"]);
+        assert_eq!(names, ["analyze", "messages", "verify", "flow", "annotate", "explain", "completions", "man"]);
     }
 }

@@ -6,6 +6,7 @@ use super::error::{Error, say};
 use super::input::{Input, start};
 use super::options::{Look, Options, Wanted};
 use super::output;
+use super::together;
 use crate::analyzer::{self, Analyzed, Analyzer, IcmpAnswers};
 use crate::event::{IcmpAnswer, Row};
 use crate::packet::{Limits, Packet, Packets};
@@ -31,6 +32,9 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
         Options::Verify { capture, format, reading, look } => list_verified(&capture, format, &reading, look),
         Options::Flow { captures, format, choice, output, reading, look } => {
             flow(&captures, format, choice, output.as_deref(), &reading, look)
+        }
+        Options::Annotate { capture, output, all, reading, look } => {
+            super::annotate::run(&capture, &output, all, &reading, look)
         }
         Options::Explain { what, look } => {
             let layout = output::text_options(look, look.clock(None), false);
@@ -59,14 +63,7 @@ fn analyze(
 ) -> Result<Status, Error> {
     reading.told.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
-    let mut parts = Vec::new();
-    for path in captures {
-        // One bad file does not stop the others. Places count the captures that the report lists.
-        match Input::open(path) {
-            Ok(mut input) => parts.push(read(&mut input, parts.len(), reading, Extra::default(), |_, _| true)?),
-            Err(error) => say(&error),
-        }
-    }
+    let parts = together::read(captures, reading, Extra::default(), &mut |_| {})?;
     if parts.is_empty() {
         return Ok(Status::Unusable);
     }
@@ -217,27 +214,20 @@ fn is_unexplained(row: &Row<'_>) -> bool {
 
 /// What `messages` and `flow` want beyond the rest.
 #[derive(Default)]
-struct Extra {
-    media: bool,
-    icmp: BTreeMap<u64, IcmpAnswer>,
+pub(super) struct Extra {
+    pub media: bool,
+    pub icmp: BTreeMap<u64, IcmpAnswer>,
 }
 
 /// Reads a capture to its end, or until the sink has enough. The sink gets the rows, and the time of the capture's first frame.
-fn read(
+pub(super) fn read(
     input: &mut Input,
     index: usize,
     reading: &Wanted,
     extra: Extra,
     mut sink: impl FnMut(&Row<'_>, Timestamp) -> bool,
 ) -> Result<Analyzed, Error> {
-    let mut options = analyzer::Options {
-        capture: u32::try_from(index).unwrap_or(u32::MAX),
-        credentials: reading.credentials.credentials()?,
-        media: extra.media,
-        icmp: extra.icmp,
-        ..analyzer::Options::default()
-    };
-    reading.told.add_to(&mut options.signalling, &mut options.credentials);
+    let mut options = wanted(index, reading, extra)?;
     let mut begun: Option<(Analyzer, Timestamp)> = None;
     let mut more = true;
     while more && let Some(frame) = input.next_frame() {
@@ -256,6 +246,19 @@ fn read(
     }
     let analyzer = begun.map_or_else(|| Analyzer::new(options), |(analyzer, _)| analyzer);
     Ok(analyzer.finish(input.path.clone(), input.info()))
+}
+
+/// What is wanted of an analysis, but for what the capture's start decides.
+pub(super) fn wanted(index: usize, reading: &Wanted, extra: Extra) -> Result<analyzer::Options, Error> {
+    let mut options = analyzer::Options {
+        capture: u32::try_from(index).unwrap_or(u32::MAX),
+        credentials: reading.credentials.credentials()?,
+        media: extra.media,
+        icmp: extra.icmp,
+        ..analyzer::Options::default()
+    };
+    reading.told.add_to(&mut options.signalling, &mut options.credentials);
+    Ok(options)
 }
 
 /// What `messages` and `flow` say of requests that an ICMP error answered: a pass of its own, since the error comes after what it answers, and

@@ -55,6 +55,12 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// The clock of a point that shares nothing with any other.
+    #[must_use]
+    pub fn alone(point: usize) -> Clock {
+        Clock { reference: point, joined: false, correction: Correction::default(), uncertainty: Some(Span(0)) }
+    }
+
     /// A time of the capture by the clock of its group.
     #[must_use]
     pub fn apply(&self, time: Timestamp) -> Timestamp {
@@ -79,13 +85,7 @@ struct Difference {
 /// Lines up the clocks of captures.
 #[must_use]
 pub fn align(surveys: &[Survey]) -> Vec<Clock> {
-    let alone = |point| Clock {
-        reference: point,
-        joined: false,
-        correction: Correction::default(),
-        uncertainty: Some(Span(0)),
-    };
-    let mut clocks: Vec<Clock> = (0..surveys.len()).map(alone).collect();
+    let mut clocks: Vec<Clock> = (0..surveys.len()).map(Clock::alone).collect();
     let mut open: Vec<usize> = (0..surveys.len()).collect();
     while let Some(&reference) = open.first() {
         open.remove(0);

@@ -1,9 +1,10 @@
 //! Several captures' parts put together: the verdict, the headline, the sums.
 
 use super::build::Part;
-use super::convert::places;
+use super::convert::places as places_of;
 use super::headline;
-use super::{Address, Counts, Credential, Finding, Report, Subject, Verdict};
+use super::places;
+use super::{Address, Capture, Counts, Credential, Finding, Report, Subject, Verdict};
 use crate::rules::{Concluded, Severity};
 use std::collections::BTreeMap;
 
@@ -13,9 +14,10 @@ pub fn assemble(parts: Vec<Part>) -> Report {
     let mut whole = Report::default();
     let mut facts = headline::Facts::default();
     let mut findings: Vec<(u32, Concluded)> = Vec::new();
+    let mut captures: Vec<(u32, Capture)> = Vec::new();
     for part in parts {
-        let Part { report, findings: found, facts: seen, capture } = part;
-        whole.captures.extend(report.captures);
+        let Part { report, findings: found, facts: seen, capture, captures: files } = part;
+        captures.extend(files);
         add_counts(&mut whole.counts, report.counts);
         whole.servers.extend(report.servers);
         whole.transactions.total += report.transactions.total;
@@ -36,6 +38,14 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         }
         facts.add(seen);
         findings.extend(found.into_iter().map(|finding| (capture, finding)));
+    }
+    captures.sort_by_key(|(index, _)| *index);
+    whole.captures = captures.into_iter().map(|(_, capture)| capture).collect();
+    let labels = places::labels(&whole.captures);
+    for (_, Concluded { text, .. }) in &mut findings {
+        for text in [&mut text.title, &mut text.explanation, &mut text.fix] {
+            places::tell(text, &labels);
+        }
     }
     findings.sort_by_key(|(_, finding)| {
         (finding.effective_severity(), finding.caused_by.is_some(), finding.severity, finding.at)
@@ -85,7 +95,7 @@ fn finding_of(finding: Concluded, capture: u32) -> Finding {
         fix: text.fix,
         occurrences,
         caused_by: finding.caused_by,
-        places: places(capture, &frames),
+        places: places_of(capture, &frames),
         places_total: frames_total,
         filter,
         reference: (!reference.is_empty()).then(|| reference.to_owned()),

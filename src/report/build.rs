@@ -11,7 +11,9 @@ use super::headline;
 use super::ice;
 use super::media::media;
 use super::steps;
-use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Transaction};
+use super::{
+    Address, Allocation, Authentication, Candidate, CandidateType, Capture, Confidence, Dtls, Join, Report, Transaction,
+};
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
 use crate::net::{Endpoint, ServerAddress};
@@ -79,13 +81,26 @@ pub struct Builder {
     facts: headline::Facts,
 }
 
-/// The report of one capture, not yet put together with others.
+/// The report of one capture, or of several that were read as one, not yet put together with others.
 #[derive(Debug)]
 pub struct Part {
     pub(super) report: Report,
     pub(super) findings: Vec<Concluded>,
     pub(super) facts: headline::Facts,
     pub(super) capture: u32,
+    pub(super) captures: Vec<(u32, Capture)>,
+}
+
+impl Part {
+    /// The captures that it is about, each with its index, to be changed.
+    pub fn captures_mut(&mut self) -> impl Iterator<Item = (u32, &mut Capture)> {
+        self.captures.iter_mut().map(|(index, capture)| (*index, capture))
+    }
+
+    /// Adds what captures share.
+    pub fn add_joins(&mut self, joins: Vec<Join>) {
+        self.report.joins.extend(joins);
+    }
 }
 
 impl Builder {
@@ -220,8 +235,7 @@ impl Builder {
     #[must_use]
     pub fn finish(
         self,
-        path: String,
-        info: &CaptureInfo,
+        files: Vec<(u32, String, CaptureInfo)>,
         packets: &packet::Counts,
         streams: &StreamCounts,
         session: &Session,
@@ -250,6 +264,7 @@ impl Builder {
         note("connections", session.attempts().dropped());
         note("ways", session.ways().dropped());
         let (signalling, untold) = super::signalling::signalled(session);
+        note("joins", session.joins().omitted());
         note("signalling", untold);
         note("hidden_candidates", session.hidden().dropped());
         note("ice", self.ice.omitted);
@@ -264,11 +279,11 @@ impl Builder {
         let items = self.transactions.sorted();
         let servers = session.servers().sorted();
         let report = Report {
-            captures: vec![capture_of(path, info, self.digits)],
+            captures: Vec::new(),
             counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
-                .map(|(address, known)| server(address, known, info, session, self.dialects.get(&address)))
+                .map(|(address, known)| server(address, known, &files, session, self.dialects.get(&address)))
                 .collect(),
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),
@@ -292,6 +307,7 @@ impl Builder {
             omitted,
             ..Report::default()
         };
-        Part { report, findings, facts: self.facts, capture }
+        let captures = files.into_iter().map(|(index, path, info)| (index, capture_of(path, &info, self.digits)));
+        Part { captures: captures.collect(), report, findings, facts: self.facts, capture }
     }
 }

@@ -104,11 +104,16 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts, streams: &Stre
 pub(super) fn server(
     address: ServerAddress,
     known: &session::Server,
-    info: &CaptureInfo,
+    files: &[(u32, String, CaptureInfo)],
     session: &Session,
     dialect: Option<&&'static str>,
 ) -> Server {
-    let names = info.names.iter().filter(|(ip, _)| *ip == address.0.ip()).map(|(_, name)| name.clone()).collect();
+    let mut names: Vec<String> = Vec::new();
+    for (ip, name) in files.iter().flat_map(|(_, _, info)| &info.names) {
+        if *ip == address.0.ip() && (files.len() == 1 || !names.contains(name)) {
+            names.push(name.clone());
+        }
+    }
     let sum = |of: fn(&session::Reached) -> u64| known.transports.iter().map(|(_, reached)| of(reached)).sum();
     Server {
         address: address.into(),

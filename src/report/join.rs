@@ -1,6 +1,7 @@
 //! What several captures share: the same packets seen at two points, those lost in between, and what became of addresses and bytes on the way.
 
-use super::{Address, Confidence, Place};
+use super::{Address, Capture, Confidence, Place};
+use crate::join::{Change, Clock, Joins, LostWay, PairFacts, Point, RelayWay};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -97,4 +98,102 @@ pub struct Relayed {
     pub delay_mean_us: i64,
     /// The longest.
     pub delay_max_us: i64,
+}
+
+/// Says on a capture how its clock was lined up.
+pub fn line_up(capture: &mut Capture, clock: &Clock) {
+    let Some(first) = capture.first_time else { return };
+    capture.clock_offset_us = Some(clock.apply(first.at).since(first.at).micros());
+    capture.clock_uncertainty_us = clock.uncertainty.map(|span| span.micros());
+    let drift = (clock.drift_ppm() * 1000.0).round() / 1000.0;
+    capture.clock_drift_ppm = (drift != 0.0).then_some(drift);
+}
+
+/// What captures share, two by two; `groups` are those that share anything, with what they show.
+#[must_use]
+pub fn joins(groups: &[&Joins]) -> Vec<Join> {
+    let Some(points) = groups.first().map(|joins| joins.points()) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (first, one) in points.iter().enumerate() {
+        for (second, other) in points.iter().enumerate().skip(first) {
+            let known = |joins: &&&Joins| joins.is_member(first) && joins.is_member(second);
+            let pairs = groups.iter().find(known).map(|joins| joins.pairs()).unwrap_or_default();
+            let pair = pairs.iter().find(|pair| pair.points == (first, second));
+            match pair {
+                Some(pair) if first != second || !pair.relays.is_empty() => found.push(join(pair, points)),
+                None if first != second => {
+                    let captures = [one, other].map(index).to_vec();
+                    found.push(Join { captures, ..Join::default() });
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+fn index(point: &Point) -> u32 {
+    point.files.first().copied().unwrap_or_default()
+}
+
+fn places(frames: &[u64]) -> Vec<Place> {
+    frames.iter().map(|&frame| Place::of(0, frame)).collect()
+}
+
+fn join(pair: &PairFacts, points: &[Point]) -> Join {
+    let of = |point: usize| points.get(point).map_or(0, index);
+    let (first, second) = pair.points;
+    Join {
+        captures: if first == second { vec![of(first)] } else { vec![of(first), of(second)] },
+        matched: pair.matched,
+        lost: pair.lost.iter().map(|lost| lost_of(lost, of)).collect(),
+        rewritten: pair.rewritten.iter().map(rewritten).collect(),
+        nat: pair
+            .translated
+            .iter()
+            .map(|(known, packets)| JoinNat {
+                inside: Address(known.inside),
+                outside: Address(known.outside),
+                packets: *packets,
+                evidence: places(&known.frames),
+            })
+            .collect(),
+        relays: pair.relays.iter().map(relayed).collect(),
+        omitted: pair.omitted,
+    }
+}
+
+fn lost_of(lost: &LostWay, of: impl Fn(usize) -> u32) -> Lost {
+    Lost {
+        from: of(lost.from),
+        to: of(lost.to),
+        src: Address(lost.src),
+        dst: Address(lost.dst),
+        what: lost.kind.name(),
+        count: lost.count,
+        of: lost.of,
+        confidence: if lost.certain { Confidence::Certain } else { Confidence::Likely },
+        places: places(&lost.frames),
+    }
+}
+
+fn rewritten(change: &Change) -> Rewritten {
+    let [before, after] = change.values.clone();
+    Rewritten { what: change.what.clone(), before, after, count: change.count, places: places(&change.frames) }
+}
+
+fn relayed(relay: &RelayWay) -> Relayed {
+    let [least, mean, most] = relay.delay.map(|span| span.micros());
+    Relayed {
+        client: Address(relay.client.0),
+        server: Address(relay.client.1),
+        relayed: Address(relay.peer.0),
+        peer: Address(relay.peer.1),
+        outward: relay.outward,
+        passed: relay.passed,
+        lost: relay.lost,
+        delay_min_us: least,
+        delay_mean_us: mean,
+        delay_max_us: most,
+    }
 }

@@ -18,6 +18,7 @@ pub mod ladder;
 mod media;
 mod message;
 mod outcome;
+mod places;
 mod signalling;
 mod steps;
 mod turn;
@@ -33,7 +34,7 @@ pub use ice::{
     IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IceNomination, IcePair, IcePassword, IceRole, IceRoles,
     IceRtt, IceSelectedBy, IceSelection, IceSession, IceState,
 };
-pub use join::{Join, JoinNat, Lost, Relayed, Rewritten};
+pub use join::{Join, JoinNat, Lost, Relayed, Rewritten, joins, line_up};
 pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};

@@ -62,6 +62,7 @@ pub use server::{Reached, Server, Servers};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::{FORESEEN, Foreseen};
 
+use crate::join::Joins;
 use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
@@ -91,6 +92,7 @@ pub struct Session {
     hidden: HiddenCandidates,
     signalling: Signalling,
     sightings: Sightings,
+    joins: Joins,
     names: Names,
     flows: Flows,
     transactions: Transactions,
@@ -132,6 +134,7 @@ impl Session {
             hidden: HiddenCandidates::default(),
             signalling: Signalling::default(),
             sightings: Sightings::default(),
+            joins: Joins::default(),
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
@@ -179,6 +182,21 @@ impl Session {
     #[must_use]
     pub fn sightings(&self) -> &Sightings {
         &self.sightings
+    }
+
+    /// The same session with what several captures together show.
+    #[must_use]
+    pub fn with_joins(mut self, joins: Joins) -> Self {
+        for known in joins.translated() {
+            self.nat.learn(known.inside, known.outside, &known.frames);
+        }
+        Session { joins, ..self }
+    }
+
+    /// What several captures together show; empty where there is one alone.
+    #[must_use]
+    pub fn joins(&self) -> &Joins {
+        &self.joins
     }
 
     /// The same session without the short way for plain messages; only for showing that both give the same.
