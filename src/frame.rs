@@ -27,6 +27,8 @@ impl Place {
     /// One number for a frame of several captures that are read together. Such numbers sort in the order of reading, and no number of a frame in a
     /// capture by itself is as large.
     ///
+    /// Frame 0 stands for the capture as such.
+    ///
     /// `order` has to grow, from 1, whenever the next frame is from a capture of a lower index than the one before. Beyond what there is room
     /// for it stays at its most, and so do frame numbers beyond 2^32.
     #[must_use]

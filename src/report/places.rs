@@ -14,7 +14,8 @@ pub(super) fn labels(captures: &[Capture]) -> Vec<(String, u64)> {
     names.iter().enumerate().map(label).zip(captures.iter().map(|capture| capture.frames)).collect()
 }
 
-/// Puts `12 of client.pcapng` for each number that means a frame of one of several captures. What stands in quotation marks is from the packets and
+/// Puts `12 of client.pcapng` for each number that means a frame of one of several captures, and `client.pcapng` for one that means the capture
+/// as such. What stands in quotation marks is from the packets and
 /// is left alone.
 pub(super) fn tell(text: &mut String, labels: &[(String, u64)]) {
     const LEAST: usize = 13;
@@ -23,13 +24,27 @@ pub(super) fn tell(text: &mut String, labels: &[(String, u64)]) {
         return;
     }
     let (mut told, mut quoted, mut rest) = (String::with_capacity(text.len()), false, text.as_str());
+    let mut last: Option<(usize, usize, &str)> = None;
     while let Some(c) = rest.chars().next() {
         let end = if long(c) { rest.find(|c: char| !long(c)).unwrap_or(rest.len()) } else { c.len_utf8() };
         let (token, after) = rest.split_at(end);
         // a quotation mark that is part of a name is escaped there
         quoted ^= token == "\"" && !told.ends_with('\\');
         match place(token, labels).filter(|_| !quoted) {
-            Some(place) => told.push_str(&place),
+            Some((0, label)) => told.push_str(label),
+            Some((frame, label)) => {
+                // of several frames of one capture in a row the last one says which
+                if let Some((start, end, _)) = last.filter(|(_, _, known)| *known == label)
+                    && matches!(told.get(end..), Some(", " | " and "))
+                {
+                    told.replace_range(start..end, "");
+                }
+                told.push_str(&frame.to_string());
+                let start = told.len();
+                told.push_str(" of ");
+                told.push_str(label);
+                last = Some((start, told.len(), label));
+            }
             None => told.push_str(token),
         }
         rest = after;
@@ -37,11 +52,12 @@ pub(super) fn tell(text: &mut String, labels: &[(String, u64)]) {
     *text = told;
 }
 
-fn place(token: &str, labels: &[(String, u64)]) -> Option<String> {
+/// The frame, 0 for the capture as such, and its capture.
+fn place<'l>(token: &str, labels: &'l [(String, u64)]) -> Option<(u64, &'l str)> {
     let number: u64 = token.parse().ok()?;
     let place = Place::of(u32::MAX, number);
     let (label, frames) = labels.get(place.capture as usize)?;
-    (place.frame > 0 && place.frame <= *frames).then(|| format!("{} of {label}", place.frame))
+    (place.frame <= *frames).then_some((place.frame, label.as_str()))
 }
 
 #[cfg(test)]
@@ -55,6 +71,10 @@ mod tests {
         let quoted = Place::joined(1, 0, 5);
         tell(&mut text, &labels);
         assert_eq!(text, format!("frames 3 of client.pcapng and 4 of server.pcapng: \"{quoted}\""));
+        let mut row = [4, 5, 6].map(|frame| Place::joined(2, 0, frame).to_string()).join(", ");
+        row += &format!(" and {} of {}", Place::joined(2, 1, 9), Place::joined(1, 1, 0));
+        tell(&mut row, &labels);
+        assert_eq!(row, "4, 5, 6 of client.pcapng and 9 of server.pcapng of server.pcapng");
         let mut other = "1714564800123456789 bytes in frame 7".to_owned();
         tell(&mut other, &labels);
         assert_eq!(other, "1714564800123456789 bytes in frame 7");

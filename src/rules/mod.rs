@@ -37,6 +37,7 @@ mod refusal;
 mod refused;
 mod relay_address;
 mod request_rejected;
+mod travel;
 mod unreachable;
 mod unreachable_tcp;
 mod unsupported;

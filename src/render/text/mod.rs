@@ -6,6 +6,7 @@ mod explain;
 mod findings;
 mod handshake;
 mod ice;
+mod joins;
 mod media;
 mod page;
 mod picture;
@@ -38,6 +39,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         handshake::section(&mut page, report);
         media::section(&mut page, report);
         findings::section(&mut page, report);
+        joins::section(&mut page, report);
         signalling::section(&mut page, report);
         tables::servers(&mut page, report);
         tables::candidates(&mut page, report);

@@ -1,0 +1,130 @@
+//! What several captures share, lost and changed on the way.
+
+use super::page::{Page, Tint, count, or_dash};
+use crate::report::{Confidence, Join, Report};
+use crate::time::Span;
+
+/// Rows of a table.
+const ROWS: usize = 8;
+
+pub(super) fn section(page: &mut Page<'_>, report: &Report) {
+    if report.joins.is_empty() {
+        return;
+    }
+    page.heading("Vantage points", "what the captures share");
+    for join in &report.joins {
+        let text = summary(report, join);
+        let tint = (join.matched == 0 && join.captures.len() > 1).then_some(Tint::Warning);
+        page.item(2, "", tint, &text);
+    }
+    lost(page, report);
+    translated(page, report);
+    relays(page, report);
+    rewritten(page, report);
+}
+
+fn name(report: &Report, capture: u32) -> String {
+    let path = report.captures.get(capture as usize).map(|capture| capture.path.as_str()).unwrap_or_default();
+    let short = path.rsplit('/').next().unwrap_or(path);
+    let alike = report.captures.iter().filter(|other| other.path.rsplit('/').next() == Some(short)).count();
+    if alike == 1 { short.to_owned() } else { format!("capture {capture}") }
+}
+
+fn summary(report: &Report, join: &Join) -> String {
+    let names: Vec<String> = join.captures.iter().map(|&capture| name(report, capture)).collect();
+    let [one, other] = names.as_slice() else {
+        return format!("{} shows both sides of a relay", names.concat());
+    };
+    if join.matched == 0 {
+        return format!("{one} and {other} share nothing");
+    }
+    let lost: u64 = join.lost.iter().map(|lost| lost.count).sum();
+    let mut text = format!("{one} and {other} share {}", count(join.matched, "packet", "packets"));
+    if lost > 0 {
+        text += &format!("; {} lost between them", count(lost, "was", "were"));
+    }
+    if !join.rewritten.is_empty() {
+        text += "; messages were rewritten on the way";
+    }
+    text
+}
+
+fn lost(page: &mut Page<'_>, report: &Report) {
+    let all: Vec<_> = report.joins.iter().flat_map(|join| &join.lost).collect();
+    if all.is_empty() {
+        return;
+    }
+    let shown = page.limit(ROWS).min(all.len());
+    page.table(
+        &["lost from", "to", "seen in", "not in", "what", "lost", ""],
+        all.iter().take(shown).map(|lost| {
+            [
+                lost.src.to_string(),
+                lost.dst.to_string(),
+                name(report, lost.from),
+                name(report, lost.to),
+                lost.what.to_owned(),
+                format!("{} of {}", lost.count, lost.of),
+                if lost.confidence == Confidence::Likely { "likely".to_owned() } else { String::new() },
+            ]
+        }),
+    );
+    page.more(2, shown, all.len() as u64);
+}
+
+fn translated(page: &mut Page<'_>, report: &Report) {
+    let all: Vec<_> = report.joins.iter().flat_map(|join| join.nat.iter().map(move |nat| (join, nat))).collect();
+    if all.is_empty() {
+        return;
+    }
+    let shown = page.limit(ROWS).min(all.len());
+    page.table(
+        &["inside", "outside", "between", "packets"],
+        all.iter().take(shown).map(|(join, nat)| {
+            let names: Vec<String> = join.captures.iter().map(|&capture| name(report, capture)).collect();
+            [nat.inside.to_string(), nat.outside.to_string(), names.join(" and "), nat.packets.to_string()]
+        }),
+    );
+    page.more(2, shown, all.len() as u64);
+}
+
+fn relays(page: &mut Page<'_>, report: &Report) {
+    let all: Vec<_> = report.joins.iter().flat_map(|join| &join.relays).collect();
+    if all.is_empty() {
+        return;
+    }
+    let span = |micros: i64| Span(micros.saturating_mul(1000)).to_string();
+    let shown = page.limit(ROWS).min(all.len());
+    page.table(
+        &["relay's client", "peer", "relayed by", "way", "passed", "lost", "delay (mean, most)"],
+        all.iter().take(shown).map(|relay| {
+            [
+                relay.client.to_string(),
+                relay.peer.to_string(),
+                relay.relayed.to_string(),
+                if relay.outward { "to the peer" } else { "to the client" }.to_owned(),
+                relay.passed.to_string(),
+                or_dash(relay.lost),
+                format!("{}, {}", span(relay.delay_mean_us), span(relay.delay_max_us)),
+            ]
+        }),
+    );
+    page.more(2, shown, all.len() as u64);
+}
+
+fn rewritten(page: &mut Page<'_>, report: &Report) {
+    let all: Vec<_> = report.joins.iter().flat_map(|join| &join.rewritten).collect();
+    let shown = page.limit(ROWS).min(all.len());
+    for change in all.iter().take(shown) {
+        let mut text = format!("{} in {}", change.what, count(change.count, "message", "messages"));
+        if let (Some(before), Some(after)) = (&change.before, &change.after) {
+            text += &format!(": {before} became {after}");
+        }
+        if let [first, second, ..] = change.places.as_slice() {
+            let [one, other] = [first, second].map(|place| format!("frame {} of {}", place.frame, name(report, place.capture)));
+            text += &format!(" ({one}, {other})");
+        }
+        page.item(2, "Rewritten:", Some(Tint::Warning), &text);
+    }
+    page.more(2, shown, all.len() as u64);
+}
