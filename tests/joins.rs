@@ -7,7 +7,7 @@ mod support;
 use support::analyze::{self, finding, ids};
 use support::calls::{failures, graver};
 use support::degrade::{Shot, pcap, shots};
-use support::{Login, Scene, Stun, method, points};
+use support::{Login, Scene, Stun, method, payload, points};
 use turnscope::report::{Confidence, Report, Severity};
 
 const CLIENT: &str = "10.0.0.2:50000";
@@ -25,7 +25,12 @@ fn call() -> Scene {
     let mut scene = Scene::new();
     scene.later(1);
     scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
-    scene.talk(CLIENT, SERVER, &alice(), "nonce-1", (0x4000, PEER), 40);
+    scene.talk(CLIENT, SERVER, &alice(), "nonce-1", (0x4000, PEER), 0);
+    for number in 0..40 {
+        let packet = |source| payload::rtp(96, number, u32::from(number) * 960, source, 100);
+        scene.after_ms(10).channel_data(CLIENT, SERVER, 0x4000, packet(1));
+        scene.after_ms(10).channel_data(SERVER, CLIENT, 0x4000, packet(2));
+    }
     scene.hang_up(CLIENT, SERVER, &alice(), "nonce-1");
     scene.later(2);
     scene
@@ -62,7 +67,7 @@ fn story(report: &Report) -> Vec<String> {
 #[test]
 fn the_same_packet_at_two_points_is_one_message() {
     let near = shots(&call());
-    let far = points::clock(&points::further(&near, "10.0.0.2", 20_000), 5000, 0);
+    let far = points::clock(&points::further(&near, "10.0.0.2", 4_000), 5000, 0);
     let (one, both) = (analyze::report(&pcap(&near)), points::report(&two(&near, &far)));
     assert_eq!(one.counts.stun, both.counts.stun);
     assert_eq!(one.counts.channel_data, both.counts.channel_data);
@@ -111,7 +116,7 @@ fn a_clock_that_gains_is_lined_up_all_along() {
 #[test]
 fn a_nat_between_two_points_shows_in_the_packets_of_both() {
     let near = shots(&call());
-    let far = points::translated(&points::further(&near, "10.0.0.2", 30_000), CLIENT, NAT);
+    let far = points::translated(&points::further(&near, "10.0.0.2", 3_000), CLIENT, NAT);
     let report = points::report(&two(&near, &far));
     let nat = &report.joins[0].nat;
     assert_eq!(nat.len(), 1, "{nat:?}");
@@ -129,7 +134,7 @@ fn a_nat_between_two_points_shows_in_the_packets_of_both() {
 #[test]
 fn a_server_behind_static_nat_has_its_own_address_inside() {
     let near = shots(&call());
-    let far = points::translated(&points::further(&near, "10.0.0.2", 10_000), SERVER, "192.168.245.61:3478");
+    let far = points::translated(&points::further(&near, "10.0.0.2", 3_000), SERVER, "192.168.245.61:3478");
     let report = points::report(&two(&near, &far));
     let nat = &report.joins[0].nat;
     assert_eq!(nat.len(), 1, "{nat:?}");
@@ -230,11 +235,17 @@ fn an_answer_that_comes_to_its_second_asking_is_no_loss_worth_a_finding() {
 #[test]
 fn media_lost_between_two_points_is_missed_where_it_should_arrive() {
     let mut scene = Scene::new();
-    scene.later(1).direct_call("10.0.0.2:40000", "192.0.2.9:50000", 400);
+    let (one, other) = ("10.0.0.2:40000", "192.0.2.9:50000");
+    scene.later(1).direct_call(one, other, 0);
+    for number in 0..400 {
+        let packet = |source| payload::rtp(96, number, u32::from(number) * 960, source, 100);
+        scene.after_ms(10).udp(one, other, packet(1));
+        scene.after_ms(10).udp(other, one, packet(2));
+    }
     scene.later(1);
     let near = shots(&scene);
     // a tenth of what the first sends does not arrive
-    let far = points::only(&points::further(&near, "10.0.0.2", 15_000), |number, src, _| {
+    let far = points::only(&points::further(&near, "10.0.0.2", 4_000), |number, src, _| {
         src.port() != 40000 || number < 20 || number % 20 > 1
     });
     let report = points::report(&two(&near, &far));

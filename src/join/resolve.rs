@@ -339,11 +339,13 @@ fn translated(pair: &mut PairFacts, one: &Flow, other: &Flow, before: bool, link
     if from.wrapped && from.src != to.src && from.dst != to.dst {
         return;
     }
-    for (inside, outside) in [(from.src, to.src), (to.dst, from.dst)] {
+    for (inside, outside, own_first) in [(from.src, to.src, before), (to.dst, from.dst, !before)] {
         if inside == outside {
             continue;
         }
-        let frames = link.evidence.concat();
+        // the inside first
+        let pairs = link.evidence.iter().map(|&[one, other]| if own_first { [one, other] } else { [other, one] });
+        let frames: Vec<u64> = pairs.flatten().collect();
         let same = |(known, _): &&mut (Translated, u64)| (known.inside, known.outside) == (inside, outside);
         if let Some((known, packets)) = pair.translated.iter_mut().find(same) {
             *packets += link.matched;

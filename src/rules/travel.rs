@@ -84,7 +84,7 @@ fn none_reached(
 
 /// What a capture tells that shares no packet with this one: its clock may be another.
 fn stranger(point: &Point, name: &str, asked: &[&Exchange], server: ServerAddress) -> String {
-    let ran = asked.iter().any(|exchange| point.ran_at(exchange.first.time));
+    let ran = asked.iter().any(|exchange| point.ran_at(exchange.first.time) || point.ran_at(exchange.last.time));
     if !ran || point.heard(server.0.ip()).to == 0 {
         return String::new();
     }
