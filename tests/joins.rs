@@ -126,6 +126,8 @@ fn a_nat_between_two_points_shows_in_the_packets_of_both() {
     assert_eq!(nat[0].evidence[1].capture, 1);
     assert!(report.nat.iter().any(|known| known.inside.to_string() == CLIENT && known.outside.to_string() == NAT));
     assert!(graver(&report).is_empty(), "{:?}", graver(&report));
+    let one = analyze::report(&pcap(&near));
+    assert_eq!((&one.counts.stun, one.counts.channel_data, one.counts.rtp), (&report.counts.stun, report.counts.channel_data, report.counts.rtp));
     // one conversation, not one on each side
     assert_eq!(report.authentications.len(), 1, "{:?}", report.authentications);
     assert_eq!(report.allocations.len(), 1);

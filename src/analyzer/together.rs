@@ -179,6 +179,11 @@ impl Analyzer {
                 if alone { Picked::New } else { picker.pick(core.session.joins(), point, time, &packet) };
             match (picked, packet) {
                 (Picked::Copy, _) => {}
+                (Picked::Again, Packet::Datagram(datagram)) => {
+                    let counted = core.session.totals().counted();
+                    core.datagram(frame, time, &datagram, sink);
+                    core.session.totals_mut().restore(counted);
+                }
                 (Picked::New, Packet::Datagram(datagram)) => core.datagram(frame, time, &datagram, sink),
                 (Picked::Underway, Packet::Datagram(datagram)) => core.underway(frame, time, &datagram),
                 (_, Packet::Segment(segment)) => {

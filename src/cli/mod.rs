@@ -12,6 +12,7 @@ mod input;
 mod man;
 mod options;
 mod output;
+mod rotation;
 mod run;
 mod signalling;
 mod time;

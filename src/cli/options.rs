@@ -21,6 +21,7 @@ use std::path::PathBuf;
 pub(super) enum Options {
     Analyze {
         captures: Vec<String>,
+        join: bool,
         format: ReportFormat,
         output: Option<PathBuf>,
         reading: Wanted,
@@ -88,7 +89,7 @@ impl Options {
         let Args { command, analyze, common } = args;
         let Some(command) = command else { return Self::analyze(analyze, common) };
         // Options before the command would belong to nothing.
-        if !analyze.captures.is_empty() || analyze.output.is_some() || analyze.reading.is_given() {
+        if !analyze.captures.is_empty() || analyze.output.is_some() || analyze.join || analyze.reading.is_given() {
             return Err(Error::new("", "options stand before the command", "put them after it"));
         }
         Ok(match command {
@@ -146,6 +147,7 @@ impl Options {
         once(&analyze.captures)?;
         Ok(Options::Analyze {
             captures: analyze.captures,
+            join: analyze.join,
             format: analyze.format,
             output: analyze.output,
             reading: Wanted::new(analyze.reading, analyze.text.time)?,

@@ -23,8 +23,8 @@ use std::path::Path;
 /// Runs a command.
 pub(super) fn run(options: Options) -> Result<Status, Error> {
     match options {
-        Options::Analyze { captures, format, output, reading, look } => {
-            analyze(&captures, format, output.as_deref(), &reading, look)
+        Options::Analyze { captures, join, format, output, reading, look } => {
+            analyze((&captures, join), format, output.as_deref(), &reading, look)
         }
         Options::Messages { capture, format, media, reading, look } => {
             list_messages(&capture, format, media, &reading, look)
@@ -55,7 +55,7 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
 }
 
 fn analyze(
-    captures: &[String],
+    (captures, join): (&[String], bool),
     format: ReportFormat,
     file: Option<&Path>,
     reading: &Wanted,
@@ -63,7 +63,7 @@ fn analyze(
 ) -> Result<Status, Error> {
     reading.told.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
-    let parts = together::read(captures, reading, Extra::default(), &mut |_| {})?;
+    let parts = together::read(captures, join, reading, Extra::default(), &mut |_| {})?;
     if parts.is_empty() {
         return Ok(Status::Unusable);
     }

@@ -3,6 +3,7 @@
 use super::error::{Error, say};
 use super::input::Input;
 use super::options::Wanted;
+use super::rotation::rotations;
 use super::run::{self, Extra};
 use crate::analyzer::{Analyzed, Source, Together};
 use crate::event::Row;
@@ -12,6 +13,7 @@ use crate::time::Timestamp;
 /// the report lists.
 pub(super) fn read(
     captures: &[String],
+    join: bool,
     reading: &Wanted,
     extra: Extra,
     sink: &mut impl FnMut(&Row<'_>),
@@ -29,9 +31,11 @@ pub(super) fn read(
         }
         return one_by_one(inputs, reading, extra, sink);
     }
-    let sources: Vec<Source> =
-        inputs.iter().enumerate().map(|(point, input)| Source { path: input.path.clone(), point }).collect();
-    drop(inputs);
+    let sources: Vec<Source> = if join {
+        rotated(inputs)
+    } else {
+        inputs.into_iter().enumerate().map(|(point, input)| Source { path: input.path, point }).collect()
+    };
     let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
     let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
     let together = Together::new(sources, &open);
@@ -43,6 +47,29 @@ pub(super) fn read(
         Ok(options)
     };
     together.analyze(&mut wanted, sink)
+}
+
+/// Which files are one capture, by their names, in the order of their first frames: the numbers of a ring that came round begin in the middle.
+/// Where the names tell nothing, all files that were given are one capture.
+fn rotated(inputs: Vec<Input>) -> Vec<Source> {
+    let paths: Vec<String> = inputs.iter().map(|input| input.path.clone()).collect();
+    let mut begin: Vec<(Option<Timestamp>, usize)> = Vec::new();
+    for (index, mut input) in inputs.into_iter().enumerate() {
+        begin.push((input.next_frame().and_then(|frame| frame.time), index));
+    }
+    let rotations = rotations(&paths);
+    let together = rotations.len() == paths.len();
+    let point_of = |index: usize| {
+        let found = rotations.iter().position(|rotation| rotation.members.contains(&index));
+        if together { 0 } else { found.unwrap_or_default() }
+    };
+    let mut sources: Vec<(usize, Option<Timestamp>, usize)> =
+        begin.into_iter().map(|(time, index)| (point_of(index), time, index)).collect();
+    sources.sort_unstable();
+    let source = |(point, _, index): (usize, Option<Timestamp>, usize)| {
+        Some(Source { path: paths.get(index)?.clone(), point })
+    };
+    sources.into_iter().filter_map(source).collect()
 }
 
 fn one_by_one(

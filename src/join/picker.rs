@@ -22,6 +22,8 @@ pub enum Picked {
     New,
     /// The same as before, seen at another point.
     Copy,
+    /// The same as before, seen at another point with other addresses: it tells of the way, and is counted already.
+    Again,
     /// An answer at a point before the last one on its way: whether it got there is told by that one.
     Underway,
 }
@@ -47,22 +49,25 @@ impl Picker {
             Packet::IcmpError(error) => of_icmp(error),
         };
         let copy = self.is_copy(key, point, now);
-        match packet {
-            Packet::Datagram(datagram) => match Self::last_of(joins, datagram, now) {
-                Some(last) if last == point => Picked::New,
-                Some(_) => Picked::Underway,
-                None if copy => Picked::Copy,
-                None => Picked::New,
-            },
-            _ if copy => Picked::Copy,
-            _ => Picked::New,
+        let Packet::Datagram(datagram) = packet else { return if copy { Picked::Copy } else { Picked::New } };
+        let Some(print) = Print::of(datagram.payload, datagram.truncated) else {
+            return if copy { Picked::Copy } else { Picked::New };
+        };
+        let last = Self::last_of(joins, datagram, &print, now);
+        if last.is_some_and(|last| last != point) {
+            return Picked::Underway;
         }
+        if copy && last.is_none() {
+            return Picked::Copy;
+        }
+        // in and out of a relay it is two messages
+        let again = self.is_copy(digest(4, &[&print.key.to_be_bytes()[..], &[u8::from(print.wrapped)]].concat()), point, now);
+        if again { Picked::Again } else { Picked::New }
     }
 
     /// The point that tells whether an answer, or media, arrives.
-    fn last_of(joins: &Joins, datagram: &Datagram<'_>, now: Timestamp) -> Option<usize> {
+    fn last_of(joins: &Joins, datagram: &Datagram<'_>, print: &Print<'_>, now: Timestamp) -> Option<usize> {
         let last = joins.last_point(datagram.src, datagram.dst)?;
-        let print = Print::of(datagram.payload, datagram.truncated)?;
         let counts = match print.kind {
             Kind::Answer => !print.wrapped,
             Kind::Media => true,
