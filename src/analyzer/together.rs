@@ -58,6 +58,21 @@ impl<'o, R: Read> Together<'o, R> {
         together
     }
 
+    /// The groups of captures that share packets, each by the indices of its sources, in the order in which they are analysed.
+    pub fn groups(&self) -> impl Iterator<Item = Vec<u32>> + '_ {
+        self.groups.iter().map(|(members, _)| self.files_of(members).into_iter().map(|file| file.index).collect())
+    }
+
+    /// Shows all frames as the analysis will see them.
+    pub fn frames(&self, each: &mut impl FnMut(&Frame<'_>)) {
+        for (members, _) in &self.groups {
+            let mut merge = Merge::new(&self.files_of(members), &self.clocks, self.open);
+            while let Some((_, frame)) = merge.next_frame() {
+                each(&frame);
+            }
+        }
+    }
+
     /// Analyses the captures; `options` are asked for with the time of the first frame of each group that shares packets, `sink` gets the rows.
     ///
     /// # Errors

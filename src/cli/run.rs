@@ -63,7 +63,7 @@ fn analyze(
 ) -> Result<Status, Error> {
     reading.told.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
-    let parts = together::read(captures, join, reading, Extra::default(), &mut |_| {})?;
+    let parts = together::read(captures, join, reading)?;
     if parts.is_empty() {
         return Ok(Status::Unusable);
     }
@@ -94,8 +94,9 @@ fn flow(
 ) -> Result<Status, Error> {
     reading.told.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
-    let (mut parts, mut collected) = (Vec::new(), Vec::new());
-    for path in captures {
+    let together = together::is_all_files(captures);
+    let (mut parts, mut collected) = if together { together::collect(captures, reading)? } else { Default::default() };
+    for path in captures.iter().filter(|_| !together) {
         // One bad file does not stop the others.
         match Input::open(path) {
             Ok(mut input) => {
@@ -117,6 +118,9 @@ fn flow(
         return Ok(Status::Unusable);
     }
     let report = analyzer::report(parts);
+    if together && !look.is_quiet() {
+        together::warn_of_damage(&report.captures);
+    }
     let ladder = Ladder::new(collected, &report);
     if let ladder::Choice::Session(number) = choice
         && number > ladder.sessions.len()

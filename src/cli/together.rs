@@ -5,19 +5,55 @@ use super::input::Input;
 use super::options::Wanted;
 use super::rotation::rotations;
 use super::run::{self, Extra};
-use crate::analyzer::{Analyzed, Source, Together};
-use crate::event::Row;
+use crate::analyzer::{Analyzed, IcmpAnswers, Options, Source, Together};
+use crate::report::Capture;
+use crate::report::ladder::Collector;
 use crate::time::Timestamp;
 
 /// Reads captures; several together, since they may show the same packets. One bad file does not stop the others, and places count the captures that
-/// the report lists.
-pub(super) fn read(
-    captures: &[String],
-    join: bool,
-    reading: &Wanted,
-    extra: Extra,
-    sink: &mut impl FnMut(&Row<'_>),
-) -> Result<Vec<Analyzed>, Error> {
+/// the report lists. With `join`, rotated files of one capture are one.
+pub(super) fn read(captures: &[String], join: bool, reading: &Wanted) -> Result<Vec<Analyzed>, Error> {
+    let inputs = opened(captures);
+    if inputs.len() < 2 || inputs.iter().any(|input| !input.regular) {
+        return one_by_one(inputs, reading);
+    }
+    let sources = if join { rotated(inputs) } else { apart(inputs) };
+    let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
+    let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
+    Together::new(sources, &open).analyze(&mut |start| wanted(reading, start, Extra::default()), &mut |_| {})
+}
+
+/// Reads captures that [are files](is_all_files) for a ladder.
+pub(super) fn collect(captures: &[String], reading: &Wanted) -> Result<(Vec<Analyzed>, Vec<Collector>), Error> {
+    let sources = apart(opened(captures));
+    let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
+    let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
+    let together = Together::new(sources, &open);
+    let mut answers = IcmpAnswers::default();
+    together.frames(&mut |frame| answers.frame(frame));
+    let icmp = answers.finish();
+    let groups: Vec<Vec<u32>> = together.groups().collect();
+    let mut collectors: Vec<Collector> = groups.iter().cloned().map(Collector::of).collect();
+    let mut options = |start| wanted(reading, start, Extra { media: true, icmp: icmp.clone() });
+    let parts = together.analyze(&mut options, &mut |row| {
+        let group = groups.iter().position(|captures| captures.contains(&row.capture));
+        if let Some(collector) = group.and_then(|group| collectors.get_mut(group)) {
+            collector.row(row);
+        }
+    })?;
+    Ok((parts, collectors))
+}
+
+/// Whether all of several captures are files, which can be read more than once.
+pub(super) fn is_all_files(captures: &[String]) -> bool {
+    captures.len() > 1 && captures.iter().all(|path| path != "-" && std::fs::metadata(path).is_ok_and(|file| file.is_file()))
+}
+
+fn wanted(reading: &Wanted, start: Timestamp, extra: Extra) -> Result<Options, Error> {
+    Ok(Options { filters: reading.filters(start), ..run::wanted(0, reading, extra)? })
+}
+
+fn opened(captures: &[String]) -> Vec<Input> {
     let mut inputs: Vec<Input> = Vec::new();
     for path in captures {
         match Input::open(path) {
@@ -25,28 +61,11 @@ pub(super) fn read(
             Err(error) => say(&error),
         }
     }
-    if inputs.len() < 2 || inputs.iter().any(|input| !input.regular) {
-        if inputs.len() > 1 {
-            say(&Error::new("", "a pipe can be read only once", "what it shares with the other captures is not looked for"));
-        }
-        return one_by_one(inputs, reading, extra, sink);
-    }
-    let sources: Vec<Source> = if join {
-        rotated(inputs)
-    } else {
-        inputs.into_iter().enumerate().map(|(point, input)| Source { path: input.path, point }).collect()
-    };
-    let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
-    let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
-    let together = Together::new(sources, &open);
-    let mut icmp = Some(extra.icmp);
-    let mut wanted = |start: Timestamp| {
-        let extra = Extra { media: extra.media, icmp: icmp.take().unwrap_or_default() };
-        let mut options = run::wanted(0, reading, extra)?;
-        options.filters = reading.filters(start);
-        Ok(options)
-    };
-    together.analyze(&mut wanted, sink)
+    inputs
+}
+
+fn apart(inputs: Vec<Input>) -> Vec<Source> {
+    inputs.into_iter().enumerate().map(|(point, input)| Source { path: input.path, point }).collect()
 }
 
 /// Which files are one capture, by their names, in the order of their first frames: the numbers of a ring that came round begin in the middle.
@@ -72,21 +91,25 @@ fn rotated(inputs: Vec<Input>) -> Vec<Source> {
     sources.into_iter().filter_map(source).collect()
 }
 
-fn one_by_one(
-    inputs: Vec<Input>,
-    reading: &Wanted,
-    extra: Extra,
-    sink: &mut impl FnMut(&Row<'_>),
-) -> Result<Vec<Analyzed>, Error> {
+fn one_by_one(inputs: Vec<Input>, reading: &Wanted) -> Result<Vec<Analyzed>, Error> {
+    if inputs.len() > 1 {
+        say(&Error::new("", "a pipe can be read only once", "what it shares with the other captures is not looked for"));
+    }
     let mut parts = Vec::new();
-    let media = extra.media;
-    let mut icmp = Some(extra.icmp);
     for mut input in inputs {
-        let extra = Extra { media, icmp: icmp.take().unwrap_or_default() };
-        parts.push(run::read(&mut input, parts.len(), reading, extra, |row, _| {
-            sink(row);
-            true
-        })?);
+        parts.push(run::read(&mut input, parts.len(), reading, Extra::default(), |_, _| true)?);
     }
     Ok(parts)
+}
+
+/// Tells what could not be read, for output that has no place for it.
+pub(super) fn warn_of_damage(captures: &[Capture]) {
+    for capture in captures {
+        for damage in &capture.damage {
+            let rest = if damage.resumed_at.is_some() { "some of it is missing" } else { "the rest could not be read" };
+            let (at, after) = (damage.offset, damage.after_frame);
+            let what = format_args!("damaged at byte {at}, after frame {after}: {}", damage.what);
+            say(&Error::new(&capture.path, what, rest));
+        }
+    }
 }

@@ -72,6 +72,12 @@ pub fn svg(ladder: &Ladder, report: &Report, choice: Choice, options: &Options) 
     )
 }
 
+/// A frame as Wireshark counts it, with its capture where there are several.
+fn number(session: &Session, frame: u64) -> String {
+    let place = session.place(frame);
+    if session.captures.len() > 1 { format!("{}:{}", place.capture, place.frame) } else { place.frame.to_string() }
+}
+
 /// Text as XML: markup, and what XML has no place for, escaped.
 fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
@@ -177,8 +183,8 @@ fn heading(sheet: &mut Sheet<'_>, session: &Session, ladder: &Ladder, report: &R
     let mut facts = session.users.clone();
     facts.push(messages(session.messages));
     facts.push(sheet.times.span(session));
-    let capture = report.captures.get(session.capture as usize);
-    facts.extend(capture.map(|capture| capture.path.clone()));
+    let paths = session.captures.iter().filter_map(|&capture| report.captures.get(capture as usize));
+    facts.extend(paths.map(|capture| capture.path.clone()));
     sheet.y += 4;
     sheet.lines(MARGIN, "d", &facts.join(" · "));
     if session.citations.is_empty() {
@@ -317,7 +323,7 @@ impl<'a> Plan<'a> {
             Mark::Lost | Mark::Note => " class=\"n\"",
             Mark::Ok => "",
         };
-        let frames: Vec<String> = step.frames.iter().take(12).map(u64::to_string).collect();
+        let frames: Vec<String> = step.frames.iter().take(12).map(|&frame| number(self.session, frame)).collect();
         let word = if frames.len() == 1 { "frame" } else { "frames" };
         let more = if step.count > frames.len() as u64 { " …" } else { "" };
         sheet.put(format_args!("<g{class}><title>{word} {}{more}</title>\n", frames.join(", ")));
