@@ -57,7 +57,12 @@ fn story(report: &Report) -> Vec<String> {
     let mut all: Vec<String> = report
         .findings
         .iter()
-        .map(|finding| format!("{} {:?} {:?} {} {:?}", finding.id, finding.severity, finding.confidence, finding.title, finding.subject))
+        .map(|finding| {
+            format!(
+                "{} {:?} {:?} {} {:?}",
+                finding.id, finding.severity, finding.confidence, finding.title, finding.subject
+            )
+        })
         .collect();
     all.sort();
     all.push(format!("{:?} {}", report.verdict, report.headline));
@@ -127,7 +132,10 @@ fn a_nat_between_two_points_shows_in_the_packets_of_both() {
     assert!(report.nat.iter().any(|known| known.inside.to_string() == CLIENT && known.outside.to_string() == NAT));
     assert!(graver(&report).is_empty(), "{:?}", graver(&report));
     let one = analyze::report(&pcap(&near));
-    assert_eq!((&one.counts.stun, one.counts.channel_data, one.counts.rtp), (&report.counts.stun, report.counts.channel_data, report.counts.rtp));
+    assert_eq!(
+        (&one.counts.stun, one.counts.channel_data, one.counts.rtp),
+        (&report.counts.stun, report.counts.channel_data, report.counts.rtp)
+    );
     // one conversation, not one on each side
     assert_eq!(report.authentications.len(), 1, "{:?}", report.authentications);
     assert_eq!(report.allocations.len(), 1);
@@ -140,7 +148,10 @@ fn a_server_behind_static_nat_has_its_own_address_inside() {
     let report = points::report(&two(&near, &far));
     let nat = &report.joins[0].nat;
     assert_eq!(nat.len(), 1, "{nat:?}");
-    assert_eq!((nat[0].inside.to_string(), nat[0].outside.to_string()), ("192.168.245.61:3478".to_owned(), SERVER.to_owned()));
+    assert_eq!(
+        (nat[0].inside.to_string(), nat[0].outside.to_string()),
+        ("192.168.245.61:3478".to_owned(), SERVER.to_owned())
+    );
     assert_eq!(report.authentications.len(), 1);
 }
 
@@ -210,7 +221,8 @@ fn answers_that_leave_the_server_and_never_reach_the_client_are_lost_on_the_way_
         assert_eq!((told.severity, told.confidence), (Severity::Failure, Confidence::Certain));
         assert!(told.explanation.contains("passed server.pcap and never came to client.pcap"), "{}", told.explanation);
         assert!(!ids(&report).contains(&"turn-no-response"));
-        let lost: Vec<_> = report.joins[0].lost.iter().map(|lost| (lost.from, lost.to, lost.count, lost.what)).collect();
+        let lost: Vec<_> =
+            report.joins[0].lost.iter().map(|lost| (lost.from, lost.to, lost.count, lost.what)).collect();
         assert_eq!(lost, [(1, 0, 5, "STUN response")], "NAT: {nat}");
     }
 }
@@ -361,11 +373,17 @@ fn three_points_tell_between_which_of_them_a_packet_was_lost() {
     let captures = [("client.pcap", pcap(&near)), ("nat.pcap", pcap(&middle)), ("server.pcap", pcap(&far))];
     let report = points::report(&captures);
     assert_eq!(report.joins.len(), 3);
-    let lost: Vec<_> = report.joins.iter().flat_map(|join| &join.lost).map(|lost| (lost.from, lost.to, lost.count)).collect();
+    let lost: Vec<_> =
+        report.joins.iter().flat_map(|join| &join.lost).map(|lost| (lost.from, lost.to, lost.count)).collect();
     assert_eq!(lost, [(1, 2, 5)]);
     let told = finding(&report, "turn-no-response");
     assert!(told.explanation.contains("5 of the 5 requests reached nat.pcap"), "{}", told.explanation);
-    assert!(told.explanation.contains("server.pcap shows other packets between the two") || told.explanation.contains("server.pcap shows other packets to"), "{}", told.explanation);
+    assert!(
+        told.explanation.contains("server.pcap shows other packets between the two")
+            || told.explanation.contains("server.pcap shows other packets to"),
+        "{}",
+        told.explanation
+    );
 }
 
 #[test]
@@ -416,7 +434,10 @@ fn files_that_were_rotated_are_one_capture() {
     let named: Vec<(&str, Vec<u8>)> = ["a_1.pcap", "a_2.pcap", "a_3.pcap"].into_iter().zip(thirds).collect();
     let report = points::rotated(&named);
     assert_eq!(report.captures.len(), 3);
-    assert_eq!((ids(&whole), &whole.headline, &whole.counts.stun), (ids(&report), &report.headline, &report.counts.stun));
+    assert_eq!(
+        (ids(&whole), &whole.headline, &whole.counts.stun),
+        (ids(&report), &report.headline, &report.counts.stun)
+    );
     assert!(report.joins.is_empty());
     let last = &report.authentications[0].steps.last().unwrap().place;
     assert_eq!(last.capture, 2);

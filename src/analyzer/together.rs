@@ -38,10 +38,12 @@ impl<'o, R: Read> Together<'o, R> {
         // of more points than there is room for, the last are read each by itself
         together.clocks = align(surveys.get(..MAX_POINTS).unwrap_or(&surveys));
         together.clocks.extend((together.clocks.len()..points).map(Clock::alone));
-        let files: Vec<Vec<u32>> = (0..points).map(|point| together.files(point).map(|file| file.index).collect()).collect();
+        let files: Vec<Vec<u32>> =
+            (0..points).map(|point| together.files(point).map(|file| file.index).collect()).collect();
         for reference in 0..points {
-            let members: Vec<usize> =
-                (0..points).filter(|&point| together.clocks.get(point).is_some_and(|clock| clock.reference == reference)).collect();
+            let members: Vec<usize> = (0..points)
+                .filter(|&point| together.clocks.get(point).is_some_and(|clock| clock.reference == reference))
+                .collect();
             if members.is_empty() {
                 continue;
             }
@@ -146,7 +148,9 @@ impl<'o, R: Read> Together<'o, R> {
 
     fn files(&self, point: usize) -> impl Iterator<Item = File> + '_ {
         let numbered = (0u32..).zip(&self.sources);
-        numbered.filter(move |(_, source)| source.point == point).map(|(index, source)| File { index, point: source.point })
+        numbered
+            .filter(move |(_, source)| source.point == point)
+            .map(|(index, source)| File { index, point: source.point })
     }
 
     fn files_of(&self, points: &[usize]) -> Vec<File> {
@@ -190,8 +194,7 @@ impl Analyzer {
         let Some((packets, picker)) = points.at(point) else { return };
         packets.dissect(frame, time, &mut |packet| {
             let alone = core.session.joins().is_empty();
-            let picked =
-                if alone { Picked::New } else { picker.pick(core.session.joins(), point, time, &packet) };
+            let picked = if alone { Picked::New } else { picker.pick(core.session.joins(), point, time, &packet) };
             match (picked, packet) {
                 (Picked::Copy, _) => {}
                 (Picked::Again, Packet::Datagram(datagram)) => {
@@ -214,7 +217,12 @@ impl Analyzer {
     }
 
     /// As [`Analyzer::finish`], of several files.
-    fn finish_at(mut self, points: Points, files: Vec<(u32, String, CaptureInfo)>, sink: &mut impl FnMut(&Row<'_>)) -> Analyzed {
+    fn finish_at(
+        mut self,
+        points: Points,
+        files: Vec<(u32, String, CaptureInfo)>,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) -> Analyzed {
         self.drain(sink);
         let mut counts = Counts::default();
         for mut packets in points.packets {

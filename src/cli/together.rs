@@ -46,7 +46,8 @@ pub(super) fn collect(captures: &[String], reading: &Wanted) -> Result<(Vec<Anal
 
 /// Whether all of several captures are files, which can be read more than once.
 pub(super) fn is_all_files(captures: &[String]) -> bool {
-    captures.len() > 1 && captures.iter().all(|path| path != "-" && std::fs::metadata(path).is_ok_and(|file| file.is_file()))
+    captures.len() > 1
+        && captures.iter().all(|path| path != "-" && std::fs::metadata(path).is_ok_and(|file| file.is_file()))
 }
 
 fn wanted(reading: &Wanted, start: Timestamp, extra: Extra) -> Result<Options, Error> {
@@ -85,15 +86,18 @@ fn rotated(inputs: Vec<Input>) -> Vec<Source> {
     let mut sources: Vec<(usize, Option<Timestamp>, usize)> =
         begin.into_iter().map(|(time, index)| (point_of(index), time, index)).collect();
     sources.sort_unstable();
-    let source = |(point, _, index): (usize, Option<Timestamp>, usize)| {
-        Some(Source { path: paths.get(index)?.clone(), point })
-    };
+    let source =
+        |(point, _, index): (usize, Option<Timestamp>, usize)| Some(Source { path: paths.get(index)?.clone(), point });
     sources.into_iter().filter_map(source).collect()
 }
 
 fn one_by_one(inputs: Vec<Input>, reading: &Wanted) -> Result<Vec<Analyzed>, Error> {
     if inputs.len() > 1 {
-        say(&Error::new("", "a pipe can be read only once", "what it shares with the other captures is not looked for"));
+        say(&Error::new(
+            "",
+            "a pipe can be read only once",
+            "what it shares with the other captures is not looked for",
+        ));
     }
     let mut parts = Vec::new();
     for mut input in inputs {

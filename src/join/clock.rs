@@ -117,9 +117,8 @@ pub fn align(surveys: &[Survey]) -> Vec<Clock> {
 
 fn closest(surveys: &[Survey], inside: &[usize], open: &[usize]) -> Option<(usize, usize, Difference)> {
     let pairs = inside.iter().flat_map(|&known| open.iter().map(move |&next| (known, next)));
-    let compared = pairs.filter_map(|(known, next)| {
-        Some((known, next, difference(surveys.get(known)?, surveys.get(next)?)?))
-    });
+    let compared =
+        pairs.filter_map(|(known, next)| Some((known, next, difference(surveys.get(known)?, surveys.get(next)?)?)));
     compared.min_by_key(|(known, next, difference)| {
         (difference.uncertainty.is_none(), difference.uncertainty.unwrap_or_default(), *known, *next)
     })
@@ -138,10 +137,11 @@ fn difference(first: &Survey, second: &Survey) -> Option<Difference> {
     let (origin, _) = second.span?;
     let mut clean: Vec<(Timestamp, i64, i64)> = Vec::new();
     let (mut repeated, mut single) = (Vec::new(), Vec::new());
-    for (key, here) in &first.sample {
-        let Some(there) = second.sample.get(key) else { continue };
+    let (one, other) = (&first.sample.packets, &second.sample.packets);
+    for (key, here) in one {
+        let Some(there) = other.get(key) else { continue };
         let apart = here.time.since(there.time).0;
-        let answers = here.answer.and_then(|key| Some((first.sample.get(&key)?, second.sample.get(&key)?)));
+        let answers = here.answer.and_then(|key| Some((one.get(&key)?, other.get(&key)?)));
         match answers {
             Some((answer, answer_there)) => {
                 let back = answer.time.since(answer_there.time).0;
@@ -156,6 +156,9 @@ fn difference(first: &Survey, second: &Survey) -> Option<Difference> {
     let mut chosen = if clean.is_empty() { repeated } else { clean };
     chosen.sort_unstable();
     if chosen.is_empty() {
+        for (key, here) in &first.others.packets {
+            single.extend(second.others.packets.get(key).map(|there| (there.time, here.time.since(there.time).0)));
+        }
         single.sort_unstable_by_key(|&(at, apart)| (apart, at));
         let &(_, offset) = single.get(single.len() / 2)?;
         return Some(Difference { correction: Correction { anchor: origin, offset, rate: 0.0 }, uncertainty: None });

@@ -106,6 +106,8 @@ pub struct Joins {
     pub(super) passages: HashSet<(Way, Way)>,
     /// The points that a direction is known to pass, a bit each.
     pub(super) passed: HashMap<Way, u16>,
+    /// The same of hosts, whatever the ports.
+    pub(super) hosts: HashMap<(IpAddr, IpAddr), u16>,
     pub(super) translated: Vec<Translated>,
     pub(super) pairs: Vec<PairFacts>,
     pub(super) omitted: u64,
@@ -164,6 +166,13 @@ impl Joins {
     #[must_use]
     pub fn passes(&self, src: Endpoint, dst: Endpoint, point: usize) -> bool {
         self.passed.get(&(src, dst)).is_some_and(|points| points >> point & 1 == 1)
+    }
+
+    /// Whether a point is known to be on the way from one host to another, either way round.
+    #[must_use]
+    pub fn passes_between(&self, one: IpAddr, other: IpAddr, point: usize) -> bool {
+        let pairs = [(one, other), (other, one)];
+        pairs.iter().any(|pair| self.hosts.get(pair).is_some_and(|points| points >> point & 1 == 1))
     }
 
     /// Whether the same packets were seen with the one pair of addresses and with the other.

@@ -1,8 +1,8 @@
 //! Which packets of the merged row are news.
 
+use super::MAX_POINTS;
 use super::facts::Joins;
 use super::print::{Kind, Print, digest};
-use super::MAX_POINTS;
 use crate::net::Endpoint;
 use crate::packet::{Datagram, IcmpError, Packet, Segment};
 use crate::time::{Span, Timestamp};
@@ -61,7 +61,8 @@ impl Picker {
             return Picked::Copy;
         }
         // in and out of a relay it is two messages
-        let again = self.is_copy(digest(4, &[&print.key.to_be_bytes()[..], &[u8::from(print.wrapped)]].concat()), point, now);
+        let again =
+            self.is_copy(digest(4, &[&print.key.to_be_bytes()[..], &[u8::from(print.wrapped)]].concat()), point, now);
         if again { Picked::Again } else { Picked::New }
     }
 

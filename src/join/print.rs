@@ -108,6 +108,11 @@ impl<'p> Print<'p> {
         Print { key: key_of(id, kind), exact, kind, wrapped: false, id: Some(id), message }
     }
 
+    /// The mark of a datagram of a relayed address, which may be anything.
+    pub(super) fn of_relayed(payload: &'p [u8]) -> Print<'p> {
+        Print::bytes(Kind::Carried, payload)
+    }
+
     fn plain(kind: Demuxed, payload: &'p [u8]) -> Option<Print<'p>> {
         let kind = match kind {
             Demuxed::Dtls | Demuxed::DtlsUnified => Kind::Dtls,

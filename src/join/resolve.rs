@@ -47,7 +47,7 @@ pub struct LostWay {
     pub count: u64,
     /// Of how many.
     pub of: u64,
-    /// Whether other packets of the flow were seen at both points.
+    /// Whether other packets of the flow, or between the two hosts, were seen at both points.
     pub certain: bool,
     /// The first of them.
     pub frames: Vec<u64>,
@@ -159,7 +159,9 @@ impl<'t> Ways<'t> {
 
 impl Joins {
     pub(super) fn resolve(trace: Trace) -> Joins {
-        let Trace { points, flows, links, absent, rewritten, matched, travels, omitted, .. } = trace;
+        let Trace {
+            points, relayed: relayed_ports, flows, links, absent, rewritten, matched, travels, omitted, ..
+        } = trace;
         let mut joins = Joins { members: (0..points.len()).collect(), points, travels, omitted, ..Joins::default() };
         let ways = Ways::new(&flows, &links);
         let mut pairs: BTreeMap<(usize, usize), PairFacts> = BTreeMap::new();
@@ -173,12 +175,15 @@ impl Joins {
             let pair = pairs.entry(key).or_insert_with(|| PairFacts { points: key, ..PairFacts::default() });
             let Some(before) = ways.before(a, b) else { continue };
             if one.wrapped != other.wrapped {
-                relayed(pair, one, other, before, link);
+                relayed(pair, one, other, before, link, &relayed_ports);
             } else if one.point != other.point {
                 translated(pair, one, other, before, link);
                 repeated(pair, one, other, before, link, &joins);
             }
         }
+        let mut known = HashSet::new();
+        let translated = pairs.values().flat_map(|pair| &pair.translated).map(|(translated, _)| translated.clone());
+        joins.translated = translated.filter(|one| known.insert((one.inside, one.outside))).collect();
         for ((set, point, kind), absent) in &absent {
             let Some(lost) = joins.lost(&ways, set, *point, *kind) else { continue };
             let count = if lost.certain { absent.count } else { absent.questions };
@@ -201,9 +206,6 @@ impl Joins {
         for pair in &mut joins.pairs {
             pair.settle();
         }
-        let mut known = HashSet::new();
-        let translated = joins.pairs.iter().flat_map(|pair| &pair.translated).map(|(translated, _)| translated.clone());
-        joins.translated = translated.filter(|one| known.insert((one.inside, one.outside))).collect();
         joins
     }
 
@@ -212,11 +214,14 @@ impl Joins {
         for (number, flow) in (0u32..).zip(ways.flows) {
             let way = (flow.src, flow.dst);
             let passed = self.passed.entry(way).or_default();
+            let hosts = self.hosts.entry((flow.src.ip(), flow.dst.ip())).or_default();
             *passed |= 1 << flow.point;
+            *hosts |= 1 << flow.point;
             let mut last: Option<(usize, bool)> = None;
             for point in (0..self.points.len()).filter(|&point| point != flow.point) {
                 let Some(partner) = ways.partner(number, point) else { continue };
                 *passed |= 1 << point;
+                *hosts |= 1 << point;
                 let other = (partner.src, partner.dst);
                 if other != way {
                     if self.passages.len() < 1 << 16 {
@@ -257,9 +262,12 @@ impl Joins {
         if !there.shows(kind) || known().any(|(_, partner)| !partner.later) {
             return None;
         }
-        let last = known().reduce(|(flow, partner), (other, others)| {
-            if ways.before(flow, other) == Some(false) { (flow, partner) } else { (other, others) }
-        });
+        let last =
+            known().reduce(
+                |(flow, partner), (other, others)| {
+                    if ways.before(flow, other) == Some(false) { (flow, partner) } else { (other, others) }
+                },
+            );
         let (number, partner) = last?;
         let flow = ways.flow(number)?;
         if there.heard(partner.dst.ip()).to == 0 {
@@ -272,8 +280,11 @@ impl Joins {
     fn probably_lost(&self, ways: &Ways<'_>, set: &[u32], point: usize, kind: Kind) -> Option<LostWay> {
         let flow = ways.flow(*set.last()?)?;
         let there = self.points.get(point)?;
-        let hears = there.heard(flow.dst.ip()).to > 0;
-        (kind == Kind::Request && !flow.wrapped && hears && there.shows(kind)).then(|| way(flow, point, kind))
+        let (src, dst) = (flow.src.ip(), flow.dst.ip());
+        let hears = self.names_of(dst).any(|ip| there.heard(ip).to > 0);
+        let certain = self.passes_between(src, dst, point);
+        let lost = kind == Kind::Request && !flow.wrapped && hears && there.shows(kind);
+        lost.then(|| LostWay { certain, ..way(flow, point, kind) })
     }
 }
 
@@ -359,7 +370,7 @@ fn translated(pair: &mut PairFacts, one: &Flow, other: &Flow, before: bool, link
     }
 }
 
-fn relayed(pair: &mut PairFacts, one: &Flow, other: &Flow, before: bool, link: &Link) {
+fn relayed(pair: &mut PairFacts, one: &Flow, other: &Flow, before: bool, link: &Link, ports: &HashSet<u16>) {
     let (wrapped, bare) = if one.wrapped { (one, other) } else { (other, one) };
     let outward = one.wrapped == before;
     let (client, peer) = if outward {
@@ -367,6 +378,10 @@ fn relayed(pair: &mut PairFacts, one: &Flow, other: &Flow, before: bool, link: &
     } else {
         ((wrapped.dst, wrapped.src), (bare.dst, bare.src))
     };
+    // a peer that sends back what it gets is no second relay
+    if !ports.is_empty() && !ports.contains(&peer.0.port()) {
+        return;
+    }
     let first = if before { one } else { other };
     let lost = (one.point == other.point).then_some(first.alone);
     let Some(mean) = link.mean() else { return };

@@ -5,12 +5,14 @@ use crate::frame::Frame;
 use crate::net::Endpoint;
 use crate::packet::{Limits, Packet, Packets};
 use crate::time::Timestamp;
-use crate::wire::stun::TransactionId;
-use hashbrown::HashMap;
+use crate::wire::stun::{Method, TransactionId};
+use hashbrown::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// How many packets a sample holds.
 const MAX_SAMPLE: usize = 1 << 15;
+/// How many ports of relayed addresses are remembered.
+const MAX_RELAYED: usize = 1 << 14;
 /// How many addresses are remembered.
 const MAX_HEARD: usize = 1 << 14;
 
@@ -44,9 +46,36 @@ pub struct Survey {
     pub(super) span: Option<(Timestamp, Timestamp)>,
     pub(super) kinds: [u64; KINDS],
     pub(super) heard: HashMap<IpAddr, Heard>,
-    pub(super) sample: HashMap<u64, Moment>,
+    /// Requests and answers.
+    pub(super) sample: Sample,
+    /// All else, whatever it is: what relays carry may be anything.
+    pub(super) others: Sample,
+    /// Ports of relayed addresses that servers gave: what goes to or from them is of interest, whatever it is.
+    pub(super) relayed: HashSet<u16>,
+}
+
+/// Some of the packets, bounded in number, chosen by their bytes: all captures choose the same.
+#[derive(Debug, Default)]
+pub(super) struct Sample {
+    pub(super) packets: HashMap<u64, Moment>,
     /// Only what has so many zeros at the end of its lot is in the sample.
     zeros: u32,
+}
+
+impl Sample {
+    fn add(&mut self, key: u64, lot: u64, time: Timestamp, answer: Option<u64>) {
+        if lot.trailing_zeros() < self.zeros {
+            return;
+        }
+        let moment = self.packets.entry(key).or_insert(Moment { time, count: 0, answer, lot });
+        moment.count = moment.count.saturating_add(1);
+        moment.time = moment.time.min(time);
+        while self.packets.len() > MAX_SAMPLE && self.zeros < 63 {
+            self.zeros += 1;
+            let zeros = self.zeros;
+            self.packets.retain(|_, moment| moment.lot.trailing_zeros() >= zeros);
+        }
+    }
 }
 
 impl Default for Survey {
@@ -57,8 +86,9 @@ impl Default for Survey {
             span: None,
             kinds: [0; KINDS],
             heard: HashMap::new(),
-            sample: HashMap::new(),
-            zeros: 0,
+            sample: Sample::default(),
+            others: Sample::default(),
+            relayed: HashSet::new(),
         }
     }
 }
@@ -75,9 +105,13 @@ impl Survey {
         // taken out for the time being, since both are needed at once
         let mut packets = std::mem::take(&mut self.packets);
         packets.dissect(frame, now, &mut |packet| match packet {
-            Packet::Datagram(datagram) => {
-                self.packet(datagram.src, datagram.dst, Print::of(datagram.payload, datagram.truncated));
-            }
+            Packet::Datagram(datagram) => match Print::of(datagram.payload, datagram.truncated) {
+                Some(print) => self.packet(datagram.src, datagram.dst, Some(print)),
+                None => {
+                    let key = Print::of_relayed(datagram.payload).key;
+                    self.others.add(key, key, now, None);
+                }
+            },
             Packet::Segment(segment) if !segment.payload.is_empty() => {
                 let print = Print::of(segment.payload, segment.truncated).filter(|print| print.id.is_some());
                 self.packet(segment.src, segment.dst, print);
@@ -92,21 +126,21 @@ impl Survey {
         if let Some(count) = self.kinds.get_mut(print.kind as usize) {
             *count += 1;
         }
+        if print.kind == Kind::Answer
+            && let Some(message) = &print.message
+            && message.method() == Method::ALLOCATE
+            && self.relayed.len() < MAX_RELAYED
+        {
+            self.relayed.extend(message.fields().relayed.into_iter().flatten().map(|relayed| relayed.port()));
+        }
         self.hear(src.ip(), |heard| heard.from += 1);
         self.hear(dst.ip(), |heard| heard.to += 1);
-        let lot = print.id.map_or(print.key, lot_of);
-        if lot.trailing_zeros() < self.zeros {
-            return;
-        }
-        let (time, answer) = (self.now, print.id.filter(|_| print.kind == Kind::Request));
-        let answer = answer.map(|id| key_of(id, Kind::Answer));
-        let moment = self.sample.entry(print.key).or_insert(Moment { time, count: 0, answer, lot });
-        moment.count = moment.count.saturating_add(1);
-        moment.time = moment.time.min(time);
-        while self.sample.len() > MAX_SAMPLE && self.zeros < 63 {
-            self.zeros += 1;
-            let zeros = self.zeros;
-            self.sample.retain(|_, moment| moment.lot.trailing_zeros() >= zeros);
+        match print.id {
+            Some(id) => {
+                let answer = (print.kind == Kind::Request).then(|| key_of(id, Kind::Answer));
+                self.sample.add(print.key, lot_of(id), self.now, answer);
+            }
+            None => self.others.add(print.key, print.key, self.now, None),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::net::Endpoint;
 use crate::packet::{Limits, Packet, Packets};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{AttributeCode, Message, TransactionId};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How long a packet is looked for at other points, at least; twice that at most.
@@ -107,6 +107,7 @@ struct Sighting {
 pub struct Trace {
     packets: Vec<Packets>,
     pub(super) points: Vec<Point>,
+    pub(super) relayed: HashSet<u16>,
     now: Timestamp,
     index: HashMap<(usize, Endpoint, Endpoint, bool), u32>,
     pub(super) flows: Vec<Flow>,
@@ -131,6 +132,7 @@ impl Trace {
         Trace {
             packets: points.iter().map(|_| Packets::new(Limits::default())).collect(),
             points,
+            relayed: surveys.iter().flat_map(|survey| survey.relayed.iter().copied()).collect(),
             now: Timestamp(i64::MIN),
             index: HashMap::new(),
             flows: Vec::new(),
@@ -160,7 +162,9 @@ impl Trace {
         let (number, now) = (frame.number, frame.time.unwrap_or(self.now));
         packets.dissect(frame, now, &mut |packet| match packet {
             Packet::Datagram(datagram) => {
+                let relayed = || [datagram.src, datagram.dst].iter().any(|end| self.relayed.contains(&end.port()));
                 let print = Print::of(datagram.payload, datagram.truncated);
+                let print = print.or_else(|| relayed().then(|| Print::of_relayed(datagram.payload)));
                 self.packet(point, datagram.src, datagram.dst, print, (number, now, datagram.ip_id));
             }
             Packet::Segment(segment) if !segment.payload.is_empty() => {
@@ -312,11 +316,8 @@ impl Trace {
         link.matched += u64::from(a.count.min(b.count));
         if a.count == b.count {
             let apart = b.first.since(a.first);
-            (link.min, link.max) = if link.timed == 0 {
-                (apart, apart)
-            } else {
-                (link.min.min(apart), link.max.max(apart))
-            };
+            (link.min, link.max) =
+                if link.timed == 0 { (apart, apart) } else { (link.min.min(apart), link.max.max(apart)) };
             link.timed += 1;
             link.sum = link.sum.saturating_add(apart.0);
         }

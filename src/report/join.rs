@@ -41,7 +41,7 @@ pub struct Lost {
     pub count: u64,
     /// Of how many.
     pub of: u64,
-    /// `certain` where other packets of the flow were seen at both points; `likely` where `to` only shows other traffic to the same receiver.
+    /// `certain` where other packets of the flow or of the two hosts were seen at both points; `likely` where `to` only shows other traffic to the same receiver.
     pub confidence: Confidence,
     /// The first of them.
     pub places: Vec<Place>,

@@ -67,7 +67,8 @@ mod tests {
     #[test]
     fn a_frame_of_several_captures_is_told_with_its_capture() {
         let labels = [("client.pcapng".to_owned(), 20), ("server.pcapng".to_owned(), 20)];
-        let mut text = format!("frames {} and {}: \"{}\"", Place::joined(1, 0, 3), Place::joined(9, 1, 4), Place::joined(1, 0, 5));
+        let mut text =
+            format!("frames {} and {}: \"{}\"", Place::joined(1, 0, 3), Place::joined(9, 1, 4), Place::joined(1, 0, 5));
         let quoted = Place::joined(1, 0, 5);
         tell(&mut text, &labels);
         assert_eq!(text, format!("frames 3 of client.pcapng and 4 of server.pcapng: \"{quoted}\""));

@@ -36,8 +36,12 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
         let between = travel::of_answer(exchange, lost.answer, view);
         let where_to = match &between {
             Some(between) => between,
-            None if lost.beyond => "The capture shows both sides of a NAT: the answer reaches the outer side and not the inner one.",
-            None => "Up to the point of this capture the path works in both directions; beyond it, towards the client, the answers are lost.",
+            None if lost.beyond => {
+                "The capture shows both sides of a NAT: the answer reaches the outer side and not the inner one."
+            }
+            None => {
+                "Up to the point of this capture the path works in both directions; beyond it, towards the client, the answers are lost."
+            }
         };
         out.add(seen, || Text {
             title: format!("{server} answers {client}, and the answers do not arrive: the client repeats its {} request", exchange.method),
@@ -49,10 +53,15 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
                 lost.repeats,
                 frames(&frames_seen),
             ),
-            fix: format!(
+            fix: match &between {
+                Some(_) => "Look at what lies between these two points, for the way back: firewall state for answers, asymmetric routes, NAT; and at the \
+                            client's own firewall, if the capture there was taken on it."
+                    .to_owned(),
+                None => format!(
                 "Follow the answers from this capture point towards {client}: firewall state for answers, asymmetric routes, the NAT on the \
                  way back; if the capture was taken on the client itself, its own firewall."
-            ),
+                ),
+            },
         });
     }
 }

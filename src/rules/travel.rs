@@ -31,9 +31,9 @@ pub(super) fn of_requests(conversation: &Conversation, asked: &[&Exchange], view
         }
         let reached = total(asked, joins, |travel| travel.requests.get(number).copied());
         let answered = total(asked, joins, |travel| travel.answers.get(number).copied());
-        let covered = asked.iter().any(|exchange| {
-            joins.travel(exchange.id).is_some_and(|travel| travel.covered >> number & 1 == 1)
-        });
+        let covered = asked
+            .iter()
+            .any(|exchange| joins.travel(exchange.id).is_some_and(|travel| travel.covered >> number & 1 == 1));
         match (reached, answered) {
             (0, 0) if covered => none_reached(&mut told, joins, number, point, (client, server), &name),
             (0, 0) => {}
@@ -43,10 +43,14 @@ pub(super) fn of_requests(conversation: &Conversation, asked: &[&Exchange], view
                     " {reached} of the {sent} requests reached {name}, which shows no answer to them: the server did not answer, or its \
                      answers were lost before that point."
                 );
-                told.fix = format!(" The way from the client as far as {name} is open: look at the server itself, and beyond that point.");
+                told.fix = format!(
+                    " The way from the client as far as {name} is open: look at the server itself, and beyond that point."
+                );
             }
             _ => {
-                told.text += &format!(" {name} shows {answered} answers, which did not come back to the client: they were lost on the way.");
+                told.text += &format!(
+                    " {name} shows {answered} answers, which did not come back to the client: they were lost on the way."
+                );
             }
         }
     }
@@ -61,7 +65,7 @@ fn none_reached(
     (client, server): (ClientAddress, ServerAddress),
     name: &str,
 ) {
-    let passes = joins.passes(client.0, server.0, number) || joins.passes(server.0, client.0, number);
+    let passes = joins.passes_between(client.0.ip(), server.0.ip(), number);
     let hears = joins.names_of(server.0.ip()).any(|ip| point.heard(ip).to > 0);
     if !passes && !hears {
         return;
@@ -70,7 +74,9 @@ fn none_reached(
         told.title = format!(", and none of them reached {name}");
     }
     told.text += &if passes {
-        format!(" {name} shows other packets between the two and none of these requests: they were lost before that point.")
+        format!(
+            " {name} shows other packets between the two and none of these requests: they were lost before that point."
+        )
     } else {
         format!(
             " {name} shows other packets to {} and none of these requests: they were lost before that point, unless that capture leaves \

@@ -84,6 +84,7 @@ pub fn translated(shots: &[Shot], inside: impl Place, outside: impl Place) -> Ve
 
 /// Only what `keep` says yes to, by number from 0, sender and receiver.
 pub fn only(shots: &[Shot], keep: impl Fn(usize, SocketAddr, SocketAddr) -> bool) -> Vec<Shot> {
-    let kept = shots.iter().enumerate().filter(|(number, shot)| ends(shot).is_none_or(|(src, dst)| keep(*number, src, dst)));
+    let kept =
+        shots.iter().enumerate().filter(|(number, shot)| ends(shot).is_none_or(|(src, dst)| keep(*number, src, dst)));
     kept.map(|(_, shot)| shot.clone()).collect()
 }

@@ -3,6 +3,7 @@
 use super::page::{Page, Tint, count, or_dash};
 use crate::report::{Confidence, Join, Report};
 use crate::time::Span;
+use std::collections::HashSet;
 
 /// Rows of a table.
 const ROWS: usize = 8;
@@ -51,29 +52,24 @@ fn summary(report: &Report, join: &Join) -> String {
 
 fn lost(page: &mut Page<'_>, report: &Report) {
     let all: Vec<_> = report.joins.iter().flat_map(|join| &join.lost).collect();
-    if all.is_empty() {
-        return;
-    }
     let shown = page.limit(ROWS).min(all.len());
-    page.table(
-        &["lost from", "to", "seen in", "not in", "what", "lost", ""],
-        all.iter().take(shown).map(|lost| {
-            [
-                lost.src.to_string(),
-                lost.dst.to_string(),
-                name(report, lost.from),
-                name(report, lost.to),
-                lost.what.to_owned(),
-                format!("{} of {}", lost.count, lost.of),
-                if lost.confidence == Confidence::Likely { "likely".to_owned() } else { String::new() },
-            ]
-        }),
-    );
+    for lost in all.iter().take(shown) {
+        let (from, to) = (name(report, lost.from), name(report, lost.to));
+        let likely = if lost.confidence == Confidence::Likely { ", or that leaves them out" } else { "" };
+        let text = format!(
+            "{} of {} {} from {} to {}: seen in {from}, not in {to}{likely}",
+            lost.count, lost.of, lost.what, lost.src, lost.dst
+        );
+        page.item(2, "Lost:", Some(Tint::Warning), &text);
+    }
     page.more(2, shown, all.len() as u64);
 }
 
 fn translated(page: &mut Page<'_>, report: &Report) {
-    let all: Vec<_> = report.joins.iter().flat_map(|join| join.nat.iter().map(move |nat| (join, nat))).collect();
+    let mut all: Vec<_> = report.joins.iter().flat_map(|join| join.nat.iter().map(move |nat| (join, nat))).collect();
+    // the same mapping shows between several pairs of points: once is enough
+    let mut known = HashSet::new();
+    all.retain(|(_, nat)| known.insert((nat.inside, nat.outside)));
     if all.is_empty() {
         return;
     }
@@ -89,23 +85,27 @@ fn translated(page: &mut Page<'_>, report: &Report) {
 }
 
 fn relays(page: &mut Page<'_>, report: &Report) {
-    let all: Vec<_> = report.joins.iter().flat_map(|join| &join.relays).collect();
+    // what one capture shows of both sides is the relay's own doing; else the way to it is part of it
+    let own = report.joins.iter().any(|join| join.captures.len() == 1);
+    let joins = report.joins.iter().filter(|join| !own || join.captures.len() == 1);
+    let all: Vec<_> = joins.flat_map(|join| &join.relays).collect();
     if all.is_empty() {
         return;
     }
     let span = |micros: i64| Span(micros.saturating_mul(1000)).to_string();
     let shown = page.limit(ROWS).min(all.len());
     page.table(
-        &["relay's client", "peer", "relayed by", "way", "passed", "lost", "delay (mean, most)"],
+        &["relayed from", "to", "passed", "lost", "mean delay", "longest"],
         all.iter().take(shown).map(|relay| {
+            let (client, peer) = (relay.client.to_string(), relay.peer.to_string());
+            let (from, to) = if relay.outward { (client, peer) } else { (peer, client) };
             [
-                relay.client.to_string(),
-                relay.peer.to_string(),
-                relay.relayed.to_string(),
-                if relay.outward { "to the peer" } else { "to the client" }.to_owned(),
+                from,
+                to,
                 relay.passed.to_string(),
                 or_dash(relay.lost),
-                format!("{}, {}", span(relay.delay_mean_us), span(relay.delay_max_us)),
+                span(relay.delay_mean_us),
+                span(relay.delay_max_us),
             ]
         }),
     );
@@ -121,7 +121,8 @@ fn rewritten(page: &mut Page<'_>, report: &Report) {
             text += &format!(": {before} became {after}");
         }
         if let [first, second, ..] = change.places.as_slice() {
-            let [one, other] = [first, second].map(|place| format!("frame {} of {}", place.frame, name(report, place.capture)));
+            let [one, other] =
+                [first, second].map(|place| format!("frame {} of {}", place.frame, name(report, place.capture)));
             text += &format!(" ({one}, {other})");
         }
         page.item(2, "Rewritten:", Some(Tint::Warning), &text);
