@@ -471,3 +471,28 @@ fn random_loss_at_either_point_never_makes_a_call_that_works_a_failure() {
         assert!(failures(&report).is_empty(), "{seed}: {:?}", failures(&report));
     }
 }
+
+/// The headline's finding of the samples with several captures, all of them together: what one alone cannot tell is told there.
+const TOGETHER: &[(&str, Option<&str>)] = &[
+    ("points-alg", Some("nat-alg-rewrite")),
+    ("points-answer-lost", Some("turn-answer-lost")),
+    ("points-healthy", None),
+    ("points-request-lost", Some("turn-no-response")),
+    ("server-side", None),
+];
+
+#[test]
+fn samples_of_several_points_tell_their_story_in_whatever_order_they_are_given() {
+    let several: Vec<_> = support::samples::all().into_iter().filter(|sample| !sample.beside.is_empty()).collect();
+    let mut names: Vec<&str> = several.iter().map(|sample| sample.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, TOGETHER.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    for sample in several {
+        let order: Vec<usize> = (0..=sample.beside.len()).collect();
+        let report = sample.together(&order);
+        let (_, headline) = TOGETHER.iter().find(|(name, _)| *name == sample.name).unwrap();
+        assert_eq!(report.headline_finding.as_deref(), *headline, "{}", sample.name);
+        let back: Vec<usize> = order.into_iter().rev().collect();
+        assert_eq!(story(&report), story(&sample.together(&back)), "{}", sample.name);
+    }
+}

@@ -292,7 +292,9 @@ impl Trace {
         }
         for (at, one) in entry.sightings.iter().enumerate() {
             for other in entry.sightings.iter().skip(at + 1) {
-                self.link(entry, kind, one, other);
+                if self.belong_together(entry, one, other) {
+                    self.link(entry, kind, one, other);
+                }
             }
         }
         for (point, &count) in copies.iter().enumerate() {
@@ -304,6 +306,21 @@ impl Trace {
         }
         self.travel(entry, &copies);
         self.absence(entry, &copies);
+    }
+
+    /// Whether two sightings are of a packet on its way in one direction. A peer that sends back what it gets shows the same bytes both ways: then
+    /// those belong together that are closer in time.
+    fn belong_together(&self, entry: &Entry, one: &Sighting, other: &Sighting) -> bool {
+        let flow = |sighting: &Sighting| self.flows.get(sighting.flow as usize);
+        let apart = |a: &Sighting, b: &Sighting| a.first.since(b.first).0.unsigned_abs();
+        let closer = |kept: &Sighting, far: &Sighting| {
+            entry.sightings.iter().any(|back| {
+                flow(back).zip(flow(kept)).is_some_and(|(back, kept)| {
+                    (back.point, back.wrapped, back.src, back.dst) == (kept.point, kept.wrapped, kept.dst, kept.src)
+                }) && (back.flow == far.flow || apart(back, far) < apart(kept, far))
+            })
+        };
+        !closer(one, other) && !closer(other, one)
     }
 
     fn link(&mut self, entry: &Entry, kind: usize, one: &Sighting, other: &Sighting) {

@@ -56,9 +56,11 @@ fn lost(page: &mut Page<'_>, report: &Report) {
     for lost in all.iter().take(shown) {
         let (from, to) = (name(report, lost.from), name(report, lost.to));
         let likely = if lost.confidence == Confidence::Likely { ", or that leaves them out" } else { "" };
+        let what =
+            if lost.what.starts_with("STUN") { format!("{}s", lost.what) } else { format!("packets of {}", lost.what) };
         let text = format!(
-            "{} of {} {} from {} to {}: seen in {from}, not in {to}{likely}",
-            lost.count, lost.of, lost.what, lost.src, lost.dst
+            "{} of {} {what} from {} to {}: seen in {from}, not in {to}{likely}",
+            lost.count, lost.of, lost.src, lost.dst
         );
         page.item(2, "Lost:", Some(Tint::Warning), &text);
     }
