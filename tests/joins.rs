@@ -462,7 +462,7 @@ fn random_loss_at_either_point_never_makes_a_call_that_works_a_failure() {
     for seed in 0..24_u64 {
         let dropped = |number: usize, salt: u64| {
             let mixed = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15 ^ (seed + salt) << 17);
-            (mixed >> 33) % 10 == 0
+            (mixed >> 33).is_multiple_of(10)
         };
         let one = points::only(&near, |number, _, _| !dropped(number, 100));
         let far = points::further(&near, "10.0.0.2", 4_000);
@@ -495,4 +495,27 @@ fn samples_of_several_points_tell_their_story_in_whatever_order_they_are_given()
         let back: Vec<usize> = order.into_iter().rev().collect();
         assert_eq!(story(&report), story(&sample.together(&back)), "{}", sample.name);
     }
+}
+
+#[test]
+fn every_sample_given_twice_is_the_same_event_once() {
+    let mut wrong = Vec::new();
+    for sample in support::samples::all() {
+        let one = analyze::report_with(&sample.bytes, &sample.credentials);
+        let captures = [("a.pcap", sample.bytes.clone()), ("b.pcap", sample.bytes.clone())];
+        let twice = points::report_with(&captures, &sample.credentials);
+        let told = |report: &Report| {
+            let mut ids: Vec<String> = report
+                .findings
+                .iter()
+                .map(|known| format!("{} {:?} {:?}", known.id, known.severity, known.confidence))
+                .collect();
+            ids.sort();
+            format!("{:?} {ids:?} {:?}", report.verdict, report.counts.stun)
+        };
+        if told(&one) != told(&twice) {
+            wrong.push(format!("{}\n  - {}\n  + {}", sample.name, told(&one), told(&twice)));
+        }
+    }
+    assert!(wrong.is_empty(), "{} samples:\n{}", wrong.len(), wrong.join("\n"));
 }

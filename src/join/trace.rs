@@ -309,18 +309,27 @@ impl Trace {
     }
 
     /// Whether two sightings are of a packet on its way in one direction. A peer that sends back what it gets shows the same bytes both ways: then
-    /// those belong together that are closer in time.
+    /// only what one point shows tells, by the order in which it came past: in, out, back in, back out.
     fn belong_together(&self, entry: &Entry, one: &Sighting, other: &Sighting) -> bool {
         let flow = |sighting: &Sighting| self.flows.get(sighting.flow as usize);
-        let apart = |a: &Sighting, b: &Sighting| a.first.since(b.first).0.unsigned_abs();
-        let closer = |kept: &Sighting, far: &Sighting| {
-            entry.sightings.iter().any(|back| {
-                flow(back).zip(flow(kept)).is_some_and(|(back, kept)| {
-                    (back.point, back.wrapped, back.src, back.dst) == (kept.point, kept.wrapped, kept.dst, kept.src)
-                }) && (back.flow == far.flow || apart(back, far) < apart(kept, far))
-            })
+        let is_back = |one: &Flow, other: &Flow| {
+            (one.point, one.wrapped, one.src, one.dst) == (other.point, other.wrapped, other.dst, other.src)
         };
-        !closer(one, other) && !closer(other, one)
+        let flows: Vec<(&Sighting, &Flow)> =
+            entry.sightings.iter().filter_map(|sighting| Some((sighting, flow(sighting)?))).collect();
+        let echoed = flows.iter().any(|(_, one)| flows.iter().any(|(_, other)| is_back(one, other)));
+        if !echoed {
+            return true;
+        }
+        let (Some(here), Some(there)) = (flow(one), flow(other)) else { return false };
+        let mut row: Vec<(u64, u32)> =
+            flows.iter().filter(|(_, flow)| flow.point == here.point).map(|(one, _)| (one.number, one.flow)).collect();
+        row.sort_unstable();
+        let place = |sighting: &Sighting| row.iter().position(|(_, flow)| *flow == sighting.flow);
+        let places = (place(one), place(other));
+        here.point == there.point
+            && matches!(places, (Some(a), Some(b)) if a / 2 == b / 2)
+            && row.len().is_multiple_of(2)
     }
 
     fn link(&mut self, entry: &Entry, kind: usize, one: &Sighting, other: &Sighting) {
