@@ -7,16 +7,19 @@ mod datagrams;
 mod icmp_answers;
 mod opened;
 mod streamed;
+mod together;
 
 pub use icmp_answers::IcmpAnswers;
+pub use together::{Source, Together};
 
 use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
-use crate::frame::Frame;
+use crate::frame::{Frame, Place};
+use crate::join::Joins;
 use crate::keys::KeyLog;
 use crate::logs::LogFile;
 use crate::net::{Endpoint, Transport};
-use crate::packet::{IcmpError, Limits as PacketLimits, Packet, Packets};
+use crate::packet::{Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
@@ -57,6 +60,8 @@ pub struct Options {
     pub keys: KeyLog,
     /// The ICMP errors that answered the request in a frame, from [`IcmpAnswers`], so that the row of the request can tell.
     pub icmp: BTreeMap<u64, IcmpAnswer>,
+    /// What several captures together show; [`Together`] finds it.
+    pub joins: Joins,
 }
 
 /// What of a capture is looked at; empty: everything.
@@ -147,9 +152,11 @@ impl Analyzer {
     /// An analyzer that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { capture, credentials, signalling, deployment, filters, limits, media, keys, icmp } = options;
+        let Options { capture, credentials, signalling, deployment, filters, limits, media, keys, icmp, joins } =
+            options;
         let builder = Builder::new(capture, filters.user.clone());
-        let session = Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment);
+        let session =
+            Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment).with_joins(joins);
         let findings = Collector::default();
         let (dtls, plain) = (Associations::default(), Vec::new());
         let (digits, streamed) = (0, 0);
@@ -236,16 +243,22 @@ impl Analyzer {
     #[must_use]
     pub fn finish(mut self, path: String, info: &CaptureInfo) -> Analyzed {
         self.drain(&mut |_| {});
-        let Analyzer { mut packets, mut streams, mut core, embedded, .. } = self;
-        packets.finish();
-        core.session.lost_packets(packets.incomplete());
-        core.session.all_packets(packets.counts().datagrams + packets.counts().segments);
+        self.packets.finish();
+        self.core.session.lost_packets(self.packets.incomplete());
+        let (counts, index) = (self.packets.counts().clone(), self.core.capture);
+        self.conclude(vec![(index, path, info.clone())], &counts)
+    }
+
+    /// Everything was seen: what follows from it.
+    fn conclude(self, files: Vec<(u32, String, CaptureInfo)>, packets: &Counts) -> Analyzed {
+        let Analyzer { mut streams, mut core, embedded, .. } = self;
+        core.session.all_packets(packets.datagrams + packets.segments);
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
         core.tell_keys(streams.keys(), embedded);
         let findings = core.findings.conclude(core.session.clients());
-        Analyzed(core.builder.finish(path, info, packets.counts(), streams.counts(), &core.session, findings))
+        Analyzed(core.builder.finish(files, packets, streams.counts(), &core.session, findings))
     }
 }
 
@@ -485,7 +498,7 @@ impl Core {
             _ => &[],
         };
         sink(&Row {
-            capture: self.capture,
+            capture: Place::of(self.capture, event.frame).capture,
             event,
             integrity,
             request_frame: known.request_frame,

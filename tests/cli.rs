@@ -748,13 +748,14 @@ fn flow_says_which_sessions_there_are_and_what_cannot_be_read() {
     let other = desk.file("text.pcap", "no capture");
     turnscope().arg("flow").arg(&other).assert().code(2).stdout("");
     turnscope().arg("flow").arg(&other).arg(&capture).assert().success().stdout(contains("✗ 431"));
-    turnscope()
-        .arg("flow")
-        .arg(&capture)
-        .arg(&capture)
-        .assert()
-        .success()
-        .stdout(predicate::str::starts_with("2 sessions"));
+    // the same event twice is one, another is another
+    let mut scene = Scene::new();
+    scene.with_other_ids().allocate_challenge("10.0.0.77:50000", "192.0.2.1:3478", "example.org", "nonce-2");
+    let third = desk.file("third.pcap", scene.pcap());
+    let flow = turnscope().arg("flow").args([&capture, &capture]).assert().success();
+    flow.stdout(predicate::str::starts_with("2 sessions").not()).stdout(contains("✗ 431"));
+    let flow = turnscope().arg("flow").args([&capture, &third]).assert().success();
+    flow.stdout(predicate::str::starts_with("2 sessions"));
 }
 
 #[test]

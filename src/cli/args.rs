@@ -64,6 +64,9 @@ pub(super) struct Analyze {
     /// Captures; several are several vantage points of the same event
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<String>,
+    /// Read rotated files of one capture (name_00001_20240501120000.pcapng, name.pcap1, …) as one
+    #[arg(long)]
+    pub join: bool,
     /// Form of the report
     #[arg(long, value_enum, default_value_t = PageFormat::Text)]
     pub format: PageFormat,
@@ -111,7 +114,7 @@ pub(super) struct Verify {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Flow {
-    /// Captures, each with sessions of its own
+    /// Captures; several are several vantage points of the same event
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<String>,
     /// Form of the drawing

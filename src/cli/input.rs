@@ -34,6 +34,11 @@ impl Input {
         Ok(Input { path: path.to_owned(), regular, capture })
     }
 
+    /// The capture itself.
+    pub(super) fn into_capture(self) -> Capture<Box<dyn Read>> {
+        self.capture
+    }
+
     /// Prepares an analyzer for the frames that lie ready.
     pub(super) fn foresee(&self, analyzer: &mut Analyzer) {
         analyzer.foresee(&self.capture);

@@ -14,9 +14,11 @@ mod keylog;
 mod man;
 mod options;
 mod output;
+mod rotation;
 mod run;
 mod signalling;
 mod time;
+mod together;
 
 use args::Args;
 use clap::Parser as _;

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 pub(super) enum Options {
     Analyze {
         captures: Vec<String>,
+        join: bool,
         format: PageFormat,
         output: Option<PathBuf>,
         reading: Wanted,
@@ -95,6 +96,7 @@ impl Options {
         // Options before the command would belong to nothing.
         if !analyze.captures.is_empty()
             || analyze.output.is_some()
+            || analyze.join
             || analyze.reading.is_given()
             || analyze.beside.is_given()
         {
@@ -155,6 +157,7 @@ impl Options {
         once(&analyze.captures)?;
         Ok(Options::Analyze {
             captures: analyze.captures,
+            join: analyze.join,
             format: analyze.format,
             output: analyze.output,
             beside: Beside::read(&analyze.beside)?,

@@ -76,6 +76,7 @@ pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::FORESEEN;
 
+use crate::join::Joins;
 use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
@@ -114,6 +115,7 @@ pub struct Session {
     deployment: Deployment,
     stated: deployment::Sightings,
     lookups: Lookups,
+    joins: Joins,
     names: Names,
     flows: Flows,
     transactions: Transactions,
@@ -163,6 +165,7 @@ impl Session {
             deployment: Deployment::default(),
             stated: deployment::Sightings::default(),
             lookups: Lookups::default(),
+            joins: Joins::default(),
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
@@ -238,6 +241,21 @@ impl Session {
     #[must_use]
     pub fn sightings(&self) -> &Sightings {
         &self.sightings
+    }
+
+    /// The same session with what several captures together show.
+    #[must_use]
+    pub fn with_joins(mut self, joins: Joins) -> Self {
+        for known in joins.translated() {
+            self.nat.learn(known.inside, known.outside, &known.frames);
+        }
+        Session { joins, ..self }
+    }
+
+    /// What several captures together show; empty where there is one alone.
+    #[must_use]
+    pub fn joins(&self) -> &Joins {
+        &self.joins
     }
 
     /// The same session without the short way for plain messages; only for showing that both give the same.

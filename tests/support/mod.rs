@@ -31,6 +31,7 @@ pub mod ice;
 pub mod lookalikes;
 pub mod packet;
 pub mod payload;
+pub mod points;
 pub mod samples;
 pub mod scene;
 pub mod stun;

@@ -17,7 +17,8 @@ use std::fmt::Write as _;
 /// Collects what the ladder of one capture is made of. Its memory is bounded by [`limits`](super::limits).
 #[derive(Debug)]
 pub struct Collector {
-    pub(super) capture: u32,
+    /// The captures that the rows are of, the first of them first.
+    pub(super) captures: Vec<u32>,
     pub(super) stories: Vec<Story>,
     /// Messages on flows that there was no room for.
     pub(super) omitted: u64,
@@ -67,8 +68,14 @@ impl Collector {
     /// A collector of the capture with this index among those read together.
     #[must_use]
     pub fn new(capture: u32) -> Self {
+        Collector::of(vec![capture])
+    }
+
+    /// A collector of several captures that are read as one.
+    #[must_use]
+    pub fn of(captures: Vec<u32>) -> Self {
         Collector {
-            capture,
+            captures,
             stories: Vec::new(),
             omitted: 0,
             digits: 0,
