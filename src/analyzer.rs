@@ -4,11 +4,13 @@
 //! depth ([`event::MAX_HOPS`](crate::event::MAX_HOPS)).
 
 mod datagrams;
+mod filters;
 mod icmp_answers;
 mod opened;
 mod streamed;
 mod together;
 
+pub use filters::{Filters, Host};
 pub use icmp_answers::IcmpAnswers;
 pub use together::{Source, Together};
 
@@ -18,7 +20,7 @@ use crate::frame::{Frame, Place};
 use crate::join::Joins;
 use crate::keys::KeyLog;
 use crate::logs::LogFile;
-use crate::net::{Endpoint, Transport};
+use crate::net::Transport;
 use crate::packet::{Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
@@ -37,7 +39,6 @@ use crate::wire::stun::{Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::net::IpAddr;
 
 /// What is wanted of an analysis.
 #[derive(Debug, Default)]
@@ -62,55 +63,6 @@ pub struct Options {
     pub icmp: BTreeMap<u64, IcmpAnswer>,
     /// What several captures together show; [`Together`] finds it.
     pub joins: Joins,
-}
-
-/// What of a capture is looked at; empty: everything.
-#[derive(Clone, Debug, Default)]
-pub struct Filters {
-    /// Only frames at this time or later.
-    pub from: Option<Timestamp>,
-    /// Only frames at this time or earlier.
-    pub to: Option<Timestamp>,
-    /// Only datagrams from or to one of these.
-    pub hosts: Vec<Host>,
-    /// Only rows, conversations and findings of this user.
-    pub user: Option<String>,
-}
-
-/// An address, a network or an address and port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Host {
-    /// The address.
-    pub ip: IpAddr,
-    /// How many leading bits of it count.
-    pub prefix: u8,
-    /// The port, if only one.
-    pub port: Option<u16>,
-}
-
-impl Host {
-    /// Whether an endpoint is meant.
-    #[must_use]
-    pub fn matches(&self, end: Endpoint) -> bool {
-        let bits = |ip: IpAddr| match ip {
-            IpAddr::V4(ip) => (u128::from(ip.to_bits()) << 96, true),
-            IpAddr::V6(ip) => (ip.to_bits(), false),
-        };
-        let ((own, own_v4), (other, other_v4)) = (bits(self.ip), bits(end.ip()));
-        let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix.min(128))).unwrap_or(0);
-        own_v4 == other_v4 && own & mask == other & mask && self.port.is_none_or(|port| port == end.port())
-    }
-}
-
-impl Filters {
-    fn time(&self, time: Timestamp) -> bool {
-        self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time <= to)
-    }
-
-    #[inline(always)]
-    fn ends(&self, src: Endpoint, dst: Endpoint) -> bool {
-        self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(src) || host.matches(dst))
-    }
 }
 
 /// Analyses one capture.
