@@ -293,7 +293,7 @@ impl Streams {
         }
         let stun = match &entry.tls {
             Some(tls) => tls.is_stun(),
-            None => direction.framer.is_framed(),
+            None => direction.framer.is_framed() && !direction.framer.is_tls(),
         };
         if stun && !entry.connection.stun {
             entry.connection.stun = true;
@@ -432,7 +432,7 @@ impl Streams {
                 self.counts.unpadded += out.unpadded;
                 let stun = match &entry.tls {
                     Some(tls) => tls.is_stun(),
-                    None => direction.framer.is_framed(),
+                    None => direction.framer.is_framed() && !direction.framer.is_tls(),
                 };
                 if stun && !entry.connection.stun {
                     entry.connection.stun = true;

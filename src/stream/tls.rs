@@ -173,7 +173,7 @@ impl Tls {
         if protected {
             self.count(side, &record);
             if inside.is_none() {
-                inside = self.ask(keys);
+                inside = self.ask(keys, side);
             }
         }
         let mut plain = inside.as_mut().map(|inside| std::mem::take(&mut inside.plain)).unwrap_or_default();
@@ -289,7 +289,7 @@ impl Tls {
     }
 
     /// Asks for keys, twice at most.
-    fn ask(&mut self, keys: Option<&dyn Keyring>) -> Option<Box<Inside>> {
+    fn ask(&mut self, keys: Option<&dyn Keyring>, side: usize) -> Option<Box<Inside>> {
         let (Some((client_random, offers)), Some((server_random, version, suite, takes))) =
             (&self.client_hello, &self.server_hello)
         else {
@@ -300,8 +300,17 @@ impl Tls {
         }
         self.asked += 1;
         let (version, suite, encrypt_then_mac) = (*version, *suite, *offers && *takes);
-        let opener = keys?.connection(&Hellos { client_random, server_random, version, suite, encrypt_then_mac })?;
-        Some(Box::new(Inside { opener, framers: [Framer::at_start(), Framer::at_start()], plain: Vec::new() }))
+        let hellos = Hellos { client_random, server_random, version, suite, encrypt_then_mac };
+        let mut opener = keys?.connection(&hellos)?;
+        let mut framers = [Framer::at_start(), Framer::at_start()];
+        for (at, (framer, known)) in framers.iter_mut().zip(&self.sides).enumerate() {
+            // what came before it could be asked for is missing
+            if known.protected > u32::from(at == side) {
+                opener.missing(at == 0);
+                *framer = Framer::midway();
+            }
+        }
+        Some(Box::new(Inside { opener, framers, plain: Vec::new() }))
     }
 }
 

@@ -1,0 +1,332 @@
+//! TLS over TCP: whatever becomes of the segments, records and messages are the same, or nothing is guessed; and what whoever has keys opens goes on as
+//! though it had been in the clear.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use proptest::prelude::*;
+use support::tls::*;
+use turnscope::net::Endpoint;
+use turnscope::packet::{Segment, TcpFlags};
+use turnscope::stream::{Connection, Counts, Hellos, Item, Keyring, Limits, Moment, Opened, Opener, Streams, What};
+use turnscope::time::Timestamp;
+use turnscope::wire::handshake::{ContentType, Version};
+use turnscope::wire::tls::Record;
+
+const SYN: u8 = 2;
+const RST: u8 = 4;
+
+/// A segment: who sends it, where in its stream, what.
+#[derive(Clone, Debug)]
+struct Made {
+    side: usize,
+    seq: u32,
+    flags: u8,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, Default)]
+struct Read {
+    /// Side, content type, length, whether it is under keys.
+    records: Vec<(usize, u8, usize, bool)>,
+    /// Side, type, body, whether it was opened.
+    messages: Vec<(usize, u8, Vec<u8>, bool)>,
+    /// Side, bytes, whether it was under TLS.
+    payloads: Vec<(usize, Vec<u8>, bool)>,
+    connections: Vec<Connection>,
+    counts: Counts,
+    /// Connections that were followed when all was said, before the capture ended.
+    followed: usize,
+}
+
+impl Read {
+    fn kinds(&self, side: usize) -> Vec<u8> {
+        self.messages.iter().filter(|message| message.0 == side).map(|message| message.1).collect()
+    }
+}
+
+fn end(side: usize, port: u16) -> Endpoint {
+    if side == 0 { Endpoint::v4([10, 0, 0, 2], 50_000) } else { Endpoint::v4([192, 0, 2, 1], port) }
+}
+
+fn read(segments: &[Made], follow: bool, keys: Option<Box<dyn Keyring>>) -> Read {
+    let mut streams = Streams::new(Limits::default());
+    if let Some(keys) = keys {
+        streams = streams.with_keys(keys);
+    }
+    let mut read = Read::default();
+    let mut each = |item: Item<'_>| match item {
+        Item::Secured(secured) => {
+            if follow {
+                secured.follow.set(true);
+            }
+            match secured.what {
+                What::Record(sealed) => {
+                    let record = sealed.record;
+                    read.records.push((secured.side, record.content_type.0, record.length, sealed.protected));
+                }
+                What::Message { kind, body, opened, .. } => {
+                    read.messages.push((secured.side, kind.0, body.to_vec(), opened));
+                }
+            }
+        }
+        Item::Payload(payload) => {
+            let side = usize::from(payload.src != end(0, 443));
+            read.payloads.push((side, payload.message.bytes.to_vec(), payload.secured));
+        }
+        Item::Connection(connection) => read.connections.push(*connection),
+    };
+    for (number, made) in (1u64..).zip(segments) {
+        let segment = Segment {
+            src: end(made.side, 443),
+            dst: end(1 - made.side, 443),
+            seq: made.seq,
+            ack: 0,
+            flags: TcpFlags(made.flags),
+            window: 0,
+            payload: &made.bytes,
+            length: u32::try_from(made.bytes.len()).unwrap(),
+            truncated: false,
+            ip_id: 0,
+            ttl: 64,
+        };
+        let time = Timestamp(i64::try_from(number).unwrap() * 1_000_000);
+        streams.advance(Moment { frame: number, time }, &mut each);
+        streams.segment(number, time, &segment, &mut each);
+    }
+    let followed = streams.size().0;
+    streams.finish(&mut each);
+    assert_eq!(streams.size(), (0, 0), "nothing stays");
+    read.counts = *streams.counts();
+    read.followed = followed;
+    read
+}
+
+fn sealed(kind: u8, contents: &[u8]) -> Vec<u8> {
+    // for the opener below: the bytes upside down, and a tag
+    let flipped: Vec<u8> = contents.iter().map(|byte| !byte).collect();
+    record(kind, &[&flipped[..], &[0xEE; 16]].concat())
+}
+
+/// What client and server say in a handshake of TLS 1.2, and then; one waits for the other.
+fn said(data: &[(usize, Vec<u8>)]) -> Vec<(usize, Vec<u8>)> {
+    let finished = || [record(CHANGE_CIPHER, &[1]), sealed(HANDSHAKE, &message(20, &[9; 12]))].concat();
+    let hellos =
+        [record(HANDSHAKE, &server_hello(0xA5, TLS_1_2)), record(HANDSHAKE, &message(11, &[0, 0, 0]))].concat();
+    let mut said = vec![
+        (0, record(HANDSHAKE, &client_hello(&Offer::default()))),
+        (1, [hellos, record(HANDSHAKE, &message(14, &[]))].concat()),
+        (0, [record(HANDSHAKE, &message(16, &[1, 7])), finished()].concat()),
+        (1, finished()),
+    ];
+    said.extend(data.iter().map(|(side, bytes)| (*side, sealed(DATA, bytes))));
+    said
+}
+
+/// The same in segments of these lengths.
+fn cut(said: &[(usize, Vec<u8>)], lengths: &[usize]) -> Vec<Made> {
+    let mut made: Vec<Made> = (0..2)
+        .map(|side| Made { side, seq: 99, flags: if side == 0 { SYN } else { SYN | 16 }, bytes: Vec::new() })
+        .collect();
+    let mut seq = [100u32; 2];
+    let mut lengths = lengths.iter().cycle();
+    for (side, bytes) in said {
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let (part, after) = rest.split_at((*lengths.next().unwrap()).min(rest.len()));
+            made.push(Made { side: *side, seq: seq[*side], flags: 0, bytes: part.to_vec() });
+            seq[*side] += u32::try_from(part.len()).unwrap();
+            rest = after;
+        }
+    }
+    made
+}
+
+/// Opens what `sealed` shut.
+#[derive(Debug)]
+struct Upside(Vec<&'static str>);
+
+impl Keyring for Upside {
+    fn connection(&self, hellos: &Hellos<'_>) -> Option<Box<dyn Opener>> {
+        assert_eq!((hellos.client_random, hellos.server_random), (&[0x5A; 32], &[0xA5; 32]));
+        assert_eq!((hellos.version, hellos.suite.0), (Version::TLS_1_2, 0xC02B));
+        Some(Box::new(Upside(Vec::new())))
+    }
+}
+
+impl Opener for Upside {
+    fn open(&mut self, _from_client: bool, record: &Record<'_>, plain: &mut Vec<u8>) -> Opened {
+        match record.payload.split_last_chunk::<16>() {
+            Some((contents, [0xEE, ..])) if !record.truncated => {
+                plain.extend(contents.iter().map(|byte| !byte));
+                Opened::Plain(record.content_type)
+            }
+            _ => Opened::Shut("no tag"),
+        }
+    }
+
+    fn missing(&mut self, _from_client: bool) {
+        self.0.push("missing");
+    }
+}
+
+fn stun(kind: u16, id: u8, words: usize) -> Vec<u8> {
+    let mut out = kind.to_be_bytes().to_vec();
+    out.extend(u16::try_from(words * 4).unwrap().to_be_bytes());
+    out.extend([0x21, 0x12, 0xa4, 0x42]);
+    out.extend([id; 12]);
+    out.resize(20 + words * 4, id);
+    out
+}
+
+#[test]
+fn records_and_messages_come_out_of_any_segments() {
+    let said = said(&[(0, vec![1; 50]), (1, vec![2; 5000])]);
+    for lengths in [&[1][..], &[3, 7], &[100], &[1448], &[100_000]] {
+        let read = read(&cut(&said, lengths), true, None);
+        assert_eq!((read.kinds(0), read.kinds(1)), (vec![1, 16], vec![2, 11, 14]), "{lengths:?}");
+        let of_client: Vec<_> = read.records.iter().filter(|record| record.0 == 0).copied().collect();
+        let expected = [(22, false), (22, false), (20, false), (22, true), (23, true)];
+        assert_eq!(of_client.iter().map(|record| (record.1, record.3)).collect::<Vec<_>>(), expected);
+        assert!(read.payloads.is_empty() && read.connections.last().unwrap().tls);
+        assert_eq!((read.counts.tls, read.counts.recognised), (1, 0));
+    }
+}
+
+#[test]
+fn what_is_under_keys_is_never_read_as_plain() {
+    // behind ChangeCipherSpec a record whose bytes look like a hello, and one like an alert
+    let mut said = said(&[]);
+    said.push((0, record(HANDSHAKE, &client_hello(&Offer { random: 9, ..Offer::default() }))));
+    said.push((0, record(ALERT, &[2, 40])));
+    let read = read(&cut(&said, &[1000]), true, None);
+    assert_eq!(read.kinds(0), [1, 16]);
+    assert!(read.records.iter().filter(|record| record.0 == 0).skip(3).all(|record| record.3));
+}
+
+#[test]
+fn opened_data_goes_on_as_messages_whatever_records_cut() {
+    let (asked, answer) = (stun(1, 3, 2), [stun(0x101, 3, 40), stun(0x101, 4, 0)].concat());
+    let (one, other) = answer.split_at(33);
+    let said = said(&[(0, asked.clone()), (1, one.to_vec()), (1, other.to_vec())]);
+    for lengths in [&[1][..], &[64], &[1448]] {
+        let read = read(&cut(&said, lengths), false, Some(Box::new(Upside(Vec::new()))));
+        let expected = [(0, asked.clone(), true), (1, stun(0x101, 3, 40), true), (1, stun(0x101, 4, 0), true)];
+        let mut payloads = read.payloads.clone();
+        payloads.sort_by_key(|payload| payload.0); // stable: the order of each side is kept
+        assert_eq!(payloads, expected, "{lengths:?}");
+        assert!(read.connections.last().unwrap().stun && !read.connections.last().unwrap().let_go);
+        assert_eq!(read.counts.recognised, 1);
+        assert_eq!(
+            read.messages.iter().filter(|message| message.3).map(|message| message.1).collect::<Vec<_>>(),
+            [20, 20]
+        );
+    }
+}
+
+#[test]
+fn what_opens_to_something_else_is_let_go() {
+    let said = said(&[(0, b"GET / HTTP/1.1\r\nHost: www.example.com\r\n\r\n".to_vec()), (1, vec![b'x'; 9000])]);
+    let read = read(&cut(&said, &[1448]), false, Some(Box::new(Upside(Vec::new()))));
+    assert!(read.payloads.is_empty() && read.connections.last().unwrap().let_go);
+    assert_eq!((read.counts.recognised, read.followed), (0, 0));
+}
+
+#[test]
+fn the_web_is_let_go_when_its_handshake_is_over() {
+    let data: Vec<(usize, Vec<u8>)> = (0..40).map(|at| (at % 2, vec![7; 1000])).collect();
+    let read = read(&cut(&said(&data), &[1448]), false, None);
+    assert!(read.connections.last().unwrap().let_go && read.records.len() < 20, "{}", read.records.len());
+    assert_eq!(read.followed, 0, "nothing of it stays in the table");
+}
+
+#[test]
+fn a_reset_within_the_handshake_is_told_with_the_connection() {
+    let mut segments = cut(&said(&[])[..1], &[1448]);
+    segments.push(Made { side: 1, seq: 100, flags: RST | 16, bytes: Vec::new() });
+    let read = read(&segments, false, None);
+    let last = read.connections.last().unwrap();
+    assert!(last.rst[1].is_some() && last.rst[0].is_none());
+}
+
+#[test]
+fn a_hello_that_only_pretends_is_none() {
+    let pretended = [&[0x16, 3, 1, 0, 0x2d, 1, 0, 0, 0x29, 3, 1][..], &[0; 39]].concat();
+    let read = read(&cut(&[(0, pretended)], &[1448]), true, None);
+    assert!(read.records.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn segments_in_any_order_and_more_than_once_give_the_same(
+        lengths in prop::collection::vec(1usize..400, 1..8),
+        swaps in prop::collection::vec((any::<prop::sample::Index>(), 1usize..4), 0..12),
+        again in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        let data = [(0, stun(1, 3, 20)), (1, stun(0x101, 3, 90)), (0, stun(1, 4, 0)), (1, stun(0x101, 4, 9))];
+        let straight = cut(&said(&data), &lengths);
+        let expected = read(&straight, true, Some(Box::new(Upside(Vec::new()))));
+        let mut mixed = straight.clone();
+        for (at, step) in swaps {
+            // the SYNs stay first
+            let at = 2 + at.index(mixed.len() - 2);
+            let other = (at + step).min(mixed.len() - 1);
+            mixed.swap(at, other);
+        }
+        for at in again {
+            let at = 2 + at.index(mixed.len() - 2);
+            let copy = mixed[at].clone();
+            mixed.insert(at, copy);
+        }
+        let found = read(&mixed, true, Some(Box::new(Upside(Vec::new()))));
+        // a server that is heard before its client cannot be opened: there the records are the same, and nothing false comes out
+        for side in 0..2 {
+            let of = |read: &Read| read.records.iter().filter(|record| record.0 == side).copied().collect::<Vec<_>>();
+            prop_assert_eq!(of(&found), of(&expected));
+        }
+        for payload in &found.payloads {
+            prop_assert!(expected.payloads.contains(payload));
+        }
+    }
+
+    #[test]
+    fn with_segments_lost_nothing_false_comes_out(
+        lengths in prop::collection::vec(1usize..400, 1..8),
+        lost in prop::collection::vec(any::<prop::sample::Index>(), 1..6),
+    ) {
+        let data = [(0, stun(1, 3, 20)), (1, stun(0x101, 3, 90)), (0, stun(1, 4, 0)), (1, stun(0x101, 4, 9))];
+        let mut segments = cut(&said(&data), &lengths);
+        let whole = read(&segments, true, Some(Box::new(Upside(Vec::new()))));
+        for at in lost {
+            if segments.len() > 3 {
+                let at = 2 + at.index(segments.len() - 2);
+                segments.remove(at);
+            }
+        }
+        let found = read(&segments, true, Some(Box::new(Upside(Vec::new()))));
+        for (side, kind, body, _) in &found.messages {
+            let known = whole.messages.iter().any(|message| (message.0, message.1, &message.2) == (*side, *kind, body));
+            prop_assert!(known, "{kind} of {side}");
+        }
+        for payload in &found.payloads {
+            // what bytes are missing of is told as cut short
+            prop_assert!(whole.payloads.iter().any(|known| known.0 == payload.0 && known.1.starts_with(&payload.1)));
+        }
+    }
+
+    #[test]
+    fn any_bytes_behind_a_hello_do_no_harm(
+        client in prop::collection::vec(any::<u8>(), 0..400),
+        server in prop::collection::vec(any::<u8>(), 0..400),
+        lengths in prop::collection::vec(1usize..200, 1..5),
+    ) {
+        let mut said = said(&[]);
+        said.extend([(0, client), (1, server)]);
+        for keys in [true, false] {
+            let keys = keys.then(|| Box::new(Upside(Vec::new())) as Box<dyn Keyring>);
+            let read = read(&cut(&said, &lengths), true, keys);
+            prop_assert!(read.records.iter().all(|record| record.1 <= ContentType::HEARTBEAT.0));
+        }
+    }
+}
