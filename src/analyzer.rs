@@ -5,6 +5,7 @@
 
 mod datagrams;
 mod icmp_answers;
+mod opened;
 mod streamed;
 
 pub use icmp_answers::IcmpAnswers;
@@ -12,7 +13,8 @@ pub use icmp_answers::IcmpAnswers;
 use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
 use crate::frame::Frame;
-use crate::net::Endpoint;
+use crate::keys::KeyLog;
+use crate::net::{Endpoint, Transport};
 use crate::packet::{IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
@@ -20,8 +22,8 @@ use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::session::signalling::Signalling;
 use crate::session::tls::TlsConnection;
-use crate::session::{FORESEEN, Foreseen, Known, Limits, Session};
-use crate::stream::{self, Streams};
+use crate::session::{FORESEEN, Foreseen, Known, Limits, Path, Session};
+use crate::stream::{self, Associations, Streams};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
@@ -47,6 +49,8 @@ pub struct Options {
     pub limits: Limits,
     /// Whether RTP and RTCP are rows too.
     pub media: bool,
+    /// What opens TLS and DTLS.
+    pub keys: KeyLog,
     /// The ICMP errors that answered the request in a frame, from [`IcmpAnswers`], so that the row of the request can tell.
     pub icmp: BTreeMap<u64, IcmpAnswer>,
 }
@@ -105,6 +109,8 @@ pub struct Analyzer {
     packets: Packets,
     streams: Streams,
     core: Core,
+    /// Blocks of secrets in the capture, and damaged lines in them.
+    embedded: (u64, u64),
     /// How many of the next frames are prepared for.
     foreseen: usize,
 }
@@ -120,6 +126,9 @@ struct Core {
     digits: u8,
     /// Messages that came in TCP streams.
     streamed: u32,
+    /// What opens DTLS, and what the record at hand held.
+    dtls: Associations<Path>,
+    plain: Vec<u8>,
     session: Session,
     findings: Collector,
     builder: Builder,
@@ -133,13 +142,18 @@ impl Analyzer {
     /// An analyzer that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { capture, credentials, signalling, filters, limits, media, icmp } = options;
+        let Options { capture, credentials, signalling, filters, limits, media, keys, icmp } = options;
         let builder = Builder::new(capture, filters.user.clone());
         let session = Session::new(credentials, limits).with_signalling(signalling);
         let findings = Collector::default();
-        let core = Core { capture, filters, media, icmp, digits: 0, streamed: 0, session, findings, builder };
-        let streams = Streams::new(stream::Limits::default());
-        Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, foreseen: 0 }
+        let (dtls, plain) = (Associations::default(), Vec::new());
+        let (digits, streamed) = (0, 0);
+        let mut core =
+            Core { capture, filters, media, icmp, digits, streamed, dtls, plain, session, findings, builder };
+        let mut streams = Streams::new(stream::Limits::default());
+        *core.dtls.keys() = keys.clone();
+        *streams.keys() = keys;
+        Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, embedded: (0, 0), foreseen: 0 }
     }
 
     /// The same analyzer without the short way for plain messages; only for showing that both give the same.
@@ -221,12 +235,13 @@ impl Analyzer {
     #[must_use]
     pub fn finish(mut self, path: String, info: &CaptureInfo) -> Analyzed {
         self.drain(&mut |_| {});
-        let Analyzer { mut packets, streams, mut core, .. } = self;
+        let Analyzer { mut packets, mut streams, mut core, embedded, .. } = self;
         packets.finish();
         core.session.lost_packets(packets.incomplete());
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
+        core.tell_keys(streams.keys(), embedded);
         let findings = core.findings.conclude(core.session.clients());
         Analyzed(core.builder.finish(path, info, packets.counts(), streams.counts(), &core.session, findings))
     }
@@ -391,8 +406,12 @@ impl Core {
     ) -> Option<&'p [u8]> {
         let data = ChannelData::parse(payload, event.truncated)?;
         // in a byte stream the messages before it have told what it is
-        if !event.transport.is_stream() && !self.session.is_channel(event.src, event.dst, &data) {
+        let sure = event.transport.is_stream() || event.transport == Transport::Dtls;
+        if !sure && !self.session.is_channel(event.src, event.dst, &data) {
             return None;
+        }
+        if event.transport.is_stream() && event.hops.is_empty() {
+            self.session.padding(event, &data);
         }
         event.body = Body::ChannelData(data);
         let hop = self.session.channel_data(event, data.channel, usize::from(data.length));
@@ -420,7 +439,7 @@ impl Core {
                 first = false;
             }
             self.session.dtls(event, &record, payload.len(), None);
-            self.row(event, &Known::default(), sink);
+            self.record(event, payload, &record, sink);
         }
     }
 

@@ -1,40 +1,30 @@
 #![no_main]
 //! Any bytes as what client and server say over TCP, in pieces, each behind a byte of how it comes and its length in two bytes: records, messages put
-//! together, bodies, and the stream inside, which a keyring opens that takes half of the connections' records for what they hold upside down.
+//! together, bodies, and the stream inside, as far as the key logs of the samples open it.
 
 use libfuzzer_sys::fuzz_target;
 use turnscope::net::Endpoint;
 use turnscope::packet::{Segment, TcpFlags};
-use turnscope::stream::{Hellos, Item, Keyring, Limits, Moment, Opened, Opener, Streams, What};
+use turnscope::stream::{Item, Limits, Moment, Streams, What};
 use turnscope::time::Timestamp;
-use turnscope::wire::handshake::{CipherSuite, ContentType, Message, Protocol, Version};
-use turnscope::wire::tls::{Assembler, Record};
+use turnscope::wire::handshake::{CipherSuite, Message, Protocol, Version};
+use turnscope::wire::tls::Assembler;
 
-#[derive(Debug)]
-struct Upside;
-
-impl Keyring for Upside {
-    fn connection(&self, hellos: &Hellos<'_>) -> Option<Box<dyn Opener>> {
-        (hellos.client_random[0] & 1 == 0).then(|| Box::new(Upside) as Box<dyn Opener>)
-    }
-}
-
-impl Opener for Upside {
-    fn open(&mut self, _from_client: bool, record: &Record<'_>, plain: &mut Vec<u8>) -> Opened {
-        let Some((&kind, contents)) = record.payload.split_last() else { return Opened::Shut("empty") };
-        plain.extend(contents.iter().map(|byte| !byte));
-        if kind == 0 { Opened::Shut("zero") } else { Opened::Plain(ContentType(20 + kind % 5)) }
-    }
-
-    fn missing(&mut self, _from_client: bool) {}
-}
+/// The key logs of the samples that the seeds are made from, so that what they protect is reached.
+const KEYS: [&[u8]; 2] = [
+    include_bytes!("../../samples/tls-success/keylog.txt"),
+    include_bytes!("../../samples/tls13-success/keylog.txt"),
+];
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&mode, mut rest)) = bytes.split_first() else { return };
     let small = Limits { connections: 2, held: 4096, segments: 8, total: 8192 };
     let limits = if mode & 1 == 0 { Limits::default() } else { small };
     let ends = [Endpoint::v4([10, 0, 0, 2], 50_000), Endpoint::v4([192, 0, 2, 1], if mode & 2 == 0 { 443 } else { 5349 })];
-    let mut streams = Streams::new(limits).with_keys(Box::new(Upside));
+    let mut streams = Streams::new(limits);
+    for log in KEYS {
+        let _ = streams.keys().add(log);
+    }
     let mut each = |item: Item<'_>| match item {
         Item::Secured(secured) => {
             secured.follow.set(mode & 4 != 0);

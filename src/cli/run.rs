@@ -61,6 +61,7 @@ fn analyze(
     look: Look,
 ) -> Result<Status, Error> {
     reading.told.warn(look);
+    reading.keys.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
     let (mut parts, mut collected) = (Vec::new(), Vec::new());
     for path in captures {
@@ -108,6 +109,7 @@ fn flow(
     look: Look,
 ) -> Result<Status, Error> {
     reading.told.warn(look);
+    reading.keys.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
     let (mut parts, mut collected) = (Vec::new(), Vec::new());
     for path in captures {
@@ -167,6 +169,7 @@ fn collect(input: &mut Input, path: &str, index: usize, reading: &Wanted) -> Res
 fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
     reading.told.warn(look);
+    reading.keys.warn(look);
     let icmp = icmp_answers(&input, path)?;
     let live = !input.regular || output::is_terminal();
     let mut writer = None;
@@ -202,6 +205,7 @@ fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, l
 fn list_verified(path: &str, format: ReportFormat, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
     reading.told.warn(look);
+    reading.keys.warn(look);
     let live = !input.regular || output::is_terminal();
     let format = match format {
         ReportFormat::Json => verify::Format::Json,
@@ -254,17 +258,19 @@ pub(super) fn read(
         credentials: reading.credentials.credentials()?,
         media: extra.media,
         icmp: extra.icmp,
+        keys: reading.keys.log(),
         ..analyzer::Options::default()
     };
     reading.told.add_to(&mut options.signalling, &mut options.credentials);
     let mut begun: Option<(Analyzer, Timestamp)> = None;
     let mut more = true;
-    while more && let Some(frame) = input.next_frame() {
+    while more && let Some((frame, secrets)) = input.next_with_secrets() {
         let (analyzer, start) = begun.get_or_insert_with(|| {
             let start = start(&frame);
             options.filters = reading.filters(start);
             (Analyzer::new(std::mem::take(&mut options)), start)
         });
+        analyzer.secrets(secrets);
         analyzer.frame(&frame, &mut |row| more = more && sink(row, *start));
         input.foresee(analyzer);
     }

@@ -4,7 +4,8 @@
 //! what there is room for. [`assemble`](super::assemble()) puts the parts of several captures together and writes the headline.
 
 use super::convert::{
-    allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, server, transaction,
+    allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, relayed_transport,
+    server, transaction,
 };
 use super::handshake;
 use super::headline;
@@ -12,7 +13,8 @@ use super::ice;
 use super::media::media;
 use super::steps;
 use super::{
-    Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Tls, Transaction,
+    Address, Allocation, Authentication, Candidate, CandidateType, Capture, Confidence, Decryption, Dtls, Report, Tls,
+    Transaction, Transport,
 };
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
@@ -76,6 +78,8 @@ pub struct Builder {
     candidates: Bounded<Candidate>,
     dtls: Bounded<Dtls>,
     tls: Bounded<Tls>,
+    decryption: Decryption,
+    keyed: bool,
     ice: Bounded<IceSession>,
     /// Pairs of the listed ICE sessions.
     pairs: usize,
@@ -106,11 +110,19 @@ impl Builder {
             candidates: Bounded::new(MAX_LISTED),
             dtls: Bounded::new(MAX_LISTED),
             tls: Bounded::new(MAX_LISTED),
+            decryption: Decryption::default(),
+            keyed: false,
             ice: Bounded::new(MAX_LISTED),
             pairs: 0,
             dialects: BTreeMap::new(),
             facts: headline::Facts::default(),
         }
+    }
+
+    /// There are keys: what is known of them is to be told.
+    pub fn keyed(&mut self, tell: impl FnOnce(&mut Decryption)) {
+        self.keyed = true;
+        tell(&mut self.decryption);
     }
 
     /// Takes note of how exactly the capture tells time.
@@ -142,6 +154,7 @@ impl Builder {
     /// Takes a TLS connection of TURN that is over; `telling` if a finding speaks of it.
     pub fn tls(&mut self, known: &TlsConnection, telling: bool) {
         if let Some(listed) = super::tls::tls(known, self.capture, self.digits) {
+            self.decryption.tls(&listed);
             self.tls.add(telling, known.handshake.first.frame, || listed);
         }
     }
@@ -183,7 +196,9 @@ impl Builder {
             let (capture, transport) = (self.capture, conversation.transport);
             self.transactions.add(telling, exchange.first.frame, || transaction(exchange, transport, capture, &view));
         }
-        if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING) {
+        // a data connection that was bound is told with its allocation
+        let bound = |exchange: &Exchange| exchange.method == Method::CONNECTION_BIND && exchange.succeeded();
+        if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING && !bound(exchange)) {
             let (capture, digits) = (self.capture, self.digits);
             self.authentications.add(telling, at, || steps::authentication(conversation, &view, capture, digits));
         }
@@ -208,9 +223,13 @@ impl Builder {
     fn relay_candidates(&mut self, known: &session::Allocation, conversation: &Conversation, telling: bool) {
         let (capture, client, server) = (self.capture, conversation.client, conversation.server);
         let evidence = vec![place(capture, known.created.frame)];
+        let reached = if conversation.transport.is_stream() { Transport::Tcp } else { Transport::Udp };
+        let lent = relayed_transport(known.transport).unwrap_or(Transport::Udp);
         let candidate = |kind, address: Endpoint, base: Endpoint| Candidate {
             owner: client.0.ip().to_string(),
             kind,
+            transport: if kind == CandidateType::Relay { lent } else { reached },
+            tcp_type: None,
             address: Address(address),
             base: Some(Address(base)),
             server: Some(server.into()),
@@ -278,11 +297,16 @@ impl Builder {
         let items = self.transactions.sorted();
         let servers = session.servers().sorted();
         let report = Report {
-            captures: vec![capture_of(path, info, self.digits)],
+            captures: vec![Capture {
+                decryption: self.keyed.then_some(self.decryption),
+                ..capture_of(path, info, self.digits)
+            }],
             counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
-                .map(|(address, known)| server(address, known, info, session, self.dialects.get(&address)))
+                .map(|(address, known)| {
+                    server(address, known, info, session, self.dialects.get(&address), (capture, self.digits))
+                })
                 .collect(),
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),

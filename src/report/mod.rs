@@ -9,6 +9,7 @@
 mod assemble;
 mod build;
 mod convert;
+mod decryption;
 mod finding;
 mod handshake;
 mod headline;
@@ -20,6 +21,7 @@ mod outcome;
 mod signalling;
 mod steps;
 mod tls;
+mod tried;
 mod turn;
 mod value;
 mod verify;
@@ -27,6 +29,7 @@ mod verify;
 pub use assemble::assemble;
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
+pub use decryption::Decryption;
 pub use finding::{Confidence, Finding, Severity, Subject};
 pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
 pub use ice::{
@@ -38,8 +41,9 @@ pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
 pub use tls::{Tls, TlsFlight, TlsTcp, TlsTcpClosing, TlsTcpState};
 pub use turn::{
-    Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel, NatMapping,
-    Permission, Server, ServerTransport, Step, Transaction, TransactionOutcome, Transactions,
+    Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel,
+    ConnectionOpener, ConnectionState, DataConnection, NatMapping, Permission, Server, ServerConnections, ServerIcmp,
+    ServerTransport, Step, TcpType, Transaction, TransactionOutcome, Transactions, TransportOutcome,
 };
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, VerifyReport};
@@ -164,6 +168,9 @@ pub struct Capture {
     pub clock_offset_us: Option<i64>,
     /// How far that may be off, in microseconds.
     pub clock_uncertainty_us: Option<i64>,
+    /// What keys opened; absent where none were given and none are in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decryption: Option<Decryption>,
 }
 
 /// A comment of a pcapng file.

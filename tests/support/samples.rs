@@ -6,6 +6,7 @@ use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::{Capture, OpenError};
 use turnscope::event::Row;
 use turnscope::frame::Frame;
+use turnscope::keys::KeyLog;
 use turnscope::report::Report;
 use turnscope::session::credentials::Credentials;
 use turnscope::session::signalling::{self, Signalling};
@@ -21,6 +22,8 @@ pub struct Sample {
     pub bytes: Vec<u8>,
     /// `credentials.toml`, or nothing.
     pub credentials: String,
+    /// `keylog.txt`, or nothing.
+    pub keylog: Vec<u8>,
     /// The session descriptions, `*.sdp`, by name.
     pub descriptions: Vec<(String, Vec<u8>)>,
     /// "headline finding", `None` where the table says "none".
@@ -65,6 +68,7 @@ fn sample(root: &Path, line: &str) -> Option<Sample> {
         path: format!("samples/{name}/{}", path.file_name().expect("a name").to_string_lossy()),
         bytes: fs::read(&path).expect("the capture"),
         credentials: fs::read_to_string(path.with_file_name("credentials.toml")).unwrap_or_default(),
+        keylog: fs::read(path.with_file_name("keylog.txt")).unwrap_or_default(),
         descriptions: descriptions(&root.join(&name)),
         headline: ticked(headline).into_iter().next(),
         severity: severity.to_owned(),
@@ -90,6 +94,13 @@ fn ticked(cell: &str) -> Vec<String> {
 }
 
 impl Sample {
+    /// The keys that lie beside the capture.
+    pub fn keys(&self) -> KeyLog {
+        let mut keys = KeyLog::new();
+        assert_eq!(keys.add(&self.keylog).damaged, [], "{}: its key log is well-formed", self.name);
+        keys
+    }
+
     /// The report on the whole capture, with the credentials and session descriptions that lie beside it.
     pub fn report(&self) -> Report {
         self.report_on(&self.bytes).expect("a sample is a capture")
@@ -119,8 +130,10 @@ impl Sample {
             signalling.take(&told, &mut credentials);
         }
         let mut capture = Capture::open(bytes)?;
-        let mut analyzer = Analyzer::new(Options { credentials, signalling, ..Options::default() });
-        while let Some(mut frame) = capture.next_frame() {
+        let keys = self.keys();
+        let mut analyzer = Analyzer::new(Options { credentials, signalling, keys, ..Options::default() });
+        while let Some((mut frame, secrets)) = capture.next_with_secrets() {
+            analyzer.secrets(secrets);
             if edit(&mut frame) {
                 analyzer.frame(&frame, sink);
             }
