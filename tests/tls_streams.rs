@@ -177,6 +177,15 @@ fn records_and_messages_come_out_of_any_segments() {
 }
 
 #[test]
+fn a_hello_over_several_segments_is_read_where_the_server_is_not_heard() {
+    let mut segments = cut(&said(&[])[..1], &[60]);
+    segments.remove(1); // the server's SYN
+    segments.iter_mut().for_each(|made| made.flags |= 16 * u8::from(made.flags & SYN == 0));
+    let read = read(&segments, true, None);
+    assert_eq!((read.kinds(0), read.counts.tls), (vec![1], 1));
+}
+
+#[test]
 fn what_is_under_keys_is_never_read_as_plain() {
     // behind ChangeCipherSpec a record whose bytes look like a hello, and one like an alert
     let mut said = said(&[]);

@@ -269,6 +269,11 @@ impl Streams {
             let [client, server] = both;
             entry.connection.carried = Some([client.carried(), server.carried()]);
         }
+        // a hello may take several segments
+        if entry.tls.is_none() && both.iter().any(|direction| direction.framer.is_tls() && direction.framer.is_framed())
+        {
+            entry.tls = Some(Box::default());
+        }
         let Some(direction) = both.get_mut(side) else { return };
         if direction.has_hole() && !entry.holed {
             entry.holed = true;

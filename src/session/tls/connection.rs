@@ -7,6 +7,8 @@ use crate::wire::handshake::{ContentType, HandshakeType, Protocol};
 
 const MAX_FLIGHTS: usize = 16;
 const MAX_ALERTS: usize = 8;
+/// What is kept of one handshake message takes no more than about so many bytes.
+const MAX_WEIGHT: usize = 64 << 10;
 /// Bytes of a protected alert of TLS 1.3: the alert, its content type, and the tag that all suites but one have.
 const ALERT_1_3: usize = 2 + 1 + 16;
 /// Rounds of data from the client and data from the server that are more than the tickets of TLS 1.3 look like.
@@ -70,6 +72,8 @@ pub struct TlsConnection {
     pub opened: u64,
     /// Records that keys did not open, and the first reason.
     pub shut: (u64, Option<&'static str>),
+    /// Bytes of the handshake messages that are kept of it, in what was made of them.
+    pub(super) weight: usize,
     /// Who sent the last application data.
     spoke: Option<Role>,
     numbers: [u16; 2],
@@ -122,6 +126,7 @@ impl TlsConnection {
             exchanged: None,
             opened: 0,
             shut: (0, None),
+            weight: 0,
             spoke: None,
             numbers: [0; 2],
         }
@@ -252,6 +257,7 @@ impl TlsConnection {
         {
             self.handshake.from_start = true;
         }
+        self.weight += body.len().min(MAX_WEIGHT);
         let number = match role {
             Role::Client => self.numbers.first_mut(),
             Role::Server => self.numbers.last_mut(),
