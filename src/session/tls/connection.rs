@@ -293,24 +293,25 @@ impl TlsConnection {
                 }
             }
             ContentType::ALERT => self.sealed_alert(role, seen),
-            ContentType::CHANGE_CIPHER_SPEC if !sealed.protected => {
-                if !self.handshake.is_1_3() && self.handshake.sides[role].change_cipher.is_none() {
-                    self.handshake.sides[role].change_cipher = Some(seen);
-                    self.flight(role, What::ChangeCipherSpec, seen);
-                }
-            }
+            ContentType::CHANGE_CIPHER_SPEC if !sealed.protected => self.change_cipher(role, seen),
             ContentType::HANDSHAKE if !sealed.protected => self.handshake.truncated |= sealed.record.truncated,
-            ContentType::HANDSHAKE if sealed.opened.is_none() => {
-                if self.handshake.completed.is_none() {
-                    self.flight(role, What::Protected, seen);
-                    self.finished(role, seen);
-                }
+            ContentType::HANDSHAKE if sealed.opened.is_none() && self.handshake.completed.is_none() => {
+                self.flight(role, What::Protected, seen);
+                self.finished(role, seen);
             }
             ContentType::APPLICATION_DATA if sealed.opened.is_none() && self.handshake.is_1_3() => {
                 self.hidden(role, sealed.record.length, sealed.record.truncated, seen);
             }
             ContentType::APPLICATION_DATA => self.data(role, sealed.record.length, seen),
             _ => {}
+        }
+    }
+
+    /// In TLS 1.3 it says nothing (RFC 8446 §D.4).
+    fn change_cipher(&mut self, role: Role, seen: Seen) {
+        if !self.handshake.is_1_3() && self.handshake.sides[role].change_cipher.is_none() {
+            self.handshake.sides[role].change_cipher = Some(seen);
+            self.flight(role, What::ChangeCipherSpec, seen);
         }
     }
 
