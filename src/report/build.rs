@@ -18,6 +18,7 @@ use super::{
 };
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
+use crate::logs::Event;
 use crate::net::{Endpoint, ServerAddress};
 use crate::packet;
 use crate::rules::{Concluded, Dialect, View};
@@ -32,6 +33,8 @@ use std::collections::BTreeMap;
 const MAX_LISTED: usize = 250;
 /// How many candidate pairs of the ICE sessions that are listed.
 const MAX_PAIRS: usize = 4096;
+/// How many answers are kept to compare logs with.
+const MAX_EVENTS: usize = 512;
 /// How many transactions.
 const MAX_TRANSACTIONS: usize = 1000;
 
@@ -85,6 +88,7 @@ pub struct Builder {
     pairs: usize,
     dialects: BTreeMap<ServerAddress, &'static str>,
     facts: headline::Facts,
+    events: Vec<Event>,
 }
 
 /// The report of one capture, not yet put together with others.
@@ -94,6 +98,18 @@ pub struct Part {
     pub(super) findings: Vec<Concluded>,
     pub(super) facts: headline::Facts,
     pub(super) capture: u32,
+    /// What servers may have written down, the first ones.
+    pub(super) events: Vec<Event>,
+}
+
+impl Part {
+    /// The year in which the capture begins.
+    #[must_use]
+    pub fn year(&self) -> Option<i16> {
+        let first = self.report.captures.first()?.first_time?;
+        let instant = jiff::Timestamp::from_nanosecond(i128::from(first.at.0)).ok()?;
+        Some(instant.to_zoned(jiff::tz::TimeZone::UTC).year())
+    }
 }
 
 impl Builder {
@@ -116,6 +132,7 @@ impl Builder {
             pairs: 0,
             dialects: BTreeMap::new(),
             facts: headline::Facts::default(),
+            events: Vec::new(),
         }
     }
 
@@ -192,6 +209,9 @@ impl Builder {
         }
         let at = conversation.first.frame;
         for exchange in &conversation.exchanges {
+            if self.events.len() < MAX_EVENTS {
+                self.events.extend(super::logs::event(exchange, &view));
+            }
             let telling = telling && exchange.method != Method::BINDING;
             let (capture, transport) = (self.capture, conversation.transport);
             self.transactions.add(telling, exchange.first.frame, || transaction(exchange, transport, capture, &view));
@@ -284,6 +304,9 @@ impl Builder {
         note("ways", session.ways().dropped());
         let (signalling, untold) = super::signalling::signalled(session);
         note("signalling", untold);
+        let (deployment, unstated) = super::deployment::stated(session, capture);
+        note("deployment", unstated);
+        note("lookups", session.lookups().dropped());
         note("hidden_candidates", session.hidden().dropped());
         note("ice", self.ice.omitted);
         note("ice_checks", session.ice().checks_dropped());
@@ -326,11 +349,12 @@ impl Builder {
             candidates: known.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
             media: media(session, capture, self.digits, self.user.as_deref()),
-            credentials: credentials_of(session),
+            credentials: credentials_of(session, self.capture),
             signalling,
+            deployment,
             omitted,
             ..Report::default()
         };
-        Part { report, findings, facts: self.facts, capture }
+        Part { report, findings, facts: self.facts, capture, events: self.events }
     }
 }

@@ -14,11 +14,14 @@ pub(super) fn transport(transport: Transport, reached: &Reached, capture: u32, d
     let known = &reached.connections;
     ServerTransport {
         transport,
+        reachable: outcome(reached) >= TransportOutcome::Connected,
         asked: reached.asked,
         answered: reached.answered,
         allocated: reached.allocated,
         rtt_us: reached.rtt.map(Span::micros),
         mapped: reached.mapped.map(Address::from),
+        active_clients: reached.clients,
+        active_relays: reached.relays.iter().sum(),
         outcome: outcome(reached),
         connections: (transport.is_stream() || known.tried > 0).then(|| connections(known)),
         icmp: reached.icmp.map(|icmp| ServerIcmp {

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 pub struct Server {
     /// Where it was asked.
     pub address: Address,
-    /// Names that the capture gives for the address.
+    /// Names of the address, from the capture file and from DNS answers in it.
     pub names: Vec<String>,
     /// How it was reached.
     pub transports: Vec<ServerTransport>,
@@ -24,6 +24,27 @@ pub struct Server {
     pub active_relays_udp: u64,
     /// Live allocations relaying TCP at the end.
     pub active_relays_tcp: u64,
+    /// The most clients with a live allocation at one time.
+    pub peak_clients: u64,
+    /// The most live allocations relaying UDP at one time.
+    pub peak_relays_udp: u64,
+    /// The most live allocations relaying TCP at one time.
+    pub peak_relays_tcp: u64,
+    /// These counters over time: from each time on, until the next.
+    pub activity: Vec<ServerActivity>,
+}
+
+/// What a server lent from a time on.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ServerActivity {
+    /// From when on.
+    pub time: Time,
+    /// Clients with a live allocation.
+    pub clients: u64,
+    /// Live allocations relaying UDP.
+    pub relays_udp: u64,
+    /// Live allocations relaying TCP.
+    pub relays_tcp: u64,
 }
 
 /// One way of reaching a server.
@@ -31,6 +52,8 @@ pub struct Server {
 pub struct ServerTransport {
     /// The transport.
     pub transport: Transport,
+    /// Whether it answered anybody: requests, or the opening of connections and their handshakes.
+    pub reachable: bool,
     /// Transactions begun, retransmissions not counted.
     pub asked: u64,
     /// Of these, how many were answered.
@@ -41,6 +64,10 @@ pub struct ServerTransport {
     pub rtt_us: Option<i64>,
     /// The client's address as the server told it first.
     pub mapped: Option<Address>,
+    /// Clients on this transport with a live allocation at the end.
+    pub active_clients: u64,
+    /// Their live allocations at the end.
+    pub active_relays: u64,
     /// What came of it.
     pub outcome: TransportOutcome,
     /// The connections that carry it, of TCP, TLS or DTLS; `null` for plain UDP.

@@ -239,6 +239,9 @@ impl Session {
     pub fn connection(&mut self, connection: &Connection) {
         self.attempts.take(connection);
         self.tls.connection(connection);
+        if !self.stated.is_empty() {
+            self.stated.connection(connection, &self.deployment);
+        }
         if !connection.stun {
             return;
         }

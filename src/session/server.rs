@@ -1,5 +1,6 @@
 //! The servers that were asked, and how each fared by transport.
 
+use super::activity::Activity;
 use super::attempts::Attempt;
 use super::conversation::Conversation;
 use super::exchange::Seen;
@@ -22,7 +23,7 @@ pub struct Reached {
     pub rtt: Option<Span>,
     /// A mapped address that it told.
     pub mapped: Option<MappedAddress>,
-    /// 5-tuples on which it was spoken to.
+    /// 5-tuples with an allocation that was alive when last seen.
     pub clients: u64,
     /// Allocations for UDP, and for TCP, that were alive when last seen.
     pub relays: [u64; 2],
@@ -86,6 +87,8 @@ impl Reached {
 pub struct Server {
     /// By transport, in the order in which they were tried.
     pub transports: Vec<(Transport, Reached)>,
+    /// How many clients and relays it had over time.
+    pub activity: Activity,
     /// SOFTWARE.
     pub software: Option<Name>,
     /// The number of its first conversation, for the order in reports.
@@ -168,6 +171,9 @@ impl Servers {
         let address = conversation.server;
         let Some(server) = self.entry(address, conversation.first) else { return };
         server.software = conversation.software.or(server.software);
+        for allocation in conversation.allocations() {
+            server.activity.add(allocation, now);
+        }
         let Some(reached) = server.over(conversation.transport) else { return };
         reached.begins(conversation.first);
         if let Some(connection) = &conversation.connection {
@@ -179,7 +185,6 @@ impl Servers {
         reached.asked += conversation.asked;
         reached.answered += conversation.answered;
         reached.allocated += conversation.allocated;
-        reached.clients += 1;
         reached.rtt = match (reached.rtt, conversation.rtt) {
             (Some(known), Some(new)) => Some(known.min(new)),
             (known, new) => known.or(new),
@@ -187,6 +192,7 @@ impl Servers {
         for allocation in conversation.allocations() {
             reached.mapped = reached.mapped.or(allocation.mapped);
             if allocation.is_alive(now) {
+                reached.clients += 1;
                 let [udp, tcp] = &mut reached.relays;
                 *if allocation.transport == Some(6) { tcp } else { udp } += 1;
             }

@@ -2,10 +2,12 @@
 
 mod captures;
 mod conversation;
+mod deployment;
 mod explain;
 mod findings;
 mod handshake;
 mod ice;
+mod logs;
 mod media;
 mod page;
 mod picture;
@@ -46,6 +48,8 @@ pub fn report(report: &Report, options: &Options) -> String {
         tls::section(&mut page, report);
         media::section(&mut page, report);
         findings::section(&mut page, report);
+        deployment::section(&mut page, report);
+        logs::section(&mut page, report);
         signalling::section(&mut page, report);
         tried::servers(&mut page, report);
         tables::candidates(&mut page, report);

@@ -75,7 +75,7 @@ fn story() -> Report {
             verified: 1,
             requests: 1,
             responses: 0,
-            mismatched: 0,
+            mismatched: 0, near_misses: Vec::new(),
         }],
         findings: vec![
             Finding::new("turn-integrity-rejected", Severity::Failure, "The server does not accept the client's credentials")
@@ -139,6 +139,9 @@ fn crowded() -> Report {
         names: vec!["turn.a-rather-long-name-for-a-server.example.org".into()],
         transports: vec![ServerTransport {
             transport: Transport::Udp,
+            reachable: true,
+            active_clients: 0,
+            active_relays: 0,
             asked: 4,
             answered: 3,
             allocated: 1,
@@ -154,6 +157,10 @@ fn crowded() -> Report {
         active_clients: 1,
         active_relays_udp: 1,
         active_relays_tcp: 0,
+        peak_clients: 0,
+        peak_relays_udp: 0,
+        peak_relays_tcp: 0,
+        activity: Vec::new(),
     }];
     report.candidates = vec![Candidate {
         owner: "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]".into(),

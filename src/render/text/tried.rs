@@ -1,6 +1,6 @@
 //! What was tried: servers by transport, and how far each came; and the connections of relays for TCP.
 
-use super::page::{Page, or_dash};
+use super::page::{Page, count, or_dash};
 use super::tables::{bytes, side};
 use crate::report::{
     Allocation, ConnectionOpener, ConnectionState, DataConnection, Report, Server, ServerConnections, ServerTransport,
@@ -10,6 +10,8 @@ use crate::time::Span;
 
 /// Rows of a table.
 const ROWS: usize = 10;
+/// Names of a server that are shown.
+const NAMES: usize = 3;
 
 /// Every server and transport that was tried.
 pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
@@ -31,13 +33,42 @@ pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
     page.table(&heads, rows);
     let omitted = report.omitted.get("servers").copied().unwrap_or(0);
     page.more(2, shown, report.servers.len() as u64 + omitted);
+    for server in report.servers.iter().take(shown).filter(|server| server.peak_clients > 0) {
+        page.item(2, &format!("{}:", server.address), None, &status(server));
+    }
+}
+
+/// What a status page of the server would say: whom it sees, what it lends at the end, and the most that it did.
+fn status(server: &Server) -> String {
+    let mut words = Vec::new();
+    if let Some(mapped) = server.transports.iter().find_map(|transport| transport.mapped) {
+        words.push(format!("clients seen as {mapped}"));
+    }
+    let relays = |udp: u64, tcp: u64| match (udp, tcp) {
+        (udp, 0) => count(udp, "relay", "relays"),
+        (0, tcp) => count(tcp, "relay for TCP", "relays for TCP"),
+        (udp, tcp) => format!("{} and {tcp} for TCP", count(udp, "relay", "relays")),
+    };
+    let (udp, tcp) = (server.active_relays_udp, server.active_relays_tcp);
+    words.push(match server.active_clients {
+        0 => "no relay open at the end".to_owned(),
+        clients => format!("{} of {} open at the end", relays(udp, tcp), count(clients, "client", "clients")),
+    });
+    let (udp, tcp) = (server.peak_relays_udp, server.peak_relays_tcp);
+    words.push(format!(
+        "at most {} of {} at a time",
+        relays(udp, tcp),
+        count(server.peak_clients, "client", "clients")
+    ));
+    words.join("; ")
 }
 
 fn row(server: &Server, transport: &ServerTransport, connects: bool) -> Vec<String> {
     let micros = |time: Option<i64>| or_dash(time.map(|time| Span(time.saturating_mul(1000))));
-    let names = std::iter::once(server.address.to_string()).chain(server.names.iter().cloned());
+    let names = server.names.iter().take(NAMES).map(|name| name.replace('\n', " "));
+    let names = std::iter::once(server.address.to_string()).chain(names);
     let mut row = vec![
-        names.collect::<Vec<_>>().join(" "),
+        names.collect::<Vec<_>>().join("\n"),
         transport.transport.to_string(),
         outcome(transport),
         format!("{} of {}", transport.answered, transport.asked),
