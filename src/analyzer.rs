@@ -241,8 +241,8 @@ impl Analyzer {
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
-        let findings = core.findings.conclude(core.session.clients());
         core.tell_keys(streams.keys(), embedded);
+        let findings = core.findings.conclude(core.session.clients());
         Analyzed(core.builder.finish(path, info, packets.counts(), streams.counts(), &core.session, findings))
     }
 }
