@@ -61,7 +61,7 @@ impl Entry {
     /// Looks at the first bytes of a connection.
     pub(super) fn look(&self, seq: u32, segment: &Segment<'_>, side: usize) -> Look {
         let [client, server] = self.first;
-        let begins = head::may_begin(segment.payload);
+        let begins = head::may_begin(segment.payload) || head::may_be_turns(segment.payload, segment.src, segment.dst);
         match if side == 0 { client } else { server } {
             Some(first) if first == seq => match head::of(segment.payload, None) {
                 Head::Other => Look::Forget,

@@ -33,6 +33,7 @@ pub mod samples;
 pub mod scene;
 pub mod stun;
 pub mod tcp;
+pub mod tls;
 
 pub use packet::{Place, TcpFlags};
 pub use scene::{IceSide, Icmp, Scene, Sent};
