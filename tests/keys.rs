@@ -139,8 +139,26 @@ fn every_suite_version_and_turn_of_events_of_dtls_is_opened() {
 }
 
 #[test]
+fn dtls_1_3_is_opened_through_key_updates_and_its_handshake_is_read() {
+    let Matrix { keys, frames } = matrix("dtls13");
+    let (messages, report) = opened(&frames, &keys);
+    let known = report.captures[0].decryption.as_ref().unwrap();
+    assert_eq!((known.dtls_associations, known.dtls_opened), (5, 5));
+    assert_eq!(known.shut_records, BTreeMap::new(), "nothing stays shut");
+    let counts: Vec<usize> = by_connection(&messages).into_values().collect();
+    assert_eq!(counts, [6, 6, 6, 40, 300]);
+    for association in &report.dtls {
+        assert_eq!(association.version.as_deref(), Some("DTLS 1.3"));
+        let both = [&association.client_fingerprint, &association.server_fingerprint];
+        assert!(both.iter().all(|fingerprint| fingerprint.as_ref().is_some_and(|text| text.starts_with("sha-256 "))));
+        let closed = association.closed.as_ref().unwrap();
+        assert!(closed.clear && closed.by == "client", "close_notify is readable");
+    }
+}
+
+#[test]
 fn without_keys_nothing_is_opened_and_nothing_is_said_of_keys() {
-    for protocol in ["tls", "dtls"] {
+    for protocol in ["tls", "dtls", "dtls13"] {
         let (messages, report) = opened_late(&matrix(protocol).frames, &[], usize::MAX);
         assert_eq!(messages.len(), 0);
         assert!(report.captures[0].decryption.is_none());
@@ -159,7 +177,7 @@ fn wrong(keys: &[u8]) -> Vec<u8> {
 
 #[test]
 fn keys_that_do_not_fit_open_nothing_and_are_said_not_to() {
-    for protocol in ["tls", "dtls"] {
+    for protocol in ["tls", "dtls", "dtls13"] {
         let Matrix { keys, frames } = matrix(protocol);
         let (messages, report) = opened(&frames, &wrong(&keys));
         assert_eq!(messages.len(), 0);
@@ -176,7 +194,7 @@ fn keys_that_do_not_fit_open_nothing_and_are_said_not_to() {
 
 #[test]
 fn keys_that_come_late_open_what_comes_after_them() {
-    for protocol in ["tls", "dtls"] {
+    for protocol in ["tls", "dtls", "dtls13"] {
         let Matrix { keys, frames } = matrix(protocol);
         let (all, _) = opened(&frames, &keys);
         // one connection at a time; the keys come before each of its frames in turn
@@ -259,7 +277,7 @@ proptest! {
 
     #[test]
     fn frames_in_disorder_or_twice_give_the_same_messages(
-        protocol in prop_oneof![Just("tls"), Just("dtls")],
+        protocol in prop_oneof![Just("tls"), Just("dtls"), Just("dtls13")],
         swaps in proptest::collection::vec(0_usize..10_000, 0..60),
         copies in proptest::collection::vec(0_usize..10_000, 0..20),
     ) {
@@ -288,7 +306,7 @@ proptest! {
 
     #[test]
     fn frames_that_are_lost_leave_true_messages_and_a_said_gap(
-        protocol in prop_oneof![Just("tls"), Just("dtls")],
+        protocol in prop_oneof![Just("tls"), Just("dtls"), Just("dtls13")],
         lost in proptest::collection::btree_set(0_usize..900, 1..80),
     ) {
         let Matrix { keys, frames } = matrix(protocol);
