@@ -229,6 +229,16 @@ fn a_capture_that_lacks_the_hellos_says_so() {
 }
 
 #[test]
+fn the_seeds_for_fuzzing_are_opened() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/keys");
+    let mut opened = 0;
+    for file in fs::read_dir(folder).unwrap() {
+        opened += turnscope::keys::exercise(&fs::read(file.unwrap().path()).unwrap());
+    }
+    assert!(opened > 300, "{opened} records");
+}
+
+#[test]
 fn a_key_log_shows_nothing_of_itself() {
     let keys = file("tls.keylog");
     let mut log = KeyLog::new();

@@ -114,7 +114,7 @@ impl Association {
         let Some(client_random) = self.client_random else { return };
         let agreed = Agreed { client_random, hello };
         let under = epoch.saturating_add(1);
-        if self.agreed.iter().any(|known| *known == (under, agreed)) {
+        if self.agreed.contains(&(under, agreed)) {
             return;
         }
         self.forget(epoch);
@@ -146,11 +146,6 @@ impl Association {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
-    }
-
-    /// Adds what another association on its way had; for counting.
-    pub fn add_counts(&mut self, outcome: Outcome) {
-        self.counts.add(outcome);
     }
 
     /// The random of its last ClientHello.
