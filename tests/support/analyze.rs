@@ -117,7 +117,6 @@ pub fn rows(capture: &[u8]) -> Vec<Told> {
             Framing::Bare | Framing::Tls => None,
             Framing::Rfc4571 => Some("rfc4571"),
             Framing::MsTurn => Some("ms-turn"),
-            Framing::Tls => Some("tls"),
         };
         told.push(Told {
             frame: event.frame,
