@@ -14,17 +14,19 @@ use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
 use crate::frame::Frame;
 use crate::keys::KeyLog;
+use crate::logs::LogFile;
 use crate::net::{Endpoint, Transport};
 use crate::packet::{IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
+use crate::session::deployment::Deployment;
 use crate::session::signalling::Signalling;
 use crate::session::tls::TlsConnection;
-use crate::session::{FORESEEN, Foreseen, Known, Limits, Path, Session};
+use crate::session::{FORESEEN, Known, Limits, Path, Session, WARM};
 use crate::stream::{self, Associations, Streams};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
 use crate::wire::mdns;
@@ -43,6 +45,8 @@ pub struct Options {
     pub credentials: Credentials,
     /// What the two sides told each other beside the packets.
     pub signalling: Signalling,
+    /// What should be.
+    pub deployment: Deployment,
     /// What is looked at.
     pub filters: Filters,
     /// Bounds on memory.
@@ -98,6 +102,7 @@ impl Filters {
         self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time <= to)
     }
 
+    #[inline(always)]
     fn ends(&self, src: Endpoint, dst: Endpoint) -> bool {
         self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(src) || host.matches(dst))
     }
@@ -142,9 +147,9 @@ impl Analyzer {
     /// An analyzer that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { capture, credentials, signalling, filters, limits, media, keys, icmp } = options;
+        let Options { capture, credentials, signalling, deployment, filters, limits, media, keys, icmp } = options;
         let builder = Builder::new(capture, filters.user.clone());
-        let session = Session::new(credentials, limits).with_signalling(signalling);
+        let session = Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment);
         let findings = Collector::default();
         let (dtls, plain) = (Associations::default(), Vec::new());
         let (digits, streamed) = (0, 0);
@@ -175,19 +180,15 @@ impl Analyzer {
     }
 
     fn look_ahead<R: Read>(&mut self, capture: &Capture<R>) {
-        let mut messages = [None; FORESEEN];
-        let mut free = messages.iter_mut();
+        let session = &mut self.core.session;
         let count = capture.ahead(FORESEEN, |frame| {
             let Some(datagram) = Packets::peek(frame) else { return };
             let id = datagram.payload.get(4..).and_then(|rest| rest.first_chunk::<16>());
-            if let (Kind::Stun, Some(&id)) = (demux::kind(datagram.payload), id)
-                && let Some(slot) = free.next()
-            {
-                let id = TransactionId::from_header(id);
-                *slot = Some(Foreseen { frame: frame.number, src: datagram.src, dst: datagram.dst, id });
+            if let (Kind::Stun, Some(&id)) = (demux::kind(datagram.payload), id) {
+                session.foresee(frame.number, datagram.src, datagram.dst, TransactionId::from_header(id));
             }
         });
-        self.core.session.warm(messages.into_iter().flatten());
+        session.warm();
         self.foreseen = count.saturating_sub(1);
     }
 
@@ -238,6 +239,7 @@ impl Analyzer {
         let Analyzer { mut packets, mut streams, mut core, embedded, .. } = self;
         packets.finish();
         core.session.lost_packets(packets.incomplete());
+        core.session.all_packets(packets.counts().datagrams + packets.counts().segments);
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
@@ -251,6 +253,15 @@ impl Analyzer {
 #[must_use]
 pub fn report(parts: Vec<Analyzed>) -> Report {
     report::assemble(parts.into_iter().map(|part| part.0).collect())
+}
+
+/// The same with logs of servers beside them: the path and the bytes of each, and what is added to their times, if that is known.
+#[must_use]
+pub fn report_beside(parts: Vec<Analyzed>, logs: &[(String, &[u8])], offset: Option<Span>) -> Report {
+    let parts: Vec<report::Part> = parts.into_iter().map(|part| part.0).collect();
+    let year = parts.iter().find_map(report::Part::year).unwrap_or(1970);
+    let files: Vec<LogFile> = logs.iter().map(|(path, bytes)| LogFile::read(bytes, path, year)).collect();
+    report::assemble_beside(parts, &files, offset)
 }
 
 /// Analyses arbitrary bytes as a capture, with one credential of the samples: the entry point of the fuzz target.
@@ -288,11 +299,15 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
-        for flow in self.session.ripe() {
-            let before = self.findings.added();
-            rules::judge_flow(&flow, &self.session, &mut self.findings);
-            let telling = self.findings.added() > before;
-            self.builder.flow(&flow, &self.session, telling);
+        let mut ripe = self.session.ripe().into_iter();
+        while !ripe.as_slice().is_empty() {
+            Session::warm_ripe(ripe.as_slice());
+            for flow in ripe.by_ref().take(WARM) {
+                let before = self.findings.added();
+                rules::judge_flow(&flow, &self.session, &mut self.findings);
+                let telling = self.findings.added() > before;
+                self.builder.flow(&flow, &self.session, telling);
+            }
         }
         for handshake in self.session.ripe_handshakes() {
             let before = self.findings.added();
@@ -409,6 +424,9 @@ impl Core {
         let sure = event.transport.is_stream() || event.transport == Transport::Dtls;
         if !sure && !self.session.is_channel(event.src, event.dst, &data) {
             return None;
+        }
+        if event.transport.is_stream() && event.hops.is_empty() {
+            self.session.padding(event, &data);
         }
         event.body = Body::ChannelData(data);
         let hop = self.session.channel_data(event, data.channel, usize::from(data.length));

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("secret", &VOCABULARY),
     ("time", &VOCABULARY),
     ("capture", &VOCABULARY),
+    ("logs", &VOCABULARY),
     ("packet", &VOCABULARY),
     ("wire", &VOCABULARY),
     ("keys", &VOCABULARY),
@@ -26,13 +27,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("event", &["packet", "wire", "stream"]),
     ("session", &["packet", "wire", "event"]),
     ("rules", &["packet", "wire", "event", "session"]),
-    ("report", &["capture", "packet", "wire", "keys", "event", "session", "rules"]),
+    ("report", &["capture", "logs", "packet", "wire", "keys", "event", "session", "rules"]),
     // the only place that joins the stages
-    ("analyzer", &["capture", "packet", "wire", "keys", "stream", "event", "session", "rules", "report"]),
+    ("analyzer", &["capture", "logs", "packet", "wire", "keys", "stream", "event", "session", "rules", "report"]),
     ("render", &["capture", "packet", "wire", "event", "session", "rules", "report"]),
     (
         "cli",
-        &["capture", "packet", "wire", "keys", "stream", "event", "session", "rules", "report", "analyzer", "render"],
+        &[
+            "capture", "logs", "packet", "wire", "keys", "stream", "event", "session", "rules", "report", "analyzer",
+            "render",
+        ],
     ),
     // the binary of one screen
     ("main", &["cli"]),

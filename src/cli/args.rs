@@ -73,6 +73,8 @@ pub(super) struct Analyze {
     #[command(flatten)]
     pub reading: Reading,
     #[command(flatten)]
+    pub beside: Beside,
+    #[command(flatten)]
     pub text: Text,
 }
 
@@ -174,6 +176,21 @@ pub(super) struct Reading {
     /// Only what belongs to this user name
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
+}
+
+/// What is laid beside the captures.
+#[derive(Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Beside the captures")]
+pub(super) struct Beside {
+    /// What should be: TOML, coturn's turnserver.conf, or the XML of a Meeting Server's turnServer or its status; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub deployment: Vec<PathBuf>,
+    /// A server's log: of a Meeting Server, coturn, or syslog; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub log: Vec<PathBuf>,
+    /// What is added to the times of all logs, in seconds or as ±hh:mm:ss, instead of finding it out
+    #[arg(long, value_name = "OFFSET", allow_hyphen_values = true, requires = "log")]
+    pub log_offset: Option<String>,
 }
 
 #[derive(Debug, Default, ClapArgs)]

@@ -40,7 +40,7 @@ impl Input {
     }
 
     /// The next frame.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_frame(&mut self) -> Option<Frame<'_>> {
         self.capture.next_frame()
     }

@@ -6,6 +6,7 @@
 
 mod annotate;
 mod args;
+mod beside;
 mod credentials;
 mod error;
 mod input;

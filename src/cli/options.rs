@@ -4,6 +4,7 @@ use super::args::{
     Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, ReportFormat, RowFormat,
     Times,
 };
+use super::beside::Beside;
 use super::credentials::Given;
 use super::error::Error;
 use super::keylog::KeyLogs;
@@ -26,6 +27,7 @@ pub(super) enum Options {
         format: PageFormat,
         output: Option<PathBuf>,
         reading: Wanted,
+        beside: Beside,
         look: Look,
     },
     Messages {
@@ -91,7 +93,11 @@ impl Options {
         let Args { command, analyze, common } = args;
         let Some(command) = command else { return Self::analyze(analyze, common) };
         // Options before the command would belong to nothing.
-        if !analyze.captures.is_empty() || analyze.output.is_some() || analyze.reading.is_given() {
+        if !analyze.captures.is_empty()
+            || analyze.output.is_some()
+            || analyze.reading.is_given()
+            || analyze.beside.is_given()
+        {
             return Err(Error::new("", "options stand before the command", "put them after it"));
         }
         Ok(match command {
@@ -151,6 +157,7 @@ impl Options {
             captures: analyze.captures,
             format: analyze.format,
             output: analyze.output,
+            beside: Beside::read(&analyze.beside)?,
             reading: Wanted::new(analyze.reading, analyze.text.time)?,
             look: Look::new(analyze.text.time, common),
         })

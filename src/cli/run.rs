@@ -2,6 +2,7 @@
 
 use super::Status;
 use super::args::{Args, FlowFormat, PageFormat, ReportFormat, RowFormat};
+use super::beside::Beside;
 use super::error::{Error, say};
 use super::input::{Input, start};
 use super::options::{Look, Options, Wanted};
@@ -13,6 +14,7 @@ use crate::render::{html, json, ladder, messages, text, verify};
 use crate::report::ladder::{Collector, Ladder};
 use crate::report::{Report, Verdict};
 use crate::session::credentials::Status as Tested;
+use crate::session::deployment::Deployment;
 use crate::time::Timestamp;
 use clap::CommandFactory as _;
 use std::collections::BTreeMap;
@@ -22,8 +24,8 @@ use std::path::Path;
 /// Runs a command.
 pub(super) fn run(options: Options) -> Result<Status, Error> {
     match options {
-        Options::Analyze { captures, format, output, reading, look } => {
-            analyze(&captures, format, output.as_deref(), &reading, look)
+        Options::Analyze { captures, format, output, reading, beside, look } => {
+            analyze(&captures, format, output.as_deref(), (&reading, &beside), look)
         }
         Options::Messages { capture, format, media, reading, look } => {
             list_messages(&capture, format, media, &reading, look)
@@ -57,37 +59,50 @@ fn analyze(
     captures: &[String],
     format: PageFormat,
     file: Option<&Path>,
-    reading: &Wanted,
+    (reading, beside): (&Wanted, &Beside),
     look: Look,
 ) -> Result<Status, Error> {
     reading.told.warn(look);
     reading.keys.warn(look);
+    beside.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
     let (mut parts, mut collected) = (Vec::new(), Vec::new());
     for path in captures {
         // One bad file does not stop the others. Places count the captures that the report lists.
         match Input::open(path) {
-            Ok(mut input) if format == PageFormat::Html => {
-                let (part, collector) = collect(&mut input, path, parts.len(), reading)?;
-                parts.push(part);
-                collected.push(collector);
+            Ok(mut input) => {
+                let deployment = beside.deployment.clone();
+                if format == PageFormat::Html {
+                    let (part, collector) = collect(&mut input, path, parts.len(), reading, deployment)?;
+                    parts.push(part);
+                    collected.push(collector);
+                } else {
+                    let extra = Extra { deployment, ..Extra::default() };
+                    parts.push(read(&mut input, parts.len(), reading, extra, |_, _| true)?);
+                }
             }
-            Ok(mut input) => parts.push(read(&mut input, parts.len(), reading, Extra::default(), |_, _| true)?),
             Err(error) => say(&error),
         }
     }
     if parts.is_empty() {
         return Ok(Status::Unusable);
     }
-    let report = analyzer::report(parts);
+    let report = analyzer::report_beside(parts, &beside.logs(), beside.log_offset);
     let mut result = Vec::new();
-    match format {
-        PageFormat::Json => json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?,
-        PageFormat::Text => {
+    match (format, file) {
+        (PageFormat::Json, None) => {
+            // as it is made: the JSON of a large report is larger than all else that is in memory
+            output::print_json(&report).or_else(super::broken)?;
+            return Ok(status(&report));
+        }
+        (PageFormat::Json, Some(_)) => {
+            json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?;
+        }
+        (PageFormat::Text, _) => {
             let layout = output::text_options(look, look.clock(first_time(&report)), file.is_some());
             result = text::report(&report, &layout).into_bytes();
         }
-        PageFormat::Html => {
+        (PageFormat::Html, _) => {
             let layout = output::text_options(look, look.clock(first_time(&report)), true);
             result = html::report(&report, &Ladder::new(collected, &report), &layout).into_bytes();
         }
@@ -116,7 +131,7 @@ fn flow(
         // One bad file does not stop the others.
         match Input::open(path) {
             Ok(mut input) => {
-                let (part, collector) = collect(&mut input, path, parts.len(), reading)?;
+                let (part, collector) = collect(&mut input, path, parts.len(), reading, Deployment::default())?;
                 parts.push(part);
                 collected.push(collector);
                 if !look.is_quiet() {
@@ -156,10 +171,16 @@ fn flow(
 }
 
 /// Reads a capture and gathers what its ladder needs.
-fn collect(input: &mut Input, path: &str, index: usize, reading: &Wanted) -> Result<(Analyzed, Collector), Error> {
+fn collect(
+    input: &mut Input,
+    path: &str,
+    index: usize,
+    reading: &Wanted,
+    deployment: Deployment,
+) -> Result<(Analyzed, Collector), Error> {
     let icmp = icmp_answers(input, path)?;
     let mut collector = Collector::new(u32::try_from(index).unwrap_or(u32::MAX));
-    let part = read(input, index, reading, Extra { media: true, icmp }, |row, _| {
+    let part = read(input, index, reading, Extra { media: true, icmp, deployment }, |row, _| {
         collector.row(row);
         true
     })?;
@@ -174,7 +195,7 @@ fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, l
     let live = !input.regular || output::is_terminal();
     let mut writer = None;
     let mut failed = None;
-    read(&mut input, 0, reading, Extra { media, icmp }, |row, start| {
+    read(&mut input, 0, reading, Extra { media, icmp, ..Extra::default() }, |row, start| {
         let writer = writer.get_or_insert_with(|| {
             let format = match format {
                 RowFormat::Text => messages::Format::Text(look.clock(Some(start))),
@@ -242,6 +263,7 @@ fn is_unexplained(row: &Row<'_>) -> bool {
 #[derive(Default)]
 pub(super) struct Extra {
     media: bool,
+    deployment: Deployment,
     icmp: BTreeMap<u64, IcmpAnswer>,
 }
 
@@ -257,6 +279,7 @@ pub(super) fn read(
         capture: u32::try_from(index).unwrap_or(u32::MAX),
         credentials: reading.credentials.credentials()?,
         media: extra.media,
+        deployment: extra.deployment,
         icmp: extra.icmp,
         keys: reading.keys.log(),
         ..analyzer::Options::default()

@@ -4,8 +4,21 @@ use super::build::Part;
 use super::convert::places;
 use super::headline;
 use super::{Address, Counts, Credential, Finding, Report, Subject, Verdict};
+use crate::logs::{self, Event};
 use crate::rules::{Concluded, Severity};
+use crate::time::{Span, Timestamp};
 use std::collections::BTreeMap;
+
+/// The same with logs beside them.
+#[must_use]
+pub fn assemble_beside(mut parts: Vec<Part>, logs: &[logs::LogFile], offset: Option<Span>) -> Report {
+    let events: Vec<Event> = parts.iter_mut().flat_map(|part| std::mem::take(&mut part.events)).collect();
+    let since: BTreeMap<String, Timestamp> =
+        parts.iter().flat_map(|part| part.findings.iter().map(|finding| (finding.key.clone(), finding.at))).collect();
+    let mut report = assemble(parts);
+    super::logs::quote(&mut report, logs, offset, &events, &since);
+    report
+}
 
 /// Puts the parts of several captures together.
 #[must_use]
@@ -14,7 +27,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
     let mut facts = headline::Facts::default();
     let mut findings: Vec<(u32, Concluded)> = Vec::new();
     for part in parts {
-        let Part { report, findings: found, facts: seen, capture } = part;
+        let Part { report, findings: found, facts: seen, capture, .. } = part;
         whole.captures.extend(report.captures);
         add_counts(&mut whole.counts, report.counts);
         whole.servers.extend(report.servers);
@@ -31,6 +44,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         whole.media.add(report.media);
         add_credentials(&mut whole.credentials, report.credentials);
         super::signalling::add(&mut whole.signalling, report.signalling);
+        super::deployment::add(&mut whole.deployment, report.deployment);
         for (list, count) in report.omitted {
             *whole.omitted.entry(list).or_default() += count;
         }
@@ -87,6 +101,8 @@ fn finding_of(finding: Concluded, capture: u32) -> Finding {
         caused_by: finding.caused_by,
         places: places(capture, &frames),
         places_total: frames_total,
+        logs: Vec::new(),
+        logs_total: 0,
         filter,
         reference: (!reference.is_empty()).then(|| reference.to_owned()),
         subject: Subject {
@@ -126,6 +142,7 @@ fn add_credentials(whole: &mut Vec<Credential>, part: Vec<Credential>) {
                 known.requests += credential.requests;
                 known.responses += credential.responses;
                 known.mismatched += credential.mismatched;
+                known.near_misses.extend(credential.near_misses);
             }
             None => whole.push(credential),
         }

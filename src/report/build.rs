@@ -4,7 +4,8 @@
 //! what there is room for. [`assemble`](super::assemble()) puts the parts of several captures together and writes the headline.
 
 use super::convert::{
-    allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, server, transaction,
+    allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, relayed_transport,
+    server, transaction,
 };
 use super::handshake;
 use super::headline;
@@ -13,10 +14,11 @@ use super::media::media;
 use super::steps;
 use super::{
     Address, Allocation, Authentication, Candidate, CandidateType, Capture, Confidence, Decryption, Dtls, Report, Tls,
-    Transaction,
+    Transaction, Transport,
 };
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
+use crate::logs::Event;
 use crate::net::{Endpoint, ServerAddress};
 use crate::packet;
 use crate::rules::{Concluded, Dialect, View};
@@ -31,6 +33,8 @@ use std::collections::BTreeMap;
 const MAX_LISTED: usize = 250;
 /// How many candidate pairs of the ICE sessions that are listed.
 const MAX_PAIRS: usize = 4096;
+/// How many answers are kept to compare logs with.
+const MAX_EVENTS: usize = 512;
 /// How many transactions.
 const MAX_TRANSACTIONS: usize = 1000;
 
@@ -84,6 +88,7 @@ pub struct Builder {
     pairs: usize,
     dialects: BTreeMap<ServerAddress, &'static str>,
     facts: headline::Facts,
+    events: Vec<Event>,
 }
 
 /// The report of one capture, not yet put together with others.
@@ -93,6 +98,18 @@ pub struct Part {
     pub(super) findings: Vec<Concluded>,
     pub(super) facts: headline::Facts,
     pub(super) capture: u32,
+    /// What servers may have written down, the first ones.
+    pub(super) events: Vec<Event>,
+}
+
+impl Part {
+    /// The year in which the capture begins.
+    #[must_use]
+    pub fn year(&self) -> Option<i16> {
+        let first = self.report.captures.first()?.first_time?;
+        let instant = jiff::Timestamp::from_nanosecond(i128::from(first.at.0)).ok()?;
+        Some(instant.to_zoned(jiff::tz::TimeZone::UTC).year())
+    }
 }
 
 impl Builder {
@@ -115,6 +132,7 @@ impl Builder {
             pairs: 0,
             dialects: BTreeMap::new(),
             facts: headline::Facts::default(),
+            events: Vec::new(),
         }
     }
 
@@ -191,11 +209,16 @@ impl Builder {
         }
         let at = conversation.first.frame;
         for exchange in &conversation.exchanges {
+            if self.events.len() < MAX_EVENTS {
+                self.events.extend(super::logs::event(exchange, &view));
+            }
             let telling = telling && exchange.method != Method::BINDING;
             let (capture, transport) = (self.capture, conversation.transport);
             self.transactions.add(telling, exchange.first.frame, || transaction(exchange, transport, capture, &view));
         }
-        if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING) {
+        // a data connection that was bound is told with its allocation
+        let bound = |exchange: &Exchange| exchange.method == Method::CONNECTION_BIND && exchange.succeeded();
+        if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING && !bound(exchange)) {
             let (capture, digits) = (self.capture, self.digits);
             self.authentications.add(telling, at, || steps::authentication(conversation, &view, capture, digits));
         }
@@ -220,9 +243,13 @@ impl Builder {
     fn relay_candidates(&mut self, known: &session::Allocation, conversation: &Conversation, telling: bool) {
         let (capture, client, server) = (self.capture, conversation.client, conversation.server);
         let evidence = vec![place(capture, known.created.frame)];
+        let reached = if conversation.transport.is_stream() { Transport::Tcp } else { Transport::Udp };
+        let lent = relayed_transport(known.transport).unwrap_or(Transport::Udp);
         let candidate = |kind, address: Endpoint, base: Endpoint| Candidate {
             owner: client.0.ip().to_string(),
             kind,
+            transport: if kind == CandidateType::Relay { lent } else { reached },
+            tcp_type: None,
             address: Address(address),
             base: Some(Address(base)),
             server: Some(server.into()),
@@ -277,6 +304,9 @@ impl Builder {
         note("ways", session.ways().dropped());
         let (signalling, untold) = super::signalling::signalled(session);
         note("signalling", untold);
+        let (deployment, unstated) = super::deployment::stated(session, capture);
+        note("deployment", unstated);
+        note("lookups", session.lookups().dropped());
         note("hidden_candidates", session.hidden().dropped());
         note("ice", self.ice.omitted);
         note("ice_checks", session.ice().checks_dropped());
@@ -297,7 +327,9 @@ impl Builder {
             counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
-                .map(|(address, known)| server(address, known, info, session, self.dialects.get(&address)))
+                .map(|(address, known)| {
+                    server(address, known, info, session, self.dialects.get(&address), (capture, self.digits))
+                })
                 .collect(),
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),
@@ -317,11 +349,12 @@ impl Builder {
             candidates: known.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
             media: media(session, capture, self.digits, self.user.as_deref()),
-            credentials: credentials_of(session),
+            credentials: credentials_of(session, self.capture),
             signalling,
+            deployment,
             omitted,
             ..Report::default()
         };
-        Part { report, findings, facts: self.facts, capture }
+        Part { report, findings, facts: self.facts, capture, events: self.events }
     }
 }

@@ -2,7 +2,7 @@
 
 pub use crate::rules::{Confidence, Severity};
 
-use super::{Address, Place};
+use super::{Address, LogLine, Place};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;
@@ -32,6 +32,10 @@ pub struct Finding {
     pub places: Vec<Place>,
     /// How many frames that are.
     pub places_total: u64,
+    /// Lines of logs that it explains, the first ones.
+    pub logs: Vec<LogLine>,
+    /// How many lines that are.
+    pub logs_total: u64,
     /// A Wireshark display filter that shows it.
     pub filter: Option<String>,
     /// The text that it rests on: `RFC 8489 §9.2`.
@@ -84,6 +88,8 @@ impl Finding {
             caused_by: None,
             places: Vec::new(),
             places_total: 0,
+            logs: Vec::new(),
+            logs_total: 0,
             filter: None,
             reference: None,
             subject: Subject::default(),

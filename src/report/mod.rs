@@ -10,41 +10,48 @@ mod assemble;
 mod build;
 mod convert;
 mod decryption;
+mod deployment;
 mod finding;
 mod handshake;
 mod headline;
 mod ice;
 pub mod ladder;
+mod logs;
 mod media;
 mod message;
 mod outcome;
 mod signalling;
 mod steps;
 mod tls;
+mod tried;
 mod turn;
 mod value;
 mod verify;
 
-pub use assemble::assemble;
+pub use assemble::{assemble, assemble_beside};
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
 pub use decryption::Decryption;
+pub use deployment::{Stated, StatedSeen};
 pub use finding::{Confidence, Finding, Severity, Subject};
 pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
 pub use ice::{
     IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IceNomination, IcePair, IcePassword, IceRole, IceRoles,
     IceRtt, IceSelectedBy, IceSelection, IceSession, IceState,
 };
+pub use logs::{LogFile, LogLine, LogOffset};
 pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
 pub use tls::{Tls, TlsFlight, TlsTcp, TlsTcpClosing, TlsTcpState};
 pub use turn::{
-    Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel, NatMapping,
-    Permission, Server, ServerTransport, Step, Transaction, TransactionOutcome, Transactions,
+    Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel,
+    ConnectionOpener, ConnectionState, DataConnection, NatMapping, Permission, Server, ServerActivity,
+    ServerConnections, ServerIcmp, ServerTransport, Step, TcpType, Transaction, TransactionOutcome, Transactions,
+    TransportOutcome,
 };
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
-pub use verify::{Credential, CredentialKind, VerifyReport};
+pub use verify::{Credential, CredentialKind, NearMiss, VerifyReport};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -92,6 +99,12 @@ pub struct Report {
     pub credentials: Vec<Credential>,
     /// The session descriptions given, and how much of them the packets show.
     pub signalling: Vec<Signalled>,
+    /// What was stated of the deployment, and whether the packets show it so.
+    pub deployment: Vec<Stated>,
+    /// The lines of the logs given that are about what the captures show, by time.
+    pub logs: Vec<LogLine>,
+    /// The logs given, and how their times were taken.
+    pub log_files: Vec<LogFile>,
     /// What is wrong or worth knowing, the headline's finding first.
     pub findings: Vec<Finding>,
     /// How many entries were left out of the lists above, by the name of the list; empty where all are there.
@@ -119,6 +132,9 @@ impl Default for Report {
             media: Media::default(),
             credentials: Vec::new(),
             signalling: Vec::new(),
+            deployment: Vec::new(),
+            logs: Vec::new(),
+            log_files: Vec::new(),
             findings: Vec::new(),
             omitted: BTreeMap::new(),
         }

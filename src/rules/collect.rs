@@ -3,9 +3,9 @@
 use super::{Confidence, Severity};
 use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::session::{Clients, Grievance};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use hashbrown::HashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many frames of a finding are kept.
 const MAX_FRAMES: usize = 16;
@@ -16,6 +16,27 @@ const MAX_FINDINGS: usize = 1024;
 
 /// Findings that speak of the way from one address of a client.
 const ABOUT_THE_WAY: &[&str] = &["turn-no-response", "turn-unreachable"];
+
+/// Findings that speak of what is not there.
+const ABOUT_ABSENCE: &[&str] = &[
+    "turn-no-response",
+    "turn-no-credentials",
+    "turn-relay-silent",
+    "turn-permission-missing",
+    "turn-channel-mismatch",
+    "dtls-no-answer",
+    "dtls-never-started",
+    "dtls-fragment-lost",
+    "dtls-hello-fragmented",
+    "dtls-incomplete",
+    "dtls-role-conflict",
+    "ice-checks-unanswered",
+    "ice-one-way",
+    "ice-not-nominated",
+    "ice-consent-lost",
+    "ice-no-relay-candidate",
+    "media-one-way",
+];
 
 /// What makes a failure a mere warning.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +49,8 @@ pub enum Remedy {
     Credentials(Grievance),
     /// The client afterwards had data both ways; an allocation alone is not enough.
     Data(Grievance),
+    /// As [`Remedy::Data`]; and where there was data the finding is not worth telling.
+    DataOrNothing(Grievance),
     /// The two hosts afterwards had a DTLS association that was complete, by these addresses or, at the same time, by others.
     Association(Grievance),
     /// As [`Remedy::Service`]; or the client completed a TLS connection to the same host.
@@ -44,6 +67,7 @@ impl Remedy {
             Remedy::Service(from)
             | Remedy::Credentials(from)
             | Remedy::Data(from)
+            | Remedy::DataOrNothing(from)
             | Remedy::Association(from)
             | Remedy::Secure(from)
             | Remedy::Reachability(from) => Some(from),
@@ -54,7 +78,7 @@ impl Remedy {
         match self {
             Remedy::None => false,
             Remedy::Service(from) | Remedy::Credentials(from) => clients.recovered(from),
-            Remedy::Data(from) => clients.has_data(from.client, from.at),
+            Remedy::Data(from) | Remedy::DataOrNothing(from) => clients.has_data(from.client, from.at),
             Remedy::Association(from) => clients.was_keyed(from.client, from.server.ip(), from.at),
             Remedy::Secure(from) => {
                 clients.recovered(from) || clients.was_secured(from.client, from.server.ip(), from.at)
@@ -152,6 +176,10 @@ struct Group {
     /// Of the occurrences that would be failures: what would remedy each.
     grievances: Vec<(Remedy, Confidence)>,
     causes: &'static [&'static str],
+    /// It would be a failure, and every client that it struck got over it.
+    remedied: bool,
+    /// Ids of findings that it is the cause of, where they are about the same.
+    effects: &'static [&'static str],
 }
 
 /// Takes in occurrences, gives out findings.
@@ -198,7 +226,20 @@ impl Collector {
             subject: seen.subject,
             caused_by: None,
         };
-        self.groups.insert(key, Group { finding, grievances: vec![grievance], causes: seen.causes });
+        self.groups.insert(
+            key,
+            Group { finding, grievances: vec![grievance], causes: seen.causes, remedied: false, effects: &[] },
+        );
+    }
+
+    /// Something was seen that is the cause of findings with these ids, where they are about the same server (else client) and user. It is as
+    /// grave as the gravest that it causes.
+    pub fn add_cause(&mut self, seen: Occurrence, effects: &'static [&'static str], text: impl FnOnce() -> Text) {
+        let key = if seen.key.is_empty() { seen.id.to_owned() } else { format!("{}/{}", seen.id, seen.key) };
+        self.add(seen, text);
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.effects = effects;
+        }
     }
 
     /// The same thing was seen so many times, of which `seen` shows the first ones.
@@ -273,8 +314,10 @@ impl Collector {
         }
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.retain(|group| {
-            let refuted = |remedy: &Remedy| {
-                matches!(remedy, Remedy::Credentials(from) if clients.signed(from.client, from.server, from.at))
+            let refuted = |remedy: &Remedy| match remedy {
+                Remedy::Credentials(from) => clients.signed(from.client, from.server, from.at),
+                Remedy::DataOrNothing(_) => remedy.found(clients),
+                _ => false,
             };
             !group.grievances.iter().all(|(remedy, _)| refuted(remedy))
         });
@@ -285,12 +328,16 @@ impl Collector {
         for (group, cause) in groups.iter_mut().zip(causes) {
             group.finding.caused_by = cause;
         }
+        raise_causes(&mut groups);
         let mut findings: Vec<Concluded> = groups.into_iter().map(|group| group.finding).collect();
+        let gravest = gravest_symptoms(&findings);
         findings.sort_by(|a, b| {
             let rank = |finding: &Concluded| {
+                let own = finding.effective_severity();
                 (
-                    finding.effective_severity(),
+                    gravest.get(&finding.key).copied().map_or(own, |symptom| own.min(symptom)),
                     finding.caused_by.is_some(),
+                    own,
                     finding.severity,
                     finding.at,
                     finding.frames.first().copied(),
@@ -354,6 +401,7 @@ impl Group {
         let pool: Vec<Confidence> = if open.is_empty() {
             if self.finding.severity == Severity::Failure {
                 self.finding.severity = Severity::Warning;
+                self.remedied = true;
             }
             self.grievances.iter().map(|&(_, confidence)| confidence).collect()
         } else {
@@ -367,6 +415,11 @@ impl Group {
         {
             self.finding.confidence = Confidence::Likely;
         }
+        // where frames are missing, so may be the ones that were looked for
+        let absent = clients.may_miss_some() && ABOUT_ABSENCE.contains(&self.finding.id);
+        if absent && self.finding.severity == Severity::Failure {
+            self.finding.confidence = Confidence::Likely;
+        }
         // with clients forgotten for want of room, nobody can say that one never recovered
         if clients.dropped() > 0 && self.finding.severity == Severity::Failure {
             self.finding.confidence = Confidence::Likely;
@@ -376,17 +429,77 @@ impl Group {
     }
 }
 
+/// A cause that shows later than this after its symptom's beginning belongs to another story.
+const AFTERWARDS: Span = Span::from_secs(120);
+/// What is said to be the cause of others is a failure where one of them is.
+fn raise_causes(groups: &mut [Group]) {
+    let failed: BTreeSet<String> = groups
+        .iter()
+        .filter(|group| group.finding.effective_severity() == Severity::Failure)
+        .filter_map(|group| group.finding.caused_by.clone())
+        .collect();
+    for group in groups.iter_mut().filter(|group| !group.effects.is_empty()) {
+        if failed.contains(&group.finding.key) {
+            group.finding.severity = Severity::Failure;
+        }
+    }
+}
+
+/// Whether a finding says of itself that it is the cause of another: about the same server where both name one, else about the same client; and
+/// about the same user where both name one.
+fn causes(cause: &Group, symptom: &Group) -> bool {
+    let (one, other) = (&cause.finding.subject, &symptom.finding.subject);
+    let server = |subject: &Subject| subject.server.map(|server| server.0.ip());
+    let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
+    let same_user = match (&one.username, &other.username) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
+    let same_place = match (server(one), server(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => client(one).is_some() && client(one) == client(other),
+    };
+    cause.effects.contains(&symptom.finding.id) && cause.finding.key != symptom.finding.key && same_user && same_place
+}
+
 fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
+    let first = |cause: &&Group| (cause.finding.severity, cause.finding.at);
+    if let Some(cause) = groups.iter().filter(|cause| causes(cause, symptom)).min_by_key(first) {
+        return Some(cause.finding.key.clone());
+    }
     let related = |cause: &&Group| {
         let (one, other) = (&symptom.finding.subject, &cause.finding.subject);
         let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
         symptom.causes.contains(&cause.finding.id)
             && cause.finding.key != symptom.finding.key
+            // what was got over, and what is merely worth knowing, explains nothing
+            && !cause.remedied
+            && cause.finding.severity != Severity::Note
+            && cause.finding.at.since(symptom.finding.at) <= AFTERWARDS
             && (client(one).is_some() && client(one) == client(other)
                 || one.server.is_some() && one.server == other.server)
     };
-    let cause = groups.iter().filter(related).min_by_key(|cause| (cause.finding.severity, cause.finding.at))?;
+    let cause = groups.iter().filter(related).min_by_key(first)?;
     Some(cause.finding.key.clone())
+}
+
+/// For each finding that is a cause, how grave the gravest of what it explains is: a cause weighs as much as what came of it.
+fn gravest_symptoms(findings: &[Concluded]) -> HashMap<String, Severity> {
+    // what explains explains itself through others: no chain of causes is longer than this
+    const CHAIN: usize = 8;
+    let by_key: HashMap<&str, &Concluded> = findings.iter().map(|finding| (finding.key.as_str(), finding)).collect();
+    let mut gravest: HashMap<String, Severity> = HashMap::new();
+    for finding in findings {
+        let own = finding.effective_severity();
+        let mut cause = finding.caused_by.as_deref();
+        for _ in 0..CHAIN {
+            let Some(key) = cause else { break };
+            let known = gravest.entry(key.to_owned()).or_insert(own);
+            *known = own.min(*known);
+            cause = by_key.get(key).and_then(|finding| finding.caused_by.as_deref());
+        }
+    }
+    gravest
 }
 
 #[cfg(test)]

@@ -6,15 +6,21 @@
 //! warning (see [`Remedy`]). To add a finding: a file with its rule and tests, a line in [`REGISTRY`], an entry in
 //! [`catalogue`](catalogue::CATALOGUE), a sample.
 
+mod after_expiry;
 mod allocation_gone;
 mod allocation_mismatch;
 mod answer_lost;
 mod capture_point;
 pub mod catalogue;
 mod challenge;
+mod channel_mismatch;
+mod channel_padding;
 mod collect;
+mod connection_closed;
 mod damage;
 mod denied;
+mod deployment;
+mod dns;
 mod dtls;
 mod evidence;
 mod expiry;
@@ -24,18 +30,22 @@ mod ice;
 mod identity;
 mod integrity_rejected;
 mod lacking;
+mod leaked;
+mod mapped_private;
 mod media_lossy;
 mod media_one_way;
 mod nat;
 mod no_response;
 mod nonce;
 mod peer_refused;
+mod permission_missing;
 mod protection;
 mod quota;
 mod redirect;
 mod refusal;
 mod refused;
 mod relay_address;
+mod relay_silent;
 mod request_rejected;
 mod tls;
 mod unreachable;
@@ -43,6 +53,7 @@ mod unreachable_tcp;
 mod unsupported;
 
 pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
+pub use deployment::{Check, Outcome, check as check_deployment};
 pub use evidence::{Dialect, Proof};
 
 use crate::session::handshake::Handshake;
@@ -124,7 +135,15 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[unreachable::ID], judge: Judge::Conversation(unreachable::judge_gone) },
     Rule { ids: &[unreachable::ID], judge: Judge::Capture(unreachable_tcp::judge) },
     Rule { ids: &[fallback::ID], judge: Judge::Capture(fallback::judge) },
+    Rule { ids: &[connection_closed::ID], judge: Judge::Conversation(connection_closed::judge) },
+    Rule { ids: &[channel_padding::ID], judge: Judge::Capture(channel_padding::judge) },
     Rule { ids: &[relay_address::PRIVATE, relay_address::UNUSABLE], judge: Judge::Conversation(relay_address::judge) },
+    Rule { ids: &[mapped_private::ID], judge: Judge::Exchanges(mapped_private::judge) },
+    Rule { ids: &[relay_silent::ID], judge: Judge::Conversation(relay_silent::judge) },
+    Rule { ids: &[permission_missing::ID], judge: Judge::Conversation(permission_missing::judge) },
+    Rule { ids: &[channel_mismatch::ID], judge: Judge::Conversation(channel_mismatch::judge) },
+    Rule { ids: &[after_expiry::ID], judge: Judge::Conversation(after_expiry::judge) },
+    Rule { ids: &[leaked::ID], judge: Judge::Conversation(leaked::judge) },
     Rule { ids: &[nat::SYMMETRIC], judge: Judge::Capture(nat::judge_symmetric) },
     Rule { ids: &[nat::ALG], judge: Judge::Exchanges(nat::judge_alg) },
     Rule { ids: &[nat::REBINDING], judge: Judge::Capture(nat::judge_rebinding) },
@@ -134,6 +153,8 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: denied::IDS, judge: Judge::Exchanges(denied::judge) },
     Rule { ids: &[allocation_mismatch::FORGOTTEN], judge: Judge::Exchanges(allocation_mismatch::judge) },
     Rule { ids: &[allocation_gone::ID], judge: Judge::Exchanges(allocation_gone::judge_silence) },
+    Rule { ids: &[deployment::MISMATCH, deployment::OUT_OF_RANGE], judge: Judge::Capture(deployment::judge) },
+    Rule { ids: &[dns::ID], judge: Judge::Capture(dns::judge) },
     Rule { ids: &[hidden::ID], judge: Judge::Capture(hidden::judge) },
     Rule { ids: &[dtls::NO_ANSWER, dtls::UNREACHABLE, dtls::ROLE_CONFLICT], judge: Judge::Handshake(dtls::judge_silence) },
     Rule { ids: &[dtls::NEVER_STARTED], judge: Judge::Ice(dtls::judge_never_started) },

@@ -3,12 +3,17 @@
 //! A [`Session`] takes events one by one and keeps flows, transactions, conversations with servers, what each client had in the end, and
 //! NAT mappings, all bounded by [`Limits`]. What is over leaves it as the capture runs: the caller takes it from [`Session::ripe`].
 
+mod activity;
 mod allocation;
 mod attempts;
 mod client;
 mod conversation;
 /// Who may have signed what.
 pub mod credentials;
+mod data_connection;
+/// What should be, as it was given beside the capture.
+pub mod deployment;
+mod dns;
 mod dtls;
 mod exchange;
 mod express;
@@ -27,6 +32,7 @@ mod media;
 mod moves;
 mod names;
 mod nat;
+mod near;
 mod nonce;
 mod observe;
 mod path;
@@ -37,16 +43,20 @@ mod server;
 /// What the two sides told each other beside the packets.
 pub mod signalling;
 mod signatures;
+mod stray;
 /// TLS connections.
 pub mod tls;
 mod totals;
 mod transaction;
 mod warm;
 
+pub use activity::{Active, Activity};
 pub use allocation::{Allocation, Channel, End, Permission};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
 pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
+pub use data_connection::{DataConnection, Opener, closed};
+pub use dns::{Lookup, Lookups, Question, is_likely};
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
@@ -57,17 +67,20 @@ pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream,
 pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
+pub use near::{Near, NearMisses};
 pub use nonce::StaleRow;
 pub use observe::Known;
 pub use path::{Inside, Path};
-pub use server::{Reached, Server, Servers};
+pub use server::{Reached, Server, Servers, Tried};
+pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
-pub use warm::{FORESEEN, Foreseen};
+pub use warm::FORESEEN;
 
 use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
+use deployment::Deployment;
 use dtls::DtlsFlows;
 use handshake::Handshakes;
 use nonce::Nonces;
@@ -78,10 +91,14 @@ use transaction::{KEEP, Transactions};
 
 /// A flow with nothing new for this long is over, unless its allocation is alive.
 const IDLE: Span = Span::from_secs(120);
+/// A time without any frame that may be a clock that was set on.
+const LEAP: Span = Span::from_secs(60);
 /// How often idle flows are looked for.
 const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
 const CROWDED_SWEEP: Span = Span::from_secs(5);
+/// For how many flows at a time what it takes to end or judge them is read beforehand.
+pub const WARM: usize = 8;
 /// Captures of several interfaces are out of order by less than this; what goes back further is a clock that was set.
 const DISORDER: Span = Span::from_secs(1);
 
@@ -90,9 +107,13 @@ const DISORDER: Span = Span::from_secs(1);
 pub struct Session {
     limits: Limits,
     credentials: Credentials,
+    near: NearMisses,
     hidden: HiddenCandidates,
     signalling: Signalling,
     sightings: Sightings,
+    deployment: Deployment,
+    stated: deployment::Sightings,
+    lookups: Lookups,
     names: Names,
     flows: Flows,
     transactions: Transactions,
@@ -107,6 +128,7 @@ pub struct Session {
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
+    data_connections: data_connection::DataConnections,
     dtls: DtlsFlows,
     handshakes: Handshakes,
     tls: tls::TlsConnections,
@@ -117,6 +139,8 @@ pub struct Session {
     ripe: Vec<Flow>,
     now: Timestamp,
     swept: Timestamp,
+    /// The last leap of the clock, from and to, while it counts as no time.
+    leap: Option<(Timestamp, Timestamp)>,
     /// The conversations that keep exchanges, the first to do so first.
     keeping: VecDeque<FlowId>,
     kept: usize,
@@ -132,9 +156,13 @@ impl Session {
         Session {
             limits,
             credentials,
+            near: NearMisses::default(),
             hidden: HiddenCandidates::default(),
             signalling: Signalling::default(),
             sightings: Sightings::default(),
+            deployment: Deployment::default(),
+            stated: deployment::Sightings::default(),
+            lookups: Lookups::default(),
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
@@ -148,6 +176,7 @@ impl Session {
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
+            data_connections: data_connection::DataConnections::default(),
             dtls: DtlsFlows::default(),
             handshakes: Handshakes::default(),
             tls: tls::TlsConnections::default(),
@@ -158,6 +187,7 @@ impl Session {
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
             swept: Timestamp(i64::MIN),
+            leap: None,
             keeping: VecDeque::new(),
             kept: 0,
             ordinary: 0,
@@ -172,11 +202,36 @@ impl Session {
         &self.credentials
     }
 
+    /// The credentials that nearly signed what none did sign.
+    #[must_use]
+    pub fn near_misses(&self) -> &NearMisses {
+        &self.near
+    }
+
     /// The same session with what the two sides told each other beside the packets.
     #[must_use]
     pub fn with_signalling(self, signalling: Signalling) -> Self {
         let handshakes = Handshakes::with_functions(handshake::functions_of(&signalling));
         Session { sightings: Sightings::of(&signalling), signalling, handshakes, ..self }
+    }
+
+    /// The same session with a description of what should be.
+    #[must_use]
+    pub fn with_deployment(self, deployment: Deployment) -> Self {
+        let lookups = Lookups::about(deployment.names());
+        Session { stated: deployment::Sightings::of(&deployment), deployment, lookups, ..self }
+    }
+
+    /// What should be.
+    #[must_use]
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// What was seen of that.
+    #[must_use]
+    pub fn stated(&self) -> &deployment::Sightings {
+        &self.stated
     }
 
     /// Which of that shows in the packets.
@@ -351,21 +406,36 @@ impl Session {
     }
 
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
+    #[inline(always)]
     pub fn advance(&mut self, now: Timestamp) {
+        let sweep = if self.flows.len() > self.limits.crowded { CROWDED_SWEEP } else { SWEEP };
+        if now > self.now && now < self.transactions.due() && now.since(self.swept) < sweep {
+            self.now = now; // nothing is over yet
+        } else {
+            self.pass(now);
+        }
+    }
+
+    #[inline(never)]
+    fn pass(&mut self, now: Timestamp) {
         if now <= self.now {
             if self.now.since(now) > DISORDER {
                 self.clients.clock_set_back(now);
             }
             return;
         }
+        if self.now > Timestamp(0) && now.since(self.now) >= LEAP {
+            self.leap = Some((self.now, now));
+        }
         self.now = now;
+        let now = self.time_that_passed(now);
         while let Some(closed) = self.transactions.expire(now) {
             self.settle(closed);
         }
         let crowded = self.flows.len() > self.limits.crowded;
         if now.since(self.swept) >= if crowded { CROWDED_SWEEP } else { SWEEP } {
             self.swept = now;
-            self.sweep(crowded);
+            self.sweep(crowded, now);
         }
     }
 
@@ -378,17 +448,34 @@ impl Session {
         let left = self.flows.idle(Timestamp(i64::MAX));
         // growing step by step would take twice as much at the end, when memory is at its most
         self.ripe.reserve_exact(left.len());
-        for id in left {
-            self.end(id);
+        for ids in left.chunks(WARM) {
+            self.warm_flows(ids);
+            ids.iter().for_each(|&id| self.end(id));
         }
+        self.count_attempts();
         self.finish_tls();
         self.ice.finish();
+        if self.totals.has_holes() {
+            self.clients.has_gaps();
+        }
     }
 
-    fn sweep(&mut self, crowded: bool) {
-        let since = |span: Span| self.now.after(Span(-span.0));
+    /// The time as far as frames show that it passed. A leap between two frames may be a clock that was set: for as long as flows are kept it counts as
+    /// nothing, so that what belongs together stays together.
+    fn time_that_passed(&mut self, now: Timestamp) -> Timestamp {
+        match self.leap {
+            Some((from, to)) if now.since(to) < IDLE => from.after(now.since(to)),
+            _ => {
+                self.leap = None;
+                now
+            }
+        }
+    }
+
+    fn sweep(&mut self, crowded: bool, now: Timestamp) {
+        let since = |span: Span| now.after(Span(-span.0));
         let (idle, settled) = (since(IDLE), since(KEEP));
-        let mut over = self.flows.select(|flow| {
+        let over = self.flows.select(|flow| {
             if flow.last.time >= settled || (!crowded && flow.last.time >= idle) {
                 return false;
             }
@@ -399,8 +486,9 @@ impl Session {
                 conversation.is_done()
             }
         });
-        for id in over.drain(..) {
-            self.end(id);
+        for ids in over.chunks(WARM) {
+            self.warm_flows(ids);
+            ids.iter().for_each(|&id| self.end(id));
         }
         self.ice.sweep(self.now);
     }
@@ -420,6 +508,12 @@ impl Session {
         if !self.sightings.is_empty() {
             self.sightings.address(flow.ends.low);
             self.sightings.address(flow.ends.high);
+        }
+        if !self.stated.is_empty() {
+            self.stated.flow(&flow, &self.deployment);
+            if let Some(conversation) = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()) {
+                self.stated.conversation(conversation, &self.names, &self.deployment);
+            }
         }
         if let Some(until) = flow.data_both_ways() {
             self.clients.data(flow.ends.low.ip(), until);

@@ -18,6 +18,7 @@ mod framing;
 mod head;
 mod item;
 mod limits;
+mod sieve;
 mod table;
 mod tls;
 

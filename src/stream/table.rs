@@ -10,16 +10,13 @@ use super::framing::Framer;
 use super::head;
 use super::item::{Counts, Item, Out};
 use super::limits::Limits;
+use super::sieve::Sieve;
 use crate::keys::KeyLog;
 use crate::net::Endpoint;
 use crate::packet::{IcmpError, Segment};
 use crate::time::Timestamp;
 use crate::wire::tls;
 
-/// Places in the table by which segments of unknown connections are passed over: 16 KiB, which stay in the first cache.
-const SIEVE: usize = 1 << 14;
-/// Of a place that so many connections share, or shared once, it is not known any more when it is free.
-const CROWDED: u8 = u8::MAX;
 const TCP: u8 = 6;
 /// After anything that a capture can hold.
 const NEVER: Timestamp = Timestamp(i64::MAX);
@@ -32,8 +29,8 @@ pub struct Streams {
     index: HashTable<u32>,
     slots: Vec<Option<Entry>>,
     free: Vec<u32>,
-    /// How many connections there are at each place.
-    sieve: Box<[u8]>,
+    /// What passes over the segments of unknown connections.
+    sieve: Sieve,
     /// Bytes that wait in all connections.
     held: usize,
     /// Connections with holes, and when they are looked at next.
@@ -53,7 +50,7 @@ impl Streams {
             index: HashTable::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            sieve: vec![0; SIEVE].into(),
+            sieve: Sieve::default(),
             held: 0,
             holed: Vec::new(),
             due: NEVER,
@@ -82,7 +79,7 @@ impl Streams {
     /// Takes a segment; `each` gets what it completes.
     #[inline]
     pub fn segment(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
-        if self.may_know(segment.src, segment.dst)
+        if self.sieve.may_hold(segment.src, segment.dst)
             || segment.flags.syn()
             || head::may_begin(segment.payload)
             || head::may_be_turns(segment.payload, segment.src, segment.dst)
@@ -131,7 +128,7 @@ impl Streams {
     /// Takes an ICMP error, which may quote a segment.
     pub fn icmp(&mut self, at: Moment, error: &IcmpError<'_>, each: &mut impl FnMut(Item<'_>)) {
         let quoted = &error.quoted;
-        if quoted.protocol != TCP || !error.kind.is_unreachable() || !self.may_know(quoted.src, quoted.dst) {
+        if quoted.protocol != TCP || !error.kind.is_unreachable() || !self.sieve.may_hold(quoted.src, quoted.dst) {
             return;
         }
         let Some(slot) = self.find(quoted.src, quoted.dst) else { return };
@@ -151,11 +148,6 @@ impl Streams {
         for (_, slot) in all {
             self.remove(slot, each);
         }
-    }
-
-    #[inline]
-    fn may_know(&self, src: Endpoint, dst: Endpoint) -> bool {
-        self.sieve.get(place(src, dst)).is_some_and(|&count| count > 0)
     }
 
     fn take(&mut self, at: Moment, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
@@ -271,9 +263,11 @@ impl Streams {
         let full = self.held > self.limits.total;
         let Some(entry) = self.entry(slot) else { return };
         let Some(both) = entry.directions.as_deref_mut() else { return };
-        if both.iter().any(|direction| direction.framer.is_raw()) {
+        if both.iter().any(|direction| direction.framer.is_bound()) {
             // what follows a granted ConnectionBind is the peer's, both ways
-            both.iter_mut().for_each(|direction| direction.framer.set_raw());
+            both.iter_mut().for_each(Direction::bind);
+            let [client, server] = both;
+            entry.connection.carried = Some([client.carried(), server.carried()]);
         }
         let Some(direction) = both.get_mut(side) else { return };
         if direction.has_hole() && !entry.holed {
@@ -352,8 +346,8 @@ impl Streams {
                 }
                 return;
             }
-            if let Some(rst) = connection.rst.get_mut(side) {
-                rst.get_or_insert(at);
+            if let (Some(rst @ None), Some(ttl)) = (connection.rst.get_mut(side), connection.rst_ttl.get_mut(side)) {
+                (*rst, *ttl) = (Some(at), segment.ttl);
             }
         }
         if segment.flags.fin()
@@ -363,6 +357,14 @@ impl Streams {
             if let Some(direction) = entry.directions.as_deref_mut().and_then(|both| both.get_mut(side)) {
                 direction.reaches(segment.seq.wrapping_add(segment.length), at);
             }
+        }
+        // it acknowledges the byte behind the last of the other end, which is a FIN that was not captured
+        if segment.flags.ack()
+            && let Some(other) = entry.directions.as_deref().and_then(|both| both.get(1 - side))
+            && other.is_one_short_of(segment.ack)
+            && let Some(fin) = connection.fin.get_mut(1 - side)
+        {
+            fin.get_or_insert(at);
         }
         let over = connection.rst.iter().any(Option::is_some) || connection.fin.iter().all(Option::is_some);
         if connection.tls && !connection.stun && over && !entry.tls.as_ref().is_some_and(|tls| tls.is_followed()) {
@@ -396,9 +398,7 @@ impl Streams {
             _ => 0,
         };
         self.index.insert_unique(hasher.hash_one(ends), slot, rehash);
-        if let Some(count) = self.sieve.get_mut(place(ends.0, ends.1)) {
-            *count = count.saturating_add(1);
-        }
+        self.sieve.add(ends.0, ends.1);
         Some(slot)
     }
 
@@ -419,9 +419,7 @@ impl Streams {
         if let Ok(found) = self.index.find_entry(self.hasher.hash_one(entry.ends), |&known| known == slot) {
             found.remove();
         }
-        if let Some(count) = self.sieve.get_mut(place(entry.ends.0, entry.ends.1)).filter(|count| **count < CROWDED) {
-            *count = count.saturating_sub(1);
-        }
+        self.sieve.remove(entry.ends.0, entry.ends.1);
         self.free.push(slot);
         self.held = self.held.saturating_sub(entry.counted);
         if let Some(both) = entry.directions.as_deref_mut() {
@@ -478,15 +476,6 @@ impl Streams {
 
 fn ends(one: Endpoint, other: Endpoint) -> (Endpoint, Endpoint) {
     if one <= other { (one, other) } else { (other, one) }
-}
-
-/// The same for both directions.
-#[inline]
-fn place(one: Endpoint, other: Endpoint) -> usize {
-    let mixed = one.mixed().wrapping_add(other.mixed()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    #[allow(clippy::cast_possible_truncation)] // the highest bits
-    let place = (mixed >> (u64::BITS - SIEVE.trailing_zeros())) as usize;
-    place
 }
 
 #[cfg(test)]

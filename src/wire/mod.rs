@@ -4,6 +4,7 @@
 //! byte streams, and [`handshake`] is what DTLS and TLS share.
 
 pub mod demux;
+pub mod dns;
 pub mod dtls;
 pub mod handshake;
 pub mod mdns;

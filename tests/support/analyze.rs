@@ -2,11 +2,13 @@
 
 use turnscope::analyzer::{self, Analyzer, IcmpAnswers, Options};
 use turnscope::capture::Capture;
-use turnscope::event::{Body, Framing, Row};
+use turnscope::event::{Body, Framing, Row, Via};
 use turnscope::report::ladder::{Collector, Ladder};
 use turnscope::report::{Finding, Report};
 use turnscope::session::credentials::Credentials;
+use turnscope::session::deployment::Deployment;
 use turnscope::session::signalling::Signalling;
+use turnscope::time::Span;
 
 /// The report on a capture, without credentials.
 pub fn report(capture: &[u8]) -> Report {
@@ -40,6 +42,21 @@ pub fn report_told(capture: &[u8], files: &[(&str, &str)]) -> Report {
 /// The report on a capture, with session descriptions.
 pub fn report_signalled(capture: &[u8], signalling: Signalling) -> Report {
     report_of(capture, Options { signalling, ..Options::default() })
+}
+
+/// The report on a capture with the deployment as it should be, and logs beside it: the name and text of each.
+pub fn report_beside(capture: &[u8], deployment: &str, logs: &[(&str, &str)], offset: Option<Span>) -> Report {
+    let mut stated = Deployment::default();
+    if !deployment.is_empty() {
+        stated.add_file(deployment, "deployment.toml").expect("the test's deployment is well-formed");
+    }
+    let mut frames = Capture::open(capture).expect("the test's capture is one");
+    let mut analyzer = Analyzer::new(Options { deployment: stated, ..Options::default() });
+    while let Some(frame) = frames.next_frame() {
+        analyzer.frame(&frame, &mut |_| {});
+    }
+    let logs: Vec<(String, &[u8])> = logs.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes())).collect();
+    analyzer::report_beside(vec![analyzer.finish("test.pcap".to_owned(), frames.info())], &logs, offset)
 }
 
 fn report_of(capture: &[u8], options: Options) -> Report {
@@ -118,12 +135,14 @@ pub fn rows(capture: &[u8]) -> Vec<Told> {
             Framing::Rfc4571 => Some("rfc4571"),
             Framing::MsTurn => Some("ms-turn"),
         };
+        let is_bound = event.hops.iter().any(|hop| hop.via == Via::Connection);
         told.push(Told {
             frame: event.frame,
             layers: [if event.transport.is_stream() { "tcp" } else { "udp" }]
                 .into_iter()
-                .chain(framing)
+                .chain(framing.filter(|_| !is_bound))
                 .chain(hops)
+                .chain(framing.filter(|_| is_bound))
                 .chain([innermost])
                 .collect(),
             hop: hop.map(|hop| (hop.peer.map(|peer| peer.to_string()), hop.relayed.map(|relayed| relayed.to_string()))),

@@ -9,6 +9,7 @@ use turnscope::frame::Frame;
 use turnscope::keys::KeyLog;
 use turnscope::report::Report;
 use turnscope::session::credentials::Credentials;
+use turnscope::session::deployment::Deployment;
 use turnscope::session::signalling::{self, Signalling};
 
 /// One sample, as its folder and its line of the README have it.
@@ -24,6 +25,10 @@ pub struct Sample {
     pub credentials: String,
     /// `keylog.txt`, or nothing.
     pub keylog: Vec<u8>,
+    /// `deployment.toml`, or nothing.
+    pub deployment: String,
+    /// The logs, `*.log`, by name.
+    pub logs: Vec<(String, Vec<u8>)>,
     /// The session descriptions, `*.sdp`, by name.
     pub descriptions: Vec<(String, Vec<u8>)>,
     /// "headline finding", `None` where the table says "none".
@@ -69,7 +74,9 @@ fn sample(root: &Path, line: &str) -> Option<Sample> {
         bytes: fs::read(&path).expect("the capture"),
         credentials: fs::read_to_string(path.with_file_name("credentials.toml")).unwrap_or_default(),
         keylog: fs::read(path.with_file_name("keylog.txt")).unwrap_or_default(),
-        descriptions: descriptions(&root.join(&name)),
+        deployment: fs::read_to_string(path.with_file_name("deployment.toml")).unwrap_or_default(),
+        logs: beside(&root.join(&name), "log"),
+        descriptions: beside(&root.join(&name), "sdp"),
         headline: ticked(headline).into_iter().next(),
         severity: severity.to_owned(),
         others: ticked(others),
@@ -77,12 +84,14 @@ fn sample(root: &Path, line: &str) -> Option<Sample> {
     })
 }
 
-/// The session descriptions of a sample's folder.
-fn descriptions(folder: &Path) -> Vec<(String, Vec<u8>)> {
+/// The files of a sample's folder with this extension, such as session descriptions.
+fn beside(folder: &Path, extension: &str) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
     let mut found: Vec<_> = entries
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sdp"))
-        .map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), fs::read(&path).expect("SDP")))
+        .filter(|path| path.extension().is_some_and(|known| known == extension))
+        .map(|path| {
+            (path.file_name().expect("a name").to_string_lossy().into_owned(), fs::read(&path).expect("a file"))
+        })
         .collect();
     found.sort();
     found
@@ -101,7 +110,7 @@ impl Sample {
         keys
     }
 
-    /// The report on the whole capture, with the credentials and session descriptions that lie beside it.
+    /// The report on the whole capture, with the credentials, deployment, logs and session descriptions that lie beside it.
     pub fn report(&self) -> Report {
         self.report_on(&self.bytes).expect("a sample is a capture")
     }
@@ -129,15 +138,24 @@ impl Sample {
             let told = signalling::read(bytes, name).expect("descriptions of a sample are well-formed");
             signalling.take(&told, &mut credentials);
         }
+        let mut deployment = Deployment::default();
+        if !self.deployment.is_empty() {
+            deployment
+                .add_file(&self.deployment, "deployment.toml")
+                .expect("the deployment of a sample is well-formed");
+        }
         let mut capture = Capture::open(bytes)?;
         let keys = self.keys();
-        let mut analyzer = Analyzer::new(Options { credentials, signalling, keys, ..Options::default() });
+        let mut analyzer = Analyzer::new(Options { credentials, signalling, deployment, keys, ..Options::default() });
         while let Some((mut frame, secrets)) = capture.next_with_secrets() {
             analyzer.secrets(secrets);
             if edit(&mut frame) {
                 analyzer.frame(&frame, sink);
             }
         }
-        Ok(analyzer::report(vec![analyzer.finish(self.path.clone(), capture.info())]))
+        let logs: Vec<(String, &[u8])> =
+            self.logs.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())).collect();
+        let part = analyzer.finish(self.path.clone(), capture.info());
+        Ok(analyzer::report_beside(vec![part], &logs, None))
     }
 }

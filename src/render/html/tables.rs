@@ -1,7 +1,7 @@
 //! The lists of the report as tables that the page's script searches and sorts.
 
 use super::super::clock::Clock;
-use super::super::text::{bytes, checks, how_it_ended, inside, lost, pair_state, side, type_of};
+use super::super::text::{bytes, candidate_type, checks, how_it_ended, inside, lost, pair_state, pair_types, side};
 use super::{FrameLink, Links, shown_text};
 use crate::report::{
     AuthenticationOutcome, Dtls, DtlsState, IntegrityStatus, MediaStream, Place, Report, Time, TransactionOutcome,
@@ -231,7 +231,7 @@ fn pairs(report: &Report, links: &Links) -> Table {
                 mono(session.ufrags.join(" ")),
                 mono(pair.local),
                 mono(pair.remote),
-                text(format!("{}–{}", type_of(pair.local_type), type_of(pair.remote_type))),
+                text(pair_types(pair)),
                 optional(pair.via).classed("mono"),
                 text(pair_state(pair)).classed(class),
                 text(checks(&pair.from_local)),
@@ -355,7 +355,7 @@ fn candidates(report: &Report, links: &Links) -> Table {
     let rows = report.candidates.iter().map(|candidate| {
         vec![
             mono(&candidate.owner),
-            text(type_of(Some(candidate.kind))),
+            text(candidate_type(candidate.kind)),
             mono(candidate.address),
             optional(candidate.base).classed("mono"),
             optional(candidate.server).classed("mono"),

@@ -61,6 +61,7 @@ fn tell(page: &mut Page<'_>, report: &Report, finding: &Finding, brief: bool) {
         let frames = places(report, &finding.places, finding.places_total, limit);
         page.item(4, "Frames:", Some(Tint::Dim), &frames);
     }
+    super::logs::of_finding(page, finding);
     if let Some(filter) = &finding.filter {
         page.item(4, "Wireshark:", Some(Tint::Dim), filter);
     }

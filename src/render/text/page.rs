@@ -190,7 +190,9 @@ impl<'a> Page<'a> {
         table.set_width(u16::try_from(self.width - 2).unwrap_or(u16::MAX));
         table.set_header(header.iter().copied());
         for row in rows {
-            table.add_row(row.into_iter().map(|cell| escape(&cell).into_owned()));
+            // a cell may have several lines, each of which is escaped
+            let lines = |cell: String| cell.split('\n').map(escape).collect::<Vec<_>>().join("\n");
+            table.add_row(row.into_iter().map(lines));
         }
         self.keep_addresses_whole(&mut table);
         for (i, line) in table.lines().enumerate() {

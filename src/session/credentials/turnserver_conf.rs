@@ -7,13 +7,14 @@ use super::{Credential, Kind, Side, base_name, hex_key};
 use crate::secret::Secret;
 
 /// One setting and where it stands.
-struct Setting<'a> {
-    line: usize,
-    name: &'a str,
-    value: &'a str,
+pub(in crate::session) struct Setting<'a> {
+    pub line: usize,
+    pub name: &'a str,
+    pub value: &'a str,
 }
 
-fn settings(text: &str) -> impl Iterator<Item = Setting<'_>> {
+/// The settings of a file, in order; one without value has an empty one.
+pub(in crate::session) fn settings(text: &str) -> impl Iterator<Item = Setting<'_>> {
     text.trim_start_matches('\u{feff}').lines().zip(1..).filter_map(|(line, number)| {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -26,7 +27,7 @@ fn settings(text: &str) -> impl Iterator<Item = Setting<'_>> {
 }
 
 /// Whether a file is more likely one of coturn than TOML.
-pub(super) fn looks_like_one(text: &str) -> bool {
+pub(in crate::session) fn looks_like_one(text: &str) -> bool {
     let ours = |line: &str| line.split_whitespace().collect::<String>().starts_with("[[credential]]");
     !text.trim_start_matches('\u{feff}').lines().any(ours)
         && settings(text).any(|setting| {

@@ -14,6 +14,7 @@ use super::attempts::is_usual;
 use super::flow::Flows;
 use super::handshake::Handshake;
 use crate::event::{Secured, SecuredWhat};
+use crate::net::{ClientAddress, ServerAddress};
 
 /// The port of TURN over TLS and DTLS (RFC 8656 §5).
 const TURNS: u16 = 5349;
@@ -55,10 +56,27 @@ impl Session {
         if self.tls.is_full() {
             // the quarter to which nothing came for longest, those that are not of TURN first
             for gone in self.tls.oldest() {
+                self.note_names(&gone);
                 self.tls.end(gone, &mut self.clients);
             }
         }
         of_turn
+    }
+
+    /// What a connection that is over says of names: the one that the client asked for, and those of the server's certificate.
+    fn note_names(&mut self, gone: &TlsConnection) {
+        let (client, server) = (gone.tcp.client, gone.tcp.server);
+        if let Some(name) = gone.handshake.sides.client.hello.as_ref().and_then(|hello| hello.server_name.as_ref()) {
+            self.lookups.asked_for(server.ip(), name);
+        }
+        let certificates = gone.handshake.sides.server.certificates.as_deref();
+        if !self.stated.is_empty()
+            && let Some(own) = certificates.and_then(|all| all.first())
+            && let Some(summary) = &own.summary
+        {
+            let ends = (ClientAddress(client), ServerAddress(server));
+            self.stated.certificate(ends, &summary.names, own.seen, &self.deployment);
+        }
     }
 
     /// The TLS connections.
@@ -75,6 +93,7 @@ impl Session {
     /// The capture is over: all are.
     pub(super) fn finish_tls(&mut self) {
         for gone in self.tls.all() {
+            self.note_names(&gone);
             self.tls.end(gone, &mut self.clients);
         }
     }

@@ -1,0 +1,84 @@
+//! What is laid beside the captures on the command line: the deployment as it should be, and logs.
+
+use super::args::Beside as Arguments;
+use super::error::{Error, say};
+use super::options::Look;
+use crate::logs::{self, MAX_FILE};
+use crate::secret::Secret;
+use crate::session::deployment::{self, Deployment};
+use crate::time::Span;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// What was given beside the captures.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// What should be.
+    pub deployment: Deployment,
+    /// The logs: path and content, which may hold secrets.
+    logs: Vec<(String, Secret)>,
+    /// What is added to their times.
+    pub log_offset: Option<Span>,
+}
+
+impl Beside {
+    /// Reads the files.
+    pub(super) fn read(given: &Arguments) -> Result<Self, Error> {
+        let mut beside = Beside::default();
+        for path in &given.deployment {
+            let origin = path.display().to_string();
+            let bytes = slurp(path, deployment::MAX_FILE)?;
+            let Ok(text) = std::str::from_utf8(bytes.expose()) else {
+                return Err(Error::new(
+                    origin,
+                    "not UTF-8 text",
+                    "a deployment is written as TOML, see the manual page",
+                ));
+            };
+            beside.deployment.add_file(text, &origin).map_err(|error| Error::new("", error, ""))?;
+        }
+        for path in &given.log {
+            beside.logs.push((path.display().to_string(), slurp(path, MAX_FILE)?));
+        }
+        if let Some(text) = &given.log_offset {
+            let hint = "write seconds (-2.5, +3600) or ±hh:mm:ss: what is added to the log's times";
+            let offset = logs::parse_offset(text);
+            beside.log_offset =
+                Some(offset.ok_or_else(|| Error::new(format!("--log-offset {text}"), "not an offset", hint))?);
+        }
+        Ok(beside)
+    }
+
+    /// The logs, for the report.
+    pub(super) fn logs(&self) -> Vec<(String, &[u8])> {
+        self.logs.iter().map(|(path, bytes)| (path.clone(), bytes.expose())).collect()
+    }
+
+    /// Says what was not read.
+    pub(super) fn warn(&self, look: Look) {
+        for (path, bytes) in self.logs.iter().filter(|_| !look.is_quiet()) {
+            if bytes.expose().len() > MAX_FILE {
+                let hint = "cut out the time of the capture";
+                say(&Error::new(path, format_args!("only its first {} MiB are read", MAX_FILE >> 20), hint));
+            }
+        }
+    }
+}
+
+/// The content of a file, as far as it is read and a byte more, which shows that there is more.
+fn slurp(path: &Path, most: usize) -> Result<Secret, Error> {
+    let failed = |error: &std::io::Error| Error::reading(&path.display().to_string(), error);
+    let file = File::open(path).map_err(|error| failed(&error))?;
+    let mut bytes = Vec::new();
+    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+    Ok(Secret::new(bytes))
+}
+
+impl Arguments {
+    /// Whether anything was given.
+    pub(super) fn is_given(&self) -> bool {
+        let none: [&Vec<PathBuf>; 2] = [&self.deployment, &self.log];
+        none.iter().any(|files| !files.is_empty()) || self.log_offset.is_some()
+    }
+}

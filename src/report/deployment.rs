@@ -1,0 +1,83 @@
+//! What should be, statement by statement, and whether the packets show it so.
+
+use super::Place;
+use super::convert::places;
+use crate::rules::{self, Outcome, View};
+use crate::session::Session;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A statement of the deployment.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Stated {
+    /// The file, without its folders.
+    pub file: String,
+    /// The line in it, from 1.
+    pub line: u64,
+    /// What it states: `Expressway-E: 3478/udp open`.
+    pub expected: String,
+    /// Whether the packets show it so.
+    pub seen: StatedSeen,
+    /// Where it is wrong: what was seen instead.
+    pub instead: Option<String>,
+    /// The frames that show it, the first ones.
+    pub places: Vec<Place>,
+    /// How many there are.
+    pub places_total: u64,
+}
+
+/// How a statement fared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StatedSeen {
+    /// The packets agree with it.
+    Right,
+    /// They contradict it.
+    Wrong,
+    /// They show nothing of it.
+    NotSeen,
+}
+
+/// The statements, and how many were left out.
+pub(super) fn stated(session: &Session, capture: u32) -> (Vec<Stated>, u64) {
+    let view = View { session };
+    let checks = rules::check_deployment(&view);
+    let listed = checks.into_iter().map(|check| {
+        let server = session.deployment().server_of(check.statement);
+        Stated {
+            file: check.statement.file.clone(),
+            line: check.statement.line as u64,
+            expected: match server {
+                Some(server) => format!("{}: {}", server.label, check.statement),
+                None => check.statement.to_string(),
+            },
+            seen: match check.outcome {
+                Outcome::Right => StatedSeen::Right,
+                Outcome::Wrong => StatedSeen::Wrong,
+                Outcome::NotSeen => StatedSeen::NotSeen,
+            },
+            instead: check.instead,
+            places: places(capture, &check.frames),
+            places_total: check.total,
+        }
+    });
+    (listed.collect(), session.deployment().omitted())
+}
+
+/// Adds what another capture shows of the same statements: what is wrong in one is wrong, what is right in one is seen.
+pub(super) fn add(whole: &mut Vec<Stated>, part: Vec<Stated>) {
+    if whole.is_empty() {
+        *whole = part;
+        return;
+    }
+    for (known, new) in whole.iter_mut().zip(part) {
+        match (known.seen, new.seen) {
+            (_, StatedSeen::NotSeen) | (StatedSeen::Wrong, StatedSeen::Right) => {}
+            (StatedSeen::NotSeen, _) | (StatedSeen::Right, StatedSeen::Wrong) => *known = new,
+            (_, _) => {
+                known.places.extend(new.places);
+                known.places_total += new.places_total;
+            }
+        }
+    }
+}

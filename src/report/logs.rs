@@ -1,0 +1,236 @@
+//! Logs of servers: the lines that are about what the captures show, on the same timeline, and the findings that explain them.
+
+use super::{Finding, Report, Time};
+use crate::logs::{self, Event, Line, Offset, Source, estimate, words::Said};
+use crate::rules::{Severity, View};
+use crate::session::Exchange;
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// How many lines are listed.
+const MAX_LISTED: usize = 250;
+/// How many lines of a finding are listed.
+const MAX_QUOTED: usize = 8;
+/// Lines so long before the capture and after it may be about it: servers give up, and write, later than the packets tell.
+const AROUND: Span = Span::from_secs(30);
+/// A line is not explained by what begins so long after it.
+const BEFORE: Span = Span::from_secs(5);
+
+/// A line of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LogLine {
+    /// Its time, on the clock of the captures.
+    pub time: Time,
+    /// Its text without the time; what looks like a secret is replaced by `[…]`.
+    pub text: String,
+    /// The log.
+    pub file: String,
+    /// The line in it, from 1.
+    pub line: u64,
+    /// The key of the finding that explains it.
+    pub finding: Option<String>,
+}
+
+/// A log that was given.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct LogFile {
+    /// Its path.
+    pub file: String,
+    /// How its times are written: `dates and times`, `syslog (RFC 3164)`, `syslog (RFC 5424)`, `seconds since the server began`; `null` where
+    /// none was found.
+    pub format: Option<String>,
+    /// Lines that were read.
+    pub lines: u64,
+    /// Lines that were passed over: without a time, or beyond what is kept.
+    pub passed_over: u64,
+    /// Lines that are about what the captures show.
+    pub relevant: u64,
+    /// What was added to its times, in microseconds; `null` where they could not be placed.
+    pub offset_us: Option<i64>,
+    /// Where that comes from; `null` as there.
+    pub offset_from: Option<LogOffset>,
+    /// How many of its lines fit answers in the captures, where the offset was estimated by them.
+    pub matched: u64,
+}
+
+/// Where the offset of a log comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogOffset {
+    /// It was given.
+    Given,
+    /// The log's times name their zone.
+    Zone,
+    /// What the log tells fits the captures so.
+    Estimated,
+    /// The log's times name no zone, and were taken for UTC.
+    Assumed,
+}
+
+/// What a server may write of an exchange.
+pub(super) fn event(exchange: &Exchange, view: &View<'_>) -> Option<Event> {
+    let answer = exchange.answer.as_ref()?;
+    let method = match exchange.method {
+        Method::ALLOCATE => "ALLOCATE",
+        Method::REFRESH => "REFRESH",
+        Method::CREATE_PERMISSION => "CREATE_PERMISSION",
+        Method::CHANNEL_BIND => "CHANNEL_BIND",
+        _ => return None,
+    };
+    let text = |name: Option<crate::session::Name>| name.map(|name| view.text(name)).unwrap_or_default();
+    Some(Event {
+        at: answer.seen.time,
+        code: (answer.code > 0).then_some(answer.code),
+        user: text(exchange.asked.user),
+        realm: text(exchange.asked.realm.or(answer.realm)),
+        method: method.to_owned(),
+    })
+}
+
+/// Whom and what the captures are about.
+struct Interest {
+    addresses: BTreeSet<IpAddr>,
+    users: BTreeSet<String>,
+}
+
+impl Interest {
+    fn of(report: &Report) -> Self {
+        let mut addresses: BTreeSet<IpAddr> = report.servers.iter().map(|server| server.address.0.ip()).collect();
+        let mut users = BTreeSet::new();
+        for known in &report.authentications {
+            addresses.extend([known.client.0.ip(), known.server.0.ip()]);
+            users.extend(known.username.clone());
+        }
+        for known in &report.allocations {
+            addresses.extend(known.relayed.iter().chain(&known.mapped).map(|address| address.0.ip()));
+            users.extend(known.username.clone());
+        }
+        for finding in &report.findings {
+            addresses.extend(addresses_of(finding));
+            users.extend(finding.subject.username.clone());
+        }
+        Interest { addresses, users }
+    }
+
+    fn in_it(&self, said: &Said) -> bool {
+        said.addresses.iter().any(|ip| self.addresses.contains(ip))
+            || said.user.as_ref().is_some_and(|user| self.users.contains(user))
+    }
+}
+
+fn addresses_of(finding: &Finding) -> impl Iterator<Item = IpAddr> {
+    let subject = &finding.subject;
+    let all = [subject.client, subject.server, subject.peer, subject.relayed, subject.mapped];
+    all.into_iter().flatten().map(|address| address.0.ip())
+}
+
+/// Puts the lines of logs into a report, and with the findings that explain them. `since` says when each finding began, by its key.
+pub(super) fn quote(
+    report: &mut Report,
+    files: &[logs::LogFile],
+    given: Option<Span>,
+    events: &[Event],
+    since: &BTreeMap<String, Timestamp>,
+) {
+    let first = report.captures.iter().filter_map(|capture| capture.first_time).map(|time| time.at).min();
+    let last = report.captures.iter().filter_map(|capture| capture.last_time).map(|time| time.at).max();
+    let interest = Interest::of(report);
+    let mut found: Vec<LogLine> = Vec::new();
+    let mut omitted = 0;
+    for file in files {
+        let offset = match given {
+            // what has no date counts from the beginning of the captures
+            Some(span) if file.is_relative() => first.map(|first| Span(first.0.saturating_add(span.0))),
+            given => given,
+        };
+        let offset = offset.map(|span| Offset { span, source: Source::Given }).or_else(|| estimate(file, events));
+        let mut relevant = 0;
+        if let (Some(offset), Some(first), Some(last)) = (offset, first, last) {
+            let (from, to) = (first.after(Span(-AROUND.0)), last.after(AROUND));
+            for line in &file.lines {
+                let at = line.written.after(offset.span);
+                if at < from || at > to {
+                    continue;
+                }
+                let said = Said::of(&line.text);
+                let key = explain(report, &said, at, since);
+                if key.is_none() && !interest.in_it(&said) {
+                    continue;
+                }
+                relevant += 1;
+                let listed = log_line(file, line, at, key);
+                tell(report, &listed);
+                if found.len() < MAX_LISTED {
+                    found.push(listed);
+                } else {
+                    omitted += 1;
+                }
+            }
+        }
+        report.log_files.push(of_file(file, offset, relevant));
+    }
+    found.sort_by(|a, b| (a.time.at, &a.file, a.line).cmp(&(b.time.at, &b.file, b.line)));
+    report.logs = found;
+    if omitted > 0 {
+        report.omitted.insert("logs".to_owned(), omitted);
+    }
+}
+
+fn of_file(file: &logs::LogFile, offset: Option<Offset>, relevant: u64) -> LogFile {
+    LogFile {
+        file: file.path.clone(),
+        format: file.format.map(|format| format.name().to_owned()),
+        lines: file.lines.len() as u64,
+        passed_over: file.passed_over,
+        relevant,
+        offset_us: offset.map(|offset| offset.span.micros()),
+        offset_from: offset.map(|offset| match offset.source {
+            Source::Given => LogOffset::Given,
+            Source::Zone => LogOffset::Zone,
+            Source::Estimated(_) => LogOffset::Estimated,
+            Source::Assumed => LogOffset::Assumed,
+        }),
+        matched: match offset.map(|offset| offset.source) {
+            Some(Source::Estimated(matched)) => matched as u64,
+            _ => 0,
+        },
+    }
+}
+
+fn log_line(file: &logs::LogFile, line: &Line, at: Timestamp, finding: Option<String>) -> LogLine {
+    // as exact as logs are at most
+    LogLine { time: Time::new(at, 3), text: line.text.clone(), file: file.path.clone(), line: line.number, finding }
+}
+
+/// The key of the finding that explains a line: one that such lines are written for, about nobody else, and not long after the line.
+fn explain(report: &Report, said: &Said, at: Timestamp, since: &BTreeMap<String, Timestamp>) -> Option<String> {
+    let fits = |finding: &&Finding| {
+        let user = match (&said.user, &finding.subject.username) {
+            (Some(user), Some(known)) => user == known,
+            _ => true,
+        };
+        let mut known = addresses_of(finding).peekable();
+        let place = said.addresses.is_empty() || known.peek().is_none() || known.any(|ip| said.addresses.contains(&ip));
+        let begun = since.get(&finding.key).is_none_or(|&since| at.after(BEFORE) >= since);
+        user && place && begun && said.findings.contains(&finding.id.as_str())
+    };
+    let order = |finding: &&Finding| {
+        let likeliest = said.findings.iter().position(|id| *id == finding.id);
+        (finding.severity == Severity::Note, finding.caused_by.is_some(), finding.severity, likeliest)
+    };
+    report.findings.iter().filter(fits).min_by_key(order).map(|finding| finding.key.clone())
+}
+
+fn tell(report: &mut Report, line: &LogLine) {
+    let explains = |finding: &&mut Finding| Some(&finding.key) == line.finding.as_ref();
+    if let Some(finding) = report.findings.iter_mut().find(explains) {
+        finding.logs_total += 1;
+        if finding.logs.len() < MAX_QUOTED {
+            finding.logs.push(line.clone());
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! What the packets show of each statement: where they agree with it, where they contradict it.
+
+use super::{Deployment, Says, Server, Statement};
+use crate::event::{Connection, IcmpAnswer};
+use crate::net::{ClientAddress, RelayedAddress, ServerAddress, Transport};
+use crate::session::Flow;
+use crate::session::conversation::Conversation;
+use crate::session::exchange::{Exchange, Seen};
+use crate::session::names::Names;
+use crate::session::totals::Sample;
+use crate::time::Timestamp;
+use crate::wire::stun::Method;
+use std::net::IpAddr;
+
+/// How many different contradictions of one statement are kept.
+const MAX_INSTEAD: usize = 4;
+
+/// What was seen of one statement.
+#[derive(Clone, Debug, Default)]
+pub struct Sighting {
+    /// Where it was seen right.
+    pub right: Sample,
+    /// Where it was seen wrong.
+    pub wrong: Sample,
+    /// What was seen instead, the first ones.
+    pub instead: Vec<String>,
+    /// The first time that it was seen wrong.
+    pub first_wrong: Option<Wrong>,
+    /// Of a port: what became of those who tried it.
+    pub port: Port,
+}
+
+/// Where a statement was seen wrong first, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// When.
+    pub at: Timestamp,
+    /// Who saw it.
+    pub client: ClientAddress,
+    /// At which server.
+    pub server: ServerAddress,
+    /// As which user.
+    pub username: Option<String>,
+    /// The relayed address that is wrong.
+    pub relayed: Option<RelayedAddress>,
+}
+
+/// What became of those who tried a port.
+#[derive(Clone, Debug, Default)]
+pub struct Port {
+    /// Where it answered.
+    pub answered: Sample,
+    /// Where it was refused: by RST, or by ICMP.
+    pub refused: Sample,
+    /// The first ICMP error.
+    pub icmp: Option<IcmpAnswer>,
+    /// Where nothing answered.
+    pub silent: Sample,
+    /// The most tries of one client that nothing answered, and the seconds over which they were made.
+    pub tries: (u64, i64),
+    /// Whether somebody sent the very same request again and again: nobody does so after an answer.
+    pub repeated: bool,
+    /// The last try that nothing answered.
+    pub last: Option<Timestamp>,
+    /// The first try that failed: when, by whom, at which address.
+    pub failed: Option<(Timestamp, ClientAddress, ServerAddress)>,
+}
+
+/// The sightings of all statements, in their order. Empty, and asked in no time, where nothing was stated.
+#[derive(Debug, Default)]
+pub struct Sightings {
+    all: Vec<Sighting>,
+}
+
+impl Sightings {
+    /// What to look out for.
+    #[must_use]
+    pub fn of(deployment: &Deployment) -> Self {
+        Sightings { all: vec![Sighting::default(); deployment.statements().len()] }
+    }
+
+    /// Whether nothing is looked out for.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// What was seen of a statement, by its number.
+    #[must_use]
+    pub fn get(&self, number: usize) -> Option<&Sighting> {
+        self.all.get(number)
+    }
+
+    fn each<'d>(
+        &mut self,
+        deployment: &'d Deployment,
+    ) -> impl Iterator<Item = (&'d Statement, Option<&'d Server>, &mut Sighting)> {
+        let statements = deployment.statements().iter().zip(&mut self.all);
+        statements.map(|(statement, sighting)| (statement, deployment.server_of(statement), sighting))
+    }
+
+    /// Takes a flow that is over: its ends are there.
+    pub fn flow(&mut self, flow: &Flow, deployment: &Deployment) {
+        let [low, high] = flow.packets;
+        for (end, packets) in [(flow.ends.low, low), (flow.ends.high, high)] {
+            if packets > 0 {
+                self.heard(end.ip(), flow.first, deployment);
+            }
+        }
+    }
+
+    /// Takes an address that was heard.
+    fn heard(&mut self, ip: IpAddr, seen: Seen, deployment: &Deployment) {
+        for (statement, _, sighting) in self.each(deployment) {
+            if statement.says == Says::Address(ip) {
+                sighting.right.add(seen.frame);
+            }
+        }
+    }
+
+    /// Takes a TCP connection, as often as something was learnt of it.
+    pub fn connection(&mut self, connection: &Connection, deployment: &Deployment) {
+        let (client, server) = (ClientAddress(connection.client), ServerAddress(connection.server));
+        let open = Says::Open(server.0.port(), Transport::Tcp);
+        if let Some(answered) = connection.syn_ack {
+            self.heard(server.0.ip(), Seen { frame: answered.frame, time: answered.time }, deployment);
+        }
+        for (statement, stated, sighting) in self.each(deployment) {
+            if statement.says != open || !stated.is_some_and(|stated| stated.is_at(server.0.ip())) {
+                continue;
+            }
+            let port = &mut sighting.port;
+            let failed = (connection.first.time, client, server);
+            match (connection.syn_ack, connection.refused, connection.icmp, connection.syn, connection.syn_last) {
+                (Some(answered), ..) => once(&mut port.answered, answered.frame),
+                (_, Some(refused), ..) => {
+                    once(&mut port.refused, connection.syn.map_or(refused.frame, |syn| syn.frame));
+                    once(&mut port.refused, refused.frame);
+                    port.failed.get_or_insert(failed);
+                }
+                (_, _, Some(icmp), ..) => {
+                    once(&mut port.refused, icmp.at.frame);
+                    port.icmp.get_or_insert(IcmpAnswer { frame: icmp.at.frame, sender: icmp.sender, kind: icmp.kind });
+                    port.failed.get_or_insert(failed);
+                }
+                (_, _, _, Some(syn), Some(last)) => {
+                    once(&mut port.silent, syn.frame);
+                    once(&mut port.silent, last.frame);
+                    port.tries = port.tries.max((u64::from(connection.syns), last.time.since(syn.time).secs()));
+                    port.last = port.last.max(Some(last.time));
+                    port.failed.get_or_insert(failed);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes a certificate that a server showed, with the names in it.
+    pub fn certificate(
+        &mut self,
+        ends: (ClientAddress, ServerAddress),
+        names: &[String],
+        seen: Seen,
+        deployment: &Deployment,
+    ) {
+        let (client, server) = ends;
+        for (statement, stated, sighting) in self.each(deployment) {
+            let Says::CertificateNames(wanted) = &statement.says else { continue };
+            if !stated.is_some_and(|stated| stated.is_at(server.0.ip())) {
+                continue;
+            }
+            let holds = |wanted: &String| names.iter().any(|name| covers(name, wanted));
+            if wanted.iter().all(holds) {
+                once(&mut sighting.right, seen.frame);
+            } else {
+                let shown = names.iter().take(MAX_INSTEAD).map(String::as_str).collect::<Vec<_>>().join(", ");
+                let instead = if shown.is_empty() { "a certificate without names".to_owned() } else { shown };
+                let wrong = Wrong { at: seen.time, client, server, username: None, relayed: None };
+                sighting.contradict(instead, seen.frame, wrong);
+            }
+        }
+    }
+
+    /// Takes a conversation that is over.
+    pub fn conversation(&mut self, conversation: &Conversation, names: &Names, deployment: &Deployment) {
+        let server = conversation.server;
+        for (statement, stated, sighting) in self.each(deployment) {
+            if stated.is_some_and(|stated| stated.is_at(server.0.ip())) {
+                sighting.conversation(&statement.says, conversation, names);
+            }
+        }
+    }
+}
+
+impl Sighting {
+    fn contradict(&mut self, instead: String, frame: u64, wrong: Wrong) {
+        once(&mut self.wrong, frame);
+        if self.instead.len() < MAX_INSTEAD && !self.instead.contains(&instead) {
+            self.instead.push(instead);
+        }
+        self.first_wrong.get_or_insert(wrong);
+    }
+
+    fn conversation(&mut self, says: &Says, conversation: &Conversation, names: &Names) {
+        let server = conversation.server.0;
+        let wrong = |at: Timestamp| Wrong {
+            at,
+            client: conversation.client,
+            server: conversation.server,
+            username: None,
+            relayed: None,
+        };
+        match says {
+            Says::Open(port, Transport::Udp) if *port == server.port() && !conversation.transport.is_stream() => {
+                self.port.conversation(conversation);
+            }
+            Says::External(outside) => {
+                for (relayed, made) in relayed(conversation) {
+                    if outside.contains(&relayed.0.ip()) {
+                        once(&mut self.right, made.frame);
+                    } else if outside.iter().any(|ip| ip.is_ipv6() == relayed.0.is_v6()) {
+                        let seen = Wrong { relayed: Some(relayed), ..wrong(made.time) };
+                        self.contradict(relayed.0.ip().to_string(), made.frame, seen);
+                    }
+                }
+            }
+            Says::RelayPorts(low, high) => {
+                for (relayed, made) in relayed(conversation) {
+                    if (*low..=*high).contains(&relayed.0.port()) {
+                        once(&mut self.right, made.frame);
+                    } else {
+                        let seen = Wrong { relayed: Some(relayed), ..wrong(made.time) };
+                        self.contradict(relayed.0.port().to_string(), made.frame, seen);
+                    }
+                }
+            }
+            Says::RelayOpen(low, high) => {
+                for allocation in conversation.allocations().filter(|known| known.received.packets > 0) {
+                    let within = |relayed: &RelayedAddress| (*low..=*high).contains(&relayed.0.port());
+                    if allocation.relayed.iter().flatten().any(within) {
+                        once(&mut self.right, allocation.created.frame);
+                    }
+                }
+            }
+            Says::Realm(realm) => {
+                for answer in conversation.exchanges.iter().filter_map(|exchange| exchange.answer.as_ref()) {
+                    match answer.realm.map(|name| names.text(name)) {
+                        Some(told) if told == *realm => once(&mut self.right, answer.seen.frame),
+                        Some(told) => self.contradict(told, answer.seen.frame, wrong(answer.seen.time)),
+                        None => {}
+                    }
+                }
+            }
+            Says::Users(users) => {
+                let asked = |exchange: &&Exchange| exchange.method != Method::BINDING && !exchange.asked.check;
+                for exchange in conversation.exchanges.iter().filter(asked) {
+                    let Some(name) = exchange.asked.user.map(|name| names.text(name)) else { continue };
+                    if users.iter().any(|user| *user == name || Some(user.as_str()) == after_expiry(&name)) {
+                        once(&mut self.right, exchange.first.frame);
+                    } else {
+                        let seen = Wrong { username: Some(name.clone()), ..wrong(exchange.first.time) };
+                        self.contradict(name, exchange.first.frame, seen);
+                    }
+                }
+            }
+            Says::Mapped(ip) => {
+                // others than the one whom it was told to are seen as somebody else
+                let answers = conversation.exchanges.iter().filter_map(|exchange| exchange.answer.as_ref());
+                let seen = answers.filter(|answer| answer.mapped.is_some_and(|mapped| mapped.0.ip() == *ip));
+                for answer in seen {
+                    once(&mut self.right, answer.seen.frame);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Port {
+    /// A UDP port by how a server was spoken to on it.
+    fn conversation(&mut self, conversation: &Conversation) {
+        let answer = conversation.exchanges.iter().find_map(|exchange| exchange.answer.as_ref());
+        let failed = (conversation.first.time, conversation.client, conversation.server);
+        match (conversation.server_heard, &conversation.turned_away) {
+            (Some(heard), _) => once(&mut self.answered, answer.map_or(heard.frame, |answer| answer.seen.frame)),
+            (None, Some(away)) => {
+                for &frame in &away.frames {
+                    once(&mut self.refused, frame);
+                }
+                self.icmp.get_or_insert(away.first);
+                self.failed.get_or_insert(failed);
+            }
+            (None, None) => {
+                let waiting = || conversation.exchanges.iter().filter(|exchange| exchange.answer.is_none());
+                let last = waiting().map(|exchange| exchange.last).max().unwrap_or(conversation.heard);
+                once(&mut self.silent, conversation.first.frame);
+                once(&mut self.silent, last.frame);
+                let tries = waiting().map(|exchange| u64::from(exchange.again_total) + 1).sum();
+                let seconds = last.time.since(conversation.first.time).secs();
+                self.tries = self.tries.max((tries, seconds));
+                self.repeated |= waiting().any(|exchange| exchange.again_total >= 2);
+                self.last = self.last.max(Some(last.time));
+                self.failed.get_or_insert(failed);
+            }
+        }
+    }
+}
+
+/// The relayed addresses that a conversation was lent, each with where.
+fn relayed(conversation: &Conversation) -> impl Iterator<Item = (RelayedAddress, Seen)> {
+    conversation.allocations().flat_map(|allocation| {
+        let usable = allocation.relayed.iter().flatten().filter(|relayed| relayed.is_usable());
+        usable.map(|&relayed| (relayed, allocation.created))
+    })
+}
+
+/// The user of a time-limited user name `expiry:user`.
+fn after_expiry(name: &str) -> Option<&str> {
+    let (expiry, user) = name.split_once(':')?;
+    (!expiry.is_empty() && expiry.bytes().all(|byte| byte.is_ascii_digit())).then_some(user)
+}
+
+/// Whether a name of a certificate holds a name (RFC 6125 §6.4): itself, or one more label where it begins with `*.`.
+#[must_use]
+pub(super) fn covers(name: &str, wanted: &str) -> bool {
+    let (name, wanted) = (name.trim_end_matches('.'), wanted.trim_end_matches('.'));
+    let wild = name.strip_prefix("*.").zip(wanted.split_once('.'));
+    name.eq_ignore_ascii_case(wanted) || wild.is_some_and(|(rest, (_, wanted))| rest.eq_ignore_ascii_case(wanted))
+}
+
+/// A frame that may be told more than once.
+fn once(sample: &mut Sample, frame: u64) {
+    if !sample.frames.contains(&frame) {
+        sample.add(frame);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_stands_for_one_label() {
+        for (name, wanted, expected) in [
+            ("cmsweb.octavio.com", "CMSweb.octavio.com.", true),
+            ("*.octavio.com", "cmsweb.octavio.com", true),
+            ("*.octavio.com", "a.b.octavio.com", false),
+            ("*.octavio.com", "octavio.com", false),
+            ("octavio.com", "cmsweb.octavio.com", false),
+        ] {
+            assert_eq!(covers(name, wanted), expected, "{name} {wanted}");
+        }
+    }
+
+    #[test]
+    fn time_limited_user_names_end_with_the_user() {
+        assert_eq!(after_expiry("1767225600:alice"), Some("alice"));
+        assert_eq!(after_expiry("alice:1767225600"), None);
+        assert_eq!(after_expiry("1767225600"), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! Logs of servers beside captures: on one timeline, quoted by the findings that explain them, and without secrets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use support::analyze::{finding, report_beside};
+use support::*;
+use turnscope::logs::parse_offset;
+use turnscope::report::{LogOffset, Report};
+
+const CLIENT: &str = "10.0.0.2:50000";
+const SERVER: &str = "192.0.2.1:3478";
+
+/// A wrong password, refused 40 ms after midnight of 2026-01-01; the capture lasts 10 s.
+fn refused() -> Vec<u8> {
+    let mut scene = Scene::new();
+    let wrong = Login::new("alice", "example.org", "wrong");
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce");
+    let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &wrong, "nonce");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "example.org", "nonce-2");
+    scene.after_ms(10_000).frame(&[0; 60]);
+    scene.pcap()
+}
+
+fn with(log: &str, offset: Option<&str>) -> Report {
+    report_beside(&refused(), "", &[("srv/turn.log", log)], offset.map(|text| parse_offset(text).expect("an offset")))
+}
+
+const MEETING: &str = "2026-01-01 00:00:04.805 Warning call 6: ICE failure; relay candidate creation timeout\n";
+
+/// What coturn writes of the challenge and of the refusal.
+fn coturn(stamp: &str) -> String {
+    format!(
+        "{stamp}session 000000000000000001: realm <example.org> user <>: incoming packet message processed, error 401: Unauthorized\n\
+         {stamp}ERROR: check_stun_auth: user alice credentials are incorrect\n\
+         {stamp}session 000000000000000001: realm <example.org> user <alice>: incoming packet message processed, error 401: Unauthorized\n"
+    )
+}
+
+#[test]
+fn a_meeting_servers_timeout_is_explained_by_the_refused_password() {
+    let report = with(MEETING, None);
+    let found = finding(&report, "turn-integrity-rejected");
+    assert_eq!((found.logs.len(), found.logs_total), (1, 1));
+    let line = &found.logs[0];
+    assert_eq!(line.text, "Warning call 6: ICE failure; relay candidate creation timeout");
+    assert_eq!(
+        (line.time.to_string().as_str(), line.file.as_str(), line.line),
+        ("2026-01-01T00:00:04.805Z", "srv/turn.log", 1)
+    );
+    assert_eq!(report.logs, found.logs);
+    assert_eq!(report.logs[0].finding.as_deref(), Some(found.key.as_str()));
+    let file = &report.log_files[0];
+    assert_eq!((file.offset_us, file.offset_from), (Some(0), Some(LogOffset::Assumed)));
+    assert_eq!((file.lines, file.relevant), (1, 1));
+}
+
+#[test]
+fn lines_outside_of_the_captures_time_are_not_about_it() {
+    for stamp in ["2025-12-31 23:59:20", "2026-01-01 00:01:00", "2026-01-02 00:00:04"] {
+        let report = with(&MEETING.replace("2026-01-01 00:00:04.805", stamp), None);
+        assert!(report.logs.is_empty() && finding(&report, "turn-integrity-rejected").logs.is_empty(), "{stamp}");
+        assert_eq!(report.log_files[0].lines, 1);
+    }
+}
+
+#[test]
+fn a_line_of_before_the_finding_is_not_explained_by_it() {
+    let report = with(&MEETING.replace("2026-01-01 00:00:04.805", "2025-12-31 23:59:40"), None);
+    assert!(finding(&report, "turn-integrity-rejected").logs.is_empty());
+}
+
+#[test]
+fn an_offset_that_is_given_is_added() {
+    for (stamp, offset) in [
+        ("2026-01-01 02:00:04.805", "-02:00:00"),
+        ("2026-01-01 00:00:01.805", "3"),
+        ("2025-12-31 19:00:04.805", "+5:00"),
+    ] {
+        let report = with(&MEETING.replace("2026-01-01 00:00:04.805", stamp), Some(offset));
+        assert_eq!(report.logs[0].time.to_string(), "2026-01-01T00:00:04.805Z", "{offset}");
+        assert_eq!(report.log_files[0].offset_from, Some(LogOffset::Given));
+    }
+}
+
+#[test]
+fn both_forms_of_coturns_log_are_placed_by_what_they_tell() {
+    for (stamp, expected) in [
+        ("2026-01-01T00:00:00+0000: ", LogOffset::Zone),
+        ("2026-01-01 00:00:00 ", LogOffset::Estimated),
+        ("2026-01-01 05:30:00 ", LogOffset::Estimated),
+        ("57: : ", LogOffset::Estimated),
+        ("57: ", LogOffset::Estimated),
+        ("<134>1 2026-01-01T00:00:00Z host turnserver 77 - - ", LogOffset::Zone),
+        ("Jan  1 00:00:00 host turnserver[77]: ", LogOffset::Estimated),
+    ] {
+        let report = with(&coturn(stamp), None);
+        let found = finding(&report, "turn-integrity-rejected");
+        assert_eq!(report.log_files[0].offset_from, Some(expected), "{stamp}");
+        assert_eq!(found.logs_total, 2, "{stamp}: {:?}", report.logs);
+        assert!(
+            found.logs.iter().all(|line| line.time.to_string().starts_with("2026-01-01T00:00:0")),
+            "{:?}",
+            found.logs
+        );
+        assert_eq!(report.logs.len(), 2, "the challenge is ordinary, and names nobody: {:?}", report.logs);
+    }
+}
+
+#[test]
+fn seconds_that_fit_nothing_are_not_placed() {
+    let report = with("57: : session 9: realm <other> user <bob>: incoming packet ALLOCATE processed, success\n", None);
+    assert!(report.logs.is_empty());
+    assert_eq!((report.log_files[0].offset_us, report.log_files[0].offset_from), (None, None));
+    let placed = with("57: : session 9: user <alice>: closed, error 401: x\n", Some("-50"));
+    assert_eq!(
+        placed.logs[0].time.to_string(),
+        "2026-01-01T00:00:07.000Z",
+        "counted from the beginning of the capture"
+    );
+}
+
+#[test]
+fn a_line_about_somebody_else_is_not_explained() {
+    let report = with("2026-01-01 00:00:01 user <bob>: error 401: Unauthorized\n", None);
+    assert!(report.logs.is_empty());
+    let report = with("2026-01-01 00:00:01 call from 203.0.113.77: relay candidate creation timeout\n", None);
+    assert!(report.logs.is_empty());
+    let report = with("2026-01-01 00:00:01 call from 10.0.0.2:7: relay candidate creation timeout\n", None);
+    assert_eq!(finding(&report, "turn-integrity-rejected").logs.len(), 1);
+}
+
+#[test]
+fn lines_that_name_those_in_the_capture_are_listed_without_a_finding() {
+    let report = with("2026-01-01 00:00:01 Info using TURN server 192.0.2.1:3478\n", None);
+    assert_eq!((report.logs.len(), report.logs[0].finding.clone()), (1, None));
+}
+
+#[test]
+fn secrets_of_a_log_are_nowhere_in_the_report() {
+    let log = "2026-01-01 00:00:01 user <alice> password=hunter2 nonce=\"hunter2\" error 401: x\n\
+               2026-01-01 00:00:01 using turn:alice:hunter2@192.0.2.1:3478\n\
+               2026-01-01 00:00:02 Authorization: Bearer hunter2 from 10.0.0.2\n";
+    let report = with(log, None);
+    assert_eq!(report.logs.len(), 3);
+    let json = serde_json::to_string(&report).unwrap();
+    assert!(!json.contains("hunter2"), "{:?}", report.logs);
+}
+
+#[test]
+fn a_flood_of_lines_is_bounded_and_counted() {
+    let line = "2026-01-01 00:00:01 user <alice>: error 401: Unauthorized\n";
+    let report = with(&line.repeat(5000), None);
+    let found = finding(&report, "turn-integrity-rejected");
+    assert_eq!((found.logs.len(), found.logs_total), (8, 5000));
+    assert_eq!((report.logs.len() as u64) + report.omitted["logs"], 5000);
+    assert!(report.logs.len() <= 250);
+}
+
+#[test]
+fn bytes_that_are_no_log_say_nothing() {
+    for log in ["", "\u{0}\u{1}\u{2}", "not a log\nat all\n"] {
+        let report = with(log, None);
+        assert!(report.logs.is_empty());
+        assert_eq!(report.log_files[0].format, None);
+    }
+}
