@@ -25,6 +25,10 @@ STORIES = [
 ]
 # of what is too large only the beginning, which ends within a record
 BEGINNINGS = ["datachannel-only", "ice-mdns-resolved", "ice-one-way", "ice-restart", "media-lossy", "media-one-way"]
+TLS = [
+    "tls-success", "tls13-success", "tls-certificate-rejected", "tls-no-common-cipher", "tls-reset", "tls-web-beside",
+    "tls13-certificate-rejected",
+]
 STREAMS = ["tcp-success", "tcp-wrong-password", "tcp-relay", "tcp-refused", "tcp-fallback"]
 MESSAGES = WHOLE + ["aiortc-relay-call", "chromium-relay-call", "classic-binding", "ipv6", "quota", "wrong-realm"]
 
@@ -81,6 +85,20 @@ def segments(case):
         if found := tcp(link, frame):
             flags, back, payload = found
             body += struct.pack(">BBBBH", flags | (0x80 if back else 0), 0, 1, 0, len(payload)) + payload
+    return body
+
+
+def tls(case):
+    """What both ends say in TLS of a capture, as the target for it takes it, all as if of one connection."""
+    body = b"\4"
+    for link, _, frame in frames(capture(case).read_bytes()):
+        ip = frame[14:]
+        if link != 1 or len(ip) < 40 or ip[0] != 0x45 or ip[9] != 6:
+            continue
+        segment = ip[20:struct.unpack_from(">H", ip, 2)[0]]
+        source, payload = struct.unpack_from(">H", segment)[0], segment[(segment[12] >> 4) * 4:]
+        if payload:
+            body += struct.pack(">BH", 1 if source in (443, 5349) else 0, len(payload)) + payload
     return body
 
 
@@ -192,6 +210,9 @@ def main():
 
     for case in STREAMS:
         write("stream", case, segments(case))
+    for case in TLS:
+        write("tls", case, tls(case))
+        write("analyzer", case, capture(case).read_bytes()[:9000])
     write("stream", "rfc4571", b"\1" + b"".join(struct.pack(">BBBBH", flags, 0, 1, 0, len(data)) + data for flags, data in (
         (0x02, b""), (0x10, b"\0\x14\0\1\0\0\x21\x12\xa4\x42" + b"i" * 12 + b"\0\4\x80\x6f\0\1"), (0x11, b""))))
 
