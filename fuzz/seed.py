@@ -137,8 +137,63 @@ def signalling():
     write("sdp", "events", json.dumps(["setRemoteDescription", "PC_0", {"sdp": answer, "type": "answer"}]).encode())
 
 
+def steps(protocol):
+    """The hellos and protected records of each connection of the matrix of keys, by the client's port, as the target takes them."""
+    matrix = HERE.parent / "tests" / "keys"
+    found, waiting = {}, {}
+
+    def step(port, kind, back, contents):
+        found.setdefault(port, []).append(struct.pack(">BH", kind | (0x80 if back else 0), len(contents)) + contents)
+
+    for _, _, packet in frames((matrix / f"{protocol}.pcap").read_bytes()):
+        source, target = struct.unpack_from(">HH", packet, 20)
+        back, port = source == 5349, target if source == 5349 else source
+        data = packet[40:] if protocol == "tls" else packet[28:]
+        data = waiting.pop((port, back), b"") + data
+        while len(data) >= 5:
+            unified = protocol != "tls" and data[0] & 0xe0 == 0x20
+            if unified:
+                header = 2 + (1 if data[0] & 8 else 0) + (2 if data[0] & 4 else 0)
+                length = struct.unpack_from(">H", data, header - 2)[0] if data[0] & 4 else len(data) - header
+            else:
+                header = 5 if protocol == "tls" else 13
+                length = struct.unpack_from(">H", data, header - 2)[0]
+            if len(data) < header + length:
+                waiting[port, back] = data
+                break
+            head, payload, data = data[:header], data[header:header + length], data[header + length:]
+            epoch = 0 if unified or protocol == "tls" else head[4]
+            clear = not unified and head[0] == 22 and epoch == 0 and payload[:1] in (b"\1", b"\2")
+            hello = payload[(6 if protocol == "tls" else 14):] if clear else b""
+            if hello and payload[0] == 1:
+                step(port, 0, back, hello[:32])
+            elif hello and hello[:4] == b"\xcf\x21\xad\x74":
+                step(port, 6, back, b"")
+            elif hello:
+                modern = {"tls": b"\0\x2b\0\2\3\4"}.get(protocol, b"\0\x2b\0\2\xfe\xfc")
+                version = modern[-2:] if modern in hello else payload[(4 if protocol == "tls" else 12):][:2]
+                at = 33 + hello[32]
+                step(port, 1, back, version + hello[at:at + 2] + bytes([b"\0\x16\0\0" in hello]) + hello[:32])
+            elif unified:
+                step(port, 5, back, bytes([header]) + head + payload)
+            elif protocol != "tls" and epoch:
+                step(port, 4, back, head[:3] + bytes([epoch, head[10], 0]) + payload)
+            elif protocol == "tls" and (head[0] in (20, 23) or len(payload) < 64):
+                step(port, 3, back, head[:3] + payload)
+    log = (matrix / f"{protocol}.keylog").read_text().splitlines(keepends=True)
+    for port, parts in found.items():
+        random = parts[0][3:35].hex()
+        own = "".join(line for line in log if random in line).encode()
+        yield port, struct.pack(">H", len(own)) + own + b"".join(parts)
+
+
 def main():
     signalling()
+    write("keys", "lines", struct.pack(">H", 400) + b"# log\r\nCLIENT_RANDOM 00 00\nRSA 00 00\nEXPORTER_SECRET " + b"ab" * 32 + b" " + b"cd" * 32 + b"\n")
+    for protocol in ("tls", "dtls", "dtls13"):
+        for number, (port, data) in enumerate(steps(protocol)):
+            if len(data) < 6000 and number % 3 != 2:
+                write("keys", f"{protocol}-{port}", data)
     for case in WHOLE:
         path = capture(case)
         data = path.read_bytes()

@@ -807,3 +807,42 @@ fn annotate_writes_a_capture_that_it_can_read_again_and_never_over_its_input() {
     annotate(text.as_ref(), out.as_ref()).assert().code(2);
     assert!(fs::read(&out).is_ok_and(|bytes| !bytes.is_empty()), "what was there stays");
 }
+
+#[test]
+fn key_logs_open_tls_in_every_command_and_show_nothing_of_themselves() {
+    let capture = "samples/tls-success/capture.pcapng";
+    let keys = "samples/tls-success/keylog.txt";
+    let secret = fs::read_to_string(keys).unwrap().lines().last().unwrap().split(' ').nth(2).unwrap().to_owned();
+    for (command, words) in [
+        (&["analyze"][..], "1 of 1 TLS connections of TURN opened"),
+        (&["analyze", "--format=json"], "\"tls_opened\": 1"),
+        (&["messages"], "tls Allocate success"),
+        (&["messages", "--format=jsonl"], r#""layers":["tcp","tls","stun"]"#),
+        (&["messages", "--format=csv"], "Allocate"),
+        (&["verify"], "Allocate"),
+        (&["flow"], "Allocate success"),
+    ] {
+        let output =
+            turnscope().args(command).arg(capture).args(["--keylog", keys]).assert().code(0).stdout(contains(words));
+        let shown = String::from_utf8_lossy(&output.get_output().stdout).to_lowercase();
+        assert!(!shown.contains(&secret[..16].to_lowercase()), "{command:?}");
+    }
+    turnscope().arg("messages").arg(capture).assert().code(0).stdout(contains("Allocate").not());
+}
+
+#[test]
+fn damaged_lines_of_a_key_log_are_named_by_number_and_other_files_are_refused() {
+    let desk = Desk::new();
+    let digits = "5ec2e7".repeat(16);
+    let random = "ab".repeat(32);
+    let good = format!("# log\nCLIENT_RANDOM {random} {digits}\n");
+    let damaged = desk.file("damaged.log", format!("{good}CLIENT_RANDOM {random} {digits}00\n"));
+    let notes = desk.file("notes.txt", "dear diary\n");
+    let capture = "samples/tls-success/capture.pcapng";
+    let output = turnscope().arg(capture).arg("--keylog").arg(&damaged).assert().code(0);
+    let errors = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(errors.contains("line 3: CLIENT_RANDOM: the secret has not the length that it must have"), "{errors}");
+    assert!(!errors.contains("5ec2e7"), "{errors}");
+    turnscope().arg(capture).arg("--keylog").arg(&notes).assert().code(2).stderr(contains("not a key log"));
+    turnscope().arg(capture).args(["--keylog", "missing.log"]).assert().code(2).stderr(contains("no such file"));
+}

@@ -73,6 +73,7 @@ impl Entry {
             Some(first) if seq.wrapping_sub(first) < u32::MAX / 2 => Look::Read,
             // a keep-alive: a byte before the first
             Some(_) => Look::Wait,
+            None if head::may_be_turns(segment.payload, segment.src, segment.dst) => Look::Read,
             None => Look::Forget,
         }
     }

@@ -8,6 +8,7 @@ use super::{Mark, flight};
 use crate::event::{Body, Event, IcmpAnswer, Row, Sealed, Via};
 use crate::net::Endpoint;
 use crate::time::Timestamp;
+use crate::wire::demux;
 use crate::wire::dtls::Record;
 use crate::wire::handshake::{AlertLevel, ContentType};
 use crate::wire::stun::{Class, Fields, Message, Method, TransactionId};
@@ -349,7 +350,10 @@ impl Collector {
 
     fn dtls(&mut self, told: usize, row: &Row<'_>, record: &Record<'_>) {
         let event = row.event;
+        let carries_turn = || matches!(demux::kind(record.payload), demux::Kind::Stun | demux::Kind::Channel);
         let (label, kind, mark) = match flight::of(record) {
+            // what is in it is told
+            flight::Handshake::Data(_) if record.opened && event.hops.is_empty() && carries_turn() => return,
             flight::Handshake::Data(name) => return self.bulk(told, row, name),
             flight::Handshake::Alert(text, grave) => (text, Kind::Alert, if grave { Mark::Error } else { Mark::Ok }),
             flight::Handshake::Part => (String::new(), Kind::Flight, Mark::Ok),
