@@ -6,6 +6,7 @@ pub mod cli;
 pub mod event;
 pub mod frame;
 pub mod join;
+pub mod keys;
 pub mod net;
 pub mod packet;
 pub mod problem;

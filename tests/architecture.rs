@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// The modules of the crate from the vocabulary to the edge, each with those that it may use.
 ///
-/// What is right of an arrow in "vocabulary ← capture, packet, wire ← stream ← event ← session ← rules ← report ← render ← cli" may use all that
-/// is left of it, but three neighbours in a row (capture, packet, wire) know nothing of each other.
+/// What is right of an arrow in "vocabulary ← capture, packet, wire, keys ← stream ← event ← session ← rules ← report ← render ← cli" may use all that
+/// is left of it, but four neighbours in a row (capture, packet, wire, keys) know nothing of each other.
 const ARROWS: &[(&str, &[&str])] = &[
     ("frame", &VOCABULARY),
     ("net", &VOCABULARY),
@@ -21,16 +21,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("capture", &VOCABULARY),
     ("packet", &VOCABULARY),
     ("wire", &VOCABULARY),
-    ("stream", &["packet", "wire"]),
     ("join", &["capture", "packet", "wire"]),
+    ("keys", &VOCABULARY),
+    ("stream", &["packet", "wire", "keys"]),
     ("event", &["packet", "wire", "stream"]),
     ("session", &["packet", "wire", "event", "join"]),
     ("rules", &["packet", "wire", "event", "join", "session"]),
-    ("report", &["capture", "packet", "wire", "event", "join", "session", "rules"]),
+    ("report", &["capture", "packet", "wire", "keys", "event", "join", "session", "rules"]),
     // the only place that joins the stages
-    ("analyzer", &["capture", "packet", "wire", "stream", "event", "join", "session", "rules", "report"]),
+    ("analyzer", &["capture", "packet", "wire", "keys", "stream", "event", "join", "session", "rules", "report"]),
     ("render", &["capture", "packet", "wire", "event", "session", "rules", "report"]),
-    ("cli", &["capture", "packet", "wire", "stream", "event", "session", "rules", "report", "analyzer", "render"]),
+    (
+        "cli",
+        &["capture", "packet", "wire", "keys", "stream", "event", "session", "rules", "report", "analyzer", "render"],
+    ),
     // the binary of one screen
     ("main", &["cli"]),
     // declares the modules

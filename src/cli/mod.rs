@@ -9,6 +9,7 @@ mod args;
 mod credentials;
 mod error;
 mod input;
+mod keylog;
 mod man;
 mod options;
 mod output;

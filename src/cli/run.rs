@@ -1,7 +1,7 @@
 //! Does what the options say.
 
 use super::Status;
-use super::args::{Args, FlowFormat, ReportFormat, RowFormat};
+use super::args::{Args, FlowFormat, PageFormat, ReportFormat, RowFormat};
 use super::error::{Error, say};
 use super::input::{Input, start};
 use super::options::{Look, Options, Wanted};
@@ -10,7 +10,7 @@ use super::together;
 use crate::analyzer::{self, Analyzed, Analyzer, IcmpAnswers};
 use crate::event::{IcmpAnswer, Row};
 use crate::packet::{Limits, Packet, Packets};
-use crate::render::{json, ladder, messages, text, verify};
+use crate::render::{html, json, ladder, messages, text, verify};
 use crate::report::ladder::{Collector, Ladder};
 use crate::report::{Report, Verdict};
 use crate::session::credentials::Status as Tested;
@@ -56,24 +56,61 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
 
 fn analyze(
     (captures, join): (&[String], bool),
-    format: ReportFormat,
+    format: PageFormat,
     file: Option<&Path>,
     reading: &Wanted,
     look: Look,
 ) -> Result<Status, Error> {
     reading.told.warn(look);
+    reading.keys.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
-    let parts = together::read(captures, join, reading)?;
+    let together = together::is_all_files(captures);
+    let (mut parts, mut collected) = (Vec::new(), Vec::new());
+    if together && format == PageFormat::Html {
+        (parts, collected) = together::collect(captures, join, reading)?;
+    } else if together {
+        parts = together::read(captures, join, reading)?;
+    }
+    for path in captures.iter().filter(|_| !together) {
+        // One bad file does not stop the others. Places count the captures that the report lists.
+        match Input::open(path) {
+            Ok(mut input) if format == PageFormat::Html => {
+                let (part, collector) = collect(&mut input, path, parts.len(), reading)?;
+                parts.push(part);
+                collected.push(collector);
+            }
+            Ok(mut input) => parts.push(read(&mut input, parts.len(), reading, Extra::default(), |_, _| true)?),
+            Err(error) => say(&error),
+        }
+    }
+    if !together && parts.len() > 1 {
+        say(&Error::new(
+            "",
+            "a pipe can be read only once",
+            "what it shares with the other captures is not looked for",
+        ));
+    }
     if parts.is_empty() {
         return Ok(Status::Unusable);
     }
     let report = analyzer::report(parts);
     let mut result = Vec::new();
-    match format {
-        ReportFormat::Json => json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?,
-        ReportFormat::Text => {
+    match (format, file) {
+        (PageFormat::Json, None) => {
+            // as it is made: the JSON of a large report is larger than all else that is in memory
+            output::print_json(&report).or_else(super::broken)?;
+            return Ok(status(&report));
+        }
+        (PageFormat::Json, Some(_)) => {
+            json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?;
+        }
+        (PageFormat::Text, _) => {
             let layout = output::text_options(look, look.clock(first_time(&report)), file.is_some());
             result = text::report(&report, &layout).into_bytes();
+        }
+        (PageFormat::Html, _) => {
+            let layout = output::text_options(look, look.clock(first_time(&report)), true);
+            result = html::report(&report, &Ladder::new(collected, &report), &layout).into_bytes();
         }
     }
     let written = match file {
@@ -93,19 +130,17 @@ fn flow(
     look: Look,
 ) -> Result<Status, Error> {
     reading.told.warn(look);
+    reading.keys.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
     let together = together::is_all_files(captures);
-    let (mut parts, mut collected) = if together { together::collect(captures, reading)? } else { Default::default() };
+    let (mut parts, mut collected) =
+        if together { together::collect(captures, false, reading)? } else { Default::default() };
     for path in captures.iter().filter(|_| !together) {
         // One bad file does not stop the others.
         match Input::open(path) {
             Ok(mut input) => {
-                let icmp = icmp_answers(&input, path)?;
-                let mut collector = Collector::new(u32::try_from(parts.len()).unwrap_or(u32::MAX));
-                parts.push(read(&mut input, parts.len(), reading, Extra { media: true, icmp }, |row, _| {
-                    collector.row(row);
-                    true
-                })?);
+                let (part, collector) = collect(&mut input, path, parts.len(), reading)?;
+                parts.push(part);
                 collected.push(collector);
                 if !look.is_quiet() {
                     input.warn_of_damage();
@@ -146,9 +181,21 @@ fn flow(
     Ok(Status::Fine)
 }
 
+/// Reads a capture and gathers what its ladder needs.
+fn collect(input: &mut Input, path: &str, index: usize, reading: &Wanted) -> Result<(Analyzed, Collector), Error> {
+    let icmp = icmp_answers(input, path)?;
+    let mut collector = Collector::new(u32::try_from(index).unwrap_or(u32::MAX));
+    let part = read(input, index, reading, Extra { media: true, icmp }, |row, _| {
+        collector.row(row);
+        true
+    })?;
+    Ok((part, collector))
+}
+
 fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
     reading.told.warn(look);
+    reading.keys.warn(look);
     let icmp = icmp_answers(&input, path)?;
     let live = !input.regular || output::is_terminal();
     let mut writer = None;
@@ -184,6 +231,7 @@ fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, l
 fn list_verified(path: &str, format: ReportFormat, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
     reading.told.warn(look);
+    reading.keys.warn(look);
     let live = !input.regular || output::is_terminal();
     let format = match format {
         ReportFormat::Json => verify::Format::Json,
@@ -234,12 +282,13 @@ pub(super) fn read(
     let mut options = wanted(index, reading, extra)?;
     let mut begun: Option<(Analyzer, Timestamp)> = None;
     let mut more = true;
-    while more && let Some(frame) = input.next_frame() {
+    while more && let Some((frame, secrets)) = input.next_with_secrets() {
         let (analyzer, start) = begun.get_or_insert_with(|| {
             let start = start(&frame);
             options.filters = reading.filters(start);
             (Analyzer::new(std::mem::take(&mut options)), start)
         });
+        analyzer.secrets(secrets);
         analyzer.frame(&frame, &mut |row| more = more && sink(row, *start));
         input.foresee(analyzer);
     }
@@ -259,6 +308,7 @@ pub(super) fn wanted(index: usize, reading: &Wanted, extra: Extra) -> Result<ana
         credentials: reading.credentials.credentials()?,
         media: extra.media,
         icmp: extra.icmp,
+        keys: reading.keys.log(),
         ..analyzer::Options::default()
     };
     reading.told.add_to(&mut options.signalling, &mut options.credentials);

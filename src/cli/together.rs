@@ -10,22 +10,22 @@ use crate::report::Capture;
 use crate::report::ladder::Collector;
 use crate::time::Timestamp;
 
-/// Reads captures; several together, since they may show the same packets. One bad file does not stop the others, and places count the captures that
-/// the report lists. With `join`, rotated files of one capture are one.
+/// Reads captures that [are files](is_all_files) together, since they may show the same packets. One bad file does not stop the others, and places count
+/// the captures that the report lists. With `join`, rotated files of one capture are one.
 pub(super) fn read(captures: &[String], join: bool, reading: &Wanted) -> Result<Vec<Analyzed>, Error> {
-    let inputs = opened(captures);
-    if inputs.len() < 2 || inputs.iter().any(|input| !input.regular) {
-        return one_by_one(inputs, reading);
-    }
-    let sources = if join { rotated(inputs) } else { apart(inputs) };
+    let sources = sources(captures, join);
     let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
     let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
     Together::new(sources, &open).analyze(&mut |start| wanted(reading, start, Extra::default()), &mut |_| {})
 }
 
 /// Reads captures that [are files](is_all_files) for a ladder.
-pub(super) fn collect(captures: &[String], reading: &Wanted) -> Result<(Vec<Analyzed>, Vec<Collector>), Error> {
-    let sources = apart(opened(captures));
+pub(super) fn collect(
+    captures: &[String],
+    join: bool,
+    reading: &Wanted,
+) -> Result<(Vec<Analyzed>, Vec<Collector>), Error> {
+    let sources = sources(captures, join);
     let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
     let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
     let together = Together::new(sources, &open);
@@ -65,7 +65,11 @@ fn opened(captures: &[String]) -> Vec<Input> {
     inputs
 }
 
-fn apart(inputs: Vec<Input>) -> Vec<Source> {
+fn sources(captures: &[String], join: bool) -> Vec<Source> {
+    let inputs = opened(captures);
+    if join {
+        return rotated(inputs);
+    }
     inputs.into_iter().enumerate().map(|(point, input)| Source { path: input.path, point }).collect()
 }
 
@@ -89,21 +93,6 @@ fn rotated(inputs: Vec<Input>) -> Vec<Source> {
     let source =
         |(point, _, index): (usize, Option<Timestamp>, usize)| Some(Source { path: paths.get(index)?.clone(), point });
     sources.into_iter().filter_map(source).collect()
-}
-
-fn one_by_one(inputs: Vec<Input>, reading: &Wanted) -> Result<Vec<Analyzed>, Error> {
-    if inputs.len() > 1 {
-        say(&Error::new(
-            "",
-            "a pipe can be read only once",
-            "what it shares with the other captures is not looked for",
-        ));
-    }
-    let mut parts = Vec::new();
-    for mut input in inputs {
-        parts.push(run::read(&mut input, parts.len(), reading, Extra::default(), |_, _| true)?);
-    }
-    Ok(parts)
 }
 
 /// Tells what could not be read, for output that has no place for it.

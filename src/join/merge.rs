@@ -1,7 +1,7 @@
 //! All captures read as one, by corrected time.
 
 use super::clock::Clock;
-use crate::capture::{Capture, CaptureInfo};
+use crate::capture::{Capture, CaptureInfo, Secrets};
 use crate::frame::{Frame, LinkType, Place};
 use crate::time::Timestamp;
 use std::collections::VecDeque;
@@ -23,6 +23,8 @@ pub struct Merge<'o, R: Read> {
     points: Vec<Source<R>>,
     /// What the files said beside their frames, once they are over.
     infos: Vec<(u32, CaptureInfo)>,
+    /// Decryption secrets that were read of late.
+    secrets: Vec<Secrets>,
     /// The point whose frame was given last: it is to give its next.
     given: Option<usize>,
     order: u64,
@@ -67,7 +69,8 @@ impl<'o, R: Read> Merge<'o, R> {
                 points.push(Source { point, clock, files, current: None, next: None, now, bytes });
             }
         }
-        let mut merge = Merge { open, points, infos: Vec::new(), given: None, order: 1, last_file: 0 };
+        let mut merge =
+            Merge { open, points, infos: Vec::new(), secrets: Vec::new(), given: None, order: 1, last_file: 0 };
         for at in 0..merge.points.len() {
             merge.fill(at);
         }
@@ -94,6 +97,11 @@ impl<'o, R: Read> Merge<'o, R> {
         Some((*point, Frame { number, time, digits, link_type, data: bytes, original_len, fcs_len, big_endian }))
     }
 
+    /// Decryption secrets that stand in the files before the frames that come next, each once.
+    pub fn take_secrets(&mut self) -> Vec<Secrets> {
+        std::mem::take(&mut self.secrets)
+    }
+
     /// What the files say beside their frames, by their index; complete once [`Merge::next_frame`] has returned `None`.
     #[must_use]
     pub fn infos(mut self) -> Vec<(u32, CaptureInfo)> {
@@ -106,7 +114,7 @@ impl<'o, R: Read> Merge<'o, R> {
 
     /// Reads the next frame of a point.
     fn fill(&mut self, at: usize) {
-        let Merge { open, points, infos, .. } = self;
+        let Merge { open, points, infos, secrets, .. } = self;
         let Some(source) = points.get_mut(at) else { return };
         source.next = None;
         loop {
@@ -115,7 +123,8 @@ impl<'o, R: Read> Merge<'o, R> {
                 source.current = open(file).map(|capture| (file, capture));
                 continue;
             };
-            if let Some(frame) = capture.next_frame() {
+            if let Some((frame, found)) = capture.next_with_secrets() {
+                secrets.extend_from_slice(found);
                 let time = frame.time.map(|time| source.clock.apply(time));
                 // what does not say its time comes with what was before it
                 let at = time.unwrap_or(source.now);

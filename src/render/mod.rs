@@ -5,6 +5,7 @@
 pub mod annotate;
 pub mod clock;
 pub mod escape;
+pub mod html;
 pub mod json;
 pub mod ladder;
 pub mod messages;

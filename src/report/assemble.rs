@@ -28,6 +28,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         whole.candidates.extend(report.candidates);
         whole.nat.extend(report.nat);
         whole.dtls.extend(report.dtls);
+        whole.tls.extend(report.tls);
         whole.ice.extend(report.ice);
         whole.media.add(report.media);
         whole.joins.extend(report.joins);
@@ -119,6 +120,8 @@ fn add_counts(whole: &mut Counts, part: Counts) {
     };
     add(&mut whole.stun, part.stun);
     add(&mut whole.dtls, part.dtls);
+    add(&mut whole.tls, part.tls);
+    whole.other_tls += part.other_tls;
     add(&mut whole.error_codes, part.error_codes);
     add(&mut whole.skipped, part.skipped);
     whole.channel_data += part.channel_data;
@@ -134,6 +137,7 @@ fn add_credentials(whole: &mut Vec<Credential>, part: Vec<Credential>) {
                 known.requests += credential.requests;
                 known.responses += credential.responses;
                 known.mismatched += credential.mismatched;
+                known.near_misses.extend(credential.near_misses);
             }
             None => whole.push(credential),
         }

@@ -4,7 +4,8 @@
 //! what there is room for. [`assemble`](super::assemble()) puts the parts of several captures together and writes the headline.
 
 use super::convert::{
-    allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, server, transaction,
+    allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, relayed_transport,
+    server, transaction,
 };
 use super::handshake;
 use super::headline;
@@ -12,7 +13,8 @@ use super::ice;
 use super::media::media;
 use super::steps;
 use super::{
-    Address, Allocation, Authentication, Candidate, CandidateType, Capture, Confidence, Dtls, Join, Report, Transaction,
+    Address, Allocation, Authentication, Candidate, CandidateType, Capture, Confidence, Decryption, Dtls, Join, Report,
+    Tls, Transaction, Transport,
 };
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
@@ -21,6 +23,7 @@ use crate::packet;
 use crate::rules::{Concluded, Dialect, View};
 use crate::session::handshake::Handshake;
 use crate::session::ice::IceSession;
+use crate::session::tls::TlsConnection;
 use crate::session::{self, Conversation, Exchange, Flow, Session};
 use crate::wire::stun::Method;
 use std::collections::BTreeMap;
@@ -74,6 +77,9 @@ pub struct Builder {
     allocations: Bounded<Allocation>,
     candidates: Bounded<Candidate>,
     dtls: Bounded<Dtls>,
+    tls: Bounded<Tls>,
+    decryption: Decryption,
+    keyed: bool,
     ice: Bounded<IceSession>,
     /// Pairs of the listed ICE sessions.
     pairs: usize,
@@ -116,11 +122,20 @@ impl Builder {
             allocations: Bounded::new(MAX_LISTED),
             candidates: Bounded::new(MAX_LISTED),
             dtls: Bounded::new(MAX_LISTED),
+            tls: Bounded::new(MAX_LISTED),
+            decryption: Decryption::default(),
+            keyed: false,
             ice: Bounded::new(MAX_LISTED),
             pairs: 0,
             dialects: BTreeMap::new(),
             facts: headline::Facts::default(),
         }
+    }
+
+    /// There are keys: what is known of them is to be told.
+    pub fn keyed(&mut self, tell: impl FnOnce(&mut Decryption)) {
+        self.keyed = true;
+        tell(&mut self.decryption);
     }
 
     /// Takes note of how exactly the capture tells time.
@@ -146,6 +161,14 @@ impl Builder {
     pub fn handshake(&mut self, known: &Handshake, telling: bool) {
         if let Some(listed) = handshake::dtls(known, self.capture, self.digits) {
             self.dtls.add(telling, known.first.frame, || listed);
+        }
+    }
+
+    /// Takes a TLS connection of TURN that is over; `telling` if a finding speaks of it.
+    pub fn tls(&mut self, known: &TlsConnection, telling: bool) {
+        if let Some(listed) = super::tls::tls(known, self.capture, self.digits) {
+            self.decryption.tls(&listed);
+            self.tls.add(telling, known.handshake.first.frame, || listed);
         }
     }
 
@@ -186,7 +209,9 @@ impl Builder {
             let (capture, transport) = (self.capture, conversation.transport);
             self.transactions.add(telling, exchange.first.frame, || transaction(exchange, transport, capture, &view));
         }
-        if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING) {
+        // a data connection that was bound is told with its allocation
+        let bound = |exchange: &Exchange| exchange.method == Method::CONNECTION_BIND && exchange.succeeded();
+        if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING && !bound(exchange)) {
             let (capture, digits) = (self.capture, self.digits);
             self.authentications.add(telling, at, || steps::authentication(conversation, &view, capture, digits));
         }
@@ -211,9 +236,13 @@ impl Builder {
     fn relay_candidates(&mut self, known: &session::Allocation, conversation: &Conversation, telling: bool) {
         let (capture, client, server) = (self.capture, conversation.client, conversation.server);
         let evidence = vec![place(capture, known.created.frame)];
+        let reached = if conversation.transport.is_stream() { Transport::Tcp } else { Transport::Udp };
+        let lent = relayed_transport(known.transport).unwrap_or(Transport::Udp);
         let candidate = |kind, address: Endpoint, base: Endpoint| Candidate {
             owner: client.0.ip().to_string(),
             kind,
+            transport: if kind == CandidateType::Relay { lent } else { reached },
+            tcp_type: None,
             address: Address(address),
             base: Some(Address(base)),
             server: Some(server.into()),
@@ -255,6 +284,8 @@ impl Builder {
         note("allocations", self.allocations.omitted);
         note("candidates", self.candidates.omitted);
         note("dtls", self.dtls.omitted);
+        note("tls", self.tls.omitted);
+        note("tls_cut_off", session.tls().dropped());
         note("nat", session.nat().dropped() + (session.nat().mappings().len().saturating_sub(MAX_LISTED)) as u64);
         note("servers", session.servers().dropped());
         note("flows", session.dropped().0);
@@ -283,12 +314,15 @@ impl Builder {
             counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
-                .map(|(address, known)| server(address, known, &files, session, self.dialects.get(&address)))
+                .map(|(address, known)| {
+                    server(address, known, &files, session, self.dialects.get(&address), (capture, self.digits))
+                })
                 .collect(),
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),
             allocations: self.allocations.sorted(),
             dtls: self.dtls.sorted(),
+            tls: self.tls.sorted(),
             ice: sessions
                 .iter()
                 .map(|told| {
@@ -302,12 +336,17 @@ impl Builder {
             candidates: known.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
             media: media(session, capture, self.digits, self.user.as_deref()),
-            credentials: credentials_of(session),
+            credentials: credentials_of(session, self.capture),
             signalling,
             omitted,
             ..Report::default()
         };
-        let captures = files.into_iter().map(|(index, path, info)| (index, capture_of(path, &info, self.digits)));
+        // of captures that were read as one the first tells it for all
+        let mut decryption = self.keyed.then_some(self.decryption);
+        let captures = files.into_iter().map(|(index, path, info)| {
+            let decryption = decryption.take();
+            (index, Capture { decryption, ..capture_of(path, &info, self.digits) })
+        });
         Part { captures: captures.collect(), report, findings, facts: self.facts, capture }
     }
 }

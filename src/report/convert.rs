@@ -1,11 +1,11 @@
 //! The published form of what a session remembers, one function a thing.
 
-use super::steps;
 use super::{
     Address, Allocation, AllocationEnd, Capture, Channel, Comment, Counts, Credential, CredentialKind, Damage,
-    Integrity, IntegrityStatus, NatMapping, Permission, Place, ProtocolError, Server, ServerTransport, Side, Time,
+    Integrity, IntegrityStatus, NatMapping, NearMiss, Permission, Place, ProtocolError, Server, Side, Time,
     Transaction, TransactionOutcome, Transport,
 };
+use super::{steps, tried};
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
 use crate::net::{RelayedAddress, ServerAddress};
@@ -63,6 +63,7 @@ pub(super) fn capture_of(path: String, info: &CaptureInfo, digits: u8) -> Captur
         clock_offset_us: None,
         clock_uncertainty_us: None,
         clock_drift_ppm: None,
+        decryption: None,
     }
 }
 
@@ -94,6 +95,8 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts, streams: &Stre
             .collect(),
         channel_data: totals.channel_data,
         dtls: totals.dtls.iter().map(|(&kind, &count)| (ContentType(kind).to_string(), count)).collect(),
+        tls: totals.tls.iter().map(|(&kind, &count)| (ContentType(kind).to_string(), count)).collect(),
+        other_tls: session.tls().others(),
         rtp: totals.rtp,
         rtcp: totals.rtcp,
         error_codes: totals.errors().iter().map(|(code, &count)| (code.to_string(), count)).collect(),
@@ -107,6 +110,7 @@ pub(super) fn server(
     files: &[(u32, String, CaptureInfo)],
     session: &Session,
     dialect: Option<&&'static str>,
+    (capture, digits): (u32, u8),
 ) -> Server {
     let mut names: Vec<String> = Vec::new();
     for (ip, name) in files.iter().flat_map(|(_, _, info)| &info.names) {
@@ -121,14 +125,7 @@ pub(super) fn server(
         transports: known
             .transports
             .iter()
-            .map(|(transport, reached)| ServerTransport {
-                transport: *transport,
-                asked: reached.asked,
-                answered: reached.answered,
-                allocated: reached.allocated,
-                rtt_us: reached.rtt.map(crate::time::Span::micros),
-                mapped: reached.mapped.map(Address::from),
-            })
+            .map(|(transport, reached)| tried::transport(*transport, reached, capture, digits))
             .collect(),
         software: known.software.map(|name| session.names().text(name)),
         dialect: dialect.map(|&name| name.to_owned()),
@@ -147,15 +144,17 @@ pub(super) fn mapping(known: &session::Mapping, capture: u32) -> NatMapping {
     }
 }
 
-pub(super) fn credentials_of(session: &Session) -> Vec<Credential> {
+pub(super) fn credentials_of(session: &Session, capture: u32) -> Vec<Credential> {
     let used = &session.totals().credentials;
     let listed = session.credentials().list().len();
+    let nearly = session.near_misses().iter().map(|near| near.credential as usize + 1).max().unwrap_or_default();
     (0u32..)
-        .zip(0..used.len().max(listed))
+        .zip(0..used.len().max(listed).max(nearly))
         .filter_map(|(number, index)| {
             let fared = used.get(index).copied().unwrap_or_default();
             // of a list of a million passwords, those that signed something are of interest
-            let interesting = index < listed || fared.requests + fared.responses > 0;
+            let near_misses = near_misses(session, number, capture);
+            let interesting = index < listed || fared.requests + fared.responses > 0 || !near_misses.is_empty();
             let described = session.credentials().describe(number).filter(|_| interesting)?;
             Some(Credential {
                 label: described.label.into_owned(),
@@ -170,7 +169,24 @@ pub(super) fn credentials_of(session: &Session) -> Vec<Credential> {
                 requests: fared.requests,
                 responses: fared.responses,
                 mismatched: fared.mismatched,
+                near_misses,
             })
+        })
+        .collect()
+}
+
+fn near_misses(session: &Session, credential: u32, capture: u32) -> Vec<NearMiss> {
+    let text = |name: Option<session::Name>| name.map(|name| session.names().text(name));
+    let of_it = session.near_misses().iter().filter(|near| near.credential == credential);
+    of_it
+        .map(|near| NearMiss {
+            kind: near.slip.name().to_owned(),
+            when: near.when(session.credentials()),
+            username: text(near.user),
+            realm: text(near.realm),
+            requests: if near.requests { near.messages } else { 0 },
+            responses: if near.requests { 0 } else { near.messages },
+            places: places(capture, &near.frames),
         })
         .collect()
 }
@@ -238,7 +254,7 @@ pub(super) fn transaction(exchange: &Exchange, transport: Transport, capture: u3
     }
 }
 
-fn relayed_transport(number: Option<u8>) -> Option<Transport> {
+pub(super) fn relayed_transport(number: Option<u8>) -> Option<Transport> {
     match number {
         Some(17) => Some(Transport::Udp),
         Some(6) => Some(Transport::Tcp),
@@ -311,6 +327,8 @@ pub(super) fn allocation(
             })
             .collect(),
         channels_total: known.channels.len() as u64,
+        connections: known.connections.iter().map(|known| tried::data_connection(known, capture, digits)).collect(),
+        connections_total: u64::from(known.connections_total),
         bytes_sent: known.sent.bytes,
         bytes_received: known.received.bytes,
         evidence_total: evidence.len() as u64,
@@ -333,6 +351,12 @@ fn refused_peers(conversation: &Conversation, view: &View<'_>, digits: u8) -> Ve
         })
         .take(MAX_PLACES)
         .collect()
+}
+
+/// What a way goes over as its ends see it, given whether it is bound to a peer's TCP connection: relays carry datagrams otherwise.
+pub(super) fn transport(path: &session::Path, bound: bool) -> Transport {
+    let direct = path.inside.is_none() && path.ends.is_stream();
+    if bound || direct { Transport::Tcp } else { Transport::Udp }
 }
 
 /// The last Allocate of a conversation that never got one, if it was refused for good.
@@ -373,6 +397,8 @@ pub(super) fn rejected(
         permissions_total: 0,
         channels: Vec::new(),
         channels_total: 0,
+        connections: Vec::new(),
+        connections_total: 0,
         bytes_sent: 0,
         bytes_received: 0,
         evidence_total: evidence.len() as u64,

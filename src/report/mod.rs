@@ -9,6 +9,7 @@
 mod assemble;
 mod build;
 mod convert;
+mod decryption;
 mod finding;
 mod handshake;
 mod headline;
@@ -21,6 +22,8 @@ mod outcome;
 mod places;
 mod signalling;
 mod steps;
+mod tls;
+mod tried;
 mod turn;
 mod value;
 mod verify;
@@ -28,6 +31,7 @@ mod verify;
 pub use assemble::assemble;
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
+pub use decryption::Decryption;
 pub use finding::{Confidence, Finding, Severity, Subject};
 pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
 pub use ice::{
@@ -38,12 +42,14 @@ pub use join::{Join, JoinNat, Lost, Relayed, Rewritten, joins, line_up};
 pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
+pub use tls::{Tls, TlsFlight, TlsTcp, TlsTcpClosing, TlsTcpState};
 pub use turn::{
-    Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel, NatMapping,
-    Permission, Server, ServerTransport, Step, Transaction, TransactionOutcome, Transactions,
+    Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel,
+    ConnectionOpener, ConnectionState, DataConnection, NatMapping, Permission, Server, ServerConnections, ServerIcmp,
+    ServerTransport, Step, TcpType, Transaction, TransactionOutcome, Transactions, TransportOutcome,
 };
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
-pub use verify::{Credential, CredentialKind, VerifyReport};
+pub use verify::{Credential, CredentialKind, NearMiss, VerifyReport};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -81,6 +87,8 @@ pub struct Report {
     pub nat: Vec<NatMapping>,
     /// The DTLS associations.
     pub dtls: Vec<Dtls>,
+    /// The TLS connections of TURN; those of the web are only counted.
+    pub tls: Vec<Tls>,
     /// ICE sessions, in the order in which they began.
     pub ice: Vec<IceSession>,
     /// The streams of RTP.
@@ -113,6 +121,7 @@ impl Default for Report {
             candidates: Vec::new(),
             nat: Vec::new(),
             dtls: Vec::new(),
+            tls: Vec::new(),
             ice: Vec::new(),
             media: Media::default(),
             joins: Vec::new(),
@@ -168,6 +177,9 @@ pub struct Capture {
     pub clock_uncertainty_us: Option<i64>,
     /// By how much this capture's clock runs slow against that first one, in parts per million: so much is added besides as time passes.
     pub clock_drift_ppm: Option<f64>,
+    /// What keys opened; absent where none were given and none are in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decryption: Option<Decryption>,
 }
 
 /// A comment of a pcapng file.
@@ -201,6 +213,10 @@ pub struct Counts {
     pub channel_data: u64,
     /// DTLS records by content type.
     pub dtls: BTreeMap<String, u64>,
+    /// TLS records of connections of TURN, by content type.
+    pub tls: BTreeMap<String, u64>,
+    /// TLS connections of which nothing says that they are of TURN, which are not judged.
+    pub other_tls: u64,
     /// RTP packets.
     pub rtp: u64,
     /// RTCP packets.

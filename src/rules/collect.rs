@@ -3,7 +3,7 @@
 use super::{Confidence, Severity};
 use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::session::{Clients, Grievance};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
@@ -17,6 +17,27 @@ const MAX_FINDINGS: usize = 1024;
 /// Findings that speak of the way from one address of a client.
 const ABOUT_THE_WAY: &[&str] = &["turn-no-response", "turn-unreachable"];
 
+/// Findings that speak of what is not there.
+const ABOUT_ABSENCE: &[&str] = &[
+    "turn-no-response",
+    "turn-no-credentials",
+    "turn-relay-silent",
+    "turn-permission-missing",
+    "turn-channel-mismatch",
+    "dtls-no-answer",
+    "dtls-never-started",
+    "dtls-fragment-lost",
+    "dtls-hello-fragmented",
+    "dtls-incomplete",
+    "dtls-role-conflict",
+    "ice-checks-unanswered",
+    "ice-one-way",
+    "ice-not-nominated",
+    "ice-consent-lost",
+    "ice-no-relay-candidate",
+    "media-one-way",
+];
+
 /// What makes a failure a mere warning.
 #[derive(Clone, Copy, Debug)]
 pub enum Remedy {
@@ -28,8 +49,12 @@ pub enum Remedy {
     Credentials(Grievance),
     /// The client afterwards had data both ways; an allocation alone is not enough.
     Data(Grievance),
+    /// As [`Remedy::Data`]; and where there was data the finding is not worth telling.
+    DataOrNothing(Grievance),
     /// The two hosts afterwards had a DTLS association that was complete, by these addresses or, at the same time, by others.
     Association(Grievance),
+    /// As [`Remedy::Service`]; or the client completed a TLS connection to the same host.
+    Secure(Grievance),
     /// The client afterwards had an answer to a Binding request from some server, an allocation, or data both ways.
     Reachability(Grievance),
 }
@@ -42,7 +67,9 @@ impl Remedy {
             Remedy::Service(from)
             | Remedy::Credentials(from)
             | Remedy::Data(from)
+            | Remedy::DataOrNothing(from)
             | Remedy::Association(from)
+            | Remedy::Secure(from)
             | Remedy::Reachability(from) => Some(from),
         }
     }
@@ -51,8 +78,11 @@ impl Remedy {
         match self {
             Remedy::None => false,
             Remedy::Service(from) | Remedy::Credentials(from) => clients.recovered(from),
-            Remedy::Data(from) => clients.has_data(from.client, from.at),
+            Remedy::Data(from) | Remedy::DataOrNothing(from) => clients.has_data(from.client, from.at),
             Remedy::Association(from) => clients.was_keyed(from.client, from.server.ip(), from.at),
+            Remedy::Secure(from) => {
+                clients.recovered(from) || clients.was_secured(from.client, from.server.ip(), from.at)
+            }
             Remedy::Reachability(from) => clients.recovered(from) || clients.reached(from.client, from.at),
         }
     }
@@ -146,6 +176,8 @@ struct Group {
     /// Of the occurrences that would be failures: what would remedy each.
     grievances: Vec<(Remedy, Confidence)>,
     causes: &'static [&'static str],
+    /// It would be a failure, and every client that it struck got over it.
+    remedied: bool,
 }
 
 /// Takes in occurrences, gives out findings.
@@ -192,7 +224,7 @@ impl Collector {
             subject: seen.subject,
             caused_by: None,
         };
-        self.groups.insert(key, Group { finding, grievances: vec![grievance], causes: seen.causes });
+        self.groups.insert(key, Group { finding, grievances: vec![grievance], causes: seen.causes, remedied: false });
     }
 
     /// The same thing was seen so many times, of which `seen` shows the first ones.
@@ -267,8 +299,10 @@ impl Collector {
         }
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.retain(|group| {
-            let refuted = |remedy: &Remedy| {
-                matches!(remedy, Remedy::Credentials(from) if clients.signed(from.client, from.server, from.at))
+            let refuted = |remedy: &Remedy| match remedy {
+                Remedy::Credentials(from) => clients.signed(from.client, from.server, from.at),
+                Remedy::DataOrNothing(_) => remedy.found(clients),
+                _ => false,
             };
             !group.grievances.iter().all(|(remedy, _)| refuted(remedy))
         });
@@ -280,11 +314,14 @@ impl Collector {
             group.finding.caused_by = cause;
         }
         let mut findings: Vec<Concluded> = groups.into_iter().map(|group| group.finding).collect();
+        let gravest = gravest_symptoms(&findings);
         findings.sort_by(|a, b| {
             let rank = |finding: &Concluded| {
+                let own = finding.effective_severity();
                 (
-                    finding.effective_severity(),
+                    gravest.get(&finding.key).copied().map_or(own, |symptom| own.min(symptom)),
                     finding.caused_by.is_some(),
+                    own,
                     finding.severity,
                     finding.at,
                     finding.frames.first().copied(),
@@ -313,6 +350,12 @@ impl Group {
         ABOUT_THE_WAY.contains(&self.finding.id) && clients.may_have_another_way(from.client, self.finding.at)
     }
 
+    /// Whether the client went over TLS to the same host instead, and was answered there: nobody can read what, but the way is not closed.
+    fn went_over_tls(&self, remedy: &Remedy, clients: &Clients) -> bool {
+        ABOUT_THE_WAY.contains(&self.finding.id)
+            && remedy.grievance().is_some_and(|from| clients.spoke_secured(from.client, from.server.ip(), from.at))
+    }
+
     fn again(&mut self, seen: Occurrence, grievance: (Remedy, Confidence)) {
         let finding = &mut self.finding;
         finding.occurrences += 1;
@@ -336,12 +379,13 @@ impl Group {
         let open: Vec<Confidence> = self
             .grievances
             .iter()
-            .filter(|(remedy, _)| !remedy.found(clients))
+            .filter(|(remedy, _)| !remedy.found(clients) && !self.went_over_tls(remedy, clients))
             .map(|&(_, confidence)| confidence)
             .collect();
         let pool: Vec<Confidence> = if open.is_empty() {
             if self.finding.severity == Severity::Failure {
                 self.finding.severity = Severity::Warning;
+                self.remedied = true;
             }
             self.grievances.iter().map(|&(_, confidence)| confidence).collect()
         } else {
@@ -355,6 +399,11 @@ impl Group {
         {
             self.finding.confidence = Confidence::Likely;
         }
+        // where frames are missing, so may be the ones that were looked for
+        let absent = clients.may_miss_some() && ABOUT_ABSENCE.contains(&self.finding.id);
+        if absent && self.finding.severity == Severity::Failure {
+            self.finding.confidence = Confidence::Likely;
+        }
         // with clients forgotten for want of room, nobody can say that one never recovered
         if clients.dropped() > 0 && self.finding.severity == Severity::Failure {
             self.finding.confidence = Confidence::Likely;
@@ -364,17 +413,43 @@ impl Group {
     }
 }
 
+/// A cause that shows later than this after its symptom's beginning belongs to another story.
+const AFTERWARDS: Span = Span::from_secs(120);
+
 fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
     let related = |cause: &&Group| {
         let (one, other) = (&symptom.finding.subject, &cause.finding.subject);
         let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
         symptom.causes.contains(&cause.finding.id)
             && cause.finding.key != symptom.finding.key
+            // what was got over, and what is merely worth knowing, explains nothing
+            && !cause.remedied
+            && cause.finding.severity != Severity::Note
+            && cause.finding.at.since(symptom.finding.at) <= AFTERWARDS
             && (client(one).is_some() && client(one) == client(other)
                 || one.server.is_some() && one.server == other.server)
     };
     let cause = groups.iter().filter(related).min_by_key(|cause| (cause.finding.severity, cause.finding.at))?;
     Some(cause.finding.key.clone())
+}
+
+/// For each finding that is a cause, how grave the gravest of what it explains is: a cause weighs as much as what came of it.
+fn gravest_symptoms(findings: &[Concluded]) -> HashMap<String, Severity> {
+    // what explains explains itself through others: no chain of causes is longer than this
+    const CHAIN: usize = 8;
+    let by_key: HashMap<&str, &Concluded> = findings.iter().map(|finding| (finding.key.as_str(), finding)).collect();
+    let mut gravest: HashMap<String, Severity> = HashMap::new();
+    for finding in findings {
+        let own = finding.effective_severity();
+        let mut cause = finding.caused_by.as_deref();
+        for _ in 0..CHAIN {
+            let Some(key) = cause else { break };
+            let known = gravest.entry(key.to_owned()).or_insert(own);
+            *known = own.min(*known);
+            cause = by_key.get(key).and_then(|finding| finding.caused_by.as_deref());
+        }
+    }
+    gravest
 }
 
 #[cfg(test)]

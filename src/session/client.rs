@@ -72,8 +72,12 @@ pub struct Clients {
     keyed: HashMap<(IpAddr, IpAddr), Timestamp>,
     /// When the last associations of one host began and were complete.
     keyed_hosts: HashMap<IpAddr, Vec<(Timestamp, Timestamp)>>,
+    /// When the last TLS connection of a client to a TURN server was complete, and answered what the client said.
+    secured: HashMap<(IpAddr, IpAddr), (Timestamp, Option<Timestamp>)>,
     /// The earliest time after the capture's clock was set back, if it was.
     set_back: Option<Timestamp>,
+    /// Whether the capture lacks frames from its middle.
+    holes: bool,
 }
 
 /// Who, and since when, for [`Clients::recovered`].
@@ -99,7 +103,9 @@ impl Clients {
             dropped: 0,
             keyed: HashMap::new(),
             keyed_hosts: HashMap::new(),
+            secured: HashMap::new(),
             set_back: None,
+            holes: false,
         }
     }
 
@@ -112,6 +118,17 @@ impl Clients {
     /// The capture's clock was set back: what came later may bear an earlier time.
     pub fn clock_set_back(&mut self, to: Timestamp) {
         self.set_back = Some(self.set_back.map_or(to, |known| known.min(to)));
+    }
+
+    /// The capture lacks frames from its middle.
+    pub fn has_gaps(&mut self) {
+        self.holes = true;
+    }
+
+    /// Whether what is not in the capture may have been on the wire all the same.
+    #[must_use]
+    pub fn may_miss_some(&self) -> bool {
+        self.holes
     }
 
     /// Whether times after `at` are no measure of what came later.
@@ -216,6 +233,33 @@ impl Clients {
             }
             known.push((first, at));
         }
+    }
+
+    /// A TLS connection of a client to a TURN server was complete at `at`; `exchanged` where the server answered application data in it.
+    pub fn secured(&mut self, client: IpAddr, server: IpAddr, at: Timestamp, exchanged: Option<Timestamp>) {
+        if self.secured.len() < self.max || self.secured.contains_key(&(client, server)) {
+            let (completed, answered) = self.secured.entry((client, server)).or_insert((at, exchanged));
+            *completed = at.max(*completed);
+            *answered = exchanged.max(*answered);
+        }
+    }
+
+    /// Whether the client completed a TLS connection to the host after `at`.
+    #[must_use]
+    pub fn was_secured(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> bool {
+        self.secured.get(&(client, server)).is_some_and(|&(completed, _)| completed >= at)
+    }
+
+    /// Whether the client ever completed a TLS connection to the host.
+    #[must_use]
+    pub fn is_ever_secured(&self, client: IpAddr, server: IpAddr) -> bool {
+        self.secured.contains_key(&(client, server))
+    }
+
+    /// Whether the host answered application data of the client over TLS after `at`. What it said is not known.
+    #[must_use]
+    pub fn spoke_secured(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> bool {
+        self.secured.get(&(client, server)).is_some_and(|&(_, answered)| answered.is_some_and(|time| time >= at))
     }
 
     /// Whether the two hosts completed a DTLS association after `at`, or one of them did with another host in one that began within

@@ -9,6 +9,7 @@ mod client;
 mod conversation;
 /// Who may have signed what.
 pub mod credentials;
+mod data_connection;
 mod dtls;
 mod exchange;
 mod express;
@@ -27,6 +28,7 @@ mod media;
 mod moves;
 mod names;
 mod nat;
+mod near;
 mod nonce;
 mod observe;
 mod path;
@@ -37,6 +39,9 @@ mod server;
 /// What the two sides told each other beside the packets.
 pub mod signalling;
 mod signatures;
+mod stray;
+/// TLS connections.
+pub mod tls;
 mod totals;
 mod transaction;
 mod warm;
@@ -45,6 +50,7 @@ pub use allocation::{Allocation, Channel, End, Permission};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
 pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
+pub use data_connection::{DataConnection, Opener, closed};
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
@@ -55,12 +61,14 @@ pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream,
 pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
+pub use near::{Near, NearMisses};
 pub use nonce::StaleRow;
 pub use observe::Known;
 pub use path::{Inside, Path};
-pub use server::{Reached, Server, Servers};
+pub use server::{Reached, Server, Servers, Tried};
+pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
-pub use warm::{FORESEEN, Foreseen};
+pub use warm::FORESEEN;
 
 use crate::join::Joins;
 use crate::net::{ClientAddress, Endpoint, ServerAddress};
@@ -77,10 +85,14 @@ use transaction::{KEEP, Transactions};
 
 /// A flow with nothing new for this long is over, unless its allocation is alive.
 const IDLE: Span = Span::from_secs(120);
+/// A time without any frame that may be a clock that was set on.
+const LEAP: Span = Span::from_secs(60);
 /// How often idle flows are looked for.
 const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
 const CROWDED_SWEEP: Span = Span::from_secs(5);
+/// For how many flows at a time what it takes to end or judge them is read beforehand.
+pub const WARM: usize = 8;
 /// Captures of several interfaces are out of order by less than this; what goes back further is a clock that was set.
 const DISORDER: Span = Span::from_secs(1);
 
@@ -89,6 +101,7 @@ const DISORDER: Span = Span::from_secs(1);
 pub struct Session {
     limits: Limits,
     credentials: Credentials,
+    near: NearMisses,
     hidden: HiddenCandidates,
     signalling: Signalling,
     sightings: Sightings,
@@ -107,8 +120,10 @@ pub struct Session {
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
+    data_connections: data_connection::DataConnections,
     dtls: DtlsFlows,
     handshakes: Handshakes,
+    tls: tls::TlsConnections,
     ice: ice::Ice,
     media: Media,
     lanes: lane::Lanes,
@@ -116,6 +131,8 @@ pub struct Session {
     ripe: Vec<Flow>,
     now: Timestamp,
     swept: Timestamp,
+    /// The last leap of the clock, from and to, while it counts as no time.
+    leap: Option<(Timestamp, Timestamp)>,
     /// The conversations that keep exchanges, the first to do so first.
     keeping: VecDeque<FlowId>,
     kept: usize,
@@ -131,6 +148,7 @@ impl Session {
         Session {
             limits,
             credentials,
+            near: NearMisses::default(),
             hidden: HiddenCandidates::default(),
             signalling: Signalling::default(),
             sightings: Sightings::default(),
@@ -148,8 +166,10 @@ impl Session {
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
+            data_connections: data_connection::DataConnections::default(),
             dtls: DtlsFlows::default(),
             handshakes: Handshakes::default(),
+            tls: tls::TlsConnections::default(),
             ice: ice::Ice::new(&limits),
             media: Media::new(limits.streams),
             lanes: lane::Lanes::default(),
@@ -157,6 +177,7 @@ impl Session {
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
             swept: Timestamp(i64::MIN),
+            leap: None,
             keeping: VecDeque::new(),
             kept: 0,
             ordinary: 0,
@@ -169,6 +190,12 @@ impl Session {
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
+    }
+
+    /// The credentials that nearly signed what none did sign.
+    #[must_use]
+    pub fn near_misses(&self) -> &NearMisses {
+        &self.near
     }
 
     /// The same session with what the two sides told each other beside the packets.
@@ -327,7 +354,11 @@ impl Session {
     #[must_use]
     #[inline]
     pub fn has_something_over(&self) -> bool {
-        self.kept > self.limits.exchanges || !self.ripe.is_empty() || self.handshakes.has_ripe() || self.ice.has_ripe()
+        self.kept > self.limits.exchanges
+            || !self.ripe.is_empty()
+            || self.handshakes.has_ripe()
+            || self.tls.has_ripe()
+            || self.ice.has_ripe()
     }
 
     /// A conversation that must be judged as far as it went, because too many exchanges are kept: judge it, then
@@ -361,21 +392,36 @@ impl Session {
     }
 
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
+    #[inline(always)]
     pub fn advance(&mut self, now: Timestamp) {
+        let sweep = if self.flows.len() > self.limits.crowded { CROWDED_SWEEP } else { SWEEP };
+        if now > self.now && now < self.transactions.due() && now.since(self.swept) < sweep {
+            self.now = now; // nothing is over yet
+        } else {
+            self.pass(now);
+        }
+    }
+
+    #[inline(never)]
+    fn pass(&mut self, now: Timestamp) {
         if now <= self.now {
             if self.now.since(now) > DISORDER {
                 self.clients.clock_set_back(now);
             }
             return;
         }
+        if self.now > Timestamp(0) && now.since(self.now) >= LEAP {
+            self.leap = Some((self.now, now));
+        }
         self.now = now;
+        let now = self.time_that_passed(now);
         while let Some(closed) = self.transactions.expire(now) {
             self.settle(closed);
         }
         let crowded = self.flows.len() > self.limits.crowded;
         if now.since(self.swept) >= if crowded { CROWDED_SWEEP } else { SWEEP } {
             self.swept = now;
-            self.sweep(crowded);
+            self.sweep(crowded, now);
         }
     }
 
@@ -388,16 +434,34 @@ impl Session {
         let left = self.flows.idle(Timestamp(i64::MAX));
         // growing step by step would take twice as much at the end, when memory is at its most
         self.ripe.reserve_exact(left.len());
-        for id in left {
-            self.end(id);
+        for ids in left.chunks(WARM) {
+            self.warm_flows(ids);
+            ids.iter().for_each(|&id| self.end(id));
         }
+        self.count_attempts();
+        self.finish_tls();
         self.ice.finish();
+        if self.totals.has_holes() {
+            self.clients.has_gaps();
+        }
     }
 
-    fn sweep(&mut self, crowded: bool) {
-        let since = |span: Span| self.now.after(Span(-span.0));
+    /// The time as far as frames show that it passed. A leap between two frames may be a clock that was set: for as long as flows are kept it counts as
+    /// nothing, so that what belongs together stays together.
+    fn time_that_passed(&mut self, now: Timestamp) -> Timestamp {
+        match self.leap {
+            Some((from, to)) if now.since(to) < IDLE => from.after(now.since(to)),
+            _ => {
+                self.leap = None;
+                now
+            }
+        }
+    }
+
+    fn sweep(&mut self, crowded: bool, now: Timestamp) {
+        let since = |span: Span| now.after(Span(-span.0));
         let (idle, settled) = (since(IDLE), since(KEEP));
-        let mut over = self.flows.select(|flow| {
+        let over = self.flows.select(|flow| {
             if flow.last.time >= settled || (!crowded && flow.last.time >= idle) {
                 return false;
             }
@@ -408,8 +472,9 @@ impl Session {
                 conversation.is_done()
             }
         });
-        for id in over.drain(..) {
-            self.end(id);
+        for ids in over.chunks(WARM) {
+            self.warm_flows(ids);
+            ids.iter().for_each(|&id| self.end(id));
         }
         self.ice.sweep(self.now);
     }

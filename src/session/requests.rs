@@ -46,6 +46,10 @@ impl Session {
         if mismatched(&integrity) {
             self.totals.mismatch(&self.credentials, &identity);
         }
+        if let (false, Some(_), Some(flow)) = (self.credentials.is_empty(), integrity[0], self.flows.get(at.flow)) {
+            let (names, place) = ([asked.user, asked.realm, asked.userhash], (at.seen.frame, flow.ends));
+            self.near.look(&self.credentials, message, &identity, names, &integrity, place);
+        }
         if let Some(first) = twin_of {
             self.twin(id, first, at);
         }
@@ -87,8 +91,11 @@ impl Session {
         }
         let first = conversation.asked == 0;
         conversation.sent(method, asked, at.seen);
+        let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+        if first || method == Method::ALLOCATE {
+            self.tls.asked(client, server, method == Method::ALLOCATE);
+        }
         if first {
-            let (client, server) = (conversation.client.0.ip(), conversation.server.0);
             self.clients.contacted(client, server, at.seen.time);
             if asked.is_signed() {
                 self.clients.began_signed(client, server, at.seen.time);

@@ -25,6 +25,7 @@ pub mod analyze;
 pub mod calls;
 pub mod degrade;
 pub mod dtls;
+pub mod held;
 pub mod ice;
 pub mod lookalikes;
 pub mod packet;

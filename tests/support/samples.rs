@@ -6,6 +6,7 @@ use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::{Capture, OpenError};
 use turnscope::event::Row;
 use turnscope::frame::Frame;
+use turnscope::keys::KeyLog;
 use turnscope::report::Report;
 use turnscope::session::credentials::Credentials;
 use turnscope::session::signalling::{self, Signalling};
@@ -23,6 +24,8 @@ pub struct Sample {
     pub beside: Vec<(String, Vec<u8>)>,
     /// `credentials.toml`, or nothing.
     pub credentials: String,
+    /// `keylog.txt`, or nothing.
+    pub keylog: Vec<u8>,
     /// The session descriptions, `*.sdp`, by name.
     pub descriptions: Vec<(String, Vec<u8>)>,
     /// "headline finding", `None` where the table says "none".
@@ -68,6 +71,7 @@ fn sample(root: &Path, line: &str) -> Option<Sample> {
         bytes: fs::read(&path).expect("the capture"),
         credentials: fs::read_to_string(path.with_file_name("credentials.toml")).unwrap_or_default(),
         beside: beside(&path),
+        keylog: fs::read(path.with_file_name("keylog.txt")).unwrap_or_default(),
         descriptions: descriptions(&root.join(&name)),
         headline: ticked(headline).into_iter().next(),
         severity: severity.to_owned(),
@@ -105,6 +109,13 @@ fn ticked(cell: &str) -> Vec<String> {
 }
 
 impl Sample {
+    /// The keys that lie beside the capture.
+    pub fn keys(&self) -> KeyLog {
+        let mut keys = KeyLog::new();
+        assert_eq!(keys.add(&self.keylog).damaged, [], "{}: its key log is well-formed", self.name);
+        keys
+    }
+
     /// The report on the whole capture, with the credentials and session descriptions that lie beside it.
     pub fn report(&self) -> Report {
         self.report_on(&self.bytes).expect("a sample is a capture")
@@ -145,8 +156,10 @@ impl Sample {
             signalling.take(&told, &mut credentials);
         }
         let mut capture = Capture::open(bytes)?;
-        let mut analyzer = Analyzer::new(Options { credentials, signalling, ..Options::default() });
-        while let Some(mut frame) = capture.next_frame() {
+        let keys = self.keys();
+        let mut analyzer = Analyzer::new(Options { credentials, signalling, keys, ..Options::default() });
+        while let Some((mut frame, secrets)) = capture.next_with_secrets() {
+            analyzer.secrets(secrets);
             if edit(&mut frame) {
                 analyzer.frame(&frame, sink);
             }

@@ -32,9 +32,16 @@ pub(super) struct Point {
     pub low: u8,
 }
 
-/// A candidate pair. Agents are numbered as in their session: 0 and 1.
+/// A candidate pair. Agents are numbered as in their session: 0 and 1. What every packet of media touches comes first.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Pair {
+    /// DTLS and media that each agent sent.
+    pub(super) data: Option<Box<[Carried; 2]>>,
+    /// At which point data is counted.
+    pub(super) data_point: u8,
+    /// How often it carried data between data of the same agent on the selected pair, a second and more after its first.
+    pub(super) interleaved: u8,
     /// Where its checks were seen first.
     pub(super) point: Point,
     pub(super) points: Vec<Point>,
@@ -46,16 +53,14 @@ pub struct Pair {
     pub(super) users: [Option<Name>; 2],
     /// The checks that each agent sent.
     ways: [Way; 2],
-    /// DTLS and media that each agent sent.
-    pub(super) data: Option<Box<[Carried; 2]>>,
-    /// At which point data is counted.
-    pub(super) data_point: u8,
     /// The ICMP error that one of its checks met first.
     pub icmp: Option<Box<IcmpAnswer>>,
     /// An answer to one of its checks that came from another address than was checked, which makes the check fail (RFC 8445 §7.2.5.2.1).
     pub elsewhere: Option<(Endpoint, u64)>,
-    /// How often it carried data between data of the same agent on the selected pair, a second and more after its first.
-    pub(super) interleaved: u8,
+    /// Whether it goes over TCP (RFC 6544), as ICE sees it: what carries messages to a relay is another thing.
+    pub(super) tcp: bool,
+    /// The agent that opened the TCP connection.
+    pub(super) opener: Option<u8>,
 }
 
 /// The checks of one agent on one pair.
@@ -136,6 +141,8 @@ impl Pair {
             data_point: 0,
             icmp: None,
             elsewhere: None,
+            tcp: false,
+            opener: None,
             interleaved: 0,
         }
     }
@@ -172,6 +179,18 @@ impl Pair {
         let low = points.into_iter().find(|point| point.path == *path)?.low;
         let low = usize::from(low) & 1;
         Some(if direction == 0 { low } else { 1 - low })
+    }
+
+    /// Whether it goes over TCP (RFC 6544).
+    #[must_use]
+    pub fn is_tcp(&self) -> bool {
+        self.tcp
+    }
+
+    /// The agent that opened the TCP connection, whose candidate is the active one (RFC 6544 §4.1); where the capture shows it.
+    #[must_use]
+    pub fn opener(&self) -> Option<usize> {
+        self.opener.map(usize::from)
     }
 
     /// The end of an agent as ICE sees it: of what passes a relay the relayed address and the peer's, as far as the capture tells them.

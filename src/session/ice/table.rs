@@ -141,10 +141,12 @@ impl Ice {
         Some((session, session.pairs.get(usize::from(place.pair))?))
     }
 
+    #[inline]
     pub(super) fn get(&self, slot: u32) -> Option<&IceSession> {
         self.sessions.get(slot as usize)?.as_deref()
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut IceSession> {
         self.sessions.get_mut(slot as usize)?.as_deref_mut()
     }
@@ -265,7 +267,7 @@ impl Ice {
         let (_, max_pairs, max_of_session) = self.max;
         let is_full = self.pairs >= max_pairs;
         let session = self.get_mut(slot)?;
-        let same = |known: &Pair| known.ends == pair.ends && known.path() != &path;
+        let same = |known: &Pair| (known.ends, known.tcp) == (pair.ends, pair.tcp) && known.path() != &path;
         if is_whole && let Some(index) = session.pairs.iter().position(same) {
             return self.add_point(slot, u16::try_from(index).ok()?, pair.point);
         }
