@@ -113,13 +113,15 @@ impl<'o, R: Read> Together<'o, R> {
         let mut points = Points::default();
         let mut begun: Option<Analyzer> = None;
         let mut begin = |start| Ok(Analyzer::new(Options { joins: joins.clone(), ..options(start)? }));
-        while let Some((point, frame)) = merge.next_frame() {
+        loop {
+            let secrets = merge.take_secrets();
+            let Some((point, frame)) = merge.next_frame() else { break };
             let analyzer = match &mut begun {
                 Some(analyzer) => analyzer,
                 None => begun.insert(begin(frame.time.unwrap_or_default())?),
             };
+            analyzer.secrets(&secrets);
             analyzer.frame_at(&mut points, point, &frame, sink);
-            analyzer.secrets(&merge.take_secrets());
         }
         let analyzer = match begun {
             Some(analyzer) => analyzer,

@@ -17,11 +17,10 @@ pub(super) fn read(
     reading: &Wanted,
     extra: &dyn Fn() -> Extra,
 ) -> Result<Vec<Analyzed>, Error> {
-    let inputs = opened(captures);
-    if inputs.len() < 2 || inputs.iter().any(|input| !input.regular) {
-        return one_by_one(inputs, reading, extra);
+    if !is_all_files(captures) {
+        return one_by_one(opened(captures), reading, extra);
     }
-    let sources = if join { rotated(inputs) } else { apart(inputs) };
+    let sources = sources(captures, join);
     let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
     let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
     Together::new(sources, &open).analyze(&mut |start| wanted(reading, start, extra()), &mut |_| {})
@@ -36,7 +35,7 @@ pub(super) fn collect(
     if !is_all_files(captures) {
         return collect_one_by_one(opened(captures), reading, extra);
     }
-    let sources = if join { rotated(opened(captures)) } else { apart(opened(captures)) };
+    let sources = sources(captures, join);
     let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
     let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
     let together = Together::new(sources, &open);
@@ -76,7 +75,11 @@ fn opened(captures: &[String]) -> Vec<Input> {
     inputs
 }
 
-fn apart(inputs: Vec<Input>) -> Vec<Source> {
+fn sources(captures: &[String], join: bool) -> Vec<Source> {
+    let inputs = opened(captures);
+    if join {
+        return rotated(inputs);
+    }
     inputs.into_iter().enumerate().map(|(point, input)| Source { path: input.path, point }).collect()
 }
 

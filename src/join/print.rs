@@ -1,5 +1,6 @@
 //! What tells a packet: the same on all its way, through NATs and in and out of relays.
 
+use crate::packet::{Segment, TcpFlags};
 use crate::wire::demux::{self, Kind as Demuxed};
 use crate::wire::stun::{Class, Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
@@ -24,15 +25,17 @@ pub enum Kind {
     Media,
     /// What a relay carries and that is none of these.
     Carried,
+    /// The first segment of a TCP connection, or the answer to it.
+    Opening,
 }
 
 /// How many kinds there are.
-pub(super) const KINDS: usize = 6;
+pub(super) const KINDS: usize = 7;
 
 impl Kind {
     /// All of them, in order.
     pub const ALL: [Kind; KINDS] =
-        [Kind::Request, Kind::Answer, Kind::Indication, Kind::Dtls, Kind::Media, Kind::Carried];
+        [Kind::Request, Kind::Answer, Kind::Indication, Kind::Dtls, Kind::Media, Kind::Carried, Kind::Opening];
 
     /// The name in reports.
     #[must_use]
@@ -44,6 +47,7 @@ impl Kind {
             Kind::Dtls => "DTLS",
             Kind::Media => "RTP",
             Kind::Carried => "relayed data",
+            Kind::Opening => "TCP SYN",
         }
     }
 }
@@ -82,6 +86,19 @@ impl<'p> Print<'p> {
             }
             kind => Print::plain(kind, payload),
         }
+    }
+
+    /// The mark of a TCP segment: of a message that has one to itself, or of the opening of a connection, which NATs leave its first sequence number.
+    pub(super) fn of_segment(segment: &Segment<'p>) -> Option<Print<'p>> {
+        if !segment.flags.contains(TcpFlags::SYN) {
+            return Print::of(segment.payload, segment.truncated).filter(|print| print.id.is_some());
+        }
+        let key = if segment.flags.contains(TcpFlags::ACK) {
+            opening(segment.ack.wrapping_sub(1), true)
+        } else {
+            opening(segment.seq, false)
+        };
+        Some(Print { key, exact: 0, kind: Kind::Opening, wrapped: false, id: None, message: None })
     }
 
     fn carried(payload: &'p [u8], truncated: bool) -> Option<Print<'p>> {
@@ -127,6 +144,11 @@ impl<'p> Print<'p> {
         let key = digest(kind as u8, start);
         Print { key, exact: 0, kind, wrapped: false, id: None, message: None }
     }
+}
+
+/// The key of the first segment of a connection that begins with this sequence number, or of the answer to it.
+pub(super) fn opening(seq: u32, answer: bool) -> u64 {
+    digest(Kind::Opening as u8 | u8::from(answer) << 4, &seq.to_be_bytes())
 }
 
 /// The key of the requests or answers of a transaction.

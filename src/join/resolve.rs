@@ -283,7 +283,7 @@ impl Joins {
         let (src, dst) = (flow.src.ip(), flow.dst.ip());
         let hears = self.names_of(dst).any(|ip| there.heard(ip).to > 0);
         let certain = self.passes_between(src, dst, point);
-        let lost = kind == Kind::Request && !flow.wrapped && hears && there.shows(kind);
+        let lost = matches!(kind, Kind::Request | Kind::Opening) && !flow.wrapped && hears && there.shows(kind);
         lost.then(|| LostWay { certain, ..way(flow, point, kind) })
     }
 }

@@ -1,9 +1,9 @@
 //! The first pass over a capture: when it ran, what kinds of packets and whose it shows, and a sample of them.
 
-use super::print::{KINDS, Kind, Print, digest, key_of};
+use super::print::{KINDS, Kind, Print, digest, key_of, opening};
 use crate::frame::Frame;
 use crate::net::Endpoint;
-use crate::packet::{Limits, Packet, Packets};
+use crate::packet::{Limits, Packet, Packets, TcpFlags};
 use crate::time::Timestamp;
 use crate::wire::stun::{Method, TransactionId};
 use hashbrown::{HashMap, HashSet};
@@ -106,22 +106,24 @@ impl Survey {
         let mut packets = std::mem::take(&mut self.packets);
         packets.dissect(frame, now, &mut |packet| match packet {
             Packet::Datagram(datagram) => match Print::of(datagram.payload, datagram.truncated) {
-                Some(print) => self.packet(datagram.src, datagram.dst, Some(print)),
+                Some(print) => self.packet(datagram.src, datagram.dst, Some(print), None),
                 None => {
                     let key = Print::of_relayed(datagram.payload).key;
                     self.others.add(key, key, now, None);
                 }
             },
-            Packet::Segment(segment) if !segment.payload.is_empty() => {
-                let print = Print::of(segment.payload, segment.truncated).filter(|print| print.id.is_some());
-                self.packet(segment.src, segment.dst, print);
+            Packet::Segment(segment) => {
+                let answer = (segment.flags.contains(TcpFlags::SYN) && !segment.flags.contains(TcpFlags::ACK))
+                    .then(|| opening(segment.seq, true));
+                self.packet(segment.src, segment.dst, Print::of_segment(&segment), answer);
             }
             _ => {}
         });
         self.packets = packets;
     }
 
-    fn packet(&mut self, src: Endpoint, dst: Endpoint, print: Option<Print<'_>>) {
+    /// A packet; `answer` is the key of the one that answers it, where no transaction tells.
+    fn packet(&mut self, src: Endpoint, dst: Endpoint, print: Option<Print<'_>>, answer: Option<u64>) {
         let Some(print) = print else { return };
         if let Some(count) = self.kinds.get_mut(print.kind as usize) {
             *count += 1;
@@ -139,6 +141,11 @@ impl Survey {
             Some(id) => {
                 let answer = (print.kind == Kind::Request).then(|| key_of(id, Kind::Answer));
                 self.sample.add(print.key, lot_of(id), self.now, answer);
+            }
+            None if print.kind == Kind::Opening => {
+                // opening and answer are chosen together
+                let lot = digest(0xfe, &answer.unwrap_or(print.key).to_be_bytes());
+                self.sample.add(print.key, lot, self.now, answer);
             }
             None => self.others.add(print.key, print.key, self.now, None),
         }

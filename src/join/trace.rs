@@ -167,8 +167,8 @@ impl Trace {
                 let print = print.or_else(|| relayed().then(|| Print::of_relayed(datagram.payload)));
                 self.packet(point, datagram.src, datagram.dst, print, (number, now, datagram.ip_id));
             }
-            Packet::Segment(segment) if !segment.payload.is_empty() => {
-                let print = Print::of(segment.payload, segment.truncated).filter(|print| print.id.is_some());
+            Packet::Segment(segment) => {
+                let print = Print::of_segment(&segment);
                 self.packet(point, segment.src, segment.dst, print, (number, now, segment.ip_id));
             }
             _ => {}

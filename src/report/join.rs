@@ -35,7 +35,7 @@ pub struct Lost {
     pub src: Address,
     /// Receiver, as `from` shows it.
     pub dst: Address,
-    /// `STUN request`, `STUN response`, `STUN indication`, `DTLS`, `RTP`, `relayed data`.
+    /// `STUN request`, `STUN response`, `STUN indication`, `DTLS`, `RTP`, `relayed data`, `TCP SYN`.
     pub what: &'static str,
     /// How many packets were lost.
     pub count: u64,

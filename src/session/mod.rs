@@ -24,6 +24,7 @@ pub mod handshake;
 mod hidden;
 /// ICE: sessions, agents, pairs.
 pub mod ice;
+mod known;
 mod lane;
 mod leg;
 mod lent;
@@ -77,7 +78,7 @@ pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::FORESEEN;
 
 use crate::join::Joins;
-use crate::net::{ClientAddress, Endpoint, ServerAddress};
+use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
@@ -87,7 +88,6 @@ use handshake::Handshakes;
 use nonce::Nonces;
 use signalling::{Sightings, Signalling};
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use transaction::{KEEP, Transactions};
 
 /// A flow with nothing new for this long is over, unless its allocation is alive.
@@ -243,21 +243,6 @@ impl Session {
         &self.sightings
     }
 
-    /// The same session with what several captures together show.
-    #[must_use]
-    pub fn with_joins(mut self, joins: Joins) -> Self {
-        for known in joins.translated() {
-            self.nat.learn(known.inside, known.outside, &known.frames);
-        }
-        Session { joins, ..self }
-    }
-
-    /// What several captures together show; empty where there is one alone.
-    #[must_use]
-    pub fn joins(&self) -> &Joins {
-        &self.joins
-    }
-
     /// The same session without the short way for plain messages; only for showing that both give the same.
     #[doc(hidden)]
     #[must_use]
@@ -304,24 +289,6 @@ impl Session {
     #[must_use]
     pub fn servers(&self) -> &Servers {
         &self.servers
-    }
-
-    /// The allocations of a user with a server (whichever of its ports) that were alive at `at`, as far as the capture shows: of the
-    /// flows that are over and of those that are not.
-    #[must_use]
-    pub fn lent(&self, server: IpAddr, user: Option<Name>, at: Timestamp) -> Vec<Lent> {
-        let open =
-            self.flows.iter().filter_map(|(_, flow)| flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()));
-        let open = open.flat_map(Lent::of);
-        let mut alive: Vec<Lent> = self.lents.iter().chain(open).filter(|lent| lent.is(server, user, at)).collect();
-        alive.sort_unstable_by_key(|lent| lent.created.frame);
-        alive
-    }
-
-    /// The last allocation on a 5-tuple, of a flow that is over.
-    #[must_use]
-    pub fn last_lent(&self, client: ClientAddress, server: ServerAddress) -> Option<Lent> {
-        self.lents.last(client, server)
     }
 
     /// The NAT mappings.
