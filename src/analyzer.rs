@@ -5,6 +5,7 @@
 
 mod datagrams;
 mod icmp_answers;
+mod opened;
 mod streamed;
 
 pub use icmp_answers::IcmpAnswers;
@@ -12,8 +13,9 @@ pub use icmp_answers::IcmpAnswers;
 use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
 use crate::frame::Frame;
+use crate::keys::KeyLog;
 use crate::logs::LogFile;
-use crate::net::Endpoint;
+use crate::net::{Endpoint, Transport};
 use crate::packet::{IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
@@ -22,8 +24,8 @@ use crate::session::credentials::{Credentials, Integrity};
 use crate::session::deployment::Deployment;
 use crate::session::signalling::Signalling;
 use crate::session::tls::TlsConnection;
-use crate::session::{FORESEEN, Foreseen, Known, Limits, Session};
-use crate::stream::{self, Streams};
+use crate::session::{FORESEEN, Known, Limits, Path, Session, WARM};
+use crate::stream::{self, Associations, Streams};
 use crate::time::{Span, Timestamp};
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
@@ -51,6 +53,8 @@ pub struct Options {
     pub limits: Limits,
     /// Whether RTP and RTCP are rows too.
     pub media: bool,
+    /// What opens TLS and DTLS.
+    pub keys: KeyLog,
     /// The ICMP errors that answered the request in a frame, from [`IcmpAnswers`], so that the row of the request can tell.
     pub icmp: BTreeMap<u64, IcmpAnswer>,
 }
@@ -98,6 +102,7 @@ impl Filters {
         self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time <= to)
     }
 
+    #[inline(always)]
     fn ends(&self, src: Endpoint, dst: Endpoint) -> bool {
         self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(src) || host.matches(dst))
     }
@@ -109,6 +114,8 @@ pub struct Analyzer {
     packets: Packets,
     streams: Streams,
     core: Core,
+    /// Blocks of secrets in the capture, and damaged lines in them.
+    embedded: (u64, u64),
     /// How many of the next frames are prepared for.
     foreseen: usize,
 }
@@ -124,6 +131,9 @@ struct Core {
     digits: u8,
     /// Messages that came in TCP streams.
     streamed: u32,
+    /// What opens DTLS, and what the record at hand held.
+    dtls: Associations<Path>,
+    plain: Vec<u8>,
     session: Session,
     findings: Collector,
     builder: Builder,
@@ -137,13 +147,18 @@ impl Analyzer {
     /// An analyzer that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { capture, credentials, signalling, deployment, filters, limits, media, icmp } = options;
+        let Options { capture, credentials, signalling, deployment, filters, limits, media, keys, icmp } = options;
         let builder = Builder::new(capture, filters.user.clone());
         let session = Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment);
         let findings = Collector::default();
-        let core = Core { capture, filters, media, icmp, digits: 0, streamed: 0, session, findings, builder };
-        let streams = Streams::new(stream::Limits::default());
-        Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, foreseen: 0 }
+        let (dtls, plain) = (Associations::default(), Vec::new());
+        let (digits, streamed) = (0, 0);
+        let mut core =
+            Core { capture, filters, media, icmp, digits, streamed, dtls, plain, session, findings, builder };
+        let mut streams = Streams::new(stream::Limits::default());
+        *core.dtls.keys() = keys.clone();
+        *streams.keys() = keys;
+        Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, embedded: (0, 0), foreseen: 0 }
     }
 
     /// The same analyzer without the short way for plain messages; only for showing that both give the same.
@@ -165,19 +180,15 @@ impl Analyzer {
     }
 
     fn look_ahead<R: Read>(&mut self, capture: &Capture<R>) {
-        let mut messages = [None; FORESEEN];
-        let mut free = messages.iter_mut();
+        let session = &mut self.core.session;
         let count = capture.ahead(FORESEEN, |frame| {
             let Some(datagram) = Packets::peek(frame) else { return };
             let id = datagram.payload.get(4..).and_then(|rest| rest.first_chunk::<16>());
-            if let (Kind::Stun, Some(&id)) = (demux::kind(datagram.payload), id)
-                && let Some(slot) = free.next()
-            {
-                let id = TransactionId::from_header(id);
-                *slot = Some(Foreseen { frame: frame.number, src: datagram.src, dst: datagram.dst, id });
+            if let (Kind::Stun, Some(&id)) = (demux::kind(datagram.payload), id) {
+                session.foresee(frame.number, datagram.src, datagram.dst, TransactionId::from_header(id));
             }
         });
-        self.core.session.warm(messages.into_iter().flatten());
+        session.warm();
         self.foreseen = count.saturating_sub(1);
     }
 
@@ -225,13 +236,14 @@ impl Analyzer {
     #[must_use]
     pub fn finish(mut self, path: String, info: &CaptureInfo) -> Analyzed {
         self.drain(&mut |_| {});
-        let Analyzer { mut packets, streams, mut core, .. } = self;
+        let Analyzer { mut packets, mut streams, mut core, embedded, .. } = self;
         packets.finish();
         core.session.lost_packets(packets.incomplete());
         core.session.all_packets(packets.counts().datagrams + packets.counts().segments);
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
+        core.tell_keys(streams.keys(), embedded);
         let findings = core.findings.conclude(core.session.clients());
         Analyzed(core.builder.finish(path, info, packets.counts(), streams.counts(), &core.session, findings))
     }
@@ -287,11 +299,15 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
-        for flow in self.session.ripe() {
-            let before = self.findings.added();
-            rules::judge_flow(&flow, &self.session, &mut self.findings);
-            let telling = self.findings.added() > before;
-            self.builder.flow(&flow, &self.session, telling);
+        let mut ripe = self.session.ripe().into_iter();
+        while !ripe.as_slice().is_empty() {
+            Session::warm_ripe(ripe.as_slice());
+            for flow in ripe.by_ref().take(WARM) {
+                let before = self.findings.added();
+                rules::judge_flow(&flow, &self.session, &mut self.findings);
+                let telling = self.findings.added() > before;
+                self.builder.flow(&flow, &self.session, telling);
+            }
         }
         for handshake in self.session.ripe_handshakes() {
             let before = self.findings.added();
@@ -405,7 +421,8 @@ impl Core {
     ) -> Option<&'p [u8]> {
         let data = ChannelData::parse(payload, event.truncated)?;
         // in a byte stream the messages before it have told what it is
-        if !event.transport.is_stream() && !self.session.is_channel(event.src, event.dst, &data) {
+        let sure = event.transport.is_stream() || event.transport == Transport::Dtls;
+        if !sure && !self.session.is_channel(event.src, event.dst, &data) {
             return None;
         }
         if event.transport.is_stream() && event.hops.is_empty() {
@@ -437,7 +454,7 @@ impl Core {
                 first = false;
             }
             self.session.dtls(event, &record, payload.len(), None);
-            self.row(event, &Known::default(), sink);
+            self.record(event, payload, &record, sink);
         }
     }
 

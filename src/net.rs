@@ -135,7 +135,27 @@ impl From<SocketAddr> for Endpoint {
 impl fmt::Display for Endpoint {
     /// `192.0.2.1:3478`, `[2001:db8::1]:3478`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&SocketAddr::new(self.ip(), self.port()), f)
+        let IpAddr::V4(ip) = self.ip() else { return fmt::Display::fmt(&SocketAddr::new(self.ip(), self.port()), f) };
+        // a report holds thousands of addresses: written from the last digit to the first, without a formatter for each number
+        let (mut text, mut free) = ([0; 21], 21);
+        let mut put = |byte: u8| {
+            free -= 1;
+            if let Some(slot) = text.get_mut(free) {
+                *slot = byte;
+            }
+        };
+        let [a, b, c, d] = ip.octets().map(u16::from);
+        for (mut number, before) in
+            [(self.port(), Some(b':')), (d, Some(b'.')), (c, Some(b'.')), (b, Some(b'.')), (a, None)]
+        {
+            while {
+                put(b'0' + (number % 10) as u8);
+                number /= 10;
+                number > 0
+            } {}
+            before.into_iter().for_each(&mut put);
+        }
+        f.pad(text.get(free..).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default())
     }
 }
 
@@ -311,6 +331,15 @@ mod tests {
         let v6: IpAddr = "2001:db8::1".parse().unwrap();
         assert_eq!(Endpoint::new(v6, 3478).to_string(), "[2001:db8::1]:3478");
         assert_eq!(Endpoint::new(v6, 1).ip(), v6);
+    }
+
+    #[test]
+    fn addresses_of_all_lengths_print_as_the_standard_library_does() {
+        for number in (0..=u32::MAX).step_by(16_777_259) {
+            let address = SocketAddr::new(IpAddr::from(number.to_be_bytes()), (number >> 7) as u16 >> (number % 16));
+            assert_eq!(Endpoint::from(address).to_string(), address.to_string());
+            assert_eq!(format!("{:>24}|", Endpoint::from(address)), format!("{address:>24}|"));
+        }
     }
 
     #[test]

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// The modules of the crate from the vocabulary to the edge, each with those that it may use.
 ///
-/// What is right of an arrow in "vocabulary ← capture, packet, wire ← stream ← event ← session ← rules ← report ← render ← cli" may use all that
-/// is left of it, but three neighbours in a row (capture, packet, wire) know nothing of each other.
+/// What is right of an arrow in "vocabulary ← capture, packet, wire, keys ← stream ← event ← session ← rules ← report ← render ← cli" may use all that
+/// is left of it, but four neighbours in a row (capture, packet, wire, keys) know nothing of each other.
 const ARROWS: &[(&str, &[&str])] = &[
     ("frame", &VOCABULARY),
     ("net", &VOCABULARY),
@@ -22,17 +22,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("logs", &VOCABULARY),
     ("packet", &VOCABULARY),
     ("wire", &VOCABULARY),
-    ("stream", &["packet", "wire"]),
+    ("keys", &VOCABULARY),
+    ("stream", &["packet", "wire", "keys"]),
     ("event", &["packet", "wire", "stream"]),
     ("session", &["packet", "wire", "event"]),
     ("rules", &["packet", "wire", "event", "session"]),
-    ("report", &["capture", "logs", "packet", "wire", "event", "session", "rules"]),
+    ("report", &["capture", "logs", "packet", "wire", "keys", "event", "session", "rules"]),
     // the only place that joins the stages
-    ("analyzer", &["capture", "logs", "packet", "wire", "stream", "event", "session", "rules", "report"]),
+    ("analyzer", &["capture", "logs", "packet", "wire", "keys", "stream", "event", "session", "rules", "report"]),
     ("render", &["capture", "packet", "wire", "event", "session", "rules", "report"]),
     (
         "cli",
-        &["capture", "logs", "packet", "wire", "stream", "event", "session", "rules", "report", "analyzer", "render"],
+        &[
+            "capture", "logs", "packet", "wire", "keys", "stream", "event", "session", "rules", "report", "analyzer",
+            "render",
+        ],
     ),
     // the binary of one screen
     ("main", &["cli"]),

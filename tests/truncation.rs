@@ -10,47 +10,19 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use support::samples::{self, Sample};
+use support::held::{new_failures, on_every_sample};
+use support::samples::Sample;
 use turnscope::capture::Capture;
 use turnscope::event::Row;
 use turnscope::frame::Frame;
 use turnscope::packet::{Limits, Packet, Packets};
-use turnscope::report::{Confidence, Report, Severity, Verdict};
+use turnscope::report::Report;
 use turnscope::time::Timestamp;
 
 /// Up to this size every cut is analysed.
 const SMALL: usize = 1700;
 /// About so many records are cut at in a larger one.
 const MANY: usize = 160;
-
-/// Runs a check on every sample, on as many threads as the machine has processors, and fails with all that they complained about.
-fn on_every_sample(check: impl Fn(&Sample, &mut Vec<String>) + Sync) {
-    let samples = samples::all();
-    let next = AtomicUsize::new(0);
-    let complaints = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(sample) = samples.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let mut own = Vec::new();
-                    check(sample, &mut own);
-                    let more = own.len().saturating_sub(6);
-                    own.truncate(6);
-                    if more > 0 {
-                        own.push(format!("and {more} more"));
-                    }
-                    complaints.lock().unwrap().extend(own.iter().map(|what| format!("{}: {what}", sample.name)));
-                }
-            });
-        }
-    });
-    let mut complaints = complaints.into_inner().unwrap();
-    complaints.sort();
-    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
-}
 
 /// The end of every record of the file, its header counted as one, each with the number of frames up to there. Independent of the
 /// reader under test.
@@ -76,31 +48,6 @@ fn records(bytes: &[u8]) -> Vec<(usize, u64)> {
         }
     }
     ends
-}
-
-/// The ids of findings that are said to be certain failures.
-fn certain_failures(report: &Report) -> BTreeSet<String> {
-    let certain =
-        report.findings.iter().filter(|f| f.severity == Severity::Failure && f.confidence == Confidence::Certain);
-    certain.map(|finding| finding.id.clone()).collect()
-}
-
-/// What the report on a part claims and the report on the whole knows nothing of.
-///
-/// A refusal that is only a warning in the whole, because the client had what it wanted later, may be a failure in a part that ends before.
-fn new_failures(whole: &Report, part: &Report) -> Vec<String> {
-    let known: BTreeSet<&str> = whole.findings.iter().map(|finding| finding.id.as_str()).collect();
-    let claims = |id: &String| {
-        let finding = part.findings.iter().find(|finding| finding.id == *id).unwrap();
-        let frames: Vec<u64> = finding.places.iter().map(|place| place.frame).collect();
-        format!("{id} in frames {frames:?}")
-    };
-    let mut new: Vec<String> =
-        certain_failures(part).iter().filter(|id| !known.contains(id.as_str())).map(claims).collect();
-    if part.verdict == Verdict::Failure && matches!(whole.verdict, Verdict::Healthy | Verdict::NothingFound) {
-        new.push("the verdict: a failure".to_owned());
-    }
-    new
 }
 
 #[test]

@@ -29,6 +29,7 @@ DEFAULTS = {
     "audio": False,  # an audio track that is silent, sent all the same
     "seconds": 90,  # never longer than this
     "quirks": [],  # see QUIRKS
+    "keylog": None,  # a file that the keys of DTLS are added to
 }
 BEGUN = time.monotonic()
 
@@ -145,8 +146,34 @@ def datagrams_of(mtu):
     transport._do_handshake = handshake
 
 
+def relay_only():
+    """Has no candidate but those of its relay."""
+    plain = aioice.Connection.__init__
+
+    def begin(self, *arguments, **settings):
+        plain(self, *arguments, **settings | {"transport_policy": aioice.ice.TransportPolicy.RELAY})
+
+    aioice.Connection.__init__ = begin
+
+
+def log_keys(path):
+    plain = rtcdtlstransport.RTCCertificate._create_ssl_context
+
+    def create(self, *arguments, **settings):
+        made = plain(self, *arguments, **settings)
+
+        def line(_, text):
+            with open(path, "ab") as file:
+                file.write(text + b"\n")
+
+        made.set_keylog_callback(line)
+        return made
+
+    rtcdtlstransport.RTCCertificate._create_ssl_context = create
+
+
 QUIRKS = {"both-controlling": both_controlling, "lite": lite, "never-nominates": never_nominates, "patient": patient,
-          "large-certificate": large_certificate, "large-datagrams": large_datagrams}
+          "large-certificate": large_certificate, "large-datagrams": large_datagrams, "relay-only": relay_only}
 
 
 def describe(path, description, quirks=()):
@@ -170,6 +197,8 @@ async def main(role, folder, settings):
     folder, settings = Path(folder), DEFAULTS | json.loads(settings)
     for quirk in settings["quirks"]:
         QUIRKS[quirk]()
+    if settings["keylog"]:
+        log_keys(settings["keylog"])
     servers = [RTCIceServer(**server) for server in settings["servers"]]
     # Never without a configuration: its default names a server on the Internet.
     connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))

@@ -198,11 +198,11 @@ class Browser:
 
     DEFAULTS = {"servers": [], "policy": "all", "channel": True, "beat": 500, "audio": False, "permission": False}
 
-    def __init__(self, lab, part, internals=False, mdns=False, **settings):
+    def __init__(self, lab, part, internals=False, mdns=False, flags=(), **settings):
         self.lab, self.settings = lab, json.dumps(self.DEFAULTS | settings)
         page = lab.scratch / "page.html"
         page.write_text("<title>sample</title>")
-        self.chromium = Chromium(lab, part, internals, mdns, f"file://{page}")
+        self.chromium = Chromium(lab, part, internals, mdns, f"file://{page}", flags)
         until(lambda: self.run("return document.title;") == "sample", 15, "a page in Chromium")
         self.run(PAGE)
 

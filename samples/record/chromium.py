@@ -38,13 +38,14 @@ class Chromium:
     """One browser with one empty page. With `internals`, chrome://webrtc-internals is open from before the page; with `mdns`,
     host candidates bear .local names."""
 
-    def __init__(self, lab, part, internals=False, mdns=False, page="about:blank"):
+    def __init__(self, lab, part, internals=False, mdns=False, page="about:blank", more=()):
         theirs_in, self.to = os.pipe()
         self.back, theirs_out = os.pipe()
         # The pipe is descriptors 3 and 4 of the browser.
         redirect = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
         profile = lab.scratch / f"profile-{part}"
         flags = [flag.replace("WebRtcHideLocalIpsWithMdns,", "") for flag in FLAGS] if mdns else FLAGS + ALLOWED
+        flags = [*flags, *more]
         command = ("chromium", *flags, f"--user-data-dir={profile}", "about:blank")
         self.process = lab.spawn(part, "bash", "-c", redirect, "bash", *command,
                                  pass_fds=(theirs_in, theirs_out), env={**os.environ, "HOME": str(lab.scratch)})

@@ -15,7 +15,7 @@ from catalog import CASES, toml  # noqa: E402
 from lab import need  # noqa: E402
 
 SAMPLES = Path(__file__).resolve().parent.parent
-GROUPS = ("rebuilt", "authentication", "allocation", "path", "nat", "capturing", "others", "media", "calls", "ice", "dtls", "tcp", "tls", "deployment")
+GROUPS = ("rebuilt", "authentication", "allocation", "path", "nat", "capturing", "others", "media", "calls", "ice", "dtls", "tcp", "tls", "keys", "relay", "deployment")
 LARGEST = 150_000
 # For the cases of whole calls: what tshark does not look for by itself.
 HEURISTICS = ("--enable-heuristic", "dtls_stun", "--enable-heuristic", "dtls_udp")

@@ -21,18 +21,10 @@ impl Core {
         datagram: &Datagram<'_>,
         sink: &mut impl FnMut(&Row<'_>),
     ) {
-        let kind = demux::kind_of_cut(datagram.payload, datagram.truncated);
-        if datagram.truncated && datagram.payload.len() < HEADER {
-            self.session.totals_mut().unseen.add(frame.number);
-        }
-        if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
-            self.perhaps_dns(frame.number, time, datagram);
+        if self.media_in_lane(frame.number, time, datagram, sink) {
             return;
         }
-        if self.media_in_lane(frame.number, time, kind, datagram, sink) {
-            return;
-        }
-        self.other_datagram(frame.number, time, kind, datagram, sink);
+        self.other_datagram(frame.number, time, datagram, sink);
     }
 
     /// Takes RTP in the short way, bare or in ChannelData; `false` if it is to go the long way.
@@ -41,26 +33,26 @@ impl Core {
         &mut self,
         frame: u64,
         time: Timestamp,
-        kind: Kind,
         datagram: &Datagram<'_>,
         sink: &mut impl FnMut(&Row<'_>),
     ) -> bool {
-        let (ends, seen) = ((datagram.src, datagram.dst), Seen { frame, time });
-        match kind {
-            _ if self.media || datagram.truncated => false,
-            Kind::Rtp => self.session.media_in_lane(ends, None, datagram.payload, seen),
-            Kind::Channel => {
-                let Some(data) = ChannelData::parse(datagram.payload, false) else { return false };
-                let channel = Some((data.channel, data.length));
-                if demux::kind(data.data) != Kind::Rtp || !self.session.media_in_lane(ends, channel, data.data, seen) {
-                    return false;
-                }
-                let event = self.event(frame, time, datagram, Body::ChannelData(data));
-                self.row(&event, &Known::default(), sink);
-                true
-            }
-            _ => false,
+        let &Datagram { src, dst, payload, truncated, .. } = datagram;
+        if self.media || truncated || !self.filters.ends(src, dst) {
+            return false;
         }
+        let seen = Seen { frame, time };
+        if let Some(head) = demux::rtp_head(payload) {
+            return self.session.media_in_lane((src, dst), None, (&head, payload.len()), seen);
+        }
+        let Some(data) = ChannelData::parse(payload, false) else { return false };
+        let channel = Some((data.channel, data.length));
+        let Some(head) = demux::rtp_head(data.data) else { return false };
+        if !self.session.media_in_lane((src, dst), channel, (&head, data.data.len()), seen) {
+            return false;
+        }
+        let event = self.event(frame, time, datagram, Body::ChannelData(data));
+        self.row(&event, &Known::default(), sink);
+        true
     }
 
     #[inline]
@@ -75,7 +67,6 @@ impl Core {
         &mut self,
         frame: u64,
         time: Timestamp,
-        kind: Kind,
         datagram: &Datagram<'_>,
         sink: &mut impl FnMut(&Row<'_>),
     ) {
@@ -83,9 +74,17 @@ impl Core {
             return;
         }
         let payload = datagram.payload;
+        let kind = demux::kind_of_cut(payload, datagram.truncated);
+        if datagram.truncated && datagram.payload.len() < HEADER {
+            self.session.totals_mut().unseen.add(frame);
+        }
+        if kind == Kind::Other || !self.filters.ends(datagram.src, datagram.dst) {
+            return;
+        }
         let mut event = self.event(frame, time, datagram, Body::Rtp(payload));
         self.message(&mut event, kind, payload, sink);
     }
+
     /// Takes DNS, whose first bytes may be those of anything; `false` where it is something else.
     #[inline]
     fn perhaps_dns(&mut self, frame: u64, time: Timestamp, datagram: &Datagram<'_>) -> bool {

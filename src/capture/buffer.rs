@@ -25,6 +25,7 @@ impl<R> Buffer<R> {
     }
 
     /// What has been read and not consumed.
+    #[inline(always)]
     pub(super) fn available(&self) -> &[u8] {
         self.data.get(self.start..self.end).unwrap_or_default()
     }
@@ -45,16 +46,19 @@ impl<R> Buffer<R> {
     }
 
     /// Index in the buffer of the first available byte, for [`Buffer::slice`].
+    #[inline(always)]
     pub(super) fn position(&self) -> usize {
         self.start
     }
 
     /// Bytes by their index; they stay there until the next [`Buffer::fill`].
+    #[inline(always)]
     pub(super) fn slice(&self, start: usize, len: usize) -> &[u8] {
         self.data.get(start..start.saturating_add(len)).unwrap_or_default()
     }
 
     /// Passes over `count` available bytes.
+    #[inline(always)]
     pub(super) fn consume(&mut self, count: usize) {
         self.start = self.start.saturating_add(count).min(self.end);
     }

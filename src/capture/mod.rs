@@ -81,6 +81,8 @@ pub struct Capture<R: Read> {
     buffer: Buffer<Source<R>>,
     reader: Reader,
     log: Log,
+    /// How many blocks of decryption secrets [`Capture::next_with_secrets`] has given.
+    secrets_given: usize,
 }
 
 enum Reader {
@@ -129,14 +131,28 @@ impl<R: Read> Capture<R> {
             Magic::Pcap(variant) => Reader::Pcap(PcapReader::open(variant, &mut buffer, &mut log)?),
             Magic::Pcapng => Reader::Pcapng(PcapngReader::default()),
         };
-        Ok(Capture { buffer, reader, log })
+        Ok(Capture { buffer, reader, log, secrets_given: 0 })
     }
 
     /// The next frame, or `None` at the end of the capture or where its damage leaves nothing to read on.
     ///
     /// A frame is returned as soon as its bytes have been read; more are asked of the input only when they are needed.
-    #[inline]
+    #[inline(always)]
     pub fn next_frame(&mut self) -> Option<Frame<'_>> {
+        self.take_next().map(|found| self.frame(&found, self.log.info.frames))
+    }
+
+    /// The next frame as from [`Capture::next_frame`], and the decryption secrets that stand in the file before it and behind the frame before.
+    #[inline]
+    pub fn next_with_secrets(&mut self) -> Option<(Frame<'_>, &[Secrets])> {
+        let found = self.take_next()?;
+        let given = std::mem::replace(&mut self.secrets_given, self.log.info.secrets.len());
+        let secrets = self.log.info.secrets.get(given..).unwrap_or_default();
+        Some((self.frame(&found, self.log.info.frames), secrets))
+    }
+
+    #[inline]
+    fn take_next(&mut self) -> Option<Found> {
         // nearly all are plain and lie ready
         let plain = match &self.reader {
             Reader::Pcapng(reader) if !reader.is_done() => {
@@ -152,7 +168,7 @@ impl<R: Read> Capture<R> {
             }
             None => self.next_found()?,
         };
-        Some(self.frame(&found, self.log.info.frames))
+        Some(found)
     }
 
     #[inline(never)]

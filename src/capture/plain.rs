@@ -26,24 +26,22 @@ impl PlainBlock {
 
 #[inline(always)]
 fn read(bytes: &[u8], word: impl Fn([u8; 4]) -> u32) -> Option<PlainBlock> {
-    let (&head, rest) = bytes.split_first_chunk::<HEAD>()?;
-    let [k0, k1, k2, k3, l0, l1, l2, l3, i0, i1, i2, i3, h0, h1, h2, h3, t0, t1, t2, t3, lengths @ ..] = head;
-    let [c0, c1, c2, c3, o0, o1, o2, o3] = lengths;
-    let len = word([l0, l1, l2, l3]);
-    let captured = word([c0, c1, c2, c3]) as usize;
+    let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
+    let ([kind, len, interface, high, low, captured, original], []) = head.as_chunks::<4>() else { return None };
+    let (len, captured) = (word(*len), word(*captured) as usize);
     // with the data padded there is room for the second length and nothing else, so no options
-    let behind = captured.checked_next_multiple_of(4)?;
-    if word([k0, k1, k2, k3]) != ENHANCED_PACKET || (len as usize).checked_sub(HEAD + 4)? != behind {
+    let behind = captured.checked_add(3)? & !3;
+    if word(*kind) != ENHANCED_PACKET || len as usize != behind + HEAD + 4 {
         return None;
     }
     if word(*rest.get(behind..)?.first_chunk::<4>()?) != len {
         return None;
     }
     Some(PlainBlock {
-        interface: word([i0, i1, i2, i3]),
-        units: u64::from(word([h0, h1, h2, h3])) << 32 | u64::from(word([t0, t1, t2, t3])),
+        interface: word(*interface),
+        units: u64::from(word(*high)) << 32 | u64::from(word(*low)),
         captured,
-        original: word([o0, o1, o2, o3]),
+        original: word(*original),
         len: len as usize,
     })
 }

@@ -22,6 +22,7 @@ pub(super) fn run(path: &str, out: &Path, all: bool, reading: &Wanted, look: Loo
         return Err(Error::new(path, "would be overwritten while it is read", "give another name with --output"));
     }
     reading.told.warn(look);
+    reading.keys.warn(look);
     let part = read(&mut input, 0, reading, Extra::default(), |_, _| true)?;
     let report = analyzer::report(vec![part]);
     let notes = Notes::new(&report, 0);

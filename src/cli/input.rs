@@ -2,7 +2,7 @@
 
 use super::error::{Error, say};
 use crate::analyzer::Analyzer;
-use crate::capture::{Capture, CaptureInfo, OpenError, Records};
+use crate::capture::{Capture, CaptureInfo, OpenError, Records, Secrets};
 use crate::frame::Frame;
 use crate::time::Timestamp;
 use std::fs::File;
@@ -40,9 +40,15 @@ impl Input {
     }
 
     /// The next frame.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_frame(&mut self) -> Option<Frame<'_>> {
         self.capture.next_frame()
+    }
+
+    /// The next frame, and the decryption secrets that stand before it in the file.
+    #[inline]
+    pub(super) fn next_with_secrets(&mut self) -> Option<(Frame<'_>, &[Secrets])> {
+        self.capture.next_with_secrets()
     }
 
     /// What the file says beside its frames.

@@ -10,6 +10,7 @@ mod beside;
 mod credentials;
 mod error;
 mod input;
+mod keylog;
 mod man;
 mod options;
 mod output;

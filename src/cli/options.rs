@@ -7,6 +7,7 @@ use super::args::{
 use super::beside::Beside;
 use super::credentials::Given;
 use super::error::Error;
+use super::keylog::KeyLogs;
 use super::signalling::Told;
 use super::time::Moment;
 use crate::analyzer::{Filters, Host};
@@ -70,6 +71,7 @@ pub(super) enum Options {
 pub(super) struct Wanted {
     pub credentials: Given,
     pub told: Told,
+    pub keys: KeyLogs,
     pub from: Option<Moment>,
     pub to: Option<Moment>,
     pub hosts: Vec<Host>,
@@ -175,6 +177,7 @@ impl Reading {
         !self.credentials.is_empty()
             || !self.sdp.is_empty()
             || !self.passwords.is_empty()
+            || !self.keylog.is_empty()
             || self.ask_password
             || self.from.is_some()
             || self.to.is_some()
@@ -214,7 +217,8 @@ impl Wanted {
         let zone = if times == Times::Local { TimeZone::system() } else { TimeZone::UTC };
         let credentials = Given::read(&reading.credentials, &reading.passwords, reading.ask_password)?;
         let told = Told::read(&reading.sdp)?;
-        Ok(Wanted { credentials, told, from, to, hosts, user: reading.user, zone })
+        let keys = KeyLogs::read(&reading.keylog)?;
+        Ok(Wanted { credentials, told, keys, from, to, hosts, user: reading.user, zone })
     }
 
     /// The filters for a capture whose first frame has this time.

@@ -4,7 +4,9 @@ use super::args::Colour;
 use super::error::Error;
 use super::options::Look;
 use crate::render::clock::Clock;
+use crate::render::json;
 use crate::render::text::Options as TextOptions;
+use crate::report::Report;
 use anstream::ColorChoice;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -37,6 +39,12 @@ pub(super) fn print(text: &[u8]) -> Result<(), Error> {
     // The text has colours only where they are wanted; a console that needs them translated gets them so.
     let mut out = anstream::AutoStream::new(io::stdout(), ColorChoice::Always);
     out.write_all(text).and_then(|()| out.flush()).map_err(|error| stdout_error(&error))
+}
+
+/// Writes a report to standard output as JSON.
+pub(super) fn print_json(report: &Report) -> Result<(), Error> {
+    let mut out = io::BufWriter::with_capacity(32 << 10, io::stdout().lock());
+    json::report(&mut out, report).and_then(|()| out.flush()).map_err(|error| stdout_error(&error))
 }
 
 /// What writing to standard output failed with.

@@ -63,6 +63,7 @@ fn analyze(
     look: Look,
 ) -> Result<Status, Error> {
     reading.told.warn(look);
+    reading.keys.warn(look);
     beside.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
     let (mut parts, mut collected) = (Vec::new(), Vec::new());
@@ -88,13 +89,20 @@ fn analyze(
     }
     let report = analyzer::report_beside(parts, &beside.logs(), beside.log_offset);
     let mut result = Vec::new();
-    match format {
-        PageFormat::Json => json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?,
-        PageFormat::Text => {
+    match (format, file) {
+        (PageFormat::Json, None) => {
+            // as it is made: the JSON of a large report is larger than all else that is in memory
+            output::print_json(&report).or_else(super::broken)?;
+            return Ok(status(&report));
+        }
+        (PageFormat::Json, Some(_)) => {
+            json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?;
+        }
+        (PageFormat::Text, _) => {
             let layout = output::text_options(look, look.clock(first_time(&report)), file.is_some());
             result = text::report(&report, &layout).into_bytes();
         }
-        PageFormat::Html => {
+        (PageFormat::Html, _) => {
             let layout = output::text_options(look, look.clock(first_time(&report)), true);
             result = html::report(&report, &Ladder::new(collected, &report), &layout).into_bytes();
         }
@@ -116,6 +124,7 @@ fn flow(
     look: Look,
 ) -> Result<Status, Error> {
     reading.told.warn(look);
+    reading.keys.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
     let (mut parts, mut collected) = (Vec::new(), Vec::new());
     for path in captures {
@@ -181,6 +190,7 @@ fn collect(
 fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
     reading.told.warn(look);
+    reading.keys.warn(look);
     let icmp = icmp_answers(&input, path)?;
     let live = !input.regular || output::is_terminal();
     let mut writer = None;
@@ -216,6 +226,7 @@ fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, l
 fn list_verified(path: &str, format: ReportFormat, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
     reading.told.warn(look);
+    reading.keys.warn(look);
     let live = !input.regular || output::is_terminal();
     let format = match format {
         ReportFormat::Json => verify::Format::Json,
@@ -270,17 +281,19 @@ pub(super) fn read(
         media: extra.media,
         deployment: extra.deployment,
         icmp: extra.icmp,
+        keys: reading.keys.log(),
         ..analyzer::Options::default()
     };
     reading.told.add_to(&mut options.signalling, &mut options.credentials);
     let mut begun: Option<(Analyzer, Timestamp)> = None;
     let mut more = true;
-    while more && let Some(frame) = input.next_frame() {
+    while more && let Some((frame, secrets)) = input.next_with_secrets() {
         let (analyzer, start) = begun.get_or_insert_with(|| {
             let start = start(&frame);
             options.filters = reading.filters(start);
             (Analyzer::new(std::mem::take(&mut options)), start)
         });
+        analyzer.secrets(secrets);
         analyzer.frame(&frame, &mut |row| more = more && sink(row, *start));
         input.foresee(analyzer);
     }

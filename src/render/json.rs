@@ -3,7 +3,7 @@
 use crate::render::escape::is_unsafe;
 use crate::report::Report;
 use serde::Serialize;
-use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter, Serializer};
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 use std::io::{self, Write};
 
 /// Writes a report as indented JSON with a newline at the end.
@@ -11,7 +11,7 @@ use std::io::{self, Write};
 /// # Errors
 /// Whatever the writer fails with.
 pub fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    report.serialize(&mut Serializer::with_formatter(&mut *out, Tame(PrettyFormatter::new())))?;
+    report.serialize(&mut Serializer::with_formatter(&mut *out, Tame(Indented::default())))?;
     out.write_all(b"\n")
 }
 
@@ -22,6 +22,72 @@ pub fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
 pub fn compact(out: &mut impl Write, value: &(impl Serialize + ?Sized)) -> io::Result<()> {
     value.serialize(&mut Serializer::with_formatter(out, Tame(CompactFormatter)))?;
     Ok(())
+}
+
+/// Two blanks for each level, each line begun by one write: reports are mostly short lines.
+#[derive(Default)]
+struct Indented {
+    level: usize,
+    /// Whether the array or object that is open has anything in it.
+    filled: bool,
+}
+
+impl Indented {
+    fn line<W: Write + ?Sized>(&self, writer: &mut W, comma: bool) -> io::Result<()> {
+        const LINE: &str = ",\n                                        ";
+        let (from, blanks) = (usize::from(!comma), 2 * self.level);
+        if let Some(line) = LINE.get(from..2 + blanks) {
+            return writer.write_all(line.as_bytes());
+        }
+        writer.write_all(if comma { b",\n" } else { b"\n" })?;
+        (0..self.level).try_for_each(|_| writer.write_all(b"  "))
+    }
+
+    fn open<W: Write + ?Sized>(&mut self, writer: &mut W, bracket: u8) -> io::Result<()> {
+        self.level += 1;
+        self.filled = false;
+        writer.write_all(&[bracket])
+    }
+
+    fn close<W: Write + ?Sized>(&mut self, writer: &mut W, bracket: u8) -> io::Result<()> {
+        self.level = self.level.saturating_sub(1);
+        if self.filled {
+            self.line(writer, false)?;
+        }
+        self.filled = true;
+        writer.write_all(&[bracket])
+    }
+}
+
+impl Formatter for Indented {
+    fn begin_array<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.open(writer, b'[')
+    }
+
+    fn end_array<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.close(writer, b']')
+    }
+
+    fn begin_array_value<W: Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.filled = true;
+        self.line(writer, !first)
+    }
+
+    fn begin_object<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.open(writer, b'{')
+    }
+
+    fn end_object<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.close(writer, b'}')
+    }
+
+    fn begin_object_key<W: Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.begin_array_value(writer, first)
+    }
+
+    fn begin_object_value<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
 }
 
 /// Escapes in strings, beyond what JSON asks for, everything that a terminal could obey: reports are looked at, too.
@@ -43,8 +109,8 @@ impl<F: Formatter> Formatter for Tame<F> {
     }
 
     fn write_string_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        // nearly every text is plain, and a look at the bytes tells
-        if fragment.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+        // nearly every text is plain, and a look at all bytes at once tells
+        if fragment.bytes().fold(true, |plain, byte| plain & (b' '..0x7f).contains(&byte)) {
             return self.0.write_string_fragment(writer, fragment);
         }
         let mut rest = fragment;
@@ -95,6 +161,18 @@ mod tests {
         assert_eq!(json["verdict"], "nothing-found");
         assert!(json["headline_finding"].is_null());
         assert!(out.ends_with(b"}\n"));
+    }
+
+    #[test]
+    fn it_is_indented_as_is_usual() {
+        let deep = (0..60).fold(serde_json::json!([[], {}, [1, {}]]), |inner, level| match level % 3 {
+            0 => serde_json::json!({ "a": inner, "b": [], "c": {} }),
+            1 => serde_json::json!([inner, "x", null]),
+            _ => serde_json::json!([[], inner]),
+        });
+        let mut out = Vec::new();
+        deep.serialize(&mut Serializer::with_formatter(&mut out, Tame(Indented::default()))).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string_pretty(&deep).unwrap());
     }
 
     #[test]

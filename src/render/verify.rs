@@ -190,6 +190,7 @@ mod tests {
             requests: 1,
             responses: 0,
             mismatched: 2,
+            near_misses: Vec::new(),
         }];
         let mut out = Vec::new();
         let mut writer = Writer::new(&mut out, format, false);

@@ -142,6 +142,7 @@ fn add_credentials(whole: &mut Vec<Credential>, part: Vec<Credential>) {
                 known.requests += credential.requests;
                 known.responses += credential.responses;
                 known.mismatched += credential.mismatched;
+                known.near_misses.extend(credential.near_misses);
             }
             None => whole.push(credential),
         }

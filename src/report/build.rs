@@ -13,8 +13,8 @@ use super::ice;
 use super::media::media;
 use super::steps;
 use super::{
-    Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Tls, Transaction,
-    Transport,
+    Address, Allocation, Authentication, Candidate, CandidateType, Capture, Confidence, Decryption, Dtls, Report, Tls,
+    Transaction, Transport,
 };
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
@@ -81,6 +81,8 @@ pub struct Builder {
     candidates: Bounded<Candidate>,
     dtls: Bounded<Dtls>,
     tls: Bounded<Tls>,
+    decryption: Decryption,
+    keyed: bool,
     ice: Bounded<IceSession>,
     /// Pairs of the listed ICE sessions.
     pairs: usize,
@@ -124,12 +126,20 @@ impl Builder {
             candidates: Bounded::new(MAX_LISTED),
             dtls: Bounded::new(MAX_LISTED),
             tls: Bounded::new(MAX_LISTED),
+            decryption: Decryption::default(),
+            keyed: false,
             ice: Bounded::new(MAX_LISTED),
             pairs: 0,
             dialects: BTreeMap::new(),
             facts: headline::Facts::default(),
             events: Vec::new(),
         }
+    }
+
+    /// There are keys: what is known of them is to be told.
+    pub fn keyed(&mut self, tell: impl FnOnce(&mut Decryption)) {
+        self.keyed = true;
+        tell(&mut self.decryption);
     }
 
     /// Takes note of how exactly the capture tells time.
@@ -161,6 +171,7 @@ impl Builder {
     /// Takes a TLS connection of TURN that is over; `telling` if a finding speaks of it.
     pub fn tls(&mut self, known: &TlsConnection, telling: bool) {
         if let Some(listed) = super::tls::tls(known, self.capture, self.digits) {
+            self.decryption.tls(&listed);
             self.tls.add(telling, known.handshake.first.frame, || listed);
         }
     }
@@ -309,7 +320,10 @@ impl Builder {
         let items = self.transactions.sorted();
         let servers = session.servers().sorted();
         let report = Report {
-            captures: vec![capture_of(path, info, self.digits)],
+            captures: vec![Capture {
+                decryption: self.keyed.then_some(self.decryption),
+                ..capture_of(path, info, self.digits)
+            }],
             counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
@@ -335,7 +349,7 @@ impl Builder {
             candidates: known.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
             media: media(session, capture, self.digits, self.user.as_deref()),
-            credentials: credentials_of(session),
+            credentials: credentials_of(session, self.capture),
             signalling,
             deployment,
             omitted,

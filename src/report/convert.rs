@@ -2,8 +2,8 @@
 
 use super::{
     Address, Allocation, AllocationEnd, Capture, Channel, Comment, Counts, Credential, CredentialKind, Damage,
-    Integrity, IntegrityStatus, NatMapping, Permission, Place, ProtocolError, Server, ServerActivity, Side, Time,
-    Transaction, TransactionOutcome, Transport,
+    Integrity, IntegrityStatus, NatMapping, NearMiss, Permission, Place, ProtocolError, Server, ServerActivity, Side,
+    Time, Transaction, TransactionOutcome, Transport,
 };
 use super::{steps, tried};
 use crate::capture::CaptureInfo;
@@ -64,6 +64,7 @@ pub(super) fn capture_of(path: String, info: &CaptureInfo, digits: u8) -> Captur
         damage_total: info.damage_total,
         clock_offset_us: None,
         clock_uncertainty_us: None,
+        decryption: None,
     }
 }
 
@@ -160,15 +161,17 @@ pub(super) fn mapping(known: &session::Mapping, capture: u32) -> NatMapping {
     }
 }
 
-pub(super) fn credentials_of(session: &Session) -> Vec<Credential> {
+pub(super) fn credentials_of(session: &Session, capture: u32) -> Vec<Credential> {
     let used = &session.totals().credentials;
     let listed = session.credentials().list().len();
+    let nearly = session.near_misses().iter().map(|near| near.credential as usize + 1).max().unwrap_or_default();
     (0u32..)
-        .zip(0..used.len().max(listed))
+        .zip(0..used.len().max(listed).max(nearly))
         .filter_map(|(number, index)| {
             let fared = used.get(index).copied().unwrap_or_default();
             // of a list of a million passwords, those that signed something are of interest
-            let interesting = index < listed || fared.requests + fared.responses > 0;
+            let near_misses = near_misses(session, number, capture);
+            let interesting = index < listed || fared.requests + fared.responses > 0 || !near_misses.is_empty();
             let described = session.credentials().describe(number).filter(|_| interesting)?;
             Some(Credential {
                 label: described.label.into_owned(),
@@ -183,7 +186,24 @@ pub(super) fn credentials_of(session: &Session) -> Vec<Credential> {
                 requests: fared.requests,
                 responses: fared.responses,
                 mismatched: fared.mismatched,
+                near_misses,
             })
+        })
+        .collect()
+}
+
+fn near_misses(session: &Session, credential: u32, capture: u32) -> Vec<NearMiss> {
+    let text = |name: Option<session::Name>| name.map(|name| session.names().text(name));
+    let of_it = session.near_misses().iter().filter(|near| near.credential == credential);
+    of_it
+        .map(|near| NearMiss {
+            kind: near.slip.name().to_owned(),
+            when: near.when(session.credentials()),
+            username: text(near.user),
+            realm: text(near.realm),
+            requests: if near.requests { near.messages } else { 0 },
+            responses: if near.requests { 0 } else { near.messages },
+            places: places(capture, &near.frames),
         })
         .collect()
 }

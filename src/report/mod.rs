@@ -9,6 +9,7 @@
 mod assemble;
 mod build;
 mod convert;
+mod decryption;
 mod deployment;
 mod finding;
 mod handshake;
@@ -30,6 +31,7 @@ mod verify;
 pub use assemble::{assemble, assemble_beside};
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
+pub use decryption::Decryption;
 pub use deployment::{Stated, StatedSeen};
 pub use finding::{Confidence, Finding, Severity, Subject};
 pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
@@ -49,7 +51,7 @@ pub use turn::{
     TransportOutcome,
 };
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
-pub use verify::{Credential, CredentialKind, VerifyReport};
+pub use verify::{Credential, CredentialKind, NearMiss, VerifyReport};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -180,6 +182,9 @@ pub struct Capture {
     pub clock_offset_us: Option<i64>,
     /// How far that may be off, in microseconds.
     pub clock_uncertainty_us: Option<i64>,
+    /// What keys opened; absent where none were given and none are in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decryption: Option<Decryption>,
 }
 
 /// A comment of a pcapng file.

@@ -1,6 +1,6 @@
 //! Who signs with what.
 
-use super::{Capture, Message, Side};
+use super::{Capture, Message, Place, Side};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -34,6 +34,28 @@ pub struct Credential {
     pub responses: u64,
     /// Messages that it applies to by user name, realm or ufrag, and that verify with no credential given.
     pub mismatched: u64,
+    /// Messages that none of the credentials signed, and this one nearly.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub near_misses: Vec<NearMiss>,
+}
+
+/// A mishap that a credential suffered on its way to one of the two sides, told by its kind and never by its value.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct NearMiss {
+    /// A stable name: `password-trailing-newline`.
+    pub kind: String,
+    /// In words, to follow "the messages verify when": `a newline is added to the end of the password`.
+    pub when: String,
+    /// USERNAME of the messages, or what stands for it.
+    pub username: Option<String>,
+    /// REALM of the messages.
+    pub realm: Option<String>,
+    /// How many requests verify so.
+    pub requests: u64,
+    /// How many responses verify so.
+    pub responses: u64,
+    /// Where; the first ones.
+    pub places: Vec<Place>,
 }
 
 /// What a credential is.

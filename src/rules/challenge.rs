@@ -77,7 +77,10 @@ fn tell_no_credentials(
     let patience = view.now().since(answer.seen.time);
     // a repeated request means that the challenge was lost on its way; a nonce that comes back from another socket, that the
     // client goes on there
-    let silent = last.again_after_answer == 0 && answer.from.is_none() && conversation.nonce_of.is_none();
+    // the same transaction id again, long after, is a copy too
+    let copies = conversation.exchanges.iter().filter(|known| known.id == last.id).count();
+    let silent =
+        copies <= 1 && last.again_after_answer == 0 && answer.from.is_none() && conversation.nonce_of.is_none();
     let went_on = conversation.exchanges_omitted > 0
         || conversation.orphans > 0
         || conversation.relayed.iter().any(|traffic| traffic.packets > 0)

@@ -3,7 +3,7 @@
 use super::{Confidence, Severity};
 use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::session::{Clients, Grievance};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +17,27 @@ const MAX_FINDINGS: usize = 1024;
 /// Findings that speak of the way from one address of a client.
 const ABOUT_THE_WAY: &[&str] = &["turn-no-response", "turn-unreachable"];
 
+/// Findings that speak of what is not there.
+const ABOUT_ABSENCE: &[&str] = &[
+    "turn-no-response",
+    "turn-no-credentials",
+    "turn-relay-silent",
+    "turn-permission-missing",
+    "turn-channel-mismatch",
+    "dtls-no-answer",
+    "dtls-never-started",
+    "dtls-fragment-lost",
+    "dtls-hello-fragmented",
+    "dtls-incomplete",
+    "dtls-role-conflict",
+    "ice-checks-unanswered",
+    "ice-one-way",
+    "ice-not-nominated",
+    "ice-consent-lost",
+    "ice-no-relay-candidate",
+    "media-one-way",
+];
+
 /// What makes a failure a mere warning.
 #[derive(Clone, Copy, Debug)]
 pub enum Remedy {
@@ -28,6 +49,8 @@ pub enum Remedy {
     Credentials(Grievance),
     /// The client afterwards had data both ways; an allocation alone is not enough.
     Data(Grievance),
+    /// As [`Remedy::Data`]; and where there was data the finding is not worth telling.
+    DataOrNothing(Grievance),
     /// The two hosts afterwards had a DTLS association that was complete, by these addresses or, at the same time, by others.
     Association(Grievance),
     /// As [`Remedy::Service`]; or the client completed a TLS connection to the same host.
@@ -44,6 +67,7 @@ impl Remedy {
             Remedy::Service(from)
             | Remedy::Credentials(from)
             | Remedy::Data(from)
+            | Remedy::DataOrNothing(from)
             | Remedy::Association(from)
             | Remedy::Secure(from)
             | Remedy::Reachability(from) => Some(from),
@@ -54,7 +78,7 @@ impl Remedy {
         match self {
             Remedy::None => false,
             Remedy::Service(from) | Remedy::Credentials(from) => clients.recovered(from),
-            Remedy::Data(from) => clients.has_data(from.client, from.at),
+            Remedy::Data(from) | Remedy::DataOrNothing(from) => clients.has_data(from.client, from.at),
             Remedy::Association(from) => clients.was_keyed(from.client, from.server.ip(), from.at),
             Remedy::Secure(from) => {
                 clients.recovered(from) || clients.was_secured(from.client, from.server.ip(), from.at)
@@ -154,6 +178,8 @@ struct Group {
     causes: &'static [&'static str],
     /// Ids of findings that it is the cause of, where they are about the same.
     effects: &'static [&'static str],
+    /// It would be a failure, and every client that it struck got over it.
+    remedied: bool,
 }
 
 /// Takes in occurrences, gives out findings.
@@ -200,7 +226,10 @@ impl Collector {
             subject: seen.subject,
             caused_by: None,
         };
-        self.groups.insert(key, Group { finding, grievances: vec![grievance], causes: seen.causes, effects: &[] });
+        self.groups.insert(
+            key,
+            Group { finding, grievances: vec![grievance], causes: seen.causes, effects: &[], remedied: false },
+        );
     }
 
     /// Something was seen that is the cause of findings with these ids, where they are about the same server (else client) and user. It is as
@@ -285,8 +314,10 @@ impl Collector {
         }
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.retain(|group| {
-            let refuted = |remedy: &Remedy| {
-                matches!(remedy, Remedy::Credentials(from) if clients.signed(from.client, from.server, from.at))
+            let refuted = |remedy: &Remedy| match remedy {
+                Remedy::Credentials(from) => clients.signed(from.client, from.server, from.at),
+                Remedy::DataOrNothing(_) => remedy.found(clients),
+                _ => false,
             };
             !group.grievances.iter().all(|(remedy, _)| refuted(remedy))
         });
@@ -299,11 +330,14 @@ impl Collector {
         }
         raise_causes(&mut groups);
         let mut findings: Vec<Concluded> = groups.into_iter().map(|group| group.finding).collect();
+        let gravest = gravest_symptoms(&findings);
         findings.sort_by(|a, b| {
             let rank = |finding: &Concluded| {
+                let own = finding.effective_severity();
                 (
-                    finding.effective_severity(),
+                    gravest.get(&finding.key).copied().map_or(own, |symptom| own.min(symptom)),
                     finding.caused_by.is_some(),
+                    own,
                     finding.severity,
                     finding.at,
                     finding.frames.first().copied(),
@@ -367,6 +401,7 @@ impl Group {
         let pool: Vec<Confidence> = if open.is_empty() {
             if self.finding.severity == Severity::Failure {
                 self.finding.severity = Severity::Warning;
+                self.remedied = true;
             }
             self.grievances.iter().map(|&(_, confidence)| confidence).collect()
         } else {
@@ -378,6 +413,11 @@ impl Group {
         if self.finding.severity == Severity::Failure
             && self.grievances.iter().all(|(remedy, _)| remedy.grievance().is_some_and(unsure))
         {
+            self.finding.confidence = Confidence::Likely;
+        }
+        // where frames are missing, so may be the ones that were looked for
+        let absent = clients.may_miss_some() && ABOUT_ABSENCE.contains(&self.finding.id);
+        if absent && self.finding.severity == Severity::Failure {
             self.finding.confidence = Confidence::Likely;
         }
         // with clients forgotten for want of room, nobody can say that one never recovered
@@ -417,8 +457,15 @@ fn causes(cause: &Group, symptom: &Group) -> bool {
         (Some(one), Some(other)) => one == other,
         _ => client(one).is_some() && client(one) == client(other),
     };
-    cause.effects.contains(&symptom.finding.id) && cause.finding.key != symptom.finding.key && same_user && same_place
+    cause.effects.contains(&symptom.finding.id)
+        && !cause.remedied
+        && cause.finding.key != symptom.finding.key
+        && same_user
+        && same_place
 }
+
+/// A cause that shows later than this after its symptom's beginning belongs to another story.
+const AFTERWARDS: Span = Span::from_secs(120);
 
 fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
     let first = |cause: &&Group| (cause.finding.severity, cause.finding.at);
@@ -430,11 +477,34 @@ fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
         let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
         symptom.causes.contains(&cause.finding.id)
             && cause.finding.key != symptom.finding.key
+            // what was got over, and what is merely worth knowing, explains nothing
+            && !cause.remedied
+            && cause.finding.severity != Severity::Note
+            && cause.finding.at.since(symptom.finding.at) <= AFTERWARDS
             && (client(one).is_some() && client(one) == client(other)
                 || one.server.is_some() && one.server == other.server)
     };
     let cause = groups.iter().filter(related).min_by_key(first)?;
     Some(cause.finding.key.clone())
+}
+
+/// For each finding that is a cause, how grave the gravest of what it explains is: a cause weighs as much as what came of it.
+fn gravest_symptoms(findings: &[Concluded]) -> HashMap<String, Severity> {
+    // what explains explains itself through others: no chain of causes is longer than this
+    const CHAIN: usize = 8;
+    let by_key: HashMap<&str, &Concluded> = findings.iter().map(|finding| (finding.key.as_str(), finding)).collect();
+    let mut gravest: HashMap<String, Severity> = HashMap::new();
+    for finding in findings {
+        let own = finding.effective_severity();
+        let mut cause = finding.caused_by.as_deref();
+        for _ in 0..CHAIN {
+            let Some(key) = cause else { break };
+            let known = gravest.entry(key.to_owned()).or_insert(own);
+            *known = own.min(*known);
+            cause = by_key.get(key).and_then(|finding| finding.caused_by.as_deref());
+        }
+    }
+    gravest
 }
 
 #[cfg(test)]

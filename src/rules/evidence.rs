@@ -6,6 +6,7 @@ use crate::net::Endpoint;
 use crate::session::credentials::{Derivation, Side, Status};
 use crate::session::{Answer, Asked, Conversation, Ends, Exchange, Name, Verdicts};
 use crate::time::{Span, Timestamp};
+use crate::wire::stun::integrity::Rule;
 use std::fmt::Write as _;
 
 /// A way of wording refusals, which decides what a code means.
@@ -83,6 +84,8 @@ pub enum Proof {
         side: Option<Side>,
         /// How the key came from it.
         derivation: Derivation,
+        /// Which bytes went under the HMAC.
+        rule: Rule,
     },
 }
 
@@ -93,11 +96,11 @@ impl Proof {
         let mut proof = Proof::Unsigned;
         for verdict in verdicts.iter().flatten() {
             match verdict.status {
-                Status::Verified { credential, derivation, .. } => {
+                Status::Verified { credential, derivation, rule } => {
                     let described = view.session.credentials().describe(credential);
                     let side = described.as_ref().and_then(|known| known.side);
                     let label = described.map(|known| known.label.into_owned()).unwrap_or_default();
-                    return Proof::By { credential, label, side, derivation };
+                    return Proof::By { credential, label, side, derivation, rule };
                 }
                 Status::Mismatch { tried } => proof = Proof::Mismatch(tried),
                 Status::Truncated if proof == Proof::Unsigned => proof = Proof::Truncated,

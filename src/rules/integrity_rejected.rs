@@ -4,8 +4,10 @@ use super::evidence::frames;
 use super::refusal::{challenge_before, is_named_pion, is_nonce_given};
 use super::refused::Refused;
 use super::{Collector, Confidence, Dialect, Proof, Text, View};
-use crate::session::credentials::Side;
-use crate::session::{Conversation, Exchange};
+use crate::session::credentials::{KeyHash, Preparation, Scheme, Side, Slip};
+use crate::session::{Asked, Conversation, Exchange, Near};
+use crate::wire::stun::integrity::Rule;
+use std::fmt::Write as _;
 
 pub(super) const ID: &str = "turn-integrity-rejected";
 
@@ -105,7 +107,16 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
         }
         _ => false,
     };
-    let (why, proof, fix) = if same { no_blame(&user) } else { blame(request, response, what, &user, dialect) };
+    let near = nearly(asked, request, response, view);
+    let (why, proof, fix) = match near {
+        _ if same => no_blame(&user),
+        Some(near) => near.blame(response, &user, view),
+        None => blame(request, response, what, &user, dialect),
+    };
+    let proof = match oddity(request, asked) {
+        Some(slip) => format!("{proof} It does so only when {slip}."),
+        None => proof,
+    };
     let nonce = match challenge_before(group.last, conversation) {
         Some(_) => "although the request carries the realm and the nonce that the server had given",
         None => "although nothing in the capture speaks against the request's realm and nonce",
@@ -132,6 +143,88 @@ fn wording(dialect: Dialect, code: u16) -> &'static str {
             " The server words its refusals as those built on pion do: a wrong password and an unknown user both get a bare 400."
         }
         _ => " By RFC 8489 an unknown user and a wrong password get the same answer.",
+    }
+}
+
+/// What is odd about the way in which a request verifies: the server may do it otherwise, and that alone makes it refuse.
+fn oddity(request: &Proof, asked: &Asked) -> Option<Slip> {
+    const SHA256: u16 = 2;
+    let Proof::By { derivation, rule, .. } = request else { return None };
+    let announced = asked.password_algorithm == Some(SHA256);
+    match (rule, derivation.scheme, derivation.preparation) {
+        (Rule::ZeroPadded | Rule::FullLengthZeroPadded, ..) => Some(Slip::ZeroPadded),
+        (Rule::FullLength, ..) => Some(Slip::FullLength),
+        (_, Scheme::LongTerm(KeyHash::Sha256), _) if !announced => Some(Slip::Sha256Key),
+        (_, Scheme::LongTerm(KeyHash::Md5), _) if announced => Some(Slip::Md5Key),
+        (_, _, Preparation::SaslPrep | Preparation::OpaqueString) => Some(Slip::Prepared),
+        _ => None,
+    }
+}
+
+/// Near misses of a request that verifies with nothing, and of its refusal.
+struct Nearly<'n> {
+    request: Option<&'n Near>,
+    response: Option<&'n Near>,
+}
+
+/// The near misses that say more than the proofs do.
+fn nearly<'v>(asked: &Asked, request: &Proof, response: &Proof, view: &View<'v>) -> Option<Nearly<'v>> {
+    let known = view.session.near_misses();
+    let user = asked.user.or(asked.userhash);
+    let open = |proof: &Proof| matches!(proof, Proof::Mismatch(_) | Proof::Untested);
+    let of = |proof: &Proof, requests| known.of(user, asked.realm, requests).filter(|_| open(proof));
+    let found = Nearly { request: of(request, true), response: of(response, false) };
+    (found.request.is_some() || found.response.is_some()).then_some(found)
+}
+
+impl Nearly<'_> {
+    fn blame(&self, response: &Proof, user: &str, view: &View<'_>) -> (String, String, String) {
+        let credentials = view.session.credentials();
+        let said = |near: &Near| {
+            let described = credentials.describe(near.credential);
+            let side = described.as_ref().and_then(|known| known.side);
+            (described.map(|known| known.label.into_owned()).unwrap_or_default(), near.when(credentials), side)
+        };
+        let (near, whose) = match (self.request, self.response) {
+            (Some(near), _) => (near, "request"),
+            (None, Some(near)) => (near, "error response"),
+            (None, None) => return Default::default(),
+        };
+        let (label, when, side) = said(near);
+        let applies = match near.untested {
+            true => format!(
+                "No credential given is for the names in the {whose}, and it verifies with \"{label}\" when {when}."
+            ),
+            false => format!(
+                "The {whose} verifies with none of the credentials as they are given, and with \"{label}\" when {when}."
+            ),
+        };
+        let mut proof = applies;
+        match (response, self.request.and(self.response)) {
+            (Proof::By { label, .. }, _) => {
+                let _ = write!(proof, " The error response's own integrity verifies with \"{label}\" as it is given.");
+            }
+            (_, Some(other)) => {
+                let (label, when, _) = said(other);
+                let _ = write!(proof, " The error response verifies with \"{label}\" when {when}.");
+            }
+            _ => {}
+        }
+        let fix = match (whose, side) {
+            ("request", Some(Side::Client)) => format!(
+                "What was meant for the client changed before it was used: look at how \"{label}\" is entered, stored and escaped there, and correct it."
+            ),
+            ("request", _) => format!(
+                "Give the client the credential of \"{label}\" for {user} without that change: look at how it was copied, quoted or encoded on its way there."
+            ),
+            (_, Some(Side::Client)) => format!(
+                "Give the server the credential of \"{label}\" for {user} without that change: look at how it was entered or encoded there."
+            ),
+            _ => format!(
+                "What was meant for the server changed before it was used: look at how \"{label}\" is entered, stored and escaped there."
+            ),
+        };
+        (format!("the {whose} verifies with \"{label}\" when {when}"), proof, fix)
     }
 }
 

@@ -89,7 +89,9 @@ fn one_way<'s>(way: &'s MediaWay, direction: usize, streams: &[(&MediaWay, usize
         .map(|(_, _, stream)| stream)
         .min_by_key(|stream| (stream.first, stream.ssrc))?;
     let since = since.max(stream.first);
-    if stream.last.time.since(since.time) < LONG {
+    // the longest time without a packet is left out: a clock that steps makes one
+    let idle = [stream.longest_pause, stream.longest_gap].into_iter().flatten().map(|pause| pause.span).max();
+    if Span(stream.last.time.since(since.time).0 - idle.unwrap_or_default().0) < LONG {
         return None;
     }
     Some(OneWay { way, own, other, src, dst, heard, since, last: stream.last, ssrc: stream.ssrc })
@@ -182,6 +184,9 @@ impl OneWay<'_> {
                 "ice-consent-lost",
                 "turn-permission-missing",
                 "turn-relay-silent",
+                "turn-channel-mismatch",
+                "turn-allocation-gone",
+                "turn-data-after-expiry",
             ],
         };
         out.add(seen, || self.text(story));

@@ -6,12 +6,14 @@
 //! warning (see [`Remedy`]). To add a finding: a file with its rule and tests, a line in [`REGISTRY`], an entry in
 //! [`catalogue`](catalogue::CATALOGUE), a sample.
 
+mod after_expiry;
 mod allocation_gone;
 mod allocation_mismatch;
 mod answer_lost;
 mod capture_point;
 pub mod catalogue;
 mod challenge;
+mod channel_mismatch;
 mod channel_padding;
 mod collect;
 mod connection_closed;
@@ -28,18 +30,22 @@ mod ice;
 mod identity;
 mod integrity_rejected;
 mod lacking;
+mod leaked;
+mod mapped_private;
 mod media_lossy;
 mod media_one_way;
 mod nat;
 mod no_response;
 mod nonce;
 mod peer_refused;
+mod permission_missing;
 mod protection;
 mod quota;
 mod redirect;
 mod refusal;
 mod refused;
 mod relay_address;
+mod relay_silent;
 mod request_rejected;
 mod tls;
 mod unreachable;
@@ -132,6 +138,12 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[connection_closed::ID], judge: Judge::Conversation(connection_closed::judge) },
     Rule { ids: &[channel_padding::ID], judge: Judge::Capture(channel_padding::judge) },
     Rule { ids: &[relay_address::PRIVATE, relay_address::UNUSABLE], judge: Judge::Conversation(relay_address::judge) },
+    Rule { ids: &[mapped_private::ID], judge: Judge::Exchanges(mapped_private::judge) },
+    Rule { ids: &[relay_silent::ID], judge: Judge::Conversation(relay_silent::judge) },
+    Rule { ids: &[permission_missing::ID], judge: Judge::Conversation(permission_missing::judge) },
+    Rule { ids: &[channel_mismatch::ID], judge: Judge::Conversation(channel_mismatch::judge) },
+    Rule { ids: &[after_expiry::ID], judge: Judge::Conversation(after_expiry::judge) },
+    Rule { ids: &[leaked::ID], judge: Judge::Conversation(leaked::judge) },
     Rule { ids: &[nat::SYMMETRIC], judge: Judge::Capture(nat::judge_symmetric) },
     Rule { ids: &[nat::ALG], judge: Judge::Exchanges(nat::judge_alg) },
     Rule { ids: &[nat::REBINDING], judge: Judge::Capture(nat::judge_rebinding) },

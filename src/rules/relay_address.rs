@@ -26,7 +26,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
 
 /// Whether a relayed address cannot be meant for those who reach the server where this client did: it is of lesser reach, and in another
 /// network. The mirror image, a private server address and a public relayed one, is what a server behind static NAT sees of itself.
-fn is_out_of_reach(relayed: RelayedAddress, server: ServerAddress) -> bool {
+pub(super) fn is_out_of_reach(relayed: RelayedAddress, server: ServerAddress) -> bool {
     let inside = matches!(relayed.0.scope(), Scope::Private | Scope::Shared | Scope::Loopback | Scope::LinkLocal);
     let comparable = server.0.scope() == Scope::Public || relayed.0.is_v6() == server.0.is_v6();
     inside && comparable && !are_neighbours(relayed.0.ip(), server.0.ip())

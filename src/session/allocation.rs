@@ -5,6 +5,7 @@ use super::exchange::{Seen, Settled};
 use super::few::Few;
 use super::flow::Traffic;
 use super::names::Name;
+use super::stray::Strays;
 use crate::net::{MappedAddress, PeerAddress, RelayedAddress};
 use crate::time::{Span, Timestamp};
 
@@ -100,6 +101,8 @@ pub struct Allocation {
     pub connections: Vec<DataConnection>,
     /// How many there were.
     pub connections_total: u32,
+    /// What the client sent that the relay does not pass on.
+    pub strays: Option<Box<Strays>>,
 }
 
 impl Allocation {
@@ -127,6 +130,7 @@ impl Allocation {
             received: Traffic::default(),
             connections: Vec::new(),
             connections_total: 0,
+            strays: None,
         }
     }
 

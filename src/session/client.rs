@@ -76,6 +76,8 @@ pub struct Clients {
     secured: HashMap<(IpAddr, IpAddr), (Timestamp, Option<Timestamp>)>,
     /// The earliest time after the capture's clock was set back, if it was.
     set_back: Option<Timestamp>,
+    /// Whether the capture lacks frames from its middle.
+    holes: bool,
 }
 
 /// Who, and since when, for [`Clients::recovered`].
@@ -103,6 +105,7 @@ impl Clients {
             keyed_hosts: HashMap::new(),
             secured: HashMap::new(),
             set_back: None,
+            holes: false,
         }
     }
 
@@ -115,6 +118,17 @@ impl Clients {
     /// The capture's clock was set back: what came later may bear an earlier time.
     pub fn clock_set_back(&mut self, to: Timestamp) {
         self.set_back = Some(self.set_back.map_or(to, |known| known.min(to)));
+    }
+
+    /// The capture lacks frames from its middle.
+    pub fn has_gaps(&mut self) {
+        self.holes = true;
+    }
+
+    /// Whether what is not in the capture may have been on the wire all the same.
+    #[must_use]
+    pub fn may_miss_some(&self) -> bool {
+        self.holes
     }
 
     /// Whether times after `at` are no measure of what came later.

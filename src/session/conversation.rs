@@ -6,6 +6,7 @@ use super::exchange::{Answer, Asked, Exchange, Seen, Settled};
 use super::flow::{Checks, Traffic};
 use super::names::Name;
 use super::nonce::StaleRow;
+use super::stray::To;
 use crate::event::{Connection, IcmpAnswer};
 use crate::net::{ClientAddress, PeerAddress, ServerAddress, Transport};
 use crate::time::{Span, Timestamp};
@@ -269,6 +270,14 @@ impl Conversation {
                 From::Client => allocation.sent.add(bytes, time),
                 From::Server => allocation.received.add(bytes, time),
             }
+        }
+    }
+
+    /// The client sends data through the relay.
+    #[inline]
+    pub fn sends(&mut self, to: To, seen: Seen) {
+        if let Some(allocation) = &mut self.allocation {
+            allocation.sends(to, seen);
         }
     }
 

@@ -88,7 +88,7 @@ pub struct Direction {
     pub orphans: u32,
 }
 
-/// One flow. What every packet touches comes first and fills two cache lines.
+/// One flow. What every packet touches comes first, in 128 bytes. Not aligned to cache lines: a large table that is would be copied as it grows.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Flow {
@@ -98,21 +98,21 @@ pub struct Flow {
     pub last: Seen,
     /// What client and server said to each other, if one end is a STUN or TURN server.
     pub conversation: Option<Box<Conversation>>,
+    /// When the last datagram was seen from the lower end and from the higher end; meaningless where there was none.
+    pub heard: [Timestamp; 2],
+    /// Datagrams that are STUN, ChannelData, DTLS or media, from the lower end and from the higher end.
+    pub packets: [u32; 2],
     /// A request that is waiting, for an ICMP error that quotes too little to tell its transaction id.
     pub pending: Option<crate::wire::stun::TransactionId>,
     generation: u32,
-    /// Datagrams that are STUN, ChannelData, DTLS or media, from the lower end and from the higher end.
-    pub packets: [u32; 2],
-    /// When the last of them was seen, from the lower end and from the higher end; meaningless where there was none.
-    pub heard: [Timestamp; 2],
+    /// Where the path of its last media is.
+    pub media: Option<WayId>,
     /// ChannelData on a flow of which nothing else was seen: how often it looked right.
     pub channel_guesses: u8,
     /// Whether STUN was seen.
     pub stun: bool,
     /// The flow that is the same one seen on the other side of a NAT.
     pub twin_of: Option<FlowId>,
-    /// Where the path of its last media is.
-    pub media: Option<WayId>,
     /// From the lower end, from the higher end.
     pub directions: [Direction; 2],
     /// Its first message.
@@ -129,9 +129,15 @@ impl Flow {
     /// Counts a datagram from `src`.
     #[inline]
     pub fn count(&mut self, src: Endpoint, seen: Seen) {
+        self.count_from(src != self.ends.low, seen);
+    }
+
+    /// Counts a datagram from the higher end, or from the lower one.
+    #[inline]
+    pub(super) fn count_from(&mut self, high: bool, seen: Seen) {
         self.last = seen;
-        let ([low, high], [low_heard, high_heard]) = (&mut self.packets, &mut self.heard);
-        let (packets, heard) = if src == self.ends.low { (low, low_heard) } else { (high, high_heard) };
+        let ([of_low, of_high], [low_heard, high_heard]) = (&mut self.packets, &mut self.heard);
+        let (packets, heard) = if high { (of_high, high_heard) } else { (of_low, low_heard) };
         *packets = packets.saturating_add(1);
         *heard = seen.time;
     }
@@ -225,10 +231,16 @@ impl Flows {
         Some(FlowId { slot, generation: self.at(slot)?.generation })
     }
 
-    /// The slot in which the flow of a datagram is, if it is in any: the flows themselves are not looked at.
+    /// What the flow of a datagram is looked up by.
     #[must_use]
-    pub(super) fn likely(&self, src: Endpoint, dst: Endpoint) -> Option<u32> {
-        self.index.find(self.hasher.hash_one(Ends::of(src, dst)), |_| true).copied()
+    pub(super) fn hash(&self, src: Endpoint, dst: Endpoint) -> u64 {
+        self.hasher.hash_one(Ends::of(src, dst))
+    }
+
+    /// The slot in which the flow with this hash is, if it is in any: the flows themselves are not looked at.
+    #[must_use]
+    pub(super) fn likely(&self, hash: u64) -> Option<u32> {
+        self.index.find(hash, |_| true).copied()
     }
 
     /// The flow of a datagram is probably in this slot: then it is not looked for again.
@@ -243,6 +255,7 @@ impl Flows {
 
     /// The flow in a slot.
     #[must_use]
+    #[inline]
     pub(super) fn at(&self, slot: u32) -> Option<&Flow> {
         self.slots.get(slot as usize)?.as_ref()
     }

@@ -10,6 +10,7 @@ use super::flow::FlowId;
 use super::ice::Place;
 use super::media::Route;
 use super::path::{Inside, Path};
+use super::stray::To;
 use super::{Session, WayId};
 use crate::event::{Event, Via};
 use crate::net::{Endpoint, PeerAddress};
@@ -18,20 +19,27 @@ use crate::wire::rtp::Head;
 /// How many sets of lanes there are, a power of 2. Both lanes of them take half a MiB, if there is media at all.
 const SETS: usize = 2048;
 
-/// One direction of a flow, or of a channel in one.
+/// One direction of a flow, or of a channel in one; in two cache lines, of which the first tells whether it is the one.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
 struct Lane {
     src: Endpoint,
     dst: Endpoint,
     /// The channel; 0, which is none, for what comes bare.
     channel: u16,
-    /// The peer that the channel was bound to.
-    peer: Option<PeerAddress>,
+    /// Whether it begins at the flow's higher end.
+    from_high: bool,
+    /// Whether it begins at the TURN client.
+    from_client: bool,
+    /// The agent of ICE that sends.
+    agent: u8,
     flow: FlowId,
     route: Route,
     /// The pair of ICE that it runs on, and of which state of the table that is said.
     place: Option<Place>,
     ice: Option<u32>,
+    /// The peer that the channel was bound to.
+    peer: Option<PeerAddress>,
 }
 
 /// The lanes, in sets of two. A newer one takes the place of the older one of its set.
@@ -44,12 +52,8 @@ impl Lanes {
     #[inline(always)]
     fn get(&self, src: Endpoint, dst: Endpoint, channel: u16) -> Option<&Lane> {
         let [newer, older] = self.sets.get(set_of(src, dst, channel))?;
-        let same = |lane: &Lane| lane.src == src && lane.dst == dst && lane.channel == channel;
-        match (newer, older) {
-            (Some(newer), _) if same(newer) => Some(newer),
-            (_, Some(older)) if same(older) => Some(older),
-            _ => None,
-        }
+        let same = |lane: &&Lane| lane.src == src && lane.dst == dst && lane.channel == channel;
+        newer.as_ref().filter(same).or_else(|| older.as_ref().filter(same))
     }
 
     fn put(&mut self, lane: Lane) {
@@ -74,14 +78,14 @@ fn set_of(src: Endpoint, dst: Endpoint, channel: u16) -> usize {
 }
 
 impl Session {
-    /// Takes RTP that came bare or, with the channel's number and the length that ChannelData tells, in ChannelData; `false` if it is not plain:
-    /// then nothing was done.
+    /// Takes RTP, by its head and its length, that came bare or, with the channel's number and the length that ChannelData tells, in ChannelData;
+    /// `false` if it is not plain: then nothing was done.
     #[inline(always)]
     pub fn media_in_lane(
         &mut self,
         (src, dst): (Endpoint, Endpoint),
         channel: Option<(u16, u16)>,
-        rtp: &[u8],
+        (head, bytes): (&Head, usize),
         seen: Seen,
     ) -> bool {
         let number = channel.map_or(0, |(number, _)| number);
@@ -90,30 +94,36 @@ impl Session {
             return false;
         }
         let Some(flow) = self.flows.get_mut(lane.flow) else { return false };
-        let direction = usize::from(src != flow.ends.low);
+        let direction = usize::from(lane.from_high);
         match (channel, flow.conversation.as_deref_mut()) {
             (None, _) => {
-                if !self.media.next(&lane.route, direction, rtp, seen) {
+                if !self.media.next(&lane.route, direction, head, bytes, seen) {
                     return false;
                 }
-                flow.directions_from(src).0.data.add(rtp.len(), seen.time);
+                let [low, high] = &mut flow.directions;
+                if lane.from_high { high } else { low }.data.add(bytes, seen.time);
             }
             (Some((number, length)), Some(conversation)) => {
-                if conversation.peer_of(number) != lane.peer || !self.media.next(&lane.route, direction, rtp, seen) {
+                if conversation.peer_of(number) != lane.peer
+                    || !self.media.next(&lane.route, direction, head, bytes, seen)
+                {
                     return false;
                 }
-                let from = if conversation.client.0 == src { From::Client } else { From::Server };
+                let from = if lane.from_client { From::Client } else { From::Server };
                 conversation.message(from, seen);
                 conversation.relayed(from, usize::from(length), seen.time);
+                if from == From::Client {
+                    conversation.sends(To::Channel(number), seen);
+                }
                 self.totals.channel_data += 1;
             }
             (Some(_), None) => return false,
         }
-        flow.count(src, seen);
+        flow.count_from(lane.from_high, seen);
         flow.media = Some(lane.route.way());
         self.totals.rtp += 1;
         if let Some(place) = lane.place {
-            self.ice.carry(place, direction, rtp.len(), seen, false);
+            self.ice.carry(place, usize::from(lane.agent), bytes, seen, false);
         }
         true
     }
@@ -136,10 +146,14 @@ impl Session {
         debug_assert!(
             channel == 0 || path.inside == Some(peer.map_or(Inside::Channel(channel), |peer| Inside::Peer(peer.0)))
         );
-        let Some(route) = self.media.route(way, &path, path.direction(event.src), head.ssrc) else { return };
+        let direction = path.direction(event.src);
+        let Some(route) = self.media.route(way, &path, direction, head.ssrc) else { return };
         let place = self.ice.find(&path);
         let ice = self.ice.stamp(place);
-        let (src, dst) = (event.src, event.dst);
-        self.lanes.put(Lane { src, dst, channel, peer, flow, route, place, ice });
+        let agent = u8::from(place.is_some_and(|place| self.ice.sender(place, direction) == 1));
+        let (src, dst, from_high) = (event.src, event.dst, direction == 1);
+        let known = self.flows.get(flow).and_then(|flow| flow.conversation.as_deref());
+        let from_client = known.is_some_and(|known| known.client.0 == src);
+        self.lanes.put(Lane { src, dst, channel, from_high, from_client, agent, flow, route, place, ice, peer });
     }
 }

@@ -32,6 +32,7 @@ mod media;
 mod moves;
 mod names;
 mod nat;
+mod near;
 mod nonce;
 mod observe;
 mod path;
@@ -42,6 +43,7 @@ mod server;
 /// What the two sides told each other beside the packets.
 pub mod signalling;
 mod signatures;
+mod stray;
 /// TLS connections.
 pub mod tls;
 mod totals;
@@ -65,12 +67,14 @@ pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream,
 pub use moves::{Move, Moves, What};
 pub use names::{Name, Names};
 pub use nat::{Dependent, Mapping, Nat};
+pub use near::{Near, NearMisses};
 pub use nonce::StaleRow;
 pub use observe::Known;
 pub use path::{Inside, Path};
 pub use server::{Reached, Server, Servers, Tried};
+pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
-pub use warm::{FORESEEN, Foreseen};
+pub use warm::FORESEEN;
 
 use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::time::{Span, Timestamp};
@@ -87,10 +91,14 @@ use transaction::{KEEP, Transactions};
 
 /// A flow with nothing new for this long is over, unless its allocation is alive.
 const IDLE: Span = Span::from_secs(120);
+/// A time without any frame that may be a clock that was set on.
+const LEAP: Span = Span::from_secs(60);
 /// How often idle flows are looked for.
 const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
 const CROWDED_SWEEP: Span = Span::from_secs(5);
+/// For how many flows at a time what it takes to end or judge them is read beforehand.
+pub const WARM: usize = 8;
 /// Captures of several interfaces are out of order by less than this; what goes back further is a clock that was set.
 const DISORDER: Span = Span::from_secs(1);
 
@@ -99,6 +107,7 @@ const DISORDER: Span = Span::from_secs(1);
 pub struct Session {
     limits: Limits,
     credentials: Credentials,
+    near: NearMisses,
     hidden: HiddenCandidates,
     signalling: Signalling,
     sightings: Sightings,
@@ -130,6 +139,8 @@ pub struct Session {
     ripe: Vec<Flow>,
     now: Timestamp,
     swept: Timestamp,
+    /// The last leap of the clock, from and to, while it counts as no time.
+    leap: Option<(Timestamp, Timestamp)>,
     /// The conversations that keep exchanges, the first to do so first.
     keeping: VecDeque<FlowId>,
     kept: usize,
@@ -145,6 +156,7 @@ impl Session {
         Session {
             limits,
             credentials,
+            near: NearMisses::default(),
             hidden: HiddenCandidates::default(),
             signalling: Signalling::default(),
             sightings: Sightings::default(),
@@ -175,6 +187,7 @@ impl Session {
             ripe: Vec::new(),
             now: Timestamp(i64::MIN),
             swept: Timestamp(i64::MIN),
+            leap: None,
             keeping: VecDeque::new(),
             kept: 0,
             ordinary: 0,
@@ -187,6 +200,12 @@ impl Session {
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
+    }
+
+    /// The credentials that nearly signed what none did sign.
+    #[must_use]
+    pub fn near_misses(&self) -> &NearMisses {
+        &self.near
     }
 
     /// The same session with what the two sides told each other beside the packets.
@@ -387,21 +406,36 @@ impl Session {
     }
 
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
+    #[inline(always)]
     pub fn advance(&mut self, now: Timestamp) {
+        let sweep = if self.flows.len() > self.limits.crowded { CROWDED_SWEEP } else { SWEEP };
+        if now > self.now && now < self.transactions.due() && now.since(self.swept) < sweep {
+            self.now = now; // nothing is over yet
+        } else {
+            self.pass(now);
+        }
+    }
+
+    #[inline(never)]
+    fn pass(&mut self, now: Timestamp) {
         if now <= self.now {
             if self.now.since(now) > DISORDER {
                 self.clients.clock_set_back(now);
             }
             return;
         }
+        if self.now > Timestamp(0) && now.since(self.now) >= LEAP {
+            self.leap = Some((self.now, now));
+        }
         self.now = now;
+        let now = self.time_that_passed(now);
         while let Some(closed) = self.transactions.expire(now) {
             self.settle(closed);
         }
         let crowded = self.flows.len() > self.limits.crowded;
         if now.since(self.swept) >= if crowded { CROWDED_SWEEP } else { SWEEP } {
             self.swept = now;
-            self.sweep(crowded);
+            self.sweep(crowded, now);
         }
     }
 
@@ -414,18 +448,34 @@ impl Session {
         let left = self.flows.idle(Timestamp(i64::MAX));
         // growing step by step would take twice as much at the end, when memory is at its most
         self.ripe.reserve_exact(left.len());
-        for id in left {
-            self.end(id);
+        for ids in left.chunks(WARM) {
+            self.warm_flows(ids);
+            ids.iter().for_each(|&id| self.end(id));
         }
         self.count_attempts();
         self.finish_tls();
         self.ice.finish();
+        if self.totals.has_holes() {
+            self.clients.has_gaps();
+        }
     }
 
-    fn sweep(&mut self, crowded: bool) {
-        let since = |span: Span| self.now.after(Span(-span.0));
+    /// The time as far as frames show that it passed. A leap between two frames may be a clock that was set: for as long as flows are kept it counts as
+    /// nothing, so that what belongs together stays together.
+    fn time_that_passed(&mut self, now: Timestamp) -> Timestamp {
+        match self.leap {
+            Some((from, to)) if now.since(to) < IDLE => from.after(now.since(to)),
+            _ => {
+                self.leap = None;
+                now
+            }
+        }
+    }
+
+    fn sweep(&mut self, crowded: bool, now: Timestamp) {
+        let since = |span: Span| now.after(Span(-span.0));
         let (idle, settled) = (since(IDLE), since(KEEP));
-        let mut over = self.flows.select(|flow| {
+        let over = self.flows.select(|flow| {
             if flow.last.time >= settled || (!crowded && flow.last.time >= idle) {
                 return false;
             }
@@ -436,8 +486,9 @@ impl Session {
                 conversation.is_done()
             }
         });
-        for id in over.drain(..) {
-            self.end(id);
+        for ids in over.chunks(WARM) {
+            self.warm_flows(ids);
+            ids.iter().for_each(|&id| self.end(id));
         }
         self.ice.sweep(self.now);
     }

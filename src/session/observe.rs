@@ -59,12 +59,18 @@ impl Session {
     }
 
     /// Takes a STUN message.
+    #[inline(always)]
     pub fn stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
         self.expect(event.src, event.dst, event.frame);
         self.ice.begin(event.time);
-        if let Some(known) = self.express(event, message) {
-            return known;
+        match self.express(event, message) {
+            Some(known) => known,
+            None => self.stun_the_long_way(event, message),
         }
+    }
+
+    #[inline(never)]
+    fn stun_the_long_way(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
         let Some(flow) = self.flow_for(event) else { return Known::default() };
         let fields = message.fields();
         let class = message.class();

@@ -3,7 +3,7 @@
 use super::exchange::Seen;
 use super::observe::speak;
 use super::transaction::Sighting;
-use super::{Conversation, From, Session};
+use super::{Conversation, From, Session, To};
 use crate::event::{Event, Hop, Via};
 use crate::net::{ClientAddress, Endpoint, PeerAddress, RelayedAddress, ServerAddress};
 use crate::wire::demux;
@@ -24,6 +24,9 @@ impl Session {
         let Some(conversation) = speak(flow, from, at, true) else { return };
         if let Some(data) = fields.data {
             conversation.relayed(from, data.len(), event.time);
+            if let (From::Client, Some(peer)) = (from, fields.peer) {
+                conversation.sends(To::Peer(PeerAddress(peer)), at.seen);
+            }
         }
     }
 
@@ -112,6 +115,9 @@ impl Session {
         let from = if conversation.client.0 == event.src { From::Client } else { From::Server };
         conversation.message(from, seen);
         conversation.relayed(from, bytes, event.time);
+        if from == From::Client {
+            conversation.sends(To::Channel(channel), seen);
+        }
         let peer = conversation.peer_of(channel);
         let relayed = conversation.allocation.as_ref().and_then(|allocation| allocation.relayed_for(peer));
         Hop { via: Via::Channel(channel), peer, relayed, outward: from == From::Client }

@@ -46,6 +46,10 @@ impl Session {
         if mismatched(&integrity) {
             self.totals.mismatch(&self.credentials, &identity);
         }
+        if let (false, Some(_), Some(flow)) = (self.credentials.is_empty(), integrity[0], self.flows.get(at.flow)) {
+            let (names, place) = ([asked.user, asked.realm, asked.userhash], (at.seen.frame, flow.ends));
+            self.near.look(&self.credentials, message, &identity, names, &integrity, place);
+        }
         if let Some(first) = twin_of {
             self.twin(id, first, at);
         }

@@ -10,7 +10,11 @@ use super::signatures::{check_answer, identity_of_answer, mismatched};
 use super::transaction::{Response, Sighting};
 use super::{From, Name, Names, Redirect, Session};
 use crate::net::{ClientAddress, Endpoint, MappedAddress, RelayedAddress, ServerAddress, Transport};
+use crate::time::Span;
 use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
+
+/// Hardly any answer takes longer than this.
+const ROUND_TRIP: Span = Span::from_millis(500);
 
 impl Session {
     pub(super) fn response(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
@@ -67,8 +71,16 @@ impl Session {
         self.totals.stun(message.message_type());
         error.into_iter().for_each(|code| self.totals.error(code));
         let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
-        if mismatched(&integrity) {
-            self.totals.mismatch(&self.credentials, &identity_of_answer(&self.names, fields, identity));
+        if let (false, Some(known)) = (self.credentials.is_empty(), self.flows.get(flow)) {
+            if let Some(code) = error {
+                self.near.refused(&self.credentials, id, code, identity, known.ends);
+            }
+            let whose = identity_of_answer(&self.names, fields, identity);
+            if mismatched(&integrity) {
+                self.totals.mismatch(&self.credentials, &whose);
+                let place = (at.seen.frame, known.ends);
+                self.near.look(&self.credentials, message, &whose, identity, &integrity, place);
+            }
         }
         if let Some((client, server)) = roles
             && (check || at.depth == 0)
@@ -221,7 +233,12 @@ impl Session {
     pub(super) fn orphan(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
         self.totals.orphans.add(at.seen.frame);
         let method = message.method();
+        let dropped = self.transactions.dropped() > 0;
         if let Some(flow) = self.flows.get_mut(at.flow) {
+            // who was heard here for longer than an answer takes, asked for it within the capture
+            let (asker, begun) =
+                (flow.packets[usize::from(at.dst != flow.ends.low)], at.seen.time.since(flow.first.time));
+            self.totals.holes += u64::from(asker > 0 && begun >= ROUND_TRIP && !dropped);
             flow.directions_from(at.src).0.orphans += 1;
             if at.depth == 0
                 && (method != Method::BINDING || flow.conversation.is_some())

@@ -125,6 +125,8 @@ pub struct Totals {
     pub malformed_how: BTreeMap<IpAddr, Problem>,
     /// Responses whose request is not in the capture.
     pub orphans: Sample,
+    /// Those of them whose client had been heard for a while: the capture has holes.
+    pub holes: u64,
     /// Flows of which one direction only was captured.
     pub one_sided: Sample,
     /// How the credentials fared, by their number.
@@ -177,6 +179,14 @@ impl Totals {
     #[must_use]
     pub fn errors(&self) -> &BTreeMap<u16, u64> {
         &self.errors
+    }
+
+    /// Whether so much is missing from the middle of the capture that absence proves nothing.
+    #[must_use]
+    pub fn has_holes(&self) -> bool {
+        const FEW: u64 = 2;
+        const SHARE: u64 = 100;
+        self.holes >= FEW && self.holes.saturating_mul(SHARE) >= self.transactions
     }
 
     /// A message whose structure is broken.

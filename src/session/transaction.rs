@@ -23,6 +23,8 @@ const MAX_LEGS: usize = 8;
 const MAX_PATIENCE: u32 = 64;
 /// What is due so soon after the entry before it is waited for.
 const SOON: Span = Span::from_secs(1);
+/// Of how many it is prepared to forget them.
+const AT_ONCE: usize = 12;
 /// How much room of open requests is kept for the next ones.
 const MAX_SPARE: usize = 1024;
 
@@ -146,6 +148,8 @@ pub(super) struct Transactions {
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is used again")]
     spare: Vec<Box<Asked>>,
     expected: Option<Expected>,
+    /// Before this time no transaction is over, and there are not too many.
+    due: Timestamp,
     max: usize,
     dropped: u64,
 }
@@ -161,6 +165,7 @@ impl Transactions {
             base: 0,
             spare: Vec::new(),
             expected: None,
+            due: Timestamp(i64::MIN),
             max,
             dropped: 0,
         }
@@ -197,22 +202,22 @@ impl Transactions {
         }
     }
 
-    /// Looks a transaction up that will be asked for: the entries themselves are not looked at.
+    /// A transaction that will be asked for.
     #[must_use]
+    #[inline]
     pub(super) fn foresee(&self, id: TransactionId) -> Expected {
-        let hash = self.hasher.hash_one(id);
-        Expected { id, hash, number: self.index.find(hash, |_| true).copied() }
+        Expected { id, hash: self.hasher.hash_one(id), number: None }
+    }
+
+    /// Looks it up: the entries themselves are not looked at.
+    #[inline]
+    pub(super) fn look_up(&self, expected: &mut Expected) {
+        expected.number = self.index.find(expected.hash, |_| true).copied();
     }
 
     /// The next to be asked for.
     pub(super) fn expect(&mut self, expected: Expected) {
         self.expected = Some(expected);
-    }
-
-    /// The number of the entry of a transaction, if it has any: the entries themselves are not looked at.
-    #[must_use]
-    fn likely(&self, id: TransactionId) -> Option<u32> {
-        self.index.find(self.hasher.hash_one(id), |_| true).copied()
     }
 
     /// Reads the cache lines of an entry.
@@ -229,9 +234,14 @@ impl Transactions {
 
     /// Reads what it takes to forget the first entries.
     #[must_use]
-    pub(super) fn touch_first(&self, count: usize) -> u64 {
-        let first = self.entries.iter().take(count);
-        first.fold(0, |sum, entry| sum ^ u64::from(self.likely(entry.id).unwrap_or_default()))
+    pub(super) fn touch_first(&self) -> u64 {
+        let mut hashes = [0; AT_ONCE];
+        for (hash, entry) in hashes.iter_mut().zip(&self.entries) {
+            *hash = self.hasher.hash_one(entry.id);
+        }
+        hashes
+            .iter()
+            .fold(0, |sum, &hash| sum ^ u64::from(self.index.find(hash, |_| true).copied().unwrap_or_default()))
     }
 
     /// Whether a transaction with this id is in the table.
@@ -283,6 +293,8 @@ impl Transactions {
         }
         let Ok(count) = u32::try_from(self.entries.len()) else { return };
         let hash = self.hash(id);
+        let due = if self.entries.len() >= self.max { Timestamp(i64::MIN) } else { leg.first.time.after(KEEP) };
+        self.due = self.due.min(due);
         self.make_place();
         self.entries.push_back(Entry { id, leg, others: None });
         let (hasher, entries, base) = (&self.hasher, &self.entries, self.base);
@@ -340,14 +352,22 @@ impl Transactions {
         self.find(id)?.legs().find(|leg| leg.flow == flow)
     }
 
+    /// When [`Transactions::expire`] has something to do at the earliest.
+    #[inline]
+    pub(super) fn due(&self) -> Timestamp {
+        self.due
+    }
+
     /// Takes out what is due at `now`, or what must go for want of room; call until it gives nothing more.
     pub(super) fn expire(&mut self, now: Timestamp) -> Option<Closed> {
         // what still waits for its answer goes last: it is sent to the back of the queue while there is hope to find another
         let mut patience = MAX_PATIENCE;
         loop {
             let full = self.entries.len() > self.max;
+            self.due = Timestamp(i64::MAX);
             let entry = self.entries.front_mut()?;
-            if !full && entry.due() > now {
+            self.due = if full { Timestamp(i64::MIN) } else { entry.due() };
+            if self.due > now {
                 return None;
             }
             let next = entry.newest().after(KEEP);

@@ -32,8 +32,8 @@ pub struct Frame<'a> {
     pub unpadded_before: bool,
     /// Whether a relay carries it between its client and a peer: the connection is bound to the peer's (RFC 6062 §4.4).
     pub bound: bool,
-    /// Whether the place in the stream was lost before it: bytes are missing that no message accounts for.
-    pub resumed: bool,
+    /// Whether the place in the stream was lost before it, and how many bytes may have gone by that no message accounts for.
+    pub resumed: Option<u64>,
 }
 
 /// Bytes of ChannelData before its data.
@@ -54,7 +54,9 @@ pub struct Framer {
     /// Padding that should stand before the next message.
     padding: usize,
     unpadded: bool,
-    resumed: bool,
+    /// Bytes that went by since the place was lost.
+    lost: u64,
+    resumed: Option<u64>,
     channels: [u16; CHANNELS],
     next_channel: usize,
     /// Whether what comes is between a relay's client and a peer.
@@ -87,7 +89,8 @@ impl Framer {
             skip: 0,
             padding: 0,
             unpadded: false,
-            resumed: false,
+            lost: 0,
+            resumed: None,
             channels: [0; CHANNELS],
             next_channel: 0,
             bound: false,
@@ -195,6 +198,7 @@ impl Framer {
     }
 
     fn drop_pending(&mut self) {
+        self.lost = self.lost.saturating_add(self.pending.len() as u64);
         self.pending = Vec::new();
         self.skip = 0;
         self.padding = 0;
@@ -208,9 +212,12 @@ impl Framer {
         }
         if let Mode::Lost(framing) = self.mode {
             let found = head::resume(rest, framing, &self.channels);
-            let Some(found) = found.filter(|&found| !self.bound || found == framing) else { return };
+            let Some(found) = found.filter(|&found| !self.bound || found == framing) else {
+                self.lost = self.lost.saturating_add(rest.len() as u64);
+                return;
+            };
             self.mode = Mode::Framed(found);
-            self.resumed = true;
+            self.resumed = Some(std::mem::take(&mut self.lost));
         }
         while !rest.is_empty() {
             let was_bound = self.bound;
@@ -238,12 +245,14 @@ impl Framer {
             self.carried += count as u64;
         }
         if count == 0 || self.is_lost() {
+            self.lost = self.lost.saturating_add(count as u64);
             return;
         }
         if self.skip >= count {
             self.skip -= count;
             return;
         }
+        self.lost = self.lost.saturating_add(count as u64);
         let Mode::Framed(framing) = self.mode else { return self.lose() };
         let pending = std::mem::take(&mut self.pending);
         let Head::Message { framing, header, length, padding } = head::of(&pending, Some(framing)) else {
@@ -260,6 +269,7 @@ impl Framer {
         }
         self.skip = left - count;
         self.padding = padding;
+        self.lost = 0;
     }
 
     /// At the start of a message with nothing kept; gives what is left.

@@ -3,8 +3,8 @@
 use super::connection::{Connection, Moment};
 use super::direction::Stamp;
 use super::framing::{Frame, Framing};
-use super::open::Keyring;
 use super::tls::{Secured, Tls};
+use crate::keys::KeyLog;
 use crate::net::Endpoint;
 
 /// One message of a byte stream.
@@ -61,7 +61,7 @@ pub(super) struct Out<'e, F> {
     connection: &'e Connection,
     side: usize,
     tls: &'e mut Option<Box<Tls>>,
-    keys: Option<&'e dyn Keyring>,
+    keys: &'e KeyLog,
     /// ChannelData without padding so far.
     pub unpadded: u64,
     each: &'e mut F,
@@ -71,7 +71,7 @@ impl<'e, F: FnMut(Item<'_>)> Out<'e, F> {
     pub(super) fn new(
         connection: &'e Connection,
         tls: &'e mut Option<Box<Tls>>,
-        keys: Option<&'e dyn Keyring>,
+        keys: &'e KeyLog,
         side: usize,
         each: &'e mut F,
     ) -> Self {
@@ -82,8 +82,8 @@ impl<'e, F: FnMut(Item<'_>)> Out<'e, F> {
         let (connection, side) = (self.connection, self.side);
         if message.framing == Framing::Tls {
             let tls = self.tls.get_or_insert_default();
-            if message.resumed {
-                tls.missing(side);
+            if let Some(lost) = message.resumed {
+                tls.missing(side, lost);
             }
             self.unpadded += tls.take(message, connection, side, stamp, self.keys, self.each);
             return;

@@ -10,16 +10,13 @@ use super::framing::Framer;
 use super::head;
 use super::item::{Counts, Item, Out};
 use super::limits::Limits;
-use super::open::Keyring;
+use super::sieve::Sieve;
+use crate::keys::KeyLog;
 use crate::net::Endpoint;
 use crate::packet::{IcmpError, Segment};
 use crate::time::Timestamp;
 use crate::wire::tls;
 
-/// Places in the table by which segments of unknown connections are passed over: 16 KiB, which stay in the first cache.
-const SIEVE: usize = 1 << 14;
-/// Of a place that so many connections share, or shared once, it is not known any more when it is free.
-const CROWDED: u8 = u8::MAX;
 const TCP: u8 = 6;
 /// After anything that a capture can hold.
 const NEVER: Timestamp = Timestamp(i64::MAX);
@@ -32,15 +29,15 @@ pub struct Streams {
     index: HashTable<u32>,
     slots: Vec<Option<Entry>>,
     free: Vec<u32>,
-    /// How many connections there are at each place.
-    sieve: Box<[u8]>,
+    /// What passes over the segments of unknown connections.
+    sieve: Sieve,
     /// Bytes that wait in all connections.
     held: usize,
     /// Connections with holes, and when they are looked at next.
     holed: Vec<u32>,
     due: Timestamp,
     counts: Counts,
-    keys: Option<Box<dyn Keyring>>,
+    keys: KeyLog,
 }
 
 impl Streams {
@@ -53,19 +50,18 @@ impl Streams {
             index: HashTable::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            sieve: vec![0; SIEVE].into(),
+            sieve: Sieve::default(),
             held: 0,
             holed: Vec::new(),
             due: NEVER,
             counts: Counts::default(),
-            keys: None,
+            keys: KeyLog::new(),
         }
     }
 
-    /// The same with keys that open TLS.
-    #[must_use]
-    pub fn with_keys(self, keys: Box<dyn Keyring>) -> Self {
-        Streams { keys: Some(keys), ..self }
+    /// The keys that open TLS: none, unless they are put here. They may come at any time, and open what comes after them.
+    pub fn keys(&mut self) -> &mut KeyLog {
+        &mut self.keys
     }
 
     /// What was seen so far.
@@ -83,7 +79,7 @@ impl Streams {
     /// Takes a segment; `each` gets what it completes.
     #[inline]
     pub fn segment(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
-        if self.may_know(segment.src, segment.dst)
+        if self.sieve.may_hold(segment.src, segment.dst)
             || segment.flags.syn()
             || head::may_begin(segment.payload)
             || head::may_be_turns(segment.payload, segment.src, segment.dst)
@@ -115,7 +111,7 @@ impl Streams {
     /// Looks whether a direction has waited long enough.
     fn wait(&mut self, slot: u32, now: Moment, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
-        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), self.keys.as_deref());
+        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), &self.keys);
         let Some(Entry { connection, directions, tls, .. }) = entry else { return };
         let Some(direction) = directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
         if !direction.has_hole() {
@@ -132,7 +128,7 @@ impl Streams {
     /// Takes an ICMP error, which may quote a segment.
     pub fn icmp(&mut self, at: Moment, error: &IcmpError<'_>, each: &mut impl FnMut(Item<'_>)) {
         let quoted = &error.quoted;
-        if quoted.protocol != TCP || !error.kind.is_unreachable() || !self.may_know(quoted.src, quoted.dst) {
+        if quoted.protocol != TCP || !error.kind.is_unreachable() || !self.sieve.may_hold(quoted.src, quoted.dst) {
             return;
         }
         let Some(slot) = self.find(quoted.src, quoted.dst) else { return };
@@ -152,11 +148,6 @@ impl Streams {
         for (_, slot) in all {
             self.remove(slot, each);
         }
-    }
-
-    #[inline]
-    fn may_know(&self, src: Endpoint, dst: Endpoint) -> bool {
-        self.sieve.get(place(src, dst)).is_some_and(|&count| count > 0)
     }
 
     fn take(&mut self, at: Moment, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
@@ -225,7 +216,7 @@ impl Streams {
 
     fn acknowledged(&mut self, slot: u32, at: Moment, ack: u32, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
-        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), self.keys.as_deref());
+        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), &self.keys);
         let Some(Entry { connection, directions, tls, .. }) = entry else { return };
         let Some(direction) = directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
         let mut out = Out::new(connection, tls, keys, side, each);
@@ -239,7 +230,7 @@ impl Streams {
     fn data(&mut self, slot: u32, at: Moment, segment: &Segment<'_>, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
         let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
-        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), self.keys.as_deref());
+        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), &self.keys);
         let Some(entry) = entry else { return };
         if entry.directions.is_none() {
             match entry.look(seq, segment, side) {
@@ -407,9 +398,7 @@ impl Streams {
             _ => 0,
         };
         self.index.insert_unique(hasher.hash_one(ends), slot, rehash);
-        if let Some(count) = self.sieve.get_mut(place(ends.0, ends.1)) {
-            *count = count.saturating_add(1);
-        }
+        self.sieve.add(ends.0, ends.1);
         Some(slot)
     }
 
@@ -430,14 +419,12 @@ impl Streams {
         if let Ok(found) = self.index.find_entry(self.hasher.hash_one(entry.ends), |&known| known == slot) {
             found.remove();
         }
-        if let Some(count) = self.sieve.get_mut(place(entry.ends.0, entry.ends.1)).filter(|count| **count < CROWDED) {
-            *count = count.saturating_sub(1);
-        }
+        self.sieve.remove(entry.ends.0, entry.ends.1);
         self.free.push(slot);
         self.held = self.held.saturating_sub(entry.counted);
         if let Some(both) = entry.directions.as_deref_mut() {
             for (side, direction) in both.iter_mut().enumerate() {
-                let mut out = Out::new(&entry.connection, &mut entry.tls, self.keys.as_deref(), side, each);
+                let mut out = Out::new(&entry.connection, &mut entry.tls, &self.keys, side, each);
                 direction.finish(&mut |frame, stamp| out.frame(frame, stamp));
                 self.counts.unpadded += out.unpadded;
                 let stun = match &entry.tls {
@@ -489,15 +476,6 @@ impl Streams {
 
 fn ends(one: Endpoint, other: Endpoint) -> (Endpoint, Endpoint) {
     if one <= other { (one, other) } else { (other, one) }
-}
-
-/// The same for both directions.
-#[inline]
-fn place(one: Endpoint, other: Endpoint) -> usize {
-    let mixed = one.mixed().wrapping_add(other.mixed()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    #[allow(clippy::cast_possible_truncation)] // the highest bits
-    let place = (mixed >> (u64::BITS - SIEVE.trailing_zeros())) as usize;
-    place
 }
 
 #[cfg(test)]

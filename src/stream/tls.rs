@@ -4,10 +4,10 @@ use super::connection::{Connection, Moment};
 use super::direction::Stamp;
 use super::framing::{Frame, Framer};
 use super::item::{Item, Payload};
-use super::open::{Hellos, Keyring, Opened, Opener};
+use crate::keys::{self, Hello, KeyLog, Outcome, Reason, Sender};
 use crate::net::Endpoint;
 use crate::wire::handshake::{
-    Alert, CipherSuite, ClientHello, ContentType, ExtensionType, HandshakeType, Protocol, ServerHello, Version,
+    Alert, ClientHello, ContentType, ExtensionType, HandshakeType, Protocol, ServerHello, Version,
 };
 use crate::wire::tls::{Assembler, Record, is_hello};
 use std::cell::Cell;
@@ -16,6 +16,8 @@ use std::cell::Cell;
 const MAX_NAMED: usize = 8;
 /// Records under keys after which a connection in which nobody is interested is let go: the handshake is over long before.
 const MAX_RECORDS: u32 = 64;
+/// A longer buffer for what was opened is not kept until the next record.
+const KEPT: usize = 4096;
 /// Bytes that a TLS connection takes beside what waits in it.
 pub(super) const OWN: usize = size_of::<Tls>();
 
@@ -69,7 +71,7 @@ pub struct Sealed<'a> {
     pub protected: bool,
     /// What it holds in truth, where it was under keys and was opened.
     pub opened: Option<ContentType>,
-    /// Why it was not opened, where there are keys for the connection.
+    /// Why it was not opened, where it was under keys and any were given.
     pub shut: Option<&'static str>,
     /// The handshake messages that begin in it, in the clear or opened; the first 8.
     pub begun: [Option<HandshakeType>; MAX_NAMED],
@@ -82,16 +84,17 @@ pub struct Sealed<'a> {
 pub(super) struct Tls {
     follow: Cell<bool>,
     sides: [Side; 2],
-    client_hello: Option<([u8; 32], bool)>,
-    server_hello: Option<([u8; 32], Version, CipherSuite, bool)>,
+    /// Whether the last ClientHello offers encrypt_then_mac.
+    then_mac: bool,
+    version: Option<Version>,
+    keys: keys::Connection,
+    /// What comes out where there are keys.
     inside: Option<Box<Inside>>,
-    asked: u8,
 }
 
 /// What comes out where there are keys.
 #[derive(Debug)]
 struct Inside {
-    opener: Box<dyn Opener>,
     framers: [Framer; 2],
     plain: Vec<u8>,
 }
@@ -139,15 +142,13 @@ impl Tls {
     }
 
     /// Bytes of a direction are missing.
-    pub(super) fn missing(&mut self, side: usize) {
+    pub(super) fn missing(&mut self, side: usize, bytes: u64) {
+        self.keys.missing(sender(side), bytes);
         if let Some(known) = self.sides.get_mut(side) {
             known.assembler.lose();
         }
-        if let Some(inside) = &mut self.inside {
-            inside.opener.missing(side == 0);
-            if let Some(framer) = inside.framers.get_mut(side) {
-                framer.lose();
-            }
+        if let Some(framer) = self.inside.as_mut().and_then(|inside| inside.framers.get_mut(side)) {
+            framer.lose();
         }
     }
 
@@ -158,7 +159,7 @@ impl Tls {
         connection: &Connection,
         side: usize,
         stamp: &Stamp,
-        keys: Option<&dyn Keyring>,
+        keys: &KeyLog,
         each: &mut F,
     ) -> u64 {
         let Some(record) = Record::parse(frame.bytes, frame.truncated) else { return 0 };
@@ -168,33 +169,36 @@ impl Tls {
         let &Stamp { at, ip_id, ttl } = stamp;
         let mut sealed = Sealed { record, protected, opened: None, shut: None, begun: [None; MAX_NAMED], alert: None };
         let mut unpadded = 0;
-        // taken out while messages and payloads are given on
-        let mut inside = self.inside.take();
         if protected {
             self.count(side, &record);
-            if inside.is_none() {
-                inside = self.ask(keys);
-            }
         }
+        let known = self.keys.client_random().is_some_and(|random| keys.knows(random));
+        if protected && known && self.inside.is_none() {
+            self.inside = Some(Box::new(Inside::new(self.keys.counts().sealed() > 0)));
+        }
+        // taken out while messages and payloads are given on
+        let mut inside = self.inside.take();
         let mut plain = inside.as_mut().map(|inside| std::mem::take(&mut inside.plain)).unwrap_or_default();
-        plain.clear();
-        let contents = match (&mut inside, protected) {
-            (_, false) => Some((record.content_type, record.payload)),
-            (Some(inside), true) => match inside.opener.open(side == 0, &record, &mut plain) {
-                Opened::Plain(kind) => {
-                    sealed.opened = Some(kind);
-                    Some((kind, plain.as_slice()))
+        let head = (record.content_type.0, record.version.0);
+        let whole = record.payload.len() == record.length;
+        let contents = match self.keys.open(keys, sender(side), head, (record.payload, whole), &mut plain) {
+            Outcome::Opened { content_type, .. } => {
+                sealed.protected = true;
+                sealed.opened = Some(ContentType(content_type));
+                Some((ContentType(content_type), plain.as_slice()))
+            }
+            Outcome::Clear if !protected => Some((record.content_type, record.payload)),
+            shut => {
+                sealed.protected = true;
+                let reason = if let Outcome::Sealed(reason) = shut { reason } else { Reason::NoHello };
+                sealed.shut = (!keys.is_empty()).then(|| reason.words());
+                if let Some(framer) = inside.as_mut().and_then(|inside| inside.framers.get_mut(side)) {
+                    framer.lose();
                 }
-                Opened::Shut(why) => {
-                    sealed.shut = Some(why);
-                    if let Some(framer) = inside.framers.get_mut(side) {
-                        framer.lose();
-                    }
-                    None
-                }
-            },
-            (None, true) => None,
+                None
+            }
         };
+        let protected = sealed.protected;
         let follow = Cell::new(self.follow.get());
         let what = What::Record(sealed);
         let base = Secured { connection, side, src, dst, at, ip_id, ttl, what, follow: &follow };
@@ -210,7 +214,7 @@ impl Tls {
                         let (kind, body, records) = (message.kind, message.body, message.records);
                         let what = What::Message { kind, body, records, opened: protected };
                         each(Item::Secured(Secured { what, ..base }));
-                        if !protected && matches!(kind, HandshakeType::CLIENT_HELLO | HandshakeType::SERVER_HELLO) {
+                        if matches!(kind, HandshakeType::CLIENT_HELLO | HandshakeType::SERVER_HELLO) {
                             heard.push((kind, body.to_vec()));
                         }
                     });
@@ -235,7 +239,7 @@ impl Tls {
                 each(Item::Payload(Payload { src, dst, message, secured: true, at, ip_id, ttl }));
             });
         }
-        if let Some(inside) = &mut inside {
+        if let Some(inside) = inside.as_mut().filter(|_| plain.capacity() <= KEPT) {
             inside.plain = plain;
         }
         self.inside = inside;
@@ -256,7 +260,7 @@ impl Tls {
     }
 
     fn is_1_3(&self) -> bool {
-        self.server_hello.is_some_and(|(_, version, ..)| version == Version::TLS_1_3)
+        self.version == Some(Version::TLS_1_3)
     }
 
     fn change_cipher(&mut self, side: usize) {
@@ -278,31 +282,32 @@ impl Tls {
     fn hello(&mut self, kind: HandshakeType, body: &[u8]) {
         if kind == HandshakeType::CLIENT_HELLO {
             let Ok(hello) = ClientHello::parse(body, Protocol::Tls) else { return };
-            let then_mac = hello.extensions.find(ExtensionType::ENCRYPT_THEN_MAC).is_some();
-            self.client_hello = Some((*hello.random, then_mac));
-        } else if let Ok(hello) = ServerHello::parse(body, Protocol::Tls)
-            && !hello.is_retry()
-        {
-            let then_mac = hello.extensions.find(ExtensionType::ENCRYPT_THEN_MAC).is_some();
-            self.server_hello = Some((*hello.random, hello.negotiated(), hello.cipher_suite, then_mac));
+            self.then_mac = hello.extensions.find(ExtensionType::ENCRYPT_THEN_MAC).is_some();
+            self.keys.client_hello(hello.random);
+        } else if let Ok(hello) = ServerHello::parse(body, Protocol::Tls) {
+            if hello.is_retry() {
+                self.version = Some(Version::TLS_1_3);
+                return self.keys.hello_retry_request();
+            }
+            let taken = hello.extensions.find(ExtensionType::ENCRYPT_THEN_MAC).is_some();
+            let (version, suite) = (hello.negotiated(), hello.cipher_suite.0);
+            let encrypt_then_mac = self.then_mac && taken;
+            self.version = Some(version);
+            self.keys.server_hello(Hello { version: version.0, random: *hello.random, suite, encrypt_then_mac });
         }
     }
+}
 
-    /// Asks for keys, twice at most.
-    fn ask(&mut self, keys: Option<&dyn Keyring>) -> Option<Box<Inside>> {
-        let (Some((client_random, offers)), Some((server_random, version, suite, takes))) =
-            (&self.client_hello, &self.server_hello)
-        else {
-            return None;
-        };
-        if self.asked >= 2 {
-            return None;
-        }
-        self.asked += 1;
-        let (version, suite, encrypt_then_mac) = (*version, *suite, *offers && *takes);
-        let opener = keys?.connection(&Hellos { client_random, server_random, version, suite, encrypt_then_mac })?;
-        Some(Box::new(Inside { opener, framers: [Framer::at_start(), Framer::at_start()], plain: Vec::new() }))
+impl Inside {
+    /// What was in the stream before it may be unknown.
+    fn new(midway: bool) -> Inside {
+        let framer = if midway { Framer::midway() } else { Framer::at_start() };
+        Inside { framers: [framer.clone(), framer], plain: Vec::new() }
     }
+}
+
+fn sender(side: usize) -> Sender {
+    if side == 0 { Sender::Client } else { Sender::Server }
 }
 
 /// The types of the messages that begin in the contents of a record.

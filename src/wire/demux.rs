@@ -1,5 +1,6 @@
 //! What a datagram may be, by its first bytes (RFC 7983, RFC 9443, RFC 5761).
 
+use super::rtp::Head;
 use super::turn::ChannelData;
 
 /// The protocol that the first bytes of a datagram point to.
@@ -52,6 +53,16 @@ pub fn kind(payload: &[u8]) -> Kind {
     }
 }
 
+/// The head of RTP, where [`kind`] says that a payload is RTP and nothing else: nearly all packets of a call are, and this asks for nothing more.
+#[must_use]
+#[inline(always)]
+pub fn rtp_head(payload: &[u8]) -> Option<Head> {
+    let head = Head::parse(payload)?;
+    let &[first, second, ..] = payload else { return None };
+    let whole = first & 0x0f == 0 || rtp(payload, second) == Kind::Rtp;
+    (whole && !matches!(second, 192..=223)).then_some(head)
+}
+
 /// The same of a datagram of which bytes at the end may be missing in the capture: ChannelData cannot account for its whole length then,
 /// and only the history of the flow tells it from QUIC.
 #[must_use]
@@ -96,6 +107,15 @@ fn quic_long(payload: &[u8]) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn what_has_the_head_of_rtp_is_rtp_and_all_rtp_has_it(first in 0x70_u8..=0xd0, second: u8, rest in proptest::collection::vec(0_u8.., 0..80)) {
+            let mut payload = vec![first, second];
+            payload.extend(rest);
+            proptest::prop_assert_eq!(rtp_head(&payload).is_some(), kind(&payload) == Kind::Rtp);
+        }
+    }
 
     #[test]
     fn channel_data_that_was_cut_is_known_by_its_length_field() {

@@ -134,6 +134,7 @@ pub fn rows(capture: &[u8]) -> Vec<Told> {
             Framing::Bare | Framing::Tls => None,
             Framing::Rfc4571 => Some("rfc4571"),
             Framing::MsTurn => Some("ms-turn"),
+            Framing::Tls => Some("tls"),
         };
         let is_bound = event.hops.iter().any(|hop| hop.via == Via::Connection);
         told.push(Told {

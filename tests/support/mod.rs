@@ -26,6 +26,7 @@ pub mod calls;
 pub mod degrade;
 pub mod dns;
 pub mod dtls;
+pub mod held;
 pub mod ice;
 pub mod lookalikes;
 pub mod packet;

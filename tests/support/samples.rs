@@ -6,6 +6,7 @@ use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::{Capture, OpenError};
 use turnscope::event::Row;
 use turnscope::frame::Frame;
+use turnscope::keys::KeyLog;
 use turnscope::report::Report;
 use turnscope::session::credentials::Credentials;
 use turnscope::session::deployment::Deployment;
@@ -26,6 +27,8 @@ pub struct Sample {
     pub deployment: String,
     /// The logs, `*.log`, by name.
     pub logs: Vec<(String, Vec<u8>)>,
+    /// `keylog.txt`, or nothing.
+    pub keylog: Vec<u8>,
     /// The session descriptions, `*.sdp`, by name.
     pub descriptions: Vec<(String, Vec<u8>)>,
     /// "headline finding", `None` where the table says "none".
@@ -70,6 +73,7 @@ fn sample(root: &Path, line: &str) -> Option<Sample> {
         path: format!("samples/{name}/{}", path.file_name().expect("a name").to_string_lossy()),
         bytes: fs::read(&path).expect("the capture"),
         credentials: fs::read_to_string(path.with_file_name("credentials.toml")).unwrap_or_default(),
+        keylog: fs::read(path.with_file_name("keylog.txt")).unwrap_or_default(),
         deployment: fs::read_to_string(path.with_file_name("deployment.toml")).unwrap_or_default(),
         logs: beside(&root.join(&name), "log"),
         descriptions: beside(&root.join(&name), "sdp"),
@@ -99,6 +103,13 @@ fn ticked(cell: &str) -> Vec<String> {
 }
 
 impl Sample {
+    /// The keys that lie beside the capture.
+    pub fn keys(&self) -> KeyLog {
+        let mut keys = KeyLog::new();
+        assert_eq!(keys.add(&self.keylog).damaged, [], "{}: its key log is well-formed", self.name);
+        keys
+    }
+
     /// The report on the whole capture, with the credentials, deployment, logs and session descriptions that lie beside it.
     pub fn report(&self) -> Report {
         self.report_on(&self.bytes).expect("a sample is a capture")
@@ -134,9 +145,10 @@ impl Sample {
                 .expect("the deployment of a sample is well-formed");
         }
         let mut capture = Capture::open(bytes)?;
-        let options = Options { credentials, signalling, deployment, ..Options::default() };
-        let mut analyzer = Analyzer::new(options);
-        while let Some(mut frame) = capture.next_frame() {
+        let keys = self.keys();
+        let mut analyzer = Analyzer::new(Options { credentials, signalling, deployment, keys, ..Options::default() });
+        while let Some((mut frame, secrets)) = capture.next_with_secrets() {
+            analyzer.secrets(secrets);
             if edit(&mut frame) {
                 analyzer.frame(&frame, sink);
             }

@@ -42,7 +42,10 @@ pub(super) fn json(out: &mut Vec<u8>, record: &Record<'_>) {
 /// Appends `DTLS 1.2 handshake: ClientHello, fragment 0..1200 of 1500`.
 pub(super) fn text(line: &mut String, record: &Record<'_>) {
     put(line, format_args!("{} {}", record.version, record.content_type));
-    if record.is_plain() && record.content_type == ContentType::HANDSHAKE {
+    if record.opened {
+        line.push_str(", opened");
+    }
+    if record.is_readable() && record.content_type == ContentType::HANDSHAKE {
         for (i, fragment) in record.fragments().enumerate() {
             line.push_str(if i == 0 { ": " } else { "; " });
             match fragment.name() {
@@ -59,7 +62,11 @@ pub(super) fn text(line: &mut String, record: &Record<'_>) {
     } else if record.is_plain() && record.content_type == ContentType::CHANGE_CIPHER_SPEC {
         // it is always the same one byte
     } else {
-        if record.form == Form::Plain && record.epoch > 0 && record.content_type != ContentType::APPLICATION_DATA {
+        if record.form == Form::Plain
+            && !record.opened
+            && record.epoch > 0
+            && record.content_type != ContentType::APPLICATION_DATA
+        {
             line.push_str(", encrypted");
         }
         put(line, format_args!(", {} bytes", record.length));

@@ -31,6 +31,7 @@ pub(super) fn list(page: &mut Page<'_>, captures: &[Capture]) {
         let text = summary(page, capture);
         page.item(2, &label, None, &text);
         damage(page, capture);
+        decryption(page, capture);
         comments(page, capture);
     }
 }
@@ -72,6 +73,32 @@ fn damage(page: &mut Page<'_>, capture: &Capture) {
         page.item(4, "Damaged at", Some(Tint::Warning), &text);
     }
     page.more(4, shown, capture.damage_total.max(capture.damage.len() as u64));
+}
+
+/// What keys opened, and why they did not open the rest.
+fn decryption(page: &mut Page<'_>, capture: &Capture) {
+    let Some(known) = &capture.decryption else { return };
+    let mut text = format!("of {}", count(known.keys, "connection", "connections"));
+    for (opened, all, what) in [
+        (known.tls_opened, known.tls_connections, "TLS connections of TURN"),
+        (known.dtls_opened, known.dtls_associations, "DTLS associations"),
+    ] {
+        if all > 0 {
+            text += &format!("; {opened} of {all} {what} opened");
+        }
+    }
+    if known.tls_connections + known.dtls_associations == 0 {
+        text += "; nothing here that they could open";
+    }
+    page.item(4, "Keys:", Some(Tint::Dim), &text);
+    for (reason, records) in &known.shut_records {
+        let text = format!("{} not opened: {reason}", count(*records, "record", "records"));
+        page.item(4, "Keys:", Some(Tint::Warning), &text);
+    }
+    if known.embedded_damaged > 0 {
+        let lines = count(known.embedded_damaged, "damaged line", "damaged lines");
+        page.item(4, "Keys:", Some(Tint::Warning), &format!("{lines} in the capture's own secrets passed over"));
+    }
 }
 
 fn comments(page: &mut Page<'_>, capture: &Capture) {

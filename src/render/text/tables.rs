@@ -31,6 +31,17 @@ pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
         }),
     );
     page.more(2, shown, credentials.len() as u64);
+    let near =
+        credentials.iter().flat_map(|credential| credential.near_misses.iter().map(move |near| (credential, near)));
+    for (credential, near) in near.take(ROWS) {
+        let many = match (near.requests, near.responses) {
+            (1, 0) => "1 request verifies".to_owned(),
+            (requests, 0) => format!("{requests} requests verify"),
+            (_, 1) => "1 response verifies".to_owned(),
+            (_, responses) => format!("{responses} responses verify"),
+        };
+        page.remark(2, &format!("nearly: {many} with \"{}\" when {}", credential.label, near.when));
+    }
 }
 
 pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {

@@ -75,7 +75,7 @@ fn story() -> Report {
             verified: 1,
             requests: 1,
             responses: 0,
-            mismatched: 0,
+            mismatched: 0, near_misses: Vec::new(),
         }],
         findings: vec![
             Finding::new("turn-integrity-rejected", Severity::Failure, "The server does not accept the client's credentials")

@@ -25,7 +25,7 @@ pub(in crate::rules) fn judge_closed(handshake: &Handshake, _view: &View<'_>, ou
         let by = story.end(closing.by);
         let after = handshake.completed.map(|completed| closing.seen.time.since(completed.time)).unwrap_or_default();
         let how = if closing.clear {
-            "close_notify in the clear"
+            "close_notify"
         } else {
             "a protected alert, after which it sends no more DTLS: close_notify in all likelihood, which is not readable without the keys"
         };

@@ -8,22 +8,23 @@ use crate::session::handshake::{Handshake, Role, State};
 use crate::wire::handshake::HandshakeType;
 use std::ops::Range;
 
-pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
+pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     match story.reading {
-        Reading::FragmentLost => lost(&story, out),
+        Reading::FragmentLost => lost(&story, view, out),
         Reading::HelloFragmented => hello(&story, out),
         _ => {}
     }
 }
 
-fn lost(story: &Story<'_>, out: &mut Collector) {
+fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     let part = lost_parts(handshake).next();
     let packet = handshake.ip_fragments.first().filter(|_| lost_packets(handshake));
     let Some(from) = part.map(|(role, _)| role).or(packet.map(|packet| packet.from)) else { return };
-    // where the first record is missing, so may be more
-    let confidence = if handshake.from_start { Confidence::Certain } else { Confidence::Likely };
+    // where the first record is missing, or the answer to the check that opened the way for it, so may be more
+    let whole = handshake.from_start && !story.lacks_answers(view);
+    let confidence = if whole { Confidence::Certain } else { Confidence::Likely };
     let mut listed = part.map(|(_, missing)| vec![missing.seen.0.frame, missing.seen.1.frame]).unwrap_or_default();
     let flights = handshake.flights.iter().filter(|flight| flight.from == from);
     listed.extend(frames_at(flights.flat_map(|flight| flight.times.iter().copied())));

@@ -37,6 +37,7 @@ pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut
     let mut seen = story.occurrence(INCOMPLETE, severity, confidence, &format!("{} {number}", last.from.name()));
     let listed = frames_at(handshake.flights.iter().flat_map(|flight| flight.times.iter().copied()));
     seen.frames = listed.clone();
+    seen.causes = &["ice-consent-lost", "turn-permission-missing", "turn-channel-mismatch", "turn-allocation-gone"];
     out.add(seen, || stuck(&story, last, repeated, &listed));
 }
 

@@ -80,6 +80,13 @@ fn went_on(handshake: &Handshake) -> bool {
     let data = both.iter().all(|&role| sides[role].data.last.is_some_and(|seen| seen > handshake.last));
     let refused = handshake.refusal().is_some() || handshake.fatal().is_some();
     let last = &handshake.surroundings.data_last;
+    // an alert at the end of a call takes nothing from what went both ways after the last flight
+    let flown = handshake.flights.last().map(|flight| flight.last.time.after(WAITED));
+    let alert = handshake.fatal().map(|fatal| fatal.seen.time).or(handshake.refusal().map(|(_, seen)| seen.time));
+    let shook = alert.is_none_or(|alert| Some(alert) > flown);
+    if flown.is_some_and(|flown| shook && both.iter().all(|&role| last[role].is_some_and(|last| last > flown))) {
+        return true;
+    }
     !refused && (data || both.iter().all(|&role| last[role].is_some_and(|last| last > after)))
 }
 
@@ -120,6 +127,11 @@ fn is_unanswered(handshake: &Handshake) -> bool {
         return false;
     };
     let waited = handshake.surroundings.judged.since(flight.first.time);
+    // the second message of a client answers one of the server's: a cookie or another group was asked for, out of this capture's sight
+    let side = &handshake.sides.client;
+    if side.messages.iter().any(|message| message.sequence > 0) || side.missing.iter().any(|part| part.sequence > 0) {
+        return false;
+    }
     flight.repeated + 1 >= COPIES
         && waited >= WAITED
         && flight.last.time.since(flight.first.time) >= Span::from_millis(300)

@@ -41,6 +41,15 @@ impl<'h> Story<'h> {
         around.packets.server > 0 || around.checks_answered.client > 0 || self.pair(view).is_some_and(answered)
     }
 
+    /// Whether agents check the pair and the capture holds no answer to any of their checks, without which there is no DTLS.
+    pub(super) fn lacks_answers(&self, view: &View<'_>) -> bool {
+        let unanswered = |(_, pair, _): (&IceSession, &Pair, Both<usize>)| {
+            let ways = [pair.way(0), pair.way(1)];
+            ways.iter().any(|way| way.first.is_some()) && ways.iter().all(|way| way.answered.is_none())
+        };
+        self.pair(view).is_some_and(unanswered)
+    }
+
     /// Whether an end sent neither DTLS nor media for so long after a time, though it goes on to be there and the other end sends.
     pub(super) fn sends_nothing_after(&self, role: Role, time: Timestamp, long: Span, view: &View<'_>) -> bool {
         let around = &self.handshake.surroundings;

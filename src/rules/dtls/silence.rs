@@ -23,14 +23,15 @@ pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut 
 fn no_answer(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     let works = story.pair_works(view);
-    // of a hello that the capture cut short nobody can tell whether it came whole
-    let evident = works && handshake.from_start && !handshake.truncated;
+    // of a hello that the capture cut short, or holds in parts, nobody can tell whether it came whole
+    let whole = handshake.sides.client.hello.is_some() && !handshake.truncated;
+    let evident = works && handshake.from_start && whole;
     let confidence = if evident { Confidence::Certain } else { Confidence::Likely };
     let listed = hello_frames(handshake);
     let mut seen = story.occurrence(NO_ANSWER, Severity::Failure, confidence, "");
     seen.frames = listed.clone();
     seen.reference = "RFC 5763 §5";
-    seen.causes = &["turn-permission-missing", "turn-relay-silent", "ice-one-way"];
+    seen.causes = &["turn-permission-missing", "turn-relay-silent", "turn-channel-mismatch", "ice-one-way"];
     out.add(seen, || {
         let (client, server) = (story.end(Role::Client), story.end(Role::Server));
         let copies = handshake.flights.first().map_or(1, |flight| flight.repeated + 1);

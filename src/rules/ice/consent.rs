@@ -33,7 +33,7 @@ pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Colle
     let mut seen =
         occurrence(ice, consent.from, (LOST, "RFC 7675 §5.1"), Severity::Failure, at, vec![consent.last_answer.frame]);
     seen = unless_later(seen, ice);
-    seen.causes = &[super::UNAUTHORIZED];
+    seen.causes = if pair.passes_relay().is_some() { BEHIND_A_RELAY } else { &[super::UNAUTHORIZED, "nat-rebinding"] };
     if consent.lost_at.is_none() || still_sends {
         seen.confidence = Confidence::Likely;
     }
@@ -43,6 +43,21 @@ pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Colle
     let open = answered.open;
     out.add(seen, || text(ice, &consent, pair, open, still_sends, view));
 }
+
+/// What ends a pair that runs through a relay.
+const BEHIND_A_RELAY: &[&str] = &[
+    super::UNAUTHORIZED,
+    "turn-allocation-gone",
+    "turn-permission-missing",
+    "turn-channel-mismatch",
+    "turn-stale-nonce-loop",
+    "turn-user-changed",
+    "turn-integrity-rejected",
+    "turn-credential-expired",
+    "turn-connection-closed",
+    "turn-data-after-expiry",
+    "nat-rebinding",
+];
 
 /// Whether either side closed what ran on the pair about when the answers ceased.
 fn says_goodbye(pair: &Pair, last_answer: Timestamp) -> bool {

@@ -60,6 +60,14 @@ struct Asked {
     sounds_unheard: bool,
 }
 
+impl Asked {
+    /// Whether it checks as often as one who still looks for a pair: consent and keepalives come every few seconds.
+    fn is_urgent(&self) -> bool {
+        const LEISURE: i64 = 1_200_000_000;
+        self.span.0 / i64::try_from(self.sends.max(1)).unwrap_or(i64::MAX) < LEISURE
+    }
+}
+
 fn asked(ice: &IceSession, agent: usize) -> Asked {
     let ways = || ice.pairs.iter().map(|pair| pair.way(agent)).filter(|way| way.first.is_some());
     let first = ways().filter_map(|way| way.first).map(|seen| seen.time).min();

@@ -26,6 +26,9 @@ const BEHIND_SILENCE: &[&str] = &[
     "turn-allocation-gone",
     "turn-channel-mismatch",
     "turn-relay-unusable",
+    "turn-data-after-expiry",
+    "turn-no-response",
+    "turn-unreachable",
     "ice-mdns-unresolved",
 ];
 /// TURN findings that leave a client without a relayed address.
@@ -83,7 +86,7 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let (sends, span) = ATTEMPT;
     let heard = is_heard(ice, agent, view);
     // that other packets reach the agent says nothing of a call under way, of which dead pairs are checked on
-    let meets = ice.agent(1 - agent).checks > 0;
+    let meets = ice.agent(1 - agent).checks > 0 && sent.is_urgent();
     let had_its_chance = sent.sends >= sends && sent.span >= span;
     let is_over = view.now().since(sent.last) >= NO_ANSWER;
     let confidence = match () {

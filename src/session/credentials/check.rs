@@ -319,7 +319,7 @@ fn complete<'a>(identity: &Identity<'a>, message: &Message<'a>) -> Identity<'a> 
 }
 
 /// What keys a protection calls for.
-fn wanted(message: &Message<'_>, protection: &Protection) -> Wanted {
+pub(super) fn wanted(message: &Message<'_>, protection: &Protection) -> Wanted {
     let hash = match (protection.code, protection.algorithm) {
         (AttributeCode::MESSAGE_INTEGRITY_SHA256, _) => match message.attribute(AttributeCode::PASSWORD_ALGORITHM) {
             Some(attribute) if attribute.value.starts_with(&[0, 2]) => KeyHash::Sha256,

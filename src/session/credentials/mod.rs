@@ -5,8 +5,10 @@
 mod check;
 mod derive;
 mod error;
+mod near;
 mod prepare;
 mod rest;
+mod slip;
 mod store;
 mod toml_file;
 mod turnserver_conf;
@@ -16,8 +18,10 @@ mod xml_file;
 pub use check::{Checked, Identity, Integrity, Limits, Results, Status};
 pub use derive::{Derivation, KeyHash, Scheme};
 pub use error::CredentialError;
+pub use near::NearMiss;
 pub use prepare::Preparation;
 pub use rest::{Expiry, rest_expiry};
+pub use slip::Slip;
 
 pub(super) use turnserver_conf::{Setting, looks_like_one as looks_like_turnserver_conf, settings};
 
@@ -277,6 +281,12 @@ impl Credentials {
     /// request was not seen).
     pub fn check(&mut self, message: &Message<'_>, identity: &Identity<'_>) -> Checked {
         self.cache.check(&self.store, message, identity)
+    }
+
+    /// Looks for a credential that nearly signed a message that none did sign: mistyped, cut, or encoded once too often. All credentials are tried,
+    /// of other users too. It takes up to a hundred thousand hashes; each is taken from `budget`.
+    pub fn near_miss(&self, message: &Message<'_>, identity: &Identity<'_>, budget: &mut u64) -> Option<NearMiss> {
+        near::search(&self.store, message, identity, budget)
     }
 }
 

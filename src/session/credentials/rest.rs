@@ -70,7 +70,7 @@ pub(super) fn password(secret: &[u8], username: &[u8], hash: KeyHash) -> Option<
 }
 
 /// RFC 4648 §4, with padding.
-fn base64(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn base64(bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let (a, b, c) = match *chunk {

@@ -115,6 +115,14 @@ impl Store {
         self.given.get(usize::try_from(number).ok()?)
     }
 
+    /// The secret of a credential, by its number; and the credential, where it is no password of a list.
+    pub(super) fn secret(&self, number: u32) -> Option<(Option<&Credential>, &[u8])> {
+        match self.credential(number) {
+            Some(given) => Some((Some(given), given.secret.expose())),
+            None => self.word(number).and_then(|(words, index)| words.get(index)).map(|word| (None, word)),
+        }
+    }
+
     pub(super) fn describe(&self, number: u32) -> Option<Description<'_>> {
         if let Some(credential) = self.credential(number) {
             let label = Cow::Borrowed(credential.label.as_str());

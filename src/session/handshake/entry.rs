@@ -44,6 +44,8 @@ struct Track {
     reassembler: Reassembler,
     /// Records of epoch 0, and those of later epochs.
     windows: [Window; 2],
+    /// Those that keys opened.
+    opened: Window,
 }
 
 /// A record on its way in.
@@ -60,7 +62,7 @@ pub(super) struct Arriving<'r, 'a> {
 
 impl Default for Track {
     fn default() -> Self {
-        Track { reassembler: Reassembler::new(REASSEMBLY), windows: [Window::default(); 2] }
+        Track { reassembler: Reassembler::new(REASSEMBLY), windows: [Window::default(); 2], opened: Window::default() }
     }
 }
 
@@ -165,6 +167,36 @@ impl Entry {
             _ => {}
         }
         self.handshake.renegotiations = self.handshake.renegotiations.max(record.epoch.saturating_sub(1));
+    }
+
+    /// Takes what keys showed to be in a record that was taken before: it is put together and read, but flights are told by what is on the wire.
+    pub(super) fn opened(&mut self, at: Arriving<'_, '_>, functions: &[HashFunction]) {
+        let Arriving { record, role, seen, datagram, .. } = at;
+        let track = &mut self.tracks[role];
+        if !record.number().is_some_and(|number| track.opened.take(number)) {
+            return; // the same record on another way
+        }
+        match record.content_type {
+            // those of the first handshake; later ones begin to count anew
+            ContentType::HANDSHAKE if record.epoch <= if self.handshake.is_1_3() { 2 } else { 1 } => {
+                for fragment in record.fragments() {
+                    let arrival = Arrival { frame: seen.frame, time: seen.time, record: record.number(), datagram };
+                    if let Pushed::Complete(message) = self.tracks[role].reassembler.push(&fragment, arrival)
+                        && let Some(body) = message.body()
+                    {
+                        let (kind, sequence, pieces) = (message.kind, message.sequence, message.fragments);
+                        let heard = Heard { kind, sequence, body, pieces, seen };
+                        learn(&mut self.handshake, role, Protocol::Dtls, &heard, functions);
+                    }
+                }
+            }
+            ContentType::ALERT if self.handshake.alerts.len() < MAX_ALERTS => {
+                if let Some(alert) = record.alert() {
+                    self.handshake.alerts.push(AlertSeen { from: role, alert, seen });
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Whether a record with its number in the clear was not seen before.

@@ -37,6 +37,11 @@ impl Session {
         }
     }
 
+    /// Takes what keys showed to be in a record that [`Session::dtls`] had before: a handshake message or an alert.
+    pub fn dtls_opened(&mut self, event: &Event<'_>, record: &Record<'_>, datagram: usize) {
+        self.handshakes.opened(event, record, datagram);
+    }
+
     /// Whether DTLS was recognised on the way of an event; if so, how long the connection ids are that records there may have.
     #[must_use]
     pub fn dtls_connection_id(&self, event: &Event<'_>) -> Option<Option<u8>> {

@@ -99,6 +99,26 @@ impl Handshakes {
         self.bytes = (self.bytes + after).saturating_sub(before);
     }
 
+    /// Takes what was in a protected record that was taken before.
+    pub(in crate::session) fn opened(&mut self, event: &Event<'_>, record: &Record<'_>, datagram: usize) {
+        let path = Path::of_event(event);
+        let Some(slot) = self.by_path.get(&path).copied() else { return };
+        let before = self.entry(slot).map_or(0, Entry::bytes);
+        let functions = std::mem::take(&mut self.functions);
+        let seen = Seen { frame: event.frame, time: event.time };
+        if let Some(entry) = self.entry_mut(slot)
+            && let Some(way) = entry.handshake.ways.iter().position(|way| way.path == path)
+            && let Some(low) = entry.handshake.ways.get(way).map(|way| way.low)
+        {
+            let role = if path.direction(event.src) == 0 { low } else { low.other() };
+            let datagram = u32::try_from(datagram).unwrap_or(u32::MAX);
+            entry.opened(Arriving { record, role, way, seen, datagram }, &functions);
+        }
+        self.functions = functions;
+        let after = self.entry(slot).map_or(0, Entry::bytes);
+        self.bytes = (self.bytes + after).saturating_sub(before);
+    }
+
     /// The association of a way, by number; where the peer of a channel became known meanwhile, the one of the channel.
     fn find(&mut self, path: &Path, event: &Event<'_>) -> Option<u32> {
         if let Some(&slot) = self.by_path.get(path) {

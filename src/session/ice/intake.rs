@@ -313,23 +313,22 @@ impl Ice {
         let path = Path::of_event(event);
         let Some(place) = self.find_for_data(&path) else { return };
         let seen = Seen { frame: event.frame, time: event.time };
-        self.carry(place, path.direction(event.src), bytes, seen, is_alert(event));
+        let agent = self.sender(place, path.direction(event.src));
+        self.carry(place, agent, bytes, seen, is_alert(event));
     }
 
-    /// DTLS, RTP or RTCP passes a point of a pair.
+    /// The agent that sent what goes in this direction of a way that leads to a pair; that stays so as long as the way leads there.
+    pub(in crate::session) fn sender(&self, place: Place, direction: usize) -> usize {
+        let pair = self.get(place.slot).and_then(|session| session.pairs.get(usize::from(place.pair)));
+        pair.map_or(direction, |pair| pair.agent(usize::from(place.point), direction))
+    }
+
+    /// DTLS, RTP or RTCP of an agent passes a point of a pair.
     #[inline]
-    pub(in crate::session) fn carry(
-        &mut self,
-        place: Place,
-        direction: usize,
-        bytes: usize,
-        seen: Seen,
-        is_alert: bool,
-    ) {
+    pub(in crate::session) fn carry(&mut self, place: Place, agent: usize, bytes: usize, seen: Seen, is_alert: bool) {
         let Some(session) = self.get_mut(place.slot) else { return };
         session.last = seen;
         let Some(pair) = session.pairs.get_mut(usize::from(place.pair)) else { return };
-        let agent = pair.agent(usize::from(place.point), direction);
         if pair.data.is_none() {
             pair.data_point = place.point;
         } else if pair.data_point != place.point {
@@ -339,7 +338,9 @@ impl Ice {
         if let Some(carried) = data.get_mut(agent) {
             carried.add(bytes, seen, is_alert);
         }
-        session.carried(place.pair, agent, seen);
+        if session.steady != Some(place.pair) {
+            session.carried(place.pair, agent, seen);
+        }
     }
 }
 

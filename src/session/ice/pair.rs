@@ -32,9 +32,16 @@ pub(super) struct Point {
     pub low: u8,
 }
 
-/// A candidate pair. Agents are numbered as in their session: 0 and 1.
+/// A candidate pair. Agents are numbered as in their session: 0 and 1. What every packet of media touches comes first.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Pair {
+    /// DTLS and media that each agent sent.
+    pub(super) data: Option<Box<[Carried; 2]>>,
+    /// At which point data is counted.
+    pub(super) data_point: u8,
+    /// How often it carried data between data of the same agent on the selected pair, a second and more after its first.
+    pub(super) interleaved: u8,
     /// Where its checks were seen first.
     pub(super) point: Point,
     pub(super) points: Vec<Point>,
@@ -46,10 +53,6 @@ pub struct Pair {
     pub(super) users: [Option<Name>; 2],
     /// The checks that each agent sent.
     ways: [Way; 2],
-    /// DTLS and media that each agent sent.
-    pub(super) data: Option<Box<[Carried; 2]>>,
-    /// At which point data is counted.
-    pub(super) data_point: u8,
     /// The ICMP error that one of its checks met first.
     pub icmp: Option<Box<IcmpAnswer>>,
     /// An answer to one of its checks that came from another address than was checked, which makes the check fail (RFC 8445 §7.2.5.2.1).
@@ -58,8 +61,6 @@ pub struct Pair {
     pub(super) tcp: bool,
     /// The agent that opened the TCP connection.
     pub(super) opener: Option<u8>,
-    /// How often it carried data between data of the same agent on the selected pair, a second and more after its first.
-    pub(super) interleaved: u8,
 }
 
 /// The checks of one agent on one pair.

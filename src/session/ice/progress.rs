@@ -177,8 +177,10 @@ impl IceSession {
             {
                 other.interleaved = other.interleaved.saturating_add(1);
             }
+            self.steady = self.challengers.iter().all(Option::is_none).then_some(pair);
             return;
         }
+        self.steady = None;
         let Some(known) = self.pairs.get(usize::from(pair)) else { return };
         if known.is_parallel() || !self.is_same_component(chosen.pair, pair) {
             return;
@@ -206,6 +208,7 @@ impl IceSession {
     }
 
     fn select(&mut self, new: Selection) {
+        self.steady = None;
         if self.selections.len() >= MAX_SELECTIONS {
             self.selections.remove(0);
             self.selections_omitted = self.selections_omitted.saturating_add(1);

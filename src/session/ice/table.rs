@@ -141,10 +141,12 @@ impl Ice {
         Some((session, session.pairs.get(usize::from(place.pair))?))
     }
 
+    #[inline]
     pub(super) fn get(&self, slot: u32) -> Option<&IceSession> {
         self.sessions.get(slot as usize)?.as_deref()
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut IceSession> {
         self.sessions.get_mut(slot as usize)?.as_deref_mut()
     }

@@ -66,9 +66,9 @@ pub struct Media {
 /// A stream with where it is.
 #[derive(Clone, Copy, Debug)]
 struct Kept {
+    stream: Stream,
     way: u32,
     direction: usize,
-    stream: Stream,
 }
 
 impl Media {
@@ -180,9 +180,8 @@ impl Media {
     }
 
     /// Takes the next packet of a stream that is known on a route; `false` where it is none: then nothing was done.
-    #[inline]
-    pub(super) fn next(&mut self, route: &Route, direction: usize, payload: &[u8], seen: Seen) -> bool {
-        let Some(head) = Head::parse(payload) else { return false };
+    #[inline(always)]
+    pub(super) fn next(&mut self, route: &Route, direction: usize, head: &Head, bytes: usize, seen: Seen) -> bool {
         if route.rooms != self.rooms {
             return false;
         }
@@ -193,7 +192,7 @@ impl Media {
         if !kept.stream.is_believed() {
             return false;
         }
-        kept.stream.take(&head, payload.len(), seen);
+        kept.stream.take(head, bytes, seen);
         known.media(kept.stream.first, seen);
         true
     }

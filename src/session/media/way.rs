@@ -15,26 +15,31 @@ const RECENT: usize = 4;
 
 /// A path with media.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct MediaWay {
+    /// From the lower end, from the higher end.
+    pub directions: [MediaDirection; 2],
     /// The path.
     pub path: Path,
     /// Its first RTP, RTCP or handshake.
     pub first: Seen,
     /// The user of the relay that it goes through.
     pub user: Option<Name>,
-    /// From the lower end, from the higher end.
-    pub directions: [MediaDirection; 2],
 }
 
-/// One direction of a path with media.
+/// One direction of a path with media. What every packet touches comes first.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub struct MediaDirection {
+    /// The first and the last packet of streams that are believed.
+    pub media: Option<(Seen, Seen)>,
+    /// Sources, and where their streams are.
+    recent: [Option<(u32, u32)>; RECENT],
+    turn: u8,
     /// Sender and receiver as ICE sees them; of what a relay carries the relayed and the peer's address, where the capture tells them.
     pub ends: Option<(Endpoint, Endpoint)>,
     /// The relay passages, outermost first.
     pub via: [Option<Via>; 3],
-    /// The first and the last packet of streams that are believed.
-    pub media: Option<(Seen, Seen)>,
     /// The first and the last record of a DTLS handshake.
     pub handshake: Option<(Seen, Seen)>,
     /// The last STUN message since there is media or a handshake: the agent is there, and the capture has this direction.
@@ -49,9 +54,6 @@ pub struct MediaDirection {
     pub bye: Option<Seen>,
     /// The sources of RTCP; the first ones.
     pub reports: Vec<Reports>,
-    /// Sources, and where their streams are.
-    recent: [Option<(u32, u32)>; RECENT],
-    turn: u8,
 }
 
 /// What one source of RTCP says.

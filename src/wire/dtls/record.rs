@@ -50,22 +50,46 @@ pub struct Record<'a> {
     pub truncated: bool,
     /// Bytes after it in the datagram that are no record.
     pub trailing: usize,
+    /// Whether it was protected, and opened with keys: then content type, epoch, sequence number and contents are those inside.
+    pub opened: bool,
 }
 
 impl<'a> Record<'a> {
+    /// The same record with what keys showed to be in it.
+    #[must_use]
+    pub fn opened<'p>(&self, content_type: ContentType, epoch: u16, sequence: u64, plain: &'p [u8]) -> Record<'p> {
+        Record {
+            content_type,
+            epoch,
+            sequence: Some(sequence),
+            connection_id: &[],
+            length: plain.len(),
+            payload: plain,
+            opened: true,
+            ..*self
+        }
+    }
+
+    /// Whether the contents can be read: they are in the clear, or were opened.
+    #[must_use]
+    #[inline]
+    pub fn is_readable(&self) -> bool {
+        self.opened || self.is_plain()
+    }
+
     /// Whether the contents are in the clear: the epoch is 0, and the header not one that only protected records have.
     ///
     /// Where a suite without encryption was chosen, records of later epochs are readable on the wire; they are not read here.
     #[must_use]
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.epoch == 0 && self.form == Form::Plain
+        self.epoch == 0 && self.form == Form::Plain && !self.opened
     }
 
     /// The fragments of handshake messages in it; none where it holds something else or is encrypted.
     #[must_use]
     pub fn fragments(&self) -> Fragments<'a> {
-        if self.is_plain() && self.content_type == ContentType::HANDSHAKE {
+        if self.is_readable() && self.content_type == ContentType::HANDSHAKE {
             Fragments::new(self.payload, self.offset + self.header, self.truncated)
         } else {
             Fragments::new(&[], self.offset, false)
@@ -75,7 +99,7 @@ impl<'a> Record<'a> {
     /// The alert in it, where it holds one in the clear.
     #[must_use]
     pub fn alert(&self) -> Option<Alert> {
-        if self.is_plain() && self.content_type == ContentType::ALERT { Alert::parse(self.payload) } else { None }
+        if self.is_readable() && self.content_type == ContentType::ALERT { Alert::parse(self.payload) } else { None }
     }
 
     /// Epoch and sequence number in one, which tells a record sent again from one captured twice.

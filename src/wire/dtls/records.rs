@@ -83,6 +83,7 @@ impl<'a> Records<'a> {
             payload,
             truncated: false,
             trailing: 0,
+            opened: false,
         };
         if record.content_type == ContentType::TLS12_CID {
             self.identified(&mut record, rest);
@@ -154,6 +155,7 @@ impl<'a> Records<'a> {
             payload,
             truncated: self.truncated && !has_length,
             trailing: 0,
+            opened: false,
         }))
     }
 

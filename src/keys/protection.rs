@@ -1,0 +1,263 @@
+//! Record protection: one record, its keys, and the sequence numbers that it may have.
+
+use super::suite::{Cipher, Hash, Suite};
+use aes::cipher::{Array, BlockCipherEncrypt, BlockModeDecrypt, KeyInit, KeyIvInit, StreamCipher, StreamCipherSeek};
+use aes::{Aes128, Aes256};
+use aes_gcm::aead::{AeadInOut, inout::InOutBuf};
+use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use ccm::Ccm;
+use ccm::consts::{U8, U12, U16};
+use chacha20::ChaCha20;
+use chacha20poly1305::ChaCha20Poly1305;
+use hmac::{Hmac, Mac};
+use sha1::Sha1;
+use sha2::{Sha256, Sha384};
+use zeroize::Zeroizing;
+
+/// Bytes of a block of AES, and of the IV that a CBC record begins with.
+pub(super) const BLOCK: usize = 16;
+
+/// The keys of one direction, as bytes: a cipher is set up for each record, which costs less than keeping it.
+pub(super) struct Keys {
+    suite: Suite,
+    key: Zeroizing<[u8; 32]>,
+    iv: Zeroizing<[u8; 16]>,
+    /// Of the MAC of CBC suites; of sequence numbers in DTLS 1.3.
+    other: Zeroizing<[u8; 48]>,
+}
+
+/// A record up to version 1.2.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sealed<'a> {
+    pub content_type: u8,
+    pub version: u16,
+    /// Set for the records of RFC 9146, `tls12_cid`.
+    pub connection_id: Option<&'a [u8]>,
+    pub encrypt_then_mac: bool,
+    /// Where the record does not begin with its IV (TLS 1.0): the last block before it.
+    pub chained: Option<[u8; BLOCK]>,
+    pub payload: &'a [u8],
+}
+
+impl Keys {
+    pub(super) fn new(suite: Suite, key: &[u8], iv: &[u8], other: &[u8]) -> Keys {
+        let mut keys =
+            Keys { suite, key: Zeroizing::default(), iv: Zeroizing::default(), other: Zeroizing::new([0; 48]) };
+        let copy = |to: &mut [u8], from: &[u8]| to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        copy(&mut *keys.key, key);
+        copy(&mut *keys.iv, iv);
+        copy(&mut *keys.other, other);
+        keys
+    }
+
+    /// The IV of the key block, with which TLS 1.0 begins.
+    pub(super) fn first_block(&self) -> [u8; BLOCK] {
+        *self.iv
+    }
+
+    /// Opens a record up to version 1.2 with the first of the sequence numbers that fits, which it gives; with DTLS the epoch is in the upper 16
+    /// bits. The plain text is in `out`, which is of no use otherwise.
+    pub(super) fn open(
+        &self,
+        record: &Sealed<'_>,
+        numbers: impl IntoIterator<Item = u64>,
+        out: &mut Vec<u8>,
+    ) -> Option<u64> {
+        match self.suite.mac {
+            Some(hash) => self.open_cbc(hash, record, numbers, out),
+            None => numbers.into_iter().find(|&number| self.open_aead(number, record, out).is_some()),
+        }
+    }
+
+    fn open_aead(&self, number: u64, record: &Sealed<'_>, out: &mut Vec<u8>) -> Option<()> {
+        let (explicit, sealed) = record.payload.split_at_checked(self.suite.cipher.explicit_nonce())?;
+        let nonce = if explicit.is_empty() {
+            self.nonce(number)
+        } else {
+            let mut nonce = [0; 12];
+            nonce.iter_mut().zip(self.iv.iter().take(4).chain(explicit)).for_each(|(to, from)| *to = *from);
+            nonce
+        };
+        let length = sealed.len().checked_sub(self.suite.cipher.tag())?;
+        let header = Associated::new(number, record, length)?;
+        self.decrypt(nonce, header.bytes(), sealed, out)
+    }
+
+    /// MAC-then-encrypt (RFC 5246 §6.2.3.2) or encrypt-then-MAC (RFC 7366).
+    fn open_cbc(
+        &self,
+        hash: Hash,
+        record: &Sealed<'_>,
+        numbers: impl IntoIterator<Item = u64>,
+        out: &mut Vec<u8>,
+    ) -> Option<u64> {
+        let key = self.other.get(..hash.bytes())?;
+        if record.encrypt_then_mac {
+            let (sealed, mac) = record.payload.split_at_checked(record.payload.len().checked_sub(hash.bytes())?)?;
+            let number = numbers.into_iter().find(|&number| {
+                Associated::new(number, record, sealed.len())
+                    .is_some_and(|header| verify(hash, key, &[header.bytes(), sealed], mac))
+            })?;
+            self.decrypt_cbc(record, sealed, out)?;
+            let content = out.len().checked_sub(padding(out)?)?;
+            out.truncate(content);
+            return Some(number);
+        }
+        self.decrypt_cbc(record, record.payload, out)?;
+        let content = out.len().checked_sub(padding(out)? + hash.bytes())?;
+        let (text, mac) = out.get(..content + hash.bytes())?.split_at_checked(content)?;
+        let number = numbers.into_iter().find(|&number| {
+            Associated::new(number, record, content)
+                .is_some_and(|header| verify(hash, key, &[header.bytes(), text], mac))
+        })?;
+        out.truncate(content);
+        Some(number)
+    }
+
+    fn decrypt_cbc(&self, record: &Sealed<'_>, sealed: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        let (iv, sealed) = match record.chained {
+            Some(block) => (block, sealed),
+            None => sealed.split_first_chunk::<BLOCK>().map(|(iv, rest)| (*iv, rest))?,
+        };
+        out.clear();
+        out.extend_from_slice(sealed);
+        let (blocks, rest) = out.as_chunks_mut::<BLOCK>();
+        if blocks.is_empty() || !rest.is_empty() {
+            return None;
+        }
+        let blocks = Array::cast_slice_from_core_mut(blocks);
+        match self.suite.cipher {
+            Cipher::Aes128Cbc => {
+                cbc::Decryptor::<Aes128>::new_from_slices(self.key.get(..16)?, &iv).ok()?.decrypt_blocks(blocks);
+            }
+            _ => cbc::Decryptor::<Aes256>::new_from_slices(&*self.key, &iv).ok()?.decrypt_blocks(blocks),
+        }
+        Some(())
+    }
+
+    /// Opens a record of version 1.3 with a sequence number and its header (RFC 8446 §5.2); gives the content type that was inside.
+    pub(super) fn open_1_3(&self, number: u64, header: &[u8], payload: &[u8], out: &mut Vec<u8>) -> Option<u8> {
+        self.decrypt(self.nonce(number), header, payload, out)?;
+        let end = out.iter().rposition(|&byte| byte != 0)?;
+        let content_type = out.get(end).copied()?;
+        out.truncate(end);
+        Some(content_type)
+    }
+
+    /// What the first bytes of a sequence number in DTLS 1.3 are hidden with (RFC 9147 §4.2.3).
+    pub(super) fn number_mask(&self, payload: &[u8]) -> Option<[u8; 2]> {
+        let sample: &[u8; 16] = payload.first_chunk()?;
+        let mut block = Array::from(*sample);
+        match self.suite.cipher {
+            Cipher::ChaCha20Poly1305 => {
+                let (counter, nonce) = sample.split_first_chunk::<4>()?;
+                let mut stream = ChaCha20::new_from_slices(self.other.get(..32)?, nonce).ok()?;
+                stream.try_seek(u64::from(u32::from_le_bytes(*counter)) * 64).ok()?;
+                let mut mask = [0; 2];
+                stream.try_apply_keystream(&mut mask).ok()?;
+                return Some(mask);
+            }
+            cipher if cipher.key() == 16 => {
+                Aes128::new_from_slice(self.other.get(..16)?).ok()?.encrypt_block(&mut block)
+            }
+            _ => Aes256::new_from_slice(self.other.get(..32)?).ok()?.encrypt_block(&mut block),
+        }
+        block.first_chunk().copied()
+    }
+
+    /// The IV with the sequence number over its end.
+    fn nonce(&self, number: u64) -> [u8; 12] {
+        let mut nonce = [0; 12];
+        nonce.iter_mut().zip(self.iv.iter()).for_each(|(to, from)| *to = *from);
+        nonce.iter_mut().skip(4).zip(number.to_be_bytes()).for_each(|(to, from)| *to ^= from);
+        nonce
+    }
+
+    fn decrypt(&self, nonce: [u8; 12], header: &[u8], sealed: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        /// One cipher, set up, used and forgotten.
+        fn with<C: AeadInOut + KeyInit>(
+            key: &[u8],
+            nonce: &[u8],
+            header: &[u8],
+            text: &mut [u8],
+            tag: &[u8],
+        ) -> Option<()> {
+            let cipher = C::new_from_slice(key).ok()?;
+            let (nonce, tag) = (nonce.try_into().ok()?, tag.try_into().ok()?);
+            cipher.decrypt_inout_detached(nonce, header, InOutBuf::from(text), tag).ok()
+        }
+        let (text, tag) = sealed.split_at_checked(sealed.len().checked_sub(self.suite.cipher.tag())?)?;
+        out.clear();
+        out.extend_from_slice(text);
+        let key = self.key.get(..self.suite.cipher.key())?;
+        match self.suite.cipher {
+            Cipher::Aes128Gcm => with::<Aes128Gcm>(key, &nonce, header, out, tag),
+            Cipher::Aes256Gcm => with::<Aes256Gcm>(key, &nonce, header, out, tag),
+            Cipher::Aes128Ccm => with::<Ccm<Aes128, U16, U12>>(key, &nonce, header, out, tag),
+            Cipher::Aes256Ccm => with::<Ccm<Aes256, U16, U12>>(key, &nonce, header, out, tag),
+            Cipher::Aes128Ccm8 => with::<Ccm<Aes128, U8, U12>>(key, &nonce, header, out, tag),
+            Cipher::Aes256Ccm8 => with::<Ccm<Aes256, U8, U12>>(key, &nonce, header, out, tag),
+            Cipher::ChaCha20Poly1305 => with::<ChaCha20Poly1305>(key, &nonce, header, out, tag),
+            Cipher::Aes128Cbc | Cipher::Aes256Cbc => None,
+        }
+    }
+}
+
+/// The longest connection id, and what stands around it.
+const MAX_ASSOCIATED: usize = 255 + 23;
+
+/// What is authenticated beside the contents: sequence number, type, version and length (RFC 5246 §6.2.3.3), or what RFC 9146 §5.3 makes of them.
+struct Associated {
+    bytes: [u8; MAX_ASSOCIATED],
+    length: usize,
+}
+
+impl Associated {
+    fn new(number: u64, record: &Sealed<'_>, content: usize) -> Option<Associated> {
+        let mut made = Associated { bytes: [0; MAX_ASSOCIATED], length: 0 };
+        let (number, version) = (number.to_be_bytes(), record.version.to_be_bytes());
+        let kind = [record.content_type];
+        let content = u16::try_from(content).ok()?.to_be_bytes();
+        match record.connection_id {
+            None => made.put(&[&number, &kind, &version, &content])?,
+            Some(id) => {
+                let length = [u8::try_from(id.len()).ok()?];
+                made.put(&[&[0xff; 8], &kind, &length, &kind, &version, &number, id, &content])?;
+            }
+        }
+        Some(made)
+    }
+
+    fn put(&mut self, parts: &[&[u8]]) -> Option<()> {
+        for part in parts {
+            self.bytes.get_mut(self.length..)?.get_mut(..part.len())?.copy_from_slice(part);
+            self.length += part.len();
+        }
+        Some(())
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// Bytes of the padding at the end, its length among them; none where it is no padding.
+fn padding(text: &[u8]) -> Option<usize> {
+    let last = *text.last()?;
+    let length = usize::from(last) + 1;
+    let padding = text.get(text.len().checked_sub(length)?..)?;
+    padding.iter().all(|&byte| byte == last).then_some(length)
+}
+
+fn verify(hash: Hash, key: &[u8], parts: &[&[u8]], mac: &[u8]) -> bool {
+    fn with<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]], mac: &[u8]) -> bool {
+        let Ok(mut keyed) = <M as KeyInit>::new_from_slice(key) else { return false };
+        parts.iter().for_each(|part| keyed.update(part));
+        keyed.verify_slice(mac).is_ok()
+    }
+    match hash {
+        Hash::Sha1 => with::<Hmac<Sha1>>(key, parts, mac),
+        Hash::Sha256 => with::<Hmac<Sha256>>(key, parts, mac),
+        Hash::Sha384 => with::<Hmac<Sha384>>(key, parts, mac),
+    }
+}

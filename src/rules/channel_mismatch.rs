@@ -1,0 +1,77 @@
+//! `turn-channel-mismatch`: ChannelData on a channel that is not bound.
+
+use super::evidence::{counted, filter_of, frames};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
+use crate::session::{Allocation, Conversation, Grievance, Lack, Stray};
+use crate::time::Span;
+use crate::wire::stun::Method;
+
+pub(super) const ID: &str = "turn-channel-mismatch";
+
+/// So many messages must have gone nowhere, over so much time.
+const ENOUGH: (u64, Span) = (3, Span::from_secs(1));
+/// As many channels as are kept of one allocation: with so many nobody knows them all.
+const ALL_KEPT: usize = 32;
+
+pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    for allocation in conversation.allocations() {
+        for stray in allocation.strays.iter().flat_map(|strays| &strays.unbound) {
+            let back = allocation.received.packets > 0 && allocation.received.last >= stray.first.time;
+            let (messages, over) = ENOUGH;
+            let enough = stray.packets >= messages && stray.last.time.since(stray.first.time) >= over;
+            let known = allocation
+                .channels
+                .iter()
+                .any(|known| Some(known.number) == stray.channel && known.expires > stray.last.time);
+            // where data comes back, the server knows the channel, and the capture lacks its binding
+            if enough && !back && !known && allocation.channels.len() < ALL_KEPT {
+                tell(stray, conversation, allocation, view, out);
+            }
+        }
+    }
+}
+
+fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, view: &View<'_>, out: &mut Collector) {
+    let (client, server) = (conversation.client, conversation.server);
+    let Some(number) = stray.channel else { return };
+    let refused =
+        conversation.of(Method::CHANNEL_BIND).find(|known| known.failed() && known.asked.channel == Some(number));
+    let whole = conversation.orphans == 0 && !conversation.began_before && conversation.both_heard();
+    let at = stray.first.time;
+    let mut listed = vec![allocation.created.frame];
+    listed.extend(refused.into_iter().flat_map(|refused| refused.frames()));
+    listed.extend([stray.first.frame, stray.last.frame]);
+    listed.sort_unstable();
+    listed.dedup();
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{server} {:?}", stray.lack),
+        severity: Severity::Failure,
+        confidence: if whole { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::Data(Grievance { client: client.0.ip(), user: allocation.user, server: server.0, at }),
+        at,
+        frames: listed.clone(),
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8656 §12",
+        subject: view.subject(conversation, allocation.user, allocation.realm),
+        causes: &["turn-peer-forbidden", "turn-allocation-gone", "turn-request-rejected"],
+    };
+    out.add(seen, || {
+        let why = match (stray.lack, refused.and_then(|refused| refused.answer.as_ref())) {
+            (Lack::Expired, _) => "whose binding ran out: it holds for 600 seconds unless a ChannelBind renews it".to_owned(),
+            (Lack::Never, Some(answer)) => format!("for which the server refused the ChannelBind with {}", view.error(answer)),
+            (Lack::Never, None) => "that was never bound on this allocation, whose start is in the capture".to_owned(),
+        };
+        Text {
+            title: format!("{client} sends on channel {number:#06x}, which {server} does not know as bound"),
+            explanation: format!(
+                "{client} sent {} on channel {number:#06x} ({}), {why}. The server drops such data without a word, and nothing came back.",
+                counted(stray.packets, "message"),
+                frames(&listed),
+            ),
+            fix: "Let the client bind the channel to the peer (ChannelBind) before it sends on it, and bind it again before 600 seconds are over; after a refusal it \
+                  must not use the channel."
+                .to_owned(),
+        }
+    });
+}

@@ -1,0 +1,53 @@
+//! `turn-allocation-leaked`: allocations that nobody uses any more, left to run out.
+
+use super::evidence::{filter_of, frames};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::session::{Allocation, Conversation, End};
+use crate::time::Span;
+
+pub(super) const ID: &str = "turn-allocation-leaked";
+
+/// A client that uses its allocation is heard more often than this: keepalives of NAT mappings and consent checks are due at 30 s at the latest.
+const SILENT: Span = Span::from_secs(45);
+
+pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let Some(allocation) = &conversation.allocation else { return };
+    let silent = view.now().since(conversation.heard.time) >= SILENT;
+    if !silent || allocation.end(view.now()) != End::Open || conversation.moved_from.is_some() {
+        return;
+    }
+    leaked(conversation, allocation, view, out);
+}
+
+fn leaked(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, out: &mut Collector) {
+    let (client, server) = (conversation.client, conversation.server);
+    let listed = [allocation.created.frame, conversation.heard.frame];
+    let seen = Occurrence {
+        id: ID,
+        key: server.to_string(),
+        severity: Severity::Note,
+        confidence: Confidence::Likely,
+        remedy: Remedy::None,
+        at: conversation.heard.time,
+        frames: listed.to_vec(),
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8656 §8",
+        subject: Subject {
+            relayed: allocation.relayed[0],
+            ..view.subject(conversation, allocation.user, allocation.realm)
+        },
+        causes: &[],
+    };
+    out.add(seen, || Text {
+        title: format!("{client} left its allocation on {server} to run out"),
+        explanation: format!(
+            "The client was heard last in frame {}, {} seconds before the capture ends, and never gave its allocation up ({}): it stays on the server for another {} \
+             seconds, takes a relay port and counts towards the user's quota.",
+            conversation.heard.frame,
+            view.now().since(conversation.heard.time).secs(),
+            frames(&listed),
+            allocation.expires.since(view.now()).secs(),
+        ),
+        fix: "Let the client end an allocation that it no longer needs with a Refresh of lifetime 0.".to_owned(),
+    });
+}

@@ -1,0 +1,97 @@
+//! `turn-permission-missing`: data to a peer for which the relay has no permission, or no longer has one.
+
+use super::evidence::{counted, filter_of, frames};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::net::{Endpoint, PeerAddress};
+use crate::session::{Allocation, Conversation, Grievance, Lack, Stray};
+use crate::time::Span;
+use crate::wire::stun::Method;
+
+pub(super) const ID: &str = "turn-permission-missing";
+
+/// So many messages must have gone nowhere, over so much time: the first ones may go out while the permission is still being asked for.
+const ENOUGH: (u64, Span) = (3, Span::from_secs(2));
+/// As many permissions as are kept of one allocation: with so many nobody knows them all.
+const ALL_KEPT: usize = 32;
+
+pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    for allocation in conversation.allocations() {
+        let strays = allocation.strays.iter().flat_map(|strays| &strays.unpermitted);
+        for stray in strays.filter(|stray| is_one(stray, allocation, conversation)) {
+            tell(stray, conversation, allocation, view, out);
+        }
+    }
+}
+
+/// Whether the data went nowhere for want of a permission, as far as the capture shows.
+fn is_one(stray: &Stray, allocation: &Allocation, conversation: &Conversation) -> bool {
+    let (messages, over) = ENOUGH;
+    let permitted_later = allocation
+        .permissions
+        .iter()
+        .any(|known| Some(known.peer.0.ip()) == stray.peer && known.expires > stray.last.time);
+    // a request that was refused, or got no answer, or names several peers: told elsewhere, or not known
+    let asked = conversation.of(Method::CREATE_PERMISSION).chain(conversation.of(Method::CHANNEL_BIND)).any(|known| {
+        known.first.time >= allocation.created.time
+            && (known.asked.peers > 1 || known.asked.peer.map(|peer| peer.0.ip()) == stray.peer)
+            && (stray.lack == Lack::Never || known.last.time >= stray.first.time)
+    });
+    stray.packets >= messages
+        && stray.last.time.since(stray.first.time) >= over
+        && !permitted_later
+        && !asked
+        && allocation.permissions.len() < ALL_KEPT
+}
+
+fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, view: &View<'_>, out: &mut Collector) {
+    let Some(peer) = stray.peer else { return };
+    let (client, server) = (conversation.client, conversation.server);
+    let passes = allocation.received.packets > 0 && allocation.received.last >= stray.first.time;
+    if passes && stray.lack == Lack::Expired {
+        return; // it was renewed, and the capture does not show it
+    }
+    let whole = conversation.orphans == 0 && !conversation.began_before && conversation.both_heard();
+    let at = stray.first.time;
+    let listed = [allocation.created.frame, stray.first.frame, stray.last.frame];
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{server} {:?}", stray.lack),
+        severity: if passes { Severity::Note } else { Severity::Failure },
+        confidence: if whole { Confidence::Certain } else { Confidence::Likely },
+        remedy: match passes {
+            true => Remedy::None,
+            false => {
+                Remedy::DataOrNothing(Grievance { client: client.0.ip(), user: allocation.user, server: server.0, at })
+            }
+        },
+        at,
+        frames: listed.to_vec(),
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8656 §9",
+        subject: Subject {
+            peer: Some(PeerAddress(Endpoint::new(peer, 0))),
+            ..view.subject(conversation, allocation.user, allocation.realm)
+        },
+        causes: &["turn-peer-forbidden"],
+    };
+    out.add(seen, || {
+        let many = counted(stray.packets, "message");
+        let title = match stray.lack {
+            Lack::Never => format!("{client} sends to {peer} through the relay without ever asking {server} for a permission"),
+            Lack::Expired => format!("The permission for {peer} on {server} ran out, and {client} goes on sending to it"),
+        };
+        let what = match stray.lack {
+            Lack::Never => "No CreatePermission and no ChannelBind for that address is in the capture, though it holds the allocation from its start".to_owned(),
+            Lack::Expired => "A permission holds for 300 seconds, and only CreatePermission and ChannelBind renew it, never data".to_owned(),
+        };
+        Text {
+            title,
+            explanation: format!(
+                "{client} sent {many} to {peer} through its relay ({}). {what}: the server drops such data without a word, in both directions.{}",
+                frames(&listed),
+                if passes { " Data of other peers passes." } else { " Nothing came back." },
+            ),
+            fix: "Let the client ask for a permission for each peer address (CreatePermission, or ChannelBind), and renew it before 300 seconds are over.".to_owned(),
+        }
+    });
+}

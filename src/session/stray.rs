@@ -1,0 +1,140 @@
+//! What a client sends through a relay that the relay does not pass on: to peers without a permission, on channels that are not bound, or on an
+//! allocation that has ended.
+
+use super::allocation::Allocation;
+use super::exchange::Seen;
+use crate::net::PeerAddress;
+use crate::time::Span;
+use std::net::IpAddr;
+
+/// How many peers, and how many channels, are told apart.
+const MAX: usize = 8;
+/// Clocks of client and server, and the way between them, differ by no more than this.
+const GRACE: Span = Span::from_secs(10);
+
+/// Where a client's data is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// To a peer, in a Send indication.
+    Peer(PeerAddress),
+    /// Over a channel.
+    Channel(u16),
+}
+
+/// Why data goes nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// There never was a permission, or a binding.
+    Never,
+    /// It has run out.
+    Expired,
+}
+
+/// Data to one peer or on one channel that goes nowhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Stray {
+    /// The peer's address, where it is known.
+    pub peer: Option<IpAddr>,
+    /// The channel, if it went over one.
+    pub channel: Option<u16>,
+    /// Why.
+    pub lack: Lack,
+    /// The first message.
+    pub first: Seen,
+    /// The last message.
+    pub last: Seen,
+    /// How many there were.
+    pub packets: u64,
+}
+
+impl Stray {
+    fn again(&mut self, seen: Seen) {
+        (self.last, self.packets) = (seen, self.packets + 1);
+    }
+}
+
+/// All that of one allocation.
+#[derive(Clone, Debug, Default)]
+pub struct Strays {
+    /// To peers without a permission.
+    pub unpermitted: Vec<Stray>,
+    /// On channels that are not bound.
+    pub unbound: Vec<Stray>,
+    /// After the allocation's end: the first, the last, and how many.
+    pub late: Option<(Seen, Seen, u64)>,
+}
+
+impl Strays {
+    /// How many messages there are of all kinds.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        let lists = self.unpermitted.iter().chain(&self.unbound).map(|stray| stray.packets);
+        lists.sum::<u64>() + self.late.map_or(0, |(_, _, packets)| packets)
+    }
+}
+
+impl Allocation {
+    /// The client sends data.
+    #[inline]
+    pub fn sends(&mut self, to: To, seen: Seen) {
+        if self.ended.is_some() || seen.time > self.expires.after(GRACE) {
+            let late = &mut self.strays.get_or_insert_default().late;
+            let &mut (_, ref mut last, ref mut packets) = late.get_or_insert((seen, seen, 0));
+            (*last, *packets) = (seen, *packets + 1);
+            return;
+        }
+        match to {
+            To::Peer(peer) => {
+                let known = self.permissions.iter().find(|known| known.peer.0.ip() == peer.0.ip());
+                let lack = match known {
+                    Some(known) if seen.time <= known.expires.after(GRACE) => return,
+                    Some(_) => Lack::Expired,
+                    None => Lack::Never,
+                };
+                let ip = Some(peer.0.ip());
+                let list = &mut self.strays.get_or_insert_default().unpermitted;
+                add(list, Stray { peer: ip, channel: None, lack, first: seen, last: seen, packets: 1 });
+            }
+            To::Channel(number) => {
+                let known = self.channels.iter().rev().find(|known| known.number == number);
+                let lack = match known {
+                    // data on a channel is data to its peer: that permission must hold too
+                    Some(known) if seen.time <= known.expires.after(GRACE) => {
+                        let peer = known.peer;
+                        return self.sends_on_bound(peer, seen);
+                    }
+                    Some(_) => Lack::Expired,
+                    None => Lack::Never,
+                };
+                let peer = known.map(|known| known.peer.0.ip());
+                let list = &mut self.strays.get_or_insert_default().unbound;
+                add(list, Stray { peer, channel: Some(number), lack, first: seen, last: seen, packets: 1 });
+            }
+        }
+    }
+
+    /// Data on a channel whose binding holds for twice as long as the permission that came with it.
+    fn sends_on_bound(&mut self, peer: PeerAddress, seen: Seen) {
+        let ran_out = |known: &super::Permission| seen.time > known.expires.after(GRACE);
+        if self.permissions.iter().any(|known| known.peer.0.ip() == peer.0.ip() && ran_out(known)) {
+            let stray = Stray {
+                peer: Some(peer.0.ip()),
+                channel: None,
+                lack: Lack::Expired,
+                first: seen,
+                last: seen,
+                packets: 1,
+            };
+            add(&mut self.strays.get_or_insert_default().unpermitted, stray);
+        }
+    }
+}
+
+fn add(list: &mut Vec<Stray>, stray: Stray) {
+    let same = |known: &&mut Stray| (known.peer, known.channel, known.lack) == (stray.peer, stray.channel, stray.lack);
+    if let Some(known) = list.iter_mut().find(same) {
+        known.again(stray.first);
+    } else if list.len() < MAX {
+        list.push(stray);
+    }
+}

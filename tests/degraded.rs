@@ -1,0 +1,128 @@
+//! Captures with holes, with clocks that step, and with another capture among their frames: findings may become fewer or only likely, and never
+//! wrong.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use support::held::{Kept, frames, new_beside, new_failures, on_every_sample, report_on};
+use support::samples;
+use turnscope::frame::LinkType;
+
+const SECOND: i64 = 1_000_000_000;
+
+/// The frames with other addresses of the same networks in their IPv4 headers; what stands inside stays.
+fn moved(frames: &[Kept]) -> Vec<Kept> {
+    let shift = |kept: &Kept| {
+        let mut kept = kept.clone();
+        if kept.link == LinkType(1) && kept.bytes.len() > 34 && kept.bytes[12..14] == [8, 0] {
+            // the packet's own addresses, and those of the packet that an ICMP error quotes
+            let quotes = kept.bytes[23] == 1 && matches!(kept.bytes[34], 3 | 11);
+            for at in [29, 33].into_iter().chain([57, 61].into_iter().filter(|_| quotes)) {
+                if let Some(byte) = kept.bytes.get_mut(at) {
+                    *byte ^= 0x20;
+                }
+            }
+        }
+        kept
+    };
+    frames.iter().map(shift).collect()
+}
+
+/// Both captures as one, the second beginning `after` nanoseconds after the first.
+fn merged(one: &[Kept], other: &[Kept], after: i64) -> Vec<Kept> {
+    let (Some(first), Some(second)) = (one.first(), other.first()) else { return Vec::new() };
+    let by = first.ns - second.ns + after;
+    let later = other.iter().map(|kept| Kept { ns: kept.ns + by, ..kept.clone() });
+    let mut all: Vec<Kept> = one.iter().cloned().chain(later).collect();
+    all.sort_by_key(|kept| kept.ns);
+    all
+}
+
+#[test]
+fn another_capture_among_the_frames_adds_no_failure_of_its_own() {
+    let all = samples::all();
+    on_every_sample(|sample, complaints| {
+        let place = all.iter().position(|known| known.name == sample.name).unwrap();
+        let own = frames(sample);
+        let alone = sample.report();
+        for step in [1, 17, 53] {
+            let other = &all[(place + step) % all.len()];
+            let theirs = frames(other);
+            for (how, theirs) in [("as it is", theirs.clone()), ("moved", moved(&theirs))] {
+                let same_time = merged(&own[..1], &theirs, 0)[1..].to_vec();
+                let by_itself = report_on(&same_time, &[other]);
+                // a client that got no relay in one has none in the other, where both have its address
+                let refused =
+                    [&alone, &by_itself].iter().any(|report| report.findings.iter().any(|f| f.id.starts_with("turn-")));
+                for after in [0, SECOND / 7] {
+                    let both = report_on(&merged(&own, &theirs, after), &[sample, other]);
+                    let mut new = new_beside(&[&alone, &other.report(), &by_itself], &both);
+                    new.retain(|new| !(refused && new.starts_with("ice-no-relay-candidate")));
+                    complaints.extend(new.into_iter().map(|new| format!("with {} {how}: {new}", other.name)));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn frames_that_are_missing_here_and_there_show_no_failure_that_all_of_them_do_not() {
+    on_every_sample(|sample, complaints| {
+        let all = frames(sample);
+        let whole = sample.report();
+        let kept = |keep: &dyn Fn(usize) -> bool| -> Vec<Kept> {
+            all.iter().enumerate().filter(|(place, _)| keep(*place)).map(|(_, kept)| kept.clone()).collect()
+        };
+        let told = ["turn-answer-lost", "turn-unreachable", "ice-check-unauthorized", "ice-not-nominated"];
+        let by_answers = sample.headline.as_deref().is_some_and(|id| told.contains(&id));
+        let third = |place: usize| (place.wrapping_mul(0x9e37_79b9) >> 7) % 3;
+        for (what, part) in [
+            ("the odd frames", kept(&|place| place % 2 == 0)),
+            ("the even frames", kept(&|place| place % 2 == 1)),
+            ("two of three", kept(&|place| third(place) != 0)),
+            ("one of three", kept(&|place| third(place) == 1)),
+            ("all but one of seven", kept(&|place| place % 7 != 3)),
+        ] {
+            let report = report_on(&part, &[sample]);
+            let mut new = new_failures(&whole, &report);
+            // every second frame may be all of what came back
+            new.retain(|new| {
+                !(by_answers && (new.contains("turn-no-response") || new.contains("ice-checks-unanswered")))
+            });
+            complaints.extend(new.into_iter().map(|new| format!("{what}: {new}")));
+        }
+    });
+}
+
+#[test]
+fn a_clock_that_steps_shows_no_failure_that_a_steady_one_does_not() {
+    on_every_sample(|sample, complaints| {
+        let all = frames(sample);
+        let whole = sample.report();
+        for part in [1, 2, 3] {
+            let from = all.len() * part / 4;
+            for (what, by) in [
+                ("an hour on", 3600),
+                ("five minutes on", 300),
+                ("half a minute on", 30),
+                ("five seconds on", 5),
+                ("an hour back", -3600),
+                ("five minutes back", -300),
+                ("five seconds back", -5),
+            ] {
+                let stepped: Vec<Kept> = all
+                    .iter()
+                    .enumerate()
+                    .map(|(place, kept)| {
+                        let ns = if place >= from { kept.ns + by * SECOND } else { kept.ns };
+                        Kept { ns, ..kept.clone() }
+                    })
+                    .collect();
+                let report = report_on(&stepped, &[sample]);
+                let new = new_failures(&whole, &report);
+                complaints.extend(new.into_iter().map(|new| format!("{what} from frame {}: {new}", from + 1)));
+            }
+        }
+    });
+}

@@ -1,0 +1,383 @@
+//! What a relay does not pass on: silence behind it, missing permissions, unbound channels, allocations that ended or were left behind; and
+//! servers that cannot see their clients.
+
+mod support;
+
+use support::analyze::{finding, ids, report};
+use support::degrade::{from, shots, snapped, to};
+use support::*;
+use turnscope::report::{Confidence, Report, Severity, Verdict};
+
+const CLIENT: &str = "192.0.2.10:50000";
+const SERVER: &str = "203.0.113.1:3478";
+const RELAYED: &str = "203.0.113.1:24000";
+const PEER: &str = "198.51.100.20:6000";
+const OTHER_PEER: &str = "198.51.100.21:6000";
+
+const MINE: [&str; 6] = [
+    "turn-relay-silent",
+    "turn-permission-missing",
+    "turn-channel-mismatch",
+    "turn-data-after-expiry",
+    "turn-allocation-leaked",
+    "turn-mapped-private",
+];
+
+fn alice() -> Login {
+    Login::new("alice", "example.org", "secret")
+}
+
+fn mine(report: &Report) -> Vec<&str> {
+    ids(report).into_iter().filter(|id| MINE.contains(id)).collect()
+}
+
+/// A client that has its allocation.
+fn allocated() -> Scene {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    scene
+}
+
+fn permit(scene: &mut Scene, peer: &str) {
+    let request = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce-1", peer);
+    scene.after_ms(10).granted(&request, None, &alice());
+}
+
+fn bind(scene: &mut Scene, channel: u16, peer: &str) {
+    let request = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "nonce-1", (channel, peer));
+    scene.after_ms(10).granted(&request, None, &alice());
+}
+
+fn send(scene: &mut Scene, peer: &str, times: u16, every_ms: u64) {
+    for number in 0..times {
+        let packet = payload::rtp(96, number, u32::from(number) * 960, 1, 100);
+        scene.after_ms(every_ms).send_indication(CLIENT, SERVER, peer, packet);
+    }
+}
+
+fn receive(scene: &mut Scene, peer: &str, times: u16) {
+    for number in 0..times {
+        let packet = payload::rtp(96, number, u32::from(number) * 960, 2, 100);
+        scene.after_ms(20).data_indication(SERVER, CLIENT, peer, packet);
+    }
+}
+
+fn send_on(scene: &mut Scene, channel: u16, times: u16, every_ms: u64) {
+    for number in 0..times {
+        let packet = payload::rtp(96, number, u32::from(number) * 960, 1, 100);
+        scene.after_ms(every_ms).channel_data(CLIENT, SERVER, channel, packet);
+    }
+}
+
+/// Nothing certain is said of what only one direction shows, or the first bytes of each frame.
+#[track_caller]
+fn parts_accuse_nobody(scene: &Scene) {
+    let all = shots(scene);
+    for (what, part) in [
+        ("requests", from(&all, "192.0.2.10")),
+        ("answers", to(&all, "192.0.2.10")),
+        ("without its start", all[5.min(all.len())..].to_vec()),
+        ("snap length 60", snapped(&all, 60)),
+    ] {
+        let report = report(&support::degrade::pcap(&part));
+        for finding in report.findings.iter().filter(|finding| MINE.contains(&finding.id.as_str())) {
+            let certain = finding.confidence == Confidence::Certain && finding.severity == Severity::Failure;
+            assert!(!certain, "{what}: {}", finding.id);
+        }
+        assert_ne!(report.verdict, Verdict::Failure, "{what}: {}", report.headline);
+    }
+}
+
+// turn-relay-silent
+
+#[test]
+fn data_that_leaves_through_a_relay_and_brings_nothing_back_is_a_failure() {
+    let mut scene = allocated();
+    permit(&mut scene, PEER);
+    send(&mut scene, PEER, 10, 500);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    assert_eq!(mine(&told), ["turn-relay-silent"]);
+    assert_eq!(told.headline_finding.as_deref(), Some("turn-relay-silent"));
+    let found = finding(&told, "turn-relay-silent");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.fix.contains("port 24000"), "{}", found.fix);
+    parts_accuse_nobody(&scene);
+}
+
+#[test]
+fn a_relay_that_brings_something_back_is_not_silent() {
+    let mut scene = allocated();
+    permit(&mut scene, PEER);
+    send(&mut scene, PEER, 10, 500);
+    receive(&mut scene, PEER, 1);
+    scene.later(5);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn a_silent_relay_beside_a_call_that_works_is_not_worth_a_word() {
+    let mut scene = allocated();
+    permit(&mut scene, PEER);
+    send(&mut scene, PEER, 10, 500);
+    scene.direct_call("192.0.2.10:50010", PEER, 20).later(5);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn a_few_messages_into_a_relay_are_no_attempt() {
+    let mut scene = allocated();
+    permit(&mut scene, PEER);
+    send(&mut scene, PEER, 4, 200);
+    scene.later(60);
+    assert!(!mine(&report(&scene.pcap())).contains(&"turn-relay-silent"));
+}
+
+#[test]
+fn a_peer_in_a_closed_network_says_nothing_of_the_relay() {
+    let mut scene = allocated();
+    permit(&mut scene, "10.1.2.3:6000");
+    send(&mut scene, "10.1.2.3:6000", 10, 500);
+    scene.later(5);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
+// turn-permission-missing
+
+#[test]
+fn sending_without_ever_asking_for_a_permission_is_a_failure() {
+    let mut scene = allocated();
+    send(&mut scene, PEER, 10, 500);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    assert_eq!(mine(&told), ["turn-permission-missing"]);
+    let found = finding(&told, "turn-permission-missing");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert_eq!(told.headline_finding.as_deref(), Some("turn-permission-missing"));
+    parts_accuse_nobody(&scene);
+}
+
+#[test]
+fn data_before_the_permission_is_answered_is_no_fault() {
+    let mut scene = allocated();
+    send(&mut scene, PEER, 6, 500);
+    permit(&mut scene, PEER);
+    send(&mut scene, PEER, 2, 50);
+    receive(&mut scene, PEER, 3);
+    scene.later(5);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn a_permission_that_was_asked_for_and_never_answered_is_not_missing() {
+    let mut scene = allocated();
+    scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce-1", PEER);
+    send(&mut scene, PEER, 10, 500);
+    scene.later(5);
+    assert!(!mine(&report(&scene.pcap())).contains(&"turn-permission-missing"));
+}
+
+#[test]
+fn a_missing_permission_beside_one_that_works_is_a_note() {
+    let mut scene = allocated();
+    permit(&mut scene, PEER);
+    send(&mut scene, OTHER_PEER, 6, 500);
+    send(&mut scene, PEER, 3, 50);
+    receive(&mut scene, PEER, 3);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    assert_eq!(finding(&told, "turn-permission-missing").severity, Severity::Note);
+    assert_eq!(told.verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_permission_that_ran_out_is_told_with_its_300_seconds() {
+    let mut scene = allocated();
+    permit(&mut scene, PEER);
+    send(&mut scene, PEER, 2, 50);
+    receive(&mut scene, PEER, 2);
+    // the allocation lives, the permission does not
+    for _ in 0..70 {
+        send(&mut scene, PEER, 1, 5000);
+    }
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-permission-missing");
+    assert_eq!(found.severity, Severity::Failure);
+    assert!(found.title.contains("ran out"), "{}", found.title);
+    assert!(found.explanation.contains("300 seconds"), "{}", found.explanation);
+}
+
+#[test]
+fn a_permission_whose_renewal_is_not_in_the_capture_has_not_run_out() {
+    let mut scene = allocated();
+    permit(&mut scene, PEER);
+    for _ in 0..70 {
+        send(&mut scene, PEER, 1, 5000);
+        receive(&mut scene, PEER, 1);
+    }
+    scene.later(5);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
+// turn-channel-mismatch
+
+#[test]
+fn data_on_a_channel_that_was_never_bound_is_a_failure() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    send_on(&mut scene, 0x4001, 10, 300);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    assert_eq!(mine(&told), ["turn-channel-mismatch"]);
+    assert_eq!(told.headline_finding.as_deref(), Some("turn-channel-mismatch"));
+    let found = finding(&told, "turn-channel-mismatch");
+    assert!(found.title.contains("channel 0x4001"), "{}", found.title);
+    parts_accuse_nobody(&scene);
+}
+
+#[test]
+fn data_on_a_channel_whose_binding_was_refused_names_the_refusal() {
+    let mut scene = allocated();
+    let request = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "nonce-1", (0x5000, PEER));
+    scene.after_ms(10).refuse_with(&request, 400, "Bad channel number", |error| error.integrity(alice().key()));
+    send_on(&mut scene, 0x5000, 10, 300);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-channel-mismatch");
+    assert!(found.explanation.contains("400 Bad channel number"), "{}", found.explanation);
+    assert!(found.caused_by.is_some(), "the refusal is the cause");
+}
+
+#[test]
+fn data_on_a_channel_before_its_binding_is_answered_is_no_fault() {
+    let mut scene = allocated();
+    let request = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "nonce-1", (0x4000, PEER));
+    send_on(&mut scene, 0x4000, 10, 300);
+    scene.after_ms(10).granted(&request, None, &alice());
+    scene.media(CLIENT, SERVER, 0x4000, 5).later(5);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn a_channel_that_brings_data_back_is_bound_whatever_the_capture_lacks() {
+    let mut scene = allocated();
+    scene.media(CLIENT, SERVER, 0x4003, 200).later(5);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn a_capture_that_starts_in_the_middle_knows_no_channel() {
+    let mut scene = Scene::new();
+    send_on(&mut scene, 0x4003, 50, 100);
+    scene.later(5);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
+// turn-data-after-expiry
+
+#[test]
+fn data_through_an_allocation_that_ran_out_is_a_warning() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    scene.media(CLIENT, SERVER, 0x4000, 5);
+    for _ in 0..3 {
+        send_on(&mut scene, 0x4000, 38, 5000);
+        permit(&mut scene, PEER);
+    }
+    send_on(&mut scene, 0x4000, 20, 5000);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    assert_eq!(mine(&told), ["turn-data-after-expiry"]);
+    let found = finding(&told, "turn-data-after-expiry");
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
+    assert!(found.explanation.contains("600 seconds ran out"), "{}", found.explanation);
+    parts_accuse_nobody(&scene);
+}
+
+#[test]
+fn what_was_on_its_way_when_the_allocation_ended_does_no_harm() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    scene.media(CLIENT, SERVER, 0x4000, 5).hang_up(CLIENT, SERVER, &alice(), "nonce-1");
+    send_on(&mut scene, 0x4000, 10, 20);
+    scene.later(5);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn data_long_after_a_release_is_a_warning() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    scene.media(CLIENT, SERVER, 0x4000, 5).hang_up(CLIENT, SERVER, &alice(), "nonce-1");
+    send_on(&mut scene, 0x4000, 30, 200);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-data-after-expiry");
+    assert!(found.explanation.contains("given up itself"), "{}", found.explanation);
+}
+
+#[test]
+fn an_allocation_whose_refresh_is_not_in_the_capture_lives_on() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    scene.media(CLIENT, SERVER, 0x4000, 5).later(640);
+    scene.media(CLIENT, SERVER, 0x4000, 200).later(5);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
+// turn-allocation-leaked
+
+#[test]
+fn an_allocation_that_nobody_uses_any_more_is_a_note() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    scene.media(CLIENT, SERVER, 0x4000, 5).later(120);
+    let told = report(&scene.pcap());
+    assert_eq!(mine(&told), ["turn-allocation-leaked"]);
+    assert_eq!(finding(&told, "turn-allocation-leaked").severity, Severity::Note);
+    assert_eq!(told.verdict, Verdict::Healthy);
+}
+
+#[test]
+fn an_allocation_in_use_or_given_up_is_not_left_behind() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    scene.media(CLIENT, SERVER, 0x4000, 5);
+    assert!(mine(&report(&scene.pcap())).is_empty(), "the capture ends in the middle of the call");
+    scene.hang_up(CLIENT, SERVER, &alice(), "nonce-1").later(120);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
+// turn-mapped-private
+
+fn told_of(server: &str, client: &str, mapped: &str) -> Report {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(client, server, "example.org", "nonce-1");
+    let retry = scene.after_ms(10).allocate_as(client, server, &alice(), "nonce-1");
+    scene.after_ms(10).granted_behind_nat(&retry, mapped, RELAYED, &alice());
+    scene.after_ms(20).hang_up(client, server, &alice(), "nonce-1");
+    report(&scene.pcap())
+}
+
+#[test]
+fn a_server_in_the_open_that_sees_a_private_address_is_a_warning() {
+    for (client, mapped) in [("192.0.2.10:50000", "10.0.0.7:41000"), ("192.168.1.10:50000", "100.64.3.4:41000")] {
+        let told = told_of(SERVER, client, mapped);
+        assert_eq!(mine(&told), ["turn-mapped-private"], "{client}");
+        let found = finding(&told, "turn-mapped-private");
+        assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
+        assert!(found.title.contains(mapped), "{}", found.title);
+    }
+}
+
+#[test]
+fn an_address_that_is_the_clients_own_or_seen_by_a_server_inside_is_no_fault() {
+    for (server, client, mapped) in [
+        (SERVER, "192.168.1.10:50000", "192.168.1.10:50000"),
+        (SERVER, "192.168.1.10:50000", "198.51.100.99:41000"),
+        ("10.0.0.1:3478", "192.168.1.10:50000", "10.0.0.7:41000"),
+    ] {
+        assert!(mine(&told_of(server, client, mapped)).is_empty(), "{server} {client} {mapped}");
+    }
+}
