@@ -101,6 +101,8 @@ fn another_outside_address_is_the_cause_of_a_relay_that_cannot_be_reached() {
 
     let mut scene = Scene::new();
     scene.allocation(CLIENT, SERVER, &turnuser(), "nonce", "192.168.245.61:24000");
+    let permission = scene.after_ms(10).create_permission(CLIENT, SERVER, &turnuser(), "nonce", PEER);
+    scene.after_ms(10).granted(&permission, None, &turnuser());
     for _ in 0..5 {
         scene.after_ms(500).send_indication(CLIENT, SERVER, PEER, [1; 20]);
     }
