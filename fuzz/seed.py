@@ -185,6 +185,28 @@ def steps(protocol):
         random = parts[0][3:35].hex()
         own = "".join(line for line in log if random in line).encode()
         yield port, struct.pack(">H", len(own)) + own + b"".join(parts)
+def beside():
+    """What stands beside packets: the first byte says what it is to be read as."""
+    for case in ("dns-nxdomain", "expressway-deployment", "deployment-static-nat"):
+        for number, (link, _, frame) in enumerate(frames(capture(case).read_bytes())):
+            payload = udp(link, frame)
+            if payload and 53 in struct.unpack_from(">HH", frame, 34):
+                write("beside", f"dns-{case}-{number:02}", b"\0" + payload)
+    deployment = (SAMPLES / "expressway-deployment" / "deployment.toml").read_bytes()
+    log = (SAMPLES / "expressway-deployment" / "meeting-server.log").read_bytes()
+    coturn = ("realm <turnuser> user <bob>: incoming packet message processed, error 401: Unauthorized\n"
+              "session 1: realm <turnuser> user <bob>: incoming packet ALLOCATE processed, success\n")
+    stamps = ("3: : ", "2026-11-21T09:10:46+0000: ", "<134>May 20 19:43:21 host turnserver: ", "<134>1 2017-05-20T19:43:21Z h t - - - ")
+    write("beside", "log-meeting-server", b"\1" + log)
+    for number, stamp in enumerate(stamps):
+        write("beside", f"log-{number}", b"\1" + "".join(stamp + line + "\n" for line in coturn.splitlines()).encode())
+    write("beside", "log-secrets", b"\1" + b"2017-05-20 19:43:21 nonce=<abc> turn:u:p@h Authorization: Bearer x \"credential\":\"y\"\n")
+    conf = b"listening-port=3478\nexternal-ip=192.0.2.1/10.0.0.1\nmin-port=1\nmax-port=9\nrealm=r\nuser=a:b\n"
+    xml = (b"<turnServer id='1'>\n<serverAddress>192.0.2.1</serverAddress><username>u</username><password>p</password>\n"
+           b"<host><address>192.0.2.1</address><portNumber>3478</portNumber><reachable>true</reachable></host></turnServer>")
+    for kind in (2, 3):
+        for name, text in (("toml", deployment), ("conf", conf), ("xml", xml)):
+            write("beside", f"{'deployment' if kind == 2 else 'credentials'}-{name}", bytes([kind]) + text)
 
 
 def main():
@@ -194,6 +216,7 @@ def main():
         for number, (port, data) in enumerate(steps(protocol)):
             if len(data) < 6000 and number % 3 != 2:
                 write("keys", f"{protocol}-{port}", data)
+    beside()
     for case in WHOLE:
         path = capture(case)
         data = path.read_bytes()

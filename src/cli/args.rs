@@ -152,7 +152,7 @@ pub(super) struct Annotate {
 #[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Reading")]
 pub(super) struct Reading {
-    /// Credentials to test messages with: TOML, coturn's turnserver.conf, or what --sdp takes; may be repeated
+    /// Credentials to test messages with: TOML, coturn's turnserver.conf, a Meeting Server's turnServer XML, or what --sdp takes; may be repeated
     #[arg(long, value_name = "FILE")]
     pub credentials: Vec<PathBuf>,
     /// What the two sides told each other: SDP, or Chromium's webrtc-internals dump; may be repeated

@@ -1,12 +1,12 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
-mod cause;
+mod causes;
 
 use super::{Confidence, Severity};
 use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::session::{Clients, Grievance};
 use crate::time::Timestamp;
-use cause::{cause_of, gravest_symptoms, raise_causes};
+use causes::{cause_of, gravest_symptoms, raise_causes};
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
@@ -179,10 +179,10 @@ struct Group {
     /// Of the occurrences that would be failures: what would remedy each.
     grievances: Vec<(Remedy, Confidence)>,
     causes: &'static [&'static str],
-    /// It would be a failure, and every client that it struck got over it.
-    remedied: bool,
     /// Ids of findings that it is the cause of, where they are about the same.
     effects: &'static [&'static str],
+    /// It would be a failure, and every client that it struck got over it.
+    remedied: bool,
 }
 
 /// Takes in occurrences, gives out findings.
@@ -231,7 +231,7 @@ impl Collector {
         };
         self.groups.insert(
             key,
-            Group { finding, grievances: vec![grievance], causes: seen.causes, remedied: false, effects: &[] },
+            Group { finding, grievances: vec![grievance], causes: seen.causes, effects: &[], remedied: false },
         );
     }
 

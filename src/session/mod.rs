@@ -24,7 +24,7 @@ pub mod handshake;
 mod hidden;
 /// ICE: sessions, agents, pairs.
 pub mod ice;
-mod known;
+mod joined;
 mod lane;
 mod leg;
 mod lent;
@@ -218,25 +218,6 @@ impl Session {
         Session { sightings: Sightings::of(&signalling), signalling, handshakes, ..self }
     }
 
-    /// The same session with a description of what should be.
-    #[must_use]
-    pub fn with_deployment(self, deployment: Deployment) -> Self {
-        let lookups = Lookups::about(deployment.names());
-        Session { stated: deployment::Sightings::of(&deployment), deployment, lookups, ..self }
-    }
-
-    /// What should be.
-    #[must_use]
-    pub fn deployment(&self) -> &Deployment {
-        &self.deployment
-    }
-
-    /// What was seen of that.
-    #[must_use]
-    pub fn stated(&self) -> &deployment::Sightings {
-        &self.stated
-    }
-
     /// Which of that shows in the packets.
     #[must_use]
     pub fn sightings(&self) -> &Sightings {
@@ -254,17 +235,6 @@ impl Session {
     #[must_use]
     pub fn signalling(&self) -> &Signalling {
         &self.signalling
-    }
-
-    /// Host candidates behind names of multicast DNS.
-    #[must_use]
-    pub fn hidden(&self) -> &HiddenCandidates {
-        &self.hidden
-    }
-
-    /// Takes what a datagram of multicast DNS says of such candidates.
-    pub fn mdns(&mut self, frame: u64, time: Timestamp, src: Endpoint, payload: &[u8]) {
-        crate::wire::mdns::read(payload, |said| self.hidden.add(src, Seen { frame, time }, said));
     }
 
     /// The texts behind the names.
@@ -494,12 +464,7 @@ impl Session {
             self.sightings.address(flow.ends.low);
             self.sightings.address(flow.ends.high);
         }
-        if !self.stated.is_empty() {
-            self.stated.flow(&flow, &self.deployment);
-            if let Some(conversation) = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()) {
-                self.stated.conversation(conversation, &self.names, &self.deployment);
-            }
-        }
+        self.note_stated(&flow);
         if let Some(until) = flow.data_both_ways() {
             self.clients.data(flow.ends.low.ip(), until);
             self.clients.data(flow.ends.high.ip(), until);

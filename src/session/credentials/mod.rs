@@ -13,6 +13,7 @@ mod store;
 mod toml_file;
 mod turnserver_conf;
 mod words;
+mod xml_file;
 
 pub use check::{Checked, Identity, Integrity, Limits, Results, Status};
 pub use derive::{Derivation, KeyHash, Scheme};
@@ -186,12 +187,25 @@ impl Credentials {
         Ok(())
     }
 
-    /// Adds a credentials file of whichever form: TOML where a `[[credential]]` stands in it, else `turnserver.conf`.
+    /// Adds the users and passwords of a Cisco Meeting Server's `turnServer` objects, in XML.
     ///
     /// # Errors
-    /// As those of [`Credentials::add_toml`] and [`Credentials::add_turnserver_conf`].
+    /// Not XML, or no password in it. Nothing is added then.
+    pub fn add_xml(&mut self, text: &str, origin: &str) -> Result<(), CredentialError> {
+        for credential in xml_file::read(text, origin)? {
+            self.add(credential);
+        }
+        Ok(())
+    }
+
+    /// Adds a credentials file of whichever form: XML, TOML where a `[[credential]]` stands in it, else `turnserver.conf`.
+    ///
+    /// # Errors
+    /// As those of [`Credentials::add_xml`], [`Credentials::add_toml`] and [`Credentials::add_turnserver_conf`].
     pub fn add_file(&mut self, text: &str, origin: &str) -> Result<(), CredentialError> {
-        if turnserver_conf::looks_like_one(text) {
+        if xml_file::looks_like_one(text) {
+            self.add_xml(text, origin)
+        } else if turnserver_conf::looks_like_one(text) {
             self.add_turnserver_conf(text, origin)
         } else {
             self.add_toml(text, origin)

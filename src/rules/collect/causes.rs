@@ -1,13 +1,10 @@
-//! Which finding explains which.
+//! Which finding is the cause of which.
 
 use super::{Concluded, Group, Subject};
 use crate::rules::Severity;
 use crate::time::Span;
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
-
-/// A cause that shows later than this after its symptom's beginning belongs to another story.
-const AFTERWARDS: Span = Span::from_secs(120);
 
 /// What is said to be the cause of others is a failure where one of them is.
 pub(super) fn raise_causes(groups: &mut [Group]) {
@@ -37,10 +34,16 @@ fn causes(cause: &Group, symptom: &Group) -> bool {
         (Some(one), Some(other)) => one == other,
         _ => client(one).is_some() && client(one) == client(other),
     };
-    cause.effects.contains(&symptom.finding.id) && cause.finding.key != symptom.finding.key && same_user && same_place
+    cause.effects.contains(&symptom.finding.id)
+        && !cause.remedied
+        && cause.finding.key != symptom.finding.key
+        && same_user
+        && same_place
 }
 
-/// The key of the finding that explains this one, if one does.
+/// A cause that shows later than this after its symptom's beginning belongs to another story.
+const AFTERWARDS: Span = Span::from_secs(120);
+
 pub(super) fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
     let first = |cause: &&Group| (cause.finding.severity, cause.finding.at);
     if let Some(cause) = groups.iter().filter(|cause| causes(cause, symptom)).min_by_key(first) {
