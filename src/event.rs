@@ -9,7 +9,9 @@ use crate::wire::stun::Message;
 use crate::wire::turn::ChannelData;
 use std::net::IpAddr;
 
-pub use crate::stream::{Connection, Counts as StreamCounts, Framing, Moment, Turned};
+pub use crate::stream::{
+    Connection, Counts as StreamCounts, Framing, Moment, Sealed, Secured, Turned, What as SecuredWhat,
+};
 
 /// How deep messages are looked for inside Send, Data and ChannelData.
 pub const MAX_HOPS: usize = 3;
@@ -23,6 +25,8 @@ pub enum Via {
     Data,
     /// ChannelData with this channel number (RFC 8656 §12).
     Channel(u16),
+    /// A TCP connection of its own, which the client bound to that of a peer (RFC 6062 §4.4).
+    Connection,
 }
 
 impl Via {
@@ -33,6 +37,7 @@ impl Via {
             Via::Send => "send",
             Via::Data => "data",
             Via::Channel(_) => "channel-data",
+            Via::Connection => "data-connection",
         }
     }
 }
@@ -102,6 +107,8 @@ pub enum Body<'a> {
     ChannelData(ChannelData<'a>),
     /// A DTLS record; a datagram may hold several, each of which is an event.
     Dtls(Record<'a>),
+    /// A TLS record of a connection of TURN; what it protects, where it was opened, follows as events of their own.
+    Tls(Sealed<'a>),
     /// RTP.
     Rtp(&'a [u8]),
     /// RTCP.

@@ -1,6 +1,9 @@
 //! Options: arguments that have been checked, with the files of credentials read.
 
-use super::args::{Analyze, Args, Colour, Command, Common, Flow, FlowFormat, Reading, ReportFormat, RowFormat, Times};
+use super::args::{
+    Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, ReportFormat, RowFormat,
+    Times,
+};
 use super::credentials::Given;
 use super::error::Error;
 use super::signalling::Told;
@@ -19,7 +22,7 @@ use std::path::PathBuf;
 pub(super) enum Options {
     Analyze {
         captures: Vec<String>,
-        format: ReportFormat,
+        format: PageFormat,
         output: Option<PathBuf>,
         reading: Wanted,
         look: Look,
@@ -42,6 +45,13 @@ pub(super) enum Options {
         format: FlowFormat,
         choice: Choice,
         output: Option<PathBuf>,
+        reading: Wanted,
+        look: Look,
+    },
+    Annotate {
+        capture: String,
+        output: PathBuf,
+        all: bool,
         reading: Wanted,
         look: Look,
     },
@@ -98,6 +108,7 @@ impl Options {
                 look: Look::new(verify.text.time, common),
             },
             Command::Flow(flow) => Self::flow(*flow, common)?,
+            Command::Annotate(annotate) => Self::annotate(*annotate, common)?,
             Command::Explain { what } => {
                 Options::Explain { what: what.join(" "), look: Look::new(Times::default(), common) }
             }
@@ -117,6 +128,19 @@ impl Options {
             reading: Wanted::new(flow.reading, flow.time)?,
             look: Look::new(flow.time, common),
         })
+    }
+
+    fn annotate(annotate: Annotate, common: Common) -> Result<Self, Error> {
+        let Annotate { capture, output, all, reading } = annotate;
+        if capture == "-" {
+            return Err(Error::new(
+                "-",
+                "is read twice, which standard input cannot be",
+                "save the capture to a file first",
+            ));
+        }
+        let reading = Wanted::new(reading, Times::default())?;
+        Ok(Options::Annotate { capture, output, all, reading, look: Look::new(Times::default(), common) })
     }
 
     fn analyze(analyze: Analyze, common: Common) -> Result<Self, Error> {

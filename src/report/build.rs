@@ -4,14 +4,18 @@
 //! what there is room for. [`assemble`](super::assemble()) puts the parts of several captures together and writes the headline.
 
 use super::convert::{
-    allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, server, transaction,
+    allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, relayed_transport,
+    server, transaction,
 };
 use super::handshake;
 use super::headline;
 use super::ice;
 use super::media::media;
 use super::steps;
-use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Transaction};
+use super::{
+    Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Tls, Transaction,
+    Transport,
+};
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
 use crate::net::{Endpoint, ServerAddress};
@@ -19,6 +23,7 @@ use crate::packet;
 use crate::rules::{Concluded, Dialect, View};
 use crate::session::handshake::Handshake;
 use crate::session::ice::IceSession;
+use crate::session::tls::TlsConnection;
 use crate::session::{self, Conversation, Exchange, Flow, Session};
 use crate::wire::stun::Method;
 use std::collections::BTreeMap;
@@ -72,6 +77,7 @@ pub struct Builder {
     allocations: Bounded<Allocation>,
     candidates: Bounded<Candidate>,
     dtls: Bounded<Dtls>,
+    tls: Bounded<Tls>,
     ice: Bounded<IceSession>,
     /// Pairs of the listed ICE sessions.
     pairs: usize,
@@ -101,6 +107,7 @@ impl Builder {
             allocations: Bounded::new(MAX_LISTED),
             candidates: Bounded::new(MAX_LISTED),
             dtls: Bounded::new(MAX_LISTED),
+            tls: Bounded::new(MAX_LISTED),
             ice: Bounded::new(MAX_LISTED),
             pairs: 0,
             dialects: BTreeMap::new(),
@@ -131,6 +138,13 @@ impl Builder {
     pub fn handshake(&mut self, known: &Handshake, telling: bool) {
         if let Some(listed) = handshake::dtls(known, self.capture, self.digits) {
             self.dtls.add(telling, known.first.frame, || listed);
+        }
+    }
+
+    /// Takes a TLS connection of TURN that is over; `telling` if a finding speaks of it.
+    pub fn tls(&mut self, known: &TlsConnection, telling: bool) {
+        if let Some(listed) = super::tls::tls(known, self.capture, self.digits) {
+            self.tls.add(telling, known.handshake.first.frame, || listed);
         }
     }
 
@@ -171,7 +185,9 @@ impl Builder {
             let (capture, transport) = (self.capture, conversation.transport);
             self.transactions.add(telling, exchange.first.frame, || transaction(exchange, transport, capture, &view));
         }
-        if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING) {
+        // a data connection that was bound is told with its allocation
+        let bound = |exchange: &Exchange| exchange.method == Method::CONNECTION_BIND && exchange.succeeded();
+        if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING && !bound(exchange)) {
             let (capture, digits) = (self.capture, self.digits);
             self.authentications.add(telling, at, || steps::authentication(conversation, &view, capture, digits));
         }
@@ -196,9 +212,13 @@ impl Builder {
     fn relay_candidates(&mut self, known: &session::Allocation, conversation: &Conversation, telling: bool) {
         let (capture, client, server) = (self.capture, conversation.client, conversation.server);
         let evidence = vec![place(capture, known.created.frame)];
+        let reached = if conversation.transport.is_stream() { Transport::Tcp } else { Transport::Udp };
+        let lent = relayed_transport(known.transport).unwrap_or(Transport::Udp);
         let candidate = |kind, address: Endpoint, base: Endpoint| Candidate {
             owner: client.0.ip().to_string(),
             kind,
+            transport: if kind == CandidateType::Relay { lent } else { reached },
+            tcp_type: None,
             address: Address(address),
             base: Some(Address(base)),
             server: Some(server.into()),
@@ -241,6 +261,8 @@ impl Builder {
         note("allocations", self.allocations.omitted);
         note("candidates", self.candidates.omitted);
         note("dtls", self.dtls.omitted);
+        note("tls", self.tls.omitted);
+        note("tls_cut_off", session.tls().dropped());
         note("nat", session.nat().dropped() + (session.nat().mappings().len().saturating_sub(MAX_LISTED)) as u64);
         note("servers", session.servers().dropped());
         note("flows", session.dropped().0);
@@ -268,12 +290,15 @@ impl Builder {
             counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
-                .map(|(address, known)| server(address, known, info, session, self.dialects.get(&address)))
+                .map(|(address, known)| {
+                    server(address, known, info, session, self.dialects.get(&address), (capture, self.digits))
+                })
                 .collect(),
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),
             allocations: self.allocations.sorted(),
             dtls: self.dtls.sorted(),
+            tls: self.tls.sorted(),
             ice: sessions
                 .iter()
                 .map(|told| {

@@ -1,7 +1,8 @@
 //! DTLS associations in a report.
 
-use super::convert::{place, places};
-use super::{Address, Place, Time};
+use super::convert::{place, places, transport};
+use super::{Address, Place, Time, Transport};
+use crate::event::Via;
 use crate::session::handshake::{AlertSeen, Certificate, Flight, Handshake, Offer, Role, Side, State};
 use crate::time::Timestamp;
 use crate::wire::handshake::certificate::Summary;
@@ -83,6 +84,8 @@ pub struct Dtls {
     pub client_data_records: u64,
     /// Records of application data from the server.
     pub server_data_records: u64,
+    /// What it goes over between the two: `udp`, or `tcp` in frames of RFC 4571; a relay's client may reach that over something else.
+    pub transport: Transport,
     /// The layers that carried it, if it was not in the datagrams themselves: `send`, `data`, `channel-data`, `dtls-in-stun`.
     pub via: Vec<&'static str>,
     /// Other addresses between which the same association was seen: beyond a NAT or a relay, or on another pair.
@@ -258,6 +261,7 @@ pub(super) fn dtls(handshake: &Handshake, capture: u32, digits: u8) -> Option<Dt
         }),
         client_data_records: client.data.records,
         server_data_records: server.data.records,
+        transport: transport(&way.path, way.via.iter().flatten().any(|via| *via == Via::Connection.layer())),
         via: way.via.iter().flatten().copied().collect(),
         also: handshake
             .ways
@@ -275,12 +279,12 @@ pub(super) fn dtls(handshake: &Handshake, capture: u32, digits: u8) -> Option<Dt
     })
 }
 
-fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
 }
 
 /// The frames that tell how it went: where flights begin, where it was complete, alerts.
-fn evidence(handshake: &Handshake) -> Vec<u64> {
+pub(super) fn evidence(handshake: &Handshake) -> Vec<u64> {
     let mut frames: Vec<u64> = handshake.flights.iter().map(|flight| flight.first.frame).collect();
     frames.extend(handshake.alerts.iter().map(|alert| alert.seen.frame));
     frames.extend(handshake.completed.map(|seen| seen.frame));
@@ -290,7 +294,7 @@ fn evidence(handshake: &Handshake) -> Vec<u64> {
     frames
 }
 
-fn certificates(role: Role, side: &Side, capture: u32) -> impl Iterator<Item = DtlsCertificate> {
+pub(super) fn certificates(role: Role, side: &Side, capture: u32) -> impl Iterator<Item = DtlsCertificate> {
     let chain = side.certificates.iter().flatten();
     chain.map(move |known| certificate_of(role, known, capture))
 }
@@ -335,7 +339,7 @@ fn missing(role: Role, side: &Side) -> impl Iterator<Item = DtlsMissing> {
     })
 }
 
-fn alert_of(seen: &AlertSeen, capture: u32) -> DtlsAlertSeen {
+pub(super) fn alert_of(seen: &AlertSeen, capture: u32) -> DtlsAlertSeen {
     DtlsAlertSeen {
         from: seen.from.name(),
         level: seen.alert.level.to_string(),

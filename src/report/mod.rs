@@ -19,6 +19,8 @@ mod message;
 mod outcome;
 mod signalling;
 mod steps;
+mod tls;
+mod tried;
 mod turn;
 mod value;
 mod verify;
@@ -35,9 +37,11 @@ pub use ice::{
 pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
+pub use tls::{Tls, TlsFlight, TlsTcp, TlsTcpClosing, TlsTcpState};
 pub use turn::{
-    Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel, NatMapping,
-    Permission, Server, ServerTransport, Step, Transaction, TransactionOutcome, Transactions,
+    Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel,
+    ConnectionOpener, ConnectionState, DataConnection, NatMapping, Permission, Server, ServerConnections, ServerIcmp,
+    ServerTransport, Step, TcpType, Transaction, TransactionOutcome, Transactions, TransportOutcome,
 };
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, NearMiss, VerifyReport};
@@ -78,6 +82,8 @@ pub struct Report {
     pub nat: Vec<NatMapping>,
     /// The DTLS associations.
     pub dtls: Vec<Dtls>,
+    /// The TLS connections of TURN; those of the web are only counted.
+    pub tls: Vec<Tls>,
     /// ICE sessions, in the order in which they began.
     pub ice: Vec<IceSession>,
     /// The streams of RTP.
@@ -108,6 +114,7 @@ impl Default for Report {
             candidates: Vec::new(),
             nat: Vec::new(),
             dtls: Vec::new(),
+            tls: Vec::new(),
             ice: Vec::new(),
             media: Media::default(),
             credentials: Vec::new(),
@@ -192,6 +199,10 @@ pub struct Counts {
     pub channel_data: u64,
     /// DTLS records by content type.
     pub dtls: BTreeMap<String, u64>,
+    /// TLS records of connections of TURN, by content type.
+    pub tls: BTreeMap<String, u64>,
+    /// TLS connections of which nothing says that they are of TURN, which are not judged.
+    pub other_tls: u64,
     /// RTP packets.
     pub rtp: u64,
     /// RTCP packets.

@@ -14,7 +14,9 @@ mod capture_point;
 pub mod catalogue;
 mod challenge;
 mod channel_mismatch;
+mod channel_padding;
 mod collect;
+mod connection_closed;
 mod damage;
 mod denied;
 mod dtls;
@@ -43,6 +45,7 @@ mod refused;
 mod relay_address;
 mod relay_silent;
 mod request_rejected;
+mod tls;
 mod unreachable;
 mod unreachable_tcp;
 mod unsupported;
@@ -52,6 +55,7 @@ pub use evidence::{Dialect, Proof};
 
 use crate::session::handshake::Handshake;
 use crate::session::ice::IceSession;
+use crate::session::tls::TlsConnection;
 use crate::session::{Conversation, Flow, Session};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -89,6 +93,8 @@ pub enum Judge {
     Flow(fn(&Flow, &View<'_>, &mut Collector)),
     /// Every DTLS association, when it is over or given up for want of room.
     Handshake(fn(&Handshake, &View<'_>, &mut Collector)),
+    /// Every TLS connection of TURN, when it is over or given up for want of room.
+    Tls(fn(&TlsConnection, &View<'_>, &mut Collector)),
     /// Every ICE session, when it is over.
     Ice(fn(&IceSession, &View<'_>, &mut Collector)),
     /// The whole capture, at its end.
@@ -126,6 +132,8 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[unreachable::ID], judge: Judge::Conversation(unreachable::judge_gone) },
     Rule { ids: &[unreachable::ID], judge: Judge::Capture(unreachable_tcp::judge) },
     Rule { ids: &[fallback::ID], judge: Judge::Capture(fallback::judge) },
+    Rule { ids: &[connection_closed::ID], judge: Judge::Conversation(connection_closed::judge) },
+    Rule { ids: &[channel_padding::ID], judge: Judge::Capture(channel_padding::judge) },
     Rule { ids: &[relay_address::PRIVATE, relay_address::UNUSABLE], judge: Judge::Conversation(relay_address::judge) },
     Rule { ids: &[mapped_private::ID], judge: Judge::Exchanges(mapped_private::judge) },
     Rule { ids: &[relay_silent::ID], judge: Judge::Conversation(relay_silent::judge) },
@@ -153,6 +161,10 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[dtls::CLOSED_EARLY], judge: Judge::Handshake(dtls::judge_early) },
     Rule { ids: &[dtls::CLOSED], judge: Judge::Handshake(dtls::judge_closed) },
     Rule { ids: &[dtls::OBSOLETE], judge: Judge::Handshake(dtls::judge_obsolete) },
+    Rule { ids: &[tls::CERTIFICATE_NAME], judge: Judge::Tls(tls::judge_name) },
+    Rule { ids: &[tls::CERTIFICATE_EXPIRED], judge: Judge::Tls(tls::judge_expired) },
+    Rule { ids: &[tls::CERTIFICATE_REJECTED], judge: Judge::Tls(tls::judge_rejected) },
+    Rule { ids: &[tls::HANDSHAKE_FAILURE], judge: Judge::Tls(tls::judge_failure) },
     Rule { ids: &[ice::UNANSWERED, ice::ONE_WAY, ice::NO_RELAY], judge: Judge::Ice(ice::judge_path) },
     Rule { ids: &[ice::UNAUTHORIZED], judge: Judge::Ice(ice::judge_unauthorized) },
     Rule { ids: &[ice::CONFLICT], judge: Judge::Ice(ice::judge_conflict) },
@@ -176,7 +188,7 @@ pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
                 }
             }
             Judge::Flow(judge) => judge(flow, &view, out),
-            Judge::Handshake(_) | Judge::Ice(_) | Judge::Capture(_) => {}
+            Judge::Handshake(_) | Judge::Tls(_) | Judge::Ice(_) | Judge::Capture(_) => {}
         }
     }
 }
@@ -195,6 +207,15 @@ pub fn judge_handshake(handshake: &Handshake, session: &Session, out: &mut Colle
     for rule in REGISTRY {
         if let Judge::Handshake(judge) = rule.judge {
             judge(handshake, &View { session }, out);
+        }
+    }
+}
+
+/// Judges a TLS connection that is over.
+pub fn judge_tls(connection: &TlsConnection, session: &Session, out: &mut Collector) {
+    for rule in REGISTRY {
+        if let Judge::Tls(judge) = rule.judge {
+            judge(connection, &View { session }, out);
         }
     }
 }

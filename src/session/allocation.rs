@@ -1,5 +1,6 @@
 //! The ledger of one TURN allocation (RFC 8656 §6): what was lent, for how long, to whom it may talk, and how it ended.
 
+use super::data_connection::DataConnection;
 use super::exchange::{Seen, Settled};
 use super::few::Few;
 use super::flow::Traffic;
@@ -98,6 +99,10 @@ pub struct Allocation {
     pub mapped: Option<MappedAddress>,
     /// What the client sent that the relay does not pass on.
     pub strays: Option<Box<Strays>>,
+    /// Connections to peers, of a relay for TCP (RFC 6062); the first ones.
+    pub connections: Vec<DataConnection>,
+    /// How many there were.
+    pub connections_total: u32,
 }
 
 impl Allocation {
@@ -124,6 +129,8 @@ impl Allocation {
             sent: Traffic::default(),
             received: Traffic::default(),
             strays: None,
+            connections: Vec::new(),
+            connections_total: 0,
         }
     }
 

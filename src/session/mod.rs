@@ -9,6 +9,7 @@ mod client;
 mod conversation;
 /// Who may have signed what.
 pub mod credentials;
+mod data_connection;
 mod dtls;
 mod exchange;
 mod express;
@@ -39,6 +40,8 @@ mod server;
 pub mod signalling;
 mod signatures;
 mod stray;
+/// TLS connections.
+pub mod tls;
 mod totals;
 mod transaction;
 mod warm;
@@ -47,6 +50,7 @@ pub use allocation::{Allocation, Channel, End, Permission};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
 pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
+pub use data_connection::{DataConnection, Opener, closed};
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
@@ -61,7 +65,7 @@ pub use near::{Near, NearMisses};
 pub use nonce::StaleRow;
 pub use observe::Known;
 pub use path::{Inside, Path};
-pub use server::{Reached, Server, Servers};
+pub use server::{Reached, Server, Servers, Tried};
 pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::{FORESEEN, Foreseen};
@@ -112,8 +116,10 @@ pub struct Session {
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
+    data_connections: data_connection::DataConnections,
     dtls: DtlsFlows,
     handshakes: Handshakes,
+    tls: tls::TlsConnections,
     ice: ice::Ice,
     media: Media,
     lanes: lane::Lanes,
@@ -155,8 +161,10 @@ impl Session {
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
+            data_connections: data_connection::DataConnections::default(),
             dtls: DtlsFlows::default(),
             handshakes: Handshakes::default(),
+            tls: tls::TlsConnections::default(),
             ice: ice::Ice::new(&limits),
             media: Media::new(limits.streams),
             lanes: lane::Lanes::default(),
@@ -326,7 +334,11 @@ impl Session {
     #[must_use]
     #[inline]
     pub fn has_something_over(&self) -> bool {
-        self.kept > self.limits.exchanges || !self.ripe.is_empty() || self.handshakes.has_ripe() || self.ice.has_ripe()
+        self.kept > self.limits.exchanges
+            || !self.ripe.is_empty()
+            || self.handshakes.has_ripe()
+            || self.tls.has_ripe()
+            || self.ice.has_ripe()
     }
 
     /// A conversation that must be judged as far as it went, because too many exchanges are kept: judge it, then
@@ -394,6 +406,8 @@ impl Session {
         for id in left {
             self.end(id);
         }
+        self.count_attempts();
+        self.finish_tls();
         self.ice.finish();
         if self.totals.has_holes() {
             self.clients.has_gaps();

@@ -95,6 +95,8 @@ pub struct Totals {
     pub channel_data: u64,
     /// DTLS records by content type; 32 for those of DTLS 1.3 that hide theirs.
     pub dtls: BTreeMap<u8, u64>,
+    /// TLS records of connections of TURN, by content type.
+    pub tls: BTreeMap<u8, u64>,
     /// RTP packets.
     pub rtp: u64,
     /// RTCP packets.
@@ -103,6 +105,10 @@ pub struct Totals {
     pub over_tcp: u64,
     /// ChannelData over TCP without the padding of RFC 8656 §12.5, by sender.
     pub unpadded: BySender,
+    /// ChannelData over TCP in which the padding is counted as data, by sender.
+    pub padded: BySender,
+    /// ChannelData over TCP of a length that is no multiple of 4, by sender.
+    pub odd_lengths: BySender,
     /// Messages captured twice.
     pub mirrored: Sample,
     /// Messages that the snap length cut.

@@ -1,7 +1,7 @@
 //! Where one message ends and the next begins in a byte stream.
 //!
 //! STUN and ChannelData follow each other, ChannelData padded to a multiple of 4 (RFC 8489 §6.2.2, RFC 8656 §12.5); ICE over TCP puts a length of
-//! two bytes before each message (RFC 4571, RFC 6544 §3); Microsoft's TURN puts a type and a length before it.
+//! two bytes before each message (RFC 4571, RFC 6544 §3); Microsoft's TURN puts a type and a length before it. Records of TLS are cut like messages.
 
 use super::head::{self, Head};
 
@@ -15,6 +15,8 @@ pub enum Framing {
     Rfc4571,
     /// Type and length, four bytes, as in Microsoft's TURN over TCP.
     MsTurn,
+    /// A record of TLS, which is no message itself (RFC 8446 §5.1); what it protects is a stream of its own.
+    Tls,
 }
 
 /// One message of a byte stream.
@@ -28,6 +30,10 @@ pub struct Frame<'a> {
     pub framing: Framing,
     /// Whether the ChannelData before it lacked the padding that RFC 8656 §12.5 asks for.
     pub unpadded_before: bool,
+    /// Whether a relay carries it between its client and a peer: the connection is bound to the peer's (RFC 6062 §4.4).
+    pub bound: bool,
+    /// Whether the place in the stream was lost before it: bytes are missing that no message accounts for.
+    pub resumed: bool,
 }
 
 /// Bytes of ChannelData before its data.
@@ -48,8 +54,13 @@ pub struct Framer {
     /// Padding that should stand before the next message.
     padding: usize,
     unpadded: bool,
+    resumed: bool,
     channels: [u16; CHANNELS],
     next_channel: usize,
+    /// Whether what comes is between a relay's client and a peer.
+    bound: bool,
+    /// Bytes since then, as far as they came here.
+    carried: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +71,7 @@ enum Mode {
     Framed(Framing),
     /// Bytes were lost, or the start was: waits for a segment that begins with a message.
     Lost(Framing),
-    /// A peer's own bytes (RFC 6062 §4.4): no messages any more.
+    /// A peer's own bytes (RFC 6062 §4.4), and no messages that are read here.
     Raw,
     /// None of what is read here.
     Other,
@@ -76,8 +87,11 @@ impl Framer {
             skip: 0,
             padding: 0,
             unpadded: false,
+            resumed: false,
             channels: [0; CHANNELS],
             next_channel: 0,
+            bound: false,
+            carried: 0,
         }
     }
 
@@ -87,10 +101,34 @@ impl Framer {
         Framer { mode: Mode::Lost(Framing::Bare), ..Framer::at_start() }
     }
 
+    /// Expects to be somewhere in a stream of TLS records.
+    #[must_use]
+    pub fn midway_in_tls() -> Self {
+        Framer { mode: Mode::Lost(Framing::Tls), ..Framer::at_start() }
+    }
+
+    /// Whether the stream is one of TLS records.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        matches!(self.mode, Mode::Framed(Framing::Tls) | Mode::Lost(Framing::Tls))
+    }
+
     /// Whether messages were recognised.
     #[must_use]
     pub fn is_framed(&self) -> bool {
         matches!(self.mode, Mode::Framed(_) | Mode::Raw)
+    }
+
+    /// Whether what comes is between a relay's client and a peer (RFC 6062 §4.4).
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.bound
+    }
+
+    /// How many bytes of that came here, those that are missing among them.
+    #[must_use]
+    pub fn carried(&self) -> u64 {
+        self.carried
     }
 
     /// Whether what comes is a peer's own bytes.
@@ -117,15 +155,20 @@ impl Framer {
         self.mode == Mode::Start
     }
 
-    /// From here on the stream is a peer's own bytes (RFC 6062 §4.4).
-    pub fn set_raw(&mut self) {
-        self.mode = Mode::Raw;
-        self.drop_pending();
+    /// From here on the stream is between a relay's client and a peer (RFC 6062 §4.4): whatever the two agreed on, and nothing to the relay. ICE
+    /// over TCP is known by its first message.
+    pub fn bind(&mut self) {
+        if !self.bound {
+            self.bound = true;
+            self.mode = Mode::Start;
+            self.drop_pending();
+        }
     }
 
     /// The start of the stream, or the place in it, is gone: nothing is known but where messages began before.
     pub fn lose(&mut self) {
         match self.mode {
+            Mode::Start if self.bound => self.mode = Mode::Raw,
             Mode::Start => self.mode = Mode::Lost(Framing::Bare),
             Mode::Framed(framing) => self.mode = Mode::Lost(framing),
             Mode::Lost(_) | Mode::Raw | Mode::Other => {}
@@ -160,11 +203,17 @@ impl Framer {
     /// Takes the next bytes of the stream; they begin where a segment began, or where what was known of it ended.
     pub fn take(&mut self, bytes: &[u8], each: &mut impl FnMut(Frame<'_>)) {
         let mut rest = bytes;
+        if self.bound {
+            self.carried += bytes.len() as u64;
+        }
         if let Mode::Lost(framing) = self.mode {
-            let Some(found) = head::resume(rest, framing, &self.channels) else { return };
+            let found = head::resume(rest, framing, &self.channels);
+            let Some(found) = found.filter(|&found| !self.bound || found == framing) else { return };
             self.mode = Mode::Framed(found);
+            self.resumed = true;
         }
         while !rest.is_empty() {
+            let was_bound = self.bound;
             if matches!(self.mode, Mode::Lost(_) | Mode::Raw | Mode::Other) {
                 return;
             }
@@ -177,11 +226,17 @@ impl Framer {
             } else {
                 rest = self.complete(rest, each);
             }
+            if self.bound && !was_bound {
+                self.carried = rest.len() as u64;
+            }
         }
     }
 
     /// Takes it that so many bytes of the stream are not in the capture.
     pub fn missing(&mut self, count: usize, each: &mut impl FnMut(Frame<'_>)) {
+        if self.bound {
+            self.carried += count as u64;
+        }
         if count == 0 || self.is_lost() {
             return;
         }
@@ -200,7 +255,8 @@ impl Framer {
         }
         if let Some(bytes) = pending.get(header..).filter(|bytes| bytes.len() >= CHANNEL_HEADER) {
             self.note(bytes);
-            each(Frame { bytes, truncated: true, framing, unpadded_before: std::mem::take(&mut self.unpadded) });
+            let (unpadded_before, resumed) = (std::mem::take(&mut self.unpadded), std::mem::take(&mut self.resumed));
+            each(Frame { bytes, truncated: true, framing, unpadded_before, resumed, bound: self.bound });
         }
         self.skip = left - count;
         self.padding = padding;
@@ -287,6 +343,7 @@ impl Framer {
     fn head(&self, bytes: &[u8]) -> Head {
         match self.mode {
             Mode::Framed(framing) => head::of(bytes, Some(framing)),
+            _ if self.bound => head::rfc4571(bytes),
             _ => head::of(bytes, None),
         }
     }
@@ -294,7 +351,7 @@ impl Framer {
     /// What stands here is no message.
     fn give_in(&mut self) {
         if self.mode == Mode::Start {
-            self.mode = Mode::Other;
+            self.mode = if self.bound { Mode::Raw } else { Mode::Other };
             self.drop_pending();
         } else {
             self.lose();
@@ -324,18 +381,21 @@ impl Framer {
         self.mode = Mode::Framed(framing);
         self.padding = padding;
         self.note(bytes);
-        let unpadded_before = std::mem::take(&mut self.unpadded);
+        let (unpadded_before, resumed) = (std::mem::take(&mut self.unpadded), std::mem::take(&mut self.resumed));
         if !bytes.is_empty() {
-            each(Frame { bytes, truncated: false, framing, unpadded_before });
+            each(Frame { bytes, truncated: false, framing, unpadded_before, resumed, bound: self.bound });
         }
-        if bytes.starts_with(&CONNECTION_BOUND) {
-            self.mode = Mode::Raw;
+        if framing == Framing::Bare && bytes.starts_with(&CONNECTION_BOUND) {
+            self.bind();
         }
     }
 
     /// Remembers the channel, if it is ChannelData.
     fn note(&mut self, bytes: &[u8]) {
         let &[c0, c1, ..] = bytes else { return };
+        if self.is_tls() {
+            return;
+        }
         let channel = u16::from_be_bytes([c0, c1]);
         if c0 & 0xc0 == 0x40 && !self.channels.contains(&channel) {
             if let Some(slot) = self.channels.get_mut(self.next_channel) {

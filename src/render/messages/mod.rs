@@ -7,6 +7,7 @@ mod csv;
 mod dtls;
 pub(super) mod jsonl;
 mod text;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ mod tests;
 pub use csv::COLUMNS;
 pub(super) use text::verdict_text;
 
-use crate::event::{Body, Event, Framing, Row};
+use crate::event::{Body, Event, Framing, Row, Via};
 use crate::net::Transport;
 use crate::render::clock::Clock;
 use crate::session::credentials::{Credentials, Status};
@@ -114,10 +115,18 @@ fn carrier(transport: Transport) -> &'static str {
 /// The layer that frames messages in a byte stream, where they do not do it themselves.
 fn framing(framing: Framing) -> Option<&'static str> {
     match framing {
-        Framing::Bare => None,
+        Framing::Bare | Framing::Tls => None,
         Framing::Rfc4571 => Some("rfc4571"),
         Framing::MsTurn => Some("ms-turn"),
     }
+}
+
+/// What stands between transport and message: framing, and relay passages, outermost first. Inside a data connection client and peer frame what
+/// they say, not client and relay.
+fn inside<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'static str> + 'e {
+    let mut hops = event.hops.iter().map(|hop| hop.via).peekable();
+    let connection = hops.next_if_eq(&Via::Connection).map(Via::layer);
+    connection.into_iter().chain(framing(event.framing)).chain(hops.map(Via::layer))
 }
 
 /// The layer of encryption under the message, if there is one.
@@ -135,6 +144,7 @@ fn protocol(event: &Event<'_>) -> &'static str {
         Body::Stun(_) => "stun",
         Body::ChannelData(_) => "channel-data",
         Body::Dtls(_) => "dtls",
+        Body::Tls(_) => "tls",
         Body::Rtp(_) => "rtp",
         Body::Rtcp(_) => "rtcp",
     }
@@ -164,7 +174,7 @@ impl Media {
                 rtp: None,
                 packet_type: rtcp.packet_type.name(),
             }),
-            Body::Stun(_) | Body::ChannelData(_) | Body::Dtls(_) => Media::default(),
+            Body::Stun(_) | Body::ChannelData(_) | Body::Dtls(_) | Body::Tls(_) => Media::default(),
         }
     }
 }

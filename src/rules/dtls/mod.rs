@@ -11,7 +11,7 @@ mod reading;
 mod signalled;
 mod silence;
 
-pub(super) use alerts::judge as judge_alerts;
+pub(super) use alerts::{judge as judge_alerts, listed};
 pub(super) use certificate::{judge_mismatch, judge_rejected};
 pub(super) use closing::{judge_closed, judge_early};
 pub(super) use fragments::judge as judge_fragments;
@@ -111,7 +111,8 @@ impl<'h> Story<'h> {
             let hosts = ip_filter(ends.low, ends.high);
             return format!("(stun || dtls) && {hosts} && (udp.port == {port} || tcp.port == {port})");
         }
-        format!("dtls && {} && udp.port == {}", ip_filter(ends.low, ends.high), self.ephemeral())
+        let carrier = if ends.is_stream() { "tcp" } else { "udp" };
+        format!("dtls && {} && {carrier}.port == {}", ip_filter(ends.low, ends.high), self.ephemeral())
     }
 
     /// The port that names the flow best: the higher one, which a host picked for itself.
