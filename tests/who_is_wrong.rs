@@ -1,5 +1,7 @@
 //! Who is wrong: every combination of what client and server hold, of what was given on the command line, and of whether the refusal is signed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod support;
 
 use support::analyze::{finding, report_with};
@@ -77,7 +79,7 @@ fn verdict(client: Holds, server: Option<Holds>, given: Given) -> &'static str {
         (_, Some(one), Some(other)) if one == other || given == Same => "though both sides sign with the same password",
         (_, Some("API"), Some("database")) => "the client signs with \"API\", the server with \"database\"",
         (_, Some("database"), Some("API")) => "the client signs with \"database\", the server with \"API\"",
-        (Both, Some("API"), None) => "the client signs with \"API\", and the server's \"database\" is another",
+        (Both, Some("API"), None) => "the client signs with \"API\", and the server's \"database\" is another password",
         (Same, Some("API"), None) => {
             "the client signs with \"API\", the same as the server's \"database\", and the server does not hold that"
         }
@@ -124,4 +126,20 @@ fn every_combination_of_what_both_sides_hold_and_what_was_given_is_told_as_it_is
         }
     }
     assert_eq!(told, 72);
+}
+
+#[test]
+fn two_passwords_that_a_mishap_tells_apart_are_told_so() {
+    let given = "[[credential]]\nlabel = \"API\"\nside = \"client\"\npassword = \"blue-harbour-42 \"\n\
+                 [[credential]]\nlabel = \"database\"\nside = \"server\"\npassword = \"blue-harbour-42\"\n";
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "turnuser", "nonce-1");
+    let login = Login::new("turnuser", "turnuser", "blue-harbour-42 ");
+    let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &login, "nonce-1");
+    scene.after_ms(10).refuse_with(&retry, 431, "Integrity Check Failure", |answer| answer);
+    scene.after_ms(5000).frame(&[0; 60]);
+    let report = report_with(&scene.pcap(), given);
+    let found = finding(&report, "turn-integrity-rejected");
+    let says = "\"database\" becomes \"API\" when a blank is added to the end of the password";
+    assert!(found.explanation.contains(says), "{}", found.explanation);
 }

@@ -277,12 +277,15 @@ fn by_configuration(
             ),
         ));
     }
-    let (_, server) = servers.first()?;
+    let (number, server) = servers.first()?;
+    let near = credentials.slip_between(*number, *credential);
+    let near = near.map(|slip| format!(" They differ by a mishap: \"{server}\" becomes \"{client}\" when {slip}."));
+    let near = near.unwrap_or_default();
     Some((
-        format!("the client signs with \"{client}\", and the server's \"{server}\" is another"),
+        format!("the client signs with \"{client}\", and the server's \"{server}\" is another password"),
         format!(
             "The request's integrity verifies with \"{client}\", so that is what the client holds; \"{server}\", which the server is configured with, is another password: \
-             the two sides were given different ones.{third}"
+             the two sides were given different ones.{near}{third}"
         ),
         format!(
             "Give both sides the same password for {user}: the one of \"{server}\" to the client, or the one of \"{client}\" to the server.{cisco}"

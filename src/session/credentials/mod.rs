@@ -254,6 +254,21 @@ impl Credentials {
         self.store.have_same_secret(one, other)
     }
 
+    /// What made one credential of another, by their numbers, if a single mishap did: what has to be done to the first for the second.
+    #[must_use]
+    pub fn slip_between(&self, from: u32, to: u32) -> Option<Slip> {
+        let secret = |number| self.store.secret(number).map(|(_, secret)| secret);
+        let (from, to) = (secret(from)?, secret(to)?);
+        let mut found = None;
+        slip::forms(from, |slip, form| {
+            if form == to {
+                found = Some(slip);
+            }
+            found.is_some()
+        });
+        found
+    }
+
     /// Calls `each` with the number of every credential, given one by one, that surely applies to an identity.
     pub fn applying(&self, identity: &Identity<'_>, each: impl FnMut(u32)) {
         self.store.applying(identity, each);
