@@ -5,6 +5,7 @@
 mod check;
 mod derive;
 mod error;
+mod forms;
 mod near;
 mod prepare;
 mod rest;
@@ -260,7 +261,7 @@ impl Credentials {
         let secret = |number| self.store.secret(number).map(|(_, secret)| secret);
         let (from, to) = (secret(from)?, secret(to)?);
         let mut found = None;
-        slip::forms(from, |slip, form| {
+        forms::all(from, |slip, form| {
             if form == to {
                 found = Some(slip);
             }
