@@ -5,6 +5,7 @@
 mod check;
 mod derive;
 mod error;
+mod forms;
 mod near;
 mod prepare;
 mod rest;
@@ -268,6 +269,21 @@ impl Credentials {
     #[must_use]
     pub fn have_same_secret(&self, one: u32, other: u32) -> bool {
         self.store.have_same_secret(one, other)
+    }
+
+    /// What made one credential of another, by their numbers, if a single mishap did: what has to be done to the first for the second.
+    #[must_use]
+    pub fn slip_between(&self, from: u32, to: u32) -> Option<Slip> {
+        let secret = |number| self.store.secret(number).map(|(_, secret)| secret);
+        let (from, to) = (secret(from)?, secret(to)?);
+        let mut found = None;
+        forms::all(from, |slip, form| {
+            if form == to {
+                found = Some(slip);
+            }
+            found.is_some()
+        });
+        found
     }
 
     /// Calls `each` with the number of every credential, given one by one, that surely applies to an identity.
