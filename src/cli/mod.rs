@@ -11,6 +11,8 @@ mod input;
 mod man;
 mod options;
 mod output;
+#[allow(dead_code)] // until batch and --join use it
+mod rotation;
 mod run;
 mod signalling;
 mod time;
