@@ -7,5 +7,7 @@ pub mod escape;
 pub mod json;
 pub mod ladder;
 pub mod messages;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod text;
 pub mod verify;

@@ -19,6 +19,8 @@ mod message;
 mod outcome;
 mod signalling;
 mod steps;
+mod summary;
+pub mod tables;
 mod turn;
 mod value;
 mod verify;
@@ -35,6 +37,7 @@ pub use ice::{
 pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
+pub use summary::Summary;
 pub use turn::{
     Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel, NatMapping,
     Permission, Server, ServerTransport, Step, Transaction, TransactionOutcome, Transactions,
@@ -132,6 +135,19 @@ pub enum Verdict {
     NothingFound,
 }
 
+impl Verdict {
+    /// Its word in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Failure => "failure",
+            Verdict::Warning => "warning",
+            Verdict::Healthy => "healthy",
+            Verdict::NothingFound => "nothing-found",
+        }
+    }
+}
+
 /// One capture that was read.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Capture {
@@ -222,6 +238,7 @@ mod tests {
                 written().into_root_schema_for::<Message>(),
             ),
             ("verify.json", "turnscope verify --format json", written().into_root_schema_for::<VerifyReport>()),
+            ("summary.json", "summary.jsonl of turnscope batch, one line", written().into_root_schema_for::<Summary>()),
         ] {
             schema.insert("title".into(), title.into());
             let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
