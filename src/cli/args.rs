@@ -6,6 +6,8 @@ use std::path::PathBuf;
 const EXIT: &str = "Exit status: 0 no failure found, 1 at least one failure (verify: a message that none of the credentials \
                     which apply to it made), 2 wrong usage or nothing readable.";
 
+const BATCH_EXIT: &str = "Exit status: 0 done, 1 by --fail-on, 2 wrong usage or something that could not be read (all else is done), 130 stopped.";
+
 /// Explains from packet captures why a WebRTC client's TURN, STUN or ICE failed.
 ///
 /// A capture is a pcap or pcapng file, compressed or not, or - for standard input. Without a command, captures are analyzed.
@@ -38,6 +40,12 @@ pub(super) enum Command {
     /// about is drawn.
     #[command(after_help = "Exit status: 0, or 2 on wrong usage or if nothing is readable.")]
     Flow(Box<Flow>),
+    /// Analyze many captures at once: a report each, and tables of all
+    ///
+    /// Into the folder of results go a report of each capture (reports/), one line on each (summary.jsonl), tables for data frames and databases
+    /// (*.parquet) and a page to look at (index.html). What cannot be read is told there, and stops nothing.
+    #[command(after_help = BATCH_EXIT)]
+    Batch(Box<Batch>),
     /// Explain an error code, attribute, method, alert, suite or finding: 431, USERNAME, 0x0006, Allocate, bad_certificate,
     /// turn-integrity-rejected
     Explain {
@@ -121,6 +129,46 @@ pub(super) struct Flow {
     /// How times are shown
     #[arg(long, value_enum, default_value_t = Times::Relative, value_name = "HOW", help_heading = "Output")]
     pub time: Times,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Batch {
+    /// Captures, folders of them, patterns such as 'in/*.pcapng', and archives: zip, tar, tar.gz, tar.zst, tar.xz, tar.lz4. In folders, names that
+    /// begin with a dot are passed over
+    #[arg(required_unless_present = "files_from", value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// The folder of results; it is made where there is none
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How many captures are read at once [default: as many as there are cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Go on where an earlier batch into the same folder was stopped, and read only what has changed; captures are known by their content
+    #[arg(long)]
+    pub resume: bool,
+    /// Read the paths in a file, too: one a line, or with zero bytes between; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub files_from: Option<PathBuf>,
+    /// End with status 1 if a capture has such a verdict
+    #[arg(long, value_enum, value_name = "VERDICT")]
+    pub fail_on: Option<FailOn>,
+    /// Read rotated files (name_00001_…, name.pcap1) as one capture
+    #[arg(long)]
+    pub join: bool,
+    /// Make a table of all messages, too
+    #[arg(long)]
+    pub messages: bool,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// What makes the exit status of a batch 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// A failure
+    Failure,
+    /// A failure or a warning
+    Warning,
 }
 
 /// What captures are read with.
@@ -276,6 +324,6 @@ mod tests {
             assert!(parse(line).is_err(), "{line}");
         }
         let names: Vec<String> = Args::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
-        assert_eq!(names, ["analyze", "messages", "verify", "flow", "explain", "completions", "man"]);
+        assert_eq!(names, ["analyze", "messages", "verify", "flow", "batch", "explain", "completions", "man"]);
     }
 }

@@ -4,14 +4,15 @@
 //! args (as typed) ──▶ options (validated, files of credentials read) ──▶ run (captures in, results out) ──▶ exit status
 //! ```
 
+mod archive;
 mod args;
+mod batch;
 mod credentials;
 mod error;
 mod input;
 mod man;
 mod options;
 mod output;
-#[allow(dead_code)] // until batch and --join use it
 mod rotation;
 mod run;
 mod signalling;
@@ -29,8 +30,10 @@ enum Status {
     Fine,
     /// 1: at least one failure; of `verify`: a message that verifies with none of the credentials that apply to it.
     Found,
-    /// 2: wrong usage, or nothing readable.
+    /// 2: wrong usage, or nothing readable; of `batch`: something that could not be read.
     Unusable,
+    /// 130: someone stopped it, as shells have it.
+    Stopped,
 }
 
 impl From<Status> for ExitCode {
@@ -39,6 +42,7 @@ impl From<Status> for ExitCode {
             Status::Fine => ExitCode::SUCCESS,
             Status::Found => ExitCode::from(1),
             Status::Unusable => ExitCode::from(2),
+            Status::Stopped => ExitCode::from(130),
         }
     }
 }

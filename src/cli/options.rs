@@ -1,6 +1,8 @@
 //! Options: arguments that have been checked, with the files of credentials read.
 
-use super::args::{Analyze, Args, Colour, Command, Common, Flow, FlowFormat, Reading, ReportFormat, RowFormat, Times};
+use super::args::{
+    self, Analyze, Args, Colour, Command, Common, Flow, FlowFormat, Reading, ReportFormat, RowFormat, Times,
+};
 use super::credentials::Given;
 use super::error::Error;
 use super::signalling::Told;
@@ -9,8 +11,10 @@ use crate::analyzer::{Filters, Host};
 use crate::render::clock::Clock;
 use crate::render::ladder::Choice;
 use crate::render::text::Detail;
+use crate::report::SCHEMA;
 use crate::time::Timestamp;
 use jiff::tz::TimeZone;
+use sha2::{Digest as _, Sha256};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -45,6 +49,7 @@ pub(super) enum Options {
         reading: Wanted,
         look: Look,
     },
+    Batch(Box<super::batch::Batch>),
     Explain {
         what: String,
         look: Look,
@@ -98,12 +103,30 @@ impl Options {
                 look: Look::new(verify.text.time, common),
             },
             Command::Flow(flow) => Self::flow(*flow, common)?,
+            Command::Batch(batch) => Self::batch(*batch, common)?,
             Command::Explain { what } => {
                 Options::Explain { what: what.join(" "), look: Look::new(Times::default(), common) }
             }
             Command::Completions { shell } => Options::Completions(shell),
             Command::Man => Options::Man,
         })
+    }
+
+    fn batch(batch: args::Batch, common: Common) -> Result<Self, Error> {
+        let settings = batch.reading.settings(batch.messages);
+        Ok(Options::Batch(Box::new(super::batch::Batch {
+            paths: batch.paths,
+            files_from: batch.files_from,
+            out: batch.out,
+            jobs: batch.jobs.map(usize::from),
+            resume: batch.resume,
+            fail_on: batch.fail_on,
+            join: batch.join,
+            messages: batch.messages,
+            settings,
+            reading: Wanted::new(batch.reading, Times::default())?,
+            look: Look::new(Times::default(), common),
+        })))
     }
 
     fn flow(flow: Flow, common: Common) -> Result<Self, Error> {
@@ -149,6 +172,23 @@ impl Reading {
             || self.to.is_some()
             || !self.host.is_empty()
             || self.user.is_some()
+    }
+
+    /// All of it in short, with this program's version: results that were found with other settings are not those of these. Of files their time of
+    /// change stands for what is in them, since a hash of a password would let others try passwords on it.
+    fn settings(&self, messages: bool) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(format!("{} {SCHEMA} {messages} {self:?}", env!("CARGO_PKG_VERSION")));
+        for path in self.credentials.iter().chain(&self.sdp).chain(&self.passwords) {
+            let metadata = std::fs::metadata(path);
+            let changed = metadata.as_ref().ok().and_then(|metadata| metadata.modified().ok());
+            hash.update(format!("{:?} {changed:?}", metadata.map(|metadata| metadata.len()).ok()));
+        }
+        if self.ask_password {
+            // what will be typed is not known
+            hash.update(format!("{:?} {}", std::time::SystemTime::now(), std::process::id()));
+        }
+        hash.finalize().into()
     }
 }
 

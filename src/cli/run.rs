@@ -32,6 +32,7 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
         Options::Flow { captures, format, choice, output, reading, look } => {
             flow(&captures, format, choice, output.as_deref(), &reading, look)
         }
+        Options::Batch(batch) => super::batch::run(*batch),
         Options::Explain { what, look } => {
             let layout = output::text_options(look, look.clock(None), false);
             let told = text::explain(&what, &layout).map_err(|unknown| Error::new("", unknown, ""))?;
@@ -217,14 +218,14 @@ fn is_unexplained(row: &Row<'_>) -> bool {
 
 /// What `messages` and `flow` want beyond the rest.
 #[derive(Default)]
-struct Extra {
-    media: bool,
-    icmp: BTreeMap<u64, IcmpAnswer>,
+pub(super) struct Extra {
+    pub media: bool,
+    pub icmp: BTreeMap<u64, IcmpAnswer>,
 }
 
 /// Reads a capture to its end, or until the sink has enough. The sink gets the rows, and the time of the capture's first frame.
-fn read(
-    input: &mut Input,
+pub(super) fn read(
+    input: &mut Input<'_>,
     index: usize,
     reading: &Wanted,
     extra: Extra,
@@ -240,7 +241,13 @@ fn read(
     reading.told.add_to(&mut options.signalling, &mut options.credentials);
     let mut begun: Option<(Analyzer, Timestamp)> = None;
     let mut more = true;
-    while more && let Some(frame) = input.next_frame() {
+    while more {
+        let Some(frame) = input.next_frame() else {
+            if input.next_part() {
+                continue;
+            }
+            break;
+        };
         let (analyzer, start) = begun.get_or_insert_with(|| {
             let start = start(&frame);
             options.filters = reading.filters(start);
@@ -260,7 +267,7 @@ fn read(
 
 /// What `messages` and `flow` say of requests that an ICMP error answered: a pass of its own, since the error comes after what it answers, and
 /// only over files, which can be read twice.
-fn icmp_answers(input: &Input, path: &str) -> Result<BTreeMap<u64, IcmpAnswer>, Error> {
+fn icmp_answers(input: &Input<'_>, path: &str) -> Result<BTreeMap<u64, IcmpAnswer>, Error> {
     let mut answers = IcmpAnswers::default();
     if input.regular && has_icmp_errors(path)? {
         let mut again = Input::open(path)?;

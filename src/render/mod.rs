@@ -2,8 +2,10 @@
 //!
 //! What a capture says is never trusted with a terminal: [`escape`] tames it before it is printed.
 
+pub mod batch;
 pub mod clock;
 pub mod escape;
+pub mod index;
 pub mod json;
 pub mod ladder;
 pub mod messages;

@@ -21,6 +21,7 @@ mod signalling;
 mod steps;
 mod summary;
 pub mod tables;
+mod totals;
 mod turn;
 mod value;
 mod verify;
@@ -38,6 +39,7 @@ pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
 pub use summary::Summary;
+pub use totals::Totals;
 pub use turn::{
     Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel, NatMapping,
     Permission, Server, ServerTransport, Step, Transaction, TransactionOutcome, Transactions,
