@@ -111,7 +111,9 @@ impl Zip {
                 Unpacked::Zstd(Box::new(decoder))
             }
             method => {
-                return Err(invalid(&format!("packed by a method that is not read (number {method}): unpack it first")));
+                return Err(invalid(&format!(
+                    "packed by a method that is not read (number {method}): unpack it first"
+                )));
             }
         };
         Ok(Checked { input: allowance.guard(unpacked), sum: crc32fast::Hasher::new(), wanted: entry.crc })
