@@ -381,6 +381,9 @@ impl Core {
         if !event.transport.is_stream() && !self.session.is_channel(event.src, event.dst, &data) {
             return None;
         }
+        if event.transport.is_stream() && event.hops.is_empty() {
+            self.session.padding(event, &data);
+        }
         event.body = Body::ChannelData(data);
         let hop = self.session.channel_data(event, data.channel, usize::from(data.length));
         self.row(event, &Known::default(), sink);

@@ -23,6 +23,8 @@ pub enum Via {
     Data,
     /// ChannelData with this channel number (RFC 8656 §12).
     Channel(u16),
+    /// A TCP connection of its own, which the client bound to that of a peer (RFC 6062 §4.4).
+    Connection,
 }
 
 impl Via {
@@ -33,6 +35,7 @@ impl Via {
             Via::Send => "send",
             Via::Data => "data",
             Via::Channel(_) => "channel-data",
+            Via::Connection => "data-connection",
         }
     }
 }

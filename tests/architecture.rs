@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("report", &["capture", "packet", "wire", "event", "session", "rules"]),
     // the only place that joins the stages
     ("analyzer", &["capture", "packet", "wire", "stream", "event", "session", "rules", "report"]),
-    ("render", &["packet", "wire", "event", "session", "rules", "report"]),
+    ("render", &["capture", "packet", "wire", "event", "session", "rules", "report"]),
     ("cli", &["capture", "packet", "wire", "stream", "event", "session", "rules", "report", "analyzer", "render"]),
     // the binary of one screen
     ("main", &["cli"]),

@@ -786,3 +786,23 @@ fn flow_colours_errors_where_colour_is_asked_for() {
     assert!(flow("always").contains("\u{1b}[31m✗ 431"), "{}", flow("always"));
     assert!(!flow("auto").contains('\u{1b}'));
 }
+
+#[test]
+fn annotate_writes_a_capture_that_it_can_read_again_and_never_over_its_input() {
+    let desk = Desk::new();
+    let capture = desk.file("call.pcap", refused().pcap());
+    let out = desk.path("call.pcapng");
+    let annotate = |from: &OsStr, to: &OsStr| {
+        let mut command = turnscope();
+        command.arg("annotate").arg(from).arg("-o").arg(to);
+        command
+    };
+    annotate(capture.as_ref(), out.as_ref()).assert().code(0).stdout("").stderr(contains("4 frames"));
+    turnscope().arg(&out).assert().code(1).stdout(contains("turn-integrity-rejected"));
+    annotate(capture.as_ref(), capture.as_ref()).assert().code(2).stderr(contains("would be overwritten"));
+    annotate("-".as_ref(), out.as_ref()).assert().code(2).stderr(contains("read twice"));
+    annotate(desk.path("nowhere").as_ref(), out.as_ref()).assert().code(2).stderr(contains("no such file"));
+    let text = desk.file("text.pcap", "no capture at all");
+    annotate(text.as_ref(), out.as_ref()).assert().code(2);
+    assert!(fs::read(&out).is_ok_and(|bytes| !bytes.is_empty()), "what was there stays");
+}

@@ -8,7 +8,7 @@ use support::degrade::{self, Shot, shots};
 use support::lookalikes::cases;
 use support::tcp::over_tcp;
 use support::*;
-use turnscope::report::{Confidence, Report, Severity, Transport, Verdict};
+use turnscope::report::{Confidence, Report, Severity, Transport, TransportOutcome, Verdict};
 
 const CLIENT: &str = "172.16.84.124:50000";
 const SERVER: &str = "203.0.113.1:3478";
@@ -281,6 +281,90 @@ fn a_client_that_has_its_relay_over_udp_is_only_warned() {
     assert_eq!(report.verdict, Verdict::Warning);
 }
 
+/// A connection that is open, a request on it, and a router's answer to that segment.
+fn turned_away() -> (Scene, Tcp, Vec<u8>) {
+    let mut scene = Scene::new();
+    let mut connection = Tcp::open(&mut scene, CLIENT, SERVER);
+    let request = Stun::request(method::ALLOCATE).requested_transport(17).tid([7; 12]).bytes();
+    let frame = connection.say(&mut scene, 0, &request);
+    let quoted = scene.frames().nth(frame as usize - 1).unwrap().1[14..].to_vec();
+    let about =
+        Sent { frame, from: CLIENT.parse().unwrap(), to: SERVER.parse().unwrap(), payload: Vec::new(), packet: quoted };
+    scene.after_ms(3).icmp("172.16.84.1", Icmp::HostUnreachable, &about);
+    (scene, connection, request)
+}
+
+#[test]
+fn an_icmp_error_that_quotes_a_request_on_an_open_connection_is_told_with_its_sender() {
+    let (mut scene, ..) = turned_away();
+    later(&mut scene, 60);
+    let report = report(&scene.pcap());
+    assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-unreachable"]));
+    let found = finding(&report, "turn-unreachable");
+    assert!(found.title.contains("172.16.84.1 cannot deliver"), "{}", found.title);
+    let told = report.servers[0].transports[0].icmp.as_ref().unwrap();
+    assert_eq!((told.kind.as_str(), told.sender.as_str()), ("host unreachable", "172.16.84.1"));
+}
+
+#[test]
+fn an_icmp_error_after_which_tcp_delivers_all_the_same_is_no_failure() {
+    let (mut scene, mut connection, request) = turned_away();
+    connection.seq[0] = connection.seq[0].wrapping_sub(request.len() as u32);
+    connection.say(scene.after_ms(200), 0, &request);
+    let answer = Stun::error_to(&request, 401, "Unauthorized").realm("example.org").nonce("n");
+    connection.say(scene.after_ms(20), 1, &answer.bytes());
+    later(&mut scene, 60);
+    assert!(!ids(&report(&scene.pcap())).contains(&"turn-unreachable"));
+}
+
+// What was tried
+
+#[test]
+fn every_transport_that_was_tried_is_on_the_scoreboard_with_what_came_of_it() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 4);
+    Tcp::refused(scene.after_ms(100), CLIENT, SERVER);
+    Tcp::knock(scene.after_ms(100), CLIENT, "203.0.113.1:443");
+    let mut works = Tcp::open(scene.after_ms(100), "172.16.84.124:50007", "203.0.113.2:3478");
+    works.allocate(&mut scene, &alice(), RELAYED, 17);
+    later(&mut scene, 60);
+    let report = report(&scene.pcap());
+    let told: Vec<_> = report
+        .servers
+        .iter()
+        .flat_map(|server| {
+            server.transports.iter().map(move |it| (server.address.to_string(), it.transport, it.outcome))
+        })
+        .collect();
+    let server = |text: &str| text.to_owned();
+    assert_eq!(
+        told,
+        [
+            (server(SERVER), Transport::Udp, TransportOutcome::Unanswered),
+            (server(SERVER), Transport::Tcp, TransportOutcome::Refused),
+            (server("203.0.113.1:443"), Transport::Tcp, TransportOutcome::Unanswered),
+            (server("203.0.113.2:3478"), Transport::Tcp, TransportOutcome::Allocated),
+        ]
+    );
+    let connections = |server: usize, way: usize| report.servers[server].transports[way].connections.clone();
+    assert!(connections(0, 0).is_none(), "UDP has none");
+    assert_eq!(connections(0, 1).map(|known| (known.tried, known.opened, known.refused)), Some((1, 0, 1)));
+    assert_eq!(connections(1, 0).map(|known| (known.tried, known.unanswered_syns)), Some((1, 4)));
+    assert_eq!(connections(2, 0).and_then(|known| known.handshake_us), Some(10_000));
+}
+
+#[test]
+fn knocks_of_a_scanner_are_not_on_the_scoreboard() {
+    let mut scene = call();
+    for port in 3470..3490 {
+        Tcp::refused(scene.after_ms(20), "198.51.100.99:40000", &format!("203.0.113.1:{port}"));
+    }
+    later(&mut scene, 5);
+    let report = report(&scene.pcap());
+    let [server] = &report.servers[..] else { panic!("{:?}", report.servers) };
+    assert_eq!(server.transports.len(), 1);
+}
+
 // UDP silent, TCP works
 
 #[test]
@@ -315,4 +399,224 @@ fn tcp_beside_udp_that_works_is_no_fallback() {
     all.extend(over_tcp(&shots(&other)));
     all.sort_by_key(|shot| shot.ns);
     assert!(!ids(&on(&all)).contains(&"turn-fallback"));
+}
+
+// Connections that are closed under a live allocation
+
+/// An allocation over TCP, and a minute of keepalives.
+fn allocated() -> (Scene, Tcp) {
+    let mut scene = Scene::new();
+    let mut connection = Tcp::open(&mut scene, CLIENT, SERVER);
+    connection.allocate(&mut scene, &alice(), RELAYED, 17);
+    for second in 1..4 {
+        let refresh = Stun::request(method::REFRESH).tid([second; 12]).lifetime(600).signed(&alice(), "n");
+        connection.ask(scene.after_ms(5000), &refresh, |asked| {
+            Stun::success_to(asked).lifetime(600).integrity(alice().key())
+        });
+    }
+    (scene, connection)
+}
+
+fn release(scene: &mut Scene, connection: &mut Tcp, answered: bool) {
+    let refresh = Stun::request(method::REFRESH).tid([9; 12]).lifetime(0).signed(&alice(), "n");
+    if answered {
+        connection.ask(scene, &refresh, |asked| Stun::success_to(asked).lifetime(0).integrity(alice().key()));
+    } else {
+        connection.say(scene, 0, &refresh.bytes());
+    }
+}
+
+const CLOSED: &str = "turn-connection-closed";
+
+#[test]
+fn a_server_that_closes_or_resets_the_connection_of_a_live_allocation_is_named() {
+    for reset in [false, true] {
+        let (mut scene, mut connection) = allocated();
+        scene.after_ms(3000);
+        if reset {
+            connection.reset(&mut scene, 1);
+        } else {
+            connection.close(&mut scene, 1);
+        }
+        later(&mut scene, 60);
+        let report = report(&scene.pcap());
+        assert_eq!((report.verdict, ids(&report)), (Verdict::Warning, vec![CLOSED, "turn-challenge"]), "{reset}");
+        let found = finding(&report, CLOSED);
+        assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
+        let did = if reset { "was reset by 203.0.113.1:3478" } else { "was closed by 203.0.113.1:3478" };
+        assert!(
+            found.title.starts_with("The TCP connection of 172.16.84.124:50000") && found.title.contains(did),
+            "{}",
+            found.title
+        );
+        assert!(found.fix.contains("log of 203.0.113.1:3478"), "{}", found.fix);
+        assert_eq!(found.subject.relayed.map(|relayed| relayed.to_string()).as_deref(), Some(RELAYED));
+        assert_eq!(
+            found.filter.as_deref(),
+            Some("ip.addr == 172.16.84.124 && ip.addr == 203.0.113.1 && tcp.port == 50000")
+        );
+        let places: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
+        assert_eq!(places, [7, 14]);
+        let server = &report.servers[0].transports[0];
+        let told = server.connections.as_ref().unwrap();
+        assert_eq!((told.tried, told.opened, told.reset_by_server), (1, 1, u64::from(reset)));
+    }
+}
+
+#[test]
+fn a_connection_that_is_closed_after_a_long_silence_asks_for_keepalives() {
+    let (mut scene, mut connection) = allocated();
+    connection.reset(scene.after_ms(300_000), 1);
+    later(&mut scene, 5);
+    let report = report(&scene.pcap());
+    let found = finding(&report, CLOSED);
+    assert!(found.title.contains("after 5 minutes without a message"), "{}", found.title);
+    assert!(found.fix.contains("keepalives more often than every 5 minutes"), "{}", found.fix);
+}
+
+#[test]
+fn a_reset_from_another_distance_is_not_the_servers() {
+    let (mut scene, connection) = allocated();
+    let ip = support::packet::Ip { id: 7, ttl: 41 };
+    let [of_client, of_server] = connection.seq;
+    let packet = support::packet::tcp(SERVER, CLIENT, ip, of_server, of_client, 0x14, &[]);
+    scene.after_ms(500).packet(&packet);
+    later(&mut scene, 5);
+    let report = report(&scene.pcap());
+    let found = finding(&report, CLOSED);
+    assert!(found.title.contains("in the name of 203.0.113.1:3478"), "{}", found.title);
+    assert!(found.explanation.contains("hop limit 41") && found.fix.contains("firewall"), "{found:?}");
+}
+
+#[test]
+fn a_client_that_hangs_up_is_no_fault() {
+    for (release_first, reset) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (mut scene, mut connection) = allocated();
+        if release_first {
+            release(&mut scene, &mut connection, true);
+        }
+        if reset {
+            connection.reset(scene.after_ms(20), 0);
+        } else {
+            connection.close(scene.after_ms(20), 0);
+            connection.reset(scene.after_ms(20), 1);
+        }
+        later(&mut scene, 60);
+        let report = report(&scene.pcap());
+        assert_eq!(ids(&report), ["turn-challenge"], "{release_first} {reset}");
+    }
+}
+
+#[test]
+fn a_reset_by_a_client_that_comes_back_at_once_was_not_meant() {
+    let (mut scene, mut connection) = allocated();
+    connection.reset(scene.after_ms(500), 0);
+    let mut again = Tcp::open(scene.after_ms(500), "172.16.84.124:50006", SERVER);
+    again.allocate(&mut scene, &alice(), "203.0.113.1:24002", 17);
+    later(&mut scene, 60);
+    let report = report(&scene.pcap());
+    assert_eq!(finding(&report, CLOSED).confidence, Confidence::Likely);
+}
+
+#[test]
+fn a_server_that_closes_after_the_end_of_the_allocation_is_no_fault() {
+    for how in ["released", "release unanswered", "expired", "never made"] {
+        let (mut scene, mut connection) = match how {
+            "never made" => {
+                let mut scene = Scene::new();
+                let mut connection = Tcp::open(&mut scene, CLIENT, SERVER);
+                connection.ask(&mut scene, &Stun::request(method::BINDING).tid([4; 12]), |asked| {
+                    Stun::success_to(asked).xor_mapped(CLIENT)
+                });
+                (scene, connection)
+            }
+            _ => allocated(),
+        };
+        match how {
+            "released" => release(&mut scene, &mut connection, true),
+            "release unanswered" => release(&mut scene, &mut connection, false),
+            "expired" => _ = scene.after_ms(700_000),
+            _ => {}
+        }
+        connection.close(scene.after_ms(20), 1);
+        later(&mut scene, 5);
+        assert!(!ids(&report(&scene.pcap())).contains(&CLOSED), "{how}");
+    }
+}
+
+#[test]
+fn a_server_that_answers_a_fin_which_the_capture_lacks_did_not_close() {
+    let (mut scene, mut connection) = allocated();
+    connection.close(scene.after_ms(20), 0);
+    later(&mut scene, 5);
+    let mut all = shots(&scene);
+    let fin = all
+        .iter()
+        .position(|shot| shot.bytes.get(26) == Some(&172) && shot.bytes.get(47).is_some_and(|flags| flags & 1 > 0));
+    all.remove(fin.unwrap());
+    assert_eq!(ids(&on(&all)), ["turn-challenge"]);
+}
+
+// The padding of ChannelData
+
+/// ChannelData of these lengths with DTLS records in it, which are shorter by what is given.
+fn padded(lengths: &[(usize, usize)], pads: bool) -> Scene {
+    let (mut scene, mut connection) = allocated();
+    for (number, &(length, beyond)) in lengths.iter().enumerate() {
+        let mut record = support::payload::dtls_record(23, 0xfefd, 1, number as u64, &vec![0x5a; length - 13 - beyond]);
+        record.resize(length, 0);
+        let mut message = support::payload::channel_data(0x4000, record);
+        if pads {
+            message.resize(message.len().next_multiple_of(4), 0);
+        }
+        connection.say(scene.after_ms(20), 0, &message);
+    }
+    release(&mut scene, &mut connection, true);
+    later(&mut scene, 5);
+    scene
+}
+
+const PADDING: &str = "turn-channel-padding";
+
+#[test]
+fn padding_that_is_counted_as_data_names_its_sender() {
+    let report = report(&padded(&[(64, 3), (100, 1), (80, 0), (120, 2)], true).pcap());
+    let found = finding(&report, PADDING);
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
+    assert!(found.title.contains("172.16.84.124:50000 counts the padding"), "{}", found.title);
+    assert!(found.fix.contains("client"), "{}", found.fix);
+    assert_eq!(found.places.len(), 3);
+}
+
+#[test]
+fn padding_counted_once_is_only_likely() {
+    let report = report(&padded(&[(64, 3), (100, 0)], true).pcap());
+    assert_eq!(finding(&report, PADDING).confidence, Confidence::Likely);
+}
+
+#[test]
+fn data_of_any_length_with_its_padding_is_no_fault() {
+    for lengths in [&[(61, 0), (62, 0), (63, 0), (64, 0)][..], &[(61, 0), (64, 1), (64, 3)]] {
+        assert!(!ids(&report(&padded(lengths, true).pcap())).contains(&PADDING), "{lengths:?}");
+    }
+}
+
+#[test]
+fn channel_data_without_its_padding_names_its_sender() {
+    let report = report(&padded(&[(61, 0), (62, 0), (63, 0), (64, 0)], false).pcap());
+    let found = finding(&report, PADDING);
+    assert_eq!(found.confidence, Confidence::Certain);
+    assert!(found.title.contains("sends ChannelData without padding over TCP"), "{}", found.title);
+}
+
+#[test]
+fn over_udp_nobody_needs_padding() {
+    let mut scene = Scene::new();
+    let login = alice();
+    scene.allocation(CLIENT, SERVER, &login, "n", RELAYED);
+    for length in [61, 62, 63] {
+        scene.after_ms(20).channel_data(CLIENT, SERVER, 0x4000, vec![0x80; length]);
+    }
+    later(&mut scene, 5);
+    assert!(!ids(&report(&scene.pcap())).contains(&PADDING));
 }

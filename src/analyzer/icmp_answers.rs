@@ -3,7 +3,7 @@
 use crate::event::IcmpAnswer;
 use crate::frame::Frame;
 use crate::net::Endpoint;
-use crate::packet::{Datagram, Limits, Packet, Packets};
+use crate::packet::{Datagram, Limits, Packet, Packets, Segment};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::stun::Message;
@@ -17,12 +17,15 @@ pub struct IcmpAnswers {
     packets: Packets,
     now: Timestamp,
     /// What each sender sent to each receiver of late; the old generation goes when the young one is full.
-    young: HashMap<(Endpoint, Endpoint), VecDeque<Sent>>,
-    old: HashMap<(Endpoint, Endpoint), VecDeque<Sent>>,
+    young: HashMap<Way, VecDeque<Sent>>,
+    old: HashMap<Way, VecDeque<Sent>>,
     answers: BTreeMap<u64, IcmpAnswer>,
 }
 
-/// A message that an ICMP error may quote: its frame, and its first bytes as far as there are any.
+/// Sender, receiver, and whether over TCP.
+type Way = (Endpoint, Endpoint, bool);
+
+/// A message that an ICMP error may quote: its frame, and its first bytes as far as there are any; of TCP the segment's sequence number.
 #[derive(Debug)]
 struct Sent {
     frame: u64,
@@ -61,21 +64,26 @@ impl IcmpAnswers {
                 if !told {
                     return;
                 }
-                if young.len() >= MAX_PAIRS {
-                    *old = std::mem::take(young);
+                keep(young, old, (src, dst, false), Sent { frame: frame.number, start: start(payload) });
+            }
+            // what follows STUN on a connection may be the rest of a message
+            Packet::Segment(Segment { src, dst, seq, payload, .. }) if !payload.is_empty() => {
+                let way = (src, dst, true);
+                let begins = || demux::kind(payload) == Kind::Stun && Message::recognise(payload, true).is_some();
+                let framed = || payload.get(2..).is_some_and(|rest| Message::recognise(rest, true).is_some());
+                if young.contains_key(&way) || old.contains_key(&way) || begins() || framed() {
+                    keep(young, old, way, Sent { frame: frame.number, start: start(&seq.to_be_bytes()) });
                 }
-                let sent = young.entry((src, dst)).or_insert_with(|| old.remove(&(src, dst)).unwrap_or_default());
-                if sent.len() >= MAX_SENT {
-                    sent.pop_front();
-                }
-                sent.push_back(Sent { frame: frame.number, start: start(payload) });
             }
             Packet::IcmpError(error) if answers.len() < MAX_ICMP_ANSWERS => {
-                let (quoted, ends) = (start(error.quoted.payload), (error.quoted.src, error.quoted.dst));
-                let Some(sent) = young.get(&ends).or_else(|| old.get(&ends)) else { return };
-                // Copies of a request look alike: the latest that no error has answered yet.
+                let seq = error.quoted.seq.map(u32::to_be_bytes);
+                let quoted = seq.map_or_else(|| start(error.quoted.payload), |seq| start(&seq));
+                let way = (error.quoted.src, error.quoted.dst, seq.is_some());
+                let Some(sent) = young.get(&way).or_else(|| old.get(&way)) else { return };
+                let is_killed = |sent: &&Sent| sent.is_quoted(&quoted) && !answers.contains_key(&sent.frame);
+                // Copies of a request look alike: the latest that no error has answered yet. What TCP sends again is no row.
                 let killed =
-                    sent.iter().rev().find(|sent| sent.is_quoted(&quoted) && !answers.contains_key(&sent.frame));
+                    if seq.is_some() { sent.iter().find(is_killed) } else { sent.iter().rev().find(is_killed) };
                 if let Some(killed) = killed {
                     let answer = IcmpAnswer { frame: frame.number, sender: error.sender, kind: error.kind };
                     answers.insert(killed.frame, answer);
@@ -90,6 +98,17 @@ impl IcmpAnswers {
     pub fn finish(self) -> BTreeMap<u64, IcmpAnswer> {
         self.answers
     }
+}
+
+fn keep(young: &mut HashMap<Way, VecDeque<Sent>>, old: &mut HashMap<Way, VecDeque<Sent>>, way: Way, new: Sent) {
+    if young.len() >= MAX_PAIRS && !young.contains_key(&way) {
+        *old = std::mem::take(young);
+    }
+    let sent = young.entry(way).or_insert_with(|| old.remove(&way).unwrap_or_default());
+    if sent.len() >= MAX_SENT {
+        sent.pop_front();
+    }
+    sent.push_back(new);
 }
 
 /// The first bytes of a payload, and how many they are.

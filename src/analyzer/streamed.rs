@@ -38,6 +38,12 @@ impl Core {
         if message.unpadded_before {
             self.session.totals_mut().unpadded.add(src, dst, Seen { frame, time });
         }
+        if message.bound {
+            let hop = self.session.data_connection_hop(&event);
+            if event.hops.pass(hop).is_none() {
+                return;
+            }
+        }
         self.message(&mut event, kind, message.bytes, sink);
     }
 }

@@ -7,6 +7,7 @@ use zeroize::Zeroize;
 use super::Limits;
 use super::buffer::Buffer;
 use super::info::{CaptureInfo, Comment, Damage, Format, Interface, Secrets, SecretsKind};
+use super::records::OtherBlock;
 use crate::frame::LinkType;
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -20,6 +21,14 @@ pub(super) struct Log {
     pub(super) limits: Limits,
     comment_bytes: usize,
     secret_bytes: usize,
+    blocks: Blocks,
+}
+
+/// What becomes of blocks that hold no frame, once they were taken in.
+enum Blocks {
+    Forgotten,
+    /// Each is kept until it is asked for.
+    Kept(Option<OtherBlock>),
 }
 
 impl Log {
@@ -43,7 +52,25 @@ impl Log {
             damage: Vec::new(),
             damage_total: 0,
         };
-        Log { info, limits, comment_bytes: 0, secret_bytes: 0 }
+        Log { info, limits, comment_bytes: 0, secret_bytes: 0, blocks: Blocks::Forgotten }
+    }
+
+    /// From now on blocks that hold no frame are kept, one at a time.
+    pub(super) fn keep_blocks(&mut self) {
+        self.blocks = Blocks::Kept(None);
+    }
+
+    /// Whether they are.
+    pub(super) fn keeps_blocks(&self) -> bool {
+        matches!(self.blocks, Blocks::Kept(_))
+    }
+
+    pub(super) fn keep_block(&mut self, block: OtherBlock) {
+        self.blocks = Blocks::Kept(Some(block));
+    }
+
+    pub(super) fn take_block(&mut self) -> Option<OtherBlock> {
+        if let Blocks::Kept(block) = &mut self.blocks { block.take() } else { None }
     }
 
     /// Counts a frame about to be delivered.

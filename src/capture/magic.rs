@@ -53,6 +53,13 @@ pub(super) struct Variant {
     pub(super) record_header: usize,
 }
 
+impl Variant {
+    /// Decimal digits of the second that its timestamps have.
+    pub(super) fn digits(self) -> u8 {
+        if self.nanoseconds { 9 } else { 6 }
+    }
+}
+
 impl Magic {
     /// Reads the first bytes, without consuming them.
     pub(super) fn read<R: Read + Failure>(

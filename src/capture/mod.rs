@@ -8,6 +8,7 @@
 //! Reading never fails once it has begun: what is damaged is noted with its place, and reading goes on where the file makes sense
 //! again. Memory is bounded by [`Limits`], whatever the file claims.
 
+mod block;
 mod buffer;
 mod info;
 mod log;
@@ -16,13 +17,17 @@ mod options;
 mod pcap;
 mod pcapng;
 mod plain;
+mod records;
 mod resolution;
 mod unpack;
+mod write;
 
 use std::io::Read;
 
 pub use info::{CaptureInfo, Comment, Compression, Damage, FileFormat, Format, Interface, Secrets, SecretsKind};
 pub use magic::OpenError;
+pub use records::{Implied, OtherBlock, PacketRecord, Record, Records};
+pub use write::Writer;
 
 use crate::frame::{Frame, LinkType};
 use crate::time::Timestamp;

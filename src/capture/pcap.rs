@@ -10,6 +10,7 @@ use super::buffer::Buffer;
 use super::log::Log;
 use super::magic::{OpenError, Variant};
 use super::options::Order;
+use super::records::Implied;
 use super::unpack::Failure;
 use crate::frame::LinkType;
 use crate::time::Timestamp;
@@ -93,6 +94,11 @@ impl PcapReader {
         })
     }
 
+    /// The one interface that the file stands for.
+    pub(super) fn implied(&self) -> Implied {
+        Implied { link_type: self.link_type, fcs_len: self.fcs_len, digits: self.variant.digits() }
+    }
+
     /// The next record; damage on the way is noted.
     pub(super) fn next<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log) -> Option<Found> {
         let header_len = self.variant.record_header;
@@ -155,7 +161,7 @@ impl PcapReader {
             start: position + self.variant.record_header,
             len: header.captured as usize,
             time: Some(self.time(header)),
-            digits: if self.variant.nanoseconds { 9 } else { 6 },
+            digits: self.variant.digits(),
             link_type: self.link_type,
             original_len: header.original,
             fcs_len: self.fcs_len,

@@ -6,28 +6,15 @@ use std::net::IpAddr;
 use pcap_parser::pcapng::{UnknownBlock, parse_sectionheaderblock, parse_unknownblock_be, parse_unknownblock_le};
 
 use super::Found;
+use super::block;
 use super::buffer::Buffer;
 use super::log::Log;
 use super::options::{COMMENT, Options, Order};
 use super::plain::{HEAD, PlainBlock};
+use super::records::OtherBlock;
 use super::resolution::Resolution;
 use super::unpack::Failure;
 use crate::frame::LinkType;
-
-/// The block types that mean something to this reader, or are known to be there for others.
-pub(super) mod block {
-    pub(crate) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
-    pub(crate) const INTERFACE: u32 = 1;
-    pub(crate) const PACKET: u32 = 2;
-    pub(crate) const SIMPLE_PACKET: u32 = 3;
-    pub(crate) const NAMES: u32 = 4;
-    pub(crate) const STATISTICS: u32 = 5;
-    pub(crate) const ENHANCED_PACKET: u32 = 6;
-    pub(crate) const JOURNAL: u32 = 9;
-    pub(crate) const SECRETS: u32 = 10;
-    pub(crate) const CUSTOM: u32 = 0x0bad;
-    pub(crate) const CUSTOM_PRIVATE: u32 = 0x4000_0bad;
-}
 
 /// A search believes no block longer than this.
 const SEARCH_BLOCK: usize = 1 << 20;
@@ -127,8 +114,10 @@ impl PcapngReader {
             }
             let start = buffer.position();
             let offset = buffer.offset();
+            let kept = (log.keeps_blocks() && !block::is_packet(kind))
+                .then(|| OtherBlock::new(kind, order, buffer.slice(start, len)));
             let found = match kind {
-                block::ENHANCED_PACKET | block::SIMPLE_PACKET | block::PACKET => {
+                kind if block::is_packet(kind) => {
                     let body = buffer.slice(start + 8, len - 12);
                     self.packet(kind, body, start + 8, log)
                 }
@@ -145,7 +134,12 @@ impl PcapngReader {
             buffer.consume(len);
             match found {
                 Ok(Some(found)) => return Some(found),
-                Ok(None) => {}
+                Ok(None) => {
+                    if let Some(block) = kept {
+                        log.keep_block(block);
+                        return None;
+                    }
+                }
                 Err(what) => log.damage(offset, what, Some(offset + len as u64)),
             }
         }

@@ -1,7 +1,7 @@
 //! What nearly every block of a large pcapng file is: a whole Enhanced Packet Block without options, improper in no way.
 
+use super::block::ENHANCED_PACKET;
 use super::options::Order;
-use super::pcapng::block::ENHANCED_PACKET;
 
 /// Bytes of the block before its data.
 pub(super) const HEAD: usize = 28;

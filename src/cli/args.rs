@@ -46,6 +46,11 @@ pub(super) enum Command {
     /// (*.parquet) and a page to look at (index.html). What cannot be read is told there, and stops nothing.
     #[command(after_help = BATCH_EXIT)]
     Batch(Box<Batch>),
+    /// Write the frames that matter, with what was found as comments that Wireshark shows
+    ///
+    /// The original's comments, names, interfaces and times stay as they are. Of a capture that holds secrets these are kept, too.
+    #[command(after_help = "Exit status: 0, or 2 on wrong usage or if nothing is readable.")]
+    Annotate(Box<Annotate>),
     /// Explain an error code, attribute, method, alert, suite or finding: 431, USERNAME, 0x0006, Allocate, bad_certificate,
     /// turn-integrity-rejected
     Explain {
@@ -68,8 +73,8 @@ pub(super) struct Analyze {
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<String>,
     /// Form of the report
-    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
-    pub format: ReportFormat,
+    #[arg(long, value_enum, default_value_t = PageFormat::Text)]
+    pub format: PageFormat,
     /// Write the report to a file, which appears when it is complete
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -162,6 +167,21 @@ pub(super) struct Batch {
     pub reading: Reading,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(super) struct Annotate {
+    /// The capture, which is read twice: a file
+    #[arg(value_name = "CAPTURE")]
+    pub capture: String,
+    /// The pcapng file to write, which appears when it is complete
+    #[arg(short, long, value_name = "OUT.pcapng")]
+    pub output: PathBuf,
+    /// Write all frames, not only those that matter
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
 /// What makes the exit status of a batch 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum FailOn {
@@ -233,6 +253,17 @@ pub(super) enum ReportFormat {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum PageFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+    /// One file for a browser, with the ladder, that loads nothing from anywhere
+    Html,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum FlowFormat {
     /// For a terminal
     #[default]
@@ -294,7 +325,7 @@ mod tests {
         let args = parse("turnscope a.pcap b.pcap --format json").unwrap();
         assert!(args.command.is_none());
         assert_eq!(args.analyze.captures, ["a.pcap", "b.pcap"]);
-        assert_eq!(args.analyze.format, ReportFormat::Json);
+        assert_eq!(args.analyze.format, PageFormat::Json);
         assert!(parse("turnscope").is_err());
     }
 
@@ -320,10 +351,13 @@ mod tests {
 
     #[test]
     fn later_commands_and_options_are_not_offered_yet() {
-        for line in ["turnscope a.pcap --keylog x", "turnscope a.pcap --format html", "turnscope a.pcap --password x"] {
+        for line in ["turnscope a.pcap --keylog x", "turnscope a.pcap --password x"] {
             assert!(parse(line).is_err(), "{line}");
         }
         let names: Vec<String> = Args::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
-        assert_eq!(names, ["analyze", "messages", "verify", "flow", "batch", "explain", "completions", "man"]);
+        assert_eq!(
+            names,
+            ["analyze", "messages", "verify", "flow", "batch", "annotate", "explain", "completions", "man"]
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::error::{Error, say};
 use crate::analyzer::Analyzer;
-use crate::capture::{Capture, CaptureInfo, OpenError};
+use crate::capture::{Capture, CaptureInfo, OpenError, Records};
 use crate::frame::Frame;
 use crate::time::Timestamp;
 use std::fs::File;
@@ -146,6 +146,12 @@ impl<'a> Input<'a> {
             say(&Error::new(name, format_args!("damaged at byte {at}, after frame {after}: {}", damage.what), rest));
         }
     }
+}
+
+/// Opens a file to be written again, record by record.
+pub(super) fn records(path: &str) -> Result<Records<File>, Error> {
+    let file = File::open(path).map_err(|error| Error::reading(path, &error))?;
+    Records::open(file).map_err(|error| unreadable(path, &error))
 }
 
 /// The time that a capture begins at, for what is counted from there: its first frame's, or 1970 where that has none.

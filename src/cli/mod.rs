@@ -4,6 +4,7 @@
 //! args (as typed) ──▶ options (validated, files of credentials read) ──▶ run (captures in, results out) ──▶ exit status
 //! ```
 
+mod annotate;
 mod archive;
 mod args;
 mod batch;

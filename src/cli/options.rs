@@ -1,7 +1,8 @@
 //! Options: arguments that have been checked, with the files of credentials read.
 
 use super::args::{
-    self, Analyze, Args, Colour, Command, Common, Flow, FlowFormat, Reading, ReportFormat, RowFormat, Times,
+    self, Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, ReportFormat,
+    RowFormat, Times,
 };
 use super::credentials::Given;
 use super::error::Error;
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 pub(super) enum Options {
     Analyze {
         captures: Vec<String>,
-        format: ReportFormat,
+        format: PageFormat,
         output: Option<PathBuf>,
         reading: Wanted,
         look: Look,
@@ -50,6 +51,13 @@ pub(super) enum Options {
         look: Look,
     },
     Batch(Box<super::batch::Batch>),
+    Annotate {
+        capture: String,
+        output: PathBuf,
+        all: bool,
+        reading: Wanted,
+        look: Look,
+    },
     Explain {
         what: String,
         look: Look,
@@ -104,6 +112,7 @@ impl Options {
             },
             Command::Flow(flow) => Self::flow(*flow, common)?,
             Command::Batch(batch) => Self::batch(*batch, common)?,
+            Command::Annotate(annotate) => Self::annotate(*annotate, common)?,
             Command::Explain { what } => {
                 Options::Explain { what: what.join(" "), look: Look::new(Times::default(), common) }
             }
@@ -140,6 +149,19 @@ impl Options {
             reading: Wanted::new(flow.reading, flow.time)?,
             look: Look::new(flow.time, common),
         })
+    }
+
+    fn annotate(annotate: Annotate, common: Common) -> Result<Self, Error> {
+        let Annotate { capture, output, all, reading } = annotate;
+        if capture == "-" {
+            return Err(Error::new(
+                "-",
+                "is read twice, which standard input cannot be",
+                "save the capture to a file first",
+            ));
+        }
+        let reading = Wanted::new(reading, Times::default())?;
+        Ok(Options::Annotate { capture, output, all, reading, look: Look::new(Times::default(), common) })
     }
 
     fn analyze(analyze: Analyze, common: Common) -> Result<Self, Error> {

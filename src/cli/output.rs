@@ -7,7 +7,7 @@ use crate::render::clock::Clock;
 use crate::render::text::Options as TextOptions;
 use anstream::ColorChoice;
 use std::fs::{self, OpenOptions};
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 /// Columns where there is no terminal to ask.
@@ -46,14 +46,29 @@ pub(super) fn stdout_error(error: &io::Error) -> Error {
 
 /// Writes a file as a whole or not at all: what stood there before stays until the new one is complete.
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write_file_with(path, |file| file.write_all(bytes))
+}
+
+/// The same of a file that is written bit by bit.
+pub(super) fn write_file_with<T>(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<T>,
+) -> Result<T, Error> {
     let name = path.display().to_string();
     let failed = |error: io::Error| Error::writing(&name, &error);
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return fs::write(path, bytes).map_err(failed); // a device or pipe cannot be replaced
+        // a device or pipe cannot be replaced
+        let mut file = BufWriter::new(OpenOptions::new().write(true).open(path).map_err(failed)?);
+        return write(&mut file).and_then(|done| file.flush().map(|()| done)).map_err(failed);
     }
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()); // a link stays one
-    let (mut file, temporary) = beside(&path).map_err(failed)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, &path));
+    let (file, temporary) = beside(&path).map_err(failed)?;
+    let mut file = BufWriter::new(file);
+    let written = write(&mut file).and_then(|done| {
+        file.flush()?;
+        file.get_ref().sync_all()?;
+        fs::rename(&temporary, &path).map(|()| done)
+    });
     written.map_err(|error| {
         let _ = fs::remove_file(&temporary); // what matters is the first error
         failed(error)

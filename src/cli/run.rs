@@ -1,7 +1,7 @@
 //! Does what the options say.
 
 use super::Status;
-use super::args::{Args, FlowFormat, ReportFormat, RowFormat};
+use super::args::{Args, FlowFormat, PageFormat, ReportFormat, RowFormat};
 use super::error::{Error, say};
 use super::input::{Input, start};
 use super::options::{Look, Options, Wanted};
@@ -9,7 +9,7 @@ use super::output;
 use crate::analyzer::{self, Analyzed, Analyzer, IcmpAnswers};
 use crate::event::{IcmpAnswer, Row};
 use crate::packet::{Limits, Packet, Packets};
-use crate::render::{json, ladder, messages, text, verify};
+use crate::render::{html, json, ladder, messages, text, verify};
 use crate::report::ladder::{Collector, Ladder};
 use crate::report::{Report, Verdict};
 use crate::session::credentials::Status as Tested;
@@ -33,6 +33,9 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
             flow(&captures, format, choice, output.as_deref(), &reading, look)
         }
         Options::Batch(batch) => super::batch::run(*batch),
+        Options::Annotate { capture, output, all, reading, look } => {
+            super::annotate::run(&capture, &output, all, &reading, look)
+        }
         Options::Explain { what, look } => {
             let layout = output::text_options(look, look.clock(None), false);
             let told = text::explain(&what, &layout).map_err(|unknown| Error::new("", unknown, ""))?;
@@ -53,17 +56,22 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
 
 fn analyze(
     captures: &[String],
-    format: ReportFormat,
+    format: PageFormat,
     file: Option<&Path>,
     reading: &Wanted,
     look: Look,
 ) -> Result<Status, Error> {
     reading.told.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
-    let mut parts = Vec::new();
+    let (mut parts, mut collected) = (Vec::new(), Vec::new());
     for path in captures {
         // One bad file does not stop the others. Places count the captures that the report lists.
         match Input::open(path) {
+            Ok(mut input) if format == PageFormat::Html => {
+                let (part, collector) = collect(&mut input, path, parts.len(), reading)?;
+                parts.push(part);
+                collected.push(collector);
+            }
             Ok(mut input) => parts.push(read(&mut input, parts.len(), reading, Extra::default(), |_, _| true)?),
             Err(error) => say(&error),
         }
@@ -74,10 +82,14 @@ fn analyze(
     let report = analyzer::report(parts);
     let mut result = Vec::new();
     match format {
-        ReportFormat::Json => json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?,
-        ReportFormat::Text => {
+        PageFormat::Json => json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?,
+        PageFormat::Text => {
             let layout = output::text_options(look, look.clock(first_time(&report)), file.is_some());
             result = text::report(&report, &layout).into_bytes();
+        }
+        PageFormat::Html => {
+            let layout = output::text_options(look, look.clock(first_time(&report)), true);
+            result = html::report(&report, &Ladder::new(collected, &report), &layout).into_bytes();
         }
     }
     let written = match file {
@@ -103,12 +115,8 @@ fn flow(
         // One bad file does not stop the others.
         match Input::open(path) {
             Ok(mut input) => {
-                let icmp = icmp_answers(&input, path)?;
-                let mut collector = Collector::new(u32::try_from(parts.len()).unwrap_or(u32::MAX));
-                parts.push(read(&mut input, parts.len(), reading, Extra { media: true, icmp }, |row, _| {
-                    collector.row(row);
-                    true
-                })?);
+                let (part, collector) = collect(&mut input, path, parts.len(), reading)?;
+                parts.push(part);
                 collected.push(collector);
                 if !look.is_quiet() {
                     input.warn_of_damage();
@@ -144,6 +152,17 @@ fn flow(
     };
     written.or_else(super::broken)?;
     Ok(Status::Fine)
+}
+
+/// Reads a capture and gathers what its ladder needs.
+fn collect(input: &mut Input, path: &str, index: usize, reading: &Wanted) -> Result<(Analyzed, Collector), Error> {
+    let icmp = icmp_answers(input, path)?;
+    let mut collector = Collector::new(u32::try_from(index).unwrap_or(u32::MAX));
+    let part = read(input, index, reading, Extra { media: true, icmp }, |row, _| {
+        collector.row(row);
+        true
+    })?;
+    Ok((part, collector))
 }
 
 fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {

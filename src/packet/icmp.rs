@@ -152,6 +152,7 @@ fn quoted(header: ip::Header<'_>) -> Quoted<'_> {
         src: header.src,
         dst: header.dst,
         protocol: header.protocol,
+        seq: None,
         payload: header.payload,
         truncated: header.missing > 0 || header.fragment.is_some(),
     };
@@ -162,6 +163,10 @@ fn quoted(header: ip::Header<'_>) -> Quoted<'_> {
     let [a, b, c, d] = *ports;
     quoted.src = quoted.src.with_port(u16::from_be_bytes([a, b]));
     quoted.dst = quoted.dst.with_port(u16::from_be_bytes([c, d]));
+    quoted.seq = match header.payload.get(4..8) {
+        Some(&[a, b, c, d]) if header.protocol == 6 => Some(u32::from_be_bytes([a, b, c, d])),
+        _ => None,
+    };
     let size = match (header.protocol, header.payload.get(12)) {
         (6, Some(offset)) => usize::from(offset >> 4).max(5) * 4,
         (6, None) => usize::MAX,

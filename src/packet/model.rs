@@ -92,6 +92,8 @@ pub struct Quoted<'a> {
     pub dst: Endpoint,
     /// IANA protocol number: 17 UDP, 6 TCP.
     pub protocol: u8,
+    /// The sequence number of a TCP segment: routers quote that much at least.
+    pub seq: Option<u32>,
     /// What was quoted after the UDP or TCP header; for other protocols and later fragments, after the IP headers.
     pub payload: &'a [u8],
     /// Whether the quoted packet had more bytes than were quoted and captured.

@@ -1,10 +1,12 @@
-//! Reports and messages made readable: text, JSON, JSON Lines, CSV. Nothing here judges.
+//! Reports and messages made readable: text, JSON, JSON Lines, CSV, annotated captures. Nothing here judges.
 //!
 //! What a capture says is never trusted with a terminal: [`escape`] tames it before it is printed.
 
+pub mod annotate;
 pub mod batch;
 pub mod clock;
 pub mod escape;
+pub mod html;
 pub mod index;
 pub mod json;
 pub mod ladder;

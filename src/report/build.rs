@@ -4,14 +4,17 @@
 //! what there is room for. [`assemble`](super::assemble()) puts the parts of several captures together and writes the headline.
 
 use super::convert::{
-    allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, server, transaction,
+    allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, relayed_transport,
+    server, transaction,
 };
 use super::handshake;
 use super::headline;
 use super::ice;
 use super::media::media;
 use super::steps;
-use super::{Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Transaction};
+use super::{
+    Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Transaction, Transport,
+};
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
 use crate::net::{Endpoint, ServerAddress};
@@ -171,7 +174,9 @@ impl Builder {
             let (capture, transport) = (self.capture, conversation.transport);
             self.transactions.add(telling, exchange.first.frame, || transaction(exchange, transport, capture, &view));
         }
-        if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING) {
+        // a data connection that was bound is told with its allocation
+        let bound = |exchange: &Exchange| exchange.method == Method::CONNECTION_BIND && exchange.succeeded();
+        if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING && !bound(exchange)) {
             let (capture, digits) = (self.capture, self.digits);
             self.authentications.add(telling, at, || steps::authentication(conversation, &view, capture, digits));
         }
@@ -196,9 +201,13 @@ impl Builder {
     fn relay_candidates(&mut self, known: &session::Allocation, conversation: &Conversation, telling: bool) {
         let (capture, client, server) = (self.capture, conversation.client, conversation.server);
         let evidence = vec![place(capture, known.created.frame)];
+        let reached = if conversation.transport.is_stream() { Transport::Tcp } else { Transport::Udp };
+        let lent = relayed_transport(known.transport).unwrap_or(Transport::Udp);
         let candidate = |kind, address: Endpoint, base: Endpoint| Candidate {
             owner: client.0.ip().to_string(),
             kind,
+            transport: if kind == CandidateType::Relay { lent } else { reached },
+            tcp_type: None,
             address: Address(address),
             base: Some(Address(base)),
             server: Some(server.into()),
@@ -268,7 +277,9 @@ impl Builder {
             counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
-                .map(|(address, known)| server(address, known, info, session, self.dialects.get(&address)))
+                .map(|(address, known)| {
+                    server(address, known, info, session, self.dialects.get(&address), (capture, self.digits))
+                })
                 .collect(),
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),

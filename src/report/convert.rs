@@ -1,11 +1,11 @@
 //! The published form of what a session remembers, one function a thing.
 
-use super::steps;
 use super::{
     Address, Allocation, AllocationEnd, Capture, Channel, Comment, Counts, Credential, CredentialKind, Damage,
-    Integrity, IntegrityStatus, NatMapping, Permission, Place, ProtocolError, Server, ServerTransport, Side, Time,
-    Transaction, TransactionOutcome, Transport,
+    Integrity, IntegrityStatus, NatMapping, Permission, Place, ProtocolError, Server, Side, Time, Transaction,
+    TransactionOutcome, Transport,
 };
+use super::{steps, tried};
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
 use crate::net::{RelayedAddress, ServerAddress};
@@ -106,6 +106,7 @@ pub(super) fn server(
     info: &CaptureInfo,
     session: &Session,
     dialect: Option<&&'static str>,
+    (capture, digits): (u32, u8),
 ) -> Server {
     let names = info.names.iter().filter(|(ip, _)| *ip == address.0.ip()).map(|(_, name)| name.clone()).collect();
     let sum = |of: fn(&session::Reached) -> u64| known.transports.iter().map(|(_, reached)| of(reached)).sum();
@@ -115,14 +116,7 @@ pub(super) fn server(
         transports: known
             .transports
             .iter()
-            .map(|(transport, reached)| ServerTransport {
-                transport: *transport,
-                asked: reached.asked,
-                answered: reached.answered,
-                allocated: reached.allocated,
-                rtt_us: reached.rtt.map(crate::time::Span::micros),
-                mapped: reached.mapped.map(Address::from),
-            })
+            .map(|(transport, reached)| tried::transport(*transport, reached, capture, digits))
             .collect(),
         software: known.software.map(|name| session.names().text(name)),
         dialect: dialect.map(|&name| name.to_owned()),
@@ -233,7 +227,7 @@ pub(super) fn transaction(exchange: &Exchange, transport: Transport, capture: u3
     }
 }
 
-fn relayed_transport(number: Option<u8>) -> Option<Transport> {
+pub(super) fn relayed_transport(number: Option<u8>) -> Option<Transport> {
     match number {
         Some(17) => Some(Transport::Udp),
         Some(6) => Some(Transport::Tcp),
@@ -306,6 +300,8 @@ pub(super) fn allocation(
             })
             .collect(),
         channels_total: known.channels.len() as u64,
+        connections: known.connections.iter().map(|known| tried::data_connection(known, capture, digits)).collect(),
+        connections_total: u64::from(known.connections_total),
         bytes_sent: known.sent.bytes,
         bytes_received: known.received.bytes,
         evidence_total: evidence.len() as u64,
@@ -328,6 +324,12 @@ fn refused_peers(conversation: &Conversation, view: &View<'_>, digits: u8) -> Ve
         })
         .take(MAX_PLACES)
         .collect()
+}
+
+/// What a way goes over as its ends see it, given whether it is bound to a peer's TCP connection: relays carry datagrams otherwise.
+pub(super) fn transport(path: &session::Path, bound: bool) -> Transport {
+    let direct = path.inside.is_none() && path.ends.is_stream();
+    if bound || direct { Transport::Tcp } else { Transport::Udp }
 }
 
 /// The last Allocate of a conversation that never got one, if it was refused for good.
@@ -368,6 +370,8 @@ pub(super) fn rejected(
         permissions_total: 0,
         channels: Vec::new(),
         channels_total: 0,
+        connections: Vec::new(),
+        connections_total: 0,
         bytes_sent: 0,
         bytes_received: 0,
         evidence_total: evidence.len() as u64,

@@ -1,7 +1,8 @@
 //! DTLS associations in a report.
 
-use super::convert::{place, places};
-use super::{Address, Place, Time};
+use super::convert::{place, places, transport};
+use super::{Address, Place, Time, Transport};
+use crate::event::Via;
 use crate::session::handshake::{AlertSeen, Certificate, Flight, Handshake, Offer, Role, Side, State};
 use crate::time::Timestamp;
 use crate::wire::handshake::certificate::Summary;
@@ -83,6 +84,8 @@ pub struct Dtls {
     pub client_data_records: u64,
     /// Records of application data from the server.
     pub server_data_records: u64,
+    /// What it goes over between the two: `udp`, or `tcp` in frames of RFC 4571; a relay's client may reach that over something else.
+    pub transport: Transport,
     /// The layers that carried it, if it was not in the datagrams themselves: `send`, `data`, `channel-data`, `dtls-in-stun`.
     pub via: Vec<&'static str>,
     /// Other addresses between which the same association was seen: beyond a NAT or a relay, or on another pair.
@@ -258,6 +261,7 @@ pub(super) fn dtls(handshake: &Handshake, capture: u32, digits: u8) -> Option<Dt
         }),
         client_data_records: client.data.records,
         server_data_records: server.data.records,
+        transport: transport(&way.path, way.via.iter().flatten().any(|via| *via == Via::Connection.layer())),
         via: way.via.iter().flatten().copied().collect(),
         also: handshake
             .ways

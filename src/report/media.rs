@@ -1,6 +1,8 @@
 //! The streams of RTP that passed the capture point.
 
-use super::{Address, Place, Time};
+use super::convert::transport;
+use super::{Address, Place, Time, Transport};
+use crate::event::Via;
 use crate::session::{self, Break, MediaWay, Session, Stream};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -40,6 +42,8 @@ pub struct MediaStream {
     pub src: Address,
     /// Who is to have it.
     pub dst: Address,
+    /// What it goes over between the two: `udp`, or `tcp` in frames of RFC 4571; a relay's client may reach that over something else.
+    pub transport: Transport,
     /// The relay passages inside which it was, outermost first: `send`, `data`, `channel-data`; empty for what goes directly.
     pub via: Vec<String>,
     /// The synchronisation source. Retransmissions and error correction have one of their own.
@@ -124,6 +128,7 @@ fn item(way: &MediaWay, direction: usize, stream: &Stream, capture: u32, digits:
     Some(MediaStream {
         src: Address(src),
         dst: Address(dst),
+        transport: transport(&way.path, own.via.iter().flatten().any(|via| *via == Via::Connection)),
         via: own.via.iter().flatten().map(|via| via.layer().to_owned()).collect(),
         ssrc: stream.ssrc,
         payload_type: stream.payload_type(),

@@ -22,6 +22,7 @@ mod steps;
 mod summary;
 pub mod tables;
 mod totals;
+mod tried;
 mod turn;
 mod value;
 mod verify;
@@ -41,8 +42,9 @@ pub use signalling::{Signalled, SignalledAddress};
 pub use summary::Summary;
 pub use totals::Totals;
 pub use turn::{
-    Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel, NatMapping,
-    Permission, Server, ServerTransport, Step, Transaction, TransactionOutcome, Transactions,
+    Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel,
+    ConnectionOpener, ConnectionState, DataConnection, NatMapping, Permission, Server, ServerConnections, ServerIcmp,
+    ServerTransport, Step, TcpType, Transaction, TransactionOutcome, Transactions, TransportOutcome,
 };
 pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side, Time, Transport};
 pub use verify::{Credential, CredentialKind, VerifyReport};

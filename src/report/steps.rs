@@ -30,6 +30,12 @@ pub(super) fn authentication(conversation: &Conversation, view: &View<'_>, captu
             None => add(exchange.last, Side::Client, silence(exchange)),
         }
     }
+    let resets = conversation.connection.as_ref().map_or([None; 2], |connection| connection.rst);
+    for (reset, side) in resets.into_iter().zip([Side::Client, Side::Server]) {
+        if let Some(at) = reset {
+            add(Seen { frame: at.frame, time: at.time }, side, "resets the connection".to_owned());
+        }
+    }
     let label = |verdicts: fn(&Exchange) -> Option<&Verdicts>| {
         let verified = conversation.exchanges.iter().rev().filter_map(verdicts);
         verified.map(|verdicts| Proof::of(verdicts, view)).find_map(|proof| proof.label().map(str::to_owned))

@@ -41,6 +41,64 @@ pub struct ServerTransport {
     pub rtt_us: Option<i64>,
     /// The client's address as the server told it first.
     pub mapped: Option<Address>,
+    /// What came of it.
+    pub outcome: TransportOutcome,
+    /// The connections that carry it, of TCP, TLS or DTLS; `null` for plain UDP.
+    pub connections: Option<ServerConnections>,
+    /// The first ICMP error that answered: what it says, who sent it, and where it stands.
+    pub icmp: Option<ServerIcmp>,
+    /// The first message or SYN.
+    pub first_time: Option<Time>,
+}
+
+/// What came of trying a server over one transport: the furthest that any client got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransportOutcome {
+    /// Requests, or connection attempts, that nothing answered.
+    Unanswered,
+    /// An ICMP error answered.
+    Unreachable,
+    /// A reset answered the SYN.
+    Refused,
+    /// The connection was open, and its TLS or DTLS handshake did not come to an end.
+    HandshakeFailed,
+    /// The connection was open, and nothing was answered on it.
+    Connected,
+    /// The server answered.
+    Answered,
+    /// The server granted an allocation.
+    Allocated,
+}
+
+/// Connections of clients to a server.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct ServerConnections {
+    /// How many were tried.
+    pub tried: u64,
+    /// How many were opened: SYN, SYN-ACK; or were running when the capture began.
+    pub opened: u64,
+    /// How many were answered by a reset instead.
+    pub refused: u64,
+    /// How many SYNs were never answered, each copy counted.
+    pub unanswered_syns: u64,
+    /// Least time from SYN to SYN-ACK, in microseconds.
+    pub handshake_us: Option<i64>,
+    /// How many were reset after they had been open, by the server and by clients.
+    pub reset_by_server: u64,
+    /// The same by clients.
+    pub reset_by_client: u64,
+}
+
+/// An ICMP error.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ServerIcmp {
+    /// What it says, in words.
+    pub kind: String,
+    /// Who sent it.
+    pub sender: String,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// A bounded list of transactions.
@@ -205,7 +263,11 @@ pub struct Allocation {
     pub channels: Vec<Channel>,
     /// How many channels there are.
     pub channels_total: u64,
-    /// Payload bytes from the client to peers.
+    /// Connections to peers, of a relay for TCP (RFC 6062); the first ones.
+    pub connections: Vec<DataConnection>,
+    /// How many there were.
+    pub connections_total: u64,
+    /// Payload bytes from the client to peers, those of connections among them.
     pub bytes_sent: u64,
     /// Payload bytes from peers to the client.
     pub bytes_received: u64,
@@ -213,6 +275,65 @@ pub struct Allocation {
     pub evidence: Vec<Place>,
     /// How many frames that are.
     pub evidence_total: u64,
+}
+
+/// A connection between a relay and a peer, and the client's own connection to the relay that it is bound to (RFC 6062).
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct DataConnection {
+    /// CONNECTION-ID: `0x…`; `null` where the relay told none.
+    pub connection_id: Option<String>,
+    /// The peer.
+    pub peer: Option<Address>,
+    /// Who wanted it: the client by Connect, or the peer.
+    pub opened_by: ConnectionOpener,
+    /// How it stands at the end of the capture.
+    pub state: ConnectionState,
+    /// What the server refused it with.
+    pub error: Option<u16>,
+    /// The client's end of the data connection, once it claimed this one.
+    pub client: Option<Address>,
+    /// The Connect request, or the ConnectionAttempt indication.
+    pub opened_at: Option<Time>,
+    /// The answer to ConnectionBind.
+    pub bound_at: Option<Time>,
+    /// When the data connection was closed.
+    pub closed_at: Option<Time>,
+    /// Who closed it.
+    pub closed_by: Option<Side>,
+    /// Whether by a reset.
+    pub reset: bool,
+    /// Bytes from the client to the peer; those that the capture lacks are counted by sequence numbers.
+    pub bytes_sent: u64,
+    /// Bytes from the peer to the client.
+    pub bytes_received: u64,
+    /// Frames that prove it.
+    pub evidence: Vec<Place>,
+}
+
+/// Who had a relay connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConnectionOpener {
+    /// The client.
+    Client,
+    /// The peer.
+    Peer,
+}
+
+/// How a connection to a peer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConnectionState {
+    /// Connect, or ConnectionBind, was refused.
+    Refused,
+    /// The relay has not answered Connect.
+    Asked,
+    /// The relay is connected to the peer, and the client has not bound a data connection to it.
+    Unbound,
+    /// Bound to a data connection.
+    Bound,
+    /// It was bound, and the data connection was closed.
+    Closed,
 }
 
 /// How an [`Allocation`] ended.
@@ -265,6 +386,10 @@ pub struct Candidate {
     /// How it came about.
     #[serde(rename = "type")]
     pub kind: CandidateType,
+    /// What it is for: `udp` or `tcp` (RFC 6544).
+    pub transport: Transport,
+    /// Of a candidate for TCP: whether it opens connections, where the capture shows one that was opened.
+    pub tcp_type: Option<TcpType>,
     /// The candidate's address.
     pub address: Address,
     /// The address that it is sent from.
@@ -277,6 +402,16 @@ pub struct Candidate {
     pub evidence: Vec<Place>,
     /// How many frames that are.
     pub evidence_total: u64,
+}
+
+/// Who opens the connection (RFC 6544 §4.1). Simultaneous opening is not told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TcpType {
+    /// It opens the connection.
+    Active,
+    /// It waits for it.
+    Passive,
 }
 
 /// The types of candidates of RFC 8445 §5.1.1.

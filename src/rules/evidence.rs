@@ -262,8 +262,13 @@ pub(super) fn ip_filter(one: Endpoint, other: Endpoint) -> String {
 pub(super) fn filter_between(ends: &Ends) -> String {
     let Ends { low, high } = ends;
     let ip = if low.is_v6() { "ipv6" } else { "ip" };
+    let carrier = if ends.is_stream() { "tcp" } else { "udp" };
     let (one, other) = (low.port(), high.port());
-    format!("{ip}.addr == {} && {ip}.addr == {} && udp.port == {one} && udp.port == {other}", low.ip(), high.ip())
+    format!(
+        "{ip}.addr == {} && {ip}.addr == {} && {carrier}.port == {one} && {carrier}.port == {other}",
+        low.ip(),
+        high.ip()
+    )
 }
 
 /// The frames of exchanges, in order.

@@ -12,7 +12,9 @@ mod answer_lost;
 mod capture_point;
 pub mod catalogue;
 mod challenge;
+mod channel_padding;
 mod collect;
+mod connection_closed;
 mod damage;
 mod denied;
 mod dtls;
@@ -120,6 +122,8 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[unreachable::ID], judge: Judge::Conversation(unreachable::judge_gone) },
     Rule { ids: &[unreachable::ID], judge: Judge::Capture(unreachable_tcp::judge) },
     Rule { ids: &[fallback::ID], judge: Judge::Capture(fallback::judge) },
+    Rule { ids: &[connection_closed::ID], judge: Judge::Conversation(connection_closed::judge) },
+    Rule { ids: &[channel_padding::ID], judge: Judge::Capture(channel_padding::judge) },
     Rule { ids: &[relay_address::PRIVATE, relay_address::UNUSABLE], judge: Judge::Conversation(relay_address::judge) },
     Rule { ids: &[nat::SYMMETRIC], judge: Judge::Capture(nat::judge_symmetric) },
     Rule { ids: &[nat::ALG], judge: Judge::Exchanges(nat::judge_alg) },

@@ -3,17 +3,15 @@
 use super::evidence::frames;
 use super::unreachable::{ID, reading};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::net::{Endpoint, Transport};
-use crate::session::{Attempt, Grievance, is_usual};
+use crate::net::Transport;
+use crate::session::{Attempt, Grievance};
 use crate::time::Span;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// How many copies of a SYN, over how many seconds, are a client that waits in vain.
 const SEVERAL: u32 = 3;
 const LONG: i64 = 3;
-/// A host that fails to connect to more addresses and ports than this, and speaks no STUN, is looking for open ports.
-const SCAN: usize = 4;
 /// The last SYN counts as unanswered when the capture goes on for this long after it.
 const PATIENCE: Span = Span::from_secs(1);
 /// Servers that are tried within this time are tried together: what one of them gave just before counts.
@@ -28,43 +26,22 @@ enum How {
 }
 
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
-    let attempts = view.session.attempts().sorted();
-    if attempts.is_empty() {
+    if view.session.attempts().is_empty() {
         return;
     }
     let ways = view.session.ways().sorted();
-    let asking: BTreeSet<(IpAddr, IpAddr)> = ways.iter().map(|way| (way.client.0.ip(), way.server.0.ip())).collect();
     let served: BTreeSet<IpAddr> = ways.iter().filter(|way| way.allocated > 0).map(|way| way.client.0.ip()).collect();
-    let clients: BTreeSet<IpAddr> = asking.iter().map(|&(client, _)| client).collect();
-    let servers: BTreeSet<Endpoint> = view.session.servers().sorted().iter().map(|(address, _)| address.0).collect();
-    let mut knocks: BTreeMap<IpAddr, usize> = BTreeMap::new();
-    for attempt in &attempts {
-        *knocks.entry(attempt.client.0.ip()).or_default() += 1;
-    }
-    for attempt in attempts {
-        let (client, server) = (attempt.client.0.ip(), attempt.server.0);
+    let clients: BTreeSet<IpAddr> = ways.iter().map(|way| way.client.0.ip()).collect();
+    for attempt in view.session.turn_attempts() {
+        let client = attempt.client.0.ip();
         let Some(how) = how(attempt, view) else { continue };
-        let asked_too = asking.contains(&(client, server.ip()));
-        let alternative = asked_too && is_alternative(server.port());
-        let is_of_turn = is_usual(server.port()) || servers.contains(&server) || alternative;
-        if !is_of_turn {
-            continue;
-        }
-        // anyone may knock at a well-known port: who speaks STUN means it, and who knocks at many ports looks for open ones
+        // anyone may knock at a well-known port: who speaks STUN means it
         let speaks = clients.contains(&client);
-        if !speaks && knocks.get(&client).is_some_and(|&count| count > SCAN) {
-            continue;
-        }
         let sure = speaks || clients.is_empty() || attempt.connections > 1 || how == How::Unanswered;
         // who has an allocation is served, though not in this way
         let has_relay = served.contains(&client);
         tell(attempt, how, sure, has_relay, view, out);
     }
-}
-
-/// Ports on which servers listen so that clients behind strict firewalls reach them; and those next to the usual ones.
-fn is_alternative(port: u16) -> bool {
-    matches!(port, 80 | 443 | 3478..=3481 | 5349..=5350)
 }
 
 fn how(attempt: &Attempt, view: &View<'_>) -> Option<How> {

@@ -1,5 +1,6 @@
 //! The ledger of one TURN allocation (RFC 8656 §6): what was lent, for how long, to whom it may talk, and how it ended.
 
+use super::data_connection::DataConnection;
 use super::exchange::{Seen, Settled};
 use super::few::Few;
 use super::flow::Traffic;
@@ -95,6 +96,10 @@ pub struct Allocation {
     pub transport: Option<u8>,
     /// What the server saw as the client's address.
     pub mapped: Option<MappedAddress>,
+    /// Connections to peers, of a relay for TCP (RFC 6062); the first ones.
+    pub connections: Vec<DataConnection>,
+    /// How many there were.
+    pub connections_total: u32,
 }
 
 impl Allocation {
@@ -120,6 +125,8 @@ impl Allocation {
             channels: Few::default(),
             sent: Traffic::default(),
             received: Traffic::default(),
+            connections: Vec::new(),
+            connections_total: 0,
         }
     }
 

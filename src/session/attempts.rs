@@ -3,13 +3,17 @@
 use super::Session;
 use super::conversation::Conversation;
 use super::exchange::Seen;
-use crate::event::{Connection, IcmpAnswer, Moment};
+use super::flow::FlowId;
+use crate::event::{Connection, IcmpAnswer, Moment, Turned};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use hashbrown::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// How many pairs of a client and a server are remembered whose connections failed, on the ports of STUN and TURN; and as many on other ports.
 const MAX_ATTEMPTS: usize = 1_024;
+/// A host that fails to connect to more addresses and ports than this, and speaks no STUN, is looking for open ports.
+const SCAN: usize = 4;
 /// How many frames of an attempt are kept.
 const MAX_FRAMES: usize = 8;
 /// How many ways of a client to a server are remembered.
@@ -32,6 +36,8 @@ pub struct Attempt {
     pub connections: u64,
     /// How many of them were answered by RST.
     pub refused: u64,
+    /// SYNs of those that nothing answered, each copy counted.
+    pub silent: u64,
     /// The most SYNs of one connection that nothing answered, and the seconds over which they were sent.
     pub unanswered: (u32, i64),
     /// The first ICMP error.
@@ -57,6 +63,12 @@ impl Attempts {
         let mut all: Vec<&Attempt> = self.known.values().collect();
         all.sort_unstable_by_key(|attempt| (attempt.first.frame, attempt.client, attempt.server));
         all
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
     }
 
     /// How many found no room.
@@ -95,6 +107,7 @@ impl Attempts {
             syns: 0,
             connections: 0,
             refused: 0,
+            silent: 0,
             unanswered: (0, 0),
             icmp: None,
             frames: Vec::new(),
@@ -118,6 +131,7 @@ impl Attempts {
             attempt.refused += u64::from(connection.refused.is_some());
         }
         if connection.refused.is_none() && connection.icmp.is_none() {
+            attempt.silent += u64::from(connection.syns);
             let tries = (connection.syns, last.time.since(syn.time).secs());
             attempt.unanswered = attempt.unanswered.max(tries);
         }
@@ -128,6 +142,11 @@ impl Attempts {
 #[must_use]
 pub fn is_usual(port: u16) -> bool {
     matches!(port, 3478 | 5349)
+}
+
+/// Ports on which servers listen so that clients behind strict firewalls reach them; and those next to the usual ones.
+fn is_alternative(port: u16) -> bool {
+    matches!(port, 80 | 443 | 3478..=3481 | 5349..=5350)
 }
 
 /// What a client got of a server over one transport, whichever ports were used.
@@ -222,13 +241,65 @@ impl Session {
         if !connection.stun {
             return;
         }
+        self.carried(connection);
+        if connection.syn.is_some() || connection.syn_ack.is_some() {
+            self.ice.opened(connection.client, connection.server);
+        }
         let id = self.flows.find_on(Transport::Tcp, connection.client, connection.server);
         if let Some(known) = id.and_then(|id| self.flows.get_mut(id)).and_then(|flow| flow.conversation.as_mut()) {
+            let told =
+                known.connection.as_ref().is_some_and(|kept| kept.icmp.is_some() && kept.first == connection.first);
             match &mut known.connection {
                 Some(kept) => **kept = *connection,
                 None => known.connection = Some(Box::new(*connection)),
             }
+            if told {
+                return;
+            }
         }
+        if let (Some(id), Some(icmp)) = (id, connection.icmp) {
+            self.segment_met(id, connection, icmp);
+        }
+    }
+
+    /// A segment of a connection that was open met an ICMP error: it is that of the request which waits for its answer.
+    fn segment_met(&mut self, id: FlowId, connection: &Connection, icmp: Turned) {
+        let answer = IcmpAnswer { frame: icmp.at.frame, sender: icmp.sender, kind: icmp.kind };
+        self.ice.icmp(Transport::Tcp, connection.client, connection.server, answer);
+        let Some(flow) = self.flows.get_mut(id) else { return };
+        if let Some(conversation) = flow.conversation.as_mut() {
+            conversation.met(answer, icmp.at.time);
+        }
+        if let Some(leg) = flow.pending.and_then(|pending| self.transactions.leg_on(pending, id)) {
+            leg.met(answer);
+        }
+    }
+
+    /// The TCP connections that came to nothing and were meant for a server of STUN or TURN: by its port, since STUN was spoken there, or since the
+    /// client asked the same address in another way. Whoever knocks at many ports and speaks no STUN looks for open ones, and is left out.
+    #[must_use]
+    pub fn turn_attempts(&self) -> Vec<&Attempt> {
+        let asking: BTreeSet<(IpAddr, IpAddr)> =
+            self.ways.known.values().map(|way| (way.client.0.ip(), way.server.0.ip())).collect();
+        let clients: BTreeSet<IpAddr> = asking.iter().map(|&(client, _)| client).collect();
+        let mut knocks: BTreeMap<IpAddr, usize> = BTreeMap::new();
+        for attempt in self.attempts.known.values() {
+            *knocks.entry(attempt.client.0.ip()).or_default() += 1;
+        }
+        let mut all = self.attempts.sorted();
+        all.retain(|attempt| {
+            let (client, server) = (attempt.client.0.ip(), attempt.server);
+            let alternative = is_alternative(server.0.port()) && asking.contains(&(client, server.0.ip()));
+            let is_of_turn = is_usual(server.0.port()) || self.servers.is_known(server) || alternative;
+            is_of_turn && (clients.contains(&client) || knocks.get(&client).is_none_or(|&count| count <= SCAN))
+        });
+        all
+    }
+
+    /// Enters them into what is known of servers, once all conversations are over.
+    pub(super) fn count_attempts(&mut self) {
+        let attempts: Vec<Attempt> = self.turn_attempts().into_iter().cloned().collect();
+        attempts.iter().for_each(|attempt| self.servers.add_attempt(attempt));
     }
 
     /// TCP connections that came to nothing.

@@ -1,8 +1,7 @@
 //! Which flows are DTLS, and how long the connection ids on them are: what the records of DTLS 1.3 cannot be read without.
 
 use super::path::Path;
-use crate::event::{Event, Hops};
-use crate::net::Endpoint;
+use crate::event::Event;
 use crate::wire::dtls::{Fragment, Record};
 use crate::wire::handshake::{ContentType, ExtensionType, Message, Protocol, Value};
 use hashbrown::HashMap;
@@ -28,11 +27,11 @@ struct Known {
 impl DtlsFlows {
     /// Whether DTLS was recognised on the way of a datagram; if so, how long the connection ids are that its records may have.
     #[must_use]
-    pub(super) fn connection_id(&self, src: Endpoint, dst: Endpoint, hops: &Hops) -> Option<Option<u8>> {
-        let path = Path::of(src, dst, hops);
+    pub(super) fn connection_id(&self, event: &Event<'_>) -> Option<Option<u8>> {
+        let path = Path::of_event(event);
         let known = self.young.get(&path).or_else(|| self.old.get(&path))?;
         let [to_low, to_high] = known.connection_ids;
-        Some(if dst == path.ends.low { to_low } else { to_high })
+        Some(if event.dst == path.ends.low { to_low } else { to_high })
     }
 
     /// Takes a record that was recognised.
@@ -41,10 +40,10 @@ impl DtlsFlows {
             return; // most of all records, and a flow that has only these needs nothing to be known
         }
         let hello = record.fragments().find_map(|fragment| connection_id(&fragment));
-        if hello.is_none() && self.connection_id(event.src, event.dst, &event.hops).is_some() {
+        if hello.is_none() && self.connection_id(event).is_some() {
             return;
         }
-        let path = Path::of(event.src, event.dst, &event.hops);
+        let path = Path::of_event(event);
         if self.young.len() >= MAX_FLOWS && !self.young.contains_key(&path) {
             self.old = std::mem::take(&mut self.young);
         }

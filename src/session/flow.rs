@@ -40,6 +40,12 @@ impl Ends {
         let Ends { low, high } = Ends::of(src, dst);
         if transport.is_stream() { Ends { low: high, high: low } } else { Ends { low, high } }
     }
+
+    /// Whether they are those of a TCP connection.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.low > self.high
+    }
 }
 
 /// Messages of one kind in one direction.
@@ -197,6 +203,12 @@ impl Flows {
         let id = self.look_up(Ends::of(src, dst))?;
         self.recent.set(Some((src, dst, id)));
         Some(id)
+    }
+
+    /// The flow with these ends.
+    #[must_use]
+    pub fn with(&self, ends: &Ends) -> Option<FlowId> {
+        self.look_up(*ends)
     }
 
     /// The flow of a message that came this way.

@@ -128,7 +128,7 @@ impl Session {
             (None, _) => (0, None),
             (Some(hop), None) => match hop.via {
                 Via::Channel(number) => (number, hop.peer),
-                Via::Send | Via::Data => return,
+                Via::Send | Via::Data | Via::Connection => return,
             },
             _ => return,
         };

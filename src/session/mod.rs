@@ -9,6 +9,7 @@ mod client;
 mod conversation;
 /// Who may have signed what.
 pub mod credentials;
+mod data_connection;
 mod dtls;
 mod exchange;
 mod express;
@@ -45,6 +46,7 @@ pub use allocation::{Allocation, Channel, End, Permission};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
 pub use client::{Clients, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
+pub use data_connection::{DataConnection, Opener, closed};
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
 pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
@@ -58,7 +60,7 @@ pub use nat::{Dependent, Mapping, Nat};
 pub use nonce::StaleRow;
 pub use observe::Known;
 pub use path::{Inside, Path};
-pub use server::{Reached, Server, Servers};
+pub use server::{Reached, Server, Servers, Tried};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::{FORESEEN, Foreseen};
 
@@ -105,6 +107,7 @@ pub struct Session {
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
+    data_connections: data_connection::DataConnections,
     dtls: DtlsFlows,
     handshakes: Handshakes,
     ice: ice::Ice,
@@ -145,6 +148,7 @@ impl Session {
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
+            data_connections: data_connection::DataConnections::default(),
             dtls: DtlsFlows::default(),
             handshakes: Handshakes::default(),
             ice: ice::Ice::new(&limits),
@@ -373,6 +377,7 @@ impl Session {
         for id in left {
             self.end(id);
         }
+        self.count_attempts();
         self.ice.finish();
     }
 

@@ -9,7 +9,7 @@ use crate::event::{Event, IcmpAnswer};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::packet::IcmpError;
 use crate::time::Span;
-use crate::wire::stun::{Class, Fields, Fingerprint, Message};
+use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method};
 use std::collections::VecDeque;
 
 /// What a session knows of a message at the moment when it passes.
@@ -99,6 +99,9 @@ impl Session {
             }
             Class::Success | Class::Error => self.response(&at, message, &fields),
         };
+        if matches!(message.method(), Method::CONNECT | Method::CONNECTION_BIND | Method::CONNECTION_ATTEMPT) {
+            self.relay_for_tcp(&at, message, &fields, &known);
+        }
         self.connectivity(event, message, &fields, &known);
         Known { dtls: fields.dtls.is_some(), ..known }
     }
@@ -140,7 +143,7 @@ impl Session {
         let id = self.flows.find(quoted.src, quoted.dst)?;
         let flow = self.flows.get_mut(id)?;
         let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
-        self.ice.icmp(quoted.src, quoted.dst, answer);
+        self.ice.icmp(Transport::Udp, quoted.src, quoted.dst, answer);
         if let Some(conversation) = flow.conversation.as_mut().filter(|known| known.client.0 == quoted.src)
             && error.kind.is_unreachable()
         {

@@ -2,12 +2,12 @@
 
 use super::flow::Ends;
 use crate::event::{Event, Hops, Via};
-use crate::net::Endpoint;
+use crate::net::{Endpoint, Transport};
 
 /// A way between two ends. What Send, Data and ChannelData carry to and from one peer is one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
-    /// The ends of the datagrams on the wire.
+    /// The ends on the wire; those of a TCP connection are the higher one first, so that it is another way than UDP between the same ports.
     pub ends: Ends,
     /// What a relay carries inside them.
     pub inside: Option<Inside>,
@@ -25,26 +25,26 @@ pub enum Inside {
 }
 
 impl Path {
-    /// The way of a datagram through these relay passages.
+    /// The way of a message through these relay passages.
     #[must_use]
     #[inline]
-    pub fn of(src: Endpoint, dst: Endpoint, hops: &Hops) -> Path {
+    pub fn of(transport: Transport, src: Endpoint, dst: Endpoint, hops: &Hops) -> Path {
         let inside = hops.last().map(|hop| match (hop.peer, hop.via) {
             (Some(peer), _) => Inside::Peer(peer.0),
             (None, Via::Channel(number)) => Inside::Channel(number),
-            (None, Via::Send | Via::Data) => Inside::Unknown,
+            (None, Via::Send | Via::Data | Via::Connection) => Inside::Unknown,
         });
-        Path { ends: Ends::of(src, dst), inside }
+        Path { ends: Ends::on(transport, src, dst), inside }
     }
 
     /// The way of an event.
     #[must_use]
     #[inline]
     pub fn of_event(event: &Event<'_>) -> Path {
-        Path::of(event.src, event.dst, &event.hops)
+        Path::of(event.transport, event.src, event.dst, &event.hops)
     }
 
-    /// 0 for what the lower end of the flow sent, 1 for the higher one: the index into pairs of things by direction.
+    /// 0 for what the end that stands first sent, 1 for the other one: the index into pairs of things by direction.
     #[must_use]
     #[inline]
     pub fn direction(&self, src: Endpoint) -> usize {

@@ -79,6 +79,16 @@ impl Session {
         }
     }
 
+    /// What the length of ChannelData in a byte stream tells of its padding.
+    pub fn padding(&mut self, event: &Event<'_>, data: &ChannelData<'_>) {
+        let seen = Seen { frame: event.frame, time: event.time };
+        if !data.length.is_multiple_of(4) {
+            self.totals.odd_lengths.add(event.src, event.dst, seen);
+        } else if data.counts_padding() {
+            self.totals.padded.add(event.src, event.dst, seen);
+        }
+    }
+
     /// Takes ChannelData on the flow's own level; gives the relay passage that it is.
     pub fn channel_data(&mut self, event: &Event<'_>, channel: u16, bytes: usize) -> Hop {
         self.totals.channel_data += 1;

@@ -1,7 +1,10 @@
 //! The servers that were asked, and how each fared by transport.
 
+use super::attempts::Attempt;
 use super::conversation::Conversation;
+use super::exchange::Seen;
 use super::names::Name;
+use crate::event::{Connection, IcmpAnswer};
 use crate::net::{MappedAddress, ServerAddress, Transport};
 use crate::time::{Span, Timestamp};
 use hashbrown::HashMap;
@@ -23,6 +26,59 @@ pub struct Reached {
     pub clients: u64,
     /// Allocations for UDP, and for TCP, that were alive when last seen.
     pub relays: [u64; 2],
+    /// The connections that carry it, of TCP, TLS or DTLS.
+    pub connections: Tried,
+    /// The first ICMP error that answered.
+    pub icmp: Option<IcmpAnswer>,
+    /// The first message or SYN.
+    pub first: Option<Seen>,
+}
+
+/// Connections of clients to a server.
+#[derive(Clone, Debug, Default)]
+pub struct Tried {
+    /// How many were tried.
+    pub tried: u64,
+    /// How many were opened, or were running when the capture began.
+    pub opened: u64,
+    /// How many were answered by a reset instead.
+    pub refused: u64,
+    /// SYNs that nothing answered, each copy counted.
+    pub unanswered_syns: u64,
+    /// The least time from SYN to SYN-ACK.
+    pub handshake: Option<Span>,
+    /// Resets after they had been open, by clients and by the server.
+    pub reset: [u64; 2],
+    /// Handshakes of TLS or DTLS that did not come to an end.
+    pub handshakes_failed: u64,
+}
+
+impl Tried {
+    /// Adds a connection that was open.
+    pub fn open(&mut self, connection: &Connection) {
+        self.tried += 1;
+        self.opened += 1;
+        self.handshake = match (self.handshake, connection.handshake) {
+            (Some(known), Some(new)) => Some(known.min(new)),
+            (known, new) => known.or(new),
+        };
+        for (count, reset) in self.reset.iter_mut().zip(connection.rst) {
+            *count += u64::from(reset.is_some());
+        }
+    }
+
+    /// Adds connections that came to nothing.
+    fn add(&mut self, attempt: &Attempt) {
+        self.tried += attempt.connections;
+        self.refused += attempt.refused;
+        self.unanswered_syns += attempt.silent;
+    }
+}
+
+impl Reached {
+    fn begins(&mut self, first: Seen) {
+        self.first = Some(self.first.map_or(first, |known| known.min(first)));
+    }
 }
 
 /// One server.
@@ -34,6 +90,15 @@ pub struct Server {
     pub software: Option<Name>,
     /// The number of its first conversation, for the order in reports.
     pub first_frame: u64,
+}
+
+impl Server {
+    fn over(&mut self, transport: Transport) -> Option<&mut Reached> {
+        if !self.transports.iter().any(|(known, _)| *known == transport) {
+            self.transports.push((transport, Reached::default()));
+        }
+        self.transports.iter_mut().find(|(known, _)| *known == transport).map(|(_, reached)| reached)
+    }
 }
 
 /// All servers.
@@ -51,6 +116,12 @@ impl Servers {
         Servers { servers: HashMap::new(), max, dropped: 0 }
     }
 
+    /// Whether anything is known of it.
+    #[must_use]
+    pub fn is_known(&self, address: ServerAddress) -> bool {
+        self.servers.contains_key(&address)
+    }
+
     /// How many conversations were with servers that found no room.
     #[must_use]
     pub fn dropped(&self) -> u64 {
@@ -65,24 +136,46 @@ impl Servers {
         all
     }
 
+    /// What is known of a server over a transport, to be filled in by who follows its connections; `None` where there is no room.
+    pub fn tried(&mut self, address: ServerAddress, transport: Transport, first: Seen) -> Option<&mut Reached> {
+        let reached = self.entry(address, first)?.over(transport)?;
+        reached.begins(first);
+        Some(reached)
+    }
+
+    /// Adds TCP connections that came to nothing.
+    pub(super) fn add_attempt(&mut self, attempt: &Attempt) {
+        if let Some(reached) = self.tried(attempt.server, Transport::Tcp, attempt.first) {
+            reached.connections.add(attempt);
+            reached.icmp = reached.icmp.or(attempt.icmp);
+        }
+    }
+
+    fn entry(&mut self, address: ServerAddress, first: Seen) -> Option<&mut Server> {
+        if !self.servers.contains_key(&address) && self.servers.len() >= self.max {
+            self.dropped += 1;
+            return None;
+        }
+        let server = self.servers.entry(address).or_default();
+        if server.first_frame == 0 || first.frame < server.first_frame {
+            server.first_frame = first.frame;
+        }
+        Some(server)
+    }
+
     /// Adds what a conversation that ends at `now` showed.
     pub fn add(&mut self, conversation: &Conversation, now: Timestamp) {
         let address = conversation.server;
-        if !self.servers.contains_key(&address) && self.servers.len() >= self.max {
-            self.dropped += 1;
-            return;
-        }
-        let server = self.servers.entry(address).or_default();
-        if server.first_frame == 0 || conversation.first.frame < server.first_frame {
-            server.first_frame = conversation.first.frame;
-        }
+        let Some(server) = self.entry(address, conversation.first) else { return };
         server.software = conversation.software.or(server.software);
-        let found = server.transports.iter().position(|(transport, _)| *transport == conversation.transport);
-        let index = found.unwrap_or_else(|| {
-            server.transports.push((conversation.transport, Reached::default()));
-            server.transports.len() - 1
-        });
-        let Some((_, reached)) = server.transports.get_mut(index) else { return };
+        let Some(reached) = server.over(conversation.transport) else { return };
+        reached.begins(conversation.first);
+        if let Some(connection) = &conversation.connection {
+            reached.connections.open(connection);
+        }
+        let met = conversation.exchanges.iter().find_map(|exchange| exchange.icmp);
+        let met = conversation.turned_away.as_ref().map(|away| away.first).or(met);
+        reached.icmp = reached.icmp.or(met);
         reached.asked += conversation.asked;
         reached.answered += conversation.answered;
         reached.allocated += conversation.allocated;

@@ -103,6 +103,10 @@ pub struct Totals {
     pub over_tcp: u64,
     /// ChannelData over TCP without the padding of RFC 8656 §12.5, by sender.
     pub unpadded: BySender,
+    /// ChannelData over TCP in which the padding is counted as data, by sender.
+    pub padded: BySender,
+    /// ChannelData over TCP of a length that is no multiple of 4, by sender.
+    pub odd_lengths: BySender,
     /// Messages captured twice.
     pub mirrored: Sample,
     /// Messages that the snap length cut.

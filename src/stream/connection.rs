@@ -49,12 +49,16 @@ pub struct Connection {
     pub fin: [Option<Moment>; 2],
     /// The first RST of the client, and of the server, after the connection was open.
     pub rst: [Option<Moment>; 2],
+    /// Time to live or hop limit of the first RST of the client, and of the server; 0 where there is none.
+    pub rst_ttl: [u8; 2],
     /// The first ICMP error that quotes a segment of the client.
     pub icmp: Option<Turned>,
     /// Whether STUN was recognised in it.
     pub stun: bool,
     /// Bytes that the capture lacks, from the client and from the server.
     pub missing: [u64; 2],
+    /// Where it carries bytes between a relay's client and a peer (RFC 6062 §4.4): how many, from the client and from the server.
+    pub carried: Option<[u64; 2]>,
     /// Its first segment.
     pub first: Moment,
     /// Its last segment.
@@ -76,9 +80,11 @@ impl Connection {
             handshake: None,
             fin: [None; 2],
             rst: [None; 2],
+            rst_ttl: [0; 2],
             icmp: None,
             stun: false,
             missing: [0; 2],
+            carried: None,
             first,
             last: first,
         }

@@ -82,6 +82,8 @@ pub(super) struct Direction {
     pub gaps: u64,
     /// Segments that repeat bytes that still waited, with other content.
     pub conflicts: u64,
+    /// Bytes between a relay's client and a peer, and the sequence number behind the last of them.
+    carried: Option<(u64, u32)>,
 }
 
 impl Direction {
@@ -98,6 +100,34 @@ impl Direction {
             missing: 0,
             gaps: 0,
             conflicts: 0,
+            carried: None,
+        }
+    }
+
+    /// From here on what comes is between a relay's client and a peer (RFC 6062 §4.4).
+    pub(super) fn bind(&mut self) {
+        if self.carried.is_some() {
+            return;
+        }
+        self.framer.bind();
+        let Some(next) = self.next else { return };
+        self.carried = Some((self.framer.carried(), next));
+        let waits: Vec<u32> = self.held.iter().map(|held| held.seq.wrapping_add(held.length)).collect();
+        waits.into_iter().for_each(|end| self.count_upto(end));
+    }
+
+    /// Bytes between a relay's client and a peer: each counted once, those that the capture lacks among them.
+    pub(super) fn carried(&self) -> u64 {
+        self.carried.map_or(0, |(bytes, _)| bytes)
+    }
+
+    fn count_upto(&mut self, end: u32) {
+        if let Some((bytes, upto)) = &mut self.carried {
+            let more = end.wrapping_sub(*upto);
+            if more < FAR {
+                *bytes += u64::from(more);
+                *upto = end;
+            }
         }
     }
 
@@ -113,6 +143,7 @@ impl Direction {
 
     /// Takes a segment with bytes in it.
     pub(super) fn take(&mut self, piece: Piece<'_>, limits: &Limits, each: &mut impl FnMut(Frame<'_>, &Stamp)) {
+        self.count_upto(piece.seq.wrapping_add(piece.length));
         if self.framer.is_other() || self.framer.is_raw() {
             return;
         }
@@ -175,6 +206,11 @@ impl Direction {
         if self.held.is_empty() && self.beyond() > 0 {
             self.hole.get_or_insert(now);
         }
+    }
+
+    /// Whether the other end has, by its acknowledgment, exactly one byte more than was seen.
+    pub(super) fn is_one_short_of(&self, ack: u32) -> bool {
+        self.held.is_empty() && self.next.is_some_and(|next| ack == next.wrapping_add(1))
     }
 
     /// How many bytes there were behind the last that was seen.

@@ -28,6 +28,8 @@ pub struct Frame<'a> {
     pub framing: Framing,
     /// Whether the ChannelData before it lacked the padding that RFC 8656 §12.5 asks for.
     pub unpadded_before: bool,
+    /// Whether a relay carries it between its client and a peer: the connection is bound to the peer's (RFC 6062 §4.4).
+    pub bound: bool,
 }
 
 /// Bytes of ChannelData before its data.
@@ -50,6 +52,10 @@ pub struct Framer {
     unpadded: bool,
     channels: [u16; CHANNELS],
     next_channel: usize,
+    /// Whether what comes is between a relay's client and a peer.
+    bound: bool,
+    /// Bytes since then, as far as they came here.
+    carried: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +66,7 @@ enum Mode {
     Framed(Framing),
     /// Bytes were lost, or the start was: waits for a segment that begins with a message.
     Lost(Framing),
-    /// A peer's own bytes (RFC 6062 §4.4): no messages any more.
+    /// A peer's own bytes (RFC 6062 §4.4), and no messages that are read here.
     Raw,
     /// None of what is read here.
     Other,
@@ -78,6 +84,8 @@ impl Framer {
             unpadded: false,
             channels: [0; CHANNELS],
             next_channel: 0,
+            bound: false,
+            carried: 0,
         }
     }
 
@@ -91,6 +99,18 @@ impl Framer {
     #[must_use]
     pub fn is_framed(&self) -> bool {
         matches!(self.mode, Mode::Framed(_) | Mode::Raw)
+    }
+
+    /// Whether what comes is between a relay's client and a peer (RFC 6062 §4.4).
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.bound
+    }
+
+    /// How many bytes of that came here, those that are missing among them.
+    #[must_use]
+    pub fn carried(&self) -> u64 {
+        self.carried
     }
 
     /// Whether what comes is a peer's own bytes.
@@ -117,15 +137,20 @@ impl Framer {
         self.mode == Mode::Start
     }
 
-    /// From here on the stream is a peer's own bytes (RFC 6062 §4.4).
-    pub fn set_raw(&mut self) {
-        self.mode = Mode::Raw;
-        self.drop_pending();
+    /// From here on the stream is between a relay's client and a peer (RFC 6062 §4.4): whatever the two agreed on, and nothing to the relay. ICE
+    /// over TCP is known by its first message.
+    pub fn bind(&mut self) {
+        if !self.bound {
+            self.bound = true;
+            self.mode = Mode::Start;
+            self.drop_pending();
+        }
     }
 
     /// The start of the stream, or the place in it, is gone: nothing is known but where messages began before.
     pub fn lose(&mut self) {
         match self.mode {
+            Mode::Start if self.bound => self.mode = Mode::Raw,
             Mode::Start => self.mode = Mode::Lost(Framing::Bare),
             Mode::Framed(framing) => self.mode = Mode::Lost(framing),
             Mode::Lost(_) | Mode::Raw | Mode::Other => {}
@@ -160,11 +185,16 @@ impl Framer {
     /// Takes the next bytes of the stream; they begin where a segment began, or where what was known of it ended.
     pub fn take(&mut self, bytes: &[u8], each: &mut impl FnMut(Frame<'_>)) {
         let mut rest = bytes;
+        if self.bound {
+            self.carried += bytes.len() as u64;
+        }
         if let Mode::Lost(framing) = self.mode {
-            let Some(found) = head::resume(rest, framing, &self.channels) else { return };
+            let found = head::resume(rest, framing, &self.channels);
+            let Some(found) = found.filter(|&found| !self.bound || found == framing) else { return };
             self.mode = Mode::Framed(found);
         }
         while !rest.is_empty() {
+            let was_bound = self.bound;
             if matches!(self.mode, Mode::Lost(_) | Mode::Raw | Mode::Other) {
                 return;
             }
@@ -177,11 +207,17 @@ impl Framer {
             } else {
                 rest = self.complete(rest, each);
             }
+            if self.bound && !was_bound {
+                self.carried = rest.len() as u64;
+            }
         }
     }
 
     /// Takes it that so many bytes of the stream are not in the capture.
     pub fn missing(&mut self, count: usize, each: &mut impl FnMut(Frame<'_>)) {
+        if self.bound {
+            self.carried += count as u64;
+        }
         if count == 0 || self.is_lost() {
             return;
         }
@@ -200,7 +236,8 @@ impl Framer {
         }
         if let Some(bytes) = pending.get(header..).filter(|bytes| bytes.len() >= CHANNEL_HEADER) {
             self.note(bytes);
-            each(Frame { bytes, truncated: true, framing, unpadded_before: std::mem::take(&mut self.unpadded) });
+            let unpadded_before = std::mem::take(&mut self.unpadded);
+            each(Frame { bytes, truncated: true, framing, unpadded_before, bound: self.bound });
         }
         self.skip = left - count;
         self.padding = padding;
@@ -287,6 +324,7 @@ impl Framer {
     fn head(&self, bytes: &[u8]) -> Head {
         match self.mode {
             Mode::Framed(framing) => head::of(bytes, Some(framing)),
+            _ if self.bound => head::rfc4571(bytes),
             _ => head::of(bytes, None),
         }
     }
@@ -294,7 +332,7 @@ impl Framer {
     /// What stands here is no message.
     fn give_in(&mut self) {
         if self.mode == Mode::Start {
-            self.mode = Mode::Other;
+            self.mode = if self.bound { Mode::Raw } else { Mode::Other };
             self.drop_pending();
         } else {
             self.lose();
@@ -326,10 +364,10 @@ impl Framer {
         self.note(bytes);
         let unpadded_before = std::mem::take(&mut self.unpadded);
         if !bytes.is_empty() {
-            each(Frame { bytes, truncated: false, framing, unpadded_before });
+            each(Frame { bytes, truncated: false, framing, unpadded_before, bound: self.bound });
         }
-        if bytes.starts_with(&CONNECTION_BOUND) {
-            self.mode = Mode::Raw;
+        if framing == Framing::Bare && bytes.starts_with(&CONNECTION_BOUND) {
+            self.bind();
         }
     }
 

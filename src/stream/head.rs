@@ -174,7 +174,7 @@ fn channel_data(bytes: &[u8]) -> Head {
 }
 
 /// Two bytes of length and a STUN message of exactly that length: what the first message between ICE agents is.
-fn rfc4571(bytes: &[u8]) -> Head {
+pub(super) fn rfc4571(bytes: &[u8]) -> Head {
     let (prefix, rest) = bytes.split_at_checked(2).unwrap_or((bytes, &[]));
     match (stun(rest), prefix) {
         (Head::Message { length, .. }, &[high, low]) => {

@@ -241,9 +241,11 @@ impl Streams {
         let full = self.held > self.limits.total;
         let Some(entry) = self.entry(slot) else { return };
         let Some(both) = entry.directions.as_deref_mut() else { return };
-        if both.iter().any(|direction| direction.framer.is_raw()) {
+        if both.iter().any(|direction| direction.framer.is_bound()) {
             // what follows a granted ConnectionBind is the peer's, both ways
-            both.iter_mut().for_each(|direction| direction.framer.set_raw());
+            both.iter_mut().for_each(Direction::bind);
+            let [client, server] = both;
+            entry.connection.carried = Some([client.carried(), server.carried()]);
         }
         let Some(direction) = both.get_mut(side) else { return };
         if direction.has_hole() && !entry.holed {
@@ -302,8 +304,8 @@ impl Streams {
                 }
                 return;
             }
-            if let Some(rst) = connection.rst.get_mut(side) {
-                rst.get_or_insert(at);
+            if let (Some(rst @ None), Some(ttl)) = (connection.rst.get_mut(side), connection.rst_ttl.get_mut(side)) {
+                (*rst, *ttl) = (Some(at), segment.ttl);
             }
         }
         if segment.flags.fin()
@@ -313,6 +315,14 @@ impl Streams {
             if let Some(direction) = entry.directions.as_deref_mut().and_then(|both| both.get_mut(side)) {
                 direction.reaches(segment.seq.wrapping_add(segment.length), at);
             }
+        }
+        // it acknowledges the byte behind the last of the other end, which is a FIN that was not captured
+        if segment.flags.ack()
+            && let Some(other) = entry.directions.as_deref().and_then(|both| both.get(1 - side))
+            && other.is_one_short_of(segment.ack)
+            && let Some(fin) = connection.fin.get_mut(1 - side)
+        {
+            fin.get_or_insert(at);
         }
         if connection.stun {
             let connection = *connection;

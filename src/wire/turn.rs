@@ -42,6 +42,22 @@ impl<'a> ChannelData<'a> {
         }
     }
 
+    /// Whether padding to a multiple of 4 is counted as data: DTLS records, which tell their own length, end one to three bytes before it.
+    #[must_use]
+    pub fn counts_padding(&self) -> bool {
+        const RECORD: usize = 13;
+        if self.truncated || !self.length.is_multiple_of(4) {
+            return false;
+        }
+        let mut rest = self.data;
+        while let [20..=25, 0xfe, 0xfc..=0xff, _, _, _, _, _, _, _, _, l0, l1, ..] = rest {
+            let length = RECORD + usize::from(u16::from_be_bytes([*l0, *l1]));
+            let Some(after) = rest.get(length..) else { return false };
+            rest = after;
+        }
+        rest.len() != self.data.len() && (1..4).contains(&rest.len())
+    }
+
     /// Whether the number is one that RFC 8656 §12 allows; those above it were legal under RFC 5766 only.
     #[must_use]
     pub fn is_current_range(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use turnscope::analyzer::{self, Analyzer, IcmpAnswers, Options};
 use turnscope::capture::Capture;
-use turnscope::event::{Body, Framing, Row};
+use turnscope::event::{Body, Framing, Row, Via};
 use turnscope::report::ladder::{Collector, Ladder};
 use turnscope::report::{Finding, Report};
 use turnscope::session::credentials::Credentials;
@@ -117,12 +117,14 @@ pub fn rows(capture: &[u8]) -> Vec<Told> {
             Framing::Rfc4571 => Some("rfc4571"),
             Framing::MsTurn => Some("ms-turn"),
         };
+        let is_bound = event.hops.iter().any(|hop| hop.via == Via::Connection);
         told.push(Told {
             frame: event.frame,
             layers: [if event.transport.is_stream() { "tcp" } else { "udp" }]
                 .into_iter()
-                .chain(framing)
+                .chain(framing.filter(|_| !is_bound))
                 .chain(hops)
+                .chain(framing.filter(|_| is_bound))
                 .chain([innermost])
                 .collect(),
             hop: hop.map(|hop| (hop.peer.map(|peer| peer.to_string()), hop.relayed.map(|relayed| relayed.to_string()))),

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::degrade::{self, Shot};
 use super::packet::{self, ACK, FIN, Ip, PSH, RST, SYN};
 use super::scene::Scene;
+use super::stun::{Login, Stun, method};
 
 /// One connection. It keeps the sequence numbers; the scene keeps the clock.
 #[derive(Clone, Debug)]
@@ -67,6 +68,34 @@ impl Tcp {
         self.segment(scene, side, PSH | ACK, bytes)
     }
 
+    /// A request of the client and, 10 ms later, its answer.
+    pub fn ask(&mut self, scene: &mut Scene, request: &Stun, answer: impl FnOnce(&[u8]) -> Stun) -> [u64; 2] {
+        let request = request.bytes();
+        let asked = self.say(scene, 0, &request);
+        [asked, self.say(scene.after_ms(10), 1, &answer(&request).bytes())]
+    }
+
+    /// Challenge, retry and success: an allocation for this transport, for 600 seconds.
+    pub fn allocate(&mut self, scene: &mut Scene, login: &Login, relayed: &str, transport: u8) {
+        let request = || Stun::request(method::ALLOCATE).requested_transport(transport);
+        let first = self.port() as u8;
+        self.ask(scene, &request().tid([first; 12]), |asked| {
+            Stun::error_to(asked, 401, "Unauthorized").realm(&login.realm).nonce("n")
+        });
+        let mapped = self.client.clone();
+        self.ask(scene.after_ms(10), &request().tid([first ^ 0x80; 12]).signed(login, "n"), |asked| {
+            Stun::success_to(asked)
+                .xor_relayed(relayed)
+                .xor_mapped(mapped.as_str())
+                .lifetime(600)
+                .integrity(login.key())
+        });
+    }
+
+    fn port(&self) -> u16 {
+        self.client.parse::<SocketAddr>().unwrap().port()
+    }
+
     /// Both ends close, the one on this side first.
     pub fn close(&mut self, scene: &mut Scene, side: usize) {
         for side in [side, 1 - side] {
@@ -91,23 +120,45 @@ impl Tcp {
 /// The same shots with every UDP datagram to or from port 3478 as a TCP segment, ChannelData padded, behind a handshake of a connection that opens
 /// with its first message. What is repeated over UDP is left out: TCP does that itself.
 pub fn over_tcp(shots: &[Shot]) -> Vec<Shot> {
+    let of_server = |from: SocketAddr, to: SocketAddr| from.port() == 3478 || to.port() == 3478;
+    over(shots, of_server, |mut payload| {
+        if payload.first().is_some_and(|first| first & 0xc0 == 0x40) {
+            payload.resize(payload.len().next_multiple_of(4), 0);
+        }
+        payload
+    })
+}
+
+/// The same shots with every UDP datagram in a frame of RFC 4571 over TCP, as between ICE agents (RFC 6544).
+pub fn over_ice_tcp(shots: &[Shot]) -> Vec<Shot> {
+    over(shots, |_, _| true, |payload| framed(&payload))
+}
+
+/// A message behind its length (RFC 4571).
+pub fn framed(message: &[u8]) -> Vec<u8> {
+    [&u16::try_from(message.len()).unwrap().to_be_bytes()[..], message].concat()
+}
+
+fn over(
+    shots: &[Shot],
+    wanted: impl Fn(SocketAddr, SocketAddr) -> bool,
+    frame: impl Fn(Vec<u8>) -> Vec<u8>,
+) -> Vec<Shot> {
     let mut connections: BTreeMap<(SocketAddr, SocketAddr), [u32; 2]> = BTreeMap::new();
     let mut said: BTreeSet<(SocketAddr, SocketAddr, Vec<u8>)> = BTreeSet::new();
     let mut out = Vec::new();
     let mut id = 0;
     for shot in shots {
-        let Some((from, to)) = degrade::ends(shot).filter(|(from, to)| from.port() == 3478 || to.port() == 3478) else {
+        let Some((from, to)) = degrade::ends(shot).filter(|(from, to)| wanted(*from, *to)) else {
             out.push(shot.clone());
             continue;
         };
-        let mut payload = shot.bytes[42..].to_vec();
+        let payload = shot.bytes[42..].to_vec();
         let is_stun = payload.first().is_some_and(|first| *first < 4);
         if is_stun && !said.insert((from, to, payload.clone())) {
             continue;
         }
-        if payload.first().is_some_and(|first| first & 0xc0 == 0x40) {
-            payload.resize(payload.len().next_multiple_of(4), 0);
-        }
+        let payload = frame(payload);
         let mut push = |from: SocketAddr, to: SocketAddr, seq, ack, flags, payload: &[u8], after: i64| {
             id += 1;
             let packet = packet::tcp(from, to, Ip { id, ..Ip::default() }, seq, ack, flags, payload);

@@ -112,6 +112,7 @@ fn carrier(via: Via) -> String {
         Via::Send => "Send indication".to_owned(),
         Via::Data => "Data indication".to_owned(),
         Via::Channel(channel) => format!("ChannelData 0x{channel:04x}"),
+        Via::Connection => "data connection".to_owned(),
     }
 }
 

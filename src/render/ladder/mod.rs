@@ -8,6 +8,7 @@ mod text;
 pub use mermaid::mermaid;
 
 pub use svg::svg;
+pub(in crate::render) use svg::{STYLE, embedded, xml};
 pub use text::text;
 
 use crate::render::clock::Clock;

@@ -6,6 +6,7 @@ use crate::render::escape::escape;
 use crate::render::text::{Options, wrap};
 use crate::report::ladder::{Ladder, Mark, Role, Session, Shown, Step};
 use crate::report::{Report, Severity};
+use std::collections::BTreeSet;
 use std::fmt::{Arguments, Write as _};
 use unicode_width::UnicodeWidthStr;
 
@@ -24,26 +25,47 @@ const LEAST: usize = 900;
 /// Ladders with more lines say at the foot again which lane is whose.
 const SCREEN: usize = 25;
 
-/// Colours by the reader's preference; `paint-order` keeps captions readable where they cross a lifeline.
-const STYLE: &str = "\
+/// Colours by the reader's preference.
+const COLOURS: &str = "\
 :root{--paper:#ffffff;--ink:#1d2430;--dim:#5f6b7c;--line:#c3cad5;--box:#f1f4f9;--bad:#c01c28;--odd:#8f5902;--good:#1a6b3c}\n\
-@media (prefers-color-scheme:dark){:root{--paper:#14181f;--ink:#e4e8ef;--dim:#98a3b3;--line:#3d4757;--box:#1f2631;--bad:#ff7b72;--odd:#e3b341;--good:#6cc48a}}\n\
-svg{background:var(--paper)}\n\
-text{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink);paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}\n\
-.t{font:12px ui-monospace,SFMono-Regular,Consolas,'DejaVu Sans Mono',monospace;fill:var(--dim)}\n\
-.h{font-size:18px;font-weight:600}.b{font-weight:600}.d{fill:var(--dim)}.i text,.i{stroke:none}\n\
-.a{font:12px ui-monospace,SFMono-Regular,Consolas,'DejaVu Sans Mono',monospace;stroke:none}\n\
-.v{stroke:var(--line);stroke-width:1.5;fill:none}.box{fill:var(--box);stroke:var(--line)}\n\
-.s{stroke:var(--ink);stroke-width:1.5;fill:none}.p{fill:var(--ink);stroke:none}.o{stroke-dasharray:5 4}\n\
-.e text.c,text.e{fill:var(--bad);font-weight:600}.e .s{stroke:var(--bad)}.e .p{fill:var(--bad)}\n\
-.n text.c,text.n{fill:var(--odd)}.n .s{stroke:var(--odd)}.n .p{fill:var(--odd)}\n\
-.f{fill:var(--bad);font-weight:600}.w{fill:var(--odd);font-weight:600}\n";
+@media (prefers-color-scheme:dark){:root{--paper:#14181f;--ink:#e4e8ef;--dim:#98a3b3;--line:#3d4757;--box:#1f2631;--bad:#ff7b72;--odd:#e3b341;--good:#6cc48a}}\n";
 
-/// The sessions that are chosen below each other, under a list of all if there are several.
+/// How the drawing looks, in a page that has the same colours too; `paint-order` keeps captions readable where they cross a lifeline.
+pub(in crate::render) const STYLE: &str = "\
+.ladder{background:var(--paper)}\n\
+.ladder text{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;fill:var(--ink);paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}\n\
+.ladder .t{font:12px ui-monospace,SFMono-Regular,Consolas,'DejaVu Sans Mono',monospace;fill:var(--dim)}\n\
+.ladder .h{font-size:18px;font-weight:600}.ladder .b{font-weight:600}.ladder .d{fill:var(--dim)}.ladder .i{stroke:none}\n\
+.ladder .a{font:12px ui-monospace,SFMono-Regular,Consolas,'DejaVu Sans Mono',monospace;stroke:none}\n\
+.ladder .v{stroke:var(--line);stroke-width:1.5;fill:none}.ladder .box{fill:var(--box);stroke:var(--line)}\n\
+.ladder .s{stroke:var(--ink);stroke-width:1.5;fill:none}.ladder .p{fill:var(--ink);stroke:none}.ladder .o{stroke-dasharray:5 4}\n\
+.ladder .e .c{fill:var(--bad);font-weight:600}.ladder .e .s{stroke:var(--bad)}.ladder .e .p{fill:var(--bad)}\n\
+.ladder .n .c{fill:var(--odd)}.ladder .n .s{stroke:var(--odd)}.ladder .n .p{fill:var(--odd)}\n\
+.ladder .f{fill:var(--bad);font-weight:600}.ladder .w{fill:var(--odd);font-weight:600}\n";
+
+/// The sessions that are chosen below each other, under a list of all if there are several: a file of its own.
 #[must_use]
 pub fn svg(ladder: &Ladder, report: &Report, choice: Choice, options: &Options) -> String {
-    let mut sheet =
-        Sheet { out: String::new(), y: MARGIN, width: LEAST, times: Times { clock: &options.clock }, options };
+    let style = format!("<style>\n{COLOURS}{STYLE}</style>\n");
+    drawing(ladder, report, choice, options, &style, None)
+}
+
+/// The same as an element of a page that has [`STYLE`] and the colours. Each frame of a step is an anchor: `f0-24` for frame 24 of the first
+/// capture.
+pub(in crate::render) fn embedded(ladder: &Ladder, report: &Report, choice: Choice, options: &Options) -> String {
+    drawing(ladder, report, choice, options, "", Some(BTreeSet::new()))
+}
+
+fn drawing(
+    ladder: &Ladder,
+    report: &Report,
+    choice: Choice,
+    options: &Options,
+    style: &str,
+    anchors: Option<BTreeSet<(u32, u64)>>,
+) -> String {
+    let times = Times { clock: &options.clock };
+    let mut sheet = Sheet { out: String::new(), y: MARGIN, width: LEAST, times, options, anchors };
     let drawn = drawn(ladder, choice);
     let plans: Vec<Plan<'_>> = drawn.iter().map(|session| Plan::new(session, &sheet)).collect();
     sheet.width = plans.iter().map(Plan::width).max().unwrap_or(LEAST).max(LEAST);
@@ -67,13 +89,13 @@ pub fn svg(ladder: &Ladder, report: &Report, choice: Choice, options: &Options) 
     let height = y + MARGIN;
     let title = xml(&report.headline);
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
-         role=\"img\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n{out}</svg>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"ladder\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
+         height=\"{height}\" role=\"img\">\n<title>{title}</title>\n{style}{out}</svg>\n"
     )
 }
 
 /// Text as XML: markup, and what XML has no place for, escaped.
-fn xml(text: &str) -> String {
+pub(in crate::render) fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     for c in escape(text).chars() {
         match c {
@@ -96,6 +118,8 @@ struct Sheet<'a> {
     width: usize,
     times: Times<'a>,
     options: &'a Options,
+    /// The frames that can be linked to, each at the first step that has it, where that is wanted.
+    anchors: Option<BTreeSet<(u32, u64)>>,
 }
 
 impl Sheet<'_> {
@@ -321,6 +345,12 @@ impl<'a> Plan<'a> {
         let word = if frames.len() == 1 { "frame" } else { "frames" };
         let more = if step.count > frames.len() as u64 { " …" } else { "" };
         sheet.put(format_args!("<g{class}><title>{word} {}{more}</title>\n", frames.join(", ")));
+        for &frame in &step.frames {
+            let capture = self.session.capture;
+            if sheet.anchors.as_mut().is_some_and(|anchors| anchors.insert((capture, frame))) {
+                let _ = writeln!(sheet.out, "<g id=\"f{capture}-{frame}\"></g>"); // writing to a String cannot fail
+            }
+        }
         sheet.y += STEP - LINE;
         let last = lines.len().saturating_sub(1);
         for (index, line) in lines.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Messages as JSON Lines. The fields and their order are those of [`report::Message`](crate::report::Message).
 
 use super::append::{TimeWriter, endpoint, hex, hex16, json_string, number, signed};
-use super::{Media, carrier, dtls, encryption, framing, protocol};
+use super::{Media, carrier, dtls, encryption, inside, protocol};
 use crate::event::{Body, IcmpAnswer, Row};
 use crate::problem::Problem;
 use crate::session::credentials::{Credentials, Integrity, Status};
@@ -102,10 +102,9 @@ fn address(out: &mut Vec<u8>, name: &str, value: crate::net::Endpoint) {
 fn layers(out: &mut Vec<u8>, row: &Row<'_>) {
     key(out, "layers");
     let transport = row.event.transport;
-    let below = std::iter::once(carrier(transport)).chain(encryption(transport)).chain(framing(row.event.framing));
-    let hops = row.event.hops.iter().map(|hop| hop.via.layer());
+    let below = std::iter::once(carrier(transport)).chain(encryption(transport));
     let mut open = b'[';
-    for layer in below.chain(hops).chain(std::iter::once(protocol(row.event))) {
+    for layer in below.chain(inside(row.event)).chain(std::iter::once(protocol(row.event))) {
         out.extend_from_slice(&[open, b'"']);
         out.extend_from_slice(layer.as_bytes());
         out.push(b'"');

@@ -16,7 +16,7 @@ pub use cells::cells;
 pub use csv::COLUMNS;
 pub(super) use text::verdict_text;
 
-use crate::event::{Body, Event, Framing, Row};
+use crate::event::{Body, Event, Framing, Row, Via};
 use crate::net::Transport;
 use crate::render::clock::Clock;
 use crate::session::credentials::{Credentials, Status};
@@ -120,6 +120,14 @@ fn framing(framing: Framing) -> Option<&'static str> {
         Framing::Rfc4571 => Some("rfc4571"),
         Framing::MsTurn => Some("ms-turn"),
     }
+}
+
+/// What stands between transport and message: framing, and relay passages, outermost first. Inside a data connection client and peer frame what
+/// they say, not client and relay.
+fn inside<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'static str> + 'e {
+    let mut hops = event.hops.iter().map(|hop| hop.via).peekable();
+    let connection = hops.next_if_eq(&Via::Connection).map(Via::layer);
+    connection.into_iter().chain(framing(event.framing)).chain(hops.map(Via::layer))
 }
 
 /// The layer of encryption under the message, if there is one.

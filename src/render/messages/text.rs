@@ -74,13 +74,16 @@ impl Lines {
             crate::net::Transport::Dtls => "dtls ",
         };
         put(&mut self.line, format_args!("  {src:<0$} → {dst:<1$}  {layer}", self.src, self.dst));
-        if let Some(framing) = framing(event.framing) {
+        let bound = event.hops.iter().any(|hop| hop.via == Via::Connection);
+        if let Some(framing) = framing(event.framing).filter(|_| !bound) {
             put(&mut self.line, format_args!("{framing} "));
         }
         for hop in event.hops.iter() {
             match hop.via {
                 Via::Send | Via::Data => put(&mut self.line, format_args!("{} › ", hop.via.layer())),
                 Via::Channel(number) => put(&mut self.line, format_args!("channel 0x{number:04x} › ")),
+                // it is between client and peer that messages are framed so
+                Via::Connection => put(&mut self.line, format_args!("data connection › rfc4571 ")),
             }
         }
         if row.event.hops.last().is_none() || !matches!(protocol(event), "stun") {
@@ -157,6 +160,7 @@ fn word(code: AttributeCode, message: &Message<'_>) -> Option<&'static str> {
         AttributeCode::XOR_PEER_ADDRESS => "peer",
         AttributeCode::LIFETIME => "lifetime",
         AttributeCode::CHANNEL_NUMBER => "channel",
+        AttributeCode::CONNECTION_ID => "connection",
         AttributeCode::REQUESTED_TRANSPORT => "transport",
         AttributeCode::REQUESTED_ADDRESS_FAMILY => "family",
         AttributeCode::ALTERNATE_SERVER => "alternate",

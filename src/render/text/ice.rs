@@ -1,7 +1,7 @@
 //! ICE sessions: who checked what, what was answered, what was selected and when.
 
 use super::page::{Page, count, or_dash};
-use super::tables::candidate_type;
+use super::tables::{candidate_type, tcp_type};
 use crate::render::clock::Clock;
 use crate::report::{
     Address, CandidateType, IceAgent, IceChecks, IceConsent, IceNomination, IcePair, IceRole, IceSelectedBy,
@@ -51,7 +51,7 @@ fn one(page: &mut Page<'_>, session: &IceSession) {
             [
                 pair.local.to_string(),
                 pair.remote.to_string(),
-                format!("{}–{}", kind(pair.local_type), kind(pair.remote_type)),
+                types(pair),
                 checks(&pair.from_local),
                 checks(&pair.from_remote),
                 or_dash(pair.rtt_us.map(|rtt| Span(i64::from(rtt.median).saturating_mul(1000)))),
@@ -165,7 +165,7 @@ fn checks_of(number: u64, from: &str) -> String {
 }
 
 /// `3 of 4`: answered, of those sent; with copies, how many were sent in all: `0 of 1 (×6)`.
-fn checks(checks: &IceChecks) -> String {
+pub(in crate::render) fn checks(checks: &IceChecks) -> String {
     if checks.sent == 0 {
         return "–".to_owned();
     }
@@ -174,7 +174,8 @@ fn checks(checks: &IceChecks) -> String {
     format!("{} of {}{again}", checks.answered, checks.sent)
 }
 
-fn state(pair: &IcePair) -> String {
+/// `selected`, `succeeded`, `failed: 401`.
+pub(in crate::render) fn state(pair: &IcePair) -> String {
     let error = pair.from_local.error.or(pair.from_remote.error);
     let mut state = match pair.state {
         _ if pair.selected => "selected".to_owned(),
@@ -191,6 +192,16 @@ fn state(pair: &IcePair) -> String {
         state.push_str(&format!(", answered from {from}"));
     }
     state
+}
+
+/// `host–relay`, `host–prflx over TCP (active–passive)`.
+pub(in crate::render) fn types(pair: &IcePair) -> String {
+    let kinds = format!("{}–{}", kind(pair.local_type), kind(pair.remote_type));
+    match (pair.local_tcp_type, pair.remote_tcp_type) {
+        _ if !pair.transport.is_stream() => kinds,
+        (Some(local), Some(remote)) => format!("{kinds} over TCP ({}–{})", tcp_type(local), tcp_type(remote)),
+        _ => format!("{kinds} over TCP"),
+    }
 }
 
 fn kind(kind: Option<CandidateType>) -> &'static str {

@@ -77,7 +77,7 @@ fn row(stream: &MediaStream) -> [String; 7] {
 }
 
 /// `0`, `3 (0.2 %)`.
-fn lost(stream: &MediaStream) -> String {
+pub(in crate::render) fn lost(stream: &MediaStream) -> String {
     let expected = u128::from(stream.lost) + u128::from(stream.packets);
     let per_mille = u128::from(stream.lost) * 1000 / expected.max(1);
     match stream.lost {

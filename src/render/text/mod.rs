@@ -13,13 +13,18 @@ mod signalling;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tried;
 mod verify;
 
 pub use explain::{Unknown, explain};
 pub use page::{Detail, Options};
 pub use verify::verify_summary;
 
+pub(super) use ice::{checks, state as pair_state, types as pair_types};
+pub(super) use media::lost;
 pub(super) use page::wrap;
+pub(super) use picture::{Station, ways};
+pub(super) use tables::{bytes, candidate_type, how_it_ended, inside, side};
 
 use crate::report::{Report, Verdict};
 use page::{Page, Tint};
@@ -34,12 +39,13 @@ pub fn report(report: &Report, options: &Options) -> String {
         picture::section(&mut page, report);
         tables::credentials(&mut page, &report.credentials);
         tables::allocations(&mut page, report);
+        tried::data_connections(&mut page, report);
         ice::section(&mut page, report);
         handshake::section(&mut page, report);
         media::section(&mut page, report);
         findings::section(&mut page, report);
         signalling::section(&mut page, report);
-        tables::servers(&mut page, report);
+        tried::servers(&mut page, report);
         tables::candidates(&mut page, report);
         captures::section(&mut page, report);
     }

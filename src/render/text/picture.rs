@@ -12,7 +12,7 @@ const PEERS: usize = 3;
 const ARROW: &str = " ──▶ ";
 
 /// A station on the way: what it is, and its address.
-type Station = (&'static str, String);
+pub(in crate::render) type Station = (&'static str, String);
 
 pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     let ways = ways(report);
@@ -43,7 +43,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
 }
 
 /// One way for each allocation made; for clients without one, as far as they got; for plain STUN, as far as that tells.
-fn ways(report: &Report) -> Vec<Vec<Station>> {
+pub(in crate::render) fn ways(report: &Report) -> Vec<Vec<Station>> {
     let mut ways: Vec<Vec<Station>> = Vec::new();
     let mut drawn: BTreeSet<(Address, Address)> = BTreeSet::new();
     for allocation in report.allocations.iter().filter(|allocation| allocation.end != AllocationEnd::Rejected) {

@@ -1,8 +1,10 @@
-//! Credentials, allocations, servers and candidates, a table each; none where there is nothing to show.
+//! Credentials, allocations and candidates, a table each; none where there is nothing to show.
 
 use super::page::{Page, or_dash};
-use crate::report::{Allocation, AllocationEnd, CandidateType, Confidence, Credential, CredentialKind, Report, Side};
-use crate::time::{Span, Timestamp};
+use crate::report::{
+    Allocation, AllocationEnd, Candidate, CandidateType, Confidence, Credential, CredentialKind, Report, Side, TcpType,
+};
+use crate::time::Timestamp;
 
 /// Rows of a table.
 const ROWS: usize = 10;
@@ -58,7 +60,8 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
     page.more(2, shown, allocations.len() as u64 + omitted);
 }
 
-fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> String {
+/// `released after 12 s`, `open, 540 of 600 s left`.
+pub(in crate::render) fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> String {
     let after = |ended: Option<crate::report::Time>| match (ended, allocation.created_at) {
         (Some(ended), Some(created)) => format!(" after {}", ended.at.since(created.at)),
         _ => String::new(),
@@ -80,32 +83,6 @@ fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> Stri
     }
 }
 
-pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
-    if report.servers.is_empty() {
-        return;
-    }
-    page.heading("Servers", "");
-    let shown = page.limit(ROWS).min(report.servers.len());
-    let rows = report.servers.iter().take(shown).flat_map(|server| {
-        server.transports.iter().map(|transport| {
-            [
-                std::iter::once(server.address.to_string())
-                    .chain(server.names.iter().cloned())
-                    .collect::<Vec<_>>()
-                    .join(" "),
-                transport.transport.to_string(),
-                format!("{} of {}", transport.answered, transport.asked),
-                transport.allocated.to_string(),
-                or_dash(transport.rtt_us.map(|rtt| Span(rtt.saturating_mul(1000)))),
-                or_dash(server.software.as_deref().or(server.dialect.as_deref())),
-            ]
-        })
-    });
-    page.table(&["server", "transport", "answered", "allocated", "rtt", "software"], rows);
-    let omitted = report.omitted.get("servers").copied().unwrap_or(0);
-    page.more(2, shown, report.servers.len() as u64 + omitted);
-}
-
 pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
     if report.candidates.is_empty() {
         return;
@@ -118,7 +95,7 @@ pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
             let unsure = if candidate.confidence == Confidence::Likely { " (likely)" } else { "" };
             [
                 candidate.owner.clone(),
-                format!("{}{unsure}", candidate_type(candidate.kind)),
+                format!("{}{}{unsure}", candidate_type(candidate.kind), over_tcp(candidate)),
                 candidate.address.to_string(),
                 or_dash(candidate.base.filter(|base| *base != candidate.address)),
             ]
@@ -128,7 +105,23 @@ pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
     page.more(2, shown, report.candidates.len() as u64 + omitted);
 }
 
-pub(super) fn side(side: Side) -> &'static str {
+/// ` tcp active`; empty for UDP.
+fn over_tcp(candidate: &Candidate) -> String {
+    match candidate.tcp_type {
+        _ if !candidate.transport.is_stream() => String::new(),
+        Some(known) => format!(" tcp {}", tcp_type(known)),
+        None => " tcp".to_owned(),
+    }
+}
+
+pub(super) fn tcp_type(known: TcpType) -> &'static str {
+    match known {
+        TcpType::Active => "active",
+        TcpType::Passive => "passive",
+    }
+}
+
+pub(in crate::render) fn side(side: Side) -> &'static str {
     match side {
         Side::Client => "client",
         Side::Server => "server",
@@ -144,7 +137,7 @@ pub(super) fn kind(kind: CredentialKind) -> &'static str {
     }
 }
 
-pub(super) fn candidate_type(kind: CandidateType) -> &'static str {
+pub(in crate::render) fn candidate_type(kind: CandidateType) -> &'static str {
     match kind {
         CandidateType::Host => "host",
         CandidateType::Srflx => "srflx",
@@ -154,7 +147,7 @@ pub(super) fn candidate_type(kind: CandidateType) -> &'static str {
 }
 
 /// What a relay carried it in: `in Send, ChannelData`.
-pub(super) fn inside(via: &[impl AsRef<str>]) -> String {
+pub(in crate::render) fn inside(via: &[impl AsRef<str>]) -> String {
     let names = via.iter().map(|layer| match layer.as_ref() {
         "send" => "Send",
         "data" => "Data",
@@ -165,7 +158,7 @@ pub(super) fn inside(via: &[impl AsRef<str>]) -> String {
 }
 
 /// `0`, `512 B`, `1.4 kB`, `23.0 MB`.
-pub(super) fn bytes(number: u64) -> String {
+pub(in crate::render) fn bytes(number: u64) -> String {
     let tenths = |unit: u64| format!("{}.{}", number / unit, number % unit * 10 / unit);
     match number {
         0 => "0".to_owned(),

@@ -120,6 +120,8 @@ fn open_allocation(index: u16) -> Allocation {
             error: None,
         }],
         channels_total: 1,
+        connections: vec![],
+        connections_total: 0,
         bytes_sent: 123_456,
         bytes_received: 0,
         evidence: vec![],
@@ -142,6 +144,10 @@ fn crowded() -> Report {
             allocated: 1,
             rtt_us: Some(21_000),
             mapped: None,
+            outcome: TransportOutcome::Allocated,
+            connections: None,
+            icmp: None,
+            first_time: None,
         }],
         software: Some("Coturn-4.6.1 'Gorst' and some more words about the build".into()),
         dialect: None,
@@ -151,6 +157,8 @@ fn crowded() -> Report {
     }];
     report.candidates = vec![Candidate {
         owner: "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]".into(),
+        transport: Transport::Udp,
+        tcp_type: None,
         kind: CandidateType::Relay,
         address: address("[2001:db8:ffff:ffff:ffff:ffff:ffff:fffe]:61234"),
         base: None,

@@ -1,9 +1,10 @@
 //! What candidates the capture shows, and how surely (RFC 8445 §5.1.1): from checks and their answers, and from Binding answers of servers.
 //! PRIORITY of a check is that of a peer-reflexive candidate whatever the sender's own is, and shows no type.
 
+use super::convert::tcp_type;
 use crate::net::Endpoint;
 use crate::report::convert::places;
-use crate::report::{Address, Candidate, CandidateType, Confidence};
+use crate::report::{Address, Candidate, CandidateType, Confidence, Transport};
 use crate::session::ice::{IceSession, Pair};
 use crate::session::signalling::compare;
 use crate::session::{Conversation, Exchange, Session};
@@ -19,14 +20,15 @@ const INITIAL_TTLS: [u8; 3] = [64, 128, 255];
 #[derive(Debug, Default)]
 pub(in crate::report) struct Known {
     listed: Vec<Candidate>,
-    kinds: BTreeMap<Endpoint, CandidateType>,
+    kinds: BTreeMap<(Endpoint, bool), CandidateType>,
 }
 
 impl Known {
     /// Takes a candidate; one that is known gets more evidence.
     pub(in crate::report) fn add(&mut self, candidate: Candidate) {
         let same = |known: &&mut Candidate| {
-            (known.kind, known.address, known.base) == (candidate.kind, candidate.address, candidate.base)
+            (known.kind, known.transport, known.address, known.base)
+                == (candidate.kind, candidate.transport, candidate.address, candidate.base)
         };
         if let Some(known) = self.listed.iter_mut().find(same) {
             known.evidence_total += candidate.evidence_total;
@@ -37,15 +39,16 @@ impl Known {
             }
             known.confidence = known.confidence.min(candidate.confidence);
             known.server = known.server.or(candidate.server);
+            known.tcp_type = known.tcp_type.or(candidate.tcp_type);
             return;
         }
-        self.kinds.entry(candidate.address.0).or_insert(candidate.kind);
+        self.kinds.entry((candidate.address.0, candidate.transport.is_stream())).or_insert(candidate.kind);
         self.listed.push(candidate);
     }
 
-    /// The type of the candidate with this address, where something shows it.
-    pub(in crate::report) fn kind(&self, address: Endpoint) -> Option<CandidateType> {
-        self.kinds.get(&address).copied()
+    /// The type of the candidate with this address, for TCP or for UDP, where something shows it.
+    pub(in crate::report) fn kind(&self, address: Endpoint, tcp: bool) -> Option<CandidateType> {
+        self.kinds.get(&(address, tcp)).copied()
     }
 
     /// All of them, by their first evidence.
@@ -67,6 +70,8 @@ pub(in crate::report) fn binding(conversation: &Conversation, capture: u32) -> i
         let candidate = Candidate {
             owner: client.ip().to_string(),
             kind: CandidateType::Srflx,
+            transport: if conversation.transport.is_stream() { Transport::Tcp } else { Transport::Udp },
+            tcp_type: None,
             address: Address(mapped),
             base: Some(Address(client)),
             server: Some(conversation.server.into()),
@@ -91,9 +96,12 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
     let end = pair.end(agent);
     let way = pair.way(agent);
     let relays = pair.relays() == Some(agent);
+    let tcp = pair.is_tcp();
     let make = |kind, address: Endpoint, base: Option<Endpoint>, confidence, frames: &[u64]| Candidate {
         owner: base.map_or(address.ip(), |base| base.ip()).to_string(),
         kind,
+        transport: if tcp { Transport::Tcp } else { Transport::Udp },
+        tcp_type: tcp_type(pair, agent),
         address: Address(address),
         base: base.map(Address),
         server: pair.relay().filter(|_| relays).map(Address),
@@ -101,7 +109,7 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
         evidence: places(capture, frames),
         evidence_total: frames.len() as u64,
     };
-    let described = described(ice, agent, end, session);
+    let described = described(ice, agent, (end, tcp), session);
     let Some(first) = way.first else {
         // it sends no checks from there; what its description says is all there is
         if let Some((kind, base)) = described {
@@ -122,7 +130,7 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
         }
     } else if let Some((kind, base)) = described {
         known.add(make(kind, end, base, Confidence::Certain, &frames));
-    } else if !matches!(known.kind(end), Some(CandidateType::Relay | CandidateType::Srflx)) {
+    } else if !matches!(known.kind(end, tcp), Some(CandidateType::Relay | CandidateType::Srflx)) {
         match mapped {
             // whatever a NAT makes of it, it is what the sender sends from; beyond a NAT it only looks like that
             Some(_) => known.add(make(CandidateType::Host, end, Some(end), sure, &frames)),
@@ -130,7 +138,7 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
             None => known.add(make(CandidateType::Prflx, end, None, Confidence::Likely, &frames)),
         }
     }
-    let Some(mapped) = mapped.filter(|&mapped| mapped != end && known.kind(mapped).is_none()) else { return };
+    let Some(mapped) = mapped.filter(|&mapped| mapped != end && known.kind(mapped, tcp).is_none()) else { return };
     if relays && !pair.is_relay_known() {
         // the allocation is not in the capture, but what the peer sees is the relay's address
         known.add(make(CandidateType::Relay, mapped, Some(mapped), Confidence::Likely, &frames));
@@ -143,12 +151,13 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
 fn described(
     ice: &IceSession,
     agent: usize,
-    end: Endpoint,
+    (end, tcp): (Endpoint, bool),
     session: &Session,
 ) -> Option<(CandidateType, Option<Endpoint>)> {
+    let transport = if tcp { "tcp" } else { "udp" };
     let ufrag = ice.agent(agent).ufrag?;
     let description = session.signalling().of_agent(session.names().bytes(ufrag))?;
-    let told = compare::told_as(description, end).find(|known| known.transport == "udp")?;
+    let told = compare::told_as(description, end).find(|known| known.transport == transport)?;
     let kind = match told.kind.as_str() {
         "host" => CandidateType::Host,
         "srflx" => CandidateType::Srflx,

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::report::convert::place;
 use crate::report::signalling::{self, SignalledAddress};
-use crate::report::{Address, CandidateType, Place, Time};
+use crate::report::{Address, CandidateType, Place, TcpType, Time, Transport};
 use crate::session::ice::{self, Nomination, Pair, Role, State, Way};
 use crate::session::signalling::{Description, Setup, compare};
 use crate::session::{Name, Session};
@@ -187,7 +187,7 @@ impl Teller<'_> {
         let IceEnds { local, remote } = self.ends(pair);
         let kind = |agent: usize| {
             let relays = (pair.relays() == Some(agent)).then_some(CandidateType::Relay);
-            relays.or_else(|| self.known.kind(pair.candidate(agent)))
+            relays.or_else(|| self.known.kind(pair.candidate(agent), pair.is_tcp()))
         };
         let base = |agent: usize| Some(Address(pair.end(agent))).filter(|end| end.0 != pair.candidate(agent));
         let ways = [pair.way(self.local), pair.way(1 - self.local)];
@@ -204,6 +204,9 @@ impl Teller<'_> {
             remote_base: base(1 - self.local),
             local_type: kind(self.local),
             remote_type: kind(1 - self.local),
+            transport: if pair.is_tcp() { Transport::Tcp } else { Transport::Udp },
+            local_tcp_type: tcp_type(pair, self.local),
+            remote_tcp_type: tcp_type(pair, 1 - self.local),
             via: pair.relay().map(Address),
             state: match pair.state(self.session.now()) {
                 State::InProgress => IceState::InProgress,
@@ -239,6 +242,12 @@ impl Teller<'_> {
             lost_at: consent.lost_at.map(|at| self.time(at)),
         })
     }
+}
+
+/// Who opens the connection of a pair over TCP: the other one waits for it.
+pub(super) fn tcp_type(pair: &Pair, agent: usize) -> Option<TcpType> {
+    let opener = pair.opener().filter(|_| pair.is_tcp())?;
+    Some(if opener == agent { TcpType::Active } else { TcpType::Passive })
 }
 
 fn checks(way: &Way) -> IceChecks {

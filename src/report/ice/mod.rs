@@ -7,7 +7,7 @@ pub(super) use candidates::{Known, binding, of_session};
 pub(super) use convert::session;
 
 use super::signalling::SignalledAddress;
-use super::{Address, CandidateType, Place, Time};
+use super::{Address, CandidateType, Place, TcpType, Time, Transport};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -167,6 +167,12 @@ pub struct IcePair {
     pub local_type: Option<CandidateType>,
     /// Type of the remote candidate.
     pub remote_type: Option<CandidateType>,
+    /// What it goes over as ICE sees it: `udp` or `tcp` (RFC 6544).
+    pub transport: Transport,
+    /// Of a pair over TCP: whether the local candidate opens the connection.
+    pub local_tcp_type: Option<TcpType>,
+    /// The same of the remote candidate.
+    pub remote_tcp_type: Option<TcpType>,
     /// The TURN server that the checks were seen to pass.
     pub via: Option<Address>,
     /// How it stands.

@@ -116,7 +116,8 @@ impl Collector {
     /// The flow of an event; `None` where there is no room for another.
     fn story(&mut self, event: &Event<'_>) -> Option<usize> {
         let (src, dst) = (event.src, event.dst);
-        let key = if src <= dst { (src, dst) } else { (dst, src) };
+        // those of a TCP connection the other way round: it is another flow than UDP between the same ports
+        let key = if (src <= dst) != event.transport.is_stream() { (src, dst) } else { (dst, src) };
         if let Some(&index) = self.index.get(&key) {
             return Some(index);
         }

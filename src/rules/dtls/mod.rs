@@ -111,7 +111,8 @@ impl<'h> Story<'h> {
             let hosts = ip_filter(ends.low, ends.high);
             return format!("(stun || dtls) && {hosts} && (udp.port == {port} || tcp.port == {port})");
         }
-        format!("dtls && {} && udp.port == {}", ip_filter(ends.low, ends.high), self.ephemeral())
+        let carrier = if ends.is_stream() { "tcp" } else { "udp" };
+        format!("dtls && {} && {carrier}.port == {}", ip_filter(ends.low, ends.high), self.ephemeral())
     }
 
     /// The port that names the flow best: the higher one, which a host picked for itself.

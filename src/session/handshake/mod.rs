@@ -38,7 +38,7 @@ impl Session {
     /// Whether DTLS was recognised on the way of an event; if so, how long the connection ids are that records there may have.
     #[must_use]
     pub fn dtls_connection_id(&self, event: &Event<'_>) -> Option<Option<u8>> {
-        self.dtls.connection_id(event.src, event.dst, &event.hops)
+        self.dtls.connection_id(event)
     }
 
     /// The DTLS associations that are over, to be judged and forgotten.

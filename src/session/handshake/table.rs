@@ -3,7 +3,7 @@
 use super::association::{Handshake, LostPacket, Role, Surroundings, Way};
 use super::entry::{Arriving, Entry};
 use crate::event::{Event, IcmpAnswer};
-use crate::net::Endpoint;
+use crate::net::{Endpoint, Transport};
 use crate::packet::{Incomplete, Quoted};
 use crate::session::Clients;
 use crate::session::exchange::Seen;
@@ -263,7 +263,7 @@ impl Handshakes {
         if !quoted.payload.first().is_some_and(|first| (20..=63).contains(first)) {
             return false;
         }
-        let path = Path::of(quoted.src, quoted.dst, &crate::event::Hops::default());
+        let path = Path::of(Transport::Udp, quoted.src, quoted.dst, &crate::event::Hops::default());
         let Some(entry) = self.by_path.get(&path).copied().and_then(|slot| self.entry_mut(slot)) else { return false };
         let Some(way) = entry.handshake.ways.iter().find(|way| way.path == path) else { return false };
         let from = if path.direction(quoted.src) == 0 { way.low } else { way.low.other() };
@@ -418,7 +418,7 @@ fn surroundings(handshake: &Handshake, flows: &Flows, now: Timestamp) -> Surroun
     let mut around = Surroundings { judged: now, ..Surroundings::default() };
     for way in handshake.ways.iter().filter(|way| way.path.inside.is_none()) {
         let ends = way.path.ends;
-        let Some(flow) = flows.find(ends.low, ends.high).and_then(|id| flows.get(id)) else { continue };
+        let Some(flow) = flows.with(&ends).and_then(|id| flows.get(id)) else { continue };
         let counted = flow.packets.into_iter().zip(flow.heard);
         for ((direction, (packets, heard)), role) in flow.directions.iter().zip(counted).zip([way.low, way.low.other()])
         {

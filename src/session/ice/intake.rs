@@ -4,8 +4,8 @@ use super::pair::{Pair, Point};
 use super::recent::Sent;
 use super::session::Nomination;
 use super::table::{CAPTURE_START, Ice, Place};
-use crate::event::{Body, Event, IcmpAnswer};
-use crate::net::Endpoint;
+use crate::event::{Body, Event, Framing, Hops, IcmpAnswer};
+use crate::net::{Endpoint, Transport};
 use crate::session::Session;
 use crate::session::exchange::Seen;
 use crate::session::names::{Name, Names};
@@ -283,9 +283,20 @@ impl Ice {
         }
     }
 
+    /// Who opened the TCP connection that a pair takes.
+    pub(in crate::session) fn opened(&mut self, client: Endpoint, server: Endpoint) {
+        let path = Path::of(Transport::Tcp, client, server, &Hops::default());
+        let Some(place) = self.find(&path) else { return };
+        let direction = path.direction(client);
+        let pair = self.get_mut(place.slot).and_then(|session| session.pairs.get_mut(usize::from(place.pair)));
+        if let Some(pair) = pair {
+            pair.opener = Some(u8::from(pair.agent(usize::from(place.point), direction) != 0));
+        }
+    }
+
     /// A check met an ICMP error.
-    pub(in crate::session) fn icmp(&mut self, src: Endpoint, dst: Endpoint, answer: IcmpAnswer) {
-        let path = Path { ends: crate::session::flow::Ends::of(src, dst), inside: None };
+    pub(in crate::session) fn icmp(&mut self, transport: Transport, src: Endpoint, dst: Endpoint, answer: IcmpAnswer) {
+        let path = Path::of(transport, src, dst, &Hops::default());
         let Some(place) = self.find(&path) else { return };
         let pair = self.get_mut(place.slot).and_then(|session| session.pairs.get_mut(usize::from(place.pair)));
         if let Some(pair) = pair.filter(|_| answer.kind.is_unreachable()) {
@@ -339,7 +350,9 @@ fn new_pair(event: &Event<'_>, path: &Path, sender: usize) -> Pair {
     let sender = u8::from(sender != 0);
     let low = if path.direction(event.src) == 0 { sender } else { 1 - sender };
     let relays = event.hops.last().map(|hop| if hop.outward { sender } else { 1 - sender });
-    Pair::new(Point { path: *path, low }, ends, relays)
+    let mut pair = Pair::new(Point { path: *path, low }, ends, relays);
+    pair.tcp = event.framing == Framing::Rfc4571;
+    pair
 }
 
 fn is_alert(event: &Event<'_>) -> bool {

@@ -54,6 +54,10 @@ pub struct Pair {
     pub icmp: Option<Box<IcmpAnswer>>,
     /// An answer to one of its checks that came from another address than was checked, which makes the check fail (RFC 8445 §7.2.5.2.1).
     pub elsewhere: Option<(Endpoint, u64)>,
+    /// Whether it goes over TCP (RFC 6544), as ICE sees it: what carries messages to a relay is another thing.
+    pub(super) tcp: bool,
+    /// The agent that opened the TCP connection.
+    pub(super) opener: Option<u8>,
     /// How often it carried data between data of the same agent on the selected pair, a second and more after its first.
     pub(super) interleaved: u8,
 }
@@ -136,6 +140,8 @@ impl Pair {
             data_point: 0,
             icmp: None,
             elsewhere: None,
+            tcp: false,
+            opener: None,
             interleaved: 0,
         }
     }
@@ -172,6 +178,18 @@ impl Pair {
         let low = points.into_iter().find(|point| point.path == *path)?.low;
         let low = usize::from(low) & 1;
         Some(if direction == 0 { low } else { 1 - low })
+    }
+
+    /// Whether it goes over TCP (RFC 6544).
+    #[must_use]
+    pub fn is_tcp(&self) -> bool {
+        self.tcp
+    }
+
+    /// The agent that opened the TCP connection, whose candidate is the active one (RFC 6544 §4.1); where the capture shows it.
+    #[must_use]
+    pub fn opener(&self) -> Option<usize> {
+        self.opener.map(usize::from)
     }
 
     /// The end of an agent as ICE sees it: of what passes a relay the relayed address and the peer's, as far as the capture tells them.

@@ -265,7 +265,7 @@ impl Ice {
         let (_, max_pairs, max_of_session) = self.max;
         let is_full = self.pairs >= max_pairs;
         let session = self.get_mut(slot)?;
-        let same = |known: &Pair| known.ends == pair.ends && known.path() != &path;
+        let same = |known: &Pair| (known.ends, known.tcp) == (pair.ends, pair.tcp) && known.path() != &path;
         if is_whole && let Some(index) = session.pairs.iter().position(same) {
             return self.add_point(slot, u16::try_from(index).ok()?, pair.point);
         }

@@ -1,0 +1,50 @@
+//! `annotate`: the same capture twice, once to learn what is in it, once to write it with comments.
+
+use super::Status;
+use super::error::{Error, say};
+use super::input::{Input, records};
+use super::options::{Look, Wanted};
+use super::output;
+use super::run::{Extra, read};
+use crate::analyzer;
+use crate::render::annotate::{self, Notes};
+use crate::render::escape::escape;
+use std::io::{self, Write};
+use std::{fs, path::Path};
+
+/// Writes the annotated capture.
+pub(super) fn run(path: &str, out: &Path, all: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
+    let mut input = Input::open(path)?;
+    if !input.regular {
+        return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
+    }
+    if is_same(path, out) {
+        return Err(Error::new(path, "would be overwritten while it is read", "give another name with --output"));
+    }
+    reading.told.warn(look);
+    let part = read(&mut input, 0, reading, Extra::default(), |_, _| true)?;
+    let report = analyzer::report(vec![part]);
+    let notes = Notes::new(&report, 0);
+    let mut records = records(path)?;
+    let mut write = |to: &mut dyn Write| annotate::write(&mut records, &notes, all, None, to);
+    let written = if out == Path::new("-") {
+        write(&mut io::stdout().lock()).map_err(|error| output::stdout_error(&error))?
+    } else {
+        output::write_file_with(out, |file| write(file))?
+    };
+    if !look.is_quiet() {
+        input.warn_of_damage();
+        if written.unplaced > 0 {
+            let what = format_args!("{} comments are left out: simple packets have no room for them", written.unplaced);
+            say(&Error::new(path, what, ""));
+        }
+        let (frames, comments) = (written.frames, written.comments);
+        say(&format_args!("{}: {frames} frames, {comments} comments. {}", out.display(), escape(&report.headline)));
+    }
+    Ok(Status::Fine)
+}
+
+/// Whether two paths lead to the same file.
+fn is_same(path: &str, out: &Path) -> bool {
+    matches!((fs::canonicalize(path), fs::canonicalize(out)), (Ok(one), Ok(other)) if one == other)
+}

@@ -1,0 +1,431 @@
+//! The lists of the report as tables that the page's script searches and sorts.
+
+use super::super::clock::Clock;
+use super::super::text::{bytes, candidate_type, checks, how_it_ended, inside, lost, pair_state, pair_types, side};
+use super::{FrameLink, Links, shown_text};
+use crate::report::{
+    AuthenticationOutcome, Dtls, DtlsState, IntegrityStatus, MediaStream, Place, Report, Time, TransactionOutcome,
+};
+use crate::time::Span;
+
+/// Rows of a table; the rest is in the JSON report.
+const ROWS: usize = 1000;
+/// Frames linked in one cell.
+const FRAMES: usize = 6;
+
+/// One table.
+pub(super) struct Table {
+    pub(super) id: &'static str,
+    pub(super) name: &'static str,
+    pub(super) columns: &'static [&'static str],
+    pub(super) rows: Vec<Vec<Cell>>,
+    /// How many rows it would have beyond these.
+    pub(super) more: u64,
+}
+
+impl Table {
+    /// Whether a column holds numbers, which stand at the right.
+    pub(super) fn is_number(&self, column: &usize) -> bool {
+        self.rows.first().and_then(|row| row.get(*column)).is_some_and(|cell| cell.class.starts_with("number"))
+    }
+}
+
+/// What stands in one place of a table.
+#[derive(Default)]
+pub(super) struct Cell {
+    pub(super) text: String,
+    pub(super) class: &'static str,
+    /// What it is sorted by, where that is not its text.
+    pub(super) key: Option<i64>,
+    pub(super) frames: Vec<FrameLink>,
+}
+
+impl Cell {
+    fn classed(self, class: &'static str) -> Self {
+        Cell { class, ..self }
+    }
+}
+
+/// Text as the capture has it.
+fn text(text: impl ToString) -> Cell {
+    Cell { text: shown_text(&text.to_string()), ..Cell::default() }
+}
+
+fn long(value: impl ToString) -> Cell {
+    text(value).classed("long")
+}
+
+fn mono(value: impl ToString) -> Cell {
+    text(value).classed("mono")
+}
+
+fn optional(value: Option<impl ToString>) -> Cell {
+    text(value.map(|value| value.to_string()).unwrap_or_default())
+}
+
+fn number(value: u64) -> Cell {
+    text(value).classed("number")
+}
+
+/// An amount shown in words of its size and sorted by it.
+fn size(value: u64) -> Cell {
+    Cell { key: i64::try_from(value).ok(), ..text(bytes(value)).classed("number") }
+}
+
+fn span(micros: Option<i64>) -> Cell {
+    let shown = micros.map(|micros| Span(micros.saturating_mul(1000)).to_string()).unwrap_or_default();
+    Cell { key: micros, ..text(shown).classed("number") }
+}
+
+fn time(time: Option<Time>, clock: &Clock) -> Cell {
+    Cell { key: time.map(|time| time.at.0), ..mono(time.map(|time| clock.show(time)).unwrap_or_default()) }
+}
+
+fn frames<'a>(places: impl IntoIterator<Item = &'a Place>, total: u64, links: &Links) -> Cell {
+    let mut places = places.into_iter().peekable();
+    let key = places.peek().and_then(|place| i64::try_from(place.frame).ok());
+    let frames: Vec<FrameLink> = places.take(FRAMES).map(|place| links.to(*place)).collect();
+    let more = total.saturating_sub(frames.len() as u64);
+    let text = if more > 0 { format!("and {more} more") } else { String::new() };
+    Cell { text, key, frames, ..Cell::default() }
+}
+
+/// The tables that have a row, in the order of the page.
+pub(super) fn all(report: &Report, clock: &Clock, links: &Links) -> Vec<Table> {
+    let tables = [
+        conversations(report, clock, links),
+        credentials(report),
+        servers(report),
+        allocations(report, clock, links),
+        pairs(report, links),
+        handshakes(report, links),
+        certificates(report, clock, links),
+        media(report, clock, links),
+        candidates(report, links),
+        nat(report, links),
+        transactions(report, links),
+        comments(report, links),
+    ];
+    tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
+}
+
+fn table(
+    id: &'static str,
+    name: &'static str,
+    columns: &'static [&'static str],
+    rows: impl Iterator<Item = Vec<Cell>>,
+    omitted: u64,
+) -> Table {
+    let mut rows: Vec<Vec<Cell>> = rows.collect();
+    let more = rows.len().saturating_sub(ROWS) as u64 + omitted;
+    rows.truncate(ROWS);
+    Table { id, name, columns, rows, more }
+}
+
+fn omitted(report: &Report, list: &str) -> u64 {
+    report.omitted.get(list).copied().unwrap_or(0)
+}
+
+fn conversations(report: &Report, clock: &Clock, links: &Links) -> Table {
+    let rows = report.authentications.iter().flat_map(|conversation| {
+        conversation.steps.iter().map(move |step| {
+            let outcome = match conversation.outcome {
+                AuthenticationOutcome::Accepted => text("accepted").classed("good"),
+                AuthenticationOutcome::Rejected => text("rejected").classed("bad"),
+                AuthenticationOutcome::Challenged => text("challenged").classed("odd"),
+                AuthenticationOutcome::Unanswered => text("unanswered").classed("odd"),
+                AuthenticationOutcome::Open => text("open"),
+            };
+            vec![
+                mono(conversation.client),
+                mono(conversation.server),
+                time(step.time, clock),
+                text(side(step.from)),
+                long(&step.what),
+                outcome,
+                frames([&step.place], 1, links),
+            ]
+        })
+    });
+    let columns = &["client", "server", "time", "from", "what", "outcome", "frame"];
+    table("conversations", "Conversations", columns, rows, omitted(report, "authentications"))
+}
+
+fn credentials(report: &Report) -> Table {
+    let rows = report.credentials.iter().map(|credential| {
+        let bad = credential.mismatched > 0 && credential.verified == 0;
+        vec![
+            long(&credential.label),
+            optional(credential.side.map(side)),
+            number(credential.requests),
+            number(credential.responses),
+            number(credential.mismatched).classed(if bad { "number bad" } else { "number" }),
+        ]
+    });
+    table("credentials", "Credentials", &["credential", "side", "requests", "responses", "mismatched"], rows, 0)
+}
+
+fn servers(report: &Report) -> Table {
+    let rows = report.servers.iter().flat_map(|server| {
+        server.transports.iter().map(move |one| {
+            let class = if one.answered == 0 { "number bad" } else { "number" };
+            vec![
+                mono(server.address),
+                long(server.names.join(" ")),
+                text(one.transport),
+                number(one.asked),
+                number(one.answered).classed(class),
+                number(one.allocated),
+                span(one.rtt_us),
+                optional(one.mapped).classed("mono"),
+                long(server.software.as_deref().or(server.dialect.as_deref()).unwrap_or_default()),
+            ]
+        })
+    });
+    let columns =
+        &["server", "names", "transport", "asked", "answered", "allocated", "round trip", "mapped", "software"];
+    table("servers", "Servers", columns, rows, omitted(report, "servers"))
+}
+
+fn allocations(report: &Report, clock: &Clock, links: &Links) -> Table {
+    let end = report.captures.iter().filter_map(|capture| capture.last_time).map(|time| time.at).max();
+    let rows = report.allocations.iter().map(|allocation| {
+        let relayed: Vec<String> = allocation.relayed.iter().map(ToString::to_string).collect();
+        vec![
+            mono(allocation.client),
+            mono(allocation.server),
+            text(allocation.transport),
+            optional(allocation.username.as_deref()),
+            mono(relayed.join(" ")),
+            optional(allocation.mapped).classed("mono"),
+            time(allocation.created_at, clock),
+            text(how_it_ended(allocation, end)),
+            number(allocation.refreshes),
+            size(allocation.bytes_sent),
+            size(allocation.bytes_received),
+            frames(&allocation.evidence, allocation.evidence_total, links),
+        ]
+    });
+    let columns = &[
+        "client",
+        "server",
+        "transport",
+        "user",
+        "relayed",
+        "mapped",
+        "created",
+        "end",
+        "refreshes",
+        "sent",
+        "received",
+        "frames",
+    ];
+    table("allocations", "Allocations", columns, rows, omitted(report, "allocations"))
+}
+
+fn pairs(report: &Report, links: &Links) -> Table {
+    let rows = report.ice.iter().flat_map(|session| {
+        session.pairs.iter().map(move |pair| {
+            let class = if pair.selected { "good" } else { "" };
+            vec![
+                mono(session.ufrags.join(" ")),
+                mono(pair.local),
+                mono(pair.remote),
+                text(pair_types(pair)),
+                optional(pair.via).classed("mono"),
+                text(pair_state(pair)).classed(class),
+                text(checks(&pair.from_local)),
+                text(checks(&pair.from_remote)),
+                span(pair.rtt_us.map(|rtt| i64::from(rtt.median))),
+                size(pair.data_bytes),
+                frames(&pair.evidence, 0, links),
+            ]
+        })
+    });
+    let columns = &[
+        "session",
+        "local",
+        "remote",
+        "types",
+        "relay of",
+        "state",
+        "→ answered",
+        "← answered",
+        "round trip",
+        "data",
+        "frames",
+    ];
+    let more = report.ice.iter().map(|session| session.checks_omitted).sum();
+    table("ice", "ICE pairs", columns, rows, more)
+}
+
+fn handshakes(report: &Report, links: &Links) -> Table {
+    let rows = report.dtls.iter().map(|handshake| {
+        vec![
+            mono(handshake.client),
+            mono(handshake.server),
+            text(handshake.via.join(", ")),
+            state(handshake),
+            optional(handshake.version.as_deref()),
+            optional(handshake.cipher_suite.as_deref()),
+            optional(handshake.srtp_profile.as_deref()),
+            span(handshake.duration_us),
+            number(handshake.retransmits),
+            frames(&handshake.evidence, handshake.evidence_total, links),
+        ]
+    });
+    let columns = &["client", "server", "in", "state", "version", "suite", "SRTP", "took", "retransmitted", "frames"];
+    table("dtls", "DTLS", columns, rows, omitted(report, "dtls"))
+}
+
+fn state(handshake: &Dtls) -> Cell {
+    match (handshake.state, &handshake.alert) {
+        (DtlsState::Complete, _) => text("complete").classed("good"),
+        (DtlsState::Failed, Some(alert)) => {
+            text(format!("failed: {} from the {}", alert.description, alert.from)).classed("bad")
+        }
+        (DtlsState::Failed, None) => text("failed").classed("bad"),
+        (DtlsState::Incomplete, _) => text("incomplete").classed("odd"),
+    }
+}
+
+fn certificates(report: &Report, clock: &Clock, links: &Links) -> Table {
+    let rows = report.dtls.iter().flat_map(|handshake| {
+        handshake.certificates.iter().map(move |certificate| {
+            let owner = if certificate.from == "client" { handshake.client } else { handshake.server };
+            let class = if certificate.valid == Some(false) { "bad" } else { "" };
+            vec![
+                mono(owner),
+                long(certificate.subject.as_deref().unwrap_or_default()),
+                long(certificate.names.join(" ")),
+                long(&certificate.fingerprint),
+                time(certificate.not_before, clock),
+                Cell { class, ..time(certificate.not_after, clock) },
+                frames([&certificate.place], 1, links),
+            ]
+        })
+    });
+    let columns = &["of", "subject", "names", "fingerprint", "valid from", "valid to", "frame"];
+    table("certificates", "Certificates", columns, rows, 0)
+}
+
+fn media(report: &Report, clock: &Clock, links: &Links) -> Table {
+    let rows = report.media.items.iter().map(|stream| {
+        vec![
+            mono(stream.src),
+            mono(stream.dst),
+            text(if stream.via.is_empty() { String::new() } else { inside(&stream.via) }),
+            mono(format!("0x{:08x}", stream.ssrc)),
+            number(u64::from(stream.payload_type)),
+            number(stream.packets),
+            size(stream.bytes),
+            loss(stream),
+            span(stream.jitter_us),
+            span(stream.longest_gap_us),
+            time(Some(stream.first_time), clock),
+            span(Some(stream.last_time.at.since(stream.first_time.at).micros())),
+            frames(&stream.evidence, 0, links),
+        ]
+    });
+    let columns = &[
+        "from",
+        "to",
+        "in",
+        "SSRC",
+        "payload type",
+        "packets",
+        "bytes",
+        "lost",
+        "jitter",
+        "longest gap",
+        "first",
+        "lasted",
+        "frames",
+    ];
+    table("media", "Media", columns, rows, report.media.omitted)
+}
+
+fn loss(stream: &MediaStream) -> Cell {
+    // over one in twenty is what findings call lossy
+    let class = if stream.lost.saturating_mul(20) > stream.lost + stream.packets { "number bad" } else { "number" };
+    Cell { key: i64::try_from(stream.lost).ok(), ..text(lost(stream)).classed(class) }
+}
+
+fn candidates(report: &Report, links: &Links) -> Table {
+    let rows = report.candidates.iter().map(|candidate| {
+        vec![
+            mono(&candidate.owner),
+            text(candidate_type(candidate.kind)),
+            mono(candidate.address),
+            optional(candidate.base).classed("mono"),
+            optional(candidate.server).classed("mono"),
+            frames(&candidate.evidence, candidate.evidence_total, links),
+        ]
+    });
+    let columns = &["of", "type", "address", "base", "server", "frames"];
+    table("candidates", "Candidates", columns, rows, omitted(report, "candidates"))
+}
+
+fn nat(report: &Report, links: &Links) -> Table {
+    let rows = report.nat.iter().map(|mapping| {
+        vec![mono(mapping.inside), mono(mapping.outside), frames(&mapping.evidence, mapping.evidence_total, links)]
+    });
+    table("nat", "NAT mappings", &["inside", "outside", "frames"], rows, omitted(report, "nat"))
+}
+
+fn transactions(report: &Report, links: &Links) -> Table {
+    let rows = report.transactions.items.iter().map(|transaction| {
+        let outcome = match (transaction.outcome, &transaction.error) {
+            (TransactionOutcome::Success, _) => text("success"),
+            (TransactionOutcome::Error, Some(error)) => {
+                // the first 401 and a 438 ask for something, as they should
+                let asks = error.code == 438 || error.code == 401 && transaction.username.is_none();
+                text(format!("{} {}", error.code, error.reason)).classed(if asks { "odd" } else { "bad" })
+            }
+            (TransactionOutcome::Error, None) => text("error").classed("bad"),
+            (TransactionOutcome::Unanswered, _) => text("unanswered").classed("odd"),
+        };
+        let signed = transaction.request_integrity.iter().map(|one| match (one.status, &one.credential) {
+            (IntegrityStatus::Verified, Some(label)) => label.clone(),
+            (IntegrityStatus::Verified, None) => "verified".to_owned(),
+            (IntegrityStatus::Mismatch, _) => "by none of those given".to_owned(),
+            (IntegrityStatus::Untested, _) => "untested".to_owned(),
+            (IntegrityStatus::Truncated, _) => "cut short".to_owned(),
+        });
+        vec![
+            frames(&transaction.requests, transaction.requests_total, links),
+            frames(&transaction.response, u64::from(transaction.response.is_some()), links),
+            text(&transaction.method),
+            mono(transaction.client),
+            mono(transaction.server),
+            text(transaction.transport),
+            outcome,
+            span(transaction.rtt_us),
+            optional(transaction.username.as_deref()),
+            long(signed.collect::<Vec<_>>().join(", ")),
+        ]
+    });
+    let columns = &[
+        "request",
+        "answer",
+        "method",
+        "client",
+        "server",
+        "transport",
+        "outcome",
+        "round trip",
+        "user",
+        "signed with",
+    ];
+    table("transactions", "Transactions", columns, rows, report.transactions.omitted)
+}
+
+fn comments(report: &Report, links: &Links) -> Table {
+    let rows = report.captures.iter().zip(0..).flat_map(|(capture, index)| {
+        capture.comments.iter().map(move |comment| {
+            let place = comment.frame.map(|frame| Place { capture: index, frame });
+            vec![text(&capture.path), frames(&place, u64::from(place.is_some()), links), long(&comment.text)]
+        })
+    });
+    table("comments", "Comments in the captures", &["capture", "frame", "comment"], rows, 0)
+}

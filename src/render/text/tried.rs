@@ -1,0 +1,134 @@
+//! What was tried: servers by transport, and how far each came; and the connections of relays for TCP.
+
+use super::page::{Page, or_dash};
+use super::tables::{bytes, side};
+use crate::report::{
+    Allocation, ConnectionOpener, ConnectionState, DataConnection, Report, Server, ServerConnections, ServerTransport,
+    TransportOutcome,
+};
+use crate::time::Span;
+
+/// Rows of a table.
+const ROWS: usize = 10;
+
+/// Every server and transport that was tried.
+pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
+    if report.servers.is_empty() {
+        return;
+    }
+    page.heading("Servers", "what was tried");
+    let shown = page.limit(ROWS).min(report.servers.len());
+    let tried =
+        || report.servers.iter().take(shown).flat_map(|server| server.transports.iter().map(move |it| (server, it)));
+    // plain UDP has no connections to tell of
+    let connects = tried().any(|(_, transport)| transport.connections.is_some());
+    let rows: Vec<Vec<String>> = tried().map(|(server, transport)| row(server, transport, connects)).collect();
+    let mut heads = vec!["server", "transport", "outcome", "answered", "allocated", "rtt"];
+    if connects {
+        heads.push("connect");
+    }
+    heads.push("software");
+    page.table(&heads, rows);
+    let omitted = report.omitted.get("servers").copied().unwrap_or(0);
+    page.more(2, shown, report.servers.len() as u64 + omitted);
+}
+
+fn row(server: &Server, transport: &ServerTransport, connects: bool) -> Vec<String> {
+    let micros = |time: Option<i64>| or_dash(time.map(|time| Span(time.saturating_mul(1000))));
+    let names = std::iter::once(server.address.to_string()).chain(server.names.iter().cloned());
+    let mut row = vec![
+        names.collect::<Vec<_>>().join(" "),
+        transport.transport.to_string(),
+        outcome(transport),
+        format!("{} of {}", transport.answered, transport.asked),
+        transport.allocated.to_string(),
+        micros(transport.rtt_us),
+    ];
+    if connects {
+        row.push(micros(transport.connections.as_ref().and_then(|known| known.handshake_us)));
+    }
+    row.push(or_dash(server.software.as_deref().or(server.dialect.as_deref())));
+    row
+}
+
+/// What came of it, in words: `allocated`, `SYN unanswered, 4 times`, `refused by reset`.
+fn outcome(transport: &ServerTransport) -> String {
+    let none = ServerConnections::default();
+    let known = transport.connections.as_ref().unwrap_or(&none);
+    let mut told = match transport.outcome {
+        TransportOutcome::Allocated => "allocated".to_owned(),
+        TransportOutcome::Answered => "answered".to_owned(),
+        TransportOutcome::HandshakeFailed => "handshake failed".to_owned(),
+        TransportOutcome::Connected if transport.asked == 0 => "connected, nothing asked".to_owned(),
+        TransportOutcome::Connected => "connected, no answer".to_owned(),
+        TransportOutcome::Refused => "refused by reset".to_owned(),
+        TransportOutcome::Unreachable => match &transport.icmp {
+            Some(icmp) => format!("ICMP {} from {}", icmp.kind, icmp.sender),
+            None => "unreachable".to_owned(),
+        },
+        TransportOutcome::Unanswered if transport.asked == 0 && known.unanswered_syns > 0 => {
+            format!("SYN unanswered, {}", times(known.unanswered_syns))
+        }
+        TransportOutcome::Unanswered => "no answer".to_owned(),
+    };
+    // what was open is told beside what came of it
+    for (count, by) in [(known.reset_by_server, "server"), (known.reset_by_client, "client")] {
+        if count > 0 && transport.outcome != TransportOutcome::Refused {
+            told += &format!(", reset by {by}");
+        }
+    }
+    told
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+/// The connections of relays for TCP.
+pub(super) fn data_connections(page: &mut Page<'_>, report: &Report) {
+    let all = || report.allocations.iter().flat_map(|one| one.connections.iter().map(move |known| (one, known)));
+    let total: u64 = report.allocations.iter().map(|allocation| allocation.connections_total).sum();
+    if total == 0 {
+        return;
+    }
+    page.heading("Connections to peers", "of relays for TCP");
+    let shown = page.limit(ROWS).min(all().count());
+    page.table(
+        &["relayed", "peer", "opened by", "data connection", "state", "sent", "received"],
+        all().take(shown).map(|(allocation, known)| {
+            [
+                or_dash(relayed(allocation)),
+                or_dash(known.peer),
+                match known.opened_by {
+                    ConnectionOpener::Client => "client".to_owned(),
+                    ConnectionOpener::Peer => "peer".to_owned(),
+                },
+                or_dash(known.client),
+                state(known),
+                bytes(known.bytes_sent),
+                bytes(known.bytes_received),
+            ]
+        }),
+    );
+    page.more(2, shown, total);
+}
+
+fn relayed(allocation: &Allocation) -> Option<String> {
+    allocation.relayed.first().map(ToString::to_string)
+}
+
+fn state(known: &DataConnection) -> String {
+    match known.state {
+        ConnectionState::Refused => match known.error {
+            Some(code) => format!("refused {code}"),
+            None => "refused".to_owned(),
+        },
+        ConnectionState::Asked => "not answered".to_owned(),
+        ConnectionState::Unbound => "not bound".to_owned(),
+        ConnectionState::Bound => "bound".to_owned(),
+        ConnectionState::Closed => {
+            let how = if known.reset { "reset" } else { "closed" };
+            known.closed_by.map_or_else(|| how.to_owned(), |by| format!("{how} by {}", side(by)))
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What was tried: servers by transport, and the connections of relays for TCP.
+
+use super::convert::{place, places};
+use super::{
+    Address, ConnectionOpener, ConnectionState, DataConnection, ServerConnections, ServerIcmp, ServerTransport, Side,
+    Time, TransportOutcome,
+};
+use crate::net::Transport;
+use crate::session::{self, From, Opener, Reached, Seen, Tried};
+use crate::time::Span;
+
+/// How one transport of a server fared.
+pub(super) fn transport(transport: Transport, reached: &Reached, capture: u32, digits: u8) -> ServerTransport {
+    let known = &reached.connections;
+    ServerTransport {
+        transport,
+        asked: reached.asked,
+        answered: reached.answered,
+        allocated: reached.allocated,
+        rtt_us: reached.rtt.map(Span::micros),
+        mapped: reached.mapped.map(Address::from),
+        outcome: outcome(reached),
+        connections: (transport.is_stream() || known.tried > 0).then(|| connections(known)),
+        icmp: reached.icmp.map(|icmp| ServerIcmp {
+            kind: icmp.kind.to_string(),
+            sender: icmp.sender.to_string(),
+            place: place(capture, icmp.frame),
+        }),
+        first_time: reached.first.map(|first| Time::new(first.time, digits)),
+    }
+}
+
+fn outcome(reached: &Reached) -> TransportOutcome {
+    let known = &reached.connections;
+    match () {
+        () if reached.allocated > 0 => TransportOutcome::Allocated,
+        () if reached.answered > 0 => TransportOutcome::Answered,
+        () if known.handshakes_failed > 0 => TransportOutcome::HandshakeFailed,
+        () if known.opened > 0 => TransportOutcome::Connected,
+        () if known.refused > 0 => TransportOutcome::Refused,
+        () if reached.icmp.is_some() => TransportOutcome::Unreachable,
+        () => TransportOutcome::Unanswered,
+    }
+}
+
+fn connections(known: &Tried) -> ServerConnections {
+    let [reset_by_client, reset_by_server] = known.reset;
+    ServerConnections {
+        tried: known.tried,
+        opened: known.opened,
+        refused: known.refused,
+        unanswered_syns: known.unanswered_syns,
+        handshake_us: known.handshake.map(Span::micros),
+        reset_by_server,
+        reset_by_client,
+    }
+}
+
+/// A connection of a relay to a peer.
+pub(super) fn data_connection(known: &session::DataConnection, capture: u32, digits: u8) -> DataConnection {
+    let time = |seen: Seen| Time::new(seen.time, digits);
+    let refused = |answer: Option<(Seen, u16)>| answer.map(|(_, code)| code).filter(|&code| code != 0);
+    let error = refused(known.answer).or(refused(known.bound));
+    let bound = known.bound.filter(|&(_, code)| code == 0);
+    let state = match (known.opener, known.answer) {
+        _ if error.is_some() => ConnectionState::Refused,
+        _ if bound.is_some() && known.closed.is_some() => ConnectionState::Closed,
+        _ if bound.is_some() => ConnectionState::Bound,
+        (Opener::Client, None) => ConnectionState::Asked,
+        _ => ConnectionState::Unbound,
+    };
+    let answers = [known.answer, known.bound].map(|answer| answer.map(|(seen, _)| seen));
+    let binding = known.bind.map(|(_, seen)| seen);
+    let [answered, bound_at] = answers;
+    let closing = known.closed.map(|(_, seen, _)| seen);
+    let mut frames: Vec<u64> = [Some(known.first), answered, binding, bound_at, closing]
+        .into_iter()
+        .flatten()
+        .map(|seen| seen.frame)
+        .collect();
+    frames.sort_unstable();
+    let [bytes_sent, bytes_received] = known.bytes;
+    DataConnection {
+        connection_id: known.id.map(|id| format!("0x{id:08x}")),
+        peer: known.peer.map(Address::from),
+        opened_by: match known.opener {
+            Opener::Client => ConnectionOpener::Client,
+            Opener::Peer => ConnectionOpener::Peer,
+        },
+        state,
+        error,
+        client: known.bind.map(|(client, _)| client.into()),
+        opened_at: Some(time(known.first)),
+        bound_at: bound.map(|(seen, _)| time(seen)),
+        closed_at: closing.map(time),
+        closed_by: known.closed.map(|(from, ..)| if from == From::Client { Side::Client } else { Side::Server }),
+        reset: known.closed.is_some_and(|(_, _, reset)| reset),
+        bytes_sent,
+        bytes_received,
+        evidence: places(capture, &frames),
+    }
+}

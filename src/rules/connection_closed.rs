@@ -1,0 +1,136 @@
+//! `turn-connection-closed`: the connection that carries an allocation is closed while the allocation lives.
+
+use super::evidence::{filter_of, how_long};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
+use crate::event::Connection;
+use crate::session::{Allocation, Conversation, From, Seen};
+use crate::time::Span;
+use crate::wire::stun::Method;
+
+pub(super) const ID: &str = "turn-connection-closed";
+
+/// A connection that was silent for so long may have been given up for that.
+const IDLE: Span = Span::from_secs(20);
+/// Hop limits of one host's packets differ by no more, whichever way they take.
+const SAME_HOPS: u8 = 1;
+
+/// Who ended a connection, and how.
+struct Closing {
+    by: From,
+    at: Seen,
+    reset: bool,
+    /// Hop limits of the reset and of the messages of the end in whose name it came, where they are too far apart for one host's.
+    forged: Option<(u8, u8)>,
+    /// Since its last message.
+    silent: Span,
+}
+
+pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let (Some(connection), Some(allocation)) = (conversation.connection.as_deref(), conversation.allocations().last())
+    else {
+        return;
+    };
+    let Some(closing) = closing(connection, conversation) else { return };
+    if !lived(allocation, closing.at) || gives_up(conversation, closing.at) {
+        return;
+    }
+    let came_back = || {
+        let contact = view.session.clients().contact(conversation.client.0.ip(), conversation.server.0);
+        contact.is_some_and(|contact| contact > closing.at.time)
+    };
+    // a client that hangs up need not say so to the relay; one that comes back at once did not mean to
+    if closing.by == From::Client && closing.forged.is_none() && !(closing.reset && came_back()) {
+        return;
+    }
+    let both = conversation.both_heard() && connection.missing == [0; 2];
+    let sure = both && (closing.by == From::Server || closing.forged.is_some());
+    let mut subject = view.subject(conversation, allocation.user, None);
+    subject.relayed = allocation.relayed.iter().flatten().next().copied();
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{} {:?} {}", conversation.server, closing.by, closing.reset),
+        severity: Severity::Warning,
+        confidence: if sure { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::None,
+        at: closing.at.time,
+        frames: vec![allocation.created.frame, closing.at.frame],
+        filter: Some(filter_of(conversation).trim_start_matches("stun && ").to_owned()),
+        reference: "RFC 8656 §3.1",
+        subject,
+        causes: &[],
+    };
+    out.add(seen, || text(conversation, allocation, &closing));
+}
+
+fn closing(connection: &Connection, conversation: &Conversation) -> Option<Closing> {
+    let (by, at, reset) = crate::session::closed(connection)?;
+    let [of_client, of_server] = conversation.ttl;
+    let [rst_client, rst_server] = connection.rst_ttl;
+    let (told, usual) = if by == From::Client { (rst_client, of_client) } else { (rst_server, of_server) };
+    let forged = (reset && told > 0 && usual > 0 && told.abs_diff(usual) > SAME_HOPS).then_some((told, usual));
+    let last = conversation.last.time.min(at.time);
+    Some(Closing { by, at, reset, forged, silent: at.time.since(last) })
+}
+
+/// Whether the allocation could be in use when the connection was closed.
+fn lived(allocation: &Allocation, closed: Seen) -> bool {
+    let ended = allocation.ended.is_some_and(|(_, seen)| seen.time <= closed.time);
+    !ended && allocation.created.time <= closed.time && allocation.expires > closed.time
+}
+
+/// Whether the client gave the allocation up, though the answer is not in the capture.
+fn gives_up(conversation: &Conversation, closed: Seen) -> bool {
+    conversation.of(Method::REFRESH).any(|asked| asked.asked.lifetime == Some(0) && asked.first.time <= closed.time)
+}
+
+fn text(conversation: &Conversation, allocation: &Allocation, closing: &Closing) -> Text {
+    let (client, server, over) = (conversation.client, conversation.server, conversation.transport.name());
+    let left = allocation.expires.since(closing.at.time).secs();
+    let age = how_long(closing.at.time.since(allocation.created.time));
+    let who = if closing.by == From::Server { server.to_string() } else { client.to_string() };
+    let did = if closing.reset { "reset" } else { "closed" };
+    let idle = closing.silent >= IDLE;
+    let silent = if idle { format!(" after {} without a message", how_long(closing.silent)) } else { String::new() };
+    let name = match closing.forged {
+        Some(_) => format!("in the name of {who}"),
+        None => format!("by {who}"),
+    };
+    let forged = closing.forged.map_or_else(String::new, |(told, usual)| {
+        format!(
+            " The reset bears the hop limit {told}, and the messages of {who} bear {usual}: it was sent by something between the two, not by {who}."
+        )
+    });
+    Text {
+        title: format!(
+            "The {over} connection of {client} to {server} was {did} {name}{silent} while its relay was alive"
+        ),
+        explanation: format!(
+            "{client} has an allocation at {server} since frame {}, which had {left} seconds left when its connection was {did} {name} in frame {}, \
+             {age} later. With the connection the allocation ends (RFC 8656 §3.1), and everything that went through the relay.{forged}",
+            allocation.created.frame, closing.at.frame
+        ),
+        fix: fix(closing, &who, idle),
+    }
+}
+
+fn fix(closing: &Closing, who: &str, idle: bool) -> String {
+    if idle {
+        let silent = how_long(closing.silent);
+        return format!(
+            "Keep the connection in use: send STUN or TCP keepalives more often than every {silent}, and raise the idle timeout of firewalls, balancers \
+             and the server above that."
+        );
+    }
+    match closing.by {
+        _ if closing.forged.is_some() => {
+            "Find the firewall, proxy or inspection device on the way that resets the connection, and let it pass."
+                .to_owned()
+        }
+        From::Server => format!(
+            "Look into the log of {who} and of its host: it was stopped or restarted, crashed, or was told to end the session."
+        ),
+        From::Client => format!(
+            "Look for the cause at {who}: the application crashed or gave the connection up, or a device before it did."
+        ),
+    }
+}
