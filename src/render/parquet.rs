@@ -1,9 +1,7 @@
 //! Tables as Parquet files, for DuckDB, Polars, pandas, Spark. The only user of arrow and parquet.
 
 use crate::report::tables::{Cell, Kind, Table};
-use arrow_array::builder::{
-    ArrayBuilder, BooleanBuilder, Int64Builder, StringBuilder, TimestampNanosecondBuilder, UInt64Builder,
-};
+use arrow_array::builder::{ArrayBuilder, BooleanBuilder, Int64Builder, StringBuilder, TimestampNanosecondBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
@@ -31,8 +29,8 @@ pub struct Writer<W: Write + Send> {
 /// The values of a column that are not yet encoded.
 enum Column {
     Text(StringBuilder),
-    Unsigned(UInt64Builder),
-    Signed(Int64Builder),
+    /// Numbers that cannot be negative, too: the difference of two may be, and unsigned ones would wrap.
+    Number(Int64Builder),
     Flag(BooleanBuilder),
     Time(TimestampNanosecondBuilder),
 }
@@ -98,44 +96,32 @@ impl Column {
     fn new(kind: Kind) -> Self {
         match kind {
             Kind::Text => Column::Text(StringBuilder::new()),
-            Kind::Unsigned => Column::Unsigned(UInt64Builder::new()),
-            Kind::Signed => Column::Signed(Int64Builder::new()),
+            Kind::Unsigned | Kind::Signed => Column::Number(Int64Builder::new()),
             Kind::Flag => Column::Flag(BooleanBuilder::new()),
             Kind::Time => Column::Time(TimestampNanosecondBuilder::new().with_timezone(UTC)),
         }
     }
 
     fn push(&mut self, cell: &Cell<'_>) {
-        debug_assert!(cell.kind().is_none_or(|kind| kind == self.kind()), "{cell:?}");
         match (self, cell) {
             (Column::Text(column), Cell::Text(text)) => column.append_value(text),
-            (Column::Unsigned(column), Cell::Unsigned(number)) => column.append_value(*number),
-            (Column::Signed(column), Cell::Signed(number)) => column.append_value(*number),
+            (Column::Number(column), Cell::Unsigned(number)) => {
+                column.append_value(i64::try_from(*number).unwrap_or(i64::MAX));
+            }
+            (Column::Number(column), Cell::Signed(number)) => column.append_value(*number),
             (Column::Flag(column), Cell::Flag(flag)) => column.append_value(*flag),
             (Column::Time(column), Cell::Time(nanos)) => column.append_value(*nanos),
             (Column::Text(column), _) => column.append_null(),
-            (Column::Unsigned(column), _) => column.append_null(),
-            (Column::Signed(column), _) => column.append_null(),
+            (Column::Number(column), _) => column.append_null(),
             (Column::Flag(column), _) => column.append_null(),
             (Column::Time(column), _) => column.append_null(),
-        }
-    }
-
-    fn kind(&self) -> Kind {
-        match self {
-            Column::Text(_) => Kind::Text,
-            Column::Unsigned(_) => Kind::Unsigned,
-            Column::Signed(_) => Kind::Signed,
-            Column::Flag(_) => Kind::Flag,
-            Column::Time(_) => Kind::Time,
         }
     }
 
     fn take(&mut self) -> ArrayRef {
         let builder: &mut dyn ArrayBuilder = match self {
             Column::Text(column) => column,
-            Column::Unsigned(column) => column,
-            Column::Signed(column) => column,
+            Column::Number(column) => column,
             Column::Flag(column) => column,
             Column::Time(column) => column,
         };
@@ -146,8 +132,7 @@ impl Column {
 fn data_type(kind: Kind) -> DataType {
     match kind {
         Kind::Text => DataType::Utf8,
-        Kind::Unsigned => DataType::UInt64,
-        Kind::Signed => DataType::Int64,
+        Kind::Unsigned | Kind::Signed => DataType::Int64,
         Kind::Flag => DataType::Boolean,
         Kind::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some(UTC.into())),
     }
