@@ -132,7 +132,7 @@ pub(super) struct Flow {
     #[command(flatten)]
     pub reading: Reading,
     /// How times are shown
-    #[arg(long, value_enum, default_value_t = Times::Relative, value_name = "HOW", help_heading = "Output")]
+    #[arg(long, value_enum, default_value_t = Times::Relative, value_name = "HOW", env = "TURNSCOPE_TIME", help_heading = "Output")]
     pub time: Times,
 }
 
@@ -146,7 +146,7 @@ pub(super) struct Batch {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// How many captures are read at once [default: as many as there are cores]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(short, long, value_name = "N", env = "TURNSCOPE_JOBS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
     /// Go on where an earlier batch into the same folder was stopped, and read only what has changed; captures are known by their content
     #[arg(long)]
@@ -195,7 +195,8 @@ pub(super) enum FailOn {
 #[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Reading")]
 pub(super) struct Reading {
-    /// Credentials to test messages with: TOML, coturn's turnserver.conf, or what --sdp takes; may be repeated
+    /// Credentials to test messages with: TOML, coturn's turnserver.conf, or what --sdp takes; may be repeated. Without it the file that
+    /// TURNSCOPE_CREDENTIALS names, if that is set
     #[arg(long, value_name = "FILE")]
     pub credentials: Vec<PathBuf>,
     /// What the two sides told each other: SDP, or Chromium's webrtc-internals dump; may be repeated
@@ -225,7 +226,7 @@ pub(super) struct Reading {
 #[command(next_help_heading = "Output")]
 pub(super) struct Text {
     /// How times are shown in text; JSON is always UTC
-    #[arg(long, value_enum, default_value_t = Times::Utc, value_name = "HOW")]
+    #[arg(long, value_enum, default_value_t = Times::Utc, value_name = "HOW", env = "TURNSCOPE_TIME")]
     pub time: Times,
 }
 
@@ -233,7 +234,7 @@ pub(super) struct Text {
 #[command(next_help_heading = "Output")]
 pub(super) struct Common {
     /// When to colour the output
-    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN", env = "TURNSCOPE_COLOR")]
     pub color: Colour,
     /// Print the headline alone, and no warnings
     #[arg(short, long, global = true, conflicts_with = "verbose")]

@@ -19,6 +19,9 @@ use sha2::{Digest as _, Sha256};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+/// Names a file of credentials, for those who always give the same.
+const CREDENTIALS: &str = "TURNSCOPE_CREDENTIALS";
+
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Options {
@@ -122,7 +125,8 @@ impl Options {
     }
 
     fn batch(batch: args::Batch, common: Common) -> Result<Self, Error> {
-        let settings = batch.reading.settings(batch.messages);
+        let reading = batch.reading.with_defaults();
+        let settings = reading.settings(batch.messages);
         Ok(Options::Batch(Box::new(super::batch::Batch {
             paths: batch.paths,
             files_from: batch.files_from,
@@ -133,7 +137,7 @@ impl Options {
             join: batch.join,
             messages: batch.messages,
             settings,
-            reading: Wanted::new(batch.reading, Times::default())?,
+            reading: Wanted::new(reading, Times::default())?,
             look: Look::new(Times::default(), common),
         })))
     }
@@ -185,6 +189,15 @@ fn once(captures: &[String]) -> Result<(), Error> {
 }
 
 impl Reading {
+    /// What the environment says where the command line says nothing. It counts only here, behind the command: clap would take it for an option
+    /// that stands before, too.
+    fn with_defaults(mut self) -> Self {
+        if self.credentials.is_empty() {
+            self.credentials.extend(std::env::var_os(CREDENTIALS).filter(|path| !path.is_empty()).map(PathBuf::from));
+        }
+        self
+    }
+
     fn is_given(&self) -> bool {
         !self.credentials.is_empty()
             || !self.sdp.is_empty()
@@ -216,6 +229,7 @@ impl Reading {
 
 impl Wanted {
     fn new(reading: Reading, times: Times) -> Result<Self, Error> {
+        let reading = reading.with_defaults();
         let moment = |option: &str, text: Option<String>| match text {
             None => Ok(None),
             Some(text) => match Moment::parse(&text) {

@@ -6,11 +6,13 @@
 //!            └ analyzer             └──▶ journal ──finish──▶ summary.jsonl · tables · index.html
 //! ```
 
+mod archives;
 mod codec;
 mod finish;
 mod inputs;
 mod journal;
 mod progress;
+mod room;
 mod store;
 mod tee;
 mod work;

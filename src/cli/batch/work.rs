@@ -3,10 +3,11 @@
 use super::inputs::Item;
 use super::journal::{Key, Rows};
 use super::progress::Progress;
+use super::room::Room;
 use super::store::{Store, capture_id, hex, report_name};
 use super::tee::Tee;
 use crate::analyzer;
-use crate::cli::archive::{self, Allowance, Section, Shape, Skip, Tar, Zip};
+use crate::cli::archive::{self, Allowance, Section, Shape};
 use crate::cli::error::Error;
 use crate::cli::input::Input;
 use crate::cli::options::Wanted;
@@ -15,15 +16,14 @@ use crate::render::{json, messages};
 use crate::report::tables::{self, Table};
 use crate::report::{Summary, Verdict};
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 
 /// Files up to this size, in bytes, are read at once, and then hashed and looked at in memory.
-const SMALL: u64 = 4 << 20;
+pub(super) const SMALL: u64 = 4 << 20;
 /// Memory that all analyses together may come to need. One alone needs 160 MiB at the most, whatever it reads.
 const MEMORY: u64 = 1 << 30;
 const MOST: u64 = 160 << 20;
@@ -47,7 +47,7 @@ pub(super) struct Work<'b> {
     /// Set when someone wants it to stop.
     pub(super) stop: &'b AtomicBool,
     memory: Room,
-    waiting: Room,
+    pub(super) waiting: Room,
     done: Mutex<Vec<Outcome>>,
     failed: Mutex<Option<Error>>,
 }
@@ -63,15 +63,15 @@ pub(super) struct Outcome {
 
 /// Where a capture comes from: its item, and its entry in an archive.
 #[derive(Clone, Copy)]
-struct Origin<'a> {
-    item: u32,
-    entry: u32,
-    path: &'a str,
-    inner: Option<&'a str>,
+pub(super) struct Origin<'a> {
+    pub(super) item: u32,
+    pub(super) entry: u32,
+    pub(super) path: &'a str,
+    pub(super) inner: Option<&'a str>,
 }
 
 /// Its bytes.
-enum Bytes<'a> {
+pub(super) enum Bytes<'a> {
     Memory(Vec<u8>),
     /// Can be read again, for looking before whether it was done already.
     Again(Box<dyn Fn() -> io::Result<Box<dyn Read>> + 'a>),
@@ -117,14 +117,14 @@ impl<'b> Work<'b> {
         self.progress.bytes(item.size);
     }
 
-    fn settle(&self, result: Result<(), Error>) {
+    pub(super) fn settle(&self, result: Result<(), Error>) {
         if let (Err(error), Ok(mut failed)) = (result, self.failed.lock()) {
             failed.get_or_insert(error);
         }
     }
 
     /// Whether to stop: someone wants it, or results cannot be written.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || self.failed.lock().is_ok_and(|failed| failed.is_some())
     }
 
@@ -167,135 +167,6 @@ impl<'b> Work<'b> {
         }
     }
 
-    /// The captures in a zip, on all cores.
-    fn zip(&self, origin: Origin<'_>, file: Arc<File>, size: u64) -> Result<(), Error> {
-        let zip = match Zip::open(file, size) {
-            Ok(zip) => zip,
-            Err(error) => return self.unreadable(origin, size, &error.to_string()),
-        };
-        let allowance = Allowance::new(size);
-        let mut names = Names::default();
-        let (zip_of, allowance_of) = (&zip, &allowance);
-        rayon::scope(|scope| {
-            for (index, entry) in zip.entries.iter().enumerate() {
-                let Some(name) = names.take(&entry.name) else { continue };
-                scope.spawn(move |_| {
-                    if self.is_over() {
-                        return;
-                    }
-                    let origin = Origin { entry: number(index + 1), inner: Some(&name), ..origin };
-                    self.settle(match zip_of.read(entry, allowance_of) {
-                        Ok(mut input) if entry.size <= SMALL => {
-                            let mut bytes = Vec::new();
-                            match input.by_ref().take(SMALL + 1).read_to_end(&mut bytes) {
-                                Ok(_) if bytes.len() as u64 <= SMALL => self.entry(origin, bytes),
-                                Ok(_) => self.unreadable(origin, entry.size, "larger than its archive says"),
-                                Err(error) => self.unreadable(origin, entry.size, &error.to_string()),
-                            }
-                        }
-                        Ok(_) => {
-                            let again = || Ok(Box::new(zip_of.read(entry, allowance_of)?) as Box<dyn Read>);
-                            self.capture(origin, entry.size, Bytes::Again(Box::new(again)))
-                        }
-                        Err(error) => self.unreadable(origin, entry.size, &error.to_string()),
-                    });
-                });
-            }
-        });
-        let omitted = (zip.omitted > 0).then(|| format!("{} more entries are not read", zip.omitted));
-        match zip.damage.or(omitted) {
-            Some(reason) => self.unreadable(origin, size, &reason),
-            None if zip.entries.is_empty() => self.unreadable(origin, size, "an archive with no file in it"),
-            None => Ok(()),
-        }
-    }
-
-    /// The captures in a tar. Of one that is not packed they are read in place; of a packed one the small ones are handed on in memory, and the
-    /// others read as they come.
-    fn tar<R: Skip>(&self, origin: Origin<'_>, input: R, file: Option<&Arc<File>>) -> Result<(), Error> {
-        let mut tar = Tar::new(input);
-        let mut names = Names::default();
-        let mut index = 0;
-        let ended = rayon::in_place_scope(|scope| {
-            while !self.is_over() {
-                let entry = match tar.next_file() {
-                    Ok(Some(entry)) => entry,
-                    Ok(None) => return Ok(None),
-                    Err(error) => return Ok(Some(error.to_string())),
-                };
-                index += 1;
-                if index > archive::MAX_ENTRIES {
-                    return Ok(Some("further entries are not read".to_owned()));
-                }
-                let Some(name) = names.take(&entry.name) else { continue };
-                let entry_number = number(index);
-                let borrowed = Origin { entry: entry_number, inner: Some(&name), ..origin };
-                if let Some(reason) = entry.unreadable {
-                    self.unreadable(borrowed, entry.size, reason)?;
-                    continue;
-                }
-                if let Some(file) = file {
-                    let section = Section::new(Arc::clone(file), entry.offset, entry.size);
-                    scope.spawn(move |_| {
-                        if self.is_over() {
-                            return;
-                        }
-                        let origin = Origin { entry: entry_number, inner: Some(&name), ..origin };
-                        self.settle(self.section(origin, &section, entry.size));
-                    });
-                } else if entry.size <= SMALL {
-                    let mut bytes = Vec::new();
-                    if let Err(error) = tar.data().read_to_end(&mut bytes) {
-                        self.unreadable(borrowed, entry.size, &error.to_string())?;
-                        return Ok(None);
-                    }
-                    // where enough wait this thread lends a hand
-                    if !self.waiting.try_take(entry.size) {
-                        self.entry(borrowed, bytes)?;
-                        continue;
-                    }
-                    scope.spawn(move |_| {
-                        if !self.is_over() {
-                            let origin = Origin { entry: entry_number, inner: Some(&name), ..origin };
-                            self.settle(self.entry(origin, bytes));
-                        }
-                        self.waiting.give(entry.size);
-                    });
-                } else {
-                    self.capture(borrowed, entry.size, Bytes::Once(Box::new(tar.data())))?;
-                }
-            }
-            Ok(None)
-        })?;
-        match ended {
-            Some(reason) => self.unreadable(origin, 0, &reason),
-            None if index == 0 && !self.is_over() => self.unreadable(origin, 0, "an archive with no file in it"),
-            None => Ok(()),
-        }
-    }
-
-    /// An entry that lies in a file as it is.
-    fn section(&self, origin: Origin<'_>, section: &Section, size: u64) -> Result<(), Error> {
-        if size > SMALL {
-            let again = || Ok(Box::new(section.clone()) as Box<dyn Read>);
-            return self.capture(origin, size, Bytes::Again(Box::new(again)));
-        }
-        let mut bytes = Vec::new();
-        match section.clone().read_to_end(&mut bytes) {
-            Ok(count) if (count as u64) < size => self.unreadable(origin, size, "the archive is cut short"),
-            Ok(_) => self.entry(origin, bytes),
-            Err(error) => self.unreadable(origin, size, &error.to_string()),
-        }
-    }
-
-    /// An entry in memory.
-    fn entry(&self, origin: Origin<'_>, bytes: Vec<u8>) -> Result<(), Error> {
-        match shape(&mut bytes.as_slice(), || Ok(bytes.as_slice())) {
-            Ok(Shape::Single) | Err(_) => self.capture(origin, bytes.len() as u64, Bytes::Memory(bytes)),
-            Ok(_) => self.unreadable(origin, bytes.len() as u64, "an archive within an archive: unpack it first"),
-        }
-    }
-
     /// Files that are one capture.
     fn parts(&self, origin: Origin<'_>, item: &Item) -> Result<(), Error> {
         let mut hash = Sha256::new();
@@ -319,7 +190,7 @@ impl<'b> Work<'b> {
     }
 
     /// A capture, or a file that is none.
-    fn capture(&self, origin: Origin<'_>, size: u64, bytes: Bytes<'_>) -> Result<(), Error> {
+    pub(super) fn capture(&self, origin: Origin<'_>, size: u64, bytes: Bytes<'_>) -> Result<(), Error> {
         let mut summary = self.named(origin, size);
         match bytes {
             Bytes::Memory(bytes) => {
@@ -428,7 +299,7 @@ impl<'b> Work<'b> {
     }
 
     /// The row of a file that could not be read.
-    fn unreadable(&self, origin: Origin<'_>, size: u64, reason: &str) -> Result<(), Error> {
+    pub(super) fn unreadable(&self, origin: Origin<'_>, size: u64, reason: &str) -> Result<(), Error> {
         let summary = self.named(origin, size);
         self.write_unreadable(origin, Summary { error: Some(reason.to_owned()), ..summary })
     }
@@ -485,79 +356,11 @@ impl<'b> Work<'b> {
     }
 }
 
-fn number(index: usize) -> u32 {
-    u32::try_from(index).unwrap_or(u32::MAX)
-}
-
-fn shape<R: Read>(input: &mut impl Read, open: impl FnOnce() -> io::Result<R>) -> io::Result<Shape> {
+/// What a file or an entry is, by its beginning; `open` gives it from there.
+pub(super) fn shape<R: Read>(input: &mut impl Read, open: impl FnOnce() -> io::Result<R>) -> io::Result<Shape> {
     match Shape::of(input)? {
         (Shape::Single, head) => Shape::within(&head, open),
         (shape, _) => Ok(shape),
-    }
-}
-
-/// The names of an archive's entries: each once, a number behind those that occur again, none of files that only say something of others.
-#[derive(Default)]
-struct Names {
-    known: HashMap<String, u32>,
-}
-
-impl Names {
-    fn take(&mut self, name: &str) -> Option<String> {
-        // what macOS puts beside each file
-        let file = name.rsplit('/').next().unwrap_or_default();
-        if name.starts_with("__MACOSX/") || file.starts_with("._") || file == ".DS_Store" {
-            return None;
-        }
-        let count = self.known.entry(name.to_owned()).or_default();
-        *count += 1;
-        Some(if *count > 1 { format!("{name} ({count})") } else { name.to_owned() })
-    }
-}
-
-/// Something of which there is so much, and no more.
-struct Room {
-    left: Mutex<u64>,
-    freed: Condvar,
-}
-
-/// Some of it, given back in the end.
-struct Taken<'r>(&'r Room, u64);
-
-impl Room {
-    fn new(size: u64) -> Self {
-        Room { left: Mutex::new(size), freed: Condvar::new() }
-    }
-
-    /// Takes some, once there is as much.
-    fn take(&self, count: u64) -> Option<Taken<'_>> {
-        let left = self.left.lock().ok()?;
-        let mut left = self.freed.wait_while(left, |left| *left < count).ok()?;
-        *left = left.saturating_sub(count);
-        Some(Taken(self, count))
-    }
-
-    /// Takes some if there is as much.
-    fn try_take(&self, count: u64) -> bool {
-        let Ok(mut left) = self.left.lock() else { return false };
-        let enough = *left >= count;
-        if enough {
-            *left -= count;
-        }
-        enough
-    }
-
-    fn give(&self, count: u64) {
-        if let Ok(mut left) = self.left.lock() {
-            *left = left.saturating_add(count);
-        }
-        self.freed.notify_all();
-    }
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        self.0.give(self.1);
     }
 }
 
@@ -572,27 +375,5 @@ impl io::Write for HashWriter<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn entries_with_one_name_stay_apart() {
-        let mut names = Names::default();
-        let taken = ["a", "a", "__MACOSX/._a", "b/.DS_Store", "a"].map(|name| names.take(name));
-        assert_eq!(taken, [Some("a".into()), Some("a (2)".into()), None, None, Some("a (3)".into())]);
-    }
-
-    #[test]
-    fn room_is_given_back() {
-        let room = Room::new(10);
-        assert!(room.try_take(6));
-        assert!(!room.try_take(6));
-        room.give(6);
-        drop(room.take(10));
-        assert!(room.try_take(10));
     }
 }
