@@ -19,6 +19,7 @@ use crate::rules::{self, Collector};
 use crate::secret::Secret;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::session::signalling::Signalling;
+use crate::session::tls::TlsConnection;
 use crate::session::{FORESEEN, Foreseen, Known, Limits, Session};
 use crate::stream::{self, Streams};
 use crate::time::Timestamp;
@@ -280,8 +281,20 @@ impl Core {
         }
         for handshake in self.session.ripe_handshakes() {
             let before = self.findings.added();
+            // DTLS with a TURN server is judged as TLS with one is
+            if let Some(evidence) = handshake.of_turn {
+                let Some(connection) = TlsConnection::of_dtls(handshake, evidence) else { continue };
+                rules::judge_tls(&connection, &self.session, &mut self.findings);
+                self.builder.handshake(&connection.handshake, self.findings.added() > before);
+                continue;
+            }
             rules::judge_handshake(&handshake, &self.session, &mut self.findings);
             self.builder.handshake(&handshake, self.findings.added() > before);
+        }
+        for connection in self.session.ripe_tls() {
+            let before = self.findings.added();
+            rules::judge_tls(&connection, &self.session, &mut self.findings);
+            self.builder.tls(&connection, self.findings.added() > before);
         }
         // last: what ran on the pairs may ask for them
         for ice in self.session.ripe_ice() {

@@ -9,7 +9,9 @@ use crate::wire::stun::Message;
 use crate::wire::turn::ChannelData;
 use std::net::IpAddr;
 
-pub use crate::stream::{Connection, Counts as StreamCounts, Framing, Moment, Turned};
+pub use crate::stream::{
+    Connection, Counts as StreamCounts, Framing, Moment, Sealed, Secured, Turned, What as SecuredWhat,
+};
 
 /// How deep messages are looked for inside Send, Data and ChannelData.
 pub const MAX_HOPS: usize = 3;
@@ -105,6 +107,8 @@ pub enum Body<'a> {
     ChannelData(ChannelData<'a>),
     /// A DTLS record; a datagram may hold several, each of which is an event.
     Dtls(Record<'a>),
+    /// A TLS record of a connection of TURN; what it protects, where it was opened, follows as events of their own.
+    Tls(Sealed<'a>),
     /// RTP.
     Rtp(&'a [u8]),
     /// RTCP.

@@ -268,9 +268,9 @@ class Lab:
         raise RuntimeError(f"{part}: nothing bound to {kind} port {port}\n" + "".join(map(output, self.processes)))
 
     def coturn(self, *more, address=SERVER_INSIDE, external=SERVER, ports=PORTS, user=f"{USER}:{PASSWORD}", realm=REALM,
-               name="coturn"):
-        """A coturn on one address, with the long-term credentials of the picture unless told otherwise."""
-        command = ["turnserver", "-n", "--no-cli", "--no-tls", "--no-dtls", "--log-file=stdout", "--simple-log",
+               name="coturn", secure=("--no-tls", "--no-dtls")):
+        """A coturn on one address, with the long-term credentials of the picture unless told otherwise; `secure` are its options about TLS."""
+        command = ["turnserver", "-n", "--no-cli", *secure, "--log-file=stdout", "--simple-log",
                    f"--pidfile={self.scratch}/{name}.pid", f"--userdb={self.scratch}/{name}.db",
                    f"--listening-ip={address}", f"--relay-ip={address}", "--listening-port=3478",
                    f"--min-port={ports[0]}", f"--max-port={ports[1]}", f"--realm={realm}"]

@@ -15,12 +15,12 @@ from catalog import CASES, toml  # noqa: E402
 from lab import need  # noqa: E402
 
 SAMPLES = Path(__file__).resolve().parent.parent
-GROUPS = ("rebuilt", "authentication", "allocation", "path", "nat", "capturing", "others", "media", "calls", "ice", "dtls", "tcp")
+GROUPS = ("rebuilt", "authentication", "allocation", "path", "nat", "capturing", "others", "media", "calls", "ice", "dtls", "tcp", "tls")
 LARGEST = 150_000
 # For the cases of whole calls: what tshark does not look for by itself.
 HEURISTICS = ("--enable-heuristic", "dtls_stun", "--enable-heuristic", "dtls_udp")
 # What a recording may leave; anything else in a folder is not its own.
-RECORDED = ("*.pcap*", "credentials.toml", "offer*.sdp", "answer*.sdp", "getstats*.json", "webrtc-internals*.json")
+RECORDED = ("*.pcap*", "credentials.toml", "offer*.sdp", "answer*.sdp", "getstats*.json", "webrtc-internals*.json", "keylog.txt")
 TABLE_MARK = "<!-- printed by record.sh table -->"
 
 

@@ -1,10 +1,10 @@
 //! What TCP streams give: messages, which go the way of datagrams, and what became of connections.
 
 use super::Core;
-use crate::event::{Body, Event, Hops, Moment, Row};
+use crate::event::{Body, Event, Framing, Hops, Moment, Row};
 use crate::net::Transport;
-use crate::session::Seen;
-use crate::stream::{Item, Payload};
+use crate::session::{Known, Seen};
+use crate::stream::{Item, Payload, Secured, What};
 use crate::wire::demux::{self, Kind};
 use crate::wire::stun::{HEADER, Method};
 
@@ -14,8 +14,9 @@ impl Core {
         let payload = match item {
             Item::Payload(payload) => payload,
             Item::Connection(connection) => return self.session.connection(connection),
+            Item::Secured(secured) => return self.secured(secured, sink),
         };
-        let &Payload { src, dst, message, at: Moment { frame, time }, ttl, .. } = payload;
+        let &Payload { src, dst, message, secured, at: Moment { frame, time }, ttl, .. } = payload;
         // a stream gives each byte once: two messages that are the same are no copies of one packet, though one packet may bring both
         self.streamed = self.streamed.wrapping_add(1);
         let ip_id = self.streamed | 1 << 31;
@@ -31,7 +32,7 @@ impl Core {
                 _ => {}
             }
         }
-        let (transport, framing) = (Transport::Tcp, message.framing);
+        let (transport, framing) = (if secured { Transport::Tls } else { Transport::Tcp }, message.framing);
         let (digits, hops, truncated) = (self.digits, Hops::default(), message.truncated);
         let body = Body::Rtp(message.bytes);
         let mut event = Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body };
@@ -45,5 +46,19 @@ impl Core {
             }
         }
         self.message(&mut event, kind, message.bytes, sink);
+    }
+    /// A TLS record, or a handshake message that records completed.
+    fn secured(&mut self, secured: &Secured<'_>, sink: &mut impl FnMut(&Row<'_>)) {
+        let &Secured { src, dst, at: Moment { frame, time }, ttl, .. } = secured;
+        if !self.filters.ends(src, dst) || !self.session.secured(secured) {
+            return;
+        }
+        let What::Record(sealed) = secured.what else { return };
+        self.streamed = self.streamed.wrapping_add(1);
+        let (ip_id, digits, hops, truncated) =
+            (self.streamed | 1 << 31, self.digits, Hops::default(), sealed.record.truncated);
+        let (transport, framing, body) = (Transport::Tcp, Framing::Tls, Body::Tls(sealed));
+        let event = Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body };
+        self.row(&event, &Known::default(), sink);
     }
 }

@@ -26,6 +26,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         whole.candidates.extend(report.candidates);
         whole.nat.extend(report.nat);
         whole.dtls.extend(report.dtls);
+        whole.tls.extend(report.tls);
         whole.ice.extend(report.ice);
         whole.media.add(report.media);
         add_credentials(&mut whole.credentials, report.credentials);
@@ -108,6 +109,8 @@ fn add_counts(whole: &mut Counts, part: Counts) {
     };
     add(&mut whole.stun, part.stun);
     add(&mut whole.dtls, part.dtls);
+    add(&mut whole.tls, part.tls);
+    whole.other_tls += part.other_tls;
     add(&mut whole.error_codes, part.error_codes);
     add(&mut whole.skipped, part.skipped);
     whole.channel_data += part.channel_data;

@@ -13,7 +13,8 @@ use super::ice;
 use super::media::media;
 use super::steps;
 use super::{
-    Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Transaction, Transport,
+    Address, Allocation, Authentication, Candidate, CandidateType, Confidence, Dtls, Report, Tls, Transaction,
+    Transport,
 };
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
@@ -22,6 +23,7 @@ use crate::packet;
 use crate::rules::{Concluded, Dialect, View};
 use crate::session::handshake::Handshake;
 use crate::session::ice::IceSession;
+use crate::session::tls::TlsConnection;
 use crate::session::{self, Conversation, Exchange, Flow, Session};
 use crate::wire::stun::Method;
 use std::collections::BTreeMap;
@@ -75,6 +77,7 @@ pub struct Builder {
     allocations: Bounded<Allocation>,
     candidates: Bounded<Candidate>,
     dtls: Bounded<Dtls>,
+    tls: Bounded<Tls>,
     ice: Bounded<IceSession>,
     /// Pairs of the listed ICE sessions.
     pairs: usize,
@@ -104,6 +107,7 @@ impl Builder {
             allocations: Bounded::new(MAX_LISTED),
             candidates: Bounded::new(MAX_LISTED),
             dtls: Bounded::new(MAX_LISTED),
+            tls: Bounded::new(MAX_LISTED),
             ice: Bounded::new(MAX_LISTED),
             pairs: 0,
             dialects: BTreeMap::new(),
@@ -134,6 +138,13 @@ impl Builder {
     pub fn handshake(&mut self, known: &Handshake, telling: bool) {
         if let Some(listed) = handshake::dtls(known, self.capture, self.digits) {
             self.dtls.add(telling, known.first.frame, || listed);
+        }
+    }
+
+    /// Takes a TLS connection of TURN that is over; `telling` if a finding speaks of it.
+    pub fn tls(&mut self, known: &TlsConnection, telling: bool) {
+        if let Some(listed) = super::tls::tls(known, self.capture, self.digits) {
+            self.tls.add(telling, known.handshake.first.frame, || listed);
         }
     }
 
@@ -250,6 +261,8 @@ impl Builder {
         note("allocations", self.allocations.omitted);
         note("candidates", self.candidates.omitted);
         note("dtls", self.dtls.omitted);
+        note("tls", self.tls.omitted);
+        note("tls_cut_off", session.tls().dropped());
         note("nat", session.nat().dropped() + (session.nat().mappings().len().saturating_sub(MAX_LISTED)) as u64);
         note("servers", session.servers().dropped());
         note("flows", session.dropped().0);
@@ -285,6 +298,7 @@ impl Builder {
             authentications: self.authentications.sorted(),
             allocations: self.allocations.sorted(),
             dtls: self.dtls.sorted(),
+            tls: self.tls.sorted(),
             ice: sessions
                 .iter()
                 .map(|told| {

@@ -93,6 +93,8 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts, streams: &Stre
             .collect(),
         channel_data: totals.channel_data,
         dtls: totals.dtls.iter().map(|(&kind, &count)| (ContentType(kind).to_string(), count)).collect(),
+        tls: totals.tls.iter().map(|(&kind, &count)| (ContentType(kind).to_string(), count)).collect(),
+        other_tls: session.tls().others(),
         rtp: totals.rtp,
         rtcp: totals.rtcp,
         error_codes: totals.errors().iter().map(|(code, &count)| (code.to_string(), count)).collect(),

@@ -279,12 +279,12 @@ pub(super) fn dtls(handshake: &Handshake, capture: u32, digits: u8) -> Option<Dt
     })
 }
 
-fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
 }
 
 /// The frames that tell how it went: where flights begin, where it was complete, alerts.
-fn evidence(handshake: &Handshake) -> Vec<u64> {
+pub(super) fn evidence(handshake: &Handshake) -> Vec<u64> {
     let mut frames: Vec<u64> = handshake.flights.iter().map(|flight| flight.first.frame).collect();
     frames.extend(handshake.alerts.iter().map(|alert| alert.seen.frame));
     frames.extend(handshake.completed.map(|seen| seen.frame));
@@ -294,7 +294,7 @@ fn evidence(handshake: &Handshake) -> Vec<u64> {
     frames
 }
 
-fn certificates(role: Role, side: &Side, capture: u32) -> impl Iterator<Item = DtlsCertificate> {
+pub(super) fn certificates(role: Role, side: &Side, capture: u32) -> impl Iterator<Item = DtlsCertificate> {
     let chain = side.certificates.iter().flatten();
     chain.map(move |known| certificate_of(role, known, capture))
 }
@@ -339,7 +339,7 @@ fn missing(role: Role, side: &Side) -> impl Iterator<Item = DtlsMissing> {
     })
 }
 
-fn alert_of(seen: &AlertSeen, capture: u32) -> DtlsAlertSeen {
+pub(super) fn alert_of(seen: &AlertSeen, capture: u32) -> DtlsAlertSeen {
     DtlsAlertSeen {
         from: seen.from.name(),
         level: seen.alert.level.to_string(),

@@ -59,7 +59,7 @@ impl Facts {
 
     /// Whether a capture holds nothing that this program is about.
     pub(super) fn is_empty(&self, counts: &Counts) -> bool {
-        counts.stun.is_empty() && counts.channel_data == 0 && counts.dtls.is_empty()
+        counts.stun.is_empty() && counts.channel_data == 0 && counts.dtls.is_empty() && counts.tls.is_empty()
     }
 
     pub(super) fn sentence(&self, report: &Report) -> String {

@@ -89,6 +89,9 @@ pub struct Message {
     /// DTLS: the record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dtls: Option<DtlsRecord>,
+    /// TLS: the record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsRecord>,
     /// What is malformed; absent where nothing is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problems: Option<Vec<Problem>>,
@@ -135,6 +138,27 @@ pub struct DtlsRecord {
     pub handshake: Vec<String>,
     /// The alert inside, where it is in the clear.
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<DtlsAlert>,
+}
+
+/// A TLS record of a connection of TURN.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TlsRecord {
+    /// `TLS 1.2`, as the record header gives it.
+    pub version: String,
+    /// `handshake`, `alert`, `change_cipher_spec`, `application_data`, …; of TLS 1.3 all that is encrypted says `application_data`.
+    pub content_type: String,
+    /// Bytes of its contents.
+    pub length: u64,
+    /// Whether the contents are encrypted.
+    pub encrypted: bool,
+    /// What it holds in truth, where it was encrypted and the keys given opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<String>,
+    /// Names of the handshake messages that begin in it, where they are readable; the first 8.
+    pub handshake: Vec<String>,
+    /// The alert inside, where it is readable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert: Option<DtlsAlert>,
 }
 

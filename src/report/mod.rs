@@ -21,6 +21,7 @@ mod signalling;
 mod steps;
 mod summary;
 pub mod tables;
+mod tls;
 mod totals;
 mod tried;
 mod turn;
@@ -40,6 +41,7 @@ pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
 pub use summary::Summary;
+pub use tls::{Tls, TlsFlight, TlsTcp, TlsTcpClosing, TlsTcpState};
 pub use totals::Totals;
 pub use turn::{
     Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel,
@@ -85,6 +87,8 @@ pub struct Report {
     pub nat: Vec<NatMapping>,
     /// The DTLS associations.
     pub dtls: Vec<Dtls>,
+    /// The TLS connections of TURN; those of the web are only counted.
+    pub tls: Vec<Tls>,
     /// ICE sessions, in the order in which they began.
     pub ice: Vec<IceSession>,
     /// The streams of RTP.
@@ -115,6 +119,7 @@ impl Default for Report {
             candidates: Vec::new(),
             nat: Vec::new(),
             dtls: Vec::new(),
+            tls: Vec::new(),
             ice: Vec::new(),
             media: Media::default(),
             credentials: Vec::new(),
@@ -212,6 +217,10 @@ pub struct Counts {
     pub channel_data: u64,
     /// DTLS records by content type.
     pub dtls: BTreeMap<String, u64>,
+    /// TLS records of connections of TURN, by content type.
+    pub tls: BTreeMap<String, u64>,
+    /// TLS connections of which nothing says that they are of TURN, which are not judged.
+    pub other_tls: u64,
     /// RTP packets.
     pub rtp: u64,
     /// RTCP packets.

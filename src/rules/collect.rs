@@ -30,6 +30,8 @@ pub enum Remedy {
     Data(Grievance),
     /// The two hosts afterwards had a DTLS association that was complete, by these addresses or, at the same time, by others.
     Association(Grievance),
+    /// As [`Remedy::Service`]; or the client completed a TLS connection to the same host.
+    Secure(Grievance),
     /// The client afterwards had an answer to a Binding request from some server, an allocation, or data both ways.
     Reachability(Grievance),
 }
@@ -43,6 +45,7 @@ impl Remedy {
             | Remedy::Credentials(from)
             | Remedy::Data(from)
             | Remedy::Association(from)
+            | Remedy::Secure(from)
             | Remedy::Reachability(from) => Some(from),
         }
     }
@@ -53,6 +56,9 @@ impl Remedy {
             Remedy::Service(from) | Remedy::Credentials(from) => clients.recovered(from),
             Remedy::Data(from) => clients.has_data(from.client, from.at),
             Remedy::Association(from) => clients.was_keyed(from.client, from.server.ip(), from.at),
+            Remedy::Secure(from) => {
+                clients.recovered(from) || clients.was_secured(from.client, from.server.ip(), from.at)
+            }
             Remedy::Reachability(from) => clients.recovered(from) || clients.reached(from.client, from.at),
         }
     }
@@ -313,6 +319,12 @@ impl Group {
         ABOUT_THE_WAY.contains(&self.finding.id) && clients.may_have_another_way(from.client, self.finding.at)
     }
 
+    /// Whether the client went over TLS to the same host instead, and was answered there: nobody can read what, but the way is not closed.
+    fn went_over_tls(&self, remedy: &Remedy, clients: &Clients) -> bool {
+        ABOUT_THE_WAY.contains(&self.finding.id)
+            && remedy.grievance().is_some_and(|from| clients.spoke_secured(from.client, from.server.ip(), from.at))
+    }
+
     fn again(&mut self, seen: Occurrence, grievance: (Remedy, Confidence)) {
         let finding = &mut self.finding;
         finding.occurrences += 1;
@@ -336,7 +348,7 @@ impl Group {
         let open: Vec<Confidence> = self
             .grievances
             .iter()
-            .filter(|(remedy, _)| !remedy.found(clients))
+            .filter(|(remedy, _)| !remedy.found(clients) && !self.went_over_tls(remedy, clients))
             .map(|&(_, confidence)| confidence)
             .collect();
         let pool: Vec<Confidence> = if open.is_empty() {

@@ -2,8 +2,9 @@
 
 use super::evidence::frames;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::net::Transport;
-use crate::session::Way;
+use crate::net::{ServerAddress, Transport};
+use crate::session::tls::TlsWay;
+use crate::session::{Seen, Way};
 
 pub(super) const ID: &str = "turn-fallback";
 
@@ -18,9 +19,48 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         }
         let (client, server) = (silent.client.0.ip(), silent.server.0.ip());
         let other = |transport| ways.get(client, server, transport).filter(|way| way.answered > 0);
-        let Some(works) = other(Transport::Tcp).or_else(|| other(Transport::Tls)) else { continue };
-        tell(silent, works, out);
+        if let Some(works) = other(Transport::Tcp).or_else(|| other(Transport::Tls)) {
+            tell(silent, works, out);
+        } else if let Some((way, answered)) =
+            view.session.tls().way(client, server).and_then(|way| Some((way, way.exchanged?)))
+        {
+            tell_sealed(silent, way, answered, out);
+        }
     }
+}
+
+/// TLS to the server that nobody opened: the handshake was completed and data went both ways, which is what TURN looks like from outside.
+fn tell_sealed(silent: &Way, way: &TlsWay, answered: Seen, out: &mut Collector) {
+    let mut listed = silent.frames.clone();
+    listed.extend([way.first.frame, way.completed.frame, answered.frame]);
+    listed.sort_unstable();
+    listed.dedup();
+    let (client, server) = (silent.client.0.ip(), ServerAddress(way.server));
+    let ip = if server.0.is_v6() { "ipv6" } else { "ip" };
+    let seen = Occurrence {
+        id: ID,
+        key: server.to_string(),
+        severity: Severity::Note,
+        confidence: Confidence::Likely,
+        remedy: Remedy::None,
+        at: silent.first.time,
+        frames: listed,
+        filter: Some(format!("(stun || tls) && {ip}.addr == {client} && {ip}.addr == {}", server.0.ip())),
+        reference: "RFC 8656 §3.1",
+        subject: Subject { client: Some(silent.client), server: Some(server), ..Subject::default() },
+        causes: &[],
+    };
+    out.add(seen, || Text {
+        title: format!("UDP to {} is silent, and {client} went over TLS instead", server.0.ip()),
+        explanation: format!(
+            "{client} asked {} over UDP and got no answer ({}); its TLS connection to {server} was completed (frame {}), and data went both ways in it              (frame {}). Whether that is an allocation takes the keys to see (--keylog). A firewall on the way drops UDP. Media that goes over TLS is              held up by every lost packet.",
+            silent.server,
+            frames(&silent.frames),
+            way.completed.frame,
+            answered.frame
+        ),
+        fix: format!("Open UDP to {} in the firewalls on the way, for better quality.", silent.server),
+    });
 }
 
 fn tell(silent: &Way, works: &Way, out: &mut Collector) {

@@ -39,6 +39,7 @@ mod refusal;
 mod refused;
 mod relay_address;
 mod request_rejected;
+mod tls;
 mod unreachable;
 mod unreachable_tcp;
 mod unsupported;
@@ -48,6 +49,7 @@ pub use evidence::{Dialect, Proof};
 
 use crate::session::handshake::Handshake;
 use crate::session::ice::IceSession;
+use crate::session::tls::TlsConnection;
 use crate::session::{Conversation, Flow, Session};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -85,6 +87,8 @@ pub enum Judge {
     Flow(fn(&Flow, &View<'_>, &mut Collector)),
     /// Every DTLS association, when it is over or given up for want of room.
     Handshake(fn(&Handshake, &View<'_>, &mut Collector)),
+    /// Every TLS connection of TURN, when it is over or given up for want of room.
+    Tls(fn(&TlsConnection, &View<'_>, &mut Collector)),
     /// Every ICE session, when it is over.
     Ice(fn(&IceSession, &View<'_>, &mut Collector)),
     /// The whole capture, at its end.
@@ -145,6 +149,10 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[dtls::CLOSED_EARLY], judge: Judge::Handshake(dtls::judge_early) },
     Rule { ids: &[dtls::CLOSED], judge: Judge::Handshake(dtls::judge_closed) },
     Rule { ids: &[dtls::OBSOLETE], judge: Judge::Handshake(dtls::judge_obsolete) },
+    Rule { ids: &[tls::CERTIFICATE_NAME], judge: Judge::Tls(tls::judge_name) },
+    Rule { ids: &[tls::CERTIFICATE_EXPIRED], judge: Judge::Tls(tls::judge_expired) },
+    Rule { ids: &[tls::CERTIFICATE_REJECTED], judge: Judge::Tls(tls::judge_rejected) },
+    Rule { ids: &[tls::HANDSHAKE_FAILURE], judge: Judge::Tls(tls::judge_failure) },
     Rule { ids: &[ice::UNANSWERED, ice::ONE_WAY, ice::NO_RELAY], judge: Judge::Ice(ice::judge_path) },
     Rule { ids: &[ice::UNAUTHORIZED], judge: Judge::Ice(ice::judge_unauthorized) },
     Rule { ids: &[ice::CONFLICT], judge: Judge::Ice(ice::judge_conflict) },
@@ -168,7 +176,7 @@ pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
                 }
             }
             Judge::Flow(judge) => judge(flow, &view, out),
-            Judge::Handshake(_) | Judge::Ice(_) | Judge::Capture(_) => {}
+            Judge::Handshake(_) | Judge::Tls(_) | Judge::Ice(_) | Judge::Capture(_) => {}
         }
     }
 }
@@ -187,6 +195,15 @@ pub fn judge_handshake(handshake: &Handshake, session: &Session, out: &mut Colle
     for rule in REGISTRY {
         if let Judge::Handshake(judge) = rule.judge {
             judge(handshake, &View { session }, out);
+        }
+    }
+}
+
+/// Judges a TLS connection that is over.
+pub fn judge_tls(connection: &TlsConnection, session: &Session, out: &mut Collector) {
+    for rule in REGISTRY {
+        if let Judge::Tls(judge) = rule.judge {
+            judge(connection, &View { session }, out);
         }
     }
 }

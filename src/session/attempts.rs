@@ -80,7 +80,7 @@ impl Attempts {
     /// Takes a connection that is over, or of which something was learnt.
     fn take(&mut self, connection: &Connection) {
         let key = (connection.client.ip(), connection.server);
-        if connection.syn_ack.is_some() || connection.stun {
+        if connection.syn_ack.is_some() || connection.stun || connection.tls {
             if !self.known.is_empty()
                 && let Some(known) = self.known.get_mut(&key)
             {
@@ -238,6 +238,7 @@ impl Session {
     /// Takes what is known of a TCP connection, as often as something was learnt.
     pub fn connection(&mut self, connection: &Connection) {
         self.attempts.take(connection);
+        self.tls.connection(connection);
         if !connection.stun {
             return;
         }

@@ -72,6 +72,8 @@ pub struct Clients {
     keyed: HashMap<(IpAddr, IpAddr), Timestamp>,
     /// When the last associations of one host began and were complete.
     keyed_hosts: HashMap<IpAddr, Vec<(Timestamp, Timestamp)>>,
+    /// When the last TLS connection of a client to a TURN server was complete, and answered what the client said.
+    secured: HashMap<(IpAddr, IpAddr), (Timestamp, Option<Timestamp>)>,
     /// The earliest time after the capture's clock was set back, if it was.
     set_back: Option<Timestamp>,
 }
@@ -99,6 +101,7 @@ impl Clients {
             dropped: 0,
             keyed: HashMap::new(),
             keyed_hosts: HashMap::new(),
+            secured: HashMap::new(),
             set_back: None,
         }
     }
@@ -216,6 +219,33 @@ impl Clients {
             }
             known.push((first, at));
         }
+    }
+
+    /// A TLS connection of a client to a TURN server was complete at `at`; `exchanged` where the server answered application data in it.
+    pub fn secured(&mut self, client: IpAddr, server: IpAddr, at: Timestamp, exchanged: Option<Timestamp>) {
+        if self.secured.len() < self.max || self.secured.contains_key(&(client, server)) {
+            let (completed, answered) = self.secured.entry((client, server)).or_insert((at, exchanged));
+            *completed = at.max(*completed);
+            *answered = exchanged.max(*answered);
+        }
+    }
+
+    /// Whether the client completed a TLS connection to the host after `at`.
+    #[must_use]
+    pub fn was_secured(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> bool {
+        self.secured.get(&(client, server)).is_some_and(|&(completed, _)| completed >= at)
+    }
+
+    /// Whether the client ever completed a TLS connection to the host.
+    #[must_use]
+    pub fn is_ever_secured(&self, client: IpAddr, server: IpAddr) -> bool {
+        self.secured.contains_key(&(client, server))
+    }
+
+    /// Whether the host answered application data of the client over TLS after `at`. What it said is not known.
+    #[must_use]
+    pub fn spoke_secured(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> bool {
+        self.secured.get(&(client, server)).is_some_and(|&(_, answered)| answered.is_some_and(|time| time >= at))
     }
 
     /// Whether the two hosts completed a DTLS association after `at`, or one of them did with another host in one that began within

@@ -38,6 +38,8 @@ mod server;
 /// What the two sides told each other beside the packets.
 pub mod signalling;
 mod signatures;
+/// TLS connections.
+pub mod tls;
 mod totals;
 mod transaction;
 mod warm;
@@ -110,6 +112,7 @@ pub struct Session {
     data_connections: data_connection::DataConnections,
     dtls: DtlsFlows,
     handshakes: Handshakes,
+    tls: tls::TlsConnections,
     ice: ice::Ice,
     media: Media,
     lanes: lane::Lanes,
@@ -151,6 +154,7 @@ impl Session {
             data_connections: data_connection::DataConnections::default(),
             dtls: DtlsFlows::default(),
             handshakes: Handshakes::default(),
+            tls: tls::TlsConnections::default(),
             ice: ice::Ice::new(&limits),
             media: Media::new(limits.streams),
             lanes: lane::Lanes::default(),
@@ -313,7 +317,11 @@ impl Session {
     #[must_use]
     #[inline]
     pub fn has_something_over(&self) -> bool {
-        self.kept > self.limits.exchanges || !self.ripe.is_empty() || self.handshakes.has_ripe() || self.ice.has_ripe()
+        self.kept > self.limits.exchanges
+            || !self.ripe.is_empty()
+            || self.handshakes.has_ripe()
+            || self.tls.has_ripe()
+            || self.ice.has_ripe()
     }
 
     /// A conversation that must be judged as far as it went, because too many exchanges are kept: judge it, then
@@ -378,6 +386,7 @@ impl Session {
             self.end(id);
         }
         self.count_attempts();
+        self.finish_tls();
         self.ice.finish();
     }
 

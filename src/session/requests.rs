@@ -87,8 +87,11 @@ impl Session {
         }
         let first = conversation.asked == 0;
         conversation.sent(method, asked, at.seen);
+        let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+        if first || method == Method::ALLOCATE {
+            self.tls.asked(client, server, method == Method::ALLOCATE);
+        }
         if first {
-            let (client, server) = (conversation.client.0.ip(), conversation.server.0);
             self.clients.contacted(client, server, at.seen.time);
             if asked.is_signed() {
                 self.clients.began_signed(client, server, at.seen.time);

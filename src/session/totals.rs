@@ -95,6 +95,8 @@ pub struct Totals {
     pub channel_data: u64,
     /// DTLS records by content type; 32 for those of DTLS 1.3 that hide theirs.
     pub dtls: BTreeMap<u8, u64>,
+    /// TLS records of connections of TURN, by content type.
+    pub tls: BTreeMap<u8, u64>,
     /// RTP packets.
     pub rtp: u64,
     /// RTCP packets.

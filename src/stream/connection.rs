@@ -53,8 +53,12 @@ pub struct Connection {
     pub rst_ttl: [u8; 2],
     /// The first ICMP error that quotes a segment of the client.
     pub icmp: Option<Turned>,
-    /// Whether STUN was recognised in it.
+    /// Whether STUN was recognised in it, in the clear or under TLS that was opened.
     pub stun: bool,
+    /// Whether it is TLS.
+    pub tls: bool,
+    /// Whether nothing more is looked at: TLS that carries something else than TURN, as far as anybody can tell.
+    pub let_go: bool,
     /// Bytes that the capture lacks, from the client and from the server.
     pub missing: [u64; 2],
     /// Where it carries bytes between a relay's client and a peer (RFC 6062 §4.4): how many, from the client and from the server.
@@ -83,6 +87,8 @@ impl Connection {
             rst_ttl: [0; 2],
             icmp: None,
             stun: false,
+            tls: false,
+            let_go: false,
             missing: [0; 2],
             carried: None,
             first,
@@ -93,7 +99,7 @@ impl Connection {
     /// Whether it was seen to be opened and to come to nothing: no SYN with ACK, or a RST instead of it.
     #[must_use]
     pub fn came_to_nothing(&self) -> bool {
-        self.syn.is_some() && self.syn_ack.is_none() && !self.stun
+        self.syn.is_some() && self.syn_ack.is_none() && !self.stun && !self.tls
     }
 
     /// 0 for what the client sent, 1 for the server: the index into pairs of things by direction.

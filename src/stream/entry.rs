@@ -3,6 +3,7 @@
 use super::connection::{Connection, Moment};
 use super::direction::Direction;
 use super::head::{self, Head};
+use super::tls::Tls;
 use crate::net::Endpoint;
 use crate::packet::Segment;
 
@@ -15,6 +16,8 @@ pub(super) struct Entry {
     pub first: [Option<u32>; 2],
     /// From the client, from the server; once there was anything to look at.
     pub directions: Option<Box<[Direction; 2]>>,
+    /// Once it is known to be TLS.
+    pub tls: Option<Box<Tls>>,
     /// Bytes of it that wait, as they were counted last.
     pub counted: usize,
     /// Whether it is among those with holes.
@@ -33,7 +36,8 @@ pub(super) enum Look {
 
 impl Entry {
     pub(super) fn held(&self) -> usize {
-        self.directions.iter().flat_map(|both| both.iter()).map(Direction::held).sum()
+        let waiting: usize = self.directions.iter().flat_map(|both| both.iter()).map(Direction::held).sum();
+        waiting + self.tls.as_ref().map_or(0, |tls| tls.held())
     }
 
     /// A SYN, with ACK or without.

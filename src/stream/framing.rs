@@ -1,7 +1,7 @@
 //! Where one message ends and the next begins in a byte stream.
 //!
 //! STUN and ChannelData follow each other, ChannelData padded to a multiple of 4 (RFC 8489 §6.2.2, RFC 8656 §12.5); ICE over TCP puts a length of
-//! two bytes before each message (RFC 4571, RFC 6544 §3); Microsoft's TURN puts a type and a length before it.
+//! two bytes before each message (RFC 4571, RFC 6544 §3); Microsoft's TURN puts a type and a length before it. Records of TLS are cut like messages.
 
 use super::head::{self, Head};
 
@@ -15,6 +15,8 @@ pub enum Framing {
     Rfc4571,
     /// Type and length, four bytes, as in Microsoft's TURN over TCP.
     MsTurn,
+    /// A record of TLS, which is no message itself (RFC 8446 §5.1); what it protects is a stream of its own.
+    Tls,
 }
 
 /// One message of a byte stream.
@@ -30,6 +32,8 @@ pub struct Frame<'a> {
     pub unpadded_before: bool,
     /// Whether a relay carries it between its client and a peer: the connection is bound to the peer's (RFC 6062 §4.4).
     pub bound: bool,
+    /// Whether the place in the stream was lost before it: bytes are missing that no message accounts for.
+    pub resumed: bool,
 }
 
 /// Bytes of ChannelData before its data.
@@ -50,6 +54,7 @@ pub struct Framer {
     /// Padding that should stand before the next message.
     padding: usize,
     unpadded: bool,
+    resumed: bool,
     channels: [u16; CHANNELS],
     next_channel: usize,
     /// Whether what comes is between a relay's client and a peer.
@@ -82,6 +87,7 @@ impl Framer {
             skip: 0,
             padding: 0,
             unpadded: false,
+            resumed: false,
             channels: [0; CHANNELS],
             next_channel: 0,
             bound: false,
@@ -93,6 +99,18 @@ impl Framer {
     #[must_use]
     pub fn midway() -> Self {
         Framer { mode: Mode::Lost(Framing::Bare), ..Framer::at_start() }
+    }
+
+    /// Expects to be somewhere in a stream of TLS records.
+    #[must_use]
+    pub fn midway_in_tls() -> Self {
+        Framer { mode: Mode::Lost(Framing::Tls), ..Framer::at_start() }
+    }
+
+    /// Whether the stream is one of TLS records.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        matches!(self.mode, Mode::Framed(Framing::Tls) | Mode::Lost(Framing::Tls))
     }
 
     /// Whether messages were recognised.
@@ -192,6 +210,7 @@ impl Framer {
             let found = head::resume(rest, framing, &self.channels);
             let Some(found) = found.filter(|&found| !self.bound || found == framing) else { return };
             self.mode = Mode::Framed(found);
+            self.resumed = true;
         }
         while !rest.is_empty() {
             let was_bound = self.bound;
@@ -236,8 +255,8 @@ impl Framer {
         }
         if let Some(bytes) = pending.get(header..).filter(|bytes| bytes.len() >= CHANNEL_HEADER) {
             self.note(bytes);
-            let unpadded_before = std::mem::take(&mut self.unpadded);
-            each(Frame { bytes, truncated: true, framing, unpadded_before, bound: self.bound });
+            let (unpadded_before, resumed) = (std::mem::take(&mut self.unpadded), std::mem::take(&mut self.resumed));
+            each(Frame { bytes, truncated: true, framing, unpadded_before, resumed, bound: self.bound });
         }
         self.skip = left - count;
         self.padding = padding;
@@ -362,9 +381,9 @@ impl Framer {
         self.mode = Mode::Framed(framing);
         self.padding = padding;
         self.note(bytes);
-        let unpadded_before = std::mem::take(&mut self.unpadded);
+        let (unpadded_before, resumed) = (std::mem::take(&mut self.unpadded), std::mem::take(&mut self.resumed));
         if !bytes.is_empty() {
-            each(Frame { bytes, truncated: false, framing, unpadded_before, bound: self.bound });
+            each(Frame { bytes, truncated: false, framing, unpadded_before, resumed, bound: self.bound });
         }
         if framing == Framing::Bare && bytes.starts_with(&CONNECTION_BOUND) {
             self.bind();
@@ -374,6 +393,9 @@ impl Framer {
     /// Remembers the channel, if it is ChannelData.
     fn note(&mut self, bytes: &[u8]) {
         let &[c0, c1, ..] = bytes else { return };
+        if self.is_tls() {
+            return;
+        }
         let channel = u16::from_be_bytes([c0, c1]);
         if c0 & 0xc0 == 0x40 && !self.channels.contains(&channel) {
             if let Some(slot) = self.channels.get_mut(self.next_channel) {

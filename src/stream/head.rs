@@ -1,11 +1,15 @@
 //! The first bytes of a message in a byte stream, and of the stream itself.
 
 use super::framing::Framing;
+use crate::net::Endpoint;
+use crate::wire::tls;
 
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 /// MAGIC-COOKIE, the first attribute of Microsoft's TURN, which has no cookie in the header.
 const MAGIC: [u8; 8] = [0x00, 0x0f, 0x00, 0x04, 0x72, 0xc6, 0x4b, 0xc6];
 const STUN_HEADER: usize = 20;
+/// The port of TURN over TLS.
+pub(super) const TURNS: u16 = 5349;
 /// As much of a head is enough to tell what it is: Microsoft's framing, a STUN header, its first attribute.
 const LONGEST: usize = 32;
 /// Hellos that only look like TLS or SSL, before Microsoft's and Google's framing: their first bytes, and how long they are.
@@ -59,8 +63,15 @@ pub(super) fn may_begin(payload: &[u8]) -> bool {
         [2, 0, _, _, 0 | 1, _, ..] | [0xff, 0x10, ..] => {
             matches!(of(payload, None), Head::Message { framing: Framing::MsTurn, .. })
         }
+        [22, ..] => tls::is_hello(payload),
         _ => false,
     }
+}
+
+/// Whether a segment may go on with TLS to a TURN server, by the port that is assigned to it (RFC 8656 §5).
+#[inline]
+pub(super) fn may_be_turns(payload: &[u8], src: Endpoint, dst: Endpoint) -> bool {
+    matches!(payload, [20..=23, 3, ..]) && (src.port() == TURNS || dst.port() == TURNS) && tls::is_record(payload)
 }
 
 /// What stands at the start of `bytes`: in a stream with this framing, or, without one, at the start of a stream.
@@ -78,6 +89,7 @@ pub(super) fn of(bytes: &[u8], framing: Option<Framing>) -> Head {
             _ => Head::Short,
         },
         Some(Framing::MsTurn) => ms_turn(bytes, true),
+        Some(Framing::Tls) => record(bytes),
         None => {
             let mut short = false;
             for head in [stun(bytes), rfc4571(bytes), ms_turn(bytes, false), pretended(bytes)] {
@@ -87,8 +99,33 @@ pub(super) fn of(bytes: &[u8], framing: Option<Framing>) -> Head {
                     found => return found,
                 }
             }
-            if short { Head::Short } else { Head::Other }
+            // last: a hello may only look like TLS
+            if short { Head::Short } else { beginning_of_tls(bytes) }
         }
+    }
+}
+
+/// A record of TLS within a stream of them.
+fn record(bytes: &[u8]) -> Head {
+    match bytes {
+        [_, _, _, high, low, ..] if tls::is_record(bytes) => {
+            let length = tls::HEADER + usize::from(u16::from_be_bytes([*high, *low]));
+            Head::Message { framing: Framing::Tls, header: 0, length, padding: 0 }
+        }
+        [20..=24, 3, 0..=4, _] | [20..=24, 3, 0..=4] | [20..=24, 3] | [20..=24] | [] => Head::Short,
+        _ => Head::Other,
+    }
+}
+
+/// What TLS begins with: a hello, or the alert that refuses one.
+fn beginning_of_tls(bytes: &[u8]) -> Head {
+    match bytes {
+        [22, 3, 0..=4, _, _, _, ..] if tls::is_hello(bytes) => record(bytes),
+        [21, 3, 0..=4, 0, 2, ..] => record(bytes),
+        [22, 3, 0..=4, ..] if bytes.len() < 6 => Head::Short,
+        [21, 3, 0..=4, ..] if bytes.len() < tls::HEADER => Head::Short,
+        [21 | 22] | [21 | 22, 3] => Head::Short,
+        _ => Head::Other,
     }
 }
 
@@ -99,7 +136,11 @@ pub(super) fn resume(bytes: &[u8], framing: Framing, channels: &[u16]) -> Option
         Head::Message { framing, .. } => Some(framing),
         _ => None,
     };
-    let found = [stun(bytes), rfc4571(bytes), ms_turn(bytes, false)].into_iter().find_map(whole);
+    if framing == Framing::Tls {
+        return whole(record(bytes));
+    }
+    let found =
+        [stun(bytes), rfc4571(bytes), ms_turn(bytes, false), beginning_of_tls(bytes)].into_iter().find_map(whole);
     found.or_else(|| (framing == Framing::Bare && accounts_for(bytes, channels)).then_some(Framing::Bare))
 }
 
@@ -254,7 +295,10 @@ fn pretended(bytes: &[u8]) -> Head {
 }
 
 /// Whether the message at the start of a segment is one that servers send: an answer, or an indication to a client.
-pub(super) fn is_of_server(payload: &[u8]) -> bool {
+pub(super) fn is_of_server(payload: &[u8], src: Endpoint) -> bool {
+    if matches!(payload, [20..=23, 3, ..]) {
+        return matches!(payload, [22, _, _, _, _, 2, ..]) || src.port() == TURNS && !tls::is_hello(payload);
+    }
     let message = match payload {
         [_, _, _, _, c0, c1, c2, c3, ..] if [*c0, *c1, *c2, *c3] == COOKIE => payload,
         [_, _, rest @ ..] if rest.get(4..8) == Some(&COOKIE) => rest,

@@ -2,7 +2,9 @@
 
 use super::connection::{Connection, Moment};
 use super::direction::Stamp;
-use super::framing::Frame;
+use super::framing::{Frame, Framing};
+use super::open::Keyring;
+use super::tls::{Secured, Tls};
 use crate::net::Endpoint;
 
 /// One message of a byte stream.
@@ -14,6 +16,8 @@ pub struct Payload<'a> {
     pub dst: Endpoint,
     /// The message, and what stood around it.
     pub message: Frame<'a>,
+    /// Whether TLS protected it, and was opened.
+    pub secured: bool,
     /// The frame that completes it.
     pub at: Moment,
     /// The identification of that frame's IPv4 header; 0 for none.
@@ -27,7 +31,9 @@ pub struct Payload<'a> {
 pub enum Item<'a> {
     /// A message.
     Payload(Payload<'a>),
-    /// STUN was recognised in a connection, it was closed or met an ICMP error, or it is over: what is known of it by now.
+    /// What a record of TLS tells.
+    Secured(Secured<'a>),
+    /// STUN or TLS was recognised in a connection, it was closed or met an ICMP error, or it is over: what is known of it by now.
     Connection(&'a Connection),
 }
 
@@ -36,6 +42,8 @@ pub enum Item<'a> {
 pub struct Counts {
     /// Connections in which STUN was recognised.
     pub recognised: u64,
+    /// Connections in which TLS was recognised, whatever they carry.
+    pub tls: u64,
     /// How often bytes of such a connection are missing from the capture.
     pub gaps: u64,
     /// Segments that repeat bytes that still waited, with other content: the first bytes count.
@@ -48,25 +56,42 @@ pub struct Counts {
     pub incomplete: u64,
 }
 
-/// Gives messages of one direction on.
+/// Gives messages of one direction on, those under TLS by way of what knows the connection's TLS.
 pub(super) struct Out<'e, F> {
-    src: Endpoint,
-    dst: Endpoint,
+    connection: &'e Connection,
+    side: usize,
+    tls: &'e mut Option<Box<Tls>>,
+    keys: Option<&'e dyn Keyring>,
     /// ChannelData without padding so far.
     pub unpadded: u64,
     each: &'e mut F,
 }
 
 impl<'e, F: FnMut(Item<'_>)> Out<'e, F> {
-    pub(super) fn new(connection: &Connection, side: usize, each: &'e mut F) -> Self {
-        let (client, server) = (connection.client, connection.server);
-        let (src, dst) = if side == 0 { (client, server) } else { (server, client) };
-        Out { src, dst, unpadded: 0, each }
+    pub(super) fn new(
+        connection: &'e Connection,
+        tls: &'e mut Option<Box<Tls>>,
+        keys: Option<&'e dyn Keyring>,
+        side: usize,
+        each: &'e mut F,
+    ) -> Self {
+        Out { connection, side, tls, keys, unpadded: 0, each }
     }
 
     pub(super) fn frame(&mut self, message: Frame<'_>, stamp: &Stamp) {
+        let (connection, side) = (self.connection, self.side);
+        if message.framing == Framing::Tls {
+            let tls = self.tls.get_or_insert_default();
+            if message.resumed {
+                tls.missing(side);
+            }
+            self.unpadded += tls.take(message, connection, side, stamp, self.keys, self.each);
+            return;
+        }
         self.unpadded += u64::from(message.unpadded_before);
+        let (client, server) = (connection.client, connection.server);
+        let (src, dst) = if side == 0 { (client, server) } else { (server, client) };
         let &Stamp { at, ip_id, ttl } = stamp;
-        (self.each)(Item::Payload(Payload { src: self.src, dst: self.dst, message, at, ip_id, ttl }));
+        (self.each)(Item::Payload(Payload { src, dst, message, secured: false, at, ip_id, ttl }));
     }
 }

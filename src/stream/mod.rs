@@ -5,7 +5,9 @@
 //!      └──▶ connection ─▶ direction: bytes in order, holes, repeats ─▶ framing ─▶ Payload
 //! ```
 //!
-//! Only connections that begin with STUN, on whatever port, are put together; of the others it is known at most that they were opened.
+//! Only connections that begin with STUN or TLS, on whatever port, are put together; of the others it is known at most that they were opened. TLS is
+//! let go as soon as its handshake is over, unless somebody wants to follow it, or has the keys and finds STUN in it: then that goes on as though it
+//! had been in the clear. Who has keys gives a [`Keyring`].
 //! What cannot be put together is a gap, and is said; nothing is guessed.
 
 mod connection;
@@ -15,13 +17,18 @@ mod framing;
 mod head;
 mod item;
 mod limits;
+mod open;
+mod sieve;
 mod table;
+mod tls;
 
 pub use connection::{Connection, Moment, Turned};
 pub use framing::{Frame, Framer, Framing};
 pub use item::{Counts, Item, Payload};
 pub use limits::Limits;
+pub use open::{Hellos, Keyring, Opened, Opener};
 pub use table::Streams;
+pub use tls::{Sealed, Secured, What};
 
 use crate::net::Endpoint;
 use crate::packet::{Segment, TcpFlags};

@@ -10,14 +10,13 @@ use super::framing::Framer;
 use super::head;
 use super::item::{Counts, Item, Out};
 use super::limits::Limits;
+use super::open::Keyring;
+use super::sieve::Sieve;
 use crate::net::Endpoint;
 use crate::packet::{IcmpError, Segment};
 use crate::time::Timestamp;
+use crate::wire::tls;
 
-/// Places in the table by which segments of unknown connections are passed over: 16 KiB, which stay in the first cache.
-const SIEVE: usize = 1 << 14;
-/// Of a place that so many connections share, or shared once, it is not known any more when it is free.
-const CROWDED: u8 = u8::MAX;
 const TCP: u8 = 6;
 /// After anything that a capture can hold.
 const NEVER: Timestamp = Timestamp(i64::MAX);
@@ -30,14 +29,15 @@ pub struct Streams {
     index: HashTable<u32>,
     slots: Vec<Option<Entry>>,
     free: Vec<u32>,
-    /// How many connections there are at each place.
-    sieve: Box<[u8]>,
+    /// What passes over the segments of unknown connections.
+    sieve: Sieve,
     /// Bytes that wait in all connections.
     held: usize,
     /// Connections with holes, and when they are looked at next.
     holed: Vec<u32>,
     due: Timestamp,
     counts: Counts,
+    keys: Option<Box<dyn Keyring>>,
 }
 
 impl Streams {
@@ -50,12 +50,19 @@ impl Streams {
             index: HashTable::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            sieve: vec![0; SIEVE].into(),
+            sieve: Sieve::default(),
             held: 0,
             holed: Vec::new(),
             due: NEVER,
             counts: Counts::default(),
+            keys: None,
         }
+    }
+
+    /// The same with keys that open TLS.
+    #[must_use]
+    pub fn with_keys(self, keys: Box<dyn Keyring>) -> Self {
+        Streams { keys: Some(keys), ..self }
     }
 
     /// What was seen so far.
@@ -73,7 +80,11 @@ impl Streams {
     /// Takes a segment; `each` gets what it completes.
     #[inline]
     pub fn segment(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
-        if self.may_know(segment.src, segment.dst) || segment.flags.syn() || head::may_begin(segment.payload) {
+        if self.sieve.may_hold(segment.src, segment.dst)
+            || segment.flags.syn()
+            || head::may_begin(segment.payload)
+            || head::may_be_turns(segment.payload, segment.src, segment.dst)
+        {
             self.take(Moment { frame, time }, segment, each);
         }
     }
@@ -101,12 +112,13 @@ impl Streams {
     /// Looks whether a direction has waited long enough.
     fn wait(&mut self, slot: u32, now: Moment, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
-        let Some(entry) = self.entry(slot) else { return };
-        let Some(direction) = entry.directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
+        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), self.keys.as_deref());
+        let Some(Entry { connection, directions, tls, .. }) = entry else { return };
+        let Some(direction) = directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
         if !direction.has_hole() {
             return;
         }
-        let mut out = Out::new(&entry.connection, side, each);
+        let mut out = Out::new(connection, tls, keys, side, each);
         direction.wait(now, &limits, &mut |frame, stamp| out.frame(frame, stamp));
         let unpadded = out.unpadded;
         self.recount(slot);
@@ -117,7 +129,7 @@ impl Streams {
     /// Takes an ICMP error, which may quote a segment.
     pub fn icmp(&mut self, at: Moment, error: &IcmpError<'_>, each: &mut impl FnMut(Item<'_>)) {
         let quoted = &error.quoted;
-        if quoted.protocol != TCP || !error.kind.is_unreachable() || !self.may_know(quoted.src, quoted.dst) {
+        if quoted.protocol != TCP || !error.kind.is_unreachable() || !self.sieve.may_hold(quoted.src, quoted.dst) {
             return;
         }
         let Some(slot) = self.find(quoted.src, quoted.dst) else { return };
@@ -139,11 +151,6 @@ impl Streams {
         }
     }
 
-    #[inline]
-    fn may_know(&self, src: Endpoint, dst: Endpoint) -> bool {
-        self.sieve.get(place(src, dst)).is_some_and(|&count| count > 0)
-    }
-
     fn take(&mut self, at: Moment, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
         let (syn, ack) = (segment.flags.syn(), segment.flags.ack());
         let slot = match (self.find(segment.src, segment.dst), syn) {
@@ -153,7 +160,12 @@ impl Streams {
             }
             (None, true) => self.open(at, segment, each),
             (Some(slot), _) => Some(slot),
-            (None, false) if head::may_begin(segment.payload) => self.join(at, segment, each),
+            (None, false)
+                if head::may_begin(segment.payload)
+                    || head::may_be_turns(segment.payload, segment.src, segment.dst) =>
+            {
+                self.join(at, segment, each)
+            }
             (None, false) => return,
         };
         let Some((slot, entry)) = slot.and_then(|slot| Some((slot, self.entry(slot)?))) else { return };
@@ -195,16 +207,20 @@ impl Streams {
 
     /// A connection that began before the capture, and whose first segment that is looked at begins with a message.
     fn join(&mut self, at: Moment, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) -> Option<u32> {
-        let (client, server) =
-            if head::is_of_server(segment.payload) { (segment.dst, segment.src) } else { (segment.src, segment.dst) };
+        let (client, server) = if head::is_of_server(segment.payload, segment.src) {
+            (segment.dst, segment.src)
+        } else {
+            (segment.src, segment.dst)
+        };
         self.add(Connection::new(client, server, at), each)
     }
 
     fn acknowledged(&mut self, slot: u32, at: Moment, ack: u32, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
-        let Some(entry) = self.entry(slot) else { return };
-        let Some(direction) = entry.directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
-        let mut out = Out::new(&entry.connection, side, each);
+        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), self.keys.as_deref());
+        let Some(Entry { connection, directions, tls, .. }) = entry else { return };
+        let Some(direction) = directions.as_mut().and_then(|both| both.get_mut(side)) else { return };
+        let mut out = Out::new(connection, tls, keys, side, each);
         direction.acknowledge(ack, at, &limits, &mut |frame, stamp| out.frame(frame, stamp));
         let unpadded = out.unpadded;
         self.recount(slot);
@@ -215,7 +231,8 @@ impl Streams {
     fn data(&mut self, slot: u32, at: Moment, segment: &Segment<'_>, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
         let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
-        let Some(entry) = self.entry(slot) else { return };
+        let (entry, keys) = (self.slots.get_mut(slot as usize).and_then(Option::as_mut), self.keys.as_deref());
+        let Some(entry) = entry else { return };
         if entry.directions.is_none() {
             match entry.look(seq, segment, side) {
                 Look::Wait => return,
@@ -224,11 +241,17 @@ impl Streams {
             }
         }
         let [client, server] = entry.first;
+        // TLS that began before the capture
+        let in_tls =
+            entry.directions.is_none() && client.is_none() && server.is_none() && tls::is_record(segment.payload);
         let both = entry.directions.get_or_insert_with(|| Box::new([Direction::new(client), Direction::new(server)]));
+        if in_tls {
+            both.iter_mut().for_each(|direction| direction.framer = Framer::midway_in_tls());
+        }
         let Some(direction) = both.get_mut(side) else { return };
         let stamp = Stamp { at, ip_id: segment.ip_id, ttl: segment.ttl };
         let piece = Piece { seq, bytes: segment.payload, length: segment.length, stamp };
-        let mut out = Out::new(&entry.connection, side, each);
+        let mut out = Out::new(&entry.connection, &mut entry.tls, keys, side, each);
         direction.take(piece, &limits, &mut |frame, stamp| out.frame(frame, stamp));
         let unpadded = out.unpadded;
         self.recount(slot);
@@ -255,21 +278,41 @@ impl Streams {
             return self.settle(slot, at, side, each);
         }
         let (mut gaps, mut conflicts, mut dropped) = (0, 0, 0);
-        if direction.framer.is_framed() && !entry.connection.stun {
+        if entry.tls.is_some() && !entry.connection.tls {
+            entry.connection.tls = true;
+            let connection = entry.connection;
+            self.counts.tls += 1;
+            each(Item::Connection(&connection));
+            return self.settle(slot, at, side, each);
+        }
+        let stun = match &entry.tls {
+            Some(tls) => tls.is_stun(),
+            None => direction.framer.is_framed(),
+        };
+        if stun && !entry.connection.stun {
             entry.connection.stun = true;
             let connection = entry.connection;
             self.counts.recognised += 1;
             each(Item::Connection(&connection));
             return self.settle(slot, at, side, each);
         }
-        if entry.connection.stun {
+        if entry.tls.as_ref().is_some_and(|tls| tls.is_done_with()) {
+            entry.connection.let_go = true;
+            return self.remove(slot, each);
+        }
+        if entry.connection.stun || entry.connection.tls {
             if direction.framer.is_other() {
-                direction.framer = Framer::midway();
+                direction.framer = if entry.tls.is_some() { Framer::midway_in_tls() } else { Framer::midway() };
             }
-            gaps = std::mem::take(&mut direction.gaps);
-            conflicts = std::mem::take(&mut direction.conflicts);
+            let wanted = entry.connection.stun || entry.tls.as_ref().is_some_and(|tls| tls.is_followed());
+            gaps = std::mem::take(&mut direction.gaps) * u64::from(wanted);
+            conflicts = std::mem::take(&mut direction.conflicts) * u64::from(wanted);
             if let Some(missing) = entry.connection.missing.get_mut(side) {
                 *missing = direction.missing;
+            }
+            if full && !entry.connection.stun && !entry.tls.as_ref().is_some_and(|tls| tls.is_followed()) {
+                entry.connection.let_go = true;
+                return self.remove(slot, each);
             }
             if full {
                 dropped = 1;
@@ -324,7 +367,10 @@ impl Streams {
         {
             fin.get_or_insert(at);
         }
-        if connection.stun {
+        let over = connection.rst.iter().any(Option::is_some) || connection.fin.iter().all(Option::is_some);
+        if connection.tls && !connection.stun && over && !entry.tls.as_ref().is_some_and(|tls| tls.is_followed()) {
+            self.remove(slot, each);
+        } else if connection.stun || connection.tls {
             let connection = *connection;
             each(Item::Connection(&connection));
         } else if entry.directions.is_none() {
@@ -346,16 +392,14 @@ impl Streams {
             }
         };
         *self.slots.get_mut(slot as usize)? =
-            Some(Entry { ends, connection, first: [None; 2], directions: None, counted: 0, holed: false });
+            Some(Entry { ends, connection, first: [None; 2], directions: None, tls: None, counted: 0, holed: false });
         let (hasher, slots) = (&self.hasher, &self.slots);
         let rehash = |&slot: &u32| match slots.get(slot as usize) {
             Some(Some(entry)) => hasher.hash_one(entry.ends),
             _ => 0,
         };
         self.index.insert_unique(hasher.hash_one(ends), slot, rehash);
-        if let Some(count) = self.sieve.get_mut(place(ends.0, ends.1)) {
-            *count = count.saturating_add(1);
-        }
+        self.sieve.add(ends.0, ends.1);
         Some(slot)
     }
 
@@ -376,19 +420,25 @@ impl Streams {
         if let Ok(found) = self.index.find_entry(self.hasher.hash_one(entry.ends), |&known| known == slot) {
             found.remove();
         }
-        if let Some(count) = self.sieve.get_mut(place(entry.ends.0, entry.ends.1)).filter(|count| **count < CROWDED) {
-            *count = count.saturating_sub(1);
-        }
+        self.sieve.remove(entry.ends.0, entry.ends.1);
         self.free.push(slot);
         self.held = self.held.saturating_sub(entry.counted);
         if let Some(both) = entry.directions.as_deref_mut() {
             for (side, direction) in both.iter_mut().enumerate() {
-                let mut out = Out::new(&entry.connection, side, each);
+                let mut out = Out::new(&entry.connection, &mut entry.tls, self.keys.as_deref(), side, each);
                 direction.finish(&mut |frame, stamp| out.frame(frame, stamp));
                 self.counts.unpadded += out.unpadded;
-                if direction.framer.is_framed() && !entry.connection.stun {
+                let stun = match &entry.tls {
+                    Some(tls) => tls.is_stun(),
+                    None => direction.framer.is_framed(),
+                };
+                if stun && !entry.connection.stun {
                     entry.connection.stun = true;
                     self.counts.recognised += 1;
+                }
+                if entry.tls.is_some() && !entry.connection.tls {
+                    entry.connection.tls = true;
+                    self.counts.tls += 1;
                 }
                 if entry.connection.stun {
                     self.counts.gaps += direction.gaps;
@@ -427,15 +477,6 @@ impl Streams {
 
 fn ends(one: Endpoint, other: Endpoint) -> (Endpoint, Endpoint) {
     if one <= other { (one, other) } else { (other, one) }
-}
-
-/// The same for both directions.
-#[inline]
-fn place(one: Endpoint, other: Endpoint) -> usize {
-    let mixed = one.mixed().wrapping_add(other.mixed()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    #[allow(clippy::cast_possible_truncation)] // the highest bits
-    let place = (mixed >> (u64::BITS - SIEVE.trailing_zeros())) as usize;
-    place
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Bytes to messages: views that borrow from the frame, know no history and judge nothing.
 //!
-//! [`demux`] says by its first bytes what a datagram may be; [`stun`], [`turn`], [`dtls`], [`rtp`] and [`rtcp`] read it. [`handshake`] is what
-//! DTLS and TLS share.
+//! [`demux`] says by its first bytes what a datagram may be; [`stun`], [`turn`], [`dtls`], [`rtp`] and [`rtcp`] read it. [`tls`] reads the records of
+//! byte streams, and [`handshake`] is what DTLS and TLS share.
 
 pub mod demux;
 pub mod dtls;
@@ -10,4 +10,5 @@ pub mod mdns;
 pub mod rtcp;
 pub mod rtp;
 pub mod stun;
+pub mod tls;
 pub mod turn;

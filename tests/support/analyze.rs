@@ -107,13 +107,14 @@ pub fn rows(capture: &[u8]) -> Vec<Told> {
             Body::Stun(_) => "stun",
             Body::ChannelData(_) => "channel-data",
             Body::Dtls(_) => "dtls",
+            Body::Tls(_) => "tls",
             Body::Rtp(_) => "rtp",
             Body::Rtcp(_) => "rtcp",
         };
         let hops = event.hops.iter().map(|hop| hop.via.layer());
         let hop = event.hops.last();
         let framing = match event.framing {
-            Framing::Bare => None,
+            Framing::Bare | Framing::Tls => None,
             Framing::Rfc4571 => Some("rfc4571"),
             Framing::MsTurn => Some("ms-turn"),
         };

@@ -1,7 +1,7 @@
 //! Messages as JSON Lines. The fields and their order are those of [`report::Message`](crate::report::Message).
 
 use super::append::{TimeWriter, endpoint, hex, hex16, json_string, number, signed};
-use super::{Media, carrier, dtls, encryption, inside, protocol};
+use super::{Media, carrier, dtls, encryption, inside, protocol, tls};
 use crate::event::{Body, IcmpAnswer, Row};
 use crate::problem::Problem;
 use crate::session::credentials::{Credentials, Integrity, Status};
@@ -67,6 +67,12 @@ pub(in crate::render) fn row(out: &mut Vec<u8>, times: &mut TimeWriter, row: &Ro
         Body::Dtls(record) => {
             dtls::json(out, record);
             if let Some(problem) = record.problem() {
+                problems(out, &[problem]);
+            }
+        }
+        Body::Tls(sealed) => {
+            tls::json(out, sealed);
+            if let Some(problem) = sealed.record.problem(!sealed.protected) {
                 problems(out, &[problem]);
             }
         }

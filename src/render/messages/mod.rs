@@ -8,6 +8,7 @@ mod csv;
 mod dtls;
 pub(super) mod jsonl;
 mod text;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -116,7 +117,7 @@ fn carrier(transport: Transport) -> &'static str {
 /// The layer that frames messages in a byte stream, where they do not do it themselves.
 fn framing(framing: Framing) -> Option<&'static str> {
     match framing {
-        Framing::Bare => None,
+        Framing::Bare | Framing::Tls => None,
         Framing::Rfc4571 => Some("rfc4571"),
         Framing::MsTurn => Some("ms-turn"),
     }
@@ -145,6 +146,7 @@ fn protocol(event: &Event<'_>) -> &'static str {
         Body::Stun(_) => "stun",
         Body::ChannelData(_) => "channel-data",
         Body::Dtls(_) => "dtls",
+        Body::Tls(_) => "tls",
         Body::Rtp(_) => "rtp",
         Body::Rtcp(_) => "rtcp",
     }
@@ -174,7 +176,7 @@ impl Media {
                 rtp: None,
                 packet_type: rtcp.packet_type.name(),
             }),
-            Body::Stun(_) | Body::ChannelData(_) | Body::Dtls(_) => Media::default(),
+            Body::Stun(_) | Body::ChannelData(_) | Body::Dtls(_) | Body::Tls(_) => Media::default(),
         }
     }
 }

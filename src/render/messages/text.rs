@@ -43,6 +43,7 @@ impl Lines {
                 }
             }
             Body::Dtls(record) => super::dtls::text(&mut self.line, record),
+            Body::Tls(sealed) => super::tls::text(&mut self.line, sealed),
             Body::Rtp(data) | Body::Rtcp(data) => media(&mut self.line, &Media::of(&row.event.body), data.len()),
         }
         notes(&mut self.line, row);

@@ -102,9 +102,9 @@ fn messages(counts: &Counts) -> Option<String> {
     if !codes.is_empty() {
         parts.push(format!("errors {}", codes.join(", ")));
     }
-    let dtls: u64 = counts.dtls.values().sum();
+    let (dtls, tls): (u64, u64) = (counts.dtls.values().sum(), counts.tls.values().sum());
     for (number, name) in
-        [(counts.channel_data, "ChannelData"), (dtls, "DTLS"), (counts.rtp, "RTP"), (counts.rtcp, "RTCP")]
+        [(counts.channel_data, "ChannelData"), (dtls, "DTLS"), (tls, "TLS"), (counts.rtp, "RTP"), (counts.rtcp, "RTCP")]
     {
         if number > 0 {
             parts.push(format!("{number} {name}"));

@@ -72,12 +72,7 @@ fn details(page: &mut Page<'_>, known: &Dtls) {
     if let Some(name) = &known.server_name {
         page.item(2, "server name", None, name);
     }
-    for (index, certificate) in known.certificates.iter().enumerate() {
-        let own = known.certificates.iter().position(|first| first.from == certificate.from) == Some(index);
-        if own || page.limit(0) > 0 {
-            certificate_line(page, certificate);
-        }
-    }
+    certificate_lines(page, &known.certificates);
     flights(page, known);
     for part in &known.missing {
         let bytes: Vec<String> = part.bytes.iter().map(|[from, to]| format!("{from} to {to}")).collect();
@@ -116,6 +111,16 @@ fn offered(page: &mut Page<'_>, known: &Dtls) {
         text += &format!("; suites {}", known.cipher_suites_offered.join(", "));
     }
     page.item(2, "offered", None, &text);
+}
+
+/// The first certificate of each end, and all where nothing is left out.
+pub(super) fn certificate_lines(page: &mut Page<'_>, certificates: &[DtlsCertificate]) {
+    for (index, certificate) in certificates.iter().enumerate() {
+        let own = certificates.iter().position(|first| first.from == certificate.from) == Some(index);
+        if own || page.limit(0) > 0 {
+            certificate_line(page, certificate);
+        }
+    }
 }
 
 /// Whom it names in one line, and its digest in a line of its own, in which it fits.

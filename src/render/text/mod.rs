@@ -13,6 +13,7 @@ mod signalling;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tried;
 mod verify;
 
@@ -42,6 +43,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         tried::data_connections(&mut page, report);
         ice::section(&mut page, report);
         handshake::section(&mut page, report);
+        tls::section(&mut page, report);
         media::section(&mut page, report);
         findings::section(&mut page, report);
         signalling::section(&mut page, report);

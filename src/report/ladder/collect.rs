@@ -5,10 +5,11 @@ use super::limits::{CROWD, CROWDED_MOMENTS, MOMENTS, STORIES, TRANSACTIONS};
 use super::moment::{Hop, Kind, Seen};
 use super::story::{Story, learn};
 use super::{Mark, flight};
-use crate::event::{Body, Event, IcmpAnswer, Row, Via};
+use crate::event::{Body, Event, IcmpAnswer, Row, Sealed, Via};
 use crate::net::Endpoint;
 use crate::time::Timestamp;
 use crate::wire::dtls::Record;
+use crate::wire::handshake::{AlertLevel, ContentType};
 use crate::wire::stun::{Class, Fields, Message, Method, TransactionId};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -101,6 +102,7 @@ impl Collector {
             _ if told != raw || is_copy => {}
             Body::ChannelData(data) => self.channel_data(told, row, data.channel, depth),
             Body::Dtls(record) => self.dtls(told, row, record),
+            Body::Tls(sealed) => self.tls(told, row, sealed),
             Body::Rtp(_) => self.bulk(told, row, "RTP"),
             Body::Rtcp(_) => self.bulk(told, row, "RTCP"),
         }
@@ -357,6 +359,25 @@ impl Collector {
             let thinned = thin(story, self.moments);
             self.moments = (self.moments + 1).saturating_sub(thinned);
         }
+    }
+
+    /// TLS goes in order, so that each record tells its messages; what is encrypted, and not opened, is told as data.
+    fn tls(&mut self, told: usize, row: &Row<'_>, sealed: &Sealed<'_>) {
+        let event = row.event;
+        let names: Vec<String> = sealed.begun.iter().flatten().map(ToString::to_string).collect();
+        let (label, kind, mark) = match sealed.alert {
+            Some(alert) => {
+                let grave = alert.level == AlertLevel::FATAL && alert.description.0 != 0;
+                (format!("TLS alert {alert}"), Kind::Alert, if grave { Mark::Error } else { Mark::Ok })
+            }
+            None if !names.is_empty() => (format!("TLS {}", names.join(", ")), Kind::Alert, Mark::Ok),
+            None if sealed.opened.is_some() || sealed.record.content_type == ContentType::CHANGE_CIPHER_SPEC => return,
+            None => return self.bulk(told, row, "TLS data"),
+        };
+        let Some(story) = self.stories.get_mut(told) else { return };
+        let from = story.side(event.src, event.dst);
+        let seen = Seen { from, kind, hop: None, label: &label, mark, frame: event.frame, time: event.time };
+        self.tell(told, &seen, row.icmp.as_ref());
     }
 
     fn bulk(&mut self, told: usize, row: &Row<'_>, label: &str) {

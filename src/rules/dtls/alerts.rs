@@ -57,7 +57,7 @@ fn offers(handshake: &Handshake) -> String {
     )
 }
 
-fn listed<T: ToString>(list: &[T]) -> String {
+pub(in crate::rules) fn listed<T: ToString>(list: &[T]) -> String {
     if list.is_empty() {
         return "none".to_owned();
     }

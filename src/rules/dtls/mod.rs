@@ -11,7 +11,7 @@ mod reading;
 mod signalled;
 mod silence;
 
-pub(super) use alerts::judge as judge_alerts;
+pub(super) use alerts::{judge as judge_alerts, listed};
 pub(super) use certificate::{judge_mismatch, judge_rejected};
 pub(super) use closing::{judge_closed, judge_early};
 pub(super) use fragments::judge as judge_fragments;

@@ -6,6 +6,7 @@ use crate::event::IcmpAnswer;
 use crate::net::Endpoint;
 use crate::session::exchange::Seen;
 use crate::session::path::Path;
+use crate::session::tls::Evidence;
 use crate::time::{Span, Timestamp};
 use crate::wire::handshake::certificate::{Fingerprint, Summary};
 use crate::wire::handshake::{Alert, AlertLevel, HandshakeType, Version};
@@ -88,6 +89,8 @@ pub struct Handshake {
     pub ip_fragments: Vec<LostPacket>,
     /// Whether the snap length cut records in the clear.
     pub truncated: bool,
+    /// What says that it is with a TURN server, as the transport of TURN (RFC 7350); none for those of calls.
+    pub of_turn: Option<Evidence>,
     /// What else was seen on its ways, as far as it is known when it is judged.
     pub surroundings: Surroundings,
 }
@@ -334,10 +337,10 @@ impl Handshake {
         self.chosen.as_ref().map(|chosen| chosen.version).or(offered)
     }
 
-    /// Whether DTLS 1.3 was agreed on, which hides all but the hellos.
+    /// Whether version 1.3 was agreed on, which hides all but the hellos.
     #[must_use]
     pub fn is_1_3(&self) -> bool {
-        self.chosen.as_ref().is_some_and(|chosen| chosen.version == Version::DTLS_1_3)
+        self.chosen.as_ref().is_some_and(|chosen| matches!(chosen.version, Version::DTLS_1_3 | Version::TLS_1_3))
     }
 
     /// Who closed it after it was complete, and when: who did so first.

@@ -1,17 +1,16 @@
 //! One association while records still come: what each of them adds.
 
-use super::association::{
-    AlertSeen, Both, Certificate, Handshake, MessageSeen, Missing, Protected, Role, Side, Unreachable, Way,
-};
+use super::association::{AlertSeen, Both, Handshake, MessageSeen, Missing, Protected, Role, Side, Unreachable, Way};
 use super::flight::{Flight, What};
+use super::learn::{Heard, learn};
 use super::offer::Offer;
 use super::window::Window;
 use crate::event::IcmpAnswer;
 use crate::session::exchange::Seen;
 use crate::time::{Span, Timestamp};
 use crate::wire::dtls::{Arrival, Form, Fragment, Limits, Pushed, Reassembled, Reassembler, Record};
-use crate::wire::handshake::certificate::{Fingerprint, HashFunction, Summary};
-use crate::wire::handshake::{ContentType, HandshakeType, Message, Protocol, ServerKeyExchange, Version};
+use crate::wire::handshake::certificate::HashFunction;
+use crate::wire::handshake::{ContentType, HandshakeType, Message, Protocol};
 
 /// What one direction may hold; see [`MAX_BYTES`](super::table::MAX_BYTES) for all together.
 const REASSEMBLY: Limits =
@@ -19,8 +18,6 @@ const REASSEMBLY: Limits =
 /// Entries of the lists of an association.
 const MAX_FLIGHTS: usize = 16;
 const MAX_ALERTS: usize = 8;
-const MAX_MESSAGES: usize = 24;
-const MAX_CERTIFICATES: usize = 8;
 const MAX_WAYS: usize = 8;
 const MAX_COUNTER_HELLOS: usize = 8;
 const MAX_PARTS: usize = 8;
@@ -296,7 +293,11 @@ impl Entry {
             Pushed::Repeated(_) => (true, false),
             Pushed::Progress(_) => (false, false),
             Pushed::Complete(message) => {
-                learn(handshake, role, message, seen, functions);
+                if let Some(body) = message.body() {
+                    let (kind, sequence, pieces) = (message.kind, message.sequence, message.fragments);
+                    let heard = Heard { kind, sequence, body, pieces, seen };
+                    learn(handshake, role, Protocol::Dtls, &heard, functions);
+                }
                 (false, true)
             }
         };
@@ -405,60 +406,8 @@ fn missing(message: &Reassembled) -> Missing {
     }
 }
 
-/// What a whole message tells.
-fn learn(handshake: &mut Handshake, role: Role, message: &Reassembled, seen: Seen, functions: &[HashFunction]) {
-    let Some(body) = message.body() else { return };
-    let chosen = handshake.chosen.as_ref().map(|chosen| (chosen.version, chosen.suite));
-    let side = &mut handshake.sides[role];
-    if side.messages.len() < MAX_MESSAGES {
-        let (kind, sequence, length) = (message.kind, message.sequence, message.length);
-        side.messages.push(MessageSeen { kind, sequence, length, fragments: message.fragments, seen });
-    }
-    let Ok(read) = Message::parse(message.kind, body, Protocol::Dtls, chosen) else { return };
-    match read {
-        Message::ClientHello(hello) if role == Role::Client => {
-            side.hello = Some(Box::new(Offer::of_client(&hello, seen, message.length, message.fragments)));
-        }
-        Message::ServerHello(hello) if role == Role::Server && hello.is_retry() => {
-            handshake.retry_request.get_or_insert(seen);
-        }
-        Message::ServerHello(hello) if role == Role::Server => {
-            let offer = Offer::of_server(&hello, seen, message.length, message.fragments);
-            handshake.chosen = handshake.chosen.take().or_else(|| offer.chosen());
-            handshake.resumed |= offer.resumes && hello.negotiated() == Version::DTLS_1_3;
-            side.hello = Some(Box::new(offer));
-        }
-        Message::HelloVerifyRequest(_) if role == Role::Server => {
-            handshake.verify_request.get_or_insert(seen);
-        }
-        Message::Certificate(chain) if side.certificates.is_none() => {
-            side.certificates =
-                Some(chain.take(MAX_CERTIFICATES).map(|der| certificate(der, seen, functions)).collect());
-        }
-        Message::CertificateRequest(_) => side.certificate_request = Some(seen),
-        Message::ServerKeyExchange(exchange) => {
-            if let Some(chosen) = &mut handshake.chosen
-                && let ServerKeyExchange::Ecdhe { group, signed, .. } = exchange
-            {
-                chosen.group = Some(group);
-                chosen.signature = signed.and_then(|signed| signed.scheme);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn certificate(der: &[u8], seen: Seen, functions: &[HashFunction]) -> Certificate {
-    Certificate {
-        fingerprint: Fingerprint::of(der),
-        others: functions.iter().map(|&function| Fingerprint::with(function, der)).collect(),
-        summary: Summary::of(der).ok(),
-        seen,
-    }
-}
-
 impl Protected {
-    fn add(&mut self, bytes: usize, seen: Seen) {
+    pub(in crate::session) fn add(&mut self, bytes: usize, seen: Seen) {
         self.records += 1;
         self.bytes += bytes as u64;
         self.first.get_or_insert(seen);

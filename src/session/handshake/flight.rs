@@ -61,7 +61,7 @@ impl What {
 }
 
 impl Flight {
-    pub(super) fn new(from: Role, seen: Seen, datagram: u32) -> Flight {
+    pub(in crate::session) fn new(from: Role, seen: Seen, datagram: u32) -> Flight {
         Flight {
             from,
             messages: Vec::new(),
@@ -77,7 +77,7 @@ impl Flight {
     }
 
     /// Takes note of something new in it.
-    pub(super) fn add(&mut self, what: What, seen: Seen, datagram: u32) {
+    pub(in crate::session) fn add(&mut self, what: What, seen: Seen, datagram: u32) {
         if self.messages.last() != Some(&what) && self.messages.len() < MAX_KINDS {
             self.messages.push(what);
         }

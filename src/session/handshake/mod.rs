@@ -3,6 +3,7 @@
 mod association;
 mod entry;
 mod flight;
+mod learn;
 mod offer;
 mod table;
 mod window;
@@ -14,6 +15,7 @@ pub use association::{
 pub use flight::{Flight, What};
 pub use offer::{Chosen, Offer};
 
+pub(super) use learn::{Heard, learn};
 pub(super) use table::Handshakes;
 
 use super::Session;

@@ -9,6 +9,7 @@ use crate::session::Clients;
 use crate::session::exchange::Seen;
 use crate::session::flow::Flows;
 use crate::session::path::{Inside, Path};
+use crate::session::tls::dtls_of_turn;
 use crate::time::{Span, Timestamp};
 use crate::wire::dtls::{Fragment, Record};
 use crate::wire::handshake::certificate::HashFunction;
@@ -341,7 +342,12 @@ impl Handshakes {
         }
         let mut handshake = entry.close();
         handshake.surroundings = surroundings(&handshake, flows, now);
-        if let Some(completed) = handshake.completed {
+        handshake.of_turn = dtls_of_turn(&handshake, flows);
+        if let (Some(_), Some(completed), Some(way)) = (handshake.of_turn, handshake.completed, handshake.way()) {
+            let (client, server) = (&handshake.sides.client.data, &handshake.sides.server.data);
+            let answered = server.last.filter(|last| client.first.is_some_and(|first| *last > first));
+            clients.secured(way.client.ip(), way.server.ip(), completed.time, answered.map(|seen| seen.time));
+        } else if let Some(completed) = handshake.completed {
             for way in &handshake.ways {
                 clients.keyed(way.client.ip(), way.server.ip(), handshake.first.time, completed.time);
                 let ends = way.path.ends;

@@ -1,7 +1,7 @@
 //! The other messages, and all of them by type.
 
 use super::Protocol;
-use super::extension::Numbers;
+use super::extension::{Extensions, Hello, Numbers};
 use super::hello::{ClientHello, HelloVerifyRequest, ServerHello};
 use super::reader::Reader;
 use super::registry::{CipherSuite, HandshakeType, NamedGroup, SignatureScheme, Version};
@@ -19,6 +19,8 @@ pub enum Message<'a> {
     ServerHello(ServerHello<'a>),
     /// HelloVerifyRequest.
     HelloVerifyRequest(HelloVerifyRequest<'a>),
+    /// EncryptedExtensions of version 1.3, opened.
+    EncryptedExtensions(Extensions<'a>),
     /// NewSessionTicket.
     NewSessionTicket(NewSessionTicket<'a>),
     /// Certificate.
@@ -40,7 +42,8 @@ pub enum Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads the body of a message in the clear, by the rules of DTLS 1.0 and 1.2, TLS 1.0 to 1.2; the hellos are the same in 1.3.
+    /// Reads the body of a message in the clear, by the rules of DTLS 1.0 and 1.2, TLS 1.0 to 1.2; the hellos are the same in 1.3,
+    /// of which EncryptedExtensions and Certificate are read too, where somebody opened them.
     ///
     /// Some bodies say less than it takes to read them: the suite that was chosen tells a ServerKeyExchange or ClientKeyExchange, and up to
     /// version 1.1 signatures name no scheme. Give what the ServerHello of the handshake said, where it was seen.
@@ -56,6 +59,7 @@ impl<'a> Message<'a> {
         use HandshakeType as H;
         let reader = Reader::new(body, 0, protocol);
         let schemes = chosen.is_none_or(|(version, _)| names_schemes(version));
+        let is_1_3 = chosen.is_some_and(|(version, _)| matches!(version, Version::TLS_1_3 | Version::DTLS_1_3));
         Ok(match kind {
             H::HELLO_REQUEST => {
                 reader.end()?;
@@ -66,8 +70,13 @@ impl<'a> Message<'a> {
             H::HELLO_VERIFY_REQUEST if protocol == Protocol::Dtls => {
                 Message::HelloVerifyRequest(HelloVerifyRequest::parse(body)?)
             }
+            H::NEW_SESSION_TICKET | H::CERTIFICATE_REQUEST if is_1_3 => Message::Other(kind, body),
             H::NEW_SESSION_TICKET => Message::NewSessionTicket(NewSessionTicket::parse(reader)?),
-            H::CERTIFICATE => Message::Certificate(Certificates::parse(reader)?),
+            H::ENCRYPTED_EXTENSIONS => {
+                let mut reader = reader;
+                Message::EncryptedExtensions(Extensions::parse(&mut reader, Hello::Server)?)
+            }
+            H::CERTIFICATE => Message::Certificate(Certificates::parse(reader, is_1_3)?),
             H::SERVER_KEY_EXCHANGE => {
                 Message::ServerKeyExchange(ServerKeyExchange::parse(reader, chosen.map(|(_, suite)| suite), schemes)?)
             }
@@ -95,18 +104,26 @@ fn names_schemes(version: Version) -> bool {
 #[derive(Clone, Copy)]
 pub struct Certificates<'a> {
     reader: Reader<'a>,
+    /// Whether extensions follow each: in version 1.3 (RFC 8446 §4.4.2).
+    extended: bool,
 }
 
 impl<'a> Certificates<'a> {
-    fn parse(mut reader: Reader<'a>) -> Result<Self, Problem> {
+    fn parse(mut reader: Reader<'a>, extended: bool) -> Result<Self, Problem> {
+        if extended {
+            reader.vec8()?; // the context of the request
+        }
         let offset = reader.offset() + 3;
         let list = Reader::new(reader.vec24()?, offset, reader.protocol());
         reader.end()?;
         let mut walk = list;
         while !walk.is_empty() {
             walk.vec24()?;
+            if extended {
+                walk.vec16()?;
+            }
         }
-        Ok(Certificates { reader: list })
+        Ok(Certificates { reader: list, extended })
     }
 }
 
@@ -115,7 +132,11 @@ impl<'a> Iterator for Certificates<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        self.reader.vec24().ok()
+        let certificate = self.reader.vec24().ok()?;
+        if self.extended {
+            self.reader.vec16().ok()?;
+        }
+        Some(certificate)
     }
 }
 

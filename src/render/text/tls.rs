@@ -1,0 +1,134 @@
+//! TLS connections of TURN: who opened them to whom, on what they agreed, and how they ended.
+
+use super::handshake::certificate_lines;
+use super::page::{Page, Tint};
+use crate::render::clock::seconds;
+use crate::report::{DtlsState, Report, Tls, TlsTcpState};
+use crate::time::Span;
+
+/// How many connections are told.
+const TOLD: usize = 3;
+/// How many are listed after these in one line each.
+const LISTED: usize = 5;
+/// How many flights of one are told.
+const FLIGHTS: usize = 6;
+
+pub(super) fn section(page: &mut Page<'_>, report: &Report) {
+    let mut order: Vec<&Tls> = report.tls.iter().collect();
+    order.sort_by_key(|known| known.state == DtlsState::Complete); // stable: otherwise by time
+    let told = page.limit(TOLD).min(order.len());
+    let (told, rest) = order.split_at_checked(told).unwrap_or_default();
+    for known in told {
+        page.heading("TLS", &summary(known));
+        details(page, known);
+    }
+    if !rest.is_empty() {
+        let shown = page.limit(LISTED).min(rest.len());
+        page.heading("More TLS", "");
+        for known in rest.iter().take(shown) {
+            page.item(2, "·", None, &summary(known));
+        }
+        page.more(2, shown, rest.len() as u64 + report.omitted.get("tls").copied().unwrap_or(0));
+    }
+}
+
+/// `10.0.0.2:5000 → 192.0.2.1:5349: complete within 12.3 ms`.
+fn summary(known: &Tls) -> String {
+    let state = match known.state {
+        DtlsState::Complete => "complete",
+        DtlsState::Failed => "failed",
+        DtlsState::Incomplete => "incomplete",
+    };
+    let mut text = format!("{} → {}: {state}", known.client, known.server);
+    if let Some(took) = known.duration_us {
+        text += &format!(" within {}", Span(took.saturating_mul(1000)));
+    }
+    if known.resumed {
+        text += ", resumed";
+    }
+    text
+}
+
+fn details(page: &mut Page<'_>, known: &Tls) {
+    let why = match known.recognised_by {
+        "server" => Some("the client asks the same address and port for relays over another transport"),
+        "host" => Some("likely: the same host serves STUN or TURN to this client"),
+        "name" => Some("likely: by the server name"),
+        _ => None,
+    };
+    if let Some(why) = why {
+        page.item(2, "taken for TURN", None, why);
+    }
+    let alpn = known.alpn.as_ref().map(|alpn| format!("ALPN {alpn}"));
+    let chosen: Vec<String> =
+        [known.version.clone(), known.cipher_suite.clone(), known.group.clone(), alpn].into_iter().flatten().collect();
+    if chosen.is_empty() {
+        offered(page, known);
+    } else {
+        page.item(2, "agreed on", None, &chosen.join(", "));
+    }
+    if let Some(name) = &known.server_name {
+        page.item(2, "server name", None, name);
+    }
+    certificate_lines(page, &known.certificates);
+    flights(page, known);
+    if let Some(alert) = &known.alert {
+        let tint = if alert.description == "close_notify" { None } else { Some(Tint::Failure) };
+        let text =
+            format!("{} {} from the {}, frame {}", alert.level, alert.description, alert.from, alert.place.frame);
+        page.item(2, "alert", tint, &text);
+    }
+    if known.client_data_records + known.server_data_records > 0 {
+        let opened = match (known.opened_records, known.shut_records) {
+            (0, 0) => ", not opened".to_owned(),
+            (_, 0) => String::new(),
+            (_, shut) => format!(", {shut} of them not opened"),
+        };
+        let text =
+            format!("{} records sent, {} received{opened}", known.client_data_records, known.server_data_records);
+        page.item(2, "data", None, &text);
+    }
+    let state = match known.tcp.state {
+        TlsTcpState::Open => "still open at the end of the capture",
+        TlsTcpState::Closed => "closed",
+        TlsTcpState::Reset => "reset",
+        TlsTcpState::Unwatched => "not followed behind the handshake",
+    };
+    let by = known.tcp.closed_by.as_ref().map(|closed| {
+        let when = if closed.during_handshake { " during the handshake" } else { "" };
+        format!(" by the {} ({}, frame {}){when}", closed.by, closed.how.to_uppercase(), closed.place.frame)
+    });
+    page.item(2, "TCP", None, &format!("{state}{}", by.unwrap_or_default()));
+}
+
+fn offered(page: &mut Page<'_>, known: &Tls) {
+    if known.versions_offered.is_empty() {
+        return;
+    }
+    let mut text = known.versions_offered.join(", ");
+    if !known.groups.is_empty() {
+        text += &format!("; groups {}", known.groups.join(", "));
+    }
+    if !known.alpn_offered.is_empty() {
+        text += &format!("; ALPN {}", known.alpn_offered.join(", "));
+    }
+    if page.limit(0) > 0 {
+        text += &format!("; suites {}", known.cipher_suites_offered.join(", "));
+    }
+    page.item(2, "offered", None, &text);
+}
+
+fn flights(page: &mut Page<'_>, known: &Tls) {
+    let start = known.flights.first().map(|flight| flight.time.at);
+    let digits = known.flights.iter().map(|flight| flight.place.frame.checked_ilog10().unwrap_or(0) as usize + 1);
+    let width = digits.max().unwrap_or(1);
+    let shown = page.limit(FLIGHTS).min(known.flights.len());
+    for flight in known.flights.iter().take(shown) {
+        let Some(start) = start else { continue };
+        let arrow = if flight.from == "client" { "client → server" } else { "server → client" };
+        let after = format!("+{}", seconds(flight.time.at.since(start), flight.time.digits.min(6)));
+        let label = format!("frame {:>width$}  {after:>9} s  {arrow} ", flight.place.frame);
+        page.item(2, &label, None, &flight.messages.join(", "));
+    }
+    page.more(2, shown, known.flights.len() as u64);
+}

@@ -1,0 +1,225 @@
+//! TLS connections of TURN in a report.
+
+use super::convert::{place, places};
+use super::handshake::{alert_of, certificates, evidence, texts};
+use super::{Address, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsState, Place, Time};
+use crate::session::handshake::{Role, State};
+use crate::session::tls::{TcpState, TlsConnection};
+use crate::time::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// One TLS connection of TURN. What it takes the keys to read is `null`: in TLS 1.3 that is all but the hellos, where no keys are given.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Tls {
+    /// Who opened it.
+    pub client: Address,
+    /// The server.
+    pub server: Address,
+    /// What says that it is of TURN: `stun-inside` (it was opened with keys), `alpn`, `port`, `server` (the client asks the same address and port for relays
+    /// over another transport), `host` (the same host), `name` (the server name asked for); the surest of them. The last two leave it open.
+    pub recognised_by: &'static str,
+    /// The version agreed on: `TLS 1.2`.
+    pub version: Option<String>,
+    /// The versions that the client offers, by preference.
+    pub versions_offered: Vec<String>,
+    /// The suite agreed on, by its IANA name.
+    pub cipher_suite: Option<String>,
+    /// The suites that the client offers.
+    pub cipher_suites_offered: Vec<String>,
+    /// The group of the key exchange.
+    pub group: Option<String>,
+    /// The groups that the client offers.
+    pub groups: Vec<String>,
+    /// The scheme of the server's signature.
+    pub signature_algorithm: Option<String>,
+    /// The signature schemes that the client offers.
+    pub signature_algorithms: Vec<String>,
+    /// The protocol of ALPN agreed on.
+    pub alpn: Option<String>,
+    /// The protocols of ALPN that the client offers.
+    pub alpn_offered: Vec<String>,
+    /// The server name that the client asks for.
+    pub server_name: Option<String>,
+    /// How far it came: `failed` is a handshake that an alert, FIN or RST ended.
+    pub state: DtlsState,
+    /// Its first record, where that is the ClientHello.
+    pub started_at: Option<Time>,
+    /// When both ends had finished.
+    pub completed_at: Option<Time>,
+    /// From the ClientHello to the end of the handshake, in microseconds; `null` where the beginning is not in the capture.
+    pub duration_us: Option<i64>,
+    /// Whether an earlier session was taken up.
+    pub resumed: bool,
+    /// Whether the server asked for another ClientHello (HelloRetryRequest).
+    pub hello_retry: bool,
+    /// The SHA-256 of the client's certificate: `sha-256 AB:CD:…`.
+    pub client_fingerprint: Option<String>,
+    /// That of the server's certificate.
+    pub server_fingerprint: Option<String>,
+    /// All certificates.
+    pub certificates: Vec<DtlsCertificate>,
+    /// What each end sent until the other did, in order; the first ones.
+    pub flights: Vec<TlsFlight>,
+    /// The alert that ended it, else the first that is readable.
+    pub alert: Option<DtlsAlertSeen>,
+    /// Who sent close_notify, or what may be that, first.
+    pub closed: Option<DtlsClosing>,
+    /// Records of application data from the client; of TLS 1.3 without keys all protected records behind its Finished.
+    pub client_data_records: u64,
+    /// Records of application data from the server.
+    pub server_data_records: u64,
+    /// Records that were opened with the keys given.
+    pub opened_records: u64,
+    /// Records that the keys given did not open.
+    pub shut_records: u64,
+    /// Why the first of them was not opened.
+    pub shut_reason: Option<String>,
+    /// The TCP connection under it.
+    pub tcp: TlsTcp,
+    /// The frames that tell it.
+    pub evidence: Vec<Place>,
+    /// How many frames that are.
+    pub evidence_total: u64,
+}
+
+/// What one end sent until the other did.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TlsFlight {
+    /// `client` or `server`.
+    pub from: &'static str,
+    /// What is in it; `(encrypted)` for what cannot be read.
+    pub messages: Vec<String>,
+    /// When it began.
+    pub time: Time,
+    /// The frame in which it began.
+    pub place: Place,
+}
+
+/// The TCP connection under TLS.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TlsTcp {
+    /// How far it came.
+    pub state: TlsTcpState,
+    /// Who ended it first; `null` where nobody did in the capture.
+    pub closed_by: Option<TlsTcpClosing>,
+    /// From the SYN to its answer, in microseconds.
+    pub handshake_us: Option<i64>,
+    /// Bytes of it that the capture lacks, from the client and from the server.
+    pub missing_bytes: [u64; 2],
+}
+
+/// How far a TCP connection came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsTcpState {
+    /// Neither closed nor reset in the capture.
+    Open,
+    /// Closed by FIN.
+    Closed,
+    /// Reset by RST.
+    Reset,
+    /// Not followed behind its handshake: nothing said by then that it was of TURN.
+    Unwatched,
+}
+
+/// Who ended a TCP connection.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TlsTcpClosing {
+    /// `client` or `server`.
+    pub by: &'static str,
+    /// `fin` or `rst`.
+    pub how: &'static str,
+    /// Whether before the TLS handshake was complete.
+    pub during_handshake: bool,
+    /// When.
+    pub at: Time,
+    /// Where.
+    pub place: Place,
+}
+
+/// The published form of a connection; `None` for one that nothing says to be of TURN.
+pub(super) fn tls(known: &TlsConnection, capture: u32, digits: u8) -> Option<Tls> {
+    let handshake = &known.handshake;
+    let time = |at: Timestamp| Time::new(at, digits);
+    let (client, server) = (&handshake.sides.client, &handshake.sides.server);
+    let (chosen, offer) = (handshake.chosen.as_ref(), client.hello.as_deref());
+    let closed_by = known.closed_by();
+    let mut frames = evidence(handshake);
+    frames.extend(closed_by.map(|closed| closed.seen.frame));
+    frames.sort_unstable();
+    frames.dedup();
+    Some(Tls {
+        client: Address(known.tcp.client),
+        server: Address(known.tcp.server),
+        recognised_by: known.evidence?.name(),
+        version: chosen.map(|chosen| chosen.version.to_string()),
+        versions_offered: offer.map(|offer| texts(&offer.versions)).unwrap_or_default(),
+        cipher_suite: chosen.map(|chosen| chosen.suite.to_string()),
+        cipher_suites_offered: offer.map(|offer| texts(&offer.suites)).unwrap_or_default(),
+        group: chosen.and_then(|chosen| chosen.group).map(|group| group.to_string()),
+        groups: offer.map(|offer| texts(&offer.groups)).unwrap_or_default(),
+        signature_algorithm: chosen.and_then(|chosen| chosen.signature).map(|scheme| scheme.to_string()),
+        signature_algorithms: offer.map(|offer| texts(&offer.signatures)).unwrap_or_default(),
+        alpn: chosen.and_then(|chosen| chosen.alpn.clone()),
+        alpn_offered: offer.map(|offer| offer.alpn.clone()).unwrap_or_default(),
+        server_name: offer.and_then(|offer| offer.server_name.clone()),
+        state: match known.state() {
+            State::Complete => DtlsState::Complete,
+            State::Failed => DtlsState::Failed,
+            State::Incomplete => DtlsState::Incomplete,
+        },
+        started_at: handshake.from_start.then(|| time(handshake.first.time)),
+        completed_at: handshake.completed.map(|seen| time(seen.time)),
+        duration_us: handshake.duration().map(|span| span.micros()),
+        resumed: handshake.resumed,
+        hello_retry: handshake.retry_request.is_some(),
+        client_fingerprint: client.certificate().map(|known| known.fingerprint.to_string()),
+        server_fingerprint: server.certificate().map(|known| known.fingerprint.to_string()),
+        certificates: [(Role::Client, client), (Role::Server, server)]
+            .into_iter()
+            .flat_map(|(role, side)| certificates(role, side, capture))
+            .collect(),
+        flights: handshake
+            .flights
+            .iter()
+            .map(|flight| TlsFlight {
+                from: flight.from.name(),
+                messages: flight.messages.iter().map(|what| what.name()).collect(),
+                time: time(flight.first.time),
+                place: place(capture, flight.first.frame),
+            })
+            .collect(),
+        alert: handshake.fatal().or(handshake.alerts.first()).map(|alert| alert_of(alert, capture)),
+        closed: handshake.closing().map(|closing| DtlsClosing {
+            by: closing.by.name(),
+            at: time(closing.seen.time),
+            clear: closing.clear,
+            place: place(capture, closing.seen.frame),
+        }),
+        client_data_records: client.data.records,
+        server_data_records: server.data.records,
+        opened_records: known.opened,
+        shut_records: known.shut.0,
+        shut_reason: known.shut.1.map(str::to_owned),
+        tcp: TlsTcp {
+            state: match known.tcp_state() {
+                TcpState::Open => TlsTcpState::Open,
+                TcpState::Closed => TlsTcpState::Closed,
+                TcpState::Reset => TlsTcpState::Reset,
+                TcpState::Unwatched => TlsTcpState::Unwatched,
+            },
+            closed_by: closed_by.map(|closed| TlsTcpClosing {
+                by: closed.role.name(),
+                how: if closed.reset { "rst" } else { "fin" },
+                during_handshake: handshake.completed.is_none_or(|completed| closed.seen < completed),
+                at: time(closed.seen.time),
+                place: place(capture, closed.seen.frame),
+            }),
+            handshake_us: known.tcp.handshake.map(|span| span.micros()),
+            missing_bytes: known.tcp.missing,
+        },
+        evidence_total: frames.len() as u64,
+        evidence: places(capture, &frames),
+    })
+}

@@ -1,0 +1,82 @@
+//! TLS under TURN: certificates that the client does not take, or should not, and handshakes that come to nothing.
+//!
+//! Only connections that something says to be of TURN come here ([`Evidence`](crate::session::tls::Evidence)); where that leaves it open, nothing is
+//! certain.
+
+mod certificate;
+mod failure;
+mod names;
+
+pub(super) use certificate::{judge_expired, judge_name, judge_rejected};
+pub(super) use failure::judge as judge_failure;
+
+pub(super) const CERTIFICATE_REJECTED: &str = "tls-certificate-rejected";
+pub(super) const CERTIFICATE_NAME: &str = "tls-certificate-name";
+pub(super) const CERTIFICATE_EXPIRED: &str = "tls-certificate-expired";
+pub(super) const HANDSHAKE_FAILURE: &str = "tls-handshake-failure";
+
+use super::evidence::{ip_filter, quote};
+use super::{Confidence, Occurrence, Remedy, Severity, Subject};
+use crate::net::{ClientAddress, Endpoint, ServerAddress};
+use crate::session::tls::TlsConnection;
+use crate::session::{Grievance, Seen};
+
+/// A connection with what all findings about it share.
+struct Story<'c> {
+    connection: &'c TlsConnection,
+    client: Endpoint,
+    server: Endpoint,
+}
+
+impl<'c> Story<'c> {
+    fn of(connection: &'c TlsConnection) -> Story<'c> {
+        Story { connection, client: connection.tcp.client, server: connection.tcp.server }
+    }
+
+    /// `TLS`, or `DTLS`.
+    fn name(&self) -> &'static str {
+        if self.connection.over_udp { "DTLS" } else { "TLS" }
+    }
+
+    /// The name that the client asks for, in quotes.
+    fn asked(&self) -> Option<String> {
+        self.connection.server_name().map(quote)
+    }
+
+    /// An occurrence about this connection, between its hosts; `what` tells it from others of its id. A TLS connection that is completed, or what else the
+    /// client got, remedies it.
+    fn occurrence(&self, id: &'static str, at: Seen, confidence: Confidence, what: &str) -> Occurrence {
+        let sure = self.connection.evidence.is_some_and(|evidence| evidence.is_certain());
+        let from = self.connection.handshake.first.time;
+        let grievance = Grievance { client: self.client.ip(), user: None, server: self.server, at: from };
+        let (layer, carrier) = if self.connection.over_udp { ("dtls", "udp") } else { ("tls", "tcp") };
+        let (hosts, port) = (ip_filter(self.client, self.server), self.server.port());
+        let filter = format!("{layer} && {hosts} && {carrier}.port == {port}");
+        let blank = if what.is_empty() { "" } else { " " };
+        Occurrence {
+            id,
+            key: format!("{} {}{blank}{what}", self.client.ip(), self.server),
+            severity: Severity::Failure,
+            confidence: if sure { confidence } else { Confidence::Likely },
+            remedy: Remedy::Secure(grievance),
+            at: at.time,
+            frames: Vec::new(),
+            filter: Some(filter),
+            reference: "RFC 8446 §6.2",
+            subject: Subject {
+                client: Some(ClientAddress(self.client)),
+                server: Some(ServerAddress(self.server)),
+                ..Subject::default()
+            },
+            causes: &[],
+        }
+    }
+}
+
+/// The frames of moments, in order, each once.
+fn frames_at(moments: impl IntoIterator<Item = Seen>) -> Vec<u64> {
+    let mut frames: Vec<u64> = moments.into_iter().map(|seen| seen.frame).collect();
+    frames.sort_unstable();
+    frames.dedup();
+    frames
+}

@@ -1,0 +1,94 @@
+//! What handshake messages tell of an association, whether DTLS or TLS carries them.
+
+use super::association::{Certificate, Handshake, MessageSeen, Role};
+use super::offer::Offer;
+use crate::session::exchange::Seen;
+use crate::wire::handshake::certificate::{Fingerprint, HashFunction, Summary};
+use crate::wire::handshake::{ExtensionType, HandshakeType, Message, Protocol, ServerKeyExchange, Value, Version};
+
+/// Entries of the lists of an association.
+const MAX_MESSAGES: usize = 24;
+const MAX_CERTIFICATES: usize = 8;
+
+/// A handshake message that came whole.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::session) struct Heard<'a> {
+    /// Its type.
+    pub kind: HandshakeType,
+    /// Its number in its direction.
+    pub sequence: u16,
+    /// Its body.
+    pub body: &'a [u8],
+    /// In how many fragments or records it came.
+    pub pieces: u32,
+    /// The frame that completed it.
+    pub seen: Seen,
+}
+
+/// What a whole message tells.
+pub(in crate::session) fn learn(
+    handshake: &mut Handshake,
+    role: Role,
+    protocol: Protocol,
+    heard: &Heard<'_>,
+    functions: &[HashFunction],
+) {
+    let &Heard { kind, sequence, body, pieces, seen } = heard;
+    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    let chosen = handshake.chosen.as_ref().map(|chosen| (chosen.version, chosen.suite));
+    let side = &mut handshake.sides[role];
+    if side.messages.len() < MAX_MESSAGES {
+        side.messages.push(MessageSeen { kind, sequence, length, fragments: pieces, seen });
+    }
+    let Ok(read) = Message::parse(kind, body, protocol, chosen) else { return };
+    match read {
+        Message::ClientHello(hello) if role == Role::Client => {
+            side.hello = Some(Box::new(Offer::of_client(&hello, seen, length, pieces)));
+        }
+        Message::ServerHello(hello) if role == Role::Server && hello.is_retry() => {
+            handshake.retry_request.get_or_insert(seen);
+        }
+        Message::ServerHello(hello) if role == Role::Server => {
+            let offer = Offer::of_server(&hello, seen, length, pieces);
+            handshake.chosen = handshake.chosen.take().or_else(|| offer.chosen());
+            let is_1_3 = matches!(hello.negotiated(), Version::DTLS_1_3 | Version::TLS_1_3);
+            handshake.resumed |= offer.resumes && is_1_3;
+            side.hello = Some(Box::new(offer));
+        }
+        Message::HelloVerifyRequest(_) if role == Role::Server => {
+            handshake.verify_request.get_or_insert(seen);
+        }
+        Message::EncryptedExtensions(extensions) if role == Role::Server => {
+            if let (Some(chosen), Some(Value::Alpn(mut names))) =
+                (&mut handshake.chosen, extensions.value(ExtensionType::ALPN))
+            {
+                chosen.alpn = names.next().map(super::offer::text);
+            }
+        }
+        Message::Certificate(chain) if side.certificates.is_none() => {
+            side.certificates =
+                Some(chain.take(MAX_CERTIFICATES).map(|der| certificate(der, seen, functions)).collect());
+        }
+        Message::CertificateRequest(_) | Message::Other(HandshakeType::CERTIFICATE_REQUEST, _) => {
+            side.certificate_request = Some(seen)
+        }
+        Message::ServerKeyExchange(exchange) => {
+            if let Some(chosen) = &mut handshake.chosen
+                && let ServerKeyExchange::Ecdhe { group, signed, .. } = exchange
+            {
+                chosen.group = Some(group);
+                chosen.signature = signed.and_then(|signed| signed.scheme);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn certificate(der: &[u8], seen: Seen, functions: &[HashFunction]) -> Certificate {
+    Certificate {
+        fingerprint: Fingerprint::of(der),
+        others: functions.iter().map(|&function| Fingerprint::with(function, der)).collect(),
+        summary: Summary::of(der).ok(),
+        seen,
+    }
+}
