@@ -129,6 +129,7 @@ impl Journal {
     }
 
     /// Gives the rows of a capture in the order in which they came.
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code))] // there is nothing to write them to
     pub(super) fn rows(
         &self,
         record: &Record,

@@ -14,6 +14,8 @@ mod journal;
 mod progress;
 mod room;
 mod store;
+#[cfg(feature = "parquet")]
+mod tables;
 mod tee;
 mod work;
 

@@ -9,6 +9,7 @@
 
 use super::journal::{Done, Journal};
 use crate::cli::error::Error;
+use crate::report::tables::Table;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -74,6 +75,13 @@ impl Store {
 
     /// The reports of an earlier batch that this one does not go on from.
     fn remove_stale(&self) {
+        if !self.journal.stale.is_empty() {
+            for name in
+                ["summary.jsonl".to_owned(), "index.html".to_owned()].into_iter().chain(Table::ALL.map(table_file))
+            {
+                self.remove(&name);
+            }
+        }
         for report in &self.journal.stale {
             let name = report.strip_prefix(REPORTS).and_then(|name| name.strip_prefix('/')).unwrap_or_default();
             // a journal that was tampered with deletes nothing else
@@ -140,6 +148,11 @@ impl Part {
             Error::writing(&place.display().to_string(), &error)
         })
     }
+}
+
+/// Where a table is, from the folder of results.
+pub(super) fn table_file(table: Table) -> String {
+    format!("{}.parquet", table.name())
 }
 
 /// The name of a capture in all tables: made from its path, so that it stays.
