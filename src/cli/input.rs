@@ -69,8 +69,8 @@ impl<'a> Input<'a> {
             times.iter().filter_map(|(time, path)| if time.is_some() { begun.next() } else { Some((None, *path)) });
         let mut later: Vec<PathBuf> = ordered.map(|(_, path)| path.clone()).rev().collect();
         let first = later.pop().unwrap_or_default();
-        let input = Input::open(&first.display().to_string())?;
-        Ok(Input { path: name.to_owned(), later, ..input })
+        let file = File::open(&first).map_err(|error| Error::reading(&first.display().to_string(), &error))?;
+        Ok(Input { later, ..Input::of(name, Box::new(file))? })
     }
 
     /// Has someone asked now and then whether to read on; the capture ends where the answer is no.

@@ -130,10 +130,15 @@ impl Finder {
         // ./a and a are the same
         let plain: PathBuf = path.components().filter(|part| *part != std::path::Component::CurDir).collect();
         if self.known.insert(plain) {
-            let name = path.display().to_string();
+            let name = path.to_str().map_or_else(|| unsayable(path), str::to_owned);
             self.found.push(Item { name, paths: vec![path.to_owned()], size, error });
         }
     }
+}
+
+/// A name that is not UTF-8, with what keeps it apart from others that look the same.
+fn unsayable(path: &Path) -> String {
+    format!("{} ({:08x})", path.display(), crc32fast::hash(path.as_os_str().as_encoded_bytes()))
 }
 
 fn names(folder: &Path) -> io::Result<Vec<std::ffi::OsString>> {

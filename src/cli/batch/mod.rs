@@ -86,15 +86,15 @@ pub(super) fn run(mut batch: Batch) -> Result<Status, Error> {
     let pool = pool.map_err(|error| Error::new("--jobs", format_args!("no threads ({error})"), "ask for fewer"))?;
     pool.install(|| items.par_iter().enumerate().with_max_len(1).for_each(|(index, item)| work.item(index, item)));
     let done = work.finish()?;
-    if stop.load(Ordering::Relaxed) {
-        progress.end();
+    progress.say("writing tables");
+    let stopped = stop.load(Ordering::Relaxed);
+    let totals = if stopped { None } else { finish::write(&store, &done, batch.messages, &stop)? };
+    progress.end();
+    let Some(totals) = totals else {
         let about = store.shown();
         say(&Error::new(about, format_args!("stopped after {} captures", done.len()), "--resume goes on from there"));
         return Ok(Status::Stopped);
-    }
-    progress.say("writing tables");
-    let totals = finish::write(&store, &done, batch.messages)?;
-    progress.end();
+    };
     if !batch.look.is_quiet() {
         let text = format!("{}Results: {}\n", overview(&totals), crate::render::escape::escape(&store.shown()));
         output::print(text.as_bytes()).or_else(super::broken)?;
