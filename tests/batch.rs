@@ -560,6 +560,22 @@ fn paths_come_from_patterns_and_lists_too() {
     assert_eq!(paths(&desk.rows()), ["./in/000.pcap", "./in/001.pcap", "./in/002.pcap", "./list"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_are_not_utf_8_stay_apart() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let desk = Desk::new();
+    for name in [&b"in/\xff.pcap"[..], b"in/\xfe.pcap"] {
+        let path = desk.path("").join(std::ffi::OsStr::from_bytes(name));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, healthy()).unwrap();
+    }
+    desk.batch(&[]).assert().code(0);
+    let rows = desk.rows();
+    let reports: BTreeSet<&str> = rows.iter().map(|row| row["report"].as_str().unwrap()).collect();
+    assert_eq!((rows.len(), reports.len()), (2, 2));
+}
+
 #[test]
 fn credentials_and_filters_are_those_of_analyze() {
     let desk = Desk::new();
