@@ -293,7 +293,9 @@ impl<'b> Work<'b> {
             Summary { capture_id, path, parts, size, sha256, report: report_path, ..Summary::of(&report) };
         let key = key(&mut summary);
         let mut written = Vec::new();
-        json::report(&mut written, &report).map_err(|error| Error::writing(&name, &error))?;
+        // on one line: without the indentation it is half as much to write
+        json::compact(&mut written, &report).map_err(|error| Error::writing(&name, &error))?;
+        written.push(b'\n');
         self.store.write(&name, &written)?;
         self.record(origin, key, &written, &summary, &rows)
     }
