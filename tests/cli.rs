@@ -956,3 +956,33 @@ fn the_xml_of_a_turn_server_is_a_credential_of_the_client() {
         .code(1)
         .stdout(contains("turn.xml line 3  client"));
 }
+
+#[test]
+fn the_environment_gives_what_is_always_the_same() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let passwords = desk.file(
+        "credentials.toml",
+        "[[credential]]\nlabel = \"mine\"\nusername = \"alice\"\nrealm = \"example.org\"\npassword = \"wrong\"\n",
+    );
+    let with = |arguments: &[&str]| {
+        let mut command = turnscope();
+        command
+            .env("TURNSCOPE_CREDENTIALS", &passwords)
+            .env("TURNSCOPE_COLOR", "always")
+            .env("TURNSCOPE_TIME", "relative");
+        let output = command.args(arguments).arg(&capture).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told = with(&[]);
+    assert!(told.contains("mine") && told.contains('\u{1b}'), "{told}");
+    assert!(with(&["verify"]).contains("mine"));
+    let listed = with(&["messages", "--color", "never"]);
+    assert!(!listed.contains('\u{1b}') && listed.starts_with(' ') || listed.contains("0.000000"), "{listed}");
+    turnscope()
+        .env("TURNSCOPE_CREDENTIALS", desk.path("none"))
+        .arg(&capture)
+        .assert()
+        .code(2)
+        .stderr(contains("no such file"));
+}

@@ -5,7 +5,9 @@
 //! ```
 
 mod annotate;
+mod archive;
 mod args;
+mod batch;
 mod beside;
 mod credentials;
 mod error;
@@ -32,8 +34,10 @@ enum Status {
     Fine,
     /// 1: at least one failure; of `verify`: a message that verifies with none of the credentials that apply to it.
     Found,
-    /// 2: wrong usage, or nothing readable.
+    /// 2: wrong usage, or nothing readable; of `batch`: something that could not be read.
     Unusable,
+    /// 130: someone stopped it, as shells have it.
+    Stopped,
 }
 
 impl From<Status> for ExitCode {
@@ -42,6 +46,7 @@ impl From<Status> for ExitCode {
             Status::Fine => ExitCode::SUCCESS,
             Status::Found => ExitCode::from(1),
             Status::Unusable => ExitCode::from(2),
+            Status::Stopped => ExitCode::from(130),
         }
     }
 }

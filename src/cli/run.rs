@@ -35,6 +35,7 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
         Options::Flow { captures, format, choice, output, reading, look } => {
             flow(&captures, format, choice, output.as_deref(), &reading, look)
         }
+        Options::Batch(batch) => super::batch::run(*batch),
         Options::Annotate { capture, output, all, reading, look } => {
             super::annotate::run(&capture, &output, all, &reading, look)
         }
@@ -229,7 +230,7 @@ pub(super) struct Extra {
 
 /// Reads a capture to its end, or until the sink has enough. The sink gets the rows, and the time of the capture's first frame.
 pub(super) fn read(
-    input: &mut Input,
+    input: &mut Input<'_>,
     index: usize,
     reading: &Wanted,
     extra: Extra,
@@ -238,7 +239,13 @@ pub(super) fn read(
     let mut options = wanted(index, reading, extra)?;
     let mut begun: Option<(Analyzer, Timestamp)> = None;
     let mut more = true;
-    while more && let Some((frame, secrets)) = input.next_with_secrets() {
+    while more {
+        let Some((frame, secrets)) = input.next_with_secrets() else {
+            if input.next_part() {
+                continue;
+            }
+            break;
+        };
         let (analyzer, start) = begun.get_or_insert_with(|| {
             let start = start(&frame);
             options.filters = reading.filters(start);
@@ -274,7 +281,7 @@ pub(super) fn wanted(index: usize, reading: &Wanted, extra: Extra) -> Result<ana
 
 /// What `messages` and `flow` say of requests that an ICMP error answered: a pass of its own, since the error comes after what it answers, and
 /// only over files, which can be read twice.
-pub(super) fn icmp_answers(input: &Input) -> Result<BTreeMap<u64, IcmpAnswer>, Error> {
+pub(super) fn icmp_answers(input: &Input<'_>) -> Result<BTreeMap<u64, IcmpAnswer>, Error> {
     let mut answers = IcmpAnswers::default();
     if input.regular && has_icmp_errors(&input.path)? {
         let mut again = Input::open(&input.path)?;

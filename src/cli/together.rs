@@ -64,7 +64,7 @@ fn wanted(reading: &Wanted, start: Timestamp, extra: Extra) -> Result<Options, E
     Ok(Options { filters: reading.filters(start), ..run::wanted(0, reading, extra)? })
 }
 
-fn opened(captures: &[String]) -> Vec<Input> {
+fn opened(captures: &[String]) -> Vec<Input<'static>> {
     let mut inputs: Vec<Input> = Vec::new();
     for path in captures {
         match Input::open(path) {

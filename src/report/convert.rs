@@ -252,6 +252,7 @@ pub(super) fn transaction(exchange: &Exchange, transport: Transport, capture: u3
     let copies = std::iter::once(exchange.first).chain(exchange.again.iter().copied());
     let text = |name: Option<session::Name>| name.map(|name| view.text(name));
     Transaction {
+        time: Some(Time::new(exchange.first.time, 9)),
         id: exchange.id.to_string(),
         method: exchange.method.to_string(),
         client: exchange.client.into(),

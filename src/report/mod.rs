@@ -24,7 +24,10 @@ mod outcome;
 mod places;
 mod signalling;
 mod steps;
+mod summary;
+pub mod tables;
 mod tls;
+mod totals;
 mod tried;
 mod turn;
 mod value;
@@ -46,7 +49,9 @@ pub use logs::{LogFile, LogLine, LogOffset};
 pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
+pub use summary::Summary;
 pub use tls::{Tls, TlsFlight, TlsTcp, TlsTcpClosing, TlsTcpState};
+pub use totals::Totals;
 pub use turn::{
     Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel,
     ConnectionOpener, ConnectionState, DataConnection, NatMapping, Permission, Server, ServerActivity,
@@ -161,6 +166,19 @@ pub enum Verdict {
     NothingFound,
 }
 
+impl Verdict {
+    /// Its word in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Failure => "failure",
+            Verdict::Warning => "warning",
+            Verdict::Healthy => "healthy",
+            Verdict::NothingFound => "nothing-found",
+        }
+    }
+}
+
 /// One capture that was read.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Capture {
@@ -261,6 +279,7 @@ mod tests {
                 written().into_root_schema_for::<Message>(),
             ),
             ("verify.json", "turnscope verify --format json", written().into_root_schema_for::<VerifyReport>()),
+            ("summary.json", "summary.jsonl of turnscope batch, one line", written().into_root_schema_for::<Summary>()),
         ] {
             schema.insert("title".into(), title.into());
             let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
