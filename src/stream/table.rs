@@ -170,6 +170,11 @@ impl Streams {
         let Some((slot, entry)) = slot.and_then(|slot| Some((slot, self.entry(slot)?))) else { return };
         entry.connection.last = at;
         let side = entry.connection.side(segment.src);
+        if !segment.flags.rst()
+            && let Some((low, high)) = entry.connection.ttl.get_mut(side)
+        {
+            (*low, *high) = ((*low).min(segment.ttl), (*high).max(segment.ttl));
+        }
         if syn {
             entry.opened(at, segment, side);
         }
