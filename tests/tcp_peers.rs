@@ -295,7 +295,7 @@ fn a_connection_id_that_no_allocation_has_is_nobodys_and_the_reset_is_told() {
     let last = told.steps.iter().find(|step| step.place.frame == reset).unwrap();
     assert_eq!((last.from, last.what.as_str()), (Side::Server, "resets the connection"));
     // its nonce is that of the other connection, so nothing is missing from this one
-    assert_eq!((report.verdict, ids(&report)), (Verdict::Healthy, vec!["turn-challenge"]));
+    assert_eq!((report.verdict, ids(&report)), (Verdict::Healthy, vec!["turn-challenge", "turn-allocation-leaked"]));
 }
 
 #[test]
