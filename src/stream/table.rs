@@ -182,7 +182,12 @@ impl Streams {
             self.acknowledged(slot, at, segment.ack, 1 - side, each);
         }
         if segment.length > 0 {
+            let first = self.entry(slot).is_some_and(|entry| entry.directions.is_none());
             self.data(slot, at, segment, side, each);
+            // nothing was there before that it could be told to
+            if first && ack {
+                self.acknowledged(slot, at, segment.ack, 1 - side, each);
+            }
         }
         if segment.flags.fin() || segment.flags.rst() {
             self.closed(slot, at, segment, side, each);
