@@ -76,12 +76,7 @@ pub(super) enum Bytes<'a> {
 }
 
 impl<'b> Work<'b> {
-    pub(super) fn new(
-        store: &'b Store,
-        batch: &'b Batch,
-        progress: &'b Progress,
-        stop: &'b AtomicBool,
-    ) -> Self {
+    pub(super) fn new(store: &'b Store, batch: &'b Batch, progress: &'b Progress, stop: &'b AtomicBool) -> Self {
         let (memory, waiting) = (Room::new(MEMORY), Room::new(WAITING));
         let (done, failed) = (Mutex::default(), Mutex::default());
         Work { store, batch, progress, stop, memory, waiting, done, failed }
