@@ -170,6 +170,8 @@ pub(super) struct Batch {
     pub messages: bool,
     #[command(flatten)]
     pub reading: Reading,
+    #[command(flatten)]
+    pub beside: Beside,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -138,7 +138,7 @@ impl Options {
 
     fn batch(batch: args::Batch, common: Common) -> Result<Self, Error> {
         let reading = batch.reading.with_defaults();
-        let settings = reading.settings(batch.messages);
+        let settings = reading.settings(batch.messages, &batch.beside);
         Ok(Options::Batch(Box::new(super::batch::Batch {
             paths: batch.paths,
             files_from: batch.files_from,
@@ -149,6 +149,7 @@ impl Options {
             join: batch.join,
             messages: batch.messages,
             settings,
+            beside: Beside::read(&batch.beside)?,
             reading: Wanted::new(reading, Times::default())?,
             look: Look::new(Times::default(), common),
         })))
@@ -227,10 +228,11 @@ impl Reading {
 
     /// All of it in short, with this program's version: results that were found with other settings are not those of these. Of files their time of
     /// change stands for what is in them, since a hash of a password would let others try passwords on it.
-    fn settings(&self, messages: bool) -> [u8; 32] {
+    fn settings(&self, messages: bool, beside: &args::Beside) -> [u8; 32] {
         let mut hash = Sha256::new();
-        hash.update(format!("{} {SCHEMA} {messages} {self:?}", env!("CARGO_PKG_VERSION")));
-        for path in self.credentials.iter().chain(&self.sdp).chain(&self.passwords) {
+        hash.update(format!("{} {SCHEMA} {messages} {self:?} {beside:?}", env!("CARGO_PKG_VERSION")));
+        let of_reading = [&self.credentials, &self.sdp, &self.passwords, &self.keylog];
+        for path in of_reading.into_iter().chain([&beside.deployment, &beside.log]).flatten() {
             let metadata = std::fs::metadata(path);
             let changed = metadata.as_ref().ok().and_then(|metadata| metadata.modified().ok());
             hash.update(format!("{:?} {changed:?}", metadata.map(|metadata| metadata.len()).ok()));
