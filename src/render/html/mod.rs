@@ -2,8 +2,11 @@
 //!
 //! Whatever the capture says is escaped by the template; the policy in the page's head lets no script run but the one that belongs to it.
 
+mod index;
 mod tables;
 mod timeline;
+
+pub use index::Index;
 
 use super::clock::Clock;
 use super::escape::escape;
@@ -125,12 +128,17 @@ pub fn report(report: &Report, ladder: &Ladder, options: &Options) -> String {
         style: STYLE,
         ladder_style: ladder::STYLE,
         script: SCRIPT,
-        script_hash: format!("sha256-{}", Base64::encode_string(&Sha256::digest(SCRIPT.as_bytes()))),
+        script_hash: script_hash(),
         verdict: verdict(report.verdict),
         headline: shown_text(&report.headline),
         captures: report.captures.iter().map(|capture| facts(capture, &options.clock)).collect(),
         parts: Vec::new(),
-        findings: report.findings.iter().take(FINDINGS).map(|finding| tell(finding, report, &options.clock, &links)).collect(),
+        findings: report
+            .findings
+            .iter()
+            .take(FINDINGS)
+            .map(|finding| tell(finding, report, &options.clock, &links))
+            .collect(),
         more_findings: (report.findings.len() - told) as u64 + report.omitted.get("findings").copied().unwrap_or(0),
         more_ways: ways.len() - shown,
         ways: ways.into_iter().take(WAYS).map(|way| way.into_iter().map(station).collect()).collect(),
@@ -153,6 +161,11 @@ impl Page<'_> {
         let fixed = fixed.into_iter().filter_map(|(is_there, part)| is_there.then_some(part));
         fixed.chain(self.tables.iter().map(|table| Part { id: table.id, name: table.name })).collect()
     }
+}
+
+/// What the policy of a page lets run.
+fn script_hash() -> String {
+    format!("sha256-{}", Base64::encode_string(&Sha256::digest(SCRIPT.as_bytes())))
 }
 
 /// Which frames the ladder has, and how they are called.

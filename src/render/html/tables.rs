@@ -309,8 +309,7 @@ fn connections(report: &Report, clock: &Clock, links: &Links) -> Table {
     });
     let listed: usize = report.allocations.iter().map(|one| one.connections.len()).sum();
     let total: u64 = report.allocations.iter().map(|one| one.connections_total).sum();
-    let columns =
-        &["relayed", "peer", "opened by", "data connection", "opened", "state", "sent", "received", "frames"];
+    let columns = &["relayed", "peer", "opened by", "data connection", "opened", "state", "sent", "received", "frames"];
     table("connections", "Connections to peers", columns, rows, total.saturating_sub(listed as u64))
 }
 

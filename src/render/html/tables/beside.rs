@@ -84,9 +84,9 @@ pub(super) fn signalling(report: &Report) -> Table {
 /// The candidates in session descriptions.
 pub(super) fn signalled_candidates(report: &Report) -> Table {
     let rows = report.signalling.iter().flat_map(|told| {
-        told.candidates.iter().map(move |candidate| {
-            vec![mono(&told.ufrag), text(&candidate.kind), long(whether_seen(candidate))]
-        })
+        told.candidates
+            .iter()
+            .map(move |candidate| vec![mono(&told.ufrag), text(&candidate.kind), long(whether_seen(candidate))])
     });
     table("signalled", "Candidates told", &["ufrag", "type", "candidate"], rows, 0)
 }
