@@ -89,8 +89,10 @@ fn span(micros: Option<i64>) -> Cell {
     Cell { key: micros, ..text(shown).classed("number") }
 }
 
+/// A time to the microsecond, sorted to the last digit.
 fn time(time: Option<Time>, clock: &Clock) -> Cell {
-    Cell { key: time.map(|time| time.at.0), ..mono(time.map(|time| clock.show(time)).unwrap_or_default()) }
+    let shown = time.map(|time| clock.show(Time { digits: time.digits.min(6), ..time }));
+    Cell { key: time.map(|time| time.at.0), ..mono(shown.unwrap_or_default()) }
 }
 
 fn frames<'a>(places: impl IntoIterator<Item = &'a Place>, total: u64, links: &Links) -> Cell {
@@ -108,30 +110,30 @@ pub(super) fn all(report: &Report, clock: &Clock, links: &Links) -> Vec<Table> {
         conversations(report, clock, links),
         credentials(report),
         near_misses(report, links),
+        joins::summary(report),
+        joins::lost(report, links),
+        joins::rewritten(report, links),
+        joins::nat(report, links),
+        joins::relays(report),
+        beside::deployment(report, links),
+        beside::log_files(report),
+        beside::logs(report, clock),
         servers(report),
         activity(report, clock),
         allocations(report, clock, links),
         connections(report, clock, links),
+        beside::signalling(report),
+        beside::signalled_candidates(report),
         pairs(report, links),
         handshakes(report, links),
         tls::connections(report, links),
         tls::flights(report, clock, links),
         certificates(report, clock, links),
+        beside::keys(report),
         media(report, clock, links),
         candidates(report, links),
         nat(report, links),
         transactions(report, links),
-        joins::summary(report),
-        joins::lost(report, links),
-        joins::nat(report, links),
-        joins::relays(report),
-        joins::rewritten(report, links),
-        beside::deployment(report, links),
-        beside::log_files(report),
-        beside::logs(report, clock),
-        beside::signalling(report),
-        beside::signalled_candidates(report),
-        beside::keys(report),
         beside::comments(report, links),
     ];
     tables.into_iter().filter(|table| !table.rows.is_empty()).collect()

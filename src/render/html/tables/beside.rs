@@ -29,7 +29,7 @@ pub(super) fn deployment(report: &Report, links: &Links) -> Table {
             frames(&known.places, known.places_total, links),
         ]
     });
-    let columns = &["", "stated", "seen instead", "file", "line", "frames"];
+    let columns = &["seen", "stated", "seen instead", "file", "line", "frames"];
     table("deployment", "Deployment", columns, rows, omitted(report, "deployment"))
 }
 
