@@ -85,6 +85,18 @@ impl OtherBlock {
         Options::new(options.unwrap_or_default(), Order { big_endian: self.big_endian })
     }
 
+    /// Link type and snap length, and code and value of the options that its frames cannot be read without: the resolution and offset of times and
+    /// the length of the frame check sequence. `None` where it describes no interface.
+    #[must_use]
+    pub fn bare_interface(&self) -> Option<(u16, u32, Vec<(u16, &[u8])>)> {
+        let order = Order { big_endian: self.big_endian };
+        let options = self.bytes.get(16..self.bytes.len().checked_sub(4)?)?;
+        let needed = Options::new(options, order).filter(|(code, _)| matches!(code, 9 | 13 | 14));
+        (self.kind == block::INTERFACE)
+            .then(|| Some((order.u16(&self.bytes, 8)?, order.u32(&self.bytes, 12)?, needed.collect())))
+            .flatten()
+    }
+
     /// Whether a section begins with it.
     #[must_use]
     pub fn is_section(&self) -> bool {
