@@ -46,6 +46,6 @@ pub(super) fn run(path: &str, out: &Path, all: bool, reading: &Wanted, look: Loo
 }
 
 /// Whether two paths lead to the same file.
-fn is_same(path: &str, out: &Path) -> bool {
+pub(super) fn is_same(path: &str, out: &Path) -> bool {
     matches!((fs::canonicalize(path), fs::canonicalize(out)), (Ok(one), Ok(other)) if one == other)
 }

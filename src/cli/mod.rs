@@ -14,6 +14,7 @@ mod keylog;
 mod man;
 mod options;
 mod output;
+mod redact;
 mod run;
 mod signalling;
 mod time;

@@ -1,7 +1,7 @@
 //! Options: arguments that have been checked, with the files of credentials read.
 
 use super::args::{
-    Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, ReportFormat, RowFormat,
+    Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, Redact, ReportFormat, RowFormat,
     Times,
 };
 use super::beside::Beside;
@@ -55,6 +55,13 @@ pub(super) enum Options {
         capture: String,
         output: PathBuf,
         all: bool,
+        reading: Wanted,
+        look: Look,
+    },
+    Redact {
+        capture: String,
+        output: PathBuf,
+        beside: super::redact::Beside,
         reading: Wanted,
         look: Look,
     },
@@ -117,6 +124,7 @@ impl Options {
             },
             Command::Flow(flow) => Self::flow(*flow, common)?,
             Command::Annotate(annotate) => Self::annotate(*annotate, common)?,
+            Command::Redact(redact) => Self::redact(*redact, common)?,
             Command::Explain { what } => {
                 Options::Explain { what: what.join(" "), look: Look::new(Times::default(), common) }
             }
@@ -138,15 +146,22 @@ impl Options {
         })
     }
 
+    fn redact(redact: Redact, common: Common) -> Result<Self, Error> {
+        let Redact { capture, output, credentials_out: credentials, map, keep_certificates, reading } = redact;
+        twice(&capture)?;
+        let whole = reading.from.is_none() && reading.to.is_none() && reading.host.is_empty() && reading.user.is_none();
+        if !whole {
+            let hint = "cut the capture with editcap first";
+            return Err(Error::new("", "redact writes the whole capture: --from, --to, --host and --user do not apply", hint));
+        }
+        let beside = super::redact::Beside { credentials, map, keep_certificates };
+        let reading = Wanted::new(reading, Times::default())?;
+        Ok(Options::Redact { capture, output, beside, reading, look: Look::new(Times::default(), common) })
+    }
+
     fn annotate(annotate: Annotate, common: Common) -> Result<Self, Error> {
         let Annotate { capture, output, all, reading } = annotate;
-        if capture == "-" {
-            return Err(Error::new(
-                "-",
-                "is read twice, which standard input cannot be",
-                "save the capture to a file first",
-            ));
-        }
+        twice(&capture)?;
         let reading = Wanted::new(reading, Times::default())?;
         Ok(Options::Annotate { capture, output, all, reading, look: Look::new(Times::default(), common) })
     }
@@ -270,6 +285,15 @@ fn host(text: &str) -> Option<Host> {
     let ip: IpAddr = ip.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
     let prefix = prefix.unwrap_or(whole(ip));
     (prefix <= whole(ip)).then_some(Host { ip, prefix, port: None })
+}
+
+/// Refuses standard input where a capture is read twice.
+fn twice(capture: &str) -> Result<(), Error> {
+    if capture == "-" {
+        let hint = "save the capture to a file first";
+        return Err(Error::new("-", "is read twice, which standard input cannot be", hint));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
