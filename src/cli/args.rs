@@ -165,7 +165,7 @@ pub(super) struct Redact {
     /// Write what was replaced by what, as JSON; not to be passed on
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
-    /// Leave certificates as they are
+    /// Leave certificates as they are, and the names that clients ask for
     #[arg(long)]
     pub keep_certificates: bool,
     #[command(flatten)]
@@ -352,6 +352,9 @@ mod tests {
     fn later_commands_and_options_are_not_offered_yet() {
         assert!(parse("turnscope a.pcap --password x").is_err());
         let names: Vec<String> = Args::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
-        assert_eq!(names, ["analyze", "messages", "verify", "flow", "annotate", "redact", "explain", "completions", "man"]);
+        assert_eq!(
+            names,
+            ["analyze", "messages", "verify", "flow", "annotate", "redact", "explain", "completions", "man"]
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Options: arguments that have been checked, with the files of credentials read.
 
 use super::args::{
-    Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, Redact, ReportFormat, RowFormat,
-    Times,
+    Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, Redact, ReportFormat,
+    RowFormat, Times,
 };
 use super::beside::Beside;
 use super::credentials::Given;
@@ -152,7 +152,11 @@ impl Options {
         let whole = reading.from.is_none() && reading.to.is_none() && reading.host.is_empty() && reading.user.is_none();
         if !whole {
             let hint = "cut the capture with editcap first";
-            return Err(Error::new("", "redact writes the whole capture: --from, --to, --host and --user do not apply", hint));
+            return Err(Error::new(
+                "",
+                "redact writes the whole capture: --from, --to, --host and --user do not apply",
+                hint,
+            ));
         }
         let beside = super::redact::Beside { credentials, map, keep_certificates };
         let reading = Wanted::new(reading, Times::default())?;

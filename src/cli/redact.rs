@@ -7,9 +7,9 @@ use super::options::{Look, Wanted};
 use super::output;
 use crate::capture::Record;
 use crate::redact::{Counts, Key, Redactor};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::fs;
 
 /// What is written beside the capture, if it was asked for, and what stays.
 #[derive(Debug, Default)]
@@ -73,10 +73,18 @@ fn tell(path: &str, out: &Path, counts: &Counts, damage: usize) {
         say(&Error::new(path, what, "give the credentials with --credentials, and they are signed anew"));
     }
     if counts.unknown > 0 {
-        say(&Error::new(path, format_args!("{} frames are of a link type that is not known here: emptied", counts.unknown), ""));
+        say(&Error::new(
+            path,
+            format_args!("{} frames are of a link type that is not known here: emptied", counts.unknown),
+            "",
+        ));
     }
     if counts.zeroed > 0 {
-        say(&Error::new(path, format_args!("{} pieces without the rest of their message are zeroed", counts.zeroed), ""));
+        say(&Error::new(
+            path,
+            format_args!("{} pieces without the rest of their message are zeroed", counts.zeroed),
+            "",
+        ));
     }
     let (frames, certificates) = (counts.frames, counts.certificates);
     say(&format_args!("{}: {frames} frames, {certificates} certificates left out", out.display()));

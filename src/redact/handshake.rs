@@ -18,7 +18,7 @@ const CERTIFICATE: u8 = 11;
 
 /// What of a handshake message stays.
 pub(super) struct Rewriter {
-    /// Whether certificates stay as they are.
+    /// Whether certificates stay as they are, and the names that clients ask for.
     pub(super) keep_certificates: bool,
 }
 
@@ -26,6 +26,8 @@ impl Rewriter {
     /// Rewrites the body of a whole message; gives the SHA-256 fingerprints of certificates that went.
     pub(super) fn body(&self, kind: u8, body: &mut [u8], version: u16, dtls: bool, names: &mut Names) -> Vec<String> {
         match kind {
+            // certificates show the name, too, and are judged by it
+            CLIENT_HELLO if self.keep_certificates => {}
             CLIENT_HELLO => client_hello(body, dtls, names),
             // HelloRequest, ServerHello, HelloVerifyRequest, HelloRetryRequest of drafts, ServerHelloDone
             0 | 2 | 3 | 6 | 14 => {}
@@ -35,7 +37,8 @@ impl Rewriter {
             12 => zero(body, 4..usize::MAX),
             13 if !self.keep_certificates => {
                 let types = 1 + body.first().map_or(0, |&count| usize::from(count));
-                let algorithms = if matches!(version, 0x0303 | 0xfefd) { 2 + word(body, types).unwrap_or(0) } else { 0 };
+                let algorithms =
+                    if matches!(version, 0x0303 | 0xfefd) { 2 + word(body, types).unwrap_or(0) } else { 0 };
                 put(body, types + algorithms, &[0, 0]);
                 zero(body, types + algorithms..usize::MAX);
             }
@@ -73,16 +76,12 @@ fn client_hello(body: &mut [u8], dtls: bool, names: &mut Names) {
                     }
                     None => zero(body, range),
                 }
-                name = range_end(name + 3, length);
+                name += 3 + length;
             }
         }
         at = end;
     }
     zero(body, at.min(body.len())..usize::MAX);
-}
-
-fn range_end(start: usize, length: usize) -> usize {
-    start + length
 }
 
 /// Zeroes each certificate of the list, and leaves the lengths.

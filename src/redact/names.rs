@@ -2,6 +2,7 @@
 
 use super::prf::Key;
 use crate::session::credentials::rest_expiry;
+use crate::session::is_likely;
 use crate::wire::stun::nonce;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -101,7 +102,8 @@ impl Names {
         for product in PRODUCTS {
             let found = lower.windows(product.len()).position(|window| window == product.as_bytes());
             if let Some(at) = found
-                && let (Some(to), Some(from)) = (result.get_mut(at..at + product.len()), text.get(at..at + product.len()))
+                && let (Some(to), Some(from)) =
+                    (result.get_mut(at..at + product.len()), text.get(at..at + product.len()))
             {
                 to.copy_from_slice(from);
                 break;
@@ -123,10 +125,18 @@ impl Names {
         if !lower.iter().any(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii()) {
             return word.to_vec();
         }
+        // what kind of server a name is for stays: `turn`, of `stuns-eu` the first five letters
+        let kind =
+            if says_server(&lower) { lower.iter().take_while(|byte| byte.is_ascii_alphabetic()).count() } else { 0 };
+        let (head, rest) = lower.split_at_checked(kind).unwrap_or((&[], &lower));
+        if rest.is_empty() {
+            return word.to_vec();
+        }
         let mut other = Vec::new();
         for attempt in 0..64 {
-            other = shaped(&self.key, b"word", attempt, &lower);
-            if other != lower && !self.taken.contains(&other) && !self.words.contains_key(&other) {
+            other = [head, &shaped(&self.key, b"word", attempt, rest)].concat();
+            let free = other != lower && !self.taken.contains(&other) && !self.words.contains_key(&other);
+            if free && says_server(&other) == says_server(&lower) {
                 break;
             }
         }
@@ -136,6 +146,10 @@ impl Names {
         }
         cased(&other, word)
     }
+}
+
+fn says_server(word: &[u8]) -> bool {
+    std::str::from_utf8(word).is_ok_and(is_likely)
 }
 
 fn is_separator(byte: u8) -> bool {
@@ -221,6 +235,7 @@ mod tests {
         assert!(names.name(b"1767225600:alice").starts_with(b"1767225600:"));
         assert!(!names.name(b"1767225600:alice").ends_with(b"alice"));
         assert!(names.nonce(b"obMatJos2gAAAf//499k954d6OL34oL9FSTvy64sA").starts_with(b"obMatJos2gAAA"));
+        assert!(names.name(b"turn-eu.example.org").starts_with(b"turn-"));
         assert!(names.software(b"Coturn-4.6.1 'Gorst'").starts_with(b"Coturn-"));
         assert!(!names.software(b"Coturn-4.6.1 'Gorst'").ends_with(b"'Gorst'"));
         assert!(names.name(b"0b0b0b0b-1111-2222-3333-444444444444.local").ends_with(b".local"));

@@ -129,7 +129,8 @@ impl Redactor {
         // options may hold addresses
         data.get_mut(20..header).unwrap_or_default().fill(1);
         let after = data.get(..header).unwrap_or_default().to_vec();
-        let without = |bytes: &[u8]| sum(bytes.get(..10).unwrap_or_default()) + sum(bytes.get(12..).unwrap_or_default());
+        let without =
+            |bytes: &[u8]| sum(bytes.get(..10).unwrap_or_default()) + sum(bytes.get(12..).unwrap_or_default());
         adjust(data, 10, without(&before), without(&after), false);
         // a length of 0 was left to the network card
         let length = word(data, 2).filter(|&length| length >= header).unwrap_or(data.len());
@@ -196,7 +197,8 @@ impl Redactor {
         let (before, after) = (pseudo(ends.old), pseudo(ends.new));
         let [from, to] = ends.old;
         let port = |offset| word(&old, offset).map_or(0, |port| port as u16);
-        let flow = || Flow { src: Endpoint::new(from, port(0)), dst: Endpoint::new(to, port(2)), depth: place.depth as u8 };
+        let flow =
+            || Flow { src: Endpoint::new(from, port(0)), dst: Endpoint::new(to, port(2)), depth: place.depth as u8 };
         let (kept, field, zero_is_none) = match protocol {
             17 => {
                 let length = word(data, 4).filter(|&length| length >= 8).unwrap_or(data.len());
@@ -227,7 +229,8 @@ impl Redactor {
             1 => (self.icmp(data, matches!(data.first(), Some(3 | 4 | 5 | 11 | 12)), place), Some(2), false),
             58 => {
                 let kind = data.first().copied().unwrap_or(255);
-                let kept = if matches!(kind, 135 | 136) { self.neighbour(data) } else { self.icmp(data, kind < 5, place) };
+                let kept =
+                    if matches!(kind, 135 | 136) { self.neighbour(data) } else { self.icmp(data, kind < 5, place) };
                 (kept, Some(2), false)
             }
             4 | 41 => return self.ip(data, place.inside()).min(data.len()),
@@ -330,11 +333,14 @@ fn tcp_options(options: &mut [u8]) {
 
 /// The sum of words that checksums are made of (RFC 1071).
 fn sum(bytes: &[u8]) -> u64 {
-    bytes.chunks(2).map(|pair| match *pair {
-        [high, low] => u64::from(high) << 8 | u64::from(low),
-        [high] => u64::from(high) << 8,
-        _ => 0,
-    }).sum()
+    bytes
+        .chunks(2)
+        .map(|pair| match *pair {
+            [high, low] => u64::from(high) << 8 | u64::from(low),
+            [high] => u64::from(high) << 8,
+            _ => 0,
+        })
+        .sum()
 }
 
 fn sum_of(ip: IpAddr) -> u64 {

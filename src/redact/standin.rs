@@ -98,8 +98,13 @@ impl StandIns {
             let label = self.credentials.describe(made.credential)?.label.into_owned();
             self.words.insert(made.credential, label);
         }
-        let username = owner.username.clone().or_else(|| self.user_of(owner)).unwrap_or_default();
-        let (username, realm) = (names.name(&username), names.name(owner.realm.as_deref().unwrap_or_default()));
+        // of a response without its request only the credential knows whose it is
+        let given = self.credentials.list().get(made.credential as usize);
+        let of = |text: Option<&String>| text.map(|text| text.as_bytes().to_vec());
+        let (user, realm) = (given.and_then(|g| of(g.username.as_ref())), given.and_then(|g| of(g.realm.as_ref())));
+        let username = owner.username.clone().or_else(|| self.user_of(owner)).or(user).unwrap_or_default();
+        let realm = owner.realm.clone().or(realm).unwrap_or_default();
+        let (username, realm) = (names.name(&username), names.name(&realm));
         let secret = self.secret(made.credential);
         let scheme: Scheme = made.derivation.scheme;
         let key = credentials::key(scheme, &username, &realm, &secret)?;

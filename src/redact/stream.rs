@@ -160,7 +160,8 @@ impl Redactor {
             put(data, usize::try_from(to).unwrap_or(usize::MAX), bytes);
         }
         if !quoted {
-            let comments: Vec<String> = direction.comments.range(place..end).flat_map(|(_, said)| said.clone()).collect();
+            let comments: Vec<String> =
+                direction.comments.range(place..end).flat_map(|(_, said)| said.clone()).collect();
             comments.into_iter().for_each(|comment| self.comment(comment));
         }
         data.len()
@@ -316,7 +317,8 @@ impl Redactor {
             // a hello that is by itself is one, also behind the ChangeCipherSpec of version 1.3 that means nothing
             22 => {
                 let content = content?;
-                let alone = matches!(content.first(), Some(1 | 2)) && three(content, 1).map(|size| size + 4) == Some(length);
+                let alone =
+                    matches!(content.first(), Some(1 | 2)) && three(content, 1).map(|size| size + 4) == Some(length);
                 !direction.reader.encrypted || alone
             }
             _ => !direction.reader.encrypted,

@@ -69,13 +69,24 @@ impl Redactor {
         self.comment(comment.to_owned());
     }
 
-    fn attribute(&mut self, value: &mut [u8], attribute_: &Attribute<'_>, message: &Message<'_>, flow: &Flow, depth: u32) {
+    fn attribute(
+        &mut self,
+        value: &mut [u8],
+        attribute_: &Attribute<'_>,
+        message: &Message<'_>,
+        flow: &Flow,
+        depth: u32,
+    ) {
         let code = attribute_.code;
         let modern = message.dialect() == Dialect::Modern;
         let replaced = match code {
             // the drafts have each other's number
             Code::REALM | Code::NONCE => {
-                if (code == Code::REALM) == modern { self.names.name(value) } else { self.names.nonce(value) }
+                if (code == Code::REALM) == modern {
+                    self.names.name(value)
+                } else {
+                    self.names.nonce(value)
+                }
             }
             Code::SOFTWARE => self.names.software(value),
             Code::DATA | Code::META_DTLS_IN_STUN => {
