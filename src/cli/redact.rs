@@ -7,7 +7,6 @@ use super::options::{Look, Wanted};
 use super::output;
 use crate::capture::Record;
 use crate::redact::{Counts, Key, Redactor};
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 

@@ -42,9 +42,9 @@ impl Names {
         }
         let inner = text.get(head..text.len() - tail).unwrap_or_default();
         let mut result = text.get(..head).unwrap_or_default().to_vec();
-        let mut words = inner.split_inclusive(|&byte| is_separator(byte)).peekable();
+        let words = inner.split_inclusive(|&byte| is_separator(byte));
         let mut dotted = false;
-        while let Some(word) = words.next() {
+        for word in words {
             let (word, separator) = match word.split_last() {
                 Some((&last, word)) if is_separator(last) => (word, Some(last)),
                 _ => (word, None),

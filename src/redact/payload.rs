@@ -32,7 +32,11 @@ impl Redactor {
 
     /// Rewrites what is understood; gives how much of it that is.
     fn known(&mut self, data: &mut [u8], cut: bool, flow: &Flow, depth: u32) -> usize {
-        match demux::kind_of_cut(data, cut) {
+        let kind = demux::kind_of_cut(data, cut);
+        // the number of a question may begin as anything does
+        let named = Self::is_name_service(flow) && kind != Kind::Dtls && word(data, 4) != Some(0x2112);
+        match kind {
+            _ if named && word(data, 4).is_some_and(|questions| questions < 256) => self.other(data, flow),
             Kind::Stun | Kind::MsTurn => {
                 let found = Message::recognise(data, cut)
                     .or_else(|| Message::recognise_on_stun_flow(data, cut).filter(|message| !message.is_classic()));
@@ -83,11 +87,16 @@ impl Redactor {
     }
 
     fn other(&mut self, data: &mut [u8], flow: &Flow) -> usize {
-        let port = |wanted: u16| flow.src.port() == wanted || flow.dst.port() == wanted;
-        if !(port(53) || port(5353) || port(5355)) || flow.depth > 0 || word(data, 0).is_none() {
+        if !Self::is_name_service(flow) {
             return 0;
         }
         self.dns(data);
         data.len()
+    }
+
+    /// Whether a flow is from or to a port of DNS, multicast DNS or LLMNR.
+    fn is_name_service(flow: &Flow) -> bool {
+        let port = |wanted: u16| flow.src.port() == wanted || flow.dst.port() == wanted;
+        flow.depth == 0 && (port(53) || port(5353) || port(5355))
     }
 }

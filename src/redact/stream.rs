@@ -15,6 +15,9 @@ const WAITING: usize = 1 << 18;
 /// Bytes of handshake messages that are not complete.
 const HANDSHAKE: usize = 1 << 17;
 
+/// Connections after each other between the same two ports.
+const CONNECTIONS: usize = 1024;
+
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 
 const SYN: u8 = 2;
@@ -172,7 +175,9 @@ impl Redactor {
             return;
         }
         let connections = self.streams.directions.entry(*flow).or_default();
-        let newer = flags & SYN != 0 && !connections.iter().any(|direction| direction.base == seq);
+        let newer = flags & SYN != 0
+            && connections.len() < CONNECTIONS
+            && !connections.iter().any(|direction| direction.base == seq);
         if connections.is_empty() || newer {
             connections.push(Direction { base: seq, ..Direction::default() });
         }
