@@ -25,6 +25,10 @@ STORIES = [
 ]
 # of what is too large only the beginning, which ends within a record
 BEGINNINGS = ["datachannel-only", "ice-mdns-resolved", "ice-one-way", "ice-restart", "media-lossy", "media-one-way"]
+TLS = [
+    "tls-success", "tls13-success", "tls-certificate-rejected", "tls-no-common-cipher", "tls-reset", "tls-web-beside",
+    "tls13-certificate-rejected",
+]
 STREAMS = ["tcp-success", "tcp-wrong-password", "tcp-relay", "tcp-refused", "tcp-fallback"]
 MESSAGES = WHOLE + ["aiortc-relay-call", "chromium-relay-call", "classic-binding", "ipv6", "quota", "wrong-realm"]
 
@@ -84,6 +88,20 @@ def segments(case):
     return body
 
 
+def tls(case):
+    """What both ends say in TLS of a capture, as the target for it takes it, all as if of one connection."""
+    body = b"\4"
+    for link, _, frame in frames(capture(case).read_bytes()):
+        ip = frame[14:]
+        if link != 1 or len(ip) < 40 or ip[0] != 0x45 or ip[9] != 6:
+            continue
+        segment = ip[20:struct.unpack_from(">H", ip, 2)[0]]
+        source, payload = struct.unpack_from(">H", segment)[0], segment[(segment[12] >> 4) * 4:]
+        if payload:
+            body += struct.pack(">BH", 1 if source in (443, 5349) else 0, len(payload)) + payload
+    return body
+
+
 def write(target, name, data):
     folder = CORPUS / target
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,8 +137,86 @@ def signalling():
     write("sdp", "events", json.dumps(["setRemoteDescription", "PC_0", {"sdp": answer, "type": "answer"}]).encode())
 
 
+def steps(protocol):
+    """The hellos and protected records of each connection of the matrix of keys, by the client's port, as the target takes them."""
+    matrix = HERE.parent / "tests" / "keys"
+    found, waiting = {}, {}
+
+    def step(port, kind, back, contents):
+        found.setdefault(port, []).append(struct.pack(">BH", kind | (0x80 if back else 0), len(contents)) + contents)
+
+    for _, _, packet in frames((matrix / f"{protocol}.pcap").read_bytes()):
+        source, target = struct.unpack_from(">HH", packet, 20)
+        back, port = source == 5349, target if source == 5349 else source
+        data = packet[40:] if protocol == "tls" else packet[28:]
+        data = waiting.pop((port, back), b"") + data
+        while len(data) >= 5:
+            unified = protocol != "tls" and data[0] & 0xe0 == 0x20
+            if unified:
+                header = 2 + (1 if data[0] & 8 else 0) + (2 if data[0] & 4 else 0)
+                length = struct.unpack_from(">H", data, header - 2)[0] if data[0] & 4 else len(data) - header
+            else:
+                header = 5 if protocol == "tls" else 13
+                length = struct.unpack_from(">H", data, header - 2)[0]
+            if len(data) < header + length:
+                waiting[port, back] = data
+                break
+            head, payload, data = data[:header], data[header:header + length], data[header + length:]
+            epoch = 0 if unified or protocol == "tls" else head[4]
+            clear = not unified and head[0] == 22 and epoch == 0 and payload[:1] in (b"\1", b"\2")
+            hello = payload[(6 if protocol == "tls" else 14):] if clear else b""
+            if hello and payload[0] == 1:
+                step(port, 0, back, hello[:32])
+            elif hello and hello[:4] == b"\xcf\x21\xad\x74":
+                step(port, 6, back, b"")
+            elif hello:
+                modern = {"tls": b"\0\x2b\0\2\3\4"}.get(protocol, b"\0\x2b\0\2\xfe\xfc")
+                version = modern[-2:] if modern in hello else payload[(4 if protocol == "tls" else 12):][:2]
+                at = 33 + hello[32]
+                step(port, 1, back, version + hello[at:at + 2] + bytes([b"\0\x16\0\0" in hello]) + hello[:32])
+            elif unified:
+                step(port, 5, back, bytes([header]) + head + payload)
+            elif protocol != "tls" and epoch:
+                step(port, 4, back, head[:3] + bytes([epoch, head[10], 0]) + payload)
+            elif protocol == "tls" and (head[0] in (20, 23) or len(payload) < 64):
+                step(port, 3, back, head[:3] + payload)
+    log = (matrix / f"{protocol}.keylog").read_text().splitlines(keepends=True)
+    for port, parts in found.items():
+        random = parts[0][3:35].hex()
+        own = "".join(line for line in log if random in line).encode()
+        yield port, struct.pack(">H", len(own)) + own + b"".join(parts)
+def beside():
+    """What stands beside packets: the first byte says what it is to be read as."""
+    for case in ("dns-nxdomain", "expressway-deployment", "deployment-static-nat"):
+        for number, (link, _, frame) in enumerate(frames(capture(case).read_bytes())):
+            payload = udp(link, frame)
+            if payload and 53 in struct.unpack_from(">HH", frame, 34):
+                write("beside", f"dns-{case}-{number:02}", b"\0" + payload)
+    deployment = (SAMPLES / "expressway-deployment" / "deployment.toml").read_bytes()
+    log = (SAMPLES / "expressway-deployment" / "meeting-server.log").read_bytes()
+    coturn = ("realm <turnuser> user <bob>: incoming packet message processed, error 401: Unauthorized\n"
+              "session 1: realm <turnuser> user <bob>: incoming packet ALLOCATE processed, success\n")
+    stamps = ("3: : ", "2026-11-21T09:10:46+0000: ", "<134>May 20 19:43:21 host turnserver: ", "<134>1 2017-05-20T19:43:21Z h t - - - ")
+    write("beside", "log-meeting-server", b"\1" + log)
+    for number, stamp in enumerate(stamps):
+        write("beside", f"log-{number}", b"\1" + "".join(stamp + line + "\n" for line in coturn.splitlines()).encode())
+    write("beside", "log-secrets", b"\1" + b"2017-05-20 19:43:21 nonce=<abc> turn:u:p@h Authorization: Bearer x \"credential\":\"y\"\n")
+    conf = b"listening-port=3478\nexternal-ip=192.0.2.1/10.0.0.1\nmin-port=1\nmax-port=9\nrealm=r\nuser=a:b\n"
+    xml = (b"<turnServer id='1'>\n<serverAddress>192.0.2.1</serverAddress><username>u</username><password>p</password>\n"
+           b"<host><address>192.0.2.1</address><portNumber>3478</portNumber><reachable>true</reachable></host></turnServer>")
+    for kind in (2, 3):
+        for name, text in (("toml", deployment), ("conf", conf), ("xml", xml)):
+            write("beside", f"{'deployment' if kind == 2 else 'credentials'}-{name}", bytes([kind]) + text)
+
+
 def main():
     signalling()
+    write("keys", "lines", struct.pack(">H", 400) + b"# log\r\nCLIENT_RANDOM 00 00\nRSA 00 00\nEXPORTER_SECRET " + b"ab" * 32 + b" " + b"cd" * 32 + b"\n")
+    for protocol in ("tls", "dtls", "dtls13"):
+        for number, (port, data) in enumerate(steps(protocol)):
+            if len(data) < 6000 and number % 3 != 2:
+                write("keys", f"{protocol}-{port}", data)
+    beside()
     for case in WHOLE:
         path = capture(case)
         data = path.read_bytes()
@@ -137,6 +233,9 @@ def main():
 
     for case in STREAMS:
         write("stream", case, segments(case))
+    for case in TLS:
+        write("tls", case, tls(case))
+        write("analyzer", case, capture(case).read_bytes()[:9000])
     write("stream", "rfc4571", b"\1" + b"".join(struct.pack(">BBBBH", flags, 0, 1, 0, len(data)) + data for flags, data in (
         (0x02, b""), (0x10, b"\0\x14\0\1\0\0\x21\x12\xa4\x42" + b"i" * 12 + b"\0\4\x80\x6f\0\1"), (0x11, b""))))
 

@@ -4,19 +4,24 @@
 //! depth ([`event::MAX_HOPS`](crate::event::MAX_HOPS)).
 
 mod datagrams;
+mod filters;
 mod icmp_answers;
 mod opened;
 mod streamed;
+mod together;
 
+pub use filters::{Filters, Host};
 pub use icmp_answers::IcmpAnswers;
+pub use together::{Source, Together};
 
 use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
-use crate::frame::Frame;
+use crate::frame::{Frame, Place};
+use crate::join::Joins;
 use crate::keys::KeyLog;
 use crate::logs::LogFile;
-use crate::net::{Endpoint, Transport};
-use crate::packet::{IcmpError, Limits as PacketLimits, Packet, Packets};
+use crate::net::Transport;
+use crate::packet::{Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
@@ -34,7 +39,6 @@ use crate::wire::stun::{Message, Method, TransactionId};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::net::IpAddr;
 
 /// What is wanted of an analysis.
 #[derive(Debug, Default)]
@@ -57,55 +61,8 @@ pub struct Options {
     pub keys: KeyLog,
     /// The ICMP errors that answered the request in a frame, from [`IcmpAnswers`], so that the row of the request can tell.
     pub icmp: BTreeMap<u64, IcmpAnswer>,
-}
-
-/// What of a capture is looked at; empty: everything.
-#[derive(Clone, Debug, Default)]
-pub struct Filters {
-    /// Only frames at this time or later.
-    pub from: Option<Timestamp>,
-    /// Only frames at this time or earlier.
-    pub to: Option<Timestamp>,
-    /// Only datagrams from or to one of these.
-    pub hosts: Vec<Host>,
-    /// Only rows, conversations and findings of this user.
-    pub user: Option<String>,
-}
-
-/// An address, a network or an address and port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Host {
-    /// The address.
-    pub ip: IpAddr,
-    /// How many leading bits of it count.
-    pub prefix: u8,
-    /// The port, if only one.
-    pub port: Option<u16>,
-}
-
-impl Host {
-    /// Whether an endpoint is meant.
-    #[must_use]
-    pub fn matches(&self, end: Endpoint) -> bool {
-        let bits = |ip: IpAddr| match ip {
-            IpAddr::V4(ip) => (u128::from(ip.to_bits()) << 96, true),
-            IpAddr::V6(ip) => (ip.to_bits(), false),
-        };
-        let ((own, own_v4), (other, other_v4)) = (bits(self.ip), bits(end.ip()));
-        let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix.min(128))).unwrap_or(0);
-        own_v4 == other_v4 && own & mask == other & mask && self.port.is_none_or(|port| port == end.port())
-    }
-}
-
-impl Filters {
-    fn time(&self, time: Timestamp) -> bool {
-        self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time <= to)
-    }
-
-    #[inline(always)]
-    fn ends(&self, src: Endpoint, dst: Endpoint) -> bool {
-        self.hosts.is_empty() || self.hosts.iter().any(|host| host.matches(src) || host.matches(dst))
-    }
+    /// What several captures together show; [`Together`] finds it.
+    pub joins: Joins,
 }
 
 /// Analyses one capture.
@@ -147,9 +104,11 @@ impl Analyzer {
     /// An analyzer that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { capture, credentials, signalling, deployment, filters, limits, media, keys, icmp } = options;
+        let Options { capture, credentials, signalling, deployment, filters, limits, media, keys, icmp, joins } =
+            options;
         let builder = Builder::new(capture, filters.user.clone());
-        let session = Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment);
+        let session =
+            Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment).with_joins(joins);
         let findings = Collector::default();
         let (dtls, plain) = (Associations::default(), Vec::new());
         let (digits, streamed) = (0, 0);
@@ -236,16 +195,22 @@ impl Analyzer {
     #[must_use]
     pub fn finish(mut self, path: String, info: &CaptureInfo) -> Analyzed {
         self.drain(&mut |_| {});
-        let Analyzer { mut packets, mut streams, mut core, embedded, .. } = self;
-        packets.finish();
-        core.session.lost_packets(packets.incomplete());
-        core.session.all_packets(packets.counts().datagrams + packets.counts().segments);
+        self.packets.finish();
+        self.core.session.lost_packets(self.packets.incomplete());
+        let (counts, index) = (self.packets.counts().clone(), self.core.capture);
+        self.conclude(vec![(index, path, info.clone())], &counts)
+    }
+
+    /// Everything was seen: what follows from it.
+    fn conclude(self, files: Vec<(u32, String, CaptureInfo)>, packets: &Counts) -> Analyzed {
+        let Analyzer { mut streams, mut core, embedded, .. } = self;
+        core.session.all_packets(packets.datagrams + packets.segments);
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
         core.tell_keys(streams.keys(), embedded);
         let findings = core.findings.conclude(core.session.clients());
-        Analyzed(core.builder.finish(path, info, packets.counts(), streams.counts(), &core.session, findings))
+        Analyzed(core.builder.finish(files, packets, streams.counts(), &core.session, findings))
     }
 }
 
@@ -485,7 +450,7 @@ impl Core {
             _ => &[],
         };
         sink(&Row {
-            capture: self.capture,
+            capture: Place::of(self.capture, event.frame).capture,
             event,
             integrity,
             request_frame: known.request_frame,

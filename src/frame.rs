@@ -15,6 +15,40 @@ pub struct Place {
     pub frame: u64,
 }
 
+/// How many captures may be told apart in one [joined number](Place::joined).
+pub const MAX_JOINED: u32 = 1 << CAPTURE_BITS;
+
+/// A joined number has the order of reading above these, then the capture, then the frame within it.
+const CAPTURE_BITS: u32 = 10;
+const FRAME_BITS: u32 = 32;
+const ORDER_BITS: u32 = 64 - CAPTURE_BITS - FRAME_BITS;
+
+impl Place {
+    /// One number for a frame of several captures that are read together. Such numbers sort in the order of reading, and no number of a frame in a
+    /// capture by itself is as large.
+    ///
+    /// Frame 0 stands for the capture as such.
+    ///
+    /// `order` has to grow, from 1, whenever the next frame is from a capture of a lower index than the one before. Beyond what there is room
+    /// for it stays at its most, and so do frame numbers beyond 2^32.
+    #[must_use]
+    pub fn joined(order: u64, capture: u32, frame: u64) -> u64 {
+        let order = order.clamp(1, (1 << ORDER_BITS) - 1);
+        let capture = u64::from(capture.min(MAX_JOINED - 1));
+        order << (CAPTURE_BITS + FRAME_BITS) | capture << FRAME_BITS | frame.min(u64::from(u32::MAX))
+    }
+
+    /// The place that a number means: what [`Place::joined`] made, or else a frame of this capture.
+    #[must_use]
+    pub fn of(capture: u32, number: u64) -> Place {
+        if number >> (CAPTURE_BITS + FRAME_BITS) == 0 {
+            return Place { capture, frame: number };
+        }
+        let capture = u32::try_from(number >> FRAME_BITS & u64::from(MAX_JOINED - 1)).unwrap_or(capture);
+        Place { capture, frame: number & u64::from(u32::MAX) }
+    }
+}
+
 /// One captured frame, borrowed from the reader until the next is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
@@ -41,5 +75,25 @@ impl Frame<'_> {
     #[must_use]
     pub fn truncated(&self) -> bool {
         (self.data.len() as u64) < u64::from(self.original_len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_joined_number_tells_its_place_and_sorts_by_the_order_of_reading() {
+        let (early, late) = (Place::joined(1, 7, 1458), Place::joined(2, 0, 3));
+        assert!(early < late);
+        assert_eq!(Place::of(0, early), Place { capture: 7, frame: 1458 });
+        assert_eq!(Place::of(9, late), Place { capture: 0, frame: 3 });
+        assert_eq!(Place::of(9, 1458), Place { capture: 9, frame: 1458 });
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_stays_at_its_most() {
+        let number = Place::joined(u64::MAX, u32::MAX, u64::MAX);
+        assert_eq!(Place::of(0, number), Place { capture: MAX_JOINED - 1, frame: u64::from(u32::MAX) });
     }
 }

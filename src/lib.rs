@@ -5,6 +5,7 @@ pub mod capture;
 pub mod cli;
 pub mod event;
 pub mod frame;
+pub mod join;
 pub mod keys;
 pub mod logs;
 pub mod net;

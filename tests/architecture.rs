@@ -24,12 +24,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wire", &VOCABULARY),
     ("keys", &VOCABULARY),
     ("stream", &["packet", "wire", "keys"]),
+    ("join", &["capture", "packet", "wire"]),
     ("event", &["packet", "wire", "stream"]),
-    ("session", &["packet", "wire", "event"]),
-    ("rules", &["packet", "wire", "event", "session"]),
-    ("report", &["capture", "logs", "packet", "wire", "keys", "event", "session", "rules"]),
+    ("session", &["packet", "wire", "event", "join"]),
+    ("rules", &["packet", "wire", "event", "join", "session"]),
+    ("report", &["capture", "logs", "packet", "wire", "keys", "event", "join", "session", "rules"]),
     // the only place that joins the stages
-    ("analyzer", &["capture", "logs", "packet", "wire", "keys", "stream", "event", "session", "rules", "report"]),
+    (
+        "analyzer",
+        &["capture", "logs", "packet", "wire", "keys", "stream", "event", "join", "session", "rules", "report"],
+    ),
     ("render", &["capture", "packet", "wire", "event", "session", "rules", "report"]),
     ("redact", &["capture", "packet", "wire", "keys", "session"]),
     (

@@ -10,7 +10,7 @@ mod support;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
 use support::packet::{self, Ip};
-use support::{Scene, Stun, attribute, method, payload};
+use support::{Scene, Stun, attribute, method, payload, tls};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::frame::{Frame, LinkType};
@@ -256,6 +256,29 @@ fn tcp_segments_that_wait_for_others() {
             0 => feed.tcp(address(1), 0, packet::SYN, &[]),
             1 => feed.tcp(address(1), 1, packet::ACK, &head),
             _ => feed.tcp(address(1), 30_000_000 - number * 3, packet::ACK, &[0x55; 2]),
+        }
+    });
+}
+
+#[test]
+fn handshakes_of_tls_that_are_as_large_as_they_may_be() {
+    let name: &'static str = Box::leak("x".repeat(250).into_boxed_str());
+    let offer = tls::Offer { alpn: vec![name; 60], ..tls::Offer::default() };
+    let hello = tls::record(tls::HANDSHAKE, &tls::client_hello(&offer));
+    let all = flood("hellos of TLS", 5000, true, WITH_STREAMS, |feed, number| {
+        feed.tcp(address(number), 0, packet::SYN, &[]);
+        for (at, part) in hello.chunks(1400).enumerate() {
+            feed.tcp(address(number), 1 + at as u32 * 1400, packet::ACK, part);
+        }
+    });
+    assert!(all.omitted("tls_cut_off") > 0 && all.report.tls.len() > 100, "{:?}", all.report.omitted);
+    // messages that go on and on
+    let endless = tls::record(tls::HANDSHAKE, &[&[1, 0, 0xff, 0xf0][..], &[0; 1390]].concat());
+    flood("messages of TLS that do not end", 100_000, false, WITH_STREAMS, |feed, number| {
+        let from = address(number % 2000);
+        match number / 2000 {
+            0 => feed.tcp(from, 0, packet::SYN, &[]),
+            round => feed.tcp(from, 1 + (round - 1) * endless.len() as u32, packet::ACK, &endless),
         }
     });
 }

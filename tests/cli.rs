@@ -748,13 +748,14 @@ fn flow_says_which_sessions_there_are_and_what_cannot_be_read() {
     let other = desk.file("text.pcap", "no capture");
     turnscope().arg("flow").arg(&other).assert().code(2).stdout("");
     turnscope().arg("flow").arg(&other).arg(&capture).assert().success().stdout(contains("✗ 431"));
-    turnscope()
-        .arg("flow")
-        .arg(&capture)
-        .arg(&capture)
-        .assert()
-        .success()
-        .stdout(predicate::str::starts_with("2 sessions"));
+    // the same event twice is one, another is another
+    let mut scene = Scene::new();
+    scene.with_other_ids().allocate_challenge("10.0.0.77:50000", "192.0.2.1:3478", "example.org", "nonce-2");
+    let third = desk.file("third.pcap", scene.pcap());
+    let flow = turnscope().arg("flow").args([&capture, &capture]).assert().success();
+    flow.stdout(predicate::str::starts_with("2 sessions").not()).stdout(contains("✗ 431"));
+    let flow = turnscope().arg("flow").args([&capture, &third]).assert().success();
+    flow.stdout(predicate::str::starts_with("2 sessions"));
 }
 
 #[test]
@@ -831,4 +832,183 @@ fn redact_writes_a_capture_and_beside_it_only_what_is_asked_for() {
     redact("-".as_ref()).assert().code(2).stderr(contains("read twice"));
     redact(out.as_ref()).assert().code(2).stderr(contains("would be overwritten"));
     redact(capture.as_ref()).args(["--user", "x"]).assert().code(2).stderr(contains("whole capture"));
+}
+
+#[test]
+fn key_logs_open_tls_in_every_command_and_show_nothing_of_themselves() {
+    let capture = "samples/tls-success/capture.pcapng";
+    let keys = "samples/tls-success/keylog.txt";
+    let secret = fs::read_to_string(keys).unwrap().lines().last().unwrap().split(' ').nth(2).unwrap().to_owned();
+    for (command, words) in [
+        (&["analyze"][..], "1 of 1 TLS connections of TURN opened"),
+        (&["analyze", "--format=json"], "\"tls_opened\": 1"),
+        (&["messages"], "tls Allocate success"),
+        (&["messages", "--format=jsonl"], r#""layers":["tcp","tls","stun"]"#),
+        (&["messages", "--format=csv"], "Allocate"),
+        (&["verify"], "Allocate"),
+        (&["flow"], "Allocate success"),
+    ] {
+        let output =
+            turnscope().args(command).arg(capture).args(["--keylog", keys]).assert().code(0).stdout(contains(words));
+        let shown = String::from_utf8_lossy(&output.get_output().stdout).to_lowercase();
+        assert!(!shown.contains(&secret[..16].to_lowercase()), "{command:?}");
+    }
+    turnscope().arg("messages").arg(capture).assert().code(0).stdout(contains("Allocate").not());
+}
+
+#[test]
+fn damaged_lines_of_a_key_log_are_named_by_number_and_other_files_are_refused() {
+    let desk = Desk::new();
+    let digits = "5ec2e7".repeat(16);
+    let random = "ab".repeat(32);
+    let good = format!("# log\nCLIENT_RANDOM {random} {digits}\n");
+    let damaged = desk.file("damaged.log", format!("{good}CLIENT_RANDOM {random} {digits}00\n"));
+    let notes = desk.file("notes.txt", "dear diary\n");
+    let capture = "samples/tls-success/capture.pcapng";
+    let output = turnscope().arg(capture).arg("--keylog").arg(&damaged).assert().code(0);
+    let errors = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    assert!(errors.contains("line 3: CLIENT_RANDOM: the secret has not the length that it must have"), "{errors}");
+    assert!(!errors.contains("5ec2e7"), "{errors}");
+    turnscope().arg(capture).arg("--keylog").arg(&notes).assert().code(2).stderr(contains("not a key log"));
+    turnscope().arg(capture).args(["--keylog", "missing.log"]).assert().code(2).stderr(contains("no such file"));
+}
+
+const DEPLOYMENT: &str =
+    "[[server]]\nname = \"TURN\"\naddresses = \"192.0.2.1\"\nrealm = \"example.org\"\nlisten = \"3478/udp\"\n";
+
+#[test]
+fn a_deployment_is_compared_line_by_line() {
+    let desk = Desk::new();
+    let capture = desk.file("granted.pcapng", granted().pcapng());
+    let right = desk.file("d.toml", DEPLOYMENT);
+    let text =
+        contains("3 things stated: 3 right, 0 wrong, 0 not seen").and(contains("line 4: TURN: realm example.org"));
+    turnscope().arg(&capture).arg("--deployment").arg(&right).assert().code(0).stdout(text);
+    let wrong = desk.file("w.toml", DEPLOYMENT.replace("example.org", "elsewhere"));
+    let output = turnscope()
+        .args(["analyze", "--format", "json", "--deployment"])
+        .arg(&wrong)
+        .arg(&capture)
+        .assert()
+        .code(0)
+        .get_output()
+        .stdout
+        .clone();
+    let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
+    assert_eq!((&report["verdict"], &report["headline_finding"]), (&"warning".into(), &"deployment-mismatch".into()));
+    let line = &report["deployment"][1];
+    assert_eq!((&line["line"], &line["seen"], &line["instead"]), (&4.into(), &"wrong".into(), &"example.org".into()));
+    assert_eq!(line["places"][0]["frame"], 2);
+}
+
+#[test]
+fn mistakes_in_a_deployment_are_wrong_usage_and_name_the_line() {
+    let desk = Desk::new();
+    let capture = desk.file("granted.pcapng", granted().pcapng());
+    for (text, expected) in [
+        (DEPLOYMENT.replace("realm", "realmm"), "d.toml, line 4: unknown key \"realmm\""),
+        (DEPLOYMENT.replace("3478/udp", "udp"), "d.toml, line 5: listen must be ports"),
+        ("[[server]".to_owned(), "d.toml, line 1: not valid TOML"),
+        (String::new(), "d.toml: nothing is stated in it"),
+        ("<turnServer>".to_owned(), "not well-formed XML"),
+    ] {
+        let file = desk.file("d.toml", text);
+        turnscope().arg(&capture).arg("--deployment").arg(&file).assert().code(2).stdout("").stderr(contains(expected));
+    }
+    let file = desk.file("d.toml", [0xff, 0xfe]);
+    turnscope().arg(&capture).arg("--deployment").arg(&file).assert().code(2).stderr(contains("not UTF-8 text"));
+    let missing = desk.path("missing.toml");
+    turnscope().arg(&capture).arg("--deployment").arg(&missing).assert().code(2).stderr(contains("no such file"));
+    turnscope().arg(&capture).args(["messages", "--deployment", "x"]).assert().code(2);
+}
+
+#[test]
+fn logs_are_quoted_with_the_finding_that_explains_them() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let log = desk.file(
+        "cms.log",
+        "2026-01-01 02:00:04.5 Warning call 6: ICE failure; relay candidate creation timeout password=hunter2\n",
+    );
+    let quoted =
+        contains("Log: cms.log line 1: 2026-01-01 00:00:04.500Z Warning call 6").and(contains("hunter2").not());
+    turnscope()
+        .arg(&capture)
+        .arg("--log")
+        .arg(&log)
+        .args(["--log-offset", "-02:00:00"])
+        .assert()
+        .code(1)
+        .stdout(quoted);
+    let elsewhere = contains("taken for UTC, since they name no zone").and(contains("Log: cms.log").not());
+    turnscope().arg(&capture).arg("--log").arg(&log).assert().code(1).stdout(elsewhere);
+}
+
+#[test]
+fn logs_that_cannot_be_read_and_offsets_that_are_none_are_wrong_usage() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let log = desk.file("cms.log", "no log\n");
+    turnscope()
+        .arg(&capture)
+        .arg("--log")
+        .arg(desk.path("missing.log"))
+        .assert()
+        .code(2)
+        .stderr(contains("no such file"));
+    turnscope()
+        .arg(&capture)
+        .arg("--log")
+        .arg(&log)
+        .args(["--log-offset", "yesterday"])
+        .assert()
+        .code(2)
+        .stderr(contains("--log-offset yesterday: not an offset"));
+    turnscope().arg(&capture).args(["--log-offset", "5"]).assert().code(2).stderr(contains("--log"));
+    turnscope().arg(&capture).arg("--log").arg(&log).assert().code(1).stdout(contains("no line with a time"));
+}
+
+#[test]
+fn the_xml_of_a_turn_server_is_a_credential_of_the_client() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let xml =
+        desk.file("turn.xml", "<turnServer>\n<username>alice</username>\n<password>wrong</password>\n</turnServer>");
+    turnscope()
+        .arg(&capture)
+        .arg("--credentials")
+        .arg(&xml)
+        .assert()
+        .code(1)
+        .stdout(contains("turn.xml line 3  client"));
+}
+
+#[test]
+fn the_environment_gives_what_is_always_the_same() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let passwords = desk.file(
+        "credentials.toml",
+        "[[credential]]\nlabel = \"mine\"\nusername = \"alice\"\nrealm = \"example.org\"\npassword = \"wrong\"\n",
+    );
+    let with = |arguments: &[&str]| {
+        let mut command = turnscope();
+        command
+            .env("TURNSCOPE_CREDENTIALS", &passwords)
+            .env("TURNSCOPE_COLOR", "always")
+            .env("TURNSCOPE_TIME", "relative");
+        let output = command.args(arguments).arg(&capture).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told = with(&[]);
+    assert!(told.contains("mine") && told.contains('\u{1b}'), "{told}");
+    assert!(with(&["verify"]).contains("mine"));
+    let listed = with(&["messages", "--color", "never"]);
+    assert!(!listed.contains('\u{1b}') && listed.starts_with(' ') || listed.contains("0.000000"), "{listed}");
+    turnscope()
+        .env("TURNSCOPE_CREDENTIALS", desk.path("none"))
+        .arg(&capture)
+        .assert()
+        .code(2)
+        .stderr(contains("no such file"));
 }

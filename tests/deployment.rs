@@ -101,6 +101,8 @@ fn another_outside_address_is_the_cause_of_a_relay_that_cannot_be_reached() {
 
     let mut scene = Scene::new();
     scene.allocation(CLIENT, SERVER, &turnuser(), "nonce", "192.168.245.61:24000");
+    let permission = scene.after_ms(10).create_permission(CLIENT, SERVER, &turnuser(), "nonce", PEER);
+    scene.after_ms(10).granted(&permission, None, &turnuser());
     for _ in 0..5 {
         scene.after_ms(500).send_indication(CLIENT, SERVER, PEER, [1; 20]);
     }
@@ -309,4 +311,39 @@ fn server_status_follows_the_allocations() {
     let transport = &server.transports[0];
     assert_eq!((transport.reachable, transport.active_clients, transport.active_relays), (true, 1, 1));
     assert_eq!(transport.mapped.unwrap().to_string(), CLIENT);
+}
+
+/// The report on a sample over TLS, whose server shows a certificate, with what is stated of its names.
+fn certified(sample: &str, names: &str) -> Report {
+    let path = format!("{}/samples/{sample}/capture.pcapng", env!("CARGO_MANIFEST_DIR"));
+    let stated = format!("[[server]]\naddresses = \"10.88.246.156\"\ncertificate_names = [{names}]\n");
+    report_beside(&std::fs::read(path).unwrap(), &stated, &[], None)
+}
+
+#[test]
+fn the_names_of_a_certificate_are_compared() {
+    let report = certified("tls-success", "\"turn.example.org\"");
+    assert_eq!(seen(&report, 3), StatedSeen::Right);
+    assert!(!ids(&report).contains(&"deployment-mismatch"));
+    let report = certified("tls-success", "\"turn.example.org\", \"cmsweb.octavio.com\"");
+    assert_eq!(seen(&report, 3), StatedSeen::Wrong);
+    assert_eq!(line(&report, 3).instead.as_deref(), Some("turn.example.org"));
+    assert_eq!(mismatch(&report).severity, Severity::Warning, "it works all the same");
+}
+
+#[test]
+fn a_stated_name_that_the_client_asks_for_in_vain_explains_that_it_goes_away() {
+    let report = certified("tls-certificate-name", "\"turn.example.org\"");
+    let symptom = finding(&report, "tls-certificate-name");
+    assert_eq!(symptom.caused_by.as_deref(), Some(mismatch(&report).key.as_str()));
+    assert_eq!(report.headline_finding.as_deref(), Some("deployment-mismatch"));
+    let report = certified("tls-certificate-name", "\"another.example.org\"");
+    let symptom = finding(&report, "tls-certificate-name");
+    assert_eq!(symptom.caused_by, None, "the client asked for a name of which nothing is stated");
+}
+
+#[test]
+fn servers_are_known_by_the_names_that_clients_ask_for_over_tls() {
+    let report = certified("tls-fallback", "\"turn.example.org\"");
+    assert_eq!(report.servers[0].names, ["turn.example.org"]);
 }

@@ -10,18 +10,28 @@ use std::fs;
 use std::path::Path;
 use support::samples::{self, Sample};
 use turnscope::render::{json, text};
+use turnscope::report::Report;
 
 /// What a sample's folder holds: the name of the file and what stands in it.
-fn outputs(sample: &Sample) -> [(String, String); 2] {
-    let report = sample.report();
+fn outputs(sample: &Sample) -> Vec<(String, String)> {
+    let mut outputs = forms(sample, "expected", &sample.report());
+    if !sample.beside.is_empty() {
+        let order: Vec<usize> = (0..=sample.beside.len()).collect();
+        outputs.extend(forms(sample, "expected-together", &sample.together(&order)));
+    }
+    outputs
+}
+
+/// A report as JSON and as text.
+fn forms(sample: &Sample, name: &str, report: &Report) -> Vec<(String, String)> {
     let folder = format!("samples/{}", sample.name);
     let mut pretty = Vec::new();
-    json::report(&mut pretty, &report).expect("a vector takes everything");
+    json::report(&mut pretty, report).expect("a vector takes everything");
     // 100 columns, no colour, times in UTC, as much as is said without asking for more
     let options = text::Options { width: 100, colour: false, ..text::Options::default() };
-    [
-        (format!("{folder}/expected.json"), String::from_utf8(pretty).expect("JSON is UTF-8")),
-        (format!("{folder}/expected.txt"), text::report(&report, &options)),
+    vec![
+        (format!("{folder}/{name}.json"), String::from_utf8(pretty).expect("JSON is UTF-8")),
+        (format!("{folder}/{name}.txt"), text::report(report, &options)),
     ]
 }
 

@@ -157,6 +157,26 @@ fn a_flood_of_lines_is_bounded_and_counted() {
     assert!(report.logs.len() <= 250);
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_bytes_are_read_as_log_deployment_or_dns_without_harm(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+        let _ = turnscope::logs::exercise(&bytes);
+        let _ = turnscope::wire::dns::exercise(&bytes);
+        let text = String::from_utf8_lossy(&bytes);
+        let _ = turnscope::session::deployment::exercise(&text);
+    }
+
+    #[test]
+    fn lines_that_nearly_make_sense_are_read_without_harm(
+        stamp in "(2017-0[0-9]-[0-3][0-9][T ][0-2][0-9]:[0-9]{2}:[0-9]{2}[.,]?[0-9]{0,12}(Z|[+-][0-9]{2}:?[0-9]{2})?|[A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8}|[0-9]{1,12}):? ",
+        words in "((user|realm|error|password|nonce|turn:|:|=|<|>|[0-9.]{1,9}|\\[|\"|é|a) ?){0,12}",
+    ) {
+        let _ = turnscope::logs::exercise(format!("{stamp}{words}\n{stamp}{words}").as_bytes());
+    }
+}
+
 #[test]
 fn bytes_that_are_no_log_say_nothing() {
     for log in ["", "\u{0}\u{1}\u{2}", "not a log\nat all\n"] {

@@ -1,5 +1,7 @@
 //! Stories in which one thing is the cause of another: the headline is the cause, whatever came first or more often, and each symptom names it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod support;
 
 use support::analyze::{finding, ids, report, report_told, report_with};

@@ -1,5 +1,8 @@
 //! TCP between peers: ICE over TCP (RFC 6544) in frames of RFC 4571, and relays for TCP (RFC 6062) with a data connection for each peer.
 
+// What is unwrapped here was made here.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use support::analyze::{finding, ids, report, rows};

@@ -23,8 +23,9 @@ mod truth;
 
 use std::io::Write;
 
-use options::{Options, Shape};
+use options::{Options, SHAPES, Shape};
 use output::Output;
+use truth::Truth;
 
 fn main() {
     let options = match Options::from_arguments(std::env::args().skip(1)) {
@@ -34,13 +35,31 @@ fn main() {
             std::process::exit(2);
         }
     };
-    let mut output = Output::create(&options);
-    match options.shape {
-        Shape::Media => media::generate(&options, &mut output),
-        Shape::Signalling => signalling::generate(&options, &mut output),
-        Shape::Mixed => mixed::generate(&options, &mut output),
+    if let Some(files) = options.files {
+        return folder(&options, files);
     }
-    let truth = output.finish();
+    let truth = one(&options);
     // Whoever wants only the first lines may close the pipe.
     let _ = writeln!(std::io::stdout(), "{}", truth.json(&options));
+}
+
+/// Captures of the same size, each with a seed of its own.
+fn folder(options: &Options, files: u32) {
+    std::fs::create_dir_all(&options.file).unwrap();
+    let extension = if options.pcapng { "pcapng" } else { "pcap" };
+    for number in 0..files {
+        let shape = if options.shape_given { options.shape } else { SHAPES[number as usize % SHAPES.len()] };
+        let file = options.file.join(format!("{number:05}-{}.{extension}", shape.name()));
+        one(&Options { shape, seed: options.seed + u64::from(number), file, ..options.clone() });
+    }
+}
+
+fn one(options: &Options) -> Truth {
+    let mut output = Output::create(options);
+    match options.shape {
+        Shape::Media => media::generate(options, &mut output),
+        Shape::Signalling => signalling::generate(options, &mut output),
+        Shape::Mixed => mixed::generate(options, &mut output),
+    }
+    output.finish()
 }

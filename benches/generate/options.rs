@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 pub(crate) const USAGE: &str = "usage: generate --shape media|signalling|mixed -o FILE
-                [--size 1GiB] [--format pcap|pcapng] [--seed 1] [--flows N] [--packets N]";
+                [--size 1GiB] [--format pcap|pcapng] [--seed 1] [--flows N] [--packets N]
+       generate --files N -o FOLDER [--shape …] [--size 50KiB] …      N captures, of all shapes in turn if none is given";
+
+/// All shapes, in the order in which the files of a folder have them.
+pub(crate) const SHAPES: [Shape; 3] = [Shape::Media, Shape::Signalling, Shape::Mixed];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Shape {
@@ -22,9 +26,14 @@ impl Shape {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct Options {
     pub(crate) shape: Shape,
-    /// Bytes of the file as pcap, at least 64 KiB.
+    /// Whether the shape is one that was asked for.
+    pub(crate) shape_given: bool,
+    /// How many files to make, in a folder.
+    pub(crate) files: Option<u32>,
+    /// Bytes of the file as pcap, at least 16 KiB.
     pub(crate) size: u64,
     pub(crate) pcapng: bool,
     pub(crate) seed: u64,
@@ -37,12 +46,14 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let (mut shape, mut file, mut flows) = (None, None, None);
+        let (mut files, mut size_given) = (None, false);
         let (mut size, mut pcapng, mut seed, mut packets) = (1 << 30, false, 1, u64::MAX);
         while let Some(name) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{name} needs a value"))?;
             match name.as_str() {
                 "--shape" => shape = Some(parse_shape(&value)?),
-                "--size" => size = parse_size(&value)?,
+                "--files" => files = Some(value.parse().map_err(|_| format!("not a number of files: {value}"))?),
+                "--size" => (size, size_given) = (parse_size(&value)?, true),
                 "--format" => {
                     pcapng = match value.as_str() {
                         "pcap" => false,
@@ -57,9 +68,13 @@ impl Options {
                 _ => return Err(format!("no such option: {name}")),
             }
         }
-        let shape = shape.ok_or("--shape is missing")?;
+        let shape_given = shape.is_some();
+        let shape = shape.or(files.map(|_: u32| Shape::Media)).ok_or("--shape is missing")?;
         let file = file.ok_or("-o is missing")?;
-        Ok(Self { shape, size, pcapng, seed, flows, packets, file })
+        if files.is_some() && !size_given {
+            size = 50 << 10;
+        }
+        Ok(Self { shape, shape_given, files, size, pcapng, seed, flows, packets, file })
     }
 
     /// `per_gib` scaled to the size, unless the number was given.
@@ -69,10 +84,7 @@ impl Options {
 }
 
 fn parse_shape(text: &str) -> Result<Shape, String> {
-    [Shape::Media, Shape::Signalling, Shape::Mixed]
-        .into_iter()
-        .find(|shape| shape.name() == text)
-        .ok_or_else(|| format!("no such shape: {text}"))
+    SHAPES.into_iter().find(|shape| shape.name() == text).ok_or_else(|| format!("no such shape: {text}"))
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {
@@ -87,8 +99,8 @@ fn parse_size(text: &str) -> Result<u64, String> {
     let number: u64 = digits.parse().map_err(|_| format!("not a size: {text}"))?;
     number
         .checked_mul(1 << shift)
-        .filter(|size| (64 << 10..1 << 40).contains(size))
-        .ok_or_else(|| format!("out of range (64 KiB to 1 TiB): {text}"))
+        .filter(|size| (16 << 10..1 << 40).contains(size))
+        .ok_or_else(|| format!("out of range (16 KiB to 1 TiB): {text}"))
 }
 
 fn parse_flows(text: &str) -> Result<u32, String> {

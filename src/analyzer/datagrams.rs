@@ -84,6 +84,7 @@ impl Core {
         let mut event = self.event(frame, time, datagram, Body::Rtp(payload));
         self.message(&mut event, kind, payload, sink);
     }
+
     /// Takes DNS, whose first bytes may be those of anything; `false` where it is something else.
     #[inline]
     fn perhaps_dns(&mut self, frame: u64, time: Timestamp, datagram: &Datagram<'_>) -> bool {

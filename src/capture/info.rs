@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::Limits;
 use crate::frame::LinkType;
 use crate::secret::Secret;
 use crate::time::Timestamp;
@@ -44,6 +45,76 @@ pub struct CaptureInfo {
     pub damage: Vec<Damage>,
     /// How many places of damage there were; more than are listed if the list is full.
     pub damage_total: u64,
+}
+
+impl CaptureInfo {
+    /// Adds what the next file of the same capture says, its frames counted on from here.
+    pub fn follow(&mut self, next: &CaptureInfo) {
+        let Limits { comments, names, secret_bytes, interfaces, damage, .. } = Limits::default();
+        let frames = self.frames;
+        for comment in &next.comments {
+            if self.comments.len() < comments {
+                let frame = comment.frame.map(|frame| frame.saturating_add(frames));
+                self.comments.push(Comment { frame, text: comment.text.clone() });
+            } else {
+                self.comments_dropped += 1;
+            }
+        }
+        for name in &next.names {
+            if self.names.len() < names {
+                self.names.push(name.clone());
+            } else {
+                self.names_dropped += 1;
+            }
+        }
+        let mut held: usize = self.secrets.iter().map(|secrets| secrets.data.expose().len()).sum();
+        for secrets in &next.secrets {
+            held = held.saturating_add(secrets.data.expose().len());
+            if held <= secret_bytes {
+                self.secrets.push(secrets.clone());
+            } else {
+                self.secrets_dropped += 1;
+            }
+        }
+        for place in next.damage.iter().take(damage.saturating_sub(self.damage.len())) {
+            // places are counted over all files
+            let on = |offset: u64| offset.saturating_add(self.bytes);
+            self.damage.push(Damage {
+                offset: on(place.offset),
+                after_frame: place.after_frame.saturating_add(frames),
+                what: place.what.clone(),
+                resumed_at: place.resumed_at.map(on),
+            });
+        }
+        for link_type in &next.link_types {
+            if !self.link_types.contains(link_type) {
+                self.link_types.push(*link_type);
+            }
+        }
+        for application in &next.applications {
+            if !self.applications.contains(application) {
+                self.applications.push(application.clone());
+            }
+        }
+        let room = interfaces.saturating_sub(self.interfaces.len());
+        self.interfaces.extend(
+            next.interfaces
+                .iter()
+                .filter(|known| !self.interfaces.contains(known))
+                .take(room)
+                .cloned()
+                .collect::<Vec<_>>(),
+        );
+        self.frames += next.frames;
+        self.bytes += next.bytes;
+        self.first_time = self.first_time.into_iter().chain(next.first_time).min();
+        self.last_time = self.last_time.into_iter().chain(next.last_time).max();
+        self.comments_dropped += next.comments_dropped;
+        self.names_dropped += next.names_dropped;
+        self.secrets_dropped += next.secrets_dropped;
+        self.blocks_skipped += next.blocks_skipped;
+        self.damage_total += next.damage_total;
+    }
 }
 
 /// File format and compression. Displays as `pcap`, or `pcapng (gzip)`.

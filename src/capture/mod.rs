@@ -221,6 +221,20 @@ impl<R: Read> Capture<R> {
     }
 }
 
+/// Whether these first bytes of a file tell a compression that [`Capture::open`] looks through.
+#[must_use]
+pub fn is_packed(first: &[u8]) -> bool {
+    unpack::recognise(first).is_some()
+}
+
+/// The bytes of a file, unpacked if its first ones tell a compression.
+///
+/// # Errors
+/// If it cannot be read, or this build leaves the compression out.
+pub fn unpack<R: Read>(input: R) -> Result<impl Read, OpenError> {
+    Source::new(input)
+}
+
 /// Reads arbitrary bytes as a capture to its end and returns the number of frames: the entry point of the fuzz target.
 #[must_use]
 pub fn exercise(bytes: &[u8]) -> u64 {

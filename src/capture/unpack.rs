@@ -128,7 +128,7 @@ impl<R: Read> Failure for Source<R> {
 }
 
 /// The compression that the first bytes of a file tell.
-fn recognise(first: &[u8]) -> Option<Compression> {
+pub(super) fn recognise(first: &[u8]) -> Option<Compression> {
     match first {
         [0x1f, 0x8b, ..] => Some(Compression::Gzip),
         // Also what pzstd starts with: a skippable frame.

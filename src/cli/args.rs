@@ -6,6 +6,8 @@ use std::path::PathBuf;
 const EXIT: &str = "Exit status: 0 no failure found, 1 at least one failure (verify: a message that none of the credentials \
                     which apply to it made), 2 wrong usage or nothing readable.";
 
+const BATCH_EXIT: &str = "Exit status: 0 done, 1 by --fail-on, 2 wrong usage or something that could not be read (all else is done), 130 stopped.";
+
 /// Explains from packet captures why a WebRTC client's TURN, STUN or ICE failed.
 ///
 /// A capture is a pcap or pcapng file, compressed or not, or - for standard input. Without a command, captures are analyzed.
@@ -38,6 +40,12 @@ pub(super) enum Command {
     /// about is drawn.
     #[command(after_help = "Exit status: 0, or 2 on wrong usage or if nothing is readable.")]
     Flow(Box<Flow>),
+    /// Analyze many captures at once: a report each, and tables of all
+    ///
+    /// Into the folder of results go a report of each capture (reports/), one line on each (summary.jsonl), tables for data frames and databases
+    /// (*.parquet) and a page to look at (index.html). What cannot be read is told there, and stops nothing.
+    #[command(after_help = BATCH_EXIT)]
+    Batch(Box<Batch>),
     /// Write the frames that matter, with what was found as comments that Wireshark shows
     ///
     /// The original's comments, names, interfaces and times stay as they are. Of a capture that holds secrets these are kept, too.
@@ -70,6 +78,9 @@ pub(super) struct Analyze {
     /// Captures; several are several vantage points of the same event
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<String>,
+    /// Read rotated files of one capture (name_00001_20240501120000.pcapng, name.pcap1, …) as one
+    #[arg(long)]
+    pub join: bool,
     /// Form of the report
     #[arg(long, value_enum, default_value_t = PageFormat::Text)]
     pub format: PageFormat,
@@ -117,7 +128,7 @@ pub(super) struct Verify {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Flow {
-    /// Captures, each with sessions of its own
+    /// Captures; several are several vantage points of the same event
     #[arg(required = true, value_name = "CAPTURE")]
     pub captures: Vec<String>,
     /// Form of the drawing
@@ -132,8 +143,39 @@ pub(super) struct Flow {
     #[command(flatten)]
     pub reading: Reading,
     /// How times are shown
-    #[arg(long, value_enum, default_value_t = Times::Relative, value_name = "HOW", help_heading = "Output")]
+    #[arg(long, value_enum, default_value_t = Times::Relative, value_name = "HOW", env = "TURNSCOPE_TIME", help_heading = "Output")]
     pub time: Times,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Batch {
+    /// Captures, folders of them, patterns such as 'in/*.pcapng', and archives: zip, tar, tar.gz, tar.zst, tar.xz, tar.lz4. In folders, names that
+    /// begin with a dot are passed over
+    #[arg(required_unless_present = "files_from", value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// The folder of results; it is made where there is none
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How many captures are read at once [default: as many as there are cores]
+    #[arg(short, long, value_name = "N", env = "TURNSCOPE_JOBS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Go on where an earlier batch into the same folder was stopped, and read only what has changed; captures are known by their content
+    #[arg(long)]
+    pub resume: bool,
+    /// Read the paths in a file, too: one a line, or with zero bytes between; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub files_from: Option<PathBuf>,
+    /// End with status 1 if a capture has such a verdict
+    #[arg(long, value_enum, value_name = "VERDICT")]
+    pub fail_on: Option<FailOn>,
+    /// Read rotated files (name_00001_…, name.pcap1) as one capture
+    #[arg(long)]
+    pub join: bool,
+    /// Make a table of all messages, too
+    #[arg(long)]
+    pub messages: bool,
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -172,11 +214,21 @@ pub(super) struct Redact {
     pub reading: Reading,
 }
 
+/// What makes the exit status of a batch 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// A failure
+    Failure,
+    /// A failure or a warning
+    Warning,
+}
+
 /// What captures are read with.
 #[derive(Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Reading")]
 pub(super) struct Reading {
-    /// Credentials to test messages with: TOML, coturn's turnserver.conf, or what --sdp takes; may be repeated
+    /// Credentials to test messages with: TOML, coturn's turnserver.conf, a Meeting Server's turnServer XML, or what --sdp takes; may be repeated.
+    /// Without it the file that TURNSCOPE_CREDENTIALS names, if that is set
     #[arg(long, value_name = "FILE")]
     pub credentials: Vec<PathBuf>,
     /// What the two sides told each other: SDP, or Chromium's webrtc-internals dump; may be repeated
@@ -224,7 +276,7 @@ pub(super) struct Beside {
 #[command(next_help_heading = "Output")]
 pub(super) struct Text {
     /// How times are shown in text; JSON is always UTC
-    #[arg(long, value_enum, default_value_t = Times::Utc, value_name = "HOW")]
+    #[arg(long, value_enum, default_value_t = Times::Utc, value_name = "HOW", env = "TURNSCOPE_TIME")]
     pub time: Times,
 }
 
@@ -232,7 +284,7 @@ pub(super) struct Text {
 #[command(next_help_heading = "Output")]
 pub(super) struct Common {
     /// When to colour the output
-    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN", env = "TURNSCOPE_COLOR")]
     pub color: Colour,
     /// Print the headline alone, and no warnings
     #[arg(short, long, global = true, conflicts_with = "verbose")]
@@ -354,7 +406,7 @@ mod tests {
         let names: Vec<String> = Args::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
         assert_eq!(
             names,
-            ["analyze", "messages", "verify", "flow", "annotate", "redact", "explain", "completions", "man"]
+            ["analyze", "messages", "verify", "flow", "batch", "annotate", "redact", "explain", "completions", "man"]
         );
     }
 }

@@ -7,16 +7,28 @@ use crate::frame::Frame;
 use crate::time::Timestamp;
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::PathBuf;
+
+/// Frames after which whoever watches is asked again.
+const WATCHED: u32 = 512;
+
+/// Asked now and then with the bytes that were read, unpacked: whether to read on.
+type Watch<'a> = Box<dyn FnMut(u64) -> bool + 'a>;
 
 /// A capture that is open, and what it is called.
-pub(super) struct Input {
+pub(super) struct Input<'a> {
     pub path: String,
     /// Whether it is a file that can be read again and does not grow while it is read.
     pub regular: bool,
-    capture: Capture<Box<dyn Read>>,
+    capture: Capture<Box<dyn Read + 'a>>,
+    /// The files that go on where this one ends, the next one last.
+    later: Vec<PathBuf>,
+    /// What the files before say of themselves, as one; at the end all of them.
+    whole: Option<CaptureInfo>,
+    watch: Option<(Watch<'a>, u32)>,
 }
 
-impl Input {
+impl<'a> Input<'a> {
     /// Opens a path, or standard input for `-`.
     pub(super) fn open(path: &str) -> Result<Self, Error> {
         let (reader, regular): (Box<dyn Read>, bool) = if path == "-" {
@@ -31,7 +43,76 @@ impl Input {
         };
         let name = if path == "-" { "standard input" } else { path };
         let capture = Capture::open(reader).map_err(|error| unreadable(name, &error))?;
-        Ok(Input { path: path.to_owned(), regular, capture })
+        Ok(Input { path: path.to_owned(), regular, capture, later: Vec::new(), whole: None, watch: None })
+    }
+
+    /// A capture of any origin.
+    pub(super) fn of(name: &str, reader: Box<dyn Read + 'a>) -> Result<Self, Error> {
+        let capture = Capture::open(reader).map_err(|error| unreadable("", &error))?;
+        Ok(Input { path: name.to_owned(), regular: false, capture, later: Vec::new(), whole: None, watch: None })
+    }
+
+    /// Several files of one capture, each beginning where the one before ends. A ring that came round begins in the middle, so they are put in
+    /// the order of their first frames; those without keep their place.
+    pub(super) fn of_parts(name: &str, paths: &[PathBuf]) -> Result<Self, Error> {
+        let mut times = Vec::new();
+        for path in paths {
+            let shown = path.display().to_string();
+            let file = File::open(path).map_err(|error| Error::reading(&shown, &error))?;
+            let mut capture = Capture::open(file).map_err(|error| unreadable(&shown, &error))?;
+            times.push((capture.next_frame().and_then(|frame| frame.time), path));
+        }
+        let mut begun = times.iter().filter(|(time, _)| time.is_some()).copied().collect::<Vec<_>>();
+        begun.sort_by_key(|(time, _)| *time);
+        let mut begun = begun.into_iter();
+        let ordered =
+            times.iter().filter_map(|(time, path)| if time.is_some() { begun.next() } else { Some((None, *path)) });
+        let mut later: Vec<PathBuf> = ordered.map(|(_, path)| path.clone()).rev().collect();
+        let first = later.pop().unwrap_or_default();
+        let file = File::open(&first).map_err(|error| Error::reading(&first.display().to_string(), &error))?;
+        Ok(Input { later, ..Input::of(name, Box::new(file))? })
+    }
+
+    /// Has someone asked now and then whether to read on; the capture ends where the answer is no.
+    pub(super) fn watched(mut self, watch: impl FnMut(u64) -> bool + 'a) -> Self {
+        self.watch = Some((Box::new(watch), 0));
+        self
+    }
+
+    /// Goes on with the next file of the same capture, if there is one.
+    pub(super) fn next_part(&mut self) -> bool {
+        while let Some(path) = self.later.pop() {
+            let shown = path.display().to_string();
+            let opened = match File::open(&path) {
+                Ok(file) => Capture::open(Box::new(file) as Box<dyn Read>).map_err(|error| unreadable(&shown, &error)),
+                Err(error) => Err(Error::reading(&shown, &error)),
+            };
+            match opened {
+                Ok(capture) => {
+                    self.follow();
+                    self.capture = capture;
+                    return true;
+                }
+                // it was there a moment ago
+                Err(error) => say(&error),
+            }
+        }
+        if self.whole.is_some() {
+            self.follow();
+        }
+        false
+    }
+
+    fn follow(&mut self) {
+        match &mut self.whole {
+            Some(whole) => whole.follow(self.capture.info()),
+            None => self.whole = Some(self.capture.info().clone()),
+        }
+    }
+
+    /// The capture itself.
+    pub(super) fn into_capture(self) -> Capture<Box<dyn Read + 'a>> {
+        self.capture
     }
 
     /// Prepares an analyzer for the frames that lie ready.
@@ -39,21 +120,33 @@ impl Input {
         analyzer.foresee(&self.capture);
     }
 
-    /// The next frame.
+    /// The next frame of this file; [`Input::next_part`] goes on behind it.
     #[inline(always)]
     pub(super) fn next_frame(&mut self) -> Option<Frame<'_>> {
-        self.capture.next_frame()
+        self.next_with_secrets().map(|(frame, _)| frame)
     }
 
-    /// The next frame, and the decryption secrets that stand before it in the file.
+    /// The same with the decryption secrets that stand before it in the file.
     #[inline]
     pub(super) fn next_with_secrets(&mut self) -> Option<(Frame<'_>, &[Secrets])> {
-        self.capture.next_with_secrets()
+        if let Some((watch, count)) = &mut self.watch {
+            *count += 1;
+            if *count >= WATCHED {
+                *count = 0;
+                if !watch(self.capture.info().bytes) {
+                    self.later.clear();
+                    return None;
+                }
+            }
+        }
+        let before = self.whole.as_ref().map_or(0, |whole| whole.frames);
+        let (frame, secrets) = self.capture.next_with_secrets()?;
+        Some((Frame { number: frame.number + before, ..frame }, secrets))
     }
 
-    /// What the file says beside its frames.
+    /// What the file says beside its frames; of several files all of them, once the last one is over.
     pub(super) fn info(&self) -> &CaptureInfo {
-        self.capture.info()
+        self.whole.as_ref().unwrap_or_else(|| self.capture.info())
     }
 
     /// Tells what could not be read, for output that has no place for it.

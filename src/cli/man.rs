@@ -40,7 +40,7 @@ fn sections(out: &mut impl Write) -> io::Result<()> {
         // Sections of the command become parts of its section.
         let text = text.replace(".SH SYNOPSIS", ".PP").replace(".SH DESCRIPTION", ".PP").replace(".SH OPTIONS", ".PP");
         write!(out, ".SH \"{name}\"\n{text}")?;
-        if shared.is_some() && matches!(subcommand.get_name(), "analyze" | "messages" | "verify") {
+        if shared.is_some() && matches!(subcommand.get_name(), "analyze" | "messages" | "verify" | "batch") {
             out.write_all(b".PP\nOptions of reading and output: as above.\n")?;
         }
     }

@@ -5,7 +5,9 @@
 //! ```
 
 mod annotate;
+mod archive;
 mod args;
+mod batch;
 mod beside;
 mod credentials;
 mod error;
@@ -15,9 +17,11 @@ mod man;
 mod options;
 mod output;
 mod redact;
+mod rotation;
 mod run;
 mod signalling;
 mod time;
+mod together;
 
 use args::Args;
 use clap::Parser as _;
@@ -31,8 +35,10 @@ enum Status {
     Fine,
     /// 1: at least one failure; of `verify`: a message that verifies with none of the credentials that apply to it.
     Found,
-    /// 2: wrong usage, or nothing readable.
+    /// 2: wrong usage, or nothing readable; of `batch`: something that could not be read.
     Unusable,
+    /// 130: someone stopped it, as shells have it.
+    Stopped,
 }
 
 impl From<Status> for ExitCode {
@@ -41,6 +47,7 @@ impl From<Status> for ExitCode {
             Status::Fine => ExitCode::SUCCESS,
             Status::Found => ExitCode::from(1),
             Status::Unusable => ExitCode::from(2),
+            Status::Stopped => ExitCode::from(130),
         }
     }
 }

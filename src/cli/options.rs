@@ -1,8 +1,8 @@
 //! Options: arguments that have been checked, with the files of credentials read.
 
 use super::args::{
-    Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, Redact, ReportFormat,
-    RowFormat, Times,
+    self, Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, Redact,
+    ReportFormat, RowFormat, Times,
 };
 use super::beside::Beside;
 use super::credentials::Given;
@@ -14,16 +14,22 @@ use crate::analyzer::{Filters, Host};
 use crate::render::clock::Clock;
 use crate::render::ladder::Choice;
 use crate::render::text::Detail;
+use crate::report::SCHEMA;
 use crate::time::Timestamp;
 use jiff::tz::TimeZone;
+use sha2::{Digest as _, Sha256};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+
+/// Names a file of credentials, for those who always give the same.
+const CREDENTIALS: &str = "TURNSCOPE_CREDENTIALS";
 
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Options {
     Analyze {
         captures: Vec<String>,
+        join: bool,
         format: PageFormat,
         output: Option<PathBuf>,
         reading: Wanted,
@@ -51,6 +57,7 @@ pub(super) enum Options {
         reading: Wanted,
         look: Look,
     },
+    Batch(Box<super::batch::Batch>),
     Annotate {
         capture: String,
         output: PathBuf,
@@ -102,6 +109,7 @@ impl Options {
         // Options before the command would belong to nothing.
         if !analyze.captures.is_empty()
             || analyze.output.is_some()
+            || analyze.join
             || analyze.reading.is_given()
             || analyze.beside.is_given()
         {
@@ -123,6 +131,7 @@ impl Options {
                 look: Look::new(verify.text.time, common),
             },
             Command::Flow(flow) => Self::flow(*flow, common)?,
+            Command::Batch(batch) => Self::batch(*batch, common)?,
             Command::Annotate(annotate) => Self::annotate(*annotate, common)?,
             Command::Redact(redact) => Self::redact(*redact, common)?,
             Command::Explain { what } => {
@@ -131,6 +140,24 @@ impl Options {
             Command::Completions { shell } => Options::Completions(shell),
             Command::Man => Options::Man,
         })
+    }
+
+    fn batch(batch: args::Batch, common: Common) -> Result<Self, Error> {
+        let reading = batch.reading.with_defaults();
+        let settings = reading.settings(batch.messages);
+        Ok(Options::Batch(Box::new(super::batch::Batch {
+            paths: batch.paths,
+            files_from: batch.files_from,
+            out: batch.out,
+            jobs: batch.jobs.map(usize::from),
+            resume: batch.resume,
+            fail_on: batch.fail_on,
+            join: batch.join,
+            messages: batch.messages,
+            settings,
+            reading: Wanted::new(reading, Times::default())?,
+            look: Look::new(Times::default(), common),
+        })))
     }
 
     fn flow(flow: Flow, common: Common) -> Result<Self, Error> {
@@ -174,6 +201,7 @@ impl Options {
         once(&analyze.captures)?;
         Ok(Options::Analyze {
             captures: analyze.captures,
+            join: analyze.join,
             format: analyze.format,
             output: analyze.output,
             beside: Beside::read(&analyze.beside)?,
@@ -192,6 +220,15 @@ fn once(captures: &[String]) -> Result<(), Error> {
 }
 
 impl Reading {
+    /// What the environment says where the command line says nothing. It counts only here, behind the command: clap would take it for an option
+    /// that stands before, too.
+    fn with_defaults(mut self) -> Self {
+        if self.credentials.is_empty() {
+            self.credentials.extend(std::env::var_os(CREDENTIALS).filter(|path| !path.is_empty()).map(PathBuf::from));
+        }
+        self
+    }
+
     fn is_given(&self) -> bool {
         !self.credentials.is_empty()
             || !self.sdp.is_empty()
@@ -203,10 +240,28 @@ impl Reading {
             || !self.host.is_empty()
             || self.user.is_some()
     }
+
+    /// All of it in short, with this program's version: results that were found with other settings are not those of these. Of files their time of
+    /// change stands for what is in them, since a hash of a password would let others try passwords on it.
+    fn settings(&self, messages: bool) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(format!("{} {SCHEMA} {messages} {self:?}", env!("CARGO_PKG_VERSION")));
+        for path in self.credentials.iter().chain(&self.sdp).chain(&self.passwords) {
+            let metadata = std::fs::metadata(path);
+            let changed = metadata.as_ref().ok().and_then(|metadata| metadata.modified().ok());
+            hash.update(format!("{:?} {changed:?}", metadata.map(|metadata| metadata.len()).ok()));
+        }
+        if self.ask_password {
+            // what will be typed is not known
+            hash.update(format!("{:?} {}", std::time::SystemTime::now(), std::process::id()));
+        }
+        hash.finalize().into()
+    }
 }
 
 impl Wanted {
     fn new(reading: Reading, times: Times) -> Result<Self, Error> {
+        let reading = reading.with_defaults();
         let moment = |option: &str, text: Option<String>| match text {
             None => Ok(None),
             Some(text) => match Moment::parse(&text) {

@@ -3,15 +3,16 @@
 use super::Status;
 use super::args::{Args, FlowFormat, PageFormat, ReportFormat, RowFormat};
 use super::beside::Beside;
-use super::error::{Error, say};
+use super::error::Error;
 use super::input::{Input, start};
 use super::options::{Look, Options, Wanted};
 use super::output;
+use super::together;
 use crate::analyzer::{self, Analyzed, Analyzer, IcmpAnswers};
 use crate::event::{IcmpAnswer, Row};
 use crate::packet::{Limits, Packet, Packets};
 use crate::render::{html, json, ladder, messages, text, verify};
-use crate::report::ladder::{Collector, Ladder};
+use crate::report::ladder::Ladder;
 use crate::report::{Report, Verdict};
 use crate::session::credentials::Status as Tested;
 use crate::session::deployment::Deployment;
@@ -24,8 +25,8 @@ use std::path::Path;
 /// Runs a command.
 pub(super) fn run(options: Options) -> Result<Status, Error> {
     match options {
-        Options::Analyze { captures, format, output, reading, beside, look } => {
-            analyze(&captures, format, output.as_deref(), (&reading, &beside), look)
+        Options::Analyze { captures, join, format, output, reading, beside, look } => {
+            analyze((&captures, join), format, output.as_deref(), (&reading, &beside), look)
         }
         Options::Messages { capture, format, media, reading, look } => {
             list_messages(&capture, format, media, &reading, look)
@@ -34,6 +35,7 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
         Options::Flow { captures, format, choice, output, reading, look } => {
             flow(&captures, format, choice, output.as_deref(), &reading, look)
         }
+        Options::Batch(batch) => super::batch::run(*batch),
         Options::Annotate { capture, output, all, reading, look } => {
             super::annotate::run(&capture, &output, all, &reading, look)
         }
@@ -59,7 +61,7 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
 }
 
 fn analyze(
-    captures: &[String],
+    (captures, join): (&[String], bool),
     format: PageFormat,
     file: Option<&Path>,
     (reading, beside): (&Wanted, &Beside),
@@ -69,24 +71,11 @@ fn analyze(
     reading.keys.warn(look);
     beside.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
-    let (mut parts, mut collected) = (Vec::new(), Vec::new());
-    for path in captures {
-        // One bad file does not stop the others. Places count the captures that the report lists.
-        match Input::open(path) {
-            Ok(mut input) => {
-                let deployment = beside.deployment.clone();
-                if format == PageFormat::Html {
-                    let (part, collector) = collect(&mut input, path, parts.len(), reading, deployment)?;
-                    parts.push(part);
-                    collected.push(collector);
-                } else {
-                    let extra = Extra { deployment, ..Extra::default() };
-                    parts.push(read(&mut input, parts.len(), reading, extra, |_, _| true)?);
-                }
-            }
-            Err(error) => say(&error),
-        }
-    }
+    let extra = || Extra { deployment: beside.deployment.clone(), ..Extra::default() };
+    let (parts, collected) = match format {
+        PageFormat::Html => together::collect((captures, join), reading, &extra)?,
+        PageFormat::Text | PageFormat::Json => (together::read((captures, join), reading, &extra)?, Vec::new()),
+    };
     if parts.is_empty() {
         return Ok(Status::Unusable);
     }
@@ -129,25 +118,14 @@ fn flow(
     reading.told.warn(look);
     reading.keys.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
-    let (mut parts, mut collected) = (Vec::new(), Vec::new());
-    for path in captures {
-        // One bad file does not stop the others.
-        match Input::open(path) {
-            Ok(mut input) => {
-                let (part, collector) = collect(&mut input, path, parts.len(), reading, Deployment::default())?;
-                parts.push(part);
-                collected.push(collector);
-                if !look.is_quiet() {
-                    input.warn_of_damage();
-                }
-            }
-            Err(error) => say(&error),
-        }
-    }
+    let (parts, collected) = together::collect((captures, false), reading, &Extra::default)?;
     if parts.is_empty() {
         return Ok(Status::Unusable);
     }
     let report = analyzer::report(parts);
+    if !look.is_quiet() {
+        together::warn_of_damage(&report.captures);
+    }
     let ladder = Ladder::new(collected, &report);
     if let ladder::Choice::Session(number) = choice
         && number > ladder.sessions.len()
@@ -173,28 +151,11 @@ fn flow(
     Ok(Status::Fine)
 }
 
-/// Reads a capture and gathers what its ladder needs.
-fn collect(
-    input: &mut Input,
-    path: &str,
-    index: usize,
-    reading: &Wanted,
-    deployment: Deployment,
-) -> Result<(Analyzed, Collector), Error> {
-    let icmp = icmp_answers(input, path)?;
-    let mut collector = Collector::new(u32::try_from(index).unwrap_or(u32::MAX));
-    let part = read(input, index, reading, Extra { media: true, icmp, deployment }, |row, _| {
-        collector.row(row);
-        true
-    })?;
-    Ok((part, collector))
-}
-
 fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
     reading.told.warn(look);
     reading.keys.warn(look);
-    let icmp = icmp_answers(&input, path)?;
+    let icmp = icmp_answers(&input)?;
     let live = !input.regular || output::is_terminal();
     let mut writer = None;
     let mut failed = None;
@@ -265,32 +226,29 @@ fn is_unexplained(row: &Row<'_>) -> bool {
 /// What `messages` and `flow` want beyond the rest.
 #[derive(Default)]
 pub(super) struct Extra {
-    media: bool,
-    deployment: Deployment,
-    icmp: BTreeMap<u64, IcmpAnswer>,
+    pub media: bool,
+    pub deployment: Deployment,
+    pub icmp: BTreeMap<u64, IcmpAnswer>,
 }
 
 /// Reads a capture to its end, or until the sink has enough. The sink gets the rows, and the time of the capture's first frame.
 pub(super) fn read(
-    input: &mut Input,
+    input: &mut Input<'_>,
     index: usize,
     reading: &Wanted,
     extra: Extra,
     mut sink: impl FnMut(&Row<'_>, Timestamp) -> bool,
 ) -> Result<Analyzed, Error> {
-    let mut options = analyzer::Options {
-        capture: u32::try_from(index).unwrap_or(u32::MAX),
-        credentials: reading.credentials.credentials()?,
-        media: extra.media,
-        deployment: extra.deployment,
-        icmp: extra.icmp,
-        keys: reading.keys.log(),
-        ..analyzer::Options::default()
-    };
-    reading.told.add_to(&mut options.signalling, &mut options.credentials);
+    let mut options = wanted(index, reading, extra)?;
     let mut begun: Option<(Analyzer, Timestamp)> = None;
     let mut more = true;
-    while more && let Some((frame, secrets)) = input.next_with_secrets() {
+    while more {
+        let Some((frame, secrets)) = input.next_with_secrets() else {
+            if input.next_part() {
+                continue;
+            }
+            break;
+        };
         let (analyzer, start) = begun.get_or_insert_with(|| {
             let start = start(&frame);
             options.filters = reading.filters(start);
@@ -309,12 +267,27 @@ pub(super) fn read(
     Ok(analyzer.finish(input.path.clone(), input.info()))
 }
 
+/// What is wanted of an analysis, but for what the capture's start decides.
+pub(super) fn wanted(index: usize, reading: &Wanted, extra: Extra) -> Result<analyzer::Options, Error> {
+    let mut options = analyzer::Options {
+        capture: u32::try_from(index).unwrap_or(u32::MAX),
+        credentials: reading.credentials.credentials()?,
+        media: extra.media,
+        deployment: extra.deployment,
+        icmp: extra.icmp,
+        keys: reading.keys.log(),
+        ..analyzer::Options::default()
+    };
+    reading.told.add_to(&mut options.signalling, &mut options.credentials);
+    Ok(options)
+}
+
 /// What `messages` and `flow` say of requests that an ICMP error answered: a pass of its own, since the error comes after what it answers, and
 /// only over files, which can be read twice.
-fn icmp_answers(input: &Input, path: &str) -> Result<BTreeMap<u64, IcmpAnswer>, Error> {
+pub(super) fn icmp_answers(input: &Input<'_>) -> Result<BTreeMap<u64, IcmpAnswer>, Error> {
     let mut answers = IcmpAnswers::default();
-    if input.regular && has_icmp_errors(path)? {
-        let mut again = Input::open(path)?;
+    if input.regular && has_icmp_errors(&input.path)? {
+        let mut again = Input::open(&input.path)?;
         while let Some(frame) = again.next_frame() {
             answers.frame(&frame);
         }

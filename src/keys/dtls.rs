@@ -18,6 +18,9 @@ const HANDSHAKE: u16 = 2;
 const APPLICATION: u16 = 3;
 /// How many epochs ahead of the latest one records are looked for: key updates of which all records were lost.
 const AHEAD: u16 = 4;
+/// The same as long as no record of a direction was opened, for keys that come late; and for how many records that is tried in vain.
+const AHEAD_AT_FIRST: u16 = 64;
+const FIRST: u32 = 64;
 /// The shortest contents of a record with a unified header: what the encryption of its number needs.
 pub const UNIFIED_MIN: usize = 16;
 /// Epochs of which keys are kept: the current one, and those before it of which records may come late.
@@ -41,6 +44,8 @@ struct Direction {
     epochs: Vec<Epoch>,
     /// The key log as it was when a key was looked for in vain.
     searched: Option<u32>,
+    /// Records that no epoch opened, while none was opened.
+    in_vain: u32,
 }
 
 /// The keys of an epoch.
@@ -109,7 +114,7 @@ impl Association {
         let Some(client_random) = self.client_random else { return };
         let agreed = Agreed { client_random, hello };
         let under = epoch.saturating_add(1);
-        if self.agreed.iter().any(|known| *known == (under, agreed)) {
+        if self.agreed.contains(&(under, agreed)) {
             return;
         }
         self.forget(epoch);
@@ -141,11 +146,6 @@ impl Association {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
-    }
-
-    /// Adds what another association on its way had; for counting.
-    pub fn add_counts(&mut self, outcome: Outcome) {
-        self.counts.add(outcome);
     }
 
     /// The random of its last ClientHello.
@@ -258,7 +258,9 @@ impl Association {
             }
         }
         let latest = direction.epochs.last().map_or(EARLY, |epoch| epoch.number);
-        for number in (latest.saturating_add(1)..=latest.saturating_add(AHEAD)).filter(|number| number & 3 == bits) {
+        let first = direction.epochs.is_empty() && direction.in_vain < FIRST;
+        let ahead = if first { AHEAD_AT_FIRST } else { AHEAD };
+        for number in (latest.saturating_add(1)..=latest.saturating_add(ahead)).filter(|number| number & 3 == bits) {
             let Some(secret) = direction.secret(log, &random, from, number, suite) else { continue };
             known = true;
             let keys = schedule::traffic_keys(&secret, suite, true);
@@ -268,6 +270,7 @@ impl Association {
                 return Ok(found);
             }
         }
+        direction.in_vain = direction.in_vain.saturating_add(u32::from(known));
         Err(if known { Reason::Mismatch } else { Reason::NoKey })
     }
 }

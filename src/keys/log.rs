@@ -36,10 +36,12 @@ pub enum Label {
 /// A copy takes next to no memory: it is one with the original until one of them is added to.
 #[derive(Clone, Default)]
 pub struct KeyLog {
-    by_random: Arc<HashMap<[u8; 32], Vec<(Label, Secret)>>>,
+    by_random: Arc<ByRandom>,
     secrets: usize,
     revision: u32,
 }
+
+type ByRandom = HashMap<[u8; 32], Vec<(Label, Secret)>>;
 
 /// What came of reading a key log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

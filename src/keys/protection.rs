@@ -261,3 +261,49 @@ fn verify(hash: Hash, key: &[u8], parts: &[&[u8]], mac: &[u8]) -> bool {
         Hash::Sha384 => with::<Hmac<Sha384>>(key, parts, mac),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 9146 §5.3: what is authenticated with a connection id, put together here once more from its words.
+    #[test]
+    fn a_record_with_a_connection_id_opens() {
+        let (key, iv, explicit, id) = ([7; 16], [9; 4], [0, 1, 0, 0, 0, 0, 0, 5], [0xc1, 0xd2, 0xe3]);
+        let inner = b"hello\x17\0\0";
+        let mut header = vec![0xff; 8];
+        header.extend([25, 3, 25, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 5]);
+        header.extend(id);
+        header.extend([0, u8::try_from(inner.len()).unwrap()]);
+        let mut nonce = iv.to_vec();
+        nonce.extend(explicit);
+        let mut text = inner.to_vec();
+        let cipher = Aes128Gcm::new_from_slice(&key).unwrap();
+        let nonce: [u8; 12] = nonce.try_into().unwrap();
+        let tag = cipher.encrypt_inout_detached(&nonce.into(), &header, InOutBuf::from(&mut text[..])).unwrap();
+        let payload = [&explicit[..], &text, &tag].concat();
+        let suite = Suite { cipher: Cipher::Aes128Gcm, hash: Hash::Sha256, mac: None };
+        let keys = Keys::new(suite, &key, &iv, &[]);
+        let sealed = |id| Sealed {
+            content_type: 25,
+            version: 0xfefd,
+            connection_id: Some(id),
+            encrypt_then_mac: false,
+            chained: None,
+            payload: &payload,
+        };
+        let (mut out, number) = (Vec::new(), 1 << 48 | 5);
+        assert_eq!(keys.open(&sealed(&id[..]), [number], &mut out), Some(number));
+        assert_eq!(out, inner);
+        assert_eq!(keys.open(&sealed(&id[..2]), [number], &mut out), None, "another id");
+    }
+
+    #[test]
+    fn padding_is_whole_or_is_none() {
+        assert_eq!(padding(&[1, 2, 0]), Some(1));
+        assert_eq!(padding(&[1, 2, 2, 2]), Some(3));
+        assert_eq!(padding(&[1, 3, 2, 2]), None);
+        assert_eq!(padding(&[5]), None);
+        assert_eq!(padding(&[]), None);
+    }
+}

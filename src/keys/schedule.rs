@@ -118,3 +118,98 @@ pub(super) fn of(keys: [Keys; 2], sender: Sender) -> Keys {
     let [client, server] = keys;
     if sender == Sender::Client { client } else { server }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::suite::Cipher;
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digits: Vec<u8> =
+            text.chars().filter_map(|c| c.to_digit(16)).map(|digit| u8::try_from(digit).unwrap()).collect();
+        digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    }
+
+    /// The vectors for the PRF of TLS 1.2 that the TLS working group exchanged on its list.
+    #[test]
+    fn the_prf_of_tls_1_2_gives_the_known_values() {
+        let mut out = [0; 100];
+        let (secret, seed) = (hex("9bbe436ba940f017b17652849a71db35"), hex("a0ba9f936cda311827a6f796ffd5198c"));
+        expand(Prf::Of(Hash::Sha256), &secret, b"test label", &seed, &mut out);
+        let known = "e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a6b301791e90d35c9c9a46b4e14baf9af0f
+            a022f7077def17abfd3797c0564bab4fbc91666e9def9b97fce34f796789baa48082d122ee42c5a72e5a5110fff70187347b66";
+        assert_eq!(out.to_vec(), hex(known));
+        let mut out = [0; 148];
+        let (secret, seed) = (hex("b80b733d6ceefcdc71566ea48e5567df"), hex("cd665cf6a8447dd6ff8b27555edb7465"));
+        expand(Prf::Of(Hash::Sha384), &secret, b"test label", &seed, &mut out);
+        let known = "7b0c18e9ced410ed1804f2cfa34a336a1c14dffb4900bb5fd7942107e81c83cde9ca0faa60be9fe34f82b1233c9146a0e5
+            34cb400fed2700884f9dc236f80edd8bfa961144c9e8d792eca722a7b32fc3d416d473ebc2c5fd4abfdad05d9184259b5bf8cd4d90fa
+            0d31e2dec479e4f1a26066f2eea9a69236a3e52655c9e9aee691c8f3a26854308d5eaa3be85e0990703d73e56f";
+        assert_eq!(out.to_vec(), hex(known));
+    }
+
+    /// RFC 8448 §3: the traffic secrets of a handshake, and the keys and IVs that follow.
+    #[test]
+    fn traffic_keys_are_those_of_rfc_8448() {
+        for (secret, key, iv) in [
+            (
+                "b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38",
+                "3fce516009c21727d0f2e4e86ee403bc",
+                "5d313eb2671276ee13000b30",
+            ),
+            (
+                "b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55a21",
+                "dbfaa693d1762c5b666af5d950258d01",
+                "5bd3c71b836e0b76bb73265f",
+            ),
+            (
+                "9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5",
+                "17422dda596ed5d9acd890e3c63f5051",
+                "5b78923dee08579033e523d9",
+            ),
+            (
+                "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643",
+                "9f02283b6c9c07efc26bb9f2ac92e356",
+                "cf782b88dd83549aadf1e984",
+            ),
+        ] {
+            let (mut key_out, mut iv_out) = ([0; 16], [0; 12]);
+            expand_label(Hash::Sha256, &hex(secret), TLS_1_3, b"key", &mut key_out);
+            expand_label(Hash::Sha256, &hex(secret), TLS_1_3, b"iv", &mut iv_out);
+            assert_eq!((key_out.to_vec(), iv_out.to_vec()), (hex(key), hex(iv)));
+        }
+    }
+
+    /// RFC 8448 §3: the first record of application data from the client.
+    #[test]
+    fn a_record_of_rfc_8448_opens() {
+        let secret = hex("9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5");
+        let suite = Suite { cipher: Cipher::Aes128Gcm, hash: Hash::Sha256, mac: None };
+        let keys = traffic_keys(&secret, suite, false);
+        let payload = hex(
+            "a23f7054b62c94d0affafe8228ba55cbefacea42f914aa66bcab3f2b9819a8a5b46b395bd54a9a20441e2b62974e1f5a6292a2977014bd1e
+             3deae63aeebb21694915e4",
+        );
+        let mut out = Vec::new();
+        assert_eq!(keys.open_1_3(0, &[23, 3, 3, 0, 0x43], &payload, &mut out), Some(23));
+        assert_eq!(out, (0..50).collect::<Vec<u8>>());
+        assert_eq!(keys.open_1_3(1, &[23, 3, 3, 0, 0x43], &payload, &mut out), None, "another number");
+    }
+
+    /// RFC 9001 §A.2 and §A.5 hide packet numbers as RFC 9147 §4.2.3 hides sequence numbers: the same masks from the same samples.
+    #[test]
+    fn masks_of_sequence_numbers_are_those_of_the_rfc() {
+        for (cipher, key, sample, mask) in [
+            (Cipher::Aes128Gcm, "9f50449e04a0e810283a1e9933adedd2", "d1b1c98dd7689fb8ec11d242b123dc9b", "437b"),
+            (
+                Cipher::ChaCha20Poly1305,
+                "25a282b9e82f06f21f488917a4fc8f1b73573685608597d0efcb076b0ab7a7a4",
+                "5e5cd55c41f69080575d7999c25a5bfb",
+                "aefe",
+            ),
+        ] {
+            let keys = Keys::new(Suite { cipher, hash: Hash::Sha256, mac: None }, &[], &[], &hex(key));
+            assert_eq!(keys.number_mask(&hex(sample)).unwrap().to_vec(), hex(mask));
+        }
+    }
+}

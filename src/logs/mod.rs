@@ -150,7 +150,7 @@ pub fn exercise(bytes: &[u8]) -> usize {
         assert!(line.text.chars().count() <= MAX_TEXT + 1 && !line.text.contains(char::is_control));
         let _ = words::Said::of(&line.text);
     }
-    let events: Vec<Event> = file.lines.iter().take(50).filter_map(|line| Event::of_line(line)).collect();
+    let events: Vec<Event> = file.lines.iter().take(50).filter_map(Event::of_line).collect();
     let _ = estimate(&file, &events);
     file.lines.len()
 }

@@ -36,6 +36,50 @@ pub struct Counts {
     pub fragments: FragmentCounts,
 }
 
+impl Counts {
+    /// Adds what was counted elsewhere.
+    pub fn add(&mut self, other: &Counts) {
+        let Counts {
+            frames,
+            datagrams,
+            segments,
+            icmp_errors,
+            unsupported,
+            not_ip,
+            other_transport,
+            encrypted,
+            malformed,
+            too_deep,
+            fragments,
+        } = other;
+        self.frames += frames;
+        self.datagrams += datagrams;
+        self.segments += segments;
+        self.icmp_errors += icmp_errors;
+        for (&link_type, &count) in &unsupported.by_type {
+            if self.unsupported.by_type.len() < Unsupported::MAX || self.unsupported.by_type.contains_key(&link_type) {
+                *self.unsupported.by_type.entry(link_type).or_default() += count;
+            } else {
+                self.unsupported.others += count;
+            }
+        }
+        self.unsupported.others += unsupported.others;
+        self.not_ip += not_ip;
+        self.other_transport += other_transport;
+        self.encrypted += encrypted;
+        self.malformed += malformed;
+        self.too_deep += too_deep;
+        let FragmentCounts { seen, completed, incomplete, overlaps, duplicates, malformed, dropped } = fragments;
+        self.fragments.seen += seen;
+        self.fragments.completed += completed;
+        self.fragments.incomplete += incomplete;
+        self.fragments.overlaps += overlaps;
+        self.fragments.duplicates += duplicates;
+        self.fragments.malformed += malformed;
+        self.fragments.dropped += dropped;
+    }
+}
+
 /// How many frames of which link types could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unsupported {

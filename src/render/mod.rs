@@ -3,11 +3,15 @@
 //! What a capture says is never trusted with a terminal: [`escape`] tames it before it is printed.
 
 pub mod annotate;
+pub mod batch;
 pub mod clock;
 pub mod escape;
 pub mod html;
+pub mod index;
 pub mod json;
 pub mod ladder;
 pub mod messages;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod text;
 pub mod verify;

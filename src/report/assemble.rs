@@ -1,9 +1,10 @@
 //! Several captures' parts put together: the verdict, the headline, the sums.
 
 use super::build::Part;
-use super::convert::places;
+use super::convert::places as places_of;
 use super::headline;
-use super::{Address, Counts, Credential, Finding, Report, Subject, Verdict};
+use super::places;
+use super::{Address, Capture, Counts, Credential, Finding, Report, Subject, Verdict};
 use crate::logs::{self, Event};
 use crate::rules::{Concluded, Severity};
 use crate::time::{Span, Timestamp};
@@ -26,9 +27,10 @@ pub fn assemble(parts: Vec<Part>) -> Report {
     let mut whole = Report::default();
     let mut facts = headline::Facts::default();
     let mut findings: Vec<(u32, Concluded)> = Vec::new();
+    let mut captures: Vec<(u32, Capture)> = Vec::new();
     for part in parts {
-        let Part { report, findings: found, facts: seen, capture, .. } = part;
-        whole.captures.extend(report.captures);
+        let Part { report, findings: found, facts: seen, capture, captures: files, .. } = part;
+        captures.extend(files);
         add_counts(&mut whole.counts, report.counts);
         whole.servers.extend(report.servers);
         whole.transactions.total += report.transactions.total;
@@ -42,6 +44,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         whole.tls.extend(report.tls);
         whole.ice.extend(report.ice);
         whole.media.add(report.media);
+        whole.joins.extend(report.joins);
         add_credentials(&mut whole.credentials, report.credentials);
         super::signalling::add(&mut whole.signalling, report.signalling);
         super::deployment::add(&mut whole.deployment, report.deployment);
@@ -50,6 +53,14 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         }
         facts.add(seen);
         findings.extend(found.into_iter().map(|finding| (capture, finding)));
+    }
+    captures.sort_by_key(|(index, _)| *index);
+    whole.captures = captures.into_iter().map(|(_, capture)| capture).collect();
+    let labels = places::labels(&whole.captures);
+    for (_, Concluded { text, .. }) in &mut findings {
+        for text in [&mut text.title, &mut text.explanation, &mut text.fix] {
+            places::tell(text, &labels);
+        }
     }
     findings.sort_by_key(|(_, finding)| {
         (finding.effective_severity(), finding.caused_by.is_some(), finding.severity, finding.at)
@@ -99,7 +110,7 @@ fn finding_of(finding: Concluded, capture: u32) -> Finding {
         fix: text.fix,
         occurrences,
         caused_by: finding.caused_by,
-        places: places(capture, &frames),
+        places: places_of(capture, &frames),
         places_total: frames_total,
         logs: Vec::new(),
         logs_total: 0,

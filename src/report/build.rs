@@ -13,8 +13,8 @@ use super::ice;
 use super::media::media;
 use super::steps;
 use super::{
-    Address, Allocation, Authentication, Candidate, CandidateType, Capture, Confidence, Decryption, Dtls, Report, Tls,
-    Transaction, Transport,
+    Address, Allocation, Authentication, Candidate, CandidateType, Capture, Confidence, Decryption, Dtls, Join, Report,
+    Tls, Transaction, Transport,
 };
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
@@ -91,7 +91,7 @@ pub struct Builder {
     events: Vec<Event>,
 }
 
-/// The report of one capture, not yet put together with others.
+/// The report of one capture, or of several that were read as one, not yet put together with others.
 #[derive(Debug)]
 pub struct Part {
     pub(super) report: Report,
@@ -100,15 +100,26 @@ pub struct Part {
     pub(super) capture: u32,
     /// What servers may have written down, the first ones.
     pub(super) events: Vec<Event>,
+    pub(super) captures: Vec<(u32, Capture)>,
 }
 
 impl Part {
     /// The year in which the capture begins.
     #[must_use]
     pub fn year(&self) -> Option<i16> {
-        let first = self.report.captures.first()?.first_time?;
+        let first = self.captures.first()?.1.first_time?;
         let instant = jiff::Timestamp::from_nanosecond(i128::from(first.at.0)).ok()?;
         Some(instant.to_zoned(jiff::tz::TimeZone::UTC).year())
+    }
+
+    /// The captures that it is about, each with its index, to be changed.
+    pub fn captures_mut(&mut self) -> impl Iterator<Item = (u32, &mut Capture)> {
+        self.captures.iter_mut().map(|(index, capture)| (*index, capture))
+    }
+
+    /// Adds what captures share.
+    pub fn add_joins(&mut self, joins: Vec<Join>) {
+        self.report.joins.extend(joins);
     }
 }
 
@@ -271,8 +282,7 @@ impl Builder {
     #[must_use]
     pub fn finish(
         self,
-        path: String,
-        info: &CaptureInfo,
+        files: Vec<(u32, String, CaptureInfo)>,
         packets: &packet::Counts,
         streams: &StreamCounts,
         session: &Session,
@@ -303,6 +313,7 @@ impl Builder {
         note("connections", session.attempts().dropped());
         note("ways", session.ways().dropped());
         let (signalling, untold) = super::signalling::signalled(session);
+        note("joins", session.joins().omitted());
         note("signalling", untold);
         let (deployment, unstated) = super::deployment::stated(session, capture);
         note("deployment", unstated);
@@ -320,15 +331,12 @@ impl Builder {
         let items = self.transactions.sorted();
         let servers = session.servers().sorted();
         let report = Report {
-            captures: vec![Capture {
-                decryption: self.keyed.then_some(self.decryption),
-                ..capture_of(path, info, self.digits)
-            }],
+            captures: Vec::new(),
             counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
                 .map(|(address, known)| {
-                    server(address, known, info, session, self.dialects.get(&address), (capture, self.digits))
+                    server(address, known, &files, session, self.dialects.get(&address), (capture, self.digits))
                 })
                 .collect(),
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
@@ -355,6 +363,12 @@ impl Builder {
             omitted,
             ..Report::default()
         };
-        Part { report, findings, facts: self.facts, capture, events: self.events }
+        let mut captures: Vec<(u32, Capture)> =
+            files.into_iter().map(|(index, path, info)| (index, capture_of(path, &info, self.digits))).collect();
+        // of captures that were read as one it stands with the first
+        if let Some((_, first)) = captures.first_mut() {
+            first.decryption = self.keyed.then_some(self.decryption);
+        }
+        Part { captures, report, findings, facts: self.facts, capture, events: self.events }
     }
 }

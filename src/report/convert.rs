@@ -30,7 +30,7 @@ const MAX_PLACES: usize = 16;
 const MAX_POINTS: usize = 64;
 
 pub(super) fn place(capture: u32, frame: u64) -> Place {
-    Place { capture, frame }
+    Place::of(capture, frame)
 }
 
 pub(super) fn places(capture: u32, frames: &[u64]) -> Vec<Place> {
@@ -65,6 +65,7 @@ pub(super) fn capture_of(path: String, info: &CaptureInfo, digits: u8) -> Captur
         clock_offset_us: None,
         clock_uncertainty_us: None,
         decryption: None,
+        clock_drift_ppm: None,
     }
 }
 
@@ -108,13 +109,17 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts, streams: &Stre
 pub(super) fn server(
     address: ServerAddress,
     known: &session::Server,
-    info: &CaptureInfo,
+    files: &[(u32, String, CaptureInfo)],
     session: &Session,
     dialect: Option<&&'static str>,
     (capture, digits): (u32, u8),
 ) -> Server {
-    let mut names: Vec<String> =
-        info.names.iter().filter(|(ip, _)| *ip == address.0.ip()).map(|(_, name)| name.clone()).collect();
+    let mut names: Vec<String> = Vec::new();
+    for (ip, name) in files.iter().flat_map(|(_, _, info)| &info.names) {
+        if *ip == address.0.ip() && (files.len() == 1 || !names.contains(name)) {
+            names.push(name.clone());
+        }
+    }
     for name in session.lookups().names_of(address.0.ip()).into_iter().take(MAX_PLACES) {
         if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             names.push(name.to_owned());
@@ -247,6 +252,7 @@ pub(super) fn transaction(exchange: &Exchange, transport: Transport, capture: u3
     let copies = std::iter::once(exchange.first).chain(exchange.again.iter().copied());
     let text = |name: Option<session::Name>| name.map(|name| view.text(name));
     Transaction {
+        time: Some(Time::new(exchange.first.time, 9)),
         id: exchange.id.to_string(),
         method: exchange.method.to_string(),
         client: exchange.client.into(),

@@ -2,7 +2,7 @@
 
 use super::convert::{LINK_TYPE, MALFORMED, UNSEEN};
 use super::outcome::Outcome;
-use super::{Counts, Report};
+use super::{Counts, DtlsState, Report};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::session::{Conversation, Flow};
 use crate::time::{Span, Timestamp};
@@ -104,6 +104,9 @@ impl Facts {
                 .push(format!("connectivity checks were answered on {} of {} pairs", self.checked[1], self.checked[0]));
         }
         worked.extend(outcome.words);
+        if self.first.is_none() {
+            worked.extend(sealed(report));
+        }
         if self.data > 0 && !outcome.data {
             let flows = if self.data == 1 { "one flow".to_owned() } else { format!("{} flows", self.data) };
             worked.push(format!("DTLS or media went both ways on {flows}"));
@@ -113,4 +116,19 @@ impl Facts {
         }
         format!("Nothing wrong: {}.", worked.join("; "))
     }
+}
+
+/// The TLS connection of TURN that was completed, where nobody can read what it carries.
+fn sealed(report: &Report) -> Option<String> {
+    let complete = || report.tls.iter().filter(|known| known.state == DtlsState::Complete && known.opened_records == 0);
+    let known = complete().find(|known| known.client_data_records > 0).or_else(|| complete().next())?;
+    let more = complete().count().saturating_sub(1);
+    let others = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+    let version = known.version.as_deref().unwrap_or("TLS");
+    let data = if known.client_data_records > 0 && known.server_data_records > 0 {
+        ", and data went both ways in it, which takes the keys to read"
+    } else {
+        ""
+    };
+    Some(format!("{} agreed on {version} with {}{others}{data}", known.client.0.ip(), known.server))
 }

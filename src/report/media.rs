@@ -149,7 +149,7 @@ fn item(way: &MediaWay, direction: usize, stream: &Stream, capture: u32, digits:
         rtcp: reports(own, stream.ssrc, capture),
         first_time: Time::new(stream.first.time, digits),
         last_time: Time::new(stream.last.time, digits),
-        evidence: [stream.first, stream.last].map(|seen| Place { capture, frame: seen.frame }).to_vec(),
+        evidence: [stream.first, stream.last].map(|seen| Place::of(capture, seen.frame)).to_vec(),
     })
 }
 
@@ -158,6 +158,6 @@ fn reports(own: &session::MediaDirection, ssrc: u32, capture: u32) -> MediaRepor
     MediaReports {
         sender_reports: known.map_or(0, |known| known.sender),
         others: known.map_or(0, |known| known.other),
-        bye: own.bye.map(|seen| Place { capture, frame: seen.frame }),
+        bye: own.bye.map(|seen| Place::of(capture, seen.frame)),
     }
 }

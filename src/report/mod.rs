@@ -15,14 +15,19 @@ mod finding;
 mod handshake;
 mod headline;
 mod ice;
+mod join;
 pub mod ladder;
 mod logs;
 mod media;
 mod message;
 mod outcome;
+mod places;
 mod signalling;
 mod steps;
+mod summary;
+pub mod tables;
 mod tls;
+mod totals;
 mod tried;
 mod turn;
 mod value;
@@ -39,11 +44,14 @@ pub use ice::{
     IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IceNomination, IcePair, IcePassword, IceRole, IceRoles,
     IceRtt, IceSelectedBy, IceSelection, IceSession, IceState,
 };
+pub use join::{Join, JoinNat, Lost, Relayed, Rewritten, joins, line_up};
 pub use logs::{LogFile, LogLine, LogOffset};
 pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use signalling::{Signalled, SignalledAddress};
+pub use summary::Summary;
 pub use tls::{Tls, TlsFlight, TlsTcp, TlsTcpClosing, TlsTcpState};
+pub use totals::Totals;
 pub use turn::{
     Allocation, AllocationEnd, Authentication, AuthenticationOutcome, Candidate, CandidateType, Channel,
     ConnectionOpener, ConnectionState, DataConnection, NatMapping, Permission, Server, ServerActivity,
@@ -95,6 +103,8 @@ pub struct Report {
     pub ice: Vec<IceSession>,
     /// The streams of RTP.
     pub media: Media,
+    /// What several captures share, two by two.
+    pub joins: Vec<Join>,
     /// The credentials given, and what they verified.
     pub credentials: Vec<Credential>,
     /// The session descriptions given, and how much of them the packets show.
@@ -130,6 +140,7 @@ impl Default for Report {
             tls: Vec::new(),
             ice: Vec::new(),
             media: Media::default(),
+            joins: Vec::new(),
             credentials: Vec::new(),
             signalling: Vec::new(),
             deployment: Vec::new(),
@@ -155,6 +166,19 @@ pub enum Verdict {
     NothingFound,
 }
 
+impl Verdict {
+    /// Its word in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Failure => "failure",
+            Verdict::Warning => "warning",
+            Verdict::Healthy => "healthy",
+            Verdict::NothingFound => "nothing-found",
+        }
+    }
+}
+
 /// One capture that was read.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Capture {
@@ -178,13 +202,16 @@ pub struct Capture {
     pub damage: Vec<Damage>,
     /// How many such places there are, those not listed included.
     pub damage_total: u64,
-    /// What was added to this capture's times to line it up with the first, in microseconds.
+    /// What was added to this capture's times to line it up with the first that it shares packets with, in microseconds, at its first frame;
+    /// `null` where it shares none.
     pub clock_offset_us: Option<i64>,
-    /// How far that may be off, in microseconds.
+    /// How far that may be off, in microseconds; `null` where packets in one direction only could be compared.
     pub clock_uncertainty_us: Option<i64>,
     /// What keys opened; absent where none were given and none are in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decryption: Option<Decryption>,
+    /// By how much this capture's clock runs slow against that first one, in parts per million: so much is added besides as time passes.
+    pub clock_drift_ppm: Option<f64>,
 }
 
 /// A comment of a pcapng file.
@@ -252,6 +279,7 @@ mod tests {
                 written().into_root_schema_for::<Message>(),
             ),
             ("verify.json", "turnscope verify --format json", written().into_root_schema_for::<VerifyReport>()),
+            ("summary.json", "summary.jsonl of turnscope batch, one line", written().into_root_schema_for::<Summary>()),
         ] {
             schema.insert("title".into(), title.into());
             let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";

@@ -19,7 +19,7 @@ pub(super) fn authentication(conversation: &Conversation, view: &View<'_>, captu
     let mut add = |seen: Seen, from: Side, what: String| {
         total += 1;
         if steps.len() < MAX_STEPS {
-            let place = Place { capture, frame: seen.frame };
+            let place = Place::of(capture, seen.frame);
             steps.push(Step { place, time: Some(Time::new(seen.time, digits)), from, what });
         }
     };

@@ -142,6 +142,9 @@ pub struct Transactions {
 /// A request, its copies, and its answer.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Transaction {
+    /// When the first copy of the request was sent; for tables.
+    #[serde(skip)]
+    pub time: Option<Time>,
     /// Transaction id: 24 hex digits, 32 of a message without cookie.
     pub id: String,
     /// Method by its IANA name, else `0x…`.

@@ -1,6 +1,7 @@
 //! `turn-answer-lost` and `turn-answer-from-elsewhere`: answers that leave and do not arrive, or that arrive from where nobody asked.
 
 use super::evidence::{filter_of, frames};
+use super::travel;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::net::Endpoint;
 use crate::session::credentials::Status;
@@ -32,10 +33,15 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
             subject: view.subject(conversation, exchange.asked.user, exchange.asked.realm),
             causes: &["nat-alg-rewrite", "stun-fingerprint-bad", "turn-response-integrity-bad"],
         };
-        let where_to = if lost.beyond {
-            "The capture shows both sides of a NAT: the answer reaches the outer side and not the inner one."
-        } else {
-            "Up to the point of this capture the path works in both directions; beyond it, towards the client, the answers are lost."
+        let between = travel::of_answer(exchange, lost.answer, view);
+        let where_to = match &between {
+            Some(between) => between,
+            None if lost.beyond => {
+                "The capture shows both sides of a NAT: the answer reaches the outer side and not the inner one."
+            }
+            None => {
+                "Up to the point of this capture the path works in both directions; beyond it, towards the client, the answers are lost."
+            }
         };
         out.add(seen, || Text {
             title: format!("{server} answers {client}, and the answers do not arrive: the client repeats its {} request", exchange.method),
@@ -47,10 +53,15 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
                 lost.repeats,
                 frames(&frames_seen),
             ),
-            fix: format!(
+            fix: match &between {
+                Some(_) => "Look at what lies between these two points, for the way back: firewall state for answers, asymmetric routes, NAT; and at the \
+                            client's own firewall, if the capture there was taken on it."
+                    .to_owned(),
+                None => format!(
                 "Follow the answers from this capture point towards {client}: firewall state for answers, asymmetric routes, the NAT on the \
                  way back; if the capture was taken on the client itself, its own firewall."
-            ),
+                ),
+            },
         });
     }
 }

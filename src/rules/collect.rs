@@ -1,11 +1,14 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
+mod causes;
+
 use super::{Confidence, Severity};
 use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::session::{Clients, Grievance};
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
+use causes::{cause_of, gravest_symptoms, raise_causes};
 use hashbrown::HashMap;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// How many frames of a finding are kept.
 const MAX_FRAMES: usize = 16;
@@ -176,10 +179,10 @@ struct Group {
     /// Of the occurrences that would be failures: what would remedy each.
     grievances: Vec<(Remedy, Confidence)>,
     causes: &'static [&'static str],
-    /// It would be a failure, and every client that it struck got over it.
-    remedied: bool,
     /// Ids of findings that it is the cause of, where they are about the same.
     effects: &'static [&'static str],
+    /// It would be a failure, and every client that it struck got over it.
+    remedied: bool,
 }
 
 /// Takes in occurrences, gives out findings.
@@ -228,7 +231,7 @@ impl Collector {
         };
         self.groups.insert(
             key,
-            Group { finding, grievances: vec![grievance], causes: seen.causes, remedied: false, effects: &[] },
+            Group { finding, grievances: vec![grievance], causes: seen.causes, effects: &[], remedied: false },
         );
     }
 
@@ -427,79 +430,6 @@ impl Group {
         self.finding.frames.sort_unstable();
         self.finding.frames.dedup();
     }
-}
-
-/// A cause that shows later than this after its symptom's beginning belongs to another story.
-const AFTERWARDS: Span = Span::from_secs(120);
-/// What is said to be the cause of others is a failure where one of them is.
-fn raise_causes(groups: &mut [Group]) {
-    let failed: BTreeSet<String> = groups
-        .iter()
-        .filter(|group| group.finding.effective_severity() == Severity::Failure)
-        .filter_map(|group| group.finding.caused_by.clone())
-        .collect();
-    for group in groups.iter_mut().filter(|group| !group.effects.is_empty()) {
-        if failed.contains(&group.finding.key) {
-            group.finding.severity = Severity::Failure;
-        }
-    }
-}
-
-/// Whether a finding says of itself that it is the cause of another: about the same server where both name one, else about the same client; and
-/// about the same user where both name one.
-fn causes(cause: &Group, symptom: &Group) -> bool {
-    let (one, other) = (&cause.finding.subject, &symptom.finding.subject);
-    let server = |subject: &Subject| subject.server.map(|server| server.0.ip());
-    let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
-    let same_user = match (&one.username, &other.username) {
-        (Some(one), Some(other)) => one == other,
-        _ => true,
-    };
-    let same_place = match (server(one), server(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => client(one).is_some() && client(one) == client(other),
-    };
-    cause.effects.contains(&symptom.finding.id) && cause.finding.key != symptom.finding.key && same_user && same_place
-}
-
-fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
-    let first = |cause: &&Group| (cause.finding.severity, cause.finding.at);
-    if let Some(cause) = groups.iter().filter(|cause| causes(cause, symptom)).min_by_key(first) {
-        return Some(cause.finding.key.clone());
-    }
-    let related = |cause: &&Group| {
-        let (one, other) = (&symptom.finding.subject, &cause.finding.subject);
-        let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
-        symptom.causes.contains(&cause.finding.id)
-            && cause.finding.key != symptom.finding.key
-            // what was got over, and what is merely worth knowing, explains nothing
-            && !cause.remedied
-            && cause.finding.severity != Severity::Note
-            && cause.finding.at.since(symptom.finding.at) <= AFTERWARDS
-            && (client(one).is_some() && client(one) == client(other)
-                || one.server.is_some() && one.server == other.server)
-    };
-    let cause = groups.iter().filter(related).min_by_key(first)?;
-    Some(cause.finding.key.clone())
-}
-
-/// For each finding that is a cause, how grave the gravest of what it explains is: a cause weighs as much as what came of it.
-fn gravest_symptoms(findings: &[Concluded]) -> HashMap<String, Severity> {
-    // what explains explains itself through others: no chain of causes is longer than this
-    const CHAIN: usize = 8;
-    let by_key: HashMap<&str, &Concluded> = findings.iter().map(|finding| (finding.key.as_str(), finding)).collect();
-    let mut gravest: HashMap<String, Severity> = HashMap::new();
-    for finding in findings {
-        let own = finding.effective_severity();
-        let mut cause = finding.caused_by.as_deref();
-        for _ in 0..CHAIN {
-            let Some(key) = cause else { break };
-            let known = gravest.entry(key.to_owned()).or_insert(own);
-            *known = own.min(*known);
-            cause = by_key.get(key).and_then(|finding| finding.caused_by.as_deref());
-        }
-    }
-    gravest
 }
 
 #[cfg(test)]

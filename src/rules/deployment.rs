@@ -59,6 +59,8 @@ struct Wrong {
     likely: bool,
     /// Another finding tells it.
     told: bool,
+    /// Of a certificate: it is a stated name that the client asked for in vain.
+    asked_for: bool,
 }
 
 /// Compares every statement with what the packets show; in the order in which they stand.
@@ -99,6 +101,7 @@ fn plain<'s>(statement: &'s Statement, seen: &Sighting) -> Check<'s> {
             relayed: first.relayed,
             likely: false,
             told: matches!(statement.says, Says::RelayPorts(..)),
+            asked_for: first.asked_for,
         };
         let frames = (seen.wrong.frames.as_slice(), seen.wrong.total);
         return Check::wrong(statement, frames, seen.instead.join(", "), wrong);
@@ -234,14 +237,14 @@ fn occurrence(id: &'static str, key: String, check: &Check<'_>, wrong: &Wrong) -
 }
 
 /// The findings that a wrong statement of this kind explains.
-fn effects(says: &Says) -> &'static [&'static str] {
+fn effects(says: &Says, asked_for: bool) -> &'static [&'static str] {
     match says {
         Says::External(_) => &["turn-relay-private", "turn-relay-silent", "turn-answer-from-elsewhere"],
         Says::Open(..) => &["turn-no-response", "turn-unreachable"],
         Says::Realm(_) => &["turn-realm-mismatch"],
         Says::Users(_) => &["turn-unknown-user", "turn-integrity-rejected", "turn-user-changed"],
         Says::Name { .. } => &["turn-no-response", "turn-unreachable", "tls-certificate-name"],
-        Says::CertificateNames(_) => &["tls-certificate-name", "tls-certificate-rejected"],
+        Says::CertificateNames(_) if asked_for => &["tls-certificate-name", "tls-certificate-rejected"],
         _ => &[],
     }
 }
@@ -249,7 +252,7 @@ fn effects(says: &Says) -> &'static [&'static str] {
 fn tell(number: usize, check: &Check<'_>, wrong: &Wrong, view: &View<'_>, out: &mut Collector) {
     let statement = check.statement;
     let seen = occurrence(MISMATCH, format!("{}:{} {number}", statement.file, statement.line), check, wrong);
-    out.add_cause(seen, effects(&statement.says), || text(check, wrong, view));
+    out.add_cause(seen, effects(&statement.says, wrong.asked_for), || text(check, wrong, view));
 }
 
 fn text(check: &Check<'_>, wrong: &Wrong, view: &View<'_>) -> Text {

@@ -4,8 +4,8 @@ use super::evidence::frames;
 use super::refusal::{challenge_before, is_named_pion, is_nonce_given};
 use super::refused::Refused;
 use super::{Collector, Confidence, Dialect, Proof, Text, View};
-use crate::session::credentials::{KeyHash, Preparation, Scheme, Side, Slip};
-use crate::session::{Asked, Conversation, Exchange, Near};
+use crate::session::credentials::{Identity, KeyHash, Preparation, Scheme, Side, Slip};
+use crate::session::{Asked, Conversation, Exchange, Name, Near};
 use crate::wire::stun::integrity::Rule;
 use std::fmt::Write as _;
 
@@ -111,7 +111,8 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
     let (why, proof, fix) = match near {
         _ if same => no_blame(&user),
         Some(near) => near.blame(response, &user, view),
-        None => blame(request, response, what, &user, dialect),
+        None => by_configuration(request, response, asked, &user, dialect, view)
+            .unwrap_or_else(|| blame(request, response, what, &user, dialect)),
     };
     let proof = match oddity(request, asked) {
         Some(slip) => format!("{proof} It does so only when {slip}."),
@@ -228,6 +229,81 @@ impl Nearly<'_> {
     }
 }
 
+/// Where the refusal is not signed, or not with what was given: what the server should hold says as much, if it was given too.
+fn by_configuration(
+    request: &Proof,
+    response: &Proof,
+    asked: &Asked,
+    user: &str,
+    dialect: Dialect,
+    view: &View<'_>,
+) -> Option<(String, String, String)> {
+    let Proof::By { label: client, credential, side, .. } = request else { return None };
+    if *side == Some(Side::Server) || matches!(response, Proof::By { .. }) {
+        return None;
+    }
+    let credentials = view.session.credentials();
+    let bytes = |name: Option<Name>| name.map(|name| view.session.names().bytes(name));
+    let identity = Identity {
+        username: bytes(asked.user),
+        realm: bytes(asked.realm),
+        userhash: bytes(asked.userhash),
+        access_token: asked.access_token,
+    };
+    let mut servers = Vec::new();
+    credentials.applying(&identity, |number| {
+        let of_server = credentials.describe(number).filter(|known| known.side == Some(Side::Server));
+        servers.extend(of_server.map(|known| (number, known.label.into_owned())));
+    });
+    let same = servers.iter().find(|(number, _)| credentials.have_same_secret(*credential, *number));
+    let cisco = cisco(dialect);
+    let third = match response {
+        Proof::Mismatch(_) => {
+            " Its refusal is signed with none of the credentials given, so what it really holds is a third."
+        }
+        _ => "",
+    };
+    if let Some((_, server)) = same {
+        return Some((
+            format!(
+                "the client signs with \"{client}\", the same as the server's \"{server}\", and the server does not hold that"
+            ),
+            format!(
+                "The request's integrity verifies with \"{client}\", and \"{server}\", which is said to be the server's, is the same: the client signs with what both \
+                 sides should have, and the server must hold something else, or does not know {user} at all.{third}"
+            ),
+            format!(
+                "Set the password of \"{server}\" for {user} on the server again, and see that it is used: another database, a restart that is due, an older file.{cisco}"
+            ),
+        ));
+    }
+    let (number, server) = servers.first()?;
+    let near = credentials.slip_between(*number, *credential);
+    let near = near.map(|slip| format!(" They differ by a mishap: \"{server}\" becomes \"{client}\" when {slip}."));
+    let near = near.unwrap_or_default();
+    Some((
+        format!("the client signs with \"{client}\", and the server's \"{server}\" is another password"),
+        format!(
+            "The request's integrity verifies with \"{client}\", so that is what the client holds; \"{server}\", which the server is configured with, is another password: \
+             the two sides were given different ones.{near}{third}"
+        ),
+        format!(
+            "Give both sides the same password for {user}: the one of \"{server}\" to the client, or the one of \"{client}\" to the server.{cisco}"
+        ),
+    ))
+}
+
+/// Where the two passwords are set in the pair that this most often is.
+fn cisco(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Draft => {
+            " With a Cisco Meeting Server and an Expressway-E these are the password of the TURN server object in the Meeting Server's \
+             API and that of the user in the Expressway-E's local authentication database."
+        }
+        _ => "",
+    }
+}
+
 /// Request and refusal are signed with the same password: it is not the password.
 fn no_blame(user: &str) -> (String, String, String) {
     (
@@ -239,13 +315,7 @@ fn no_blame(user: &str) -> (String, String, String) {
 
 /// Who holds what: a clause for the headline, sentences with the proof, and what to change.
 fn blame(request: &Proof, response: &Proof, what: &str, user: &str, dialect: Dialect) -> (String, String, String) {
-    let cisco = match dialect {
-        Dialect::Draft => {
-            " With a Cisco Meeting Server and an Expressway-E these are the password of the TURN server object in the Meeting Server's \
-             API and that of the user in the Expressway-E's local authentication database."
-        }
-        _ => "",
-    };
+    let cisco = cisco(dialect);
     match (request, response) {
         (Proof::By { label: client, credential: one, .. }, Proof::By { label: server, credential: other, .. }) if one != other => (
             format!("the client signs with \"{client}\", the server with \"{server}\""),

@@ -2,6 +2,7 @@
 
 use super::evidence::{filter_of, frames};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::event::Connection;
 use crate::session::{Allocation, Conversation, End};
 use crate::time::Span;
 
@@ -12,6 +13,11 @@ const SILENT: Span = Span::from_secs(45);
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     let Some(allocation) = &conversation.allocation else { return };
+    // over a stream the end of the connection is the end of the allocation
+    let closed = |known: &Connection| known.fin.iter().chain(&known.rst).any(Option::is_some);
+    if conversation.connection.as_deref().is_some_and(closed) {
+        return;
+    }
     let silent = view.now().since(conversation.heard.time) >= SILENT;
     if !silent || allocation.end(view.now()) != End::Open || conversation.moved_from.is_some() {
         return;

@@ -48,6 +48,7 @@ mod relay_address;
 mod relay_silent;
 mod request_rejected;
 mod tls;
+mod travel;
 mod unreachable;
 mod unreachable_tcp;
 mod unsupported;

@@ -1,6 +1,7 @@
 //! `turn-no-response`: requests to a server to which nothing comes back.
 
 use super::evidence::{filter_of, frames, frames_of};
+use super::travel;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::net::{Scope, ServerAddress, Transport};
 use crate::session::{Conversation, Exchange, Grievance};
@@ -175,7 +176,9 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
     };
     let over_what = transport.name();
     let others = others(server, transport, view);
-    let title_tail = others.first().map(|other| format!(", while {other}")).unwrap_or_default();
+    let way = travel::of_requests(conversation, asked, view);
+    let tail = || others.first().map(|other| format!(", while {other}")).unwrap_or_default();
+    let title_tail = if way.title.is_empty() { tail() } else { way.title };
     let others_text = match others.as_slice() {
         [] => String::new(),
         some => format!(" In the same capture {}.", some.join(", and ")),
@@ -185,14 +188,16 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
             "{server} does not answer over {over_what}: {sent} {method} requests of {client} went unanswered{title_tail}"
         ),
         explanation: format!(
-            "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{stage}{others_text}",
+            "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{stage}{}{others_text}",
             over.unwrap_or_default(),
+            way.text,
         ),
         fix: format!(
             "Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
              firewalls on the way, both for the requests and for the answers. Where a network allows no such traffic, give the client a \
-             TURN URL over {}.",
-            if transport.is_stream() { "TLS" } else { "TCP or TLS" }
+             TURN URL over {}.{}",
+            if transport.is_stream() { "TLS" } else { "TCP or TLS" },
+            way.fix,
         ),
     }
 }

@@ -1,9 +1,11 @@
 //! Host candidates that hide behind names of multicast DNS: who asked for which, and whether anybody said its address.
 
+use super::Session;
 use super::exchange::Seen;
 use super::totals::Sample;
 use crate::net::Endpoint;
-use crate::wire::mdns::{HiddenName, Said};
+use crate::time::Timestamp;
+use crate::wire::mdns::{self, HiddenName, Said};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -66,5 +68,18 @@ impl HiddenCandidates {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
+    }
+}
+
+impl Session {
+    /// Host candidates behind names of multicast DNS.
+    #[must_use]
+    pub fn hidden(&self) -> &HiddenCandidates {
+        &self.hidden
+    }
+
+    /// Takes what a datagram of multicast DNS says of such candidates.
+    pub fn mdns(&mut self, frame: u64, time: Timestamp, src: Endpoint, payload: &[u8]) {
+        mdns::read(payload, |said| self.hidden.add(src, Seen { frame, time }, said));
     }
 }

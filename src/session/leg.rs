@@ -61,6 +61,8 @@ pub(super) struct Rare {
     again_total: u32,
     again_after_answer: u32,
     icmp: Option<IcmpAnswer>,
+    /// An answer that passed another point on its way here.
+    underway: Option<Seen>,
     /// When it is to be looked at, where it went on.
     pub(super) due: Option<Timestamp>,
 }
@@ -108,6 +110,17 @@ impl Leg {
     #[must_use]
     pub(super) fn answer(&self) -> Option<Seen> {
         self.answered.then_some(self.answer)
+    }
+
+    /// An answer passed another point on its way here.
+    pub(super) fn underway(&mut self, seen: Seen) {
+        self.rare.get_or_insert_default().underway.get_or_insert(seen);
+    }
+
+    /// The first answer, wherever it was seen.
+    #[must_use]
+    pub(super) fn answer_beyond(&self) -> Option<Seen> {
+        self.answer().or_else(|| self.rare.as_ref()?.underway)
     }
 
     /// When it was last heard of.

@@ -1,6 +1,7 @@
 //! What servers have lent to whom: the allocations of flows that are over, for the questions how many a user holds and what became of
 //! the one that a client goes on to use.
 
+use super::Session;
 use super::allocation::{Allocation, End};
 use super::conversation::Conversation;
 use super::exchange::Seen;
@@ -114,6 +115,26 @@ impl Lents {
     pub fn last(&self, client: ClientAddress, server: ServerAddress) -> Option<Lent> {
         let number = self.last.get(&(client, server))?.checked_sub(self.base)?;
         self.ended.get(usize::try_from(number).ok()?).copied()
+    }
+}
+
+impl Session {
+    /// The allocations of a user with a server (whichever of its ports) that were alive at `at`, as far as the capture shows: of the
+    /// flows that are over and of those that are not.
+    #[must_use]
+    pub fn lent(&self, server: IpAddr, user: Option<Name>, at: Timestamp) -> Vec<Lent> {
+        let open =
+            self.flows.iter().filter_map(|(_, flow)| flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()));
+        let open = open.flat_map(Lent::of);
+        let mut alive: Vec<Lent> = self.lents.iter().chain(open).filter(|lent| lent.is(server, user, at)).collect();
+        alive.sort_unstable_by_key(|lent| lent.created.frame);
+        alive
+    }
+
+    /// The last allocation on a 5-tuple, of a flow that is over.
+    #[must_use]
+    pub fn last_lent(&self, client: ClientAddress, server: ServerAddress) -> Option<Lent> {
+        self.lents.last(client, server)
     }
 }
 

@@ -24,6 +24,7 @@ pub mod handshake;
 mod hidden;
 /// ICE: sessions, agents, pairs.
 pub mod ice;
+mod joined;
 mod lane;
 mod leg;
 mod lent;
@@ -76,7 +77,8 @@ pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::FORESEEN;
 
-use crate::net::{ClientAddress, Endpoint, ServerAddress};
+use crate::join::Joins;
+use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
@@ -86,7 +88,6 @@ use handshake::Handshakes;
 use nonce::Nonces;
 use signalling::{Sightings, Signalling};
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use transaction::{KEEP, Transactions};
 
 /// A flow with nothing new for this long is over, unless its allocation is alive.
@@ -114,6 +115,7 @@ pub struct Session {
     deployment: Deployment,
     stated: deployment::Sightings,
     lookups: Lookups,
+    joins: Joins,
     names: Names,
     flows: Flows,
     transactions: Transactions,
@@ -163,6 +165,7 @@ impl Session {
             deployment: Deployment::default(),
             stated: deployment::Sightings::default(),
             lookups: Lookups::default(),
+            joins: Joins::default(),
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
@@ -215,25 +218,6 @@ impl Session {
         Session { sightings: Sightings::of(&signalling), signalling, handshakes, ..self }
     }
 
-    /// The same session with a description of what should be.
-    #[must_use]
-    pub fn with_deployment(self, deployment: Deployment) -> Self {
-        let lookups = Lookups::about(deployment.names());
-        Session { stated: deployment::Sightings::of(&deployment), deployment, lookups, ..self }
-    }
-
-    /// What should be.
-    #[must_use]
-    pub fn deployment(&self) -> &Deployment {
-        &self.deployment
-    }
-
-    /// What was seen of that.
-    #[must_use]
-    pub fn stated(&self) -> &deployment::Sightings {
-        &self.stated
-    }
-
     /// Which of that shows in the packets.
     #[must_use]
     pub fn sightings(&self) -> &Sightings {
@@ -251,17 +235,6 @@ impl Session {
     #[must_use]
     pub fn signalling(&self) -> &Signalling {
         &self.signalling
-    }
-
-    /// Host candidates behind names of multicast DNS.
-    #[must_use]
-    pub fn hidden(&self) -> &HiddenCandidates {
-        &self.hidden
-    }
-
-    /// Takes what a datagram of multicast DNS says of such candidates.
-    pub fn mdns(&mut self, frame: u64, time: Timestamp, src: Endpoint, payload: &[u8]) {
-        crate::wire::mdns::read(payload, |said| self.hidden.add(src, Seen { frame, time }, said));
     }
 
     /// The texts behind the names.
@@ -286,24 +259,6 @@ impl Session {
     #[must_use]
     pub fn servers(&self) -> &Servers {
         &self.servers
-    }
-
-    /// The allocations of a user with a server (whichever of its ports) that were alive at `at`, as far as the capture shows: of the
-    /// flows that are over and of those that are not.
-    #[must_use]
-    pub fn lent(&self, server: IpAddr, user: Option<Name>, at: Timestamp) -> Vec<Lent> {
-        let open =
-            self.flows.iter().filter_map(|(_, flow)| flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()));
-        let open = open.flat_map(Lent::of);
-        let mut alive: Vec<Lent> = self.lents.iter().chain(open).filter(|lent| lent.is(server, user, at)).collect();
-        alive.sort_unstable_by_key(|lent| lent.created.frame);
-        alive
-    }
-
-    /// The last allocation on a 5-tuple, of a flow that is over.
-    #[must_use]
-    pub fn last_lent(&self, client: ClientAddress, server: ServerAddress) -> Option<Lent> {
-        self.lents.last(client, server)
     }
 
     /// The NAT mappings.
@@ -509,12 +464,7 @@ impl Session {
             self.sightings.address(flow.ends.low);
             self.sightings.address(flow.ends.high);
         }
-        if !self.stated.is_empty() {
-            self.stated.flow(&flow, &self.deployment);
-            if let Some(conversation) = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()) {
-                self.stated.conversation(conversation, &self.names, &self.deployment);
-            }
-        }
+        self.note_stated(&flow);
         if let Some(until) = flow.data_both_ways() {
             self.clients.data(flow.ends.low.ip(), until);
             self.clients.data(flow.ends.high.ip(), until);

@@ -9,7 +9,7 @@ use crate::event::{Event, IcmpAnswer};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::packet::IcmpError;
 use crate::time::Span;
-use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method};
+use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
 use std::collections::VecDeque;
 
 /// What a session knows of a message at the moment when it passes.
@@ -172,10 +172,18 @@ impl Session {
         Some(first)
     }
 
+    /// An answer was seen on its way, at a point that it passes before its last: where it is not seen there, it did not arrive.
+    pub fn answer_underway(&mut self, id: TransactionId, src: Endpoint, dst: Endpoint, seen: Seen) {
+        let Some(flow) = self.flows.find(src, dst) else { return };
+        if let Some(leg) = self.transactions.leg_on(id, flow) {
+            leg.underway(seen);
+        }
+    }
+
     /// A transaction has left the table: what became of it only now is written down.
     pub(super) fn settle(&mut self, closed: Closed) {
         let Closed { id, leg, others, watched } = closed;
-        let beyond = others.iter().chain([&leg]).filter(|leg| leg.depth == 0).filter_map(Leg::answer).min();
+        let beyond = others.iter().chain([&leg]).filter(|leg| leg.depth == 0).filter_map(Leg::answer_beyond).min();
         for leg in std::iter::once(leg).chain(others) {
             if leg.is_settled() {
                 continue;

@@ -133,15 +133,18 @@ impl Session {
         let Some(leg) = self.transactions.leg_on(id, first) else { return };
         let Some(flow) = self.flows.get(first) else { return };
         let (client, server) = leg.roles(&flow.ends);
+        let known_passage = self.joins.is_passage((client.0, server.0), (at.src, at.dst));
         let same_packet = leg.depth == at.depth
             && (leg.ip_id() == at.ip_id || client.0 != at.src)
-            && at.seen.time.since(leg.last().time).0.unsigned_abs() < NAT_PASSAGE.0.unsigned_abs();
+            && (known_passage || at.seen.time.since(leg.last().time).0.unsigned_abs() < NAT_PASSAGE.0.unsigned_abs());
         if !same_packet || at.depth > 0 {
             return;
         }
         let frames = [leg.last().frame, at.seen.frame];
-        self.nat.learn(client.0, at.src, &frames);
-        self.nat.learn(at.dst, server.0, &frames);
+        if !known_passage {
+            self.nat.learn(client.0, at.src, &frames);
+            self.nat.learn(at.dst, server.0, &frames);
+        }
         if let Some(flow) = self.flows.get_mut(at.flow)
             && flow.conversation.is_none()
         {

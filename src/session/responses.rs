@@ -236,8 +236,9 @@ impl Session {
         let dropped = self.transactions.dropped() > 0;
         if let Some(flow) = self.flows.get_mut(at.flow) {
             // who was heard here for longer than an answer takes, asked for it within the capture
-            let (asker, begun) =
-                (flow.packets[usize::from(at.dst != flow.ends.low)], at.seen.time.since(flow.first.time));
+            let [low, high] = flow.packets;
+            let asker = if at.dst == flow.ends.low { low } else { high };
+            let begun = at.seen.time.since(flow.first.time);
             self.totals.holes += u64::from(asker > 0 && begun >= ROUND_TRIP && !dropped);
             flow.directions_from(at.src).0.orphans += 1;
             if at.depth == 0

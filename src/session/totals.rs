@@ -135,7 +135,38 @@ pub struct Totals {
     pub transactions: u64,
 }
 
+/// The counts of messages at one moment.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    common: Vec<u64>,
+    stun: Vec<(u16, u64)>,
+    errors: BTreeMap<u16, u64>,
+    others: [u64; 4],
+    dtls: BTreeMap<u8, u64>,
+    credentials: Vec<CredentialUse>,
+}
+
 impl Totals {
+    /// The counts of messages up to now, for [`Totals::restore`].
+    #[must_use]
+    pub fn counted(&self) -> Counted {
+        Counted {
+            common: self.common.clone(),
+            stun: self.stun.clone(),
+            errors: self.errors.clone(),
+            others: [self.channel_data, self.rtp, self.rtcp, self.over_tcp],
+            dtls: self.dtls.clone(),
+            credentials: self.credentials.clone(),
+        }
+    }
+
+    /// What was taken since then was counted before: the same packet at another point.
+    pub fn restore(&mut self, counted: Counted) {
+        let Counted { common, stun, errors, others, dtls, credentials } = counted;
+        [self.channel_data, self.rtp, self.rtcp, self.over_tcp] = others;
+        (self.common, self.stun, self.errors, self.dtls, self.credentials) = (common, stun, errors, dtls, credentials);
+    }
+
     /// Counts a STUN message.
     pub fn stun(&mut self, message_type: u16) {
         if let Some(count) = self.common.get_mut(usize::from(message_type)) {

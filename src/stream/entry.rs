@@ -61,7 +61,7 @@ impl Entry {
     /// Looks at the first bytes of a connection.
     pub(super) fn look(&self, seq: u32, segment: &Segment<'_>, side: usize) -> Look {
         let [client, server] = self.first;
-        let begins = head::may_begin(segment.payload);
+        let begins = head::may_begin(segment.payload) || head::may_be_turns(segment.payload, segment.src, segment.dst);
         match if side == 0 { client } else { server } {
             Some(first) if first == seq => match head::of(segment.payload, None) {
                 Head::Other => Look::Forget,
@@ -73,6 +73,7 @@ impl Entry {
             Some(first) if seq.wrapping_sub(first) < u32::MAX / 2 => Look::Read,
             // a keep-alive: a byte before the first
             Some(_) => Look::Wait,
+            None if head::may_be_turns(segment.payload, segment.src, segment.dst) => Look::Read,
             None => Look::Forget,
         }
     }

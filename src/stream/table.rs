@@ -269,6 +269,11 @@ impl Streams {
             let [client, server] = both;
             entry.connection.carried = Some([client.carried(), server.carried()]);
         }
+        // a hello may take several segments
+        if entry.tls.is_none() && both.iter().any(|direction| direction.framer.is_tls() && direction.framer.is_framed())
+        {
+            entry.tls = Some(Box::default());
+        }
         let Some(direction) = both.get_mut(side) else { return };
         if direction.has_hole() && !entry.holed {
             entry.holed = true;
@@ -286,7 +291,7 @@ impl Streams {
         }
         let stun = match &entry.tls {
             Some(tls) => tls.is_stun(),
-            None => direction.framer.is_framed(),
+            None => direction.framer.is_framed() && !direction.framer.is_tls(),
         };
         if stun && !entry.connection.stun {
             entry.connection.stun = true;
@@ -429,7 +434,7 @@ impl Streams {
                 self.counts.unpadded += out.unpadded;
                 let stun = match &entry.tls {
                     Some(tls) => tls.is_stun(),
-                    None => direction.framer.is_framed(),
+                    None => direction.framer.is_framed() && !direction.framer.is_tls(),
                 };
                 if stun && !entry.connection.stun {
                     entry.connection.stun = true;

@@ -195,6 +195,29 @@ fn record_of<'a>(record: ParsedRecord<'a, [u8]>, told: &mut impl FnMut(Told<'a>)
     }
 }
 
+/// Reads any bytes as a message and gives how many things it told. For fuzzing.
+///
+/// # Panics
+/// Where a bound does not hold.
+#[doc(hidden)]
+#[must_use]
+pub fn exercise(bytes: &[u8]) -> usize {
+    let mut found = 0;
+    let asked = |asked: &Asked<'_>| {
+        // each of 127 labels of 255 bytes at most takes four characters a byte where it is escaped
+        assert!(asked.name.lower().len() <= 4 * 255);
+        true
+    };
+    read(bytes, asked, |told| {
+        if let Told::Host(name, _) | Told::Alias(name) | Told::Service(name) = &told {
+            assert!(name.lower().len() <= 4 * 255);
+        }
+        found += 1;
+    });
+    assert!(found <= MAX_RECORDS);
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -48,23 +48,23 @@ pub struct End {
     pub version: u16,
 }
 
-fn vec8(body: &[u8]) -> Vec<u8> {
+pub(super) fn vec8(body: &[u8]) -> Vec<u8> {
     [&[body.len() as u8], body].concat()
 }
 
-fn vec16(body: &[u8]) -> Vec<u8> {
+pub(super) fn vec16(body: &[u8]) -> Vec<u8> {
     [&(body.len() as u16).to_be_bytes(), body].concat()
 }
 
-fn vec24(body: &[u8]) -> Vec<u8> {
+pub(super) fn vec24(body: &[u8]) -> Vec<u8> {
     [&(body.len() as u32).to_be_bytes()[1..], body].concat()
 }
 
-fn numbers(list: &[u16]) -> Vec<u8> {
+pub(super) fn numbers(list: &[u16]) -> Vec<u8> {
     list.iter().flat_map(|number| number.to_be_bytes()).collect()
 }
 
-fn extension(kind: u16, body: &[u8]) -> Vec<u8> {
+pub(super) fn extension(kind: u16, body: &[u8]) -> Vec<u8> {
     [kind.to_be_bytes().to_vec(), vec16(body)].concat()
 }
 
@@ -286,7 +286,7 @@ fn der(tag: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// Bytes that look encrypted.
-fn noise(length: usize, seed: u8) -> Vec<u8> {
+pub(super) fn noise(length: usize, seed: u8) -> Vec<u8> {
     (0..length).map(|place| (place as u8).wrapping_mul(149).wrapping_add(seed.wrapping_mul(97)) ^ 0x5C).collect()
 }
 

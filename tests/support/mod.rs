@@ -31,10 +31,12 @@ pub mod ice;
 pub mod lookalikes;
 pub mod packet;
 pub mod payload;
+pub mod points;
 pub mod samples;
 pub mod scene;
 pub mod stun;
 pub mod tcp;
+pub mod tls;
 
 pub use packet::{Place, TcpFlags};
 pub use scene::{IceSide, Icmp, Scene, Sent};

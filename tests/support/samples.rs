@@ -21,6 +21,8 @@ pub struct Sample {
     pub path: String,
     /// The capture.
     pub bytes: Vec<u8>,
+    /// The other captures of the same event, by name.
+    pub beside: Vec<(String, Vec<u8>)>,
     /// `credentials.toml`, or nothing.
     pub credentials: String,
     /// `keylog.txt`, or nothing.
@@ -73,6 +75,7 @@ fn sample(root: &Path, line: &str) -> Option<Sample> {
         path: format!("samples/{name}/{}", path.file_name().expect("a name").to_string_lossy()),
         bytes: fs::read(&path).expect("the capture"),
         credentials: fs::read_to_string(path.with_file_name("credentials.toml")).unwrap_or_default(),
+        beside: other_points(&path),
         keylog: fs::read(path.with_file_name("keylog.txt")).unwrap_or_default(),
         deployment: fs::read_to_string(path.with_file_name("deployment.toml")).unwrap_or_default(),
         logs: beside(&root.join(&name), "log"),
@@ -82,6 +85,18 @@ fn sample(root: &Path, line: &str) -> Option<Sample> {
         others: ticked(others),
         name,
     })
+}
+
+/// The captures of other points that lie beside a sample's own.
+fn other_points(path: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(path.parent().expect("a folder")).expect("the folder");
+    let mut found: Vec<_> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|other| other.extension().is_some_and(|extension| extension == "pcapng") && other != path)
+        .map(|other| (other.file_name().expect("a name").to_string_lossy().into_owned(), fs::read(&other).expect("it")))
+        .collect();
+    found.sort();
+    found
 }
 
 /// The files of a sample's folder with this extension, such as session descriptions.
@@ -113,6 +128,17 @@ impl Sample {
     /// The report on the whole capture, with the credentials, deployment, logs and session descriptions that lie beside it.
     pub fn report(&self) -> Report {
         self.report_on(&self.bytes).expect("a sample is a capture")
+    }
+
+    /// The report on all captures of the sample together, in this order: 0 is the sample's own, then those beside it.
+    pub fn together(&self, order: &[usize]) -> Report {
+        let own = (self.path.as_str(), self.bytes.clone());
+        let folder = self.path.rsplit_once('/').expect("a folder").0;
+        let names: Vec<String> = self.beside.iter().map(|(name, _)| format!("{folder}/{name}")).collect();
+        let others = names.iter().zip(&self.beside).map(|(name, (_, bytes))| (name.as_str(), bytes.clone()));
+        let all: Vec<(&str, Vec<u8>)> = std::iter::once(own).chain(others).collect();
+        let ordered: Vec<_> = order.iter().map(|&at| all[at].clone()).collect();
+        super::points::report_with(&ordered, &self.credentials)
     }
 
     /// The report on other bytes in place of the capture, with this sample's credentials.

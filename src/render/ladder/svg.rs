@@ -5,7 +5,7 @@ use super::{Choice, Times, caption, drawn, ending, listed, messages, rows, sever
 use crate::render::escape::escape;
 use crate::render::text::{Options, wrap};
 use crate::report::ladder::{Ladder, Mark, Role, Session, Shown, Step};
-use crate::report::{Report, Severity};
+use crate::report::{Place, Report, Severity};
 use std::collections::BTreeSet;
 use std::fmt::{Arguments, Write as _};
 use unicode_width::UnicodeWidthStr;
@@ -92,6 +92,12 @@ fn drawing(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"ladder\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
          height=\"{height}\" role=\"img\">\n<title>{title}</title>\n{style}{out}</svg>\n"
     )
+}
+
+/// A frame as Wireshark counts it, with its capture where there are several.
+fn number(session: &Session, frame: u64) -> String {
+    let place = session.place(frame);
+    if session.captures.len() > 1 { format!("{}:{}", place.capture, place.frame) } else { place.frame.to_string() }
 }
 
 /// Text as XML: markup, and what XML has no place for, escaped.
@@ -201,8 +207,8 @@ fn heading(sheet: &mut Sheet<'_>, session: &Session, ladder: &Ladder, report: &R
     let mut facts = session.users.clone();
     facts.push(messages(session.messages));
     facts.push(sheet.times.span(session));
-    let capture = report.captures.get(session.capture as usize);
-    facts.extend(capture.map(|capture| capture.path.clone()));
+    let paths = session.captures.iter().filter_map(|&capture| report.captures.get(capture as usize));
+    facts.extend(paths.map(|capture| capture.path.clone()));
     sheet.y += 4;
     sheet.lines(MARGIN, "d", &facts.join(" · "));
     if session.citations.is_empty() {
@@ -341,12 +347,12 @@ impl<'a> Plan<'a> {
             Mark::Lost | Mark::Note => " class=\"n\"",
             Mark::Ok => "",
         };
-        let frames: Vec<String> = step.frames.iter().take(12).map(u64::to_string).collect();
+        let frames: Vec<String> = step.frames.iter().take(12).map(|&frame| number(self.session, frame)).collect();
         let word = if frames.len() == 1 { "frame" } else { "frames" };
         let more = if step.count > frames.len() as u64 { " …" } else { "" };
         sheet.put(format_args!("<g{class}><title>{word} {}{more}</title>\n", frames.join(", ")));
         for &frame in &step.frames {
-            let capture = self.session.capture;
+            let Place { capture, frame } = self.session.place(frame);
             if sheet.anchors.as_mut().is_some_and(|anchors| anchors.insert((capture, frame))) {
                 let _ = writeln!(sheet.out, "<g id=\"f{capture}-{frame}\"></g>"); // writing to a String cannot fail
             }

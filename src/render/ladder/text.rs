@@ -147,8 +147,8 @@ fn heading(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &R
         text.clear();
     }
     text.push_str(&format!(" · {} · {}", messages(session.messages), paper.times.span(session)));
-    if let Some(capture) = report.captures.get(session.capture as usize).filter(|_| report.captures.len() > 1) {
-        text.push_str(&format!(" · {}", capture.path));
+    if let Some(paths) = session.paths(report) {
+        text.push_str(&format!(" · {paths}"));
     }
     for (index, line) in wrap(&escape(&text), paper.width, first, 2).iter().enumerate() {
         paper.out.push_str(if index == 0 { " " } else { "\n  " });

@@ -3,6 +3,7 @@
 //! These run once per message, so they append to one buffer by hand and allocate nothing per row, as far as well-formed messages go.
 
 pub(super) mod append;
+mod cells;
 mod csv;
 mod dtls;
 pub(super) mod jsonl;
@@ -12,6 +13,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
+pub use cells::cells;
 pub use csv::COLUMNS;
 pub(super) use text::verdict_text;
 

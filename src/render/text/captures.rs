@@ -44,9 +44,20 @@ fn summary(page: &Page<'_>, capture: &Capture) -> String {
         text += &format!(", {} from {}", duration(last.at.since(first.at)), page.options.clock.show(first));
     }
     if let Some(offset) = capture.clock_offset_us.filter(|offset| *offset != 0) {
-        text += &format!(", clock shifted by {offset} µs");
+        text += &format!(", clock moved by {}", span(offset));
+        if let Some(uncertainty) = capture.clock_uncertainty_us {
+            text += &format!(" (± {})", span(uncertainty));
+        }
+        if let Some(drift) = capture.clock_drift_ppm {
+            text += &format!(" and {drift} ppm");
+        }
     }
     text
+}
+
+/// A span of microseconds as a person writes it.
+fn span(micros: i64) -> Span {
+    Span(micros.saturating_mul(1000))
 }
 
 /// A span in the unit that a person would pick, days included.

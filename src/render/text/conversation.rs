@@ -71,7 +71,7 @@ fn steps(page: &mut Page<'_>, report: &Report, conversation: &Authentication) {
     let several = report.captures.len() > 1;
     // In the order of the capture: requests that overlap are told as they were sent.
     let mut steps: Vec<&Step> = conversation.steps.iter().collect();
-    steps.sort_by_key(|step| step.place);
+    steps.sort_by_key(|step| (several.then_some(step.time), step.place));
     let mut rest = steps.as_slice();
     let mut lines = page.limit(STEPS);
     while let Some((step, after)) = rest.split_first().filter(|_| lines > 0) {

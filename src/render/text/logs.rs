@@ -77,7 +77,7 @@ fn signed(span: Span) -> String {
     let sign = if millis < 0 { '-' } else { '+' };
     let millis = millis.unsigned_abs();
     let (hours, minutes, seconds) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
-    let fraction = if millis % 1000 > 0 { format!(".{:03}", millis % 1000) } else { String::new() };
+    let fraction = if millis.is_multiple_of(1000) { String::new() } else { format!(".{:03}", millis % 1000) };
     format!("{sign}{hours}:{minutes:02}:{seconds:02}{fraction}")
 }
 

@@ -7,6 +7,7 @@ mod explain;
 mod findings;
 mod handshake;
 mod ice;
+mod joins;
 mod logs;
 mod media;
 mod page;
@@ -48,6 +49,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         tls::section(&mut page, report);
         media::section(&mut page, report);
         findings::section(&mut page, report);
+        joins::section(&mut page, report);
         deployment::section(&mut page, report);
         logs::section(&mut page, report);
         signalling::section(&mut page, report);

@@ -2,32 +2,31 @@
 
 use super::limits::CITATIONS;
 use super::{Citation, Mark, Participant, Role, Session};
-use crate::report::{Confidence, Finding, Report, Severity};
+use crate::report::{Confidence, Finding, Place, Report, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Marks what failures and warnings rest on.
 pub(super) fn cite(session: &mut Session, report: &Report) {
-    let mut by_frame: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    let mut by_place: BTreeMap<Place, Vec<usize>> = BTreeMap::new();
     for (index, step) in session.steps.iter().enumerate() {
-        for frame in &step.frames {
-            by_frame.entry(*frame).or_default().push(index);
+        for &frame in &step.frames {
+            by_place.entry(session.place(frame)).or_default().push(index);
         }
     }
     let mut findings: Vec<&Finding> =
         report.findings.iter().filter(|finding| finding.severity != Severity::Note).collect();
     findings.sort_by_key(|finding| (!is_headline(finding, report), effective(finding)));
     for finding in findings {
-        let places = finding.places.iter().filter(|place| place.capture == session.capture);
-        let steps: BTreeSet<usize> = places.filter_map(|place| by_frame.get(&place.frame)).flatten().copied().collect();
+        let steps: BTreeSet<usize> =
+            finding.places.iter().filter_map(|place| by_place.get(place)).flatten().copied().collect();
         if session.citations.len() >= CITATIONS || (steps.is_empty() && !is_about(finding, session)) {
             continue;
         }
         let number = session.citations.len();
         // a finding of many clients is told by the words of the first
         let first = finding.places.first();
-        let is_first =
-            first.is_none_or(|place| place.capture == session.capture && by_frame.contains_key(&place.frame));
+        let is_first = first.is_none_or(|place| by_place.contains_key(place));
         let own = is_first || is_subject(finding, session);
         for index in steps {
             if let Some(step) = session.steps.get_mut(index) {
@@ -82,5 +81,5 @@ fn is_about(finding: &Finding, session: &Session) -> bool {
         session.participants.iter().any(|known| known.role() == Role::Server && known.address() == server.to_string())
     });
     // what is listed in frames of another session is that one's
-    client && server && finding.places.iter().all(|place| place.capture != session.capture)
+    client && server && !finding.places.iter().any(|place| session.is_in(*place))
 }

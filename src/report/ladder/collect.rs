@@ -8,6 +8,7 @@ use super::{Mark, flight};
 use crate::event::{Body, Event, IcmpAnswer, Row, Sealed, Via};
 use crate::net::Endpoint;
 use crate::time::Timestamp;
+use crate::wire::demux;
 use crate::wire::dtls::Record;
 use crate::wire::handshake::{AlertLevel, ContentType};
 use crate::wire::stun::{Class, Fields, Message, Method, TransactionId};
@@ -17,7 +18,8 @@ use std::fmt::Write as _;
 /// Collects what the ladder of one capture is made of. Its memory is bounded by [`limits`](super::limits).
 #[derive(Debug)]
 pub struct Collector {
-    pub(super) capture: u32,
+    /// The captures that the rows are of, the first of them first.
+    pub(super) captures: Vec<u32>,
     pub(super) stories: Vec<Story>,
     /// Messages on flows that there was no room for.
     pub(super) omitted: u64,
@@ -67,8 +69,14 @@ impl Collector {
     /// A collector of the capture with this index among those read together.
     #[must_use]
     pub fn new(capture: u32) -> Self {
+        Collector::of(vec![capture])
+    }
+
+    /// A collector of several captures that are read as one.
+    #[must_use]
+    pub fn of(captures: Vec<u32>) -> Self {
         Collector {
-            capture,
+            captures,
             stories: Vec::new(),
             omitted: 0,
             digits: 0,
@@ -342,7 +350,10 @@ impl Collector {
 
     fn dtls(&mut self, told: usize, row: &Row<'_>, record: &Record<'_>) {
         let event = row.event;
+        let carries_turn = || matches!(demux::kind(record.payload), demux::Kind::Stun | demux::Kind::Channel);
         let (label, kind, mark) = match flight::of(record) {
+            // what is in it is told
+            flight::Handshake::Data(_) if record.opened && event.hops.is_empty() && carries_turn() => return,
             flight::Handshake::Data(name) => return self.bulk(told, row, name),
             flight::Handshake::Alert(text, grave) => (text, Kind::Alert, if grave { Mark::Error } else { Mark::Ok }),
             flight::Handshake::Part => (String::new(), Kind::Flight, Mark::Ok),

@@ -133,7 +133,7 @@ fn parts(record: &Record<'_>, mut each: impl FnMut(&str, u64, u32, bool)) {
         // it has no number of its own, and a flight has one
         return each("ChangeCipherSpec", CHANGE, 0, true);
     }
-    if !record.is_plain() {
+    if !record.is_readable() {
         return each("encrypted handshake", ENCRYPTED, 0, true);
     }
     for fragment in record.fragments() {

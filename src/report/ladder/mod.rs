@@ -17,7 +17,7 @@ mod story;
 pub use collect::Collector;
 pub use rows::{Gap, Shown};
 
-use super::{Report, Severity, Time};
+use super::{Place, Report, Severity, Time};
 use crate::event::Via;
 use crate::net::{Endpoint, PeerAddress, RelayedAddress, ServerAddress};
 use std::fmt;
@@ -39,8 +39,8 @@ pub struct Ladder {
 pub struct Session {
     /// Its number, from 1.
     pub number: usize,
-    /// Index of the capture that it is in.
-    pub capture: u32,
+    /// Indices of the captures that it is in: one, or several that were read as one.
+    pub captures: Vec<u32>,
     /// User names that the client gave to servers, as the capture has them.
     pub users: Vec<String>,
     /// Who takes part, the client first, then in the order of [`Role`].
@@ -253,6 +253,28 @@ pub struct Citation {
     pub title: String,
     /// Whether the headline of the report is this finding's.
     pub is_headline: bool,
+}
+
+impl Session {
+    /// The place of a frame of a step.
+    #[must_use]
+    pub fn place(&self, frame: u64) -> Place {
+        Place::of(self.captures.first().copied().unwrap_or_default(), frame)
+    }
+
+    /// Whether a place is in one of its captures.
+    #[must_use]
+    pub fn is_in(&self, place: Place) -> bool {
+        self.captures.contains(&place.capture)
+    }
+
+    /// What its captures are called, where a report has several.
+    #[must_use]
+    pub fn paths(&self, report: &Report) -> Option<String> {
+        let path = |&capture: &u32| report.captures.get(capture as usize).map(|capture| capture.path.as_str());
+        let paths: Vec<&str> = self.captures.iter().filter_map(path).collect();
+        (report.captures.len() > 1 && !paths.is_empty()).then(|| paths.join(" + "))
+    }
 }
 
 impl Ladder {

@@ -236,7 +236,7 @@ fn session(draft: &Draft, collector: &Collector) -> Session {
     let time = |time: Option<Timestamp>| Time::new(time.unwrap_or_default(), collector.digits);
     Session {
         number: 0,
-        capture: collector.capture,
+        captures: collector.captures.clone(),
         users,
         outcome: outcome(&members),
         first: time(members.iter().map(|(story, ..)| story.first).min()),

@@ -268,7 +268,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         id: "turn-allocation-leaked",
         severity: "note",
         title: "Allocations are left to run out",
-        signature: "Allocations that were not released and are alive where the capture ends, or that expired unused.",
+        signature: "Allocations that were not released and are alive where the capture ends, while their clients have been silent for 45 seconds or more.",
         cause: "The client does not end what it no longer needs; this eats into quota and ports.",
         fix: "End an allocation with a Refresh of lifetime 0.",
         reference: "RFC 8656 §8",

@@ -138,7 +138,7 @@ pub(in crate::rules) fn judge_name(connection: &TlsConnection, _view: &View<'_>,
         Text {
             title: format!("The certificate of the TURN server {server} is not for {quoted}, which {client} asks for"),
             explanation: format!(
-                "{client} asks for the server name {quoted} in its ClientHello; the certificate that {server} presents is for {} ({}).{} Its SHA-256 is {}.",
+                "{client} asks for the server name {quoted} in its ClientHello; the certificate that {server} presents is for {} ({}).{} Its fingerprint is {}.",
                 names::listed(summary),
                 frames(&listed),
                 outcome(connection),

@@ -9,6 +9,9 @@ pub enum CredentialError {
     /// The file is not TOML. What stands there is not shown: it may be a secret.
     #[error("{origin}, line {line}, column {column}: not valid TOML (text must stand in double quotes)")]
     Syntax { origin: String, line: usize, column: usize },
+    /// The file is not XML.
+    #[error("{origin}, line {line}: not well-formed XML")]
+    Xml { origin: String, line: usize },
     /// A key that no credential has.
     #[error("{origin}, line {line}: unknown key {key}; expected {expected}")]
     UnknownKey { origin: String, line: usize, key: String, expected: &'static str },

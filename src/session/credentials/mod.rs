@@ -5,6 +5,7 @@
 mod check;
 mod derive;
 mod error;
+mod forms;
 mod near;
 mod prepare;
 mod rest;
@@ -13,6 +14,7 @@ mod store;
 mod toml_file;
 mod turnserver_conf;
 mod words;
+mod xml_file;
 
 pub use check::{Checked, Identity, Integrity, Limits, Results, Status};
 pub use derive::{Derivation, KeyHash, Scheme};
@@ -212,12 +214,25 @@ impl Credentials {
         Ok(())
     }
 
-    /// Adds a credentials file of whichever form: TOML where a `[[credential]]` stands in it, else `turnserver.conf`.
+    /// Adds the users and passwords of a Cisco Meeting Server's `turnServer` objects, in XML.
     ///
     /// # Errors
-    /// As those of [`Credentials::add_toml`] and [`Credentials::add_turnserver_conf`].
+    /// Not XML, or no password in it. Nothing is added then.
+    pub fn add_xml(&mut self, text: &str, origin: &str) -> Result<(), CredentialError> {
+        for credential in xml_file::read(text, origin)? {
+            self.add(credential);
+        }
+        Ok(())
+    }
+
+    /// Adds a credentials file of whichever form: XML, TOML where a `[[credential]]` stands in it, else `turnserver.conf`.
+    ///
+    /// # Errors
+    /// As those of [`Credentials::add_xml`], [`Credentials::add_toml`] and [`Credentials::add_turnserver_conf`].
     pub fn add_file(&mut self, text: &str, origin: &str) -> Result<(), CredentialError> {
-        if turnserver_conf::looks_like_one(text) {
+        if xml_file::looks_like_one(text) {
+            self.add_xml(text, origin)
+        } else if turnserver_conf::looks_like_one(text) {
             self.add_turnserver_conf(text, origin)
         } else {
             self.add_toml(text, origin)
@@ -280,6 +295,21 @@ impl Credentials {
     #[must_use]
     pub fn have_same_secret(&self, one: u32, other: u32) -> bool {
         self.store.have_same_secret(one, other)
+    }
+
+    /// What made one credential of another, by their numbers, if a single mishap did: what has to be done to the first for the second.
+    #[must_use]
+    pub fn slip_between(&self, from: u32, to: u32) -> Option<Slip> {
+        let secret = |number| self.store.secret(number).map(|(_, secret)| secret);
+        let (from, to) = (secret(from)?, secret(to)?);
+        let mut found = None;
+        forms::all(from, |slip, form| {
+            if form == to {
+                found = Some(slip);
+            }
+            found.is_some()
+        });
+        found
     }
 
     /// Calls `each` with the number of every credential, given one by one, that surely applies to an identity.

@@ -4,9 +4,10 @@
 
 use super::check::{Identity, wanted};
 use super::derive::{self, KeyHash};
+use super::forms;
 use super::prepare;
 use super::rest;
-use super::slip::{self, Slip};
+use super::slip::Slip;
 use super::store::{Store, Wanted};
 use super::{Credential, Kind};
 use crate::wire::stun::Message;
@@ -142,7 +143,7 @@ impl Search<'_> {
             }
         }
         let Some(first) = names.first() else { return };
-        slip::forms(password, |slip, form| {
+        forms::all(password, |slip, form| {
             self.long_term(credential, slip, first, form);
             self.is_over()
         });
@@ -152,7 +153,7 @@ impl Search<'_> {
         self.long_term(credential, Slip::RealmAsPassword, first, realm);
         for hash in [KeyHash::Md5, KeyHash::Sha256] {
             let key = derive::long_term(hash, user, realm, password);
-            let digits = slip::hex(&key, b"0123456789abcdef");
+            let digits = forms::hex(&key, b"0123456789abcdef");
             self.long_term(credential, Slip::KeyAsPassword, first, &digits);
             self.key(credential, Slip::KeyInHex, &digits);
         }
@@ -162,7 +163,7 @@ impl Search<'_> {
     }
 
     fn short_term(&mut self, credential: u32, password: &[u8]) {
-        slip::forms(password, |slip, form| {
+        forms::all(password, |slip, form| {
             self.key(credential, slip, form);
             self.is_over()
         });
@@ -176,7 +177,7 @@ impl Search<'_> {
             }
         }
         let user = first.user.as_ref();
-        slip::forms(secret, |slip, form| {
+        forms::all(secret, |slip, form| {
             if let Some(made) = rest::password(form, user, KeyHash::Sha1) {
                 self.long_term(credential, slip, first, &made);
             }
@@ -190,13 +191,13 @@ impl Search<'_> {
             }
         }
         if let Some(made) = rest::password(secret, user, KeyHash::Sha1) {
-            slip::forms(&made, |slip, form| {
+            forms::all(&made, |slip, form| {
                 match slip {
                     Slip::Base64Decoded => {
                         for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {
-                            self.long_term(credential, Slip::RestHex, first, &slip::hex(form, digits));
+                            self.long_term(credential, Slip::RestHex, first, &forms::hex(form, digits));
                         }
-                        for encoded in [slip::encoded(form, true), slip::encoded(form, false)] {
+                        for encoded in [forms::encoded(form, true), forms::encoded(form, false)] {
                             let bare = encoded.strip_suffix(b"=").unwrap_or(&encoded);
                             self.long_term(credential, Slip::RestBase64Url, first, &encoded);
                             self.long_term(credential, Slip::RestBase64Url, first, bare);
@@ -222,7 +223,7 @@ impl Search<'_> {
 
     fn raw_key(&mut self, credential: u32, key: &[u8], names: &[Names<'_>]) {
         for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {
-            let text = slip::hex(key, digits);
+            let text = forms::hex(key, digits);
             self.key(credential, Slip::KeyInHex, &text);
             if let Some(first) = names.first() {
                 self.long_term(credential, Slip::KeyAsPassword, first, &text);
@@ -329,7 +330,7 @@ fn names<'n>(given: Option<&'n Credential>, identity: &Identity<'n>) -> Vec<Name
 }
 
 fn coded(name: &[u8]) -> [Vec<u8>; 2] {
-    [slip::percent_decoded(name, true).to_vec(), slip::percent_encoded_plainly(name).to_vec()]
+    [forms::percent_decoded(name, true).to_vec(), forms::percent_encoded_plainly(name).to_vec()]
 }
 
 /// How the user name of a credential differs from a message's.

@@ -11,6 +11,7 @@ mod xml;
 
 pub use sightings::{Port, Sighting, Sightings, Wrong};
 
+use super::{Flow, Lookups, Session};
 use crate::net::Transport;
 use std::fmt;
 use std::net::IpAddr;
@@ -250,6 +251,37 @@ fn list<T: fmt::Display>(items: &[T]) -> String {
         None => "nothing".to_owned(),
         Some((only, [])) => only.clone(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+impl Session {
+    /// The same session with a description of what should be.
+    #[must_use]
+    pub fn with_deployment(self, deployment: Deployment) -> Self {
+        let lookups = Lookups::about(deployment.names());
+        Session { stated: Sightings::of(&deployment), deployment, lookups, ..self }
+    }
+
+    /// What should be.
+    #[must_use]
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// What was seen of that.
+    #[must_use]
+    pub fn stated(&self) -> &Sightings {
+        &self.stated
+    }
+
+    /// A flow is over: what it shows of the deployment is noted.
+    pub(super) fn note_stated(&mut self, flow: &Flow) {
+        if !self.stated.is_empty() {
+            self.stated.flow(flow, &self.deployment);
+            if let Some(conversation) = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()) {
+                self.stated.conversation(conversation, &self.names, &self.deployment);
+            }
+        }
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Wrong {
     pub username: Option<String>,
     /// The relayed address that is wrong.
     pub relayed: Option<RelayedAddress>,
+    /// Of a certificate: whether the client asked for a name that is stated and not in it.
+    pub asked_for: bool,
 }
 
 /// What became of those who tried a port.
@@ -114,7 +116,7 @@ impl Sightings {
     fn heard(&mut self, ip: IpAddr, seen: Seen, deployment: &Deployment) {
         for (statement, _, sighting) in self.each(deployment) {
             if statement.says == Says::Address(ip) {
-                sighting.right.add(seen.frame);
+                once(&mut sighting.right, seen.frame);
             }
         }
     }
@@ -156,10 +158,11 @@ impl Sightings {
         }
     }
 
-    /// Takes a certificate that a server showed, with the names in it.
+    /// Takes a certificate that a server showed, with the name that the client asked for and those in it.
     pub fn certificate(
         &mut self,
         ends: (ClientAddress, ServerAddress),
+        asked: Option<&str>,
         names: &[String],
         seen: Seen,
         deployment: &Deployment,
@@ -174,9 +177,12 @@ impl Sightings {
             if wanted.iter().all(holds) {
                 once(&mut sighting.right, seen.frame);
             } else {
+                let asked_for = asked.is_some_and(|asked| {
+                    wanted.iter().any(|name| covers(name, asked)) && !names.iter().any(|name| covers(name, asked))
+                });
                 let shown = names.iter().take(MAX_INSTEAD).map(String::as_str).collect::<Vec<_>>().join(", ");
                 let instead = if shown.is_empty() { "a certificate without names".to_owned() } else { shown };
-                let wrong = Wrong { at: seen.time, client, server, username: None, relayed: None };
+                let wrong = Wrong { at: seen.time, client, server, username: None, relayed: None, asked_for };
                 sighting.contradict(instead, seen.frame, wrong);
             }
         }
@@ -210,6 +216,7 @@ impl Sighting {
             server: conversation.server,
             username: None,
             relayed: None,
+            asked_for: false,
         };
         match says {
             Says::Open(port, Transport::Udp) if *port == server.port() && !conversation.transport.is_stream() => {

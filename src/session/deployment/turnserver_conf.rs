@@ -15,7 +15,8 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Read, DeploymentError> {
     let file = base_name(origin);
     let mut server = Server { label: file.to_owned(), ..Server::default() };
     let mut stated: Vec<(usize, Says)> = Vec::new();
-    let (mut low, mut high): (Option<(usize, u16)>, Option<(usize, u16)>) = (None, None);
+    let mut low: Option<(usize, u16)> = None;
+    let mut high: Option<(usize, u16)> = None;
     let (mut users, mut first_user): (Vec<String>, usize) = (Vec::new(), 0);
     let has = |wanted: &str| settings(text).any(|setting| setting.name == wanted && setting.value != "false");
     let (udp, tcp) = (!has("no-udp"), !has("no-tcp"));

@@ -7,6 +7,8 @@ use crate::wire::handshake::{ContentType, HandshakeType, Protocol};
 
 const MAX_FLIGHTS: usize = 16;
 const MAX_ALERTS: usize = 8;
+/// What is kept of one handshake message takes no more than about so many bytes.
+const MAX_WEIGHT: usize = 64 << 10;
 /// Bytes of a protected alert of TLS 1.3: the alert, its content type, and the tag that all suites but one have.
 const ALERT_1_3: usize = 2 + 1 + 16;
 /// Rounds of data from the client and data from the server that are more than the tickets of TLS 1.3 look like.
@@ -70,6 +72,8 @@ pub struct TlsConnection {
     pub opened: u64,
     /// Records that keys did not open, and the first reason.
     pub shut: (u64, Option<&'static str>),
+    /// Bytes of the handshake messages that are kept of it, in what was made of them.
+    pub(super) weight: usize,
     /// Who sent the last application data.
     spoke: Option<Role>,
     numbers: [u16; 2],
@@ -122,6 +126,7 @@ impl TlsConnection {
             exchanged: None,
             opened: 0,
             shut: (0, None),
+            weight: 0,
             spoke: None,
             numbers: [0; 2],
         }
@@ -252,6 +257,7 @@ impl TlsConnection {
         {
             self.handshake.from_start = true;
         }
+        self.weight += body.len().min(MAX_WEIGHT);
         let number = match role {
             Role::Client => self.numbers.first_mut(),
             Role::Server => self.numbers.last_mut(),
@@ -287,24 +293,25 @@ impl TlsConnection {
                 }
             }
             ContentType::ALERT => self.sealed_alert(role, seen),
-            ContentType::CHANGE_CIPHER_SPEC if !sealed.protected => {
-                if !self.handshake.is_1_3() && self.handshake.sides[role].change_cipher.is_none() {
-                    self.handshake.sides[role].change_cipher = Some(seen);
-                    self.flight(role, What::ChangeCipherSpec, seen);
-                }
-            }
+            ContentType::CHANGE_CIPHER_SPEC if !sealed.protected => self.change_cipher(role, seen),
             ContentType::HANDSHAKE if !sealed.protected => self.handshake.truncated |= sealed.record.truncated,
-            ContentType::HANDSHAKE if sealed.opened.is_none() => {
-                if self.handshake.completed.is_none() {
-                    self.flight(role, What::Protected, seen);
-                    self.finished(role, seen);
-                }
+            ContentType::HANDSHAKE if sealed.opened.is_none() && self.handshake.completed.is_none() => {
+                self.flight(role, What::Protected, seen);
+                self.finished(role, seen);
             }
             ContentType::APPLICATION_DATA if sealed.opened.is_none() && self.handshake.is_1_3() => {
                 self.hidden(role, sealed.record.length, sealed.record.truncated, seen);
             }
             ContentType::APPLICATION_DATA => self.data(role, sealed.record.length, seen),
             _ => {}
+        }
+    }
+
+    /// In TLS 1.3 it says nothing (RFC 8446 §D.4).
+    fn change_cipher(&mut self, role: Role, seen: Seen) {
+        if !self.handshake.is_1_3() && self.handshake.sides[role].change_cipher.is_none() {
+            self.handshake.sides[role].change_cipher = Some(seen);
+            self.flight(role, What::ChangeCipherSpec, seen);
         }
     }
 

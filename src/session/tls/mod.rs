@@ -66,7 +66,9 @@ impl Session {
     /// What a connection that is over says of names: the one that the client asked for, and those of the server's certificate.
     fn note_names(&mut self, gone: &TlsConnection) {
         let (client, server) = (gone.tcp.client, gone.tcp.server);
-        if let Some(name) = gone.handshake.sides.client.hello.as_ref().and_then(|hello| hello.server_name.as_ref()) {
+        let hello = gone.handshake.sides.client.hello.as_deref();
+        let asked = hello.and_then(|hello| hello.server_name.as_deref());
+        if let Some(name) = asked {
             self.lookups.asked_for(server.ip(), name);
         }
         let certificates = gone.handshake.sides.server.certificates.as_deref();
@@ -75,7 +77,7 @@ impl Session {
             && let Some(summary) = &own.summary
         {
             let ends = (ClientAddress(client), ServerAddress(server));
-            self.stated.certificate(ends, &summary.names, own.seen, &self.deployment);
+            self.stated.certificate(ends, asked, &summary.names, own.seen, &self.deployment);
         }
     }
 

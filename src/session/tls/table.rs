@@ -14,6 +14,8 @@ use std::net::IpAddr;
 
 /// Connections at one time; those to which nothing came for longest are judged as far as they went, those not of TURN first.
 const MAX_CONNECTIONS: usize = 1024;
+/// Bytes of handshake messages that all of them keep.
+const MAX_BYTES: usize = 8 << 20;
 /// How many ways of a client to a server over TLS are remembered.
 const MAX_WAYS: usize = 1024;
 /// How many servers, and how many pairs of a client and a server, are remembered to know connections of TURN by.
@@ -53,6 +55,7 @@ pub struct TlsConnections {
     ripe: Vec<TlsConnection>,
     ways: BTreeMap<(IpAddr, IpAddr), TlsWay>,
     asked: Asked,
+    bytes: usize,
     begun: u32,
     /// TLS connections of which nothing says that they are of TURN.
     others: u64,
@@ -72,7 +75,7 @@ impl TlsConnections {
         self.others
     }
 
-    /// How many were judged before their end for want of room.
+    /// How many of those of TURN were judged before their end for want of room.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
@@ -89,7 +92,7 @@ impl TlsConnections {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.known.len() >= MAX_CONNECTIONS
+        self.known.len() >= MAX_CONNECTIONS || self.bytes > MAX_BYTES
     }
 
     /// A client opens a conversation with a STUN or TURN server, or asks it for a relay.
@@ -114,7 +117,9 @@ impl TlsConnections {
         });
         connection.tcp = *secured.connection;
         let role = if secured.side == 0 { Role::Client } else { Role::Server };
+        let before = connection.weight;
         connection.take(&secured.what, role, seen);
+        self.bytes += connection.weight - before;
         if is_usual(secured.connection.server.port()) {
             connection.say(Evidence::Port);
         }
@@ -144,9 +149,11 @@ impl TlsConnections {
             .map(|(key, known)| (known.evidence.is_some(), known.tcp.last, known.handshake.number, *key))
             .collect();
         all.sort_unstable_by_key(|&(of_turn, last, number, _)| (of_turn, last, number));
-        self.dropped += all.len().div_ceil(4) as u64;
         all.truncate(all.len().div_ceil(4));
-        all.into_iter().filter_map(|(.., key)| self.known.remove(&key)).collect()
+        self.dropped += all.iter().filter(|(of_turn, ..)| *of_turn).count() as u64;
+        let gone: Vec<TlsConnection> = all.into_iter().filter_map(|(.., key)| self.known.remove(&key)).collect();
+        self.bytes = self.bytes.saturating_sub(gone.iter().map(|known| known.weight).sum());
+        gone
     }
 
     /// All of them, in order.

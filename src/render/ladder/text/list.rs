@@ -84,11 +84,16 @@ pub(super) fn list(paper: &mut Paper<'_>, ladder: &Ladder, report: &Report, draw
         paper.paragraph(2, Some(DIM), &format!("Drawn below is {number}, which {why}. --session N draws another."));
     }
     if report.captures.len() > 1 {
-        for (index, capture) in report.captures.iter().enumerate() {
-            let numbers = |session: &&&Session| session.capture as usize == index;
+        let mut told: Vec<&[u32]> = Vec::new();
+        for session in sessions.iter() {
+            if told.contains(&session.captures.as_slice()) {
+                continue;
+            }
+            told.push(&session.captures);
+            let numbers = |other: &&&Session| other.captures == session.captures;
             let own: Vec<String> = sessions.iter().filter(|s| numbers(s)).map(|s| s.number.to_string()).collect();
-            if !own.is_empty() {
-                paper.paragraph(2, Some(DIM), &format!("{}: {}", capture.path, own.join(", ")));
+            if let Some(paths) = session.paths(report) {
+                paper.paragraph(2, Some(DIM), &format!("{paths}: {}", own.join(", ")));
             }
         }
     }

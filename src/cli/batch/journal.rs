@@ -1,0 +1,328 @@
+//! What a batch has done so far, in a file that only grows: a killed run goes on where it was.
+//!
+//! A record is written with one call and carries its length and checksum, so that one that was cut short is known for it and dropped. A
+//! capture is done when its record stands there; its report was put in place before.
+//!
+//! ```text
+//! length u32 · CRC-32 u32 · kind u8 · payload     kind 0: what this file is · 1: rows of tables · 2: a capture that is done
+//! ```
+
+use super::codec;
+use crate::report::Summary;
+use crate::report::tables::{Cell, Table};
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::Mutex;
+
+/// What the first record says.
+const FORMAT: &[u8] = b"turnscope batch 1";
+const HEADER: usize = 9;
+/// A longer record is none.
+const MAX_RECORD: u32 = 256 << 20;
+/// Rows that are held before they become a record of their own.
+const MAX_ROWS: usize = 1 << 20;
+
+const FIRST: u8 = 0;
+const ROWS: u8 = 1;
+const DONE: u8 = 2;
+
+/// Names what was done: the capture by path and content, and what it was read with.
+pub(super) type Key = [u8; 16];
+
+/// The file, and what of it may be used again.
+pub(super) struct Journal {
+    file: Mutex<Writer>,
+    done: HashMap<Key, Done>,
+    /// The reports of an earlier batch, if this one begins anew.
+    pub(super) stale: Vec<String>,
+}
+
+struct Writer {
+    file: File,
+    end: u64,
+}
+
+/// Where a capture's record is, and what its report must be to be the one that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Done {
+    pub(super) at: u64,
+    pub(super) report_length: u64,
+    pub(super) report_sum: u32,
+}
+
+/// Rows on their way into the journal.
+#[derive(Default)]
+pub(super) struct Rows {
+    bytes: Vec<u8>,
+    parts: Vec<u64>,
+}
+
+/// What became of a capture.
+pub(super) struct Record {
+    pub(super) summary: Summary,
+    parts: Vec<u64>,
+    rows: Vec<u8>,
+}
+
+impl Journal {
+    /// Opens the journal, or begins one. What it holds is used again only where `resume` is set; else it begins anew.
+    pub(super) fn open(path: &Path, resume: bool) -> io::Result<Self> {
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let (mut done, end, mut stale) = scan(&mut file)?;
+        let end = if resume { end } else { 0 };
+        if resume {
+            stale.clear();
+        } else {
+            done.clear();
+        }
+        file.set_len(end)?;
+        let journal = Journal { file: Mutex::new(Writer { file, end }), done, stale };
+        if end == 0 {
+            journal.append(FIRST, FORMAT)?;
+        }
+        Ok(journal)
+    }
+
+    /// What was done under this name.
+    pub(super) fn find(&self, key: &Key) -> Option<Done> {
+        self.done.get(key).copied()
+    }
+
+    /// Whether there is anything to go on from.
+    pub(super) fn is_empty(&self) -> bool {
+        self.done.is_empty()
+    }
+
+    /// Adds a row; writes what has come together if it is much.
+    pub(super) fn row(&self, rows: &mut Rows, table: Table, cells: &[Cell<'_>]) -> io::Result<()> {
+        codec::encode(&mut rows.bytes, table, cells);
+        if rows.bytes.len() >= MAX_ROWS {
+            rows.parts.push(self.append(ROWS, &rows.bytes)?);
+            rows.bytes.clear();
+        }
+        Ok(())
+    }
+
+    /// A capture is done; gives the place of its record. One without key is not found again.
+    pub(super) fn done(&self, key: Option<Key>, report: &[u8], summary: &Summary, rows: &Rows) -> io::Result<u64> {
+        let summary = serde_json::to_vec(summary)?;
+        let mut payload = Vec::with_capacity(summary.len() + rows.bytes.len() + 64);
+        payload.extend_from_slice(&key.unwrap_or_default());
+        payload.extend_from_slice(&(report.len() as u64).to_le_bytes());
+        payload.extend_from_slice(&crc32fast::hash(report).to_le_bytes());
+        payload.extend_from_slice(&u32::try_from(summary.len()).unwrap_or_default().to_le_bytes());
+        payload.extend_from_slice(&summary);
+        payload.extend_from_slice(&u32::try_from(rows.parts.len()).unwrap_or_default().to_le_bytes());
+        for part in &rows.parts {
+            payload.extend_from_slice(&part.to_le_bytes());
+        }
+        payload.extend_from_slice(&rows.bytes);
+        self.append(DONE, &payload)
+    }
+
+    /// The record of a capture.
+    pub(super) fn read(&self, at: u64) -> io::Result<Record> {
+        let payload = self.payload(at)?;
+        Record::parse(&payload).ok_or_else(damaged)
+    }
+
+    /// Gives the rows of a capture in the order in which they came.
+    #[cfg_attr(not(feature = "parquet"), allow(dead_code))] // there is nothing to write them to
+    pub(super) fn rows(
+        &self,
+        record: &Record,
+        sink: &mut dyn FnMut(Table, &[Cell<'_>]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        for part in &record.parts {
+            each_row(&self.payload(*part)?, sink)?;
+        }
+        each_row(&record.rows, sink)
+    }
+
+    fn append(&self, kind: u8, payload: &[u8]) -> io::Result<u64> {
+        let length = u32::try_from(payload.len()).ok().filter(|length| *length <= MAX_RECORD);
+        let length = length.ok_or_else(|| io::Error::other("a record is too long"))?;
+        let mut bytes = Vec::with_capacity(HEADER + payload.len());
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(&sum(kind, payload).to_le_bytes());
+        bytes.push(kind);
+        bytes.extend_from_slice(payload);
+        let mut writer = self.file.lock().map_err(|_| io::Error::other("a thread has failed"))?;
+        let at = writer.end;
+        writer.file.seek(SeekFrom::Start(at))?;
+        writer.file.write_all(&bytes)?;
+        writer.end = at.saturating_add(bytes.len() as u64);
+        Ok(at)
+    }
+
+    fn payload(&self, at: u64) -> io::Result<Vec<u8>> {
+        let mut writer = self.file.lock().map_err(|_| io::Error::other("a thread has failed"))?;
+        writer.file.seek(SeekFrom::Start(at))?;
+        let (_, payload) = next_record(&mut writer.file)?.ok_or_else(damaged)?;
+        Ok(payload)
+    }
+}
+
+impl Record {
+    fn parse(mut payload: &[u8]) -> Option<Self> {
+        let (_, rest) = payload.split_at_checked(28)?;
+        payload = rest;
+        let summary = take(&mut payload)?;
+        let summary = serde_json::from_slice(summary).ok()?;
+        let (count, rest) = payload.split_first_chunk()?;
+        let length = usize::try_from(u32::from_le_bytes(*count)).ok()?.checked_mul(8)?;
+        let (parts, rows) = rest.split_at_checked(length)?;
+        let parts = parts.chunks_exact(8).filter_map(|part| part.first_chunk().map(|part| u64::from_le_bytes(*part)));
+        Some(Record { summary, parts: parts.collect(), rows: rows.to_vec() })
+    }
+}
+
+/// Takes off what is preceded by its length.
+fn take<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let (taken, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+    *bytes = rest;
+    Some(taken)
+}
+
+fn each_row(mut bytes: &[u8], sink: &mut dyn FnMut(Table, &[Cell<'_>]) -> io::Result<()>) -> io::Result<()> {
+    let mut cells = Vec::new();
+    while !bytes.is_empty() {
+        let table = codec::decode(&mut bytes, &mut cells).ok_or_else(damaged)?;
+        sink(table, &cells)?;
+    }
+    Ok(())
+}
+
+/// All that was done, where the sound records end, and the reports that were written.
+fn scan(file: &mut File) -> io::Result<(HashMap<Key, Done>, u64, Vec<String>)> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut input = BufReader::with_capacity(1 << 16, file);
+    let (mut done, mut end, mut reports) = (HashMap::new(), 0_u64, Vec::new());
+    while let Ok(Some((kind, payload))) = next_record(&mut input) {
+        if (end == 0) != (kind == FIRST && payload == FORMAT) {
+            break; // of another version, or no journal
+        }
+        if kind == DONE {
+            let Some((key, length, sum)) = head_of(&payload) else { break };
+            if key != Key::default() {
+                done.insert(key, Done { at: end, report_length: length, report_sum: sum });
+            }
+            reports.extend(Record::parse(&payload).and_then(|record| record.summary.report));
+        }
+        end = end.saturating_add((HEADER + payload.len()) as u64);
+    }
+    Ok((done, end, reports))
+}
+
+fn head_of(payload: &[u8]) -> Option<(Key, u64, u32)> {
+    let (key, rest) = payload.split_first_chunk()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let sum = rest.first_chunk()?;
+    Some((*key, u64::from_le_bytes(*length), u32::from_le_bytes(*sum)))
+}
+
+/// The next record; `None` at the end, and where there is none or it is cut short or damaged.
+fn next_record(input: &mut impl Read) -> io::Result<Option<(u8, Vec<u8>)>> {
+    let mut header = Vec::with_capacity(HEADER);
+    input.by_ref().take(HEADER as u64).read_to_end(&mut header)?;
+    let Some((length, rest)) = header.split_first_chunk::<4>() else { return Ok(None) };
+    let Some((wanted, &[kind])) = rest.split_first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_le_bytes(*length);
+    if length > MAX_RECORD {
+        return Ok(None);
+    }
+    let mut payload = Vec::new();
+    input.by_ref().take(length.into()).read_to_end(&mut payload)?;
+    let whole = payload.len() as u64 == u64::from(length) && sum(kind, &payload) == u32::from_le_bytes(*wanted);
+    Ok(whole.then_some((kind, payload)))
+}
+
+fn sum(kind: u8, payload: &[u8]) -> u32 {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(&[kind]);
+    sum.update(payload);
+    sum.finalize()
+}
+
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the journal of the batch is damaged: run it anew, without --resume")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn summary(path: &str) -> Summary {
+        Summary { path: path.into(), report: Some(format!("reports/{path}.json")), ..Summary::default() }
+    }
+
+    fn row(journal: &Journal, rows: &mut Rows, number: u64) {
+        let cells = [Cell::from("id"), Cell::Unsigned(number), Cell::from("x".repeat(1000))];
+        journal.row(rows, Table::Findings, &cells).unwrap();
+    }
+
+    #[test]
+    fn what_was_done_is_found_again_with_all_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let journal = Journal::open(&path, true).unwrap();
+        let mut rows = Rows::default();
+        for number in 0..3000 {
+            row(&journal, &mut rows, number);
+        }
+        assert!(!rows.parts.is_empty(), "some went ahead");
+        journal.done(Some([1; 16]), b"report", &summary("a"), &rows).unwrap();
+        journal.done(None, b"", &Summary::unreadable("empty file"), &Rows::default()).unwrap();
+        drop(journal);
+        let journal = Journal::open(&path, true).unwrap();
+        let done = journal.find(&[1; 16]).unwrap();
+        assert_eq!((done.report_length, done.report_sum), (6, crc32fast::hash(b"report")));
+        assert_eq!(journal.find(&Key::default()), None);
+        let record = journal.read(done.at).unwrap();
+        assert_eq!(record.summary, summary("a"));
+        let mut next = 0;
+        let mut check = |table, cells: &[Cell<'_>]| {
+            assert_eq!((table, &cells[1]), (Table::Findings, &Cell::Unsigned(next)));
+            next += 1;
+            Ok(())
+        };
+        journal.rows(&record, &mut check).unwrap();
+        assert_eq!(next, 3000);
+    }
+
+    #[test]
+    fn a_journal_cut_anywhere_keeps_what_was_whole_and_goes_on_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let journal = Journal::open(&path, true).unwrap();
+        journal.done(Some([1; 16]), b"", &summary("a"), &Rows::default()).unwrap();
+        let first = fs::metadata(&path).unwrap().len();
+        journal.done(Some([2; 16]), b"", &summary("b"), &Rows::default()).unwrap();
+        drop(journal);
+        let whole = fs::read(&path).unwrap();
+        for cut in 0..whole.len() {
+            fs::write(&path, &whole[..cut]).unwrap();
+            let journal = Journal::open(&path, true).unwrap();
+            assert_eq!(journal.find(&[1; 16]).is_some(), cut as u64 >= first, "{cut}");
+            assert_eq!(journal.find(&[2; 16]), None);
+            let at = journal.done(Some([3; 16]), b"", &summary("c"), &Rows::default()).unwrap();
+            assert_eq!(journal.read(at).unwrap().summary, summary("c"));
+            drop(journal);
+            assert!(Journal::open(&path, true).unwrap().find(&[3; 16]).is_some());
+        }
+    }
+
+    #[test]
+    fn a_batch_that_begins_anew_forgets_and_knows_what_reports_were_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        Journal::open(&path, true).unwrap().done(Some([1; 16]), b"", &summary("a"), &Rows::default()).unwrap();
+        let journal = Journal::open(&path, false).unwrap();
+        assert!(journal.is_empty());
+        assert_eq!(journal.stale, ["reports/a.json"]);
+    }
+}

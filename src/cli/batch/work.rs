@@ -1,0 +1,381 @@
+//! One thing to read after the other: what it is, what is in it, what was found.
+
+use super::inputs::Item;
+use super::journal::{Key, Rows};
+use super::progress::Progress;
+use super::room::Room;
+use super::store::{Store, capture_id, hex, report_name};
+use super::tee::Tee;
+use crate::analyzer;
+use crate::cli::archive::{self, Allowance, Section, Shape};
+use crate::cli::error::Error;
+use crate::cli::input::Input;
+use crate::cli::options::Wanted;
+use crate::cli::run::{self, Extra};
+use crate::render::{json, messages};
+use crate::report::tables::{self, Table};
+use crate::report::{Summary, Verdict};
+use sha2::{Digest as _, Sha256};
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Files up to this size, in bytes, are read at once, and then hashed and looked at in memory.
+pub(super) const SMALL: u64 = 4 << 20;
+/// Memory that all analyses together may come to need. One alone needs 160 MiB at the most, whatever it reads.
+const MEMORY: u64 = 1 << 30;
+const MOST: u64 = 160 << 20;
+/// What an analysis begins with, and what a byte of a capture may become.
+const BASE: u64 = 4 << 20;
+const FACTOR: u64 = 16;
+/// What a byte of a packed capture may become.
+const PACKED_FACTOR: u64 = 160;
+/// Entries of packed archives that wait for their turn in memory, in bytes.
+const WAITING: u64 = 64 << 20;
+
+/// What all workers share.
+pub(super) struct Work<'b> {
+    pub(super) store: &'b Store,
+    pub(super) reading: &'b Wanted,
+    /// What captures are read with, in short: results of other settings are not used again.
+    pub(super) settings: [u8; 32],
+    /// Whether the table of messages is wanted.
+    pub(super) messages: bool,
+    pub(super) progress: &'b Progress,
+    /// Set when someone wants it to stop.
+    pub(super) stop: &'b AtomicBool,
+    memory: Room,
+    pub(super) waiting: Room,
+    done: Mutex<Vec<Outcome>>,
+    failed: Mutex<Option<Error>>,
+}
+
+/// A capture that is done. They sort in the order in which they were given, entries of an archive in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Outcome {
+    pub(super) item: u32,
+    pub(super) entry: u32,
+    /// Place of its record in the journal.
+    pub(super) at: u64,
+}
+
+/// Where a capture comes from: its item, and its entry in an archive.
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a> {
+    pub(super) item: u32,
+    pub(super) entry: u32,
+    pub(super) path: &'a str,
+    pub(super) inner: Option<&'a str>,
+}
+
+/// Its bytes.
+pub(super) enum Bytes<'a> {
+    Memory(Vec<u8>),
+    /// Can be read again, for looking before whether it was done already.
+    Again(Box<dyn Fn() -> io::Result<Box<dyn Read>> + 'a>),
+    Once(Box<dyn Read + 'a>),
+}
+
+impl<'b> Work<'b> {
+    pub(super) fn new(
+        store: &'b Store,
+        reading: &'b Wanted,
+        settings: [u8; 32],
+        messages: bool,
+        progress: &'b Progress,
+        stop: &'b AtomicBool,
+    ) -> Self {
+        let (memory, waiting) = (Room::new(MEMORY), Room::new(WAITING));
+        let (done, failed) = (Mutex::default(), Mutex::default());
+        Work { store, reading, settings, messages, progress, stop, memory, waiting, done, failed }
+    }
+
+    /// What was done, in order; or why no results could be written.
+    pub(super) fn finish(self) -> Result<Vec<Outcome>, Error> {
+        if let Some(error) = self.failed.into_inner().unwrap_or_default() {
+            return Err(error);
+        }
+        let mut done = self.done.into_inner().unwrap_or_default();
+        done.sort_unstable();
+        Ok(done)
+    }
+
+    /// Reads an item.
+    pub(super) fn item(&self, index: usize, item: &Item) {
+        if self.is_over() {
+            return;
+        }
+        let origin = Origin { item: u32::try_from(index).unwrap_or(u32::MAX), entry: 0, path: &item.name, inner: None };
+        let result = match (&item.error, item.paths.as_slice()) {
+            (Some(error), _) => self.unreadable(origin, item.size, error),
+            (None, [path]) => self.file(origin, path),
+            (None, _) => self.parts(origin, item),
+        };
+        self.settle(result);
+        self.progress.bytes(item.size);
+    }
+
+    pub(super) fn settle(&self, result: Result<(), Error>) {
+        if let (Err(error), Ok(mut failed)) = (result, self.failed.lock()) {
+            failed.get_or_insert(error);
+        }
+    }
+
+    /// Whether to stop: someone wants it, or results cannot be written.
+    pub(super) fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.failed.lock().is_ok_and(|failed| failed.is_some())
+    }
+
+    fn file(&self, origin: Origin<'_>, path: &Path) -> Result<(), Error> {
+        let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
+        let (metadata, mut file) = match opened {
+            Ok((metadata, file)) if metadata.is_file() => (metadata, file),
+            Ok(_) => return self.unreadable(origin, 0, "not a file: a pipe or device"),
+            Err(error) => return self.unreadable(origin, 0, &Error::reading("", &error).to_string()),
+        };
+        let size = metadata.len();
+        let mut small = Vec::new();
+        let shaped = if size <= SMALL {
+            // one that grows meanwhile is read as far as it was
+            let read = file.by_ref().take(SMALL).read_to_end(&mut small);
+            read.and_then(|_| shape(&mut small.as_slice(), || Ok(small.as_slice())))
+        } else {
+            shape(&mut file, || File::open(path))
+        };
+        match shaped {
+            Ok(Shape::Single) if size <= SMALL => self.capture(origin, small.len() as u64, Bytes::Memory(small)),
+            Ok(Shape::Single) => {
+                let again = || File::open(path).map(|file| Box::new(file) as Box<dyn Read>);
+                self.capture(origin, size, Bytes::Again(Box::new(again)))
+            }
+            Ok(Shape::Zip) => self.zip(origin, Arc::new(file), size),
+            Ok(Shape::Tar) => {
+                let file = Arc::new(file);
+                self.tar(origin, Section::new(Arc::clone(&file), 0, size), Some(&file))
+            }
+            Ok(Shape::PackedTar) => {
+                let reopened = File::open(path).map_err(|error| Error::reading("", &error));
+                let allowance = Allowance::new(size);
+                match reopened.and_then(|file| archive::unpacked(file, "", &allowance)) {
+                    Ok(input) => self.tar(origin, input, None),
+                    Err(error) => self.unreadable(origin, size, &error.to_string()),
+                }
+            }
+            Err(error) => self.unreadable(origin, size, &Error::reading("", &error).to_string()),
+        }
+    }
+
+    /// Files that are one capture.
+    fn parts(&self, origin: Origin<'_>, item: &Item) -> Result<(), Error> {
+        let mut hash = Sha256::new();
+        for path in &item.paths {
+            let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut HashWriter(&mut hash)));
+            if let Err(error) = read {
+                let shown = path.display().to_string();
+                return self.unreadable(origin, item.size, &Error::reading(&shown, &error).to_string());
+            }
+        }
+        let mut summary = self.named(origin, item.size);
+        summary.parts = item.paths.iter().map(|path| path.display().to_string()).collect();
+        let key = self.identify(&mut summary, &hash.finalize().into());
+        if self.is_done(origin, key, &summary) {
+            return Ok(());
+        }
+        match Input::of_parts(&item.name, &item.paths) {
+            Ok(input) => self.analyze(origin, input, item.size, summary, |_| Some(key)),
+            Err(error) => self.write_unreadable(origin, Summary { error: Some(error.to_string()), ..summary }),
+        }
+    }
+
+    /// A capture, or a file that is none.
+    pub(super) fn capture(&self, origin: Origin<'_>, size: u64, bytes: Bytes<'_>) -> Result<(), Error> {
+        let mut summary = self.named(origin, size);
+        match bytes {
+            Bytes::Memory(bytes) => {
+                let key = self.identify(&mut summary, &Sha256::digest(&bytes).into());
+                if self.is_done(origin, key, &summary) {
+                    return Ok(());
+                }
+                self.open(origin, Box::new(Cursor::new(bytes)), size, summary, |_| Some(key))
+            }
+            Bytes::Again(open) => {
+                if !self.store.journal.is_empty() {
+                    let mut hash = Sha256::new();
+                    let read = open().and_then(|mut input| io::copy(&mut input, &mut HashWriter(&mut hash)));
+                    if read.is_ok() {
+                        let mut known = summary.clone();
+                        let key = self.identify(&mut known, &hash.finalize().into());
+                        if self.is_done(origin, key, &known) {
+                            return Ok(());
+                        }
+                    }
+                }
+                match open() {
+                    Ok(input) => self.tee(origin, input, size, summary),
+                    Err(error) => self.unreadable(origin, size, &Error::reading("", &error).to_string()),
+                }
+            }
+            Bytes::Once(input) => self.tee(origin, input, size, summary),
+        }
+    }
+
+    /// A capture that is hashed while it is read.
+    fn tee<'a>(&self, origin: Origin<'_>, input: Box<dyn Read + 'a>, size: u64, summary: Summary) -> Result<(), Error> {
+        let (tee, rest) = Tee::new(input);
+        self.open(origin, Box::new(tee), size, summary, |summary| {
+            // what the analysis did not read belongs to it all the same
+            let hash = rest.finish()?;
+            Some(self.identify(summary, &hash))
+        })
+    }
+
+    fn open<'a>(
+        &self,
+        origin: Origin<'_>,
+        input: Box<dyn Read + 'a>,
+        size: u64,
+        summary: Summary,
+        key: impl FnOnce(&mut Summary) -> Option<Key>,
+    ) -> Result<(), Error> {
+        match Input::of(&summary.path, input) {
+            Ok(input) => self.analyze(origin, input, size, summary, key),
+            Err(error) => self.write_unreadable(origin, Summary { error: Some(error.to_string()), ..summary }),
+        }
+    }
+
+    fn analyze<'a>(
+        &self,
+        origin: Origin<'_>,
+        input: Input<'a>,
+        size: u64,
+        summary: Summary,
+        key: impl FnOnce(&mut Summary) -> Option<Key>,
+    ) -> Result<(), Error> {
+        let packed = input.info().format.compression.is_some();
+        let factor = if packed { PACKED_FACTOR } else { FACTOR };
+        let _room = self.memory.take(size.saturating_mul(factor).saturating_add(BASE).min(MOST));
+        let bomb = AtomicBool::new(false);
+        let mut input = input.watched(|unpacked| {
+            bomb.fetch_or(packed && archive::is_bomb(size, unpacked), Ordering::Relaxed);
+            !bomb.load(Ordering::Relaxed) && !self.is_over()
+        });
+        let (mut rows, mut failed) = (Rows::default(), None);
+        let capture_id = summary.capture_id.clone();
+        let part = run::read(&mut input, 0, self.reading, Extra::default(), |row, _| {
+            if self.messages {
+                let cells = messages::cells(&capture_id, row);
+                failed = self.store.journal.row(&mut rows, Table::Messages, &cells).err();
+            }
+            failed.is_none()
+        })?;
+        drop(input);
+        if self.is_over() {
+            return Ok(());
+        }
+        if bomb.load(Ordering::Relaxed) {
+            return self.write_unreadable(origin, Summary { error: Some(archive::bomb().to_string()), ..summary });
+        }
+        let report = analyzer::report(vec![part]);
+        tables::rows(&capture_id, &report, &mut |table, cells| {
+            if failed.is_none() {
+                failed = self.store.journal.row(&mut rows, table, cells).err();
+            }
+        });
+        if let Some(error) = failed {
+            return Err(self.store.journal_error(&error));
+        }
+        let Summary { path, parts, size, sha256, .. } = summary;
+        let name = report_name(&path, &capture_id);
+        let report_path = Some(name.clone());
+        let mut summary =
+            Summary { capture_id, path, parts, size, sha256, report: report_path, ..Summary::of(&report) };
+        let key = key(&mut summary);
+        let mut written = Vec::new();
+        // on one line: without the indentation it is half as much to write
+        json::compact(&mut written, &report).map_err(|error| Error::writing(&name, &error))?;
+        written.push(b'\n');
+        self.store.write(&name, &written)?;
+        self.record(origin, key, &written, &summary, &rows)
+    }
+
+    /// The row of a file that could not be read.
+    pub(super) fn unreadable(&self, origin: Origin<'_>, size: u64, reason: &str) -> Result<(), Error> {
+        let summary = self.named(origin, size);
+        self.write_unreadable(origin, Summary { error: Some(reason.to_owned()), ..summary })
+    }
+
+    fn write_unreadable(&self, origin: Origin<'_>, summary: Summary) -> Result<(), Error> {
+        self.record(origin, None, &[], &summary, &Rows::default())
+    }
+
+    fn record(
+        &self,
+        origin: Origin<'_>,
+        key: Option<Key>,
+        report: &[u8],
+        summary: &Summary,
+        rows: &Rows,
+    ) -> Result<(), Error> {
+        let at = self.store.journal.done(key, report, summary, rows);
+        self.done(origin, at.map_err(|error| self.store.journal_error(&error))?);
+        self.progress.capture(summary.verdict == Some(Verdict::Failure));
+        Ok(())
+    }
+
+    fn done(&self, origin: Origin<'_>, at: u64) {
+        if let Ok(mut done) = self.done.lock() {
+            done.push(Outcome { item: origin.item, entry: origin.entry, at });
+        }
+    }
+
+    /// A row with the names of a capture.
+    fn named(&self, origin: Origin<'_>, size: u64) -> Summary {
+        let path = origin.inner.map_or_else(|| origin.path.to_owned(), |inner| format!("{}!/{inner}", origin.path));
+        Summary { capture_id: capture_id(origin.path, origin.inner), path, size: Some(size), ..Summary::default() }
+    }
+
+    /// Notes the hash of a capture, and gives what its results are found by.
+    fn identify(&self, summary: &mut Summary, hash: &[u8; 32]) -> Key {
+        summary.sha256 = Some(hex(hash));
+        let mut key = Sha256::new();
+        key.update(self.settings);
+        key.update(summary.capture_id.as_bytes());
+        key.update(hash);
+        key.finalize().first_chunk().copied().unwrap_or_default()
+    }
+
+    /// Whether a batch before this one has done the capture; if so its results are taken.
+    fn is_done(&self, origin: Origin<'_>, key: Key, summary: &Summary) -> bool {
+        let Some(done) = self.store.journal.find(&key) else { return false };
+        if !self.store.holds(&report_name(&summary.path, &summary.capture_id), &done) {
+            return false;
+        }
+        self.done(origin, done.at);
+        self.progress.capture(false);
+        true
+    }
+}
+
+/// What a file or an entry is, by its beginning; `open` gives it from there.
+pub(super) fn shape<R: Read>(input: &mut impl Read, open: impl FnOnce() -> io::Result<R>) -> io::Result<Shape> {
+    match Shape::of(input)? {
+        (Shape::Single, head) => Shape::within(&head, open),
+        (shape, _) => Ok(shape),
+    }
+}
+
+/// Hashes what is written to it.
+struct HashWriter<'h>(&'h mut Sha256);
+
+impl io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! Several captures given at once: vantage points of the same event.
+
+use super::error::{Error, say};
+use super::input::Input;
+use super::options::Wanted;
+use super::rotation::rotations;
+use super::run::{self, Extra};
+use crate::analyzer::{Analyzed, IcmpAnswers, Options, Source, Together};
+use crate::report::Capture;
+use crate::report::ladder::Collector;
+use crate::time::Timestamp;
+
+/// Reads captures; several together, since they may show the same packets. One bad file does not stop the others, and places count the captures that
+/// the report lists. With `join`, rotated files of one capture are one.
+pub(super) fn read(
+    (captures, join): (&[String], bool),
+    reading: &Wanted,
+    extra: &dyn Fn() -> Extra,
+) -> Result<Vec<Analyzed>, Error> {
+    if !is_all_files(captures) {
+        return one_by_one(opened(captures), reading, extra);
+    }
+    let sources = sources(captures, join);
+    let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
+    let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
+    Together::new(sources, &open).analyze(&mut |start| wanted(reading, start, extra()), &mut |_| {})
+}
+
+/// Reads captures for a ladder.
+pub(super) fn collect(
+    (captures, join): (&[String], bool),
+    reading: &Wanted,
+    extra: &dyn Fn() -> Extra,
+) -> Result<(Vec<Analyzed>, Vec<Collector>), Error> {
+    if !is_all_files(captures) {
+        return collect_one_by_one(opened(captures), reading, extra);
+    }
+    let sources = sources(captures, join);
+    let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
+    let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
+    let together = Together::new(sources, &open);
+    let mut answers = IcmpAnswers::default();
+    together.frames(&mut |frame| answers.frame(frame));
+    let icmp = answers.finish();
+    let groups: Vec<Vec<u32>> = together.groups().collect();
+    let mut collectors: Vec<Collector> = groups.iter().cloned().map(Collector::of).collect();
+    let mut options = |start| wanted(reading, start, Extra { media: true, icmp: icmp.clone(), ..extra() });
+    let parts = together.analyze(&mut options, &mut |row| {
+        let group = groups.iter().position(|captures| captures.contains(&row.capture));
+        if let Some(collector) = group.and_then(|group| collectors.get_mut(group)) {
+            collector.row(row);
+        }
+    })?;
+    Ok((parts, collectors))
+}
+
+/// Whether all of several captures are files, which can be read more than once.
+fn is_all_files(captures: &[String]) -> bool {
+    captures.len() > 1
+        && captures.iter().all(|path| path != "-" && std::fs::metadata(path).is_ok_and(|file| file.is_file()))
+}
+
+fn wanted(reading: &Wanted, start: Timestamp, extra: Extra) -> Result<Options, Error> {
+    Ok(Options { filters: reading.filters(start), ..run::wanted(0, reading, extra)? })
+}
+
+fn opened(captures: &[String]) -> Vec<Input<'static>> {
+    let mut inputs: Vec<Input> = Vec::new();
+    for path in captures {
+        match Input::open(path) {
+            Ok(input) => inputs.push(input),
+            Err(error) => say(&error),
+        }
+    }
+    inputs
+}
+
+fn sources(captures: &[String], join: bool) -> Vec<Source> {
+    let inputs = opened(captures);
+    if join {
+        return rotated(inputs);
+    }
+    inputs.into_iter().enumerate().map(|(point, input)| Source { path: input.path, point }).collect()
+}
+
+/// Which files are one capture, by their names, in the order of their first frames: the numbers of a ring that came round begin in the middle.
+/// Where the names tell nothing, all files that were given are one capture.
+fn rotated(inputs: Vec<Input>) -> Vec<Source> {
+    let paths: Vec<String> = inputs.iter().map(|input| input.path.clone()).collect();
+    let mut begin: Vec<(Option<Timestamp>, usize)> = Vec::new();
+    for (index, mut input) in inputs.into_iter().enumerate() {
+        begin.push((input.next_frame().and_then(|frame| frame.time), index));
+    }
+    let rotations = rotations(&paths);
+    let together = rotations.len() == paths.len();
+    let point_of = |index: usize| {
+        let found = rotations.iter().position(|rotation| rotation.members.contains(&index));
+        if together { 0 } else { found.unwrap_or_default() }
+    };
+    let mut sources: Vec<(usize, Option<Timestamp>, usize)> =
+        begin.into_iter().map(|(time, index)| (point_of(index), time, index)).collect();
+    sources.sort_unstable();
+    let source =
+        |(point, _, index): (usize, Option<Timestamp>, usize)| Some(Source { path: paths.get(index)?.clone(), point });
+    sources.into_iter().filter_map(source).collect()
+}
+
+fn one_by_one(inputs: Vec<Input>, reading: &Wanted, extra: &dyn Fn() -> Extra) -> Result<Vec<Analyzed>, Error> {
+    tell_of_pipes(&inputs);
+    let mut parts = Vec::new();
+    for mut input in inputs {
+        parts.push(run::read(&mut input, parts.len(), reading, extra(), |_, _| true)?);
+    }
+    Ok(parts)
+}
+
+fn collect_one_by_one(
+    inputs: Vec<Input>,
+    reading: &Wanted,
+    extra: &dyn Fn() -> Extra,
+) -> Result<(Vec<Analyzed>, Vec<Collector>), Error> {
+    tell_of_pipes(&inputs);
+    let (mut parts, mut collectors) = (Vec::new(), Vec::new());
+    for mut input in inputs {
+        let icmp = run::icmp_answers(&input)?;
+        let mut collector = Collector::new(u32::try_from(parts.len()).unwrap_or(u32::MAX));
+        let extra = Extra { media: true, icmp, ..extra() };
+        parts.push(run::read(&mut input, parts.len(), reading, extra, |row, _| {
+            collector.row(row);
+            true
+        })?);
+        collectors.push(collector);
+    }
+    Ok((parts, collectors))
+}
+
+fn tell_of_pipes(inputs: &[Input]) {
+    if inputs.len() > 1 {
+        say(&Error::new(
+            "",
+            "a pipe can be read only once",
+            "what it shares with the other captures is not looked for",
+        ));
+    }
+}
+
+/// Tells what could not be read, for output that has no place for it.
+pub(super) fn warn_of_damage(captures: &[Capture]) {
+    for capture in captures {
+        for damage in &capture.damage {
+            let rest = if damage.resumed_at.is_some() { "some of it is missing" } else { "the rest could not be read" };
+            let (at, after) = (damage.offset, damage.after_frame);
+            let what = format_args!("damaged at byte {at}, after frame {after}: {}", damage.what);
+            say(&Error::new(&capture.path, what, rest));
+        }
+    }
+}

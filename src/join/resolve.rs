@@ -1,0 +1,405 @@
+//! What follows from which packets were seen where: the order of the points on each way, and with it what was lost, translated, rewritten, relayed.
+
+use super::facts::{Joins, Translated, Way};
+use super::print::Kind;
+use super::trace::{Flow, Link, MAX_PLACES, Trace};
+use crate::net::Endpoint;
+use crate::time::Span;
+use hashbrown::{HashMap, HashSet};
+use std::collections::BTreeMap;
+
+/// How many entries are kept of each list of a pair of points.
+const MAX_LISTED: usize = 250;
+
+/// What two points share. With the same point twice: what a relay passed on there.
+#[derive(Clone, Debug, Default)]
+pub struct PairFacts {
+    /// The points, the lower first.
+    pub points: (usize, usize),
+    /// How many packets were seen at both.
+    pub matched: u64,
+    /// What was lost in between.
+    pub lost: Vec<LostWay>,
+    /// What was rewritten.
+    pub rewritten: Vec<Change>,
+    /// What was translated, and how many packets show it.
+    pub translated: Vec<(Translated, u64)>,
+    /// What relays passed on.
+    pub relays: Vec<RelayWay>,
+    /// How much found no room in these lists.
+    pub omitted: u64,
+}
+
+/// Packets of one kind and direction that left one point and did not come to the other.
+#[derive(Clone, Debug)]
+pub struct LostWay {
+    /// The point that shows them.
+    pub from: usize,
+    /// The point that does not.
+    pub to: usize,
+    /// Sender.
+    pub src: Endpoint,
+    /// Receiver.
+    pub dst: Endpoint,
+    /// What they are.
+    pub kind: Kind,
+    /// How many.
+    pub count: u64,
+    /// Of how many.
+    pub of: u64,
+    /// Whether other packets of the flow, or between the two hosts, were seen at both points.
+    pub certain: bool,
+    /// The first of them.
+    pub frames: Vec<u64>,
+}
+
+/// Messages that were rewritten between two points.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// What differs.
+    pub what: String,
+    /// Before and after, where it can be told.
+    pub values: [Option<String>; 2],
+    /// How many messages.
+    pub count: u64,
+    /// The same message before and after.
+    pub frames: Vec<u64>,
+}
+
+/// What a relay passed on in one direction.
+#[derive(Clone, Debug)]
+pub struct RelayWay {
+    /// The client and its server.
+    pub client: (Endpoint, Endpoint),
+    /// The relayed address and the peer.
+    pub peer: (Endpoint, Endpoint),
+    /// From the client to the peer.
+    pub outward: bool,
+    /// How many packets passed.
+    pub passed: u64,
+    /// How many came in and did not go out.
+    pub lost: Option<u64>,
+    /// The shortest, the mean and the longest time that it took.
+    pub delay: [Span; 3],
+}
+
+/// The other end of a flow's way, at another point.
+#[derive(Clone, Copy, Debug)]
+struct Partner {
+    src: Endpoint,
+    dst: Endpoint,
+    /// Whether packets pass the flow's own point first.
+    later: bool,
+}
+
+struct Ways<'t> {
+    flows: &'t [Flow],
+    links: &'t BTreeMap<(u32, u32), Link>,
+    index: HashMap<(usize, Way, bool), u32>,
+    linked: HashMap<u32, Vec<u32>>,
+}
+
+impl<'t> Ways<'t> {
+    fn new(flows: &'t [Flow], links: &'t BTreeMap<(u32, u32), Link>) -> Self {
+        let numbered = flows.iter().zip(0u32..);
+        let index = numbered.map(|(flow, number)| ((flow.point, (flow.src, flow.dst), flow.wrapped), number)).collect();
+        let mut linked: HashMap<u32, Vec<u32>> = HashMap::new();
+        for &(a, b) in links.keys() {
+            linked.entry(a).or_default().push(b);
+            linked.entry(b).or_default().push(a);
+        }
+        Ways { flows, links, index, linked }
+    }
+
+    fn flow(&self, number: u32) -> Option<&'t Flow> {
+        self.flows.get(number as usize)
+    }
+
+    fn reverse(&self, number: u32) -> Option<u32> {
+        let flow = self.flow(number)?;
+        self.index.get(&(flow.point, (flow.dst, flow.src), flow.wrapped)).copied()
+    }
+
+    /// How much later packets are seen on the one flow than on the other, by the clocks as they are taken to be.
+    fn mean(&self, one: u32, other: u32) -> Option<Span> {
+        if one < other {
+            self.links.get(&(one, other))?.mean()
+        } else {
+            self.links.get(&(other, one))?.mean().map(|span| Span(-span.0))
+        }
+    }
+
+    /// Whether packets pass the one flow's point before the other's. What goes there and what comes back together tell, however wrong the clocks
+    /// are.
+    fn before(&self, one: u32, other: u32) -> Option<bool> {
+        let there = self.mean(one, other);
+        let back = self.reverse(one).zip(self.reverse(other)).and_then(|(one, other)| self.mean(one, other));
+        match (there, back) {
+            (Some(there), Some(back)) => Some(there >= back),
+            (Some(there), None) => Some(there.0 >= 0),
+            (None, Some(back)) => Some(back.0 <= 0),
+            (None, None) => None,
+        }
+    }
+
+    /// Where packets of a flow are at another point.
+    fn partner(&self, number: u32, point: usize) -> Option<Partner> {
+        let at = |&&other: &&u32| self.flow(other).is_some_and(|flow| flow.point == point);
+        if let Some(&other) = self.linked.get(&number).and_then(|others| others.iter().find(at)) {
+            let flow = self.flow(other)?;
+            return Some(Partner { src: flow.src, dst: flow.dst, later: self.before(number, other)? });
+        }
+        let back = self.reverse(number)?;
+        let &other = self.linked.get(&back)?.iter().find(at)?;
+        let flow = self.flow(other)?;
+        // packets that come back pass the points the other way round
+        Some(Partner { src: flow.dst, dst: flow.src, later: !self.before(back, other)? })
+    }
+}
+
+impl Joins {
+    pub(super) fn resolve(trace: Trace) -> Joins {
+        let Trace {
+            points, relayed: relayed_ports, flows, links, absent, rewritten, matched, travels, omitted, ..
+        } = trace;
+        let mut joins = Joins { members: (0..points.len()).collect(), points, travels, omitted, ..Joins::default() };
+        let ways = Ways::new(&flows, &links);
+        let mut pairs: BTreeMap<(usize, usize), PairFacts> = BTreeMap::new();
+        for (&points, &matched) in &matched {
+            pairs.insert(points, PairFacts { points, matched, ..PairFacts::default() });
+        }
+        joins.passages(&ways);
+        for (&(a, b), link) in &links {
+            let (Some(one), Some(other)) = (ways.flow(a), ways.flow(b)) else { continue };
+            let key = (one.point.min(other.point), one.point.max(other.point));
+            let pair = pairs.entry(key).or_insert_with(|| PairFacts { points: key, ..PairFacts::default() });
+            let Some(before) = ways.before(a, b) else { continue };
+            if one.wrapped != other.wrapped {
+                relayed(pair, one, other, before, link, &relayed_ports);
+            } else if one.point != other.point {
+                translated(pair, one, other, before, link);
+                repeated(pair, one, other, before, link, &joins);
+            }
+        }
+        let mut known = HashSet::new();
+        let translated = pairs.values().flat_map(|pair| &pair.translated).map(|(translated, _)| translated.clone());
+        joins.translated = translated.filter(|one| known.insert((one.inside, one.outside))).collect();
+        for ((set, point, kind), absent) in &absent {
+            let Some(lost) = joins.lost(&ways, set, *point, *kind) else { continue };
+            let count = if lost.certain { absent.count } else { absent.questions };
+            let key = (lost.from.min(lost.to), lost.from.max(lost.to));
+            let pair = pairs.entry(key).or_insert_with(|| PairFacts { points: key, ..PairFacts::default() });
+            add_lost(pair, LostWay { count, frames: absent.places.clone(), ..lost });
+        }
+        for ((a, b, what), change) in rewritten {
+            let (Some(one), Some(other)) = (ways.flow(a), ways.flow(b)) else { continue };
+            let key = (one.point.min(other.point), one.point.max(other.point));
+            let Some(pair) = pairs.get_mut(&key).filter(|_| one.point != other.point) else { continue };
+            let (mut values, mut frames) = (change.values, change.places);
+            if ways.before(a, b) == Some(false) {
+                values.reverse();
+                frames.iter_mut().for_each(|pair| pair.reverse());
+            }
+            add_change(pair, Change { what, values, count: change.count, frames: frames.concat() });
+        }
+        joins.pairs = pairs.into_values().collect();
+        for pair in &mut joins.pairs {
+            pair.settle();
+        }
+        joins
+    }
+
+    /// Which points each direction passes, and where last.
+    fn passages(&mut self, ways: &Ways<'_>) {
+        for (number, flow) in (0u32..).zip(ways.flows) {
+            let way = (flow.src, flow.dst);
+            let passed = self.passed.entry(way).or_default();
+            let hosts = self.hosts.entry((flow.src.ip(), flow.dst.ip())).or_default();
+            *passed |= 1 << flow.point;
+            *hosts |= 1 << flow.point;
+            let mut last: Option<(usize, bool)> = None;
+            for point in (0..self.points.len()).filter(|&point| point != flow.point) {
+                let Some(partner) = ways.partner(number, point) else { continue };
+                *passed |= 1 << point;
+                *hosts |= 1 << point;
+                let other = (partner.src, partner.dst);
+                if other != way {
+                    if self.passages.len() < 1 << 16 {
+                        self.passages.insert((way, other));
+                    }
+                    continue;
+                }
+                let hears = self.points.get(point).is_some_and(|point| point.heard(flow.dst.ip()).to > 0);
+                if partner.later && hears {
+                    // the last of those that come later
+                    let later = last.is_none_or(|(known, _)| {
+                        let index = |point| ways.index.get(&(point, way, flow.wrapped)).copied();
+                        index(known).zip(index(point)).and_then(|(known, new)| ways.before(known, new)) != Some(false)
+                    });
+                    if later {
+                        last = Some((point, true));
+                    }
+                }
+            }
+            if let Some((point, _)) = last {
+                // the flow that has most points after it has the last of them; others agree or know less
+                self.last.entry(way).or_insert(point);
+            } else if passed.count_ones() > 1 && ways.linked.contains_key(&number) {
+                self.last.insert(way, flow.point);
+            }
+        }
+    }
+
+    /// Whether packets of these flows, which a point does not show, were lost on the way to it.
+    fn lost(&self, ways: &Ways<'_>, set: &[u32], point: usize, kind: Kind) -> Option<LostWay> {
+        let there = self.points.get(point)?;
+        let partners: Vec<(u32, Option<Partner>)> = set.iter().map(|&flow| (flow, ways.partner(flow, point))).collect();
+        let known = || partners.iter().filter_map(|(flow, partner)| partner.map(|partner| (*flow, partner)));
+        if known().next().is_none() {
+            return self.probably_lost(ways, set, point, kind);
+        }
+        // who is seen behind the point has passed it, and the point missed it
+        if !there.shows(kind) || known().any(|(_, partner)| !partner.later) {
+            return None;
+        }
+        let last =
+            known().reduce(
+                |(flow, partner), (other, others)| {
+                    if ways.before(flow, other) == Some(false) { (flow, partner) } else { (other, others) }
+                },
+            );
+        let (number, partner) = last?;
+        let flow = ways.flow(number)?;
+        if there.heard(partner.dst.ip()).to == 0 {
+            return None;
+        }
+        Some(LostWay { certain: true, ..way(flow, point, kind) })
+    }
+
+    /// Questions to a server of which nothing at all came to a point that shows that server otherwise.
+    fn probably_lost(&self, ways: &Ways<'_>, set: &[u32], point: usize, kind: Kind) -> Option<LostWay> {
+        let flow = ways.flow(*set.last()?)?;
+        let there = self.points.get(point)?;
+        let (src, dst) = (flow.src.ip(), flow.dst.ip());
+        let hears = self.names_of(dst).any(|ip| there.heard(ip).to > 0);
+        let certain = self.passes_between(src, dst, point);
+        let lost = matches!(kind, Kind::Request | Kind::Opening) && !flow.wrapped && hears && there.shows(kind);
+        lost.then(|| LostWay { certain, ..way(flow, point, kind) })
+    }
+}
+
+fn way(flow: &Flow, to: usize, kind: Kind) -> LostWay {
+    LostWay {
+        from: flow.point,
+        to,
+        src: flow.src,
+        dst: flow.dst,
+        kind,
+        count: 0,
+        of: flow.seen.get(kind as usize).copied().unwrap_or(0),
+        certain: false,
+        frames: Vec::new(),
+    }
+}
+
+fn add_lost(pair: &mut PairFacts, lost: LostWay) {
+    if lost.count == 0 {
+        return;
+    }
+    let same = |known: &&mut LostWay| {
+        (known.from, known.to, known.src, known.dst, known.kind) == (lost.from, lost.to, lost.src, lost.dst, lost.kind)
+    };
+    if let Some(known) = pair.lost.iter_mut().find(same) {
+        known.count += lost.count;
+        known.certain |= lost.certain;
+        known.frames.extend(lost.frames);
+        known.frames.sort_unstable();
+        known.frames.truncate(MAX_PLACES);
+    } else if pair.lost.len() < MAX_LISTED {
+        pair.lost.push(lost);
+    } else {
+        pair.omitted += 1;
+    }
+}
+
+fn add_change(pair: &mut PairFacts, change: Change) {
+    let same = |known: &&mut Change| known.what == change.what && known.values == change.values;
+    if let Some(known) = pair.rewritten.iter_mut().find(same) {
+        known.count += change.count;
+    } else if pair.rewritten.len() < MAX_LISTED {
+        pair.rewritten.push(change);
+    } else {
+        pair.omitted += 1;
+    }
+}
+
+/// Copies of the same request or answer of which some did not come.
+fn repeated(pair: &mut PairFacts, one: &Flow, other: &Flow, before: bool, link: &Link, joins: &Joins) {
+    let (from, to) = if before { (one, other) } else { (other, one) };
+    let [extra_one, extra_other] = &link.extra;
+    let extra = if before { extra_one } else { extra_other };
+    let hears = joins.points.get(to.point).is_some_and(|point| point.heard(to.dst.ip()).to > 0);
+    for (kind, &count) in Kind::ALL.into_iter().zip(extra).filter(|_| hears) {
+        add_lost(pair, LostWay { count, certain: true, ..way(from, to.point, kind) });
+    }
+}
+
+fn translated(pair: &mut PairFacts, one: &Flow, other: &Flow, before: bool, link: &Link) {
+    let (from, to) = if before { (one, other) } else { (other, one) };
+    // in two relays in a row both ends are others, and nothing was translated
+    if from.wrapped && from.src != to.src && from.dst != to.dst {
+        return;
+    }
+    for (inside, outside, own_first) in [(from.src, to.src, before), (to.dst, from.dst, !before)] {
+        if inside == outside {
+            continue;
+        }
+        // the inside first
+        let pairs = link.evidence.iter().map(|&[one, other]| if own_first { [one, other] } else { [other, one] });
+        let frames: Vec<u64> = pairs.flatten().collect();
+        let same = |(known, _): &&mut (Translated, u64)| (known.inside, known.outside) == (inside, outside);
+        if let Some((known, packets)) = pair.translated.iter_mut().find(same) {
+            *packets += link.matched;
+            known.frames.extend(frames);
+            known.frames.truncate(MAX_PLACES);
+        } else if pair.translated.len() < MAX_LISTED {
+            pair.translated.push((Translated { inside, outside, frames }, link.matched));
+        } else {
+            pair.omitted += 1;
+        }
+    }
+}
+
+fn relayed(pair: &mut PairFacts, one: &Flow, other: &Flow, before: bool, link: &Link, ports: &HashSet<u16>) {
+    let (wrapped, bare) = if one.wrapped { (one, other) } else { (other, one) };
+    let outward = one.wrapped == before;
+    let (client, peer) = if outward {
+        ((wrapped.src, wrapped.dst), (bare.src, bare.dst))
+    } else {
+        ((wrapped.dst, wrapped.src), (bare.dst, bare.src))
+    };
+    // a peer that sends back what it gets is no second relay
+    if !ports.is_empty() && !ports.contains(&peer.0.port()) {
+        return;
+    }
+    let first = if before { one } else { other };
+    let lost = (one.point == other.point).then_some(first.alone);
+    let Some(mean) = link.mean() else { return };
+    let (least, most) = if before { (link.min, link.max) } else { (Span(-link.max.0), Span(-link.min.0)) };
+    let mean = if before { mean } else { Span(-mean.0) };
+    if pair.relays.len() >= MAX_LISTED {
+        pair.omitted += 1;
+        return;
+    }
+    pair.relays.push(RelayWay { client, peer, outward, passed: link.matched, lost, delay: [least, mean, most] });
+}
+
+impl PairFacts {
+    /// An order that does not depend on how the captures were given.
+    fn settle(&mut self) {
+        self.lost.sort_by_key(|lost| (std::cmp::Reverse(lost.count), lost.src, lost.dst, lost.kind, lost.from));
+        self.translated.sort_by_key(|(known, _)| (known.inside, known.outside));
+        self.rewritten.sort_by(|a, b| (&a.what, &a.values).cmp(&(&b.what, &b.values)));
+        self.relays.sort_by_key(|relay| (relay.client, relay.peer, !relay.outward));
+    }
+}

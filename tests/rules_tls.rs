@@ -1,0 +1,572 @@
+//! Stories of TURN over TLS: certificates that are refused or should be, handshakes that fail, and the web beside them, which is nobody's business.
+
+// What is unwrapped here was made here.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod support;
+
+use support::analyze::{finding, ids, report, rows};
+use support::calls::{failures, graver};
+use support::degrade::{self, Shot, shots};
+use support::dtls::{self, Shake, certificate, certificate_until};
+use support::tls::*;
+use support::*;
+use turnscope::report::{Confidence, DtlsState, Report, Severity, TlsTcpState, Verdict};
+
+const CLIENT: &str = "172.16.84.124:50000";
+const AGAIN: &str = "172.16.84.124:50002";
+const SERVER: &str = "203.0.113.1:5349";
+const ON_443: &str = "203.0.113.1:443";
+const UDP: &str = "203.0.113.1:3478";
+const RELAYED: &str = "203.0.113.1:24000";
+
+const REJECTED: &str = "tls-certificate-rejected";
+const NAME: &str = "tls-certificate-name";
+const EXPIRED: &str = "tls-certificate-expired";
+const FAILURE: &str = "tls-handshake-failure";
+
+fn alice() -> Login {
+    Login::new("alice", "example.org", "secret")
+}
+
+/// The capture goes on, so that what is missing is missing.
+fn later(scene: &mut Scene) {
+    scene.after_ms(60_000).frame(&[0; 60]);
+}
+
+fn on(scene: &Scene) -> Report {
+    report(&scene.pcap())
+}
+
+/// A client that breaks off by this alert when it sees the certificate.
+fn refused_by(code: u8, client: &str, server: &str, offer: &Offer, certificate: Vec<u8>) -> Scene {
+    let mut scene = Scene::new();
+    refuse(&mut scene, code, client, server, offer, certificate);
+    later(&mut scene);
+    scene
+}
+
+fn refuse(scene: &mut Scene, code: u8, client: &str, server: &str, offer: &Offer, certificate: Vec<u8>) {
+    let mut tls = Tls::open(scene, client, server).with(certificate);
+    tls.hello(scene, offer);
+    tls.server_flight(scene);
+    tls.alert(scene, 0, code);
+    tls.tcp.close(scene, 0);
+}
+
+fn succeed(scene: &mut Scene, client: &str, server: &str, offer: &Offer) {
+    let mut tls = Tls::open(scene, client, server);
+    tls.complete(scene, offer);
+    tls.talk(scene, 3);
+    tls.tcp.close(scene, 0);
+}
+
+// What is seen of a connection
+
+#[test]
+fn a_completed_connection_is_listed_with_all_that_is_in_clear() {
+    let mut scene = Scene::new();
+    succeed(&mut scene, CLIENT, SERVER, &Offer::default());
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!((report.verdict, ids(&report)), (Verdict::Healthy, vec![]));
+    let [tls] = report.tls.as_slice() else { panic!("one connection: {:?}", report.tls) };
+    assert_eq!((tls.state, tls.recognised_by), (DtlsState::Complete, "port"));
+    assert_eq!(tls.version.as_deref(), Some("TLS 1.2"));
+    assert_eq!(tls.cipher_suite.as_deref(), Some("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"));
+    assert_eq!((tls.group.as_deref(), tls.server_name.as_deref()), (Some("x25519"), Some("turn.example.org")));
+    assert_eq!(tls.certificates[0].subject.as_deref(), Some("CN=turn.example.org"));
+    assert_eq!((tls.client_data_records, tls.server_data_records), (3, 3));
+    assert_eq!(tls.duration_us, Some(30_000));
+    let closed = tls.tcp.closed_by.as_ref().unwrap();
+    assert_eq!(
+        (tls.tcp.state, closed.by, closed.how, closed.during_handshake),
+        (TlsTcpState::Closed, "client", "fin", false)
+    );
+    assert_eq!(report.counts.tls["application_data"], 6);
+}
+
+#[test]
+fn every_record_of_a_turn_connection_is_a_row_and_none_of_the_webs() {
+    let mut scene = Scene::new();
+    succeed(&mut scene, CLIENT, SERVER, &Offer::default());
+    succeed(&mut scene, AGAIN, "198.51.100.80:443", &Offer::of_web("www.example.com"));
+    let told = rows(&scene.pcap());
+    assert_eq!(told.len(), 1 + 4 + 3 + 2 + 6);
+    assert!(told.iter().all(|row| row.layers == ["tcp", "tls"]), "{told:?}");
+}
+
+#[test]
+fn messages_over_several_records_and_segments_are_put_together() {
+    let mut scene = Scene::new();
+    let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+    let hello = client_hello(&Offer::default());
+    let (one, other) = hello.split_at(50);
+    let stream = [record(HANDSHAKE, one), record(HANDSHAKE, other)].concat();
+    for part in stream.chunks(33) {
+        tls.say(&mut scene, 0, part);
+    }
+    tls.server_flight(&mut scene);
+    tls.client_flight(&mut scene);
+    tls.last_flight(&mut scene);
+    let report = on(&scene);
+    assert_eq!(report.tls[0].server_name.as_deref(), Some("turn.example.org"));
+    assert_eq!(report.tls[0].state, DtlsState::Complete);
+}
+
+#[test]
+fn tls_1_3_is_complete_once_the_server_goes_on_behind_the_clients_finished() {
+    let mut scene = Scene::new();
+    let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+    tls.hello(&mut scene, &Offer { versions: vec![TLS_1_3, TLS_1_2], ..Offer::default() });
+    tls.server_flight_1_3(&mut scene);
+    let finished = [record(CHANGE_CIPHER, &[1]), tls.sealed(DATA, 53)].concat();
+    tls.say(&mut scene, 0, &finished);
+    let early = on(&scene);
+    assert_eq!(early.tls[0].state, DtlsState::Incomplete);
+    tls.talk(&mut scene, 2);
+    let report = on(&scene);
+    assert_eq!((report.tls[0].state, report.tls[0].version.as_deref()), (DtlsState::Complete, Some("TLS 1.3")));
+    assert!(report.tls[0].certificates.is_empty() && ids(&report).is_empty());
+}
+
+// Which connections are TURN's
+
+#[test]
+fn the_web_is_counted_and_never_judged() {
+    let web = Offer::of_web("www.example.com");
+    for code in [40, 42, 45, 46, 48, 70] {
+        let mut scene = Scene::new();
+        scene.allocation(CLIENT, UDP, &alice(), "n", RELAYED);
+        // another host, and the TURN server's own
+        refuse(&mut scene, code, CLIENT, "198.51.100.80:443", &Offer::named("www.example.com"), certificate("other"));
+        refuse(&mut scene, code, AGAIN, ON_443, &web, certificate_until("other", "251215000000Z"));
+        later(&mut scene);
+        let report = on(&scene);
+        assert_eq!((graver(&report), report.tls.len(), report.counts.other_tls), (vec![], 0, 2), "alert {code}");
+    }
+}
+
+#[test]
+fn alpn_of_turn_is_as_sure_as_its_port() {
+    let offer = Offer { alpn: vec!["stun.turn"], ..Offer::default() };
+    let report = on(&refused_by(48, CLIENT, "198.51.100.9:8443", &offer, certificate("turn.example.org")));
+    assert_eq!((failures(&report), report.tls[0].recognised_by), (vec![REJECTED], "alpn"));
+}
+
+#[test]
+fn a_host_that_the_client_asks_for_relays_may_serve_them_over_tls_too() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, UDP, Stun::request(method::ALLOCATE), 5);
+    refuse(&mut scene, 48, AGAIN, ON_443, &Offer::named("meet.example.org"), certificate("meet.example.org"));
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!(report.tls[0].recognised_by, "host");
+    let found = finding(&report, REJECTED);
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert_eq!(failures(&report), ["turn-no-response"]);
+}
+
+#[test]
+fn the_same_address_and_port_over_udp_make_it_sure() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, ON_443, Stun::request(method::ALLOCATE), 5);
+    refuse(&mut scene, 48, AGAIN, ON_443, &Offer::default(), certificate("turn.example.org"));
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!((report.tls[0].recognised_by, finding(&report, REJECTED).confidence), ("server", Confidence::Certain));
+}
+
+#[test]
+fn a_server_name_of_turn_makes_it_likely() {
+    let report =
+        on(&refused_by(48, CLIENT, "198.51.100.9:443", &Offer::named("turn-eu1.example.org"), certificate("x")));
+    assert_eq!((report.tls[0].recognised_by, report.verdict), ("name", Verdict::Warning));
+    assert_eq!(finding(&report, REJECTED).confidence, Confidence::Likely);
+    let other = on(&refused_by(48, CLIENT, "198.51.100.9:443", &Offer::named("turnip.example.org"), certificate("x")));
+    assert!(other.tls.is_empty() && ids(&other).is_empty());
+}
+
+// Certificates
+
+#[test]
+fn a_certificate_that_the_client_rejects_is_the_failure() {
+    for (code, name) in [(42, "bad_certificate"), (46, "certificate_unknown"), (48, "unknown_ca")] {
+        let report = on(&refused_by(code, CLIENT, SERVER, &Offer::default(), certificate("turn.example.org")));
+        assert_eq!((report.verdict, failures(&report)), (Verdict::Failure, vec![REJECTED]), "{name}");
+        let found = finding(&report, REJECTED);
+        assert_eq!(found.confidence, Confidence::Certain);
+        assert!(found.title.contains(name) && found.explanation.contains("among its names"), "{}", found.explanation);
+        assert_eq!(found.places.iter().map(|place| place.frame).collect::<Vec<_>>(), [4, 5, 6]);
+        assert_eq!(report.tls[0].state, DtlsState::Failed);
+    }
+}
+
+#[test]
+fn a_client_that_asks_for_no_name_and_rejects_is_told_so() {
+    let report = on(&refused_by(48, CLIENT, SERVER, &Offer::nameless(), certificate("turn.example.org")));
+    assert_eq!(failures(&report), [REJECTED]);
+    assert!(finding(&report, REJECTED).explanation.contains("asks for no server name"));
+}
+
+#[test]
+fn a_second_try_that_succeeds_makes_it_a_warning() {
+    let mut scene = Scene::new();
+    refuse(&mut scene, 48, CLIENT, SERVER, &Offer::default(), certificate("turn.example.org"));
+    scene.after_ms(1000);
+    succeed(&mut scene, AGAIN, SERVER, &Offer::default());
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!((report.verdict, graver(&report)), (Verdict::Warning, vec![REJECTED]));
+}
+
+#[test]
+fn an_allocation_over_udp_makes_it_a_warning() {
+    let mut scene = refused_by(48, CLIENT, SERVER, &Offer::default(), certificate("turn.example.org"));
+    scene.allocation(CLIENT, UDP, &alice(), "n", RELAYED);
+    let report = on(&scene);
+    assert_eq!((report.verdict, failures(&report)), (Verdict::Warning, vec![]));
+}
+
+#[test]
+fn a_certificate_for_another_name_is_the_cause_of_its_rejection() {
+    let report = on(&refused_by(42, CLIENT, SERVER, &Offer::default(), certificate("relay.example.net")));
+    assert_eq!(report.headline_finding.as_deref(), Some(NAME));
+    let (name, rejected) = (finding(&report, NAME), finding(&report, REJECTED));
+    assert_eq!((name.severity, name.confidence), (Severity::Failure, Confidence::Certain));
+    assert_eq!(rejected.caused_by.as_ref(), Some(&name.key));
+    assert!(name.title.contains("turn.example.org") && name.explanation.contains("relay.example.net"), "{name:?}");
+}
+
+#[test]
+fn a_client_that_does_not_check_the_name_gets_a_warning() {
+    let mut scene = Scene::new();
+    let mut tls = Tls::open(&mut scene, CLIENT, SERVER).with(certificate("relay.example.net"));
+    tls.complete(&mut scene, &Offer::default());
+    tls.talk(&mut scene, 3);
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!((report.verdict, graver(&report)), (Verdict::Warning, vec![NAME]));
+    assert!(finding(&report, NAME).explanation.contains("does not check"));
+}
+
+#[test]
+fn a_wildcard_is_for_the_name() {
+    let report = on(&refused_by(48, CLIENT, SERVER, &Offer::default(), certificate("*.example.org")));
+    assert_eq!(graver(&report), [REJECTED]);
+}
+
+#[test]
+fn an_expired_certificate_is_the_failure_where_the_client_gives_up() {
+    for code in [45, 46] {
+        let old = certificate_until("turn.example.org", "251215000000Z");
+        let report = on(&refused_by(code, CLIENT, SERVER, &Offer::default(), old));
+        assert_eq!(report.headline_finding.as_deref(), Some(EXPIRED), "alert {code}");
+        let found = finding(&report, EXPIRED);
+        assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+        assert!(found.title.contains("has expired") && found.title.contains("2025-12-15"), "{}", found.title);
+    }
+}
+
+#[test]
+fn an_expired_certificate_that_the_client_takes_is_a_warning() {
+    let mut scene = Scene::new();
+    let old = certificate_until("turn.example.org", "251215000000Z");
+    let mut tls = Tls::open(&mut scene, CLIENT, SERVER).with(old);
+    tls.complete(&mut scene, &Offer::default());
+    tls.talk(&mut scene, 3);
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!((report.verdict, graver(&report)), (Verdict::Warning, vec![EXPIRED]));
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_yet_is_told_as_such() {
+    let mut scene = Scene::starting_at(1_764_000_000); // a week before it is
+    refuse(&mut scene, 42, CLIENT, SERVER, &Offer::default(), certificate("turn.example.org"));
+    later(&mut scene);
+    let report = on(&scene);
+    assert!(finding(&report, EXPIRED).title.contains("is not valid yet"), "{}", finding(&report, EXPIRED).title);
+}
+
+#[test]
+fn a_client_with_a_wrong_clock_is_told_from_a_certificate_that_is_old() {
+    let report = on(&refused_by(45, CLIENT, SERVER, &Offer::default(), certificate("turn.example.org")));
+    let found = finding(&report, EXPIRED);
+    assert!(found.title.contains("which it is not by the capture's clock"), "{}", found.title);
+}
+
+#[test]
+fn a_capture_that_ends_within_the_handshake_shows_nobody_giving_up() {
+    let mut scene = Scene::new();
+    let mut tls = Tls::open(&mut scene, CLIENT, SERVER).with(certificate("relay.example.net"));
+    tls.hello(&mut scene, &Offer::default());
+    tls.server_flight(&mut scene);
+    let report = on(&scene);
+    assert_eq!((report.verdict, failures(&report)), (Verdict::Warning, vec![]));
+}
+
+#[test]
+fn under_tls_1_3_what_an_encrypted_alert_says_is_likely_at_most() {
+    let story = |code: Option<u8>| {
+        let mut scene = Scene::new();
+        let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+        tls.hello(&mut scene, &Offer { versions: vec![TLS_1_3, TLS_1_2], ..Offer::default() });
+        tls.server_flight_1_3(&mut scene);
+        match code {
+            Some(code) => tls.alert(&mut scene, 0, code),
+            None => {
+                let sealed = tls.sealed(DATA, 19);
+                tls.say(&mut scene, 0, &sealed)
+            }
+        };
+        tls.tcp.close(&mut scene, 0);
+        scene
+    };
+    let mut scene = story(None);
+    later(&mut scene);
+    let report = on(&scene);
+    let found = finding(&report, REJECTED);
+    assert_eq!(
+        (found.severity, found.confidence, report.verdict),
+        (Severity::Failure, Confidence::Likely, Verdict::Warning)
+    );
+    // OpenSSL has no keys yet when it refuses: its alert is in clear
+    let mut scene = story(Some(48));
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!(failures(&report), [REJECTED]);
+    assert!(finding(&report, REJECTED).explanation.contains("encrypts the certificate"));
+    // a connection that was dropped beside one that serves
+    let mut scene = story(None);
+    succeed(&mut scene, AGAIN, SERVER, &Offer::default());
+    later(&mut scene);
+    assert_eq!(graver(&on(&scene)), Vec::<&str>::new());
+}
+
+// Handshakes
+
+#[test]
+fn nothing_in_common_names_what_was_offered() {
+    for (code, words) in
+        [(40, "answers handshake_failure"), (70, "no version of TLS in common: the client offers TLS 1.2")]
+    {
+        let mut scene = Scene::new();
+        let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+        tls.hello(&mut scene, &Offer::default());
+        tls.alert(&mut scene, 1, code);
+        tls.tcp.close(&mut scene, 1);
+        later(&mut scene);
+        let report = on(&scene);
+        assert_eq!((report.verdict, failures(&report)), (Verdict::Failure, vec![FAILURE]));
+        let found = finding(&report, FAILURE);
+        assert!(found.title.contains(words), "{}", found.title);
+        assert!(found.explanation.contains("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"), "{}", found.explanation);
+        assert!(found.explanation.contains("groups x25519, secp256r1"), "{}", found.explanation);
+    }
+}
+
+#[test]
+fn other_alerts_and_those_after_the_handshake_are_no_such_failure() {
+    for code in [10, 47, 71, 80, 112] {
+        let mut scene = Scene::new();
+        let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+        tls.hello(&mut scene, &Offer::default());
+        tls.alert(&mut scene, 1, code);
+        later(&mut scene);
+        let report = on(&scene);
+        assert_eq!((graver(&report), report.tls[0].state), (vec![], DtlsState::Failed), "{code}");
+    }
+    let mut scene = Scene::new();
+    let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+    tls.complete(&mut scene, &Offer::default());
+    let alert = tls.sealed(ALERT, 26);
+    tls.say(&mut scene, 1, &alert);
+    tls.tcp.reset(&mut scene, 1);
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!((graver(&report), report.tls[0].state), (vec![], DtlsState::Complete));
+    assert_eq!(report.tls[0].tcp.state, TlsTcpState::Reset);
+}
+
+#[test]
+fn a_reset_in_the_middle_of_the_handshake_is_a_failure() {
+    for answered in [false, true] {
+        let mut scene = Scene::new();
+        let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+        tls.hello(&mut scene, &Offer::default());
+        if answered {
+            tls.server_flight(&mut scene);
+        }
+        tls.tcp.reset(&mut scene, 1);
+        later(&mut scene);
+        let report = on(&scene);
+        assert_eq!((report.verdict, failures(&report)), (Verdict::Failure, vec![FAILURE]));
+        let closed = report.tls[0].tcp.closed_by.as_ref().unwrap();
+        assert_eq!((closed.by, closed.how, closed.during_handshake), ("server", "rst", true));
+    }
+}
+
+#[test]
+fn a_reset_by_the_client_is_likely_at_most_and_nothing_where_another_connection_serves() {
+    let story = || {
+        let mut scene = Scene::new();
+        let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+        tls.hello(&mut scene, &Offer::default());
+        tls.server_flight(&mut scene);
+        tls.tcp.reset(&mut scene, 0);
+        scene
+    };
+    let mut scene = story();
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!((finding(&report, FAILURE).confidence, report.verdict), (Confidence::Likely, Verdict::Warning));
+    let mut scene = story();
+    succeed(&mut scene, AGAIN, SERVER, &Offer::default());
+    later(&mut scene);
+    assert_eq!(graver(&on(&scene)), Vec::<&str>::new());
+}
+
+#[test]
+fn resets_where_no_handshake_was_begun_or_after_it_are_nothing() {
+    // a balancer that knocks, and a client that leaves
+    let mut scene = Scene::new();
+    let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+    tls.tcp.reset(&mut scene, 0);
+    let mut tls = Tls::open(&mut scene, AGAIN, SERVER);
+    tls.complete(&mut scene, &Offer::default());
+    tls.talk(&mut scene, 3);
+    tls.tcp.reset(&mut scene, 0);
+    later(&mut scene);
+    assert_eq!(graver(&on(&scene)), Vec::<&str>::new());
+}
+
+// Half captures
+
+/// Only what one end sent.
+fn one_way(scene: &Scene, client: bool) -> Vec<Shot> {
+    let wanted = if client { [172, 16, 84, 124] } else { [203, 0, 113, 1] };
+    shots(scene).into_iter().filter(|shot| shot.bytes.len() < 30 || shot.bytes[26..30] == wanted).collect()
+}
+
+#[test]
+fn half_a_capture_accuses_nobody_of_a_certain_failure_that_it_does_not_show() {
+    let mut healthy = Scene::new();
+    let mut tls = Tls::open(&mut healthy, CLIENT, SERVER);
+    tls.complete(&mut healthy, &Offer::default());
+    tls.talk(&mut healthy, 3);
+    tls.tcp.reset(&mut healthy, 0);
+    later(&mut healthy);
+    for client in [true, false] {
+        let report = report(&degrade::pcap(&one_way(&healthy, client)));
+        assert_eq!(failures(&report), Vec::<&str>::new(), "client {client}");
+        assert!(!ids(&report).iter().any(|id| id.starts_with("tls-")), "{:?}", ids(&report));
+    }
+    // every frame as the first of the capture, and as the last
+    let all = shots(&healthy);
+    for cut in 0..all.len() {
+        for part in [&all[cut..], &all[..cut]] {
+            let report = report(&degrade::pcap(part));
+            assert!(!ids(&report).iter().any(|id| id.starts_with("tls-")), "cut at {cut}: {:?}", ids(&report));
+        }
+    }
+    for length in [54, 60, 64, 80, 96, 128, 200] {
+        let report = report(&degrade::pcap(&degrade::snapped(&all, length)));
+        assert!(!ids(&report).iter().any(|id| id.starts_with("tls-")), "snap length {length}: {:?}", ids(&report));
+    }
+}
+
+#[test]
+fn a_rejection_is_sure_even_where_the_servers_direction_is_missing() {
+    let scene = refused_by(48, CLIENT, SERVER, &Offer::default(), certificate("turn.example.org"));
+    let report = report(&degrade::pcap(&one_way(&scene, true)));
+    let found = finding(&report, REJECTED);
+    assert_eq!(found.confidence, Confidence::Certain);
+    assert!(found.explanation.contains("not in the capture"), "{}", found.explanation);
+}
+
+#[test]
+fn a_connection_that_runs_already_is_found_at_a_record_and_not_judged() {
+    let mut scene = Scene::new();
+    let mut tls = Tls::running(CLIENT, SERVER);
+    tls.talk(&mut scene, 4);
+    tls.tcp.reset(&mut scene, 1);
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!((ids(&report), report.tls.len()), (vec![], 1));
+    assert_eq!((report.tls[0].state, report.tls[0].client.0.to_string()), (DtlsState::Incomplete, CLIENT.to_owned()));
+    assert_eq!((report.tls[0].client_data_records, report.tls[0].server_data_records), (4, 4));
+}
+
+// UDP that is silent, and TLS that works
+
+#[test]
+fn silence_over_udp_is_a_warning_where_tls_to_the_same_server_works() {
+    let silent = |scene: &mut Scene| {
+        scene.send_repeatedly(CLIENT, UDP, Stun::request(method::ALLOCATE), 5);
+        scene.after_ms(1000);
+    };
+    let mut scene = Scene::new();
+    silent(&mut scene);
+    succeed(&mut scene, AGAIN, SERVER, &Offer::default());
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!((report.verdict, graver(&report)), (Verdict::Warning, vec!["turn-no-response"]));
+    let fallback = finding(&report, "turn-fallback");
+    assert_eq!((fallback.severity, fallback.confidence), (Severity::Note, Confidence::Likely));
+    // TLS in which nothing is answered is no way out
+    let mut scene = Scene::new();
+    silent(&mut scene);
+    let mut tls = Tls::open(&mut scene, AGAIN, SERVER);
+    tls.complete(&mut scene, &Offer::default());
+    let asked = tls.sealed(DATA, 100);
+    tls.say(&mut scene, 0, &asked);
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!((report.verdict, ids(&report).contains(&"turn-fallback")), (Verdict::Failure, false));
+}
+
+// DTLS as transport of TURN
+
+#[test]
+fn dtls_with_a_turn_server_is_judged_as_tls_is_and_not_as_that_of_a_call() {
+    let story = |srtp: Vec<u16>, code: u8| {
+        let mut scene = Scene::new();
+        let mut shake = Shake::between(CLIENT, SERVER);
+        shake.certificates.1 = certificate("turn.example.org");
+        let hello = shake.client.client_hello(&dtls::Offer { srtp, ..dtls::Offer::default() });
+        shake.up(&mut scene, hello);
+        shake.server_flight(&mut scene);
+        let alert = shake.client.alert(2, code);
+        shake.up(&mut scene, alert);
+        later(&mut scene);
+        on(&scene)
+    };
+    let report = story(Vec::new(), 48);
+    assert_eq!(ids(&report), [REJECTED]);
+    assert!(finding(&report, REJECTED).title.contains("DTLS alert unknown_ca"), "{}", finding(&report, REJECTED).title);
+    assert_eq!((report.dtls.len(), report.tls.len()), (1, 0));
+    // what offers SRTP is of a call
+    assert_eq!(ids(&story(vec![7, 1], 48)), ["dtls-certificate-rejected"]);
+}
+
+#[test]
+fn dtls_with_a_turn_server_that_works_does_not_excuse_a_call_that_does_not() {
+    let mut scene = Scene::new();
+    let mut turn = Shake::between(CLIENT, SERVER);
+    let hello = turn.client.client_hello(&dtls::Offer { srtp: Vec::new(), random: 9, ..dtls::Offer::default() });
+    turn.up(&mut scene, hello);
+    turn.server_flight(&mut scene);
+    turn.client_flight(&mut scene);
+    turn.last_flight(&mut scene);
+    turn.talk(&mut scene, 4);
+    let mut call = Shake::between("172.16.84.124:51000", "198.51.100.7:40000");
+    call.hello(&mut scene);
+    call.server_flight(&mut scene);
+    let alert = call.client.alert(2, 42);
+    call.up(&mut scene, alert);
+    turn.talk(&mut scene, 4);
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!(failures(&report), ["dtls-certificate-rejected"]);
+}
