@@ -11,6 +11,7 @@ pub mod logs;
 pub mod net;
 pub mod packet;
 pub mod problem;
+pub mod redact;
 pub mod render;
 pub mod report;
 pub mod rules;

@@ -35,11 +35,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["capture", "logs", "packet", "wire", "keys", "stream", "event", "join", "session", "rules", "report"],
     ),
     ("render", &["capture", "packet", "wire", "event", "session", "rules", "report"]),
+    ("redact", &["capture", "packet", "wire", "keys", "session"]),
     (
         "cli",
         &[
             "capture", "logs", "packet", "wire", "keys", "stream", "event", "session", "rules", "report", "analyzer",
-            "render",
+            "render", "redact",
         ],
     ),
     // the binary of one screen

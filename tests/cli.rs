@@ -809,6 +809,32 @@ fn annotate_writes_a_capture_that_it_can_read_again_and_never_over_its_input() {
 }
 
 #[test]
+fn redact_writes_a_capture_and_beside_it_only_what_is_asked_for() {
+    let desk = Desk::new();
+    let sample = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/expressway-431");
+    let [out, stand_ins, map] = ["out.pcapng", "stand-ins.toml", "map.json"].map(|name| desk.path(name));
+    let redact = |from: &OsStr| {
+        let mut command = turnscope();
+        command.arg("redact").arg(from).arg("-o").arg(&out);
+        command
+    };
+    let capture = sample.join("capture.pcapng");
+    redact(capture.as_ref()).assert().code(0).stdout("").stderr(contains("nobody can verify"));
+    assert!(!stand_ins.exists() && !map.exists());
+    let mut whole = redact(capture.as_ref());
+    whole.arg("--credentials").arg(sample.join("credentials.toml"));
+    whole.arg("--credentials-out").arg(&stand_ins).arg("--map").arg(&map).assert().code(0).stdout("");
+    assert!(fs::read_to_string(&map).is_ok_and(|text| text.contains("turnuser")));
+    assert!(fs::read_to_string(&stand_ins).is_ok_and(|text| !text.contains("turnuser") && text.contains("Expressway")));
+    let mut again = turnscope();
+    again.arg(&out).arg("--credentials").arg(&stand_ins);
+    again.assert().code(1).stdout(contains("the server with \"Expressway local database\""));
+    redact("-".as_ref()).assert().code(2).stderr(contains("read twice"));
+    redact(out.as_ref()).assert().code(2).stderr(contains("would be overwritten"));
+    redact(capture.as_ref()).args(["--user", "x"]).assert().code(2).stderr(contains("whole capture"));
+}
+
+#[test]
 fn key_logs_open_tls_in_every_command_and_show_nothing_of_themselves() {
     let capture = "samples/tls-success/capture.pcapng";
     let keys = "samples/tls-success/keylog.txt";

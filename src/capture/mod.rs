@@ -26,7 +26,7 @@ use std::io::Read;
 
 pub use info::{CaptureInfo, Comment, Compression, Damage, FileFormat, Format, Interface, Secrets, SecretsKind};
 pub use magic::OpenError;
-pub use records::{Implied, OtherBlock, PacketRecord, Record, Records};
+pub use records::{BareInterface, Implied, OtherBlock, PacketRecord, Record, Records};
 pub use write::Writer;
 
 use crate::frame::{Frame, LinkType};

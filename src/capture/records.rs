@@ -45,6 +45,9 @@ impl<'a> PacketRecord<'a> {
     }
 }
 
+/// Link type, snap length and options (code and value) of an interface.
+pub type BareInterface<'a> = (u16, u32, Vec<(u16, &'a [u8])>);
+
 /// A block of a pcapng file that holds no frame, with both its lengths made to agree.
 #[derive(Clone, Default)]
 pub struct OtherBlock {
@@ -83,6 +86,18 @@ impl OtherBlock {
     pub fn section_options(&self) -> impl Iterator<Item = (u16, &[u8])> {
         let options = if self.is_section() { self.bytes.get(24..) } else { None };
         Options::new(options.unwrap_or_default(), Order { big_endian: self.big_endian })
+    }
+
+    /// Link type and snap length, and code and value of the options that its frames cannot be read without: the resolution and offset of times and
+    /// the length of the frame check sequence. `None` where it describes no interface.
+    #[must_use]
+    pub fn bare_interface(&self) -> Option<BareInterface<'_>> {
+        let order = Order { big_endian: self.big_endian };
+        let options = self.bytes.get(16..self.bytes.len().checked_sub(4)?)?;
+        let needed = Options::new(options, order).filter(|(code, _)| matches!(code, 9 | 13 | 14));
+        (self.kind == block::INTERFACE)
+            .then(|| Some((order.u16(&self.bytes, 8)?, order.u32(&self.bytes, 12)?, needed.collect())))
+            .flatten()
     }
 
     /// Whether a section begins with it.

@@ -75,6 +75,19 @@ impl<W: Write> Writer<W> {
         self.end()
     }
 
+    /// Describes an interface by what its frames cannot be read without, see [`OtherBlock::bare_interface`].
+    ///
+    /// # Errors
+    /// See [`Writer::section`].
+    pub fn bare_interface(&mut self, link_type: u16, snap_len: u32, options: &[(u16, &[u8])]) -> io::Result<()> {
+        self.begin(block::INTERFACE);
+        self.u16(link_type);
+        self.u16(0);
+        self.u32(snap_len);
+        self.options(options.iter().copied(), &[]);
+        self.end()
+    }
+
     /// A frame of an interface, at a time in its units, with options and comments. `data` may be shorter than it was on the wire.
     ///
     /// # Errors

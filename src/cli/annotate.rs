@@ -58,6 +58,6 @@ pub(super) fn run(
 }
 
 /// Whether two paths lead to the same file.
-fn is_same(path: &str, out: &Path) -> bool {
+pub(super) fn is_same(path: &str, out: &Path) -> bool {
     matches!((fs::canonicalize(path), fs::canonicalize(out)), (Ok(one), Ok(other)) if one == other)
 }

@@ -51,6 +51,12 @@ pub(super) enum Command {
     /// The original's comments, names, interfaces and times stay as they are. Of a capture that holds secrets these are kept, too.
     #[command(after_help = "Exit status: 0, or 2 on wrong usage or if nothing is readable.")]
     Annotate(Box<Annotate>),
+    /// Write a capture that can be passed on: addresses, names, payloads and certificates are replaced or left out
+    ///
+    /// The same is found in it. Addresses keep their common prefixes and their reach, names their length and shape; each run replaces by others.
+    /// What the given credentials signed is signed anew with others that --credentials-out writes.
+    #[command(after_help = "Exit status: 0, or 2 on wrong usage or if nothing is readable.")]
+    Redact(Box<Redact>),
     /// Explain an error code, attribute, method, alert, suite or finding: 431, USERNAME, 0x0006, Allocate, bad_certificate,
     /// turn-integrity-rejected
     Explain {
@@ -188,6 +194,27 @@ pub(super) struct Annotate {
     /// Put the keys of --keylog that are of this capture into it, so that Wireshark opens what they open: whoever has the file has the keys
     #[arg(long, requires = "keylog")]
     pub embed_keys: bool,
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Redact {
+    /// The capture, which is read twice: a file
+    #[arg(value_name = "CAPTURE")]
+    pub capture: String,
+    /// The pcapng file to write, which appears when it is complete
+    #[arg(short, long, value_name = "OUT.pcapng")]
+    pub output: PathBuf,
+    /// Write the credentials that stand in for those given, as TOML, so that the receiver can verify
+    #[arg(long, value_name = "FILE")]
+    pub credentials_out: Option<PathBuf>,
+    /// Write what was replaced by what, as JSON; not to be passed on
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// Leave certificates as they are, and the names that clients ask for
+    #[arg(long)]
+    pub keep_certificates: bool,
     #[command(flatten)]
     pub reading: Reading,
 }
@@ -384,7 +411,7 @@ mod tests {
         let names: Vec<String> = Args::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
         assert_eq!(
             names,
-            ["analyze", "messages", "verify", "flow", "batch", "annotate", "explain", "completions", "man"]
+            ["analyze", "messages", "verify", "flow", "batch", "annotate", "redact", "explain", "completions", "man"]
         );
     }
 }

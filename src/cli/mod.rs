@@ -16,6 +16,7 @@ mod keylog;
 mod man;
 mod options;
 mod output;
+mod redact;
 mod rotation;
 mod run;
 mod signalling;

@@ -1,8 +1,8 @@
 //! Options: arguments that have been checked, with the files of credentials read.
 
 use super::args::{
-    self, Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, ReportFormat,
-    RowFormat, Times,
+    self, Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, Redact,
+    ReportFormat, RowFormat, Times,
 };
 use super::beside::Beside;
 use super::credentials::Given;
@@ -67,6 +67,13 @@ pub(super) enum Options {
         reading: Wanted,
         look: Look,
     },
+    Redact {
+        capture: String,
+        output: PathBuf,
+        beside: super::redact::Beside,
+        reading: Wanted,
+        look: Look,
+    },
     Explain {
         what: String,
         look: Look,
@@ -128,6 +135,7 @@ impl Options {
             Command::Flow(flow) => Self::flow(*flow, common)?,
             Command::Batch(batch) => Self::batch(*batch, common)?,
             Command::Annotate(annotate) => Self::annotate(*annotate, common)?,
+            Command::Redact(redact) => Self::redact(*redact, common)?,
             Command::Explain { what } => {
                 Options::Explain { what: what.join(" "), look: Look::new(Times::default(), common) }
             }
@@ -168,15 +176,26 @@ impl Options {
         })
     }
 
-    fn annotate(annotate: Annotate, common: Common) -> Result<Self, Error> {
-        let Annotate { capture, output, all, embed_keys, reading } = annotate;
-        if capture == "-" {
+    fn redact(redact: Redact, common: Common) -> Result<Self, Error> {
+        let Redact { capture, output, credentials_out: credentials, map, keep_certificates, reading } = redact;
+        twice(&capture)?;
+        let whole = reading.from.is_none() && reading.to.is_none() && reading.host.is_empty() && reading.user.is_none();
+        if !whole {
+            let hint = "cut the capture with editcap first";
             return Err(Error::new(
-                "-",
-                "is read twice, which standard input cannot be",
-                "save the capture to a file first",
+                "",
+                "redact writes the whole capture: --from, --to, --host and --user do not apply",
+                hint,
             ));
         }
+        let beside = super::redact::Beside { credentials, map, keep_certificates };
+        let reading = Wanted::new(reading, Times::default())?;
+        Ok(Options::Redact { capture, output, beside, reading, look: Look::new(Times::default(), common) })
+    }
+
+    fn annotate(annotate: Annotate, common: Common) -> Result<Self, Error> {
+        let Annotate { capture, output, all, embed_keys, reading } = annotate;
+        twice(&capture)?;
         let embedded = if embed_keys { reading.keylog.clone() } else { Vec::new() };
         let reading = Wanted::new(reading, Times::default())?;
         Ok(Options::Annotate { capture, output, all, embedded, reading, look: Look::new(Times::default(), common) })
@@ -330,6 +349,15 @@ fn host(text: &str) -> Option<Host> {
     let ip: IpAddr = ip.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
     let prefix = prefix.unwrap_or(whole(ip));
     (prefix <= whole(ip)).then_some(Host { ip, prefix, port: None })
+}
+
+/// Refuses standard input where a capture is read twice.
+fn twice(capture: &str) -> Result<(), Error> {
+    if capture == "-" {
+        let hint = "save the capture to a file first";
+        return Err(Error::new("-", "is read twice, which standard input cannot be", hint));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

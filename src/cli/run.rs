@@ -39,6 +39,9 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
         Options::Annotate { capture, output, all, embedded, reading, look } => {
             super::annotate::run(&capture, &output, (all, &embedded), &reading, look)
         }
+        Options::Redact { capture, output, beside, reading, look } => {
+            super::redact::run(&capture, &output, &beside, &reading, look)
+        }
         Options::Explain { what, look } => {
             let layout = output::text_options(look, look.clock(None), false);
             let told = text::explain(&what, &layout).map_err(|unknown| Error::new("", unknown, ""))?;

@@ -99,6 +99,17 @@ pub(super) fn long_term(hash: KeyHash, username: &[u8], realm: &[u8], password: 
     }
 }
 
+/// The key that a scheme makes of a secret; for plain text, which needs no preparation.
+pub(super) fn key(scheme: Scheme, username: &[u8], realm: &[u8], secret: &[u8]) -> Option<Key> {
+    Some(match scheme {
+        Scheme::LongTerm(hash) => long_term(hash, username, realm, secret),
+        Scheme::ShortTerm | Scheme::RawKey => Zeroizing::new(secret.to_vec()),
+        Scheme::TurnRest { password, key } => {
+            long_term(key, username, realm, &super::rest::password(secret, username, password)?)
+        }
+    })
+}
+
 /// USERHASH: SHA-256 of `username:realm` (RFC 8489 §14.4).
 pub(super) fn userhash(username: &[u8], realm: &[u8]) -> [u8; 32] {
     let mut digest = Sha256::new();

@@ -103,6 +103,18 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// How many bytes the secret has.
+    #[must_use]
+    pub fn secret_len(&self) -> usize {
+        self.secret.expose().len()
+    }
+
+    /// Whether two credentials are the same secret.
+    #[must_use]
+    pub fn has_secret_of(&self, other: &Credential) -> bool {
+        self.secret == other.secret
+    }
+
     /// A credential for any user and realm.
     #[must_use]
     pub fn new(label: impl Into<String>, kind: Kind, secret: Secret) -> Self {
@@ -126,6 +138,20 @@ impl Credential {
     pub fn at(self, side: Side) -> Self {
         Credential { side: Some(side), ..self }
     }
+}
+
+/// The key of the HMAC that a scheme makes of a secret, for names and secrets in plain ASCII, which need no preparation. What surrounds a name
+/// on the wire (quotes, NULs) is left out, as it is when messages are checked.
+#[must_use]
+pub fn key(scheme: Scheme, username: &[u8], realm: &[u8], secret: &Secret) -> Option<Secret> {
+    let key = derive::key(scheme, prepare::trim(username), prepare::trim(realm), secret.expose())?;
+    Some(Secret::new(key.to_vec()))
+}
+
+/// USERHASH of a user in a realm (RFC 8489 §14.4), both in plain ASCII.
+#[must_use]
+pub fn userhash(username: &[u8], realm: &[u8]) -> [u8; 32] {
+    derive::userhash(prepare::trim(username), prepare::trim(realm))
 }
 
 /// What a report says of a credential, see [`Credentials::describe`].

@@ -196,6 +196,27 @@ impl Hasher {
     }
 }
 
+impl Hasher {
+    /// What this key makes of a message by a rule: the value that `protection` should have, as long as it is there.
+    ///
+    /// `None` where the value is not wholly there, has a length that its type does not allow, or is of another algorithm.
+    #[must_use]
+    pub fn value(&self, message: &Message<'_>, protection: &Protection, rule: Rule) -> Option<Vec<u8>> {
+        if protection.truncated || !protection.is_proper() || self.algorithm() != protection.algorithm {
+            return None;
+        }
+        let text = Text::new(message, protection)?;
+        let mut value = match &self.0 {
+            State::Sha1(mac) => made(mac, &text, rule),
+            State::Sha256(mac) => made(mac.as_ref(), &text, rule),
+            State::Sha384(mac) => made(mac.as_ref(), &text, rule),
+            State::Sha512(mac) => made(mac.as_ref(), &text, rule),
+        }?;
+        value.truncate(text.value.len());
+        Some(value)
+    }
+}
+
 /// What goes under the HMAC, and what should come out.
 struct Text<'a> {
     message_type: [u8; 2],
@@ -232,6 +253,21 @@ impl<'a> Text<'a> {
         let missing = (self.rest.len() + 4).wrapping_neg() % 64;
         ZEROS.get(..missing).unwrap_or(&ZEROS)
     }
+}
+
+fn made<M: hmac::Mac + Clone>(key: &M, text: &Text<'_>, rule: Rule) -> Option<Vec<u8>> {
+    let [t0, t1] = text.message_type;
+    let [l0, l1] = match rule {
+        Rule::Rfc8489 | Rule::ZeroPadded => text.short?,
+        Rule::FullLength | Rule::FullLengthZeroPadded => text.full,
+    };
+    let mut mac = key.clone();
+    mac.update(&[t0, t1, l0, l1]);
+    mac.update(text.rest);
+    if matches!(rule, Rule::ZeroPadded | Rule::FullLengthZeroPadded) {
+        mac.update(text.zeros());
+    }
+    Some(mac.finalize().into_bytes().to_vec())
 }
 
 fn rule<M: hmac::Mac + Clone>(key: &M, text: &Text<'_>) -> Option<Rule> {

@@ -1,0 +1,90 @@
+//! `redact`: the same capture twice, once to learn what comes in pieces, once to write it anew.
+
+use super::Status;
+use super::error::{Error, say};
+use super::input::{Input, records};
+use super::options::{Look, Wanted};
+use super::output;
+use crate::capture::Record;
+use crate::redact::{Counts, Key, Redactor};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// What is written beside the capture, if it was asked for, and what stays.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// The credentials that stand in for those given.
+    pub credentials: Option<PathBuf>,
+    /// What was replaced by what.
+    pub map: Option<PathBuf>,
+    /// Whether certificates stay.
+    pub keep_certificates: bool,
+}
+
+/// Writes the redacted capture.
+pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, look: Look) -> Result<Status, Error> {
+    let input = Input::open(path)?;
+    if !input.regular {
+        return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
+    }
+    for written in [Some(out), beside.credentials.as_deref(), beside.map.as_deref()].into_iter().flatten() {
+        if super::annotate::is_same(path, written) {
+            return Err(Error::new(path, "would be overwritten while it is read", "give another name with --output"));
+        }
+    }
+    reading.told.warn(look);
+    let key = Key::random().map_err(|error| Error::new("", format_args!("no random numbers: {error}"), ""))?;
+    let mut credentials = reading.credentials.credentials()?;
+    reading.told.add_to(&mut crate::session::signalling::Signalling::default(), &mut credentials);
+    let mut redactor = Redactor::new(&key, credentials, beside.keep_certificates);
+    let mut first = records(path)?;
+    while let Some(record) = first.next_record() {
+        if let Record::Packet(packet) = record {
+            redactor.learn(&packet.frame);
+        }
+    }
+    let mut second = records(path)?;
+    let mut write = |to: &mut dyn Write| redactor.write(&mut second, to);
+    let counts = if out == Path::new("-") {
+        write(&mut io::stdout().lock()).map_err(|error| output::stdout_error(&error))?
+    } else {
+        output::write_file_with(out, |file| write(file))?
+    };
+    if let Some(path) = &beside.credentials {
+        output::write_file(path, redactor.credentials().expose())?;
+    }
+    if let Some(path) = &beside.map {
+        let map = serde_json::to_vec_pretty(&redactor.replaced()).unwrap_or_default();
+        output::write_file(path, &map)?;
+    }
+    if !look.is_quiet() {
+        tell(path, out, &counts, second.info().damage.len());
+    }
+    Ok(Status::Fine)
+}
+
+fn tell(path: &str, out: &Path, counts: &Counts, damage: usize) {
+    if damage > 0 {
+        say(&Error::new(path, format_args!("damaged at {damage} places, which are left out"), ""));
+    }
+    if counts.unsigned > 0 {
+        let what = format_args!("{} messages keep an integrity that nobody can verify any more", counts.unsigned);
+        say(&Error::new(path, what, "give the credentials with --credentials, and they are signed anew"));
+    }
+    if counts.unknown > 0 {
+        say(&Error::new(
+            path,
+            format_args!("{} frames are of a link type that is not known here: emptied", counts.unknown),
+            "",
+        ));
+    }
+    if counts.zeroed > 0 {
+        say(&Error::new(
+            path,
+            format_args!("{} pieces without the rest of their message are zeroed", counts.zeroed),
+            "",
+        ));
+    }
+    let (frames, certificates) = (counts.frames, counts.certificates);
+    say(&format_args!("{}: {frames} frames, {certificates} certificates left out", out.display()));
+}

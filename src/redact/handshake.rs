@@ -1,0 +1,240 @@
+//! Handshakes of DTLS and TLS in the clear: hellos stay but for the server's name, certificates go, and so does what can only be checked with them.
+
+use super::bytes::{put, three, word, zero};
+use super::names::Names;
+use super::{Flow, Redactor};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+
+/// Bytes of messages in fragments that are kept until all is known.
+const HELD: usize = 64 << 20;
+/// A message longer than this is none.
+const LONGEST: usize = 1 << 17;
+/// Messages with the same number on one flow: handshakes after each other.
+const VERSIONS: usize = 8;
+
+const CLIENT_HELLO: u8 = 1;
+const CERTIFICATE: u8 = 11;
+
+/// What of a handshake message stays.
+pub(super) struct Rewriter {
+    /// Whether certificates stay as they are, and the names that clients ask for.
+    pub(super) keep_certificates: bool,
+}
+
+impl Rewriter {
+    /// Rewrites the body of a whole message; gives the SHA-256 fingerprints of certificates that went.
+    pub(super) fn body(&self, kind: u8, body: &mut [u8], version: u16, dtls: bool, names: &mut Names) -> Vec<String> {
+        match kind {
+            // certificates show the name, too, and are judged by it
+            CLIENT_HELLO if self.keep_certificates => {}
+            CLIENT_HELLO => client_hello(body, dtls, names),
+            // HelloRequest, ServerHello, HelloVerifyRequest, HelloRetryRequest of drafts, ServerHelloDone
+            0 | 2 | 3 | 6 | 14 => {}
+            CERTIFICATE if self.keep_certificates => {}
+            CERTIFICATE => return certificates(body),
+            // of ServerKeyExchange the curve
+            12 => zero(body, 4..usize::MAX),
+            13 if !self.keep_certificates => {
+                let types = 1 + body.first().map_or(0, |&count| usize::from(count));
+                let algorithms =
+                    if matches!(version, 0x0303 | 0xfefd) { 2 + word(body, types).unwrap_or(0) } else { 0 };
+                put(body, types + algorithms, &[0, 0]);
+                zero(body, types + algorithms..usize::MAX);
+            }
+            13 | 22 if self.keep_certificates => {}
+            _ => body.fill(0),
+        }
+        Vec::new()
+    }
+}
+
+/// Replaces the host names in server_name (RFC 6066 §3). A hello that does not read to its end is zeroed from there on.
+fn client_hello(body: &mut [u8], dtls: bool, names: &mut Names) {
+    let mut at = 34;
+    let mut step = |size: usize, body: &[u8]| {
+        let length = if size == 1 { body.get(at).map(|&byte| usize::from(byte)) } else { word(body, at) };
+        at += size + length.unwrap_or(usize::from(u16::MAX));
+        at
+    };
+    step(1, body);
+    if dtls {
+        step(1, body);
+    }
+    step(2, body);
+    let mut at = step(1, body) + 2;
+    while let (Some(kind), Some(length)) = (word(body, at), word(body, at + 2)) {
+        let end = at + 4 + length;
+        if kind == 0 {
+            let mut name = at + 6;
+            while let Some(length) = word(body, name + 1).filter(|_| name < end) {
+                let range = name + 3..name + 3 + length;
+                match body.get_mut(range.clone()).filter(|_| range.end <= end) {
+                    Some(host) => {
+                        let other = names.name(host);
+                        put(host, 0, &other);
+                    }
+                    None => zero(body, range),
+                }
+                name += 3 + length;
+            }
+        }
+        at = end;
+    }
+    zero(body, at.min(body.len())..usize::MAX);
+}
+
+/// Zeroes each certificate of the list, and leaves the lengths.
+fn certificates(body: &mut [u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut at = 3;
+    while let Some(length) = three(body, at) {
+        let start = at + 3;
+        at = start + length;
+        match body.get_mut(start..at) {
+            Some(certificate) => {
+                let hash: [u8; 32] = Sha256::digest(&*certificate).into();
+                found.push(hash.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":"));
+                certificate.fill(0);
+            }
+            None => zero(body, start..usize::MAX),
+        }
+    }
+    zero(body, at..usize::MAX);
+    found
+}
+
+/// A message that comes in fragments, by flow, number, type and length.
+type Name = (Flow, u16, u8, usize);
+
+/// One message put together, and what became of it.
+struct Whole {
+    bytes: Vec<u8>,
+    have: Vec<bool>,
+    missing: usize,
+    redacted: Option<(Vec<u8>, Vec<String>)>,
+}
+
+/// Messages in fragments: learnt in the first pass, looked up in the second.
+#[derive(Default)]
+pub(super) struct Fragments {
+    known: HashMap<Name, Vec<Whole>>,
+    held: usize,
+}
+
+impl Fragments {
+    fn learn(&mut self, name: Name, offset: usize, part: &[u8], rewrite: impl FnOnce(&mut [u8]) -> Vec<String>) {
+        let length = name.3;
+        let end = offset + part.len();
+        if length > LONGEST || end > length {
+            return;
+        }
+        let versions = self.known.entry(name).or_default();
+        let fits = |whole: &Whole| {
+            let (bytes, have) = (whole.bytes.get(offset..end), whole.have.get(offset..end));
+            let pairs = bytes.unwrap_or_default().iter().zip(have.unwrap_or_default()).zip(part);
+            pairs.into_iter().all(|((byte, have), new)| !have || byte == new)
+        };
+        let index = match versions.iter().position(fits) {
+            Some(index) => index,
+            None if versions.len() < VERSIONS && self.held + 2 * length <= HELD => {
+                self.held += 2 * length;
+                versions.push(Whole {
+                    bytes: vec![0; length],
+                    have: vec![false; length],
+                    missing: length,
+                    redacted: None,
+                });
+                versions.len() - 1
+            }
+            None => return,
+        };
+        let Some(whole) = versions.get_mut(index) else { return };
+        put(&mut whole.bytes, offset, part);
+        for have in whole.have.get_mut(offset..end).unwrap_or_default() {
+            whole.missing -= usize::from(!*have);
+            *have = true;
+        }
+        if whole.missing == 0 && whole.redacted.is_none() {
+            let mut bytes = whole.bytes.clone();
+            let found = rewrite(&mut bytes);
+            whole.redacted = Some((bytes, found));
+        }
+    }
+
+    fn find(&self, name: &Name, offset: usize, part: &[u8]) -> Option<(&[u8], &[String])> {
+        let end = offset.checked_add(part.len())?;
+        let fits = |whole: &&Whole| whole.redacted.is_some() && whole.bytes.get(offset..end) == Some(part);
+        let (bytes, found) = self.known.get(name)?.iter().find(fits)?.redacted.as_ref()?;
+        Some((bytes.get(offset..end)?, found))
+    }
+}
+
+impl Redactor {
+    /// The DTLS records of a datagram.
+    pub(super) fn dtls(&mut self, data: &mut [u8], flow: &Flow) {
+        let mut at = 0;
+        while let Some([kind @ 20..=26, v0, v1, e0, e1]) = super::bytes::at::<5>(data, at) {
+            let Some(length) = word(data, at + 11) else { break };
+            let (start, end) = (at + 13, (at + 13 + length).min(data.len()));
+            at = start + length;
+            let Some(content) = data.get_mut(start..end) else { break };
+            if kind == 25 || [e0, e1] != [0, 0] || !matches!(kind, 20..=22) {
+                content.fill(0);
+            } else if kind == 22 {
+                self.dtls_handshake(content, u16::from_be_bytes([v0, v1]), flow);
+            } else {
+                zero(content, 2..usize::MAX);
+            }
+        }
+        // the unified header of DTLS 1.3 after plain records, or padding
+        zero(data, at..usize::MAX);
+    }
+
+    fn dtls_handshake(&mut self, content: &mut [u8], version: u16, flow: &Flow) {
+        let mut at = 0;
+        while let (Some(&kind), Some(length), Some(number), Some(offset), Some(part)) = (
+            content.get(at),
+            three(content, at + 1),
+            word(content, at + 4),
+            three(content, at + 6),
+            three(content, at + 9),
+        ) {
+            let (start, end) = (at + 12, (at + 12 + part).min(content.len()));
+            let whole = end == start + part;
+            at = start + part;
+            let Some(body) = content.get_mut(start..end) else { break };
+            let Redactor { rewriter, names, fragments, .. } = self;
+            let mut found = Vec::new();
+            if offset == 0 && part == length {
+                found = rewriter.body(kind, body, version, true, names);
+            } else {
+                let name = (*flow, number as u16, kind, length);
+                if self.learning && whole {
+                    fragments.learn(name, offset, body, |bytes| rewriter.body(kind, bytes, version, true, names));
+                }
+                let known = fragments.find(&name, offset, body).map(|(bytes, found)| (bytes.to_vec(), found.to_vec()));
+                match known {
+                    Some((bytes, all)) => {
+                        put(body, 0, &bytes);
+                        found = if offset + part == length { all } else { Vec::new() };
+                    }
+                    None => {
+                        body.fill(0);
+                        self.counts.zeroed += u64::from(!self.learning);
+                    }
+                }
+            }
+            self.dropped(&found);
+        }
+        zero(content, at..usize::MAX);
+    }
+
+    /// Notes certificates that are not there any more.
+    pub(super) fn dropped(&mut self, fingerprints: &[String]) {
+        self.counts.certificates += if self.learning { 0 } else { fingerprints.len() as u64 };
+        for fingerprint in fingerprints {
+            self.comment(format!("turnscope: certificate left out, SHA-256 fingerprint {fingerprint}"));
+        }
+    }
+}

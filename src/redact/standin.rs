@@ -1,0 +1,223 @@
+//! Credentials that stand in for those given, so that the receiver can verify what was signed.
+
+use super::names::Names;
+use super::prf::Key;
+use crate::secret::Secret;
+use crate::session::credentials::{self, Credentials, Derivation, Identity, Integrity, Kind, Scheme, Status};
+use crate::wire::stun::integrity::{Hasher, Protection, Rule};
+use crate::wire::stun::{Fields, Message, TransactionId};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use zeroize::Zeroizing;
+
+/// Requests of which responses may still come.
+const REQUESTS: usize = 1 << 16;
+
+/// Whose a message is.
+#[derive(Clone, Default)]
+pub(super) struct Owner {
+    username: Option<Vec<u8>>,
+    realm: Option<Vec<u8>>,
+    userhash: Option<Vec<u8>>,
+    access_token: bool,
+}
+
+/// How an integrity attribute was made.
+pub(super) struct Made {
+    pub(super) protection: Protection,
+    credential: u32,
+    rule: Rule,
+    derivation: Derivation,
+}
+
+pub(super) struct StandIns {
+    key: Key,
+    credentials: Credentials,
+    requests: HashMap<TransactionId, Owner>,
+    /// Users by their hash in a realm, as far as they are known.
+    users: HashMap<[u8; 32], Vec<u8>>,
+    /// Passwords of lists that signed something.
+    words: BTreeMap<u32, String>,
+}
+
+impl StandIns {
+    pub(super) fn new(key: Key, credentials: Credentials) -> Self {
+        let (requests, users) = (HashMap::new(), HashMap::new());
+        StandIns { key, credentials, requests, users, words: BTreeMap::new() }
+    }
+
+    /// Who sent a message: what it says itself, or of a response what its request said.
+    pub(super) fn owner(&mut self, message: &Message<'_>, fields: &Fields<'_>) -> Owner {
+        let id = message.transaction_id();
+        if message.class().is_response() {
+            return self.requests.get(&id).cloned().unwrap_or_default();
+        }
+        let own = Identity::of(fields);
+        let copy = |text: Option<&[u8]>| text.map(<[u8]>::to_vec);
+        let owner = Owner {
+            username: copy(own.username),
+            realm: copy(own.realm),
+            userhash: copy(own.userhash),
+            access_token: own.access_token,
+        };
+        if !own.is_unknown() {
+            if self.requests.len() >= REQUESTS {
+                self.requests.clear();
+            }
+            self.requests.insert(id, owner.clone());
+        }
+        owner
+    }
+
+    /// What a credential made of what protects a message; and whether anything that protects it was made by none.
+    pub(super) fn check(&mut self, message: &Message<'_>, owner: &Owner) -> (Vec<Made>, bool) {
+        let identity = owner.identity();
+        let checked = self.credentials.check(message, &identity);
+        let mut made = Vec::new();
+        let protections = crate::wire::stun::integrity::protections(message);
+        let mut unknown = false;
+        for (protection, integrity) in protections.zip(&checked.results) {
+            let Integrity { status: Status::Verified { credential, rule, derivation }, .. } = *integrity else {
+                unknown = true;
+                continue;
+            };
+            made.push(Made { protection, credential, rule, derivation });
+        }
+        (made, unknown)
+    }
+
+    /// The value that the stand-in of the same credential makes of a message.
+    pub(super) fn sign(
+        &mut self,
+        made: &Made,
+        message: &Message<'_>,
+        owner: &Owner,
+        names: &mut Names,
+    ) -> Option<Vec<u8>> {
+        if self.credentials.list().get(made.credential as usize).is_none() {
+            let label = self.credentials.describe(made.credential)?.label.into_owned();
+            self.words.insert(made.credential, label);
+        }
+        // of a response without its request only the credential knows whose it is
+        let given = self.credentials.list().get(made.credential as usize);
+        let of = |text: Option<&String>| text.map(|text| text.as_bytes().to_vec());
+        let (user, realm) = (given.and_then(|g| of(g.username.as_ref())), given.and_then(|g| of(g.realm.as_ref())));
+        let username = owner.username.clone().or_else(|| self.user_of(owner)).or(user).unwrap_or_default();
+        let realm = owner.realm.clone().or(realm).unwrap_or_default();
+        let (username, realm) = (names.name(&username), names.name(&realm));
+        let secret = self.secret(made.credential);
+        let scheme: Scheme = made.derivation.scheme;
+        let key = credentials::key(scheme, &username, &realm, &secret)?;
+        Hasher::new(made.protection.algorithm, key.expose())?.value(message, &made.protection, made.rule)
+    }
+
+    /// The hash of the name that stands for the user of a hash; `None` where nobody knows the user.
+    pub(super) fn userhash(&mut self, hash: &[u8], owner: &Owner, names: &mut Names) -> Option<[u8; 32]> {
+        let owner = Owner { userhash: Some(hash.to_vec()), ..owner.clone() };
+        let user = self.user_of(&owner)?;
+        let realm = owner.realm.unwrap_or_default();
+        Some(credentials::userhash(&names.name(&user), &names.name(&realm)))
+    }
+
+    fn user_of(&mut self, owner: &Owner) -> Option<Vec<u8>> {
+        let wanted: [u8; 32] = owner.userhash.as_deref()?.try_into().ok()?;
+        let realm = owner.realm.as_deref()?;
+        if let Some(known) = self.users.get(&wanted) {
+            return Some(known.clone());
+        }
+        let named = self.credentials.list().iter().filter_map(|credential| credential.username.as_deref());
+        let user = named.map(str::as_bytes).find(|user| credentials::userhash(user, realm) == wanted)?.to_vec();
+        self.users.insert(wanted, user.clone());
+        Some(user)
+    }
+
+    /// The same secret always has the same stand-in, whoever is configured with it.
+    fn secret(&self, credential: u32) -> Secret {
+        let list = self.credentials.list();
+        let given = list.get(credential as usize);
+        let first = given.and_then(|given| list.iter().position(|other| other.has_secret_of(given)));
+        let number = first.map_or(u64::from(credential), |first| first as u64);
+        if matches!(given, Some(given) if given.kind == Kind::Key) {
+            let length = given.map_or(16, |given| given.secret_len());
+            return Secret::new(self.key.bytes(&[b"stand-in key", &number.to_be_bytes()], length));
+        }
+        const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+        let random = Zeroizing::new(self.key.bytes(&[b"stand-in", &number.to_be_bytes()], 26));
+        Secret::new(random.iter().filter_map(|byte| ALPHABET.get(usize::from(byte % 32)).copied()).collect())
+    }
+
+    /// The stand-ins as a file of credentials, under the labels of those that they stand for.
+    pub(super) fn toml(&self, names: &mut Names) -> Secret {
+        let mut tables = Vec::new();
+        for (number, given) in (0..).zip(self.credentials.list()) {
+            let secret = self.secret(number);
+            let mut name = |text: &Option<String>| {
+                text.as_ref().map(|text| String::from_utf8_lossy(&names.name(text.as_bytes())).into_owned())
+            };
+            let mut table = Table {
+                side: given.side.map(|side| side.name()),
+                username: name(&given.username),
+                realm: name(&given.realm),
+                ..Table::default()
+            };
+            match &given.kind {
+                Kind::Password => table.password = Some(text(&secret)),
+                Kind::SharedSecret => table.shared_secret = Some(text(&secret)),
+                Kind::Ice { ufrag } => {
+                    table.ice_ufrag = name(&Some(ufrag.clone()));
+                    table.ice_pwd = Some(text(&secret));
+                }
+                Kind::Key => table.key = Some(secret.expose().iter().map(|byte| format!("{byte:02x}")).collect()),
+            }
+            table.label = names.known(&given.label);
+            tables.push(table);
+        }
+        for (&number, label) in &self.words {
+            let (label, password) = (names.known(label), Some(text(&self.secret(number))));
+            tables.push(Table { label, password, ..Table::default() });
+        }
+        let file = toml::to_string(&File { credential: tables }).unwrap_or_default();
+        Secret::from(file)
+    }
+}
+
+fn text(secret: &Secret) -> String {
+    String::from_utf8_lossy(secret.expose()).into_owned()
+}
+
+impl Owner {
+    fn identity(&self) -> Identity<'_> {
+        Identity {
+            username: self.username.as_deref(),
+            realm: self.realm.as_deref(),
+            userhash: self.userhash.as_deref(),
+            access_token: self.access_token,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct File {
+    credential: Vec<Table>,
+}
+
+#[derive(Default, Serialize)]
+struct Table {
+    label: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    side: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    realm: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ice_ufrag: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ice_pwd: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
