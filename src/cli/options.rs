@@ -62,6 +62,8 @@ pub(super) enum Options {
         capture: String,
         output: PathBuf,
         all: bool,
+        /// The key logs whose keys are put into the capture.
+        embedded: Vec<PathBuf>,
         reading: Wanted,
         look: Look,
     },
@@ -167,7 +169,7 @@ impl Options {
     }
 
     fn annotate(annotate: Annotate, common: Common) -> Result<Self, Error> {
-        let Annotate { capture, output, all, reading } = annotate;
+        let Annotate { capture, output, all, embed_keys, reading } = annotate;
         if capture == "-" {
             return Err(Error::new(
                 "-",
@@ -175,8 +177,9 @@ impl Options {
                 "save the capture to a file first",
             ));
         }
+        let embedded = if embed_keys { reading.keylog.clone() } else { Vec::new() };
         let reading = Wanted::new(reading, Times::default())?;
-        Ok(Options::Annotate { capture, output, all, reading, look: Look::new(Times::default(), common) })
+        Ok(Options::Annotate { capture, output, all, embedded, reading, look: Look::new(Times::default(), common) })
     }
 
     fn analyze(analyze: Analyze, common: Common) -> Result<Self, Error> {

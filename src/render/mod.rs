@@ -7,7 +7,6 @@ pub mod batch;
 pub mod clock;
 pub mod escape;
 pub mod html;
-pub mod index;
 pub mod json;
 pub mod ladder;
 pub mod messages;

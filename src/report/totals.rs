@@ -1,6 +1,7 @@
 //! A batch as a whole: what is wrong how often.
 
-use super::{Summary, Verdict};
+use super::{OverTime, Summary, Verdict};
+use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
 /// How many servers are counted apart.
@@ -31,6 +32,8 @@ pub struct Totals {
     pub findings: BTreeMap<String, u64>,
     /// For each server in how many captures it was asked, and how many of these failed.
     pub servers: BTreeMap<String, (u64, u64)>,
+    /// From when the captures are.
+    pub over_time: OverTime,
 }
 
 impl Totals {
@@ -45,6 +48,9 @@ impl Totals {
             Some(Verdict::Warning) => self.warning += 1,
             Some(Verdict::Healthy) => self.healthy += 1,
             Some(Verdict::NothingFound) => self.nothing_found += 1,
+        }
+        if let Some(nanos) = row.first_time_ns {
+            self.over_time.add(Timestamp(nanos), row.verdict);
         }
         if let Some(finding) = &row.headline_finding {
             *self.headlines.entry(finding.clone()).or_default() += 1;

@@ -6,7 +6,7 @@ use super::store::Store;
 use super::tables::Tables;
 use super::work::Outcome;
 use crate::cli::error::Error;
-use crate::render::index::Index;
+use crate::render::html::Index;
 use crate::render::json;
 use crate::report::Totals;
 use std::io::{self, Write};

@@ -2,15 +2,18 @@
 //!
 //! Whatever the capture says is escaped by the template; the policy in the page's head lets no script run but the one that belongs to it.
 
+mod index;
 mod tables;
 mod timeline;
+
+pub use index::Index;
 
 use super::clock::Clock;
 use super::escape::escape;
 use super::ladder::{self, Choice};
 use super::text::{self, Options, Station};
 use crate::report::ladder::Ladder;
-use crate::report::{Capture, Confidence, Finding, Place, Report, Severity, Verdict};
+use crate::report::{Capture, Confidence, Finding, LogLine, Place, Report, Severity, Verdict};
 use askama::Template;
 use base64ct::{Base64, Encoding as _};
 use sha2::{Digest as _, Sha256};
@@ -26,6 +29,8 @@ const FINDINGS: usize = 500;
 const FRAMES: usize = 40;
 /// Ways in the address picture.
 const WAYS: usize = 12;
+/// Lines of logs quoted by one finding.
+const LOGS: usize = 10;
 
 /// What the template fills in.
 #[derive(Template)]
@@ -80,6 +85,8 @@ struct Told<'a> {
     fix: String,
     frames: Vec<FrameLink>,
     more_frames: u64,
+    logs: Vec<String>,
+    more_logs: u64,
     filter: Option<String>,
     reference: Option<&'a str>,
 }
@@ -121,12 +128,17 @@ pub fn report(report: &Report, ladder: &Ladder, options: &Options) -> String {
         style: STYLE,
         ladder_style: ladder::STYLE,
         script: SCRIPT,
-        script_hash: format!("sha256-{}", Base64::encode_string(&Sha256::digest(SCRIPT.as_bytes()))),
+        script_hash: script_hash(),
         verdict: verdict(report.verdict),
         headline: shown_text(&report.headline),
         captures: report.captures.iter().map(|capture| facts(capture, &options.clock)).collect(),
         parts: Vec::new(),
-        findings: report.findings.iter().take(FINDINGS).map(|finding| tell(finding, report, &links)).collect(),
+        findings: report
+            .findings
+            .iter()
+            .take(FINDINGS)
+            .map(|finding| tell(finding, report, &options.clock, &links))
+            .collect(),
         more_findings: (report.findings.len() - told) as u64 + report.omitted.get("findings").copied().unwrap_or(0),
         more_ways: ways.len() - shown,
         ways: ways.into_iter().take(WAYS).map(|way| way.into_iter().map(station).collect()).collect(),
@@ -149,6 +161,11 @@ impl Page<'_> {
         let fixed = fixed.into_iter().filter_map(|(is_there, part)| is_there.then_some(part));
         fixed.chain(self.tables.iter().map(|table| Part { id: table.id, name: table.name })).collect()
     }
+}
+
+/// What the policy of a page lets run.
+fn script_hash() -> String {
+    format!("sha256-{}", Base64::encode_string(&Sha256::digest(SCRIPT.as_bytes())))
 }
 
 /// Which frames the ladder has, and how they are called.
@@ -196,13 +213,16 @@ fn facts(capture: &Capture, clock: &Clock) -> CaptureFacts {
     if let (Some(first), Some(last)) = (capture.first_time, capture.last_time) {
         facts += &format!(", {} from {}", last.at.since(first.at), clock.show(first));
     }
+    if let Some(moved) = text::clock_moved(capture) {
+        facts += &format!(", {moved}");
+    }
     for damage in &capture.damage {
         facts += &format!("; damaged at byte {}, after frame {}: {}", damage.offset, damage.after_frame, damage.what);
     }
     CaptureFacts { path: shown_text(&capture.path), facts: shown_text(&facts) }
 }
 
-fn tell<'a>(finding: &'a Finding, report: &'a Report, links: &Links) -> Told<'a> {
+fn tell<'a>(finding: &'a Finding, report: &'a Report, clock: &Clock, links: &Links) -> Told<'a> {
     let (class, severity) = match finding.severity {
         Severity::Failure => ("failure", "Failure"),
         Severity::Warning => ("warning", "Warning"),
@@ -225,9 +245,17 @@ fn tell<'a>(finding: &'a Finding, report: &'a Report, links: &Links) -> Told<'a>
         fix: shown_text(&finding.fix),
         more_frames: finding.places_total.saturating_sub(frames.len() as u64),
         frames,
+        more_logs: finding.logs_total.saturating_sub(finding.logs.len().min(LOGS) as u64),
+        logs: finding.logs.iter().take(LOGS).map(|line| log_line(line, clock)).collect(),
         filter: finding.filter.as_deref().map(shown_text),
         reference: finding.reference.as_deref(),
     }
+}
+
+/// `coturn.log line 12: 10:00:00.1 401: user …`.
+fn log_line(line: &LogLine, clock: &Clock) -> String {
+    let file = line.file.rsplit(['/', '\\']).next().unwrap_or(&line.file);
+    shown_text(&format!("{file} line {}: {} {}", line.line, clock.show(line.time), line.text))
 }
 
 fn station((role, address): Station) -> StationShown {

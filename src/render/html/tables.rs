@@ -1,10 +1,18 @@
 //! The lists of the report as tables that the page's script searches and sorts.
 
+mod beside;
+mod joins;
+mod tls;
+
 use super::super::clock::Clock;
-use super::super::text::{bytes, candidate_type, checks, how_it_ended, inside, lost, pair_state, pair_types, side};
+use super::super::text::{
+    bytes, candidate_type, checks, connection_state, how_it_ended, inside, lost, pair_state, pair_types, side,
+    transport_outcome,
+};
 use super::{FrameLink, Links, shown_text};
 use crate::report::{
-    AuthenticationOutcome, Dtls, DtlsState, IntegrityStatus, MediaStream, Place, Report, Time, TransactionOutcome,
+    AuthenticationOutcome, ConnectionOpener, ConnectionState, DtlsAlertSeen, DtlsCertificate, DtlsState,
+    IntegrityStatus, MediaStream, Place, Report, Time, TransactionOutcome, TransportOutcome,
 };
 use crate::time::Span;
 
@@ -17,7 +25,7 @@ const FRAMES: usize = 6;
 pub(super) struct Table {
     pub(super) id: &'static str,
     pub(super) name: &'static str,
-    pub(super) columns: &'static [&'static str],
+    pub(super) columns: Vec<&'static str>,
     pub(super) rows: Vec<Vec<Cell>>,
     /// How many rows it would have beyond these.
     pub(super) more: u64,
@@ -43,6 +51,10 @@ pub(super) struct Cell {
 impl Cell {
     fn classed(self, class: &'static str) -> Self {
         Cell { class, ..self }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.frames.is_empty()
     }
 }
 
@@ -77,8 +89,10 @@ fn span(micros: Option<i64>) -> Cell {
     Cell { key: micros, ..text(shown).classed("number") }
 }
 
+/// A time to the microsecond, sorted to the last digit.
 fn time(time: Option<Time>, clock: &Clock) -> Cell {
-    Cell { key: time.map(|time| time.at.0), ..mono(time.map(|time| clock.show(time)).unwrap_or_default()) }
+    let shown = time.map(|time| clock.show(Time { digits: time.digits.min(6), ..time }));
+    Cell { key: time.map(|time| time.at.0), ..mono(shown.unwrap_or_default()) }
 }
 
 fn frames<'a>(places: impl IntoIterator<Item = &'a Place>, total: u64, links: &Links) -> Cell {
@@ -95,16 +109,32 @@ pub(super) fn all(report: &Report, clock: &Clock, links: &Links) -> Vec<Table> {
     let tables = [
         conversations(report, clock, links),
         credentials(report),
+        near_misses(report, links),
+        joins::summary(report),
+        joins::lost(report, links),
+        joins::rewritten(report, links),
+        joins::nat(report, links),
+        joins::relays(report),
+        beside::deployment(report, links),
+        beside::log_files(report),
+        beside::logs(report, clock),
         servers(report),
+        activity(report, clock),
         allocations(report, clock, links),
+        connections(report, clock, links),
+        beside::signalling(report),
+        beside::signalled_candidates(report),
         pairs(report, links),
         handshakes(report, links),
+        tls::connections(report, links),
+        tls::flights(report, clock, links),
         certificates(report, clock, links),
+        beside::keys(report),
         media(report, clock, links),
         candidates(report, links),
         nat(report, links),
         transactions(report, links),
-        comments(report, links),
+        beside::comments(report, links),
     ];
     tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
 }
@@ -116,10 +146,18 @@ fn table(
     rows: impl Iterator<Item = Vec<Cell>>,
     omitted: u64,
 ) -> Table {
-    let mut rows: Vec<Vec<Cell>> = rows.collect();
-    let more = rows.len().saturating_sub(ROWS) as u64 + omitted;
-    rows.truncate(ROWS);
-    Table { id, name, columns, rows, more }
+    let mut rows = rows;
+    let mut shown: Vec<Vec<Cell>> = rows.by_ref().take(ROWS).collect();
+    let more = rows.count() as u64 + omitted;
+    // a column in which nothing stands takes room from the others
+    let filled: Vec<bool> =
+        (0..columns.len()).map(|at| shown.iter().any(|row| row.get(at).is_some_and(|cell| !cell.is_empty()))).collect();
+    for row in &mut shown {
+        let mut is_filled = filled.iter();
+        row.retain(|_| is_filled.next() == Some(&true));
+    }
+    let columns = columns.iter().zip(&filled).filter_map(|(name, is_filled)| is_filled.then_some(*name)).collect();
+    Table { id, name, columns, rows: shown, more }
 }
 
 fn omitted(report: &Report, list: &str) -> u64 {
@@ -165,26 +203,116 @@ fn credentials(report: &Report) -> Table {
     table("credentials", "Credentials", &["credential", "side", "requests", "responses", "mismatched"], rows, 0)
 }
 
+/// What would have fitted: the same credential with one thing otherwise.
+fn near_misses(report: &Report, links: &Links) -> Table {
+    let rows = report.credentials.iter().flat_map(|credential| {
+        credential.near_misses.iter().map(move |near| {
+            let signed = if near.requests > 0 { "client" } else { "server" };
+            vec![
+                long(&credential.label),
+                long(&near.when),
+                text(signed),
+                number(near.requests + near.responses),
+                optional(near.username.as_deref()),
+                optional(near.realm.as_deref()),
+                frames(&near.places, 0, links),
+            ]
+        })
+    });
+    let columns = &["credential", "fits when", "signed by", "messages", "user", "realm", "frames"];
+    table("near", "Credentials that nearly fit", columns, rows, 0)
+}
+
 fn servers(report: &Report) -> Table {
     let rows = report.servers.iter().flat_map(|server| {
         server.transports.iter().map(move |one| {
-            let class = if one.answered == 0 { "number bad" } else { "number" };
+            let class = if one.answered == 0 && one.asked > 0 { "number bad" } else { "number" };
+            let outcome = match one.outcome {
+                TransportOutcome::Allocated => "good",
+                TransportOutcome::Answered => "",
+                _ => "bad",
+            };
             vec![
                 mono(server.address),
                 long(server.names.join(" ")),
                 text(one.transport),
+                text(transport_outcome(one)).classed(outcome),
                 number(one.asked),
                 number(one.answered).classed(class),
                 number(one.allocated),
                 span(one.rtt_us),
+                span(one.connections.as_ref().and_then(|known| known.handshake_us)),
                 optional(one.mapped).classed("mono"),
                 long(server.software.as_deref().or(server.dialect.as_deref()).unwrap_or_default()),
             ]
         })
     });
-    let columns =
-        &["server", "names", "transport", "asked", "answered", "allocated", "round trip", "mapped", "software"];
+    let columns = &[
+        "server",
+        "names",
+        "transport",
+        "outcome",
+        "asked",
+        "answered",
+        "allocated",
+        "round trip",
+        "connect",
+        "mapped",
+        "software",
+    ];
     table("servers", "Servers", columns, rows, omitted(report, "servers"))
+}
+
+/// What servers lent over time; where never more than one client had one relay, the allocations say it all.
+fn activity(report: &Report, clock: &Clock) -> Table {
+    let busy = |server: &&crate::report::Server| {
+        server.peak_clients > 1 || server.peak_relays_udp + server.peak_relays_tcp > 1
+    };
+    let rows = report.servers.iter().filter(busy).flat_map(|server| {
+        server.activity.iter().map(move |known| {
+            vec![
+                mono(server.address),
+                time(Some(known.time), clock),
+                number(known.clients),
+                number(known.relays_udp),
+                number(known.relays_tcp),
+            ]
+        })
+    });
+    let columns = &["server", "from", "clients with a relay", "relays", "relays for TCP"];
+    table("activity", "Relays over time", columns, rows, 0)
+}
+
+/// Connections of relays for TCP.
+fn connections(report: &Report, clock: &Clock, links: &Links) -> Table {
+    let rows = report.allocations.iter().flat_map(|allocation| {
+        allocation.connections.iter().map(move |known| {
+            let class = match known.state {
+                ConnectionState::Refused => "bad",
+                ConnectionState::Asked | ConnectionState::Unbound => "odd",
+                ConnectionState::Bound | ConnectionState::Closed => "",
+            };
+            let opener = match known.opened_by {
+                ConnectionOpener::Client => "client",
+                ConnectionOpener::Peer => "peer",
+            };
+            vec![
+                optional(allocation.relayed.first()).classed("mono"),
+                optional(known.peer).classed("mono"),
+                text(opener),
+                optional(known.client).classed("mono"),
+                time(known.opened_at, clock),
+                text(connection_state(known)).classed(class),
+                size(known.bytes_sent),
+                size(known.bytes_received),
+                frames(&known.evidence, 0, links),
+            ]
+        })
+    });
+    let listed: usize = report.allocations.iter().map(|one| one.connections.len()).sum();
+    let total: u64 = report.allocations.iter().map(|one| one.connections_total).sum();
+    let columns = &["relayed", "peer", "opened by", "data connection", "opened", "state", "sent", "received", "frames"];
+    table("connections", "Connections to peers", columns, rows, total.saturating_sub(listed as u64))
 }
 
 fn allocations(report: &Report, clock: &Clock, links: &Links) -> Table {
@@ -265,7 +393,7 @@ fn handshakes(report: &Report, links: &Links) -> Table {
             mono(handshake.client),
             mono(handshake.server),
             text(handshake.via.join(", ")),
-            state(handshake),
+            state(handshake.state, handshake.alert.as_ref()),
             optional(handshake.version.as_deref()),
             optional(handshake.cipher_suite.as_deref()),
             optional(handshake.srtp_profile.as_deref()),
@@ -278,8 +406,8 @@ fn handshakes(report: &Report, links: &Links) -> Table {
     table("dtls", "DTLS", columns, rows, omitted(report, "dtls"))
 }
 
-fn state(handshake: &Dtls) -> Cell {
-    match (handshake.state, &handshake.alert) {
+fn state(state: DtlsState, alert: Option<&DtlsAlertSeen>) -> Cell {
+    match (state, alert) {
         (DtlsState::Complete, _) => text("complete").classed("good"),
         (DtlsState::Failed, Some(alert)) => {
             text(format!("failed: {} from the {}", alert.description, alert.from)).classed("bad")
@@ -290,23 +418,34 @@ fn state(handshake: &Dtls) -> Cell {
 }
 
 fn certificates(report: &Report, clock: &Clock, links: &Links) -> Table {
-    let rows = report.dtls.iter().flat_map(|handshake| {
-        handshake.certificates.iter().map(move |certificate| {
-            let owner = if certificate.from == "client" { handshake.client } else { handshake.server };
-            let class = if certificate.valid == Some(false) { "bad" } else { "" };
-            vec![
-                mono(owner),
-                long(certificate.subject.as_deref().unwrap_or_default()),
-                long(certificate.names.join(" ")),
-                long(&certificate.fingerprint),
-                time(certificate.not_before, clock),
-                Cell { class, ..time(certificate.not_after, clock) },
-                frames([&certificate.place], 1, links),
-            ]
+    let dtls = report.dtls.iter().map(|known| (known.client, known.server, &known.certificates));
+    let tls = report.tls.iter().map(|known| (known.client, known.server, &known.certificates));
+    let rows = dtls.chain(tls).flat_map(|(client, server, certificates)| {
+        certificates.iter().map(move |certificate| {
+            let owner = if certificate.from == "client" { client } else { server };
+            let mut row = vec![mono(owner)];
+            row.extend(of_certificate(certificate, clock, links));
+            row
         })
     });
-    let columns = &["of", "subject", "names", "fingerprint", "valid from", "valid to", "frame"];
+    let columns = &["of", "subject", "issuer", "names", "key", "fingerprint", "valid from", "valid to", "frame"];
     table("certificates", "Certificates", columns, rows, 0)
+}
+
+fn of_certificate(certificate: &DtlsCertificate, clock: &Clock, links: &Links) -> [Cell; 8] {
+    let class = if certificate.valid == Some(false) { "mono bad" } else { "mono" };
+    // browsers and conference servers sign for themselves
+    let issuer = certificate.issuer.as_deref().filter(|issuer| Some(*issuer) != certificate.subject.as_deref());
+    [
+        long(certificate.subject.as_deref().unwrap_or_default()),
+        long(issuer.unwrap_or_default()),
+        long(certificate.names.join(" ")),
+        optional(certificate.key.as_deref()),
+        long(&certificate.fingerprint),
+        time(certificate.not_before, clock),
+        Cell { class, ..time(certificate.not_after, clock) },
+        frames([&certificate.place], 1, links),
+    ]
 }
 
 fn media(report: &Report, clock: &Clock, links: &Links) -> Table {
@@ -418,14 +557,4 @@ fn transactions(report: &Report, links: &Links) -> Table {
         "signed with",
     ];
     table("transactions", "Transactions", columns, rows, report.transactions.omitted)
-}
-
-fn comments(report: &Report, links: &Links) -> Table {
-    let rows = report.captures.iter().zip(0..).flat_map(|(capture, index)| {
-        capture.comments.iter().map(move |comment| {
-            let place = comment.frame.map(|frame| Place { capture: index, frame });
-            vec![text(&capture.path), frames(&place, u64::from(place.is_some()), links), long(&comment.text)]
-        })
-    });
-    table("comments", "Comments in the captures", &["capture", "frame", "comment"], rows, 0)
 }

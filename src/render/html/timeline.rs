@@ -1,4 +1,4 @@
-//! What lasted from when to when: allocations, ICE sessions, handshakes and media on one axis.
+//! What lasted from when to when: TLS connections, allocations, ICE sessions, handshakes and media on one axis.
 
 use super::super::ladder::xml;
 use crate::report::{AllocationEnd, DtlsState, Report};
@@ -51,7 +51,7 @@ pub(super) fn svg(report: &Report) -> String {
     let _ = writeln!(
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"timeline\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
-         height=\"{height}\" role=\"img\">\n<title>When allocations, ICE sessions, handshakes and media were</title>"
+         height=\"{height}\" role=\"img\">\n<title>When TLS, allocations, ICE sessions, handshakes and media were</title>"
     );
     for tick in 0..=TICKS {
         let (at, seconds) = (LEFT + room * tick / TICKS, (span / TICKS * tick) as f64 / 1e9);
@@ -99,8 +99,21 @@ fn label(name: &str) -> String {
 
 /// The first of each kind, by the time at which they began, and how many more there are.
 fn bars(report: &Report, end: Timestamp) -> (Vec<Bar>, usize) {
-    let mut kinds: [Vec<Bar>; 4] = Default::default();
-    let [allocations, ice, dtls, media] = &mut kinds;
+    let mut kinds: [Vec<Bar>; 5] = Default::default();
+    let [tls, allocations, ice, dtls, media] = &mut kinds;
+    for known in &report.tls {
+        let flights = known.flights.iter().map(|flight| flight.time.at);
+        let (Some(from), Some(to)) = (flights.clone().min(), flights.max()) else { continue };
+        let closed = known.tcp.closed_by.as_ref().map(|closed| closed.at.at);
+        tls.push(Bar {
+            class: "tls",
+            name: format!("TLS {} → {}", known.client, known.server),
+            from: known.started_at.map_or(from, |started| started.at),
+            to: closed.unwrap_or(if known.state == DtlsState::Complete { end } else { to }),
+            mark: known.completed_at.map(|completed| (completed.at, "the handshake is complete")),
+            is_bad: known.state != DtlsState::Complete,
+        });
+    }
     for allocation in report.allocations.iter().filter(|allocation| allocation.end != AllocationEnd::Rejected) {
         if let Some(created) = allocation.created_at {
             allocations.push(Bar {

@@ -2,7 +2,7 @@
 
 use super::page::{Page, Tint, count};
 use super::tables::bytes;
-use crate::report::{Capture, Comment, Counts, Report};
+use crate::report::{Capture, Comment, Counts, Decryption, Report};
 use crate::time::Span;
 
 /// How many places of damage, and comments, are told of a capture.
@@ -43,16 +43,23 @@ fn summary(page: &Page<'_>, capture: &Capture) -> String {
     if let (Some(first), Some(last)) = (capture.first_time, capture.last_time) {
         text += &format!(", {} from {}", duration(last.at.since(first.at)), page.options.clock.show(first));
     }
-    if let Some(offset) = capture.clock_offset_us.filter(|offset| *offset != 0) {
-        text += &format!(", clock moved by {}", span(offset));
-        if let Some(uncertainty) = capture.clock_uncertainty_us {
-            text += &format!(" (± {})", span(uncertainty));
-        }
-        if let Some(drift) = capture.clock_drift_ppm {
-            text += &format!(" and {drift} ppm");
-        }
+    if let Some(moved) = clock_moved(capture) {
+        text += &format!(", {moved}");
     }
     text
+}
+
+/// `clock moved by -1.20 s (± 3.10 ms) and 0.4 ppm`.
+pub(in crate::render) fn clock_moved(capture: &Capture) -> Option<String> {
+    let offset = capture.clock_offset_us.filter(|offset| *offset != 0)?;
+    let mut text = format!("clock moved by {}", span(offset));
+    if let Some(uncertainty) = capture.clock_uncertainty_us {
+        text += &format!(" (± {})", span(uncertainty));
+    }
+    if let Some(drift) = capture.clock_drift_ppm {
+        text += &format!(" and {drift} ppm");
+    }
+    Some(text)
 }
 
 /// A span of microseconds as a person writes it.
@@ -89,6 +96,19 @@ fn damage(page: &mut Page<'_>, capture: &Capture) {
 /// What keys opened, and why they did not open the rest.
 fn decryption(page: &mut Page<'_>, capture: &Capture) {
     let Some(known) = &capture.decryption else { return };
+    page.item(4, "Keys:", Some(Tint::Dim), &opened(known));
+    for (reason, records) in &known.shut_records {
+        let text = format!("{} not opened: {reason}", count(*records, "record", "records"));
+        page.item(4, "Keys:", Some(Tint::Warning), &text);
+    }
+    if known.embedded_damaged > 0 {
+        let lines = count(known.embedded_damaged, "damaged line", "damaged lines");
+        page.item(4, "Keys:", Some(Tint::Warning), &format!("{lines} in the capture's own secrets passed over"));
+    }
+}
+
+/// How much of what there is keys opened.
+pub(in crate::render) fn opened(known: &Decryption) -> String {
     let mut text = format!("of {}", count(known.keys, "connection", "connections"));
     for (opened, all, what) in [
         (known.tls_opened, known.tls_connections, "TLS connections of TURN"),
@@ -101,15 +121,7 @@ fn decryption(page: &mut Page<'_>, capture: &Capture) {
     if known.tls_connections + known.dtls_associations == 0 {
         text += "; nothing here that they could open";
     }
-    page.item(4, "Keys:", Some(Tint::Dim), &text);
-    for (reason, records) in &known.shut_records {
-        let text = format!("{} not opened: {reason}", count(*records, "record", "records"));
-        page.item(4, "Keys:", Some(Tint::Warning), &text);
-    }
-    if known.embedded_damaged > 0 {
-        let lines = count(known.embedded_damaged, "damaged line", "damaged lines");
-        page.item(4, "Keys:", Some(Tint::Warning), &format!("{lines} in the capture's own secrets passed over"));
-    }
+    text
 }
 
 fn comments(page: &mut Page<'_>, capture: &Capture) {

@@ -24,14 +24,14 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     rewritten(page, report);
 }
 
-fn name(report: &Report, capture: u32) -> String {
+pub(in crate::render) fn name(report: &Report, capture: u32) -> String {
     let path = report.captures.get(capture as usize).map(|capture| capture.path.as_str()).unwrap_or_default();
     let short = path.rsplit('/').next().unwrap_or(path);
     let alike = report.captures.iter().filter(|other| other.path.rsplit('/').next() == Some(short)).count();
     if alike == 1 { short.to_owned() } else { format!("capture {capture}") }
 }
 
-fn summary(report: &Report, join: &Join) -> String {
+pub(in crate::render) fn summary(report: &Report, join: &Join) -> String {
     let names: Vec<String> = join.captures.iter().map(|&capture| name(report, capture)).collect();
     let [one, other] = names.as_slice() else {
         return format!("{} shows both sides of a relay", names.concat());

@@ -24,11 +24,17 @@ pub use explain::{Unknown, explain};
 pub use page::{Detail, Options};
 pub use verify::verify_summary;
 
+pub(super) use captures::{clock_moved, opened};
 pub(super) use ice::{checks, state as pair_state, types as pair_types};
+pub(super) use joins::{name as point_name, summary as join_summary};
+pub(super) use logs::summary as log_summary;
 pub(super) use media::lost;
 pub(super) use page::wrap;
 pub(super) use picture::{Station, ways};
+pub(super) use signalling::{name as description_name, whether_seen};
 pub(super) use tables::{bytes, candidate_type, how_it_ended, inside, side};
+pub(super) use tls::why_of_turn;
+pub(super) use tried::{outcome as transport_outcome, state as connection_state};
 
 use crate::report::{Report, Verdict};
 use page::{Page, Tint};

@@ -42,14 +42,14 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
 }
 
 /// The file without its folders, and what the description is.
-fn name(told: &Signalled) -> String {
+pub(in crate::render) fn name(told: &Signalled) -> String {
     let file = told.origin.rsplit(['/', '\\']).next().unwrap_or(&told.origin);
     let side = told.local.map(|local| if local { "local" } else { "remote" });
     let words: Vec<&str> = side.into_iter().chain(told.kind.as_deref()).collect();
     if words.is_empty() { file.to_owned() } else { format!("{file}, {}", words.join(" ")) }
 }
 
-fn whether_seen(candidate: &SignalledAddress) -> String {
+pub(in crate::render) fn whether_seen(candidate: &SignalledAddress) -> String {
     let seen = match candidate.seen {
         Some(true) => "seen",
         Some(false) => "not seen",

@@ -50,13 +50,7 @@ fn summary(known: &Tls) -> String {
 }
 
 fn details(page: &mut Page<'_>, known: &Tls) {
-    let why = match known.recognised_by {
-        "server" => Some("the client asks the same address and port for relays over another transport"),
-        "host" => Some("likely: the same host serves STUN or TURN to this client"),
-        "name" => Some("likely: by the server name"),
-        _ => None,
-    };
-    if let Some(why) = why {
+    if let Some(why) = why_of_turn(known) {
         page.item(2, "taken for TURN", None, why);
     }
     let alpn = known.alpn.as_ref().map(|alpn| format!("ALPN {alpn}"));
@@ -99,6 +93,16 @@ fn details(page: &mut Page<'_>, known: &Tls) {
         format!(" by the {} ({}, frame {}){when}", closed.by, closed.how.to_uppercase(), closed.place.frame)
     });
     page.item(2, "TCP", None, &format!("{state}{}", by.unwrap_or_default()));
+}
+
+/// What says that it is of TURN, where that is not plain.
+pub(in crate::render) fn why_of_turn(known: &Tls) -> Option<&'static str> {
+    match known.recognised_by {
+        "server" => Some("the client asks the same address and port for relays over another transport"),
+        "host" => Some("likely: the same host serves STUN or TURN to this client"),
+        "name" => Some("likely: by the server name"),
+        _ => None,
+    }
 }
 
 fn offered(page: &mut Page<'_>, known: &Tls) {

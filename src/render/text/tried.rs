@@ -83,7 +83,7 @@ fn row(server: &Server, transport: &ServerTransport, connects: bool) -> Vec<Stri
 }
 
 /// What came of it, in words: `allocated`, `SYN unanswered, 4 times`, `refused by reset`.
-fn outcome(transport: &ServerTransport) -> String {
+pub(in crate::render) fn outcome(transport: &ServerTransport) -> String {
     let none = ServerConnections::default();
     let known = transport.connections.as_ref().unwrap_or(&none);
     let mut told = match transport.outcome {
@@ -148,7 +148,7 @@ fn relayed(allocation: &Allocation) -> Option<String> {
     allocation.relayed.first().map(ToString::to_string)
 }
 
-fn state(known: &DataConnection) -> String {
+pub(in crate::render) fn state(known: &DataConnection) -> String {
     match known.state {
         ConnectionState::Refused => match known.error {
             Some(code) => format!("refused {code}"),
