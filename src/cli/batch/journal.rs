@@ -24,6 +24,9 @@ const MAX_RECORD: u32 = 256 << 20;
 /// Rows that are held before they become a record of their own.
 const MAX_ROWS: usize = 1 << 20;
 
+/// Bytes that a record reserves before it is read.
+const RESERVED: u32 = 2 << 20;
+
 const FIRST: u8 = 0;
 const ROWS: u8 = 1;
 const DONE: u8 = 2;
@@ -80,7 +83,7 @@ impl Journal {
         file.set_len(end)?;
         let journal = Journal { file: Mutex::new(Writer { file, end }), done, stale };
         if end == 0 {
-            journal.append(FIRST, FORMAT)?;
+            journal.append(FIRST, &[FORMAT])?;
         }
         Ok(journal)
     }
@@ -99,7 +102,7 @@ impl Journal {
     pub(super) fn row(&self, rows: &mut Rows, table: Table, cells: &[Cell<'_>]) -> io::Result<()> {
         codec::encode(&mut rows.bytes, table, cells);
         if rows.bytes.len() >= MAX_ROWS {
-            rows.parts.push(self.append(ROWS, &rows.bytes)?);
+            rows.parts.push(self.append(ROWS, &[&rows.bytes])?);
             rows.bytes.clear();
         }
         Ok(())
@@ -108,7 +111,7 @@ impl Journal {
     /// A capture is done; gives the place of its record. One without key is not found again.
     pub(super) fn done(&self, key: Option<Key>, report: &[u8], summary: &Summary, rows: &Rows) -> io::Result<u64> {
         let summary = serde_json::to_vec(summary)?;
-        let mut payload = Vec::with_capacity(summary.len() + rows.bytes.len() + 64);
+        let mut payload = Vec::with_capacity(summary.len() + 8 * rows.parts.len() + 64);
         payload.extend_from_slice(&key.unwrap_or_default());
         payload.extend_from_slice(&(report.len() as u64).to_le_bytes());
         payload.extend_from_slice(&crc32fast::hash(report).to_le_bytes());
@@ -118,8 +121,7 @@ impl Journal {
         for part in &rows.parts {
             payload.extend_from_slice(&part.to_le_bytes());
         }
-        payload.extend_from_slice(&rows.bytes);
-        self.append(DONE, &payload)
+        self.append(DONE, &[&payload, &rows.bytes])
     }
 
     /// The record of a capture.
@@ -141,14 +143,16 @@ impl Journal {
         each_row(&record.rows, sink)
     }
 
-    fn append(&self, kind: u8, payload: &[u8]) -> io::Result<u64> {
-        let length = u32::try_from(payload.len()).ok().filter(|length| *length <= MAX_RECORD);
+    /// Appends a record of these pieces.
+    fn append(&self, kind: u8, payload: &[&[u8]]) -> io::Result<u64> {
+        let length = payload.iter().map(|piece| piece.len()).sum::<usize>();
+        let mut bytes = Vec::with_capacity(HEADER + length);
+        let length = u32::try_from(length).ok().filter(|length| *length <= MAX_RECORD);
         let length = length.ok_or_else(|| io::Error::other("a record is too long"))?;
-        let mut bytes = Vec::with_capacity(HEADER + payload.len());
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(&sum(kind, payload).to_le_bytes());
         bytes.push(kind);
-        bytes.extend_from_slice(payload);
+        payload.iter().for_each(|piece| bytes.extend_from_slice(piece));
         let mut writer = self.file.lock().map_err(|_| io::Error::other("a thread has failed"))?;
         let at = writer.end;
         writer.file.seek(SeekFrom::Start(at))?;
@@ -234,16 +238,17 @@ fn next_record(input: &mut impl Read) -> io::Result<Option<(u8, Vec<u8>)>> {
     if length > MAX_RECORD {
         return Ok(None);
     }
-    let mut payload = Vec::new();
+    // with room for the end, or it would be read in small pieces; a length that is none reserves little
+    let mut payload = Vec::with_capacity(length.min(RESERVED) as usize + 1);
     input.by_ref().take(length.into()).read_to_end(&mut payload)?;
-    let whole = payload.len() as u64 == u64::from(length) && sum(kind, &payload) == u32::from_le_bytes(*wanted);
+    let whole = payload.len() as u64 == u64::from(length) && sum(kind, &[&payload]) == u32::from_le_bytes(*wanted);
     Ok(whole.then_some((kind, payload)))
 }
 
-fn sum(kind: u8, payload: &[u8]) -> u32 {
+fn sum(kind: u8, payload: &[&[u8]]) -> u32 {
     let mut sum = crc32fast::Hasher::new();
     sum.update(&[kind]);
-    sum.update(payload);
+    payload.iter().for_each(|piece| sum.update(piece));
     sum.finalize()
 }
 

@@ -100,23 +100,23 @@ impl Store {
 
     /// Writes a file of the folder as a whole. It survives this process being killed, though perhaps not the machine: then its checksum tells.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
-        let mut part = self.begin(name)?;
-        let written = part.file.write_all(bytes);
-        part.end(written, false)
+        let place = self.aside(name);
+        let written = File::create(&place.temporary).and_then(|mut file| file.write_all(bytes));
+        place.end(written)
     }
 
     /// Begins a file of the folder.
     pub(super) fn begin(&self, name: &str) -> Result<Part, Error> {
-        let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.hidden.join(format!("{number}.part"));
-        let place = self.out.join(name);
-        match File::create(&temporary) {
-            Ok(file) => {
-                let file = BufWriter::with_capacity(1 << 16, file);
-                Ok(Part { file, place: Place { temporary, place } })
-            }
-            Err(error) => Err(Error::writing(&place.display().to_string(), &error)),
+        let place = self.aside(name);
+        match File::create(&place.temporary) {
+            Ok(file) => Ok(Part { file: BufWriter::with_capacity(1 << 16, file), place }),
+            Err(error) => Err(Error::writing(&place.place.display().to_string(), &error)),
         }
+    }
+
+    fn aside(&self, name: &str) -> Place {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        Place { temporary: self.hidden.join(format!("{number}.part")), place: self.out.join(name) }
     }
 
     /// Removes a file of the folder that this batch does not write.
@@ -138,12 +138,17 @@ impl Store {
 impl Part {
     /// Puts the file in place if all of it could be written; on the disk where `sync` is set.
     pub(super) fn end(mut self, written: io::Result<()>, sync: bool) -> Result<(), Error> {
-        let Place { temporary, place } = &self.place;
-        let done = written
+        let written = written
             .and_then(|()| self.file.flush())
-            .and_then(|()| if sync { self.file.get_ref().sync_all() } else { Ok(()) })
-            .and_then(|()| fs::rename(temporary, place));
-        done.map_err(|error| {
+            .and_then(|()| if sync { self.file.get_ref().sync_all() } else { Ok(()) });
+        self.place.end(written)
+    }
+}
+
+impl Place {
+    fn end(&self, written: io::Result<()>) -> Result<(), Error> {
+        let Place { temporary, place } = self;
+        written.and_then(|()| fs::rename(temporary, place)).map_err(|error| {
             let _ = fs::remove_file(temporary); // what matters is the first error
             Error::writing(&place.display().to_string(), &error)
         })

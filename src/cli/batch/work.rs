@@ -32,6 +32,9 @@ const BASE: u64 = 4 << 20;
 const FACTOR: u64 = 16;
 /// What a byte of a packed capture may become.
 const PACKED_FACTOR: u64 = 160;
+/// Room for a report before it is written, in bytes; it grows where that is not enough.
+const MIN_REPORT: u64 = 16 << 10;
+const MAX_REPORT: u64 = 1 << 20;
 /// Entries of packed archives that wait for their turn in memory, in bytes.
 const WAITING: u64 = 64 << 20;
 
@@ -126,7 +129,8 @@ impl<'b> Work<'b> {
             Err(error) => return self.unreadable(origin, 0, &Error::reading("", &error).to_string()),
         };
         let size = metadata.len();
-        let mut small = Vec::new();
+        // with room for all of it and the end, or it would be read in small pieces
+        let mut small = Vec::with_capacity(if size <= SMALL { usize::try_from(size + 1).unwrap_or(0) } else { 0 });
         let shaped = if size <= SMALL {
             // one that grows meanwhile is read as far as it was
             let read = file.by_ref().take(SMALL).read_to_end(&mut small);
@@ -285,7 +289,9 @@ impl<'b> Work<'b> {
         let mut summary =
             Summary { capture_id, path, parts, size, sha256, report: report_path, ..Summary::of(&report) };
         let key = key(&mut summary);
-        let mut written = Vec::new();
+        // about what a report of so many bytes needs: growing to that copies it over and over
+        let room = size.unwrap_or(0).saturating_mul(2).clamp(MIN_REPORT, MAX_REPORT);
+        let mut written = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
         // on one line: without the indentation it is half as much to write
         json::compact(&mut written, &report).map_err(|error| Error::writing(&name, &error))?;
         written.push(b'\n');
