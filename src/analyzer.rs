@@ -223,10 +223,26 @@ pub fn report(parts: Vec<Analyzed>) -> Report {
 /// The same with logs of servers beside them: the path and the bytes of each, and what is added to their times, if that is known.
 #[must_use]
 pub fn report_beside(parts: Vec<Analyzed>, logs: &[(String, &[u8])], offset: Option<Span>) -> Report {
-    let parts: Vec<report::Part> = parts.into_iter().map(|part| part.0).collect();
-    let year = parts.iter().find_map(report::Part::year).unwrap_or(1970);
+    let year = parts.iter().find_map(Analyzed::year).unwrap_or(NO_YEAR);
     let files: Vec<LogFile> = logs.iter().map(|(path, bytes)| LogFile::read(bytes, path, year)).collect();
-    report::assemble_beside(parts, &files, offset)
+    report_with(parts, &files, offset)
+}
+
+/// The year that logs are read with where a capture tells none.
+pub const NO_YEAR: i16 = 1970;
+
+/// The same with logs that have been read already, with the year of the captures.
+#[must_use]
+pub fn report_with(parts: Vec<Analyzed>, logs: &[LogFile], offset: Option<Span>) -> Report {
+    report::assemble_beside(parts.into_iter().map(|part| part.0).collect(), logs, offset)
+}
+
+impl Analyzed {
+    /// The year in which the capture begins.
+    #[must_use]
+    pub fn year(&self) -> Option<i16> {
+        self.0.year()
+    }
 }
 
 /// Analyses arbitrary bytes as a capture, with one credential of the samples: the entry point of the fuzz target.

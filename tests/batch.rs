@@ -617,3 +617,57 @@ fn tables_are_whole_files_of_parquet() {
         assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"), "{name}");
     }
 }
+
+#[test]
+fn keys_deployments_and_logs_are_those_of_analyze_and_a_change_of_them_is_noticed() {
+    let desk = Desk::new();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let (keyed, told) = (samples.join("aiortc-relay-keys"), samples.join("expressway-deployment"));
+    for (folder, name) in [(&keyed, "keyed.pcapng"), (&told, "told.pcapng")] {
+        fs::create_dir_all(desk.path("in")).unwrap();
+        fs::copy(folder.join("capture.pcapng"), desk.path("in").join(name)).unwrap();
+    }
+    for (folder, name) in [(&keyed, "keylog.txt"), (&told, "deployment.toml"), (&told, "meeting-server.log")] {
+        fs::copy(folder.join(name), desk.path(name)).unwrap();
+    }
+    let given = ["--keylog", "keylog.txt", "--deployment", "deployment.toml", "--log", "meeting-server.log"];
+    desk.batch(&given).assert().success();
+    let rows = desk.rows();
+    for row in &rows {
+        let written: Value =
+            serde_json::from_slice(&fs::read(desk.path("out").join(row["report"].as_str().unwrap())).unwrap()).unwrap();
+        let mut alone = turnscope();
+        alone
+            .current_dir(desk.path(""))
+            .args(["analyze", "--format", "json", row["path"].as_str().unwrap()])
+            .args(given);
+        let alone: Value = serde_json::from_slice(&alone.output().unwrap().stdout).unwrap();
+        assert_eq!(written, alone);
+        assert!(!alone["deployment"].as_array().unwrap().is_empty());
+    }
+    let report = |name: &str| -> Value {
+        let path = desk.path("out").join(desk.row(name)["report"].as_str().unwrap());
+        serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    };
+    assert!(!report("in/told.pcapng")["logs"].as_array().unwrap().is_empty());
+    assert!(report("in/keyed.pcapng")["captures"][0]["decryption"]["opened_records"].as_u64() > Some(0));
+    let before = written(&desk);
+    desk.batch(&given).arg("--resume").assert().success();
+    let is_report = |path: &&PathBuf| path.parent().is_some_and(|folder| folder.ends_with("reports"));
+    let reports = |all: &BTreeMap<PathBuf, std::time::SystemTime>| {
+        all.keys().filter(is_report).map(|path| all[path]).collect::<Vec<_>>()
+    };
+    assert_eq!(reports(&written(&desk)), reports(&before), "nothing was new");
+    for name in ["keylog.txt", "deployment.toml", "meeting-server.log"] {
+        let before = written(&desk);
+        let mut more = fs::read(desk.path(name)).unwrap();
+        more.extend_from_slice(b"\n\n");
+        fs::write(desk.path(name), more).unwrap();
+        desk.batch(&given).arg("--resume").assert().success();
+        let after = written(&desk);
+        assert!(reports(&after).iter().zip(&reports(&before)).all(|(after, before)| after > before), "{name}");
+    }
+    let before = written(&desk);
+    desk.batch(&given).args(["--resume", "--log-offset", "-5"]).assert().success();
+    assert!(reports(&written(&desk)).iter().zip(&reports(&before)).all(|(after, before)| after > before));
+}

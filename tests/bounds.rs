@@ -238,6 +238,18 @@ fn tcp_connections_that_are_never_open() {
 }
 
 #[test]
+fn tcp_connections_that_begin_as_turn_does_and_never_go_on() {
+    let mut head = check(1, "bbbb:aaaa");
+    head[2..4].copy_from_slice(&0x0400_u16.to_be_bytes());
+    head.resize(1000, 0x55);
+    let all = flood("connections that begin like TURN", 100_000, false, WITH_STREAMS, |feed, number| {
+        feed.tcp(address(number), 0, packet::SYN, &[]);
+        feed.tcp(address(number), 1, packet::ACK, &head);
+    });
+    assert!(all.omitted("streams") > 50_000, "{:?}", all.report.omitted);
+}
+
+#[test]
 fn tcp_segments_that_wait_for_others() {
     let mut head = check(1, "bbbb:aaaa");
     head[2..4].copy_from_slice(&0x4000_u16.to_be_bytes());

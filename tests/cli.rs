@@ -986,3 +986,32 @@ fn the_environment_gives_what_is_always_the_same() {
         .code(2)
         .stderr(contains("no such file"));
 }
+
+#[test]
+fn annotate_embeds_the_keys_of_its_capture_only_where_it_is_asked_to() {
+    let desk = Desk::new();
+    let sample = "samples/tls13-success";
+    let own = fs::read_to_string(format!("{sample}/keylog.txt")).unwrap();
+    let other = format!("CLIENT_RANDOM {} {}\n", "ab".repeat(32), "5ec2e7ff".repeat(12));
+    let keys = desk.file("keys.log", format!("{other}{own}"));
+    let annotated = |name: &str, more: &[&str]| {
+        let out = desk.path(name);
+        turnscope()
+            .args(["annotate", &format!("{sample}/capture.pcapng"), "--all", "-o"])
+            .arg(&out)
+            .arg("--keylog")
+            .arg(&keys)
+            .args(more)
+            .assert()
+            .code(0);
+        (fs::read(&out).unwrap(), out)
+    };
+    let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+    let secret = own.lines().rfind(|line| !line.starts_with('#')).unwrap();
+    let (with, path) = annotated("with.pcapng", &["--embed-keys"]);
+    assert!(holds(&with, secret) && !holds(&with, "5ec2e7ff"), "its own keys and no others");
+    turnscope().arg(&path).assert().stdout(contains("1 of 1 TLS connections of TURN opened"));
+    let (without, _) = annotated("without.pcapng", &[]);
+    assert!(!holds(&without, secret), "no key that was not asked for");
+    turnscope().args(["annotate", "x.pcap", "-o", "y.pcapng", "--embed-keys"]).assert().code(2);
+}

@@ -19,8 +19,6 @@ const WITHOUT_SAMPLE: &[(&str, &str)] = &[
     ("dns-failed", "it comes with the reading of DNS"),
     ("deployment-mismatch", "it takes a deployment file beside the capture"),
     ("turn-relay-port-out-of-range", "it takes a deployment file beside the capture"),
-    ("turn-channel-padding", "no stack at hand counts padding as data; the kit builds it"),
-    ("turn-connection-closed", "it comes with the rules about TCP"),
     ("tls-certificate-rejected", "it comes with the reading of TLS"),
     ("tls-certificate-name", "it comes with the reading of TLS"),
     ("tls-certificate-expired", "it comes with the reading of TLS"),

@@ -492,6 +492,27 @@ fn a_reset_from_another_distance_is_not_the_servers() {
 }
 
 #[test]
+fn a_server_that_hands_on_its_peers_hop_limits_resets_with_any_of_them() {
+    for (ttl, forged) in [(62, false), (64, false), (255, true)] {
+        let (mut scene, connection) = allocated();
+        let [of_client, of_server] = connection.seq;
+        let relayed = payload::channel_data(0x4000, &[7; 8]);
+        let from_server = |ttl, seq, flags, payload: &[u8]| {
+            support::packet::tcp(SERVER, CLIENT, support::packet::Ip { id: 7, ttl }, seq, of_client, flags, payload)
+        };
+        let data = from_server(61, of_server, 0x18, &relayed);
+        scene.after_ms(500).packet(&data);
+        let reset = from_server(ttl, of_server.wrapping_add(relayed.len() as u32), 0x14, &[]);
+        scene.after_ms(500).packet(&reset);
+        later(&mut scene, 5);
+        let report = report(&scene.pcap());
+        let found = finding(&report, CLOSED);
+        assert_eq!(found.title.contains("in the name of"), forged, "{}", found.title);
+        assert_eq!(found.explanation.contains("bears 61 to 64"), forged, "{}", found.explanation);
+    }
+}
+
+#[test]
 fn a_client_that_hangs_up_is_no_fault() {
     for (release_first, reset) in [(false, false), (false, true), (true, false), (true, true)] {
         let (mut scene, mut connection) = allocated();

@@ -75,7 +75,11 @@ fn an_answer_is_still_matched_after_thirty_nine_seconds_and_not_after_an_hour() 
     for (wait, outcome) in [(39_000, TransactionOutcome::Success), (3_600_000, TransactionOutcome::Unanswered)] {
         let mut scene = Scene::new();
         let request = scene.send(CLIENT, SERVER, binding());
-        scene.after_ms(wait).succeed(&request, |success| success.xor_mapped(CLIENT));
+        // other packets show that the time passes: by itself a leap may be a clock that was set
+        for _ in 0..wait / 13_000 {
+            scene.after_ms(13_000).udp("10.0.0.9:7", "10.0.0.10:7", b"other".to_vec());
+        }
+        scene.after_ms(wait % 13_000).succeed(&request, |success| success.xor_mapped(CLIENT));
         assert_eq!(only(&report(&scene.pcap())).outcome, outcome, "after {wait} ms");
     }
 }
@@ -169,7 +173,8 @@ fn both_sides_of_a_nat_in_one_capture_are_one_transaction_and_a_mapping() {
     assert_eq!(report.nat.len(), 1);
     assert_eq!(report.nat[0].inside.to_string(), CLIENT);
     assert_eq!(report.nat[0].outside.to_string(), "203.0.113.5:61000");
-    assert_eq!(report.servers.iter().map(|server| server.active_clients).sum::<u64>(), 1, "counted once");
+    let asked: u64 = report.servers.iter().flat_map(|server| &server.transports).map(|one| one.asked).sum();
+    assert_eq!(asked, 1, "counted once");
     assert_eq!(report.transactions.total, 1, "one transaction, seen twice");
 }
 

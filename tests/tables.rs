@@ -67,6 +67,7 @@ fn the_questions_of_the_readme_are_answered() {
         "SELECT DISTINCT typeof(time) AS type FROM 'out/transactions.parquet'",
         "SELECT count(*) AS n FROM 'out/ice_pairs.parquet' WHERE selected AND local_type = 'relay'",
         "SELECT count(*) AS n FROM 'out/dtls.parquet' WHERE state = 'complete' AND completed_at > started_at",
+        "SELECT count(*) AS n FROM 'out/tls.parquet' WHERE state = 'complete' AND completed_at > started_at",
         "SELECT count(*) AS n FROM 'out/allocations.parquet' WHERE relayed IS NOT NULL",
         "SELECT sum(packets) AS n FROM 'out/media.parquet'",
     ]);
@@ -98,7 +99,7 @@ fn the_questions_of_the_readme_are_answered() {
     assert_eq!(answers[4][0]["n"], captures["n"]);
     assert_eq!(answers[5], [serde_json::json!({ "error_code": 431, "method": "Allocate", "frame": 27 })]);
     assert_eq!(answers[6], [serde_json::json!({ "type": "TIMESTAMPTZ_NS" })]);
-    for (what, rows) in ["pairs", "handshakes", "allocations", "packets"].iter().zip(&answers[7..]) {
+    for (what, rows) in ["pairs", "handshakes", "connections", "allocations", "packets"].iter().zip(&answers[7..]) {
         assert!(rows[0]["n"].as_f64() > Some(0.0), "no {what}: {rows:?}");
     }
 }

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod support;
+
 use proptest::prelude::*;
+use support::tcp::{Piece, Read, read_streams};
 use turnscope::net::Endpoint;
 use turnscope::packet::{Segment, TcpFlags};
-use turnscope::stream::{Connection, Counts, Framing, Item, Limits, Moment, Streams};
+use turnscope::stream::{Framing, Item, Limits, Moment, Streams};
 use turnscope::time::Timestamp;
 
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
@@ -62,35 +65,13 @@ fn syn(side: usize, seq: u32, flags: u8) -> Made {
     Made { flags: SYN | flags, ..data(side, seq, &[]) }
 }
 
-/// A message as it came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Out {
-    side: usize,
-    frame: u64,
-    bytes: Vec<u8>,
-    truncated: bool,
-    framing: Framing,
-    unpadded: bool,
-}
-
-#[derive(Debug, Default)]
-struct Read {
-    out: Vec<Out>,
-    connections: Vec<Connection>,
-    counts: Counts,
-}
-
 impl Read {
     fn of(&self, side: usize) -> Vec<Vec<u8>> {
-        self.out.iter().filter(|out| out.side == side).map(|out| out.bytes.clone()).collect()
+        self.out.iter().filter(|out| out.src == end(side)).map(|out| out.bytes.clone()).collect()
     }
 
     fn frames(&self, side: usize) -> Vec<u64> {
-        self.out.iter().filter(|out| out.side == side).map(|out| out.frame).collect()
-    }
-
-    fn whole(&self) -> bool {
-        self.counts.gaps + self.counts.incomplete + self.counts.dropped == 0
+        self.out.iter().filter(|out| out.src == end(side)).map(|out| out.frame).collect()
     }
 }
 
@@ -100,44 +81,17 @@ fn read(segments: &[Made]) -> Read {
 }
 
 fn read_within(segments: &[Made], limits: Limits) -> Read {
-    let mut streams = Streams::new(limits);
-    let mut read = Read::default();
-    let mut each = |item: Item<'_>| match item {
-        Item::Payload(payload) => read.out.push(Out {
-            side: usize::from(payload.src != end(0)),
-            frame: payload.at.frame,
-            bytes: payload.message.bytes.to_vec(),
-            truncated: payload.message.truncated,
-            framing: payload.message.framing,
-            unpadded: payload.message.unpadded_before,
-        }),
-        Item::Connection(connection) => read.connections.push(*connection),
-        Item::Secured(_) => {}
+    let piece = |(number, made): (i64, &Made)| Piece {
+        time: Timestamp(number * 20_000_000),
+        src: end(made.side),
+        dst: end(1 - made.side),
+        seq: made.seq,
+        ack: made.ack.unwrap_or_default(),
+        flags: if made.ack.is_some() { made.flags | ACK } else { made.flags & !ACK },
+        bytes: made.bytes.clone(),
+        length: made.length,
     };
-    for (number, made) in (1u64..).zip(segments) {
-        let segment = Segment {
-            src: end(made.side),
-            dst: end(1 - made.side),
-            seq: made.seq,
-            ack: made.ack.unwrap_or_default(),
-            flags: TcpFlags(if made.ack.is_some() { made.flags | ACK } else { made.flags & !ACK }),
-            window: 0,
-            payload: &made.bytes,
-            length: u32::try_from(made.length).unwrap(),
-            truncated: made.length > made.bytes.len(),
-            ip_id: 0,
-            ttl: 64,
-        };
-        let time = Timestamp(i64::try_from(number).unwrap() * 20_000_000);
-        streams.advance(Moment { frame: number, time }, &mut each);
-        streams.segment(number, time, &segment, &mut each);
-        let (_, held) = streams.size();
-        assert!(held <= limits.total + (256 << 10), "{held} bytes wait");
-    }
-    streams.finish(&mut each);
-    assert_eq!(streams.size(), (0, 0), "nothing stays");
-    read.counts = *streams.counts();
-    read
+    read_streams(&(1i64..).zip(segments).map(piece).collect::<Vec<_>>(), limits)
 }
 
 // Plain streams
@@ -414,6 +368,32 @@ fn what_follows_a_granted_connection_bind_is_the_peers_own() {
         data(0, 29, &stun(1, 8, 0)),
     ]);
     assert_eq!((read.of(0), read.of(1)), (vec![stun(0x000b, 1, 2)], vec![stun(0x010b, 1, 0)]));
+}
+
+#[test]
+fn a_connection_bind_that_was_captured_after_its_answer_is_read_and_what_follows_is_the_peers() {
+    let read = read(&[
+        syn(0, 0, 0),
+        Made { ack: Some(1), ..syn(1, 0, ACK) },
+        data(1, 1, &[stun(0x010b, 1, 0), vec![9; 30]].concat()),
+        data(0, 1, &[stun(0x000b, 1, 2), stun(1, 9, 0)].concat()),
+        data(0, 49, &stun(1, 8, 0)),
+    ]);
+    assert_eq!((read.of(0), read.of(1)), (vec![stun(0x000b, 1, 2)], vec![stun(0x010b, 1, 0)]));
+    assert_eq!(read.connections.last().unwrap().carried, Some([40, 30]));
+}
+
+#[test]
+fn channel_data_without_its_padding_is_read_though_a_segment_ends_where_padding_would() {
+    let all = [channel_data(0x4000, 5), channel_data(0x4000, 5), channel_data(0x4000, 5)].concat();
+    let first = stun(9, 1, 2);
+    for at in 1..all.len() {
+        let next = 1 + first.len() as u32;
+        let (one, other) = all.split_at(at);
+        let read = read(&[syn(0, 0, 0), data(0, 1, &first), data(0, next, one), data(0, next + at as u32, other)]);
+        assert_eq!(read.of(0).len(), 4, "cut at {at}");
+        assert!(read.whole());
+    }
 }
 
 // What becomes of connections

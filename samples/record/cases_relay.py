@@ -1,6 +1,5 @@
 """Cases about what a relay passes on and what it does not, and about allocations that nobody ends."""
 
-import socket
 import struct
 import time
 
@@ -11,7 +10,7 @@ from cases_rebuilt import REBUILT, some
 from catalog import AGREED, ALLOCATED, CHANNEL_IN, SMALL, case, code
 from frames import Host
 from lab import CLIENT, PASSWORD, PEER, SERVER, USER, Lab
-from stun import ERROR, INDICATION, REQUEST, SUCCESS, Client, Message
+from stun import ERROR, INDICATION, REQUEST, SUCCESS, Client, Message, Stream
 
 SEND_OUT = "stun.type == 0x0016 && udp.dstport == 3478"
 
@@ -148,24 +147,6 @@ def allocation_leaked(out):
             lab.murmur(55)
 
 
-class Stream:
-    """A TCP connection that looks like a UDP socket to the small client: whole messages out and in."""
-
-    def __init__(self, lab):
-        with lab.inside("client"):
-            self.sock = socket.create_connection((SERVER, 3478), 5, (CLIENT, 0))
-
-    def sendto(self, data, _):
-        self.sock.sendall(data)
-
-    def settimeout(self, seconds):
-        self.sock.settimeout(seconds)
-
-    def recv(self, _):
-        head = self.sock.recv(20, socket.MSG_WAITALL)
-        return head + self.sock.recv(struct.unpack("!H", head[2:4])[0], socket.MSG_WAITALL)
-
-
 @case(
     "peer-connect-failed",
     SMALL,
@@ -180,9 +161,9 @@ def peer_connect_failed(out):
     with Lab("client", "server", "peer") as lab:
         lab.coturn()
         with lab.capture("client", out / "capture.pcapng"):
-            client = Client(Stream(lab), (SERVER, 3478), USER, PASSWORD)
-            client.allocate(transport=bytes([6, 0, 0, 0]))
-            client.ask(client.request(0x00A, (stun.XOR_PEER_ADDRESS, PEER, 3481)), (40,))
+            client = Client(Stream(lab.tcp("client", CLIENT, (SERVER, 3478))), (SERVER, 3478), USER, PASSWORD)
+            client.allocate(transport=stun.TCP)
+            client.ask(client.request(stun.CONNECT, (stun.XOR_PEER_ADDRESS, PEER, 3481)), (40,))
             lab.murmur(2)
 
 

@@ -199,6 +199,13 @@ class Lab:
         self.nft(part, f"add chain inet filter {hook} {{ type filter hook {hook} priority 0; }}")
         self.nft(part, f"add rule inet filter {hook} {match} drop")
 
+    def refuse(self, part, match, how):
+        """Answers what comes to a router and matches, in place of its receiver: `how` is nft's, "tcp reset" or "icmp type …"."""
+        self.nft(part, "add table inet refuse")
+        # before connections are tracked and addresses translated: the router speaks in its own name
+        self.nft(part, "add chain inet refuse pre { type filter hook prerouting priority -300; }")
+        self.nft(part, f"add rule inet refuse pre {match} reject with {how}")
+
     def _sysctl(self, part, key, value):
         run("ip", "netns", "exec", self.ns(part), "sysctl", "-q", "-w", f"{key}={value}", check=False)
 
@@ -225,6 +232,16 @@ class Lab:
             made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
             made.bind((address, port))
         return made
+
+    def tcp(self, part, address, to):
+        """A TCP connection out of a namespace."""
+        with self.inside(part):
+            return socket.create_connection(to, 5, (address, 0))
+
+    def listen(self, part, address, port):
+        """A TCP socket that listens in a namespace."""
+        with self.inside(part):
+            return socket.create_server((address, port))
 
     def spawn(self, part, *command, **options):
         """Starts a process in a namespace. `ip netns exec` becomes the command, so the id is the command's own."""

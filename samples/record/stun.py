@@ -12,12 +12,13 @@ import zlib
 COOKIE = 0x2112A442
 REQUEST, INDICATION, SUCCESS, ERROR = 0x000, 0x010, 0x100, 0x110
 BINDING, ALLOCATE, REFRESH, SEND, DATA_METHOD, CREATE_PERMISSION, CHANNEL_BIND = 1, 3, 4, 6, 7, 8, 9
+CONNECT, CONNECTION_BIND, CONNECTION_ATTEMPT = 0x00A, 0x00B, 0x00C
 MAPPED_ADDRESS, CHANGE_REQUEST, USERNAME, MESSAGE_INTEGRITY, ERROR_CODE = 0x0001, 0x0003, 0x0006, 0x0008, 0x0009
 UNKNOWN_ATTRIBUTES, CHANNEL_NUMBER, LIFETIME, XOR_PEER_ADDRESS, DATA = 0x000A, 0x000C, 0x000D, 0x0012, 0x0013
 REALM, NONCE, XOR_RELAYED_ADDRESS, REQUESTED_ADDRESS_FAMILY = 0x0014, 0x0015, 0x0016, 0x0017
 REQUESTED_TRANSPORT, MESSAGE_INTEGRITY_SHA256, PASSWORD_ALGORITHM, USERHASH = 0x0019, 0x001C, 0x001D, 0x001E
 XOR_MAPPED_ADDRESS, PASSWORD_ALGORITHMS, SOFTWARE, ALTERNATE_SERVER, FINGERPRINT = 0x0020, 0x8002, 0x8022, 0x8023, 0x8028
-MOBILITY_TICKET = 0x8030
+MOBILITY_TICKET, CONNECTION_ID = 0x8030, 0x002A
 UDP, TCP = bytes([17, 0, 0, 0]), bytes([6, 0, 0, 0])
 MD5_ALGORITHM, SHA256_ALGORITHM = struct.pack("!HH", 1, 0), struct.pack("!HH", 2, 0)
 
@@ -122,6 +123,30 @@ def integrity_holds(data, key, sha256=False):
             return hmac.compare_digest(made, data[position + 4:position + 4 + size])
         position += 4 + size + (-size % 4)
     return False
+
+
+class Stream:
+    """A TCP connection that looks like a UDP socket to the client: whole messages out and in. Padding of ChannelData is the sender's."""
+
+    def __init__(self, sock):
+        self.sock = sock
+
+    def sendto(self, data, _):
+        self.sock.sendall(data)
+
+    def settimeout(self, seconds):
+        self.sock.settimeout(seconds)
+
+    def recv(self, _):
+        head = self._take(4)
+        length = struct.unpack("!H", head[2:])[0]
+        return head + self._take(length + -length % 4 if head[0] & 0xC0 else 16 + length)
+
+    def _take(self, size):
+        data = self.sock.recv(size, socket.MSG_WAITALL)
+        if len(data) < size:
+            raise ConnectionError("closed")
+        return data
 
 
 class Client:

@@ -170,6 +170,8 @@ pub(super) struct Batch {
     pub messages: bool,
     #[command(flatten)]
     pub reading: Reading,
+    #[command(flatten)]
+    pub beside: Beside,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -183,6 +185,9 @@ pub(super) struct Annotate {
     /// Write all frames, not only those that matter
     #[arg(long)]
     pub all: bool,
+    /// Put the keys of --keylog that are of this capture into it, so that Wireshark opens what they open: whoever has the file has the keys
+    #[arg(long, requires = "keylog")]
+    pub embed_keys: bool,
     #[command(flatten)]
     pub reading: Reading,
 }

@@ -3,13 +3,14 @@
 use super::args::Beside as Arguments;
 use super::error::{Error, say};
 use super::options::Look;
-use crate::logs::{self, MAX_FILE};
+use crate::logs::{self, LogFile, MAX_FILE};
 use crate::secret::Secret;
 use crate::session::deployment::{self, Deployment};
 use crate::time::Span;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What was given beside the captures.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(super) struct Beside {
     logs: Vec<(String, Secret)>,
     /// What is added to their times.
     pub log_offset: Option<Span>,
+    /// The logs as they were read last, and with which year.
+    last: Mutex<Option<(i16, Arc<Vec<LogFile>>)>>,
 }
 
 impl Beside {
@@ -48,6 +51,20 @@ impl Beside {
                 Some(offset.ok_or_else(|| Error::new(format!("--log-offset {text}"), "not an offset", hint))?);
         }
         Ok(beside)
+    }
+
+    /// The logs as a report takes them of captures of a year; read once for all captures of it that follow one another.
+    pub(super) fn logs_of(&self, year: i16) -> Arc<Vec<LogFile>> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((of, files)) if *of == year => Arc::clone(files),
+            _ => {
+                let read = |(path, bytes): &(String, Secret)| LogFile::read(bytes.expose(), path, year);
+                let files = Arc::new(self.logs.iter().map(read).collect());
+                *last = Some((year, Arc::clone(&files)));
+                files
+            }
+        }
     }
 
     /// The logs, for the report.

@@ -67,7 +67,8 @@ impl<'a> Input<'a> {
         let mut begun = begun.into_iter();
         let ordered =
             times.iter().filter_map(|(time, path)| if time.is_some() { begun.next() } else { Some((None, *path)) });
-        let mut later: Vec<PathBuf> = ordered.map(|(_, path)| path.clone()).rev().collect();
+        let mut later: Vec<PathBuf> = ordered.map(|(_, path)| path.clone()).collect();
+        later.reverse(); // not the iterator, which would hand out the first times to the last files
         let first = later.pop().unwrap_or_default();
         let file = File::open(&first).map_err(|error| Error::reading(&first.display().to_string(), &error))?;
         Ok(Input { later, ..Input::of(name, Box::new(file))? })

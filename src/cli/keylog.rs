@@ -2,9 +2,14 @@
 
 use super::credentials::slurp;
 use super::error::{Error, say};
+use super::input::Input;
 use super::options::Look;
 use crate::keys::{Added, KeyLog, MAX_SECRETS};
+use crate::packet::{Limits, Packet, Packets};
+use crate::secret::Secret;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// Key logs, read before the captures that they open.
 #[derive(Debug, Default)]
@@ -15,6 +20,12 @@ pub(super) struct KeyLogs {
 
 /// The largest file that is read: a line has at most some 250 bytes, and so many secrets are kept at most; comments have room beside them.
 const MAX_FILE: u64 = 256 << 20;
+
+/// Bytes of the random by which the lines of a key log name their connection.
+const RANDOM: usize = 32;
+
+/// How far into a payload a hello's random is looked for: headers of a relay and of records stand before it.
+const HELLO: usize = 256;
 
 impl KeyLogs {
     /// Reads the files. Damaged lines are passed over; a file without a single line of a key log is none.
@@ -63,6 +74,46 @@ impl KeyLogs {
             }
         }
     }
+}
+
+/// The lines of key logs that are about connections of a capture: those whose client random is in it.
+pub(super) fn of_capture(files: &[PathBuf], capture: &str) -> Result<Secret, Error> {
+    let logs = files.iter().map(|path| slurp(path)).collect::<Result<Vec<_>, _>>()?;
+    let lines = || logs.iter().flat_map(|log| log.expose().split(|&byte| byte == b'\n'));
+    let wanted: BTreeSet<[u8; RANDOM]> = lines().filter_map(random).collect();
+    let mut found: BTreeSet<[u8; RANDOM]> = BTreeSet::new();
+    let mut input = Input::open(capture)?;
+    let mut packets = Packets::new(Limits::default());
+    while let Some(frame) = input.next_frame() {
+        packets.dissect(&frame, frame.time.unwrap_or_default(), &mut |packet| {
+            let payload = match packet {
+                Packet::Datagram(datagram) => datagram.payload,
+                Packet::Segment(segment) => segment.payload,
+                Packet::IcmpError(_) => return,
+            };
+            // a hello, bare or in what a relay carries
+            if matches!(payload.first(), Some(0x00 | 0x16 | 0x40..=0x4f)) {
+                let head = payload.get(..HELLO).unwrap_or(payload);
+                found.extend(head.windows(RANDOM).filter_map(|bytes| wanted.get(bytes)));
+            }
+        });
+    }
+    let kept = lines().filter(|line| random(line).is_some_and(|random| found.contains(&random)));
+    let text: Zeroizing<Vec<u8>> = Zeroizing::new(kept.flat_map(|line| [line, b"\n"]).flatten().copied().collect());
+    Ok(Secret::from(text.as_slice()))
+}
+
+/// The client random of a line: 64 hexadecimal digits behind the label.
+fn random(line: &[u8]) -> Option<[u8; RANDOM]> {
+    let digits = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(1)?;
+    let mut random = [0; RANDOM];
+    if digits.len() != 2 * RANDOM {
+        return None;
+    }
+    for (byte, pair) in random.iter_mut().zip(digits.chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(random)
 }
 
 fn small_enough(path: &Path, origin: &str) -> Result<(), Error> {

@@ -62,6 +62,8 @@ pub(super) enum Options {
         capture: String,
         output: PathBuf,
         all: bool,
+        /// The key logs whose keys are put into the capture.
+        embedded: Vec<PathBuf>,
         reading: Wanted,
         look: Look,
     },
@@ -136,7 +138,7 @@ impl Options {
 
     fn batch(batch: args::Batch, common: Common) -> Result<Self, Error> {
         let reading = batch.reading.with_defaults();
-        let settings = reading.settings(batch.messages);
+        let settings = reading.settings(batch.messages, &batch.beside);
         Ok(Options::Batch(Box::new(super::batch::Batch {
             paths: batch.paths,
             files_from: batch.files_from,
@@ -147,6 +149,7 @@ impl Options {
             join: batch.join,
             messages: batch.messages,
             settings,
+            beside: Beside::read(&batch.beside)?,
             reading: Wanted::new(reading, Times::default())?,
             look: Look::new(Times::default(), common),
         })))
@@ -166,7 +169,7 @@ impl Options {
     }
 
     fn annotate(annotate: Annotate, common: Common) -> Result<Self, Error> {
-        let Annotate { capture, output, all, reading } = annotate;
+        let Annotate { capture, output, all, embed_keys, reading } = annotate;
         if capture == "-" {
             return Err(Error::new(
                 "-",
@@ -174,8 +177,9 @@ impl Options {
                 "save the capture to a file first",
             ));
         }
+        let embedded = if embed_keys { reading.keylog.clone() } else { Vec::new() };
         let reading = Wanted::new(reading, Times::default())?;
-        Ok(Options::Annotate { capture, output, all, reading, look: Look::new(Times::default(), common) })
+        Ok(Options::Annotate { capture, output, all, embedded, reading, look: Look::new(Times::default(), common) })
     }
 
     fn analyze(analyze: Analyze, common: Common) -> Result<Self, Error> {
@@ -224,10 +228,11 @@ impl Reading {
 
     /// All of it in short, with this program's version: results that were found with other settings are not those of these. Of files their time of
     /// change stands for what is in them, since a hash of a password would let others try passwords on it.
-    fn settings(&self, messages: bool) -> [u8; 32] {
+    fn settings(&self, messages: bool, beside: &args::Beside) -> [u8; 32] {
         let mut hash = Sha256::new();
-        hash.update(format!("{} {SCHEMA} {messages} {self:?}", env!("CARGO_PKG_VERSION")));
-        for path in self.credentials.iter().chain(&self.sdp).chain(&self.passwords) {
+        hash.update(format!("{} {SCHEMA} {messages} {self:?} {beside:?}", env!("CARGO_PKG_VERSION")));
+        let of_reading = [&self.credentials, &self.sdp, &self.passwords, &self.keylog];
+        for path in of_reading.into_iter().chain([&beside.deployment, &beside.log]).flatten() {
             let metadata = std::fs::metadata(path);
             let changed = metadata.as_ref().ok().and_then(|metadata| metadata.modified().ok());
             hash.update(format!("{:?} {changed:?}", metadata.map(|metadata| metadata.len()).ok()));

@@ -36,8 +36,8 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
             flow(&captures, format, choice, output.as_deref(), &reading, look)
         }
         Options::Batch(batch) => super::batch::run(*batch),
-        Options::Annotate { capture, output, all, reading, look } => {
-            super::annotate::run(&capture, &output, all, &reading, look)
+        Options::Annotate { capture, output, all, embedded, reading, look } => {
+            super::annotate::run(&capture, &output, (all, &embedded), &reading, look)
         }
         Options::Explain { what, look } => {
             let layout = output::text_options(look, look.clock(None), false);

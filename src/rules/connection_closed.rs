@@ -19,8 +19,9 @@ struct Closing {
     by: From,
     at: Seen,
     reset: bool,
-    /// Hop limits of the reset and of the messages of the end in whose name it came, where they are too far apart for one host's.
-    forged: Option<(u8, u8)>,
+    /// Hop limit of the reset, and the lowest and highest of all else from the end in whose name it came, where they are too far apart for
+    /// one host's.
+    forged: Option<(u8, (u8, u8))>,
     /// Since its last message.
     silent: Span,
 }
@@ -64,10 +65,11 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
 
 fn closing(connection: &Connection, conversation: &Conversation) -> Option<Closing> {
     let (by, at, reset) = crate::session::closed(connection)?;
-    let [of_client, of_server] = conversation.ttl;
+    let [of_client, of_server] = connection.ttl;
     let [rst_client, rst_server] = connection.rst_ttl;
-    let (told, usual) = if by == From::Client { (rst_client, of_client) } else { (rst_server, of_server) };
-    let forged = (reset && told > 0 && usual > 0 && told.abs_diff(usual) > SAME_HOPS).then_some((told, usual));
+    let (told, (low, high)) = if by == From::Client { (rst_client, of_client) } else { (rst_server, of_server) };
+    let apart = told > high.saturating_add(SAME_HOPS) || told.saturating_add(SAME_HOPS) < low;
+    let forged = (reset && told > 0 && low <= high && apart).then_some((told, (low, high)));
     let last = conversation.last.time.min(at.time);
     Some(Closing { by, at, reset, forged, silent: at.time.since(last) })
 }
@@ -95,9 +97,10 @@ fn text(conversation: &Conversation, allocation: &Allocation, closing: &Closing)
         Some(_) => format!("in the name of {who}"),
         None => format!("by {who}"),
     };
-    let forged = closing.forged.map_or_else(String::new, |(told, usual)| {
+    let forged = closing.forged.map_or_else(String::new, |(told, (low, high))| {
+        let usual = if low == high { low.to_string() } else { format!("{low} to {high}") };
         format!(
-            " The reset bears the hop limit {told}, and the messages of {who} bear {usual}: it was sent by something between the two, not by {who}."
+            " The reset bears the hop limit {told}, and all else from {who} bears {usual}: it was sent by something between the two, not by {who}."
         )
     });
     Text {

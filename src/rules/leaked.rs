@@ -2,8 +2,7 @@
 
 use super::evidence::{filter_of, frames};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::event::Connection;
-use crate::session::{Allocation, Conversation, End};
+use crate::session::{Allocation, Conversation, End, closed};
 use crate::time::Span;
 
 pub(super) const ID: &str = "turn-allocation-leaked";
@@ -13,13 +12,10 @@ const SILENT: Span = Span::from_secs(45);
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     let Some(allocation) = &conversation.allocation else { return };
-    // over a stream the end of the connection is the end of the allocation
-    let closed = |known: &Connection| known.fin.iter().chain(&known.rst).any(Option::is_some);
-    if conversation.connection.as_deref().is_some_and(closed) {
-        return;
-    }
     let silent = view.now().since(conversation.heard.time) >= SILENT;
-    if !silent || allocation.end(view.now()) != End::Open || conversation.moved_from.is_some() {
+    // an allocation over TCP or TLS ends with its connection (RFC 8656 §3.1)
+    let closed = conversation.connection.as_deref().is_some_and(|connection| closed(connection).is_some());
+    if !silent || closed || allocation.end(view.now()) != End::Open || conversation.moved_from.is_some() {
         return;
     }
     leaked(conversation, allocation, view, out);

@@ -306,7 +306,12 @@ impl Conversation {
     #[must_use]
     pub fn went_on(&self) -> bool {
         let used = |exchange: &Exchange| {
-            exchange.asked.nonce.is_some() || !matches!(exchange.method, Method::ALLOCATE | Method::BINDING)
+            match exchange.method {
+                // signed with the nonce of another connection (RFC 6062 §4.3)
+                Method::CONNECTION_BIND => false,
+                Method::ALLOCATE | Method::BINDING => exchange.asked.nonce.is_some(),
+                _ => true,
+            }
         };
         self.exchanges.iter().any(used) || self.relayed.iter().any(|traffic| traffic.packets > 0)
     }

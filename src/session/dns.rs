@@ -4,7 +4,7 @@ use super::Session;
 use super::exchange::Seen;
 use super::totals::Sample;
 use crate::net::Endpoint;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::wire::dns::{self, Asked, Kind, Rcode, Told};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,6 +17,9 @@ const MAX_NAME: usize = 255;
 const MAX_TOLD: usize = 16;
 /// How many clients are remembered to which a resolver ever answered.
 const MAX_HEARD: usize = 8_192;
+
+/// A question that comes again sooner is a copy by a mirror port: resolvers are given a second and more.
+const MIRRORED: Span = Span::from_millis(10);
 
 /// Who asks, for which name, in lower case, and what of it.
 pub type Question = (IpAddr, String, Kind);
@@ -178,7 +181,11 @@ impl Lookups {
         });
         match asked.rcode {
             None => {
-                lookup.questions.add(seen.frame);
+                // what a mirror port shows again was not asked again
+                let again = lookup.questions.total > 0 && seen.time.since(lookup.last.time) < MIRRORED;
+                if !again {
+                    lookup.questions.add(seen.frame);
+                }
                 lookup.last = lookup.last.max(seen);
             }
             Some(rcode) => {

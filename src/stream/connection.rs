@@ -51,6 +51,9 @@ pub struct Connection {
     pub rst: [Option<Moment>; 2],
     /// Time to live or hop limit of the first RST of the client, and of the server; 0 where there is none.
     pub rst_ttl: [u8; 2],
+    /// Lowest and highest time to live or hop limit of all else that the client sent, and the server; (255, 0) where nothing was seen.
+    /// One end may have several: some relays set that of their peers' packets on what they hand on.
+    pub ttl: [(u8, u8); 2],
     /// The first ICMP error that quotes a segment of the client.
     pub icmp: Option<Turned>,
     /// Whether STUN was recognised in it, in the clear or under TLS that was opened.
@@ -85,6 +88,7 @@ impl Connection {
             fin: [None; 2],
             rst: [None; 2],
             rst_ttl: [0; 2],
+            ttl: [(u8::MAX, 0); 2],
             icmp: None,
             stun: false,
             tls: false,

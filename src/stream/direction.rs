@@ -109,6 +109,10 @@ impl Direction {
         if self.carried.is_some() {
             return;
         }
+        let underway = self.framer.is_undecided() || self.framer.is_within();
+        if self.next.is_some() && underway && !self.framer.is_bound() {
+            return self.framer.bind_after_request();
+        }
         self.framer.bind();
         let Some(next) = self.next else { return };
         self.carried = Some((self.framer.carried(), next));

@@ -40,6 +40,8 @@ pub struct Frame<'a> {
 const CHANNEL_HEADER: usize = 4;
 /// The message type of a ConnectionBind success: what follows is the peer's (RFC 6062 §4.4).
 const CONNECTION_BOUND: [u8; 2] = [0x01, 0x0b];
+/// And of its request.
+const CONNECTION_BIND: [u8; 2] = [0x00, 0x0b];
 /// How many channels of one direction are remembered, to know ChannelData again by.
 const CHANNELS: usize = 8;
 
@@ -61,6 +63,8 @@ pub struct Framer {
     next_channel: usize,
     /// Whether what comes is between a relay's client and a peer.
     bound: bool,
+    /// Whether the success of a ConnectionBind was seen whose request is still to come.
+    granted: bool,
     /// Bytes since then, as far as they came here.
     carried: u64,
 }
@@ -94,6 +98,7 @@ impl Framer {
             channels: [0; CHANNELS],
             next_channel: 0,
             bound: false,
+            granted: false,
             carried: 0,
         }
     }
@@ -119,7 +124,7 @@ impl Framer {
     /// Whether messages were recognised.
     #[must_use]
     pub fn is_framed(&self) -> bool {
-        matches!(self.mode, Mode::Framed(_) | Mode::Raw)
+        self.bound || matches!(self.mode, Mode::Framed(_) | Mode::Raw)
     }
 
     /// Whether what comes is between a relay's client and a peer (RFC 6062 §4.4).
@@ -166,6 +171,11 @@ impl Framer {
             self.mode = Mode::Start;
             self.drop_pending();
         }
+    }
+
+    /// As [`Framer::bind`], once the ConnectionBind request has come: packets of two directions may be captured in another order than they were sent in.
+    pub fn bind_after_request(&mut self) {
+        self.granted = true;
     }
 
     /// The start of the stream, or the place in it, is gone: nothing is known but where messages began before.
@@ -374,8 +384,10 @@ impl Framer {
         if padding == 0 {
             return Some(rest);
         }
-        let after = rest.get(padding..)?;
-        if !after.is_empty() && after.len() < CHANNEL_HEADER {
+        let (told, after) = rest.split_at_checked(padding)?;
+        // zeros with nothing behind them are padding; anything else may be the start of a message whose sender does not pad
+        let enough = if after.is_empty() { told.iter().all(|&byte| byte == 0) } else { after.len() >= CHANNEL_HEADER };
+        if !enough {
             return None;
         }
         self.padding = 0;
@@ -395,7 +407,8 @@ impl Framer {
         if !bytes.is_empty() {
             each(Frame { bytes, truncated: false, framing, unpadded_before, resumed, bound: self.bound });
         }
-        if framing == Framing::Bare && bytes.starts_with(&CONNECTION_BOUND) {
+        let granted = bytes.starts_with(&CONNECTION_BOUND) || self.granted && bytes.starts_with(&CONNECTION_BIND);
+        if framing == Framing::Bare && granted {
             self.bind();
         }
     }

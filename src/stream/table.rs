@@ -170,6 +170,11 @@ impl Streams {
         let Some((slot, entry)) = slot.and_then(|slot| Some((slot, self.entry(slot)?))) else { return };
         entry.connection.last = at;
         let side = entry.connection.side(segment.src);
+        if !segment.flags.rst()
+            && let Some((low, high)) = entry.connection.ttl.get_mut(side)
+        {
+            (*low, *high) = ((*low).min(segment.ttl), (*high).max(segment.ttl));
+        }
         if syn {
             entry.opened(at, segment, side);
         }
@@ -177,7 +182,12 @@ impl Streams {
             self.acknowledged(slot, at, segment.ack, 1 - side, each);
         }
         if segment.length > 0 {
+            let first = self.entry(slot).is_some_and(|entry| entry.directions.is_none());
             self.data(slot, at, segment, side, each);
+            // nothing was there before that it could be told to
+            if first && ack {
+                self.acknowledged(slot, at, segment.ack, 1 - side, each);
+            }
         }
         if segment.flags.fin() || segment.flags.rst() {
             self.closed(slot, at, segment, side, each);

@@ -7,6 +7,10 @@ use super::degrade::{self, Shot};
 use super::packet::{self, ACK, FIN, Ip, PSH, RST, SYN};
 use super::scene::Scene;
 use super::stun::{Login, Stun, method};
+use turnscope::net::Endpoint;
+use turnscope::packet::{Segment, TcpFlags};
+use turnscope::stream::{Connection, Counts, Framing, Item, Limits, Moment, Streams};
+use turnscope::time::Timestamp;
 
 /// One connection. It keeps the sequence numbers; the scene keeps the clock.
 #[derive(Clone, Debug)]
@@ -179,4 +183,87 @@ fn over(
     }
     out.sort_by_key(|shot| shot.ns);
     out
+}
+
+/// A segment on its way into [`read_streams`].
+#[derive(Clone, Debug)]
+pub struct Piece {
+    pub time: Timestamp,
+    pub src: Endpoint,
+    pub dst: Endpoint,
+    pub seq: u32,
+    pub ack: u32,
+    pub flags: u8,
+    pub bytes: Vec<u8>,
+    /// Bytes on the wire, if more than were captured.
+    pub length: usize,
+}
+
+/// A message as it came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Out {
+    pub src: Endpoint,
+    pub dst: Endpoint,
+    pub frame: u64,
+    pub bytes: Vec<u8>,
+    pub truncated: bool,
+    pub framing: Framing,
+    pub unpadded: bool,
+}
+
+/// What came out of segments.
+#[derive(Debug, Default)]
+pub struct Read {
+    pub out: Vec<Out>,
+    pub connections: Vec<Connection>,
+    pub counts: Counts,
+}
+
+impl Read {
+    /// Whether nothing is said to be missing.
+    pub fn whole(&self) -> bool {
+        self.counts.gaps + self.counts.incomplete + self.counts.dropped == 0
+    }
+}
+
+/// Puts segments together: frame `n` is the n-th of them. What waits stays within `limits`, and nothing stays at the end.
+pub fn read_streams(pieces: &[Piece], limits: Limits) -> Read {
+    let mut streams = Streams::new(limits);
+    let mut read = Read::default();
+    let mut each = |item: Item<'_>| match item {
+        Item::Payload(payload) => read.out.push(Out {
+            src: payload.src,
+            dst: payload.dst,
+            frame: payload.at.frame,
+            bytes: payload.message.bytes.to_vec(),
+            truncated: payload.message.truncated,
+            framing: payload.message.framing,
+            unpadded: payload.message.unpadded_before,
+        }),
+        Item::Connection(connection) => read.connections.push(*connection),
+        Item::Secured(_) => {}
+    };
+    for (number, piece) in (1u64..).zip(pieces) {
+        let segment = Segment {
+            src: piece.src,
+            dst: piece.dst,
+            seq: piece.seq,
+            ack: piece.ack,
+            flags: TcpFlags(piece.flags),
+            window: 0,
+            payload: &piece.bytes,
+            length: u32::try_from(piece.length).unwrap(),
+            truncated: piece.length > piece.bytes.len(),
+            ip_id: 0,
+            ttl: 64,
+        };
+        streams.advance(Moment { frame: number, time: piece.time }, &mut each);
+        streams.segment(number, piece.time, &segment, &mut each);
+        let (_, held) = streams.size();
+        assert!(held <= limits.total + (256 << 10), "{held} bytes wait");
+    }
+    streams.finish(&mut each);
+    assert_eq!(streams.size(), (0, 0), "nothing stays");
+    read.counts = *streams.counts();
+    read
 }

@@ -21,6 +21,7 @@ mod work;
 
 use super::Status;
 use super::args::FailOn;
+use super::beside::Beside;
 use super::error::{Error, say};
 use super::options::{Look, Wanted};
 use super::output;
@@ -57,12 +58,16 @@ pub(super) struct Batch {
     /// What captures are read with, in short.
     pub settings: [u8; 32],
     pub reading: Wanted,
+    /// The deployment as it should be, and logs: the same for all captures.
+    pub beside: Beside,
     pub look: Look,
 }
 
 /// Runs a batch.
 pub(super) fn run(mut batch: Batch) -> Result<Status, Error> {
     batch.reading.told.warn(batch.look);
+    batch.reading.keys.warn(batch.look);
+    batch.beside.warn(batch.look);
     if let Some(list) = &batch.files_from {
         batch.paths.extend(inputs::listed(list)?);
     }
@@ -81,7 +86,7 @@ pub(super) fn run(mut batch: Batch) -> Result<Status, Error> {
     let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
     let total = items.iter().map(|item| item.size).fold(0, u64::saturating_add);
     let progress = Progress::new(total, std::io::stderr().is_terminal() && !batch.look.is_quiet());
-    let work = Work::new(&store, &batch.reading, batch.settings, batch.messages, &progress, &stop);
+    let work = Work::new(&store, &batch, &progress, &stop);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(batch.jobs.unwrap_or(0)).build();
     let pool = pool.map_err(|error| Error::new("--jobs", format_args!("no threads ({error})"), "ask for fewer"))?;
     pool.install(|| items.par_iter().enumerate().with_max_len(1).for_each(|(index, item)| work.item(index, item)));

@@ -1,5 +1,6 @@
 //! One thing to read after the other: what it is, what is in it, what was found.
 
+use super::Batch;
 use super::inputs::Item;
 use super::journal::{Key, Rows};
 use super::progress::Progress;
@@ -10,9 +11,8 @@ use crate::analyzer;
 use crate::cli::archive::{self, Allowance, Section, Shape};
 use crate::cli::error::Error;
 use crate::cli::input::Input;
-use crate::cli::options::Wanted;
 use crate::cli::run::{self, Extra};
-use crate::render::{json, messages};
+use crate::render::{json, messages as rows_of};
 use crate::report::tables::{self, Table};
 use crate::report::{Summary, Verdict};
 use sha2::{Digest as _, Sha256};
@@ -38,11 +38,8 @@ const WAITING: u64 = 64 << 20;
 /// What all workers share.
 pub(super) struct Work<'b> {
     pub(super) store: &'b Store,
-    pub(super) reading: &'b Wanted,
-    /// What captures are read with, in short: results of other settings are not used again.
-    pub(super) settings: [u8; 32],
-    /// Whether the table of messages is wanted.
-    pub(super) messages: bool,
+    /// What is wanted. Results of other settings are not used again.
+    batch: &'b Batch,
     pub(super) progress: &'b Progress,
     /// Set when someone wants it to stop.
     pub(super) stop: &'b AtomicBool,
@@ -79,17 +76,10 @@ pub(super) enum Bytes<'a> {
 }
 
 impl<'b> Work<'b> {
-    pub(super) fn new(
-        store: &'b Store,
-        reading: &'b Wanted,
-        settings: [u8; 32],
-        messages: bool,
-        progress: &'b Progress,
-        stop: &'b AtomicBool,
-    ) -> Self {
+    pub(super) fn new(store: &'b Store, batch: &'b Batch, progress: &'b Progress, stop: &'b AtomicBool) -> Self {
         let (memory, waiting) = (Room::new(MEMORY), Room::new(WAITING));
         let (done, failed) = (Mutex::default(), Mutex::default());
-        Work { store, reading, settings, messages, progress, stop, memory, waiting, done, failed }
+        Work { store, batch, progress, stop, memory, waiting, done, failed }
     }
 
     /// What was done, in order; or why no results could be written.
@@ -263,9 +253,11 @@ impl<'b> Work<'b> {
         });
         let (mut rows, mut failed) = (Rows::default(), None);
         let capture_id = summary.capture_id.clone();
-        let part = run::read(&mut input, 0, self.reading, Extra::default(), |row, _| {
-            if self.messages {
-                let cells = messages::cells(&capture_id, row);
+        let Batch { reading, beside, messages, .. } = self.batch;
+        let extra = Extra { deployment: beside.deployment.clone(), ..Extra::default() };
+        let part = run::read(&mut input, 0, reading, extra, |row, _| {
+            if *messages {
+                let cells = rows_of::cells(&capture_id, row);
                 failed = self.store.journal.row(&mut rows, Table::Messages, &cells).err();
             }
             failed.is_none()
@@ -277,7 +269,8 @@ impl<'b> Work<'b> {
         if bomb.load(Ordering::Relaxed) {
             return self.write_unreadable(origin, Summary { error: Some(archive::bomb().to_string()), ..summary });
         }
-        let report = analyzer::report(vec![part]);
+        let logs = beside.logs_of(part.year().unwrap_or(analyzer::NO_YEAR));
+        let report = analyzer::report_with(vec![part], &logs, beside.log_offset);
         tables::rows(&capture_id, &report, &mut |table, cells| {
             if failed.is_none() {
                 failed = self.store.journal.row(&mut rows, table, cells).err();
@@ -340,7 +333,7 @@ impl<'b> Work<'b> {
     fn identify(&self, summary: &mut Summary, hash: &[u8; 32]) -> Key {
         summary.sha256 = Some(hex(hash));
         let mut key = Sha256::new();
-        key.update(self.settings);
+        key.update(self.batch.settings);
         key.update(summary.capture_id.as_bytes());
         key.update(hash);
         key.finalize().first_chunk().copied().unwrap_or_default()

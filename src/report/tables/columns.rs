@@ -2,7 +2,7 @@
 
 use super::cell::{Cell, Kind};
 use crate::report::{
-    Allocation, Credential, Dtls, Finding, IcePair, IceSession, Integrity, MediaStream, Summary, Transaction,
+    Allocation, Credential, Dtls, Finding, IcePair, IceSession, Integrity, MediaStream, Summary, Tls, Transaction,
 };
 use crate::time::Timestamp;
 
@@ -168,6 +168,32 @@ pub(super) const DTLS: &[Column<(), Dtls>] = columns! {
     alert: Text = |_, it| it.alert.as_ref().map(|alert| &alert.description);
     alert_frame: Unsigned = |_, it| it.alert.as_ref().map(|alert| alert.place.frame);
     via: Text = |_, it| Cell::list(&it.via);
+};
+
+pub(super) const TLS: &[Column<(), Tls>] = columns! {
+    frame: Unsigned = |_, it| it.evidence.first().map(|place| place.frame);
+    started_at: Time = |_, it| it.started_at;
+    completed_at: Time = |_, it| it.completed_at;
+    client: Text = |_, it| it.client;
+    server: Text = |_, it| it.server;
+    recognised_by: Text = |_, it| it.recognised_by;
+    state: Text = |_, it| Cell::word(&it.state);
+    version: Text = |_, it| it.version.as_ref();
+    cipher_suite: Text = |_, it| it.cipher_suite.as_ref();
+    key_group: Text = |_, it| it.group.as_ref();
+    alpn: Text = |_, it| it.alpn.as_ref();
+    server_name: Text = |_, it| it.server_name.as_ref();
+    duration_us: Signed = |_, it| it.duration_us;
+    resumed: Flag = |_, it| it.resumed;
+    client_fingerprint: Text = |_, it| it.client_fingerprint.as_ref();
+    server_fingerprint: Text = |_, it| it.server_fingerprint.as_ref();
+    alert_from: Text = |_, it| it.alert.as_ref().map(|alert| alert.from);
+    alert: Text = |_, it| it.alert.as_ref().map(|alert| &alert.description);
+    alert_frame: Unsigned = |_, it| it.alert.as_ref().map(|alert| alert.place.frame);
+    client_data_records: Unsigned = |_, it| it.client_data_records;
+    server_data_records: Unsigned = |_, it| it.server_data_records;
+    opened_records: Unsigned = |_, it| it.opened_records;
+    shut_records: Unsigned = |_, it| it.shut_records;
 };
 
 pub(super) const ICE_PAIRS: &[Column<IceSession, IcePair>] = columns! {

@@ -25,6 +25,8 @@ pub enum Table {
     Findings,
     /// One row a DTLS handshake.
     Dtls,
+    /// One row a TLS connection of TURN.
+    Tls,
     /// One row a candidate pair.
     IcePairs,
     /// One row an RTP stream.
@@ -35,13 +37,14 @@ pub enum Table {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 10] = [
         Table::Captures,
         Table::Messages,
         Table::Transactions,
         Table::Allocations,
         Table::Findings,
         Table::Dtls,
+        Table::Tls,
         Table::IcePairs,
         Table::Media,
         Table::Credentials,
@@ -57,6 +60,7 @@ impl Table {
             Table::Allocations => "allocations",
             Table::Findings => "findings",
             Table::Dtls => "dtls",
+            Table::Tls => "tls",
             Table::IcePairs => "ice_pairs",
             Table::Media => "media",
             Table::Credentials => "credentials",
@@ -77,6 +81,7 @@ impl Table {
             Table::Allocations => of(columns::ALLOCATIONS),
             Table::Findings => of(columns::FINDINGS),
             Table::Dtls => of(columns::DTLS),
+            Table::Tls => of(columns::TLS),
             Table::IcePairs => of(columns::ICE_PAIRS),
             Table::Media => of(columns::MEDIA),
             Table::Credentials => of(columns::CREDENTIALS),
@@ -99,6 +104,9 @@ pub fn rows(capture_id: &str, report: &Report, sink: &mut dyn FnMut(Table, &[Cel
     }
     for item in &report.dtls {
         each.row(Table::Dtls, columns::DTLS, &(), item);
+    }
+    for item in &report.tls {
+        each.row(Table::Tls, columns::TLS, &(), item);
     }
     for session in &report.ice {
         for pair in &session.pairs {
