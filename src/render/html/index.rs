@@ -49,7 +49,7 @@ struct Page<'a> {
     script_hash: String,
     totals: &'a Totals,
     counts: Vec<Count>,
-    findings: Vec<Frequent<'a>>,
+    findings: Vec<Frequent>,
     servers: Vec<Asked>,
     more_servers: usize,
     width: String,
@@ -64,8 +64,8 @@ struct Count {
     class: &'static str,
 }
 
-struct Frequent<'a> {
-    id: &'a str,
+struct Frequent {
+    id: String,
     captures: u64,
     headlines: u64,
     bar: String,
@@ -158,14 +158,14 @@ fn counts(totals: &Totals) -> Vec<Count> {
 }
 
 /// The most frequent first, then by name.
-fn findings(totals: &Totals) -> Vec<Frequent<'_>> {
+fn findings(totals: &Totals) -> Vec<Frequent> {
     let mut all: Vec<(&str, u64)> = totals.findings.iter().map(|(id, count)| (id.as_str(), *count)).collect();
     all.sort_by_key(|(_, count)| Reverse(*count));
     let most = all.first().map_or(0, |(_, count)| *count);
     all.into_iter()
         .map(|(id, captures)| {
             let headlines = totals.headlines.get(id).copied().unwrap_or(0);
-            Frequent { id, captures, headlines, bar: bar(most, captures, [("bad", headlines)]) }
+            Frequent { id: shown_text(id), captures, headlines, bar: bar(most, captures, [("bad", headlines)]) }
         })
         .collect()
 }

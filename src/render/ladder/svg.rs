@@ -354,7 +354,10 @@ impl<'a> Plan<'a> {
         for &frame in &step.frames {
             let Place { capture, frame } = self.session.place(frame);
             if sheet.anchors.as_mut().is_some_and(|anchors| anchors.insert((capture, frame))) {
-                let _ = writeln!(sheet.out, "<g id=\"f{capture}-{frame}\"></g>"); // writing to a String cannot fail
+                // A browser goes to where an anchor is, which it tells by what is in it: a line that is not drawn, from so far above that
+                // what sticks to the top of the page does not cover the step.
+                let (above, below) = (sheet.y.saturating_sub(3 * STEP), sheet.y + STEP);
+                let _ = writeln!(sheet.out, "<g id=\"f{capture}-{frame}\"><path d=\"M{MARGIN} {above}V{below}\"/></g>"); // writing to a String cannot fail
             }
         }
         sheet.y += STEP - LINE;
