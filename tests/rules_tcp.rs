@@ -496,7 +496,7 @@ fn a_server_that_hands_on_its_peers_hop_limits_resets_with_any_of_them() {
     for (ttl, forged) in [(62, false), (64, false), (255, true)] {
         let (mut scene, connection) = allocated();
         let [of_client, of_server] = connection.seq;
-        let relayed = payload::channel_data(0x4000, &[7; 8]);
+        let relayed = payload::channel_data(0x4000, [7; 8]);
         let from_server = |ttl, seq, flags, payload: &[u8]| {
             support::packet::tcp(SERVER, CLIENT, support::packet::Ip { id: 7, ttl }, seq, of_client, flags, payload)
         };

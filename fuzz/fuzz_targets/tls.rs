@@ -11,16 +11,15 @@ use turnscope::wire::handshake::{CipherSuite, Message, Protocol, Version};
 use turnscope::wire::tls::Assembler;
 
 /// The key logs of the samples that the seeds are made from, so that what they protect is reached.
-const KEYS: [&[u8]; 2] = [
-    include_bytes!("../../samples/tls-success/keylog.txt"),
-    include_bytes!("../../samples/tls13-success/keylog.txt"),
-];
+const KEYS: [&[u8]; 2] =
+    [include_bytes!("../../samples/tls-success/keylog.txt"), include_bytes!("../../samples/tls13-success/keylog.txt")];
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&mode, mut rest)) = bytes.split_first() else { return };
     let small = Limits { connections: 2, held: 4096, segments: 8, total: 8192 };
     let limits = if mode & 1 == 0 { Limits::default() } else { small };
-    let ends = [Endpoint::v4([10, 0, 0, 2], 50_000), Endpoint::v4([192, 0, 2, 1], if mode & 2 == 0 { 443 } else { 5349 })];
+    let ends =
+        [Endpoint::v4([10, 0, 0, 2], 50_000), Endpoint::v4([192, 0, 2, 1], if mode & 2 == 0 { 443 } else { 5349 })];
     let mut streams = Streams::new(limits);
     for log in KEYS {
         let _ = streams.keys().add(log);
@@ -94,7 +93,9 @@ fn segment(ends: [Endpoint; 2], side: usize, seq: u32, flags: TcpFlags, payload:
 fn read(kind: turnscope::wire::handshake::HandshakeType, body: &[u8], opened: bool) {
     let versions = [Version::TLS_1_0, Version::TLS_1_2, Version::TLS_1_3];
     for version in versions.into_iter().filter(|version| opened || *version != Version::TLS_1_3) {
-        let Ok(message) = Message::parse(kind, body, Protocol::Tls, Some((version, CipherSuite(0xc02b)))) else { continue };
+        let Ok(message) = Message::parse(kind, body, Protocol::Tls, Some((version, CipherSuite(0xc02b)))) else {
+            continue;
+        };
         let _ = format!("{message:?}");
         if let Message::Certificate(chain) = message {
             assert!(chain.count() <= body.len());

@@ -3,16 +3,14 @@
 mod beside;
 mod joins;
 mod tls;
+mod turn;
 
 use super::super::clock::Clock;
-use super::super::text::{
-    bytes, candidate_type, checks, connection_state, how_it_ended, inside, lost, pair_state, pair_types, side,
-    transport_outcome,
-};
+use super::super::text::{bytes, candidate_type, checks, inside, lost, pair_state, pair_types, side};
 use super::{FrameLink, Links, shown_text};
 use crate::report::{
-    AuthenticationOutcome, ConnectionOpener, ConnectionState, DtlsAlertSeen, DtlsCertificate, DtlsState,
-    IntegrityStatus, MediaStream, Place, Report, Time, TransactionOutcome, TransportOutcome,
+    AuthenticationOutcome, DtlsAlertSeen, DtlsCertificate, DtlsState, IntegrityStatus, MediaStream, Place, Report,
+    Time, TransactionOutcome,
 };
 use crate::time::Span;
 
@@ -118,10 +116,10 @@ pub(super) fn all(report: &Report, clock: &Clock, links: &Links) -> Vec<Table> {
         beside::deployment(report, links),
         beside::log_files(report),
         beside::logs(report, clock),
-        servers(report),
-        activity(report, clock),
-        allocations(report, clock, links),
-        connections(report, clock, links),
+        turn::servers(report),
+        turn::activity(report, clock),
+        turn::allocations(report, clock, links),
+        turn::connections(report, clock, links),
         beside::signalling(report),
         beside::signalled_candidates(report),
         pairs(report, links),
@@ -221,134 +219,6 @@ fn near_misses(report: &Report, links: &Links) -> Table {
     });
     let columns = &["credential", "fits when", "signed by", "messages", "user", "realm", "frames"];
     table("near", "Credentials that nearly fit", columns, rows, 0)
-}
-
-fn servers(report: &Report) -> Table {
-    let rows = report.servers.iter().flat_map(|server| {
-        server.transports.iter().map(move |one| {
-            let class = if one.answered == 0 && one.asked > 0 { "number bad" } else { "number" };
-            let outcome = match one.outcome {
-                TransportOutcome::Allocated => "good",
-                TransportOutcome::Answered => "",
-                _ => "bad",
-            };
-            vec![
-                mono(server.address),
-                long(server.names.join(" ")),
-                text(one.transport),
-                text(transport_outcome(one)).classed(outcome),
-                number(one.asked),
-                number(one.answered).classed(class),
-                number(one.allocated),
-                span(one.rtt_us),
-                span(one.connections.as_ref().and_then(|known| known.handshake_us)),
-                optional(one.mapped).classed("mono"),
-                long(server.software.as_deref().or(server.dialect.as_deref()).unwrap_or_default()),
-            ]
-        })
-    });
-    let columns = &[
-        "server",
-        "names",
-        "transport",
-        "outcome",
-        "asked",
-        "answered",
-        "allocated",
-        "round trip",
-        "connect",
-        "mapped",
-        "software",
-    ];
-    table("servers", "Servers", columns, rows, omitted(report, "servers"))
-}
-
-/// What servers lent over time; where never more than one client had one relay, the allocations say it all.
-fn activity(report: &Report, clock: &Clock) -> Table {
-    let busy = |server: &&crate::report::Server| {
-        server.peak_clients > 1 || server.peak_relays_udp + server.peak_relays_tcp > 1
-    };
-    let rows = report.servers.iter().filter(busy).flat_map(|server| {
-        server.activity.iter().map(move |known| {
-            vec![
-                mono(server.address),
-                time(Some(known.time), clock),
-                number(known.clients),
-                number(known.relays_udp),
-                number(known.relays_tcp),
-            ]
-        })
-    });
-    let columns = &["server", "from", "clients with a relay", "relays", "relays for TCP"];
-    table("activity", "Relays over time", columns, rows, 0)
-}
-
-/// Connections of relays for TCP.
-fn connections(report: &Report, clock: &Clock, links: &Links) -> Table {
-    let rows = report.allocations.iter().flat_map(|allocation| {
-        allocation.connections.iter().map(move |known| {
-            let class = match known.state {
-                ConnectionState::Refused => "bad",
-                ConnectionState::Asked | ConnectionState::Unbound => "odd",
-                ConnectionState::Bound | ConnectionState::Closed => "",
-            };
-            let opener = match known.opened_by {
-                ConnectionOpener::Client => "client",
-                ConnectionOpener::Peer => "peer",
-            };
-            vec![
-                optional(allocation.relayed.first()).classed("mono"),
-                optional(known.peer).classed("mono"),
-                text(opener),
-                optional(known.client).classed("mono"),
-                time(known.opened_at, clock),
-                text(connection_state(known)).classed(class),
-                size(known.bytes_sent),
-                size(known.bytes_received),
-                frames(&known.evidence, 0, links),
-            ]
-        })
-    });
-    let listed: usize = report.allocations.iter().map(|one| one.connections.len()).sum();
-    let total: u64 = report.allocations.iter().map(|one| one.connections_total).sum();
-    let columns = &["relayed", "peer", "opened by", "data connection", "opened", "state", "sent", "received", "frames"];
-    table("connections", "Connections to peers", columns, rows, total.saturating_sub(listed as u64))
-}
-
-fn allocations(report: &Report, clock: &Clock, links: &Links) -> Table {
-    let end = report.captures.iter().filter_map(|capture| capture.last_time).map(|time| time.at).max();
-    let rows = report.allocations.iter().map(|allocation| {
-        let relayed: Vec<String> = allocation.relayed.iter().map(ToString::to_string).collect();
-        vec![
-            mono(allocation.client),
-            mono(allocation.server),
-            text(allocation.transport),
-            optional(allocation.username.as_deref()),
-            mono(relayed.join(" ")),
-            optional(allocation.mapped).classed("mono"),
-            time(allocation.created_at, clock),
-            text(how_it_ended(allocation, end)),
-            number(allocation.refreshes),
-            size(allocation.bytes_sent),
-            size(allocation.bytes_received),
-            frames(&allocation.evidence, allocation.evidence_total, links),
-        ]
-    });
-    let columns = &[
-        "client",
-        "server",
-        "transport",
-        "user",
-        "relayed",
-        "mapped",
-        "created",
-        "end",
-        "refreshes",
-        "sent",
-        "received",
-        "frames",
-    ];
-    table("allocations", "Allocations", columns, rows, omitted(report, "allocations"))
 }
 
 fn pairs(report: &Report, links: &Links) -> Table {
