@@ -1,7 +1,7 @@
 //! Servers, what they lent, and what went through it.
 
 use super::super::Links;
-use super::{Cell, Table, frames, long, mono, number, omitted, optional, size, span, table, text, time};
+use super::{Table, frames, long, mono, number, omitted, optional, size, span, table, text, time};
 use crate::render::clock::Clock;
 use crate::render::text::{connection_state, how_it_ended, transport_outcome};
 use crate::report::{ConnectionOpener, ConnectionState, Report, TransportOutcome};
