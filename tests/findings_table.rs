@@ -15,15 +15,7 @@ use turnscope::report::{Confidence, Finding, Report, Severity, Verdict};
 use turnscope::rules::{REGISTRY, catalogue};
 
 /// Why there is no sample of a finding.
-const WITHOUT_SAMPLE: &[(&str, &str)] = &[
-    ("dns-failed", "it comes with the reading of DNS"),
-    ("deployment-mismatch", "it takes a deployment file beside the capture"),
-    ("turn-relay-port-out-of-range", "it takes a deployment file beside the capture"),
-    ("tls-certificate-rejected", "it comes with the reading of TLS"),
-    ("tls-certificate-name", "it comes with the reading of TLS"),
-    ("tls-certificate-expired", "it comes with the reading of TLS"),
-    ("tls-handshake-failure", "it comes with the reading of TLS"),
-];
+const WITHOUT_SAMPLE: &[(&str, &str)] = &[];
 
 fn word(severity: Severity) -> &'static str {
     match severity {

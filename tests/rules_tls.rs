@@ -1,7 +1,7 @@
 //! Stories of TURN over TLS: certificates that are refused or should be, handshakes that fail, and the web beside them, which is nobody's business.
 
 // What is unwrapped here was made here.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod support;
 
@@ -569,4 +569,13 @@ fn dtls_with_a_turn_server_that_works_does_not_excuse_a_call_that_does_not() {
     later(&mut scene);
     let report = on(&scene);
     assert_eq!(failures(&report), ["dtls-certificate-rejected"]);
+}
+
+#[test]
+fn a_connection_that_the_capture_joined_later_is_not_said_to_end_in_its_handshake() {
+    let sample = support::samples::all().into_iter().find(|sample| sample.name == "tls-success").unwrap();
+    let report = sample.report_edited(&sample.bytes, &mut |frame| frame.number > 20, &mut |_| {}).unwrap();
+    let [known] = report.tls.as_slice() else { panic!("{:?}", report.tls) };
+    let closed = known.tcp.closed_by.as_ref().unwrap();
+    assert!(!closed.during_handshake, "{known:?}");
 }

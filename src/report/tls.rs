@@ -212,7 +212,11 @@ pub(super) fn tls(known: &TlsConnection, capture: u32, digits: u8) -> Option<Tls
             closed_by: closed_by.map(|closed| TlsTcpClosing {
                 by: closed.role.name(),
                 how: if closed.reset { "rst" } else { "fin" },
-                during_handshake: handshake.completed.is_none_or(|completed| closed.seen < completed),
+                during_handshake: match handshake.completed {
+                    Some(completed) => closed.seen < completed,
+                    // of a connection that the capture joined later nobody knows
+                    None => handshake.from_start && !known.is_perhaps_complete(),
+                },
                 at: time(closed.seen.time),
                 place: place(capture, closed.seen.frame),
             }),
