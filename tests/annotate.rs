@@ -7,6 +7,7 @@ mod support;
 use std::fs;
 use std::io::Cursor;
 use std::process::Command;
+use support::oracle::is_required;
 use support::samples::{self, Sample};
 use turnscope::capture::{Capture, CaptureInfo, Record, Records};
 use turnscope::render::annotate::{self, Notes, Written};
@@ -169,7 +170,7 @@ fn blocks_that_hold_no_frame_come_through_once_each() {
 
 #[test]
 fn wireshark_opens_it_and_shows_the_comments() {
-    let required = std::env::var_os("TURNSCOPE_REQUIRE_TSHARK").is_some();
+    let required = is_required();
     if Command::new("tshark").arg("--version").output().is_err() {
         assert!(!required, "tshark is required and not installed");
         eprintln!("skipped: tshark is not installed");

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
+use support::oracle::is_required;
 use support::samples;
 use turnscope::report::Finding;
 
@@ -57,7 +58,7 @@ fn fault((path, finding): &Case) -> Option<String> {
 #[test]
 fn the_filter_of_every_kind_of_finding_shows_frames_that_it_cites() {
     if Command::new("tshark").arg("--version").output().is_err() {
-        assert!(std::env::var_os("TURNSCOPE_REQUIRE_TSHARK").is_none(), "tshark is required and not there");
+        assert!(!is_required(), "tshark is required and not there");
         eprintln!("skipped: no tshark");
         return;
     }

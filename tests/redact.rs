@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
 use std::process::Command;
+use support::oracle::is_required;
 use support::samples::{self, Sample};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::{Capture, Record, Records};
@@ -220,7 +221,7 @@ fn runs_with_one_key_agree_and_others_do_not() {
 
 #[test]
 fn wireshark_reads_it() {
-    let required = std::env::var_os("TURNSCOPE_REQUIRE_TSHARK").is_some();
+    let required = is_required();
     if Command::new("tshark").arg("--version").output().is_err() {
         assert!(!required, "tshark is required and not installed");
         eprintln!("skipped: tshark is not installed");

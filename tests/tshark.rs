@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use support::oracle::is_required;
 use support::samples;
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
@@ -335,7 +336,7 @@ fn captures_in(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn tshark_finds_the_same_messages() {
     if let Err(error) = Command::new("tshark").arg("--version").output() {
-        let required = std::env::var_os("TURNSCOPE_REQUIRE_TSHARK").is_some_and(|value| value == "1");
+        let required = is_required();
         assert!(!required, "tshark is required: {error}");
         println!("skipped: there is no tshark ({error}); install it to hold turnscope against it");
         return;

@@ -5,12 +5,15 @@
 // What is unwrapped here is ours or tshark's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use support::oracle::{captures, is_required};
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::event::Body;
@@ -251,24 +254,6 @@ fn theirs(rows: &Rows) -> BTreeMap<u64, Seen> {
         (number(&row["frame.number"][0]), seen)
     };
     rows.iter().map(seen).collect()
-}
-
-fn is_required() -> bool {
-    std::env::var_os("TURNSCOPE_REQUIRE_TSHARK").is_some_and(|value| value == "1")
-}
-
-fn captures() -> Vec<PathBuf> {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    let more = std::env::var_os("TURNSCOPE_CAPTURES").unwrap_or_default();
-    let folders = fs::read_dir(samples).unwrap().map(|entry| entry.unwrap().path()).chain(std::env::split_paths(&more));
-    let mut found: Vec<PathBuf> = folders
-        .filter(|folder| folder.is_dir())
-        .flat_map(|folder| fs::read_dir(folder).unwrap())
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "pcap" || end == "pcapng"))
-        .collect();
-    found.sort();
-    found
 }
 
 #[test]

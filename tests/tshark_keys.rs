@@ -4,10 +4,13 @@
 //! Runs over the matrix in `keys/` and over the samples with keys, where tshark is installed; `TURNSCOPE_REQUIRE_TSHARK=1` makes it fail elsewhere.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use support::oracle::is_required;
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::event::Body;
@@ -136,7 +139,7 @@ fn ours(path: &Path, keys: Option<&Path>) -> Messages {
 
 #[test]
 fn what_keys_open_is_what_tshark_opens_with_them() {
-    let required = std::env::var_os("TURNSCOPE_REQUIRE_TSHARK").is_some_and(|value| value == "1");
+    let required = is_required();
     let mut compared = 0;
     for (path, keys) in captures() {
         let Some(theirs) = theirs(&path, keys.as_deref()) else {

@@ -13,6 +13,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use support::oracle::{captures, is_required};
 use support::{Scene, payload};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
@@ -152,20 +153,6 @@ fn compare_all(paths: &[PathBuf]) -> Comparison {
     all
 }
 
-fn captures() -> Vec<PathBuf> {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    let more = std::env::var_os("TURNSCOPE_CAPTURES").unwrap_or_default();
-    let folders = fs::read_dir(samples).unwrap().map(|entry| entry.unwrap().path()).chain(std::env::split_paths(&more));
-    let mut found: Vec<PathBuf> = folders
-        .filter(|folder| folder.is_dir())
-        .flat_map(|folder| fs::read_dir(folder).unwrap())
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "pcap" || end == "pcapng"))
-        .collect();
-    found.sort();
-    found
-}
-
 /// A call with two sources each way: PCMU that suffers as the number says, and VP8 that wraps.
 fn suffering(seed: u32) -> Scene {
     let (one, other) = ("10.0.0.2:50000", "198.51.100.7:40000");
@@ -203,7 +190,7 @@ fn suffering(seed: u32) -> Scene {
 #[test]
 fn tshark_counts_the_same_streams() {
     if let Err(error) = Command::new("tshark").arg("--version").output() {
-        let required = std::env::var_os("TURNSCOPE_REQUIRE_TSHARK").is_some_and(|value| value == "1");
+        let required = is_required();
         assert!(!required, "tshark is required: {error}");
         println!("skipped: there is no tshark ({error}); install it to hold turnscope against it");
         return;

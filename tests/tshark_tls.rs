@@ -5,10 +5,13 @@
 // What is unwrapped here is ours or tshark's.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 use std::process::Command;
+use support::oracle::{captures, is_required};
 use turnscope::capture::Capture;
 use turnscope::packet::{Limits as PacketLimits, Packet, Packets};
 use turnscope::stream::{Item, Limits, Moment, Streams, What};
@@ -136,23 +139,9 @@ fn plain(text: &str) -> String {
     if text.len() > 40 { text.replace(':', "") } else { text.to_owned() }
 }
 
-fn captures() -> Vec<PathBuf> {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    let more = std::env::var_os("TURNSCOPE_CAPTURES").unwrap_or_default();
-    let folders = fs::read_dir(samples).unwrap().map(|entry| entry.unwrap().path()).chain(std::env::split_paths(&more));
-    let mut found: Vec<PathBuf> = folders
-        .filter(|folder| folder.is_dir())
-        .flat_map(|folder| fs::read_dir(folder).unwrap())
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "pcap" || end == "pcapng"))
-        .collect();
-    found.sort();
-    found
-}
-
 #[test]
 fn records_messages_names_and_alerts_are_those_that_tshark_sees() {
-    let required = std::env::var_os("TURNSCOPE_REQUIRE_TSHARK").is_some_and(|value| value == "1");
+    let required = is_required();
     let (mut frames, mut with_tls) = (0, 0);
     for path in captures() {
         let ours = ours(&path);

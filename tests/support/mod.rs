@@ -29,6 +29,7 @@ pub mod dtls;
 pub mod held;
 pub mod ice;
 pub mod lookalikes;
+pub mod oracle;
 pub mod packet;
 pub mod payload;
 pub mod points;
