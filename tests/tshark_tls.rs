@@ -72,6 +72,9 @@ fn ours(path: &Path) -> BTreeMap<u64, Seen> {
         });
     }
     streams.finish(&mut each);
+    if !capture.info().secrets.is_empty() {
+        return BTreeMap::new(); // tshark opens what these keys open, which tests/tshark_keys.rs compares
+    }
     for seen in frames.values_mut() {
         seen.values_mut().for_each(|values| values.sort());
     }
