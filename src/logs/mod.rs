@@ -30,7 +30,7 @@ const MAX_TEXT: usize = 400;
 pub struct Line {
     /// Its number in the file, from 1.
     pub number: u64,
-    /// The time that stands on it, as far as it is known: see [`LogFile::base`].
+    /// The time that stands on it, as far as it is known: of a log without dates it counts from the start of the program.
     pub written: Timestamp,
     /// Its text without the time, what looks like a secret replaced, control characters taken out; at most 400 characters.
     pub text: String,

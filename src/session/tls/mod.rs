@@ -1,6 +1,6 @@
 //! TLS connections: what their handshakes say, how they ended, and which of them are of TURN (RFC 8656 §3.1, RFC 8489 §6.2.3).
 //!
-//! Most TLS of a capture is the web's. [`Evidence`] is what says that a connection is of TURN; without any it is counted, and nothing else. A host that
+//! Most TLS of a capture is the web's. [`Evidence`](crate::session::tls::Evidence) is what says that a connection is of TURN; without any it is counted, and nothing else. A host that
 //! serves TURN may serve web pages too, on the same address and port: what offers a protocol of the web is never taken for TURN because of its server.
 
 mod connection;
