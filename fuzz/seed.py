@@ -220,13 +220,16 @@ def main():
     for case in WHOLE:
         path = capture(case)
         data = path.read_bytes()
-        write("analyzer", case, data)
+        for target in ("analyzer", "redact"):
+            write(target, case, data)
         if len(data) < 3000 or path.suffix == ".pcap":
             write("capture", case, data)
     for case in STORIES:
-        write("analyzer", case, capture(case).read_bytes())
+        for target in ("analyzer", "redact"):
+            write(target, case, capture(case).read_bytes())
     for case in BEGINNINGS:
-        write("analyzer", case, capture(case).read_bytes()[:9000])
+        for target in ("analyzer", "redact"):
+            write(target, case, capture(case).read_bytes()[:9000])
     small = capture("fingerprint-bad").read_bytes()
     write("capture", "gzip", gzip.compress(small, mtime=0))
     write("capture", "cut-in-a-block", small[:-30])
@@ -235,7 +238,8 @@ def main():
         write("stream", case, segments(case))
     for case in TLS:
         write("tls", case, tls(case))
-        write("analyzer", case, capture(case).read_bytes()[:9000])
+        for target in ("analyzer", "redact"):
+            write(target, case, capture(case).read_bytes()[:9000])
     write("stream", "rfc4571", b"\1" + b"".join(struct.pack(">BBBBH", flags, 0, 1, 0, len(data)) + data for flags, data in (
         (0x02, b""), (0x10, b"\0\x14\0\1\0\0\x21\x12\xa4\x42" + b"i" * 12 + b"\0\4\x80\x6f\0\1"), (0x11, b""))))
 
