@@ -27,11 +27,11 @@ fn python() -> String {
 
 fn has_duckdb() -> bool {
     let found =
-        Command::new(python()).args(["-c", "import duckdb"]).output().is_ok_and(|output| output.status.success());
+        Command::new(python()).args(["-c", "import duckdb, pytz"]).output().is_ok_and(|output| output.status.success());
     let required = std::env::var_os("TURNSCOPE_REQUIRE_DUCKDB").is_some();
-    assert!(found || !required, "{} has no duckdb, and it is required", python());
+    assert!(found || !required, "{} has no duckdb with pytz, and it is required", python());
     if !found {
-        eprintln!("SKIPPED: {} has no duckdb (pip install duckdb)", python());
+        eprintln!("SKIPPED: {} has no duckdb (pip install duckdb pytz)", python());
     }
     found
 }
