@@ -13,9 +13,10 @@ use support::samples::{self, Sample};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::{Capture, Record, Records};
 use turnscope::event::Row;
+use turnscope::keys::KeyLog;
 use turnscope::net::Scope;
 use turnscope::packet::{Packet, Packets};
-use turnscope::redact::{Key, Redactor, Replaced};
+use turnscope::redact::{Counts, Key, Redactor, Replaced};
 use turnscope::report::Report;
 use turnscope::session::credentials::Credentials;
 use turnscope::session::signalling::{self, Signalling};
@@ -38,6 +39,7 @@ struct Redacted {
     bytes: Vec<u8>,
     credentials: String,
     replaced: Replaced,
+    counts: Counts,
 }
 
 fn credentials(sample: &Sample) -> Credentials {
@@ -54,11 +56,13 @@ fn credentials(sample: &Sample) -> Credentials {
 }
 
 fn redacted(sample: &Sample, key: u8) -> Redacted {
-    redacted_with(sample, key, false)
+    redacted_with(sample, key, false, &KeyLog::new())
 }
 
-fn redacted_with(sample: &Sample, key: u8, keep_certificates: bool) -> Redacted {
+fn redacted_with(sample: &Sample, key: u8, keep_certificates: bool, keys: &KeyLog) -> Redacted {
     let mut redactor = Redactor::new(&Key::new([key; 32]), credentials(sample), keep_certificates);
+    redactor.keys(keys.clone());
+    redactor.gather(&mut Records::open(sample.bytes.as_slice()).unwrap());
     let mut records = Records::open(sample.bytes.as_slice()).unwrap();
     while let Some(record) = records.next_record() {
         if let Record::Packet(packet) = record {
@@ -66,16 +70,17 @@ fn redacted_with(sample: &Sample, key: u8, keep_certificates: bool) -> Redacted 
         }
     }
     let mut bytes = Vec::new();
-    redactor.write(&mut Records::open(sample.bytes.as_slice()).unwrap(), &mut bytes).unwrap();
+    let counts = redactor.write(&mut Records::open(sample.bytes.as_slice()).unwrap(), &mut bytes).unwrap();
     let credentials = String::from_utf8(redactor.credentials().expose().to_vec()).unwrap();
-    Redacted { bytes, credentials, replaced: redactor.replaced() }
+    Redacted { bytes, credentials, replaced: redactor.replaced(), counts }
 }
 
-/// What is found with credentials alone: key logs, descriptions, deployment and logs tell of the original.
-fn report(bytes: &[u8], credentials: Credentials, sink: &mut impl FnMut(&Row<'_>)) -> Report {
+/// What is found with credentials and keys: descriptions, deployment and logs tell of the original.
+fn report(bytes: &[u8], credentials: Credentials, keys: KeyLog, sink: &mut impl FnMut(&Row<'_>)) -> Report {
     let mut capture = Capture::open(bytes).unwrap();
-    let mut analyzer = Analyzer::new(Options { credentials, ..Options::default() });
-    while let Some(frame) = capture.next_frame() {
+    let mut analyzer = Analyzer::new(Options { credentials, keys, ..Options::default() });
+    while let Some((frame, secrets)) = capture.next_with_secrets() {
+        analyzer.secrets(secrets);
         analyzer.frame(&frame, sink);
     }
     analyzer::report(vec![analyzer.finish("capture".to_owned(), capture.info())])
@@ -109,6 +114,14 @@ fn verdicts(report: &Report) -> Vec<String> {
         .collect()
 }
 
+/// What keys opened, and what was in it.
+fn opened(report: &Report) -> String {
+    let exchanges = report.counts.stun.iter().map(|(kind, count)| format!("{kind} {count}"));
+    let told = report.captures.iter().filter_map(|capture| capture.decryption.as_ref()).next();
+    let records = told.map_or([0; 3], |told| [told.tls_opened, told.dtls_opened, told.opened_records]);
+    format!("{records:?} {:?}", exchanges.collect::<Vec<_>>())
+}
+
 #[test]
 fn the_same_is_found_in_every_sample() {
     let mut wrong = Vec::new();
@@ -117,24 +130,32 @@ fn the_same_is_found_in_every_sample() {
         if only.as_ref().is_some_and(|only| *only != sample.name) {
             continue;
         }
-        for keep in [false, true] {
-            if keep && !sample.name.contains("certificate") && !sample.name.contains("tls") {
-                continue;
-            }
-            let redacted = redacted_with(&sample, 7, keep);
+        let (none, keys) = (KeyLog::new(), sample.keys());
+        let certificates = sample.name.contains("certificate") || sample.name.contains("tls");
+        let mut ways = vec![(false, &none)];
+        ways.extend(certificates.then_some((true, &none)));
+        ways.extend((!keys.is_empty()).then_some((false, &keys)));
+        ways.extend((certificates && !keys.is_empty()).then_some((true, &keys)));
+        for (keep, keys) in ways {
+            let redacted = redacted_with(&sample, 7, keep, keys);
             if only.is_some() {
                 fs::write(std::env::temp_dir().join(format!("{}.redacted.pcapng", sample.name)), &redacted.bytes)
                     .unwrap();
             }
-            let before = report(&sample.bytes, credentials(&sample), &mut |_| {});
-            let after = report(&redacted.bytes, of_toml(&redacted.credentials), &mut |_| {});
+            let before = report(&sample.bytes, credentials(&sample), keys.clone(), &mut |_| {});
+            let after = report(&redacted.bytes, of_toml(&redacted.credentials), KeyLog::new(), &mut |_| {});
+            let way = format!("{} (certificates kept: {keep}, keys: {keys:?})", sample.name);
             let (was, is) = (findings(&before, keep), findings(&after, keep));
             if was != is {
-                wrong.push(format!("{} (certificates kept: {keep}):\n   was {was:?}\n   is  {is:?}", sample.name));
+                wrong.push(format!("{way}:\n   was {was:?}\n   is  {is:?}"));
             }
-            if verdicts(&before) != verdicts(&after) {
-                let (was, is) = (verdicts(&before), verdicts(&after));
-                wrong.push(format!("{}: credentials\n   was {was:?}\n   is  {is:?}", sample.name));
+            let (was, is) = (verdicts(&before), verdicts(&after));
+            if was != is {
+                wrong.push(format!("{way}: credentials\n   was {was:?}\n   is  {is:?}"));
+            }
+            let (was, is) = (opened(&before), opened(&after));
+            if was != is {
+                wrong.push(format!("{way}: opened\n   was {was:?}\n   is  {is:?}"));
             }
         }
     }
