@@ -155,14 +155,17 @@ impl Keys {
 
     fn seal_cbc(&self, hash: Hash, number: u64, like: &Sealed<'_>, length: usize, content: &[u8]) -> Option<Vec<u8>> {
         let key = self.other.get(..hash.bytes())?;
-        let iv: &[u8; BLOCK] = like.payload.first_chunk()?;
+        let (iv, own) = match like.chained {
+            Some(block) => (block, &[][..]),
+            None => (*like.payload.first_chunk()?, like.payload.get(..BLOCK)?),
+        };
         let mut text = content.to_vec();
         if !like.encrypt_then_mac {
             let header = Associated::new(number, like, content.len())?;
             text.extend(code(hash, key, &[header.bytes(), content]));
         }
         let behind = if like.encrypt_then_mac { hash.bytes() } else { 0 };
-        let padding = length.checked_sub(BLOCK + text.len() + behind)?;
+        let padding = length.checked_sub(own.len() + text.len() + behind)?;
         let last = u8::try_from(padding.checked_sub(1)?).ok()?;
         text.resize(text.len() + padding, last);
         let (blocks, rest) = text.as_chunks_mut::<BLOCK>();
@@ -172,11 +175,11 @@ impl Keys {
         let blocks = Array::cast_slice_from_core_mut(blocks);
         match self.suite.cipher {
             Cipher::Aes128Cbc => {
-                cbc::Encryptor::<Aes128>::new_from_slices(self.key.get(..16)?, iv).ok()?.encrypt_blocks(blocks);
+                cbc::Encryptor::<Aes128>::new_from_slices(self.key.get(..16)?, &iv).ok()?.encrypt_blocks(blocks);
             }
-            _ => cbc::Encryptor::<Aes256>::new_from_slices(&*self.key, iv).ok()?.encrypt_blocks(blocks),
+            _ => cbc::Encryptor::<Aes256>::new_from_slices(&*self.key, &iv).ok()?.encrypt_blocks(blocks),
         }
-        let mut whole = [iv.as_slice(), &text].concat();
+        let mut whole = [own, &text].concat();
         if like.encrypt_then_mac {
             let header = Associated::new(number, like, whole.len())?;
             let mac = code(hash, key, &[header.bytes(), &whole]);

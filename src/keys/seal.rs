@@ -3,7 +3,7 @@
 use super::dtls::{Header, SealedRecord};
 use super::hello::{Agreed, Sender};
 use super::log::{KeyLog, Label};
-use super::protection::{Keys, Sealed};
+use super::protection::{BLOCK, Keys, Sealed};
 use super::schedule::{self, Prf};
 use super::suite::Suite;
 use crate::secret::Secret;
@@ -12,6 +12,8 @@ use std::fmt;
 
 /// Keys that are kept ready; then they are computed again.
 const READY: usize = 256;
+
+const TLS_1_0: u16 = 0x0301;
 
 /// Which keys opened a record, and its number: what is needed to seal another in its place.
 #[derive(Clone, Copy)]
@@ -40,6 +42,10 @@ impl Seal {
     pub fn client_random(&self) -> &[u8; 32] {
         &self.random
     }
+
+    fn name(&self) -> Name {
+        (self.random, self.agreed.map_or([0; 32], |agreed| agreed.hello.random), self.from, self.stage)
+    }
 }
 
 impl fmt::Debug for Seal {
@@ -57,6 +63,8 @@ pub struct Sealer {
     log: KeyLog,
     used: BTreeSet<[u8; 32]>,
     ready: HashMap<Name, Keys>,
+    /// Of TLS 1.0: number and last block of the last record, which the next one goes on with.
+    last: HashMap<Name, (u64, [u8; BLOCK])>,
 }
 
 impl fmt::Debug for Sealer {
@@ -74,7 +82,7 @@ impl Sealer {
 
     /// What follows the header of a TLS record that is sealed in place of another: `head` is content type and version of that one's header, `start` the
     /// first 16 bytes of what follows it, and `length` how much that is. `content` is what is inside, and its type. `None` where nothing of that
-    /// length can be made: the contents must be as long as those that were opened, and TLS 1.0 is not sealed, since its records hang together.
+    /// length can be made: the contents must be as long as those that were opened, and the records of TLS 1.0 follow each other without a gap.
     pub fn tls(
         &mut self,
         seal: &Seal,
@@ -82,10 +90,24 @@ impl Sealer {
         (start, length): (&[u8], usize),
         (content_type, content): (u8, &[u8]),
     ) -> Option<Vec<u8>> {
-        let keys = self.keys(seal)?;
         if seal.stage == Stage::Legacy {
-            return keys.seal(seal.number, &legacy(seal, head, None, start), length, content);
+            let mut like = legacy(seal, head, None, start);
+            if !seal.agreed.is_some_and(|agreed| agreed.hello.version == TLS_1_0) {
+                return self.keys(seal)?.seal(seal.number, &like, length, content);
+            }
+            let first = self.keys(seal)?.first_block();
+            let before = self.last.get(&seal.name()).filter(|(number, _)| number.checked_add(1) == Some(seal.number));
+            like.chained = if seal.number == 0 { Some(first) } else { Some(before?.1) };
+            let sealed = self.keys(seal)?.seal(seal.number, &like, length, content)?;
+            let mac = seal.suite.mac.filter(|_| like.encrypt_then_mac).map_or(0, |hash| hash.bytes());
+            let last = sealed.get(..sealed.len().checked_sub(mac)?)?.last_chunk()?;
+            if self.last.len() >= READY {
+                self.last.clear();
+            }
+            self.last.insert(seal.name(), (seal.number, *last));
+            return Some(sealed);
         }
+        let keys = self.keys(seal)?;
         let ([major, minor], [l0, l1]) = (head.1.to_be_bytes(), u16::try_from(length).ok()?.to_be_bytes());
         keys.seal_1_3(seal.number, &[head.0, major, minor, l0, l1], (content_type, content), length)
     }
@@ -140,8 +162,7 @@ impl Sealer {
     }
 
     fn keys(&mut self, seal: &Seal) -> Option<&Keys> {
-        let server = seal.agreed.map_or([0; 32], |agreed| agreed.hello.random);
-        let name = (seal.random, server, seal.from, seal.stage);
+        let name = seal.name();
         if !self.ready.contains_key(&name) {
             let keys = self.derive(seal)?;
             if self.ready.len() >= READY {
@@ -159,7 +180,7 @@ impl Sealer {
                 let agreed = seal.agreed?;
                 let prf = match agreed.hello.version {
                     0x0303 | 0xfefd => Prf::Of(seal.suite.hash),
-                    0x0302 | 0xfeff => Prf::Md5Sha1,
+                    TLS_1_0 | 0x0302 | 0xfeff => Prf::Md5Sha1,
                     _ => return None,
                 };
                 let master = self.log.find(&seal.random, Label::Master)?;

@@ -31,6 +31,8 @@ pub struct Connection {
     /// Client and server.
     directions: [Direction; 2],
     counts: Counts,
+    /// What sealing another record in place of the last takes, where that was opened.
+    last: Option<Seal>,
 }
 
 /// One direction.
@@ -149,6 +151,10 @@ impl Connection {
             }
             Outcome::Sealed(_) => direction.numbers.passed(),
         }
+        self.last = match outcome {
+            Outcome::Opened { sequence, .. } => self.sealing(from, sequence),
+            Outcome::Clear | Outcome::Sealed(_) => None,
+        };
         let protected = outcome != Outcome::Clear;
         let agreed = self.agreed;
         let direction = self.direction(from);
@@ -159,19 +165,10 @@ impl Connection {
         outcome
     }
 
-    /// What sealing another record in place of the last one of a sender takes, which was opened and has this sequence number.
+    /// What sealing another record in place of the last one takes, where that was opened.
     #[must_use]
-    pub fn seal(&self, from: Sender, number: u64) -> Option<Seal> {
-        let [client, server] = &self.directions;
-        let direction = if from == Sender::Client { client } else { server };
-        let stage = match direction.phase {
-            Phase::Clear => return None,
-            Phase::Legacy => Stage::Legacy,
-            phase => Stage::Modern { label: label(phase, from), updates: direction.updates, dtls: false },
-        };
-        let agreed = direction.agreed.or(self.agreed);
-        let random = agreed.map(|agreed| agreed.client_random).or(self.client_random)?;
-        Some(Seal { random, agreed, suite: direction.keys.as_ref()?.suite(), stage, from, number })
+    pub fn seal(&self) -> Option<Seal> {
+        self.last
     }
 
     /// Whether the version is 1.3.
@@ -190,6 +187,19 @@ impl Connection {
     #[must_use]
     pub fn client_random(&self) -> Option<&[u8; 32]> {
         self.client_random.as_ref()
+    }
+
+    fn sealing(&self, from: Sender, number: u64) -> Option<Seal> {
+        let [client, server] = &self.directions;
+        let direction = if from == Sender::Client { client } else { server };
+        let stage = match direction.phase {
+            Phase::Clear => return None,
+            Phase::Legacy => Stage::Legacy,
+            phase => Stage::Modern { label: label(phase, from), updates: direction.updates, dtls: false },
+        };
+        let agreed = direction.agreed.or(self.agreed);
+        let random = agreed.map(|agreed| agreed.client_random).or(self.client_random)?;
+        Some(Seal { random, agreed, suite: direction.keys.as_ref()?.suite(), stage, from, number })
     }
 
     fn direction(&mut self, from: Sender) -> &mut Direction {

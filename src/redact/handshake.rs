@@ -123,9 +123,8 @@ fn extensions(body: &mut [u8], at: usize, mut each: impl FnMut(usize, &mut [u8])
 }
 
 /// Extensions that say how to talk, and nothing of who talks: what is offered and chosen stays.
-const HARMLESS: [usize; 26] = [
-    1, 9, 10, 11, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23, 24, 27, 28, 34, 43, 45, 49, 50, 51, 53, 54, 65281,
-];
+const HARMLESS: [usize; 26] =
+    [1, 9, 10, 11, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23, 24, 27, 28, 34, 43, 45, 49, 50, 51, 53, 54, 65281];
 
 fn extension(kind: usize, content: &mut [u8], names: &Names) {
     match kind {

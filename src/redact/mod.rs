@@ -224,7 +224,8 @@ impl Redactor {
 }
 
 /// What is said of a capture with records that were sealed anew.
-const SEALED: &str = "turnscope: what keys opened is redacted and encrypted anew with stand-in keys, which this file holds";
+const SEALED: &str =
+    "turnscope: what keys opened is redacted and encrypted anew with stand-in keys, which this file holds";
 
 /// How an NSS key log is called in a block of decryption secrets.
 const KEY_LOG: u32 = 0x544c_534b;

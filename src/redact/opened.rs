@@ -134,11 +134,7 @@ impl Opener {
         let Some(connection) = self.tls.get_mut(&ends(flow)) else { return (Outcome::Clear, None) };
         let from = connection.from(flow);
         let outcome = connection.keys.open(&self.log, from, head, (payload, true), plain);
-        let seal = match outcome {
-            Outcome::Opened { sequence, .. } => connection.keys.seal(from, sequence),
-            Outcome::Clear | Outcome::Sealed(_) => None,
-        };
-        (outcome, seal)
+        (outcome, connection.keys.seal())
     }
 }
 

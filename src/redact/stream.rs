@@ -70,6 +70,8 @@ pub(super) struct Reader {
     pub(super) skip: u64,
     waiting: BTreeMap<u64, Vec<u8>>,
     held: usize,
+    /// Bytes of padding that should stand here; not everybody pads.
+    padding: usize,
     /// Whether records are encrypted.
     pub(super) encrypted: bool,
     /// Handshake messages, with the place of each byte.
@@ -122,6 +124,7 @@ impl Reader {
     /// Takes what is missing for lost; gives how much that is, where anything waited behind it.
     fn jump(&mut self) -> Option<u64> {
         let (place, data) = self.waiting.pop_first()?;
+        self.padding = 0;
         let missing = place.saturating_sub(self.start);
         self.held = self.held.saturating_sub(data.len());
         if place > self.skip {
@@ -138,7 +141,7 @@ impl Reader {
     /// What comes next does not follow what came.
     pub(super) fn lose(&mut self) {
         self.take(usize::MAX);
-        (self.mode, self.skip) = (Mode::Unknown, self.start);
+        (self.mode, self.skip, self.padding) = (Mode::Unknown, self.start, 0);
         self.handshake.clear();
     }
 
@@ -315,23 +318,30 @@ impl Redactor {
     }
 
     fn read_turn(&mut self, direction: &mut Direction, flow: &Flow) -> Option<bool> {
+        if direction.reader.padding > 0 {
+            let padding = padding(&direction.reader.buffer, direction.reader.padding)?;
+            direction.reader.padding = 0;
+            direction.reader.take(padding);
+            return Some(true);
+        }
         let buffer = &direction.reader.buffer;
         let length = word(buffer, 2)?;
-        let (length, taken) = match buffer.first()? {
+        let (length, padding) = match buffer.first()? {
             0..=3 => {
                 if at(buffer, 4)? != COOKIE {
                     return Some(false);
                 }
-                (20 + length, 20 + length)
+                (20 + length, 0)
             }
-            0x40..=0x7f => (4 + length, 4 + length.next_multiple_of(4)),
+            0x40..=0x7f => (4 + length, length.wrapping_neg() % 4),
             _ => return Some(false),
         };
         if buffer.len() < length {
             return None;
         }
-        direction.reader.skip = direction.reader.start + taken as u64;
-        self.message(direction, flow, 0, length, taken);
+        direction.reader.skip = direction.reader.start + length as u64;
+        self.message(direction, flow, 0, length, length);
+        direction.reader.padding = padding;
         Some(true)
     }
 
@@ -343,4 +353,14 @@ impl Redactor {
         self.message(direction, flow, 2, length, 2 + length);
         Some(true)
     }
+}
+
+/// How much of the padding that should stand here does, by what begins here or behind it (RFC 8656 §12.5). `None`: more has to come.
+fn padding(bytes: &[u8], length: usize) -> Option<usize> {
+    let stun = |from: usize| bytes.get(from + 4..from + 8) == Some(&COOKIE) && bytes.get(from).is_some_and(|b| *b < 4);
+    let channel = |from: usize| matches!(bytes.get(from), Some(0x40..=0x4f));
+    if bytes.len() < length + 8 {
+        return None;
+    }
+    Some(if stun(0) || channel(0) && !stun(length) && !channel(length) { 0 } else { length })
 }

@@ -194,9 +194,8 @@ impl Redactor {
             let length = usize::from(u16::from_be_bytes([l0, l1]));
             let head = (kind, u16::from_be_bytes([v0, v1]));
             let like = (record.payload.as_slice(), length);
-            let payload = record
-                .seal
-                .and_then(|seal| self.opened.sealer.tls(&seal, head, like, (record.content_type, &plain)));
+            let payload =
+                record.seal.and_then(|seal| self.opened.sealer.tls(&seal, head, like, (record.content_type, &plain)));
             let Some(payload) = payload else {
                 self.streams.counts.unsealed += 1;
                 continue;
