@@ -1074,6 +1074,45 @@ fn a_file_of_defaults_in_the_working_directory_is_not_read() {
 }
 
 #[test]
+fn redact_seals_what_keys_open_anew_and_says_so() {
+    let desk = Desk::new();
+    let sample = "samples/tls-success";
+    let (out, stand_ins) = (desk.path("out.pcapng"), desk.path("stand-ins.toml"));
+    let own = fs::read_to_string(format!("{sample}/keylog.txt")).unwrap();
+    turnscope()
+        .args(["redact", &format!("{sample}/capture.pcapng"), "--keylog", &format!("{sample}/keylog.txt")])
+        .args(["--credentials", &format!("{sample}/credentials.toml"), "-o"])
+        .arg(&out)
+        .arg("--credentials-out")
+        .arg(&stand_ins)
+        .assert()
+        .code(0)
+        .stderr(contains("encrypted with other keys").and(contains("nobody can verify").not()));
+    let written = fs::read(&out).unwrap();
+    let secret = own.lines().find(|line| line.starts_with("CLIENT_RANDOM")).and_then(|line| line.split(' ').nth(2));
+    let secret = secret.unwrap().as_bytes();
+    assert!(!written.windows(secret.len()).any(|part| part == secret), "a key of the original");
+    let told = || contains("1 of 1 TLS connections of TURN opened");
+    turnscope().arg(&out).arg("--credentials").arg(&stand_ins).assert().code(0).stdout(told());
+    // messages inside TLS verify with the stand-ins
+    turnscope()
+        .arg("verify")
+        .arg(&out)
+        .arg("--credentials")
+        .arg(&stand_ins)
+        .assert()
+        .code(0)
+        .stdout(contains("verified").or(contains("signed")));
+    // without the keys it is dropped as ever
+    turnscope()
+        .args(["redact", &format!("{sample}/capture.pcapng"), "-o"])
+        .arg(&out)
+        .assert()
+        .code(0)
+        .stderr(contains("encrypted with other keys").not());
+}
+
+#[test]
 fn annotate_embeds_the_keys_of_its_capture_only_where_it_is_asked_to() {
     let desk = Desk::new();
     let sample = "samples/tls13-success";
