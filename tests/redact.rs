@@ -20,15 +20,18 @@ use turnscope::packet::{Packet, Packets};
 use turnscope::redact::{Counts, Key, Redactor, Replaced};
 use turnscope::render::messages;
 use turnscope::report::Report;
+use turnscope::secret::Secret;
 use turnscope::session::credentials::Credentials;
-use turnscope::session::signalling::{self, Signalling};
+use turnscope::session::signalling::{self, Description, Signalling};
 
 /// Findings about what a redacted capture has no more: what certificates say, where they do not stay.
-const EXEMPT: [&str; 1] = ["tls-certificate-name"];
+const EXEMPT: [&str; 2] = ["tls-certificate-name", "dtls-fingerprint-mismatch"];
 
 struct Redacted {
     bytes: Vec<u8>,
     credentials: String,
+    /// The descriptions as they are of the redacted capture.
+    told: Signalling,
     replaced: Replaced,
     counts: Counts,
 }
@@ -51,12 +54,24 @@ fn redacted(sample: &Sample, key: u8) -> Redacted {
 }
 
 fn redacted_with(sample: &Sample, key: u8, keep_certificates: bool, keys: &KeyLog) -> Redacted {
-    redacted_bytes(&sample.bytes, credentials(sample), key, keep_certificates, keys)
+    redacted_bytes(&sample.bytes, (credentials(sample), &descriptions(sample)), key, keep_certificates, keys)
+}
+
+/// What the descriptions beside a sample tell.
+fn signalling(sample: &Sample) -> Signalling {
+    let mut told = Signalling::default();
+    descriptions(sample).into_iter().for_each(|(description, _)| told.add(description));
+    told
+}
+
+fn descriptions(sample: &Sample) -> Vec<(Description, Option<Secret>)> {
+    let files = sample.descriptions.iter();
+    files.flat_map(|(name, bytes)| signalling::read(bytes, name).unwrap().descriptions).collect()
 }
 
 fn redacted_bytes(
     capture: &[u8],
-    credentials: Credentials,
+    (credentials, told): (Credentials, &[(Description, Option<Secret>)]),
     key: u8,
     keep_certificates: bool,
     keys: &KeyLog,
@@ -73,13 +88,26 @@ fn redacted_bytes(
     let mut bytes = Vec::new();
     let counts = redactor.write(&mut Records::open(capture).unwrap(), &mut bytes).unwrap();
     let credentials = String::from_utf8(redactor.credentials().expose().to_vec()).unwrap();
-    Redacted { bytes, credentials, replaced: redactor.replaced(), counts }
+    let descriptions = redactor.descriptions(told);
+    let (mut again, mut unused) = (Signalling::default(), Credentials::default());
+    if !told.is_empty() {
+        again.take(&signalling::read(descriptions.expose(), "told.json").unwrap(), &mut unused);
+    }
+    Redacted { bytes, credentials, told: again, replaced: redactor.replaced(), counts }
 }
 
-/// What is found with credentials and keys: descriptions, deployment and logs tell of the original.
+/// What is found with credentials and keys: deployment and logs tell of the original.
 fn report(bytes: &[u8], credentials: Credentials, keys: KeyLog, sink: &mut impl FnMut(&Row<'_>)) -> Report {
+    report_told(bytes, (credentials, keys, Signalling::default()), sink)
+}
+
+fn report_told(
+    bytes: &[u8],
+    (credentials, keys, signalling): (Credentials, KeyLog, Signalling),
+    sink: &mut impl FnMut(&Row<'_>),
+) -> Report {
     let mut capture = Capture::open(bytes).unwrap();
-    let mut analyzer = Analyzer::new(Options { credentials, keys, ..Options::default() });
+    let mut analyzer = Analyzer::new(Options { credentials, keys, signalling, ..Options::default() });
     while let Some((frame, secrets)) = capture.next_with_secrets() {
         analyzer.secrets(secrets);
         analyzer.frame(&frame, sink);
@@ -132,7 +160,7 @@ fn the_same_is_found_in_every_sample() {
             continue;
         }
         let (none, keys) = (KeyLog::new(), sample.keys());
-        let certificates = sample.name.contains("certificate") || sample.name.contains("tls");
+        let certificates = ["certificate", "tls", "fingerprint"].iter().any(|part| sample.name.contains(part));
         let mut ways = vec![(false, &none)];
         ways.extend(certificates.then_some((true, &none)));
         ways.extend((!keys.is_empty()).then_some((false, &keys)));
@@ -143,8 +171,10 @@ fn the_same_is_found_in_every_sample() {
                 fs::write(std::env::temp_dir().join(format!("{}.redacted.pcapng", sample.name)), &redacted.bytes)
                     .unwrap();
             }
-            let before = report(&sample.bytes, credentials(&sample), keys.clone(), &mut |_| {});
-            let after = report(&redacted.bytes, of_toml(&redacted.credentials), KeyLog::new(), &mut |_| {});
+            let beside = (credentials(&sample), keys.clone(), signalling(&sample));
+            let before = report_told(&sample.bytes, beside, &mut |_| {});
+            let beside = (of_toml(&redacted.credentials), KeyLog::new(), redacted.told);
+            let after = report_told(&redacted.bytes, beside, &mut |_| {});
             let way = format!("{} (certificates kept: {keep}, keys: {keys:?})", sample.name);
             let (was, is) = (findings(&before, keep), findings(&after, keep));
             if was != is {
@@ -375,7 +405,7 @@ fn every_suite_that_keys_open_is_sealed_anew_and_the_given_keys_open_it_no_more(
         let capture = fs::read(folder.join(format!("{name}.pcap"))).unwrap();
         let mut keys = KeyLog::new();
         keys.add(&fs::read(folder.join(format!("{name}.keylog"))).unwrap());
-        let redacted = redacted_bytes(&capture, Credentials::default(), 3, false, &keys);
+        let redacted = redacted_bytes(&capture, (Credentials::default(), &[]), 3, false, &keys);
         let before = report(&capture, Credentials::default(), keys.clone(), &mut |_| {});
         let after = report(&redacted.bytes, Credentials::default(), KeyLog::new(), &mut |_| {});
         let told = |report: &Report| serde_json::to_value(report.captures[0].decryption.as_ref().unwrap()).unwrap();
@@ -401,6 +431,58 @@ fn without_secrets(mut bytes: &[u8]) -> Vec<u8> {
         bytes = rest;
     }
     kept
+}
+
+#[test]
+fn descriptions_tell_what_the_redacted_capture_shows_and_nothing_of_the_original() {
+    let samples = samples::all();
+    let mut pairs = 0;
+    for sample in samples.iter().filter(|sample| !sample.descriptions.is_empty()) {
+        let redacted = redacted(sample, 4);
+        let (before, after) = (signalling(sample), redacted.told);
+        assert_eq!(before.descriptions().len(), after.descriptions().len(), "{}", sample.name);
+        for (was, is) in before.descriptions().iter().zip(after.descriptions()) {
+            assert_eq!((was.kind, was.local, was.lite, was.setup), (is.kind, is.local, is.lite, is.setup));
+            assert_eq!((&was.fingerprints, was.has_password), (&is.fingerprints, is.has_password));
+            assert_ne!(was.ufrag, is.ufrag, "{}", sample.name);
+            for (was, is) in was.candidates.iter().zip(&is.candidates) {
+                assert_eq!((was.port, &was.kind, was.priority), (is.port, &is.kind, is.priority));
+                if let (Ok(was), Ok(is)) = (&was.address, &is.address)
+                    && !was.is_unspecified()
+                {
+                    assert_eq!(redacted.replaced.addresses.get(was), Some(is), "{}", sample.name);
+                    pairs += 1;
+                }
+            }
+        }
+    }
+    assert!(pairs > 50, "{pairs}");
+}
+
+#[test]
+fn damaged_bytes_are_no_danger_under_keys_either() {
+    let samples = samples::all();
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % below as u64).unwrap()
+    };
+    for name in ["tls-success", "tls13-success", "turn-over-dtls-keys", "chromium-turns", "tcp-channel-padding"] {
+        let sample = samples.iter().find(|sample| sample.name == name).unwrap();
+        // what was redacted holds the keys that open it
+        let sound = redacted_with(sample, 6, false, &sample.keys()).bytes;
+        for _ in 0..40 {
+            let mut bytes = sound.clone();
+            for _ in 0..1 + next(8) {
+                let at = next(bytes.len());
+                bytes[at] = u8::try_from(next(256)).unwrap();
+            }
+            bytes.truncate(bytes.len() - next(bytes.len() / 4));
+            let _ = turnscope::redact::exercise(&bytes);
+        }
+    }
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod packet;
 mod parts;
 mod payload;
 mod prf;
+mod sdp;
 mod standin;
 mod stream;
 mod stun;
