@@ -2,8 +2,10 @@
 // What is unwrapped here was made here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod capture_bytes;
 mod support;
 
+use capture_bytes::Bytes;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -431,6 +433,84 @@ fn without_secrets(mut bytes: &[u8]) -> Vec<u8> {
         bytes = rest;
     }
     kept
+}
+
+/// The frames of a capture, each behind other headers, as a capture of this link type.
+fn wrapped(sample: &Sample, link_type: u32, wrap: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let mut file = Bytes::new(false);
+    file.pcap_header(0xa1b2_3c4d, 4, link_type);
+    let mut capture = Capture::open(sample.bytes.as_slice()).unwrap();
+    while let Some(frame) = capture.next_frame() {
+        let nanos = u64::try_from(frame.time.unwrap().0).unwrap();
+        let data = wrap(frame.data);
+        let [seconds, fraction] = [nanos / 1_000_000_000, nanos % 1_000_000_000].map(|part| part as u32);
+        file.record(seconds, fraction, data.len() as u32, &data);
+    }
+    file.bytes
+}
+
+/// An IPv4 header and what follows it, of this protocol; the addresses are of the tunnel.
+fn outer(protocol: u8, data: &[u8]) -> Vec<u8> {
+    let length = (20 + data.len() as u16).to_be_bytes();
+    let mut header =
+        vec![0x45, 0, length[0], length[1], 0, 7, 0, 0, 64, protocol, 0, 0, 203, 0, 113, 9, 203, 0, 113, 77];
+    let sum: u32 = header.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
+    let sum = !((sum & 0xffff) + (sum >> 16)) as u16;
+    header[10..12].copy_from_slice(&sum.to_be_bytes());
+    [header.as_slice(), data].concat()
+}
+
+#[test]
+fn what_tunnels_and_radio_carry_is_redacted_and_found_as_without_them() {
+    let samples = samples::all();
+    let udp = |port: u16, head: &[u8], data: &[u8]| {
+        let length = (8 + head.len() as u16 + data.len() as u16).to_be_bytes();
+        let port = port.to_be_bytes();
+        let datagram = [&[0xc0, 1, port[0], port[1], length[0], length[1], 0, 0], head, data].concat();
+        [&[2; 12], &[8, 0][..], &outer(17, &datagram)].concat()
+    };
+    let ethernet = |kind: [u8; 2], data: &[u8]| [&[2; 12], &kind[..], data].concat();
+    let vxlan = |frame: &[u8]| udp(4789, &[8, 0, 0, 0, 0, 0, 5, 0], frame);
+    let geneve = |frame: &[u8]| udp(6081, &[0, 0, 0x65, 0x58, 0, 0, 5, 0], frame);
+    let gtp = |frame: &[u8]| udp(2152, &[0x30, 0xff, 0, 0, 0, 0, 0, 9], &frame[14..]);
+    let gre = |frame: &[u8]| ethernet([8, 0], &outer(47, &[&[0x20, 0, 8, 0, 0, 0, 0, 3], &frame[14..]].concat()));
+    let mpls = |frame: &[u8]| ethernet([0x88, 0x47], &[&[0, 1, 0, 64, 0, 2, 1, 64], &frame[14..]].concat());
+    let ipip = |frame: &[u8]| ethernet([8, 0], &outer(4, &frame[14..]));
+    let wifi = |frame: &[u8]| {
+        let snap = [0xaa, 0xaa, 3, 0, 0, 0];
+        [&[8, 1, 0, 0], &[2; 18][..], &[0, 0], &snap, &frame[12..]].concat()
+    };
+    let radiotap = |frame: &[u8]| [&[0, 0, 8, 0, 0, 0, 0, 0], wifi(frame).as_slice()].concat();
+    let ways: [(&str, u32, &dyn Fn(&[u8]) -> Vec<u8>); 8] = [
+        ("VXLAN", 1, &vxlan),
+        ("Geneve", 1, &geneve),
+        ("GTP-U", 1, &gtp),
+        ("GRE", 1, &gre),
+        ("MPLS", 1, &mpls),
+        ("IP in IP", 1, &ipip),
+        ("802.11", 105, &wifi),
+        ("radiotap", 127, &radiotap),
+    ];
+    for name in ["expressway-431", "tcp-wrong-password"] {
+        let sample = samples.iter().find(|sample| sample.name == name).unwrap();
+        for (way, link_type, wrap) in ways {
+            let capture = wrapped(sample, link_type, wrap);
+            let redacted = redacted_bytes(&capture, (credentials(sample), &[]), 8, false, &KeyLog::new());
+            let (before, _) = told(&capture, credentials(sample), KeyLog::new());
+            assert!(before.addresses.len() > 1, "{name} in {way}");
+            let found =
+                |bytes: &[u8], credentials| findings(&report(bytes, credentials, KeyLog::new(), &mut |_| {}), true);
+            let was = found(&capture, credentials(sample));
+            assert!(was.iter().any(|finding| finding.contains("Failure")), "{name} in {way}: {was:?}");
+            assert_eq!(was, found(&redacted.bytes, of_toml(&redacted.credentials)), "{name} in {way}");
+            for address in before.addresses.iter().chain([&IpAddr::from([203, 0, 113, 9])]) {
+                assert!(!contains(&redacted.bytes, &forms(*address)[0]), "{name} in {way}: {address}");
+            }
+            for text in &before.texts {
+                assert!(!contains(&redacted.bytes, text.as_bytes()), "{name} in {way}: {text}");
+            }
+        }
+    }
 }
 
 #[test]

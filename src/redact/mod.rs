@@ -26,6 +26,7 @@ mod standin;
 mod stream;
 mod stun;
 mod tls;
+mod tunnel;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Read, Write};
