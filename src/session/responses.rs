@@ -167,6 +167,7 @@ impl Session {
                 Method::ALLOCATE if answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) => {
                     let user = exchange.asked.user.or(exchange.asked.userhash);
                     self.clients.allocated(client.0.ip(), user, server.0, answer.seen.time);
+                    answer.relayed.iter().flatten().for_each(|&relayed| self.arrivals.lent(relayed, server));
                 }
                 Method::BINDING => self.clients.answered(client.0.ip(), server.0, answer.seen.time),
                 _ => {}
