@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::held::{Kept, frames, new_beside, new_failures, on_every_sample, report_on};
+use support::held::{Kept, frames, merged, new_beside, new_failures, on_every_sample, report_on};
 use support::samples;
 use turnscope::frame::LinkType;
 
@@ -27,16 +27,6 @@ fn moved(frames: &[Kept]) -> Vec<Kept> {
         kept
     };
     frames.iter().map(shift).collect()
-}
-
-/// Both captures as one, the second beginning `after` nanoseconds after the first.
-fn merged(one: &[Kept], other: &[Kept], after: i64) -> Vec<Kept> {
-    let (Some(first), Some(second)) = (one.first(), other.first()) else { return Vec::new() };
-    let by = first.ns - second.ns + after;
-    let later = other.iter().map(|kept| Kept { ns: kept.ns + by, ..kept.clone() });
-    let mut all: Vec<Kept> = one.iter().cloned().chain(later).collect();
-    all.sort_by_key(|kept| kept.ns);
-    all
 }
 
 #[test]

@@ -300,7 +300,8 @@ pub(super) fn allocation(
         _ => None,
     };
     let closed = conversation.connection.as_deref().and_then(session::closed).map(|(_, seen, _)| seen.time);
-    let closed = closed.filter(|&at| known.created.time <= at && at <= known.ended.map_or(known.expires, |(_, seen)| seen.time));
+    let closed =
+        closed.filter(|&at| known.created.time <= at && at <= known.ended.map_or(known.expires, |(_, seen)| seen.time));
     let refused = refused_peers(conversation, view, digits);
     let mut permissions: Vec<Permission> = known
         .permissions

@@ -74,7 +74,10 @@ fn tell(
         let why = match (stray.lack, refused.and_then(|refused| refused.answer.as_ref())) {
             (Lack::Expired, _) => "whose binding ran out: it holds for 600 seconds unless a ChannelBind renews it".to_owned(),
             (_, Some(answer)) => format!("for which the server refused the ChannelBind with {}", view.error(answer)),
-            (_, None) => "that was never bound on this allocation, whose start is in the capture".to_owned(),
+            (_, None) if !(0x4000..=0x4fff).contains(&number) => {
+                "which is outside the range of channel numbers (0x4000 to 0x4FFF), and was never bound on this allocation".to_owned()
+            }
+            (_, None) => "which was never bound on this allocation, whose start is in the capture".to_owned(),
         };
         Text {
             title: format!("{client} sends on channel {number:#06x}, which {server} does not know as bound"),

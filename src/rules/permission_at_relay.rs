@@ -76,12 +76,17 @@ fn text(lender: &Lender, arrival: &Arrival, passes: bool) -> Text {
     let (lasted, packets) = lender.shared(arrival);
     let others = match lender.asked.as_slice() {
         [] if lender.active => " It asked for no permission at all.".to_owned(),
-        [] => " It asked for no permission at all and sent nothing: it may not have been told of its peer yet.".to_owned(),
+        [] => {
+            " It asked for no permission at all and sent nothing: it may not have been told of its peer yet.".to_owned()
+        }
         some => format!(" It asked for permissions for {} instead.", named(some)),
     };
-    let outcome = if passes { "Data of other peers passes." } else { "Nothing of any peer was passed on to the client." };
+    let outcome =
+        if passes { "Data of other peers passes." } else { "Nothing of any peer was passed on to the client." };
     Text {
-        title: format!("Data of {peer} reaches the relay {relayed} and is dropped: {client} never asked {server} for a permission for {peer}"),
+        title: format!(
+            "Data of {peer} reaches the relay {relayed} and is dropped: {client} never asked {server} for a permission for {peer}"
+        ),
         explanation: format!(
             "{server} lends {relayed} to {client} since frame {}. {peer} sent {} to it over {lasted} (from frame {} to frame {}), and no CreatePermission and no \
              ChannelBind for that address is in the capture, though it holds the allocation from its start.{others} A relay drops the data of peers without \

@@ -4,8 +4,8 @@ use super::exchange::Seen;
 use super::names::Name;
 use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
-use hashbrown::{HashMap, HashSet};
 use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// How many (user, server) pairs of a client are kept.
@@ -397,9 +397,10 @@ impl Clients {
     #[must_use]
     pub fn is_heard(&self, client: IpAddr) -> bool {
         // that a client asked somebody says nothing of what came back
-        self.heard.contains(&client) || self.outcomes.get(&client).is_some_and(|outcome| {
-            outcome.data.is_some() || !outcome.grants.is_empty() || !outcome.redirects.is_empty()
-        })
+        self.heard.contains(&client)
+            || self.outcomes.get(&client).is_some_and(|outcome| {
+                outcome.data.is_some() || !outcome.grants.is_empty() || !outcome.redirects.is_empty()
+            })
     }
 
     /// Whether a server answered a Binding request of the client after `at`.

@@ -162,6 +162,9 @@ impl Session {
         if let Some(alternate) = answer.alternate.filter(|_| answer.code == 300) {
             self.clients.redirected(client.0.ip(), Redirect { from: server.0, to: alternate.0, at: answer.seen });
         }
+        if answer.class == Class::Error {
+            self.clients.hears(client.0.ip());
+        }
         if answer.class == Class::Success {
             match exchange.method {
                 Method::ALLOCATE if answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) => {

@@ -63,10 +63,9 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64]) -> Tex
         }
         _ => "",
     };
-    let icmp = handshake
-        .unreachable
-        .as_ref()
-        .map(|known| format!(" {} ({}) came from {}.", counted(known.total, "ICMP error"), known.first.kind, known.first.sender));
+    let icmp = handshake.unreachable.as_ref().map(|known| {
+        format!(" {} ({}) came from {}.", counted(known.total, "ICMP error"), known.first.kind, known.first.sender)
+    });
     Text {
         title: format!(
             "The DTLS handshake between {} and {} stops: {owes} owes the next flight",

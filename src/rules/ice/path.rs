@@ -89,7 +89,7 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     // that other packets reach the agent says nothing of a call under way, of which dead pairs are checked on; and one that sends no check again was
     // answered
     let other = asked(ice, 1 - agent);
-    let meets = ice.agent(1 - agent).checks > 0 && sent.is_urgent() && (other.sounds_unheard || other.sends > other.checks);
+    let meets = ice.agent(1 - agent).checks > 0 && sent.is_urgent() && other.sends >= sends;
     // whoever tries for long has no pair; that its checks were not refused either shows only where the capture holds what is sent to it
     let hears = host(ice, agent).is_some_and(|own| view.session.clients().is_heard(own.ip()));
     let had_its_chance = sent.sends >= sends && sent.span >= span;
