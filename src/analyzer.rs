@@ -186,7 +186,7 @@ impl Analyzer {
                 }
             }
         });
-        if empty && let Some(host) = packet::answered(frame) {
+        if empty && let Some(host) = packet::neighbour_answered(frame) {
             core.session.hears(host);
         }
     }

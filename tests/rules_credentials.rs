@@ -157,12 +157,22 @@ fn an_unknown_user_that_is_a_known_one_but_for_a_mishap_is_told_by_its_kind() {
             assert!(!serde_json::to_string(&report).unwrap().contains("\"another\""), "no password is printed");
         }
     }
+}
+
+#[test]
+fn user_name_and_realm_of_a_credential_that_were_swapped_are_told_so() {
     let mut scene = Scene::new();
-    let retry = retried(&mut scene, CLIENT, &Login::new(REALM, "alice", "secret"), "nonce-1");
-    scene.after_ms(10).refuse_with(&retry, 436, "Unknown User", |answer| answer.realm(REALM).nonce("nonce-1"));
-    let report = report_with(&scene.pcap(), &given("alice", "another"));
-    let found = finding(&report, "turn-unknown-user");
-    assert!(found.explanation.contains("when user name and realm are swapped"), "{}", found.explanation);
+    scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-1");
+    let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &Login::new(REALM, "alice", "secret"), "nonce-1");
+    scene.after_ms(10).refuse_with(&retry, 441, "Wrong Credentials", |answer| answer.realm(REALM));
+    let given = "[[credential]]\nlabel = \"the label\"\nusername = \"alice\"\npassword = \"another\"\n";
+    let report = report_with(&scene.pcap(), given);
+    let found = finding(&report, "turn-realm-mismatch");
+    assert!(
+        found.explanation.contains("those of \"the label\" when user name and realm are swapped"),
+        "{}",
+        found.explanation
+    );
 }
 
 #[test]
@@ -170,7 +180,6 @@ fn a_realm_that_is_the_servers_but_for_a_mishap_is_told_by_its_kind() {
     for (used, kind) in [
         ("Example.org", "the letter case of the realm changes"),
         ("example.org ", "a blank or a line end is added to the realm or taken off"),
-        ("alice", "user name and realm are swapped"),
         ("another.org", ""),
     ] {
         let mut scene = Scene::new();

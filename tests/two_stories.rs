@@ -59,9 +59,10 @@ fn the_refused_or_silent_server_explains_the_call_that_finds_no_path() {
         let report = together(&all, one, "ice-no-path");
         assert_eq!(report.headline_finding.as_deref(), Some(headline), "{one}: {:?}", told(&report));
         let told = told(&report);
-        for symptom in
-            [format!("ice-no-relay-candidate < {headline}"), "ice-checks-unanswered < ice-no-relay-candidate".to_owned()]
-        {
+        for symptom in [
+            format!("ice-no-relay-candidate < {headline}"),
+            "ice-checks-unanswered < ice-no-relay-candidate".to_owned(),
+        ] {
             assert!(told.contains(&symptom), "{one}: no {symptom} in {told:?}");
         }
     }

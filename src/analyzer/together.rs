@@ -219,7 +219,7 @@ impl Analyzer {
                 }
             }
         });
-        if empty && let Some(host) = crate::packet::answered(frame) {
+        if empty && let Some(host) = crate::packet::neighbour_answered(frame) {
             core.session.hears(host);
         }
     }

@@ -31,7 +31,7 @@ pub use fragments::FragmentLimits;
 pub use icmp::IcmpKind;
 pub use link::link_type_name;
 pub use model::{Datagram, IcmpError, Packet, Quoted, Segment, TcpFlags};
-pub use neighbour::answered;
+pub use neighbour::neighbour_answered;
 
 use crate::frame::Frame;
 use crate::time::Timestamp;

@@ -13,7 +13,7 @@ const ADVERTISEMENT: u8 = 136;
 
 /// To whom an answer in a frame is sent, if it is one: to one host, not to all of them.
 #[must_use]
-pub fn answered(frame: &Frame<'_>) -> Option<IpAddr> {
+pub fn neighbour_answered(frame: &Frame<'_>) -> Option<IpAddr> {
     let (kind, data) = match frame.link_type.0 {
         1 => {
             let (header, rest) = frame.data.split_first_chunk::<14>()?;
@@ -68,7 +68,7 @@ mod tests {
 
     fn to(data: &[u8]) -> Option<IpAddr> {
         let length = u32::try_from(data.len()).unwrap();
-        answered(&Frame {
+        neighbour_answered(&Frame {
             number: 1,
             time: None,
             digits: 6,

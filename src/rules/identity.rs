@@ -122,9 +122,7 @@ fn nearly(asked: &Asked, view: &View<'_>) -> Option<String> {
 /// How the server's realm becomes that of a request, where a mishap explains it.
 fn becomes(theirs: Name, asked: &Asked, view: &View<'_>) -> String {
     let names = view.session.names();
-    let slip = asked.realm.and_then(|realm| {
-        Credentials::realm_slip(names.bytes(theirs), names.bytes(realm), asked.user.map(|user| names.bytes(user)))
-    });
+    let slip = asked.realm.and_then(|realm| Credentials::realm_slip(names.bytes(theirs), names.bytes(realm)));
     slip.map(|slip| format!(" The one becomes the other when {slip}.")).unwrap_or_default()
 }
 

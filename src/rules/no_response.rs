@@ -156,10 +156,15 @@ fn copies<'e>(asked: &'e [&'e Exchange]) -> impl Iterator<Item = Timestamp> + 'e
         .flat_map(|exchange| std::iter::once(exchange.first.time).chain(exchange.again.iter().map(|copy| copy.time)))
 }
 
-/// Whether the capture holds anything that was sent to the client, so that an answer would be there too.
+/// Whether the capture holds anything that was sent to the client, or was taken where both directions of others pass, so that an answer would be
+/// there too.
 fn hears(conversation: &Conversation, view: &View<'_>) -> bool {
     let (client, session) = (conversation.client.0.ip(), view.session);
-    conversation.both_heard() || session.clients().is_heard(client) || session.lookups().is_heard(client)
+    let clients = session.clients();
+    conversation.both_heard()
+        || clients.is_heard(client)
+        || clients.has_both_ways()
+        || session.lookups().is_heard(client)
 }
 
 fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: u64, view: &View<'_>) -> Text {

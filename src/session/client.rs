@@ -89,8 +89,10 @@ pub struct Clients {
     set_back: Option<Timestamp>,
     /// Whether the capture lacks frames from its middle.
     holes: bool,
-    /// Hosts to which something else was sent: an answer to ARP, an ICMP error.
+    /// Hosts to which something else was sent: an answer to ARP, an ICMP error, a refusal.
     heard: HashSet<IpAddr>,
+    /// Whether any request of anybody was answered.
+    both_ways: bool,
 }
 
 /// Who, and since when, for [`Clients::recovered`].
@@ -120,6 +122,7 @@ impl Clients {
             set_back: None,
             holes: false,
             heard: HashSet::new(),
+            both_ways: false,
         }
     }
 
@@ -391,6 +394,17 @@ impl Clients {
         if self.heard.len() < self.max {
             self.heard.insert(host);
         }
+    }
+
+    /// A request was answered by whom it was sent to.
+    pub fn sees_both_ways(&mut self) {
+        self.both_ways = true;
+    }
+
+    /// Whether the capture holds requests and their answers, of whomever: then it was taken where both directions pass.
+    #[must_use]
+    pub fn has_both_ways(&self) -> bool {
+        self.both_ways
     }
 
     /// Whether the client was ever granted anything, had data both ways, or was sent something else: then the capture holds what is sent to it.

@@ -165,6 +165,9 @@ impl Session {
         if answer.class == Class::Error {
             self.clients.hears(client.0.ip());
         }
+        if answer.from.is_none() {
+            self.clients.sees_both_ways();
+        }
         if answer.class == Class::Success {
             match exchange.method {
                 Method::ALLOCATE if answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) => {

@@ -325,10 +325,10 @@ impl Credentials {
         self.cache.check(&self.store, message, identity)
     }
 
-    /// How the realm of a server comes to be that of a user's request, where a mishap explains it.
+    /// How the realm of a server comes to be that of a request, where a mishap explains it.
     #[must_use]
-    pub fn realm_slip(server: &[u8], asked: &[u8], user: Option<&[u8]>) -> Option<Slip> {
-        near::realm_slip(server, asked, user)
+    pub fn realm_slip(server: &[u8], asked: &[u8]) -> Option<Slip> {
+        near::realm_slip(server, asked)
     }
 
     /// A credential whose names would be those of a message but for a mishap, such as a blank at the end or another letter case; the first, by its

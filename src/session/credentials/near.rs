@@ -382,8 +382,8 @@ fn is_quoted(ours: &[u8], theirs: &[u8]) -> bool {
 }
 
 /// How the realm of a server comes to be that of a request, where a mishap explains it.
-pub(super) fn realm_slip(server: &[u8], asked: &[u8], user: Option<&[u8]>) -> Option<Slip> {
-    let slip = if user == Some(asked) { Slip::Swapped } else { of_realm(server, asked) };
+pub(super) fn realm_slip(server: &[u8], asked: &[u8]) -> Option<Slip> {
+    let slip = of_realm(server, asked);
     (slip != Slip::RealmDiffers && server != asked).then_some(slip)
 }
 
