@@ -195,7 +195,9 @@ impl Analyzer {
         core.builder.digits(core.digits);
         let streams = &mut self.streams;
         let Some((packets, picker)) = points.at(point) else { return };
+        let mut empty = true;
         packets.dissect(frame, time, &mut |packet| {
+            empty = false;
             let alone = core.session.joins().is_empty();
             let picked = if alone { Picked::New } else { picker.pick(core.session.joins(), point, time, &packet) };
             match (picked, packet) {
@@ -217,6 +219,9 @@ impl Analyzer {
                 }
             }
         });
+        if empty && let Some(host) = crate::packet::neighbour_answered(frame) {
+            core.session.hears(host);
+        }
     }
 
     /// As [`Analyzer::finish`], of several files.
