@@ -205,6 +205,7 @@ impl Analyzer {
     fn conclude(self, files: Vec<(u32, String, CaptureInfo)>, packets: &Counts) -> Analyzed {
         let Analyzer { mut streams, mut core, embedded, .. } = self;
         core.session.all_packets(packets.datagrams + packets.segments);
+        core.session.lost_while_capturing(files.iter().map(|(_, _, info)| info.lost_packets()).sum());
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);

@@ -31,7 +31,7 @@ pub enum Picked {
 /// Sorts out packets that several points show.
 ///
 /// A packet that comes for the n-th time at a point is news if it came less often at every other: so a retransmission of which the first copy was
-/// lost between two points is told once for each copy that was sent. Of answers and media only what passes the last point counts: what was lost
+/// lost between two points is told once for each copy that was sent. Of answers, handshakes and media only what passes the last point counts: what was lost
 /// before it did not arrive.
 #[derive(Debug, Default)]
 pub struct Picker {
@@ -72,6 +72,8 @@ impl Picker {
         let counts = match print.kind {
             Kind::Answer => !print.wrapped,
             Kind::Media => true,
+            // of a handshake of which nothing arrives at all, what was sent is told
+            Kind::Dtls => joins.has_keyed(datagram.src, datagram.dst),
             _ => false,
         };
         let point = joins.points().get(last)?;

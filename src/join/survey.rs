@@ -44,6 +44,8 @@ pub struct Survey {
     packets: Packets,
     now: Timestamp,
     pub(super) span: Option<(Timestamp, Timestamp)>,
+    /// Packets that the capture lost by its own count.
+    pub(super) dropped: u64,
     pub(super) kinds: [u64; KINDS],
     pub(super) heard: HashMap<IpAddr, Heard>,
     /// Requests and answers.
@@ -84,6 +86,7 @@ impl Default for Survey {
             packets: Packets::new(Limits::default()),
             now: Timestamp(0),
             span: None,
+            dropped: 0,
             kinds: [0; KINDS],
             heard: HashMap::new(),
             sample: Sample::default(),
@@ -120,6 +123,11 @@ impl Survey {
             _ => {}
         });
         self.packets = packets;
+    }
+
+    /// A file of it is over, and says that so many packets were lost while it was written.
+    pub fn lost(&mut self, packets: u64) {
+        self.dropped = self.dropped.saturating_add(packets);
     }
 
     /// A packet; `answer` is the key of the one that answers it, where no transaction tells.

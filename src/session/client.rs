@@ -78,6 +78,8 @@ pub struct Clients {
     set_back: Option<Timestamp>,
     /// Whether the capture lacks frames from its middle.
     holes: bool,
+    /// Frames that the capturing program lost by its own count.
+    lost: u64,
 }
 
 /// Who, and since when, for [`Clients::recovered`].
@@ -106,6 +108,7 @@ impl Clients {
             secured: HashMap::new(),
             set_back: None,
             holes: false,
+            lost: 0,
         }
     }
 
@@ -123,6 +126,18 @@ impl Clients {
     /// The capture lacks frames from its middle.
     pub fn has_gaps(&mut self) {
         self.holes = true;
+    }
+
+    /// The capturing program says that it lost so many frames, nobody knows which.
+    pub fn lost_while_capturing(&mut self, frames: u64) {
+        self.lost = self.lost.saturating_add(frames);
+        self.holes |= frames > 0;
+    }
+
+    /// Frames that the capturing program lost by its own count.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// Whether what is not in the capture may have been on the wire all the same.

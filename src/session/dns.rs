@@ -222,6 +222,11 @@ impl Session {
         self.lookups.packets = packets;
     }
 
+    /// The capturing program says that it lost so many packets.
+    pub fn lost_while_capturing(&mut self, packets: u64) {
+        self.clients.lost_while_capturing(packets);
+    }
+
     /// Whether the capture holds anything but DNS: what came of an answer would then be seen.
     #[must_use]
     pub fn has_other_packets(&self) -> bool {

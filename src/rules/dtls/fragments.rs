@@ -75,19 +75,22 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
             let mtu = mtu.map(|mtu| format!(" and takes {mtu} bytes at most")).unwrap_or_default();
             format!(" {} says that packets are too big{mtu} (ICMP, frame {}).", icmp.sender, icmp.frame)
         });
+        let way = story.whereabouts(from, "DTLS datagrams", view);
         Text {
             title: format!("Parts of the DTLS handshake from {sender} never reach {receiver}: {}", title_part(handshake, from)),
             explanation: format!(
-                "In the handshake between {} and {}, {what} ({}).{sizes}{} The datagrams that are missing are larger than the path takes, or IP \
+                "In the handshake between {} and {}, {what} ({}).{sizes}{}{} The datagrams that are missing are larger than the path takes, or IP \
                  fragments are dropped on it.",
                 story.end(Role::Client),
                 story.end(Role::Server),
                 frames(&listed),
-                too_big.unwrap_or_default()
+                too_big.unwrap_or_default(),
+                way.text
             ),
             fix: format!(
                 "Lower the DTLS MTU of {sender} (to 1200 bytes or less), or give it a smaller certificate: ECDSA on P-256 instead of RSA, no chain. \
-                 Let the path carry IP fragments and ICMP \"too big\"."
+                 Let the path carry IP fragments and ICMP \"too big\".{}",
+                way.fix
             ),
         }
     });
