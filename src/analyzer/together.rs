@@ -217,6 +217,7 @@ impl Analyzer {
                 (Picked::New, Packet::Datagram(datagram)) => core.datagram(frame, time, &datagram, sink),
                 (Picked::Underway, Packet::Datagram(datagram)) => core.underway(frame, time, &datagram),
                 (_, Packet::Segment(segment)) => {
+                    core.perhaps_dns_over_tcp(frame.number, time, &segment);
                     streams.segment(frame.number, time, &segment, &mut |item| core.streamed(&item, sink));
                 }
                 (_, Packet::IcmpError(error)) => {

@@ -287,6 +287,7 @@ impl Joins {
     /// TCP connections that are seen with other addresses elsewhere: as they are on the client's side they are told, the others are the same again.
     fn streams(&mut self, ways: &Ways<'_>) {
         let swapped = |(src, dst): Way| (dst, src);
+        let mut passed_on: HashMap<Way, Way> = HashMap::new();
         for (&(a, b), link) in ways.links {
             let (Some(one), Some(other)) = (ways.flow(a), ways.flow(b)) else { continue };
             let [here, there] = [one, other].map(|flow| (flow.src, flow.dst));
@@ -301,13 +302,14 @@ impl Joins {
             // what the client sends passes its own side first
             let own_first = before == (asks(one) || asks(other));
             let (own, beyond) = if own_first { (here, there) } else { (there, here) };
-            if link.in_step > 0 {
-                self.streams.entry(beyond).or_insert(own);
-                self.streams.entry(swapped(beyond)).or_insert(swapped(own));
-            } else {
-                self.passed_on.extend([beyond, swapped(beyond)]);
+            let known = if link.in_step > 0 { &mut self.streams } else { &mut passed_on };
+            // what was said of the one direction holds for the other
+            if known.get(&own) != Some(&beyond) {
+                known.entry(beyond).or_insert(own);
+                known.entry(swapped(beyond)).or_insert(swapped(own));
             }
         }
+        self.passed_on.extend(passed_on.into_keys());
         // of several NATs in a row the side of the client counts
         let known = self.streams.clone();
         for own in self.streams.values_mut() {

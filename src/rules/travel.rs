@@ -19,6 +19,8 @@ pub(super) struct Whereabouts {
     pub text: String,
     /// Where to look, the same way; empty where nothing more is known.
     pub fix: String,
+    /// The capture that none of them reached.
+    pub never_at: Option<String>,
 }
 
 /// Requests of a client that nothing answered.
@@ -152,6 +154,7 @@ pub(super) fn of_path(path: &Path, sought: &Sought<'_>, view: &View<'_>) -> Wher
         let asked = Some(lost.kind) == sought.kinds.first().copied() && from.is_none_or(|from| is_alias(lost, from, joins));
         if none && asked && told.title.is_empty() {
             told.title = format!(", and none of them reached {there}");
+            told.never_at = Some(there.clone());
         }
         if told.fix.is_empty() {
             told.fix = format!(" Look between {here} and {there} first: that is where packets are lost.");

@@ -168,13 +168,15 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     let again = if sent.sends > sent.checks { format!("{} transmissions ", sent.sends) } else { String::new() };
     let over = if sent.sends > 1 { format!("over {}, ", sent.span) } else { String::new() };
     let way = whereabouts(ice, agent, view);
+    let never = [agent, 1 - agent].into_iter().find_map(|agent| Some((agent, whereabouts(ice, agent, view).never_at?)));
+    let never = never.map(|(agent, point)| format!("; those of {} never reached {point}", address(ice, agent)));
     Text {
         title: format!(
             "No connectivity check between {} and {} is answered{}{}",
             address(ice, agent),
             address(ice, 1 - agent),
             if pairs > 1 { format!(", on any of {pairs} pairs") } else { String::new() },
-            way.title
+            never.unwrap_or_default()
         ),
         explanation: format!(
             "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}{}",
