@@ -476,8 +476,11 @@ fn random_loss_at_either_point_never_makes_a_call_that_works_a_failure() {
 const TOGETHER: &[(&str, Option<&str>)] = &[
     ("points-alg", Some("nat-alg-rewrite")),
     ("points-answer-lost", Some("turn-answer-lost")),
+    ("points-fragment-lost", Some("dtls-fragment-lost")),
     ("points-healthy", None),
+    ("points-one-way", Some("ice-checks-unanswered")),
     ("points-request-lost", Some("turn-no-response")),
+    ("points-tcp", None),
     ("server-side", None),
 ];
 

@@ -10,6 +10,8 @@ use hashbrown::HashMap;
 
 /// How long a packet is remembered, at least.
 const WINDOW: Span = Span::from_secs(20);
+/// A capture that goes on in silence may have run so long after its last frame.
+const SLACK: Span = Span::from_secs(2);
 /// How many packets are remembered, in each of two generations.
 const MAX_REMEMBERED: usize = 1 << 18;
 /// How much of a payload is compared beside its length.
@@ -77,7 +79,14 @@ impl Picker {
             _ => false,
         };
         let point = joins.points().get(last)?;
-        (counts && point.ran_at(now) && point.shows(print.kind)).then_some(last)
+        if !counts || !point.shows(print.kind) {
+            return None;
+        }
+        // where nothing of this arrives, the last frame of the capture is not its end
+        let mut stretches = joins.stretches(datagram.src, datagram.dst, print.wrapped).iter();
+        let mut none = || stretches.any(|stretch| stretch.point == last && stretch.seen(print.kind) == 0);
+        (point.ran_at(now) || point.span.is_some_and(|(first, end)| first <= now && now <= end.after(SLACK)) && none())
+            .then_some(last)
     }
 
     fn is_copy(&mut self, key: u64, point: usize, now: Timestamp) -> bool {

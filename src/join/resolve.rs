@@ -137,9 +137,29 @@ impl<'t> Ways<'t> {
         }
     }
 
-    /// Whether packets pass the one flow's point before the other's. What goes there and what comes back together tell, however wrong the clocks
-    /// are.
+    /// Whether packets have more routers before them on the one flow than on the other, where all of them agree: a relay begins to count anew.
+    fn has_further_to_go(&self, one: u32, other: u32) -> Option<bool> {
+        let (a, b) = (one.min(other), one.max(other));
+        let (first, second) = (self.flow(a)?, self.flow(b)?);
+        if first.wrapped != second.wrapped {
+            return None;
+        }
+        match self.links.get(&(a, b))?.nearer {
+            [nearer, 0] if nearer > 0 => Some(a == one),
+            [0, nearer] if nearer > 0 => Some(b == one),
+            _ => None,
+        }
+    }
+
+    /// Whether packets pass the one flow's point before the other's. Times to live tell, or what goes there and what comes back together, however
+    /// wrong the clocks are.
     fn before(&self, one: u32, other: u32) -> Option<bool> {
+        let back = || self.reverse(one).zip(self.reverse(other));
+        let by_hops = self.has_further_to_go(one, other);
+        let by_hops = by_hops.or_else(|| back().and_then(|(one, other)| Some(!self.has_further_to_go(one, other)?)));
+        if by_hops.is_some() {
+            return by_hops;
+        }
         let there = self.mean(one, other);
         let back = self.reverse(one).zip(self.reverse(other)).and_then(|(one, other)| self.mean(one, other));
         match (there, back) {

@@ -111,6 +111,8 @@ impl Survey {
             Packet::Datagram(datagram) => match Print::of(datagram.payload, datagram.truncated) {
                 Some(print) => self.packet(datagram.src, datagram.dst, Some(print), None),
                 None => {
+                    self.hear(datagram.src.ip(), |heard| heard.from += 1);
+                    self.hear(datagram.dst.ip(), |heard| heard.to += 1);
                     let key = Print::of_relayed(datagram.payload).key;
                     self.others.add(key, key, now, None);
                 }
@@ -118,7 +120,12 @@ impl Survey {
             Packet::Segment(segment) => {
                 let answer = (segment.flags.contains(TcpFlags::SYN) && !segment.flags.contains(TcpFlags::ACK))
                     .then(|| opening(segment.seq, true));
-                self.packet(segment.src, segment.dst, Print::of_segment(&segment), answer);
+                let print = Print::of_segment(&segment);
+                if print.is_none() {
+                    self.hear(segment.src.ip(), |heard| heard.from += 1);
+                    self.hear(segment.dst.ip(), |heard| heard.to += 1);
+                }
+                self.packet(segment.src, segment.dst, print, answer);
             }
             _ => {}
         });

@@ -55,6 +55,8 @@ pub(super) struct Link {
     pub matched: u64,
     /// How many of these are at the same place of a TCP stream.
     pub in_step: u64,
+    /// How many have routers still to pass at the first, and how many at the second: the lower time to live is further on.
+    pub nearer: [u64; 2],
     timed: u64,
     sum: i64,
     pub min: Span,
@@ -110,6 +112,7 @@ struct Sighting {
     ip_id: u32,
     exact: u32,
     seq: Option<u32>,
+    ttl: u8,
 }
 
 /// Follows the packets of several captures that are read as one.
@@ -175,11 +178,11 @@ impl Trace {
                 let relayed = || [datagram.src, datagram.dst].iter().any(|end| self.relayed.contains(&end.port()));
                 let print = Print::of(datagram.payload, datagram.truncated);
                 let print = print.or_else(|| relayed().then(|| Print::of_relayed(datagram.payload)));
-                self.packet(point, datagram.src, datagram.dst, print, (number, now, datagram.ip_id, datagram.length));
+                self.packet(point, datagram.src, datagram.dst, print, (number, now, datagram.ip_id, datagram.length, datagram.ttl));
             }
             Packet::Segment(segment) => {
                 let print = Print::of_segment(&segment);
-                self.packet(point, segment.src, segment.dst, print, (number, now, segment.ip_id, segment.length));
+                self.packet(point, segment.src, segment.dst, print, (number, now, segment.ip_id, segment.length, segment.ttl));
             }
             _ => {}
         });
@@ -217,7 +220,7 @@ impl Trace {
         src: Endpoint,
         dst: Endpoint,
         print: Option<Print<'_>>,
-        (number, now, ip_id, length): (u64, Timestamp, u32, u32),
+        (number, now, ip_id, length, ttl): (u64, Timestamp, u32, u32, u8),
     ) {
         let Some(print) = print else { return };
         let Some(flow) = self.flow(point, src, dst, print.wrapped) else { return };
@@ -253,7 +256,7 @@ impl Trace {
                 entry.changed = Some((what, values));
             }
             let seq = print.seq;
-            entry.sightings.push(Sighting { flow, count: 1, first: now, last: now, number, ip_id, exact, seq });
+            entry.sightings.push(Sighting { flow, count: 1, first: now, last: now, number, ip_id, exact, seq, ttl });
             if let Some(message) = print.message.filter(|message| message.bytes().len() <= MAX_BODY) {
                 let mut room = if self.bodies.len() < MAX_BODIES {
                     Vec::new()
@@ -355,6 +358,9 @@ impl Trace {
         let link = self.links.entry((a.flow, b.flow)).or_default();
         link.matched += u64::from(a.count.min(b.count));
         link.in_step += u64::from(a.seq.is_some() && a.seq == b.seq);
+        let [first, second] = &mut link.nearer;
+        *first += u64::from(a.ttl > b.ttl);
+        *second += u64::from(b.ttl > a.ttl);
         if a.count == b.count {
             let apart = b.first.since(a.first);
             (link.min, link.max) =

@@ -10,6 +10,8 @@ const MAX_COMPARED: usize = 400;
 const NEAR: i64 = 1_500_000_000;
 /// A difference of time zones is a multiple of a quarter of an hour.
 const QUARTER: i64 = 900_000_000_000;
+/// Zones are so far from UTC at most.
+const FARTHEST: i64 = 14 * 3_600_000_000_000;
 /// So many events that fit together make sure of a difference that is none of time zones.
 const ENOUGH: usize = 3;
 
@@ -109,7 +111,8 @@ pub fn estimate(file: &LogFile, events: &[Event], clocks: &[Span]) -> Option<Off
     let zero = differences.iter().filter(|difference| difference.unsigned_abs() <= NEAR.unsigned_abs()).count();
     let of_zone = |difference: i64| {
         let zone = difference.saturating_add(QUARTER / 2).div_euclid(QUARTER).saturating_mul(QUARTER);
-        (difference.saturating_sub(zone).unsigned_abs() <= NEAR.unsigned_abs()).then_some(zone)
+        let is_one = zone.unsigned_abs() <= FARTHEST.unsigned_abs();
+        (is_one && difference.saturating_sub(zone).unsigned_abs() <= NEAR.unsigned_abs()).then_some(zone)
     };
     // as one of the captures, where that fits better than as it stands: whole zones apart, if they are not written
     let of_capture = clocks.iter().filter(|clock| clock.0.unsigned_abs() > NEAR.unsigned_abs() && !file.is_relative());

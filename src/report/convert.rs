@@ -153,6 +153,7 @@ pub(super) fn server(
                 clients: active.clients,
                 relays_udp: active.relays_udp,
                 relays_tcp: active.relays_tcp,
+                over_tcp: active.over_tcp,
             })
             .collect(),
     }

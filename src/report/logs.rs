@@ -148,6 +148,8 @@ pub(super) fn quote(
     let mut found: Vec<LogLine> = Vec::new();
     let mut omitted = 0;
     for file in files {
+        let earlier = first.zip(last).and_then(|(first, last)| file.a_year_earlier(first, last));
+        let file = earlier.as_ref().unwrap_or(file);
         let offset = match given {
             // what has no date counts from the beginning of the captures
             Some(span) if file.is_relative() => first.map(|first| Span(first.0.saturating_add(span.0))),

@@ -164,8 +164,14 @@ fn names<'s>(
         let expected: Vec<IpAddr> = of_place.into_iter().flatten().filter(|ip| ip.is_ipv6() == v6).copied().collect();
         // where nothing is stated, nothing is wrong
         let (Some(rcode), false) = (lookup.rcode, expected.is_empty()) else { continue };
-        let other: Vec<String> =
-            lookup.addresses.iter().filter(|ip| !expected.contains(ip)).map(ToString::to_string).collect();
+        // what is stated for the other side tells where it comes from
+        let side = |ip: &IpAddr| match () {
+            () if inside.contains(ip) => " (stated for inside)",
+            () if outside.contains(ip) => " (stated for outside)",
+            () => "",
+        };
+        let other = lookup.addresses.iter().filter(|ip| !expected.contains(ip));
+        let other: Vec<String> = other.map(|ip| format!("{ip}{}", side(ip))).collect();
         match (rcode, other.as_slice()) {
             (Rcode::NOERROR, []) if lookup.addresses.is_empty() => {
                 wrong.push((lookup, format!("no address for {client}"), false));
