@@ -181,6 +181,9 @@ pub(super) struct Batch {
     /// Make a table of all messages, too
     #[arg(long)]
     pub messages: bool,
+    /// Write each report as a page to look at, too (reports/*.html), as analyze --format html does; index.html then leads to these
+    #[arg(long)]
+    pub html: bool,
     #[command(flatten)]
     pub reading: Reading,
     #[command(flatten)]

@@ -147,7 +147,7 @@ impl Options {
 
     fn batch(batch: args::Batch, common: Common, defaults: &Config) -> Result<Self, Error> {
         let reading = batch.reading.with_defaults(defaults);
-        let settings = reading.settings(batch.messages, &batch.beside);
+        let settings = reading.settings((batch.messages, batch.html), &batch.beside);
         Ok(Options::Batch(Box::new(super::batch::Batch {
             paths: batch.paths,
             files_from: batch.files_from,
@@ -157,6 +157,7 @@ impl Options {
             fail_on: batch.fail_on,
             join: batch.join,
             messages: batch.messages,
+            html: batch.html,
             settings,
             beside: Beside::read(&batch.beside)?,
             reading: Wanted::new(reading, defaults, Times::default())?,
@@ -262,9 +263,9 @@ impl Reading {
 
     /// All of it in short, with this program's version: results that were found with other settings are not those of these. Of files their time of
     /// change stands for what is in them, since a hash of a password would let others try passwords on it.
-    fn settings(&self, messages: bool, beside: &args::Beside) -> [u8; 32] {
+    fn settings(&self, (messages, html): (bool, bool), beside: &args::Beside) -> [u8; 32] {
         let mut hash = Sha256::new();
-        hash.update(format!("{} {SCHEMA} {messages} {self:?} {beside:?}", env!("CARGO_PKG_VERSION")));
+        hash.update(format!("{} {SCHEMA} {messages} {html} {self:?} {beside:?}", env!("CARGO_PKG_VERSION")));
         let of_reading = [&self.credentials, &self.sdp, &self.passwords, &self.keylog];
         for path in of_reading.into_iter().chain([&beside.deployment, &beside.log]).flatten() {
             let metadata = std::fs::metadata(path);
