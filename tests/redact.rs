@@ -7,7 +7,7 @@ mod support;
 
 use capture_bytes::Bytes;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
@@ -511,6 +511,51 @@ fn what_tunnels_and_radio_carry_is_redacted_and_found_as_without_them() {
             }
         }
     }
+}
+
+#[test]
+fn names_and_addresses_in_dns_over_tcp_are_replaced_as_in_datagrams() {
+    let samples = samples::all();
+    let sample = samples.iter().find(|sample| sample.name == "dns-nxdomain").unwrap();
+    let mut packets = Packets::default();
+    let (mut next, mut frames, mut asked) = (BTreeMap::new(), Vec::new(), 0);
+    let mut capture = Capture::open(sample.bytes.as_slice()).unwrap();
+    while let Some(frame) = capture.next_frame() {
+        let mut made = frame.data.to_vec();
+        packets.dissect(&frame, frame.time.unwrap(), &mut |packet| {
+            let Packet::Datagram(datagram) = packet else { return };
+            let (src, dst, payload) = (datagram.src, datagram.dst, datagram.payload);
+            if src.port() != 53 && dst.port() != 53 {
+                return;
+            }
+            let seq = next.entry((src.port(), dst.port())).or_insert(1_u32);
+            let [from, to, length] = [src.port(), dst.port(), payload.len() as u16].map(u16::to_be_bytes);
+            let head = [&from[..], &to, &seq.to_be_bytes(), &[0; 4], &[0x50, 0x18, 1, 0, 0, 0, 0, 0]].concat();
+            *seq += 2 + payload.len() as u32;
+            let mut packet = outer(6, &[&head, &length[..], payload].concat());
+            for (at, end) in [(12, src), (16, dst)] {
+                if let IpAddr::V4(ip) = end.ip() {
+                    packet[at..at + 4].copy_from_slice(&ip.octets());
+                }
+            }
+            made = [&[2; 12], &[8, 0][..], &packet].concat();
+            asked += 1;
+        });
+        frames.push(made);
+    }
+    assert!(asked > 1, "{asked}");
+    let made = std::cell::RefCell::new(frames.into_iter());
+    let capture = wrapped(sample, 1, &|_| made.borrow_mut().next().unwrap());
+    let redacted = redacted_bytes(&capture, (credentials(sample), &[]), 8, false, &KeyLog::new());
+    let (before, _) = told(&sample.bytes, credentials(sample), KeyLog::new());
+    assert!(before.texts.iter().any(|text| contains(&capture, text.as_bytes())));
+    for text in &before.texts {
+        assert!(!contains(&redacted.bytes, text.as_bytes()), "{text}");
+    }
+    let found = |bytes: &[u8]| findings(&report(bytes, Credentials::default(), KeyLog::new(), &mut |_| {}), true);
+    let was = found(&capture);
+    assert!(was.iter().any(|finding| finding.contains("dns")), "{was:?}");
+    assert_eq!(was, found(&redacted.bytes));
 }
 
 #[test]
