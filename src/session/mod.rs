@@ -353,22 +353,6 @@ impl Session {
         }
     }
 
-    /// Something was sent to a host, whatever it was.
-    pub fn hears(&mut self, host: std::net::IpAddr) {
-        self.clients.hears(host);
-    }
-
-    /// A server's yes of which the capture holds the first bytes, and not enough to tell to what: a client that is served is served.
-    pub fn granted_in_short(&mut self, method: Method, server: Endpoint, client: Endpoint, time: Timestamp) {
-        // whose it is cannot be read: it counts as that of another server
-        let server = Endpoint::new(server.ip(), 0);
-        match method {
-            Method::ALLOCATE => self.clients.allocated(client.ip(), None, server, time),
-            Method::BINDING => self.clients.answered(client.ip(), server, time),
-            _ => {}
-        }
-    }
-
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
     #[inline(always)]
     pub fn advance(&mut self, now: Timestamp) {
