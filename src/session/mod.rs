@@ -80,7 +80,6 @@ pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::FORESEEN;
 
 use crate::join::Joins;
-use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
