@@ -30,7 +30,7 @@ use crate::session::deployment::Deployment;
 use crate::session::signalling::Signalling;
 use crate::session::tls::TlsConnection;
 use crate::session::{FORESEEN, Known, Limits, Path, Session, WARM};
-use crate::stream::{self, Associations, Streams};
+use crate::stream::{self, Associations, DnsSegments, Streams};
 use crate::time::{Span, Timestamp};
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
@@ -88,6 +88,8 @@ struct Core {
     digits: u8,
     /// Messages that came in TCP streams.
     streamed: u32,
+    /// DNS over TCP.
+    dns_segments: DnsSegments,
     /// What opens DTLS, and what the record at hand held.
     dtls: Associations<Path>,
     plain: Vec<u8>,
@@ -111,9 +113,21 @@ impl Analyzer {
             Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment).with_joins(joins);
         let findings = Collector::default();
         let (dtls, plain) = (Associations::default(), Vec::new());
-        let (digits, streamed) = (0, 0);
-        let mut core =
-            Core { capture, filters, media, icmp, digits, streamed, dtls, plain, session, findings, builder };
+        let (digits, streamed, dns_segments) = (0, 0, DnsSegments::default());
+        let mut core = Core {
+            capture,
+            filters,
+            media,
+            icmp,
+            digits,
+            streamed,
+            dns_segments,
+            dtls,
+            plain,
+            session,
+            findings,
+            builder,
+        };
         let mut streams = Streams::new(stream::Limits::default());
         *core.dtls.keys() = keys.clone();
         *streams.keys() = keys;
@@ -177,6 +191,7 @@ impl Analyzer {
             match packet {
                 Packet::Datagram(datagram) => core.datagram(frame, time, &datagram, sink),
                 Packet::Segment(segment) => {
+                    core.perhaps_dns_over_tcp(frame.number, time, &segment);
                     streams.segment(frame.number, time, &segment, &mut |item| core.streamed(&item, sink));
                 }
                 Packet::IcmpError(error) => {
@@ -212,6 +227,7 @@ impl Analyzer {
     fn conclude(self, files: Vec<(u32, String, CaptureInfo)>, packets: &Counts) -> Analyzed {
         let Analyzer { mut streams, mut core, embedded, .. } = self;
         core.session.all_packets(packets.datagrams + packets.segments);
+        core.session.lost_while_capturing(files.iter().map(|(_, _, info)| info.lost_packets()).sum());
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);

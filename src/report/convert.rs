@@ -64,6 +64,7 @@ pub(super) fn capture_of(path: String, info: &CaptureInfo, digits: u8) -> Captur
         damage_total: info.damage_total,
         clock_offset_us: None,
         clock_uncertainty_us: None,
+        lost_packets: Some(info.lost_packets()).filter(|&lost| lost > 0),
         decryption: None,
         clock_drift_ppm: None,
     }
@@ -152,6 +153,7 @@ pub(super) fn server(
                 clients: active.clients,
                 relays_udp: active.relays_udp,
                 relays_tcp: active.relays_tcp,
+                over_tcp: active.over_tcp,
             })
             .collect(),
     }

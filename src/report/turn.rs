@@ -45,6 +45,8 @@ pub struct ServerActivity {
     pub relays_udp: u64,
     /// Live allocations relaying TCP.
     pub relays_tcp: u64,
+    /// Live allocations, whatever they relay, of clients that are connected over TCP or TLS; those of all others are connected over UDP or DTLS.
+    pub over_tcp: u64,
 }
 
 /// One way of reaching a server.

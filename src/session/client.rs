@@ -93,6 +93,8 @@ pub struct Clients {
     heard: HashSet<IpAddr>,
     /// Whether any request of anybody was answered.
     both_ways: bool,
+    /// Frames that the capturing program lost by its own count.
+    lost: u64,
 }
 
 /// Who, and since when, for [`Clients::recovered`].
@@ -123,6 +125,7 @@ impl Clients {
             holes: false,
             heard: HashSet::new(),
             both_ways: false,
+            lost: 0,
         }
     }
 
@@ -140,6 +143,18 @@ impl Clients {
     /// The capture lacks frames from its middle.
     pub fn has_gaps(&mut self) {
         self.holes = true;
+    }
+
+    /// The capturing program says that it lost so many frames, nobody knows which.
+    pub fn lost_while_capturing(&mut self, frames: u64) {
+        self.lost = self.lost.saturating_add(frames);
+        self.holes |= frames > 0;
+    }
+
+    /// Frames that the capturing program lost by its own count.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// Whether what is not in the capture may have been on the wire all the same.

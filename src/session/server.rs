@@ -176,7 +176,7 @@ impl Servers {
         let Some(server) = self.entry(address, conversation.first) else { return };
         server.software = conversation.software.or(server.software);
         for allocation in conversation.allocations() {
-            server.activity.add(allocation, now);
+            server.activity.add(allocation, conversation.transport, now);
         }
         let Some(reached) = server.over(conversation.transport) else { return };
         reached.begins(conversation.first);

@@ -82,18 +82,21 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
             }
             _ => "give it a smaller certificate: ECDSA on P-256 instead of RSA, no chain",
         };
+        let way = story.whereabouts(from, "DTLS datagrams", view);
         Text {
             title: format!("Parts of the DTLS handshake from {sender} never reach {receiver}: {}", title_part(handshake, from)),
             explanation: format!(
-                "In the handshake between {} and {}, {what} ({}).{sizes}{} The datagrams that are missing are larger than the path takes, or IP \
+                "In the handshake between {} and {}, {what} ({}).{sizes}{}{} The datagrams that are missing are larger than the path takes, or IP \
                  fragments are dropped on it.",
                 story.end(Role::Client),
                 story.end(Role::Server),
                 frames(&listed),
-                too_big.unwrap_or_default()
+                too_big.unwrap_or_default(),
+                way.text
             ),
             fix: format!(
-                "Lower the DTLS MTU of {sender} (to 1200 bytes or less), or {smaller}. Let the path carry IP fragments and ICMP \"too big\"."
+                "Lower the DTLS MTU of {sender} (to 1200 bytes or less), or {smaller}. Let the path carry IP fragments and ICMP \"too big\".{}",
+                way.fix
             ),
         }
     });
