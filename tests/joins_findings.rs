@@ -73,7 +73,8 @@ fn checks_that_leave_and_never_arrive_are_told_with_the_points_between_which_the
     let told = finding(&report, "ice-checks-unanswered");
     assert!(told.title.ends_with("those of 10.0.0.2 never reached bob.pcap"), "{}", told.title);
     assert!(
-        told.explanation.contains("alice.pcap shows 12 checks from 10.0.0.2:50000 to 192.0.2.9:40000, and bob.pcap none of them"),
+        told.explanation
+            .contains("alice.pcap shows 12 checks from 10.0.0.2:50000 to 192.0.2.9:40000, and bob.pcap none of them"),
         "{}",
         told.explanation
     );
@@ -207,11 +208,7 @@ fn parts_of_a_handshake_that_left_one_point_and_never_came_to_the_other_are_lost
     let told = finding(&report, "dtls-fragment-lost");
     assert_eq!((told.severity, told.confidence), (Severity::Failure, Confidence::Certain));
     assert!(told.explanation.contains("bytes 400 to 1599 never came"), "{}", told.explanation);
-    assert!(
-        told.explanation.contains("4 DTLS datagrams of 1225 bytes from 192.0.2.9:40000"),
-        "{}",
-        told.explanation
-    );
+    assert!(told.explanation.contains("4 DTLS datagrams of 1225 bytes from 192.0.2.9:40000"), "{}", told.explanation);
     assert!(told.fix.contains("Look between bob.pcap and alice.pcap first"), "{}", told.fix);
     // bob's capture alone shows all parts leave, and cannot tell
     let alone = analyze::report(&pcap(&all));
@@ -263,7 +260,11 @@ fn media_that_is_sent_and_never_arrives_is_told_with_where_it_was_lost() {
     let near = points::only(&all, |number, src, _| from_alice(src) || !is_media(number));
     let report = two(&near, &at_bob(&all));
     let told = finding(&report, "media-one-way");
-    assert!(told.explanation.contains("bob.pcap shows 400 RTP and RTCP packets from 192.0.2.9:40000"), "{}", told.explanation);
+    assert!(
+        told.explanation.contains("bob.pcap shows 400 RTP and RTCP packets from 192.0.2.9:40000"),
+        "{}",
+        told.explanation
+    );
     assert!(told.explanation.contains("and alice.pcap none of them"), "{}", told.explanation);
 }
 
@@ -284,7 +285,11 @@ fn loss_of_media_is_put_between_two_points_or_before_the_first() {
     assert!(told.explanation.contains("that alice.pcap shows are not in bob.pcap"), "{}", told.explanation);
     let before = two(&lossy, &at_bob(&lossy));
     let told = finding(&before, "media-lossy");
-    assert!(told.explanation.contains("alice.pcap, which is before the others on this way, lacks them as well"), "{}", told.explanation);
+    assert!(
+        told.explanation.contains("alice.pcap, which is before the others on this way, lacks them as well"),
+        "{}",
+        told.explanation
+    );
 }
 
 #[test]
@@ -388,7 +393,8 @@ fn a_connection_of_which_one_capture_lacks_segments_is_whole_with_the_other() {
     let alone = analyze::report(&pcap(&near));
     let far = points::translated(&points::further(&near, "10.0.0.2", 4_000), ALICE, NAT);
     let some: Vec<Shot> = near.iter().enumerate().filter(|(at, _)| at % 7 != 6).map(|(_, shot)| shot.clone()).collect();
-    let others: Vec<Shot> = far.iter().enumerate().filter(|(at, _)| at % 7 != 3).map(|(_, shot)| shot.clone()).collect();
+    let others: Vec<Shot> =
+        far.iter().enumerate().filter(|(at, _)| at % 7 != 3).map(|(_, shot)| shot.clone()).collect();
     let report = points::report(&[("alice.pcap", pcap(&some)), ("nat.pcap", pcap(&others))]);
     assert_eq!(counted(&alone), counted(&report));
     assert!(!report.counts.skipped.keys().any(|reason| reason.contains("missing")), "{:?}", report.counts.skipped);
@@ -508,6 +514,10 @@ fn what_is_missing_at_a_point_that_lost_packets_is_not_certainly_lost_on_the_way
     let far = at_bob(&points::only(&near, |_, src, _| !from_alice(src)));
     let captures = [("alice.pcap", pcap(&near)), ("bob.pcap", with_drops(&far, 3))];
     let report = points::report(&captures);
-    assert!(report.joins[0].lost.iter().all(|lost| lost.confidence == Confidence::Likely), "{:?}", report.joins[0].lost);
+    assert!(
+        report.joins[0].lost.iter().all(|lost| lost.confidence == Confidence::Likely),
+        "{:?}",
+        report.joins[0].lost
+    );
     let _ = degrade::pcap(&near);
 }

@@ -131,7 +131,12 @@ fn two_captures_of_any_length_are_merged_in_bounded_memory() {
     let (_, tenth, _) = together(40_000);
     let count = 400_000;
     let (report, peak, read) = together(count);
-    println!("{:.1} MiB for {:.1} MiB read; a tenth {:.1} MiB", peak as f64 / 1048576.0, read as f64 / 1048576.0, tenth as f64 / 1048576.0);
+    println!(
+        "{:.1} MiB for {:.1} MiB read; a tenth {:.1} MiB",
+        peak as f64 / 1048576.0,
+        read as f64 / 1048576.0,
+        tenth as f64 / 1048576.0
+    );
     assert!(peak < LIMIT, "{peak} bytes at one time");
     assert!(peak * 2 < read / 3, "{peak} bytes at one time of {} in the captures", read / 3);
     let join = &report.joins[0];

@@ -175,7 +175,12 @@ impl<'t> Ways<'t> {
         let at = |&&other: &&u32| self.flow(other).is_some_and(|flow| flow.point == point);
         if let Some(&other) = self.linked.get(&number).and_then(|others| others.iter().find(at)) {
             let flow = self.flow(other)?;
-            return Some(Partner { src: flow.src, dst: flow.dst, later: self.before(number, other)?, wrapped: flow.wrapped });
+            return Some(Partner {
+                src: flow.src,
+                dst: flow.dst,
+                later: self.before(number, other)?,
+                wrapped: flow.wrapped,
+            });
         }
         let back = self.reverse(number)?;
         let &other = self.linked.get(&back)?.iter().find(at)?;
@@ -283,15 +288,21 @@ impl Joins {
             }
             if !stretches.is_empty() {
                 let seen = seen_of(flow);
-                let own = Stretch { point: flow.point, src: flow.src, dst: flow.dst, wrapped: flow.wrapped, later: false, seen };
+                let own = Stretch {
+                    point: flow.point,
+                    src: flow.src,
+                    dst: flow.dst,
+                    wrapped: flow.wrapped,
+                    later: false,
+                    seen,
+                };
                 self.stretches.entry((way, flow.wrapped)).or_insert_with(|| {
                     stretches.insert(0, own);
                     stretches
                 });
             }
-            let arrived = last.map_or(number, |(point, _)| {
-                ways.index.get(&(point, way, flow.wrapped)).copied().unwrap_or(u32::MAX)
-            });
+            let arrived = last
+                .map_or(number, |(point, _)| ways.index.get(&(point, way, flow.wrapped)).copied().unwrap_or(u32::MAX));
             if ways.flow(arrived).is_some_and(|flow| flow.seen.get(Kind::Dtls as usize).is_some_and(|&seen| seen > 0)) {
                 self.keyed.insert(way);
             }

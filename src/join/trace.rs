@@ -178,11 +178,23 @@ impl Trace {
                 let relayed = || [datagram.src, datagram.dst].iter().any(|end| self.relayed.contains(&end.port()));
                 let print = Print::of(datagram.payload, datagram.truncated);
                 let print = print.or_else(|| relayed().then(|| Print::of_relayed(datagram.payload)));
-                self.packet(point, datagram.src, datagram.dst, print, (number, now, datagram.ip_id, datagram.length, datagram.ttl));
+                self.packet(
+                    point,
+                    datagram.src,
+                    datagram.dst,
+                    print,
+                    (number, now, datagram.ip_id, datagram.length, datagram.ttl),
+                );
             }
             Packet::Segment(segment) => {
                 let print = Print::of_segment(&segment);
-                self.packet(point, segment.src, segment.dst, print, (number, now, segment.ip_id, segment.length, segment.ttl));
+                self.packet(
+                    point,
+                    segment.src,
+                    segment.dst,
+                    print,
+                    (number, now, segment.ip_id, segment.length, segment.ttl),
+                );
             }
             _ => {}
         });
