@@ -92,8 +92,10 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     // answered
     let other = asked(ice, 1 - agent);
     let meets = ice.agent(1 - agent).checks > 0 && sent.is_urgent() && other.sends >= sends;
-    // whoever tries for long has no pair; that its checks were not refused either shows only where the capture holds what is sent to it
-    let hears = (0..2).any(|agent| host(ice, agent).is_some_and(|own| view.session.clients().is_heard(own.ip())));
+    // whoever tries for long has no pair; that its checks were not refused either shows only where the capture holds what is sent to it, or what the
+    // other sends and is sent
+    let holds = |agent: usize| host(ice, agent).is_some_and(|own| view.session.clients().is_heard(own.ip()));
+    let hears = holds(agent) || (other.checks > 0 && holds(1 - agent));
     let had_its_chance = sent.sends >= sends && sent.span >= span;
     let is_over = view.now().since(sent.last) >= NO_ANSWER;
     let confidence = match () {
