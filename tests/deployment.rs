@@ -232,7 +232,7 @@ fn names_are_compared_by_where_who_asks_is() {
     assert_eq!(seen(&asked(outside.0, outside.1, "10.88.246.156"), 14), StatedSeen::Right);
     let report = asked(inside.0, inside.1, "10.88.246.156");
     assert_eq!(seen(&report, 14), StatedSeen::Wrong);
-    assert_eq!(line(&report, 14).instead.as_deref(), Some("10.88.246.156 for 172.16.85.180"));
+    assert_eq!(line(&report, 14).instead.as_deref(), Some("10.88.246.156 (stated for outside) for 172.16.85.180"));
     assert!(mismatch(&report).title.contains("cmsweb.octavio.com resolves to another address"));
     assert_eq!(seen(&asked(outside.0, outside.1, "172.16.85.180"), 14), StatedSeen::Wrong);
     // of the other family nothing is stated
@@ -354,14 +354,24 @@ fn a_server_that_is_at_none_of_its_addresses_is_taken_for_the_only_one_that_lend
         let mut scene = Scene::new();
         scene.allocation(CLIENT, "10.88.246.199:3478", &turnuser(), "nonce", relayed);
         if others {
-            scene.allocation("172.16.85.180:50009", "10.88.246.200:3478", &turnuser(), "nonce-9", "10.88.246.200:24001");
+            scene.allocation(
+                "172.16.85.180:50009",
+                "10.88.246.200:3478",
+                &turnuser(),
+                "nonce-9",
+                "10.88.246.200:24001",
+            );
         }
         later(&mut scene)
     };
     let report = elsewhere("10.88.246.199:24000", false);
     let found = mismatch(&report);
     assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Likely));
-    assert!(found.title.contains("asks 10.88.246.199:3478 for a relay, and not an address that is stated for Expressway-E"), "{}", found.title);
+    assert!(
+        found.title.contains("asks 10.88.246.199:3478 for a relay, and not an address that is stated for Expressway-E"),
+        "{}",
+        found.title
+    );
     assert_eq!(line(&report, 5).instead.as_deref(), Some("10.88.246.199"));
     assert_eq!((seen(&report, 5), seen(&report, 10)), (StatedSeen::Wrong, StatedSeen::Right));
     assert_eq!((seen(&report, 11), seen(&report, 12)), (StatedSeen::Right, StatedSeen::Right));

@@ -67,7 +67,9 @@ fn story(report: &Report) -> Vec<String> {
     all.sort();
     all.push(format!("{:?} {}", report.verdict, report.headline));
     // where clocks differ by a fraction of a microsecond, so do the times
-    let exact = |text: &String| text.split(' ').filter(|word| !word.chars().all(|c| c.is_ascii_digit())).collect::<Vec<_>>().join(" ");
+    let exact = |text: &String| {
+        text.split(' ').filter(|word| !word.chars().all(|c| c.is_ascii_digit())).collect::<Vec<_>>().join(" ")
+    };
     all.iter().map(exact).collect()
 }
 

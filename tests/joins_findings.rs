@@ -8,7 +8,7 @@ mod support;
 use std::net::SocketAddr;
 use support::analyze::{self, finding, ids};
 use support::calls::{failures, graver};
-use support::degrade::{self, Shot, pcap, shots};
+use support::degrade::{Shot, pcap, shots};
 use support::dtls::{self, Shake, again};
 use support::ice::{Agents, plain};
 use support::tcp::{self, Tcp};
@@ -73,7 +73,8 @@ fn checks_that_leave_and_never_arrive_are_told_with_the_points_between_which_the
     let told = finding(&report, "ice-checks-unanswered");
     assert!(told.title.ends_with("those of 10.0.0.2 never reached bob.pcap"), "{}", told.title);
     assert!(
-        told.explanation.contains("alice.pcap shows 12 checks from 10.0.0.2:50000 to 192.0.2.9:40000, and bob.pcap none of them"),
+        told.explanation
+            .contains("alice.pcap shows 12 checks from 10.0.0.2:50000 to 192.0.2.9:40000, and bob.pcap none of them"),
         "{}",
         told.explanation
     );
@@ -207,11 +208,7 @@ fn parts_of_a_handshake_that_left_one_point_and_never_came_to_the_other_are_lost
     let told = finding(&report, "dtls-fragment-lost");
     assert_eq!((told.severity, told.confidence), (Severity::Failure, Confidence::Certain));
     assert!(told.explanation.contains("bytes 400 to 1599 never came"), "{}", told.explanation);
-    assert!(
-        told.explanation.contains("4 DTLS datagrams of 1225 bytes from 192.0.2.9:40000"),
-        "{}",
-        told.explanation
-    );
+    assert!(told.explanation.contains("4 DTLS datagrams of 1225 bytes from 192.0.2.9:40000"), "{}", told.explanation);
     assert!(told.fix.contains("Look between bob.pcap and alice.pcap first"), "{}", told.fix);
     // bob's capture alone shows all parts leave, and cannot tell
     let alone = analyze::report(&pcap(&all));
@@ -263,7 +260,11 @@ fn media_that_is_sent_and_never_arrives_is_told_with_where_it_was_lost() {
     let near = points::only(&all, |number, src, _| from_alice(src) || !is_media(number));
     let report = two(&near, &at_bob(&all));
     let told = finding(&report, "media-one-way");
-    assert!(told.explanation.contains("bob.pcap shows 400 RTP and RTCP packets from 192.0.2.9:40000"), "{}", told.explanation);
+    assert!(
+        told.explanation.contains("bob.pcap shows 400 RTP and RTCP packets from 192.0.2.9:40000"),
+        "{}",
+        told.explanation
+    );
     assert!(told.explanation.contains("and alice.pcap none of them"), "{}", told.explanation);
 }
 
@@ -284,7 +285,11 @@ fn loss_of_media_is_put_between_two_points_or_before_the_first() {
     assert!(told.explanation.contains("that alice.pcap shows are not in bob.pcap"), "{}", told.explanation);
     let before = two(&lossy, &at_bob(&lossy));
     let told = finding(&before, "media-lossy");
-    assert!(told.explanation.contains("alice.pcap, which is before the others on this way, lacks them as well"), "{}", told.explanation);
+    assert!(
+        told.explanation.contains("alice.pcap, which is before the others on this way, lacks them as well"),
+        "{}",
+        told.explanation
+    );
 }
 
 #[test]
@@ -306,14 +311,12 @@ fn media_lost_in_a_relay_is_told_with_what_the_relay_passed_on() {
     let mut legs = Scene::new();
     for shot in server.iter().skip(from as usize).filter(|shot| shot.bytes.len() > 50 && shot.bytes[42] == 0x40) {
         let data = shot.bytes[46..].to_vec();
-        let number = u16::from_be_bytes([data[2], data[3]]);
         let since = (shot.ns - near[0].ns) / 1000 + 1_000_000;
         if shot.bytes[26..30] == [10, 0, 0, 2] {
             legs.at_us(since + 300).udp(RELAYED, PEER, data);
         } else {
             legs.at_us(since - 200).udp(PEER, RELAYED, data);
         }
-        let _ = number;
     }
     server.extend(shots(&legs));
     server.sort_by_key(|shot| shot.ns);
@@ -388,7 +391,8 @@ fn a_connection_of_which_one_capture_lacks_segments_is_whole_with_the_other() {
     let alone = analyze::report(&pcap(&near));
     let far = points::translated(&points::further(&near, "10.0.0.2", 4_000), ALICE, NAT);
     let some: Vec<Shot> = near.iter().enumerate().filter(|(at, _)| at % 7 != 6).map(|(_, shot)| shot.clone()).collect();
-    let others: Vec<Shot> = far.iter().enumerate().filter(|(at, _)| at % 7 != 3).map(|(_, shot)| shot.clone()).collect();
+    let others: Vec<Shot> =
+        far.iter().enumerate().filter(|(at, _)| at % 7 != 3).map(|(_, shot)| shot.clone()).collect();
     let report = points::report(&[("alice.pcap", pcap(&some)), ("nat.pcap", pcap(&others))]);
     assert_eq!(counted(&alone), counted(&report));
     assert!(!report.counts.skipped.keys().any(|reason| reason.contains("missing")), "{:?}", report.counts.skipped);
@@ -508,6 +512,50 @@ fn what_is_missing_at_a_point_that_lost_packets_is_not_certainly_lost_on_the_way
     let far = at_bob(&points::only(&near, |_, src, _| !from_alice(src)));
     let captures = [("alice.pcap", pcap(&near)), ("bob.pcap", with_drops(&far, 3))];
     let report = points::report(&captures);
-    assert!(report.joins[0].lost.iter().all(|lost| lost.confidence == Confidence::Likely), "{:?}", report.joins[0].lost);
-    let _ = degrade::pcap(&near);
+    assert!(
+        report.joins[0].lost.iter().all(|lost| lost.confidence == Confidence::Likely),
+        "{:?}",
+        report.joins[0].lost
+    );
 }
+
+#[test]
+fn four_points_tell_between_which_of_them_requests_are_lost_in_whatever_order_they_are_given() {
+    let mut scene = Scene::new();
+    scene.later(1).binding("10.0.0.2:50001", "192.0.2.1:3479", "203.0.113.50:61001");
+    scene.after_ms(100).send_repeatedly(ALICE, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 7);
+    scene.later(2).binding("10.0.0.2:50001", "192.0.2.1:3479", "203.0.113.50:61001").later(40);
+    let client = shots(&scene);
+    let inside = points::clock(&points::further(&client, "10.0.0.2", 1_000), 400, 0);
+    // the NAT does not let them out
+    let beyond = points::only(&points::further(&client, "10.0.0.2", 2_000), |_, src, _| src.port() != 50_000);
+    let beyond = points::translated(&beyond, "10.0.0.2:50001", "203.0.113.50:61001");
+    let outside = points::clock(&beyond, -7_000, 0);
+    let server = points::translated(&points::further(&beyond, "203.0.113.50", 5_000), "192.0.2.1:3479", "172.16.0.1:3479");
+    let server = points::clock(&server, 3_000, 0);
+    let captures = [
+        ("client.pcap", pcap(&client)),
+        ("nat-inside.pcap", pcap(&inside)),
+        ("nat-outside.pcap", pcap(&outside)),
+        ("server.pcap", pcap(&server)),
+    ];
+    let tell = |order: [usize; 4]| {
+        let report = points::report(&order.map(|at| captures[at].clone()));
+        let name = |capture: u32| captures[order[capture as usize]].0;
+        let lost: Vec<_> = report.joins.iter().flat_map(|join| &join.lost).collect();
+        let mut lost: Vec<_> = lost.iter().map(|lost| (name(lost.from), name(lost.to), lost.count)).collect();
+        lost.sort_unstable();
+        let told = finding(&report, "turn-no-response");
+        assert!(told.title.contains("none of them reached nat-outside.pcap"), "{}", told.title);
+        assert!(told.explanation.contains("7 of the 7 requests reached nat-inside.pcap"), "{}", told.explanation);
+        let nat = report.nat.iter().filter(|nat| nat.inside.to_string() == "10.0.0.2:50001").count();
+        assert_eq!((nat, report.joins.len()), (1, 6));
+        lost
+    };
+    let usual = tell([0, 1, 2, 3]);
+    assert!(usual.contains(&("nat-inside.pcap", "nat-outside.pcap", 7)), "{usual:?}");
+    for order in [[3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]] {
+        assert_eq!(usual, tell(order), "{order:?}");
+    }
+}
+

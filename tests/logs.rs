@@ -170,7 +170,13 @@ fn a_log_that_begins_in_december_without_its_year_fits_a_capture_of_january() {
 #[test]
 fn what_coturn_writes_at_its_most_verbose_is_placed_and_quoted() {
     // 4.5, 4.6 and later ones with a number of the thread and a level
-    for prefix in ["7: ", "7: : ", "7: (4711): INFO: ", "2026-01-01T00:00:00+0000: ", "2026-01-01T00:00:00.123456+0000: (1): INFO: "] {
+    for prefix in [
+        "7: ",
+        "7: : ",
+        "7: (4711): INFO: ",
+        "2026-01-01T00:00:00+0000: ",
+        "2026-01-01T00:00:00.123456+0000: (1): INFO: ",
+    ] {
         let line = |text: &str| format!("{prefix}{text}\n");
         let log = [
             line("udp_server_input_handler:623:start"),
@@ -191,6 +197,14 @@ fn what_coturn_writes_at_its_most_verbose_is_placed_and_quoted() {
 }
 
 #[test]
+fn a_quiet_coturn_is_placed_by_the_refusals_that_it_writes() {
+    let report = with("7: : ERROR: check_stun_auth: user alice credentials are incorrect\n", None);
+    let file = &report.log_files[0];
+    assert_eq!((file.offset_from, file.matched), (Some(LogOffset::Estimated), 1));
+    assert_eq!(finding(&report, "turn-integrity-rejected").logs_total, 1);
+}
+
+#[test]
 fn a_log_of_another_day_is_not_drawn_to_the_capture_by_one_line() {
     let log = "2026-01-03 00:00:00 session 1: realm <example.org> user <alice>: incoming packet message processed, error 401: Unauthorized\n";
     let report = with(log, None);
@@ -202,7 +216,9 @@ fn a_log_of_another_day_is_not_drawn_to_the_capture_by_one_line() {
 fn secrets_in_a_log_of_binary_junk_and_endless_lines_stay_bounded_and_hidden() {
     let mut log = b"2026-01-01 00:00:01 password=hunter2 ".to_vec();
     log.extend(std::iter::repeat_n(b'x', 3 << 20));
-    log.extend(b"\n\xff\xfe\x00\x01hunter2 secret=hunter2\n2026-01-01 00:00:02 user <alice> error 401: \x1b[31mhunter3\x07\n");
+    log.extend(
+        b"\n\xff\xfe\x00\x01hunter2 secret=hunter2\n2026-01-01 00:00:02 user <alice> error 401: \x1b[31mhunter3\x07\n",
+    );
     let files = [turnscope::logs::LogFile::read(&log, "x.log", 2026)];
     assert!(files[0].lines.iter().all(|line| line.text.len() < 2000 && !line.text.contains(char::is_control)));
     assert!(!files[0].lines[0].text.contains("hunter2"), "{:?}", files[0].lines[0]);

@@ -155,7 +155,8 @@ pub(super) fn quote(
             Some(span) if file.is_relative() => first.map(|first| Span(first.0.saturating_add(span.0))),
             given => given,
         };
-        let offset = offset.map(|span| Offset { span, source: Source::Given }).or_else(|| estimate(file, events, &clocks));
+        let offset =
+            offset.map(|span| Offset { span, source: Source::Given }).or_else(|| estimate(file, events, &clocks));
         let mut relevant = 0;
         if let (Some(offset), Some(first), Some(last)) = (offset, first, last) {
             let (from, to) = (first.after(Span(-AROUND.0)), last.after(AROUND));

@@ -195,7 +195,8 @@ impl OneWay<'_> {
             let mut text = self.text(story);
             let times = [self.since.time, self.last.time];
             // what should come back is what was lost
-            let sought = Sought { kinds: &[Kind::Media], what: "RTP and RTCP packets", from: Some(dst), times, how_far: false };
+            let sought =
+                Sought { kinds: &[Kind::Media], what: "RTP and RTCP packets", from: Some(dst), times, how_far: false };
             let way = travel::of_path(&self.way.path, &sought, view);
             text.explanation += &way.text;
             text.fix += &way.fix;

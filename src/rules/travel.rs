@@ -143,7 +143,11 @@ pub(super) fn of_path(path: &Path, sought: &Sought<'_>, view: &View<'_>) -> Wher
     }
     let from = sought.from;
     ways.sort_by_key(|(src, ..)| Some(*src) != from);
-    let losses = losses(&ways, sought.kinds, joins);
+    let mut losses = losses(&ways, sought.kinds, joins);
+    // media goes each way by itself
+    losses.retain(|lost| {
+        lost.kind != Kind::Media || wrapped || from.is_none_or(|from| is_alias(lost, from, joins))
+    });
     for lost in losses.iter().take(MAX_LOSSES) {
         let [Some(here), Some(there)] = [lost.from, lost.to].map(|number| joins.points().get(number).and_then(name))
         else {
@@ -151,7 +155,8 @@ pub(super) fn of_path(path: &Path, sought: &Sought<'_>, view: &View<'_>) -> Wher
         };
         told.text += &lost_text(lost, sought, (&here, &there));
         let none = lost.certain && !lost.wrapped && lost.count >= lost.of;
-        let asked = Some(lost.kind) == sought.kinds.first().copied() && from.is_none_or(|from| is_alias(lost, from, joins));
+        let asked =
+            Some(lost.kind) == sought.kinds.first().copied() && from.is_none_or(|from| is_alias(lost, from, joins));
         if none && asked && told.title.is_empty() {
             told.title = format!(", and none of them reached {there}");
             told.never_at = Some(there.clone());
@@ -167,15 +172,11 @@ pub(super) fn of_path(path: &Path, sought: &Sought<'_>, view: &View<'_>) -> Wher
         }
     }
     let receivers = ways.iter().filter(|(src, ..)| from.is_none_or(|from| from == *src));
-    for (number, point) in joins.points().iter().enumerate().filter(|(number, _)| !joins.is_member(*number)) {
+    for (_, point) in joins.points().iter().enumerate().filter(|(number, _)| !joins.is_member(*number)) {
         let Some(name) = name(point) else { continue };
-        let said: Vec<String> = receivers
-            .clone()
-            .map(|&(_, dst, _)| stranger(point, &name, sought.times.into_iter(), dst, &format!("these {}", sought.what)))
-            .filter(|said| !said.is_empty())
-            .collect();
-        let _ = number;
-        told.text += said.first().map_or("", String::as_str);
+        let what = format!("these {}", sought.what);
+        let said = receivers.clone().map(|&(_, dst, _)| stranger(point, &name, sought.times.into_iter(), dst, &what));
+        told.text += &said.into_iter().find(|said| !said.is_empty()).unwrap_or_default();
     }
     told
 }
@@ -221,9 +222,8 @@ fn losses<'j>(ways: &[(Endpoint, Endpoint, bool)], kinds: &[Kind], joins: &'j Jo
         alike.extend(elsewhere.map(|stretch| (stretch.src, stretch.dst, stretch.wrapped)));
     }
     let all = joins.pairs().iter().flat_map(|pair| &pair.lost);
-    let mut found: Vec<&LostWay> = all
-        .filter(|lost| kinds.contains(&lost.kind) && alike.contains(&(lost.src, lost.dst, lost.wrapped)))
-        .collect();
+    let mut found: Vec<&LostWay> =
+        all.filter(|lost| kinds.contains(&lost.kind) && alike.contains(&(lost.src, lost.dst, lost.wrapped))).collect();
     let order = |kind: Kind| kinds.iter().position(|known| *known == kind);
     found.sort_by_key(|lost| (order(lost.kind), std::cmp::Reverse(lost.count), lost.src, lost.dst, lost.from, lost.to));
     found
@@ -280,7 +280,8 @@ pub(super) fn missing_before(path: &Path, src: Endpoint, dst: Endpoint, view: &V
 /// How far packets of which nothing is known to be lost got.
 fn reached(told: &mut Whereabouts, stretches: &[Stretch], sought: &Sought<'_>, joins: &Joins) {
     let (Some(own), Some(&kind)) = (stretches.first(), sought.kinds.first()) else { return };
-    let far = stretches.iter().filter(|stretch| stretch.later && stretch.seen(kind) > 0).max_by_key(|there| there.seen(kind));
+    let far =
+        stretches.iter().filter(|stretch| stretch.later && stretch.seen(kind) > 0).max_by_key(|there| there.seen(kind));
     let Some(there) = far else { return };
     let Some(name) = joins.points().get(there.point).and_then(name) else { return };
     if own.wrapped || there.wrapped {

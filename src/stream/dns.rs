@@ -139,8 +139,19 @@ mod tests {
             let src = Endpoint::v4((0x0a00_0000 + number).to_be_bytes(), 40_000);
             let payload = [0x3f, 0xff, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
             let (flags, ack, window, seq) = (TcpFlags(0x18), 0, 0, 1);
-            let segment =
-                Segment { src, dst, seq, ack, flags, window, payload: &payload, length: 14, truncated: false, ip_id: 0, ttl: 64 };
+            let segment = Segment {
+                src,
+                dst,
+                seq,
+                ack,
+                flags,
+                window,
+                payload: &payload,
+                length: 14,
+                truncated: false,
+                ip_id: 0,
+                ttl: 64,
+            };
             segments.segment(&segment, &mut |_| {});
             assert!(segments.followed.len() <= MAX_FOLLOWED);
         }

@@ -69,7 +69,9 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         .map(|known| format!(" {} ICMP errors ({}) came from {}.", known.total, known.first.kind, known.first.sender));
     let way = story.whereabouts(last.from, "DTLS datagrams", view);
     let fix = if way.fix.is_empty() {
-        format!("Capture at {owes}, too: whether that flight arrives there tells the path from the stack; then look at its log.")
+        format!(
+            "Capture at {owes}, too: whether that flight arrives there tells the path from the stack; then look at its log."
+        )
     } else {
         format!("Look at the log of {owes} if its side got the flight.{}", way.fix)
     };

@@ -87,7 +87,10 @@ impl Sightings {
     pub fn of(deployment: &Deployment) -> Self {
         let all = vec![Sighting::default(); deployment.statements().len()];
         let relays = |says: &Says| {
-            matches!(says, Says::External(_) | Says::RelayPorts(..) | Says::RelayOpen(..) | Says::Realm(_) | Says::Users(_))
+            matches!(
+                says,
+                Says::External(_) | Says::RelayPorts(..) | Says::RelayOpen(..) | Says::Realm(_) | Says::Users(_)
+            )
         };
         let mut with = deployment.statements().iter().filter(|one| relays(&one.says)).filter_map(|one| one.server);
         let lone = with.next().filter(|first| with.all(|other| other == *first));
@@ -104,7 +107,8 @@ impl Sightings {
         let (Some((&ip, wrong)), None) = (strangers.next(), strangers.next()) else { return None };
         let of_it = deployment.statements().iter().zip(&self.all).filter(|(known, _)| known.server == Some(lone));
         let seen = |sighting: &Sighting| {
-            sighting.right.total + sighting.wrong.total + sighting.port.answered.total > 0 || sighting.port.failed.is_some()
+            sighting.right.total + sighting.wrong.total + sighting.port.answered.total > 0
+                || sighting.port.failed.is_some()
         };
         let unseen = of_it.map(|(_, sighting)| sighting).all(|sighting| !seen(sighting));
         unseen.then_some((lone, ip, wrong))

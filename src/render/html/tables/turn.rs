@@ -63,8 +63,7 @@ pub(super) fn activity(report: &Report, clock: &Clock) -> Table {
             ]
         })
     });
-    let columns =
-        &["server", "from", "clients with a relay", "relays", "relays for TCP", "connected over TCP"];
+    let columns = &["server", "from", "clients with a relay", "relays", "relays for TCP", "connected over TCP"];
     table("activity", "Relays over time", columns, rows, 0)
 }
 
