@@ -21,7 +21,7 @@ use crate::join::Joins;
 use crate::keys::KeyLog;
 use crate::logs::LogFile;
 use crate::net::Transport;
-use crate::packet::{Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
+use crate::packet::{self, Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
@@ -185,18 +185,25 @@ impl Analyzer {
             return;
         }
         let streams = &mut self.streams;
-        self.packets.dissect(frame, time, &mut |packet| match packet {
-            Packet::Datagram(datagram) => core.datagram(frame, time, &datagram, sink),
-            Packet::Segment(segment) => {
-                core.perhaps_dns_over_tcp(frame.number, time, &segment);
-                streams.segment(frame.number, time, &segment, &mut |item| core.streamed(&item, sink));
-            }
-            Packet::IcmpError(error) => {
-                core.icmp_error(frame.number, &error);
-                let at = Moment { frame: frame.number, time };
-                streams.icmp(at, &error, &mut |item| core.streamed(&item, sink));
+        let mut empty = true;
+        self.packets.dissect(frame, time, &mut |packet| {
+            empty = false;
+            match packet {
+                Packet::Datagram(datagram) => core.datagram(frame, time, &datagram, sink),
+                Packet::Segment(segment) => {
+                    core.perhaps_dns_over_tcp(frame.number, time, &segment);
+                    streams.segment(frame.number, time, &segment, &mut |item| core.streamed(&item, sink));
+                }
+                Packet::IcmpError(error) => {
+                    core.icmp_error(frame.number, &error);
+                    let at = Moment { frame: frame.number, time };
+                    streams.icmp(at, &error, &mut |item| core.streamed(&item, sink));
+                }
             }
         });
+        if empty && let Some(host) = packet::neighbour_answered(frame) {
+            core.session.hears(host);
+        }
     }
 
     /// There are no more frames: `sink` gets the rows of messages behind gaps in TCP streams that were waited for up to now.
@@ -333,6 +340,7 @@ impl Core {
     }
 
     fn icmp_error(&mut self, frame: u64, error: &IcmpError<'_>) {
+        self.session.hears(error.receiver);
         self.session.icmp(frame, error);
     }
 

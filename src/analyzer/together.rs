@@ -196,7 +196,9 @@ impl Analyzer {
         core.builder.digits(core.digits);
         let streams = &mut self.streams;
         let Some((packets, picker)) = points.at(point) else { return };
+        let mut empty = true;
         packets.dissect(frame, time, &mut |packet| {
+            empty = false;
             let alone = core.session.joins().is_empty();
             // a connection through a NAT is one, with the addresses that it has on its client's side
             let packet = match packet {
@@ -227,6 +229,9 @@ impl Analyzer {
                 }
             }
         });
+        if empty && let Some(host) = crate::packet::neighbour_answered(frame) {
+            core.session.hears(host);
+        }
     }
 
     /// As [`Analyzer::finish`], of several files.

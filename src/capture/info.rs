@@ -45,6 +45,8 @@ pub struct CaptureInfo {
     pub damage: Vec<Damage>,
     /// How many places of damage there were; more than are listed if the list is full.
     pub damage_total: u64,
+    /// Whether a packed file was left where it unpacked to more than [`Limits::unpacked`].
+    pub is_too_much: bool,
 }
 
 impl CaptureInfo {
@@ -120,6 +122,7 @@ impl CaptureInfo {
         self.secrets_dropped += next.secrets_dropped;
         self.blocks_skipped += next.blocks_skipped;
         self.damage_total += next.damage_total;
+        self.is_too_much |= next.is_too_much;
     }
 }
 

@@ -301,6 +301,9 @@ pub(super) fn allocation(
         (None, session::End::Expired) => time(known.expires),
         _ => None,
     };
+    let closed = conversation.connection.as_deref().and_then(session::closed).map(|(_, seen, _)| seen.time);
+    let closed =
+        closed.filter(|&at| known.created.time <= at && at <= known.ended.map_or(known.expires, |(_, seen)| seen.time));
     let refused = refused_peers(conversation, view, digits);
     let mut permissions: Vec<Permission> = known
         .permissions
@@ -337,6 +340,7 @@ pub(super) fn allocation(
             session::End::Open => AllocationEnd::Open,
             session::End::Rejected => AllocationEnd::Rejected,
         },
+        connection_closed_at: closed.and_then(time),
         error: None,
         permissions_total: permissions.len() as u64,
         permissions,
@@ -417,6 +421,7 @@ pub(super) fn rejected(
         expires_at: None,
         ended_at: answer.map(|answer| Time::new(answer.seen.time, digits)),
         end: AllocationEnd::Rejected,
+        connection_closed_at: None,
         error: answer.and_then(|answer| protocol_error(answer, view)),
         permissions: Vec::new(),
         permissions_total: 0,

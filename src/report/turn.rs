@@ -282,6 +282,9 @@ pub struct Allocation {
     pub ended_at: Option<Time>,
     /// How it ended.
     pub end: AllocationEnd,
+    /// When the TCP or TLS connection that carries it was closed, if that came before its end: with the connection it is gone. Left out where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_closed_at: Option<Time>,
     /// What the server refused it with.
     pub error: Option<ProtocolError>,
     /// Permissions, the first ones.

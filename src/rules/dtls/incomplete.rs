@@ -1,6 +1,6 @@
 //! `dtls-incomplete`: a handshake that stops half-way.
 
-use super::super::evidence::frames;
+use super::super::evidence::{counted, frames};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, frames_at};
 use crate::session::Seen;
@@ -63,10 +63,9 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         }
         _ => "",
     };
-    let icmp = handshake
-        .unreachable
-        .as_ref()
-        .map(|known| format!(" {} ICMP errors ({}) came from {}.", known.total, known.first.kind, known.first.sender));
+    let icmp = handshake.unreachable.as_ref().map(|known| {
+        format!(" {} ({}) came from {}.", counted(known.total, "ICMP error"), known.first.kind, known.first.sender)
+    });
     let way = story.whereabouts(last.from, "DTLS datagrams", view);
     let fix = if way.fix.is_empty() {
         format!(

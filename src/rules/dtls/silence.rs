@@ -1,9 +1,9 @@
 //! `dtls-no-answer`, `dtls-unreachable`, `dtls-role-conflict`: no server answers the ClientHello.
 
-use super::super::evidence::{first_frames, frames, how_long};
+use super::super::evidence::{first_frames, frames, how_long, quote};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::is_large;
-use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, capital, frames_at, hello_frames};
+use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, frames_at, hello_frames};
 use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
 
@@ -128,9 +128,9 @@ fn role_conflict(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
         });
         let setups: Vec<String> = story.descriptions(view).iter().filter_map(|(role, known)| {
             let setup = known.setup?;
-            Some(format!("the description of {} says a=setup:{}", story.end(*role), setup.name()))
+            Some(format!("{} of {} says a=setup:{}", quote(&known.origin), story.end(*role), setup.name()))
         }).collect();
-        let setups = if setups.is_empty() { String::new() } else { format!(" {}.", capital(&setups.join("; "))) };
+        let setups = if setups.is_empty() { String::new() } else { format!(" Of the descriptions, {}.", setups.join("; ")) };
         Text {
             title: format!("{one} and {other} both act as DTLS client: each sends a ClientHello and none answers"),
             explanation: format!(

@@ -5,6 +5,7 @@ use crate::join::Kind;
 use crate::rules::evidence::{first_frames, frames};
 use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
+use crate::session::Denied;
 use crate::session::ice::{IceSession, Pair};
 use crate::time::Span;
 
@@ -87,8 +88,12 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let sent = asked(ice, agent);
     let (sends, span) = ATTEMPT;
     let heard = is_heard(ice, agent, view);
-    // that other packets reach the agent says nothing of a call under way, of which dead pairs are checked on
-    let meets = ice.agent(1 - agent).checks > 0 && sent.is_urgent();
+    // that other packets reach the agent says nothing of a call under way, of which dead pairs are checked on; and one that sends no check again was
+    // answered
+    let other = asked(ice, 1 - agent);
+    let meets = ice.agent(1 - agent).checks > 0 && sent.is_urgent() && other.sends >= sends;
+    // whoever tries for long has no pair; that its checks were not refused either shows only where the capture holds what is sent to it
+    let hears = (0..2).any(|agent| host(ice, agent).is_some_and(|own| view.session.clients().is_heard(own.ip())));
     let had_its_chance = sent.sends >= sends && sent.span >= span;
     let is_over = view.now().since(sent.last) >= NO_ANSWER;
     let confidence = match () {
@@ -96,7 +101,9 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
         () if had_its_chance && view.session.totals().over_tcp > 0 => Confidence::Likely,
         // the capture lacks checks that were answered, or has them in another order
         () if had_its_chance && ice.stray_answers > 0 => Confidence::Likely,
-        () if sent.sends >= sends && sent.span >= LONG_ENOUGH && (meets || sent.sounds_unheard) => Confidence::Certain,
+        () if sent.sends >= sends && sent.span >= LONG_ENOUGH && hears && (meets || sent.sounds_unheard) => {
+            Confidence::Certain
+        }
         () if had_its_chance && (heard || is_over || sent.sounds_unheard) || heard && is_over => Confidence::Likely,
         () => return,
     };
@@ -143,13 +150,12 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     } else {
         format!(" No check of {} is seen.", named(ice, 1 - agent, view))
     };
-    let alone = if is_heard(ice, agent, view) {
-        String::new()
-    } else {
-        let own = address(ice, agent);
-        format!(
-            " The capture holds nothing that was sent to {own}: if it is one that holds a single direction, refusals would be missing too."
-        )
+    let alone = match is_heard(ice, agent, view) {
+        true => String::new(),
+        false => format!(
+            " The capture holds nothing that was sent to {}: if it is one of a single direction, answers and refusals would be missing too.",
+            address(ice, agent)
+        ),
     };
     let icmp = ice.pairs.iter().find_map(|pair| pair.icmp.as_deref());
     let icmp =
@@ -203,10 +209,12 @@ fn no_relay(ice: &IceSession, agent: usize, confidence: Confidence, view: &View<
     if ice.pairs.iter().any(uses_relay) || clients.has_allocation(own.ip()) {
         return;
     }
-    let Some((server, asked)) = clients.denied_relay(own.ip()) else { return };
+    let Some(Denied { client, server, asked }) = clients.denied_relay(own.ip()) else { return };
     let numbers = vec![asked.frame];
     let mut seen = occurrence(ice, agent, (NO_RELAY, "RFC 8445 §5.1.1.2"), Severity::Failure, asked.time, numbers);
-    seen.confidence = confidence;
+    // an agent that asks the server from the port of a candidate is the one that was refused; behind another port there may be another application
+    let same = ice.pairs.iter().any(|pair| pair.end(agent) == client);
+    seen.confidence = if same { confidence } else { Confidence::Likely };
     seen.subject.server = Some(crate::net::ServerAddress(server));
     seen.filter = Some(super::filter(own, server));
     seen.causes = BEHIND_NO_RELAY;
