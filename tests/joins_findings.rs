@@ -531,7 +531,8 @@ fn four_points_tell_between_which_of_them_requests_are_lost_in_whatever_order_th
     let beyond = points::only(&points::further(&client, "10.0.0.2", 2_000), |_, src, _| src.port() != 50_000);
     let beyond = points::translated(&beyond, "10.0.0.2:50001", "203.0.113.50:61001");
     let outside = points::clock(&beyond, -7_000, 0);
-    let server = points::translated(&points::further(&beyond, "203.0.113.50", 5_000), "192.0.2.1:3479", "172.16.0.1:3479");
+    let server =
+        points::translated(&points::further(&beyond, "203.0.113.50", 5_000), "192.0.2.1:3479", "172.16.0.1:3479");
     let server = points::clock(&server, 3_000, 0);
     let captures = [
         ("client.pcap", pcap(&client)),
@@ -558,4 +559,3 @@ fn four_points_tell_between_which_of_them_requests_are_lost_in_whatever_order_th
         assert_eq!(usual, tell(order), "{order:?}");
     }
 }
-

@@ -102,6 +102,7 @@ impl Joins {
         }
         joins.passages(&ways);
         joins.streams(&ways);
+        joins.ranks = ways.ranks(joins.points.len());
         for (&(a, b), link) in &links {
             let (Some(one), Some(other)) = (ways.flow(a), ways.flow(b)) else { continue };
             let key = (one.point.min(other.point), one.point.max(other.point));

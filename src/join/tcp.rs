@@ -2,8 +2,6 @@
 
 use super::MAX_POINTS;
 use super::facts::{Joins, Way};
-use super::print::Kind;
-use super::trace::Flow;
 use super::ways::Ways;
 use hashbrown::HashMap;
 
@@ -19,12 +17,8 @@ impl Joins {
                 continue;
             }
             let Some(before) = ways.before(a, b) else { continue };
-            let asks = |flow: &Flow| {
-                let seen = |kind: Kind| flow.seen.get(kind as usize).copied().unwrap_or(0);
-                flow.opens || seen(Kind::Request) > seen(Kind::Answer)
-            };
             // what the client sends passes its own side first
-            let own_first = before == (asks(one) || asks(other));
+            let own_first = before == (one.asks() || other.asks());
             let (own, beyond) = if own_first { (here, there) } else { (there, here) };
             let known = if link.in_step > 0 { &mut self.streams } else { &mut passed_on };
             // what was said of the one direction holds for the other

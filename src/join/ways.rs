@@ -5,7 +5,7 @@ use super::print::KINDS;
 use super::trace::{Flow, Link};
 use crate::net::Endpoint;
 use crate::time::Span;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeMap;
 
 /// The other end of a flow's way, at another point.
@@ -108,6 +108,23 @@ impl<'t> Ways<'t> {
 }
 
 impl Ways<'_> {
+    /// Of each point, how many others are before it on the ways from clients to servers.
+    pub(super) fn ranks(&self, points: usize) -> Vec<usize> {
+        let mut known: HashSet<(usize, usize)> = HashSet::new();
+        for &(a, b) in self.links.keys() {
+            let (Some(one), Some(other)) = (self.flow(a), self.flow(b)) else { continue };
+            if one.point == other.point || one.wrapped != other.wrapped || !(one.asks() || other.asks()) {
+                continue;
+            }
+            match self.before(a, b) {
+                Some(true) => known.insert((one.point, other.point)),
+                Some(false) => known.insert((other.point, one.point)),
+                None => continue,
+            };
+        }
+        (0..points).map(|point| known.iter().filter(|(_, later)| *later == point).count()).collect()
+    }
+
     /// What another point shows of a flow whose packets it shows, or would show.
     pub(super) fn stretch(&self, point: usize, partner: &Partner) -> Stretch {
         let &Partner { src, dst, later, wrapped } = partner;

@@ -113,9 +113,8 @@ pub fn estimate(file: &LogFile, events: &[Event], clocks: &[Span]) -> Option<Off
     // one line may fit several events: what counts is lines
     let lines = |offset: i64| {
         let fits = |told: &&Event| {
-            let near = |event: &Event| {
-                event.at.since(told.at).0.saturating_sub(offset).unsigned_abs() <= NEAR.unsigned_abs()
-            };
+            let near =
+                |event: &Event| event.at.since(told.at).0.saturating_sub(offset).unsigned_abs() <= NEAR.unsigned_abs();
             events.iter().take(MAX_COMPARED).any(|event| event.is_same(told) && near(event))
         };
         told.iter().filter(fits).count()
