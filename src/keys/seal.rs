@@ -92,7 +92,7 @@ impl Sealer {
     ) -> Option<Vec<u8>> {
         if seal.stage == Stage::Legacy {
             let mut like = legacy(seal, head, None, start);
-            if !seal.agreed.is_some_and(|agreed| agreed.hello.version == TLS_1_0) {
+            if seal.agreed.is_none_or(|agreed| agreed.hello.version != TLS_1_0) {
                 return self.keys(seal)?.seal(seal.number, &like, length, content);
             }
             let first = self.keys(seal)?.first_block();
