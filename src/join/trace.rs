@@ -49,15 +49,6 @@ pub(super) struct Flow {
     pub alone: u64,
 }
 
-impl Flow {
-    /// Whether it is a client's, which opens a connection or asks more than it answers.
-    pub(super) fn asks(&self) -> bool {
-        let [requests, answers] =
-            [Kind::Request, Kind::Answer].map(|kind| self.seen.get(kind as usize).copied().unwrap_or(0));
-        self.opens || requests > answers
-    }
-}
-
 /// Two flows that the same packets were seen on; times are those of the second after the first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Link {

@@ -1,7 +1,7 @@
 //! The order of points: which of two that show the same packets is before the other, and where a flow is at another point.
 
 use super::facts::{Stretch, Way};
-use super::print::KINDS;
+use super::print::{KINDS, Kind};
 use super::trace::{Flow, Link};
 use crate::net::Endpoint;
 use crate::time::Span;
@@ -136,4 +136,13 @@ impl Ways<'_> {
 /// How many packets of each kind a flow has.
 pub(super) fn seen_of(flow: &Flow) -> [u32; KINDS] {
     flow.seen.map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+impl Flow {
+    /// Whether it is a client's, which opens a connection or asks more than it answers.
+    pub(super) fn asks(&self) -> bool {
+        let [requests, answers] =
+            [Kind::Request, Kind::Answer].map(|kind| self.seen.get(kind as usize).copied().unwrap_or(0));
+        self.opens || requests > answers
+    }
 }
