@@ -148,7 +148,10 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     let other = asked(ice, 1 - agent);
     let back = if other.checks > 0 {
         let theirs = counted(other.checks, "check");
-        format!(" The {theirs} of {} arrive here and are not answered either.", named(ice, 1 - agent, view))
+        // of several captures one alone may show them
+        let (arrive, are) = if other.checks == 1 { ("arrives", "is") } else { ("arrive", "are") };
+        let here = if view.session.joins().is_empty() { format!("{arrive} here and ") } else { String::new() };
+        format!(" The {theirs} of {} {here}{are} not answered either.", named(ice, 1 - agent, view))
     } else {
         format!(" No check of {} is seen.", named(ice, 1 - agent, view))
     };
@@ -184,7 +187,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
             address(ice, agent),
             address(ice, 1 - agent),
             if pairs > 1 { format!(", on any of {pairs} pairs") } else { String::new() },
-            never.unwrap_or_default()
+            never.unwrap_or_else(|| way.answers.clone())
         ),
         explanation: format!(
             "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}{}",
