@@ -647,6 +647,29 @@ fn a_batch_that_begins_anew_takes_the_old_reports_away_and_nothing_else() {
 }
 
 #[cfg(unix)]
+#[cfg(unix)]
+#[test]
+fn a_terminal_shows_how_far_it_is_how_fast_and_how_long_it_will_take() {
+    let desk = Desk::new();
+    many(&desk, 150);
+    let whole: Vec<(String, Vec<u8>)> = (0..150).map(|number| (format!("{number}.pcap"), healthy())).collect();
+    let entries: Vec<(&str, &[u8])> = whole.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    desk.file("in/x.zip", zip(&entries, None));
+    // a program that gives another one a terminal
+    let line = format!("{} batch in --out out --jobs 1", env!("CARGO_BIN_EXE_turnscope"));
+    let run =
+        std::process::Command::new("script").args(["-qec", &line, "/dev/null"]).current_dir(desk.path("")).output();
+    let Ok(run) = run else {
+        eprintln!("SKIPPED: there is no script");
+        return;
+    };
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert!(text.contains("300 captures: 150 failure, 150 healthy"), "{text}");
+    for part in [" % ", "captures, ", "with a failure", "B/s", " left"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
 #[test]
 fn stopping_it_says_how_to_go_on() {
     let desk = Desk::new();

@@ -288,6 +288,11 @@ fn a_page_is_searched_sorted_and_followed() {
     browser.eval("(() => { const it = document.getElementById('search'); it.value = ''; it.dispatchEvent(new Event('input')); })()");
     assert_eq!(browser.number(SHOWN), all);
 
+    browser.click("button.copy");
+    let copied = browser
+        .eval("new Promise((done) => setTimeout(() => done(document.querySelector('button.copy').textContent), 200))");
+    assert!(copied == "Copied" || copied == "Selected", "{copied}");
+
     let heads = "[...document.querySelectorAll('#transactions th')]";
     let at = browser.number(&format!("{heads}.findIndex((head) => head.textContent === 'round trip')"));
     let column = format!(
