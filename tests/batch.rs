@@ -788,6 +788,9 @@ fn tables_are_whole_files_of_parquet() {
         "ice_pairs",
         "media",
         "credentials",
+        "servers",
+        "deployment",
+        "logs",
     ];
     for name in names {
         let bytes = fs::read(desk.path("out").join(format!("{name}.parquet"))).unwrap();
