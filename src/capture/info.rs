@@ -50,6 +50,12 @@ pub struct CaptureInfo {
 }
 
 impl CaptureInfo {
+    /// Packets that were lost while capturing, by the count of the program that wrote the file; 0 where it says nothing.
+    #[must_use]
+    pub fn lost_packets(&self) -> u64 {
+        self.interfaces.iter().filter_map(|known| known.dropped).fold(0, u64::saturating_add)
+    }
+
     /// Adds what the next file of the same capture says, its frames counted on from here.
     pub fn follow(&mut self, next: &CaptureInfo) {
         let Limits { comments, names, secret_bytes, interfaces, damage, .. } = Limits::default();

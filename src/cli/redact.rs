@@ -1,4 +1,4 @@
-//! `redact`: the same capture twice, once to learn what comes in pieces, once to write it anew.
+//! `redact`: the same capture twice, once to learn what comes in pieces, once to write it anew; before that its keys, if it has any.
 
 use super::Status;
 use super::error::{Error, say};
@@ -7,6 +7,7 @@ use super::options::{Look, Wanted};
 use super::output;
 use crate::capture::Record;
 use crate::redact::{Counts, Key, Redactor};
+use crate::render::escape::escape;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Beside {
     /// The credentials that stand in for those given.
     pub credentials: Option<PathBuf>,
+    /// The descriptions given, as they are of the redacted capture.
+    pub sdp: Option<PathBuf>,
     /// What was replaced by what.
     pub map: Option<PathBuf>,
     /// Whether certificates stay.
@@ -27,7 +30,8 @@ pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, loo
     if !input.regular {
         return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
     }
-    for written in [Some(out), beside.credentials.as_deref(), beside.map.as_deref()].into_iter().flatten() {
+    let written = [beside.credentials.as_deref(), beside.sdp.as_deref(), beside.map.as_deref()];
+    for written in written.into_iter().flatten().chain([out]) {
         if super::annotate::is_same(path, written) {
             return Err(Error::new(path, "would be overwritten while it is read", "give another name with --output"));
         }
@@ -37,6 +41,9 @@ pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, loo
     let mut credentials = reading.credentials.credentials()?;
     reading.told.add_to(&mut crate::session::signalling::Signalling::default(), &mut credentials);
     let mut redactor = Redactor::new(&key, credentials, beside.keep_certificates);
+    reading.keys.warn(look);
+    redactor.keys(reading.keys.log());
+    redactor.gather(&mut records(path)?);
     let mut first = records(path)?;
     while let Some(record) = first.next_record() {
         if let Record::Packet(packet) = record {
@@ -52,6 +59,9 @@ pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, loo
     };
     if let Some(path) = &beside.credentials {
         output::write_file(path, redactor.credentials().expose())?;
+    }
+    if let Some(path) = &beside.sdp {
+        output::write_file(path, redactor.descriptions(&reading.told.descriptions()).expose())?;
     }
     if let Some(path) = &beside.map {
         let map = serde_json::to_vec_pretty(&redactor.replaced()).unwrap_or_default();
@@ -70,6 +80,14 @@ fn tell(path: &str, out: &Path, counts: &Counts, damage: usize) {
     if counts.unsigned > 0 {
         let what = format_args!("{} messages keep an integrity that nobody can verify any more", counts.unsigned);
         say(&Error::new(path, what, "give the credentials with --credentials, and they are signed anew"));
+    }
+    if counts.resealed > 0 {
+        let what = "records that the keys open are redacted and encrypted with other keys, which the file holds";
+        say(&format_args!("{}: {} {what}", escape(path), counts.resealed));
+    }
+    if counts.unsealed > 0 {
+        let what = format_args!("{} records that the keys open could not be encrypted anew: emptied", counts.unsealed);
+        say(&Error::new(path, what, ""));
     }
     if counts.unknown > 0 {
         say(&Error::new(

@@ -12,10 +12,12 @@ mod picker;
 mod print;
 mod resolve;
 mod survey;
+mod tcp;
 mod trace;
+mod ways;
 
 pub use clock::{Clock, align};
-pub use facts::{Joins, Point, Translated, Travel};
+pub use facts::{Joins, Point, Stretch, Translated, Travel};
 pub use merge::{File, Merge};
 pub use picker::{Picked, Picker};
 pub use print::Kind;

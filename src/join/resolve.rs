@@ -1,11 +1,12 @@
 //! What follows from which packets were seen where: the order of the points on each way, and with it what was lost, translated, rewritten, relayed.
 
-use super::facts::{Joins, Translated, Way};
+use super::facts::{Joins, Stretch, Translated};
 use super::print::Kind;
 use super::trace::{Flow, Link, MAX_PLACES, Trace};
+use super::ways::{Partner, Ways, seen_of};
 use crate::net::Endpoint;
 use crate::time::Span;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use std::collections::BTreeMap;
 
 /// How many entries are kept of each list of a pair of points.
@@ -41,12 +42,17 @@ pub struct LostWay {
     pub src: Endpoint,
     /// Receiver.
     pub dst: Endpoint,
+    /// Whether they are inside messages to or from a relay.
+    pub wrapped: bool,
     /// What they are.
     pub kind: Kind,
     /// How many.
     pub count: u64,
     /// Of how many.
     pub of: u64,
+    /// The shortest and the longest of those that were seen at the one point only, in bytes of their UDP payload or TCP segment; `None` where copies
+    /// of them were seen at both.
+    pub sizes: Option<(u32, u32)>,
     /// Whether other packets of the flow, or between the two hosts, were seen at both points.
     pub certain: bool,
     /// The first of them.
@@ -83,80 +89,6 @@ pub struct RelayWay {
     pub delay: [Span; 3],
 }
 
-/// The other end of a flow's way, at another point.
-#[derive(Clone, Copy, Debug)]
-struct Partner {
-    src: Endpoint,
-    dst: Endpoint,
-    /// Whether packets pass the flow's own point first.
-    later: bool,
-}
-
-struct Ways<'t> {
-    flows: &'t [Flow],
-    links: &'t BTreeMap<(u32, u32), Link>,
-    index: HashMap<(usize, Way, bool), u32>,
-    linked: HashMap<u32, Vec<u32>>,
-}
-
-impl<'t> Ways<'t> {
-    fn new(flows: &'t [Flow], links: &'t BTreeMap<(u32, u32), Link>) -> Self {
-        let numbered = flows.iter().zip(0u32..);
-        let index = numbered.map(|(flow, number)| ((flow.point, (flow.src, flow.dst), flow.wrapped), number)).collect();
-        let mut linked: HashMap<u32, Vec<u32>> = HashMap::new();
-        for &(a, b) in links.keys() {
-            linked.entry(a).or_default().push(b);
-            linked.entry(b).or_default().push(a);
-        }
-        Ways { flows, links, index, linked }
-    }
-
-    fn flow(&self, number: u32) -> Option<&'t Flow> {
-        self.flows.get(number as usize)
-    }
-
-    fn reverse(&self, number: u32) -> Option<u32> {
-        let flow = self.flow(number)?;
-        self.index.get(&(flow.point, (flow.dst, flow.src), flow.wrapped)).copied()
-    }
-
-    /// How much later packets are seen on the one flow than on the other, by the clocks as they are taken to be.
-    fn mean(&self, one: u32, other: u32) -> Option<Span> {
-        if one < other {
-            self.links.get(&(one, other))?.mean()
-        } else {
-            self.links.get(&(other, one))?.mean().map(|span| Span(-span.0))
-        }
-    }
-
-    /// Whether packets pass the one flow's point before the other's. What goes there and what comes back together tell, however wrong the clocks
-    /// are.
-    fn before(&self, one: u32, other: u32) -> Option<bool> {
-        let there = self.mean(one, other);
-        let back = self.reverse(one).zip(self.reverse(other)).and_then(|(one, other)| self.mean(one, other));
-        match (there, back) {
-            (Some(there), Some(back)) => Some(there >= back),
-            (Some(there), None) => Some(there.0 >= 0),
-            (None, Some(back)) => Some(back.0 <= 0),
-            (None, None) => None,
-        }
-    }
-
-    /// Where packets of a flow are at another point.
-    fn partner(&self, number: u32, point: usize) -> Option<Partner> {
-        let at = |&&other: &&u32| self.flow(other).is_some_and(|flow| flow.point == point);
-        if let Some(&other) = self.linked.get(&number).and_then(|others| others.iter().find(at)) {
-            let flow = self.flow(other)?;
-            return Some(Partner { src: flow.src, dst: flow.dst, later: self.before(number, other)? });
-        }
-        let back = self.reverse(number)?;
-        let &other = self.linked.get(&back)?.iter().find(at)?;
-        let flow = self.flow(other)?;
-        // packets that come back pass the points the other way round
-        Some(Partner { src: flow.dst, dst: flow.src, later: !self.before(back, other)? })
-    }
-}
-
 impl Joins {
     pub(super) fn resolve(trace: Trace) -> Joins {
         let Trace {
@@ -169,6 +101,8 @@ impl Joins {
             pairs.insert(points, PairFacts { points, matched, ..PairFacts::default() });
         }
         joins.passages(&ways);
+        joins.streams(&ways);
+        joins.ranks = ways.ranks(joins.points.len());
         for (&(a, b), link) in &links {
             let (Some(one), Some(other)) = (ways.flow(a), ways.flow(b)) else { continue };
             let key = (one.point.min(other.point), one.point.max(other.point));
@@ -189,7 +123,7 @@ impl Joins {
             let count = if lost.certain { absent.count } else { absent.questions };
             let key = (lost.from.min(lost.to), lost.from.max(lost.to));
             let pair = pairs.entry(key).or_insert_with(|| PairFacts { points: key, ..PairFacts::default() });
-            add_lost(pair, LostWay { count, frames: absent.places.clone(), ..lost });
+            add_lost(pair, LostWay { count, frames: absent.places.clone(), sizes: absent.sizes, ..lost });
         }
         for ((a, b, what), change) in rewritten {
             let (Some(one), Some(other)) = (ways.flow(a), ways.flow(b)) else { continue };
@@ -218,8 +152,10 @@ impl Joins {
             *passed |= 1 << flow.point;
             *hosts |= 1 << flow.point;
             let mut last: Option<(usize, bool)> = None;
+            let mut stretches = Vec::new();
             for point in (0..self.points.len()).filter(|&point| point != flow.point) {
                 let Some(partner) = ways.partner(number, point) else { continue };
+                stretches.push(ways.stretch(point, &partner));
                 *passed |= 1 << point;
                 *hosts |= 1 << point;
                 let other = (partner.src, partner.dst);
@@ -240,6 +176,26 @@ impl Joins {
                         last = Some((point, true));
                     }
                 }
+            }
+            if !stretches.is_empty() {
+                let seen = seen_of(flow);
+                let own = Stretch {
+                    point: flow.point,
+                    src: flow.src,
+                    dst: flow.dst,
+                    wrapped: flow.wrapped,
+                    later: false,
+                    seen,
+                };
+                self.stretches.entry((way, flow.wrapped)).or_insert_with(|| {
+                    stretches.insert(0, own);
+                    stretches
+                });
+            }
+            let arrived = last
+                .map_or(number, |(point, _)| ways.index.get(&(point, way, flow.wrapped)).copied().unwrap_or(u32::MAX));
+            if ways.flow(arrived).is_some_and(|flow| flow.seen.get(Kind::Dtls as usize).is_some_and(|&seen| seen > 0)) {
+                self.keyed.insert(way);
             }
             if let Some((point, _)) = last {
                 // the flow that has most points after it has the last of them; others agree or know less
@@ -273,7 +229,7 @@ impl Joins {
         if there.heard(partner.dst.ip()).to == 0 {
             return None;
         }
-        Some(LostWay { certain: true, ..way(flow, point, kind) })
+        Some(LostWay { certain: there.dropped == 0, ..way(flow, point, kind) })
     }
 
     /// Questions to a server of which nothing at all came to a point that shows that server otherwise.
@@ -282,7 +238,7 @@ impl Joins {
         let there = self.points.get(point)?;
         let (src, dst) = (flow.src.ip(), flow.dst.ip());
         let hears = self.names_of(dst).any(|ip| there.heard(ip).to > 0);
-        let certain = self.passes_between(src, dst, point);
+        let certain = self.passes_between(src, dst, point) && there.dropped == 0;
         let lost = matches!(kind, Kind::Request | Kind::Opening) && !flow.wrapped && hears && there.shows(kind);
         lost.then(|| LostWay { certain, ..way(flow, point, kind) })
     }
@@ -294,9 +250,11 @@ fn way(flow: &Flow, to: usize, kind: Kind) -> LostWay {
         to,
         src: flow.src,
         dst: flow.dst,
+        wrapped: flow.wrapped,
         kind,
         count: 0,
         of: flow.seen.get(kind as usize).copied().unwrap_or(0),
+        sizes: None,
         certain: false,
         frames: Vec::new(),
     }
@@ -307,11 +265,13 @@ fn add_lost(pair: &mut PairFacts, lost: LostWay) {
         return;
     }
     let same = |known: &&mut LostWay| {
-        (known.from, known.to, known.src, known.dst, known.kind) == (lost.from, lost.to, lost.src, lost.dst, lost.kind)
+        let way = |lost: &LostWay| (lost.from, lost.to, lost.src, lost.dst, lost.wrapped, lost.kind);
+        way(known) == way(&lost)
     };
     if let Some(known) = pair.lost.iter_mut().find(same) {
         known.count += lost.count;
         known.certain |= lost.certain;
+        known.sizes = known.sizes.into_iter().chain(lost.sizes).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         known.frames.extend(lost.frames);
         known.frames.sort_unstable();
         known.frames.truncate(MAX_PLACES);
@@ -340,7 +300,8 @@ fn repeated(pair: &mut PairFacts, one: &Flow, other: &Flow, before: bool, link: 
     let extra = if before { extra_one } else { extra_other };
     let hears = joins.points.get(to.point).is_some_and(|point| point.heard(to.dst.ip()).to > 0);
     for (kind, &count) in Kind::ALL.into_iter().zip(extra).filter(|_| hears) {
-        add_lost(pair, LostWay { count, certain: true, ..way(from, to.point, kind) });
+        let certain = joins.points.get(to.point).is_none_or(|point| point.dropped == 0);
+        add_lost(pair, LostWay { count, certain, ..way(from, to.point, kind) });
     }
 }
 

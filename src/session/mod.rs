@@ -5,6 +5,7 @@
 
 mod activity;
 mod allocation;
+mod arrivals;
 mod attempts;
 mod client;
 mod conversation;
@@ -53,8 +54,9 @@ mod warm;
 
 pub use activity::{Active, Activity};
 pub use allocation::{Allocation, Channel, End, Permission};
+pub use arrivals::{Arrival, Lender};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
-pub use client::{Clients, Grievance, Redirect};
+pub use client::{Clients, Denied, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use data_connection::{DataConnection, Opener, closed};
 pub use dns::{Lookup, Lookups, Question, is_likely};
@@ -78,7 +80,6 @@ pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::FORESEEN;
 
 use crate::join::Joins;
-use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
@@ -127,6 +128,7 @@ pub struct Session {
     attempts: Attempts,
     ways: Ways,
     lents: Lents,
+    arrivals: arrivals::Arrivals,
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
@@ -176,6 +178,7 @@ impl Session {
             attempts: Attempts::default(),
             ways: Ways::default(),
             lents: Lents::new(limits.lents),
+            arrivals: arrivals::Arrivals::default(),
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
@@ -349,17 +352,6 @@ impl Session {
         }
     }
 
-    /// A server's yes of which the capture holds the first bytes, and not enough to tell to what: a client that is served is served.
-    pub fn granted_in_short(&mut self, method: Method, server: Endpoint, client: Endpoint, time: Timestamp) {
-        // whose it is cannot be read: it counts as that of another server
-        let server = Endpoint::new(server.ip(), 0);
-        match method {
-            Method::ALLOCATE => self.clients.allocated(client.ip(), None, server, time),
-            Method::BINDING => self.clients.answered(client.ip(), server, time),
-            _ => {}
-        }
-    }
-
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
     #[inline(always)]
     pub fn advance(&mut self, now: Timestamp) {
@@ -484,14 +476,17 @@ impl Session {
             if conversation.allocated == 0
                 && let Some(asked) = conversation.of(Method::ALLOCATE).next()
             {
-                self.clients.denied(conversation.client.0.ip(), conversation.server.0, asked.first);
+                let (client, server) = (conversation.client.0, conversation.server.0);
+                self.clients.denied(Denied { client, server, asked: asked.first });
             }
             if flow.twin_of.is_none() {
                 self.servers.add(conversation, self.now);
                 self.ways.add(conversation);
                 self.lents.add(conversation);
+                self.arrivals.conversation(conversation, self.now);
             }
         }
+        self.arrivals.flow(&flow);
         self.totals.flow(&flow);
         self.ripe.push(flow);
     }

@@ -18,6 +18,7 @@ pub struct Scene {
     snap: usize,
     frames: Vec<Captured>,
     identifications: Vec<(IpAddr, u16)>,
+    far: Vec<IpAddr>,
     transactions: u64,
 }
 
@@ -104,6 +105,7 @@ impl Scene {
             snap: 262_144,
             frames: Vec::new(),
             identifications: Vec::new(),
+            far: Vec::new(),
             transactions: 0,
         }
     }
@@ -122,6 +124,12 @@ impl Scene {
     /// From now on only the first `length` bytes of a frame are kept.
     pub fn snap_length(&mut self, length: usize) -> &mut Self {
         self.snap = length;
+        self
+    }
+
+    /// From now on the packets of a host have passed routers when they are captured: their TTL is lower than any host sends with.
+    pub fn far_away(&mut self, host: impl Place) -> &mut Self {
+        self.far.push(host.place().ip());
         self
     }
 
@@ -224,6 +232,15 @@ impl Scene {
         self.icmp(router, Icmp::PortUnreachable, about)
     }
 
+    /// The router answers a host that asked for its hardware address (ARP): the capture holds what is sent to this host.
+    pub fn resolved(&mut self, host: impl Place) -> u64 {
+        let IpAddr::V4(host) = host.place().ip() else { panic!("ARP is of IPv4") };
+        let mut frame = vec![0x02, 0, 0, 0, 0, 0x01, 0x02, 0, 0, 0, 0, 0x02, 0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 2];
+        frame.extend([0x02, 0, 0, 0, 0, 0x02, 192, 0, 2, 254, 0x02, 0, 0, 0, 0, 0x01]);
+        frame.extend(host.octets());
+        self.frame(&frame)
+    }
+
     /// The frame of `sent` once more, the same to the byte, as a mirror port that copies both directions shows it.
     pub fn mirrored_copy(&mut self, sent: &Sent) -> u64 {
         self.packet(&sent.packet)
@@ -248,7 +265,8 @@ impl Scene {
             }
         };
         self.identifications[place].1 += 1;
-        Ip { id: self.identifications[place].1, ..Ip::default() }
+        let ttl = if self.far.contains(&sender) { 57 } else { Ip::default().ttl };
+        Ip { id: self.identifications[place].1, ttl }
     }
 }
 

@@ -239,6 +239,9 @@ fn facts(capture: &Capture, clock: &Clock) -> CaptureFacts {
     if let Some(moved) = text::clock_moved(capture) {
         facts += &format!(", {moved}");
     }
+    if let Some(lost) = capture.lost_packets {
+        facts += &format!("; {lost} packets lost while capturing, by its own count");
+    }
     for damage in &capture.damage {
         facts += &format!("; damaged at byte {}, after frame {}: {}", damage.offset, damage.after_frame, damage.what);
     }
