@@ -25,6 +25,7 @@ mod hidden;
 /// ICE: sessions, agents, pairs.
 pub mod ice;
 mod joined;
+mod keyed;
 mod lane;
 mod leg;
 mod lent;
@@ -40,6 +41,7 @@ mod path;
 mod relay;
 mod requests;
 mod responses;
+mod rooms;
 mod server;
 /// What the two sides told each other beside the packets.
 pub mod signalling;
@@ -75,7 +77,7 @@ pub use path::{Inside, Path};
 pub use server::{Reached, Server, Servers, Tried};
 pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
-pub use warm::FORESEEN;
+pub use warm::{Expectation, FORESEEN};
 
 use crate::join::Joins;
 use crate::net::Endpoint;
@@ -99,7 +101,7 @@ const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
 const CROWDED_SWEEP: Span = Span::from_secs(5);
 /// For how many flows at a time what it takes to end or judge them is read beforehand.
-pub const WARM: usize = 8;
+const WARM: usize = 8;
 /// Captures of several interfaces are out of order by less than this; what goes back further is a clock that was set.
 const DISORDER: Span = Span::from_secs(1);
 
@@ -119,9 +121,6 @@ pub struct Session {
     names: Names,
     flows: Flows,
     transactions: Transactions,
-    /// What was looked up beforehand, in order, and the index of the next.
-    expected: Vec<warm::Expectation>,
-    expected_next: usize,
     clients: Clients,
     servers: Servers,
     attempts: Attempts,
@@ -138,7 +137,9 @@ pub struct Session {
     media: Media,
     lanes: lane::Lanes,
     totals: Totals,
-    ripe: Vec<Flow>,
+    /// Flows that are over and wait to be judged, in order.
+    ripe: VecDeque<FlowId>,
+    rooms: rooms::Rooms,
     now: Timestamp,
     swept: Timestamp,
     /// The last leap of the clock, from and to, while it counts as no time.
@@ -169,8 +170,6 @@ impl Session {
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
-            expected: Vec::new(),
-            expected_next: 0,
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             attempts: Attempts::default(),
@@ -187,7 +186,8 @@ impl Session {
             media: Media::new(limits.streams),
             lanes: lane::Lanes::default(),
             totals: Totals::default(),
-            ripe: Vec::new(),
+            ripe: VecDeque::new(),
+            rooms: rooms::Rooms::default(),
             now: Timestamp(i64::MIN),
             swept: Timestamp(i64::MIN),
             leap: None,
@@ -314,9 +314,19 @@ impl Session {
         (self.flows_dropped, self.transactions.dropped())
     }
 
-    /// The flows that are over, to be judged and forgotten. Each comes once, in an order that the capture alone decides.
-    pub fn ripe(&mut self) -> Vec<Flow> {
-        std::mem::take(&mut self.ripe)
+    /// The next flow that is over, to be judged and [forgotten](Session::forget). Each comes once, in an order that the capture alone decides.
+    pub fn next_ripe(&mut self) -> Option<Flow> {
+        while let Some(id) = self.ripe.pop_front() {
+            if let Some(flow) = self.flows.take(id) {
+                return Some(flow);
+            }
+        }
+        None
+    }
+
+    /// A flow was judged: its memory is used again.
+    pub fn forget(&mut self, flow: Flow) {
+        self.rooms.take(flow);
     }
 
     /// Whether anything is to be judged: a conversation that keeps too much, or what is over.
@@ -345,7 +355,7 @@ impl Session {
         if let Some(conversation) = flow.and_then(|flow| flow.conversation.as_mut()) {
             self.kept = self.kept.saturating_sub(conversation.exchanges.len());
             conversation.exchanges_omitted += conversation.exchanges.len() as u64;
-            conversation.exchanges = Vec::new();
+            self.rooms.take_exchanges(std::mem::take(&mut conversation.exchanges));
         }
     }
 
@@ -401,8 +411,6 @@ impl Session {
             self.settle(closed);
         }
         let left = self.flows.idle(Timestamp(i64::MAX));
-        // growing step by step would take twice as much at the end, when memory is at its most
-        self.ripe.reserve_exact(left.len());
         for ids in left.chunks(WARM) {
             self.warm_flows(ids);
             ids.iter().for_each(|&id| self.end(id));
@@ -459,7 +467,14 @@ impl Session {
 
     /// A flow is over: what it showed is added up, and it waits to be judged.
     fn end(&mut self, id: FlowId) {
-        let Some(flow) = self.flows.remove(id) else { return };
+        let Some(over) = self.flows.close(id) else { return };
+        self.ripe.push_back(over);
+        self.sum_up(over);
+    }
+
+    /// What a flow that is over showed.
+    fn sum_up(&mut self, over: FlowId) {
+        let Some(flow) = self.flows.lift(over) else { return };
         if !self.sightings.is_empty() {
             self.sightings.address(flow.ends.low);
             self.sightings.address(flow.ends.high);
@@ -493,6 +508,6 @@ impl Session {
             }
         }
         self.totals.flow(&flow);
-        self.ripe.push(flow);
+        self.flows.put_back(over, flow);
     }
 }

@@ -75,7 +75,7 @@ impl Session {
         let Some(flow) = self.flows.get_mut(at.flow) else { return };
         flow.pending = Some(id);
         let starts = matches!(method, Method::ALLOCATE | Method::BINDING);
-        let Some(conversation) = speak(flow, From::Client, at, !starts) else { return };
+        let Some(conversation) = speak(flow, From::Client, at, !starts, &mut self.rooms) else { return };
         if let Some((client, seen)) = given
             && client != conversation.client
         {

@@ -1,4 +1,4 @@
-//! Reading what the next packets will need before they are taken, many at a time.
+//! Looking up and reading what the next packets will need before they are taken, many at a time.
 //!
 //! With tens of thousands of flows nothing of a flow is in the processor's caches when its next packet comes, and a packet needs some
 //! twenty places one after the other. Read for many packets together, without waiting for each, they come in a fraction of the time.
@@ -14,66 +14,55 @@ use std::hint::black_box;
 
 /// How many packets are foreseen at a time: their places fit the first cache with room to spare.
 pub const FORESEEN: usize = 24;
+/// The type of the success response to a Binding request.
+const BINDING_SUCCESS: u16 = 0x0101;
 /// Up to so many flows there is nothing to win: they stay in the caches.
 const FEW: usize = 2048;
 
 /// What was found for a message that is about to come.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Expectation {
-    frame: u64,
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Expectation {
     /// What its flow is looked up by, and where it probably is.
     hash: u64,
     flow: Option<u32>,
-    transaction: Expected,
+    transaction: Option<Expected>,
+    /// The client to which it says that a Binding request was granted.
+    served: Option<Endpoint>,
 }
 
 impl Session {
-    /// Takes what was found beforehand for the messages up to this one, so that it is not looked up again.
-    #[inline]
-    pub(super) fn expect(&mut self, src: Endpoint, dst: Endpoint, frame: u64) {
-        while let Some(next) = self.expected.get(self.expected_next).filter(|next| next.frame <= frame) {
-            self.expected_next += 1;
-            if next.frame == frame {
-                self.transactions.expect(next.transaction);
-                if let Some(slot) = next.flow {
-                    self.flows.expect(src, dst, slot);
-                }
-            }
-        }
-    }
-
     /// Whether there is so much that reading ahead pays.
     #[must_use]
+    #[inline]
     pub fn is_large(&self) -> bool {
         self.flows.len() > FEW
     }
 
-    /// A STUN message is about to come in this frame, after those that were foreseen before it; those beyond [`FORESEEN`] are left out.
+    /// What a message that is about to come will be looked up by.
+    #[must_use]
     #[inline]
-    pub fn foresee(&mut self, frame: u64, src: Endpoint, dst: Endpoint, id: TransactionId) {
-        if self.expected_next > 0 {
-            self.expected.clear();
-            self.expected_next = 0;
-        }
-        if self.expected.len() < FORESEEN {
-            let (hash, transaction) = (self.flows.hash(src, dst), self.transactions.foresee(id));
-            self.expected.push(Expectation { frame, hash, flow: None, transaction });
-        }
+    pub fn foresee(&self, src: Endpoint, dst: Endpoint, message_type: u16, id: TransactionId) -> Expectation {
+        let (hash, transaction) = (self.flows.hash(src, dst), self.transactions.foresee(id));
+        let served = (message_type == BINDING_SUCCESS).then_some(dst);
+        Expectation { hash, flow: None, transaction: Some(transaction), served }
     }
 
-    /// Looks up what the messages that were foreseen will need, and reads it: one thing for all of them, then the next, in loops so short that
+    /// Looks up what messages that were foreseen will need, and reads it: one thing for all of them, then the next, in loops so short that
     /// the processor is in several turns at once.
-    pub fn warm(&mut self) {
-        let Session { expected, flows, transactions, .. } = self;
-        for expectation in expected.iter_mut() {
+    pub fn warm(&self, expected: &mut [Expectation]) {
+        let Session { flows, transactions, nonces, clients, .. } = self;
+        for expectation in expected.iter_mut().filter(|expectation| expectation.transaction.is_some()) {
             expectation.flow = flows.likely(expectation.hash);
         }
-        for expectation in expected.iter_mut() {
-            transactions.look_up(&mut expectation.transaction);
+        for transaction in expected.iter_mut().filter_map(|expectation| expectation.transaction.as_mut()) {
+            transactions.look_up(transaction);
         }
         let mut sum = transactions.touch_first();
-        for expectation in expected.iter() {
-            sum ^= transactions.touch(&expectation.transaction);
+        for transaction in expected.iter().filter_map(|expectation| expectation.transaction.as_ref()) {
+            sum ^= transactions.touch(transaction);
+        }
+        for client in expected.iter().filter_map(|expectation| expectation.served) {
+            sum ^= clients.touch(client.ip());
         }
         let known = |expectation: &Expectation| flows.at(expectation.flow?);
         for flow in expected.iter().filter_map(known) {
@@ -82,7 +71,25 @@ impl Session {
         for conversation in expected.iter().filter_map(|expectation| known(expectation)?.conversation.as_deref()) {
             sum ^= touch_conversation(conversation);
         }
+        for expectation in expected.iter() {
+            // a request carries the nonce of the one before it
+            let is_new = expectation.transaction.is_some_and(|transaction| transaction.is_new());
+            if let (true, Some(flow)) = (is_new, known(expectation))
+                && let Some(nonce) = flow.conversation.as_deref().and_then(|conversation| conversation.echoed)
+            {
+                sum ^= nonces.touch(nonce);
+            }
+        }
         black_box(sum);
+    }
+
+    /// The next message is this one: what was found for it need not be looked up again.
+    #[inline]
+    pub fn expect(&mut self, src: Endpoint, dst: Endpoint, found: &Expectation) {
+        self.transactions.expect(found.transaction);
+        if let Some(slot) = found.flow {
+            self.flows.expect(src, dst, slot);
+        }
     }
 
     /// Reads what it takes to end these flows.
@@ -93,9 +100,11 @@ impl Session {
         touch_conversations(flows());
     }
 
-    /// Reads what it takes to judge the first [`WARM`] of the flows that are over.
-    pub fn warm_ripe(flows: &[Flow]) {
-        touch_conversations(flows.iter().take(WARM));
+    /// Reads what it takes to judge the next flows that are over; gives how many.
+    #[must_use]
+    pub fn warm_ripe(&self) -> usize {
+        touch_conversations(self.ripe.iter().take(WARM).filter_map(|&id| self.flows.get(id)));
+        self.ripe.len().min(WARM)
     }
 }
 
