@@ -219,7 +219,9 @@ impl<R: Read> Capture<R> {
                 }
                 Reader::Pcapng(_) => None,
             };
-            let Some((found, len, second)) = found.filter(|(found, ..)| found.len <= self.log.limits.block) else { break };
+            let Some((found, len, second)) = found.filter(|(found, ..)| found.len <= self.log.limits.block) else {
+                break;
+            };
             ahead.second = second;
             ahead.bytes += len;
             ahead.frames += 1;
@@ -241,7 +243,9 @@ impl<R: Read> Capture<R> {
             self.log.frames(count as u64, ahead.first, ahead.last);
             self.buffer.consume(ahead.bytes);
         } else {
-            (0..count.min(ahead.frames)).for_each(|_| drop(self.take_next()));
+            for _ in 0..count.min(ahead.frames) {
+                self.take_next();
+            }
         }
     }
 

@@ -102,6 +102,12 @@ impl Packets {
     #[must_use]
     #[inline]
     pub fn peek<'a>(frame: &Frame<'a>) -> Option<Datagram<'a>> {
+        // as it is built it stays where it is wanted; out of a packet of any kind it would be copied
+        if frame.link_type.0 == 1
+            && let Some(datagram) = fast::commonest(frame.data)
+        {
+            return Some(datagram);
+        }
         match fast::dissect(frame)? {
             Packet::Datagram(datagram) => Some(datagram),
             _ => None,

@@ -104,6 +104,7 @@ pub struct Flow {
     pub packets: [u32; 2],
     /// A request that is waiting, for an ICMP error that quotes too little to tell its transaction id.
     pub pending: Option<crate::wire::stun::TransactionId>,
+    /// Odd where the flow is over and waits to be judged.
     generation: u32,
     /// Where the path of its last media is.
     pub media: Option<WayId>,
@@ -111,8 +112,6 @@ pub struct Flow {
     pub channel_guesses: u8,
     /// Whether STUN was seen.
     pub stun: bool,
-    /// Whether it is over, and waits to be judged.
-    over: bool,
     /// The flow that is the same one seen on the other side of a NAT.
     pub twin_of: Option<FlowId>,
     /// From the lower end, from the higher end.
@@ -294,7 +293,6 @@ impl Flows {
             packets: [0; 2],
             channel_guesses: 0,
             stun: false,
-            over: false,
             media: None,
             heard: [Timestamp::default(); 2],
             directions: [Direction::default(); 2],
@@ -327,7 +325,6 @@ impl Flows {
     pub(super) fn close(&mut self, id: FlowId) -> Option<FlowId> {
         let FlowId { slot, generation } = id;
         let flow = self.slots.get_mut(slot as usize)?.as_mut().filter(|flow| flow.generation == generation)?;
-        flow.over = true;
         flow.generation = generation.wrapping_add(1);
         let over = FlowId { slot, generation: flow.generation };
         if let Ok(entry) = self.index.find_entry(self.hasher.ends(&flow.ends), |&known| known == slot) {
@@ -385,7 +382,7 @@ impl Flows {
     /// All flows that are not over, by slot.
     pub fn iter(&self) -> impl Iterator<Item = (FlowId, &Flow)> {
         self.slots.iter().zip(0u32..).filter_map(|(slot, number)| {
-            let flow = slot.as_ref().filter(|flow| !flow.over)?;
+            let flow = slot.as_ref().filter(|flow| flow.generation % 2 == 0)?;
             Some((FlowId { slot: number, generation: flow.generation }, flow))
         })
     }

@@ -6,7 +6,7 @@ use super::exchange::Exchange;
 use super::flow::Flow;
 
 /// How many conversations, and how many lists of exchanges, are kept ready.
-const MAX_ROOMS: usize = 256;
+const MAX_ROOMS: usize = 128;
 /// Lists with more room than this are given back: few conversations need it.
 const ORDINARY: usize = 4;
 

@@ -308,9 +308,8 @@ impl Transactions {
         self.make_place();
         self.entries.push_back(Entry { id, leg, others: None });
         let (hasher, entries, base) = (&self.hasher, &self.entries, self.base);
-        let rehash = |&number: &u32| {
-            entries.get(number.wrapping_sub(base) as usize).map_or(0, |entry| hasher.id(entry.id))
-        };
+        let rehash =
+            |&number: &u32| entries.get(number.wrapping_sub(base) as usize).map_or(0, |entry| hasher.id(entry.id));
         self.index.insert_unique(hash, base.wrapping_add(count), rehash);
     }
 

@@ -5,6 +5,7 @@
 //! Nothing depends on it: what was found is believed only where it still holds, and a wrong guess costs time only.
 
 use super::conversation::Conversation;
+use super::exchange::Exchange;
 use super::flow::{Flow, FlowId};
 use super::transaction::Expected;
 use super::{Session, WARM};
@@ -100,6 +101,19 @@ impl Session {
         touch_conversations(flows());
     }
 
+    /// Reads what it takes to judge conversations that keep too much: of one that comes soon where it is, of one that comes sooner what it keeps.
+    pub(super) fn warm_keeping(&self) {
+        const LATER: [usize; 3] = [12, 8, 4];
+        let known = |place: usize| self.keeping.get(place).and_then(|&id| self.flows.get(id));
+        let [flow, conversation, exchanges] = LATER.map(known);
+        let exchanges = exchanges.and_then(|flow| flow.conversation.as_deref());
+        let sum = flow.map_or(0, touch_flow)
+            ^ conversation.and_then(|flow| flow.conversation.as_deref()).map_or(0, touch_ending)
+            ^ exchanges
+                .map_or(0, |known| known.exchanges.iter().fold(0, |sum, exchange| sum ^ touch_exchange(exchange)));
+        black_box(sum);
+    }
+
     /// Reads what it takes to judge the next flows that are over; gives how many.
     #[must_use]
     pub fn warm_ripe(&self) -> usize {
@@ -110,12 +124,24 @@ impl Session {
 
 fn touch_conversations<'f>(flows: impl Iterator<Item = &'f Flow>) {
     let conversations = flows.filter_map(|flow| flow.conversation.as_deref());
-    let sum = conversations.fold(0, |sum, known| {
-        let rare = known.turned_away.is_some() ^ known.connection.is_some() ^ known.ended.is_empty();
-        let ends = known.allocation.as_ref().map_or(0, |known| known.created.frame ^ u64::from(known.lifetime));
-        sum ^ touch_conversation(known) ^ ends ^ known.first.frame ^ known.orphans ^ u64::from(rare)
-    });
-    black_box(sum);
+    black_box(conversations.fold(0, |sum, known| sum ^ touch_ending(known)));
+}
+
+/// What it takes to judge a conversation, but for its exchanges.
+fn touch_ending(known: &Conversation) -> u64 {
+    let rare = known.turned_away.is_some() ^ known.connection.is_some() ^ known.ended.is_empty();
+    let ends = known.allocation.as_ref().map_or(0, |known| known.created.frame ^ u64::from(known.lifetime));
+    touch_conversation(known) ^ ends ^ known.first.frame ^ known.orphans ^ u64::from(rare)
+}
+
+/// The parts of an exchange that every rule looks at.
+fn touch_exchange(exchange: &Exchange) -> u64 {
+    let answer = exchange
+        .answer
+        .as_ref()
+        .map_or(0, |answer| answer.seen.frame ^ u64::from(answer.code) ^ u64::from(answer.again));
+    let asked = exchange.asked.nonce.unwrap_or_default() ^ u64::from(exchange.asked.peers);
+    exchange.first.frame ^ exchange.last.frame ^ asked ^ answer ^ u64::from(exchange.watched)
 }
 
 /// The start, the middle and the end of what a message needs, no more than 64 bytes apart with the conversation, which is read next.
@@ -123,14 +149,13 @@ fn touch_flow(flow: &Flow) -> u64 {
     flow.ends.low.mixed() ^ flow.last.frame ^ u64::from(flow.stun)
 }
 
-/// Fields no more than 64 bytes apart, so that none of the cache lines that a message needs is left out, wherever they begin.
+/// Numbers some 64 bytes apart, so that no cache line that a message needs is left out, wherever they begin. Nothing is decided by what is read:
+/// the processor would have to wait for it.
 fn touch_conversation(conversation: &Conversation) -> u64 {
-    let &Conversation { client, last, server_heard, exchanges_omitted, echoed, ref granted, ref allocation, .. } =
-        conversation;
-    let marks = client.0.is_v6() ^ server_heard.is_some() ^ echoed.is_some();
-    let allocated = allocation.as_ref().map_or(0, |allocation| {
-        let marks = allocation.permissions.is_empty() ^ allocation.channels.is_empty();
-        u64::from(allocation.lifetime) ^ u64::from(marks) ^ allocation.sent.packets
-    });
-    last.frame ^ exchanges_omitted ^ u64::from(marks) ^ granted.touch() ^ allocated
+    let &Conversation { client, last, messages: [_, of_server], exchanges_omitted, .. } = conversation;
+    let allocated = conversation
+        .allocation
+        .as_ref()
+        .map_or(0, |known| u64::from(known.lifetime) ^ known.sent.packets ^ known.received.packets);
+    client.0.mixed() ^ last.frame ^ of_server ^ exchanges_omitted ^ conversation.granted.touch() ^ allocated
 }
