@@ -84,6 +84,12 @@ impl Nonces {
         known.to
     }
 
+    /// Reads what [`Nonces::echo`] will.
+    #[must_use]
+    pub(super) fn touch(&self, nonce: u64) -> u64 {
+        self.given.get(&nonce).map_or(0, |known| u64::from(known.echoed.is_some()) ^ u64::from(known.to.is_some()))
+    }
+
     /// Whether a request carried the nonce after `time`, from whatever 5-tuple.
     pub(super) fn is_echoed_after(&self, nonce: u64, time: Timestamp) -> bool {
         self.given.get(&nonce).and_then(|known| known.echoed).is_some_and(|echoed| echoed > time)
