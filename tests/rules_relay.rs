@@ -266,6 +266,18 @@ fn a_relay_that_a_static_nat_hides_is_known_by_the_servers_own_address() {
 }
 
 #[test]
+fn a_peer_whose_address_a_nat_may_still_change_before_the_server_lacks_no_permission() {
+    // client and peer are behind one NAT, and the capture before it: the permission is for the address that the NAT gives
+    let mut scene = Scene::new();
+    scene.far_away(SERVER);
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    permit(&mut scene, OTHER_PEER);
+    arrive(&mut scene, "192.168.1.20:6000", RELAYED, 12);
+    scene.later(5);
+    assert!(!mine(&report(&scene.pcap())).contains(&"turn-permission-missing"));
+}
+
+#[test]
 fn a_peer_of_a_client_that_asks_for_no_permission_at_all_may_be_ringing() {
     let mut scene = allocated();
     arrive(&mut scene, PEER, RELAYED, 60);

@@ -25,7 +25,11 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
 fn is_one(lender: &Lender, arrival: &Arrival) -> bool {
     let (messages, over) = ENOUGH;
     let (lasted, packets) = lender.shared(arrival);
-    lender.knows_all && !lender.asked.contains(&arrival.peer) && packets >= messages && lasted >= over
+    lender.at_server
+        && lender.knows_all
+        && !lender.asked.contains(&arrival.peer)
+        && packets >= messages
+        && lasted >= over
 }
 
 fn tell(lender: &Lender, arrival: &Arrival, view: &View<'_>, out: &mut Collector) {

@@ -64,6 +64,8 @@ pub struct Lender {
     pub active: bool,
     /// Whether the capture holds the conversation from its start, both ways and without gaps.
     pub whole: bool,
+    /// Whether the server's packets have passed no router yet. Elsewhere a NAT may still change the address that a peer has in the capture.
+    pub at_server: bool,
 }
 
 /// Both, as far as they are known.
@@ -155,6 +157,7 @@ impl Lender {
             knows_all: !allocation.has_forgotten_peers() && requests().all(|exchange| exchange.asked.peers <= 1),
             received: allocation.received,
             active: !asked.is_empty() || allocation.sent.packets > 0,
+            at_server: matches!(conversation.ttl, [_, 64 | 128 | 255]),
             whole: conversation.orphans == 0 && !conversation.began_before && conversation.both_heard(),
             asked,
         }

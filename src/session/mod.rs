@@ -80,7 +80,6 @@ pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use warm::FORESEEN;
 
 use crate::join::Joins;
-use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use credentials::Credentials;
@@ -350,22 +349,6 @@ impl Session {
             self.kept = self.kept.saturating_sub(conversation.exchanges.len());
             conversation.exchanges_omitted += conversation.exchanges.len() as u64;
             conversation.exchanges = Vec::new();
-        }
-    }
-
-    /// Something was sent to a host, whatever it was.
-    pub fn hears(&mut self, host: std::net::IpAddr) {
-        self.clients.hears(host);
-    }
-
-    /// A server's yes of which the capture holds the first bytes, and not enough to tell to what: a client that is served is served.
-    pub fn granted_in_short(&mut self, method: Method, server: Endpoint, client: Endpoint, time: Timestamp) {
-        // whose it is cannot be read: it counts as that of another server
-        let server = Endpoint::new(server.ip(), 0);
-        match method {
-            Method::ALLOCATE => self.clients.allocated(client.ip(), None, server, time),
-            Method::BINDING => self.clients.answered(client.ip(), server, time),
-            _ => {}
         }
     }
 

@@ -8,9 +8,10 @@ use super::{Conversation, From, Session};
 use crate::event::{Event, IcmpAnswer};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::packet::IcmpError;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
 /// What a session knows of a message at the moment when it passes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -170,6 +171,22 @@ impl Session {
             exchange.icmp.get_or_insert(answer);
         }
         Some(first)
+    }
+
+    /// Something was sent to a host, whatever it was.
+    pub fn hears(&mut self, host: IpAddr) {
+        self.clients.hears(host);
+    }
+
+    /// A server's yes of which the capture holds the first bytes, and not enough to tell to what: a client that is served is served.
+    pub fn granted_in_short(&mut self, method: Method, server: Endpoint, client: Endpoint, time: Timestamp) {
+        // whose it is cannot be read: it counts as that of another server
+        let server = Endpoint::new(server.ip(), 0);
+        match method {
+            Method::ALLOCATE => self.clients.allocated(client.ip(), None, server, time),
+            Method::BINDING => self.clients.answered(client.ip(), server, time),
+            _ => {}
+        }
     }
 
     /// An answer was seen on its way, at a point that it passes before its last: where it is not seen there, it did not arrive.

@@ -18,6 +18,7 @@ pub struct Scene {
     snap: usize,
     frames: Vec<Captured>,
     identifications: Vec<(IpAddr, u16)>,
+    far: Vec<IpAddr>,
     transactions: u64,
 }
 
@@ -104,6 +105,7 @@ impl Scene {
             snap: 262_144,
             frames: Vec::new(),
             identifications: Vec::new(),
+            far: Vec::new(),
             transactions: 0,
         }
     }
@@ -122,6 +124,12 @@ impl Scene {
     /// From now on only the first `length` bytes of a frame are kept.
     pub fn snap_length(&mut self, length: usize) -> &mut Self {
         self.snap = length;
+        self
+    }
+
+    /// From now on the packets of a host have passed routers when they are captured: their TTL is lower than any host sends with.
+    pub fn far_away(&mut self, host: impl Place) -> &mut Self {
+        self.far.push(host.place().ip());
         self
     }
 
@@ -257,7 +265,8 @@ impl Scene {
             }
         };
         self.identifications[place].1 += 1;
-        Ip { id: self.identifications[place].1, ..Ip::default() }
+        let ttl = if self.far.contains(&sender) { 57 } else { Ip::default().ttl };
+        Ip { id: self.identifications[place].1, ttl }
     }
 }
 
