@@ -21,7 +21,7 @@ use crate::join::Joins;
 use crate::keys::KeyLog;
 use crate::logs::LogFile;
 use crate::net::Transport;
-use crate::packet::{self, Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
+use crate::packet::{Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
@@ -181,8 +181,7 @@ impl Analyzer {
         core.builder.digits(core.digits);
         // what is built here for the commonest packets stays in registers: no closure, no call
         if let Some(datagram) = self.packets.commonest(frame) {
-            core.datagram(frame, time, &datagram, sink);
-            return;
+            return core.datagram(frame, time, &datagram, sink);
         }
         let streams = &mut self.streams;
         let mut empty = true;
@@ -201,9 +200,7 @@ impl Analyzer {
                 }
             }
         });
-        if empty && let Some(host) = packet::neighbour_answered(frame) {
-            core.session.hears(host);
-        }
+        core.neighbour(frame, empty);
     }
 
     /// There are no more frames: `sink` gets the rows of messages behind gaps in TCP streams that were waited for up to now.
