@@ -89,7 +89,7 @@ struct Core {
     /// Messages that came in TCP streams.
     streamed: u32,
     /// DNS over TCP.
-    dns_segments: DnsSegments,
+    dns: DnsSegments,
     /// What opens DTLS, and what the record at hand held.
     dtls: Associations<Path>,
     plain: Vec<u8>,
@@ -113,21 +113,9 @@ impl Analyzer {
             Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment).with_joins(joins);
         let findings = Collector::default();
         let (dtls, plain) = (Associations::default(), Vec::new());
-        let (digits, streamed, dns_segments) = (0, 0, DnsSegments::default());
-        let mut core = Core {
-            capture,
-            filters,
-            media,
-            icmp,
-            digits,
-            streamed,
-            dns_segments,
-            dtls,
-            plain,
-            session,
-            findings,
-            builder,
-        };
+        let (digits, streamed, dns) = (0, 0, DnsSegments::default());
+        let mut core =
+            Core { capture, filters, media, icmp, digits, streamed, dns, dtls, plain, session, findings, builder };
         let mut streams = Streams::new(stream::Limits::default());
         *core.dtls.keys() = keys.clone();
         *streams.keys() = keys;

@@ -232,7 +232,7 @@ fn names_are_compared_by_where_who_asks_is() {
     assert_eq!(seen(&asked(outside.0, outside.1, "10.88.246.156"), 14), StatedSeen::Right);
     let report = asked(inside.0, inside.1, "10.88.246.156");
     assert_eq!(seen(&report, 14), StatedSeen::Wrong);
-    assert_eq!(line(&report, 14).instead.as_deref(), Some("10.88.246.156 for 172.16.85.180"));
+    assert_eq!(line(&report, 14).instead.as_deref(), Some("10.88.246.156 (stated for outside) for 172.16.85.180"));
     assert!(mismatch(&report).title.contains("cmsweb.octavio.com resolves to another address"));
     assert_eq!(seen(&asked(outside.0, outside.1, "172.16.85.180"), 14), StatedSeen::Wrong);
     // of the other family nothing is stated

@@ -116,6 +116,39 @@ fn every_samples_page_holds_its_findings_and_loads_nothing() {
     }
 }
 
+/// The page of a sample.
+fn of_sample(name: &str) -> String {
+    let sample = samples::all().into_iter().find(|sample| sample.name == name).unwrap();
+    page(&sample.path, &sample.bytes).0
+}
+
+#[test]
+fn addresses_are_shown_from_the_client_through_nat_server_and_relay_to_the_peer() {
+    let mut known = BTreeSet::new();
+    for name in ["home-nat", "chromium-relay-media"] {
+        let page = of_sample(name);
+        for way in page.split("<ol class=\"way\">").skip(1) {
+            let way = way.split("</ol>").next().unwrap();
+            let roles: Vec<&str> =
+                way.split("<span class=\"role\">").skip(1).filter_map(|rest| rest.split('<').next()).collect();
+            assert_eq!(roles.first(), Some(&"client"), "{name}: {roles:?}");
+            known.extend(roles.into_iter().map(str::to_owned));
+        }
+    }
+    for role in ["client", "NAT", "server", "relay", "peer"] {
+        assert!(known.contains(role), "{role} in {known:?}");
+    }
+}
+
+#[test]
+fn the_timeline_has_allocations_pairs_handshakes_and_media() {
+    let page = of_sample("chromium-relay-media");
+    let timeline = page.split("<section id=\"timeline\">").nth(1).unwrap().split("</section>").next().unwrap();
+    for kind in ["allocation", "ice", "dtls", "media"] {
+        assert!(timeline.contains(&format!("class=\"{kind}")), "{kind} in {timeline}");
+    }
+}
+
 #[test]
 fn fingerprints_are_broken_between_their_bytes_only() {
     let sample = samples::all().into_iter().find(|sample| sample.name == "dtls-fingerprint-mismatch").unwrap();

@@ -288,6 +288,11 @@ fn a_page_is_searched_sorted_and_followed() {
     browser.eval("(() => { const it = document.getElementById('search'); it.value = ''; it.dispatchEvent(new Event('input')); })()");
     assert_eq!(browser.number(SHOWN), all);
 
+    browser.click("button.copy");
+    let copied = browser
+        .eval("new Promise((done) => setTimeout(() => done(document.querySelector('button.copy').textContent), 200))");
+    assert!(copied == "Copied" || copied == "Selected", "{copied}");
+
     let heads = "[...document.querySelectorAll('#transactions th')]";
     let at = browser.number(&format!("{heads}.findIndex((head) => head.textContent === 'round trip')"));
     let column = format!(
@@ -340,7 +345,7 @@ fn the_page_of_a_batch_is_quiet_searched_and_sorted_and_leads_to_reports() {
     fs::write(captures.join("hostile <img src=x onerror=alert(1)>.pcap"), hostile()).unwrap();
     let out = folder.path().join("out");
     let run = Command::new(env!("CARGO_BIN_EXE_turnscope"))
-        .args(["batch".as_ref(), captures.as_os_str(), "--out".as_ref(), out.as_os_str()])
+        .args(["batch".as_ref(), captures.as_os_str(), "--out".as_ref(), out.as_os_str(), "--html".as_ref()])
         .output()
         .unwrap();
     let file = out.join("index.html");
@@ -364,6 +369,35 @@ fn the_page_of_a_batch_is_quiet_searched_and_sorted_and_leads_to_reports() {
     assert_eq!(links.len(), 13);
     assert!(links.iter().all(|link| out.join(link.as_str().unwrap()).is_file()), "{links:?}");
     assert!(browser.number("document.querySelector('#times .share').getBoundingClientRect().width") > 50.0);
+    browser.eval("document.querySelector('#captures a').click()");
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline
+        && !browser.is_true(
+            "document.querySelector('#findings, main section') !== null && !document.getElementById('captures')",
+        )
+    {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let page = browser.eval("location.href");
+    assert!(page.as_str().is_some_and(|page| page.contains("/reports/") && page.ends_with(".html")), "{page}");
+    assert!(browser.number("document.querySelector('h1').textContent.length") > 10.0);
+}
+
+#[test]
+fn on_paper_no_word_of_a_table_stands_letter_by_letter_and_nothing_is_hidden() {
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = of_sample(folder.path(), "expressway-431", &[]);
+    // as wide as A4 without its margins
+    browser.open(&file, 718);
+    browser.ask("Emulation.setEmulatedMedia", json!({"media": "print"}));
+    let narrow = "[...document.querySelectorAll('th')].filter((head) => head.textContent.length > 3 && head.offsetWidth < 14).length";
+    assert_eq!(browser.number(narrow), 0.0);
+    assert_eq!(browser.number("document.querySelector('nav').offsetHeight"), 0.0);
+    let cut =
+        "[...document.querySelectorAll('.wide')].filter((it) => getComputedStyle(it).overflowX !== 'visible').length";
+    assert_eq!(browser.number(cut), 0.0);
+    browser.picture("paper");
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod support;
 use std::net::SocketAddr;
 use support::analyze::{self, finding, ids};
 use support::calls::{failures, graver};
-use support::degrade::{self, Shot, pcap, shots};
+use support::degrade::{Shot, pcap, shots};
 use support::dtls::{self, Shake, again};
 use support::ice::{Agents, plain};
 use support::tcp::{self, Tcp};
@@ -82,7 +82,7 @@ fn checks_that_leave_and_never_arrive_are_told_with_the_points_between_which_the
     assert!(told.explanation.contains("answers from 10.0.0.2:50000"), "{}", told.explanation);
     assert!(told.fix.contains("Look between alice.pcap and bob.pcap first"), "{}", told.fix);
     let back = points::report(&[("bob.pcap", pcap(&far)), ("alice.pcap", pcap(&near))]);
-    assert!(finding(&back, "ice-checks-unanswered").explanation.contains("12 checks"));
+    assert_eq!(finding(&back, "ice-checks-unanswered").explanation.contains("12 checks"), true);
     // one capture alone knows nothing of it
     let alone = analyze::report(&pcap(&near));
     assert!(alone.findings.iter().all(|one| !one.explanation.contains("between these two points")));
@@ -311,14 +311,12 @@ fn media_lost_in_a_relay_is_told_with_what_the_relay_passed_on() {
     let mut legs = Scene::new();
     for shot in server.iter().skip(from as usize).filter(|shot| shot.bytes.len() > 50 && shot.bytes[42] == 0x40) {
         let data = shot.bytes[46..].to_vec();
-        let number = u16::from_be_bytes([data[2], data[3]]);
         let since = (shot.ns - near[0].ns) / 1000 + 1_000_000;
         if shot.bytes[26..30] == [10, 0, 0, 2] {
             legs.at_us(since + 300).udp(RELAYED, PEER, data);
         } else {
             legs.at_us(since - 200).udp(PEER, RELAYED, data);
         }
-        let _ = number;
     }
     server.extend(shots(&legs));
     server.sort_by_key(|shot| shot.ns);
@@ -519,5 +517,45 @@ fn what_is_missing_at_a_point_that_lost_packets_is_not_certainly_lost_on_the_way
         "{:?}",
         report.joins[0].lost
     );
-    let _ = degrade::pcap(&near);
+}
+
+#[test]
+fn four_points_tell_between_which_of_them_requests_are_lost_in_whatever_order_they_are_given() {
+    let mut scene = Scene::new();
+    scene.later(1).binding("10.0.0.2:50001", "192.0.2.1:3479", "203.0.113.50:61001");
+    scene.after_ms(100).send_repeatedly(ALICE, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 7);
+    scene.later(2).binding("10.0.0.2:50001", "192.0.2.1:3479", "203.0.113.50:61001").later(40);
+    let client = shots(&scene);
+    let inside = points::clock(&points::further(&client, "10.0.0.2", 1_000), 400, 0);
+    // the NAT does not let them out
+    let beyond = points::only(&points::further(&client, "10.0.0.2", 2_000), |_, src, _| src.port() != 50_000);
+    let beyond = points::translated(&beyond, "10.0.0.2:50001", "203.0.113.50:61001");
+    let outside = points::clock(&beyond, -7_000, 0);
+    let server =
+        points::translated(&points::further(&beyond, "203.0.113.50", 5_000), "192.0.2.1:3479", "172.16.0.1:3479");
+    let server = points::clock(&server, 3_000, 0);
+    let captures = [
+        ("client.pcap", pcap(&client)),
+        ("nat-inside.pcap", pcap(&inside)),
+        ("nat-outside.pcap", pcap(&outside)),
+        ("server.pcap", pcap(&server)),
+    ];
+    let tell = |order: [usize; 4]| {
+        let report = points::report(&order.map(|at| captures[at].clone()));
+        let name = |capture: u32| captures[order[capture as usize]].0;
+        let lost: Vec<_> = report.joins.iter().flat_map(|join| &join.lost).collect();
+        let mut lost: Vec<_> = lost.iter().map(|lost| (name(lost.from), name(lost.to), lost.count)).collect();
+        lost.sort_unstable();
+        let told = finding(&report, "turn-no-response");
+        assert!(told.title.contains("none of them reached nat-outside.pcap"), "{}", told.title);
+        assert!(told.explanation.contains("7 of the 7 requests reached nat-inside.pcap"), "{}", told.explanation);
+        let nat = report.nat.iter().filter(|nat| nat.inside.to_string() == "10.0.0.2:50001").count();
+        assert_eq!((nat, report.joins.len()), (1, 6));
+        lost
+    };
+    let usual = tell([0, 1, 2, 3]);
+    assert!(usual.contains(&("nat-inside.pcap", "nat-outside.pcap", 7)), "{usual:?}");
+    for order in [[3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]] {
+        assert_eq!(usual, tell(order), "{order:?}");
+    }
 }

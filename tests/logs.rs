@@ -197,6 +197,14 @@ fn what_coturn_writes_at_its_most_verbose_is_placed_and_quoted() {
 }
 
 #[test]
+fn a_quiet_coturn_is_placed_by_the_refusals_that_it_writes() {
+    let report = with("7: : ERROR: check_stun_auth: user alice credentials are incorrect\n", None);
+    let file = &report.log_files[0];
+    assert_eq!((file.offset_from, file.matched), (Some(LogOffset::Estimated), 1));
+    assert_eq!(finding(&report, "turn-integrity-rejected").logs_total, 1);
+}
+
+#[test]
 fn a_log_of_another_day_is_not_drawn_to_the_capture_by_one_line() {
     let log = "2026-01-03 00:00:00 session 1: realm <example.org> user <alice>: incoming packet message processed, error 401: Unauthorized\n";
     let report = with(log, None);

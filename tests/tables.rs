@@ -70,6 +70,7 @@ fn the_questions_of_the_readme_are_answered() {
         "SELECT count(*) AS n FROM 'out/tls.parquet' WHERE state = 'complete' AND completed_at > started_at",
         "SELECT count(*) AS n FROM 'out/allocations.parquet' WHERE relayed IS NOT NULL",
         "SELECT sum(packets) AS n FROM 'out/media.parquet'",
+        "SELECT count(*) AS n FROM 'out/servers.parquet' WHERE transport = 'tls' AND connections_tried > 0",
     ]);
     let desk = tempfile::tempdir().unwrap();
     let pattern = root.join("samples/*/capture.pcap*").display().to_string();
@@ -80,6 +81,27 @@ fn the_questions_of_the_readme_are_answered() {
         .unwrap();
     assert_eq!(batch.status.code(), Some(0), "{}", String::from_utf8_lossy(&batch.stderr));
     let answers = ask(desk.path(), &queries);
+    let told = root.join("samples/expressway-deployment");
+    let batch = Command::new(env!("CARGO_BIN_EXE_turnscope"))
+        .current_dir(desk.path())
+        .arg("batch")
+        .arg(told.join("capture.pcapng"))
+        .arg("--deployment")
+        .arg(told.join("deployment.toml"))
+        .arg("--log")
+        .arg(told.join("meeting-server.log"))
+        .args(["--out", "told", "--quiet"])
+        .output()
+        .unwrap();
+    assert_eq!(batch.status.code(), Some(0), "{}", String::from_utf8_lossy(&batch.stderr));
+    let beside = ask(
+        desk.path(),
+        &[
+            "SELECT count(*) AS n FROM 'told/deployment.parquet' WHERE seen = 'right' AND expected LIKE 'Expressway-E%'",
+            "SELECT count(*) AS n FROM 'told/logs.parquet' WHERE text LIKE '%ICE failure%' AND time IS NOT NULL",
+        ],
+    );
+    assert!(beside.iter().all(|rows| rows[0]["n"].as_u64() > Some(0)), "{beside:?}");
     let wrong = &answers[0][0];
     assert_eq!(
         (&wrong["finding"], &wrong["server"]),
@@ -99,7 +121,9 @@ fn the_questions_of_the_readme_are_answered() {
     assert_eq!(answers[4][0]["n"], captures["n"]);
     assert_eq!(answers[5], [serde_json::json!({ "error_code": 431, "method": "Allocate", "frame": 27 })]);
     assert_eq!(answers[6], [serde_json::json!({ "type": "TIMESTAMPTZ_NS" })]);
-    for (what, rows) in ["pairs", "handshakes", "connections", "allocations", "packets"].iter().zip(&answers[7..]) {
+    for (what, rows) in
+        ["pairs", "handshakes", "connections", "allocations", "packets", "servers"].iter().zip(&answers[7..])
+    {
         assert!(rows[0]["n"].as_f64() > Some(0.0), "no {what}: {rows:?}");
     }
 }

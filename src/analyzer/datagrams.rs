@@ -105,7 +105,7 @@ impl Core {
         self.session.dns_segment();
         if self.filters.ends(segment.src, segment.dst) {
             let (session, ends) = (&mut self.session, (segment.src, segment.dst));
-            self.dns_segments.segment(segment, &mut |message| session.dns_in_stream(frame, time, ends, message));
+            self.dns.segment(segment, &mut |message| session.dns_in_stream(frame, time, ends, message));
         }
     }
 

@@ -219,6 +219,9 @@ pub(super) struct Redact {
     /// Write the credentials that stand in for those given, as TOML, so that the receiver can verify
     #[arg(long, value_name = "FILE")]
     pub credentials_out: Option<PathBuf>,
+    /// Write the session descriptions of --sdp with what stands in their place in the capture, as JSON that --sdp reads
+    #[arg(long, value_name = "FILE", requires = "sdp")]
+    pub sdp_out: Option<PathBuf>,
     /// Write what was replaced by what, as JSON; not to be passed on
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,

@@ -179,7 +179,8 @@ impl Options {
     }
 
     fn redact(redact: Redact, common: Common, defaults: &Config) -> Result<Self, Error> {
-        let Redact { capture, output, credentials_out: credentials, map, keep_certificates, reading } = redact;
+        let Redact { capture, output, credentials_out: credentials, sdp_out: sdp, map, keep_certificates, reading } =
+            redact;
         twice(&capture)?;
         let whole = reading.from.is_none() && reading.to.is_none() && reading.host.is_empty() && reading.user.is_none();
         if !whole {
@@ -190,7 +191,7 @@ impl Options {
                 hint,
             ));
         }
-        let beside = super::redact::Beside { credentials, map, keep_certificates };
+        let beside = super::redact::Beside { credentials, sdp, map, keep_certificates };
         let reading = Wanted::new(reading, defaults, Times::default())?;
         Ok(Options::Redact { capture, output, beside, reading, look: Look::new(Times::default(), common) })
     }

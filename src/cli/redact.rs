@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Beside {
     /// The credentials that stand in for those given.
     pub credentials: Option<PathBuf>,
+    /// The descriptions given, as they are of the redacted capture.
+    pub sdp: Option<PathBuf>,
     /// What was replaced by what.
     pub map: Option<PathBuf>,
     /// Whether certificates stay.
@@ -28,7 +30,8 @@ pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, loo
     if !input.regular {
         return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
     }
-    for written in [Some(out), beside.credentials.as_deref(), beside.map.as_deref()].into_iter().flatten() {
+    let written = [beside.credentials.as_deref(), beside.sdp.as_deref(), beside.map.as_deref()];
+    for written in written.into_iter().flatten().chain([out]) {
         if super::annotate::is_same(path, written) {
             return Err(Error::new(path, "would be overwritten while it is read", "give another name with --output"));
         }
@@ -56,6 +59,9 @@ pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, loo
     };
     if let Some(path) = &beside.credentials {
         output::write_file(path, redactor.credentials().expose())?;
+    }
+    if let Some(path) = &beside.sdp {
+        output::write_file(path, redactor.descriptions(&reading.told.descriptions()).expose())?;
     }
     if let Some(path) = &beside.map {
         let map = serde_json::to_vec_pretty(&redactor.replaced()).unwrap_or_default();

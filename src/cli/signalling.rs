@@ -5,7 +5,7 @@ use super::error::{Error, say};
 use super::options::Look;
 use crate::secret::Secret;
 use crate::session::credentials::Credentials;
-use crate::session::signalling::{self, MAX_FILE, Read, Signalling};
+use crate::session::signalling::{self, Description, MAX_FILE, Read, Signalling};
 use flate2::read::MultiGzDecoder;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -42,6 +42,11 @@ impl Told {
         for (_, read) in &self.files {
             signalling.take(read, credentials);
         }
+    }
+
+    /// All descriptions, each with the password of its agent where that was told.
+    pub(super) fn descriptions(&self) -> Vec<(Description, Option<Secret>)> {
+        self.files.iter().flat_map(|(_, read)| read.descriptions.iter().cloned()).collect()
     }
 
     /// Says what was passed over.

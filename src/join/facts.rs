@@ -142,6 +142,8 @@ pub struct Joins {
     pub(super) streams: HashMap<Way, Way>,
     /// Directions of TCP connections whose messages are those of another connection, which counts.
     pub(super) passed_on: HashSet<Way>,
+    /// Of each point, how many others are before it on the ways from clients to servers.
+    pub(super) ranks: Vec<usize>,
     pub(super) translated: Vec<Translated>,
     pub(super) pairs: Vec<PairFacts>,
     pub(super) omitted: u64,
@@ -194,6 +196,14 @@ impl Joins {
     #[must_use]
     pub fn last_point(&self, src: Endpoint, dst: Endpoint) -> Option<usize> {
         self.last.get(&(src, dst)).copied()
+    }
+
+    /// The numbers of the points in the order in which what clients ask passes them, as far as that is known.
+    #[must_use]
+    pub fn in_order(&self) -> Vec<usize> {
+        let mut numbers: Vec<usize> = (0..self.points.len()).collect();
+        numbers.sort_by_key(|&number| self.ranks.get(number).copied().unwrap_or(0));
+        numbers
     }
 
     /// Whether the point that tells what arrives of a direction shows DTLS of it.

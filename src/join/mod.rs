@@ -12,7 +12,9 @@ mod picker;
 mod print;
 mod resolve;
 mod survey;
+mod tcp;
 mod trace;
+mod ways;
 
 pub use clock::{Clock, align};
 pub use facts::{Joins, Point, Stretch, Translated, Travel};

@@ -13,7 +13,7 @@ const WINDOW: Span = Span::from_secs(20);
 /// A capture that goes on in silence may have run so long after its last frame.
 const SLACK: Span = Span::from_secs(2);
 /// How many packets are remembered, in each of two generations.
-const MAX_REMEMBERED: usize = 1 << 18;
+const MAX_REMEMBERED: usize = 1 << 17;
 /// How much of a payload is compared beside its length.
 const START: usize = 64;
 

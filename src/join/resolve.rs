@@ -1,12 +1,12 @@
 //! What follows from which packets were seen where: the order of the points on each way, and with it what was lost, translated, rewritten, relayed.
 
-use super::MAX_POINTS;
-use super::facts::{Joins, Stretch, Translated, Way};
-use super::print::{KINDS, Kind};
+use super::facts::{Joins, Stretch, Translated};
+use super::print::Kind;
 use super::trace::{Flow, Link, MAX_PLACES, Trace};
+use super::ways::{Partner, Ways, seen_of};
 use crate::net::Endpoint;
 use crate::time::Span;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use std::collections::BTreeMap;
 
 /// How many entries are kept of each list of a pair of points.
@@ -89,116 +89,6 @@ pub struct RelayWay {
     pub delay: [Span; 3],
 }
 
-/// The other end of a flow's way, at another point.
-#[derive(Clone, Copy, Debug)]
-struct Partner {
-    src: Endpoint,
-    dst: Endpoint,
-    /// Whether packets pass the flow's own point first.
-    later: bool,
-    /// Whether they are inside messages to or from a relay there.
-    wrapped: bool,
-}
-
-struct Ways<'t> {
-    flows: &'t [Flow],
-    links: &'t BTreeMap<(u32, u32), Link>,
-    index: HashMap<(usize, Way, bool), u32>,
-    linked: HashMap<u32, Vec<u32>>,
-}
-
-impl<'t> Ways<'t> {
-    fn new(flows: &'t [Flow], links: &'t BTreeMap<(u32, u32), Link>) -> Self {
-        let numbered = flows.iter().zip(0u32..);
-        let index = numbered.map(|(flow, number)| ((flow.point, (flow.src, flow.dst), flow.wrapped), number)).collect();
-        let mut linked: HashMap<u32, Vec<u32>> = HashMap::new();
-        for &(a, b) in links.keys() {
-            linked.entry(a).or_default().push(b);
-            linked.entry(b).or_default().push(a);
-        }
-        Ways { flows, links, index, linked }
-    }
-
-    fn flow(&self, number: u32) -> Option<&'t Flow> {
-        self.flows.get(number as usize)
-    }
-
-    fn reverse(&self, number: u32) -> Option<u32> {
-        let flow = self.flow(number)?;
-        self.index.get(&(flow.point, (flow.dst, flow.src), flow.wrapped)).copied()
-    }
-
-    /// How much later packets are seen on the one flow than on the other, by the clocks as they are taken to be.
-    fn mean(&self, one: u32, other: u32) -> Option<Span> {
-        if one < other {
-            self.links.get(&(one, other))?.mean()
-        } else {
-            self.links.get(&(other, one))?.mean().map(|span| Span(-span.0))
-        }
-    }
-
-    /// Whether packets have more routers before them on the one flow than on the other, where all of them agree: a relay begins to count anew.
-    fn has_further_to_go(&self, one: u32, other: u32) -> Option<bool> {
-        let (a, b) = (one.min(other), one.max(other));
-        let (first, second) = (self.flow(a)?, self.flow(b)?);
-        if first.wrapped != second.wrapped {
-            return None;
-        }
-        match self.links.get(&(a, b))?.nearer {
-            [nearer, 0] if nearer > 0 => Some(a == one),
-            [0, nearer] if nearer > 0 => Some(b == one),
-            _ => None,
-        }
-    }
-
-    /// Whether packets pass the one flow's point before the other's. Times to live tell, or what goes there and what comes back together, however
-    /// wrong the clocks are.
-    fn before(&self, one: u32, other: u32) -> Option<bool> {
-        let back = || self.reverse(one).zip(self.reverse(other));
-        let by_hops = self.has_further_to_go(one, other);
-        let by_hops = by_hops.or_else(|| back().and_then(|(one, other)| Some(!self.has_further_to_go(one, other)?)));
-        if by_hops.is_some() {
-            return by_hops;
-        }
-        let there = self.mean(one, other);
-        let back = self.reverse(one).zip(self.reverse(other)).and_then(|(one, other)| self.mean(one, other));
-        match (there, back) {
-            (Some(there), Some(back)) => Some(there >= back),
-            (Some(there), None) => Some(there.0 >= 0),
-            (None, Some(back)) => Some(back.0 <= 0),
-            (None, None) => None,
-        }
-    }
-
-    /// Where packets of a flow are at another point.
-    fn partner(&self, number: u32, point: usize) -> Option<Partner> {
-        let at = |&&other: &&u32| self.flow(other).is_some_and(|flow| flow.point == point);
-        if let Some(&other) = self.linked.get(&number).and_then(|others| others.iter().find(at)) {
-            let flow = self.flow(other)?;
-            return Some(Partner {
-                src: flow.src,
-                dst: flow.dst,
-                later: self.before(number, other)?,
-                wrapped: flow.wrapped,
-            });
-        }
-        let back = self.reverse(number)?;
-        let &other = self.linked.get(&back)?.iter().find(at)?;
-        let flow = self.flow(other)?;
-        // packets that come back pass the points the other way round
-        Some(Partner { src: flow.dst, dst: flow.src, later: !self.before(back, other)?, wrapped: flow.wrapped })
-    }
-}
-
-impl Ways<'_> {
-    /// What another point shows of a flow whose packets it shows, or would show.
-    fn stretch(&self, point: usize, partner: &Partner) -> Stretch {
-        let &Partner { src, dst, later, wrapped } = partner;
-        let flow = self.index.get(&(point, (src, dst), wrapped)).and_then(|&number| self.flow(number));
-        Stretch { point, src, dst, wrapped, later, seen: flow.map(seen_of).unwrap_or_default() }
-    }
-}
-
 impl Joins {
     pub(super) fn resolve(trace: Trace) -> Joins {
         let Trace {
@@ -212,6 +102,7 @@ impl Joins {
         }
         joins.passages(&ways);
         joins.streams(&ways);
+        joins.ranks = ways.ranks(joins.points.len());
         for (&(a, b), link) in &links {
             let (Some(one), Some(other)) = (ways.flow(a), ways.flow(b)) else { continue };
             let key = (one.point.min(other.point), one.point.max(other.point));
@@ -315,44 +206,6 @@ impl Joins {
         }
     }
 
-    /// TCP connections that are seen with other addresses elsewhere: as they are on the client's side they are told, the others are the same again.
-    fn streams(&mut self, ways: &Ways<'_>) {
-        let swapped = |(src, dst): Way| (dst, src);
-        let mut passed_on: HashMap<Way, Way> = HashMap::new();
-        for (&(a, b), link) in ways.links {
-            let (Some(one), Some(other)) = (ways.flow(a), ways.flow(b)) else { continue };
-            let [here, there] = [one, other].map(|flow| (flow.src, flow.dst));
-            if !one.stream || !other.stream || one.wrapped || other.wrapped || here == there {
-                continue;
-            }
-            let Some(before) = ways.before(a, b) else { continue };
-            let asks = |flow: &Flow| {
-                let seen = |kind: Kind| flow.seen.get(kind as usize).copied().unwrap_or(0);
-                flow.opens || seen(Kind::Request) > seen(Kind::Answer)
-            };
-            // what the client sends passes its own side first
-            let own_first = before == (asks(one) || asks(other));
-            let (own, beyond) = if own_first { (here, there) } else { (there, here) };
-            let known = if link.in_step > 0 { &mut self.streams } else { &mut passed_on };
-            // what was said of the one direction holds for the other
-            if known.get(&own) != Some(&beyond) {
-                known.entry(beyond).or_insert(own);
-                known.entry(swapped(beyond)).or_insert(swapped(own));
-            }
-        }
-        self.passed_on.extend(passed_on.into_keys());
-        // of several NATs in a row the side of the client counts
-        let known = self.streams.clone();
-        for own in self.streams.values_mut() {
-            for _ in 0..MAX_POINTS {
-                let Some(&nearer) = known.get(own) else { break };
-                *own = nearer;
-            }
-        }
-        let circles: Vec<Way> = self.streams.iter().filter(|(way, own)| way == own).map(|(way, _)| *way).collect();
-        self.streams.retain(|way, _| !circles.contains(way));
-    }
-
     /// Whether packets of these flows, which a point does not show, were lost on the way to it.
     fn lost(&self, ways: &Ways<'_>, set: &[u32], point: usize, kind: Kind) -> Option<LostWay> {
         let there = self.points.get(point)?;
@@ -389,10 +242,6 @@ impl Joins {
         let lost = matches!(kind, Kind::Request | Kind::Opening) && !flow.wrapped && hears && there.shows(kind);
         lost.then(|| LostWay { certain, ..way(flow, point, kind) })
     }
-}
-
-fn seen_of(flow: &Flow) -> [u32; KINDS] {
-    flow.seen.map(|count| u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 fn way(flow: &Flow, to: usize, kind: Kind) -> LostWay {

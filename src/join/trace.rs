@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// How long a packet is looked for at other points, at least; twice that at most.
 const WINDOW: Span = Span::from_secs(20);
 /// How many packets are looked for at a time, in each of two generations.
-const MAX_ENTRIES: usize = 1 << 17;
+const MAX_ENTRIES: usize = 1 << 16;
 /// How many directions of flows, and how many pairs of them.
 const MAX_FLOWS: usize = 1 << 16;
 const MAX_LINKS: usize = 1 << 16;
@@ -92,6 +92,9 @@ pub(super) struct Rewriting {
     pub places: Vec<[u64; 2]>,
 }
 
+/// What differs, and the two values.
+type Difference = (String, [Option<String>; 2]);
+
 #[derive(Debug)]
 struct Entry {
     kind: Kind,
@@ -99,7 +102,7 @@ struct Entry {
     question: bool,
     length: u32,
     sightings: Vec<Sighting>,
-    changed: Option<(String, [Option<String>; 2])>,
+    changed: Option<Box<Difference>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -265,7 +268,7 @@ impl Trace {
                 let (what, values) = before
                     .and_then(|(_, _, bytes)| difference(&Message::recognise(bytes, false)?, message))
                     .unwrap_or_else(|| ("bytes".to_owned(), [None, None]));
-                entry.changed = Some((what, values));
+                entry.changed = Some(Box::new((what, values)));
             }
             let seq = print.seq;
             entry.sightings.push(Sighting { flow, count: 1, first: now, last: now, number, ip_id, exact, seq, ttl });
@@ -390,7 +393,7 @@ impl Trace {
             link.evidence.push([a.number, b.number]);
         }
         // servers answer each copy of a request anew, with another nonce perhaps
-        if let Some((what, values)) = &entry.changed
+        if let Some((what, values)) = entry.changed.as_deref()
             && (a.exact != b.exact && a.count == 1 && b.count == 1)
             && self.rewritten.len() < MAX_ABSENT
         {
@@ -464,7 +467,7 @@ fn is_question(message: &Message<'_>) -> bool {
 }
 
 /// The first attribute that differs, by name, with both values.
-fn difference(before: &Message<'_>, after: &Message<'_>) -> Option<(String, [Option<String>; 2])> {
+fn difference(before: &Message<'_>, after: &Message<'_>) -> Option<Difference> {
     let mut checks = None;
     for (one, other) in before.attributes().zip(after.attributes()) {
         if one.code != other.code {

@@ -348,6 +348,17 @@ impl Associated {
     }
 }
 
+/// The first eight bytes of a record of AES-GCM or AES-CCM up to version 1.2.
+pub(super) fn explicit(payload: &[u8]) -> Option<u64> {
+    payload.first_chunk().copied().map(u64::from_be_bytes)
+}
+
+/// The last block of a CBC record, which does not take in the MAC where that comes after encryption.
+pub(super) fn last_block(payload: &[u8], suite: Suite, hello: &super::hello::Hello) -> Option<[u8; BLOCK]> {
+    let mac = suite.mac.filter(|_| hello.encrypt_then_mac).map_or(0, |hash| hash.bytes());
+    payload.get(..payload.len().checked_sub(mac)?)?.last_chunk().copied()
+}
+
 /// Bytes of the padding at the end, its length among them; none where it is no padding.
 fn padding(text: &[u8]) -> Option<usize> {
     let last = *text.last()?;

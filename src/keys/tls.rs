@@ -3,7 +3,7 @@
 use super::hello::{Agreed, Hello, Sender};
 use super::log::{KeyLog, Label};
 use super::outcome::{Counts, Outcome, Reason};
-use super::protection::{BLOCK, Keys, Sealed};
+use super::protection::{BLOCK, Keys, Sealed, explicit, last_block};
 use super::schedule::{self, Prf};
 use super::seal::{Seal, Stage};
 use super::search::Numbers;
@@ -491,15 +491,4 @@ fn label(phase: Phase, from: Sender) -> Label {
         (_, Sender::Client) => Label::ClientTraffic,
         (_, Sender::Server) => Label::ServerTraffic,
     }
-}
-
-/// The first eight bytes of a record of AES-GCM or AES-CCM up to version 1.2.
-fn explicit(payload: &[u8]) -> Option<u64> {
-    payload.first_chunk().copied().map(u64::from_be_bytes)
-}
-
-/// The last block of a CBC record, which does not take in the MAC where that comes after encryption.
-fn last_block(payload: &[u8], suite: Suite, hello: &Hello) -> Option<[u8; BLOCK]> {
-    let mac = suite.mac.filter(|_| hello.encrypt_then_mac).map_or(0, |hash| hash.bytes());
-    payload.get(..payload.len().checked_sub(mac)?)?.last_chunk().copied()
 }

@@ -35,12 +35,14 @@ impl Event {
     #[must_use]
     pub fn of_line(line: &Line) -> Option<Event> {
         let said = Said::of(&line.text);
-        if said.code.is_none() && said.granted.is_none() {
+        // of what it does not write with its code a quiet coturn writes this
+        let code = said.code.or_else(|| said.refused.then_some(401));
+        if code.is_none() && said.granted.is_none() {
             return None;
         }
         Some(Event {
             at: line.written,
-            code: said.code,
+            code,
             user: said.user.unwrap_or_default(),
             realm: said.realm.unwrap_or_default(),
             method: said.granted.unwrap_or_default(),
@@ -108,7 +110,17 @@ pub fn estimate(file: &LogFile, events: &[Event], clocks: &[Span]) -> Option<Off
             best = Some((count, middle));
         }
     }
-    let zero = differences.iter().filter(|difference| difference.unsigned_abs() <= NEAR.unsigned_abs()).count();
+    // one line may fit several events: what counts is lines
+    let lines = |offset: i64| {
+        let fits = |told: &&Event| {
+            let near =
+                |event: &Event| event.at.since(told.at).0.saturating_sub(offset).unsigned_abs() <= NEAR.unsigned_abs();
+            events.iter().take(MAX_COMPARED).any(|event| event.is_same(told) && near(event))
+        };
+        told.iter().filter(fits).count()
+    };
+    let zero = lines(0);
+    let best = best.map(|(_, difference)| (lines(difference), difference));
     let of_zone = |difference: i64| {
         let zone = difference.saturating_add(QUARTER / 2).div_euclid(QUARTER).saturating_mul(QUARTER);
         let is_one = zone.unsigned_abs() <= FARTHEST.unsigned_abs();
@@ -118,8 +130,7 @@ pub fn estimate(file: &LogFile, events: &[Event], clocks: &[Span]) -> Option<Off
     let of_capture = clocks.iter().filter(|clock| clock.0.unsigned_abs() > NEAR.unsigned_abs() && !file.is_relative());
     let of_capture = of_capture.filter_map(|clock| {
         let (count, difference) = best?;
-        let fits = |difference: &&i64| difference.saturating_sub(clock.0).unsigned_abs() <= NEAR.unsigned_abs();
-        let as_it_is = differences.iter().filter(fits).count();
+        let as_it_is = lines(clock.0);
         let zones = (!file.has_zone()).then(|| of_zone(difference.saturating_sub(clock.0))).flatten();
         match zones {
             _ if as_it_is > 0 => Some((as_it_is, *clock)),

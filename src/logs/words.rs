@@ -15,6 +15,8 @@ pub struct Said {
     pub addresses: Vec<IpAddr>,
     /// A request that was granted, by its name in the log: `ALLOCATE`.
     pub granted: Option<String>,
+    /// Whether it says that somebody's credentials were refused.
+    pub refused: bool,
     /// The ids of findings that say why such a line is written.
     pub findings: Vec<&'static str>,
 }
@@ -165,6 +167,7 @@ impl Said {
             realm: value(text, "realm=").or_else(|| value(text, "realm ")),
             addresses: addresses(text),
             granted: granted(text),
+            refused: lower.contains("credentials are incorrect") || lower.contains("cannot find credentials"),
             findings,
         }
     }

@@ -36,6 +36,16 @@ impl Redactor {
                 Some(ip) => put(data, start, &self.addresses.v6(ip)),
                 None => zero(data, start..usize::MAX),
             },
+            // NAPTR (RFC 3403 §4.1): flags and services stay, the expression goes
+            (35, _) => {
+                let text = |data: &[u8], at: usize| at + 1 + data.get(at).map_or(0, |&length| usize::from(length));
+                let services = text(data, start + 4);
+                let expression = text(data, services);
+                let from = text(data, expression);
+                zero(data, expression + 1..from.min(start + length));
+                let end = if from < start + length { self.dns_name(data, from, done).unwrap_or(from) } else { from };
+                zero(data, end..start + length);
+            }
             // NS, CNAME, PTR, DNAME; SRV behind priority, weight and port
             (2 | 5 | 12 | 39 | 33, _) => {
                 let from = if kind == 33 { start + 6 } else { start };

@@ -21,10 +21,12 @@ mod packet;
 mod parts;
 mod payload;
 mod prf;
+mod sdp;
 mod standin;
 mod stream;
 mod stun;
 mod tls;
+mod tunnel;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Read, Write};

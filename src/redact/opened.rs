@@ -43,13 +43,7 @@ struct Tls {
 }
 
 impl Opener {
-    /// Adds keys. Those that stand in for them follow from `key`.
-    pub(super) fn add(&mut self, text: &[u8], key: &Key) {
-        self.log.add(text);
-        self.take(self.log.clone(), key);
-    }
-
-    /// Takes the keys of a log, and no others.
+    /// Takes the keys of a log, and no others. Those that stand in for them follow from `key`.
     pub(super) fn take(&mut self, log: KeyLog, key: &Key) {
         let by = |random: &[u8; 32], label: crate::keys::Label, length: usize| {
             key.bytes(&[b"stand-in secret", random, label.name().as_bytes()], length)
@@ -162,14 +156,15 @@ impl Redactor {
         if records.implied().is_some() {
             return;
         }
-        let key = self.key.clone();
+        let mut log = self.opened.log.clone();
         while let Some(record) = records.next_record() {
             if let CaptureRecord::Other(block) = record
-                && let Some(log) = block.key_log()
+                && let Some(text) = block.key_log()
             {
-                self.opened.add(log, &key);
+                log.add(text);
             }
         }
+        self.keys(log);
     }
 
     /// The records of a datagram that keys open, as they are to be: where each piece stands, and what it is.

@@ -19,28 +19,32 @@ struct Ends {
 
 /// Whether a packet ends its frame, how deep it lies, and whether bytes are missing at its end.
 #[derive(Clone, Copy)]
-struct Place {
+pub(super) struct Place {
     room: Room,
     depth: u32,
     cut: bool,
+    /// Whether it is quoted in an error, rather than on its way.
+    quoted: bool,
 }
 
 impl Place {
+    fn quoted(self) -> Self {
+        Place { room: Room::Inside, quoted: true, ..self.inside() }
+    }
+
     fn inside(self) -> Self {
-        Place { room: Room::Inside, depth: self.depth + 1, ..self }
+        Place { depth: self.depth + 1, ..self }
     }
 }
 
 impl Redactor {
     /// Rewrites a frame; gives how many of its bytes stay.
     pub(super) fn link(&mut self, link_type: u16, data: &mut [u8]) -> usize {
-        let place = Place { room: Room::Last, depth: 0, cut: false };
+        let place = Place { room: Room::Last, depth: 0, cut: false, quoted: false };
         let (kind, from) = match link_type {
-            1 => {
-                self.mac_at(data, 0);
-                self.mac_at(data, 6);
-                (word(data, 12), 14)
-            }
+            1 => return self.ethernet(data, place),
+            105 => return self.wireless(data, false, place),
+            127 => return self.wireless(data, true, place),
             113 => {
                 self.cooked(data, word(data, 4), 6);
                 (word(data, 14), 16)
@@ -56,24 +60,11 @@ impl Redactor {
                 return 0;
             }
         };
-        let (mut kind, mut from) = (kind, from);
-        while let Some(0x8100 | 0x88a8 | 0x9100) = kind {
-            (kind, from) = (word(data, from + 2), from + 4);
-        }
-        if kind == Some(0x8864) {
-            // PPPoE and PPP
-            (kind, from) = (word(data, from + 6).filter(|&kind| matches!(kind, 0x21 | 0x57)).map(|_| 0), from + 8);
-        }
         let Some(rest) = data.get_mut(from..) else { return data.len().min(from) };
-        let kept = match kind {
-            Some(0 | 0x0800 | 0x86dd) => self.ip(rest, place),
-            Some(0x0806) => self.arp(rest),
-            _ => 0,
-        };
-        from + kept
+        from + self.ether(kind, rest, place)
     }
 
-    fn mac_at(&mut self, data: &mut [u8], offset: usize) {
+    pub(super) fn mac_at(&mut self, data: &mut [u8], offset: usize) {
         match at::<6>(data, offset) {
             Some(mac) => put(data, offset, &self.addresses.mac(mac)),
             None => zero(data, offset..usize::MAX),
@@ -89,7 +80,7 @@ impl Redactor {
         }
     }
 
-    fn arp(&mut self, data: &mut [u8]) -> usize {
+    pub(super) fn arp(&mut self, data: &mut [u8]) -> usize {
         if at(data, 0) != Some([0, 1, 8, 0, 6, 4]) || data.len() < 28 {
             return 8.min(data.len());
         }
@@ -103,7 +94,7 @@ impl Redactor {
         data.len()
     }
 
-    fn ip(&mut self, data: &mut [u8], place: Place) -> usize {
+    pub(super) fn ip(&mut self, data: &mut [u8], place: Place) -> usize {
         if place.depth > DEPTH {
             return 0;
         }
@@ -210,7 +201,15 @@ impl Redactor {
                 zero(data, end..usize::MAX);
                 let Some(payload) = data.get_mut(8..end) else { return data.len() };
                 let cut = length > 8 + payload.len();
-                let kept = 8 + self.payload(payload, cut, &flow(), place.room, place.depth);
+                let tunnelled = word(&old, 2).and_then(|port| self.tunnelled(port, payload, place.inside()));
+                let kept = match tunnelled {
+                    Some(kept) => {
+                        let kept = kept.min(payload.len());
+                        zero(payload, kept..usize::MAX);
+                        8 + if place.room == Room::Last { kept } else { payload.len() }
+                    }
+                    None => 8 + self.payload(payload, cut, &flow(), place.room, place.depth),
+                };
                 (if kept == end { data.len() } else { kept }, Some(6), true)
             }
             6 => {
@@ -224,10 +223,9 @@ impl Redactor {
                 tcp_options(data.get_mut(20..options).unwrap_or_default());
                 let (seq, flags) = (at(data, 4).map_or(0, u32::from_be_bytes), data.get(13).copied().unwrap_or(0));
                 let rest = data.get_mut(options..).unwrap_or_default();
-                let quoted = place.room == Room::Inside;
-                let kept = self.segment(rest, &flow(), seq, flags, quoted);
+                let kept = self.segment(rest, &flow(), seq, flags, place.quoted);
                 zero(rest, kept..usize::MAX);
-                let kept = if quoted { rest.len() } else { kept };
+                let kept = if place.room == Room::Inside { rest.len() } else { kept };
                 (options + kept, Some(16), false)
             }
             1 => (self.icmp(data, matches!(data.first(), Some(3 | 4 | 5 | 11 | 12)), place), Some(2), false),
@@ -237,7 +235,8 @@ impl Redactor {
                     if matches!(kind, 135 | 136) { self.neighbour(data) } else { self.icmp(data, kind < 5, place) };
                 (kept, Some(2), false)
             }
-            4 | 41 => return self.ip(data, place.inside()).min(data.len()),
+            4 | 41 => (self.ip(data, place.inside()).min(data.len()), None, false),
+            47 => (self.gre(data, place.inside()).min(data.len()), None, false),
             _ => (0, None, false),
         };
         if let Some(field) = field {
@@ -267,7 +266,7 @@ impl Redactor {
             put(data, 4, &self.addresses.v4(gateway));
         }
         let Some(quoted) = data.get_mut(8..) else { return data.len() };
-        let place = Place { cut: true, ..place.inside() };
+        let place = Place { cut: true, ..place.quoted() };
         let kept = self.ip(quoted, place);
         zero(quoted, kept..usize::MAX);
         data.len()
@@ -352,6 +351,14 @@ fn sum_of(ip: IpAddr) -> u64 {
         IpAddr::V4(ip) => sum(&ip.octets()),
         IpAddr::V6(ip) => sum(&ip.octets()),
     }
+}
+
+/// Changes the checksum of all there is by what it was before.
+pub(super) fn adjust_by(data: &mut [u8], field: usize, before: &[u8]) {
+    let without =
+        |bytes: &[u8]| sum(bytes.get(..field).unwrap_or_default()) + sum(bytes.get(field + 2..).unwrap_or_default());
+    let after = without(data);
+    adjust(data, field, without(before), after, false);
 }
 
 /// Changes a checksum by what the sum of the rest changed by (RFC 1624).

@@ -115,7 +115,7 @@ impl Redactor {
     }
 
     /// Whether a flow is from or to a port of DNS, multicast DNS or LLMNR.
-    fn is_name_service(flow: &Flow) -> bool {
+    pub(super) fn is_name_service(flow: &Flow) -> bool {
         let port = |wanted: u16| flow.src.port() == wanted || flow.dst.port() == wanted;
         flow.depth == 0 && (port(53) || port(5353) || port(5355))
     }

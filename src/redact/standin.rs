@@ -146,6 +146,15 @@ impl StandIns {
         Secret::new(random.iter().filter_map(|byte| ALPHABET.get(usize::from(byte % 32)).copied()).collect())
     }
 
+    /// What stands in for the password of an ICE agent.
+    pub(super) fn ice_password(&self, of: &str, password: &Secret) -> Option<Secret> {
+        let is_its = |given: &credentials::Credential| {
+            matches!(&given.kind, Kind::Ice { ufrag } if ufrag == of) && given.has_secret(password)
+        };
+        let number = self.credentials.list().iter().position(is_its)?;
+        Some(self.secret(u32::try_from(number).ok()?))
+    }
+
     /// The stand-ins as a file of credentials, under the labels of those that they stand for.
     pub(super) fn toml(&self, names: &mut Names) -> Secret {
         let mut tables = Vec::new();

@@ -56,7 +56,7 @@ enum Mode {
     /// STUN and ChannelData (RFC 8656 §12.5).
     Turn,
     Tls,
-    /// Lengths of two bytes (RFC 4571).
+    /// Lengths of two bytes (RFC 4571), and so DNS.
     Framed,
 }
 
@@ -294,6 +294,8 @@ impl Redactor {
             [_, _, 0..=3, ..] if buffer.get(6..10) == Some(&COOKIE) => Mode::Framed,
             [0x40..=0x7f, ..] if other == Mode::Turn => Mode::Turn,
             [_, _, ..] if other == Mode::Framed => Mode::Framed,
+            // DNS (RFC 7766 §8)
+            [l0, l1, ..] if Self::is_name_service(flow) && u16::from_be_bytes([*l0, *l1]) >= 12 => Mode::Framed,
             bytes if bytes.len() < 10 => return None,
             _ => return Some(false),
         };

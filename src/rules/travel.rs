@@ -7,6 +7,8 @@ use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::session::{Conversation, Exchange, Inside, Path, Seen};
 use crate::time::Timestamp;
 
+/// So many answers that are lost are worth a title.
+const SEVERAL: u64 = 3;
 /// How many sentences on what was lost.
 const MAX_LOSSES: usize = 3;
 
@@ -21,6 +23,8 @@ pub(super) struct Whereabouts {
     pub fix: String,
     /// The capture that none of them reached.
     pub never_at: Option<String>,
+    /// What is certain of the answers, to go on a title: `; answers from 192.0.2.9 are lost between server.pcapng and client.pcapng`.
+    pub answers: String,
 }
 
 /// Requests of a client that nothing answered.
@@ -30,7 +34,8 @@ pub(super) fn of_requests(conversation: &Conversation, asked: &[&Exchange], view
     let Some(origin) = asked.first().and_then(|exchange| point_of(exchange.first, joins)) else { return told };
     let (client, server) = (conversation.client, conversation.server);
     let sent = total(asked, joins, |travel| travel.requests.get(origin).copied());
-    for (number, point) in joins.points().iter().enumerate().filter(|(number, _)| *number != origin) {
+    for number in joins.in_order().into_iter().filter(|number| *number != origin) {
+        let Some(point) = joins.points().get(number) else { continue };
         let Some(name) = name(point) else { continue };
         if !joins.is_member(number) {
             let times = asked.iter().flat_map(|exchange| [exchange.first.time, exchange.last.time]);
@@ -46,7 +51,9 @@ pub(super) fn of_requests(conversation: &Conversation, asked: &[&Exchange], view
             (0, 0) if covered => none_reached(&mut told, joins, number, point, (client, server), &name),
             (0, 0) => {}
             (_, 0) => {
-                told.title = format!(", though {reached} of them reached {name}");
+                if told.title.is_empty() {
+                    told.title = format!(", though {reached} of them reached {name}");
+                }
                 told.text += &format!(
                     " {reached} of the {sent} requests reached {name}, which shows no answer to them: the server did not answer, or its \
                      answers were lost before that point."
@@ -78,8 +85,12 @@ fn none_reached(
     if !passes && !hears {
         return;
     }
-    if told.title.is_empty() {
+    // where they got to before says less
+    if !told.title.starts_with(", and none") {
         told.title = format!(", and none of them reached {name}");
+    } else if passes {
+        told.text += &format!(" Nor are they in {name}.");
+        return;
     }
     told.text += &if passes {
         format!(
@@ -143,7 +154,9 @@ pub(super) fn of_path(path: &Path, sought: &Sought<'_>, view: &View<'_>) -> Wher
     }
     let from = sought.from;
     ways.sort_by_key(|(src, ..)| Some(*src) != from);
-    let losses = losses(&ways, sought.kinds, joins);
+    let mut losses = losses(&ways, sought.kinds, joins);
+    // media goes each way by itself
+    losses.retain(|lost| lost.kind != Kind::Media || wrapped || from.is_none_or(|from| is_alias(lost, from, joins)));
     for lost in losses.iter().take(MAX_LOSSES) {
         let [Some(here), Some(there)] = [lost.from, lost.to].map(|number| joins.points().get(number).and_then(name))
         else {
@@ -157,6 +170,9 @@ pub(super) fn of_path(path: &Path, sought: &Sought<'_>, view: &View<'_>) -> Wher
             told.title = format!(", and none of them reached {there}");
             told.never_at = Some(there.clone());
         }
+        if lost.certain && lost.kind == Kind::Answer && lost.count >= SEVERAL && told.answers.is_empty() {
+            told.answers = format!("; answers of {} are lost between {here} and {there}", lost.src.ip());
+        }
         if told.fix.is_empty() {
             told.fix = format!(" Look between {here} and {there} first: that is where packets are lost.");
         }
@@ -168,17 +184,11 @@ pub(super) fn of_path(path: &Path, sought: &Sought<'_>, view: &View<'_>) -> Wher
         }
     }
     let receivers = ways.iter().filter(|(src, ..)| from.is_none_or(|from| from == *src));
-    for (number, point) in joins.points().iter().enumerate().filter(|(number, _)| !joins.is_member(*number)) {
+    for (_, point) in joins.points().iter().enumerate().filter(|(number, _)| !joins.is_member(*number)) {
         let Some(name) = name(point) else { continue };
-        let said: Vec<String> = receivers
-            .clone()
-            .map(|&(_, dst, _)| {
-                stranger(point, &name, sought.times.into_iter(), dst, &format!("these {}", sought.what))
-            })
-            .filter(|said| !said.is_empty())
-            .collect();
-        let _ = number;
-        told.text += said.first().map_or("", String::as_str);
+        let what = format!("these {}", sought.what);
+        let said = receivers.clone().map(|&(_, dst, _)| stranger(point, &name, sought.times.into_iter(), dst, &what));
+        told.text += &said.into_iter().find(|said| !said.is_empty()).unwrap_or_default();
     }
     told
 }

@@ -32,7 +32,7 @@ impl Session {
                 return Known { retransmission_of: Some(first.frame), ..known };
             }
             Request::New => None,
-            Request::Twin { of } => Some(of),
+            Request::Twin { of } | Request::Another { of } => Some(of),
         };
         let conversation = self.flows.get(at.flow).and_then(|flow| flow.conversation.as_deref());
         let likely = conversation.map_or([None; 2], |known| [known.user, known.realm]);

@@ -61,6 +61,11 @@ pub(super) enum Request {
         /// That flow, where it is the same message: two sides of a NAT or a relay.
         of: Option<FlowId>,
     },
+    /// Another request with the id of one that was answered: [`Transactions::add`] it in its place.
+    Another {
+        /// Where it was seen before, if it is the same message: the other side of a NAT or a relay.
+        of: Option<FlowId>,
+    },
     /// A retransmission.
     Again {
         /// The first copy.
@@ -264,14 +269,18 @@ impl Transactions {
         let client = short(self.hasher.hash_one(at.src));
         let Some(entry) = self.entries.get_mut(number.wrapping_sub(self.base) as usize) else { return Request::New };
         let same = |leg: &&mut Leg| leg.flow == at.flow && leg.client == client && leg.depth == at.depth;
+        let (first, alike) = (entry.leg.flow, entry.leg.digest == short(at.digest));
         if let Some(leg) = entry.legs().find(same) {
-            return leg.repeat(at);
+            if !leg.is_another(at) {
+                return leg.repeat(at);
+            }
+            return Request::Another { of: (alike && first != at.flow).then_some(first) };
         }
-        Request::Twin { of: (entry.leg.digest == short(at.digest)).then_some(entry.leg.flow) }
+        Request::Twin { of: alike.then_some(first) }
     }
 
-    /// Takes a request that is new here; `twin` where it was seen on another flow.
-    pub(super) fn add(&mut self, id: TransactionId, method: Method, at: &Sighting, asked: &Asked, twin: bool) {
+    /// Takes a request that is new here; `known` where its id is, from another flow or from a request before it.
+    pub(super) fn add(&mut self, id: TransactionId, method: Method, at: &Sighting, asked: &Asked, known: bool) {
         let mut leg = Leg::new(method, at, short(self.hasher.hash_one(at.src)), asked);
         if !asked.check {
             leg.asked = Some(match self.spare.pop() {
@@ -282,8 +291,14 @@ impl Transactions {
                 None => Box::new(*asked),
             });
         }
-        if twin {
+        if known {
             if let Some(entry) = self.find(id) {
+                let due = entry.due();
+                let same = |old: &&mut Leg| old.flow == leg.flow && old.client == leg.client && old.depth == leg.depth;
+                if let Some(old) = entry.legs().find(same) {
+                    *old = leg.instead(due);
+                    return;
+                }
                 let others = entry.others.get_or_insert_default();
                 if others.legs.len() < MAX_LEGS {
                     others.legs.push(leg);

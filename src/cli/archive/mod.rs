@@ -193,7 +193,7 @@ impl<R: Read> Skip for Stream<R> {
 }
 
 /// A packed tar from its beginning, unpacked.
-pub(super) fn unpacked(file: File, name: &str, allowance: &Allowance) -> Result<Stream<impl Read>, Error> {
+pub(super) fn unpacked(file: impl Read, name: &str, allowance: &Allowance) -> Result<Stream<impl Read>, Error> {
     let unpacked = capture::unpack(file).map_err(|error: OpenError| Error::new(name, error, ""))?;
     Ok(Stream(allowance.guard(unpacked)))
 }

@@ -31,7 +31,8 @@ pub(in crate::cli) struct Entry {
     pub name: String,
     /// Bytes of it, unpacked, as the directory claims.
     pub size: u64,
-    packed: u64,
+    /// Bytes of it in the archive.
+    pub packed: u64,
     method: u16,
     encrypted: bool,
     crc: u32,

@@ -51,6 +51,7 @@ impl Work<'_> {
                         }
                         Err(error) => self.unreadable(origin, entry.size, &error.to_string()),
                     });
+                    self.part(origin, entry.packed, size);
                 });
             }
         });
@@ -72,6 +73,7 @@ impl Work<'_> {
         allowance: &Allowance,
     ) -> Result<(), Error> {
         let origin = Origin { allowance: Some(allowance), ..origin };
+        let size = file.and_then(|file| file.metadata().ok()).map_or(0, |metadata| metadata.len());
         let mut tar = Tar::new(input);
         let mut names = Names::default();
         let mut index = 0;
@@ -101,6 +103,7 @@ impl Work<'_> {
                         }
                         let origin = Origin { entry: entry_number, inner: Some(&name), ..origin };
                         self.settle(self.section(origin, &section, entry.size));
+                        self.part(origin, entry.size, size);
                     });
                 } else if entry.size <= SMALL {
                     let mut bytes = Vec::new();

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Files up to this size, in bytes, are read at once, and then hashed and looked at in memory.
@@ -77,6 +77,8 @@ pub(super) struct Origin<'a> {
     pub(super) inner: Option<&'a str>,
     /// What the archive may still unpack to, for captures in it that are packed themselves.
     pub(super) allowance: Option<&'a Allowance>,
+    /// Bytes of the item that were told to be done before all of it is.
+    pub(super) told: &'a AtomicU64,
 }
 
 /// Its bytes.
@@ -109,12 +111,14 @@ impl<'b> Work<'b> {
         if self.is_over() {
             return;
         }
+        let told = AtomicU64::new(0);
         let origin = Origin {
             item: u32::try_from(index).unwrap_or(u32::MAX),
             entry: 0,
             path: &item.name,
             inner: None,
             allowance: None,
+            told: &told,
         };
         let result = match (&item.error, item.paths.as_slice()) {
             (Some(error), _) => self.unreadable(origin, item.size, error),
@@ -122,7 +126,18 @@ impl<'b> Work<'b> {
             (None, _) => self.parts(origin, item),
         };
         self.settle(result);
-        self.progress.bytes(item.size);
+        self.progress.bytes(item.size.saturating_sub(told.load(Ordering::Relaxed)));
+    }
+
+    /// So much of an archive is done, of `size` bytes that it has.
+    pub(super) fn part(&self, origin: Origin<'_>, count: u64, size: u64) {
+        // one that lies about what is in it does not make the bar overrun
+        let before = origin.told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |told| {
+            told.checked_add(count).filter(|told| *told <= size)
+        });
+        if before.is_ok() {
+            self.progress.bytes(count);
+        }
     }
 
     pub(super) fn settle(&self, result: Result<(), Error>) {
@@ -167,7 +182,9 @@ impl<'b> Work<'b> {
             Ok(Shape::PackedTar) => {
                 let reopened = File::open(path).map_err(|error| Error::reading("", &error));
                 let allowance = Allowance::new(size);
-                match reopened.and_then(|file| archive::unpacked(file, "", &allowance)) {
+                let count = |count| self.part(origin, count, size);
+                let counted = reopened.map(|file| Counted { input: file, count });
+                match counted.and_then(|file| archive::unpacked(file, "", &allowance)) {
                     Ok(input) => self.tar(origin, input, None, &allowance),
                     Err(error) => self.unreadable(origin, size, &error.to_string()),
                 }
@@ -433,6 +450,20 @@ pub(super) fn shape<R: Read>(input: &mut impl Read, open: impl FnOnce() -> io::R
     match Shape::of(input)? {
         (Shape::Single, head) => Shape::within(&head, open),
         (shape, _) => Ok(shape),
+    }
+}
+
+/// An input that tells how many bytes are read.
+struct Counted<R, F> {
+    input: R,
+    count: F,
+}
+
+impl<R: Read, F: FnMut(u64)> Read for Counted<R, F> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(room)?;
+        (self.count)(count as u64);
+        Ok(count)
     }
 }
 

@@ -16,6 +16,8 @@ use crate::time::Span;
 
 /// Rows of a table; the rest is in the JSON report.
 const ROWS: usize = 1000;
+/// Bytes of a name that may be broken at its underscores.
+const LONG_NAME: usize = 24;
 /// Frames linked in one cell.
 const FRAMES: usize = 6;
 
@@ -53,7 +55,9 @@ impl Cell {
 
     /// The text as markup.
     pub(super) fn markup(&self) -> String {
-        soft(&self.text)
+        let markup = soft(&self.text);
+        // names of cipher suites are wider than paper has room for
+        if self.text.len() > LONG_NAME { markup.replace('_', "_<wbr>") } else { markup }
     }
 
     fn is_empty(&self) -> bool {

@@ -82,8 +82,22 @@ fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-#[cold]
+/// Most of these are plain but for quotation marks around names.
 fn escaped(out: &mut Vec<u8>, text: &str) {
+    if text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+        out.push(b'"');
+        for piece in text.split_inclusive(['"', '\\']) {
+            match piece.as_bytes() {
+                [plain @ .., mark @ (b'"' | b'\\')] => {
+                    out.extend_from_slice(plain);
+                    out.extend_from_slice(&[b'\\', *mark]);
+                }
+                plain => out.extend_from_slice(plain),
+            }
+        }
+        out.push(b'"');
+        return;
+    }
     let _ = text.serialize(&mut LongWay::with_formatter(out, Tame(CompactFormatter))); // to memory it cannot fail
 }
 

@@ -2,8 +2,8 @@
 
 use super::cell::{Cell, Kind};
 use crate::report::{
-    Allocation, Credential, Dtls, Finding, IcePair, IceSession, Integrity, IntegrityStatus, MediaStream, Summary, Tls,
-    Transaction, TransactionOutcome,
+    Allocation, Credential, Dtls, Finding, IcePair, IceSession, Integrity, IntegrityStatus, LogLine, MediaStream,
+    Server, ServerTransport, Stated, Summary, Tls, Transaction, TransactionOutcome,
 };
 use crate::time::Timestamp;
 
@@ -252,6 +252,44 @@ pub(super) const CREDENTIALS: &[Column<(), Credential>] = columns! {
     requests: Unsigned = |_, it| it.requests;
     responses: Unsigned = |_, it| it.responses;
     mismatched: Unsigned = |_, it| it.mismatched;
+};
+
+pub(super) const SERVERS: &[Column<Server, ServerTransport>] = columns! {
+    server: Text = |server, _| server.address;
+    names: Text = |server, _| Cell::list(&server.names);
+    software: Text = |server, _| server.software.as_ref();
+    dialect: Text = |server, _| server.dialect.as_ref();
+    transport: Text = |_, it| it.transport;
+    first_time: Time = |_, it| it.first_time;
+    outcome: Text = |_, it| Cell::word(&it.outcome);
+    reachable: Flag = |_, it| it.reachable;
+    asked: Unsigned = |_, it| it.asked;
+    answered: Unsigned = |_, it| it.answered;
+    allocated: Unsigned = |_, it| it.allocated;
+    rtt_us: Signed = |_, it| it.rtt_us;
+    mapped: Text = |_, it| it.mapped;
+    connections_tried: Unsigned = |_, it| it.connections.as_ref().map(|known| known.tried);
+    connections_opened: Unsigned = |_, it| it.connections.as_ref().map(|known| known.opened);
+    connections_refused: Unsigned = |_, it| it.connections.as_ref().map(|known| known.refused);
+    icmp: Text = |_, it| it.icmp.as_ref().map(|icmp| &icmp.kind);
+};
+
+pub(super) const DEPLOYMENT: &[Column<(), Stated>] = columns! {
+    frame: Unsigned = |_, it| it.places.first().map(|place| place.frame);
+    file: Text = |_, it| &it.file;
+    line: Unsigned = |_, it| it.line;
+    expected: Text = |_, it| &it.expected;
+    seen: Text = |_, it| Cell::word(&it.seen);
+    instead: Text = |_, it| it.instead.as_ref();
+    frames: Unsigned = |_, it| it.places_total;
+};
+
+pub(super) const LOGS: &[Column<(), LogLine>] = columns! {
+    time: Time = |_, it| it.time;
+    file: Text = |_, it| &it.file;
+    line: Unsigned = |_, it| it.line;
+    text: Text = |_, it| &it.text;
+    finding: Text = |_, it| it.finding.as_ref();
 };
 
 /// The best that is known of a message's integrity: one value that verifies is enough.

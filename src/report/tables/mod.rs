@@ -1,4 +1,5 @@
-//! A report as flat tables: one row a capture, transaction, allocation, finding, handshake, pair, stream, credential. What data frames and databases read.
+//! A report as flat tables: one row a capture, transaction, allocation, finding, handshake, pair, stream, credential,
+//! server, statement of the deployment, line of a log. What data frames and databases read.
 //!
 //! Columns are in snake case and do not change; more may be added behind. The first column of each table is `capture_id`, which joins them.
 
@@ -33,11 +34,17 @@ pub enum Table {
     Media,
     /// One row a credential that was given.
     Credentials,
+    /// One row a server and transport over which it was asked.
+    Servers,
+    /// One row a statement of the deployment.
+    Deployment,
+    /// One row a line of a log that is about a capture.
+    Logs,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 10] = [
+    pub const ALL: [Table; 13] = [
         Table::Captures,
         Table::Messages,
         Table::Transactions,
@@ -48,6 +55,9 @@ impl Table {
         Table::IcePairs,
         Table::Media,
         Table::Credentials,
+        Table::Servers,
+        Table::Deployment,
+        Table::Logs,
     ];
 
     /// Its name, which is that of its file.
@@ -64,6 +74,9 @@ impl Table {
             Table::IcePairs => "ice_pairs",
             Table::Media => "media",
             Table::Credentials => "credentials",
+            Table::Servers => "servers",
+            Table::Deployment => "deployment",
+            Table::Logs => "logs",
         }
     }
 
@@ -85,6 +98,9 @@ impl Table {
             Table::IcePairs => of(columns::ICE_PAIRS),
             Table::Media => of(columns::MEDIA),
             Table::Credentials => of(columns::CREDENTIALS),
+            Table::Servers => of(columns::SERVERS),
+            Table::Deployment => of(columns::DEPLOYMENT),
+            Table::Logs => of(columns::LOGS),
         });
         all
     }
@@ -118,6 +134,17 @@ pub fn rows(capture_id: &str, report: &Report, sink: &mut dyn FnMut(Table, &[Cel
     }
     for item in &report.credentials {
         each.row(Table::Credentials, columns::CREDENTIALS, &(), item);
+    }
+    for server in &report.servers {
+        for transport in &server.transports {
+            each.row(Table::Servers, columns::SERVERS, server, transport);
+        }
+    }
+    for item in &report.deployment {
+        each.row(Table::Deployment, columns::DEPLOYMENT, &(), item);
+    }
+    for item in &report.logs {
+        each.row(Table::Logs, columns::LOGS, &(), item);
     }
 }
 

@@ -109,6 +109,12 @@ impl Credential {
         self.secret.expose().len()
     }
 
+    /// Whether it has this secret.
+    #[must_use]
+    pub fn has_secret(&self, secret: &Secret) -> bool {
+        self.secret == *secret
+    }
+
     /// Whether two credentials are the same secret.
     #[must_use]
     pub fn has_secret_of(&self, other: &Credential) -> bool {
