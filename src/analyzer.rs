@@ -22,7 +22,7 @@ use crate::join::Joins;
 use crate::keys::KeyLog;
 use crate::logs::LogFile;
 use crate::net::Transport;
-use crate::packet::{self, Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
+use crate::packet::{Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
@@ -133,8 +133,7 @@ impl Analyzer {
         let core = &mut self.core;
         // what is built here for the commonest packets stays in registers: no closure, no call
         if let Some(datagram) = self.packets.commonest(frame) {
-            core.datagram(frame.number, time, &datagram, sink);
-            return;
+            return core.datagram(frame.number, time, &datagram, sink);
         }
         let streams = &mut self.streams;
         let mut empty = true;
@@ -153,9 +152,7 @@ impl Analyzer {
                 }
             }
         });
-        if empty && let Some(host) = packet::neighbour_answered(frame) {
-            core.session.hears(host);
-        }
+        core.neighbour(frame, empty);
     }
 
     /// Lets the time of a frame pass; gives it, unless the frame is not looked at.

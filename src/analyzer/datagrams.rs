@@ -2,7 +2,8 @@
 
 use super::Core;
 use crate::event::{Body, Event, Framing, Hops, Row};
-use crate::packet::{Datagram, Segment};
+use crate::frame::Frame;
+use crate::packet::{self, Datagram, Segment};
 use crate::session::{Known, Seen};
 use crate::stream::DnsSegments;
 use crate::time::Timestamp;
@@ -134,5 +135,13 @@ impl Core {
             self.session.dns(frame, time, (datagram.src, datagram.dst), datagram.payload);
         }
         is_one
+    }
+
+    /// What a frame without any packet shows: an answer to ARP is sent to a host as packets are.
+    #[inline]
+    pub(super) fn neighbour(&mut self, frame: &Frame<'_>, empty: bool) {
+        if empty && let Some(host) = packet::neighbour_answered(frame) {
+            self.session.hears(host);
+        }
     }
 }

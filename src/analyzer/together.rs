@@ -229,9 +229,7 @@ impl Analyzer {
                 }
             }
         });
-        if empty && let Some(host) = crate::packet::neighbour_answered(frame) {
-            core.session.hears(host);
-        }
+        core.neighbour(frame, empty);
     }
 
     /// As [`Analyzer::finish`], of several files.
