@@ -86,15 +86,15 @@ fn text(out: &mut Vec<u8>, text: &str) {
 fn escaped(out: &mut Vec<u8>, text: &str) {
     if text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
         out.push(b'"');
-        for piece in text.split_inclusive(['"', '\\']) {
-            match piece.as_bytes() {
-                [plain @ .., mark @ (b'"' | b'\\')] => {
-                    out.extend_from_slice(plain);
-                    out.extend_from_slice(&[b'\\', *mark]);
-                }
-                plain => out.extend_from_slice(plain),
-            }
+        let mut rest = text.as_bytes();
+        while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+            let (plain, from) = rest.split_at(at);
+            out.extend_from_slice(plain);
+            out.push(b'\\');
+            out.extend(from.first());
+            rest = from.get(1..).unwrap_or_default();
         }
+        out.extend_from_slice(rest);
         out.push(b'"');
         return;
     }
