@@ -5,6 +5,7 @@
 
 mod activity;
 mod allocation;
+mod arrivals;
 mod attempts;
 mod client;
 mod conversation;
@@ -53,8 +54,9 @@ mod warm;
 
 pub use activity::{Active, Activity};
 pub use allocation::{Allocation, Channel, End, Permission};
+pub use arrivals::{Arrival, Lender};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
-pub use client::{Clients, Grievance, Redirect};
+pub use client::{Clients, Denied, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use data_connection::{DataConnection, Opener, closed};
 pub use dns::{Lookup, Lookups, Question, is_likely};
@@ -127,6 +129,7 @@ pub struct Session {
     attempts: Attempts,
     ways: Ways,
     lents: Lents,
+    arrivals: arrivals::Arrivals,
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
@@ -176,6 +179,7 @@ impl Session {
             attempts: Attempts::default(),
             ways: Ways::default(),
             lents: Lents::new(limits.lents),
+            arrivals: arrivals::Arrivals::default(),
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
@@ -349,6 +353,11 @@ impl Session {
         }
     }
 
+    /// Something was sent to a host, whatever it was.
+    pub fn hears(&mut self, host: std::net::IpAddr) {
+        self.clients.hears(host);
+    }
+
     /// A server's yes of which the capture holds the first bytes, and not enough to tell to what: a client that is served is served.
     pub fn granted_in_short(&mut self, method: Method, server: Endpoint, client: Endpoint, time: Timestamp) {
         // whose it is cannot be read: it counts as that of another server
@@ -484,14 +493,17 @@ impl Session {
             if conversation.allocated == 0
                 && let Some(asked) = conversation.of(Method::ALLOCATE).next()
             {
-                self.clients.denied(conversation.client.0.ip(), conversation.server.0, asked.first);
+                let (client, server) = (conversation.client.0, conversation.server.0);
+                self.clients.denied(Denied { client, server, asked: asked.first });
             }
             if flow.twin_of.is_none() {
                 self.servers.add(conversation, self.now);
                 self.ways.add(conversation);
                 self.lents.add(conversation);
+                self.arrivals.conversation(conversation, self.now);
             }
         }
+        self.arrivals.flow(&flow);
         self.totals.flow(&flow);
         self.ripe.push(flow);
     }
