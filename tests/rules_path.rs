@@ -570,7 +570,7 @@ fn a_client_that_passes_over_a_refusal_and_repeats_its_request_hears_the_server(
 
 /// A request like another one, with its transaction id: libjuice asks again so when it has the nonce.
 fn same_id(message: Stun, first: &Sent) -> Stun {
-    message.tid(first.payload[8..20].try_into().unwrap())
+    message.answering(&first.payload)
 }
 
 #[test]

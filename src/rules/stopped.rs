@@ -73,6 +73,8 @@ fn is_silent(exchange: &Exchange) -> bool {
         && exchange.answered_beyond.is_none()
         && exchange.icmp.is_none()
         && exchange.watched
+        // of a Refresh that the capture cut short nobody knows whether it gives up
+        && !exchange.asked.truncated
 }
 
 fn text(conversation: &Conversation, known: &Allocation, asked: &[&Exchange], frame: u64, heard: Timestamp) -> Text {
