@@ -22,7 +22,7 @@ use crate::join::Joins;
 use crate::keys::KeyLog;
 use crate::logs::LogFile;
 use crate::net::Transport;
-use crate::packet::{Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
+use crate::packet::{self, Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
@@ -31,7 +31,7 @@ use crate::session::deployment::Deployment;
 use crate::session::signalling::Signalling;
 use crate::session::tls::TlsConnection;
 use crate::session::{Known, Limits, Path, Session};
-use crate::stream::{self, Associations, Streams};
+use crate::stream::{self, Associations, DnsSegments, Streams};
 use crate::time::{Span, Timestamp};
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
@@ -86,6 +86,8 @@ struct Core {
     digits: u8,
     /// Messages that came in TCP streams.
     streamed: u32,
+    /// DNS over TCP.
+    dns_segments: DnsSegments,
     /// What opens DTLS, and what the record at hand held.
     dtls: Associations<Path>,
     plain: Vec<u8>,
@@ -109,9 +111,21 @@ impl Analyzer {
             Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment).with_joins(joins);
         let findings = Collector::default();
         let (dtls, plain) = (Associations::default(), Vec::new());
-        let (digits, streamed) = (0, 0);
-        let mut core =
-            Core { capture, filters, media, icmp, digits, streamed, dtls, plain, session, findings, builder };
+        let (digits, streamed, dns_segments) = (0, 0, DnsSegments::default());
+        let mut core = Core {
+            capture,
+            filters,
+            media,
+            icmp,
+            digits,
+            streamed,
+            dns_segments,
+            dtls,
+            plain,
+            session,
+            findings,
+            builder,
+        };
         let mut streams = Streams::new(stream::Limits::default());
         *core.dtls.keys() = keys.clone();
         *streams.keys() = keys;
@@ -135,17 +149,25 @@ impl Analyzer {
             return;
         }
         let streams = &mut self.streams;
-        self.packets.dissect(frame, time, &mut |packet| match packet {
-            Packet::Datagram(datagram) => core.datagram(frame.number, time, &datagram, sink),
-            Packet::Segment(segment) => {
-                streams.segment(frame.number, time, &segment, &mut |item| core.streamed(&item, sink));
-            }
-            Packet::IcmpError(error) => {
-                core.icmp_error(frame.number, &error);
-                let at = Moment { frame: frame.number, time };
-                streams.icmp(at, &error, &mut |item| core.streamed(&item, sink));
+        let mut empty = true;
+        self.packets.dissect(frame, time, &mut |packet| {
+            empty = false;
+            match packet {
+                Packet::Datagram(datagram) => core.datagram(frame.number, time, &datagram, sink),
+                Packet::Segment(segment) => {
+                    core.perhaps_dns_over_tcp(frame.number, time, &segment);
+                    streams.segment(frame.number, time, &segment, &mut |item| core.streamed(&item, sink));
+                }
+                Packet::IcmpError(error) => {
+                    core.icmp_error(frame.number, &error);
+                    let at = Moment { frame: frame.number, time };
+                    streams.icmp(at, &error, &mut |item| core.streamed(&item, sink));
+                }
             }
         });
+        if empty && let Some(host) = packet::neighbour_answered(frame) {
+            core.session.hears(host);
+        }
     }
 
     /// Lets the time of a frame pass; gives it, unless the frame is not looked at.
@@ -187,6 +209,7 @@ impl Analyzer {
     fn conclude(self, files: Vec<(u32, String, CaptureInfo)>, packets: &Counts) -> Analyzed {
         let Analyzer { mut streams, mut core, embedded, .. } = self;
         core.session.all_packets(packets.datagrams + packets.segments);
+        core.session.lost_while_capturing(files.iter().map(|(_, _, info)| info.lost_packets()).sum());
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
@@ -303,6 +326,7 @@ impl Core {
     }
 
     fn icmp_error(&mut self, frame: u64, error: &IcmpError<'_>) {
+        self.session.hears(error.receiver);
         self.session.icmp(frame, error);
     }
 

@@ -1,11 +1,14 @@
 //! `annotate`: what it writes is the same capture, with what was found beside it.
 // What is unwrapped here was made here.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod capture_bytes;
 mod support;
 
+use capture_bytes::Bytes;
 use std::fs;
 use std::io::Cursor;
+use std::path::Path;
 use std::process::Command;
 use support::oracle::is_required;
 use support::samples::{self, Sample};
@@ -170,10 +173,7 @@ fn blocks_that_hold_no_frame_come_through_once_each() {
 
 #[test]
 fn wireshark_opens_it_and_shows_the_comments() {
-    let required = is_required();
-    if Command::new("tshark").arg("--version").output().is_err() {
-        assert!(!required, "tshark is required and not installed");
-        eprintln!("skipped: tshark is not installed");
+    if !tshark_is_there() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -192,4 +192,126 @@ fn wireshark_opens_it_and_shows_the_comments() {
         let said = text.matches("turnscope: ").count() as u64;
         assert_eq!(said, written.comments, "{}", sample.name);
     }
+}
+
+/// Frames of a sample in two sections of different byte order, with three interfaces each: microseconds, nanoseconds, and parts of 1024 of seconds
+/// that are counted from another time. Every third frame has a comment of its own.
+fn odd() -> Vec<u8> {
+    let sample = samples::all().into_iter().find(|sample| sample.name == "expressway-431").unwrap();
+    let mut capture = Capture::open(sample.bytes.as_slice()).unwrap();
+    let mut frames = Vec::new();
+    while let Some(frame) = capture.next_frame() {
+        frames.push((u64::try_from(frame.time.unwrap().0).unwrap(), frame.data.to_vec()));
+    }
+    let mut file = Vec::new();
+    for (half, big_endian) in frames.chunks(frames.len() / 2).zip([true, false, true]) {
+        let mut part = Bytes::new(big_endian);
+        let offset = if big_endian { 100_i64.to_be_bytes() } else { 100_i64.to_le_bytes() };
+        part.section().interface(1, 0, |_| ());
+        part.interface(1, 0, |b| {
+            b.option(2, b"eth1").option(9, &[9]).u32(0);
+        });
+        part.interface(1, 0, |b| {
+            b.option(9, &[0x8a]).option(14, &offset).u32(0);
+        });
+        for (number, (nanos, data)) in half.iter().enumerate() {
+            match number % 3 {
+                0 => part.packet(0, nanos / 1000, data, |b| {
+                    b.option(1, b"what somebody said").option(2, &[0, 0, 0, 1]).u32(0);
+                }),
+                1 => part.packet(1, *nanos, data, |_| ()),
+                _ => {
+                    let units = (nanos / 1_000_000_000 - 100) * 1024 + (nanos % 1_000_000_000) * 1024 / 1_000_000_000;
+                    part.packet(2, units, data, |_| ())
+                }
+            };
+        }
+        file.extend(part.bytes);
+    }
+    file
+}
+
+#[test]
+fn sections_interfaces_resolutions_and_comments_stay_to_the_last_digit() {
+    let sample = samples::all().into_iter().find(|sample| sample.name == "expressway-431").unwrap();
+    let file = odd();
+    let report = sample.report_on(&file).unwrap();
+    assert_eq!(report.headline_finding.as_deref(), Some("turn-integrity-rejected"));
+    let (bytes, written) = annotated_bytes(&file, &report, true);
+    assert_eq!(written.unplaced, 0);
+    assert_eq!(taken_apart(&file).0, taken_apart(&bytes).0);
+    let records = |bytes: &[u8]| {
+        let mut records = Records::open(Cursor::new(bytes.to_vec())).unwrap();
+        let mut found = Vec::new();
+        while let Some(record) = records.next_record() {
+            if let Record::Packet(packet) = record {
+                let options: Vec<(u16, Vec<u8>)> = packet.options().map(|(code, v)| (code, v.to_vec())).collect();
+                found.push((packet.interface, packet.units, packet.frame.big_endian, options));
+            }
+        }
+        found
+    };
+    for (before, after) in records(&file).into_iter().zip(records(&bytes)) {
+        assert_eq!((before.0, before.1, before.2), (after.0, after.1, after.2));
+        assert!(after.3.starts_with(&before.3), "options and comments of the original stay, in their order");
+        assert!(after.3[before.3.len()..].iter().all(|(code, _)| *code == 1));
+    }
+    if !tshark_is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (folder.path().join("original.pcapng"), folder.path().join("annotated.pcapng"));
+    fs::write(&one, &file).unwrap();
+    fs::write(&other, &bytes).unwrap();
+    let shown = |path: &Path, fields: &[&str]| {
+        let mut command = Command::new("tshark");
+        command.arg("-r").arg(path).args(["-T", "fields", "-E", "occurrence=f"]);
+        fields.iter().for_each(|field| {
+            command.args(["-e", field]);
+        });
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let fields = ["frame.number", "frame.time_epoch", "frame.interface_id", "frame.len", "ip.src", "udp.port"];
+    assert_eq!(shown(&one, &fields), shown(&other, &fields));
+    let comments = shown(&other, &["frame.comment"]);
+    assert!(comments.contains("what somebody said") && comments.contains("turnscope: "), "{comments}");
+}
+
+#[test]
+fn wireshark_knows_server_client_and_peer_by_name_and_opens_with_the_embedded_keys() {
+    if !tshark_is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("annotated.pcapng");
+    let sample = samples::all().into_iter().find(|sample| sample.name == "tls-success").unwrap();
+    let report = sample.report();
+    let shown = |keys: Option<&[u8]>, arguments: &[&str]| {
+        let mut records = Records::open(sample.bytes.as_slice()).unwrap();
+        let mut out = Vec::new();
+        annotate::write(&mut records, &Notes::new(&report, 0), true, keys, &mut out).unwrap();
+        fs::write(&path, out).unwrap();
+        let output = Command::new("tshark").arg("-r").arg(&path).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let finished = ["-Y", "tls.handshake.type == 20"];
+    assert_eq!(shown(None, &finished), "");
+    assert_eq!(shown(Some(&sample.keylog), &finished).lines().count(), 2);
+    let hosts = shown(None, &["-n", "-N", "n", "-T", "fields", "-e", "ip.src_host", "-e", "ip.dst_host"]);
+    let server = report.servers[0].names.first().map_or("turn-server", String::as_str).to_owned();
+    assert!(hosts.contains("client") && hosts.contains(&server), "{hosts}");
+    let names = taken_apart(&fs::read(&path).unwrap()).1.names;
+    assert!(names.iter().any(|name| format!("{name:?}").contains("peer")), "{names:?}");
+}
+
+fn tshark_is_there() -> bool {
+    let there = Command::new("tshark").arg("--version").output().is_ok();
+    assert!(there || !is_required(), "tshark is required and not installed");
+    if !there {
+        eprintln!("skipped: tshark is not installed");
+    }
+    there
 }

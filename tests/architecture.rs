@@ -35,7 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["capture", "logs", "packet", "wire", "keys", "stream", "event", "join", "session", "rules", "report"],
     ),
     ("render", &["capture", "packet", "wire", "event", "session", "rules", "report"]),
-    ("redact", &["capture", "packet", "wire", "keys", "session"]),
+    ("redact", &["capture", "packet", "wire", "keys", "stream", "session"]),
     (
         "cli",
         &[

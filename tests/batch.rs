@@ -204,6 +204,47 @@ fn every_capture_gets_a_report_a_row_and_a_line_on_the_page() {
 }
 
 #[test]
+fn pages_are_those_of_analyze_and_the_index_leads_to_them() {
+    let desk = Desk::new();
+    desk.file("in/a.pcap", refused("alice"));
+    desk.file("in/b.zip", zip(&[("c.pcap", &healthy())], None));
+    desk.file("in/broken.pcap", "");
+    // what an ICMP error answered is known from a pass of its own
+    let unreachable = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/unreachable/capture.pcapng");
+    desk.file("in/unreachable.pcapng", fs::read(unreachable).unwrap());
+    desk.batch(&["--html", "--messages"]).assert().code(2);
+    let index = fs::read_to_string(desk.path("out/index.html")).unwrap();
+    for row in desk.rows() {
+        if row["error"].is_string() {
+            assert!(row["page"].is_null(), "{row}");
+            continue;
+        }
+        let (page, report) = (row["page"].as_str().unwrap(), row["report"].as_str().unwrap());
+        assert_eq!(page.strip_suffix(".html"), report.strip_suffix(".json"));
+        assert!(index.contains(&format!("href=\"{page}\"")) && !index.contains(report), "{index}");
+        assert!(desk.path("out").join(report).is_file());
+        let path = row["path"].as_str().unwrap();
+        let kept = fs::read_to_string(desk.path("out").join(page)).unwrap();
+        if !path.contains('!') {
+            let alone = turnscope().current_dir(desk.path("")).args([path, "--format", "html"]).output().unwrap();
+            assert!(kept == String::from_utf8(alone.stdout).unwrap(), "{path}");
+        }
+    }
+    // a page that is gone is written again, and goes where pages are not wanted
+    let page = desk.path("out").join(desk.row("in/a.pcap")["page"].as_str().unwrap());
+    let whole = fs::read(&page).unwrap();
+    fs::write(&page, "half a pa").unwrap();
+    desk.batch(&["--html", "--messages", "--resume"]).assert().code(2);
+    assert!(fs::read(&page).unwrap() == whole);
+    desk.batch(&["--resume"]).assert().code(2);
+    assert!(!page.exists() && desk.row("in/a.pcap")["page"].is_null());
+    desk.batch(&["--html"]).assert().code(2);
+    assert!(page.exists());
+    desk.batch(&[]).assert().code(2);
+    assert!(!page.exists());
+}
+
+#[test]
 fn what_cannot_be_read_is_a_row_with_its_reason_and_stops_nothing() {
     let desk = Desk::new();
     let whole = refused("alice");
@@ -381,6 +422,112 @@ fn an_entry_that_unpacks_to_more_than_it_says_is_not_unpacked_further() {
     desk.batch(&[]).assert().code(2);
     assert!(desk.row("in/bomb.zip!/bomb.pcap")["error"].as_str().unwrap().contains("larger than its archive says"));
     assert_eq!(desk.row("in/bomb.zip!/good.pcap")["verdict"], "healthy");
+}
+
+/// As [`Desk::batch`] with so little memory that what a bomb unpacks to has no room in it.
+#[cfg(unix)]
+fn batch_in_little_memory(desk: &Desk) -> Command {
+    let mut command = Command::new("sh");
+    command.current_dir(desk.path("")).timeout(Duration::from_secs(120));
+    command
+        .args(["-c", "ulimit -v 1000000; exec \"$0\" batch in --out out --jobs 2"])
+        .arg(env!("CARGO_BIN_EXE_turnscope"));
+    command
+}
+
+/// A raw deflate stream of these bytes and as many MiB of nothing behind them: a MiB is packed once, and stands there again and again.
+fn deflated_and_nothing(bytes: &[u8], mebibytes: usize) -> Vec<u8> {
+    let mut packer = flate2::Compress::new(Compression::best(), false);
+    let mut piece = |bytes: &[u8]| {
+        let mut packed = Vec::with_capacity(bytes.len() + 1000);
+        packer.compress_vec(bytes, &mut packed, flate2::FlushCompress::Full).unwrap();
+        packed
+    };
+    let mut packed = piece(bytes);
+    packed.extend(piece(&vec![0; 1 << 20]).repeat(mebibytes));
+    packed.extend([3, 0]); // the end
+    packed
+}
+
+/// A gzip file that unpacks to a capture and so much of nothing behind it.
+fn gzip_and_nothing(bytes: &[u8], mebibytes: usize) -> Vec<u8> {
+    let mut packed = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
+    packed.extend(deflated_and_nothing(bytes, mebibytes));
+    packed.extend([0; 8]);
+    packed
+}
+
+/// A zip of one entry that is packed already and claims so many bytes.
+fn zip_of_packed(name: &str, packed: &[u8], size: u32) -> Vec<u8> {
+    let mut bytes = zip(&[(name, b"")], Some(size));
+    let (header, length) = (30 + name.len(), packed.len() as u32);
+    let empty = bytes[18] as usize; // what nothing is packed to
+    bytes.splice(header..header + empty, packed.iter().copied());
+    bytes[18..22].copy_from_slice(&length.to_le_bytes());
+    let directory = header + packed.len();
+    bytes[directory + 20..directory + 24].copy_from_slice(&length.to_le_bytes());
+    let end = bytes.len() - 22;
+    bytes[end + 16..end + 20].copy_from_slice(&(directory as u32).to_le_bytes());
+    bytes
+}
+
+#[cfg(unix)]
+#[test]
+fn archive_bombs_are_told_of_without_being_unpacked_or_stopping_anything() {
+    let desk = Desk::new();
+    let good = healthy();
+    // 4 GiB and more, as the directory says
+    let zeros = deflated_and_nothing(&good, 4095);
+    desk.file("in/zeros.zip", zip_of_packed("zeros.pcap", &zeros, u32::MAX - 1));
+    // 4 GiB, though the directory says less
+    desk.file("in/lying.zip", zip_of_packed("lying.pcap", &zeros, 5 << 20));
+    // a packed capture within each
+    let packed = gzip_and_nothing(&good, 4095);
+    desk.file("in/within.zip", zip(&[("bomb.pcap.gz", &packed), ("good.pcap", &good)], None));
+    desk.file("in/within.tar", tar(&[("bomb.pcap.gz", &packed), ("good.pcap", &good)]));
+    desk.file("in/within.tar.gz", gzip(&tar(&[("bomb.pcap.gz", &packed), ("good.pcap", &good)])));
+    // sizes that are not there
+    let mut lying = tar(&[("good.pcap", &good), ("lying.pcap", &good)]);
+    let at = 512 + good.len().next_multiple_of(512);
+    lying[at + 124..at + 136].copy_from_slice(b"77777777777\0");
+    lying[at + 148..at + 156].fill(b' ');
+    let sum: u32 = lying[at..at + 512].iter().map(|&byte| u32::from(byte)).sum();
+    lying[at + 148..at + 156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    desk.file("in/lying.tar", &lying);
+    desk.file("in/lying.tar.gz", gzip(&lying));
+    let begun = Instant::now();
+    batch_in_little_memory(&desk).assert().code(2).stderr("");
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    for (path, reason) in [
+        ("in/zeros.zip!/zeros.pcap", "archive bomb"),
+        ("in/within.zip!/bomb.pcap.gz", "archive bomb"),
+        ("in/within.tar!/bomb.pcap.gz", "archive bomb"),
+        ("in/within.tar.gz!/bomb.pcap.gz", "archive bomb"),
+    ] {
+        let row = desk.row(path);
+        assert!(row["error"].as_str().is_some_and(|error| error.contains(reason)), "{path}: {row}");
+    }
+    for path in ["in/within.zip", "in/within.tar", "in/within.tar.gz", "in/lying.tar", "in/lying.tar.gz"] {
+        assert_eq!(desk.row(&format!("{path}!/good.pcap"))["verdict"], "healthy", "{path}");
+    }
+    // what is there of the others is read, and said to be damaged behind
+    for path in ["in/lying.zip!/lying.pcap", "in/lying.tar!/lying.pcap", "in/lying.tar.gz!/lying.pcap"] {
+        let row = desk.row(path);
+        assert!(row["damage"].as_u64() > Some(0) || row["error"].is_string(), "{path}: {row}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_archive_of_very_many_files_is_read_in_little_memory() {
+    const MANY: usize = 30_000;
+    let desk = Desk::new();
+    let names: Vec<String> = (0..MANY).map(|number| format!("{number}")).collect();
+    let entries: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), b"x".as_slice())).collect();
+    desk.file("in/many.zip", zip(&entries, None));
+    desk.file("in/many.tgz", gzip(&tar(&entries)));
+    batch_in_little_memory(&desk).assert().code(2).stderr("");
+    assert_eq!(desk.rows().len(), 2 * MANY);
 }
 
 /// Captures that take a while together.

@@ -20,7 +20,11 @@ const SERVER: &str = "192.0.2.1:3478";
 
 fn turnscope() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_turnscope"));
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").timeout(Duration::from_secs(60));
+    command
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
+        .env("TURNSCOPE_CONFIG", "")
+        .timeout(Duration::from_secs(60));
     command
 }
 
@@ -1011,6 +1015,101 @@ fn the_environment_gives_what_is_always_the_same() {
         .assert()
         .code(2)
         .stderr(contains("no such file"));
+}
+
+#[test]
+fn the_file_of_defaults_counts_behind_the_environment_and_what_is_typed() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    let credential =
+        "[[credential]]\nlabel = \"mine\"\nusername = \"alice\"\nrealm = \"example.org\"\npassword = \"wrong\"\n";
+    fs::create_dir_all(desk.path("conf/turnscope")).unwrap();
+    desk.file("conf/turnscope/mine.toml", credential);
+    let write = |text: &str| desk.file("conf/turnscope/config.toml", text);
+    write(
+        "time = \"relative\"\ncredentials = [\"mine.toml\"]\n[analyze]\nformat = \"json\"\n[messages]\nformat = \"csv\"\n",
+    );
+    let run = |arguments: &[&str], more: &[(&str, &str)]| {
+        let mut command = turnscope();
+        command.env_remove("TURNSCOPE_CONFIG").env("XDG_CONFIG_HOME", desk.path("conf"));
+        command.envs(more.iter().copied()).args(arguments).arg(&capture);
+        command
+    };
+    run(&[], &[]).assert().code(1).stdout(contains("\"label\": \"mine\"").or(contains("\"label\":\"mine\"")));
+    run(&["verify"], &[]).assert().stdout(contains("mine"));
+    run(&["--format", "text"], &[]).assert().stdout(contains("mine").and(contains("\"headline\"").not()));
+    run(&["messages"], &[]).assert().stdout(predicates::str::starts_with("capture,frame,"));
+    run(&["messages", "--format", "text"], &[]).assert().stdout(contains(" 0.000000"));
+    run(&["messages", "--format", "text"], &[("TURNSCOPE_TIME", "utc")]).assert().stdout(contains("000000Z "));
+    run(&["--format", "text"], &[("TURNSCOPE_CONFIG", "")]).assert().stdout(contains("mine").not());
+
+    write("colour = \"never\"\n");
+    run(&[], &[]).assert().code(2).stdout("").stderr(contains("line 1: unknown field `colour`"));
+    // what reads no capture needs no defaults
+    let bare = |argument: &str| {
+        let mut command = turnscope();
+        command.env_remove("TURNSCOPE_CONFIG").env("XDG_CONFIG_HOME", desk.path("conf")).arg(argument);
+        command
+    };
+    bare("--help").assert().code(0);
+    bare("man").assert().code(0).stdout(contains("TURNSCOPE_CONFIG"));
+    let missing = desk.path("none.toml");
+    run(&[], &[("TURNSCOPE_CONFIG", missing.to_str().unwrap())]).assert().code(2).stderr(contains("no such file"));
+}
+
+#[test]
+fn a_file_of_defaults_in_the_working_directory_is_not_read() {
+    let desk = Desk::new();
+    let capture = desk.file("refused.pcap", refused().pcap());
+    fs::create_dir_all(desk.path("turnscope")).unwrap();
+    fs::create_dir_all(desk.path(".config/turnscope")).unwrap();
+    for name in ["config.toml", "turnscope.toml", "turnscope/config.toml", ".config/turnscope/config.toml"] {
+        desk.file(name, "bad = 1\n");
+    }
+    for folder in [".", ""] {
+        let mut command = turnscope();
+        command.env_remove("TURNSCOPE_CONFIG").env("XDG_CONFIG_HOME", folder).env("HOME", folder);
+        command.current_dir(desk.path("")).arg(&capture).assert().code(1);
+    }
+}
+
+#[test]
+fn redact_seals_what_keys_open_anew_and_says_so() {
+    let desk = Desk::new();
+    let sample = "samples/tls-success";
+    let (out, stand_ins) = (desk.path("out.pcapng"), desk.path("stand-ins.toml"));
+    let own = fs::read_to_string(format!("{sample}/keylog.txt")).unwrap();
+    turnscope()
+        .args(["redact", &format!("{sample}/capture.pcapng"), "--keylog", &format!("{sample}/keylog.txt")])
+        .args(["--credentials", &format!("{sample}/credentials.toml"), "-o"])
+        .arg(&out)
+        .arg("--credentials-out")
+        .arg(&stand_ins)
+        .assert()
+        .code(0)
+        .stderr(contains("encrypted with other keys").and(contains("nobody can verify").not()));
+    let written = fs::read(&out).unwrap();
+    let secret = own.lines().find(|line| line.starts_with("CLIENT_RANDOM")).and_then(|line| line.split(' ').nth(2));
+    let secret = secret.unwrap().as_bytes();
+    assert!(!written.windows(secret.len()).any(|part| part == secret), "a key of the original");
+    let told = || contains("1 of 1 TLS connections of TURN opened");
+    turnscope().arg(&out).arg("--credentials").arg(&stand_ins).assert().code(0).stdout(told());
+    // messages inside TLS verify with the stand-ins
+    turnscope()
+        .arg("verify")
+        .arg(&out)
+        .arg("--credentials")
+        .arg(&stand_ins)
+        .assert()
+        .code(0)
+        .stdout(contains("verified").or(contains("signed")));
+    // without the keys it is dropped as ever
+    turnscope()
+        .args(["redact", &format!("{sample}/capture.pcapng"), "-o"])
+        .arg(&out)
+        .assert()
+        .code(0)
+        .stderr(contains("encrypted with other keys").not());
 }
 
 #[test]

@@ -347,3 +347,56 @@ fn servers_are_known_by_the_names_that_clients_ask_for_over_tls() {
     let report = certified("tls-fallback", "\"turn.example.org\"");
     assert_eq!(report.servers[0].names, ["turn.example.org"]);
 }
+
+#[test]
+fn a_server_that_is_at_none_of_its_addresses_is_taken_for_the_only_one_that_lends_relays() {
+    let elsewhere = |relayed: &str, others: bool| {
+        let mut scene = Scene::new();
+        scene.allocation(CLIENT, "10.88.246.199:3478", &turnuser(), "nonce", relayed);
+        if others {
+            scene.allocation(
+                "172.16.85.180:50009",
+                "10.88.246.200:3478",
+                &turnuser(),
+                "nonce-9",
+                "10.88.246.200:24001",
+            );
+        }
+        later(&mut scene)
+    };
+    let report = elsewhere("10.88.246.199:24000", false);
+    let found = mismatch(&report);
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Likely));
+    assert!(
+        found.title.contains("asks 10.88.246.199:3478 for a relay, and not an address that is stated for Expressway-E"),
+        "{}",
+        found.title
+    );
+    assert_eq!(line(&report, 5).instead.as_deref(), Some("10.88.246.199"));
+    assert_eq!((seen(&report, 5), seen(&report, 10)), (StatedSeen::Wrong, StatedSeen::Right));
+    assert_eq!((seen(&report, 11), seen(&report, 12)), (StatedSeen::Right, StatedSeen::Right));
+    assert_eq!(seen(&report, 4), StatedSeen::NotSeen);
+    // with two of them nobody can tell
+    let report = elsewhere("10.88.246.199:24000", true);
+    assert!(!ids(&report).contains(&"deployment-mismatch"));
+    assert_eq!((seen(&report, 5), seen(&report, 10)), (StatedSeen::NotSeen, StatedSeen::NotSeen));
+    // where the server itself is seen, another one is another one
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &turnuser(), "nonce", RELAYED);
+    scene.allocation("172.16.85.180:50009", "10.88.246.200:3478", &turnuser(), "nonce-9", "10.88.246.200:24001");
+    let report = later(&mut scene);
+    assert!(!ids(&report).contains(&"deployment-mismatch"));
+    assert_eq!(seen(&report, 5), StatedSeen::Right);
+}
+
+#[test]
+fn names_that_are_swapped_inside_and_outside_are_told_so() {
+    let mut scene = Scene::new();
+    scene.resolves("172.16.85.10", "172.16.85.1", "cmsweb.octavio.com", &["10.88.246.156"]);
+    scene.resolves("198.51.100.7", "198.51.100.1", "cmsweb.octavio.com", &["172.16.85.180"]);
+    let report = later(&mut scene);
+    let found = mismatch(&report);
+    assert!(found.title.contains("10.88.246.156 (stated for outside) for 172.16.85.10"), "{}", found.title);
+    assert!(found.title.contains("172.16.85.180 (stated for inside) for 198.51.100.7"), "{}", found.title);
+    assert_eq!(seen(&report, 14), StatedSeen::Wrong);
+}

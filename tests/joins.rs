@@ -66,7 +66,11 @@ fn story(report: &Report) -> Vec<String> {
         .collect();
     all.sort();
     all.push(format!("{:?} {}", report.verdict, report.headline));
-    all
+    // where clocks differ by a fraction of a microsecond, so do the times
+    let exact = |text: &String| {
+        text.split(' ').filter(|word| !word.chars().all(|c| c.is_ascii_digit())).collect::<Vec<_>>().join(" ")
+    };
+    all.iter().map(exact).collect()
 }
 
 #[test]
@@ -476,8 +480,11 @@ fn random_loss_at_either_point_never_makes_a_call_that_works_a_failure() {
 const TOGETHER: &[(&str, Option<&str>)] = &[
     ("points-alg", Some("nat-alg-rewrite")),
     ("points-answer-lost", Some("turn-answer-lost")),
+    ("points-fragment-lost", Some("dtls-fragment-lost")),
     ("points-healthy", None),
+    ("points-one-way", Some("ice-checks-unanswered")),
     ("points-request-lost", Some("turn-no-response")),
+    ("points-tcp", None),
     ("server-side", None),
 ];
 

@@ -157,6 +157,93 @@ fn a_flood_of_lines_is_bounded_and_counted() {
     assert!(report.logs.len() <= 250);
 }
 
+#[test]
+fn a_log_that_begins_in_december_without_its_year_fits_a_capture_of_january() {
+    let log = "Dec 31 23:59:30 host turnserver[77]: session 1: user <alice>: closed\n\
+               Jan  1 00:00:04 host turnserver[77]: session 2: user <alice>: error 401: Unauthorized\n";
+    let report = with(log, None);
+    assert_eq!(finding(&report, "turn-integrity-rejected").logs_total, 1);
+    let times: Vec<String> = report.logs.iter().map(|line| line.time.to_string()).collect();
+    assert_eq!(times, ["2025-12-31T23:59:30.000Z", "2026-01-01T00:00:04.000Z"]);
+}
+
+#[test]
+fn what_coturn_writes_at_its_most_verbose_is_placed_and_quoted() {
+    // 4.5, 4.6 and later ones with a number of the thread and a level
+    for prefix in [
+        "7: ",
+        "7: : ",
+        "7: (4711): INFO: ",
+        "2026-01-01T00:00:00+0000: ",
+        "2026-01-01T00:00:00.123456+0000: (1): INFO: ",
+    ] {
+        let line = |text: &str| format!("{prefix}{text}\n");
+        let log = [
+            line("udp_server_input_handler:623:start"),
+            line("IPv4. Local relay addr: 192.0.2.1:61934"),
+            line("session 001000000000000003: realm <example.org> user <>: incoming packet message processed, error 401: Unauthorized"),
+            line("timer_event_handler: timeout 0x7ff104002b80: timer_handler"),
+            line("session 001000000000000003: realm <example.org> user <alice>: incoming packet message processed, error 401: Unauthorized"),
+            line("check_stun_auth: user alice credentials are incorrect"),
+            line("handle_udp_packet: New UDP endpoint: local addr 192.0.2.1:3478, remote addr 10.0.0.2:50000"),
+        ]
+        .concat();
+        let report = with(&log, None);
+        let found = finding(&report, "turn-integrity-rejected");
+        assert_eq!(found.logs_total, 2, "{prefix}: {:?}", report.logs);
+        assert_eq!(report.logs.len(), 4, "{prefix}: {:?}", report.logs);
+        assert_eq!(report.log_files[0].lines, 7);
+    }
+}
+
+#[test]
+fn a_log_of_another_day_is_not_drawn_to_the_capture_by_one_line() {
+    let log = "2026-01-03 00:00:00 session 1: realm <example.org> user <alice>: incoming packet message processed, error 401: Unauthorized\n";
+    let report = with(log, None);
+    assert_eq!(report.log_files[0].offset_from, Some(LogOffset::Assumed));
+    assert!(report.logs.is_empty());
+}
+
+#[test]
+fn secrets_in_a_log_of_binary_junk_and_endless_lines_stay_bounded_and_hidden() {
+    let mut log = b"2026-01-01 00:00:01 password=hunter2 ".to_vec();
+    log.extend(std::iter::repeat_n(b'x', 3 << 20));
+    log.extend(
+        b"\n\xff\xfe\x00\x01hunter2 secret=hunter2\n2026-01-01 00:00:02 user <alice> error 401: \x1b[31mhunter3\x07\n",
+    );
+    let files = [turnscope::logs::LogFile::read(&log, "x.log", 2026)];
+    assert!(files[0].lines.iter().all(|line| line.text.len() < 2000 && !line.text.contains(char::is_control)));
+    assert!(!files[0].lines[0].text.contains("hunter2"), "{:?}", files[0].lines[0]);
+    assert_eq!(files[0].lines.last().unwrap().number, 3);
+}
+
+#[test]
+fn a_servers_log_is_placed_by_the_clock_of_the_capture_that_was_taken_there() {
+    use support::{degrade, points};
+    let shots = degrade::shots(&{
+        let mut scene = Scene::new();
+        scene.binding("10.0.0.2:50001", SERVER, "10.0.0.2:50001");
+        let wrong = Login::new("alice", "example.org", "wrong");
+        scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce");
+        let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &wrong, "nonce");
+        scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "example.org", "nonce-2");
+        scene.after_ms(10_000).frame(&[0; 60]);
+        scene
+    });
+    // the server's clock is 95 s ahead, and its log has that clock
+    let far = points::clock(&points::further(&shots, "10.0.0.2", 4_000), 95_000, 0);
+    let log = "2026-01-01T00:01:35Z session 1: realm <example.org> user <alice>: incoming packet message processed, error 401: Unauthorized\n";
+    let captures = [("client.pcap", degrade::pcap(&shots)), ("server.pcap", degrade::pcap(&far))];
+    let report = points::report_beside(&captures, &[("turn.log", log)]);
+    let file = &report.log_files[0];
+    assert_eq!((file.offset_from, file.matched), (Some(LogOffset::Capture), 1));
+    assert!((file.offset_us.unwrap() + 95_000_000).abs() < 10_000, "{file:?}");
+    assert_eq!(finding(&report, "turn-integrity-rejected").logs_total, 1);
+    // on the client's own clock it is long after the end
+    let alone = report_beside(&degrade::pcap(&shots), "", &[("turn.log", log)], None);
+    assert!(alone.logs.is_empty());
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
 

@@ -134,6 +134,66 @@ fn a_server_of_the_drafts_that_says_unknown_user_is_taken_at_its_word() {
 }
 
 #[test]
+fn an_unknown_user_that_is_a_known_one_but_for_a_mishap_is_told_by_its_kind() {
+    let given = |user: &str, password: &str| {
+        format!("[[credential]]\nlabel = \"the label\"\nusername = \"{user}\"\npassword = \"{password}\"\n")
+    };
+    for (used, user, kind) in [
+        ("alice ", "alice", "a blank or a line end is added to the user name or taken off"),
+        ("Alice", "alice", "the letter case of the user name changes"),
+        ("al%69ce", "alice", "the user name is URL-encoded or URL-decoded"),
+        (REALM, REALM, ""),
+    ] {
+        let mut scene = Scene::new();
+        let retry = retried(&mut scene, CLIENT, &Login::new(used, REALM, "secret"), "nonce-1");
+        scene.after_ms(10).refuse_with(&retry, 436, "Unknown User", |answer| answer.realm(REALM).nonce("nonce-1"));
+        scene.after_ms(5000).frame(&[0; 60]);
+        // by what the key proves, and by the names alone
+        for password in ["secret", "another"] {
+            let report = report_with(&scene.pcap(), &given(user, password));
+            let found = finding(&report, "turn-unknown-user");
+            let told = format!("\"the label\" when {kind}.");
+            assert_eq!(found.explanation.contains(&told), !kind.is_empty(), "{used}: {}", found.explanation);
+            assert!(!serde_json::to_string(&report).unwrap().contains("\"another\""), "no password is printed");
+        }
+    }
+}
+
+#[test]
+fn user_name_and_realm_of_a_credential_that_were_swapped_are_told_so() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-1");
+    let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &Login::new(REALM, "alice", "secret"), "nonce-1");
+    scene.after_ms(10).refuse_with(&retry, 441, "Wrong Credentials", |answer| answer.realm(REALM));
+    let given = "[[credential]]\nlabel = \"the label\"\nusername = \"alice\"\npassword = \"another\"\n";
+    let report = report_with(&scene.pcap(), given);
+    let found = finding(&report, "turn-realm-mismatch");
+    assert!(
+        found.explanation.contains("those of \"the label\" when user name and realm are swapped"),
+        "{}",
+        found.explanation
+    );
+}
+
+#[test]
+fn a_realm_that_is_the_servers_but_for_a_mishap_is_told_by_its_kind() {
+    for (used, kind) in [
+        ("Example.org", "the letter case of the realm changes"),
+        ("example.org ", "a blank or a line end is added to the realm or taken off"),
+        ("another.org", ""),
+    ] {
+        let mut scene = Scene::new();
+        scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-1");
+        let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &Login::new("alice", used, "secret"), "nonce-1");
+        scene.after_ms(10).refuse_with(&retry, 441, "Wrong Credentials", |answer| answer.realm(REALM));
+        let report = report(&scene.pcap());
+        let found = finding(&report, "turn-realm-mismatch");
+        let told = format!("The one becomes the other when {kind}.");
+        assert_eq!(found.explanation.contains(&told), !kind.is_empty(), "{used}: {}", found.explanation);
+    }
+}
+
+#[test]
 fn an_unknown_user_who_is_created_in_time_is_a_warning() {
     let mut scene = Scene::new();
     let retry = retried(&mut scene, CLIENT, &alice(), "nonce-1");

@@ -4,7 +4,7 @@
 mod support;
 
 use support::analyze::{finding, report, report_beside};
-use support::dns::{A, AAAA, NXDOMAIN, SERVFAIL, SRV};
+use support::dns::{self, A, AAAA, NXDOMAIN, SERVFAIL, SRV};
 use support::*;
 use turnscope::report::{Confidence, Report, Severity, Verdict};
 
@@ -194,4 +194,59 @@ fn half_a_capture_gives_no_more_than_likely() {
         let cut = report(&support::degrade::pcap(&support::degrade::snapped(&shots, snap)));
         assert!(cut.findings.iter().filter(|found| found.id == "dns-failed").count() <= 1);
     }
+}
+
+/// A question and its answer over TCP, in segments of so many bytes.
+fn over_tcp(scene: &mut Scene, question: &[u8], answer: &[u8], size: usize) {
+    let mut connection = support::tcp::Tcp::open(scene, "10.0.0.2:40002", "10.0.0.1:53");
+    for (side, message) in [(0, question), (1, answer)] {
+        for piece in support::tcp::framed(message).chunks(size) {
+            connection.say(scene.after_ms(5), side, piece);
+        }
+    }
+    connection.close(scene, 0);
+}
+
+#[test]
+fn dns_over_tcp_is_read_in_segments_of_any_size() {
+    for size in [1, 2, 7, 1000] {
+        let mut scene = Scene::new();
+        over_tcp(&mut scene, &dns::question(8, NAME, A), &dns::failure(8, NAME, A, NXDOMAIN), size);
+        let report = later(&mut scene);
+        let found = finding(&report, "dns-failed");
+        assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain), "{size}");
+        assert!(found.title.contains("NXDOMAIN"), "{}", found.title);
+    }
+}
+
+#[test]
+fn an_answer_that_was_cut_short_and_came_again_over_tcp_resolves_the_name() {
+    let mut scene = Scene::new();
+    scene.does_not_resolve(CLIENT, RESOLVER, NAME, (A, SERVFAIL));
+    over_tcp(&mut scene, &dns::question(9, NAME, A), &dns::answer(9, NAME, &["192.0.2.1"]), 1000);
+    assert!(!is_told(&later(&mut scene)));
+}
+
+#[test]
+fn a_capture_of_dns_over_tcp_alone_tells_no_more_than_likely() {
+    let mut scene = Scene::new();
+    over_tcp(&mut scene, &dns::question(8, NAME, A), &dns::failure(8, NAME, A, NXDOMAIN), 1000);
+    let report = report(&scene.pcap());
+    assert_eq!(finding(&report, "dns-failed").confidence, Confidence::Likely);
+}
+
+#[test]
+fn a_name_that_naptr_leads_to_is_one_of_servers() {
+    let mut scene = Scene::new();
+    let of_service = "relay.example.org";
+    // order 10, preference 10, flags "a", service "RELAY:turn.udp", no expression
+    let mut rdata = vec![0, 10, 0, 10, 1, b'a', 14];
+    rdata.extend(b"RELAY:turn.udp");
+    rdata.push(0);
+    rdata.extend(dns::encoded(of_service));
+    scene.udp("10.0.0.2:40001", "10.0.0.1:53", dns::question(5, "example.org", dns::NAPTR));
+    scene.after_ms(5).udp("10.0.0.1:53", "10.0.0.2:40001", dns::told(5, "example.org", dns::NAPTR, &rdata));
+    scene.does_not_resolve(CLIENT, RESOLVER, of_service, (A, NXDOMAIN));
+    let report = later(&mut scene);
+    assert!(finding(&report, "dns-failed").title.contains("relay.example.org"));
 }

@@ -44,7 +44,7 @@ fn a_call_that_works_is_healthy() {
 #[test]
 fn checks_that_nobody_answers_are_a_failure() {
     let mut scene = Scene::new();
-    scene.a_checks_in_vain(&agents(), 220, 50);
+    scene.a_checks_in_vain(&agents(), 220, 50).resolved(A);
     let report = report(&scene.pcap());
     assert_eq!(failures(&report), ["ice-checks-unanswered"]);
     let found = finding(&report, "ice-checks-unanswered");
@@ -63,7 +63,27 @@ fn the_same_check_sent_again_and_again_is_one_too() {
     let agents = agents();
     let mut scene = Scene::new();
     scene.send_repeatedly(A, B, agents.message(plain), 6);
+    scene.resolved(A);
     assert_eq!(failures(&report(&scene.pcap())), ["ice-checks-unanswered"]);
+}
+
+#[test]
+fn checks_in_a_capture_that_holds_nothing_towards_their_sender_may_have_been_refused() {
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&agents(), 220, 50);
+    let report = report(&scene.pcap());
+    let found = finding(&report, "ice-checks-unanswered");
+    assert_eq!(found.confidence, Confidence::Likely);
+    assert!(found.explanation.contains("refusals would be missing too"), "{}", found.explanation);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn a_peer_that_checks_once_and_not_again_was_answered_whatever_the_capture_lacks() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.b_checks_in_vain(&agents, 1, 10).a_checks_in_vain(&agents, 30, 500).resolved(A);
+    assert_eq!(finding(&report(&scene.pcap()), "ice-checks-unanswered").confidence, Confidence::Likely);
 }
 
 #[test]
@@ -73,6 +93,7 @@ fn checks_of_both_sides_that_arrive_and_are_not_answered_are_told_as_such() {
     for _ in 0..12 {
         scene.a_checks_in_vain(&agents, 1, 500).b_checks_in_vain(&agents, 1, 500);
     }
+    scene.resolved(A);
     let report = report(&scene.pcap());
     let found = finding(&report, "ice-checks-unanswered");
     assert_eq!(found.confidence, Confidence::Certain);
@@ -142,11 +163,11 @@ fn a_pair_that_is_dead_beside_one_that_is_checked_at_leisure_is_no_certain_failu
 #[test]
 fn an_agent_that_checks_on_without_a_pause_has_no_pair_even_if_nothing_is_seen_of_the_other() {
     let mut scene = Scene::new();
-    scene.a_checks_in_vain(&agents(), 60, 200);
+    scene.a_checks_in_vain(&agents(), 60, 200).resolved(A);
     let report = report(&scene.pcap());
     assert_eq!(failures(&report), ["ice-checks-unanswered"]);
     let told = &finding(&report, "ice-checks-unanswered").explanation;
-    assert!(told.contains("The capture holds nothing that was sent to 192.0.2.10"), "{told}");
+    assert!(told.contains("No check of 198.51.100.20 (\"bbbb\") is seen"), "{told}");
 }
 
 #[test]
@@ -164,7 +185,7 @@ fn a_client_without_a_relay_and_without_a_direct_way_lacks_its_relay_candidate()
     let login = Login::new("alice", "example.org", "secret");
     let mut scene = Scene::new();
     scene.wrong_password(A, SERVER, &login, "nonce-1");
-    scene.a_checks_in_vain(&agents(), 250, 50);
+    scene.a_checks_in_vain(&agents(), 250, 50).resolved(A);
     let report = report(&scene.pcap());
     assert_eq!(report.headline_finding.as_deref(), Some("turn-integrity-rejected"));
     let relay = finding(&report, "ice-no-relay-candidate");
@@ -270,8 +291,30 @@ fn refused_credentials_are_a_failure_and_the_given_password_tells_whose() {
         "[[credential]]\nlabel = \"the answer\"\nice_ufrag = \"bbbb\"\nice_pwd = \"another-password-0123456\"\n";
     let told = report_with(&scene.pcap(), credentials);
     let found = finding(&told, "ice-check-unauthorized");
-    assert!(found.explanation.contains("verify with none"), "{}", found.explanation);
+    assert!(found.explanation.contains("do not verify with the password given"), "{}", found.explanation);
     assert!(!found.explanation.contains("0123456"), "no password is printed");
+}
+
+#[test]
+fn a_password_that_changed_on_its_way_to_the_agent_is_told_by_what_happened_to_it() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..60 {
+        refused(&mut scene, &agents, 401, "Unauthorized");
+    }
+    // what the agent took was made from this
+    for (ufrag, given, told) in [
+        ("bbbb", "B-PASSWORD-OF-ICE-0123456", "when all letters of the password are made small"),
+        ("bbbb", "b-password-of-ice-0123456 ", "when the blanks and line ends around the password are taken off"),
+        ("cccc", "b-password-of-ice-0123456", "which belongs to another user fragment"),
+    ] {
+        let credentials =
+            format!("[[credential]]\nlabel = \"the answer\"\nice_ufrag = \"{ufrag}\"\nice_pwd = \"{given}\"\n");
+        let report = report_with(&scene.pcap(), &credentials);
+        let found = finding(&report, "ice-check-unauthorized");
+        assert!(found.explanation.contains(told), "{given}: {}", found.explanation);
+        assert!(!serde_json::to_string(&report).unwrap().contains("0123456"), "no password is printed");
+    }
 }
 
 #[test]
@@ -359,7 +402,7 @@ fn a_description_with_another_user_fragment_of_the_same_address_tells_that_the_c
     // what its own description tells is no other generation
     let told = report_told(&scene.pcap(), &[("answer.sdp", &newer.replace("b2b2", "bbbb"))]);
     let text = &finding(&told, "ice-check-unauthorized").explanation;
-    assert!(!text.contains("generation") && text.contains("verify with none"), "{text}");
+    assert!(!text.contains("generation") && text.contains("do not verify with the password given"), "{text}");
 }
 
 #[test]

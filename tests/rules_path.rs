@@ -34,8 +34,14 @@ fn mine(report: &turnscope::report::Report) -> Vec<&str> {
     ids(report).into_iter().filter(|id| MINE.contains(id)).collect()
 }
 
-/// Something else happens long after, so that answers had their time.
+/// Something else happens long after, so that answers had their time; and it is sent to the client, so that they would be here.
 fn wait(scene: &mut Scene) -> &mut Scene {
+    scene.after_ms(10_000).resolved(CLIENT);
+    scene
+}
+
+/// Something happens long after that shows nothing of what is sent to the client.
+fn wait_deaf(scene: &mut Scene) -> &mut Scene {
     scene.after_ms(10_000).frame(&[0; 60]);
     scene
 }
@@ -77,8 +83,19 @@ fn new_requests_in_a_capture_that_holds_nothing_towards_the_client_are_only_like
     for _ in 0..5 {
         scene.after_ms(1000).allocate(CLIENT, SERVER);
     }
-    let report = report(&wait(&mut scene).pcap());
+    let report = report(&wait_deaf(&mut scene).pcap());
     assert_eq!(finding(&report, "turn-no-response").confidence, Confidence::Likely);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn a_request_that_is_repeated_in_a_capture_of_one_direction_may_have_been_turned_away() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, allocate(), 7);
+    let report = report(&wait_deaf(&mut scene).pcap());
+    let found = finding(&report, "turn-no-response");
+    assert_eq!(found.confidence, Confidence::Likely);
+    assert!(found.explanation.contains("nothing that was sent to 172.16.84.124"), "{}", found.explanation);
     assert_eq!(report.verdict, Verdict::Warning);
 }
 

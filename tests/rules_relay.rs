@@ -222,7 +222,147 @@ fn a_permission_whose_renewal_is_not_in_the_capture_has_not_run_out() {
     assert!(mine(&report(&scene.pcap())).is_empty());
 }
 
+// the same as the server's side shows it
+
+/// Two agents of which one checks the other's relay.
+fn caller() -> (IceSide, IceSide) {
+    (IceSide::new("peer", "password-of-the-peer-0123", 1), IceSide::new("turn", "password-of-the-client-012", 2))
+}
+
+/// A peer checks the relay so many times, every half second.
+fn arrive(scene: &mut Scene, peer: &str, relayed: &str, times: u32) {
+    let (own, other) = caller();
+    for _ in 0..times {
+        scene.after_ms(500).ice_check(peer, relayed, (&own, &other), false, |check| check);
+    }
+}
+
+#[test]
+fn a_peer_that_reaches_a_relay_which_has_no_permission_for_it_is_a_failure() {
+    let mut scene = allocated();
+    permit(&mut scene, OTHER_PEER);
+    arrive(&mut scene, PEER, RELAYED, 12);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    assert_eq!(mine(&told), ["turn-permission-missing"]);
+    let found = finding(&told, "turn-permission-missing");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.starts_with("Data of 198.51.100.20 reaches the relay 203.0.113.1:24000"), "{}", found.title);
+    assert!(found.explanation.contains("permissions for 198.51.100.21 instead"), "{}", found.explanation);
+    assert_eq!(told.headline_finding.as_deref(), Some("turn-permission-missing"));
+    parts_accuse_nobody(&scene);
+}
+
+#[test]
+fn a_relay_that_a_static_nat_hides_is_known_by_the_servers_own_address() {
+    let mut scene = Scene::new();
+    let (server, inside) = ("192.168.245.61:3478", "192.168.245.61:24000");
+    scene.allocation(CLIENT, server, &alice(), "nonce-1", RELAYED);
+    let request = scene.after_ms(20).create_permission(CLIENT, server, &alice(), "nonce-1", OTHER_PEER);
+    scene.after_ms(10).granted(&request, None, &alice());
+    arrive(&mut scene, PEER, inside, 12);
+    scene.later(5);
+    assert_eq!(mine(&report(&scene.pcap())), ["turn-permission-missing"]);
+}
+
+#[test]
+fn a_peer_of_a_client_that_asks_for_no_permission_at_all_may_be_ringing() {
+    let mut scene = allocated();
+    arrive(&mut scene, PEER, RELAYED, 60);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    assert_eq!(finding(&told, "turn-permission-missing").confidence, Confidence::Likely);
+    assert_eq!(told.verdict, Verdict::Warning);
+}
+
+#[test]
+fn checks_that_arrive_before_the_permission_are_no_fault() {
+    for answered in [true, false] {
+        let mut scene = allocated();
+        permit(&mut scene, OTHER_PEER);
+        arrive(&mut scene, PEER, RELAYED, 12);
+        let request = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce-1", PEER);
+        if answered {
+            scene.after_ms(10).granted(&request, None, &alice());
+            receive(&mut scene, PEER, 3);
+        }
+        scene.later(5);
+        assert!(!mine(&report(&scene.pcap())).contains(&"turn-permission-missing"), "{answered}");
+    }
+}
+
+#[test]
+fn a_peer_without_a_permission_beside_one_that_gets_through_is_a_note() {
+    let mut scene = allocated();
+    permit(&mut scene, OTHER_PEER);
+    arrive(&mut scene, PEER, RELAYED, 12);
+    send(&mut scene, OTHER_PEER, 3, 50);
+    receive(&mut scene, OTHER_PEER, 3);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    assert_eq!(finding(&told, "turn-permission-missing").severity, Severity::Note);
+    assert_eq!(told.verdict, Verdict::Healthy);
+}
+
+#[test]
+fn strangers_that_try_ports_and_peers_that_call_on_after_the_end_are_no_fault() {
+    let mut scene = allocated();
+    permit(&mut scene, OTHER_PEER);
+    for _ in 0..12 {
+        scene.after_ms(500).send("198.51.100.66:4444", RELAYED, Stun::request(method::BINDING));
+        scene.udp("198.51.100.67:4444", RELAYED, *b"hello");
+    }
+    scene.hang_up(CLIENT, SERVER, &alice(), "nonce-1");
+    arrive(&mut scene, PEER, RELAYED, 12);
+    scene.later(5);
+    assert!(!mine(&report(&scene.pcap())).contains(&"turn-permission-missing"));
+}
+
+#[test]
+fn an_allocation_that_the_capture_joins_late_accuses_nobody_of_a_missing_permission() {
+    let mut scene = Scene::new();
+    let request = scene.refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
+    scene.after_ms(10).granted(&request, Some(600), &alice());
+    arrive(&mut scene, PEER, RELAYED, 12);
+    scene.later(5);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
 // turn-channel-mismatch
+
+#[test]
+fn data_on_a_channel_that_is_bound_to_another_peer_names_both() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    let request = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "nonce-1", (0x4000, OTHER_PEER));
+    scene.after_ms(10).refuse_with(&request, 400, "Channel is bound", |error| error.integrity(alice().key()));
+    send_on(&mut scene, 0x4000, 10, 300);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-channel-mismatch");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(
+        found.title.contains(
+            "on channel 0x4000 for 198.51.100.21:6000, and 203.0.113.1:3478 has it bound to 198.51.100.20:6000"
+        ),
+        "{}",
+        found.title
+    );
+    assert!(found.explanation.contains("400 Channel is bound"), "{}", found.explanation);
+}
+
+#[test]
+fn a_channel_that_brings_data_of_its_own_peer_is_likely_in_use_for_that_one() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    let request = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "nonce-1", (0x4000, OTHER_PEER));
+    scene.after_ms(10).refuse_with(&request, 400, "Channel is bound", |error| error.integrity(alice().key()));
+    scene.media(CLIENT, SERVER, 0x4000, 200).later(5);
+    let told = report(&scene.pcap());
+    assert_ne!(told.verdict, Verdict::Failure, "{}", told.headline);
+    let found = finding(&told, "turn-channel-mismatch");
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Likely));
+}
 
 #[test]
 fn data_on_a_channel_that_was_never_bound_is_a_failure() {

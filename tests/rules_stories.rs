@@ -178,7 +178,7 @@ fn relays() -> Vec<Story> {
 fn ways() -> Vec<Story> {
     let a = alice();
     vec![
-        ("a server that does not answer", scene(|s| { s.send_repeatedly(CLIENT, SERVER, allocate(), 7); }), "turn-no-response", &[]),
+        ("a server that does not answer", scene(|s| { s.send_repeatedly(CLIENT, SERVER, allocate(), 7); s.resolved(CLIENT); }), "turn-no-response", &[]),
         ("a port on which nobody listens", scene(|s| {
             let request = s.allocate(CLIENT, SERVER);
             s.after_ms(5).icmp_unreachable("203.0.113.1", &request);

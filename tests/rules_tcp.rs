@@ -9,7 +9,7 @@ use support::analyze::{finding, ids, report, rows};
 use support::calls::{Faults, failures, graver};
 use support::degrade::{self, Shot, shots};
 use support::lookalikes::cases;
-use support::tcp::over_tcp;
+use support::tcp::{Tcp, over_tcp};
 use support::*;
 use turnscope::report::{Confidence, Report, Severity, Transport, TransportOutcome, Verdict};
 
@@ -219,6 +219,19 @@ fn a_syn_that_nothing_answers_is_silence() {
     assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-unreachable"]));
     let title = &finding(&report, "turn-unreachable").title;
     assert!(title.contains("does not answer over TCP: 4 SYNs of 172.16.84.124 went unanswered"), "{title}");
+}
+
+#[test]
+fn silence_over_udp_is_sure_where_any_connection_of_the_client_was_answered() {
+    let told = |answered: bool| {
+        let mut scene = Scene::new();
+        if answered {
+            Tcp::open(&mut scene, CLIENT, "198.51.100.80:443");
+        }
+        scene.send_repeatedly(CLIENT, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 7);
+        finding(&on(&shots(later(&mut scene, 60))), "turn-no-response").confidence
+    };
+    assert_eq!((told(true), told(false)), (Confidence::Certain, Confidence::Likely));
 }
 
 #[test]

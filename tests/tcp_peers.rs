@@ -163,6 +163,28 @@ fn only(report: &Report) -> &DataConnection {
 }
 
 #[test]
+fn a_data_connection_that_the_server_ends_without_an_answer_is_told_with_its_peer() {
+    for reset in [true, false] {
+        let mut scene = Scene::new();
+        let mut control = client(&mut scene);
+        attempt(&mut scene, &mut control, 0x1234);
+        let mut data = Tcp::open(scene.after_ms(10), DATA, SERVER);
+        data.say(scene.after_ms(5), 0, &bind(0x1234).bytes());
+        if reset {
+            data.reset(scene.after_ms(20), 1);
+        } else {
+            data.close(scene.after_ms(20), 1);
+        }
+        scene.after_ms(5000).frame(&[0; 60]);
+        let report = report(&scene.pcap());
+        let found = support::analyze::finding(&report, "turn-connection-closed");
+        assert!(found.title.contains("without an answer to its ConnectionBind"), "{}", found.title);
+        assert!(found.title.contains(PEER), "{}", found.title);
+        assert_eq!(report.verdict, turnscope::report::Verdict::Warning);
+    }
+}
+
+#[test]
 fn a_data_connection_is_followed_to_its_allocation_with_the_bytes_each_way() {
     for by_peer in [false, true] {
         let mut scene = Scene::new();

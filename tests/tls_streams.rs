@@ -40,6 +40,8 @@ struct Read {
     counts: Counts,
     /// Connections that were followed when all was said, before the capture ended.
     followed: usize,
+    /// The most bytes that waited.
+    held: usize,
 }
 
 impl Read {
@@ -79,6 +81,7 @@ fn read(segments: &[Made], follow: bool, keys: Option<&[u8]>) -> Read {
         }
         Item::Connection(connection) => read.connections.push(*connection),
     };
+    let mut held = 0;
     for (number, made) in (1u64..).zip(segments) {
         let segment = Segment {
             src: end(made.side, 443),
@@ -96,12 +99,13 @@ fn read(segments: &[Made], follow: bool, keys: Option<&[u8]>) -> Read {
         let time = Timestamp(i64::try_from(number).unwrap() * 1_000_000);
         streams.advance(Moment { frame: number, time }, &mut each);
         streams.segment(number, time, &segment, &mut each);
+        held = held.max(streams.size().1);
     }
     let followed = streams.size().0;
     streams.finish(&mut each);
     assert_eq!(streams.size(), (0, 0), "nothing stays");
     read.counts = *streams.counts();
-    read.followed = followed;
+    (read.followed, read.held) = (followed, held);
     read
 }
 
@@ -220,6 +224,35 @@ fn the_web_is_let_go_when_its_handshake_is_over() {
     let read = read(&cut(&said(&data), &[1448]), false, None);
     assert!(read.connections.last().unwrap().let_go && read.records.len() < 20, "{}", read.records.len());
     assert_eq!(read.followed, 0, "nothing of it stays in the table");
+}
+
+#[test]
+fn what_answers_a_hello_with_anything_but_tls_is_let_go_at_its_first_bytes() {
+    let hello = said(&[]).swap_remove(0);
+    let answer = |bytes: &[u8]| {
+        let mut said = vec![hello.clone(), (1, bytes.to_vec())];
+        said.extend((0..8).map(|_| (0, record(23, &[7; 1000]))));
+        said
+    };
+    for other in [&b"HTTP/1.1 400 Bad Request\r\n"[..], &[23, 3, 3, 0x3f, 0xff, 1, 2, 3]] {
+        let let_go = read(&cut(&answer(other), &[1448]), false, None);
+        assert!(let_go.connections.last().unwrap().let_go && let_go.records.len() == 1, "{}", let_go.records.len());
+        // where it is known to be of TURN, all of it is read
+        let followed = read(&cut(&answer(other), &[1448]), true, None);
+        assert!(!followed.connections.last().unwrap().let_go && followed.records.len() == 9);
+    }
+}
+
+#[test]
+fn long_records_that_nobody_can_open_are_told_when_they_are_complete_and_not_kept() {
+    let data: Vec<(usize, Vec<u8>)> = vec![(1, vec![7; 16_000]), (1, vec![9; 12_000])];
+    for lengths in [&[1][..], &[3, 700], &[1448], &[100_000]] {
+        let segments = cut(&said(&data), lengths);
+        let (seen, followed) = (read(&segments, false, None), read(&segments, true, None));
+        let of_server = |read: &Read| read.records.iter().filter(|record| record.0 == 1).cloned().collect::<Vec<_>>();
+        assert_eq!(of_server(&seen), of_server(&followed), "{lengths:?}");
+        assert!(seen.held < 4096 || lengths == [100_000], "{} bytes wait, {lengths:?}", seen.held);
+    }
 }
 
 #[test]

@@ -13,6 +13,8 @@ const OPEN_CONNECTIONS: usize = 128;
 const CALLS: u32 = 20;
 const QUIC_FLOWS: u32 = 60;
 const DNS_FLOWS: u32 = 120;
+/// Segments of a record of TLS.
+const RECORD: u32 = 11;
 const PACKET_US: u64 = 25;
 
 const FIN: u8 = 1;
@@ -68,6 +70,8 @@ pub(crate) fn generate(options: &Options, output: &mut Output) {
 struct Connection {
     path: Path,
     sequences: [u32; 2],
+    /// How many segments of the record are still to come that each side sends.
+    rest: [u32; 2],
     sent: u64,
     planned: u64,
 }
@@ -82,7 +86,7 @@ impl Connection {
         ));
         let vlan = (number % 10 == 3).then_some(300);
         let sequences = [random.next() as u32, random.next() as u32];
-        Self { path: Path { from, to, vlan }, sequences, sent: 0, planned: planned.max(8) }
+        Self { path: Path { from, to, vlan }, sequences, rest: [0; 2], sent: 0, planned: planned.max(8) }
     }
 
     /// The connection's next segment; false after its last. The last connections of a file go on until it is full.
@@ -101,7 +105,15 @@ impl Connection {
                 self.segment(output, 0, ACK, &[], 0);
             }
             3 => {
-                self.segment(output, 0, PSH | ACK, &[22, 3, 1, 2, 0, 1, 0, 1, 0xFC, 3, 3], 506);
+                self.segment(output, 0, PSH | ACK, &client_hello(random), 0);
+            }
+            4 => {
+                self.segment(output, 1, PSH | ACK, &server_flight(random), 1200);
+            }
+            5 => {
+                // Finished, and what is asked for
+                let said = [&[20, 3, 3, 0, 1, 1, 23, 3, 3, 0, 69][..], &[0xA5; 69], &[23, 3, 3, 0x01, 0x90]].concat();
+                self.segment(output, 0, PSH | ACK, &said, 400);
             }
             _ if step + 2 == self.planned && !endless => {
                 self.segment(output, 0, FIN | ACK, &[], 0);
@@ -112,7 +124,10 @@ impl Connection {
             }
             _ if random.chance(61, 100) => {
                 let side = usize::from(random.chance(8, 10));
-                self.segment(output, side, ACK, &[23, 3, 3, 0x3F, 0xFF], 1443);
+                // 15,923 bytes under keys, in eleven segments
+                let head: &[u8] = if self.rest[side] == 0 { &[23, 3, 3, 0x3E, 0x33] } else { &[] };
+                self.rest[side] = (self.rest[side] + RECORD - 1) % RECORD;
+                self.segment(output, side, ACK, head, 1448 - head.len());
             }
             _ => {
                 let side = usize::from(random.chance(2, 10));
@@ -130,6 +145,66 @@ impl Connection {
         self.sequences[side] = self.sequences[side].wrapping_add(taken);
         written
     }
+}
+
+/// TLS 1.3, with its usual extensions and padded as browsers do.
+fn client_hello(random: &mut Random) -> Vec<u8> {
+    let name = format!("host{}.example.com", random.below(1000));
+    let name_list = [&[0][..], &(name.len() as u16).to_be_bytes(), name.as_bytes()].concat();
+    let share = [&[0, 0x1D][..], &[0, 32], &bytes(random, 32)].concat();
+    let mut extensions = Vec::new();
+    extension(&mut extensions, 0, &[&(name_list.len() as u16).to_be_bytes()[..], &name_list].concat());
+    extension(&mut extensions, 10, &[0, 2, 0, 0x1D]);
+    extension(&mut extensions, 16, b"\x00\x0c\x02h2\x08http/1.1");
+    extension(&mut extensions, 43, &[2, 3, 4]);
+    extension(&mut extensions, 51, &[&(share.len() as u16).to_be_bytes()[..], &share].concat());
+    let before = 2 + 32 + 33 + 2 + 6 + 2 + 2 + extensions.len() + 4;
+    extension(&mut extensions, 21, &vec![0; 508 - before]);
+    let body = [
+        &[3, 3][..],
+        &bytes(random, 32),
+        &[32],
+        &bytes(random, 32),
+        &[0, 6, 0x13, 1, 0x13, 2, 0x13, 3, 1, 0],
+        &(extensions.len() as u16).to_be_bytes(),
+        &extensions,
+    ]
+    .concat();
+    handshake(1, &body)
+}
+
+/// ServerHello, ChangeCipherSpec, and the head of a record under keys whose 1,200 bytes follow.
+fn server_flight(random: &mut Random) -> Vec<u8> {
+    let mut extensions = Vec::new();
+    extension(&mut extensions, 43, &[3, 4]);
+    extension(&mut extensions, 51, &[&[0, 0x1D, 0, 32][..], &bytes(random, 32)].concat());
+    let body = [
+        &[3, 3][..],
+        &bytes(random, 32),
+        &[32],
+        &bytes(random, 32),
+        &[0x13, 1, 0],
+        &(extensions.len() as u16).to_be_bytes(),
+        &extensions,
+    ]
+    .concat();
+    [&handshake(2, &body)[..], &[20, 3, 3, 0, 1, 1], &[23, 3, 3, 0x04, 0xB0]].concat()
+}
+
+fn handshake(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = body.len() as u16;
+    let [record, message] = [length + 4, length].map(u16::to_be_bytes);
+    [&[22, 3, 1][..], &record, &[kind, 0], &message, body].concat()
+}
+
+fn extension(to: &mut Vec<u8>, kind: u16, body: &[u8]) {
+    to.extend_from_slice(&kind.to_be_bytes());
+    to.extend_from_slice(&(body.len() as u16).to_be_bytes());
+    to.extend_from_slice(body);
+}
+
+fn bytes(random: &mut Random, count: usize) -> Vec<u8> {
+    (0..count).map(|_| random.next() as u8).collect()
 }
 
 fn quic(output: &mut Output, random: &mut Random, flow: u32, seen: &mut bool) {

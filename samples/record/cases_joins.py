@@ -1,15 +1,19 @@
 """Cases captured at several points at once: what only several captures together can tell."""
 
 import struct
+import sys
 import time
 from pathlib import Path
 
 import stun
+from calls import Aiortc, Browser, ended, leave, talk
+from cases_calls import CHECK, CHECK_ANSWER, CLIENT_HELLO, FROM, MEDIA, MIXED, NOMINATION, both
 from catalog import AGREED, ALLOCATED, CHALLENGE, CHANNEL_IN, CHANNEL_OUT, SMALL, UCLIENT, case
 from cases_authentication import small_client
+from cases_dtls import LARGE
 from cases_nat import Gateway, home_client, under_xor
 from cases_path import ASKS, PATIENT, first_leg
-from lab import CLIENT, HOME_NAT, PEER, Lab
+from lab import CLIENT, HOME_NAT, PEER, Lab, need
 
 
 def set_clock(path, ahead, ppm):
@@ -130,3 +134,84 @@ def points_alg(out):
             client.allocate()
             client.refresh(600)
             client.refresh(0)
+
+
+@case(
+    "points-fragment-lost",
+    LARGE,
+    "the path drops datagrams of more than 1000 bytes on the way to the browser: at the peer all fragments of its certificate leave, and at the browser "
+    "(`client.pcapng`) some never arrive",
+    "dtls-incomplete failure",
+    [],
+    [],
+    [NOMINATION, (both(CLIENT_HELLO, FROM % CLIENT), 2), both("ip.len > 1000", FROM % PEER)],
+    [MEDIA],
+)
+def points_fragment_lost(out):
+    need("chromium")
+    with Lab("client", "peer") as lab:
+        lab.drop("core", "iifname to-peer oifname to-client ip length > 1000")
+        browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True, quirks=["large-certificate"])
+        with (
+            ended(browser),
+            lab.capture("peer", out / "capture.pcapng"),
+            lab.capture("client", out / "client.pcapng"),
+        ):
+            talk(out, peer, browser)
+            time.sleep(20)
+            leave(out, browser)
+            browser.close()
+            peer.close()
+
+
+@case(
+    "points-one-way",
+    f"{MIXED}, captured at both",
+    "nothing of the peer's arrives at the browser: its checks and answers leave the peer (`peer.pcapng`) and are not seen at the browser",
+    "ice-checks-unanswered failure",
+    [],
+    [],
+    [(both(CHECK, FROM % CLIENT), 5)],
+    [CHECK_ANSWER, CLIENT_HELLO],
+)
+def points_one_way(out):
+    need("chromium")
+    with Lab("client", "peer") as lab:
+        lab.drop("core", "iifname to-peer oifname to-client ip protocol udp")
+        browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
+        with (
+            ended(browser),
+            lab.capture("client", out / "capture.pcapng"),
+            lab.capture("peer", out / "peer.pcapng"),
+        ):
+            # something that does come back, so that the capture shows that it holds both directions
+            lab.spawn("client", sys.executable, "-c", f"import socket; socket.socket().connect_ex(('{PEER}', 9))")
+            talk(out, browser, peer)
+            time.sleep(20)
+            leave(out, browser)
+            browser.close()
+            peer.close()
+
+
+@case(
+    "points-tcp",
+    UCLIENT,
+    "a healthy session over TCP, captured at the client, outside its home NAT (`nat-outside.pcapng`) and at the server behind static NAT "
+    "(`server.pcapng`), whose clock is 3 s behind: one connection, whatever its addresses are",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    ["tcp && " + ALLOCATED, "stun.channel && tcp.dstport == 3478", "stun.channel && tcp.srcport == 3478"],
+)
+def points_tcp(out):
+    with Lab("home", "server", "peer") as lab:
+        lab.masquerade("random,fully-random")
+        lab.coturn()
+        lab.echo_peer()
+        with (
+            lab.capture("home", out / "capture.pcapng"),
+            lab.capture("homenat", out / "nat-outside.pcapng"),
+            lab.capture("server", out / "server.pcapng"),
+        ):
+            lab.uclient("-t", "-e", PEER, "-r", "3480", "-n", "12", "-m", "1", "-c", "-l", "64", part="home", seconds=40)
+    set_clock(out / "server.pcapng", -3.5, 40)

@@ -69,6 +69,33 @@ def permission_missing(out):
 
 
 @case(
+    "permission-missing-peer",
+    SMALL,
+    "captured at the server: the client asks for a permission for an address that its peer no longer has, and the peer's checks reach the relay in vain",
+    "turn-permission-missing failure",
+    ["turn-challenge"],
+    AGREED,
+    [ALLOCATED, "stun.type == 0x0108", (f"stun.type == 0x0001 && ip.src == {PEER}", 12)],
+    ["stun.type == 0x0017", f"ip.dst == {PEER}"],
+)
+def permission_missing_peer(out):
+    with Lab("client", "server", "peer") as lab:
+        lab.coturn()
+        with lab.capture("server", out / "capture.pcapng"):
+            client = small_client(lab)
+            relay = client.allocate().get_address(stun.XOR_RELAYED_ADDRESS)
+            client.permission("172.16.91.20")
+            peer = lab.udp("peer", PEER)
+            for number in range(12):
+                check = Message(REQUEST, stun.BINDING, some(f"check {number}", 12)).add(stun.USERNAME, "bX7q:kP2s")
+                check.add(0x0024, struct.pack("!I", 0x6E0001FF)).add(0x8029, some("tie-breaker", 8))  # PRIORITY, ICE-CONTROLLED
+                peer.sendto(check.sign(b"w0rqKpYxT3sVfJm8LzAe1uHd").fingerprint().encode(), relay)
+                time.sleep(0.5)
+            client.refresh(0)
+            time.sleep(0.2)
+
+
+@case(
     "channel-mismatch",
     SMALL,
     "the client binds one channel and sends on the next: the server knows no such channel",

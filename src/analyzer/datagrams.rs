@@ -2,8 +2,9 @@
 
 use super::Core;
 use crate::event::{Body, Event, Framing, Hops, Row};
-use crate::packet::Datagram;
+use crate::packet::{Datagram, Segment};
 use crate::session::{Known, Seen};
+use crate::stream::DnsSegments;
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dns;
@@ -107,6 +108,23 @@ impl Core {
     #[inline]
     fn perhaps_dns(&mut self, frame: u64, time: Timestamp, datagram: &Datagram<'_>) -> bool {
         (datagram.src.port() == dns::PORT || datagram.dst.port() == dns::PORT) && self.dns(frame, time, datagram)
+    }
+
+    /// Takes the DNS in a segment on its port, which is other bytes than STUN and TLS are.
+    #[inline]
+    pub(super) fn perhaps_dns_over_tcp(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>) {
+        if DnsSegments::is_one(segment) {
+            self.dns_over_tcp(frame, time, segment);
+        }
+    }
+
+    #[inline(never)]
+    fn dns_over_tcp(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>) {
+        self.session.dns_segment();
+        if self.filters.ends(segment.src, segment.dst) {
+            let (session, ends) = (&mut self.session, (segment.src, segment.dst));
+            self.dns_segments.segment(segment, &mut |message| session.dns_in_stream(frame, time, ends, message));
+        }
     }
 
     #[inline(never)]

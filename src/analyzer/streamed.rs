@@ -45,6 +45,12 @@ impl Core {
                 return;
             }
         }
+        if self.session.joins().is_passed_on(src, dst) {
+            let counted = self.session.totals().counted();
+            self.message(&mut event, kind, message.bytes, sink);
+            self.session.totals_mut().restore(counted);
+            return;
+        }
         self.message(&mut event, kind, message.bytes, sink);
     }
     /// A TLS record, or a handshake message that records completed.

@@ -5,7 +5,7 @@ use crate::capture::{Capture, CaptureInfo};
 use crate::event::{Moment, Row};
 use crate::frame::Frame;
 use crate::join::{Clock, File, Joins, MAX_POINTS, Merge, Picked, Picker, Survey, Trace, align};
-use crate::packet::{Counts, Limits as PacketLimits, Packet, Packets};
+use crate::packet::{Counts, Limits as PacketLimits, Packet, Packets, Segment};
 use crate::report;
 use crate::time::Timestamp;
 use std::io::Read;
@@ -145,6 +145,7 @@ impl<'o, R: Read> Together<'o, R> {
             while let Some(frame) = capture.next_frame() {
                 survey.frame(&frame);
             }
+            survey.lost(capture.info().lost_packets());
         }
         survey
     }
@@ -195,8 +196,18 @@ impl Analyzer {
         core.builder.digits(core.digits);
         let streams = &mut self.streams;
         let Some((packets, picker)) = points.at(point) else { return };
+        let mut empty = true;
         packets.dissect(frame, time, &mut |packet| {
+            empty = false;
             let alone = core.session.joins().is_empty();
+            // a connection through a NAT is one, with the addresses that it has on its client's side
+            let packet = match packet {
+                Packet::Segment(segment) => match core.session.joins().own_ends(segment.src, segment.dst) {
+                    Some((src, dst)) => Packet::Segment(Segment { src, dst, ..segment }),
+                    None => Packet::Segment(segment),
+                },
+                packet => packet,
+            };
             let picked = if alone { Picked::New } else { picker.pick(core.session.joins(), point, time, &packet) };
             match (picked, packet) {
                 (Picked::Copy, _) => {}
@@ -208,6 +219,7 @@ impl Analyzer {
                 (Picked::New, Packet::Datagram(datagram)) => core.datagram(frame.number, time, &datagram, sink),
                 (Picked::Underway, Packet::Datagram(datagram)) => core.underway(frame, time, &datagram),
                 (_, Packet::Segment(segment)) => {
+                    core.perhaps_dns_over_tcp(frame.number, time, &segment);
                     streams.segment(frame.number, time, &segment, &mut |item| core.streamed(&item, sink));
                 }
                 (_, Packet::IcmpError(error)) => {
@@ -217,6 +229,9 @@ impl Analyzer {
                 }
             }
         });
+        if empty && let Some(host) = crate::packet::neighbour_answered(frame) {
+            core.session.hears(host);
+        }
     }
 
     /// As [`Analyzer::finish`], of several files.

@@ -17,11 +17,23 @@ pub(super) struct Buffer<R> {
     base: u64,
     ended: bool,
     failure: Option<String>,
+    /// How far the input is read.
+    most: u64,
 }
 
 impl<R> Buffer<R> {
     pub(super) fn new(input: R) -> Self {
-        Buffer { input, data: vec![0; NORMAL], start: 0, end: 0, base: 0, ended: false, failure: None }
+        Buffer { input, data: vec![0; NORMAL], start: 0, end: 0, base: 0, ended: false, failure: None, most: u64::MAX }
+    }
+
+    /// The same, of an input that is read to about so many bytes at the most.
+    pub(super) fn bounded(self, most: u64) -> Self {
+        Buffer { most, ..self }
+    }
+
+    /// Whether there was more than was to be read.
+    pub(super) fn is_too_much(&self) -> bool {
+        self.read_so_far() > self.most
     }
 
     /// What has been read and not consumed.
@@ -110,7 +122,13 @@ impl<R: Read + Failure> Buffer<R> {
             let size = room.len();
             match self.input.read(room) {
                 Ok(0) => self.ended = true,
-                Ok(count) => self.end += count.min(size),
+                Ok(count) => {
+                    self.end += count.min(size);
+                    if self.is_too_much() {
+                        self.failure = Some(format!("it unpacks to more than {} bytes", self.most));
+                        self.ended = true;
+                    }
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.failure = Some(self.input.describe(&error));

@@ -45,9 +45,17 @@ pub struct CaptureInfo {
     pub damage: Vec<Damage>,
     /// How many places of damage there were; more than are listed if the list is full.
     pub damage_total: u64,
+    /// Whether a packed file was left where it unpacked to more than [`Limits::unpacked`].
+    pub is_too_much: bool,
 }
 
 impl CaptureInfo {
+    /// Packets that were lost while capturing, by the count of the program that wrote the file; 0 where it says nothing.
+    #[must_use]
+    pub fn lost_packets(&self) -> u64 {
+        self.interfaces.iter().filter_map(|known| known.dropped).fold(0, u64::saturating_add)
+    }
+
     /// Adds what the next file of the same capture says, its frames counted on from here.
     pub fn follow(&mut self, next: &CaptureInfo) {
         let Limits { comments, names, secret_bytes, interfaces, damage, .. } = Limits::default();
@@ -114,6 +122,7 @@ impl CaptureInfo {
         self.secrets_dropped += next.secrets_dropped;
         self.blocks_skipped += next.blocks_skipped;
         self.damage_total += next.damage_total;
+        self.is_too_much |= next.is_too_much;
     }
 }
 

@@ -51,6 +51,7 @@ impl Log {
             blocks_skipped: 0,
             damage: Vec::new(),
             damage_total: 0,
+            is_too_much: false,
         };
         Log { info, limits, comment_bytes: 0, secret_bytes: 0, blocks: Blocks::Forgotten }
     }

@@ -59,6 +59,8 @@ pub struct Limits {
     pub damage: usize,
     /// How many bytes are searched for the next sound record after damage; reading ends where that is not enough.
     pub search: u64,
+    /// How many bytes a packed file may unpack to; it ends there.
+    pub unpacked: u64,
 }
 
 impl Default for Limits {
@@ -72,6 +74,7 @@ impl Default for Limits {
             interfaces: 4096,
             damage: 100,
             search: 1 << 30,
+            unpacked: u64::MAX,
         }
     }
 }
@@ -139,7 +142,8 @@ impl<R: Read> Capture<R> {
     pub fn open_with(input: R, limits: Limits) -> Result<Self, OpenError> {
         let source = Source::new(input)?;
         let compression = source.compression();
-        let mut buffer = Buffer::new(source);
+        let most = if compression.is_some() { limits.unpacked } else { u64::MAX };
+        let mut buffer = Buffer::new(source).bounded(most);
         let magic = Magic::read(&mut buffer, compression)?;
         let file = match magic {
             Magic::Pcap(_) => FileFormat::Pcap,
@@ -197,6 +201,7 @@ impl<R: Read> Capture<R> {
             Reader::Pcapng(reader) => reader.next(&mut self.buffer, &mut self.log),
         };
         self.log.info.bytes = self.buffer.read_so_far();
+        self.log.info.is_too_much = self.buffer.is_too_much();
         found
     }
 

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::block;
 use super::options::{Options, Order};
 use super::plain::HEAD;
-use super::{Capture, CaptureInfo, Found, Limits, OpenError, Reader};
+use super::{Capture, CaptureInfo, Found, Limits, OpenError, Reader, SecretsKind};
 use crate::frame::{Frame, LinkType};
 
 /// Reads the records of a capture, one at a time, each once.
@@ -80,6 +80,16 @@ impl OtherBlock {
     #[must_use]
     pub fn is_secrets(&self) -> bool {
         self.kind == block::SECRETS
+    }
+
+    /// The key log in it, where it holds one.
+    #[must_use]
+    pub fn key_log(&self) -> Option<&[u8]> {
+        let order = Order { big_endian: self.big_endian };
+        let kind = order.u32(&self.bytes, 8).map(SecretsKind);
+        let length = usize::try_from(order.u32(&self.bytes, 12)?).ok()?;
+        let data = self.bytes.get(16..16_usize.checked_add(length)?)?;
+        (self.is_secrets() && kind == Some(SecretsKind::TLS_KEY_LOG)).then_some(data)
     }
 
     /// Code and value of each option, where it is a section header; none for other blocks.

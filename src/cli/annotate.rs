@@ -32,7 +32,6 @@ pub(super) fn run(
     }
     reading.told.warn(look);
     reading.keys.warn(look);
-    reading.keys.warn(look);
     let part = read(&mut input, 0, reading, Extra::default(), |_, _| true)?;
     let report = analyzer::report(vec![part]);
     let notes = Notes::new(&report, 0);

@@ -22,6 +22,13 @@ pub(super) struct Args {
     pub common: Common,
 }
 
+impl Args {
+    /// Whether the command reads captures, so that the user's defaults are about it.
+    pub(super) fn reads_captures(&self) -> bool {
+        !matches!(self.command, Some(Command::Explain { .. } | Command::Completions { .. } | Command::Man))
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Say what happened, what failed and why (the default)
@@ -174,6 +181,9 @@ pub(super) struct Batch {
     /// Make a table of all messages, too
     #[arg(long)]
     pub messages: bool,
+    /// Write each report as a page to look at, too (reports/*.html), as analyze --format html does; index.html then leads to these
+    #[arg(long)]
+    pub html: bool,
     #[command(flatten)]
     pub reading: Reading,
     #[command(flatten)]
@@ -192,7 +202,7 @@ pub(super) struct Annotate {
     #[arg(long)]
     pub all: bool,
     /// Put the keys of --keylog that are of this capture into it, so that Wireshark opens what they open: whoever has the file has the keys
-    #[arg(long, requires = "keylog")]
+    #[arg(long)]
     pub embed_keys: bool,
     #[command(flatten)]
     pub reading: Reading,
@@ -233,7 +243,7 @@ pub(super) enum FailOn {
 #[command(next_help_heading = "Reading")]
 pub(super) struct Reading {
     /// Credentials to test messages with: TOML, coturn's turnserver.conf, a Meeting Server's turnServer XML, or what --sdp takes; may be repeated.
-    /// Without it the file that TURNSCOPE_CREDENTIALS names, if that is set
+    /// Without it the file that TURNSCOPE_CREDENTIALS names, if that is set, or those of the file of defaults
     #[arg(long, value_name = "FILE")]
     pub credentials: Vec<PathBuf>,
     /// What the two sides told each other: SDP, or Chromium's webrtc-internals dump; may be repeated

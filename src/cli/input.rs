@@ -2,7 +2,7 @@
 
 use super::error::{Error, say};
 use crate::analyzer::Analyzer;
-use crate::capture::{Capture, CaptureInfo, OpenError, Records, Secrets};
+use crate::capture::{Capture, CaptureInfo, Limits, OpenError, Records, Secrets};
 use crate::event::Row;
 use crate::frame::Frame;
 use crate::time::Timestamp;
@@ -49,7 +49,13 @@ impl<'a> Input<'a> {
 
     /// A capture of any origin.
     pub(super) fn of(name: &str, reader: Box<dyn Read + 'a>) -> Result<Self, Error> {
-        let capture = Capture::open(reader).map_err(|error| unreadable("", &error))?;
+        Input::bounded(name, reader, u64::MAX)
+    }
+
+    /// The same, read no further than to so many bytes if it is packed.
+    pub(super) fn bounded(name: &str, reader: Box<dyn Read + 'a>, unpacked: u64) -> Result<Self, Error> {
+        let limits = Limits { unpacked, ..Limits::default() };
+        let capture = Capture::open_with(reader, limits).map_err(|error| unreadable("", &error))?;
         Ok(Input { path: name.to_owned(), regular: false, capture, later: Vec::new(), whole: None, watch: None })
     }
 

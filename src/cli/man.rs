@@ -45,6 +45,7 @@ fn sections(out: &mut impl Write) -> io::Result<()> {
         }
     }
     out.write_all(CREDENTIALS.as_bytes())?;
+    out.write_all(DEFAULTS.as_bytes())?;
     page.render_extra_section(out)?;
     page.render_version_section(out)
 }
@@ -74,4 +75,32 @@ password = "..."             # or shared_secret, or key (hex), or ice_ufrag and 
 .PP
 The configuration file of coturn (turnserver.conf) is read as it is, and so are session descriptions: SDP, and the dump of
 chrome://webrtc-internals. Secrets are never printed.
+"#;
+
+const DEFAULTS: &str = r#".SH DEFAULTS
+What is typed counts before the environment, and that before the file of defaults:
+.IR $XDG_CONFIG_HOME/turnscope/config.toml ,
+or else
+.IR ~/.config/turnscope/config.toml ,
+or the file that
+.B TURNSCOPE_CONFIG
+names (none is read where that is empty). It is never looked for in the working directory. Keys are long options; relative paths are of its folder:
+.PP
+.nf
+color = "never"              # as --color: auto, always, never
+time = "local"               # as --time: utc, local, relative
+jobs = 4                     # as --jobs, of batch
+credentials = ["mine.toml"]  # as --credentials; so passwords, sdp and keylog
+[analyze]
+format = "html"              # as --format; so [messages], [verify] and [flow]
+.fi
+.PP
+Variables:
+.B TURNSCOPE_CREDENTIALS
+(a file),
+.BR TURNSCOPE_COLOR ,
+.BR TURNSCOPE_TIME ,
+.B TURNSCOPE_JOBS
+and
+.BR NO_COLOR .
 "#;

@@ -9,6 +9,7 @@ mod archive;
 mod args;
 mod batch;
 mod beside;
+mod config;
 mod credentials;
 mod error;
 mod input;
@@ -24,7 +25,8 @@ mod time;
 mod together;
 
 use args::Args;
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
+use config::Config;
 use error::Error;
 use std::process::ExitCode;
 
@@ -55,14 +57,19 @@ impl From<Status> for ExitCode {
 /// The whole command, from the arguments of the process to its exit status.
 #[must_use]
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let defaults = Config::read();
+    // help and the like must work whatever stands in the file
+    let command = defaults.as_ref().map_or_else(|_| Args::command(), |config| config.apply(Args::command()));
+    let parsed = command.try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
+    let args = match parsed {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print(); // where it cannot be printed nobody reads it
             return if error.use_stderr() { Status::Unusable.into() } else { ExitCode::SUCCESS };
         }
     };
-    match options::Options::new(args).and_then(run::run) {
+    let defaults = if args.reads_captures() { defaults } else { Ok(Config::default()) };
+    match defaults.and_then(|defaults| options::Options::new(args, &defaults)).and_then(run::run) {
         Ok(status) => status.into(),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {

@@ -5,6 +5,7 @@ use super::args::{
     ReportFormat, RowFormat, Times,
 };
 use super::beside::Beside;
+use super::config::Config;
 use super::credentials::Given;
 use super::error::Error;
 use super::keylog::KeyLogs;
@@ -105,9 +106,9 @@ pub(super) struct Look {
 
 impl Options {
     /// Checks the arguments, reads the files that they name, and asks for what is to be asked for.
-    pub(super) fn new(args: Args) -> Result<Self, Error> {
+    pub(super) fn new(args: Args, defaults: &Config) -> Result<Self, Error> {
         let Args { command, analyze, common } = args;
-        let Some(command) = command else { return Self::analyze(analyze, common) };
+        let Some(command) = command else { return Self::analyze(analyze, common, defaults) };
         // Options before the command would belong to nothing.
         if !analyze.captures.is_empty()
             || analyze.output.is_some()
@@ -118,24 +119,24 @@ impl Options {
             return Err(Error::new("", "options stand before the command", "put them after it"));
         }
         Ok(match command {
-            Command::Analyze(analyze) => Self::analyze(*analyze, common)?,
+            Command::Analyze(analyze) => Self::analyze(*analyze, common, defaults)?,
             Command::Messages(messages) => Options::Messages {
                 capture: messages.capture,
                 format: messages.format,
                 media: messages.media,
-                reading: Wanted::new(messages.reading, messages.text.time)?,
+                reading: Wanted::new(messages.reading, defaults, messages.text.time)?,
                 look: Look::new(messages.text.time, common),
             },
             Command::Verify(verify) => Options::Verify {
                 capture: verify.capture,
                 format: verify.format,
-                reading: Wanted::new(verify.reading, verify.text.time)?,
+                reading: Wanted::new(verify.reading, defaults, verify.text.time)?,
                 look: Look::new(verify.text.time, common),
             },
-            Command::Flow(flow) => Self::flow(*flow, common)?,
-            Command::Batch(batch) => Self::batch(*batch, common)?,
-            Command::Annotate(annotate) => Self::annotate(*annotate, common)?,
-            Command::Redact(redact) => Self::redact(*redact, common)?,
+            Command::Flow(flow) => Self::flow(*flow, common, defaults)?,
+            Command::Batch(batch) => Self::batch(*batch, common, defaults)?,
+            Command::Annotate(annotate) => Self::annotate(*annotate, common, defaults)?,
+            Command::Redact(redact) => Self::redact(*redact, common, defaults)?,
             Command::Explain { what } => {
                 Options::Explain { what: what.join(" "), look: Look::new(Times::default(), common) }
             }
@@ -144,9 +145,9 @@ impl Options {
         })
     }
 
-    fn batch(batch: args::Batch, common: Common) -> Result<Self, Error> {
-        let reading = batch.reading.with_defaults();
-        let settings = reading.settings(batch.messages, &batch.beside);
+    fn batch(batch: args::Batch, common: Common, defaults: &Config) -> Result<Self, Error> {
+        let reading = batch.reading.with_defaults(defaults);
+        let settings = reading.settings((batch.messages, batch.html), &batch.beside);
         Ok(Options::Batch(Box::new(super::batch::Batch {
             paths: batch.paths,
             files_from: batch.files_from,
@@ -156,14 +157,15 @@ impl Options {
             fail_on: batch.fail_on,
             join: batch.join,
             messages: batch.messages,
+            html: batch.html,
             settings,
             beside: Beside::read(&batch.beside)?,
-            reading: Wanted::new(reading, Times::default())?,
+            reading: Wanted::new(reading, defaults, Times::default())?,
             look: Look::new(Times::default(), common),
         })))
     }
 
-    fn flow(flow: Flow, common: Common) -> Result<Self, Error> {
+    fn flow(flow: Flow, common: Common, defaults: &Config) -> Result<Self, Error> {
         once(&flow.captures)?;
         let number = flow.session.and_then(|number| usize::try_from(number).ok());
         Ok(Options::Flow {
@@ -171,12 +173,12 @@ impl Options {
             format: flow.format,
             choice: number.map_or(Choice::Telling, Choice::Session),
             output: flow.output,
-            reading: Wanted::new(flow.reading, flow.time)?,
+            reading: Wanted::new(flow.reading, defaults, flow.time)?,
             look: Look::new(flow.time, common),
         })
     }
 
-    fn redact(redact: Redact, common: Common) -> Result<Self, Error> {
+    fn redact(redact: Redact, common: Common, defaults: &Config) -> Result<Self, Error> {
         let Redact { capture, output, credentials_out: credentials, map, keep_certificates, reading } = redact;
         twice(&capture)?;
         let whole = reading.from.is_none() && reading.to.is_none() && reading.host.is_empty() && reading.user.is_none();
@@ -189,19 +191,23 @@ impl Options {
             ));
         }
         let beside = super::redact::Beside { credentials, map, keep_certificates };
-        let reading = Wanted::new(reading, Times::default())?;
+        let reading = Wanted::new(reading, defaults, Times::default())?;
         Ok(Options::Redact { capture, output, beside, reading, look: Look::new(Times::default(), common) })
     }
 
-    fn annotate(annotate: Annotate, common: Common) -> Result<Self, Error> {
+    fn annotate(annotate: Annotate, common: Common, defaults: &Config) -> Result<Self, Error> {
         let Annotate { capture, output, all, embed_keys, reading } = annotate;
         twice(&capture)?;
+        let reading = reading.with_defaults(defaults);
+        if embed_keys && reading.keylog.is_empty() {
+            return Err(Error::new("--embed-keys", "there are no keys to embed", "give a key log with --keylog"));
+        }
         let embedded = if embed_keys { reading.keylog.clone() } else { Vec::new() };
-        let reading = Wanted::new(reading, Times::default())?;
+        let reading = Wanted::new(reading, defaults, Times::default())?;
         Ok(Options::Annotate { capture, output, all, embedded, reading, look: Look::new(Times::default(), common) })
     }
 
-    fn analyze(analyze: Analyze, common: Common) -> Result<Self, Error> {
+    fn analyze(analyze: Analyze, common: Common, defaults: &Config) -> Result<Self, Error> {
         once(&analyze.captures)?;
         Ok(Options::Analyze {
             captures: analyze.captures,
@@ -209,7 +215,7 @@ impl Options {
             format: analyze.format,
             output: analyze.output,
             beside: Beside::read(&analyze.beside)?,
-            reading: Wanted::new(analyze.reading, analyze.text.time)?,
+            reading: Wanted::new(analyze.reading, defaults, analyze.text.time)?,
             look: Look::new(analyze.text.time, common),
         })
     }
@@ -224,11 +230,20 @@ fn once(captures: &[String]) -> Result<(), Error> {
 }
 
 impl Reading {
-    /// What the environment says where the command line says nothing. It counts only here, behind the command: clap would take it for an option
-    /// that stands before, too.
-    fn with_defaults(mut self) -> Self {
+    /// What the environment, and then the file of defaults, say where the command line says nothing. It counts only here, behind the command:
+    /// clap would take it for an option that stands before, too.
+    fn with_defaults(mut self, defaults: &Config) -> Self {
         if self.credentials.is_empty() {
             self.credentials.extend(std::env::var_os(CREDENTIALS).filter(|path| !path.is_empty()).map(PathBuf::from));
+        }
+        let files = [
+            (&mut self.credentials, &defaults.credentials),
+            (&mut self.passwords, &defaults.passwords),
+            (&mut self.sdp, &defaults.sdp),
+            (&mut self.keylog, &defaults.keylog),
+        ];
+        for (given, default) in files.into_iter().filter(|(given, _)| given.is_empty()) {
+            given.clone_from(default);
         }
         self
     }
@@ -247,9 +262,9 @@ impl Reading {
 
     /// All of it in short, with this program's version: results that were found with other settings are not those of these. Of files their time of
     /// change stands for what is in them, since a hash of a password would let others try passwords on it.
-    fn settings(&self, messages: bool, beside: &args::Beside) -> [u8; 32] {
+    fn settings(&self, (messages, html): (bool, bool), beside: &args::Beside) -> [u8; 32] {
         let mut hash = Sha256::new();
-        hash.update(format!("{} {SCHEMA} {messages} {self:?} {beside:?}", env!("CARGO_PKG_VERSION")));
+        hash.update(format!("{} {SCHEMA} {messages} {html} {self:?} {beside:?}", env!("CARGO_PKG_VERSION")));
         let of_reading = [&self.credentials, &self.sdp, &self.passwords, &self.keylog];
         for path in of_reading.into_iter().chain([&beside.deployment, &beside.log]).flatten() {
             let metadata = std::fs::metadata(path);
@@ -265,8 +280,8 @@ impl Reading {
 }
 
 impl Wanted {
-    fn new(reading: Reading, times: Times) -> Result<Self, Error> {
-        let reading = reading.with_defaults();
+    fn new(reading: Reading, defaults: &Config, times: Times) -> Result<Self, Error> {
+        let reading = reading.with_defaults(defaults);
         let moment = |option: &str, text: Option<String>| match text {
             None => Ok(None),
             Some(text) => match Moment::parse(&text) {

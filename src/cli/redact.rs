@@ -1,4 +1,4 @@
-//! `redact`: the same capture twice, once to learn what comes in pieces, once to write it anew.
+//! `redact`: the same capture twice, once to learn what comes in pieces, once to write it anew; before that its keys, if it has any.
 
 use super::Status;
 use super::error::{Error, say};
@@ -7,6 +7,7 @@ use super::options::{Look, Wanted};
 use super::output;
 use crate::capture::Record;
 use crate::redact::{Counts, Key, Redactor};
+use crate::render::escape::escape;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,9 @@ pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, loo
     let mut credentials = reading.credentials.credentials()?;
     reading.told.add_to(&mut crate::session::signalling::Signalling::default(), &mut credentials);
     let mut redactor = Redactor::new(&key, credentials, beside.keep_certificates);
+    reading.keys.warn(look);
+    redactor.keys(reading.keys.log());
+    redactor.gather(&mut records(path)?);
     let mut first = records(path)?;
     while let Some(record) = first.next_record() {
         if let Record::Packet(packet) = record {
@@ -70,6 +74,14 @@ fn tell(path: &str, out: &Path, counts: &Counts, damage: usize) {
     if counts.unsigned > 0 {
         let what = format_args!("{} messages keep an integrity that nobody can verify any more", counts.unsigned);
         say(&Error::new(path, what, "give the credentials with --credentials, and they are signed anew"));
+    }
+    if counts.resealed > 0 {
+        let what = "records that the keys open are redacted and encrypted with other keys, which the file holds";
+        say(&format_args!("{}: {} {what}", escape(path), counts.resealed));
+    }
+    if counts.unsealed > 0 {
+        let what = format_args!("{} records that the keys open could not be encrypted anew: emptied", counts.unsealed);
+        say(&Error::new(path, what, ""));
     }
     if counts.unknown > 0 {
         say(&Error::new(

@@ -291,26 +291,41 @@ pub(super) fn wanted(index: usize, reading: &Wanted, extra: Extra) -> Result<ana
 /// What `messages` and `flow` say of requests that an ICMP error answered: a pass of its own, since the error comes after what it answers, and
 /// only over files, which can be read twice.
 pub(super) fn icmp_answers(input: &Input<'_>) -> Result<BTreeMap<u64, IcmpAnswer>, Error> {
+    if input.regular { icmp_answers_of(|| Input::open(&input.path)) } else { Ok(BTreeMap::new()) }
+}
+
+/// The same of anything that can be opened twice.
+pub(super) fn icmp_answers_of<'i>(
+    open: impl Fn() -> Result<Input<'i>, Error>,
+) -> Result<BTreeMap<u64, IcmpAnswer>, Error> {
     let mut answers = IcmpAnswers::default();
-    if input.regular && has_icmp_errors(&input.path)? {
-        let mut again = Input::open(&input.path)?;
-        while let Some(frame) = again.next_frame() {
-            answers.frame(&frame);
+    if has_icmp_errors(open()?) {
+        let mut again = open()?;
+        loop {
+            while let Some(frame) = again.next_frame() {
+                answers.frame(&frame);
+            }
+            if !again.next_part() {
+                break;
+            }
         }
     }
     Ok(answers.finish())
 }
 
-/// Whether a file holds an ICMP error at all: most do not, and then need no closer look.
-fn has_icmp_errors(path: &str) -> Result<bool, Error> {
-    let mut input = Input::open(path)?;
+/// Whether a capture holds an ICMP error at all: most do not, and then need no closer look.
+fn has_icmp_errors(mut input: Input<'_>) -> bool {
     let mut packets = Packets::new(Limits::default());
     let mut found = false;
-    while !found && let Some(frame) = input.next_frame() {
-        let time = frame.time.unwrap_or_default();
-        packets.dissect(&frame, time, &mut |packet| found |= matches!(packet, Packet::IcmpError(_)));
+    loop {
+        while !found && let Some(frame) = input.next_frame() {
+            let time = frame.time.unwrap_or_default();
+            packets.dissect(&frame, time, &mut |packet| found |= matches!(packet, Packet::IcmpError(_)));
+        }
+        if found || !input.next_part() {
+            return found;
+        }
     }
-    Ok(found)
 }
 
 fn first_time(report: &Report) -> Option<Timestamp> {

@@ -21,6 +21,8 @@ pub struct Point {
     pub files: Vec<u32>,
     /// When it ran, by the clock of its group: from its first frame to its last.
     pub span: Option<(Timestamp, Timestamp)>,
+    /// Packets that it lost by its own count.
+    pub dropped: u64,
     kinds: [u64; KINDS],
     heard: HashMap<IpAddr, Heard>,
 }
@@ -28,7 +30,7 @@ pub struct Point {
 impl Point {
     pub(super) fn new(survey: &Survey, clock: &Clock, files: &[u32]) -> Point {
         let span = survey.span.map(|(first, last)| (clock.apply(first), clock.apply(last)));
-        Point { files: files.to_vec(), span, kinds: survey.kinds, heard: survey.heard.clone() }
+        Point { files: files.to_vec(), span, dropped: survey.dropped, kinds: survey.kinds, heard: survey.heard.clone() }
     }
 
     /// Packets to and from an address.
@@ -93,6 +95,30 @@ pub struct Translated {
 /// The ends of one direction of a flow.
 pub(super) type Way = (Endpoint, Endpoint);
 
+/// One direction of a flow as one of the points on its way shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch {
+    /// The point.
+    pub point: usize,
+    /// Sender, as it is seen there.
+    pub src: Endpoint,
+    /// Receiver, as it is seen there.
+    pub dst: Endpoint,
+    /// Whether they are inside messages to or from a relay there.
+    pub wrapped: bool,
+    /// Whether packets pass it after the point that was asked about; `false` for that itself.
+    pub later: bool,
+    pub(super) seen: [u32; KINDS],
+}
+
+impl Stretch {
+    /// Packets of a kind that were seen there.
+    #[must_use]
+    pub fn seen(&self, kind: Kind) -> u64 {
+        self.seen.get(kind as usize).copied().unwrap_or(0).into()
+    }
+}
+
 /// What several captures together show. Empty where there is one alone.
 #[derive(Clone, Debug, Default)]
 pub struct Joins {
@@ -108,6 +134,14 @@ pub struct Joins {
     pub(super) passed: HashMap<Way, u16>,
     /// The same of hosts, whatever the ports.
     pub(super) hosts: HashMap<(IpAddr, IpAddr), u16>,
+    /// Where else the packets of a direction were seen, and with which addresses; whether inside a relay's messages belongs to the direction.
+    pub(super) stretches: HashMap<(Way, bool), Vec<Stretch>>,
+    /// Directions of which DTLS is seen at their last point.
+    pub(super) keyed: HashSet<Way>,
+    /// Of TCP connections that are seen on both sides of a NAT: a direction there, and the same on the client's side.
+    pub(super) streams: HashMap<Way, Way>,
+    /// Directions of TCP connections whose messages are those of another connection, which counts.
+    pub(super) passed_on: HashSet<Way>,
     pub(super) translated: Vec<Translated>,
     pub(super) pairs: Vec<PairFacts>,
     pub(super) omitted: u64,
@@ -160,6 +194,33 @@ impl Joins {
     #[must_use]
     pub fn last_point(&self, src: Endpoint, dst: Endpoint) -> Option<usize> {
         self.last.get(&(src, dst)).copied()
+    }
+
+    /// Whether the point that tells what arrives of a direction shows DTLS of it.
+    #[must_use]
+    pub fn has_keyed(&self, src: Endpoint, dst: Endpoint) -> bool {
+        self.keyed.contains(&(src, dst))
+    }
+
+    /// Where packets from `src` to `dst` were seen, one of these points first; inside messages to or from a relay if `wrapped`. Empty where they were
+    /// seen at one point only.
+    #[must_use]
+    pub fn stretches(&self, src: Endpoint, dst: Endpoint, wrapped: bool) -> &[Stretch] {
+        self.stretches.get(&((src, dst), wrapped)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The ends of a direction of a TCP connection on its client's side, where a NAT puts others for them on this one.
+    #[must_use]
+    #[inline]
+    pub fn own_ends(&self, src: Endpoint, dst: Endpoint) -> Option<(Endpoint, Endpoint)> {
+        if self.streams.is_empty() { None } else { self.streams.get(&(src, dst)).copied() }
+    }
+
+    /// Whether something on the way ends this TCP connection and passes its messages on, and they are counted on its other side.
+    #[must_use]
+    #[inline]
+    pub fn is_passed_on(&self, src: Endpoint, dst: Endpoint) -> bool {
+        !self.passed_on.is_empty() && self.passed_on.contains(&(src, dst))
     }
 
     /// Whether a point is known to be on the way from `src` to `dst`, whatever the addresses are there.

@@ -15,7 +15,7 @@ mod survey;
 mod trace;
 
 pub use clock::{Clock, align};
-pub use facts::{Joins, Point, Translated, Travel};
+pub use facts::{Joins, Point, Stretch, Translated, Travel};
 pub use merge::{File, Merge};
 pub use picker::{Picked, Picker};
 pub use print::Kind;

@@ -10,6 +10,8 @@ use hashbrown::HashMap;
 
 /// How long a packet is remembered, at least.
 const WINDOW: Span = Span::from_secs(20);
+/// A capture that goes on in silence may have run so long after its last frame.
+const SLACK: Span = Span::from_secs(2);
 /// How many packets are remembered, in each of two generations.
 const MAX_REMEMBERED: usize = 1 << 18;
 /// How much of a payload is compared beside its length.
@@ -31,7 +33,7 @@ pub enum Picked {
 /// Sorts out packets that several points show.
 ///
 /// A packet that comes for the n-th time at a point is news if it came less often at every other: so a retransmission of which the first copy was
-/// lost between two points is told once for each copy that was sent. Of answers and media only what passes the last point counts: what was lost
+/// lost between two points is told once for each copy that was sent. Of answers, handshakes and media only what passes the last point counts: what was lost
 /// before it did not arrive.
 #[derive(Debug, Default)]
 pub struct Picker {
@@ -72,10 +74,19 @@ impl Picker {
         let counts = match print.kind {
             Kind::Answer => !print.wrapped,
             Kind::Media => true,
+            // of a handshake of which nothing arrives at all, what was sent is told
+            Kind::Dtls => joins.has_keyed(datagram.src, datagram.dst),
             _ => false,
         };
         let point = joins.points().get(last)?;
-        (counts && point.ran_at(now) && point.shows(print.kind)).then_some(last)
+        if !counts || !point.shows(print.kind) {
+            return None;
+        }
+        // where nothing of this arrives, the last frame of the capture is not its end
+        let mut stretches = joins.stretches(datagram.src, datagram.dst, print.wrapped).iter();
+        let mut none = || stretches.any(|stretch| stretch.point == last && stretch.seen(print.kind) == 0);
+        (point.ran_at(now) || point.span.is_some_and(|(first, end)| first <= now && now <= end.after(SLACK)) && none())
+            .then_some(last)
     }
 
     fn is_copy(&mut self, key: u64, point: usize, now: Timestamp) -> bool {

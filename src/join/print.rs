@@ -62,6 +62,10 @@ pub(super) struct Print<'p> {
     pub kind: Kind,
     /// Whether it came in Send, Data or ChannelData.
     pub wrapped: bool,
+    /// Of TCP: where in the stream it begins, which NATs leave as it is.
+    pub seq: Option<u32>,
+    /// Whether it opens a TCP connection.
+    pub opens: bool,
     /// Of a STUN message: its transaction.
     pub id: Option<TransactionId>,
     /// Of a STUN message that is whole: itself.
@@ -91,14 +95,13 @@ impl<'p> Print<'p> {
     /// The mark of a TCP segment: of a message that has one to itself, or of the opening of a connection, which NATs leave its first sequence number.
     pub(super) fn of_segment(segment: &Segment<'p>) -> Option<Print<'p>> {
         if !segment.flags.contains(TcpFlags::SYN) {
-            return Print::of(segment.payload, segment.truncated).filter(|print| print.id.is_some());
+            let print = Print::of(segment.payload, segment.truncated).filter(|print| print.id.is_some())?;
+            return Some(Print { seq: Some(segment.seq), ..print });
         }
-        let key = if segment.flags.contains(TcpFlags::ACK) {
-            opening(segment.ack.wrapping_sub(1), true)
-        } else {
-            opening(segment.seq, false)
-        };
-        Some(Print { key, exact: 0, kind: Kind::Opening, wrapped: false, id: None, message: None })
+        let opens = !segment.flags.contains(TcpFlags::ACK);
+        let first = if opens { segment.seq } else { segment.ack.wrapping_sub(1) };
+        let (key, kind) = (opening(first, !opens), Kind::Opening);
+        Some(Print { key, exact: 0, kind, wrapped: false, seq: Some(first), opens, id: None, message: None })
     }
 
     fn carried(payload: &'p [u8], truncated: bool) -> Option<Print<'p>> {
@@ -122,7 +125,7 @@ impl<'p> Print<'p> {
         #[allow(clippy::cast_possible_truncation)] // half of a digest is enough under the same key
         let exact = if whole { digest(7, message.bytes()) as u32 } else { 0 };
         let message = whole.then_some(*message);
-        Print { key: key_of(id, kind), exact, kind, wrapped: false, id: Some(id), message }
+        Print { key: key_of(id, kind), exact, kind, wrapped: false, seq: None, opens: false, id: Some(id), message }
     }
 
     /// The mark of a datagram of a relayed address, which may be anything.
@@ -142,7 +145,7 @@ impl<'p> Print<'p> {
     fn bytes(kind: Kind, payload: &'p [u8]) -> Print<'p> {
         let start = payload.get(..START).unwrap_or(payload);
         let key = digest(kind as u8, start);
-        Print { key, exact: 0, kind, wrapped: false, id: None, message: None }
+        Print { key, exact: 0, kind, wrapped: false, seq: None, opens: false, id: None, message: None }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What follows from which packets were seen where: the order of the points on each way, and with it what was lost, translated, rewritten, relayed.
 
-use super::facts::{Joins, Translated, Way};
-use super::print::Kind;
+use super::MAX_POINTS;
+use super::facts::{Joins, Stretch, Translated, Way};
+use super::print::{KINDS, Kind};
 use super::trace::{Flow, Link, MAX_PLACES, Trace};
 use crate::net::Endpoint;
 use crate::time::Span;
@@ -41,12 +42,17 @@ pub struct LostWay {
     pub src: Endpoint,
     /// Receiver.
     pub dst: Endpoint,
+    /// Whether they are inside messages to or from a relay.
+    pub wrapped: bool,
     /// What they are.
     pub kind: Kind,
     /// How many.
     pub count: u64,
     /// Of how many.
     pub of: u64,
+    /// The shortest and the longest of those that were seen at the one point only, in bytes of their UDP payload or TCP segment; `None` where copies
+    /// of them were seen at both.
+    pub sizes: Option<(u32, u32)>,
     /// Whether other packets of the flow, or between the two hosts, were seen at both points.
     pub certain: bool,
     /// The first of them.
@@ -90,6 +96,8 @@ struct Partner {
     dst: Endpoint,
     /// Whether packets pass the flow's own point first.
     later: bool,
+    /// Whether they are inside messages to or from a relay there.
+    wrapped: bool,
 }
 
 struct Ways<'t> {
@@ -129,9 +137,29 @@ impl<'t> Ways<'t> {
         }
     }
 
-    /// Whether packets pass the one flow's point before the other's. What goes there and what comes back together tell, however wrong the clocks
-    /// are.
+    /// Whether packets have more routers before them on the one flow than on the other, where all of them agree: a relay begins to count anew.
+    fn has_further_to_go(&self, one: u32, other: u32) -> Option<bool> {
+        let (a, b) = (one.min(other), one.max(other));
+        let (first, second) = (self.flow(a)?, self.flow(b)?);
+        if first.wrapped != second.wrapped {
+            return None;
+        }
+        match self.links.get(&(a, b))?.nearer {
+            [nearer, 0] if nearer > 0 => Some(a == one),
+            [0, nearer] if nearer > 0 => Some(b == one),
+            _ => None,
+        }
+    }
+
+    /// Whether packets pass the one flow's point before the other's. Times to live tell, or what goes there and what comes back together, however
+    /// wrong the clocks are.
     fn before(&self, one: u32, other: u32) -> Option<bool> {
+        let back = || self.reverse(one).zip(self.reverse(other));
+        let by_hops = self.has_further_to_go(one, other);
+        let by_hops = by_hops.or_else(|| back().and_then(|(one, other)| Some(!self.has_further_to_go(one, other)?)));
+        if by_hops.is_some() {
+            return by_hops;
+        }
         let there = self.mean(one, other);
         let back = self.reverse(one).zip(self.reverse(other)).and_then(|(one, other)| self.mean(one, other));
         match (there, back) {
@@ -147,13 +175,27 @@ impl<'t> Ways<'t> {
         let at = |&&other: &&u32| self.flow(other).is_some_and(|flow| flow.point == point);
         if let Some(&other) = self.linked.get(&number).and_then(|others| others.iter().find(at)) {
             let flow = self.flow(other)?;
-            return Some(Partner { src: flow.src, dst: flow.dst, later: self.before(number, other)? });
+            return Some(Partner {
+                src: flow.src,
+                dst: flow.dst,
+                later: self.before(number, other)?,
+                wrapped: flow.wrapped,
+            });
         }
         let back = self.reverse(number)?;
         let &other = self.linked.get(&back)?.iter().find(at)?;
         let flow = self.flow(other)?;
         // packets that come back pass the points the other way round
-        Some(Partner { src: flow.dst, dst: flow.src, later: !self.before(back, other)? })
+        Some(Partner { src: flow.dst, dst: flow.src, later: !self.before(back, other)?, wrapped: flow.wrapped })
+    }
+}
+
+impl Ways<'_> {
+    /// What another point shows of a flow whose packets it shows, or would show.
+    fn stretch(&self, point: usize, partner: &Partner) -> Stretch {
+        let &Partner { src, dst, later, wrapped } = partner;
+        let flow = self.index.get(&(point, (src, dst), wrapped)).and_then(|&number| self.flow(number));
+        Stretch { point, src, dst, wrapped, later, seen: flow.map(seen_of).unwrap_or_default() }
     }
 }
 
@@ -169,6 +211,7 @@ impl Joins {
             pairs.insert(points, PairFacts { points, matched, ..PairFacts::default() });
         }
         joins.passages(&ways);
+        joins.streams(&ways);
         for (&(a, b), link) in &links {
             let (Some(one), Some(other)) = (ways.flow(a), ways.flow(b)) else { continue };
             let key = (one.point.min(other.point), one.point.max(other.point));
@@ -189,7 +232,7 @@ impl Joins {
             let count = if lost.certain { absent.count } else { absent.questions };
             let key = (lost.from.min(lost.to), lost.from.max(lost.to));
             let pair = pairs.entry(key).or_insert_with(|| PairFacts { points: key, ..PairFacts::default() });
-            add_lost(pair, LostWay { count, frames: absent.places.clone(), ..lost });
+            add_lost(pair, LostWay { count, frames: absent.places.clone(), sizes: absent.sizes, ..lost });
         }
         for ((a, b, what), change) in rewritten {
             let (Some(one), Some(other)) = (ways.flow(a), ways.flow(b)) else { continue };
@@ -218,8 +261,10 @@ impl Joins {
             *passed |= 1 << flow.point;
             *hosts |= 1 << flow.point;
             let mut last: Option<(usize, bool)> = None;
+            let mut stretches = Vec::new();
             for point in (0..self.points.len()).filter(|&point| point != flow.point) {
                 let Some(partner) = ways.partner(number, point) else { continue };
+                stretches.push(ways.stretch(point, &partner));
                 *passed |= 1 << point;
                 *hosts |= 1 << point;
                 let other = (partner.src, partner.dst);
@@ -241,6 +286,26 @@ impl Joins {
                     }
                 }
             }
+            if !stretches.is_empty() {
+                let seen = seen_of(flow);
+                let own = Stretch {
+                    point: flow.point,
+                    src: flow.src,
+                    dst: flow.dst,
+                    wrapped: flow.wrapped,
+                    later: false,
+                    seen,
+                };
+                self.stretches.entry((way, flow.wrapped)).or_insert_with(|| {
+                    stretches.insert(0, own);
+                    stretches
+                });
+            }
+            let arrived = last
+                .map_or(number, |(point, _)| ways.index.get(&(point, way, flow.wrapped)).copied().unwrap_or(u32::MAX));
+            if ways.flow(arrived).is_some_and(|flow| flow.seen.get(Kind::Dtls as usize).is_some_and(|&seen| seen > 0)) {
+                self.keyed.insert(way);
+            }
             if let Some((point, _)) = last {
                 // the flow that has most points after it has the last of them; others agree or know less
                 self.last.entry(way).or_insert(point);
@@ -248,6 +313,44 @@ impl Joins {
                 self.last.insert(way, flow.point);
             }
         }
+    }
+
+    /// TCP connections that are seen with other addresses elsewhere: as they are on the client's side they are told, the others are the same again.
+    fn streams(&mut self, ways: &Ways<'_>) {
+        let swapped = |(src, dst): Way| (dst, src);
+        let mut passed_on: HashMap<Way, Way> = HashMap::new();
+        for (&(a, b), link) in ways.links {
+            let (Some(one), Some(other)) = (ways.flow(a), ways.flow(b)) else { continue };
+            let [here, there] = [one, other].map(|flow| (flow.src, flow.dst));
+            if !one.stream || !other.stream || one.wrapped || other.wrapped || here == there {
+                continue;
+            }
+            let Some(before) = ways.before(a, b) else { continue };
+            let asks = |flow: &Flow| {
+                let seen = |kind: Kind| flow.seen.get(kind as usize).copied().unwrap_or(0);
+                flow.opens || seen(Kind::Request) > seen(Kind::Answer)
+            };
+            // what the client sends passes its own side first
+            let own_first = before == (asks(one) || asks(other));
+            let (own, beyond) = if own_first { (here, there) } else { (there, here) };
+            let known = if link.in_step > 0 { &mut self.streams } else { &mut passed_on };
+            // what was said of the one direction holds for the other
+            if known.get(&own) != Some(&beyond) {
+                known.entry(beyond).or_insert(own);
+                known.entry(swapped(beyond)).or_insert(swapped(own));
+            }
+        }
+        self.passed_on.extend(passed_on.into_keys());
+        // of several NATs in a row the side of the client counts
+        let known = self.streams.clone();
+        for own in self.streams.values_mut() {
+            for _ in 0..MAX_POINTS {
+                let Some(&nearer) = known.get(own) else { break };
+                *own = nearer;
+            }
+        }
+        let circles: Vec<Way> = self.streams.iter().filter(|(way, own)| way == own).map(|(way, _)| *way).collect();
+        self.streams.retain(|way, _| !circles.contains(way));
     }
 
     /// Whether packets of these flows, which a point does not show, were lost on the way to it.
@@ -273,7 +376,7 @@ impl Joins {
         if there.heard(partner.dst.ip()).to == 0 {
             return None;
         }
-        Some(LostWay { certain: true, ..way(flow, point, kind) })
+        Some(LostWay { certain: there.dropped == 0, ..way(flow, point, kind) })
     }
 
     /// Questions to a server of which nothing at all came to a point that shows that server otherwise.
@@ -282,10 +385,14 @@ impl Joins {
         let there = self.points.get(point)?;
         let (src, dst) = (flow.src.ip(), flow.dst.ip());
         let hears = self.names_of(dst).any(|ip| there.heard(ip).to > 0);
-        let certain = self.passes_between(src, dst, point);
+        let certain = self.passes_between(src, dst, point) && there.dropped == 0;
         let lost = matches!(kind, Kind::Request | Kind::Opening) && !flow.wrapped && hears && there.shows(kind);
         lost.then(|| LostWay { certain, ..way(flow, point, kind) })
     }
+}
+
+fn seen_of(flow: &Flow) -> [u32; KINDS] {
+    flow.seen.map(|count| u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 fn way(flow: &Flow, to: usize, kind: Kind) -> LostWay {
@@ -294,9 +401,11 @@ fn way(flow: &Flow, to: usize, kind: Kind) -> LostWay {
         to,
         src: flow.src,
         dst: flow.dst,
+        wrapped: flow.wrapped,
         kind,
         count: 0,
         of: flow.seen.get(kind as usize).copied().unwrap_or(0),
+        sizes: None,
         certain: false,
         frames: Vec::new(),
     }
@@ -307,11 +416,13 @@ fn add_lost(pair: &mut PairFacts, lost: LostWay) {
         return;
     }
     let same = |known: &&mut LostWay| {
-        (known.from, known.to, known.src, known.dst, known.kind) == (lost.from, lost.to, lost.src, lost.dst, lost.kind)
+        let way = |lost: &LostWay| (lost.from, lost.to, lost.src, lost.dst, lost.wrapped, lost.kind);
+        way(known) == way(&lost)
     };
     if let Some(known) = pair.lost.iter_mut().find(same) {
         known.count += lost.count;
         known.certain |= lost.certain;
+        known.sizes = known.sizes.into_iter().chain(lost.sizes).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         known.frames.extend(lost.frames);
         known.frames.sort_unstable();
         known.frames.truncate(MAX_PLACES);
@@ -340,7 +451,8 @@ fn repeated(pair: &mut PairFacts, one: &Flow, other: &Flow, before: bool, link: 
     let extra = if before { extra_one } else { extra_other };
     let hears = joins.points.get(to.point).is_some_and(|point| point.heard(to.dst.ip()).to > 0);
     for (kind, &count) in Kind::ALL.into_iter().zip(extra).filter(|_| hears) {
-        add_lost(pair, LostWay { count, certain: true, ..way(from, to.point, kind) });
+        let certain = joins.points.get(to.point).is_none_or(|point| point.dropped == 0);
+        add_lost(pair, LostWay { count, certain, ..way(from, to.point, kind) });
     }
 }
 

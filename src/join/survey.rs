@@ -44,6 +44,8 @@ pub struct Survey {
     packets: Packets,
     now: Timestamp,
     pub(super) span: Option<(Timestamp, Timestamp)>,
+    /// Packets that the capture lost by its own count.
+    pub(super) dropped: u64,
     pub(super) kinds: [u64; KINDS],
     pub(super) heard: HashMap<IpAddr, Heard>,
     /// Requests and answers.
@@ -84,6 +86,7 @@ impl Default for Survey {
             packets: Packets::new(Limits::default()),
             now: Timestamp(0),
             span: None,
+            dropped: 0,
             kinds: [0; KINDS],
             heard: HashMap::new(),
             sample: Sample::default(),
@@ -108,6 +111,8 @@ impl Survey {
             Packet::Datagram(datagram) => match Print::of(datagram.payload, datagram.truncated) {
                 Some(print) => self.packet(datagram.src, datagram.dst, Some(print), None),
                 None => {
+                    self.hear(datagram.src.ip(), |heard| heard.from += 1);
+                    self.hear(datagram.dst.ip(), |heard| heard.to += 1);
                     let key = Print::of_relayed(datagram.payload).key;
                     self.others.add(key, key, now, None);
                 }
@@ -115,11 +120,21 @@ impl Survey {
             Packet::Segment(segment) => {
                 let answer = (segment.flags.contains(TcpFlags::SYN) && !segment.flags.contains(TcpFlags::ACK))
                     .then(|| opening(segment.seq, true));
-                self.packet(segment.src, segment.dst, Print::of_segment(&segment), answer);
+                let print = Print::of_segment(&segment);
+                if print.is_none() {
+                    self.hear(segment.src.ip(), |heard| heard.from += 1);
+                    self.hear(segment.dst.ip(), |heard| heard.to += 1);
+                }
+                self.packet(segment.src, segment.dst, print, answer);
             }
             _ => {}
         });
         self.packets = packets;
+    }
+
+    /// A file of it is over, and says that so many packets were lost while it was written.
+    pub fn lost(&mut self, packets: u64) {
+        self.dropped = self.dropped.saturating_add(packets);
     }
 
     /// A packet; `answer` is the key of the one that answers it, where no transaction tells.

@@ -41,6 +41,10 @@ pub(super) struct Flow {
     pub dst: Endpoint,
     pub wrapped: bool,
     pub seen: [u64; KINDS],
+    /// Whether it opened a TCP connection.
+    pub opens: bool,
+    /// Whether it is of TCP, as far as its packets tell.
+    pub stream: bool,
     /// Packets that this point has not seen on the other side of a relay.
     pub alone: u64,
 }
@@ -49,6 +53,10 @@ pub(super) struct Flow {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Link {
     pub matched: u64,
+    /// How many of these are at the same place of a TCP stream.
+    pub in_step: u64,
+    /// How many have routers still to pass at the first, and how many at the second: the lower time to live is further on.
+    pub nearer: [u64; 2],
     timed: u64,
     sum: i64,
     pub min: Span,
@@ -71,6 +79,8 @@ pub(super) struct Absent {
     pub count: u64,
     /// How many of them are questions to a server, not checks of ICE.
     pub questions: u64,
+    /// The shortest and the longest of them.
+    pub sizes: Option<(u32, u32)>,
     pub places: Vec<u64>,
 }
 
@@ -87,6 +97,7 @@ struct Entry {
     kind: Kind,
     id: Option<TransactionId>,
     question: bool,
+    length: u32,
     sightings: Vec<Sighting>,
     changed: Option<(String, [Option<String>; 2])>,
 }
@@ -100,6 +111,8 @@ struct Sighting {
     number: u64,
     ip_id: u32,
     exact: u32,
+    seq: Option<u32>,
+    ttl: u8,
 }
 
 /// Follows the packets of several captures that are read as one.
@@ -165,11 +178,23 @@ impl Trace {
                 let relayed = || [datagram.src, datagram.dst].iter().any(|end| self.relayed.contains(&end.port()));
                 let print = Print::of(datagram.payload, datagram.truncated);
                 let print = print.or_else(|| relayed().then(|| Print::of_relayed(datagram.payload)));
-                self.packet(point, datagram.src, datagram.dst, print, (number, now, datagram.ip_id));
+                self.packet(
+                    point,
+                    datagram.src,
+                    datagram.dst,
+                    print,
+                    (number, now, datagram.ip_id, datagram.length, datagram.ttl),
+                );
             }
             Packet::Segment(segment) => {
                 let print = Print::of_segment(&segment);
-                self.packet(point, segment.src, segment.dst, print, (number, now, segment.ip_id));
+                self.packet(
+                    point,
+                    segment.src,
+                    segment.dst,
+                    print,
+                    (number, now, segment.ip_id, segment.length, segment.ttl),
+                );
             }
             _ => {}
         });
@@ -196,7 +221,7 @@ impl Trace {
             return None;
         }
         let number = u32::try_from(self.flows.len()).ok()?;
-        self.flows.push(Flow { point, src, dst, wrapped, seen: [0; KINDS], alone: 0 });
+        self.flows.push(Flow { point, src, dst, wrapped, seen: [0; KINDS], opens: false, stream: false, alone: 0 });
         self.index.insert((point, src, dst, wrapped), number);
         Some(number)
     }
@@ -207,7 +232,7 @@ impl Trace {
         src: Endpoint,
         dst: Endpoint,
         print: Option<Print<'_>>,
-        (number, now, ip_id): (u64, Timestamp, u32),
+        (number, now, ip_id, length, ttl): (u64, Timestamp, u32, u32, u8),
     ) {
         let Some(print) = print else { return };
         let Some(flow) = self.flow(point, src, dst, print.wrapped) else { return };
@@ -219,6 +244,7 @@ impl Trace {
         let entry = self.young.entry(print.key).or_insert_with(|| Entry {
             kind: print.kind,
             id: print.id,
+            length,
             question: print.kind == Kind::Request && print.message.as_ref().is_some_and(is_question),
             sightings: Vec::with_capacity(2),
             changed: None,
@@ -241,7 +267,8 @@ impl Trace {
                     .unwrap_or_else(|| ("bytes".to_owned(), [None, None]));
                 entry.changed = Some((what, values));
             }
-            entry.sightings.push(Sighting { flow, count: 1, first: now, last: now, number, ip_id, exact });
+            let seq = print.seq;
+            entry.sightings.push(Sighting { flow, count: 1, first: now, last: now, number, ip_id, exact, seq, ttl });
             if let Some(message) = print.message.filter(|message| message.bytes().len() <= MAX_BODY) {
                 let mut room = if self.bodies.len() < MAX_BODIES {
                     Vec::new()
@@ -253,10 +280,12 @@ impl Trace {
                 self.bodies.push_back((print.key, flow, room));
             }
         }
-        if let Some(flow) = self.flows.get_mut(flow as usize)
-            && let Some(seen) = flow.seen.get_mut(print.kind as usize)
-        {
-            *seen += 1;
+        if let Some(flow) = self.flows.get_mut(flow as usize) {
+            flow.opens |= print.opens;
+            flow.stream |= print.seq.is_some();
+            if let Some(seen) = flow.seen.get_mut(print.kind as usize) {
+                *seen += 1;
+            }
         }
     }
 
@@ -340,6 +369,10 @@ impl Trace {
         }
         let link = self.links.entry((a.flow, b.flow)).or_default();
         link.matched += u64::from(a.count.min(b.count));
+        link.in_step += u64::from(a.seq.is_some() && a.seq == b.seq);
+        let [first, second] = &mut link.nearer;
+        *first += u64::from(a.ttl > b.ttl);
+        *second += u64::from(b.ttl > a.ttl);
         if a.count == b.count {
             let apart = b.first.since(a.first);
             (link.min, link.max) =
@@ -413,6 +446,8 @@ impl Trace {
             }
             let absent = self.absent.entry(key).or_default();
             let count = u64::from(copies.iter().copied().max().unwrap_or(0));
+            let (least, most) = absent.sizes.unwrap_or((entry.length, entry.length));
+            absent.sizes = Some((least.min(entry.length), most.max(entry.length)));
             absent.count += count;
             absent.questions += if entry.question { count } else { 0 };
             if absent.places.len() < MAX_PLACES {

@@ -5,6 +5,7 @@ use super::log::{KeyLog, Label};
 use super::outcome::{Counts, Outcome, Reason};
 use super::protection::{Keys, Sealed};
 use super::schedule::{self, Prf};
+use super::seal::{Seal, Stage};
 use super::suite::Suite;
 use zeroize::Zeroizing;
 
@@ -140,6 +141,34 @@ impl Association {
         };
         self.counts.add(outcome);
         outcome
+    }
+
+    /// What sealing another record in place of one of a sender takes that was opened and has this header, epoch and sequence number.
+    #[must_use]
+    pub fn seal(&self, from: Sender, header: &Header<'_>, epoch: u16, sequence: u64) -> Option<Seal> {
+        let [client, server] = &self.directions;
+        let direction = if from == Sender::Client { client } else { server };
+        let suite = direction.epochs.iter().find(|known| known.number == epoch)?.keys.suite();
+        let client = from == Sender::Client;
+        let (stage, number) = match header {
+            Header::Numbered { .. } => (Stage::Legacy, u64::from(epoch) << 48 | sequence & 0xffff_ffff_ffff),
+            Header::Unified(_) => {
+                let label = match epoch {
+                    EARLY => Label::ClientEarly,
+                    HANDSHAKE if client => Label::ClientHandshake,
+                    HANDSHAKE => Label::ServerHandshake,
+                    _ if client => Label::ClientTraffic,
+                    _ => Label::ServerTraffic,
+                };
+                (Stage::Modern { label, updates: epoch.saturating_sub(APPLICATION), dtls: true }, sequence)
+            }
+        };
+        let agreed = match stage {
+            Stage::Legacy => self.agreed.iter().find(|(under, _)| *under == epoch).map(|(_, agreed)| *agreed),
+            Stage::Modern { .. } => self.agreed.last().map(|(_, agreed)| *agreed),
+        };
+        let random = agreed.map(|agreed| agreed.client_random).or(self.client_random)?;
+        Some(Seal { random, agreed, suite, stage, from, number })
     }
 
     /// How many of its records were opened.

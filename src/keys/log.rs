@@ -4,6 +4,7 @@ use crate::secret::Secret;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Secrets kept at most, over all files and blocks: with it a log takes some 40 MiB.
 pub const MAX_SECRETS: usize = 250_000;
@@ -29,6 +30,21 @@ pub enum Label {
     ClientTraffic,
     /// `SERVER_TRAFFIC_SECRET_0`; those of later numbers follow from it.
     ServerTraffic,
+}
+
+impl Label {
+    /// Its name in a key log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Label::Master => "CLIENT_RANDOM",
+            Label::ClientEarly => "CLIENT_EARLY_TRAFFIC_SECRET",
+            Label::ClientHandshake => "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+            Label::ServerHandshake => "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+            Label::ClientTraffic => "CLIENT_TRAFFIC_SECRET_0",
+            Label::ServerTraffic => "SERVER_TRAFFIC_SECRET_0",
+        }
+    }
 }
 
 /// Secrets by the client random of their connection.
@@ -147,6 +163,36 @@ impl KeyLog {
     #[must_use]
     pub fn knows(&self, random: &[u8; 32]) -> bool {
         self.by_random.contains_key(random)
+    }
+
+    /// A log of the same connections with other secrets: what `by` makes of client random, label and length.
+    #[must_use]
+    pub fn with_secrets(&self, by: impl Fn(&[u8; 32], Label, usize) -> Vec<u8>) -> KeyLog {
+        let other = |random: &[u8; 32], secrets: &Vec<(Label, Secret)>| {
+            let other =
+                |&(label, ref secret): &(Label, Secret)| (label, Secret::new(by(random, label, secret.expose().len())));
+            (*random, secrets.iter().map(other).collect())
+        };
+        let by_random = self.by_random.iter().map(|(random, secrets)| other(random, secrets)).collect();
+        KeyLog { by_random: Arc::new(by_random), ..*self }
+    }
+
+    /// Its lines on these connections.
+    #[must_use]
+    pub fn lines<'a>(&self, randoms: impl IntoIterator<Item = &'a [u8; 32]>) -> Secret {
+        let mut text = Zeroizing::new(String::new());
+        let digits = |text: &mut String, bytes: &[u8]| bytes.iter().for_each(|byte| *text += &format!("{byte:02x}"));
+        for random in randoms {
+            for (label, secret) in self.by_random.get(random).into_iter().flatten() {
+                *text += label.name();
+                text.push(' ');
+                digits(&mut text, random);
+                text.push(' ');
+                digits(&mut text, secret.expose());
+                text.push('\n');
+            }
+        }
+        Secret::from(text.as_bytes())
     }
 
     /// A secret.
@@ -290,6 +336,19 @@ mod tests {
         assert_eq!(master.expose(), [0xa1; 48]);
         assert_eq!(log.find(&[2; 32], Label::ServerTraffic).unwrap().expose(), [0xb4; 48]);
         assert!(log.find(&[3; 32], Label::Master).is_none());
+    }
+
+    #[test]
+    fn a_log_of_other_secrets_reads_as_it_was_written() {
+        let mut log = KeyLog::new();
+        log.add((line("CLIENT_RANDOM", 1, 0xa1, 48) + &line("SERVER_TRAFFIC_SECRET_0", 2, 0xb3, 32)).as_bytes());
+        let other = log.with_secrets(|_, label, length| vec![label as u8 + 1; length]);
+        let text = other.lines(&[[1; 32], [2; 32], [3; 32]]);
+        assert!(!String::from_utf8_lossy(text.expose()).contains("a1a1"));
+        let mut again = KeyLog::new();
+        assert_eq!(again.add(text.expose()).secrets, 2);
+        assert_eq!(again.find(&[1; 32], Label::Master).unwrap().expose(), [1; 48]);
+        assert_eq!(again.find(&[2; 32], Label::ServerTraffic).unwrap().expose(), [6; 32]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod log;
 mod outcome;
 mod protection;
 mod schedule;
+mod seal;
 mod search;
 mod suite;
 mod tls;
@@ -23,6 +24,7 @@ pub use dtls::{Association, Header, SealedRecord, UNIFIED_MIN};
 pub use hello::{Hello, Sender};
 pub use log::{Added, Damaged, KeyLog, Label, MAX_SECRETS};
 pub use outcome::{Counts, Outcome, Reason};
+pub use seal::{Seal, Sealer};
 pub use tls::Connection;
 
 /// Reads arbitrary bytes as a key log, and opens arbitrary records with it. For fuzzing: the length of the log in two bytes and its text; then steps, each

@@ -1,7 +1,9 @@
 //! Record protection: one record, its keys, and the sequence numbers that it may have.
 
 use super::suite::{Cipher, Hash, Suite};
-use aes::cipher::{Array, BlockCipherEncrypt, BlockModeDecrypt, KeyInit, KeyIvInit, StreamCipher, StreamCipherSeek};
+use aes::cipher::{
+    Array, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, KeyInit, KeyIvInit, StreamCipher, StreamCipherSeek,
+};
 use aes::{Aes128, Aes256};
 use aes_gcm::aead::{AeadInOut, inout::InOutBuf};
 use aes_gcm::{Aes128Gcm, Aes256Gcm};
@@ -71,13 +73,7 @@ impl Keys {
 
     fn open_aead(&self, number: u64, record: &Sealed<'_>, out: &mut Vec<u8>) -> Option<()> {
         let (explicit, sealed) = record.payload.split_at_checked(self.suite.cipher.explicit_nonce())?;
-        let nonce = if explicit.is_empty() {
-            self.nonce(number)
-        } else {
-            let mut nonce = [0; 12];
-            nonce.iter_mut().zip(self.iv.iter().take(4).chain(explicit)).for_each(|(to, from)| *to = *from);
-            nonce
-        };
+        let nonce = self.nonce_of(number, explicit);
         let length = sealed.len().checked_sub(self.suite.cipher.tag())?;
         let header = Associated::new(number, record, length)?;
         self.decrypt(nonce, header.bytes(), sealed, out)
@@ -144,6 +140,82 @@ impl Keys {
         Some(content_type)
     }
 
+    /// Seals what stands in place of a record up to version 1.2, of this length: as that one it begins with the explicit nonce or IV that `like`
+    /// begins with. `None` where the contents do not fit.
+    pub(super) fn seal(&self, number: u64, like: &Sealed<'_>, length: usize, content: &[u8]) -> Option<Vec<u8>> {
+        if let Some(hash) = self.suite.mac {
+            return self.seal_cbc(hash, number, like, length, content);
+        }
+        let explicit = like.payload.get(..self.suite.cipher.explicit_nonce())?;
+        let header = Associated::new(number, like, content.len())?;
+        let sealed = self.encrypt(self.nonce_of(number, explicit), header.bytes(), content.to_vec())?;
+        let whole = [explicit, &sealed].concat();
+        (whole.len() == length).then_some(whole)
+    }
+
+    fn seal_cbc(&self, hash: Hash, number: u64, like: &Sealed<'_>, length: usize, content: &[u8]) -> Option<Vec<u8>> {
+        let key = self.other.get(..hash.bytes())?;
+        let (iv, own) = match like.chained {
+            Some(block) => (block, &[][..]),
+            None => (*like.payload.first_chunk()?, like.payload.get(..BLOCK)?),
+        };
+        let mut text = content.to_vec();
+        if !like.encrypt_then_mac {
+            let header = Associated::new(number, like, content.len())?;
+            text.extend(code(hash, key, &[header.bytes(), content]));
+        }
+        let behind = if like.encrypt_then_mac { hash.bytes() } else { 0 };
+        let padding = length.checked_sub(own.len() + text.len() + behind)?;
+        let last = u8::try_from(padding.checked_sub(1)?).ok()?;
+        text.resize(text.len() + padding, last);
+        let (blocks, rest) = text.as_chunks_mut::<BLOCK>();
+        if !rest.is_empty() {
+            return None;
+        }
+        let blocks = Array::cast_slice_from_core_mut(blocks);
+        match self.suite.cipher {
+            Cipher::Aes128Cbc => {
+                cbc::Encryptor::<Aes128>::new_from_slices(self.key.get(..16)?, &iv).ok()?.encrypt_blocks(blocks);
+            }
+            _ => cbc::Encryptor::<Aes256>::new_from_slices(&*self.key, &iv).ok()?.encrypt_blocks(blocks),
+        }
+        let mut whole = [own, &text].concat();
+        if like.encrypt_then_mac {
+            let header = Associated::new(number, like, whole.len())?;
+            let mac = code(hash, key, &[header.bytes(), &whole]);
+            whole.extend(mac);
+        }
+        Some(whole)
+    }
+
+    /// Seals what stands in place of a record of version 1.3, of this length: content type, contents, and zeros as padding.
+    pub(super) fn seal_1_3(
+        &self,
+        number: u64,
+        header: &[u8],
+        (content_type, content): (u8, &[u8]),
+        length: usize,
+    ) -> Option<Vec<u8>> {
+        let mut text = [content, &[content_type]].concat();
+        let room = length.checked_sub(self.suite.cipher.tag())?;
+        if text.len() > room {
+            return None;
+        }
+        text.resize(room, 0);
+        self.encrypt(self.nonce(number), header, text)
+    }
+
+    /// What goes into a record of AEAD suites up to version 1.2 that has so many bytes behind its header.
+    pub(super) fn room(&self, length: usize) -> Option<usize> {
+        let cipher = self.suite.cipher;
+        if cipher.is_cbc() { None } else { length.checked_sub(cipher.explicit_nonce() + cipher.tag()) }
+    }
+
+    /// The suite that they are for.
+    pub(super) fn suite(&self) -> Suite {
+        self.suite
+    }
+
     /// What the first bytes of a sequence number in DTLS 1.3 are hidden with (RFC 9147 §4.2.3).
     pub(super) fn number_mask(&self, payload: &[u8]) -> Option<[u8; 2]> {
         let sample: &[u8; 16] = payload.first_chunk()?;
@@ -163,6 +235,16 @@ impl Keys {
             _ => Aes256::new_from_slice(self.other.get(..32)?).ok()?.encrypt_block(&mut block),
         }
         block.first_chunk().copied()
+    }
+
+    /// The nonce of a record up to version 1.2: of its number, or with what the record carries of it.
+    fn nonce_of(&self, number: u64, explicit: &[u8]) -> [u8; 12] {
+        if explicit.is_empty() {
+            return self.nonce(number);
+        }
+        let mut nonce = [0; 12];
+        nonce.iter_mut().zip(self.iv.iter().take(4).chain(explicit)).for_each(|(to, from)| *to = *from);
+        nonce
     }
 
     /// The IV with the sequence number over its end.
@@ -200,6 +282,31 @@ impl Keys {
             Cipher::ChaCha20Poly1305 => with::<ChaCha20Poly1305>(key, &nonce, header, out, tag),
             Cipher::Aes128Cbc | Cipher::Aes256Cbc => None,
         }
+    }
+}
+
+impl Keys {
+    /// The text encrypted, and its tag behind it.
+    fn encrypt(&self, nonce: [u8; 12], header: &[u8], mut text: Vec<u8>) -> Option<Vec<u8>> {
+        fn with<C: AeadInOut + KeyInit>(key: &[u8], nonce: &[u8], header: &[u8], text: &mut Vec<u8>) -> Option<()> {
+            let cipher = C::new_from_slice(key).ok()?;
+            let nonce = nonce.try_into().ok()?;
+            let tag = cipher.encrypt_inout_detached(nonce, header, InOutBuf::from(text.as_mut_slice())).ok()?;
+            text.extend_from_slice(&tag);
+            Some(())
+        }
+        let key = self.key.get(..self.suite.cipher.key())?;
+        let done = match self.suite.cipher {
+            Cipher::Aes128Gcm => with::<Aes128Gcm>(key, &nonce, header, &mut text),
+            Cipher::Aes256Gcm => with::<Aes256Gcm>(key, &nonce, header, &mut text),
+            Cipher::Aes128Ccm => with::<Ccm<Aes128, U16, U12>>(key, &nonce, header, &mut text),
+            Cipher::Aes256Ccm => with::<Ccm<Aes256, U16, U12>>(key, &nonce, header, &mut text),
+            Cipher::Aes128Ccm8 => with::<Ccm<Aes128, U8, U12>>(key, &nonce, header, &mut text),
+            Cipher::Aes256Ccm8 => with::<Ccm<Aes256, U8, U12>>(key, &nonce, header, &mut text),
+            Cipher::ChaCha20Poly1305 => with::<ChaCha20Poly1305>(key, &nonce, header, &mut text),
+            Cipher::Aes128Cbc | Cipher::Aes256Cbc => None,
+        };
+        done.map(|()| text)
     }
 }
 
@@ -249,6 +356,19 @@ fn padding(text: &[u8]) -> Option<usize> {
     padding.iter().all(|&byte| byte == last).then_some(length)
 }
 
+fn code(hash: Hash, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    fn with<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+        let Ok(mut keyed) = <M as KeyInit>::new_from_slice(key) else { return Vec::new() };
+        parts.iter().for_each(|part| keyed.update(part));
+        keyed.finalize().into_bytes().to_vec()
+    }
+    match hash {
+        Hash::Sha1 => with::<Hmac<Sha1>>(key, parts),
+        Hash::Sha256 => with::<Hmac<Sha256>>(key, parts),
+        Hash::Sha384 => with::<Hmac<Sha384>>(key, parts),
+    }
+}
+
 fn verify(hash: Hash, key: &[u8], parts: &[&[u8]], mac: &[u8]) -> bool {
     fn with<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]], mac: &[u8]) -> bool {
         let Ok(mut keyed) = <M as KeyInit>::new_from_slice(key) else { return false };
@@ -296,6 +416,41 @@ mod tests {
         assert_eq!(keys.open(&sealed(&id[..]), [number], &mut out), Some(number));
         assert_eq!(out, inner);
         assert_eq!(keys.open(&sealed(&id[..2]), [number], &mut out), None, "another id");
+    }
+
+    #[test]
+    fn what_is_sealed_in_place_of_a_record_opens_and_is_as_long() {
+        use Cipher as C;
+        let aead =
+            [C::Aes128Gcm, C::Aes256Gcm, C::Aes128Ccm, C::Aes256Ccm8, C::ChaCha20Poly1305].map(|c| (c, None, false));
+        let cbc = [(C::Aes128Cbc, Some(Hash::Sha1), false), (C::Aes256Cbc, Some(Hash::Sha384), true)];
+        for (cipher, mac, encrypt_then_mac) in aead.into_iter().chain(cbc) {
+            let keys = Keys::new(Suite { cipher, hash: Hash::Sha256, mac }, &[3; 32], &[4; 16], &[5; 48]);
+            let first = [9; 16];
+            let like = Sealed {
+                content_type: 23,
+                version: 0x0303,
+                connection_id: None,
+                encrypt_then_mac,
+                chained: None,
+                payload: &first,
+            };
+            for content in [&b""[..], b"hello", &[7; 300]] {
+                let length = match mac {
+                    None => cipher.explicit_nonce() + content.len() + cipher.tag(),
+                    Some(hash) if encrypt_then_mac => {
+                        BLOCK + (content.len() + 1).next_multiple_of(BLOCK) + hash.bytes()
+                    }
+                    Some(hash) => BLOCK + (content.len() + hash.bytes() + 1).next_multiple_of(BLOCK) + BLOCK,
+                };
+                let sealed = keys.seal(6, &like, length, content).unwrap();
+                assert_eq!(sealed.len(), length, "{cipher:?}");
+                let mut out = Vec::new();
+                assert_eq!(keys.open(&Sealed { payload: &sealed, ..like }, [6], &mut out), Some(6), "{cipher:?}");
+                assert_eq!(out, content);
+                assert_eq!(keys.seal(6, &like, length + 1, content), None, "another length");
+            }
+        }
     }
 
     #[test]

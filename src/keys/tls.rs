@@ -5,6 +5,7 @@ use super::log::{KeyLog, Label};
 use super::outcome::{Counts, Outcome, Reason};
 use super::protection::{BLOCK, Keys, Sealed};
 use super::schedule::{self, Prf};
+use super::seal::{Seal, Stage};
 use super::search::Numbers;
 use super::suite::Suite;
 use zeroize::Zeroizing;
@@ -30,6 +31,8 @@ pub struct Connection {
     /// Client and server.
     directions: [Direction; 2],
     counts: Counts,
+    /// What sealing another record in place of the last takes, where that was opened.
+    last: Option<Seal>,
 }
 
 /// One direction.
@@ -50,6 +53,8 @@ struct Direction {
     explicit: Option<(u64, u64)>,
     /// Whether bytes are missing before the next record.
     gap: bool,
+    /// Key updates so far (RFC 8446 §4.6.3).
+    updates: u16,
 }
 
 /// Which keys are in use.
@@ -146,6 +151,10 @@ impl Connection {
             }
             Outcome::Sealed(_) => direction.numbers.passed(),
         }
+        self.last = match outcome {
+            Outcome::Opened { sequence, .. } => self.sealing(from, sequence),
+            Outcome::Clear | Outcome::Sealed(_) => None,
+        };
         let protected = outcome != Outcome::Clear;
         let agreed = self.agreed;
         let direction = self.direction(from);
@@ -154,6 +163,18 @@ impl Connection {
         }
         self.counts.add(outcome);
         outcome
+    }
+
+    /// What sealing another record in place of the last one takes, where that was opened.
+    #[must_use]
+    pub fn seal(&self) -> Option<Seal> {
+        self.last
+    }
+
+    /// Whether the version is 1.3.
+    #[must_use]
+    pub fn is_1_3(&self) -> bool {
+        self.retried || self.agreed.is_some_and(|agreed| agreed.hello.version >= TLS_1_3)
     }
 
     /// How many of its records were opened.
@@ -168,6 +189,19 @@ impl Connection {
         self.client_random.as_ref()
     }
 
+    fn sealing(&self, from: Sender, number: u64) -> Option<Seal> {
+        let [client, server] = &self.directions;
+        let direction = if from == Sender::Client { client } else { server };
+        let stage = match direction.phase {
+            Phase::Clear => return None,
+            Phase::Legacy => Stage::Legacy,
+            phase => Stage::Modern { label: label(phase, from), updates: direction.updates, dtls: false },
+        };
+        let agreed = direction.agreed.or(self.agreed);
+        let random = agreed.map(|agreed| agreed.client_random).or(self.client_random)?;
+        Some(Seal { random, agreed, suite: direction.keys.as_ref()?.suite(), stage, from, number })
+    }
+
     fn direction(&mut self, from: Sender) -> &mut Direction {
         let [client, server] = &mut self.directions;
         if from == Sender::Client { client } else { server }
@@ -175,7 +209,7 @@ impl Connection {
 
     fn outcome(&mut self, keys: &KeyLog, from: Sender, record: &Record<'_>, whole: bool, out: &mut Vec<u8>) -> Outcome {
         let (agreed, client_random) = (self.agreed, self.client_random);
-        let is_1_3 = self.retried || agreed.is_some_and(|agreed| agreed.hello.version >= TLS_1_3);
+        let is_1_3 = self.is_1_3();
         // a client that hopes for version 1.3 may say it right behind its hello
         let hopes = agreed.is_none() && client_random.is_some() && from == Sender::Client;
         let direction = self.direction(from);
@@ -405,6 +439,8 @@ impl Direction {
         let found = candidates.find_map(|number| Some((keys.open_1_3(number, header, record.payload, out)?, number)));
         drop(candidates);
         if found.is_some() {
+            let again = self.phase == Phase::Application && phase == Phase::Application;
+            self.updates = if again { self.updates.saturating_add(1) } else { 0 };
             self.phase = phase;
             self.keys = Some(Box::new(keys));
             self.secret = Some(Zeroizing::new(secret.to_vec()));

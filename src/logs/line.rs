@@ -56,6 +56,8 @@ impl Clock {
     /// The time of a line, if it begins with one.
     pub(super) fn read<'a>(&mut self, line: &'a str) -> Option<Written<'a>> {
         let line = line.trim_start();
+        // `[2017-05-20 19:43:21] …`
+        let line = line.strip_prefix('[').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(line);
         let (priority, rest) = match line.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
             Some((digits, rest)) if (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) => {
                 (true, rest)
@@ -68,7 +70,7 @@ impl Clock {
         }
         if let Some((time, zone, rest)) = date_and_time(rest) {
             let format = if zone { Format::Rfc3339Zone } else { Format::Rfc3339 };
-            return Some(Written { time, format, rest: rest.trim_start_matches([':', ' ', '\t', ',']) });
+            return Some(Written { time, format, rest: rest.trim_start_matches([':', ' ', '\t', ',', ']']) });
         }
         if let Some((time, rest)) = self.month_and_day(rest) {
             return Some(Written { time, format: Format::Syslog3164, rest });
@@ -83,9 +85,15 @@ impl Clock {
         let (_, month) = MONTHS.iter().zip(1i8..).find(|(known, _)| **known == name)?;
         let (day, rest) = rest.strip_prefix(' ')?.trim_start().split_once(' ')?;
         let day: i8 = day.parse().ok()?;
+        // some write the year all the same: `May 20 2017 19:43:21`
+        let written = rest.split_once(' ').filter(|(year, _)| year.len() == 4);
+        let written = written.and_then(|(year, rest)| Some((year.parse::<i16>().ok()?, rest)));
+        let (told, rest) = written.map_or((None, rest), |(year, rest)| (Some(year), rest));
         let (nanos, rest) = time_of_day(rest.trim_start())?;
-        if self.month.is_some_and(|last| last - month > 6) {
-            self.year = self.year.saturating_add(1);
+        match told {
+            Some(year) => self.year = year,
+            None if self.month.is_some_and(|last| last - month > 6) => self.year = self.year.saturating_add(1),
+            None => {}
         }
         self.month = Some(month);
         Some((date(self.year, month, day)?.after(Span(nanos)), rest.trim_start()))
@@ -101,7 +109,7 @@ fn date_and_time(text: &str) -> Option<(Timestamp, bool, &str)> {
         return None;
     }
     let midnight = date(year.parse().ok()?, month.parse().ok()?, of_month.parse().ok()?)?;
-    let (nanos, rest) = time_of_day(rest.strip_prefix(['T', 't', ' ', '_'])?)?;
+    let (nanos, rest) = time_of_day(rest.strip_prefix(['T', 't', ' ', '_', '\t'])?)?;
     let time = midnight.after(Span(nanos));
     match zone(rest) {
         Some((offset, rest)) => Some((time.after(Span(-offset.0)), true, rest)),
@@ -157,6 +165,12 @@ fn elapsed(text: &str) -> Option<Written<'_>> {
     let time = Timestamp(digits(number)?.checked_mul(1_000_000_000)?);
     let rest = rest.strip_prefix(": ").unwrap_or(rest);
     Some(Written { time, format: Format::Elapsed, rest })
+}
+
+/// The day of the month of a time, in UTC.
+pub(super) fn day_of_month(at: Timestamp) -> Option<i8> {
+    let at = jiff::Timestamp::from_nanosecond(i128::from(at.0)).ok()?;
+    Some(at.to_zoned(jiff::tz::TimeZone::UTC).day())
 }
 
 fn digits(text: &str) -> Option<i64> {
@@ -243,5 +257,24 @@ mod tests {
         };
         assert_eq!(year(clock.read("Dec 31 23:59:59 x y")), "2017");
         assert_eq!(year(clock.read("Jan  1 00:00:01 x y")), "2018");
+    }
+
+    #[test]
+    fn times_come_in_brackets_behind_tabs_and_with_a_year_where_syslog_has_none() {
+        let at = |line: &str| {
+            let written = Clock::new(2017).read(line).unwrap_or_else(|| panic!("{line}"));
+            (jiff::Timestamp::from_nanosecond(i128::from(written.time.0)).unwrap().to_string(), written.rest.to_owned())
+        };
+        for line in [
+            "2017-05-20\t19:43:21\tWarning\tcall 6",
+            "[2017-05-20 19:43:21] Warning\tcall 6",
+            "May 20 2017 19:43:21 Warning\tcall 6",
+            "<134>May 20 19:43:21 Warning\tcall 6",
+            "2017-05-20 19:43:21,000 Warning\tcall 6",
+            "2017-05-20T21:43:21+02:00 Warning\tcall 6",
+        ] {
+            assert_eq!(at(line), ("2017-05-20T19:43:21Z".to_owned(), "Warning\tcall 6".to_owned()), "{line}");
+        }
+        assert!(Clock::new(2017).read("[info] nothing").is_none());
     }
 }

@@ -91,6 +91,29 @@ impl LogFile {
         file
     }
 
+    /// The same log a year earlier, if its times do not write the year and only so reach the time from `first` to `last`: it was read with the year
+    /// of the capture, and may begin in the December before.
+    #[must_use]
+    pub fn a_year_earlier(&self, first: Timestamp, last: Timestamp) -> Option<LogFile> {
+        const DAY: i64 = 86_400;
+        if self.format != Some(Format::Syslog3164) {
+            return None;
+        }
+        let near = |at: Timestamp| first.after(Span::from_secs(-DAY)) <= at && at <= last.after(Span::from_secs(DAY));
+        if self.lines.iter().any(|line| near(line.written)) {
+            return None;
+        }
+        [365, 366].into_iter().find_map(|days| {
+            let earlier = |at: Timestamp| at.after(Span::from_secs(-days * DAY));
+            let begins = earlier(self.lines.first()?.written);
+            let fits = begins <= last && self.lines.iter().any(|line| near(earlier(line.written)));
+            // a day more or less shows in the day of the month
+            let same_day = line::day_of_month(begins) == line::day_of_month(self.lines.first()?.written);
+            let moved = |line: &Line| Line { written: earlier(line.written), ..line.clone() };
+            (fits && same_day).then(|| LogFile { lines: self.lines.iter().map(moved).collect(), ..self.clone() })
+        })
+    }
+
     /// Whether its times say no more than how long the server runs.
     #[must_use]
     pub fn is_relative(&self) -> bool {
@@ -151,7 +174,7 @@ pub fn exercise(bytes: &[u8]) -> usize {
         let _ = words::Said::of(&line.text);
     }
     let events: Vec<Event> = file.lines.iter().take(50).filter_map(Event::of_line).collect();
-    let _ = estimate(&file, &events);
+    let _ = estimate(&file, &events, &[]);
     file.lines.len()
 }
 

@@ -10,6 +10,8 @@ const MAX_COMPARED: usize = 400;
 const NEAR: i64 = 1_500_000_000;
 /// A difference of time zones is a multiple of a quarter of an hour.
 const QUARTER: i64 = 900_000_000_000;
+/// Zones are so far from UTC at most.
+const FARTHEST: i64 = 14 * 3_600_000_000_000;
 /// So many events that fit together make sure of a difference that is none of time zones.
 const ENOUGH: usize = 3;
 
@@ -62,6 +64,8 @@ pub enum Source {
     Zone,
     /// So many events of the log fit events of the capture.
     Estimated(usize),
+    /// The same, and its clock is that of one of several captures, which was lined up with the others.
+    Capture(usize),
     /// The log's times name no zone, and nothing fits: they are taken for UTC.
     Assumed,
 }
@@ -76,8 +80,10 @@ pub struct Offset {
 }
 
 /// The offset of a log, from what it and the capture both tell. `None` where nothing fits and its times are not even those of a calendar.
+///
+/// `clocks` is what was added to the times of captures to line them up: a server's log may have the clock of the capture that was taken there.
 #[must_use]
-pub fn estimate(file: &LogFile, events: &[Event]) -> Option<Offset> {
+pub fn estimate(file: &LogFile, events: &[Event], clocks: &[Span]) -> Option<Offset> {
     let told: Vec<Event> = file.lines.iter().filter_map(Event::of_line).take(MAX_COMPARED).collect();
     let mut differences: Vec<i64> = told
         .iter()
@@ -105,8 +111,25 @@ pub fn estimate(file: &LogFile, events: &[Event]) -> Option<Offset> {
     let zero = differences.iter().filter(|difference| difference.unsigned_abs() <= NEAR.unsigned_abs()).count();
     let of_zone = |difference: i64| {
         let zone = difference.saturating_add(QUARTER / 2).div_euclid(QUARTER).saturating_mul(QUARTER);
-        (difference.saturating_sub(zone).unsigned_abs() <= NEAR.unsigned_abs()).then_some(zone)
+        let is_one = zone.unsigned_abs() <= FARTHEST.unsigned_abs();
+        (is_one && difference.saturating_sub(zone).unsigned_abs() <= NEAR.unsigned_abs()).then_some(zone)
     };
+    // as one of the captures, where that fits better than as it stands: whole zones apart, if they are not written
+    let of_capture = clocks.iter().filter(|clock| clock.0.unsigned_abs() > NEAR.unsigned_abs() && !file.is_relative());
+    let of_capture = of_capture.filter_map(|clock| {
+        let (count, difference) = best?;
+        let fits = |difference: &&i64| difference.saturating_sub(clock.0).unsigned_abs() <= NEAR.unsigned_abs();
+        let as_it_is = differences.iter().filter(fits).count();
+        let zones = (!file.has_zone()).then(|| of_zone(difference.saturating_sub(clock.0))).flatten();
+        match zones {
+            _ if as_it_is > 0 => Some((as_it_is, *clock)),
+            Some(zones) => Some((count, Span(clock.0.saturating_add(zones)))),
+            None => None,
+        }
+    });
+    if let Some((count, span)) = of_capture.max_by_key(|(count, _)| *count).filter(|(count, _)| *count > zero) {
+        return Some(Offset { span, source: Source::Capture(count) });
+    }
     let assumed = Offset { span: Span(0), source: if file.has_zone() { Source::Zone } else { Source::Assumed } };
     match best {
         // as it stands it fits as well as in any other way
@@ -163,38 +186,60 @@ mod tests {
     fn a_log_in_utc_needs_no_offset() {
         let file =
             log(["2026-11-21 09:10:46 ", "2026-11-21 09:10:46 ", "2026-11-21 09:10:51 ", "2026-11-21 09:10:51 "]);
-        assert_eq!(estimate(&file, &events()), Some(Offset { span: Span(0), source: Source::Estimated(4) }));
+        assert_eq!(estimate(&file, &events(), &[]), Some(Offset { span: Span(0), source: Source::Estimated(4) }));
         let file =
             log(["2026-11-21T09:10:46Z ", "2026-11-21T09:10:46Z ", "2026-11-21T09:10:51Z ", "2026-11-21T09:10:51Z "]);
-        assert_eq!(estimate(&file, &events()).unwrap().source, Source::Zone);
+        assert_eq!(estimate(&file, &events(), &[]).unwrap().source, Source::Zone);
     }
 
     #[test]
     fn a_log_of_another_zone_is_put_right_by_whole_quarters() {
         let file =
             log(["2026-11-21 11:10:46 ", "2026-11-21 11:10:46 ", "2026-11-21 11:10:51 ", "2026-11-21 11:10:51 "]);
-        let offset = estimate(&file, &events()).unwrap();
+        let offset = estimate(&file, &events(), &[]).unwrap();
         assert_eq!((offset.span, offset.source), (Span(-7200 * SECOND), Source::Estimated(4)));
         let one = LogFile { lines: file.lines[1..2].to_vec(), ..file };
-        assert_eq!(estimate(&one, &events()).unwrap().span, Span(-7200 * SECOND));
+        assert_eq!(estimate(&one, &events(), &[]).unwrap().span, Span(-7200 * SECOND));
     }
 
     #[test]
     fn seconds_since_the_start_are_placed_where_they_fit() {
         let file = log(["3: : ", "3: : ", "8: : ", "8: : "]);
-        let offset = estimate(&file, &events()).unwrap();
+        let offset = estimate(&file, &events(), &[]).unwrap();
         let error = (offset.span.0 + 3 * SECOND - AT).abs();
         assert!(error < SECOND && offset.source == Source::Estimated(4), "{offset:?}");
-        assert_eq!(estimate(&file, &[]), None);
+        assert_eq!(estimate(&file, &[], &[]), None);
     }
 
     #[test]
     fn a_clock_that_is_wrong_takes_several_events() {
         let file =
             log(["2026-11-21 09:12:03 ", "2026-11-21 09:12:03 ", "2026-11-21 09:12:08 ", "2026-11-21 09:12:08 "]);
-        let offset = estimate(&file, &events()).unwrap();
+        let offset = estimate(&file, &events(), &[]).unwrap();
         assert!((offset.span.0 + 77 * SECOND).abs() < SECOND && offset.source == Source::Estimated(4), "{offset:?}");
         let one = LogFile { lines: file.lines[1..2].to_vec(), ..file };
-        assert_eq!(estimate(&one, &events()).unwrap(), Offset { span: Span(0), source: Source::Assumed });
+        assert_eq!(estimate(&one, &events(), &[]).unwrap(), Offset { span: Span(0), source: Source::Assumed });
+    }
+
+    #[test]
+    fn a_log_with_the_clock_of_a_capture_is_placed_by_a_single_line() {
+        let clock = Span(-77 * SECOND);
+        let file =
+            log(["2026-11-21 09:12:03 ", "2026-11-21 09:12:03 ", "2026-11-21 09:12:08 ", "2026-11-21 09:12:08 "]);
+        let one = LogFile { lines: file.lines[1..2].to_vec(), ..file };
+        let offset = estimate(&one, &events(), &[Span(0), clock]).unwrap();
+        assert_eq!(offset, Offset { span: clock, source: Source::Capture(1) });
+        // the same clock, written in another zone
+        let file =
+            log(["2026-11-21 11:12:03 ", "2026-11-21 11:12:03 ", "2026-11-21 11:12:08 ", "2026-11-21 11:12:08 "]);
+        let offset = estimate(&file, &events(), &[clock]).unwrap();
+        assert_eq!(offset, Offset { span: Span((-7200 - 77) * SECOND), source: Source::Capture(4) });
+        let zoned =
+            log(["2026-11-21T09:12:03Z ", "2026-11-21T09:12:03Z ", "2026-11-21T09:12:08Z ", "2026-11-21T09:12:08Z "]);
+        assert_eq!(estimate(&zoned, &events(), &[clock]).unwrap().source, Source::Capture(4));
+        // what is right as it stands stays so
+        let right =
+            log(["2026-11-21 09:10:46 ", "2026-11-21 09:10:46 ", "2026-11-21 09:10:51 ", "2026-11-21 09:10:51 "]);
+        assert_eq!(estimate(&right, &events(), &[clock]).unwrap().span, Span(0));
     }
 }

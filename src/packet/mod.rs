@@ -18,6 +18,7 @@ mod ip;
 mod layer;
 mod link;
 mod model;
+mod neighbour;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -30,6 +31,7 @@ pub use fragments::FragmentLimits;
 pub use icmp::IcmpKind;
 pub use link::link_type_name;
 pub use model::{Datagram, IcmpError, Packet, Quoted, Segment, TcpFlags};
+pub use neighbour::neighbour_answered;
 
 use crate::frame::Frame;
 use crate::time::Timestamp;

@@ -14,6 +14,7 @@ const LONGEST: usize = 1 << 17;
 const VERSIONS: usize = 8;
 
 const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
 
 /// What of a handshake message stays.
@@ -23,18 +24,40 @@ pub(super) struct Rewriter {
 }
 
 impl Rewriter {
-    /// Rewrites the body of a whole message; gives the SHA-256 fingerprints of certificates that went.
+    /// Rewrites the body of a whole message; gives the SHA-256 fingerprints of certificates that went. `version` is that of the record, or that of the
+    /// connection where keys opened a message of version 1.3.
     pub(super) fn body(&self, kind: u8, body: &mut [u8], version: u16, dtls: bool, names: &mut Names) -> Vec<String> {
+        let modern = matches!(version, 0x0304 | 0xfefc);
         match kind {
-            // certificates show the name, too, and are judged by it
-            CLIENT_HELLO if self.keep_certificates => {}
-            CLIENT_HELLO => client_hello(body, dtls, names),
-            // HelloRequest, ServerHello, HelloVerifyRequest, HelloRetryRequest of drafts, ServerHelloDone
-            0 | 2 | 3 | 6 | 14 => {}
+            CLIENT_HELLO => self.client_hello(body, dtls, names),
+            SERVER_HELLO => {
+                let id = session_id(body, names);
+                extensions(body, id + 3, |kind, content| extension(kind, content, names));
+            }
+            // HelloVerifyRequest: the cookie
+            3 => {
+                let length = body.get(2).map_or(0, |&length| usize::from(length));
+                opaque(body, 3..3 + length, names);
+            }
+            // HelloRequest, HelloRetryRequest of drafts, ServerHelloDone
+            0 | 6 | 14 => {}
+            // EncryptedExtensions, KeyUpdate
+            8 if modern => {
+                extensions(body, 0, |kind, content| extension(kind, content, names));
+            }
+            24 if modern => {}
             CERTIFICATE if self.keep_certificates => {}
-            CERTIFICATE => return certificates(body),
+            CERTIFICATE if modern => {
+                let context = body.first().map_or(0, |&length| usize::from(length));
+                return certificates(body, 1 + context, true);
+            }
+            CERTIFICATE => return certificates(body, 0, false),
             // of ServerKeyExchange the curve
             12 => zero(body, 4..usize::MAX),
+            13 if modern => {
+                let context = body.first().map_or(0, |&length| usize::from(length));
+                extensions(body, 1 + context, |kind, content| extension(kind, content, names));
+            }
             13 if !self.keep_certificates => {
                 let types = 1 + body.first().map_or(0, |&count| usize::from(count));
                 let algorithms =
@@ -47,47 +70,121 @@ impl Rewriter {
         }
         Vec::new()
     }
+
+    /// Replaces what names the server or an earlier session. A hello that does not read to its end is zeroed from there on.
+    fn client_hello(&self, body: &mut [u8], dtls: bool, names: &mut Names) {
+        let mut at = session_id(body, names);
+        if dtls {
+            let length = body.get(at).map_or(usize::from(u16::MAX), |&length| usize::from(length));
+            opaque(body, at + 1..at + 1 + length, names);
+            at += 1 + length;
+        }
+        let suites = word(body, at).unwrap_or(usize::from(u16::MAX));
+        at += 2 + suites;
+        at += 1 + body.get(at).map_or(usize::from(u16::MAX), |&length| usize::from(length));
+        let end = extensions(body, at, |kind, content| match kind {
+            // certificates show the name, too, and are judged by it
+            0 if self.keep_certificates => {}
+            0 => server_names(content, names),
+            41 => earlier_sessions(content, names),
+            _ => extension(kind, content, names),
+        });
+        zero(body, end.min(body.len())..usize::MAX);
+    }
 }
 
-/// Replaces the host names in server_name (RFC 6066 §3). A hello that does not read to its end is zeroed from there on.
-fn client_hello(body: &mut [u8], dtls: bool, names: &mut Names) {
-    let mut at = 34;
-    let mut step = |size: usize, body: &[u8]| {
-        let length = if size == 1 { body.get(at).map(|&byte| usize::from(byte)) } else { word(body, at) };
-        at += size + length.unwrap_or(usize::from(u16::MAX));
-        at
-    };
-    step(1, body);
-    if dtls {
-        step(1, body);
+/// Replaces the session id of a hello, the same one everywhere; gives where it ends.
+fn session_id(body: &mut [u8], names: &Names) -> usize {
+    let length = body.get(34).map_or(usize::from(u16::MAX), |&length| usize::from(length));
+    opaque(body, 35..35 + length, names);
+    35 + length
+}
+
+fn opaque(body: &mut [u8], range: std::ops::Range<usize>, names: &Names) {
+    let end = range.end.min(body.len());
+    if let Some(bytes) = body.get_mut(range.start..end).filter(|bytes| !bytes.is_empty()) {
+        let other = names.opaque(bytes);
+        put(bytes, 0, &other);
     }
-    step(2, body);
-    let mut at = step(1, body) + 2;
+}
+
+/// Gives each extension of a list that begins with its length; and where the list ends, or what does not read any more begins.
+fn extensions(body: &mut [u8], at: usize, mut each: impl FnMut(usize, &mut [u8])) -> usize {
+    let mut at = at + 2;
     while let (Some(kind), Some(length)) = (word(body, at), word(body, at + 2)) {
-        let end = at + 4 + length;
-        if kind == 0 {
-            let mut name = at + 6;
-            while let Some(length) = word(body, name + 1).filter(|_| name < end) {
-                let range = name + 3..name + 3 + length;
-                match body.get_mut(range.clone()).filter(|_| range.end <= end) {
-                    Some(host) => {
-                        let other = names.name(host);
-                        put(host, 0, &other);
-                    }
-                    None => zero(body, range),
-                }
-                name += 3 + length;
-            }
+        let (start, end) = (at + 4, at + 4 + length);
+        match body.get_mut(start..end) {
+            Some(content) => each(kind, content),
+            None => zero(body, start..usize::MAX),
         }
         at = end;
     }
-    zero(body, at.min(body.len())..usize::MAX);
+    at
 }
 
-/// Zeroes each certificate of the list, and leaves the lengths.
-fn certificates(body: &mut [u8]) -> Vec<String> {
+/// Extensions that say how to talk, and nothing of who talks: what is offered and chosen stays.
+const HARMLESS: [usize; 26] =
+    [1, 9, 10, 11, 13, 14, 15, 16, 17, 19, 20, 21, 22, 23, 24, 27, 28, 34, 43, 45, 49, 50, 51, 53, 54, 65281];
+
+fn extension(kind: usize, content: &mut [u8], names: &Names) {
+    match kind {
+        // of a server that took the name, and the choice of an earlier session
+        0 | 41 if content.len() <= 2 => {}
+        // an answer about certificates from anybody
+        5 if content == [1, 0, 0, 0, 0] => {}
+        // names of authorities
+        47 => content.fill(0),
+        // Encrypted Client Hello: behind the key that it is encrypted by
+        0xfe0d => {
+            let key = word(content, 6).unwrap_or(0);
+            zero(content, 10 + key..usize::MAX);
+        }
+        _ if HARMLESS.contains(&kind) => {}
+        _ => {
+            let end = content.len();
+            opaque(content, 0..end, names);
+        }
+    }
+}
+
+/// Replaces the host names in server_name (RFC 6066 §3).
+fn server_names(content: &mut [u8], names: &mut Names) {
+    let mut at = 2;
+    while let Some(length) = word(content, at + 1) {
+        let range = at + 3..at + 3 + length;
+        at = range.end;
+        match content.get_mut(range.clone()) {
+            Some(host) => {
+                let other = names.name(host);
+                put(host, 0, &other);
+            }
+            None => zero(content, range),
+        }
+    }
+}
+
+/// Replaces the identities in pre_shared_key (RFC 8446 §4.2.11), and drops what shows that the client has the keys.
+fn earlier_sessions(content: &mut [u8], names: &Names) {
+    let end = 2 + word(content, 0).unwrap_or(0);
+    let mut at = 2;
+    while at < end
+        && let Some(length) = word(content, at)
+    {
+        opaque(content, at + 2..at + 2 + length, names);
+        zero(content, at + 2 + length..at + 6 + length);
+        at += 6 + length;
+    }
+    let mut at = end + 2;
+    while let Some(&length) = content.get(at) {
+        zero(content, at + 1..at + 1 + usize::from(length));
+        at += 1 + usize::from(length);
+    }
+}
+
+/// Zeroes each certificate of the list, and leaves the lengths. Those of version 1.3 have extensions behind each.
+fn certificates(body: &mut [u8], at: usize, modern: bool) -> Vec<String> {
     let mut found = Vec::new();
-    let mut at = 3;
+    let mut at = at + 3;
     while let Some(length) = three(body, at) {
         let start = at + 3;
         at = start + length;
@@ -98,6 +195,9 @@ fn certificates(body: &mut [u8]) -> Vec<String> {
                 certificate.fill(0);
             }
             None => zero(body, start..usize::MAX),
+        }
+        if modern {
+            at = extensions(body, at, |_, content| content.fill(0)).min(at + 2 + word(body, at).unwrap_or(0));
         }
     }
     zero(body, at..usize::MAX);
@@ -191,7 +291,7 @@ impl Redactor {
         zero(data, at..usize::MAX);
     }
 
-    fn dtls_handshake(&mut self, content: &mut [u8], version: u16, flow: &Flow) {
+    pub(super) fn dtls_handshake(&mut self, content: &mut [u8], version: u16, flow: &Flow) {
         let mut at = 0;
         while let (Some(&kind), Some(length), Some(number), Some(offset), Some(part)) = (
             content.get(at),

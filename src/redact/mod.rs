@@ -8,6 +8,7 @@
 //! frame ──packet──▶ addresses, checksums
 //!            └──▶ payload ──▶ stun · handshake · dns · nothing     names, addresses, stand-ins: from one key
 //! TCP ──stream──▶ payload
+//! TLS, DTLS ──keys──▶ payload, handshake ──▶ sealed anew
 //! ```
 
 mod address;
@@ -15,6 +16,7 @@ mod bytes;
 mod dns;
 mod handshake;
 mod names;
+mod opened;
 mod packet;
 mod parts;
 mod payload;
@@ -22,8 +24,9 @@ mod prf;
 mod standin;
 mod stream;
 mod stun;
+mod tls;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 
@@ -37,6 +40,7 @@ use crate::session::credentials::Credentials;
 use address::Addresses;
 use handshake::{Fragments, Rewriter};
 use names::Names;
+use opened::Opener;
 use parts::Parts;
 use standin::StandIns;
 use stream::Streams;
@@ -52,6 +56,10 @@ pub struct Counts {
     pub certificates: u64,
     /// Places where something was zeroed since it could not be read as a whole.
     pub zeroed: u64,
+    /// Records that keys opened, and that are sealed anew with what is redacted in them.
+    pub resealed: u64,
+    /// Records that keys opened and of which nothing is left, since they could not be sealed.
+    pub unsealed: u64,
     /// Frames of link types that are not known here, of which nothing is left.
     pub unknown: u64,
 }
@@ -71,16 +79,19 @@ struct Flow {
     src: Endpoint,
     dst: Endpoint,
     depth: u8,
+    /// Who is at the other end of the relay, or a channel of which that is not known.
+    peer: Option<Endpoint>,
 }
 
 impl Flow {
-    fn inside(self) -> Self {
-        Flow { depth: self.depth.saturating_add(1), ..self }
+    fn inside(self, peer: Option<Endpoint>) -> Self {
+        Flow { depth: self.depth.saturating_add(1), peer, ..self }
     }
 }
 
 /// Rewrites captures.
 pub struct Redactor {
+    key: Key,
     addresses: Addresses,
     names: Names,
     standins: StandIns,
@@ -88,7 +99,10 @@ pub struct Redactor {
     fragments: Fragments,
     parts: Parts,
     streams: Streams,
+    opened: Opener,
     dtls_flows: HashSet<Flow>,
+    /// Peers by client, server and channel number, as far as they were bound.
+    channels: HashMap<(Endpoint, Endpoint, u16), Endpoint>,
     /// Whether this is the first pass.
     learning: bool,
     /// Number of the frame at hand.
@@ -102,6 +116,7 @@ impl Redactor {
     #[must_use]
     pub fn new(key: &Key, credentials: Credentials, keep_certificates: bool) -> Self {
         Redactor {
+            key: key.clone(),
             addresses: Addresses::new(key.clone()),
             names: Names::new(key.clone()),
             standins: StandIns::new(key.clone(), credentials),
@@ -109,7 +124,9 @@ impl Redactor {
             fragments: Fragments::default(),
             parts: Parts::default(),
             streams: Streams::default(),
+            opened: Opener::default(),
             dtls_flows: HashSet::new(),
+            channels: HashMap::new(),
             learning: true,
             frame: 0,
             comments: Vec::new(),
@@ -132,17 +149,25 @@ impl Redactor {
     pub fn write<R: Read, W: Write>(&mut self, records: &mut Records<R>, out: W) -> io::Result<Counts> {
         self.finish_streams();
         self.learning = false;
+        self.opened.forget();
+        self.channels.clear();
         self.counts = self.streams.counts;
         let application = concat!("turnscope ", env!("CARGO_PKG_VERSION"));
         let mut writer = Writer::new(out);
+        // in the second pass it is the same, since what is found is the same
+        let mut stand_ins = self.stand_ins();
+        let comments = if stand_ins.is_some() { vec![SEALED.to_owned()] } else { Vec::new() };
         if let Some(implied) = records.implied() {
-            writer.section(false, [Writer::<W>::application(application)].into_iter(), &[])?;
+            writer.section(false, [Writer::<W>::application(application)].into_iter(), &comments)?;
+            write_keys(&mut writer, stand_ins.take())?;
             writer.interface(implied)?;
         }
         while let Some(record) = records.next_record() {
             match record {
                 Record::Other(block) if block.is_section() => {
-                    writer.section(block.big_endian, [Writer::<W>::application(application)].into_iter(), &[])?;
+                    let comments = if stand_ins.is_some() { comments.as_slice() } else { &[] };
+                    writer.section(block.big_endian, [Writer::<W>::application(application)].into_iter(), comments)?;
+                    write_keys(&mut writer, stand_ins.take())?;
                 }
                 Record::Other(block) => {
                     if let Some((link_type, snap_len, options)) = block.bare_interface() {
@@ -186,6 +211,11 @@ impl Redactor {
         Replaced { addresses: self.addresses.replaced(), words: self.names.words() }
     }
 
+    /// The key log that opens what was sealed anew.
+    fn stand_ins(&self) -> Option<Secret> {
+        self.opened.stand_ins()
+    }
+
     fn comment(&mut self, comment: String) {
         if self.comments.len() < 16 && !self.comments.contains(&comment) {
             self.comments.push(comment);
@@ -193,11 +223,23 @@ impl Redactor {
     }
 }
 
+/// What is said of a capture with records that were sealed anew.
+const SEALED: &str =
+    "turnscope: what keys opened is redacted and encrypted anew with stand-in keys, which this file holds";
+
+/// How an NSS key log is called in a block of decryption secrets.
+const KEY_LOG: u32 = 0x544c_534b;
+
+fn write_keys<W: Write>(writer: &mut Writer<W>, log: Option<Secret>) -> io::Result<()> {
+    log.map_or(Ok(()), |log| writer.secrets(KEY_LOG, log.expose()))
+}
+
 /// Redacts any bytes as a capture and gives what was written. For fuzzing.
 #[doc(hidden)]
 #[must_use]
 pub fn exercise(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut redactor = Redactor::new(&Key::new([1; 32]), Credentials::default(), false);
+    redactor.gather(&mut Records::open(bytes).ok()?);
     let mut first = Records::open(bytes).ok()?;
     while let Some(record) = first.next_record() {
         if let Record::Packet(packet) = record {

@@ -197,8 +197,12 @@ impl Redactor {
         let (before, after) = (pseudo(ends.old), pseudo(ends.new));
         let [from, to] = ends.old;
         let port = |offset| word(&old, offset).map_or(0, |port| port as u16);
-        let flow =
-            || Flow { src: Endpoint::new(from, port(0)), dst: Endpoint::new(to, port(2)), depth: place.depth as u8 };
+        let flow = || Flow {
+            src: Endpoint::new(from, port(0)),
+            dst: Endpoint::new(to, port(2)),
+            depth: place.depth as u8,
+            peer: None,
+        };
         let (kept, field, zero_is_none) = match protocol {
             17 => {
                 let length = word(data, 4).filter(|&length| length >= 8).unwrap_or(data.len());

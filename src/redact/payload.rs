@@ -1,7 +1,8 @@
 //! What datagrams hold, by what it is: rewritten, emptied or cut.
 
 use super::bytes::{offset_in, word, zero};
-use super::{Flow, Redactor};
+use super::{Flow, Redactor, opened};
+use crate::net::Endpoint;
 use crate::wire::demux::{self, Kind};
 use crate::wire::stun::Message;
 use crate::wire::turn::ChannelData;
@@ -54,8 +55,9 @@ impl Redactor {
             Kind::Channel => {
                 let Some(message) = ChannelData::parse(data, cut) else { return 0 };
                 let (end, cut) = (4 + message.data.len(), message.truncated);
+                let peer = self.bound(flow, message.channel);
                 if let Some(inner) = data.get_mut(4..end) {
-                    self.payload(inner, cut, &flow.inside(), Room::Inside, depth + 1);
+                    self.payload(inner, cut, &flow.inside(Some(peer)), Room::Inside, depth + 1);
                 }
                 zero(data, end..usize::MAX);
                 data.len()
@@ -64,15 +66,19 @@ impl Redactor {
                 if self.dtls_flows.len() < FLOWS {
                     self.dtls_flows.insert(*flow);
                 }
+                let sealed = self.reseal(data, cut, flow, depth);
                 self.dtls(data, flow);
+                opened::place(data, &sealed);
                 data.len()
             }
             Kind::DtlsUnified if self.dtls_flows.contains(flow) => {
+                let sealed = self.reseal(data, cut, flow, depth);
                 let first = data.first().copied().unwrap_or(0);
                 let number = if first & 0x08 != 0 { 2 } else { 1 };
                 // a connection id has a length that only the handshake tells
                 let header = if first & 0x10 != 0 { 1 } else { 1 + number + if first & 0x04 != 0 { 2 } else { 0 } };
                 zero(data, header..usize::MAX);
+                opened::place(data, &sealed);
                 data.len()
             }
             Kind::Rtp => {
@@ -83,6 +89,20 @@ impl Redactor {
             }
             Kind::Rtcp => 8,
             _ => self.other(data, flow),
+        }
+    }
+
+    /// Who is at the other end of a channel; if that is not known, what stands for the channel.
+    fn bound(&self, flow: &Flow, channel: u16) -> Endpoint {
+        let [to, back] = [(flow.src, flow.dst, channel), (flow.dst, flow.src, channel)];
+        let known = self.channels.get(&to).or_else(|| self.channels.get(&back));
+        known.copied().unwrap_or_else(|| Endpoint::v4([0; 4], channel))
+    }
+
+    /// A channel that a client binds to a peer.
+    pub(super) fn bind(&mut self, flow: &Flow, channel: u16, peer: Endpoint) {
+        if self.channels.len() < FLOWS {
+            self.channels.insert((flow.src, flow.dst, channel), peer);
         }
     }
 

@@ -1,8 +1,9 @@
 //! TCP streams: put together in the first pass, where each message is rewritten and kept by its place in the stream; in the second every segment gets
 //! what stands at its place, and zeros elsewhere. Retransmissions, overlaps and messages over several segments come right by themselves.
 
-use super::bytes::{at, put, three, word};
+use super::bytes::{at, put, word};
 use super::payload::Room;
+use super::tls::Inside;
 use super::{Counts, Flow, Redactor};
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,7 +14,7 @@ const KEPT: usize = 128 << 20;
 /// Bytes that wait for what is missing before them; then it is taken for lost.
 const WAITING: usize = 1 << 18;
 /// Bytes of handshake messages that are not complete.
-const HANDSHAKE: usize = 1 << 17;
+pub(super) const HANDSHAKE: usize = 1 << 17;
 
 /// Connections after each other between the same two ports.
 const CONNECTIONS: usize = 1024;
@@ -31,7 +32,7 @@ pub(super) struct Streams {
 
 /// One direction of one connection.
 #[derive(Default)]
-struct Direction {
+pub(super) struct Direction {
     /// Sequence number of the first byte.
     base: u32,
     /// Where the last segment was.
@@ -39,8 +40,12 @@ struct Direction {
     /// What stands where; zeros elsewhere.
     edits: BTreeMap<u64, Vec<u8>>,
     /// What is said of the segment that has this byte.
-    comments: BTreeMap<u64, Vec<String>>,
-    reader: Reader,
+    pub(super) comments: BTreeMap<u64, Vec<String>>,
+    pub(super) reader: Reader,
+    /// Whether a ClientHello was read in it.
+    pub(super) greeted: bool,
+    /// What keys open of it.
+    pub(super) inside: Option<Box<Inside>>,
 }
 
 /// How a stream is read.
@@ -56,19 +61,21 @@ enum Mode {
 }
 
 #[derive(Default)]
-struct Reader {
+pub(super) struct Reader {
     mode: Mode,
     /// What is contiguous and not yet read, and where it begins.
-    buffer: Vec<u8>,
-    start: u64,
+    pub(super) buffer: Vec<u8>,
+    pub(super) start: u64,
     /// Up to here nothing is of interest.
-    skip: u64,
+    pub(super) skip: u64,
     waiting: BTreeMap<u64, Vec<u8>>,
     held: usize,
+    /// Bytes of padding that should stand here; not everybody pads.
+    padding: usize,
     /// Whether records are encrypted.
-    encrypted: bool,
+    pub(super) encrypted: bool,
     /// Handshake messages, with the place of each byte.
-    handshake: Vec<(u64, u8)>,
+    pub(super) handshake: Vec<(u64, u8)>,
 }
 
 impl Direction {
@@ -77,14 +84,25 @@ impl Direction {
         let last = self.base.wrapping_add((self.last & 0xffff_ffff) as u32);
         self.last.checked_add_signed(i64::from(seq.wrapping_sub(last).cast_signed()))
     }
+
+    /// Puts what stands from a place on over zeros.
+    pub(super) fn overlay(&self, place: u64, data: &mut [u8]) {
+        let end = place + data.len() as u64;
+        // what began before may reach into it; nothing is longer than a message
+        for (&start, bytes) in self.edits.range(place.saturating_sub(0x1_0100)..end) {
+            let (from, to) = (place.saturating_sub(start), start.saturating_sub(place));
+            let bytes = bytes.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default();
+            put(data, usize::try_from(to).unwrap_or(usize::MAX), bytes);
+        }
+    }
 }
 
 impl Reader {
-    fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.start + self.buffer.len() as u64
     }
 
-    fn add(&mut self, place: u64, data: &[u8]) {
+    pub(super) fn add(&mut self, place: u64, data: &[u8]) {
         if place > self.end() {
             if self.waiting.insert(place, data.to_vec()).is_none() {
                 self.held += data.len();
@@ -103,9 +121,11 @@ impl Reader {
         }
     }
 
-    /// Takes what is missing for lost; gives whether anything waited behind it.
-    fn jump(&mut self) -> bool {
-        let Some((place, data)) = self.waiting.pop_first() else { return false };
+    /// Takes what is missing for lost; gives how much that is, where anything waited behind it.
+    fn jump(&mut self) -> Option<u64> {
+        let (place, data) = self.waiting.pop_first()?;
+        self.padding = 0;
+        let missing = place.saturating_sub(self.start);
         self.held = self.held.saturating_sub(data.len());
         if place > self.skip {
             // what comes may be the middle of anything
@@ -115,7 +135,14 @@ impl Reader {
         self.buffer.clear();
         self.start = place;
         self.add(place, &data);
-        true
+        Some(missing)
+    }
+
+    /// What comes next does not follow what came.
+    pub(super) fn lose(&mut self) {
+        self.take(usize::MAX);
+        (self.mode, self.skip, self.padding) = (Mode::Unknown, self.start, 0);
+        self.handshake.clear();
     }
 
     fn take(&mut self, count: usize) {
@@ -155,13 +182,8 @@ impl Redactor {
             return 0;
         }
         data.fill(0);
+        direction.overlay(place, data);
         let end = place + data.len() as u64;
-        // what began before may reach into it; nothing is longer than a message
-        for (&start, bytes) in direction.edits.range(place.saturating_sub(0x1_0100)..end) {
-            let (from, to) = (place.saturating_sub(start), start.saturating_sub(place));
-            let bytes = bytes.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default();
-            put(data, usize::try_from(to).unwrap_or(usize::MAX), bytes);
-        }
         if !quoted {
             let comments: Vec<String> =
                 direction.comments.range(place..end).flat_map(|(_, said)| said.clone()).collect();
@@ -188,7 +210,7 @@ impl Redactor {
             direction.last = place;
             direction.reader.add(place, data);
             self.read(&mut direction, flow);
-            while direction.reader.held > WAITING && direction.reader.jump() {
+            while direction.reader.held > WAITING && self.jump(&mut direction, flow) {
                 self.read(&mut direction, flow);
             }
         }
@@ -201,27 +223,41 @@ impl Redactor {
         for flow in flows {
             let mut connections = self.streams.directions.remove(&flow).unwrap_or_default();
             for direction in &mut connections {
-                while direction.reader.jump() {
+                while self.jump(direction, &flow) {
                     self.read(direction, &flow);
                 }
+                self.seal_inside(direction);
                 (direction.last, direction.reader) = (0, Reader::default());
             }
             self.streams.directions.insert(flow, connections);
         }
     }
 
-    fn edit(&mut self, direction: &mut Direction, start: u64, mut bytes: Vec<u8>) {
-        let used = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-        bytes.truncate(used.max(1));
-        if self.streams.kept + bytes.len() > KEPT {
-            self.streams.counts.zeroed += 1;
-            return;
-        }
-        self.streams.kept += bytes.len();
-        direction.edits.insert(start, bytes);
+    /// Takes what a direction lacks for lost; gives whether anything waited behind it.
+    fn jump(&mut self, direction: &mut Direction, flow: &Flow) -> bool {
+        let Some(missing) = direction.reader.jump() else { return false };
+        direction.lose_inside();
+        self.opened.missing(flow, missing);
+        true
     }
 
-    fn read(&mut self, direction: &mut Direction, flow: &Flow) {
+    pub(super) fn edit(&mut self, direction: &mut Direction, start: u64, mut bytes: Vec<u8>) {
+        let used = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        bytes.truncate(used.max(1));
+        if self.keeps(bytes.len()) {
+            direction.edits.insert(start, bytes);
+        }
+    }
+
+    /// Whether there is room for so many bytes more, until the second pass is over.
+    pub(super) fn keeps(&mut self, bytes: usize) -> bool {
+        let room = self.streams.kept + bytes <= KEPT;
+        self.streams.kept += if room { bytes } else { 0 };
+        self.streams.counts.zeroed += u64::from(!room);
+        room
+    }
+
+    pub(super) fn read(&mut self, direction: &mut Direction, flow: &Flow) {
         loop {
             direction.reader.pass();
             if direction.reader.buffer.is_empty() {
@@ -230,7 +266,7 @@ impl Redactor {
             let read = match direction.reader.mode {
                 Mode::Unknown => self.begin(direction, flow),
                 Mode::Turn => self.read_turn(direction, flow),
-                Mode::Tls => self.read_tls(direction),
+                Mode::Tls => self.read_tls(direction, flow),
                 Mode::Framed => self.read_framed(direction, flow),
             };
             match read {
@@ -282,23 +318,30 @@ impl Redactor {
     }
 
     fn read_turn(&mut self, direction: &mut Direction, flow: &Flow) -> Option<bool> {
+        if direction.reader.padding > 0 {
+            let padding = padding(&direction.reader.buffer, direction.reader.padding)?;
+            direction.reader.padding = 0;
+            direction.reader.take(padding);
+            return Some(true);
+        }
         let buffer = &direction.reader.buffer;
         let length = word(buffer, 2)?;
-        let (length, taken) = match buffer.first()? {
+        let (length, padding) = match buffer.first()? {
             0..=3 => {
                 if at(buffer, 4)? != COOKIE {
                     return Some(false);
                 }
-                (20 + length, 20 + length)
+                (20 + length, 0)
             }
-            0x40..=0x7f => (4 + length, 4 + length.next_multiple_of(4)),
+            0x40..=0x7f => (4 + length, length.wrapping_neg() % 4),
             _ => return Some(false),
         };
         if buffer.len() < length {
             return None;
         }
-        direction.reader.skip = direction.reader.start + taken as u64;
-        self.message(direction, flow, 0, length, taken);
+        direction.reader.skip = direction.reader.start + length as u64;
+        self.message(direction, flow, 0, length, length);
+        direction.reader.padding = padding;
         Some(true)
     }
 
@@ -310,80 +353,14 @@ impl Redactor {
         self.message(direction, flow, 2, length, 2 + length);
         Some(true)
     }
+}
 
-    fn read_tls(&mut self, direction: &mut Direction) -> Option<bool> {
-        let [kind, v0, v1, l0, l1] = at::<5>(&direction.reader.buffer, 0)?;
-        let length = usize::from(u16::from_be_bytes([l0, l1]));
-        if !matches!((kind, v0), (20..=24, 3)) || length > 0x4800 {
-            return Some(false);
-        }
-        let content = direction.reader.buffer.get(5..5 + length);
-        let plain = match kind {
-            // a hello that is by itself is one, also behind the ChangeCipherSpec of version 1.3 that means nothing
-            22 => {
-                let content = content?;
-                let alone =
-                    matches!(content.first(), Some(1 | 2)) && three(content, 1).map(|size| size + 4) == Some(length);
-                !direction.reader.encrypted || alone
-            }
-            _ => !direction.reader.encrypted,
-        };
-        let start = direction.reader.start;
-        let mut stays = vec![kind, v0, v1, l0, l1];
-        match kind {
-            20 => {
-                stays.push(1);
-                direction.reader.encrypted = true;
-            }
-            21 if plain && length == 2 => stays.extend(content?),
-            22 if plain => {
-                let bytes = (start + 5..).zip(content.unwrap_or_default().iter().copied());
-                direction.reader.handshake.extend(bytes);
-            }
-            _ => {}
-        }
-        self.edit(direction, start, stays);
-        direction.reader.skip = start + 5 + length as u64;
-        self.tls_handshake(direction, u16::from_be_bytes([v0, v1]));
-        Some(true)
+/// How much of the padding that should stand here does, by what begins here or behind it (RFC 8656 §12.5). `None`: more has to come.
+fn padding(bytes: &[u8], length: usize) -> Option<usize> {
+    let stun = |from: usize| bytes.get(from + 4..from + 8) == Some(&COOKIE) && bytes.get(from).is_some_and(|b| *b < 4);
+    let channel = |from: usize| matches!(bytes.get(from), Some(0x40..=0x4f));
+    if bytes.len() < length + 8 {
+        return None;
     }
-
-    /// Rewrites the handshake messages that are complete, wherever records divide them.
-    fn tls_handshake(&mut self, direction: &mut Direction, version: u16) {
-        loop {
-            let held = &direction.reader.handshake;
-            let head: Vec<u8> = held.iter().take(4).map(|&(_, byte)| byte).collect();
-            let (Some(&kind), Some(length)) = (head.first(), three(&head, 1)) else { return };
-            if length > HANDSHAKE {
-                (direction.reader.encrypted, direction.reader.handshake) = (true, Vec::new());
-                return;
-            }
-            if held.len() < 4 + length {
-                return;
-            }
-            let (places, mut bytes): (Vec<u64>, Vec<u8>) = direction.reader.handshake.drain(..4 + length).unzip();
-            let Redactor { rewriter, names, .. } = self;
-            let body = bytes.get_mut(4..).unwrap_or_default();
-            let found = rewriter.body(kind, body, version, false, names);
-            self.streams.counts.certificates += found.len() as u64;
-            if let Some(&last) = places.last()
-                && !found.is_empty()
-            {
-                let said = |print: String| format!("turnscope: certificate left out, SHA-256 fingerprint {print}");
-                direction.comments.entry(last).or_default().extend(found.into_iter().map(said));
-            }
-            // one edit for each run of bytes that follow each other
-            let (mut start, mut run) = (0, Vec::new());
-            for (place, byte) in places.into_iter().zip(bytes) {
-                if place != start + run.len() as u64 || run.is_empty() {
-                    if !run.is_empty() {
-                        self.edit(direction, start, std::mem::take(&mut run));
-                    }
-                    start = place;
-                }
-                run.push(byte);
-            }
-            self.edit(direction, start, run);
-        }
-    }
+    Some(if stun(0) || channel(0) && !stun(length) && !channel(length) { 0 } else { length })
 }

@@ -20,6 +20,9 @@ impl Redactor {
             return;
         };
         let fields = message.fields();
+        if let (Some(channel), Some(peer), false) = (fields.channel, fields.peer, message.class().is_response()) {
+            self.bind(flow, channel, peer);
+        }
         let owner = self.standins.owner(&message, &fields);
         let (made, unknown) = self.standins.check(&message, &owner);
         // the capture may keep less of the message than was sent, or more than its length says
@@ -91,7 +94,7 @@ impl Redactor {
             Code::SOFTWARE => self.names.software(value),
             Code::DATA | Code::META_DTLS_IN_STUN => {
                 let cut = !attribute_.is_whole();
-                self.payload(value, cut, &flow.inside(), Room::Inside, depth + 1);
+                self.payload(value, cut, &flow.inside(message.fields().peer), Room::Inside, depth + 1);
                 return;
             }
             Code::ERROR_CODE => return self.reason(value, 4),

@@ -15,6 +15,8 @@ use std::sync::Arc;
 const BATCH: usize = 4096;
 /// Bytes that the encoder holds before it writes them out as a row group.
 const ROW_GROUP: usize = 16 << 20;
+/// Columns of which nearly every value is another.
+const UNREPEATED: [&str; 6] = ["transaction_id", "frame", "response_frame", "rtt_us", "rtt_max_us", "sha256"];
 /// Times are in UTC and say so.
 const UTC: &str = "UTC";
 
@@ -44,10 +46,16 @@ impl<W: Write + Send> Writer<W> {
         let columns = table.columns();
         let fields = columns.iter().map(|(name, kind)| Field::new(*name, data_type(*kind), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let properties = WriterProperties::builder()
+        let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_created_by(concat!("turnscope ", env!("CARGO_PKG_VERSION")).to_owned())
-            .build();
+            .set_created_by(concat!("turnscope ", env!("CARGO_PKG_VERSION")).to_owned());
+        for (name, kind) in &columns {
+            // a dictionary of values that hardly ever occur twice is looked up in vain, and then thrown away
+            if *kind == Kind::Time || UNREPEATED.contains(name) {
+                properties = properties.set_column_dictionary_enabled((*name).into(), false);
+            }
+        }
+        let properties = properties.build();
         let encoder = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties)).map_err(failed)?;
         let columns = columns.iter().map(|(_, kind)| Column::new(*kind)).collect();
         Ok(Writer { schema, columns, rows: 0, encoder })
@@ -105,6 +113,7 @@ impl Column {
     fn push(&mut self, cell: &Cell<'_>) {
         match (self, cell) {
             (Column::Text(column), Cell::Text(text)) => column.append_value(text),
+            (Column::Text(column), Cell::Address(address)) => column.append_value(address.to_string()),
             (Column::Number(column), Cell::Unsigned(number)) => {
                 column.append_value(i64::try_from(*number).unwrap_or(i64::MAX));
             }

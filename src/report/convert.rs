@@ -64,6 +64,7 @@ pub(super) fn capture_of(path: String, info: &CaptureInfo, digits: u8) -> Captur
         damage_total: info.damage_total,
         clock_offset_us: None,
         clock_uncertainty_us: None,
+        lost_packets: Some(info.lost_packets()).filter(|&lost| lost > 0),
         decryption: None,
         clock_drift_ppm: None,
     }
@@ -152,6 +153,7 @@ pub(super) fn server(
                 clients: active.clients,
                 relays_udp: active.relays_udp,
                 relays_tcp: active.relays_tcp,
+                over_tcp: active.over_tcp,
             })
             .collect(),
     }
@@ -299,6 +301,9 @@ pub(super) fn allocation(
         (None, session::End::Expired) => time(known.expires),
         _ => None,
     };
+    let closed = conversation.connection.as_deref().and_then(session::closed).map(|(_, seen, _)| seen.time);
+    let closed =
+        closed.filter(|&at| known.created.time <= at && at <= known.ended.map_or(known.expires, |(_, seen)| seen.time));
     let refused = refused_peers(conversation, view, digits);
     let mut permissions: Vec<Permission> = known
         .permissions
@@ -335,6 +340,7 @@ pub(super) fn allocation(
             session::End::Open => AllocationEnd::Open,
             session::End::Rejected => AllocationEnd::Rejected,
         },
+        connection_closed_at: closed.and_then(time),
         error: None,
         permissions_total: permissions.len() as u64,
         permissions,
@@ -415,6 +421,7 @@ pub(super) fn rejected(
         expires_at: None,
         ended_at: answer.map(|answer| Time::new(answer.seen.time, digits)),
         end: AllocationEnd::Rejected,
+        connection_closed_at: None,
         error: answer.and_then(|answer| protocol_error(answer, view)),
         permissions: Vec::new(),
         permissions_total: 0,

@@ -1,6 +1,6 @@
 //! Logs of servers: the lines that are about what the captures show, on the same timeline, and the findings that explain them.
 
-use super::{Finding, Report, Time};
+use super::{Capture, Finding, Report, Time};
 use crate::logs::{self, Event, Line, Offset, Source, estimate, words::Said};
 use crate::rules::{Severity, View};
 use crate::session::Exchange;
@@ -67,6 +67,8 @@ pub enum LogOffset {
     Zone,
     /// What the log tells fits the captures so.
     Estimated,
+    /// The same, and it is the clock of one of several captures.
+    Capture,
     /// The log's times name no zone, and were taken for UTC.
     Assumed,
 }
@@ -136,18 +138,25 @@ pub(super) fn quote(
     events: &[Event],
     since: &BTreeMap<String, Timestamp>,
 ) {
-    let first = report.captures.iter().filter_map(|capture| capture.first_time).map(|time| time.at).min();
-    let last = report.captures.iter().filter_map(|capture| capture.last_time).map(|time| time.at).max();
+    // the captures' own times, by the clock that they were lined up with
+    let clock = |capture: &Capture| Span(capture.clock_offset_us.unwrap_or(0).saturating_mul(1000));
+    let captures = || report.captures.iter();
+    let first = captures().filter_map(|one| Some(one.first_time?.at.after(clock(one)))).min();
+    let last = captures().filter_map(|one| Some(one.last_time?.at.after(clock(one)))).max();
+    let clocks: Vec<Span> = captures().map(clock).filter(|span| span.0 != 0).collect();
     let interest = Interest::of(report);
     let mut found: Vec<LogLine> = Vec::new();
     let mut omitted = 0;
     for file in files {
+        let earlier = first.zip(last).and_then(|(first, last)| file.a_year_earlier(first, last));
+        let file = earlier.as_ref().unwrap_or(file);
         let offset = match given {
             // what has no date counts from the beginning of the captures
             Some(span) if file.is_relative() => first.map(|first| Span(first.0.saturating_add(span.0))),
             given => given,
         };
-        let offset = offset.map(|span| Offset { span, source: Source::Given }).or_else(|| estimate(file, events));
+        let offset =
+            offset.map(|span| Offset { span, source: Source::Given }).or_else(|| estimate(file, events, &clocks));
         let mut relevant = 0;
         if let (Some(offset), Some(first), Some(last)) = (offset, first, last) {
             let (from, to) = (first.after(Span(-AROUND.0)), last.after(AROUND));
@@ -192,10 +201,11 @@ fn of_file(file: &logs::LogFile, offset: Option<Offset>, relevant: u64) -> LogFi
             Source::Given => LogOffset::Given,
             Source::Zone => LogOffset::Zone,
             Source::Estimated(_) => LogOffset::Estimated,
+            Source::Capture(_) => LogOffset::Capture,
             Source::Assumed => LogOffset::Assumed,
         }),
         matched: match offset.map(|offset| offset.source) {
-            Some(Source::Estimated(matched)) => matched as u64,
+            Some(Source::Estimated(matched) | Source::Capture(matched)) => matched as u64,
             _ => 0,
         },
     }

@@ -209,6 +209,9 @@ pub struct Capture {
     pub clock_offset_us: Option<i64>,
     /// How far that may be off, in microseconds; `null` where packets in one direction only could be compared.
     pub clock_uncertainty_us: Option<i64>,
+    /// Packets that were lost while capturing, by the count that the capturing program left in the file; absent where that is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_packets: Option<u64>,
     /// What keys opened; absent where none were given and none are in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decryption: Option<Decryption>,

@@ -6,6 +6,7 @@ use crate::session::credentials::{Derivation, Preparation, Scheme};
 use crate::session::{Answer, Conversation, Exchange, Seen, Verdicts};
 use crate::wire::stun::integrity::Rule;
 use crate::wire::stun::{Class, Method};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// How many steps of one conversation are told.
@@ -16,24 +17,24 @@ const MAX_STEPS: usize = 24;
 pub(super) fn authentication(conversation: &Conversation, view: &View<'_>, capture: u32, digits: u8) -> Authentication {
     let mut steps: Vec<Step> = Vec::new();
     let mut total = 0;
-    let mut add = |seen: Seen, from: Side, what: String| {
+    let mut add = |seen: Seen, from: Side, what: &dyn Fn() -> String| {
         total += 1;
         if steps.len() < MAX_STEPS {
             let place = Place::of(capture, seen.frame);
-            steps.push(Step { place, time: Some(Time::new(seen.time, digits)), from, what });
+            steps.push(Step { place, time: Some(Time::new(seen.time, digits)), from, what: what() });
         }
     };
     for exchange in conversation.exchanges.iter().filter(|exchange| exchange.method != Method::BINDING) {
-        add(exchange.first, Side::Client, request(exchange, view));
+        add(exchange.first, Side::Client, &|| request(exchange, view));
         match &exchange.answer {
-            Some(answer) => add(answer.seen, Side::Server, response(exchange, answer, view)),
-            None => add(exchange.last, Side::Client, silence(exchange)),
+            Some(answer) => add(answer.seen, Side::Server, &|| response(exchange, answer, view)),
+            None => add(exchange.last, Side::Client, &|| silence(exchange)),
         }
     }
     let resets = conversation.connection.as_ref().map_or([None; 2], |connection| connection.rst);
     for (reset, side) in resets.into_iter().zip([Side::Client, Side::Server]) {
         if let Some(at) = reset {
-            add(Seen { frame: at.frame, time: at.time }, side, "resets the connection".to_owned());
+            add(Seen { frame: at.frame, time: at.time }, side, &|| "resets the connection".to_owned());
         }
     }
     let label = |verdicts: fn(&Exchange) -> Option<&Verdicts>| {
@@ -74,7 +75,9 @@ const CUT: &str = ", cut short by the capture";
 
 fn request(exchange: &Exchange, view: &View<'_>) -> String {
     let asked = &exchange.asked;
-    let mut what = format!("{} request", exchange.method);
+    // about what the longest need: a report has thousands
+    let mut what = String::with_capacity(96);
+    let _ = write!(what, "{} request", exchange.method); // writing to a String cannot fail
     if let Some(peer) = asked.peer {
         let _ = write!(what, " for peer {peer}");
         if asked.peers > 1 {
@@ -114,10 +117,11 @@ fn request(exchange: &Exchange, view: &View<'_>) -> String {
 }
 
 fn response(exchange: &Exchange, answer: &Answer, view: &View<'_>) -> String {
-    let mut what = match answer.class {
-        Class::Error if answer.code == 0 => format!("{} error", exchange.method),
-        Class::Error => format!("{} error {}", exchange.method, view.error(answer)),
-        _ => format!("{} success", exchange.method),
+    let mut what = String::with_capacity(96);
+    let _ = match answer.class {
+        Class::Error if answer.code == 0 => write!(what, "{} error", exchange.method),
+        Class::Error => write!(what, "{} error {}", exchange.method, view.error(answer)),
+        _ => write!(what, "{} success", exchange.method),
     };
     if answer.is_challenge() {
         let _ = write!(what, ", realm {}, with a nonce", view.quoted(answer.realm));
@@ -154,13 +158,13 @@ fn silence(exchange: &Exchange) -> String {
 }
 
 /// What the verdicts say of a signature, in words.
-fn signature(verdicts: &Verdicts, view: &View<'_>) -> String {
+fn signature(verdicts: &Verdicts, view: &View<'_>) -> Cow<'static, str> {
     match Proof::of(verdicts, view) {
-        Proof::Unsigned | Proof::Untested => "signed".to_owned(),
-        Proof::Truncated => "signed".to_owned(),
-        Proof::Mismatch(1) => "signed, but not with the credential given".to_owned(),
-        Proof::Mismatch(tried) => format!("signed, but with none of the {tried} credentials given"),
-        Proof::By { label, .. } => format!("signed with \"{}\"", label.escape_debug()),
+        Proof::Unsigned | Proof::Untested => "signed".into(),
+        Proof::Truncated => "signed".into(),
+        Proof::Mismatch(1) => "signed, but not with the credential given".into(),
+        Proof::Mismatch(tried) => format!("signed, but with none of the {tried} credentials given").into(),
+        Proof::By { label, .. } => format!("signed with \"{}\"", label.escape_debug()).into(),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Summary {
     pub parts: Vec<String>,
     /// The report, from the folder of results: `reports/….json`.
     pub report: Option<String>,
+    /// The same as a page to look at, where pages are wanted: `reports/….html`.
+    pub page: Option<String>,
     /// SHA-256 of the file as it is, in hex; of several one after another.
     pub sha256: Option<String>,
     /// Bytes of the file as it is.

@@ -45,6 +45,8 @@ pub struct ServerActivity {
     pub relays_udp: u64,
     /// Live allocations relaying TCP.
     pub relays_tcp: u64,
+    /// Live allocations, whatever they relay, of clients that are connected over TCP or TLS; those of all others are connected over UDP or DTLS.
+    pub over_tcp: u64,
 }
 
 /// One way of reaching a server.
@@ -280,6 +282,9 @@ pub struct Allocation {
     pub ended_at: Option<Time>,
     /// How it ended.
     pub end: AllocationEnd,
+    /// When the TCP or TLS connection that carries it was closed, if that came before its end: with the connection it is gone. Left out where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_closed_at: Option<Time>,
     /// What the server refused it with.
     pub error: Option<ProtocolError>,
     /// Permissions, the first ones.

@@ -109,7 +109,7 @@ fn mismatch(denied: &Denied<'_>, view: &View<'_>) -> Text {
     let (client, server, error) = (conversation.client, conversation.server, view.error(denied.answer));
     let asked = format!("{} asked {server} for an allocation and was refused {}", denied.who(view), denied.listed());
     let fix = "Have the client use a new local port for a new allocation, and end the old one with a Refresh of lifetime 0 when it closes. \
-               Three ports are to be tried at most, then two minutes waited (RFC 8656 §7.4)."
+               A client should try three ports at most, and then wait for two minutes (RFC 8656 §7.4)."
         .to_owned();
     let Some(old) = allocation_at(first, conversation) else {
         let since = match released_before(first, conversation) {

@@ -23,20 +23,30 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
                 .channels
                 .iter()
                 .any(|known| Some(known.number) == stray.channel && known.expires > stray.last.time);
+            let other = stray.lack == Lack::Other;
             // where data comes back, the server knows the channel, and the capture lacks its binding
-            if enough && !back && !known && allocation.channels.len() < ALL_KEPT {
-                tell(stray, conversation, allocation, view, out);
+            if enough && (other || (!back && !known)) && allocation.channels.len() < ALL_KEPT {
+                tell(stray, conversation, allocation, back, view, out);
             }
         }
     }
 }
 
-fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, view: &View<'_>, out: &mut Collector) {
+fn tell(
+    stray: &Stray,
+    conversation: &Conversation,
+    allocation: &Allocation,
+    back: bool,
+    view: &View<'_>,
+    out: &mut Collector,
+) {
     let (client, server) = (conversation.client, conversation.server);
     let Some(number) = stray.channel else { return };
     let refused =
         conversation.of(Method::CHANNEL_BIND).find(|known| known.failed() && known.asked.channel == Some(number));
-    let whole = conversation.orphans == 0 && !conversation.began_before && conversation.both_heard();
+    // what comes back may be meant for the peer that the channel is bound to, and so may be what is sent
+    let told_apart = stray.lack != Lack::Other || !back;
+    let whole = conversation.orphans == 0 && !conversation.began_before && conversation.both_heard() && told_apart;
     let at = stray.first.time;
     let mut listed = vec![allocation.created.frame];
     listed.extend(refused.into_iter().flat_map(|refused| refused.frames()));
@@ -56,11 +66,18 @@ fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, vie
         subject: view.subject(conversation, allocation.user, allocation.realm),
         causes: &["turn-peer-forbidden", "turn-allocation-gone", "turn-request-rejected"],
     };
+    if stray.lack == Lack::Other {
+        out.add(seen, || other_peer(stray, conversation, allocation, &listed, view));
+        return;
+    }
     out.add(seen, || {
         let why = match (stray.lack, refused.and_then(|refused| refused.answer.as_ref())) {
             (Lack::Expired, _) => "whose binding ran out: it holds for 600 seconds unless a ChannelBind renews it".to_owned(),
-            (Lack::Never, Some(answer)) => format!("for which the server refused the ChannelBind with {}", view.error(answer)),
-            (Lack::Never, None) => "that was never bound on this allocation, whose start is in the capture".to_owned(),
+            (_, Some(answer)) => format!("for which the server refused the ChannelBind with {}", view.error(answer)),
+            (_, None) if !(0x4000..=0x4fff).contains(&number) => {
+                "which is outside the range of channel numbers (0x4000 to 0x4FFF), and was never bound on this allocation".to_owned()
+            }
+            (_, None) => "which was never bound on this allocation, whose start is in the capture".to_owned(),
         };
         Text {
             title: format!("{client} sends on channel {number:#06x}, which {server} does not know as bound"),
@@ -74,4 +91,36 @@ fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, vie
                 .to_owned(),
         }
     });
+}
+
+/// Data on a channel that is bound to another peer than the client asked for last.
+fn other_peer(
+    stray: &Stray,
+    conversation: &Conversation,
+    allocation: &Allocation,
+    listed: &[u64],
+    view: &View<'_>,
+) -> Text {
+    let (client, server) = (conversation.client, conversation.server);
+    let number = stray.channel.unwrap_or_default();
+    let bound = allocation.channels.iter().rev().find(|known| known.number == number);
+    let to = bound.map(|known| known.peer.to_string()).unwrap_or_default();
+    let wanted = bound.and_then(|known| known.wanted).map(|peer| peer.to_string()).unwrap_or_default();
+    let refusal = conversation
+        .of(Method::CHANNEL_BIND)
+        .rfind(|known| known.failed() && known.asked.channel == Some(number))
+        .and_then(|refused| refused.answer.as_ref());
+    let refusal = refusal.map(|answer| format!(" with {}", view.error(answer))).unwrap_or_default();
+    Text {
+        title: format!("{client} sends on channel {number:#06x} for {wanted}, and {server} has it bound to {to}"),
+        explanation: format!(
+            "The channel is bound to {to}. {client} asked to bind it to {wanted}, was refused{refusal}, and sent {} on it all the same ({}): they go \
+             to {to}, or nowhere once its permission has run out, and never to {wanted}.",
+            counted(stray.packets, "message"),
+            frames(listed),
+        ),
+        fix: "Let the client take a free channel number for each peer, and keep it for that peer: a number may be bound to another peer only five minutes after its \
+              binding ran out (RFC 8656 §12)."
+            .to_owned(),
+    }
 }

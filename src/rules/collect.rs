@@ -423,6 +423,13 @@ impl Group {
         if absent && self.finding.severity == Severity::Failure {
             self.finding.confidence = Confidence::Likely;
         }
+        if absent && clients.lost() > 0 {
+            let packets = if clients.lost() == 1 { "a packet" } else { "packets" };
+            self.finding.text.explanation += &format!(
+                " By its own count the capture lost {packets}{} that it should have held: what is missing may be among them.",
+                if clients.lost() == 1 { String::new() } else { format!(" ({})", clients.lost()) }
+            );
+        }
         // with clients forgotten for want of room, nobody can say that one never recovered
         if clients.dropped() > 0 && self.finding.severity == Severity::Failure {
             self.finding.confidence = Confidence::Likely;

@@ -1,9 +1,9 @@
 //! `turn-connection-closed`: the connection that carries an allocation is closed while the allocation lives.
 
-use super::evidence::{filter_of, how_long};
+use super::evidence::{filter_of, how_long, ip_filter};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::event::Connection;
-use crate::session::{Allocation, Conversation, From, Seen};
+use crate::session::{Allocation, Conversation, DataConnection, From, Seen};
 use crate::time::Span;
 use crate::wire::stun::Method;
 
@@ -27,6 +27,11 @@ struct Closing {
 }
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    for allocation in conversation.allocations() {
+        for known in &allocation.connections {
+            unbound(known, conversation, allocation, view, out);
+        }
+    }
     let (Some(connection), Some(allocation)) = (conversation.connection.as_deref(), conversation.allocations().last())
     else {
         return;
@@ -61,6 +66,51 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         causes: &[],
     };
     out.add(seen, || text(conversation, allocation, &closing));
+}
+
+/// A data connection of a relay for TCP that the server ends without an answer to the client's ConnectionBind.
+fn unbound(
+    known: &DataConnection,
+    conversation: &Conversation,
+    allocation: &Allocation,
+    view: &View<'_>,
+    out: &mut Collector,
+) {
+    let (Some((data, asked)), None, Some((From::Server, at, reset))) = (known.bind, known.bound, known.closed) else {
+        return;
+    };
+    let (client, server) = (conversation.client, conversation.server);
+    let peer = known.peer.map_or_else(|| "its peer".to_owned(), |peer| peer.to_string());
+    let did = if reset { "reset" } else { "closed" };
+    let listed = vec![known.first.frame, asked.frame, at.frame];
+    let mut subject = view.subject(conversation, allocation.user, None);
+    (subject.peer, subject.relayed) = (known.peer, allocation.relayed_for(known.peer));
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{server} data connection {reset}"),
+        severity: Severity::Warning,
+        confidence: if conversation.both_heard() { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::None,
+        at: at.time,
+        frames: listed,
+        filter: Some(format!("{} && tcp.port == {}", ip_filter(data.0, server.0), data.0.port())),
+        reference: "RFC 6062 §5.4",
+        subject,
+        causes: &["turn-peer-connect-failed"],
+    };
+    let id = known.id.map(|id| format!(" {id:#010x}")).unwrap_or_default();
+    out.add(seen, || Text {
+        title: format!("{server} {did} the data connection of {client} to {peer} without an answer to its ConnectionBind"),
+        explanation: format!(
+            "The relay told of its connection{id} to {peer} in frame {}. {data} asked to be joined to it (ConnectionBind, frame {}), and {server} {did} that connection \
+             in frame {} without an answer: what the client and this peer have to say does not reach the other.",
+            known.answer.map_or(known.first.frame, |(answer, _)| answer.frame), asked.frame, at.frame
+        ),
+        fix: format!(
+            "Look into the log of {server}: the peer may have closed the connection meanwhile, or the server waited too long for the ConnectionBind (30 seconds by RFC \
+             6062 §5.4). Let the client bind as soon as it learns of the connection, and connect anew after such an end."
+        ),
+    });
 }
 
 fn closing(connection: &Connection, conversation: &Conversation) -> Option<Closing> {

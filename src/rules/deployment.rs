@@ -4,7 +4,7 @@ use super::evidence::{first_frames, quote};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::{ClientAddress, Endpoint, RelayedAddress, ServerAddress, Transport};
 use crate::session::Lookup;
-use crate::session::deployment::{Port, Says, Sighting, Statement};
+use crate::session::deployment::{self, Port, Says, Sighting, Statement};
 use crate::time::{Span, Timestamp};
 use crate::wire::dns::{Kind, Rcode};
 use std::collections::BTreeSet;
@@ -57,6 +57,8 @@ struct Wrong {
     username: Option<String>,
     relayed: Option<RelayedAddress>,
     likely: bool,
+    /// The server was seen at none of its addresses.
+    elsewhere: bool,
     /// Another finding tells it.
     told: bool,
     /// Of a certificate: it is a stated name that the client asked for in vain.
@@ -67,8 +69,53 @@ struct Wrong {
 #[must_use]
 pub fn check<'s>(view: &View<'s>) -> Vec<Check<'s>> {
     let session = view.session;
-    let statements = session.deployment().statements().iter().enumerate();
-    statements.filter_map(|(number, statement)| Some(compare(statement, session.stated().get(number)?, view))).collect()
+    let (deployment, stated) = (session.deployment(), session.stated());
+    let elsewhere = stated.is_elsewhere(deployment);
+    let statements = deployment.statements().iter().enumerate();
+    let each = statements.filter_map(|(number, statement)| {
+        let found = elsewhere.filter(|(server, ..)| statement.server == Some(*server));
+        Some(match found {
+            Some((server, ip, met)) => {
+                let outside = deployment.servers().get(server).map_or(&[][..], |server| server.external.as_slice());
+                displaced(statement, stated.elsewhere(number)?, (ip, met, outside), view)
+            }
+            None => compare(statement, stated.get(number)?, view),
+        })
+    });
+    each.collect()
+}
+
+/// A statement about a server that shows itself at none of its addresses, where one other lends relays: that is most likely it.
+fn displaced<'s>(
+    statement: &'s Statement,
+    seen: &Sighting,
+    (ip, met, outside): (IpAddr, &deployment::Wrong, &[IpAddr]),
+    view: &View<'s>,
+) -> Check<'s> {
+    let is_outside = match &statement.says {
+        Says::External(_) => seen.right.total == 0,
+        Says::Address(own) => outside.contains(own),
+        _ => false,
+    };
+    if is_outside {
+        let wrong = Wrong {
+            at: met.at,
+            client: Some(met.client),
+            server: Some(met.server),
+            likely: true,
+            elsewhere: true,
+            ..Wrong::default()
+        };
+        return Check::wrong(statement, (&seen.wrong.frames, seen.wrong.total), ip.to_string(), wrong);
+    }
+    if matches!(statement.says, Says::Address(_)) {
+        return Check::new(statement, Outcome::NotSeen, &[], 0);
+    }
+    let mut check = compare(statement, seen, view);
+    if let Some(wrong) = &mut check.wrong {
+        wrong.likely = true;
+    }
+    check
 }
 
 fn compare<'s>(statement: &'s Statement, seen: &Sighting, view: &View<'s>) -> Check<'s> {
@@ -100,6 +147,7 @@ fn plain<'s>(statement: &'s Statement, seen: &Sighting) -> Check<'s> {
             username: first.username.clone(),
             relayed: first.relayed,
             likely: false,
+            elsewhere: false,
             told: matches!(statement.says, Says::RelayPorts(..)),
             asked_for: first.asked_for,
         };
@@ -164,8 +212,14 @@ fn names<'s>(
         let expected: Vec<IpAddr> = of_place.into_iter().flatten().filter(|ip| ip.is_ipv6() == v6).copied().collect();
         // where nothing is stated, nothing is wrong
         let (Some(rcode), false) = (lookup.rcode, expected.is_empty()) else { continue };
-        let other: Vec<String> =
-            lookup.addresses.iter().filter(|ip| !expected.contains(ip)).map(ToString::to_string).collect();
+        // what is stated for the other side tells where it comes from
+        let side = |ip: &IpAddr| match () {
+            () if inside.contains(ip) => " (stated for inside)",
+            () if outside.contains(ip) => " (stated for outside)",
+            () => "",
+        };
+        let other = lookup.addresses.iter().filter(|ip| !expected.contains(ip));
+        let other: Vec<String> = other.map(|ip| format!("{ip}{}", side(ip))).collect();
         match (rcode, other.as_slice()) {
             (Rcode::NOERROR, []) if lookup.addresses.is_empty() => {
                 wrong.push((lookup, format!("no address for {client}"), false));
@@ -261,6 +315,10 @@ fn text(check: &Check<'_>, wrong: &Wrong, view: &View<'_>) -> Text {
     let instead = check.instead.as_deref().unwrap_or_default();
     let server = wrong.server.map(|server| server.to_string()).unwrap_or_default();
     let (what, fix) = match &statement.says {
+        _ if wrong.elsewhere => (
+            format!("{} asks {server} for a relay, and not an address that is stated for {stated}", client(wrong)),
+            format!("Give the clients the address of {stated} that is stated"),
+        ),
         Says::External(_) => (
             format!("{server} lends relayed addresses at {instead}, and not at the outside address that is stated for {stated}"),
             format!("Set the outside (static NAT) address on {stated} (coturn: external-ip; Expressway: static NAT mode)"),
@@ -290,10 +348,18 @@ fn text(check: &Check<'_>, wrong: &Wrong, view: &View<'_>) -> Text {
     Text {
         title: format!("{what} ({})", place(statement)),
         explanation: format!(
-            "The deployment states, in {}: {}{statement}. Seen instead ({}): {instead}.",
+            "The deployment states, in {}: {}{statement}. Seen instead ({}): {instead}.{}",
             place(statement),
             if stated.is_empty() { String::new() } else { format!("{stated}: ") },
             first_frames(&check.frames, check.total),
+            if wrong.elsewhere {
+                format!(
+                    " Nothing of {stated} is seen at any of its addresses, and {instead} is the only other server here that is asked for relays: \
+                     it is taken for {stated}."
+                )
+            } else {
+                String::new()
+            }
         ),
         fix: format!("{fix}; or correct {}, if it is the file that is wrong.", place(statement)),
     }

@@ -190,12 +190,15 @@ impl View<'_> {
 /// Text from a capture in quotation marks, with everything escaped that could drive a terminal.
 #[must_use]
 pub(super) fn quote(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    quoted.extend(
-        text.chars().flat_map(|c| {
-            if c == '\'' { c.to_string().chars().collect::<Vec<_>>() } else { c.escape_debug().collect() }
-        }),
-    );
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    if text.bytes().all(|byte| (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b'\\') {
+        quoted.push_str(text); // nearly always
+    } else {
+        for c in text.chars() {
+            if c == '\'' { quoted.push(c) } else { quoted.extend(c.escape_debug()) }
+        }
+    }
     quoted.push('"');
     quoted
 }

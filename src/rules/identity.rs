@@ -1,10 +1,11 @@
 //! `turn-unknown-user`, `turn-realm-mismatch` and `turn-user-changed`: the names that a client signs under.
 
-use super::evidence::frames;
+use super::evidence::{frames, quote};
 use super::refusal::{allocation_at, challenge_before, servers_realm};
 use super::refused::Refused;
 use super::{Collector, Confidence, Dialect, Text, View};
-use crate::session::Conversation;
+use crate::session::credentials::{Credentials, Identity};
+use crate::session::{Asked, Conversation, Name};
 use crate::wire::stun::Method;
 
 pub(super) const UNKNOWN_USER: &str = "turn-unknown-user";
@@ -22,11 +23,12 @@ pub(super) fn tell_unknown_user(
     out.add(seen, || {
         let (server, user, error) = (conversation.server, view.user(&group.last.asked), view.error(group.answer));
         let draft = Dialect::of(conversation, view) == Dialect::Draft;
+        let nearly = nearly(&group.last.asked, view).unwrap_or_default();
         Text {
             title: format!("{server} does not know the user {user}: {error}"),
             explanation: format!(
                 "{} asked as {user} in realm {} and was refused {} ({}). The server names the user, not the password: no such user exists there, \
-                 or not in that realm.",
+                 or not in that realm.{nearly}",
                 conversation.client,
                 view.quoted(group.last.asked.realm),
                 group.times(conversation),
@@ -70,8 +72,9 @@ pub(super) fn tell_realm(group: &Refused<'_>, conversation: &Conversation, view:
                 format!("{client} signs for realm {asked}, {server} has realm {}: {error}", view.quoted(Some(theirs))),
                 format!(
                     "The server's challenge names the realm {}, the client's request names {asked}. The realm is part of the key, so no password \
-                     can be right.",
-                    view.quoted(Some(theirs))
+                     can be right.{}",
+                    view.quoted(Some(theirs)),
+                    becomes(theirs, &group.last.asked, view)
                 ),
                 "Let the client take the realm from the challenge instead of a fixed setting; where several servers share an address, give all \
                  of them the same realm."
@@ -83,16 +86,44 @@ pub(super) fn tell_realm(group: &Refused<'_>, conversation: &Conversation, view:
                 "Compare the realm that is configured on the server with the one that the client sends; one realm on all servers.".to_owned(),
             ),
         };
+        let nearly = nearly(&group.last.asked, view).unwrap_or_default();
         let coturn = match group.answer.code {
             437 | 441 => " coturn answers a wrong realm with 437 to an Allocate and with 441 to everything else.",
             _ => "",
         };
         Text {
             title,
-            explanation: format!("{shows} It was refused {} ({}).{coturn}", group.times(conversation), frames(&group.frames())),
+            explanation: format!(
+                "{shows} It was refused {} ({}).{coturn}{nearly}",
+                group.times(conversation),
+                frames(&group.frames())
+            ),
             fix,
         }
     });
+}
+
+/// What has to be done to a credential that was given so that it fits the request: by what its key proves, else by its names alone.
+fn nearly(asked: &Asked, view: &View<'_>) -> Option<String> {
+    let session = view.session;
+    let credentials = session.credentials();
+    let label = |number: u32| credentials.describe(number).map(|known| quote(&known.label));
+    if let Some(near) = session.near_misses().of(asked.user.or(asked.userhash), asked.realm, true) {
+        let when = near.when(credentials);
+        return Some(format!(" The request verifies with {} when {when}.", label(near.credential)?));
+    }
+    let bytes = |name: Option<Name>| name.map(|name| session.names().bytes(name));
+    let identity =
+        Identity { username: bytes(asked.user), realm: bytes(asked.realm), userhash: None, access_token: false };
+    let (number, slip) = credentials.nearly_named(&identity)?;
+    Some(format!(" The names in the request are those of {} when {slip}.", label(number)?))
+}
+
+/// How the server's realm becomes that of a request, where a mishap explains it.
+fn becomes(theirs: Name, asked: &Asked, view: &View<'_>) -> String {
+    let names = view.session.names();
+    let slip = asked.realm.and_then(|realm| Credentials::realm_slip(names.bytes(theirs), names.bytes(realm)));
+    slip.map(|slip| format!(" The one becomes the other when {slip}.")).unwrap_or_default()
 }
 
 pub(super) fn tell_user_changed(

@@ -250,6 +250,7 @@ fn by_configuration(
         userhash: bytes(asked.userhash),
         access_token: asked.access_token,
     };
+    let is_shared = |number: u32| credentials.describe(number).is_some_and(|known| known.kind == "shared-secret");
     let mut servers = Vec::new();
     credentials.applying(&identity, |number| {
         let of_server = credentials.describe(number).filter(|known| known.side == Some(Side::Server));
@@ -281,6 +282,21 @@ fn by_configuration(
     let near = credentials.slip_between(*number, *credential);
     let near = near.map(|slip| format!(" They differ by a mishap: \"{server}\" becomes \"{client}\" when {slip}."));
     let near = near.unwrap_or_default();
+    if is_shared(*number) || is_shared(*credential) {
+        return Some((
+            format!(
+                "the client's password was made with \"{client}\", and the server's \"{server}\" is another shared secret"
+            ),
+            format!(
+                "The request's integrity verifies with a time-limited password made with \"{client}\", so that is what issued it; \"{server}\", which the server is \
+                 configured with, is another shared secret, and makes other passwords for the same user name.{near}{third}"
+            ),
+            format!(
+                "Give the service that issues the time-limited credentials and the server the same shared secret: that of \"{server}\" to the former, or that of \
+                 \"{client}\" to the latter."
+            ),
+        ));
+    }
     Some((
         format!("the client signs with \"{client}\", and the server's \"{server}\" is another password"),
         format!(

@@ -1,7 +1,9 @@
 //! `media-lossy`: packets of a stream are missing where it was captured, many of them or all for a while.
 
 use super::evidence::{filter_between, frames};
+use super::travel::{self, Sought};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::join::Kind;
 use crate::net::{ClientAddress, PeerAddress};
 use crate::session::{Break, MediaWay, Stream};
 
@@ -20,7 +22,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     for &(way, direction, stream) in &streams {
         let share = stream.expected() >= ENOUGH && stream.lost().saturating_mul(ONE_IN) > stream.expected();
         if (share || stream.outages > 0) && !is_elsewhere((way, direction, stream), &streams) {
-            tell((way, direction, stream), share, &streams, out);
+            tell((way, direction, stream), share, &streams, view, out);
         }
     }
 }
@@ -52,7 +54,7 @@ fn all_broke_off(outage: &Break, own: &Stream, streams: &[Known<'_>]) -> bool {
     under_way.peek().is_some() && under_way.all(breaks)
 }
 
-fn tell((way, direction, stream): Known<'_>, share: bool, streams: &[Known<'_>], out: &mut Collector) {
+fn tell((way, direction, stream): Known<'_>, share: bool, streams: &[Known<'_>], view: &View<'_>, out: &mut Collector) {
     let (own, _) = way.from(direction);
     let Some((src, dst)) = own.ends else { return };
     let outage = stream.longest_outage;
@@ -96,15 +98,23 @@ fn tell((way, direction, stream): Known<'_>, share: bool, streams: &[Known<'_>],
         } else {
             ""
         };
+        let times = [stream.first.time, stream.last.time];
+        let sought = Sought { kinds: &[Kind::Media], what: "RTP and RTCP packets", from: Some(src), times, how_far: false };
+        let mut between = travel::of_path(&way.path, &sought, view);
+        if between.text.is_empty() {
+            between.text = travel::missing_before(&way.path, src, dst, view);
+        }
         Text {
             title: format!("Media from {src} to {dst} {what}"),
             explanation: format!(
                 "{counted}{longest}{missed} This is measured at the capture point: the packets were lost on the way from {src} to here, or by \
-                 the capturing machine; what is lost behind it is not seen. Pauses of the sender are not counted."
+                 the capturing machine; what is lost behind it is not seen. Pauses of the sender are not counted.{}",
+                between.text
             ),
             fix: format!(
                 "Capture nearer to {src}, and on both sides of what lies between, to find the hop that drops packets: congestion, radio, \
-                 policing, a full queue. Check that the capturing machine reported no drops."
+                 policing, a full queue. Check that the capturing machine reported no drops.{}",
+                between.fix
             ),
         }
     });

@@ -5,7 +5,9 @@
 //! Reports without such a count prove nothing: relays of conferences send them for participants who are silent.
 
 use super::evidence::{filter_between, frames};
+use super::travel::{self, Sought};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::join::Kind;
 use crate::net::{ClientAddress, Endpoint, PeerAddress};
 use crate::session::{MediaDirection, MediaWay, Reports, Seen, Stream};
 use crate::time::{Span, Timestamp};
@@ -56,7 +58,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
             let Some(found) = one_way(way, direction, &streams) else { continue };
             let Some(story) = found.story() else { continue };
             if !found.goes_elsewhere(&ways) {
-                found.tell(&story, out);
+                found.tell(&story, view, out);
             }
         }
     }
@@ -152,7 +154,7 @@ impl OneWay<'_> {
         })
     }
 
-    fn tell(&self, story: &Story<'_>, out: &mut Collector) {
+    fn tell(&self, story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
         let &OneWay { src, dst, .. } = self;
         let (severity, confidence) = match story {
             Story::Silent(confidence) => (Severity::Failure, *confidence),
@@ -189,7 +191,17 @@ impl OneWay<'_> {
                 "turn-data-after-expiry",
             ],
         };
-        out.add(seen, || self.text(story));
+        out.add(seen, || {
+            let mut text = self.text(story);
+            let times = [self.since.time, self.last.time];
+            // what should come back is what was lost
+            let sought =
+                Sought { kinds: &[Kind::Media], what: "RTP and RTCP packets", from: Some(dst), times, how_far: false };
+            let way = travel::of_path(&self.way.path, &sought, view);
+            text.explanation += &way.text;
+            text.fix += &way.fix;
+            text
+        });
     }
 
     fn text(&self, story: &Story<'_>) -> Text {

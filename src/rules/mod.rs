@@ -38,6 +38,7 @@ mod nat;
 mod no_response;
 mod nonce;
 mod peer_refused;
+mod permission_at_relay;
 mod permission_missing;
 mod protection;
 mod quota;
@@ -142,6 +143,7 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[mapped_private::ID], judge: Judge::Exchanges(mapped_private::judge) },
     Rule { ids: &[relay_silent::ID], judge: Judge::Conversation(relay_silent::judge) },
     Rule { ids: &[permission_missing::ID], judge: Judge::Conversation(permission_missing::judge) },
+    Rule { ids: &[permission_missing::ID], judge: Judge::Capture(permission_at_relay::judge) },
     Rule { ids: &[channel_mismatch::ID], judge: Judge::Conversation(channel_mismatch::judge) },
     Rule { ids: &[after_expiry::ID], judge: Judge::Conversation(after_expiry::judge) },
     Rule { ids: &[leaked::ID], judge: Judge::Conversation(leaked::judge) },

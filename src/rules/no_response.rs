@@ -55,9 +55,10 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
         return;
     }
     // who repeats the very same request has no answer, whatever of it the capture holds; a new request after an answer that is not in
-    // the capture would look like one after silence
+    // the capture would look like one after silence. That nothing else came back either, such as an ICMP error or an answer from elsewhere, shows only
+    // where the capture holds what is sent to the client
     let repeated = asked.iter().any(|exchange| exchange.again_total >= 2);
-    let evident = repeated || hears(conversation, view);
+    let evident = hears(conversation, view);
     // a client that repeats some of its requests and not others had an answer to those others, which is not in the capture
     let unseen =
         repeated && asked.iter().any(|exchange| exchange.again_total == 0 && exchange.first.time < last.first.time);
@@ -155,9 +156,15 @@ fn copies<'e>(asked: &'e [&'e Exchange]) -> impl Iterator<Item = Timestamp> + 'e
         .flat_map(|exchange| std::iter::once(exchange.first.time).chain(exchange.again.iter().map(|copy| copy.time)))
 }
 
-/// Whether the capture holds anything that was sent to the client, so that an answer would be there too.
+/// Whether the capture holds anything that was sent to the client, or was taken where both directions of others pass, so that an answer would be
+/// there too.
 fn hears(conversation: &Conversation, view: &View<'_>) -> bool {
-    conversation.both_heard() || view.session.clients().is_heard(conversation.client.0.ip())
+    let (client, session) = (conversation.client.0.ip(), view.session);
+    let clients = session.clients();
+    conversation.both_heard()
+        || clients.is_heard(client)
+        || clients.has_both_ways()
+        || session.lookups().is_heard(client)
 }
 
 fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: u64, view: &View<'_>) -> Text {
@@ -174,6 +181,13 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         }
         _ => "",
     };
+    let alone = match transport.is_stream() || hears(conversation, view) {
+        true => String::new(),
+        false => format!(
+            " The capture holds nothing that was sent to {}: if it is one of a single direction, an answer would be missing too.",
+            client.0.ip()
+        ),
+    };
     let over_what = transport.name();
     let others = others(server, transport, view);
     let way = travel::of_requests(conversation, asked, view);
@@ -188,7 +202,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
             "{server} does not answer over {over_what}: {sent} {method} requests of {client} went unanswered{title_tail}"
         ),
         explanation: format!(
-            "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{stage}{}{others_text}",
+            "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{alone}{stage}{}{others_text}",
             over.unwrap_or_default(),
             way.text,
         ),

@@ -77,11 +77,11 @@ fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, vie
     out.add(seen, || {
         let many = counted(stray.packets, "message");
         let title = match stray.lack {
-            Lack::Never => format!("{client} sends to {peer} through the relay without ever asking {server} for a permission"),
+            Lack::Never | Lack::Other => format!("{client} sends to {peer} through the relay without ever asking {server} for a permission"),
             Lack::Expired => format!("The permission for {peer} on {server} ran out, and {client} goes on sending to it"),
         };
         let what = match stray.lack {
-            Lack::Never => "No CreatePermission and no ChannelBind for that address is in the capture, though it holds the allocation from its start".to_owned(),
+            Lack::Never | Lack::Other => "No CreatePermission and no ChannelBind for that address is in the capture, though it holds the allocation from its start".to_owned(),
             Lack::Expired => "A permission holds for 300 seconds, and only CreatePermission and ChannelBind renew it, never data".to_owned(),
         };
         Text {

@@ -36,7 +36,7 @@ fn quota(denied: &Denied<'_>, view: &View<'_>) -> Text {
         ),
         alive => (
             format!(", who has {} already", counted(alive.len() as u64, "live allocation")),
-            format!("Alive at that time were {}.", list(alive)),
+            format!("Alive at that time {} {}.", if alive.len() == 1 { "was" } else { "were" }, list(alive)),
         ),
     };
     Text {

@@ -1,6 +1,7 @@
 //! How many clients and relays a server had at each time: the counters of a TURN server's status page, from its allocations.
 
 use super::allocation::Allocation;
+use crate::net::Transport;
 use crate::time::{Span, Timestamp};
 use std::collections::BTreeMap;
 
@@ -16,6 +17,8 @@ pub struct Active {
     pub relays_udp: u64,
     /// Live allocations that relay TCP (RFC 6062).
     pub relays_tcp: u64,
+    /// Live allocations, whatever they relay, whose clients are connected over TCP or TLS, and not over UDP or DTLS.
+    pub over_tcp: u64,
 }
 
 impl Active {
@@ -24,6 +27,7 @@ impl Active {
             clients: self.clients.max(other.clients),
             relays_udp: self.relays_udp.max(other.relays_udp),
             relays_tcp: self.relays_tcp.max(other.relays_tcp),
+            over_tcp: self.over_tcp.max(other.over_tcp),
         }
     }
 }
@@ -32,21 +36,21 @@ impl Active {
 /// longer than it lived.
 #[derive(Clone, Debug, Default)]
 pub struct Activity {
-    /// By how much clients, relays for UDP and relays for TCP changed.
-    changes: BTreeMap<Timestamp, [i64; 3]>,
+    /// By how much clients, relays for UDP, relays for TCP and relays of clients over TCP changed.
+    changes: BTreeMap<Timestamp, [i64; 4]>,
     /// Times are kept to so many nanoseconds; 0 and 1: exactly.
     step: i64,
 }
 
 impl Activity {
-    /// An allocation that is over, or was alive at `now`, the last time that is known.
-    pub(super) fn add(&mut self, allocation: &Allocation, now: Timestamp) {
+    /// An allocation of a client that is connected over this transport; it is over, or was alive at `now`, the last time that is known.
+    pub(super) fn add(&mut self, allocation: &Allocation, transport: Transport, now: Timestamp) {
         let until = match allocation.ended {
             Some((_, seen)) => Some(seen.time),
             None => (!allocation.is_alive(now)).then_some(allocation.expires),
         };
         let is_tcp = allocation.transport == Some(6);
-        let delta = [1, i64::from(!is_tcp), i64::from(is_tcp)];
+        let delta = [1, i64::from(!is_tcp), i64::from(is_tcp), i64::from(transport.is_stream())];
         self.change(allocation.created.time, delta, false);
         if let Some(until) = until {
             self.change(until.max(allocation.created.time), delta.map(|count| -count), true);
@@ -56,7 +60,7 @@ impl Activity {
         }
     }
 
-    fn change(&mut self, at: Timestamp, delta: [i64; 3], end: bool) {
+    fn change(&mut self, at: Timestamp, delta: [i64; 4], end: bool) {
         let at = if self.step > 1 {
             let floor = at.0.div_euclid(self.step).saturating_mul(self.step);
             Timestamp(if end { floor.saturating_add(self.step) } else { floor })
@@ -75,7 +79,7 @@ impl Activity {
         for (at, delta) in std::mem::take(&mut self.changes) {
             let (more, fewer) = (delta.map(|count| count.max(0)), delta.map(|count| count.min(0)));
             for (delta, end) in [(more, false), (fewer, true)] {
-                if delta != [0; 3] {
+                if delta != [0; 4] {
                     self.change(at, delta, end);
                 }
             }
@@ -85,14 +89,14 @@ impl Activity {
     /// The counters from each time on at which one changed, in order.
     #[must_use]
     pub fn series(&self) -> Vec<(Timestamp, Active)> {
-        let mut sums = [0i64; 3];
+        let mut sums = [0i64; 4];
         let count = |sum: i64| u64::try_from(sum).unwrap_or(0);
         let all = self.changes.iter().map(|(&at, delta)| {
             for (sum, change) in sums.iter_mut().zip(delta) {
                 *sum += change;
             }
-            let [clients, udp, tcp] = sums;
-            (at, Active { clients: count(clients), relays_udp: count(udp), relays_tcp: count(tcp) })
+            let [clients, relays_udp, relays_tcp, over_tcp] = sums.map(count);
+            (at, Active { clients, relays_udp, relays_tcp, over_tcp })
         });
         let mut series: Vec<(Timestamp, Active)> = all.collect();
         series.dedup_by_key(|(_, active)| *active);
@@ -132,8 +136,8 @@ mod tests {
     fn activity(spans: &[(i64, i64)]) -> Activity {
         let mut activity = Activity::default();
         for &(from, until) in spans {
-            activity.change(Timestamp(from), [1, 1, 0], false);
-            activity.change(Timestamp(until), [-1, -1, 0], true);
+            activity.change(Timestamp(from), [1, 1, 0, 1], false);
+            activity.change(Timestamp(until), [-1, -1, 0, -1], true);
             while activity.changes.len() > MAX_CHANGES {
                 activity.coarsen();
             }
@@ -146,7 +150,7 @@ mod tests {
         let activity = activity(&[(1, 10), (5, 20), (10, 12)]);
         let clients: Vec<(i64, u64)> = activity.series().iter().map(|(at, active)| (at.0, active.clients)).collect();
         assert_eq!(clients, [(1, 1), (5, 2), (12, 1), (20, 0)], "one ends as another begins");
-        assert_eq!(activity.peak(), Active { clients: 2, relays_udp: 2, relays_tcp: 0 });
+        assert_eq!(activity.peak(), Active { clients: 2, relays_udp: 2, relays_tcp: 0, over_tcp: 2 });
         assert_eq!(activity.points(2).len(), 2);
         assert_eq!(activity.points(2).last().unwrap().1.clients, 0);
     }

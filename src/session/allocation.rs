@@ -57,6 +57,8 @@ pub struct Channel {
     pub expires: Timestamp,
     /// Whether the server's success was seen.
     pub confirmed: bool,
+    /// Another peer that the client wanted to bind it to and was refused, last.
+    pub wanted: Option<PeerAddress>,
     /// How often it was renewed.
     pub renewed: u32,
 }
@@ -140,6 +142,12 @@ impl Allocation {
         self.ended.is_none() && time <= self.expires
     }
 
+    /// Whether it may have had more peers than are kept.
+    #[must_use]
+    pub fn has_forgotten_peers(&self) -> bool {
+        self.permissions.len() >= MAX_PEERS || self.channels.len() >= MAX_PEERS
+    }
+
     /// How it stands at `time`.
     #[must_use]
     pub fn end(&self, time: Timestamp) -> End {
@@ -190,7 +198,7 @@ impl Allocation {
             && self.channels.len() < MAX_PEERS
         {
             let expires = bound.time.after(CHANNEL);
-            self.channels.push(Channel { number, peer, bound, expires, confirmed: false, renewed: 0 });
+            self.channels.push(Channel { number, peer, bound, expires, confirmed: false, wanted: None, renewed: 0 });
         }
     }
 
@@ -200,6 +208,7 @@ impl Allocation {
         if let Some(known) = self.channels.iter_mut().find(|known| known.number == number && known.peer == peer) {
             known.renewed += u32::from(known.confirmed);
             known.confirmed = true;
+            known.wanted = None;
             known.expires = granted.after(CHANNEL);
         }
         self.permitted(peer, made, granted);
@@ -208,6 +217,10 @@ impl Allocation {
     /// A ChannelBind was refused.
     pub fn unbound(&mut self, number: u16, peer: PeerAddress) {
         self.channels.retain(|known| known.confirmed || known.number != number || known.peer != peer);
+        let other = |known: &&mut Channel| known.confirmed && known.number == number && known.peer != peer;
+        if let Some(known) = self.channels.iter_mut().find(other) {
+            known.wanted = Some(peer);
+        }
     }
 
     /// The peer of a channel: the binding made last.

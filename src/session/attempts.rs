@@ -239,6 +239,9 @@ impl Session {
     pub fn connection(&mut self, connection: &Connection) {
         self.attempts.take(connection);
         self.tls.connection(connection);
+        if connection.syn_ack.is_some() {
+            self.clients.hears(connection.client.ip());
+        }
         if !self.stated.is_empty() {
             self.stated.connection(connection, &self.deployment);
         }

@@ -4,8 +4,8 @@ use super::exchange::Seen;
 use super::names::Name;
 use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
-use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashSet};
 use std::net::IpAddr;
 
 /// How many (user, server) pairs of a client are kept.
@@ -35,8 +35,8 @@ pub(super) struct Outcome {
     /// Servers with the time of the last 5-tuple that began with credentials.
     signed: Vec<(Endpoint, Timestamp)>,
     redirects: Vec<Redirect>,
-    /// The server that was asked for an allocation last on a 5-tuple that never got one, and the request.
-    denied: Option<Box<(Endpoint, Seen)>>,
+    /// The last 5-tuple on which an allocation was asked for and never granted.
+    denied: Option<Box<Denied>>,
 }
 
 /// One redirection of a client: 300 with ALTERNATE-SERVER (RFC 8489 §10).
@@ -48,6 +48,17 @@ pub struct Redirect {
     pub to: Endpoint,
     /// When it was told, last.
     pub at: Seen,
+}
+
+/// A 5-tuple on which a client asked for an allocation and never got one.
+#[derive(Clone, Copy, Debug)]
+pub struct Denied {
+    /// The client, with the port that it asked from.
+    pub client: Endpoint,
+    /// The server.
+    pub server: Endpoint,
+    /// The first request.
+    pub asked: Seen,
 }
 
 #[derive(Debug)]
@@ -78,6 +89,12 @@ pub struct Clients {
     set_back: Option<Timestamp>,
     /// Whether the capture lacks frames from its middle.
     holes: bool,
+    /// Hosts to which something else was sent: an answer to ARP, an ICMP error, a refusal.
+    heard: HashSet<IpAddr>,
+    /// Whether any request of anybody was answered.
+    both_ways: bool,
+    /// Frames that the capturing program lost by its own count.
+    lost: u64,
 }
 
 /// Who, and since when, for [`Clients::recovered`].
@@ -106,6 +123,9 @@ impl Clients {
             secured: HashMap::new(),
             set_back: None,
             holes: false,
+            heard: HashSet::new(),
+            both_ways: false,
+            lost: 0,
         }
     }
 
@@ -123,6 +143,18 @@ impl Clients {
     /// The capture lacks frames from its middle.
     pub fn has_gaps(&mut self) {
         self.holes = true;
+    }
+
+    /// The capturing program says that it lost so many frames, nobody knows which.
+    pub fn lost_while_capturing(&mut self, frames: u64) {
+        self.lost = self.lost.saturating_add(frames);
+        self.holes |= frames > 0;
+    }
+
+    /// Frames that the capturing program lost by its own count.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// Whether what is not in the capture may have been on the wire all the same.
@@ -188,15 +220,15 @@ impl Clients {
     }
 
     /// The client asked for an allocation, and its 5-tuple never got one.
-    pub fn denied(&mut self, client: IpAddr, server: Endpoint, asked: Seen) {
-        if let Some(outcome) = self.of(client) {
-            outcome.denied = Some(Box::new((server, asked)));
+    pub fn denied(&mut self, denied: Denied) {
+        if let Some(outcome) = self.of(denied.client.ip()) {
+            outcome.denied = Some(Box::new(denied));
         }
     }
 
     /// Where and when the client asked for an allocation on a 5-tuple that never got one, last.
     #[must_use]
-    pub fn denied_relay(&self, client: IpAddr) -> Option<(Endpoint, Seen)> {
+    pub fn denied_relay(&self, client: IpAddr) -> Option<Denied> {
         self.outcomes.get(&client)?.denied.as_deref().copied()
     }
 
@@ -379,13 +411,32 @@ impl Clients {
         })
     }
 
-    /// Whether the client was ever granted anything, or had data both ways: then the capture holds what is sent to it.
+    /// Something was sent to a host, whatever it was: so the capture holds what is sent to it.
+    pub fn hears(&mut self, host: IpAddr) {
+        if self.heard.len() < self.max {
+            self.heard.insert(host);
+        }
+    }
+
+    /// A request was answered by whom it was sent to.
+    pub fn sees_both_ways(&mut self) {
+        self.both_ways = true;
+    }
+
+    /// Whether the capture holds requests and their answers, of whomever: then it was taken where both directions pass.
+    #[must_use]
+    pub fn has_both_ways(&self) -> bool {
+        self.both_ways
+    }
+
+    /// Whether the client was ever granted anything, had data both ways, or was sent something else: then the capture holds what is sent to it.
     #[must_use]
     pub fn is_heard(&self, client: IpAddr) -> bool {
         // that a client asked somebody says nothing of what came back
-        self.outcomes.get(&client).is_some_and(|outcome| {
-            outcome.data.is_some() || !outcome.grants.is_empty() || !outcome.redirects.is_empty()
-        })
+        self.heard.contains(&client)
+            || self.outcomes.get(&client).is_some_and(|outcome| {
+                outcome.data.is_some() || !outcome.grants.is_empty() || !outcome.redirects.is_empty()
+            })
     }
 
     /// Whether a server answered a Binding request of the client after `at`.

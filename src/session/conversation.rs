@@ -253,6 +253,7 @@ impl Conversation {
     }
 
     /// The peer of a channel, where its binding is in the capture.
+    #[inline]
     #[must_use]
     pub fn peer_of(&self, channel: u16) -> Option<PeerAddress> {
         self.allocation.as_ref()?.peer_of(channel)

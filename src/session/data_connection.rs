@@ -185,7 +185,6 @@ impl Session {
 
     /// What became of a data connection, and how much it carried up to now.
     pub(super) fn carried(&mut self, connection: &Connection) {
-        let Some(bytes) = connection.carried else { return };
         let Some((control, id)) = self
             .flows
             .find_on(Transport::Tcp, connection.client, connection.server)
@@ -194,8 +193,9 @@ impl Session {
             return;
         };
         let Some(known) = self.data_connection_mut(control, id) else { return };
-        let before = std::mem::replace(&mut known.bytes, bytes);
         known.closed = known.closed.or(closed(connection));
+        let Some(bytes) = connection.carried else { return };
+        let before = std::mem::replace(&mut known.bytes, bytes);
         let Some(conversation) = self.flows.get_mut(control).and_then(|flow| flow.conversation.as_deref_mut()) else {
             return;
         };

@@ -53,7 +53,7 @@ pub struct Lookups {
     known: BTreeMap<Question, Lookup>,
     /// How many of them are about names that may be those of servers.
     likely: usize,
-    /// Names that were stated, or told by SRV.
+    /// Names that were stated, or told by SRV or NAPTR.
     wanted: BTreeSet<String>,
     heard: BTreeSet<IpAddr>,
     dropped: u64,
@@ -120,7 +120,6 @@ impl Lookups {
     }
 
     fn take(&mut self, src: Endpoint, dst: Endpoint, payload: &[u8], seen: Seen) {
-        self.messages += 1;
         let key = std::cell::RefCell::new(None);
         let asked = |asked: &Asked<'_>| {
             let question = self.asked(src, dst, asked, seen);
@@ -129,13 +128,20 @@ impl Lookups {
             wanted
         };
         let mut told = Vec::new();
-        let hosts = std::cell::RefCell::new(Vec::new());
+        let (hosts, services) = (std::cell::RefCell::new(Vec::new()), std::cell::RefCell::new(Vec::new()));
         dns::read(payload, asked, |answer| match answer {
             Told::Address(ip) => told.push(ip),
             Told::Host(name, port) => hosts.borrow_mut().push((name.lower(), port)),
-            Told::Alias(_) | Told::Service(_) => {}
+            Told::Service(name) => services.borrow_mut().push(name.lower()),
+            Told::Alias(_) => {}
         });
         let Some(lookup) = key.into_inner().and_then(|key| self.known.get_mut(&key)) else { return };
+        // NAPTR leads to names that SRV is asked of next, or addresses (RFC 5928 §3)
+        for name in services.into_inner() {
+            if self.wanted.len() < MAX_LOOKUPS && name.len() <= MAX_NAME {
+                self.wanted.insert(name);
+            }
+        }
         for ip in told {
             if lookup.addresses.len() < MAX_TOLD && !lookup.addresses.contains(&ip) {
                 lookup.addresses.push(ip);
@@ -214,12 +220,28 @@ pub fn is_likely(name: &str) -> bool {
 impl Session {
     /// Takes a datagram from or to the port of DNS.
     pub fn dns(&mut self, frame: u64, time: Timestamp, ends: (Endpoint, Endpoint), payload: &[u8]) {
+        self.dns_segment();
+        self.dns_in_stream(frame, time, ends, payload);
+    }
+
+    /// A packet of DNS.
+    pub fn dns_segment(&mut self) {
+        self.lookups.messages += 1;
+    }
+
+    /// Takes a message of DNS that stood in packets which were [told](Session::dns_segment).
+    pub fn dns_in_stream(&mut self, frame: u64, time: Timestamp, ends: (Endpoint, Endpoint), payload: &[u8]) {
         self.lookups.take(ends.0, ends.1, payload, Seen { frame, time });
     }
 
     /// How many UDP datagrams and TCP segments the capture holds altogether.
     pub fn all_packets(&mut self, packets: u64) {
         self.lookups.packets = packets;
+    }
+
+    /// The capturing program says that it lost so many packets.
+    pub fn lost_while_capturing(&mut self, packets: u64) {
+        self.clients.lost_while_capturing(packets);
     }
 
     /// Whether the capture holds anything but DNS: what came of an answer would then be seen.

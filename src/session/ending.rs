@@ -1,5 +1,6 @@
 //! How flows end: when they are over, what is added up of them then, and how they wait to be judged.
 
+use super::client::Denied;
 use super::flow::{Flow, FlowId};
 use super::transaction::KEEP;
 use super::{IDLE, Session, WARM};
@@ -107,14 +108,17 @@ impl Session {
             if conversation.allocated == 0
                 && let Some(asked) = conversation.of(Method::ALLOCATE).next()
             {
-                self.clients.denied(conversation.client.0.ip(), conversation.server.0, asked.first);
+                let (client, server) = (conversation.client.0, conversation.server.0);
+                self.clients.denied(Denied { client, server, asked: asked.first });
             }
             if flow.twin_of.is_none() {
                 self.servers.add(conversation, self.now);
                 self.ways.add(conversation);
                 self.lents.add(conversation);
+                self.arrivals.conversation(conversation, self.now);
             }
         }
+        self.arrivals.flow(&flow);
         self.totals.flow(&flow);
         self.flows.put_back(over, flow);
     }

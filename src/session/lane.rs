@@ -52,8 +52,16 @@ impl Lanes {
     #[inline(always)]
     fn get(&self, src: Endpoint, dst: Endpoint, channel: u16) -> Option<&Lane> {
         let [newer, older] = self.sets.get(set_of(src, dst, channel))?;
-        let same = |lane: &&Lane| lane.src == src && lane.dst == dst && lane.channel == channel;
-        newer.as_ref().filter(same).or_else(|| older.as_ref().filter(same))
+        for lane in [newer, older] {
+            if let Some(lane) = lane
+                && lane.src == src
+                && lane.dst == dst
+                && lane.channel == channel
+            {
+                return Some(lane);
+            }
+        }
+        None
     }
 
     fn put(&mut self, lane: Lane) {

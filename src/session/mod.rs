@@ -5,6 +5,7 @@
 
 mod activity;
 mod allocation;
+mod arrivals;
 mod attempts;
 mod client;
 mod conversation;
@@ -56,8 +57,9 @@ mod warm;
 
 pub use activity::{Active, Activity};
 pub use allocation::{Allocation, Channel, End, Permission};
+pub use arrivals::{Arrival, Lender};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
-pub use client::{Clients, Grievance, Redirect};
+pub use client::{Clients, Denied, Grievance, Redirect};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use data_connection::{DataConnection, Opener, closed};
 pub use dns::{Lookup, Lookups, Question, is_likely};
@@ -127,6 +129,7 @@ pub struct Session {
     attempts: Attempts,
     ways: Ways,
     lents: Lents,
+    arrivals: arrivals::Arrivals,
     nat: Nat,
     moves: Moves,
     nonces: Nonces,
@@ -176,6 +179,7 @@ impl Session {
             attempts: Attempts::default(),
             ways: Ways::default(),
             lents: Lents::new(limits.lents),
+            arrivals: arrivals::Arrivals::default(),
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             nonces: Nonces::default(),
@@ -324,6 +328,11 @@ impl Session {
             || self.handshakes.has_ripe()
             || self.tls.has_ripe()
             || self.ice.has_ripe()
+    }
+
+    /// Something was sent to a host, whatever it was.
+    pub fn hears(&mut self, host: std::net::IpAddr) {
+        self.clients.hears(host);
     }
 
     /// A server's yes of which the capture holds the first bytes, and not enough to tell to what: a client that is served is served.

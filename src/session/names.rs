@@ -78,7 +78,11 @@ impl Names {
     /// The text of a name; what is not UTF-8 in it is replaced.
     #[must_use]
     pub fn text(&self, name: Name) -> String {
-        String::from_utf8_lossy(self.bytes(name)).trim_end_matches('\0').to_owned()
+        let bytes = self.bytes(name);
+        match std::str::from_utf8(bytes) {
+            Ok(text) => text.trim_end_matches('\0').to_owned(),
+            Err(_) => String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned(),
+        }
     }
 
     /// How many times a new text found no room.

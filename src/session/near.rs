@@ -3,7 +3,7 @@
 use super::Ends;
 use super::credentials::{Credentials, Identity, NearMiss, Slip, Status};
 use super::exchange::Verdicts;
-use super::names::Name;
+use super::names::{Name, Names};
 use super::signatures::mismatched;
 use crate::wire::stun::integrity::{Hasher, protections};
 use crate::wire::stun::{Message, TransactionId};
@@ -91,6 +91,13 @@ impl NearMisses {
     #[must_use]
     pub fn of(&self, user: Option<Name>, realm: Option<Name>, requests: bool) -> Option<&Near> {
         self.found.iter().find(|near| near.requests == requests && near.user == user && near.realm == realm)
+    }
+
+    /// The near miss of checks between two agents, by the user name that they carry.
+    #[must_use]
+    pub fn of_checks(&self, names: &Names, username: &str) -> Option<&Near> {
+        let same = |near: &&Near| near.user.is_some_and(|user| names.bytes(user) == username.as_bytes());
+        self.found.iter().filter(|near| near.requests && near.realm.is_none()).find(same)
     }
 
     /// A message that was just tested, of a user whose names are known: where no credential fits it is searched, or, where none applies to

@@ -162,11 +162,18 @@ impl Session {
         if let Some(alternate) = answer.alternate.filter(|_| answer.code == 300) {
             self.clients.redirected(client.0.ip(), Redirect { from: server.0, to: alternate.0, at: answer.seen });
         }
+        if answer.class == Class::Error {
+            self.clients.hears(client.0.ip());
+        }
+        if answer.from.is_none() {
+            self.clients.sees_both_ways();
+        }
         if answer.class == Class::Success {
             match exchange.method {
                 Method::ALLOCATE if answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) => {
                     let user = exchange.asked.user.or(exchange.asked.userhash);
                     self.clients.allocated(client.0.ip(), user, server.0, answer.seen.time);
+                    answer.relayed.iter().flatten().for_each(|&relayed| self.arrivals.lent(relayed, server));
                 }
                 Method::BINDING => self.clients.answered(client.0.ip(), server.0, answer.seen.time),
                 _ => {}

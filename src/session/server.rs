@@ -2,7 +2,7 @@
 
 use super::activity::Activity;
 use super::attempts::Attempt;
-use super::conversation::Conversation;
+use super::conversation::{Conversation, From};
 use super::exchange::Seen;
 use super::names::Name;
 use crate::event::{Connection, IcmpAnswer};
@@ -48,23 +48,27 @@ pub struct Tried {
     pub unanswered_syns: u64,
     /// The least time from SYN to SYN-ACK.
     pub handshake: Option<Span>,
-    /// Resets after they had been open, by clients and by the server.
+    /// Resets that ended them after they had been open, by clients and by the server. What comes after a FIN, or after the client gave up what it
+    /// had, is no more than tidying up.
     pub reset: [u64; 2],
     /// Handshakes of TLS or DTLS that did not come to an end.
     pub handshakes_failed: u64,
 }
 
 impl Tried {
-    /// Adds a connection that was open.
-    pub fn open(&mut self, connection: &Connection) {
+    /// Adds a connection that was open; `done` where the client gave up what it had on it.
+    pub fn open(&mut self, connection: &Connection, done: bool) {
         self.tried += 1;
         self.opened += 1;
         self.handshake = match (self.handshake, connection.handshake) {
             (Some(known), Some(new)) => Some(known.min(new)),
             (known, new) => known.or(new),
         };
-        for (count, reset) in self.reset.iter_mut().zip(connection.rst) {
-            *count += u64::from(reset.is_some());
+        let [by_client, by_server] = &mut self.reset;
+        match super::closed(connection).filter(|_| !done) {
+            Some((From::Client, _, true)) => *by_client += 1,
+            Some((From::Server, _, true)) => *by_server += 1,
+            _ => {}
         }
     }
 
@@ -172,12 +176,12 @@ impl Servers {
         let Some(server) = self.entry(address, conversation.first) else { return };
         server.software = conversation.software.or(server.software);
         for allocation in conversation.allocations() {
-            server.activity.add(allocation, now);
+            server.activity.add(allocation, conversation.transport, now);
         }
         let Some(reached) = server.over(conversation.transport) else { return };
         reached.begins(conversation.first);
         if let Some(connection) = &conversation.connection {
-            reached.connections.open(connection);
+            reached.connections.open(connection, conversation.is_done());
         }
         let met = conversation.exchanges.iter().find_map(|exchange| exchange.icmp);
         let met = conversation.turned_away.as_ref().map(|away| away.first).or(met);

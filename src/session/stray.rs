@@ -28,6 +28,8 @@ pub enum Lack {
     Never,
     /// It has run out.
     Expired,
+    /// The channel is bound to another peer than the client wanted it for.
+    Other,
 }
 
 /// Data to one peer or on one channel that goes nowhere.
@@ -68,7 +70,8 @@ impl Strays {
     /// How many messages there are of all kinds.
     #[must_use]
     pub fn packets(&self) -> u64 {
-        let lists = self.unpermitted.iter().chain(&self.unbound).map(|stray| stray.packets);
+        let astray = |stray: &&Stray| stray.lack != Lack::Other; // that goes somewhere, if not where it should
+        let lists = self.unpermitted.iter().chain(&self.unbound).filter(astray).map(|stray| stray.packets);
         lists.sum::<u64>() + self.late.map_or(0, |(_, _, packets)| packets)
     }
 }
@@ -99,14 +102,17 @@ impl Allocation {
                 let known = self.channels.iter().rev().find(|known| known.number == number);
                 let lack = match known {
                     // data on a channel is data to its peer: that permission must hold too
-                    Some(known) if seen.time <= known.expires.after(GRACE) => {
-                        let peer = known.peer;
-                        return self.sends_on_bound(peer, seen);
-                    }
+                    Some(known) if seen.time <= known.expires.after(GRACE) => match known.wanted {
+                        Some(_) => Lack::Other,
+                        None => {
+                            let peer = known.peer;
+                            return self.sends_on_bound(peer, seen);
+                        }
+                    },
                     Some(_) => Lack::Expired,
                     None => Lack::Never,
                 };
-                let peer = known.map(|known| known.peer.0.ip());
+                let peer = known.map(|known| known.wanted.unwrap_or(known.peer).0.ip());
                 let list = &mut self.strays.get_or_insert_default().unbound;
                 add(list, Stray { peer, channel: Some(number), lack, first: seen, last: seen, packets: 1 });
             }

@@ -1,6 +1,6 @@
 //! DTLS with keys: which associations there are, and what is in their protected records.
 
-use crate::keys::{self, Hello, KeyLog, Outcome, SealedRecord, Sender};
+use crate::keys::{self, Hello, KeyLog, Outcome, Seal, SealedRecord, Sender};
 use crate::time::{Span, Timestamp};
 use crate::wire::dtls::{Arrival, Form, Fragment, Limits, Pushed, Reassembler, Record};
 use crate::wire::handshake::{ClientHello, ContentType, ExtensionType, HandshakeType, Protocol, ServerHello};
@@ -93,18 +93,7 @@ impl<K: Hash + Eq + Copy> Associations<K> {
             self.records.add(outcome);
             return outcome;
         };
-        let header = datagram.get(record.offset..).and_then(|rest| rest.get(..record.header)).unwrap_or_default();
-        let header = match record.form {
-            Form::Unified => keys::Header::Unified(header),
-            Form::Plain | Form::ConnectionId => keys::Header::Numbered {
-                content_type: record.content_type.0,
-                version: record.version.0,
-                epoch: record.epoch,
-                sequence: record.sequence.unwrap_or_default(),
-                connection_id: record.connection_id,
-            },
-        };
-        let sealed = SealedRecord { header, payload: record.payload, whole: record.payload.len() == record.length };
+        let sealed = Self::sealed(datagram, record);
         let from = if side == state.client { Sender::Client } else { Sender::Server };
         let before = state.keys.counts();
         let outcome = state.keys.open(&self.keys, from, &sealed, out);
@@ -119,6 +108,31 @@ impl<K: Hash + Eq + Copy> Associations<K> {
             inner.fragments().for_each(|fragment| state.fragment(side, epoch, &fragment, (frame, time)));
         }
         outcome
+    }
+
+    /// A record as keys see it.
+    #[must_use]
+    pub fn sealed<'a>(datagram: &'a [u8], record: &Record<'a>) -> SealedRecord<'a> {
+        let header = datagram.get(record.offset..).and_then(|rest| rest.get(..record.header)).unwrap_or_default();
+        let header = match record.form {
+            Form::Unified => keys::Header::Unified(header),
+            Form::Plain | Form::ConnectionId => keys::Header::Numbered {
+                content_type: record.content_type.0,
+                version: record.version.0,
+                epoch: record.epoch,
+                sequence: record.sequence.unwrap_or_default(),
+                connection_id: record.connection_id,
+            },
+        };
+        SealedRecord { header, payload: record.payload, whole: record.payload.len() == record.length }
+    }
+
+    /// What sealing another record in place of one takes that was opened on this way, with this header, epoch and sequence number.
+    #[must_use]
+    pub fn seal(&self, way: K, side: usize, header: &keys::Header<'_>, (epoch, number): (u16, u64)) -> Option<Seal> {
+        let state = self.young.get(&way).or_else(|| self.old.get(&way))?;
+        let from = if side == state.client { Sender::Client } else { Sender::Server };
+        state.keys.seal(from, header, epoch, number)
     }
 
     /// A handshake record in the clear.

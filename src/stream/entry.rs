@@ -40,6 +40,11 @@ impl Entry {
         waiting + self.tls.as_ref().map_or(0, |tls| tls.held())
     }
 
+    /// Whether it is TLS that is followed to its end.
+    pub(super) fn is_followed(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_followed())
+    }
+
     /// A SYN, with ACK or without.
     pub(super) fn opened(&mut self, at: Moment, segment: &Segment<'_>, side: usize) {
         if let Some(first) = self.first.get_mut(side) {
@@ -61,7 +66,7 @@ impl Entry {
     /// Looks at the first bytes of a connection.
     pub(super) fn look(&self, seq: u32, segment: &Segment<'_>, side: usize) -> Look {
         let [client, server] = self.first;
-        let begins = head::may_begin(segment.payload) || head::may_be_turns(segment.payload, segment.src, segment.dst);
+        let begins = head::may_join(segment.payload, segment.src, segment.dst);
         match if side == 0 { client } else { server } {
             Some(first) if first == seq => match head::of(segment.payload, None) {
                 Head::Other => Look::Forget,

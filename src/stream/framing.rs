@@ -4,6 +4,7 @@
 //! two bytes before each message (RFC 4571, RFC 6544 §3); Microsoft's TURN puts a type and a length before it. Records of TLS are cut like messages.
 
 use super::head::{self, Head};
+use crate::wire::tls;
 
 /// What stood around a message in its byte stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -42,6 +43,10 @@ const CHANNEL_HEADER: usize = 4;
 const CONNECTION_BOUND: [u8; 2] = [0x01, 0x0b];
 /// And of its request.
 const CONNECTION_BIND: [u8; 2] = [0x00, 0x0b];
+/// A longer record that nobody can open is not kept until it is complete.
+const LONG: usize = 1024;
+/// The content type of application data (RFC 8446 §5.1).
+const APPLICATION_DATA: u8 = 23;
 /// How many channels of one direction are remembered, to know ChannelData again by.
 const CHANNELS: usize = 8;
 
@@ -53,6 +58,10 @@ pub struct Framer {
     pending: Vec<u8>,
     /// Bytes still to come of a message of which some are missing.
     skip: usize,
+    /// Whether they belong to a record of which the header is kept, and told once they went by.
+    passing: bool,
+    /// Whether nobody can open records, nor wants more than their headers.
+    sealed: bool,
     /// Padding that should stand before the next message.
     padding: usize,
     unpadded: bool,
@@ -91,6 +100,8 @@ impl Framer {
             mode: Mode::Start,
             pending: Vec::new(),
             skip: 0,
+            passing: false,
+            sealed: false,
             padding: 0,
             unpadded: false,
             lost: 0,
@@ -113,6 +124,11 @@ impl Framer {
     #[must_use]
     pub fn midway_in_tls() -> Self {
         Framer { mode: Mode::Lost(Framing::Tls), ..Framer::at_start() }
+    }
+
+    /// Whether of long records of application data the header is enough: they come without their contents then, as though these had been cut off.
+    pub fn seal(&mut self, sealed: bool) {
+        self.sealed = sealed;
     }
 
     /// Whether the stream is one of TLS records.
@@ -204,13 +220,13 @@ impl Framer {
     /// The bytes that wait for the rest of their message: the last ones that were taken.
     #[must_use]
     pub fn waiting(&self) -> &[u8] {
-        &self.pending
+        if self.passing { &[] } else { &self.pending }
     }
 
     fn drop_pending(&mut self) {
         self.lost = self.lost.saturating_add(self.pending.len() as u64);
         self.pending = Vec::new();
-        self.skip = 0;
+        (self.skip, self.passing) = (0, false);
         self.padding = 0;
     }
 
@@ -236,8 +252,8 @@ impl Framer {
             }
             if self.skip > 0 {
                 let passed = self.skip.min(rest.len());
-                self.skip -= passed;
                 rest = rest.get(passed..).unwrap_or_default();
+                self.pass(passed, each);
             } else if self.pending.is_empty() {
                 rest = self.step(rest, each);
             } else {
@@ -259,8 +275,10 @@ impl Framer {
             return;
         }
         if self.skip >= count {
-            self.skip -= count;
-            return;
+            return self.pass(count, each);
+        }
+        if self.passing {
+            return self.lose();
         }
         self.lost = self.lost.saturating_add(count as u64);
         let Mode::Framed(framing) = self.mode else { return self.lose() };
@@ -301,6 +319,11 @@ impl Framer {
                     return after;
                 }
                 self.mode = Mode::Framed(framing);
+                if self.may_pass(framing, rest, length) {
+                    self.pending.extend_from_slice(rest.get(..tls::HEADER).unwrap_or_default());
+                    (self.skip, self.passing) = (length - rest.len(), true);
+                    return &[];
+                }
                 // as much as the message will have, and no more: many wait at a time
                 self.pending.reserve_exact((header + length).min(rest.len() * 4));
                 self.pending.extend_from_slice(rest);
@@ -321,6 +344,26 @@ impl Framer {
         }
     }
 
+    /// Whether of this message, whose end is still to come, the header is enough.
+    fn may_pass(&self, framing: Framing, start: &[u8], length: usize) -> bool {
+        let data = framing == Framing::Tls && start.first() == Some(&APPLICATION_DATA);
+        self.sealed && data && length > LONG && start.len() < length
+    }
+
+    /// Bytes go by that nobody wants, or that are missing; the record that they end is told.
+    fn pass(&mut self, count: usize, each: &mut impl FnMut(Frame<'_>)) {
+        self.skip -= count;
+        if self.skip > 0 || !self.passing {
+            return;
+        }
+        self.passing = false;
+        let mut bytes = std::mem::take(&mut self.pending);
+        let (framing, bound, resumed) = (Framing::Tls, self.bound, std::mem::take(&mut self.resumed));
+        each(Frame { bytes: &bytes, truncated: true, framing, unpadded_before: false, bound, resumed });
+        bytes.clear();
+        self.pending = bytes;
+    }
+
     /// With the start of a message kept: takes of `rest` what completes it; gives what is left.
     fn complete<'r>(&mut self, rest: &'r [u8], each: &mut impl FnMut(Frame<'_>)) -> &'r [u8] {
         let kept = self.pending.len();
@@ -328,6 +371,11 @@ impl Framer {
             self.padding + CHANNEL_HEADER
         } else {
             match self.head(&self.pending) {
+                Head::Message { framing, length, .. } if self.may_pass(framing, &self.pending, length) => {
+                    self.pending.truncate(tls::HEADER);
+                    (self.skip, self.passing) = (length - kept, true);
+                    return rest;
+                }
                 Head::Message { header, length, .. } => header + length,
                 Head::Short => head::enough(kept),
                 Head::Passed(_) => kept,

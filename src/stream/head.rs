@@ -74,6 +74,12 @@ pub(super) fn may_be_turns(payload: &[u8], src: Endpoint, dst: Endpoint) -> bool
     matches!(payload, [20..=23, 3, ..]) && (src.port() == TURNS || dst.port() == TURNS) && tls::is_record(payload)
 }
 
+/// Whether a segment may be the first that is seen of a connection that is read here.
+#[inline]
+pub(super) fn may_join(payload: &[u8], src: Endpoint, dst: Endpoint) -> bool {
+    may_begin(payload) || may_be_turns(payload, src, dst)
+}
+
 /// What stands at the start of `bytes`: in a stream with this framing, or, without one, at the start of a stream.
 pub(super) fn of(bytes: &[u8], framing: Option<Framing>) -> Head {
     match framing {

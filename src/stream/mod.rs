@@ -12,6 +12,7 @@
 
 mod connection;
 mod direction;
+mod dns;
 mod dtls;
 mod entry;
 mod framing;
@@ -23,6 +24,7 @@ mod table;
 mod tls;
 
 pub use connection::{Connection, Moment, Turned};
+pub use dns::DnsSegments;
 pub use dtls::Associations;
 pub use framing::{Frame, Framer, Framing};
 pub use item::{Counts, Item, Payload};

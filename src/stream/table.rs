@@ -81,8 +81,7 @@ impl Streams {
     pub fn segment(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
         if self.sieve.may_hold(segment.src, segment.dst)
             || segment.flags.syn()
-            || head::may_begin(segment.payload)
-            || head::may_be_turns(segment.payload, segment.src, segment.dst)
+            || head::may_join(segment.payload, segment.src, segment.dst)
         {
             self.take(Moment { frame, time }, segment, each);
         }
@@ -159,12 +158,7 @@ impl Streams {
             }
             (None, true) => self.open(at, segment, each),
             (Some(slot), _) => Some(slot),
-            (None, false)
-                if head::may_begin(segment.payload)
-                    || head::may_be_turns(segment.payload, segment.src, segment.dst) =>
-            {
-                self.join(at, segment, each)
-            }
+            (None, false) if head::may_join(segment.payload, segment.src, segment.dst) => self.join(at, segment, each),
             (None, false) => return,
         };
         let Some((slot, entry)) = slot.and_then(|slot| Some((slot, self.entry(slot)?))) else { return };
@@ -253,11 +247,13 @@ impl Streams {
         // TLS that began before the capture
         let in_tls =
             entry.directions.is_none() && client.is_none() && server.is_none() && tls::is_record(segment.payload);
+        let followed = entry.is_followed();
         let both = entry.directions.get_or_insert_with(|| Box::new([Direction::new(client), Direction::new(server)]));
         if in_tls {
             both.iter_mut().for_each(|direction| direction.framer = Framer::midway_in_tls());
         }
         let Some(direction) = both.get_mut(side) else { return };
+        direction.framer.seal(keys.is_empty() && !followed);
         let stamp = Stamp { at, ip_id: segment.ip_id, ttl: segment.ttl };
         let piece = Piece { seq, bytes: segment.payload, length: segment.length, stamp };
         let mut out = Out::new(&entry.connection, &mut entry.tls, keys, side, each);
@@ -272,6 +268,7 @@ impl Streams {
     fn settle(&mut self, slot: u32, at: Moment, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let full = self.held > self.limits.total;
         let Some(entry) = self.entry(slot) else { return };
+        let followed = entry.is_followed();
         let Some(both) = entry.directions.as_deref_mut() else { return };
         if both.iter().any(|direction| direction.framer.is_bound()) {
             // what follows a granted ConnectionBind is the peer's, both ways
@@ -315,16 +312,21 @@ impl Streams {
             return self.remove(slot, each);
         }
         if entry.connection.stun || entry.connection.tls {
+            // what a server begins with that speaks TLS is a hello or an alert
+            if direction.framer.is_other() && side == 1 && !entry.connection.stun && !followed {
+                entry.connection.let_go = true;
+                return self.remove(slot, each);
+            }
             if direction.framer.is_other() {
                 direction.framer = if entry.tls.is_some() { Framer::midway_in_tls() } else { Framer::midway() };
             }
-            let wanted = entry.connection.stun || entry.tls.as_ref().is_some_and(|tls| tls.is_followed());
+            let wanted = entry.connection.stun || followed;
             gaps = std::mem::take(&mut direction.gaps) * u64::from(wanted);
             conflicts = std::mem::take(&mut direction.conflicts) * u64::from(wanted);
             if let Some(missing) = entry.connection.missing.get_mut(side) {
                 *missing = direction.missing;
             }
-            if full && !entry.connection.stun && !entry.tls.as_ref().is_some_and(|tls| tls.is_followed()) {
+            if full && !wanted {
                 entry.connection.let_go = true;
                 return self.remove(slot, each);
             }

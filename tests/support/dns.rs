@@ -7,6 +7,7 @@ use super::scene::Scene;
 pub const A: u16 = 1;
 pub const AAAA: u16 = 28;
 pub const SRV: u16 = 33;
+pub const NAPTR: u16 = 35;
 pub const SERVFAIL: u8 = 2;
 pub const NXDOMAIN: u8 = 3;
 
@@ -50,6 +51,16 @@ pub fn answer(id: u16, name: &str, addresses: &[&str]) -> Vec<u8> {
         records.extend(bytes);
     }
     message(id, 0x8180, addresses.len() as u16, name, asked, &records)
+}
+
+/// An answer with one record of this kind.
+pub fn told(id: u16, name: &str, kind: u16, rdata: &[u8]) -> Vec<u8> {
+    let mut records = vec![0xC0, 12];
+    records.extend(kind.to_be_bytes());
+    records.extend([0, 1, 0, 0, 0, 60]);
+    records.extend((rdata.len() as u16).to_be_bytes());
+    records.extend(rdata);
+    message(id, 0x8180, 1, name, kind, &records)
 }
 
 /// An answer to SRV with one host.

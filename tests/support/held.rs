@@ -127,3 +127,13 @@ pub fn report_on(frames: &[Kept], beside: &[&Sample]) -> Report {
     let capture = Capture::open(&empty[..]).unwrap();
     analyzer::report(vec![analyzer.finish("made of frames".to_owned(), capture.info())])
 }
+
+/// Both captures as one, the second beginning `after` nanoseconds after the first.
+pub fn merged(one: &[Kept], other: &[Kept], after: i64) -> Vec<Kept> {
+    let (Some(first), Some(second)) = (one.first(), other.first()) else { return Vec::new() };
+    let by = first.ns - second.ns + after;
+    let later = other.iter().map(|kept| Kept { ns: kept.ns + by, ..kept.clone() });
+    let mut all: Vec<Kept> = one.iter().cloned().chain(later).collect();
+    all.sort_by_key(|kept| kept.ns);
+    all
+}

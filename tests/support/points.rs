@@ -3,9 +3,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::degrade::{Shot, ends};
+use super::degrade::{self, Shot};
 use super::packet::Place;
-use turnscope::analyzer::{self, Options, Source, Together};
+use turnscope::analyzer::{self, Analyzed, Options, Source, Together};
 use turnscope::capture::Capture;
 use turnscope::report::Report;
 use turnscope::session::credentials::Credentials;
@@ -21,6 +21,13 @@ pub fn report_with(captures: &[(&str, Vec<u8>)], credentials: &str) -> Report {
     report_of(sources.collect(), captures, credentials)
 }
 
+/// The report on several captures with logs beside them: name and text of each.
+pub fn report_beside(captures: &[(&str, Vec<u8>)], logs: &[(&str, &str)]) -> Report {
+    let sources = captures.iter().enumerate().map(|(point, (name, _))| Source { path: (*name).to_owned(), point });
+    let logs: Vec<(String, &[u8])> = logs.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes())).collect();
+    analyzer::report_beside(parts_of(sources.collect(), captures, ""), &logs, None)
+}
+
 /// The report on the files of one capture, one written after the other.
 pub fn rotated(captures: &[(&str, Vec<u8>)]) -> Report {
     let sources = captures.iter().map(|(name, _)| Source { path: (*name).to_owned(), point: 0 });
@@ -28,6 +35,10 @@ pub fn rotated(captures: &[(&str, Vec<u8>)]) -> Report {
 }
 
 fn report_of(sources: Vec<Source>, captures: &[(&str, Vec<u8>)], credentials: &str) -> Report {
+    analyzer::report(parts_of(sources, captures, credentials))
+}
+
+fn parts_of(sources: Vec<Source>, captures: &[(&str, Vec<u8>)], credentials: &str) -> Vec<Analyzed> {
     let open = |index: u32| Capture::open(captures[index as usize].1.as_slice()).ok();
     let together = Together::new(sources, &open);
     let mut options = |_| {
@@ -38,7 +49,17 @@ fn report_of(sources: Vec<Source>, captures: &[(&str, Vec<u8>)], credentials: &s
         Ok::<_, std::convert::Infallible>(Options { credentials: given, ..Options::default() })
     };
     let Ok(parts) = together.analyze(&mut options, &mut |_| {});
-    analyzer::report(parts)
+    parts
+}
+
+/// The ends of a UDP datagram or TCP segment in IPv4 in Ethernet.
+fn ends(shot: &Shot) -> Option<(SocketAddr, SocketAddr)> {
+    let mut shot = shot.clone();
+    // ports stand in the same place
+    if shot.bytes.get(23) == Some(&6) {
+        shot.bytes[23] = 17;
+    }
+    degrade::ends(&shot)
 }
 
 /// The scene as it is seen further on: what this address sends is there so many microseconds later, what comes to it was there earlier.

@@ -224,6 +224,15 @@ impl Scene {
         self.icmp(router, Icmp::PortUnreachable, about)
     }
 
+    /// The router answers a host that asked for its hardware address (ARP): the capture holds what is sent to this host.
+    pub fn resolved(&mut self, host: impl Place) -> u64 {
+        let IpAddr::V4(host) = host.place().ip() else { panic!("ARP is of IPv4") };
+        let mut frame = vec![0x02, 0, 0, 0, 0, 0x01, 0x02, 0, 0, 0, 0, 0x02, 0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 2];
+        frame.extend([0x02, 0, 0, 0, 0, 0x02, 192, 0, 2, 254, 0x02, 0, 0, 0, 0, 0x01]);
+        frame.extend(host.octets());
+        self.frame(&frame)
+    }
+
     /// The frame of `sent` once more, the same to the byte, as a mirror port that copies both directions shows it.
     pub fn mirrored_copy(&mut self, sent: &Sent) -> u64 {
         self.packet(&sent.packet)

@@ -23,6 +23,8 @@ pub(super) const MAX_ENTRIES: usize = 200_000;
 const FREE: u64 = 1 << 30;
 /// How many times its own size it may unpack to beyond that. Captures pack to a tenth, rarely to a fiftieth.
 const RATIO: u64 = 250;
+/// What a packed capture within an archive may always unpack to, in bytes: there may be very many.
+const FREE_WITHIN: u64 = 16 << 20;
 /// How many of the first bytes tell what a file is: a block of tar.
 const HEAD: usize = 512;
 
@@ -68,45 +70,58 @@ impl Shape {
 #[derive(Clone, Debug)]
 pub(super) struct Allowance {
     left: Arc<AtomicU64>,
+    /// What is said where it ends.
+    beyond: fn() -> io::Error,
 }
 
 impl Allowance {
     /// For an archive of so many bytes.
     pub(super) fn new(size: u64) -> Self {
-        Allowance { left: Arc::new(AtomicU64::new(size.saturating_mul(RATIO).max(FREE))) }
+        Allowance { left: Arc::new(AtomicU64::new(most(size, false))), beyond: bomb }
+    }
+
+    /// For an entry that is said to have so many bytes.
+    pub(super) fn claimed(size: u64) -> Self {
+        Allowance { left: Arc::new(AtomicU64::new(size)), beyond: lie }
+    }
+
+    /// Takes so many bytes of it, if there are as many.
+    pub(super) fn take(&self, count: u64) -> bool {
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(count)).is_ok()
     }
 
     /// The input, which fails where the allowance ends.
     pub(super) fn guard<R: Read>(&self, input: R) -> Guarded<R> {
-        Guarded { input, left: Arc::clone(&self.left) }
+        Guarded { input, allowance: self.clone() }
     }
 }
 
 /// An input that counts against an [`Allowance`].
 pub(super) struct Guarded<R> {
     input: R,
-    left: Arc<AtomicU64>,
+    allowance: Allowance,
 }
 
 impl<R: Read> Read for Guarded<R> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(room)?;
-        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(count as u64));
-        match taken {
-            Ok(_) => Ok(count),
-            Err(_) => Err(bomb()),
-        }
+        if self.allowance.take(count as u64) { Ok(count) } else { Err((self.allowance.beyond)()) }
     }
 }
 
-/// Whether a packed capture unpacks to more than captures do.
-pub(super) fn is_bomb(packed: u64, unpacked: u64) -> bool {
-    unpacked > packed.saturating_mul(RATIO).max(FREE)
+/// What a packed capture of so many bytes may unpack to, by itself or `within` an archive.
+pub(super) fn most(packed: u64, within: bool) -> u64 {
+    packed.saturating_mul(RATIO).max(if within { FREE_WITHIN } else { FREE })
+}
+
+/// What is said of an entry that has more bytes than its archive says.
+pub(super) fn lie() -> io::Error {
+    io::Error::other("larger than its archive says")
 }
 
 /// What is said of it.
 pub(super) fn bomb() -> io::Error {
-    io::Error::other(format!("unpacks to more than 1 GiB and {RATIO} times its size: taken for an archive bomb"))
+    io::Error::other(format!("unpacks to more than captures do, {RATIO} times its size: taken for an archive bomb"))
 }
 
 /// A part of a file, which can be read by several at once.
@@ -189,12 +204,14 @@ mod tests {
 
     #[test]
     fn what_an_archive_unpacks_to_is_bounded() {
-        let allowance = Allowance { left: Arc::new(AtomicU64::new(10)) };
+        let allowance = Allowance { left: Arc::new(AtomicU64::new(10)), beyond: bomb };
         let mut read = Vec::new();
         allowance.guard(&[7; 8][..]).read_to_end(&mut read).unwrap();
         let error = allowance.guard(&[7; 8][..]).read_to_end(&mut read).unwrap_err();
         assert!(error.to_string().contains("bomb"), "{error}");
-        assert!(is_bomb(1 << 20, 3 << 30));
-        assert!(!is_bomb(1, 1 << 30) && !is_bomb(1 << 30, 200 << 30));
+        let error = Allowance::claimed(7).guard(&[7; 8][..]).read_to_end(&mut read).unwrap_err();
+        assert!(error.to_string().contains("larger than its archive says"), "{error}");
+        assert_eq!((most(1, false), most(1, true)), (1 << 30, 16 << 20));
+        assert_eq!((most(1 << 30, false), most(u64::MAX, true)), (250 << 30, u64::MAX));
     }
 }

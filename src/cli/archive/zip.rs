@@ -86,11 +86,11 @@ impl Zip {
         Ok(())
     }
 
-    /// The bytes of a file, unpacked.
+    /// The bytes of a file, unpacked: no more than the directory says that there are.
     ///
     /// # Errors
     /// If it is packed or encrypted in a way that is not read here, or not where the directory says.
-    pub(in crate::cli) fn read(&self, entry: &Entry, allowance: &Allowance) -> io::Result<Checked<Guarded<Unpacked>>> {
+    pub(in crate::cli) fn read(&self, entry: &Entry) -> io::Result<Checked<Guarded<Unpacked>>> {
         if entry.encrypted {
             return Err(invalid("encrypted: unpack it first"));
         }
@@ -116,7 +116,11 @@ impl Zip {
                 )));
             }
         };
-        Ok(Checked { input: allowance.guard(unpacked), sum: crc32fast::Hasher::new(), wanted: entry.crc })
+        Ok(Checked {
+            input: Allowance::claimed(entry.size).guard(unpacked),
+            sum: crc32fast::Hasher::new(),
+            wanted: entry.crc,
+        })
     }
 }
 

@@ -21,22 +21,32 @@ impl Work<'_> {
         rayon::scope(|scope| {
             for (index, entry) in zip.entries.iter().enumerate() {
                 let Some(name) = names.take(&entry.name) else { continue };
+                // in the order of the directory, by what it says and is then held to: whichever thread is faster, the same ones are read
+                let is_allowed = allowance_of.take(entry.size);
                 scope.spawn(move |_| {
                     if self.is_over() {
                         return;
                     }
-                    let origin = Origin { entry: number(index + 1), inner: Some(&name), ..origin };
-                    self.settle(match zip_of.read(entry, allowance_of) {
+                    let origin = Origin {
+                        entry: number(index + 1),
+                        inner: Some(&name),
+                        allowance: Some(allowance_of),
+                        ..origin
+                    };
+                    if !is_allowed {
+                        return self.settle(self.unreadable(origin, entry.size, &archive::bomb().to_string()));
+                    }
+                    self.settle(match zip_of.read(entry) {
                         Ok(mut input) if entry.size <= SMALL => {
                             let mut bytes = Vec::new();
                             match input.by_ref().take(SMALL + 1).read_to_end(&mut bytes) {
                                 Ok(_) if bytes.len() as u64 <= SMALL => self.entry(origin, bytes),
-                                Ok(_) => self.unreadable(origin, entry.size, "larger than its archive says"),
+                                Ok(_) => self.unreadable(origin, entry.size, &archive::lie().to_string()),
                                 Err(error) => self.unreadable(origin, entry.size, &error.to_string()),
                             }
                         }
                         Ok(_) => {
-                            let again = || Ok(Box::new(zip_of.read(entry, allowance_of)?) as Box<dyn Read>);
+                            let again = || Ok(Box::new(zip_of.read(entry)?) as Box<dyn Read>);
                             self.capture(origin, entry.size, Bytes::Again(Box::new(again)))
                         }
                         Err(error) => self.unreadable(origin, entry.size, &error.to_string()),
@@ -54,7 +64,14 @@ impl Work<'_> {
 
     /// The captures in a tar. Of one that is not packed they are read in place; of a packed one the small ones are handed on in memory, and the
     /// others read as they come.
-    pub(super) fn tar<R: Skip>(&self, origin: Origin<'_>, input: R, file: Option<&Arc<File>>) -> Result<(), Error> {
+    pub(super) fn tar<R: Skip>(
+        &self,
+        origin: Origin<'_>,
+        input: R,
+        file: Option<&Arc<File>>,
+        allowance: &Allowance,
+    ) -> Result<(), Error> {
+        let origin = Origin { allowance: Some(allowance), ..origin };
         let mut tar = Tar::new(input);
         let mut names = Names::default();
         let mut index = 0;

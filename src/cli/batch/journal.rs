@@ -7,7 +7,7 @@
 //! length u32 · CRC-32 u32 · kind u8 · payload     kind 0: what this file is · 1: rows of tables · 2: a capture that is done
 //! ```
 
-use super::codec;
+use super::codec::{Decoder, Encoder};
 use crate::report::Summary;
 use crate::report::tables::{Cell, Table};
 use std::collections::HashMap;
@@ -17,8 +17,10 @@ use std::path::Path;
 use std::sync::Mutex;
 
 /// What the first record says.
-const FORMAT: &[u8] = b"turnscope batch 1";
+const FORMAT: &[u8] = b"turnscope batch 2";
 const HEADER: usize = 9;
+/// Bytes of a key and two marks, which the record of a capture begins with.
+const HEAD: usize = 16 + 2 * 12;
 /// A longer record is none.
 const MAX_RECORD: u32 = 256 << 20;
 /// Rows that are held before they become a record of their own.
@@ -47,18 +49,26 @@ struct Writer {
     end: u64,
 }
 
-/// Where a capture's record is, and what its report must be to be the one that was written.
+/// Where a capture's record is, and what its report and page must be to be those that were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Done {
     pub(super) at: u64,
-    pub(super) report_length: u64,
-    pub(super) report_sum: u32,
+    pub(super) report: Mark,
+    /// Of no bytes where none was wanted.
+    pub(super) page: Mark,
+}
+
+/// What tells the bytes of a file from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) length: u64,
+    pub(super) sum: u32,
 }
 
 /// Rows on their way into the journal.
 #[derive(Default)]
 pub(super) struct Rows {
-    bytes: Vec<u8>,
+    rows: Encoder,
     parts: Vec<u64>,
 }
 
@@ -100,28 +110,38 @@ impl Journal {
 
     /// Adds a row; writes what has come together if it is much.
     pub(super) fn row(&self, rows: &mut Rows, table: Table, cells: &[Cell<'_>]) -> io::Result<()> {
-        codec::encode(&mut rows.bytes, table, cells);
-        if rows.bytes.len() >= MAX_ROWS {
-            rows.parts.push(self.append(ROWS, &[&rows.bytes])?);
-            rows.bytes.clear();
+        rows.rows.row(table, cells);
+        if rows.rows.len() >= MAX_ROWS {
+            rows.parts.push(self.append(ROWS, &rows.rows.pieces(&mut [0; 4]))?);
+            rows.rows.clear();
         }
         Ok(())
     }
 
     /// A capture is done; gives the place of its record. One without key is not found again.
-    pub(super) fn done(&self, key: Option<Key>, report: &[u8], summary: &Summary, rows: &Rows) -> io::Result<u64> {
+    pub(super) fn done(
+        &self,
+        key: Option<Key>,
+        (report, page): (&[u8], &[u8]),
+        summary: &Summary,
+        rows: &Rows,
+    ) -> io::Result<u64> {
         let summary = serde_json::to_vec(summary)?;
         let mut payload = Vec::with_capacity(summary.len() + 8 * rows.parts.len() + 64);
         payload.extend_from_slice(&key.unwrap_or_default());
-        payload.extend_from_slice(&(report.len() as u64).to_le_bytes());
-        payload.extend_from_slice(&crc32fast::hash(report).to_le_bytes());
+        for Mark { length, sum } in [Mark::of(report), Mark::of(page)] {
+            payload.extend_from_slice(&length.to_le_bytes());
+            payload.extend_from_slice(&sum.to_le_bytes());
+        }
         payload.extend_from_slice(&u32::try_from(summary.len()).unwrap_or_default().to_le_bytes());
         payload.extend_from_slice(&summary);
         payload.extend_from_slice(&u32::try_from(rows.parts.len()).unwrap_or_default().to_le_bytes());
         for part in &rows.parts {
             payload.extend_from_slice(&part.to_le_bytes());
         }
-        self.append(DONE, &[&payload, &rows.bytes])
+        let mut length = [0; 4];
+        let [length, texts, cells] = rows.rows.pieces(&mut length);
+        self.append(DONE, &[&payload, length, texts, cells])
     }
 
     /// The record of a capture.
@@ -137,10 +157,11 @@ impl Journal {
         record: &Record,
         sink: &mut dyn FnMut(Table, &[Cell<'_>]) -> io::Result<()>,
     ) -> io::Result<()> {
+        let id = &record.summary.capture_id;
         for part in &record.parts {
-            each_row(&self.payload(*part)?, sink)?;
+            each_row(id, &self.payload(*part)?, sink)?;
         }
-        each_row(&record.rows, sink)
+        each_row(id, &record.rows, sink)
     }
 
     /// Appends a record of these pieces.
@@ -171,7 +192,7 @@ impl Journal {
 
 impl Record {
     fn parse(mut payload: &[u8]) -> Option<Self> {
-        let (_, rest) = payload.split_at_checked(28)?;
+        let (_, rest) = payload.split_at_checked(HEAD)?;
         payload = rest;
         let summary = take(&mut payload)?;
         let summary = serde_json::from_slice(summary).ok()?;
@@ -191,10 +212,16 @@ fn take<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(taken)
 }
 
-fn each_row(mut bytes: &[u8], sink: &mut dyn FnMut(Table, &[Cell<'_>]) -> io::Result<()>) -> io::Result<()> {
-    let mut cells = Vec::new();
-    while !bytes.is_empty() {
-        let table = codec::decode(&mut bytes, &mut cells).ok_or_else(damaged)?;
+fn each_row(
+    capture_id: &str,
+    bytes: &[u8],
+    sink: &mut dyn FnMut(Table, &[Cell<'_>]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut rows = Decoder::new(bytes).ok_or_else(damaged)?;
+    let mut cells = vec![Cell::from(capture_id)];
+    while !rows.is_empty() {
+        cells.truncate(1);
+        let table = rows.row(&mut cells).ok_or_else(damaged)?;
         sink(table, &cells)?;
     }
     Ok(())
@@ -210,22 +237,35 @@ fn scan(file: &mut File) -> io::Result<(HashMap<Key, Done>, u64, Vec<String>)> {
             break; // of another version, or no journal
         }
         if kind == DONE {
-            let Some((key, length, sum)) = head_of(&payload) else { break };
+            let Some((key, report, page)) = head_of(&payload) else { break };
             if key != Key::default() {
-                done.insert(key, Done { at: end, report_length: length, report_sum: sum });
+                done.insert(key, Done { at: end, report, page });
             }
-            reports.extend(Record::parse(&payload).and_then(|record| record.summary.report));
+            let summary = Record::parse(&payload).map(|record| record.summary);
+            reports.extend(summary.into_iter().flat_map(|summary| [summary.report, summary.page]).flatten());
         }
         end = end.saturating_add((HEADER + payload.len()) as u64);
     }
     Ok((done, end, reports))
 }
 
-fn head_of(payload: &[u8]) -> Option<(Key, u64, u32)> {
+fn head_of(payload: &[u8]) -> Option<(Key, Mark, Mark)> {
     let (key, rest) = payload.split_first_chunk()?;
-    let (length, rest) = rest.split_first_chunk()?;
-    let sum = rest.first_chunk()?;
-    Some((*key, u64::from_le_bytes(*length), u32::from_le_bytes(*sum)))
+    let (report, rest) = Mark::take(rest)?;
+    let (page, _) = Mark::take(rest)?;
+    Some((*key, report, page))
+}
+
+impl Mark {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Mark { length: bytes.len() as u64, sum: crc32fast::hash(bytes) }
+    }
+
+    fn take(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (length, rest) = bytes.split_first_chunk()?;
+        let (sum, rest) = rest.split_first_chunk()?;
+        Some((Mark { length: u64::from_le_bytes(*length), sum: u32::from_le_bytes(*sum) }, rest))
+    }
 }
 
 /// The next record; `None` at the end, and where there is none or it is cut short or damaged.
@@ -280,12 +320,12 @@ mod tests {
             row(&journal, &mut rows, number);
         }
         assert!(!rows.parts.is_empty(), "some went ahead");
-        journal.done(Some([1; 16]), b"report", &summary("a"), &rows).unwrap();
-        journal.done(None, b"", &Summary::unreadable("empty file"), &Rows::default()).unwrap();
+        journal.done(Some([1; 16]), (b"report", b"page"), &summary("a"), &rows).unwrap();
+        journal.done(None, (b"", b""), &Summary::unreadable("empty file"), &Rows::default()).unwrap();
         drop(journal);
         let journal = Journal::open(&path, true).unwrap();
         let done = journal.find(&[1; 16]).unwrap();
-        assert_eq!((done.report_length, done.report_sum), (6, crc32fast::hash(b"report")));
+        assert_eq!((done.report, done.page), (Mark::of(b"report"), Mark::of(b"page")));
         assert_eq!(journal.find(&Key::default()), None);
         let record = journal.read(done.at).unwrap();
         assert_eq!(record.summary, summary("a"));
@@ -304,9 +344,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
         let journal = Journal::open(&path, true).unwrap();
-        journal.done(Some([1; 16]), b"", &summary("a"), &Rows::default()).unwrap();
+        journal.done(Some([1; 16]), (b"", b""), &summary("a"), &Rows::default()).unwrap();
         let first = fs::metadata(&path).unwrap().len();
-        journal.done(Some([2; 16]), b"", &summary("b"), &Rows::default()).unwrap();
+        journal.done(Some([2; 16]), (b"", b""), &summary("b"), &Rows::default()).unwrap();
         drop(journal);
         let whole = fs::read(&path).unwrap();
         for cut in 0..whole.len() {
@@ -314,7 +354,7 @@ mod tests {
             let journal = Journal::open(&path, true).unwrap();
             assert_eq!(journal.find(&[1; 16]).is_some(), cut as u64 >= first, "{cut}");
             assert_eq!(journal.find(&[2; 16]), None);
-            let at = journal.done(Some([3; 16]), b"", &summary("c"), &Rows::default()).unwrap();
+            let at = journal.done(Some([3; 16]), (b"", b""), &summary("c"), &Rows::default()).unwrap();
             assert_eq!(journal.read(at).unwrap().summary, summary("c"));
             drop(journal);
             assert!(Journal::open(&path, true).unwrap().find(&[3; 16]).is_some());
@@ -325,7 +365,7 @@ mod tests {
     fn a_batch_that_begins_anew_forgets_and_knows_what_reports_were_there() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        Journal::open(&path, true).unwrap().done(Some([1; 16]), b"", &summary("a"), &Rows::default()).unwrap();
+        Journal::open(&path, true).unwrap().done(Some([1; 16]), (b"", b""), &summary("a"), &Rows::default()).unwrap();
         let journal = Journal::open(&path, false).unwrap();
         assert!(journal.is_empty());
         assert_eq!(journal.stale, ["reports/a.json"]);

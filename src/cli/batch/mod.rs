@@ -55,6 +55,8 @@ pub(super) struct Batch {
     pub join: bool,
     /// Whether the table of messages is wanted.
     pub messages: bool,
+    /// Whether each report is wanted as a page, too.
+    pub html: bool,
     /// What captures are read with, in short.
     pub settings: [u8; 32],
     pub reading: Wanted,

@@ -1,13 +1,13 @@
 //! The folder of results.
 //!
 //! ```text
-//! DIR/summary.jsonl  captures.parquet …  index.html  reports/NAME-ID.json
+//! DIR/summary.jsonl  captures.parquet …  index.html  reports/NAME-ID.json, .html
 //! DIR/.turnscope/journal   what has been done      DIR/.turnscope/lock    *.part   files that are being written
 //! ```
 //!
 //! Every file is written aside and then put in place, so that none is ever there in half.
 
-use super::journal::{Done, Journal};
+use super::journal::{Journal, Mark};
 use crate::cli::error::Error;
 use crate::report::tables::Table;
 use sha2::{Digest as _, Sha256};
@@ -85,17 +85,17 @@ impl Store {
         for report in &self.journal.stale {
             let name = report.strip_prefix(REPORTS).and_then(|name| name.strip_prefix('/')).unwrap_or_default();
             // a journal that was tampered with deletes nothing else
-            if !name.is_empty() && !name.contains(['/', '\\']) && name.ends_with(".json") {
+            if !name.is_empty() && !name.contains(['/', '\\']) && (name.ends_with(".json") || name.ends_with(".html")) {
                 let _ = fs::remove_file(self.out.join(REPORTS).join(name));
             }
         }
     }
 
-    /// Whether the report that was written is still there as it was.
-    pub(super) fn holds(&self, report: &str, done: &Done) -> bool {
-        let path = self.out.join(report);
+    /// Whether a file that was written is still there as it was.
+    pub(super) fn holds(&self, name: &str, written: Mark) -> bool {
+        let path = self.out.join(name);
         let length = fs::metadata(&path).map_or(0, |metadata| metadata.len());
-        length == done.report_length && fs::read(&path).is_ok_and(|bytes| crc32fast::hash(&bytes) == done.report_sum)
+        length == written.length && fs::read(&path).is_ok_and(|bytes| Mark::of(&bytes) == written)
     }
 
     /// Writes a file of the folder as a whole. It survives this process being killed, though perhaps not the machine: then its checksum tells.
@@ -177,6 +177,11 @@ pub(super) fn report_name(path: &str, capture_id: &str) -> String {
     let tail: String = path.chars().rev().take(MAX_NAME).map(tame).collect();
     let tail: String = tail.chars().rev().collect();
     format!("{REPORTS}/{}-{capture_id}.json", tail.trim_start_matches(['.', '_', '-']))
+}
+
+/// Where the page of the same capture is.
+pub(super) fn page_name(report: &str) -> String {
+    format!("{}.html", report.strip_suffix(".json").unwrap_or(report))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

@@ -5,17 +5,21 @@ use super::inputs::Item;
 use super::journal::{Key, Rows};
 use super::progress::Progress;
 use super::room::Room;
-use super::store::{Store, capture_id, hex, report_name};
+use super::store::{Store, capture_id, hex, page_name, report_name};
 use super::tee::Tee;
 use crate::analyzer;
 use crate::cli::archive::{self, Allowance, Section, Shape};
 use crate::cli::error::Error;
 use crate::cli::input::Input;
+use crate::cli::output;
 use crate::cli::run::{self, Extra};
-use crate::render::{json, messages as rows_of};
+use crate::event::{Body, IcmpAnswer};
+use crate::render::{html, json, messages as rows_of};
+use crate::report::ladder::{Collector, Ladder};
 use crate::report::tables::{self, Table};
-use crate::report::{Summary, Verdict};
+use crate::report::{Report, Summary, Verdict};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
@@ -37,6 +41,9 @@ const MIN_REPORT: u64 = 16 << 10;
 const MAX_REPORT: u64 = 1 << 20;
 /// Entries of packed archives that wait for their turn in memory, in bytes.
 const WAITING: u64 = 64 << 20;
+
+/// Frames of requests, and the ICMP errors that answered them.
+type Icmp = BTreeMap<u64, IcmpAnswer>;
 
 /// What all workers share.
 pub(super) struct Work<'b> {
@@ -68,6 +75,8 @@ pub(super) struct Origin<'a> {
     pub(super) entry: u32,
     pub(super) path: &'a str,
     pub(super) inner: Option<&'a str>,
+    /// What the archive may still unpack to, for captures in it that are packed themselves.
+    pub(super) allowance: Option<&'a Allowance>,
 }
 
 /// Its bytes.
@@ -100,7 +109,13 @@ impl<'b> Work<'b> {
         if self.is_over() {
             return;
         }
-        let origin = Origin { item: u32::try_from(index).unwrap_or(u32::MAX), entry: 0, path: &item.name, inner: None };
+        let origin = Origin {
+            item: u32::try_from(index).unwrap_or(u32::MAX),
+            entry: 0,
+            path: &item.name,
+            inner: None,
+            allowance: None,
+        };
         let result = match (&item.error, item.paths.as_slice()) {
             (Some(error), _) => self.unreadable(origin, item.size, error),
             (None, [path]) => self.file(origin, path),
@@ -147,13 +162,13 @@ impl<'b> Work<'b> {
             Ok(Shape::Zip) => self.zip(origin, Arc::new(file), size),
             Ok(Shape::Tar) => {
                 let file = Arc::new(file);
-                self.tar(origin, Section::new(Arc::clone(&file), 0, size), Some(&file))
+                self.tar(origin, Section::new(Arc::clone(&file), 0, size), Some(&file), &Allowance::new(size))
             }
             Ok(Shape::PackedTar) => {
                 let reopened = File::open(path).map_err(|error| Error::reading("", &error));
                 let allowance = Allowance::new(size);
                 match reopened.and_then(|file| archive::unpacked(file, "", &allowance)) {
-                    Ok(input) => self.tar(origin, input, None),
+                    Ok(input) => self.tar(origin, input, None, &allowance),
                     Err(error) => self.unreadable(origin, size, &error.to_string()),
                 }
             }
@@ -177,8 +192,10 @@ impl<'b> Work<'b> {
         if self.is_done(origin, key, &summary) {
             return Ok(());
         }
-        match Input::of_parts(&item.name, &item.paths) {
-            Ok(input) => self.analyze(origin, input, item.size, summary, |_| Some(key)),
+        let open = || Input::of_parts(&item.name, &item.paths);
+        let icmp = self.icmp_answers(origin, open);
+        match open() {
+            Ok(input) => self.analyze(origin, (input, icmp), item.size, summary, |_| Some(key)),
             Err(error) => self.write_unreadable(origin, Summary { error: Some(error.to_string()), ..summary }),
         }
     }
@@ -192,7 +209,10 @@ impl<'b> Work<'b> {
                 if self.is_done(origin, key, &summary) {
                     return Ok(());
                 }
-                self.open(origin, Box::new(Cursor::new(bytes)), size, summary, |_| Some(key))
+                let icmp = self.icmp_answers(origin, || {
+                    Input::bounded("", Box::new(bytes.as_slice()), archive::most(size, origin.inner.is_some()))
+                });
+                self.open(origin, (Box::new(Cursor::new(bytes)), icmp), size, summary, |_| Some(key))
             }
             Bytes::Again(open) => {
                 if !self.store.journal.is_empty() {
@@ -206,19 +226,30 @@ impl<'b> Work<'b> {
                         }
                     }
                 }
+                let icmp = self.icmp_answers(origin, || {
+                    open()
+                        .map_err(|error| Error::reading("", &error))
+                        .and_then(|input| Input::bounded("", input, archive::most(size, origin.inner.is_some())))
+                });
                 match open() {
-                    Ok(input) => self.tee(origin, input, size, summary),
+                    Ok(input) => self.tee(origin, (input, icmp), size, summary),
                     Err(error) => self.unreadable(origin, size, &Error::reading("", &error).to_string()),
                 }
             }
-            Bytes::Once(input) => self.tee(origin, input, size, summary),
+            Bytes::Once(input) => self.tee(origin, (input, Icmp::new()), size, summary),
         }
     }
 
     /// A capture that is hashed while it is read.
-    fn tee<'a>(&self, origin: Origin<'_>, input: Box<dyn Read + 'a>, size: u64, summary: Summary) -> Result<(), Error> {
+    fn tee<'a>(
+        &self,
+        origin: Origin<'_>,
+        (input, icmp): (Box<dyn Read + 'a>, Icmp),
+        size: u64,
+        summary: Summary,
+    ) -> Result<(), Error> {
         let (tee, rest) = Tee::new(input);
-        self.open(origin, Box::new(tee), size, summary, |summary| {
+        self.open(origin, (Box::new(tee), icmp), size, summary, |summary| {
             // what the analysis did not read belongs to it all the same
             let hash = rest.finish()?;
             Some(self.identify(summary, &hash))
@@ -228,13 +259,13 @@ impl<'b> Work<'b> {
     fn open<'a>(
         &self,
         origin: Origin<'_>,
-        input: Box<dyn Read + 'a>,
+        (input, icmp): (Box<dyn Read + 'a>, Icmp),
         size: u64,
         summary: Summary,
         key: impl FnOnce(&mut Summary) -> Option<Key>,
     ) -> Result<(), Error> {
-        match Input::of(&summary.path, input) {
-            Ok(input) => self.analyze(origin, input, size, summary, key),
+        match Input::bounded(&summary.path, input, archive::most(size, origin.inner.is_some())) {
+            Ok(input) => self.analyze(origin, (input, icmp), size, summary, key),
             Err(error) => self.write_unreadable(origin, Summary { error: Some(error.to_string()), ..summary }),
         }
     }
@@ -242,7 +273,7 @@ impl<'b> Work<'b> {
     fn analyze<'a>(
         &self,
         origin: Origin<'_>,
-        input: Input<'a>,
+        (input, icmp): (Input<'a>, Icmp),
         size: u64,
         summary: Summary,
         key: impl FnOnce(&mut Summary) -> Option<Key>,
@@ -251,26 +282,29 @@ impl<'b> Work<'b> {
         let factor = if packed { PACKED_FACTOR } else { FACTOR };
         let _room = self.memory.take(size.saturating_mul(factor).saturating_add(BASE).min(MOST));
         let bomb = AtomicBool::new(false);
-        let mut input = input.watched(|unpacked| {
-            bomb.fetch_or(packed && archive::is_bomb(size, unpacked), Ordering::Relaxed);
-            !bomb.load(Ordering::Relaxed) && !self.is_over()
-        });
+        let mut input = self.watched(origin, input, &bomb);
         let (mut rows, mut failed) = (Rows::default(), None);
         let capture_id = summary.capture_id.clone();
-        let Batch { reading, beside, messages, .. } = self.batch;
-        let extra = Extra { deployment: beside.deployment.clone(), ..Extra::default() };
+        let Batch { reading, beside, messages, html, .. } = self.batch;
+        let mut ladder = html.then(|| Collector::new(0));
+        let extra = Extra { deployment: beside.deployment.clone(), media: *html, icmp };
         let part = run::read(&mut input, 0, reading, extra, |row, _| {
-            if *messages {
+            if let Some(ladder) = &mut ladder {
+                ladder.row(row);
+            }
+            // the ladder asks for media, the table of messages does not
+            if *messages && !matches!(row.event.body, Body::Rtp(_) | Body::Rtcp(_)) {
                 let cells = rows_of::cells(&capture_id, row);
                 failed = self.store.journal.row(&mut rows, Table::Messages, &cells).err();
             }
             failed.is_none()
         })?;
+        let is_too_much = input.info().is_too_much;
         drop(input);
         if self.is_over() {
             return Ok(());
         }
-        if bomb.load(Ordering::Relaxed) {
+        if is_too_much || bomb.load(Ordering::Relaxed) {
             return self.write_unreadable(origin, Summary { error: Some(archive::bomb().to_string()), ..summary });
         }
         let logs = beside.logs_of(part.year().unwrap_or(analyzer::NO_YEAR));
@@ -289,14 +323,49 @@ impl<'b> Work<'b> {
         let mut summary =
             Summary { capture_id, path, parts, size, sha256, report: report_path, ..Summary::of(&report) };
         let key = key(&mut summary);
+        let page = ladder.map(|ladder| self.page(&report, ladder)).unwrap_or_default();
+        let page_name = page_name(&name);
+        if *html {
+            self.store.write(&page_name, page.as_bytes())?;
+            summary.page = Some(page_name);
+        } else if !self.store.journal.is_empty() {
+            self.store.remove(&page_name); // of an earlier batch
+        }
         // about what a report of so many bytes needs: growing to that copies it over and over
         let room = size.unwrap_or(0).saturating_mul(2).clamp(MIN_REPORT, MAX_REPORT);
         let mut written = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
         // on one line: without the indentation it is half as much to write
-        json::compact(&mut written, &report).map_err(|error| Error::writing(&name, &error))?;
-        written.push(b'\n');
+        json::line(&mut written, &report).map_err(|error| Error::writing(&name, &error))?;
         self.store.write(&name, &written)?;
-        self.record(origin, key, &written, &summary, &rows)
+        self.record(origin, key, (&written, page.as_bytes()), &summary, &rows)
+    }
+
+    /// The page of a report, as `analyze --format html` writes it.
+    fn page(&self, report: &Report, collected: Collector) -> String {
+        let first = report.captures.iter().filter_map(|capture| capture.first_time).map(|time| time.at).min();
+        let layout = output::text_options(self.batch.look, self.batch.look.clock(first), true);
+        html::report(report, &Ladder::new(vec![collected], report), &layout)
+    }
+
+    /// Which requests an ICMP error answered, for pages only: it takes a pass of its own.
+    fn icmp_answers<'i>(&self, origin: Origin<'_>, open: impl Fn() -> Result<Input<'i>, Error>) -> Icmp {
+        if !self.batch.html {
+            return Icmp::new();
+        }
+        let bomb = AtomicBool::new(false);
+        // what cannot be read is told of where it is read for its report
+        run::icmp_answers_of(|| open().map(|input| self.watched(origin, input, &bomb))).unwrap_or_default()
+    }
+
+    /// An input that ends where the batch is to stop, or an archive has unpacked to more than captures do.
+    fn watched<'i>(&'i self, origin: Origin<'i>, input: Input<'i>, bomb: &'i AtomicBool) -> Input<'i> {
+        let allowance = origin.allowance.filter(|_| input.info().format.compression.is_some());
+        let mut before = 0;
+        input.watched(move |unpacked| {
+            let more = unpacked.saturating_sub(std::mem::replace(&mut before, unpacked));
+            bomb.fetch_or(allowance.is_some_and(|allowance| !allowance.take(more)), Ordering::Relaxed);
+            !bomb.load(Ordering::Relaxed) && !self.is_over()
+        })
     }
 
     /// The row of a file that could not be read.
@@ -306,18 +375,18 @@ impl<'b> Work<'b> {
     }
 
     fn write_unreadable(&self, origin: Origin<'_>, summary: Summary) -> Result<(), Error> {
-        self.record(origin, None, &[], &summary, &Rows::default())
+        self.record(origin, None, (&[], &[]), &summary, &Rows::default())
     }
 
     fn record(
         &self,
         origin: Origin<'_>,
         key: Option<Key>,
-        report: &[u8],
+        (report, page): (&[u8], &[u8]),
         summary: &Summary,
         rows: &Rows,
     ) -> Result<(), Error> {
-        let at = self.store.journal.done(key, report, summary, rows);
+        let at = self.store.journal.done(key, (report, page), summary, rows);
         self.done(origin, at.map_err(|error| self.store.journal_error(&error))?);
         self.progress.capture(summary.verdict == Some(Verdict::Failure));
         Ok(())
@@ -348,7 +417,9 @@ impl<'b> Work<'b> {
     /// Whether a batch before this one has done the capture; if so its results are taken.
     fn is_done(&self, origin: Origin<'_>, key: Key, summary: &Summary) -> bool {
         let Some(done) = self.store.journal.find(&key) else { return false };
-        if !self.store.holds(&report_name(&summary.path, &summary.capture_id), &done) {
+        let report = report_name(&summary.path, &summary.capture_id);
+        let page = page_name(&report);
+        if !self.store.holds(&report, done.report) || (self.batch.html && !self.store.holds(&page, done.page)) {
             return false;
         }
         self.done(origin, done.at);

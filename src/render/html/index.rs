@@ -104,7 +104,7 @@ impl Index {
             class,
             order,
             path: shown_text(&row.path),
-            link: row.report.as_deref().map(shown_text),
+            link: row.page.as_deref().or(row.report.as_deref()).map(shown_text),
             said: shown_text(said),
             finding: shown_text(row.headline_finding.as_deref().unwrap_or_default()),
             servers: row.servers.iter().take(SERVERS).map(|server| shown_text(server)).collect(),

@@ -10,7 +10,7 @@ pub use index::Index;
 
 use super::clock::Clock;
 use super::escape::escape;
-use super::ladder::{self, Choice};
+use super::ladder::{self, Choice, xml};
 use super::text::{self, Options, Station};
 use crate::report::ladder::Ladder;
 use crate::report::{Capture, Confidence, Finding, LogLine, Place, Report, Severity, Verdict};
@@ -29,6 +29,8 @@ const FINDINGS: usize = 500;
 const FRAMES: usize = 40;
 /// Ways in the address picture.
 const WAYS: usize = 12;
+/// Bytes of hexadecimal text that are a fingerprint and no address.
+const LONG: usize = 16;
 /// Lines of logs quoted by one finding.
 const LOGS: usize = 10;
 
@@ -189,6 +191,27 @@ fn anchors(drawing: &str) -> BTreeSet<String> {
     ids.map(str::to_owned).collect()
 }
 
+/// Text as markup in which a long fingerprint may be broken between its bytes, and is copied whole all the same.
+fn soft(text: &str) -> String {
+    let mut out = xml(text);
+    let is_byte =
+        |pair: &[u8]| matches!(pair, [high, low, b':'] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    let mut at = 0;
+    while let Some(rest) = out.get(at..) {
+        let bytes = rest.as_bytes().chunks(3).take_while(|pair| is_byte(pair)).count();
+        if bytes >= LONG {
+            let broken = rest.get(..3 * bytes).unwrap_or_default().replace(':', ":<wbr>");
+            let length = broken.len();
+            out.replace_range(at..at + 3 * bytes, &broken);
+            at += length;
+        }
+        // the next byte that may begin one stands behind something that is none
+        let Some(next) = out.get(at..).and_then(|rest| rest.find(' ')) else { break };
+        at += next + 1;
+    }
+    out
+}
+
 /// Text of the capture, control characters and marks of direction made visible; the template escapes markup.
 fn shown_text(text: &str) -> String {
     escape(text).into_owned()
@@ -216,6 +239,9 @@ fn facts(capture: &Capture, clock: &Clock) -> CaptureFacts {
     if let Some(moved) = text::clock_moved(capture) {
         facts += &format!(", {moved}");
     }
+    if let Some(lost) = capture.lost_packets {
+        facts += &format!("; {lost} packets lost while capturing, by its own count");
+    }
     for damage in &capture.damage {
         facts += &format!("; damaged at byte {}, after frame {}: {}", damage.offset, damage.after_frame, damage.what);
     }
@@ -241,8 +267,8 @@ fn tell<'a>(finding: &'a Finding, report: &'a Report, clock: &Clock, links: &Lin
         likely: finding.confidence == Confidence::Likely,
         occurrences: finding.occurrences,
         cause,
-        explanation: shown_text(&finding.explanation),
-        fix: shown_text(&finding.fix),
+        explanation: soft(&shown_text(&finding.explanation)),
+        fix: soft(&shown_text(&finding.fix)),
         more_frames: finding.places_total.saturating_sub(frames.len() as u64),
         frames,
         more_logs: finding.logs_total.saturating_sub(finding.logs.len().min(LOGS) as u64),

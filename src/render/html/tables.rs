@@ -7,7 +7,7 @@ mod turn;
 
 use super::super::clock::Clock;
 use super::super::text::{bytes, candidate_type, checks, inside, lost, pair_state, pair_types, side};
-use super::{FrameLink, Links, shown_text};
+use super::{FrameLink, Links, shown_text, soft};
 use crate::report::{
     AuthenticationOutcome, DtlsAlertSeen, DtlsCertificate, DtlsState, IntegrityStatus, MediaStream, Place, Report,
     Time, TransactionOutcome,
@@ -49,6 +49,11 @@ pub(super) struct Cell {
 impl Cell {
     fn classed(self, class: &'static str) -> Self {
         Cell { class, ..self }
+    }
+
+    /// The text as markup.
+    pub(super) fn markup(&self) -> String {
+        soft(&self.text)
     }
 
     fn is_empty(&self) -> bool {
@@ -311,7 +316,7 @@ fn of_certificate(certificate: &DtlsCertificate, clock: &Clock, links: &Links) -
         long(issuer.unwrap_or_default()),
         long(certificate.names.join(" ")),
         optional(certificate.key.as_deref()),
-        long(&certificate.fingerprint),
+        long(&certificate.fingerprint).classed("long print"),
         time(certificate.not_before, clock),
         Cell { class, ..time(certificate.not_after, clock) },
         frames([&certificate.place], 1, links),

@@ -30,6 +30,7 @@ pub(super) fn list(page: &mut Page<'_>, captures: &[Capture]) {
         let label = if captures.len() > 1 { format!("{index}:") } else { String::new() };
         let text = summary(page, capture);
         page.item(2, &label, None, &text);
+        lost(page, capture);
         damage(page, capture);
         decryption(page, capture);
         comments(page, capture);
@@ -76,6 +77,13 @@ fn duration(span: Span) -> String {
         7_200..172_800 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
         172_800.. => format!("{} days", seconds / 86_400),
         _ => span.to_string(),
+    }
+}
+
+fn lost(page: &mut Page<'_>, capture: &Capture) {
+    if let Some(lost) = capture.lost_packets {
+        let text = format!("{} while capturing, by its own count", count(lost, "packet", "packets"));
+        page.item(4, "Lost:", Some(Tint::Warning), &text);
     }
 }
 

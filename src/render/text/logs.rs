@@ -60,6 +60,7 @@ pub(in crate::render) fn summary(file: &LogFile) -> String {
         Some(LogOffset::Given) => moved("as given"),
         Some(LogOffset::Zone) => "whose zone is written".to_owned(),
         Some(LogOffset::Assumed) => "taken for UTC, since they name no zone".to_owned(),
+        Some(LogOffset::Capture) => moved("as the clock of one of the captures"),
         // seconds since the start have no offset that anybody could read
         Some(LogOffset::Estimated) if format.starts_with("seconds") => {
             format!("placed by {}", count(file.matched, "line that fits the packets", "lines that fit the packets"))

@@ -71,13 +71,18 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
     page.more(2, shown, allocations.len() as u64 + omitted);
 }
 
-/// `released after 12 s`, `open, 540 of 600 s left`.
+/// `released after 12 s`, `open, 540 of 600 s left`, `open, connection closed`.
 pub(in crate::render) fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> String {
     let after = |ended: Option<crate::report::Time>| match (ended, allocation.created_at) {
         (Some(ended), Some(created)) => format!(" after {}", ended.at.since(created.at)),
         _ => String::new(),
     };
     match allocation.end {
+        // the seconds that are left are of no use to anybody
+        AllocationEnd::Open | AllocationEnd::Expired if allocation.connection_closed_at.is_some() => {
+            let word = if allocation.end == AllocationEnd::Open { "open" } else { "expired" };
+            format!("{word}, connection closed{}", after(allocation.connection_closed_at))
+        }
         AllocationEnd::Released => format!("released{}", after(allocation.ended_at)),
         AllocationEnd::Expired => format!("expired{}", after(allocation.ended_at)),
         AllocationEnd::Open => match (allocation.expires_at, capture_end) {

@@ -35,7 +35,31 @@ pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
     page.more(2, shown, report.servers.len() as u64 + omitted);
     for server in report.servers.iter().take(shown).filter(|server| server.peak_clients > 0) {
         page.item(2, &format!("{}:", server.address), None, &status(server));
+        over_time(page, server);
     }
+}
+
+/// What a server lent from each time on. One relay of one client is told with the allocations.
+fn over_time(page: &mut Page<'_>, server: &Server) {
+    let shown = page.limit(0).min(server.activity.len());
+    if server.peak_clients < 2 || shown == 0 {
+        return;
+    }
+    let clock = page.options.clock.clone();
+    page.table(
+        &["from", "clients", "relays", "relays for TCP", "connected over UDP", "over TCP"],
+        server.activity.iter().take(shown).map(|known| {
+            let relays = known.relays_udp + known.relays_tcp;
+            [
+                clock.show(known.time),
+                known.clients.to_string(),
+                known.relays_udp.to_string(),
+                known.relays_tcp.to_string(),
+                relays.saturating_sub(known.over_tcp).to_string(),
+                known.over_tcp.to_string(),
+            ]
+        }),
+    );
 }
 
 /// What a status page of the server would say: whom it sees, what it lends at the end, and the most that it did.
@@ -55,8 +79,10 @@ fn status(server: &Server) -> String {
         clients => format!("{} of {} open at the end", relays(udp, tcp), count(clients, "client", "clients")),
     });
     let (udp, tcp) = (server.peak_relays_udp, server.peak_relays_tcp);
+    let over_tcp = server.activity.iter().map(|known| known.over_tcp).max().unwrap_or(0);
+    let over_tcp = if over_tcp > 0 { format!(", {over_tcp} of them connected over TCP") } else { String::new() };
     words.push(format!(
-        "at most {} of {} at a time",
+        "at most {} of {} at a time{over_tcp}",
         relays(udp, tcp),
         count(server.peak_clients, "client", "clients")
     ));

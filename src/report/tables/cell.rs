@@ -1,6 +1,6 @@
 //! What stands in a table.
 
-use crate::report::{Address, Time};
+use crate::report::{Address, Time, Transport};
 use crate::time::Timestamp;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -12,6 +12,8 @@ pub enum Cell<'a> {
     Null,
     /// Text, as the capture has it.
     Text(Cow<'a, str>),
+    /// An address, which stands as text, too; it is not made one before it is written down.
+    Address(Address),
     /// A number that cannot be negative.
     Unsigned(u64),
     /// A number.
@@ -43,7 +45,7 @@ impl Cell<'_> {
     pub fn kind(&self) -> Option<Kind> {
         match self {
             Cell::Null => None,
-            Cell::Text(_) => Some(Kind::Text),
+            Cell::Text(_) | Cell::Address(_) => Some(Kind::Text),
             Cell::Unsigned(_) => Some(Kind::Unsigned),
             Cell::Signed(_) => Some(Kind::Signed),
             Cell::Flag(_) => Some(Kind::Flag),
@@ -92,7 +94,13 @@ impl From<String> for Cell<'_> {
 
 impl From<Address> for Cell<'_> {
     fn from(address: Address) -> Self {
-        Cell::Text(address.to_string().into())
+        Cell::Address(address)
+    }
+}
+
+impl From<Transport> for Cell<'_> {
+    fn from(transport: Transport) -> Self {
+        Cell::Text(transport.word().into())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::cell::{Cell, Kind};
 use crate::report::{
-    Allocation, Credential, Dtls, Finding, IcePair, IceSession, Integrity, MediaStream, Summary, Tls, Transaction,
+    Allocation, Credential, Dtls, Finding, IcePair, IceSession, Integrity, IntegrityStatus, MediaStream, Summary, Tls,
+    Transaction, TransactionOutcome,
 };
 use crate::time::Timestamp;
 
@@ -44,6 +45,7 @@ pub(super) const CAPTURES: &[Column<(), Summary>] = columns! {
     rtcp: Unsigned = |_, it| it.rtcp;
     damage: Unsigned = |_, it| it.damage;
     error: Text = |_, it| it.error.as_ref();
+    page: Text = |_, it| it.page.as_ref();
 };
 
 /// Those of `messages --format csv`, the time once and as a time.
@@ -79,10 +81,10 @@ pub(super) const TRANSACTIONS: &[Column<(), Transaction>] = columns! {
     method: Text = |_, it| &it.method;
     client: Text = |_, it| it.client;
     server: Text = |_, it| it.server;
-    transport: Text = |_, it| it.transport.to_string();
+    transport: Text = |_, it| it.transport;
     requests: Unsigned = |_, it| it.requests_total;
     response_frame: Unsigned = |_, it| it.response.map(|place| place.frame);
-    outcome: Text = |_, it| Cell::word(&it.outcome);
+    outcome: Text = |_, it| outcome(it.outcome);
     error_code: Unsigned = |_, it| it.error.as_ref().map(|error| error.code);
     error_reason: Text = |_, it| it.error.as_ref().map(|error| &error.reason);
     rtt_us: Signed = |_, it| it.rtt_us;
@@ -104,12 +106,12 @@ pub(super) const ALLOCATIONS: &[Column<(), Allocation>] = columns! {
     ended_at: Time = |_, it| it.ended_at;
     client: Text = |_, it| it.client;
     server: Text = |_, it| it.server;
-    transport: Text = |_, it| it.transport.to_string();
+    transport: Text = |_, it| it.transport;
     username: Text = |_, it| it.username.as_ref();
     realm: Text = |_, it| it.realm.as_ref();
     mapped: Text = |_, it| it.mapped;
     relayed: Text = |_, it| it.relayed.first().copied();
-    relayed_transport: Text = |_, it| it.relayed_transport.map(|transport| transport.to_string());
+    relayed_transport: Text = |_, it| it.relayed_transport;
     requested_lifetime_s: Unsigned = |_, it| it.requested_lifetime_s;
     lifetime_s: Unsigned = |_, it| it.lifetime_s;
     refreshes: Unsigned = |_, it| it.refreshes;
@@ -255,7 +257,21 @@ pub(super) const CREDENTIALS: &[Column<(), Credential>] = columns! {
 /// The best that is known of a message's integrity: one value that verifies is enough.
 fn status(values: &[Integrity]) -> Cell<'static> {
     let best = values.iter().find(|one| one.credential.is_some()).or(values.first());
-    best.map_or(Cell::Null, |one| Cell::word(&one.status))
+    let word = |one: &Integrity| match one.status {
+        IntegrityStatus::Verified => "verified",
+        IntegrityStatus::Mismatch => "mismatch",
+        IntegrityStatus::Untested => "untested",
+        IntegrityStatus::Truncated => "truncated",
+    };
+    best.map(word).into()
+}
+
+fn outcome(outcome: TransactionOutcome) -> &'static str {
+    match outcome {
+        TransactionOutcome::Success => "success",
+        TransactionOutcome::Error => "error",
+        TransactionOutcome::Unanswered => "unanswered",
+    }
 }
 
 fn credential(values: &[Integrity]) -> Option<&String> {

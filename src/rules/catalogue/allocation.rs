@@ -277,7 +277,8 @@ pub(super) static RULES: &[RuleInfo] = &[
         id: "turn-connection-closed",
         severity: "warning",
         title: "The connection under a live allocation was closed",
-        signature: "The TCP or TLS connection that carries an allocation is closed or reset while it lives.",
+        signature: "The TCP or TLS connection that carries an allocation is closed or reset while it lives, or the server ends a data connection of \
+                    a TCP relay without an answer to its ConnectionBind.",
         cause: "The idle timeout of a middlebox, or the server restarted; the finding says who closed.",
         fix: "Keepalives on the connection; longer timeouts on the middlebox.",
         reference: "RFC 8656 §3.1",

@@ -50,7 +50,7 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
                 repeated + 1
             ),
             (None, Some(packet)) => format!(
-                "of {} of {sender} to {receiver} fragments never came: of the first, {} bytes did{}",
+                "fragments of {} from {sender} to {receiver} never came; of the first, {} bytes did{}",
                 match handshake.ip_fragments.len() {
                     1 => "one IP packet".to_owned(),
                     number => format!("{number} IP packets"),
@@ -75,19 +75,28 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
             let mtu = mtu.map(|mtu| format!(" and takes {mtu} bytes at most")).unwrap_or_default();
             format!(" {} says that packets are too big{mtu} (ICMP, frame {}).", icmp.sender, icmp.frame)
         });
+        // what is large in a hello is not the certificate
+        let smaller = match part {
+            Some((_, missing)) if missing.kind == HandshakeType::CLIENT_HELLO => {
+                "let it send a smaller hello, without a post-quantum key share"
+            }
+            _ => "give it a smaller certificate: ECDSA on P-256 instead of RSA, no chain",
+        };
+        let way = story.whereabouts(from, "DTLS datagrams", view);
         Text {
             title: format!("Parts of the DTLS handshake from {sender} never reach {receiver}: {}", title_part(handshake, from)),
             explanation: format!(
-                "In the handshake between {} and {}, {what} ({}).{sizes}{} The datagrams that are missing are larger than the path takes, or IP \
+                "In the handshake between {} and {}, {what} ({}).{sizes}{}{} The datagrams that are missing are larger than the path takes, or IP \
                  fragments are dropped on it.",
                 story.end(Role::Client),
                 story.end(Role::Server),
                 frames(&listed),
-                too_big.unwrap_or_default()
+                too_big.unwrap_or_default(),
+                way.text
             ),
             fix: format!(
-                "Lower the DTLS MTU of {sender} (to 1200 bytes or less), or give it a smaller certificate: ECDSA on P-256 instead of RSA, no chain. \
-                 Let the path carry IP fragments and ICMP \"too big\"."
+                "Lower the DTLS MTU of {sender} (to 1200 bytes or less), or {smaller}. Let the path carry IP fragments and ICMP \"too big\".{}",
+                way.fix
             ),
         }
     });

@@ -1,6 +1,6 @@
 //! `dtls-incomplete`: a handshake that stops half-way.
 
-use super::super::evidence::frames;
+use super::super::evidence::{counted, frames};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, frames_at};
 use crate::session::Seen;
@@ -13,7 +13,7 @@ const OFTEN: u32 = 3;
 /// A sender that waits for an answer sends again within this time: without that, the capture ends too early to tell.
 const TIMER: Span = Span::from_secs(3);
 
-pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
+pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake).filter(|story| story.reading == Reading::Stuck) else { return };
     if let Some((by, at)) = handshake.refusal() {
         return refused(&story, by, at, out);
@@ -38,11 +38,11 @@ pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut
     let listed = frames_at(handshake.flights.iter().flat_map(|flight| flight.times.iter().copied()));
     seen.frames = listed.clone();
     seen.causes = &["ice-consent-lost", "turn-permission-missing", "turn-channel-mismatch", "turn-allocation-gone"];
-    out.add(seen, || stuck(&story, last, repeated, &listed));
+    out.add(seen, || stuck(&story, last, repeated, &listed, view));
 }
 
 /// Who owes the next flight: the end that the last flight was sent to.
-fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64]) -> Text {
+fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: &View<'_>) -> Text {
     let handshake = story.handshake;
     let (sender, owes) = (story.end(last.from), story.end(last.from.other()));
     let names: Vec<String> = last.messages.iter().map(|what| what.name()).collect();
@@ -63,10 +63,17 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64]) -> Tex
         }
         _ => "",
     };
-    let icmp = handshake
-        .unreachable
-        .as_ref()
-        .map(|known| format!(" {} ICMP errors ({}) came from {}.", known.total, known.first.kind, known.first.sender));
+    let icmp = handshake.unreachable.as_ref().map(|known| {
+        format!(" {} ({}) came from {}.", counted(known.total, "ICMP error"), known.first.kind, known.first.sender)
+    });
+    let way = story.whereabouts(last.from, "DTLS datagrams", view);
+    let fix = if way.fix.is_empty() {
+        format!(
+            "Capture at {owes}, too: whether that flight arrives there tells the path from the stack; then look at its log."
+        )
+    } else {
+        format!("Look at the log of {owes} if its side got the flight.{}", way.fix)
+    };
     Text {
         title: format!(
             "The DTLS handshake between {} and {} stops: {owes} owes the next flight",
@@ -74,16 +81,15 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64]) -> Tex
             story.end(Role::Server)
         ),
         explanation: format!(
-            "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {owes} does not go on.{}{hint}{}",
+            "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {owes} does not go on.{}{hint}{}{}",
             handshake.flights.len(),
             if repeated > 0 { format!("; flights were sent again up to {repeated} times") } else { String::new() },
             frames(listed),
             deaf.unwrap_or_default(),
-            icmp.unwrap_or_default()
+            icmp.unwrap_or_default(),
+            way.text
         ),
-        fix: format!(
-            "Capture at {owes}, too: whether that flight arrives there tells the path from the stack; then look at its log."
-        ),
+        fix,
     }
 }
 

@@ -36,7 +36,9 @@ pub(super) const CLOSED: &str = "dtls-closed";
 pub(super) const INCOMPLETE: &str = "dtls-incomplete";
 
 use super::evidence::ip_filter;
-use super::{Confidence, Occurrence, Remedy, Severity, Subject};
+use super::travel::{self, Sought, Whereabouts};
+use super::{Confidence, Occurrence, Remedy, Severity, Subject, View};
+use crate::join::Kind;
 use crate::net::{ClientAddress, Endpoint, PeerAddress, RelayedAddress, ServerAddress};
 use crate::session::handshake::{Handshake, Role, Way};
 use crate::session::{Grievance, Inside, Seen};
@@ -122,6 +124,17 @@ impl<'h> Story<'h> {
     }
 
     /// How DTLS was carried, in words, with a blank before it; empty where nothing carried it.
+    /// What several captures tell of the datagrams of the handshake; those of `from` count.
+    fn whereabouts(&self, from: Role, what: &'static str, view: &View<'_>) -> Whereabouts {
+        // of parts that are lost it is known that they do not get there
+        let how_far = self.reading != Reading::FragmentLost;
+        let ends = self.way.path.ends;
+        let from = if self.way.low == from { ends.low } else { ends.high };
+        let times = [self.handshake.first.time, self.handshake.last.time];
+        let sought = Sought { kinds: &[Kind::Dtls], what, from: Some(from), times, how_far };
+        travel::of_path(&self.way.path, &sought, view)
+    }
+
     fn through(&self) -> String {
         let layers: Vec<&str> = self.way.via.iter().flatten().copied().collect();
         match layers.as_slice() {

@@ -1,9 +1,9 @@
 //! `dtls-no-answer`, `dtls-unreachable`, `dtls-role-conflict`: no server answers the ClientHello.
 
-use super::super::evidence::{first_frames, frames, how_long};
+use super::super::evidence::{first_frames, frames, how_long, quote};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::is_large;
-use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, capital, frames_at, hello_frames};
+use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, frames_at, hello_frames};
 use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
 
@@ -48,18 +48,26 @@ fn no_answer(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
             ""
         };
         let setup = story.setup_note(view);
+        let way = story.whereabouts(Role::Client, "ClientHello datagrams", view);
         Text {
-            title: format!("{server} does not answer DTLS: {client} sent its ClientHello {copies} times{}", story.through()),
+            title: format!(
+                "{server} does not answer DTLS: {client} sent its ClientHello {copies} times{}{}",
+                story.through(),
+                way.title
+            ),
             explanation: format!(
                 "{client} sent the same ClientHello to {server} {copies} times within {} ({}), and no DTLS came back. {pair} Either the peer has \
                  not started DTLS (its ICE is not done, or it waits as a server that never got the description), or it takes itself for the \
-                 server of another association, or a device on the way drops DTLS while it lets STUN pass.{large}{setup}",
+                 server of another association, or a device on the way drops DTLS while it lets STUN pass.{large}{setup}{}",
                 how_long(over),
                 first_frames(&listed, u64::from(copies)),
+                way.text
             ),
-            fix: "Check that offer and answer agree who is active (a=setup) and that both sides have them; capture at the peer to see whether \
-                  the ClientHello arrives; if it does not, let the devices on the way pass DTLS (UDP payloads whose first byte is 20 to 63)."
-                .to_owned(),
+            fix: format!(
+                "Check that offer and answer agree who is active (a=setup) and that both sides have them; capture at the peer to see whether \
+                 the ClientHello arrives; if it does not, let the devices on the way pass DTLS (UDP payloads whose first byte is 20 to 63).{}",
+                way.fix
+            ),
         }
     });
 }
@@ -120,9 +128,9 @@ fn role_conflict(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
         });
         let setups: Vec<String> = story.descriptions(view).iter().filter_map(|(role, known)| {
             let setup = known.setup?;
-            Some(format!("the description of {} says a=setup:{}", story.end(*role), setup.name()))
+            Some(format!("{} of {} says a=setup:{}", quote(&known.origin), story.end(*role), setup.name()))
         }).collect();
-        let setups = if setups.is_empty() { String::new() } else { format!(" {}.", capital(&setups.join("; "))) };
+        let setups = if setups.is_empty() { String::new() } else { format!(" Of the descriptions, {}.", setups.join("; ")) };
         Text {
             title: format!("{one} and {other} both act as DTLS client: each sends a ClientHello and none answers"),
             explanation: format!(

@@ -4,7 +4,7 @@ use super::{address, asked, counted, counted_were, ends, named, occurrence, unle
 use crate::rules::evidence::{Proof, frames, how_long, quote};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Seen;
-use crate::session::credentials::{Credential, Kind};
+use crate::session::credentials::{Credential, Kind, Slip};
 use crate::session::ice::{IceSession, Role, Unauthorized};
 use crate::session::signalling::compare;
 use crate::time::Span;
@@ -77,6 +77,27 @@ fn generation(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &Vie
     })
 }
 
+/// What has to be done to a password that was given so that the refused checks verify with it.
+fn nearly(ice: &IceSession, agent: usize, view: &View<'_>) -> Option<String> {
+    let ufrag = |agent: usize| ice.agent(agent).ufrag.map(|name| view.text(name)).unwrap_or_default();
+    let username = format!("{}:{}", ufrag(1 - agent), ufrag(agent));
+    let session = view.session;
+    let near = session.near_misses().of_checks(session.names(), &username)?;
+    let label = session.credentials().describe(near.credential)?.label.into_owned();
+    Some(match near.slip {
+        Slip::OtherAgent => format!(
+            " They verify with the password of {}, which belongs to another user fragment: their sender took the password of another agent, or of another \
+             generation.",
+            quote(&label)
+        ),
+        _ => format!(
+            " They do not verify with the password of {} as it is given, and they do when {}: it changed on its way to their sender.",
+            quote(&label),
+            near.when(session.credentials())
+        ),
+    })
+}
+
 fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &View<'_>) -> Text {
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
     let reason = refused.reason.map(|name| view.text(name)).unwrap_or_default();
@@ -97,14 +118,13 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &V
                 quote(&label)
             )
         }
-        Proof::Mismatch(tried) => {
-            format!(
-                " They verify with none of the {} given for this user fragment.",
-                counted(u64::from(tried), "password")
-            )
-        }
+        Proof::Mismatch(tried) => nearly(ice, agent, view).unwrap_or_else(|| match tried {
+            1 => " They do not verify with the password given for this user fragment.".to_owned(),
+            _ => format!(" They verify with none of the {tried} passwords given for this user fragment."),
+        }),
         Proof::Unsigned => " They carry no integrity at all.".to_owned(),
-        Proof::Untested | Proof::Truncated => String::new(),
+        Proof::Untested => nearly(ice, agent, view).unwrap_or_default(),
+        Proof::Truncated => String::new(),
     };
     let other = asked(ice, 1 - agent);
     let others = match (other.answered, ice.agent(1 - agent).unauthorized.is_some()) {

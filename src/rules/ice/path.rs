@@ -1,8 +1,11 @@
 //! `ice-checks-unanswered`, `ice-one-way`, `ice-no-relay-candidate`: checks that do not get through.
 
 use super::{Asked, NO_ANSWER, address, asked, counted, first_frames_of, host, is_heard, named, occurrence};
+use crate::join::Kind;
 use crate::rules::evidence::{first_frames, frames};
+use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
+use crate::session::Denied;
 use crate::session::ice::{IceSession, Pair};
 use crate::time::Span;
 
@@ -85,8 +88,12 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let sent = asked(ice, agent);
     let (sends, span) = ATTEMPT;
     let heard = is_heard(ice, agent, view);
-    // that other packets reach the agent says nothing of a call under way, of which dead pairs are checked on
-    let meets = ice.agent(1 - agent).checks > 0 && sent.is_urgent();
+    // that other packets reach the agent says nothing of a call under way, of which dead pairs are checked on; and one that sends no check again was
+    // answered
+    let other = asked(ice, 1 - agent);
+    let meets = ice.agent(1 - agent).checks > 0 && sent.is_urgent() && other.sends >= sends;
+    // whoever tries for long has no pair; that its checks were not refused either shows only where the capture holds what is sent to it
+    let hears = (0..2).any(|agent| host(ice, agent).is_some_and(|own| view.session.clients().is_heard(own.ip())));
     let had_its_chance = sent.sends >= sends && sent.span >= span;
     let is_over = view.now().since(sent.last) >= NO_ANSWER;
     let confidence = match () {
@@ -94,7 +101,9 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
         () if had_its_chance && view.session.totals().over_tcp > 0 => Confidence::Likely,
         // the capture lacks checks that were answered, or has them in another order
         () if had_its_chance && ice.stray_answers > 0 => Confidence::Likely,
-        () if sent.sends >= sends && sent.span >= LONG_ENOUGH && (meets || sent.sounds_unheard) => Confidence::Certain,
+        () if sent.sends >= sends && sent.span >= LONG_ENOUGH && hears && (meets || sent.sounds_unheard) => {
+            Confidence::Certain
+        }
         () if had_its_chance && (heard || is_over || sent.sounds_unheard) || heard && is_over => Confidence::Likely,
         () => return,
     };
@@ -108,6 +117,31 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     no_relay(ice, agent, confidence, view, out);
 }
 
+/// What several captures tell of the checks of an agent, and of their answers.
+fn whereabouts(ice: &IceSession, agent: usize, view: &View<'_>) -> Whereabouts {
+    let mut told = Whereabouts::default();
+    if view.session.joins().is_empty() {
+        return told;
+    }
+    let asked_on = |pair: &&Pair| pair.way(agent).first.is_some() || pair.way(1 - agent).first.is_some();
+    for pair in ice.pairs.iter().filter(asked_on) {
+        let path = pair.path();
+        let from = if pair.agent_on(path, 0) == Some(agent) { path.ends.low } else { path.ends.high };
+        let way = [pair.way(agent), pair.way(1 - agent)].into_iter().find(|way| way.first.is_some());
+        let Some(first) = way.and_then(|way| way.first) else { continue };
+        let last = way.map_or(first.time, |way| way.last);
+        let kinds = &[Kind::Request, Kind::Answer];
+        let sought = Sought { kinds, what: "checks", from: Some(from), times: [first.time, last], how_far: true };
+        let of_pair = travel::of_path(path, &sought, view);
+        // of several pairs the first that tells anything stands for all
+        if !of_pair.text.is_empty() {
+            told = of_pair;
+            break;
+        }
+    }
+    told
+}
+
 fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64], view: &View<'_>) -> Text {
     let other = asked(ice, 1 - agent);
     let back = if other.checks > 0 {
@@ -116,13 +150,12 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     } else {
         format!(" No check of {} is seen.", named(ice, 1 - agent, view))
     };
-    let alone = if is_heard(ice, agent, view) {
-        String::new()
-    } else {
-        let own = address(ice, agent);
-        format!(
-            " The capture holds nothing that was sent to {own}: if it is one that holds a single direction, refusals would be missing too."
-        )
+    let alone = match is_heard(ice, agent, view) {
+        true => String::new(),
+        false => format!(
+            " The capture holds nothing that was sent to {}: if it is one of a single direction, answers and refusals would be missing too.",
+            address(ice, agent)
+        ),
     };
     let icmp = ice.pairs.iter().find_map(|pair| pair.icmp.as_deref());
     let icmp =
@@ -140,25 +173,32 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     };
     let again = if sent.sends > sent.checks { format!("{} transmissions ", sent.sends) } else { String::new() };
     let over = if sent.sends > 1 { format!("over {}, ", sent.span) } else { String::new() };
+    let way = whereabouts(ice, agent, view);
+    let never = [agent, 1 - agent].into_iter().find_map(|agent| Some((agent, whereabouts(ice, agent, view).never_at?)));
+    let never = never.map(|(agent, point)| format!("; those of {} never reached {point}", address(ice, agent)));
     Text {
         title: format!(
-            "No connectivity check between {} and {} is answered{}",
+            "No connectivity check between {} and {} is answered{}{}",
             address(ice, agent),
             address(ice, 1 - agent),
-            if pairs > 1 { format!(", on any of {pairs} pairs") } else { String::new() }
+            if pairs > 1 { format!(", on any of {pairs} pairs") } else { String::new() },
+            never.unwrap_or_default()
         ),
         explanation: format!(
-            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}",
+            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}{}",
             named(ice, agent, view),
             counted(sent.checks, "check"),
             counted(pairs, "pair"),
             frames(numbers.get(..1).unwrap_or_default()),
             icmp.unwrap_or_default(),
-            elsewhere.unwrap_or_default()
+            elsewhere.unwrap_or_default(),
+            way.text
         ),
-        fix: "Open the path for UDP between the two, or give both a TURN server that they can reach: behind two NATs that map by \
-              destination only a relay works. See that the candidates which signalling passes on are those of this session."
-            .to_owned(),
+        fix: format!(
+            "Open the path for UDP between the two, or give both a TURN server that they can reach: behind two NATs that map by \
+             destination only a relay works. See that the candidates which signalling passes on are those of this session.{}",
+            way.fix
+        ),
     }
 }
 
@@ -169,10 +209,12 @@ fn no_relay(ice: &IceSession, agent: usize, confidence: Confidence, view: &View<
     if ice.pairs.iter().any(uses_relay) || clients.has_allocation(own.ip()) {
         return;
     }
-    let Some((server, asked)) = clients.denied_relay(own.ip()) else { return };
+    let Some(Denied { client, server, asked }) = clients.denied_relay(own.ip()) else { return };
     let numbers = vec![asked.frame];
     let mut seen = occurrence(ice, agent, (NO_RELAY, "RFC 8445 §5.1.1.2"), Severity::Failure, asked.time, numbers);
-    seen.confidence = confidence;
+    // an agent that asks the server from the port of a candidate is the one that was refused; behind another port there may be another application
+    let same = ice.pairs.iter().any(|pair| pair.end(agent) == client);
+    seen.confidence = if same { confidence } else { Confidence::Likely };
     seen.subject.server = Some(crate::net::ServerAddress(server));
     seen.filter = Some(super::filter(own, server));
     seen.causes = BEHIND_NO_RELAY;
@@ -208,10 +250,11 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     };
     let leaves = ice.local() == agent;
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    let way = whereabouts(ice, agent, view);
     out.add(seen, || Text {
-        title: format!("Checks from {from} to {to} go unanswered, while those the other way are answered"),
+        title: format!("Checks from {from} to {to} go unanswered{}, while those the other way are answered", way.title),
         explanation: format!(
-            "{} sent {} ({} transmissions over {}, {}) and got no answer. {} sent {}, of which {} are answered here. {}",
+            "{} sent {} ({} transmissions over {}, {}) and got no answer. {} sent {}, of which {} are answered here.{}",
             named(ice, agent, view),
             counted(own.checks, "check"),
             own.sends,
@@ -220,15 +263,18 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
             named(ice, 1 - agent, view),
             counted(other.checks, "check"),
             other.answered,
-            if leaves {
-                format!("This capture is on the side of {from}: what it sends does not get to {to}, its answers included.")
-            } else {
-                format!("The checks of {from} get as far as this capture point, on the side of {to}, and no further.")
+            match () {
+                () if !way.text.is_empty() => way.text,
+                () if leaves => {
+                    format!(" This capture is on the side of {from}: what it sends does not get to {to}, its answers included.")
+                }
+                () => format!(" The checks of {from} get as far as this capture point, on the side of {to}, and no further."),
             }
         ),
         fix: format!(
             "Mend the path from {from} to {to}: a firewall that lets only one direction pass, asymmetric routes, or an interface (a VPN's) \
-             that leads elsewhere. Capture at the other end shows how far the packets get."
+             that leads elsewhere.{}",
+            if way.fix.is_empty() { " Capture at the other end shows how far the packets get." } else { &way.fix }
         ),
     });
 }

@@ -64,7 +64,7 @@ fn rejected(story: &Story<'_>, code: u8, name: &str, at: Seen, out: &mut Collect
                 let signer = if summary.self_signed { "signed by itself".to_owned() } else { format!("signed by {}", super::quote(&summary.issuer)) };
                 let chain = handshake.sides.server.certificates.as_ref().map_or(0, Vec::len);
                 format!(
-                    " The server presents {chain} certificate{}; its own is for {}, {signer}, valid until {} ({}).",
+                    " The server presents {chain} certificate{}; its own is for {}, {signer}, valid until {}. Its fingerprint is {}.",
                     if chain == 1 { "" } else { "s" },
                     names::listed(summary),
                     date(summary.not_after),

@@ -325,6 +325,26 @@ impl Credentials {
         self.cache.check(&self.store, message, identity)
     }
 
+    /// How the realm of a server comes to be that of a request, where a mishap explains it.
+    #[must_use]
+    pub fn realm_slip(server: &[u8], asked: &[u8]) -> Option<Slip> {
+        near::realm_slip(server, asked)
+    }
+
+    /// A credential whose names would be those of a message but for a mishap, such as a blank at the end or another letter case; the first, by its
+    /// number. None where a credential has these very names.
+    #[must_use]
+    pub fn nearly_named(&self, identity: &Identity<'_>) -> Option<(u32, Slip)> {
+        let exact = |given: &Credential| {
+            let same = |ours: &Option<String>, theirs: Option<&[u8]>| ours.as_deref().map(str::as_bytes) == theirs;
+            same(&given.username, identity.username) && (given.realm.is_none() || same(&given.realm, identity.realm))
+        };
+        if self.list().iter().any(exact) {
+            return None;
+        }
+        (0..).zip(self.list()).find_map(|(number, given)| Some((number, near::names_slip(given, identity)?)))
+    }
+
     /// Looks for a credential that nearly signed a message that none did sign: mistyped, cut, or encoded once too often. All credentials are tried,
     /// of other users too. It takes up to a hundred thousand hashes; each is taken from `budget`.
     pub fn near_miss(&self, message: &Message<'_>, identity: &Identity<'_>, budget: &mut u64) -> Option<NearMiss> {

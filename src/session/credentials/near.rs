@@ -329,6 +329,26 @@ fn names<'n>(given: Option<&'n Credential>, identity: &Identity<'n>) -> Vec<Name
     all
 }
 
+/// How the names of a credential come to be those of a message, where a mishap explains it.
+pub(super) fn names_slip(given: &Credential, identity: &Identity<'_>) -> Option<Slip> {
+    let ours = |text: &Option<String>| text.clone().unwrap_or_default().into_bytes();
+    let (our_user, our_realm) = (ours(&given.username), ours(&given.realm));
+    let (user, realm) = (identity.username?, identity.realm.unwrap_or_default());
+    if our_user.is_empty() {
+        return None;
+    }
+    // without a realm of its own a credential is for any
+    let same_realm = our_realm.is_empty() || our_realm == realm;
+    let slip = match () {
+        () if our_user == user && !our_realm.is_empty() && our_realm != realm => of_realm(&our_realm, realm),
+        () if our_user == user => return None,
+        () if our_user == realm && (our_realm.is_empty() || our_realm == user) => Slip::Swapped,
+        () if same_realm => of_user(&our_user, user),
+        () => return None,
+    };
+    (!matches!(slip, Slip::UserDiffers | Slip::RealmDiffers)).then_some(slip)
+}
+
 fn coded(name: &[u8]) -> [Vec<u8>; 2] {
     [forms::percent_decoded(name, true).to_vec(), forms::percent_encoded_plainly(name).to_vec()]
 }
@@ -339,11 +359,32 @@ fn of_user(ours: &[u8], theirs: &[u8]) -> Slip {
     match () {
         () if ours.eq_ignore_ascii_case(theirs) => Slip::UserCase,
         () if ours.trim_ascii() == theirs.trim_ascii() => Slip::UserBlanks,
-        () if coded(ours).iter().any(|form| form == theirs) => Slip::UserEncoded,
+        () if is_coded(ours, theirs) => Slip::UserEncoded,
+        () if is_quoted(ours, theirs) => Slip::UserQuoted,
         () if bare(ours) == theirs => Slip::UserWithoutRealm,
         () if ours == bare(theirs) => Slip::UserWithRealm,
         () => Slip::UserDiffers,
     }
+}
+
+/// Whether the one is the other URL-encoded.
+fn is_coded(ours: &[u8], theirs: &[u8]) -> bool {
+    coded(ours).iter().any(|form| form == theirs) || coded(theirs).iter().any(|form| form == ours)
+}
+
+/// Whether the one is the other in quotation marks.
+fn is_quoted(ours: &[u8], theirs: &[u8]) -> bool {
+    let within = |whole: &[u8], inner: &[u8]| match whole {
+        [b'"', rest @ .., b'"'] | [b'\'', rest @ .., b'\''] => rest == inner,
+        _ => false,
+    };
+    within(ours, theirs) || within(theirs, ours)
+}
+
+/// How the realm of a server comes to be that of a request, where a mishap explains it.
+pub(super) fn realm_slip(server: &[u8], asked: &[u8]) -> Option<Slip> {
+    let slip = of_realm(server, asked);
+    (slip != Slip::RealmDiffers && server != asked).then_some(slip)
 }
 
 /// The same of realms.
@@ -352,7 +393,8 @@ fn of_realm(ours: &[u8], theirs: &[u8]) -> Slip {
         () if theirs.is_empty() => Slip::EmptyRealm,
         () if ours.eq_ignore_ascii_case(theirs) => Slip::RealmCase,
         () if ours.trim_ascii() == theirs.trim_ascii() => Slip::RealmBlanks,
-        () if coded(ours).iter().any(|form| form == theirs) => Slip::RealmEncoded,
+        () if is_coded(ours, theirs) => Slip::RealmEncoded,
+        () if is_quoted(ours, theirs) => Slip::RealmQuoted,
         () => Slip::RealmDiffers,
     }
 }

@@ -78,11 +78,16 @@ pub struct Server {
 }
 
 impl Server {
+    /// Whether it is stated where it is.
+    #[must_use]
+    pub fn is_located(&self) -> bool {
+        !self.addresses.is_empty() || !self.external.is_empty()
+    }
+
     /// Whether it is reached at an address.
     #[must_use]
     pub fn is_at(&self, ip: IpAddr) -> bool {
-        let unknown = self.addresses.is_empty() && self.external.is_empty();
-        unknown || self.addresses.contains(&ip) || self.external.contains(&ip)
+        !self.is_located() || self.addresses.contains(&ip) || self.external.contains(&ip)
     }
 }
 

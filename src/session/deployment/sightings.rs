@@ -10,6 +10,7 @@ use crate::session::names::Names;
 use crate::session::totals::Sample;
 use crate::time::Timestamp;
 use crate::wire::stun::Method;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// How many different contradictions of one statement are kept.
@@ -72,13 +73,51 @@ pub struct Port {
 #[derive(Debug, Default)]
 pub struct Sightings {
     all: Vec<Sighting>,
+    /// The number of the one server of which it is stated what it relays, and for whom.
+    lone: Option<usize>,
+    /// The same of servers at addresses that are not stated, in case that one of them is the lone one.
+    elsewhere: Vec<Sighting>,
+    /// Servers that lend relays at addresses that are not stated, the first ones, and when they were seen first.
+    strangers: BTreeMap<IpAddr, Wrong>,
 }
 
 impl Sightings {
     /// What to look out for.
     #[must_use]
     pub fn of(deployment: &Deployment) -> Self {
-        Sightings { all: vec![Sighting::default(); deployment.statements().len()] }
+        let all = vec![Sighting::default(); deployment.statements().len()];
+        let relays = |says: &Says| {
+            matches!(
+                says,
+                Says::External(_) | Says::RelayPorts(..) | Says::RelayOpen(..) | Says::Realm(_) | Says::Users(_)
+            )
+        };
+        let mut with = deployment.statements().iter().filter(|one| relays(&one.says)).filter_map(|one| one.server);
+        let lone = with.next().filter(|first| with.all(|other| other == *first));
+        // of a server whose addresses are not stated it is no surprise where it is
+        let located = |number: &usize| deployment.servers().get(*number).is_some_and(Server::is_located);
+        Sightings { elsewhere: all.clone(), all, lone: lone.filter(located), strangers: BTreeMap::new() }
+    }
+
+    /// Where the server is whose statements these are, if nothing was seen of it at any stated address, and one server alone lends relays at another.
+    #[must_use]
+    pub fn is_elsewhere(&self, deployment: &Deployment) -> Option<(usize, IpAddr, &Wrong)> {
+        let lone = self.lone?;
+        let mut strangers = self.strangers.iter();
+        let (Some((&ip, wrong)), None) = (strangers.next(), strangers.next()) else { return None };
+        let of_it = deployment.statements().iter().zip(&self.all).filter(|(known, _)| known.server == Some(lone));
+        let seen = |sighting: &Sighting| {
+            sighting.right.total + sighting.wrong.total + sighting.port.answered.total > 0
+                || sighting.port.failed.is_some()
+        };
+        let unseen = of_it.map(|(_, sighting)| sighting).all(|sighting| !seen(sighting));
+        unseen.then_some((lone, ip, wrong))
+    }
+
+    /// What was seen of a statement at servers whose addresses are not stated.
+    #[must_use]
+    pub fn elsewhere(&self, number: usize) -> Option<&Sighting> {
+        self.elsewhere.get(number)
     }
 
     /// Whether nothing is looked out for.
@@ -193,6 +232,31 @@ impl Sightings {
         let server = conversation.server;
         for (statement, stated, sighting) in self.each(deployment) {
             if stated.is_some_and(|stated| stated.is_at(server.0.ip())) {
+                sighting.conversation(&statement.says, conversation, names);
+            }
+        }
+        self.stranger(conversation, names, deployment);
+    }
+
+    /// Takes a conversation with a server that nobody stated: it may be one that is not where it should be.
+    fn stranger(&mut self, conversation: &Conversation, names: &Names, deployment: &Deployment) {
+        let (Some(lone), server) = (self.lone, conversation.server) else { return };
+        let ip = server.0.ip();
+        let answers = |exchange: &Exchange| exchange.method == Method::ALLOCATE && exchange.answer.is_some();
+        if deployment.servers().iter().any(|known| known.is_at(ip)) || !conversation.exchanges.iter().any(answers) {
+            return;
+        }
+        if self.strangers.len() < MAX_INSTEAD {
+            let (at, client) = (conversation.first.time, conversation.client);
+            let wrong = Wrong { at, client, server, username: None, relayed: None, asked_for: false };
+            self.strangers.entry(ip).or_insert(wrong);
+        }
+        for (statement, sighting) in deployment.statements().iter().zip(&mut self.elsewhere) {
+            if statement.server == Some(lone) {
+                let is_its_own = matches!(&statement.says, Says::Address(_) | Says::External(_));
+                if is_its_own {
+                    once(&mut sighting.wrong, conversation.first.frame);
+                }
                 sighting.conversation(&statement.says, conversation, names);
             }
         }

@@ -324,7 +324,7 @@ impl Ice {
     }
 
     /// DTLS, RTP or RTCP of an agent passes a point of a pair.
-    #[inline]
+    #[inline(always)]
     pub(in crate::session) fn carry(&mut self, place: Place, agent: usize, bytes: usize, seen: Seen, is_alert: bool) {
         let Some(session) = self.get_mut(place.slot) else { return };
         session.last = seen;

@@ -74,7 +74,7 @@ pub(super) fn signalling(report: &Report) -> Table {
             long(told.media.join(" ")),
             number(told.candidates.len() as u64),
             number(seen as u64),
-            long(told.fingerprints.join(" ")),
+            long(told.fingerprints.join(" ")).classed("long print"),
         ]
     });
     let columns = &["description", "ufrag", "in checks", "setup", "media", "candidates", "seen", "fingerprints"];

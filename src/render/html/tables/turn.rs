@@ -59,10 +59,11 @@ pub(super) fn activity(report: &Report, clock: &Clock) -> Table {
                 number(known.clients),
                 number(known.relays_udp),
                 number(known.relays_tcp),
+                number(known.over_tcp),
             ]
         })
     });
-    let columns = &["server", "from", "clients with a relay", "relays", "relays for TCP"];
+    let columns = &["server", "from", "clients with a relay", "relays", "relays for TCP", "connected over TCP"];
     table("activity", "Relays over time", columns, rows, 0)
 }
 

@@ -1,5 +1,7 @@
 //! Reports as JSON.
 
+mod compact;
+
 use crate::render::escape::is_unsafe;
 use crate::report::Report;
 use serde::Serialize;
@@ -13,6 +15,16 @@ use std::io::{self, Write};
 pub fn report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     report.serialize(&mut Serializer::with_formatter(&mut *out, Tame(Indented::default())))?;
     out.write_all(b"\n")
+}
+
+/// Appends a report as JSON on one line, with a newline at the end: what [`compact`] gives, in less time.
+///
+/// # Errors
+/// None that a report causes.
+pub fn line(out: &mut Vec<u8>, report: &Report) -> io::Result<()> {
+    compact::write(out, report)?;
+    out.push(b'\n');
+    Ok(())
 }
 
 /// Writes a value as JSON on one line, without a newline.

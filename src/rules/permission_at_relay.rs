@@ -1,0 +1,115 @@
+//! `turn-permission-missing`, as a capture at the server shows it: data of a peer reaches a relay that may not pass it on.
+
+use super::evidence::{counted, ip_filter};
+use super::permission_missing::ID;
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::net::{Endpoint, PeerAddress};
+use crate::session::{Arrival, Grievance, Lender};
+use crate::time::Span;
+use std::net::IpAddr;
+
+/// So many datagrams must have arrived, over so much time: the first checks of a peer mostly come before the permission for it.
+const ENOUGH: (u64, Span) = (3, Span::from_secs(2));
+/// Peers that were permitted are named up to so many.
+const NAMED: usize = 3;
+
+pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
+    for (lender, arrival) in view.session.arrivals() {
+        if is_one(lender, arrival) {
+            tell(lender, arrival, view, out);
+        }
+    }
+}
+
+/// Whether what arrived cannot have passed for want of a permission, as far as the capture shows.
+fn is_one(lender: &Lender, arrival: &Arrival) -> bool {
+    let (messages, over) = ENOUGH;
+    let (lasted, packets) = lender.shared(arrival);
+    lender.knows_all && !lender.asked.contains(&arrival.peer) && packets >= messages && lasted >= over
+}
+
+fn tell(lender: &Lender, arrival: &Arrival, view: &View<'_>, out: &mut Collector) {
+    let &Lender { client, server, relayed, user, .. } = lender;
+    let passes = lender.received.packets > 0 && lender.received.last >= arrival.first.time;
+    // a client that was never told of its peer, in a call that nobody took, asks for nothing either
+    let certain = lender.whole && lender.active;
+    if passes && !certain {
+        return;
+    }
+    let at = arrival.first.time;
+    let listed = [lender.created.frame, arrival.first.frame, arrival.last.frame];
+    let grievance = Grievance { client: client.0.ip(), user, server: server.0, at };
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{server} arrived"),
+        severity: if passes { Severity::Note } else { Severity::Failure },
+        confidence: if certain { Confidence::Certain } else { Confidence::Likely },
+        remedy: if passes { Remedy::None } else { Remedy::DataOrNothing(grievance) },
+        at,
+        frames: listed.to_vec(),
+        filter: Some(filter(lender, arrival)),
+        reference: "RFC 8656 §9",
+        subject: Subject {
+            client: Some(client),
+            server: Some(server),
+            username: user.map(|name| view.text(name)),
+            realm: lender.realm.map(|name| view.text(name)),
+            peer: Some(PeerAddress(Endpoint::new(arrival.peer, 0))),
+            relayed: Some(relayed),
+            ..Subject::default()
+        },
+        causes: &["turn-peer-forbidden", "ice-mdns-unresolved"],
+    };
+    out.add(seen, || text(lender, arrival, passes));
+}
+
+fn filter(lender: &Lender, arrival: &Arrival) -> String {
+    let (client, server) = (lender.client.0, lender.server.0);
+    let ip = if arrival.peer.is_ipv6() { "ipv6" } else { "ip" };
+    let port = lender.relayed.0.port();
+    format!("(stun && {}) || ({ip}.addr == {} && udp.port == {port})", ip_filter(client, server), arrival.peer)
+}
+
+fn text(lender: &Lender, arrival: &Arrival, passes: bool) -> Text {
+    let &Lender { client, server, relayed, .. } = lender;
+    let peer = arrival.peer;
+    let (lasted, packets) = lender.shared(arrival);
+    let others = match lender.asked.as_slice() {
+        [] if lender.active => " It asked for no permission at all.".to_owned(),
+        [] => {
+            " It asked for no permission at all and sent nothing: it may not have been told of its peer yet.".to_owned()
+        }
+        some => format!(" It asked for permissions for {} instead.", named(some)),
+    };
+    let outcome =
+        if passes { "Data of other peers passes." } else { "Nothing of any peer was passed on to the client." };
+    Text {
+        title: format!(
+            "Data of {peer} reaches the relay {relayed} and is dropped: {client} never asked {server} for a permission for {peer}"
+        ),
+        explanation: format!(
+            "{server} lends {relayed} to {client} since frame {}. {peer} sent {} to it over {lasted} (from frame {} to frame {}), and no CreatePermission and no \
+             ChannelBind for that address is in the capture, though it holds the allocation from its start.{others} A relay drops the data of peers without \
+             a permission without a word. {outcome}",
+            lender.created.frame,
+            counted(packets, "datagram"),
+            arrival.first.frame,
+            arrival.last.frame,
+        ),
+        fix: format!(
+            "Let the client ask for a permission for every address that its peer may send from, {peer} among them (CreatePermission, or ChannelBind). See that the \
+             candidates of the peer reach the client by signalling: permissions are asked for by them."
+        ),
+    }
+}
+
+fn named(peers: &[IpAddr]) -> String {
+    let mut names: Vec<String> = peers.iter().take(NAMED).map(ToString::to_string).collect();
+    if peers.len() > NAMED {
+        names.push(format!("{} more", peers.len() - NAMED));
+    }
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}
