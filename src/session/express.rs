@@ -293,6 +293,7 @@ impl Session {
         {
             conversation.software = Some(software);
         }
+        self.clients.sees_both_ways();
         let rtt = seen.time.since(first.time);
         flow.pending = flow.pending.filter(|&pending| pending != id);
         flow.stun = true;
