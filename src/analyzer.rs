@@ -3,6 +3,7 @@
 //! A tunnel is a loop here, not a layer: what Send, Data and ChannelData carry goes in again, marked with its relay passage, to a fixed
 //! depth ([`event::MAX_HOPS`](crate::event::MAX_HOPS)).
 
+mod at_once;
 mod datagrams;
 mod filters;
 mod icmp_answers;
@@ -21,7 +22,7 @@ use crate::join::Joins;
 use crate::keys::KeyLog;
 use crate::logs::LogFile;
 use crate::net::Transport;
-use crate::packet::{self, Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
+use crate::packet::{Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
@@ -29,16 +30,15 @@ use crate::session::credentials::{Credentials, Integrity};
 use crate::session::deployment::Deployment;
 use crate::session::signalling::Signalling;
 use crate::session::tls::TlsConnection;
-use crate::session::{FORESEEN, Known, Limits, Path, Session, WARM};
+use crate::session::{Known, Limits, Path, Session};
 use crate::stream::{self, Associations, DnsSegments, Streams};
 use crate::time::{Span, Timestamp};
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
 use crate::wire::mdns;
-use crate::wire::stun::{Message, Method, TransactionId};
+use crate::wire::stun::{Message, Method};
 use crate::wire::turn::ChannelData;
 use std::collections::BTreeMap;
-use std::io::Read;
 
 /// What is wanted of an analysis.
 #[derive(Debug, Default)]
@@ -73,8 +73,6 @@ pub struct Analyzer {
     core: Core,
     /// Blocks of secrets in the capture, and damaged lines in them.
     embedded: (u64, u64),
-    /// How many of the next frames are prepared for.
-    foreseen: usize,
 }
 
 /// Everything behind the packet layer.
@@ -119,7 +117,7 @@ impl Analyzer {
         let mut streams = Streams::new(stream::Limits::default());
         *core.dtls.keys() = keys.clone();
         *streams.keys() = keys;
-        Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, embedded: (0, 0), foreseen: 0 }
+        Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, embedded: (0, 0) }
     }
 
     /// The same analyzer without the short way for plain messages; only for showing that both give the same.
@@ -129,55 +127,20 @@ impl Analyzer {
         Analyzer { core: Core { session: self.core.session.the_long_way(), ..self.core }, ..self }
     }
 
-    /// Looks at the frames that a capture holds ready, and prepares for them; call it before every [`Capture::next_frame`] but the first. It changes
-    /// nothing but the time that frames take, in captures with very many flows to less than half.
-    #[inline]
-    pub fn foresee<R: Read>(&mut self, capture: &Capture<R>) {
-        if self.foreseen > 0 {
-            self.foreseen -= 1;
-        } else if self.core.session.is_large() {
-            self.look_ahead(capture);
-        }
-    }
-
-    fn look_ahead<R: Read>(&mut self, capture: &Capture<R>) {
-        let session = &mut self.core.session;
-        let count = capture.ahead(FORESEEN, |frame| {
-            let Some(datagram) = Packets::peek(frame) else { return };
-            let id = datagram.payload.get(4..).and_then(|rest| rest.first_chunk::<16>());
-            if let (Kind::Stun, Some(&id)) = (demux::kind(datagram.payload), id) {
-                session.foresee(frame.number, datagram.src, datagram.dst, TransactionId::from_header(id));
-            }
-        });
-        session.warm();
-        self.foreseen = count.saturating_sub(1);
-    }
-
     /// Takes the next frame; `sink` gets a row for each message in it.
     pub fn frame(&mut self, frame: &Frame<'_>, sink: &mut impl FnMut(&Row<'_>)) {
+        let Some(time) = self.begin(frame, sink) else { return };
         let core = &mut self.core;
-        let time = frame.time.unwrap_or_else(|| core.session.now().max(Timestamp(0)));
-        if !core.filters.time(time) {
-            return;
-        }
-        self.streams.advance(Moment { frame: frame.number, time }, &mut |item| core.streamed(&item, sink));
-        core.session.advance(time);
-        core.judge();
-        if frame.time.is_some() {
-            core.digits = frame.digits;
-        }
-        core.builder.digits(core.digits);
         // what is built here for the commonest packets stays in registers: no closure, no call
         if let Some(datagram) = self.packets.commonest(frame) {
-            core.datagram(frame, time, &datagram, sink);
-            return;
+            return core.datagram(frame.number, time, &datagram, sink);
         }
         let streams = &mut self.streams;
         let mut empty = true;
         self.packets.dissect(frame, time, &mut |packet| {
             empty = false;
             match packet {
-                Packet::Datagram(datagram) => core.datagram(frame, time, &datagram, sink),
+                Packet::Datagram(datagram) => core.datagram(frame.number, time, &datagram, sink),
                 Packet::Segment(segment) => {
                     core.perhaps_dns_over_tcp(frame.number, time, &segment);
                     streams.segment(frame.number, time, &segment, &mut |item| core.streamed(&item, sink));
@@ -189,9 +152,25 @@ impl Analyzer {
                 }
             }
         });
-        if empty && let Some(host) = packet::neighbour_answered(frame) {
-            core.session.hears(host);
+        core.neighbour(frame, empty);
+    }
+
+    /// Lets the time of a frame pass; gives it, unless the frame is not looked at.
+    #[inline(always)]
+    fn begin(&mut self, frame: &Frame<'_>, sink: &mut impl FnMut(&Row<'_>)) -> Option<Timestamp> {
+        let core = &mut self.core;
+        let time = frame.time.unwrap_or_else(|| core.session.now().max(Timestamp(0)));
+        if !core.filters.time(time) {
+            return None;
         }
+        self.streams.advance(Moment { frame: frame.number, time }, &mut |item| core.streamed(&item, sink));
+        core.session.advance(time);
+        core.judge();
+        if frame.time.is_some() {
+            core.digits = frame.digits;
+        }
+        core.builder.digits(core.digits);
+        Some(time)
     }
 
     /// There are no more frames: `sink` gets the rows of messages behind gaps in TCP streams that were waited for up to now.
@@ -291,14 +270,18 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
-        let mut ripe = self.session.ripe().into_iter();
-        while !ripe.as_slice().is_empty() {
-            Session::warm_ripe(ripe.as_slice());
-            for flow in ripe.by_ref().take(WARM) {
+        loop {
+            let ready = self.session.warm_ripe();
+            if ready == 0 {
+                break;
+            }
+            for _ in 0..ready {
+                let Some(flow) = self.session.next_ripe() else { break };
                 let before = self.findings.added();
                 rules::judge_flow(&flow, &self.session, &mut self.findings);
                 let telling = self.findings.added() > before;
                 self.builder.flow(&flow, &self.session, telling);
+                self.session.forget(flow);
             }
         }
         for handshake in self.session.ripe_handshakes() {
@@ -380,6 +363,17 @@ impl Core {
             }
             return None;
         };
+        self.recognised(event, message, sink)
+    }
+
+    /// The same for a message that was recognised.
+    #[inline]
+    fn recognised<'p>(
+        &mut self,
+        event: &mut Event<'p>,
+        message: Message<'p>,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) -> Option<&'p [u8]> {
         event.body = Body::Stun(message);
         let known = self.session.stun(event, &message);
         self.row(event, &known, sink);

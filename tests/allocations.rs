@@ -22,7 +22,6 @@ fn allocations(scene: &Scene, media: bool) -> u64 {
     let counted = allocation_counter::measure(|| {
         while let Some(frame) = capture.next_frame() {
             analyzer.frame(&frame, &mut |_| rows += 1);
-            analyzer.foresee(&capture);
         }
     });
     assert!(rows > 0 && counted.count_total > 0);

@@ -82,7 +82,7 @@ fn checks_that_leave_and_never_arrive_are_told_with_the_points_between_which_the
     assert!(told.explanation.contains("answers from 10.0.0.2:50000"), "{}", told.explanation);
     assert!(told.fix.contains("Look between alice.pcap and bob.pcap first"), "{}", told.fix);
     let back = points::report(&[("bob.pcap", pcap(&far)), ("alice.pcap", pcap(&near))]);
-    assert_eq!(finding(&back, "ice-checks-unanswered").explanation.contains("12 checks"), true);
+    assert!(finding(&back, "ice-checks-unanswered").explanation.contains("12 checks"));
     // one capture alone knows nothing of it
     let alone = analyze::report(&pcap(&near));
     assert!(alone.findings.iter().all(|one| !one.explanation.contains("between these two points")));

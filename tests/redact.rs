@@ -435,8 +435,11 @@ fn without_secrets(mut bytes: &[u8]) -> Vec<u8> {
     kept
 }
 
+/// Puts a frame behind other headers.
+type Wrap<'a> = dyn Fn(&[u8]) -> Vec<u8> + 'a;
+
 /// The frames of a capture, each behind other headers, as a capture of this link type.
-fn wrapped(sample: &Sample, link_type: u32, wrap: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+fn wrapped(sample: &Sample, link_type: u32, wrap: &Wrap<'_>) -> Vec<u8> {
     let mut file = Bytes::new(false);
     file.pcap_header(0xa1b2_3c4d, 4, link_type);
     let mut capture = Capture::open(sample.bytes.as_slice()).unwrap();
@@ -481,7 +484,7 @@ fn what_tunnels_and_radio_carry_is_redacted_and_found_as_without_them() {
         [&[8, 1, 0, 0], &[2; 18][..], &[0, 0], &snap, &frame[12..]].concat()
     };
     let radiotap = |frame: &[u8]| [&[0, 0, 8, 0, 0, 0, 0, 0], wifi(frame).as_slice()].concat();
-    let ways: [(&str, u32, &dyn Fn(&[u8]) -> Vec<u8>); 8] = [
+    let ways: [(&str, u32, &Wrap<'_>); 8] = [
         ("VXLAN", 1, &vxlan),
         ("Geneve", 1, &geneve),
         ("GTP-U", 1, &gtp),

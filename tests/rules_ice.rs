@@ -244,6 +244,21 @@ fn checks_answered_one_way_only_are_a_failure() {
 }
 
 #[test]
+fn an_agent_that_answered_gives_up_and_then_refuses_checks_was_still_not_heard() {
+    // as Firefox does once its own checks have failed, while the other side goes on
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..40 {
+        scene.a_is_answered(&agents, plain);
+        scene.b_checks_in_vain(&agents, 1, 100);
+    }
+    for _ in 0..20 {
+        refused(&mut scene, &agents, 400, "Bad Request");
+    }
+    assert_eq!(failures(&report(&scene.pcap())), ["ice-one-way"]);
+}
+
+#[test]
 fn one_way_checks_that_are_answered_later_are_no_matter() {
     let agents = agents();
     let mut scene = Scene::new();
@@ -541,6 +556,24 @@ fn a_peer_that_stops_answering_consent_checks_for_30_seconds_is_a_failure() {
 #[test]
 fn a_peer_that_is_silent_for_a_while_only_has_not_lost_consent() {
     assert!(graver(&report(&falls_silent(25).pcap())).is_empty());
+}
+
+#[test]
+fn a_peer_that_falls_silent_while_media_is_sent_to_it_until_consent_ends_is_likely_gone() {
+    // as Firefox does when the peer's machine dies: it asks and sends until its 30 s are over, and stops just before
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
+    for number in 0..250 {
+        if number % 50 == 0 {
+            scene.a_checks(&agents, plain);
+        }
+        scene.after_ms(100).udp(A, B, payload::rtp(96, 50 + number, (50 + u32::from(number)) * 960, 1, 100));
+    }
+    scene.a_checks(&agents, plain);
+    let report = report(&scene.pcap());
+    assert_eq!((report.verdict, report.headline_finding.as_deref()), (Verdict::Warning, Some("ice-consent-lost")));
+    assert_eq!(finding(&report, "ice-consent-lost").confidence, Confidence::Likely);
 }
 
 #[test]

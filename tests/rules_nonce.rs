@@ -137,6 +137,21 @@ fn a_client_that_keeps_its_own_nonce_does_not_echo() {
 }
 
 #[test]
+fn a_client_that_does_not_take_the_new_nonce_is_told_from_servers_that_do_not_share_theirs() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    for step in 2..6 {
+        let refresh = scene.after_ms(2000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
+        scene.after_ms(10).challenge(&refresh, 438, "Stale nonce", REALM, &format!("nonce-{step}"));
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-stale-nonce-loop", "turn-challenge"]);
+    assert!(report.headline.contains("rejected 4 requests of 172.16.84.124"), "{}", report.headline);
+    assert!(report.headline.contains("the client goes on with the old one"), "{}", report.headline);
+    assert!(!finding(&report, "turn-stale-nonce-loop").fix.contains("balancer"));
+}
+
+#[test]
 fn a_loop_that_ends_in_an_allocation_is_no_failure() {
     let mut scene = Scene::new();
     scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-0");

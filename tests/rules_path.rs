@@ -462,3 +462,146 @@ fn a_server_that_goes_away_under_a_working_relay_is_told() {
 fn icmp_errors_beside_data_that_goes_on_are_none_of_it() {
     assert!(!ids(&report(&server_gone(true).pcap())).contains(&"turn-unreachable"));
 }
+
+/// A client that has an allocation and a channel, through which data flows both ways.
+fn served(scene: &mut Scene) {
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);
+    let bind = scene.after_ms(10).channel_bind(CLIENT, SERVER, &alice(), "nonce", (0x4001, "198.51.100.9:5000"));
+    scene.after_ms(10).granted(&bind, None, &alice());
+    for _ in 0..10 {
+        scene.after_ms(20).channel_data(CLIENT, SERVER, 0x4001, b"hello");
+        scene.after_ms(20).channel_data(SERVER, CLIENT, 0x4001, b"hello");
+    }
+}
+
+/// The same Refresh `copies` times, with growing gaps, while the client goes on sending.
+fn refreshes_in_vain(scene: &mut Scene, seconds: u32, copies: usize) {
+    let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", seconds);
+    for wait in [500, 1000, 2000, 4000].into_iter().take(copies - 1) {
+        scene.after_ms(wait / 2).channel_data(CLIENT, SERVER, 0x4001, b"hello");
+        scene.after_ms(wait / 2).retransmit(&refresh);
+    }
+}
+
+#[test]
+fn a_server_that_answers_no_more_in_the_middle_of_a_call_is_a_failure() {
+    let mut scene = Scene::new();
+    served(&mut scene);
+    refreshes_in_vain(&mut scene, 600, 4);
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!(report.verdict, Verdict::Failure);
+    assert_eq!(mine(&report), ["turn-no-response"]);
+    let found = finding(&report, "turn-no-response");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.starts_with("203.0.113.1:3478 answers 172.16.84.124:50000 no more after 4"), "{}", found.title);
+    assert!(found.title.ends_with("nothing comes back, and 4 requests (Refresh) went unanswered"), "{}", found.title);
+}
+
+#[test]
+fn a_client_that_allocates_anew_where_its_server_went_silent_has_a_warning() {
+    let mut scene = Scene::new();
+    served(&mut scene);
+    refreshes_in_vain(&mut scene, 600, 4);
+    scene.after_ms(10).allocation("172.16.84.124:50002", OTHER, &alice(), "n2", "203.0.113.2:24002");
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!((report.verdict, mine(&report)), (Verdict::Warning, vec!["turn-no-response"]));
+}
+
+#[test]
+fn silence_to_a_client_that_leaves_or_that_still_gets_data_accuses_nobody() {
+    let leaves = |scene: &mut Scene| refreshes_in_vain(scene, 0, 4);
+    let hears = |scene: &mut Scene| {
+        refreshes_in_vain(scene, 600, 3);
+        scene.after_ms(100).channel_data(SERVER, CLIENT, 0x4001, b"hello");
+    };
+    let asks_once = |scene: &mut Scene| {
+        scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+    };
+    let others: [&dyn Fn(&mut Scene); 3] = [&leaves, &hears, &asks_once];
+    for (number, goes_on) in others.into_iter().enumerate() {
+        let mut scene = Scene::new();
+        served(&mut scene);
+        goes_on(&mut scene);
+        let report = report(&wait(&mut scene).pcap());
+        assert!(mine(&report).is_empty(), "{number}: {:?}", ids(&report));
+    }
+}
+
+#[test]
+fn a_server_that_is_stopped_in_the_middle_of_a_call_is_told_as_a_relay_that_is_lost() {
+    let mut scene = Scene::new();
+    served(&mut scene);
+    let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+    scene.after_ms(1).icmp_unreachable("203.0.113.1", &refresh);
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!(mine(&report), ["turn-unreachable"]);
+    let title = &finding(&report, "turn-unreachable").title;
+    assert!(title.starts_with("172.16.84.124:50000 lost its relay after 1.4"), "{title}");
+}
+
+#[test]
+fn a_client_that_asks_its_own_address_beyond_the_nat_tests_it_and_accuses_no_server() {
+    let mut scene = Scene::new();
+    let request = scene.send(CLIENT, SERVER, Stun::request(method::BINDING));
+    scene.after_ms(10).succeed(&request, |success| success.xor_mapped("203.0.113.50:50000"));
+    for _ in 0..4 {
+        let hairpin = scene.after_ms(500).send(CLIENT, "203.0.113.50:50000", Stun::request(method::BINDING));
+        scene.after_ms(1).icmp_unreachable("203.0.113.50", &hairpin);
+    }
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!(report.verdict, Verdict::Healthy, "{:?}", ids(&report));
+}
+
+#[test]
+fn a_client_that_passes_over_a_refusal_and_repeats_its_request_hears_the_server() {
+    // as werift does with a second 401: it goes on until its time is over
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce");
+    let request = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce");
+    scene.after_ms(10).challenge(&request, 401, "Unauthorized", "example.org", "nonce");
+    for wait in [50, 100, 200, 400, 800] {
+        let again = scene.after_ms(wait).retransmit(&request);
+        scene.after_ms(1).challenge(&again, 401, "Unauthorized", "example.org", "nonce");
+    }
+    let report = report(&wait(&mut scene).pcap());
+    assert_eq!(report.headline_finding.as_deref(), Some("turn-integrity-rejected"));
+    assert!(mine(&report).is_empty(), "{:?}", ids(&report));
+}
+
+/// A request like another one, with its transaction id: libjuice asks again so when it has the nonce.
+fn same_id(message: Stun, first: &Sent) -> Stun {
+    message.answering(&first.payload)
+}
+
+#[test]
+fn a_signed_request_with_the_id_of_the_challenged_one_is_a_request_of_its_own() {
+    let retry = || Stun::request(method::ALLOCATE).requested_transport(17).signed(&alice(), "nonce");
+    let mut scene = Scene::new();
+    let (bare, _) = scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce");
+    let signed = scene.after_us(80).send(CLIENT, SERVER, same_id(retry(), &bare));
+    scene.after_us(250).allocate_granted(&signed, RELAYED, 600, &alice());
+    let granted = report(&wait(&mut scene).pcap());
+    assert_eq!((granted.verdict, ids(&granted)), (Verdict::Healthy, vec!["turn-challenge"]));
+    assert_eq!(granted.allocations.len(), 1);
+
+    let mut scene = Scene::new();
+    let (bare, _) = scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce");
+    let signed = scene.after_us(80).send(CLIENT, SERVER, same_id(retry(), &bare));
+    scene.after_us(250).challenge(&signed, 401, "Unauthorized", "example.org", "nonce");
+    let refused = report(&wait(&mut scene).pcap());
+    assert_eq!(ids(&refused), ["turn-integrity-rejected"]);
+    assert_eq!(refused.transactions.total, 2);
+}
+
+#[test]
+fn keepalives_of_an_application_that_a_closed_port_answers_accuse_no_server() {
+    // one direction of a call, with the errors that came when it was over: 203.0.113.9 asks its peer
+    let mut scene = Scene::new();
+    for _ in 0..6 {
+        let keepalive =
+            scene.after_ms(2000).send("203.0.113.9:32704", "192.168.2.12:56328", Stun::request(method::BINDING));
+        scene.after_ms(1).icmp_unreachable("192.168.2.12", &keepalive);
+    }
+    let report = report(&wait(&mut scene).pcap());
+    assert!(!mine(&report).contains(&"turn-unreachable"), "{:?}", ids(&report));
+}

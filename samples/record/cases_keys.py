@@ -4,12 +4,14 @@ import subprocess
 import time
 from pathlib import Path
 
+import stun
 from calls import RELAY, Aiortc, Browser, ended, leave, talk
 from cases_authentication import TALK
-from cases_tls import DATA, HELLO, TURNS, Certificates, connect, context
+from cases_tcp import exchange
+from cases_tls import DATA, HELLO, TURNS, Certificates, TlsClient, connect, context
 from cases_tls import talk as session
 from catalog import AGREED, COTURN, UCLIENT, case
-from lab import PASSWORD, SERVER, USER, Lab, need
+from lab import PASSWORD, PEER, SERVER, USER, Lab, need
 
 
 def preload(lab):
@@ -121,3 +123,36 @@ def chromium_turns(out):
                 calling.close()
         # what the browser says to others is none of the sample's
         distinct(keys)
+
+
+@case(
+    "tls-tcp-relay",
+    f"{COTURN} and Python's ssl, its keys logged",
+    "a relay for TCP (RFC 6062) inside TLS 1.2: Connect on one connection, ConnectionBind and the peer's bytes on another, read with the keys",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [(HELLO, 2), DATA],
+    ["tls.alert_message.level == 2", "stun"],
+)
+def tls_tcp_relay(out):
+    with Lab("client", "server", "peer") as lab:
+        made = Certificates(lab)
+        lab.coturn(secure=made.coturn())
+        listener = lab.listen("peer", PEER, 3481)
+        with lab.capture("client", out / "capture.pcapng"):
+            how = context(out, made.authority)
+            control = TlsClient(connect(lab, how))
+            control.allocate(transport=stun.TCP)
+            control.permission(PEER)
+            answer = control.ask(control.request(stun.CONNECT, (stun.XOR_PEER_ADDRESS, PEER, 3481)), (5,))
+            data = TlsClient(connect(lab, how))
+            data.realm, data.nonce = control.realm, control.nonce
+            data.ask(data.request(stun.CONNECTION_BIND, (stun.CONNECTION_ID, answer.get(stun.CONNECTION_ID))))
+            accepted = listener.accept()[0]
+            exchange(data.sock, accepted, b"from the client\n")
+            for sock in (data.sock, accepted):
+                sock.close()
+            control.refresh(0)
+            control.sock.close()
+        distinct(out / "keylog.txt")

@@ -41,6 +41,37 @@ def no_answer(out):
 
 
 @case(
+    "no-answer-any-more",
+    SMALL + ", Linux firewall",
+    "a call's relay works until a firewall begins to drop what the server sends: neither data nor answers to Refresh come any more",
+    "turn-no-response failure",
+    ["turn-challenge"],
+    AGREED,
+    [ALLOCATED, CHANNEL_IN, CHANNEL_OUT, "stun.type == 0x0004"],
+    ["stun.type == 0x0104"],
+)
+def no_answer_any_more(out):
+    with Lab("client", "server", "peer") as lab:
+        lab.coturn()
+        lab.echo_peer()
+        with lab.capture("client", out / "capture.pcapng"):
+            client = small_client(lab)
+            client.allocate()
+            client.channel(0x4001, PEER, 3480)
+            for number in range(10):
+                client.send_channel(0x4001, bytes([number]) * 60)
+                client.sock.settimeout(1)
+                client.sock.recv(2048)
+                time.sleep(0.2)
+            lab.drop("core", "iifname to-server udp sport 3478")
+            for number in range(10):
+                client.send_channel(0x4001, bytes([number]) * 60)
+                time.sleep(0.2)
+            client.refresh(600)
+            lab.murmur(2)
+
+
+@case(
     "binding-no-answer",
     "small client (`record/stun.py`)",
     "plain STUN Binding requests to a server that does not answer",

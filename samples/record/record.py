@@ -16,7 +16,7 @@ from lab import need  # noqa: E402
 
 SAMPLES = Path(__file__).resolve().parent.parent
 GROUPS = (
-    "rebuilt", "authentication", "allocation", "path", "nat", "capturing", "others", "media", "calls", "ice", "dtls", "tcp", "tls", "keys", "relay", "deployment", "joins",
+    "rebuilt", "authentication", "allocation", "path", "nat", "capturing", "others", "media", "calls", "ice", "dtls", "tcp", "tls", "keys", "relay", "deployment", "joins", "stacks",
 )
 LARGEST = 150_000
 # For the cases of whole calls: what tshark does not look for by itself.

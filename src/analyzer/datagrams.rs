@@ -3,13 +3,13 @@
 use super::Core;
 use crate::event::{Body, Event, Framing, Hops, Row};
 use crate::frame::Frame;
-use crate::packet::{Datagram, Segment};
+use crate::packet::{self, Datagram, Segment};
 use crate::session::{Known, Seen};
 use crate::stream::DnsSegments;
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dns;
-use crate::wire::stun::HEADER;
+use crate::wire::stun::{HEADER, Message};
 use crate::wire::turn::ChannelData;
 
 impl Core {
@@ -17,15 +17,34 @@ impl Core {
     #[inline(always)]
     pub(super) fn datagram(
         &mut self,
-        frame: &Frame<'_>,
+        frame: u64,
         time: Timestamp,
         datagram: &Datagram<'_>,
         sink: &mut impl FnMut(&Row<'_>),
     ) {
-        if self.media_in_lane(frame.number, time, datagram, sink) {
+        if self.media_in_lane(frame, time, datagram, sink) {
             return;
         }
-        self.other_datagram(frame.number, time, datagram, sink);
+        self.other_datagram(frame, time, datagram, sink);
+    }
+
+    /// Takes a datagram that is nothing but a STUN message, and comes from no port of another protocol.
+    #[inline(always)]
+    pub(super) fn stun_datagram<'p>(
+        &mut self,
+        frame: u64,
+        time: Timestamp,
+        (datagram, message): (&Datagram<'p>, Message<'p>),
+        sink: &mut impl FnMut(&Row<'_>),
+    ) {
+        if !self.filters.ends(datagram.src, datagram.dst) {
+            return;
+        }
+        let mut event = self.event(frame, time, datagram, Body::Stun(message));
+        if let Some(carried) = self.recognised(&mut event, message, sink) {
+            let kind = demux::kind_of_cut(carried, event.truncated);
+            self.message(&mut event, kind, carried, sink);
+        }
     }
 
     /// Takes RTP in the short way, bare or in ChannelData; `false` if it is to go the long way.
@@ -116,5 +135,13 @@ impl Core {
             self.session.dns(frame, time, (datagram.src, datagram.dst), datagram.payload);
         }
         is_one
+    }
+
+    /// What a frame without any packet shows: an answer to ARP is sent to a host as packets are.
+    #[inline]
+    pub(super) fn neighbour(&mut self, frame: &Frame<'_>, empty: bool) {
+        if empty && let Some(host) = packet::neighbour_answered(frame) {
+            self.session.hears(host);
+        }
     }
 }

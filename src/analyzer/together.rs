@@ -213,10 +213,10 @@ impl Analyzer {
                 (Picked::Copy, _) => {}
                 (Picked::Again, Packet::Datagram(datagram)) => {
                     let counted = core.session.totals().counted();
-                    core.datagram(frame, time, &datagram, sink);
+                    core.datagram(frame.number, time, &datagram, sink);
                     core.session.totals_mut().restore(counted);
                 }
-                (Picked::New, Packet::Datagram(datagram)) => core.datagram(frame, time, &datagram, sink),
+                (Picked::New, Packet::Datagram(datagram)) => core.datagram(frame.number, time, &datagram, sink),
                 (Picked::Underway, Packet::Datagram(datagram)) => core.underway(frame, time, &datagram),
                 (_, Packet::Segment(segment)) => {
                     core.perhaps_dns_over_tcp(frame.number, time, &segment);
@@ -229,9 +229,7 @@ impl Analyzer {
                 }
             }
         });
-        if empty && let Some(host) = crate::packet::neighbour_answered(frame) {
-            core.session.hears(host);
-        }
+        core.neighbour(frame, empty);
     }
 
     /// As [`Analyzer::finish`], of several files.

@@ -77,13 +77,19 @@ impl Log {
     /// Counts a frame about to be delivered.
     #[inline]
     pub(super) fn frame(&mut self, time: Option<Timestamp>) {
-        self.info.frames += 1;
-        if let Some(time) = time {
-            if self.info.last_time.is_none_or(|last| time > last) {
-                self.info.last_time = Some(time);
+        self.frames(1, time, time);
+    }
+
+    /// Counts frames with the least and the greatest of their times.
+    #[inline]
+    pub(super) fn frames(&mut self, count: u64, first: Option<Timestamp>, last: Option<Timestamp>) {
+        self.info.frames += count;
+        if let (Some(first), Some(last)) = (first, last) {
+            if self.info.last_time.is_none_or(|known| last > known) {
+                self.info.last_time = Some(last);
             }
-            if self.info.first_time.is_none_or(|first| time < first) {
-                self.info.first_time = Some(time);
+            if self.info.first_time.is_none_or(|known| first < known) {
+                self.info.first_time = Some(first);
             }
         }
     }

@@ -88,6 +88,25 @@ pub struct Capture<R: Read> {
     secrets_given: usize,
 }
 
+/// Frames that lie ready, as [`Capture::ahead`] showed them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ahead {
+    frames: usize,
+    bytes: usize,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    /// Of a pcap file the second of the last of them.
+    second: Option<u32>,
+}
+
+impl Ahead {
+    /// How many there are.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.frames
+    }
+}
+
 enum Reader {
     Pcap(PcapReader),
     Pcapng(PcapngReader),
@@ -187,22 +206,52 @@ impl<R: Read> Capture<R> {
     }
 
     /// Shows the frames that lie ready behind the one returned last, without taking them: at most `max`, up to the first that is out
-    /// of the ordinary. They will come in this order from [`Capture::next_frame`]. Reads nothing; gives how many there were.
-    pub fn ahead(&self, max: usize, mut each: impl FnMut(&Frame<'_>)) -> usize {
-        let (mut at, mut count) = (0, 0);
-        while count < max {
-            let bytes = self.buffer.available().get(at..).unwrap_or_default();
-            let position = self.buffer.position() + at;
-            let found = match &self.reader {
-                Reader::Pcap(reader) => reader.plain_packet(bytes, position),
-                Reader::Pcapng(reader) => reader.plain_packet(bytes, position),
-            };
-            let Some((found, len)) = found else { break };
-            at += len;
-            count += 1;
-            each(&self.frame(&found, self.log.info.frames + count as u64));
+    /// of the ordinary. They will come in this order from [`Capture::next_frame`], unless they are [passed over](Capture::pass_over). Reads
+    /// nothing.
+    #[inline]
+    pub fn ahead<'c>(&'c self, max: usize, mut each: impl FnMut(Frame<'c>)) -> Ahead {
+        let mut ahead = Ahead::default();
+        if let Reader::Pcap(reader) = &self.reader {
+            ahead.second = reader.last();
         }
-        count
+        while ahead.frames < max {
+            let bytes = self.buffer.available().get(ahead.bytes..).unwrap_or_default();
+            let position = self.buffer.position() + ahead.bytes;
+            let found = match &self.reader {
+                Reader::Pcap(reader) => reader.plain_packet(bytes, position, ahead.second),
+                Reader::Pcapng(reader) if !reader.is_done() => {
+                    reader.plain_packet(bytes, position).map(|(found, len)| (found, len, None))
+                }
+                Reader::Pcapng(_) => None,
+            };
+            let Some((found, len, second)) = found.filter(|(found, ..)| found.len <= self.log.limits.block) else {
+                break;
+            };
+            ahead.second = second;
+            ahead.bytes += len;
+            ahead.frames += 1;
+            if let Some(time) = found.time {
+                ahead.first = Some(ahead.first.map_or(time, |first| first.min(time)));
+                ahead.last = ahead.last.max(Some(time));
+            }
+            each(self.frame(&found, self.log.info.frames + ahead.frames as u64));
+        }
+        ahead
+    }
+
+    /// Takes the first `count` of the frames that [`Capture::ahead`] showed, as so many calls of [`Capture::next_frame`] would.
+    pub fn pass_over(&mut self, ahead: &Ahead, count: usize) {
+        if count == ahead.frames {
+            if let Reader::Pcap(reader) = &mut self.reader {
+                reader.passed_over(ahead.second);
+            }
+            self.log.frames(count as u64, ahead.first, ahead.last);
+            self.buffer.consume(ahead.bytes);
+        } else {
+            for _ in 0..count.min(ahead.frames) {
+                self.take_next();
+            }
+        }
     }
 
     #[inline(always)]

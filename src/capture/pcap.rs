@@ -149,11 +149,27 @@ impl PcapReader {
         None
     }
 
-    /// A record that is there as a whole and like those that capture programs write. Returns its length too.
-    pub(super) fn plain_packet(&self, bytes: &[u8], position: usize) -> Option<(Found, usize)> {
-        let header = self.parse(bytes).ok().filter(|header| self.is_usual(header, self.last))?;
+    /// A record that is there as a whole and like those that capture programs write, where the record before it is of the second `last`. Returns
+    /// its length and its second too.
+    pub(super) fn plain_packet(
+        &self,
+        bytes: &[u8],
+        position: usize,
+        last: Option<u32>,
+    ) -> Option<(Found, usize, Option<u32>)> {
+        let header = self.parse(bytes).ok().filter(|header| !self.done && self.is_usual(header, last))?;
         let size = self.variant.record_header + header.captured as usize;
-        Some((self.found(&header, position), size))
+        Some((self.found(&header, position), size, Some(header.seconds)))
+    }
+
+    /// The second of the last record.
+    pub(super) fn last(&self) -> Option<u32> {
+        self.last
+    }
+
+    /// Records up to one of the second `last` were taken.
+    pub(super) fn passed_over(&mut self, last: Option<u32>) {
+        self.last = last;
     }
 
     fn found(&self, header: &Header, position: usize) -> Found {

@@ -3,6 +3,7 @@
 use super::error::{Error, say};
 use crate::analyzer::Analyzer;
 use crate::capture::{Capture, CaptureInfo, Limits, OpenError, Records, Secrets};
+use crate::event::Row;
 use crate::frame::Frame;
 use crate::time::Timestamp;
 use std::fs::File;
@@ -122,9 +123,24 @@ impl<'a> Input<'a> {
         self.capture
     }
 
-    /// Prepares an analyzer for the frames that lie ready.
-    pub(super) fn foresee(&self, analyzer: &mut Analyzer) {
-        analyzer.foresee(&self.capture);
+    /// Has an analyzer take the frames that lie ready, if it wants them at once, for as long as `more` says so; whether it took any.
+    #[inline]
+    pub(super) fn at_once(
+        &mut self,
+        analyzer: &mut Analyzer,
+        sink: &mut impl FnMut(&Row<'_>),
+        more: impl Fn() -> bool,
+    ) -> bool {
+        if !analyzer.is_large() {
+            return false;
+        }
+        let before = self.whole.as_ref().map_or(0, |whole| whole.frames);
+        let (ahead, taken) = analyzer.at_once(&self.capture, before, sink, more);
+        self.capture.pass_over(&ahead, taken);
+        if let Some((_, count)) = &mut self.watch {
+            *count = count.saturating_add(u32::try_from(taken).unwrap_or(u32::MAX));
+        }
+        taken > 0
     }
 
     /// The next frame of this file; [`Input::next_part`] goes on behind it.
@@ -137,7 +153,7 @@ impl<'a> Input<'a> {
     #[inline]
     pub(super) fn next_with_secrets(&mut self) -> Option<(Frame<'_>, &[Secrets])> {
         if let Some((watch, count)) = &mut self.watch {
-            *count += 1;
+            *count = count.saturating_add(1);
             if *count >= WATCHED {
                 *count = 0;
                 if !watch(self.capture.info().bytes) {

@@ -18,6 +18,7 @@ use crate::session::credentials::Status as Tested;
 use crate::session::deployment::Deployment;
 use crate::time::Timestamp;
 use clap::CommandFactory as _;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -241,8 +242,14 @@ pub(super) fn read(
 ) -> Result<Analyzed, Error> {
     let mut options = wanted(index, reading, extra)?;
     let mut begun: Option<(Analyzer, Timestamp)> = None;
-    let mut more = true;
-    while more {
+    let more = Cell::new(true);
+    let mut sink = |row: &Row<'_>, start| more.set(more.get() && sink(row, start));
+    while more.get() {
+        if let Some((analyzer, start)) = &mut begun
+            && input.at_once(analyzer, &mut |row| sink(row, *start), || more.get())
+        {
+            continue;
+        }
         let Some((frame, secrets)) = input.next_with_secrets() else {
             if input.next_part() {
                 continue;
@@ -255,13 +262,12 @@ pub(super) fn read(
             (Analyzer::new(std::mem::take(&mut options)), start)
         });
         analyzer.secrets(secrets);
-        analyzer.frame(&frame, &mut |row| more = more && sink(row, *start));
-        input.foresee(analyzer);
+        analyzer.frame(&frame, &mut |row| sink(row, *start));
     }
     if let Some((analyzer, start)) = &mut begun
-        && more
+        && more.get()
     {
-        analyzer.drain(&mut |row| more = more && sink(row, *start));
+        analyzer.drain(&mut |row| sink(row, *start));
     }
     let analyzer = begun.map_or_else(|| Analyzer::new(options), |(analyzer, _)| analyzer);
     Ok(analyzer.finish(input.path.clone(), input.info()))

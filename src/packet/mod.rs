@@ -93,9 +93,23 @@ impl Packets {
         Some(datagram)
     }
 
-    /// Source, destination and payload of the plain UDP datagram in a frame, without counting it; `None` for whatever else it holds.
+    /// Counts a frame with a datagram that was [peeked](Packets::peek) at and is taken without being dissected.
+    #[inline]
+    pub fn count_datagram(&mut self) {
+        self.counts.frames += 1;
+        self.counts.datagrams += 1;
+    }
+
+    /// The plain UDP datagram in a frame, as [`Packets::dissect`] would give it, without counting it; `None` for whatever else it holds.
     #[must_use]
+    #[inline]
     pub fn peek<'a>(frame: &Frame<'a>) -> Option<Datagram<'a>> {
+        // as it is built it stays where it is wanted; out of a packet of any kind it would be copied
+        if frame.link_type.0 == 1
+            && let Some(datagram) = fast::commonest(frame.data)
+        {
+            return Some(datagram);
+        }
         match fast::dissect(frame)? {
             Packet::Datagram(datagram) => Some(datagram),
             _ => None,

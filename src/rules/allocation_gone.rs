@@ -61,7 +61,7 @@ impl State {
         if let Some(ago) = released_before(exchange, conversation) {
             return State::Released(ago);
         }
-        match (last_lent(exchange, conversation, view), conversation.moved_from) {
+        match (last_lent(exchange, conversation, view), conversation.moved_from.as_deref().copied()) {
             (Some(lent), _) => match lent.ended {
                 Some((End::Released, time)) if time <= at => State::Released(at.since(time)),
                 _ if at <= lent.expires => State::Lost(lent, lent.expires.since(at)),

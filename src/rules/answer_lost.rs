@@ -96,6 +96,15 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
     let went_on = conversation.exchanges.iter().any(later)
         || conversation.granted.iter().any(|(_, at)| at > exchange.last.time)
         || conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > lost.answer.time);
+    // a client that uses the nonce of an answer on this way hears the server: it passes over the refusal that it repeats its request after
+    let hears = |nonce| {
+        let taken = |other: &Exchange| other.answer.as_ref().is_some_and(|answer| answer.nonce == Some(nonce));
+        conversation.exchanges.iter().any(|other| other.first < exchange.first && taken(other))
+    };
+    let refused = exchange.answer.as_ref().is_some_and(|answer| answer.code != 0);
+    if refused && exchange.asked.nonce.is_some_and(hears) {
+        return None;
+    }
     let enough = lost.repeats >= REPEATS;
     (enough && !exchange.asked.nat_test && exchange.asked.lifetime != Some(0) && !went_on).then_some(lost)
 }

@@ -48,6 +48,7 @@ mod refused;
 mod relay_address;
 mod relay_silent;
 mod request_rejected;
+mod stopped;
 mod tls;
 mod travel;
 mod unreachable;
@@ -131,6 +132,7 @@ pub static REGISTRY: &[Rule] = &[
     Rule { ids: &[nonce::STALE, nonce::LOOP], judge: Judge::Exchanges(nonce::judge) },
     Rule { ids: &[protection::RESPONSE_BAD, protection::BID_DOWN], judge: Judge::Exchanges(protection::judge) },
     Rule { ids: &[no_response::ID], judge: Judge::Exchanges(no_response::judge) },
+    Rule { ids: &[no_response::ID], judge: Judge::Conversation(stopped::judge) },
     Rule { ids: &[answer_lost::LOST], judge: Judge::Exchanges(answer_lost::judge_lost) },
     Rule { ids: &[answer_lost::ELSEWHERE], judge: Judge::Exchanges(answer_lost::judge_elsewhere) },
     Rule { ids: &[unreachable::ID], judge: Judge::Exchanges(unreachable::judge) },

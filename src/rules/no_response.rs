@@ -15,7 +15,7 @@ const PATIENCE: Span = Span::from_millis(1000);
 /// Servers that are asked within this time are asked together.
 const AT_ONCE: Span = Span::from_secs(2);
 /// Ports from here on are those that hosts pick for themselves.
-const EPHEMERAL: u16 = 32_768;
+pub(super) const EPHEMERAL: u16 = 32_768;
 /// How many copies, of one request or of several, are "several times".
 const SEVERAL: usize = 3;
 /// How long a client waits for an answer over TCP (RFC 8489 §6.2.2), and after which time silence is at least odd.
@@ -36,6 +36,9 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
     let heard = conversation.answered > 0 || conversation.orphans > 0;
     let known = heard || view.session.clients().was_answered(conversation.client.0.ip(), server.0);
     if method == Method::BINDING && known || matches!(server.0.scope(), Scope::Multicast | Scope::Broadcast) {
+        return;
+    }
+    if view.session.nat().is_own(conversation.client, server) {
         return;
     }
     // applications send plain Binding requests to peers too, which may not answer; servers have ports that are known
@@ -126,7 +129,7 @@ fn tell(
 }
 
 /// Ports of STUN and TURN services, by registration or by habit.
-fn is_service(port: u16) -> bool {
+pub(super) fn is_service(port: u16) -> bool {
     matches!(port, 53 | 80 | 443 | 3478..=3481 | 5349 | 5350 | 19302..=19309)
 }
 

@@ -114,6 +114,7 @@ enum Why {
     OtherAddress,
     OtherPort,
     NotEchoed,
+    NotTaken,
     SameEnds,
 }
 
@@ -125,6 +126,8 @@ impl Why {
             Why::OtherPort
         } else if row.never_given.saturating_mul(2) > row.count {
             Why::NotEchoed
+        } else if row.not_taken > 0 && row.not_taken + 1 >= row.count {
+            Why::NotTaken
         } else {
             Why::SameEnds
         }
@@ -135,6 +138,7 @@ impl Why {
             Why::OtherAddress => "address",
             Why::OtherPort => "port",
             Why::NotEchoed => "echo",
+            Why::NotTaken => "old",
             Why::SameEnds => "same",
         }
     }
@@ -173,6 +177,11 @@ fn text(row: &StaleRow, exchange: &Exchange, conversation: &Conversation, view: 
             "The client goes on with a nonce of its own.".to_owned(),
             "Repair or update the client: after 438 it must take over the nonce of that answer unchanged.",
         ),
+        Why::NotTaken => (
+            "the client goes on with the old one",
+            "All of them carried the same one, although each refusal brought a new one: the client does not take it over.".to_owned(),
+            "Repair or update the client: after 438 it must sign its request again with the nonce of that answer. If a server was restarted, the client              must allocate anew.",
+        ),
         Why::SameEnds => (
             "the client echoes each nonce from where it was given",
             "Address and port stay the same, so the requests reach a server that did not make the nonce: several servers stand behind this address, \
@@ -184,8 +193,12 @@ fn text(row: &StaleRow, exchange: &Exchange, conversation: &Conversation, view: 
     let listed: Vec<u64> = row.frames.iter().copied().filter(|&frame| frame != 0).collect();
     Text {
         title: format!(
-            "{server} rejected {} nonces of {} ({user}) in a row with {error}: {clause}",
-            row.count,
+            "{server} rejected {} of {} ({user}) in a row with {error}: {clause}",
+            if Why::of(row) == Why::NotTaken {
+                format!("{} requests", row.count)
+            } else {
+                format!("{} nonces", row.count)
+            },
             client.0.ip()
         ),
         explanation: format!("{} requests in a row were refused ({}). {echoed} {shows}", row.count, frames(&listed)),

@@ -50,7 +50,9 @@ fn groups<'c>(conversation: &'c Conversation, view: &View<'_>) -> Vec<Refused<'c
     let mut groups: Vec<Refused<'c>> = Vec::new();
     for exchange in &conversation.exchanges {
         let refusal = classify(exchange, conversation, view);
-        let (false, Some(answer)) = (refusal == Refusal::None, &exchange.answer) else { continue };
+        // what no rule of this family tells needs no group
+        let told = !matches!(refusal, Refusal::None | Refusal::Challenge | Refusal::StaleNonce | Refusal::Other);
+        let (true, Some(answer)) = (told, &exchange.answer) else { continue };
         let same = |known: &&mut Refused<'_>| {
             let kind = match (known.refusal, refusal) {
                 (Refusal::Missing(one), Refusal::Missing(other)) => one == other,

@@ -1,6 +1,7 @@
 //! `turn-unreachable`: a router or the server's host refuses what is sent to the server.
 
 use super::evidence::{filter_of, frames};
+use super::no_response::{EPHEMERAL, is_service};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::event::IcmpAnswer;
 use crate::net::{ServerAddress, Transport};
@@ -13,11 +14,24 @@ pub(super) const ID: &str = "turn-unreachable";
 /// So many messages turned away are no accident.
 const SEVERAL: u64 = 3;
 
+/// What may have become of a server that worked.
+const RESTARTED: &str = "The server or its host may have restarted or crashed: its log tells.";
+
 /// Servers that are asked within this time are asked together: what one of them gave just before counts.
 const AT_ONCE: Span = Span::from_secs(2);
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let (asked, port) = (conversation.server, conversation.server.0.port());
+    // applications ask peers by plain Binding requests, too: keepalives, which end with an error when the call does
+    let peer = !is_service(port) && conversation.allocations().next().is_none();
+    let sure = !peer || conversation.both_heard();
+    if view.session.nat().is_own(conversation.client, asked) {
+        return;
+    }
     for exchange in conversation.exchanges.iter().filter(|exchange| is_refused(exchange)) {
+        if exchange.method == Method::BINDING && peer && port >= EPHEMERAL {
+            continue;
+        }
         let Some(icmp) = exchange.icmp else { continue };
         let (client, server) = (conversation.client, conversation.server);
         let user = exchange.asked.user.or(exchange.asked.userhash);
@@ -32,7 +46,11 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             id: ID,
             key: format!("{server} {} {:?}", icmp.sender, icmp.kind),
             severity: if answered_before { Severity::Warning } else { Severity::Failure },
-            confidence: Confidence::Certain,
+            confidence: if exchange.method != Method::BINDING || sure {
+                Confidence::Certain
+            } else {
+                Confidence::Likely
+            },
             remedy: if exchange.method == Method::BINDING { Remedy::Reachability(from) } else { Remedy::Service(from) },
             at: exchange.first.time,
             frames: listed.clone(),
@@ -41,18 +59,27 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             subject: view.subject(conversation, user, None),
             causes: &[],
         };
+        // a relay that was lent before shows that the way was open
+        let had =
+            conversation.allocations().map(|known| known.created).filter(|made| made.time < exchange.first.time).last();
         out.add(seen, || {
             let (title, meaning, fix) = reading(&icmp, server, conversation.transport);
+            let lost = had.map(|made| exchange.first.time.since(made.time));
             Text {
-                title: format!("{client} cannot reach {server}: {title} (ICMP {})", icmp.kind),
+                title: match lost {
+                    Some(since) => format!("{client} lost its relay after {since}: {title} (ICMP {})", icmp.kind),
+                    None => format!("{client} cannot reach {server}: {title} (ICMP {})", icmp.kind),
+                },
                 explanation: format!(
-                    "The {} request of {client} to {server} was answered by ICMP {} from {} ({}). {meaning}",
+                    "{}The {} request of {client} to {server} was answered by ICMP {} from {} ({}). {meaning}",
+                    had.map(|made| format!("{client} has an allocation since frame {}. ", made.frame))
+                        .unwrap_or_default(),
                     exchange.method,
                     icmp.kind,
                     icmp.sender,
                     frames(&listed)
                 ),
-                fix,
+                fix: if had.is_some() { format!("{fix} {RESTARTED}") } else { fix },
             }
         });
     }
@@ -131,7 +158,7 @@ pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut
                  {} ({} in all), and nothing comes from the server any more. {meaning}",
                 allocation.created.frame, away.first.frame, away.first.kind, away.first.sender, away.total
             ),
-            fix: format!("{fix} The server or its host may have restarted or crashed: its log tells."),
+            fix: format!("{fix} {RESTARTED}"),
         }
     });
 }

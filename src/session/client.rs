@@ -198,6 +198,13 @@ impl Clients {
         grants.get_mut(index)
     }
 
+    /// Reads what [`Clients::answered`] will.
+    #[must_use]
+    pub(super) fn touch(&self, client: IpAddr) -> u64 {
+        let known = self.outcomes.get(&client).and_then(|outcome| outcome.grants.first());
+        known.map_or(0, |grant| grant.answered.0.cast_unsigned())
+    }
+
     /// The client was granted an allocation.
     pub fn allocated(&mut self, client: IpAddr, user: Option<Name>, server: Endpoint, at: Timestamp) {
         if let Some(grant) = self.grant(client, user, server) {

@@ -85,7 +85,7 @@ pub struct Conversation {
     /// The 5-tuple's client end to which the nonce that it uses was given, if another.
     pub nonce_of: Option<ClientAddress>,
     /// Another conversation of the same client, user and nonce that this one goes on from.
-    pub moved_from: Option<(ClientAddress, Seen)>,
+    pub moved_from: Option<Box<(ClientAddress, Seen)>>,
     /// ICMP errors that the client's messages met, requests or not.
     pub turned_away: Option<Box<TurnedAway>>,
     /// The TCP connection that carries it: how it was opened and how it ended.

@@ -18,20 +18,32 @@ use crate::wire::stun::{AttributeCode as Code, Class, Fingerprint, Message, Meth
 /// What a plain message holds.
 #[derive(Default)]
 struct Plain<'a> {
-    user: Option<&'a [u8]>,
-    realm: Option<&'a [u8]>,
-    nonce: Option<&'a [u8]>,
-    software: Option<&'a [u8]>,
+    /// Which attributes it holds, of those that are told apart here.
+    held: u16,
+    user: &'a [u8],
+    realm: &'a [u8],
+    nonce: &'a [u8],
+    software: &'a [u8],
     mapped: Option<Endpoint>,
     peer: Option<Endpoint>,
-    lifetime: Option<u32>,
-    channel: Option<u16>,
-    transport: Option<u8>,
-    signed: bool,
-    fingerprint: bool,
+    lifetime: u32,
+    channel: u16,
+    transport: u8,
 }
 
 impl<'a> Plain<'a> {
+    const USER: u16 = 1;
+    const REALM: u16 = 1 << 1;
+    const NONCE: u16 = 1 << 2;
+    const SOFTWARE: u16 = 1 << 3;
+    const MAPPED: u16 = 1 << 4;
+    const PEER: u16 = 1 << 5;
+    const LIFETIME: u16 = 1 << 6;
+    const CHANNEL: u16 = 1 << 7;
+    const TRANSPORT: u16 = 1 << 8;
+    const SIGNED: u16 = 1 << 9;
+    const FINGERPRINT: u16 = 1 << 10;
+
     /// Reads a message; `None` where anything in it is improper, rare or there twice.
     #[inline]
     fn read(message: &Message<'a>) -> Option<Plain<'a>> {
@@ -47,39 +59,73 @@ impl<'a> Plain<'a> {
             let value = padded.get(..length)?;
             rest = next;
             let code = Code(u16::from_be_bytes([t0, t1]));
-            if plain.fingerprint || (plain.signed && code != Code::FINGERPRINT) {
-                return None;
-            }
-            let again = match code {
-                Code::USERNAME => plain.user.replace(short(value)?).is_some(),
-                Code::REALM => plain.realm.replace(short(value)?).is_some(),
-                Code::NONCE => plain.nonce.replace(short(value)?).is_some(),
-                Code::SOFTWARE => plain.software.replace(short(value)?).is_some(),
-                Code::MESSAGE_INTEGRITY if length == 20 => std::mem::replace(&mut plain.signed, true),
-                Code::FINGERPRINT if length == 4 => std::mem::replace(&mut plain.fingerprint, true),
-                Code::XOR_MAPPED_ADDRESS => plain.mapped.replace(message.plain_address(value)?).is_some(),
-                Code::XOR_PEER_ADDRESS => plain.peer.replace(message.plain_address(value)?).is_some(),
-                Code::LIFETIME => plain.lifetime.replace(u32::from_be_bytes(value.try_into().ok()?)).is_some(),
-                Code::CHANNEL_NUMBER => match *value {
-                    [high, low, 0, 0] => plain.channel.replace(u16::from_be_bytes([high, low])).is_some(),
-                    _ => true,
-                },
-                Code::REQUESTED_TRANSPORT => match *value {
-                    [protocol, 0, 0, 0] => plain.transport.replace(protocol).is_some(),
-                    _ => true,
-                },
-                _ => true,
+            // which attribute it is, and which may not stand before it
+            let (kind, barred) = match code {
+                Code::USERNAME => {
+                    plain.user = short(value)?;
+                    (Plain::USER, Plain::SIGNED)
+                }
+                Code::REALM => {
+                    plain.realm = short(value)?;
+                    (Plain::REALM, Plain::SIGNED)
+                }
+                Code::NONCE => {
+                    plain.nonce = short(value)?;
+                    (Plain::NONCE, Plain::SIGNED)
+                }
+                Code::SOFTWARE => {
+                    plain.software = short(value)?;
+                    (Plain::SOFTWARE, Plain::SIGNED)
+                }
+                Code::MESSAGE_INTEGRITY if length == 20 => (Plain::SIGNED, 0),
+                Code::FINGERPRINT if length == 4 => (Plain::FINGERPRINT, 0),
+                Code::XOR_MAPPED_ADDRESS => {
+                    plain.mapped = Some(message.plain_address(value)?);
+                    (Plain::MAPPED, Plain::SIGNED)
+                }
+                Code::XOR_PEER_ADDRESS => {
+                    plain.peer = Some(message.plain_address(value)?);
+                    (Plain::PEER, Plain::SIGNED)
+                }
+                Code::LIFETIME => {
+                    plain.lifetime = u32::from_be_bytes(value.try_into().ok()?);
+                    (Plain::LIFETIME, Plain::SIGNED)
+                }
+                Code::CHANNEL_NUMBER => {
+                    let &[high, low, 0, 0] = value else { return None };
+                    plain.channel = u16::from_be_bytes([high, low]);
+                    (Plain::CHANNEL, Plain::SIGNED)
+                }
+                Code::REQUESTED_TRANSPORT => {
+                    let &[protocol, 0, 0, 0] = value else { return None };
+                    plain.transport = protocol;
+                    (Plain::TRANSPORT, Plain::SIGNED)
+                }
+                _ => return None,
             };
-            if again {
+            if plain.held & (kind | barred | Plain::FINGERPRINT) != 0 {
                 return None;
             }
+            plain.held |= kind;
         }
         rest.is_empty().then_some(plain)
     }
 
+    /// Whether it holds any of these.
+    #[inline(always)]
+    fn holds(&self, kinds: u16) -> bool {
+        self.held & kinds != 0
+    }
+
+    /// A value, if it is there.
+    #[inline(always)]
+    fn having<T>(&self, kind: u16, value: T) -> Option<T> {
+        self.holds(kind).then_some(value)
+    }
+
     fn verdicts(&self) -> Verdicts {
         let untested = Integrity { algorithm: Algorithm::Sha1, status: Status::Untested };
-        [self.signed.then_some(untested), None]
+        [self.having(Plain::SIGNED, untested), None]
     }
 }
 
@@ -110,38 +156,56 @@ impl Session {
 
     fn express_request(&mut self, event: &Event<'_>, message: &Message<'_>) -> Option<Known> {
         let method = message.method();
-        let flow = self.flows.find(event.src, event.dst)?;
-        // media on the same flow is told that its way is alive
-        let known = self.flows.get(flow).filter(|flow| flow.media.is_none())?;
-        let conversation = known.conversation.as_deref().filter(|known| known.client.0 == event.src)?;
+        let starts = matches!(method, Method::BINDING | Method::ALLOCATE);
+        if !starts && !matches!(method, Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND) {
+            return None;
+        }
+        let known = match self.flows.find(event.src, event.dst) {
+            // media on the same flow is told that its way is alive
+            Some(id) => Some((id, self.flows.get(id).filter(|flow| flow.media.is_none())?)),
+            None => None,
+        };
+        let conversation = known.and_then(|(_, flow)| flow.conversation.as_deref());
+        if conversation.is_some_and(|known| known.client.0 != event.src) {
+            return None;
+        }
         let plain = Plain::read(message)?;
-        let user = self.names.same(plain.user, conversation.user)?;
-        let realm = self.names.same(plain.realm, conversation.realm)?;
-        let proper = matches!(
-            method,
-            Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND | Method::BINDING | Method::ALLOCATE
-        );
-        let check = method == Method::BINDING && plain.user.is_some() && plain.realm.is_none();
-        if !proper || check || plain.mapped.is_some() || plain.nonce.and_then(features).is_some() {
+        let check = method == Method::BINDING && plain.holds(Plain::USER) && !plain.holds(Plain::REALM);
+        if check || plain.holds(Plain::MAPPED) || (plain.holds(Plain::NONCE) && features(plain.nonce).is_some()) {
             return None;
         }
         let id = message.transaction_id();
-        if self.transactions.is_known(id) || (plain.fingerprint && message.fingerprint() == Some(Fingerprint::Bad)) {
+        if self.transactions.is_known(id)
+            || (plain.holds(Plain::FINGERPRINT) && message.fingerprint() == Some(Fingerprint::Bad))
+        {
             return None;
         }
+        let likely = conversation.map_or([None; 2], |known| [known.user, known.realm]);
+        // the first request of a conversation, and one that asks for an allocation, is told to others too
+        let told = method == Method::ALLOCATE || conversation.is_none_or(|known| known.asked == 0);
+        let known = known.map(|(flow, _)| flow);
+        let flow = match known {
+            Some(flow) => flow,
+            None => self.flow_for(event)?,
+        };
+        let [user, realm] = likely;
+        let (user, realm) = (
+            if plain.holds(Plain::USER) { self.names.intern_like(plain.user, user) } else { None },
+            if plain.holds(Plain::REALM) { self.names.intern_like(plain.realm, realm) } else { None },
+        );
         let seen = Seen { frame: event.frame, time: event.time };
         let integrity = plain.verdicts();
         let asked = Asked {
             user,
             realm,
-            nonce: plain.nonce.map(|nonce| self.names.digest(nonce)),
-            integrity_sha1: plain.signed,
+            nonce: if plain.holds(Plain::NONCE) { Some(self.names.digest(plain.nonce)) } else { None },
+            integrity_sha1: plain.holds(Plain::SIGNED),
             integrity,
-            lifetime: plain.lifetime,
-            transport: plain.transport,
-            channel: plain.channel,
+            lifetime: plain.having(Plain::LIFETIME, plain.lifetime),
+            transport: plain.having(Plain::TRANSPORT, plain.transport),
+            channel: plain.having(Plain::CHANNEL, plain.channel),
             peer: plain.peer.map(PeerAddress),
-            peers: u16::from(plain.peer.is_some()),
+            peers: u16::from(plain.holds(Plain::PEER)),
             ..Asked::default()
         };
         let at = Sighting {
@@ -158,11 +222,23 @@ impl Session {
         self.transactions.add(id, method, &at, &asked, false);
         self.totals.stun(message.message_type());
         self.totals.transactions += 1;
-        if let Some(known) = self.flows.get_mut(flow) {
-            known.count(event.src, seen);
-            known.stun = true;
+        let given = if told { None } else { asked.nonce.and_then(|nonce| self.nonces.echo(nonce, seen.time)) };
+        let flow = self.flows.get_mut(flow)?;
+        // a new flow is counted as it is made
+        if known.is_some() {
+            flow.count(event.src, seen);
         }
-        self.converse(&at, id, method, &asked);
+        flow.stun = true;
+        match flow.conversation.as_deref_mut() {
+            Some(conversation) if !told && given.is_none_or(|(client, _)| client == conversation.client) => {
+                flow.pending = Some(id);
+                conversation.message(From::Client, seen);
+                let [of_client, _] = &mut conversation.ttl;
+                *of_client = event.ttl;
+                conversation.sent(method, &asked, seen);
+            }
+            _ => self.converse(&at, id, method, &asked),
+        }
         Some(Known { integrity, user, ..Known::default() })
     }
 
@@ -180,13 +256,11 @@ impl Session {
             return None;
         }
         let plain = Plain::read(message)?;
-        self.names.same(plain.software, conversation.software)?;
         let method = leg.method;
-        let nothing_new = plain.realm.is_none() && plain.nonce.is_none() && plain.user.is_none();
-        if !nothing_new
+        if plain.holds(Plain::REALM | Plain::NONCE | Plain::USER)
             || message.method() != method
             || plain.mapped.is_some_and(|mapped| mapped != client.0)
-            || (plain.fingerprint && message.fingerprint() == Some(Fingerprint::Bad))
+            || (plain.holds(Plain::FINGERPRINT) && message.fingerprint() == Some(Fingerprint::Bad))
         {
             return None;
         }
@@ -196,7 +270,8 @@ impl Session {
             Method::BINDING => self.clients.answered(client.0.ip(), server.0, seen.time),
             Method::REFRESH => {
                 if let Some(allocation) = &mut conversation.allocation {
-                    allocation.prolonged(plain.lifetime.or(asked.lifetime), seen);
+                    let lifetime = plain.having(Plain::LIFETIME, plain.lifetime);
+                    allocation.prolonged(lifetime.or(asked.lifetime), seen);
                 }
             }
             Method::CREATE_PERMISSION => {
@@ -212,6 +287,11 @@ impl Session {
                 }
             }
             _ => return None,
+        }
+        if plain.holds(Plain::SOFTWARE)
+            && let Some(software) = self.names.intern_like(plain.software, conversation.software)
+        {
+            conversation.software = Some(software);
         }
         let rtt = seen.time.since(first.time);
         flow.pending = flow.pending.filter(|&pending| pending != id);

@@ -2,12 +2,12 @@
 
 use super::conversation::Conversation;
 use super::exchange::Seen;
+use super::keyed::Keyed;
 use super::media::WayId;
 use crate::net::{Endpoint, Transport};
 use crate::time::{Span, Timestamp};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
 use std::cell::Cell;
-use std::hash::BuildHasher;
 
 /// The number of a flow in its table; a slot that is used again gives another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +104,7 @@ pub struct Flow {
     pub packets: [u32; 2],
     /// A request that is waiting, for an ICMP error that quotes too little to tell its transaction id.
     pub pending: Option<crate::wire::stun::TransactionId>,
+    /// Odd where the flow is over and waits to be judged.
     generation: u32,
     /// Where the path of its last media is.
     pub media: Option<WayId>,
@@ -160,7 +161,7 @@ impl Flow {
 /// The flows that are still of interest.
 #[derive(Debug)]
 pub struct Flows {
-    hasher: DefaultHashBuilder,
+    hasher: Keyed,
     index: HashTable<u32>,
     slots: Vec<Option<Flow>>,
     /// Slots that are free, and the next generation of each.
@@ -174,7 +175,7 @@ impl Flows {
     /// An empty table for at most `max` flows.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        let hasher = DefaultHashBuilder::default();
+        let hasher = Keyed::default();
         Flows { hasher, index: HashTable::new(), slots: Vec::new(), free: Vec::new(), max, recent: Cell::new(None) }
     }
 
@@ -227,14 +228,14 @@ impl Flows {
     fn look_up(&self, ends: Ends) -> Option<FlowId> {
         let slots = &self.slots;
         let same = |&slot: &u32| matches!(slots.get(slot as usize), Some(Some(flow)) if flow.ends == ends);
-        let &slot = self.index.find(self.hasher.hash_one(ends), same)?;
+        let &slot = self.index.find(self.hasher.ends(&ends), same)?;
         Some(FlowId { slot, generation: self.at(slot)?.generation })
     }
 
     /// What the flow of a datagram is looked up by.
     #[must_use]
     pub(super) fn hash(&self, src: Endpoint, dst: Endpoint) -> u64 {
-        self.hasher.hash_one(Ends::of(src, dst))
+        self.hasher.ends(&Ends::of(src, dst))
     }
 
     /// The slot in which the flow with this hash is, if it is in any: the flows themselves are not looked at.
@@ -299,10 +300,10 @@ impl Flows {
         });
         let (hasher, slots) = (&self.hasher, &self.slots);
         let rehash = |&slot: &u32| match slots.get(slot as usize) {
-            Some(Some(flow)) => hasher.hash_one(flow.ends),
+            Some(Some(flow)) => hasher.ends(&flow.ends),
             _ => 0,
         };
-        self.index.insert_unique(self.hasher.hash_one(ends), slot, rehash);
+        self.index.insert_unique(self.hasher.ends(&ends), slot, rehash);
         Some(FlowId { slot, generation })
     }
 
@@ -319,13 +320,35 @@ impl Flows {
         self.slots.get_mut(id.slot as usize)?.as_mut().filter(|flow| flow.generation == id.generation)
     }
 
-    /// Takes a flow out.
-    pub fn remove(&mut self, id: FlowId) -> Option<Flow> {
-        let flow = self.slots.get_mut(id.slot as usize)?.take_if(|flow| flow.generation == id.generation)?;
-        if let Ok(entry) = self.index.find_entry(self.hasher.hash_one(flow.ends), |&slot| slot == id.slot) {
+    /// A flow is over: it is not found any longer, by its ends or by its number, and stays in its place under the number that this gives until it is
+    /// [taken](Flows::take).
+    pub(super) fn close(&mut self, id: FlowId) -> Option<FlowId> {
+        let FlowId { slot, generation } = id;
+        let flow = self.slots.get_mut(slot as usize)?.as_mut().filter(|flow| flow.generation == generation)?;
+        flow.generation = generation.wrapping_add(1);
+        let over = FlowId { slot, generation: flow.generation };
+        if let Ok(entry) = self.index.find_entry(self.hasher.ends(&flow.ends), |&known| known == slot) {
             entry.remove();
         }
-        self.free.push((id.slot, flow.generation.wrapping_add(1)));
+        Some(over)
+    }
+
+    /// Takes a flow out for a moment: [`Flows::put_back`] must follow.
+    pub(super) fn lift(&mut self, id: FlowId) -> Option<Flow> {
+        self.slots.get_mut(id.slot as usize)?.take_if(|flow| flow.generation == id.generation)
+    }
+
+    /// Puts a flow back that was [lifted](Flows::lift).
+    pub(super) fn put_back(&mut self, id: FlowId, flow: Flow) {
+        if let Some(slot) = self.slots.get_mut(id.slot as usize) {
+            *slot = Some(flow);
+        }
+    }
+
+    /// Takes a flow out that is over.
+    pub(super) fn take(&mut self, over: FlowId) -> Option<Flow> {
+        let flow = self.slots.get_mut(over.slot as usize)?.take_if(|flow| flow.generation == over.generation)?;
+        self.free.push((over.slot, flow.generation.wrapping_add(1)));
         Some(flow)
     }
 
@@ -356,10 +379,11 @@ impl Flows {
         time.after(Span(1))
     }
 
-    /// All flows, by slot.
+    /// All flows that are not over, by slot.
     pub fn iter(&self) -> impl Iterator<Item = (FlowId, &Flow)> {
         self.slots.iter().zip(0u32..).filter_map(|(slot, number)| {
-            slot.as_ref().map(|flow| (FlowId { slot: number, generation: flow.generation }, flow))
+            let flow = slot.as_ref().filter(|flow| flow.generation % 2 == 0)?;
+            Some((FlowId { slot: number, generation: flow.generation }, flow))
         })
     }
 }
@@ -389,10 +413,13 @@ mod tests {
     fn a_removed_flow_is_not_found_under_its_old_number() {
         let mut flows = Flows::new(10);
         let old = flows.find_or_add(end(1), end(2), seen(1)).unwrap();
-        assert!(flows.remove(old).is_some());
+        let over = flows.close(old).unwrap();
         assert!(flows.find(end(1), end(2)).is_none());
+        assert!(flows.get(old).is_none() && flows.iter().next().is_none());
+        assert!(flows.take(old).is_none());
+        assert_eq!(flows.take(over).map(|flow| flow.first), Some(seen(1)));
         let new = flows.find_or_add(end(1), end(3), seen(2)).unwrap();
-        assert!(flows.get(old).is_none());
+        assert!(flows.get(old).is_none() && flows.get(over).is_none());
         assert!(flows.get(new).is_some());
     }
 

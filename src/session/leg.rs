@@ -232,13 +232,27 @@ impl Leg {
         self.asked.as_deref()
     }
 
+    /// Whether a request with its id is another one: libjuice asks again with the id that was answered, now with credentials.
+    #[must_use]
+    pub(super) fn is_another(&self, at: &Sighting) -> bool {
+        self.answered && !self.check && self.depth == 0 && self.digest != short(at.digest)
+    }
+
+    /// Takes the place of the one before it; `due` is when that was to be looked at.
+    pub(super) fn instead(mut self, due: Timestamp) -> Leg {
+        self.rare = Some(Box::new(Rare { due: Some(due), ..Rare::default() }));
+        self
+    }
+
     pub(super) fn repeat(&mut self, at: &Sighting) -> Request {
         let first = self.first;
         let gap = at.seen.time.since(self.last().time);
-        if self.last_ip_id == at.ip_id && gap < MIRROR {
+        // hosts that never let packets be fragmented may leave the identification at 0
+        if self.last_ip_id == at.ip_id && self.digest == short(at.digest) && gap < MIRROR {
             return Request::Mirrored { first };
         }
         self.last_ip_id = at.ip_id;
+        self.digest = short(at.digest);
         let answered = self.answered;
         let rare = self.rare.get_or_insert_default();
         rare.last = Some(at.seen);

@@ -16,6 +16,7 @@ mod data_connection;
 pub mod deployment;
 mod dns;
 mod dtls;
+mod ending;
 mod exchange;
 mod express;
 mod few;
@@ -26,6 +27,7 @@ mod hidden;
 /// ICE: sessions, agents, pairs.
 pub mod ice;
 mod joined;
+mod keyed;
 mod lane;
 mod leg;
 mod lent;
@@ -41,6 +43,7 @@ mod path;
 mod relay;
 mod requests;
 mod responses;
+mod rooms;
 mod server;
 /// What the two sides told each other beside the packets.
 pub mod signalling;
@@ -77,11 +80,10 @@ pub use path::{Inside, Path};
 pub use server::{Reached, Server, Servers, Tried};
 pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
-pub use warm::FORESEEN;
+pub use warm::{Expectation, FORESEEN};
 
 use crate::join::Joins;
 use crate::time::{Span, Timestamp};
-use crate::wire::stun::Method;
 use credentials::Credentials;
 use deployment::Deployment;
 use dtls::DtlsFlows;
@@ -89,7 +91,7 @@ use handshake::Handshakes;
 use nonce::Nonces;
 use signalling::{Sightings, Signalling};
 use std::collections::VecDeque;
-use transaction::{KEEP, Transactions};
+use transaction::Transactions;
 
 /// A flow with nothing new for this long is over, unless its allocation is alive.
 const IDLE: Span = Span::from_secs(120);
@@ -100,7 +102,7 @@ const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
 const CROWDED_SWEEP: Span = Span::from_secs(5);
 /// For how many flows at a time what it takes to end or judge them is read beforehand.
-pub const WARM: usize = 8;
+const WARM: usize = 8;
 /// Captures of several interfaces are out of order by less than this; what goes back further is a clock that was set.
 const DISORDER: Span = Span::from_secs(1);
 
@@ -120,9 +122,6 @@ pub struct Session {
     names: Names,
     flows: Flows,
     transactions: Transactions,
-    /// What was looked up beforehand, in order, and the index of the next.
-    expected: Vec<warm::Expectation>,
-    expected_next: usize,
     clients: Clients,
     servers: Servers,
     attempts: Attempts,
@@ -140,7 +139,9 @@ pub struct Session {
     media: Media,
     lanes: lane::Lanes,
     totals: Totals,
-    ripe: Vec<Flow>,
+    /// Flows that are over and wait to be judged, in order.
+    ripe: VecDeque<FlowId>,
+    rooms: rooms::Rooms,
     now: Timestamp,
     swept: Timestamp,
     /// The last leap of the clock, from and to, while it counts as no time.
@@ -171,8 +172,6 @@ impl Session {
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
-            expected: Vec::new(),
-            expected_next: 0,
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             attempts: Attempts::default(),
@@ -190,7 +189,8 @@ impl Session {
             media: Media::new(limits.streams),
             lanes: lane::Lanes::default(),
             totals: Totals::default(),
-            ripe: Vec::new(),
+            ripe: VecDeque::new(),
+            rooms: rooms::Rooms::default(),
             now: Timestamp(i64::MIN),
             swept: Timestamp(i64::MIN),
             leap: None,
@@ -317,11 +317,6 @@ impl Session {
         (self.flows_dropped, self.transactions.dropped())
     }
 
-    /// The flows that are over, to be judged and forgotten. Each comes once, in an order that the capture alone decides.
-    pub fn ripe(&mut self) -> Vec<Flow> {
-        std::mem::take(&mut self.ripe)
-    }
-
     /// Whether anything is to be judged: a conversation that keeps too much, or what is over.
     #[must_use]
     #[inline]
@@ -331,25 +326,6 @@ impl Session {
             || self.handshakes.has_ripe()
             || self.tls.has_ripe()
             || self.ice.has_ripe()
-    }
-
-    /// A conversation that must be judged as far as it went, because too many exchanges are kept: judge it, then
-    /// [`Session::forget_exchanges`] of it. Call until it gives nothing more.
-    pub fn overfull(&mut self) -> Option<FlowId> {
-        if self.kept <= self.limits.exchanges {
-            return None;
-        }
-        self.keeping.pop_front()
-    }
-
-    /// Forgets the exchanges of a conversation that were judged.
-    pub fn forget_exchanges(&mut self, id: FlowId) {
-        let flow = self.flows.get_mut(id);
-        if let Some(conversation) = flow.and_then(|flow| flow.conversation.as_mut()) {
-            self.kept = self.kept.saturating_sub(conversation.exchanges.len());
-            conversation.exchanges_omitted += conversation.exchanges.len() as u64;
-            conversation.exchanges = Vec::new();
-        }
     }
 
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
@@ -393,8 +369,6 @@ impl Session {
             self.settle(closed);
         }
         let left = self.flows.idle(Timestamp(i64::MAX));
-        // growing step by step would take twice as much at the end, when memory is at its most
-        self.ripe.reserve_exact(left.len());
         for ids in left.chunks(WARM) {
             self.warm_flows(ids);
             ids.iter().for_each(|&id| self.end(id));
@@ -417,77 +391,5 @@ impl Session {
                 now
             }
         }
-    }
-
-    fn sweep(&mut self, crowded: bool, now: Timestamp) {
-        let since = |span: Span| now.after(Span(-span.0));
-        let (idle, settled) = (since(IDLE), since(KEEP));
-        let over = self.flows.select(|flow| {
-            if flow.last.time >= settled || (!crowded && flow.last.time >= idle) {
-                return false;
-            }
-            let Some(conversation) = flow.conversation.as_deref() else { return flow.last.time < idle };
-            if flow.last.time < idle {
-                conversation.live_allocation(self.now).is_none()
-            } else {
-                conversation.is_done()
-            }
-        });
-        for ids in over.chunks(WARM) {
-            self.warm_flows(ids);
-            ids.iter().for_each(|&id| self.end(id));
-        }
-        self.ice.sweep(self.now);
-    }
-
-    /// Makes room in a full table: the quarter that has been silent longest goes.
-    fn make_room(&mut self) {
-        let since = self.flows.oldest_quarter();
-        for id in self.flows.idle(since) {
-            self.flows_dropped += 1;
-            self.end(id);
-        }
-    }
-
-    /// A flow is over: what it showed is added up, and it waits to be judged.
-    fn end(&mut self, id: FlowId) {
-        let Some(flow) = self.flows.remove(id) else { return };
-        if !self.sightings.is_empty() {
-            self.sightings.address(flow.ends.low);
-            self.sightings.address(flow.ends.high);
-        }
-        self.note_stated(&flow);
-        if let Some(until) = flow.data_both_ways() {
-            self.clients.data(flow.ends.low.ip(), until);
-            self.clients.data(flow.ends.high.ip(), until);
-        } else if flow.checks_both_ways() {
-            self.clients.data(flow.ends.low.ip(), flow.last.time);
-            self.clients.data(flow.ends.high.ip(), flow.last.time);
-        }
-        if let Some(conversation) = &flow.conversation {
-            self.kept = self.kept.saturating_sub(conversation.exchanges.len());
-            if let Some(known) = conversation.moved.and_then(|number| self.moves.get_mut(number)) {
-                known.returned |= known.old == conversation.client.0 && conversation.heard.time > known.first.time;
-            }
-            if let Some(until) = conversation.relayed_both_ways() {
-                let (client, server) = (conversation.client.0.ip(), conversation.server.0);
-                self.clients.relayed(client, conversation.user, server, until);
-            }
-            if conversation.allocated == 0
-                && let Some(asked) = conversation.of(Method::ALLOCATE).next()
-            {
-                let (client, server) = (conversation.client.0, conversation.server.0);
-                self.clients.denied(Denied { client, server, asked: asked.first });
-            }
-            if flow.twin_of.is_none() {
-                self.servers.add(conversation, self.now);
-                self.ways.add(conversation);
-                self.lents.add(conversation);
-                self.arrivals.conversation(conversation, self.now);
-            }
-        }
-        self.arrivals.flow(&flow);
-        self.totals.flow(&flow);
-        self.ripe.push(flow);
     }
 }

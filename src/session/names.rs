@@ -51,16 +51,6 @@ impl Names {
         if likely.is_some_and(|name| self.bytes(name) == text) { likely } else { self.intern(text) }
     }
 
-    /// The name of a text that is that of `known` again; `None` where it is another text. No text has no name.
-    #[inline]
-    pub(super) fn same(&self, text: Option<&[u8]>, known: Option<Name>) -> Option<Option<Name>> {
-        match (text, known) {
-            (None, _) => Some(None),
-            (Some(text), Some(name)) if self.bytes(name) == text => Some(known),
-            _ => None,
-        }
-    }
-
     fn add(&mut self, hash: u64, text: &[u8]) -> Option<u32> {
         let end = u32::try_from(self.texts.len() + text.len()).ok();
         let end = end.filter(|&end| self.ends.len() < self.max_count && end as usize <= self.max_bytes);

@@ -85,6 +85,12 @@ impl Nat {
         self.translated.contains(&inside)
     }
 
+    /// Whether what a client asks is its own address beyond the NAT: a test whether that turns packets back (RFC 4787 §6).
+    #[must_use]
+    pub fn is_own(&self, client: ClientAddress, asked: ServerAddress) -> bool {
+        self.index.contains_key(&(client.0, asked.0))
+    }
+
     /// `inside` was seen as `outside`, proved by these frames.
     pub fn learn(&mut self, inside: Endpoint, outside: Endpoint, frames: &[u64]) {
         if inside == outside {

@@ -29,10 +29,16 @@ pub struct StaleRow {
     pub other_address: u32,
     /// How many carried a nonce that no answer in the capture had given.
     pub never_given: u32,
+    /// How many carried the very nonce that the refusal before had replaced.
+    pub not_taken: u32,
+    /// A digest of the nonce that was refused last.
+    pub nonce: u64,
 }
 
 impl StaleRow {
-    fn add(mut self, exchange: &Settled<'_>, given_to: Option<ClientAddress>) -> StaleRow {
+    fn add(mut self, exchange: &Settled<'_>, asked: u64, given_to: Option<ClientAddress>) -> StaleRow {
+        self.not_taken += u32::from(self.count > 0 && self.nonce == asked && exchange.answer.nonce != Some(asked));
+        self.nonce = asked;
         self.count = self.count.saturating_add(1);
         self.last = exchange.answer.seen;
         self.client = exchange.client;
@@ -78,6 +84,12 @@ impl Nonces {
         known.to
     }
 
+    /// Reads what [`Nonces::echo`] will.
+    #[must_use]
+    pub(super) fn touch(&self, nonce: u64) -> u64 {
+        self.given.get(&nonce).map_or(0, |known| u64::from(known.echoed.is_some()) ^ u64::from(known.to.is_some()))
+    }
+
     /// Whether a request carried the nonce after `time`, from whatever 5-tuple.
     pub(super) fn is_echoed_after(&self, nonce: u64, time: Timestamp) -> bool {
         self.given.get(&nonce).and_then(|known| known.echoed).is_some_and(|echoed| echoed > time)
@@ -113,7 +125,7 @@ impl Nonces {
         let row = match known.filter(own).and_then(|known| known.row.as_deref()) {
             // several requests were under way with the same nonce: that is one refusal
             Some(row) if exchange.first <= row.last => *row,
-            Some(row) => row.add(exchange, given_to),
+            Some(row) => row.add(exchange, asked, given_to),
             None => {
                 let new = StaleRow {
                     count: 0,
@@ -124,8 +136,10 @@ impl Nonces {
                     other_port: 0,
                     other_address: 0,
                     never_given: 0,
+                    not_taken: 0,
+                    nonce: asked,
                 };
-                new.add(exchange, given_to)
+                new.add(exchange, asked, given_to)
             }
         };
         for nonce in [Some(asked), answer.nonce].into_iter().flatten() {

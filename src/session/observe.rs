@@ -3,6 +3,7 @@
 use super::exchange::{Answer, Exchange, Seen, Verdicts};
 use super::flow::{Flow, FlowId};
 use super::leg::Leg;
+use super::rooms::Rooms;
 use super::transaction::{Closed, Sighting};
 use super::{Conversation, From, Session};
 use crate::event::{Event, IcmpAnswer};
@@ -62,7 +63,6 @@ impl Session {
     /// Takes a STUN message.
     #[inline(always)]
     pub fn stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
-        self.expect(event.src, event.dst, event.frame);
         self.ice.begin(event.time);
         match self.express(event, message) {
             Some(known) => known,
@@ -211,7 +211,7 @@ impl Session {
                 (_, None) => {
                     let exchange =
                         Exchange { answered_beyond: beyond, ..leg.exchange(id, &flow.ends, leg.asked(), watched) };
-                    keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept);
+                    keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept, &mut self.rooms);
                 }
                 (Some(kept), Some(_)) => {
                     if let Some(known) = conversation.kept_mut(kept, id) {
@@ -224,7 +224,7 @@ impl Session {
                 (None, Some(seen)) if leg.again_after_answer() > 0 => {
                     let mut exchange = leg.exchange(id, &flow.ends, None, watched);
                     exchange.answer = Some(Answer::bare(seen, leg.first));
-                    keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept);
+                    keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept, &mut self.rooms);
                 }
                 (None, Some(_)) => {}
             }
@@ -239,8 +239,12 @@ pub(super) fn keep(
     flow: FlowId,
     keeping: &mut VecDeque<FlowId>,
     kept: &mut usize,
+    rooms: &mut Rooms,
 ) -> Option<u32> {
     let before = conversation.exchanges.len();
+    if conversation.exchanges.capacity() == 0 {
+        conversation.exchanges = rooms.exchanges();
+    }
     let at = conversation.keep(exchange);
     if before == 0 && at.is_some() {
         keeping.push_back(flow);
@@ -255,6 +259,7 @@ pub(super) fn speak<'f>(
     from: From,
     at: &Sighting,
     began_before: bool,
+    rooms: &mut Rooms,
 ) -> Option<&'f mut Conversation> {
     let (client, server) = match from {
         From::Client => (ClientAddress(at.src), ServerAddress(at.dst)),
@@ -267,7 +272,7 @@ pub(super) fn speak<'f>(
         new.began_before = began_before || orphans > 0;
         // the one that begins it is counted by whoever takes it
         new.orphans = orphans.saturating_sub(u64::from(from == From::Server));
-        Box::new(new)
+        rooms.conversation(new)
     });
     if conversation.client != client {
         return None;

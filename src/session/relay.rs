@@ -21,7 +21,7 @@ impl Session {
             return;
         }
         let Some(flow) = self.flows.get_mut(at.flow) else { return };
-        let Some(conversation) = speak(flow, from, at, true) else { return };
+        let Some(conversation) = speak(flow, from, at, true, &mut self.rooms) else { return };
         if let Some(data) = fields.data {
             conversation.relayed(from, data.len(), event.time);
             if let (From::Client, Some(peer)) = (from, fields.peer) {

@@ -32,7 +32,7 @@ impl Session {
                 return Known { retransmission_of: Some(first.frame), ..known };
             }
             Request::New => None,
-            Request::Twin { of } => Some(of),
+            Request::Twin { of } | Request::Another { of } => Some(of),
         };
         let conversation = self.flows.get(at.flow).and_then(|flow| flow.conversation.as_deref());
         let likely = conversation.map_or([None; 2], |known| [known.user, known.realm]);
@@ -75,7 +75,7 @@ impl Session {
         let Some(flow) = self.flows.get_mut(at.flow) else { return };
         flow.pending = Some(id);
         let starts = matches!(method, Method::ALLOCATE | Method::BINDING);
-        let Some(conversation) = speak(flow, From::Client, at, !starts) else { return };
+        let Some(conversation) = speak(flow, From::Client, at, !starts, &mut self.rooms) else { return };
         if let Some((client, seen)) = given
             && client != conversation.client
         {
@@ -83,7 +83,7 @@ impl Session {
             // over TCP another port is another connection, and no sign of a NAT that forgot a mapping
             let same_way = !at.transport.is_stream();
             if same_way && !starts && conversation.asked == 0 && client.0.ip() == conversation.client.0.ip() {
-                conversation.moved_from = Some((client, seen));
+                conversation.moved_from = Some(Box::new((client, seen)));
                 let server = conversation.server;
                 conversation.sent(method, asked, at.seen);
                 return self.moved(at, asked, client, server);

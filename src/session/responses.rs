@@ -213,7 +213,7 @@ impl Session {
         let Some(known) = self.flows.get_mut(flow) else { return };
         let Some(conversation) = &mut known.conversation else { return };
         let exchange = Exchange { answer: Some(answer), ..leg.exchange(id, &known.ends, Some(asked), true) };
-        if let Some(kept) = keep(conversation, exchange, flow, &mut self.keeping, &mut self.kept) {
+        if let Some(kept) = keep(conversation, exchange, flow, &mut self.keeping, &mut self.kept, &mut self.rooms) {
             leg.keep(kept);
             self.ordinary += 1;
         }
@@ -250,7 +250,7 @@ impl Session {
             flow.directions_from(at.src).0.orphans += 1;
             if at.depth == 0
                 && (method != Method::BINDING || flow.conversation.is_some())
-                && let Some(conversation) = speak(flow, From::Server, at, true)
+                && let Some(conversation) = speak(flow, From::Server, at, true, &mut self.rooms)
             {
                 conversation.orphans += 1;
                 // that the request was not captured takes nothing from what was granted

@@ -5,13 +5,13 @@
 
 use super::exchange::{Asked, Seen};
 use super::flow::FlowId;
+use super::keyed::Keyed;
 use super::leg::{Leg, short};
 use crate::net::{Endpoint, Transport};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Method, TransactionId};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
 use std::collections::VecDeque;
-use std::hash::BuildHasher;
 
 /// How long a transaction is kept after its last copy: an answer may come until 39.5 s after the first (RFC 8489 §6.2.1), and a
 /// server may repeat its answer for 40 s (§6.3.1).
@@ -59,6 +59,11 @@ pub(super) enum Request {
     /// Seen before on another flow: [`Transactions::add`] it there too.
     Twin {
         /// That flow, where it is the same message: two sides of a NAT or a relay.
+        of: Option<FlowId>,
+    },
+    /// Another request with the id of one that was answered: [`Transactions::add`] it in its place.
+    Another {
+        /// Where it was seen before, if it is the same message: the other side of a NAT or a relay.
         of: Option<FlowId>,
     },
     /// A retransmission.
@@ -135,10 +140,18 @@ pub(super) struct Expected {
     number: Option<u32>,
 }
 
+impl Expected {
+    /// Whether no transaction of this id was known.
+    #[inline]
+    pub(super) fn is_new(&self) -> bool {
+        self.number.is_none()
+    }
+}
+
 /// The transactions that are still of interest, in the order in which they began or were found to go on: the first is the first to go.
 #[derive(Debug)]
 pub(super) struct Transactions {
-    hasher: DefaultHashBuilder,
+    hasher: Keyed,
     /// The number of the entry of each transaction.
     index: HashTable<u32>,
     entries: VecDeque<Entry>,
@@ -159,7 +172,7 @@ impl Transactions {
     #[must_use]
     pub(super) fn new(max: usize) -> Self {
         Transactions {
-            hasher: DefaultHashBuilder::default(),
+            hasher: Keyed::default(),
             index: HashTable::new(),
             entries: VecDeque::new(),
             base: 0,
@@ -198,7 +211,7 @@ impl Transactions {
     fn hash(&self, id: TransactionId) -> u64 {
         match self.expected {
             Some(expected) if expected.id == id => expected.hash,
-            _ => self.hasher.hash_one(id),
+            _ => self.hasher.id(id),
         }
     }
 
@@ -206,7 +219,7 @@ impl Transactions {
     #[must_use]
     #[inline]
     pub(super) fn foresee(&self, id: TransactionId) -> Expected {
-        Expected { id, hash: self.hasher.hash_one(id), number: None }
+        Expected { id, hash: self.hasher.id(id), number: None }
     }
 
     /// Looks it up: the entries themselves are not looked at.
@@ -216,8 +229,9 @@ impl Transactions {
     }
 
     /// The next to be asked for.
-    pub(super) fn expect(&mut self, expected: Expected) {
-        self.expected = Some(expected);
+    #[inline]
+    pub(super) fn expect(&mut self, expected: Option<Expected>) {
+        self.expected = expected;
     }
 
     /// Reads the cache lines of an entry.
@@ -237,7 +251,7 @@ impl Transactions {
     pub(super) fn touch_first(&self) -> u64 {
         let mut hashes = [0; AT_ONCE];
         for (hash, entry) in hashes.iter_mut().zip(&self.entries) {
-            *hash = self.hasher.hash_one(entry.id);
+            *hash = self.hasher.id(entry.id);
         }
         hashes
             .iter()
@@ -261,18 +275,23 @@ impl Transactions {
     /// Whether a request was seen before; where it was on this flow it is counted.
     pub(super) fn request(&mut self, id: TransactionId, at: &Sighting) -> Request {
         let Some(number) = self.number(id) else { return Request::New };
-        let client = short(self.hasher.hash_one(at.src));
+        let client = short(self.hasher.end(at.src));
         let Some(entry) = self.entries.get_mut(number.wrapping_sub(self.base) as usize) else { return Request::New };
         let same = |leg: &&mut Leg| leg.flow == at.flow && leg.client == client && leg.depth == at.depth;
+        let (first, alike) = (entry.leg.flow, entry.leg.digest == short(at.digest));
         if let Some(leg) = entry.legs().find(same) {
-            return leg.repeat(at);
+            if !leg.is_another(at) {
+                return leg.repeat(at);
+            }
+            return Request::Another { of: (alike && first != at.flow).then_some(first) };
         }
-        Request::Twin { of: (entry.leg.digest == short(at.digest)).then_some(entry.leg.flow) }
+        Request::Twin { of: alike.then_some(first) }
     }
 
-    /// Takes a request that is new here; `twin` where it was seen on another flow.
-    pub(super) fn add(&mut self, id: TransactionId, method: Method, at: &Sighting, asked: &Asked, twin: bool) {
-        let mut leg = Leg::new(method, at, short(self.hasher.hash_one(at.src)), asked);
+    /// Takes a request that is new here; `known` where its id is, from another flow or from a request before it.
+    #[inline]
+    pub(super) fn add(&mut self, id: TransactionId, method: Method, at: &Sighting, asked: &Asked, known: bool) {
+        let mut leg = Leg::new(method, at, short(self.hasher.end(at.src)), asked);
         if !asked.check {
             leg.asked = Some(match self.spare.pop() {
                 Some(mut room) => {
@@ -282,8 +301,14 @@ impl Transactions {
                 None => Box::new(*asked),
             });
         }
-        if twin {
+        if known {
             if let Some(entry) = self.find(id) {
+                let due = entry.due();
+                let same = |old: &&mut Leg| old.flow == leg.flow && old.client == leg.client && old.depth == leg.depth;
+                if let Some(old) = entry.legs().find(same) {
+                    *old = leg.instead(due);
+                    return;
+                }
                 let others = entry.others.get_or_insert_default();
                 if others.legs.len() < MAX_LEGS {
                     others.legs.push(leg);
@@ -298,9 +323,8 @@ impl Transactions {
         self.make_place();
         self.entries.push_back(Entry { id, leg, others: None });
         let (hasher, entries, base) = (&self.hasher, &self.entries, self.base);
-        let rehash = |&number: &u32| {
-            entries.get(number.wrapping_sub(base) as usize).map_or(0, |entry| hasher.hash_one(entry.id))
-        };
+        let rehash =
+            |&number: &u32| entries.get(number.wrapping_sub(base) as usize).map_or(0, |entry| hasher.id(entry.id));
         self.index.insert_unique(hash, base.wrapping_add(count), rehash);
     }
 
@@ -317,7 +341,7 @@ impl Transactions {
     #[inline]
     pub(super) fn answered_by(&mut self, id: TransactionId, at: &Sighting) -> Option<(&mut Leg, bool)> {
         let number = self.number(id)?;
-        let client = short(self.hasher.hash_one(at.dst));
+        let client = short(self.hasher.end(at.dst));
         let entry = self.entries.get_mut(number.wrapping_sub(self.base) as usize)?;
         let to_client = |leg: &Leg| leg.client == client && leg.depth == at.depth;
         let on_flow = |leg: &Leg| leg.flow == at.flow && to_client(leg);
@@ -403,7 +427,7 @@ impl Transactions {
         self.base = old.wrapping_add(1);
         #[allow(clippy::cast_possible_truncation)] // there are no more than fit `add`
         let new = self.base.wrapping_add(count as u32);
-        if let Some(number) = self.index.find_mut(self.hasher.hash_one(entry.id), |&known| known == old) {
+        if let Some(number) = self.index.find_mut(self.hasher.id(entry.id), |&known| known == old) {
             *number = new;
         }
         self.entries.push_back(entry);
@@ -419,7 +443,7 @@ impl Transactions {
         let Some(entry) = self.entries.front() else { return };
         let old = self.base;
         self.base = old.wrapping_add(1);
-        if let Ok(found) = self.index.find_entry(self.hasher.hash_one(entry.id), |&known| known == old) {
+        if let Ok(found) = self.index.find_entry(self.hasher.id(entry.id), |&known| known == old) {
             found.remove();
         }
     }

@@ -156,7 +156,8 @@ impl Stun {
         Self::error(method_of(request), code, reason).answering(request)
     }
 
-    fn answering(mut self, request: &[u8]) -> Self {
+    /// The same message with the transaction id of `request`.
+    pub fn answering(mut self, request: &[u8]) -> Self {
         if request[4..8] == COOKIE {
             self.tid(request[8..20].try_into().unwrap())
         } else {

@@ -1,7 +1,7 @@
 //! ICE sessions: who checked what, what was answered, what was selected and when.
 
 use super::page::{Page, count, or_dash};
-use super::tables::{candidate_type, tcp_type};
+use super::tables::candidate_type;
 use crate::render::clock::Clock;
 use crate::report::{
     Address, CandidateType, IceAgent, IceChecks, IceConsent, IceNomination, IcePair, IceRole, IceSelectedBy,
@@ -194,14 +194,10 @@ pub(in crate::render) fn state(pair: &IcePair) -> String {
     state
 }
 
-/// `host–relay`, `host–prflx over TCP (active–passive)`.
+/// `host–relay`, `host–prflx, TCP`: which end opened the connection stands with the candidates.
 pub(in crate::render) fn types(pair: &IcePair) -> String {
     let kinds = format!("{}–{}", kind(pair.local_type), kind(pair.remote_type));
-    match (pair.local_tcp_type, pair.remote_tcp_type) {
-        _ if !pair.transport.is_stream() => kinds,
-        (Some(local), Some(remote)) => format!("{kinds} over TCP ({}–{})", tcp_type(local), tcp_type(remote)),
-        _ => format!("{kinds} over TCP"),
-    }
+    if pair.transport.is_stream() { format!("{kinds}, TCP") } else { kinds }
 }
 
 fn kind(kind: Option<CandidateType>) -> &'static str {

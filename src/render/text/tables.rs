@@ -130,7 +130,7 @@ fn over_tcp(candidate: &Candidate) -> String {
     }
 }
 
-pub(super) fn tcp_type(known: TcpType) -> &'static str {
+fn tcp_type(known: TcpType) -> &'static str {
     match known {
         TcpType::Active => "active",
         TcpType::Passive => "passive",

@@ -147,7 +147,8 @@ pub(super) static RULES: &[RuleInfo] = &[
         id: "turn-no-response",
         severity: "failure",
         title: "The server does not answer",
-        signature: "An Allocate, or a Binding to a server, sent several times with growing gaps; no answer and no ICMP error.",
+        signature: "An Allocate, or a Binding to a server, sent several times with growing gaps; no answer and no ICMP error. Or a \
+                    request about an allocation that lives, after which nothing at all comes from its server any more.",
         cause: "A firewall drops the packets, the server is down or listens elsewhere, or its answers take another way.",
         fix: "Open the server's port (UDP 3478 unless configured otherwise); where that is impossible use TURN over TCP or TLS.",
         reference: "RFC 8489 §6.2.1",

@@ -36,8 +36,9 @@ pub(in crate::rules) fn judge_rejected(handshake: &Handshake, view: &View<'_>, o
         );
         let meaning = match alert.alert.description.0 {
             48 => {
-                "unknown_ca: the stack looks for the issuer among its authorities, as a browser does for web sites; in WebRTC certificates are \
-                 self-signed, and the fingerprint of the session description is what counts."
+                "unknown_ca: the stack looks for the issuer among its authorities, as a browser does for web sites, while certificates in WebRTC \
+                 are self-signed; or the application found another fingerprint than was signalled, which stacks on OpenSSL (libdatachannel) \
+                 tell with this alert, too."
             }
             42 => "bad_certificate: the certificate does not match the fingerprint that was signalled, or is malformed.",
             _ => "certificate_unknown: the check of the certificate failed, in WebRTC mostly because it does not match the fingerprint that was \
@@ -47,7 +48,11 @@ pub(in crate::rules) fn judge_rejected(handshake: &Handshake, view: &View<'_>, o
             title: format!("{} rejects the certificate of {of} with the DTLS alert {name}", story.end(rejecter)),
             explanation: format!("After the Certificate of {of}, {by} sent the fatal alert {name} ({}). {which} {meaning}", frames(&listed)),
             fix: match alert.alert.description.0 {
-                48 => "Let the rejecting side verify the certificate by its fingerprint instead of a chain of authorities.".to_owned(),
+                48 => format!(
+                    "Compare the fingerprint above with a=fingerprint in the description that {} was given. If they are the same, let it verify \
+                     the certificate by its fingerprint instead of a chain of authorities.",
+                    story.end(rejecter)
+                ),
                 _ => format!(
                     "Compare the fingerprint above with a=fingerprint in the description that {} was given: signalling may have altered it, \
                      another instance or a device between the two may have answered, or the description is of an earlier connection.",

@@ -5,8 +5,13 @@ use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::{lost_packets, lost_parts};
 use super::{FRAGMENT_LOST, HELLO_FRAGMENTED, Reading, Story, frames_at, hello_frames};
 use crate::session::handshake::{Handshake, Role, State};
+use crate::time::Span;
 use crate::wire::handshake::HandshakeType;
 use std::ops::Range;
+
+/// Before this time is over, the answer to a hello that is sent again every few milliseconds may still be on its way; after the other it is not.
+const ON_ITS_WAY: Span = Span::from_secs(1);
+const LONG: Span = Span::from_secs(3);
 
 pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
@@ -137,8 +142,9 @@ fn hello(story: &Story<'_>, out: &mut Collector) {
     let repeated = hellos.map(|flight| flight.repeated).max().unwrap_or_default();
     // an alert unexpected_message is also what another client says, of whose ClientHello nothing is in the capture
     let other_client = handshake.fatal().is_some_and(|fatal| fatal.alert.description.0 == 10);
-    let sure = handshake.from_start && (ended && !other_client || repeated >= 3);
-    if !ended && repeated == 0 {
+    let since = handshake.surroundings.judged.since(handshake.first.time);
+    let sure = handshake.from_start && (ended && !other_client || repeated >= 3 && since >= LONG);
+    if !ended && (repeated == 0 || since < ON_ITS_WAY) {
         return; // the capture ends before anything is amiss
     }
     let confidence = if sure { Confidence::Certain } else { Confidence::Likely };

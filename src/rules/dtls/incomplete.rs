@@ -12,6 +12,8 @@ use crate::wire::handshake::HandshakeType;
 const OFTEN: u32 = 3;
 /// A sender that waits for an answer sends again within this time: without that, the capture ends too early to tell.
 const TIMER: Span = Span::from_secs(3);
+/// Some stacks send again every 50 ms: before this time is over the answer may still be on its way, however often they did.
+const ON_ITS_WAY: Span = Span::from_secs(1);
 
 pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake).filter(|story| story.reading == Reading::Stuck) else { return };
@@ -28,10 +30,15 @@ pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut 
     if !handshake.is_two_sided() || !handshake.from_start && repeated < OFTEN {
         return;
     }
-    let severity = if repeated >= OFTEN { Severity::Failure } else { Severity::Warning };
+    let since = handshake.surroundings.judged.since(last.first.time);
+    if since < ON_ITS_WAY {
+        return;
+    }
+    let often = repeated >= OFTEN && since >= TIMER;
+    let severity = if often { Severity::Failure } else { Severity::Warning };
     // of what is missing the rest may come after the end of the capture, and then it is a part that was lost
     let whole = [Role::Client, Role::Server].iter().all(|&role| handshake.sides[role].missing.is_empty());
-    let sure = handshake.from_start && repeated >= OFTEN && !handshake.truncated && whole;
+    let sure = handshake.from_start && often && !handshake.truncated && whole;
     let confidence = if sure { Confidence::Certain } else { Confidence::Likely };
     let number = handshake.flights.len();
     let mut seen = story.occurrence(INCOMPLETE, severity, confidence, &format!("{} {number}", last.from.name()));

@@ -53,7 +53,9 @@ impl Reading {
             return Reading::RoleConflict;
         }
         let client_alone = !handshake.is_two_sided() && handshake.roles_known && handshake.sides.server.last.is_none();
-        if handshake.unreachable.as_ref().is_some_and(|known| known.from == Role::Client) && client_alone {
+        // who sends more than its hello was answered, where this capture does not look: then the error comes at the end of a call
+        let refused = handshake.unreachable.as_ref().is_some_and(|known| known.from == Role::Client);
+        if refused && client_alone && !went_past_hello(handshake) {
             return Reading::Unreachable;
         }
         if let Some(reading) = by_alert(handshake) {

@@ -10,6 +10,9 @@ pub(in crate::rules) const LOST: &str = "ice-consent-lost";
 
 /// WebRTC gives a pair up after about 15 s without an answer, in which it asks more and more often.
 const GIVEN_UP: (Span, u32) = (Span::from_secs(15), 20);
+/// Other agents ask at leisure until their 30 s are over, and may stop just before: this many checks, and data that they sent for so long
+/// without hearing anything, are enough to say that it is likely.
+const UNHEARD: (Span, u32) = (Span::from_secs(15), 4);
 /// A goodbye may come a little before the last answer.
 const GOODBYE: Span = Span::from_secs(10);
 /// What is still on its way when the peer falls silent.
@@ -19,7 +22,11 @@ pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Colle
     let (Some(consent), Some(pair)) = (ice.consent(), ice.selected()) else { return };
     let Some(answered) = pair.way(consent.from).answered.as_ref() else { return };
     let (span, checks) = GIVEN_UP;
-    let given_up = consent.last_check.since(consent.last_answer.time) >= span && answered.open >= checks;
+    let silence = |until: Timestamp| until.since(consent.last_answer.time);
+    let own = pair.carried(consent.from);
+    let (long, several) = UNHEARD;
+    let unheard = own.first.is_some() && silence(own.last) >= long && answered.open >= several;
+    let given_up = silence(consent.last_check) >= span && (answered.open >= checks || unheard);
     if ice.is_mixed || (consent.lost_at.is_none() && !given_up) || says_goodbye(pair, consent.last_answer.time) {
         return;
     }

@@ -71,9 +71,9 @@ pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Colle
     if ice.is_mixed || ice.pairs.iter().any(|pair| pair.first_data().is_some()) {
         return;
     }
-    let refused = ice.pairs.iter().any(|pair| (0..2).any(|agent| pair.way(agent).errors > 0));
-    if refused {
-        return; // then the refusal is the story
+    let refused = |pair: &Pair, agent| pair.way(agent).errors > 0 && pair.way(agent).answered.is_none();
+    if ice.pairs.iter().any(|pair| (0..2).any(|agent| refused(pair, agent))) {
+        return; // then the refusal is the story; an agent that answered and has given up refuses too
     }
     if ice.is_answered() {
         for agent in 0..2 {
@@ -259,7 +259,7 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     out.add(seen, || Text {
         title: format!("Checks from {from} to {to} go unanswered{}, while those the other way are answered", way.title),
         explanation: format!(
-            "{} sent {} ({} transmissions over {}, {}) and got no answer. {} sent {}, of which {} are answered here.{}",
+            "{} sent {} ({} transmissions over {}, {}) and got no answer. {} sent {}, {} answered here.{}",
             named(ice, agent, view),
             counted(own.checks, "check"),
             own.sends,
@@ -267,7 +267,7 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
             first_frames(&numbers, numbers.len() as u64),
             named(ice, 1 - agent, view),
             counted(other.checks, "check"),
-            other.answered,
+            if other.checks == 1 { "which is".to_owned() } else { format!("of which {} are", other.answered) },
             match () {
                 () if !way.text.is_empty() => way.text,
                 () if leaves => {

@@ -2,6 +2,7 @@
 
 use super::Message;
 use super::attribute::{Attribute, AttributeCode};
+use std::sync::LazyLock;
 
 /// XORed over the checksum, so that it differs from one of the application's own: "STUN".
 const XOR: u32 = 0x5354_554e;
@@ -27,7 +28,7 @@ impl<'a> Message<'a> {
         // one, in the DATA of a relayed message, does not fit.
         if let Some((covered, &[0x80, 0x28, 0, 4, a, b, c, d])) = self.bytes().split_last_chunk::<8>()
             && covered.len() + 8 == 20 + usize::from(self.declared_length())
-            && crc32fast::hash(covered) ^ XOR == u32::from_be_bytes([a, b, c, d])
+            && checksum(covered) ^ XOR == u32::from_be_bytes([a, b, c, d])
         {
             return Some(Fingerprint::Ok);
         }
@@ -54,6 +55,15 @@ impl<'a> Message<'a> {
             Fingerprint::Bad
         }
     }
+}
+
+/// The checksum of a message up to its FINGERPRINT. What the processor can do is asked once and not for every message.
+#[inline]
+fn checksum(bytes: &[u8]) -> u32 {
+    static READY: LazyLock<crc32fast::Hasher> = LazyLock::new(crc32fast::Hasher::new);
+    let mut hasher = READY.clone();
+    hasher.update(bytes);
+    hasher.finalize()
 }
 
 /// The checksum with another length in the header.

@@ -161,6 +161,15 @@ impl TransactionId {
     }
 }
 
+impl TransactionId {
+    /// All of it, as two words.
+    #[must_use]
+    #[inline]
+    pub fn words(self) -> [u64; 2] {
+        [self.high, self.low]
+    }
+}
+
 impl Hash for TransactionId {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.high);

@@ -54,6 +54,22 @@ impl<'a> Message<'a> {
         None
     }
 
+    /// Recognises, as [`Message::recognise`] does, what nearly all messages are: the magic cookie, and a length that accounts for the datagram.
+    #[must_use]
+    #[inline(always)]
+    pub fn exact(payload: &'a [u8]) -> Option<Message<'a>> {
+        let header = exact(payload)?;
+        Some(Message::with_cookie(payload, header, false))
+    }
+
+    /// Type and transaction id of such a message.
+    #[must_use]
+    #[inline(always)]
+    pub fn exact_head(payload: &[u8]) -> Option<(u16, TransactionId)> {
+        let [t0, t1, _, _, id @ ..] = exact(payload)?;
+        Some((u16::from_be_bytes([t0, t1]), TransactionId::from_header(id)))
+    }
+
     /// Recognises a message on a flow that is known to be STUN: lengths that lie and a missing cookie are accepted, and told by
     /// [`Message::problems`].
     #[must_use]
@@ -331,6 +347,17 @@ impl Iterator for Peers<'_> {
 #[inline]
 fn type_of([t0, t1, ..]: [u8; HEADER]) -> u16 {
     u16::from_be_bytes([t0, t1])
+}
+
+/// The header of a message with the magic cookie that fills its datagram.
+#[inline(always)]
+fn exact(payload: &[u8]) -> Option<[u8; HEADER]> {
+    let (&header, rest) = payload.split_first_chunk::<HEADER>()?;
+    let [t0, _, l0, l1, c0, c1, c2, c3, ..] = header;
+    let exact = t0 < 4
+        && u32::from_be_bytes([c0, c1, c2, c3]) == COOKIE
+        && rest.len() == usize::from(u16::from_be_bytes([l0, l1]));
+    exact.then_some(header)
 }
 
 /// How a chain of attributes ends.

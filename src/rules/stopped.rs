@@ -1,0 +1,113 @@
+//! `turn-no-response`, in the middle of a call: a server that served a client and then answers nothing any more.
+
+use super::denied::is_release;
+use super::evidence::{counted, filter_of, frames, frames_of};
+use super::no_response::ID;
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::session::{Allocation, Conversation, Exchange, Grievance};
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
+
+/// A copy of a request counts as unanswered when the capture goes on for this long after it.
+const PATIENCE: Span = Span::from_millis(1000);
+/// So many copies, over so much time, have had their chance.
+const TRIED: (usize, Span) = (3, Span::from_millis(1400));
+
+pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    // what TCP carries comes again by itself, and ends with the connection
+    let (Some(heard), Some(allocation)) = (conversation.server_heard, conversation.allocations().last()) else {
+        return;
+    };
+    if conversation.transport.is_stream() {
+        return;
+    }
+    let asked: Vec<&Exchange> = conversation
+        .exchanges
+        .iter()
+        .filter(|exchange| is_silent(exchange) && exchange.first.time > heard.time)
+        .collect();
+    let Some(first) = asked.first() else { return };
+    // silence after the end is another story
+    let ended = allocation.ended.is_some_and(|(_, seen)| seen.time <= first.first.time);
+    if ended || allocation.expires <= first.first.time {
+        return;
+    }
+    let copies: Vec<Timestamp> = asked
+        .iter()
+        .flat_map(|exchange| std::iter::once(exchange.first.time).chain(exchange.again.iter().map(|copy| copy.time)))
+        .filter(|sent| view.now().since(*sent) >= PATIENCE)
+        .collect();
+    let waited = copies.iter().max().zip(copies.iter().min()).map(|(last, first)| last.since(*first));
+    let (tries, over) = TRIED;
+    // who repeats the very same request has no answer, whatever of it the capture holds
+    let repeated = asked.iter().any(|exchange| exchange.again_total >= 2);
+    if !repeated || copies.len() < tries || waited.is_none_or(|waited| waited < over) {
+        return;
+    }
+    let (client, server, user) = (conversation.client, conversation.server, allocation.user);
+    let whole = !conversation.began_before && conversation.orphans == 0;
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{server} stopped"),
+        severity: Severity::Failure,
+        confidence: if whole { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::Service(Grievance { client: client.0.ip(), user, server: server.0, at: first.first.time }),
+        at: first.first.time,
+        frames: frames_of(asked.iter().copied()),
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8489 §6.2.1",
+        subject: Subject {
+            relayed: allocation.relayed.iter().flatten().next().copied(),
+            ..view.subject(conversation, user, allocation.realm)
+        },
+        causes: &["nat-rebinding"],
+    };
+    out.add(seen, || text(conversation, allocation, &asked, heard.frame, heard.time));
+}
+
+/// Whether a request for what the client has was sent, and nothing came back.
+fn is_silent(exchange: &Exchange) -> bool {
+    matches!(exchange.method, Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND)
+        && !is_release(exchange)
+        && exchange.answer.is_none()
+        && exchange.answered_beyond.is_none()
+        && exchange.icmp.is_none()
+        && exchange.watched
+        // of a Refresh that the capture cut short nobody knows whether it gives up
+        && !exchange.asked.truncated
+}
+
+fn text(conversation: &Conversation, known: &Allocation, asked: &[&Exchange], frame: u64, heard: Timestamp) -> Text {
+    let (client, server) = (conversation.client, conversation.server);
+    let served = heard.since(known.created.time);
+    let sent: u64 = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
+    let first = asked.iter().map(|exchange| exchange.first.time).min();
+    let over = asked.iter().map(|exchange| exchange.last.time).max().zip(first).map(|(last, first)| last.since(first));
+    let over = over.map(|over| format!(" over {over}")).unwrap_or_default();
+    let mut methods: Vec<String> = asked.iter().map(|exchange| exchange.method.to_string()).collect();
+    methods.dedup();
+    methods.truncate(3);
+    let (methods, requests) = (methods.join(" and "), counted(sent, "request"));
+    let data = if known.sent.packets > 0 && known.sent.last > heard {
+        " What it sends through the relay gets nothing back either."
+    } else {
+        ""
+    };
+    Text {
+        title: format!(
+            "{server} answers {client} no more after {served}: nothing comes back, and {requests} ({methods}) went unanswered"
+        ),
+        explanation: format!(
+            "{server} gave {client} an allocation (frame {}) and was heard last in frame {frame}. After that {client} sent {requests} \
+             ({methods}){over} ({}), and neither an answer nor anything else came from the server.{data} The way that was open is closed, \
+             or the server is gone.",
+            known.created.frame,
+            frames(&frames_of(asked.iter().copied())),
+        ),
+        fix: format!(
+            "Capture at {server}: if the requests arrive there, see in its log whether it still runs; if not, look at the firewalls and NATs on \
+             the way for a session that was ended or a rule that changed after {served}, and whether the client changed its network. A client that \
+             meets this must allocate anew and restart ICE."
+        ),
+    }
+}

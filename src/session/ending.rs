@@ -1,0 +1,125 @@
+//! How flows end: when they are over, what is added up of them then, and how they wait to be judged.
+
+use super::client::Denied;
+use super::flow::{Flow, FlowId};
+use super::transaction::KEEP;
+use super::{IDLE, Session, WARM};
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
+
+impl Session {
+    /// The next flow that is over, to be judged and [forgotten](Session::forget). Each comes once, in an order that the capture alone decides.
+    pub fn next_ripe(&mut self) -> Option<Flow> {
+        while let Some(id) = self.ripe.pop_front() {
+            if let Some(flow) = self.flows.take(id) {
+                return Some(flow);
+            }
+        }
+        None
+    }
+
+    /// A flow was judged: its memory is used again.
+    pub fn forget(&mut self, flow: Flow) {
+        self.rooms.take(flow);
+    }
+
+    /// A conversation that must be judged as far as it went, because too many exchanges are kept: judge it, then
+    /// [`Session::forget_exchanges`] of it. Call until it gives nothing more.
+    pub fn overfull(&mut self) -> Option<FlowId> {
+        if self.kept <= self.limits.exchanges {
+            return None;
+        }
+        self.warm_keeping();
+        self.keeping.pop_front()
+    }
+
+    /// Forgets the exchanges of a conversation that were judged.
+    pub fn forget_exchanges(&mut self, id: FlowId) {
+        let flow = self.flows.get_mut(id);
+        if let Some(conversation) = flow.and_then(|flow| flow.conversation.as_mut()) {
+            self.kept = self.kept.saturating_sub(conversation.exchanges.len());
+            conversation.exchanges_omitted += conversation.exchanges.len() as u64;
+            self.rooms.take_exchanges(std::mem::take(&mut conversation.exchanges));
+        }
+    }
+
+    /// Ends the flows that are over; with many of them also those that are done.
+    pub(super) fn sweep(&mut self, crowded: bool, now: Timestamp) {
+        let since = |span: Span| now.after(Span(-span.0));
+        let (idle, settled) = (since(IDLE), since(KEEP));
+        let over = self.flows.select(|flow| {
+            if flow.last.time >= settled || (!crowded && flow.last.time >= idle) {
+                return false;
+            }
+            let Some(conversation) = flow.conversation.as_deref() else { return flow.last.time < idle };
+            if flow.last.time < idle {
+                conversation.live_allocation(self.now).is_none()
+            } else {
+                conversation.is_done()
+            }
+        });
+        for ids in over.chunks(WARM) {
+            self.warm_flows(ids);
+            ids.iter().for_each(|&id| self.end(id));
+        }
+        self.ice.sweep(self.now);
+    }
+
+    /// Makes room in a full table: the quarter that has been silent longest goes.
+    pub(super) fn make_room(&mut self) {
+        let since = self.flows.oldest_quarter();
+        for id in self.flows.idle(since) {
+            self.flows_dropped += 1;
+            self.end(id);
+        }
+    }
+
+    /// A flow is over: what it showed is added up, and it waits to be judged.
+    pub(super) fn end(&mut self, id: FlowId) {
+        let Some(over) = self.flows.close(id) else { return };
+        self.ripe.push_back(over);
+        self.sum_up(over);
+    }
+
+    /// What a flow that is over showed.
+    fn sum_up(&mut self, over: FlowId) {
+        let Some(flow) = self.flows.lift(over) else { return };
+        if !self.sightings.is_empty() {
+            self.sightings.address(flow.ends.low);
+            self.sightings.address(flow.ends.high);
+        }
+        self.note_stated(&flow);
+        if let Some(until) = flow.data_both_ways() {
+            self.clients.data(flow.ends.low.ip(), until);
+            self.clients.data(flow.ends.high.ip(), until);
+        } else if flow.checks_both_ways() {
+            self.clients.data(flow.ends.low.ip(), flow.last.time);
+            self.clients.data(flow.ends.high.ip(), flow.last.time);
+        }
+        if let Some(conversation) = &flow.conversation {
+            self.kept = self.kept.saturating_sub(conversation.exchanges.len());
+            if let Some(known) = conversation.moved.and_then(|number| self.moves.get_mut(number)) {
+                known.returned |= known.old == conversation.client.0 && conversation.heard.time > known.first.time;
+            }
+            if let Some(until) = conversation.relayed_both_ways() {
+                let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+                self.clients.relayed(client, conversation.user, server, until);
+            }
+            if conversation.allocated == 0
+                && let Some(asked) = conversation.of(Method::ALLOCATE).next()
+            {
+                let (client, server) = (conversation.client.0, conversation.server.0);
+                self.clients.denied(Denied { client, server, asked: asked.first });
+            }
+            if flow.twin_of.is_none() {
+                self.servers.add(conversation, self.now);
+                self.ways.add(conversation);
+                self.lents.add(conversation);
+                self.arrivals.conversation(conversation, self.now);
+            }
+        }
+        self.arrivals.flow(&flow);
+        self.totals.flow(&flow);
+        self.flows.put_back(over, flow);
+    }
+}
