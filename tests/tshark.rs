@@ -54,6 +54,8 @@ struct Reading {
     dtls: BTreeSet<u64>,
     /// Those of them in which all records have the unified header of DTLS 1.3, on a flow on which a ServerHello chose that.
     unified: BTreeSet<u64>,
+    /// Those of them that came over TCP between peers.
+    over_tcp: BTreeSet<u64>,
 }
 
 /// An attribute whose value is an address that both decode.
@@ -72,6 +74,9 @@ fn ours(path: &Path) -> Reading {
             let Event { frame, src, dst, .. } = *row.event;
             let flow = (src.min(dst), src.max(dst));
             reading.dtls.insert(frame);
+            if row.event.transport.is_stream() {
+                reading.over_tcp.insert(frame);
+            }
             if record.form == Form::Unified {
                 unified.insert(frame, flow);
             } else {
@@ -296,6 +301,13 @@ fn compare(path: &Path, into: &mut Comparison) -> Result<(), String> {
         if ours.unified.contains(frame) {
             let why = "frames with nothing but unified headers of DTLS 1.3 on a flow that chose it: not all versions of tshark know them";
             *into.explained.entry(why).or_default() += 1;
+            continue;
+        }
+        if ours.over_tcp.contains(frame) {
+            *into
+                .explained
+                .entry("DTLS in frames of RFC 4571 over TCP: tshark looks for DTLS in UDP only")
+                .or_default() += 1;
             continue;
         }
         let who = if ours.dtls.contains(frame) { "here, not by tshark" } else { "by tshark, not here" };
