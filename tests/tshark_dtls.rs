@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use support::oracle::{captures, is_required};
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
-use turnscope::event::Body;
+use turnscope::event::{Body, Framing, Row as MessageRow};
 use turnscope::net::Endpoint;
 use turnscope::report::DtlsState;
 use turnscope::wire::dtls::{Arrival, Form, Pushed, Reassembler, Record};
@@ -91,6 +91,14 @@ impl Seen {
     }
 }
 
+/// The record of a row, if it is anywhere where tshark looks for one: it reads none in the frames of ICE over TCP (RFC 4571).
+fn shown<'r>(row: &'r MessageRow<'_>) -> Option<&'r Record<'r>> {
+    match &row.event.body {
+        Body::Dtls(record) if row.event.framing != Framing::Rfc4571 => Some(record),
+        _ => None,
+    }
+}
+
 fn ours(path: &Path) -> BTreeMap<u64, Seen> {
     let mut capture = Capture::open(File::open(path).unwrap()).unwrap();
     let mut analyzer = Analyzer::new(Options::default());
@@ -98,7 +106,7 @@ fn ours(path: &Path) -> BTreeMap<u64, Seen> {
     while let Some(frame) = capture.next_frame() {
         analyzer.frame(&frame, &mut |row| {
             // records of DTLS 1.3 with a unified header are left out: not all versions of tshark know them
-            if let Body::Dtls(record) = &row.event.body
+            if let Some(record) = shown(row)
                 && record.form != Form::Unified
             {
                 frames.entry(row.event.frame).or_default().add(record);
@@ -119,7 +127,7 @@ fn certificates_and_suites(path: &Path) -> (InFrames<String>, InFrames<u64>) {
     let (mut certificates, mut suites) = (Vec::new(), Vec::new());
     while let Some(frame) = capture.next_frame() {
         analyzer.frame(&frame, &mut |row| {
-            let Body::Dtls(record) = &row.event.body else { return };
+            let Some(record) = shown(row) else { return };
             let arrival =
                 Arrival { frame: row.event.frame, time: row.event.time, record: record.number(), datagram: 0 };
             for fragment in record.fragments() {

@@ -17,7 +17,7 @@ use support::oracle::{captures, is_required};
 use support::{Scene, payload};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
-use turnscope::report::MediaStream;
+use turnscope::report::{MediaStream, Transport};
 
 /// Who sends to whom, and the source.
 type Key = (String, String, u32);
@@ -38,7 +38,9 @@ fn ours(path: &Path) -> BTreeMap<Key, MediaStream> {
         analyzer.frame(&frame, &mut |_| {});
     }
     let report = analyzer::report(vec![analyzer.finish(path.display().to_string(), capture.info())]);
-    let direct = report.media.items.into_iter().filter(|stream| stream.via.is_empty());
+    // it reads no RTP in the frames of ICE over TCP (RFC 4571)
+    let direct =
+        report.media.items.into_iter().filter(|stream| stream.via.is_empty() && stream.transport == Transport::Udp);
     direct.map(|stream| ((stream.src.to_string(), stream.dst.to_string(), stream.ssrc), stream)).collect()
 }
 
