@@ -1,7 +1,7 @@
 //! History: what the messages of a capture add up to. Nothing here judges; rules do.
 //!
 //! A [`Session`] takes events one by one and keeps flows, transactions, conversations with servers, what each client had in the end, and
-//! NAT mappings, all bounded by [`Limits`]. What is over leaves it as the capture runs: the caller takes it from [`Session::ripe`].
+//! NAT mappings, all bounded by [`Limits`]. What is over leaves it as the capture runs: the caller takes it from [`Session::next_ripe`].
 
 mod activity;
 mod allocation;
