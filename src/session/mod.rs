@@ -64,6 +64,7 @@ pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use data_connection::{DataConnection, Opener, closed};
 pub use dns::{Lookup, Lookups, Question, is_likely};
 pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
+pub use express::Bare;
 pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use hidden::{Hidden, HiddenCandidates};
