@@ -185,8 +185,8 @@ impl Outcome {
 }
 
 impl Server {
-    /// Where there are too many servers the one of the least worth is forgotten: one that gave the client something is worth more than one that
-    /// only answered, that more than one that was only asked, and of the same kind the one with which there was something later.
+    /// Where there are too many servers the one of the least worth is forgotten. One that gave the client something is worth more than one that only
+    /// answered, then come those that it asked with credentials and those that it only asked; of two alike the one that was heard of later.
     fn worth(&self, place: u8, grants: &[Grant]) -> (bool, bool, bool, Timestamp) {
         let granted = || grants.iter().filter(|grant| grant.server == place);
         let last = granted().map(|grant| grant.allocated.max(grant.relayed)).max().unwrap_or(NEVER);
