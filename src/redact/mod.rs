@@ -76,7 +76,7 @@ pub struct Replaced {
 }
 
 /// Which way something goes, and how deep it lies in what relays carry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Flow {
     src: Endpoint,
     dst: Endpoint,
