@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn later_commands_and_options_are_not_offered_yet() {
+    fn a_password_is_no_argument_and_these_are_the_commands() {
         assert!(parse("turnscope a.pcap --password x").is_err());
         let names: Vec<String> = Args::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
         assert_eq!(
