@@ -8,7 +8,7 @@ const EXIT: &str = "Exit status: 0 no failure found, 1 at least one failure (ver
 
 const BATCH_EXIT: &str = "Exit status: 0 done, 1 by --fail-on, 2 wrong usage or something that could not be read (all else is done), 130 stopped.";
 
-/// Explains from packet captures why a WebRTC client's TURN, STUN or ICE failed.
+/// Explains from packet captures why a WebRTC client's TURN, ICE, DTLS or media failed.
 ///
 /// A capture is a pcap or pcapng file, compressed or not, or - for standard input. Without a command, captures are analyzed.
 #[derive(Debug, Parser)]
