@@ -25,10 +25,6 @@ const NAME: &str = "tls-certificate-name";
 const EXPIRED: &str = "tls-certificate-expired";
 const FAILURE: &str = "tls-handshake-failure";
 
-fn alice() -> Login {
-    Login::new("alice", "example.org", "secret")
-}
-
 /// The capture goes on, so that what is missing is missing.
 fn later(scene: &mut Scene) {
     scene.after_ms(60_000).frame(&[0; 60]);
