@@ -829,6 +829,12 @@ fn redact_writes_a_capture_and_beside_it_only_what_is_asked_for() {
     whole.arg("--credentials").arg(sample.join("credentials.toml"));
     whole.arg("--credentials-out").arg(&stand_ins).arg("--map").arg(&map).assert().code(0).stdout("");
     assert!(fs::read_to_string(&map).is_ok_and(|text| text.contains("turnuser")));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let readers = fs::metadata(&map).unwrap().permissions().mode() & 0o077;
+        assert_eq!(readers, 0, "what tells who is who is nobody else's to read");
+    }
     assert!(fs::read_to_string(&stand_ins).is_ok_and(|text| !text.contains("turnuser") && text.contains("Expressway")));
     let mut again = turnscope();
     again.arg(&out).arg("--credentials").arg(&stand_ins);

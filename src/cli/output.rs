@@ -57,9 +57,31 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write_file_with(path, |file| file.write_all(bytes))
 }
 
+/// The same of a file that nobody but its owner may read, where the system knows owners: it tells what was kept from others.
+pub(super) fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    replace_file(path, Readers::Owner, |file| file.write_all(bytes))
+}
+
 /// The same of a file that is written bit by bit.
 pub(super) fn write_file_with<T>(
     path: &Path,
+    write: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<T>,
+) -> Result<T, Error> {
+    replace_file(path, Readers::Usual, write)
+}
+
+/// Who may read a new file.
+#[derive(Clone, Copy)]
+enum Readers {
+    /// Whoever the system lets read new files.
+    Usual,
+    /// Nobody else than its owner.
+    Owner,
+}
+
+fn replace_file<T>(
+    path: &Path,
+    readers: Readers,
     write: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<T>,
 ) -> Result<T, Error> {
     let name = path.display().to_string();
@@ -70,7 +92,7 @@ pub(super) fn write_file_with<T>(
         return write(&mut file).and_then(|done| file.flush().map(|()| done)).map_err(failed);
     }
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()); // a link stays one
-    let (file, temporary) = beside(&path).map_err(failed)?;
+    let (file, temporary) = beside(&path, readers).map_err(failed)?;
     let mut file = BufWriter::new(file);
     let written = write(&mut file).and_then(|done| {
         file.flush()?;
@@ -84,12 +106,20 @@ pub(super) fn write_file_with<T>(
 }
 
 /// A new file in the same folder.
-fn beside(path: &Path) -> io::Result<(fs::File, PathBuf)> {
+fn beside(path: &Path, readers: Readers) -> io::Result<(fs::File, PathBuf)> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if let Readers::Owner = readers {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    #[cfg(not(unix))]
+    let _ = readers;
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
     let process = std::process::id();
     for attempt in 0..100 {
         let temporary = path.with_file_name(format!(".{name}.{process}-{attempt}.part"));
-        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+        match options.open(&temporary) {
             Ok(file) => return Ok((file, temporary)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),

@@ -65,7 +65,7 @@ pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, loo
     }
     if let Some(path) = &beside.map {
         let map = serde_json::to_vec_pretty(&redactor.replaced()).unwrap_or_default();
-        output::write_file(path, &map)?;
+        output::write_private_file(path, &map)?;
     }
     if !look.is_quiet() {
         tell(path, out, &counts, second.info().damage.len());

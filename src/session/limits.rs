@@ -51,7 +51,7 @@ impl Default for Limits {
             lents: 7_168,
             mappings: 7_168,
             ordinary_exchanges: 1_024,
-            exchanges: 4_608,
+            exchanges: 7_168,
             crowded: 8_192,
             ice_sessions: 4_096,
             ice_pairs: 8_192,
