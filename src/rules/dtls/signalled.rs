@@ -70,6 +70,17 @@ impl<'h> Story<'h> {
         stopped && later(there) && later(other)
     }
 
+    /// Whether both ends send data or media on the pair long after the last flight, through a relay too: they have their keys, and the capture lacks
+    /// the end of the handshake.
+    pub(super) fn went_on(&self, view: &View<'_>) -> bool {
+        let Some((_, pair, agents)) = self.pair(view) else { return false };
+        let after = self.handshake.last_flight().time.after(Span::from_secs(2));
+        [Role::Client, Role::Server].into_iter().all(|role| {
+            let carried = pair.carried(agents[role]);
+            carried.first.is_some() && carried.last > after
+        })
+    }
+
     /// The user fragment of an end, where checks on the same pair tell it.
     fn ufrag<'s>(&self, role: Role, view: &View<'s>) -> Option<&'s [u8]> {
         let (session, _, agents) = self.pair(view)?;
