@@ -270,6 +270,17 @@ fn port_unreachable_from_the_server_says_that_nothing_listens() {
 }
 
 #[test]
+fn a_single_binding_request_that_a_host_turns_away_is_likely_a_search_for_servers() {
+    let mut scene = Scene::new();
+    let asked = scene.send("198.51.100.33:33333", SERVER, Stun::request(method::BINDING));
+    scene.icmp_unreachable("203.0.113.1", &asked);
+    wait(&mut scene);
+    let report = report(&scene.pcap());
+    assert_eq!(finding(&report, "turn-unreachable").confidence, Confidence::Likely);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
 fn a_router_that_forbids_the_way_is_named() {
     let mut scene = Scene::new();
     let request = scene.allocate(CLIENT, SERVER);

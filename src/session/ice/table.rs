@@ -359,9 +359,11 @@ impl Ice {
         self.restarted(old, (new, first));
     }
 
+    /// A session is followed by another; so are those between the two, of an old and a new user fragment.
     fn restarted(&mut self, number: u32, by: (u32, Seen)) {
-        let known = self.sessions.iter_mut().flatten().find(|session| session.number == number);
-        known.into_iter().for_each(|known| {
+        let between = |session: &IceSession| session.is_mixed && session.restart_of == Some(number);
+        let known = self.sessions.iter_mut().flatten();
+        known.filter(|session| session.number == number || between(session)).for_each(|known| {
             known.restarted_by.get_or_insert(by);
         });
     }
