@@ -22,7 +22,7 @@ use crate::join::Joins;
 use crate::keys::KeyLog;
 use crate::logs::LogFile;
 use crate::net::Transport;
-use crate::packet::{Counts, IcmpError, Limits as PacketLimits, Packet, Packets};
+use crate::packet::{Counts, Limits as PacketLimits, Packet, Packets};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
@@ -139,18 +139,7 @@ impl Analyzer {
         let mut empty = true;
         self.packets.dissect(frame, time, &mut |packet| {
             empty = false;
-            match packet {
-                Packet::Datagram(datagram) => core.datagram(frame.number, time, &datagram, sink),
-                Packet::Segment(segment) => {
-                    core.perhaps_dns_over_tcp(frame.number, time, &segment);
-                    streams.segment(frame.number, time, &segment, &mut |item| core.streamed(&item, sink));
-                }
-                Packet::IcmpError(error) => {
-                    core.icmp_error(frame.number, &error);
-                    let at = Moment { frame: frame.number, time };
-                    streams.icmp(at, &error, &mut |item| core.streamed(&item, sink));
-                }
-            }
+            core.packet(streams, Moment { frame: frame.number, time }, &packet, sink);
         });
         core.neighbour(frame, empty);
     }
@@ -310,9 +299,21 @@ impl Core {
         }
     }
 
-    fn icmp_error(&mut self, frame: u64, error: &IcmpError<'_>) {
-        self.session.hears(error.receiver);
-        self.session.icmp(frame, error);
+    /// Takes a packet of a frame.
+    #[inline(always)]
+    fn packet(&mut self, streams: &mut Streams, at: Moment, packet: &Packet<'_>, sink: &mut impl FnMut(&Row<'_>)) {
+        match packet {
+            Packet::Datagram(datagram) => self.datagram(at.frame, at.time, datagram, sink),
+            Packet::Segment(segment) => {
+                self.perhaps_dns_over_tcp(at.frame, at.time, segment);
+                streams.segment(at.frame, at.time, segment, &mut |item| self.streamed(&item, sink));
+            }
+            Packet::IcmpError(error) => {
+                self.session.hears(error.receiver);
+                self.session.icmp(at.frame, error);
+                streams.icmp(at, error, &mut |item| self.streamed(&item, sink));
+            }
+        }
     }
 
     /// A message, and what it carries.

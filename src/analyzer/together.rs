@@ -182,19 +182,8 @@ impl Points {
 impl Analyzer {
     /// As [`Analyzer::frame`], of a frame that one of several points shows.
     fn frame_at(&mut self, points: &mut Points, point: usize, frame: &Frame<'_>, sink: &mut impl FnMut(&Row<'_>)) {
-        let core = &mut self.core;
-        let time = frame.time.unwrap_or_else(|| core.session.now().max(Timestamp(0)));
-        if !core.filters.time(time) {
-            return;
-        }
-        self.streams.advance(Moment { frame: frame.number, time }, &mut |item| core.streamed(&item, sink));
-        core.session.advance(time);
-        core.judge();
-        if frame.time.is_some() {
-            core.digits = frame.digits;
-        }
-        core.builder.digits(core.digits);
-        let streams = &mut self.streams;
+        let Some(time) = self.begin(frame, sink) else { return };
+        let (core, streams) = (&mut self.core, &mut self.streams);
         let Some((packets, picker)) = points.at(point) else { return };
         let mut empty = true;
         packets.dissect(frame, time, &mut |packet| {
@@ -216,17 +205,8 @@ impl Analyzer {
                     core.datagram(frame.number, time, &datagram, sink);
                     core.session.totals_mut().restore(counted);
                 }
-                (Picked::New, Packet::Datagram(datagram)) => core.datagram(frame.number, time, &datagram, sink),
                 (Picked::Underway, Packet::Datagram(datagram)) => core.underway(frame, time, &datagram),
-                (_, Packet::Segment(segment)) => {
-                    core.perhaps_dns_over_tcp(frame.number, time, &segment);
-                    streams.segment(frame.number, time, &segment, &mut |item| core.streamed(&item, sink));
-                }
-                (_, Packet::IcmpError(error)) => {
-                    core.icmp_error(frame.number, &error);
-                    let at = Moment { frame: frame.number, time };
-                    streams.icmp(at, &error, &mut |item| core.streamed(&item, sink));
-                }
+                (_, packet) => core.packet(streams, Moment { frame: frame.number, time }, &packet, sink),
             }
         });
         core.neighbour(frame, empty);

@@ -66,19 +66,17 @@ impl Entry {
     /// Looks at the first bytes of a connection.
     pub(super) fn look(&self, seq: u32, segment: &Segment<'_>, side: usize) -> Look {
         let [client, server] = self.first;
-        let begins = head::may_join(segment.payload, segment.src, segment.dst);
         match if side == 0 { client } else { server } {
             Some(first) if first == seq => match head::of(segment.payload, None) {
                 Head::Other => Look::Forget,
                 Head::Short if segment.truncated => Look::Forget,
                 _ => Look::Read,
             },
-            _ if begins => Look::Read,
+            _ if head::may_join(segment.payload, segment.src, segment.dst) => Look::Read,
             // its first bytes were lost, or are still to come
             Some(first) if seq.wrapping_sub(first) < u32::MAX / 2 => Look::Read,
             // a keep-alive: a byte before the first
             Some(_) => Look::Wait,
-            None if head::may_be_turns(segment.payload, segment.src, segment.dst) => Look::Read,
             None => Look::Forget,
         }
     }

@@ -372,8 +372,8 @@ impl Framer {
         } else {
             match self.head(&self.pending) {
                 Head::Message { framing, length, .. } if self.may_pass(framing, &self.pending, length) => {
-                    self.pending.truncate(tls::HEADER);
-                    (self.skip, self.passing) = (length - kept, true);
+                    let pending = std::mem::take(&mut self.pending);
+                    self.step(&pending, each);
                     return rest;
                 }
                 Head::Message { header, length, .. } => header + length,

@@ -70,7 +70,7 @@ pub(super) fn may_begin(payload: &[u8]) -> bool {
 
 /// Whether a segment may go on with TLS to a TURN server, by the port that is assigned to it (RFC 8656 §5).
 #[inline]
-pub(super) fn may_be_turns(payload: &[u8], src: Endpoint, dst: Endpoint) -> bool {
+fn may_be_turns(payload: &[u8], src: Endpoint, dst: Endpoint) -> bool {
     matches!(payload, [20..=23, 3, ..]) && (src.port() == TURNS || dst.port() == TURNS) && tls::is_record(payload)
 }
 

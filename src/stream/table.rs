@@ -312,15 +312,15 @@ impl Streams {
             return self.remove(slot, each);
         }
         if entry.connection.stun || entry.connection.tls {
-            // what a server begins with that speaks TLS is a hello or an alert
-            if direction.framer.is_other() && side == 1 && !entry.connection.stun && !followed {
-                entry.connection.let_go = true;
-                return self.remove(slot, each);
-            }
+            let wanted = entry.connection.stun || followed;
             if direction.framer.is_other() {
+                // what a server begins with that speaks TLS is a hello or an alert
+                if side == 1 && !wanted {
+                    entry.connection.let_go = true;
+                    return self.remove(slot, each);
+                }
                 direction.framer = if entry.tls.is_some() { Framer::midway_in_tls() } else { Framer::midway() };
             }
-            let wanted = entry.connection.stun || followed;
             gaps = std::mem::take(&mut direction.gaps) * u64::from(wanted);
             conflicts = std::mem::take(&mut direction.conflicts) * u64::from(wanted);
             if let Some(missing) = entry.connection.missing.get_mut(side) {

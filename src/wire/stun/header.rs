@@ -159,9 +159,7 @@ impl TransactionId {
     pub fn header_bytes(self) -> [u8; 16] {
         (u128::from(self.high) << 64 | u128::from(self.low)).to_be_bytes()
     }
-}
 
-impl TransactionId {
     /// All of it, as two words.
     #[must_use]
     #[inline]

@@ -194,9 +194,7 @@ impl Hasher {
             _ => None,
         }
     }
-}
 
-impl Hasher {
     /// What this key makes of a message by a rule: the value that `protection` should have, as long as it is there.
     ///
     /// `None` where the value is not wholly there, has a length that its type does not allow, or is of another algorithm.
@@ -247,6 +245,15 @@ impl<'a> Text<'a> {
         })
     }
 
+    /// The HMAC with the header, which tells this length, and all up to the attribute under it.
+    fn under<M: hmac::Mac + Clone>(&self, key: &M, [l0, l1]: [u8; 2]) -> M {
+        let [t0, t1] = self.message_type;
+        let mut mac = key.clone();
+        mac.update(&[t0, t1, l0, l1]);
+        mac.update(self.rest);
+        mac
+    }
+
     /// How many zeros a multiple of 64 bytes needs.
     fn zeros(&self) -> &'static [u8] {
         const ZEROS: [u8; 63] = [0; 63];
@@ -256,14 +263,10 @@ impl<'a> Text<'a> {
 }
 
 fn made<M: hmac::Mac + Clone>(key: &M, text: &Text<'_>, rule: Rule) -> Option<Vec<u8>> {
-    let [t0, t1] = text.message_type;
-    let [l0, l1] = match rule {
-        Rule::Rfc8489 | Rule::ZeroPadded => text.short?,
-        Rule::FullLength | Rule::FullLengthZeroPadded => text.full,
+    let mut mac = match rule {
+        Rule::Rfc8489 | Rule::ZeroPadded => text.under(key, text.short?),
+        Rule::FullLength | Rule::FullLengthZeroPadded => text.under(key, text.full),
     };
-    let mut mac = key.clone();
-    mac.update(&[t0, t1, l0, l1]);
-    mac.update(text.rest);
     if matches!(rule, Rule::ZeroPadded | Rule::FullLengthZeroPadded) {
         mac.update(text.zeros());
     }
@@ -273,13 +276,6 @@ fn made<M: hmac::Mac + Clone>(key: &M, text: &Text<'_>, rule: Rule) -> Option<Ve
 fn rule<M: hmac::Mac + Clone>(key: &M, text: &Text<'_>) -> Option<Rule> {
     let zeros = text.zeros();
     let padded = !text.one_rule && !zeros.is_empty();
-    let fed = |length: [u8; 2]| {
-        let mut mac = key.clone();
-        let ([t0, t1], [l0, l1]) = (text.message_type, length);
-        mac.update(&[t0, t1, l0, l1]);
-        mac.update(text.rest);
-        mac
-    };
     let with_zeros = |mut mac: M| {
         mac.update(zeros);
         mac
@@ -287,7 +283,7 @@ fn rule<M: hmac::Mac + Clone>(key: &M, text: &Text<'_>) -> Option<Rule> {
     let fits = |mac: M| mac.verify_truncated_left(text.value).is_ok();
 
     if let Some(short) = text.short {
-        let mac = fed(short);
+        let mac = text.under(key, short);
         if fits(mac.clone()) {
             return Some(Rule::Rfc8489);
         }
@@ -298,7 +294,7 @@ fn rule<M: hmac::Mac + Clone>(key: &M, text: &Text<'_>) -> Option<Rule> {
     if text.one_rule || text.short == Some(text.full) {
         return None;
     }
-    let mac = fed(text.full);
+    let mac = text.under(key, text.full);
     if padded && fits(with_zeros(mac.clone())) {
         return Some(Rule::FullLengthZeroPadded);
     }
