@@ -697,6 +697,20 @@ mod ends_that_are_not_in_the_capture {
     }
 
     #[test]
+    fn media_of_the_client_shows_that_its_handshake_is_over() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.hello(&mut scene);
+        shake.server_flight(&mut scene);
+        shake.client_flight(&mut scene);
+        for number in 0..40 {
+            shake.up(&mut scene, support::payload::rtp(96, number, u32::from(number) * 960, 7, 80));
+        }
+        scene.after_ms(20_000).resolved("10.0.0.2:1");
+        assert_silent(&of(&scene));
+    }
+
+    #[test]
     fn a_small_hello_in_two_datagrams_is_no_matter_of_an_alert_at_the_end() {
         let (mut scene, mut shake) = start();
         checks(&mut scene);
