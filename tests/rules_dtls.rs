@@ -697,6 +697,15 @@ mod ends_that_are_not_in_the_capture {
     }
 
     #[test]
+    fn an_alert_on_which_the_capture_joins_tells_of_no_handshake() {
+        let (mut scene, mut shake) = start();
+        let alert = shake.server.alert(2, 80);
+        shake.down(&mut scene, alert);
+        consent(&mut scene, 3);
+        assert_silent(&of(&scene));
+    }
+
+    #[test]
     fn media_of_the_client_shows_that_its_handshake_is_over() {
         let (mut scene, mut shake) = start();
         checks(&mut scene);
