@@ -43,11 +43,10 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         if !speaks && attempt.connections == 1 && how != How::Unanswered && serves_others() {
             continue;
         }
-        // SYNs of which nothing came back prove silence only where the capture holds what is sent to the client, and with frames cut off before
-        // the payload nobody can tell what else served it
+        // SYNs of which nothing came back prove silence only where the capture holds what is sent to the client
         let heard = view.session.clients().is_heard(client) || view.session.clients().has_both_ways();
         let heard = heard || view.session.lookups().is_heard(client);
-        let sure = sure && (heard || how != How::Unanswered) && view.session.totals().unseen.total == 0;
+        let sure = sure && (heard || how != How::Unanswered);
         // who has an allocation is served, though not in this way
         let has_relay = served.contains(&client);
         tell(attempt, how, sure, has_relay, view, out);
