@@ -377,9 +377,20 @@ impl Core {
     ) -> Option<&'p [u8]> {
         event.body = Body::Stun(message);
         let known = self.session.stun(event, &message);
-        self.row(event, &known, sink);
+        self.told(event, &message, &known, sink)
+    }
+
+    /// Tells of a message; gives what it carries through a relay, as `event` then says.
+    fn told<'p>(
+        &mut self,
+        event: &mut Event<'p>,
+        message: &Message<'p>,
+        known: &Known,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) -> Option<&'p [u8]> {
+        self.row(event, known, sink);
         if known.dtls {
-            self.dtls_in_stun(event, &message);
+            self.dtls_in_stun(event, message);
         }
         if !matches!(message.method(), Method::SEND | Method::DATA) {
             return None;
@@ -453,7 +464,8 @@ impl Core {
         }
     }
 
-    fn row(&mut self, event: &Event<'_>, known: &Known, sink: &mut impl FnMut(&Row<'_>)) {
+    #[inline]
+    fn row(&self, event: &Event<'_>, known: &Known, sink: &mut impl FnMut(&Row<'_>)) {
         if let Some(user) = &self.filters.user {
             let names = self.session.names();
             let of_flow = || {

@@ -1,4 +1,4 @@
-//! turnscope reads packet captures and explains why a WebRTC client's TURN, STUN, ICE or DTLS failed.
+//! turnscope reads packet captures and explains why a WebRTC client's TURN, ICE, DTLS or media failed.
 
 pub mod analyzer;
 pub mod capture;

@@ -337,6 +337,24 @@ fn nothing_is_unsafe() {
 }
 
 #[test]
+fn texts_have_no_run_of_blanks_where_a_line_was_broken() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let is_broken = |line: &str| {
+        let text = line.split_once('"').map_or("", |(before, text)| if before.contains("//") { "" } else { text });
+        let runs = text.match_indices("   ").filter(|(at, _)| !text[..*at].ends_with([' ', '"']) && *at > 0);
+        let mut broken = runs.filter(|(at, _)| !text[..*at].ends_with("\\n"));
+        broken.any(|(at, _)| text[at..].trim_start().starts_with(|c: char| c.is_alphanumeric() || "({".contains(c)))
+    };
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let text = fs::read_to_string(root.join(&source.name)).unwrap();
+        let lines = text.lines().take(source.lines).zip(1..).filter(|(line, _)| is_broken(line));
+        wrong.extend(lines.map(|(_, number)| format!("src/{}:{number}", source.name)));
+    }
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
 fn files_stay_short_enough_to_read() {
     let long: Vec<String> = sources()
         .iter()

@@ -23,7 +23,11 @@ const SERVER: &str = "192.0.2.1:3478";
 
 fn turnscope() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_turnscope"));
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").timeout(Duration::from_secs(120));
+    command
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
+        .env("TURNSCOPE_CONFIG", "")
+        .timeout(Duration::from_secs(120));
     command
 }
 

@@ -836,6 +836,12 @@ fn redact_writes_a_capture_and_beside_it_only_what_is_asked_for() {
     redact("-".as_ref()).assert().code(2).stderr(contains("read twice"));
     redact(out.as_ref()).assert().code(2).stderr(contains("would be overwritten"));
     redact(capture.as_ref()).args(["--user", "x"]).assert().code(2).stderr(contains("whole capture"));
+    let given = desk.file("theirs.toml", fs::read(sample.join("credentials.toml")).unwrap());
+    let mut over = redact(capture.as_ref());
+    over.arg("--credentials").arg(&given).arg("--credentials-out").arg(&given);
+    over.assert().code(2).stderr(contains("theirs.toml: would be overwritten, and is given to be read"));
+    assert_eq!(fs::read(&given).unwrap(), fs::read(sample.join("credentials.toml")).unwrap());
+    redact(capture.as_ref()).arg("--map").arg(&out).assert().code(2).stderr(contains("would be written twice"));
 }
 
 #[test]

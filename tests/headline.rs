@@ -72,19 +72,7 @@ fn checks_without_a_selected_pair_are_counted() {
 
 #[test]
 fn a_relayed_call_names_the_relay_once_and_what_went_through_it() {
-    let agents = agents();
-    let login = Login::new("alice", "example.org", "secret");
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &login, "nonce-1", RELAYED);
-    let bind = scene.after_ms(20).channel_bind(A, SERVER, &login, "nonce-1", (0x4000, B));
-    scene.after_ms(10).granted(&bind, None, &login);
-    for number in 0..3u8 {
-        let check = agents.message(Stun::use_candidate).tid([number; 12]).bytes();
-        scene.after_ms(20).channel_data(A, SERVER, 0x4000, &check);
-        let answer = Stun::success_to(&check).xor_mapped(RELAYED).bytes();
-        scene.after_ms(30).channel_data(SERVER, A, 0x4000, answer);
-    }
-    scene.media(A, SERVER, 0x4000, 20);
+    let scene = agents().call_through(SERVER, RELAYED);
     let headline = report(&scene.pcap()).headline;
     let says = "data went both ways through the relay; ICE selected 203.0.113.1:24000 – 198.51.100.20:6000 through it; RTP flowed both ways.";
     assert!(headline.starts_with("Nothing wrong: 203.0.113.1:3478 gave 192.0.2.10 the relayed address"), "{headline}");

@@ -173,33 +173,12 @@ fn hellos_that_arrive_are_the_peers_affair() {
     assert!(told.fix.contains("look beyond it"), "{}", told.fix);
 }
 
-/// Bob's flight four times, in three datagrams of which the path takes the first and the last.
-fn large_flight(scene: &mut Scene) {
-    let mut shake = Shake::between(ALICE, BOB);
-    let hello = shake.hello(scene);
-    let body = dtls::certificate_body(&[&vec![0x30; 1800]]);
-    for time in 0..4 {
-        if time > 0 {
-            scene.after_ms(400 << time);
-            let copy = again(&mut shake.client, &hello.payload);
-            shake.up(scene, copy);
-        }
-        shake.server.message = 0;
-        let mut datagram = shake.server.server_hello(0xA5, 0xFEFD, 0xC02F);
-        datagram.extend(shake.server.fragment(11, &body, 0..400));
-        shake.down(scene, datagram);
-        let middle = shake.server.fragment(11, &body, 400..1600);
-        shake.down(scene, middle);
-        let tail = shake.server.fragment(11, &body, 1600..body.len());
-        shake.down(scene, tail);
-    }
-}
-
 #[test]
 fn parts_of_a_handshake_that_left_one_point_and_never_came_to_the_other_are_lost_parts() {
     let all = shots(&framed(|scene| {
         connected(scene);
-        large_flight(scene);
+        // Bob's flight, of which the path takes the first datagram and the last
+        Shake::between(ALICE, BOB).large_flight(scene, 4, true);
         scene.consent(&agents(), 10);
     }));
     // what is larger than 1000 bytes does not come to alice

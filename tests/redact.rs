@@ -452,6 +452,9 @@ fn wrapped(sample: &Sample, link_type: u32, wrap: &Wrap<'_>) -> Vec<u8> {
     file.bytes
 }
 
+/// What an option of Geneve holds.
+const TENANT: &[u8] = b"tenant-7";
+
 /// An IPv4 header and what follows it, of this protocol; the addresses are of the tunnel.
 fn outer(protocol: u8, data: &[u8]) -> Vec<u8> {
     let length = (20 + data.len() as u16).to_be_bytes();
@@ -474,7 +477,8 @@ fn what_tunnels_and_radio_carry_is_redacted_and_found_as_without_them() {
     };
     let ethernet = |kind: [u8; 2], data: &[u8]| [&[2; 12], &kind[..], data].concat();
     let vxlan = |frame: &[u8]| udp(4789, &[8, 0, 0, 0, 0, 0, 5, 0], frame);
-    let geneve = |frame: &[u8]| udp(6081, &[0, 0, 0x65, 0x58, 0, 0, 5, 0], frame);
+    let option = [&[1, 8, 1, 2], TENANT].concat();
+    let geneve = |frame: &[u8]| udp(6081, &[&[3, 0, 0x65, 0x58, 0, 0, 5, 0], option.as_slice()].concat(), frame);
     let gtp = |frame: &[u8]| udp(2152, &[0x30, 0xff, 0, 0, 0, 0, 0, 9], &frame[14..]);
     let gre = |frame: &[u8]| ethernet([8, 0], &outer(47, &[&[0x20, 0, 8, 0, 0, 0, 0, 3], &frame[14..]].concat()));
     let mpls = |frame: &[u8]| ethernet([0x88, 0x47], &[&[0, 1, 0, 64, 0, 2, 1, 64], &frame[14..]].concat());
@@ -512,6 +516,7 @@ fn what_tunnels_and_radio_carry_is_redacted_and_found_as_without_them() {
             for text in &before.texts {
                 assert!(!contains(&redacted.bytes, text.as_bytes()), "{name} in {way}: {text}");
             }
+            assert!(!contains(&redacted.bytes, TENANT), "{name} in {way}: the options of the tunnel");
         }
     }
 }

@@ -3,6 +3,7 @@
 mod support;
 
 use support::analyze::{finding, report};
+use support::calls::graver;
 use support::*;
 use turnscope::report::{Confidence, Report, Severity, Verdict};
 
@@ -11,15 +12,6 @@ const OTHER: &str = "172.16.84.124:50001";
 const SERVER: &str = "10.88.246.156:3478";
 const RELAYED: &str = "10.88.246.156:24000";
 const PEER: &str = "198.51.100.7:4000";
-
-/// The ids of what is graver than a note.
-fn told(report: &Report) -> Vec<&str> {
-    report.findings.iter().filter(|finding| finding.severity != Severity::Note).map(|found| found.id.as_str()).collect()
-}
-
-fn alice() -> Login {
-    Login::new("alice", "example.org", "secret")
-}
 
 /// A client with an allocation of 600 seconds: frames 1 to 4.
 fn allocated() -> Scene {
@@ -60,7 +52,7 @@ fn a_second_allocate_on_a_port_that_holds_an_allocation_names_its_user_and_the_s
     let mut scene = allocated();
     refused_from(&mut scene, CLIENT, 437, "Allocation Mismatch");
     let report = report(&later(&mut scene));
-    assert_eq!(told(&report), ["turn-allocation-mismatch"]);
+    assert_eq!(graver(&report), ["turn-allocation-mismatch"]);
     let found = finding(&report, "turn-allocation-mismatch");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
     assert!(found.title.contains("\"alice\"") && found.title.contains("for 599 seconds"), "{}", found.title);
@@ -95,7 +87,7 @@ fn a_success_that_is_repeated_for_a_copy_of_the_request_is_healthy() {
     for _ in 0..2 {
         scene.after_ms(10).allocate_granted(&request, RELAYED, 600, &alice());
     }
-    assert!(told(&report(&later(&mut scene))).is_empty());
+    assert!(graver(&report(&later(&mut scene))).is_empty());
 }
 
 #[test]
@@ -109,7 +101,7 @@ fn a_server_that_grants_a_request_and_refuses_its_copy_has_forgotten_it() {
     let found = finding(&report, "turn-retransmission-rejected");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
     assert_eq!(frames_of(&report, "turn-retransmission-rejected"), [1, 2, 3, 4]);
-    assert_eq!(told(&report), ["turn-retransmission-rejected"], "one finding tells it");
+    assert_eq!(graver(&report), ["turn-retransmission-rejected"], "one finding tells it");
 }
 
 #[test]
@@ -131,7 +123,7 @@ fn a_copy_that_is_refused_where_the_first_answer_was_never_seen_is_likely_forgot
     scene.after_ms(500).retransmit(&request);
     scene.after_ms(10).refuse(&request, 437, "Allocation Mismatch");
     let report = report(&later(&mut scene));
-    assert_eq!(told(&report), ["turn-retransmission-rejected"]);
+    assert_eq!(graver(&report), ["turn-retransmission-rejected"]);
     assert_eq!(finding(&report, "turn-retransmission-rejected").confidence, Confidence::Likely);
 }
 
@@ -175,7 +167,7 @@ fn a_437_to_the_release_of_an_allocation_is_harmless() {
         let release = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 0);
         scene.after_ms(10).refuse(&release, 437, "Invalid allocation");
     }
-    assert!(told(&report(&later(&mut scene))).is_empty());
+    assert!(graver(&report(&later(&mut scene))).is_empty());
 }
 
 #[test]
@@ -185,7 +177,7 @@ fn requests_that_cross_the_release_are_harmless() {
     scene.after_ms(10).granted(&release, Some(0), &alice());
     let late = scene.after_ms(5).create_permission(CLIENT, SERVER, &alice(), "nonce", PEER);
     scene.after_ms(10).refuse(&late, 437, "Invalid allocation");
-    assert!(told(&report(&later(&mut scene))).is_empty());
+    assert!(graver(&report(&later(&mut scene))).is_empty());
 }
 
 #[test]
@@ -204,7 +196,7 @@ fn coturn_says_400_to_permissions_and_channels_without_an_allocation() {
     let late = scene.after_ms(630_000).create_permission(CLIENT, SERVER, &alice(), "nonce", PEER);
     scene.after_ms(10).refuse_with(&late, 400, "Bad Request", |error| error.software("Coturn-4.6.1 'Gorst'"));
     let report = report(&later(&mut scene));
-    assert_eq!(told(&report), ["turn-allocation-gone"]);
+    assert_eq!(graver(&report), ["turn-allocation-gone"]);
     assert!(finding(&report, "turn-allocation-gone").explanation.contains("coturn says 400"));
 }
 
@@ -214,7 +206,7 @@ fn a_400_to_a_permission_under_a_live_allocation_is_about_the_request() {
     let request = scene.after_ms(1000).create_permission(CLIENT, SERVER, &alice(), "nonce", PEER);
     scene.after_ms(10).refuse_with(&request, 400, "Bad Peer Address", |error| error.software("Coturn-4.6.1"));
     let report = report(&later(&mut scene));
-    assert_eq!(told(&report), ["turn-request-rejected"]);
+    assert_eq!(graver(&report), ["turn-request-rejected"]);
     assert!(finding(&report, "turn-request-rejected").explanation.contains("XOR-PEER-ADDRESS"));
 }
 
@@ -235,7 +227,7 @@ fn silence_to_a_refresh_of_a_live_allocation_is_not_told_as_expiry() {
     let refresh = Stun::request(method::REFRESH).lifetime(600).signed(&alice(), "nonce");
     scene.after_ms(300_000).send_repeatedly(CLIENT, SERVER, refresh, 5);
     scene.after_ms(60_000).frame(&[0; 60]);
-    assert!(!told(&report(&scene.pcap())).contains(&"turn-allocation-gone"));
+    assert!(!graver(&report(&scene.pcap())).contains(&"turn-allocation-gone"));
 }
 
 #[test]
@@ -267,7 +259,7 @@ fn a_quota_lists_the_allocations_that_the_user_holds() {
     scene.after_ms(100).allocation("172.16.84.124:50002", SERVER, &bob, "nonce", "10.88.246.156:24004");
     refused_from(&mut scene, "172.16.84.124:50003", 486, "Allocation Quota Reached");
     let report = report(&later(&mut scene));
-    assert_eq!(told(&report), ["turn-quota"]);
+    assert_eq!(graver(&report), ["turn-quota"]);
     let found = finding(&report, "turn-quota");
     assert_eq!(found.severity, Severity::Failure);
     assert!(found.title.contains("2 live allocations already"), "{}", found.title);
@@ -306,7 +298,7 @@ fn a_hundred_clients_over_quota_are_one_finding() {
         refused_from(&mut scene, &format!("172.16.84.124:{port}"), 486, "Allocation Quota Reached");
     }
     let report = report(&later(&mut scene));
-    assert_eq!(told(&report), ["turn-quota"]);
+    assert_eq!(graver(&report), ["turn-quota"]);
     assert_eq!(finding(&report, "turn-quota").occurrences, 100);
 }
 
@@ -342,7 +334,7 @@ fn an_unsupported_transport_is_named() {
     let request = scene.send(CLIENT, SERVER, tcp);
     scene.after_ms(10).refuse(&request, 442, "Unsupported Transport Protocol");
     let report = report(&later(&mut scene));
-    assert_eq!(told(&report), ["turn-transport-unsupported"]);
+    assert_eq!(graver(&report), ["turn-transport-unsupported"]);
     assert!(report.headline.contains("TCP (6)"), "{}", report.headline);
 }
 
@@ -364,7 +356,7 @@ fn an_address_family_that_the_server_lacks_is_named() {
     let request = scene.send(CLIENT, SERVER, v6);
     scene.after_ms(10).refuse(&request, 440, "Address Family not Supported");
     let report = report(&later(&mut scene));
-    assert_eq!(told(&report), ["turn-address-family"]);
+    assert_eq!(graver(&report), ["turn-address-family"]);
     assert!(report.headline.contains("no IPv6 relay"), "{}", report.headline);
 }
 
@@ -391,7 +383,7 @@ fn answers_without_their_requests_accuse_nobody() {
     for code in [300, 403, 437, 440, 442, 486, 500, 508] {
         scene.after_ms(100).send(SERVER, CLIENT, Stun::error(method::ALLOCATE, code, ""));
     }
-    assert!(told(&report(&later(&mut scene))).iter().all(|id| *id == "capture-one-sided"));
+    assert!(graver(&report(&later(&mut scene))).iter().all(|id| *id == "capture-one-sided"));
 }
 
 #[test]

@@ -16,10 +16,6 @@ const SERVER: &str = "203.0.113.1:3478";
 const OTHER: &str = "203.0.113.2:3478";
 const RELAYED: &str = "203.0.113.1:24000";
 
-fn alice() -> Login {
-    Login::new("alice", "example.org", "secret")
-}
-
 /// Checks of both agents that nobody answers.
 fn ice_fails(scene: &mut Scene) {
     scene.a_checks_in_vain(&Agents::new(A, B), 220, 50).later(10);

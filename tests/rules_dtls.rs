@@ -249,31 +249,11 @@ mod roles {
 mod fragments {
     use super::*;
 
-    /// A server flight of which the second half of the Certificate never arrives, sent so many times.
-    fn lossy(scene: &mut Scene, shake: &mut Shake, times: u32) {
-        let hello = shake.hello(scene);
-        let body = dtls::certificate_body(&[&vec![0x30; 1800]]);
-        for time in 0..times {
-            if time > 0 {
-                scene.after_ms(400 << time);
-                let copy = again(&mut shake.client, &hello.payload);
-                shake.up(scene, copy);
-            }
-            shake.server.message = 0;
-            let mut datagram = shake.server.server_hello(0xA5, 0xFEFD, 0xC02F);
-            datagram.extend(shake.server.fragment(11, &body, 0..400));
-            shake.down(scene, datagram);
-            let _lost = shake.server.fragment(11, &body, 400..1600);
-            let tail = shake.server.fragment(11, &body, 1600..body.len());
-            shake.down(scene, tail);
-        }
-    }
-
     #[test]
     fn a_flight_of_which_the_same_part_is_always_missing_is_a_failure() {
         let (mut scene, mut shake) = start();
         checks(&mut scene);
-        lossy(&mut scene, &mut shake, 4);
+        shake.large_flight(&mut scene, 4, false);
         let report = of(&scene);
         assert_told(&report, "dtls-fragment-lost", Severity::Failure, Confidence::Certain);
         let known = finding(&report, "dtls-fragment-lost");
@@ -284,7 +264,7 @@ mod fragments {
     #[test]
     fn one_loss_that_nobody_repeated_before_the_capture_ends_says_nothing() {
         let (mut scene, mut shake) = start();
-        lossy(&mut scene, &mut shake, 1);
+        shake.large_flight(&mut scene, 1, false);
         assert_silent(&of(&scene));
     }
 

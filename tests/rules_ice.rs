@@ -659,19 +659,7 @@ fn media_that_moves_to_another_pair_is_noted() {
 
 #[test]
 fn a_call_through_the_relay_is_noted() {
-    let agents = agents();
-    let login = Login::new("alice", "example.org", "secret");
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &login, "nonce-1", RELAYED);
-    let bind = scene.after_ms(20).channel_bind(A, SERVER, &login, "nonce-1", (0x4000, B));
-    scene.after_ms(10).granted(&bind, None, &login);
-    for number in 0..3u8 {
-        let check = agents.message(Stun::use_candidate).tid([number; 12]).bytes();
-        scene.after_ms(20).channel_data(A, SERVER, 0x4000, &check);
-        let answer = Stun::success_to(&check).xor_mapped(RELAYED).bytes();
-        scene.after_ms(30).channel_data(SERVER, A, 0x4000, answer);
-    }
-    scene.media(A, SERVER, 0x4000, 20);
+    let scene = agents().call_through(SERVER, RELAYED);
     let report = report(&scene.pcap());
     assert_eq!(report.verdict, Verdict::Healthy);
     let found = finding(&report, "ice-relay-used");

@@ -11,10 +11,6 @@ const SERVER: &str = "203.0.113.1:3478";
 const OTHER: &str = "203.0.113.2:3478";
 const RELAYED: &str = "203.0.113.1:24000";
 
-fn alice() -> Login {
-    Login::new("alice", "example.org", "secret")
-}
-
 fn allocate() -> Stun {
     Stun::request(method::ALLOCATE).requested_transport(17)
 }

@@ -3,6 +3,7 @@
 mod support;
 
 use support::analyze::{finding, report};
+use support::calls::graver;
 use support::*;
 use turnscope::report::{Confidence, Report, Severity, Verdict};
 
@@ -11,15 +12,6 @@ const SERVER: &str = "10.88.246.156:3478";
 const SECOND: &str = "10.88.246.157:3478";
 const RELAYED: &str = "10.88.246.156:24000";
 const PEER: &str = "198.51.100.7:4000";
-
-/// The ids of what is graver than a note.
-fn told(report: &Report) -> Vec<&str> {
-    report.findings.iter().filter(|finding| finding.severity != Severity::Note).map(|found| found.id.as_str()).collect()
-}
-
-fn alice() -> Login {
-    Login::new("alice", "example.org", "secret")
-}
 
 /// A client with an allocation: frames 1 to 4.
 fn allocated() -> Scene {
@@ -76,7 +68,7 @@ fn a_forbidden_peer_is_named_with_the_class_of_its_address() {
     let mut scene = allocated();
     forbid(&mut scene, "192.168.7.20:4000");
     let report = later(&mut scene);
-    assert_eq!(told(&report), ["turn-peer-forbidden"]);
+    assert_eq!(graver(&report), ["turn-peer-forbidden"]);
     let found = finding(&report, "turn-peer-forbidden");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
     assert!(found.title.contains("192.168.7.20 (private address)"), "{}", found.title);
@@ -91,7 +83,7 @@ fn several_forbidden_peers_of_several_classes_are_one_finding() {
         forbid(&mut scene, peer);
     }
     let report = later(&mut scene);
-    assert_eq!(told(&report), ["turn-peer-forbidden"]);
+    assert_eq!(graver(&report), ["turn-peer-forbidden"]);
     let title = &finding(&report, "turn-peer-forbidden").title;
     assert!(
         title.contains(
@@ -138,7 +130,7 @@ fn a_403_for_the_kind_of_relay_is_not_about_the_peer() {
     let request = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER));
     scene.after_ms(10).refuse(&request, 403, "Channel bind cannot be used with TCP relay");
     let report = later(&mut scene);
-    assert_eq!(told(&report), ["turn-request-rejected"]);
+    assert_eq!(graver(&report), ["turn-request-rejected"]);
     assert!(finding(&report, "turn-request-rejected").explanation.contains("An allocation for TCP has no channels."));
 }
 
@@ -150,7 +142,7 @@ fn a_peer_that_the_relay_cannot_connect_to_is_named() {
         let request = scene.after_ms(20).send(CLIENT, SERVER, connect);
         scene.after_ms(10).refuse(&request, code, "Connection Timeout or Failure");
         let report = later(&mut scene);
-        assert_eq!(told(&report), ["turn-peer-connect-failed"]);
+        assert_eq!(graver(&report), ["turn-peer-connect-failed"]);
         let found = finding(&report, "turn-peer-connect-failed");
         assert_eq!(found.severity, Severity::Failure);
         assert!(found.title.contains(words), "{}", found.title);
@@ -170,7 +162,7 @@ fn a_failed_connection_beside_data_that_flows_is_a_warning() {
 #[test]
 fn a_client_that_is_barred_is_told_so_and_a_draining_server_is_named() {
     let report = later(&mut refused(403, "Forbidden"));
-    assert_eq!(told(&report), ["turn-refused"]);
+    assert_eq!(graver(&report), ["turn-refused"]);
     assert!(report.headline.contains("refuses to serve \"alice\": 403 Forbidden"), "{}", report.headline);
     let report = later(&mut refused(403, "Server is draining, then will shutdown. Try another server."));
     assert!(report.headline.contains("about to be stopped"), "{}", report.headline);
@@ -187,7 +179,7 @@ fn each_refusal_of_an_allocate_is_one_failure_that_a_later_grant_softens() {
         (699, "", "turn-request-rejected"),
     ] {
         let alone = later(&mut refused(code, reason));
-        assert_eq!(told(&alone), [id], "{code}");
+        assert_eq!(graver(&alone), [id], "{code}");
         assert_eq!(finding(&alone, id).severity, Severity::Failure, "{code}");
         assert_eq!(alone.verdict, Verdict::Failure);
         let mut scene = refused(code, reason);
@@ -202,7 +194,7 @@ fn a_lone_refused_refresh_is_a_failure_and_one_that_succeeds_after_it_a_warning(
     let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
     scene.after_ms(10).refuse(&refresh, 400, "Bad Request");
     let alone = later(&mut scene);
-    assert_eq!(told(&alone), ["turn-request-rejected"]);
+    assert_eq!(graver(&alone), ["turn-request-rejected"]);
     assert_eq!(alone.verdict, Verdict::Failure);
     let again = scene.after_ms(10).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
     scene.after_ms(10).granted(&again, Some(600), &alice());
@@ -224,7 +216,7 @@ fn what_is_refused_while_the_client_closes_is_no_failure() {
     scene.after_ms(10).granted(&release, Some(0), &alice());
     let late = scene.after_ms(5).channel_bind(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER));
     scene.after_ms(10).refuse(&late, 400, "");
-    assert!(told(&later(&mut scene)).is_empty());
+    assert!(graver(&later(&mut scene)).is_empty());
 }
 
 #[test]
@@ -236,7 +228,7 @@ fn the_reason_phrase_cannot_drive_a_terminal() {
 
 #[test]
 fn a_challenge_and_its_retry_are_no_refusal() {
-    assert!(told(&later(&mut allocated())).iter().all(|id| *id == "turn-challenge"));
+    assert!(graver(&later(&mut allocated())).iter().all(|id| *id == "turn-challenge"));
 }
 
 #[test]
@@ -244,7 +236,7 @@ fn a_challenge_that_the_snap_length_cut_is_no_refusal() {
     let mut scene = Scene::new();
     scene.snap_length(80);
     scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);
-    assert!(!told(&later(&mut scene)).contains(&"turn-request-rejected"));
+    assert!(!graver(&later(&mut scene)).contains(&"turn-request-rejected"));
 }
 
 #[test]
@@ -279,7 +271,7 @@ fn a_client_that_goes_on_at_the_redirecting_server_ignores_it() {
         scene.after_ms(2000);
     }
     let report = later(&mut scene);
-    assert_eq!(told(&report), ["turn-redirect-ignored"]);
+    assert_eq!(graver(&report), ["turn-redirect-ignored"]);
     let found = finding(&report, "turn-redirect-ignored");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
     assert!(found.title.contains(SECOND), "{}", found.title);
@@ -311,7 +303,7 @@ fn servers_that_send_a_client_to_each_other_are_a_loop() {
         redirected(&mut scene, CLIENT, SECOND, SERVER);
     }
     let report = later(&mut scene);
-    assert_eq!(told(&report), ["turn-redirect-loop"], "one finding for both servers");
+    assert_eq!(graver(&report), ["turn-redirect-loop"], "one finding for both servers");
     assert_eq!(finding(&report, "turn-redirect-loop").severity, Severity::Failure);
     assert!(report.headline.contains(SERVER) && report.headline.contains(SECOND), "{}", report.headline);
 }
@@ -320,7 +312,7 @@ fn servers_that_send_a_client_to_each_other_are_a_loop() {
 fn a_server_that_sends_a_client_to_itself_is_a_loop() {
     let mut scene = Scene::new();
     redirected(&mut scene, CLIENT, SERVER, SERVER);
-    assert_eq!(told(&later(&mut scene)), ["turn-redirect-loop"]);
+    assert_eq!(graver(&later(&mut scene)), ["turn-redirect-loop"]);
 }
 
 #[test]
@@ -331,7 +323,11 @@ fn a_chain_of_redirections_that_ends_is_no_loop() {
     redirected(&mut scene, CLIENT, SECOND, third);
     scene.after_ms(10).allocation(CLIENT, third, &alice(), "nonce", RELAYED);
     let report = later(&mut scene);
-    assert!(told(&report).iter().all(|id| matches!(*id, "turn-redirect" | "turn-challenge")), "{:?}", told(&report));
+    assert!(
+        graver(&report).iter().all(|id| matches!(*id, "turn-redirect" | "turn-challenge")),
+        "{:?}",
+        graver(&report)
+    );
     assert_eq!(report.verdict, Verdict::Healthy);
 }
 
@@ -359,7 +355,7 @@ fn refusals_of_several_kinds_are_each_told_once() {
         scene.after_ms(10).refuse(&request, code, reason);
     }
     let report = later(&mut scene);
-    let mut told = told(&report);
+    let mut told = graver(&report);
     told.sort_unstable();
     assert_eq!(told, ["turn-capacity", "turn-quota", "turn-refused", "turn-request-rejected", "turn-server-error"]);
     assert!(report.findings.iter().all(|finding| finding.severity == Severity::Failure));

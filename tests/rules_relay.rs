@@ -25,10 +25,6 @@ const MINE: [&str; 6] = [
     "turn-mapped-private",
 ];
 
-fn alice() -> Login {
-    Login::new("alice", "example.org", "secret")
-}
-
 fn mine(report: &Report) -> Vec<&str> {
     ids(report).into_iter().filter(|id| MINE.contains(id)).collect()
 }

@@ -15,10 +15,6 @@ const OTHER: &str = "203.0.113.2:3478";
 const RELAYED: &str = "203.0.113.1:24000";
 const PEER: &str = "198.51.100.7:4000";
 
-fn alice() -> Login {
-    Login::new("alice", "example.org", "secret")
-}
-
 fn bob() -> Login {
     Login::new("bob", "example.org", "b")
 }

@@ -18,10 +18,6 @@ const SERVER: &str = "203.0.113.1:3478";
 const RELAYED: &str = "203.0.113.1:24000";
 const PEER: &str = "198.51.100.7:40000";
 
-fn alice() -> Login {
-    Login::new("alice", "example.org", "secret")
-}
-
 fn later(scene: &mut Scene, seconds: u64) -> &mut Scene {
     scene.after_ms(seconds * 1000).frame(&[0; 60]);
     scene

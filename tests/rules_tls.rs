@@ -11,7 +11,8 @@ use support::degrade::{self, Shot, shots};
 use support::dtls::{self, Shake, certificate, certificate_until};
 use support::tls::*;
 use support::*;
-use turnscope::report::{Confidence, DtlsState, Report, Severity, TlsTcpState, Verdict};
+use turnscope::net::Transport;
+use turnscope::report::{Confidence, DtlsState, Report, Severity, TlsTcpState, TransportOutcome, Verdict};
 
 const CLIENT: &str = "172.16.84.124:50000";
 const AGAIN: &str = "172.16.84.124:50002";
@@ -24,10 +25,6 @@ const REJECTED: &str = "tls-certificate-rejected";
 const NAME: &str = "tls-certificate-name";
 const EXPIRED: &str = "tls-certificate-expired";
 const FAILURE: &str = "tls-handshake-failure";
-
-fn alice() -> Login {
-    Login::new("alice", "example.org", "secret")
-}
 
 /// The capture goes on, so that what is missing is missing.
 fn later(scene: &mut Scene) {
@@ -545,6 +542,60 @@ fn tls_that_the_capture_cuts_short_is_a_way_out_where_data_went_to_and_fro() {
         let report = report(&degrade::pcap(&kept));
         assert_ne!(report.verdict, Verdict::Failure, "without frame {}: {}", lost + 1, report.headline);
     }
+}
+
+// The scoreboard
+
+/// Of each server and transport: what came of it, connections tried and opened, requests asked.
+fn board(report: &Report) -> Vec<(String, Transport, TransportOutcome, [u64; 3])> {
+    let servers = report.servers.iter();
+    let tried = servers.flat_map(|server| server.transports.iter().map(move |it| (server.address.to_string(), it)));
+    let told = tried.map(|(server, it)| {
+        let known = it.connections.clone().unwrap_or_default();
+        (server, it.transport, it.outcome, [known.tried, known.opened, it.asked])
+    });
+    told.collect()
+}
+
+#[test]
+fn a_server_over_tls_is_on_the_scoreboard_without_keys() {
+    let server = || SERVER.to_owned();
+    let refused = refused_by(48, CLIENT, SERVER, &Offer::default(), certificate("turn.example.org"));
+    let failed = (server(), Transport::Tls, TransportOutcome::HandshakeFailed, [1, 1, 0]);
+    assert_eq!(board(&on(&refused)), [failed]);
+    // a second try that succeeds is the furthest that anybody got
+    let mut scene = refused;
+    succeed(&mut scene, AGAIN, SERVER, &Offer::default());
+    later(&mut scene);
+    assert_eq!(board(&on(&scene)), [(server(), Transport::Tls, TransportOutcome::Connected, [2, 2, 0])]);
+}
+
+#[test]
+fn what_may_be_the_webs_is_not_on_the_scoreboard() {
+    let mut scene = Scene::new();
+    succeed(&mut scene, CLIENT, "198.51.100.80:443", &Offer::of_web("www.example.com"));
+    succeed(&mut scene, AGAIN, "198.51.100.81:443", &Offer::default());
+    later(&mut scene);
+    assert_eq!(board(&on(&scene)), []);
+}
+
+#[test]
+fn a_server_over_dtls_is_on_the_scoreboard_without_keys() {
+    let mut scene = Scene::new();
+    let mut shake = Shake::between(CLIENT, SERVER);
+    let hello = shake.client.client_hello(&dtls::Offer { srtp: Vec::new(), ..dtls::Offer::default() });
+    shake.up(&mut scene, hello.clone());
+    let unheard = (SERVER.to_owned(), Transport::Dtls, TransportOutcome::Unanswered, [1, 0, 0]);
+    let mut alone = Scene::new();
+    shake.up(&mut alone, hello);
+    later(&mut alone);
+    assert_eq!(board(&on(&alone)), [unheard]);
+    shake.server_flight(&mut scene);
+    let alert = shake.client.alert(2, 48);
+    shake.up(&mut scene, alert);
+    later(&mut scene);
+    let failed = (SERVER.to_owned(), Transport::Dtls, TransportOutcome::HandshakeFailed, [1, 1, 0]);
+    assert_eq!(board(&on(&scene)), [failed]);
 }
 
 // DTLS as transport of TURN

@@ -14,10 +14,6 @@ const RELAYED: &str = "192.0.2.1:49200";
 const PEER: &str = "198.51.100.7:6000";
 const NONCE: &str = "nonce-1";
 
-fn alice() -> Login {
-    Login::new("alice", "example.org", "secret")
-}
-
 fn binding() -> Stun {
     Stun::request(method::BINDING)
 }

@@ -1,17 +1,22 @@
 //! The short way for plain messages gives what the long way gives, and many frames at once what they give one by one.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+#[allow(dead_code, unused_imports)]
+#[path = "../benches/generate/main.rs"]
+mod generate;
+mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use support::degrade::{self, Shot};
 use turnscope::analyzer::{Analyzer, Options, report};
 use turnscope::capture::Capture;
 use turnscope::event::Row;
 use turnscope::session::Limits;
 
 /// The report of a capture and all its rows. Nothing is kept that is not odd, so that the short way is taken from the start.
-fn told(bytes: &[u8], long: bool, at_once: bool, ordinary_exchanges: usize) -> String {
-    let limits = Limits { ordinary_exchanges, ..Limits::default() };
+fn told(bytes: &[u8], long: bool, at_once: bool, limits: Limits) -> String {
     let mut analyzer = Analyzer::new(Options { limits, ..Options::default() });
     if long {
         analyzer = analyzer.the_long_way();
@@ -56,10 +61,63 @@ fn every_sample_is_told_the_same_by_the_short_way_and_by_the_long_way() {
     for path in samples {
         let bytes = fs::read(&path).unwrap();
         for ordinary in [0, 1, 1024] {
-            let long = told(&bytes, true, false, ordinary);
+            let limits = Limits { ordinary_exchanges: ordinary, ..Limits::default() };
+            let long = told(&bytes, true, false, limits);
             for at_once in [false, true] {
-                let short = told(&bytes, false, at_once, ordinary);
+                let short = told(&bytes, false, at_once, limits);
                 assert!(short == long, "{}: {ordinary} ordinary exchanges kept, at once: {at_once}", path.display());
+            }
+        }
+    }
+}
+
+/// The frames of the generator's capture of busy servers: logins, refreshes, permissions, channels, stale nonces, refusals, silence, repeated requests
+/// and answers, releases.
+fn busy_servers(flows: u32) -> Vec<Shot> {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("busy-{flows}.pcap"));
+    let words = ["--shape", "signalling", "--size", "1MiB", "--flows"].map(str::to_owned).into_iter();
+    let words = words.chain([flows.to_string(), "-o".to_owned(), file.display().to_string()]);
+    generate::one(&generate::options::Options::from_arguments(words).unwrap());
+    let bytes = fs::read(file).unwrap();
+    let mut rest = &bytes[24..];
+    let mut shots = Vec::new();
+    while let Some((head, after)) = rest.split_first_chunk::<16>() {
+        let [seconds, micros, kept, whole] =
+            [0, 4, 8, 12].map(|at| u32::from_le_bytes(head[at..at + 4].try_into().unwrap()));
+        let (bytes, next) = after.split_at(kept as usize);
+        let ns = u64::from(seconds) * 1_000_000_000 + u64::from(micros) * 1000;
+        shots.push(Shot { ns, bytes: bytes.to_vec(), whole: whole as usize });
+        rest = next;
+    }
+    shots
+}
+
+#[test]
+fn busy_servers_are_told_the_same_by_the_short_way_and_by_the_long_way_however_damaged_the_capture_is() {
+    for flows in [16, 150] {
+        let shots = busy_servers(flows);
+        let thinned = |nth: usize| {
+            shots.iter().enumerate().filter(|(at, _)| at % nth != 0).map(|(_, shot)| shot.clone()).collect()
+        };
+        let half = shots.len() / 2;
+        let variants: [(&str, Vec<Shot>); 8] = [
+            ("whole", shots.clone()),
+            ("every third frame lost", thinned(3)),
+            ("every 17th frame lost", thinned(17)),
+            ("begun late", shots[half..].to_vec()),
+            ("every frame twice", degrade::mirrored(&shots, 40)),
+            ("clock set back", degrade::clock_set(&shots, half, -20_000)),
+            ("clock set on", degrade::clock_set(&shots, half, 90_000)),
+            ("whole seconds only", degrade::coarse(&shots)),
+        ];
+        for (name, shots) in variants {
+            let bytes = degrade::pcap(&shots);
+            let none_kept = Limits { ordinary_exchanges: 0, ..Limits::default() };
+            let narrow = Limits { flows: 100, crowded: 12, transactions: 64, exchanges: 8, ..none_kept };
+            for limits in [none_kept, narrow] {
+                let long = told(&bytes, true, false, limits);
+                let short = told(&bytes, false, true, limits);
+                assert!(short == long, "{flows} flows, {name}, at most {} of them kept", limits.flows);
             }
         }
     }

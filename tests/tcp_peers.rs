@@ -24,10 +24,6 @@ const RELAYED: &str = "203.0.113.1:24000";
 const PEER: &str = "198.51.100.7:40000";
 const CONNECTION_ID: u16 = 0x002a;
 
-fn alice() -> Login {
-    Login::new("alice", "example.org", "secret")
-}
-
 fn on(shots: &[Shot]) -> Report {
     report(&degrade::pcap(shots))
 }

@@ -14,7 +14,7 @@
 mod call;
 mod media;
 mod mixed;
-mod options;
+pub(crate) mod options;
 mod output;
 mod random;
 mod signalling;
@@ -54,7 +54,7 @@ fn folder(options: &Options, files: u32) {
     }
 }
 
-fn one(options: &Options) -> Truth {
+pub(crate) fn one(options: &Options) -> Truth {
     let mut output = Output::create(options);
     match options.shape {
         Shape::Media => media::generate(options, &mut output),

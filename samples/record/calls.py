@@ -259,6 +259,16 @@ def leave(out, browser, suffix="", dump=False):
         (out / f"webrtc-internals{suffix}.json").write_text(json.dumps(browser.dump(), separators=(",", ":")) + "\n")
 
 
+def call_for(seconds, out, offering, answering, *changes):
+    """A call of so many seconds, whatever comes of it; the browser leaves what it says of it, and hangs up first."""
+    browser, other = (offering, answering) if isinstance(offering, Browser) else (answering, offering)
+    talk(out, offering, answering, *changes)
+    time.sleep(seconds)
+    leave(out, browser)
+    browser.close()
+    other.close()
+
+
 def talk(out, offering, answering, change_offer=None, change_answer=None, generation=""):
     """Offer and answer, changed on the way where that is asked for, and left as files."""
     def deliver(name, description, change):

@@ -1,5 +1,6 @@
 """Cases about who signs with what: each against coturn, on the client's side of the static NAT."""
 
+import contextlib
 import time
 
 import stun
@@ -15,6 +16,18 @@ TALK = ("-e", PEER, "-r", "3480", "-n", "3", "-m", "1", "-c", "-l", "64")
 
 def small_client(lab, user=USER, password=PASSWORD, **options):
     return Client(lab.udp("client", CLIENT), (SERVER, 3478), user, password, **options)
+
+
+@contextlib.contextmanager
+def small_call(out):
+    """The laboratory and a small client with a relay at coturn, captured; a peer sends back what it gets."""
+    with Lab("client", "server", "peer") as lab:
+        lab.coturn()
+        lab.echo_peer()
+        with lab.capture("client", out / "capture.pcapng"):
+            client = small_client(lab)
+            client.allocate()
+            yield lab, client
 
 
 @case(

@@ -10,7 +10,7 @@ import struct
 
 import frames
 import stun
-from cases_rebuilt import DATABASE_PASSWORD, API_PASSWORD, EXPRESSWAY, REALM, REBUILT, USER, Story, record, some
+from cases_rebuilt import DATABASE_PASSWORD, API_PASSWORD, EXPRESSWAY, REBUILT, Story, record, some
 from catalog import ALLOCATED, CHALLENGE, case, code, credential
 from frames import Host, Tcp
 

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from calls import Aiortc, Browser, ended, leave, setup, talk, wrong_fingerprint
+from calls import Aiortc, Browser, call_for, ended, leave, setup, talk, wrong_fingerprint
 from cases_calls import ALERT, BOTH, CHECK_ANSWER, CLIENT_HELLO, DTLS, FROM, MEDIA, MIXED, NOMINATION, SERVER_HELLO, both
 from catalog import case
 from lab import CLIENT, PEER, Lab, need
@@ -29,11 +29,7 @@ def dtls_both_active(out):
     with Lab("client", "peer") as lab:
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
-            talk(out, browser, peer, setup("passive"), setup("passive"))
-            time.sleep(10)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(10, out, browser, peer, setup("passive"), setup("passive"))
 
 
 @case(
@@ -51,11 +47,7 @@ def dtls_both_passive(out):
     with Lab("client", "peer") as lab:
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
-            talk(out, browser, peer, setup("active"), setup("active"))
-            time.sleep(15)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(15, out, browser, peer, setup("active"), setup("active"))
 
 
 @case(
@@ -73,11 +65,7 @@ def dtls_fingerprint_mismatch(out):
     with Lab("client", "peer") as lab:
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
-            talk(out, browser, peer, wrong_fingerprint)
-            time.sleep(6)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(6, out, browser, peer, wrong_fingerprint)
 
 
 @case(
@@ -95,11 +83,7 @@ def dtls_certificate_rejected(out):
     with Lab("client", "peer") as lab:
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
-            talk(out, browser, peer, None, wrong_fingerprint)
-            time.sleep(6)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(6, out, browser, peer, None, wrong_fingerprint)
 
 
 @case(
@@ -117,11 +101,7 @@ def dtls_certificate_rejected_13(out):
     with Lab("client", "peer") as lab:
         browser, peer = Browser(lab, "client", audio=True), Browser(lab, "peer", audio=True)
         with ended(browser, peer), lab.capture("client", out / "capture.pcapng"):
-            talk(out, browser, peer, None, wrong_fingerprint)
-            time.sleep(8)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(8, out, browser, peer, None, wrong_fingerprint)
 
 
 LARGE = f"{MIXED} with an RSA certificate of 4096 bits (`record/call_agent.py`)"
@@ -135,11 +115,7 @@ def lost_fragments(out, match, *quirks):
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True, quirks=["large-certificate", *quirks])
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
             # The peer offers, so that the browser is the DTLS client.
-            talk(out, peer, browser)
-            time.sleep(20)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(20, out, peer, browser)
 
 
 @case(
@@ -209,11 +185,7 @@ def dtls_blocked(out):
         lab.drop("core", "meta l4proto udp @th,64,8 20-63")
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
-            talk(out, peer, browser)
-            time.sleep(20)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(20, out, peer, browser)
 
 
 @case(
@@ -232,11 +204,7 @@ def dtls_blocked_aiortc(out):
         lab.drop("core", "meta l4proto udp @th,64,8 20-63")
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("peer", out / "capture.pcapng"):
-            talk(out, browser, peer)
-            time.sleep(20)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(20, out, browser, peer)
 
 
 @case(
@@ -256,11 +224,7 @@ def dtls_hello_lost(out):
         lab.drop("core", "ip length > 1000")
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("peer", out / "capture.pcapng"):
-            talk(out, peer, browser)
-            time.sleep(20)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(20, out, peer, browser)
 
 
 @case(
@@ -303,11 +267,7 @@ def dtls_incomplete(out):
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
             # The peer offers, so that the browser is the DTLS client.
-            talk(out, peer, browser)
-            time.sleep(15)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(15, out, peer, browser)
 
 
 def certificate(lab, *key):

@@ -2,7 +2,7 @@
 
 import time
 
-from calls import RELAY, Aiortc, Browser, ended, leave, talk, wrong_password
+from calls import RELAY, Aiortc, Browser, call_for, ended, leave, talk, wrong_password
 from cases_calls import AIORTC, CHECK, CHECK_ANSWER, CHECK_ERROR, CLIENT_HELLO, FROM, MIXED, NOMINATION, TO, both
 from cases_media import no_direct_way
 from catalog import AGREED, ALLOCATED, CHALLENGE, COTURN, case, code, credential
@@ -25,11 +25,7 @@ def ice_one_way(out):
         lab.drop("core", "iifname to-peer oifname to-client")
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("peer", out / "capture.pcapng"):
-            talk(out, browser, peer)
-            time.sleep(20)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(20, out, browser, peer)
 
 
 @case(
@@ -47,11 +43,7 @@ def ice_wrong_password(out):
     with Lab("client", "peer") as lab:
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
-            talk(out, browser, peer, wrong_password, wrong_password)
-            time.sleep(12)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(12, out, browser, peer, wrong_password, wrong_password)
 
 
 @case(
@@ -69,11 +61,7 @@ def ice_wrong_password_offer(out):
     with Lab("client", "peer") as lab:
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
-            talk(out, browser, peer, wrong_password)
-            time.sleep(12)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(12, out, browser, peer, wrong_password)
 
 
 @case(
@@ -92,11 +80,7 @@ def ice_no_path(out):
         no_direct_way(lab)
         browser, peer = Browser(lab, "client", audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
-            talk(out, browser, peer)
-            time.sleep(20)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(20, out, browser, peer)
 
 
 @case(
@@ -204,11 +188,7 @@ def peer_denied(out):
         browser = Browser(lab, "client", audio=True, servers=RELAY, policy="relay")
         peer = Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
-            talk(out, browser, peer)
-            time.sleep(20)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(20, out, browser, peer)
 
 
 @case(
@@ -229,11 +209,7 @@ def ice_no_relay_candidate(out):
         wrong = [{**RELAY[0], "credential": "green-harbour-42"}]
         browser, peer = Browser(lab, "client", audio=True, servers=wrong), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("client", out / "capture.pcapng"):
-            talk(out, browser, peer)
-            time.sleep(20)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(20, out, browser, peer)
 
 
 @case(
@@ -276,11 +252,7 @@ def ice_mdns_no_path(out):
         lab.drop("core", "iifname to-client oifname to-peer")
         browser, peer = Browser(lab, "client", mdns=True, audio=True), Aiortc(lab, "peer", audio=True)
         with ended(browser), lab.capture("peer", out / "capture.pcapng"):
-            talk(out, browser, peer)
-            time.sleep(15)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(15, out, browser, peer)
 
 
 @case(

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import stun
-from calls import Aiortc, Browser, ended, leave, talk
+from calls import Aiortc, Browser, call_for, ended
 from cases_calls import CHECK, CHECK_ANSWER, CLIENT_HELLO, FROM, MEDIA, MIXED, NOMINATION, both
 from catalog import AGREED, ALLOCATED, CHALLENGE, CHANNEL_IN, CHANNEL_OUT, SMALL, UCLIENT, case
 from cases_authentication import small_client
@@ -157,11 +157,7 @@ def points_fragment_lost(out):
             lab.capture("peer", out / "capture.pcapng"),
             lab.capture("client", out / "client.pcapng"),
         ):
-            talk(out, peer, browser)
-            time.sleep(20)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(20, out, peer, browser)
 
 
 @case(
@@ -186,11 +182,7 @@ def points_one_way(out):
         ):
             # something that does come back, so that the capture shows that it holds both directions
             lab.spawn("client", sys.executable, "-c", f"import socket; socket.socket().connect_ex(('{PEER}', 9))")
-            talk(out, browser, peer)
-            time.sleep(20)
-            leave(out, browser)
-            browser.close()
-            peer.close()
+            call_for(20, out, browser, peer)
 
 
 @case(

@@ -5,7 +5,7 @@ import time
 import stun
 from catalog import AGREED, ALLOCATED, CHALLENGE, CHANNEL_IN, CHANNEL_OUT, SMALL, UCLIENT, case
 from cases_allocation import session
-from cases_authentication import TALK, small_client
+from cases_authentication import TALK, small_call, small_client
 from lab import CLIENT, PASSWORD, PEER, PEER6, SECOND, SECOND_INSIDE, SERVER, SERVER6, SERVER_INSIDE, USER, Lab
 from stun import Client
 
@@ -51,24 +51,19 @@ def no_answer(out):
     ["stun.type == 0x0104"],
 )
 def no_answer_any_more(out):
-    with Lab("client", "server", "peer") as lab:
-        lab.coturn()
-        lab.echo_peer()
-        with lab.capture("client", out / "capture.pcapng"):
-            client = small_client(lab)
-            client.allocate()
-            client.channel(0x4001, PEER, 3480)
-            for number in range(10):
-                client.send_channel(0x4001, bytes([number]) * 60)
-                client.sock.settimeout(1)
-                client.sock.recv(2048)
-                time.sleep(0.2)
-            lab.drop("core", "iifname to-server udp sport 3478")
-            for number in range(10):
-                client.send_channel(0x4001, bytes([number]) * 60)
-                time.sleep(0.2)
-            client.refresh(600)
-            lab.murmur(2)
+    with small_call(out) as (lab, client):
+        client.channel(0x4001, PEER, 3480)
+        for number in range(10):
+            client.send_channel(0x4001, bytes([number]) * 60)
+            client.sock.settimeout(1)
+            client.sock.recv(2048)
+            time.sleep(0.2)
+        lab.drop("core", "iifname to-server udp sport 3478")
+        for number in range(10):
+            client.send_channel(0x4001, bytes([number]) * 60)
+            time.sleep(0.2)
+        client.refresh(600)
+        lab.murmur(2)
 
 
 @case(

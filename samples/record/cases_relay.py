@@ -5,7 +5,7 @@ import time
 
 import frames
 import stun
-from cases_authentication import small_client
+from cases_authentication import small_call, small_client
 from cases_rebuilt import REBUILT, some
 from catalog import AGREED, ALLOCATED, CHANNEL_IN, SMALL, case, code
 from frames import Host
@@ -56,16 +56,11 @@ def relay_silent(out):
     ["stun.type == 0x0008", "stun.type == 0x0017"],
 )
 def permission_missing(out):
-    with Lab("client", "server", "peer") as lab:
-        lab.coturn()
-        lab.echo_peer()
-        with lab.capture("client", out / "capture.pcapng"):
-            client = small_client(lab)
-            client.allocate()
-            for number in range(12):
-                send(client, PEER, 3480, number)
-                time.sleep(0.3)
-            lab.murmur(2)
+    with small_call(out) as (lab, client):
+        for number in range(12):
+            send(client, PEER, 3480, number)
+            time.sleep(0.3)
+        lab.murmur(2)
 
 
 @case(
@@ -106,17 +101,12 @@ def permission_missing_peer(out):
     ["stun.type == 0x0017", CHANNEL_IN],
 )
 def channel_mismatch(out):
-    with Lab("client", "server", "peer") as lab:
-        lab.coturn()
-        lab.echo_peer()
-        with lab.capture("client", out / "capture.pcapng"):
-            client = small_client(lab)
-            client.allocate()
-            client.channel(0x4001, PEER, 3480)
-            for number in range(12):
-                client.send_channel(0x4002, struct.pack("!I", number) + b"to nobody")
-                time.sleep(0.3)
-            lab.murmur(2)
+    with small_call(out) as (lab, client):
+        client.channel(0x4001, PEER, 3480)
+        for number in range(12):
+            client.send_channel(0x4002, struct.pack("!I", number) + b"to nobody")
+            time.sleep(0.3)
+        lab.murmur(2)
 
 
 @case(
@@ -129,24 +119,19 @@ def channel_mismatch(out):
     [ALLOCATED, CHANNEL_IN, "stun.type == 0x0104"],
 )
 def data_after_expiry(out):
-    with Lab("client", "server", "peer") as lab:
-        lab.coturn()
-        lab.echo_peer()
-        with lab.capture("client", out / "capture.pcapng"):
-            client = small_client(lab)
-            client.allocate()
-            client.channel(0x4001, PEER, 3480)
-            for number in range(3):
-                client.send_channel(0x4001, struct.pack("!I", number) + b"over the relay")
-                client.sock.settimeout(1)
-                client.sock.recv(2048)
-                time.sleep(0.05)
-            client.refresh(0)
-            time.sleep(1)
-            for number in range(20):
-                client.send_channel(0x4001, struct.pack("!I", number) + b"over nothing")
-                time.sleep(0.25)
-            lab.murmur(1)
+    with small_call(out) as (lab, client):
+        client.channel(0x4001, PEER, 3480)
+        for number in range(3):
+            client.send_channel(0x4001, struct.pack("!I", number) + b"over the relay")
+            client.sock.settimeout(1)
+            client.sock.recv(2048)
+            time.sleep(0.05)
+        client.refresh(0)
+        time.sleep(1)
+        for number in range(20):
+            client.send_channel(0x4001, struct.pack("!I", number) + b"over nothing")
+            time.sleep(0.25)
+        lab.murmur(1)
 
 
 @case(
@@ -160,18 +145,13 @@ def data_after_expiry(out):
     ["stun.type == 0x0004"],
 )
 def allocation_leaked(out):
-    with Lab("client", "server", "peer") as lab:
-        lab.coturn()
-        lab.echo_peer()
-        with lab.capture("client", out / "capture.pcapng"):
-            client = small_client(lab)
-            client.allocate()
-            client.permission(PEER)
-            client.channel(0x4001, PEER, 3480)
-            client.send_channel(0x4001, b"over the relay")
-            client.sock.settimeout(1)
-            client.sock.recv(2048)
-            lab.murmur(55)
+    with small_call(out) as (lab, client):
+        client.permission(PEER)
+        client.channel(0x4001, PEER, 3480)
+        client.send_channel(0x4001, b"over the relay")
+        client.sock.settimeout(1)
+        client.sock.recv(2048)
+        lab.murmur(55)
 
 
 @case(

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import stun
-from catalog import AGREED, ALLOCATED, CHALLENGE, COTURN, UCLIENT, case
+from catalog import AGREED, ALLOCATED, COTURN, UCLIENT, case
 from cases_authentication import TALK, small_client
 from cases_path import PATIENT, first_leg
 from lab import CLIENT, PASSWORD, PEER, SERVER, SERVER_INSIDE, USER, Lab, need

@@ -4,7 +4,7 @@ use super::Core;
 use crate::event::{Body, Event, Framing, Hops, Row};
 use crate::frame::Frame;
 use crate::packet::{self, Datagram, Segment};
-use crate::session::{Known, Seen};
+use crate::session::{Bare, Known, Seen};
 use crate::stream::DnsSegments;
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
@@ -40,8 +40,26 @@ impl Core {
         if !self.filters.ends(datagram.src, datagram.dst) {
             return;
         }
+        let &Datagram { src, dst, transport, ip_id, ttl, .. } = datagram;
+        let at = Bare { src, dst, transport, seen: Seen { frame, time }, ip_id, ttl };
+        // what is told of a plain message is made where it is wanted only
+        if let Some(known) = self.session.plain_stun(&at, &message) {
+            return self.row(&self.event(frame, time, datagram, Body::Stun(message)), &known, sink);
+        }
+        self.other_stun_datagram(frame, time, (datagram, message), sink);
+    }
+
+    #[inline(never)]
+    fn other_stun_datagram<'p>(
+        &mut self,
+        frame: u64,
+        time: Timestamp,
+        (datagram, message): (&Datagram<'p>, Message<'p>),
+        sink: &mut impl FnMut(&Row<'_>),
+    ) {
         let mut event = self.event(frame, time, datagram, Body::Stun(message));
-        if let Some(carried) = self.recognised(&mut event, message, sink) {
+        let known = self.session.other_stun(&event, &message);
+        if let Some(carried) = self.told(&mut event, &message, &known, sink) {
             let kind = demux::kind_of_cut(carried, event.truncated);
             self.message(&mut event, kind, carried, sink);
         }

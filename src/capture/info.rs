@@ -58,10 +58,13 @@ impl CaptureInfo {
 
     /// Adds what the next file of the same capture says, its frames counted on from here.
     pub fn follow(&mut self, next: &CaptureInfo) {
-        let Limits { comments, names, secret_bytes, interfaces, damage, .. } = Limits::default();
+        let Limits { comments, comment_bytes, names, secret_bytes, interfaces, damage, .. } = Limits::default();
         let frames = self.frames;
+        let mut said: usize = self.comments.iter().map(|comment| comment.text.len()).sum();
         for comment in &next.comments {
-            if self.comments.len() < comments {
+            let kept = said.saturating_add(comment.text.len());
+            if self.comments.len() < comments && kept <= comment_bytes {
+                said = kept;
                 let frame = comment.frame.map(|frame| frame.saturating_add(frames));
                 self.comments.push(Comment { frame, text: comment.text.clone() });
             } else {

@@ -105,6 +105,14 @@ impl Log {
         }
     }
 
+    /// Notes damage from an offset on, up to where the buffer is now: there a record makes sense again, if one was `found`, or nothing is left.
+    pub(super) fn passed_over<R>(&mut self, buffer: &mut Buffer<R>, from: u64, what: String, found: bool) {
+        self.damage(from, what, found.then(|| buffer.offset()));
+        if !found && let Some(failure) = buffer.take_failure() {
+            self.damage(buffer.offset(), failure, None);
+        }
+    }
+
     /// Notes how the input ended: with `needed` bytes wanted for `thing` where fewer are left, or by a failure to read it.
     pub(super) fn end<R>(&mut self, buffer: &mut Buffer<R>, thing: &str, needed: usize) {
         let offset = buffer.offset();

@@ -289,7 +289,8 @@ pub fn unpack<R: Read>(input: R) -> Result<impl Read, OpenError> {
     Source::new(input)
 }
 
-/// Reads arbitrary bytes as a capture to its end and returns the number of frames: the entry point of the fuzz target.
+/// Reads arbitrary bytes as a capture to its end and returns the number of frames. For fuzzing.
+#[doc(hidden)]
 #[must_use]
 pub fn exercise(bytes: &[u8]) -> u64 {
     let limits = Limits { block: 1 << 20, ..Limits::default() };

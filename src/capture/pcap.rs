@@ -259,13 +259,8 @@ impl PcapReader {
     fn resume<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log, what: String) {
         let from = buffer.offset();
         let found = self.search(buffer, from.saturating_add(log.limits.search));
-        log.damage(from, what, found.then(|| buffer.offset()));
-        if !found {
-            self.done = true;
-            if let Some(failure) = buffer.take_failure() {
-                log.damage(buffer.offset(), failure, None);
-            }
-        }
+        log.passed_over(buffer, from, what, found);
+        self.done = !found;
     }
 
     /// Consumes bytes up to two records in a row (or one at the very end of the file) that look as they should.

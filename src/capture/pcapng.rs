@@ -371,13 +371,8 @@ impl PcapngReader {
         let from = buffer.offset();
         buffer.consume(1);
         let found = self.search(buffer, from.saturating_add(log.limits.search));
-        log.damage(from, what, found.then(|| buffer.offset()));
-        if !found {
-            self.done = true;
-            if let Some(failure) = buffer.take_failure() {
-                log.damage(buffer.offset(), failure, None);
-            }
-        }
+        log.passed_over(buffer, from, what, found);
+        self.done = !found;
     }
 
     fn search<R: Read + Failure>(&self, buffer: &mut Buffer<R>, until: u64) -> bool {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use super::block;
+use super::info::SecretsKind;
 use super::options::COMMENT;
 use super::records::{Implied, OtherBlock};
 
@@ -144,13 +145,13 @@ impl<W: Write> Writer<W> {
         self.end()
     }
 
-    /// Secrets by which Wireshark decrypts what follows; `kind` is the registered number, 0x544c534b for an NSS key log.
+    /// Secrets by which Wireshark decrypts what follows.
     ///
     /// # Errors
     /// See [`Writer::section`].
-    pub fn secrets(&mut self, kind: u32, data: &[u8]) -> io::Result<()> {
+    pub fn secrets(&mut self, kind: SecretsKind, data: &[u8]) -> io::Result<()> {
         self.begin(block::SECRETS);
-        self.u32(kind);
+        self.u32(kind.0);
         self.u32(u32::try_from(data.len()).unwrap_or(u32::MAX));
         self.padded(data);
         self.end()

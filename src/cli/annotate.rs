@@ -27,7 +27,7 @@ pub(super) fn run(
     if !input.regular {
         return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
     }
-    if is_same(path, out) {
+    if is_same(Path::new(path), out) {
         return Err(Error::new(path, "would be overwritten while it is read", "give another name with --output"));
     }
     reading.told.warn(look);
@@ -57,6 +57,6 @@ pub(super) fn run(
 }
 
 /// Whether two paths lead to the same file.
-pub(super) fn is_same(path: &str, out: &Path) -> bool {
+pub(super) fn is_same(path: &Path, out: &Path) -> bool {
     matches!((fs::canonicalize(path), fs::canonicalize(out)), (Ok(one), Ok(other)) if one == other)
 }

@@ -8,7 +8,7 @@ const EXIT: &str = "Exit status: 0 no failure found, 1 at least one failure (ver
 
 const BATCH_EXIT: &str = "Exit status: 0 done, 1 by --fail-on, 2 wrong usage or something that could not be read (all else is done), 130 stopped.";
 
-/// Explains from packet captures why a WebRTC client's TURN, STUN or ICE failed.
+/// Explains from packet captures why a WebRTC client's TURN, ICE, DTLS or media failed.
 ///
 /// A capture is a pcap or pcapng file, compressed or not, or - for standard input. Without a command, captures are analyzed.
 #[derive(Debug, Parser)]
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn later_commands_and_options_are_not_offered_yet() {
+    fn a_password_is_no_argument_and_these_are_the_commands() {
         assert!(parse("turnscope a.pcap --password x").is_err());
         let names: Vec<String> = Args::command().get_subcommands().map(|c| c.get_name().to_owned()).collect();
         assert_eq!(

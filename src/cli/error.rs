@@ -36,6 +36,12 @@ impl Error {
         Error { broken_pipe, ..Error::new(path, format_args!("cannot be written: {error}"), "") }
     }
 
+    /// A place of a capture that could not be read: at which byte, after which frame, and whether reading went on behind it.
+    pub(super) fn damaged(path: &str, (byte, frame): (u64, u64), what: &str, goes_on: bool) -> Self {
+        let rest = if goes_on { "some of it is missing" } else { "the rest could not be read" };
+        Error::new(path, format_args!("damaged at byte {byte}, after frame {frame}: {what}"), rest)
+    }
+
     /// Whether the reader of the results went away, which is its right.
     pub(super) fn is_broken_pipe(&self) -> bool {
         self.broken_pipe

@@ -176,9 +176,8 @@ impl<'a> Input<'a> {
     pub(super) fn warn_of_damage(&self) {
         let name = if self.path == "-" { "standard input" } else { &self.path };
         for damage in &self.info().damage {
-            let rest = if damage.resumed_at.is_some() { "some of it is missing" } else { "the rest could not be read" };
             let (at, after) = (damage.offset, damage.after_frame);
-            say(&Error::new(name, format_args!("damaged at byte {at}, after frame {after}: {}", damage.what), rest));
+            say(&Error::damaged(name, (at, after), &damage.what, damage.resumed_at.is_some()));
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Names a file of credentials, for those who always give the same.
 const CREDENTIALS: &str = "TURNSCOPE_CREDENTIALS";
@@ -191,6 +191,10 @@ impl Options {
                 hint,
             ));
         }
+        let reading = reading.with_defaults(defaults);
+        let outputs: Vec<&PathBuf> =
+            [Some(&output), credentials.as_ref(), sdp.as_ref(), map.as_ref()].into_iter().flatten().collect();
+        apart(&outputs, &[&reading.credentials, &reading.passwords, &reading.sdp, &reading.keylog])?;
         let beside = super::redact::Beside { credentials, sdp, map, keep_certificates };
         let reading = Wanted::new(reading, defaults, Times::default())?;
         Ok(Options::Redact { capture, output, beside, reading, look: Look::new(Times::default(), common) })
@@ -365,6 +369,21 @@ fn host(text: &str) -> Option<Host> {
     let ip: IpAddr = ip.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
     let prefix = prefix.unwrap_or(whole(ip));
     (prefix <= whole(ip)).then_some(Host { ip, prefix, port: None })
+}
+
+/// Refuses files that would be written twice, or were given to be read.
+fn apart(written: &[&PathBuf], given: &[&Vec<PathBuf>]) -> Result<(), Error> {
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for (number, path) in written.iter().enumerate() {
+        let shown = path.display().to_string();
+        if written.iter().take(number).any(|before| whole(before) == whole(path)) {
+            return Err(Error::new(shown, "would be written twice", "give each file a name of its own"));
+        }
+        if given.iter().copied().flatten().any(|given| super::annotate::is_same(given, path)) {
+            return Err(Error::new(shown, "would be overwritten, and is given to be read", "give another name"));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses standard input where a capture is read twice.

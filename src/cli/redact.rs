@@ -32,7 +32,7 @@ pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, loo
     }
     let written = [beside.credentials.as_deref(), beside.sdp.as_deref(), beside.map.as_deref()];
     for written in written.into_iter().flatten().chain([out]) {
-        if super::annotate::is_same(path, written) {
+        if super::annotate::is_same(Path::new(path), written) {
             return Err(Error::new(path, "would be overwritten while it is read", "give another name with --output"));
         }
     }

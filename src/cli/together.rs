@@ -148,10 +148,8 @@ fn tell_of_pipes(inputs: &[Input]) {
 pub(super) fn warn_of_damage(captures: &[Capture]) {
     for capture in captures {
         for damage in &capture.damage {
-            let rest = if damage.resumed_at.is_some() { "some of it is missing" } else { "the rest could not be read" };
             let (at, after) = (damage.offset, damage.after_frame);
-            let what = format_args!("damaged at byte {at}, after frame {after}: {}", damage.what);
-            say(&Error::new(&capture.path, what, rest));
+            say(&Error::damaged(&capture.path, (at, after), &damage.what, damage.resumed_at.is_some()));
         }
     }
 }

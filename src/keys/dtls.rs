@@ -146,19 +146,15 @@ impl Association {
     /// What sealing another record in place of one of a sender takes that was opened and has this header, epoch and sequence number.
     #[must_use]
     pub fn seal(&self, from: Sender, header: &Header<'_>, epoch: u16, sequence: u64) -> Option<Seal> {
-        let [client, server] = &self.directions;
-        let direction = if from == Sender::Client { client } else { server };
+        let direction = from.of(self.directions.each_ref());
         let suite = direction.epochs.iter().find(|known| known.number == epoch)?.keys.suite();
-        let client = from == Sender::Client;
         let (stage, number) = match header {
             Header::Numbered { .. } => (Stage::Legacy, u64::from(epoch) << 48 | sequence & 0xffff_ffff_ffff),
             Header::Unified(_) => {
                 let label = match epoch {
                     EARLY => Label::ClientEarly,
-                    HANDSHAKE if client => Label::ClientHandshake,
-                    HANDSHAKE => Label::ServerHandshake,
-                    _ if client => Label::ClientTraffic,
-                    _ => Label::ServerTraffic,
+                    HANDSHAKE => from.of(Label::HANDSHAKE),
+                    _ => from.of(Label::TRAFFIC),
                 };
                 (Stage::Modern { label, updates: epoch.saturating_sub(APPLICATION), dtls: true }, sequence)
             }
@@ -199,8 +195,7 @@ impl Association {
     }
 
     fn direction(&mut self, from: Sender) -> &mut Direction {
-        let [client, server] = &mut self.directions;
-        if from == Sender::Client { client } else { server }
+        from.of(self.directions.each_mut())
     }
 
     fn numbered(
@@ -225,7 +220,7 @@ impl Association {
         if !direction.epochs.iter().any(|known| known.number == epoch) && direction.searched != Some(log.revision()) {
             direction.searched = Some(log.revision());
             let master = log.find(&agreed.client_random, Label::Master).ok_or(Reason::NoKey)?;
-            let keys = schedule::of(schedule::key_block(master.expose(), &agreed, prf, suite), from);
+            let keys = from.of(schedule::key_block(master.expose(), &agreed, prf, suite));
             direction.keep(Epoch { number: epoch, keys, secret: Zeroizing::default(), next: 0 });
             direction.searched = None;
         }
@@ -322,10 +317,9 @@ impl Direction {
         suite: Suite,
     ) -> Option<Zeroizing<Vec<u8>>> {
         let given = |label| log.find(random, label).map(|secret| Zeroizing::new(secret.expose().to_vec()));
-        let client = from == Sender::Client;
         match number {
-            HANDSHAKE => given(if client { Label::ClientHandshake } else { Label::ServerHandshake }),
-            APPLICATION => given(if client { Label::ClientTraffic } else { Label::ServerTraffic }),
+            HANDSHAKE => given(from.of(Label::HANDSHAKE)),
+            APPLICATION => given(from.of(Label::TRAFFIC)),
             _ => {
                 let before = self.epochs.last().filter(|epoch| epoch.number >= APPLICATION);
                 let (mut at, mut secret) = match before {

@@ -11,6 +11,16 @@ pub enum Sender {
     Server,
 }
 
+impl Sender {
+    /// Of what there is for client and server, in this order, the one that is this end's.
+    pub(super) fn of<T>(self, [client, server]: [T; 2]) -> T {
+        match self {
+            Sender::Client => client,
+            Sender::Server => server,
+        }
+    }
+}
+
 /// A ServerHello, other than a HelloRetryRequest.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Hello {

@@ -33,6 +33,20 @@ pub enum Label {
 }
 
 impl Label {
+    /// All of them.
+    const ALL: [Label; 6] = [
+        Label::Master,
+        Label::ClientEarly,
+        Label::ClientHandshake,
+        Label::ServerHandshake,
+        Label::ClientTraffic,
+        Label::ServerTraffic,
+    ];
+    /// Those of the handshake in version 1.3, client's and server's.
+    pub(super) const HANDSHAKE: [Label; 2] = [Label::ClientHandshake, Label::ServerHandshake];
+    /// Those of application data in version 1.3, client's and server's.
+    pub(super) const TRAFFIC: [Label; 2] = [Label::ClientTraffic, Label::ServerTraffic];
+
     /// Its name in a key log.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -240,17 +254,13 @@ fn read(line: &[u8]) -> Line<'_> {
     let (Some(name), random, secret, more) = (words.next(), words.next(), words.next(), words.next()) else {
         return Line::Nothing;
     };
-    let (label, lengths): (_, &[usize]) = match name {
-        "CLIENT_RANDOM" => (Some(Label::Master), &[48]),
-        "CLIENT_EARLY_TRAFFIC_SECRET" => (Some(Label::ClientEarly), &[32, 48]),
-        "CLIENT_HANDSHAKE_TRAFFIC_SECRET" => (Some(Label::ClientHandshake), &[32, 48]),
-        "SERVER_HANDSHAKE_TRAFFIC_SECRET" => (Some(Label::ServerHandshake), &[32, 48]),
-        "CLIENT_TRAFFIC_SECRET_0" => (Some(Label::ClientTraffic), &[32, 48]),
-        "SERVER_TRAFFIC_SECRET_0" => (Some(Label::ServerTraffic), &[32, 48]),
+    let known = Label::ALL.into_iter().find(|label| label.name() == name);
+    let label = match name {
+        _ if known.is_some() => known,
         // later generations follow from the first, of which there is a line, too
-        _ if name.starts_with("CLIENT_TRAFFIC_SECRET_") || name.starts_with("SERVER_TRAFFIC_SECRET_") => (None, &[]),
+        _ if name.starts_with("CLIENT_TRAFFIC_SECRET_") || name.starts_with("SERVER_TRAFFIC_SECRET_") => None,
         "EXPORTER_SECRET" | "EARLY_EXPORTER_SECRET" | "EARLY_EXPORTER_MASTER_SECRET" | "ECH_SECRET" | "ECH_CONFIG" => {
-            (None, &[])
+            None
         }
         "RSA" | "PMS_CLIENT_RANDOM" => return Line::Unsupported,
         _ if is_label(name) => return Line::Unsupported,
@@ -264,6 +274,8 @@ fn read(line: &[u8]) -> Line<'_> {
         return Line::Damaged(Fault::Of(name, "the client random is not 64 hexadecimal digits"));
     }
     let Some(label) = label else { return Line::Unneeded };
+    // those of version 1.3 are as long as the suite's hash
+    let lengths: &[usize] = if label == Label::Master { &[48] } else { &[32, 48] };
     let mut bytes = [0; 48];
     let length = lengths.iter().find(|&&length| length * 2 == secret.len());
     let into = length.and_then(|&length| bytes.get_mut(..length));

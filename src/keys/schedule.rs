@@ -1,6 +1,6 @@
 //! Key schedules: from the secrets of a key log to the keys of a direction.
 
-use super::hello::{Agreed, Sender};
+use super::hello::Agreed;
 use super::protection::Keys;
 use super::suite::{Hash, Suite};
 use hkdf::Hkdf;
@@ -24,7 +24,7 @@ pub(super) const TLS_1_3: &[u8] = b"tls13 ";
 /// Those of RFC 9147 §5.9 have none.
 pub(super) const DTLS_1_3: &[u8] = b"dtls13";
 
-/// The keys of both directions up to version 1.2, client's first (RFC 5246 §6.3).
+/// The keys of client and server up to version 1.2 (RFC 5246 §6.3).
 pub(super) fn key_block(master: &[u8], agreed: &Agreed, prf: Prf, suite: Suite) -> [Keys; 2] {
     let (mac, key) = (suite.mac.map_or(0, Hash::bytes), suite.cipher.key());
     let iv = match suite.cipher.explicit_nonce() {
@@ -111,12 +111,6 @@ pub(super) fn expand_label(hash: Hash, secret: &[u8], prefix: &[u8], label: &[u8
         Hash::Sha384 => Hkdf::<Sha384>::from_prk(secret).map(|hkdf| hkdf.expand_multi_info(&info, into)),
         Hash::Sha1 | Hash::Sha256 => Hkdf::<Sha256>::from_prk(secret).map(|hkdf| hkdf.expand_multi_info(&info, into)),
     };
-}
-
-/// Which of the two in the key block are a sender's.
-pub(super) fn of(keys: [Keys; 2], sender: Sender) -> Keys {
-    let [client, server] = keys;
-    if sender == Sender::Client { client } else { server }
 }
 
 #[cfg(test)]

@@ -184,7 +184,7 @@ impl Sealer {
                     _ => return None,
                 };
                 let master = self.log.find(&seal.random, Label::Master)?;
-                Some(schedule::of(schedule::key_block(master.expose(), &agreed, prf, seal.suite), seal.from))
+                Some(seal.from.of(schedule::key_block(master.expose(), &agreed, prf, seal.suite)))
             }
             Stage::Modern { label, updates, dtls } => {
                 let first = self.log.find(&seal.random, label)?;

@@ -171,9 +171,7 @@ mod tests {
                 () if is("_CCM_8") => Some(bits(Cipher::Aes128Ccm8, Cipher::Aes256Ccm8)),
                 () if is("_CCM") => Some(bits(Cipher::Aes128Ccm, Cipher::Aes256Ccm)),
                 () if is("AES_128_CBC") || is("AES_256_CBC") => Some(bits(Cipher::Aes128Cbc, Cipher::Aes256Cbc)),
-                () if is("CHACHA20") && number < 0xcc13 | 0xcca8 && !(0xcc13..=0xcc15).contains(&number) => {
-                    Some(Cipher::ChaCha20Poly1305)
-                }
+                () if is("CHACHA20") && !(0xcc13..=0xcc15).contains(&number) => Some(Cipher::ChaCha20Poly1305),
                 () => None,
             };
             assert_eq!(suite.map(|suite| suite.cipher), cipher, "{number:#06x} {name}");

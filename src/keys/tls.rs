@@ -8,6 +8,7 @@ use super::schedule::{self, Prf};
 use super::seal::{Seal, Stage};
 use super::search::Numbers;
 use super::suite::Suite;
+use crate::secret::Secret;
 use zeroize::Zeroizing;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -125,9 +126,7 @@ impl Connection {
     /// Whether the next handshake or alert record of a sender is protected.
     #[must_use]
     pub fn is_protected(&self, from: Sender) -> bool {
-        let [client, server] = &self.directions;
-        let direction = if from == Sender::Client { client } else { server };
-        direction.phase == Phase::Legacy
+        from.of(self.directions.each_ref()).phase == Phase::Legacy
     }
 
     /// Takes the next record of a sender: content type and version of its header, and what follows the header. `whole` is false where the
@@ -190,8 +189,7 @@ impl Connection {
     }
 
     fn sealing(&self, from: Sender, number: u64) -> Option<Seal> {
-        let [client, server] = &self.directions;
-        let direction = if from == Sender::Client { client } else { server };
+        let direction = from.of(self.directions.each_ref());
         let stage = match direction.phase {
             Phase::Clear => return None,
             Phase::Legacy => Stage::Legacy,
@@ -203,8 +201,7 @@ impl Connection {
     }
 
     fn direction(&mut self, from: Sender) -> &mut Direction {
-        let [client, server] = &mut self.directions;
-        if from == Sender::Client { client } else { server }
+        from.of(self.directions.each_mut())
     }
 
     fn outcome(&mut self, keys: &KeyLog, from: Sender, record: &Record<'_>, whole: bool, out: &mut Vec<u8>) -> Outcome {
@@ -325,8 +322,8 @@ impl Direction {
         if self.keys.is_none() && self.searched != Some(log.revision()) {
             self.searched = Some(log.revision());
             let master = log.find(&agreed.client_random, Label::Master);
-            self.keys = master
-                .map(|master| Box::new(schedule::of(schedule::key_block(master.expose(), &agreed, prf, suite), from)));
+            let of = |master: &Secret| from.of(schedule::key_block(master.expose(), &agreed, prf, suite));
+            self.keys = master.map(|master| Box::new(of(master)));
         }
         let Some(keys) = &self.keys else { return Err(self.no_key(record)) };
         let chained = if version == TLS_1_0 {
@@ -484,11 +481,9 @@ impl Direction {
 }
 
 fn label(phase: Phase, from: Sender) -> Label {
-    match (phase, from) {
-        (Phase::Early, _) => Label::ClientEarly,
-        (Phase::Handshake, Sender::Client) => Label::ClientHandshake,
-        (Phase::Handshake, Sender::Server) => Label::ServerHandshake,
-        (_, Sender::Client) => Label::ClientTraffic,
-        (_, Sender::Server) => Label::ServerTraffic,
+    match phase {
+        Phase::Early => Label::ClientEarly,
+        Phase::Handshake => from.of(Label::HANDSHAKE),
+        _ => from.of(Label::TRAFFIC),
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn zero(bytes: &mut [u8], range: std::ops::Range<usize>) {
     bytes.get_mut(range.start..end).unwrap_or_default().fill(0);
 }
 
-/// Whether part of a slice begins at which offset of the whole that it was taken from.
+/// The offset in a slice of a part that was taken from it.
 pub(super) fn offset_in(whole: &[u8], part: &[u8]) -> usize {
     (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize)
 }

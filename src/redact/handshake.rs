@@ -6,8 +6,9 @@ use super::{Flow, Redactor};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
-/// Bytes of messages in fragments that are kept until all is known.
+/// Bytes of messages in fragments that are kept until all is known, and what each takes beside its bytes.
 const HELD: usize = 64 << 20;
+const ENTRY: usize = 256;
 /// A message longer than this is none.
 const LONGEST: usize = 1 << 17;
 /// Messages with the same number on one flow: handshakes after each other.
@@ -229,26 +230,27 @@ impl Fragments {
         if length > LONGEST || end > length {
             return;
         }
-        let versions = self.known.entry(name).or_default();
+        let versions = self.known.get(&name).map_or(&[][..], Vec::as_slice);
         let fits = |whole: &Whole| {
             let (bytes, have) = (whole.bytes.get(offset..end), whole.have.get(offset..end));
             let pairs = bytes.unwrap_or_default().iter().zip(have.unwrap_or_default()).zip(part);
             pairs.into_iter().all(|((byte, have), new)| !have || byte == new)
         };
-        let index = match versions.iter().position(fits) {
-            Some(index) => index,
-            None if versions.len() < VERSIONS && self.held + 2 * length <= HELD => {
-                self.held += 2 * length;
-                versions.push(Whole {
-                    bytes: vec![0; length],
-                    have: vec![false; length],
-                    missing: length,
-                    redacted: None,
-                });
-                versions.len() - 1
+        let index = versions.iter().position(fits);
+        if index.is_none() {
+            // with what becomes of it
+            let size = 3 * length + ENTRY;
+            if versions.len() >= VERSIONS || self.held + size > HELD {
+                return;
             }
-            None => return,
-        };
+            self.held += size;
+        }
+        let versions = self.known.entry(name).or_default();
+        let index = index.unwrap_or_else(|| {
+            let (bytes, have) = (vec![0; length], vec![false; length]);
+            versions.push(Whole { bytes, have, missing: length, redacted: None });
+            versions.len() - 1
+        });
         let Some(whole) = versions.get_mut(index) else { return };
         put(&mut whole.bytes, offset, part);
         for have in whole.have.get_mut(offset..end).unwrap_or_default() {
@@ -258,6 +260,7 @@ impl Fragments {
         if whole.missing == 0 && whole.redacted.is_none() {
             let mut bytes = whole.bytes.clone();
             let found = rewrite(&mut bytes);
+            self.held += found.iter().map(|print| print.len() + ENTRY).sum::<usize>();
             whole.redacted = Some((bytes, found));
         }
     }
@@ -334,7 +337,31 @@ impl Redactor {
     pub(super) fn dropped(&mut self, fingerprints: &[String]) {
         self.counts.certificates += if self.learning { 0 } else { fingerprints.len() as u64 };
         for fingerprint in fingerprints {
-            self.comment(format!("turnscope: certificate left out, SHA-256 fingerprint {fingerprint}"));
+            self.comment(left_out(fingerprint));
         }
+    }
+}
+
+/// What is said where a certificate was.
+pub(super) fn left_out(fingerprint: &str) -> String {
+    format!("turnscope: certificate left out, SHA-256 fingerprint {fingerprint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Endpoint;
+
+    #[test]
+    fn fragments_of_messages_that_never_come_take_bounded_memory() {
+        let mut fragments = Fragments::default();
+        let [src, dst] = [Endpoint::v4([10, 0, 0, 1], 1), Endpoint::v4([10, 0, 0, 2], 2)];
+        let flow = Flow { src, dst, depth: 0, peer: None };
+        for number in 0..400_000_u32 {
+            // a byte long, of which nothing is there
+            fragments.learn((flow, number as u16, (number >> 16) as u8, 1), 1, &[], |_| Vec::new());
+        }
+        assert!(fragments.known.len() <= HELD / ENTRY, "{}", fragments.known.len());
+        assert!(fragments.known.values().all(|versions| !versions.is_empty()));
     }
 }

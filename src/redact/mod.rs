@@ -34,7 +34,7 @@ use std::net::IpAddr;
 
 pub use prf::Key;
 
-use crate::capture::{Record, Records, Writer};
+use crate::capture::{Record, Records, SecretsKind, Writer};
 use crate::frame::Frame;
 use crate::net::Endpoint;
 use crate::secret::Secret;
@@ -76,7 +76,7 @@ pub struct Replaced {
 }
 
 /// Which way something goes, and how deep it lies in what relays carry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Flow {
     src: Endpoint,
     dst: Endpoint,
@@ -229,11 +229,8 @@ impl Redactor {
 const SEALED: &str =
     "turnscope: what keys opened is redacted and encrypted anew with stand-in keys, which this file holds";
 
-/// How an NSS key log is called in a block of decryption secrets.
-const KEY_LOG: u32 = 0x544c_534b;
-
 fn write_keys<W: Write>(writer: &mut Writer<W>, log: Option<Secret>) -> io::Result<()> {
-    log.map_or(Ok(()), |log| writer.secrets(KEY_LOG, log.expose()))
+    log.map_or(Ok(()), |log| writer.secrets(SecretsKind::TLS_KEY_LOG, log.expose()))
 }
 
 /// Redacts any bytes as a capture and gives what was written. For fuzzing.

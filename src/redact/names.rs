@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Words kept, so that no two become the same. Further ones are replaced as surely, only that two short ones may become one.
 const WORDS: usize = 1 << 18;
+/// Bytes of these.
+const HELD: usize = 64 << 20;
 
 /// Products that make servers answer in a way of their own; rules ask for them.
 const PRODUCTS: [&str; 5] = ["rfc5766-turn-server", "coturn", "pion", "stunner", "livekit"];
@@ -19,11 +21,12 @@ pub(super) struct Names {
     key: Key,
     words: HashMap<Vec<u8>, Vec<u8>>,
     taken: HashSet<Vec<u8>>,
+    held: usize,
 }
 
 impl Names {
     pub(super) fn new(key: Key) -> Self {
-        Names { key, words: HashMap::new(), taken: HashSet::new() }
+        Names { key, words: HashMap::new(), taken: HashSet::new(), held: 0 }
     }
 
     /// All words that were replaced and by what.
@@ -140,7 +143,10 @@ impl Names {
                 break;
             }
         }
-        if self.words.len() < WORDS {
+        // the word, what it becomes, and that this is taken
+        let size = 3 * other.len();
+        if self.words.len() < WORDS && self.held + size <= HELD {
+            self.held += size;
             self.taken.insert(other.clone());
             self.words.insert(lower, other.clone());
         }

@@ -140,8 +140,7 @@ impl Tls {
 
 /// Both ends of a flow, in the same order whichever way it goes.
 fn ends(flow: &Flow) -> (Endpoint, Endpoint) {
-    let order = |end: Endpoint| (end.ip(), end.port());
-    if order(flow.src) <= order(flow.dst) { (flow.src, flow.dst) } else { (flow.dst, flow.src) }
+    if flow.src <= flow.dst { (flow.src, flow.dst) } else { (flow.dst, flow.src) }
 }
 
 impl Redactor {
@@ -190,7 +189,7 @@ impl Redactor {
                     self.dtls_handshake(&mut plain, version, flow);
                 }
                 ContentType::ALERT => plain.iter_mut().skip(2).for_each(|byte| *byte = 0),
-                ContentType::CHANGE_CIPHER_SPEC => {}
+                ContentType::CHANGE_CIPHER_SPEC => plain.iter_mut().skip(1).for_each(|byte| *byte = 0),
                 // DTLS to a TURN server; what peers say to each other under DTLS goes
                 ContentType::APPLICATION_DATA
                     if flow.depth == 0 && matches!(demux::kind(&plain), Kind::Stun | Kind::Channel) =>

@@ -9,8 +9,12 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Directions of connections, in both passes.
 const DIRECTIONS: usize = 1 << 16;
-/// Bytes of rewritten messages over all streams.
+/// Bytes of rewritten messages, and of what is said of them, over all streams.
 const KEPT: usize = 128 << 20;
+/// Bytes of what is incomplete, over all streams; then a stream lets go of what it has.
+const PENDING: usize = 128 << 20;
+/// What a segment that waits takes beside its bytes.
+const ENTRY: usize = 64;
 /// Bytes that wait for what is missing before them; then it is taken for lost.
 const WAITING: usize = 1 << 18;
 /// Bytes of handshake messages that are not complete.
@@ -26,7 +30,11 @@ const SYN: u8 = 2;
 #[derive(Default)]
 pub(super) struct Streams {
     directions: HashMap<Flow, Vec<Direction>>,
+    /// How many directions there are.
+    count: usize,
     kept: usize,
+    /// Bytes of what is incomplete.
+    pending: usize,
     pub(super) counts: Counts,
 }
 
@@ -69,6 +77,7 @@ pub(super) struct Reader {
     /// Up to here nothing is of interest.
     pub(super) skip: u64,
     waiting: BTreeMap<u64, Vec<u8>>,
+    /// What those that wait take.
     held: usize,
     /// Bytes of padding that should stand here; not everybody pads.
     padding: usize,
@@ -83,6 +92,12 @@ impl Direction {
     fn place(&self, seq: u32) -> Option<u64> {
         let last = self.base.wrapping_add((self.last & 0xffff_ffff) as u32);
         self.last.checked_add_signed(i64::from(seq.wrapping_sub(last).cast_signed()))
+    }
+
+    /// What takes memory until more comes.
+    pub(super) fn pending(&self) -> usize {
+        let inside = self.inside.iter().map(|inside| inside.pending()).sum::<usize>();
+        self.reader.held + self.reader.buffer.len() + size_of_val(self.reader.handshake.as_slice()) + inside
     }
 
     /// Puts what stands from a place on over zeros.
@@ -104,9 +119,8 @@ impl Reader {
 
     pub(super) fn add(&mut self, place: u64, data: &[u8]) {
         if place > self.end() {
-            if self.waiting.insert(place, data.to_vec()).is_none() {
-                self.held += data.len();
-            }
+            let before = self.waiting.insert(place, data.to_vec());
+            self.held = self.held - before.map_or(0, |before| before.len() + ENTRY) + data.len() + ENTRY;
             return;
         }
         let known = usize::try_from(self.end() - place).unwrap_or(usize::MAX);
@@ -115,7 +129,7 @@ impl Reader {
             && next <= self.end()
         {
             let Some((next, data)) = self.waiting.pop_first() else { break };
-            self.held = self.held.saturating_sub(data.len());
+            self.held -= data.len() + ENTRY;
             let known = usize::try_from(self.end() - next).unwrap_or(usize::MAX);
             self.buffer.extend(data.get(known..).unwrap_or_default());
         }
@@ -126,7 +140,7 @@ impl Reader {
         let (place, data) = self.waiting.pop_first()?;
         self.padding = 0;
         let missing = place.saturating_sub(self.start);
-        self.held = self.held.saturating_sub(data.len());
+        self.held -= data.len() + ENTRY;
         if place > self.skip {
             // what comes may be the middle of anything
             (self.mode, self.encrypted) = (Mode::Unknown, true);
@@ -143,6 +157,15 @@ impl Reader {
         self.take(usize::MAX);
         (self.mode, self.skip, self.padding) = (Mode::Unknown, self.start, 0);
         self.handshake.clear();
+    }
+
+    /// Lets go of all that is incomplete; gives how many bytes in a row that were.
+    fn abandon(&mut self) -> usize {
+        let lost = self.buffer.len();
+        self.lose();
+        (self.waiting, self.held, self.encrypted) = (BTreeMap::new(), 0, true);
+        (self.buffer, self.handshake) = (Vec::new(), Vec::new());
+        lost
     }
 
     fn take(&mut self, count: usize) {
@@ -193,17 +216,21 @@ impl Redactor {
     }
 
     fn learn_segment(&mut self, data: &[u8], flow: &Flow, seq: u32, flags: u8) {
-        if self.streams.directions.len() >= DIRECTIONS && !self.streams.directions.contains_key(flow) {
+        let full = self.streams.count >= DIRECTIONS;
+        if full && !self.streams.directions.contains_key(flow) {
             return;
         }
         let connections = self.streams.directions.entry(*flow).or_default();
         let newer = flags & SYN != 0
+            && !full
             && connections.len() < CONNECTIONS
             && !connections.iter().any(|direction| direction.base == seq);
         if connections.is_empty() || newer {
             connections.push(Direction { base: seq, ..Direction::default() });
+            self.streams.count += 1;
         }
         let Some(mut direction) = connections.pop() else { return };
+        let others = self.streams.pending - direction.pending();
         if let Some(place) = direction.place(seq)
             && !data.is_empty()
         {
@@ -214,12 +241,19 @@ impl Redactor {
                 self.read(&mut direction, flow);
             }
         }
+        if others + direction.pending() > PENDING {
+            let lost = direction.reader.abandon();
+            direction.lose_inside();
+            self.opened.missing(flow, lost as u64);
+        }
+        self.streams.pending = others + direction.pending();
         self.streams.directions.entry(*flow).or_default().push(direction);
     }
 
     /// The end of the first pass: what still waits is read, gaps or not.
     pub(super) fn finish_streams(&mut self) {
-        let flows: Vec<Flow> = self.streams.directions.keys().copied().collect();
+        let mut flows: Vec<Flow> = self.streams.directions.keys().copied().collect();
+        flows.sort_unstable(); // what one direction tells of the keys of the other, and who gets the last room, is the same in each run
         for flow in flows {
             let mut connections = self.streams.directions.remove(&flow).unwrap_or_default();
             for direction in &mut connections {
@@ -246,6 +280,14 @@ impl Redactor {
         bytes.truncate(used.max(1));
         if self.keeps(bytes.len()) {
             direction.edits.insert(start, bytes);
+        }
+    }
+
+    /// Has the segment with this byte say something, if there is room.
+    pub(super) fn say(&mut self, direction: &mut Direction, place: u64, said: Vec<String>) {
+        let size = said.iter().map(|comment| comment.len() + ENTRY).sum::<usize>();
+        if size > 0 && self.keeps(size) {
+            direction.comments.entry(place).or_default().extend(said);
         }
     }
 
@@ -312,9 +354,7 @@ impl Redactor {
         self.payload(bytes.get_mut(head..).unwrap_or_default(), false, flow, Room::Inside, 1);
         let said = std::mem::replace(&mut self.comments, comments);
         self.streams.counts.unsigned += self.counts.unsigned - before.unsigned;
-        if !said.is_empty() {
-            direction.comments.insert(start + (head + length).saturating_sub(1) as u64, said);
-        }
+        self.say(direction, start + (head + length).saturating_sub(1) as u64, said);
         self.edit(direction, start, bytes);
         direction.reader.take(taken);
     }
@@ -365,4 +405,42 @@ fn padding(bytes: &[u8], length: usize) -> Option<usize> {
         return None;
     }
     Some(if stun(0) || channel(0) && !stun(length) && !channel(length) { 0 } else { length })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Endpoint;
+    use crate::redact::Key;
+    use crate::session::credentials::Credentials;
+
+    #[test]
+    fn segments_that_wait_are_counted_by_what_they_take_also_where_one_replaces_another() {
+        let mut reader = Reader::default();
+        for _ in 0..3 {
+            reader.add(10, &[1]);
+            reader.add(10, &[2; 100]);
+        }
+        assert_eq!(reader.held, 100 + ENTRY);
+        reader.add(0, &[0; 10]);
+        assert_eq!((reader.held, reader.end()), (0, 110));
+    }
+
+    #[test]
+    fn connections_of_which_nothing_becomes_complete_take_bounded_memory() {
+        let mut redactor = Redactor::new(&Key::new([1; 32]), Credentials::default(), false);
+        let mut data = vec![7; 60_000];
+        for port in 0..700 {
+            let [src, dst] = [Endpoint::v4([10, 0, 0, 1], port), Endpoint::v4([10, 0, 0, 2], 443)];
+            let flow = Flow { src, dst, depth: 0, peer: None };
+            redactor.segment(&mut [], &flow, 0, SYN, false);
+            // a byte is missing before each
+            for part in 0..4 {
+                redactor.segment(&mut data, &flow, 2 + part * 60_001, 0, false);
+            }
+        }
+        let all = redactor.streams.directions.values().flatten();
+        assert_eq!(all.map(Direction::pending).sum::<usize>(), redactor.streams.pending);
+        assert!(redactor.streams.pending <= PENDING, "{}", redactor.streams.pending);
+    }
 }

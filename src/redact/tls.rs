@@ -1,6 +1,7 @@
 //! TLS in TCP streams: handshakes in the clear rewritten, and what keys open rewritten and sealed anew.
 
 use super::bytes::{at, put, three};
+use super::handshake::left_out;
 use super::stream::{Direction, HANDSHAKE};
 use super::{Flow, Redactor};
 use crate::keys::{Outcome, Seal};
@@ -127,11 +128,8 @@ impl Redactor {
             let Redactor { rewriter, names, .. } = self;
             let found = rewriter.body(kind, body, version, false, names);
             self.streams.counts.certificates += found.len() as u64;
-            if let Some(&last) = places.last()
-                && !found.is_empty()
-            {
-                let said = |print: String| format!("turnscope: certificate left out, SHA-256 fingerprint {print}");
-                direction.comments.entry(last).or_default().extend(found.into_iter().map(said));
+            if let Some(&last) = places.last() {
+                self.say(direction, last, found.iter().map(|print| left_out(print)).collect());
             }
             // one edit for each run of bytes that follow each other
             let (mut start, mut run) = (0, Vec::new());
@@ -167,7 +165,7 @@ impl Redactor {
                 self.read(&mut inside.data, &flow.inside(None));
                 Content::Data(place)
             }
-            20 => Content::Bytes(plain.to_vec()),
+            20 => Content::Bytes(plain.get(..1).unwrap_or_default().to_vec()),
             21 => Content::Bytes(plain.get(..2).unwrap_or_default().to_vec()),
             _ => Content::Bytes(Vec::new()),
         };
@@ -201,11 +199,16 @@ impl Redactor {
                 continue;
             };
             self.streams.counts.resealed += 1;
-            if !said.is_empty() {
-                direction.comments.entry(record.start + 4 + length as u64).or_default().extend(said);
-            }
+            self.say(direction, record.start + 4 + length as u64, said);
             self.edit(direction, record.start, [record.head.as_slice(), &payload].concat());
         }
+    }
+}
+
+impl Inside {
+    /// What takes memory until more comes.
+    pub(super) fn pending(&self) -> usize {
+        self.handshake.pending() + self.data.pending()
     }
 }
 

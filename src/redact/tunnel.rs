@@ -95,7 +95,7 @@ impl Redactor {
         let from = 4 + 4 * fields;
         let before = data.to_vec();
         let Some(rest) = data.get_mut(from..) else { return data.len() };
-        let kept = if kind == ETHERNET { self.ethernet(rest, place) } else { self.ether(Some(kind), rest, place) };
+        let kept = self.carried(kind, rest, place);
         zero(rest, kept..usize::MAX);
         if flags & 0x8000 != 0 {
             super::packet::adjust_by(data, 4, &before);
@@ -114,7 +114,7 @@ impl Redactor {
             _ => return None,
         };
         // a client may have such a port: what is inside must be an address family that is known
-        let rest = data.get_mut(from..)?;
+        let (head, rest) = data.split_at_mut_checked(from)?;
         let inner = if kind == ETHERNET { word(rest, 12)? } else { kind };
         let version = rest.first()? >> 4;
         let fits = match inner {
@@ -122,11 +122,28 @@ impl Redactor {
             0x0800 | 0x86dd | 0x0806 | 0x8100 | 0x88a8 => true,
             _ => false,
         };
-        let kept = match kind {
-            _ if !fits => return None,
-            ETHERNET => self.ethernet(rest, place),
-            kind => self.ether(Some(kind), rest, place),
-        };
-        Some(from + kept)
+        if !fits {
+            return None;
+        }
+        if port == GENEVE {
+            geneve_options(head.get_mut(8..).unwrap_or_default());
+        }
+        Some(from + self.carried(kind, rest, place))
     }
+
+    /// What a tunnel says that it carries; gives how much of it stays.
+    fn carried(&mut self, kind: usize, data: &mut [u8], place: Place) -> usize {
+        if kind == ETHERNET { self.ethernet(data, place) } else { self.ether(Some(kind), data, place) }
+    }
+}
+
+/// Options of Geneve (RFC 8926 §3.5): that they are there stays, and what they hold goes, which may name networks and customers.
+fn geneve_options(options: &mut [u8]) {
+    let mut at = 0;
+    while let Some(&length) = options.get(at + 3) {
+        let (start, end) = (at + 4, at + 4 + 4 * usize::from(length & 0x1f));
+        zero(options, start..end);
+        at = end;
+    }
+    zero(options, at..usize::MAX);
 }

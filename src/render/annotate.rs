@@ -1,6 +1,6 @@
 //! A capture with what was found in it: comments on the frames that matter, which Wireshark shows beside them.
 
-use crate::capture::{OtherBlock, PacketRecord, Record, Records, Writer};
+use crate::capture::{OtherBlock, PacketRecord, Record, Records, SecretsKind, Writer};
 use crate::frame::{Frame, Place};
 use crate::net::Endpoint;
 use crate::packet::{Packet, Packets, Segment, TcpFlags};
@@ -21,9 +21,6 @@ const OPENING: u32 = 256;
 
 /// How many connections are followed.
 const CONNECTIONS: usize = 4096;
-
-/// How an NSS key log is called in a block of decryption secrets.
-const KEY_LOG: u32 = 0x544c_534b;
 
 /// What is written into one capture.
 #[derive(Debug, Default)]
@@ -204,7 +201,7 @@ fn preamble<W: Write>(writer: &mut Writer<W>, notes: &Notes, key_log: Option<&[u
     if !notes.names.is_empty() {
         writer.names(notes.names.iter().map(|(&ip, name)| (ip, name.as_str())))?;
     }
-    key_log.map_or(Ok(()), |log| writer.secrets(KEY_LOG, log))
+    key_log.map_or(Ok(()), |log| writer.secrets(SecretsKind::TLS_KEY_LOG, log))
 }
 
 /// Writes a frame as it was; gives whether there was room for comments.

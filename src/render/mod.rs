@@ -14,3 +14,8 @@ pub mod messages;
 pub mod parquet;
 pub mod text;
 pub mod verify;
+
+/// A file's name without its folders.
+fn base_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}

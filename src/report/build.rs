@@ -162,8 +162,7 @@ impl Builder {
     pub fn flow(&mut self, flow: &Flow, session: &Session, telling: bool) {
         self.facts.flow(flow);
         let Some(conversation) = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()) else { return };
-        let wanted = |user: &String| conversation.user.is_some_and(|name| session.names().text(name) == *user);
-        if !self.user.as_ref().is_none_or(wanted) {
+        if !self.is_wanted(conversation, session) {
             return;
         }
         self.facts.conversation(conversation);
@@ -189,8 +188,7 @@ impl Builder {
 
     /// Takes the exchanges of a conversation that goes on, before they are forgotten.
     pub fn exchanges(&mut self, conversation: &Conversation, session: &Session, telling: bool) {
-        let wanted = |user: &String| conversation.user.is_some_and(|name| session.names().text(name) == *user);
-        if self.user.as_ref().is_none_or(wanted) {
+        if self.is_wanted(conversation, session) {
             self.list_exchanges(conversation, session, telling);
         }
     }
@@ -203,6 +201,12 @@ impl Builder {
         }
         self.pairs += ice.pairs.len();
         self.ice.add(telling, u64::from(ice.number), || ice);
+    }
+
+    /// Whether a conversation is about the user that is asked for.
+    fn is_wanted(&self, conversation: &Conversation, session: &Session) -> bool {
+        let is_of = |user: &String| conversation.user.is_some_and(|name| session.names().text(name) == *user);
+        self.user.as_ref().is_none_or(is_of)
     }
 
     fn list_exchanges(&mut self, conversation: &Conversation, session: &Session, telling: bool) {

@@ -38,7 +38,9 @@ fn outcome(reached: &Reached) -> TransportOutcome {
     match () {
         () if reached.allocated > 0 => TransportOutcome::Allocated,
         () if reached.answered > 0 => TransportOutcome::Answered,
-        () if known.handshakes_failed > 0 => TransportOutcome::HandshakeFailed,
+        () if known.handshakes_failed > 0 && known.handshakes_failed >= known.opened => {
+            TransportOutcome::HandshakeFailed
+        }
         () if known.opened > 0 => TransportOutcome::Connected,
         () if known.refused > 0 => TransportOutcome::Refused,
         () if reached.icmp.is_some() => TransportOutcome::Unreachable,

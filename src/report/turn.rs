@@ -72,7 +72,8 @@ pub struct ServerTransport {
     pub active_relays: u64,
     /// What came of it.
     pub outcome: TransportOutcome,
-    /// The connections that carry it, of TCP, TLS or DTLS; `null` for plain UDP.
+    /// The connections that carry it, of TCP, TLS or DTLS; `null` for plain UDP. Where TLS or DTLS could not be read they are all that is known: then
+    /// `asked`, `answered` and `allocated` are 0.
     pub connections: Option<ServerConnections>,
     /// The first ICMP error that answered: what it says, who sent it, and where it stands.
     pub icmp: Option<ServerIcmp>,
@@ -90,9 +91,9 @@ pub enum TransportOutcome {
     Unreachable,
     /// A reset answered the SYN.
     Refused,
-    /// The connection was open, and its TLS or DTLS handshake did not come to an end.
+    /// The connection was open, and its TLS or DTLS handshake failed.
     HandshakeFailed,
-    /// The connection was open, and nothing was answered on it.
+    /// The connection was open, and nothing was answered on it, or nothing that can be read without the keys of TLS or DTLS.
     Connected,
     /// The server answered.
     Answered,

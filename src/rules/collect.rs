@@ -201,7 +201,7 @@ impl Collector {
     /// Something was seen. `text` is asked for only where it is the first of its kind.
     pub fn add(&mut self, seen: Occurrence, text: impl FnOnce() -> Text) {
         self.added += 1;
-        let key = if seen.key.is_empty() { seen.id.to_owned() } else { format!("{}/{}", seen.id, seen.key) };
+        let key = key_of(seen.id, &seen.key);
         let grievance = (seen.remedy, seen.confidence);
         if let Some(group) = self.groups.get_mut(&key) {
             group.again(seen, grievance);
@@ -238,7 +238,7 @@ impl Collector {
     /// Something was seen that is the cause of findings with these ids, where they are about the same server (else client) and user. It is as
     /// grave as the gravest that it causes.
     pub fn add_cause(&mut self, seen: Occurrence, effects: &'static [&'static str], text: impl FnOnce() -> Text) {
-        let key = if seen.key.is_empty() { seen.id.to_owned() } else { format!("{}/{}", seen.id, seen.key) };
+        let key = key_of(seen.id, &seen.key);
         self.add(seen, text);
         if let Some(group) = self.groups.get_mut(&key) {
             group.effects = effects;
@@ -247,9 +247,8 @@ impl Collector {
 
     /// The same thing was seen so many times, of which `seen` shows the first ones.
     pub fn add_times(&mut self, times: u64, seen: Occurrence, text: impl FnOnce() -> Text) {
-        let (id, key, shown) = (seen.id, seen.key.clone(), seen.frames.len() as u64);
+        let (key, shown) = (key_of(seen.id, &seen.key), seen.frames.len() as u64);
         self.add(seen, text);
-        let key = if key.is_empty() { id.to_owned() } else { format!("{id}/{key}") };
         if let Some(group) = self.groups.get_mut(&key) {
             group.finding.occurrences += times.saturating_sub(1);
             group.finding.frames_total += times.saturating_sub(shown);
@@ -260,7 +259,7 @@ impl Collector {
     /// told before; `false` where it was not, and is to be [added](Collector::add).
     pub fn add_to_note(&mut self, id: &'static str, server: ServerAddress, at: Timestamp, frames: &[u64]) -> bool {
         let Some(key) = self.notes.get(&(id, server)) else {
-            let key = format!("{id}/{server}");
+            let key = key_of(id, &server.to_string());
             if self.groups.contains_key(&key) && self.notes.len() < MAX_FINDINGS {
                 self.notes.insert((id, server), key);
                 return self.add_to_note(id, server, at, frames);
@@ -310,7 +309,7 @@ impl Collector {
     #[must_use]
     pub fn conclude(mut self, clients: &Clients) -> Vec<Concluded> {
         for ((id, server), (count, frames)) in self.routine.drain() {
-            if let Some(group) = self.groups.get_mut(&format!("{id}/{server}")) {
+            if let Some(group) = self.groups.get_mut(&key_of(id, &server.to_string())) {
                 group.finding.occurrences += count.saturating_sub(MAX_FRAMES as u64);
                 group.finding.frames_total += frames;
             }
@@ -350,6 +349,11 @@ impl Collector {
         });
         findings
     }
+}
+
+/// What like occurrences have in common: the finding's id, and what tells it from others of that id.
+fn key_of(id: &str, own: &str) -> String {
+    if own.is_empty() { id.to_owned() } else { format!("{id}/{own}") }
 }
 
 impl Concluded {

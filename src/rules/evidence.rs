@@ -204,6 +204,16 @@ pub(super) fn quote(text: &str) -> String {
     quoted
 }
 
+/// `a`, `a and b`, `a, b and c`; nothing of none.
+#[must_use]
+pub(super) fn listed(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
 /// `frame 7`, `frames 7 and 9`, `frames 7, 9 and 11`; at most the first four.
 #[must_use]
 pub(super) fn frames(frames: &[u64]) -> String {
@@ -215,11 +225,11 @@ pub(super) fn frames(frames: &[u64]) -> String {
 pub(super) fn first_frames(frames: &[u64], total: u64) -> String {
     const SHOWN: u64 = 4;
     let shown: Vec<String> = frames.iter().take(4).map(ToString::to_string).collect();
-    match (shown.split_last(), total > SHOWN) {
-        (None, _) => String::new(),
-        (Some((only, [])), _) => format!("frame {only}"),
-        (Some(_), true) => format!("frames {} and {} more", shown.join(", "), total - SHOWN),
-        (Some((last, rest)), false) => format!("frames {} and {last}", rest.join(", ")),
+    match shown.as_slice() {
+        [] => String::new(),
+        [only] => format!("frame {only}"),
+        _ if total > SHOWN => format!("frames {} and {} more", shown.join(", "), total - SHOWN),
+        _ => format!("frames {}", listed(&shown)),
     }
 }
 

@@ -53,7 +53,9 @@ fn tell_sealed(silent: &Way, way: &TlsWay, answered: Seen, out: &mut Collector) 
     out.add(seen, || Text {
         title: format!("UDP to {} is silent, and {client} went over TLS instead", server.0.ip()),
         explanation: format!(
-            "{client} asked {} over UDP and got no answer ({}); its TLS connection to {server} was completed (frame {}), and data went both ways in it              (frame {}). Whether that is an allocation takes the keys to see (--keylog). A firewall on the way drops UDP. Media that goes over TLS is              held up by every lost packet.",
+            "{client} asked {} over UDP and got no answer ({}); its TLS connection to {server} was completed (frame {}), and data went both \
+             ways in it (frame {}). Whether that is an allocation takes the keys to see (--keylog). A firewall on the way drops UDP. Media that goes over TLS \
+             is held up by every lost packet.",
             silent.server,
             frames(&silent.frames),
             way.completed.frame,

@@ -1,6 +1,6 @@
 //! Judgement: one file a finding or a close family. Rules read sessions and return findings, nothing else.
 //!
-//! A rule is a function that looks at one thing that is over (a [`Flow`] with its conversation) or, at the end, at the whole
+//! A rule is a function that looks at one thing that is over (a [`Conversation`], a [`Handshake`], an [`IceSession`]) or, at the end, at the whole
 //! [`Session`], and tells a [`Collector`] what it sees. What must hold before anything is called a failure is kept here for all of them:
 //! like occurrences become one finding with a count, and a failure of a client that afterwards had what it asked for becomes a
 //! warning (see [`Remedy`]). To add a finding: a file with its rule and tests, a line in [`REGISTRY`], an entry in
@@ -95,8 +95,6 @@ pub enum Judge {
     Exchanges(fn(&Conversation, &View<'_>, &mut Collector)),
     /// Every conversation between a client and a server, when it is over.
     Conversation(fn(&Conversation, &View<'_>, &mut Collector)),
-    /// Every flow, when it is over.
-    Flow(fn(&Flow, &View<'_>, &mut Collector)),
     /// Every DTLS association, when it is over or given up for want of room.
     Handshake(fn(&Handshake, &View<'_>, &mut Collector)),
     /// Every TLS connection of TURN, when it is over or given up for want of room.
@@ -197,7 +195,6 @@ pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
                     judge(conversation, &view, out);
                 }
             }
-            Judge::Flow(judge) => judge(flow, &view, out),
             Judge::Handshake(_) | Judge::Tls(_) | Judge::Ice(_) | Judge::Capture(_) => {}
         }
     }

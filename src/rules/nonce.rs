@@ -182,7 +182,8 @@ fn text(row: &StaleRow, exchange: &Exchange, conversation: &Conversation, view: 
         Why::NotTaken => (
             "the client goes on with the old one",
             "All of them carried the same one, although each refusal brought a new one: the client does not take it over.".to_owned(),
-            "Repair or update the client: after 438 it must sign its request again with the nonce of that answer. If a server was restarted, the client              must allocate anew.",
+            "Repair or update the client: after 438 it must sign its request again with the nonce of that answer. If a server was \
+             restarted, the client must allocate anew.",
         ),
         Why::SameEnds => (
             "the client echoes each nonce from where it was given",

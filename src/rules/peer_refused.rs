@@ -1,7 +1,7 @@
 //! `turn-peer-forbidden` and `turn-peer-connect-failed`: the relay will not, or cannot, talk to that peer.
 
 use super::denied::Denied;
-use super::evidence::{counted, frames};
+use super::evidence::{counted, frames, listed};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::net::{PeerAddress, Scope};
 use crate::wire::stun::Method;
@@ -62,11 +62,7 @@ fn list(peers: &[PeerAddress]) -> String {
     if peers.len() > SHOWN {
         shown.push(counted((peers.len() - SHOWN) as u64, "other"));
     }
-    match shown.split_last() {
-        Some((only, [])) => only.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
-        None => "a peer that the request does not name".to_owned(),
-    }
+    if shown.is_empty() { "a peer that the request does not name".to_owned() } else { listed(&shown) }
 }
 
 fn forbidden(denied: &Denied<'_>, view: &View<'_>) -> Text {

@@ -1,6 +1,6 @@
 //! `turn-permission-missing`, as a capture at the server shows it: data of a peer reaches a relay that may not pass it on.
 
-use super::evidence::{counted, ip_filter};
+use super::evidence::{counted, ip_filter, listed};
 use super::permission_missing::ID;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::{Endpoint, PeerAddress};
@@ -112,8 +112,5 @@ fn named(peers: &[IpAddr]) -> String {
     if peers.len() > NAMED {
         names.push(format!("{} more", peers.len() - NAMED));
     }
-    match names.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => names.concat(),
-    }
+    listed(&names)
 }

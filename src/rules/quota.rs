@@ -1,7 +1,7 @@
 //! `turn-quota` and `turn-capacity`: the user has had enough, or the server has no more to give.
 
 use super::denied::Denied;
-use super::evidence::counted;
+use super::evidence::{counted, listed};
 use super::{Collector, Text, View};
 use crate::session::Lent;
 
@@ -76,11 +76,7 @@ fn list(alive: &[Lent]) -> String {
     if alive.len() > SHOWN {
         shown.push(format!("{} more", alive.len() - SHOWN));
     }
-    match shown.split_last() {
-        Some((only, [])) => only.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
-        None => String::new(),
-    }
+    listed(&shown)
 }
 
 fn capacity(denied: &Denied<'_>, view: &View<'_>) -> Text {

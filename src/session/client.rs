@@ -1,17 +1,12 @@
 //! What each client had in the end: the measure by which a refusal is a failure or a detour.
 
-use super::exchange::Seen;
 use super::names::Name;
+use super::outcome::{Denied, Grant, NEVER, Outcome, Redirect, Server};
 use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 use std::net::IpAddr;
-
-/// How many (user, server) pairs of a client are kept.
-const MAX_GRANTS: usize = 16;
-/// How many servers that a client asked are kept, and how many redirections that it was given.
-const MAX_SERVERS: usize = 8;
 
 /// How many DTLS associations of a host are remembered.
 const MAX_KEYED: usize = 16;
@@ -24,54 +19,6 @@ const ONE_HOST: Span = Span::from_millis(500);
 const BOTH_FAMILIES: Span = Span::from_secs(30);
 /// In a capture with more clients than these it is not asked which addresses may be one host's: it was not taken on a client.
 const FEW: usize = 16;
-
-/// What a client was granted, and whether its data flowed.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    grants: Vec<Grant>,
-    data: Option<Timestamp>,
-    /// Servers with the time of the first request on the 5-tuple that was opened last.
-    contacts: Vec<(Endpoint, Timestamp)>,
-    /// Servers with the time of the last 5-tuple that began with credentials.
-    signed: Vec<(Endpoint, Timestamp)>,
-    redirects: Vec<Redirect>,
-    /// The last 5-tuple on which an allocation was asked for and never granted.
-    denied: Option<Box<Denied>>,
-}
-
-/// One redirection of a client: 300 with ALTERNATE-SERVER (RFC 8489 §10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Redirect {
-    /// The server that sent the client away.
-    pub from: Endpoint,
-    /// Where it was to go.
-    pub to: Endpoint,
-    /// When it was told, last.
-    pub at: Seen,
-}
-
-/// A 5-tuple on which a client asked for an allocation and never got one.
-#[derive(Clone, Copy, Debug)]
-pub struct Denied {
-    /// The client, with the port that it asked from.
-    pub client: Endpoint,
-    /// The server.
-    pub server: Endpoint,
-    /// The first request.
-    pub asked: Seen,
-}
-
-#[derive(Debug)]
-struct Grant {
-    user: Option<Name>,
-    server: Endpoint,
-    allocated: Timestamp,
-    relayed: Timestamp,
-    answered: Timestamp,
-}
-
-/// Before anything that a capture can hold.
-const NEVER: Timestamp = Timestamp(i64::MIN);
 
 /// The outcomes of all clients, by address.
 #[derive(Debug)]
@@ -185,27 +132,18 @@ impl Clients {
     }
 
     fn grant(&mut self, client: IpAddr, user: Option<Name>, server: Endpoint) -> Option<&mut Grant> {
-        let grants = &mut self.of(client)?.grants;
-        let found = grants.iter().position(|grant| grant.user == user && grant.server == server);
-        let index = match found {
-            Some(index) => index,
-            None => {
-                if grants.len() >= MAX_GRANTS {
-                    grants.remove(0);
-                }
-                grants.reserve_exact(1);
-                grants.push(Grant { user, server, allocated: NEVER, relayed: NEVER, answered: NEVER });
-                grants.len() - 1
-            }
-        };
-        grants.get_mut(index)
+        self.of(client)?.grant_mut(user, server)
+    }
+
+    fn server(&mut self, client: IpAddr, server: Endpoint) -> Option<&mut Server> {
+        self.of(client)?.server_mut(server)
     }
 
     /// Reads what [`Clients::answered`] will.
     #[must_use]
     pub(super) fn touch(&self, client: IpAddr) -> u64 {
-        let known = self.outcomes.get(&client).and_then(|outcome| outcome.grants.first());
-        known.map_or(0, |grant| grant.answered.0.cast_unsigned())
+        let known = self.outcomes.get(&client).and_then(|outcome| outcome.servers().first());
+        known.map_or(0, |server| server.answered.0.cast_unsigned())
     }
 
     /// The client was granted an allocation.
@@ -217,28 +155,28 @@ impl Clients {
 
     /// A Binding request of the client was answered by a server.
     pub fn answered(&mut self, client: IpAddr, server: Endpoint, at: Timestamp) {
-        if let Some(grant) = self.grant(client, None, server) {
-            grant.answered = grant.answered.max(at);
+        if let Some(server) = self.server(client, server) {
+            server.answered = server.answered.max(at);
         }
     }
 
     /// The client asked for an allocation, and its 5-tuple never got one.
     pub fn denied(&mut self, denied: Denied) {
         if let Some(outcome) = self.of(denied.client.ip()) {
-            outcome.denied = Some(Box::new(denied));
+            outcome.deny(denied);
         }
     }
 
     /// Where and when the client asked for an allocation on a 5-tuple that never got one, last.
     #[must_use]
     pub fn denied_relay(&self, client: IpAddr) -> Option<Denied> {
-        self.outcomes.get(&client)?.denied.as_deref().copied()
+        self.outcomes.get(&client)?.denied()
     }
 
     /// Whether the client ever got an allocation.
     #[must_use]
     pub fn has_allocation(&self, client: IpAddr) -> bool {
-        self.outcomes.get(&client).is_some_and(|outcome| outcome.grants.iter().any(|grant| grant.allocated > NEVER))
+        self.outcomes.get(&client).is_some_and(|outcome| outcome.grants().iter().any(|grant| grant.allocated > NEVER))
     }
 
     /// Data went both ways through the client's relay, until `at`.
@@ -251,7 +189,7 @@ impl Clients {
     /// Data went both ways on a flow of the client's own, until `at`.
     pub fn data(&mut self, client: IpAddr, at: Timestamp) {
         if let Some(outcome) = self.of(client) {
-            outcome.data = outcome.data.max(Some(at));
+            outcome.data = outcome.data.max(at);
         }
     }
 
@@ -320,52 +258,42 @@ impl Clients {
 
     /// The client opened a 5-tuple to a server with a request.
     pub fn contacted(&mut self, client: IpAddr, server: Endpoint, at: Timestamp) {
-        let Some(outcome) = self.of(client) else { return };
-        outcome.contacts.retain(|&(known, _)| known != server);
-        if outcome.contacts.len() >= MAX_SERVERS {
-            outcome.contacts.remove(0);
+        if let Some(server) = self.server(client, server) {
+            server.contacted = at;
         }
-        outcome.contacts.reserve_exact(1);
-        outcome.contacts.push((server, at));
     }
 
     /// The client opened, or took up again, a 5-tuple to a server with a signed request.
     pub fn began_signed(&mut self, client: IpAddr, server: Endpoint, at: Timestamp) {
-        let Some(outcome) = self.of(client) else { return };
-        outcome.signed.retain(|&(known, _)| known != server);
-        if outcome.signed.len() < MAX_SERVERS {
-            outcome.signed.push((server, at));
+        if let Some(server) = self.server(client, server) {
+            server.signed = at;
         }
     }
 
     /// Whether the client opened, or took up again, a 5-tuple to a server with a signed request after `at`.
     #[must_use]
     pub fn signed(&self, client: IpAddr, server: Endpoint, at: Timestamp) -> bool {
-        let signed = self.outcomes.get(&client).map(|outcome| outcome.signed.as_slice()).unwrap_or_default();
-        signed.iter().any(|&(known, time)| known == server && time > at)
+        self.outcomes.get(&client).and_then(|outcome| outcome.server(server)).is_some_and(|known| known.signed > at)
     }
 
     /// A server sent the client to another.
     pub fn redirected(&mut self, client: IpAddr, redirect: Redirect) {
-        let Some(outcome) = self.of(client) else { return };
-        outcome.redirects.retain(|known| (known.from, known.to) != (redirect.from, redirect.to));
-        if outcome.redirects.len() >= MAX_SERVERS {
-            outcome.redirects.remove(0);
+        if let Some(outcome) = self.of(client) {
+            outcome.redirected(redirect);
         }
-        outcome.redirects.push(redirect);
     }
 
     /// When the client opened its last 5-tuple to a server with a request, if it did.
     #[must_use]
     pub fn contact(&self, client: IpAddr, server: Endpoint) -> Option<Timestamp> {
-        let contacts = &self.outcomes.get(&client)?.contacts;
-        contacts.iter().find(|(known, _)| *known == server).map(|&(_, at)| at)
+        let contacted = self.outcomes.get(&client)?.server(server)?.contacted;
+        (contacted > NEVER).then_some(contacted)
     }
 
     /// The redirections that the client was given, the last of each kind, in order; the newest ones.
     #[must_use]
     pub fn redirects(&self, client: IpAddr) -> &[Redirect] {
-        self.outcomes.get(&client).map_or(&[], |outcome| &outcome.redirects)
+        self.outcomes.get(&client).map_or(&[], Outcome::redirects)
     }
 
     /// Whether the client, after it was refused or met silence, had an allocation or data both ways all the same.
@@ -376,13 +304,12 @@ impl Clients {
         let Some(outcome) = self.outcomes.get(&from.client) else { return false };
         // clocks of captures may be coarse: what has the same time counts as later
         let after = |time: Timestamp| time >= from.at;
-        let theirs = |grant: &&Grant| from.user.is_none() || grant.user == from.user || grant.server != from.server;
-        let together = |grant: &Grant| {
-            let before = from.at.after(Span(-TOGETHER.0));
-            grant.server != from.server && grant.allocated > before
-        };
+        let refused = outcome.place(from.server);
+        let elsewhere = |grant: &Grant| Some(grant.server) != refused;
+        let theirs = |grant: &&Grant| from.user.is_none() || grant.user == from.user || elsewhere(grant);
+        let together = |grant: &Grant| elsewhere(grant) && grant.allocated > from.at.after(Span(-TOGETHER.0));
         let served = |grant: &Grant| after(grant.allocated) || after(grant.relayed) || together(grant);
-        outcome.data.is_some_and(after) || outcome.grants.iter().filter(theirs).any(served)
+        after(outcome.data) || outcome.grants().iter().filter(theirs).any(served)
     }
 
     /// Whether another address asked at the same time (`asked`) and was served, which may be one of the same host: of the other family, or in
@@ -392,26 +319,25 @@ impl Clients {
         let near = |time: Timestamp, within: Span| time.since(asked).0.unsigned_abs() <= within.0.unsigned_abs();
         let one_host = |other: IpAddr, outcome: &Outcome| {
             let within = if other.is_ipv4() == client.is_ipv4() { ONE_HOST } else { BOTH_FAMILIES };
-            !in_one_network(client, other) && outcome.contacts.iter().any(|&(_, at)| near(at, within))
+            !in_one_network(client, other) && outcome.servers().iter().any(|server| near(server.contacted, within))
         };
-        let served = |outcome: &Outcome| outcome.data.is_some() || !outcome.grants.is_empty();
         self.outcomes.len() <= FEW
-            && self.outcomes.iter().any(|(&other, outcome)| served(outcome) && one_host(other, outcome))
+            && self.outcomes.iter().any(|(&other, outcome)| outcome.is_served() && one_host(other, outcome))
     }
 
     /// Whether a server answered a Binding request of the client or gave it an allocation, ever.
     #[must_use]
     pub fn was_answered(&self, client: IpAddr, server: Endpoint) -> bool {
-        self.outcomes.get(&client).is_some_and(|outcome| outcome.grants.iter().any(|grant| grant.server == server))
+        self.outcomes.get(&client).is_some_and(|outcome| outcome.is_served_by(server))
     }
 
     /// Whether data of the client flowed both ways after `at`, through this server's relay or on a flow of its own.
     #[must_use]
     pub fn has_data(&self, client: IpAddr, at: Timestamp) -> bool {
         let after = |time: Timestamp| time >= at;
-        self.outcomes.get(&client).is_some_and(|outcome| {
-            outcome.data.is_some_and(after) || outcome.grants.iter().any(|grant| after(grant.relayed))
-        })
+        self.outcomes
+            .get(&client)
+            .is_some_and(|outcome| after(outcome.data) || outcome.grants().iter().any(|grant| after(grant.relayed)))
     }
 
     /// Something other than STUN was sent to a host, whatever it was: so the capture holds what is sent to it.
@@ -449,16 +375,14 @@ impl Clients {
     pub fn is_heard(&self, client: IpAddr) -> bool {
         // that a client asked somebody says nothing of what came back
         self.heard.contains(&client)
-            || self.outcomes.get(&client).is_some_and(|outcome| {
-                outcome.data.is_some() || !outcome.grants.is_empty() || !outcome.redirects.is_empty()
-            })
+            || self.outcomes.get(&client).is_some_and(|outcome| outcome.is_served() || !outcome.redirects().is_empty())
     }
 
     /// Whether a server answered a Binding request of the client after `at`.
     #[must_use]
     pub fn reached(&self, client: IpAddr, at: Timestamp) -> bool {
         let after = |time: Timestamp| time >= at;
-        self.outcomes.get(&client).is_some_and(|outcome| outcome.grants.iter().any(|grant| after(grant.answered)))
+        self.outcomes.get(&client).is_some_and(|outcome| outcome.servers().iter().any(|server| after(server.answered)))
     }
 }
 

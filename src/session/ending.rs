@@ -1,7 +1,7 @@
 //! How flows end: when they are over, what is added up of them then, and how they wait to be judged.
 
-use super::client::Denied;
 use super::flow::{Flow, FlowId};
+use super::outcome::Denied;
 use super::transaction::KEEP;
 use super::{IDLE, Session, WARM};
 use crate::time::{Span, Timestamp};

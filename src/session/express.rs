@@ -6,14 +6,49 @@
 
 use super::credentials::{Integrity, Status};
 use super::exchange::{Asked, Seen, Verdicts};
+use super::flow::FlowId;
+use super::names::Name;
 use super::observe::Known;
 use super::requests::features;
 use super::transaction::Sighting;
 use super::{From, Session};
 use crate::event::Event;
-use crate::net::{Endpoint, PeerAddress};
+use crate::net::{Endpoint, PeerAddress, Transport};
 use crate::wire::stun::integrity::Algorithm;
 use crate::wire::stun::{AttributeCode as Code, Class, Fingerprint, Message, Method};
+
+/// Where and when a message came by that is a datagram of its own: nothing carries it but the flow.
+#[derive(Clone, Copy, Debug)]
+pub struct Bare {
+    /// The sender.
+    pub src: Endpoint,
+    /// The receiver.
+    pub dst: Endpoint,
+    /// What carried it.
+    pub transport: Transport,
+    /// Frame and time.
+    pub seen: Seen,
+    /// IPv4 identification.
+    pub ip_id: u32,
+    /// TTL or hop limit; 0 where it is not known.
+    pub ttl: u8,
+}
+
+impl Bare {
+    /// That of an event, unless a stream or a relay passage is around it.
+    #[inline]
+    pub(super) fn of(event: &Event<'_>) -> Option<Bare> {
+        let &Event { src, dst, transport, ip_id, ttl, frame, time, .. } = event;
+        let is_bare = event.hops.is_empty() && !transport.is_stream();
+        is_bare.then_some(Bare { src, dst, transport, seen: Seen { frame, time }, ip_id, ttl })
+    }
+
+    #[inline]
+    fn sighting(&self, flow: FlowId, digest: u64) -> Sighting {
+        let &Bare { src, dst, transport, seen, ip_id, ttl } = self;
+        Sighting { flow, depth: 0, src, dst, transport, seen, digest, ip_id, ttl }
+    }
+}
 
 /// What a plain message holds.
 #[derive(Default)]
@@ -123,6 +158,45 @@ impl<'a> Plain<'a> {
         self.holds(kind).then_some(value)
     }
 
+    /// Whether something is special about it as a request.
+    #[inline]
+    fn is_special_request(&self, method: Method) -> bool {
+        let check = method == Method::BINDING && self.holds(Plain::USER) && !self.holds(Plain::REALM);
+        check || self.holds(Plain::MAPPED) || (self.holds(Plain::NONCE) && features(self.nonce).is_some())
+    }
+
+    /// Whether it is a success to a request of this method that nothing is special about.
+    #[inline]
+    fn is_plain_success(&self, message: &Message<'_>, method: Method, client: Endpoint) -> bool {
+        !self.holds(Plain::REALM | Plain::NONCE | Plain::USER)
+            && message.method() == method
+            && self.mapped.is_none_or(|mapped| mapped == client)
+            && !self.has_bad_fingerprint(message)
+    }
+
+    #[inline]
+    fn has_bad_fingerprint(&self, message: &Message<'_>) -> bool {
+        self.holds(Plain::FINGERPRINT) && message.fingerprint() == Some(Fingerprint::Bad)
+    }
+
+    /// What the request says.
+    #[inline]
+    fn asked(&self, user: Option<Name>, realm: Option<Name>, nonce: Option<u64>) -> Asked {
+        Asked {
+            user,
+            realm,
+            nonce,
+            integrity_sha1: self.holds(Plain::SIGNED),
+            integrity: self.verdicts(),
+            lifetime: self.having(Plain::LIFETIME, self.lifetime),
+            transport: self.having(Plain::TRANSPORT, self.transport),
+            channel: self.having(Plain::CHANNEL, self.channel),
+            peer: self.peer.map(PeerAddress),
+            peers: u16::from(self.holds(Plain::PEER)),
+            ..Asked::default()
+        }
+    }
+
     fn verdicts(&self) -> Verdicts {
         let untested = Integrity { algorithm: Algorithm::Sha1, status: Status::Untested };
         [self.having(Plain::SIGNED, untested), None]
@@ -138,9 +212,9 @@ fn short(value: &[u8]) -> Option<&[u8]> {
 impl Session {
     /// Takes a message if it is a plain one; else nothing was done.
     #[inline]
-    pub(super) fn express(&mut self, event: &Event<'_>, message: &Message<'_>) -> Option<Known> {
+    pub(super) fn express(&mut self, at: &Bare, message: &Message<'_>) -> Option<Known> {
         let silent = self.credentials.is_empty() && self.sightings.is_empty();
-        if self.long_way_only || !silent || !event.hops.is_empty() || event.transport.is_stream() {
+        if self.long_way_only || !silent {
             return None;
         }
         // an answer tells of its way too, where there are sessions of ICE
@@ -148,36 +222,32 @@ impl Session {
             return None;
         }
         match message.class() {
-            Class::Request => self.express_request(event, message),
-            Class::Success => self.express_success(event, message),
+            Class::Request => self.express_request(at, message),
+            // a report still lists them
+            Class::Success if self.ordinary < self.limits.ordinary_exchanges => None,
+            Class::Success => self.express_success(at, message),
             Class::Error | Class::Indication => None,
         }
     }
 
-    fn express_request(&mut self, event: &Event<'_>, message: &Message<'_>) -> Option<Known> {
+    fn express_request(&mut self, at: &Bare, message: &Message<'_>) -> Option<Known> {
         let method = message.method();
         let starts = matches!(method, Method::BINDING | Method::ALLOCATE);
         if !starts && !matches!(method, Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND) {
             return None;
         }
-        let known = match self.flows.find(event.src, event.dst) {
+        let known = match self.flows.find(at.src, at.dst) {
             // media on the same flow is told that its way is alive
             Some(id) => Some((id, self.flows.get(id).filter(|flow| flow.media.is_none())?)),
             None => None,
         };
         let conversation = known.and_then(|(_, flow)| flow.conversation.as_deref());
-        if conversation.is_some_and(|known| known.client.0 != event.src) {
+        if conversation.is_some_and(|known| known.client.0 != at.src) {
             return None;
         }
         let plain = Plain::read(message)?;
-        let check = method == Method::BINDING && plain.holds(Plain::USER) && !plain.holds(Plain::REALM);
-        if check || plain.holds(Plain::MAPPED) || (plain.holds(Plain::NONCE) && features(plain.nonce).is_some()) {
-            return None;
-        }
         let id = message.transaction_id();
-        if self.transactions.is_known(id)
-            || (plain.holds(Plain::FINGERPRINT) && message.fingerprint() == Some(Fingerprint::Bad))
-        {
+        if plain.is_special_request(method) || self.transactions.is_known(id) || plain.has_bad_fingerprint(message) {
             return None;
         }
         let likely = conversation.map_or([None; 2], |known| [known.user, known.realm]);
@@ -186,47 +256,25 @@ impl Session {
         let known = known.map(|(flow, _)| flow);
         let flow = match known {
             Some(flow) => flow,
-            None => self.flow_for(event)?,
+            None => self.flow_of(at)?,
         };
         let [user, realm] = likely;
         let (user, realm) = (
             if plain.holds(Plain::USER) { self.names.intern_like(plain.user, user) } else { None },
             if plain.holds(Plain::REALM) { self.names.intern_like(plain.realm, realm) } else { None },
         );
-        let seen = Seen { frame: event.frame, time: event.time };
-        let integrity = plain.verdicts();
-        let asked = Asked {
-            user,
-            realm,
-            nonce: if plain.holds(Plain::NONCE) { Some(self.names.digest(plain.nonce)) } else { None },
-            integrity_sha1: plain.holds(Plain::SIGNED),
-            integrity,
-            lifetime: plain.having(Plain::LIFETIME, plain.lifetime),
-            transport: plain.having(Plain::TRANSPORT, plain.transport),
-            channel: plain.having(Plain::CHANNEL, plain.channel),
-            peer: plain.peer.map(PeerAddress),
-            peers: u16::from(plain.holds(Plain::PEER)),
-            ..Asked::default()
-        };
-        let at = Sighting {
-            flow,
-            depth: 0,
-            src: event.src,
-            dst: event.dst,
-            transport: event.transport,
-            seen,
-            digest: self.names.digest(message.bytes()),
-            ip_id: event.ip_id,
-            ttl: event.ttl,
-        };
-        self.transactions.add(id, method, &at, &asked, false);
+        let seen = at.seen;
+        let nonce = plain.holds(Plain::NONCE).then(|| self.names.digest(plain.nonce));
+        let asked = plain.asked(user, realm, nonce);
+        let sighting = at.sighting(flow, self.names.digest(message.bytes()));
+        self.transactions.add(id, method, &sighting, &asked, false);
         self.totals.stun(message.message_type());
         self.totals.transactions += 1;
         let given = if told { None } else { asked.nonce.and_then(|nonce| self.nonces.echo(nonce, seen.time)) };
         let flow = self.flows.get_mut(flow)?;
         // a new flow is counted as it is made
         if known.is_some() {
-            flow.count(event.src, seen);
+            flow.count(at.src, seen);
         }
         flow.stun = true;
         match flow.conversation.as_deref_mut() {
@@ -234,38 +282,31 @@ impl Session {
                 flow.pending = Some(id);
                 conversation.message(From::Client, seen);
                 let [of_client, _] = &mut conversation.ttl;
-                *of_client = event.ttl;
+                *of_client = at.ttl;
                 conversation.sent(method, &asked, seen);
             }
-            _ => self.converse(&at, id, method, &asked),
+            _ => self.converse(&sighting, id, method, &asked),
         }
-        Some(Known { integrity, user, ..Known::default() })
+        Some(Known { integrity: asked.integrity, user, ..Known::default() })
     }
 
-    fn express_success(&mut self, event: &Event<'_>, message: &Message<'_>) -> Option<Known> {
-        if self.ordinary < self.limits.ordinary_exchanges {
-            return None;
-        }
+    fn express_success(&mut self, at: &Bare, message: &Message<'_>) -> Option<Known> {
         let id = message.transaction_id();
-        let flow_id = self.flows.find(event.src, event.dst)?;
+        let flow_id = self.flows.find(at.src, at.dst)?;
         let leg = self.transactions.plain(id, flow_id)?;
         let flow = self.flows.get_mut(flow_id).filter(|flow| flow.media.is_none())?;
         let (client, server) = leg.roles(&flow.ends);
         let conversation = flow.conversation.as_deref_mut().filter(|known| known.client == client)?;
-        if client.0 != event.dst || conversation.moved.is_some() || conversation.stale.is_some() {
+        if client.0 != at.dst || conversation.moved.is_some() || conversation.stale.is_some() {
             return None;
         }
         let plain = Plain::read(message)?;
         let method = leg.method;
-        if plain.holds(Plain::REALM | Plain::NONCE | Plain::USER)
-            || message.method() != method
-            || plain.mapped.is_some_and(|mapped| mapped != client.0)
-            || (plain.holds(Plain::FINGERPRINT) && message.fingerprint() == Some(Fingerprint::Bad))
-        {
+        if !plain.is_plain_success(message, method, client.0) {
             return None;
         }
         let asked = leg.asked.as_deref()?;
-        let (seen, first) = (Seen { frame: event.frame, time: event.time }, leg.first);
+        let (seen, first) = (at.seen, leg.first);
         match method {
             Method::BINDING => self.clients.answered(client.0.ip(), server.0, seen.time),
             Method::REFRESH => {
@@ -299,11 +340,11 @@ impl Session {
         flow.stun = true;
         conversation.message(From::Server, seen);
         let [_, of_server] = &mut conversation.ttl;
-        *of_server = event.ttl;
+        *of_server = at.ttl;
         conversation.granted_plainly(method, rtt, seen.time);
-        flow.count(event.src, seen);
+        flow.count(at.src, seen);
         let digest = self.names.digest(message.bytes());
-        let user = leg.answer_first(seen, digest, event.ip_id);
+        let user = leg.answer_first(seen, digest, at.ip_id);
         if let Some(asked) = leg.asked.take() {
             self.transactions.give_back(asked);
         }

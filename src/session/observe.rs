@@ -1,6 +1,7 @@
 //! How a session takes in events.
 
 use super::exchange::{Answer, Exchange, Seen, Verdicts};
+use super::express::Bare;
 use super::flow::{Flow, FlowId};
 use super::leg::Leg;
 use super::rooms::Rooms;
@@ -48,30 +49,53 @@ impl Session {
 
     pub(super) fn flow_for(&mut self, event: &Event<'_>) -> Option<FlowId> {
         let seen = Seen { frame: event.frame, time: event.time };
-        if self.flows.is_full() && self.flows.find_on(event.transport, event.src, event.dst).is_none() {
+        self.flow_between(event.transport, (event.src, event.dst), seen, event.hops.is_empty())
+    }
+
+    /// The flow of a message that nothing else carries, with the message counted.
+    pub(super) fn flow_of(&mut self, at: &Bare) -> Option<FlowId> {
+        self.flow_between(at.transport, (at.src, at.dst), at.seen, true)
+    }
+
+    fn flow_between(
+        &mut self,
+        transport: Transport,
+        (src, dst): (Endpoint, Endpoint),
+        seen: Seen,
+        counted: bool,
+    ) -> Option<FlowId> {
+        if self.flows.is_full() && self.flows.find_on(transport, src, dst).is_none() {
             self.make_room();
         }
-        let id = self.flows.find_or_add_on(event.transport, event.src, event.dst, seen)?;
+        let id = self.flows.find_or_add_on(transport, src, dst, seen)?;
         let flow = self.flows.get_mut(id)?;
         flow.last = seen;
-        if event.hops.last().is_none() {
-            flow.count(event.src, seen);
+        if counted {
+            flow.count(src, seen);
         }
         Some(id)
     }
 
     /// Takes a STUN message.
-    #[inline(always)]
+    #[inline]
     pub fn stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
-        self.ice.begin(event.time);
-        match self.express(event, message) {
+        match Bare::of(event).and_then(|at| self.plain_stun(&at, message)) {
             Some(known) => known,
-            None => self.stun_the_long_way(event, message),
+            None => self.other_stun(event, message),
         }
     }
 
+    /// Takes a STUN message if it is one that nothing is special about; else nothing was done, and [`Session::other_stun`] takes it.
+    #[inline(always)]
+    pub fn plain_stun(&mut self, at: &Bare, message: &Message<'_>) -> Option<Known> {
+        self.ice.begin(at.seen.time);
+        self.express(at, message)
+    }
+
+    /// Takes a STUN message that is not [plain](Session::plain_stun).
     #[inline(never)]
-    fn stun_the_long_way(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
+    pub fn other_stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
+        self.ice.begin(event.time);
         let Some(flow) = self.flow_for(event) else { return Known::default() };
         let fields = message.fields();
         let class = message.class();

@@ -4,7 +4,9 @@ use super::activity::Activity;
 use super::attempts::Attempt;
 use super::conversation::{Conversation, From};
 use super::exchange::Seen;
+use super::handshake::{Handshake, Role, State};
 use super::names::Name;
+use super::tls::{Evidence, TlsConnection};
 use crate::event::{Connection, IcmpAnswer};
 use crate::net::{MappedAddress, ServerAddress, Transport};
 use crate::time::{Span, Timestamp};
@@ -51,7 +53,7 @@ pub struct Tried {
     /// Resets that ended them after they had been open, by clients and by the server. What comes after a FIN, or after the client gave up what it
     /// had, is no more than tidying up.
     pub reset: [u64; 2],
-    /// Handshakes of TLS or DTLS that did not come to an end.
+    /// How many of those that were opened came no further than a handshake of TLS or DTLS that failed.
     pub handshakes_failed: u64,
 }
 
@@ -143,8 +145,8 @@ impl Servers {
         all
     }
 
-    /// What is known of a server over a transport, to be filled in by who follows its connections; `None` where there is no room.
-    pub fn tried(&mut self, address: ServerAddress, transport: Transport, first: Seen) -> Option<&mut Reached> {
+    /// What is known of a server over a transport, to be filled in; `None` where there is no room.
+    fn tried(&mut self, address: ServerAddress, transport: Transport, first: Seen) -> Option<&mut Reached> {
         let reached = self.entry(address, first)?.over(transport)?;
         reached.begins(first);
         Some(reached)
@@ -156,6 +158,30 @@ impl Servers {
             reached.connections.add(attempt);
             reached.icmp = reached.icmp.or(attempt.icmp);
         }
+    }
+
+    /// Adds a connection that is over and surely of TURN over TLS. Where STUN was read in it, its conversation is what tells of it.
+    pub(super) fn add_tls(&mut self, gone: &TlsConnection) {
+        if !gone.evidence.is_some_and(|evidence| evidence.is_certain() && evidence != Evidence::Inside) {
+            return;
+        }
+        let Some(reached) = self.tried(ServerAddress(gone.tcp.server), Transport::Tls, gone.handshake.first) else {
+            return;
+        };
+        reached.connections.open(&gone.tcp, false);
+        reached.connections.handshakes_failed += u64::from(gone.state() == State::Failed);
+    }
+
+    /// Adds a DTLS association that is over, if it was one with a TURN server.
+    pub(super) fn add_dtls(&mut self, gone: &Handshake) {
+        let Some(way) = gone.way().filter(|_| gone.of_turn.is_some()) else { return };
+        let Some(reached) = self.tried(ServerAddress(way.server), Transport::Dtls, gone.first) else { return };
+        let is_open = way.records[Role::Server] > 0;
+        reached.connections.tried += 1;
+        reached.connections.opened += u64::from(is_open);
+        reached.connections.handshakes_failed += u64::from(is_open && gone.state() == State::Failed);
+        let met = gone.unreachable.as_ref().filter(|met| met.from == Role::Client).map(|met| met.first);
+        reached.icmp = reached.icmp.or(met);
     }
 
     fn entry(&mut self, address: ServerAddress, first: Seen) -> Option<&mut Server> {

@@ -328,6 +328,30 @@ impl Shake {
         self.down(scene, flight)
     }
 
+    /// The server's flight so many times, in three datagrams: ServerHello and the beginning of a large Certificate, the middle of it, which comes only
+    /// where `middle` says so, and its end.
+    pub fn large_flight(&mut self, scene: &mut Scene, times: u32, middle: bool) {
+        let hello = self.hello(scene);
+        let body = certificate_body(&[&vec![0x30; 1800]]);
+        for time in 0..times {
+            if time > 0 {
+                scene.after_ms(400 << time);
+                let copy = again(&mut self.client, &hello.payload);
+                self.up(scene, copy);
+            }
+            self.server.message = 0;
+            let mut datagram = self.server.server_hello(0xA5, 0xFEFD, 0xC02F);
+            datagram.extend(self.server.fragment(11, &body, 0..400));
+            self.down(scene, datagram);
+            let part = self.server.fragment(11, &body, 400..1600);
+            if middle {
+                self.down(scene, part);
+            }
+            let tail = self.server.fragment(11, &body, 1600..body.len());
+            self.down(scene, tail);
+        }
+    }
+
     pub fn client_flight(&mut self, scene: &mut Scene) -> Sent {
         let flight = self.client.client_flight(&self.certificates.0);
         self.up(scene, flight)

@@ -1,7 +1,7 @@
 //! Two ICE agents that check each other, for stories about ICE.
 
 use super::scene::ice_check;
-use super::{IceSide, Scene, Sent, Stun, method, payload};
+use super::{IceSide, Scene, Sent, Stun, alice, method, payload};
 
 /// Two agents and where they are.
 #[derive(Clone)]
@@ -26,6 +26,22 @@ impl Agents {
         let a = IceSide::new("a2a2", "a-password-of-ice-6543210", 2);
         let b = IceSide::new("b2b2", "b-password-of-ice-6543210", 1);
         Agents { a, b, ..self.clone() }
+    }
+
+    /// A call of `a` through its relay: an allocation, a channel to `b` with three checks that are answered, and media both ways.
+    pub fn call_through(&self, server: &str, relayed: &str) -> Scene {
+        let mut scene = Scene::new();
+        scene.allocation(self.at_a, server, &alice(), "nonce-1", relayed);
+        let bind = scene.after_ms(20).channel_bind(self.at_a, server, &alice(), "nonce-1", (0x4000, self.at_b));
+        scene.after_ms(10).granted(&bind, None, &alice());
+        for number in 0..3 {
+            let check = self.message(Stun::use_candidate).tid([number; 12]).bytes();
+            scene.after_ms(20).channel_data(self.at_a, server, 0x4000, &check);
+            let answer = Stun::success_to(&check).xor_mapped(relayed).bytes();
+            scene.after_ms(30).channel_data(server, self.at_a, 0x4000, answer);
+        }
+        scene.media(self.at_a, server, 0x4000, 20);
+        scene
     }
 
     /// A check of `a` on `b` as a message.

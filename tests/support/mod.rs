@@ -41,7 +41,7 @@ pub mod tls;
 
 pub use packet::{Place, TcpFlags};
 pub use scene::{IceSide, Icmp, Scene, Sent};
-pub use stun::{Login, Stun, attribute, method};
+pub use stun::{Login, Stun, alice, attribute, method};
 pub use tcp::Tcp;
 
 /// Bytes written as hex; blanks and line ends between the digits are passed over.

@@ -88,6 +88,11 @@ impl Login {
     }
 }
 
+/// Whose login does where it does not matter whose.
+pub fn alice() -> Login {
+    Login::new("alice", "example.org", "secret")
+}
+
 /// The long-term key by MD5 (RFC 8489 §9.2.2).
 pub fn md5_key(username: &str, realm: &str, password: &str) -> Vec<u8> {
     Md5::digest(format!("{username}:{realm}:{password}")).to_vec()

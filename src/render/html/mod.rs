@@ -8,6 +8,7 @@ mod timeline;
 
 pub use index::Index;
 
+use super::base_name;
 use super::clock::Clock;
 use super::escape::escape;
 use super::ladder::{self, Choice, xml};
@@ -280,7 +281,7 @@ fn tell<'a>(finding: &'a Finding, report: &'a Report, clock: &Clock, links: &Lin
 
 /// `coturn.log line 12: 10:00:00.1 401: user …`.
 fn log_line(line: &LogLine, clock: &Clock) -> String {
-    let file = line.file.rsplit(['/', '\\']).next().unwrap_or(&line.file);
+    let file = base_name(&line.file);
     shown_text(&format!("{file} line {}: {} {}", line.line, clock.show(line.time), line.text))
 }
 

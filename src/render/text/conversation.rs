@@ -19,21 +19,9 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
         let told = subject.is_some_and(|subject| is_about(conversation, subject));
         (!told, conversation.outcome == AuthenticationOutcome::Accepted)
     });
-    let told = page.limit(TOLD).min(order.len());
-    let (told, rest) = order.split_at_checked(told).unwrap_or_default();
-    for conversation in told {
-        page.heading("Conversation", &summary(conversation));
-        steps(page, report, conversation);
-    }
-    if !rest.is_empty() {
-        let shown = page.limit(LISTED).min(rest.len());
-        page.heading("More conversations", "");
-        for conversation in rest.iter().take(shown) {
-            page.item(2, "·", None, &summary(conversation));
-        }
-        let omitted = report.omitted.get("authentications").copied().unwrap_or(0);
-        page.more(2, shown, rest.len() as u64 + omitted);
-    }
+    let omitted = report.omitted.get("authentications").copied().unwrap_or(0);
+    let titles = ("Conversation", "conversations");
+    page.told(titles, &order, (TOLD, LISTED), omitted, summary, |page, conversation| steps(page, report, conversation));
 }
 
 /// Whom the finding behind the headline is about.

@@ -3,7 +3,7 @@
 use super::page::{Page, Tint};
 use super::tables::inside;
 use crate::render::clock::seconds;
-use crate::report::{Dtls, DtlsCertificate, DtlsState, Report};
+use crate::report::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsState, Place, Report, Time};
 use crate::time::Span;
 
 /// How many associations are told.
@@ -16,20 +16,8 @@ const FLIGHTS: usize = 8;
 pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     let mut order: Vec<&Dtls> = report.dtls.iter().collect();
     order.sort_by_key(|known| known.state == DtlsState::Complete); // stable: otherwise by time
-    let told = page.limit(TOLD).min(order.len());
-    let (told, rest) = order.split_at_checked(told).unwrap_or_default();
-    for known in told {
-        page.heading("DTLS", &summary(known));
-        details(page, known);
-    }
-    if !rest.is_empty() {
-        let shown = page.limit(LISTED).min(rest.len());
-        page.heading("More DTLS", "");
-        for known in rest.iter().take(shown) {
-            page.item(2, "·", None, &summary(known));
-        }
-        page.more(2, shown, rest.len() as u64 + report.omitted.get("dtls").copied().unwrap_or(0));
-    }
+    let omitted = report.omitted.get("dtls").copied().unwrap_or(0);
+    page.told(("DTLS", "DTLS"), &order, (TOLD, LISTED), omitted, summary, details);
 }
 
 /// `10.0.0.2:5000 → 192.0.2.1:6000: complete within 12.3 ms`.
@@ -39,18 +27,18 @@ fn summary(known: &Dtls) -> String {
     if !known.via.is_empty() {
         text += &format!(" {}", inside(&known.via));
     }
-    text += match known.state {
-        DtlsState::Complete => ": complete",
-        DtlsState::Failed => ": failed",
-        DtlsState::Incomplete => ": incomplete",
+    text + ": " + &how_far(known.state, known.duration_us, known.resumed)
+}
+
+/// `complete within 12.3 ms, resumed`.
+pub(super) fn how_far(state: DtlsState, took_us: Option<i64>, resumed: bool) -> String {
+    let word = match state {
+        DtlsState::Complete => "complete",
+        DtlsState::Failed => "failed",
+        DtlsState::Incomplete => "incomplete",
     };
-    if let Some(took) = known.duration_us {
-        text += &format!(" within {}", Span(took.saturating_mul(1000)));
-    }
-    if known.resumed {
-        text += ", resumed";
-    }
-    text
+    let took = took_us.map(|took| format!(" within {}", Span(took.saturating_mul(1000)))).unwrap_or_default();
+    format!("{word}{took}{}", if resumed { ", resumed" } else { "" })
 }
 
 fn details(page: &mut Page<'_>, known: &Dtls) {
@@ -81,9 +69,7 @@ fn details(page: &mut Page<'_>, known: &Dtls) {
         page.item(2, "missing", Some(Tint::Warning), &text);
     }
     if let Some(alert) = &known.alert {
-        let text =
-            format!("{} {} from the {}, frame {}", alert.level, alert.description, alert.from, alert.place.frame);
-        page.item(2, "alert", Some(Tint::Failure), &text);
+        alert_line(page, alert, Some(Tint::Failure));
     }
     if let Some(closed) = &known.closed {
         let how = if closed.clear { "close_notify" } else { "encrypted alert" };
@@ -113,6 +99,12 @@ fn offered(page: &mut Page<'_>, known: &Dtls) {
     page.item(2, "offered", None, &text);
 }
 
+/// What an alert says, whose it is, and where it is.
+pub(super) fn alert_line(page: &mut Page<'_>, alert: &DtlsAlertSeen, tint: Option<Tint>) {
+    let text = format!("{} {} from the {}, frame {}", alert.level, alert.description, alert.from, alert.place.frame);
+    page.item(2, "alert", tint, &text);
+}
+
 /// The first certificate of each end, and all where nothing is left out.
 pub(super) fn certificate_lines(page: &mut Page<'_>, certificates: &[DtlsCertificate]) {
     for (index, certificate) in certificates.iter().enumerate() {
@@ -140,22 +132,27 @@ fn certificate_line(page: &mut Page<'_>, certificate: &DtlsCertificate) {
 }
 
 fn flights(page: &mut Page<'_>, known: &Dtls) {
-    let start = known.flights.iter().find_map(|flight| flight.times.first()).map(|time| time.at);
-    let places = known.flights.iter().filter_map(|flight| flight.places.first());
-    let width = places.map(|place| place.frame.checked_ilog10().unwrap_or(0) as usize + 1).max().unwrap_or(1);
-    let shown = page.limit(FLIGHTS).min(known.flights.len());
-    for flight in known.flights.iter().take(shown) {
-        let (Some(place), Some(time), Some(start)) = (flight.places.first(), flight.times.first(), start) else {
-            continue;
-        };
-        let arrow = if flight.from == "client" { "client → server" } else { "server → client" };
-        let after = format!("+{}", seconds(time.at.since(start), time.digits.min(6)));
-        let label = format!("frame {:>width$}  {after:>9} s  {arrow} ", place.frame);
+    let told = known.flights.iter().filter_map(|flight| {
         let mut text = flight.messages.join(", ");
         if flight.retransmits > 0 {
             text += &format!(" (sent {} times)", flight.retransmits.saturating_add(1));
         }
-        page.item(2, &label, None, &text);
+        Some((flight.from, *flight.places.first()?, *flight.times.first()?, text))
+    });
+    flight_lines(page, &told.collect::<Vec<_>>(), FLIGHTS);
+}
+
+/// Flights in a line each: who sent it, where, when, and what is in it; times count from the first.
+pub(super) fn flight_lines(page: &mut Page<'_>, flights: &[(&str, Place, Time, String)], usual: usize) {
+    let Some((_, _, start, _)) = flights.first() else { return };
+    let digits = flights.iter().map(|(_, place, ..)| place.frame.checked_ilog10().unwrap_or(0) as usize + 1);
+    let width = digits.max().unwrap_or(1);
+    let shown = page.limit(usual).min(flights.len());
+    for (from, place, time, text) in flights.iter().take(shown) {
+        let arrow = if *from == "client" { "client → server" } else { "server → client" };
+        let after = format!("+{}", seconds(time.at.since(start.at), time.digits.min(6)));
+        let label = format!("frame {:>width$}  {after:>9} s  {arrow} ", place.frame);
+        page.item(2, &label, None, text);
     }
-    page.more(2, shown, known.flights.len() as u64);
+    page.more(2, shown, flights.len() as u64);
 }

@@ -1,6 +1,7 @@
 //! Lines of logs: beside the findings that explain them, and those that are about the same clients and servers.
 
 use super::page::{Page, Tint, count};
+use crate::render::base_name;
 use crate::report::{Finding, LogFile, LogLine, LogOffset, Report};
 use crate::time::Span;
 
@@ -80,8 +81,4 @@ fn signed(span: Span) -> String {
     let (hours, minutes, seconds) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
     let fraction = if millis.is_multiple_of(1000) { String::new() } else { format!(".{:03}", millis % 1000) };
     format!("{sign}{hours}:{minutes:02}:{seconds:02}{fraction}")
-}
-
-fn base_name(path: &str) -> &str {
-    path.rsplit(['/', '\\']).next().unwrap_or(path)
 }

@@ -171,6 +171,31 @@ impl<'a> Page<'a> {
         self.out.push('\n');
     }
 
+    /// The first of `all`, each told by `details` under a heading of its own, then some of the rest in a line each; `omitted` more are not among them.
+    pub(super) fn told<T>(
+        &mut self,
+        (title, titles): (&str, &str),
+        all: &[&T],
+        (told, listed): (usize, usize),
+        omitted: u64,
+        summary: impl Fn(&T) -> String,
+        mut details: impl FnMut(&mut Self, &T),
+    ) {
+        let (told, rest) = all.split_at_checked(self.limit(told)).unwrap_or((all, &[]));
+        for one in told {
+            self.heading(title, &summary(one));
+            details(self, one);
+        }
+        if !rest.is_empty() {
+            let shown = self.limit(listed).min(rest.len());
+            self.heading(&format!("More {titles}"), "");
+            for one in rest.iter().take(shown) {
+                self.item(2, "·", None, &summary(one));
+            }
+            self.more(2, shown, rest.len() as u64 + omitted);
+        }
+    }
+
     /// Says that a list goes on, if it does.
     pub(super) fn more(&mut self, indent: usize, shown: usize, total: u64) {
         let rest = total.saturating_sub(shown as u64);

@@ -1,6 +1,7 @@
 //! What was told beside the packets, a row for each description, and in full where more is wanted.
 
 use super::page::{Page, or_dash};
+use crate::render::base_name;
 use crate::report::{Report, Signalled, SignalledAddress};
 
 /// Rows of the table.
@@ -43,7 +44,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
 
 /// The file without its folders, and what the description is.
 pub(in crate::render) fn name(told: &Signalled) -> String {
-    let file = told.origin.rsplit(['/', '\\']).next().unwrap_or(&told.origin);
+    let file = base_name(&told.origin);
     let side = told.local.map(|local| if local { "local" } else { "remote" });
     let words: Vec<&str> = side.into_iter().chain(told.kind.as_deref()).collect();
     if words.is_empty() { file.to_owned() } else { format!("{file}, {}", words.join(" ")) }

@@ -1,10 +1,8 @@
 //! TLS connections of TURN: who opened them to whom, on what they agreed, and how they ended.
 
-use super::handshake::certificate_lines;
+use super::handshake::{alert_line, certificate_lines, flight_lines, how_far};
 use super::page::{Page, Tint};
-use crate::render::clock::seconds;
 use crate::report::{DtlsState, Report, Tls, TlsTcpState};
-use crate::time::Span;
 
 /// How many connections are told.
 const TOLD: usize = 3;
@@ -16,37 +14,14 @@ const FLIGHTS: usize = 6;
 pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     let mut order: Vec<&Tls> = report.tls.iter().collect();
     order.sort_by_key(|known| known.state == DtlsState::Complete); // stable: otherwise by time
-    let told = page.limit(TOLD).min(order.len());
-    let (told, rest) = order.split_at_checked(told).unwrap_or_default();
-    for known in told {
-        page.heading("TLS", &summary(known));
-        details(page, known);
-    }
-    if !rest.is_empty() {
-        let shown = page.limit(LISTED).min(rest.len());
-        page.heading("More TLS", "");
-        for known in rest.iter().take(shown) {
-            page.item(2, "·", None, &summary(known));
-        }
-        page.more(2, shown, rest.len() as u64 + report.omitted.get("tls").copied().unwrap_or(0));
-    }
+    let omitted = report.omitted.get("tls").copied().unwrap_or(0);
+    page.told(("TLS", "TLS"), &order, (TOLD, LISTED), omitted, summary, details);
 }
 
 /// `10.0.0.2:5000 → 192.0.2.1:5349: complete within 12.3 ms`.
 fn summary(known: &Tls) -> String {
-    let state = match known.state {
-        DtlsState::Complete => "complete",
-        DtlsState::Failed => "failed",
-        DtlsState::Incomplete => "incomplete",
-    };
-    let mut text = format!("{} → {}: {state}", known.client, known.server);
-    if let Some(took) = known.duration_us {
-        text += &format!(" within {}", Span(took.saturating_mul(1000)));
-    }
-    if known.resumed {
-        text += ", resumed";
-    }
-    text
+    let how = how_far(known.state, known.duration_us, known.resumed);
+    format!("{} → {}: {how}", known.client, known.server)
 }
 
 fn details(page: &mut Page<'_>, known: &Tls) {
@@ -68,9 +43,7 @@ fn details(page: &mut Page<'_>, known: &Tls) {
     flights(page, known);
     if let Some(alert) = &known.alert {
         let tint = if alert.description == "close_notify" { None } else { Some(Tint::Failure) };
-        let text =
-            format!("{} {} from the {}, frame {}", alert.level, alert.description, alert.from, alert.place.frame);
-        page.item(2, "alert", tint, &text);
+        alert_line(page, alert, tint);
     }
     if known.client_data_records + known.server_data_records > 0 {
         let opened = match (known.opened_records, known.shut_records) {
@@ -123,16 +96,6 @@ fn offered(page: &mut Page<'_>, known: &Tls) {
 }
 
 fn flights(page: &mut Page<'_>, known: &Tls) {
-    let start = known.flights.first().map(|flight| flight.time.at);
-    let digits = known.flights.iter().map(|flight| flight.place.frame.checked_ilog10().unwrap_or(0) as usize + 1);
-    let width = digits.max().unwrap_or(1);
-    let shown = page.limit(FLIGHTS).min(known.flights.len());
-    for flight in known.flights.iter().take(shown) {
-        let Some(start) = start else { continue };
-        let arrow = if flight.from == "client" { "client → server" } else { "server → client" };
-        let after = format!("+{}", seconds(flight.time.at.since(start), flight.time.digits.min(6)));
-        let label = format!("frame {:>width$}  {after:>9} s  {arrow} ", flight.place.frame);
-        page.item(2, &label, None, &flight.messages.join(", "));
-    }
-    page.more(2, shown, known.flights.len() as u64);
+    let told = known.flights.iter().map(|flight| (flight.from, flight.place, flight.time, flight.messages.join(", ")));
+    flight_lines(page, &told.collect::<Vec<_>>(), FLIGHTS);
 }

@@ -2,6 +2,7 @@
 
 use super::page::{Page, count, or_dash};
 use super::tables::{bytes, side};
+use crate::net::Transport;
 use crate::report::{
     Allocation, ConnectionOpener, ConnectionState, DataConnection, Report, Server, ServerConnections, ServerTransport,
     TransportOutcome,
@@ -22,8 +23,8 @@ pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
     let shown = page.limit(ROWS).min(report.servers.len());
     let tried =
         || report.servers.iter().take(shown).flat_map(|server| server.transports.iter().map(move |it| (server, it)));
-    // plain UDP has no connections to tell of
-    let connects = tried().any(|(_, transport)| transport.connections.is_some());
+    // over UDP there is no SYN from which to count
+    let connects = tried().any(|(_, tried)| tried.connections.is_some() && tried.transport.is_stream());
     let rows: Vec<Vec<String>> = tried().map(|(server, transport)| row(server, transport, connects)).collect();
     let mut heads = vec!["server", "transport", "outcome", "answered", "allocated", "rtt"];
     if connects {
@@ -91,14 +92,15 @@ fn status(server: &Server) -> String {
 
 fn row(server: &Server, transport: &ServerTransport, connects: bool) -> Vec<String> {
     let micros = |time: Option<i64>| or_dash(time.map(|time| Span(time.saturating_mul(1000))));
+    let known = |told: String| or_dash(Some(told).filter(|_| !is_sealed(transport)));
     let names = server.names.iter().take(NAMES).map(|name| name.replace('\n', " "));
     let names = std::iter::once(server.address.to_string()).chain(names);
     let mut row = vec![
         names.collect::<Vec<_>>().join("\n"),
         transport.transport.to_string(),
         outcome(transport),
-        format!("{} of {}", transport.answered, transport.asked),
-        transport.allocated.to_string(),
+        known(format!("{} of {}", transport.answered, transport.asked)),
+        known(transport.allocated.to_string()),
         micros(transport.rtt_us),
     ];
     if connects {
@@ -116,6 +118,7 @@ pub(in crate::render) fn outcome(transport: &ServerTransport) -> String {
         TransportOutcome::Allocated => "allocated".to_owned(),
         TransportOutcome::Answered => "answered".to_owned(),
         TransportOutcome::HandshakeFailed => "handshake failed".to_owned(),
+        TransportOutcome::Connected if is_sealed(transport) => "connected, encrypted".to_owned(),
         TransportOutcome::Connected if transport.asked == 0 => "connected, nothing asked".to_owned(),
         TransportOutcome::Connected => "connected, no answer".to_owned(),
         TransportOutcome::Refused => "refused by reset".to_owned(),
@@ -135,6 +138,11 @@ pub(in crate::render) fn outcome(transport: &ServerTransport) -> String {
         }
     }
     told
+}
+
+/// Whether what went over it could not be read, so that what was asked and answered is not known.
+pub(in crate::render) fn is_sealed(transport: &ServerTransport) -> bool {
+    transport.asked == 0 && matches!(transport.transport, Transport::Tls | Transport::Dtls)
 }
 
 fn times(count: u64) -> String {

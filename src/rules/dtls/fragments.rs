@@ -1,6 +1,6 @@
 //! `dtls-fragment-lost`, `dtls-hello-fragmented`: what does not fit the path, or the peer.
 
-use super::super::evidence::frames;
+use super::super::evidence::{frames, listed};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::{lost_packets, lost_parts};
 use super::{FRAGMENT_LOST, HELLO_FRAGMENTED, Reading, Story, frames_at, hello_frames};
@@ -128,11 +128,7 @@ fn smallest_lost(handshake: &Handshake, from: Role) -> Option<u32> {
 fn ranges(parts: &[Range<u32>]) -> String {
     let shown: Vec<String> =
         parts.iter().map(|part| format!("{} to {}", part.start, part.end.saturating_sub(1))).collect();
-    match shown.as_slice() {
-        [] => "some bytes".to_owned(),
-        [one] => format!("bytes {one}"),
-        [most @ .., last] => format!("bytes {} and {last}", most.join(", ")),
-    }
+    if shown.is_empty() { "some bytes".to_owned() } else { format!("bytes {}", listed(&shown)) }
 }
 
 fn hello(story: &Story<'_>, out: &mut Collector) {

@@ -2,6 +2,7 @@
 
 use super::prepare;
 use super::slip::Slip;
+use base64ct::{Base64, Base64Url, Encoding as _};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
@@ -318,15 +319,8 @@ pub(super) fn hex(bytes: &[u8], digits: &[u8; 16]) -> Form {
 
 /// RFC 4648 §4 or §5, with padding.
 pub(super) fn encoded(bytes: &[u8], url: bool) -> Form {
-    let mut form = Form::new(super::rest::base64(bytes));
-    if url {
-        form.iter_mut().for_each(|byte| match byte {
-            b'+' => *byte = b'-',
-            b'/' => *byte = b'_',
-            _ => {}
-        });
-    }
-    form
+    let text = if url { Base64Url::encode_string(bytes) } else { Base64::encode_string(bytes) };
+    Form::new(text.into_bytes())
 }
 
 /// The same backwards, with padding or without it.

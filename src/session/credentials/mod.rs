@@ -359,7 +359,7 @@ impl Credentials {
 }
 
 /// The file's name without its folders, for labels.
-fn base_name(origin: &str) -> &str {
+pub(in crate::session) fn base_name(origin: &str) -> &str {
     origin.rsplit(['/', '\\']).next().unwrap_or(origin)
 }
 

@@ -163,10 +163,7 @@ impl Store {
 
     /// Whether two credentials are the same secret: that of a client and that of a server should be.
     pub(super) fn have_same_secret(&self, one: u32, other: u32) -> bool {
-        let secret = |number| match self.credential(number) {
-            Some(credential) => Some(credential.secret.expose()),
-            None => self.word(number).and_then(|(words, index)| words.get(index)),
-        };
+        let secret = |number| self.secret(number).map(|(_, secret)| secret);
         one == other || secret(one).is_some_and(|one| secret(other) == Some(one))
     }
 

@@ -11,6 +11,7 @@ mod xml;
 
 pub use sightings::{Port, Sighting, Sightings, Wrong};
 
+use super::credentials::base_name;
 use super::{Flow, Lookups, Session};
 use crate::net::Transport;
 use std::fmt;
@@ -300,11 +301,6 @@ struct Read {
 
 fn error(origin: &str, line: Option<usize>, what: impl Into<String>) -> DeploymentError {
     DeploymentError { origin: origin.to_owned(), line, what: what.into() }
-}
-
-/// The file's name without its folders.
-fn base_name(origin: &str) -> &str {
-    origin.rsplit(['/', '\\']).next().unwrap_or(origin)
 }
 
 /// `3478/udp`, `443/tcp`; a port alone is of both.

@@ -116,6 +116,13 @@ pub struct Way {
     pub via: [Option<&'static str>; 4],
 }
 
+impl Way {
+    /// The role of whoever sends from this end of the path.
+    pub(super) fn sender(&self, src: Endpoint) -> Role {
+        if self.path.direction(src) == 0 { self.low } else { self.low.other() }
+    }
+}
+
 /// What was seen of one end.
 #[derive(Debug, Default)]
 pub struct Side {

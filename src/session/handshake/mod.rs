@@ -52,7 +52,9 @@ impl Session {
 
     /// The DTLS associations that are over, to be judged and forgotten.
     pub fn ripe_handshakes(&mut self) -> Vec<Handshake> {
-        self.handshakes.ripe()
+        let ripe = self.handshakes.ripe();
+        ripe.iter().for_each(|gone| self.servers.add_dtls(gone));
+        ripe
     }
 
     /// IP packets of which fragments never came; call it before [`Session::finish`].

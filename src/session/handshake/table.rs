@@ -79,7 +79,7 @@ impl Handshakes {
             && let Some(way) = entry.way(new_way(path, event, Role::Client, seen))
             && let Some(known) = entry.handshake.ways.get_mut(way)
         {
-            let sender = if path.direction(event.src) == 0 { known.low } else { known.low.other() };
+            let sender = known.sender(event.src);
             if clue.is_some() || begins {
                 carried(known, event, carrier);
             }
@@ -108,9 +108,8 @@ impl Handshakes {
         let seen = Seen { frame: event.frame, time: event.time };
         if let Some(entry) = self.entry_mut(slot)
             && let Some(way) = entry.handshake.ways.iter().position(|way| way.path == path)
-            && let Some(low) = entry.handshake.ways.get(way).map(|way| way.low)
+            && let Some(role) = entry.handshake.ways.get(way).map(|way| way.sender(event.src))
         {
-            let role = if path.direction(event.src) == 0 { low } else { low.other() };
             let datagram = u32::try_from(datagram).unwrap_or(u32::MAX);
             entry.opened(Arriving { record, role, way, seen, datagram }, &functions);
         }
@@ -133,7 +132,7 @@ impl Handshakes {
         self.by_path.insert(*path, slot);
         let (client_end, server_end) = event.pair();
         if let Some(way) = self.entry_mut(slot)?.handshake.ways.iter_mut().find(|way| way.path == before) {
-            let sender = if path.direction(event.src) == 0 { way.low } else { way.low.other() };
+            let sender = way.sender(event.src);
             way.path = *path;
             (way.client, way.server) =
                 if sender == Role::Client { (client_end, server_end) } else { (server_end, client_end) };
@@ -190,7 +189,7 @@ impl Handshakes {
         let Some(entry) = self.entry(slot) else { return false };
         let Some(random) = clue.random else { return true };
         let Some(way) = entry.handshake.ways.iter().find(|way| way.path == *path) else { return true };
-        let sender = if path.direction(event.src) == 0 { way.low } else { way.low.other() };
+        let sender = way.sender(event.src);
         let handshake = &entry.handshake;
         let over = handshake.completed.is_some() || handshake.fatal().is_some();
         if clue.kind == HandshakeType::CLIENT_HELLO {
@@ -217,7 +216,7 @@ impl Handshakes {
         let Some(entry) = self.entry_mut(slot) else { return };
         let Some(told) = sender_of(clue.kind) else { return };
         let Some(way) = entry.handshake.ways.iter().find(|way| way.path == *path) else { return };
-        let sender = if path.direction(event.src) == 0 { way.low } else { way.low.other() };
+        let sender = way.sender(event.src);
         let gave_in = clue.kind == HandshakeType::SERVER_HELLO && !entry.handshake.counter_hellos.is_empty();
         if sender != told && (!entry.handshake.roles_known || gave_in) {
             entry.swap_roles();
@@ -287,7 +286,7 @@ impl Handshakes {
         let path = Path::of(Transport::Udp, quoted.src, quoted.dst, &crate::event::Hops::default());
         let Some(entry) = self.by_path.get(&path).copied().and_then(|slot| self.entry_mut(slot)) else { return false };
         let Some(way) = entry.handshake.ways.iter().find(|way| way.path == path) else { return false };
-        let from = if path.direction(quoted.src) == 0 { way.low } else { way.low.other() };
+        let from = way.sender(quoted.src);
         if answer.kind.is_too_big() {
             entry.handshake.too_big.get_or_insert((answer, mtu));
         } else if answer.kind.is_unreachable() {

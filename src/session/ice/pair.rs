@@ -32,6 +32,14 @@ pub(super) struct Point {
     pub low: u8,
 }
 
+impl Point {
+    /// The agent that sent what goes in this direction of the path (0: from its lower end).
+    fn agent(&self, direction: usize) -> usize {
+        let low = usize::from(self.low) & 1;
+        if direction == 0 { low } else { 1 - low }
+    }
+}
+
 /// A candidate pair. Agents are numbered as in their session: 0 and 1. What every packet of media touches comes first.
 #[derive(Clone, Debug)]
 #[repr(C)]
@@ -168,17 +176,14 @@ impl Pair {
 
     /// The agent that sent what goes in this direction of a point's path.
     pub(super) fn agent(&self, point: usize, direction: usize) -> usize {
-        let low = usize::from(self.at(point).map_or(0, |point| point.low)) & 1;
-        if direction == 0 { low } else { 1 - low }
+        self.at(point).map_or(direction & 1, |point| point.agent(direction))
     }
 
     /// The agent that sent what went in this direction of a way (0: from its lower end), where the pair was seen on it.
     #[must_use]
     pub fn agent_on(&self, path: &Path, direction: usize) -> Option<usize> {
         let points = std::iter::once(&self.point).chain(&self.points);
-        let low = points.into_iter().find(|point| point.path == *path)?.low;
-        let low = usize::from(low) & 1;
-        Some(if direction == 0 { low } else { 1 - low })
+        Some(points.into_iter().find(|point| point.path == *path)?.agent(direction))
     }
 
     /// Whether it goes over TCP (RFC 6544).

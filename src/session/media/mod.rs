@@ -204,7 +204,7 @@ impl Media {
         let captured = stream.map_or(0, |kept| kept.stream.packets);
         let known = self.ways.get_mut(id as usize).and_then(|way| way.as_mut()?.directions.get_mut(direction));
         if let Some(known) = known {
-            known.report(&rtcp, payload.len(), captured, seen(event));
+            known.report(&rtcp, captured, seen(event));
         }
     }
 

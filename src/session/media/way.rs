@@ -46,8 +46,6 @@ pub struct MediaDirection {
     pub alive: Option<Seen>,
     /// Datagrams of RTCP.
     pub rtcp: u64,
-    /// Bytes of these.
-    pub rtcp_bytes: u64,
     /// The first and the last of them.
     pub rtcp_seen: Option<(Seen, Seen)>,
     /// A BYE, where RTCP is in the clear.
@@ -147,9 +145,8 @@ impl MediaDirection {
     }
 
     /// RTCP passes, after so many packets of its source were captured.
-    pub(super) fn report(&mut self, rtcp: &Rtcp<'_>, bytes: usize, captured: u64, seen: Seen) {
+    pub(super) fn report(&mut self, rtcp: &Rtcp<'_>, captured: u64, seen: Seen) {
         self.rtcp += 1;
-        self.rtcp_bytes += bytes as u64;
         self.rtcp_seen = Some((self.rtcp_seen.map_or(seen, |(first, _)| first), seen));
         let mut sent = None;
         for part in rtcp.parts() {

@@ -12,7 +12,7 @@ mod text;
 
 pub use sightings::Sightings;
 
-use super::credentials::Credentials;
+use super::credentials::{Credentials, base_name};
 use crate::secret::Secret;
 use std::collections::HashMap;
 use std::fmt;
@@ -221,7 +221,7 @@ impl Description {
     /// Where it was read, without the folders of the file.
     #[must_use]
     pub fn short_origin(&self) -> &str {
-        self.origin.rsplit(['/', '\\']).next().unwrap_or(&self.origin)
+        base_name(&self.origin)
     }
 
     /// What it is called as the source of a password: `answer.sdp (ufrag mZ4r)`, `dump.json, local offer (ufrag mZ4r)`.

@@ -255,7 +255,8 @@ impl TlsConnection {
         let again = self.handshake.completed.is_some();
         if again && opened {
             // another handshake inside, a ticket, new keys: nothing of it changes what was agreed on first
-            self.handshake.renegotiations += u16::from(kind == HandshakeType::CLIENT_HELLO);
+            let more = u16::from(kind == HandshakeType::CLIENT_HELLO);
+            self.handshake.renegotiations = self.handshake.renegotiations.saturating_add(more);
             return;
         }
         if kind == HandshakeType::CLIENT_HELLO
@@ -400,5 +401,25 @@ impl TlsConnection {
         if let Some(flight) = flights.last_mut() {
             flight.add(what, seen, 0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Endpoint;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn handshakes_inside_a_connection_are_counted_as_far_as_the_count_goes() {
+        let (first, seen) = (Moment { frame: 1, time: Timestamp(0) }, Seen { frame: 1, time: Timestamp(0) });
+        let connection = Connection::new(Endpoint::v4([10, 0, 0, 1], 1), Endpoint::v4([10, 0, 0, 2], 5349), first);
+        let mut known = TlsConnection::new(0, &connection, seen);
+        known.handshake.completed = Some(seen);
+        let hello = SecuredWhat::Message { kind: HandshakeType::CLIENT_HELLO, body: &[], records: 1, opened: true };
+        for _ in 0..70_000 {
+            known.take(&hello, Role::Client, seen);
+        }
+        assert_eq!(known.handshake.renegotiations, u16::MAX);
     }
 }

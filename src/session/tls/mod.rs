@@ -89,7 +89,9 @@ impl Session {
 
     /// The TLS connections of TURN that are over, to be judged and forgotten.
     pub fn ripe_tls(&mut self) -> Vec<TlsConnection> {
-        self.tls.ripe()
+        let ripe = self.tls.ripe();
+        ripe.iter().for_each(|gone| self.servers.add_tls(gone));
+        ripe
     }
 
     /// The capture is over: all are.

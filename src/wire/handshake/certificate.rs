@@ -76,6 +76,20 @@ impl Summary {
     }
 }
 
+/// Whether a name of a certificate is the one that is asked for (RFC 9525 §6): the same address, the same name in whatever case, or one more label
+/// where it begins with `*.`.
+#[must_use]
+pub fn covers(name: &str, asked: &str) -> bool {
+    if let (Ok(one), Ok(other)) = (name.parse::<IpAddr>(), asked.trim_matches(['[', ']']).parse::<IpAddr>()) {
+        return one == other;
+    }
+    let (name, asked) = (name.trim_end_matches('.'), asked.trim_end_matches('.'));
+    match name.strip_prefix("*.") {
+        Some(domain) => asked.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(domain)),
+        None => name.eq_ignore_ascii_case(asked),
+    }
+}
+
 /// Bytes that are no certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a certificate")]
@@ -329,5 +343,27 @@ impl fmt::Display for Fingerprint {
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_for_itself_and_a_wildcard_for_one_label() {
+        for (name, asked, expected) in [
+            ("turn.example.org", "TURN.example.org.", true),
+            ("turn.example.org", "turn.example.com", false),
+            ("*.example.org", "turn.example.org", true),
+            ("*.example.org", "a.b.example.org", false),
+            ("*.example.org", "example.org", false),
+            ("example.org", "turn.example.org", false),
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.10", false),
+            ("2001:db8::1", "[2001:DB8:0::1]", true),
+        ] {
+            assert_eq!(covers(name, asked), expected, "{name} {asked}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::super::super::text::{description_name, log_summary, opened, whether_seen};
 use super::super::Links;
 use super::{Cell, Table, frames, long, mono, number, omitted, optional, table, text, time};
+use crate::render::base_name;
 use crate::render::clock::Clock;
 use crate::report::{Place, Report, Stated, StatedSeen};
 
@@ -56,10 +57,6 @@ pub(super) fn logs(report: &Report, clock: &Clock) -> Table {
         ]
     });
     table("logs", "Lines of the logs", &["time", "log", "line", "text", "finding"], rows, omitted(report, "logs"))
-}
-
-fn base_name(path: &str) -> &str {
-    path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
 /// Session descriptions, and whether checks use them.
