@@ -7,7 +7,7 @@ mod support;
 use support::analyze::{self, finding, ids};
 use support::dtls::{self, DTLS_1_0, DTLS_1_3, Offer, Shake, again};
 use support::{IceSide, Icmp, Scene, degrade};
-use turnscope::report::{Confidence, Report, Severity, Verdict};
+use turnscope::report::{Confidence, DtlsState, Report, Severity, Verdict};
 use turnscope::session::signalling::{Description, Fingerprint, Setup, Signalling};
 use turnscope::wire::handshake::certificate;
 
@@ -627,8 +627,140 @@ mod endings {
     }
 }
 
+mod ends_that_are_not_in_the_capture {
+    use super::*;
+
+    /// A call with data until its client closes; the server's last flight is in the capture, or is not.
+    fn closed_in_the_end(last_flight: bool) -> Scene {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.hello(&mut scene);
+        shake.server_flight(&mut scene);
+        shake.client_flight(&mut scene);
+        let flight = shake.server.last_flight();
+        if last_flight {
+            shake.down(&mut scene, flight);
+        }
+        shake.talk(&mut scene, 1);
+        for end in [shake.client.sealed(21, 26), shake.server.sealed(21, 26)] {
+            shake.up(&mut scene, end);
+        }
+        scene
+    }
+
+    #[test]
+    fn an_end_that_sent_data_breaks_no_handshake_off() {
+        let report = of(&closed_in_the_end(false));
+        assert_silent(&report);
+        assert_eq!(report.dtls[0].state, DtlsState::Complete);
+    }
+
+    #[test]
+    fn a_snap_length_that_hides_the_handshake_leaves_the_end_of_a_call_what_it_is() {
+        let all = degrade::shots(&closed_in_the_end(true));
+        for length in [60, 68, 80, 96, 128, 160, 200, 256] {
+            assert_silent(&analyze::report(&degrade::pcap(&degrade::snapped(&all, length))));
+        }
+    }
+
+    #[test]
+    fn an_encrypted_alert_long_after_the_last_flight_ends_a_call_and_no_handshake() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.hello(&mut scene);
+        shake.server_flight(&mut scene);
+        shake.client_flight(&mut scene);
+        consent(&mut scene, 2);
+        let alert = shake.server.sealed(21, 26);
+        shake.down(&mut scene, alert);
+        assert_silent(&of(&scene));
+    }
+
+    #[test]
+    fn an_alert_on_which_the_capture_joins_tells_of_no_handshake() {
+        let (mut scene, mut shake) = start();
+        let alert = shake.server.alert(2, 80);
+        shake.down(&mut scene, alert);
+        consent(&mut scene, 3);
+        assert_silent(&of(&scene));
+    }
+
+    #[test]
+    fn media_of_the_client_shows_that_its_handshake_is_over() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.hello(&mut scene);
+        shake.server_flight(&mut scene);
+        shake.client_flight(&mut scene);
+        for number in 0..40 {
+            shake.up(&mut scene, support::payload::rtp(96, number, u32::from(number) * 960, 7, 80));
+        }
+        scene.after_ms(20_000).resolved("10.0.0.2:1");
+        assert_silent(&of(&scene));
+    }
+
+    #[test]
+    fn a_small_hello_in_two_datagrams_is_no_matter_of_an_alert_at_the_end() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        let body = dtls::client_hello_body(&Offer::default());
+        for part in [0..60, 60..body.len()] {
+            let fragment = shake.client.fragment(1, &body, part);
+            shake.up(&mut scene, fragment);
+        }
+        consent(&mut scene, 4);
+        let alert = shake.client.sealed(21, 26);
+        shake.up(&mut scene, alert);
+        let report = of(&scene);
+        assert!(!ids(&report).contains(&"dtls-hello-fragmented"), "{:?}", ids(&report));
+    }
+}
+
 mod beginnings {
     use super::*;
+
+    /// Checks of agents that say by an attribute that they are WebRTC's, and go on for some seconds.
+    fn webrtc(scene: &mut Scene, seconds: u64, mut between: impl FnMut(&mut Scene)) {
+        let (alice, bob) = agents();
+        for second in 0..=seconds {
+            let check = scene.after_ms(400).ice_check(ALICE, BOB, (&alice, &bob), true, |check| {
+                if second > 0 { check.use_candidate() } else { check }
+            });
+            scene.after_ms(1).ice_answer(&check, &bob);
+            let check = scene
+                .after_ms(20)
+                .ice_check(BOB, ALICE, (&bob, &alice), false, |check| check.attribute(0xC057, [0; 4]));
+            scene.after_ms(1).ice_answer(&check, &alice);
+            between(scene.after_ms(578));
+        }
+    }
+
+    #[test]
+    fn nothing_but_stun_does_not_show_whether_dtls_began() {
+        let mut scene = Scene::new();
+        webrtc(&mut scene, 8, |_| {});
+        let filtered = of(&scene);
+        let known = finding(&filtered, "dtls-never-started");
+        assert_eq!((known.severity, filtered.verdict), (Severity::Note, Verdict::Healthy));
+        assert!(known.explanation.contains("nothing but STUN"), "{}", known.explanation);
+        // an answer to ARP was taken, too: the capture was not filtered
+        scene.resolved("10.0.0.2:1");
+        assert_told(&of(&scene), "dtls-never-started", Severity::Failure, Confidence::Certain);
+    }
+
+    #[test]
+    fn dtls_1_3_of_a_call_that_the_capture_joins_is_dtls() {
+        let (mut scene, mut shake) = start();
+        scene.resolved("10.0.0.2:1");
+        webrtc(&mut scene, 8, |scene| {
+            let (one, other) = (shake.client.unified(3, 40), shake.server.unified(3, 60));
+            shake.up(scene, one);
+            shake.down(scene, other);
+        });
+        let report = of(&scene);
+        assert_silent(&report);
+        assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
+    }
 
     fn waiting(seconds: u64) -> Scene {
         let mut scene = Scene::new();

@@ -377,6 +377,27 @@ fn checks_of_the_generation_before_a_restart_that_are_refused_are_told_as_such()
 }
 
 #[test]
+fn an_agent_that_restarts_alone_and_is_refused_from_then_on_is_told() {
+    let old = agents();
+    let alone = || {
+        let half = Agents { a: old.restarted().a, ..old.clone() };
+        let mut scene = Scene::new();
+        scene.connect(&old).talk_directly(A, B, 20);
+        for _ in 0..8 {
+            refused(scene.after_ms(1000), &half, 401, "Unauthorized");
+        }
+        scene
+    };
+    let told = report(&alone().pcap());
+    assert_eq!(failures(&told), ["ice-check-unauthorized"]);
+    let text = &finding(&told, "ice-check-unauthorized").explanation;
+    assert!(text.contains("one side restarted ICE"), "{text}");
+    // the media goes on as before, or the other side restarts, too
+    assert_ne!(report(&alone().talk_directly(A, B, 50).pcap()).verdict, Verdict::Failure);
+    assert_ne!(report(&alone().connect(&old.restarted()).talk_directly(A, B, 50).pcap()).verdict, Verdict::Failure);
+}
+
+#[test]
 fn a_restart_that_both_sides_make_after_all_heals_it() {
     let mut scene = only_one_side_restarts();
     scene.connect(&agents().restarted()).talk_directly(A, B, 50);

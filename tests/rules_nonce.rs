@@ -40,6 +40,19 @@ fn a_nonce_that_runs_out_and_is_renewed_is_a_note() {
 }
 
 #[test]
+fn a_nonce_that_ran_out_may_be_refused_with_401() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let refresh = scene.after_ms(60_000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
+    scene.after_ms(10).challenge(&refresh, 401, "Unauthorized", REALM, "nonce-2");
+    let refresh = scene.after_ms(10).refresh(CLIENT, SERVER, &alice(), "nonce-2", 600);
+    scene.after_ms(10).granted(&refresh, Some(600), &alice());
+    let report = report(&scene.pcap());
+    assert_eq!(ids(&report), ["turn-challenge", "turn-stale-nonce"]);
+    assert_eq!(report.verdict, Verdict::Healthy);
+}
+
+#[test]
 fn requests_that_were_under_way_with_the_old_nonce_are_one_renewal() {
     let mut scene = Scene::new();
     scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);

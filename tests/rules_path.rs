@@ -198,6 +198,23 @@ fn answers_that_leave_while_the_client_repeats_its_request_are_lost() {
 }
 
 #[test]
+fn checks_of_which_the_capture_lacks_the_user_name_are_no_requests_to_a_server() {
+    let (alice, bob) =
+        (IceSide::new("aaaa", "alice-password-of-ice-22", 1), IceSide::new("bbbb", "bob-password-of-ice-2222", 2));
+    let mut scene = Scene::new();
+    let check = scene.ice_check("10.0.0.2:50000", "192.0.2.9:40000", (&alice, &bob), true, |check| check);
+    scene.after_ms(5).ice_answer(&check, &bob);
+    for _ in 0..5 {
+        scene.after_ms(500).retransmit(&check);
+    }
+    wait(&mut scene);
+    for length in [62, 64, 68] {
+        let cut = report(&degrade::pcap(&degrade::snapped(&degrade::shots(&scene), length)));
+        assert!(!ids(&cut).contains(&"turn-answer-lost"), "{length}: {:?}", ids(&cut));
+    }
+}
+
+#[test]
 fn answers_that_end_at_the_outer_side_of_a_nat_are_lost_there() {
     let (inside, outside) = ("192.168.1.10:40000", "198.51.100.50:1111");
     let mut scene = Scene::new();
@@ -246,6 +263,17 @@ fn port_unreachable_from_the_server_says_that_nothing_listens() {
     assert!(found.title.contains("nothing listens on 203.0.113.1:3478"), "{}", found.title);
     let places: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
     assert_eq!((found.severity, places), (Severity::Failure, vec![1, 2]));
+}
+
+#[test]
+fn a_single_binding_request_that_a_host_turns_away_is_likely_a_search_for_servers() {
+    let mut scene = Scene::new();
+    let asked = scene.send("198.51.100.33:33333", SERVER, Stun::request(method::BINDING));
+    scene.icmp_unreachable("203.0.113.1", &asked);
+    wait(&mut scene);
+    let report = report(&scene.pcap());
+    assert_eq!(finding(&report, "turn-unreachable").confidence, Confidence::Likely);
+    assert_eq!(report.verdict, Verdict::Warning);
 }
 
 #[test]

@@ -250,6 +250,20 @@ fn a_client_that_follows_a_redirection_is_healthy() {
 }
 
 #[test]
+fn a_redirection_that_the_snap_length_cut_is_no_refusal_where_the_client_was_served() {
+    let mut scene = Scene::new();
+    redirected(&mut scene, CLIENT, SERVER, SECOND);
+    scene.after_ms(10).allocation("172.16.84.124:50001", SECOND, &alice(), "nonce", RELAYED);
+    later(&mut scene);
+    let all = degrade::shots(&scene);
+    // from the end of the reason phrase on
+    for length in [72, 74, 78, 82] {
+        let report = report(&degrade::pcap(&degrade::snapped(&all, length)));
+        assert_eq!(report.verdict, Verdict::Healthy, "{length}: {}", report.headline);
+    }
+}
+
+#[test]
 fn a_client_that_goes_on_at_the_redirecting_server_ignores_it() {
     let mut scene = Scene::new();
     for _ in 0..3 {

@@ -76,6 +76,7 @@ fn parts_accuse_nobody(scene: &Scene) {
         ("answers", to(&all, "192.0.2.10")),
         ("without its start", all[5.min(all.len())..].to_vec()),
         ("snap length 60", snapped(&all, 60)),
+        ("snap length 72", snapped(&all, 72)),
     ] {
         let report = report(&support::degrade::pcap(&part));
         for finding in report.findings.iter().filter(|finding| MINE.contains(&finding.id.as_str())) {
@@ -384,6 +385,30 @@ fn data_on_a_channel_that_was_never_bound_is_a_failure() {
     let found = finding(&told, "turn-channel-mismatch");
     assert!(found.title.contains("channel 0x4001"), "{}", found.title);
     parts_accuse_nobody(&scene);
+}
+
+#[test]
+fn a_binding_that_the_snap_length_cut_may_be_that_of_the_channel() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    send_on(&mut scene, 0x4000, 10, 500);
+    scene.later(5);
+    for length in [64, 66, 72, 80] {
+        let told = report(&support::degrade::pcap(&snapped(&shots(&scene), length)));
+        assert!(!mine(&told).contains(&"turn-channel-mismatch"), "{length}: {:?}", mine(&told));
+    }
+}
+
+#[test]
+fn a_permission_that_the_snap_length_cut_may_be_that_of_the_peer() {
+    let mut scene = allocated();
+    permit(&mut scene, PEER);
+    send(&mut scene, PEER, 10, 500);
+    scene.later(5);
+    for length in [64, 72, 78, 80] {
+        let told = report(&support::degrade::pcap(&snapped(&shots(&scene), length)));
+        assert!(!mine(&told).contains(&"turn-permission-missing"), "{length}: {:?}", mine(&told));
+    }
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn a_syn_that_a_reset_answers_is_a_refusal() {
 fn a_syn_that_nothing_answers_is_silence() {
     let mut scene = Scene::new();
     Tcp::knock(&mut scene, CLIENT, SERVER);
-    later(&mut scene, 5);
+    later(&mut scene, 5).resolved(CLIENT);
     let report = report(&scene.pcap());
     assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-unreachable"]));
     let title = &finding(&report, "turn-unreachable").title;
@@ -375,6 +375,28 @@ fn knocks_of_a_scanner_are_not_on_the_scoreboard() {
     let report = report(&scene.pcap());
     let [server] = &report.servers[..] else { panic!("{:?}", report.servers) };
     assert_eq!(server.transports.len(), 1);
+}
+
+#[test]
+fn who_knocks_once_at_a_server_that_serves_others_looks_for_open_ports() {
+    let mut scene = call();
+    Tcp::refused(scene.after_ms(20), "198.51.100.99:40000", "203.0.113.1:5349");
+    later(&mut scene, 5);
+    let told = report(&scene.pcap());
+    assert_eq!(told.verdict, Verdict::Healthy, "{}", told.headline);
+    Tcp::refused(scene.after_ms(20), "198.51.100.99:40001", "203.0.113.1:5349");
+    later(&mut scene, 5);
+    assert!(ids(&report(&scene.pcap())).contains(&"turn-unreachable"));
+}
+
+#[test]
+fn a_syn_that_nobody_answers_is_certainly_unanswered_only_where_an_answer_would_be_seen() {
+    let mut scene = Scene::new();
+    Tcp::knock(&mut scene, CLIENT, SERVER);
+    scene.after_ms(30_000).frame(&[0; 60]);
+    assert_eq!(finding(&report(&scene.pcap()), "turn-unreachable").confidence, Confidence::Likely);
+    scene.resolved(CLIENT);
+    assert_eq!(finding(&report(&scene.pcap()), "turn-unreachable").confidence, Confidence::Certain);
 }
 
 // UDP silent, TCP works

@@ -523,6 +523,27 @@ fn silence_over_udp_is_a_warning_where_tls_to_the_same_server_works() {
     assert_eq!((report.verdict, ids(&report).contains(&"turn-fallback")), (Verdict::Failure, false));
 }
 
+#[test]
+fn tls_that_the_capture_cuts_short_is_a_way_out_where_data_went_to_and_fro() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, UDP, Stun::request(method::ALLOCATE), 5);
+    scene.after_ms(1000);
+    succeed(&mut scene, AGAIN, SERVER, &Offer::default());
+    later(&mut scene);
+    let all = shots(&scene);
+    for length in [90, 100, 128, 160, 200] {
+        let report = report(&degrade::pcap(&degrade::snapped(&all, length)));
+        assert_eq!(report.verdict, Verdict::Warning, "{length}: {}", report.headline);
+    }
+    // of TLS 1.2 the answers to data show that the handshake was completed, whatever of it is missing but the server's hello
+    for lost in (0..all.len()).filter(|lost| *lost != 9) {
+        let mut kept = all.clone();
+        kept.remove(lost);
+        let report = report(&degrade::pcap(&kept));
+        assert_ne!(report.verdict, Verdict::Failure, "without frame {}: {}", lost + 1, report.headline);
+    }
+}
+
 // The scoreboard
 
 /// Of each server and transport: what came of it, connections tried and opened, requests asked.

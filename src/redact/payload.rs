@@ -4,7 +4,7 @@ use super::bytes::{offset_in, word, zero};
 use super::{Flow, Redactor, opened};
 use crate::net::Endpoint;
 use crate::wire::demux::{self, Kind};
-use crate::wire::stun::Message;
+use crate::wire::stun::{Message, Method};
 use crate::wire::turn::ChannelData;
 
 /// How deep what relays carry may be within each other.
@@ -45,6 +45,12 @@ impl Redactor {
                 let start = offset_in(data, message.bytes());
                 let end = start + message.bytes().len();
                 let cut = message.truncated();
+                // where agents check a pair, what looks like DTLS 1.3 is that, whether the capture holds its handshake or not
+                let is_check = message.method() == Method::BINDING && message.fields().username.is_some();
+                if is_check && self.dtls_flows.len() < FLOWS {
+                    self.dtls_flows.insert(*flow);
+                    self.dtls_flows.insert(Flow { src: flow.dst, dst: flow.src, ..*flow });
+                }
                 if let Some(bytes) = data.get_mut(start..end) {
                     self.stun(bytes, cut, flow, depth);
                 }

@@ -64,6 +64,7 @@ fn outcome(conversation: &Conversation) -> AuthenticationOutcome {
             None if conversation.answered == 0 => AuthenticationOutcome::Unanswered,
             None => AuthenticationOutcome::Open,
             Some(answer) if answer.is_challenge() && !last.asked.is_signed() => AuthenticationOutcome::Challenged,
+            Some(answer) if answer.is_error(300) => AuthenticationOutcome::Redirected,
             Some(_) => AuthenticationOutcome::Rejected,
         },
         None => AuthenticationOutcome::Open,

@@ -240,6 +240,8 @@ pub enum AuthenticationOutcome {
     Accepted,
     /// The server refused.
     Rejected,
+    /// The server sent the client on to another.
+    Redirected,
     /// The server asked for credentials and the client did not come back.
     Challenged,
     /// The server did not answer.

@@ -1,6 +1,6 @@
 //! `turn-channel-mismatch`: ChannelData on a channel that is not bound.
 
-use super::evidence::{counted, filter_of, frames};
+use super::evidence::{counted, filter_of, frames, hides_a_peer, is_whole};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Allocation, Conversation, Grievance, Lack, Stray};
 use crate::time::Span;
@@ -14,6 +14,9 @@ const ENOUGH: (u64, Span) = (3, Span::from_secs(1));
 const ALL_KEPT: usize = 32;
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    if hides_a_peer(conversation, Method::CHANNEL_BIND) {
+        return; // it may have bound the channel
+    }
     for allocation in conversation.allocations() {
         for stray in allocation.strays.iter().flat_map(|strays| &strays.unbound) {
             let back = allocation.received.packets > 0 && allocation.received.last >= stray.first.time;
@@ -46,7 +49,7 @@ fn tell(
         conversation.of(Method::CHANNEL_BIND).find(|known| known.failed() && known.asked.channel == Some(number));
     // what comes back may be meant for the peer that the channel is bound to, and so may be what is sent
     let told_apart = stray.lack != Lack::Other || !back;
-    let whole = conversation.orphans == 0 && !conversation.began_before && conversation.both_heard() && told_apart;
+    let whole = is_whole(conversation) && told_apart;
     let at = stray.first.time;
     let mut listed = vec![allocation.created.frame];
     listed.extend(refused.into_iter().flat_map(|refused| refused.frames()));

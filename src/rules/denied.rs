@@ -68,7 +68,14 @@ impl Kind {
         let answer = exchange.answer.as_ref().filter(|answer| answer.class == Class::Error)?;
         // what is left of a message that the snap length cut does not tell a challenge from a refusal
         let cut = answer.truncated && matches!(answer.code, 0 | 401 | 438);
-        if cut || told(exchange, conversation, view) {
+        // nor does it tell where a redirection leads; a client that was served afterwards found its way
+        let led = || {
+            let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+            let user = exchange.asked.user;
+            view.session.clients().recovered(&Grievance { client, user, server, at: answer.seen.time })
+        };
+        let led = answer.code == 300 && answer.truncated && answer.alternate.is_none() && led();
+        if cut || led || told(exchange, conversation, view) {
             return None;
         }
         let about_peer = matches!(exchange.method, Method::CREATE_PERMISSION | Method::CHANNEL_BIND | Method::CONNECT);

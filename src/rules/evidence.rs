@@ -6,6 +6,7 @@ use crate::net::Endpoint;
 use crate::session::credentials::{Derivation, Side, Status};
 use crate::session::{Answer, Asked, Conversation, Ends, Exchange, Name, Verdicts};
 use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
 use crate::wire::stun::integrity::Rule;
 use std::fmt::Write as _;
 
@@ -256,6 +257,17 @@ pub(super) fn how_long(span: Span) -> String {
         _ => (seconds / 86_400, "day"),
     };
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Whether the capture holds all that client and server said to each other: from the beginning, both ways, over TCP without gaps.
+pub(super) fn is_whole(conversation: &Conversation) -> bool {
+    let unbroken = conversation.connection.as_deref().is_none_or(|connection| connection.missing == [0, 0]);
+    conversation.orphans == 0 && !conversation.began_before && conversation.both_heard() && unbroken
+}
+
+/// Whether a request of this method was cut short before it says which peer it is about.
+pub(super) fn hides_a_peer(conversation: &Conversation, method: Method) -> bool {
+    conversation.of(method).any(|known| known.asked.truncated && known.asked.peer.is_none())
 }
 
 /// A display filter for a client's STUN with a server.

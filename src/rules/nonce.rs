@@ -1,6 +1,7 @@
 //! `turn-stale-nonce` and `turn-stale-nonce-loop`: nonces that ran out, and nonces that never hold.
 
 use super::evidence::{filter_of, frames, frames_of};
+use super::refusal::ran_out;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Conversation, Exchange, Grievance, StaleRow};
 
@@ -19,11 +20,12 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     }
 }
 
-/// Each 438 with the request that was granted with the nonce that it brought.
+/// Each 438, or 401 in its place, with the request that was granted with the nonce that it brought.
 fn renewals(conversation: &Conversation) -> impl Iterator<Item = (&Exchange, &Exchange)> {
     let mut done = None;
     let stale = conversation.exchanges.iter().filter(|exchange| {
-        exchange.asked.is_signed() && exchange.answer.as_ref().is_some_and(|answer| answer.is_error(438))
+        let says_so = exchange.answer.as_ref().is_some_and(|answer| answer.is_error(438));
+        exchange.asked.is_signed() && (says_so || ran_out(exchange, conversation))
     });
     stale.filter_map(move |refused| {
         let new = refused.answer.as_ref()?.nonce?;

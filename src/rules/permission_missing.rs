@@ -1,6 +1,6 @@
 //! `turn-permission-missing`: data to a peer for which the relay has no permission, or no longer has one.
 
-use super::evidence::{counted, filter_of, frames};
+use super::evidence::{counted, filter_of, frames, hides_a_peer, is_whole};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::{Endpoint, PeerAddress};
 use crate::session::{Allocation, Conversation, Grievance, Lack, Stray};
@@ -15,6 +15,9 @@ const ENOUGH: (u64, Span) = (3, Span::from_secs(2));
 const ALL_KEPT: usize = 32;
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    if [Method::CREATE_PERMISSION, Method::CHANNEL_BIND].into_iter().any(|method| hides_a_peer(conversation, method)) {
+        return; // it may have been asked for there
+    }
     for allocation in conversation.allocations() {
         let strays = allocation.strays.iter().flat_map(|strays| &strays.unpermitted);
         for stray in strays.filter(|stray| is_one(stray, allocation, conversation)) {
@@ -50,7 +53,7 @@ fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, vie
     if passes && stray.lack == Lack::Expired {
         return; // it was renewed, and the capture does not show it
     }
-    let whole = conversation.orphans == 0 && !conversation.began_before && conversation.both_heard();
+    let whole = is_whole(conversation);
     let at = stray.first.time;
     let listed = [allocation.created.frame, stray.first.frame, stray.last.frame];
     let seen = Occurrence {

@@ -154,7 +154,7 @@ pub(super) fn classify(exchange: &Exchange, conversation: &Conversation, view: &
     {
         return Refusal::UnknownUser;
     }
-    if contradicted(exchange, conversation) {
+    if contradicted(exchange, conversation) || ran_out(exchange, conversation) {
         return Refusal::StaleNonce;
     }
     let complete = (asked.user.is_some() || asked.userhash.is_some()) && asked.nonce.is_some();
@@ -293,6 +293,22 @@ fn gave(answer: &Answer, exchange: &Exchange) -> bool {
 /// Whether a challenge in the capture gave a request the nonce that it carries.
 pub(super) fn is_nonce_given(exchange: &Exchange, conversation: &Conversation) -> bool {
     challenges_before(exchange.first, conversation).any(|answer| gave(answer, exchange))
+}
+
+/// Whether a server says with 401 what 438 is for: the same user had been granted something with this nonce, the refusal brings another, and with
+/// that the user is granted the same.
+pub(super) fn ran_out(exchange: &Exchange, conversation: &Conversation) -> bool {
+    let asked = &exchange.asked;
+    let new = exchange.answer.as_ref().filter(|answer| answer.is_error(401)).and_then(|answer| answer.nonce);
+    let Some(new) = new.filter(|&new| Some(new) != asked.nonce) else { return false };
+    let granted = |known: &Exchange| {
+        known.succeeded() && known.asked.is_signed() && users_differ(&known.asked, asked) == Some(false)
+    };
+    let before = |known: &Exchange| known.first < exchange.first && known.asked.nonce == asked.nonce;
+    let after = |known: &Exchange| known.first > exchange.first && known.asked.nonce == Some(new);
+    asked.nonce.is_some()
+        && conversation.exchanges.iter().any(|known| granted(known) && before(known))
+        && conversation.of(exchange.method).any(|known| granted(known) && after(known))
 }
 
 /// Whether the challenges that were seen before a request gave other nonces than it carries.

@@ -24,7 +24,10 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     let (asked, port) = (conversation.server, conversation.server.0.port());
     // applications ask peers by plain Binding requests, too: keepalives, which end with an error when the call does
     let peer = !is_service(port) && conversation.allocations().next().is_none();
-    let sure = !peer || conversation.both_heard();
+    // who sends a single request to a port that is known for STUN, and nothing else, may be looking for servers
+    let lone =
+        matches!(conversation.exchanges.as_slice(), [only] if only.again_total == 0) && conversation.answered == 0;
+    let sure = (!peer && !lone) || conversation.both_heard();
     if view.session.nat().is_own(conversation.client, asked) {
         return;
     }

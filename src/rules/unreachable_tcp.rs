@@ -38,6 +38,15 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         // anyone may knock at a well-known port: who speaks STUN means it
         let speaks = clients.contains(&client);
         let sure = speaks || clients.is_empty() || attempt.connections > 1 || how == How::Unanswered;
+        // a host that knocks once, speaks no STUN, and is turned away by one that serves others, is looking for open ports
+        let serves_others = || ways.iter().any(|way| way.server.0.ip() == attempt.server.0.ip() && way.answered > 0);
+        if !speaks && attempt.connections == 1 && how != How::Unanswered && serves_others() {
+            continue;
+        }
+        // SYNs of which nothing came back prove silence only where the capture holds what is sent to the client
+        let heard = view.session.clients().is_heard(client) || view.session.clients().has_both_ways();
+        let heard = heard || view.session.lookups().is_heard(client);
+        let sure = sure && (heard || how != How::Unanswered);
         // who has an allocation is served, though not in this way
         let has_relay = served.contains(&client);
         tell(attempt, how, sure, has_relay, view, out);

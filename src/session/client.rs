@@ -38,6 +38,8 @@ pub struct Clients {
     holes: bool,
     /// Hosts to which something else was sent: an answer to ARP, an ICMP error, a refusal.
     heard: HashSet<IpAddr>,
+    /// Whether any of that was not STUN.
+    others_heard: bool,
     /// Whether any request of anybody was answered.
     both_ways: bool,
     /// Frames that the capturing program lost by its own count.
@@ -71,6 +73,7 @@ impl Clients {
             set_back: None,
             holes: false,
             heard: HashSet::new(),
+            others_heard: false,
             both_ways: false,
             lost: 0,
         }
@@ -337,8 +340,14 @@ impl Clients {
             .is_some_and(|outcome| after(outcome.data) || outcome.grants().iter().any(|grant| after(grant.relayed)))
     }
 
-    /// Something was sent to a host, whatever it was: so the capture holds what is sent to it.
+    /// Something other than STUN was sent to a host, whatever it was: so the capture holds what is sent to it.
     pub fn hears(&mut self, host: IpAddr) {
+        self.others_heard = true;
+        self.is_refused(host);
+    }
+
+    /// A server refused a host something: so the capture holds what is sent to it.
+    pub fn is_refused(&mut self, host: IpAddr) {
         if self.heard.len() < self.max {
             self.heard.insert(host);
         }
@@ -353,6 +362,12 @@ impl Clients {
     #[must_use]
     pub fn has_both_ways(&self) -> bool {
         self.both_ways
+    }
+
+    /// Whether anything other than STUN was sent to anybody: an answer to ARP, an ICMP error, an answer to a SYN.
+    #[must_use]
+    pub fn others_heard(&self) -> bool {
+        self.others_heard
     }
 
     /// Whether the client was ever granted anything, had data both ways, or was sent something else: then the capture holds what is sent to it.

@@ -250,6 +250,18 @@ impl Session {
         self.lookups.packets > self.lookups.messages
     }
 
+    /// Whether the capture holds nothing but STUN, as one does that a display filter made: what else passed is then not known. An answer to
+    /// ARP, or anything else that is sent to a host, shows that it holds more.
+    #[must_use]
+    pub fn holds_stun_only(&self) -> bool {
+        let totals = &self.totals;
+        let others = totals.channel_data
+            + totals.rtp
+            + totals.rtcp
+            + totals.dtls.values().chain(totals.tls.values()).sum::<u64>();
+        others == 0 && self.lookups.packets <= totals.stun_total() && !self.clients.others_heard()
+    }
+
     /// Questions about names of servers.
     #[must_use]
     pub fn lookups(&self) -> &Lookups {

@@ -177,6 +177,7 @@ fn conversations(report: &Report, clock: &Clock, links: &Links) -> Table {
             let outcome = match conversation.outcome {
                 AuthenticationOutcome::Accepted => text("accepted").classed("good"),
                 AuthenticationOutcome::Rejected => text("rejected").classed("bad"),
+                AuthenticationOutcome::Redirected => text("redirected").classed("odd"),
                 AuthenticationOutcome::Challenged => text("challenged").classed("odd"),
                 AuthenticationOutcome::Unanswered => text("unanswered").classed("odd"),
                 AuthenticationOutcome::Open => text("open"),

@@ -46,6 +46,7 @@ fn summary(conversation: &Authentication) -> String {
     text += match conversation.outcome {
         AuthenticationOutcome::Accepted => ": accepted",
         AuthenticationOutcome::Rejected => ": rejected",
+        AuthenticationOutcome::Redirected => ": sent on to another server",
         AuthenticationOutcome::Challenged => ": challenged, and the client did not come back",
         AuthenticationOutcome::Unanswered => ": no answer",
         AuthenticationOutcome::Open => ": still open where the capture ends",

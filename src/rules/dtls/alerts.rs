@@ -12,6 +12,8 @@ pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut
     let (id, severity) = match story.reading {
         Reading::HandshakeFailure => (HANDSHAKE_FAILURE, Severity::Failure),
         Reading::Version => (VERSION, Severity::Failure),
+        // of an alert on which the capture joins nobody can tell what it ended: a handshake, or an association long complete
+        Reading::Alert if !handshake.from_start && handshake.flights.is_empty() => return,
         Reading::Alert | Reading::RoleConflict => (ALERT, Severity::Warning),
         _ => return,
     };

@@ -28,6 +28,7 @@ pub(in crate::rules) fn judge_rejected(handshake: &Handshake, view: &View<'_>, o
     seen.frames = listed.clone();
     seen.at = alert.seen.time;
     seen.reference = "RFC 8122 §6.2";
+    seen.causes = &[FINGERPRINT_MISMATCH];
     out.add(seen, || {
         let (by, of) = (story.named(rejecter), story.end(rejecter.other()));
         let which = certificate.map_or_else(

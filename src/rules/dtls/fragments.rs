@@ -4,7 +4,7 @@ use super::super::evidence::{frames, listed};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::{lost_packets, lost_parts};
 use super::{FRAGMENT_LOST, HELLO_FRAGMENTED, Reading, Story, frames_at, hello_frames};
-use crate::session::handshake::{Handshake, Role, State};
+use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
 use crate::wire::handshake::HandshakeType;
 use std::ops::Range;
@@ -16,6 +16,7 @@ const LONG: Span = Span::from_secs(3);
 pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     match story.reading {
+        Reading::FragmentLost | Reading::HelloFragmented if story.went_on(view) => {}
         Reading::FragmentLost => lost(&story, view, out),
         Reading::HelloFragmented => hello(&story, out),
         _ => {}
@@ -132,7 +133,8 @@ fn ranges(parts: &[Range<u32>]) -> String {
 
 fn hello(story: &Story<'_>, out: &mut Collector) {
     let handshake = story.handshake;
-    let ended = handshake.state() == State::Failed;
+    // an alert under keys answers no ClientHello
+    let ended = handshake.fatal().is_some();
     // the hello that brings a cookie is a flight of its own
     let hellos = handshake.flights.iter().filter(|flight| flight.from == Role::Client);
     let repeated = hellos.map(|flight| flight.repeated).max().unwrap_or_default();

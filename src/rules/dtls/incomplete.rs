@@ -17,6 +17,9 @@ const ON_ITS_WAY: Span = Span::from_secs(1);
 
 pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake).filter(|story| story.reading == Reading::Stuck) else { return };
+    if story.went_on(view) {
+        return;
+    }
     if let Some((by, at)) = handshake.refusal() {
         return refused(&story, by, at, out);
     }

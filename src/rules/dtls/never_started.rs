@@ -31,12 +31,20 @@ pub(in crate::rules) fn judge(session: &IceSession, view: &View<'_>, out: &mut C
     let grievance = Grievance { client: one.ip(), user: None, server: other, at: selection.at.time };
     let listed = vec![selection.at.frame];
     let ends = pair.path().ends;
+    let described =
+        |agent: usize| -> Option<&Description> { signalling.of_agent(names.bytes(session.agent(agent).ufrag?)) };
+    let setups: Vec<(usize, Setup)> =
+        [0, 1].into_iter().filter_map(|agent| Some((agent, described(agent)?.setup?))).collect();
+    let both_passive = setups.len() == 2 && setups.iter().all(|(_, setup)| *setup == Setup::Passive);
+    // what holds nothing but STUN would not show DTLS: that is how captures are that a display filter made
+    let stun_only = view.session.holds_stun_only() && !both_passive;
+    // a pair that was chosen before the capture may have its keys since then
+    let shown = began_here(session, pair) && !stun_only;
     let seen = Occurrence {
         id: ID,
         key: format!("{} {}", one.ip(), other.ip()),
-        severity: Severity::Failure,
-        // a pair that was chosen before the capture may have its keys since then
-        confidence: if began_here(session, pair) { Confidence::Certain } else { Confidence::Likely },
+        severity: if stun_only { Severity::Note } else { Severity::Failure },
+        confidence: if shown { Confidence::Certain } else { Confidence::Likely },
         remedy: Remedy::Association(grievance),
         at: selection.at.time,
         frames: listed.clone(),
@@ -46,9 +54,6 @@ pub(in crate::rules) fn judge(session: &IceSession, view: &View<'_>, out: &mut C
         causes: &[],
     };
     out.add(seen, || {
-        let described = |agent: usize| -> Option<&Description> { signalling.of_agent(names.bytes(session.agent(agent).ufrag?)) };
-        let setups: Vec<(usize, Setup)> = [0, 1].into_iter().filter_map(|agent| Some((agent, described(agent)?.setup?))).collect();
-        let both_passive = setups.len() == 2 && setups.iter().all(|(_, setup)| *setup == Setup::Passive);
         let told: Vec<String> = setups.iter().map(|(agent, setup)| format!("{} says a=setup:{}", pair.end(*agent), setup.name())).collect();
         let told = match told.as_slice() {
             [] => String::new(),
@@ -60,8 +65,16 @@ pub(in crate::rules) fn judge(session: &IceSession, view: &View<'_>, out: &mut C
             "Either both wait for the other's ClientHello (both passive, or one does not have the other's description), or the ClientHello is \
              dropped before this capture point."
         };
+        let why = if stun_only {
+            "But the capture holds nothing but STUN: if that was picked out of a larger one, DTLS may have been left behind."
+        } else {
+            why
+        };
         Text {
-            title: format!("{one} and {other} have a working pair, and neither begins DTLS"),
+            title: match stun_only {
+                true => format!("{one} and {other} have a working pair, and the capture holds no DTLS, nor anything else but STUN"),
+                false => format!("{one} and {other} have a working pair, and neither begins DTLS"),
+            },
             explanation: format!(
                 "ICE chose the pair ({}) and goes on to check it for {}, but neither a ClientHello nor media passes on any pair.{told} {why}",
                 frames(&listed),

@@ -79,7 +79,7 @@ fn went_on(handshake: &Handshake) -> bool {
     let after = handshake.last.time.after(WAITED);
     let sides = &handshake.sides;
     let both = [Role::Client, Role::Server];
-    let data = both.iter().all(|&role| sides[role].data.last.is_some_and(|seen| seen > handshake.last));
+    let data = both.iter().all(|&role| sides[role].data.last.is_some_and(|seen| seen > handshake.last_flight()));
     let refused = handshake.refusal().is_some() || handshake.fatal().is_some();
     let last = &handshake.surroundings.data_last;
     // an alert at the end of a call takes nothing from what went both ways after the last flight

@@ -70,6 +70,22 @@ impl<'h> Story<'h> {
         stopped && later(there) && later(other)
     }
 
+    /// Whether both ends send data or media on the pair long after the last flight, or, up to DTLS 1.2, the client does, whose handshake is over last.
+    /// Through a relay too: they have their keys, and the capture lacks the end of the handshake.
+    pub(super) fn went_on(&self, view: &View<'_>) -> bool {
+        const PLAINLY: Span = Span::from_millis(200);
+        const LONG: Span = Span::from_secs(2);
+        let Some((_, pair, agents)) = self.pair(view) else { return false };
+        let shaken = self.handshake.last_flight().time;
+        let goes_on = |role: Role, after: Span| {
+            let carried = pair.carried(agents[role]);
+            let is_goodbye = carried.alert.is_some_and(|alert| alert.time >= carried.last);
+            carried.first.is_some() && carried.last > shaken.after(after) && !is_goodbye
+        };
+        let both = [Role::Client, Role::Server].into_iter().all(|role| goes_on(role, LONG));
+        both || !self.handshake.is_1_3() && goes_on(Role::Client, PLAINLY)
+    }
+
     /// The user fragment of an end, where checks on the same pair tell it.
     fn ufrag<'s>(&self, role: Role, view: &View<'s>) -> Option<&'s [u8]> {
         let (session, _, agents) = self.pair(view)?;

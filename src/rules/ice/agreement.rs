@@ -17,6 +17,8 @@ pub(in crate::rules) const NOT_NOMINATED: &str = "ice-not-nominated";
 const SIGNALLING: Span = Span::from_secs(2);
 /// So long, and so often, checks are refused that were answered before: WebRTC gives a pair up after about 15 s.
 const LOCKED_OUT: (Span, u32) = (Span::from_secs(15), 4);
+/// So long, and so often, checks with a new and an old user fragment are refused where one side restarts ICE and the other does not go along.
+const LEFT_ALONE: (Span, u32) = (Span::from_secs(5), 4);
 /// So long pairs work before one should be nominated.
 const PATIENCE: Span = Span::from_secs(5);
 /// So many 487 are no crossing of offers any more.
@@ -27,12 +29,17 @@ pub(in crate::rules) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, ou
         let Some(refused) = ice.agent(agent).unauthorized.as_deref() else { continue };
         // early checks may be refused before the answer has arrived: what counts is that none ever succeeds
         let before = asked(ice, agent).answered > 0 || ice.has_data_both_ways();
-        if ice.is_mixed || (before && !is_locked_out(ice, agent, refused)) {
+        // a session of an old and a new user fragment lasts until both sides know the new ones
+        let lasting = refused.last.time.since(refused.first.time) >= LEFT_ALONE.0 && refused.count >= LEFT_ALONE.1;
+        let passing = ice.is_mixed && (ice.restarted_by.is_some() || !lasting);
+        if passing || (before && !is_locked_out(ice, agent, refused)) {
             continue;
         }
         let about = (UNAUTHORIZED, "RFC 8445 §7.3");
         let mut seen = occurrence(ice, agent, about, Severity::Failure, refused.first.time, refused.frames.clone());
-        seen = unless_later(seen, ice);
+        if !ice.is_mixed {
+            seen = unless_later(seen, ice); // else what flows on as before the restart counts
+        }
         if view.now().since(refused.first.time) < SIGNALLING {
             seen.confidence = Confidence::Likely;
         }
@@ -52,6 +59,11 @@ fn is_locked_out(ice: &IceSession, agent: usize, refused: &Unauthorized) -> bool
 
 /// Which generation of user fragments the refused checks are of, where the packets or the descriptions tell of another.
 fn generation(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &View<'_>) -> String {
+    if ice.is_mixed {
+        return " They pair a user fragment from before an ICE restart with one from after it: one side restarted ICE, and the other does not know \
+                of it or has it otherwise."
+            .to_owned();
+    }
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
     let by = ice.restarted_by.map(|(_, seen)| seen).or(ice.half_restarted);
     if let Some(seen) = by.filter(|seen| seen.time <= refused.last.time) {

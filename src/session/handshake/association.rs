@@ -311,14 +311,31 @@ impl Handshake {
     }
 
     /// A protected record of an alert's size before the handshake was complete: who sent it, and where. What it says is not readable. In a
-    /// capture that lacks the beginning or one direction it may be the end of an association that was complete, and does not count.
+    /// capture that lacks the beginning, one direction or the ends of records it may be the end of an association that was complete, and does not
+    /// count; nor does one long after the last flight, or of an end that had gone on to data: the capture then lacks what completed the handshake.
     #[must_use]
     pub fn refusal(&self) -> Option<(Role, Seen)> {
-        if self.completed.is_some() || !self.from_start || !self.is_two_sided() {
+        /// A flight that is not taken is refused at once.
+        const AT_ONCE: Span = Span::from_secs(2);
+        if self.completed.is_some() || !self.from_start || !self.is_two_sided() || self.truncated {
             return None;
         }
-        let of = |role: Role| Some((role, self.sides[role].sealed_alerts?.0));
+        let shaken = self.last_flight();
+        let of = |role: Role| {
+            let side = &self.sides[role];
+            let (alert, _) = side.sealed_alerts?;
+            // a server of DTLS 1.3 has its keys for data before it knows whether it is content with the client
+            let early = role == Role::Server && (self.is_1_3() || side.application_keys.is_some());
+            let content = !early && side.data.first.is_some_and(|data| data < alert);
+            (!content && alert.time.since(shaken.time) < AT_ONCE).then_some((role, alert))
+        };
         [of(Role::Client), of(Role::Server)].into_iter().flatten().min_by_key(|(_, seen)| *seen)
+    }
+
+    /// The last record of the flights; where there are none, the last that is no data.
+    #[must_use]
+    pub fn last_flight(&self) -> Seen {
+        self.flights.iter().map(|flight| flight.last).max().unwrap_or(self.last)
     }
 
     /// The way on which it was seen first.

@@ -409,7 +409,22 @@ impl Entry {
             let missing = incomplete.map(missing).collect();
             self.handshake.sides[role].missing = missing;
         }
+        self.complete_by_data();
         self.handshake
+    }
+}
+
+impl Entry {
+    /// Up to DTLS 1.2 a client sends data once it has the server's Finished, which comes last: then the capture lacks what completed the handshake.
+    fn complete_by_data(&mut self) {
+        let handshake = &mut self.handshake;
+        let Both { client, server } = &handshake.sides;
+        let newer = [client, server].iter().any(|side| side.application_keys.is_some());
+        let shaken = handshake.last_flight();
+        let went_on = client.data.last.is_some_and(|last| last > shaken);
+        if handshake.completed.is_none() && handshake.from_start && !newer && went_on {
+            handshake.completed = Some(shaken);
+        }
     }
 }
 

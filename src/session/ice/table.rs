@@ -3,6 +3,7 @@
 use super::pair::{MAX_POINTS, Pair, Point};
 use super::recent::Recent;
 use super::session::{Agent, IceSession};
+use crate::event::Event;
 use crate::net::Endpoint;
 use crate::session::exchange::Seen;
 use crate::session::limits::Limits;
@@ -159,6 +160,11 @@ impl Ice {
         }
         let sessions = &self.sessions;
         self.by_path.find(self.hasher.hash_one(path), |place| path_at(sessions, place) == Some(path)).copied()
+    }
+
+    /// Whether an event goes the way of a pair.
+    pub(in crate::session) fn runs_on(&self, event: &Event<'_>) -> bool {
+        !self.is_empty() && self.find(&Path::of_event(event)).is_some()
     }
 
     /// The same for data, of which most follows other data on the same way.
@@ -353,9 +359,11 @@ impl Ice {
         self.restarted(old, (new, first));
     }
 
+    /// A session is followed by another; so are those between the two, of an old and a new user fragment.
     fn restarted(&mut self, number: u32, by: (u32, Seen)) {
-        let known = self.sessions.iter_mut().flatten().find(|session| session.number == number);
-        known.into_iter().for_each(|known| {
+        let between = |session: &IceSession| session.is_mixed && session.restart_of == Some(number);
+        let known = self.sessions.iter_mut().flatten();
+        known.filter(|session| session.number == number || between(session)).for_each(|known| {
             known.restarted_by.get_or_insert(by);
         });
     }

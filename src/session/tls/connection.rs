@@ -210,6 +210,13 @@ impl TlsConnection {
         said || self.tcp.missing.iter().any(|&missing| missing > 0)
     }
 
+    /// The first answer within data that went to and fro more often than any handshake: then it was completed, whether the capture shows that or
+    /// cut it short.
+    #[must_use]
+    pub fn spoke_at_length(&self) -> Option<Seen> {
+        self.exchanged.filter(|_| self.rounds > ROUNDS_1_3)
+    }
+
     /// Whether the client offers a protocol of the web, as a browser does that opens a page.
     #[must_use]
     pub fn is_of_web(&self) -> bool {
@@ -352,6 +359,12 @@ impl TlsConnection {
     }
 
     fn data(&mut self, role: Role, length: usize, seen: Seen) {
+        // up to TLS 1.2 a server of TURN says nothing before it has the client's Finished, and is asked: what the capture lacks of that was there
+        if role == Role::Server && self.handshake.chosen.is_some() && !self.handshake.is_1_3() {
+            let shaken = self.handshake.last_flight();
+            self.handshake.completed.get_or_insert(shaken);
+            self.exchanged.get_or_insert(seen);
+        }
         self.handshake.sides[role].data.add(length, seen);
         if role == Role::Server && self.spoke == Some(Role::Client) {
             self.rounds = self.rounds.saturating_add(1);

@@ -170,7 +170,8 @@ impl TlsConnections {
             self.others += 1;
             return;
         };
-        if let (State::Complete, Some(completed)) = (gone.state(), gone.handshake.completed) {
+        let completed = gone.handshake.completed.filter(|_| gone.state() == State::Complete);
+        if let Some(completed) = completed.or_else(|| gone.spoke_at_length()) {
             let (client, server) = (gone.tcp.client.ip(), gone.tcp.server.ip());
             clients.secured(client, server, completed.time, gone.exchanged.map(|seen| seen.time));
             let first = gone.handshake.first;
