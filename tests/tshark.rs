@@ -52,7 +52,8 @@ struct Reading {
     found: Vec<Found>,
     /// Frames with DTLS in them, relayed or not.
     dtls: BTreeSet<u64>,
-    /// Those of them in which all records have the unified header of DTLS 1.3, on a flow on which a ServerHello chose that.
+    /// Those of them in which all records have the unified header of DTLS 1.3, on a flow on which a ServerHello chose that, or which ICE checks in a
+    /// capture in which one did: an association goes with ICE to another pair.
     unified: BTreeSet<u64>,
     /// Those of them that came over TCP between peers.
     over_tcp: BTreeSet<u64>,
@@ -67,12 +68,18 @@ fn ours(path: &Path) -> Reading {
     let mut reading = Reading::default();
     let mut capture = Capture::open(fs::File::open(path).unwrap()).unwrap();
     let mut analyzer = Analyzer::new(Options::default());
-    let (mut chosen, mut unified, mut others) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
+    let (mut chosen, mut checked, mut others) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut unified = BTreeMap::new();
     let mut tell = |row: &Row<'_>| {
         reading.found.extend(own(row));
+        let Event { frame, src, dst, .. } = *row.event;
+        let flow = (src.min(dst), src.max(dst));
+        if let Body::Stun(message) = &row.event.body
+            && message.fields().priority.is_some()
+        {
+            checked.insert(flow);
+        }
         if let Body::Dtls(record) = &row.event.body {
-            let Event { frame, src, dst, .. } = *row.event;
-            let flow = (src.min(dst), src.max(dst));
             reading.dtls.insert(frame);
             if row.event.transport.is_stream() {
                 reading.over_tcp.insert(frame);
@@ -91,6 +98,9 @@ fn ours(path: &Path) -> Reading {
         analyzer.frame(&frame, &mut tell);
     }
     analyzer.drain(&mut tell);
+    if !chosen.is_empty() {
+        chosen.append(&mut checked);
+    }
     unified.retain(|frame, flow| !others.contains(frame) && chosen.contains(flow));
     reading.unified.extend(unified.into_keys());
     reading
@@ -299,7 +309,7 @@ fn compare(path: &Path, into: &mut Comparison) -> Result<(), String> {
     for frame in ours.dtls.symmetric_difference(&theirs.dtls) {
         // newer ones than 4.0 do show them, and then nothing differs
         if ours.unified.contains(frame) {
-            let why = "frames with nothing but unified headers of DTLS 1.3 on a flow that chose it: not all versions of tshark know them";
+            let why = "frames with nothing but unified headers of DTLS 1.3 on a flow that chose it, or to which ICE took it: not all versions of tshark know them";
             *into.explained.entry(why).or_default() += 1;
             continue;
         }
