@@ -181,7 +181,7 @@ fn port<'s>(statement: &'s Statement, transport: Transport, seen: &Port, view: &
         return Check::new(statement, Outcome::NotSeen, &[], 0);
     }
     // TCP repeats a SYN that was not answered, and no other; of UDP the answers may have gone where the capture does not see them
-    let heard = view.session.clients().is_heard(client.0.ip()) || view.session.lookups().is_heard(client.0.ip());
+    let heard = view.hears(client.0.ip());
     let likely = !transport.is_stream() && !heard && !seen.repeated;
     let instead = format!("{tries} tries of {} within {seconds} s are not answered", client.0.ip());
     Check::wrong(statement, (&seen.silent.frames, seen.silent.total), instead, Wrong { likely, ..wrong })

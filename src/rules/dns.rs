@@ -57,7 +57,7 @@ fn tell(client: IpAddr, name: &str, failed: &[(Kind, &Lookup)], first: &Lookup, 
     let session = view.session;
     let answered = failed.iter().any(|(_, lookup)| lookup.rcode.is_some());
     // silence is evidence where an answer would have been seen, and that the client never reached a server where that would have been
-    let heard = session.lookups().is_heard(client) || session.clients().is_heard(client);
+    let heard = view.hears(client);
     let complete = session.has_other_packets();
     let mut listed: Vec<u64> = failed
         .iter()

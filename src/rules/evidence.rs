@@ -9,6 +9,7 @@ use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use crate::wire::stun::integrity::Rule;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 /// A way of wording refusals, which decides what a code means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +133,11 @@ impl Proof {
 }
 
 impl View<'_> {
+    /// Whether the capture shows that it holds what is sent to a host: the host was served or sent something else, or a resolver answered it.
+    pub(super) fn hears(&self, host: IpAddr) -> bool {
+        self.session.clients().is_heard(host) || self.session.lookups().is_heard(host)
+    }
+
     /// Whom a finding about a conversation is about.
     pub(super) fn subject(&self, conversation: &Conversation, user: Option<Name>, realm: Option<Name>) -> Subject {
         Subject {

@@ -162,12 +162,7 @@ fn copies<'e>(asked: &'e [&'e Exchange]) -> impl Iterator<Item = Timestamp> + 'e
 /// Whether the capture holds anything that was sent to the client, or was taken where both directions of others pass, so that an answer would be
 /// there too.
 fn hears(conversation: &Conversation, view: &View<'_>) -> bool {
-    let (client, session) = (conversation.client.0.ip(), view.session);
-    let clients = session.clients();
-    conversation.both_heard()
-        || clients.is_heard(client)
-        || clients.has_both_ways()
-        || session.lookups().is_heard(client)
+    conversation.both_heard() || view.session.clients().has_both_ways() || view.hears(conversation.client.0.ip())
 }
 
 fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: u64, view: &View<'_>) -> Text {

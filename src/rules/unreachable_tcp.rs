@@ -44,8 +44,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
             continue;
         }
         // SYNs of which nothing came back prove silence only where the capture holds what is sent to the client
-        let heard = view.session.clients().is_heard(client) || view.session.clients().has_both_ways();
-        let heard = heard || view.session.lookups().is_heard(client);
+        let heard = view.session.clients().has_both_ways() || view.hears(client);
         let sure = sure && (heard || how != How::Unanswered);
         // who has an allocation is served, though not in this way
         let has_relay = served.contains(&client);

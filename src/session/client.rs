@@ -343,11 +343,11 @@ impl Clients {
     /// Something other than STUN was sent to a host, whatever it was: so the capture holds what is sent to it.
     pub fn hears(&mut self, host: IpAddr) {
         self.others_heard = true;
-        self.is_refused(host);
+        self.hears_refusal(host);
     }
 
     /// A server refused a host something: so the capture holds what is sent to it.
-    pub fn is_refused(&mut self, host: IpAddr) {
+    pub fn hears_refusal(&mut self, host: IpAddr) {
         if self.heard.len() < self.max {
             self.heard.insert(host);
         }

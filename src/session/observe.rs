@@ -79,7 +79,8 @@ impl Session {
     /// Takes a STUN message.
     #[inline]
     pub fn stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
-        match Bare::of(event).and_then(|at| self.plain_stun(&at, message)) {
+        self.ice.begin(event.time);
+        match Bare::of(event).and_then(|at| self.express(&at, message)) {
             Some(known) => known,
             None => self.other_stun(event, message),
         }
@@ -92,10 +93,9 @@ impl Session {
         self.express(at, message)
     }
 
-    /// Takes a STUN message that is not [plain](Session::plain_stun).
+    /// Takes a STUN message that [`Session::plain_stun`] did not take.
     #[inline(never)]
     pub fn other_stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
-        self.ice.begin(event.time);
         let Some(flow) = self.flow_for(event) else { return Known::default() };
         let fields = message.fields();
         let class = message.class();

@@ -138,8 +138,10 @@ impl Outcome {
 
     /// Whether this server answered it or gave it something.
     pub(super) fn is_served_by(&self, endpoint: Endpoint) -> bool {
-        self.server(endpoint).is_some_and(|server| server.answered > NEVER)
-            || self.place(endpoint).is_some_and(|place| self.grants.iter().any(|grant| grant.server == place))
+        let mut known = (0..).zip(&self.servers);
+        known.find(|(_, server)| server.endpoint == endpoint).is_some_and(|(place, server)| {
+            server.answered > NEVER || self.grants.iter().any(|grant| grant.server == place)
+        })
     }
 
     /// The client was sent from one server to another.

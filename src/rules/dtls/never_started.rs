@@ -59,22 +59,17 @@ pub(in crate::rules) fn judge(session: &IceSession, view: &View<'_>, out: &mut C
             [] => String::new(),
             some => format!(" By the session descriptions {}.", some.join(" and ")),
         };
-        let why = if both_passive {
+        let why = if stun_only {
+            "But the capture holds nothing but STUN: if that was picked out of a larger one, DTLS may have been left behind."
+        } else if both_passive {
             "Both are passive, so that each waits for the other's ClientHello."
         } else {
             "Either both wait for the other's ClientHello (both passive, or one does not have the other's description), or the ClientHello is \
              dropped before this capture point."
         };
-        let why = if stun_only {
-            "But the capture holds nothing but STUN: if that was picked out of a larger one, DTLS may have been left behind."
-        } else {
-            why
-        };
+        let what = if stun_only { "the capture holds no DTLS, nor anything else but STUN" } else { "neither begins DTLS" };
         Text {
-            title: match stun_only {
-                true => format!("{one} and {other} have a working pair, and the capture holds no DTLS, nor anything else but STUN"),
-                false => format!("{one} and {other} have a working pair, and neither begins DTLS"),
-            },
+            title: format!("{one} and {other} have a working pair, and {what}"),
             explanation: format!(
                 "ICE chose the pair ({}) and goes on to check it for {}, but neither a ClientHello nor media passes on any pair.{told} {why}",
                 frames(&listed),

@@ -412,9 +412,7 @@ impl Entry {
         self.complete_by_data();
         self.handshake
     }
-}
 
-impl Entry {
     /// Up to DTLS 1.2 a client sends data once it has the server's Finished, which comes last: then the capture lacks what completed the handshake.
     fn complete_by_data(&mut self) {
         let handshake = &mut self.handshake;
