@@ -113,14 +113,19 @@ impl Browser {
         );
         self.events.clear();
         self.ask("Page.navigate", json!({"url": url(file)}));
+        self.loads();
+        // what scripts of a page do at first is over, once it answers
+        self.eval("new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(0), 50)))");
+        self.events.drain(..).collect()
+    }
+
+    /// Waits until a page has loaded since the events were last cleared: nothing can be asked of one that is being left.
+    fn loads(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
             let event = self.next(deadline).expect("a page that loads");
             self.events.push_back(event);
         }
-        // what scripts of a page do at first is over, once it answers
-        self.eval("new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(0), 50)))");
-        self.events.drain(..).collect()
     }
 
     /// The value of an expression in the page.
@@ -372,15 +377,10 @@ fn the_page_of_a_batch_is_quiet_searched_and_sorted_and_leads_to_reports() {
     assert_eq!(links.len(), 13);
     assert!(links.iter().all(|link| out.join(link.as_str().unwrap()).is_file()), "{links:?}");
     assert!(browser.number("document.querySelector('#times .share').getBoundingClientRect().width") > 50.0);
-    browser.eval("document.querySelector('#captures a').click()");
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline
-        && !browser.is_true(
-            "document.querySelector('#findings, main section') !== null && !document.getElementById('captures')",
-        )
-    {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    browser.events.clear();
+    // after the answer, which the page that is being left would no longer give
+    browser.eval("void setTimeout(() => document.querySelector('#captures a').click())");
+    browser.loads();
     let page = browser.eval("location.href");
     assert!(page.as_str().is_some_and(|page| page.contains("/reports/") && page.ends_with(".html")), "{page}");
     assert!(browser.number("document.querySelector('h1').textContent.length") > 10.0);
