@@ -127,6 +127,11 @@ impl Entry {
         later.unwrap_or_else(|| self.leg.first.time.after(KEEP))
     }
 
+    /// Whether nothing is lost when it goes.
+    fn is_settled(&self) -> bool {
+        self.others.is_none() && self.leg.is_settled()
+    }
+
     fn newest(&self) -> Timestamp {
         let others = self.others.iter().flat_map(|others| &others.legs).map(Leg::newest);
         others.fold(self.leg.newest(), Timestamp::max)
@@ -307,10 +312,15 @@ impl Transactions {
             return;
         }
         let hash = self.hash(id);
-        let due = if self.entries.len() >= self.max { Timestamp(i64::MIN) } else { leg.first.time.after(KEEP) };
-        self.due = self.due.min(due);
+        let due = leg.first.time.after(KEEP);
         self.entries.make_place(self.max.saturating_add(MARGIN));
         self.entries.push(hash, Entry { id, leg, others: None });
+        let full = self.entries.len() > self.max;
+        if full && self.entries.nth(0).is_some_and(|first| first.is_settled() && first.leg.answered) {
+            self.pop();
+        } else {
+            self.due = self.due.min(if full { Timestamp(i64::MIN) } else { due });
+        }
     }
 
     /// The request that a response answers: on its own flow, else another of the same client; and whether it is another.
@@ -372,13 +382,13 @@ impl Transactions {
             }
             let next = entry.newest().after(KEEP);
             if next <= now {
-                if entry.others.is_none() && entry.leg.is_settled() {
+                if entry.is_settled() {
                     self.pop();
                     continue;
                 }
                 return self.take(true);
             }
-            if full && entry.others.is_none() && entry.leg.is_settled() && entry.leg.answered {
+            if full && entry.is_settled() && entry.leg.answered {
                 self.pop();
                 continue;
             }
