@@ -253,12 +253,19 @@ impl Session {
                 && let Some(conversation) = speak(flow, From::Server, at, true, &mut self.rooms)
             {
                 conversation.orphans += 1;
+                let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+                // who is answered has asked, and who is sent on is, whichever direction the capture lacks
+                if conversation.asked == 0 {
+                    self.clients.contacted(client, server, at.seen.time);
+                }
+                if let (Some(300), Some(to)) = (fields.error.map(|error| error.code), fields.alternate_server) {
+                    self.clients.redirected(client, Redirect { from: server, to, at: at.seen });
+                }
                 // that the request was not captured takes nothing from what was granted
                 if (method, message.class()) == (Method::ALLOCATE, Class::Success)
                     && fields.relayed.iter().flatten().any(|&relayed| RelayedAddress(relayed).is_usable())
                 {
-                    let (client, user) = (conversation.client.0.ip(), conversation.user);
-                    self.clients.allocated(client, user, conversation.server.0, at.seen.time);
+                    self.clients.allocated(client, conversation.user, server, at.seen.time);
                 }
             }
         }
