@@ -113,6 +113,8 @@ pub struct Totals {
     pub mirrored: Sample,
     /// Messages that the snap length cut.
     pub truncated: Sample,
+    /// Whether frames were cut so short that no message could stand in them.
+    pub headers_only: bool,
     /// Datagrams of which the capture holds too little to tell what they are.
     pub unseen: Sample,
     /// Signed messages that could not be verified for it.
