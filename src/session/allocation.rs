@@ -185,8 +185,12 @@ impl Allocation {
     pub fn permitted(&mut self, peer: PeerAddress, made: Seen, granted: Timestamp) {
         let expires = granted.after(PERMISSION);
         if let Some(known) = self.permissions.iter_mut().find(|known| known.peer.0.ip() == peer.0.ip()) {
+            let ran_out = made.time > known.expires;
             known.expires = expires;
             known.renewed += 1;
+            if ran_out && let Some(strays) = &mut self.strays {
+                strays.renewed(peer.0.ip(), made, self.received.packets);
+            }
         } else if self.permissions.len() < MAX_PEERS {
             self.permissions.push(Permission { peer, made, expires, renewed: 0 });
         }
