@@ -98,6 +98,9 @@ impl Session {
             let likely = likely.map_or([None; 2], |known| [known.software, known.realm]);
             let answer = answer(&mut self.names, likely, message, fields, at.seen, to, from, integrity);
             let settled = Settled { id, method, client, server, first, asked: said, answer: &answer };
+            if fields.mobility_ticket.is_some() && !check {
+                self.ticket_taken(flow, message, fields, at.seen);
+            }
             if check {
                 self.checked(at, message, fields, &settled);
             } else if self.answered(flow, &settled, at) {
@@ -105,6 +108,9 @@ impl Session {
                     self.keep_answered(at, id, flow, said, answer);
                 } else {
                     self.pass_over(flow);
+                }
+                if fields.mobility_ticket.is_some() {
+                    self.ticket_given(flow, message, fields);
                 }
             }
         }
