@@ -228,15 +228,19 @@ fn moved(dress: impl Fn(Stun) -> Stun) -> Scene {
 #[test]
 fn an_allocation_follows_its_client_to_another_network_by_its_ticket() {
     let told = report(&moved(|success| success.attribute(0x8030, b"second ticket")).pcap());
-    let [allocation] = told.allocations.as_slice() else { panic!("one allocation: {:?}", told.allocations) };
-    assert_eq!(allocation.client.to_string(), "10.64.0.9:40000");
+    let [left, allocation] = told.allocations.as_slice() else { panic!("{:?}", told.allocations) };
+    assert_eq!((left.client.to_string(), left.end), (CLIENT.to_owned(), AllocationEnd::Released));
+    assert_eq!(left.moved_to.map(|client| client.to_string()).as_deref(), Some("10.64.0.9:40000"));
+    assert_eq!((left.bytes_sent, left.bytes_received), (560, 560));
+    assert_eq!((allocation.client.to_string().as_str(), allocation.moved_to), ("10.64.0.9:40000", None));
     assert_eq!((allocation.end, allocation.refreshes), (AllocationEnd::Released, 1));
-    assert_eq!((allocation.bytes_sent, allocation.bytes_received), (1120, 1120));
+    assert_eq!((allocation.bytes_sent, allocation.bytes_received), (560, 560));
     assert_eq!((allocation.channels.len(), told.servers[0].peak_relays_udp), (1, 1));
     assert_eq!(support::calls::graver(&told), [""; 0]);
+    assert!(told.headline.contains("within 30.0 ms"), "{}", told.headline);
 
     // a server that knows nothing of mobility gives no other ticket
     let stayed = report(&moved(|success| success).pcap());
-    assert_eq!(stayed.allocations[0].client.to_string(), CLIENT);
-    assert_eq!(stayed.allocations[0].end, AllocationEnd::Open);
+    let [stays] = stayed.allocations.as_slice() else { panic!("{:?}", stayed.allocations) };
+    assert_eq!((stays.client.to_string().as_str(), stays.end), (CLIENT, AllocationEnd::Open));
 }

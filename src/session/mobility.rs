@@ -2,7 +2,6 @@
 //! elsewhere moves the allocation there.
 
 use super::Session;
-use super::conversation::Conversation;
 use super::exchange::Seen;
 use super::flow::FlowId;
 use crate::wire::stun::{Class, Fields, Message, Method, TransactionId};
@@ -48,25 +47,21 @@ impl Session {
         }
     }
 
-    /// The allocation of the ticket that a request brought comes to the 5-tuple where the request was granted with another ticket, unless there is one.
-    pub(super) fn ticket_taken(&mut self, flow: FlowId, message: &Message<'_>, fields: &Fields<'_>, at: Seen) {
-        if fields.mobility_ticket.is_none() || (message.method(), message.class()) != (Method::REFRESH, Class::Success)
-        {
+    /// The allocation of the ticket that a request brought goes on where the request was granted with another ticket, unless there is one.
+    pub(super) fn ticket_taken(&mut self, flow: FlowId, message: &Message<'_>, (first, granted): (Seen, Seen)) {
+        if (message.method(), message.class()) != (Method::REFRESH, Class::Success) {
             return;
         }
         let Some((old, created)) = self.tickets.take(message.transaction_id()).filter(|(old, _)| *old != flow) else {
             return;
         };
-        let is_free = |known: &Conversation| known.live_allocation(at.time).is_none();
-        if !self.flows.get(flow).and_then(|flow| flow.conversation.as_deref()).is_some_and(is_free) {
-            return;
-        }
+        let new = self.flows.get(flow).and_then(|flow| flow.conversation.as_deref());
+        let new = new.filter(|known| known.live_allocation(granted.time).is_none());
+        let Some(client) = new.map(|known| known.client) else { return };
         let known = self.flows.get_mut(old).and_then(|flow| flow.conversation.as_deref_mut());
-        let Some(allocation) =
-            known.and_then(|known| known.allocation.take_if(|lent| lent.created == created && lent.ended.is_none()))
-        else {
-            return;
-        };
+        let known = known.and_then(|known| known.allocation.as_mut());
+        let known = known.filter(|known| known.created == created && known.is_alive(granted.time));
+        let Some(allocation) = known.map(|known| known.moves(client, first, granted)) else { return };
         if let Some(conversation) = self.flows.get_mut(flow).and_then(|flow| flow.conversation.as_deref_mut()) {
             conversation.take_over(allocation);
         }

@@ -99,7 +99,7 @@ impl Session {
             let answer = answer(&mut self.names, likely, message, fields, at.seen, to, from, integrity);
             let settled = Settled { id, method, client, server, first, asked: said, answer: &answer };
             if fields.mobility_ticket.is_some() && !check {
-                self.ticket_taken(flow, message, fields, at.seen);
+                self.ticket_taken(flow, message, (first, at.seen));
             }
             if check {
                 self.checked(at, message, fields, &settled);
