@@ -12,9 +12,6 @@ use crate::wire::dns;
 use crate::wire::stun::{HEADER, Message};
 use crate::wire::turn::ChannelData;
 
-/// What Ethernet, IPv4, TCP with the usual options and the header of a STUN message take: frames cut shorter than that hold headers only.
-const WITH_MESSAGE: usize = 14 + 20 + 32 + HEADER;
-
 impl Core {
     /// Takes a datagram.
     #[inline(always)]
@@ -161,9 +158,9 @@ impl Core {
     /// What a frame shows beside the packets in it: how much of it the capture holds, and an answer to ARP, which is sent to a host as packets are.
     #[inline]
     pub(super) fn neighbour(&mut self, frame: &Frame<'_>, empty: bool) {
-        if frame.data.len() < WITH_MESSAGE && frame.truncated() {
-            self.session.totals_mut().headers_only = true;
-        }
+        let [whole, cut] = &mut self.session.totals_mut().longest;
+        let longest = if frame.truncated() { cut } else { whole };
+        *longest = (*longest).max(frame.data.len());
         if empty && let Some(host) = packet::neighbour_answered(frame) {
             self.session.hears(host);
         }

@@ -47,7 +47,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         let heard = view.session.clients().has_both_ways() || view.hears(client);
         let sure = sure && (heard || how != How::Unanswered);
         // where nothing can be read of any message, the port alone says that it is about TURN
-        let by_port = !speaks && view.session.totals().headers_only;
+        let by_port = !speaks && view.session.totals().holds_headers_only();
         let sure = sure && !by_port;
         // who has an allocation is served, though not in this way
         let has_relay = served.contains(&client);
