@@ -49,15 +49,16 @@ impl Session {
 
     /// The allocation of the ticket that a request brought goes on where the request was granted with another ticket, unless there is one.
     pub(super) fn ticket_taken(&mut self, flow: FlowId, message: &Message<'_>, (first, granted): (Seen, Seen)) {
+        let new = self.flows.get(flow).filter(|flow| flow.twin_of.is_none());
+        let new = new.and_then(|flow| flow.conversation.as_deref());
+        let new = new.filter(|known| known.live_allocation(granted.time).is_none());
+        let Some(client) = new.map(|known| known.client) else { return };
         if (message.method(), message.class()) != (Method::REFRESH, Class::Success) {
             return;
         }
         let Some((old, created)) = self.tickets.take(message.transaction_id()).filter(|(old, _)| *old != flow) else {
             return;
         };
-        let new = self.flows.get(flow).and_then(|flow| flow.conversation.as_deref());
-        let new = new.filter(|known| known.live_allocation(granted.time).is_none());
-        let Some(client) = new.map(|known| known.client) else { return };
         let known = self.flows.get_mut(old).and_then(|flow| flow.conversation.as_deref_mut());
         let known = known.and_then(|known| known.allocation.as_mut());
         let known = known.filter(|known| known.created == created && known.is_alive(granted.time));

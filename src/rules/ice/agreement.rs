@@ -130,6 +130,9 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, gave_up:
     let reason = reason.trim_end_matches('\0').trim().escape_debug().to_string();
     let code = if reason.is_empty() { refused.code.to_string() } else { format!("{} {reason}", refused.code) };
     let proof = match Proof::of(&refused.integrity, view) {
+        Proof::By { label, .. } if gave_up => {
+            format!(" The refused checks verify with the password of {}.", quote(&label))
+        }
         Proof::By { label, .. } => {
             // of one user fragment there are several only where descriptions tell different passwords
             let ufrag = ice.agent(1 - agent).ufrag.map(|name| view.text(name)).unwrap_or_default();
