@@ -259,19 +259,12 @@ impl Core {
             }
             self.session.forget_exchanges(id);
         }
-        loop {
-            let ready = self.session.warm_ripe();
-            if ready == 0 {
-                break;
-            }
-            for _ in 0..ready {
-                let Some(flow) = self.session.next_ripe() else { break };
-                let before = self.findings.added();
-                rules::judge_flow(&flow, &self.session, &mut self.findings);
-                let telling = self.findings.added() > before;
-                self.builder.flow(&flow, &self.session, telling);
-                self.session.forget(flow);
-            }
+        while let Some(flow) = self.session.next_ripe() {
+            let before = self.findings.added();
+            rules::judge_flow(&flow, &self.session, &mut self.findings);
+            let telling = self.findings.added() > before;
+            self.builder.flow(&flow, &self.session, telling);
+            self.session.forget(flow);
         }
         for handshake in self.session.ripe_handshakes() {
             let before = self.findings.added();
@@ -464,7 +457,8 @@ impl Core {
         }
     }
 
-    #[inline]
+    /// Tells of a message. Where the sink wants no rows nothing of it is left.
+    #[inline(always)]
     fn row(&self, event: &Event<'_>, known: &Known, sink: &mut impl FnMut(&Row<'_>)) {
         if let Some(user) = &self.filters.user {
             let names = self.session.names();

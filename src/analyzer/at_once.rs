@@ -1,5 +1,5 @@
-//! Many frames at once, for captures with very many flows: what each needs is looked up and read for all of them together, and then they are
-//! taken one by one, with what was found for them.
+//! Many frames at once, for captures with very many flows: while they are taken one by one, what those behind them need is looked up and asked
+//! for.
 
 use super::Analyzer;
 use crate::capture::{Ahead, Capture};
@@ -16,8 +16,6 @@ struct Prepared<'c> {
     frame: Frame<'c>,
     /// The plain UDP datagram in it.
     datagram: Option<Datagram<'c>>,
-    /// Whether that is a plain STUN message.
-    stun: bool,
 }
 
 impl Analyzer {
@@ -39,24 +37,25 @@ impl Analyzer {
         more: impl Fn() -> bool,
     ) -> (Ahead, usize) {
         let mut frames: [Option<Prepared<'_>>; FORESEEN] = [const { None }; FORESEEN];
-        let mut expected = [Expectation::default(); FORESEEN];
+        let mut expected: [Option<Expectation>; FORESEEN] = [None; FORESEEN];
         let session = &self.core.session;
         let mut slots = frames.iter_mut().zip(&mut expected);
         let ahead = capture.ahead(FORESEEN, |frame| {
             let Some((slot, expectation)) = slots.next() else { return };
             let datagram = Packets::peek(&frame);
-            let head = datagram.as_ref().and_then(plain_stun);
-            if let (Some(datagram), Some((message_type, id))) = (&datagram, head) {
-                *expectation = session.foresee(datagram.src, datagram.dst, message_type, id);
+            if let Some(datagram) = &datagram
+                && let Some((message_type, id)) = plain_stun(datagram)
+            {
+                *expectation = Some(session.foresee(datagram.src, datagram.dst, message_type, id));
             }
-            let frame = Frame { number: frame.number + before, ..frame };
-            *slot = Some(Prepared { frame, datagram, stun: head.is_some() });
+            *slot = Some(Prepared { frame: Frame { number: frame.number + before, ..frame }, datagram });
         });
-        session.warm(expected.get_mut(..ahead.frames()).unwrap_or_default());
+        session.look_ahead(&mut expected);
         let mut taken = 0;
-        for (prepared, expectation) in frames.iter().flatten().zip(&expected) {
+        for prepared in frames.iter().flatten() {
+            self.core.session.look_beyond(&mut expected, taken);
+            self.prepared(prepared, expected.get(taken).and_then(Option::as_ref), sink);
             taken += 1;
-            self.prepared(prepared, expectation, sink);
             if !more() {
                 break;
             }
@@ -65,18 +64,23 @@ impl Analyzer {
     }
 
     #[inline]
-    fn prepared(&mut self, prepared: &Prepared<'_>, expectation: &Expectation, sink: &mut impl FnMut(&Row<'_>)) {
-        let Prepared { frame, datagram, stun } = prepared;
+    fn prepared(
+        &mut self,
+        Prepared { frame, datagram }: &Prepared<'_>,
+        expected: Option<&Expectation>,
+        sink: &mut impl FnMut(&Row<'_>),
+    ) {
         let Some(datagram) = datagram else { return self.frame(frame, sink) };
         let Some(time) = self.begin(frame, sink) else { return };
         self.packets.count_datagram();
         let core = &mut self.core;
-        match Message::exact(datagram.payload).filter(|_| *stun) {
-            Some(message) => {
-                core.session.expect(datagram.src, datagram.dst, expectation);
-                core.stun_datagram(frame.number, time, (datagram, message), sink);
-            }
-            None => core.datagram(frame.number, time, datagram, sink),
+        if let Some(expected) = expected
+            && let Some(message) = Message::exact(datagram.payload)
+        {
+            let flow = core.session.expect(expected);
+            core.stun_datagram(frame.number, time, (datagram, message), flow, sink);
+        } else {
+            core.datagram(frame.number, time, datagram, sink);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::Core;
 use crate::event::{Body, Event, Framing, Hops, Row};
 use crate::frame::Frame;
 use crate::packet::{self, Datagram, Segment};
-use crate::session::{Bare, Known, Seen};
+use crate::session::{Bare, FlowId, Known, Seen};
 use crate::stream::DnsSegments;
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
@@ -28,20 +28,21 @@ impl Core {
         self.other_datagram(frame, time, datagram, sink);
     }
 
-    /// Takes a datagram that is nothing but a STUN message, and comes from no port of another protocol.
+    /// Takes a datagram that is nothing but a STUN message, and comes from no port of another protocol; with its flow, if that was looked up.
     #[inline(always)]
     pub(super) fn stun_datagram<'p>(
         &mut self,
         frame: u64,
         time: Timestamp,
         (datagram, message): (&Datagram<'p>, Message<'p>),
+        flow: Option<FlowId>,
         sink: &mut impl FnMut(&Row<'_>),
     ) {
         if !self.filters.ends(datagram.src, datagram.dst) {
             return;
         }
         let &Datagram { src, dst, transport, ip_id, ttl, .. } = datagram;
-        let at = Bare { src, dst, transport, seen: Seen { frame, time }, ip_id, ttl };
+        let at = Bare { src, dst, transport, seen: Seen { frame, time }, ip_id, ttl, flow };
         // what is told of a plain message is made where it is wanted only
         if let Some(known) = self.session.plain_stun(&at, &message) {
             return self.row(&self.event(frame, time, datagram, Body::Stun(message)), &known, sink);
@@ -93,7 +94,7 @@ impl Core {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     fn event<'p>(&self, frame: u64, time: Timestamp, datagram: &Datagram<'p>, body: Body<'p>) -> Event<'p> {
         let Datagram { src, dst, transport, truncated, ip_id, ttl, .. } = *datagram;
         let (digits, hops, framing) = (self.digits, Hops::default(), Framing::Bare);

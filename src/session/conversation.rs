@@ -131,13 +131,6 @@ impl Granted {
             (*slot, *when) = (method, time);
         }
     }
-
-    /// Reads its cache lines.
-    #[inline]
-    pub(super) fn touch(&self) -> u64 {
-        let [first, ..] = self.times;
-        u64::from(self.len) ^ first.0.cast_unsigned()
-    }
 }
 
 /// ICMP errors in answer to what a client sends to its server.

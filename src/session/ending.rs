@@ -3,7 +3,7 @@
 use super::flow::{Flow, FlowId};
 use super::outcome::Denied;
 use super::transaction::KEEP;
-use super::{IDLE, Session, WARM};
+use super::{IDLE, Session};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 
@@ -11,6 +11,7 @@ impl Session {
     /// The next flow that is over, to be judged and [forgotten](Session::forget). Each comes once, in an order that the capture alone decides.
     pub fn next_ripe(&mut self) -> Option<Flow> {
         while let Some(id) = self.ripe.pop_front() {
+            self.look_beyond_judging(|count| self.ripe.get(count).copied());
             if let Some(flow) = self.flows.take(id) {
                 return Some(flow);
             }
@@ -29,7 +30,7 @@ impl Session {
         if self.kept <= self.limits.exchanges {
             return None;
         }
-        self.warm_keeping();
+        self.look_beyond_judging(|count| self.keeping.get(count).copied());
         self.keeping.pop_front()
     }
 
@@ -58,18 +59,22 @@ impl Session {
                 conversation.is_done()
             }
         });
-        for ids in over.chunks(WARM) {
-            self.warm_flows(ids);
-            ids.iter().for_each(|&id| self.end(id));
-        }
+        self.end_all(&over);
         self.ice.sweep(self.now);
     }
 
     /// Makes room in a full table: the quarter that has been silent longest goes.
     pub(super) fn make_room(&mut self) {
         let since = self.flows.oldest_quarter();
-        for id in self.flows.idle(since) {
-            self.flows_dropped += 1;
+        let over = self.flows.idle(since);
+        self.flows_dropped += over.len() as u64;
+        self.end_all(&over);
+    }
+
+    /// Ends flows.
+    pub(super) fn end_all(&mut self, over: &[FlowId]) {
+        for (place, &id) in over.iter().enumerate() {
+            self.look_beyond_ending(|count| over.get(place + count).copied());
             self.end(id);
         }
     }

@@ -32,6 +32,8 @@ pub struct Bare {
     pub ip_id: u32,
     /// TTL or hop limit; 0 where it is not known.
     pub ttl: u8,
+    /// Its flow, if that was [looked up](Session::expect) beforehand.
+    pub flow: Option<FlowId>,
 }
 
 impl Bare {
@@ -40,12 +42,12 @@ impl Bare {
     pub(super) fn of(event: &Event<'_>) -> Option<Bare> {
         let &Event { src, dst, transport, ip_id, ttl, frame, time, .. } = event;
         let is_bare = event.hops.is_empty() && !transport.is_stream();
-        is_bare.then_some(Bare { src, dst, transport, seen: Seen { frame, time }, ip_id, ttl })
+        is_bare.then_some(Bare { src, dst, transport, seen: Seen { frame, time }, ip_id, ttl, flow: None })
     }
 
     #[inline]
     fn sighting(&self, flow: FlowId, digest: u64) -> Sighting {
-        let &Bare { src, dst, transport, seen, ip_id, ttl } = self;
+        let &Bare { src, dst, transport, seen, ip_id, ttl, .. } = self;
         Sighting { flow, depth: 0, src, dst, transport, seen, digest, ip_id, ttl }
     }
 }
@@ -236,7 +238,7 @@ impl Session {
         if !starts && !matches!(method, Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND) {
             return None;
         }
-        let known = match self.flows.find(at.src, at.dst) {
+        let known = match at.flow.or_else(|| self.flows.find(at.src, at.dst)) {
             // media on the same flow is told that its way is alive
             Some(id) => Some((id, self.flows.get(id).filter(|flow| flow.media.is_none())?)),
             None => None,
@@ -292,7 +294,7 @@ impl Session {
 
     fn express_success(&mut self, at: &Bare, message: &Message<'_>) -> Option<Known> {
         let id = message.transaction_id();
-        let flow_id = self.flows.find(at.src, at.dst)?;
+        let flow_id = at.flow.or_else(|| self.flows.find(at.src, at.dst))?;
         let leg = self.transactions.plain(id, flow_id)?;
         let flow = self.flows.get_mut(flow_id).filter(|flow| flow.media.is_none())?;
         let (client, server) = leg.roles(&flow.ends);

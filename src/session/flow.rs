@@ -2,11 +2,11 @@
 
 use super::conversation::Conversation;
 use super::exchange::Seen;
+use super::index::Index;
 use super::keyed::Keyed;
 use super::media::WayId;
 use crate::net::{Endpoint, Transport};
 use crate::time::{Span, Timestamp};
-use hashbrown::HashTable;
 use std::cell::Cell;
 
 /// The number of a flow in its table; a slot that is used again gives another number.
@@ -104,7 +104,7 @@ pub struct Flow {
     pub packets: [u32; 2],
     /// A request that is waiting, for an ICMP error that quotes too little to tell its transaction id.
     pub pending: Option<crate::wire::stun::TransactionId>,
-    /// Odd where the flow is over and waits to be judged.
+    /// Odd where the flow is over and waits to be judged, or is none.
     generation: u32,
     /// Where the path of its last media is.
     pub media: Option<WayId>,
@@ -121,6 +121,27 @@ pub struct Flow {
 }
 
 impl Flow {
+    /// What is in a slot without a flow.
+    fn none(generation: u32) -> Flow {
+        let seen = Seen::default();
+        let nowhere = Endpoint::v4([0; 4], 0);
+        Flow {
+            ends: Ends { low: nowhere, high: nowhere },
+            last: seen,
+            conversation: None,
+            heard: [Timestamp::default(); 2],
+            packets: [0; 2],
+            pending: None,
+            generation,
+            media: None,
+            channel_guesses: 0,
+            stun: false,
+            twin_of: None,
+            directions: [Direction::default(); 2],
+            first: seen,
+        }
+    }
+
     /// The direction of datagrams from `src`, and the opposite one.
     pub fn directions_from(&mut self, src: Endpoint) -> (&mut Direction, &mut Direction) {
         let [low, high] = &mut self.directions;
@@ -162,10 +183,10 @@ impl Flow {
 #[derive(Debug)]
 pub struct Flows {
     hasher: Keyed,
-    index: HashTable<u32>,
-    slots: Vec<Option<Flow>>,
-    /// Slots that are free, and the next generation of each.
-    free: Vec<(u32, u32)>,
+    index: Index,
+    slots: Vec<Flow>,
+    /// The slots that are free.
+    free: Vec<u32>,
     max: usize,
     /// What was found last: one packet asks for its flow several times.
     recent: Cell<Option<(Endpoint, Endpoint, FlowId)>>,
@@ -176,7 +197,7 @@ impl Flows {
     #[must_use]
     pub fn new(max: usize) -> Self {
         let hasher = Keyed::default();
-        Flows { hasher, index: HashTable::new(), slots: Vec::new(), free: Vec::new(), max, recent: Cell::new(None) }
+        Flows { hasher, index: Index::default(), slots: Vec::new(), free: Vec::new(), max, recent: Cell::new(None) }
     }
 
     /// How many flows there are.
@@ -226,39 +247,43 @@ impl Flows {
     }
 
     fn look_up(&self, ends: Ends) -> Option<FlowId> {
-        let slots = &self.slots;
-        let same = |&slot: &u32| matches!(slots.get(slot as usize), Some(Some(flow)) if flow.ends == ends);
-        let &slot = self.index.find(self.hasher.ends(&ends), same)?;
+        let same = |slot| self.at(slot).is_some_and(|flow| flow.ends == ends);
+        let slot = self.index.find(self.hasher.ends(&ends), same)?;
         Some(FlowId { slot, generation: self.at(slot)?.generation })
     }
 
-    /// What the flow of a datagram is looked up by.
+    /// What the flow between these ends is looked up by.
     #[must_use]
-    pub(super) fn hash(&self, src: Endpoint, dst: Endpoint) -> u64 {
-        self.hasher.ends(&Ends::of(src, dst))
+    #[inline]
+    pub(super) fn hash(&self, ends: &Ends) -> u64 {
+        self.hasher.ends(ends)
+    }
+
+    /// Asks for what tells where the flow with this hash is.
+    #[inline]
+    pub(super) fn fetch(&self, hash: u64) {
+        self.index.fetch(hash);
     }
 
     /// The slot in which the flow with this hash is, if it is in any: the flows themselves are not looked at.
     #[must_use]
     pub(super) fn likely(&self, hash: u64) -> Option<u32> {
-        self.index.find(hash, |_| true).copied()
+        self.index.find(hash, |_| true)
     }
 
-    /// The flow of a datagram is probably in this slot: then it is not looked for again.
+    /// The flow with these ends, if it is in this slot.
     #[inline]
-    pub(super) fn expect(&self, src: Endpoint, dst: Endpoint, slot: u32) {
-        if let Some(known) = self.at(slot)
-            && known.ends == Ends::of(src, dst)
-        {
-            self.recent.set(Some((src, dst, FlowId { slot, generation: known.generation })));
-        }
+    pub(super) fn confirm(&self, slot: u32, ends: &Ends) -> Option<FlowId> {
+        let flow = self.at(slot)?;
+        let generation = flow.generation;
+        (flow.ends == *ends && generation % 2 == 0).then_some(FlowId { slot, generation })
     }
 
     /// The flow in a slot.
     #[must_use]
     #[inline]
     pub(super) fn at(&self, slot: u32) -> Option<&Flow> {
-        self.slots.get(slot as usize)?.as_ref()
+        self.slots.get(slot as usize)
     }
 
     /// The flow of a datagram, made where there is none; `None` where there is no room.
@@ -274,36 +299,19 @@ impl Flows {
         if self.is_full() {
             return None;
         }
-        let (slot, generation) = match self.free.pop() {
+        let slot = match self.free.pop() {
             Some(free) => free,
             None => {
                 let slot = u32::try_from(self.slots.len()).ok()?;
-                self.slots.push(None);
-                (slot, 0)
+                self.slots.push(Flow::none(u32::MAX));
+                slot
             }
         };
         let ends = Ends::on(transport, src, dst);
-        *self.slots.get_mut(slot as usize)? = Some(Flow {
-            ends,
-            last: seen,
-            conversation: None,
-            pending: None,
-            twin_of: None,
-            generation,
-            packets: [0; 2],
-            channel_guesses: 0,
-            stun: false,
-            media: None,
-            heard: [Timestamp::default(); 2],
-            directions: [Direction::default(); 2],
-            first: seen,
-        });
-        let (hasher, slots) = (&self.hasher, &self.slots);
-        let rehash = |&slot: &u32| match slots.get(slot as usize) {
-            Some(Some(flow)) => hasher.ends(&flow.ends),
-            _ => 0,
-        };
-        self.index.insert_unique(self.hasher.ends(&ends), slot, rehash);
+        let flow = self.slots.get_mut(slot as usize)?;
+        let generation = flow.generation.wrapping_add(1);
+        *flow = Flow { ends, last: seen, first: seen, ..Flow::none(generation) };
+        self.index.insert(self.hasher.ends(&ends), slot);
         Some(FlowId { slot, generation })
     }
 
@@ -311,44 +319,44 @@ impl Flows {
     #[must_use]
     #[inline]
     pub fn get(&self, id: FlowId) -> Option<&Flow> {
-        self.slots.get(id.slot as usize)?.as_ref().filter(|flow| flow.generation == id.generation)
+        self.slots.get(id.slot as usize).filter(|flow| flow.generation == id.generation)
     }
 
     /// A flow by its number, to be changed.
     #[inline]
     pub fn get_mut(&mut self, id: FlowId) -> Option<&mut Flow> {
-        self.slots.get_mut(id.slot as usize)?.as_mut().filter(|flow| flow.generation == id.generation)
+        self.slots.get_mut(id.slot as usize).filter(|flow| flow.generation == id.generation)
     }
 
     /// A flow is over: it is not found any longer, by its ends or by its number, and stays in its place under the number that this gives until it is
     /// [taken](Flows::take).
     pub(super) fn close(&mut self, id: FlowId) -> Option<FlowId> {
-        let FlowId { slot, generation } = id;
-        let flow = self.slots.get_mut(slot as usize)?.as_mut().filter(|flow| flow.generation == generation)?;
-        flow.generation = generation.wrapping_add(1);
-        let over = FlowId { slot, generation: flow.generation };
-        if let Ok(entry) = self.index.find_entry(self.hasher.ends(&flow.ends), |&known| known == slot) {
-            entry.remove();
-        }
-        Some(over)
+        let flow = self.get_mut(id)?;
+        flow.generation = id.generation.wrapping_add(1);
+        let (ends, generation) = (flow.ends, flow.generation);
+        self.index.remove(self.hasher.ends(&ends), id.slot);
+        Some(FlowId { generation, ..id })
     }
 
-    /// Takes a flow out for a moment: [`Flows::put_back`] must follow.
-    pub(super) fn lift(&mut self, id: FlowId) -> Option<Flow> {
-        self.slots.get_mut(id.slot as usize)?.take_if(|flow| flow.generation == id.generation)
+    /// Takes a flow out for a moment that is over: [`Flows::put_back`] must follow.
+    pub(super) fn lift(&mut self, over: FlowId) -> Option<Flow> {
+        let flow = self.get_mut(over)?;
+        // odd, and no number that was ever given
+        let none = Flow::none(over.generation.wrapping_add(2));
+        Some(std::mem::replace(flow, none))
     }
 
     /// Puts a flow back that was [lifted](Flows::lift).
     pub(super) fn put_back(&mut self, id: FlowId, flow: Flow) {
         if let Some(slot) = self.slots.get_mut(id.slot as usize) {
-            *slot = Some(flow);
+            *slot = flow;
         }
     }
 
     /// Takes a flow out that is over.
     pub(super) fn take(&mut self, over: FlowId) -> Option<Flow> {
-        let flow = self.slots.get_mut(over.slot as usize)?.take_if(|flow| flow.generation == over.generation)?;
-        self.free.push((over.slot, flow.generation.wrapping_add(1)));
+        let flow = self.lift(over)?;
+        self.free.push(over.slot);
         Some(flow)
     }
 
@@ -381,9 +389,9 @@ impl Flows {
 
     /// All flows that are not over, by slot.
     pub fn iter(&self) -> impl Iterator<Item = (FlowId, &Flow)> {
-        self.slots.iter().zip(0u32..).filter_map(|(slot, number)| {
-            let flow = slot.as_ref().filter(|flow| flow.generation % 2 == 0)?;
-            Some((FlowId { slot: number, generation: flow.generation }, flow))
+        self.slots.iter().zip(0u32..).filter_map(|(flow, slot)| {
+            let generation = flow.generation;
+            (generation % 2 == 0).then_some((FlowId { slot, generation }, flow))
         })
     }
 }

@@ -26,6 +26,7 @@ pub mod handshake;
 mod hidden;
 /// ICE: sessions, agents, pairs.
 pub mod ice;
+mod index;
 mod joined;
 mod keyed;
 mod lane;
@@ -42,6 +43,7 @@ mod nonce;
 mod observe;
 mod outcome;
 mod path;
+mod queue;
 mod relay;
 mod requests;
 mod responses;
@@ -105,8 +107,6 @@ const LEAP: Span = Span::from_secs(60);
 const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
 const CROWDED_SWEEP: Span = Span::from_secs(5);
-/// For how many flows at a time what it takes to end or judge them is read beforehand.
-const WARM: usize = 8;
 /// Captures of several interfaces are out of order by less than this; what goes back further is a clock that was set.
 const DISORDER: Span = Span::from_secs(1);
 
@@ -375,10 +375,7 @@ impl Session {
             self.settle(closed);
         }
         let left = self.flows.idle(Timestamp(i64::MAX));
-        for ids in left.chunks(WARM) {
-            self.warm_flows(ids);
-            ids.iter().for_each(|&id| self.end(id));
-        }
+        self.end_all(&left);
         self.count_attempts();
         self.finish_tls();
         self.ice.finish();

@@ -12,9 +12,9 @@ pub struct Name(std::num::NonZeroU32);
 pub struct Names {
     hasher: DefaultHashBuilder,
     index: HashTable<u32>,
-    /// All texts, one after the other, and where each ends.
+    /// All texts, one after the other, and from where to where each is.
     texts: Vec<u8>,
-    ends: Vec<u32>,
+    spans: Vec<(u32, u32)>,
     max_count: usize,
     max_bytes: usize,
     dropped: u64,
@@ -28,7 +28,7 @@ impl Names {
             hasher: DefaultHashBuilder::default(),
             index: HashTable::new(),
             texts: Vec::new(),
-            ends: Vec::new(),
+            spans: Vec::new(),
             max_count,
             max_bytes,
             dropped: 0,
@@ -47,26 +47,27 @@ impl Names {
     }
 
     /// The name of a text that is probably that of `likely` again.
+    #[inline]
     pub fn intern_like(&mut self, text: &[u8], likely: Option<Name>) -> Option<Name> {
         if likely.is_some_and(|name| self.bytes(name) == text) { likely } else { self.intern(text) }
     }
 
     fn add(&mut self, hash: u64, text: &[u8]) -> Option<u32> {
-        let end = u32::try_from(self.texts.len() + text.len()).ok();
-        let end = end.filter(|&end| self.ends.len() < self.max_count && end as usize <= self.max_bytes);
-        let (Some(end), Ok(at)) = (end, u32::try_from(self.ends.len())) else {
+        let [start, end] = [self.texts.len(), self.texts.len() + text.len()].map(|place| u32::try_from(place).ok());
+        let end = end.filter(|&end| self.spans.len() < self.max_count && end as usize <= self.max_bytes);
+        let (Some(start), Some(end), Ok(at)) = (start, end, u32::try_from(self.spans.len())) else {
             self.dropped += 1;
             return None;
         };
         self.texts.extend_from_slice(text);
-        self.ends.push(end);
-        let (hasher, texts, ends) = (&self.hasher, &self.texts, &self.ends);
-        self.index.insert_unique(hash, at, |&at| hasher.hash_one(piece(texts, ends, at)));
+        self.spans.push((start, end));
+        let (hasher, texts, spans) = (&self.hasher, &self.texts, &self.spans);
+        self.index.insert_unique(hash, at, |&at| hasher.hash_one(piece(texts, spans, at)));
         Some(at)
     }
 
     fn at(&self, at: u32) -> &[u8] {
-        piece(&self.texts, &self.ends, at)
+        piece(&self.texts, &self.spans, at)
     }
 
     /// The bytes of a name.
@@ -99,9 +100,9 @@ impl Names {
 }
 
 /// The text with this number.
-fn piece<'t>(texts: &'t [u8], ends: &[u32], at: u32) -> &'t [u8] {
-    let start = at.checked_sub(1).and_then(|before| ends.get(before as usize)).copied().unwrap_or_default();
-    let end = ends.get(at as usize).copied().unwrap_or_default();
+#[inline]
+fn piece<'t>(texts: &'t [u8], spans: &[(u32, u32)], at: u32) -> &'t [u8] {
+    let (start, end) = spans.get(at as usize).copied().unwrap_or_default();
     texts.get(start as usize..end as usize).unwrap_or_default()
 }
 

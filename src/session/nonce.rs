@@ -1,10 +1,10 @@
 //! To whom each nonce was given, and how often in a row a client was told that its nonce will not do.
 
 use super::exchange::{Seen, Settled};
+use super::queue::Queue;
+use super::warm::fetch;
 use crate::net::ClientAddress;
 use crate::time::Timestamp;
-use hashbrown::HashMap;
-use std::collections::VecDeque;
 
 /// How many frames of a row of refused nonces are kept.
 const MAX_FRAMES: usize = 8;
@@ -59,6 +59,8 @@ impl StaleRow {
 /// What is known of a nonce.
 #[derive(Debug)]
 struct Given {
+    /// Its digest.
+    nonce: u64,
     /// To whom it was given first, and when; `None` where that is not in the capture.
     to: Option<(ClientAddress, Seen)>,
     /// Whether it was given to another 5-tuple too: some servers have one nonce for everybody.
@@ -72,54 +74,70 @@ struct Given {
 /// The nonces, by their digest: the newest ones.
 #[derive(Debug, Default)]
 pub(super) struct Nonces {
-    given: HashMap<u64, Given>,
-    order: VecDeque<u64>,
+    given: Queue<Given>,
 }
 
 impl Nonces {
     /// A request carries a nonce: to whom that was given.
     pub(super) fn echo(&mut self, nonce: u64, at: Timestamp) -> Option<(ClientAddress, Seen)> {
-        let known = self.given.get_mut(&nonce)?;
+        let known = self.get_mut(nonce)?;
         known.echoed = known.echoed.max(Some(at));
         known.to
     }
 
-    /// Reads what [`Nonces::echo`] will.
-    #[must_use]
-    pub(super) fn touch(&self, nonce: u64) -> u64 {
-        self.given.get(&nonce).map_or(0, |known| u64::from(known.echoed.is_some()) ^ u64::from(known.to.is_some()))
+    fn get(&self, nonce: u64) -> Option<&Given> {
+        self.given.get(self.given.find(nonce, |given| given.nonce == nonce)?)
+    }
+
+    fn get_mut(&mut self, nonce: u64) -> Option<&mut Given> {
+        self.given.get_mut(self.given.find(nonce, |given| given.nonce == nonce)?)
+    }
+
+    /// Asks for what tells where that is which [`Nonces::echo`] will read.
+    #[inline]
+    pub(super) fn fetch_place(&self, nonce: u64) {
+        self.given.fetch(nonce);
+    }
+
+    /// Asks for what [`Nonces::echo`] will read.
+    #[inline]
+    pub(super) fn fetch(&self, nonce: u64) {
+        if let Some(given) = self.given.likely(nonce).and_then(|number| self.given.get(number)) {
+            fetch(&given.to);
+            fetch(&given.echoed);
+        }
     }
 
     /// Whether a request carried the nonce after `time`, from whatever 5-tuple.
     pub(super) fn is_echoed_after(&self, nonce: u64, time: Timestamp) -> bool {
-        self.given.get(&nonce).and_then(|known| known.echoed).is_some_and(|echoed| echoed > time)
+        self.get(nonce).and_then(|known| known.echoed).is_some_and(|echoed| echoed > time)
     }
 
     /// An answer gives a nonce.
     pub(super) fn learn(&mut self, nonce: u64, client: ClientAddress, seen: Seen, max: usize) {
-        if let Some(known) = self.given.get_mut(&nonce) {
+        if let Some(known) = self.get_mut(nonce) {
             let (first, _) = known.to.get_or_insert((client, seen));
             known.shared |= *first != client;
             return;
         }
-        self.insert(nonce, Given { to: Some((client, seen)), shared: false, echoed: None, row: None }, max);
+        self.insert(Given { nonce, to: Some((client, seen)), shared: false, echoed: None, row: None }, max);
     }
 
-    fn insert(&mut self, nonce: u64, given: Given, max: usize) {
-        if self.order.len() >= max
-            && let Some(oldest) = self.order.pop_front()
+    fn insert(&mut self, given: Given, max: usize) {
+        if self.given.len() >= max
+            && let Some(oldest) = self.given.nth(0)
         {
-            self.given.remove(&oldest);
+            self.given.pop(oldest.nonce);
         }
-        self.given.insert(nonce, given);
-        self.order.push_back(nonce);
+        self.given.make_place(max);
+        self.given.push(given.nonce, given);
     }
 
     /// A request was refused with 438: the row that this refusal makes longer.
     pub(super) fn refused(&mut self, exchange: &Settled<'_>, max: usize) -> Option<StaleRow> {
         let answer = exchange.answer;
         let asked = exchange.asked.nonce?;
-        let known = self.given.get(&asked);
+        let known = self.get(asked);
         let given_to = known.and_then(|known| known.to).map(|(client, _)| client);
         let own = |known: &&Given| !known.shared || known.row.as_ref().is_some_and(|row| row.client == exchange.client);
         let row = match known.filter(own).and_then(|known| known.row.as_deref()) {
@@ -143,13 +161,12 @@ impl Nonces {
             }
         };
         for nonce in [Some(asked), answer.nonce].into_iter().flatten() {
-            match self.given.get_mut(&nonce) {
+            match self.get_mut(nonce) {
                 Some(known) => known.row = Some(Box::new(row)),
-                None => self.insert(
-                    nonce,
-                    Given { to: None, shared: false, echoed: Some(exchange.first.time), row: Some(Box::new(row)) },
-                    max,
-                ),
+                None => {
+                    let (echoed, row) = (Some(exchange.first.time), Some(Box::new(row)));
+                    self.insert(Given { nonce, to: None, shared: false, echoed, row }, max);
+                }
             }
         }
         Some(row)
@@ -157,7 +174,7 @@ impl Nonces {
 
     /// A request with this nonce was granted: the row is over.
     pub(super) fn accepted(&mut self, nonce: u64) {
-        if let Some(known) = self.given.get_mut(&nonce) {
+        if let Some(known) = self.get_mut(nonce) {
             known.row = None;
         }
     }

@@ -7,11 +7,11 @@ use super::exchange::{Asked, Seen};
 use super::flow::FlowId;
 use super::keyed::Keyed;
 use super::leg::{Leg, short};
+use super::queue::Queue;
+use super::warm::fetch;
 use crate::net::{Endpoint, Transport};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Method, TransactionId};
-use hashbrown::HashTable;
-use std::collections::VecDeque;
 
 /// How long a transaction is kept after its last copy: an answer may come until 39.5 s after the first (RFC 8489 §6.2.1), and a
 /// server may repeat its answer for 40 s (§6.3.1).
@@ -24,7 +24,9 @@ const MAX_PATIENCE: u32 = 64;
 /// What is due so soon after the entry before it is waited for.
 const SOON: Span = Span::from_secs(1);
 /// Of how many it is prepared to forget them.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 4;
+/// How many entries there may be beyond the most, until one is taken out.
+const MARGIN: usize = 64;
 /// How much room of open requests is kept for the next ones.
 const MAX_SPARE: usize = 1024;
 
@@ -152,11 +154,7 @@ impl Expected {
 #[derive(Debug)]
 pub(super) struct Transactions {
     hasher: Keyed,
-    /// The number of the entry of each transaction.
-    index: HashTable<u32>,
-    entries: VecDeque<Entry>,
-    /// The number of the first entry. Numbers wrap around.
-    base: u32,
+    entries: Queue<Entry>,
     /// Room for what open requests say, to be used again.
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is used again")]
     spare: Vec<Box<Asked>>,
@@ -173,9 +171,7 @@ impl Transactions {
     pub(super) fn new(max: usize) -> Self {
         Transactions {
             hasher: Keyed::default(),
-            index: HashTable::new(),
-            entries: VecDeque::new(),
-            base: 0,
+            entries: Queue::default(),
             spare: Vec::new(),
             expected: None,
             due: Timestamp(i64::MIN),
@@ -192,19 +188,18 @@ impl Transactions {
 
     fn find(&mut self, id: TransactionId) -> Option<&mut Entry> {
         let number = self.number(id)?;
-        self.entries.get_mut(number.wrapping_sub(self.base) as usize)
+        self.entries.get_mut(number)
     }
 
     #[inline]
     fn number(&self, id: TransactionId) -> Option<u32> {
-        let (entries, base) = (&self.entries, self.base);
-        let same = |&number: &u32| entries.get(number.wrapping_sub(base) as usize).is_some_and(|entry| entry.id == id);
+        let same = |entry: &Entry| entry.id == id;
         if let Some(number) = self.expected.filter(|expected| expected.id == id).and_then(|expected| expected.number)
-            && same(&number)
+            && self.entries.get(number).is_some_and(same)
         {
             return Some(number);
         }
-        self.index.find(self.hash(id), same).copied()
+        self.entries.find(self.hash(id), same)
     }
 
     #[inline]
@@ -215,47 +210,42 @@ impl Transactions {
         }
     }
 
-    /// A transaction that will be asked for.
+    /// A transaction that will be asked for: asks for what tells where its entry is.
     #[must_use]
     #[inline]
     pub(super) fn foresee(&self, id: TransactionId) -> Expected {
-        Expected { id, hash: self.hasher.id(id), number: None }
+        let hash = self.hasher.id(id);
+        self.entries.fetch(hash);
+        Expected { id, hash, number: None }
     }
 
-    /// Looks it up: the entries themselves are not looked at.
+    /// Looks it up: asks for its entry.
     #[inline]
     pub(super) fn look_up(&self, expected: &mut Expected) {
-        expected.number = self.index.find(expected.hash, |_| true).copied();
+        expected.number = self.entries.likely(expected.hash);
+        if let Some(entry) = expected.number.and_then(|number| self.entries.get(number)) {
+            fetch(&entry.leg.first);
+            fetch(&entry.leg.client);
+            fetch(&entry.others);
+        }
     }
 
     /// The next to be asked for.
     #[inline]
-    pub(super) fn expect(&mut self, expected: Option<Expected>) {
-        self.expected = expected;
+    pub(super) fn expect(&mut self, expected: Expected) {
+        self.expected = Some(expected);
     }
 
-    /// Reads the cache lines of an entry.
-    #[must_use]
-    pub(super) fn touch(&self, expected: &Expected) -> u64 {
-        let Some(number) = expected.number else { return 0 };
-        self.entries.get(number.wrapping_sub(self.base) as usize).map_or(0, |entry| {
-            entry.leg.first.frame
-                ^ entry.leg.answer.frame
-                ^ u64::from(entry.leg.client)
-                ^ u64::from(entry.others.is_some())
-        })
-    }
-
-    /// Reads what it takes to forget the first entries.
-    #[must_use]
-    pub(super) fn touch_first(&self) -> u64 {
-        let mut hashes = [0; AT_ONCE];
-        for (hash, entry) in hashes.iter_mut().zip(&self.entries) {
-            *hash = self.hasher.id(entry.id);
+    /// Asks for what it takes to forget one of the first entries: one goes for each that comes.
+    #[inline]
+    pub(super) fn fetch_first(&self) {
+        if let Some(later) = self.entries.nth(2 * AT_ONCE) {
+            fetch(&later.id);
+            fetch(&later.leg.rare);
         }
-        hashes
-            .iter()
-            .fold(0, |sum, &hash| sum ^ u64::from(self.index.find(hash, |_| true).copied().unwrap_or_default()))
+        if let Some(soon) = self.entries.nth(AT_ONCE) {
+            self.entries.fetch(self.hasher.id(soon.id));
+        }
     }
 
     /// Whether a transaction with this id is in the table.
@@ -268,7 +258,7 @@ impl Transactions {
     #[inline]
     pub(super) fn plain(&mut self, id: TransactionId, flow: FlowId) -> Option<&mut Leg> {
         let number = self.number(id)?;
-        let entry = self.entries.get_mut(number.wrapping_sub(self.base) as usize)?;
+        let entry = self.entries.get_mut(number)?;
         (entry.others.is_none() && entry.leg.flow == flow && entry.leg.is_plain()).then_some(&mut entry.leg)
     }
 
@@ -276,7 +266,7 @@ impl Transactions {
     pub(super) fn request(&mut self, id: TransactionId, at: &Sighting) -> Request {
         let Some(number) = self.number(id) else { return Request::New };
         let client = short(self.hasher.end(at.src));
-        let Some(entry) = self.entries.get_mut(number.wrapping_sub(self.base) as usize) else { return Request::New };
+        let Some(entry) = self.entries.get_mut(number) else { return Request::New };
         let same = |leg: &&mut Leg| leg.flow == at.flow && leg.client == client && leg.depth == at.depth;
         let (first, alike) = (entry.leg.flow, entry.leg.digest == short(at.digest));
         if let Some(leg) = entry.legs().find(same) {
@@ -316,25 +306,11 @@ impl Transactions {
             }
             return;
         }
-        let Ok(count) = u32::try_from(self.entries.len()) else { return };
         let hash = self.hash(id);
         let due = if self.entries.len() >= self.max { Timestamp(i64::MIN) } else { leg.first.time.after(KEEP) };
         self.due = self.due.min(due);
-        self.make_place();
-        self.entries.push_back(Entry { id, leg, others: None });
-        let (hasher, entries, base) = (&self.hasher, &self.entries, self.base);
-        let rehash =
-            |&number: &u32| entries.get(number.wrapping_sub(base) as usize).map_or(0, |entry| hasher.id(entry.id));
-        self.index.insert_unique(hash, base.wrapping_add(count), rehash);
-    }
-
-    /// Grows the queue, by no more than there is ever need for: as a ring it goes through all of its memory, however few entries there are.
-    fn make_place(&mut self) {
-        const MARGIN: usize = 64;
-        let (length, most) = (self.entries.len(), self.max.saturating_add(MARGIN));
-        if length == self.entries.capacity() && (length..length.saturating_mul(2)).contains(&most) {
-            self.entries.reserve_exact(most - length);
-        }
+        self.entries.make_place(self.max.saturating_add(MARGIN));
+        self.entries.push(hash, Entry { id, leg, others: None });
     }
 
     /// The request that a response answers: on its own flow, else another of the same client; and whether it is another.
@@ -342,7 +318,7 @@ impl Transactions {
     pub(super) fn answered_by(&mut self, id: TransactionId, at: &Sighting) -> Option<(&mut Leg, bool)> {
         let number = self.number(id)?;
         let client = short(self.hasher.end(at.dst));
-        let entry = self.entries.get_mut(number.wrapping_sub(self.base) as usize)?;
+        let entry = self.entries.get_mut(number)?;
         let to_client = |leg: &Leg| leg.client == client && leg.depth == at.depth;
         let on_flow = |leg: &Leg| leg.flow == at.flow && to_client(leg);
         if on_flow(&entry.leg) {
@@ -389,7 +365,7 @@ impl Transactions {
         loop {
             let full = self.entries.len() > self.max;
             self.due = Timestamp(i64::MAX);
-            let entry = self.entries.front_mut()?;
+            let entry = self.entries.first_mut()?;
             self.due = if full { Timestamp(i64::MIN) } else { entry.due() };
             if self.due > now {
                 return None;
@@ -397,13 +373,13 @@ impl Transactions {
             let next = entry.newest().after(KEEP);
             if next <= now {
                 if entry.others.is_none() && entry.leg.is_settled() {
-                    self.forget();
+                    self.pop();
                     continue;
                 }
                 return self.take(true);
             }
             if full && entry.others.is_none() && entry.leg.is_settled() && entry.leg.answered {
-                self.forget();
+                self.pop();
                 continue;
             }
             if full && (entry.leg.answered || patience == 0) {
@@ -422,15 +398,9 @@ impl Transactions {
 
     /// The first entry becomes the last.
     fn put_back(&mut self) {
-        let Some(entry) = self.entries.pop_front() else { return };
-        let (old, count) = (self.base, self.entries.len());
-        self.base = old.wrapping_add(1);
-        #[allow(clippy::cast_possible_truncation)] // there are no more than fit `add`
-        let new = self.base.wrapping_add(count as u32);
-        if let Some(number) = self.index.find_mut(self.hasher.id(entry.id), |&known| known == old) {
-            *number = new;
+        if let Some(entry) = self.pop() {
+            self.entries.push(self.hasher.id(entry.id), entry);
         }
-        self.entries.push_back(entry);
     }
 
     /// Takes out the oldest of what is left; for the end of the capture.
@@ -438,25 +408,13 @@ impl Transactions {
         self.take(true)
     }
 
-    /// Takes the first entry out of the index, since it is about to go.
-    fn unlist_first(&mut self) {
-        let Some(entry) = self.entries.front() else { return };
-        let old = self.base;
-        self.base = old.wrapping_add(1);
-        if let Ok(found) = self.index.find_entry(self.hasher.id(entry.id), |&known| known == old) {
-            found.remove();
-        }
-    }
-
-    /// Drops the first entry, of which nothing is left to tell.
-    fn forget(&mut self) {
-        self.unlist_first();
-        self.entries.pop_front();
+    fn pop(&mut self) -> Option<Entry> {
+        let id = self.entries.nth(0)?.id;
+        self.entries.pop(self.hasher.id(id))
     }
 
     fn take(&mut self, watched: bool) -> Option<Closed> {
-        self.unlist_first();
-        let Entry { id, leg, others } = self.entries.pop_front()?;
+        let Entry { id, leg, others } = self.pop()?;
         if !watched && !leg.answered {
             self.dropped += 1;
         }

@@ -1,38 +1,46 @@
-//! Looking up and reading what the next packets will need before they are taken, many at a time.
+//! Looking up and asking for what the next messages will need, while those before them are taken.
 //!
-//! With tens of thousands of flows nothing of a flow is in the processor's caches when its next packet comes, and a packet needs some
-//! twenty places one after the other. Read for many packets together, without waiting for each, they come in a fraction of the time.
+//! With tens of thousands of flows nothing of a flow is in the processor's caches when its next message comes, and a message needs some
+//! twenty places, each of which tells where the next one is. So each is asked for some messages before it is looked at, and has come by then.
 //! Nothing depends on it: what was found is believed only where it still holds, and a wrong guess costs time only.
 
+use super::Session;
 use super::conversation::Conversation;
-use super::exchange::Exchange;
-use super::flow::{Flow, FlowId};
+use super::flow::{Ends, Flow, FlowId};
 use super::transaction::Expected;
-use super::{Session, WARM};
 use crate::net::Endpoint;
 use crate::wire::stun::TransactionId;
 use std::hint::black_box;
 
-/// How many packets are foreseen at a time: their places fit the first cache with room to spare.
-pub const FORESEEN: usize = 24;
+/// How many packets are foreseen at a time.
+pub const FORESEEN: usize = 64;
+/// How many messages before its own a flow and a transaction are found and asked for,
+const FLOW: usize = 16;
+/// what the flow leads to,
+const CONVERSATION: usize = 11;
+/// what that leads to, and where its nonce is,
+const FURTHER: usize = 6;
+/// and that.
+const NONCE: usize = 3;
 /// The type of the success response to a Binding request.
 const BINDING_SUCCESS: u16 = 0x0101;
 /// Up to so many flows there is nothing to win: they stay in the caches.
 const FEW: usize = 2048;
 
 /// What was found for a message that is about to come.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Expectation {
-    /// What its flow is looked up by, and where it probably is.
+    /// The flow that it is on, what that is looked up by, and where it probably is.
+    ends: Ends,
     hash: u64,
     flow: Option<u32>,
-    transaction: Option<Expected>,
+    transaction: Expected,
     /// The client to which it says that a Binding request was granted.
     served: Option<Endpoint>,
 }
 
 impl Session {
-    /// Whether there is so much that reading ahead pays.
+    /// Whether there is so much that looking ahead pays.
     #[must_use]
     #[inline]
     pub fn is_large(&self) -> bool {
@@ -43,119 +51,150 @@ impl Session {
     #[must_use]
     #[inline]
     pub fn foresee(&self, src: Endpoint, dst: Endpoint, message_type: u16, id: TransactionId) -> Expectation {
-        let (hash, transaction) = (self.flows.hash(src, dst), self.transactions.foresee(id));
+        let (ends, transaction) = (Ends::of(src, dst), self.transactions.foresee(id));
+        let hash = self.flows.hash(&ends);
+        self.flows.fetch(hash);
         let served = (message_type == BINDING_SUCCESS).then_some(dst);
-        Expectation { hash, flow: None, transaction: Some(transaction), served }
+        Expectation { ends, hash, flow: None, transaction, served }
     }
 
-    /// Looks up what messages that were foreseen will need, and reads it: one thing for all of them, then the next, in loops so short that
-    /// the processor is in several turns at once.
-    pub fn warm(&self, expected: &mut [Expectation]) {
-        let Session { flows, transactions, nonces, clients, .. } = self;
-        for expectation in expected.iter_mut().filter(|expectation| expectation.transaction.is_some()) {
-            expectation.flow = flows.likely(expectation.hash);
+    /// Asks for what the first of the messages that were foreseen need.
+    pub fn look_ahead(&self, expected: &mut [Option<Expectation>]) {
+        expected.iter_mut().take(FLOW).flatten().for_each(|message| self.find(message));
+        expected
+            .iter()
+            .take(CONVERSATION)
+            .flatten()
+            .filter_map(|message| self.conversation(message))
+            .for_each(fetch_conversation);
+        expected.iter().take(FURTHER).flatten().for_each(|message| self.fetch_further(message));
+        expected.iter().take(NONCE).flatten().for_each(|message| self.fetch_nonce(message));
+    }
+
+    /// The message at this place comes next: asks for what those behind it need.
+    #[inline]
+    pub fn look_beyond(&self, expected: &mut [Option<Expectation>], place: usize) {
+        if let Some(Some(message)) = expected.get_mut(place + FLOW) {
+            self.find(message);
         }
-        for transaction in expected.iter_mut().filter_map(|expectation| expectation.transaction.as_mut()) {
-            transactions.look_up(transaction);
+        if let Some(Some(message)) = expected.get(place + CONVERSATION) {
+            self.conversation(message).into_iter().for_each(fetch_conversation);
         }
-        let mut sum = transactions.touch_first();
-        for transaction in expected.iter().filter_map(|expectation| expectation.transaction.as_ref()) {
-            sum ^= transactions.touch(transaction);
+        if let Some(Some(message)) = expected.get(place + FURTHER) {
+            self.fetch_further(message);
         }
-        for client in expected.iter().filter_map(|expectation| expectation.served) {
-            sum ^= clients.touch(client.ip());
+        if let Some(Some(message)) = expected.get(place + NONCE) {
+            self.fetch_nonce(message);
         }
-        let known = |expectation: &Expectation| flows.at(expectation.flow?);
-        for flow in expected.iter().filter_map(known) {
-            sum ^= touch_flow(flow);
+    }
+
+    #[inline]
+    fn find(&self, message: &mut Expectation) {
+        let Session { flows, transactions, clients, .. } = self;
+        transactions.look_up(&mut message.transaction);
+        message.flow = flows.likely(message.hash);
+        if let Some(flow) = message.flow.and_then(|slot| flows.at(slot)) {
+            fetch_flow(flow);
         }
-        for conversation in expected.iter().filter_map(|expectation| known(expectation)?.conversation.as_deref()) {
-            sum ^= touch_conversation(conversation);
+        if let Some(client) = message.served {
+            black_box(clients.touch(client.ip()));
         }
-        for expectation in expected.iter() {
-            // a request carries the nonce of the one before it
-            let is_new = expectation.transaction.is_some_and(|transaction| transaction.is_new());
-            if let (true, Some(flow)) = (is_new, known(expectation))
-                && let Some(nonce) = flow.conversation.as_deref().and_then(|conversation| conversation.echoed)
-            {
-                sum ^= nonces.touch(nonce);
+    }
+
+    /// Asks for the allocation; for where the nonce is, since a request carries that of the one before it; and for what goes when it comes.
+    #[inline]
+    fn fetch_further(&self, message: &Expectation) {
+        let conversation = self.conversation(message);
+        if let Some(allocation) = conversation.and_then(|conversation| conversation.allocation.as_ref()) {
+            fetch(&allocation.permissions);
+            fetch(&allocation.channels);
+        }
+        if message.transaction.is_new() {
+            self.transactions.fetch_first();
+            if let Some(nonce) = conversation.and_then(|conversation| conversation.echoed) {
+                self.nonces.fetch_place(nonce);
             }
         }
-        black_box(sum);
     }
 
-    /// The next message is this one: what was found for it need not be looked up again.
     #[inline]
-    pub fn expect(&mut self, src: Endpoint, dst: Endpoint, found: &Expectation) {
-        self.transactions.expect(found.transaction);
-        if let Some(slot) = found.flow {
-            self.flows.expect(src, dst, slot);
+    fn fetch_nonce(&self, message: &Expectation) {
+        if message.transaction.is_new()
+            && let Some(nonce) = self.conversation(message).and_then(|conversation| conversation.echoed)
+        {
+            self.nonces.fetch(nonce);
         }
     }
 
-    /// Reads what it takes to end these flows.
-    pub(super) fn warm_flows(&self, ids: &[FlowId]) {
-        let flows = || ids.iter().filter_map(|&id| self.flows.get(id));
-        let sum = flows().fold(0, |sum, flow| sum ^ touch_flow(flow) ^ flow.first.frame);
-        black_box(sum);
-        touch_conversations(flows());
+    #[inline]
+    fn conversation(&self, message: &Expectation) -> Option<&Conversation> {
+        self.flows.at(message.flow?)?.conversation.as_deref()
     }
 
-    /// Reads what it takes to judge conversations that keep too much: of one that comes soon where it is, of one that comes sooner what it keeps.
-    pub(super) fn warm_keeping(&self) {
-        const LATER: [usize; 3] = [12, 8, 4];
-        let known = |place: usize| self.keeping.get(place).and_then(|&id| self.flows.get(id));
-        let [flow, conversation, exchanges] = LATER.map(known);
-        let exchanges = exchanges.and_then(|flow| flow.conversation.as_deref());
-        let sum = flow.map_or(0, touch_flow)
-            ^ conversation.and_then(|flow| flow.conversation.as_deref()).map_or(0, touch_ending)
-            ^ exchanges
-                .map_or(0, |known| known.exchanges.iter().fold(0, |sum, exchange| sum ^ touch_exchange(exchange)));
-        black_box(sum);
+    /// The next message is this one: what was found for it need not be looked up again. Gives its flow, if that was found.
+    #[inline]
+    pub fn expect(&mut self, message: &Expectation) -> Option<FlowId> {
+        self.transactions.expect(message.transaction);
+        self.flows.confirm(message.flow?, &message.ends)
     }
 
-    /// Reads what it takes to judge the next flows that are over; gives how many.
-    #[must_use]
-    pub fn warm_ripe(&self) -> usize {
-        touch_conversations(self.ripe.iter().take(WARM).filter_map(|&id| self.flows.get(id)));
-        self.ripe.len().min(WARM)
+    /// Asks for what it takes to end flows; `later` tells which come after so many others.
+    #[inline]
+    pub(super) fn look_beyond_ending(&self, later: impl Fn(usize) -> Option<FlowId>) {
+        let flow = |count| self.flows.get(later(count)?);
+        if let Some(flow) = flow(12) {
+            fetch_flow(flow);
+            fetch(&flow.first);
+        }
+        if let Some(conversation) = flow(8).and_then(|flow| flow.conversation.as_deref()) {
+            fetch_conversation(conversation);
+            fetch(&conversation.server);
+            fetch(&conversation.orphans);
+            fetch(&conversation.turned_away);
+        }
+        let next = flow(4).and_then(|flow| flow.conversation.as_deref());
+        if let Some(allocation) = next.and_then(|conversation| conversation.allocation.as_ref()) {
+            fetch(&allocation.permissions);
+            fetch(&allocation.channels);
+            fetch(&allocation.received);
+            fetch(&allocation.created);
+        }
+    }
+
+    /// Asks for what it takes to judge flows, in the same way.
+    #[inline]
+    pub(super) fn look_beyond_judging(&self, later: impl Fn(usize) -> Option<FlowId>) {
+        self.look_beyond_ending(&later);
+        let next = later(4).and_then(|id| self.flows.get(id)?.conversation.as_deref());
+        for exchange in next.iter().flat_map(|conversation| &conversation.exchanges) {
+            fetch(&exchange.first);
+            fetch(&exchange.asked);
+            fetch(&exchange.answer);
+            fetch(&exchange.watched);
+        }
     }
 }
 
-fn touch_conversations<'f>(flows: impl Iterator<Item = &'f Flow>) {
-    let conversations = flows.filter_map(|flow| flow.conversation.as_deref());
-    black_box(conversations.fold(0, |sum, known| sum ^ touch_ending(known)));
+/// Asks for what every message needs of its flow: places no more than 64 bytes apart, wherever a cache line begins.
+#[inline]
+fn fetch_flow(flow: &Flow) {
+    fetch(&flow.ends);
+    fetch(&flow.heard);
+    fetch(&flow.stun);
 }
 
-/// What it takes to judge a conversation, but for its exchanges.
-fn touch_ending(known: &Conversation) -> u64 {
-    let rare = known.turned_away.is_some() ^ known.connection.is_some() ^ known.ended.is_empty();
-    let ends = known.allocation.as_ref().map_or(0, |known| known.created.frame ^ u64::from(known.lifetime));
-    touch_conversation(known) ^ ends ^ known.first.frame ^ known.orphans ^ u64::from(rare)
+/// The same of a conversation.
+#[inline]
+fn fetch_conversation(conversation: &Conversation) {
+    fetch(&conversation.client);
+    fetch(&conversation.messages);
+    fetch(&conversation.exchanges_omitted);
+    fetch(&conversation.granted);
+    fetch(&conversation.allocation);
 }
 
-/// The parts of an exchange that every rule looks at.
-fn touch_exchange(exchange: &Exchange) -> u64 {
-    let answer = exchange
-        .answer
-        .as_ref()
-        .map_or(0, |answer| answer.seen.frame ^ u64::from(answer.code) ^ u64::from(answer.again));
-    let asked = exchange.asked.nonce.unwrap_or_default() ^ u64::from(exchange.asked.peers);
-    exchange.first.frame ^ exchange.last.frame ^ asked ^ answer ^ u64::from(exchange.watched)
-}
-
-/// The start, the middle and the end of what a message needs, no more than 64 bytes apart with the conversation, which is read next.
-fn touch_flow(flow: &Flow) -> u64 {
-    flow.ends.low.mixed() ^ flow.last.frame ^ u64::from(flow.stun)
-}
-
-/// Numbers some 64 bytes apart, so that no cache line that a message needs is left out, wherever they begin. Nothing is decided by what is read:
-/// the processor would have to wait for it.
-fn touch_conversation(conversation: &Conversation) -> u64 {
-    let &Conversation { client, last, messages: [_, of_server], exchanges_omitted, .. } = conversation;
-    let allocated = conversation
-        .allocation
-        .as_ref()
-        .map_or(0, |known| u64::from(known.lifetime) ^ known.sent.packets ^ known.received.packets);
-    client.0.mixed() ^ last.frame ^ of_server ^ exchanges_omitted ^ conversation.granted.touch() ^ allocated
+/// Asks for the cache line of a place, without waiting for it.
+#[inline(always)]
+pub(super) fn fetch<T>(place: &T) {
+    prefetch_index::prefetch_index(std::slice::from_ref(place), 0);
 }
