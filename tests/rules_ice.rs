@@ -259,6 +259,46 @@ fn an_agent_that_answered_gives_up_and_then_refuses_checks_was_still_not_heard()
 }
 
 #[test]
+fn an_agent_that_only_ever_refuses_with_400_may_have_given_up_before_the_capture() {
+    // as Firefox goes on to do; the capture shows nothing of what came before
+    let agents = agents();
+    let told = |code, dress: &dyn Fn(&mut Scene)| {
+        let mut scene = Scene::new();
+        for _ in 0..60 {
+            refused(&mut scene, &agents, code, "Bad Request");
+            dress(&mut scene);
+        }
+        report(&scene.pcap())
+    };
+    let alone = told(400, &|_| {});
+    let found = finding(&alone, "ice-check-unauthorized");
+    assert_eq!((found.confidence, alone.verdict), (Confidence::Likely, Verdict::Warning));
+    assert!(
+        found.title.ends_with("400 Bad Request: it has given up, or ICE credentials do not match"),
+        "{}",
+        found.title
+    );
+    assert!(found.explanation.contains("sends no checks itself in that time"), "{}", found.explanation);
+    // one that checks itself has not given up, and 401 is about credentials
+    let busy = told(400, &|scene| _ = scene.b_is_answered(&agents, plain));
+    for report in [busy, told(401, &|_| {})] {
+        assert_eq!(failures(&report), ["ice-check-unauthorized"]);
+        assert!(finding(&report, "ice-check-unauthorized").title.ends_with(": ICE credentials do not match"));
+    }
+}
+
+#[test]
+fn a_400_to_checks_that_a_given_password_does_not_fit_is_about_the_password() {
+    let mut scene = Scene::new();
+    for _ in 0..60 {
+        refused(&mut scene, &agents(), 400, "Bad Request");
+    }
+    let credentials =
+        "[[credential]]\nlabel = \"answer\"\nice_ufrag = \"bbbb\"\nice_pwd = \"another-password-of-ice-99\"\n";
+    assert_eq!(failures(&report_with(&scene.pcap(), credentials)), ["ice-check-unauthorized"]);
+}
+
+#[test]
 fn one_way_checks_that_are_answered_later_are_no_matter() {
     let agents = agents();
     let mut scene = Scene::new();

@@ -618,6 +618,24 @@ fn a_signed_request_with_the_id_of_the_challenged_one_is_a_request_of_its_own() 
 }
 
 #[test]
+fn a_signed_request_that_the_capture_holds_before_the_challenge_to_its_id_is_no_lack_of_credentials() {
+    for granted in [true, false] {
+        let mut scene = Scene::new();
+        let bare = scene.allocate(CLIENT, SERVER);
+        let retry = Stun::request(method::ALLOCATE).requested_transport(17).signed(&alice(), "nonce");
+        let signed = scene.after_us(80).send(CLIENT, SERVER, same_id(retry, &bare));
+        scene.after_us(80).challenge(&bare, 401, "Unauthorized", "example.org", "nonce");
+        if granted {
+            scene.after_us(250).allocate_granted(&signed, RELAYED, 600, &alice());
+        } else {
+            scene.after_us(250).challenge(&signed, 401, "Unauthorized", "example.org", "nonce");
+        }
+        let report = report(&wait(&mut scene).pcap());
+        assert_eq!(report.verdict, Verdict::Healthy, "{granted}: {:?}", ids(&report));
+    }
+}
+
+#[test]
 fn keepalives_of_an_application_that_a_closed_port_answers_accuse_no_server() {
     // one direction of a call, with the errors that came when it was over: 203.0.113.9 asks its peer
     let mut scene = Scene::new();

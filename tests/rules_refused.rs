@@ -309,6 +309,34 @@ fn servers_that_send_a_client_to_each_other_are_a_loop() {
 }
 
 #[test]
+fn a_client_is_not_said_to_ignore_a_redirection_that_the_capture_shows_it_to_have_followed_by_answers_alone() {
+    let mut scene = Scene::new();
+    for round in 0..3 {
+        let ports = [50_000 + 2 * round, 50_001 + 2 * round].map(|port| format!("172.16.84.124:{port}"));
+        redirected(&mut scene, &ports[0], SERVER, SECOND);
+        redirected(scene.after_ms(1500), &ports[1], SECOND, SERVER);
+        scene.after_ms(1500);
+    }
+    later(&mut scene);
+    let all = degrade::shots(&scene);
+    let to_second = |shot: &degrade::Shot| degrade::ends(shot).is_some_and(|(_, to)| to.to_string() == SECOND);
+    let part: Vec<_> = all.iter().filter(|shot| !to_second(shot)).cloned().collect();
+    let looped = report(&degrade::pcap(&part));
+    assert_eq!(graver(&looped), ["turn-redirect-loop"]);
+
+    // the alternate serves
+    let mut scene = Scene::new();
+    redirected(&mut scene, CLIENT, SERVER, SECOND);
+    scene.after_ms(10).allocation("172.16.84.124:50001", SECOND, &alice(), "nonce", RELAYED);
+    redirected(scene.after_ms(2000), "172.16.84.124:50002", SERVER, SECOND);
+    later(&mut scene);
+    let all = degrade::shots(&scene);
+    let part: Vec<_> = all.iter().filter(|shot| !to_second(shot)).cloned().collect();
+    let followed = report(&degrade::pcap(&part));
+    assert!(!graver(&followed).contains(&"turn-redirect-ignored"), "{:?}", graver(&followed));
+}
+
+#[test]
 fn a_server_that_sends_a_client_to_itself_is_a_loop() {
     let mut scene = Scene::new();
     redirected(&mut scene, CLIENT, SERVER, SERVER);

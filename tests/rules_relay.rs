@@ -219,6 +219,56 @@ fn a_permission_whose_renewal_is_not_in_the_capture_has_not_run_out() {
     assert!(mine(&report(&scene.pcap())).is_empty());
 }
 
+/// A permission that ran out while data was sent, and was renewed after all; `bound` where the data goes over a channel.
+fn renewed_late(bound: bool, answered_meanwhile: bool) -> Scene {
+    let mut scene = allocated();
+    let permit = |scene: &mut Scene| if bound { bind(scene, 0x4000, PEER) } else { permit(scene, PEER) };
+    permit(&mut scene);
+    for second in 0..340 {
+        if bound {
+            send_on(&mut scene, 0x4000, 1, 980);
+        } else {
+            send(&mut scene, PEER, 1, 980);
+        }
+        if second < 295 || answered_meanwhile {
+            receive(&mut scene, PEER, 1);
+        }
+    }
+    permit(&mut scene);
+    send(&mut scene, PEER, 2, 20);
+    receive(&mut scene, PEER, 2);
+    scene
+}
+
+#[test]
+fn a_permission_that_is_renewed_late_is_a_note_on_what_was_sent_meanwhile() {
+    for bound in [false, true] {
+        let told = report(&renewed_late(bound, false).pcap());
+        let found = finding(&told, "turn-permission-missing");
+        assert_eq!((found.severity, told.verdict), (Severity::Note, Verdict::Healthy));
+        assert!(found.title.contains("had run out") && found.title.contains("renewed it late"), "{}", found.title);
+        assert!(found.explanation.contains("while it had no permission"), "{}", found.explanation);
+        assert!(mine(&report(&renewed_late(bound, true).pcap())).is_empty(), "the capture lacks what renewed it");
+    }
+}
+
+#[test]
+fn a_permission_that_is_renewed_in_time_or_before_much_was_sent_is_not_worth_a_word() {
+    let mut scene = allocated();
+    for _ in 0..3 {
+        permit(&mut scene, PEER);
+        send(&mut scene, PEER, 250, 1000);
+        receive(&mut scene, PEER, 1);
+    }
+    permit(&mut scene, PEER);
+    scene.after_ms(320_000);
+    send(&mut scene, PEER, 2, 50);
+    permit(&mut scene, PEER);
+    send(&mut scene, PEER, 3, 50);
+    receive(&mut scene, PEER, 1);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
 // the same as the server's side shows it
 
 /// Two agents of which one checks the other's relay.

@@ -207,6 +207,24 @@ fn a_syn_that_a_reset_answers_is_a_refusal() {
 }
 
 #[test]
+fn a_refusal_in_a_capture_of_headers_alone_is_only_likely_one_of_a_turn_server() {
+    let told = |length: usize, speaks: bool| {
+        let mut scene = Scene::new();
+        if speaks {
+            scene.allocate_challenge(CLIENT, "203.0.113.9:3478", "example.org", "nonce");
+        }
+        Tcp::refused(&mut scene, CLIENT, SERVER);
+        let report = on(&degrade::snapped(&shots(later(&mut scene, 5)), length));
+        finding(&report, "turn-unreachable").clone()
+    };
+    let found = told(54, false);
+    assert_eq!(found.confidence, Confidence::Likely);
+    assert!(found.explanation.contains("by the port alone"), "{}", found.explanation);
+    assert_eq!(told(62, true).confidence, Confidence::Certain, "what is left of a datagram shows STUN");
+    assert_eq!(told(128, false).confidence, Confidence::Certain);
+}
+
+#[test]
 fn a_syn_that_nothing_answers_is_silence() {
     let mut scene = Scene::new();
     Tcp::knock(&mut scene, CLIENT, SERVER);

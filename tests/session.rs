@@ -201,3 +201,54 @@ fn the_same_capture_gives_the_same_report_byte_for_byte() {
     let json = |report: &Report| serde_json::to_string(report).unwrap();
     assert_eq!(json(&report(&capture)), json(&report(&capture)));
 }
+
+/// A mobile client (RFC 8016): an allocation with a ticket, a channel and data, and then a Refresh from another network, granted with this in it.
+fn moved(dress: impl Fn(Stun) -> Stun) -> Scene {
+    const MOBILITY_TICKET: u16 = 0x8030;
+    const ELSEWHERE: &str = "10.64.0.9:40000";
+    let login = alice();
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, &login.realm, NONCE);
+    let request = Stun::request(method::ALLOCATE).requested_transport(17).attribute(MOBILITY_TICKET, []);
+    let request = scene.after_ms(10).send(CLIENT, SERVER, request.signed(&login, NONCE));
+    scene.after_ms(10).succeed(&request, |success| {
+        let success = success.xor_relayed(RELAYED).xor_mapped(CLIENT).lifetime(600);
+        success.attribute(MOBILITY_TICKET, b"first ticket").integrity(login.key())
+    });
+    scene.talk(CLIENT, SERVER, &login, NONCE, (0x4000, PEER), 5).later(20);
+    let request = || Stun::request(method::REFRESH).attribute(MOBILITY_TICKET, b"first ticket");
+    let first = scene.send(ELSEWHERE, SERVER, request());
+    scene.after_ms(10).challenge(&first, 401, "Unauthorized", &login.realm, "nonce-2");
+    let again = scene.after_ms(10).send(ELSEWHERE, SERVER, request().signed(&login, "nonce-2"));
+    scene.after_ms(10).succeed(&again, |success| dress(success.lifetime(600)).integrity(login.key()));
+    // the old way is good until data comes by the new one
+    for number in 5..15 {
+        scene.after_ms(2000).channel_data(CLIENT, SERVER, 0x4000, payload::rtp(96, number, 0, 1, 100));
+    }
+    scene.media(ELSEWHERE, SERVER, 0x4000, 5).later(90).hang_up(ELSEWHERE, SERVER, &login, "nonce-2");
+    scene
+}
+
+#[test]
+fn an_allocation_follows_its_client_to_another_network_by_its_ticket() {
+    let told = report(&moved(|success| success.attribute(0x8030, b"second ticket")).pcap());
+    let [left, allocation] = told.allocations.as_slice() else { panic!("{:?}", told.allocations) };
+    assert_eq!((left.client.to_string(), left.end), (CLIENT.to_owned(), AllocationEnd::Released));
+    assert_eq!(left.moved_to.map(|client| client.to_string()).as_deref(), Some("10.64.0.9:40000"));
+    assert_eq!((left.bytes_sent, left.bytes_received), (1680, 560));
+    assert_eq!((allocation.client.to_string().as_str(), allocation.moved_to), ("10.64.0.9:40000", None));
+    assert_eq!((allocation.end, allocation.refreshes), (AllocationEnd::Released, 1));
+    assert_eq!((allocation.bytes_sent, allocation.bytes_received), (560, 560));
+    assert_eq!((allocation.channels.len(), told.servers[0].peak_relays_udp), (1, 1));
+    assert_eq!(support::calls::graver(&told), [""; 0]);
+    assert!(told.headline.contains("within 30.0 ms"), "{}", told.headline);
+
+    let shots = degrade::shots(&moved(|success| success.attribute(0x8030, b"second ticket")));
+    let beyond = report(&degrade::pcap(&degrade::both_sides_of_a_nat(&shots, "10.64.0.9", "203.0.113.9")));
+    assert_eq!(beyond.allocations[0].moved_to.map(|client| client.to_string()).as_deref(), Some("10.64.0.9:40000"));
+
+    // a server that knows nothing of mobility gives no other ticket
+    let stayed = report(&moved(|success| success).pcap());
+    let [stays] = stayed.allocations.as_slice() else { panic!("{:?}", stayed.allocations) };
+    assert_eq!((stays.client.to_string().as_str(), stays.end), (CLIENT, AllocationEnd::Open));
+}

@@ -206,6 +206,35 @@ def mobility_forbidden(out):
 
 
 @case(
+    "mobility",
+    SMALL,
+    "a client goes on from another port with its ticket, as after a change of network, and its allocation and channel with it (RFC 8016)",
+    "healthy",
+    ["turn-challenge"],
+    AGREED,
+    [ALLOCATED, "stun.type == 0x0104 && stun.att.type == 0x8030", CHANNEL_IN],
+)
+def mobility(out):
+    def moves():
+        client.sock.close()
+        client.sock = lab.udp("client", CLIENT)
+        client.ask(client.request(stun.REFRESH, (stun.MOBILITY_TICKET, ticket)))
+
+    with Lab("client", "server", "peer") as lab:
+        lab.coturn("--mobility")
+        lab.echo_peer()
+        with lab.capture("client", out / "capture.pcapng"):
+            client = small_client(lab)
+            ticket = client.allocate((stun.MOBILITY_TICKET, b"")).get(stun.MOBILITY_TICKET)
+            client.channel(0x4000, PEER, 3480)
+            talk(client, 0x4000)
+            time.sleep(1)
+            moves()
+            talk(client, 0x4000)
+            client.refresh(0)
+
+
+@case(
     "redirect",
     UCLIENT,
     "the server sends the client on with 300, and the client allocates at the alternate",
@@ -408,9 +437,14 @@ def session(client, in_between=lambda: None):
     client.permission(PEER)
     in_between()
     client.channel(0x4001, PEER, 3480)
+    talk(client, 0x4001)
+    client.refresh(0)
+
+
+def talk(client, channel):
+    """Data there and back over a channel."""
     for number in range(3):
-        client.send_channel(0x4001, struct.pack("!I", number) + b"over the relay")
+        client.send_channel(channel, struct.pack("!I", number) + b"over the relay")
         client.sock.settimeout(1)
         client.sock.recv(2048)
         time.sleep(0.02)
-    client.refresh(0)

@@ -156,9 +156,12 @@ impl Core {
         is_one
     }
 
-    /// What a frame without any packet shows: an answer to ARP is sent to a host as packets are.
+    /// What a frame shows beside the packets in it: how much of it the capture holds, and an answer to ARP, which is sent to a host as packets are.
     #[inline]
     pub(super) fn neighbour(&mut self, frame: &Frame<'_>, empty: bool) {
+        let [whole, cut] = &mut self.session.totals_mut().longest;
+        let longest = if frame.truncated() { cut } else { whole };
+        *longest = (*longest).max(frame.data.len());
         if empty && let Some(host) = packet::neighbour_answered(frame) {
             self.session.hears(host);
         }

@@ -285,6 +285,10 @@ pub struct Allocation {
     pub ended_at: Option<Time>,
     /// How it ended.
     pub end: AllocationEnd,
+    /// Where it went on, if it followed its client to another address (RFC 8016); it is listed there, too, and its end here is `released`. Left out where
+    /// it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<Address>,
     /// When the TCP or TLS connection that carries it was closed, if that came before its end: with the connection it is gone. Left out where it was not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection_closed_at: Option<Time>,

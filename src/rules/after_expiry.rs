@@ -11,7 +11,8 @@ pub(super) const ID: &str = "turn-data-after-expiry";
 const ENOUGH: (u64, Span) = (3, Span::from_secs(2));
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
-    for allocation in conversation.allocations() {
+    // what moved to another address of the client (RFC 8016) is good at the old one, too, until data comes by the new one
+    for allocation in conversation.allocations().filter(|allocation| allocation.moved_to.is_none()) {
         late(conversation, allocation, view, out);
     }
 }

@@ -79,8 +79,11 @@ fn tell_no_credentials(
     // client goes on there
     // the same transaction id again, long after, is a copy too
     let copies = conversation.exchanges.iter().filter(|known| known.id == last.id).count();
-    let silent =
-        copies <= 1 && last.again_after_answer == 0 && answer.from.is_none() && conversation.nonce_of.is_none();
+    let silent = copies <= 1
+        && last.again_after_answer == 0
+        && !last.differs
+        && answer.from.is_none()
+        && conversation.nonce_of.is_none();
     let went_on = conversation.exchanges_omitted > 0
         || conversation.orphans > 0
         || conversation.relayed.iter().any(|traffic| traffic.packets > 0)

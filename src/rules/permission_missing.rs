@@ -1,9 +1,9 @@
 //! `turn-permission-missing`: data to a peer for which the relay has no permission, or no longer has one.
 
-use super::evidence::{counted, filter_of, frames, hides_a_peer, is_whole};
+use super::evidence::{counted, filter_of, frames, hides_a_peer, how_long, is_whole};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::{Endpoint, PeerAddress};
-use crate::session::{Allocation, Conversation, Grievance, Lack, Stray};
+use crate::session::{Allocation, Conversation, Grievance, Lack, Seen, Stray};
 use crate::time::Span;
 use crate::wire::stun::Method;
 
@@ -19,9 +19,12 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         return; // it may have been asked for there
     }
     for allocation in conversation.allocations() {
-        let strays = allocation.strays.iter().flat_map(|strays| &strays.unpermitted);
-        for stray in strays.filter(|stray| is_one(stray, allocation, conversation)) {
-            tell(stray, conversation, allocation, view, out);
+        for stray in allocation.strays.iter().flat_map(|strays| &strays.unpermitted) {
+            match stray.renewed {
+                Some(renewed) => tell_lapse(stray, renewed, conversation, allocation, view, out),
+                None if is_one(stray, allocation, conversation) => tell(stray, conversation, allocation, view, out),
+                None => {}
+            }
         }
     }
 }
@@ -96,5 +99,50 @@ fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, vie
             ),
             fix: "Let the client ask for a permission for each peer address (CreatePermission, or ChannelBind), and renew it before 300 seconds are over.".to_owned(),
         }
+    });
+}
+
+/// A permission that had run out, and was renewed after a while.
+fn tell_lapse(
+    stray: &Stray,
+    renewed: Seen,
+    conversation: &Conversation,
+    allocation: &Allocation,
+    view: &View<'_>,
+    out: &mut Collector,
+) {
+    let (messages, over) = ENOUGH;
+    let lasted = renewed.time.since(stray.first.time);
+    let several = conversation.of(Method::CREATE_PERMISSION).any(|known| known.asked.peers > 1);
+    let Some(peer) = stray.peer.filter(|_| stray.packets >= messages && lasted >= over && !several) else { return };
+    let (client, server) = (conversation.client, conversation.server);
+    let listed = [stray.first.frame, stray.last.frame, renewed.frame];
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{server} lapsed"),
+        severity: Severity::Note,
+        confidence: if is_whole(conversation) { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::None,
+        at: stray.first.time,
+        frames: listed.to_vec(),
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8656 §9",
+        subject: Subject {
+            peer: Some(PeerAddress(Endpoint::new(peer, 0))),
+            ..view.subject(conversation, allocation.user, allocation.realm)
+        },
+        causes: &[],
+    };
+    out.add(seen, || Text {
+        title: format!("The permission for {peer} on {server} had run out, and {client} renewed it late"),
+        explanation: format!(
+            "{client} sent {} to {peer} through its relay over {} while it had no permission, until it asked for another ({}). A permission holds for \
+             300 seconds, and only CreatePermission and ChannelBind renew it, never data: the server drops such data without a word, in both \
+             directions. Nothing came back in that time.",
+            counted(stray.packets, "message"),
+            how_long(lasted),
+            frames(&listed),
+        ),
+        fix: "Let the client renew each permission before 300 seconds are over; a client that was suspended has to renew it first of all.".to_owned(),
     });
 }

@@ -46,9 +46,12 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         // SYNs of which nothing came back prove silence only where the capture holds what is sent to the client
         let heard = view.session.clients().has_both_ways() || view.hears(client);
         let sure = sure && (heard || how != How::Unanswered);
+        // where nothing can be read of any message, the port alone says that it is about TURN
+        let by_port = !speaks && view.session.totals().holds_headers_only();
+        let sure = sure && !by_port;
         // who has an allocation is served, though not in this way
         let has_relay = served.contains(&client);
-        tell(attempt, how, sure, has_relay, view, out);
+        tell(attempt, how, (sure, by_port), has_relay, view, out);
     }
 }
 
@@ -65,7 +68,14 @@ fn how(attempt: &Attempt, view: &View<'_>) -> Option<How> {
     }
 }
 
-fn tell(attempt: &Attempt, how: How, sure: bool, has_relay: bool, view: &View<'_>, out: &mut Collector) {
+fn tell(
+    attempt: &Attempt,
+    how: How,
+    (sure, by_port): (bool, bool),
+    has_relay: bool,
+    view: &View<'_>,
+    out: &mut Collector,
+) {
     let (client, server) = (attempt.client, attempt.server);
     let at = attempt.first.time.after(Span(-AT_ONCE.0));
     let mut listed = attempt.frames.clone();
@@ -92,12 +102,15 @@ fn tell(attempt: &Attempt, how: How, sure: bool, has_relay: bool, view: &View<'_
         subject: Subject { client: Some(client), server: Some(server), ..Subject::default() },
         causes: &[],
     };
-    out.add(seen, || text(attempt, how, &frames(&listed), view));
+    out.add(seen, || text(attempt, how, by_port, &frames(&listed), view));
 }
 
-fn text(attempt: &Attempt, how: How, listed: &str, view: &View<'_>) -> Text {
+fn text(attempt: &Attempt, how: How, by_port: bool, listed: &str, view: &View<'_>) -> Text {
     let (client, server) = (attempt.client.0.ip(), attempt.server);
-    let others = others(attempt, view);
+    let mut others = others(attempt, view);
+    if by_port {
+        others.push_str(" The snap length left headers only: that a TURN server was meant is told by the port alone.");
+    }
     match (how, &attempt.icmp) {
         (How::TurnedAway, Some(icmp)) => {
             let (title, meaning, fix) = reading(icmp, server, Transport::Tcp);

@@ -6,7 +6,7 @@ use super::few::Few;
 use super::flow::Traffic;
 use super::names::Name;
 use super::stray::Strays;
-use crate::net::{MappedAddress, PeerAddress, RelayedAddress};
+use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress};
 use crate::time::{Span, Timestamp};
 
 /// How long a permission holds (RFC 8656 §9).
@@ -105,6 +105,8 @@ pub struct Allocation {
     pub connections_total: u32,
     /// What the client sent that the relay does not pass on.
     pub strays: Option<Box<Strays>>,
+    /// Where it went on (RFC 8016), if it did: then it was given up here.
+    pub moved_to: Option<Box<ClientAddress>>,
 }
 
 impl Allocation {
@@ -133,6 +135,28 @@ impl Allocation {
             connections: Vec::new(),
             connections_total: 0,
             strays: None,
+            moved_to: None,
+        }
+    }
+
+    /// It goes on at another address of its client, where a Refresh with its ticket was granted (RFC 8016 §3.2); gives what is there from then on.
+    #[must_use]
+    pub(super) fn moves(&mut self, to: ClientAddress, requested: Seen, granted: Seen) -> Allocation {
+        self.ended = Some((End::Released, granted));
+        self.moved_to = Some(Box::new(to));
+        Allocation {
+            requested,
+            created: granted,
+            ended: None,
+            moved_to: None,
+            mapped: None,
+            refreshes: 0,
+            sent: Traffic::default(),
+            received: Traffic::default(),
+            connections: Vec::new(),
+            connections_total: 0,
+            strays: None,
+            ..self.clone()
         }
     }
 
@@ -185,8 +209,12 @@ impl Allocation {
     pub fn permitted(&mut self, peer: PeerAddress, made: Seen, granted: Timestamp) {
         let expires = granted.after(PERMISSION);
         if let Some(known) = self.permissions.iter_mut().find(|known| known.peer.0.ip() == peer.0.ip()) {
+            let ran_out = made.time > known.expires;
             known.expires = expires;
             known.renewed += 1;
+            if ran_out && let Some(strays) = &mut self.strays {
+                strays.renewed(peer.0.ip(), made, self.received.packets);
+            }
         } else if self.permissions.len() < MAX_PEERS {
             self.permissions.push(Permission { peer, made, expires, renewed: 0 });
         }

@@ -366,13 +366,16 @@ impl Conversation {
         match self.allocation.as_mut() {
             // the same relayed address again: MS-TURN refreshes by Allocate, and servers repeat a success to a new transaction
             Some(known) if same(known) => known.refreshed(exchange),
-            _ => {
-                if let Some(known) = self.allocation.replace(new)
-                    && self.ended.len() < MAX_ENDED
-                {
-                    self.ended.push(known);
-                }
-            }
+            _ => self.take_over(new),
+        }
+    }
+
+    /// An allocation takes the place of the one before it.
+    pub(super) fn take_over(&mut self, new: Allocation) {
+        if let Some(known) = self.allocation.replace(new)
+            && self.ended.len() < MAX_ENDED
+        {
+            self.ended.push(known);
         }
     }
 

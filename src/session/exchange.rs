@@ -198,6 +198,9 @@ pub struct Exchange {
     pub again_total: u32,
     /// How many of those came after the answer had been seen here.
     pub again_after_answer: u32,
+    /// Whether a copy before the answer says something else. libjuice asks again with the id that was challenged, now with credentials, which comes
+    /// before the challenge in a capture that is out of order.
+    pub differs: bool,
     /// The last copy.
     pub last: Seen,
     /// What it says.

@@ -60,6 +60,7 @@ pub(super) struct Rare {
     again: Vec<Seen>,
     again_total: u32,
     again_after_answer: u32,
+    differs: bool,
     icmp: Option<IcmpAnswer>,
     /// An answer that passed another point on its way here.
     underway: Option<Seen>,
@@ -217,6 +218,7 @@ impl Leg {
             again: self.again().to_vec(),
             again_total: self.again_total(),
             again_after_answer: self.again_after_answer(),
+            differs: self.rare.as_ref().is_some_and(|rare| rare.differs),
             last: self.last(),
             asked: asked.copied().unwrap_or(Asked { user, realm, userhash, check: self.check, ..Asked::default() }),
             answer: None,
@@ -252,9 +254,11 @@ impl Leg {
             return Request::Mirrored { first };
         }
         self.last_ip_id = at.ip_id;
+        let differs = self.digest != short(at.digest);
         self.digest = short(at.digest);
         let answered = self.answered;
         let rare = self.rare.get_or_insert_default();
+        rare.differs |= differs;
         rare.last = Some(at.seen);
         rare.again_total = rare.again_total.saturating_add(1);
         rare.again_after_answer = rare.again_after_answer.saturating_add(u32::from(answered));

@@ -162,6 +162,7 @@ mod tests {
             again: Vec::new(),
             again_total: 0,
             again_after_answer: 0,
+            differs: false,
             last: seen(frame),
             asked: Asked::default(),
             answer: Some(Answer { lifetime: Some(600), ..Answer::bare(seen(frame), seen(frame)) }),

@@ -34,6 +34,7 @@ mod leg;
 mod lent;
 mod limits;
 mod media;
+mod mobility;
 mod moves;
 mod names;
 mod nat;
@@ -133,6 +134,7 @@ pub struct Session {
     arrivals: arrivals::Arrivals,
     nat: Nat,
     moves: Moves,
+    tickets: mobility::Tickets,
     nonces: Nonces,
     data_connections: data_connection::DataConnections,
     dtls: DtlsFlows,
@@ -183,6 +185,7 @@ impl Session {
             arrivals: arrivals::Arrivals::default(),
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
+            tickets: mobility::Tickets::default(),
             nonces: Nonces::default(),
             data_connections: data_connection::DataConnections::default(),
             dtls: DtlsFlows::default(),

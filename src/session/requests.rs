@@ -64,6 +64,9 @@ impl Session {
             self.moves.check(user, (at.src, at.dst), at.seen, self.limits.mappings, answered);
         }
         if at.depth == 0 && !asked.check {
+            if fields.mobility_ticket.is_some() {
+                self.ticket_shown(message, fields);
+            }
             self.converse(at, id, method, &asked);
         }
         known

@@ -98,6 +98,9 @@ impl Session {
             let likely = likely.map_or([None; 2], |known| [known.software, known.realm]);
             let answer = answer(&mut self.names, likely, message, fields, at.seen, to, from, integrity);
             let settled = Settled { id, method, client, server, first, asked: said, answer: &answer };
+            if fields.mobility_ticket.is_some() && !check {
+                self.ticket_taken(flow, message, (first, at.seen));
+            }
             if check {
                 self.checked(at, message, fields, &settled);
             } else if self.answered(flow, &settled, at) {
@@ -105,6 +108,9 @@ impl Session {
                     self.keep_answered(at, id, flow, said, answer);
                 } else {
                     self.pass_over(flow);
+                }
+                if fields.mobility_ticket.is_some() {
+                    self.ticket_given(flow, message, fields);
                 }
             }
         }
@@ -253,12 +259,19 @@ impl Session {
                 && let Some(conversation) = speak(flow, From::Server, at, true, &mut self.rooms)
             {
                 conversation.orphans += 1;
+                let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+                // who is answered has asked, and who is sent on is, whichever direction the capture lacks
+                if conversation.asked == 0 {
+                    self.clients.contacted(client, server, at.seen.time);
+                }
+                if let (Some(300), Some(to)) = (fields.error.map(|error| error.code), fields.alternate_server) {
+                    self.clients.redirected(client, Redirect { from: server, to, at: at.seen });
+                }
                 // that the request was not captured takes nothing from what was granted
                 if (method, message.class()) == (Method::ALLOCATE, Class::Success)
                     && fields.relayed.iter().flatten().any(|&relayed| RelayedAddress(relayed).is_usable())
                 {
-                    let (client, user) = (conversation.client.0.ip(), conversation.user);
-                    self.clients.allocated(client, user, conversation.server.0, at.seen.time);
+                    self.clients.allocated(client, conversation.user, server, at.seen.time);
                 }
             }
         }

@@ -47,9 +47,17 @@ pub struct Stray {
     pub last: Seen,
     /// How many there were.
     pub packets: u64,
+    /// How many packets had come back through the relay when it began.
+    received: u64,
+    /// The request that renewed the permission, where nothing had come back until then.
+    pub renewed: Option<Seen>,
 }
 
 impl Stray {
+    fn new(peer: Option<IpAddr>, channel: Option<u16>, lack: Lack, seen: Seen, received: u64) -> Stray {
+        Stray { peer, channel, lack, first: seen, last: seen, packets: 1, received, renewed: None }
+    }
+
     fn again(&mut self, seen: Seen) {
         (self.last, self.packets) = (seen, self.packets + 1);
     }
@@ -74,6 +82,17 @@ impl Strays {
         let lists = self.unpermitted.iter().chain(&self.unbound).filter(astray).map(|stray| stray.packets);
         lists.sum::<u64>() + self.late.map_or(0, |(_, _, packets)| packets)
     }
+
+    /// The permission for a peer, which had run out, is renewed after `received` packets came back. Where some of them came meanwhile it had not run
+    /// out, and the capture lacks what renewed it.
+    #[cold]
+    pub(super) fn renewed(&mut self, peer: IpAddr, at: Seen, received: u64) {
+        let is_open = |stray: &Stray| (stray.peer, stray.lack, stray.renewed) == (Some(peer), Lack::Expired, None);
+        self.unpermitted.retain(|stray| !is_open(stray) || stray.received == received);
+        for stray in self.unpermitted.iter_mut().filter(|stray| is_open(stray)) {
+            stray.renewed = Some(at);
+        }
+    }
 }
 
 impl Allocation {
@@ -94,9 +113,8 @@ impl Allocation {
                     Some(_) => Lack::Expired,
                     None => Lack::Never,
                 };
-                let ip = Some(peer.0.ip());
-                let list = &mut self.strays.get_or_insert_default().unpermitted;
-                add(list, Stray { peer: ip, channel: None, lack, first: seen, last: seen, packets: 1 });
+                let new = Stray::new(Some(peer.0.ip()), None, lack, seen, self.received.packets);
+                add(&mut self.strays.get_or_insert_default().unpermitted, new);
             }
             To::Channel(number) => {
                 let known = self.channels.iter().rev().find(|known| known.number == number);
@@ -113,8 +131,8 @@ impl Allocation {
                     None => Lack::Never,
                 };
                 let peer = known.map(|known| known.wanted.unwrap_or(known.peer).0.ip());
-                let list = &mut self.strays.get_or_insert_default().unbound;
-                add(list, Stray { peer, channel: Some(number), lack, first: seen, last: seen, packets: 1 });
+                let new = Stray::new(peer, Some(number), lack, seen, self.received.packets);
+                add(&mut self.strays.get_or_insert_default().unbound, new);
             }
         }
     }
@@ -123,25 +141,20 @@ impl Allocation {
     fn sends_on_bound(&mut self, peer: PeerAddress, seen: Seen) {
         let ran_out = |known: &super::Permission| seen.time > known.expires.after(GRACE);
         if self.permissions.iter().any(|known| known.peer.0.ip() == peer.0.ip() && ran_out(known)) {
-            let stray = Stray {
-                peer: Some(peer.0.ip()),
-                channel: None,
-                lack: Lack::Expired,
-                first: seen,
-                last: seen,
-                packets: 1,
-            };
-            add(&mut self.strays.get_or_insert_default().unpermitted, stray);
+            let new = Stray::new(Some(peer.0.ip()), None, Lack::Expired, seen, self.received.packets);
+            add(&mut self.strays.get_or_insert_default().unpermitted, new);
         }
     }
 }
 
 fn add(list: &mut Vec<Stray>, stray: Stray) {
-    let same = |known: &&mut Stray| (known.peer, known.channel, known.lack) == (stray.peer, stray.channel, stray.lack);
-    if let Some(known) = list.iter_mut().find(same) {
+    let key = |known: &Stray| (known.peer, known.channel, known.lack, known.renewed);
+    if let Some(known) = list.iter_mut().find(|known| key(known) == key(&stray)) {
         known.again(stray.first);
     } else if list.len() < MAX {
         list.reserve_exact(1);
         list.push(stray);
+    } else if let Some(over) = list.iter_mut().find(|known| known.renewed.is_some()) {
+        *over = stray; // what lasts matters more
     }
 }

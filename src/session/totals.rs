@@ -5,7 +5,7 @@ use super::exchange::Seen;
 use super::flow::Flow;
 use crate::net::Endpoint;
 use crate::problem::Problem;
-use crate::wire::stun::{Class, Method};
+use crate::wire::stun::{Class, HEADER, Method};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -113,6 +113,8 @@ pub struct Totals {
     pub mirrored: Sample,
     /// Messages that the snap length cut.
     pub truncated: Sample,
+    /// The most bytes that the capture holds of a frame that it holds whole, and of one that it cut short; ordinary datagrams are left out.
+    pub longest: [usize; 2],
     /// Datagrams of which the capture holds too little to tell what they are.
     pub unseen: Sample,
     /// Signed messages that could not be verified for it.
@@ -218,6 +220,15 @@ impl Totals {
         const FEW: u64 = 2;
         const SHARE: u64 = 100;
         self.holes >= FEW && self.holes.saturating_mul(SHARE) >= self.transactions
+    }
+
+    /// Whether the snap length left headers only: no frame is longer than the longest that it cut, and no message could stand in that.
+    #[must_use]
+    pub fn holds_headers_only(&self) -> bool {
+        // Ethernet, IPv4, TCP with the usual options, and the header of a STUN message
+        const WITH_MESSAGE: usize = 14 + 20 + 32 + HEADER;
+        let [whole, cut] = self.longest;
+        (whole..WITH_MESSAGE).contains(&cut) && cut > 0
     }
 
     /// A message whose structure is broken.

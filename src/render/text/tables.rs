@@ -71,12 +71,15 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
     page.more(2, shown, allocations.len() as u64 + omitted);
 }
 
-/// `released after 12 s`, `open, 540 of 600 s left`, `open, connection closed`.
+/// `released after 12 s`, `moved to 192.0.2.9:5000 after 12 s`, `open, 540 of 600 s left`, `open, connection closed`.
 pub(in crate::render) fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> String {
     let after = |ended: Option<crate::report::Time>| match (ended, allocation.created_at) {
         (Some(ended), Some(created)) => format!(" after {}", ended.at.since(created.at)),
         _ => String::new(),
     };
+    if let Some(client) = allocation.moved_to {
+        return format!("moved to {client}{}", after(allocation.ended_at));
+    }
     match allocation.end {
         // the seconds that are left are of no use to anybody
         AllocationEnd::Open | AllocationEnd::Expired if allocation.connection_closed_at.is_some() => {

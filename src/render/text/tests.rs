@@ -109,6 +109,7 @@ fn open_allocation(index: u16) -> Allocation {
         expires_at: time(600_000_000),
         ended_at: None,
         end: AllocationEnd::Open,
+        moved_to: None,
         connection_closed_at: None,
         error: None,
         permissions: vec![],

@@ -35,7 +35,8 @@ pub(super) static RULES: &[RuleInfo] = &[
         severity: "failure",
         title: "Checks are refused for wrong ICE credentials",
         signature: "401 or 400 to a connectivity check.",
-        cause: "The sender uses a user fragment or password of another generation, or signalling mangled the description.",
+        cause: "The sender uses a user fragment or password of another generation, or signalling mangled the description. 400 alone may also come \
+                from an agent that has given up.",
         fix: "Renew offer and answer; see that ufrag and password arrive unchanged.",
         reference: "RFC 8445 §7.3",
     },

@@ -40,14 +40,28 @@ pub(in crate::rules) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, ou
         if !ice.is_mixed {
             seen = unless_later(seen, ice); // else what flows on as before the restart counts
         }
-        if view.now().since(refused.first.time) < SIGNALLING {
+        let gave_up = may_have_given_up(ice, agent, refused, view);
+        if gave_up || view.now().since(refused.first.time) < SIGNALLING {
             seen.confidence = Confidence::Likely;
         }
         if ice.restarted_by.is_some() {
             seen.severity = Severity::Warning; // what counts is how the new generation fares
         }
-        out.add(seen, || unauthorized(ice, agent, refused, view));
+        out.add(seen, || unauthorized(ice, agent, refused, gave_up, view));
     }
+}
+
+/// Whether checks of an agent may be refused since the other has given the session up: Firefox answers 400 to all that come after that. One that
+/// still wants a pair sends checks itself. What proves that the credentials do not fit proves that it is them.
+fn may_have_given_up(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &View<'_>) -> bool {
+    let other = ice.agent(1 - agent);
+    let is_silent = other.checks == 0 || other.last_check < refused.first.time;
+    let proven = match Proof::of(&refused.integrity, view) {
+        Proof::Mismatch(_) => true,
+        Proof::Unsigned => view.session.totals().truncated.total == 0,
+        _ => false,
+    };
+    refused.code == 400 && is_silent && !proven
 }
 
 /// Whether checks of an agent that were answered are all refused from some time on, for as long as agents put up with it.
@@ -110,12 +124,15 @@ fn nearly(ice: &IceSession, agent: usize, view: &View<'_>) -> Option<String> {
     })
 }
 
-fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &View<'_>) -> Text {
+fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, gave_up: bool, view: &View<'_>) -> Text {
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
     let reason = refused.reason.map(|name| view.text(name)).unwrap_or_default();
     let reason = reason.trim_end_matches('\0').trim().escape_debug().to_string();
     let code = if reason.is_empty() { refused.code.to_string() } else { format!("{} {reason}", refused.code) };
     let proof = match Proof::of(&refused.integrity, view) {
+        Proof::By { label, .. } if gave_up => {
+            format!(" The refused checks verify with the password of {}.", quote(&label))
+        }
         Proof::By { label, .. } => {
             // of one user fragment there are several only where descriptions tell different passwords
             let ufrag = ice.agent(1 - agent).ufrag.map(|name| view.text(name)).unwrap_or_default();
@@ -151,17 +168,29 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &V
         None => "and none ever succeeded".to_owned(),
     };
     let generation = generation(ice, agent, refused, view);
+    let (why, silence, first) = if gave_up {
+        (
+            "it has given up, or ICE credentials do not match",
+            format!(
+                " {to} sends no checks itself in that time: Firefox answers like this once it has given up the session, and what made it do so came \
+                 before."
+            ),
+            format!("See at {to} whether its ICE had failed or was closed by then, and why. If not: "),
+        )
+    } else {
+        ("ICE credentials do not match", String::new(), String::new())
+    };
     Text {
-        title: format!("{to} refuses the connectivity checks of {from} with {code}: ICE credentials do not match"),
+        title: format!("{to} refuses the connectivity checks of {from} with {code}: {why}"),
         explanation: format!(
-            "{} refused with {code} on the way from {} to {} ({}), {succeeded}.{proof}{generation}{others}",
+            "{} refused with {code} on the way from {} to {} ({}), {succeeded}.{proof}{silence}{generation}{others}",
             counted_were(u64::from(refused.count), "check"),
             named(ice, agent, view),
             named(ice, 1 - agent, view),
             frames(&refused.frames)
         ),
         fix: format!(
-            "A check is signed with the password that {to} put into its description (a=ice-pwd beside the user fragment {}). See that \
+            "{first}A check is signed with the password that {to} put into its description (a=ice-pwd beside the user fragment {}). See that \
              {from} got it unchanged and of this generation: a stale or mangled offer or answer, a forked call, or a restart that only \
              one side knows of.",
             view.quoted(ice.agent(1 - agent).ufrag)
