@@ -215,8 +215,7 @@ impl Session {
     /// Takes a message if it is a plain one; else nothing was done.
     #[inline]
     pub(super) fn express(&mut self, at: &Bare, message: &Message<'_>) -> Option<Known> {
-        let silent = self.credentials.is_empty() && self.sightings.is_empty();
-        if self.long_way_only || !silent {
+        if !self.plain_is_enough {
             return None;
         }
         // an answer tells of its way too, where there are sessions of ICE

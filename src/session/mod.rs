@@ -156,6 +156,8 @@ pub struct Session {
     kept: usize,
     ordinary: usize,
     flows_dropped: u64,
+    /// Whether plain messages go the short way: there is nothing to test them with or to compare them to.
+    plain_is_enough: bool,
     long_way_only: bool,
 }
 
@@ -163,6 +165,7 @@ impl Session {
     /// An empty session.
     #[must_use]
     pub fn new(credentials: Credentials, limits: Limits) -> Self {
+        let plain_is_enough = credentials.is_empty();
         Session {
             limits,
             credentials,
@@ -204,6 +207,7 @@ impl Session {
             kept: 0,
             ordinary: 0,
             flows_dropped: 0,
+            plain_is_enough,
             long_way_only: false,
         }
     }
@@ -224,7 +228,9 @@ impl Session {
     #[must_use]
     pub fn with_signalling(self, signalling: Signalling) -> Self {
         let handshakes = Handshakes::with_functions(handshake::functions_of(&signalling));
-        Session { sightings: Sightings::of(&signalling), signalling, handshakes, ..self }
+        let sightings = Sightings::of(&signalling);
+        let plain_is_enough = self.plain_is_enough && sightings.is_empty();
+        Session { sightings, signalling, handshakes, plain_is_enough, ..self }
     }
 
     /// Which of that shows in the packets.
@@ -237,7 +243,7 @@ impl Session {
     #[doc(hidden)]
     #[must_use]
     pub fn the_long_way(self) -> Self {
-        Session { long_way_only: true, ..self }
+        Session { long_way_only: true, plain_is_enough: false, ..self }
     }
 
     /// What the two sides told each other beside the packets.

@@ -88,13 +88,14 @@ impl Streams {
     }
 
     /// Lets time pass: what waited long enough for bytes that do not come is taken without them. Call it before every frame.
-    #[inline]
+    #[inline(always)]
     pub fn advance(&mut self, now: Moment, each: &mut impl FnMut(Item<'_>)) {
         if now.time >= self.due {
             self.look_at_holes(now, each);
         }
     }
 
+    #[inline(never)]
     fn look_at_holes(&mut self, now: Moment, each: &mut impl FnMut(Item<'_>)) {
         self.due = NEVER;
         for slot in std::mem::take(&mut self.holed) {
