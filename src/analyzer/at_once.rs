@@ -11,13 +11,6 @@ use crate::wire::dns;
 use crate::wire::stun::{Message, TransactionId};
 use std::io::Read;
 
-/// A frame that lies ready, as far as it was looked at.
-struct Prepared<'c> {
-    frame: Frame<'c>,
-    /// The plain UDP datagram in it.
-    datagram: Option<Datagram<'c>>,
-}
-
 impl Analyzer {
     /// Whether there is so much that taking frames many at a time pays.
     #[must_use]
@@ -36,25 +29,23 @@ impl Analyzer {
         sink: &mut impl FnMut(&Row<'_>),
         more: impl Fn() -> bool,
     ) -> (Ahead, usize) {
-        let mut frames: [Option<Prepared<'_>>; FORESEEN] = [const { None }; FORESEEN];
-        let mut expected: [Option<Expectation>; FORESEEN] = [None; FORESEEN];
+        // each by itself: what is as large as all three together is copied twice
+        let mut frames = Vec::with_capacity(FORESEEN);
+        let mut datagrams = Vec::with_capacity(FORESEEN);
+        let mut expected = Vec::with_capacity(FORESEEN);
         let session = &self.core.session;
-        let mut slots = frames.iter_mut().zip(&mut expected);
         let ahead = capture.ahead(FORESEEN, |frame| {
-            let Some((slot, expectation)) = slots.next() else { return };
             let datagram = Packets::peek(&frame);
-            if let Some(datagram) = &datagram
-                && let Some((message_type, id)) = plain_stun(datagram)
-            {
-                *expectation = Some(session.foresee(datagram.src, datagram.dst, message_type, id));
-            }
-            *slot = Some(Prepared { frame: Frame { number: frame.number + before, ..frame }, datagram });
+            let head = datagram.as_ref().and_then(|datagram| Some((datagram, plain_stun(datagram)?)));
+            expected.push(head.map(|(Datagram { src, dst, .. }, (kind, id))| session.foresee(*src, *dst, kind, id)));
+            datagrams.push(datagram);
+            frames.push(Frame { number: frame.number + before, ..frame });
         });
         session.look_ahead(&mut expected);
         let mut taken = 0;
-        for prepared in frames.iter().flatten() {
+        for (frame, datagram) in frames.iter().zip(&datagrams) {
             self.core.session.look_beyond(&mut expected, taken);
-            self.prepared(prepared, expected.get(taken).and_then(Option::as_ref), sink);
+            self.prepared((frame, datagram.as_ref()), expected.get(taken).and_then(Option::as_ref), sink);
             taken += 1;
             if !more() {
                 break;
@@ -63,10 +54,11 @@ impl Analyzer {
         (ahead, taken)
     }
 
+    /// Takes a frame with the plain UDP datagram in it, if it holds one, and what was found for that, if it is a plain STUN message.
     #[inline]
     fn prepared(
         &mut self,
-        Prepared { frame, datagram }: &Prepared<'_>,
+        (frame, datagram): (&Frame<'_>, Option<&Datagram<'_>>),
         expected: Option<&Expectation>,
         sink: &mut impl FnMut(&Row<'_>),
     ) {

@@ -81,15 +81,13 @@ impl<'a> Plain<'a> {
     const SIGNED: u16 = 1 << 9;
     const FINGERPRINT: u16 = 1 << 10;
 
-    /// Reads a message; `None` where anything in it is improper, rare or there twice.
-    #[inline]
-    fn read(message: &Message<'a>) -> Option<Plain<'a>> {
+    /// Reads a message in place; `None` where anything in it is improper, rare or there twice.
+    fn read(&mut self, message: &Message<'a>) -> Option<()> {
         let declared = usize::from(message.declared_length());
         let mut rest = message.bytes().get(20..)?;
         if !message.is_plain() || declared % 4 != 0 || rest.len() != declared {
             return None;
         }
-        let mut plain = Plain::default();
         while let Some((&[t0, t1, l0, l1], after)) = rest.split_first_chunk::<4>() {
             let length = usize::from(u16::from_be_bytes([l0, l1]));
             let (padded, next) = after.split_at_checked((length + 3) & !3)?;
@@ -99,53 +97,53 @@ impl<'a> Plain<'a> {
             // which attribute it is, and which may not stand before it
             let (kind, barred) = match code {
                 Code::USERNAME => {
-                    plain.user = short(value)?;
+                    self.user = short(value)?;
                     (Plain::USER, Plain::SIGNED)
                 }
                 Code::REALM => {
-                    plain.realm = short(value)?;
+                    self.realm = short(value)?;
                     (Plain::REALM, Plain::SIGNED)
                 }
                 Code::NONCE => {
-                    plain.nonce = short(value)?;
+                    self.nonce = short(value)?;
                     (Plain::NONCE, Plain::SIGNED)
                 }
                 Code::SOFTWARE => {
-                    plain.software = short(value)?;
+                    self.software = short(value)?;
                     (Plain::SOFTWARE, Plain::SIGNED)
                 }
                 Code::MESSAGE_INTEGRITY if length == 20 => (Plain::SIGNED, 0),
                 Code::FINGERPRINT if length == 4 => (Plain::FINGERPRINT, 0),
                 Code::XOR_MAPPED_ADDRESS => {
-                    plain.mapped = Some(message.plain_address(value)?);
+                    self.mapped = Some(message.plain_address(value)?);
                     (Plain::MAPPED, Plain::SIGNED)
                 }
                 Code::XOR_PEER_ADDRESS => {
-                    plain.peer = Some(message.plain_address(value)?);
+                    self.peer = Some(message.plain_address(value)?);
                     (Plain::PEER, Plain::SIGNED)
                 }
                 Code::LIFETIME => {
-                    plain.lifetime = u32::from_be_bytes(value.try_into().ok()?);
+                    self.lifetime = u32::from_be_bytes(value.try_into().ok()?);
                     (Plain::LIFETIME, Plain::SIGNED)
                 }
                 Code::CHANNEL_NUMBER => {
                     let &[high, low, 0, 0] = value else { return None };
-                    plain.channel = u16::from_be_bytes([high, low]);
+                    self.channel = u16::from_be_bytes([high, low]);
                     (Plain::CHANNEL, Plain::SIGNED)
                 }
                 Code::REQUESTED_TRANSPORT => {
                     let &[protocol, 0, 0, 0] = value else { return None };
-                    plain.transport = protocol;
+                    self.transport = protocol;
                     (Plain::TRANSPORT, Plain::SIGNED)
                 }
                 _ => return None,
             };
-            if plain.held & (kind | barred | Plain::FINGERPRINT) != 0 {
+            if self.held & (kind | barred | Plain::FINGERPRINT) != 0 {
                 return None;
             }
-            plain.held |= kind;
+            self.held |= kind;
         }
-        rest.is_empty().then_some(plain)
+        rest.is_empty().then_some(())
     }
 
     /// Whether it holds any of these.
@@ -246,7 +244,8 @@ impl Session {
         if conversation.is_some_and(|known| known.client.0 != at.src) {
             return None;
         }
-        let plain = Plain::read(message)?;
+        let mut plain = Plain::default();
+        plain.read(message)?;
         let id = message.transaction_id();
         if plain.is_special_request(method) || self.transactions.is_known(id) || plain.has_bad_fingerprint(message) {
             return None;
@@ -267,7 +266,7 @@ impl Session {
         let seen = at.seen;
         let nonce = plain.holds(Plain::NONCE).then(|| self.names.digest(plain.nonce));
         let asked = plain.asked(user, realm, nonce);
-        let sighting = at.sighting(flow, self.names.digest(message.bytes()));
+        let sighting = at.sighting(flow, self.names.digest(message.seal()));
         self.transactions.add(id, method, &sighting, &asked, false);
         self.totals.stun(message.message_type());
         self.totals.transactions += 1;
@@ -301,7 +300,8 @@ impl Session {
         if client.0 != at.dst || conversation.moved.is_some() || conversation.stale.is_some() {
             return None;
         }
-        let plain = Plain::read(message)?;
+        let mut plain = Plain::default();
+        plain.read(message)?;
         let method = leg.method;
         if !plain.is_plain_success(message, method, client.0) {
             return None;
@@ -344,7 +344,7 @@ impl Session {
         *of_server = at.ttl;
         conversation.granted_plainly(method, rtt, seen.time);
         flow.count(at.src, seen);
-        let digest = self.names.digest(message.bytes());
+        let digest = self.names.digest(message.seal());
         let user = leg.answer_first(seen, digest, at.ip_id);
         if let Some(asked) = leg.asked.take() {
             self.transactions.give_back(asked);

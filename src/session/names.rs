@@ -36,6 +36,7 @@ impl Names {
     }
 
     /// The name of a text; `None` where it is new and the set is full.
+    #[inline(never)]
     pub fn intern(&mut self, text: &[u8]) -> Option<Name> {
         let hash = self.hasher.hash_one(text);
         let same = |&at: &u32| self.at(at) == text;
@@ -47,7 +48,7 @@ impl Names {
     }
 
     /// The name of a text that is probably that of `likely` again.
-    #[inline]
+    #[inline(always)]
     pub fn intern_like(&mut self, text: &[u8], likely: Option<Name>) -> Option<Name> {
         if likely.is_some_and(|name| self.bytes(name) == text) { likely } else { self.intern(text) }
     }

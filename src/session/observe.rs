@@ -106,7 +106,7 @@ impl Session {
             dst: event.dst,
             transport: event.transport,
             seen: Seen { frame: event.frame, time: event.time },
-            digest: self.names.digest(message.bytes()),
+            digest: self.names.digest(message.seal()),
             ip_id: event.ip_id,
             ttl: event.ttl,
         };

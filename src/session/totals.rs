@@ -170,11 +170,16 @@ impl Totals {
     }
 
     /// Counts a STUN message.
+    #[inline]
     pub fn stun(&mut self, message_type: u16) {
-        if let Some(count) = self.common.get_mut(usize::from(message_type)) {
-            *count += 1;
-            return;
+        match self.common.get_mut(usize::from(message_type)) {
+            Some(count) => *count += 1,
+            None => self.other_stun(message_type),
         }
+    }
+
+    #[cold]
+    fn other_stun(&mut self, message_type: u16) {
         if message_type < COMMON {
             self.common.resize(usize::from(COMMON), 0);
             return self.stun(message_type);

@@ -99,6 +99,20 @@ impl<'a> Message<'a> {
         self.bytes
     }
 
+    /// What tells a request or an answer from others with its transaction id: the FINGERPRINT or MESSAGE-INTEGRITY that it ends with, since these
+    /// cover all that is before them, or else all of it.
+    #[must_use]
+    #[inline]
+    pub fn seal(&self) -> &'a [u8] {
+        if let Some((_, seal @ [0x80, 0x28, 0, 4, ..])) = self.bytes.split_last_chunk::<8>() {
+            return seal;
+        }
+        if let Some((_, seal @ [0, 8, 0, 20, ..])) = self.bytes.split_last_chunk::<24>() {
+            return seal;
+        }
+        self.bytes
+    }
+
     /// The first two bytes: class and method as on the wire.
     #[must_use]
     #[inline]
@@ -383,4 +397,28 @@ fn chain(bytes: &[u8], end: usize, aligned: bool) -> Chain {
         }
     }
     if walk.offset() < end + 4 { if bytes.len() < end { Chain::Cut } else { Chain::Exact } } else { Chain::Broken }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_told_from_others_by_what_covers_all_of_it() {
+        let seal = |attributes: &[u8]| {
+            let mut bytes =
+                vec![0, 1, 0, attributes.len() as u8, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+            bytes.extend(attributes);
+            let seal = Message::recognise(&bytes, false).unwrap().seal().to_vec();
+            (seal.len() == bytes.len()).then_some(()).ok_or(seal)
+        };
+        let (user, fingerprint) = ([0, 6, 0, 4, b'u', b's', b'e', b'r'], [0x80, 0x28, 0, 4, 1, 2, 3, 4]);
+        let integrity: Vec<u8> = [0, 8, 0, 20].into_iter().chain(0..20).collect();
+        assert_eq!(seal(&[]), Ok(()));
+        assert_eq!(seal(&user), Ok(()));
+        assert_eq!(seal(&[&user[..], &fingerprint].concat()), Err(fingerprint.to_vec()));
+        assert_eq!(seal(&[&user[..], &integrity].concat()), Err(integrity.clone()));
+        assert_eq!(seal(&[&user[..], &integrity, &fingerprint].concat()), Err(fingerprint.to_vec()));
+        assert_eq!(seal(&[&integrity[..], &user].concat()), Ok(()));
+    }
 }
