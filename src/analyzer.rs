@@ -141,7 +141,7 @@ impl Analyzer {
             empty = false;
             core.packet(streams, Moment { frame: frame.number, time }, &packet, sink);
         });
-        core.neighbour(frame, empty);
+        core.beside_packets(frame, empty);
     }
 
     /// Lets the time of a frame pass; gives it, unless the frame is not looked at.

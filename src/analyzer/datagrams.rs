@@ -158,7 +158,7 @@ impl Core {
 
     /// What a frame shows beside the packets in it: how much of it the capture holds, and an answer to ARP, which is sent to a host as packets are.
     #[inline]
-    pub(super) fn neighbour(&mut self, frame: &Frame<'_>, empty: bool) {
+    pub(super) fn beside_packets(&mut self, frame: &Frame<'_>, empty: bool) {
         let [whole, cut] = &mut self.session.totals_mut().longest;
         let longest = if frame.truncated() { cut } else { whole };
         *longest = (*longest).max(frame.data.len());

@@ -209,7 +209,7 @@ impl Analyzer {
                 (_, packet) => core.packet(streams, Moment { frame: frame.number, time }, &packet, sink),
             }
         });
-        core.neighbour(frame, empty);
+        core.beside_packets(frame, empty);
     }
 
     /// As [`Analyzer::finish`], of several files.

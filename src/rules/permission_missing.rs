@@ -6,6 +6,7 @@ use crate::net::{Endpoint, PeerAddress};
 use crate::session::{Allocation, Conversation, Grievance, Lack, Seen, Stray};
 use crate::time::Span;
 use crate::wire::stun::Method;
+use std::net::IpAddr;
 
 pub(super) const ID: &str = "turn-permission-missing";
 
@@ -74,10 +75,7 @@ fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, vie
         frames: listed.to_vec(),
         filter: Some(filter_of(conversation)),
         reference: "RFC 8656 §9",
-        subject: Subject {
-            peer: Some(PeerAddress(Endpoint::new(peer, 0))),
-            ..view.subject(conversation, allocation.user, allocation.realm)
-        },
+        subject: subject(peer, conversation, allocation, view),
         causes: &["turn-peer-forbidden"],
     };
     out.add(seen, || {
@@ -100,6 +98,11 @@ fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, vie
             fix: "Let the client ask for a permission for each peer address (CreatePermission, or ChannelBind), and renew it before 300 seconds are over.".to_owned(),
         }
     });
+}
+
+fn subject(peer: IpAddr, conversation: &Conversation, allocation: &Allocation, view: &View<'_>) -> Subject {
+    let peer = Some(PeerAddress(Endpoint::new(peer, 0)));
+    Subject { peer, ..view.subject(conversation, allocation.user, allocation.realm) }
 }
 
 /// A permission that had run out, and was renewed after a while.
@@ -127,10 +130,7 @@ fn tell_lapse(
         frames: listed.to_vec(),
         filter: Some(filter_of(conversation)),
         reference: "RFC 8656 §9",
-        subject: Subject {
-            peer: Some(PeerAddress(Endpoint::new(peer, 0))),
-            ..view.subject(conversation, allocation.user, allocation.realm)
-        },
+        subject: subject(peer, conversation, allocation, view),
         causes: &[],
     };
     out.add(seen, || Text {

@@ -60,30 +60,29 @@ impl Session {
 
     /// Asks for what the first of the messages that were foreseen need.
     pub fn look_ahead(&self, expected: &mut [Option<Expectation>]) {
-        expected.iter_mut().take(FLOW).flatten().for_each(|message| self.find(message));
-        expected
-            .iter()
-            .take(CONVERSATION)
-            .flatten()
-            .filter_map(|message| self.conversation(message))
-            .for_each(fetch_conversation);
-        expected.iter().take(FURTHER).flatten().for_each(|message| self.fetch_further(message));
-        expected.iter().take(NONCE).flatten().for_each(|message| self.fetch_nonce(message));
+        (0..FLOW).for_each(|place| self.bring_nearer(expected, place));
     }
 
     /// The message at this place comes next: asks for what those behind it need.
     #[inline]
     pub fn look_beyond(&self, expected: &mut [Option<Expectation>], place: usize) {
-        if let Some(Some(message)) = expected.get_mut(place + FLOW) {
+        self.bring_nearer(expected, place + FLOW);
+    }
+
+    /// The message at this place is found, and those before it are a step further.
+    #[inline]
+    fn bring_nearer(&self, expected: &mut [Option<Expectation>], place: usize) {
+        if let Some(Some(message)) = expected.get_mut(place) {
             self.find(message);
         }
-        if let Some(Some(message)) = expected.get(place + CONVERSATION) {
-            self.conversation(message).into_iter().for_each(fetch_conversation);
+        let at = |step: usize| expected.get(place.checked_sub(FLOW - step)?)?.as_ref();
+        if let Some(conversation) = at(CONVERSATION).and_then(|message| self.conversation(message)) {
+            fetch_conversation(conversation);
         }
-        if let Some(Some(message)) = expected.get(place + FURTHER) {
+        if let Some(message) = at(FURTHER) {
             self.fetch_further(message);
         }
-        if let Some(Some(message)) = expected.get(place + NONCE) {
+        if let Some(message) = at(NONCE) {
             self.fetch_nonce(message);
         }
     }
