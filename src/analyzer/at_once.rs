@@ -9,6 +9,7 @@ use crate::packet::{Datagram, Packets};
 use crate::session::{Expectation, FORESEEN};
 use crate::wire::dns;
 use crate::wire::stun::{Message, TransactionId};
+use arrayvec::ArrayVec;
 use std::io::Read;
 
 impl Analyzer {
@@ -30,9 +31,9 @@ impl Analyzer {
         more: impl Fn() -> bool,
     ) -> (Ahead, usize) {
         // each by itself: what is as large as all three together is copied twice
-        let mut frames = Vec::with_capacity(FORESEEN);
-        let mut datagrams = Vec::with_capacity(FORESEEN);
-        let mut expected = Vec::with_capacity(FORESEEN);
+        let mut frames = ArrayVec::<_, FORESEEN>::new();
+        let mut datagrams = ArrayVec::<_, FORESEEN>::new();
+        let mut expected = ArrayVec::<_, FORESEEN>::new();
         let session = &self.core.session;
         let ahead = capture.ahead(FORESEEN, |frame| {
             let datagram = Packets::peek(&frame);

@@ -47,7 +47,7 @@ impl Core {
         if let Some(known) = self.session.plain_stun(&at, &message) {
             return self.row(&self.event(frame, time, datagram, Body::Stun(message)), &known, sink);
         }
-        self.other_stun_datagram(frame, time, (datagram, message), sink);
+        self.other_stun_datagram(frame, time, (datagram, message), flow, sink);
     }
 
     #[inline(never)]
@@ -56,10 +56,11 @@ impl Core {
         frame: u64,
         time: Timestamp,
         (datagram, message): (&Datagram<'p>, Message<'p>),
+        flow: Option<FlowId>,
         sink: &mut impl FnMut(&Row<'_>),
     ) {
         let mut event = self.event(frame, time, datagram, Body::Stun(message));
-        let known = self.session.other_stun(&event, &message);
+        let known = self.session.other_stun(&event, &message, flow);
         if let Some(carried) = self.told(&mut event, &message, &known, sink) {
             let kind = demux::kind_of_cut(carried, event.truncated);
             self.message(&mut event, kind, carried, sink);

@@ -88,7 +88,7 @@ fn tell_no_credentials(
         || conversation.orphans > 0
         || conversation.relayed.iter().any(|traffic| traffic.packets > 0)
         || conversation.allocation.is_some()
-        || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(nonce, answer.seen.time));
+        || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(conversation, nonce, answer.seen.time));
     if !silent || went_on || patience < PATIENCE || !matches!(last.method, Method::ALLOCATE | Method::BINDING) {
         return;
     }

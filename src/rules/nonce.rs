@@ -81,7 +81,7 @@ fn tell_loop(row: &StaleRow, conversation: &Conversation, view: &View<'_>, out: 
     // where the row goes on from another socket it is told there
     let newest = stale.and_then(|exchange| exchange.answer.as_ref()?.nonce);
     let goes_on = conversation.last.time <= row.last.time
-        && newest.is_some_and(|nonce| view.session.is_echoed_after(nonce, row.last.time));
+        && newest.is_some_and(|nonce| view.session.is_echoed_after(conversation, nonce, row.last.time));
     let Some(exchange) = stale.filter(|_| !goes_on) else { return };
     let client = conversation.client.0.ip();
     let user = exchange.asked.user.or(exchange.asked.userhash);

@@ -89,7 +89,7 @@ pub(super) fn told(exchange: &Exchange, conversation: &Conversation, view: &View
                 || conversation.granted.iter().any(|(_, last)| last > answer.seen.time)
                 || conversation.exchanges.iter().any(goes_on)
                 || (answer.code == 401 && conversation.exchanges.iter().any(alike))
-                || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(nonce, answer.seen.time))
+                || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(conversation, nonce, answer.seen.time))
         }
         _ => true,
     }
@@ -101,10 +101,9 @@ pub(super) fn classify(exchange: &Exchange, conversation: &Conversation, view: &
         return Refusal::None;
     };
     let asked = &exchange.asked;
-    // asked for in few cases only, while most errors are mere challenges
     let says = |words: &[&str]| {
-        let phrase = answer.reason.map(|name| view.text(name).to_ascii_lowercase()).unwrap_or_default();
-        words.iter().any(|word| phrase.contains(word))
+        let phrase = answer.reason.map(|name| view.session.names().bytes(name)).unwrap_or_default();
+        words.iter().any(|word| phrase.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
     };
     match answer.code {
         420 => return Refusal::UnknownAttribute,

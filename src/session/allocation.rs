@@ -77,10 +77,10 @@ pub struct Allocation {
     pub ended: Option<(End, Seen)>,
     /// Peers that may send.
     pub permissions: Few<Permission>,
-    /// What the client sent to peers.
-    pub sent: Traffic,
     /// Channels.
     pub channels: Few<Channel>,
+    /// What the client sent to peers.
+    pub sent: Traffic,
     /// What peers sent to the client.
     pub received: Traffic,
     /// What it lent.

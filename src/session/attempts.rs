@@ -277,7 +277,7 @@ impl Session {
         if let Some(conversation) = flow.conversation.as_mut() {
             conversation.met(answer, icmp.at.time);
         }
-        if let Some(leg) = flow.pending.and_then(|pending| self.transactions.leg_on(pending, id)) {
+        if let Some(leg) = flow.waiting().and_then(|pending| self.transactions.leg_on(pending, id)) {
             leg.met(answer);
         }
     }

@@ -6,6 +6,7 @@ use super::exchange::{Answer, Asked, Exchange, Seen, Settled};
 use super::flow::{Checks, Traffic};
 use super::names::Name;
 use super::nonce::StaleRow;
+use super::remembered::Remembered;
 use super::stray::To;
 use crate::event::{Connection, IcmpAnswer};
 use crate::net::{ClientAddress, PeerAddress, ServerAddress, Transport};
@@ -58,8 +59,8 @@ pub struct Conversation {
     pub(super) moved: Option<u32>,
     /// The nonces that were refused one after the other up to now, if nothing was granted since.
     pub stale: Option<Box<StaleRow>>,
-    /// A digest of the nonce that the client used last.
-    pub echoed: Option<u64>,
+    /// What the client said of itself last, to be known again by its bytes.
+    pub(super) remembered: Option<Remembered>,
     /// The least round trip time.
     pub rtt: Option<Span>,
     /// When each method was last granted.
@@ -175,7 +176,7 @@ impl Conversation {
             messages: [0; 2],
             user: None,
             realm: None,
-            echoed: None,
+            remembered: None,
             granted: Granted::default(),
             software: None,
             rtt: None,
@@ -287,7 +288,6 @@ impl Conversation {
         self.asked += 1;
         self.user = asked.user.or(self.user);
         self.realm = asked.realm.or(self.realm);
-        self.echoed = asked.nonce.or(self.echoed);
         if let (Method::CHANNEL_BIND, Some(number), Some(peer)) = (method, asked.channel, asked.peer)
             && let Some(allocation) = &mut self.allocation
         {

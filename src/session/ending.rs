@@ -27,7 +27,10 @@ impl Session {
     /// A conversation that must be judged as far as it went, because too many exchanges are kept: judge it, then
     /// [`Session::forget_exchanges`] of it. Call until it gives nothing more.
     pub fn overfull(&mut self) -> Option<FlowId> {
-        if self.kept <= self.limits.exchanges {
+        // many at a time: what judges them is in the processor's caches then
+        let most = if self.crammed { self.limits.exchanges / 8 * 7 } else { self.limits.exchanges };
+        self.crammed = self.kept > most;
+        if !self.crammed {
             return None;
         }
         self.look_beyond_judging(|count| self.keeping.get(count).copied());

@@ -7,8 +7,9 @@
 use super::credentials::{Integrity, Status};
 use super::exchange::{Asked, Seen, Verdicts};
 use super::flow::FlowId;
-use super::names::Name;
+use super::names::{Name, Names};
 use super::observe::Known;
+use super::remembered::Remembered;
 use super::requests::features;
 use super::transaction::Sighting;
 use super::{From, Session};
@@ -80,9 +81,11 @@ impl<'a> Plain<'a> {
     const TRANSPORT: u16 = 1 << 8;
     const SIGNED: u16 = 1 << 9;
     const FINGERPRINT: u16 = 1 << 10;
+    /// User, realm and nonce are those that are remembered, and were not read again.
+    const REMEMBERED: u16 = 1 << 11;
 
     /// Reads a message in place; `None` where anything in it is improper, rare or there twice.
-    fn read(&mut self, message: &Message<'a>) -> Option<()> {
+    fn read(&mut self, message: &Message<'a>, remembered: Option<&Remembered>, names: &Names) -> Option<()> {
         let declared = usize::from(message.declared_length());
         let mut rest = message.bytes().get(20..)?;
         if !message.is_plain() || declared % 4 != 0 || rest.len() != declared {
@@ -92,14 +95,20 @@ impl<'a> Plain<'a> {
             let length = usize::from(u16::from_be_bytes([l0, l1]));
             let (padded, next) = after.split_at_checked((length + 3) & !3)?;
             let value = padded.get(..length)?;
-            rest = next;
+            let attributes = std::mem::replace(&mut rest, next);
             let code = Code(u16::from_be_bytes([t0, t1]));
             // which attribute it is, and which may not stand before it
             let (kind, barred) = match code {
-                Code::USERNAME => {
-                    self.user = short(value)?;
-                    (Plain::USER, Plain::SIGNED)
-                }
+                Code::USERNAME => match remembered.and_then(|known| known.passed(attributes, names)) {
+                    Some(passed) => {
+                        rest = passed;
+                        (Plain::USER | Plain::REALM | Plain::NONCE | Plain::REMEMBERED, Plain::SIGNED)
+                    }
+                    None => {
+                        self.user = short(value)?;
+                        (Plain::USER, Plain::SIGNED)
+                    }
+                },
                 Code::REALM => {
                     self.realm = short(value)?;
                     (Plain::REALM, Plain::SIGNED)
@@ -245,12 +254,13 @@ impl Session {
             return None;
         }
         let mut plain = Plain::default();
-        plain.read(message)?;
+        plain.read(message, conversation.and_then(|known| known.remembered.as_ref()), &self.names)?;
         let id = message.transaction_id();
         if plain.is_special_request(method) || self.transactions.is_known(id) || plain.has_bad_fingerprint(message) {
             return None;
         }
         let likely = conversation.map_or([None; 2], |known| [known.user, known.realm]);
+        let remembered = conversation.and_then(|known| known.remembered).filter(|_| plain.holds(Plain::REMEMBERED));
         // the first request of a conversation, and one that asks for an allocation, is told to others too
         let told = method == Method::ALLOCATE || conversation.is_none_or(|known| known.asked == 0);
         let known = known.map(|(flow, _)| flow);
@@ -258,36 +268,59 @@ impl Session {
             Some(flow) => flow,
             None => self.flow_of(at)?,
         };
-        let [user, realm] = likely;
-        let (user, realm) = (
-            if plain.holds(Plain::USER) { self.names.intern_like(plain.user, user) } else { None },
-            if plain.holds(Plain::REALM) { self.names.intern_like(plain.realm, realm) } else { None },
-        );
+        let (user, realm, nonce) = match remembered {
+            Some(Remembered { user, realm, nonce, .. }) => (Some(user), Some(realm), Some(nonce)),
+            None => self.identity_of(&plain, likely),
+        };
         let seen = at.seen;
-        let nonce = plain.holds(Plain::NONCE).then(|| self.names.digest(plain.nonce));
-        let asked = plain.asked(user, realm, nonce);
+        let mut asked = self.transactions.room();
+        *asked = plain.asked(user, realm, nonce);
+        let integrity = asked.integrity;
         let sighting = at.sighting(flow, self.names.digest(message.seal()));
-        self.transactions.add(id, method, &sighting, &asked, false);
         self.totals.stun(message.message_type());
         self.totals.transactions += 1;
-        let given = if told { None } else { asked.nonce.and_then(|nonce| self.nonces.echo(nonce, seen.time)) };
+        let is_own = remembered.is_some_and(|known| known.echoed.is_some());
+        let given = nonce.filter(|_| !told && !is_own).and_then(|nonce| self.nonces.echo(nonce, seen.time));
         let flow = self.flows.get_mut(flow)?;
         // a new flow is counted as it is made
         if known.is_some() {
             flow.count(at.src, seen);
         }
         flow.stun = true;
+        flow.asks(id);
         match flow.conversation.as_deref_mut() {
             Some(conversation) if !told && given.is_none_or(|(client, _)| client == conversation.client) => {
-                flow.pending = Some(id);
                 conversation.message(From::Client, seen);
                 let [of_client, _] = &mut conversation.ttl;
                 *of_client = at.ttl;
                 conversation.sent(method, &asked, seen);
+                if is_own {
+                    conversation.remembered = remembered.map(|known| known.again(seen.time));
+                } else if let (None, Some(user), Some(realm), Some(nonce)) = (remembered, user, realm, nonce) {
+                    let echoed = given.map(|_| seen.time);
+                    let new = Remembered::of(message, &self.names, (user, realm), nonce, echoed);
+                    if let Some(Remembered { nonce, echoed: Some(time), .. }) = conversation.remembered {
+                        self.nonces.echo(nonce, time);
+                    }
+                    conversation.remembered = new;
+                }
             }
             _ => self.converse(&sighting, id, method, &asked),
         }
-        Some(Known { integrity: asked.integrity, user, ..Known::default() })
+        self.transactions.add(id, method, &sighting, asked, false);
+        Some(Known { integrity, user, ..Known::default() })
+    }
+
+    /// User, realm and nonce of a request; `likely` are the user and the realm of the one before it.
+    fn identity_of(
+        &mut self,
+        plain: &Plain<'_>,
+        likely: [Option<Name>; 2],
+    ) -> (Option<Name>, Option<Name>, Option<u64>) {
+        let [user, realm] = likely;
+        let user = if plain.holds(Plain::USER) { self.names.intern_like(plain.user, user) } else { None };
+        let realm = if plain.holds(Plain::REALM) { self.names.intern_like(plain.realm, realm) } else { None };
+        (user, realm, plain.holds(Plain::NONCE).then(|| self.names.digest(plain.nonce)))
     }
 
     fn express_success(&mut self, at: &Bare, message: &Message<'_>) -> Option<Known> {
@@ -301,7 +334,7 @@ impl Session {
             return None;
         }
         let mut plain = Plain::default();
-        plain.read(message)?;
+        plain.read(message, None, &self.names)?;
         let method = leg.method;
         if !plain.is_plain_success(message, method, client.0) {
             return None;
@@ -337,12 +370,12 @@ impl Session {
         }
         self.clients.sees_both_ways();
         let rtt = seen.time.since(first.time);
-        flow.pending = flow.pending.filter(|&pending| pending != id);
-        flow.stun = true;
         conversation.message(From::Server, seen);
         let [_, of_server] = &mut conversation.ttl;
         *of_server = at.ttl;
         conversation.granted_plainly(method, rtt, seen.time);
+        flow.stun = true;
+        flow.is_answered(id);
         flow.count(at.src, seen);
         let digest = self.names.digest(message.seal());
         let user = leg.answer_first(seen, digest, at.ip_id);

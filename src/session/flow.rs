@@ -7,6 +7,7 @@ use super::keyed::Keyed;
 use super::media::WayId;
 use crate::net::{Endpoint, Transport};
 use crate::time::{Span, Timestamp};
+use crate::wire::stun::TransactionId;
 use std::cell::Cell;
 
 /// The number of a flow in its table; a slot that is used again gives another number.
@@ -88,9 +89,9 @@ pub struct Direction {
     pub orphans: u32,
 }
 
-/// One flow. What every packet touches comes first, in 128 bytes. Not aligned to cache lines: a large table that is would be copied as it grows.
+/// One flow. What every packet touches comes first, in two cache lines.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct Flow {
     /// Its ends.
     pub ends: Ends,
@@ -102,16 +103,17 @@ pub struct Flow {
     pub heard: [Timestamp; 2],
     /// Datagrams that are STUN, ChannelData, DTLS or media, from the lower end and from the higher end.
     pub packets: [u32; 2],
-    /// A request that is waiting, for an ICMP error that quotes too little to tell its transaction id.
-    pub pending: Option<crate::wire::stun::TransactionId>,
+    /// The last request, and whether it is waiting.
+    asked: TransactionId,
+    is_waiting: bool,
+    /// Whether STUN was seen.
+    pub stun: bool,
+    /// ChannelData on a flow of which nothing else was seen: how often it looked right.
+    pub channel_guesses: u8,
     /// Odd where the flow is over and waits to be judged, or is none.
     generation: u32,
     /// Where the path of its last media is.
     pub media: Option<WayId>,
-    /// ChannelData on a flow of which nothing else was seen: how often it looked right.
-    pub channel_guesses: u8,
-    /// Whether STUN was seen.
-    pub stun: bool,
     /// The flow that is the same one seen on the other side of a NAT.
     pub twin_of: Option<FlowId>,
     /// From the lower end, from the higher end.
@@ -131,7 +133,8 @@ impl Flow {
             conversation: None,
             heard: [Timestamp::default(); 2],
             packets: [0; 2],
-            pending: None,
+            asked: TransactionId::from_header([0; 16]),
+            is_waiting: false,
             generation,
             media: None,
             channel_guesses: 0,
@@ -142,10 +145,33 @@ impl Flow {
         }
     }
 
+    /// Whether it is one that is not over.
+    fn is_there(&self) -> bool {
+        self.generation % 2 == 0
+    }
+
     /// The direction of datagrams from `src`, and the opposite one.
     pub fn directions_from(&mut self, src: Endpoint) -> (&mut Direction, &mut Direction) {
         let [low, high] = &mut self.directions;
         if src == self.ends.low { (low, high) } else { (high, low) }
+    }
+
+    /// The request that is waiting, for an ICMP error that quotes too little to tell its transaction id.
+    #[inline]
+    pub(super) fn waiting(&self) -> Option<TransactionId> {
+        self.is_waiting.then_some(self.asked)
+    }
+
+    /// A request was sent.
+    #[inline]
+    pub(super) fn asks(&mut self, id: TransactionId) {
+        (self.asked, self.is_waiting) = (id, true);
+    }
+
+    /// A request was answered.
+    #[inline]
+    pub(super) fn is_answered(&mut self, id: TransactionId) {
+        self.is_waiting &= self.asked != id;
     }
 
     /// Counts a datagram from `src`.
@@ -369,8 +395,10 @@ impl Flows {
     /// The flows that are wanted, oldest first.
     #[must_use]
     pub fn select(&self, wanted: impl Fn(&Flow) -> bool) -> Vec<FlowId> {
+        // most are not wanted, which their first cache line tells
+        let wanted = self.slots.iter().zip(0..).filter(|(flow, _)| wanted(flow) && flow.is_there());
         let mut found: Vec<_> =
-            self.iter().filter(|(_, flow)| wanted(flow)).map(|(id, flow)| (flow.first.frame, id)).collect();
+            wanted.map(|(flow, slot)| (flow.first.frame, FlowId { slot, generation: flow.generation })).collect();
         found.sort_unstable();
         found.into_iter().map(|(_, id)| id).collect()
     }
@@ -391,7 +419,7 @@ impl Flows {
     pub fn iter(&self) -> impl Iterator<Item = (FlowId, &Flow)> {
         self.slots.iter().zip(0u32..).filter_map(|(flow, slot)| {
             let generation = flow.generation;
-            (generation % 2 == 0).then_some((FlowId { slot, generation }, flow))
+            flow.is_there().then_some((FlowId { slot, generation }, flow))
         })
     }
 }

@@ -22,6 +22,19 @@ impl Index {
         self.len
     }
 
+    /// How many there is room for, half of which is used at most.
+    #[inline]
+    pub(super) fn room(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Takes all numbers out.
+    #[inline(never)]
+    pub(super) fn clear(&mut self) {
+        self.places.fill(None);
+        self.len = 0;
+    }
+
     /// Whether there are none.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {

@@ -45,6 +45,7 @@ mod outcome;
 mod path;
 mod queue;
 mod relay;
+mod remembered;
 mod requests;
 mod responses;
 mod rooms;
@@ -154,6 +155,8 @@ pub struct Session {
     /// The conversations that keep exchanges, the first to do so first.
     keeping: VecDeque<FlowId>,
     kept: usize,
+    /// Whether so many are kept that some have to go: until there is room again.
+    crammed: bool,
     ordinary: usize,
     flows_dropped: u64,
     /// Whether plain messages go the short way: there is nothing to test them with or to compare them to.
@@ -205,6 +208,7 @@ impl Session {
             leap: None,
             keeping: VecDeque::new(),
             kept: 0,
+            crammed: false,
             ordinary: 0,
             flows_dropped: 0,
             plain_is_enough,
@@ -284,8 +288,9 @@ impl Session {
 
     /// Whether a request carried a nonce, by its digest, after `time`, from whatever 5-tuple.
     #[must_use]
-    pub fn is_echoed_after(&self, nonce: u64, time: Timestamp) -> bool {
-        self.nonces.is_echoed_after(nonce, time)
+    pub fn is_echoed_after(&self, conversation: &Conversation, nonce: u64, time: Timestamp) -> bool {
+        conversation.remembered.is_some_and(|remembered| remembered.is_echoed_after(nonce, time))
+            || self.nonces.is_echoed_after(nonce, time)
     }
 
     /// The clients that went on from another port.

@@ -2,7 +2,6 @@
 
 use super::exchange::{Seen, Settled};
 use super::queue::Queue;
-use super::warm::fetch;
 use crate::net::ClientAddress;
 use crate::time::Timestamp;
 
@@ -93,21 +92,6 @@ impl Nonces {
         self.given.get_mut(self.given.find(nonce, |given| given.nonce == nonce)?)
     }
 
-    /// Asks for what tells where that is which [`Nonces::echo`] will read.
-    #[inline]
-    pub(super) fn fetch_place(&self, nonce: u64) {
-        self.given.fetch(nonce);
-    }
-
-    /// Asks for what [`Nonces::echo`] will read.
-    #[inline]
-    pub(super) fn fetch(&self, nonce: u64) {
-        if let Some(given) = self.given.likely(nonce).and_then(|number| self.given.get(number)) {
-            fetch(&given.to);
-            fetch(&given.echoed);
-        }
-    }
-
     /// Whether a request carried the nonce after `time`, from whatever 5-tuple.
     pub(super) fn is_echoed_after(&self, nonce: u64, time: Timestamp) -> bool {
         self.get(nonce).and_then(|known| known.echoed).is_some_and(|echoed| echoed > time)
@@ -124,10 +108,8 @@ impl Nonces {
     }
 
     fn insert(&mut self, given: Given, max: usize) {
-        if self.given.len() >= max
-            && let Some(oldest) = self.given.nth(0)
-        {
-            self.given.pop(oldest.nonce);
+        if self.given.len() >= max {
+            self.given.pop();
         }
         self.given.make_place(max);
         self.given.push(given.nonce, given);

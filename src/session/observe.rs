@@ -82,7 +82,7 @@ impl Session {
         self.ice.begin(event.time);
         match Bare::of(event).and_then(|at| self.express(&at, message)) {
             Some(known) => known,
-            None => self.other_stun(event, message),
+            None => self.other_stun(event, message, None),
         }
     }
 
@@ -93,10 +93,20 @@ impl Session {
         self.express(at, message)
     }
 
-    /// Takes a STUN message that [`Session::plain_stun`] did not take.
+    /// Takes a STUN message that [`Session::plain_stun`] did not take, with its flow, if that is known.
     #[inline(never)]
-    pub fn other_stun(&mut self, event: &Event<'_>, message: &Message<'_>) -> Known {
-        let Some(flow) = self.flow_for(event) else { return Known::default() };
+    pub fn other_stun(&mut self, event: &Event<'_>, message: &Message<'_>, flow: Option<FlowId>) -> Known {
+        let known = flow.and_then(|id| Some((id, self.flows.get_mut(id)?)));
+        let flow = match known {
+            Some((id, flow)) => {
+                flow.count(event.src, Seen { frame: event.frame, time: event.time });
+                id
+            }
+            None => match self.flow_for(event) {
+                Some(id) => id,
+                None => return Known::default(),
+            },
+        };
         let fields = message.fields();
         let class = message.class();
         let at = Sighting {
@@ -181,7 +191,7 @@ impl Session {
             conversation.met(answer, self.now);
         }
         let quoted_id = Message::recognise(quoted.payload, true).map(|message| message.transaction_id());
-        let transaction = quoted_id.or(flow.pending)?;
+        let transaction = quoted_id.or(flow.waiting())?;
         let leg = self.transactions.leg_on(transaction, id)?;
         if leg.roles(&flow.ends).0.0 != quoted.src {
             return None; // it is the answer that could not be delivered

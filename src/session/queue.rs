@@ -7,7 +7,11 @@ use std::collections::VecDeque;
 /// for as long as it is in the queue; numbers wrap around.
 #[derive(Debug)]
 pub(super) struct Queue<T> {
-    index: Index,
+    /// Where the numbers of what came last are, at least of as many as there are entries.
+    young: Index,
+    /// Where the numbers of what came before that are. What is gone stays in an index until all of it is forgotten: to find it there only to
+    /// take it out would cost a cache line for each entry.
+    old: Index,
     entries: VecDeque<T>,
     /// The number of the first entry.
     base: u32,
@@ -15,7 +19,7 @@ pub(super) struct Queue<T> {
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Queue { index: Index::default(), entries: VecDeque::new(), base: 0 }
+        Queue { young: Index::default(), old: Index::default(), entries: VecDeque::new(), base: 0 }
     }
 }
 
@@ -26,22 +30,25 @@ impl<T> Queue<T> {
         self.entries.len()
     }
 
-    /// Asks for the cache line that [`Queue::find`] and [`Queue::likely`] begin at.
+    /// Asks for the cache lines that [`Queue::find`] and [`Queue::likely`] begin at.
     #[inline]
     pub(super) fn fetch(&self, hash: u64) {
-        self.index.fetch(hash);
+        self.young.fetch(hash);
+        self.old.fetch(hash);
     }
 
     /// The number of what is probably the entry with this hash; the entries themselves are not looked at.
     #[inline]
     pub(super) fn likely(&self, hash: u64) -> Option<u32> {
-        self.index.find(hash, |_| true)
+        let is_there = |number: u32| (number.wrapping_sub(self.base) as usize) < self.entries.len();
+        self.young.find(hash, is_there).or_else(|| self.old.find(hash, is_there))
     }
 
     /// The number of the entry with this hash that is the `same`.
     #[inline]
-    pub(super) fn find(&self, hash: u64, mut same: impl FnMut(&T) -> bool) -> Option<u32> {
-        self.index.find(hash, |number| self.get(number).is_some_and(&mut same))
+    pub(super) fn find(&self, hash: u64, same: impl Fn(&T) -> bool) -> Option<u32> {
+        let same = |number| self.get(number).is_some_and(&same);
+        self.young.find(hash, same).or_else(|| self.old.find(hash, same))
     }
 
     /// The entry with a number.
@@ -73,14 +80,18 @@ impl<T> Queue<T> {
     pub(super) fn push(&mut self, hash: u64, entry: T) {
         #[allow(clippy::cast_possible_truncation)] // as it says
         let count = self.entries.len() as u32;
-        self.index.insert(hash, self.base.wrapping_add(count));
+        // all that is still there came since the last time
+        if self.young.len() >= self.entries.len().max(self.young.room() / 4) {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+        self.young.insert(hash, self.base.wrapping_add(count));
         self.entries.push_back(entry);
     }
 
-    /// Takes out the entry that came first, given its hash.
+    /// Takes out the entry that came first.
     #[inline]
-    pub(super) fn pop(&mut self, hash: u64) -> Option<T> {
-        self.index.remove(hash, self.base);
+    pub(super) fn pop(&mut self) -> Option<T> {
         let first = self.entries.pop_front()?;
         self.base = self.base.wrapping_add(1);
         Some(first)
@@ -105,17 +116,22 @@ mod tests {
     fn entries_are_found_by_number_and_hash_until_they_are_taken_out_in_order() {
         let mut queue = Queue::default();
         let hash = |value: u64| value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        for value in 0..1000 {
+        // it gets longer and shorter again and again, so that both indexes take their turns
+        for value in 0..5000 {
             queue.push(hash(value), value);
-            if value >= 10 {
-                let first = value - 10;
-                assert_eq!(queue.pop(hash(first)), Some(first));
-                assert_eq!(queue.find(hash(first), |_| true), None);
+            let wanted = 10 + value % 700 / 2;
+            while queue.len() as u64 > wanted {
+                let first = *queue.nth(0).unwrap();
+                assert_eq!(queue.pop(), Some(first));
+                assert_eq!(queue.find(hash(first), |&known| known == first), None);
             }
-            let number = queue.find(hash(value), |&known| known == value).unwrap();
-            assert_eq!(queue.likely(hash(value)), Some(number));
-            assert_eq!(queue.get(number), Some(&value));
+            let oldest = *queue.nth(0).unwrap();
+            for known in [oldest, (oldest + value) / 2, value] {
+                let number = queue.find(hash(known), |&other| other == known).unwrap();
+                assert_eq!(queue.likely(hash(known)), Some(number));
+                assert_eq!(queue.get(number), Some(&known));
+            }
         }
-        assert_eq!((queue.len(), queue.nth(0), queue.nth(10)), (10, Some(&990), None));
+        assert_eq!(queue.find(hash(5000), |&known| known == 5000), None);
     }
 }

@@ -37,7 +37,9 @@ impl Session {
         let conversation = self.flows.get(at.flow).and_then(|flow| flow.conversation.as_deref());
         let likely = conversation.map_or([None; 2], |known| [known.user, known.realm]);
         let asked = asked(&mut self.names, likely, message, fields, integrity);
-        self.transactions.add(id, method, at, &asked, twin_of.is_some());
+        let mut room = self.transactions.room();
+        *room = asked;
+        self.transactions.add(id, method, at, room, twin_of.is_some());
         self.totals.stun(message.message_type());
         // the other side of a NAT or of a relay shows the same transaction once more
         let twin_of = twin_of.flatten();
@@ -76,7 +78,7 @@ impl Session {
     pub(super) fn converse(&mut self, at: &Sighting, id: TransactionId, method: Method, asked: &Asked) {
         let given = asked.nonce.and_then(|nonce| self.nonces.echo(nonce, at.seen.time));
         let Some(flow) = self.flows.get_mut(at.flow) else { return };
-        flow.pending = Some(id);
+        flow.asks(id);
         let starts = matches!(method, Method::ALLOCATE | Method::BINDING);
         let Some(conversation) = speak(flow, From::Client, at, !starts, &mut self.rooms) else { return };
         if let Some((client, seen)) = given

@@ -1,12 +1,12 @@
-//! Memory that conversations which are over leave, used again for the next ones: it is still in the processor's caches, and giving it back and
-//! asking for it anew would cost more than most of what happens in a conversation.
+//! Memory that conversations which are over leave, used again for the next ones: giving it back and asking for it anew would cost more than most
+//! of what happens in a conversation.
 
 use super::conversation::Conversation;
 use super::exchange::Exchange;
 use super::flow::Flow;
 
 /// How many conversations, and how many lists of exchanges, are kept ready.
-const MAX_ROOMS: usize = 128;
+const MAX_ROOMS: usize = 512;
 /// Lists with more room than this are given back: few conversations need it.
 const ORDINARY: usize = 4;
 

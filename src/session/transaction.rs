@@ -23,8 +23,8 @@ const MAX_LEGS: usize = 8;
 const MAX_PATIENCE: u32 = 64;
 /// What is due so soon after the entry before it is waited for.
 const SOON: Span = Span::from_secs(1);
-/// Of how many it is prepared to forget them.
-const AT_ONCE: usize = 4;
+/// How many entries before it is to be forgotten one is asked for.
+const AHEAD: usize = 8;
 /// How many entries there may be beyond the most, until one is taken out.
 const MARGIN: usize = 64;
 /// How much room of open requests is kept for the next ones.
@@ -241,15 +241,13 @@ impl Transactions {
         self.expected = Some(expected);
     }
 
-    /// Asks for what it takes to forget one of the first entries: one goes for each that comes.
+    /// Asks for what it takes to forget the first entries: one goes for each of so many that come.
     #[inline]
-    pub(super) fn fetch_first(&self) {
-        if let Some(later) = self.entries.nth(2 * AT_ONCE) {
-            fetch(&later.id);
-            fetch(&later.leg.rare);
-        }
-        if let Some(soon) = self.entries.nth(AT_ONCE) {
-            self.entries.fetch(self.hasher.id(soon.id));
+    pub(super) fn fetch_first(&self, count: usize) {
+        for soon in (AHEAD..AHEAD + count).filter_map(|place| self.entries.nth(place)) {
+            fetch(&soon.others);
+            fetch(&soon.leg.rare);
+            fetch(&soon.leg.answered);
         }
     }
 
@@ -285,16 +283,12 @@ impl Transactions {
 
     /// Takes a request that is new here; `known` where its id is, from another flow or from a request before it.
     #[inline]
-    pub(super) fn add(&mut self, id: TransactionId, method: Method, at: &Sighting, asked: &Asked, known: bool) {
-        let mut leg = Leg::new(method, at, short(self.hasher.end(at.src)), asked);
-        if !asked.check {
-            leg.asked = Some(match self.spare.pop() {
-                Some(mut room) => {
-                    *room = *asked;
-                    room
-                }
-                None => Box::new(*asked),
-            });
+    pub(super) fn add(&mut self, id: TransactionId, method: Method, at: &Sighting, asked: Box<Asked>, known: bool) {
+        let mut leg = Leg::new(method, at, short(self.hasher.end(at.src)), &asked);
+        if asked.check {
+            self.give_back(asked);
+        } else {
+            leg.asked = Some(asked);
         }
         if known {
             if let Some(entry) = self.find(id) {
@@ -317,7 +311,7 @@ impl Transactions {
         self.entries.push(hash, Entry { id, leg, others: None });
         let full = self.entries.len() > self.max;
         if full && self.entries.nth(0).is_some_and(|first| first.is_settled() && first.leg.answered) {
-            self.pop();
+            self.entries.pop();
         } else {
             self.due = self.due.min(if full { Timestamp(i64::MIN) } else { due });
         }
@@ -348,6 +342,12 @@ impl Transactions {
         }
         let asked = leg.asked.take();
         Response::First { leg, asked, elsewhere }
+    }
+
+    /// Room for what a request says.
+    #[inline]
+    pub(super) fn room(&mut self) -> Box<Asked> {
+        self.spare.pop().unwrap_or_default()
     }
 
     /// What a request says is not needed any longer: its room is used for the next.
@@ -383,13 +383,13 @@ impl Transactions {
             let next = entry.newest().after(KEEP);
             if next <= now {
                 if entry.is_settled() {
-                    self.pop();
+                    self.entries.pop();
                     continue;
                 }
                 return self.take(true);
             }
             if full && entry.is_settled() && entry.leg.answered {
-                self.pop();
+                self.entries.pop();
                 continue;
             }
             if full && (entry.leg.answered || patience == 0) {
@@ -408,7 +408,7 @@ impl Transactions {
 
     /// The first entry becomes the last.
     fn put_back(&mut self) {
-        if let Some(entry) = self.pop() {
+        if let Some(entry) = self.entries.pop() {
             self.entries.push(self.hasher.id(entry.id), entry);
         }
     }
@@ -418,13 +418,8 @@ impl Transactions {
         self.take(true)
     }
 
-    fn pop(&mut self) -> Option<Entry> {
-        let id = self.entries.nth(0)?.id;
-        self.entries.pop(self.hasher.id(id))
-    }
-
     fn take(&mut self, watched: bool) -> Option<Closed> {
-        let Entry { id, leg, others } = self.pop()?;
+        let Entry { id, leg, others } = self.entries.pop()?;
         if !watched && !leg.answered {
             self.dropped += 1;
         }

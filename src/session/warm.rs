@@ -14,16 +14,15 @@ use std::hint::black_box;
 
 /// How many packets are foreseen at a time.
 pub const FORESEEN: usize = 64;
-/// How many messages before its own a flow and a transaction are found and asked for,
-const FLOW: usize = 16;
-/// what the flow leads to,
-const CONVERSATION: usize = 11;
-/// what that leads to, and where its nonce is,
-const FURTHER: usize = 6;
-/// and that.
-const NONCE: usize = 3;
+/// How many messages are taken a step further together: what one waits for, which is longest where pages have to be looked up, the others wait for
+/// at the same time.
+const GROUP: usize = 8;
+/// How many steps there are: a flow and a transaction are found, then what the flow leads to, then what that leads to.
+const STEPS: usize = 3;
 /// The type of the success response to a Binding request.
 const BINDING_SUCCESS: u16 = 0x0101;
+/// Those of messages that change permissions or channels: a ChannelBind request, and the success responses to it and to CreatePermission.
+const OF_PEERS: [u16; 3] = [0x0009, 0x0109, 0x0108];
 /// Up to so many flows there is nothing to win: they stay in the caches.
 const FEW: usize = 2048;
 
@@ -35,8 +34,9 @@ pub struct Expectation {
     hash: u64,
     flow: Option<u32>,
     transaction: Expected,
-    /// The client to which it says that a Binding request was granted.
-    served: Option<Endpoint>,
+    message_type: u16,
+    /// Whether it goes to the higher end.
+    to_high: bool,
 }
 
 impl Session {
@@ -49,42 +49,49 @@ impl Session {
 
     /// What a message that is about to come will be looked up by.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn foresee(&self, src: Endpoint, dst: Endpoint, message_type: u16, id: TransactionId) -> Expectation {
         let (ends, transaction) = (Ends::of(src, dst), self.transactions.foresee(id));
         let hash = self.flows.hash(&ends);
         self.flows.fetch(hash);
-        let served = (message_type == BINDING_SUCCESS).then_some(dst);
-        Expectation { ends, hash, flow: None, transaction, served }
+        Expectation { ends, hash, flow: None, transaction, message_type, to_high: ends.high == dst }
     }
 
     /// Asks for what the first of the messages that were foreseen need.
     pub fn look_ahead(&self, expected: &mut [Option<Expectation>]) {
-        (0..FLOW).for_each(|place| self.bring_nearer(expected, place));
+        (0..STEPS).for_each(|group| self.bring_nearer(expected, group));
     }
 
     /// The message at this place comes next: asks for what those behind it need.
     #[inline]
     pub fn look_beyond(&self, expected: &mut [Option<Expectation>], place: usize) {
-        self.bring_nearer(expected, place + FLOW);
+        if place.is_multiple_of(GROUP) {
+            self.bring_nearer(expected, place / GROUP + STEPS);
+        }
     }
 
-    /// The message at this place is found, and those before it are a step further.
-    #[inline]
-    fn bring_nearer(&self, expected: &mut [Option<Expectation>], place: usize) {
-        if let Some(Some(message)) = expected.get_mut(place) {
+    /// The messages of this group are found, and those of the groups before it are a step further.
+    fn bring_nearer(&self, expected: &mut [Option<Expectation>], group: usize) {
+        for message in expected.chunks_mut(GROUP).nth(group).into_iter().flatten().flatten() {
             self.find(message);
         }
-        let at = |step: usize| expected.get(place.checked_sub(FLOW - step)?)?.as_ref();
-        if let Some(conversation) = at(CONVERSATION).and_then(|message| self.conversation(message)) {
-            fetch_conversation(conversation);
+        let before = |steps: usize| expected.chunks(GROUP).nth(group.checked_sub(steps)?);
+        for message in before(1).into_iter().flatten().flatten() {
+            if let Some(conversation) = self.conversation(message) {
+                fetch_conversation(conversation);
+            }
         }
-        if let Some(message) = at(FURTHER) {
-            self.fetch_further(message);
+        let mut new = 0;
+        for message in before(2).into_iter().flatten().flatten() {
+            if OF_PEERS.contains(&message.message_type)
+                && let Some(allocation) = self.conversation(message).and_then(|known| known.allocation.as_ref())
+            {
+                fetch(&allocation.permissions);
+                fetch(&allocation.channels);
+            }
+            new += usize::from(message.transaction.is_new());
         }
-        if let Some(message) = at(NONCE) {
-            self.fetch_nonce(message);
-        }
+        self.transactions.fetch_first(new);
     }
 
     #[inline]
@@ -95,33 +102,9 @@ impl Session {
         if let Some(flow) = message.flow.and_then(|slot| flows.at(slot)) {
             fetch_flow(flow);
         }
-        if let Some(client) = message.served {
+        if message.message_type == BINDING_SUCCESS {
+            let client = if message.to_high { message.ends.high } else { message.ends.low };
             black_box(clients.touch(client.ip()));
-        }
-    }
-
-    /// Asks for the allocation; for where the nonce is, since a request carries that of the one before it; and for what goes when it comes.
-    #[inline]
-    fn fetch_further(&self, message: &Expectation) {
-        let conversation = self.conversation(message);
-        if let Some(allocation) = conversation.and_then(|conversation| conversation.allocation.as_ref()) {
-            fetch(&allocation.permissions);
-            fetch(&allocation.channels);
-        }
-        if message.transaction.is_new() {
-            self.transactions.fetch_first();
-            if let Some(nonce) = conversation.and_then(|conversation| conversation.echoed) {
-                self.nonces.fetch_place(nonce);
-            }
-        }
-    }
-
-    #[inline]
-    fn fetch_nonce(&self, message: &Expectation) {
-        if message.transaction.is_new()
-            && let Some(nonce) = self.conversation(message).and_then(|conversation| conversation.echoed)
-        {
-            self.nonces.fetch(nonce);
         }
     }
 
@@ -174,20 +157,20 @@ impl Session {
     }
 }
 
-/// Asks for what every message needs of its flow: places no more than 64 bytes apart, wherever a cache line begins.
+/// Asks for what every message needs of its flow.
 #[inline]
 fn fetch_flow(flow: &Flow) {
     fetch(&flow.ends);
     fetch(&flow.heard);
-    fetch(&flow.stun);
 }
 
-/// The same of a conversation.
+/// The same of a conversation: places no more than 64 bytes apart, wherever a cache line begins.
 #[inline]
 fn fetch_conversation(conversation: &Conversation) {
     fetch(&conversation.client);
     fetch(&conversation.messages);
     fetch(&conversation.exchanges_omitted);
+    fetch(&conversation.remembered);
     fetch(&conversation.granted);
     fetch(&conversation.allocation);
 }
