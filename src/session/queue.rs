@@ -30,10 +30,15 @@ impl<T> Queue<T> {
         self.entries.len()
     }
 
-    /// Asks for the cache lines that [`Queue::find`] and [`Queue::likely`] begin at.
+    /// Asks for the cache line that [`Queue::find`] and [`Queue::likely`] begin at.
     #[inline]
     pub(super) fn fetch(&self, hash: u64) {
         self.young.fetch(hash);
+    }
+
+    /// Asks for the one that they go on at with what is new or came long ago.
+    #[inline]
+    pub(super) fn fetch_old(&self, hash: u64) {
         self.old.fetch(hash);
     }
 

@@ -218,9 +218,12 @@ impl Transactions {
     /// A transaction that will be asked for: asks for what tells where its entry is.
     #[must_use]
     #[inline]
-    pub(super) fn foresee(&self, id: TransactionId) -> Expected {
+    pub(super) fn foresee(&self, id: TransactionId, is_request: bool) -> Expected {
         let hash = self.hasher.id(id);
         self.entries.fetch(hash);
+        if is_request {
+            self.entries.fetch_old(hash);
+        }
         Expected { id, hash, number: None }
     }
 

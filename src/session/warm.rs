@@ -19,6 +19,8 @@ pub const FORESEEN: usize = 64;
 const GROUP: usize = 8;
 /// How many steps there are: a flow and a transaction are found, then what the flow leads to, then what that leads to.
 const STEPS: usize = 3;
+/// The bits of a message's type that say what class it is of; none of them is set in a request (RFC 8489 §5).
+const CLASS: u16 = 0x0110;
 /// The type of the success response to a Binding request.
 const BINDING_SUCCESS: u16 = 0x0101;
 /// Those of messages that change permissions or channels: a ChannelBind request, and the success responses to it and to CreatePermission.
@@ -51,7 +53,8 @@ impl Session {
     #[must_use]
     #[inline(always)]
     pub fn foresee(&self, src: Endpoint, dst: Endpoint, message_type: u16, id: TransactionId) -> Expectation {
-        let (ends, transaction) = (Ends::of(src, dst), self.transactions.foresee(id));
+        let is_request = message_type & CLASS == 0;
+        let (ends, transaction) = (Ends::of(src, dst), self.transactions.foresee(id, is_request));
         let hash = self.flows.hash(&ends);
         self.flows.fetch(hash);
         Expectation { ends, hash, flow: None, transaction, message_type, to_high: ends.high == dst }
