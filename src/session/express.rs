@@ -375,7 +375,7 @@ impl Session {
         *of_server = at.ttl;
         conversation.granted_plainly(method, rtt, seen.time);
         flow.stun = true;
-        flow.is_answered(id);
+        flow.gets_answer(id);
         flow.count(at.src, seen);
         let digest = self.names.digest(message.seal());
         let user = leg.answer_first(seen, digest, at.ip_id);

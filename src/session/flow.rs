@@ -147,7 +147,7 @@ impl Flow {
 
     /// Whether it is one that is not over.
     fn is_there(&self) -> bool {
-        self.generation % 2 == 0
+        self.generation.is_multiple_of(2)
     }
 
     /// The direction of datagrams from `src`, and the opposite one.
@@ -168,9 +168,9 @@ impl Flow {
         (self.asked, self.is_waiting) = (id, true);
     }
 
-    /// A request was answered.
+    /// This request was answered.
     #[inline]
-    pub(super) fn is_answered(&mut self, id: TransactionId) {
+    pub(super) fn gets_answer(&mut self, id: TransactionId) {
         self.is_waiting &= self.asked != id;
     }
 

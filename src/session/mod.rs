@@ -286,7 +286,7 @@ impl Session {
         &self.nat
     }
 
-    /// Whether a request carried a nonce, by its digest, after `time`, from whatever 5-tuple.
+    /// Whether a request carried a nonce, by its digest, after `time`, in this conversation or from whatever other 5-tuple.
     #[must_use]
     pub fn is_echoed_after(&self, conversation: &Conversation, nonce: u64, time: Timestamp) -> bool {
         conversation.remembered.is_some_and(|remembered| remembered.is_echoed_after(nonce, time))

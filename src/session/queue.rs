@@ -85,7 +85,7 @@ impl<T> Queue<T> {
     pub(super) fn push(&mut self, hash: u64, entry: T) {
         #[allow(clippy::cast_possible_truncation)] // as it says
         let count = self.entries.len() as u32;
-        // all that is still there came since the last time
+        // all that is still there came since the last time, and so much did that to clear an index costs each of it little
         if self.young.len() >= self.entries.len().max(self.young.room() / 4) {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();

@@ -189,7 +189,7 @@ impl Session {
             }
         }
         let Some(flow) = self.flows.get_mut(flow) else { return false };
-        flow.is_answered(exchange.id);
+        flow.gets_answer(exchange.id);
         let Some(conversation) = &mut flow.conversation else { return false };
         if let Some(known) = conversation.moved.and_then(|number| self.moves.get_mut(number))
             && known.first == exchange.first
