@@ -397,4 +397,11 @@ mod tests {
     fn wide_characters_count_twice() {
         assert_eq!(wrap("東京東京", 4, 0, 0), ["東京", "東京"]);
     }
+
+    #[test]
+    fn an_address_is_broken_behind_its_colons() {
+        let address = "[2001:db8:1234:5678:9abc:def0:1234:5678]:60002";
+        assert_eq!(broken(address, 20), "[2001:db8:1234:5678:\n9abc:def0:1234:\n5678]:60002");
+        assert_eq!(broken("192.0.2.1:3478\n–", 20), "192.0.2.1:3478\n–");
+    }
 }
