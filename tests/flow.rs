@@ -9,7 +9,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 use support::analyze::ladder;
-use support::{IceSide, Icmp, Login, Scene, payload, samples};
+use support::{IceSide, Icmp, Login, Scene, Stun, payload, samples};
 use turnscope::render::clock::Clock;
 use turnscope::render::ladder::{Choice, mermaid, svg, text};
 use turnscope::render::text::{Detail, Options};
@@ -390,4 +390,25 @@ fn a_finding_of_several_clients_names_only_the_one_that_it_is_worded_after() {
     assert!(!other.is_headline, "{drawing}");
     // either a finding of its own, or said to be worded after another client
     assert!(other.title.contains("bob") || other.title.starts_with("as elsewhere: "), "{drawing}");
+}
+
+#[test]
+fn an_answer_from_elsewhere_goes_from_there_to_the_client_that_asked() {
+    let elsewhere = "203.0.113.1:31478";
+    let mut scene = Scene::new();
+    for _ in 0..3 {
+        let asked = scene.after_ms(500).allocate(CLIENT, SERVER);
+        let answer = Stun::error_to(&asked.payload, 401, "Unauthorized").realm("example.org").nonce("nonce-1");
+        scene.after_ms(20).send(elsewhere, CLIENT, answer);
+    }
+    let (ladder, _, drawing) = drawn(&scene);
+    let [session] = ladder.sessions.as_slice() else { panic!("{drawing}") };
+    let clients = session.participants.iter().filter(|one| matches!(one, Participant::Client(_))).count();
+    assert_eq!(clients, 1, "{drawing}");
+    let answer = session.steps.iter().find(|step| step.label.starts_with("401")).unwrap();
+    assert!(
+        matches!(session.participants[answer.to], Participant::Client(ip) if ip.to_string() == "10.0.0.2"),
+        "{drawing}"
+    );
+    assert_ne!(answer.from, answer.to, "{drawing}");
 }

@@ -92,6 +92,21 @@ mod silence {
     use super::*;
 
     #[test]
+    fn an_answer_that_goes_to_another_port_is_told_with_it() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        hellos(&mut scene, &mut shake, 4);
+        let mut astray = Shake::between("10.0.0.2:58428", BOB);
+        let answer = astray.server_flight(&mut scene);
+        consent(&mut scene, 3);
+        let report = of(&scene);
+        let known = finding(&report, "dtls-no-answer");
+        assert_eq!(report.headline_finding.as_deref(), Some("dtls-no-answer"));
+        assert_eq!(known.title, format!("{BOB} answers the ClientHello of {ALICE} to another port, 10.0.0.2:58428"));
+        assert!(known.explanation.contains(&format!("from frame {} on", answer.frame)), "{}", known.explanation);
+    }
+
+    #[test]
     fn a_hello_again_and_again_on_a_pair_that_works_is_a_failure() {
         let (mut scene, mut shake) = start();
         checks(&mut scene);

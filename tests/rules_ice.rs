@@ -724,3 +724,22 @@ fn answers_that_the_capture_has_before_their_checks_are_answers_all_the_same() {
     }
     assert!(failures(&report(&degrade::pcap(&shots))).is_empty());
 }
+
+#[test]
+fn checks_that_are_answered_from_another_address_are_not_answered() {
+    let agents = Agents::new("172.16.84.124:50000", "203.0.113.9:40000");
+    let mut scene = Scene::new();
+    for _ in 0..12 {
+        let check = scene.after_ms(400).send(agents.at_a, agents.at_b, agents.message(plain));
+        let answer = Stun::success_to(&check.payload)
+            .xor_mapped(agents.at_a)
+            .integrity_short_term(&agents.b.password)
+            .fingerprint();
+        scene.after_ms(20).send("10.0.0.9:40000", agents.at_a, answer);
+    }
+    let report = report(&scene.pcap());
+    assert_eq!((report.verdict, ids(&report)), (Verdict::Warning, vec!["ice-checks-unanswered"]));
+    let found = finding(&report, "ice-checks-unanswered");
+    assert!(found.title.ends_with("is answered: answers come from 10.0.0.9:40000 instead"), "{}", found.title);
+    assert!(found.fix.contains("answer from the address"), "{}", found.fix);
+}

@@ -330,3 +330,24 @@ fn both_sides_of_a_nat_show_one_refusal() {
     assert_eq!(finding(&report, "turn-integrity-rejected").occurrences, 1);
     assert!(!ids(&report).contains(&"turn-no-credentials"));
 }
+
+#[test]
+fn a_time_limited_credential_that_had_not_ended_points_at_the_shared_secret_and_the_clock() {
+    let refused = |user: &str| {
+        let mut scene = Scene::starting_at(1_700_000_000);
+        let login = Login::new(user, "example.org", "secret");
+        scene.wrong_password("172.16.84.124:50000", "203.0.113.1:3478", &login, "nonce-1");
+        scene.later(10);
+        finding(&report(&scene.pcap()), "turn-integrity-rejected").explanation.clone()
+    };
+    let told = refused("1700003600:alice");
+    assert!(
+        told.contains("by the clock of this capture was good for another 59 minutes: the shared secret differs"),
+        "{told}"
+    );
+    // what is no date, or too far ahead for one, says nothing
+    for user in ["alice", "1700003600", "1900000000:alice"] {
+        let told = refused(user);
+        assert!(!told.contains("time-limited"), "{user}: {told}");
+    }
+}

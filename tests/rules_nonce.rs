@@ -4,7 +4,7 @@ mod support;
 
 use support::analyze::{finding, ids, report};
 use support::*;
-use turnscope::report::{Severity, Verdict};
+use turnscope::report::{Report, Severity, Verdict};
 
 const CLIENT: &str = "172.16.84.124:50000";
 const SERVER: &str = "10.88.246.156:3478";
@@ -209,4 +209,41 @@ fn requests_whose_answers_are_not_in_the_capture_are_no_loop() {
         scene.after_ms(500).allocate_as(CLIENT, SERVER, &alice(), &format!("nonce-{step}"));
     }
     assert!(!ids(&report(&scene.pcap())).contains(&"turn-stale-nonce-loop"));
+}
+
+/// A relayed call whose Refresh gets a new nonce; the client does not use it, and goes on sending `after` the allocation's end, or is answered there.
+fn left_alone(after: bool, answered: bool) -> Report {
+    let (client, server, peer, login) = ("172.16.84.124:50000", "203.0.113.1:3478", "198.51.100.7:40000", alice());
+    let mut scene = Scene::new();
+    scene.allocation(client, server, &login, "nonce-1", "203.0.113.1:24000");
+    scene.talk(client, server, &login, "nonce-1", (0x4000, peer), 50);
+    let refresh = scene.after_ms(200_000).refresh(client, server, &login, "nonce-1", 600);
+    scene.after_ms(10).challenge(&refresh, 438, "Stale Nonce", &login.realm, "nonce-2");
+    scene.media(client, server, 0x4000, 50);
+    scene.after_ms(420_000);
+    for _ in 0..if after { 50 } else { 0 } {
+        scene.after_ms(100).channel_data(client, server, 0x4000, [0x80; 172]);
+        if answered {
+            scene.after_ms(1).channel_data(server, client, 0x4000, [0x80; 172]);
+        }
+    }
+    scene.later(10);
+    report(&scene.pcap())
+}
+
+#[test]
+fn a_client_that_leaves_the_new_nonce_alone_is_told_so() {
+    let told = left_alone(true, false);
+    let found = finding(&told, "turn-request-rejected");
+    assert_eq!((told.verdict, told.headline_finding.as_deref()), (Verdict::Failure, Some("turn-request-rejected")));
+    assert!(found.title.contains("does not repeat its Refresh with the new nonce"), "{}", found.title);
+    let late = finding(&told, "turn-data-after-expiry");
+    assert_eq!(late.caused_by.as_deref(), Some(found.key.as_str()), "{late:?}");
+}
+
+#[test]
+fn a_nonce_left_alone_is_a_warning_where_the_relay_is_not_missed() {
+    for told in [left_alone(false, false), left_alone(true, true)] {
+        assert_eq!(told.verdict, Verdict::Warning, "{:?}", ids(&told));
+    }
 }

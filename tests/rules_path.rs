@@ -647,3 +647,19 @@ fn keepalives_of_an_application_that_a_closed_port_answers_accuse_no_server() {
     let report = report(&wait(&mut scene).pcap());
     assert!(!mine(&report).contains(&"turn-unreachable"), "{:?}", ids(&report));
 }
+
+#[test]
+fn a_server_for_stun_alone_is_not_said_to_be_silent() {
+    let (client, server) = ("172.16.84.124:50000", "203.0.113.1:3478");
+    let mut scene = Scene::new();
+    scene.binding(client, server, client);
+    let request = Stun::request(method::ALLOCATE).requested_transport(17);
+    scene.after_ms(10).send_repeatedly(client, server, request, 7);
+    scene.later(10);
+    let report = report(&scene.pcap());
+    let found = finding(&report, "turn-no-response");
+    assert_eq!((report.verdict, found.confidence), (Verdict::Failure, Confidence::Certain));
+    let told = "203.0.113.1:3478 answers Binding requests over UDP, but not 7 Allocate requests of 172.16.84.124:50000";
+    assert_eq!(found.title, told);
+    assert!(found.fix.contains("not one for STUN alone"), "{}", found.fix);
+}

@@ -3,7 +3,7 @@
 mod support;
 
 use support::analyze::{finding, report};
-use support::calls::graver;
+use support::calls::{failures, graver};
 use support::*;
 use turnscope::report::{Confidence, Report, Severity, Verdict};
 
@@ -387,4 +387,27 @@ fn refusals_of_several_kinds_are_each_told_once() {
     told.sort_unstable();
     assert_eq!(told, ["turn-capacity", "turn-quota", "turn-refused", "turn-request-rejected", "turn-server-error"]);
     assert!(report.findings.iter().all(|finding| finding.severity == Severity::Failure));
+}
+
+#[test]
+fn a_challenge_without_realm_and_nonce_is_the_servers_fault() {
+    let (client, server) = ("172.16.84.124:50000", "203.0.113.1:3478");
+    for (given, lacking) in [(None, "neither a REALM nor a NONCE"), (Some(true), "no NONCE"), (Some(false), "no REALM")]
+    {
+        let mut scene = Scene::new();
+        for _ in 0..2 {
+            let request = scene.after_ms(500).allocate(client, server);
+            scene.after_ms(10).refuse_with(&request, 401, "Unauthorized", |answer| match given {
+                None => answer,
+                Some(true) => answer.realm("example.org"),
+                Some(false) => answer.nonce("nonce-1"),
+            });
+        }
+        scene.later(10);
+        let told = report(&scene.pcap());
+        assert_eq!(failures(&told), ["turn-request-rejected"]);
+        let found = finding(&told, "turn-request-rejected");
+        assert!(found.title.ends_with(&format!("but with {lacking}")), "{}", found.title);
+        assert!(found.fix.contains("realm"), "{}", found.fix);
+    }
 }

@@ -187,6 +187,48 @@ fn requests_of_which_one_direction_was_captured_are_not_called_unanswered() {
     assert_eq!(ids(&on(&all)), [""; 0]);
 }
 
+/// The server takes an Allocate and ends the connection, after it said this.
+fn hung_up(said: &[u8], reset: bool) -> Scene {
+    let mut scene = Scene::new();
+    let mut connection = Tcp::open(&mut scene, CLIENT, SERVER);
+    let request = Stun::request(method::ALLOCATE).requested_transport(17).tid([7; 12]).bytes();
+    connection.say(&mut scene, 0, &request);
+    if !said.is_empty() {
+        connection.say(scene.after_ms(20), 1, said);
+    }
+    scene.after_ms(5);
+    if reset {
+        connection.reset(&mut scene, 1);
+    } else {
+        connection.close(&mut scene, 1);
+    }
+    later(&mut scene, 5);
+    scene
+}
+
+#[test]
+fn a_server_that_hangs_up_instead_of_answering_is_the_failure() {
+    for (said, reset) in
+        [(&b""[..], false), (b"", true), (b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", false)]
+    {
+        let report = report(&hung_up(said, reset).pcap());
+        assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-no-response"]), "{said:?} {reset}");
+        let found = finding(&report, "turn-no-response");
+        assert_eq!(found.confidence, Confidence::Certain);
+        let told = "203.0.113.1:3478 closes the TCP connection of 172.16.84.124:50000 instead of answering its Allocate request";
+        assert_eq!(found.title, told);
+    }
+}
+
+#[test]
+fn one_direction_of_a_server_that_hangs_up_tells_nothing() {
+    for ip in [[172, 16, 84, 124], [203, 0, 113, 1]] {
+        let all: Vec<_> =
+            shots(&hung_up(b"", false)).into_iter().filter(|shot| shot.bytes.get(26..30) != Some(&ip[..])).collect();
+        assert_eq!(ids(&on(&all)), [""; 0]);
+    }
+}
+
 // Connections that come to nothing
 
 #[test]

@@ -364,16 +364,36 @@ fn nothing_in_common_names_what_was_offered() {
 }
 
 #[test]
-fn other_alerts_and_those_after_the_handshake_are_no_such_failure() {
+fn other_alerts_in_the_handshake_are_warnings_and_those_after_it_nothing() {
     for code in [10, 47, 71, 80, 112] {
         let mut scene = Scene::new();
         let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
-        tls.hello(&mut scene, &Offer::default());
+        tls.hello(&mut scene, &Offer { alpn: vec!["stun.turn"], ..Offer::default() });
         tls.alert(&mut scene, 1, code);
         later(&mut scene);
         let report = on(&scene);
-        assert_eq!((graver(&report), report.tls[0].state), (vec![], DtlsState::Failed), "{code}");
+        assert_eq!((report.verdict, report.tls[0].state), (Verdict::Warning, DtlsState::Failed), "{code}");
+        let found = finding(&report, FAILURE);
+        assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain), "{code}");
+        assert!(
+            found.title.contains("203.0.113.1:5349 breaks off the TLS handshake with 172.16.84.124:50000"),
+            "{}",
+            found.title
+        );
+        assert!(
+            found.explanation.contains("\"turn.example.org\"") && found.explanation.contains("stun.turn"),
+            "{}",
+            found.explanation
+        );
     }
+    // a client that then gets through another way had no trouble
+    let mut scene = Scene::new();
+    let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+    tls.hello(&mut scene, &Offer::default());
+    tls.alert(&mut scene, 1, 80);
+    succeed(&mut scene, AGAIN, SERVER, &Offer::default());
+    later(&mut scene);
+    assert_eq!(graver(&on(&scene)), [""; 0]);
     let mut scene = Scene::new();
     let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
     tls.complete(&mut scene, &Offer::default());
@@ -650,4 +670,69 @@ fn a_connection_that_the_capture_joined_later_is_not_said_to_end_in_its_handshak
     let [known] = report.tls.as_slice() else { panic!("{:?}", report.tls) };
     let closed = known.tcp.closed_by.as_ref().unwrap();
     assert!(!closed.during_handshake, "{known:?}");
+}
+
+#[test]
+fn a_client_that_speaks_turn_without_tls_to_a_port_with_tls_is_told_so() {
+    for code in [70, 10, 40] {
+        let mut scene = Scene::new();
+        let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+        let request = Stun::request(method::ALLOCATE).requested_transport(17).tid([7; 12]).bytes();
+        tls.say(&mut scene, 0, &request);
+        let alert = tls.alert(&mut scene, 1, code);
+        tls.tcp.close(&mut scene, 1);
+        later(&mut scene);
+        let report = on(&scene);
+        assert_eq!((report.verdict, report.headline_finding.as_deref()), (Verdict::Failure, Some(FAILURE)));
+        let found = finding(&report, FAILURE);
+        assert!(found.title.contains("speaks TURN without TLS to 203.0.113.1:5349"), "{}", found.title);
+        assert_eq!(found.places.first().map(|place| place.frame), Some(alert));
+        assert!(found.fix.contains("turns:"), "{}", found.fix);
+        // the request that got no other answer is its consequence
+        let others = report.findings.iter().filter(|known| known.id != FAILURE && known.severity != Severity::Note);
+        assert!(others.into_iter().all(|known| known.caused_by.is_some()), "{:?}", ids(&report));
+    }
+}
+
+#[test]
+fn a_connection_that_is_closed_in_answer_to_the_hello_is_a_failure() {
+    let hung_up = |answers: bool, side: usize| {
+        let mut scene = Scene::new();
+        let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+        tls.hello(&mut scene, &Offer::default());
+        if answers {
+            tls.server_flight(&mut scene);
+        }
+        tls.tcp.close(&mut scene, side);
+        later(&mut scene);
+        on(&scene)
+    };
+    let report = hung_up(false, 1);
+    let found = finding(&report, FAILURE);
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(
+        found.title.ends_with("is closed by the TURN server 203.0.113.1:5349 during the TLS handshake (FIN)"),
+        "{}",
+        found.title
+    );
+    assert_eq!(ids(&hung_up(false, 0)), [""; 0], "a client may drop what it does not need");
+    assert_eq!(ids(&hung_up(true, 1)), [""; 0], "the rest may be with the client");
+    // another connection of the same client serves it
+    let mut scene = Scene::new();
+    let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+    tls.hello(&mut scene, &Offer::default());
+    tls.tcp.close(&mut scene, 1);
+    succeed(&mut scene, AGAIN, SERVER, &Offer::default());
+    later(&mut scene);
+    assert_eq!(finding(&on(&scene), FAILURE).severity, Severity::Warning);
+    // and of the client's direction alone nothing is told
+    let mut scene = Scene::new();
+    let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+    tls.hello(&mut scene, &Offer::default());
+    tls.tcp.close(&mut scene, 1);
+    assert_eq!(ids(&report_of(&one_way(&scene, true))), [""; 0]);
+}
+
+fn report_of(shots: &[Shot]) -> Report {
+    report(&degrade::pcap(shots))
 }

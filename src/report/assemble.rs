@@ -78,7 +78,10 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         .find(|finding| finding.caused_by.is_none() && finding.effective_severity() != Severity::Note);
     whole.headline = match leading {
         Some(finding) => format!("{}.", finding.text.title),
-        None => facts.sentence(&whole),
+        None => {
+            let found: Vec<&str> = findings.iter().map(|(_, finding)| finding.id).collect();
+            facts.sentence(&whole, &found)
+        }
     };
     whole.headline_finding = leading.map(|finding| finding.id.to_owned());
     whole.findings = findings.into_iter().map(|(capture, finding)| finding_of(finding, capture)).collect();

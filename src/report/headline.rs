@@ -4,6 +4,7 @@ use super::convert::{LINK_TYPE, MALFORMED, UNSEEN};
 use super::outcome::Outcome;
 use super::{Counts, DtlsState, Report};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
+use crate::rules::{ONE_SIDED, TRUNCATED};
 use crate::session::{Conversation, Flow};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
@@ -21,6 +22,8 @@ pub(super) struct Facts {
     bindings: u64,
     /// Flows with connectivity checks, and those where they were answered.
     checked: [u64; 2],
+    /// Conversations about allocations from before the capture in which requests were granted.
+    kept: u64,
     /// Flows with data both ways.
     data: u64,
 }
@@ -37,6 +40,9 @@ impl Facts {
         self.allocated += conversation.allocated;
         self.bindings += u64::from(conversation.granted_after(Method::BINDING, Timestamp(i64::MIN)));
         self.relayed |= conversation.relayed_both_ways().is_some();
+        let granted = |method| conversation.granted_after(method, Timestamp(i64::MIN));
+        let kept = [Method::REFRESH, Method::CREATE_PERMISSION, Method::CHANNEL_BIND].into_iter().any(granted);
+        self.kept += u64::from(kept && conversation.allocated == 0);
         if self.first.is_none()
             && let Some(allocation) = conversation.allocations().next()
         {
@@ -51,6 +57,7 @@ impl Facts {
         self.first = self.first.take().or(other.first);
         self.relayed |= other.relayed;
         self.bindings += other.bindings;
+        self.kept += other.kept;
         self.data += other.data;
         for (sum, more) in self.checked.iter_mut().zip(other.checked) {
             *sum += more;
@@ -62,7 +69,8 @@ impl Facts {
         counts.stun.is_empty() && counts.channel_data == 0 && counts.dtls.is_empty() && counts.tls.is_empty()
     }
 
-    pub(super) fn sentence(&self, report: &Report) -> String {
+    /// The sentence; `found` are the ids of what was found.
+    pub(super) fn sentence(&self, report: &Report, found: &[&str]) -> String {
         if self.is_empty(&report.counts) {
             let frames: u64 = report.captures.iter().map(|capture| capture.frames).sum();
             let frames = if frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
@@ -111,10 +119,31 @@ impl Facts {
             let flows = if self.data == 1 { "one flow".to_owned() } else { format!("{} flows", self.data) };
             worked.push(format!("DTLS or media went both ways on {flows}"));
         }
+        if worked.is_empty() && self.kept > 0 {
+            worked.push("servers granted requests on allocations that were there before the capture".to_owned());
+        }
         if worked.is_empty() {
-            return "Nothing wrong is to be seen here, and nothing that shows success either.".to_owned();
+            let lacking = self.lacking(found).map(|lacking| format!(": {lacking}")).unwrap_or_default();
+            return format!("Nothing wrong is to be seen here, and nothing that shows success either{lacking}.");
         }
         format!("Nothing wrong: {}.", worked.join("; "))
+    }
+}
+
+impl Facts {
+    /// Why neither failure nor success is to be seen, where the capture tells.
+    fn lacking(&self, found: &[&str]) -> Option<String> {
+        if found.contains(&TRUNCATED) {
+            return Some("its messages are cut short (capture whole packets, tcpdump -s 0)".to_owned());
+        }
+        if found.contains(&ONE_SIDED) {
+            return Some("it holds one direction only of what passed".to_owned());
+        }
+        match self.checked {
+            [0, _] => None,
+            [1, _] => Some("no connectivity check on its one pair is answered in it".to_owned()),
+            [pairs, _] => Some(format!("no connectivity check on its {pairs} pairs is answered in it")),
+        }
     }
 }
 

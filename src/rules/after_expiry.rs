@@ -1,14 +1,23 @@
 //! `turn-data-after-expiry`: the client goes on sending through an allocation that has ended.
 
 use super::evidence::{counted, filter_of, frames};
+use super::request_rejected::OTHER;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
-use crate::session::{Allocation, Conversation, End};
-use crate::time::Span;
+use crate::session::{Allocation, Conversation, End, Seen};
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
 
 pub(super) const ID: &str = "turn-data-after-expiry";
 
 /// What was on its way when the allocation ended does no harm: so many messages, over so much time, are more than that.
 const ENOUGH: (u64, Span) = (3, Span::from_secs(2));
+
+/// What makes an allocation end before its client thinks so.
+const CAUSES: &[&str] =
+    &["turn-allocation-gone", "turn-stale-nonce-loop", "turn-user-changed", "turn-integrity-rejected"];
+/// The same where a Refresh was answered 438.
+const CAUSES_AT_438: &[&str] =
+    &[OTHER, "turn-allocation-gone", "turn-stale-nonce-loop", "turn-user-changed", "turn-integrity-rejected"];
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     // what moved to another address of the client (RFC 8016) is good at the old one, too, until data comes by the new one
@@ -17,21 +26,39 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     }
 }
 
-fn late(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, out: &mut Collector) {
-    let Some((first, last, packets)) = allocation.strays.as_deref().and_then(|strays| strays.late) else { return };
-    let (messages, over) = ENOUGH;
-    let (end, ended) = match allocation.ended {
-        Some((end, seen)) => (end, seen.time),
-        None => (End::Expired, allocation.expires),
-    };
-    // data of a peer shows that the server still had it: a Refresh is missing from the capture
-    let lives = allocation.received.packets > 0 && allocation.received.last > ended;
-    if lives || packets < messages || last.time.since(ended) < over || last.time.since(first.time) < over {
-        return;
+/// What was sent through an allocation after its end, enough to be no accident.
+pub(super) struct Late {
+    first: Seen,
+    last: Seen,
+    packets: u64,
+    end: End,
+    /// When the allocation ended.
+    pub(super) ended: Timestamp,
+}
+
+impl Late {
+    pub(super) fn of(allocation: &Allocation) -> Option<Late> {
+        let (first, last, packets) = allocation.strays.as_deref().and_then(|strays| strays.late)?;
+        let (messages, over) = ENOUGH;
+        let (end, ended) = match allocation.ended {
+            Some((end, seen)) => (end, seen.time),
+            None => (End::Expired, allocation.expires),
+        };
+        // data of a peer shows that the server still had it: a Refresh is missing from the capture
+        let lives = allocation.received.packets > 0 && allocation.received.last > ended;
+        let passing = packets < messages || last.time.since(ended) < over || last.time.since(first.time) < over;
+        (!lives && !passing).then_some(Late { first, last, packets, end, ended })
     }
+}
+
+fn late(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, out: &mut Collector) {
+    let Some(Late { first, last, packets, end, ended }) = Late::of(allocation) else { return };
     let (client, server) = (conversation.client, conversation.server);
     let whole = conversation.orphans == 0 && !conversation.began_before && conversation.both_heard();
     let listed = [allocation.created.frame, first.frame, last.frame];
+    // a Refresh that the client left at 438
+    let left =
+        conversation.of(Method::REFRESH).any(|known| known.answer.as_ref().is_some_and(|answer| answer.is_error(438)));
     let seen = Occurrence {
         id: ID,
         key: server.to_string(),
@@ -43,7 +70,7 @@ fn late(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, o
         filter: Some(filter_of(conversation)),
         reference: "RFC 8656 §8",
         subject: view.subject(conversation, allocation.user, allocation.realm),
-        causes: &["turn-allocation-gone", "turn-stale-nonce-loop", "turn-user-changed", "turn-integrity-rejected"],
+        causes: if left { CAUSES_AT_438 } else { CAUSES },
     };
     out.add(seen, || {
         let how = match end {

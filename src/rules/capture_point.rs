@@ -6,8 +6,8 @@ use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, 
 use crate::session::Sample;
 
 pub(super) const DUPLICATES: &str = "capture-duplicates";
-pub(super) const TRUNCATED: &str = "capture-truncated";
-pub(super) const ONE_SIDED: &str = "capture-one-sided";
+pub(crate) const TRUNCATED: &str = "capture-truncated";
+pub(crate) const ONE_SIDED: &str = "capture-one-sided";
 
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     let totals = view.session.totals();
@@ -23,10 +23,12 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     note(TRUNCATED, &totals.truncated, view, out, |count| Text {
         title: format!("The capture cuts {} short", counted(count, "STUN message")),
         explanation: format!(
-            "The snap length ends frames in the middle of a message ({}). {} could not be verified for it, and what stands behind the cut \
-             is not known.",
+            "The snap length ends frames in the middle of a message ({}). {}What stands behind the cut is not known.",
             first_frames(&totals.truncated.frames, totals.truncated.total),
-            counted(totals.unverifiable.total, "signature")
+            match totals.unverifiable.total {
+                0 => String::new(),
+                total => format!("{} could not be verified for it. ", counted(total, "signature")),
+            }
         ),
         fix: "Capture whole packets (tcpdump -s 0).".to_owned(),
     });

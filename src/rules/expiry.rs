@@ -23,6 +23,15 @@ pub(super) fn expired_at(exchange: &Exchange, view: &View<'_>) -> Option<Timesta
     ((!expiry.bare || is_derived(exchange)) && end < exchange.first.time).then_some(end)
 }
 
+/// How long the credential of a request was still good for when the request was sent, where its user name tells; what lasts for longer than a credential
+/// would is no date, or the capture's clock is wrong.
+pub(super) fn good_for(exchange: &Exchange, view: &View<'_>) -> Option<Span> {
+    const CREDENTIAL: Span = Span::from_secs(31 * 86_400);
+    let expiry = rest_expiry(view.session.names().bytes(exchange.asked.user?))?;
+    let left = Timestamp(expiry.seconds.saturating_mul(1_000_000_000)).since(exchange.first.time);
+    ((!expiry.bare || is_derived(exchange)) && left >= Span(0) && left < CREDENTIAL).then_some(left)
+}
+
 /// Whether a given shared secret made the password that the request is signed with.
 fn is_derived(exchange: &Exchange) -> bool {
     exchange.asked.integrity.iter().flatten().any(|verdict| {

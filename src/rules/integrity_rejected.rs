@@ -1,6 +1,7 @@
 //! `turn-integrity-rejected`: the password, or the user, differs between client and server.
 
-use super::evidence::frames;
+use super::evidence::{frames, how_long};
+use super::expiry::good_for;
 use super::refusal::{challenge_before, is_named_pion, is_nonce_given};
 use super::refused::Refused;
 use super::{Collector, Confidence, Dialect, Proof, Text, View};
@@ -122,10 +123,25 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
         Some(_) => "although the request carries the realm and the nonce that the server had given",
         None => "although nothing in the capture speaks against the request's realm and nonce",
     };
+    let left = good_for(group.last, view)
+        .filter(|_| ![request, response].into_iter().any(|proof| matches!(proof, Proof::By { .. })));
+    let (limited, fix) = match left {
+        Some(left) => (
+            format!(
+                " The user name is that of a time-limited credential, which by the clock of this capture was good for another {}: the shared secret differs \
+                 between the server and whoever issues such credentials, or the server's clock is ahead by more than that.",
+                how_long(left)
+            ),
+            format!(
+                "{fix} Of a time-limited credential that is the shared secret (coturn: static-auth-secret); compare the clocks, too."
+            ),
+        ),
+        None => (String::new(), fix),
+    };
     Text {
         title: format!("{server} refused the {what} of {user} with {error}: {why}"),
         explanation: format!(
-            "{client} asked {server} as {user} in realm {} and was refused {listed}, {nonce}. {proof}{}",
+            "{client} asked {server} as {user} in realm {} and was refused {listed}, {nonce}. {proof}{limited}{}",
             view.quoted(asked.realm),
             wording(dialect, group.answer.code),
         ),

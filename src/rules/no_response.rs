@@ -3,10 +3,11 @@
 use super::evidence::{filter_of, frames, frames_of};
 use super::travel;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
+use crate::event::{Connection, Moment};
 use crate::net::{Scope, ServerAddress, Transport};
 use crate::session::{Conversation, Exchange, Grievance};
 use crate::time::{Span, Timestamp};
-use crate::wire::stun::Method;
+use crate::wire::stun::{Class, Method};
 
 pub(super) const ID: &str = "turn-no-response";
 
@@ -80,10 +81,18 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
 /// and does not answer is enough, once the time for it is over.
 fn over_tcp(conversation: &Conversation, method: Method, asked: &[&Exchange], view: &View<'_>, out: &mut Collector) {
     let Some(known) = conversation.connection.as_deref() else { return };
-    let closed = [known.fin, known.rst].iter().any(|[_, server]| server.is_some());
     let gaps = known.missing != [0; 2];
-    // a server that closes the connection tells something else, and with bytes missing the answer may be among them
-    if known.syn_ack.is_none() || closed || gaps {
+    // with bytes missing the answer may be among them
+    if known.syn_ack.is_none() || gaps {
+        return;
+    }
+    if [known.fin, known.rst].iter().any(|[_, server]| server.is_some()) {
+        // a server that answered before, or that the client had turned its back on, tells something else
+        let before = |closed: Moment| asked.iter().all(|exchange| exchange.first.time < closed.time);
+        let instead = known.syn.is_some() && conversation.answered == 0 && conversation.orphans == 0;
+        if instead && method == Method::ALLOCATE && closed_by_server(known).is_some_and(before) {
+            tell(conversation, method, asked, Confidence::Certain, view, out);
+        }
         return;
     }
     let waited = asked.first().map(|first| view.now().since(first.first.time));
@@ -93,6 +102,15 @@ fn over_tcp(conversation: &Conversation, method: Method, asked: &[&Exchange], vi
         _ => return,
     };
     tell(conversation, method, asked, confidence, view, out);
+}
+
+/// Where the server ended a connection, be it by FIN or RST, that the client had not ended by then.
+fn closed_by_server(known: &Connection) -> Option<Moment> {
+    let ended = |side: usize| {
+        [known.fin, known.rst].iter().filter_map(|of| of.get(side).copied().flatten()).min_by_key(|at| at.frame)
+    };
+    let (client, server) = (ended(0), ended(1)?);
+    client.is_none_or(|client| client.frame > server.frame).then_some(server)
 }
 
 fn tell(
@@ -109,7 +127,7 @@ fn tell(
     // a client asks several servers at a time: one that answered just before this one was asked counts too
     let grievance = Grievance { client, user, server: server.0, at: first.first.time.after(Span(-AT_ONCE.0)) };
     let sent = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
-    let seen = Occurrence {
+    let mut seen = Occurrence {
         id: ID,
         key: match conversation.transport {
             Transport::Udp => format!("{server} {method}"),
@@ -123,9 +141,37 @@ fn tell(
         filter: Some(filter_of(conversation)),
         reference: if conversation.transport.is_stream() { "RFC 8489 §6.2.2" } else { "RFC 8489 §6.2.1" },
         subject: view.subject(conversation, user, None),
-        causes: &["nat-alg-rewrite", "stun-malformed"],
+        causes: &["nat-alg-rewrite", "stun-malformed", "tls-handshake-failure"],
     };
-    out.add(seen, || text(conversation, method, asked, sent, view));
+    match conversation.connection.as_deref().and_then(closed_by_server) {
+        Some(closed) => {
+            seen.frames.push(closed.frame);
+            out.add(seen, || hung_up(conversation, method, asked, closed, view));
+        }
+        None => out.add(seen, || text(conversation, method, asked, sent, view)),
+    }
+}
+
+/// A connection that is closed in place of an answer: what listens there speaks something else.
+fn hung_up(conversation: &Conversation, method: Method, asked: &[&Exchange], closed: Moment, view: &View<'_>) -> Text {
+    let (client, server) = (conversation.client, conversation.server);
+    let mut listed = frames_of(asked.iter().copied());
+    listed.push(closed.frame);
+    let others = others(server, conversation.transport, view);
+    let others =
+        if others.is_empty() { String::new() } else { format!(" In the same capture {}.", others.join(", and ")) };
+    Text {
+        title: format!("{server} closes the TCP connection of {client} instead of answering its {method} request"),
+        explanation: format!(
+            "{client} sent {method} to {server} over TCP, and the server ended the connection without any answer of STUN ({}). Mostly something else than \
+             TURN over plain TCP listens there: a web server, a proxy, a port that expects TLS, or a balancer without a TURN server behind it.{others}",
+            frames(&listed)
+        ),
+        fix: format!(
+            "Check address and port of the TURN URL: {server} has to take TURN over TCP without TLS (turn: with ?transport=tcp); where TLS is expected the \
+             URL is to begin with turns:. Read the log of what listens there."
+        ),
+    }
 }
 
 /// Ports of STUN and TURN services, by registration or by habit.
@@ -172,7 +218,12 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         format!(" over {over}")
     });
     let listed = frames(&frames_of(asked.iter().copied()));
+    let lends_nothing = knows_binding_only(conversation);
     let stage = match (method, conversation.answered > 0) {
+        (Method::ALLOCATE, true) if lends_nothing => {
+            " The server does answer Binding requests on the same ports, so the path as such is open: a server for STUN alone (coturn: stun-only) \
+             keeps silent so, since it lends no relay."
+        }
         (Method::ALLOCATE, true) => {
             " The server did answer other requests on the same ports, so the path as such is open: what differs is this request, by its \
              size or its content, or the server gave up."
@@ -195,23 +246,47 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         [] => String::new(),
         some => format!(" In the same capture {}.", some.join(", and ")),
     };
+    let requests = if sent == 1 { format!("the {method} request") } else { format!("{sent} {method} requests") };
     Text {
-        title: format!(
-            "{server} does not answer over {over_what}: {sent} {method} requests of {client} went unanswered{title_tail}"
-        ),
+        title: match (lends_nothing, conversation.answered > 0) {
+            (true, _) => format!(
+                "{server} answers Binding requests over {over_what}, but not {requests} of {client}{title_tail}"
+            ),
+            (false, true) => format!(
+                "{server} does not answer {requests} of {client} over {over_what}, though it answered others{title_tail}"
+            ),
+            (false, false) => format!(
+                "{server} does not answer over {over_what}: {sent} {method} requests of {client} went unanswered{title_tail}"
+            ),
+        },
         explanation: format!(
             "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{alone}{stage}{}{others_text}",
             over.unwrap_or_default(),
             way.text,
         ),
-        fix: format!(
-            "Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
+        fix: if lends_nothing {
+            format!(
+                "Check that {server} is a TURN server and not one for STUN alone, and that TURN is switched on; give the client the URL of one that \
+                 lends relays.{}",
+                way.fix
+            )
+        } else {
+            format!(
+                "Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
              firewalls on the way, both for the requests and for the answers. Where a network allows no such traffic, give the client a \
              TURN URL over {}.{}",
-            if transport.is_stream() { "TLS" } else { "TCP or TLS" },
-            way.fix,
-        ),
+                if transport.is_stream() { "TLS" } else { "TCP or TLS" },
+                way.fix,
+            )
+        },
     }
+}
+
+/// Whether the server answers this client's Binding requests, and nothing else that it asks for.
+fn knows_binding_only(conversation: &Conversation) -> bool {
+    let granted = |exchange: &Exchange| exchange.answer.as_ref().is_some_and(|answer| answer.class == Class::Success);
+    let other = |exchange: &Exchange| exchange.method != Method::BINDING && exchange.answer.is_some();
+    conversation.of(Method::BINDING).any(granted) && !conversation.exchanges.iter().any(other)
 }
 
 /// Who answered instead: other transports and ports of the same server first.

@@ -33,7 +33,7 @@ pub(super) fn is_out_of_reach(relayed: RelayedAddress, server: ServerAddress) ->
 }
 
 /// Whether two addresses are in one network: the same /24, or the same /64.
-fn are_neighbours(one: IpAddr, other: IpAddr) -> bool {
+pub(super) fn are_neighbours(one: IpAddr, other: IpAddr) -> bool {
     match (one, other) {
         (IpAddr::V4(one), IpAddr::V4(other)) => one.to_bits() >> 8 == other.to_bits() >> 8,
         (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,

@@ -1,7 +1,7 @@
 //! `turn-relay-silent`: data leaves through the relay, and nothing ever comes back.
 
 use super::evidence::{counted, filter_of, frames};
-use super::relay_address::is_out_of_reach;
+use super::relay_address::{are_neighbours, is_out_of_reach};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::Scope;
 use crate::session::{Allocation, Conversation, Grievance, Permission};
@@ -58,10 +58,20 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
         },
         causes: &["turn-relay-private", "turn-peer-forbidden", "turn-permission-missing", "turn-channel-mismatch"],
     };
+    // a server with several addresses lends them all; so does one whose outside address is set wrong
+    let elsewhere = if are_neighbours(relayed.0.ip(), server.0.ip()) || relayed.0.is_v6() != server.0.is_v6() {
+        String::new()
+    } else {
+        format!(
+            " The relay is not at the address at which the client reaches the server, {}: an outside address that is set wrong on the server (coturn: \
+             external-ip) looks the same.",
+            server.0.ip()
+        )
+    };
     out.add(seen, || Text {
         title: format!("Nothing comes back through the relay {relayed} of {server}, though {client} sends through it"),
         explanation: format!(
-            "The allocation and the permission for {} were granted ({}), and {} went out through the relay over {} seconds. Not one came back from any peer: either what the relay sends or what peers send to it is dropped, or no peer is there.",
+            "The allocation and the permission for {} were granted ({}), and {} went out through the relay over {} seconds. Not one came back from any peer: either what the relay sends or what peers send to it is dropped, or no peer is there.{elsewhere}",
             permission.peer.0.ip(),
             frames(&listed),
             counted(allocation.sent.packets, "message"),

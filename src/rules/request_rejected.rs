@@ -1,7 +1,10 @@
 //! `turn-refused`, `turn-server-error` and `turn-request-rejected`: refusals of which code and phrase say all there is to say.
 
+use super::after_expiry::Late;
 use super::denied::Denied;
-use super::{Collector, Occurrence, Remedy, Severity, Text, View};
+use super::evidence::is_whole;
+use super::refusal::has_signed;
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::wire::stun::{Method, registry};
 
 pub(super) const BARRED: &str = "turn-refused";
@@ -32,6 +35,17 @@ fn occurrence(denied: &Denied<'_>, id: &'static str, view: &View<'_>) -> Occurre
         Method::BINDING => seen.remedy = Remedy::Reachability(denied.grievance(denied.answer.seen.time)),
         Method::CREATE_PERMISSION | Method::CHANNEL_BIND | Method::CONNECT => {
             seen.remedy = Remedy::Data(denied.grievance(conversation.first.time));
+        }
+        // what the allocation carried until it ran out for this does not make up for what it no longer carries
+        Method::REFRESH if is_nonce_left(denied) => {
+            let at = denied.answer.seen.time;
+            let before = conversation.allocations().filter(|known| known.created.time <= at);
+            if let Some(late) = before.last().and_then(Late::of).filter(|late| late.ended >= at) {
+                seen.remedy = Remedy::Service(denied.grievance(late.ended));
+                if !is_whole(conversation) {
+                    seen.confidence = Confidence::Likely;
+                }
+            }
         }
         Method::ALLOCATE | Method::REFRESH | Method::CONNECTION_BIND => {}
         // not a request of STUN or TURN as they are today: what depends on it cannot be told
@@ -86,6 +100,12 @@ fn fault(denied: &Denied<'_>, view: &View<'_>) -> Text {
 
 fn other(denied: &Denied<'_>, view: &View<'_>) -> Text {
     let (server, method, code) = (denied.conversation.server, denied.last.method, denied.answer.code);
+    if is_nonce_left(denied) {
+        return nonce_left(denied, view);
+    }
+    if lacks_challenge(denied) {
+        return bare_challenge(denied, view);
+    }
     let error = if code == 0 { "an error without a code".to_owned() } else { view.error(denied.answer) };
     let row = registry::error(code);
     let peer = denied.last.asked.peer.map(|peer| format!(" (about the peer {peer})")).unwrap_or_default();
@@ -102,5 +122,65 @@ fn other(denied: &Denied<'_>, view: &View<'_>) -> Text {
             denied.listed(),
         ),
         fix: row.map_or_else(|| "Read the server's log at that time.".to_owned(), |row| row.fix.to_owned()),
+    }
+}
+
+/// Whether the answer brought a nonce that the client did not go on with.
+fn is_nonce_left(denied: &Denied<'_>) -> bool {
+    denied.answer.code == 438 && denied.answer.nonce.is_some() && denied.last.asked.nonce.is_some()
+}
+
+/// A new nonce that the client left unused: others tell of it where the client went on with it.
+fn nonce_left(denied: &Denied<'_>, view: &View<'_>) -> Text {
+    let (conversation, method) = (denied.conversation, denied.last.method);
+    let (client, server, error) = (conversation.client, conversation.server, view.error(denied.answer));
+    let peer = denied.last.asked.peer.map(|peer| format!(" (about the peer {peer})")).unwrap_or_default();
+    Text {
+        title: format!("{client} does not repeat its {method} with the new nonce that {server} gave it with {error}"),
+        explanation: format!(
+            "{} sent {method}{peer} and was answered {error} {}. That is no refusal: a nonce runs out after a while, and the answer brings a new one, with \
+             which the client has to send its request again. It never did, so that what the request was to make or to renew is not there, or runs out.",
+            denied.who(view),
+            denied.listed(),
+        ),
+        fix: "Update the client's TURN stack: it has to repeat a request that is answered 438 with the new nonce, whatever the request. A longer life of \
+              nonces on the server (coturn: stale-nonce) puts it off meanwhile."
+            .to_owned(),
+    }
+}
+
+/// Whether a server asks for credentials, and leaves out what a client needs to give them.
+fn lacks_challenge(denied: &Denied<'_>) -> bool {
+    let answer = denied.answer;
+    answer.code == 401
+        && denied.last.method != Method::BINDING
+        && !answer.truncated
+        && !has_signed(&denied.last.asked)
+        && (answer.realm.is_none() || answer.nonce.is_none())
+}
+
+fn bare_challenge(denied: &Denied<'_>, view: &View<'_>) -> Text {
+    let (server, method, answer) = (denied.conversation.server, denied.last.method, denied.answer);
+    let lacking = match (answer.realm, answer.nonce) {
+        (None, None) => "neither a REALM nor a NONCE",
+        (None, _) => "no REALM",
+        _ => "no NONCE",
+    };
+    Text {
+        title: format!(
+            "{server} asks {} for credentials with {}, but with {lacking}",
+            denied.whom(view),
+            view.error(answer)
+        ),
+        explanation: format!(
+            "{} sent {method} without credentials and was answered {} {}. A server that wants credentials names its realm and gives a nonce in that \
+             answer; without them no client can sign its request.",
+            denied.who(view),
+            view.error(answer),
+            denied.listed(),
+        ),
+        fix: format!(
+            "Set up long-term credentials with a realm on {server} (coturn: lt-cred-mech or use-auth-secret, and realm)."
+        ),
     }
 }

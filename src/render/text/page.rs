@@ -214,12 +214,23 @@ impl<'a> Page<'a> {
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(u16::try_from(self.width - 2).unwrap_or(u16::MAX));
         table.set_header(header.iter().copied());
-        for row in rows {
-            // a cell may have several lines, each of which is escaped
-            let lines = |cell: String| cell.split('\n').map(escape).collect::<Vec<_>>().join("\n");
-            table.add_row(row.into_iter().map(lines));
+        // a cell may have several lines, each of which is escaped
+        let lines = |cell: String| cell.split('\n').map(escape).collect::<Vec<_>>().join("\n");
+        let mut rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().map(lines).collect()).collect();
+        let shares = self.shares(header, &rows);
+        for (column, share) in shares.iter().enumerate() {
+            for cell in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+                if let Share::Broken(width) = share {
+                    *cell = broken(cell, *width);
+                }
+            }
         }
-        self.keep_addresses_whole(&mut table);
+        table.add_rows(rows);
+        for (column, share) in table.column_iter_mut().zip(shares) {
+            let Some(least) = share.least() else { continue };
+            let width = Width::Fixed(u16::try_from(least + 2).unwrap_or(u16::MAX));
+            column.set_constraint(ColumnConstraint::LowerBoundary(width));
+        }
         for (i, line) in table.lines().enumerate() {
             let line = line.trim_end();
             self.out.push(' ');
@@ -228,20 +239,39 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Columns of addresses are not broken where there is room for two of them and something beside.
-    fn keep_addresses_whole(&self, table: &mut Table) {
+    /// Columns of addresses are not broken where there is room for two of them and something beside. Where there is none, as with those of IPv6, they are
+    /// broken at colons, and what stands beside them keeps its words whole.
+    fn shares(&self, header: &[&str], rows: &[Vec<String>]) -> Vec<Share> {
         const USUAL: usize = 30;
-        let widths = table.column_max_content_widths();
-        let mut room = self.width * 2 / 3;
-        for (column, width) in table.column_iter_mut().zip(widths) {
-            let needed = usize::from(width).min(USUAL) + 2;
-            let is_address = usize::from(width) >= 9 && column.index < 2;
-            if is_address && needed <= room {
-                room -= needed;
-                column
-                    .set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(u16::try_from(needed).unwrap_or(0))));
-            }
+        // less than this of an address is of no use to anybody
+        const LEAST: usize = 14;
+        let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column)).map(String::as_str);
+        let all = |column: usize| header.get(column).copied().into_iter().chain(cells(column));
+        let widest = |column: usize| all(column).flat_map(str::lines).map(UnicodeWidthStr::width).max().unwrap_or(0);
+        let word =
+            |column: usize| all(column).flat_map(str::split_whitespace).map(UnicodeWidthStr::width).max().unwrap_or(0);
+        let is_address = |column: usize| column < 2 && widest(column) >= 9;
+        let addresses: Vec<usize> = (0..header.len()).filter(|&column| is_address(column)).collect();
+        let whole: usize = (0..header.len()).map(|column| widest(column) + 2).sum();
+        let beside: usize =
+            (0..header.len()).filter(|&column| !is_address(column)).map(|column| word(column) + 2).sum();
+        let share = (self.width.saturating_sub(2 + beside) / addresses.len().max(1)).saturating_sub(2);
+        let long = addresses.iter().any(|&column| widest(column) > USUAL);
+        if long && whole + 2 > self.width && share >= LEAST {
+            let broken = |column| if is_address(column) { Share::Broken(share) } else { Share::Least(word(column)) };
+            return (0..header.len()).map(broken).collect();
         }
+        let mut left = self.width * 2 / 3;
+        (0..header.len())
+            .map(|column| {
+                let width = widest(column).min(USUAL);
+                if !is_address(column) || width + 2 > left {
+                    return Share::Any;
+                }
+                left -= width + 2;
+                Share::Least(width)
+            })
+            .collect()
     }
 
     fn indent(&mut self, columns: usize) {
@@ -257,6 +287,47 @@ impl<'a> Page<'a> {
             self.paint(tint, line);
         }
     }
+}
+
+/// What a column of a table is given.
+#[derive(Clone, Copy)]
+enum Share {
+    /// Whatever is left.
+    Any,
+    /// So many columns at least.
+    Least(usize),
+    /// So many, into which its cells are broken.
+    Broken(usize),
+}
+
+impl Share {
+    fn least(self) -> Option<usize> {
+        match self {
+            Share::Any => None,
+            Share::Least(width) | Share::Broken(width) => Some(width),
+        }
+    }
+}
+
+/// A cell with its lines broken behind colons, so that addresses of IPv6 stay readable.
+fn broken(cell: &str, width: usize) -> String {
+    let mut out = String::with_capacity(cell.len() + 4);
+    for (number, line) in cell.lines().enumerate() {
+        if number > 0 {
+            out.push('\n');
+        }
+        let mut used = 0;
+        for piece in line.split_inclusive(':') {
+            let wide = piece.width();
+            if used > 0 && used + wide > width {
+                out.push('\n');
+                used = 0;
+            }
+            out.push_str(piece);
+            used += wide;
+        }
+    }
+    out
 }
 
 /// Breaks text into lines of at most `width` columns, of which the first begins at column `first` and the others at `hang`. Words that are
@@ -325,5 +396,12 @@ mod tests {
     #[test]
     fn wide_characters_count_twice() {
         assert_eq!(wrap("東京東京", 4, 0, 0), ["東京", "東京"]);
+    }
+
+    #[test]
+    fn an_address_is_broken_behind_its_colons() {
+        let address = "[2001:db8:1234:5678:9abc:def0:1234:5678]:60002";
+        assert_eq!(broken(address, 20), "[2001:db8:1234:5678:\n9abc:def0:1234:\n5678]:60002");
+        assert_eq!(broken("192.0.2.1:3478\n–", 20), "192.0.2.1:3478\n–");
     }
 }

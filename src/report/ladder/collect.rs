@@ -188,10 +188,12 @@ impl Collector {
             if self.answered_again(raw, &key, &wait, row) {
                 return;
             }
-            // an answer on the outside of a NAT comes before its copy on the inside
+            // an answer on the outside of a NAT comes before its copy on the inside; one from elsewhere is on a flow with ends of its own
             if let Some(asked) = self.stories.get_mut(wait.story).and_then(|story| story.moment(wait.moment)) {
                 asked.answered += 1;
-                from = 1 - asked.from.min(1);
+                if wait.story == told {
+                    from = 1 - asked.from.min(1);
+                }
             }
         }
         self.label.clear();

@@ -148,8 +148,10 @@ pub(super) static RULES: &[RuleInfo] = &[
         severity: "failure",
         title: "The server does not answer",
         signature: "An Allocate, or a Binding to a server, sent several times with growing gaps; no answer and no ICMP error. Or a \
-                    request about an allocation that lives, after which nothing at all comes from its server any more.",
-        cause: "A firewall drops the packets, the server is down or listens elsewhere, or its answers take another way.",
+                    request about an allocation that lives, after which nothing at all comes from its server any more. Or a TCP connection that the \
+                    server closes instead of answering.",
+        cause: "A firewall drops the packets, the server is down or listens elsewhere, or its answers take another way; or what listens there knows \
+                nothing of TURN: a server for STUN alone, a web server.",
         fix: "Open the server's port (UDP 3478 unless configured otherwise); where that is impossible use TURN over TCP or TLS.",
         reference: "RFC 8489 §6.2.1",
     },

@@ -34,7 +34,8 @@ pub(super) static RULES: &[RuleInfo] = &[
         id: "tls-handshake-failure",
         severity: "failure",
         title: "The TLS handshake with the TURN server fails",
-        signature: "Alert handshake_failure or protocol_version before the handshake ends, or a reset in the middle of it.",
+        signature: "Alert handshake_failure or protocol_version before the handshake ends, or a reset in the middle of it; the connection closed in answer to the \
+                    ClientHello; a TLS alert in answer to TURN without TLS. Any other fatal alert is a warning.",
         cause: "Versions or cipher suites do not fit, or a filter cuts the connection.",
         fix: "Align versions and suites; look for a filter that inspects TLS.",
         reference: "RFC 8446 §6.2",

@@ -15,6 +15,9 @@ const TIMER: Span = Span::from_secs(3);
 /// Some stacks send again every 50 ms: before this time is over the answer may still be on its way, however often they did.
 const ON_ITS_WAY: Span = Span::from_secs(1);
 
+/// Datagrams up to this size pass every path: IPv4 asks that much of each host (RFC 791 §3.2), headers included.
+const SMALL: u32 = 576 - 28;
+
 pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake).filter(|story| story.reading == Reading::Stuck) else { return };
     if story.went_on(view) {
@@ -60,9 +63,13 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
     let largest = handshake.sides[last.from].largest_datagram;
     let before = handshake.flights.iter().rev().find(|flight| flight.from != last.from);
     let deaf = before.filter(|flight| flight.repeated > 0).map(|flight| {
+        let large = if largest >= SMALL {
+            format!(", and its largest datagram, of {largest} bytes, may be too large for the path")
+        } else {
+            String::new()
+        };
         format!(
-            " Meanwhile {owes} sent its own flight again {} times, as though nothing had come: what {sender} sends does not arrive, and its \
-             largest datagram, of {largest} bytes, may be too large for the path.",
+            " Meanwhile {owes} sent its own flight again {} times, as though nothing had come: what {sender} sends does not arrive{large}.",
             flight.repeated
         )
     });

@@ -4,6 +4,7 @@ use super::super::evidence::{first_frames, frames, how_long, quote};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::is_large;
 use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, frames_at, hello_frames};
+use crate::net::Endpoint;
 use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
 
@@ -47,6 +48,9 @@ fn no_answer(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
         } else {
             ""
         };
+        if let Some((other, at)) = handshake.surroundings.answered_at {
+            return astray(story, copies, &listed, (other, at.frame));
+        }
         let setup = story.setup_note(view);
         let way = story.whereabouts(Role::Client, "ClientHello datagrams", view);
         Text {
@@ -70,6 +74,24 @@ fn no_answer(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
             ),
         }
     });
+}
+
+/// The server answers, but to a port from which nothing was asked.
+fn astray(story: &Story<'_>, copies: u32, listed: &[u64], (other, at): (Endpoint, u64)) -> Text {
+    let (client, server) = (story.end(Role::Client), story.end(Role::Server));
+    Text {
+        title: format!("{server} answers the ClientHello of {client} to another port, {other}"),
+        explanation: format!(
+            "{client} sent its ClientHello to {server} {copies} times ({}), and got no DTLS back. The server's part of a handshake goes to {other} instead \
+             (from frame {at} on), from where no ClientHello came: {server} holds that for the address of its peer, from signalling or from an earlier \
+             candidate pair.",
+            first_frames(listed, u64::from(copies)),
+        ),
+        fix: format!(
+            "Look at the log of {server} for why it chose {other}: it has to answer DTLS to the address that the hello came from, or to the pair that ICE \
+             selected, not to one of the description."
+        ),
+    }
 }
 
 fn unreachable(story: &Story<'_>, out: &mut Collector) {

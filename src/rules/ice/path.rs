@@ -2,6 +2,7 @@
 
 use super::{Asked, NO_ANSWER, address, asked, counted, first_frames_of, host, is_heard, named, occurrence};
 use crate::join::Kind;
+use crate::net::Endpoint;
 use crate::rules::evidence::{first_frames, frames};
 use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
@@ -87,7 +88,9 @@ pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Colle
 fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector) {
     let sent = asked(ice, agent);
     let (sends, span) = ATTEMPT;
-    let heard = is_heard(ice, agent, view);
+    // so do an answer from elsewhere and an ICMP error
+    let turned = ice.pairs.iter().any(|pair| pair.elsewhere.is_some() || pair.icmp.is_some());
+    let heard = is_heard(ice, agent, view) || turned;
     // that other packets reach the agent says nothing of a call under way, of which dead pairs are checked on; and one that sends no check again was
     // answered
     let other = asked(ice, 1 - agent);
@@ -95,7 +98,7 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     // whoever tries for long has no pair; that its checks were not refused either shows only where the capture holds what is sent to it, or what the
     // other sends and is sent
     let holds = |agent: usize| host(ice, agent).is_some_and(|own| view.session.clients().is_heard(own.ip()));
-    let hears = holds(agent) || (other.checks > 0 && holds(1 - agent));
+    let hears = turned || holds(agent) || (other.checks > 0 && holds(1 - agent));
     let had_its_chance = sent.sends >= sends && sent.span >= span;
     let is_over = view.now().since(sent.last) >= NO_ANSWER;
     let confidence = match () {
@@ -155,20 +158,24 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     } else {
         format!(" No check of {} is seen.", named(ice, 1 - agent, view))
     };
-    let alone = match is_heard(ice, agent, view) {
+    let instead = match elsewhere_of(ice) {
+        Some((from, _)) if ice.pairs.len() == 1 => format!(": answers come from {from} instead"),
+        _ => String::new(),
+    };
+    let icmp = ice.pairs.iter().find_map(|pair| pair.icmp.as_deref());
+    let icmp =
+        icmp.map(|icmp| format!(" {} answered with ICMP \"{}\" (frame {}).", icmp.sender, icmp.kind, icmp.frame));
+    let elsewhere = elsewhere_of(ice);
+    let elsewhere = elsewhere.map(|(from, frame)| {
+        format!(" An answer came from {from} instead (frame {frame}), which does not count (RFC 8445 §7.2.5.2.1).")
+    });
+    let alone = match is_heard(ice, agent, view) || elsewhere.is_some() || icmp.is_some() {
         true => String::new(),
         false => format!(
             " The capture holds nothing that was sent to {}: if it is one of a single direction, answers and refusals would be missing too.",
             address(ice, agent)
         ),
     };
-    let icmp = ice.pairs.iter().find_map(|pair| pair.icmp.as_deref());
-    let icmp =
-        icmp.map(|icmp| format!(" {} answered with ICMP \"{}\" (frame {}).", icmp.sender, icmp.kind, icmp.frame));
-    let elsewhere = ice.pairs.iter().find_map(|pair| pair.elsewhere);
-    let elsewhere = elsewhere.map(|(from, frame)| {
-        format!(" An answer came from {from} instead (frame {frame}), which does not count (RFC 8445 §7.2.5.2.1).")
-    });
     let relayed = ice.pairs.iter().filter(|pair| pair.passes_relay().is_some()).count();
     let (pairs, relay) = (ice.pairs.len() as u64, relayed as u64);
     let through = match (relay, pairs) {
@@ -183,7 +190,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     let never = never.map(|(agent, point)| format!("; those of {} never reached {point}", address(ice, agent)));
     Text {
         title: format!(
-            "No connectivity check between {} and {} is answered{}{}",
+            "No connectivity check between {} and {} is answered{}{}{instead}",
             address(ice, agent),
             address(ice, 1 - agent),
             if pairs > 1 { format!(", on any of {pairs} pairs") } else { String::new() },
@@ -199,12 +206,26 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
             elsewhere.unwrap_or_default(),
             way.text
         ),
-        fix: format!(
-            "Open the path for UDP between the two, or give both a TURN server that they can reach: behind two NATs that map by \
-             destination only a relay works. See that the candidates which signalling passes on are those of this session.{}",
-            way.fix
-        ),
+        fix: if elsewhere_of(ice).is_some() {
+            format!(
+                "Let {} answer from the address and port at which it is asked: bind its socket to that address, and translate what leaves it as what comes \
+                 in (static NAT both ways).{}",
+                address(ice, 1 - agent),
+                way.fix
+            )
+        } else {
+            format!(
+                "Open the path for UDP between the two, or give both a TURN server that they can reach: behind two NATs that map by \
+                 destination only a relay works. See that the candidates which signalling passes on are those of this session.{}",
+                way.fix
+            )
+        },
     }
+}
+
+/// From where else an answer came, and its frame.
+fn elsewhere_of(ice: &IceSession) -> Option<(Endpoint, u64)> {
+    ice.pairs.iter().find_map(|pair| pair.elsewhere)
 }
 
 fn no_relay(ice: &IceSession, agent: usize, confidence: Confidence, view: &View<'_>, out: &mut Collector) {

@@ -1,24 +1,66 @@
 //! `tls-handshake-failure`: client and server have nothing in common, or something cuts the connection off in the middle of the handshake.
 
 use super::super::dtls::listed;
-use super::super::evidence::frames;
-use super::super::{Collector, Confidence, Text, View};
+use super::super::evidence::{frames, quote};
+use super::super::{Collector, Confidence, Severity, Text, View};
 use super::{HANDSHAKE_FAILURE, Story, frames_at};
 use crate::session::handshake::{AlertSeen, Role};
 use crate::session::tls::{ClosedBy, Ending, TlsConnection};
+use crate::wire::handshake::registry;
 
 const NOTHING_IN_COMMON: u8 = 40;
 const PROTOCOL_VERSION: u8 = 70;
+const UNRECOGNIZED_NAME: u8 = 112;
+const NO_APPLICATION_PROTOCOL: u8 = 120;
+/// What is told as a certificate's.
+const ABOUT_CERTIFICATES: [u8; 4] = [42, 45, 46, 48];
 
 pub(in crate::rules) fn judge(connection: &TlsConnection, view: &View<'_>, out: &mut Collector) {
     let story = Story::of(connection);
     match connection.ending() {
+        Some(Ending::Alert(alert)) if alert.from == Role::Server && connection.began_in_clear() => {
+            in_clear(&story, &alert, out);
+        }
         Some(Ending::Alert(alert)) if [NOTHING_IN_COMMON, PROTOCOL_VERSION].contains(&alert.alert.description.0) => {
             refused(&story, &alert, out);
         }
-        Some(Ending::Closed(closed)) if closed.reset => cut_off(&story, &closed, view, out),
+        Some(Ending::Alert(alert)) if !ABOUT_CERTIFICATES.contains(&alert.alert.description.0) => {
+            broken_off(&story, &alert, view, out);
+        }
+        Some(Ending::Closed(closed)) if closed.reset || is_turned_away(connection, &closed) => {
+            cut_off(&story, &closed, view, out)
+        }
         _ => {}
     }
+}
+
+/// Whether the server closed the connection in answer to the ClientHello, without a record of its own.
+fn is_turned_away(connection: &TlsConnection, closed: &ClosedBy) -> bool {
+    closed.role == Role::Server && connection.handshake.sides.server.last.is_none()
+}
+
+/// The client speaks STUN where the server expects a ClientHello: a TURN URL without TLS for a port with TLS.
+fn in_clear(story: &Story<'_>, alert: &AlertSeen, out: &mut Collector) {
+    let name = alert.alert.description.to_string();
+    let mut seen = story.occurrence(HANDSHAKE_FAILURE, alert.seen, Confidence::Certain, "in clear");
+    seen.frames = vec![alert.seen.frame];
+    seen.filter = seen.filter.map(|filter| filter.replacen("tls", "(stun || tls)", 1));
+    seen.at = story.connection.tcp.first.time;
+    out.add(seen, || {
+        let (client, server) = (story.client.ip(), story.server);
+        Text {
+            title: format!("{client} speaks TURN without TLS to {server}, where TLS is expected: the server answers with the TLS alert {name}"),
+            explanation: format!(
+                "The connection begins with a STUN message in the clear, and the server answers with a TLS alert ({}), as it does to anything that is no \
+                 ClientHello. No TLS handshake was tried.",
+                frames(&[alert.seen.frame]),
+            ),
+            fix: format!(
+                "Give the client a URL that fits the port: \"turns:\" for {server}, or \"turn:\" with ?transport=tcp and the port on which the server \
+                 takes TURN without TLS (mostly 3478)."
+            ),
+        }
+    });
 }
 
 fn refused(story: &Story<'_>, alert: &AlertSeen, out: &mut Collector) {
@@ -58,6 +100,46 @@ fn refused(story: &Story<'_>, alert: &AlertSeen, out: &mut Collector) {
     });
 }
 
+/// Any other fatal alert in the middle of the handshake: what it means for the client only the side that sent it knows.
+fn broken_off(story: &Story<'_>, alert: &AlertSeen, view: &View<'_>, out: &mut Collector) {
+    // clients try an old version, or another name, first
+    if view.session.clients().is_ever_secured(story.client.ip(), story.server.ip()) {
+        return;
+    }
+    let handshake = &story.connection.handshake;
+    let code = alert.alert.description.0;
+    let name = alert.alert.description.to_string();
+    let what = format!("{} {name}", alert.from.name());
+    let mut seen = story.occurrence(HANDSHAKE_FAILURE, alert.seen, Confidence::Certain, &what);
+    seen.severity = Severity::Warning;
+    let shown = frames_at([handshake.first, alert.seen]);
+    seen.frames = shown.clone();
+    out.add(seen, || {
+        let (client, server) = (story.client, story.server);
+        let (by, other) = match alert.from {
+            Role::Client => (client, server),
+            Role::Server => (server, client),
+        };
+        let says = registry::find(code).map(|row| format!(" It says: {}", row.meaning)).unwrap_or_default();
+        let asked = story.asked().map(|asked| format!(" The client asks for the server name {asked}.")).unwrap_or_default();
+        let alpn = handshake.sides.client.hello.as_ref().map(|hello| hello.alpn.join(", ")).filter(|names| !names.is_empty());
+        let alpn = alpn.map(|names| format!(" It offers the protocols {} (ALPN).", quote(&names))).unwrap_or_default();
+        Text {
+            title: format!("{by} breaks off the {} handshake with {other} by the alert {name}", story.name()),
+            explanation: format!("{by} sent the fatal alert {name} ({}).{says}{asked}{alpn}", frames(&shown)),
+            fix: match code {
+                UNRECOGNIZED_NAME => format!(
+                    "Give the client a TURN URL with a name that {server} knows; or add the name there, and in what routes connections by name before it."
+                ),
+                NO_APPLICATION_PROTOCOL => format!(
+                    "Let {server}, or the balancer before it, take the protocol that the client offers (stun.turn), or not ask for one."
+                ),
+                _ => format!("Look at the log of {by}, which knows what it objects to; `turnscope explain {name}` tells the usual causes."),
+            },
+        }
+    });
+}
+
 fn offers(connection: &TlsConnection) -> String {
     let sides = &connection.handshake.sides;
     let Some(offer) = sides.client.hello.as_deref() else {
@@ -76,7 +158,7 @@ fn offers(connection: &TlsConnection) -> String {
     )
 }
 
-/// RST within the handshake.
+/// RST within the handshake, or FIN in place of an answer to the ClientHello.
 fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Collector) {
     let connection = story.connection;
     let heard = connection.tcp.syn_ack.is_some()
@@ -91,18 +173,23 @@ fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Coll
         return;
     }
     let confidence = if by_client { Confidence::Likely } else { Confidence::Certain };
-    let mut seen =
-        story.occurrence(HANDSHAKE_FAILURE, closed.seen, confidence, &format!("{} reset", closed.role.name()));
+    let mut seen = story.occurrence(
+        HANDSHAKE_FAILURE,
+        closed.seen,
+        confidence,
+        &format!("{} {}", closed.role.name(), if closed.reset { "reset" } else { "closed" }),
+    );
     let flights = connection.handshake.flights.iter().map(|flight| flight.first);
     let shown = frames_at(flights.chain([connection.handshake.first, closed.seen]));
     seen.frames = shown.clone();
-    seen.reference = "RFC 9293 §3.5.2";
-    seen.filter = seen.filter.map(|filter| filter.replacen("tls", "(tls || tcp.flags.reset == 1)", 1));
+    let (how, done, flag) = if closed.reset { ("RST", "is reset", "reset") } else { ("FIN", "is closed", "fin") };
+    seen.reference = if closed.reset { "RFC 9293 §3.5.2" } else { "RFC 9293 §3.6" };
+    seen.filter = seen.filter.map(|filter| filter.replacen("tls", &format!("(tls || tcp.flags.{flag} == 1)"), 1));
     out.add(seen, || {
         let (client, server) = (story.client.ip(), story.server);
         let answered = connection.handshake.sides.server.last.is_some();
         let stage = if answered { "in the middle of the handshake" } else { "in answer to its ClientHello" };
-        let by = if by_client { format!("{client} resets its connection to") } else { format!("The connection of {client} is reset by") };
+        let by = if by_client { format!("{client} resets its connection to") } else { format!("The connection of {client} {done} by") };
         let cause = match (by_client, answered) {
             (false, false) => {
                 "A firewall that does not let TLS, or this server name, pass answers so in the name of the server; a server that expects no TLS on this \
@@ -113,10 +200,10 @@ fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Coll
         };
         let asked = story.asked().map(|asked| format!(" It asked for the server name {asked}.")).unwrap_or_default();
         Text {
-            title: format!("{by} the TURN server {server} during the TLS handshake (RST)"),
-            explanation: format!("The RST came {stage} ({}). {cause}{asked}", frames(&shown)),
+            title: format!("{by} the TURN server {server} during the TLS handshake ({how})"),
+            explanation: format!("The {how} came {stage} ({}). {cause}{asked}", frames(&shown)),
             fix: format!(
-                "Capture at {server}, too: whether it sends the RST itself tells the server from a filter on the way. Look for a firewall or proxy that \
+                "Capture at {server}, too: whether it sends the {how} itself tells the server from a filter on the way. Look for a firewall or proxy that \
                  inspects TLS or filters by server name, and check that the server expects TLS on port {}.",
                 story.server.port()
             ),

@@ -264,6 +264,8 @@ pub struct Surroundings {
     pub last: Both<Option<Timestamp>>,
     /// When the last DTLS or media from client and server was seen on the same flows.
     pub data_last: Both<Option<Timestamp>>,
+    /// Where else a server that answers nothing here sends its part of a handshake: another port of the same client's host, from which no hello came.
+    pub answered_at: Option<(Endpoint, Seen)>,
     /// The capture's time when the association was judged.
     pub judged: Timestamp,
 }

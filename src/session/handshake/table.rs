@@ -15,6 +15,7 @@ use crate::wire::dtls::{Fragment, Record};
 use crate::wire::handshake::certificate::HashFunction;
 use crate::wire::handshake::{ContentType, HELLO_RETRY_RANDOM, HandshakeType};
 use hashbrown::HashMap;
+use std::net::IpAddr;
 
 /// Associations at one time; those to which nothing came for longest are judged as far as they went.
 const MAX_ASSOCIATIONS: usize = 2048;
@@ -342,6 +343,7 @@ impl Handshakes {
             self.end(slot, flows, clients, now);
         }
         self.ripe.sort_by_key(|handshake| handshake.number);
+        astray(&mut self.ripe);
     }
 
     fn end(&mut self, slot: usize, flows: &Flows, clients: &mut Clients, now: Timestamp) {
@@ -456,4 +458,24 @@ fn surroundings(handshake: &Handshake, flows: &Flows, now: Timestamp) -> Surroun
         }
     }
     around
+}
+
+/// Finds for hellos that nothing answers the answers that went to another port.
+fn astray(ripe: &mut [Handshake]) {
+    let mut answers: HashMap<(IpAddr, Endpoint), Vec<(Endpoint, Seen)>> = HashMap::new();
+    let direct = |known: &Handshake| known.way().filter(|way| way.path.inside.is_none()).copied();
+    for known in ripe.iter().filter(|known| known.sides.client.last.is_none() && known.sides.server.hello.is_some()) {
+        let Some(way) = direct(known).filter(|_| known.roles_known) else { continue };
+        answers.entry((way.client.ip(), way.server)).or_default().push((way.client, known.first));
+    }
+    if answers.is_empty() {
+        return;
+    }
+    for known in ripe.iter_mut().filter(|known| known.from_start && known.sides.server.last.is_none()) {
+        let Some(way) = direct(known) else { continue };
+        let of_these = answers.get(&(way.client.ip(), way.server)).map_or(&[][..], Vec::as_slice);
+        let until = known.last.time.after(NEAR);
+        let found = of_these.iter().find(|(_, first)| *first >= known.first && first.time <= until);
+        known.surroundings.answered_at = found.copied();
+    }
 }

@@ -196,6 +196,15 @@ impl TlsConnection {
         alert.or_else(sealed).or_else(closed)
     }
 
+    /// Whether the client spoke STUN in the clear, from the connection's start on, and nothing of TLS.
+    #[must_use]
+    pub fn began_in_clear(&self) -> bool {
+        self.tcp.stun
+            && self.tcp.syn.is_some()
+            && self.tcp.missing == [0; 2]
+            && self.handshake.sides.client.last.is_none()
+    }
+
     /// The server name that the client asks for.
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
