@@ -16,42 +16,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+use support::desk::{Desk, turnscope};
 use support::{Login, Scene};
 
 const CLIENT: &str = "10.0.0.2:50000";
 const SERVER: &str = "192.0.2.1:3478";
 
-fn turnscope() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_turnscope"));
-    command
-        .env_remove("NO_COLOR")
-        .env_remove("CLICOLOR_FORCE")
-        .env("TURNSCOPE_CONFIG", "")
-        .timeout(Duration::from_secs(120));
-    command
-}
-
-/// A folder that goes with the value: captures in `in`, results in `out`.
-struct Desk {
-    folder: tempfile::TempDir,
-}
-
+/// Captures are in `in`, results in `out`.
 impl Desk {
-    fn new() -> Self {
-        Desk { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-
     /// A batch of the folder `in`, run where both are, so that paths are the same wherever that is.
     fn batch(&self, arguments: &[&str]) -> Command {
         let mut command = turnscope();

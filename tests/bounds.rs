@@ -14,8 +14,10 @@ use support::{Scene, Stun, attribute, method, payload, tls};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::frame::{Frame, LinkType};
+use turnscope::redact::{Key, Redactor};
 use turnscope::report::Report;
 use turnscope::report::ladder::{Collector, Ladder};
+use turnscope::session::credentials::Credentials;
 use turnscope::time::Timestamp;
 
 /// What a session, what it tells and what is told of it may take together.
@@ -24,6 +26,8 @@ const SESSION: u64 = 96 << 20;
 const WITH_STREAMS: u64 = SESSION + (32 << 20);
 /// What judging takes besides where all flows of a full table are over at once, as they are when the capture ends.
 const AT_THE_END: u64 = 32 << 20;
+/// What a redaction may keep of TCP streams: 128 MiB of what is rewritten, and a little of what is not complete.
+const REWRITTEN: u64 = 160 << 20;
 /// LINKTYPE_RAW: IP without anything before it.
 const RAW: LinkType = LinkType(101);
 const SERVER: &str = "192.0.2.1:3478";
@@ -39,12 +43,8 @@ struct Feed {
 impl Feed {
     fn packet(&mut self, data: &[u8]) {
         self.frames += 1;
-        let time = Some(Timestamp(1_700_000_000_000_000_000 + self.time_us * 1000));
-        let original_len = data.len() as u32;
-        let number = self.frames;
-        let frame =
-            Frame { number, time, digits: 6, link_type: RAW, data, original_len, fcs_len: 0, big_endian: false };
         let ladder = &mut self.ladder;
+        let frame = frame(self.frames, self.time_us, data);
         self.analyzer.frame(&frame, &mut |row| ladder.iter_mut().for_each(|ladder| ladder.row(row)));
     }
 
@@ -55,6 +55,12 @@ impl Feed {
     fn tcp(&mut self, from: SocketAddr, seq: u32, flags: packet::TcpFlags, payload: &[u8]) {
         self.packet(&packet::tcp(from, SERVER, Ip::default(), seq, 0, flags, payload));
     }
+}
+
+fn frame(number: u64, time_us: i64, data: &[u8]) -> Frame<'_> {
+    let time = Some(Timestamp(1_700_000_000_000_000_000 + time_us * 1000));
+    let original_len = data.len() as u32;
+    Frame { number, time, digits: 6, link_type: RAW, data, original_len, fcs_len: 0, big_endian: false }
 }
 
 /// What a flood did.
@@ -332,4 +338,32 @@ fn mixed(feed: &mut Feed, number: u32) {
 #[test]
 fn a_flood_of_everything_at_once() {
     flood("all at once", 60_000, false, WITH_STREAMS + AT_THE_END, mixed);
+}
+
+/// Segments of TCP, by client, as a redaction looks at them first: the most bytes that it allocates at one time stay bounded.
+fn redact(name: &str, count: u32, each: impl Fn(u32) -> (SocketAddr, u32, Vec<u8>)) {
+    let counted = allocation_counter::measure(|| {
+        let mut redactor = Redactor::new(&Key::new([1; 32]), Credentials::default(), false);
+        for number in 0..count {
+            let (from, seq, payload) = each(number);
+            let packet = packet::tcp(from, SERVER, Ip::default(), seq, 0, packet::ACK, &payload);
+            redactor.learn(&frame(number.into(), number.into(), &packet));
+        }
+    });
+    println!("{name}: {:.1} MiB", counted.bytes_max as f64 / 1_048_576.0);
+    assert!(counted.bytes_max < REWRITTEN, "{name}: {} bytes at one time", counted.bytes_max);
+}
+
+#[test]
+fn redacting_streams_keeps_a_bounded_part_of_them() {
+    let alerts = tls::record(21, &[1, 0]).repeat(200);
+    redact("small records of TLS", 15_000, |number| (address(1), 1 + number * alerts.len() as u32, alerts.clone()));
+    // of what goes, nothing may stay but that it was there
+    let media = [&[0x40, 0, 0xea, 0x60][..], &[0; 60_000]].concat();
+    redact("media in channels", 4_000, |number| match number {
+        0 => (address(1), 1, Stun::request(method::ALLOCATE).tid(id(1)).bytes()),
+        _ => (address(1), 21 + (number - 1) * media.len() as u32, media.clone()),
+    });
+    let done = tls::record(tls::HANDSHAKE, &tls::message(14, &[0; 16_000]));
+    redact("large messages of handshakes", 1_000, |number| (address(number), 1, done.clone()));
 }

@@ -4,7 +4,6 @@
 
 mod support;
 
-use assert_cmd::Command;
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::ffi::OsStr;
@@ -12,42 +11,11 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
+use support::desk::{Desk, turnscope};
 use support::{Login, Scene};
 
 const CLIENT: &str = "10.0.0.2:50000";
 const SERVER: &str = "192.0.2.1:3478";
-
-fn turnscope() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_turnscope"));
-    command
-        .env_remove("NO_COLOR")
-        .env_remove("CLICOLOR_FORCE")
-        .env("TURNSCOPE_CONFIG", "")
-        .timeout(Duration::from_secs(60));
-    command
-}
-
-/// A folder with captures and credentials; it goes with the value.
-struct Desk {
-    folder: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        Desk { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-}
 
 /// A client with the wrong password; the refusal is signed with the right one, as old drafts do.
 fn refused() -> Scene {

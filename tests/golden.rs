@@ -79,6 +79,12 @@ fn every_sample_gives_the_report_that_its_folder_holds() {
 }
 
 #[test]
+fn the_first_example_of_the_readme_is_what_is_printed() {
+    let read = |name: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("it is there");
+    assert!(read("README.md").contains(&read("samples/expressway-431/expected.txt")));
+}
+
+#[test]
 fn the_same_capture_gives_the_same_report_byte_for_byte() {
     for sample in samples::all() {
         assert_eq!(outputs(&sample), outputs(&sample), "{}", sample.name);

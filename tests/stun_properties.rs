@@ -13,7 +13,6 @@ fn read(message: &Message<'_>) {
     let _ = message.fields();
     let _ = message.fingerprint();
     let _ = message.peers().count();
-    let _ = message.unknown_required().count();
     assert_eq!(message.problems().is_empty(), message.is_proper());
     let _ = format!("{message:?} {} {} {}", message.method(), message.class(), message.transaction_id());
     for attribute in message.attributes() {

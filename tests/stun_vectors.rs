@@ -194,7 +194,7 @@ fn private_methods_and_attributes_are_recognised_by_the_cookie() {
     let call = bytes("080000082112a442000102030405060708090a0b4000000401020304");
     let message = Message::recognise(&call, false).unwrap();
     assert_eq!(message.method().to_string(), "0x200");
-    assert_eq!(message.unknown_required().map(|attribute| attribute.code.0).collect::<Vec<_>>(), [0x4000]);
+    assert_eq!(message.attributes().map(|attribute| attribute.code.0).collect::<Vec<_>>(), [0x4000]);
     assert_eq!(message.problems(), []);
 }
 

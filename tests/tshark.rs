@@ -12,10 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use support::oracle::is_required;
-use support::samples;
+use support::{of_each, samples};
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::event::{Body, Event, Row};
@@ -369,28 +367,20 @@ fn tshark_finds_the_same_messages() {
     if let Some(more) = std::env::var_os("TURNSCOPE_CAPTURES") {
         paths.extend(std::env::split_paths(&more).flat_map(|folder| captures_in(&folder)));
     }
-    let next = AtomicUsize::new(0);
-    let total = Mutex::new(Comparison::default());
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let mut own = Comparison::default();
-                    if let Err(error) = compare(path, &mut own) {
-                        own.wrong.push(format!("  {}: {error}", path.display()));
-                    }
-                    let mut total = total.lock().unwrap();
-                    total.same += own.same;
-                    total.dtls += own.dtls;
-                    own.explained.into_iter().for_each(|(why, n)| *total.explained.entry(why).or_default() += n);
-                    total.wrong.extend(own.wrong);
-                }
-            });
+    let mut total = Comparison::default();
+    let compared = of_each(&paths, |path| {
+        let mut own = Comparison::default();
+        if let Err(error) = compare(path, &mut own) {
+            own.wrong.push(format!("  {}: {error}", path.display()));
         }
+        own
     });
-    let mut total = total.into_inner().unwrap();
-    total.wrong.sort();
+    for own in compared {
+        total.same += own.same;
+        total.dtls += own.dtls;
+        own.explained.into_iter().for_each(|(why, n)| *total.explained.entry(why).or_default() += n);
+        total.wrong.extend(own.wrong);
+    }
     println!(
         "{} messages and {} frames of DTLS in {} captures are the same to tshark",
         total.same,

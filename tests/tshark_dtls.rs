@@ -12,7 +12,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use support::of_each;
 use support::oracle::{captures, is_required};
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
@@ -200,27 +200,11 @@ type Rows = Vec<Row>;
 /// What tshark tells of each capture, if it is there and reads it. It is asked once for all tests, several captures at a time.
 fn told() -> &'static [(PathBuf, Option<Rows>)] {
     static TOLD: OnceLock<Vec<(PathBuf, Option<Rows>)>> = OnceLock::new();
-    TOLD.get_or_init(|| on_all(captures(), tshark))
-}
-
-/// What a function gives for each capture, in their order; as many at a time as the machine has processors.
-fn on_all<T: Send>(paths: Vec<PathBuf>, ask: impl Fn(&Path) -> T + Sync) -> Vec<(PathBuf, T)> {
-    let next = AtomicUsize::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let work = || {
-        let mut done = BTreeMap::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(path) = paths.get(at) else { return done };
-            done.insert(at, ask(path));
-        }
-    };
-    let mut all = BTreeMap::new();
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().for_each(|worker| all.extend(worker.join().unwrap()));
-    });
-    paths.into_iter().zip(all.into_values()).collect()
+    TOLD.get_or_init(|| {
+        let paths = captures();
+        let told = of_each(&paths, |path| tshark(path));
+        paths.into_iter().zip(told).collect()
+    })
 }
 
 fn tshark(path: &Path) -> Option<Rows> {

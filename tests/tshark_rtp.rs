@@ -12,9 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use support::oracle::{captures, is_required};
-use support::{Scene, payload};
+use support::{Scene, of_each, payload};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::report::{MediaStream, Transport};
@@ -83,13 +82,14 @@ struct Comparison {
     wrong: Vec<String>,
 }
 
-fn compare(path: &Path, into: &mut Comparison) {
+fn compare(path: &Path) -> Comparison {
+    let mut into = Comparison::default();
     let wrong = &mut into.wrong;
     let own = ours(path);
     let port = |end: &str| end.rsplit(':').next().unwrap().to_owned();
     let ports: BTreeSet<String> = own.keys().flat_map(|(src, dst, _)| [port(src), port(dst)]).collect();
     if own.is_empty() {
-        return;
+        return into;
     }
     let other = theirs(path, &ports);
     for (key, stream) in &own {
@@ -122,29 +122,13 @@ fn compare(path: &Path, into: &mut Comparison) {
         wrong.push(format!("{} {key:?}: to tshark only: {:?}", path.display(), other[key]));
     }
     into.streams += own.len();
+    into
 }
 
-/// Compares all captures, as many at a time as the machine has processors; what differs comes in their order.
+/// Compares all captures; what differs comes in their order.
 fn compare_all(paths: &[PathBuf]) -> Comparison {
-    let next = AtomicUsize::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let work = || {
-        let mut done = BTreeMap::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(path) = paths.get(at) else { return done };
-            let mut own = Comparison::default();
-            compare(path, &mut own);
-            done.insert(at, own);
-        }
-    };
-    let mut done = BTreeMap::new();
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().for_each(|worker| done.extend(worker.join().unwrap()));
-    });
     let mut all = Comparison::default();
-    for own in done.into_values() {
+    for own in of_each(paths, |path| compare(path)) {
         all.streams += own.streams;
         all.jitters += own.jitters;
         all.lost += own.lost;

@@ -11,7 +11,6 @@ use crate::analyzer;
 use crate::render::annotate::{self, Notes};
 use crate::render::escape::escape;
 use crate::secret::Secret;
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -26,9 +25,6 @@ pub(super) fn run(
     let mut input = Input::open(path)?;
     if !input.regular {
         return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
-    }
-    if is_same(Path::new(path), out) {
-        return Err(Error::new(path, "would be overwritten while it is read", "give another name with --output"));
     }
     reading.told.warn(look);
     reading.keys.warn(look);
@@ -54,9 +50,4 @@ pub(super) fn run(
         say(&format_args!("{}: {frames} frames, {comments} comments. {}", out.display(), escape(&report.headline)));
     }
     Ok(Status::Fine)
-}
-
-/// Whether two paths lead to the same file.
-pub(super) fn is_same(path: &Path, out: &Path) -> bool {
-    matches!((fs::canonicalize(path), fs::canonicalize(out)), (Ok(one), Ok(other)) if one == other)
 }

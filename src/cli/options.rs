@@ -124,13 +124,13 @@ impl Options {
                 capture: messages.capture,
                 format: messages.format,
                 media: messages.media,
-                reading: Wanted::new(messages.reading, defaults, messages.text.time)?,
+                reading: Wanted::new(messages.reading.with_defaults(defaults), messages.text.time)?,
                 look: Look::new(messages.text.time, common),
             },
             Command::Verify(verify) => Options::Verify {
                 capture: verify.capture,
                 format: verify.format,
-                reading: Wanted::new(verify.reading, defaults, verify.text.time)?,
+                reading: Wanted::new(verify.reading.with_defaults(defaults), verify.text.time)?,
                 look: Look::new(verify.text.time, common),
             },
             Command::Flow(flow) => Self::flow(*flow, common, defaults)?,
@@ -160,7 +160,7 @@ impl Options {
             html: batch.html,
             settings,
             beside: Beside::read(&batch.beside)?,
-            reading: Wanted::new(reading, defaults, Times::default())?,
+            reading: Wanted::new(reading, Times::default())?,
             look: Look::new(Times::default(), common),
         })))
     }
@@ -173,7 +173,7 @@ impl Options {
             format: flow.format,
             choice: number.map_or(Choice::Telling, Choice::Session),
             output: flow.output,
-            reading: Wanted::new(flow.reading, defaults, flow.time)?,
+            reading: Wanted::new(flow.reading.with_defaults(defaults), flow.time)?,
             look: Look::new(flow.time, common),
         })
     }
@@ -194,21 +194,22 @@ impl Options {
         let reading = reading.with_defaults(defaults);
         let outputs: Vec<&PathBuf> =
             [Some(&output), credentials.as_ref(), sdp.as_ref(), map.as_ref()].into_iter().flatten().collect();
-        apart(&outputs, &[&reading.credentials, &reading.passwords, &reading.sdp, &reading.keylog])?;
+        apart(&capture, &outputs, &[&reading.credentials, &reading.passwords, &reading.sdp, &reading.keylog])?;
         let beside = super::redact::Beside { credentials, sdp, map, keep_certificates };
-        let reading = Wanted::new(reading, defaults, Times::default())?;
+        let reading = Wanted::new(reading, Times::default())?;
         Ok(Options::Redact { capture, output, beside, reading, look: Look::new(Times::default(), common) })
     }
 
     fn annotate(annotate: Annotate, common: Common, defaults: &Config) -> Result<Self, Error> {
         let Annotate { capture, output, all, embed_keys, reading } = annotate;
         twice(&capture)?;
+        apart(&capture, &[&output], &[])?;
         let reading = reading.with_defaults(defaults);
         if embed_keys && reading.keylog.is_empty() {
             return Err(Error::new("--embed-keys", "there are no keys to embed", "give a key log with --keylog"));
         }
         let embedded = if embed_keys { reading.keylog.clone() } else { Vec::new() };
-        let reading = Wanted::new(reading, defaults, Times::default())?;
+        let reading = Wanted::new(reading, Times::default())?;
         Ok(Options::Annotate { capture, output, all, embedded, reading, look: Look::new(Times::default(), common) })
     }
 
@@ -220,7 +221,7 @@ impl Options {
             format: analyze.format,
             output: analyze.output,
             beside: Beside::read(&analyze.beside)?,
-            reading: Wanted::new(analyze.reading, defaults, analyze.text.time)?,
+            reading: Wanted::new(analyze.reading.with_defaults(defaults), analyze.text.time)?,
             look: Look::new(analyze.text.time, common),
         })
     }
@@ -285,8 +286,7 @@ impl Reading {
 }
 
 impl Wanted {
-    fn new(reading: Reading, defaults: &Config, times: Times) -> Result<Self, Error> {
-        let reading = reading.with_defaults(defaults);
+    fn new(reading: Reading, times: Times) -> Result<Self, Error> {
         let moment = |option: &str, text: Option<String>| match text {
             None => Ok(None),
             Some(text) => match Moment::parse(&text) {
@@ -371,15 +371,24 @@ fn host(text: &str) -> Option<Host> {
     (prefix <= whole(ip)).then_some(Host { ip, prefix, port: None })
 }
 
-/// Refuses files that would be written twice, or were given to be read.
-fn apart(written: &[&PathBuf], given: &[&Vec<PathBuf>]) -> Result<(), Error> {
+/// Refuses files that would be written twice, over the capture, or over what is given to be read.
+fn apart(capture: &str, written: &[&PathBuf], given: &[&Vec<PathBuf>]) -> Result<(), Error> {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let is_same = |one: &Path, other: &Path| real(one).is_some_and(|one| Some(one) == real(other));
     let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     for (number, path) in written.iter().enumerate() {
         let shown = path.display().to_string();
+        if is_same(Path::new(capture), path) {
+            return Err(Error::new(
+                capture,
+                "would be overwritten while it is read",
+                "give another name with --output",
+            ));
+        }
         if written.iter().take(number).any(|before| whole(before) == whole(path)) {
             return Err(Error::new(shown, "would be written twice", "give each file a name of its own"));
         }
-        if given.iter().copied().flatten().any(|given| super::annotate::is_same(given, path)) {
+        if given.iter().copied().flatten().any(|given| is_same(given, path)) {
             return Err(Error::new(shown, "would be overwritten, and is given to be read", "give another name"));
         }
     }

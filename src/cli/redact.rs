@@ -30,12 +30,6 @@ pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, loo
     if !input.regular {
         return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
     }
-    let written = [beside.credentials.as_deref(), beside.sdp.as_deref(), beside.map.as_deref()];
-    for written in written.into_iter().flatten().chain([out]) {
-        if super::annotate::is_same(Path::new(path), written) {
-            return Err(Error::new(path, "would be overwritten while it is read", "give another name with --output"));
-        }
-    }
     reading.told.warn(look);
     let key = Key::random().map_err(|error| Error::new("", format_args!("no random numbers: {error}"), ""))?;
     let mut credentials = reading.credentials.credentials()?;

@@ -6,11 +6,12 @@ use std::net::IpAddr;
 
 /// Packets that wait for fragments.
 const WAITING: usize = 1024;
-/// Bytes of fragments that wait, and what each takes beside its bytes.
+/// Bytes of fragments that wait.
 const HELD: usize = 64 << 20;
-const ENTRY: usize = 64;
 /// Bytes of rewritten fragments that are kept for the second pass.
 const KEPT: usize = 64 << 20;
+/// What a fragment takes beside its bytes.
+const ENTRY: usize = 64;
 
 pub(super) type Id = ([IpAddr; 2], u32, u8);
 
@@ -85,8 +86,8 @@ impl Parts {
         for (start, length, frames) in &whole.places {
             let Some(part) = bytes.get(*start..start + length) else { continue };
             for &frame in frames {
-                if self.bytes + length <= KEPT {
-                    self.bytes += length;
+                if self.bytes + length + ENTRY <= KEPT {
+                    self.bytes += length + ENTRY;
                     self.kept.insert((frame, *start), part.to_vec());
                 }
             }
@@ -129,6 +130,15 @@ mod tests {
         }
         let frames = parts.waiting.values().flat_map(|one| one.parts.values()).map(|(_, frames)| frames.len());
         assert!(frames.sum::<usize>() <= HELD / ENTRY);
+    }
+
+    #[test]
+    fn rewritten_fragments_take_bounded_memory_however_small_they_are() {
+        let mut parts = Parts::default();
+        for frame in 0..1_100_000 {
+            parts.keep(&Whole { bytes: Vec::new(), places: vec![(0, 8, vec![frame])] }, &[1; 8]);
+        }
+        assert!(parts.kept.len() <= KEPT / ENTRY, "{}", parts.kept.len());
     }
 
     #[test]

@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 
 /// Requests of which responses may still come.
 const REQUESTS: usize = 1 << 16;
+/// Bytes of the names in them.
+const HELD: usize = 32 << 20;
 
 /// Whose a message is.
 #[derive(Clone, Default)]
@@ -34,6 +36,8 @@ pub(super) struct StandIns {
     key: Key,
     credentials: Credentials,
     requests: HashMap<TransactionId, Owner>,
+    /// Bytes of the names in these.
+    held: usize,
     /// Users by their hash in a realm, as far as they are known.
     users: HashMap<[u8; 32], Vec<u8>>,
     /// Passwords of lists that signed something.
@@ -43,7 +47,7 @@ pub(super) struct StandIns {
 impl StandIns {
     pub(super) fn new(key: Key, credentials: Credentials) -> Self {
         let (requests, users) = (HashMap::new(), HashMap::new());
-        StandIns { key, credentials, requests, users, words: BTreeMap::new() }
+        StandIns { key, credentials, requests, held: 0, users, words: BTreeMap::new() }
     }
 
     /// Who sent a message: what it says itself, or of a response what its request said.
@@ -61,9 +65,13 @@ impl StandIns {
             access_token: own.access_token,
         };
         if !own.is_unknown() {
-            if self.requests.len() >= REQUESTS {
+            let names = [own.username, own.realm, own.userhash].into_iter().flatten().map(<[u8]>::len).sum::<usize>();
+            if self.requests.len() >= REQUESTS || self.held + names > HELD {
                 self.requests.clear();
+                self.held = 0;
             }
+            // a copy of a request counts again, at worst for making room too early
+            self.held += names;
             self.requests.insert(id, owner.clone());
         }
         owner
@@ -127,7 +135,9 @@ impl StandIns {
         }
         let named = self.credentials.list().iter().filter_map(|credential| credential.username.as_deref());
         let user = named.map(str::as_bytes).find(|user| credentials::userhash(user, realm) == wanted)?.to_vec();
-        self.users.insert(wanted, user.clone());
+        if self.users.len() < REQUESTS {
+            self.users.insert(wanted, user.clone());
+        }
         Some(user)
     }
 
@@ -229,4 +239,24 @@ struct Table {
     ice_pwd: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_with_long_names_take_bounded_memory() {
+        let mut stand_ins = StandIns::new(Key::new([1; 32]), Credentials::default());
+        let length = 60_000_u16;
+        let mut bytes = [&[0, 3][..], &(length + 4).to_be_bytes(), &[0x21, 0x12, 0xa4, 0x42], &[0; 12]].concat();
+        bytes.extend([&[0, 6][..], &length.to_be_bytes(), &vec![b'x'; usize::from(length)]].concat());
+        for number in 0..2_000_u32 {
+            bytes[8..12].copy_from_slice(&number.to_be_bytes());
+            let message = Message::recognise(&bytes, false).unwrap();
+            stand_ins.owner(&message, &message.fields());
+            let held = stand_ins.requests.values().filter_map(|owner| owner.username.as_ref()).map(Vec::len);
+            assert!(held.sum::<usize>() <= HELD, "after {number} requests");
+        }
+    }
 }

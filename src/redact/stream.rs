@@ -13,8 +13,8 @@ const DIRECTIONS: usize = 1 << 16;
 const KEPT: usize = 128 << 20;
 /// Bytes of what is incomplete, over all streams; then a stream lets go of what it has.
 const PENDING: usize = 128 << 20;
-/// What a segment that waits takes beside its bytes.
-const ENTRY: usize = 64;
+/// What a segment that waits, a rewritten message or a comment takes beside its bytes.
+const ENTRY: usize = 96;
 /// Bytes that wait for what is missing before them; then it is taken for lost.
 const WAITING: usize = 1 << 18;
 /// Bytes of handshake messages that are not complete.
@@ -45,8 +45,8 @@ pub(super) struct Direction {
     base: u32,
     /// Where the last segment was.
     last: u64,
-    /// What stands where; zeros elsewhere.
-    edits: BTreeMap<u64, Vec<u8>>,
+    /// What stands where, none over another; zeros elsewhere.
+    edits: BTreeMap<u64, Box<[u8]>>,
     /// What is said of the segment that has this byte.
     pub(super) comments: BTreeMap<u64, Vec<String>>,
     pub(super) reader: Reader,
@@ -97,14 +97,16 @@ impl Direction {
     /// What takes memory until more comes.
     pub(super) fn pending(&self) -> usize {
         let inside = self.inside.iter().map(|inside| inside.pending()).sum::<usize>();
-        self.reader.held + self.reader.buffer.len() + size_of_val(self.reader.handshake.as_slice()) + inside
+        let handshake = self.reader.handshake.capacity() * size_of::<(u64, u8)>();
+        self.reader.held + self.reader.buffer.capacity() + handshake + inside
     }
 
     /// Puts what stands from a place on over zeros.
     pub(super) fn overlay(&self, place: u64, data: &mut [u8]) {
         let end = place + data.len() as u64;
-        // what began before may reach into it; nothing is longer than a message
-        for (&start, bytes) in self.edits.range(place.saturating_sub(0x1_0100)..end) {
+        // the last one that began before may reach into it
+        let from = self.edits.range(..place).next_back().map_or(place, |(&start, _)| start);
+        for (&start, bytes) in self.edits.range(from..end) {
             let (from, to) = (place.saturating_sub(start), start.saturating_sub(place));
             let bytes = bytes.get(usize::try_from(from).unwrap_or(usize::MAX)..).unwrap_or_default();
             put(data, usize::try_from(to).unwrap_or(usize::MAX), bytes);
@@ -278,8 +280,8 @@ impl Redactor {
     pub(super) fn edit(&mut self, direction: &mut Direction, start: u64, mut bytes: Vec<u8>) {
         let used = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
         bytes.truncate(used.max(1));
-        if self.keeps(bytes.len()) {
-            direction.edits.insert(start, bytes);
+        if self.keeps(bytes.len() + ENTRY) {
+            direction.edits.insert(start, bytes.into_boxed_slice());
         }
     }
 
@@ -303,6 +305,7 @@ impl Redactor {
         loop {
             direction.reader.pass();
             if direction.reader.buffer.is_empty() {
+                direction.reader.buffer = Vec::new();
                 return;
             }
             let read = match direction.reader.mode {

@@ -108,18 +108,18 @@ impl Redactor {
 
     /// Rewrites the handshake messages that are complete, wherever records divide them.
     fn tls_handshake(&mut self, direction: &mut Direction, flow: &Flow, version: u16) {
-        loop {
-            let held = &direction.reader.handshake;
-            let head: Vec<u8> = held.iter().take(4).map(|&(_, byte)| byte).collect();
-            let (Some(&kind), Some(length)) = (head.first(), three(&head, 1)) else { return };
+        let mut held = std::mem::take(&mut direction.reader.handshake);
+        let mut read = 0;
+        while let Some(rest) = held.get(read..) {
+            let head: Vec<u8> = rest.iter().take(4).map(|&(_, byte)| byte).collect();
+            let (Some(&kind), Some(length)) = (head.first(), three(&head, 1)) else { break };
             if length > HANDSHAKE {
-                (direction.reader.encrypted, direction.reader.handshake) = (true, Vec::new());
+                direction.reader.encrypted = true;
                 return;
             }
-            if held.len() < 4 + length {
-                return;
-            }
-            let (places, mut bytes): (Vec<u64>, Vec<u8>) = direction.reader.handshake.drain(..4 + length).unzip();
+            let Some(message) = rest.get(..4 + length) else { break };
+            let (places, mut bytes): (Vec<u64>, Vec<u8>) = message.iter().copied().unzip();
+            read += message.len();
             let body = bytes.get_mut(4..).unwrap_or_default();
             if matches!(kind, 1 | 2) {
                 self.opened.hello(flow, kind, body, !direction.greeted);
@@ -144,6 +144,11 @@ impl Redactor {
             }
             self.edit(direction, start, run);
         }
+        held.drain(..read);
+        if held.is_empty() {
+            held = Vec::new();
+        }
+        direction.reader.handshake = held;
     }
 
     /// Takes what a record holds, which is rewritten as it would be in the clear and sealed when all of the stream is known.

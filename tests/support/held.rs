@@ -1,9 +1,8 @@
 //! What reports on degraded captures are held to: findings may become fewer, or only likely, and never wrong.
 
+use super::of_each;
 use super::samples::{self, Sample};
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::frame::{Frame, LinkType};
@@ -19,27 +18,17 @@ pub fn on_every_sample(check: impl Fn(&Sample, &mut Vec<String>) + Sync) {
 
 /// The same on some samples.
 pub fn on_all(samples: &[Sample], check: impl Fn(&Sample, &mut Vec<String>) + Sync) {
-    let next = AtomicUsize::new(0);
-    let complaints = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(sample) = samples.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let mut own = Vec::new();
-                    check(sample, &mut own);
-                    let more = own.len().saturating_sub(6);
-                    own.truncate(6);
-                    if more > 0 {
-                        own.push(format!("and {more} more"));
-                    }
-                    complaints.lock().unwrap().extend(own.iter().map(|what| format!("{}: {what}", sample.name)));
-                }
-            });
+    let complaints: Vec<String> = of_each(samples, |sample| {
+        let mut own = Vec::new();
+        check(sample, &mut own);
+        let more = own.len().saturating_sub(6);
+        own.truncate(6);
+        if more > 0 {
+            own.push(format!("and {more} more"));
         }
-    });
-    let mut complaints = complaints.into_inner().unwrap();
-    complaints.sort();
+        own.iter().map(|what| format!("{}: {what}", sample.name)).collect::<Vec<_>>()
+    })
+    .concat();
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 

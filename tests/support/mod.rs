@@ -24,6 +24,7 @@
 pub mod analyze;
 pub mod calls;
 pub mod degrade;
+pub mod desk;
 pub mod dns;
 pub mod dtls;
 pub mod held;
@@ -43,6 +44,29 @@ pub use packet::{Place, TcpFlags};
 pub use scene::{IceSide, Icmp, Scene, Sent};
 pub use stun::{Login, Stun, alice, attribute, method};
 pub use tcp::Tcp;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a function gives for each of these, in their order; as many at a time as the machine has processors.
+pub fn of_each<I: Sync, T: Send>(items: &[I], ask: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let work = || {
+        let mut done = BTreeMap::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return done };
+            done.insert(at, ask(item));
+        }
+    };
+    let mut all = BTreeMap::new();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().for_each(|worker| all.extend(worker.join().unwrap()));
+    });
+    all.into_values().collect()
+}
 
 /// Bytes written as hex; blanks and line ends between the digits are passed over.
 pub fn hex(digits: &str) -> Vec<u8> {

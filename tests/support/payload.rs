@@ -9,13 +9,6 @@ pub fn channel_data(channel: u16, data: impl AsRef<[u8]>) -> Vec<u8> {
     out
 }
 
-/// The same, padded to four bytes as over TCP and TLS; the padding is not counted.
-pub fn channel_data_padded(channel: u16, data: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut out = channel_data(channel, data);
-    out.resize(out.len().next_multiple_of(4), 0);
-    out
-}
-
 /// An RTP packet (RFC 3550 §5.1), version 2, no extension, with `size` bytes of payload that look like nothing else.
 pub fn rtp(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32, size: usize) -> Vec<u8> {
     let mut out = vec![0x80, payload_type & 0x7F];

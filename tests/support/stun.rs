@@ -117,7 +117,7 @@ pub struct Stun {
 
 #[derive(Clone, Debug)]
 enum Part {
-    Attribute { code: u16, value: Vec<u8>, padding: Option<u8> },
+    Attribute { code: u16, value: Vec<u8>, padding: u8 },
     Xor { code: u16, address: SocketAddr },
     Integrity { code: u16, key: Vec<u8>, keep: usize },
     Fingerprint { wrong: bool },
@@ -144,11 +144,6 @@ impl Stun {
     /// An error response with its ERROR-CODE.
     pub fn error(method: u16, code: u16, reason: &str) -> Self {
         Self::new(3, method).error_code(code, reason)
-    }
-
-    /// An error response without ERROR-CODE (improper, but to be survived).
-    pub fn bare_error(method: u16) -> Self {
-        Self::new(3, method)
     }
 
     /// The success response to `request`, with its method and transaction id.
@@ -202,12 +197,7 @@ impl Stun {
 
     /// Any attribute, padded with another byte than zero (allowed by RFC 5389 §15, done by the vectors of RFC 5769).
     pub fn padded_with(self, padding: u8, code: u16, value: impl AsRef<[u8]>) -> Self {
-        self.part(Part::Attribute { code, value: value.as_ref().to_vec(), padding: Some(padding) })
-    }
-
-    /// Any attribute without padding, as in MS-TURN.
-    pub fn unaligned(self, code: u16, value: impl AsRef<[u8]>) -> Self {
-        self.part(Part::Attribute { code, value: value.as_ref().to_vec(), padding: None })
+        self.part(Part::Attribute { code, value: value.as_ref().to_vec(), padding })
     }
 
     /// Any address attribute in plain form (RFC 8489 §14.1).
@@ -420,7 +410,7 @@ fn write_part(out: &mut Vec<u8>, part: &Part) {
             let mut value = vec![0, family(address)];
             value.extend((address.port() ^ u16::from_be_bytes([out[4], out[5]])).to_be_bytes());
             value.extend(octets(address.ip()).iter().zip(&out[4..20]).map(|(byte, mask)| byte ^ mask));
-            write_attribute(out, *code, &value, Some(0));
+            write_attribute(out, *code, &value, 0);
         }
         Part::Integrity { code, key, keep } => {
             let mut text = out.clone();
@@ -435,25 +425,23 @@ fn write_part(out: &mut Vec<u8>, part: &Part) {
                 mac.update(&text);
                 mac.finalize().into_bytes().to_vec()
             };
-            write_attribute(out, *code, &value[..*keep], Some(0));
+            write_attribute(out, *code, &value[..*keep], 0);
         }
         Part::Fingerprint { wrong } => {
             let length = (out.len() + 8 - 20) as u16;
             out[2..4].copy_from_slice(&length.to_be_bytes());
             let crc = crc32fast::hash(out) ^ 0x5354_554E ^ u32::from(*wrong);
-            write_attribute(out, attribute::FINGERPRINT, &crc.to_be_bytes(), Some(0));
+            write_attribute(out, attribute::FINGERPRINT, &crc.to_be_bytes(), 0);
         }
     }
 }
 
-fn write_attribute(out: &mut Vec<u8>, code: u16, value: &[u8], padding: Option<u8>) {
+fn write_attribute(out: &mut Vec<u8>, code: u16, value: &[u8], padding: u8) {
     out.extend(code.to_be_bytes());
     out.extend((value.len() as u16).to_be_bytes());
     out.extend(value);
-    if let Some(byte) = padding {
-        let padded = value.len().next_multiple_of(4);
-        out.resize(out.len() + padded - value.len(), byte);
-    }
+    let padded = value.len().next_multiple_of(4);
+    out.resize(out.len() + padded - value.len(), padding);
 }
 
 fn family(address: &SocketAddr) -> u8 {

@@ -3,7 +3,7 @@
 
 use super::attribute::{Attribute, AttributeCode as Code};
 use super::header::{COOKIE, Class, Dialect, Method};
-use super::registry::{self, Era};
+use super::registry;
 use super::{ErrorCode, Message};
 use crate::problem::{Layer, Problem};
 use std::ops::ControlFlow;
@@ -20,7 +20,7 @@ pub fn is_structural(problem: &Problem) -> bool {
     problem.layer == Layer::Stun && [PAST_DATAGRAM, PAST_MESSAGE, LEFT_OVER, NO_COOKIE].contains(&problem.what)
 }
 
-impl<'a> Message<'a> {
+impl Message<'_> {
     /// Everything improper, in the order of the bytes as far as it goes. Allocates only if there is something.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
@@ -36,15 +36,6 @@ impl<'a> Message<'a> {
     #[must_use]
     pub fn is_proper(&self) -> bool {
         self.check(&mut |_| ControlFlow::Break(())).is_continue()
-    }
-
-    /// The attributes that a receiver would have to understand and that no document in force tells it how to: a server answers 420 to them
-    /// (RFC 8489 §6.3).
-    pub fn unknown_required(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
-        self.attributes().filter(|attribute| {
-            let known = |row: &registry::AttributeRow| row.era != Era::Private && !row.name.is_empty();
-            attribute.code.is_required() && !registry::attribute(attribute.code).is_some_and(known)
-        })
     }
 
     fn check(&self, each: &mut impl FnMut(Problem) -> ControlFlow<()>) -> ControlFlow<()> {
@@ -107,7 +98,7 @@ impl<'a> Message<'a> {
 
     fn check_attribute(
         &self,
-        attribute: &Attribute<'a>,
+        attribute: &Attribute<'_>,
         each: &mut impl FnMut(Problem) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let at = attribute.offset;
