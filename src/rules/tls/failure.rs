@@ -172,7 +172,8 @@ fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Coll
     if by_client && view.session.clients().is_ever_secured(story.client.ip(), story.server.ip()) {
         return;
     }
-    let confidence = if by_client { Confidence::Likely } else { Confidence::Certain };
+    // a server may have other reasons to hang up
+    let confidence = if by_client || !closed.reset { Confidence::Likely } else { Confidence::Certain };
     let mut seen = story.occurrence(
         HANDSHAKE_FAILURE,
         closed.seen,
