@@ -23,6 +23,7 @@ impl Analyzer {
     /// Takes the frames that a capture holds ready, for as long as `more` says so, as so many calls of [`Analyzer::frame`] would; with very many
     /// flows they take less than half the time so. `before` is added to the numbers of the frames. Gives what to
     /// [pass over](Capture::pass_over).
+    #[inline(never)] // beside it the loop over single frames would have fewer registers
     pub fn at_once<R: Read>(
         &mut self,
         capture: &Capture<R>,
