@@ -45,6 +45,11 @@ impl Entry {
         self.directions.as_deref()?.get(side)
     }
 
+    /// The same, to be changed.
+    pub(super) fn direction_mut(&mut self, side: usize) -> Option<&mut Direction> {
+        self.directions.as_deref_mut()?.get_mut(side)
+    }
+
     /// There is something to look at; `in_tls`: it begins like a record of TLS.
     pub(super) fn begin(&mut self, in_tls: bool) {
         let [client, server] = self.first;

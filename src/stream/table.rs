@@ -198,6 +198,11 @@ impl Streams {
 
     fn acknowledged(&mut self, slot: u32, at: Moment, ack: u32, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
+        let Some(direction) = self.known.get_mut(slot).and_then(|entry| entry.direction_mut(side)) else { return };
+        // nothing waits for it; and that nothing is known of one end does not make the other nothing that is read here
+        if direction.framer.is_lost() && !direction.has_hole() {
+            return direction.reaches(ack, at);
+        }
         self.on_direction(slot, at, side, each, |direction, out| {
             direction.acknowledge(ack, at, &limits, &mut |frame, stamp| out.frame(frame, stamp));
         });
@@ -370,6 +375,9 @@ impl Streams {
     /// A connection is over, or nothing that is read here.
     fn remove(&mut self, slot: u32, each: &mut impl FnMut(Item<'_>)) {
         let Some(mut entry) = self.known.remove(slot) else { return };
+        if entry.holed {
+            self.holed.retain(|&other| other != slot);
+        }
         for side in [0, 1] {
             let Some(direction) = entry.directions.as_deref_mut().and_then(|both| both.get_mut(side)) else { break };
             let mut out = Out::new(&entry.connection, &mut entry.tls, &self.keys, side, each);
@@ -389,5 +397,41 @@ impl Streams {
             }
         }
         each(Item::Connection(&entry.connection));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Endpoint;
+    use crate::packet::TcpFlags;
+
+    #[test]
+    fn connections_that_went_with_holes_are_not_looked_at_any_more() {
+        let mut streams = Streams::new(Limits::default());
+        let mut frame = 0;
+        let mut send = |seq: u32, flags: u8, payload: &[u8]| {
+            let segment = Segment {
+                src: Endpoint::v4([10, 0, 0, 2], 50_000),
+                dst: Endpoint::v4([192, 0, 2, 1], 3478),
+                seq,
+                ack: 0,
+                flags: TcpFlags(flags),
+                window: 0,
+                payload,
+                length: u32::try_from(payload.len()).unwrap(),
+                truncated: false,
+                ip_id: 0,
+                ttl: 64,
+            };
+            frame += 1;
+            streams.segment(frame, Timestamp(0), &segment, &mut |_| {});
+            streams.holed.len()
+        };
+        for round in 1..100 {
+            assert_eq!(send(round << 16, 0x02, &[]), 0, "the connection before it is gone");
+            // the first bytes are missing
+            assert_eq!(send((round << 16) + 100, 0x10, &[0; 40]), 1);
+        }
     }
 }
