@@ -141,9 +141,9 @@ fn recognise(first: &[u8]) -> Result<Option<Magic>, OpenError> {
         [0xac, 0x01, 0x00, 0x1c] => variant(false, true, 28, 16),
         [0x1c, 0x00, 0x01, 0xab] => variant(true, false, 28, 16),
         [0xab, 0x01, 0x00, 0x1c] => variant(false, false, 28, 16),
-        [0xa1, 0x2b, 0x3c, 0x4d] | [0x4d, 0x3c, 0x2b, 0xa1] => {
-            unsupported("pcap file of Navtel's variant, which is not supported: convert it to pcapng with Wireshark or editcap")
-        }
+        [0xa1, 0x2b, 0x3c, 0x4d] | [0x4d, 0x3c, 0x2b, 0xa1] => unsupported(
+            "pcap file of Navtel's variant, which is not supported: convert it to pcapng with Wireshark or editcap",
+        ),
         [0xa1, 0xb2, 0x34, 0xcd] | [0xcd, 0x34, 0xb2, 0xa1] => unsupported(
             "pcap file of Mesquita's variant, which is not supported: convert it with the program that wrote it",
         ),
