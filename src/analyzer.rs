@@ -22,7 +22,7 @@ use crate::join::Joins;
 use crate::keys::KeyLog;
 use crate::logs::LogFile;
 use crate::net::Transport;
-use crate::packet::{Counts, Limits as PacketLimits, Packet, Packets};
+use crate::packet::{Counts, Limits as PacketLimits, Packet, Packets, Segment};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
@@ -136,6 +136,10 @@ impl Analyzer {
             return core.datagram(frame.number, time, &datagram, sink);
         }
         let streams = &mut self.streams;
+        if let Some(segment) = self.packets.commonest_segment(frame) {
+            core.segment(streams, Moment { frame: frame.number, time }, &segment, sink);
+            return core.beside_packets(frame, false);
+        }
         let mut empty = true;
         self.packets.dissect(frame, time, &mut |packet| {
             empty = false;
@@ -297,16 +301,19 @@ impl Core {
     fn packet(&mut self, streams: &mut Streams, at: Moment, packet: &Packet<'_>, sink: &mut impl FnMut(&Row<'_>)) {
         match packet {
             Packet::Datagram(datagram) => self.datagram(at.frame, at.time, datagram, sink),
-            Packet::Segment(segment) => {
-                self.perhaps_dns_over_tcp(at.frame, at.time, segment);
-                streams.segment(at.frame, at.time, segment, &mut |item| self.streamed(&item, sink));
-            }
+            Packet::Segment(segment) => self.segment(streams, at, segment, sink),
             Packet::IcmpError(error) => {
                 self.session.hears(error.receiver);
                 self.session.icmp(at.frame, error);
                 streams.icmp(at, error, &mut |item| self.streamed(&item, sink));
             }
         }
+    }
+
+    #[inline(always)]
+    fn segment(&mut self, streams: &mut Streams, at: Moment, segment: &Segment<'_>, sink: &mut impl FnMut(&Row<'_>)) {
+        self.perhaps_dns_over_tcp(at.frame, at.time, segment);
+        streams.segment(at.frame, at.time, segment, &mut |item| self.streamed(&item, sink));
     }
 
     /// A message, and what it carries.

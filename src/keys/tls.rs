@@ -396,14 +396,13 @@ impl Direction {
             }
         }
         // not these: the next ones, if they have begun
-        let mut later = Vec::new();
-        match self.phase {
-            Phase::Early => later.extend([Phase::Handshake, Phase::Application]),
-            Phase::Handshake => later.push(Phase::Application),
-            _ => {}
-        }
+        let later: &[Phase] = match self.phase {
+            Phase::Early => &[Phase::Handshake, Phase::Application],
+            Phase::Handshake => &[Phase::Application],
+            _ => &[],
+        };
         let mut known = self.keys.is_some();
-        for phase in later {
+        for &phase in later {
             let Some(secret) = log.find(&random, label(phase, from)) else { continue };
             known = true;
             if let Some(found) = self.try_next(phase, secret.expose(), suite, &header, record, out) {

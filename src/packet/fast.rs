@@ -23,10 +23,13 @@ struct Network<'a> {
 /// The packet in a frame, if it is a plain one.
 #[inline]
 pub(super) fn dissect<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
-    if frame.link_type.0 == 1
-        && let Some(datagram) = commonest(frame.data)
-    {
-        return Some(Packet::Datagram(datagram));
+    if frame.link_type.0 == 1 {
+        if let Some(datagram) = commonest(frame.data) {
+            return Some(Packet::Datagram(datagram));
+        }
+        if let Some(segment) = commonest_segment(frame.data) {
+            return Some(Packet::Segment(segment));
+        }
     }
     let (kind, data) = match frame.link_type.0 {
         1 => ethernet(frame.data)?,
@@ -90,6 +93,37 @@ pub(super) fn commonest(data: &[u8]) -> Option<Datagram<'_>> {
         ip_id: u32::from(u16::from_be_bytes([i0, i1])),
         ttl,
         fragments: 1,
+    })
+}
+
+/// TCP in the same, captured whole.
+#[inline(always)]
+#[allow(clippy::cast_possible_truncation)] // lengths of IP packets have 16 bits
+pub(super) fn commonest_segment(data: &[u8]) -> Option<Segment<'_>> {
+    let &[_, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x00, 0x45, _, t0, t1, i0, i1, f0, f1, ttl, 6, ref tail @ ..] =
+        data.first_chunk::<54>()?
+    else {
+        return None;
+    };
+    let &[_, _, a0, a1, a2, a3, b0, b1, b2, b3, ref tcp @ ..] = tail;
+    let &[s0, s1, d0, d1, q0, q1, q2, q3, k0, k1, k2, k3, offset, flags, w0, w1, _, _, _, _] = tcp;
+    let (total, size) = (usize::from(u16::from_be_bytes([t0, t1])), usize::from(offset >> 4) * 4);
+    if size < 20 || u16::from_be_bytes([f0, f1]) & 0x3fff != 0 {
+        return None;
+    }
+    let payload = data.get(34 + size..14 + total)?;
+    Some(Segment {
+        src: Endpoint::v4([a0, a1, a2, a3], u16::from_be_bytes([s0, s1])),
+        dst: Endpoint::v4([b0, b1, b2, b3], u16::from_be_bytes([d0, d1])),
+        seq: u32::from_be_bytes([q0, q1, q2, q3]),
+        ack: u32::from_be_bytes([k0, k1, k2, k3]),
+        flags: TcpFlags(flags),
+        window: u16::from_be_bytes([w0, w1]),
+        payload,
+        length: payload.len() as u32,
+        truncated: false,
+        ip_id: u32::from(u16::from_be_bytes([i0, i1])),
+        ttl,
     })
 }
 

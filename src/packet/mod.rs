@@ -93,6 +93,16 @@ impl Packets {
         Some(datagram)
     }
 
+    /// The same of a TCP segment.
+    #[must_use]
+    #[inline(always)]
+    pub fn commonest_segment<'a>(&mut self, frame: &Frame<'a>) -> Option<Segment<'a>> {
+        let segment = if frame.link_type.0 == 1 { fast::commonest_segment(frame.data) } else { None }?;
+        self.counts.frames += 1;
+        self.counts.segments += 1;
+        Some(segment)
+    }
+
     /// Counts a frame with a datagram that was [peeked](Packets::peek) at and is taken without being dissected.
     #[inline]
     pub fn count_datagram(&mut self) {

@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 /// Items in the order in which they came; reads as a slice.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Few<T> {
     /// Nothing.
     #[default]

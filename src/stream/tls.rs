@@ -204,26 +204,26 @@ impl Tls {
         let base = Secured { connection, side, src, dst, at, ip_id, ttl, what, follow: &follow };
         match contents {
             Some((ContentType::HANDSHAKE, contents)) => {
-                let mut heard = Vec::new();
-                if let Some(known) = self.sides.get_mut(side) {
-                    if !protected && is_hello(frame.bytes) && known.assembler.is_lost() {
-                        known.assembler.restart();
-                    }
-                    begun(&known.assembler, contents, &mut sealed.begun);
-                    known.assembler.push(contents, &mut |message| {
-                        let (kind, body, records) = (message.kind, message.body, message.records);
-                        let what = What::Message { kind, body, records, opened: protected };
-                        each(Item::Secured(Secured { what, ..base }));
-                        if matches!(kind, HandshakeType::CLIENT_HELLO | HandshakeType::SERVER_HELLO) {
-                            heard.push((kind, body.to_vec()));
-                        }
-                    });
-                    if record.truncated {
-                        known.assembler.lose();
-                    }
+                // taken out while what it puts together is given on
+                let mut assembler =
+                    self.sides.get_mut(side).map(|known| std::mem::take(&mut known.assembler)).unwrap_or_default();
+                if !protected && is_hello(frame.bytes) && assembler.is_lost() {
+                    assembler.restart();
                 }
-                for (kind, body) in heard {
-                    self.hello(kind, &body);
+                begun(&assembler, contents, &mut sealed.begun);
+                assembler.push(contents, &mut |message| {
+                    let (kind, body, records) = (message.kind, message.body, message.records);
+                    let what = What::Message { kind, body, records, opened: protected };
+                    each(Item::Secured(Secured { what, ..base }));
+                    if matches!(kind, HandshakeType::CLIENT_HELLO | HandshakeType::SERVER_HELLO) {
+                        self.hello(kind, body);
+                    }
+                });
+                if record.truncated {
+                    assembler.lose();
+                }
+                if let Some(known) = self.sides.get_mut(side) {
+                    known.assembler = assembler;
                 }
             }
             Some((ContentType::ALERT, contents)) => sealed.alert = Alert::parse(contents),

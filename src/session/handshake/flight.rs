@@ -2,6 +2,7 @@
 
 use super::association::Role;
 use crate::session::exchange::Seen;
+use crate::session::few::Few;
 use crate::wire::handshake::HandshakeType;
 
 /// How many transmissions of a flight are kept.
@@ -21,7 +22,7 @@ pub struct Flight {
     /// Its last record, of the last transmission.
     pub last: Seen,
     /// When each transmission began, the first 12.
-    pub times: Vec<Seen>,
+    pub times: Few<Seen>,
     /// How often it was sent again.
     pub repeated: u32,
     /// Bytes of its largest and its smallest datagram.
@@ -67,7 +68,7 @@ impl Flight {
             messages: Vec::new(),
             first: seen,
             last: seen,
-            times: vec![seen],
+            times: Few::One(seen),
             repeated: 0,
             datagrams: (datagram, datagram),
             numbers: None,
