@@ -17,6 +17,7 @@ pub mod report;
 pub mod rules;
 pub mod secret;
 pub mod session;
+pub mod slots;
 pub mod stream;
 pub mod time;
 pub mod wire;

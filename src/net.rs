@@ -292,6 +292,43 @@ impl RelayedAddress {
     }
 }
 
+/// Addresses that share their leading bits; also a single one, of which all bits count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    ip: IpAddr,
+    /// Leading bits that count: up to 32 or 128.
+    prefix: u8,
+}
+
+impl Network {
+    /// This address alone.
+    #[must_use]
+    pub fn of(ip: IpAddr) -> Self {
+        Network { ip, prefix: if ip.is_ipv4() { 32 } else { 128 } }
+    }
+
+    /// Reads `172.16.0.0/12`, `2001:db8::/32` or a single address; `None` where it is neither, or where more bits are to count than there are.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (ip, prefix) = text.split_once('/').map_or((text, None), |(ip, prefix)| (ip, Some(prefix)));
+        let whole = Network::of(ip.parse().ok()?);
+        let prefix = prefix.map_or(Some(whole.prefix), |prefix| prefix.parse().ok())?;
+        (prefix <= whole.prefix).then_some(Network { prefix, ..whole })
+    }
+
+    /// Whether an address is in it. One of the other version of IP never is.
+    #[must_use]
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        let bits = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) => u128::from(ip.to_bits()) << 96,
+            IpAddr::V6(ip) => ip.to_bits(),
+        };
+        // of no bits at all the shift has no result
+        let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
+        self.ip.is_ipv4() == ip.is_ipv4() && bits(self.ip) & mask == bits(ip) & mask
+    }
+}
+
 /// What carries messages between a client and its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
@@ -312,9 +349,7 @@ impl Transport {
     pub fn is_stream(self) -> bool {
         matches!(self, Transport::Tcp | Transport::Tls)
     }
-}
 
-impl Transport {
     /// As sentences write it: `UDP`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -325,9 +360,7 @@ impl Transport {
             Transport::Dtls => "DTLS",
         }
     }
-}
 
-impl Transport {
     /// The word for it in JSON, tables and text: `udp`, `tcp`, `tls`, `dtls`.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -376,6 +409,19 @@ mod tests {
             let address = SocketAddr::new(IpAddr::from(number.to_be_bytes()), (number >> 7) as u16 >> (number % 16));
             assert_eq!(Endpoint::from(address).to_string(), address.to_string());
             assert_eq!(format!("{:>24}|", Endpoint::from(address)), format!("{address:>24}|"));
+        }
+    }
+
+    #[test]
+    fn a_network_holds_what_shares_its_leading_bits() {
+        let holds = |network: &str, ip: &str| Network::parse(network).unwrap().contains(ip.parse().unwrap());
+        assert!(holds("172.16.0.0/12", "172.31.255.255") && !holds("172.16.0.0/12", "172.32.0.0"));
+        assert!(holds("2001:db8::/33", "2001:db8:7fff::1") && !holds("2001:db8::/33", "2001:db8:8000::1"));
+        assert!(holds("192.0.2.1", "192.0.2.1") && !holds("192.0.2.1", "192.0.2.2"));
+        assert!(holds("2001:db8::1/128", "2001:db8::1") && !holds("2001:db8::1", "2001:db8::2"));
+        assert!(holds("0.0.0.0/0", "203.0.113.1") && !holds("0.0.0.0/0", "::1"), "of one version of IP");
+        for no in ["", "/8", "192.0.2.0/", "192.0.2.0/33", "::/129", "192.0.2.0/-1", "192.0.2.0/8/8", "example.org"] {
+            assert_eq!(Network::parse(no), None, "{no}");
         }
     }
 

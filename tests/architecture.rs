@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &VOCABULARY),
     ("problem", &VOCABULARY),
     ("secret", &VOCABULARY),
+    ("slots", &VOCABULARY),
     ("time", &VOCABULARY),
     ("capture", &VOCABULARY),
     ("logs", &VOCABULARY),
@@ -50,7 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What every module may use, each of these among them.
-const VOCABULARY: [&str; 5] = ["frame", "net", "problem", "secret", "time"];
+const VOCABULARY: [&str; 6] = ["frame", "net", "problem", "secret", "slots", "time"];
 
 /// Arrows that go the other way, with the only path that they may reach for.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[

@@ -324,6 +324,23 @@ fn requests_of_as_many_clients_as_one_likes() {
     }
 }
 
+#[test]
+fn clients_that_never_come_again_and_what_turns_them_away() {
+    for (turned_away, name, limit) in
+        [(false, "ever new clients", 124 << 20), (true, "clients that ICMP turns away", 138 << 20)]
+    {
+        flood(name, 100_000, false, limit, |feed, number| {
+            let request = Stun::request(method::ALLOCATE).tid(id(number)).requested_transport(17).bytes();
+            let request = packet::udp(address(number), SERVER, Ip::default(), &request);
+            feed.packet(&request);
+            if turned_away {
+                let router = "198.51.100.1".parse().unwrap();
+                feed.packet(&packet::icmp_error(router, Ip::default(), 3, 3, 0, &request));
+            }
+        });
+    }
+}
+
 /// A bit of everything, from clients that never come again.
 fn mixed(feed: &mut Feed, number: u32) {
     let from = address(number);

@@ -196,12 +196,7 @@ fn hung_up(said: &[u8], reset: bool) -> Scene {
     if !said.is_empty() {
         connection.say(scene.after_ms(20), 1, said);
     }
-    scene.after_ms(5);
-    if reset {
-        connection.reset(&mut scene, 1);
-    } else {
-        connection.close(&mut scene, 1);
-    }
+    connection.end(scene.after_ms(5), 1, reset);
     later(&mut scene, 5);
     scene
 }
@@ -526,12 +521,7 @@ const CLOSED: &str = "turn-connection-closed";
 fn a_server_that_closes_or_resets_the_connection_of_a_live_allocation_is_named() {
     for reset in [false, true] {
         let (mut scene, mut connection) = allocated();
-        scene.after_ms(3000);
-        if reset {
-            connection.reset(&mut scene, 1);
-        } else {
-            connection.close(&mut scene, 1);
-        }
+        connection.end(scene.after_ms(3000), 1, reset);
         later(&mut scene, 60);
         let report = report(&scene.pcap());
         assert_eq!((report.verdict, ids(&report)), (Verdict::Warning, vec![CLOSED, "turn-challenge"]), "{reset}");

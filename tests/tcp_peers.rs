@@ -166,11 +166,7 @@ fn a_data_connection_that_the_server_ends_without_an_answer_is_told_with_its_pee
         attempt(&mut scene, &mut control, 0x1234);
         let mut data = Tcp::open(scene.after_ms(10), DATA, SERVER);
         data.say(scene.after_ms(5), 0, &bind(0x1234).bytes());
-        if reset {
-            data.reset(scene.after_ms(20), 1);
-        } else {
-            data.close(scene.after_ms(20), 1);
-        }
+        data.end(scene.after_ms(20), 1, reset);
         scene.after_ms(5000).frame(&[0; 60]);
         let report = report(&scene.pcap());
         let found = support::analyze::finding(&report, "turn-connection-closed");

@@ -149,6 +149,15 @@ fn a_start_that_comes_a_few_bytes_at_a_time_is_waited_for() {
 }
 
 #[test]
+fn a_start_in_the_wrong_order_is_waited_for_though_nothing_is_there_of_the_end_that_it_acknowledges() {
+    let message = stun(3, 7, 8);
+    let (start, rest) = message.split_at(30);
+    let said = |seq, bytes| Made { ack: Some(9_001), ..data(0, seq, bytes) };
+    let read = read(&[syn(0, 99, 0), said(130, rest), said(100, start)]);
+    assert_eq!(read.of(0), [message]);
+}
+
+#[test]
 fn both_directions_are_streams_of_their_own_and_numbers_wrap_around() {
     let (asked, answered) = (stun(1, 1, 10), stun(0x101, 1, 10));
     let start = u32::MAX - 30;

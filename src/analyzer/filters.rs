@@ -1,8 +1,7 @@
 //! What of a capture is looked at.
 
-use crate::net::Endpoint;
+use crate::net::{Endpoint, Network};
 use crate::time::Timestamp;
-use std::net::IpAddr;
 
 /// What of a capture is looked at; empty: everything.
 #[derive(Clone, Debug, Default)]
@@ -17,13 +16,11 @@ pub struct Filters {
     pub user: Option<String>,
 }
 
-/// An address, a network or an address and port.
+/// Whom is asked for: an address or a network, and perhaps a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// The address.
-    pub ip: IpAddr,
-    /// How many leading bits of it count.
-    pub prefix: u8,
+    /// The addresses.
+    pub network: Network,
     /// The port, if only one.
     pub port: Option<u16>,
 }
@@ -32,13 +29,7 @@ impl Host {
     /// Whether an endpoint is meant.
     #[must_use]
     pub fn matches(&self, end: Endpoint) -> bool {
-        let bits = |ip: IpAddr| match ip {
-            IpAddr::V4(ip) => (u128::from(ip.to_bits()) << 96, true),
-            IpAddr::V6(ip) => (ip.to_bits(), false),
-        };
-        let ((own, own_v4), (other, other_v4)) = (bits(self.ip), bits(end.ip()));
-        let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix.min(128))).unwrap_or(0);
-        own_v4 == other_v4 && own & mask == other & mask && self.port.is_none_or(|port| port == end.port())
+        self.network.contains(end.ip()) && self.port.is_none_or(|port| port == end.port())
     }
 }
 

@@ -12,6 +12,7 @@ use super::keylog::KeyLogs;
 use super::signalling::Told;
 use super::time::Moment;
 use crate::analyzer::{Filters, Host};
+use crate::net::Network;
 use crate::render::clock::Clock;
 use crate::render::ladder::Choice;
 use crate::render::text::Detail;
@@ -19,7 +20,7 @@ use crate::report::SCHEMA;
 use crate::time::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// Names a file of credentials, for those who always give the same.
@@ -358,17 +359,12 @@ impl Look {
 
 /// `192.0.2.1`, `2001:db8::1`, `192.0.2.1:3478`, `[2001:db8::1]:3478`, `192.0.2.0/24`.
 fn host(text: &str) -> Option<Host> {
-    let whole = |ip: IpAddr| if ip.is_ipv4() { 32 } else { 128 };
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Some(Host { ip: address.ip(), prefix: whole(address.ip()), port: Some(address.port()) });
+        return Some(Host { network: Network::of(address.ip()), port: Some(address.port()) });
     }
-    let (ip, prefix) = match text.split_once('/') {
-        Some((ip, prefix)) => (ip, Some(prefix.parse::<u8>().ok()?)),
-        None => (text, None),
-    };
-    let ip: IpAddr = ip.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
-    let prefix = prefix.unwrap_or(whole(ip));
-    (prefix <= whole(ip)).then_some(Host { ip, prefix, port: None })
+    // an address in brackets without a port, perhaps with a prefix behind them
+    let bare = text.strip_prefix('[').and_then(|text| text.split_once(']')).map(|(ip, rest)| format!("{ip}{rest}"));
+    Some(Host { network: Network::parse(bare.as_deref().unwrap_or(text))?, port: None })
 }
 
 /// Refuses files that would be written twice, over the capture, or over what is given to be read.

@@ -3,7 +3,7 @@
 use super::convert::{place, places, transport};
 use super::{Address, Place, Time, Transport};
 use crate::event::Via;
-use crate::session::handshake::{AlertSeen, Certificate, Flight, Handshake, Offer, Role, Side, State};
+use crate::session::handshake::{AlertSeen, Both, Certificate, Closing, Flight, Handshake, Offer, Role, Side, State};
 use crate::time::Timestamp;
 use crate::wire::handshake::certificate::Summary;
 use schemars::JsonSchema;
@@ -106,6 +106,16 @@ pub enum DtlsState {
     Failed,
     /// Neither is in the capture.
     Incomplete,
+}
+
+impl From<State> for DtlsState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Complete => DtlsState::Complete,
+            State::Failed => DtlsState::Failed,
+            State::Incomplete => DtlsState::Incomplete,
+        }
+    }
 }
 
 /// A certificate of a DTLS handshake.
@@ -232,11 +242,7 @@ pub(super) fn dtls(handshake: &Handshake, capture: u32, digits: u8) -> Option<Dt
         alpn: chosen.and_then(|chosen| chosen.alpn.clone()),
         alpn_offered: offer.map(|offer| offer.alpn.clone()).unwrap_or_default(),
         server_name: offer.and_then(|offer: &Offer| offer.server_name.clone()),
-        state: match handshake.state() {
-            State::Complete => DtlsState::Complete,
-            State::Failed => DtlsState::Failed,
-            State::Incomplete => DtlsState::Incomplete,
-        },
+        state: handshake.state().into(),
         started_at: handshake.from_start.then(|| time(handshake.first.time)),
         completed_at: handshake.completed.map(|seen| time(seen.time)),
         duration_us: handshake.duration().map(|span| span.micros()),
@@ -246,19 +252,14 @@ pub(super) fn dtls(handshake: &Handshake, capture: u32, digits: u8) -> Option<Dt
         renegotiations: handshake.renegotiations.into(),
         client_fingerprint: client.certificate().map(|known| known.fingerprint.to_string()),
         server_fingerprint: server.certificate().map(|known| known.fingerprint.to_string()),
-        certificates: both.iter().flat_map(|(role, side)| certificates(*role, side, capture)).collect(),
+        certificates: certificates(&handshake.sides, capture),
         flights: handshake.flights.iter().map(|flight| flight_of(flight, capture, digits)).collect(),
         retransmits: handshake.retransmits(),
         missing: both.iter().flat_map(|(role, side)| missing(*role, side)).collect(),
         client_largest_datagram: client.largest_datagram,
         server_largest_datagram: server.largest_datagram,
         alert: handshake.fatal().or(handshake.alerts.first()).map(|alert| alert_of(alert, capture)),
-        closed: handshake.closing().map(|closing| DtlsClosing {
-            by: closing.by.name(),
-            at: time(closing.seen.time),
-            clear: closing.clear,
-            place: place(capture, closing.seen.frame),
-        }),
+        closed: handshake.closing().map(|closing| closing_of(&closing, capture, digits)),
         client_data_records: client.data.records,
         server_data_records: server.data.records,
         transport: transport(&way.path, way.via.iter().flatten().any(|via| *via == Via::Connection.layer())),
@@ -294,9 +295,11 @@ pub(super) fn evidence(handshake: &Handshake) -> Vec<u64> {
     frames
 }
 
-pub(super) fn certificates(role: Role, side: &Side, capture: u32) -> impl Iterator<Item = DtlsCertificate> {
-    let chain = side.certificates.iter().flatten();
-    chain.map(move |known| certificate_of(role, known, capture))
+/// The chain of the client, then that of the server.
+pub(super) fn certificates(sides: &Both<Side>, capture: u32) -> Vec<DtlsCertificate> {
+    let both = [(Role::Client, &sides.client), (Role::Server, &sides.server)];
+    let all = both.into_iter().flat_map(|(role, side)| side.certificates.iter().flatten().map(move |one| (role, one)));
+    all.map(|(role, known)| certificate_of(role, known, capture)).collect()
 }
 
 fn certificate_of(role: Role, known: &Certificate, capture: u32) -> DtlsCertificate {
@@ -345,5 +348,14 @@ pub(super) fn alert_of(seen: &AlertSeen, capture: u32) -> DtlsAlertSeen {
         level: seen.alert.level.to_string(),
         description: seen.alert.description.to_string(),
         place: place(capture, seen.seen.frame),
+    }
+}
+
+pub(super) fn closing_of(closing: &Closing, capture: u32, digits: u8) -> DtlsClosing {
+    DtlsClosing {
+        by: closing.by.name(),
+        at: Time::new(closing.seen.time, digits),
+        clear: closing.clear,
+        place: place(capture, closing.seen.frame),
     }
 }

@@ -128,9 +128,7 @@ impl Facts {
         }
         format!("Nothing wrong: {}.", worked.join("; "))
     }
-}
 
-impl Facts {
     /// Why neither failure nor success is to be seen, where the capture tells.
     fn lacking(&self, found: &[&str]) -> Option<String> {
         if found.contains(&TRUNCATED) {

@@ -1,9 +1,8 @@
 //! TLS connections of TURN in a report.
 
 use super::convert::{place, places};
-use super::handshake::{alert_of, certificates, evidence, texts};
+use super::handshake::{alert_of, certificates, closing_of, evidence, texts};
 use super::{Address, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsState, Place, Time};
-use crate::session::handshake::{Role, State};
 use crate::session::tls::{TcpState, TlsConnection};
 use crate::time::Timestamp;
 use schemars::JsonSchema;
@@ -164,11 +163,7 @@ pub(super) fn tls(known: &TlsConnection, capture: u32, digits: u8) -> Option<Tls
         alpn: chosen.and_then(|chosen| chosen.alpn.clone()),
         alpn_offered: offer.map(|offer| offer.alpn.clone()).unwrap_or_default(),
         server_name: offer.and_then(|offer| offer.server_name.clone()),
-        state: match known.state() {
-            State::Complete => DtlsState::Complete,
-            State::Failed => DtlsState::Failed,
-            State::Incomplete => DtlsState::Incomplete,
-        },
+        state: known.state().into(),
         started_at: handshake.from_start.then(|| time(handshake.first.time)),
         completed_at: handshake.completed.map(|seen| time(seen.time)),
         duration_us: handshake.duration().map(|span| span.micros()),
@@ -176,10 +171,7 @@ pub(super) fn tls(known: &TlsConnection, capture: u32, digits: u8) -> Option<Tls
         hello_retry: handshake.retry_request.is_some(),
         client_fingerprint: client.certificate().map(|known| known.fingerprint.to_string()),
         server_fingerprint: server.certificate().map(|known| known.fingerprint.to_string()),
-        certificates: [(Role::Client, client), (Role::Server, server)]
-            .into_iter()
-            .flat_map(|(role, side)| certificates(role, side, capture))
-            .collect(),
+        certificates: certificates(&handshake.sides, capture),
         flights: handshake
             .flights
             .iter()
@@ -191,12 +183,7 @@ pub(super) fn tls(known: &TlsConnection, capture: u32, digits: u8) -> Option<Tls
             })
             .collect(),
         alert: handshake.fatal().or(handshake.alerts.first()).map(|alert| alert_of(alert, capture)),
-        closed: handshake.closing().map(|closing| DtlsClosing {
-            by: closing.by.name(),
-            at: time(closing.seen.time),
-            clear: closing.clear,
-            place: place(capture, closing.seen.frame),
-        }),
+        closed: handshake.closing().map(|closing| closing_of(&closing, capture, digits)),
         client_data_records: client.data.records,
         server_data_records: server.data.records,
         opened_records: known.opened,

@@ -12,12 +12,9 @@ pub(super) const ID: &str = "turn-data-after-expiry";
 /// What was on its way when the allocation ended does no harm: so many messages, over so much time, are more than that.
 const ENOUGH: (u64, Span) = (3, Span::from_secs(2));
 
-/// What makes an allocation end before its client thinks so.
-const CAUSES: &[&str] =
-    &["turn-allocation-gone", "turn-stale-nonce-loop", "turn-user-changed", "turn-integrity-rejected"];
-/// The same where a Refresh was answered 438.
-const CAUSES_AT_438: &[&str] =
-    &[OTHER, "turn-allocation-gone", "turn-stale-nonce-loop", "turn-user-changed", "turn-integrity-rejected"];
+/// What makes an allocation end before its client thinks so; the first of it only where a Refresh was answered 438.
+static CAUSES: [&str; 5] =
+    [OTHER, "turn-allocation-gone", "turn-stale-nonce-loop", "turn-user-changed", "turn-integrity-rejected"];
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     // what moved to another address of the client (RFC 8016) is good at the old one, too, until data comes by the new one
@@ -70,7 +67,7 @@ fn late(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, o
         filter: Some(filter_of(conversation)),
         reference: "RFC 8656 §8",
         subject: view.subject(conversation, allocation.user, allocation.realm),
-        causes: if left { CAUSES_AT_438 } else { CAUSES },
+        causes: if left { &CAUSES } else { &CAUSES[1..] },
     };
     out.add(seen, || {
         let how = match end {

@@ -329,6 +329,10 @@ impl Flows {
             Some(free) => free,
             None => {
                 let slot = u32::try_from(self.slots.len()).ok()?;
+                if self.slots.len() == self.slots.capacity() && self.slots.len() >= self.max {
+                    // those that wait to be judged must not double a full table
+                    self.slots.reserve_exact(self.max / 16);
+                }
                 self.slots.push(Flow::none(u32::MAX));
                 slot
             }

@@ -2,6 +2,7 @@
 
 use super::connection::{Connection, Moment};
 use super::direction::Direction;
+use super::framing::Framer;
 use super::head::{self, Head};
 use super::tls::Tls;
 use crate::net::Endpoint;
@@ -35,6 +36,69 @@ pub(super) enum Look {
 }
 
 impl Entry {
+    pub(super) fn new(ends: (Endpoint, Endpoint), connection: Connection) -> Self {
+        Entry { ends, connection, first: [None; 2], directions: None, tls: None, counted: 0, holed: false }
+    }
+
+    /// What one end sent, once there was anything to look at.
+    pub(super) fn direction(&self, side: usize) -> Option<&Direction> {
+        self.directions.as_deref()?.get(side)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn direction_mut(&mut self, side: usize) -> Option<&mut Direction> {
+        self.directions.as_deref_mut()?.get_mut(side)
+    }
+
+    /// There is something to look at; `in_tls`: it begins like a record of TLS.
+    pub(super) fn begin(&mut self, in_tls: bool) {
+        let [client, server] = self.first;
+        let mut both = [Direction::new(client), Direction::new(server)];
+        // TLS that began before the capture
+        if in_tls && client.is_none() && server.is_none() {
+            both.iter_mut().for_each(|direction| direction.framer = Framer::midway_in_tls());
+        }
+        self.directions = Some(Box::new(both));
+    }
+
+    /// After a granted ConnectionBind all that follows is the peer's, both ways.
+    pub(super) fn bind(&mut self) {
+        if let Some(both) = self.directions.as_deref_mut()
+            && both.iter().any(|direction| direction.framer.is_bound())
+        {
+            both.iter_mut().for_each(Direction::bind);
+            let [client, server] = both;
+            self.connection.carried = Some([client.carried(), server.carried()]);
+        }
+    }
+
+    /// Prepares for TLS where what was framed is that, for a hello may take several segments.
+    pub(super) fn find_tls(&mut self) {
+        let is_tls = |direction: &Direction| direction.framer.is_tls() && direction.framer.is_framed();
+        if self.tls.is_none() && self.directions.iter().flat_map(|both| both.iter()).any(is_tls) {
+            self.tls = Some(Box::default());
+        }
+    }
+
+    /// Takes note of TLS; whether it is news.
+    pub(super) fn recognise_tls(&mut self) -> bool {
+        let is_new = self.tls.is_some() && !self.connection.tls;
+        self.connection.tls |= is_new;
+        is_new
+    }
+
+    /// Takes note of STUN in what one end sent, or in the TLS that both speak; whether it is news.
+    pub(super) fn recognise_stun(&mut self, side: usize) -> bool {
+        let is_stun = match &self.tls {
+            Some(tls) => tls.is_stun(),
+            None => self.direction(side).is_some_and(|sent| sent.framer.is_framed() && !sent.framer.is_tls()),
+        };
+        let is_new = is_stun && !self.connection.stun;
+        self.connection.stun |= is_new;
+        is_new
+    }
+
+    /// Bytes of it that wait.
     pub(super) fn held(&self) -> usize {
         let waiting: usize = self.directions.iter().flat_map(|both| both.iter()).map(Direction::held).sum();
         waiting + self.tls.as_ref().map_or(0, |tls| tls.held())

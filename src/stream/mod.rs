@@ -11,6 +11,7 @@
 //! What cannot be put together is a gap, and is said; nothing is guessed.
 
 mod connection;
+mod connections;
 mod direction;
 mod dns;
 mod dtls;

@@ -113,6 +113,15 @@ impl Tcp {
         self.segment(scene, side, RST | ACK, &[])
     }
 
+    /// The end on this side resets the connection, or else closes it and the other end follows.
+    pub fn end(&mut self, scene: &mut Scene, side: usize, reset: bool) {
+        if reset {
+            self.reset(scene, side);
+        } else {
+            self.close(scene, side);
+        }
+    }
+
     fn segment(&mut self, scene: &mut Scene, side: usize, flags: u8, bytes: &[u8]) -> u64 {
         let (from, to) = if side == 0 { (&self.client, &self.server) } else { (&self.server, &self.client) };
         let numbers = (self.seq[side], self.seq[1 - side]);

@@ -4,6 +4,7 @@ use crate::render::clock::Clock;
 use crate::render::escape::escape;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+use std::borrow::Cow;
 use std::fmt::Display;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -215,7 +216,8 @@ impl<'a> Page<'a> {
         table.set_width(u16::try_from(self.width - 2).unwrap_or(u16::MAX));
         table.set_header(header.iter().copied());
         // a cell may have several lines, each of which is escaped
-        let lines = |cell: String| cell.split('\n').map(escape).collect::<Vec<_>>().join("\n");
+        let line = |line: &str| escape(&shortened(line)).into_owned();
+        let lines = |cell: String| cell.split('\n').map(line).collect::<Vec<_>>().join("\n");
         let mut rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().map(lines).collect()).collect();
         let shares = self.shares(header, &rows);
         for (column, share) in shares.iter().enumerate() {
@@ -309,6 +311,20 @@ impl Share {
     }
 }
 
+/// A line of a cell with its words as long at most as any text that STUN allows (763 bytes, RFC 8489 §14): how long breaking a word takes grows with
+/// the square of its length.
+fn shortened(line: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 763;
+    if line.len() <= LONGEST {
+        return Cow::Borrowed(line);
+    }
+    let words = line.split(' ').map(|word| match word.char_indices().nth(LONGEST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", word.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(word),
+    });
+    Cow::Owned(words.collect::<Vec<_>>().join(" "))
+}
+
 /// A cell with its lines broken behind colons, so that addresses of IPv6 stay readable.
 fn broken(cell: &str, width: usize) -> String {
     let mut out = String::with_capacity(cell.len() + 4);
@@ -396,6 +412,19 @@ mod tests {
     #[test]
     fn wide_characters_count_twice() {
         assert_eq!(wrap("東京東京", 4, 0, 0), ["東京", "東京"]);
+    }
+
+    #[test]
+    fn a_word_in_a_table_is_cut_where_it_is_longer_than_any_name_may_be() {
+        let table = |words: String| {
+            let options = Options::default();
+            let mut page = Page::new(&options);
+            page.table(&["user", "kind"], [[words, "plain".to_owned()]]);
+            page.finish().chars().filter(|c| matches!(c, 'x' | '…')).collect::<String>()
+        };
+        assert_eq!(table("x".repeat(763)), "x".repeat(763));
+        assert_eq!(table("x".repeat(100_000)), "x".repeat(763) + "…");
+        assert_eq!(table(vec!["xxx"; 1000].join(" ")), "x".repeat(3000), "many words are no long one");
     }
 
     #[test]

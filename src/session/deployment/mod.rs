@@ -13,7 +13,7 @@ pub use sightings::{Port, Sighting, Sightings, Wrong};
 
 use super::credentials::base_name;
 use super::{Flow, Lookups, Session};
-use crate::net::Transport;
+use crate::net::{Network, Transport};
 use std::fmt;
 use std::net::IpAddr;
 use thiserror::Error;
@@ -33,38 +33,6 @@ pub struct DeploymentError {
     pub line: Option<usize>,
     /// What is wrong. Nothing of the file but names of keys.
     pub what: String,
-}
-
-/// A network: an address and how many of its leading bits count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// An address in it.
-    pub ip: IpAddr,
-    /// Leading bits, at most 32 or 128.
-    pub prefix: u8,
-}
-
-impl Network {
-    /// Reads `172.16.0.0/12` or a single address.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (ip, prefix) = text.split_once('/').map_or((text, None), |(ip, prefix)| (ip, Some(prefix)));
-        let ip: IpAddr = ip.parse().ok()?;
-        let whole = if ip.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Some(whole), |prefix| prefix.parse().ok())?;
-        (prefix <= whole).then_some(Network { ip, prefix })
-    }
-
-    /// Whether an address is in it.
-    #[must_use]
-    pub fn contains(&self, ip: IpAddr) -> bool {
-        let bits = |ip: IpAddr| match ip {
-            IpAddr::V4(ip) => u128::from(ip.to_bits()) << 96,
-            IpAddr::V6(ip) => ip.to_bits(),
-        };
-        let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
-        self.ip.is_ipv4() == ip.is_ipv4() && bits(self.ip) & mask == bits(ip) & mask
-    }
 }
 
 /// A server of the deployment.

@@ -2,7 +2,8 @@
 //!
 //! Read by hand from the parsed tables, so that every statement has its line and every mistake, too.
 
-use super::{DeploymentError, Network, Read, Says, Server, Statement, base_name, error, port, range};
+use super::{DeploymentError, Read, Says, Server, Statement, base_name, error, port, range};
+use crate::net::Network;
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue};
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! A coturn `turnserver.conf` as a deployment: where it listens, its outside address, relay ports, realm and users.
 
-use super::{DeploymentError, Network, Read, Says, Server, Statement, base_name, error};
+use super::{DeploymentError, Read, Says, Server, Statement, base_name, error};
 use crate::net::Transport;
 use crate::session::credentials::{Setting, looks_like_turnserver_conf, settings};
 use std::net::IpAddr;
@@ -106,7 +106,7 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Read, DeploymentError> {
         Some(Statement { file: file.to_owned(), line, server: Some(0), says })
     });
     let statements = statements.collect();
-    Ok(Read { servers: vec![server], statements, inside: Vec::<Network>::new() })
+    Ok(Read { servers: vec![server], statements, inside: Vec::new() })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! The object says where the Call Bridge reaches the server (`serverAddress`), where clients do (`clientAddress`) and as whom; the status
 //! which hosts were found behind it, whether they answer, and as whom they see the Call Bridge.
 
-use super::{DeploymentError, Network, Read, Says, Server, Statement, base_name, error};
+use super::{DeploymentError, Read, Says, Server, Statement, base_name, error};
 use crate::net::Transport;
 use roxmltree::{Document, Node, ParsingOptions};
 
@@ -99,7 +99,6 @@ impl<'d> File<'d, '_> {
             }
         }
         self.read.servers.push(server);
-        self.read.inside = Vec::<Network>::new();
         let file = base_name(self.origin).to_owned();
         self.read.statements.extend(stated.into_iter().map(|(line, says)| Statement {
             file: file.clone(),

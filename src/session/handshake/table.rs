@@ -10,6 +10,7 @@ use crate::session::exchange::Seen;
 use crate::session::flow::Flows;
 use crate::session::path::{Inside, Path};
 use crate::session::tls::dtls_of_turn;
+use crate::slots::Slots;
 use crate::time::{Span, Timestamp};
 use crate::wire::dtls::{Fragment, Record};
 use crate::wire::handshake::certificate::HashFunction;
@@ -28,8 +29,7 @@ const MAX_LOST_PACKETS: usize = 8;
 /// The associations that are not over.
 #[derive(Debug, Default)]
 pub(in crate::session) struct Handshakes {
-    slots: Vec<Option<Entry>>,
-    free: Vec<u32>,
+    entries: Slots<Entry>,
     /// The current association of each way.
     by_path: HashMap<Path, u32>,
     /// By the random of a hello: the same handshake seen at another point of the network, or on another pair.
@@ -74,9 +74,9 @@ impl Handshakes {
         }
         let seen = Seen { frame: event.frame, time: event.time };
         let Some(slot) = self.association(known, path, event, clue.as_ref(), seen, room) else { return };
-        let before = self.entry(slot).map_or(0, Entry::bytes);
+        let before = self.entries.get(slot).map_or(0, Entry::bytes);
         let functions = std::mem::take(&mut self.functions);
-        if let Some(entry) = self.entry_mut(slot)
+        if let Some(entry) = self.entries.get_mut(slot)
             && let Some(way) = entry.way(new_way(path, event, Role::Client, seen))
             && let Some(known) = entry.handshake.ways.get_mut(way)
         {
@@ -96,7 +96,7 @@ impl Handshakes {
             }
         }
         self.functions = functions;
-        let after = self.entry(slot).map_or(0, Entry::bytes);
+        let after = self.entries.get(slot).map_or(0, Entry::bytes);
         self.bytes = (self.bytes + after).saturating_sub(before);
     }
 
@@ -104,10 +104,10 @@ impl Handshakes {
     pub(in crate::session) fn opened(&mut self, event: &Event<'_>, record: &Record<'_>, datagram: usize) {
         let path = Path::of_event(event);
         let Some(slot) = self.by_path.get(&path).copied() else { return };
-        let before = self.entry(slot).map_or(0, Entry::bytes);
+        let before = self.entries.get(slot).map_or(0, Entry::bytes);
         let functions = std::mem::take(&mut self.functions);
         let seen = Seen { frame: event.frame, time: event.time };
-        if let Some(entry) = self.entry_mut(slot)
+        if let Some(entry) = self.entries.get_mut(slot)
             && let Some(way) = entry.handshake.ways.iter().position(|way| way.path == path)
             && let Some(role) = entry.handshake.ways.get(way).map(|way| way.sender(event.src))
         {
@@ -115,7 +115,7 @@ impl Handshakes {
             entry.opened(Arriving { record, role, way, seen, datagram }, &functions);
         }
         self.functions = functions;
-        let after = self.entry(slot).map_or(0, Entry::bytes);
+        let after = self.entries.get(slot).map_or(0, Entry::bytes);
         self.bytes = (self.bytes + after).saturating_sub(before);
     }
 
@@ -132,7 +132,7 @@ impl Handshakes {
         let slot = self.by_path.remove(&before)?;
         self.by_path.insert(*path, slot);
         let (client_end, server_end) = event.pair();
-        if let Some(way) = self.entry_mut(slot)?.handshake.ways.iter_mut().find(|way| way.path == before) {
+        if let Some(way) = self.entries.get_mut(slot)?.handshake.ways.iter_mut().find(|way| way.path == before) {
             let sender = way.sender(event.src);
             way.path = *path;
             (way.client, way.server) =
@@ -169,12 +169,12 @@ impl Handshakes {
             // the same handshake elsewhere: who is client there follows from the hello
             let low = low_role(&path, event, sender_of(clue.kind)?);
             let way = new_way(path, event, low, seen);
-            self.entry_mut(slot)?.way(way)?;
+            self.entries.get_mut(slot)?.way(way)?;
             self.by_path.insert(path, slot);
             return Some(slot);
         }
         if let Some(slot) = known
-            && let Some(entry) = self.entry_mut(slot)
+            && let Some(entry) = self.entries.get_mut(slot)
         {
             entry.handshake.superseded.get_or_insert(seen);
         }
@@ -187,7 +187,7 @@ impl Handshakes {
 
     /// Whether a handshake record belongs to the association of its way, and does not begin another.
     fn belongs(&self, slot: u32, path: &Path, event: &Event<'_>, clue: &Clue) -> bool {
-        let Some(entry) = self.entry(slot) else { return false };
+        let Some(entry) = self.entries.get(slot) else { return false };
         let Some(random) = clue.random else { return true };
         let Some(way) = entry.handshake.ways.iter().find(|way| way.path == *path) else { return true };
         let sender = way.sender(event.src);
@@ -214,7 +214,7 @@ impl Handshakes {
 
     /// A message that only one of the two ends sends tells who is who.
     fn settle_roles(&mut self, slot: u32, path: &Path, event: &Event<'_>, clue: &Clue) {
-        let Some(entry) = self.entry_mut(slot) else { return };
+        let Some(entry) = self.entries.get_mut(slot) else { return };
         let Some(told) = sender_of(clue.kind) else { return };
         let Some(way) = entry.handshake.ways.iter().find(|way| way.path == *path) else { return };
         let sender = way.sender(event.src);
@@ -226,7 +226,7 @@ impl Handshakes {
     }
 
     fn remember(&mut self, slot: u32, kind: HandshakeType, random: [u8; 32]) {
-        let Some(entry) = self.entry_mut(slot) else { return };
+        let Some(entry) = self.entries.get_mut(slot) else { return };
         let known =
             if kind == HandshakeType::CLIENT_HELLO { &mut entry.client_random } else { &mut entry.server_random };
         // the ClientHello of the end that turned out to be the server is known by its own number only
@@ -244,7 +244,7 @@ impl Handshakes {
         seen: Seen,
         room: impl FnOnce(&mut Handshakes),
     ) -> Option<u32> {
-        if self.slots.len() - self.free.len() >= MAX_ASSOCIATIONS || self.bytes > MAX_BYTES {
+        if self.entries.len() >= MAX_ASSOCIATIONS || self.bytes > MAX_BYTES {
             room(self);
         }
         let told = kind.and_then(sender_of);
@@ -252,25 +252,9 @@ impl Handshakes {
         entry.handshake.roles_known = told.is_some();
         entry.way(new_way(path, event, low_role(&path, event, told.unwrap_or(Role::Client)), seen));
         self.begun = self.begun.wrapping_add(1);
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                let slot = u32::try_from(self.slots.len()).ok()?;
-                self.slots.push(None);
-                slot
-            }
-        };
-        *self.slots.get_mut(slot as usize)? = Some(entry);
+        let slot = self.entries.add(entry)?;
         self.by_path.insert(path, slot);
         Some(slot)
-    }
-
-    fn entry(&self, slot: u32) -> Option<&Entry> {
-        self.slots.get(slot as usize)?.as_ref()
-    }
-
-    fn entry_mut(&mut self, slot: u32) -> Option<&mut Entry> {
-        self.slots.get_mut(slot as usize)?.as_mut()
     }
 
     /// An ICMP error that quotes a datagram; whether it is one of an association.
@@ -285,7 +269,9 @@ impl Handshakes {
             return false;
         }
         let path = Path::of(Transport::Udp, quoted.src, quoted.dst, &crate::event::Hops::default());
-        let Some(entry) = self.by_path.get(&path).copied().and_then(|slot| self.entry_mut(slot)) else { return false };
+        let Some(entry) = self.by_path.get(&path).copied().and_then(|slot| self.entries.get_mut(slot)) else {
+            return false;
+        };
         let Some(way) = entry.handshake.ways.iter().find(|way| way.path == path) else { return false };
         let from = way.sender(quoted.src);
         if answer.kind.is_too_big() {
@@ -303,7 +289,7 @@ impl Handshakes {
             told.ip() == known.ip() && (told.port() == 0 || told.port() == known.port())
         };
         for packet in packets.iter().filter(|packet| packet.protocol == UDP) {
-            for entry in self.slots.iter_mut().flatten() {
+            for entry in self.entries.values_mut() {
                 let handshake = &mut entry.handshake;
                 let near = handshake.first.time.after(Span(-NEAR.0))..=handshake.last.time.after(NEAR);
                 let from = handshake.ways.iter().find_map(|way| {
@@ -328,8 +314,7 @@ impl Handshakes {
     /// Makes room: the quarter to which nothing came for longest goes, to be judged as far as it went.
     pub(in crate::session) fn make_room(&mut self, flows: &Flows, clients: &mut Clients, now: Timestamp) {
         let last = |entry: &Entry| entry.handshake.ways.iter().map(|way| way.last).max().unwrap_or_default();
-        let mut by_age: Vec<(Seen, usize)> =
-            self.slots.iter().enumerate().filter_map(|(slot, entry)| Some((last(entry.as_ref()?), slot))).collect();
+        let mut by_age: Vec<(Seen, u32)> = self.entries.iter().map(|(slot, entry)| (last(entry), slot)).collect();
         by_age.sort_unstable();
         let going = by_age.len().div_ceil(4);
         for (_, slot) in by_age.into_iter().take(going) {
@@ -339,25 +324,23 @@ impl Handshakes {
 
     /// The capture is over: all are.
     pub(in crate::session) fn finish(&mut self, flows: &Flows, clients: &mut Clients, now: Timestamp) {
-        for slot in 0..self.slots.len() {
+        for slot in self.entries.iter().map(|(slot, _)| slot).collect::<Vec<_>>() {
             self.end(slot, flows, clients, now);
         }
         self.ripe.sort_by_key(|handshake| handshake.number);
         astray(&mut self.ripe);
     }
 
-    fn end(&mut self, slot: usize, flows: &Flows, clients: &mut Clients, now: Timestamp) {
-        let Some(entry) = self.slots.get_mut(slot).and_then(Option::take) else { return };
-        let Ok(number) = u32::try_from(slot) else { return };
-        self.free.push(number);
+    fn end(&mut self, slot: u32, flows: &Flows, clients: &mut Clients, now: Timestamp) {
+        let Some(entry) = self.entries.remove(slot) else { return };
         self.bytes = self.bytes.saturating_sub(entry.bytes());
         for way in &entry.handshake.ways {
-            if self.by_path.get(&way.path) == Some(&number) {
+            if self.by_path.get(&way.path) == Some(&slot) {
                 self.by_path.remove(&way.path);
             }
         }
         for random in [entry.client_random, entry.server_random].into_iter().flatten() {
-            if self.by_random.get(&random) == Some(&number) {
+            if self.by_random.get(&random) == Some(&slot) {
                 self.by_random.remove(&random);
             }
         }

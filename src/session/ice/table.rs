@@ -9,6 +9,7 @@ use crate::session::exchange::Seen;
 use crate::session::limits::Limits;
 use crate::session::names::{Name, Names};
 use crate::session::path::Path;
+use crate::slots::Slots;
 use crate::time::{Span, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use std::hash::BuildHasher;
@@ -40,9 +41,7 @@ pub struct Ice {
     by_key: HashTable<u32>,
     /// The newest session in which each user fragment takes part.
     by_ufrag: HashMap<Name, u32>,
-    sessions: Vec<Option<Box<IceSession>>>,
-    free: Vec<u32>,
-    count: usize,
+    sessions: Slots<Box<IceSession>>,
     pairs: usize,
     max: (usize, usize, usize),
     numbers: u32,
@@ -66,9 +65,7 @@ impl Ice {
             by_path: HashTable::new(),
             by_key: HashTable::new(),
             by_ufrag: HashMap::new(),
-            sessions: Vec::new(),
-            free: Vec::new(),
-            count: 0,
+            sessions: Slots::default(),
             pairs: 0,
             max: (limits.ice_sessions, limits.ice_pairs, limits.ice_pairs_of_session),
             numbers: 0,
@@ -95,13 +92,13 @@ impl Ice {
     /// How many sessions there are that are not over.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.count
+        self.sessions.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.sessions.is_empty()
     }
 
     /// A STUN message was seen at this time.
@@ -124,7 +121,7 @@ impl Ice {
 
     /// The sessions that are not over, by slot.
     pub fn iter(&self) -> impl Iterator<Item = &IceSession> {
-        self.sessions.iter().flatten().map(|session| &**session)
+        self.sessions.iter().map(|(_, session)| &**session)
     }
 
     /// The session with this number, if it is not over.
@@ -144,18 +141,18 @@ impl Ice {
 
     #[inline]
     pub(super) fn get(&self, slot: u32) -> Option<&IceSession> {
-        self.sessions.get(slot as usize)?.as_deref()
+        self.sessions.get(slot).map(|session| &**session)
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut IceSession> {
-        self.sessions.get_mut(slot as usize)?.as_deref_mut()
+        self.sessions.get_mut(slot).map(|session| &mut **session)
     }
 
     /// The pair on a way, of the newest generation.
     #[inline]
     pub(in crate::session) fn find(&self, path: &Path) -> Option<Place> {
-        if self.count == 0 {
+        if self.is_empty() {
             return None;
         }
         let sessions = &self.sessions;
@@ -211,19 +208,12 @@ impl Ice {
     /// Makes a session, if there is room; `ufrags` are those of the sender and of the receiver of its first check.
     pub(super) fn add(&mut self, ufrags: Option<(Name, Name)>, path: &Path, seen: Seen) -> Option<u32> {
         let (max_sessions, max_pairs, _) = self.max;
-        if self.count >= max_sessions || self.pairs >= max_pairs {
+        if self.len() >= max_sessions || self.pairs >= max_pairs {
             self.make_room(seen.time);
         }
-        if self.count >= max_sessions || self.pairs >= max_pairs {
+        if self.len() >= max_sessions || self.pairs >= max_pairs {
             return None;
         }
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                self.sessions.push(None);
-                u32::try_from(self.sessions.len() - 1).ok()?
-            }
-        };
         let mut agents = [Agent::default(), Agent::default()];
         let [one, other] = &mut agents;
         (one.ufrag, other.ufrag) = ufrags.unzip();
@@ -231,9 +221,8 @@ impl Ice {
         let mut new = IceSession::new(number, agents, seen, ufrags.is_none().then_some(*path));
         self.changes = self.changes.wrapping_add(1);
         new.stamp = self.changes;
-        *self.sessions.get_mut(slot as usize)? = Some(Box::new(new));
+        let slot = self.sessions.add(Box::new(new))?;
         self.numbers = self.numbers.wrapping_add(1);
-        self.count += 1;
         self.list(slot);
         Some(slot)
     }
@@ -242,10 +231,8 @@ impl Ice {
     fn list(&mut self, slot: u32) {
         let Some(known) = self.get(slot).and_then(key_of) else { return };
         let (hasher, sessions) = (&self.hasher, &self.sessions);
-        let rehash = |&slot: &u32| {
-            let session = sessions.get(slot as usize).and_then(|session| session.as_deref());
-            session.and_then(key_of).map_or(0, |key| hasher.hash_one(key))
-        };
+        let rehash =
+            |&slot: &u32| sessions.get(slot).and_then(|known| key_of(known)).map_or(0, |key| hasher.hash_one(key));
         self.by_key.insert_unique(hasher.hash_one(known), slot, rehash);
     }
 
@@ -362,7 +349,7 @@ impl Ice {
     /// A session is followed by another; so are those between the two, of an old and a new user fragment.
     fn restarted(&mut self, number: u32, by: (u32, Seen)) {
         let between = |session: &IceSession| session.is_mixed && session.restart_of == Some(number);
-        let known = self.sessions.iter_mut().flatten();
+        let known = self.sessions.values_mut();
         known.filter(|session| session.number == number || between(session)).for_each(|known| {
             known.restarted_by.get_or_insert(by);
         });
@@ -392,7 +379,7 @@ impl Ice {
     /// Whether there are any.
     #[inline]
     pub(in crate::session) fn has_ripe(&self) -> bool {
-        !self.ripe.is_empty() || (self.is_over && self.count > 0)
+        !self.ripe.is_empty() || (self.is_over && !self.is_empty())
     }
 
     /// Ends what is idle at `now`.
@@ -414,13 +401,10 @@ impl Ice {
     }
 
     fn end(&mut self, since: Timestamp) {
-        let over = |session: &IceSession| session.last.time < since;
-        let mut ended: Vec<u32> = (0u32..)
-            .zip(&self.sessions)
-            .filter_map(|(slot, session)| session.as_deref().filter(|session| over(session)).map(|_| slot))
-            .collect();
-        ended.sort_unstable_by_key(|&slot| self.get(slot).map(|session| session.number));
-        for slot in ended {
+        let ended = self.sessions.iter().filter(|(_, session)| session.last.time < since);
+        let mut ended: Vec<(u32, u32)> = ended.map(|(slot, session)| (session.number, slot)).collect();
+        ended.sort_unstable();
+        for (_, slot) in ended {
             self.remove(slot);
         }
     }
@@ -448,15 +432,13 @@ impl Ice {
         {
             entry.remove();
         }
-        if let Some(session) = self.sessions.get_mut(slot as usize).and_then(Option::take) {
-            self.count -= 1;
+        if let Some(session) = self.sessions.remove(slot) {
             self.pairs = self.pairs.saturating_sub(session.pairs.len());
             for ufrag in session.agents.iter().filter_map(|agent| agent.ufrag) {
                 if self.by_ufrag.get(&ufrag) == Some(&slot) {
                     self.by_ufrag.remove(&ufrag);
                 }
             }
-            self.free.push(slot);
             self.ripe.push(*session);
         }
     }
@@ -485,9 +467,8 @@ impl Ice {
     }
 }
 
-fn path_at<'s>(sessions: &'s [Option<Box<IceSession>>], place: &Place) -> Option<&'s Path> {
-    let session = sessions.get(place.slot as usize)?.as_deref()?;
-    session.pairs.get(usize::from(place.pair))?.at(usize::from(place.point)).map(|point| &point.path)
+fn path_at<'s>(sessions: &'s Slots<Box<IceSession>>, place: &Place) -> Option<&'s Path> {
+    sessions.get(place.slot)?.pairs.get(usize::from(place.pair))?.at(usize::from(place.point)).map(|point| &point.path)
 }
 
 fn key(one: Name, other: Name) -> (Name, Name) {
