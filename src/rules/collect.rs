@@ -1,9 +1,10 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
 mod causes;
+mod ways;
 
 use super::{Confidence, Severity};
-use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
+use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress, Transport};
 use crate::session::{Clients, Grievance};
 use crate::time::Timestamp;
 use causes::{cause_of, gravest_symptoms, raise_causes};
@@ -97,6 +98,7 @@ impl Remedy {
 pub struct Subject {
     pub client: Option<ClientAddress>,
     pub server: Option<ServerAddress>,
+    pub transport: Option<Transport>,
     pub username: Option<String>,
     pub realm: Option<String>,
     pub peer: Option<PeerAddress>,
@@ -183,6 +185,8 @@ struct Group {
     effects: &'static [&'static str],
     /// It would be a failure, and every client that it struck got over it.
     remedied: bool,
+    /// Of a way to a server: what to do if another one is open.
+    otherwise: Option<String>,
 }
 
 /// Takes in occurrences, gives out findings.
@@ -231,7 +235,14 @@ impl Collector {
         };
         self.groups.insert(
             key,
-            Group { finding, grievances: vec![grievance], causes: seen.causes, effects: &[], remedied: false },
+            Group {
+                finding,
+                grievances: vec![grievance],
+                causes: seen.causes,
+                effects: &[],
+                remedied: false,
+                otherwise: None,
+            },
         );
     }
 
@@ -331,6 +342,7 @@ impl Collector {
             group.finding.caused_by = cause;
         }
         raise_causes(&mut groups);
+        ways::tell(&mut groups);
         let mut findings: Vec<Concluded> = groups.into_iter().map(|group| group.finding).collect();
         let gravest = gravest_symptoms(&findings);
         findings.sort_by(|a, b| {

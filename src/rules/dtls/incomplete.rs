@@ -2,9 +2,9 @@
 
 use super::super::evidence::{counted, frames};
 use super::super::{Collector, Confidence, Severity, Text, View};
-use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, frames_at};
+use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, capital, frames_at};
 use crate::session::Seen;
-use crate::session::handshake::{Flight, Handshake, Role, What};
+use crate::session::handshake::{AlertSeen, Flight, Handshake, Role, What};
 use crate::time::Span;
 use crate::wire::handshake::HandshakeType;
 
@@ -30,6 +30,11 @@ pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut 
     let repeated = handshake.flights.iter().map(|flight| flight.repeated).max().unwrap_or_default();
     let waited = handshake.surroundings.judged.since(handshake.last.time);
     let given_up = handshake.superseded.is_some();
+    if let Some(alert) =
+        handshake.given_up().filter(|_| handshake.from_start && handshake.is_two_sided() && repeated < OFTEN)
+    {
+        return closed(&story, last, alert, out);
+    }
     if repeated == 0 && (waited < TIMER || given_up) {
         return; // the capture ends within the handshake, or the client began anew
     }
@@ -52,6 +57,34 @@ pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut 
     seen.frames = listed.clone();
     seen.causes = &["ice-consent-lost", "turn-permission-missing", "turn-channel-mismatch", "turn-allocation-gone"];
     out.add(seen, || stuck(&story, last, repeated, &listed, view));
+}
+
+/// One end closed it before it was complete: no flight had been waited for long enough to blame anybody.
+fn closed(story: &Story<'_>, last: &Flight, alert: &AlertSeen, out: &mut Collector) {
+    let name = alert.alert.description.to_string();
+    let what = format!("{} {name}", alert.from.name());
+    let mut seen = story.occurrence(INCOMPLETE, Severity::Warning, Confidence::Certain, &what);
+    let mut listed = frames_at(story.handshake.flights.iter().map(|flight| flight.first));
+    listed.push(alert.seen.frame);
+    seen.frames = listed.clone();
+    seen.reference = "RFC 8446 §6.1";
+    out.add(seen, || {
+        let (who, other) = (story.end(alert.from), story.end(alert.from.other()));
+        let owes = story.end(last.from.other());
+        let after = alert.seen.time.since(last.first.time);
+        Text {
+            title: format!("{who} closes DTLS with {other} before the handshake is complete ({name})"),
+            explanation: format!(
+                "{} sent {name} {after} after the last flight, which is of {} and which {owes} had not answered yet (frame {}; flights: {}). That objects to \
+                 nothing in the handshake: the application hung up, or no longer waited.",
+                capital(&story.named(alert.from)),
+                story.end(last.from),
+                alert.seen.frame,
+                frames(listed.split_last().map_or(&[], |(_, flights)| flights)),
+            ),
+            fix: format!("Look at the log of {who} for why it closed at that time: a hang-up, a timer, or a call that failed elsewhere."),
+        }
+    });
 }
 
 /// Who owes the next flight: the end that the last flight was sent to.
@@ -83,6 +116,10 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
     let icmp = handshake.unreachable.as_ref().map(|known| {
         format!(" {} ({}) came from {}.", counted(known.total, "ICMP error"), known.first.kind, known.first.sender)
     });
+    let closed = handshake.given_up().map(|alert| {
+        let (who, name) = (story.end(alert.from), &alert.alert.description);
+        format!(" {who} closed it in the end ({name}, frame {}).", alert.seen.frame)
+    });
     let way = story.whereabouts(last.from, "DTLS datagrams", view);
     let fix = if way.fix.is_empty() {
         format!(
@@ -98,12 +135,13 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
             story.end(Role::Server)
         ),
         explanation: format!(
-            "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {owes} does not go on.{}{hint}{}{}",
+            "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {owes} does not go on.{}{hint}{}{}{}",
             handshake.flights.len(),
             if repeated > 0 { format!("; flights were sent again up to {repeated} times") } else { String::new() },
             frames(listed),
             deaf.unwrap_or_default(),
             icmp.unwrap_or_default(),
+            closed.unwrap_or_default(),
             way.text
         ),
         fix,

@@ -1,0 +1,216 @@
+//! Stories that are told in full: all ways that are closed, what a code means in answer to this request, who gave up.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use support::analyze::{finding, ids, report};
+use support::dtls::{Shake, again};
+use support::tcp::Tcp;
+use support::*;
+use turnscope::report::{Confidence, Report, Severity, Verdict};
+
+const CLIENT: &str = "172.16.84.124:50000";
+const SERVER: &str = "203.0.113.1:3478";
+const RELAYED: &str = "203.0.113.1:24000";
+const PEER: &str = "198.51.100.7:40000";
+const ALICE: &str = "10.0.0.2:50000";
+const BOB: &str = "192.0.2.9:40000";
+
+// Ways to a server
+
+/// A client asks over UDP, and over TCP on these ports; nothing ever comes back.
+fn knocks_everywhere(ports: &[u16]) -> Scene {
+    let mut scene = Scene::new();
+    scene.resolved(CLIENT);
+    scene.send_repeatedly(CLIENT, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 6);
+    for (number, port) in ports.iter().enumerate() {
+        Tcp::knock(&mut scene, &format!("172.16.84.124:{}", 50001 + number), &format!("203.0.113.1:{port}"));
+    }
+    scene.later(60);
+    scene
+}
+
+#[test]
+fn a_server_that_is_closed_over_every_transport_is_told_as_that_first_of_all() {
+    let told = report(&knocks_everywhere(&[3478, 443]).pcap());
+    assert_eq!(ids(&told), ["turn-no-response", "turn-unreachable", "turn-unreachable"]);
+    assert!(told.headline.ends_with("went unanswered; TCP on ports 443 and 3478 fails as well."), "{}", told.headline);
+    for found in &told.findings {
+        assert!(found.fix.contains("Another transport is no way out"), "{}", found.fix);
+        assert!(!found.fix.contains("give the client a TURN URL"), "{}", found.fix);
+        assert!(!found.fix.contains("let the server listen there"), "{}", found.fix);
+    }
+    assert!(found_on(&told, 443).fix.contains("UDP on port 3478 and TCP on port 3478"), "{:#?}", told.findings);
+}
+
+fn found_on(told: &Report, port: u16) -> &turnscope::report::Finding {
+    told.findings.iter().find(|found| found.subject.server.unwrap().to_string().ends_with(&format!(":{port}"))).unwrap()
+}
+
+#[test]
+fn a_server_that_is_closed_over_one_transport_leaves_the_others_to_be_tried() {
+    let told = report(&knocks_everywhere(&[]).pcap());
+    let found = finding(&told, "turn-no-response");
+    assert!(found.title.ends_with("went unanswered"), "{}", found.title);
+    assert!(found.fix.ends_with("give the client a TURN URL over TCP or TLS."), "{}", found.fix);
+}
+
+#[test]
+fn a_server_that_works_over_another_transport_is_not_called_closed() {
+    let mut scene = knocks_everywhere(&[443]);
+    let mut connection = Tcp::open(scene.at_ms(1000), "172.16.84.124:50009", SERVER);
+    connection.allocate(&mut scene, &alice(), RELAYED, 17);
+    scene.at_ms(200_000).later(1);
+    let told = report(&scene.pcap());
+    assert_ne!(told.verdict, Verdict::Failure);
+    assert!(told.findings.iter().all(|found| !found.title.contains("as well")), "{:#?}", told.findings);
+}
+
+// Codes in answer to this request
+
+/// A client with an allocation is refused this.
+fn refused(request: Stun, code: u16, phrase: &str) -> Report {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+    let request = scene.after_ms(20).send(CLIENT, SERVER, request.signed(&alice(), "n"));
+    scene.after_ms(10).refuse_with(&request, code, phrase, |error| error.integrity(alice().key()));
+    scene.later(10);
+    report(&scene.pcap())
+}
+
+#[test]
+fn quota_and_capacity_mean_no_relay_where_none_was_asked_for() {
+    let permission = || Stun::request(method::CREATE_PERMISSION).xor_peer(PEER);
+    let channel = || Stun::request(method::CHANNEL_BIND).channel_number(0x4000).xor_peer(PEER);
+    for (request, code, phrase) in [
+        (permission(), 486, "Allocation Quota Reached"),
+        (permission(), 508, "Insufficient Capacity"),
+        (channel(), 486, "Allocation Quota Reached"),
+        (channel(), 508, "Cannot create socket"),
+        (Stun::request(method::REFRESH).lifetime(600), 486, "Allocation Quota Reached"),
+        (Stun::request(method::CONNECT).xor_peer(PEER), 508, "Insufficient Capacity"),
+    ] {
+        let told = refused(request, code, phrase);
+        let found = finding(&told, "turn-request-rejected");
+        let text = format!("{} {}", found.explanation, found.fix);
+        for wrong in ["relay port", "port range", "EVEN-PORT", "as many allocations", "release what they"] {
+            assert!(!text.contains(wrong), "{code} {phrase}: {text}");
+        }
+        assert!(text.contains("log"), "{text}");
+    }
+}
+
+// Credentials that are asked for later
+
+/// A client gets an allocation without credentials, and is asked for them by this request, and goes on so, or with them.
+fn asked_later(request: fn() -> Stun, signed: bool) -> Scene {
+    let mut scene = Scene::new();
+    let first = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(10).allocate_granted(&first, RELAYED, 600, &alice());
+    let asked = scene.after_ms(10).send(CLIENT, SERVER, request());
+    scene.after_ms(10).challenge(&asked, 401, "Unauthorized", "example.org", "n");
+    if signed {
+        let again = scene.after_ms(10).send(CLIENT, SERVER, request().signed(&alice(), "n"));
+        scene.after_ms(10).granted(&again, None, &alice());
+    }
+    scene.later(20);
+    scene
+}
+
+#[test]
+fn a_permission_that_takes_credentials_and_never_gets_them_is_a_failure() {
+    let permission = || Stun::request(method::CREATE_PERMISSION).xor_peer(PEER);
+    let channel = || Stun::request(method::CHANNEL_BIND).channel_number(0x4000).xor_peer(PEER);
+    let refresh = || Stun::request(method::REFRESH).lifetime(600);
+    for (request, name) in
+        [(permission as fn() -> Stun, "CreatePermission"), (channel, "ChannelBind"), (refresh, "Refresh")]
+    {
+        let told = report(&asked_later(request, false).pcap());
+        assert_eq!(ids(&told), ["turn-no-credentials"], "{name}");
+        let found = finding(&told, "turn-no-credentials");
+        assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+        assert!(found.title.contains(&format!("on its {name}")), "{}", found.title);
+        assert!(found.explanation.contains("granted without any (frame 1)"), "{}", found.explanation);
+        assert_eq!(ids(&report(&asked_later(request, true).pcap())), [""; 0], "{name}, signed");
+    }
+}
+
+#[test]
+fn a_release_that_is_challenged_and_left_is_no_fault() {
+    let told = report(&asked_later(|| Stun::request(method::REFRESH).lifetime(0), false).pcap());
+    assert_eq!(ids(&told), [""; 0]);
+}
+
+#[test]
+fn a_challenge_at_the_end_of_the_capture_is_no_fault() {
+    let mut scene = Scene::new();
+    let first = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(10).allocate_granted(&first, RELAYED, 600, &alice());
+    let asked = scene.after_ms(10).send(CLIENT, SERVER, Stun::request(method::CREATE_PERMISSION).xor_peer(PEER));
+    scene.after_ms(10).challenge(&asked, 401, "Unauthorized", "example.org", "n");
+    assert_eq!(ids(&report(&scene.later(2).pcap())), [""; 0]);
+}
+
+// Handshakes that are given up
+
+fn checks(scene: &mut Scene) {
+    let one = IceSide::new("aaaa", "alice-password-of-ice-22", 1);
+    let other = IceSide::new("bbbb", "bob-password-of-ice-2222", 2);
+    let check = scene.after_ms(10).ice_check(ALICE, BOB, (&one, &other), true, |check| check.use_candidate());
+    scene.after_ms(10).ice_answer(&check, &other);
+    let check = scene.after_ms(10).ice_check(BOB, ALICE, (&other, &one), false, |check| check);
+    scene.after_ms(10).ice_answer(&check, &one);
+}
+
+/// The server's flight, so many times, and then one end says this in the clear.
+fn given_up(times: u64, by_client: bool, alert: u8) -> Report {
+    let (mut scene, mut shake) = (Scene::new(), Shake::between(ALICE, BOB));
+    checks(&mut scene);
+    shake.hello(&mut scene);
+    let flight = shake.server_flight(&mut scene);
+    for time in 1..times {
+        scene.after_ms(1000 * time);
+        let copy = again(&mut shake.server, &flight.payload);
+        shake.down(&mut scene, copy);
+    }
+    scene.after_ms(500);
+    if by_client {
+        let alert = shake.client.alert(1, alert);
+        shake.up(&mut scene, alert);
+    } else {
+        let alert = shake.server.alert(1, alert);
+        shake.down(&mut scene, alert);
+    }
+    for _ in 0..5 {
+        checks(scene.after_ms(1000));
+    }
+    report(&scene.pcap())
+}
+
+#[test]
+fn a_handshake_that_one_end_closes_is_told_as_closed_by_that_end() {
+    for (alert, name) in [(0, "close_notify"), (90, "user_canceled")] {
+        for (by_client, who, other) in [(true, ALICE, BOB), (false, BOB, ALICE)] {
+            let told = given_up(1, by_client, alert);
+            assert_eq!((told.verdict, ids(&told)), (Verdict::Warning, vec!["dtls-incomplete"]));
+            let found = finding(&told, "dtls-incomplete");
+            assert_eq!(found.confidence, Confidence::Certain);
+            let title = format!("{who} closes DTLS with {other} before the handshake is complete ({name})");
+            assert_eq!(found.title, title);
+        }
+    }
+}
+
+#[test]
+fn a_handshake_that_had_stopped_before_it_was_closed_tells_both() {
+    let told = given_up(5, false, 0);
+    let found = finding(&told, "dtls-incomplete");
+    assert_eq!(found.severity, Severity::Failure);
+    assert!(found.title.ends_with("stops: 10.0.0.2:50000 owes the next flight"), "{}", found.title);
+    assert!(
+        found.explanation.contains("192.0.2.9:40000 closed it in the end (close_notify, frame"),
+        "{}",
+        found.explanation
+    );
+}
