@@ -214,3 +214,66 @@ fn a_handshake_that_had_stopped_before_it_was_closed_tells_both() {
         found.explanation
     );
 }
+
+// Servers that fall silent
+
+/// A client whose STUN server answers its keepalives so many times, and then no more.
+fn keeps_alive(answered: u32, in_vain: u32) -> Scene {
+    let mut scene = Scene::new();
+    for number in 0..answered + in_vain {
+        let request = scene.after_ms(20_000).send(CLIENT, SERVER, Stun::request(method::BINDING));
+        if number < answered {
+            scene.after_ms(20).succeed(&request, |success| success.xor_mapped("198.51.100.9:6000"));
+        }
+    }
+    scene.later(10);
+    scene
+}
+
+#[test]
+fn a_stun_server_that_answers_no_more_is_a_warning() {
+    let told = report(&keeps_alive(5, 8).pcap());
+    assert_eq!((told.verdict, ids(&told)), (Verdict::Warning, vec!["turn-no-response"]));
+    let title = &finding(&told, "turn-no-response").title;
+    assert!(title.ends_with("no more: the last 8, over 2 minutes, went unanswered"), "{title}");
+    for (answered, in_vain) in [(5, 0), (5, 2), (20, 3)] {
+        assert_eq!(ids(&report(&keeps_alive(answered, in_vain).pcap())), [""; 0], "{answered} {in_vain}");
+    }
+}
+
+/// A client over TCP whose server takes its Refresh and says nothing for so long.
+fn refreshes_over_tcp(seconds: u64, closes: bool) -> Scene {
+    let mut scene = Scene::new();
+    let mut connection = Tcp::open(&mut scene, CLIENT, SERVER);
+    connection.allocate(&mut scene, &alice(), RELAYED, 17);
+    let refresh = Stun::request(method::REFRESH).lifetime(600).tid([9; 12]).signed(&alice(), "n").bytes();
+    connection.say(scene.after_ms(200_000), 0, &refresh);
+    if closes {
+        connection.close(scene.after_ms(5000), 0);
+    }
+    scene.later(seconds);
+    scene
+}
+
+#[test]
+fn a_refresh_over_tcp_that_nobody_answers_is_a_relay_that_is_lost() {
+    let told = report(&refreshes_over_tcp(60, false).pcap());
+    assert_eq!((told.verdict, ids(&told)), (Verdict::Failure, vec!["turn-no-response", "turn-challenge"]));
+    assert!(finding(&told, "turn-no-response").title.contains("1 request (Refresh) went unanswered"), "{told:#?}");
+    for (seconds, closes) in [(10, false), (60, true)] {
+        let told = report(&refreshes_over_tcp(seconds, closes).pcap());
+        assert!(!ids(&told).contains(&"turn-no-response"), "{seconds} {closes}: {:?}", ids(&told));
+    }
+}
+
+#[test]
+fn a_client_whose_refresh_goes_unanswered_did_not_leave_its_allocation() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+    let refresh = Stun::request(method::REFRESH).lifetime(600).signed(&alice(), "n");
+    // at the very time of the last answer, as a coarse clock has it
+    scene.send_repeatedly(CLIENT, SERVER, refresh, 6);
+    scene.later(60);
+    let told = report(&scene.pcap());
+    assert_eq!(ids(&told), ["turn-no-response", "turn-challenge"]);
+}
