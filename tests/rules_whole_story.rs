@@ -5,8 +5,9 @@
 mod support;
 
 use support::analyze::{finding, ids, report};
-use support::dtls::{Shake, again};
+use support::dtls::{self, Shake, again};
 use support::tcp::Tcp;
+use support::tls::{self, Tls};
 use support::*;
 use turnscope::report::{Confidence, Report, Severity, Verdict};
 
@@ -276,4 +277,132 @@ fn a_client_whose_refresh_goes_unanswered_did_not_leave_its_allocation() {
     scene.later(60);
     let told = report(&scene.pcap());
     assert_eq!(ids(&told), ["turn-no-response", "turn-challenge"]);
+}
+
+// What the packets say against the usual reading
+
+/// A server that answers each ClientHello by asking for a cookie; the client numbers its hellos on, or gives all with a cookie one number.
+fn wants_cookies(rounds: u16, counts: bool) -> Report {
+    let (mut scene, mut shake) = (Scene::new(), Shake::between(ALICE, BOB));
+    checks(&mut scene);
+    for round in 0..rounds {
+        shake.client.message = if counts { round } else { round.min(1) };
+        shake.server.message = if counts { round } else { 0 };
+        let hello = shake.client.client_hello(&dtls::Offer {
+            cookie: vec![round as u8; usize::from(round > 0) * 20],
+            ..dtls::Offer::default()
+        });
+        shake.up(scene.after_ms(300), hello);
+        let verify = shake.server.hello_verify_request(&[round as u8 + 1; 20]);
+        shake.down(&mut scene, verify);
+    }
+    for _ in 0..5 {
+        checks(scene.after_ms(1000));
+    }
+    report(&scene.pcap())
+}
+
+#[test]
+fn a_server_that_wants_cookies_without_end_is_not_told_as_a_client_that_owes() {
+    for counts in [true, false] {
+        let told = wants_cookies(6, counts);
+        assert_eq!((told.verdict, ids(&told)), (Verdict::Failure, vec!["dtls-incomplete"]));
+        let title = "192.0.2.9:40000 does not take the DTLS cookie of 10.0.0.2:50000: it asks for one again and again";
+        assert_eq!(finding(&told, "dtls-incomplete").title, title);
+        assert_ne!(wants_cookies(2, counts).verdict, Verdict::Failure, "one round is the usual one");
+    }
+}
+
+#[test]
+fn a_user_that_was_accepted_before_is_not_said_to_have_had_another_password_all_along() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+    for _ in 0..2 {
+        let refresh = scene.after_ms(240_000).refresh(CLIENT, SERVER, &alice(), "n", 600);
+        scene.after_ms(10).challenge(&refresh, 401, "Unauthorized", "example.org", "n");
+    }
+    let told = report(&scene.later(10).pcap());
+    let found = finding(&told, "turn-integrity-rejected");
+    assert!(
+        found.title.ends_with("with 401 Unauthorized: the same user was accepted 4 minutes before"),
+        "{}",
+        found.title
+    );
+    assert!(found.explanation.contains("in frame 3"), "{}", found.explanation);
+}
+
+#[test]
+fn a_binding_request_that_takes_credentials_is_a_matter_of_the_server() {
+    let mut scene = Scene::new();
+    let request = scene.send(CLIENT, SERVER, Stun::request(method::BINDING));
+    scene.after_ms(10).challenge(&request, 401, "Unauthorized", "example.org", "n");
+    let told = report(&scene.later(20).pcap());
+    let fix = &finding(&told, "turn-no-credentials").fix;
+    assert!(fix.contains("secure-stun") && !fix.contains("RTCIceServer"), "{fix}");
+}
+
+#[test]
+fn a_channel_that_is_refused_is_told_by_its_number() {
+    for (number, before, words) in [
+        (0x5000, None, "RFC 8656 leaves 0x4000 to 0x4fff"),
+        (0x4000, Some((0x4000, "198.51.100.8:40000")), "Channel 0x4000 is bound to 198.51.100.8:40000 since frame 5"),
+        (0x4001, Some((0x4000, PEER)), "Channel 0x4000 is bound to 198.51.100.7:40000 since frame 5"),
+    ] {
+        let mut scene = Scene::new();
+        scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+        if let Some(before) = before {
+            let bind = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "n", before);
+            scene.after_ms(10).granted(&bind, None, &alice());
+        }
+        let bind = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "n", (number, PEER));
+        scene.after_ms(10).refuse_with(&bind, 400, "Bad Request", |error| error.integrity(alice().key()));
+        let told = report(&scene.later(10).pcap());
+        let found = finding(&told, "turn-request-rejected");
+        assert!(found.explanation.contains(words), "{}", found.explanation);
+        assert!(!found.explanation.contains("PASSWORD-ALGORITHMS"), "{}", found.explanation);
+    }
+}
+
+/// Two agents whose checks go through a relay, and come to nothing: both claim to be controlling.
+#[test]
+fn a_role_conflict_inside_a_relay_is_not_got_over_by_its_own_checks() {
+    let one = IceSide::new("aaaa", "alice-password-of-ice-22", 1);
+    let other = IceSide::new("bbbb", "bob-password-of-ice-2222", 2);
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+    let bind = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "n", (0x4000, PEER));
+    scene.after_ms(10).granted(&bind, None, &alice());
+    for number in 0..10u8 {
+        let refused = |check: &[u8], password: &str| {
+            Stun::error_to(check, 487, "Role Conflict").integrity_short_term(password).fingerprint().bytes()
+        };
+        let up = scene::ice_check(&one, &other, true, |check| check).tid([number; 12]).bytes();
+        let down = scene::ice_check(&other, &one, true, |check| check).tid([number + 100; 12]).bytes();
+        scene.after_ms(300).channel_data(CLIENT, SERVER, 0x4000, &up);
+        scene.after_ms(20).channel_data(SERVER, CLIENT, 0x4000, refused(&up, &other.password));
+        scene.after_ms(20).channel_data(SERVER, CLIENT, 0x4000, &down);
+        scene.after_ms(20).channel_data(CLIENT, SERVER, 0x4000, refused(&down, &one.password));
+    }
+    let told = report(&scene.later(10).pcap());
+    assert_eq!((told.verdict, told.headline_finding.as_deref()), (Verdict::Failure, Some("ice-role-conflict")));
+}
+
+// What works over TLS that nobody can read
+
+#[test]
+fn a_stun_server_that_is_silent_is_no_failure_where_the_client_goes_over_tls_to_another() {
+    for (works, verdict) in [(true, Verdict::Warning), (false, Verdict::Failure)] {
+        let mut scene = Scene::new();
+        scene.resolved(CLIENT);
+        scene.send_repeatedly("172.16.84.124:50001", "198.51.100.77:19302", Stun::request(method::BINDING), 6);
+        scene.send_repeatedly(CLIENT, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 6);
+        if works {
+            let mut connection = Tls::open(&mut scene, "172.16.84.124:50002", "203.0.113.1:443");
+            connection.complete(&mut scene, &tls::Offer::default());
+            connection.talk(&mut scene, 6);
+        }
+        scene.later(60);
+        let told = report(&scene.pcap());
+        assert_eq!(told.verdict, verdict, "{:#?}", told.findings.iter().map(|f| &f.title).collect::<Vec<_>>());
+    }
 }

@@ -120,7 +120,12 @@ fn tell_no_credentials(
             ""
         };
         Text {
-            title: format!("{server} asked {client} for credentials, and the client gave none"),
+            title: match last.method {
+                Method::BINDING => {
+                    format!("{server} asked {client} for credentials on its Binding request, and the client gave none")
+                }
+                _ => format!("{server} asked {client} for credentials, and the client gave none"),
+            },
             explanation: format!(
                 "The server answered {} with realm {} and a nonce ({}). The client neither sent credentials nor repeated its request in the {} that \
                  the capture goes on.{why}",
@@ -129,9 +134,15 @@ fn tell_no_credentials(
                 frames(&frames_of(challenged.iter().copied())),
                 how_long(patience),
             ),
-            fix: "Configure user name and password on the client together with the server's address; in a browser they are username and credential \
-                  of the RTCIceServer entry."
-                .to_owned(),
+            fix: match last.method {
+                Method::BINDING => format!(
+                    "Have {server} answer Binding requests without credentials (coturn: without secure-stun), or give the client another STUN server: browsers and \
+                     most other clients never sign them."
+                ),
+                _ => "Configure user name and password on the client together with the server's address; in a browser they are username and credential \
+                      of the RTCIceServer entry."
+                    .to_owned(),
+            },
         }
     });
 }

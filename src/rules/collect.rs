@@ -385,10 +385,14 @@ impl Group {
         ABOUT_THE_WAY.contains(&self.finding.id) && clients.may_have_another_way(from.client, self.finding.at)
     }
 
-    /// Whether the client went over TLS to the same host instead, and was answered there: nobody can read what, but the way is not closed.
+    /// Whether the client went over TLS instead, to the same host or to another that is taken for a TURN server, and was answered there: nobody can read
+    /// what, but the way is not closed.
     fn went_over_tls(&self, remedy: &Remedy, clients: &Clients) -> bool {
         ABOUT_THE_WAY.contains(&self.finding.id)
-            && remedy.grievance().is_some_and(|from| clients.spoke_secured(from.client, from.server.ip(), from.at))
+            && remedy.grievance().is_some_and(|from| {
+                clients.spoke_secured(from.client, from.server.ip(), from.at)
+                    || clients.spoke_secured_anywhere(from.client, from.at)
+            })
     }
 
     fn again(&mut self, seen: Occurrence, grievance: (Remedy, Confidence)) {

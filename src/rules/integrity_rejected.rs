@@ -113,6 +113,7 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
         _ if same => no_blame(&user),
         Some(near) => near.blame(response, &user, view),
         None => by_configuration(request, response, asked, &user, dialect, view)
+            .or_else(|| accepted_before(group, conversation, (request, response), &user))
             .unwrap_or_else(|| blame(request, response, what, &user, dialect)),
     };
     let proof = match oddity(request, asked) {
@@ -147,6 +148,36 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
         ),
         fix,
     }
+}
+
+/// Where nothing was given to test with, and the server had taken the same user's signature before: something changed in between.
+fn accepted_before(
+    group: &Refused<'_>,
+    conversation: &Conversation,
+    (request, response): (&Proof, &Proof),
+    user: &str,
+) -> Option<(String, String, String)> {
+    let untested = |proof: &Proof| matches!(proof, Proof::Untested | Proof::Unsigned | Proof::Truncated);
+    let first = group.first();
+    let same = |known: &&Exchange| {
+        let names = |asked: &Asked| (asked.user, asked.userhash, asked.realm);
+        known.succeeded() && known.asked.is_signed() && names(&known.asked) == names(&first.asked)
+    };
+    let before = conversation.exchanges.iter().filter(same).filter(|known| known.first < first.first).last();
+    let before = before.filter(|_| untested(request) && untested(response))?;
+    let ago = how_long(first.first.time.since(before.first.time));
+    Some((
+        format!("the same user was accepted {ago} before"),
+        format!(
+            "The server had granted the {} that {user} signed in frame {}. Since then the password was changed or the user removed on the server, or the client \
+             signs with something else; credentials given with --credentials FILE show which.",
+            before.method, before.first.frame
+        ),
+        format!(
+            "See what changed for {user} at that time: on the server a password, a user that was removed or ran out, a restart with another database; on the client \
+             another account. Give both sides the same again."
+        ),
+    ))
 }
 
 /// What the code means in the server's dialect.

@@ -108,10 +108,11 @@ fn other(denied: &Denied<'_>, view: &View<'_>) -> Text {
     }
     let error = if code == 0 { "an error without a code".to_owned() } else { view.error(denied.answer) };
     let row = registry::error(code);
-    let limit = limit(method, code);
+    let limit = limit(method, code).map(|(meaning, fix)| (meaning.to_owned(), fix.to_owned()));
+    let limit = limit.or_else(|| channel_refused(denied));
     let peer = denied.last.asked.peer.map(|peer| format!(" (about the peer {peer})")).unwrap_or_default();
     let meaning = match (denied.phrase(view), row) {
-        _ if limit.is_some() => limit.map(|(meaning, _)| format!(" {meaning}")).unwrap_or_default(),
+        _ if limit.is_some() => limit.as_ref().map(|(meaning, _)| format!(" {meaning}")).unwrap_or_default(),
         (phrase, _) if !phrase.is_empty() => phrase,
         (_, Some(row)) => format!(" {} Mostly behind it: {}", row.meaning, row.cause),
         _ => " The code is none that is registered: the server's own documentation must say what it means.".to_owned(),
@@ -124,7 +125,7 @@ fn other(denied: &Denied<'_>, view: &View<'_>) -> Text {
             denied.listed(),
         ),
         fix: match (limit, row) {
-            (Some((_, fix)), _) => fix.to_owned(),
+            (Some((_, fix)), _) => fix,
             (None, Some(row)) => row.fix.to_owned(),
             (None, None) => "Read the server's log at that time.".to_owned(),
         },
@@ -150,6 +151,36 @@ fn limit(method: Method, code: u16) -> Option<(&'static str, &'static str)> {
         ),
         _ => return None,
     })
+}
+
+/// What 400 to a ChannelBind is about, where the request shows it: a number out of range, or a binding that contradicts another (RFC 8656 §12.1, §12.2).
+fn channel_refused(denied: &Denied<'_>) -> Option<(String, String)> {
+    let asked = &denied.last.asked;
+    let (number, peer) = asked.channel.zip(asked.peer)?;
+    if denied.last.method != Method::CHANNEL_BIND || denied.answer.code != 400 {
+        return None;
+    }
+    if !(0x4000..=0x4fff).contains(&number) {
+        return Some((
+            format!(
+                "It asks for channel 0x{number:04x}: RFC 8656 leaves 0x4000 to 0x4fff, RFC 5766 went up to 0x7fff, and servers of the newer one refuse the rest."
+            ),
+            "Have the client number its channels from 0x4000 to 0x4fff, or update it.".to_owned(),
+        ));
+    }
+    let at = denied.last.first;
+    let bound = denied.conversation.allocations().flat_map(|known| known.channels.iter());
+    let other = bound
+        .filter(|known| known.confirmed && known.bound < at && known.expires > at.time)
+        .find(|known| (known.number == number) != (known.peer == peer))?;
+    Some((
+        format!(
+            "Channel 0x{:04x} is bound to {} since frame {}: a channel keeps its peer, and a peer its channel, until the binding has run out (10 minutes after it was \
+             renewed last).",
+            other.number, other.peer, other.bound.frame
+        ),
+        "Have the client take another number for another peer, and the same one for the same peer.".to_owned(),
+    ))
 }
 
 /// Whether the answer brought a nonce that the client did not go on with.

@@ -7,7 +7,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// Findings that speak of one way to a server that does not get a client through.
-const CLOSED: &[&str] = &["turn-no-response", "turn-unreachable", "tls-handshake-failure"];
+const CLOSED: &[&str] = &[
+    "turn-no-response",
+    "turn-unreachable",
+    "tls-handshake-failure",
+    "tls-certificate-rejected",
+    "tls-certificate-name",
+    "tls-certificate-expired",
+];
 /// How many ways of one client to one server are told of.
 const SHOWN: usize = 6;
 
@@ -54,15 +61,21 @@ pub(super) fn tell(groups: &mut [Group]) {
     }
     for (_, ways) in closed {
         for (number, way) in ways.iter().enumerate() {
+            let of = |certain: bool| -> Vec<(Transport, u16)> {
+                let others = ways.iter().filter(|other| other.over != way.over);
+                others
+                    .filter(|other| (other.confidence <= way.confidence) == certain)
+                    .map(|other| other.over)
+                    .take(SHOWN)
+                    .collect()
+            };
             // what is certain is not said to be like what is only likely
-            let others: Vec<(Transport, u16)> = ways
-                .iter()
-                .filter(|other| other.over != way.over && other.confidence <= way.confidence)
-                .map(|other| other.over)
-                .take(SHOWN)
-                .collect();
+            let (others, is_likely) = match (of(true), of(false)) {
+                (others, _) if !others.is_empty() => (others, false),
+                (_, others) => (others, true),
+            };
             if let Some(group) = groups.get_mut(way.place).filter(|_| !others.is_empty()) {
-                tell_others(group, &others, number == 0);
+                tell_others(group, (&others, is_likely), number == 0);
             }
         }
     }
@@ -73,9 +86,14 @@ pub(super) fn tell(groups: &mut [Group]) {
     }
 }
 
-fn tell_others(group: &mut Group, others: &[(Transport, u16)], is_first: bool) {
+fn tell_others(group: &mut Group, (others, is_likely): (&[(Transport, u16)], bool), is_first: bool) {
     let (listed, many) = list(others);
-    let fail = if many { "fail" } else { "fails" };
+    let fail = match (is_likely, many) {
+        (false, true) => "fail",
+        (false, false) => "fails",
+        (true, true) => "likely fail",
+        (true, false) => "likely fails",
+    };
     let text = &mut group.finding.text;
     if is_first {
         text.title += &format!("; {listed} {fail} as well");
