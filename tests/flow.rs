@@ -412,3 +412,13 @@ fn an_answer_from_elsewhere_goes_from_there_to_the_client_that_asked() {
     );
     assert_ne!(answer.from, answer.to, "{drawing}");
 }
+
+#[test]
+fn what_goes_through_an_allocation_that_moved_is_drawn_to_its_peer_as_before() {
+    let sample = samples::all().into_iter().find(|sample| sample.name == "mobility").unwrap();
+    let (ladder, report) = ladder(&sample.path, &sample.bytes, &sample.credentials);
+    let drawing = text(&ladder, &report, Choice::Telling, &options(&report, 120));
+    assert!(drawing.contains("moves the allocation of 172.16.84.124:59890 here"), "{drawing}");
+    let relayed = ladder.sessions[0].steps.iter().filter(|step| step.label == "data" && step.through.is_some());
+    assert_eq!(relayed.count(), 4, "two ways before and two after: {drawing}");
+}
