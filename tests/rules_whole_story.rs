@@ -431,3 +431,29 @@ fn who_asks_once_at_a_server_that_serves_others_is_likely_at_most_without_creden
         assert_eq!(told.verdict, verdict, "{times} {serves}");
     }
 }
+
+// Answers that are not taken
+
+#[test]
+fn a_granted_allocation_that_the_client_never_takes_is_a_failure() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "n");
+    let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "n");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &alice());
+    for wait in [500, 1000, 2000, 4000] {
+        let again = scene.after_ms(wait).retransmit(&retry);
+        scene.after_ms(10).allocate_granted(&again, RELAYED, 600, &alice());
+    }
+    let told = report(&scene.later(20).pcap());
+    assert_eq!((told.verdict, told.headline_finding.as_deref()), (Verdict::Failure, Some("turn-answer-lost")));
+    let found = finding(&told, "turn-answer-lost");
+    assert!(
+        found.title.ends_with("the client does not take the answer: it repeats its Allocate request"),
+        "{}",
+        found.title
+    );
+    // where it asks anew and goes on with that, it was got over
+    let second = scene.allocate_as(CLIENT, SERVER, &alice(), "n");
+    scene.after_ms(10).allocate_granted(&second, RELAYED, 600, &alice());
+    assert_ne!(report(&scene.later(20).pcap()).verdict, Verdict::Failure);
+}
