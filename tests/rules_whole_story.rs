@@ -9,6 +9,8 @@ use support::dtls::{self, Shake, again};
 use support::tcp::Tcp;
 use support::tls::{self, Tls};
 use support::*;
+use turnscope::render::clock::Clock;
+use turnscope::render::text;
 use turnscope::report::{Confidence, Report, Severity, Verdict};
 
 const CLIENT: &str = "172.16.84.124:50000";
@@ -456,4 +458,34 @@ fn a_granted_allocation_that_the_client_never_takes_is_a_failure() {
     let second = scene.allocate_as(CLIENT, SERVER, &alice(), "n");
     scene.after_ms(10).allocate_granted(&second, RELAYED, 600, &alice());
     assert_ne!(report(&scene.later(20).pcap()).verdict, Verdict::Failure);
+}
+
+// Narrow terminals
+
+#[test]
+fn tables_of_pairs_keep_their_words_whole_in_eighty_columns() {
+    let mut scene = Scene::new();
+    let one = IceSide::new("aaaa", "alice-password-of-ice-22", 1);
+    let other = IceSide::new("bbbb", "bob-password-of-ice-2222", 2);
+    for _ in 0..2 {
+        let check = scene.after_ms(20).ice_check(
+            "192.168.100.120:51000",
+            "198.51.100.199:50002",
+            (&one, &other),
+            true,
+            |check| check.use_candidate(),
+        );
+        scene.after_ms(10).ice_answer(&check, &other);
+    }
+    let told = report(&scene.pcap());
+    let options = text::Options {
+        width: 80,
+        colour: false,
+        clock: Clock::Relative(Default::default()),
+        detail: text::Detail::Normal,
+    };
+    let shown = text::report(&told, &options);
+    for words in ["  local /", "→ answered  ← answered", "host–?  2 of 2", "192.168.100.120:51000"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
 }

@@ -217,9 +217,13 @@ impl<'a> Page<'a> {
         let lines = |cell: String| cell.split('\n').map(escape).collect::<Vec<_>>().join("\n");
         let mut rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().map(lines).collect()).collect();
         let mut header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
-        if Columns::of(&header, &rows).begin_with_two_addresses() && !Columns::of(&header, &rows).fit(self.width) {
-            stack(&mut header, " /");
-            rows.iter_mut().for_each(|row| stack(row, ""));
+        if Columns::of(&header, &rows).may_be_stacked() && !Columns::of(&header, &rows).fit(self.width) {
+            let (mut narrow, mut below) = (header.clone(), rows.clone());
+            stack(&mut narrow, " /");
+            below.iter_mut().for_each(|row| stack(row, ""));
+            if Columns::of(&narrow, &below).fit(self.width) {
+                (header, rows) = (narrow, below);
+            }
         }
         table.set_header(&header);
         let shares = self.shares(&header, &rows);
@@ -262,7 +266,7 @@ impl<'a> Page<'a> {
             let broken = |column| if is_address(column) { Share::Broken(share) } else { Share::Least(word(column)) };
             return (0..header.len()).map(broken).collect();
         }
-        if columns.fit(self.width) {
+        if whole + 2 > self.width && columns.fit(self.width) {
             return (0..header.len()).map(|column| Share::Least(columns.least(column))).collect();
         }
         let mut left = self.width * 2 / 3;
@@ -324,9 +328,10 @@ impl<'t> Columns<'t> {
         column < 2 && self.widest(column) >= 9
     }
 
-    /// What a column needs in which no word is broken.
+    /// What a column needs in which no word of the usual length is broken.
     fn least(&self, column: usize) -> usize {
-        if self.is_address(column) { self.widest(column).min(USUAL) } else { self.word(column) }
+        let needs = if self.is_address(column) { self.widest(column) } else { self.word(column) };
+        needs.min(USUAL)
     }
 
     /// Whether all of them get that.
@@ -334,9 +339,11 @@ impl<'t> Columns<'t> {
         2 + (0..self.header.len()).map(|column| self.least(column) + 2).sum::<usize>() <= width
     }
 
-    fn begin_with_two_addresses(&self) -> bool {
+    /// Whether the first two are addresses, and nothing beside them is too long for any table.
+    fn may_be_stacked(&self) -> bool {
         let colon = |column| self.rows.iter().filter_map(|row| row.get(column)).any(|cell: &String| cell.contains(':'));
         (0..2).all(|column| self.is_address(column) && colon(column) && self.widest(column) <= USUAL)
+            && (2..self.header.len()).all(|column| self.word(column) <= USUAL)
     }
 }
 
