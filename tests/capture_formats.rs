@@ -114,11 +114,14 @@ fn files_of_other_kinds_are_refused_in_one_clear_line() {
     assert_eq!(refusal(b""), "empty file");
     assert_eq!(refusal(b"GET / HTTP/1.1\r\n"), "not a capture file: starts with \"GET / HT\"");
     assert_eq!(refusal(&[0, 1, 2]), "not a capture file: starts with 00 01 02");
-    assert!(refusal(b"snoop\0\0\0").contains("editcap -F pcapng"));
+    assert!(refusal(b"snoop\0\0\0").contains("to pcapng with Wireshark or editcap"));
     assert!(refusal(&[0xa1, 0x2b, 0x3c, 0x4d, 0, 0]).contains("Navtel"));
     assert!(refusal(&[0xcd, 0x34, 0xb2, 0xa1]).contains("Mesquita"));
     assert!(refusal(&[0xcb, 0xc3, 0xb2, 0xa1]).contains("filter"));
     assert!(refusal(b"TRSNIFF data").contains("Sniffer"));
+    assert_eq!(refusal(b"PK\x03\x04\x14\0"), "zip archive");
+    let tar = [&b"captures/one.pcap"[..], &[0; 240], b"ustar\0", &[0; 249]].concat();
+    assert_eq!(refusal(&tar), "tar archive");
     assert!(refusal(&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0]).contains("after 6 bytes"));
     assert!(refusal(&[0x0a, 0x0d, 0x0d, 0x0a, 28, 0]).contains("after 6 bytes"));
     assert!(refusal(b"\x0a\x0d\x0d\x0a0123456789").starts_with("not a capture file"));
@@ -127,6 +130,23 @@ fn files_of_other_kinds_are_refused_in_one_clear_line() {
     let packed = packed.finish().unwrap();
     assert!(refusal(&packed).contains("the gzip stream unpacks to what starts with \"just tex\""));
     assert!(refusal(&packed[..4]).contains("the gzip stream is cut short"));
+}
+
+#[test]
+fn packets_written_out_as_text_are_told_from_captures() {
+    for text in [
+        "[\n  {\n    \"_index\": \"packets-2026-11-22\",\n",
+        "{\"index\":{\"_index\":\"packets-2026-11-22\"}}\n",
+        "<?xml version=\"1.0\"?>\n<?xml-stylesheet type=\"text/xsl\" href=\"pdml2html.xsl\"?>\n<pdml version=\"0\">",
+        "<?xml version=\"1.0\"?>\n<psml version=\"0\">",
+        "No.     Time           Source                Destination\n      1 0.000000",
+        "Frame 1: 70 bytes on wire (560 bits), 70 bytes captured",
+        "\"No.\",\"Time\",\"Source\",\"Destination\"\n",
+        "+---------+---------------+----------+\n",
+    ] {
+        assert!(refusal(text.as_bytes()).starts_with("packets written out as text"), "{text}");
+    }
+    assert_eq!(refusal(b"{\n  \"sdp\": 1}"), "not a capture file: starts with \"{\\n  \\\"sdp\"");
 }
 
 #[test]

@@ -96,6 +96,38 @@ fn a_request_that_is_repeated_in_a_capture_of_one_direction_may_have_been_turned
 }
 
 #[test]
+fn a_client_that_goes_on_was_answered_though_the_capture_holds_nothing_that_was_sent_to_it() {
+    let peer = "198.51.100.9:40000";
+    let mut scene = Scene::new();
+    let mut shake = dtls::Shake::between(CLIENT, peer);
+    shake.complete(&mut scene);
+    scene.send_repeatedly("172.16.84.124:50001", SERVER, Stun::request(method::BINDING), 7);
+    scene.send_repeatedly("172.16.84.124:50002", SERVER, allocate(), 7);
+    wait_deaf(&mut scene);
+    let whole = report(&scene.pcap());
+    assert_eq!(mine(&whole), ["turn-no-response", "turn-no-response"]);
+    // what the client sent alone: it could not have gone on in the handshake without the server's part of it
+    let half = report(&degrade::pcap(&degrade::from(&degrade::shots(&scene), "172.16.84.124")));
+    assert_eq!(mine(&half), ["capture-one-sided"]);
+    let note = finding(&half, "capture-one-sided");
+    assert_eq!(note.title, "The capture holds nothing that was sent to 172.16.84.124");
+    // a hello alone says nothing of what came back
+    let mut scene = Scene::new();
+    dtls::Shake::between(CLIENT, peer).hello(&mut scene);
+    scene.send_repeatedly("172.16.84.124:50002", SERVER, allocate(), 7);
+    assert_eq!(mine(&report(&wait_deaf(&mut scene).pcap())), ["turn-no-response"]);
+    // somebody else who goes on says nothing of this client
+    let mut scene = Scene::new();
+    let mut shake = dtls::Shake::between("172.16.84.125:50000", peer);
+    shake.complete(&mut scene);
+    scene.send_repeatedly(CLIENT, SERVER, allocate(), 7);
+    wait_deaf(&mut scene);
+    let shots = degrade::shots(&scene);
+    let sent = degrade::merged(&degrade::from(&shots, "172.16.84.124"), &degrade::from(&shots, "172.16.84.125"));
+    assert_eq!(mine(&report(&degrade::pcap(&sent))), ["turn-no-response", "capture-one-sided"]);
+}
+
+#[test]
 fn a_small_snap_length_hides_no_silence_and_makes_none() {
     let mut scene = Scene::new();
     scene.snap_length(64);

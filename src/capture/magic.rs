@@ -27,6 +27,12 @@ pub enum OpenError {
     /// It is of a known kind that this reader does not read.
     #[error("{0}")]
     Unsupported(&'static str),
+    /// It holds other files.
+    #[error("{0} archive")]
+    Archive(&'static str),
+    /// It is what a program wrote about packets, in words, and not the packets.
+    #[error("packets written out as text, which are not the packets themselves")]
+    Dissection,
     /// It is compressed, and what is inside cannot be got at.
     #[error("not a capture file: {0}")]
     Packed(String),
@@ -34,6 +40,23 @@ pub enum OpenError {
     #[error("compressed with {0}, which this build leaves out: unpack it first")]
     LeftOut(Compression),
 }
+
+/// How much of what is no capture is looked at to tell what it is.
+const HEAD: usize = 512;
+/// Where a tar says that it is one (POSIX ustar and GNU).
+const USTAR: std::ops::Range<usize> = 257..262;
+/// What stands near the beginning of packets that Wireshark and tshark wrote out in words: JSON, the same for Elasticsearch, PDML, PSML, plain text with
+/// and without a summary, CSV, K12 text.
+const DISSECTIONS: [&[u8]; 8] = [
+    b"\"_index\": \"packets-",
+    b"\"_index\":\"packets-",
+    b"<pdml",
+    b"<psml",
+    b"No.     Time",
+    b"Frame 1: ",
+    b"\"No.\",\"Time\"",
+    b"+---------+---------------+",
+];
 
 /// A kind of capture file that can be read.
 pub(super) enum Magic {
@@ -83,8 +106,11 @@ impl Magic {
             }
             return Ok(magic);
         }
-        buffer.fill(8);
+        buffer.fill(HEAD);
         let first = buffer.available();
+        if let Some(error) = foreign(first.get(..HEAD).unwrap_or(first)) {
+            return Err(error);
+        }
         match (first, compression) {
             ([], None) => Err(OpenError::Empty),
             ([], Some(compression)) => Err(OpenError::Packed(format!("nothing is in the {compression} stream"))),
@@ -115,30 +141,39 @@ fn recognise(first: &[u8]) -> Result<Option<Magic>, OpenError> {
         [0xac, 0x01, 0x00, 0x1c] => variant(false, true, 28, 16),
         [0x1c, 0x00, 0x01, 0xab] => variant(true, false, 28, 16),
         [0xab, 0x01, 0x00, 0x1c] => variant(false, false, 28, 16),
-        [0xa1, 0x2b, 0x3c, 0x4d] | [0x4d, 0x3c, 0x2b, 0xa1] => {
-            unsupported("pcap file of Navtel's variant, which is not supported: convert it with editcap -F pcapng")
-        }
+        [0xa1, 0x2b, 0x3c, 0x4d] | [0x4d, 0x3c, 0x2b, 0xa1] => unsupported(
+            "pcap file of Navtel's variant, which is not supported: convert it to pcapng with Wireshark or editcap",
+        ),
         [0xa1, 0xb2, 0x34, 0xcd] | [0xcd, 0x34, 0xb2, 0xa1] => unsupported(
             "pcap file of Mesquita's variant, which is not supported: convert it with the program that wrote it",
         ),
         [0xa1, 0xb2, 0xc3, 0xcb] | [0xcb, 0xc3, 0xb2, 0xa1] => {
             unsupported("not a capture file: holds a compiled capture filter (cbpf-savefile)")
         }
-        b"snoo" => unsupported("snoop file: convert it with editcap -F pcapng"),
-        b"TRSN" => unsupported("Sniffer file (Network General): convert it with editcap -F pcapng"),
-        b"XCP\0" => unsupported("Windows Sniffer file (NetXray): convert it with editcap -F pcapng"),
-        b"RTSS" | b"GMBU" => unsupported("Network Monitor file: convert it with editcap -F pcapng"),
-        [b'P', b'K', 3, 4] => unsupported("zip archive: unpack it first"),
+        b"snoo" => unsupported("snoop file: convert it to pcapng with Wireshark or editcap"),
+        b"TRSN" => unsupported("Sniffer file (Network General): convert it to pcapng with Wireshark or editcap"),
+        b"XCP\0" => unsupported("Windows Sniffer file (NetXray): convert it to pcapng with Wireshark or editcap"),
+        b"RTSS" | b"GMBU" => unsupported("Network Monitor file: convert it to pcapng with Wireshark or editcap"),
+        [b'P', b'K', 3, 4] | [b'P', b'K', 5, 6] => Err(OpenError::Archive("zip")),
         [b'B', b'Z', b'h', _] => unsupported("compressed with bzip2: unpack it first"),
         [0x1f, 0x9d, ..] => unsupported("compressed with compress (.Z): unpack it first"),
         _ => Ok(None),
     }
 }
 
+/// What people take for a capture, by more than its first bytes.
+fn foreign(head: &[u8]) -> Option<OpenError> {
+    if head.get(USTAR) == Some(b"ustar") {
+        return Some(OpenError::Archive("tar"));
+    }
+    let holds = |words: &&[u8]| head.windows(words.len()).any(|part| part == *words);
+    DISSECTIONS.iter().any(holds).then_some(OpenError::Dissection)
+}
+
 /// The first bytes in words: as text if that is what they are.
 fn describe(first: &[u8]) -> String {
     let first = first.get(..8).unwrap_or(first);
-    if first.iter().all(|&b| b.is_ascii_graphic() || b == b' ') {
+    if first.iter().all(|&b| b.is_ascii_graphic() || b" \t\r\n".contains(&b)) {
         return format!("{:?}", String::from_utf8_lossy(first));
     }
     let mut text = String::new();

@@ -24,7 +24,9 @@ impl Error {
         let (what, hint) = match error.kind() {
             io::ErrorKind::NotFound => ("no such file".to_owned(), "check the path"),
             io::ErrorKind::PermissionDenied => ("permission denied".to_owned(), "make it readable for this user"),
-            io::ErrorKind::IsADirectory => ("is a directory".to_owned(), "give the files in it"),
+            io::ErrorKind::IsADirectory => {
+                ("is a directory".to_owned(), "have turnscope batch read it, or give the files in it")
+            }
             _ => (error.to_string(), ""),
         };
         Error::new(path, what, hint)

@@ -198,8 +198,9 @@ fn unreadable(name: &str, error: &OpenError) -> Error {
         OpenError::Read(error) => return Error::reading(name, error),
         OpenError::Empty | OpenError::Cut(_) => "capture again, and let the capturing program end by itself",
         OpenError::NotACapture(_) => "give a pcap or pcapng file",
-        OpenError::Unsupported(_) => "save it as pcapng with Wireshark",
-        OpenError::Packed(_) | OpenError::LeftOut(_) => "",
+        OpenError::Archive(_) => "have turnscope batch read it, or unpack it",
+        OpenError::Dissection => "save the packets with Wireshark: File, Export Specified Packets, as pcapng",
+        OpenError::Unsupported(_) | OpenError::Packed(_) | OpenError::LeftOut(_) => "",
     };
     Error::new(name, error, hint)
 }

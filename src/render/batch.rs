@@ -10,22 +10,23 @@ const MAX_FINDINGS: usize = 8;
 #[must_use]
 pub fn overview(totals: &Totals) -> String {
     let mut out = String::new();
-    let captures = if totals.captures == 1 { "capture" } else { "captures" };
-    let _ = write!(out, "{} {captures}:", totals.captures); // writing to a String cannot fail
+    let read = totals.read();
+    let _ = write!(out, "{read} {}", if read == 1 { "capture" } else { "captures" }); // writing to a String cannot fail
     let parts = [
         (totals.failure, "failure"),
         (totals.warning, "warning"),
         (totals.healthy, "healthy"),
         (totals.nothing_found, "with nothing to judge"),
-        (totals.unreadable, "not readable"),
     ];
-    let mut separator = ' ';
+    let mut separator = ':';
     for (count, what) in parts.iter().filter(|(count, _)| *count > 0) {
-        if separator == ',' {
-            out.push(',');
-        }
-        let _ = write!(out, " {count} {what}");
+        let _ = write!(out, "{separator} {count} {what}");
         separator = ',';
+    }
+    if totals.unreadable > 0 {
+        let files = if totals.unreadable == 1 { "file" } else { "files" };
+        let _ =
+            write!(out, "; {} {files} not readable as captures, for the reasons in summary.jsonl", totals.unreadable);
     }
     out.push('\n');
     let all = totals.by_frequency();
@@ -52,7 +53,8 @@ mod tests {
             headlines: [("a".to_owned(), 1), ("b".to_owned(), 10)].into(),
             ..Totals::default()
         };
-        assert_eq!(overview(&totals), "12 captures: 10 failure, 2 not readable\n  10  b\n   1  a\n");
-        assert_eq!(overview(&Totals::default()), "0 captures:\n");
+        let counts = "10 captures: 10 failure; 2 files not readable as captures, for the reasons in summary.jsonl";
+        assert_eq!(overview(&totals), format!("{counts}\n  10  b\n   1  a\n"));
+        assert_eq!(overview(&Totals::default()), "0 captures\n");
     }
 }

@@ -67,6 +67,12 @@ impl Totals {
         }
     }
 
+    /// How many captures were read.
+    #[must_use]
+    pub fn read(&self) -> u64 {
+        self.captures.saturating_sub(self.unreadable)
+    }
+
     /// Findings by how many captures have them as their headline's, the most frequent first.
     #[must_use]
     pub fn by_frequency(&self) -> Vec<(&str, u64)> {

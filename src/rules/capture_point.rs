@@ -4,10 +4,13 @@
 use super::evidence::{counted, first_frames};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::Sample;
+use std::net::IpAddr;
 
 pub(super) const DUPLICATES: &str = "capture-duplicates";
 pub(crate) const TRUNCATED: &str = "capture-truncated";
 pub(crate) const ONE_SIDED: &str = "capture-one-sided";
+
+const BOTH_WAYS: &str = "Capture where both directions pass, and with a filter that takes both.";
 
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     let totals = view.session.totals();
@@ -32,6 +35,21 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         ),
         fix: "Capture whole packets (tcpdump -s 0).".to_owned(),
     });
+    let unheard: Vec<IpAddr> = view.session.clients().unheard().collect();
+    if let (0, Some(host)) = (totals.one_sided.total, unheard.first()) {
+        let others = match unheard.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {}", counted(more as u64, "other host")),
+        };
+        let sample = Sample { total: 1, frames: Vec::new() };
+        note(ONE_SIDED, &sample, view, out, |_| {
+            Text {
+            title: format!("The capture holds nothing that was sent to {host}{others}"),
+            explanation: "What it sent shows that it was answered, and no answer is there. What seems to be missing proves nothing.".to_owned(),
+            fix: BOTH_WAYS.to_owned(),
+        }
+        });
+    }
     note(ONE_SIDED, &totals.one_sided, view, out, |count| Text {
         title: format!("The capture holds one direction only of {}", counted(count, "flow")),
         explanation: format!(
@@ -39,7 +57,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
              not captured ({}). What seems to be missing from it proves nothing.",
             first_frames(&totals.one_sided.frames, totals.one_sided.total)
         ),
-        fix: "Capture where both directions pass, and with a filter that takes both.".to_owned(),
+        fix: BOTH_WAYS.to_owned(),
     });
 }
 

@@ -43,6 +43,16 @@ const ABOUT_ABSENCE: &[&str] = &[
     "media-one-way",
 ];
 
+/// Findings that speak of what was not sent to the client.
+const ABOUT_ANSWERS: &[&str] = &[
+    "turn-no-response",
+    "turn-relay-silent",
+    "dtls-no-answer",
+    "ice-checks-unanswered",
+    "ice-consent-lost",
+    "ice-no-relay-candidate",
+];
+
 /// What makes a failure a mere warning.
 #[derive(Clone, Copy, Debug)]
 pub enum Remedy {
@@ -333,7 +343,11 @@ impl Collector {
                 Remedy::DataOrNothing(_) => remedy.found(clients),
                 _ => false,
             };
-            !group.grievances.iter().all(|(remedy, _)| refuted(remedy))
+            // of whom nothing is there that was sent to it, though it acts on it, nothing can be missed
+            let unheard = |from: &Grievance| clients.is_unheard(from.client);
+            let unseen =
+                |remedy: &Remedy| ABOUT_ANSWERS.contains(&group.finding.id) && remedy.grievance().is_some_and(unheard);
+            !group.grievances.iter().all(|(remedy, _)| refuted(remedy) || unseen(remedy))
         });
         for group in &mut groups {
             group.decide(clients);

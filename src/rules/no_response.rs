@@ -66,7 +66,7 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
     // a client that repeats some of its requests and not others had an answer to those others, which is not in the capture
     let unseen =
         repeated && asked.iter().any(|exchange| exchange.again_total == 0 && exchange.first.time < last.first.time);
-    let confidence = if !peer && evident && !unseen && !acts_on_the_unseen(conversation) {
+    let confidence = if !peer && evident && !unseen && !conversation.acts_on_unseen() {
         Confidence::Certain
     } else {
         Confidence::Likely
@@ -191,17 +191,6 @@ fn is_silent(exchange: &Exchange) -> bool {
         && exchange.icmp.is_none()
         && exchange.watched
         && !exchange.asked.nat_test
-}
-
-/// Whether the client knows what only an answer can have told it, and the capture holds none: after an unanswered request without nonce, it
-/// sends one with. What else looks unanswered may then be answered as well.
-fn acts_on_the_unseen(conversation: &Conversation) -> bool {
-    let heard = conversation.answered > 0 || conversation.orphans > 0;
-    let mut bare = conversation.of(Method::ALLOCATE).filter(|exchange| exchange.asked.nonce.is_none());
-    let Some(bare) = bare.next().filter(|_| !heard) else { return false };
-    conversation
-        .of(Method::ALLOCATE)
-        .any(|exchange| exchange.asked.nonce.is_some() && exchange.first.time > bare.first.time)
 }
 
 fn copies<'e>(asked: &'e [&'e Exchange]) -> impl Iterator<Item = Timestamp> + 'e {

@@ -6,10 +6,14 @@ use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// How many DTLS associations of a host are remembered.
 const MAX_KEYED: usize = 16;
+
+/// How many hosts are remembered that act on what the capture lacks.
+const MAX_UNSEEN: usize = 1024;
 
 /// Servers that a client asks within this time are asked together: what one of them gave just before another refused counts.
 const TOGETHER: Span = Span::from_secs(2);
@@ -40,6 +44,8 @@ pub struct Clients {
     heard: HashSet<IpAddr>,
     /// Whether any of that was not STUN.
     others_heard: bool,
+    /// Hosts that went on as only an answer lets them, none of which is in the capture.
+    unseen: BTreeSet<IpAddr>,
     /// Whether any request of anybody was answered.
     both_ways: bool,
     /// Frames that the capturing program lost by its own count.
@@ -74,6 +80,7 @@ impl Clients {
             holes: false,
             heard: HashSet::new(),
             others_heard: false,
+            unseen: BTreeSet::new(),
             both_ways: false,
             lost: 0,
         }
@@ -360,6 +367,24 @@ impl Clients {
         if self.heard.len() < self.max {
             self.heard.insert(host);
         }
+    }
+
+    /// A host went on as only an answer lets it, and the capture does not hold that.
+    pub fn acts_on_unseen(&mut self, host: IpAddr) {
+        if self.unseen.len() < MAX_UNSEEN {
+            self.unseen.insert(host);
+        }
+    }
+
+    /// The hosts of which the capture holds what they send, and nothing of what is sent to them, though there was something; the first ones.
+    pub fn unheard(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.unseen.iter().copied().filter(|&host| !self.is_heard(host))
+    }
+
+    /// Whether a host is one of them.
+    #[must_use]
+    pub fn is_unheard(&self, host: IpAddr) -> bool {
+        self.unseen.contains(&host) && !self.is_heard(host)
     }
 
     /// A request was answered by whom it was sent to.

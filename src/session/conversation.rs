@@ -310,6 +310,20 @@ impl Conversation {
         self.exchanges.iter().any(used) || self.relayed.iter().any(|traffic| traffic.packets > 0)
     }
 
+    /// Whether the client knows what only an answer can have told it, and the capture holds none: after an unanswered request without nonce, it
+    /// sends one with. What else looks unanswered may then be answered as well.
+    #[must_use]
+    pub fn acts_on_unseen(&self) -> bool {
+        if self.answered > 0 || self.orphans > 0 {
+            return false;
+        }
+        let Some(bare) = self.of(Method::ALLOCATE).find(|exchange| exchange.asked.nonce.is_none()) else {
+            return false;
+        };
+        self.of(Method::ALLOCATE)
+            .any(|exchange| exchange.asked.nonce.is_some() && exchange.first.time > bare.first.time)
+    }
+
     /// A request was answered: writes the ledger.
     pub fn settled(&mut self, exchange: &Settled<'_>) {
         let answer = exchange.answer;

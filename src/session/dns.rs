@@ -165,26 +165,29 @@ impl Lookups {
         if asked.rcode.is_some() && self.heard.len() < MAX_HEARD {
             self.heard.insert(client.ip());
         }
-        if !self.known.contains_key(&key) {
-            let likely = self.is_wanted(&key.1) || is_likely(&key.1);
-            let others = self.known.len() - self.likely;
-            if (if likely { self.likely } else { others }) >= MAX_LOOKUPS {
-                self.dropped += 1;
-                return None;
+        let lookup = match self.known.get_mut(&key) {
+            Some(lookup) => lookup,
+            None => {
+                let likely = self.is_wanted(&key.1) || is_likely(&key.1);
+                let others = self.known.len() - self.likely;
+                if (if likely { self.likely } else { others }) >= MAX_LOOKUPS {
+                    self.dropped += 1;
+                    return None;
+                }
+                self.likely += usize::from(likely);
+                self.known.entry(key.clone()).or_insert_with(|| Lookup {
+                    client,
+                    resolver,
+                    first: seen,
+                    last: seen,
+                    questions: Sample::default(),
+                    answers: Sample::default(),
+                    rcode: None,
+                    addresses: Vec::new(),
+                    hosts: Vec::new(),
+                })
             }
-            self.likely += usize::from(likely);
-        }
-        let lookup = self.known.entry(key.clone()).or_insert_with(|| Lookup {
-            client,
-            resolver,
-            first: seen,
-            last: seen,
-            questions: Sample::default(),
-            answers: Sample::default(),
-            rcode: None,
-            addresses: Vec::new(),
-            hosts: Vec::new(),
-        });
+        };
         match asked.rcode {
             None => {
                 // what a mirror port shows again was not asked again

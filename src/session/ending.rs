@@ -119,6 +119,9 @@ impl Session {
                 let (client, server) = (conversation.client.0, conversation.server.0);
                 self.clients.denied(Denied { client, server, asked: asked.first });
             }
+            if conversation.acts_on_unseen() {
+                self.clients.acts_on_unseen(conversation.client.0.ip());
+            }
             if flow.twin_of.is_none() {
                 self.servers.add(conversation, self.now);
                 self.ways.add(conversation);

@@ -7,12 +7,14 @@ use domain::base::iana::{Class, Rtype};
 use domain::base::name::ParsedName;
 use domain::base::{Message, ParsedRecord};
 use domain::rdata::{A, Aaaa, Cname, Naptr, Srv};
-use std::fmt;
+use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 /// The port of DNS.
 pub const PORT: u16 = 53;
 
+/// More room than nearly all names need.
+const USUAL_NAME: usize = 64;
 /// How many records of a message are read.
 const MAX_RECORDS: usize = 64;
 /// A message with more questions than this is none: servers answer one (RFC 9619).
@@ -104,7 +106,18 @@ impl Name<'_> {
     /// In lower case, without the dot at its end: how names are compared (RFC 4343). At most 1,020 bytes.
     #[must_use]
     pub fn lower(&self) -> String {
-        let mut text = self.to_string();
+        let mut text = String::with_capacity(USUAL_NAME);
+        for label in self.0.iter().filter(|label| !label.is_root()) {
+            if !text.is_empty() {
+                text.push('.');
+            }
+            // of hosts, whose names need no escapes
+            if label.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+                text.extend(label.iter().map(char::from));
+            } else {
+                let _ = write!(text, "{label}"); // a string takes all
+            }
+        }
         text.make_ascii_lowercase();
         text
     }
@@ -272,6 +285,21 @@ mod tests {
         let answer = message([0x81, 0x80], 1, "_turn._udp.example.org", 33, &service);
         assert_eq!(said(&answer), ["_turn._udp.example.org SRV NOERROR", "t1.example.org:3478"]);
         assert_eq!(said(&message([0x81, 0x83], 0, "no.example", 28, &[])), ["no.example AAAA NXDOMAIN"]);
+    }
+
+    #[test]
+    fn names_of_any_bytes_are_compared_as_they_are_shown() {
+        let labels: [&[u8]; 7] = [b"TURN", b"_turns", b"a b.c", b"\\", b"\x00\xff~", b"xn--Bcher-KVA", b"9"];
+        for labels in labels.windows(2).chain([&[] as &[&[u8]], &labels]) {
+            let encoded: Vec<u8> =
+                labels.iter().flat_map(|label| [&[label.len() as u8], *label].concat()).chain([0]).collect();
+            let head = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+            let question = [&head[..], &encoded, &[0, 1, 0, 1]].concat();
+            let mut seen = None;
+            read(&question, |asked| seen.insert((asked.name.lower(), asked.name.to_string())).0.is_empty(), |_| {});
+            let (lower, shown) = seen.unwrap();
+            assert_eq!(lower, shown.to_ascii_lowercase());
+        }
     }
 
     #[test]

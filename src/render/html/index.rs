@@ -151,7 +151,7 @@ fn counts(totals: &Totals) -> Vec<Count> {
         (totals.warning, "warning", "warning"),
         (totals.healthy, "healthy", "healthy"),
         (totals.nothing_found, "with nothing to judge", ""),
-        (totals.unreadable, "not readable", ""),
+        (totals.unreadable, if totals.unreadable == 1 { "file not readable" } else { "files not readable" }, ""),
     ];
     let there = all.into_iter().filter(|(number, ..)| *number > 0);
     there.map(|(number, word, class)| Count { number, word, class }).collect()

@@ -405,6 +405,22 @@ impl Handshake {
         self.flights.iter().map(|flight| u64::from(flight.repeated)).sum()
     }
 
+    /// Who goes on as only the other end's messages let it, while the capture holds none of them: it lacks what is sent to this end.
+    #[must_use]
+    pub fn acts_on_unseen(&self) -> Option<Role> {
+        let Both { client, server } = &self.sides;
+        let went_on = || {
+            let exchanged = |message: &MessageSeen| message.kind == HandshakeType::CLIENT_KEY_EXCHANGE;
+            client.hello.is_some() && (client.protected.is_some() || client.messages.iter().any(exchanged))
+        };
+        match (client.last, server.last) {
+            (Some(_), None) if went_on() => Some(Role::Client),
+            // who has chosen was offered something
+            (None, Some(_)) if server.hello.is_some() => Some(Role::Server),
+            _ => None,
+        }
+    }
+
     /// Whether records of both ends are in the capture.
     #[must_use]
     pub fn is_two_sided(&self) -> bool {

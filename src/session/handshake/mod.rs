@@ -53,7 +53,12 @@ impl Session {
     /// The DTLS associations that are over, to be judged and forgotten.
     pub fn ripe_handshakes(&mut self) -> Vec<Handshake> {
         let ripe = self.handshakes.ripe();
-        ripe.iter().for_each(|gone| self.servers.add_dtls(gone));
+        for gone in &ripe {
+            self.servers.add_dtls(gone);
+            if let (Some(role), Some(way)) = (gone.acts_on_unseen(), gone.way()) {
+                self.clients.acts_on_unseen(if role == Role::Client { way.client.ip() } else { way.server.ip() });
+            }
+        }
         ripe
     }
 

@@ -5,6 +5,7 @@ use crate::wire::handshake::{
     CipherSuite, ClientHello, ExtensionType, Extensions, NamedGroup, ServerHello, SignatureScheme, SrtpProfile, Value,
     Version,
 };
+use arrayvec::ArrayVec;
 
 /// How many entries of a list are kept.
 const MAX_LISTED: usize = 64;
@@ -66,13 +67,13 @@ pub struct Chosen {
 impl Offer {
     pub(super) fn of_client(hello: &ClientHello<'_>, seen: Seen, length: u32, fragments: u32) -> Offer {
         let versions = match hello.versions() {
-            (Some(listed), _) => listed.filter(|version| !version.is_grease()).take(MAX_LISTED).collect(),
+            (Some(versions), _) => listed(versions.filter(|version| !version.is_grease())),
             (None, own) => vec![own],
         };
         let suites = hello.cipher_suites().filter(|suite| !suite.is_signal() && !suite.is_grease());
         Offer {
             versions,
-            suites: suites.take(MAX_LISTED).collect(),
+            suites: listed(suites),
             resumes: !hello.session_id.is_empty() || hello.extensions.find(ExtensionType::PRE_SHARED_KEY).is_some(),
             ..Offer::of(hello.random, hello.session_id, &hello.extensions, seen, length, fragments)
         }
@@ -115,17 +116,14 @@ impl Offer {
         for extension in *extensions {
             match extension.decode() {
                 Ok(Value::HostName(name)) => offer.server_name = Some(text(name)),
-                Ok(Value::Groups(groups)) => {
-                    offer.groups = groups.filter(|group| !group.is_grease()).take(MAX_LISTED).collect();
-                }
+                Ok(Value::Groups(groups)) => offer.groups = listed(groups.filter(|group| !group.is_grease())),
                 Ok(Value::SignatureSchemes(schemes)) if extension.kind == ExtensionType::SIGNATURE_ALGORITHMS => {
-                    offer.signatures = schemes.filter(|scheme| !scheme.is_grease()).take(MAX_LISTED).collect();
+                    offer.signatures = listed(schemes.filter(|scheme| !scheme.is_grease()));
                 }
-                Ok(Value::Srtp { profiles, .. }) => offer.srtp = Some(profiles.take(MAX_LISTED).collect()),
+                Ok(Value::Srtp { profiles, .. }) => offer.srtp = Some(listed(profiles)),
                 Ok(Value::Alpn(names)) => offer.alpn = names.take(MAX_LISTED).map(text).collect(),
                 Ok(Value::KeyShares(shares)) => {
-                    let groups = shares.map(|share| share.group).filter(|group| !group.is_grease());
-                    offer.key_shares = groups.take(MAX_LISTED).collect();
+                    offer.key_shares = listed(shares.map(|share| share.group).filter(|group| !group.is_grease()));
                 }
                 Ok(Value::KeyShare(share)) => offer.key_shares = vec![share.group],
                 Ok(Value::SelectedGroup(group)) => offer.key_shares = vec![group],
@@ -147,6 +145,11 @@ impl Offer {
             signature: None,
         })
     }
+}
+
+/// The first entries, in as much room as they need: most hellos are those of the web, and soon forgotten.
+fn listed<T: Copy>(entries: impl Iterator<Item = T>) -> Vec<T> {
+    entries.take(MAX_LISTED).collect::<ArrayVec<T, MAX_LISTED>>().to_vec()
 }
 
 pub(super) fn text(bytes: &[u8]) -> String {
