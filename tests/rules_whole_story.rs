@@ -489,3 +489,16 @@ fn tables_of_pairs_keep_their_words_whole_in_eighty_columns() {
         assert!(shown.contains(words), "{words}: {shown}");
     }
 }
+
+#[test]
+fn a_nonce_that_may_have_run_out_is_no_certain_password() {
+    for seconds in [1, 20] {
+        let mut scene = Scene::new();
+        scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+        let refresh = scene.after_ms(240_000).refresh(CLIENT, SERVER, &alice(), "n", 600);
+        scene.after_ms(10).challenge(&refresh, 401, "Unauthorized", "example.org", "another");
+        let told = report(&scene.later(seconds).pcap());
+        let certain = finding(&told, "turn-integrity-rejected").confidence == Confidence::Certain;
+        assert_eq!(certain, seconds > 10, "{}", told.headline);
+    }
+}

@@ -180,8 +180,8 @@ fn judge_later(method: Method, conversation: &Conversation, view: &View<'_>, out
     };
     out.add(seen, || {
         let (client, server) = (conversation.client, conversation.server);
-        let lent = conversation.of(Method::ALLOCATE).filter(|known| known.succeeded() && known.first < last.first);
-        let before = match lent.last() {
+        let mut lent = conversation.of(Method::ALLOCATE).filter(|known| known.succeeded() && known.first < last.first);
+        let before = match lent.next_back() {
             Some(known) if known.asked.is_signed() => {
                 format!(" The Allocate before it was signed (frame {}), this request is not.", known.first.frame)
             }

@@ -2,7 +2,7 @@
 
 use super::evidence::{frames, how_long};
 use super::expiry::good_for;
-use super::refusal::{challenge_before, is_named_pion, is_nonce_given};
+use super::refusal::{PATIENCE, challenge_before, is_named_pion, is_nonce_given};
 use super::refused::Refused;
 use super::{Collector, Confidence, Dialect, Proof, Text, View};
 use crate::session::credentials::{Identity, KeyHash, Preparation, Scheme, Side, Slip};
@@ -27,6 +27,9 @@ pub(super) fn tell(group: &Refused<'_>, conversation: &Conversation, view: &View
         if group.exchanges.iter().all(|exchange| is_nonce_renewed(exchange, conversation)) {
             return;
         }
+        seen.confidence = Confidence::Likely;
+    }
+    if may_be_nonce(group, conversation, view) {
         seen.confidence = Confidence::Likely;
     }
     out.add(seen, || text(group, conversation, &request, &response, view));
@@ -150,6 +153,22 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
     }
 }
 
+/// The last request of the same user that the server granted before those that it refuses.
+fn granted_before<'c>(group: &Refused<'_>, conversation: &'c Conversation) -> Option<&'c Exchange> {
+    let first = group.first();
+    let names = |asked: &Asked| (asked.user, asked.userhash, asked.realm);
+    let same =
+        |known: &&Exchange| known.succeeded() && known.asked.is_signed() && names(&known.asked) == names(&first.asked);
+    conversation.exchanges.iter().filter(same).rfind(|known| known.first < first.first)
+}
+
+/// Whether a refusal may be that of a nonce which ran out: the user had been good, and what it did with the new nonce is not in the capture.
+fn may_be_nonce(group: &Refused<'_>, conversation: &Conversation, view: &View<'_>) -> bool {
+    let renewed = group.answer.nonce.is_some() && group.answer.nonce != group.last.asked.nonce;
+    let unseen = conversation.orphans > 0 || view.now().since(group.answer.seen.time) < PATIENCE;
+    renewed && unseen && granted_before(group, conversation).is_some()
+}
+
 /// Where nothing was given to test with, and the server had taken the same user's signature before: something changed in between.
 fn accepted_before(
     group: &Refused<'_>,
@@ -158,14 +177,8 @@ fn accepted_before(
     user: &str,
 ) -> Option<(String, String, String)> {
     let untested = |proof: &Proof| matches!(proof, Proof::Untested | Proof::Unsigned | Proof::Truncated);
-    let first = group.first();
-    let same = |known: &&Exchange| {
-        let names = |asked: &Asked| (asked.user, asked.userhash, asked.realm);
-        known.succeeded() && known.asked.is_signed() && names(&known.asked) == names(&first.asked)
-    };
-    let before = conversation.exchanges.iter().filter(same).filter(|known| known.first < first.first).last();
-    let before = before.filter(|_| untested(request) && untested(response))?;
-    let ago = how_long(first.first.time.since(before.first.time));
+    let before = granted_before(group, conversation).filter(|_| untested(request) && untested(response))?;
+    let ago = how_long(group.first().first.time.since(before.first.time));
     Some((
         format!("the same user was accepted {ago} before"),
         format!(

@@ -112,6 +112,8 @@ fn other(denied: &Denied<'_>, view: &View<'_>) -> Text {
     let limit = limit.or_else(|| channel_refused(denied));
     let peer = denied.last.asked.peer.map(|peer| format!(" (about the peer {peer})")).unwrap_or_default();
     let meaning = match (denied.phrase(view), row) {
+        // a phrase that is known to speak of peers says more
+        (phrase, _) if limit.is_some() && phrase.contains("peers") => phrase,
         _ if limit.is_some() => limit.as_ref().map(|(meaning, _)| format!(" {meaning}")).unwrap_or_default(),
         (phrase, _) if !phrase.is_empty() => phrase,
         (_, Some(row)) => format!(" {} Mostly behind it: {}", row.meaning, row.cause),
