@@ -251,6 +251,15 @@ fn verify_says_who_signs_with_what_and_exits_with_1_if_nothing_given_fits() {
         .code(1)
         .stdout(contains("mismatch").and(contains("No credentials were given").not()));
     turnscope().arg("verify").arg(&capture).assert().code(0).stdout(contains("untested"));
+    // a pipe may bring any number of messages
+    let many = desk.file("many", "guess\n".repeat(2500));
+    let mut command = turnscope();
+    command.args(["verify", "-", "--passwords"]).arg(&many).write_stdin(refused().pcap());
+    command
+        .assert()
+        .stderr(contains("its 2500 passwords are tried on each signed message").and(contains("guess").not()));
+    let mut command = turnscope();
+    command.arg("verify").arg(&capture).arg("--passwords").arg(&many).assert().stderr(contains("passwords").not());
     let mut command = turnscope();
     command.arg("verify").arg(&capture).args(["--format", "json", "--credentials"]).arg(&both);
     let output = command.assert().code(0).get_output().stdout.clone();

@@ -14,7 +14,7 @@ use turnscope::render::clock::Clock;
 use turnscope::render::ladder::{Choice, mermaid, svg, text};
 use turnscope::render::text::{Detail, Options};
 use turnscope::report::Report;
-use turnscope::report::ladder::{Ladder, Mark, Outcome, Participant, Role, Session};
+use turnscope::report::ladder::{Ladder, Mark, Outcome, Participant, Role, Session, Step};
 use unicode_width::UnicodeWidthStr;
 
 const CLIENT: &str = "10.0.0.2:50000";
@@ -411,4 +411,15 @@ fn an_answer_from_elsewhere_goes_from_there_to_the_client_that_asked() {
         "{drawing}"
     );
     assert_ne!(answer.from, answer.to, "{drawing}");
+}
+
+#[test]
+fn what_goes_through_an_allocation_that_moved_is_drawn_to_its_peer_as_before() {
+    let sample = samples::all().into_iter().find(|sample| sample.name == "mobility").unwrap();
+    let (ladder, report) = ladder(&sample.path, &sample.bytes, &sample.credentials);
+    let drawing = text(&ladder, &report, Choice::Telling, &options(&report, 120));
+    let moves = |step: &&Step| step.label.contains("moves the allocation of 172.16.84.124:59890 here");
+    assert_eq!(ladder.sessions[0].steps.iter().filter(moves).count(), 1, "{drawing}");
+    let relayed = ladder.sessions[0].steps.iter().filter(|step| step.label == "data" && step.through.is_some());
+    assert_eq!(relayed.count(), 4, "two ways before and two after: {drawing}");
 }

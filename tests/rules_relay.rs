@@ -606,3 +606,37 @@ fn an_address_that_is_the_clients_own_or_seen_by_a_server_inside_is_no_fault() {
         assert!(mine(&told_of(server, client, mapped)).is_empty(), "{server} {client} {mapped}");
     }
 }
+
+#[test]
+fn a_permission_that_ran_out_is_told_though_another_peer_gets_through() {
+    for (own_too, bound) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut scene = allocated();
+        permit(&mut scene, PEER);
+        if bound {
+            bind(&mut scene, 0x4001, OTHER_PEER);
+        }
+        for second in 0..360 {
+            if second % 240 == 0 {
+                permit(&mut scene, OTHER_PEER);
+            }
+            send(&mut scene, PEER, 1, 450);
+            if bound {
+                // media goes a way of its own through the program
+                let packet = payload::rtp(96, second, u32::from(second) * 960, 7, 100);
+                scene.after_ms(250).channel_data(CLIENT, SERVER, 0x4001, &packet);
+                scene.after_ms(250).channel_data(SERVER, CLIENT, 0x4001, &packet);
+            } else {
+                send(&mut scene, OTHER_PEER, 1, 450);
+                receive(&mut scene, OTHER_PEER, 1);
+            }
+            if second < 290 || own_too {
+                receive(&mut scene, PEER, 1);
+            }
+        }
+        let told = report(&scene.later(1).pcap());
+        assert_eq!(told.verdict, Verdict::Healthy);
+        let found: Vec<_> = told.findings.iter().filter(|found| found.id == "turn-permission-missing").collect();
+        assert_eq!(found.len(), usize::from(!own_too), "{own_too} {bound}: {found:#?}");
+        assert!(found.iter().all(|found| found.explanation.contains("Data of other peers passes")), "{found:#?}");
+    }
+}

@@ -26,6 +26,7 @@ pub(super) fn run(
     if !input.regular {
         return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
     }
+    reading.credentials.warn(&[path], look);
     reading.told.warn(look);
     reading.keys.warn(look);
     let part = read(&mut input, 0, reading, Extra::default(), |_, _| true)?;

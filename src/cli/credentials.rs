@@ -1,6 +1,7 @@
 //! The credentials given on the command line: by file, or typed at the terminal. Never as an argument, where others could read it.
 
-use super::error::Error;
+use super::error::{Error, say};
+use super::options::Look;
 use super::signalling::{Told, is_packed};
 use crate::secret::Secret;
 use crate::session::credentials::Credentials;
@@ -12,6 +13,23 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default)]
 pub(super) struct Given {
     sources: Vec<Source>,
+}
+
+/// What trying one password on one message takes, in nanoseconds.
+const NANOSECONDS: u64 = 1000;
+/// A message with its headers has at least this many bytes in a capture.
+const MESSAGE: u64 = 120;
+/// As many tries take some ten seconds.
+const MANY_TRIES: u64 = 10_000_000;
+/// Fewer passwords than this are worth no word, whatever the capture.
+const MANY_PASSWORDS: u64 = 500;
+
+/// Whether passwords times messages may be so many that a person wonders what takes so long. How much comes through a pipe, or is in a folder, nobody knows.
+fn takes_long(passwords: u64, captures: &[impl AsRef<Path>]) -> bool {
+    let length = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len());
+    let bytes: Option<u64> = captures.iter().map(|path| length(path.as_ref())).sum();
+    let tries = |bytes: u64| passwords.saturating_mul(bytes / MESSAGE);
+    passwords >= MANY_PASSWORDS && bytes.is_none_or(|bytes| tries(bytes) >= MANY_TRIES)
 }
 
 #[derive(Debug)]
@@ -47,6 +65,24 @@ impl Given {
         }
         given.credentials()?;
         Ok(given)
+    }
+
+    /// Says at the start that a list of passwords is so long that reading may take a while.
+    pub(super) fn warn(&self, captures: &[impl AsRef<Path>], look: Look) {
+        let lists = self.sources.iter().filter_map(|source| match source {
+            Source::Passwords { bytes, origin } => Some((bytes, origin)),
+            _ => None,
+        });
+        for (bytes, origin) in lists.filter(|_| !look.is_quiet()) {
+            let passwords = bytes.expose().split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).count() as u64;
+            if takes_long(passwords, captures) {
+                let seconds = passwords.saturating_mul(NANOSECONDS) / 100_000;
+                let what = format_args!(
+                    "its {passwords} passwords are tried on each signed message, which takes some {seconds} s for 10,000 of those"
+                );
+                say(&Error::new(origin, what, ""));
+            }
+        }
     }
 
     /// A set for one capture.

@@ -30,6 +30,7 @@ pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, loo
     if !input.regular {
         return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
     }
+    reading.credentials.warn(&[path], look);
     reading.told.warn(look);
     let key = Key::random().map_err(|error| Error::new("", format_args!("no random numbers: {error}"), ""))?;
     let mut credentials = reading.credentials.credentials()?;

@@ -68,6 +68,7 @@ fn analyze(
     (reading, beside): (&Wanted, &Beside),
     look: Look,
 ) -> Result<Status, Error> {
+    reading.credentials.warn(captures, look);
     reading.told.warn(look);
     reading.keys.warn(look);
     beside.warn(look);
@@ -116,6 +117,7 @@ fn flow(
     reading: &Wanted,
     look: Look,
 ) -> Result<Status, Error> {
+    reading.credentials.warn(captures, look);
     reading.told.warn(look);
     reading.keys.warn(look);
     let file = file.filter(|path| *path != Path::new("-"));
@@ -154,6 +156,7 @@ fn flow(
 
 fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
+    reading.credentials.warn(&[path], look);
     reading.told.warn(look);
     reading.keys.warn(look);
     let icmp = icmp_answers(&input)?;
@@ -190,6 +193,7 @@ fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, l
 
 fn list_verified(path: &str, format: ReportFormat, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
+    reading.credentials.warn(&[path], look);
     reading.told.warn(look);
     reading.keys.warn(look);
     let live = !input.regular || output::is_terminal();

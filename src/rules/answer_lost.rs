@@ -6,6 +6,7 @@ use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::net::Endpoint;
 use crate::session::credentials::Status;
 use crate::session::{Conversation, Exchange, Grievance, Seen, Verdicts};
+use crate::time::Span;
 use crate::wire::stun::Method;
 
 pub(super) const LOST: &str = "turn-answer-lost";
@@ -38,6 +39,10 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
         let between = travel::of_answer(exchange, lost.answer, view);
         let where_to = match &between {
             Some(between) => between,
+            None if lost.hears => {
+                "An earlier answer on this way did arrive, for the client uses its nonce; what differs is this one. Either it is dropped for its size or \
+                 content on the way, or the client does not take it, as where something rewrote it and its integrity no longer fits."
+            }
             None if lost.beyond => {
                 "The capture shows both sides of a NAT: the answer reaches the outer side and not the inner one."
             }
@@ -46,7 +51,11 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
             }
         };
         out.add(seen, || Text {
-            title: format!("{server} answers {client}, and the answers do not arrive: the client repeats its {} request", exchange.method),
+            title: if lost.hears && between.is_none() {
+                format!("{server} answers {client}, and the client does not take the answer: it repeats its {} request", exchange.method)
+            } else {
+                format!("{server} answers {client}, and the answers do not arrive: the client repeats its {} request", exchange.method)
+            },
             explanation: format!(
                 "{server} answered the {} request of {client} in frame {}, and the client sent the same request {} more times after that \
                  answer ({}). {where_to}",
@@ -59,6 +68,10 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
                 Some(_) => "Look at what lies between these two points, for the way back: firewall state for answers, asymmetric routes, NAT; and at the \
                             client's own firewall, if the capture there was taken on it."
                     .to_owned(),
+                None if lost.hears => format!(
+                    "Look at the log of {client} for why it drops the answer, and test its integrity with the credentials (--credentials FILE); capture there, too: if it does \
+                     not arrive, look for a filter or an application gateway (ALG) between the two points."
+                ),
                 None => format!(
                 "Follow the answers from this capture point towards {client}: firewall state for answers, asymmetric routes, the NAT on the \
                  way back; if the capture was taken on the client itself, its own firewall."
@@ -74,6 +87,8 @@ struct Lost {
     repeats: u32,
     /// Whether it was seen on the other side of a NAT only.
     beyond: bool,
+    /// Whether the client shows that another answer on this way came to it.
+    hears: bool,
 }
 
 /// Whether the client goes on with a request that was answered, and never shows that it got the answer.
@@ -81,10 +96,10 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
     let lost = match (&exchange.answer, exchange.answered_beyond) {
         (None, Some(answer)) => {
             let after = exchange.again.iter().filter(|copy| copy.time > answer.time).count();
-            Lost { answer, repeats: u32::try_from(after).unwrap_or(u32::MAX), beyond: true }
+            Lost { answer, repeats: u32::try_from(after).unwrap_or(u32::MAX), beyond: true, hears: false }
         }
         (Some(answer), _) if answer.from.is_none() && !answer.fingerprint_bad && !has_mismatch(&answer.integrity) => {
-            Lost { answer: answer.seen, repeats: exchange.again_after_answer, beyond: false }
+            Lost { answer: answer.seen, repeats: exchange.again_after_answer, beyond: false, hears: false }
         }
         _ => return None,
     };
@@ -108,6 +123,7 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
         return None;
     }
     let enough = lost.repeats >= REPEATS;
+    let lost = Lost { hears: !lost.beyond && exchange.asked.nonce.is_some_and(hears), ..lost };
     (enough && !exchange.asked.nat_test && exchange.asked.lifetime != Some(0) && !went_on).then_some(lost)
 }
 
@@ -179,7 +195,10 @@ fn elsewhere(
 fn remedy(exchange: &Exchange, conversation: &Conversation) -> Remedy {
     let user = exchange.asked.user.or(exchange.asked.userhash);
     let (client, server) = (conversation.client.0.ip(), conversation.server.0);
-    let at = exchange.answer.as_ref().map_or(exchange.last.time, |answer| answer.seen.time);
+    // what the very answer granted that does not get there is no remedy
+    let granted = exchange.method == Method::ALLOCATE && exchange.succeeded();
+    let answered = exchange.answer.as_ref().map_or(exchange.last.time, |answer| answer.seen.time);
+    let at = if granted { answered.max(exchange.last.time).after(Span(1)) } else { answered };
     let from = Grievance { client, user, server, at };
     if exchange.method == Method::BINDING { Remedy::Reachability(from) } else { Remedy::Service(from) }
 }

@@ -1,5 +1,6 @@
 //! `turn-challenge` and `turn-no-credentials`: the first leg of long-term credentials, and clients that stop there.
 
+use super::denied::is_release;
 use super::evidence::{filter_of, frames, frames_of, how_long};
 use super::refusal::{PATIENCE, Refusal, classify};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
@@ -9,6 +10,9 @@ use crate::wire::stun::Method;
 
 pub(super) const CHALLENGE: &str = "turn-challenge";
 pub(super) const NO_CREDENTIALS: &str = "turn-no-credentials";
+
+/// What a client asks for once it has an allocation.
+const LATER: [Method; 4] = [Method::REFRESH, Method::CREATE_PERMISSION, Method::CHANNEL_BIND, Method::CONNECT];
 
 /// An allocation that a client was granted this long before an abandoned challenge shows that it has credentials: clients ask from
 /// several sockets at once and drop those that they do not need.
@@ -27,6 +31,10 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         tell_challenge(first, granted, conversation, view, out);
     } else if !conversation.exchanges.iter().any(|exchange| signed(&exchange)) {
         tell_no_credentials(first, last, answer, conversation, view, out);
+    }
+    let refused = |method: &Method| conversation.of(*method).any(Exchange::failed);
+    for method in LATER.into_iter().filter(refused) {
+        judge_later(method, conversation, view, out);
     }
 }
 
@@ -75,21 +83,9 @@ fn tell_no_credentials(
     out: &mut Collector,
 ) {
     let patience = view.now().since(answer.seen.time);
-    // a repeated request means that the challenge was lost on its way; a nonce that comes back from another socket, that the
-    // client goes on there
-    // the same transaction id again, long after, is a copy too
-    let copies = conversation.exchanges.iter().filter(|known| known.id == last.id).count();
-    let silent = copies <= 1
-        && last.again_after_answer == 0
-        && !last.differs
-        && answer.from.is_none()
-        && conversation.nonce_of.is_none();
-    let went_on = conversation.exchanges_omitted > 0
-        || conversation.orphans > 0
-        || conversation.relayed.iter().any(|traffic| traffic.packets > 0)
-        || conversation.allocation.is_some()
-        || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(conversation, nonce, answer.seen.time));
-    if !silent || went_on || patience < PATIENCE || !matches!(last.method, Method::ALLOCATE | Method::BINDING) {
+    let went_on = conversation.relayed.iter().any(|traffic| traffic.packets > 0) || conversation.allocation.is_some();
+    let of_these = matches!(last.method, Method::ALLOCATE | Method::BINDING);
+    if went_on || !of_these || !is_left(last, answer, conversation, view) {
         return;
     }
     let challenged: Vec<&Exchange> = conversation.exchanges.iter().filter(|exchange| exchange.failed()).collect();
@@ -124,7 +120,12 @@ fn tell_no_credentials(
             ""
         };
         Text {
-            title: format!("{server} asked {client} for credentials, and the client gave none"),
+            title: match last.method {
+                Method::BINDING => {
+                    format!("{server} asked {client} for credentials on its Binding request, and the client gave none")
+                }
+                _ => format!("{server} asked {client} for credentials, and the client gave none"),
+            },
             explanation: format!(
                 "The server answered {} with realm {} and a nonce ({}). The client neither sent credentials nor repeated its request in the {} that \
                  the capture goes on.{why}",
@@ -133,11 +134,92 @@ fn tell_no_credentials(
                 frames(&frames_of(challenged.iter().copied())),
                 how_long(patience),
             ),
-            fix: "Configure user name and password on the client together with the server's address; in a browser they are username and credential \
-                  of the RTCIceServer entry."
+            fix: match last.method {
+                Method::BINDING => format!(
+                    "Have {server} answer Binding requests without credentials (coturn: without secure-stun), or give the client another STUN server: browsers and \
+                     most other clients never sign them."
+                ),
+                _ => "Configure user name and password on the client together with the server's address; in a browser they are username and credential \
+                      of the RTCIceServer entry."
+                    .to_owned(),
+            },
+        }
+    });
+}
+
+/// A client that asks for more than its allocation without credentials is asked for them as well.
+fn judge_later(method: Method, conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let asks = |exchange: &&Exchange| {
+        let refused = classify(exchange, conversation, view) == Refusal::Challenge;
+        refused && !exchange.asked.truncated && !is_release(exchange)
+    };
+    let challenged: Vec<&Exchange> = conversation.of(method).filter(asks).collect();
+    let Some((last, answer)) = challenged.last().and_then(|last| Some((*last, last.answer.as_ref()?))) else { return };
+    let goes_on = |known: &Exchange| {
+        let signed = known.asked.is_signed() || known.asked.truncated || known.succeeded() || is_release(known);
+        known.first > last.first && signed
+    };
+    if !is_left(last, answer, conversation, view) || conversation.exchanges.iter().any(goes_on) {
+        return;
+    }
+    let at = if method == Method::REFRESH { answer.seen.time } else { conversation.first.time };
+    let grievance = Grievance { client: conversation.client.0.ip(), user: None, server: conversation.server.0, at };
+    let listed = frames_of(challenged.iter().copied());
+    let seen = Occurrence {
+        id: NO_CREDENTIALS,
+        key: format!("{} {method}", conversation.server),
+        severity: Severity::Failure,
+        confidence: if answer.truncated { Confidence::Likely } else { Confidence::Certain },
+        remedy: if method == Method::REFRESH { Remedy::Service(grievance) } else { Remedy::Data(grievance) },
+        at: challenged.first().map_or(last.first.time, |first| first.first.time),
+        frames: listed.clone(),
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8489 §9.2.5",
+        subject: subject(conversation, last, view),
+        causes: &[],
+    };
+    out.add(seen, || {
+        let (client, server) = (conversation.client, conversation.server);
+        let mut lent = conversation.of(Method::ALLOCATE).filter(|known| known.succeeded() && known.first < last.first);
+        let before = match lent.next_back() {
+            Some(known) if known.asked.is_signed() => {
+                format!(" The Allocate before it was signed (frame {}), this request is not.", known.first.frame)
+            }
+            Some(known) => format!(" The Allocate before it was granted without any (frame {}).", known.first.frame),
+            None => String::new(),
+        };
+        Text {
+            title: format!("{server} asked {client} for credentials on its {method}, and the client gave none"),
+            explanation: format!(
+                "The server answered the {method} of {client} with {}, realm {} and a nonce ({}).{before} In the {} that the capture goes on the client \
+                 sent nothing that is signed.",
+                view.error(answer),
+                view.quoted(answer.realm),
+                frames(&listed),
+                how_long(view.now().since(answer.seen.time)),
+            ),
+            fix: "Have the client sign every request of its allocation, with the user that asked for it. A server that wants credentials should ask for them \
+                  with the Allocate already."
                 .to_owned(),
         }
     });
+}
+
+/// Whether a client left a challenge at that: it neither repeats its request nor shows elsewhere that it got the nonce, though there was time.
+fn is_left(last: &Exchange, answer: &Answer, conversation: &Conversation, view: &View<'_>) -> bool {
+    // a repeated request means that the challenge was lost on its way; a nonce that comes back from another socket, that the
+    // client goes on there
+    // the same transaction id again, long after, is a copy too
+    let copies = conversation.exchanges.iter().filter(|known| known.id == last.id).count();
+    let silent = copies <= 1
+        && last.again_after_answer == 0
+        && !last.differs
+        && answer.from.is_none()
+        && conversation.nonce_of.is_none();
+    let went_on = conversation.exchanges_omitted > 0
+        || conversation.orphans > 0
+        || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(conversation, nonce, answer.seen.time));
+    silent && !went_on && view.now().since(answer.seen.time) >= PATIENCE
 }
 
 fn subject(conversation: &Conversation, exchange: &Exchange, view: &View<'_>) -> Subject {

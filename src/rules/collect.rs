@@ -1,9 +1,11 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
 mod causes;
+mod strangers;
+mod ways;
 
 use super::{Confidence, Severity};
-use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
+use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress, Transport};
 use crate::session::{Clients, Grievance};
 use crate::time::Timestamp;
 use causes::{cause_of, gravest_symptoms, raise_causes};
@@ -107,6 +109,7 @@ impl Remedy {
 pub struct Subject {
     pub client: Option<ClientAddress>,
     pub server: Option<ServerAddress>,
+    pub transport: Option<Transport>,
     pub username: Option<String>,
     pub realm: Option<String>,
     pub peer: Option<PeerAddress>,
@@ -193,6 +196,8 @@ struct Group {
     effects: &'static [&'static str],
     /// It would be a failure, and every client that it struck got over it.
     remedied: bool,
+    /// Of a way to a server: what to do if another one is open.
+    otherwise: Option<String>,
 }
 
 /// Takes in occurrences, gives out findings.
@@ -241,7 +246,14 @@ impl Collector {
         };
         self.groups.insert(
             key,
-            Group { finding, grievances: vec![grievance], causes: seen.causes, effects: &[], remedied: false },
+            Group {
+                finding,
+                grievances: vec![grievance],
+                causes: seen.causes,
+                effects: &[],
+                remedied: false,
+                otherwise: None,
+            },
         );
     }
 
@@ -340,11 +352,13 @@ impl Collector {
         for group in &mut groups {
             group.decide(clients);
         }
+        strangers::tell(&mut groups);
         let causes: Vec<_> = groups.iter().map(|group| cause_of(group, &groups)).collect();
         for (group, cause) in groups.iter_mut().zip(causes) {
             group.finding.caused_by = cause;
         }
         raise_causes(&mut groups);
+        ways::tell(&mut groups);
         let mut findings: Vec<Concluded> = groups.into_iter().map(|group| group.finding).collect();
         let gravest = gravest_symptoms(&findings);
         findings.sort_by(|a, b| {
@@ -387,10 +401,14 @@ impl Group {
         ABOUT_THE_WAY.contains(&self.finding.id) && clients.may_have_another_way(from.client, self.finding.at)
     }
 
-    /// Whether the client went over TLS to the same host instead, and was answered there: nobody can read what, but the way is not closed.
+    /// Whether the client went over TLS instead, to the same host or to another that is taken for a TURN server, and was answered there: nobody can read
+    /// what, but the way is not closed.
     fn went_over_tls(&self, remedy: &Remedy, clients: &Clients) -> bool {
         ABOUT_THE_WAY.contains(&self.finding.id)
-            && remedy.grievance().is_some_and(|from| clients.spoke_secured(from.client, from.server.ip(), from.at))
+            && remedy.grievance().is_some_and(|from| {
+                clients.spoke_secured(from.client, from.server.ip(), from.at)
+                    || clients.spoke_secured_anywhere(from.client, from.at)
+            })
     }
 
     fn again(&mut self, seen: Occurrence, grievance: (Remedy, Confidence)) {

@@ -143,6 +143,7 @@ impl View<'_> {
         Subject {
             client: Some(conversation.client),
             server: Some(conversation.server),
+            transport: Some(conversation.transport),
             username: user.map(|name| self.text(name)),
             realm: realm.map(|name| self.text(name)),
             ..Subject::default()

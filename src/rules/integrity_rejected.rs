@@ -2,7 +2,7 @@
 
 use super::evidence::{frames, how_long};
 use super::expiry::good_for;
-use super::refusal::{challenge_before, is_named_pion, is_nonce_given};
+use super::refusal::{PATIENCE, challenge_before, is_named_pion, is_nonce_given};
 use super::refused::Refused;
 use super::{Collector, Confidence, Dialect, Proof, Text, View};
 use crate::session::credentials::{Identity, KeyHash, Preparation, Scheme, Side, Slip};
@@ -27,6 +27,9 @@ pub(super) fn tell(group: &Refused<'_>, conversation: &Conversation, view: &View
         if group.exchanges.iter().all(|exchange| is_nonce_renewed(exchange, conversation)) {
             return;
         }
+        seen.confidence = Confidence::Likely;
+    }
+    if may_be_nonce(group, conversation, view) {
         seen.confidence = Confidence::Likely;
     }
     out.add(seen, || text(group, conversation, &request, &response, view));
@@ -113,6 +116,7 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
         _ if same => no_blame(&user),
         Some(near) => near.blame(response, &user, view),
         None => by_configuration(request, response, asked, &user, dialect, view)
+            .or_else(|| accepted_before(group, conversation, (request, response), &user))
             .unwrap_or_else(|| blame(request, response, what, &user, dialect)),
     };
     let proof = match oddity(request, asked) {
@@ -147,6 +151,46 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
         ),
         fix,
     }
+}
+
+/// The last request of the same user that the server granted before those that it refuses.
+fn granted_before<'c>(group: &Refused<'_>, conversation: &'c Conversation) -> Option<&'c Exchange> {
+    let first = group.first();
+    let names = |asked: &Asked| (asked.user, asked.userhash, asked.realm);
+    let same =
+        |known: &&Exchange| known.succeeded() && known.asked.is_signed() && names(&known.asked) == names(&first.asked);
+    conversation.exchanges.iter().filter(same).rfind(|known| known.first < first.first)
+}
+
+/// Whether a refusal may be that of a nonce which ran out: the user had been good, and what it did with the new nonce is not in the capture.
+fn may_be_nonce(group: &Refused<'_>, conversation: &Conversation, view: &View<'_>) -> bool {
+    let renewed = group.answer.nonce.is_some() && group.answer.nonce != group.last.asked.nonce;
+    let unseen = conversation.orphans > 0 || view.now().since(group.answer.seen.time) < PATIENCE;
+    renewed && unseen && granted_before(group, conversation).is_some()
+}
+
+/// Where nothing was given to test with, and the server had taken the same user's signature before: something changed in between.
+fn accepted_before(
+    group: &Refused<'_>,
+    conversation: &Conversation,
+    (request, response): (&Proof, &Proof),
+    user: &str,
+) -> Option<(String, String, String)> {
+    let untested = |proof: &Proof| matches!(proof, Proof::Untested | Proof::Unsigned | Proof::Truncated);
+    let before = granted_before(group, conversation).filter(|_| untested(request) && untested(response))?;
+    let ago = how_long(group.first().first.time.since(before.first.time));
+    Some((
+        format!("the same user was accepted {ago} before"),
+        format!(
+            "The server had granted the {} that {user} signed in frame {}. Since then the password was changed or the user removed on the server, or the client \
+             signs with something else; credentials given with --credentials FILE show which.",
+            before.method, before.first.frame
+        ),
+        format!(
+            "See what changed for {user} at that time: on the server a password, a user that was removed or ran out, a restart with another database; on the client \
+             another account. Give both sides the same again."
+        ),
+    ))
 }
 
 /// What the code means in the server's dialect.

@@ -1,6 +1,7 @@
 //! `turn-allocation-leaked`: allocations that nobody uses any more, left to run out.
 
 use super::evidence::{filter_of, frames};
+use super::stopped::is_silent;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Allocation, Conversation, End, closed};
 use crate::time::Span;
@@ -18,7 +19,11 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     if !silent || closed || allocation.end(view.now()) != End::Open || conversation.moved_from.is_some() {
         return;
     }
-    leaked(conversation, allocation, view, out);
+    // a client that asks for it to be kept, and gets no answer, did not leave it
+    let heard = conversation.server_heard.unwrap_or(allocation.created);
+    if !conversation.exchanges.iter().any(|exchange| is_silent(exchange) && exchange.first > heard) {
+        leaked(conversation, allocation, view, out);
+    }
 }
 
 fn leaked(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, out: &mut Collector) {

@@ -148,7 +148,12 @@ fn tell(
             seen.frames.push(closed.frame);
             out.add(seen, || hung_up(conversation, method, asked, closed, view));
         }
-        None => out.add(seen, || text(conversation, method, asked, sent, view)),
+        None if knows_binding_only(conversation) => out.add(seen, || text(conversation, method, asked, sent, view)),
+        None => {
+            let other = if conversation.transport.is_stream() { "TLS" } else { "TCP or TLS" };
+            let otherwise = format!("Where a network allows no such traffic, give the client a TURN URL over {other}.");
+            out.add_way(seen, &otherwise, || text(conversation, method, asked, sent, view));
+        }
     }
 }
 
@@ -262,9 +267,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         } else {
             format!(
                 "Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
-             firewalls on the way, both for the requests and for the answers. Where a network allows no such traffic, give the client a \
-             TURN URL over {}.{}",
-                if transport.is_stream() { "TLS" } else { "TCP or TLS" },
+             firewalls on the way, both for the requests and for the answers.{}",
                 way.fix,
             )
         },

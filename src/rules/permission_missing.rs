@@ -3,7 +3,7 @@
 use super::evidence::{counted, filter_of, frames, hides_a_peer, how_long, is_whole};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::{Endpoint, PeerAddress};
-use crate::session::{Allocation, Conversation, Grievance, Lack, Seen, Stray};
+use crate::session::{Allocation, Conversation, Ends, Grievance, Inside, Lack, Seen, Stray};
 use crate::time::Span;
 use crate::wire::stun::Method;
 use std::net::IpAddr;
@@ -54,10 +54,10 @@ fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, vie
     let Some(peer) = stray.peer else { return };
     let (client, server) = (conversation.client, conversation.server);
     let passes = allocation.received.packets > 0 && allocation.received.last >= stray.first.time;
-    if passes && stray.lack == Lack::Expired {
+    let whole = is_whole(conversation);
+    if passes && stray.lack == Lack::Expired && (!whole || is_heard(stray, peer, conversation, view)) {
         return; // it was renewed, and the capture does not show it
     }
-    let whole = is_whole(conversation);
     let at = stray.first.time;
     let listed = [allocation.created.frame, stray.first.frame, stray.last.frame];
     let seen = Occurrence {
@@ -98,6 +98,19 @@ fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, vie
             fix: "Let the client ask for a permission for each peer address (CreatePermission, or ChannelBind), and renew it before 300 seconds are over.".to_owned(),
         }
     });
+}
+
+/// Whether anything came from that very peer since.
+fn is_heard(stray: &Stray, peer: IpAddr, conversation: &Conversation, view: &View<'_>) -> bool {
+    let ends = Ends::on(conversation.transport, conversation.client.0, conversation.server.0);
+    let from_server = usize::from(conversation.server.0 != ends.low);
+    stray.heard.is_some()
+        || view.session.media().ways().iter().any(|way| {
+            let its = matches!(way.path.inside, Some(Inside::Peer(inside)) if inside.ip() == peer);
+            let (own, _) = way.from(from_server);
+            let last = [own.media, own.rtcp_seen, own.handshake].into_iter().flatten().map(|(_, last)| last).max();
+            its && way.path.ends == ends && last.max(own.alive).is_some_and(|last| last >= stray.first)
+        })
 }
 
 fn subject(peer: IpAddr, conversation: &Conversation, allocation: &Allocation, view: &View<'_>) -> Subject {

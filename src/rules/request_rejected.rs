@@ -108,8 +108,13 @@ fn other(denied: &Denied<'_>, view: &View<'_>) -> Text {
     }
     let error = if code == 0 { "an error without a code".to_owned() } else { view.error(denied.answer) };
     let row = registry::error(code);
+    let limit = limit(method, code).map(|(meaning, fix)| (meaning.to_owned(), fix.to_owned()));
+    let limit = limit.or_else(|| channel_refused(denied));
     let peer = denied.last.asked.peer.map(|peer| format!(" (about the peer {peer})")).unwrap_or_default();
     let meaning = match (denied.phrase(view), row) {
+        // a phrase that is known to speak of peers says more
+        (phrase, _) if limit.is_some() && phrase.contains("peers") => phrase,
+        _ if limit.is_some() => limit.as_ref().map(|(meaning, _)| format!(" {meaning}")).unwrap_or_default(),
         (phrase, _) if !phrase.is_empty() => phrase,
         (_, Some(row)) => format!(" {} Mostly behind it: {}", row.meaning, row.cause),
         _ => " The code is none that is registered: the server's own documentation must say what it means.".to_owned(),
@@ -121,8 +126,63 @@ fn other(denied: &Denied<'_>, view: &View<'_>) -> Text {
             denied.who(view),
             denied.listed(),
         ),
-        fix: row.map_or_else(|| "Read the server's log at that time.".to_owned(), |row| row.fix.to_owned()),
+        fix: match (limit, row) {
+            (Some((_, fix)), _) => fix,
+            (None, Some(row)) => row.fix.to_owned(),
+            (None, None) => "Read the server's log at that time.".to_owned(),
+        },
     }
+}
+
+/// What 486 and 508 mean, and what to do, where they answer anything else than an Allocate: no relay is asked for then.
+fn limit(method: Method, code: u16) -> Option<(&'static str, &'static str)> {
+    Some(match (method, code) {
+        (Method::CREATE_PERMISSION | Method::CHANNEL_BIND, 508) => (
+            "The relay as such is lent; what the server has no room for is one more permission or channel: a table of its own is full, or its memory.",
+            "Read the server's log at that time, and raise its limit of permissions or channels, or give it more memory. Have the client ask for those peers \
+             only that it means to reach; a permission that is not renewed goes after 5 minutes, a channel after 10.",
+        ),
+        (Method::CONNECT, 508) => (
+            "The relay as such is lent; what the server has no room for is one more connection to a peer: it may open no more sockets.",
+            "Read the server's log at that time, raise its limit of open files and connections, and have the client close connections that it no longer needs.",
+        ),
+        (Method::CREATE_PERMISSION | Method::CHANNEL_BIND | Method::CONNECT | Method::REFRESH, 486 | 508) => (
+            "RFC 8656 has this code for an Allocate, and the request asks for no further relay: the server limits something else, such as permissions, channels, \
+             bandwidth, or how long a user may stay.",
+            "Read the server's log at that time and its documentation for the limit that is meant, and raise it for this user.",
+        ),
+        _ => return None,
+    })
+}
+
+/// What 400 to a ChannelBind is about, where the request shows it: a number out of range, or a binding that contradicts another (RFC 8656 §12.1, §12.2).
+fn channel_refused(denied: &Denied<'_>) -> Option<(String, String)> {
+    let asked = &denied.last.asked;
+    let (number, peer) = asked.channel.zip(asked.peer)?;
+    if denied.last.method != Method::CHANNEL_BIND || denied.answer.code != 400 {
+        return None;
+    }
+    if !(0x4000..=0x4fff).contains(&number) {
+        return Some((
+            format!(
+                "It asks for channel 0x{number:04x}: RFC 8656 leaves 0x4000 to 0x4fff, RFC 5766 went up to 0x7fff, and servers of the newer one refuse the rest."
+            ),
+            "Have the client number its channels from 0x4000 to 0x4fff, or update it.".to_owned(),
+        ));
+    }
+    let at = denied.last.first;
+    let bound = denied.conversation.allocations().flat_map(|known| known.channels.iter());
+    let other = bound
+        .filter(|known| known.confirmed && known.bound < at && known.expires > at.time)
+        .find(|known| (known.number == number) != (known.peer == peer))?;
+    Some((
+        format!(
+            "Channel 0x{:04x} is bound to {} since frame {}: a channel keeps its peer, and a peer its channel, until the binding has run out (10 minutes after it was \
+             renewed last).",
+            other.number, other.peer, other.bound.frame
+        ),
+        "Have the client take another number for another peer, and the same one for the same peer.".to_owned(),
+    ))
 }
 
 /// Whether the answer brought a nonce that the client did not go on with.

@@ -65,7 +65,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         // a relay that was lent before shows that the way was open
         let had =
             conversation.allocations().map(|known| known.created).filter(|made| made.time < exchange.first.time).last();
-        out.add(seen, || {
+        out.add_way(seen, &another_way(&icmp, conversation.transport), || {
             let (title, meaning, fix) = reading(&icmp, server, conversation.transport);
             let lost = had.map(|made| exchange.first.time.since(made.time));
             Text {
@@ -103,12 +103,7 @@ pub(super) fn reading(icmp: &IcmpAnswer, server: ServerAddress, transport: Trans
         (
             format!("{} forbids the way to {server}", icmp.sender),
             "A rule of a firewall or router on the way forbids this traffic.".to_owned(),
-            format!(
-                "Permit {} to {server} on {}, or give the client a TURN URL over {} that is permitted.",
-                if transport.is_stream() { "TCP" } else { "UDP" },
-                icmp.sender,
-                if transport.is_stream() { "TLS on port 443" } else { "TCP or TLS" }
-            ),
+            format!("Permit {} to {server} on {}.", if transport.is_stream() { "TCP" } else { "UDP" }, icmp.sender,),
         )
     } else if own {
         (
@@ -122,6 +117,16 @@ pub(super) fn reading(icmp: &IcmpAnswer, server: ServerAddress, transport: Trans
             format!("The router or host {} on the way could not deliver the request.", icmp.sender),
             format!("Check the address in the client's TURN URL, and routes, NAT and forwarding at {}.", icmp.sender),
         )
+    }
+}
+
+/// What to do where another way to the server is open.
+pub(super) fn another_way(icmp: &IcmpAnswer, transport: Transport) -> String {
+    let prohibited = icmp.kind.is_prohibited();
+    match transport.is_stream() {
+        _ if !prohibited => String::new(),
+        true => "Or give the client a TURN URL over TLS on port 443, if that is permitted.".to_owned(),
+        false => "Or give the client a TURN URL over TCP or TLS, if that is permitted.".to_owned(),
     }
 }
 
@@ -151,7 +156,7 @@ pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut
         subject: view.subject(conversation, user, None),
         causes: &[],
     };
-    out.add(seen, || {
+    out.add_way(seen, &another_way(&away.first, conversation.transport), || {
         let (title, meaning, fix) = reading(&away.first, server, conversation.transport);
         let since = away.since.since(allocation.created.time);
         Text {

@@ -1,7 +1,7 @@
 //! `turn-unreachable` over TCP: a connection to a STUN or TURN server that is refused, or never answered.
 
 use super::evidence::frames;
-use super::unreachable::{ID, reading};
+use super::unreachable::{ID, another_way, reading};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::Transport;
 use crate::session::{Attempt, Grievance};
@@ -99,10 +99,22 @@ fn tell(
         frames: listed.clone(),
         filter: Some(filter),
         reference: "RFC 9293 §3.5",
-        subject: Subject { client: Some(client), server: Some(server), ..Subject::default() },
+        subject: Subject {
+            client: Some(client),
+            server: Some(server),
+            transport: Some(Transport::Tcp),
+            ..Subject::default()
+        },
         causes: &[],
     };
-    out.add(seen, || text(attempt, how, by_port, &frames(&listed), view));
+    let otherwise = match (how, &attempt.icmp) {
+        (How::TurnedAway, Some(icmp)) => another_way(icmp, Transport::Tcp),
+        (How::Unanswered, _) if port != 443 => {
+            "Where only port 443 is let through, let the server listen there for TURN over TLS.".to_owned()
+        }
+        _ => String::new(),
+    };
+    out.add_way(seen, &otherwise, || text(attempt, how, by_port, &frames(&listed), view));
 }
 
 fn text(attempt: &Attempt, how: How, by_port: bool, listed: &str, view: &View<'_>) -> Text {
@@ -132,8 +144,7 @@ fn text(attempt: &Attempt, how: How, by_port: bool, listed: &str, view: &View<'_
                      a SYN-ACK nor a reset nor an ICMP error came back: a firewall on the way drops it, or the server is down.{others}"
                 ),
                 fix: format!(
-                    "Open TCP port {} towards {} in the firewalls on the way, or check that the server runs; where only port 443 is let through, \
-                     let the server listen there for TURN over TLS.",
+                    "Open TCP port {} towards {} in the firewalls on the way, or check that the server runs.",
                     server.0.port(),
                     server.0.ip()
                 ),

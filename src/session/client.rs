@@ -249,6 +249,15 @@ impl Clients {
         self.secured.get(&(client, server)).is_some_and(|&(_, answered)| answered.is_some_and(|time| time >= at))
     }
 
+    /// The same of any host that is taken for a TURN server over TLS; with very many of them, of none.
+    #[must_use]
+    pub fn spoke_secured_anywhere(&self, client: IpAddr, at: Timestamp) -> bool {
+        const MANY: usize = 4096;
+        let spoke =
+            |(known, answered): (IpAddr, Option<Timestamp>)| known == client && answered.is_some_and(|time| time >= at);
+        self.secured.len() <= MANY && self.secured.iter().any(|(&(known, _), &(_, answered))| spoke((known, answered)))
+    }
+
     /// Whether the two hosts completed a DTLS association after `at`, or one of them did with another host in one that began within
     /// 10 s of it: on another pair of addresses.
     #[must_use]

@@ -107,7 +107,7 @@ const LEAP: Span = Span::from_secs(60);
 /// How often idle flows are looked for.
 const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
-const CROWDED_SWEEP: Span = Span::from_secs(5);
+const CROWDED_SWEEP: Span = Span::from_secs(10);
 /// Captures of several interfaces are out of order by less than this; what goes back further is a clock that was set.
 const DISORDER: Span = Span::from_secs(1);
 

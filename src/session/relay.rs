@@ -27,6 +27,9 @@ impl Session {
             if let (From::Client, Some(peer)) = (from, fields.peer) {
                 conversation.sends(To::Peer(PeerAddress(peer)), at.seen);
             }
+            if from == From::Server {
+                hears(conversation, fields.peer.map(PeerAddress), at.seen);
+            }
         }
     }
 
@@ -119,8 +122,18 @@ impl Session {
             conversation.sends(To::Channel(channel), seen);
         }
         let peer = conversation.peer_of(channel);
+        if from == From::Server {
+            hears(conversation, peer, seen);
+        }
         let relayed = conversation.allocation.as_ref().and_then(|allocation| allocation.relayed_for(peer));
         Hop { via: Via::Channel(channel), peer, relayed, outward: from == From::Client }
+    }
+}
+
+/// Where the client also sends to peers for want of a permission in vain, which peer something came from matters.
+fn hears(conversation: &mut Conversation, peer: Option<PeerAddress>, seen: Seen) {
+    if let Some(strays) = conversation.allocation.as_mut().and_then(|allocation| allocation.strays.as_mut()) {
+        strays.hears(peer.map(|peer| peer.0.ip()), seen);
     }
 }
 

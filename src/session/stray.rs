@@ -49,13 +49,15 @@ pub struct Stray {
     pub packets: u64,
     /// How many packets had come back through the relay when it began.
     received: u64,
+    /// The last that came back from this peer since, media on a known way excepted; of a packet that does not tell its peer it may be any.
+    pub heard: Option<Seen>,
     /// The request that renewed the permission, where nothing had come back until then.
     pub renewed: Option<Seen>,
 }
 
 impl Stray {
     fn new(peer: Option<IpAddr>, channel: Option<u16>, lack: Lack, seen: Seen, received: u64) -> Stray {
-        Stray { peer, channel, lack, first: seen, last: seen, packets: 1, received, renewed: None }
+        Stray { peer, channel, lack, first: seen, last: seen, packets: 1, received, heard: None, renewed: None }
     }
 
     fn again(&mut self, seen: Seen) {
@@ -81,6 +83,14 @@ impl Strays {
         let astray = |stray: &&Stray| stray.lack != Lack::Other; // that goes somewhere, if not where it should
         let lists = self.unpermitted.iter().chain(&self.unbound).filter(astray).map(|stray| stray.packets);
         lists.sum::<u64>() + self.late.map_or(0, |(_, _, packets)| packets)
+    }
+
+    /// Something came back from a peer, if it tells which.
+    #[cold]
+    pub(super) fn hears(&mut self, peer: Option<IpAddr>, seen: Seen) {
+        for stray in self.unpermitted.iter_mut().filter(|stray| peer.is_none() || stray.peer == peer) {
+            stray.heard = Some(seen);
+        }
     }
 
     /// The permission for a peer, which had run out, is renewed after `received` packets came back. Where some of them came meanwhile it had not run

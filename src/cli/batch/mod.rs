@@ -67,6 +67,7 @@ pub(super) struct Batch {
 
 /// Runs a batch.
 pub(super) fn run(mut batch: Batch) -> Result<Status, Error> {
+    batch.reading.credentials.warn(&batch.paths, batch.look);
     batch.reading.told.warn(batch.look);
     batch.reading.keys.warn(batch.look);
     batch.beside.warn(batch.look);

@@ -214,12 +214,21 @@ impl<'a> Page<'a> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(u16::try_from(self.width - 2).unwrap_or(u16::MAX));
-        table.set_header(header.iter().copied());
         // a cell may have several lines, each of which is escaped
         let line = |line: &str| escape(&shortened(line)).into_owned();
         let lines = |cell: String| cell.split('\n').map(line).collect::<Vec<_>>().join("\n");
         let mut rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().map(lines).collect()).collect();
-        let shares = self.shares(header, &rows);
+        let mut header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
+        if Columns::of(&header, &rows).may_be_stacked() && !Columns::of(&header, &rows).fit(self.width) {
+            let (mut narrow, mut below) = (header.clone(), rows.clone());
+            stack(&mut narrow, " /");
+            below.iter_mut().for_each(|row| stack(row, ""));
+            if Columns::of(&narrow, &below).fit(self.width) {
+                (header, rows) = (narrow, below);
+            }
+        }
+        table.set_header(&header);
+        let shares = self.shares(&header, &rows);
         for (column, share) in shares.iter().enumerate() {
             for cell in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
                 if let Share::Broken(width) = share {
@@ -243,16 +252,12 @@ impl<'a> Page<'a> {
 
     /// Columns of addresses are not broken where there is room for two of them and something beside. Where there is none, as with those of IPv6, they are
     /// broken at colons, and what stands beside them keeps its words whole.
-    fn shares(&self, header: &[&str], rows: &[Vec<String>]) -> Vec<Share> {
-        const USUAL: usize = 30;
+    fn shares(&self, header: &[String], rows: &[Vec<String>]) -> Vec<Share> {
         // less than this of an address is of no use to anybody
         const LEAST: usize = 14;
-        let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column)).map(String::as_str);
-        let all = |column: usize| header.get(column).copied().into_iter().chain(cells(column));
-        let widest = |column: usize| all(column).flat_map(str::lines).map(UnicodeWidthStr::width).max().unwrap_or(0);
-        let word =
-            |column: usize| all(column).flat_map(str::split_whitespace).map(UnicodeWidthStr::width).max().unwrap_or(0);
-        let is_address = |column: usize| column < 2 && widest(column) >= 9;
+        let columns = Columns::of(header, rows);
+        let (widest, word) = (|column| columns.widest(column), |column| columns.word(column));
+        let is_address = |column| columns.is_address(column);
         let addresses: Vec<usize> = (0..header.len()).filter(|&column| is_address(column)).collect();
         let whole: usize = (0..header.len()).map(|column| widest(column) + 2).sum();
         let beside: usize =
@@ -262,6 +267,9 @@ impl<'a> Page<'a> {
         if long && whole + 2 > self.width && share >= LEAST {
             let broken = |column| if is_address(column) { Share::Broken(share) } else { Share::Least(word(column)) };
             return (0..header.len()).map(broken).collect();
+        }
+        if whole + 2 > self.width && columns.fit(self.width) {
+            return (0..header.len()).map(|column| Share::Least(columns.least(column))).collect();
         }
         let mut left = self.width * 2 / 3;
         (0..header.len())
@@ -287,6 +295,66 @@ impl<'a> Page<'a> {
                 self.indent(hang);
             }
             self.paint(tint, line);
+        }
+    }
+}
+
+/// How much of an address is mostly shown in one piece: all of it but with IPv6.
+const USUAL: usize = 30;
+
+/// The columns of a table and what they need.
+struct Columns<'t> {
+    header: &'t [String],
+    rows: &'t [Vec<String>],
+}
+
+impl<'t> Columns<'t> {
+    fn of(header: &'t [String], rows: &'t [Vec<String>]) -> Self {
+        Columns { header, rows }
+    }
+
+    fn cells(&self, column: usize) -> impl Iterator<Item = &'t str> {
+        let cells = self.rows.iter().filter_map(move |row| row.get(column));
+        self.header.get(column).into_iter().chain(cells).map(String::as_str)
+    }
+
+    fn widest(&self, column: usize) -> usize {
+        self.cells(column).flat_map(str::lines).map(UnicodeWidthStr::width).max().unwrap_or(0)
+    }
+
+    fn word(&self, column: usize) -> usize {
+        self.cells(column).flat_map(str::split_whitespace).map(UnicodeWidthStr::width).max().unwrap_or(0)
+    }
+
+    fn is_address(&self, column: usize) -> bool {
+        column < 2 && self.widest(column) >= 9
+    }
+
+    /// What a column needs in which no word of the usual length is broken.
+    fn least(&self, column: usize) -> usize {
+        let needs = if self.is_address(column) { self.widest(column) } else { self.word(column) };
+        needs.min(USUAL)
+    }
+
+    /// Whether all of them get that.
+    fn fit(&self, width: usize) -> bool {
+        2 + (0..self.header.len()).map(|column| self.least(column) + 2).sum::<usize>() <= width
+    }
+
+    /// Whether the first two are addresses, and nothing beside them is too long for any table.
+    fn may_be_stacked(&self) -> bool {
+        let colon = |column| self.rows.iter().filter_map(|row| row.get(column)).any(|cell: &String| cell.contains(':'));
+        (0..2).all(|column| self.is_address(column) && colon(column) && self.widest(column) <= USUAL)
+            && (2..self.header.len()).all(|column| self.word(column) <= USUAL)
+    }
+}
+
+/// Puts the second of two cells below the first.
+fn stack(cells: &mut Vec<String>, mark: &str) {
+    if cells.len() > 1 {
+        let second = cells.remove(1);
+        if let Some(first) = cells.first_mut() {
+            *first = format!("{first}{mark}\n{second}");
         }
     }
 }

@@ -4,6 +4,7 @@ use super::label::{is_check, is_turn, stun};
 use super::limits::{CROWD, CROWDED_MOMENTS, MOMENTS, STORIES, TRANSACTIONS};
 use super::moment::{Hop, Kind, Seen};
 use super::story::{Story, learn};
+use super::ticket::Tickets;
 use super::{Mark, flight};
 use crate::event::{Body, Event, IcmpAnswer, Row, Sealed, Via};
 use crate::net::Endpoint;
@@ -35,6 +36,7 @@ pub struct Collector {
     carrier: Option<Carrier>,
     moments: usize,
     label: String,
+    tickets: Tickets,
 }
 
 /// A transaction that was begun.
@@ -87,6 +89,7 @@ impl Collector {
             carrier: None,
             moments: 0,
             label: String::new(),
+            tickets: Tickets::default(),
         }
     }
 
@@ -204,6 +207,7 @@ impl Collector {
             learn_stun(story, from, event, message, &fields, class);
             story.refused |= mark == Mark::Error;
         }
+        self.tickets.take(told, (message, &fields), &mut self.stories, &mut label);
         let kind = if class == Class::Request { Kind::Request } else { Kind::Stun };
         let seen = Seen { from, kind, hop: hop(event), label: &label, mark, frame: event.frame, time: event.time };
         let earlier = known.filter(|_| class.is_response()).and_then(|wait| self.earlier_answer(&wait));

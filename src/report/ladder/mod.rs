@@ -13,6 +13,7 @@ mod moment;
 mod rows;
 mod sessions;
 mod story;
+mod ticket;
 
 pub use collect::Collector;
 pub use rows::{Gap, Shown};

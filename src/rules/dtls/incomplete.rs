@@ -2,9 +2,9 @@
 
 use super::super::evidence::{counted, frames};
 use super::super::{Collector, Confidence, Severity, Text, View};
-use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, frames_at};
+use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, capital, frames_at};
 use crate::session::Seen;
-use crate::session::handshake::{Flight, Handshake, Role, What};
+use crate::session::handshake::{AlertSeen, Flight, Handshake, Role, What};
 use crate::time::Span;
 use crate::wire::handshake::HandshakeType;
 
@@ -30,6 +30,14 @@ pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut 
     let repeated = handshake.flights.iter().map(|flight| flight.repeated).max().unwrap_or_default();
     let waited = handshake.surroundings.judged.since(handshake.last.time);
     let given_up = handshake.superseded.is_some();
+    if let Some(hellos) = cookies_in_vain(handshake) {
+        return cookie_refused(&story, &hellos, out);
+    }
+    if let Some(alert) =
+        handshake.given_up().filter(|_| handshake.from_start && handshake.is_two_sided() && repeated < OFTEN)
+    {
+        return closed(&story, last, alert, out);
+    }
     if repeated == 0 && (waited < TIMER || given_up) {
         return; // the capture ends within the handshake, or the client began anew
     }
@@ -52,6 +60,80 @@ pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut 
     seen.frames = listed.clone();
     seen.causes = &["ice-consent-lost", "turn-permission-missing", "turn-channel-mismatch", "turn-allocation-gone"];
     out.add(seen, || stuck(&story, last, repeated, &listed, view));
+}
+
+/// The frames of a client's hellos with a cookie and of what a server says to them, where that is again and again that it wants a cookie.
+fn cookies_in_vain(handshake: &Handshake) -> Option<Vec<u64>> {
+    const ROUNDS: usize = 3;
+    let hello = What::Message(HandshakeType::CLIENT_HELLO);
+    let verify = What::Message(HandshakeType::HELLO_VERIFY_REQUEST);
+    let of = |what: What| handshake.flights.iter().filter(move |flight| flight.messages.contains(&what));
+    let asked = of(verify).map(|flight| flight.first).min()?;
+    // a hello that begins a flight of its own after that has another number than the first, and so the cookie
+    let with: Vec<Seen> =
+        of(hello).filter(|flight| flight.first > asked).flat_map(|flight| flight.times.iter().copied()).collect();
+    let begun = with.iter().min().copied()?;
+    let again: Vec<Seen> =
+        of(verify).flat_map(|flight| flight.times.iter().copied()).filter(|seen| *seen > begun).collect();
+    let all = handshake.flights.iter().all(|flight| flight.messages.iter().all(|what| [hello, verify].contains(what)));
+    let enough = all && again.len() >= ROUNDS && with.len() >= ROUNDS && handshake.from_start;
+    enough.then(|| frames_at(with.into_iter().chain(again)))
+}
+
+fn cookie_refused(story: &Story<'_>, listed: &[u64], out: &mut Collector) {
+    let mut seen = story.occurrence(INCOMPLETE, Severity::Failure, Confidence::Certain, "cookie");
+    seen.frames = listed.to_vec();
+    seen.reference = "RFC 9147 §5.1";
+    out.add(seen, || {
+        let (client, server) = (story.end(Role::Client), story.end(Role::Server));
+        Text {
+            title: format!("{server} does not take the DTLS cookie of {client}: it asks for one again and again"),
+            explanation: format!(
+                "{server} answers the ClientHello with a HelloVerifyRequest, which brings a cookie; the client sends its ClientHello with one, and gets \
+                 another HelloVerifyRequest ({}). Either several servers answer by turns and do not know each other's cookies, or the client's address as the \
+                 server sees it changes from one to the next, or one of the stacks handles cookies wrongly.",
+                frames(listed),
+            ),
+            fix: format!(
+                "Have all datagrams of one client go to one server behind {server}, or give the servers the same secret for cookies; if there is one server only, \
+                 update the two stacks."
+            ),
+        }
+    });
+}
+
+/// One end closed it before it was complete: no flight had been waited for long enough to blame anybody.
+fn closed(story: &Story<'_>, last: &Flight, alert: &AlertSeen, out: &mut Collector) {
+    let name = alert.alert.description.to_string();
+    let what = format!("{} {name}", alert.from.name());
+    let mut seen = story.occurrence(INCOMPLETE, Severity::Warning, Confidence::Certain, &what);
+    let mut listed = frames_at(story.handshake.flights.iter().map(|flight| flight.first));
+    listed.push(alert.seen.frame);
+    seen.frames = listed.clone();
+    seen.reference = "RFC 8446 §6.1";
+    out.add(seen, || {
+        let (who, other) = (story.end(alert.from), story.end(alert.from.other()));
+        let owes = story.end(last.from.other());
+        let after = alert.seen.time.since(last.first.time);
+        let certified = story.handshake.sides[alert.from.other()].sent(HandshakeType::CERTIFICATE);
+        let hint = if certified {
+            " Stacks that compare the other side's certificate with a=fingerprint by themselves end like this as well, where it is another one."
+        } else {
+            ""
+        };
+        Text {
+            title: format!("{who} closes DTLS with {other} before the handshake is complete ({name})"),
+            explanation: format!(
+                "{} sent {name} {after} after the last flight, which is of {} and which {owes} had not answered yet (frame {}; flights: {}). That names no \
+                 fault: the application hung up, or no longer waited.{hint}",
+                capital(&story.named(alert.from)),
+                story.end(last.from),
+                alert.seen.frame,
+                frames(listed.split_last().map_or(&[], |(_, flights)| flights)),
+            ),
+            fix: format!("Look at the log of {who} for why it closed at that time: a hang-up, a timer, or a call that failed elsewhere."),
+        }
+    });
 }
 
 /// Who owes the next flight: the end that the last flight was sent to.
@@ -83,6 +165,10 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
     let icmp = handshake.unreachable.as_ref().map(|known| {
         format!(" {} ({}) came from {}.", counted(known.total, "ICMP error"), known.first.kind, known.first.sender)
     });
+    let closed = handshake.given_up().map(|alert| {
+        let (who, name) = (story.end(alert.from), &alert.alert.description);
+        format!(" {who} closed it in the end ({name}, frame {}).", alert.seen.frame)
+    });
     let way = story.whereabouts(last.from, "DTLS datagrams", view);
     let fix = if way.fix.is_empty() {
         format!(
@@ -98,12 +184,13 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
             story.end(Role::Server)
         ),
         explanation: format!(
-            "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {owes} does not go on.{}{hint}{}{}",
+            "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {owes} does not go on.{}{hint}{}{}{}",
             handshake.flights.len(),
             if repeated > 0 { format!("; flights were sent again up to {repeated} times") } else { String::new() },
             frames(listed),
             deaf.unwrap_or_default(),
             icmp.unwrap_or_default(),
+            closed.unwrap_or_default(),
             way.text
         ),
         fix,

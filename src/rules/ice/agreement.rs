@@ -1,6 +1,6 @@
 //! `ice-check-unauthorized`, `ice-role-conflict`, `ice-not-nominated`: agents that hear and do not agree.
 
-use super::{address, asked, counted, counted_were, ends, named, occurrence, unless_later};
+use super::{address, asked, counted, counted_were, ends, named, occurrence, unless_later, unless_later_by_relay};
 use crate::rules::evidence::{Proof, frames, how_long, quote};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Seen;
@@ -216,7 +216,8 @@ pub(in crate::rules) fn judge_conflict(ice: &IceSession, view: &View<'_>, out: &
     // the one that was refused is the one that has to switch
     let agent = usize::from(ice.agent(0).conflicts.count > ice.agent(1).conflicts.count);
     let numbers = if last == first { vec![first.frame] } else { vec![first.frame, last.frame] };
-    let mut seen = occurrence(ice, agent, (CONFLICT, "RFC 8445 §7.3.1.1"), severity, first.time, numbers);
+    let seen = occurrence(ice, agent, (CONFLICT, "RFC 8445 §7.3.1.1"), severity, first.time, numbers);
+    let mut seen = unless_later_by_relay(seen, ice);
     if severity == Severity::Note {
         seen.key = String::new();
         seen.remedy = crate::rules::Remedy::None;

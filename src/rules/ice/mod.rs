@@ -114,6 +114,11 @@ fn unless_later(mut seen: Occurrence, ice: &IceSession) -> Occurrence {
     seen
 }
 
+/// The same for what a relay carries, where checks and refusals alone are traffic both ways. What else ran on the session's own pairs was asked for before.
+fn unless_later_by_relay(seen: Occurrence, ice: &IceSession) -> Occurrence {
+    if ice.pairs.iter().any(|pair| pair.relay().is_some()) { unless_later(seen, ice) } else { seen }
+}
+
 /// A finding about an agent of a session.
 fn occurrence(
     ice: &IceSession,

@@ -1,6 +1,9 @@
 //! `ice-checks-unanswered`, `ice-one-way`, `ice-no-relay-candidate`: checks that do not get through.
 
-use super::{Asked, NO_ANSWER, address, asked, counted, first_frames_of, host, is_heard, named, occurrence};
+use super::{
+    Asked, NO_ANSWER, address, asked, counted, first_frames_of, host, is_heard, named, occurrence,
+    unless_later_by_relay,
+};
 use crate::join::Kind;
 use crate::net::Endpoint;
 use crate::rules::evidence::{first_frames, frames};
@@ -267,7 +270,8 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     }
     let Some(first) = ice.agent(agent).first_check else { return };
     let numbers = first_frames_of(ice, agent);
-    let mut seen = occurrence(ice, agent, (ONE_WAY, "RFC 8445 §7.2.5"), Severity::Failure, first.time, numbers.clone());
+    let seen = occurrence(ice, agent, (ONE_WAY, "RFC 8445 §7.2.5"), Severity::Failure, first.time, numbers.clone());
+    let mut seen = unless_later_by_relay(seen, ice);
     // whoever hears the other's answers stops asking so often
     seen.confidence = if own.sounds_unheard || other.sounds_unheard || other.answered >= 3 {
         Confidence::Certain

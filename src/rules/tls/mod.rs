@@ -17,7 +17,7 @@ pub(super) const HANDSHAKE_FAILURE: &str = "tls-handshake-failure";
 
 use super::evidence::{ip_filter, quote};
 use super::{Confidence, Occurrence, Remedy, Severity, Subject};
-use crate::net::{ClientAddress, Endpoint, ServerAddress};
+use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::session::tls::TlsConnection;
 use crate::session::{Grievance, Seen};
 
@@ -66,6 +66,7 @@ impl<'c> Story<'c> {
             subject: Subject {
                 client: Some(ClientAddress(self.client)),
                 server: Some(ServerAddress(self.server)),
+                transport: Some(if self.connection.over_udp { Transport::Dtls } else { Transport::Tls }),
                 ..Subject::default()
             },
             causes: &[],

@@ -334,6 +334,13 @@ impl Handshake {
         [of(Role::Client), of(Role::Server)].into_iter().flatten().min_by_key(|(_, seen)| *seen)
     }
 
+    /// Who ended it before it was complete, without saying that anything is wrong: close_notify or user_canceled in the clear.
+    #[must_use]
+    pub fn given_up(&self) -> Option<&AlertSeen> {
+        let ends = |alert: &&AlertSeen| matches!(alert.alert.description.0, 0 | 90);
+        self.alerts.iter().filter(|_| self.completed.is_none()).find(ends)
+    }
+
     /// The last record of the flights; where there are none, the last that is no data.
     #[must_use]
     pub fn last_flight(&self) -> Seen {
