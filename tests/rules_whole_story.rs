@@ -196,9 +196,9 @@ fn a_handshake_that_one_end_closes_is_told_as_closed_by_that_end() {
     for (alert, name) in [(0, "close_notify"), (90, "user_canceled")] {
         for (by_client, who, other) in [(true, ALICE, BOB), (false, BOB, ALICE)] {
             let told = given_up(1, by_client, alert);
-            assert_eq!((told.verdict, ids(&told)), (Verdict::Warning, vec!["dtls-incomplete"]));
+            assert_eq!((told.verdict, ids(&told)), (Verdict::Healthy, vec!["dtls-incomplete"]));
             let found = finding(&told, "dtls-incomplete");
-            assert_eq!(found.confidence, Confidence::Certain);
+            assert_eq!((found.severity, found.confidence), (Severity::Note, Confidence::Certain));
             let title = format!("{who} closes DTLS with {other} before the handshake is complete ({name})");
             assert_eq!(found.title, title);
         }
@@ -406,31 +406,6 @@ fn a_stun_server_that_is_silent_is_no_failure_where_the_client_goes_over_tls_to_
         scene.later(60);
         let told = report(&scene.pcap());
         assert_eq!(told.verdict, verdict, "{:#?}", told.findings.iter().map(|f| &f.title).collect::<Vec<_>>());
-    }
-}
-
-// Strangers
-
-#[test]
-fn who_asks_once_at_a_server_that_serves_others_is_likely_at_most_without_credentials() {
-    for (times, serves, verdict) in
-        [(1, true, Verdict::Warning), (2, true, Verdict::Failure), (1, false, Verdict::Failure)]
-    {
-        let mut scene = Scene::new();
-        if serves {
-            scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
-        }
-        for number in 0..times {
-            scene.after_ms(1000).allocate_challenge(
-                format!("198.51.100.66:{}", 4000 + number).as_str(),
-                SERVER,
-                "example.org",
-                "m",
-            );
-        }
-        let told = report(&scene.later(30).pcap());
-        assert_eq!(finding(&told, "turn-no-credentials").severity, Severity::Failure);
-        assert_eq!(told.verdict, verdict, "{times} {serves}");
     }
 }
 

@@ -1,7 +1,6 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
 mod causes;
-mod strangers;
 mod ways;
 
 use super::{Confidence, Severity};
@@ -352,7 +351,6 @@ impl Collector {
         for group in &mut groups {
             group.decide(clients);
         }
-        strangers::tell(&mut groups);
         let causes: Vec<_> = groups.iter().map(|group| cause_of(group, &groups)).collect();
         for (group, cause) in groups.iter_mut().zip(causes) {
             group.finding.caused_by = cause;

@@ -1,7 +1,7 @@
 //! `dtls-incomplete`: a handshake that stops half-way.
 
 use super::super::evidence::{counted, frames};
-use super::super::{Collector, Confidence, Severity, Text, View};
+use super::super::{Collector, Confidence, Remedy, Severity, Text, View};
 use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, capital, frames_at};
 use crate::session::Seen;
 use crate::session::handshake::{AlertSeen, Flight, Handshake, Role, What};
@@ -106,7 +106,9 @@ fn cookie_refused(story: &Story<'_>, listed: &[u64], out: &mut Collector) {
 fn closed(story: &Story<'_>, last: &Flight, alert: &AlertSeen, out: &mut Collector) {
     let name = alert.alert.description.to_string();
     let what = format!("{} {name}", alert.from.name());
-    let mut seen = story.occurrence(INCOMPLETE, Severity::Warning, Confidence::Certain, &what);
+    // an ordinary hang-up is healthy
+    let mut seen = story.occurrence(INCOMPLETE, Severity::Note, Confidence::Certain, &what);
+    seen.remedy = Remedy::None;
     let mut listed = frames_at(story.handshake.flights.iter().map(|flight| flight.first));
     listed.push(alert.seen.frame);
     seen.frames = listed.clone();
