@@ -42,12 +42,12 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
             more => format!(" and {}", counted(more as u64, "other host")),
         };
         let sample = Sample { total: 1, frames: Vec::new() };
-        note(ONE_SIDED, &sample, view, out, |_| {
-            Text {
+        note(ONE_SIDED, &sample, view, out, |_| Text {
             title: format!("The capture holds nothing that was sent to {host}{others}"),
-            explanation: "What it sent shows that it was answered, and no answer is there. What seems to be missing proves nothing.".to_owned(),
+            explanation: "What it sent shows that it was answered, and no answer is there. What seems to be missing \
+                          proves nothing."
+                .to_owned(),
             fix: BOTH_WAYS.to_owned(),
-        }
         });
     }
     note(ONE_SIDED, &totals.one_sided, view, out, |count| Text {

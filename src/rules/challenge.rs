@@ -32,8 +32,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     } else if !conversation.exchanges.iter().any(|exchange| signed(&exchange)) {
         tell_no_credentials(first, last, answer, conversation, view, out);
     }
-    let refused = |method: &Method| conversation.of(*method).any(Exchange::failed);
-    for method in LATER.into_iter().filter(refused) {
+    for method in LATER {
         judge_later(method, conversation, view, out);
     }
 }

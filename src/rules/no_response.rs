@@ -12,7 +12,7 @@ use crate::wire::stun::{Class, Method};
 pub(super) const ID: &str = "turn-no-response";
 
 /// A copy of a request counts as unanswered when the capture goes on for this long after it.
-const PATIENCE: Span = Span::from_millis(1000);
+pub(super) const PATIENCE: Span = Span::from_millis(1000);
 /// Servers that are asked within this time are asked together.
 const AT_ONCE: Span = Span::from_secs(2);
 /// Ports from here on are those that hosts pick for themselves.
@@ -20,7 +20,7 @@ pub(super) const EPHEMERAL: u16 = 32_768;
 /// How many copies, of one request or of several, are "several times".
 const SEVERAL: usize = 3;
 /// How long a client waits for an answer over TCP (RFC 8489 §6.2.2), and after which time silence is at least odd.
-const TI: Span = Span::from_millis(39_500);
+pub(super) const TI: Span = Span::from_millis(39_500);
 const LONG_OVER_TCP: Span = Span::from_secs(10);
 /// Copies closer together than this are a burst, not a client that waits for an answer.
 const LONG: Span = Span::from_millis(1400);
@@ -186,11 +186,7 @@ pub(super) fn is_service(port: u16) -> bool {
 
 /// Whether the capture shows that nothing came back: an answer would have been noticed, and the request asks for one.
 fn is_silent(exchange: &Exchange) -> bool {
-    exchange.answer.is_none()
-        && exchange.answered_beyond.is_none()
-        && exchange.icmp.is_none()
-        && exchange.watched
-        && !exchange.asked.nat_test
+    exchange.is_unanswered() && !exchange.asked.nat_test
 }
 
 fn copies<'e>(asked: &'e [&'e Exchange]) -> impl Iterator<Item = Timestamp> + 'e {

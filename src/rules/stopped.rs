@@ -2,19 +2,14 @@
 
 use super::denied::is_release;
 use super::evidence::{counted, filter_of, frames, frames_of, how_long};
-use super::no_response::{ID, is_service};
+use super::no_response::{ID, PATIENCE, TI, is_service};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Allocation, Conversation, Exchange, Grievance, closed};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 
-/// A copy of a request counts as unanswered when the capture goes on for this long after it.
-const PATIENCE: Span = Span::from_millis(1000);
 /// So many copies, over so much time, have had their chance.
 const TRIED: (usize, Span) = (3, Span::from_millis(1400));
-
-/// How long a client waits for an answer over TCP (RFC 8489 §6.2.2).
-const TI: Span = Span::from_millis(39_500);
 /// A client that asked so often, over so much time, and was answered before, waits in vain for its address.
 const ASKED_ON: (usize, Span) = (4, Span::from_secs(45));
 
@@ -132,12 +127,8 @@ pub(super) fn is_silent(exchange: &Exchange) -> bool {
 }
 
 fn is_unanswered(exchange: &Exchange) -> bool {
-    exchange.answer.is_none()
-        && exchange.answered_beyond.is_none()
-        && exchange.icmp.is_none()
-        && exchange.watched
-        // of a Refresh that the capture cut short nobody knows whether it gives up, nor of a Binding whether it is a check
-        && !exchange.asked.truncated
+    // of a Refresh that the capture cut short nobody knows whether it gives up, nor of a Binding whether it is a check
+    exchange.is_unanswered() && !exchange.asked.truncated
 }
 
 fn text(conversation: &Conversation, known: &Allocation, asked: &[&Exchange], frame: u64, heard: Timestamp) -> Text {

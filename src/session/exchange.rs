@@ -269,6 +269,12 @@ impl Exchange {
         self.answer.as_ref().is_some_and(|answer| answer.class == Class::Error)
     }
 
+    /// Whether nothing came back to it, be it an answer or an ICMP error, and an answer would have been seen.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        self.watched && self.answer.is_none() && self.answered_beyond.is_none() && self.icmp.is_none()
+    }
+
     /// The least and the most that the round trip can have taken: counted from the last and from the first copy before the answer.
     #[must_use]
     pub fn rtt(&self) -> Option<(Span, Span)> {

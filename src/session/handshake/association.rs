@@ -410,8 +410,7 @@ impl Handshake {
     pub fn acts_on_unseen(&self) -> Option<Role> {
         let Both { client, server } = &self.sides;
         let went_on = || {
-            let exchanged = |message: &MessageSeen| message.kind == HandshakeType::CLIENT_KEY_EXCHANGE;
-            client.hello.is_some() && (client.protected.is_some() || client.messages.iter().any(exchanged))
+            client.hello.is_some() && (client.protected.is_some() || client.sent(HandshakeType::CLIENT_KEY_EXCHANGE))
         };
         match (client.last, server.last) {
             (Some(_), None) if went_on() => Some(Role::Client),

@@ -1,6 +1,6 @@
 //! One association while records still come: what each of them adds.
 
-use super::association::{AlertSeen, Both, Handshake, MessageSeen, Missing, Protected, Role, Side, Unreachable, Way};
+use super::association::{AlertSeen, Both, Handshake, Missing, Protected, Role, Side, Unreachable, Way};
 use super::flight::{Flight, What};
 use super::learn::{Heard, learn};
 use super::offer::Offer;
@@ -240,7 +240,7 @@ impl Entry {
         if let (Some(of_client), Some(of_server), None) = (client.protected, server.protected, self.handshake.completed)
         {
             self.handshake.completed = Some(of_client.max(of_server));
-            let certified = server.certificates.is_some() || client.messages.iter().any(is_key_exchange);
+            let certified = server.certificates.is_some() || client.sent(HandshakeType::CLIENT_KEY_EXCHANGE);
             self.handshake.resumed = self.handshake.from_start && of_server < of_client && !certified;
         }
     }
@@ -424,10 +424,6 @@ impl Entry {
             handshake.completed = Some(shaken);
         }
     }
-}
-
-fn is_key_exchange(message: &MessageSeen) -> bool {
-    message.kind == HandshakeType::CLIENT_KEY_EXCHANGE
 }
 
 /// What a fragment is part of.
