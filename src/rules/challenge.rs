@@ -88,25 +88,16 @@ fn tell_no_credentials(
         return;
     }
     let challenged: Vec<&Exchange> = conversation.exchanges.iter().filter(|exchange| exchange.failed()).collect();
-    let client = conversation.client.0.ip();
-    let at = answer.seen.time.after(Span(-SHORTLY.0));
-    let grievance = Grievance { client, user: None, server: conversation.server.0, at };
+    let grievance = Grievance::of(conversation, None, answer.seen.time.after(Span(-SHORTLY.0)));
     let seen = Occurrence {
-        id: NO_CREDENTIALS,
         key: conversation.server.to_string(),
-        severity: Severity::Failure,
-        confidence: if answer.truncated { Confidence::Likely } else { Confidence::Certain },
         remedy: if last.method == Method::BINDING {
             Remedy::Reachability(grievance)
         } else {
             Remedy::Credentials(grievance)
         },
         at: first.first.time,
-        frames: frames_of(challenged.iter().copied()),
-        filter: Some(filter_of(conversation)),
-        reference: "RFC 8489 §9.2.5",
-        subject: subject(conversation, last, view),
-        causes: &[],
+        ..left(last, answer, &challenged, conversation, view)
     };
     out.add(seen, || {
         let (client, server) = (conversation.client, conversation.server);
@@ -162,21 +153,13 @@ fn judge_later(method: Method, conversation: &Conversation, view: &View<'_>, out
         return;
     }
     let at = if method == Method::REFRESH { answer.seen.time } else { conversation.first.time };
-    let grievance = Grievance { client: conversation.client.0.ip(), user: None, server: conversation.server.0, at };
-    let listed = frames_of(challenged.iter().copied());
+    let grievance = Grievance::of(conversation, None, at);
     let seen = Occurrence {
-        id: NO_CREDENTIALS,
         key: format!("{} {method}", conversation.server),
-        severity: Severity::Failure,
-        confidence: if answer.truncated { Confidence::Likely } else { Confidence::Certain },
         remedy: if method == Method::REFRESH { Remedy::Service(grievance) } else { Remedy::Data(grievance) },
-        at: challenged.first().map_or(last.first.time, |first| first.first.time),
-        frames: listed.clone(),
-        filter: Some(filter_of(conversation)),
-        reference: "RFC 8489 §9.2.5",
-        subject: subject(conversation, last, view),
-        causes: &[],
+        ..left(last, answer, &challenged, conversation, view)
     };
+    let listed = seen.frames.clone();
     out.add(seen, || {
         let (client, server) = (conversation.client, conversation.server);
         let mut lent = conversation.of(Method::ALLOCATE).filter(|known| known.succeeded() && known.first < last.first);
@@ -202,6 +185,29 @@ fn judge_later(method: Method, conversation: &Conversation, view: &View<'_>, out
                 .to_owned(),
         }
     });
+}
+
+/// A challenge that a client left at that, however it is told and whatever would remedy it.
+fn left(
+    last: &Exchange,
+    answer: &Answer,
+    challenged: &[&Exchange],
+    conversation: &Conversation,
+    view: &View<'_>,
+) -> Occurrence {
+    Occurrence {
+        id: NO_CREDENTIALS,
+        key: String::new(),
+        severity: Severity::Failure,
+        confidence: if answer.truncated { Confidence::Likely } else { Confidence::Certain },
+        remedy: Remedy::None,
+        at: challenged.first().map_or(last.first.time, |first| first.first.time),
+        frames: frames_of(challenged.iter().copied()),
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8489 §9.2.5",
+        subject: subject(conversation, last, view),
+        causes: &[],
+    }
 }
 
 /// Whether a client left a challenge at that: it neither repeats its request nor shows elsewhere that it got the nonce, though there was time.

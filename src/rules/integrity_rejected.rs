@@ -231,7 +231,7 @@ struct Nearly<'n> {
 /// The near misses that say more than the proofs do.
 fn nearly<'v>(asked: &Asked, request: &Proof, response: &Proof, view: &View<'v>) -> Option<Nearly<'v>> {
     let known = view.session.near_misses();
-    let user = asked.user.or(asked.userhash);
+    let user = asked.user_or_hash();
     let open = |proof: &Proof| matches!(proof, Proof::Mismatch(_) | Proof::Untested);
     let of = |proof: &Proof, requests| known.of(user, asked.realm, requests).filter(|_| open(proof));
     let found = Nearly { request: of(request, true), response: of(response, false) };

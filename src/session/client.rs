@@ -1,5 +1,6 @@
 //! What each client had in the end: the measure by which a refusal is a failure or a detour.
 
+use super::conversation::Conversation;
 use super::names::Name;
 use super::outcome::{Denied, Grant, NEVER, Outcome, Redirect, Server};
 use crate::net::Endpoint;
@@ -63,6 +64,14 @@ pub struct Grievance {
     pub server: Endpoint,
     /// When.
     pub at: Timestamp,
+}
+
+impl Grievance {
+    /// That of the client of a conversation.
+    #[must_use]
+    pub fn of(conversation: &Conversation, user: Option<Name>, at: Timestamp) -> Self {
+        Grievance { client: conversation.client.0.ip(), user, server: conversation.server.0, at }
+    }
 }
 
 impl Clients {

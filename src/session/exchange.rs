@@ -72,6 +72,12 @@ impl Asked {
     pub fn is_signed(&self) -> bool {
         self.integrity_sha1 || self.integrity_sha256
     }
+
+    /// Who asks: the user name, or its hash where that hides it.
+    #[must_use]
+    pub fn user_or_hash(&self) -> Option<Name> {
+        self.user.or(self.userhash)
+    }
 }
 
 /// The security features that a nonce with the cookie of RFC 8489 §9.2 announces.
