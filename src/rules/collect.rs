@@ -1,6 +1,7 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
 mod causes;
+mod elsewhere;
 mod ways;
 
 use super::{Confidence, Severity};
@@ -17,9 +18,6 @@ const MAX_FRAMES: usize = 16;
 const MAX_GRIEVANCES: usize = 4096;
 /// How many different findings are kept.
 const MAX_FINDINGS: usize = 1024;
-
-/// Findings that speak of the way from one address of a client.
-const ABOUT_THE_WAY: &[&str] = &["turn-no-response", "turn-unreachable"];
 
 /// Findings that speak of what is not there.
 const ABOUT_ABSENCE: &[&str] = &[
@@ -346,7 +344,8 @@ impl Collector {
             let unheard = |from: &Grievance| clients.is_unheard(from.client);
             let unseen =
                 |remedy: &Remedy| ABOUT_ANSWERS.contains(&group.finding.id) && remedy.grievance().is_some_and(unheard);
-            !group.grievances.iter().all(|(remedy, _)| refuted(remedy) || unseen(remedy))
+            let hidden = |remedy: &Remedy| group.may_be_hidden(remedy, clients);
+            !group.grievances.iter().all(|(remedy, _)| refuted(remedy) || unseen(remedy) || hidden(remedy))
         });
         for group in &mut groups {
             group.decide(clients);
@@ -394,21 +393,6 @@ impl Concluded {
 }
 
 impl Group {
-    /// Whether what did not get through may be one of several ways that a host tries, of which another worked.
-    fn is_one_way_of_several(&self, from: &Grievance, clients: &Clients) -> bool {
-        ABOUT_THE_WAY.contains(&self.finding.id) && clients.may_have_another_way(from.client, self.finding.at)
-    }
-
-    /// Whether the client went over TLS instead, to the same host or to another that is taken for a TURN server, and was answered there: nobody can read
-    /// what, but the way is not closed.
-    fn went_over_tls(&self, remedy: &Remedy, clients: &Clients) -> bool {
-        ABOUT_THE_WAY.contains(&self.finding.id)
-            && remedy.grievance().is_some_and(|from| {
-                clients.spoke_secured(from.client, from.server.ip(), from.at)
-                    || clients.spoke_secured_anywhere(from.client, from.at)
-            })
-    }
-
     fn again(&mut self, seen: Occurrence, grievance: (Remedy, Confidence)) {
         let finding = &mut self.finding;
         finding.occurrences += 1;
@@ -433,7 +417,10 @@ impl Group {
             .grievances
             .iter()
             .filter(|(remedy, _)| !remedy.found(clients) && !self.went_over_tls(remedy, clients))
-            .map(|&(_, confidence)| confidence)
+            .map(|(remedy, confidence)| match self.may_have_gone(remedy, clients) {
+                Some(_) => Confidence::Likely,
+                None => *confidence,
+            })
             .collect();
         let pool: Vec<Confidence> = if open.is_empty() {
             if self.finding.severity == Severity::Failure {
@@ -445,6 +432,7 @@ impl Group {
             open
         };
         self.finding.confidence = pool.into_iter().min().unwrap_or(Confidence::Certain);
+        self.tell_of_sealed(clients);
         // where the clock was set back, nobody can say what came after
         let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
         if self.finding.severity == Severity::Failure

@@ -64,7 +64,7 @@ pub use activity::{Active, Activity};
 pub use allocation::{Allocation, Channel, End, Permission};
 pub use arrivals::{Arrival, Lender};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
-pub use client::{Clients, Grievance};
+pub use client::{Clients, Grievance, Sealed};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use data_connection::{DataConnection, Opener, closed};
 pub use dns::{Lookup, Lookups, Question, is_likely};
