@@ -2,6 +2,7 @@
 
 mod causes;
 mod elsewhere;
+mod monitors;
 mod ways;
 
 use super::{Confidence, Severity};
@@ -433,6 +434,7 @@ impl Group {
         };
         self.finding.confidence = pool.into_iter().min().unwrap_or(Confidence::Certain);
         self.tell_of_sealed(clients);
+        self.tell_of_monitors(clients);
         // where the clock was set back, nobody can say what came after
         let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
         if self.finding.severity == Severity::Failure
