@@ -1,7 +1,9 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
 mod causes;
+mod elsewhere;
 mod group;
+mod monitors;
 mod remedy;
 mod ways;
 

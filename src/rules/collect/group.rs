@@ -6,10 +6,7 @@ use crate::session::{Clients, Grievance};
 use crate::time::Timestamp;
 
 /// How many occurrences of a finding are kept to decide its severity by.
-const MAX_GRIEVANCES: usize = 4096;
-
-/// Findings that speak of the way from one address of a client.
-const ABOUT_THE_WAY: &[&str] = &["turn-no-response", "turn-unreachable"];
+pub(super) const MAX_GRIEVANCES: usize = 4096;
 
 /// Findings that speak of what is not there.
 const ABOUT_ABSENCE: &[&str] = &[
@@ -109,22 +106,8 @@ impl Group {
         let unheard = |from: &Grievance| clients.is_unheard(from.client);
         let unseen =
             |remedy: &Remedy| ABOUT_ANSWERS.contains(&self.finding.id) && remedy.grievance().is_some_and(unheard);
-        self.grievances.iter().all(|(remedy, _)| refuted(remedy) || unseen(remedy))
-    }
-
-    /// Whether what did not get through may be one of several ways that a host tries, of which another worked.
-    fn is_one_way_of_several(&self, from: &Grievance, clients: &Clients) -> bool {
-        ABOUT_THE_WAY.contains(&self.finding.id) && clients.may_have_another_way(from.client, self.finding.at)
-    }
-
-    /// Whether the client went over TLS instead, to the same host or to another that is taken for a TURN server, and was answered there: nobody can read
-    /// what, but the way is not closed.
-    fn went_over_tls(&self, remedy: &Remedy, clients: &Clients) -> bool {
-        ABOUT_THE_WAY.contains(&self.finding.id)
-            && remedy.grievance().is_some_and(|from| {
-                clients.spoke_secured(from.client, from.server.ip(), from.at)
-                    || clients.spoke_secured_anywhere(from.client, from.at)
-            })
+        let hidden = |remedy: &Remedy| self.may_be_hidden(remedy, clients);
+        self.grievances.iter().all(|(remedy, _)| refuted(remedy) || unseen(remedy) || hidden(remedy))
     }
 
     /// The same was seen again.
@@ -148,7 +131,10 @@ impl Group {
             .grievances
             .iter()
             .filter(|(remedy, _)| !remedy.found(clients) && !self.went_over_tls(remedy, clients))
-            .map(|&(_, confidence)| confidence)
+            .map(|(remedy, confidence)| match self.may_have_gone(remedy, clients) {
+                Some(_) => Confidence::Likely,
+                None => *confidence,
+            })
             .collect();
         let pool: Vec<Confidence> = if open.is_empty() {
             if self.finding.severity == Severity::Failure {
@@ -160,6 +146,8 @@ impl Group {
             open
         };
         self.finding.confidence = pool.into_iter().min().unwrap_or(Confidence::Certain);
+        self.tell_of_sealed(clients);
+        self.tell_of_monitors(clients);
         // where the clock was set back, nobody can say what came after
         let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
         if self.finding.severity == Severity::Failure
