@@ -290,12 +290,9 @@ impl Builder {
         packets: &packet::Counts,
         streams: &StreamCounts,
         session: &Session,
-        mut findings: Vec<Concluded>,
+        findings: Vec<Concluded>,
     ) -> Part {
         let capture = self.capture;
-        if let Some(user) = &self.user {
-            findings.retain(|finding| finding.subject.username.as_ref().is_none_or(|name| name == user));
-        }
         let mut omitted = BTreeMap::new();
         let mut note = |list: &str, count: u64| {
             if count > 0 {

@@ -1,8 +1,8 @@
 //! Like occurrences, which become one finding when all is known.
 
-use super::{Concluded, MAX_FRAMES, Occurrence, Remedy, Text};
+use super::{Affected, Concluded, MAX_FRAMES, Occurrence, Remedy, Text};
 use crate::rules::{Confidence, Severity};
-use crate::session::{Clients, Grievance};
+use crate::session::{Clients, Grievance, Names};
 use crate::time::Timestamp;
 
 /// How many occurrences of a finding are kept to decide its severity by.
@@ -73,6 +73,7 @@ impl Group {
             filter: seen.filter,
             reference: seen.reference,
             subject: seen.subject,
+            affected: Affected::default(),
             caused_by: None,
         };
         Group {
@@ -126,26 +127,23 @@ impl Group {
     }
 
     /// A failure stands if one client that it struck never got what it asked for.
-    pub(super) fn decide(&mut self, clients: &Clients) {
-        let open: Vec<Confidence> = self
-            .grievances
-            .iter()
-            .filter(|(remedy, _)| !remedy.found(clients) && !self.went_over_tls(remedy, clients))
-            .map(|(remedy, confidence)| match self.may_have_gone(remedy, clients) {
-                Some(_) => Confidence::Likely,
-                None => *confidence,
+    pub(super) fn decide(&mut self, clients: &Clients, names: &Names) {
+        let stands = |remedy: &Remedy| !remedy.found(clients) && !self.went_over_tls(remedy, clients);
+        let open = self.grievances.iter().filter(|(remedy, _)| stands(remedy));
+        let open: Vec<(Remedy, Confidence)> = open
+            .map(|&(remedy, confidence)| match self.may_have_gone(&remedy, clients) {
+                Some(_) => (remedy, Confidence::Likely),
+                None => (remedy, confidence),
             })
             .collect();
-        let pool: Vec<Confidence> = if open.is_empty() {
-            if self.finding.severity == Severity::Failure {
-                self.finding.severity = Severity::Warning;
-                self.remedied = true;
-            }
-            self.grievances.iter().map(|&(_, confidence)| confidence).collect()
-        } else {
-            open
-        };
-        self.finding.confidence = pool.into_iter().min().unwrap_or(Confidence::Certain);
+        if open.is_empty() && self.finding.severity == Severity::Failure {
+            self.finding.severity = Severity::Warning;
+            self.remedied = true;
+        }
+        let counted = if open.is_empty() { &self.grievances } else { &open };
+        self.finding.confidence =
+            counted.iter().map(|&(_, confidence)| confidence).min().unwrap_or(Confidence::Certain);
+        self.finding.affected = Affected::of(counted.iter().filter_map(|(remedy, _)| remedy.grievance()), names);
         self.tell_of_sealed(clients);
         self.tell_of_monitors(clients);
         // where the clock was set back, nobody can say what came after
