@@ -67,8 +67,11 @@ fn who_got_over_it_is_not_affected_where_others_did_not() {
         ("192.0.2.11:5000", "bob", None),
         ("192.0.2.12:5000", "carol", Some("203.0.113.1:24001")),
     ]);
-    let affected = finding(&report(&scene.pcap()), "turn-integrity-rejected").affected.clone();
+    let report = report(&scene.pcap());
+    let affected = &finding(&report, "turn-integrity-rejected").affected;
     assert_eq!((affected.users.join(" "), affected.users_total, affected.clients_total), ("bob".to_owned(), 1, 1));
+    assert!(report.headline.contains("the user or password of \"bob\""), "{}", report.headline);
+    assert!(!report.headline.contains("other"), "{}", report.headline);
 }
 
 #[test]

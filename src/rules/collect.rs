@@ -144,7 +144,7 @@ impl Collector {
         self.added += 1;
         let key = key_of(seen.id, &seen.key);
         if let Some(group) = self.groups.get_mut(&key) {
-            group.again(seen);
+            group.again(seen, text);
             return;
         }
         if self.groups.len() >= MAX_FINDINGS {

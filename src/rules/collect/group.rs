@@ -1,6 +1,6 @@
 //! Like occurrences, which become one finding when all is known.
 
-use super::{Affected, Concluded, MAX_FRAMES, Occurrence, Remedy, Text};
+use super::{Affected, Concluded, MAX_FRAMES, Occurrence, Remedy, Subject, Text};
 use crate::rules::{Confidence, Severity};
 use crate::session::{Clients, Grievance, Names};
 use crate::time::Timestamp;
@@ -39,12 +39,25 @@ const ABOUT_ANSWERS: &[&str] = &[
     "ice-no-relay-candidate",
 ];
 
+/// Of how many other clients a finding can tell, should the first get over it.
+const MAX_OTHERS: usize = 4;
+
+/// What can be told of a client that is not the first.
+#[derive(Debug)]
+struct Told {
+    remedy: Remedy,
+    text: Text,
+    filter: Option<String>,
+    subject: Subject,
+}
+
 /// Like occurrences on their way to be one finding.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) finding: Concluded,
     /// Of the occurrences that would be failures: what would remedy each.
     pub(super) grievances: Vec<(Remedy, Confidence)>,
+    others: Vec<Told>,
     pub(super) causes: &'static [&'static str],
     /// Ids of findings that it is the cause of, where they are about the same.
     pub(super) effects: &'static [&'static str],
@@ -79,6 +92,7 @@ impl Group {
         Group {
             finding,
             grievances: vec![(seen.remedy, seen.confidence)],
+            others: Vec::new(),
             causes: seen.causes,
             effects: &[],
             remedied: false,
@@ -112,7 +126,7 @@ impl Group {
     }
 
     /// The same was seen again.
-    pub(super) fn again(&mut self, seen: Occurrence) {
+    pub(super) fn again(&mut self, seen: Occurrence, text: impl FnOnce() -> Text) {
         self.count(seen.at, &seen.frames);
         self.finding.severity = self.finding.severity.min(seen.severity);
         let grievance = (seen.remedy, seen.confidence);
@@ -123,6 +137,13 @@ impl Group {
         }
         if self.grievances.len() < MAX_GRIEVANCES {
             self.grievances.push(grievance);
+        }
+        let client = |remedy: &Remedy| remedy.grievance().map(|from| from.client);
+        let told = self.grievances.first().map(|(remedy, _)| remedy).into_iter();
+        let mut told = told.chain(self.others.iter().map(|other| &other.remedy));
+        if self.others.len() < MAX_OTHERS && told.all(|known| client(known) != client(&seen.remedy)) {
+            let Occurrence { remedy, filter, subject, .. } = seen;
+            self.others.push(Told { remedy, text: text(), filter, subject });
         }
     }
 
@@ -136,6 +157,12 @@ impl Group {
                 None => (remedy, confidence),
             })
             .collect();
+        // who got over it is not told of where another did not
+        let first_stands = self.grievances.first().is_some_and(|(remedy, _)| stands(remedy));
+        let another = self.others.iter().position(|other| !first_stands && stands(&other.remedy));
+        if let Some(Told { text, filter, subject, .. }) = another.map(|place| self.others.swap_remove(place)) {
+            (self.finding.text, self.finding.filter, self.finding.subject) = (text, filter, subject);
+        }
         if open.is_empty() && self.finding.severity == Severity::Failure {
             self.finding.severity = Severity::Warning;
             self.remedied = true;
