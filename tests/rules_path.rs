@@ -74,6 +74,50 @@ fn a_client_that_asks_anew_each_time_is_unanswered_too() {
 }
 
 #[test]
+fn a_server_that_answers_other_clients_meanwhile_is_not_to_be_started() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, allocate(), 7);
+    works(&mut scene, SERVER);
+    let report = report(&wait(&mut scene).pcap());
+    let found = finding(&report, "turn-no-response");
+    assert!(found.title.ends_with("over UDP, though it answers other clients"), "{}", found.title);
+    assert!(found.fix.contains("what is different about 172.16.84.124"), "{}", found.fix);
+    assert!(!found.fix.contains("check that the server runs"), "{}", found.fix);
+}
+
+#[test]
+fn a_server_that_begins_to_answer_another_client_is_known_to_while_that_goes_on() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, allocate(), 7);
+    works(&mut scene, SERVER);
+    // the silent conversation is over, and that of the other client is not
+    let bob = Login::new("bob", "example.org", "b");
+    for lifetime in 0..60 {
+        let refresh = Stun::request(method::REFRESH).lifetime(600 + lifetime);
+        let asked = scene.after_ms(10_000).send("172.16.84.125:50001", SERVER, refresh);
+        scene.after_ms(10).granted(&asked, Some(600), &bob);
+    }
+    let report = report(&scene.pcap());
+    let found = finding(&report, "turn-no-response");
+    assert!(found.title.ends_with("over UDP, though it answers other clients"), "{}", found.title);
+}
+
+#[test]
+fn a_server_that_answered_others_before_may_have_stopped() {
+    let mut scene = Scene::new();
+    works(&mut scene, SERVER);
+    scene.after_ms(1000).send_repeatedly(CLIENT, SERVER, allocate(), 7);
+    let report = report(&wait(&mut scene).pcap());
+    let found = finding(&report, "turn-no-response");
+    assert!(
+        found.title.starts_with("203.0.113.1:3478 does not answer over UDP: 7 Allocate requests"),
+        "{}",
+        found.title
+    );
+    assert!(found.fix.contains("check that the server runs"), "{}", found.fix);
+}
+
+#[test]
 fn new_requests_in_a_capture_that_holds_nothing_towards_the_client_are_only_likely_unanswered() {
     let mut scene = Scene::new();
     for _ in 0..5 {
