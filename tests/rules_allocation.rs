@@ -2,10 +2,10 @@
 
 mod support;
 
-use support::analyze::{finding, report};
+use support::analyze::{finding, frames_of, report};
 use support::calls::graver;
 use support::*;
-use turnscope::report::{Confidence, Report, Severity, Verdict};
+use turnscope::report::{Confidence, Severity, Verdict};
 
 const CLIENT: &str = "172.16.84.124:50000";
 const OTHER: &str = "172.16.84.124:50001";
@@ -30,21 +30,6 @@ fn refused_from(scene: &mut Scene, client: &str, code: u16, reason: &str) {
 fn later(scene: &mut Scene) -> Vec<u8> {
     scene.after_ms(8000).frame(&[0; 60]);
     scene.pcap()
-}
-
-fn frames_of(report: &Report, id: &str) -> Vec<u64> {
-    finding(report, id).places.iter().map(|place| place.frame).collect()
-}
-
-/// Data both ways through the relay, as ChannelData on a bound channel.
-fn data_through_relay(scene: &mut Scene, client: &str) {
-    let bind = scene.after_ms(20).channel_bind(client, SERVER, &alice(), "nonce", (0x4000, PEER));
-    scene.after_ms(10).granted(&bind, None, &alice());
-    for number in 0..5 {
-        let packet = support::payload::rtp(96, number, 0, 1, 100);
-        scene.after_ms(20).channel_data(client, SERVER, 0x4000, &packet);
-        scene.after_ms(20).channel_data(SERVER, client, 0x4000, &packet);
-    }
 }
 
 #[test]
@@ -111,7 +96,7 @@ fn a_client_that_goes_on_with_its_allocation_was_not_stopped_by_the_refused_copy
     scene.after_ms(500).retransmit(&request);
     scene.after_ms(10).allocate_granted(&request, RELAYED, 600, &alice());
     scene.after_ms(1).refuse(&request, 437, "Allocation Mismatch");
-    data_through_relay(&mut scene, CLIENT);
+    scene.talk(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER), 5);
     let report = report(&later(&mut scene));
     assert_eq!(finding(&report, "turn-retransmission-rejected").severity, Severity::Warning);
 }
@@ -373,7 +358,7 @@ fn a_peer_of_the_other_family_is_a_failure_only_if_no_data_passes() {
     assert_eq!(finding(&alone, "turn-address-family").severity, Severity::Failure);
     assert!(alone.headline.contains(wrong), "{}", alone.headline);
     let mut call = refused();
-    data_through_relay(&mut call, CLIENT);
+    call.talk(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER), 5);
     assert_eq!(finding(&report(&later(&mut call)), "turn-address-family").severity, Severity::Warning);
 }
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report, report_told, report_with};
+use support::analyze::{finding, frames_of, ids, report, report_told, report_with};
 use support::calls::{failures, graver};
 use support::ice::{Agents, plain};
 use support::*;
@@ -19,10 +19,6 @@ fn agents() -> Agents {
 
 fn ice(report: &Report) -> Vec<&str> {
     ids(report).into_iter().filter(|id| id.starts_with("ice-")).collect()
-}
-
-fn places(report: &Report, id: &str) -> Vec<u64> {
-    finding(report, id).places.iter().map(|place| place.frame).collect()
 }
 
 /// A signed check that is refused.
@@ -54,7 +50,7 @@ fn checks_that_nobody_answers_are_a_failure() {
         "{}",
         found.explanation
     );
-    assert_eq!(places(&report, "ice-checks-unanswered"), [1]);
+    assert_eq!(frames_of(&report, "ice-checks-unanswered"), [1]);
     assert!(report.headline.starts_with(&found.title));
 }
 
@@ -536,7 +532,7 @@ fn a_role_conflict_that_is_resolved_is_a_note() {
     let found = finding(&report, "ice-role-conflict");
     assert_eq!(found.severity, Severity::Note);
     assert!(found.explanation.contains("switched its role"), "{}", found.explanation);
-    assert_eq!(places(&report, "ice-role-conflict"), [3, 4], "the check and its refusal");
+    assert_eq!(frames_of(&report, "ice-role-conflict"), [3, 4], "the check and its refusal");
 }
 
 #[test]
