@@ -140,6 +140,22 @@ fn a_refresh_after_the_lifetime_is_refused_and_the_expiry_is_told() {
 }
 
 #[test]
+fn an_allocation_that_was_granted_for_no_time_at_all_is_told_as_that() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce-1");
+    let request = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+    scene.after_ms(10).allocate_granted(&request, RELAYED, 0, &alice());
+    for _ in 0..3 {
+        let refused = scene.after_ms(500).create_permission(CLIENT, SERVER, &alice(), "nonce-1", "198.51.100.7:4000");
+        scene.after_ms(10).refuse(&refused, 437, "Allocation Mismatch");
+    }
+    let report = report(&scene.later(30).pcap());
+    let found = finding(&report, "turn-allocation-gone");
+    assert!(found.title.ends_with(&format!("{SERVER} had granted it for 0 seconds")), "{}", found.title);
+    assert!(found.explanation.contains("LIFETIME 0"), "{}", found.explanation);
+}
+
+#[test]
 fn a_refresh_that_is_refused_before_the_end_says_how_much_was_left() {
     let mut scene = allocated();
     let refresh = scene.after_ms(100_000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
