@@ -268,6 +268,33 @@ fn a_client_that_comes_from_another_port_is_told_that_its_mapping_changed() {
 }
 
 #[test]
+fn a_client_that_goes_on_from_another_address_is_told_that_its_network_changed() {
+    const ABROAD: &str = "10.8.0.6:50000";
+    let gone = |login: &Login, others: bool| {
+        let mut scene = allocated();
+        if others {
+            // a server that gives one nonce to all
+            scene.after_ms(100).allocate_challenge("172.16.84.99:50000", SERVER, "example.org", "nonce");
+        }
+        for _ in 0..3 {
+            let refresh = scene.after_ms(1000).refresh(ABROAD, SERVER, login, "nonce", 600);
+            scene.after_ms(10).refuse(&refresh, 437, "Allocation Mismatch");
+        }
+        report(&later(&mut scene))
+    };
+    let told = gone(&alice(), false);
+    let found = finding(&told, "turn-allocation-gone");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("used to come from 172.16.84.124:50000"), "{}", found.title);
+    assert!(found.explanation.contains("it comes from 10.8.0.6 now"), "{}", found.explanation);
+    assert!(finding(&told, "nat-rebinding").title.ends_with("it has another address now"));
+    // whoever has another name, or a nonce that others have too, may be anybody
+    for report in [gone(&Login::new("bob", "example.org", "bobs"), false), gone(&alice(), true)] {
+        assert!(!report.findings.iter().any(|known| known.id == "nat-rebinding"), "{}", report.headline);
+    }
+}
+
+#[test]
 fn a_quota_lists_the_allocations_that_the_user_holds() {
     let mut scene = allocated();
     scene.after_ms(100).allocation(OTHER, SERVER, &alice(), "nonce", "10.88.246.156:24002");

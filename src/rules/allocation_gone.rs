@@ -232,10 +232,12 @@ fn told(state: &State, client: ClientAddress) -> (String, String, String) {
         State::Moved(from, frame) => (
             format!("the client used to come from {from}"),
             format!(
-                "The nonce that it echoes had been given to {from} (frame {frame}): a NAT on the way changed its port from {} to {}, and to the \
-                 server the same client is another one now.",
-                from.0.port(),
-                client.0.port()
+                "The nonce that it echoes had been given to {from} (frame {frame}): {}, and to the server the same client is another one now.",
+                if from.0.ip() == client.0.ip() {
+                    format!("a NAT on the way changed its port from {} to {}", from.0.port(), client.0.port())
+                } else {
+                    format!("it comes from {} now, since its network changed or a VPN was switched on or off", client.0.ip())
+                }
             ),
             "Have the client send something every 15 seconds or so, to keep the NAT's mapping; on a change of address it must allocate anew, \
              or use mobility (RFC 8016)."
