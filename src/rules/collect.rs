@@ -3,6 +3,7 @@
 mod causes;
 mod elsewhere;
 mod monitors;
+mod proxies;
 mod ways;
 
 use super::{Confidence, Severity};
@@ -435,6 +436,7 @@ impl Group {
         self.finding.confidence = pool.into_iter().min().unwrap_or(Confidence::Certain);
         self.tell_of_sealed(clients);
         self.tell_of_monitors(clients);
+        self.tell_of_proxies(clients);
         // where the clock was set back, nobody can say what came after
         let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
         if self.finding.severity == Severity::Failure
