@@ -125,6 +125,22 @@ fn a_refresh_after_the_lifetime_is_refused_and_the_expiry_is_told() {
 }
 
 #[test]
+fn an_allocation_that_was_granted_for_no_time_at_all_is_told_as_that() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce-1");
+    let request = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+    scene.after_ms(10).allocate_granted(&request, RELAYED, 0, &alice());
+    for _ in 0..3 {
+        let refused = scene.after_ms(500).create_permission(CLIENT, SERVER, &alice(), "nonce-1", "198.51.100.7:4000");
+        scene.after_ms(10).refuse(&refused, 437, "Allocation Mismatch");
+    }
+    let report = report(&scene.later(30).pcap());
+    let found = finding(&report, "turn-allocation-gone");
+    assert!(found.title.ends_with(&format!("{SERVER} had granted it for 0 seconds")), "{}", found.title);
+    assert!(found.explanation.contains("LIFETIME 0"), "{}", found.explanation);
+}
+
+#[test]
 fn a_refresh_that_is_refused_before_the_end_says_how_much_was_left() {
     let mut scene = allocated();
     let refresh = scene.after_ms(100_000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
@@ -234,6 +250,33 @@ fn a_client_that_comes_from_another_port_is_told_that_its_mapping_changed() {
     let found = finding(&report, "turn-allocation-gone");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
     assert!(found.title.contains("used to come from 172.16.84.124:50000"), "{}", found.title);
+}
+
+#[test]
+fn a_client_that_goes_on_from_another_address_is_told_that_its_network_changed() {
+    const ABROAD: &str = "10.8.0.6:50000";
+    let gone = |login: &Login, others: bool| {
+        let mut scene = allocated();
+        if others {
+            // a server that gives one nonce to all
+            scene.after_ms(100).allocate_challenge("172.16.84.99:50000", SERVER, "example.org", "nonce");
+        }
+        for _ in 0..3 {
+            let refresh = scene.after_ms(1000).refresh(ABROAD, SERVER, login, "nonce", 600);
+            scene.after_ms(10).refuse(&refresh, 437, "Allocation Mismatch");
+        }
+        report(&later(&mut scene))
+    };
+    let told = gone(&alice(), false);
+    let found = finding(&told, "turn-allocation-gone");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("used to come from 172.16.84.124:50000"), "{}", found.title);
+    assert!(found.explanation.contains("it comes from 10.8.0.6 now"), "{}", found.explanation);
+    assert!(finding(&told, "nat-rebinding").title.ends_with("it has another address now"));
+    // whoever has another name, or a nonce that others have too, may be anybody
+    for report in [gone(&Login::new("bob", "example.org", "bobs"), false), gone(&alice(), true)] {
+        assert!(!report.findings.iter().any(|known| known.id == "nat-rebinding"), "{}", report.headline);
+    }
 }
 
 #[test]

@@ -526,6 +526,31 @@ fn a_relayed_address_that_is_none_fails_unless_another_allocation_works() {
 }
 
 #[test]
+fn an_allocation_that_names_no_relayed_address_is_of_no_use() {
+    let granted = |fill: &dyn Fn(Stun) -> Stun| {
+        let mut scene = Scene::new();
+        scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce-1");
+        let request = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+        scene.after_ms(10).succeed(&request, |success| fill(success.lifetime(600)).integrity(alice().key()));
+        scene
+    };
+    let mapped = |success: Stun| success.xor_mapped(CLIENT);
+    let told = report(&wait(&mut granted(&mapped)).pcap());
+    let found = finding(&told, "turn-relay-unusable");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.ends_with("an allocation without a relayed address"), "{}", found.title);
+    // one that cannot be read is none either
+    let odd = |success: Stun| success.attribute(attribute::XOR_RELAYED_ADDRESS, [0, 9, 1, 2]).xor_mapped(CLIENT);
+    assert!(mine(&report(&wait(&mut granted(&odd)).pcap())).contains(&"turn-relay-unusable"));
+    // what the capture cut off may have been there, and where data passes there was one
+    let cut = degrade::snapped(&degrade::shots(&wait(&mut granted(&mapped))), 80);
+    assert!(mine(&report(&degrade::pcap(&cut))).is_empty());
+    let mut scene = granted(&mapped);
+    scene.talk(CLIENT, SERVER, &alice(), "nonce-1", (0x4000, "198.51.100.7:4000"), 10);
+    assert_eq!(finding(&report(&wait(&mut scene).pcap()), "turn-relay-unusable").severity, Severity::Warning);
+}
+
+#[test]
 fn a_healthy_session_has_none_of_these_findings() {
     let report = report_with(&relayed(SERVER, RELAYED, true).pcap(), "");
     assert_eq!(mine(&report), Vec::<&str>::new());

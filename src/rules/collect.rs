@@ -5,6 +5,7 @@ mod causes;
 mod elsewhere;
 mod group;
 mod monitors;
+mod proxies;
 mod remedy;
 mod ways;
 

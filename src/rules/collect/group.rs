@@ -173,6 +173,7 @@ impl Group {
         self.finding.affected = Affected::of(counted.iter().filter_map(|(remedy, _)| remedy.grievance()), names);
         self.tell_of_sealed(clients);
         self.tell_of_monitors(clients);
+        self.tell_of_proxies(clients);
         // where the clock was set back, nobody can say what came after
         let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
         if self.finding.severity == Severity::Failure
