@@ -11,36 +11,34 @@ use crate::analyzer;
 use crate::render::annotate::{self, Notes};
 use crate::render::escape::escape;
 use crate::secret::Secret;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// What `annotate` is asked to do.
+#[derive(Debug)]
+pub(super) struct Annotate {
+    pub capture: String,
+    /// The capture to write.
+    pub output: PathBuf,
+    /// Whether to write all frames.
+    pub all: bool,
+    /// The key logs whose keys are put into the capture.
+    pub embedded: Vec<PathBuf>,
+    pub reading: Wanted,
+    pub look: Look,
+}
 
 /// Writes the annotated capture.
-pub(super) fn run(
-    path: &str,
-    out: &Path,
-    (all, embedded): (bool, &[PathBuf]),
-    reading: &Wanted,
-    look: Look,
-) -> Result<Status, Error> {
-    let mut input = Input::open(path)?;
-    if !input.regular {
-        return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
-    }
-    reading.credentials.warn(&[path], look);
-    reading.told.warn(look);
-    reading.keys.warn(look);
+pub(super) fn run(job: &Annotate) -> Result<Status, Error> {
+    let &Annotate { capture: ref path, ref output, all, ref embedded, ref reading, look } = job;
+    let mut input = Input::open_file(path)?;
     let part = read(&mut input, 0, reading, Extra::default(), |_, _| true)?;
     let report = analyzer::report(vec![part]);
     let notes = Notes::new(&report, 0);
     let keys = if embedded.is_empty() { None } else { Some(keylog::of_capture(embedded, path)?) };
     let mut records = records(path)?;
-    let mut write =
-        |to: &mut dyn Write| annotate::write(&mut records, &notes, all, keys.as_ref().map(Secret::expose), to);
-    let written = if out == Path::new("-") {
-        write(&mut io::stdout().lock()).map_err(|error| output::stdout_error(&error))?
-    } else {
-        output::write_file_with(out, |file| write(file))?
-    };
+    let write = |to: &mut dyn Write| annotate::write(&mut records, &notes, all, keys.as_ref().map(Secret::expose), to);
+    let written = output::write_binary(output, write)?;
     if !look.is_quiet() {
         input.warn_of_damage();
         if written.unplaced > 0 {
@@ -48,7 +46,7 @@ pub(super) fn run(
             say(&Error::new(path, what, ""));
         }
         let (frames, comments) = (written.frames, written.comments);
-        say(&format_args!("{}: {frames} frames, {comments} comments. {}", out.display(), escape(&report.headline)));
+        say(&format_args!("{}: {frames} frames, {comments} comments. {}", output.display(), escape(&report.headline)));
     }
     Ok(Status::Fine)
 }

@@ -3,8 +3,9 @@
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-const EXIT: &str = "Exit status: 0 no failure found, 1 at least one failure (verify: a message that none of the credentials \
-                    which apply to it made), 2 wrong usage or nothing readable.";
+const EXIT: &str = "Exit status: 0 no failure found, 1 at least one failure, 2 wrong usage or nothing readable.";
+
+const VERIFY_EXIT: &str = "Exit status: 0 done, 1 a message that none of the credentials which apply to it made, 2 wrong usage or nothing readable.";
 
 const BATCH_EXIT: &str = "Exit status: 0 done, 1 by --fail-on, 2 wrong usage or something that could not be read (all else is done), 130 stopped.";
 
@@ -39,7 +40,7 @@ pub(super) enum Command {
     /// JSON Lines and CSV are for scripts; CSV has the scalar fields of JSON in its order, named in the first line.
     Messages(Box<Messages>),
     /// Say which credential signed which message
-    #[command(after_help = EXIT)]
+    #[command(after_help = VERIFY_EXIT)]
     Verify(Box<Verify>),
     /// Draw who sent what to whom: the ladder between client, NAT, relay and peer
     ///
@@ -60,7 +61,7 @@ pub(super) enum Command {
     Annotate(Box<Annotate>),
     /// Write a capture that can be passed on: addresses, names, payloads and certificates are replaced or left out
     ///
-    /// The same is found in it. Addresses keep their common prefixes and their reach, names their length and shape; each run replaces by others.
+    /// The same is found in it. Addresses keep their common prefixes and their reach, names their length and shape; each run puts others in their place.
     /// What the given credentials signed is signed anew with others that --credentials-out writes.
     #[command(after_help = "Exit status: 0, or 2 on wrong usage or if nothing is readable.")]
     Redact(Box<Redact>),
@@ -209,6 +210,7 @@ pub(super) struct Annotate {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(mut_args(|arg| if matches!(arg.get_id().as_str(), "from" | "to" | "host" | "user") { arg.hide(true) } else { arg }))]
 pub(super) struct Redact {
     /// The capture, which is read twice: a file
     #[arg(value_name = "CAPTURE")]
@@ -246,7 +248,7 @@ pub(super) enum FailOn {
 #[command(next_help_heading = "Reading")]
 pub(super) struct Reading {
     /// Credentials to test messages with: TOML, coturn's turnserver.conf, a Meeting Server's turnServer XML, or what --sdp takes; may be repeated.
-    /// Without it the file that TURNSCOPE_CREDENTIALS names, if that is set, or those of the file of defaults
+    /// Without it the file that TURNSCOPE_CREDENTIALS names, or those of ~/.config/turnscope/config.toml
     #[arg(long, value_name = "FILE")]
     pub credentials: Vec<PathBuf>,
     /// What the two sides told each other: SDP, or Chromium's webrtc-internals dump; may be repeated

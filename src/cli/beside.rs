@@ -2,7 +2,6 @@
 
 use super::args::Beside as Arguments;
 use super::error::{Error, say};
-use super::options::Look;
 use crate::logs::{self, LogFile, MAX_FILE};
 use crate::secret::Secret;
 use crate::session::deployment::{self, Deployment};
@@ -73,8 +72,8 @@ impl Beside {
     }
 
     /// Says what was not read.
-    pub(super) fn warn(&self, look: Look) {
-        for (path, bytes) in self.logs.iter().filter(|_| !look.is_quiet()) {
+    pub(super) fn warn(&self) {
+        for (path, bytes) in &self.logs {
             if bytes.expose().len() > MAX_FILE {
                 let hint = "cut out the time of the capture";
                 say(&Error::new(path, format_args!("only its first {} MiB are read", MAX_FILE >> 20), hint));

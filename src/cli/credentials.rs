@@ -1,7 +1,6 @@
 //! The credentials given on the command line: by file, or typed at the terminal. Never as an argument, where others could read it.
 
 use super::error::{Error, say};
-use super::options::Look;
 use super::signalling::{Told, is_packed};
 use crate::secret::Secret;
 use crate::session::credentials::Credentials;
@@ -25,9 +24,9 @@ const MANY_TRIES: u64 = 10_000_000;
 const MANY_PASSWORDS: u64 = 500;
 
 /// Whether passwords times messages may be so many that a person wonders what takes so long. How much comes through a pipe, or is in a folder, nobody knows.
-fn takes_long(passwords: u64, captures: &[impl AsRef<Path>]) -> bool {
-    let length = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len());
-    let bytes: Option<u64> = captures.iter().map(|path| length(path.as_ref())).sum();
+fn takes_long(passwords: u64, captures: &[String]) -> bool {
+    let length = |path: &String| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len());
+    let bytes: Option<u64> = captures.iter().map(length).sum();
     let tries = |bytes: u64| passwords.saturating_mul(bytes / MESSAGE);
     passwords >= MANY_PASSWORDS && bytes.is_none_or(|bytes| tries(bytes) >= MANY_TRIES)
 }
@@ -68,12 +67,12 @@ impl Given {
     }
 
     /// Says at the start that a list of passwords is so long that reading may take a while.
-    pub(super) fn warn(&self, captures: &[impl AsRef<Path>], look: Look) {
+    pub(super) fn warn(&self, captures: &[String]) {
         let lists = self.sources.iter().filter_map(|source| match source {
             Source::Passwords { bytes, origin } => Some((bytes, origin)),
             _ => None,
         });
-        for (bytes, origin) in lists.filter(|_| !look.is_quiet()) {
+        for (bytes, origin) in lists {
             let passwords = bytes.expose().split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).count() as u64;
             if takes_long(passwords, captures) {
                 let seconds = passwords.saturating_mul(NANOSECONDS) / 100_000;

@@ -47,6 +47,15 @@ impl<'a> Input<'a> {
         Ok(Input { path: path.to_owned(), regular, capture, later: Vec::new(), whole: None, watch: None })
     }
 
+    /// Opens a capture that is read twice, which only a file can be.
+    pub(super) fn open_file(path: &str) -> Result<Self, Error> {
+        let input = Input::open(path)?;
+        if !input.regular {
+            return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
+        }
+        Ok(input)
+    }
+
     /// A capture of any origin.
     pub(super) fn of(name: &str, reader: Box<dyn Read + 'a>) -> Result<Self, Error> {
         Input::bounded(name, reader, u64::MAX)

@@ -3,7 +3,6 @@
 use super::credentials::slurp;
 use super::error::{Error, say};
 use super::input::Input;
-use super::options::Look;
 use crate::keys::{Added, KeyLog, MAX_SECRETS};
 use crate::packet::{Limits, Packet, Packets};
 use crate::secret::Secret;
@@ -53,10 +52,7 @@ impl KeyLogs {
     }
 
     /// Says what was passed over.
-    pub(super) fn warn(&self, look: Look) {
-        if look.is_quiet() {
-            return;
-        }
+    pub(super) fn warn(&self) {
         for (origin, added) in &self.files {
             for damaged in &added.damaged {
                 say(&Error::new(origin, format_args!("{damaged}, passed over"), ""));

@@ -1,9 +1,7 @@
 //! Options: arguments that have been checked, with the files of credentials read.
 
-use super::args::{
-    self, Analyze, Annotate, Args, Colour, Command, Common, Flow, FlowFormat, PageFormat, Reading, Redact,
-    ReportFormat, RowFormat, Times,
-};
+use super::args::{self, Args, Colour, Command, Common, Reading, ReportFormat, RowFormat, Times};
+use super::batch::Batch;
 use super::beside::Beside;
 use super::config::Config;
 use super::credentials::Given;
@@ -11,6 +9,7 @@ use super::error::Error;
 use super::keylog::KeyLogs;
 use super::signalling::Told;
 use super::time::Moment;
+use super::{annotate, redact, run};
 use crate::analyzer::{Filters, Host};
 use crate::net::Network;
 use crate::render::clock::Clock;
@@ -22,6 +21,7 @@ use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 /// Names a file of credentials, for those who always give the same.
 const CREDENTIALS: &str = "TURNSCOPE_CREDENTIALS";
@@ -29,57 +29,14 @@ const CREDENTIALS: &str = "TURNSCOPE_CREDENTIALS";
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Options {
-    Analyze {
-        captures: Vec<String>,
-        join: bool,
-        format: PageFormat,
-        output: Option<PathBuf>,
-        reading: Wanted,
-        beside: Beside,
-        look: Look,
-    },
-    Messages {
-        capture: String,
-        format: RowFormat,
-        media: bool,
-        reading: Wanted,
-        look: Look,
-    },
-    Verify {
-        capture: String,
-        format: ReportFormat,
-        reading: Wanted,
-        look: Look,
-    },
-    Flow {
-        captures: Vec<String>,
-        format: FlowFormat,
-        choice: Choice,
-        output: Option<PathBuf>,
-        reading: Wanted,
-        look: Look,
-    },
-    Batch(Box<super::batch::Batch>),
-    Annotate {
-        capture: String,
-        output: PathBuf,
-        all: bool,
-        /// The key logs whose keys are put into the capture.
-        embedded: Vec<PathBuf>,
-        reading: Wanted,
-        look: Look,
-    },
-    Redact {
-        capture: String,
-        output: PathBuf,
-        beside: super::redact::Beside,
-        reading: Wanted,
-        look: Look,
-    },
-    Explain {
-        what: String,
-        look: Look,
-    },
+    Analyze(Box<run::Analyze>),
+    Messages { capture: String, format: RowFormat, media: bool, reading: Wanted, look: Look },
+    Verify { capture: String, format: ReportFormat, reading: Wanted, look: Look },
+    Flow(Box<run::Flow>),
+    Batch(Box<Batch>),
+    Annotate(Box<annotate::Annotate>),
+    Redact(Box<redact::Redact>),
+    Explain { what: String, look: Look },
     Completions(clap_complete::Shell),
     Man,
 }
@@ -146,10 +103,34 @@ impl Options {
         })
     }
 
+    /// Says what is passed over of the files that are given beside the captures, and what will take long.
+    pub(super) fn warn(&self) {
+        let (captures, reading, beside, look) = match self {
+            Options::Analyze(job) => (job.captures.as_slice(), &job.reading, Some(&job.beside), job.look),
+            Options::Messages { capture, reading, look, .. } | Options::Verify { capture, reading, look, .. } => {
+                (slice::from_ref(capture), reading, None, *look)
+            }
+            Options::Flow(job) => (job.captures.as_slice(), &job.reading, None, job.look),
+            Options::Batch(job) => (job.paths.as_slice(), &job.reading, Some(&job.beside), job.look),
+            Options::Annotate(job) => (slice::from_ref(&job.capture), &job.reading, None, job.look),
+            Options::Redact(job) => (slice::from_ref(&job.capture), &job.reading, None, job.look),
+            Options::Explain { .. } | Options::Completions(_) | Options::Man => return,
+        };
+        if look.is_quiet() {
+            return;
+        }
+        reading.credentials.warn(captures);
+        reading.told.warn();
+        reading.keys.warn();
+        if let Some(beside) = beside {
+            beside.warn();
+        }
+    }
+
     fn batch(batch: args::Batch, common: Common, defaults: &Config) -> Result<Self, Error> {
         let reading = batch.reading.with_defaults(defaults);
         let settings = reading.settings((batch.messages, batch.html), &batch.beside);
-        Ok(Options::Batch(Box::new(super::batch::Batch {
+        Ok(Options::Batch(Box::new(Batch {
             paths: batch.paths,
             files_from: batch.files_from,
             out: batch.out,
@@ -166,22 +147,21 @@ impl Options {
         })))
     }
 
-    fn flow(flow: Flow, common: Common, defaults: &Config) -> Result<Self, Error> {
+    fn flow(flow: args::Flow, common: Common, defaults: &Config) -> Result<Self, Error> {
         once(&flow.captures)?;
         let number = flow.session.and_then(|number| usize::try_from(number).ok());
-        Ok(Options::Flow {
+        Ok(Options::Flow(Box::new(run::Flow {
             captures: flow.captures,
             format: flow.format,
             choice: number.map_or(Choice::Telling, Choice::Session),
-            output: flow.output,
+            output: file(flow.output),
             reading: Wanted::new(flow.reading.with_defaults(defaults), flow.time)?,
             look: Look::new(flow.time, common),
-        })
+        })))
     }
 
-    fn redact(redact: Redact, common: Common, defaults: &Config) -> Result<Self, Error> {
-        let Redact { capture, output, credentials_out: credentials, sdp_out: sdp, map, keep_certificates, reading } =
-            redact;
+    fn redact(redact: args::Redact, common: Common, defaults: &Config) -> Result<Self, Error> {
+        let args::Redact { capture, output, credentials_out, sdp_out, map, keep_certificates, reading } = redact;
         twice(&capture)?;
         let whole = reading.from.is_none() && reading.to.is_none() && reading.host.is_empty() && reading.user.is_none();
         if !whole {
@@ -194,15 +174,24 @@ impl Options {
         }
         let reading = reading.with_defaults(defaults);
         let outputs: Vec<&PathBuf> =
-            [Some(&output), credentials.as_ref(), sdp.as_ref(), map.as_ref()].into_iter().flatten().collect();
+            [Some(&output), credentials_out.as_ref(), sdp_out.as_ref(), map.as_ref()].into_iter().flatten().collect();
         apart(&capture, &outputs, &[&reading.credentials, &reading.passwords, &reading.sdp, &reading.keylog])?;
-        let beside = super::redact::Beside { credentials, sdp, map, keep_certificates };
         let reading = Wanted::new(reading, Times::default())?;
-        Ok(Options::Redact { capture, output, beside, reading, look: Look::new(Times::default(), common) })
+        let look = Look::new(Times::default(), common);
+        Ok(Options::Redact(Box::new(redact::Redact {
+            capture,
+            output,
+            credentials_out,
+            sdp_out,
+            map,
+            keep_certificates,
+            reading,
+            look,
+        })))
     }
 
-    fn annotate(annotate: Annotate, common: Common, defaults: &Config) -> Result<Self, Error> {
-        let Annotate { capture, output, all, embed_keys, reading } = annotate;
+    fn annotate(annotate: args::Annotate, common: Common, defaults: &Config) -> Result<Self, Error> {
+        let args::Annotate { capture, output, all, embed_keys, reading } = annotate;
         twice(&capture)?;
         apart(&capture, &[&output], &[])?;
         let reading = reading.with_defaults(defaults);
@@ -211,21 +200,27 @@ impl Options {
         }
         let embedded = if embed_keys { reading.keylog.clone() } else { Vec::new() };
         let reading = Wanted::new(reading, Times::default())?;
-        Ok(Options::Annotate { capture, output, all, embedded, reading, look: Look::new(Times::default(), common) })
+        let look = Look::new(Times::default(), common);
+        Ok(Options::Annotate(Box::new(annotate::Annotate { capture, output, all, embedded, reading, look })))
     }
 
-    fn analyze(analyze: Analyze, common: Common, defaults: &Config) -> Result<Self, Error> {
+    fn analyze(analyze: args::Analyze, common: Common, defaults: &Config) -> Result<Self, Error> {
         once(&analyze.captures)?;
-        Ok(Options::Analyze {
+        Ok(Options::Analyze(Box::new(run::Analyze {
             captures: analyze.captures,
             join: analyze.join,
             format: analyze.format,
-            output: analyze.output,
+            output: file(analyze.output),
             beside: Beside::read(&analyze.beside)?,
             reading: Wanted::new(analyze.reading.with_defaults(defaults), analyze.text.time)?,
             look: Look::new(analyze.text.time, common),
-        })
+        })))
     }
+}
+
+/// The file to write to, where that is not standard output.
+fn file(output: Option<PathBuf>) -> Option<PathBuf> {
+    output.filter(|path| path != Path::new("-"))
 }
 
 /// Standard input can be read only once.

@@ -41,6 +41,23 @@ pub(super) fn print(text: &[u8]) -> Result<(), Error> {
     out.write_all(text).and_then(|()| out.flush()).map_err(|error| stdout_error(&error))
 }
 
+/// Writes text to a file as a whole, or to standard output where none is named.
+pub(super) fn write(file: Option<&Path>, text: &str) -> Result<(), Error> {
+    match file {
+        Some(path) => write_file(path, text.as_bytes()),
+        None => print(text.as_bytes()),
+    }
+}
+
+/// Writes what is no text to a file as a whole, or to standard output for `-`.
+pub(super) fn write_binary<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> Result<T, Error> {
+    if path == Path::new("-") {
+        write(&mut io::stdout().lock()).map_err(|error| stdout_error(&error))
+    } else {
+        write_file_with(path, |file| write(file))
+    }
+}
+
 /// Writes a report to standard output as JSON.
 pub(super) fn print_json(report: &Report) -> Result<(), Error> {
     let mut out = io::BufWriter::with_capacity(32 << 10, io::stdout().lock());

@@ -8,35 +8,35 @@ use super::output;
 use crate::capture::Record;
 use crate::redact::{Counts, Key, Redactor};
 use crate::render::escape::escape;
-use std::io::{self, Write};
+use crate::session::signalling::Signalling;
 use std::path::{Path, PathBuf};
 
-/// What is written beside the capture, if it was asked for, and what stays.
-#[derive(Debug, Default)]
-pub(super) struct Beside {
-    /// The credentials that stand in for those given.
-    pub credentials: Option<PathBuf>,
-    /// The descriptions given, as they are of the redacted capture.
-    pub sdp: Option<PathBuf>,
-    /// What was replaced by what.
+/// What `redact` is asked to do.
+#[derive(Debug)]
+pub(super) struct Redact {
+    pub capture: String,
+    /// The capture to write.
+    pub output: PathBuf,
+    /// Where the credentials go that stand in for those given.
+    pub credentials_out: Option<PathBuf>,
+    /// Where the descriptions given go, as they are of the redacted capture.
+    pub sdp_out: Option<PathBuf>,
+    /// Where it is written what was replaced by what.
     pub map: Option<PathBuf>,
     /// Whether certificates stay.
     pub keep_certificates: bool,
+    pub reading: Wanted,
+    pub look: Look,
 }
 
 /// Writes the redacted capture.
-pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, look: Look) -> Result<Status, Error> {
-    let input = Input::open(path)?;
-    if !input.regular {
-        return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
-    }
-    reading.credentials.warn(&[path], look);
-    reading.told.warn(look);
+pub(super) fn run(job: &Redact) -> Result<Status, Error> {
+    let Redact { capture: path, output, reading, .. } = job;
+    Input::open_file(path)?;
     let key = Key::random().map_err(|error| Error::new("", format_args!("no random numbers: {error}"), ""))?;
     let mut credentials = reading.credentials.credentials()?;
-    reading.told.add_to(&mut crate::session::signalling::Signalling::default(), &mut credentials);
-    let mut redactor = Redactor::new(&key, credentials, beside.keep_certificates);
-    reading.keys.warn(look);
+    reading.told.add_to(&mut Signalling::default(), &mut credentials);
+    let mut redactor = Redactor::new(&key, credentials, job.keep_certificates);
     redactor.keys(reading.keys.log());
     redactor.gather(&mut records(path)?);
     let mut first = records(path)?;
@@ -46,24 +46,19 @@ pub(super) fn run(path: &str, out: &Path, beside: &Beside, reading: &Wanted, loo
         }
     }
     let mut second = records(path)?;
-    let mut write = |to: &mut dyn Write| redactor.write(&mut second, to);
-    let counts = if out == Path::new("-") {
-        write(&mut io::stdout().lock()).map_err(|error| output::stdout_error(&error))?
-    } else {
-        output::write_file_with(out, |file| write(file))?
-    };
-    if let Some(path) = &beside.credentials {
+    let counts = output::write_binary(output, |to| redactor.write(&mut second, to))?;
+    if let Some(path) = &job.credentials_out {
         output::write_file(path, redactor.credentials().expose())?;
     }
-    if let Some(path) = &beside.sdp {
+    if let Some(path) = &job.sdp_out {
         output::write_file(path, redactor.descriptions(&reading.told.descriptions()).expose())?;
     }
-    if let Some(path) = &beside.map {
+    if let Some(path) = &job.map {
         let map = serde_json::to_vec_pretty(&redactor.replaced()).unwrap_or_default();
         output::write_private_file(path, &map)?;
     }
-    if !look.is_quiet() {
-        tell(path, out, &counts, second.info().damage.len());
+    if !job.look.is_quiet() {
+        tell(path, output, &counts, second.info().damage.len());
     }
     Ok(Status::Fine)
 }

@@ -21,28 +21,47 @@ use clap::CommandFactory as _;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
+
+/// What `analyze` is asked to do.
+#[derive(Debug)]
+pub(super) struct Analyze {
+    pub captures: Vec<String>,
+    /// Whether rotated files are one capture.
+    pub join: bool,
+    pub format: PageFormat,
+    /// The file to write, if not standard output.
+    pub output: Option<PathBuf>,
+    pub reading: Wanted,
+    pub beside: Beside,
+    pub look: Look,
+}
+
+/// What `flow` is asked to do.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub captures: Vec<String>,
+    pub format: FlowFormat,
+    pub choice: ladder::Choice,
+    /// The file to write, if not standard output.
+    pub output: Option<PathBuf>,
+    pub reading: Wanted,
+    pub look: Look,
+}
 
 /// Runs a command.
 pub(super) fn run(options: Options) -> Result<Status, Error> {
+    options.warn();
     match options {
-        Options::Analyze { captures, join, format, output, reading, beside, look } => {
-            analyze((&captures, join), format, output.as_deref(), (&reading, &beside), look)
-        }
+        Options::Analyze(job) => analyze(&job),
         Options::Messages { capture, format, media, reading, look } => {
             list_messages(&capture, format, media, &reading, look)
         }
         Options::Verify { capture, format, reading, look } => list_verified(&capture, format, &reading, look),
-        Options::Flow { captures, format, choice, output, reading, look } => {
-            flow(&captures, format, choice, output.as_deref(), &reading, look)
-        }
-        Options::Batch(batch) => super::batch::run(*batch),
-        Options::Annotate { capture, output, all, embedded, reading, look } => {
-            super::annotate::run(&capture, &output, (all, &embedded), &reading, look)
-        }
-        Options::Redact { capture, output, beside, reading, look } => {
-            super::redact::run(&capture, &output, &beside, &reading, look)
-        }
+        Options::Flow(job) => flow(&job),
+        Options::Batch(job) => super::batch::run(*job),
+        Options::Annotate(job) => super::annotate::run(&job),
+        Options::Redact(job) => super::redact::run(&job),
         Options::Explain { what, look } => {
             let layout = output::text_options(look, look.clock(None), false);
             let told = text::explain(&what, &layout).map_err(|unknown| Error::new("", unknown, ""))?;
@@ -61,67 +80,38 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
     }
 }
 
-fn analyze(
-    (captures, join): (&[String], bool),
-    format: PageFormat,
-    file: Option<&Path>,
-    (reading, beside): (&Wanted, &Beside),
-    look: Look,
-) -> Result<Status, Error> {
-    reading.credentials.warn(captures, look);
-    reading.told.warn(look);
-    reading.keys.warn(look);
-    beside.warn(look);
-    let file = file.filter(|path| *path != Path::new("-"));
+fn analyze(job: &Analyze) -> Result<Status, Error> {
+    let &Analyze { ref captures, join, format, ref output, ref reading, ref beside, look } = job;
     let extra = || Extra { deployment: beside.deployment.clone(), ..Extra::default() };
     let (parts, collected) = match format {
-        PageFormat::Html => together::collect((captures, join), reading, &extra)?,
-        PageFormat::Text | PageFormat::Json => (together::read((captures, join), reading, &extra)?, Vec::new()),
+        PageFormat::Html => together::collect(captures, join, reading, &extra)?,
+        PageFormat::Text | PageFormat::Json => (together::read(captures, join, reading, &extra)?, Vec::new()),
     };
     if parts.is_empty() {
         return Ok(Status::Unusable);
     }
     let report = analyzer::report_beside(parts, &beside.logs(), beside.log_offset);
-    let mut result = Vec::new();
-    match (format, file) {
-        (PageFormat::Json, None) => {
-            // as it is made: the JSON of a large report is larger than all else that is in memory
-            output::print_json(&report).or_else(super::broken)?;
-            return Ok(status(&report));
-        }
-        (PageFormat::Json, Some(_)) => {
-            json::report(&mut result, &report).map_err(|error| output::stdout_error(&error))?;
-        }
+    let (to_file, clock) = (output.is_some(), look.clock(first_time(&report)));
+    let written = match (format, output) {
+        // as it is made: the JSON of a large report is larger than all else that is in memory
+        (PageFormat::Json, None) => output::print_json(&report),
+        (PageFormat::Json, Some(path)) => output::write_file_with(path, |file| json::report(file, &report)),
         (PageFormat::Text, _) => {
-            let layout = output::text_options(look, look.clock(first_time(&report)), file.is_some());
-            result = text::report(&report, &layout).into_bytes();
+            let layout = output::text_options(look, clock, to_file);
+            output::write(output.as_deref(), &text::report(&report, &layout))
         }
         (PageFormat::Html, _) => {
-            let layout = output::text_options(look, look.clock(first_time(&report)), true);
-            result = html::report(&report, &Ladder::new(collected, &report), &layout).into_bytes();
+            let layout = output::text_options(look, clock, true);
+            output::write(output.as_deref(), &html::report(&report, &Ladder::new(collected, &report), &layout))
         }
-    }
-    let written = match file {
-        Some(path) => output::write_file(path, &result),
-        None => output::print(&result),
     };
     written.or_else(super::broken)?;
     Ok(status(&report))
 }
 
-fn flow(
-    captures: &[String],
-    format: FlowFormat,
-    choice: ladder::Choice,
-    file: Option<&Path>,
-    reading: &Wanted,
-    look: Look,
-) -> Result<Status, Error> {
-    reading.credentials.warn(captures, look);
-    reading.told.warn(look);
-    reading.keys.warn(look);
-    let file = file.filter(|path| *path != Path::new("-"));
-    let (parts, collected) = together::collect((captures, false), reading, &Extra::default)?;
+fn flow(job: &Flow) -> Result<Status, Error> {
+    let &Flow { ref captures, format, choice, ref output, ref reading, look } = job;
+    let (parts, collected) = together::collect(captures, false, reading, &Extra::default)?;
     if parts.is_empty() {
         return Ok(Status::Unusable);
     }
@@ -140,25 +130,18 @@ fn flow(
         };
         return Err(Error::new(format!("--session {number}"), format_args!("no such session: {there}"), ""));
     }
-    let layout = output::text_options(look, look.clock(first_time(&report)), file.is_some());
+    let layout = output::text_options(look, look.clock(first_time(&report)), output.is_some());
     let drawing = match format {
         FlowFormat::Text => ladder::text(&ladder, &report, choice, &layout),
         FlowFormat::Svg => ladder::svg(&ladder, &report, choice, &layout),
         FlowFormat::Mermaid => ladder::mermaid(&ladder, choice, &layout),
     };
-    let written = match file {
-        Some(path) => output::write_file(path, drawing.as_bytes()),
-        None => output::print(drawing.as_bytes()),
-    };
-    written.or_else(super::broken)?;
+    output::write(output.as_deref(), &drawing).or_else(super::broken)?;
     Ok(Status::Fine)
 }
 
 fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
-    reading.credentials.warn(&[path], look);
-    reading.told.warn(look);
-    reading.keys.warn(look);
     let icmp = icmp_answers(&input)?;
     let live = !input.regular || output::is_terminal();
     let mut writer = None;
@@ -193,9 +176,6 @@ fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, l
 
 fn list_verified(path: &str, format: ReportFormat, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
-    reading.credentials.warn(&[path], look);
-    reading.told.warn(look);
-    reading.keys.warn(look);
     let live = !input.regular || output::is_terminal();
     let format = match format {
         ReportFormat::Json => verify::Format::Json,

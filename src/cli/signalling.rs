@@ -2,7 +2,6 @@
 
 use super::credentials::slurp;
 use super::error::{Error, say};
-use super::options::Look;
 use crate::secret::Secret;
 use crate::session::credentials::Credentials;
 use crate::session::signalling::{self, Description, MAX_FILE, Read, Signalling};
@@ -50,10 +49,7 @@ impl Told {
     }
 
     /// Says what was passed over.
-    pub(super) fn warn(&self, look: Look) {
-        if look.is_quiet() {
-            return;
-        }
+    pub(super) fn warn(&self) {
         for (origin, read) in &self.files {
             for warning in read.warnings.iter().take(MAX_WARNINGS) {
                 say(&Error::new("", format_args!("{warning}, passed over"), ""));

@@ -13,7 +13,8 @@ use crate::time::Timestamp;
 /// Reads captures; several together, since they may show the same packets. One bad file does not stop the others, and places count the captures that
 /// the report lists. With `join`, rotated files of one capture are one.
 pub(super) fn read(
-    (captures, join): (&[String], bool),
+    captures: &[String],
+    join: bool,
     reading: &Wanted,
     extra: &dyn Fn() -> Extra,
 ) -> Result<Vec<Analyzed>, Error> {
@@ -28,7 +29,8 @@ pub(super) fn read(
 
 /// Reads captures for a ladder.
 pub(super) fn collect(
-    (captures, join): (&[String], bool),
+    captures: &[String],
+    join: bool,
     reading: &Wanted,
     extra: &dyn Fn() -> Extra,
 ) -> Result<(Vec<Analyzed>, Vec<Collector>), Error> {

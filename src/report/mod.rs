@@ -123,6 +123,14 @@ pub struct Report {
     pub omitted: BTreeMap<String, u64>,
 }
 
+impl Report {
+    /// How many entries were left out of a list.
+    #[must_use]
+    pub fn left_out(&self, list: &str) -> u64 {
+        self.omitted.get(list).copied().unwrap_or(0)
+    }
+}
+
 impl Default for Report {
     fn default() -> Self {
         Report {

@@ -123,8 +123,6 @@ fn silent<'c>(conversation: &'c Conversation, view: &View<'_>) -> Option<(Vec<&'
 }
 
 fn ignored(silent: &[&Exchange], state: &State, conversation: &Conversation, view: &View<'_>) -> Occurrence {
-    let (client, server) = (conversation.client.0.ip(), conversation.server.0);
-    let user = conversation.user;
     let at = silent.last().map_or(conversation.last.time, |exchange| exchange.last.time);
     Occurrence {
         id: ID,
@@ -132,7 +130,7 @@ fn ignored(silent: &[&Exchange], state: &State, conversation: &Conversation, vie
         severity: Severity::Failure,
         // the server may be down, or the way to it closed: only the expiry is sure
         confidence: Confidence::Likely,
-        remedy: Remedy::Service(Grievance { client, user, server, at }),
+        remedy: Remedy::Service(Grievance::of(conversation, conversation.user, at)),
         at: silent.first().map_or(at, |exchange| exchange.first.time),
         frames: frames_of(silent.iter().copied()),
         filter: Some(filter_of(conversation)),
@@ -140,7 +138,7 @@ fn ignored(silent: &[&Exchange], state: &State, conversation: &Conversation, vie
         subject: Subject {
             client: Some(conversation.client),
             server: Some(conversation.server),
-            username: user.map(|name| view.text(name)),
+            username: conversation.user.map(|name| view.text(name)),
             relayed: state.lent().and_then(|lent| lent.relayed),
             ..Subject::default()
         },

@@ -54,8 +54,7 @@ fn granted_and_refused(
     let lost = exchange.again_after_answer > 0;
     let used =
         conversation.granted.iter().any(|(_, time)| time > again.time) || conversation.relayed_both_ways().is_some();
-    let (client, server) = (conversation.client.0.ip(), conversation.server.0);
-    let user = exchange.asked.user.or(exchange.asked.userhash);
+    let user = exchange.asked.user_or_hash();
     let mut proof: Vec<u64> = vec![exchange.first.frame, answer.seen.frame, exchange.last.frame, again.frame];
     proof.sort_unstable();
     proof.dedup();
@@ -64,7 +63,7 @@ fn granted_and_refused(
         key: conversation.server.to_string(),
         severity: if lost && !used { Severity::Failure } else { Severity::Warning },
         confidence: Confidence::Certain,
-        remedy: Remedy::Service(Grievance { client, user, server, at: again.time }),
+        remedy: Remedy::Service(Grievance::of(conversation, user, again.time)),
         at: again.time,
         frames: proof,
         filter: Some(filter_of(conversation)),

@@ -193,13 +193,11 @@ fn elsewhere(
 }
 
 fn remedy(exchange: &Exchange, conversation: &Conversation) -> Remedy {
-    let user = exchange.asked.user.or(exchange.asked.userhash);
-    let (client, server) = (conversation.client.0.ip(), conversation.server.0);
     // what the very answer granted that does not get there is no remedy
     let granted = exchange.method == Method::ALLOCATE && exchange.succeeded();
     let answered = exchange.answer.as_ref().map_or(exchange.last.time, |answer| answer.seen.time);
     let at = if granted { answered.max(exchange.last.time).after(Span(1)) } else { answered };
-    let from = Grievance { client, user, server, at };
+    let from = Grievance::of(conversation, exchange.asked.user_or_hash(), at);
     if exchange.method == Method::BINDING { Remedy::Reachability(from) } else { Remedy::Service(from) }
 }
 

@@ -61,7 +61,7 @@ fn tell(
         key: format!("{server} {:?}", stray.lack),
         severity: Severity::Failure,
         confidence: if whole { Confidence::Certain } else { Confidence::Likely },
-        remedy: Remedy::Data(Grievance { client: client.0.ip(), user: allocation.user, server: server.0, at }),
+        remedy: Remedy::Data(Grievance::of(conversation, allocation.user, at)),
         at,
         frames: listed.clone(),
         filter: Some(filter_of(conversation)),

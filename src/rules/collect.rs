@@ -1,106 +1,27 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
 mod causes;
+mod elsewhere;
+mod group;
+mod monitors;
+mod remedy;
 mod ways;
+
+pub use remedy::Remedy;
 
 use super::{Confidence, Severity};
 use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress, Transport};
-use crate::session::{Clients, Grievance};
+use crate::session::Clients;
 use crate::time::Timestamp;
 use causes::{cause_of, gravest_symptoms, raise_causes};
+use group::Group;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
 /// How many frames of a finding are kept.
 const MAX_FRAMES: usize = 16;
-/// How many occurrences of a finding are kept to decide its severity by.
-const MAX_GRIEVANCES: usize = 4096;
 /// How many different findings are kept.
 const MAX_FINDINGS: usize = 1024;
-
-/// Findings that speak of the way from one address of a client.
-const ABOUT_THE_WAY: &[&str] = &["turn-no-response", "turn-unreachable"];
-
-/// Findings that speak of what is not there.
-const ABOUT_ABSENCE: &[&str] = &[
-    "turn-no-response",
-    "turn-no-credentials",
-    "turn-relay-silent",
-    "turn-permission-missing",
-    "turn-channel-mismatch",
-    "dtls-no-answer",
-    "dtls-never-started",
-    "dtls-fragment-lost",
-    "dtls-hello-fragmented",
-    "dtls-incomplete",
-    "dtls-role-conflict",
-    "ice-checks-unanswered",
-    "ice-one-way",
-    "ice-not-nominated",
-    "ice-consent-lost",
-    "ice-no-relay-candidate",
-    "media-one-way",
-];
-
-/// Findings that speak of what was not sent to the client.
-const ABOUT_ANSWERS: &[&str] = &[
-    "turn-no-response",
-    "turn-relay-silent",
-    "dtls-no-answer",
-    "ice-checks-unanswered",
-    "ice-consent-lost",
-    "ice-no-relay-candidate",
-];
-
-/// What makes a failure a mere warning.
-#[derive(Clone, Copy, Debug)]
-pub enum Remedy {
-    /// Nothing: the severity stands.
-    None,
-    /// The client afterwards had an allocation, or data both ways.
-    Service(Grievance),
-    /// As [`Remedy::Service`]; and a client that signed a request afterwards shows that nothing was amiss at all.
-    Credentials(Grievance),
-    /// The client afterwards had data both ways; an allocation alone is not enough.
-    Data(Grievance),
-    /// As [`Remedy::Data`]; and where there was data the finding is not worth telling.
-    DataOrNothing(Grievance),
-    /// The two hosts afterwards had a DTLS association that was complete, by these addresses or, at the same time, by others.
-    Association(Grievance),
-    /// As [`Remedy::Service`]; or the client completed a TLS connection to the same host.
-    Secure(Grievance),
-    /// The client afterwards had an answer to a Binding request from some server, an allocation, or data both ways.
-    Reachability(Grievance),
-}
-
-impl Remedy {
-    /// What it goes by.
-    fn grievance(&self) -> Option<&Grievance> {
-        match self {
-            Remedy::None => None,
-            Remedy::Service(from)
-            | Remedy::Credentials(from)
-            | Remedy::Data(from)
-            | Remedy::DataOrNothing(from)
-            | Remedy::Association(from)
-            | Remedy::Secure(from)
-            | Remedy::Reachability(from) => Some(from),
-        }
-    }
-
-    fn found(&self, clients: &Clients) -> bool {
-        match self {
-            Remedy::None => false,
-            Remedy::Service(from) | Remedy::Credentials(from) => clients.recovered(from),
-            Remedy::Data(from) | Remedy::DataOrNothing(from) => clients.has_data(from.client, from.at),
-            Remedy::Association(from) => clients.was_keyed(from.client, from.server.ip(), from.at),
-            Remedy::Secure(from) => {
-                clients.recovered(from) || clients.was_secured(from.client, from.server.ip(), from.at)
-            }
-            Remedy::Reachability(from) => clients.recovered(from) || clients.reached(from.client, from.at),
-        }
-    }
-}
 
 /// Whom a finding is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -185,20 +106,6 @@ pub struct Concluded {
     pub caused_by: Option<String>,
 }
 
-#[derive(Debug)]
-struct Group {
-    finding: Concluded,
-    /// Of the occurrences that would be failures: what would remedy each.
-    grievances: Vec<(Remedy, Confidence)>,
-    causes: &'static [&'static str],
-    /// Ids of findings that it is the cause of, where they are about the same.
-    effects: &'static [&'static str],
-    /// It would be a failure, and every client that it struck got over it.
-    remedied: bool,
-    /// Of a way to a server: what to do if another one is open.
-    otherwise: Option<String>,
-}
-
 /// Takes in occurrences, gives out findings.
 #[derive(Debug, Default)]
 pub struct Collector {
@@ -216,44 +123,15 @@ impl Collector {
     pub fn add(&mut self, seen: Occurrence, text: impl FnOnce() -> Text) {
         self.added += 1;
         let key = key_of(seen.id, &seen.key);
-        let grievance = (seen.remedy, seen.confidence);
         if let Some(group) = self.groups.get_mut(&key) {
-            group.again(seen, grievance);
+            group.again(seen);
             return;
         }
         if self.groups.len() >= MAX_FINDINGS {
             self.dropped += 1;
             return;
         }
-        let frames_total = seen.frames.len() as u64;
-        let mut frames = seen.frames;
-        frames.truncate(MAX_FRAMES);
-        let finding = Concluded {
-            id: seen.id,
-            key: key.clone(),
-            severity: seen.severity,
-            confidence: seen.confidence,
-            text: text(),
-            occurrences: 1,
-            at: seen.at,
-            frames,
-            frames_total,
-            filter: seen.filter,
-            reference: seen.reference,
-            subject: seen.subject,
-            caused_by: None,
-        };
-        self.groups.insert(
-            key,
-            Group {
-                finding,
-                grievances: vec![grievance],
-                causes: seen.causes,
-                effects: &[],
-                remedied: false,
-                otherwise: None,
-            },
-        );
+        self.groups.insert(key.clone(), Group::new(key, seen, text()));
     }
 
     /// Something was seen that is the cause of findings with these ids, where they are about the same server (else client) and user. It is as
@@ -289,12 +167,7 @@ impl Collector {
         };
         let Some(group) = self.groups.get_mut(key) else { return false };
         self.added += 1;
-        let finding = &mut group.finding;
-        finding.occurrences += 1;
-        finding.at = finding.at.min(at);
-        finding.frames_total += frames.len() as u64;
-        let room = MAX_FRAMES.saturating_sub(finding.frames.len());
-        finding.frames.extend(frames.iter().take(room));
+        group.count(at, frames);
         true
     }
 
@@ -336,18 +209,7 @@ impl Collector {
             }
         }
         let mut groups: Vec<Group> = self.groups.into_values().collect();
-        groups.retain(|group| {
-            let refuted = |remedy: &Remedy| match remedy {
-                Remedy::Credentials(from) => clients.signed(from.client, from.server, from.at),
-                Remedy::DataOrNothing(_) => remedy.found(clients),
-                _ => false,
-            };
-            // of whom nothing is there that was sent to it, though it acts on it, nothing can be missed
-            let unheard = |from: &Grievance| clients.is_unheard(from.client);
-            let unseen =
-                |remedy: &Remedy| ABOUT_ANSWERS.contains(&group.finding.id) && remedy.grievance().is_some_and(unheard);
-            !group.grievances.iter().all(|(remedy, _)| refuted(remedy) || unseen(remedy))
-        });
+        groups.retain(|group| !group.is_refuted(clients));
         for group in &mut groups {
             group.decide(clients);
         }
@@ -393,90 +255,11 @@ impl Concluded {
     }
 }
 
-impl Group {
-    /// Whether what did not get through may be one of several ways that a host tries, of which another worked.
-    fn is_one_way_of_several(&self, from: &Grievance, clients: &Clients) -> bool {
-        ABOUT_THE_WAY.contains(&self.finding.id) && clients.may_have_another_way(from.client, self.finding.at)
-    }
-
-    /// Whether the client went over TLS instead, to the same host or to another that is taken for a TURN server, and was answered there: nobody can read
-    /// what, but the way is not closed.
-    fn went_over_tls(&self, remedy: &Remedy, clients: &Clients) -> bool {
-        ABOUT_THE_WAY.contains(&self.finding.id)
-            && remedy.grievance().is_some_and(|from| {
-                clients.spoke_secured(from.client, from.server.ip(), from.at)
-                    || clients.spoke_secured_anywhere(from.client, from.at)
-            })
-    }
-
-    fn again(&mut self, seen: Occurrence, grievance: (Remedy, Confidence)) {
-        let finding = &mut self.finding;
-        finding.occurrences += 1;
-        finding.severity = finding.severity.min(seen.severity);
-        finding.at = finding.at.min(seen.at);
-        finding.frames_total += seen.frames.len() as u64;
-        let room = MAX_FRAMES.saturating_sub(finding.frames.len());
-        finding.frames.extend(seen.frames.into_iter().take(room));
-        // without a remedy, all of one confidence count as one
-        let same = |known: &(Remedy, Confidence)| matches!(known.0, Remedy::None) && known.1 == grievance.1;
-        if matches!(grievance.0, Remedy::None) && self.grievances.iter().take(2).any(same) {
-            return;
-        }
-        if self.grievances.len() < MAX_GRIEVANCES {
-            self.grievances.push(grievance);
-        }
-    }
-
-    /// A failure stands if one client that it struck never got what it asked for.
-    fn decide(&mut self, clients: &Clients) {
-        let open: Vec<Confidence> = self
-            .grievances
-            .iter()
-            .filter(|(remedy, _)| !remedy.found(clients) && !self.went_over_tls(remedy, clients))
-            .map(|&(_, confidence)| confidence)
-            .collect();
-        let pool: Vec<Confidence> = if open.is_empty() {
-            if self.finding.severity == Severity::Failure {
-                self.finding.severity = Severity::Warning;
-                self.remedied = true;
-            }
-            self.grievances.iter().map(|&(_, confidence)| confidence).collect()
-        } else {
-            open
-        };
-        self.finding.confidence = pool.into_iter().min().unwrap_or(Confidence::Certain);
-        // where the clock was set back, nobody can say what came after
-        let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
-        if self.finding.severity == Severity::Failure
-            && self.grievances.iter().all(|(remedy, _)| remedy.grievance().is_some_and(unsure))
-        {
-            self.finding.confidence = Confidence::Likely;
-        }
-        // where frames are missing, so may be the ones that were looked for
-        let absent = clients.may_miss_some() && ABOUT_ABSENCE.contains(&self.finding.id);
-        if absent && self.finding.severity == Severity::Failure {
-            self.finding.confidence = Confidence::Likely;
-        }
-        if absent && clients.lost() > 0 {
-            let packets = if clients.lost() == 1 { "a packet" } else { "packets" };
-            self.finding.text.explanation += &format!(
-                " By its own count the capture lost {packets}{} that it should have held: what is missing may be among them.",
-                if clients.lost() == 1 { String::new() } else { format!(" ({})", clients.lost()) }
-            );
-        }
-        // with clients forgotten for want of room, nobody can say that one never recovered
-        if clients.dropped() > 0 && self.finding.severity == Severity::Failure {
-            self.finding.confidence = Confidence::Likely;
-        }
-        self.finding.frames.sort_unstable();
-        self.finding.frames.dedup();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::net::Endpoint;
+    use crate::session::Grievance;
 
     fn seen(key: &str, at: i64, severity: Severity) -> Occurrence {
         Occurrence {

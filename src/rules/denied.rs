@@ -70,9 +70,8 @@ impl Kind {
         let cut = answer.truncated && matches!(answer.code, 0 | 401 | 438);
         // nor does it tell where a redirection leads; a client that was served afterwards found its way
         let led = || {
-            let (client, server) = (conversation.client.0.ip(), conversation.server.0);
-            let user = exchange.asked.user;
-            view.session.clients().recovered(&Grievance { client, user, server, at: answer.seen.time })
+            let since = Grievance::of(conversation, exchange.asked.user, answer.seen.time);
+            view.session.clients().recovered(&since)
         };
         let led = answer.code == 300 && answer.truncated && answer.alternate.is_none() && led();
         if cut || led || told(exchange, conversation, view) {
@@ -210,13 +209,12 @@ fn groups<'c>(conversation: &'c Conversation, view: &View<'_>) -> Vec<Denied<'c>
 impl Denied<'_> {
     /// The user that the last of them names.
     pub(super) fn user(&self) -> Option<Name> {
-        self.last.asked.user.or(self.last.asked.userhash)
+        self.last.asked.user_or_hash()
     }
 
     /// Who was refused, since when.
     pub(super) fn grievance(&self, at: Timestamp) -> Grievance {
-        let (client, server) = (self.conversation.client.0.ip(), self.conversation.server.0);
-        Grievance { client, user: self.user(), server, at }
+        Grievance::of(self.conversation, self.user(), at)
     }
 
     /// The finding: a failure unless the same was granted later, or the client had an allocation or data afterwards.

@@ -108,7 +108,7 @@ fn nearly(asked: &Asked, view: &View<'_>) -> Option<String> {
     let session = view.session;
     let credentials = session.credentials();
     let label = |number: u32| credentials.describe(number).map(|known| quote(&known.label));
-    if let Some(near) = session.near_misses().of(asked.user.or(asked.userhash), asked.realm, true) {
+    if let Some(near) = session.near_misses().of(asked.user_or_hash(), asked.realm, true) {
         let when = near.when(credentials);
         return Some(format!(" The request verifies with {} when {when}.", label(near.credential)?));
     }

@@ -122,10 +122,10 @@ fn tell(
     out: &mut Collector,
 ) {
     let (Some(first), Some(last)) = (asked.first(), asked.last()) else { return };
-    let (client, server) = (conversation.client.0.ip(), conversation.server);
-    let user = last.asked.user.or(last.asked.userhash);
+    let server = conversation.server;
+    let user = last.asked.user_or_hash();
     // a client asks several servers at a time: one that answered just before this one was asked counts too
-    let grievance = Grievance { client, user, server: server.0, at: first.first.time.after(Span(-AT_ONCE.0)) };
+    let grievance = Grievance::of(conversation, user, first.first.time.after(Span(-AT_ONCE.0)));
     let sent = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
     let mut seen = Occurrence {
         id: ID,

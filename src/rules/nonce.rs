@@ -83,14 +83,12 @@ fn tell_loop(row: &StaleRow, conversation: &Conversation, view: &View<'_>, out: 
     let goes_on = conversation.last.time <= row.last.time
         && newest.is_some_and(|nonce| view.session.is_echoed_after(conversation, nonce, row.last.time));
     let Some(exchange) = stale.filter(|_| !goes_on) else { return };
-    let client = conversation.client.0.ip();
-    let user = exchange.asked.user.or(exchange.asked.userhash);
     let seen = Occurrence {
         id: LOOP,
         key: format!("{} {}", conversation.server, Why::of(row).key()),
         severity: Severity::Failure,
         confidence: Confidence::Certain,
-        remedy: Remedy::Service(Grievance { client, user, server: conversation.server.0, at: row.last.time }),
+        remedy: Remedy::Service(Grievance::of(conversation, exchange.asked.user_or_hash(), row.last.time)),
         at: row.first.time,
         frames: row.frames.iter().copied().filter(|&frame| frame != 0).collect(),
         filter: Some(if row.other_port > 0 || row.other_address > 0 {

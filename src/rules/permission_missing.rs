@@ -67,9 +67,7 @@ fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, vie
         confidence: if whole { Confidence::Certain } else { Confidence::Likely },
         remedy: match passes {
             true => Remedy::None,
-            false => {
-                Remedy::DataOrNothing(Grievance { client: client.0.ip(), user: allocation.user, server: server.0, at })
-            }
+            false => Remedy::DataOrNothing(Grievance::of(conversation, allocation.user, at)),
         },
         at,
         frames: listed.to_vec(),

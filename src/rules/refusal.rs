@@ -162,7 +162,7 @@ pub(super) fn classify(exchange: &Exchange, conversation: &Conversation, view: &
 
 /// Whether a request carries credentials: it is signed, or the capture cuts it off where the signature would stand.
 pub(super) fn has_signed(asked: &Asked) -> bool {
-    asked.is_signed() || (asked.truncated && asked.user.or(asked.userhash).is_some() && asked.nonce.is_some())
+    asked.is_signed() || (asked.truncated && asked.user_or_hash().is_some() && asked.nonce.is_some())
 }
 
 /// The challenge that the client had last when it sent a request.
@@ -218,7 +218,7 @@ fn user_changed(exchange: &Exchange, answer: &Answer, conversation: &Conversatio
         }
         // 441 has no other meaning (RFC 8656 §5): the allocation is older than the capture
         None if answer.code == 441 => {
-            let own = exchange.asked.user.or(exchange.asked.userhash);
+            let own = exchange.asked.user_or_hash();
             Some(!conversation.allocations().any(|allocation| allocation.user == own))
         }
         None => None,

@@ -58,7 +58,8 @@ fn groups<'c>(conversation: &'c Conversation, view: &View<'_>) -> Vec<Refused<'c
                 (Refusal::Missing(one), Refusal::Missing(other)) => one == other,
                 (one, other) => discriminant(&one) == discriminant(&other),
             };
-            kind && known.answer.unknown == answer.unknown && user(known.last) == user(exchange)
+            kind && known.answer.unknown == answer.unknown
+                && known.last.asked.user_or_hash() == exchange.asked.user_or_hash()
         };
         match groups.iter_mut().find(same) {
             Some(known) => {
@@ -71,10 +72,6 @@ fn groups<'c>(conversation: &'c Conversation, view: &View<'_>) -> Vec<Refused<'c
     groups
 }
 
-fn user(exchange: &Exchange) -> Option<Name> {
-    exchange.asked.user.or(exchange.asked.userhash)
-}
-
 impl Refused<'_> {
     /// The first request.
     pub(super) fn first(&self) -> &Exchange {
@@ -83,7 +80,7 @@ impl Refused<'_> {
 
     /// The user that was refused.
     pub(super) fn user(&self) -> Option<Name> {
-        user(self.last)
+        self.last.asked.user_or_hash()
     }
 
     /// The frames of requests and answers.
@@ -110,8 +107,8 @@ impl Refused<'_> {
         conversation: &Conversation,
         view: &View<'_>,
     ) -> Occurrence {
-        let (client, at) = (conversation.client.0.ip(), self.answer.seen.time);
-        let grievance = Grievance { client, user: self.user(), server: conversation.server.0, at };
+        let at = self.answer.seen.time;
+        let grievance = Grievance::of(conversation, self.user(), at);
         let granted = conversation.granted_after(self.last.method, at);
         Occurrence {
             id,

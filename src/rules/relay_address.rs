@@ -67,7 +67,7 @@ fn private(
     view: &View<'_>,
     out: &mut Collector,
 ) {
-    let (client, server) = (conversation.client, conversation.server);
+    let server = conversation.server;
     let scope = relayed.0.scope();
     let passed = allocation.received.packets > 0 || conversation.relayed_checks.answered > 0;
     let fails = !passed && allocation.sent.packets >= TRIED;
@@ -88,7 +88,7 @@ fn private(
         key: format!("{server} {}", relayed.0.ip()),
         severity: if fails { Severity::Failure } else { Severity::Warning },
         confidence,
-        remedy: Remedy::Data(Grievance { client: client.0.ip(), user, server: server.0, at }),
+        remedy: Remedy::Data(Grievance::of(conversation, user, at)),
         at,
         frames: vec![allocation.requested.frame, allocation.created.frame],
         filter: Some(filter_of(conversation)),
@@ -143,7 +143,7 @@ fn unusable(
         key: server.to_string(),
         severity: if other { Severity::Warning } else { Severity::Failure },
         confidence: Confidence::Certain,
-        remedy: Remedy::Service(Grievance { client: client.0.ip(), user: allocation.user, server: server.0, at }),
+        remedy: Remedy::Service(Grievance::of(conversation, allocation.user, at)),
         at,
         frames: listed.to_vec(),
         filter: Some(filter_of(conversation)),

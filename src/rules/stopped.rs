@@ -40,14 +40,14 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     if !(if conversation.transport.is_stream() { over_tcp() } else { in_vain }) {
         return;
     }
-    let (client, server, user) = (conversation.client, conversation.server, allocation.user);
+    let (server, user) = (conversation.server, allocation.user);
     let whole = !conversation.began_before && conversation.orphans == 0;
     let seen = Occurrence {
         id: ID,
         key: format!("{server} stopped"),
         severity: Severity::Failure,
         confidence: if whole { Confidence::Certain } else { Confidence::Likely },
-        remedy: Remedy::Service(Grievance { client: client.0.ip(), user, server: server.0, at: first.first.time }),
+        remedy: Remedy::Service(Grievance::of(conversation, user, first.first.time)),
         at: first.first.time,
         frames: frames_of(asked.iter().copied()),
         filter: Some(filter_of(conversation)),
@@ -85,7 +85,7 @@ fn judge_binding(conversation: &Conversation, view: &View<'_>, out: &mut Collect
         return;
     }
     let (client, server) = (conversation.client, conversation.server);
-    let grievance = Grievance { client: client.0.ip(), user: None, server: server.0, at: first.first.time };
+    let grievance = Grievance::of(conversation, None, first.first.time);
     let listed = frames_of(asked.iter().copied());
     let seen = Occurrence {
         id: ID,

@@ -37,10 +37,10 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         }
         let Some(icmp) = exchange.icmp else { continue };
         let (client, server) = (conversation.client, conversation.server);
-        let user = exchange.asked.user.or(exchange.asked.userhash);
+        let user = exchange.asked.user_or_hash();
         let together = matches!(exchange.method, Method::ALLOCATE | Method::BINDING);
         let at = if together { exchange.first.time.after(Span(-AT_ONCE.0)) } else { exchange.first.time };
-        let from = Grievance { client: client.0.ip(), user, server: server.0, at };
+        let from = Grievance::of(conversation, user, at);
         let mut listed: Vec<u64> = exchange.frames().collect();
         listed.sort_unstable();
         // the last keepalive of a client that leaves its network proves nothing against the server that answered it before
@@ -142,7 +142,7 @@ pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut
         return;
     }
     let user = allocation.user;
-    let from = Grievance { client: client.0.ip(), user, server: server.0, at: away.since };
+    let from = Grievance::of(conversation, user, away.since);
     let seen = Occurrence {
         id: ID,
         key: format!("{server} {} {:?}", away.first.sender, away.first.kind),

@@ -118,7 +118,7 @@ impl Allocation {
         Allocation {
             requested: exchange.first,
             created: answer.seen,
-            user: exchange.asked.user.or(exchange.asked.userhash),
+            user: exchange.asked.user_or_hash(),
             realm: exchange.asked.realm,
             transport: exchange.asked.transport,
             mapped: answer.mapped,

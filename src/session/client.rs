@@ -1,5 +1,6 @@
 //! What each client had in the end: the measure by which a refusal is a failure or a detour.
 
+use super::conversation::Conversation;
 use super::names::Name;
 use super::outcome::{Denied, Grant, NEVER, Outcome, Redirect, Server};
 use crate::net::Endpoint;
@@ -36,6 +37,8 @@ pub struct Clients {
     keyed_hosts: HashMap<IpAddr, Vec<(Timestamp, Timestamp)>>,
     /// When the last TLS connection of a client to a TURN server was complete, and answered what the client said.
     secured: HashMap<(IpAddr, IpAddr), (Timestamp, Option<Timestamp>)>,
+    /// What each client last said in TLS that nobody opened, by whether the hello was read.
+    sealed: HashMap<(IpAddr, bool), Sealed>,
     /// The earliest time after the capture's clock was set back, if it was.
     set_back: Option<Timestamp>,
     /// Whether the capture lacks frames from its middle.
@@ -52,6 +55,19 @@ pub struct Clients {
     lost: u64,
 }
 
+/// TLS between a client and what may be a TURN server, with data both ways that nobody opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// The client.
+    pub client: Endpoint,
+    /// The server.
+    pub server: Endpoint,
+    /// Until when it went on.
+    pub at: Timestamp,
+    /// Whether the capture lacks the hello, so that it may be of anything.
+    pub unread: bool,
+}
+
 /// Who, and since when, for [`Clients::recovered`].
 #[derive(Clone, Copy, Debug)]
 pub struct Grievance {
@@ -65,6 +81,14 @@ pub struct Grievance {
     pub at: Timestamp,
 }
 
+impl Grievance {
+    /// That of the client of a conversation.
+    #[must_use]
+    pub fn of(conversation: &Conversation, user: Option<Name>, at: Timestamp) -> Self {
+        Grievance { client: conversation.client.0.ip(), user, server: conversation.server.0, at }
+    }
+}
+
 impl Clients {
     /// An empty table for at most `max` clients.
     #[must_use]
@@ -76,6 +100,7 @@ impl Clients {
             keyed: HashMap::new(),
             keyed_hosts: HashMap::new(),
             secured: HashMap::new(),
+            sealed: HashMap::new(),
             set_back: None,
             holes: false,
             heard: HashSet::new(),
@@ -256,6 +281,23 @@ impl Clients {
         let spoke =
             |(known, answered): (IpAddr, Option<Timestamp>)| known == client && answered.is_some_and(|time| time >= at);
         self.secured.len() <= MANY && self.secured.iter().any(|(&(known, _), &(_, answered))| spoke((known, answered)))
+    }
+
+    /// A client and what may be a TURN server spoke TLS that nobody opened.
+    pub fn spoke_sealed(&mut self, sealed: Sealed) {
+        let key = (sealed.client.ip(), sealed.unread);
+        if self.sealed.len() < self.max || self.sealed.contains_key(&key) {
+            let known = self.sealed.entry(key).or_insert(sealed);
+            if (sealed.at, sealed.server) > (known.at, known.server) {
+                *known = sealed;
+            }
+        }
+    }
+
+    /// What of that went on after `at`, what is known to be of a TURN server first.
+    #[must_use]
+    pub fn sealed(&self, client: IpAddr, at: Timestamp) -> Option<&Sealed> {
+        [false, true].iter().find_map(|&unread| self.sealed.get(&(client, unread)).filter(|known| known.at >= at))
     }
 
     /// Whether the two hosts completed a DTLS association after `at`, or one of them did with another host in one that began within

@@ -72,6 +72,12 @@ impl Asked {
     pub fn is_signed(&self) -> bool {
         self.integrity_sha1 || self.integrity_sha256
     }
+
+    /// Who asks: the user name, or its hash where that hides it.
+    #[must_use]
+    pub fn user_or_hash(&self) -> Option<Name> {
+        self.user.or(self.userhash)
+    }
 }
 
 /// The security features that a nonce with the cookie of RFC 8489 §9.2 announces.
@@ -122,6 +128,8 @@ pub struct Answer {
     pub unknown: [Option<u16>; 4],
     /// Whether it carries PASSWORD-ALGORITHMS.
     pub password_algorithms: bool,
+    /// THIRD-PARTY-AUTHORIZATION (RFC 7635 §6.1): whose access tokens the server takes.
+    pub authorization: Option<Name>,
     /// The verdicts on its integrity attributes.
     pub integrity: Verdicts,
     /// Its FINGERPRINT does not fit it.
@@ -158,6 +166,7 @@ impl Answer {
             alternate: None,
             unknown: [None; 4],
             password_algorithms: false,
+            authorization: None,
             integrity: Verdicts::default(),
             fingerprint_bad: false,
             truncated: false,

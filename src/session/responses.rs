@@ -177,7 +177,7 @@ impl Session {
         if answer.class == Class::Success {
             match exchange.method {
                 Method::ALLOCATE if answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) => {
-                    let user = exchange.asked.user.or(exchange.asked.userhash);
+                    let user = exchange.asked.user_or_hash();
                     self.clients.allocated(client.0.ip(), user, server.0, answer.seen.time);
                     answer.relayed.iter().flatten().for_each(|&relayed| self.arrivals.lent(relayed, server));
                 }
@@ -317,6 +317,7 @@ fn answer(
         alternate: fields.alternate_server.map(ServerAddress),
         unknown: [listed.next(), listed.next(), listed.next(), listed.next()],
         password_algorithms: fields.password_algorithms.is_some(),
+        authorization: fields.third_party_authorization.and_then(|name| names.intern(name)),
         integrity,
         fingerprint_bad: fields.fingerprint && message.fingerprint() == Some(Fingerprint::Bad),
         truncated: message.truncated(),

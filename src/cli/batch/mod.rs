@@ -67,10 +67,6 @@ pub(super) struct Batch {
 
 /// Runs a batch.
 pub(super) fn run(mut batch: Batch) -> Result<Status, Error> {
-    batch.reading.credentials.warn(&batch.paths, batch.look);
-    batch.reading.told.warn(batch.look);
-    batch.reading.keys.warn(batch.look);
-    batch.beside.warn(batch.look);
     if let Some(list) = &batch.files_from {
         batch.paths.extend(inputs::listed(list)?);
     }

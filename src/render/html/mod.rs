@@ -142,7 +142,7 @@ pub fn report(report: &Report, ladder: &Ladder, options: &Options) -> String {
             .take(FINDINGS)
             .map(|finding| tell(finding, report, &options.clock, &links))
             .collect(),
-        more_findings: (report.findings.len() - told) as u64 + report.omitted.get("findings").copied().unwrap_or(0),
+        more_findings: (report.findings.len() - told) as u64 + report.left_out("findings"),
         more_ways: ways.len() - shown,
         ways: ways.into_iter().take(WAYS).map(|way| way.into_iter().map(station).collect()).collect(),
         ladder: drawing,

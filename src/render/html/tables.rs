@@ -9,10 +9,11 @@ use super::super::clock::Clock;
 use super::super::text::{bytes, candidate_type, checks, inside, lost, pair_state, pair_types, side};
 use super::{FrameLink, Links, shown_text, soft};
 use crate::report::{
-    AuthenticationOutcome, DtlsAlertSeen, DtlsCertificate, DtlsState, IntegrityStatus, MediaStream, Place, Report,
-    Time, TransactionOutcome,
+    Address, AuthenticationOutcome, DtlsAlertSeen, DtlsCertificate, DtlsState, IntegrityStatus, MediaStream, Place,
+    Report, Time, TransactionOutcome,
 };
 use crate::time::Span;
+use std::collections::HashSet;
 
 /// Rows of a table; the rest is in the JSON report.
 const ROWS: usize = 1000;
@@ -146,29 +147,21 @@ pub(super) fn all(report: &Report, clock: &Clock, links: &Links) -> Vec<Table> {
     tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
 }
 
-fn table(
-    id: &'static str,
-    name: &'static str,
-    columns: &'static [&'static str],
-    rows: impl Iterator<Item = Vec<Cell>>,
-    omitted: u64,
-) -> Table {
-    let mut rows = rows;
-    let mut shown: Vec<Vec<Cell>> = rows.by_ref().take(ROWS).collect();
+/// The cells of a row, each under the name of its column; all rows of a table name the same ones.
+type Row = Vec<(&'static str, Cell)>;
+
+fn table(id: &'static str, name: &'static str, mut rows: impl Iterator<Item = Row>, omitted: u64) -> Table {
+    let mut shown: Vec<Row> = rows.by_ref().take(ROWS).collect();
     let more = rows.count() as u64 + omitted;
     // a column in which nothing stands takes room from the others
-    let filled: Vec<bool> =
-        (0..columns.len()).map(|at| shown.iter().any(|row| row.get(at).is_some_and(|cell| !cell.is_empty()))).collect();
+    let filled: HashSet<&str> =
+        shown.iter().flatten().filter(|(_, cell)| !cell.is_empty()).map(|(column, _)| *column).collect();
     for row in &mut shown {
-        let mut is_filled = filled.iter();
-        row.retain(|_| is_filled.next() == Some(&true));
+        row.retain(|(column, _)| filled.contains(column));
     }
-    let columns = columns.iter().zip(&filled).filter_map(|(name, is_filled)| is_filled.then_some(*name)).collect();
-    Table { id, name, columns, rows: shown, more }
-}
-
-fn omitted(report: &Report, list: &str) -> u64 {
-    report.omitted.get(list).copied().unwrap_or(0)
+    let columns = shown.first().map(|row| row.iter().map(|(column, _)| *column).collect()).unwrap_or_default();
+    let rows = shown.into_iter().map(|row| row.into_iter().map(|(_, cell)| cell).collect()).collect();
+    Table { id, name, columns, rows, more }
 }
 
 fn conversations(report: &Report, clock: &Clock, links: &Links) -> Table {
@@ -183,32 +176,31 @@ fn conversations(report: &Report, clock: &Clock, links: &Links) -> Table {
                 AuthenticationOutcome::Open => text("open"),
             };
             vec![
-                mono(conversation.client),
-                mono(conversation.server),
-                time(step.time, clock),
-                text(side(step.from)),
-                long(&step.what),
-                outcome,
-                frames([&step.place], 1, links),
+                ("client", mono(conversation.client)),
+                ("server", mono(conversation.server)),
+                ("time", time(step.time, clock)),
+                ("from", text(side(step.from))),
+                ("what", long(&step.what)),
+                ("outcome", outcome),
+                ("frame", frames([&step.place], 1, links)),
             ]
         })
     });
-    let columns = &["client", "server", "time", "from", "what", "outcome", "frame"];
-    table("conversations", "Conversations", columns, rows, omitted(report, "authentications"))
+    table("conversations", "Conversations", rows, report.left_out("authentications"))
 }
 
 fn credentials(report: &Report) -> Table {
     let rows = report.credentials.iter().map(|credential| {
         let bad = credential.mismatched > 0 && credential.verified == 0;
         vec![
-            long(&credential.label),
-            optional(credential.side.map(side)),
-            number(credential.requests),
-            number(credential.responses),
-            number(credential.mismatched).classed(if bad { "number bad" } else { "number" }),
+            ("credential", long(&credential.label)),
+            ("side", optional(credential.side.map(side))),
+            ("requests", number(credential.requests)),
+            ("responses", number(credential.responses)),
+            ("mismatched", number(credential.mismatched).classed(if bad { "number bad" } else { "number" })),
         ]
     });
-    table("credentials", "Credentials", &["credential", "side", "requests", "responses", "mismatched"], rows, 0)
+    table("credentials", "Credentials", rows, 0)
 }
 
 /// What would have fitted: the same credential with one thing otherwise.
@@ -217,18 +209,17 @@ fn near_misses(report: &Report, links: &Links) -> Table {
         credential.near_misses.iter().map(move |near| {
             let signed = if near.requests > 0 { "client" } else { "server" };
             vec![
-                long(&credential.label),
-                long(&near.when),
-                text(signed),
-                number(near.requests + near.responses),
-                optional(near.username.as_deref()),
-                optional(near.realm.as_deref()),
-                frames(&near.places, 0, links),
+                ("credential", long(&credential.label)),
+                ("fits when", long(&near.when)),
+                ("signed by", text(signed)),
+                ("messages", number(near.requests + near.responses)),
+                ("user", optional(near.username.as_deref())),
+                ("realm", optional(near.realm.as_deref())),
+                ("frames", frames(&near.places, 0, links)),
             ]
         })
     });
-    let columns = &["credential", "fits when", "signed by", "messages", "user", "realm", "frames"];
-    table("near", "Credentials that nearly fit", columns, rows, 0)
+    table("near", "Credentials that nearly fit", rows, 0)
 }
 
 fn pairs(report: &Report, links: &Links) -> Table {
@@ -236,54 +227,40 @@ fn pairs(report: &Report, links: &Links) -> Table {
         session.pairs.iter().map(move |pair| {
             let class = if pair.selected { "good" } else { "" };
             vec![
-                mono(session.ufrags.join(" ")),
-                mono(pair.local),
-                mono(pair.remote),
-                text(pair_types(pair)),
-                optional(pair.via).classed("mono"),
-                text(pair_state(pair)).classed(class),
-                text(checks(&pair.from_local)),
-                text(checks(&pair.from_remote)),
-                span(pair.rtt_us.map(|rtt| i64::from(rtt.median))),
-                size(pair.data_bytes),
-                frames(&pair.evidence, 0, links),
+                ("session", mono(session.ufrags.join(" "))),
+                ("local", mono(pair.local)),
+                ("remote", mono(pair.remote)),
+                ("types", text(pair_types(pair))),
+                ("relay of", optional(pair.via).classed("mono")),
+                ("state", text(pair_state(pair)).classed(class)),
+                ("→ answered", text(checks(&pair.from_local))),
+                ("← answered", text(checks(&pair.from_remote))),
+                ("round trip", span(pair.rtt_us.map(|rtt| i64::from(rtt.median)))),
+                ("data", size(pair.data_bytes)),
+                ("frames", frames(&pair.evidence, 0, links)),
             ]
         })
     });
-    let columns = &[
-        "session",
-        "local",
-        "remote",
-        "types",
-        "relay of",
-        "state",
-        "→ answered",
-        "← answered",
-        "round trip",
-        "data",
-        "frames",
-    ];
     let more = report.ice.iter().map(|session| session.checks_omitted).sum();
-    table("ice", "ICE pairs", columns, rows, more)
+    table("ice", "ICE pairs", rows, more)
 }
 
 fn handshakes(report: &Report, links: &Links) -> Table {
     let rows = report.dtls.iter().map(|handshake| {
         vec![
-            mono(handshake.client),
-            mono(handshake.server),
-            text(handshake.via.join(", ")),
-            state(handshake.state, handshake.alert.as_ref()),
-            optional(handshake.version.as_deref()),
-            optional(handshake.cipher_suite.as_deref()),
-            optional(handshake.srtp_profile.as_deref()),
-            span(handshake.duration_us),
-            number(handshake.retransmits),
-            frames(&handshake.evidence, handshake.evidence_total, links),
+            ("client", mono(handshake.client)),
+            ("server", mono(handshake.server)),
+            ("in", text(handshake.via.join(", "))),
+            ("state", state(handshake.state, handshake.alert.as_ref())),
+            ("version", optional(handshake.version.as_deref())),
+            ("suite", optional(handshake.cipher_suite.as_deref())),
+            ("SRTP", optional(handshake.srtp_profile.as_deref())),
+            ("took", span(handshake.duration_us)),
+            ("retransmitted", number(handshake.retransmits)),
+            ("frames", frames(&handshake.evidence, handshake.evidence_total, links)),
         ]
     });
-    let columns = &["client", "server", "in", "state", "version", "suite", "SRTP", "took", "retransmitted", "frames"];
-    table("dtls", "DTLS", columns, rows, omitted(report, "dtls"))
+    table("dtls", "DTLS", rows, report.left_out("dtls"))
 }
 
 fn state(state: DtlsState, alert: Option<&DtlsAlertSeen>) -> Cell {
@@ -303,65 +280,48 @@ fn certificates(report: &Report, clock: &Clock, links: &Links) -> Table {
     let rows = dtls.chain(tls).flat_map(|(client, server, certificates)| {
         certificates.iter().map(move |certificate| {
             let owner = if certificate.from == "client" { client } else { server };
-            let mut row = vec![mono(owner)];
-            row.extend(of_certificate(certificate, clock, links));
-            row
+            of_certificate(owner, certificate, clock, links)
         })
     });
-    let columns = &["of", "subject", "issuer", "names", "key", "fingerprint", "valid from", "valid to", "frame"];
-    table("certificates", "Certificates", columns, rows, 0)
+    table("certificates", "Certificates", rows, 0)
 }
 
-fn of_certificate(certificate: &DtlsCertificate, clock: &Clock, links: &Links) -> [Cell; 8] {
+fn of_certificate(owner: Address, certificate: &DtlsCertificate, clock: &Clock, links: &Links) -> Row {
     let class = if certificate.valid == Some(false) { "mono bad" } else { "mono" };
     // browsers and conference servers sign for themselves
     let issuer = certificate.issuer.as_deref().filter(|issuer| Some(*issuer) != certificate.subject.as_deref());
-    [
-        long(certificate.subject.as_deref().unwrap_or_default()),
-        long(issuer.unwrap_or_default()),
-        long(certificate.names.join(" ")),
-        optional(certificate.key.as_deref()),
-        long(&certificate.fingerprint).classed("long print"),
-        time(certificate.not_before, clock),
-        Cell { class, ..time(certificate.not_after, clock) },
-        frames([&certificate.place], 1, links),
+    vec![
+        ("of", mono(owner)),
+        ("subject", long(certificate.subject.as_deref().unwrap_or_default())),
+        ("issuer", long(issuer.unwrap_or_default())),
+        ("names", long(certificate.names.join(" "))),
+        ("key", optional(certificate.key.as_deref())),
+        ("fingerprint", long(&certificate.fingerprint).classed("long print")),
+        ("valid from", time(certificate.not_before, clock)),
+        ("valid to", Cell { class, ..time(certificate.not_after, clock) }),
+        ("frame", frames([&certificate.place], 1, links)),
     ]
 }
 
 fn media(report: &Report, clock: &Clock, links: &Links) -> Table {
     let rows = report.media.items.iter().map(|stream| {
         vec![
-            mono(stream.src),
-            mono(stream.dst),
-            text(if stream.via.is_empty() { String::new() } else { inside(&stream.via) }),
-            mono(format!("0x{:08x}", stream.ssrc)),
-            number(u64::from(stream.payload_type)),
-            number(stream.packets),
-            size(stream.bytes),
-            loss(stream),
-            span(stream.jitter_us),
-            span(stream.longest_gap_us),
-            time(Some(stream.first_time), clock),
-            span(Some(stream.last_time.at.since(stream.first_time.at).micros())),
-            frames(&stream.evidence, 0, links),
+            ("from", mono(stream.src)),
+            ("to", mono(stream.dst)),
+            ("in", text(if stream.via.is_empty() { String::new() } else { inside(&stream.via) })),
+            ("SSRC", mono(format!("0x{:08x}", stream.ssrc))),
+            ("payload type", number(u64::from(stream.payload_type))),
+            ("packets", number(stream.packets)),
+            ("bytes", size(stream.bytes)),
+            ("lost", loss(stream)),
+            ("jitter", span(stream.jitter_us)),
+            ("longest gap", span(stream.longest_gap_us)),
+            ("first", time(Some(stream.first_time), clock)),
+            ("lasted", span(Some(stream.last_time.at.since(stream.first_time.at).micros()))),
+            ("frames", frames(&stream.evidence, 0, links)),
         ]
     });
-    let columns = &[
-        "from",
-        "to",
-        "in",
-        "SSRC",
-        "payload type",
-        "packets",
-        "bytes",
-        "lost",
-        "jitter",
-        "longest gap",
-        "first",
-        "lasted",
-        "frames",
-    ];
-    table("media", "Media", columns, rows, report.media.omitted)
+    table("media", "Media", rows, report.media.omitted)
 }
 
 fn loss(stream: &MediaStream) -> Cell {
@@ -373,23 +333,26 @@ fn loss(stream: &MediaStream) -> Cell {
 fn candidates(report: &Report, links: &Links) -> Table {
     let rows = report.candidates.iter().map(|candidate| {
         vec![
-            mono(&candidate.owner),
-            text(candidate_type(candidate.kind)),
-            mono(candidate.address),
-            optional(candidate.base).classed("mono"),
-            optional(candidate.server).classed("mono"),
-            frames(&candidate.evidence, candidate.evidence_total, links),
+            ("of", mono(&candidate.owner)),
+            ("type", text(candidate_type(candidate.kind))),
+            ("address", mono(candidate.address)),
+            ("base", optional(candidate.base).classed("mono")),
+            ("server", optional(candidate.server).classed("mono")),
+            ("frames", frames(&candidate.evidence, candidate.evidence_total, links)),
         ]
     });
-    let columns = &["of", "type", "address", "base", "server", "frames"];
-    table("candidates", "Candidates", columns, rows, omitted(report, "candidates"))
+    table("candidates", "Candidates", rows, report.left_out("candidates"))
 }
 
 fn nat(report: &Report, links: &Links) -> Table {
     let rows = report.nat.iter().map(|mapping| {
-        vec![mono(mapping.inside), mono(mapping.outside), frames(&mapping.evidence, mapping.evidence_total, links)]
+        vec![
+            ("inside", mono(mapping.inside)),
+            ("outside", mono(mapping.outside)),
+            ("frames", frames(&mapping.evidence, mapping.evidence_total, links)),
+        ]
     });
-    table("nat", "NAT mappings", &["inside", "outside", "frames"], rows, omitted(report, "nat"))
+    table("nat", "NAT mappings", rows, report.left_out("nat"))
 }
 
 fn transactions(report: &Report, links: &Links) -> Table {
@@ -412,29 +375,17 @@ fn transactions(report: &Report, links: &Links) -> Table {
             (IntegrityStatus::Truncated, _) => "cut short".to_owned(),
         });
         vec![
-            frames(&transaction.requests, transaction.requests_total, links),
-            frames(&transaction.response, u64::from(transaction.response.is_some()), links),
-            text(&transaction.method),
-            mono(transaction.client),
-            mono(transaction.server),
-            text(transaction.transport),
-            outcome,
-            span(transaction.rtt_us),
-            optional(transaction.username.as_deref()),
-            long(signed.collect::<Vec<_>>().join(", ")),
+            ("request", frames(&transaction.requests, transaction.requests_total, links)),
+            ("answer", frames(&transaction.response, u64::from(transaction.response.is_some()), links)),
+            ("method", text(&transaction.method)),
+            ("client", mono(transaction.client)),
+            ("server", mono(transaction.server)),
+            ("transport", text(transaction.transport)),
+            ("outcome", outcome),
+            ("round trip", span(transaction.rtt_us)),
+            ("user", optional(transaction.username.as_deref())),
+            ("signed with", long(signed.collect::<Vec<_>>().join(", "))),
         ]
     });
-    let columns = &[
-        "request",
-        "answer",
-        "method",
-        "client",
-        "server",
-        "transport",
-        "outcome",
-        "round trip",
-        "user",
-        "signed with",
-    ];
-    table("transactions", "Transactions", columns, rows, report.transactions.omitted)
+    table("transactions", "Transactions", rows, report.transactions.omitted)
 }

@@ -19,7 +19,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
         let told = subject.is_some_and(|subject| is_about(conversation, subject));
         (!told, conversation.outcome == AuthenticationOutcome::Accepted)
     });
-    let omitted = report.omitted.get("authentications").copied().unwrap_or(0);
+    let omitted = report.left_out("authentications");
     let titles = ("Conversation", "conversations");
     page.told(titles, &order, (TOLD, LISTED), omitted, summary, |page, conversation| steps(page, report, conversation));
 }

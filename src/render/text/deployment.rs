@@ -55,7 +55,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
         unseen(page, stated);
     }
     let told = if whole { stated.len() } else { known };
-    page.more(2, shown, told as u64 + report.omitted.get("deployment").copied().unwrap_or(0));
+    page.more(2, shown, told as u64 + report.left_out("deployment"));
 }
 
 /// The lines of which nothing is seen, in short.

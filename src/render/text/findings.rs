@@ -22,7 +22,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
         }
         tell(page, report, finding, brief);
     }
-    let omitted = report.omitted.get("findings").copied().unwrap_or(0);
+    let omitted = report.left_out("findings");
     page.more(2, shown, report.findings.len() as u64 + omitted);
 }
 

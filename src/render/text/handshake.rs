@@ -16,7 +16,7 @@ const FLIGHTS: usize = 8;
 pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     let mut order: Vec<&Dtls> = report.dtls.iter().collect();
     order.sort_by_key(|known| known.state == DtlsState::Complete); // stable: otherwise by time
-    let omitted = report.omitted.get("dtls").copied().unwrap_or(0);
+    let omitted = report.left_out("dtls");
     page.told(("DTLS", "DTLS"), &order, (TOLD, LISTED), omitted, summary, details);
 }
 

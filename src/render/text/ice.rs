@@ -22,7 +22,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     for session in sessions.iter().take(shown) {
         one(page, session);
     }
-    let omitted = report.omitted.get("ice").copied().unwrap_or(0);
+    let omitted = report.left_out("ice");
     let total = sessions.len() as u64 + omitted;
     if total > shown as u64 {
         page.remark(0, &format!("{} more", count(total - shown as u64, "ICE session", "ICE sessions")));

@@ -41,7 +41,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
         }
         page.item(4, &line.line.to_string(), Some(Tint::Dim), &text);
     }
-    page.more(4, shown, report.logs.len() as u64 + report.omitted.get("logs").copied().unwrap_or(0));
+    page.more(4, shown, report.logs.len() as u64 + report.left_out("logs"));
 }
 
 fn told(page: &Page<'_>, line: &LogLine) -> String {

@@ -5,6 +5,7 @@ mod conversation;
 mod deployment;
 mod explain;
 mod findings;
+mod grid;
 mod handshake;
 mod ice;
 mod joins;

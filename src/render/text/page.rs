@@ -1,10 +1,9 @@
 //! The paper: wrapped paragraphs, headings and tables within a width, with or without colour.
 
+use super::grid;
 use crate::render::clock::Clock;
 use crate::render::escape::escape;
 use anstyle::{AnsiColor, Style};
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
-use std::borrow::Cow;
 use std::fmt::Display;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -211,77 +210,16 @@ impl<'a> Page<'a> {
         R: IntoIterator<Item = C>,
         C: IntoIterator<Item = String>,
     {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(u16::try_from(self.width - 2).unwrap_or(u16::MAX));
         // a cell may have several lines, each of which is escaped
-        let line = |line: &str| escape(&shortened(line)).into_owned();
+        let line = |line: &str| escape(&grid::shortened(line)).into_owned();
         let lines = |cell: String| cell.split('\n').map(line).collect::<Vec<_>>().join("\n");
-        let mut rows: Vec<Vec<String>> = rows.into_iter().map(|row| row.into_iter().map(lines).collect()).collect();
-        let mut header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
-        if Columns::of(&header, &rows).may_be_stacked() && !Columns::of(&header, &rows).fit(self.width) {
-            let (mut narrow, mut below) = (header.clone(), rows.clone());
-            stack(&mut narrow, " /");
-            below.iter_mut().for_each(|row| stack(row, ""));
-            if Columns::of(&narrow, &below).fit(self.width) {
-                (header, rows) = (narrow, below);
-            }
-        }
-        table.set_header(&header);
-        let shares = self.shares(&header, &rows);
-        for (column, share) in shares.iter().enumerate() {
-            for cell in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
-                if let Share::Broken(width) = share {
-                    *cell = broken(cell, *width);
-                }
-            }
-        }
-        table.add_rows(rows);
-        for (column, share) in table.column_iter_mut().zip(shares) {
-            let Some(least) = share.least() else { continue };
-            let width = Width::Fixed(u16::try_from(least + 2).unwrap_or(u16::MAX));
-            column.set_constraint(ColumnConstraint::LowerBoundary(width));
-        }
-        for (i, line) in table.lines().enumerate() {
-            let line = line.trim_end();
+        let rows = rows.into_iter().map(|row| row.into_iter().map(lines).collect()).collect();
+        let header = header.iter().map(|&name| name.to_owned()).collect();
+        for (i, line) in grid::lines(header, rows, self.width).iter().enumerate() {
             self.out.push(' ');
-            self.paint((i == 0).then_some(Tint::Dim), line);
+            self.paint((i == 0).then_some(Tint::Dim), line.trim_end());
             self.out.push('\n');
         }
-    }
-
-    /// Columns of addresses are not broken where there is room for two of them and something beside. Where there is none, as with those of IPv6, they are
-    /// broken at colons, and what stands beside them keeps its words whole.
-    fn shares(&self, header: &[String], rows: &[Vec<String>]) -> Vec<Share> {
-        // less than this of an address is of no use to anybody
-        const LEAST: usize = 14;
-        let columns = Columns::of(header, rows);
-        let (widest, word) = (|column| columns.widest(column), |column| columns.word(column));
-        let is_address = |column| columns.is_address(column);
-        let addresses: Vec<usize> = (0..header.len()).filter(|&column| is_address(column)).collect();
-        let whole: usize = (0..header.len()).map(|column| widest(column) + 2).sum();
-        let beside: usize =
-            (0..header.len()).filter(|&column| !is_address(column)).map(|column| word(column) + 2).sum();
-        let share = (self.width.saturating_sub(2 + beside) / addresses.len().max(1)).saturating_sub(2);
-        let long = addresses.iter().any(|&column| widest(column) > USUAL);
-        if long && whole + 2 > self.width && share >= LEAST {
-            let broken = |column| if is_address(column) { Share::Broken(share) } else { Share::Least(word(column)) };
-            return (0..header.len()).map(broken).collect();
-        }
-        if whole + 2 > self.width && columns.fit(self.width) {
-            return (0..header.len()).map(|column| Share::Least(columns.least(column))).collect();
-        }
-        let mut left = self.width * 2 / 3;
-        (0..header.len())
-            .map(|column| {
-                let width = widest(column).min(USUAL);
-                if !is_address(column) || width + 2 > left {
-                    return Share::Any;
-                }
-                left -= width + 2;
-                Share::Least(width)
-            })
-            .collect()
     }
 
     fn indent(&mut self, columns: usize) {
@@ -297,121 +235,6 @@ impl<'a> Page<'a> {
             self.paint(tint, line);
         }
     }
-}
-
-/// How much of an address is mostly shown in one piece: all of it but with IPv6.
-const USUAL: usize = 30;
-
-/// The columns of a table and what they need.
-struct Columns<'t> {
-    header: &'t [String],
-    rows: &'t [Vec<String>],
-}
-
-impl<'t> Columns<'t> {
-    fn of(header: &'t [String], rows: &'t [Vec<String>]) -> Self {
-        Columns { header, rows }
-    }
-
-    fn cells(&self, column: usize) -> impl Iterator<Item = &'t str> {
-        let cells = self.rows.iter().filter_map(move |row| row.get(column));
-        self.header.get(column).into_iter().chain(cells).map(String::as_str)
-    }
-
-    fn widest(&self, column: usize) -> usize {
-        self.cells(column).flat_map(str::lines).map(UnicodeWidthStr::width).max().unwrap_or(0)
-    }
-
-    fn word(&self, column: usize) -> usize {
-        self.cells(column).flat_map(str::split_whitespace).map(UnicodeWidthStr::width).max().unwrap_or(0)
-    }
-
-    fn is_address(&self, column: usize) -> bool {
-        column < 2 && self.widest(column) >= 9
-    }
-
-    /// What a column needs in which no word of the usual length is broken.
-    fn least(&self, column: usize) -> usize {
-        let needs = if self.is_address(column) { self.widest(column) } else { self.word(column) };
-        needs.min(USUAL)
-    }
-
-    /// Whether all of them get that.
-    fn fit(&self, width: usize) -> bool {
-        2 + (0..self.header.len()).map(|column| self.least(column) + 2).sum::<usize>() <= width
-    }
-
-    /// Whether the first two are addresses, and nothing beside them is too long for any table.
-    fn may_be_stacked(&self) -> bool {
-        let colon = |column| self.rows.iter().filter_map(|row| row.get(column)).any(|cell: &String| cell.contains(':'));
-        (0..2).all(|column| self.is_address(column) && colon(column) && self.widest(column) <= USUAL)
-            && (2..self.header.len()).all(|column| self.word(column) <= USUAL)
-    }
-}
-
-/// Puts the second of two cells below the first.
-fn stack(cells: &mut Vec<String>, mark: &str) {
-    if cells.len() > 1 {
-        let second = cells.remove(1);
-        if let Some(first) = cells.first_mut() {
-            *first = format!("{first}{mark}\n{second}");
-        }
-    }
-}
-
-/// What a column of a table is given.
-#[derive(Clone, Copy)]
-enum Share {
-    /// Whatever is left.
-    Any,
-    /// So many columns at least.
-    Least(usize),
-    /// So many, into which its cells are broken.
-    Broken(usize),
-}
-
-impl Share {
-    fn least(self) -> Option<usize> {
-        match self {
-            Share::Any => None,
-            Share::Least(width) | Share::Broken(width) => Some(width),
-        }
-    }
-}
-
-/// A line of a cell with its words as long at most as any text that STUN allows (763 bytes, RFC 8489 §14): how long breaking a word takes grows with
-/// the square of its length.
-fn shortened(line: &str) -> Cow<'_, str> {
-    const LONGEST: usize = 763;
-    if line.len() <= LONGEST {
-        return Cow::Borrowed(line);
-    }
-    let words = line.split(' ').map(|word| match word.char_indices().nth(LONGEST) {
-        Some((end, _)) => Cow::Owned(format!("{}…", word.get(..end).unwrap_or_default())),
-        None => Cow::Borrowed(word),
-    });
-    Cow::Owned(words.collect::<Vec<_>>().join(" "))
-}
-
-/// A cell with its lines broken behind colons, so that addresses of IPv6 stay readable.
-fn broken(cell: &str, width: usize) -> String {
-    let mut out = String::with_capacity(cell.len() + 4);
-    for (number, line) in cell.lines().enumerate() {
-        if number > 0 {
-            out.push('\n');
-        }
-        let mut used = 0;
-        for piece in line.split_inclusive(':') {
-            let wide = piece.width();
-            if used > 0 && used + wide > width {
-                out.push('\n');
-                used = 0;
-            }
-            out.push_str(piece);
-            used += wide;
-        }
-    }
-    out
 }
 
 /// Breaks text into lines of at most `width` columns, of which the first begins at column `first` and the others at `hang`. Words that are
@@ -493,12 +316,5 @@ mod tests {
         assert_eq!(table("x".repeat(763)), "x".repeat(763));
         assert_eq!(table("x".repeat(100_000)), "x".repeat(763) + "…");
         assert_eq!(table(vec!["xxx"; 1000].join(" ")), "x".repeat(3000), "many words are no long one");
-    }
-
-    #[test]
-    fn an_address_is_broken_behind_its_colons() {
-        let address = "[2001:db8:1234:5678:9abc:def0:1234:5678]:60002";
-        assert_eq!(broken(address, 20), "[2001:db8:1234:5678:\n9abc:def0:1234:\n5678]:60002");
-        assert_eq!(broken("192.0.2.1:3478\n–", 20), "192.0.2.1:3478\n–");
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
         }
         above = Some(names.unwrap_or_default());
     }
-    let omitted = report.omitted.get("allocations").copied().unwrap_or(0);
+    let omitted = report.left_out("allocations");
     page.more(2, shown, ways.len() as u64 + omitted);
 }
 

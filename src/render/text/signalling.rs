@@ -30,7 +30,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
             ]
         }),
     );
-    page.more(2, shown, told.len() as u64 + report.omitted.get("signalling").copied().unwrap_or(0));
+    page.more(2, shown, told.len() as u64 + report.left_out("signalling"));
     if page.limit(0) == 0 {
         return;
     }

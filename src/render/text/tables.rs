@@ -67,7 +67,7 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
             ]
         }),
     );
-    let omitted = report.omitted.get("allocations").copied().unwrap_or(0);
+    let omitted = report.left_out("allocations");
     page.more(2, shown, allocations.len() as u64 + omitted);
 }
 
@@ -120,7 +120,7 @@ pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
             ]
         }),
     );
-    let omitted = report.omitted.get("candidates").copied().unwrap_or(0);
+    let omitted = report.left_out("candidates");
     page.more(2, shown, report.candidates.len() as u64 + omitted);
 }
 

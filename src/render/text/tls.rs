@@ -14,7 +14,7 @@ const FLIGHTS: usize = 6;
 pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     let mut order: Vec<&Tls> = report.tls.iter().collect();
     order.sort_by_key(|known| known.state == DtlsState::Complete); // stable: otherwise by time
-    let omitted = report.omitted.get("tls").copied().unwrap_or(0);
+    let omitted = report.left_out("tls");
     page.told(("TLS", "TLS"), &order, (TOLD, LISTED), omitted, summary, details);
 }
 

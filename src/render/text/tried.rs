@@ -32,7 +32,7 @@ pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
     }
     heads.push("software");
     page.table(&heads, rows);
-    let omitted = report.omitted.get("servers").copied().unwrap_or(0);
+    let omitted = report.left_out("servers");
     page.more(2, shown, report.servers.len() as u64 + omitted);
     for server in report.servers.iter().take(shown).filter(|server| server.peak_clients > 0) {
         page.item(2, &format!("{}:", server.address), None, &status(server));

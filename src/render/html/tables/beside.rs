@@ -2,7 +2,7 @@
 
 use super::super::super::text::{description_name, log_summary, opened, whether_seen};
 use super::super::Links;
-use super::{Cell, Table, frames, long, mono, number, omitted, optional, table, text, time};
+use super::{Cell, Table, frames, long, mono, number, optional, table, text, time};
 use crate::render::base_name;
 use crate::render::clock::Clock;
 use crate::report::{Place, Report, Stated, StatedSeen};
@@ -22,25 +22,29 @@ pub(super) fn deployment(report: &Report, links: &Links) -> Table {
             StatedSeen::NotSeen => text("not seen"),
         };
         vec![
-            seen,
-            long(&known.expected),
-            long(known.instead.as_deref().unwrap_or_default()),
-            text(&known.file),
-            number(known.line),
-            frames(&known.places, known.places_total, links),
+            ("seen", seen),
+            ("stated", long(&known.expected)),
+            ("seen instead", long(known.instead.as_deref().unwrap_or_default())),
+            ("file", text(&known.file)),
+            ("line", number(known.line)),
+            ("frames", frames(&known.places, known.places_total, links)),
         ]
     });
-    let columns = &["seen", "stated", "seen instead", "file", "line", "frames"];
-    table("deployment", "Deployment", columns, rows, omitted(report, "deployment"))
+    table("deployment", "Deployment", rows, report.left_out("deployment"))
 }
 
 /// What each log is, and how its times were placed.
 pub(super) fn log_files(report: &Report) -> Table {
     let rows = report.log_files.iter().map(|file| {
-        vec![long(&file.file), long(log_summary(file)), number(file.lines), number(file.relevant), number(file.matched)]
+        vec![
+            ("log", long(&file.file)),
+            ("form and clock", long(log_summary(file))),
+            ("lines", number(file.lines)),
+            ("about this", number(file.relevant)),
+            ("fit the packets", number(file.matched)),
+        ]
     });
-    let columns = &["log", "form and clock", "lines", "about this", "fit the packets"];
-    table("log-files", "Logs", columns, rows, 0)
+    table("log-files", "Logs", rows, 0)
 }
 
 /// The lines that are about what the captures show.
@@ -49,14 +53,14 @@ pub(super) fn logs(report: &Report, clock: &Clock) -> Table {
     let rows = report.logs.iter().map(|line| {
         let finding = line.finding.as_deref().map(|key| key.split('/').next().unwrap_or(key));
         vec![
-            time(Some(line.time), clock),
-            text(if several { base_name(&line.file) } else { "" }),
-            number(line.line),
-            long(&line.text),
-            optional(finding),
+            ("time", time(Some(line.time), clock)),
+            ("log", text(if several { base_name(&line.file) } else { "" })),
+            ("line", number(line.line)),
+            ("text", long(&line.text)),
+            ("finding", optional(finding)),
         ]
     });
-    table("logs", "Lines of the logs", &["time", "log", "line", "text", "finding"], rows, omitted(report, "logs"))
+    table("logs", "Lines of the logs", rows, report.left_out("logs"))
 }
 
 /// Session descriptions, and whether checks use them.
@@ -64,28 +68,31 @@ pub(super) fn signalling(report: &Report) -> Table {
     let rows = report.signalling.iter().map(|told| {
         let seen = told.candidates.iter().filter(|candidate| candidate.seen == Some(true)).count();
         vec![
-            long(description_name(told)),
-            mono(&told.ufrag),
-            if told.seen { text("yes").classed("good") } else { text("no") },
-            optional(told.setup.as_deref()),
-            long(told.media.join(" ")),
-            number(told.candidates.len() as u64),
-            number(seen as u64),
-            long(told.fingerprints.join(" ")).classed("long print"),
+            ("description", long(description_name(told))),
+            ("ufrag", mono(&told.ufrag)),
+            ("in checks", if told.seen { text("yes").classed("good") } else { text("no") }),
+            ("setup", optional(told.setup.as_deref())),
+            ("media", long(told.media.join(" "))),
+            ("candidates", number(told.candidates.len() as u64)),
+            ("seen", number(seen as u64)),
+            ("fingerprints", long(told.fingerprints.join(" ")).classed("long print")),
         ]
     });
-    let columns = &["description", "ufrag", "in checks", "setup", "media", "candidates", "seen", "fingerprints"];
-    table("signalling", "Session descriptions", columns, rows, omitted(report, "signalling"))
+    table("signalling", "Session descriptions", rows, report.left_out("signalling"))
 }
 
 /// The candidates in session descriptions.
 pub(super) fn signalled_candidates(report: &Report) -> Table {
     let rows = report.signalling.iter().flat_map(|told| {
-        told.candidates
-            .iter()
-            .map(move |candidate| vec![mono(&told.ufrag), text(&candidate.kind), long(whether_seen(candidate))])
+        told.candidates.iter().map(move |candidate| {
+            vec![
+                ("ufrag", mono(&told.ufrag)),
+                ("type", text(&candidate.kind)),
+                ("candidate", long(whether_seen(candidate))),
+            ]
+        })
     });
-    table("signalled", "Candidates told", &["ufrag", "type", "candidate"], rows, 0)
+    table("signalled", "Candidates told", rows, 0)
 }
 
 /// What keys opened in each capture.
@@ -95,15 +102,14 @@ pub(super) fn keys(report: &Report) -> Table {
         let shut: Vec<String> = known.shut_records.iter().map(|(reason, count)| format!("{count}: {reason}")).collect();
         let class = if shut.is_empty() { "long" } else { "long odd" };
         Some(vec![
-            long(capture.path.rsplit('/').next().unwrap_or(&capture.path)),
-            long(format!("keys {}", opened(known))),
-            number(known.opened_records),
-            long(shut.join("; ")).classed(class),
-            filled(known.embedded_damaged).classed("number odd"),
+            ("capture", long(base_name(&capture.path))),
+            ("what came of them", long(format!("keys {}", opened(known)))),
+            ("records opened", number(known.opened_records)),
+            ("not opened", long(shut.join("; ")).classed(class)),
+            ("damaged lines in the capture", filled(known.embedded_damaged).classed("number odd")),
         ])
     });
-    let columns = &["capture", "what came of them", "records opened", "not opened", "damaged lines in the capture"];
-    table("keys", "Keys", columns, rows, 0)
+    table("keys", "Keys", rows, 0)
 }
 
 /// A number, or nothing for 0.
@@ -116,8 +122,12 @@ pub(super) fn comments(report: &Report, links: &Links) -> Table {
     let rows = report.captures.iter().zip(0..).flat_map(|(capture, index)| {
         capture.comments.iter().map(move |comment| {
             let place = comment.frame.map(|frame| Place { capture: index, frame });
-            vec![text(&capture.path), frames(&place, u64::from(place.is_some()), links), long(&comment.text)]
+            vec![
+                ("capture", text(&capture.path)),
+                ("frame", frames(&place, u64::from(place.is_some()), links)),
+                ("comment", long(&comment.text)),
+            ]
         })
     });
-    table("comments", "Comments in the captures", &["capture", "frame", "comment"], rows, 0)
+    table("comments", "Comments in the captures", rows, 0)
 }

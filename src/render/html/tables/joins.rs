@@ -10,10 +10,13 @@ use std::collections::HashSet;
 pub(super) fn summary(report: &Report) -> Table {
     let rows = report.joins.iter().map(|join| {
         let class = if join.matched == 0 && join.captures.len() > 1 { "long odd" } else { "long" };
-        vec![long(join_summary(report, join)).classed(class), number(join.matched)]
+        vec![
+            ("what the captures share", long(join_summary(report, join)).classed(class)),
+            ("packets", number(join.matched)),
+        ]
     });
     let omitted = report.joins.iter().map(|join| join.omitted).sum();
-    table("points", "Vantage points", &["what the captures share", "packets"], rows, omitted)
+    table("points", "Vantage points", rows, omitted)
 }
 
 /// What left one point and did not come to the next.
@@ -21,19 +24,18 @@ pub(super) fn lost(report: &Report, links: &Links) -> Table {
     let rows = report.joins.iter().flat_map(|join| &join.lost).map(|lost| {
         let likely = if lost.confidence == Confidence::Likely { "or left out there" } else { "" };
         vec![
-            text(lost.what),
-            mono(lost.src),
-            mono(lost.dst),
-            text(point_name(report, lost.from)),
-            text(point_name(report, lost.to)),
-            number(lost.count).classed("number bad"),
-            number(lost.of),
-            text(likely),
-            frames(&lost.places, lost.count, links),
+            ("what", text(lost.what)),
+            ("from", mono(lost.src)),
+            ("to", mono(lost.dst)),
+            ("seen in", text(point_name(report, lost.from))),
+            ("not in", text(point_name(report, lost.to))),
+            ("lost", number(lost.count).classed("number bad")),
+            ("of", number(lost.of)),
+            ("sure", text(likely)),
+            ("frames", frames(&lost.places, lost.count, links)),
         ]
     });
-    let columns = &["what", "from", "to", "seen in", "not in", "lost", "of", "sure", "frames"];
-    table("lost", "Lost between captures", columns, rows, 0)
+    table("lost", "Lost between captures", rows, 0)
 }
 
 /// Addresses that were translated on the way; the same mapping shows between several pairs of points, and is told once.
@@ -43,15 +45,14 @@ pub(super) fn nat(report: &Report, links: &Links) -> Table {
     all.retain(|(_, nat)| known.insert((nat.inside, nat.outside)));
     let rows = all.into_iter().map(|(join, nat)| {
         vec![
-            mono(nat.inside),
-            mono(nat.outside),
-            long(between(report, join)),
-            number(nat.packets),
-            frames(&nat.evidence, 0, links),
+            ("inside", mono(nat.inside)),
+            ("outside", mono(nat.outside)),
+            ("between", long(between(report, join))),
+            ("packets", number(nat.packets)),
+            ("frames", frames(&nat.evidence, 0, links)),
         ]
     });
-    let columns = &["inside", "outside", "between", "packets", "frames"];
-    table("translated", "Translated between captures", columns, rows, 0)
+    table("translated", "Translated between captures", rows, 0)
 }
 
 fn between(report: &Report, join: &Join) -> String {
@@ -68,18 +69,17 @@ pub(super) fn relays(report: &Report) -> Table {
         let (from, to) = if relay.outward { (relay.client, relay.peer) } else { (relay.peer, relay.client) };
         let lost = relay.lost.map_or_else(Cell::default, number);
         vec![
-            mono(from),
-            mono(to),
-            mono(relay.relayed),
-            number(relay.passed),
-            lost.classed(if relay.lost.is_some_and(|lost| lost > 0) { "number bad" } else { "number" }),
-            span(Some(relay.delay_min_us)),
-            span(Some(relay.delay_mean_us)),
-            span(Some(relay.delay_max_us)),
+            ("from", mono(from)),
+            ("to", mono(to)),
+            ("relayed", mono(relay.relayed)),
+            ("passed", number(relay.passed)),
+            ("lost", lost.classed(if relay.lost.is_some_and(|lost| lost > 0) { "number bad" } else { "number" })),
+            ("least delay", span(Some(relay.delay_min_us))),
+            ("mean delay", span(Some(relay.delay_mean_us))),
+            ("longest", span(Some(relay.delay_max_us))),
         ]
     });
-    let columns = &["from", "to", "relayed", "passed", "lost", "least delay", "mean delay", "longest"];
-    table("relays", "What relays passed on", columns, rows, 0)
+    table("relays", "What relays passed on", rows, 0)
 }
 
 /// Messages that had other bytes at the other point.
@@ -87,14 +87,13 @@ pub(super) fn rewritten(report: &Report, links: &Links) -> Table {
     let rows = report.joins.iter().flat_map(|join| join.rewritten.iter().map(move |change| (join, change)));
     let rows = rows.map(|(join, change)| {
         vec![
-            text(&change.what).classed("bad"),
-            long(change.before.as_deref().unwrap_or_default()),
-            long(change.after.as_deref().unwrap_or_default()),
-            number(change.count),
-            long(between(report, join)),
-            frames(&change.places, 0, links),
+            ("what", text(&change.what).classed("bad")),
+            ("before", long(change.before.as_deref().unwrap_or_default())),
+            ("after", long(change.after.as_deref().unwrap_or_default())),
+            ("messages", number(change.count)),
+            ("between", long(between(report, join))),
+            ("frames", frames(&change.places, 0, links)),
         ]
     });
-    let columns = &["what", "before", "after", "messages", "between", "frames"];
-    table("rewritten", "Rewritten on the way", columns, rows, 0)
+    table("rewritten", "Rewritten on the way", rows, 0)
 }

@@ -2,7 +2,7 @@
 
 use super::super::super::text::why_of_turn;
 use super::super::Links;
-use super::{Cell, Table, frames, long, mono, number, omitted, optional, span, state, table, text, time};
+use super::{Cell, Table, frames, long, mono, number, optional, span, state, table, text, time};
 use crate::render::clock::Clock;
 use crate::report::{Report, Tls, TlsTcpState};
 
@@ -14,43 +14,25 @@ pub(super) fn connections(report: &Report, links: &Links) -> Table {
             offered => format!("offered: {}", offered.join(", ")),
         });
         vec![
-            mono(known.client),
-            mono(known.server),
-            optional(known.server_name.as_deref()),
-            state(known.state, known.alert.as_ref()),
-            text(version),
-            optional(known.cipher_suite.as_deref()),
-            optional(known.group.as_deref()),
-            optional(known.alpn.as_deref()),
-            text(if known.resumed { "yes" } else { "" }),
-            span(known.duration_us),
-            number(known.client_data_records),
-            number(known.server_data_records),
-            number(known.opened_records),
-            tcp(known),
-            optional(why_of_turn(known)),
-            frames(&known.evidence, known.evidence_total, links),
+            ("client", mono(known.client)),
+            ("server", mono(known.server)),
+            ("name", optional(known.server_name.as_deref())),
+            ("state", state(known.state, known.alert.as_ref())),
+            ("version", text(version)),
+            ("suite", optional(known.cipher_suite.as_deref())),
+            ("group", optional(known.group.as_deref())),
+            ("ALPN", optional(known.alpn.as_deref())),
+            ("resumed", text(if known.resumed { "yes" } else { "" })),
+            ("took", span(known.duration_us)),
+            ("records sent", number(known.client_data_records)),
+            ("received", number(known.server_data_records)),
+            ("opened", number(known.opened_records)),
+            ("TCP", tcp(known)),
+            ("taken for TURN since", optional(why_of_turn(known))),
+            ("frames", frames(&known.evidence, known.evidence_total, links)),
         ]
     });
-    let columns = &[
-        "client",
-        "server",
-        "name",
-        "state",
-        "version",
-        "suite",
-        "group",
-        "ALPN",
-        "resumed",
-        "took",
-        "records sent",
-        "received",
-        "opened",
-        "TCP",
-        "taken for TURN since",
-        "frames",
-    ];
-    table("tls", "TLS", columns, rows, omitted(report, "tls"))
+    table("tls", "TLS", rows, report.left_out("tls"))
 }
 
 fn tcp(known: &Tls) -> Cell {
@@ -74,14 +56,14 @@ pub(super) fn flights(report: &Report, clock: &Clock, links: &Links) -> Table {
     let rows = report.tls.iter().flat_map(|known| {
         known.flights.iter().map(move |flight| {
             vec![
-                mono(known.client),
-                mono(known.server),
-                time(Some(flight.time), clock),
-                text(flight.from),
-                long(flight.messages.join(", ")),
-                frames([&flight.place], 1, links),
+                ("client", mono(known.client)),
+                ("server", mono(known.server)),
+                ("time", time(Some(flight.time), clock)),
+                ("from", text(flight.from)),
+                ("messages", long(flight.messages.join(", "))),
+                ("frame", frames([&flight.place], 1, links)),
             ]
         })
     });
-    table("tls-flights", "TLS handshakes", &["client", "server", "time", "from", "messages", "frame"], rows, 0)
+    table("tls-flights", "TLS handshakes", rows, 0)
 }

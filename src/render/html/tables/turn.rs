@@ -1,7 +1,7 @@
 //! Servers, what they lent, and what went through it.
 
 use super::super::Links;
-use super::{Table, frames, long, mono, number, omitted, optional, size, span, table, text, time};
+use super::{Table, frames, long, mono, number, optional, size, span, table, text, time};
 use crate::render::clock::Clock;
 use crate::render::text::{connection_state, how_it_ended, is_sealed, transport_outcome};
 use crate::report::{ConnectionOpener, ConnectionState, Report, TransportOutcome};
@@ -17,34 +17,21 @@ pub(super) fn servers(report: &Report) -> Table {
                 _ => "bad",
             };
             vec![
-                mono(server.address),
-                long(server.names.join(" ")),
-                text(one.transport),
-                text(transport_outcome(one)).classed(outcome),
-                number(one.asked),
-                number(one.answered).classed(class),
-                number(one.allocated),
-                span(one.rtt_us),
-                span(one.connections.as_ref().and_then(|known| known.handshake_us)),
-                optional(one.mapped).classed("mono"),
-                long(server.software.as_deref().or(server.dialect.as_deref()).unwrap_or_default()),
+                ("server", mono(server.address)),
+                ("names", long(server.names.join(" "))),
+                ("transport", text(one.transport)),
+                ("outcome", text(transport_outcome(one)).classed(outcome)),
+                ("asked", number(one.asked)),
+                ("answered", number(one.answered).classed(class)),
+                ("allocated", number(one.allocated)),
+                ("round trip", span(one.rtt_us)),
+                ("connect", span(one.connections.as_ref().and_then(|known| known.handshake_us))),
+                ("mapped", optional(one.mapped).classed("mono")),
+                ("software", long(server.software.as_deref().or(server.dialect.as_deref()).unwrap_or_default())),
             ]
         })
     });
-    let columns = &[
-        "server",
-        "names",
-        "transport",
-        "outcome",
-        "asked",
-        "answered",
-        "allocated",
-        "round trip",
-        "connect",
-        "mapped",
-        "software",
-    ];
-    table("servers", "Servers", columns, rows, omitted(report, "servers"))
+    table("servers", "Servers", rows, report.left_out("servers"))
 }
 
 /// What servers lent over time; where never more than one client had one relay, the allocations say it all.
@@ -55,17 +42,16 @@ pub(super) fn activity(report: &Report, clock: &Clock) -> Table {
     let rows = report.servers.iter().filter(busy).flat_map(|server| {
         server.activity.iter().map(move |known| {
             vec![
-                mono(server.address),
-                time(Some(known.time), clock),
-                number(known.clients),
-                number(known.relays_udp),
-                number(known.relays_tcp),
-                number(known.over_tcp),
+                ("server", mono(server.address)),
+                ("from", time(Some(known.time), clock)),
+                ("clients with a relay", number(known.clients)),
+                ("relays", number(known.relays_udp)),
+                ("relays for TCP", number(known.relays_tcp)),
+                ("connected over TCP", number(known.over_tcp)),
             ]
         })
     });
-    let columns = &["server", "from", "clients with a relay", "relays", "relays for TCP", "connected over TCP"];
-    table("activity", "Relays over time", columns, rows, 0)
+    table("activity", "Relays over time", rows, 0)
 }
 
 /// Connections of relays for TCP.
@@ -82,22 +68,21 @@ pub(super) fn connections(report: &Report, clock: &Clock, links: &Links) -> Tabl
                 ConnectionOpener::Peer => "peer",
             };
             vec![
-                optional(allocation.relayed.first()).classed("mono"),
-                optional(known.peer).classed("mono"),
-                text(opener),
-                optional(known.client).classed("mono"),
-                time(known.opened_at, clock),
-                text(connection_state(known)).classed(class),
-                size(known.bytes_sent),
-                size(known.bytes_received),
-                frames(&known.evidence, 0, links),
+                ("relayed", optional(allocation.relayed.first()).classed("mono")),
+                ("peer", optional(known.peer).classed("mono")),
+                ("opened by", text(opener)),
+                ("data connection", optional(known.client).classed("mono")),
+                ("opened", time(known.opened_at, clock)),
+                ("state", text(connection_state(known)).classed(class)),
+                ("sent", size(known.bytes_sent)),
+                ("received", size(known.bytes_received)),
+                ("frames", frames(&known.evidence, 0, links)),
             ]
         })
     });
     let listed: usize = report.allocations.iter().map(|one| one.connections.len()).sum();
     let total: u64 = report.allocations.iter().map(|one| one.connections_total).sum();
-    let columns = &["relayed", "peer", "opened by", "data connection", "opened", "state", "sent", "received", "frames"];
-    table("connections", "Connections to peers", columns, rows, total.saturating_sub(listed as u64))
+    table("connections", "Connections to peers", rows, total.saturating_sub(listed as u64))
 }
 
 pub(super) fn allocations(report: &Report, clock: &Clock, links: &Links) -> Table {
@@ -105,33 +90,19 @@ pub(super) fn allocations(report: &Report, clock: &Clock, links: &Links) -> Tabl
     let rows = report.allocations.iter().map(|allocation| {
         let relayed: Vec<String> = allocation.relayed.iter().map(ToString::to_string).collect();
         vec![
-            mono(allocation.client),
-            mono(allocation.server),
-            text(allocation.transport),
-            optional(allocation.username.as_deref()),
-            mono(relayed.join(" ")),
-            optional(allocation.mapped).classed("mono"),
-            time(allocation.created_at, clock),
-            text(how_it_ended(allocation, end)),
-            number(allocation.refreshes),
-            size(allocation.bytes_sent),
-            size(allocation.bytes_received),
-            frames(&allocation.evidence, allocation.evidence_total, links),
+            ("client", mono(allocation.client)),
+            ("server", mono(allocation.server)),
+            ("transport", text(allocation.transport)),
+            ("user", optional(allocation.username.as_deref())),
+            ("relayed", mono(relayed.join(" "))),
+            ("mapped", optional(allocation.mapped).classed("mono")),
+            ("created", time(allocation.created_at, clock)),
+            ("end", text(how_it_ended(allocation, end))),
+            ("refreshes", number(allocation.refreshes)),
+            ("sent", size(allocation.bytes_sent)),
+            ("received", size(allocation.bytes_received)),
+            ("frames", frames(&allocation.evidence, allocation.evidence_total, links)),
         ]
     });
-    let columns = &[
-        "client",
-        "server",
-        "transport",
-        "user",
-        "relayed",
-        "mapped",
-        "created",
-        "end",
-        "refreshes",
-        "sent",
-        "received",
-        "frames",
-    ];
-    table("allocations", "Allocations", columns, rows, omitted(report, "allocations"))
+    table("allocations", "Allocations", rows, report.left_out("allocations"))
 }

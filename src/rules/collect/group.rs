@@ -1,0 +1,179 @@
+//! Like occurrences, which become one finding when all is known.
+
+use super::{Concluded, MAX_FRAMES, Occurrence, Remedy, Text};
+use crate::rules::{Confidence, Severity};
+use crate::session::{Clients, Grievance};
+use crate::time::Timestamp;
+
+/// How many occurrences of a finding are kept to decide its severity by.
+pub(super) const MAX_GRIEVANCES: usize = 4096;
+
+/// Findings that speak of what is not there.
+const ABOUT_ABSENCE: &[&str] = &[
+    "turn-no-response",
+    "turn-no-credentials",
+    "turn-relay-silent",
+    "turn-permission-missing",
+    "turn-channel-mismatch",
+    "dtls-no-answer",
+    "dtls-never-started",
+    "dtls-fragment-lost",
+    "dtls-hello-fragmented",
+    "dtls-incomplete",
+    "dtls-role-conflict",
+    "ice-checks-unanswered",
+    "ice-one-way",
+    "ice-not-nominated",
+    "ice-consent-lost",
+    "ice-no-relay-candidate",
+    "media-one-way",
+];
+
+/// Findings that speak of what was not sent to the client.
+const ABOUT_ANSWERS: &[&str] = &[
+    "turn-no-response",
+    "turn-relay-silent",
+    "dtls-no-answer",
+    "ice-checks-unanswered",
+    "ice-consent-lost",
+    "ice-no-relay-candidate",
+];
+
+/// Like occurrences on their way to be one finding.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) finding: Concluded,
+    /// Of the occurrences that would be failures: what would remedy each.
+    pub(super) grievances: Vec<(Remedy, Confidence)>,
+    pub(super) causes: &'static [&'static str],
+    /// Ids of findings that it is the cause of, where they are about the same.
+    pub(super) effects: &'static [&'static str],
+    /// It would be a failure, and every client that it struck got over it.
+    pub(super) remedied: bool,
+    /// Of a way to a server: what to do if another one is open.
+    pub(super) otherwise: Option<String>,
+}
+
+impl Group {
+    /// A group of one.
+    pub(super) fn new(key: String, seen: Occurrence, text: Text) -> Self {
+        let frames_total = seen.frames.len() as u64;
+        let mut frames = seen.frames;
+        frames.truncate(MAX_FRAMES);
+        let finding = Concluded {
+            id: seen.id,
+            key,
+            severity: seen.severity,
+            confidence: seen.confidence,
+            text,
+            occurrences: 1,
+            at: seen.at,
+            frames,
+            frames_total,
+            filter: seen.filter,
+            reference: seen.reference,
+            subject: seen.subject,
+            caused_by: None,
+        };
+        Group {
+            finding,
+            grievances: vec![(seen.remedy, seen.confidence)],
+            causes: seen.causes,
+            effects: &[],
+            remedied: false,
+            otherwise: None,
+        }
+    }
+
+    /// Counts one more occurrence with the frames that show it.
+    pub(super) fn count(&mut self, at: Timestamp, frames: &[u64]) {
+        let finding = &mut self.finding;
+        finding.occurrences += 1;
+        finding.at = finding.at.min(at);
+        finding.frames_total += frames.len() as u64;
+        let room = MAX_FRAMES.saturating_sub(finding.frames.len());
+        finding.frames.extend(frames.iter().take(room));
+    }
+
+    /// Whether what came later shows that nothing was amiss, or that it could not be seen.
+    pub(super) fn is_refuted(&self, clients: &Clients) -> bool {
+        let refuted = |remedy: &Remedy| match remedy {
+            Remedy::Credentials(from) => clients.signed(from.client, from.server, from.at),
+            Remedy::DataOrNothing(_) => remedy.found(clients),
+            _ => false,
+        };
+        // of whom nothing is there that was sent to it, though it acts on it, nothing can be missed
+        let unheard = |from: &Grievance| clients.is_unheard(from.client);
+        let unseen =
+            |remedy: &Remedy| ABOUT_ANSWERS.contains(&self.finding.id) && remedy.grievance().is_some_and(unheard);
+        let hidden = |remedy: &Remedy| self.may_be_hidden(remedy, clients);
+        self.grievances.iter().all(|(remedy, _)| refuted(remedy) || unseen(remedy) || hidden(remedy))
+    }
+
+    /// The same was seen again.
+    pub(super) fn again(&mut self, seen: Occurrence) {
+        self.count(seen.at, &seen.frames);
+        self.finding.severity = self.finding.severity.min(seen.severity);
+        let grievance = (seen.remedy, seen.confidence);
+        // without a remedy, all of one confidence count as one
+        let same = |known: &(Remedy, Confidence)| matches!(known.0, Remedy::None) && known.1 == grievance.1;
+        if matches!(grievance.0, Remedy::None) && self.grievances.iter().take(2).any(same) {
+            return;
+        }
+        if self.grievances.len() < MAX_GRIEVANCES {
+            self.grievances.push(grievance);
+        }
+    }
+
+    /// A failure stands if one client that it struck never got what it asked for.
+    pub(super) fn decide(&mut self, clients: &Clients) {
+        let open: Vec<Confidence> = self
+            .grievances
+            .iter()
+            .filter(|(remedy, _)| !remedy.found(clients) && !self.went_over_tls(remedy, clients))
+            .map(|(remedy, confidence)| match self.may_have_gone(remedy, clients) {
+                Some(_) => Confidence::Likely,
+                None => *confidence,
+            })
+            .collect();
+        let pool: Vec<Confidence> = if open.is_empty() {
+            if self.finding.severity == Severity::Failure {
+                self.finding.severity = Severity::Warning;
+                self.remedied = true;
+            }
+            self.grievances.iter().map(|&(_, confidence)| confidence).collect()
+        } else {
+            open
+        };
+        self.finding.confidence = pool.into_iter().min().unwrap_or(Confidence::Certain);
+        self.tell_of_sealed(clients);
+        self.tell_of_monitors(clients);
+        // where the clock was set back, nobody can say what came after
+        let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
+        if self.finding.severity == Severity::Failure
+            && self.grievances.iter().all(|(remedy, _)| remedy.grievance().is_some_and(unsure))
+        {
+            self.finding.confidence = Confidence::Likely;
+        }
+        // where frames are missing, so may be the ones that were looked for
+        let absent = clients.may_miss_some() && ABOUT_ABSENCE.contains(&self.finding.id);
+        if absent && self.finding.severity == Severity::Failure {
+            self.finding.confidence = Confidence::Likely;
+        }
+        if absent && clients.lost() > 0 {
+            let packets = match clients.lost() {
+                1 => "a packet".to_owned(),
+                many => format!("packets ({many})"),
+            };
+            self.finding.text.explanation += &format!(
+                " By its own count the capture lost {packets} that it should have held: what is missing may be among them."
+            );
+        }
+        // with clients forgotten for want of room, nobody can say that one never recovered
+        if clients.dropped() > 0 && self.finding.severity == Severity::Failure {
+            self.finding.confidence = Confidence::Likely;
+        }
+        self.finding.frames.sort_unstable();
+        self.finding.frames.dedup();
+    }
+}
