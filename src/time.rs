@@ -21,6 +21,14 @@ impl Timestamp {
         Span(self.0.saturating_sub(earlier.0))
     }
 
+    /// What passed since `earlier`; `None` where the clock says that it is yet to come, for it was set back.
+    #[must_use]
+    #[inline]
+    pub fn passed_since(self, earlier: Timestamp) -> Option<Span> {
+        let passed = self.since(earlier);
+        (passed.0 >= 0).then_some(passed)
+    }
+
     /// The time `span` after this one. Saturates.
     #[must_use]
     pub fn after(self, span: Span) -> Timestamp {

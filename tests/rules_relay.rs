@@ -6,7 +6,7 @@
 mod support;
 
 use support::analyze::{finding, ids, report};
-use support::degrade::{from, shots, snapped, to};
+use support::degrade::{clock_set, from, pcap, shots, snapped, to};
 use support::*;
 use turnscope::report::{Confidence, Report, Severity, Verdict};
 
@@ -645,6 +645,8 @@ fn an_allocation_in_use_or_given_up_is_not_left_behind() {
     bind(&mut scene, 0x4000, PEER);
     scene.media(CLIENT, SERVER, 0x4000, 5);
     assert!(mine(&report(&scene.pcap())).is_empty(), "the capture ends in the middle of the call");
+    let set_back = clock_set(&shots(&scene), 6, -120_000);
+    assert!(mine(&report(&pcap(&set_back))).is_empty(), "so it does where its clock was set back");
     scene.hang_up(CLIENT, SERVER, &alice(), "nonce-1").later(120);
     assert!(mine(&report(&scene.pcap())).is_empty());
 }

@@ -5,6 +5,7 @@
 mod support;
 
 use support::analyze::{Told, report, rows};
+use support::degrade;
 use support::*;
 use turnscope::report::{AllocationEnd, AuthenticationOutcome, Report, Transaction, TransactionOutcome};
 
@@ -118,6 +119,22 @@ fn an_allocation_that_is_not_refreshed_expires_by_the_captures_clock() {
     scene.allocation(CLIENT, SERVER, &alice(), NONCE, RELAYED);
     scene.after_ms(300_000).frame(&[0; 60]);
     assert_eq!(report(&scene.pcap()).allocations[0].end, AllocationEnd::Open);
+}
+
+#[test]
+fn a_clock_that_is_set_back_tells_neither_how_long_an_answer_took_nor_that_an_allocation_ran_out() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", NONCE);
+    let request = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), NONCE);
+    let granted = scene.after_ms(20).allocate_granted(&request, RELAYED, 600, &alice());
+    let capture = degrade::pcap(&degrade::clock_set(&degrade::shots(&scene), 3, -3_600_000));
+    assert_eq!(row(&rows(&capture), granted.frame).rtt_us, None);
+    let report = report(&capture);
+    let transaction = &report.transactions.items[1];
+    assert_eq!(transaction.outcome, TransactionOutcome::Success);
+    assert_eq!((transaction.rtt_us, transaction.rtt_max_us), (None, None));
+    assert_eq!(report.allocations[0].end, AllocationEnd::Open);
+    assert_eq!(report.headline, "Nothing wrong: 192.0.2.1:3478 gave 10.0.0.2 the relayed address 192.0.2.1:49200.");
 }
 
 #[test]

@@ -315,7 +315,9 @@ pub(super) fn allocation(
     origin: Origin,
 ) -> Allocation {
     let time = |at: Timestamp| Some(origin.time(at));
-    let end = known.end(view.now());
+    // a clock that was set back says nothing of what has run out since
+    let is_told = !view.session.clients().is_out_of_order(known.created.time);
+    let end = known.end(if is_told { view.now() } else { known.created.time });
     let ended_at = match (known.ended, end) {
         (Some((_, seen)), _) => time(seen.time),
         (None, session::End::Expired) => time(known.expires),

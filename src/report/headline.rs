@@ -14,8 +14,8 @@ use crate::wire::stun::Method;
 pub(super) struct Facts {
     /// Allocations that were granted.
     allocated: u64,
-    /// The first of them: its client, its server, the relayed address, the time from the first request to the grant.
-    first: Option<(ClientAddress, ServerAddress, RelayedAddress, Span)>,
+    /// The first of them: its client, its server, the relayed address, the time from the first request to the grant if the clock tells it.
+    first: Option<(ClientAddress, ServerAddress, RelayedAddress, Option<Span>)>,
     /// Whether data went both ways through a relay.
     relayed: bool,
     /// Conversations in which a server answered Binding requests.
@@ -46,7 +46,7 @@ impl Facts {
         if self.first.is_none()
             && let Some(allocation) = conversation.allocations().next()
         {
-            let took = allocation.created.time.since(conversation.first.time);
+            let took = allocation.created.time.passed_since(conversation.first.time);
             let relayed = allocation.relayed.iter().flatten().next();
             self.first = relayed.map(|relayed| (conversation.client, conversation.server, *relayed, took));
         }
@@ -97,7 +97,8 @@ impl Facts {
         if let Some((client, server, relayed, took)) = &self.first {
             let others = if self.allocated > 1 { format!(" (and {} more)", self.allocated - 1) } else { String::new() };
             let client = client.0.ip();
-            worked.push(format!("{server} gave {client} the relayed address {relayed}{others} within {took}"));
+            let took = took.map(|took| format!(" within {took}")).unwrap_or_default();
+            worked.push(format!("{server} gave {client} the relayed address {relayed}{others}{took}"));
         }
         if self.relayed {
             worked.push("data went both ways through the relay".to_owned());

@@ -334,9 +334,7 @@ impl Conversation {
         if answer.realm.is_some() && self.realm.is_none() {
             self.realm = answer.realm;
         }
-        if let Some(rtt) = exchange.rtt() {
-            self.rtt = Some(self.rtt.map_or(rtt, |known| known.min(rtt)));
-        }
+        self.took(exchange.rtt());
         let granted = answer.class == Class::Success;
         if granted {
             self.granted.add(exchange.method, answer.seen.time);
@@ -366,11 +364,17 @@ impl Conversation {
 
     /// A plain request was granted; what the method does to the allocation is written down by itself.
     #[inline]
-    pub(super) fn granted_plainly(&mut self, method: Method, rtt: Span, time: Timestamp) {
+    pub(super) fn granted_plainly(&mut self, method: Method, rtt: Option<Span>, time: Timestamp) {
         self.answered += 1;
-        self.rtt = Some(self.rtt.map_or(rtt, |known| known.min(rtt)));
+        self.took(rtt);
         self.granted.add(method, time);
         self.exchanges_omitted += 1;
+    }
+
+    /// An answer came after this time.
+    #[inline]
+    fn took(&mut self, rtt: Option<Span>) {
+        self.rtt = self.rtt.into_iter().chain(rtt).min();
     }
 
     fn allocate(&mut self, exchange: &Settled<'_>) {

@@ -256,7 +256,7 @@ impl Settled<'_> {
     #[must_use]
     pub fn rtt(&self) -> Option<Span> {
         let Answer { seen, to, .. } = self.answer;
-        (to.time == self.first.time).then(|| seen.time.since(to.time))
+        if to.time == self.first.time { seen.time.passed_since(to.time) } else { None }
     }
 }
 
@@ -296,7 +296,7 @@ impl Exchange {
     #[must_use]
     pub fn rtt(&self) -> Option<(Span, Span)> {
         let answer = self.answer.as_ref()?;
-        Some((answer.seen.time.since(answer.to.time), answer.seen.time.since(self.first.time)))
+        Some((answer.seen.time.passed_since(answer.to.time)?, answer.seen.time.passed_since(self.first.time)?))
     }
 
     /// The frames that prove it: first request, last request, answer.

@@ -369,7 +369,7 @@ impl Session {
             conversation.software = Some(software);
         }
         self.clients.sees_both_ways();
-        let rtt = seen.time.since(first.time);
+        let rtt = seen.time.passed_since(first.time);
         conversation.message(From::Server, seen);
         let [_, of_server] = &mut conversation.ttl;
         *of_server = at.ttl;
@@ -387,6 +387,6 @@ impl Session {
         }
         self.totals.stun(message.message_type());
         let request_frame = Some(first.frame);
-        Some(Known { integrity: plain.verdicts(), request_frame, rtt: Some(rtt), user, ..Known::default() })
+        Some(Known { integrity: plain.verdicts(), request_frame, rtt, user, ..Known::default() })
     }
 }

@@ -51,7 +51,7 @@ impl Session {
                 return Known {
                     integrity,
                     request_frame: Some(to.frame),
-                    rtt: Some(at.seen.time.since(to.time)),
+                    rtt: at.seen.time.passed_since(to.time),
                     retransmission_of: Some(first.frame),
                     mirrored,
                     user: identity[0],
@@ -121,7 +121,7 @@ impl Session {
         Known {
             integrity,
             request_frame: Some(to.frame),
-            rtt: Some(at.seen.time.since(to.time)),
+            rtt: at.seen.time.passed_since(to.time),
             retransmission_of: None,
             mirrored: false,
             user: identity[0],

@@ -169,7 +169,7 @@ fn by_name(word: &str) -> Vec<Topic> {
     let mut topics: Vec<Topic> = Vec::new();
     topics.extend(catalogue::all().filter(|row| same(row.id)).map(Topic::Finding));
     topics.extend(METHODS.iter().filter(|row| same(row.name)).map(Topic::Method));
-    topics.extend(ATTRIBUTES.iter().filter(|row| same(row.name)).map(Topic::Attribute));
+    topics.extend(ATTRIBUTES.iter().filter(|row| row.names().any(same)).map(Topic::Attribute));
     topics.extend(
         ERRORS.iter().filter(|row| same(row.name) || row.aliases.iter().any(|name| same(name))).map(Topic::Error),
     );
@@ -192,7 +192,7 @@ fn suggestions(what: &str) -> Vec<String> {
     let names = catalogue::all()
         .map(|row| row.id.to_owned())
         .chain(METHODS.iter().map(|row| row.name.to_owned()))
-        .chain(ATTRIBUTES.iter().map(|row| row.name.to_owned()))
+        .chain(ATTRIBUTES.iter().flat_map(AttributeRow::names).map(str::to_owned))
         .chain(ERRORS.iter().map(|row| format!("{} {}", row.code, row.name)))
         .chain(ALERTS.iter().map(|row| row.name.to_owned()))
         .chain(CIPHER_SUITES.iter().map(|row| row.1.to_owned()))
@@ -284,6 +284,7 @@ fn error(page: &mut Page<'_>, row: &ErrorRow) {
 fn attribute(page: &mut Page<'_>, row: &AttributeRow) {
     let name = if row.name.is_empty() { "(without name)" } else { row.name };
     page.lead(&format!("0x{:04x}", row.code.0), Tint::Note, &format!("{name}: attribute ({})", row.era));
+    say(page, "Also called:", &row.other_names().collect::<Vec<_>>().join(", "));
     say(page, "Meaning:", row.meaning);
     let rule = if row.code.is_required() {
         "A receiver must understand it: a request with one that it does not know is refused with 420."
@@ -411,6 +412,7 @@ mod tests {
         let text = told("data");
         assert!(text.contains("Data: method") && text.contains("DATA: attribute"), "{text}");
         assert!(!told("attribute data").contains("Data: method"));
+        assert!(told("NOMINATION").contains("0xc001  ENF-FLOW-DESCRIPTION"), "every name that a message is told with");
     }
 
     #[test]

@@ -180,10 +180,42 @@ pub fn attribute(code: AttributeCode) -> Option<&'static AttributeRow> {
     ATTRIBUTES.get(index)
 }
 
-/// The rows with a name, whatever its case: a name can have had several numbers, the present one comes first.
+/// The rows with a name, whatever its case: a name can have had several numbers, the present one comes first. Names of drafts and dialects count.
 pub fn attributes_named(name: &str) -> impl Iterator<Item = &'static AttributeRow> + '_ {
-    ATTRIBUTES.iter().filter(move |row| !name.is_empty() && row.name.eq_ignore_ascii_case(name))
+    ATTRIBUTES.iter().filter(move |row| !name.is_empty() && row.names().any(|known| known.eq_ignore_ascii_case(name)))
 }
+
+impl AttributeRow {
+    /// Its name, then those that its number had elsewhere.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.other_names())
+    }
+
+    /// What drafts, dialects and others who used the number called it.
+    pub fn other_names(&self) -> impl Iterator<Item = &'static str> {
+        let code = self.code.0;
+        OTHER_NAMES.iter().filter(move |row| row.0 == code).map(|row| row.1)
+    }
+}
+
+const OTHER_NAMES: &[(u16, &str)] = &[
+    (0x0003, "CHANGE-ADDRESS"),
+    (0x0012, "PEER-ADDRESS"),
+    (0x0012, "REMOTE-ADDRESS"),
+    (0x0016, "RELAY-ADDRESS"),
+    (0x0016, "REQUESTED-ADDRESS-TYPE"),
+    (0x0017, "REQUESTED-ADDRESS-TYPE"),
+    (0x0018, "REQUESTED-PORT-PROPS"),
+    (0x0018, "REQUESTED-PROPS"),
+    (0x0021, "XOR-ONLY"),
+    (0x0022, "REQUESTED-IP"),
+    (0x0027, "XOR-RESPONSE-TARGET"),
+    (0x8001, "OPTIONS"),
+    (0x8022, "SERVER"),
+    (0xC001, "CONNECTION-REQUEST-BINDING"),
+    (0xC001, "NOMINATION"),
+    (0xC002, "BINDING-CHANGE"),
+];
 
 const fn row(
     code: u16,
@@ -352,5 +384,7 @@ mod tests {
         let codes: Vec<u16> = attributes_named("xor-mapped-address").map(|row| row.code.0).collect();
         assert_eq!(codes, [0x0020, 0x8020]);
         assert_eq!(attributes_named("").count(), 0);
+        let codes = |name: &str| attributes_named(name).map(|row| row.code.0).collect::<Vec<_>>();
+        assert_eq!([codes("remote-address"), codes("NOMINATION"), codes("SERVER")], [[0x0012], [0xc001], [0x8022]]);
     }
 }

@@ -1,6 +1,7 @@
 //! From bytes to a [`Value`], by the format that the registry gives for the attribute's type.
 
 use super::Value;
+use crate::net::Endpoint;
 use crate::wire::stun::attribute::{Attribute, AttributeCode};
 use crate::wire::stun::fields::{AddressError, ErrorCode, icmp, u8_of, u16_of, u32_of, u64_of};
 use crate::wire::stun::header::{Class, Dialect, TransactionId};
@@ -12,6 +13,9 @@ use nom::combinator::all_consuming;
 use nom::multi::length_data;
 use nom::number::complete::{be_u8, be_u16, be_u32};
 use nom::{IResult, Parser};
+
+/// What CONNECTION-REQUEST-BINDING of TR-111 holds.
+const TR_111: &[u8] = b"dslforum.org/TR-111";
 
 impl<'a> Attribute<'a> {
     /// Its value by its type, and by the dialect of its message where numbers changed their meaning. A value that is cut short, whose
@@ -32,22 +36,26 @@ impl<'a> Attribute<'a> {
             .unwrap_or(Value::Opaque(self.value))
     }
 
-    /// Its name as its message means it: in messages without the cookie, REALM and NONCE have each other's number, and addresses of the
-    /// relay their old names.
+    /// Its name as its message means it: drafts and dialects gave some numbers another meaning, which the dialect or the length of the value tells.
     #[must_use]
     pub fn name(&self, message: &Message<'_>) -> Option<&'static str> {
-        if message.dialect() == Dialect::Modern {
-            return match self.code {
-                AttributeCode::ENF_FLOW_DESCRIPTION if is_nomination(self.value, message) => Some("NOMINATION"),
-                code => code.name(),
-            };
-        }
-        match self.code {
-            AttributeCode::REALM => Some("NONCE"),
-            AttributeCode::NONCE => Some("REALM"),
-            AttributeCode::XOR_PEER_ADDRESS => Some("REMOTE-ADDRESS"),
-            code => code.name(),
-        }
+        let early = message.dialect() != Dialect::Modern;
+        Some(match (self.code, self.declared) {
+            (AttributeCode::REALM, _) if early => "NONCE",
+            (AttributeCode::NONCE, _) if early => "REALM",
+            (AttributeCode::XOR_PEER_ADDRESS, _) if early => "REMOTE-ADDRESS",
+            (AttributeCode::XOR_RELAYED_ADDRESS, 4) => "REQUESTED-ADDRESS-TYPE",
+            (AttributeCode::EVEN_PORT, 4) => "REQUESTED-PROPS",
+            (AttributeCode::TIMER_VAL, 0) => "XOR-ONLY",
+            (AttributeCode::RESERVATION_TOKEN, _) if requested_ip(self.value, message).is_some() => "REQUESTED-IP",
+            (AttributeCode::RESPONSE_PORT, 8 | 20) => "XOR-RESPONSE-TARGET",
+            (AttributeCode::ADDRESS_ERROR_CODE, _) if message.is_classic() => "OPTIONS",
+            (AttributeCode::THIRD_PARTY_AUTHORIZATION, _) if !names_a_server(message) => "MOBILITY-TICKET",
+            (AttributeCode::ENF_FLOW_DESCRIPTION, _) if self.value.starts_with(TR_111) => "CONNECTION-REQUEST-BINDING",
+            (AttributeCode::ENF_FLOW_DESCRIPTION, _) if is_nomination(self.value, message) => "NOMINATION",
+            (AttributeCode::ENF_NETWORK_STATUS, 0) => "BINDING-CHANGE",
+            (code, _) => return code.name(),
+        })
     }
 
     /// Whether the type is known and the value does not fit it.
@@ -139,9 +147,7 @@ impl<'a> Attribute<'a> {
                 [a, b, _, _] => Some(Value::Port(u16::from_be_bytes([a, b]))),
                 _ => message.xor_address(value).map(Value::Address), // XOR-RESPONSE-TARGET of the draft
             },
-            Format::ThirdParty if message.class() == Class::Error || message.class() == Class::Indication => {
-                Some(Value::Text(value))
-            }
+            Format::ThirdParty if names_a_server(message) => Some(Value::Text(value)),
             Format::ThirdParty => Some(Value::Bytes(value)), // MOBILITY-TICKET of its draft
             Format::MsVersion => u32_of(value).map(Value::MsVersion),
             Format::ImplementationVersion => u32_of(value).map(Value::ImplementationVersion),
@@ -201,15 +207,22 @@ fn even_port<'a>(value: &[u8]) -> Option<Value<'a>> {
     }
 }
 
-/// RESERVATION-TOKEN, or REQUESTED-IP of TURN-04: a request of a dialect without the cookie that holds an address.
 fn reservation<'a>(value: &'a [u8], message: &Message<'_>) -> Option<Value<'a>> {
-    if message.dialect() != Dialect::Modern
-        && message.class() == Class::Request
-        && let Some(address) = address::plain(value)
-    {
-        return Some(Value::Address(address));
+    match requested_ip(value, message) {
+        Some(address) => Some(Value::Address(address)),
+        None => (value.len() == 8).then_some(Value::Bytes(value)),
     }
-    (value.len() == 8).then_some(Value::Bytes(value))
+}
+
+/// REQUESTED-IP of TURN-04 in place of a token: a request of a dialect without the cookie that holds an address.
+fn requested_ip(value: &[u8], message: &Message<'_>) -> Option<Endpoint> {
+    let early = message.dialect() != Dialect::Modern && message.class() == Class::Request;
+    address::plain(value).filter(|_| early)
+}
+
+/// THIRD-PARTY-AUTHORIZATION comes with a refusal; MOBILITY-TICKET of the mobility draft, in requests and grants.
+fn names_a_server(message: &Message<'_>) -> bool {
+    matches!(message.class(), Class::Error | Class::Indication)
 }
 
 fn algorithm(value: &[u8]) -> IResult<&[u8], PasswordAlgorithm<'_>> {
@@ -269,7 +282,7 @@ fn network_info(value: &[u8]) -> IResult<&[u8], Value<'_>> {
 
 /// 0xC001 has three owners: ICE renomination, TR-111 (CONNECTION-REQUEST-BINDING) and network feedback.
 fn flow_description<'a>(value: &'a [u8], message: &Message<'_>) -> Value<'a> {
-    if value.starts_with(b"dslforum.org/TR-111") {
+    if value.starts_with(TR_111) {
         return Value::Text(value);
     }
     if is_nomination(value, message) {
