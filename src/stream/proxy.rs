@@ -49,12 +49,13 @@ impl Entry {
     pub(super) fn between(&mut self, seq: u32, at: Moment, segment: &Segment<'_>, side: usize) -> Turn<'_> {
         let end = seq.wrapping_add(segment.length);
         let [client, server] = &mut self.first;
-        if side == 0 && (*client == Some(seq) || self.proxy.is_some()) {
-            if let Some(target) = target_of(segment.payload) {
-                *client = Some(end);
-                self.proxy = Some(Box::new(Asked { target: target.into(), at, answer: None }));
-                return Turn::Between;
-            }
+        if side == 0
+            && (*client == Some(seq) || self.proxy.is_some())
+            && let Some(target) = target_of(segment.payload)
+        {
+            *client = Some(end);
+            self.proxy = Some(Box::new(Asked { target: target.into(), at, answer: None }));
+            return Turn::Between;
         }
         let Some(asked) = self.proxy.as_deref_mut().filter(|asked| !asked.answer.is_some_and(is_yes)) else {
             return Turn::Theirs;
