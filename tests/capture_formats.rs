@@ -384,6 +384,27 @@ fn a_compressed_capture_cut_short_gives_what_could_be_unpacked() {
 }
 
 #[test]
+fn a_compressed_capture_that_lacks_its_last_bytes_is_said_to_be_cut_short() {
+    let (file, _) = example_pcap(30_000);
+    for (compression, packed) in packed(&file) {
+        for missing in [1, 2, 4, 6] {
+            let (frames, info) = read(&packed[..packed.len() - missing]);
+            assert!(info.damage_total == 1, "{compression} without {missing} bytes: {} frames", frames.len());
+            assert!(info.damage[0].what.contains("is cut short"), "{}", info.damage[0].what);
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_compressed_capture_costs_no_frames() {
+    let (file, _) = example_pcap(300);
+    for (compression, packed) in packed(&file) {
+        let (frames, info) = read(&[&packed[..], b"something else behind it"].concat()[..]);
+        assert_eq!((frames.len(), info.damage_total), (300, 1), "{compression}: {:?}", info.damage);
+    }
+}
+
+#[test]
 fn a_corrupt_compressed_capture_gives_a_report_of_what_came_before() {
     let (file, _) = example_pcap(30_000);
     for (compression, mut packed) in packed(&file) {

@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{Told, report, rows};
+use support::analyze::{Told, report, report_with, rows};
 use support::degrade;
 use support::*;
 use turnscope::report::{AllocationEnd, AuthenticationOutcome, Report, Transaction, TransactionOutcome};
@@ -53,6 +53,17 @@ fn a_copy_by_a_mirror_port_is_no_retransmission() {
     let report = report(&scene.pcap());
     assert_eq!(only(&report).requests_total, 1);
     assert_eq!(report.counts.stun["Binding request"], 1);
+}
+
+#[test]
+fn a_copy_that_is_tagged_and_comes_late_is_no_retransmission_where_its_host_numbers_packets() {
+    for (late_us, copies) in [(8_000, 1), (30_000, 2)] {
+        let mut scene = Scene::new();
+        let first = scene.send(CLIENT, SERVER, binding());
+        scene.on_vlans(&[7]).after_us(late_us).mirrored_copy(&first);
+        scene.on_vlans(&[]).after_ms(20).succeed(&first, |success| success.xor_mapped(CLIENT));
+        assert_eq!(only(&report(&scene.pcap())).requests_total, copies, "{late_us} µs");
+    }
 }
 
 #[test]
@@ -135,6 +146,27 @@ fn a_clock_that_is_set_back_tells_neither_how_long_an_answer_took_nor_that_an_al
     assert_eq!((transaction.rtt_us, transaction.rtt_max_us), (None, None));
     assert_eq!(report.allocations[0].end, AllocationEnd::Open);
     assert_eq!(report.headline, "Nothing wrong: 192.0.2.1:3478 gave 10.0.0.2 the relayed address 192.0.2.1:49200.");
+}
+
+#[test]
+fn data_that_ms_turn_sends_in_requests_waits_for_no_answer() {
+    let mut scene = Scene::new();
+    let cookie = [0x72, 0xc6, 0x4b, 0xc6];
+    let send = Stun::request(4).classic([7; 16]).attribute(0x000f, cookie).address(0x0011, PEER).data([9; 12]);
+    scene.send(CLIENT, SERVER, send);
+    scene.after_ms(60_000).frame(&[0; 60]);
+    let report = report(&scene.pcap());
+    assert_eq!(report.transactions.total, 0);
+    assert!(report.findings.is_empty());
+}
+
+#[test]
+fn an_indication_that_is_signed_is_verified_as_other_messages_are() {
+    let mut scene = Scene::new();
+    let signed = Stun::indication(method::BINDING).username("alice").realm("example.org").integrity(alice().key());
+    scene.send(CLIENT, SERVER, signed);
+    let report = report_with(&scene.pcap(), "[[credential]]\nusername = \"alice\"\npassword = \"secret\"\n");
+    assert_eq!((report.credentials[0].verified, report.credentials[0].requests), (1, 1));
 }
 
 #[test]

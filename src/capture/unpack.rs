@@ -27,11 +27,50 @@ pub(super) trait Failure {
 pub(super) enum Source<R: Read> {
     Plain(Input<R>),
     Gzip(Box<MultiGzDecoder<Input<R>>>),
-    Lz4(Box<FrameDecoder<Input<R>>>),
+    Lz4(Box<FrameDecoder<Counted<Input<R>>>>),
     #[cfg(feature = "zstd")]
     Zstd(Box<zstd::stream::read::Decoder<'static, io::BufReader<Input<R>>>>),
     #[cfg(feature = "xz")]
-    Xz(Box<liblzma::read::XzDecoder<Input<R>>>),
+    Xz(Box<XzInput<R>>),
+}
+
+/// Counts the bytes that are read.
+pub(super) struct Counted<R> {
+    input: R,
+    count: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(room)?;
+        self.count += count as u64;
+        Ok(count)
+    }
+}
+
+/// Gives what was unpacked before an error, and then the error.
+#[cfg(feature = "xz")]
+pub(super) struct XzInput<R: Read> {
+    decoder: liblzma::read::XzDecoder<Input<R>>,
+    error: Option<io::Error>,
+}
+
+#[cfg(feature = "xz")]
+impl<R: Read> Read for XzInput<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let before = self.decoder.total_out();
+        let read = self.decoder.read(room);
+        match (read, usize::try_from(self.decoder.total_out() - before)) {
+            (Err(error), Ok(unpacked @ 1..)) => {
+                self.error = Some(error);
+                Ok(unpacked)
+            }
+            (read, _) => read,
+        }
+    }
 }
 
 impl<R: Read> Source<R> {
@@ -53,7 +92,7 @@ impl<R: Read> Source<R> {
         match compression {
             None => Ok(Source::Plain(input)),
             Some(Compression::Gzip) => Ok(Source::Gzip(Box::new(MultiGzDecoder::new(input)))),
-            Some(Compression::Lz4) => Ok(Source::Lz4(Box::new(FrameDecoder::new(input)))),
+            Some(Compression::Lz4) => Ok(Source::Lz4(Box::new(FrameDecoder::new(Counted { input, count: 0 })))),
             Some(Compression::Zstd) => Self::zstd(input),
             Some(Compression::Xz) => Self::xz(input),
         }
@@ -88,7 +127,8 @@ impl<R: Read> Source<R> {
         use liblzma::stream::{CONCATENATED, Stream};
         let stream = Stream::new_stream_decoder(1 << WINDOW_LOG, CONCATENATED)
             .map_err(|error| OpenError::Read(io::Error::from(error)))?;
-        Ok(Source::Xz(Box::new(liblzma::read::XzDecoder::new_stream(input, stream))))
+        let decoder = liblzma::read::XzDecoder::new_stream(input, stream);
+        Ok(Source::Xz(Box::new(XzInput { decoder, error: None })))
     }
 
     #[cfg(not(feature = "xz"))]
@@ -102,11 +142,16 @@ impl<R: Read> Read for Source<R> {
         match self {
             Source::Plain(input) => input.read(room),
             Source::Gzip(input) => input.read(room),
-            // The decoder reports the end of each frame as the end; another may follow.
-            Source::Lz4(input) => match input.read(room)? {
-                0 => input.read(room),
-                count => Ok(count),
-            },
+            Source::Lz4(input) => {
+                let before = input.get_ref().count;
+                match input.read(room)? {
+                    // The decoder takes the end of the input for that of a frame, which has a mark of four bytes.
+                    0 if input.get_ref().count - before < 4 => Err(ErrorKind::UnexpectedEof.into()),
+                    // It reports the end of each frame as the end; another may follow.
+                    0 => input.read(room),
+                    count => Ok(count),
+                }
+            }
             #[cfg(feature = "zstd")]
             Source::Zstd(input) => input.read(room),
             #[cfg(feature = "xz")]

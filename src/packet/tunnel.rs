@@ -48,7 +48,7 @@ pub(super) fn in_udp(src: u16, dst: u16, payload: &[u8], missing: u32) -> Option
     }
     [dst, src].into_iter().filter(|port| is_port(*port)).find_map(|port| {
         let layer = match port {
-            L2TP => l2tp(payload),
+            L2TP => l2tp(payload, missing),
             GTP_U => gtp_u(payload),
             TEREDO => teredo(payload),
             VXLAN | VXLAN_LINUX => vxlan(payload),
@@ -156,7 +156,7 @@ fn l2tp_v3_session(data: &[u8], missing: u32) -> Option<Layer<'_>> {
 }
 
 /// RFC 2661 §3.1 (version 2) and RFC 3931 §4.1.2 (version 3); data messages.
-fn l2tp(data: &[u8]) -> Option<Layer<'_>> {
+fn l2tp(data: &[u8], missing: u32) -> Option<Layer<'_>> {
     let flags = be16(data, 0)?;
     if flags & 0x8000 != 0 {
         return None;
@@ -171,7 +171,7 @@ fn l2tp(data: &[u8]) -> Option<Layer<'_>> {
             }
             Some(Layer::Ppp(data.get(size..)?))
         }
-        3 if flags == 3 && be16(data, 2)? == 0 => l2tp_v3_session(data.get(8..)?, 0),
+        3 if flags == 3 && be16(data, 2)? == 0 => l2tp_v3_session(data.get(8..)?, missing),
         _ => None,
     }
 }

@@ -13,6 +13,8 @@ use std::num::NonZeroU32;
 /// Two sightings of the same bytes closer than this are copies made by the capture, never a retransmission: the shortest
 /// retransmission timer in use is 50 ms.
 const MIRROR: Span = Span::from_millis(2);
+/// The same, of packets that their host gave a number: it gives no two the same, nor sends a message again so soon.
+const NUMBERED_MIRROR: Span = Span::from_millis(20);
 /// How many retransmissions are kept with frame and time.
 const MAX_COPIES: usize = 8;
 
@@ -249,8 +251,7 @@ impl Leg {
     pub(super) fn repeat(&mut self, at: &Sighting) -> Request {
         let first = self.first;
         let gap = at.seen.time.since(self.last().time);
-        // hosts that never let packets be fragmented may leave the identification at 0
-        if self.last_ip_id == at.ip_id && self.digest == short(at.digest) && gap < MIRROR {
+        if self.digest == short(at.digest) && is_copy([self.last_ip_id, at.ip_id], gap) {
             return Request::Mirrored { first };
         }
         self.last_ip_id = at.ip_id;
@@ -272,8 +273,7 @@ impl Leg {
     pub(super) fn respond(&mut self, at: &Sighting) -> bool {
         self.answer_mirrored = self.answered
             && self.answer_digest == short(at.digest)
-            && self.answer_ip_id == at.ip_id
-            && at.seen.time.since(self.last_answer()) < MIRROR;
+            && is_copy([self.answer_ip_id, at.ip_id], at.seen.time.since(self.last_answer()));
         self.answer_digest = short(at.digest);
         self.answer_ip_id = at.ip_id;
         let first = !self.answered;
@@ -285,6 +285,11 @@ impl Leg {
         }
         first
     }
+}
+
+/// Whether two packets with the same content are one, by their IPv4 identifications. Hosts that never let packets be fragmented may leave it at 0.
+fn is_copy([one, other]: [u32; 2], gap: Span) -> bool {
+    one == other && gap < if one == 0 { MIRROR } else { NUMBERED_MIRROR }
 }
 
 /// Half of a digest is enough between messages of the same transaction id.

@@ -1,5 +1,6 @@
 //! How a session takes in events.
 
+use super::credentials::Identity;
 use super::exchange::{Answer, Exchange, Seen, Verdicts};
 use super::express::Bare;
 use super::flow::{Flow, FlowId};
@@ -11,7 +12,7 @@ use crate::event::{Event, IcmpAnswer};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::packet::IcmpError;
 use crate::time::{Span, Timestamp};
-use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
+use crate::wire::stun::{Class, Dialect, Fields, Fingerprint, Message, Method, TransactionId};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
@@ -131,12 +132,16 @@ impl Session {
         if !self.sightings.is_empty() {
             self.sightings.stun(event, &fields);
         }
+        // MS-TURN sends data in requests, and answers none of them: they are what became indications (RFC 8656 §11)
+        let is_answered = message.dialect() != Dialect::Microsoft || message.method() != Method::SEND;
         let known = match class {
-            Class::Request => self.request(&at, message, &fields),
-            Class::Indication => {
+            Class::Request if is_answered => self.request(&at, message, &fields),
+            Class::Request | Class::Indication => {
                 self.totals.stun(message.message_type());
                 self.indication(&at, event, message.method(), &fields);
-                Known::default()
+                let integrity = self.check(message, &fields, &Identity::of(&fields));
+                self.count_integrity(event.frame, &integrity, true);
+                Known { integrity, ..Known::default() }
             }
             Class::Success | Class::Error => self.response(&at, message, &fields),
         };

@@ -1,4 +1,5 @@
 use super::build::*;
+use crate::frame::Frame;
 use crate::packet::Limits;
 
 fn eth4() -> Vec<u8> {
@@ -145,6 +146,13 @@ fn every_udp_tunnel_leads_to_the_datagram() {
     ];
     for (what, data) in &frames {
         assert_plain(what, 1, data);
+        let original_len = u32::try_from(data.len()).unwrap();
+        let (cut, _) = dissect_frame(&Frame { original_len, ..frame(1, &data[..data.len() - 2]) });
+        assert!(
+            cut[0].what.contains(" cut of ") && !cut[0].what.contains("51111"),
+            "{what} cut short: {}",
+            cut[0].what
+        );
     }
     for header in [&[][..], &[0, 0, 1, 2, 3, 4, 5, 6], &[0, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 1, 2, 3, 4, 5, 6]]
     {
