@@ -411,3 +411,25 @@ fn a_challenge_without_realm_and_nonce_is_the_servers_fault() {
         assert!(found.fix.contains("realm"), "{}", found.fix);
     }
 }
+
+#[test]
+fn a_failure_of_several_clients_is_told_by_one_that_did_not_get_over_it() {
+    const OTHER: &str = "172.16.84.125:50000";
+    let [anna, zoe] = ["anna", "zoe"].map(|user| Login::new(user, "example.org", "secret"));
+    let mut scene = Scene::new();
+    scene.wrong_password(CLIENT, SERVER, &anna, "nonce");
+    let retry = scene.after_ms(1000).allocate_as(CLIENT, SERVER, &anna, "nonce");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &anna);
+    scene.after_ms(1000).wrong_password(OTHER, SERVER, &zoe, "nonce");
+    let told = later(&mut scene);
+    assert_eq!(told.verdict, Verdict::Failure);
+    let found = finding(&told, "turn-integrity-rejected");
+    assert_eq!((found.severity, found.occurrences), (Severity::Failure, 2));
+    assert!(told.headline.contains("\"zoe\""), "{}", told.headline);
+    assert_eq!(found.subject.username.as_deref(), Some("zoe"));
+    assert!(
+        found.explanation.ends_with("In 1 of the 2 cases the client afterwards had what it lacked."),
+        "{}",
+        found.explanation
+    );
+}

@@ -1,6 +1,7 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
 mod causes;
+mod faces;
 mod ways;
 
 use super::{Confidence, Severity};
@@ -8,6 +9,7 @@ use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, Serv
 use crate::session::{Clients, Grievance};
 use crate::time::Timestamp;
 use causes::{cause_of, gravest_symptoms, raise_causes};
+use faces::Face;
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
 
@@ -190,6 +192,8 @@ struct Group {
     finding: Concluded,
     /// Of the occurrences that would be failures: what would remedy each.
     grievances: Vec<(Remedy, Confidence)>,
+    /// How it struck others than the first.
+    faces: Vec<Face>,
     causes: &'static [&'static str],
     /// Ids of findings that it is the cause of, where they are about the same.
     effects: &'static [&'static str],
@@ -212,12 +216,13 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Something was seen. `text` is asked for only where it is the first of its kind.
+    /// Something was seen. `text` is asked for only where it is the first of its kind, or strikes another client, up to a few.
     pub fn add(&mut self, seen: Occurrence, text: impl FnOnce() -> Text) {
         self.added += 1;
         let key = key_of(seen.id, &seen.key);
         let grievance = (seen.remedy, seen.confidence);
         if let Some(group) = self.groups.get_mut(&key) {
+            group.meet(&seen, text);
             group.again(seen, grievance);
             return;
         }
@@ -248,6 +253,7 @@ impl Collector {
             Group {
                 finding,
                 grievances: vec![grievance],
+                faces: Vec::new(),
                 causes: seen.causes,
                 effects: &[],
                 remedied: false,
@@ -429,22 +435,20 @@ impl Group {
 
     /// A failure stands if one client that it struck never got what it asked for.
     fn decide(&mut self, clients: &Clients) {
-        let open: Vec<Confidence> = self
-            .grievances
-            .iter()
-            .filter(|(remedy, _)| !remedy.found(clients) && !self.went_over_tls(remedy, clients))
-            .map(|&(_, confidence)| confidence)
-            .collect();
-        let pool: Vec<Confidence> = if open.is_empty() {
-            if self.finding.severity == Severity::Failure {
+        let stands =
+            |(remedy, _): &&(Remedy, Confidence)| !remedy.found(clients) && !self.went_over_tls(remedy, clients);
+        let (open, pool): (Vec<Remedy>, Vec<Confidence>) = self.grievances.iter().filter(stands).copied().unzip();
+        let all = self.grievances.iter().map(|&(_, confidence)| confidence);
+        self.finding.confidence =
+            if open.is_empty() { all.min() } else { pool.into_iter().min() }.unwrap_or(Confidence::Certain);
+        if self.finding.severity == Severity::Failure {
+            if open.is_empty() {
                 self.finding.severity = Severity::Warning;
                 self.remedied = true;
+            } else {
+                self.face(&open);
             }
-            self.grievances.iter().map(|&(_, confidence)| confidence).collect()
-        } else {
-            open
-        };
-        self.finding.confidence = pool.into_iter().min().unwrap_or(Confidence::Certain);
+        }
         // where the clock was set back, nobody can say what came after
         let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
         if self.finding.severity == Severity::Failure
