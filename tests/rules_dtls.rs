@@ -457,6 +457,19 @@ mod alerts {
     }
 
     #[test]
+    fn a_value_out_of_place_is_not_told_as_nothing_in_common() {
+        let (mut scene, mut shake) = start();
+        shake.hello(&mut scene);
+        let alert = shake.server.alert(2, 47);
+        shake.down(&mut scene, alert);
+        let report = of(&scene);
+        assert_told(&report, "dtls-handshake-failure", Severity::Failure, Confidence::Certain);
+        let found = finding(&report, "dtls-handshake-failure");
+        assert!(found.title.ends_with("illegal_parameter: a value in a message is out of place"), "{}", found.title);
+        assert!(!found.fix.contains("cipher suite"), "{}", found.fix);
+    }
+
+    #[test]
     fn a_client_without_the_certificate_that_is_required_is_told_so() {
         let (mut scene, mut shake) = start();
         shake.hello(&mut scene);

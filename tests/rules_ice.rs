@@ -553,6 +553,35 @@ fn a_role_conflict_that_nobody_gives_way_in_is_a_failure() {
 }
 
 #[test]
+fn a_role_conflict_with_an_agent_that_sends_no_checks_is_not_resolved_by_its_silence() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..20 {
+        scene.after_ms(200);
+        refused(&mut scene, &agents, 487, "Role Conflict");
+    }
+    let told = report(&scene.pcap());
+    assert_eq!(failures(&told), ["ice-role-conflict"]);
+    let found = finding(&told, "ice-role-conflict");
+    assert!(found.title.contains("neither gives way"), "{}", found.title);
+    assert!(found.explanation.contains("sends no checks"), "{}", found.explanation);
+    assert_eq!(told.ice[0].roles.resolved, Some(false));
+}
+
+#[test]
+fn checks_that_were_under_way_together_when_the_first_was_refused_for_its_role_are_no_failure() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    let sent: Vec<_> = (0..6).map(|_| scene.after_ms(20).a_checks(&agents, plain)).collect();
+    for check in &sent {
+        scene.after_ms(20).refuse(check, 487, "Role Conflict");
+    }
+    let told = report(&scene.pcap());
+    assert_eq!(failures(&told), [""; 0]);
+    assert_eq!(finding(&told, "ice-role-conflict").severity, Severity::Note);
+}
+
+#[test]
 fn pairs_that_work_and_are_never_nominated_are_a_failure() {
     let agents = agents();
     let mut scene = Scene::new();

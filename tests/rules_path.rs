@@ -623,6 +623,17 @@ fn a_server_that_answers_no_more_in_the_middle_of_a_call_is_a_failure() {
 }
 
 #[test]
+fn of_a_server_that_is_silent_right_after_its_allocation_no_time_is_told_for_which_it_answered() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);
+    refreshes_in_vain(&mut scene, 600, 4);
+    let report = report(&wait(&mut scene).pcap());
+    let found = finding(&report, "turn-no-response");
+    assert!(found.title.contains("answers 172.16.84.124:50000 no more: nothing comes back"), "{}", found.title);
+    assert!(found.fix.contains("a rule that changed, and"), "{}", found.fix);
+}
+
+#[test]
 fn a_client_that_allocates_anew_where_its_server_went_silent_has_a_warning() {
     let mut scene = Scene::new();
     served(&mut scene);

@@ -47,6 +47,7 @@ const MAX_OTHERS: usize = 4;
 struct Told {
     remedy: Remedy,
     text: Text,
+    frames: Vec<u64>,
     filter: Option<String>,
     subject: Subject,
 }
@@ -138,12 +139,12 @@ impl Group {
         if self.grievances.len() < MAX_GRIEVANCES {
             self.grievances.push(grievance);
         }
-        let client = |remedy: &Remedy| remedy.grievance().map(|from| from.client);
+        let whom = |remedy: &Remedy| remedy.grievance().map(|from| (from.client, from.user));
         let told = self.grievances.first().map(|(remedy, _)| remedy).into_iter();
         let mut told = told.chain(self.others.iter().map(|other| &other.remedy));
-        if self.others.len() < MAX_OTHERS && told.all(|known| client(known) != client(&seen.remedy)) {
-            let Occurrence { remedy, filter, subject, .. } = seen;
-            self.others.push(Told { remedy, text: text(), filter, subject });
+        if self.others.len() < MAX_OTHERS && told.all(|known| whom(known) != whom(&seen.remedy)) {
+            let Occurrence { remedy, frames, filter, subject, .. } = seen;
+            self.others.push(Told { remedy, text: text(), frames, filter, subject });
         }
     }
 
@@ -160,8 +161,11 @@ impl Group {
         // who got over it is not told of where another did not
         let first_stands = self.grievances.first().is_some_and(|(remedy, _)| stands(remedy));
         let another = self.others.iter().position(|other| !first_stands && stands(&other.remedy));
-        if let Some(Told { text, filter, subject, .. }) = another.map(|place| self.others.swap_remove(place)) {
+        if let Some(told) = another.map(|place| self.others.swap_remove(place)) {
+            let Told { text, frames, filter, subject, .. } = told;
             (self.finding.text, self.finding.filter, self.finding.subject) = (text, filter, subject);
+            self.finding.frames.splice(..0, frames);
+            self.finding.frames.truncate(MAX_FRAMES);
         }
         if open.is_empty() && self.finding.severity == Severity::Failure {
             self.finding.severity = Severity::Warning;
