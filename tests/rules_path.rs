@@ -543,7 +543,7 @@ fn an_allocation_that_names_no_relayed_address_is_of_no_use() {
     let odd = |success: Stun| success.attribute(attribute::XOR_RELAYED_ADDRESS, [0, 9, 1, 2]).xor_mapped(CLIENT);
     assert!(mine(&report(&wait(&mut granted(&odd)).pcap())).contains(&"turn-relay-unusable"));
     // what the capture cut off may have been there, and where data passes there was one
-    let cut = degrade::snapped(&degrade::shots(&wait(&mut granted(&mapped))), 80);
+    let cut = degrade::snapped(&degrade::shots(wait(&mut granted(&mapped))), 80);
     assert!(mine(&report(&degrade::pcap(&cut))).is_empty());
     let mut scene = granted(&mapped);
     scene.talk(CLIENT, SERVER, &alice(), "nonce-1", (0x4000, "198.51.100.7:4000"), 10);
