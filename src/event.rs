@@ -10,7 +10,7 @@ use crate::wire::turn::ChannelData;
 use std::net::IpAddr;
 
 pub use crate::stream::{
-    Connection, Counts as StreamCounts, Framing, Moment, Sealed, Secured, Turned, What as SecuredWhat,
+    Connection, Counts as StreamCounts, Framing, Moment, Proxied, Sealed, Secured, Turned, What as SecuredWhat,
 };
 
 /// How deep messages are looked for inside Send, Data and ChannelData.

@@ -375,6 +375,11 @@ fn bad_files_of_credentials_and_bad_options_are_usage_errors() {
         .assert()
         .code(2)
         .stderr(contains("put them after it"));
+    for before in [["--format", "json"], ["--time", "relative"], ["--output", "report.txt"]] {
+        let wrong = turnscope().args(before).arg("messages").arg(&capture).assert().code(2).stdout("");
+        wrong.stderr(contains("put them after it"));
+    }
+    turnscope().args(["--color", "never", "messages"]).arg(&capture).assert().success();
 }
 
 #[test]

@@ -75,6 +75,7 @@ fn a_password_that_changed_on_its_way_is_told_by_what_happened_to_it() {
         ("blueharbour42", "", "password-empty"),
         ("blueharbour42", "Ymx1ZWhhcmJvdXI0Mg==", "password-base64"),
         ("Ymx1ZWhhcmJvdXI0Mg==", "blueharbour42", "password-base64-decoded"),
+        ("4p+Y8/eA1234", "4p-Y8_eA1234", "password-base64-spelling"),
         ("blueharbour42", "626c7565686172626f75723432", "password-hex"),
         ("626c7565686172626f75723432", "blueharbour42", "password-hex-decoded"),
         ("blueharbour42", "turnuser", "password-is-user"),
@@ -199,6 +200,8 @@ fn a_key_that_fits_only_when_made_otherwise_says_so() {
     let report = report_with(&refused(USER, &sha256_key(USER, REALM, "blue-harbour-42")), &given);
     let found = finding(&report, "turn-integrity-rejected");
     assert!(found.explanation.contains("only when the key is made by SHA-256 instead of MD5"), "{}", found.explanation);
+    assert!(found.title.ends_with("when the key is made by SHA-256 instead of MD5"), "{}", found.title);
+    assert!(found.fix.starts_with("Let client and server make integrity in the same way"), "{}", found.fix);
     // a Roman numeral that SASLprep writes in letters
     let given = credential(USER, "password = \"\u{2168}-harbour\"");
     let report = report_with(&refused(USER, &md5_key(USER, REALM, "IX-harbour")), &given);

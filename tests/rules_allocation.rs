@@ -2,10 +2,10 @@
 
 mod support;
 
-use support::analyze::{finding, report};
+use support::analyze::{finding, frames_of, report};
 use support::calls::graver;
 use support::*;
-use turnscope::report::{Confidence, Report, Severity, Verdict};
+use turnscope::report::{Confidence, Severity, Verdict};
 
 const CLIENT: &str = "172.16.84.124:50000";
 const OTHER: &str = "172.16.84.124:50001";
@@ -30,21 +30,6 @@ fn refused_from(scene: &mut Scene, client: &str, code: u16, reason: &str) {
 fn later(scene: &mut Scene) -> Vec<u8> {
     scene.after_ms(8000).frame(&[0; 60]);
     scene.pcap()
-}
-
-fn frames_of(report: &Report, id: &str) -> Vec<u64> {
-    finding(report, id).places.iter().map(|place| place.frame).collect()
-}
-
-/// Data both ways through the relay, as ChannelData on a bound channel.
-fn data_through_relay(scene: &mut Scene, client: &str) {
-    let bind = scene.after_ms(20).channel_bind(client, SERVER, &alice(), "nonce", (0x4000, PEER));
-    scene.after_ms(10).granted(&bind, None, &alice());
-    for number in 0..5 {
-        let packet = support::payload::rtp(96, number, 0, 1, 100);
-        scene.after_ms(20).channel_data(client, SERVER, 0x4000, &packet);
-        scene.after_ms(20).channel_data(SERVER, client, 0x4000, &packet);
-    }
 }
 
 #[test]
@@ -111,7 +96,7 @@ fn a_client_that_goes_on_with_its_allocation_was_not_stopped_by_the_refused_copy
     scene.after_ms(500).retransmit(&request);
     scene.after_ms(10).allocate_granted(&request, RELAYED, 600, &alice());
     scene.after_ms(1).refuse(&request, 437, "Allocation Mismatch");
-    data_through_relay(&mut scene, CLIENT);
+    scene.talk(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER), 5);
     let report = report(&later(&mut scene));
     assert_eq!(finding(&report, "turn-retransmission-rejected").severity, Severity::Warning);
 }
@@ -137,6 +122,22 @@ fn a_refresh_after_the_lifetime_is_refused_and_the_expiry_is_told() {
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
     assert!(found.title.contains("expired 30.0 s before"), "{}", found.title);
     assert_eq!(frames_of(&report, "turn-allocation-gone"), [5, 6]);
+}
+
+#[test]
+fn an_allocation_that_was_granted_for_no_time_at_all_is_told_as_that() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce-1");
+    let request = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+    scene.after_ms(10).allocate_granted(&request, RELAYED, 0, &alice());
+    for _ in 0..3 {
+        let refused = scene.after_ms(500).create_permission(CLIENT, SERVER, &alice(), "nonce-1", "198.51.100.7:4000");
+        scene.after_ms(10).refuse(&refused, 437, "Allocation Mismatch");
+    }
+    let report = report(&scene.later(30).pcap());
+    let found = finding(&report, "turn-allocation-gone");
+    assert!(found.title.ends_with(&format!("{SERVER} had granted it for 0 seconds")), "{}", found.title);
+    assert!(found.explanation.contains("LIFETIME 0"), "{}", found.explanation);
 }
 
 #[test]
@@ -249,6 +250,33 @@ fn a_client_that_comes_from_another_port_is_told_that_its_mapping_changed() {
     let found = finding(&report, "turn-allocation-gone");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
     assert!(found.title.contains("used to come from 172.16.84.124:50000"), "{}", found.title);
+}
+
+#[test]
+fn a_client_that_goes_on_from_another_address_is_told_that_its_network_changed() {
+    const ABROAD: &str = "10.8.0.6:50000";
+    let gone = |login: &Login, others: bool| {
+        let mut scene = allocated();
+        if others {
+            // a server that gives one nonce to all
+            scene.after_ms(100).allocate_challenge("172.16.84.99:50000", SERVER, "example.org", "nonce");
+        }
+        for _ in 0..3 {
+            let refresh = scene.after_ms(1000).refresh(ABROAD, SERVER, login, "nonce", 600);
+            scene.after_ms(10).refuse(&refresh, 437, "Allocation Mismatch");
+        }
+        report(&later(&mut scene))
+    };
+    let told = gone(&alice(), false);
+    let found = finding(&told, "turn-allocation-gone");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("used to come from 172.16.84.124:50000"), "{}", found.title);
+    assert!(found.explanation.contains("it comes from 10.8.0.6 now"), "{}", found.explanation);
+    assert!(finding(&told, "nat-rebinding").title.ends_with("it has another address now"));
+    // whoever has another name, or a nonce that others have too, may be anybody
+    for report in [gone(&Login::new("bob", "example.org", "bobs"), false), gone(&alice(), true)] {
+        assert!(!report.findings.iter().any(|known| known.id == "nat-rebinding"), "{}", report.headline);
+    }
 }
 
 #[test]
@@ -373,7 +401,7 @@ fn a_peer_of_the_other_family_is_a_failure_only_if_no_data_passes() {
     assert_eq!(finding(&alone, "turn-address-family").severity, Severity::Failure);
     assert!(alone.headline.contains(wrong), "{}", alone.headline);
     let mut call = refused();
-    data_through_relay(&mut call, CLIENT);
+    call.talk(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER), 5);
     assert_eq!(finding(&report(&later(&mut call)), "turn-address-family").severity, Severity::Warning);
 }
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report, report_with};
+use support::analyze::{finding, frames_of, ids, report, report_with};
 use support::*;
 use turnscope::report::{Confidence, Severity, Verdict};
 
@@ -29,10 +29,6 @@ fn wait(scene: &mut Scene, seconds: u64) {
     }
 }
 
-fn frames(report: &turnscope::report::Report, id: &str) -> Vec<u64> {
-    finding(report, id).places.iter().map(|place| place.frame).collect()
-}
-
 // turn-challenge, turn-no-credentials
 
 #[test]
@@ -42,7 +38,7 @@ fn a_challenge_that_is_followed_by_success_is_a_note() {
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-challenge"]);
     assert_eq!(finding(&report, "turn-challenge").severity, Severity::Note);
-    assert_eq!(frames(&report, "turn-challenge"), [1, 2, 3, 4]);
+    assert_eq!(frames_of(&report, "turn-challenge"), [1, 2, 3, 4]);
     assert_eq!(report.verdict, Verdict::Healthy);
 }
 
@@ -63,7 +59,7 @@ fn a_client_that_stops_at_the_challenge_has_no_credentials() {
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-no-credentials"]);
     assert_eq!(report.verdict, Verdict::Failure);
-    assert_eq!(frames(&report, "turn-no-credentials"), [1, 2]);
+    assert_eq!(frames_of(&report, "turn-no-credentials"), [1, 2]);
     assert!(report.headline.contains("asked 172.16.84.124:50000 for credentials"), "{}", report.headline);
 }
 
@@ -195,7 +191,7 @@ fn a_server_of_the_drafts_that_says_unknown_user_is_taken_at_its_word() {
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-unknown-user"]);
     assert_eq!(report.verdict, Verdict::Failure);
-    assert_eq!(frames(&report, "turn-unknown-user"), [3, 4]);
+    assert_eq!(frames_of(&report, "turn-unknown-user"), [3, 4]);
     let found = finding(&report, "turn-unknown-user");
     assert_eq!(found.title, "10.88.246.156:3478 does not know the user \"alice\": 436 Unknown User");
     assert_eq!(found.subject.client.map(|client| client.to_string()).as_deref(), Some(CLIENT));
@@ -290,7 +286,7 @@ fn a_credential_used_after_its_end_is_told_as_expired_and_as_nothing_else() {
     assert_eq!(ids(&report), ["turn-credential-expired"]);
     assert_eq!(report.verdict, Verdict::Failure);
     assert!(report.headline.contains("ended on 2025-12-02 00:00:00 UTC, 30 days earlier"), "{}", report.headline);
-    assert_eq!(frames(&report, "turn-credential-expired"), [3, 4, 7, 8]);
+    assert_eq!(frames_of(&report, "turn-credential-expired"), [3, 4, 7, 8]);
     assert_eq!(finding(&report, "turn-credential-expired").occurrences, 1, "one client that tries twice");
 }
 
@@ -349,7 +345,7 @@ fn a_server_that_accepts_what_has_ended_is_warned_of() {
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-expired-credential-accepted", "turn-challenge"]);
     assert_eq!(report.verdict, Verdict::Warning);
-    assert_eq!(frames(&report, "turn-expired-credential-accepted"), [3, 4]);
+    assert_eq!(frames_of(&report, "turn-expired-credential-accepted"), [3, 4]);
 }
 
 #[test]
@@ -379,7 +375,7 @@ fn coturn_answers_a_wrong_realm_with_437_and_that_is_no_mismatch_of_allocations(
         "{}",
         report.headline
     );
-    assert_eq!(frames(&report, "turn-realm-mismatch"), [3, 4]);
+    assert_eq!(frames_of(&report, "turn-realm-mismatch"), [3, 4]);
 }
 
 #[test]
@@ -434,7 +430,7 @@ fn a_user_that_is_rotated_under_a_live_allocation_is_named_with_the_one_before()
     assert_eq!(ids(&report), ["turn-user-changed", "turn-challenge"]);
     assert_eq!(report.verdict, Verdict::Failure);
     assert!(report.headline.contains("changed its user from \"alice\" to \"bob\""), "{}", report.headline);
-    assert_eq!(frames(&report, "turn-user-changed"), [4, 5, 6]);
+    assert_eq!(frames_of(&report, "turn-user-changed"), [4, 5, 6]);
 }
 
 #[test]

@@ -312,14 +312,20 @@ mod fragments {
         assert!(finding(&report, "dtls-fragment-lost").explanation.contains("4 IP packets"));
     }
 
-    #[test]
-    fn a_hello_in_pieces_that_a_peer_refuses_is_named() {
+    /// A hello whose key share makes it two records.
+    fn hello_in_pieces() -> (Scene, Shake) {
         let (mut scene, mut shake) = start();
         let body = dtls::client_hello_body(&Offer { share: 1216, versions: vec![DTLS_1_3], ..Offer::default() });
-        let one = shake.client.fragment(1, &body, 0..1100);
-        let two = shake.client.fragment(1, &body, 1100..body.len());
-        shake.up(&mut scene, one);
-        shake.up(&mut scene, two);
+        for range in [0..1100, 1100..body.len()] {
+            let piece = shake.client.fragment(1, &body, range);
+            shake.up(&mut scene, piece);
+        }
+        (scene, shake)
+    }
+
+    #[test]
+    fn a_hello_in_pieces_that_a_peer_refuses_is_named() {
+        let (mut scene, mut shake) = hello_in_pieces();
         let alert = shake.server.alert(2, 50);
         shake.down(&mut scene, alert);
         let report = of(&scene);
@@ -329,12 +335,7 @@ mod fragments {
 
     #[test]
     fn a_hello_in_pieces_that_a_peer_accepts_is_healthy() {
-        let (mut scene, mut shake) = start();
-        let body = dtls::client_hello_body(&Offer { share: 1216, versions: vec![DTLS_1_3], ..Offer::default() });
-        let one = shake.client.fragment(1, &body, 0..1100);
-        let two = shake.client.fragment(1, &body, 1100..body.len());
-        shake.up(&mut scene, one);
-        shake.up(&mut scene, two);
+        let (mut scene, mut shake) = hello_in_pieces();
         let flight = [shake.server.server_hello(0xA5, DTLS_1_3, 0x1301), shake.server.unified(2, 600)].concat();
         shake.down(&mut scene, flight);
         let answer = shake.client.unified(2, 500);
@@ -453,6 +454,19 @@ mod alerts {
                 assert!(text.contains(offered), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_value_out_of_place_is_not_told_as_nothing_in_common() {
+        let (mut scene, mut shake) = start();
+        shake.hello(&mut scene);
+        let alert = shake.server.alert(2, 47);
+        shake.down(&mut scene, alert);
+        let report = of(&scene);
+        assert_told(&report, "dtls-handshake-failure", Severity::Failure, Confidence::Certain);
+        let found = finding(&report, "dtls-handshake-failure");
+        assert!(found.title.ends_with("illegal_parameter: a value in a message is out of place"), "{}", found.title);
+        assert!(!found.fix.contains("cipher suite"), "{}", found.fix);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report, report_told, report_with};
+use support::analyze::{finding, frames_of, ids, report, report_told, report_with};
 use support::calls::{failures, graver};
 use support::ice::{Agents, plain};
 use support::*;
@@ -19,10 +19,6 @@ fn agents() -> Agents {
 
 fn ice(report: &Report) -> Vec<&str> {
     ids(report).into_iter().filter(|id| id.starts_with("ice-")).collect()
-}
-
-fn places(report: &Report, id: &str) -> Vec<u64> {
-    finding(report, id).places.iter().map(|place| place.frame).collect()
 }
 
 /// A signed check that is refused.
@@ -54,7 +50,7 @@ fn checks_that_nobody_answers_are_a_failure() {
         "{}",
         found.explanation
     );
-    assert_eq!(places(&report, "ice-checks-unanswered"), [1]);
+    assert_eq!(frames_of(&report, "ice-checks-unanswered"), [1]);
     assert!(report.headline.starts_with(&found.title));
 }
 
@@ -536,7 +532,7 @@ fn a_role_conflict_that_is_resolved_is_a_note() {
     let found = finding(&report, "ice-role-conflict");
     assert_eq!(found.severity, Severity::Note);
     assert!(found.explanation.contains("switched its role"), "{}", found.explanation);
-    assert_eq!(places(&report, "ice-role-conflict"), [3, 4], "the check and its refusal");
+    assert_eq!(frames_of(&report, "ice-role-conflict"), [3, 4], "the check and its refusal");
 }
 
 #[test]
@@ -554,6 +550,35 @@ fn a_role_conflict_that_nobody_gives_way_in_is_a_failure() {
     let found = finding(&report, "ice-role-conflict");
     assert!(found.title.contains("both claim to be the controlling agent"), "{}", found.title);
     assert!(found.explanation.contains("Neither side switched its role"), "{}", found.explanation);
+}
+
+#[test]
+fn a_role_conflict_with_an_agent_that_sends_no_checks_is_not_resolved_by_its_silence() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..20 {
+        scene.after_ms(200);
+        refused(&mut scene, &agents, 487, "Role Conflict");
+    }
+    let told = report(&scene.pcap());
+    assert_eq!(failures(&told), ["ice-role-conflict"]);
+    let found = finding(&told, "ice-role-conflict");
+    assert!(found.title.contains("neither gives way"), "{}", found.title);
+    assert!(found.explanation.contains("sends no checks"), "{}", found.explanation);
+    assert_eq!(told.ice[0].roles.resolved, Some(false));
+}
+
+#[test]
+fn checks_that_were_under_way_together_when_the_first_was_refused_for_its_role_are_no_failure() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    let sent: Vec<_> = (0..6).map(|_| scene.after_ms(20).a_checks(&agents, plain)).collect();
+    for check in &sent {
+        scene.after_ms(20).refuse(check, 487, "Role Conflict");
+    }
+    let told = report(&scene.pcap());
+    assert_eq!(failures(&told), [""; 0]);
+    assert_eq!(finding(&told, "ice-role-conflict").severity, Severity::Note);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report, report_with};
+use support::analyze::{finding, frames_of, ids, report, report_with};
 use support::*;
 use turnscope::report::{Confidence, Severity, Verdict};
 
@@ -22,10 +22,6 @@ fn ask(scene: &mut Scene, server: &str, mapped: &str) {
     scene.after_ms(20).succeed(&asked, |success| success.xor_mapped(mapped));
 }
 
-fn places(report: &turnscope::report::Report, id: &str) -> Vec<u64> {
-    finding(report, id).places.iter().map(|place| place.frame).collect()
-}
-
 fn has(scene: &Scene, id: &str) -> bool {
     ids(&report(&scene.pcap())).contains(&id)
 }
@@ -41,7 +37,7 @@ fn two_servers_that_see_different_ports_show_a_symmetric_nat() {
     for part in ["203.0.113.50:1111 for 198.51.100.1:3478", "203.0.113.50:2222 for 198.51.100.2:3478"] {
         assert!(found.title.contains(part), "{}", found.title);
     }
-    assert_eq!(places(&report, "nat-symmetric"), [2, 4]);
+    assert_eq!(frames_of(&report, "nat-symmetric"), [2, 4]);
 }
 
 #[test]
@@ -100,7 +96,7 @@ fn an_answer_whose_two_addresses_differ_was_rewritten() {
     let report = report(&scene.pcap());
     let found = finding(&report, "nat-alg-rewrite");
     assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
-    assert_eq!(places(&report, "nat-alg-rewrite"), [1, 2]);
+    assert_eq!(frames_of(&report, "nat-alg-rewrite"), [1, 2]);
     assert_eq!(report.verdict, Verdict::Warning);
 }
 
@@ -169,7 +165,7 @@ fn an_allocation_that_goes_on_from_a_new_port_while_the_old_one_is_silent_was_re
     assert_eq!(found.severity, Severity::Warning);
     assert!(found.title.contains("203.0.113.50:1111") && found.title.contains("203.0.113.50:2222"), "{}", found.title);
     assert!(found.explanation.contains("answered 437"), "{}", found.explanation);
-    assert_eq!(places(&report, "nat-rebinding"), [3, 5]);
+    assert_eq!(frames_of(&report, "nat-rebinding"), [3, 5]);
 }
 
 #[test]
@@ -228,7 +224,7 @@ fn broken_messages_on_a_flow_of_stun_are_told_with_frame_and_byte() {
         "{}",
         found.explanation
     );
-    assert_eq!(places(&report, "stun-malformed"), [3, 4]);
+    assert_eq!(frames_of(&report, "stun-malformed"), [3, 4]);
 }
 
 #[test]
@@ -253,7 +249,7 @@ fn wrong_fingerprints_are_one_finding_a_sender() {
     let report = report(&scene.pcap());
     let found = finding(&report, "stun-fingerprint-bad");
     assert_eq!((found.severity, found.occurrences), (Severity::Warning, 3));
-    assert_eq!(places(&report, "stun-fingerprint-bad"), [1, 2, 3]);
+    assert_eq!(frames_of(&report, "stun-fingerprint-bad"), [1, 2, 3]);
 }
 
 #[test]

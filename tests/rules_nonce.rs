@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report};
+use support::analyze::{finding, frames_of, ids, report};
 use support::*;
 use turnscope::report::{Report, Severity, Verdict};
 
@@ -21,10 +21,6 @@ fn stale(scene: &mut Scene, client: &str, nonce: &str, next: &str) {
     scene.after_ms(10).challenge(&request, 438, "Stale Nonce", REALM, next);
 }
 
-fn frames(report: &turnscope::report::Report, id: &str) -> Vec<u64> {
-    finding(report, id).places.iter().map(|place| place.frame).collect()
-}
-
 #[test]
 fn a_nonce_that_runs_out_and_is_renewed_is_a_note() {
     let mut scene = Scene::new();
@@ -36,7 +32,7 @@ fn a_nonce_that_runs_out_and_is_renewed_is_a_note() {
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-challenge", "turn-stale-nonce"]);
     assert_eq!(report.verdict, Verdict::Healthy);
-    assert_eq!(frames(&report, "turn-stale-nonce"), [5, 6, 7, 8]);
+    assert_eq!(frames_of(&report, "turn-stale-nonce"), [5, 6, 7, 8]);
 }
 
 #[test]
@@ -98,7 +94,7 @@ fn a_client_that_opens_a_socket_for_each_try_never_has_a_nonce_of_its_own() {
     assert_eq!(ids(&report), ["turn-stale-nonce-loop"]);
     assert_eq!(report.verdict, Verdict::Failure);
     assert_eq!(finding(&report, "turn-stale-nonce-loop").occurrences, 1);
-    assert_eq!(frames(&report, "turn-stale-nonce-loop"), [3, 4, 5, 6, 7, 8, 9, 10]);
+    assert_eq!(frames_of(&report, "turn-stale-nonce-loop"), [3, 4, 5, 6, 7, 8, 9, 10]);
     assert!(report.headline.contains("each nonce was given to another port"), "{}", report.headline);
 }
 

@@ -74,6 +74,50 @@ fn a_client_that_asks_anew_each_time_is_unanswered_too() {
 }
 
 #[test]
+fn a_server_that_answers_other_clients_meanwhile_is_not_to_be_started() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, allocate(), 7);
+    works(&mut scene, SERVER);
+    let report = report(&wait(&mut scene).pcap());
+    let found = finding(&report, "turn-no-response");
+    assert!(found.title.ends_with("over UDP, though it answers other clients"), "{}", found.title);
+    assert!(found.fix.contains("what is different about 172.16.84.124"), "{}", found.fix);
+    assert!(!found.fix.contains("check that the server runs"), "{}", found.fix);
+}
+
+#[test]
+fn a_server_that_begins_to_answer_another_client_is_known_to_while_that_goes_on() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, SERVER, allocate(), 7);
+    works(&mut scene, SERVER);
+    // the silent conversation is over, and that of the other client is not
+    let bob = Login::new("bob", "example.org", "b");
+    for lifetime in 0..60 {
+        let refresh = Stun::request(method::REFRESH).lifetime(600 + lifetime);
+        let asked = scene.after_ms(10_000).send("172.16.84.125:50001", SERVER, refresh);
+        scene.after_ms(10).granted(&asked, Some(600), &bob);
+    }
+    let report = report(&scene.pcap());
+    let found = finding(&report, "turn-no-response");
+    assert!(found.title.ends_with("over UDP, though it answers other clients"), "{}", found.title);
+}
+
+#[test]
+fn a_server_that_answered_others_before_may_have_stopped() {
+    let mut scene = Scene::new();
+    works(&mut scene, SERVER);
+    scene.after_ms(1000).send_repeatedly(CLIENT, SERVER, allocate(), 7);
+    let report = report(&wait(&mut scene).pcap());
+    let found = finding(&report, "turn-no-response");
+    assert!(
+        found.title.starts_with("203.0.113.1:3478 does not answer over UDP: 7 Allocate requests"),
+        "{}",
+        found.title
+    );
+    assert!(found.fix.contains("check that the server runs"), "{}", found.fix);
+}
+
+#[test]
 fn new_requests_in_a_capture_that_holds_nothing_towards_the_client_are_only_likely_unanswered() {
     let mut scene = Scene::new();
     for _ in 0..5 {
@@ -482,6 +526,31 @@ fn a_relayed_address_that_is_none_fails_unless_another_allocation_works() {
 }
 
 #[test]
+fn an_allocation_that_names_no_relayed_address_is_of_no_use() {
+    let granted = |fill: &dyn Fn(Stun) -> Stun| {
+        let mut scene = Scene::new();
+        scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce-1");
+        let request = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+        scene.after_ms(10).succeed(&request, |success| fill(success.lifetime(600)).integrity(alice().key()));
+        scene
+    };
+    let mapped = |success: Stun| success.xor_mapped(CLIENT);
+    let told = report(&wait(&mut granted(&mapped)).pcap());
+    let found = finding(&told, "turn-relay-unusable");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.ends_with("an allocation without a relayed address"), "{}", found.title);
+    // one that cannot be read is none either
+    let odd = |success: Stun| success.attribute(attribute::XOR_RELAYED_ADDRESS, [0, 9, 1, 2]).xor_mapped(CLIENT);
+    assert!(mine(&report(&wait(&mut granted(&odd)).pcap())).contains(&"turn-relay-unusable"));
+    // what the capture cut off may have been there, and where data passes there was one
+    let cut = degrade::snapped(&degrade::shots(&wait(&mut granted(&mapped))), 80);
+    assert!(mine(&report(&degrade::pcap(&cut))).is_empty());
+    let mut scene = granted(&mapped);
+    scene.talk(CLIENT, SERVER, &alice(), "nonce-1", (0x4000, "198.51.100.7:4000"), 10);
+    assert_eq!(finding(&report(&wait(&mut scene).pcap()), "turn-relay-unusable").severity, Severity::Warning);
+}
+
+#[test]
 fn a_healthy_session_has_none_of_these_findings() {
     let report = report_with(&relayed(SERVER, RELAYED, true).pcap(), "");
     assert_eq!(mine(&report), Vec::<&str>::new());
@@ -551,6 +620,17 @@ fn a_server_that_answers_no_more_in_the_middle_of_a_call_is_a_failure() {
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
     assert!(found.title.starts_with("203.0.113.1:3478 answers 172.16.84.124:50000 no more after 4"), "{}", found.title);
     assert!(found.title.ends_with("nothing comes back, and 4 requests (Refresh) went unanswered"), "{}", found.title);
+}
+
+#[test]
+fn of_a_server_that_is_silent_right_after_its_allocation_no_time_is_told_for_which_it_answered() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);
+    refreshes_in_vain(&mut scene, 600, 4);
+    let report = report(&wait(&mut scene).pcap());
+    let found = finding(&report, "turn-no-response");
+    assert!(found.title.contains("answers 172.16.84.124:50000 no more: nothing comes back"), "{}", found.title);
+    assert!(found.fix.contains("a rule that changed, and"), "{}", found.fix);
 }
 
 #[test]

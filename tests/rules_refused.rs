@@ -26,17 +26,6 @@ fn forbid(scene: &mut Scene, peer: &str) {
     scene.after_ms(10).refuse_with(&request, 403, "Forbidden IP", |error| error.integrity(alice().key()));
 }
 
-/// Data both ways through the relay.
-fn data_through_relay(scene: &mut Scene) {
-    let bind = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER));
-    scene.after_ms(10).granted(&bind, None, &alice());
-    for number in 0..5 {
-        let packet = support::payload::rtp(96, number, 0, 1, 100);
-        scene.after_ms(20).channel_data(CLIENT, SERVER, 0x4000, &packet);
-        scene.after_ms(20).channel_data(SERVER, CLIENT, 0x4000, &packet);
-    }
-}
-
 /// The capture goes on for a while.
 fn later(scene: &mut Scene) -> Report {
     scene.after_ms(8000).frame(&[0; 60]);
@@ -97,10 +86,10 @@ fn several_forbidden_peers_of_several_classes_are_one_finding() {
 fn a_forbidden_peer_among_others_that_exchange_data_is_a_warning() {
     let mut before = allocated();
     forbid(&mut before, "192.168.7.20:4000");
-    data_through_relay(&mut before);
+    before.talk(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER), 5);
     assert_eq!(finding(&later(&mut before), "turn-peer-forbidden").severity, Severity::Warning);
     let mut after = allocated();
-    data_through_relay(&mut after);
+    after.talk(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER), 5);
     forbid(&mut after, "192.168.7.20:4000");
     assert_eq!(finding(&later(&mut after), "turn-peer-forbidden").severity, Severity::Warning);
 }
@@ -155,7 +144,7 @@ fn a_failed_connection_beside_data_that_flows_is_a_warning() {
     let connect = Stun::request(method::CONNECT).xor_peer("192.0.2.77:80").signed(&alice(), "nonce");
     let request = scene.after_ms(20).send(CLIENT, SERVER, connect);
     scene.after_ms(10).refuse(&request, 447, "Connection Timeout or Failure");
-    data_through_relay(&mut scene);
+    scene.talk(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER), 5);
     assert_eq!(finding(&later(&mut scene), "turn-peer-connect-failed").severity, Severity::Warning);
 }
 

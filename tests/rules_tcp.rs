@@ -725,3 +725,83 @@ fn over_udp_nobody_needs_padding() {
     later(&mut scene, 5);
     assert!(!ids(&report(&scene.pcap())).contains(&PADDING));
 }
+
+// HTTP proxies
+
+const PROXY: &str = "10.0.0.80:3128";
+
+/// A client asks the proxy for a connection, and is answered by this line.
+fn by_proxy(scene: &mut Scene, client: &str, target: &str, answers: &[&str]) -> Tcp {
+    let mut tcp = Tcp::open(scene, client, PROXY);
+    for answer in answers {
+        let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nProxy-Connection: Keep-Alive\r\n\r\n");
+        tcp.say(scene.after_ms(10), 0, request.as_bytes());
+        tcp.say(scene.after_ms(10), 1, format!("HTTP/1.1 {answer}\r\nVia: 1.1 proxy\r\n\r\n").as_bytes());
+    }
+    tcp
+}
+
+const YES: &str = "200 Connection established";
+const TARGET: &str = "turn.example.org:3478";
+
+#[test]
+fn what_a_proxy_passes_on_is_followed_from_its_yes_and_the_proxy_is_called_one() {
+    for answers in [&[YES][..], &["407 Proxy Authentication Required", "407 Proxy Authentication Required", YES]] {
+        let mut scene = Scene::new();
+        let mut tcp = by_proxy(&mut scene, CLIENT, TARGET, answers);
+        tcp.allocate(&mut scene, &alice(), RELAYED, 17);
+        tcp.close(&mut scene, 0);
+        let told = report(&scene.later(5).pcap());
+        assert_eq!(told.verdict, Verdict::Healthy, "{}", told.headline);
+        let tried = told.servers.iter().find(|known| known.address.to_string() == PROXY).unwrap();
+        assert!(
+            tried.transports.iter().any(|known| known.connections.as_ref().is_some_and(|of| of.handshake_us.is_some())),
+            "the connection is known from its SYN on"
+        );
+        // what goes wrong is said of the server beyond
+        let mut scene = Scene::new();
+        let mut tcp = by_proxy(&mut scene, CLIENT, TARGET, answers);
+        let request = || Stun::request(method::ALLOCATE).requested_transport(17);
+        let no = |asked: &[u8]| Stun::error_to(asked, 401, "Unauthorized").realm("example.org").nonce("n");
+        tcp.ask(&mut scene, &request().tid([1; 12]), no);
+        tcp.ask(&mut scene, &request().tid([2; 12]).signed(&alice(), "n"), no);
+        let told = report(&scene.later(30).pcap());
+        let found = finding(&told, "turn-integrity-rejected");
+        let words = format!("{PROXY} is an HTTP proxy, which 172.16.84.124 asked for a connection to {TARGET}");
+        assert!(found.explanation.contains(&words), "{}", found.explanation);
+    }
+}
+
+#[test]
+fn a_request_that_goes_unanswered_behind_a_proxy_is_judged_as_any_over_tcp() {
+    let mut scene = Scene::new();
+    let mut tcp = by_proxy(&mut scene, CLIENT, TARGET, &[YES]);
+    tcp.say(&mut scene, 0, &Stun::request(method::ALLOCATE).requested_transport(17).tid([1; 12]).bytes());
+    let told = report(&scene.later(60).pcap());
+    assert_eq!(finding(&told, "turn-no-response").confidence, Confidence::Certain);
+}
+
+#[test]
+fn a_proxy_that_refuses_the_way_to_a_turn_server_is_told_where_udp_is_silent() {
+    for (target, answer, words) in [
+        (TARGET, "403 Forbidden", "permit turn.example.org:3478"),
+        ("turn.example.org:443", "407 Proxy Authentication Required", "wants credentials"),
+        ("203.0.113.1:5349", "503 Service Unavailable", "does not connect to 203.0.113.1:5349"),
+        ("www.example.org:443", "403 Forbidden", "TURN URL over TCP or TLS"),
+    ] {
+        let mut scene = Scene::new();
+        scene.send_repeatedly(
+            "172.16.84.124:40000",
+            SERVER,
+            Stun::request(method::ALLOCATE).requested_transport(17),
+            7,
+        );
+        let mut tcp = by_proxy(scene.after_ms(1000), CLIENT, target, &[answer]);
+        tcp.close(&mut scene, 1);
+        let told = report(&scene.later(30).pcap());
+        let found = finding(&told, "turn-no-response");
+        assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+        assert!(found.fix.contains(words), "{target}: {}", found.fix);
+        assert_eq!(found.explanation.contains("Nor does the HTTP proxy"), target != "www.example.org:443");
+    }
+}

@@ -234,6 +234,7 @@ fn a_certificate_for_another_name_is_the_cause_of_its_rejection() {
     assert_eq!((name.severity, name.confidence), (Severity::Failure, Confidence::Certain));
     assert_eq!(rejected.caused_by.as_ref(), Some(&name.key));
     assert!(name.title.contains("turn.example.org") && name.explanation.contains("relay.example.net"), "{name:?}");
+    assert!(name.fix.contains("something on the way that inspects TLS"), "{}", name.fix);
 }
 
 #[test]

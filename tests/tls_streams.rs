@@ -80,6 +80,7 @@ fn read(segments: &[Made], follow: bool, keys: Option<&[u8]>) -> Read {
             read.payloads.push((side, payload.message.bytes.to_vec(), payload.secured));
         }
         Item::Connection(connection) => read.connections.push(*connection),
+        Item::Proxied(_) => {}
     };
     let mut held = 0;
     for (number, made) in (1u64..).zip(segments) {

@@ -38,7 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
         Item::Payload(payload) => assert!(!payload.message.bytes.is_empty()),
-        Item::Connection(_) => {}
+        Item::Connection(_) | Item::Proxied(_) => {}
     };
     let (mut seq, mut frame) = ([100_u32; 2], 0_u64);
     if mode & 8 == 0 {

@@ -15,6 +15,7 @@ impl Core {
             Item::Payload(payload) => payload,
             Item::Connection(connection) => return self.session.connection(connection),
             Item::Secured(secured) => return self.secured(secured, sink),
+            Item::Proxied(answer) => return self.session.proxied(answer),
         };
         let &Payload { src, dst, message, secured, at: Moment { frame, time }, ttl, .. } = payload;
         // a stream gives each byte once: two messages that are the same are no copies of one packet, though one packet may bring both

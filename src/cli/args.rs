@@ -1,6 +1,8 @@
 //! Arguments as typed.
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use super::error::Error;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const EXIT: &str = "Exit status: 0 no failure found, 1 at least one failure, 2 wrong usage or nothing readable.";
@@ -27,6 +29,17 @@ impl Args {
     /// Whether the command reads captures, so that the user's defaults are about it.
     pub(super) fn reads_captures(&self) -> bool {
         !matches!(self.command, Some(Command::Explain { .. } | Command::Completions { .. } | Command::Man))
+    }
+
+    /// What is typed before a command would belong to nothing, the common options excepted.
+    pub(super) fn check_order(matches: &ArgMatches) -> Result<(), Error> {
+        let command = Args::command();
+        let mut own = command.get_arguments().filter(|arg| !arg.is_global_set());
+        let is_typed = |arg: &clap::Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+        if matches.subcommand().is_some() && own.any(is_typed) {
+            return Err(Error::new("", "options stand before the command", "put them after it"));
+        }
+        Ok(())
     }
 }
 
@@ -380,7 +393,6 @@ pub(super) enum Colour {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
         Args::try_parse_from(line.split(' '))

@@ -8,7 +8,7 @@ use crate::session::deployment::{self, Deployment};
 use crate::time::Span;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What was given beside the captures.
@@ -89,12 +89,4 @@ fn slurp(path: &Path, most: usize) -> Result<Secret, Error> {
     let mut bytes = Vec::new();
     file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
     Ok(Secret::new(bytes))
-}
-
-impl Arguments {
-    /// Whether anything was given.
-    pub(super) fn is_given(&self) -> bool {
-        let none: [&Vec<PathBuf>; 2] = [&self.deployment, &self.log];
-        none.iter().any(|files| !files.is_empty()) || self.log_offset.is_some()
-    }
 }

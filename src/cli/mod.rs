@@ -60,15 +60,16 @@ pub fn main() -> ExitCode {
     let defaults = Config::read();
     // help and the like must work whatever stands in the file
     let command = defaults.as_ref().map_or_else(|_| Args::command(), |config| config.apply(Args::command()));
-    let parsed = command.try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
-    let args = match parsed {
-        Ok(args) => args,
+    let parsed = command.try_get_matches().and_then(|matches| Ok((Args::from_arg_matches(&matches)?, matches)));
+    let (args, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             let _ = error.print(); // where it cannot be printed nobody reads it
             return if error.use_stderr() { Status::Unusable.into() } else { ExitCode::SUCCESS };
         }
     };
     let defaults = if args.reads_captures() { defaults } else { Ok(Config::default()) };
+    let defaults = Args::check_order(&matches).and(defaults);
     match defaults.and_then(|defaults| options::Options::new(args, &defaults)).and_then(run::run) {
         Ok(status) => status.into(),
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,

@@ -67,15 +67,6 @@ impl Options {
     pub(super) fn new(args: Args, defaults: &Config) -> Result<Self, Error> {
         let Args { command, analyze, common } = args;
         let Some(command) = command else { return Self::analyze(analyze, common, defaults) };
-        // Options before the command would belong to nothing.
-        if !analyze.captures.is_empty()
-            || analyze.output.is_some()
-            || analyze.join
-            || analyze.reading.is_given()
-            || analyze.beside.is_given()
-        {
-            return Err(Error::new("", "options stand before the command", "put them after it"));
-        }
         Ok(match command {
             Command::Analyze(analyze) => Self::analyze(*analyze, common, defaults)?,
             Command::Messages(messages) => Options::Messages {
@@ -248,18 +239,6 @@ impl Reading {
             given.clone_from(default);
         }
         self
-    }
-
-    fn is_given(&self) -> bool {
-        !self.credentials.is_empty()
-            || !self.sdp.is_empty()
-            || !self.passwords.is_empty()
-            || !self.keylog.is_empty()
-            || self.ask_password
-            || self.from.is_some()
-            || self.to.is_some()
-            || !self.host.is_empty()
-            || self.user.is_some()
     }
 
     /// All of it in short, with this program's version: results that were found with other settings are not those of these. Of files their time of

@@ -7,6 +7,15 @@ use super::{Flow, Redactor};
 use crate::net::Endpoint;
 use std::net::IpAddr;
 
+// IP protocol numbers (IANA)
+const ICMP: u8 = 1;
+const IPV4: u8 = 4;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const IPV6: u8 = 41;
+const GRE: u8 = 47;
+const ICMPV6: u8 = 58;
+
 /// Packets within each other.
 const DEPTH: u32 = 5;
 
@@ -184,75 +193,76 @@ impl Redactor {
 
     fn transport(&mut self, protocol: u8, data: &mut [u8], ends: &Ends, place: Place) -> usize {
         let old = data.to_vec();
-        let pseudo = |ips: [IpAddr; 2]| ips.into_iter().map(sum_of).sum::<u64>();
-        let (before, after) = (pseudo(ends.old), pseudo(ends.new));
         let [from, to] = ends.old;
         let port = |offset| word(&old, offset).map_or(0, |port| port as u16);
-        let flow = || Flow {
-            src: Endpoint::new(from, port(0)),
-            dst: Endpoint::new(to, port(2)),
-            depth: place.depth as u8,
-            peer: None,
-        };
-        let (kept, field, zero_is_none) = match protocol {
-            17 => {
-                let length = word(data, 4).filter(|&length| length >= 8).unwrap_or(data.len());
-                let end = length.min(data.len());
-                zero(data, end..usize::MAX);
-                let Some(payload) = data.get_mut(8..end) else { return data.len() };
-                let cut = length > 8 + payload.len();
-                let tunnelled = word(&old, 2).and_then(|port| self.tunnelled(port, payload, place.inside()));
-                let kept = match tunnelled {
-                    Some(kept) => {
-                        let kept = kept.min(payload.len());
-                        zero(payload, kept..usize::MAX);
-                        8 + if place.room == Room::Last { kept } else { payload.len() }
-                    }
-                    None => 8 + self.payload(payload, cut, &flow(), place.room, place.depth),
-                };
-                (if kept == end { data.len() } else { kept }, Some(6), true)
-            }
-            6 => {
-                let header = usize::from(data.get(12).copied().unwrap_or(0) >> 4) * 4;
-                if header < 20 || data.len() < 20 {
-                    // of a segment quoted in an error there may be no more than the ports
-                    zero(data, 8..usize::MAX);
-                    return if place.room == Room::Last { data.len().min(8) } else { data.len() };
-                }
-                let options = header.min(data.len());
-                tcp_options(data.get_mut(20..options).unwrap_or_default());
-                let (seq, flags) = (at(data, 4).map_or(0, u32::from_be_bytes), data.get(13).copied().unwrap_or(0));
-                let rest = data.get_mut(options..).unwrap_or_default();
-                let kept = self.segment(rest, &flow(), seq, flags, place.quoted);
-                zero(rest, kept..usize::MAX);
-                let kept = if place.room == Room::Inside { rest.len() } else { kept };
-                (options + kept, Some(16), false)
-            }
-            1 => (self.icmp(data, matches!(data.first(), Some(3 | 4 | 5 | 11 | 12)), place), Some(2), false),
-            58 => {
+        let (src, dst) = (Endpoint::new(from, port(0)), Endpoint::new(to, port(2)));
+        let flow = Flow { src, dst, depth: place.depth as u8, peer: None };
+        // what stays, and where the checksum is
+        let (kept, field) = match protocol {
+            UDP => self.udp(data, &flow, place),
+            TCP => self.tcp(data, &flow, place),
+            ICMP => (self.icmp(data, matches!(data.first(), Some(3 | 4 | 5 | 11 | 12)), place), Some(2)),
+            ICMPV6 => {
                 let kind = data.first().copied().unwrap_or(255);
                 let kept =
                     if matches!(kind, 135 | 136) { self.neighbour(data) } else { self.icmp(data, kind < 5, place) };
-                (kept, Some(2), false)
+                (kept, Some(2))
             }
-            4 | 41 => (self.ip(data, place.inside()).min(data.len()), None, false),
-            47 => (self.gre(data, place.inside()).min(data.len()), None, false),
-            _ => (0, None, false),
+            IPV4 | IPV6 => (self.ip(data, place.inside()).min(data.len()), None),
+            GRE => (self.gre(data, place.inside()).min(data.len()), None),
+            _ => (0, None),
         };
         if let Some(field) = field {
+            let pseudo = |ips: [IpAddr; 2]| ips.into_iter().map(sum_of).sum::<u64>();
             // ICMP of version 4 has no pseudo-header
-            let (before, after) = if protocol == 1 { (0, 0) } else { (before, after) };
+            let (before, after) = if protocol == ICMP { (0, 0) } else { (pseudo(ends.old), pseudo(ends.new)) };
             let without = |bytes: &[u8]| {
                 let (head, tail) = (bytes.get(..field), bytes.get(field + 2..));
                 sum(head.unwrap_or_default()) + sum(tail.unwrap_or_default())
             };
-            adjust(data, field, without(&old) + before, without(data) + after, zero_is_none);
+            adjust(data, field, without(&old) + before, without(data) + after, protocol == UDP);
         }
         if place.room == Room::Inside {
             zero(data, kept..usize::MAX);
             return data.len();
         }
         kept
+    }
+
+    /// A UDP datagram: how much of it stays, and where its checksum is, if it has a whole header.
+    fn udp(&mut self, data: &mut [u8], flow: &Flow, place: Place) -> (usize, Option<usize>) {
+        let (port, length) = (word(data, 2), word(data, 4).filter(|&length| length >= 8).unwrap_or(data.len()));
+        let end = length.min(data.len());
+        zero(data, end..usize::MAX);
+        let Some(payload) = data.get_mut(8..end) else { return (data.len(), None) };
+        let cut = length > 8 + payload.len();
+        let kept = match port.and_then(|port| self.tunnelled(port, payload, place.inside())) {
+            Some(kept) => {
+                let kept = kept.min(payload.len());
+                zero(payload, kept..usize::MAX);
+                8 + if place.room == Room::Last { kept } else { payload.len() }
+            }
+            None => 8 + self.payload(payload, cut, flow, place.room, place.depth),
+        };
+        (if kept == end { data.len() } else { kept }, Some(6))
+    }
+
+    /// The same of a TCP segment.
+    fn tcp(&mut self, data: &mut [u8], flow: &Flow, place: Place) -> (usize, Option<usize>) {
+        let header = usize::from(data.get(12).copied().unwrap_or(0) >> 4) * 4;
+        if header < 20 || data.len() < 20 {
+            // of a segment quoted in an error there may be no more than the ports
+            zero(data, 8..usize::MAX);
+            return (data.len().min(8), None);
+        }
+        let options = header.min(data.len());
+        tcp_options(data.get_mut(20..options).unwrap_or_default());
+        let (seq, flags) = (at(data, 4).map_or(0, u32::from_be_bytes), data.get(13).copied().unwrap_or(0));
+        let rest = data.get_mut(options..).unwrap_or_default();
+        let kept = self.segment(rest, flow, seq, flags, place.quoted);
+        zero(rest, kept..usize::MAX);
+        let kept = if place.room == Room::Inside { rest.len() } else { kept };
+        (options + kept, Some(16))
     }
 
     /// An ICMP message: of errors, the packet that they quote.
@@ -300,7 +310,7 @@ impl Redactor {
             _ => {
                 self.counts.zeroed += u64::from(!self.learning);
                 // the ports of the first are known for what they are
-                zero(data, if part.offset == 0 && matches!(part.protocol, 6 | 17) { 8 } else { 0 }..usize::MAX);
+                zero(data, if part.offset == 0 && matches!(part.protocol, TCP | UDP) { 8 } else { 0 }..usize::MAX);
             }
         }
         data.len()

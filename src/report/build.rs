@@ -4,7 +4,7 @@
 //! what there is room for. [`assemble`](super::assemble()) puts the parts of several captures together and writes the headline.
 
 use super::convert::{
-    allocation, capture_of, counts, credentials_of, mapping, place, refused_allocation, rejected, relayed_transport,
+    Origin, allocation, capture_of, counts, credentials_of, mapping, refused_allocation, rejected, relayed_transport,
     server, transaction,
 };
 use super::handshake;
@@ -72,9 +72,8 @@ impl<T> Bounded<T> {
 /// Gathers the report of one capture while it is read.
 #[derive(Debug)]
 pub struct Builder {
-    capture: u32,
+    origin: Origin,
     user: Option<String>,
-    digits: u8,
     transactions: Bounded<Transaction>,
     authentications: Bounded<Authentication>,
     allocations: Bounded<Allocation>,
@@ -128,9 +127,8 @@ impl Builder {
     #[must_use]
     pub fn new(capture: u32, user: Option<String>) -> Self {
         Builder {
-            capture,
+            origin: Origin { capture, digits: 0 },
             user,
-            digits: 0,
             transactions: Bounded::new(MAX_TRANSACTIONS),
             authentications: Bounded::new(MAX_LISTED),
             allocations: Bounded::new(MAX_LISTED),
@@ -155,7 +153,7 @@ impl Builder {
 
     /// Takes note of how exactly the capture tells time.
     pub fn digits(&mut self, digits: u8) {
-        self.digits = self.digits.max(digits);
+        self.origin.digits = self.origin.digits.max(digits);
     }
 
     /// Takes a flow that is over; `telling` if a finding speaks of it.
@@ -173,14 +171,14 @@ impl Builder {
     /// Takes a DTLS association that is over; `telling` if a finding speaks of it. One that no user of TURN can be named for is listed
     /// whichever user is asked for.
     pub fn handshake(&mut self, known: &Handshake, telling: bool) {
-        if let Some(listed) = handshake::dtls(known, self.capture, self.digits) {
+        if let Some(listed) = handshake::dtls(known, self.origin) {
             self.dtls.add(telling, known.first.frame, || listed);
         }
     }
 
     /// Takes a TLS connection of TURN that is over; `telling` if a finding speaks of it.
     pub fn tls(&mut self, known: &TlsConnection, telling: bool) {
-        if let Some(listed) = super::tls::tls(known, self.capture, self.digits) {
+        if let Some(listed) = super::tls::tls(known, self.origin) {
             self.decryption.tls(&listed);
             self.tls.add(telling, known.handshake.first.frame, || listed);
         }
@@ -228,36 +226,33 @@ impl Builder {
                 self.events.extend(super::logs::event(exchange, &view));
             }
             let telling = telling && exchange.method != Method::BINDING;
-            let (capture, transport) = (self.capture, conversation.transport);
-            self.transactions.add(telling, exchange.first.frame, || transaction(exchange, transport, capture, &view));
+            let (origin, transport) = (self.origin, conversation.transport);
+            self.transactions.add(telling, exchange.first.frame, || transaction(exchange, transport, origin, &view));
         }
         // a data connection that was bound is told with its allocation
         let bound = |exchange: &Exchange| exchange.method == Method::CONNECTION_BIND && exchange.succeeded();
         if conversation.exchanges.iter().any(|exchange| exchange.method != Method::BINDING && !bound(exchange)) {
-            let (capture, digits) = (self.capture, self.digits);
-            self.authentications.add(telling, at, || steps::authentication(conversation, &view, capture, digits));
+            let origin = self.origin;
+            self.authentications.add(telling, at, || steps::authentication(conversation, &view, origin));
         }
     }
 
     fn ledger(&mut self, conversation: &Conversation, view: &View<'_>, telling: bool) {
         for known in conversation.allocations() {
-            self.allocations.add(telling, known.requested.frame, || {
-                allocation(known, conversation, view, self.capture, self.digits)
-            });
+            self.allocations.add(telling, known.requested.frame, || allocation(known, conversation, view, self.origin));
             self.relay_candidates(known, conversation, telling);
         }
-        for (frame, candidate) in ice::binding(conversation, self.capture) {
+        for (frame, candidate) in ice::binding(conversation, self.origin) {
             self.candidates.add(telling, frame, || candidate);
         }
         if let Some(refused) = refused_allocation(conversation) {
-            self.allocations
-                .add(telling, refused.first.frame, || rejected(refused, conversation, view, self.capture, self.digits));
+            self.allocations.add(telling, refused.first.frame, || rejected(refused, conversation, view, self.origin));
         }
     }
 
     fn relay_candidates(&mut self, known: &session::Allocation, conversation: &Conversation, telling: bool) {
-        let (capture, client, server) = (self.capture, conversation.client, conversation.server);
-        let evidence = vec![place(capture, known.created.frame)];
+        let (client, server) = (conversation.client, conversation.server);
+        let evidence = vec![self.origin.place(known.created.frame)];
         let reached = if conversation.transport.is_stream() { Transport::Tcp } else { Transport::Udp };
         let lent = relayed_transport(known.transport).unwrap_or(Transport::Udp);
         let candidate = |kind, address: Endpoint, base: Endpoint| Candidate {
@@ -282,6 +277,39 @@ impl Builder {
         }
     }
 
+    /// How many entries each list lacks.
+    fn omitted(
+        &self,
+        session: &Session,
+        streams: &StreamCounts,
+        given: [(&'static str, u64); 2],
+    ) -> BTreeMap<String, u64> {
+        let (nat, (flows, unanswered)) = (session.nat(), session.dropped());
+        let lists = [
+            ("authentications", self.authentications.omitted),
+            ("allocations", self.allocations.omitted),
+            ("candidates", self.candidates.omitted),
+            ("dtls", self.dtls.omitted),
+            ("tls", self.tls.omitted),
+            ("tls_cut_off", session.tls().dropped()),
+            ("nat", nat.dropped() + nat.mappings().len().saturating_sub(MAX_LISTED) as u64),
+            ("servers", session.servers().dropped()),
+            ("flows", flows),
+            ("unanswered_transactions", unanswered),
+            ("names", session.names().dropped()),
+            ("streams", streams.dropped),
+            ("connections", session.attempts().dropped()),
+            ("ways", session.ways().dropped()),
+            ("joins", session.joins().omitted()),
+            ("lookups", session.lookups().dropped()),
+            ("hidden_candidates", session.hidden().dropped()),
+            ("ice", self.ice.omitted),
+            ("ice_checks", session.ice().checks_dropped()),
+        ];
+        let lacking = lists.into_iter().chain(given).filter(|&(_, count)| count > 0);
+        lacking.map(|(list, count)| (list.to_owned(), count)).collect()
+    }
+
     /// The capture is over.
     #[must_use]
     pub fn finish(
@@ -290,46 +318,17 @@ impl Builder {
         packets: &packet::Counts,
         streams: &StreamCounts,
         session: &Session,
-        mut findings: Vec<Concluded>,
+        findings: Vec<Concluded>,
     ) -> Part {
-        let capture = self.capture;
-        if let Some(user) = &self.user {
-            findings.retain(|finding| finding.subject.username.as_ref().is_none_or(|name| name == user));
-        }
-        let mut omitted = BTreeMap::new();
-        let mut note = |list: &str, count: u64| {
-            if count > 0 {
-                omitted.insert(list.to_owned(), count);
-            }
-        };
-        note("authentications", self.authentications.omitted);
-        note("allocations", self.allocations.omitted);
-        note("candidates", self.candidates.omitted);
-        note("dtls", self.dtls.omitted);
-        note("tls", self.tls.omitted);
-        note("tls_cut_off", session.tls().dropped());
-        note("nat", session.nat().dropped() + (session.nat().mappings().len().saturating_sub(MAX_LISTED)) as u64);
-        note("servers", session.servers().dropped());
-        note("flows", session.dropped().0);
-        note("unanswered_transactions", session.dropped().1);
-        note("names", session.names().dropped());
-        note("streams", streams.dropped);
-        note("connections", session.attempts().dropped());
-        note("ways", session.ways().dropped());
+        let origin = self.origin;
         let (signalling, untold) = super::signalling::signalled(session);
-        note("joins", session.joins().omitted());
-        note("signalling", untold);
-        let (deployment, unstated) = super::deployment::stated(session, capture);
-        note("deployment", unstated);
-        note("lookups", session.lookups().dropped());
-        note("hidden_candidates", session.hidden().dropped());
-        note("ice", self.ice.omitted);
-        note("ice_checks", session.ice().checks_dropped());
+        let (deployment, unstated) = super::deployment::stated(session, origin);
+        let omitted = self.omitted(session, streams, [("signalling", untold), ("deployment", unstated)]);
         let mut known = ice::Known::default();
         self.candidates.sorted().into_iter().for_each(|candidate| known.add(candidate));
         let sessions = self.ice.sorted();
         for session_of_ice in &sessions {
-            ice::of_session(&mut known, session_of_ice, session, capture);
+            ice::of_session(&mut known, session_of_ice, session, origin);
         }
         let total = session.totals().transactions;
         let items = self.transactions.sorted();
@@ -339,9 +338,7 @@ impl Builder {
             counts: counts(session, packets, streams),
             servers: servers
                 .into_iter()
-                .map(|(address, known)| {
-                    server(address, known, &files, session, self.dialects.get(&address), (capture, self.digits))
-                })
+                .map(|(address, known)| server(address, known, &files, session, self.dialects.get(&address), origin))
                 .collect(),
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),
@@ -355,24 +352,24 @@ impl Builder {
                     let ufrags =
                         before.into_iter().flat_map(|before| before.agents.iter().filter_map(|agent| agent.ufrag));
                     let ufrags = ufrags.map(|name| session.names().text(name)).collect();
-                    ice::session(told, ufrags, session, &known, (capture, self.digits))
+                    ice::session(told, ufrags, session, &known, origin)
                 })
                 .collect(),
             candidates: known.sorted(),
-            nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, capture)).collect(),
-            media: media(session, capture, self.digits, self.user.as_deref()),
-            credentials: credentials_of(session, self.capture),
+            nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, origin)).collect(),
+            media: media(session, origin, self.user.as_deref()),
+            credentials: credentials_of(session, origin),
             signalling,
             deployment,
             omitted,
             ..Report::default()
         };
         let mut captures: Vec<(u32, Capture)> =
-            files.into_iter().map(|(index, path, info)| (index, capture_of(path, &info, self.digits))).collect();
+            files.into_iter().map(|(index, path, info)| (index, capture_of(path, &info, origin))).collect();
         // of captures that were read as one it stands with the first
         if let Some((_, first)) = captures.first_mut() {
             first.decryption = self.keyed.then_some(self.decryption);
         }
-        Part { captures, report, findings, facts: self.facts, capture, events: self.events }
+        Part { captures, report, findings, facts: self.facts, capture: origin.capture, events: self.events }
     }
 }

@@ -29,23 +29,44 @@ const MAX_PLACES: usize = 16;
 /// How many points of a server's activity are listed.
 const MAX_POINTS: usize = 64;
 
-pub(super) fn place(capture: u32, frame: u64) -> Place {
-    Place::of(capture, frame)
-}
-
+/// The places of the first frames.
 pub(super) fn places(capture: u32, frames: &[u64]) -> Vec<Place> {
-    frames.iter().take(MAX_PLACES).map(|&frame| place(capture, frame)).collect()
+    frames.iter().take(MAX_PLACES).map(|&frame| Place::of(capture, frame)).collect()
 }
 
-pub(super) fn capture_of(path: String, info: &CaptureInfo, digits: u8) -> Capture {
+/// What places and times of a capture are told with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    /// The index of the capture.
+    pub(super) capture: u32,
+    /// How many digits of a second it has.
+    pub(super) digits: u8,
+}
+
+impl Origin {
+    pub(super) fn place(self, frame: u64) -> Place {
+        Place::of(self.capture, frame)
+    }
+
+    /// The places of the first frames.
+    pub(super) fn places(self, frames: &[u64]) -> Vec<Place> {
+        places(self.capture, frames)
+    }
+
+    pub(super) fn time(self, at: Timestamp) -> Time {
+        Time::new(at, self.digits)
+    }
+}
+
+pub(super) fn capture_of(path: String, info: &CaptureInfo, origin: Origin) -> Capture {
     Capture {
         path,
         format: info.format.to_string(),
         link_types: info.link_types.iter().map(|&known| packet::link_type_name(known).to_owned()).collect(),
         frames: info.frames,
         bytes: info.bytes,
-        first_time: info.first_time.map(|at| Time::new(at, digits)),
-        last_time: info.last_time.map(|at| Time::new(at, digits)),
+        first_time: info.first_time.map(|at| origin.time(at)),
+        last_time: info.last_time.map(|at| origin.time(at)),
         comments: info
             .comments
             .iter()
@@ -113,7 +134,7 @@ pub(super) fn server(
     files: &[(u32, String, CaptureInfo)],
     session: &Session,
     dialect: Option<&&'static str>,
-    (capture, digits): (u32, u8),
+    origin: Origin,
 ) -> Server {
     let mut names: Vec<String> = Vec::new();
     for (ip, name) in files.iter().flat_map(|(_, _, info)| &info.names) {
@@ -134,7 +155,7 @@ pub(super) fn server(
         transports: known
             .transports
             .iter()
-            .map(|(transport, reached)| tried::transport(*transport, reached, capture, digits))
+            .map(|(transport, reached)| tried::transport(*transport, reached, origin))
             .collect(),
         software: known.software.map(|name| session.names().text(name)),
         dialect: dialect.map(|&name| name.to_owned()),
@@ -149,7 +170,7 @@ pub(super) fn server(
             .points(MAX_POINTS)
             .into_iter()
             .map(|(at, active)| ServerActivity {
-                time: Time::new(at, digits),
+                time: origin.time(at),
                 clients: active.clients,
                 relays_udp: active.relays_udp,
                 relays_tcp: active.relays_tcp,
@@ -159,16 +180,16 @@ pub(super) fn server(
     }
 }
 
-pub(super) fn mapping(known: &session::Mapping, capture: u32) -> NatMapping {
+pub(super) fn mapping(known: &session::Mapping, origin: Origin) -> NatMapping {
     NatMapping {
         inside: Address(known.inside),
         outside: Address(known.outside),
-        evidence: places(capture, &known.evidence),
+        evidence: origin.places(&known.evidence),
         evidence_total: known.total,
     }
 }
 
-pub(super) fn credentials_of(session: &Session, capture: u32) -> Vec<Credential> {
+pub(super) fn credentials_of(session: &Session, origin: Origin) -> Vec<Credential> {
     let used = &session.totals().credentials;
     let listed = session.credentials().list().len();
     let nearly = session.near_misses().iter().map(|near| near.credential as usize + 1).max().unwrap_or_default();
@@ -177,7 +198,7 @@ pub(super) fn credentials_of(session: &Session, capture: u32) -> Vec<Credential>
         .filter_map(|(number, index)| {
             let fared = used.get(index).copied().unwrap_or_default();
             // of a list of a million passwords, those that signed something are of interest
-            let near_misses = near_misses(session, number, capture);
+            let near_misses = near_misses(session, number, origin);
             let interesting = index < listed || fared.requests + fared.responses > 0 || !near_misses.is_empty();
             let described = session.credentials().describe(number).filter(|_| interesting)?;
             Some(Credential {
@@ -199,7 +220,7 @@ pub(super) fn credentials_of(session: &Session, capture: u32) -> Vec<Credential>
         .collect()
 }
 
-fn near_misses(session: &Session, credential: u32, capture: u32) -> Vec<NearMiss> {
+fn near_misses(session: &Session, credential: u32, origin: Origin) -> Vec<NearMiss> {
     let text = |name: Option<session::Name>| name.map(|name| session.names().text(name));
     let of_it = session.near_misses().iter().filter(|near| near.credential == credential);
     of_it
@@ -210,7 +231,7 @@ fn near_misses(session: &Session, credential: u32, capture: u32) -> Vec<NearMiss
             realm: text(near.realm),
             requests: if near.requests { near.messages } else { 0 },
             responses: if near.requests { 0 } else { near.messages },
-            places: places(capture, &near.frames),
+            places: origin.places(&near.frames),
         })
         .collect()
 }
@@ -249,7 +270,7 @@ fn protocol_error(answer: &session::Answer, view: &View<'_>) -> Option<ProtocolE
     (answer.class == Class::Error).then_some(ProtocolError { code: answer.code, reason })
 }
 
-pub(super) fn transaction(exchange: &Exchange, transport: Transport, capture: u32, view: &View<'_>) -> Transaction {
+pub(super) fn transaction(exchange: &Exchange, transport: Transport, origin: Origin, view: &View<'_>) -> Transaction {
     let answer = exchange.answer.as_ref();
     let copies = std::iter::once(exchange.first).chain(exchange.again.iter().copied());
     let text = |name: Option<session::Name>| name.map(|name| view.text(name));
@@ -260,9 +281,9 @@ pub(super) fn transaction(exchange: &Exchange, transport: Transport, capture: u3
         client: exchange.client.into(),
         server: exchange.server.into(),
         transport,
-        requests: copies.map(|copy| place(capture, copy.frame)).collect(),
+        requests: copies.map(|copy| origin.place(copy.frame)).collect(),
         requests_total: 1 + u64::from(exchange.again_total),
-        response: answer.map(|answer| place(capture, answer.seen.frame)),
+        response: answer.map(|answer| origin.place(answer.seen.frame)),
         outcome: match answer.map(|answer| answer.class) {
             None => TransactionOutcome::Unanswered,
             Some(Class::Error) => TransactionOutcome::Error,
@@ -291,10 +312,9 @@ pub(super) fn allocation(
     known: &session::Allocation,
     conversation: &Conversation,
     view: &View<'_>,
-    capture: u32,
-    digits: u8,
+    origin: Origin,
 ) -> Allocation {
-    let time = |at: Timestamp| Some(Time::new(at, digits));
+    let time = |at: Timestamp| Some(origin.time(at));
     // a clock that was set back says nothing of what has run out since
     let is_told = !view.session.clients().is_out_of_order(known.created.time);
     let end = known.end(if is_told { view.now() } else { known.created.time });
@@ -306,7 +326,7 @@ pub(super) fn allocation(
     let closed = conversation.connection.as_deref().and_then(session::closed).map(|(_, seen, _)| seen.time);
     let closed =
         closed.filter(|&at| known.created.time <= at && at <= known.ended.map_or(known.expires, |(_, seen)| seen.time));
-    let refused = refused_peers(conversation, view, digits);
+    let refused = refused_peers(conversation, view, origin);
     let mut permissions: Vec<Permission> = known
         .permissions
         .iter()
@@ -319,7 +339,7 @@ pub(super) fn allocation(
         .collect();
     permissions.extend(refused);
     let evidence = [Some(known.requested), Some(known.created), known.ended.map(|(_, seen)| seen)];
-    let evidence: Vec<Place> = evidence.into_iter().flatten().map(|seen| place(capture, seen.frame)).collect();
+    let evidence: Vec<Place> = evidence.into_iter().flatten().map(|seen| origin.place(seen.frame)).collect();
     Allocation {
         client: conversation.client.into(),
         server: conversation.server.into(),
@@ -359,7 +379,7 @@ pub(super) fn allocation(
             })
             .collect(),
         channels_total: known.channels.len() as u64,
-        connections: known.connections.iter().map(|known| tried::data_connection(known, capture, digits)).collect(),
+        connections: known.connections.iter().map(|known| tried::data_connection(known, origin)).collect(),
         connections_total: u64::from(known.connections_total),
         bytes_sent: known.sent.bytes,
         bytes_received: known.received.bytes,
@@ -369,14 +389,14 @@ pub(super) fn allocation(
 }
 
 /// Peers that the server refused to let send.
-fn refused_peers(conversation: &Conversation, view: &View<'_>, digits: u8) -> Vec<Permission> {
+fn refused_peers(conversation: &Conversation, view: &View<'_>, origin: Origin) -> Vec<Permission> {
     conversation
         .of(Method::CREATE_PERMISSION)
         .filter_map(|exchange| {
             let error = protocol_error(exchange.answer.as_ref()?, view)?;
             Some(Permission {
                 peer: exchange.asked.peer?.0.ip(),
-                created_at: Some(Time::new(exchange.first.time, digits)),
+                created_at: Some(origin.time(exchange.first.time)),
                 expires_at: None,
                 error: Some(error),
             })
@@ -402,11 +422,10 @@ pub(super) fn rejected(
     exchange: &Exchange,
     conversation: &Conversation,
     view: &View<'_>,
-    capture: u32,
-    digits: u8,
+    origin: Origin,
 ) -> Allocation {
     let answer = exchange.answer.as_ref();
-    let evidence: Vec<Place> = exchange.frames().map(|frame| place(capture, frame)).collect();
+    let evidence: Vec<Place> = exchange.frames().map(|frame| origin.place(frame)).collect();
     Allocation {
         client: conversation.client.into(),
         server: conversation.server.into(),
@@ -418,11 +437,11 @@ pub(super) fn rejected(
         relayed_transport: relayed_transport(exchange.asked.transport),
         requested_lifetime_s: exchange.asked.lifetime,
         lifetime_s: None,
-        requested_at: Some(Time::new(exchange.first.time, digits)),
+        requested_at: Some(origin.time(exchange.first.time)),
         created_at: None,
         refreshes: 0,
         expires_at: None,
-        ended_at: answer.map(|answer| Time::new(answer.seen.time, digits)),
+        ended_at: answer.map(|answer| origin.time(answer.seen.time)),
         end: AllocationEnd::Rejected,
         moved_to: None,
         connection_closed_at: None,

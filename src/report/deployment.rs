@@ -1,7 +1,7 @@
 //! What should be, statement by statement, and whether the packets show it so.
 
 use super::Place;
-use super::convert::places;
+use super::convert::Origin;
 use crate::rules::{self, Outcome, View};
 use crate::session::Session;
 use schemars::JsonSchema;
@@ -39,7 +39,7 @@ pub enum StatedSeen {
 }
 
 /// The statements, and how many were left out.
-pub(super) fn stated(session: &Session, capture: u32) -> (Vec<Stated>, u64) {
+pub(super) fn stated(session: &Session, origin: Origin) -> (Vec<Stated>, u64) {
     let view = View { session };
     let checks = rules::check_deployment(&view);
     let listed = checks.into_iter().map(|check| {
@@ -57,7 +57,7 @@ pub(super) fn stated(session: &Session, capture: u32) -> (Vec<Stated>, u64) {
                 Outcome::NotSeen => StatedSeen::NotSeen,
             },
             instead: check.instead,
-            places: places(capture, &check.frames),
+            places: origin.places(&check.frames),
             places_total: check.total,
         }
     });

@@ -1,6 +1,6 @@
 //! DTLS associations in a report.
 
-use super::convert::{place, places, transport};
+use super::convert::{Origin, transport};
 use super::{Address, Place, Time, Transport};
 use crate::event::Via;
 use crate::session::handshake::{AlertSeen, Both, Certificate, Closing, Flight, Handshake, Offer, Role, Side, State};
@@ -217,9 +217,9 @@ pub struct DtlsWay {
 }
 
 /// The published form of an association; `None` for one without a way, which there is not.
-pub(super) fn dtls(handshake: &Handshake, capture: u32, digits: u8) -> Option<Dtls> {
+pub(super) fn dtls(handshake: &Handshake, origin: Origin) -> Option<Dtls> {
     let way = handshake.way()?;
-    let time = |at: Timestamp| Time::new(at, digits);
+    let time = |at: Timestamp| origin.time(at);
     let (client, server) = (&handshake.sides.client, &handshake.sides.server);
     let chosen = handshake.chosen.as_ref();
     let offer = client.hello.as_deref();
@@ -252,14 +252,14 @@ pub(super) fn dtls(handshake: &Handshake, capture: u32, digits: u8) -> Option<Dt
         renegotiations: handshake.renegotiations.into(),
         client_fingerprint: client.certificate().map(|known| known.fingerprint.to_string()),
         server_fingerprint: server.certificate().map(|known| known.fingerprint.to_string()),
-        certificates: certificates(&handshake.sides, capture),
-        flights: handshake.flights.iter().map(|flight| flight_of(flight, capture, digits)).collect(),
+        certificates: certificates(&handshake.sides, origin),
+        flights: handshake.flights.iter().map(|flight| flight_of(flight, origin)).collect(),
         retransmits: handshake.retransmits(),
         missing: both.iter().flat_map(|(role, side)| missing(*role, side)).collect(),
         client_largest_datagram: client.largest_datagram,
         server_largest_datagram: server.largest_datagram,
-        alert: handshake.fatal().or(handshake.alerts.first()).map(|alert| alert_of(alert, capture)),
-        closed: handshake.closing().map(|closing| closing_of(&closing, capture, digits)),
+        alert: handshake.fatal().or(handshake.alerts.first()).map(|alert| alert_of(alert, origin)),
+        closed: handshake.closing().map(|closing| closing_of(&closing, origin)),
         client_data_records: client.data.records,
         server_data_records: server.data.records,
         transport: transport(&way.path, way.via.iter().flatten().any(|via| *via == Via::Connection.layer())),
@@ -272,11 +272,11 @@ pub(super) fn dtls(handshake: &Handshake, capture: u32, digits: u8) -> Option<Dt
                 client: Address(way.client),
                 server: Address(way.server),
                 via: way.via.iter().flatten().copied().collect(),
-                place: place(capture, way.first.frame),
+                place: origin.place(way.first.frame),
             })
             .collect(),
         evidence_total: evidence.len() as u64,
-        evidence: places(capture, &evidence),
+        evidence: origin.places(&evidence),
     })
 }
 
@@ -296,13 +296,13 @@ pub(super) fn evidence(handshake: &Handshake) -> Vec<u64> {
 }
 
 /// The chain of the client, then that of the server.
-pub(super) fn certificates(sides: &Both<Side>, capture: u32) -> Vec<DtlsCertificate> {
+pub(super) fn certificates(sides: &Both<Side>, origin: Origin) -> Vec<DtlsCertificate> {
     let both = [(Role::Client, &sides.client), (Role::Server, &sides.server)];
     let all = both.into_iter().flat_map(|(role, side)| side.certificates.iter().flatten().map(move |one| (role, one)));
-    all.map(|(role, known)| certificate_of(role, known, capture)).collect()
+    all.map(|(role, known)| certificate_of(role, known, origin)).collect()
 }
 
-fn certificate_of(role: Role, known: &Certificate, capture: u32) -> DtlsCertificate {
+fn certificate_of(role: Role, known: &Certificate, origin: Origin) -> DtlsCertificate {
     let says = known.summary.as_ref();
     let time = |at: Timestamp| Time::new(at, 0);
     DtlsCertificate {
@@ -317,17 +317,17 @@ fn certificate_of(role: Role, known: &Certificate, capture: u32) -> DtlsCertific
         key: says.map(|says| says.key.to_string()),
         signature: says.map(|says| says.signature.clone()),
         self_signed: says.map(|says| says.self_signed),
-        place: place(capture, known.seen.frame),
+        place: origin.place(known.seen.frame),
     }
 }
 
-fn flight_of(flight: &Flight, capture: u32, digits: u8) -> DtlsFlight {
+fn flight_of(flight: &Flight, origin: Origin) -> DtlsFlight {
     let (largest_datagram, _) = flight.datagrams;
     DtlsFlight {
         from: flight.from.name(),
         messages: flight.messages.iter().map(|what| what.name()).collect(),
-        times: flight.times.iter().map(|seen| Time::new(seen.time, digits)).collect(),
-        places: flight.times.iter().map(|seen| place(capture, seen.frame)).collect(),
+        times: flight.times.iter().map(|seen| origin.time(seen.time)).collect(),
+        places: flight.times.iter().map(|seen| origin.place(seen.frame)).collect(),
         retransmits: flight.repeated,
         largest_datagram,
     }
@@ -342,20 +342,20 @@ fn missing(role: Role, side: &Side) -> impl Iterator<Item = DtlsMissing> {
     })
 }
 
-pub(super) fn alert_of(seen: &AlertSeen, capture: u32) -> DtlsAlertSeen {
+pub(super) fn alert_of(seen: &AlertSeen, origin: Origin) -> DtlsAlertSeen {
     DtlsAlertSeen {
         from: seen.from.name(),
         level: seen.alert.level.to_string(),
         description: seen.alert.description.to_string(),
-        place: place(capture, seen.seen.frame),
+        place: origin.place(seen.seen.frame),
     }
 }
 
-pub(super) fn closing_of(closing: &Closing, capture: u32, digits: u8) -> DtlsClosing {
+pub(super) fn closing_of(closing: &Closing, origin: Origin) -> DtlsClosing {
     DtlsClosing {
         by: closing.by.name(),
-        at: Time::new(closing.seen.time, digits),
+        at: origin.time(closing.seen.time),
         clear: closing.clear,
-        place: place(capture, closing.seen.frame),
+        place: origin.place(closing.seen.frame),
     }
 }

@@ -1,6 +1,6 @@
 //! The streams of RTP that passed the capture point.
 
-use super::convert::transport;
+use super::convert::{Origin, transport};
 use super::{Address, Place, Time, Transport};
 use crate::event::Via;
 use crate::session::{self, Break, MediaWay, Session, Stream};
@@ -101,7 +101,7 @@ pub struct MediaReports {
 }
 
 /// The streams of a capture; of one user, where one is asked for.
-pub(super) fn media(session: &Session, capture: u32, digits: u8, user: Option<&str>) -> Media {
+pub(super) fn media(session: &Session, origin: Origin, user: Option<&str>) -> Media {
     let known = session.media();
     let mut streams = known.streams();
     if let Some(user) = user {
@@ -113,14 +113,12 @@ pub(super) fn media(session: &Session, capture: u32, digits: u8, user: Option<&s
     streams.sort_by_key(|(_, _, stream)| std::cmp::Reverse(stream.packets));
     streams.truncate(MAX_LISTED);
     streams.sort_by_key(|(way, direction, stream)| (stream.first.frame, stream.ssrc, way.path, *direction));
-    let items: Vec<MediaStream> = streams
-        .into_iter()
-        .filter_map(|(way, direction, stream)| item(way, direction, stream, capture, digits))
-        .collect();
+    let items: Vec<MediaStream> =
+        streams.into_iter().filter_map(|(way, direction, stream)| item(way, direction, stream, origin)).collect();
     Media { total, omitted: total.saturating_sub(items.len() as u64), unproven_packets: known.unproven(), items }
 }
 
-fn item(way: &MediaWay, direction: usize, stream: &Stream, capture: u32, digits: u8) -> Option<MediaStream> {
+fn item(way: &MediaWay, direction: usize, stream: &Stream, origin: Origin) -> Option<MediaStream> {
     let (own, _) = way.from(direction);
     let (src, dst) = own.ends?;
     let micros = |pause: Option<Break>| pause.map(|pause| pause.span.micros());
@@ -140,24 +138,24 @@ fn item(way: &MediaWay, direction: usize, stream: &Stream, capture: u32, digits:
         reordered: stream.reordered,
         gaps: stream.gaps,
         longest_gap_us: micros(stream.longest_gap),
-        longest_gap_at: stream.longest_gap.map(|gap| Time::new(gap.from, digits)),
+        longest_gap_at: stream.longest_gap.map(|gap| origin.time(gap.from)),
         longest_pause_us: micros(stream.longest_pause),
         restarts: stream.restarts,
         clock_rate: jitter.map(|jitter| jitter.clock),
         jitter_us: jitter.map(|jitter| jitter.mean.micros()),
         jitter_max_us: jitter.map(|jitter| jitter.max.micros()),
-        rtcp: reports(own, stream.ssrc, capture),
-        first_time: Time::new(stream.first.time, digits),
-        last_time: Time::new(stream.last.time, digits),
-        evidence: [stream.first, stream.last].map(|seen| Place::of(capture, seen.frame)).to_vec(),
+        rtcp: reports(own, stream.ssrc, origin),
+        first_time: origin.time(stream.first.time),
+        last_time: origin.time(stream.last.time),
+        evidence: [stream.first, stream.last].map(|seen| origin.place(seen.frame)).to_vec(),
     })
 }
 
-fn reports(own: &session::MediaDirection, ssrc: u32, capture: u32) -> MediaReports {
+fn reports(own: &session::MediaDirection, ssrc: u32, origin: Origin) -> MediaReports {
     let known = own.reports.iter().find(|known| known.ssrc == ssrc);
     MediaReports {
         sender_reports: known.map_or(0, |known| known.sender),
         others: known.map_or(0, |known| known.other),
-        bye: own.bye.map(|seen| Place::of(capture, seen.frame)),
+        bye: own.bye.map(|seen| origin.place(seen.frame)),
     }
 }

@@ -1,6 +1,7 @@
 //! The conversation of an authentication, told step by step.
 
-use super::{Authentication, AuthenticationOutcome, Place, Side, Step, Time};
+use super::convert::Origin;
+use super::{Authentication, AuthenticationOutcome, Side, Step};
 use crate::rules::{Proof, View};
 use crate::session::credentials::{Derivation, Preparation, Scheme};
 use crate::session::{Answer, Conversation, Exchange, Seen, Verdicts};
@@ -14,14 +15,14 @@ const MAX_STEPS: usize = 24;
 
 /// The authentication of a conversation: what its exchanges add up to.
 #[must_use]
-pub(super) fn authentication(conversation: &Conversation, view: &View<'_>, capture: u32, digits: u8) -> Authentication {
+pub(super) fn authentication(conversation: &Conversation, view: &View<'_>, origin: Origin) -> Authentication {
     let mut steps: Vec<Step> = Vec::new();
     let mut total = 0;
     let mut add = |seen: Seen, from: Side, what: &dyn Fn() -> String| {
         total += 1;
         if steps.len() < MAX_STEPS {
-            let place = Place::of(capture, seen.frame);
-            steps.push(Step { place, time: Some(Time::new(seen.time, digits)), from, what: what() });
+            let place = origin.place(seen.frame);
+            steps.push(Step { place, time: Some(origin.time(seen.time)), from, what: what() });
         }
     };
     for exchange in conversation.exchanges.iter().filter(|exchange| exchange.method != Method::BINDING) {

@@ -1,6 +1,6 @@
 //! TLS connections of TURN in a report.
 
-use super::convert::{place, places};
+use super::convert::Origin;
 use super::handshake::{alert_of, certificates, closing_of, evidence, texts};
 use super::{Address, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsState, Place, Time};
 use crate::session::tls::{TcpState, TlsConnection};
@@ -138,9 +138,9 @@ pub struct TlsTcpClosing {
 }
 
 /// The published form of a connection; `None` for one that nothing says to be of TURN.
-pub(super) fn tls(known: &TlsConnection, capture: u32, digits: u8) -> Option<Tls> {
+pub(super) fn tls(known: &TlsConnection, origin: Origin) -> Option<Tls> {
     let handshake = &known.handshake;
-    let time = |at: Timestamp| Time::new(at, digits);
+    let time = |at: Timestamp| origin.time(at);
     let (client, server) = (&handshake.sides.client, &handshake.sides.server);
     let (chosen, offer) = (handshake.chosen.as_ref(), client.hello.as_deref());
     let closed_by = known.closed_by();
@@ -171,7 +171,7 @@ pub(super) fn tls(known: &TlsConnection, capture: u32, digits: u8) -> Option<Tls
         hello_retry: handshake.retry_request.is_some(),
         client_fingerprint: client.certificate().map(|known| known.fingerprint.to_string()),
         server_fingerprint: server.certificate().map(|known| known.fingerprint.to_string()),
-        certificates: certificates(&handshake.sides, capture),
+        certificates: certificates(&handshake.sides, origin),
         flights: handshake
             .flights
             .iter()
@@ -179,11 +179,11 @@ pub(super) fn tls(known: &TlsConnection, capture: u32, digits: u8) -> Option<Tls
                 from: flight.from.name(),
                 messages: flight.messages.iter().map(|what| what.name()).collect(),
                 time: time(flight.first.time),
-                place: place(capture, flight.first.frame),
+                place: origin.place(flight.first.frame),
             })
             .collect(),
-        alert: handshake.fatal().or(handshake.alerts.first()).map(|alert| alert_of(alert, capture)),
-        closed: handshake.closing().map(|closing| closing_of(&closing, capture, digits)),
+        alert: handshake.fatal().or(handshake.alerts.first()).map(|alert| alert_of(alert, origin)),
+        closed: handshake.closing().map(|closing| closing_of(&closing, origin)),
         client_data_records: client.data.records,
         server_data_records: server.data.records,
         opened_records: known.opened,
@@ -205,12 +205,12 @@ pub(super) fn tls(known: &TlsConnection, capture: u32, digits: u8) -> Option<Tls
                     None => handshake.from_start && !known.is_perhaps_complete(),
                 },
                 at: time(closed.seen.time),
-                place: place(capture, closed.seen.frame),
+                place: origin.place(closed.seen.frame),
             }),
             handshake_us: known.tcp.handshake.map(|span| span.micros()),
             missing_bytes: known.tcp.missing,
         },
         evidence_total: frames.len() as u64,
-        evidence: places(capture, &frames),
+        evidence: origin.places(&frames),
     })
 }

@@ -1,16 +1,16 @@
 //! What was tried: servers by transport, and the connections of relays for TCP.
 
-use super::convert::{place, places};
+use super::convert::Origin;
 use super::{
     Address, ConnectionOpener, ConnectionState, DataConnection, ServerConnections, ServerIcmp, ServerTransport, Side,
-    Time, TransportOutcome,
+    TransportOutcome,
 };
 use crate::net::Transport;
 use crate::session::{self, From, Opener, Reached, Seen, Tried};
 use crate::time::Span;
 
 /// How one transport of a server fared.
-pub(super) fn transport(transport: Transport, reached: &Reached, capture: u32, digits: u8) -> ServerTransport {
+pub(super) fn transport(transport: Transport, reached: &Reached, origin: Origin) -> ServerTransport {
     let known = &reached.connections;
     ServerTransport {
         transport,
@@ -27,9 +27,9 @@ pub(super) fn transport(transport: Transport, reached: &Reached, capture: u32, d
         icmp: reached.icmp.map(|icmp| ServerIcmp {
             kind: icmp.kind.to_string(),
             sender: icmp.sender.to_string(),
-            place: place(capture, icmp.frame),
+            place: origin.place(icmp.frame),
         }),
-        first_time: reached.first.map(|first| Time::new(first.time, digits)),
+        first_time: reached.first.map(|first| origin.time(first.time)),
     }
 }
 
@@ -62,8 +62,8 @@ fn connections(known: &Tried) -> ServerConnections {
 }
 
 /// A connection of a relay to a peer.
-pub(super) fn data_connection(known: &session::DataConnection, capture: u32, digits: u8) -> DataConnection {
-    let time = |seen: Seen| Time::new(seen.time, digits);
+pub(super) fn data_connection(known: &session::DataConnection, origin: Origin) -> DataConnection {
+    let time = |seen: Seen| origin.time(seen.time);
     let refused = |answer: Option<(Seen, u16)>| answer.map(|(_, code)| code).filter(|&code| code != 0);
     let error = refused(known.answer).or(refused(known.bound));
     let bound = known.bound.filter(|&(_, code)| code == 0);
@@ -102,6 +102,6 @@ pub(super) fn data_connection(known: &session::DataConnection, capture: u32, dig
         reset: known.closed.is_some_and(|(_, _, reset)| reset),
         bytes_sent,
         bytes_received,
-        evidence: places(capture, &frames),
+        evidence: origin.places(&frames),
     }
 }

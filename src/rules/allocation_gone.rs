@@ -176,6 +176,21 @@ fn text(
     }
 }
 
+/// A server that grants an allocation with LIFETIME 0 has it end at once (RFC 8656 §7.2 has it be 600 or more unless the client asked for less).
+fn granted_for_nothing(lent: &Lent) -> (String, String, String) {
+    (
+        format!("{} had granted it for 0 seconds", lent.server),
+        format!(
+            "The Allocate was granted in frame {} with LIFETIME 0, so that the allocation was over as it began.",
+            lent.created.frame
+        ),
+        format!(
+            "Set the lifetime that {} grants (coturn: max-allocate-lifetime); the client must not take such an answer for a relay.",
+            lent.server
+        ),
+    )
+}
+
 /// What happened, as a clause for the headline and in sentences, and what to change.
 fn told(state: &State, client: ClientAddress) -> (String, String, String) {
     let in_time = "Have the client send its Refresh well before the end (a minute is usual), repeat it when it gets no answer, and take over \
@@ -187,6 +202,9 @@ fn told(state: &State, client: ClientAddress) -> (String, String, String) {
                 1 => format!("It was granted in frame {} and refreshed once", lent.created.frame),
                 many => format!("It was granted in frame {} and refreshed {many} times", lent.created.frame),
             };
+            if lent.lifetime == 0 {
+                return granted_for_nothing(lent);
+            }
             let why = format!(
                 "{last}, the last time for {} seconds, and so ended {ago} before the first of these requests.",
                 lent.lifetime
@@ -212,10 +230,12 @@ fn told(state: &State, client: ClientAddress) -> (String, String, String) {
         State::Moved(from, frame) => (
             format!("the client used to come from {from}"),
             format!(
-                "The nonce that it echoes had been given to {from} (frame {frame}): a NAT on the way changed its port from {} to {}, and to the \
-                 server the same client is another one now.",
-                from.0.port(),
-                client.0.port()
+                "The nonce that it echoes had been given to {from} (frame {frame}): {}, and to the server the same client is another one now.",
+                if from.0.ip() == client.0.ip() {
+                    format!("a NAT on the way changed its port from {} to {}", from.0.port(), client.0.port())
+                } else {
+                    format!("it comes from {} now, since its network changed or a VPN was switched on or off", client.0.ip())
+                }
             ),
             "Have the client send something every 15 seconds or so, to keep the NAT's mapping; on a change of address it must allocate anew, \
              or use mobility (RFC 8016)."

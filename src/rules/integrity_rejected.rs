@@ -113,14 +113,16 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
         _ => false,
     };
     let near = nearly(asked, request, response, view);
+    let odd = oddity(request, asked);
     let (why, proof, fix) = match near {
         _ if same => no_blame(&user),
         Some(near) => near.blame(response, &user, view),
         None => by_configuration(request, response, asked, &user, dialect, view)
+            .or_else(|| made_otherwise(request, response, odd?, &user))
             .or_else(|| accepted_before(group, conversation, (request, response), &user))
             .unwrap_or_else(|| blame(request, response, what, &user, dialect)),
     };
-    let proof = match oddity(request, asked) {
+    let proof = match odd {
         Some(slip) => format!("{proof} It does so only when {slip}."),
         None => proof,
     };
@@ -220,14 +222,40 @@ fn oddity(request: &Proof, asked: &Asked) -> Option<Slip> {
     const SHA256: u16 = 2;
     let Proof::By { derivation, rule, .. } = request else { return None };
     let announced = asked.password_algorithm == Some(SHA256);
-    match (rule, derivation.scheme, derivation.preparation) {
+    let key = match derivation.scheme {
+        Scheme::LongTerm(key) | Scheme::TurnRest { key, .. } => Some(key),
+        Scheme::ShortTerm | Scheme::RawKey => None,
+    };
+    match (rule, key, derivation.preparation) {
         (Rule::ZeroPadded | Rule::FullLengthZeroPadded, ..) => Some(Slip::ZeroPadded),
         (Rule::FullLength, ..) => Some(Slip::FullLength),
-        (_, Scheme::LongTerm(KeyHash::Sha256), _) if !announced => Some(Slip::Sha256Key),
-        (_, Scheme::LongTerm(KeyHash::Md5), _) if announced => Some(Slip::Md5Key),
+        (_, Some(KeyHash::Sha256), _) if !announced => Some(Slip::Sha256Key),
+        (_, Some(KeyHash::Md5), _) if announced => Some(Slip::Md5Key),
         (_, _, Preparation::SaslPrep | Preparation::OpaqueString) => Some(Slip::Prepared),
+        _ if matches!(derivation.scheme, Scheme::TurnRest { password, .. } if password != KeyHash::Sha1) => {
+            Some(Slip::RestSha2)
+        }
         _ => None,
     }
+}
+
+/// Where the client does otherwise than most do with what it was given, the server may hold the same all the same.
+fn made_otherwise(request: &Proof, response: &Proof, odd: Slip, user: &str) -> Option<(String, String, String)> {
+    let Proof::By { label, .. } = request else { return None };
+    if matches!(response, Proof::By { .. } | Proof::Mismatch(_)) {
+        return None; // that shows what the server holds
+    }
+    Some((
+        format!("the client signs with \"{label}\" when {odd}"),
+        format!(
+            "Whether the server holds the same as the client does not show: one that makes integrity otherwise refuses {user} even then. The request's integrity verifies \
+             with the credential \"{label}\", which is what the client was given."
+        ),
+        format!(
+            "Let client and server make integrity in the same way: as RFC 8489 has it, or as this server expects it. If the server refuses {user} then, too, set the \
+             password of \"{label}\" on it."
+        ),
+    ))
 }
 
 /// Near misses of a request that verifies with nothing, and of its refusal.
@@ -333,6 +361,9 @@ fn by_configuration(
         _ => "",
     };
     if let Some((_, server)) = same {
+        if oddity(request, asked).is_some() {
+            return None;
+        }
         return Some((
             format!(
                 "the client signs with \"{client}\", the same as the server's \"{server}\", and the server does not hold that"

@@ -216,7 +216,11 @@ fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
             (_, None) => " The server, which knows no allocation on the new port, did not answer.".to_owned(),
         };
         Text {
-            title: format!("The {thing} of {old} with {to} went on from {new}: the NAT before it made a new mapping"),
+            title: format!("The {thing} of {old} with {to} went on from {new}: {}", if old.ip() == new.ip() {
+                "the NAT before it made a new mapping"
+            } else {
+                "it has another address now"
+            }),
             explanation: format!(
                 "Until frame {} the client was seen at {old}; after {} of silence the same session went on from {new} in frame {}, and \
                  nothing came from the old port any more.{answer}",

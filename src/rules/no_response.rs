@@ -228,10 +228,16 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         ),
     };
     let over_what = transport.name();
+    let serves = whom_it_serves(conversation, asked, view);
     let others = others(server, transport, view);
     let way = travel::of_requests(conversation, asked, view);
     let tail = || others.first().map(|other| format!(", while {other}")).unwrap_or_default();
-    let title_tail = if way.title.is_empty() { tail() } else { way.title };
+    let title_tail = match serves {
+        Some(Serves::OtherClients) => format!("{}, though it answers other clients", way.title),
+        Some(Serves::TheSameHost) => format!("{}, though it answers other requests of the same host", way.title),
+        None if way.title.is_empty() => tail(),
+        None => way.title,
+    };
     let others_text = match others.as_slice() {
         [] => String::new(),
         some => format!(" In the same capture {}.", some.join(", and ")),
@@ -245,6 +251,9 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
             (false, true) => format!(
                 "{server} does not answer {requests} of {client} over {over_what}, though it answered others{title_tail}"
             ),
+            (false, false) if serves.is_some() => {
+                format!("{server} does not answer {requests} of {client} over {over_what}{title_tail}")
+            }
             (false, false) => format!(
                 "{server} does not answer over {over_what}: {sent} {method} requests of {client} went unanswered{title_tail}"
             ),
@@ -260,6 +269,18 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
                  lends relays.{}",
                 way.fix
             )
+        } else if let Some(serves) = serves {
+            let what = match serves {
+                Serves::OtherClients => format!(
+                    "Find out what is different about {client}, since {server} runs and others reach it: firewalls, block lists and rate limits that \
+                     apply to this client, the way back to it, losses"
+                ),
+                Serves::TheSameHost => format!(
+                    "Find out what is different about these requests, since {server} runs and the host reaches it: a firewall that drops them for \
+                     their size, content or port, a rate limit, a server for STUN alone, losses"
+                ),
+            };
+            format!("{what}; and read what the server's log says of {client}.{}", way.fix)
         } else {
             format!(
                 "Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
@@ -275,6 +296,22 @@ fn knows_binding_only(conversation: &Conversation) -> bool {
     let granted = |exchange: &Exchange| exchange.answer.as_ref().is_some_and(|answer| answer.class == Class::Success);
     let other = |exchange: &Exchange| exchange.method != Method::BINDING && exchange.answer.is_some();
     conversation.of(Method::BINDING).any(granted) && !conversation.exchanges.iter().any(other)
+}
+
+/// Whom else a server serves that does not answer.
+#[derive(Clone, Copy)]
+enum Serves {
+    OtherClients,
+    TheSameHost,
+}
+
+/// Whom a server answered over the same transport after it was first asked in vain in this conversation, in which it never answered.
+fn whom_it_serves(conversation: &Conversation, asked: &[&Exchange], view: &View<'_>) -> Option<Serves> {
+    let (client, server) = (conversation.client.0.ip(), conversation.server);
+    let since = asked.first()?.first.time;
+    let serves = view.session.servers().answered_after(server, conversation.transport, since);
+    let same = || view.session.clients().was_answered(client, server.0);
+    (serves && conversation.answered == 0).then(|| if same() { Serves::TheSameHost } else { Serves::OtherClients })
 }
 
 /// Who answered instead: other transports and ports of the same server first.

@@ -14,9 +14,12 @@ const TRIED: u64 = 3;
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     for allocation in conversation.allocations() {
+        if allocation.lends_nothing {
+            unusable(conversation, allocation, None, view, out);
+        }
         for &relayed in allocation.relayed.iter().flatten() {
             if !relayed.is_usable() {
-                unusable(conversation, allocation, relayed, view, out);
+                unusable(conversation, allocation, Some(relayed), view, out);
             } else if is_out_of_reach(relayed, conversation.server) {
                 private(conversation, allocation, relayed, view, out);
             }
@@ -93,7 +96,7 @@ fn private(
         frames: vec![allocation.requested.frame, allocation.created.frame],
         filter: Some(filter_of(conversation)),
         reference: "RFC 8656 §7.2",
-        subject: subject(conversation, allocation, relayed, view),
+        subject: Subject { relayed: Some(relayed), ..subject(conversation, allocation, view) },
         causes: &[],
     };
     out.add(seen, || {
@@ -129,7 +132,7 @@ fn private(
 fn unusable(
     conversation: &Conversation,
     allocation: &Allocation,
-    relayed: RelayedAddress,
+    relayed: Option<RelayedAddress>,
     view: &View<'_>,
     out: &mut Collector,
 ) {
@@ -148,14 +151,24 @@ fn unusable(
         frames: listed.to_vec(),
         filter: Some(filter_of(conversation)),
         reference: "RFC 8656 §7.2",
-        subject: subject(conversation, allocation, relayed, view),
+        subject: Subject { relayed, ..subject(conversation, allocation, view) },
         causes: &["turn-capacity"],
     };
+    let what = match relayed {
+        Some(relayed) => {
+            (format!("with {relayed}, which is no address"), format!("but XOR-RELAYED-ADDRESS is {relayed}"))
+        }
+        None => (
+            "without a relayed address".to_owned(),
+            "but its answer has no XOR-RELAYED-ADDRESS, or none that can be read (RFC 8656 §7.2)".to_owned(),
+        ),
+    };
     out.add(seen, || Text {
-        title: format!("{server} granted {client} an allocation with {relayed}, which is no address"),
+        title: format!("{server} granted {client} an allocation {}", what.0),
         explanation: format!(
-            "The Allocate request succeeded ({}), but XOR-RELAYED-ADDRESS is {relayed}: nobody can send there, so the allocation is of no use.",
-            frames(&listed)
+            "The Allocate request succeeded ({}), {}: nobody can send there, so the allocation is of no use.",
+            frames(&listed),
+            what.1
         ),
         fix: format!(
             "Look into the log of {server}: its range of relay ports may be exhausted, or its relay address not configured; some servers answer \
@@ -173,13 +186,12 @@ fn scope_word(scope: Scope) -> &'static str {
     }
 }
 
-fn subject(conversation: &Conversation, allocation: &Allocation, relayed: RelayedAddress, view: &View<'_>) -> Subject {
+fn subject(conversation: &Conversation, allocation: &Allocation, view: &View<'_>) -> Subject {
     Subject {
         client: Some(conversation.client),
         server: Some(conversation.server),
         username: allocation.user.map(|name| view.text(name)),
         realm: allocation.realm.map(|name| view.text(name)),
-        relayed: Some(relayed),
         mapped: allocation.mapped,
         ..Subject::default()
     }

@@ -134,6 +134,7 @@ fn is_unanswered(exchange: &Exchange) -> bool {
 fn text(conversation: &Conversation, known: &Allocation, asked: &[&Exchange], frame: u64, heard: Timestamp) -> Text {
     let (client, server) = (conversation.client, conversation.server);
     let served = heard.since(known.created.time);
+    let after = if served > Span::default() { format!(" after {served}") } else { String::new() };
     let sent: u64 = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
     let first = asked.iter().map(|exchange| exchange.first.time).min();
     let over = asked.iter().map(|exchange| exchange.last.time).max().zip(first).map(|(last, first)| last.since(first));
@@ -149,7 +150,7 @@ fn text(conversation: &Conversation, known: &Allocation, asked: &[&Exchange], fr
     };
     Text {
         title: format!(
-            "{server} answers {client} no more after {served}: nothing comes back, and {requests} ({methods}) went unanswered"
+            "{server} answers {client} no more{after}: nothing comes back, and {requests} ({methods}) went unanswered"
         ),
         explanation: format!(
             "{server} gave {client} an allocation (frame {}) and was heard last in frame {frame}. After that {client} sent {requests} \
@@ -160,7 +161,7 @@ fn text(conversation: &Conversation, known: &Allocation, asked: &[&Exchange], fr
         ),
         fix: format!(
             "Capture at {server}: if the requests arrive there, see in its log whether it still runs; if not, look at the firewalls and NATs on \
-             the way for a session that was ended or a rule that changed after {served}, and whether the client changed its network. A client that \
+             the way for a session that was ended or a rule that changed{after}, and whether the client changed its network. A client that \
              meets this must allocate anew and restart ICE."
         ),
     }

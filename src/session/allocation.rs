@@ -103,6 +103,8 @@ pub struct Allocation {
     pub connections: Vec<DataConnection>,
     /// How many there were.
     pub connections_total: u32,
+    /// Whether the server granted it and named no relayed address.
+    pub lends_nothing: bool,
     /// What the client sent that the relay does not pass on.
     pub strays: Option<Box<Strays>>,
     /// Where it went on (RFC 8016), if it did: then it was given up here.
@@ -134,6 +136,7 @@ impl Allocation {
             received: Traffic::default(),
             connections: Vec::new(),
             connections_total: 0,
+            lends_nothing: answer.lends_nothing(),
             strays: None,
             moved_to: None,
         }

@@ -3,6 +3,7 @@
 use super::conversation::Conversation;
 use super::names::Name;
 use super::outcome::{Denied, Grant, NEVER, Outcome, Redirect, Server};
+use super::proxies::Proxies;
 use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
 use hashbrown::hash_map::Entry;
@@ -39,6 +40,7 @@ pub struct Clients {
     secured: HashMap<(IpAddr, IpAddr), (Timestamp, Option<Timestamp>)>,
     /// What each client last said in TLS that nobody opened, by whether the hello was read.
     sealed: HashMap<(IpAddr, bool), Sealed>,
+    proxies: Proxies,
     /// The earliest time after the capture's clock was set back, if it was.
     set_back: Option<Timestamp>,
     /// Whether the capture lacks frames from its middle.
@@ -101,6 +103,7 @@ impl Clients {
             keyed_hosts: HashMap::new(),
             secured: HashMap::new(),
             sealed: HashMap::new(),
+            proxies: Proxies::default(),
             set_back: None,
             holes: false,
             heard: HashSet::new(),
@@ -109,6 +112,16 @@ impl Clients {
             both_ways: false,
             lost: 0,
         }
+    }
+
+    /// What proxies answered clients.
+    #[must_use]
+    pub fn proxies(&self) -> &Proxies {
+        &self.proxies
+    }
+
+    pub(super) fn proxies_mut(&mut self) -> &mut Proxies {
+        &mut self.proxies
     }
 
     /// How many clients found no room.

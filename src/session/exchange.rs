@@ -181,6 +181,14 @@ impl Answer {
         self.class == Class::Error && self.code == code
     }
 
+    /// Whether it is a whole success that names no relayed address, though it says as whom the server sees the client: no way to answer an Allocate
+    /// (RFC 8656 §7.2).
+    #[must_use]
+    pub fn lends_nothing(&self) -> bool {
+        let whole = self.class == Class::Success && !self.truncated && self.mapped.is_some();
+        whole && self.relayed == [None; 2]
+    }
+
     /// Whether it challenges: it brings a realm and a nonce (RFC 8489 §9.2.4).
     #[must_use]
     pub fn is_challenge(&self) -> bool {

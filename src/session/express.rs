@@ -374,6 +374,9 @@ impl Session {
         let [_, of_server] = &mut conversation.ttl;
         *of_server = at.ttl;
         conversation.granted_plainly(method, rtt, seen.time);
+        if conversation.answered == 1 {
+            self.servers.answers(conversation.server, conversation.transport, seen.time);
+        }
         flow.stun = true;
         flow.gets_answer(id);
         flow.count(at.src, seen);

@@ -97,6 +97,11 @@ impl Nonces {
         self.get(nonce).and_then(|known| known.echoed).is_some_and(|echoed| echoed > time)
     }
 
+    /// Whether it was given to several 5-tuples.
+    pub(super) fn is_shared(&self, nonce: u64) -> bool {
+        self.get(nonce).is_some_and(|known| known.shared)
+    }
+
     /// An answer gives a nonce.
     pub(super) fn learn(&mut self, nonce: u64, client: ClientAddress, seen: Seen, max: usize) {
         if let Some(known) = self.get_mut(nonce) {

@@ -77,6 +77,7 @@ impl Session {
     /// A new request of a client to a server on the flow's own level.
     pub(super) fn converse(&mut self, at: &Sighting, id: TransactionId, method: Method, asked: &Asked) {
         let given = asked.nonce.and_then(|nonce| self.nonces.echo(nonce, at.seen.time));
+        let is_one_host = given.is_some_and(|(old, _)| old.0.ip() == at.src.ip() || self.is_moved_to(at, asked, old));
         let Some(flow) = self.flows.get_mut(at.flow) else { return };
         flow.asks(id);
         let starts = matches!(method, Method::ALLOCATE | Method::BINDING);
@@ -87,7 +88,7 @@ impl Session {
             conversation.nonce_of = Some(client);
             // over TCP another port is another connection, and no sign of a NAT that forgot a mapping
             let same_way = !at.transport.is_stream();
-            if same_way && !starts && conversation.asked == 0 && client.0.ip() == conversation.client.0.ip() {
+            if same_way && !starts && conversation.asked == 0 && is_one_host {
                 conversation.moved_from = Some(Box::new((client, seen)));
                 let server = conversation.server;
                 conversation.sent(method, asked, at.seen);
@@ -106,6 +107,19 @@ impl Session {
                 self.clients.began_signed(client, server, at.seen.time);
             }
         }
+    }
+
+    /// Whether a request shows that the client with an allocation at `old` has another address now: it has the user of that, and a nonce that nobody else was
+    /// given.
+    fn is_moved_to(&self, at: &Sighting, asked: &Asked, old: ClientAddress) -> bool {
+        let flow =
+            self.flows.find(old.0, at.dst).and_then(|id| self.flows.get(id)).filter(|flow| flow.twin_of.is_none());
+        let known = flow.and_then(|flow| flow.conversation.as_deref()).filter(|known| known.client == old);
+        let user = asked.user.or(asked.userhash);
+        known
+            .and_then(|known| known.live_allocation(at.seen.time))
+            .is_some_and(|allocation| user.is_some() && allocation.user == user)
+            && asked.nonce.is_some_and(|nonce| !self.nonces.is_shared(nonce))
     }
 
     /// A client uses a nonce that it was given on another port, where it had an allocation.

@@ -176,7 +176,10 @@ impl Session {
         }
         if answer.class == Class::Success {
             match exchange.method {
-                Method::ALLOCATE if answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) => {
+                Method::ALLOCATE
+                    if !answer.lends_nothing()
+                        && answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) =>
+                {
                     let user = exchange.asked.user_or_hash();
                     self.clients.allocated(client.0.ip(), user, server.0, answer.seen.time);
                     answer.relayed.iter().flatten().for_each(|&relayed| self.arrivals.lent(relayed, server));
@@ -200,6 +203,9 @@ impl Session {
         let [_, of_server] = &mut conversation.ttl;
         *of_server = ttl;
         conversation.settled(exchange);
+        if conversation.answered == 1 {
+            self.servers.answers(conversation.server, conversation.transport, answer.seen.time);
+        }
         if stale.is_some() {
             conversation.stale = stale.map(Box::new);
         } else if answer.class == Class::Success

@@ -114,6 +114,8 @@ impl Server {
 #[derive(Debug)]
 pub struct Servers {
     servers: HashMap<ServerAddress, Server>,
+    /// When each last answered anybody, as far as that is known.
+    answering: HashMap<(ServerAddress, Transport), Timestamp>,
     max: usize,
     dropped: u64,
 }
@@ -122,7 +124,7 @@ impl Servers {
     /// An empty table for at most `max` servers.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Servers { servers: HashMap::new(), max, dropped: 0 }
+        Servers { servers: HashMap::new(), answering: HashMap::new(), max, dropped: 0 }
     }
 
     /// Whether anything is known of it.
@@ -196,9 +198,27 @@ impl Servers {
         Some(server)
     }
 
+    /// A server answered at a time: for the first time in a conversation that goes on, or for the last in one that ended.
+    pub(super) fn answers(&mut self, server: ServerAddress, transport: Transport, at: Timestamp) {
+        let way = (server, transport);
+        if self.answering.len() < self.max || self.answering.contains_key(&way) {
+            let last = self.answering.entry(way).or_insert(at);
+            *last = at.max(*last);
+        }
+    }
+
+    /// Whether a server is known to have answered anybody over a transport after a time.
+    #[must_use]
+    pub fn answered_after(&self, server: ServerAddress, transport: Transport, time: Timestamp) -> bool {
+        self.answering.get(&(server, transport)).is_some_and(|last| *last > time)
+    }
+
     /// Adds what a conversation that ends at `now` showed.
     pub fn add(&mut self, conversation: &Conversation, now: Timestamp) {
         let address = conversation.server;
+        if let Some(heard) = conversation.server_heard {
+            self.answers(address, conversation.transport, heard.time);
+        }
         let Some(server) = self.entry(address, conversation.first) else { return };
         server.software = conversation.software.or(server.software);
         for allocation in conversation.allocations() {

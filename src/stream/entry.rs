@@ -4,6 +4,7 @@ use super::connection::{Connection, Moment};
 use super::direction::Direction;
 use super::framing::Framer;
 use super::head::{self, Head};
+use super::proxy::Asked;
 use super::tls::Tls;
 use crate::net::Endpoint;
 use crate::packet::Segment;
@@ -17,6 +18,8 @@ pub(super) struct Entry {
     pub first: [Option<u32>; 2],
     /// From the client, from the server; once there was anything to look at.
     pub directions: Option<Box<[Direction; 2]>>,
+    /// What the client asked of it, where it is one to an HTTP proxy.
+    pub proxy: Option<Box<Asked>>,
     /// Once it is known to be TLS.
     pub tls: Option<Box<Tls>>,
     /// Bytes of it that wait, as they were counted last.
@@ -39,7 +42,7 @@ pub(super) enum Look {
 
 impl Entry {
     pub(super) fn new(ends: (Endpoint, Endpoint), connection: Connection) -> Self {
-        Entry { ends, connection, first: [None; 2], directions: None, tls: None, counted: 0, holed: false }
+        Entry { ends, connection, first: [None; 2], directions: None, proxy: None, tls: None, counted: 0, holed: false }
     }
 
     /// What one end sent, once there was anything to look at.

@@ -3,6 +3,7 @@
 use super::connection::{Connection, Moment};
 use super::direction::Stamp;
 use super::framing::{Frame, Framing};
+use super::proxy::Proxied;
 use super::tls::{Secured, Tls};
 use crate::keys::KeyLog;
 use crate::net::Endpoint;
@@ -33,6 +34,8 @@ pub enum Item<'a> {
     Payload(Payload<'a>),
     /// What a record of TLS tells.
     Secured(Secured<'a>),
+    /// A proxy answered a client that asks for a connection.
+    Proxied(Proxied<'a>),
     /// STUN or TLS was recognised in a connection, it was closed or met an ICMP error, or it is over: what is known of it by now.
     Connection(&'a Connection),
 }

@@ -20,6 +20,7 @@ mod framing;
 mod head;
 mod item;
 mod limits;
+mod proxy;
 mod sieve;
 mod table;
 mod tls;
@@ -30,6 +31,7 @@ pub use dtls::Associations;
 pub use framing::{Frame, Framer, Framing};
 pub use item::{Counts, Item, Payload};
 pub use limits::Limits;
+pub use proxy::Proxied;
 pub use table::Streams;
 pub use tls::{Sealed, Secured, What};
 

@@ -8,6 +8,7 @@ use super::framing::Framer;
 use super::head;
 use super::item::{Counts, Item, Out};
 use super::limits::Limits;
+use super::proxy::Turn;
 use crate::keys::KeyLog;
 use crate::packet::{IcmpError, Segment};
 use crate::time::Timestamp;
@@ -213,6 +214,11 @@ impl Streams {
         let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
         let Some(entry) = self.known.get_mut(slot) else { return };
         if entry.directions.is_none() {
+            match entry.between(seq, at, segment, side) {
+                Turn::Theirs => {}
+                Turn::Between => return,
+                Turn::Answer(answer) => return each(Item::Proxied(answer)),
+            }
             match entry.look(seq, segment, side) {
                 Look::Wait => return,
                 Look::Forget => return self.remove(slot, each),

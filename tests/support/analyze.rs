@@ -100,6 +100,11 @@ pub fn finding<'r>(report: &'r Report, id: &str) -> &'r Finding {
     found.unwrap_or_else(|| panic!("no {id} among {:?}", ids(report)))
 }
 
+/// The frames that a finding lists.
+pub fn frames_of(report: &Report, id: &str) -> Vec<u64> {
+    finding(report, id).places.iter().map(|place| place.frame).collect()
+}
+
 /// What `messages` would print of one message, reduced to what tests ask about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {

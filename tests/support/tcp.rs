@@ -250,7 +250,7 @@ pub fn read_streams(pieces: &[Piece], limits: Limits) -> Read {
             unpadded: payload.message.unpadded_before,
         }),
         Item::Connection(connection) => read.connections.push(*connection),
-        Item::Secured(_) => {}
+        Item::Secured(_) | Item::Proxied(_) => {}
     };
     for (number, piece) in (1u64..).zip(pieces) {
         let segment = Segment {

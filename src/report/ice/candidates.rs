@@ -3,7 +3,7 @@
 
 use super::convert::tcp_type;
 use crate::net::Endpoint;
-use crate::report::convert::places;
+use crate::report::convert::Origin;
 use crate::report::{Address, Candidate, CandidateType, Confidence, Transport};
 use crate::session::ice::{IceSession, Pair};
 use crate::session::signalling::compare;
@@ -59,7 +59,10 @@ impl Known {
 }
 
 /// The server-reflexive candidates that Binding answers of a server show.
-pub(in crate::report) fn binding(conversation: &Conversation, capture: u32) -> impl Iterator<Item = (u64, Candidate)> {
+pub(in crate::report) fn binding(
+    conversation: &Conversation,
+    origin: Origin,
+) -> impl Iterator<Item = (u64, Candidate)> {
     conversation.of(Method::BINDING).filter_map(move |exchange: &Exchange| {
         let answer = exchange.answer.as_ref().filter(|_| exchange.succeeded() && !exchange.asked.check)?;
         let (mapped, client) = (answer.mapped?.0, conversation.client.0);
@@ -76,7 +79,7 @@ pub(in crate::report) fn binding(conversation: &Conversation, capture: u32) -> i
             base: Some(Address(client)),
             server: Some(conversation.server.into()),
             confidence: Confidence::Certain,
-            evidence: places(capture, &[answer.seen.frame]),
+            evidence: origin.places(&[answer.seen.frame]),
             evidence_total: 1,
         };
         Some((answer.seen.frame, candidate))
@@ -84,15 +87,15 @@ pub(in crate::report) fn binding(conversation: &Conversation, capture: u32) -> i
 }
 
 /// Adds what the checks of a session show.
-pub(in crate::report) fn of_session(known: &mut Known, ice: &IceSession, session: &Session, capture: u32) {
+pub(in crate::report) fn of_session(known: &mut Known, ice: &IceSession, session: &Session, origin: Origin) {
     for pair in &ice.pairs {
         for agent in 0..2 {
-            of_agent(known, ice, pair, agent, session, capture);
+            of_agent(known, ice, pair, agent, session, origin);
         }
     }
 }
 
-fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, session: &Session, capture: u32) {
+fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, session: &Session, origin: Origin) {
     let end = pair.end(agent);
     let way = pair.way(agent);
     let relays = pair.relays() == Some(agent);
@@ -106,7 +109,7 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
         base: base.map(Address),
         server: pair.relay().filter(|_| relays).map(Address),
         confidence,
-        evidence: places(capture, frames),
+        evidence: origin.places(frames),
         evidence_total: frames.len() as u64,
     };
     let described = described(ice, agent, (end, tcp), session);

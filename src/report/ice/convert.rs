@@ -5,7 +5,7 @@ use super::{
     IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IceNomination, IcePair, IcePassword, IceRole, IceRoles,
     IceRtt, IceSelectedBy, IceSelection, IceSession, IceState,
 };
-use crate::report::convert::place;
+use crate::report::convert::Origin;
 use crate::report::signalling::{self, SignalledAddress};
 use crate::report::{Address, CandidateType, Place, TcpType, Time, Transport};
 use crate::session::ice::{self, Nomination, Pair, Role, State, Way};
@@ -23,8 +23,7 @@ const MAX_TOLD: usize = 32;
 struct Teller<'s> {
     session: &'s Session,
     known: &'s Known,
-    capture: u32,
-    digits: u8,
+    origin: Origin,
     local: usize,
 }
 
@@ -34,10 +33,10 @@ pub(in crate::report) fn session(
     restart_of: Vec<String>,
     session: &Session,
     known: &Known,
-    (capture, digits): (u32, u8),
+    origin: Origin,
 ) -> IceSession {
     let local = ice.local();
-    let teller = Teller { session, known, capture, digits, local };
+    let teller = Teller { session, known, origin, local };
     let selection = ice.selection();
     let first = [ice.agent(0).first_check, ice.agent(1).first_check].into_iter().flatten().min();
     let since = |time: Timestamp| first.map(|first| time.since(first.time).micros());
@@ -48,7 +47,7 @@ pub(in crate::report) fn session(
         .collect();
     evidence.sort_unstable();
     evidence.dedup();
-    let evidence: Vec<Place> = evidence.into_iter().map(|frame| place(capture, frame)).collect();
+    let evidence: Vec<Place> = evidence.into_iter().map(|frame| origin.place(frame)).collect();
     IceSession {
         ufrags: [local, 1 - local].into_iter().filter_map(|agent| teller.ufrag(ice, agent)).collect(),
         agents: [local, 1 - local].into_iter().map(|agent| teller.agent(ice, agent)).collect(),
@@ -76,7 +75,7 @@ pub(in crate::report) fn session(
 
 impl Teller<'_> {
     fn time(&self, at: Timestamp) -> Time {
-        Time::new(at, self.digits)
+        self.origin.time(at)
     }
 
     fn text(&self, name: Name) -> String {
@@ -179,7 +178,7 @@ impl Teller<'_> {
             remote,
             at: self.time(chosen.at.time),
             by,
-            place: place(self.capture, chosen.at.frame),
+            place: self.origin.place(chosen.at.frame),
         })
     }
 
@@ -226,7 +225,7 @@ impl Teller<'_> {
             icmp: pair.icmp.as_ref().map(|icmp| icmp.kind.to_string()),
             answered_from: pair.elsewhere.map(|(from, _)| Address(from)),
             points: 1 + u32::try_from(pair.other_paths().count()).unwrap_or(u32::MAX),
-            evidence: first.into_iter().chain(answers).map(|frame| place(self.capture, frame)).collect(),
+            evidence: first.into_iter().chain(answers).map(|frame| self.origin.place(frame)).collect(),
         }
     }
 

@@ -17,6 +17,11 @@ impl Group {
         ABOUT_THE_WAY.contains(&self.finding.id) && clients.may_have_another_way(from.client, self.finding.at)
     }
 
+    /// Whether it speaks of that.
+    pub(super) fn is_of_the_way(&self) -> bool {
+        ABOUT_THE_WAY.contains(&self.finding.id)
+    }
+
     /// Whether the client went over TLS instead, to the same host or to another that is taken for a TURN server, and was answered there: nobody can read
     /// what, but the way is not closed.
     pub(super) fn went_over_tls(&self, remedy: &Remedy, clients: &Clients) -> bool {

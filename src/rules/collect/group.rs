@@ -1,8 +1,8 @@
 //! Like occurrences, which become one finding when all is known.
 
-use super::{Concluded, MAX_FRAMES, Occurrence, Remedy, Text};
+use super::{Affected, Concluded, MAX_FRAMES, Occurrence, Remedy, Subject, Text};
 use crate::rules::{Confidence, Severity};
-use crate::session::{Clients, Grievance};
+use crate::session::{Clients, Grievance, Names};
 use crate::time::Timestamp;
 
 /// How many occurrences of a finding are kept to decide its severity by.
@@ -39,12 +39,26 @@ const ABOUT_ANSWERS: &[&str] = &[
     "ice-no-relay-candidate",
 ];
 
+/// Of how many other clients a finding can tell, should the first get over it.
+const MAX_OTHERS: usize = 4;
+
+/// What can be told of a client that is not the first.
+#[derive(Debug)]
+struct Told {
+    remedy: Remedy,
+    text: Text,
+    frames: Vec<u64>,
+    filter: Option<String>,
+    subject: Subject,
+}
+
 /// Like occurrences on their way to be one finding.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) finding: Concluded,
     /// Of the occurrences that would be failures: what would remedy each.
     pub(super) grievances: Vec<(Remedy, Confidence)>,
+    others: Vec<Told>,
     pub(super) causes: &'static [&'static str],
     /// Ids of findings that it is the cause of, where they are about the same.
     pub(super) effects: &'static [&'static str],
@@ -73,11 +87,13 @@ impl Group {
             filter: seen.filter,
             reference: seen.reference,
             subject: seen.subject,
+            affected: Affected::default(),
             caused_by: None,
         };
         Group {
             finding,
             grievances: vec![(seen.remedy, seen.confidence)],
+            others: Vec::new(),
             causes: seen.causes,
             effects: &[],
             remedied: false,
@@ -111,7 +127,7 @@ impl Group {
     }
 
     /// The same was seen again.
-    pub(super) fn again(&mut self, seen: Occurrence) {
+    pub(super) fn again(&mut self, seen: Occurrence, text: impl FnOnce() -> Text) {
         self.count(seen.at, &seen.frames);
         self.finding.severity = self.finding.severity.min(seen.severity);
         let grievance = (seen.remedy, seen.confidence);
@@ -123,31 +139,45 @@ impl Group {
         if self.grievances.len() < MAX_GRIEVANCES {
             self.grievances.push(grievance);
         }
+        let whom = |remedy: &Remedy| remedy.grievance().map(|from| (from.client, from.user));
+        let told = self.grievances.first().map(|(remedy, _)| remedy).into_iter();
+        let mut told = told.chain(self.others.iter().map(|other| &other.remedy));
+        if self.others.len() < MAX_OTHERS && told.all(|known| whom(known) != whom(&seen.remedy)) {
+            let Occurrence { remedy, frames, filter, subject, .. } = seen;
+            self.others.push(Told { remedy, text: text(), frames, filter, subject });
+        }
     }
 
     /// A failure stands if one client that it struck never got what it asked for.
-    pub(super) fn decide(&mut self, clients: &Clients) {
-        let open: Vec<Confidence> = self
-            .grievances
-            .iter()
-            .filter(|(remedy, _)| !remedy.found(clients) && !self.went_over_tls(remedy, clients))
-            .map(|(remedy, confidence)| match self.may_have_gone(remedy, clients) {
-                Some(_) => Confidence::Likely,
-                None => *confidence,
+    pub(super) fn decide(&mut self, clients: &Clients, names: &Names) {
+        let stands = |remedy: &Remedy| !remedy.found(clients) && !self.went_over_tls(remedy, clients);
+        let open = self.grievances.iter().filter(|(remedy, _)| stands(remedy));
+        let open: Vec<(Remedy, Confidence)> = open
+            .map(|&(remedy, confidence)| match self.may_have_gone(&remedy, clients) {
+                Some(_) => (remedy, Confidence::Likely),
+                None => (remedy, confidence),
             })
             .collect();
-        let pool: Vec<Confidence> = if open.is_empty() {
-            if self.finding.severity == Severity::Failure {
-                self.finding.severity = Severity::Warning;
-                self.remedied = true;
-            }
-            self.grievances.iter().map(|&(_, confidence)| confidence).collect()
-        } else {
-            open
-        };
-        self.finding.confidence = pool.into_iter().min().unwrap_or(Confidence::Certain);
+        // who got over it is not told of where another did not
+        let first_stands = self.grievances.first().is_some_and(|(remedy, _)| stands(remedy));
+        let another = self.others.iter().position(|other| !first_stands && stands(&other.remedy));
+        if let Some(told) = another.map(|place| self.others.swap_remove(place)) {
+            let Told { text, frames, filter, subject, .. } = told;
+            (self.finding.text, self.finding.filter, self.finding.subject) = (text, filter, subject);
+            self.finding.frames.splice(..0, frames);
+            self.finding.frames.truncate(MAX_FRAMES);
+        }
+        if open.is_empty() && self.finding.severity == Severity::Failure {
+            self.finding.severity = Severity::Warning;
+            self.remedied = true;
+        }
+        let counted = if open.is_empty() { &self.grievances } else { &open };
+        self.finding.confidence =
+            counted.iter().map(|&(_, confidence)| confidence).min().unwrap_or(Confidence::Certain);
+        self.finding.affected = Affected::of(counted.iter().filter_map(|(remedy, _)| remedy.grievance()), names);
         self.tell_of_sealed(clients);
         self.tell_of_monitors(clients);
+        self.tell_of_proxies(clients);
         // where the clock was set back, nobody can say what came after
         let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
         if self.finding.severity == Severity::Failure

@@ -82,31 +82,38 @@ fn nothing_in_common(story: &Story<'_>, alert: &AlertSeen, name: &str, listed: &
             fix: format!("Configure a certificate on {of}: WebRTC needs one of either side."),
         };
     }
-    let what = match alert.alert.description.0 {
-        71 => {
-            "insufficient_security: none of what was offered is strong enough, or there is no acceptable SRTP profile."
-        }
-        47 => {
+    let compare = "Compare the lists with the configuration of the side that sent the alert: allow a cipher suite that fits its certificate (ECDSA or \
+                   RSA), a group and an SRTP profile that both have.";
+    let (clause, what, fix) = match alert.alert.description.0 {
+        71 => (
+            "they have nothing in common",
+            "insufficient_security: none of what was offered is strong enough, or there is no acceptable SRTP profile.",
+            compare,
+        ),
+        47 => (
+            "a value in a message is out of place",
             "illegal_parameter: a value in a message is out of place, such as a wrong cookie, changed bytes in a retransmission, or an \
-               extension that does not fit."
-        }
-        _ => {
+             extension that does not fit.",
+            "Look in the log of the side that sent the alert for the value that it means, and update the two stacks: what one writes the other does not \
+             accept. A gateway between the two that changes bytes does this, too.",
+        ),
+        _ => (
+            "they have nothing in common",
             "handshake_failure: no cipher suite, group, signature scheme or SRTP profile that both take; an RSA certificate where the client \
-              takes ECDSA suites only, or the other way round, gives the same."
-        }
+             takes ECDSA suites only, or the other way round, gives the same.",
+            compare,
+        ),
     };
     let stage = if handshake.chosen.is_none() { "its ClientHello" } else { "the handshake" };
     Text {
-        title: format!("{by} ends the DTLS handshake of {of} with the alert {name}: they have nothing in common"),
+        title: format!("{by} ends the DTLS handshake of {of} with the alert {name}: {clause}"),
         explanation: format!(
             "{} answered {stage} with the fatal alert {name} ({}). {what} {}",
             capital(&story.named(alert.from)),
             frames(listed),
             offers(handshake)
         ),
-        fix: "Compare the lists with the configuration of the side that sent the alert: allow a cipher suite that fits its certificate (ECDSA or \
-              RSA), a group and an SRTP profile that both have."
-            .to_owned(),
+        fix: fix.to_owned(),
     }
 }
 

@@ -21,8 +21,8 @@ const LOCKED_OUT: (Span, u32) = (Span::from_secs(15), 4);
 const LEFT_ALONE: (Span, u32) = (Span::from_secs(5), 4);
 /// So long pairs work before one should be nominated.
 const PATIENCE: Span = Span::from_secs(5);
-/// So many 487 are no crossing of offers any more.
-const STUBBORN: u32 = 4;
+/// So many 487, over so much time, are no crossing of offers any more, and no checks that were under way together.
+const STUBBORN: (u32, Span) = (4, Span::from_secs(1));
 
 pub(in crate::rules) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     for agent in 0..2 {
@@ -207,12 +207,11 @@ pub(in crate::rules) fn judge_conflict(ice: &IceSession, view: &View<'_>, out: &
         return;
     };
     let resolved = ice.is_conflict_resolved() || ice.has_data_both_ways();
-    let severity = match (resolved, refusals) {
-        (false, STUBBORN..) => Severity::Failure,
-        _ => Severity::Note,
-    };
     let lasts = ice.agents.iter().filter_map(|agent| agent.conflicts.last);
     let last = lasts.max().unwrap_or(first);
+    let (many, long) = STUBBORN;
+    let repeats = refusals >= many && last.time.since(first.time) >= long;
+    let severity = if !resolved && repeats { Severity::Failure } else { Severity::Note };
     // the one that was refused is the one that has to switch
     let agent = usize::from(ice.agent(0).conflicts.count > ice.agent(1).conflicts.count);
     let numbers = if last == first { vec![first.frame] } else { vec![first.frame, last.frame] };
@@ -247,19 +246,24 @@ fn conflict(
         }
         (false, None) => "Neither side switched its role while the capture ran.".to_owned(),
     };
-    let title = if resolved {
-        format!("{one} and {other} claimed the same ICE role at first, and agreed")
-    } else {
-        format!("{one} and {other} both claim to be the {role} agent, and neither gives way")
+    let title = match (resolved, switched) {
+        (true, _) => format!("{one} and {other} claimed the same ICE role at first, and agreed"),
+        (false, Some(_)) => format!("{one} and {other} do not agree on their ICE roles"),
+        (false, None) => format!("{one} and {other} both claim to be the {role} agent, and neither gives way"),
     };
     let codes = match refusals {
         0 => "without an error 487".to_owned(),
         _ => format!("{} with error 487", counted(u64::from(refusals), "check")),
     };
+    let claimed = if ice.agent(1 - agent).checks > 0 {
+        "Both agents claimed the same role in their checks".to_owned()
+    } else {
+        format!("{other} sends no checks, and answered those of {one} as an agent does that has the same role")
+    };
     Text {
         title,
         explanation: format!(
-            "Both agents claimed the same role in their checks ({codes}, {}). {end}",
+            "{claimed} ({codes}, {}). {end}",
             if first == last {
                 frames(&[first.frame])
             } else {

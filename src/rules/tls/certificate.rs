@@ -144,7 +144,10 @@ pub(in crate::rules) fn judge_name(connection: &TlsConnection, _view: &View<'_>,
                 outcome(connection),
                 certificate.fingerprint
             ),
-            fix: format!("Put {quoted} among the alternative names of the certificate, or use one of its names in the clients' TURN URL."),
+            fix: format!(
+                "Put {quoted} among the alternative names of the certificate, or use one of its names in the clients' TURN URL. If it is not the certificate of \
+                 {server} at all, by its fingerprint, something on the way that inspects TLS presents its own: exempt the TURN server from that."
+            ),
         }
     });
 }

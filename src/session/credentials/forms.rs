@@ -150,6 +150,13 @@ fn several(slip: Slip, password: &[u8], mut each: impl FnMut(&[u8]) -> bool) {
                 any(&[decoded, line]);
             }
         }
+        Slip::Base64Spelling => {
+            let bytes = [false, true].into_iter().find_map(|url| decoded(password, url)).unwrap_or_default();
+            for spelled in [encoded(&bytes, false), encoded(&bytes, true)].iter().filter(|_| !bytes.is_empty()) {
+                let bare = spelled.iter().copied().filter(|&byte| byte != b'=').collect();
+                any(&[spelled.clone(), Form::new(bare)]);
+            }
+        }
         Slip::Hex => any(&[hex(password, b"0123456789abcdef"), hex(password, b"0123456789ABCDEF")]),
         Slip::Utf16 => {
             let units: Vec<u16> = std::str::from_utf8(password).unwrap_or_default().encode_utf16().collect();
@@ -394,6 +401,8 @@ mod tests {
             (Slip::CutShort, "abcdef", "abcde"),
             (Slip::Base64, "north", "bm9ydGg="),
             (Slip::Base64Decoded, "bm9ydGg", "north"),
+            (Slip::Base64Spelling, "a+/b", "a-_b"),
+            (Slip::Base64Spelling, "bm9ydGg=", "bm9ydGg"),
             (Slip::Hex, "north", "6e6f727468"),
             (Slip::HexDecoded, "6e6f727468", "north"),
             (Slip::LettersExchanged, "lazy", "layz"),

@@ -64,6 +64,7 @@ slips! {
     Base64Decoded "password-base64-decoded" "the password is decoded from base64";
     Base64Url "password-base64url" "the password is encoded in base64url";
     Base64UrlDecoded "password-base64url-decoded" "the password is decoded from base64url";
+    Base64Spelling "password-base64-spelling" "the password is spelled in base64url instead of base64, or the other way round, or with other padding";
     Hex "password-hex" "the password is written in hex";
     HexDecoded "password-hex-decoded" "the password is decoded from hex";
     Latin1 "password-latin-1" "the password is encoded in Latin-1 instead of UTF-8";

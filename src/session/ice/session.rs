@@ -280,13 +280,22 @@ impl IceSession {
         usize::from(nearness(1) > nearness(0))
     }
 
-    /// Whether, after the last 487, a check was answered by success or the two claim different roles.
+    /// Whether, after the last 487, a check was answered by success, or the two claim different roles. Of an agent that sends no checks the role is
+    /// not known; then the other has to have switched its own.
     #[must_use]
     pub fn is_conflict_resolved(&self) -> bool {
         let last = self.agents.iter().filter_map(|agent| agent.conflicts.last).max();
         let answers = self.pairs.iter().flat_map(|pair| [pair.way(0), pair.way(1)]);
         let answered = answers.filter_map(|way| way.answered.as_ref()).map(|answered| answered.last).max();
-        answered > last || self.controlling().is_some()
+        let [one, other] = &self.agents;
+        let differ = match (one.role, other.role) {
+            (Some(one), Some(other)) => one != other,
+            _ => self
+                .agents
+                .iter()
+                .any(|agent| agent.role_changes > 0 && last.is_none_or(|last| agent.last_check > last.time)),
+        };
+        answered > last || differ
     }
 
     /// The controlling agent, if exactly one claims to be that, or the other says that it is controlled.

@@ -245,15 +245,10 @@ impl TlsConnection {
         self.handshake.sides.client.hello.as_ref().is_some_and(|hello| hello.alpn.iter().any(web))
     }
 
-    /// Whether the server name asked for begins as those of TURN servers do: `turn`, `turns`, `stun`, alone or with a number or a dash.
+    /// Whether the server name asked for is that of a TURN server.
     #[must_use]
     pub fn is_named_for_turn(&self) -> bool {
-        let Some(name) = self.server_name() else { return false };
-        let (label, domain) = name.split_once('.').unwrap_or((name, ""));
-        let label = label.to_ascii_lowercase();
-        let rest = ["turns", "stuns", "turn", "stun", "coturn"].iter().find_map(|word| label.strip_prefix(word));
-        !domain.is_empty()
-            && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c == '-' || c.is_ascii_digit()))
+        self.server_name().is_some_and(is_name_of_turn)
     }
 
     /// Something says that it is of TURN; the surest counts.
@@ -423,6 +418,15 @@ impl TlsConnection {
             flight.add(what, seen, 0);
         }
     }
+}
+
+/// Whether a host's name begins as those of TURN servers do: `turn`, `turns`, `stun`, alone or with a number or a dash.
+pub(in crate::session) fn is_name_of_turn(name: &str) -> bool {
+    let (label, domain) = name.split_once('.').unwrap_or((name, ""));
+    let label = label.to_ascii_lowercase();
+    let rest = ["turns", "stuns", "turn", "stun", "coturn"].iter().find_map(|word| label.strip_prefix(word));
+    !domain.is_empty()
+        && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(|c: char| c == '-' || c.is_ascii_digit()))
 }
 
 #[cfg(test)]

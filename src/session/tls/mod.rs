@@ -6,6 +6,7 @@
 mod connection;
 mod table;
 
+pub(super) use connection::is_name_of_turn;
 pub use connection::{ClosedBy, Ending, Evidence, TcpState, TlsConnection};
 pub use table::{TlsConnections, TlsWay};
 

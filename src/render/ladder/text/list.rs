@@ -7,6 +7,9 @@ use crate::report::Report;
 use crate::report::ladder::{Ladder, Role, Session};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// The names of the columns; how it ended stands behind them.
+const HEADS: [&str; 5] = ["", "client", "server or peer", "when", "msgs"];
+
 /// All sessions, a line each.
 pub(super) fn list(paper: &mut Paper<'_>, ladder: &Ladder, report: &Report, drawn: &[&Session], choice: Choice) {
     let sessions = listed(ladder, drawn, paper.options);
@@ -19,27 +22,8 @@ pub(super) fn list(paper: &mut Paper<'_>, ladder: &Ladder, report: &Report, draw
             [session.number.to_string(), client(session), server, when, session.messages.to_string()]
         })
         .collect();
-    let mut widths = ["", "client", "server or peer", "when", "msgs"].map(UnicodeWidthStr::width);
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(cell.width());
-        }
-    }
-    // what does not fit is cut where it is least missed: addresses, and then the times
     let ends = sessions.iter().map(|session| ending(session).1.width()).max().unwrap_or(0).clamp(12, 32);
-    let over = |widths: &[usize; 5]| widths.iter().map(|width| width + 2).sum::<usize>() + 2 + ends > paper.width;
-    // a very narrow page has no room for where and when: the ladder tells
-    if paper.width < 72 {
-        (widths[2], widths[3]) = (0, 0);
-    }
-    while over(&widths) {
-        let [_, client, server, when, _] = &mut widths;
-        let widest = if client.max(server) > &mut 14 { client.max(server) } else { when };
-        if *widest <= 8 {
-            break;
-        }
-        *widest -= 1;
-    }
+    let widths = widths(&lines, paper.width.saturating_sub(2 + ends), paper.width);
     paper.paint(Some(BOLD), &format!("{} sessions", ladder.sessions.len()));
     paper.out.push('\n');
     let line = |cells: [&str; 5]| {
@@ -53,7 +37,7 @@ pub(super) fn list(paper: &mut Paper<'_>, ladder: &Ladder, report: &Report, draw
         }
         text
     };
-    let head = line(["", "client", "server or peer", "when", "msgs"]);
+    let head = line(HEADS);
     let room = paper.width.saturating_sub(2 + head.width());
     paper.out.push_str("  ");
     paper.paint(Some(DIM), &format!("{head}{}", cut("how it ended", room)));
@@ -67,6 +51,41 @@ pub(super) fn list(paper: &mut Paper<'_>, ladder: &Ladder, report: &Report, draw
         paper.paint(style_of(severity), &cut(&escape(&end), room));
         paper.out.push('\n');
     }
+    remarks(paper, ladder, report, (&sessions, drawn), choice);
+}
+
+/// How wide each column is, so that all fit into so much room of a page as wide as this.
+fn widths(lines: &[[String; 5]], room: usize, page: usize) -> [usize; 5] {
+    let mut widths = HEADS.map(UnicodeWidthStr::width);
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.width());
+        }
+    }
+    // a very narrow page has no room for where and when: the ladder tells
+    if page < 72 {
+        (widths[2], widths[3]) = (0, 0);
+    }
+    // what does not fit is cut where it is least missed: addresses, and then the times
+    while widths.iter().map(|width| width + 2).sum::<usize>() > room {
+        let [_, client, server, when, _] = &mut widths;
+        let widest = if client.max(server) > &mut 14 { client.max(server) } else { when };
+        if *widest <= 8 {
+            break;
+        }
+        *widest -= 1;
+    }
+    widths
+}
+
+/// What there is beside the sessions that are listed, which one is drawn, and which captures show them.
+fn remarks(
+    paper: &mut Paper<'_>,
+    ladder: &Ladder,
+    report: &Report,
+    (sessions, drawn): (&[&Session], &[&Session]),
+    choice: Choice,
+) {
     let more = ladder.sessions.len() - sessions.len();
     if more > 0 {
         paper.paragraph(2, Some(DIM), &format!("… {more} more; --verbose lists them"));

@@ -1,0 +1,122 @@
+//! Connections to HTTP proxies: what a client asks with CONNECT (RFC 9110 §9.3.6), and what it is told. What follows a yes is a stream of its own.
+
+use super::connection::Moment;
+use super::entry::Entry;
+use super::head;
+use crate::net::Endpoint;
+use crate::packet::Segment;
+
+/// A name and a port are not longer.
+const MAX_TARGET: usize = 261;
+
+/// A client that asks a proxy for a connection.
+#[derive(Debug)]
+pub(super) struct Asked {
+    target: Box<str>,
+    at: Moment,
+    answer: Option<u16>,
+}
+
+/// What a proxy answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Proxied<'a> {
+    /// Who asked.
+    pub client: Endpoint,
+    /// The proxy.
+    pub proxy: Endpoint,
+    /// To whom it is to connect: host and port as the client wrote them.
+    pub target: &'a str,
+    /// The request.
+    pub asked: Moment,
+    /// The answer.
+    pub answered: Moment,
+    /// Its status code.
+    pub code: u16,
+}
+
+/// What a segment is to such a connection.
+pub(super) enum Turn<'a> {
+    /// Nothing: it is the client's and the server's.
+    Theirs,
+    /// Of what client and proxy say to each other.
+    Between,
+    /// The proxy's answer.
+    Answer(Proxied<'a>),
+}
+
+impl Entry {
+    /// Takes what a client and an HTTP proxy say to each other before the connection is the client's to use.
+    pub(super) fn between(&mut self, seq: u32, at: Moment, segment: &Segment<'_>, side: usize) -> Turn<'_> {
+        let end = seq.wrapping_add(segment.length);
+        let [client, server] = &mut self.first;
+        if side == 0
+            && (*client == Some(seq) || self.proxy.is_some())
+            && let Some(target) = target_of(segment.payload)
+        {
+            *client = Some(end);
+            self.proxy = Some(Box::new(Asked { target: target.into(), at, answer: None }));
+            return Turn::Between;
+        }
+        let Some(asked) = self.proxy.as_deref_mut().filter(|asked| !asked.answer.is_some_and(is_yes)) else {
+            return Turn::Theirs;
+        };
+        match (side, status_of(segment.payload)) {
+            (1, Some(code)) => {
+                *server = Some(end);
+                asked.answer = Some(code);
+                let (client, proxy) = (self.connection.client, self.connection.server);
+                Turn::Answer(Proxied { client, proxy, target: &asked.target, asked: asked.at, answered: at, code })
+            }
+            // the capture may lack the proxy's yes
+            _ if head::may_begin(segment.payload) => Turn::Theirs,
+            _ => Turn::Between,
+        }
+    }
+}
+
+/// Whether a proxy connects the client.
+fn is_yes(code: u16) -> bool {
+    (200..300).contains(&code)
+}
+
+/// The host and port that a CONNECT request names.
+fn target_of(payload: &[u8]) -> Option<&str> {
+    let rest = payload.strip_prefix(b"CONNECT ")?;
+    let end = rest.iter().position(|byte| !byte.is_ascii_graphic())?;
+    let target = std::str::from_utf8(rest.get(..end)?).ok()?;
+    let named = rest.get(end..)?.starts_with(b" HTTP/1.");
+    (named && target.len() <= MAX_TARGET && target.contains(':')).then_some(target)
+}
+
+/// The status code that an HTTP answer begins with.
+fn status_of(payload: &[u8]) -> Option<u16> {
+    match payload {
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9', b' ', code @ ..] => {
+            let code = std::str::from_utf8(code.get(..3)?).ok()?;
+            code.parse().ok().filter(|code| (100..600).contains(code))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_and_answers_of_proxies_are_read_by_their_first_line() {
+        let target = |text: &'static str| target_of(text.as_bytes());
+        assert_eq!(target("CONNECT turn.example.org:3478 HTTP/1.1\r\nHost: x\r\n\r\n"), Some("turn.example.org:3478"));
+        assert_eq!(target("CONNECT [2001:db8::1]:443 HTTP/1.0\r\n\r\n"), Some("[2001:db8::1]:443"));
+        for other in ["GET / HTTP/1.1\r\n", "CONNECT turn.example.org:3478", "CONNECT nowhere HTTP/1.1\r\n", "CONNECT "]
+        {
+            assert_eq!(target(other), None, "{other}");
+        }
+        let status = |text: &'static str| status_of(text.as_bytes());
+        assert_eq!(status("HTTP/1.1 200 Connection established\r\n\r\n"), Some(200));
+        assert_eq!(status("HTTP/1.0 407 Proxy Authentication Required\r\n"), Some(407));
+        for other in ["HTTP/2 200", "HTTP/1.1 2", "HTTP/1.1 abc", "HTTP/1.1 999 x", ""] {
+            assert_eq!(status(other), None, "{other}");
+        }
+    }
+}
