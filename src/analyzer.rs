@@ -109,7 +109,7 @@ impl Analyzer {
         let builder = Builder::new(capture, filters.user.clone());
         let session =
             Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment).with_joins(joins);
-        let findings = Collector::default();
+        let findings = Collector::of(filters.user.clone());
         let (dtls, plain) = (Associations::default(), Vec::new());
         let (digits, streamed, dns) = (0, 0, DnsSegments::default());
         let mut core =
@@ -192,7 +192,7 @@ impl Analyzer {
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
         core.tell_keys(streams.keys(), embedded);
-        let findings = core.findings.conclude(core.session.clients());
+        let findings = core.findings.conclude(core.session.clients(), core.session.names());
         Analyzed(core.builder.finish(files, packets, streams.counts(), &core.session, findings))
     }
 }

@@ -47,6 +47,16 @@ fn a_handshake_says_the_version_and_the_data_in_it() {
 }
 
 #[test]
+fn a_pair_on_which_nothing_followed_is_said_to_be_that() {
+    let mut scene = Scene::new();
+    scene.connect(&agents());
+    says(
+        &scene,
+        "Nothing wrong: ICE selected 192.0.2.10:5000 – 198.51.100.20:6000; no DTLS or media followed on it in the capture.",
+    );
+}
+
+#[test]
 fn a_restart_is_the_same_call_and_another_agent_is_not() {
     let mut scene = Scene::new();
     scene.connect(&agents()).talk_directly(A, B, 20).connect(&agents().restarted()).talk_directly(A, B, 20);

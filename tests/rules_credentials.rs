@@ -64,6 +64,74 @@ fn a_client_that_stops_at_the_challenge_has_no_credentials() {
 }
 
 #[test]
+fn who_asks_like_a_clock_and_stops_at_the_challenge_may_be_a_health_check() {
+    let asked_at = |seconds: &[u64], ports: u16| {
+        let mut scene = Scene::new();
+        for (number, second) in (0..).zip(seconds) {
+            let client = format!("172.16.84.124:{}", 50000 + number % ports);
+            scene.at_ms(second * 1000 + u64::from(number % 3) * 40);
+            scene.allocate_challenge(&*client, SERVER, REALM, &format!("nonce-{number}"));
+        }
+        wait(&mut scene, 10);
+        report(&scene.pcap())
+    };
+    for (ports, every) in [(1, 10), (7, 10), (100, 60)] {
+        let report = asked_at(&(0..12).map(|number| number * every).collect::<Vec<_>>(), ports);
+        let found = finding(&report, "turn-no-credentials");
+        assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely), "{ports} ports");
+        assert_eq!(report.verdict, Verdict::Warning);
+        let words = format!("it asks every {every} seconds, as a health check does");
+        assert!(report.headline.contains(&words), "{}", report.headline);
+        assert!(found.explanation.contains("12 times in the capture"), "{}", found.explanation);
+    }
+    // whoever makes calls without credentials asks at any time, and a few times are no rhythm
+    for seconds in [&[0, 7, 31, 90, 112, 180, 260][..], &[0, 10, 20, 30]] {
+        let report = asked_at(seconds, 100);
+        assert_eq!(finding(&report, "turn-no-credentials").confidence, Confidence::Certain, "{seconds:?}");
+    }
+}
+
+#[test]
+fn a_health_check_beside_a_client_that_lacks_credentials_takes_nothing_of_its_failure() {
+    let mut scene = Scene::new();
+    for number in 0..12 {
+        scene.at_ms(number * 10_000);
+        scene.allocate_challenge(&*format!("10.9.9.9:{}", 40000 + number), SERVER, REALM, &format!("nonce-{number}"));
+    }
+    scene.after_ms(1000).allocate_challenge(CLIENT, SERVER, REALM, "nonce");
+    wait(&mut scene, 10);
+    assert_eq!(report(&scene.pcap()).verdict, Verdict::Failure);
+}
+
+#[test]
+fn a_server_that_takes_access_tokens_says_whose() {
+    let challenged = |scene: &mut Scene, request: &Sent| {
+        scene.after_ms(10).refuse_with(request, 401, "Unauthorized", |error| {
+            error.realm(REALM).nonce("nonce-1").attribute(0x802E, "auth.example.org")
+        });
+    };
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    challenged(&mut scene, &request);
+    wait(&mut scene, 10);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-no-credentials");
+    assert!(found.title.contains("for credentials or an access token"), "{}", found.title);
+    assert!(found.explanation.contains("which \"auth.example.org\" issues"), "{}", found.explanation);
+    assert!(found.fix.contains("ACCESS-TOKEN"), "{}", found.fix);
+    // a client that comes with a password may be refused for that
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SERVER);
+    challenged(&mut scene, &request);
+    let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+    challenged(&mut scene, &retry);
+    wait(&mut scene, 10);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-integrity-rejected");
+    assert!(found.explanation.contains("\"auth.example.org\"") && found.fix.contains("access token"), "{}", found.fix);
+}
+
+#[test]
 fn a_capture_that_ends_at_the_challenge_accuses_nobody() {
     let mut scene = Scene::new();
     scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-1");

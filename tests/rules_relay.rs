@@ -104,6 +104,81 @@ fn data_that_leaves_through_a_relay_and_brings_nothing_back_is_a_failure() {
     parts_accuse_nobody(&scene);
 }
 
+/// What came back for what the relay sent on, as the server tells its client (RFC 8656 §11.5).
+fn told_by_icmp(scene: &mut Scene, peer: &str, [kind, code]: [u8; 2]) -> u64 {
+    let told = Stun::indication(method::DATA).xor_peer(peer).attribute(0x8004, [0, 0, kind, code, 0, 0, 0, 0]);
+    scene.after_ms(20).send(SERVER, CLIENT, told).frame
+}
+
+#[test]
+fn a_peer_that_the_relay_does_not_reach_is_told_and_not_the_ports_of_the_relay() {
+    for (error, words, what) in [
+        ([3, 3], "port unreachable", "still holds"),
+        ([3, 13], "administratively prohibited", "Permit UDP from 203.0.113.1 to"),
+        ([3, 1], "host unreachable", "route from 203.0.113.1"),
+    ] {
+        let mut scene = allocated();
+        permit(&mut scene, PEER);
+        let mut first = None;
+        for _ in 0..10 {
+            send(&mut scene, PEER, 1, 500);
+            first.get_or_insert(told_by_icmp(&mut scene, PEER, error));
+        }
+        scene.later(5);
+        let told = report(&scene.pcap());
+        let found = finding(&told, "turn-relay-silent");
+        assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+        let title = format!("What {CLIENT} sends through the relay {RELAYED} does not reach {PEER}: {words} (ICMP)");
+        assert_eq!(found.title, title);
+        assert!(found.explanation.contains("203.0.113.1:3478 told the client"), "{}", found.explanation);
+        assert!(found.places.iter().any(|place| Some(place.frame) == first), "{:?}", found.places);
+        assert!(found.fix.contains(what) && !found.fix.contains("range of relay ports"), "{}", found.fix);
+    }
+}
+
+#[test]
+fn a_peer_that_turns_the_relay_away_is_seen_at_the_server_too() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    for number in 0..10 {
+        let packet = payload::rtp(96, number, u32::from(number) * 960, 1, 100);
+        scene.after_ms(500).channel_data(CLIENT, SERVER, 0x4000, &packet);
+        let sent = scene.after_ms(1).udp(RELAYED, PEER, packet);
+        scene.after_ms(20).icmp_unreachable("198.51.100.20", &sent);
+    }
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-relay-silent");
+    assert!(found.title.contains("port unreachable (ICMP)"), "{}", found.title);
+    assert!(found.explanation.contains("198.51.100.20 answered what the relay sent to"), "{}", found.explanation);
+}
+
+#[test]
+fn a_peer_that_turns_the_relay_away_beside_one_that_is_silent_is_told_with_the_relay() {
+    let mut scene = allocated();
+    permit(&mut scene, OTHER_PEER);
+    permit(&mut scene, PEER);
+    for _ in 0..10 {
+        send(&mut scene, OTHER_PEER, 1, 250);
+        send(&mut scene, PEER, 1, 250);
+        told_by_icmp(&mut scene, PEER, [3, 3]);
+    }
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-relay-silent");
+    assert!(found.title.starts_with("Nothing comes back through the relay"), "{}", found.title);
+    assert!(found.explanation.contains(&format!("for {PEER} \"port unreachable\"")), "{}", found.explanation);
+    assert!(found.fix.contains("port 24000"), "{}", found.fix);
+    // a packet that was too big is no reason
+    let mut scene = allocated();
+    permit(&mut scene, PEER);
+    send(&mut scene, PEER, 10, 500);
+    told_by_icmp(&mut scene, PEER, [3, 4]);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    assert!(!finding(&told, "turn-relay-silent").explanation.contains("ICMP"));
+}
+
 #[test]
 fn a_relay_that_brings_something_back_is_not_silent() {
     let mut scene = allocated();

@@ -9,6 +9,7 @@ use support::analyze::{finding, ids, report, rows};
 use support::calls::{failures, graver};
 use support::degrade::{self, Shot, shots};
 use support::dtls::{self, Shake, certificate, certificate_until};
+use support::ice::{Agents, plain};
 use support::tls::*;
 use support::*;
 use turnscope::net::Transport;
@@ -562,6 +563,88 @@ fn tls_that_the_capture_cuts_short_is_a_way_out_where_data_went_to_and_fro() {
         let report = report(&degrade::pcap(&kept));
         assert_ne!(report.verdict, Verdict::Failure, "without frame {}: {}", lost + 1, report.headline);
     }
+}
+
+/// Of what TLS carries, where nobody opened it.
+const NO_RELAY: &str = "ice-no-relay-candidate";
+const UNANSWERED: &str = "ice-checks-unanswered";
+
+/// A client whose Allocate over UDP goes unanswered, and whose TLS with a server does not, or does not get far.
+fn beside_silence(version: u16, server: &str, offer: &Offer, rounds: usize) -> Vec<Shot> {
+    let mut scene = Scene::new();
+    scene.resolved(CLIENT);
+    scene.send_repeatedly(CLIENT, UDP, Stun::request(method::ALLOCATE).requested_transport(17), 7);
+    let mut tls = Tls::open(scene.after_ms(1000), AGAIN, server);
+    if version == TLS_1_3 {
+        tls.complete_1_3(&mut scene, &Offer { versions: vec![TLS_1_3, TLS_1_2], ..offer.clone() });
+    } else {
+        tls.complete(&mut scene, offer);
+    }
+    tls.talk(&mut scene, rounds);
+    later(&mut scene);
+    shots(&scene)
+}
+
+#[test]
+fn tls_whose_hello_the_capture_cuts_may_be_the_way_that_the_client_took() {
+    const ELSEWHERE: &str = "198.51.100.77:443";
+    for version in [TLS_1_2, TLS_1_3] {
+        for server in [ON_443, ELSEWHERE] {
+            let all = beside_silence(version, server, &Offer::long(), 5);
+            for length in [66, 96, 128, 200] {
+                let report = report_of(&degrade::snapped(&all, length));
+                let what = format!("{version:x} with {server} at {length}: {}", report.headline);
+                assert_eq!((report.verdict, failures(&report)), (Verdict::Warning, vec![]), "{what}");
+                let found = finding(&report, "turn-no-response");
+                assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely), "{what}");
+                let told = format!("{AGAIN} spoke TLS with {server}, and the capture lacks the hello");
+                assert!(found.explanation.contains(&told), "{what}: {}", found.explanation);
+            }
+        }
+        // a handshake, and nothing in it, is no way out; and with its hello the web is known
+        for (offer, rounds, length) in [(Offer::long(), 0, 128), (Offer::of_web("www.example.org"), 5, 2000)] {
+            let report = report_of(&degrade::snapped(&beside_silence(version, ELSEWHERE, &offer, rounds), length));
+            assert_eq!(failures(&report), ["turn-no-response"], "{version:x}, {rounds} rounds at {length}");
+        }
+    }
+}
+
+#[test]
+fn a_connection_of_which_the_capture_keeps_headers_alone_may_be_the_way_that_the_client_took() {
+    for (server, expected) in [(ON_443, Verdict::Warning), ("203.0.113.1:22", Verdict::Failure)] {
+        let all = beside_silence(TLS_1_2, server, &Offer::default(), 5);
+        // TCP with options leaves nothing of the payload; here their place is cut
+        let cut = |shot: &Shot| {
+            let length = if degrade::ends(shot).is_some() { 64 } else { 54 };
+            Shot { bytes: shot.bytes[..shot.bytes.len().min(length)].to_vec(), ..shot.clone() }
+        };
+        let report = report_of(&all.iter().map(cut).collect::<Vec<_>>());
+        assert_eq!(report.verdict, expected, "{server}: {}", report.headline);
+    }
+}
+
+#[test]
+fn a_call_may_run_in_tls_that_nobody_opened() {
+    let call = |offer: &Offer| {
+        let mut scene = Scene::new();
+        scene.resolved(CLIENT);
+        scene.send_repeatedly(CLIENT, UDP, Stun::request(method::ALLOCATE).requested_transport(17), 7);
+        let ways = [Agents::new(CLIENT, "192.168.77.5:4000"), Agents::new(CLIENT, "198.51.100.9:40001")];
+        for _ in 0..25 {
+            ways.iter().for_each(|way| _ = scene.after_ms(300).a_checks(way, plain));
+        }
+        succeed(&mut scene, AGAIN, ON_443, offer);
+        later(&mut scene);
+        on(&scene)
+    };
+    let report = call(&Offer::default());
+    assert_eq!((report.verdict, failures(&report)), (Verdict::Warning, vec![]), "{}", report.headline);
+    assert!(!ids(&report).contains(&NO_RELAY), "nobody knows that it has none");
+    let found = finding(&report, UNANSWERED);
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert!(found.explanation.contains("takes the keys to see (--keylog)"), "{}", found.explanation);
+    // what is the web's is no way for a call
+    assert!(failures(&call(&Offer::of_web("www.example.org"))).contains(&NO_RELAY));
 }
 
 // The scoreboard

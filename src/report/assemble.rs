@@ -77,7 +77,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         .map(|(_, finding)| finding)
         .find(|finding| finding.caused_by.is_none() && finding.effective_severity() != Severity::Note);
     whole.headline = match leading {
-        Some(finding) => format!("{}.", finding.text.title),
+        Some(finding) => format!("{}{}.", finding.text.title, finding.affected.others()),
         None => {
             let found: Vec<&str> = findings.iter().map(|(_, finding)| finding.id).collect();
             facts.sentence(&whole, &found)
@@ -101,6 +101,7 @@ fn finding_of(finding: Concluded, capture: u32) -> Finding {
         filter,
         reference,
         subject,
+        affected,
         ..
     } = finding;
     Finding {
@@ -128,6 +129,7 @@ fn finding_of(finding: Concluded, capture: u32) -> Finding {
             relayed: subject.relayed.map(Address::from),
             mapped: subject.mapped.map(Address::from),
         },
+        affected,
     }
 }
 

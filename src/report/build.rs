@@ -318,12 +318,9 @@ impl Builder {
         packets: &packet::Counts,
         streams: &StreamCounts,
         session: &Session,
-        mut findings: Vec<Concluded>,
+        findings: Vec<Concluded>,
     ) -> Part {
         let origin = self.origin;
-        if let Some(user) = &self.user {
-            findings.retain(|finding| finding.subject.username.as_ref().is_none_or(|name| name == user));
-        }
         let (signalling, untold) = super::signalling::signalled(session);
         let (deployment, unstated) = super::deployment::stated(session, origin);
         let omitted = self.omitted(session, streams, [("signalling", untold), ("deployment", unstated)]);

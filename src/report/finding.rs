@@ -1,6 +1,6 @@
 //! A finding: something that a rule has to say, with its evidence.
 
-pub use crate::rules::{Confidence, Severity};
+pub use crate::rules::{Affected, Confidence, Severity};
 
 use super::{Address, LogLine, Place};
 use schemars::JsonSchema;
@@ -40,8 +40,10 @@ pub struct Finding {
     pub filter: Option<String>,
     /// The text that it rests on: `RFC 8489 §9.2`.
     pub reference: Option<String>,
-    /// Whom it is about.
+    /// Whom it is about, of the first time that it was seen.
     pub subject: Subject,
+    /// Whom it affects, of all the times.
+    pub affected: Affected,
 }
 
 /// Whom or what a finding is about.
@@ -93,6 +95,7 @@ impl Finding {
             filter: None,
             reference: None,
             subject: Subject::default(),
+            affected: Affected::default(),
         }
     }
 

@@ -39,7 +39,7 @@ pub use build::{Builder, Part};
 pub use convert::integrity_of;
 pub use decryption::Decryption;
 pub use deployment::{Stated, StatedSeen};
-pub use finding::{Confidence, Finding, Severity, Subject};
+pub use finding::{Affected, Confidence, Finding, Severity, Subject};
 pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
 pub use ice::{
     IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IceNomination, IcePair, IcePassword, IceRole, IceRoles,

@@ -37,6 +37,10 @@ impl Outcome {
                 outcome.data = true;
                 return outcome;
             }
+            if !keyed && chosen.iter().all(|(session, _)| session.first_data_us.is_none()) {
+                let on = if others.is_empty() { "on it" } else { "on them" };
+                outcome.words.push(format!("no DTLS or media followed {on} in the capture"));
+            }
         } else {
             outcome.words.extend(agreed);
         }

@@ -88,19 +88,25 @@ fn tell_no_credentials(
         return;
     }
     let challenged: Vec<&Exchange> = conversation.exchanges.iter().filter(|exchange| exchange.failed()).collect();
-    let grievance = Grievance::of(conversation, None, answer.seen.time.after(Span(-SHORTLY.0)));
+    let remedy = |answer: &Answer| {
+        let grievance = Grievance::of(conversation, None, answer.seen.time.after(Span(-SHORTLY.0)));
+        match last.method {
+            Method::BINDING => Remedy::Reachability(grievance),
+            _ => Remedy::Credentials(grievance),
+        }
+    };
+    let key = conversation.server.to_string();
     let seen = Occurrence {
-        key: conversation.server.to_string(),
-        remedy: if last.method == Method::BINDING {
-            Remedy::Reachability(grievance)
-        } else {
-            Remedy::Credentials(grievance)
-        },
+        key: key.clone(),
+        remedy: remedy(answer),
         at: first.first.time,
         ..left(last, answer, &challenged, conversation, view)
     };
+    let confidence = seen.confidence;
     out.add(seen, || {
         let (client, server) = (conversation.client, conversation.server);
+        let tokens = tokens_of(answer, view);
+        let wanted = if tokens.is_some() { "credentials or an access token" } else { "credentials" };
         // RFC 8489 §9.2.5: a client must not retry where the nonce promises what the challenge does not list
         let stripped = answer.nonce_features.is_some_and(|features| features.password_algorithms) && !answer.password_algorithms;
         let why = if stripped {
@@ -112,29 +118,46 @@ fn tell_no_credentials(
         Text {
             title: match last.method {
                 Method::BINDING => {
-                    format!("{server} asked {client} for credentials on its Binding request, and the client gave none")
+                    format!("{server} asked {client} for {wanted} on its Binding request, and the client gave none")
                 }
-                _ => format!("{server} asked {client} for credentials, and the client gave none"),
+                _ => format!("{server} asked {client} for {wanted}, and the client gave none"),
             },
             explanation: format!(
                 "The server answered {} with realm {} and a nonce ({}). The client neither sent credentials nor repeated its request in the {} that \
-                 the capture goes on.{why}",
+                 the capture goes on.{why}{}",
                 view.error(answer),
                 view.quoted(answer.realm),
                 frames(&frames_of(challenged.iter().copied())),
                 how_long(patience),
+                tokens.as_deref().unwrap_or_default(),
             ),
             fix: match last.method {
                 Method::BINDING => format!(
                     "Have {server} answer Binding requests without credentials (coturn: without secure-stun), or give the client another STUN server: browsers and \
                      most other clients never sign them."
                 ),
+                _ if tokens.is_some() => {
+                    "Have the client fetch an access token from that authorization server and give it as ACCESS-TOKEN; or, if clients are to have passwords \
+                     (coturn: without oauth), configure user name and password on the client together with the server's address."
+                        .to_owned()
+                }
                 _ => "Configure user name and password on the client together with the server's address; in a browser they are username and credential \
                       of the RTCIceServer entry."
                     .to_owned(),
             },
         }
     });
+    let earlier = challenged.iter().filter(|known| known.first != last.first).filter_map(|known| known.answer.as_ref());
+    out.add_earlier(NO_CREDENTIALS, &key, earlier.map(remedy), confidence);
+}
+
+/// That a challenge offers to take access tokens (RFC 7635 §4), as a sentence.
+pub(super) fn tokens_of(answer: &Answer, view: &View<'_>) -> Option<String> {
+    let authorization = answer.authorization.filter(|_| answer.is_challenge())?;
+    Some(format!(
+        " By THIRD-PARTY-AUTHORIZATION the server takes access tokens of OAuth, which {} issues (RFC 7635).",
+        view.quoted(Some(authorization))
+    ))
 }
 
 /// A client that asks for more than its allocation without credentials is asked for them as well.

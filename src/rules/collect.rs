@@ -1,15 +1,19 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
+mod affected;
 mod causes;
+mod elsewhere;
 mod group;
+mod monitors;
 mod remedy;
 mod ways;
 
+pub use affected::Affected;
 pub use remedy::Remedy;
 
 use super::{Confidence, Severity};
 use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress, ServerAddress, Transport};
-use crate::session::Clients;
+use crate::session::{Clients, Names};
 use crate::time::Timestamp;
 use causes::{cause_of, gravest_symptoms, raise_causes};
 use group::Group;
@@ -100,6 +104,8 @@ pub struct Concluded {
     pub reference: &'static str,
     /// Whom it is about, of the first occurrence.
     pub subject: Subject,
+    /// Whom it affects, of all occurrences.
+    pub affected: Affected,
     /// The key of the finding that is its cause.
     pub caused_by: Option<String>,
 }
@@ -114,15 +120,31 @@ pub struct Collector {
     notes: HashMap<(&'static str, ServerAddress), String>,
     dropped: u64,
     added: u64,
+    /// The one user whose findings are wanted.
+    user: Option<String>,
 }
 
 impl Collector {
+    /// One that takes in everything or, where a user is given, what is not about another one.
+    #[must_use]
+    pub fn of(user: Option<String>) -> Self {
+        Collector { user, ..Collector::default() }
+    }
+
+    /// Whether an occurrence is not to be told, since it is about another user than the one that is wanted.
+    fn is_of_another(&self, seen: &Occurrence) -> bool {
+        self.user.is_some() && seen.subject.username.is_some() && self.user != seen.subject.username
+    }
+
     /// Something was seen. `text` is asked for only where it is the first of its kind.
     pub fn add(&mut self, seen: Occurrence, text: impl FnOnce() -> Text) {
+        if self.is_of_another(&seen) {
+            return;
+        }
         self.added += 1;
         let key = key_of(seen.id, &seen.key);
         if let Some(group) = self.groups.get_mut(&key) {
-            group.again(seen);
+            group.again(seen, text);
             return;
         }
         if self.groups.len() >= MAX_FINDINGS {
@@ -144,6 +166,9 @@ impl Collector {
 
     /// The same thing was seen so many times, of which `seen` shows the first ones.
     pub fn add_times(&mut self, times: u64, seen: Occurrence, text: impl FnOnce() -> Text) {
+        if self.is_of_another(&seen) {
+            return;
+        }
         let (key, shown) = (key_of(seen.id, &seen.key), seen.frames.len() as u64);
         self.add(seen, text);
         if let Some(group) = self.groups.get_mut(&key) {
@@ -155,6 +180,9 @@ impl Collector {
     /// Adds an occurrence to a note whose key is the server, whose severity and confidence never change and that needs no remedy, if it was
     /// told before; `false` where it was not, and is to be [added](Collector::add).
     pub fn add_to_note(&mut self, id: &'static str, server: ServerAddress, at: Timestamp, frames: &[u64]) -> bool {
+        if self.user.is_some() {
+            return false;
+        }
         let Some(key) = self.notes.get(&(id, server)) else {
             let key = key_of(id, &server.to_string());
             if self.groups.contains_key(&key) && self.notes.len() < MAX_FINDINGS {
@@ -172,7 +200,8 @@ impl Collector {
     /// Counts a note that every healthy conversation makes, with so many frames; `true` where that is all there is to do, since as many were
     /// told as a finding can show. The note's key must be the server.
     pub fn is_routine(&mut self, id: &'static str, server: ServerAddress, frames: u64) -> bool {
-        if self.routine.len() >= MAX_FINDINGS && !self.routine.contains_key(&(id, server)) {
+        let is_full = self.routine.len() >= MAX_FINDINGS && !self.routine.contains_key(&(id, server));
+        if is_full || self.user.is_some() {
             return false;
         }
         let (count, total) = self.routine.entry((id, server)).or_default();
@@ -199,7 +228,7 @@ impl Collector {
 
     /// Decides every severity and cause; the findings come the gravest first, causes before symptoms, the earlier before the later.
     #[must_use]
-    pub fn conclude(mut self, clients: &Clients) -> Vec<Concluded> {
+    pub fn conclude(mut self, clients: &Clients, names: &Names) -> Vec<Concluded> {
         for ((id, server), (count, frames)) in self.routine.drain() {
             if let Some(group) = self.groups.get_mut(&key_of(id, &server.to_string())) {
                 group.finding.occurrences += count.saturating_sub(MAX_FRAMES as u64);
@@ -209,7 +238,7 @@ impl Collector {
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.retain(|group| !group.is_refuted(clients));
         for group in &mut groups {
-            group.decide(clients);
+            group.decide(clients, names);
         }
         let causes: Vec<_> = groups.iter().map(|group| cause_of(group, &groups)).collect();
         for (group, cause) in groups.iter_mut().zip(causes) {
@@ -275,6 +304,10 @@ mod tests {
         }
     }
 
+    fn names() -> Names {
+        Names::new(10, 100)
+    }
+
     fn grievance(at: i64) -> Grievance {
         let server = Endpoint::v4([192, 0, 2, 1], 3478);
         Grievance { client: "192.0.2.9".parse().unwrap(), user: None, server, at: Timestamp(at) }
@@ -286,7 +319,7 @@ mod tests {
         for at in 1..=100 {
             collector.add(seen("x", at, Severity::Failure), Text::default);
         }
-        let findings = collector.conclude(&Clients::new(10));
+        let findings = collector.conclude(&Clients::new(10), &names());
         assert_eq!(findings.len(), 1);
         assert_eq!((findings[0].occurrences, findings[0].frames_total), (100, 100));
         assert_eq!(findings[0].frames, (1..=16).collect::<Vec<_>>());
@@ -306,7 +339,7 @@ mod tests {
         }
         assert_eq!(short.added(), full.added());
         let of = |collector: Collector| {
-            let finding = collector.conclude(&Clients::new(10)).remove(0);
+            let finding = collector.conclude(&Clients::new(10), &names()).remove(0);
             (finding.key, finding.occurrences, finding.at, finding.frames, finding.frames_total)
         };
         assert_eq!(of(short), of(full));
@@ -321,7 +354,7 @@ mod tests {
         let open = Occurrence { remedy: Remedy::Service(grievance(60)), ..seen("late", 60, Severity::Failure) };
         collector.add(remedied, Text::default);
         collector.add(open, Text::default);
-        let findings = collector.conclude(&clients);
+        let findings = collector.conclude(&clients, &names());
         assert_eq!(findings[0].key, "turn-server-error/late");
         assert_eq!(findings[0].severity, Severity::Failure);
         assert_eq!(findings[1].severity, Severity::Warning);
@@ -340,7 +373,7 @@ mod tests {
         };
         collector.add(symptom, Text::default);
         collector.add(Occurrence { subject, ..seen("", 2, Severity::Failure) }, Text::default);
-        let findings = collector.conclude(&Clients::new(10));
+        let findings = collector.conclude(&Clients::new(10), &names());
         assert_eq!(findings[0].id, "turn-server-error");
         assert_eq!(findings[1].caused_by.as_deref(), Some("turn-server-error"));
     }

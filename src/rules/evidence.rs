@@ -285,25 +285,20 @@ pub(super) fn filter_of(conversation: &Conversation) -> String {
     format!("stun && {} && {carrier}.port == {}", ip_filter(client, server), client.port())
 }
 
-/// A display filter for what goes between two hosts.
+/// A display filter for what goes between two hosts, or within one.
 #[must_use]
 pub(super) fn ip_filter(one: Endpoint, other: Endpoint) -> String {
-    let ip = |end: Endpoint| if end.is_v6() { "ipv6" } else { "ip" };
-    format!("{}.addr == {} && {}.addr == {}", ip(one), one.ip(), ip(other), other.ip())
+    let of = |end: Endpoint| format!("{}.addr == {}", if end.is_v6() { "ipv6" } else { "ip" }, end.ip());
+    if one.ip() == other.ip() { of(one) } else { format!("{} && {}", of(one), of(other)) }
 }
 
 /// A display filter for all that passes between two ends: RTP Wireshark does not know by itself.
 #[must_use]
 pub(super) fn filter_between(ends: &Ends) -> String {
     let Ends { low, high } = ends;
-    let ip = if low.is_v6() { "ipv6" } else { "ip" };
     let carrier = if ends.is_stream() { "tcp" } else { "udp" };
     let (one, other) = (low.port(), high.port());
-    format!(
-        "{ip}.addr == {} && {ip}.addr == {} && {carrier}.port == {one} && {carrier}.port == {other}",
-        low.ip(),
-        high.ip()
-    )
+    format!("{} && {carrier}.port == {one} && {carrier}.port == {other}", ip_filter(*low, *high))
 }
 
 /// The frames of exchanges, in order.
@@ -333,6 +328,14 @@ mod tests {
         assert_eq!(date(Timestamp(1_767_225_600_000_000_000)), "2026-01-01 00:00:00 UTC");
         assert_eq!(how_long(Span::from_secs(1)), "1 second");
         assert_eq!(how_long(Span::from_secs(3 * 86_400)), "3 days");
+    }
+
+    #[test]
+    fn filters_name_each_host_once() {
+        let (one, other) = (Endpoint::v4([192, 0, 2, 1], 3478), Endpoint::v6([1; 16], 5000));
+        assert_eq!(ip_filter(one, other), "ip.addr == 192.0.2.1 && ipv6.addr == 101:101:101:101:101:101:101:101");
+        let same = Ends::of(one, Endpoint::v4([192, 0, 2, 1], 5000));
+        assert_eq!(filter_between(&same), "ip.addr == 192.0.2.1 && udp.port == 3478 && udp.port == 5000");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `turn-integrity-rejected`: the password, or the user, differs between client and server.
 
+use super::challenge::tokens_of;
 use super::evidence::{frames, how_long};
 use super::expiry::good_for;
 use super::refusal::{PATIENCE, challenge_before, is_named_pion, is_nonce_given};
@@ -142,14 +143,21 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
         ),
         None => (String::new(), fix),
     };
+    let tokens = tokens_of(group.answer, view);
     Text {
         title: format!("{server} refused the {what} of {user} with {error}: {why}"),
         explanation: format!(
-            "{client} asked {server} as {user} in realm {} and was refused {listed}, {nonce}. {proof}{limited}{}",
+            "{client} asked {server} as {user} in realm {} and was refused {listed}, {nonce}. {proof}{limited}{}{}",
             view.quoted(asked.realm),
             wording(dialect, group.answer.code),
+            tokens.as_deref().unwrap_or_default(),
         ),
-        fix,
+        fix: match tokens {
+            Some(_) if !asked.access_token => {
+                format!("{fix} Or have the client fetch an access token: the server may take nothing else.")
+            }
+            _ => fix,
+        },
     }
 }
 

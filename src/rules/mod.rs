@@ -56,7 +56,7 @@ mod unreachable_tcp;
 mod unsupported;
 
 pub(crate) use capture_point::{ONE_SIDED, TRUNCATED};
-pub use collect::{Collector, Concluded, Occurrence, Remedy, Subject, Text};
+pub use collect::{Affected, Collector, Concluded, Occurrence, Remedy, Subject, Text};
 pub use deployment::{Check, Outcome, check as check_deployment};
 pub use evidence::{Dialect, Proof};
 

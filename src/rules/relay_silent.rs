@@ -3,14 +3,16 @@
 use super::evidence::{counted, filter_of, frames};
 use super::relay_address::{are_neighbours, is_out_of_reach};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::net::Scope;
-use crate::session::{Allocation, Conversation, Grievance, Permission};
+use crate::net::{RelayedAddress, Scope, ServerAddress};
+use crate::session::{Allocation, Conversation, Grievance, Permission, Unreached};
 use crate::time::Span;
 
 pub(super) const ID: &str = "turn-relay-silent";
 
 /// So much must have left, over so much time, before silence is an answer.
 const TRIED: (u64, Span) = (5, Span::from_secs(3));
+/// How many peers are told of that the relay does not reach.
+const SHOWN: usize = 3;
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     for allocation in conversation.allocations() {
@@ -40,7 +42,10 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
     // an answer to what no request in the capture asked for shows that the capture has holes
     let whole = conversation.orphans == 0 && !conversation.began_before;
     let at = allocation.created.time;
-    let listed = [allocation.requested.frame, allocation.created.frame, permission.made.frame];
+    let mut listed = vec![allocation.requested.frame, allocation.created.frame, permission.made.frame];
+    let granted = frames(&listed);
+    let unreached = view.session.unreached(allocation, server);
+    listed.extend(unreached.iter().map(|known| known.first.frame));
     let seen = Occurrence {
         id: ID,
         key: server.to_string(),
@@ -48,7 +53,7 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
         confidence: if whole { Confidence::Certain } else { Confidence::Likely },
         remedy: Remedy::DataOrNothing(Grievance::of(conversation, allocation.user, at)),
         at: permission.made.time,
-        frames: listed.to_vec(),
+        frames: listed,
         filter: Some(filter_of(conversation)),
         reference: "RFC 8656 §9",
         subject: Subject {
@@ -68,14 +73,29 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
             server.0.ip()
         )
     };
+    let sent = format!(
+        "The allocation and the permission for {} were granted ({granted}), and {} went out through the relay over {} seconds. Not one came back from any \
+         peer",
+        permission.peer.0.ip(),
+        counted(allocation.sent.packets, "message"),
+        lasted.secs(),
+    );
+    let met = met(&unreached, server);
+    let turned_away = |peer: &Permission| unreached.iter().any(|known| known.peer.0.ip() == peer.peer.0.ip());
+    if let Some(first) = unreached.first().filter(|_| allocation.permissions.iter().filter(in_reach).all(turned_away)) {
+        return out.add(seen, || Text {
+            title: format!(
+                "What {client} sends through the relay {relayed} does not reach {}: {} (ICMP)",
+                first.peer, first.kind
+            ),
+            explanation: format!("{sent}.{met} So the relay does send, and what it sends gets that far."),
+            fix: beyond(first, relayed),
+        });
+    }
     out.add(seen, || Text {
         title: format!("Nothing comes back through the relay {relayed} of {server}, though {client} sends through it"),
         explanation: format!(
-            "The allocation and the permission for {} were granted ({}), and {} went out through the relay over {} seconds. Not one came back from any peer: either what the relay sends or what peers send to it is dropped, or no peer is there.{elsewhere}",
-            permission.peer.0.ip(),
-            frames(&listed),
-            counted(allocation.sent.packets, "message"),
-            lasted.secs(),
+            "{sent}: either what the relay sends or what peers send to it is dropped, or no peer is there.{met}{elsewhere}"
         ),
         fix: format!(
             "Let UDP through between {} and the peers, in both directions, for the whole range of relay ports: this relay has port {}. See on the far side \
@@ -85,4 +105,40 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
             permission.peer.0.ip(),
         ),
     });
+}
+
+/// Who said by ICMP that peers are not reached.
+fn met(unreached: &[Unreached], server: ServerAddress) -> String {
+    let told = |known: &Unreached| {
+        let Unreached { peer, kind, first, .. } = known;
+        match known.sender {
+            Some(sender) => format!(
+                " {sender} answered what the relay sent to {peer} with ICMP \"{kind}\" (from frame {} on).",
+                first.frame
+            ),
+            None => format!(
+                " {server} told the client what came back by ICMP: for {peer} \"{kind}\" (from frame {} on).",
+                first.frame
+            ),
+        }
+    };
+    unreached.iter().take(SHOWN).map(told).collect()
+}
+
+/// What to do where the relay sends and what is beyond it refuses.
+fn beyond(refused: &Unreached, relayed: RelayedAddress) -> String {
+    let (peer, own) = (refused.peer, relayed.0.ip());
+    if refused.kind.is_prohibited() {
+        format!("Permit UDP from {own} to {peer} in the firewall that forbids it, on the way or on the peer's host.")
+    } else if refused.kind.is_port_unreachable() {
+        format!(
+            "See whether the peer still holds {peer}: its socket may be closed, or the candidate is that of an earlier call, or of a NAT that has forgotten \
+             it. The relay and its ports need no change."
+        )
+    } else {
+        format!(
+            "See whether there is a route from {own} to {peer}, and whether that is an address at which others than the peer's own network can reach it; else \
+             have the peer offer another candidate."
+        )
+    }
 }

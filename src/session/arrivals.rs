@@ -77,7 +77,7 @@ pub(super) struct Arrivals {
 }
 
 /// A relayed address as it may stand on the wire: as the client is told, and, behind a static NAT, as the server's own.
-fn on_the_wire(relayed: RelayedAddress, server: ServerAddress) -> [Endpoint; 2] {
+pub(super) fn on_the_wire(relayed: RelayedAddress, server: ServerAddress) -> [Endpoint; 2] {
     [relayed.0, Endpoint::new(server.0.ip(), relayed.0.port())]
 }
 
@@ -87,6 +87,11 @@ impl Arrivals {
         if relayed.is_usable() && self.relayed.len() < MAX_RELAYED {
             self.relayed.extend(on_the_wire(relayed, server));
         }
+    }
+
+    /// Whether it is an address that was lent.
+    pub(super) fn is_relayed(&self, address: Endpoint) -> bool {
+        self.relayed.contains(&address)
     }
 
     /// A flow is over.

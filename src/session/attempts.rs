@@ -1,9 +1,9 @@
 //! TCP connections that came to nothing, and how each transport of a server fared for each client.
 
-use super::Session;
 use super::conversation::Conversation;
 use super::exchange::Seen;
 use super::flow::FlowId;
+use super::{Sealed, Session};
 use crate::event::{Connection, IcmpAnswer, Moment, Turned};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use hashbrown::HashMap;
@@ -244,6 +244,10 @@ impl Session {
         }
         if !self.stated.is_empty() {
             self.stated.connection(connection, &self.deployment);
+        }
+        if connection.cut && connection.syn_ack.is_some() && is_alternative(connection.server.port()) {
+            let Connection { client, server, last, .. } = *connection;
+            self.clients.spoke_sealed(Sealed { client, server, at: last.time, unread: true });
         }
         if !connection.stun {
             return;

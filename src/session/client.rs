@@ -37,6 +37,8 @@ pub struct Clients {
     keyed_hosts: HashMap<IpAddr, Vec<(Timestamp, Timestamp)>>,
     /// When the last TLS connection of a client to a TURN server was complete, and answered what the client said.
     secured: HashMap<(IpAddr, IpAddr), (Timestamp, Option<Timestamp>)>,
+    /// What each client last said in TLS that nobody opened, by whether the hello was read.
+    sealed: HashMap<(IpAddr, bool), Sealed>,
     /// The earliest time after the capture's clock was set back, if it was.
     set_back: Option<Timestamp>,
     /// Whether the capture lacks frames from its middle.
@@ -51,6 +53,19 @@ pub struct Clients {
     both_ways: bool,
     /// Frames that the capturing program lost by its own count.
     lost: u64,
+}
+
+/// TLS between a client and what may be a TURN server, with data both ways that nobody opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// The client.
+    pub client: Endpoint,
+    /// The server.
+    pub server: Endpoint,
+    /// Until when it went on.
+    pub at: Timestamp,
+    /// Whether the capture lacks the hello, so that it may be of anything.
+    pub unread: bool,
 }
 
 /// Who, and since when, for [`Clients::recovered`].
@@ -85,6 +100,7 @@ impl Clients {
             keyed: HashMap::new(),
             keyed_hosts: HashMap::new(),
             secured: HashMap::new(),
+            sealed: HashMap::new(),
             set_back: None,
             holes: false,
             heard: HashSet::new(),
@@ -265,6 +281,23 @@ impl Clients {
         let spoke =
             |(known, answered): (IpAddr, Option<Timestamp>)| known == client && answered.is_some_and(|time| time >= at);
         self.secured.len() <= MANY && self.secured.iter().any(|(&(known, _), &(_, answered))| spoke((known, answered)))
+    }
+
+    /// A client and what may be a TURN server spoke TLS that nobody opened.
+    pub fn spoke_sealed(&mut self, sealed: Sealed) {
+        let key = (sealed.client.ip(), sealed.unread);
+        if self.sealed.len() < self.max || self.sealed.contains_key(&key) {
+            let known = self.sealed.entry(key).or_insert(sealed);
+            if (sealed.at, sealed.server) > (known.at, known.server) {
+                *known = sealed;
+            }
+        }
+    }
+
+    /// What of that went on after `at`, what is known to be of a TURN server first.
+    #[must_use]
+    pub fn sealed(&self, client: IpAddr, at: Timestamp) -> Option<&Sealed> {
+        [false, true].iter().find_map(|&unread| self.sealed.get(&(client, unread)).filter(|known| known.at >= at))
     }
 
     /// Whether the two hosts completed a DTLS association after `at`, or one of them did with another host in one that began within

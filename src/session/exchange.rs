@@ -128,6 +128,8 @@ pub struct Answer {
     pub unknown: [Option<u16>; 4],
     /// Whether it carries PASSWORD-ALGORITHMS.
     pub password_algorithms: bool,
+    /// THIRD-PARTY-AUTHORIZATION (RFC 7635 §6.1): whose access tokens the server takes.
+    pub authorization: Option<Name>,
     /// The verdicts on its integrity attributes.
     pub integrity: Verdicts,
     /// Its FINGERPRINT does not fit it.
@@ -164,6 +166,7 @@ impl Answer {
             alternate: None,
             unknown: [None; 4],
             password_algorithms: false,
+            authorization: None,
             integrity: Verdicts::default(),
             fingerprint_bad: false,
             truncated: false,

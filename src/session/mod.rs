@@ -58,13 +58,14 @@ mod stray;
 pub mod tls;
 mod totals;
 mod transaction;
+mod unreached;
 mod warm;
 
 pub use activity::{Active, Activity};
 pub use allocation::{Allocation, Channel, End, Permission};
 pub use arrivals::{Arrival, Lender};
 pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
-pub use client::{Clients, Grievance};
+pub use client::{Clients, Grievance, Sealed};
 pub use conversation::{Conversation, From, Granted, TurnedAway};
 pub use data_connection::{DataConnection, Opener, closed};
 pub use dns::{Lookup, Lookups, Question, is_likely};
@@ -87,6 +88,7 @@ pub use path::{Inside, Path};
 pub use server::{Reached, Server, Servers, Tried};
 pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
+pub use unreached::Unreached;
 pub use warm::{Expectation, FORESEEN};
 
 use crate::join::Joins;
@@ -133,6 +135,7 @@ pub struct Session {
     ways: Ways,
     lents: Lents,
     arrivals: arrivals::Arrivals,
+    unreached: unreached::AllUnreached,
     nat: Nat,
     moves: Moves,
     tickets: mobility::Tickets,
@@ -189,6 +192,7 @@ impl Session {
             ways: Ways::default(),
             lents: Lents::new(limits.lents),
             arrivals: arrivals::Arrivals::default(),
+            unreached: unreached::AllUnreached::default(),
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             tickets: mobility::Tickets::default(),

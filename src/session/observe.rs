@@ -178,6 +178,9 @@ impl Session {
     pub fn icmp(&mut self, frame: u64, error: &IcmpError<'_>) -> Option<u64> {
         const UDP: u8 = 17;
         let quoted = &error.quoted;
+        if quoted.protocol == UDP {
+            self.met_unreached(quoted, error.kind, error.sender, Seen { frame, time: self.now });
+        }
         if quoted.protocol != UDP || self.dtls_icmp(frame, error) {
             return None;
         }

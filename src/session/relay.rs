@@ -30,6 +30,11 @@ impl Session {
             if from == From::Server {
                 hears(conversation, fields.peer.map(PeerAddress), at.seen);
             }
+        } else if let (From::Server, Some(peer), Some((kind, code, _))) = (from, fields.peer, fields.icmp) {
+            let allocation = conversation.allocation.as_ref();
+            if let Some(relayed) = allocation.and_then(|known| known.relayed_for(Some(PeerAddress(peer)))) {
+                self.told_unreached(relayed, peer, (kind, code), at.seen);
+            }
         }
     }
 

@@ -317,6 +317,7 @@ fn answer(
         alternate: fields.alternate_server.map(ServerAddress),
         unknown: [listed.next(), listed.next(), listed.next(), listed.next()],
         password_algorithms: fields.password_algorithms.is_some(),
+        authorization: fields.third_party_authorization.and_then(|name| names.intern(name)),
         integrity,
         fingerprint_bad: fields.fingerprint && message.fingerprint() == Some(Fingerprint::Bad),
         truncated: message.truncated(),

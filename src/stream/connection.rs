@@ -62,6 +62,8 @@ pub struct Connection {
     pub tls: bool,
     /// Whether nothing more is looked at: TLS that carries something else than TURN, as far as anybody can tell.
     pub let_go: bool,
+    /// Whether the capture cut the first bytes of it so short that nobody can tell what it carries.
+    pub cut: bool,
     /// Bytes that the capture lacks, from the client and from the server.
     pub missing: [u64; 2],
     /// Where it carries bytes between a relay's client and a peer (RFC 6062 §4.4): how many, from the client and from the server.
@@ -93,6 +95,7 @@ impl Connection {
             stun: false,
             tls: false,
             let_go: false,
+            cut: false,
             missing: [0; 2],
             carried: None,
             first,

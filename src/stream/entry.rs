@@ -31,6 +31,8 @@ pub(super) enum Look {
     Read,
     /// It is nothing that is read here.
     Forget,
+    /// Too little of it was kept to tell.
+    Cut,
     /// It says nothing.
     Wait,
 }
@@ -133,7 +135,7 @@ impl Entry {
         match if side == 0 { client } else { server } {
             Some(first) if first == seq => match head::of(segment.payload, None) {
                 Head::Other => Look::Forget,
-                Head::Short if segment.truncated => Look::Forget,
+                Head::Short if segment.truncated => Look::Cut,
                 _ => Look::Read,
             },
             _ if head::may_join(segment.payload, segment.src, segment.dst) => Look::Read,

@@ -216,6 +216,10 @@ impl Streams {
             match entry.look(seq, segment, side) {
                 Look::Wait => return,
                 Look::Forget => return self.remove(slot, each),
+                Look::Cut => {
+                    entry.connection.cut = true;
+                    return self.remove(slot, each);
+                }
                 Look::Read => entry.begin(tls::is_record(segment.payload)),
             }
         }

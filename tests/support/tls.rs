@@ -20,12 +20,14 @@ pub struct Offer {
     pub alpn: Vec<&'static str>,
     pub versions: Vec<u16>,
     pub suites: Vec<u16>,
+    /// Bytes of padding before its other extensions: a hello of browsers is longer than what small snap lengths keep.
+    pub padding: usize,
 }
 
 impl Default for Offer {
     fn default() -> Self {
         let name = Some("turn.example.org".to_owned());
-        Offer { random: 0x5A, name, alpn: Vec::new(), versions: Vec::new(), suites: vec![0xC02B, 0xC02F] }
+        Offer { random: 0x5A, name, alpn: Vec::new(), versions: Vec::new(), suites: vec![0xC02B, 0xC02F], padding: 0 }
     }
 }
 
@@ -36,6 +38,11 @@ impl Offer {
 
     pub fn nameless() -> Offer {
         Offer { name: None, ..Offer::default() }
+    }
+
+    /// As long as browsers make it.
+    pub fn long() -> Offer {
+        Offer { padding: 400, ..Offer::default() }
     }
 
     /// As a browser opens a page.
@@ -59,6 +66,9 @@ pub fn client_hello(offer: &Offer) -> Vec<u8> {
     body.extend(vec16(&numbers(&offer.suites)));
     body.extend([1, 0]);
     let mut extensions = extension(10, &vec16(&numbers(&[0x001D, 0x0017])));
+    if offer.padding > 0 {
+        extensions.extend(extension(21, &vec![0; offer.padding]));
+    }
     if let Some(name) = &offer.name {
         extensions.extend(extension(0, &vec16(&[&[0][..], &vec16(name.as_bytes())].concat())));
     }
@@ -169,6 +179,16 @@ impl Tls {
         self.server_flight(scene);
         self.client_flight(scene);
         self.last_flight(scene);
+    }
+
+    /// The whole of a TLS 1.3 handshake, and the ticket that servers give at once.
+    pub fn complete_1_3(&mut self, scene: &mut Scene, offer: &Offer) {
+        self.hello(scene, offer);
+        self.server_flight_1_3(scene);
+        let finished = [record(CHANGE_CIPHER, &[1]), self.sealed(DATA, 53)].concat();
+        self.say(scene, 0, &finished);
+        let ticket = self.sealed(DATA, 250);
+        self.say(scene, 1, &ticket);
     }
 
     /// Requests and answers, as many of each.

@@ -46,6 +46,9 @@ fn tell(page: &mut Page<'_>, report: &Report, finding: &Finding, brief: bool) {
     if !finding.explanation.is_empty() {
         page.item(4, "", None, &finding.explanation);
     }
+    if let Some(affected) = finding.affected.several() {
+        page.item(4, "Affects:", None, &affected);
+    }
     if !finding.fix.is_empty() {
         page.item(4, "Fix:", Some(Tint::Good), &finding.fix);
     }

@@ -1,15 +1,12 @@
 //! Like occurrences, which become one finding when all is known.
 
-use super::{Concluded, MAX_FRAMES, Occurrence, Remedy, Text};
+use super::{Affected, Concluded, MAX_FRAMES, Occurrence, Remedy, Subject, Text};
 use crate::rules::{Confidence, Severity};
-use crate::session::{Clients, Grievance};
+use crate::session::{Clients, Grievance, Names};
 use crate::time::Timestamp;
 
 /// How many occurrences of a finding are kept to decide its severity by.
-const MAX_GRIEVANCES: usize = 4096;
-
-/// Findings that speak of the way from one address of a client.
-const ABOUT_THE_WAY: &[&str] = &["turn-no-response", "turn-unreachable"];
+pub(super) const MAX_GRIEVANCES: usize = 4096;
 
 /// Findings that speak of what is not there.
 const ABOUT_ABSENCE: &[&str] = &[
@@ -42,12 +39,25 @@ const ABOUT_ANSWERS: &[&str] = &[
     "ice-no-relay-candidate",
 ];
 
+/// Of how many other clients a finding can tell, should the first get over it.
+const MAX_OTHERS: usize = 4;
+
+/// What can be told of a client that is not the first.
+#[derive(Debug)]
+struct Told {
+    remedy: Remedy,
+    text: Text,
+    filter: Option<String>,
+    subject: Subject,
+}
+
 /// Like occurrences on their way to be one finding.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) finding: Concluded,
     /// Of the occurrences that would be failures: what would remedy each.
     pub(super) grievances: Vec<(Remedy, Confidence)>,
+    others: Vec<Told>,
     pub(super) causes: &'static [&'static str],
     /// Ids of findings that it is the cause of, where they are about the same.
     pub(super) effects: &'static [&'static str],
@@ -76,11 +86,13 @@ impl Group {
             filter: seen.filter,
             reference: seen.reference,
             subject: seen.subject,
+            affected: Affected::default(),
             caused_by: None,
         };
         Group {
             finding,
             grievances: vec![(seen.remedy, seen.confidence)],
+            others: Vec::new(),
             causes: seen.causes,
             effects: &[],
             remedied: false,
@@ -109,26 +121,12 @@ impl Group {
         let unheard = |from: &Grievance| clients.is_unheard(from.client);
         let unseen =
             |remedy: &Remedy| ABOUT_ANSWERS.contains(&self.finding.id) && remedy.grievance().is_some_and(unheard);
-        self.grievances.iter().all(|(remedy, _)| refuted(remedy) || unseen(remedy))
-    }
-
-    /// Whether what did not get through may be one of several ways that a host tries, of which another worked.
-    fn is_one_way_of_several(&self, from: &Grievance, clients: &Clients) -> bool {
-        ABOUT_THE_WAY.contains(&self.finding.id) && clients.may_have_another_way(from.client, self.finding.at)
-    }
-
-    /// Whether the client went over TLS instead, to the same host or to another that is taken for a TURN server, and was answered there: nobody can read
-    /// what, but the way is not closed.
-    fn went_over_tls(&self, remedy: &Remedy, clients: &Clients) -> bool {
-        ABOUT_THE_WAY.contains(&self.finding.id)
-            && remedy.grievance().is_some_and(|from| {
-                clients.spoke_secured(from.client, from.server.ip(), from.at)
-                    || clients.spoke_secured_anywhere(from.client, from.at)
-            })
+        let hidden = |remedy: &Remedy| self.may_be_hidden(remedy, clients);
+        self.grievances.iter().all(|(remedy, _)| refuted(remedy) || unseen(remedy) || hidden(remedy))
     }
 
     /// The same was seen again.
-    pub(super) fn again(&mut self, seen: Occurrence) {
+    pub(super) fn again(&mut self, seen: Occurrence, text: impl FnOnce() -> Text) {
         self.count(seen.at, &seen.frames);
         self.finding.severity = self.finding.severity.min(seen.severity);
         let grievance = (seen.remedy, seen.confidence);
@@ -140,26 +138,41 @@ impl Group {
         if self.grievances.len() < MAX_GRIEVANCES {
             self.grievances.push(grievance);
         }
+        let client = |remedy: &Remedy| remedy.grievance().map(|from| from.client);
+        let told = self.grievances.first().map(|(remedy, _)| remedy).into_iter();
+        let mut told = told.chain(self.others.iter().map(|other| &other.remedy));
+        if self.others.len() < MAX_OTHERS && told.all(|known| client(known) != client(&seen.remedy)) {
+            let Occurrence { remedy, filter, subject, .. } = seen;
+            self.others.push(Told { remedy, text: text(), filter, subject });
+        }
     }
 
     /// A failure stands if one client that it struck never got what it asked for.
-    pub(super) fn decide(&mut self, clients: &Clients) {
-        let open: Vec<Confidence> = self
-            .grievances
-            .iter()
-            .filter(|(remedy, _)| !remedy.found(clients) && !self.went_over_tls(remedy, clients))
-            .map(|&(_, confidence)| confidence)
+    pub(super) fn decide(&mut self, clients: &Clients, names: &Names) {
+        let stands = |remedy: &Remedy| !remedy.found(clients) && !self.went_over_tls(remedy, clients);
+        let open = self.grievances.iter().filter(|(remedy, _)| stands(remedy));
+        let open: Vec<(Remedy, Confidence)> = open
+            .map(|&(remedy, confidence)| match self.may_have_gone(&remedy, clients) {
+                Some(_) => (remedy, Confidence::Likely),
+                None => (remedy, confidence),
+            })
             .collect();
-        let pool: Vec<Confidence> = if open.is_empty() {
-            if self.finding.severity == Severity::Failure {
-                self.finding.severity = Severity::Warning;
-                self.remedied = true;
-            }
-            self.grievances.iter().map(|&(_, confidence)| confidence).collect()
-        } else {
-            open
-        };
-        self.finding.confidence = pool.into_iter().min().unwrap_or(Confidence::Certain);
+        // who got over it is not told of where another did not
+        let first_stands = self.grievances.first().is_some_and(|(remedy, _)| stands(remedy));
+        let another = self.others.iter().position(|other| !first_stands && stands(&other.remedy));
+        if let Some(Told { text, filter, subject, .. }) = another.map(|place| self.others.swap_remove(place)) {
+            (self.finding.text, self.finding.filter, self.finding.subject) = (text, filter, subject);
+        }
+        if open.is_empty() && self.finding.severity == Severity::Failure {
+            self.finding.severity = Severity::Warning;
+            self.remedied = true;
+        }
+        let counted = if open.is_empty() { &self.grievances } else { &open };
+        self.finding.confidence =
+            counted.iter().map(|&(_, confidence)| confidence).min().unwrap_or(Confidence::Certain);
+        self.finding.affected = Affected::of(counted.iter().filter_map(|(remedy, _)| remedy.grievance()), names);
+        self.tell_of_sealed(clients);
+        self.tell_of_monitors(clients);
         // where the clock was set back, nobody can say what came after
         let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
         if self.finding.severity == Severity::Failure

@@ -226,6 +226,18 @@ impl TlsConnection {
         self.exchanged.filter(|_| self.rounds > ROUNDS_1_3)
     }
 
+    /// Whether data went both ways in it and nobody opened it. Where the hello was read, only an answer that is no ticket of TLS 1.3 is one; where it was
+    /// not, the client must have said more than its Finished, which may look like data.
+    #[must_use]
+    pub fn spoke_sealed(&self) -> bool {
+        let client = &self.handshake.sides.client;
+        let answered = match &client.hello {
+            Some(_) => self.exchanged.is_some(),
+            None => self.rounds > 0 && (client.data.records > 1 || client.protected.is_some()),
+        };
+        answered && self.opened == 0
+    }
+
     /// Whether the client offers a protocol of the web, as a browser does that opens a page.
     #[must_use]
     pub fn is_of_web(&self) -> bool {

@@ -3,10 +3,10 @@
 use super::connection::{Evidence, TlsConnection};
 use crate::event::{Connection, Secured, SecuredWhat};
 use crate::net::Endpoint;
-use crate::session::Clients;
 use crate::session::attempts::is_usual;
 use crate::session::exchange::Seen;
 use crate::session::handshake::{Role, State};
+use crate::session::{Clients, Sealed};
 use crate::wire::handshake::HandshakeType;
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeMap;
@@ -166,6 +166,11 @@ impl TlsConnections {
     /// One is over. Where nothing said that it is of TURN, what the capture shows of its server meanwhile may.
     pub(super) fn end(&mut self, mut gone: TlsConnection, clients: &mut Clients) {
         self.asked.tell(&mut gone);
+        let unread = gone.evidence.is_none();
+        if gone.spoke_sealed() && (!unread || gone.handshake.sides.client.hello.is_none()) {
+            let Connection { client, server, last, .. } = gone.tcp;
+            clients.spoke_sealed(Sealed { client, server, at: last.time, unread });
+        }
         let Some(evidence) = gone.evidence else {
             self.others += 1;
             return;
