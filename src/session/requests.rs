@@ -115,7 +115,7 @@ impl Session {
         let flow =
             self.flows.find(old.0, at.dst).and_then(|id| self.flows.get(id)).filter(|flow| flow.twin_of.is_none());
         let known = flow.and_then(|flow| flow.conversation.as_deref()).filter(|known| known.client == old);
-        let user = asked.user.or(asked.userhash);
+        let user = asked.user_or_hash();
         known
             .and_then(|known| known.live_allocation(at.seen.time))
             .is_some_and(|allocation| user.is_some() && allocation.user == user)
