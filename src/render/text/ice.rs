@@ -30,10 +30,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
 }
 
 fn one(page: &mut Page<'_>, session: &IceSession) {
-    let chosen = session.selected_pair.map(|pair| [pair.local, pair.remote]);
-    let agents = session.agents.iter().enumerate();
-    let agents: Vec<String> =
-        agents.map(|(number, told)| agent(told, chosen.and_then(|ends| ends.get(number).copied()))).collect();
+    let agents: Vec<String> = session.agents.iter().map(agent).collect();
     page.heading("ICE", &agents.join(" and "));
     let clock = page.options.clock.clone();
     page.item(2, "", None, &outcome(session));
@@ -66,12 +63,9 @@ fn one(page: &mut Page<'_>, session: &IceSession) {
 }
 
 /// `8Y6H at 192.0.2.1 (controlling)`.
-fn agent(agent: &IceAgent, chosen: Option<Address>) -> String {
+fn agent(agent: &IceAgent) -> String {
     let name = agent.ufrag.as_deref().unwrap_or("an agent");
-    let at = chosen
-        .or(agent.addresses.first().copied())
-        .map(|address| format!(" at {}", address.0.ip()))
-        .unwrap_or_default();
+    let at = agent.host.map(|address| format!(" at {}", address.0.ip())).unwrap_or_default();
     let mut notes = Vec::new();
     match agent.role {
         Some(IceRole::Controlling) => notes.push("controlling"),

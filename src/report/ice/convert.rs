@@ -128,6 +128,7 @@ impl Teller<'_> {
         }
         IceAgent {
             ufrag: self.ufrag(ice, number),
+            host: ice.host(number).map(Address),
             addresses,
             role: agent.role.map(|role| match role {
                 Role::Controlling => IceRole::Controlling,

@@ -58,6 +58,8 @@ pub struct IceSession {
 pub struct IceAgent {
     /// Its user fragment.
     pub ufrag: Option<String>,
+    /// Where it is on the wire, as far as the capture shows: its own address, also where it is behind a NAT or its relay.
+    pub host: Option<Address>,
     /// Its ends of the pairs.
     pub addresses: Vec<Address>,
     /// Its role as it said last.

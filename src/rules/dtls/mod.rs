@@ -57,12 +57,13 @@ impl<'h> Story<'h> {
         Some(Story { handshake, way: handshake.way()?, reading: Reading::of(handshake) })
     }
 
-    /// The address of an end.
+    /// The address of an end: of one behind its relay its own, which tells whose log to look at, where the capture has that leg.
     fn end(&self, role: Role) -> Endpoint {
-        match role {
+        let own = self.handshake.ways.iter().find_map(|way| way.relay_client(role));
+        own.unwrap_or(match role {
             Role::Client => self.way.client,
             Role::Server => self.way.server,
-        }
+        })
     }
 
     /// `the DTLS client 10.0.0.2:5000`; without a role where that is not known.

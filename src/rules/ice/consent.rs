@@ -1,6 +1,6 @@
 //! `ice-consent-lost`: checks on the selected pair that were being answered, and are no more (RFC 7675).
 
-use super::{address, ends, host, named, occurrence, unless_later};
+use super::{address, ends, named, occurrence, unless_later};
 use crate::rules::evidence::how_long;
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::ice::{Consent, IceSession, Pair};
@@ -113,7 +113,7 @@ fn text(ice: &IceSession, consent: &Consent, pair: &Pair, open: u32, still_sends
         fix: format!(
             "See what happened to {} at that time: its network, its process, a NAT or firewall between the two that forgot or closed the \
              mapping. An ICE restart brings the call back where both are still there.",
-            host(ice, 1 - consent.from).map_or(to, |end| end.to_string())
+            ice.host(1 - consent.from).map_or(to, |end| end.to_string())
         ),
     }
 }

@@ -12,28 +12,19 @@ pub(super) use consent::{LOST, judge as judge_consent};
 pub(super) use path::{NO_RELAY, ONE_WAY, UNANSWERED, judge as judge_path};
 pub(super) use selected::{RELAYED, RESTART, SWITCHED, judge as judge_selected};
 
-use super::evidence::counted;
+use super::evidence::{counted, ip_filter};
 use super::{Confidence, Occurrence, Remedy, Severity, Subject, View};
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress};
-use crate::session::Grievance;
 use crate::session::ice::{IceSession, Pair};
+use crate::session::{Ends, Grievance};
 use crate::time::{Span, Timestamp};
 
 /// After this long no answer to a check comes any more: 16 × 500 ms after its last copy (RFC 8489 §6.2.1).
 const NO_ANSWER: Span = Span::from_secs(8);
 
-/// Where an agent is on the wire: its end of a pair that is not behind its relay, else where it reaches the relay from.
-fn host(ice: &IceSession, agent: usize) -> Option<Endpoint> {
-    let direct = |pair: &&Pair| pair.relays() != Some(agent) && pair.path().inside.is_none();
-    let own = ice.pairs.iter().filter(direct).find(|pair| pair.way(agent).first.is_some());
-    let relayed = || ice.pairs.iter().find(|pair| pair.relays() == Some(agent)).and_then(Pair::relay_client);
-    let any = || ice.pairs.first().map(|pair| pair.end(agent));
-    own.map(|pair| pair.end(agent)).or_else(relayed).or_else(any)
-}
-
 /// `8Y6H at 192.0.2.1`, or the address alone.
 fn named(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
-    let at = host(ice, agent).map(|end| end.ip().to_string()).unwrap_or_default();
+    let at = ice.host(agent).map(|end| end.ip().to_string()).unwrap_or_default();
     match ice.agent(agent).ufrag {
         Some(ufrag) => format!("{at} ({})", view.quoted(Some(ufrag))),
         None => at,
@@ -41,7 +32,7 @@ fn named(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
 }
 
 fn address(ice: &IceSession, agent: usize) -> String {
-    host(ice, agent).map(|end| end.ip().to_string()).unwrap_or_default()
+    ice.host(agent).map(|end| end.ip().to_string()).unwrap_or_default()
 }
 
 /// What an agent's checks add up to.
@@ -103,7 +94,7 @@ fn first_frames_of(ice: &IceSession, agent: usize) -> Vec<u64> {
 
 /// Whether packets to an address would be seen: the other agent's checks are, or something came for it.
 fn is_heard(ice: &IceSession, agent: usize, view: &View<'_>) -> bool {
-    ice.agent(1 - agent).checks > 0 || host(ice, agent).is_some_and(|end| view.session.clients().is_heard(end.ip()))
+    ice.agent(1 - agent).checks > 0 || ice.host(agent).is_some_and(|end| view.session.clients().is_heard(end.ip()))
 }
 
 /// A failure is a mere warning where the client had data afterwards: after the session, not in it, where checks that were answered count as much.
@@ -128,7 +119,7 @@ fn occurrence(
     at: Timestamp,
     frames: Vec<u64>,
 ) -> Occurrence {
-    let (own, peer) = (host(ice, agent), host(ice, 1 - agent));
+    let (own, peer) = (ice.host(agent), ice.host(1 - agent));
     let relay = ice.pairs.iter().find(|pair| pair.relays() == Some(agent)).and_then(Pair::relay);
     let grievance = own.map(|own| Grievance { client: own.ip(), user: None, server: peer.unwrap_or(own), at });
     Occurrence {
@@ -139,7 +130,7 @@ fn occurrence(
         remedy: grievance.map_or(Remedy::None, Remedy::Data),
         at,
         frames,
-        filter: own.zip(peer).map(|(own, peer)| filter(own, relay.unwrap_or(peer))),
+        filter: filter_of(ice, agent),
         reference,
         subject: Subject {
             client: own.map(ClientAddress),
@@ -151,10 +142,25 @@ fn occurrence(
     }
 }
 
+/// A display filter for the selected pair, else for all that an agent checks.
+fn filter_of(ice: &IceSession, agent: usize) -> Option<String> {
+    let own = ice.host(agent)?;
+    let checked = ice.pairs.iter().filter(|pair| pair.way(agent).first.is_some());
+    let pairs: Vec<&Pair> = ice.selected().map_or_else(|| checked.collect(), |pair| vec![pair]);
+    let first = pairs.first()?.path().ends;
+    let ips = |ends: Ends| [ends.low.ip(), ends.high.ip()];
+    let one = pairs.iter().all(|pair| ips(pair.path().ends) == ips(first));
+    let common = pairs.iter().all(|pair| ips(pair.path().ends).contains(&own.ip()));
+    Some(match (one, common) {
+        (false, true) => filter(own, own),
+        _ if own == first.high => filter(first.high, first.low),
+        _ => filter(first.low, first.high),
+    })
+}
+
 /// A display filter for what two addresses say to each other.
 fn filter(one: Endpoint, other: Endpoint) -> String {
-    let ip = |end: Endpoint| if end.is_v6() { "ipv6" } else { "ip" };
-    format!("stun && {}.addr == {} && {}.addr == {}", ip(one), one.ip(), ip(other), other.ip())
+    format!("stun && {}", ip_filter(one, other))
 }
 
 /// `10.0.0.1:5000 – 192.0.2.7:6000`, the end of this agent first.

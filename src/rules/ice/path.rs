@@ -1,8 +1,7 @@
 //! `ice-checks-unanswered`, `ice-one-way`, `ice-no-relay-candidate`: checks that do not get through.
 
 use super::{
-    Asked, NO_ANSWER, address, asked, counted, first_frames_of, host, is_heard, named, occurrence,
-    unless_later_by_relay,
+    Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, named, occurrence, unless_later_by_relay,
 };
 use crate::join::Kind;
 use crate::net::Endpoint;
@@ -83,9 +82,17 @@ pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Colle
         for agent in 0..2 {
             one_way(ice, agent, view, out);
         }
-    } else if let Some(agent) = (0..2).max_by_key(|&agent| asked(ice, agent).sends) {
+    } else if let Some(agent) = (0..2).max_by_key(|&agent| {
+        let sends = asked(ice, agent).sends;
+        (sends > 0 && is_behind_relay(ice, agent), sends)
+    }) {
         unanswered(ice, agent, view, out);
     }
+}
+
+/// Whether an agent checks through its relay: what keeps that silent is told of it.
+fn is_behind_relay(ice: &IceSession, agent: usize) -> bool {
+    ice.pairs.iter().any(|pair| pair.host(agent).is_some_and(|host| host != pair.end(agent)))
 }
 
 fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector) {
@@ -100,7 +107,7 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let meets = ice.agent(1 - agent).checks > 0 && sent.is_urgent() && other.sends >= sends;
     // whoever tries for long has no pair; that its checks were not refused either shows only where the capture holds what is sent to it, or what the
     // other sends and is sent
-    let holds = |agent: usize| host(ice, agent).is_some_and(|own| view.session.clients().is_heard(own.ip()));
+    let holds = |agent: usize| ice.host(agent).is_some_and(|own| view.session.clients().is_heard(own.ip()));
     let hears = turned || holds(agent) || (other.checks > 0 && holds(1 - agent));
     let had_its_chance = sent.sends >= sends && sent.span >= span;
     let is_over = view.now().since(sent.last) >= NO_ANSWER;
@@ -232,7 +239,7 @@ fn elsewhere_of(ice: &IceSession) -> Option<(Endpoint, u64)> {
 }
 
 fn no_relay(ice: &IceSession, agent: usize, confidence: Confidence, view: &View<'_>, out: &mut Collector) {
-    let Some(own) = host(ice, agent) else { return };
+    let Some(own) = ice.host(agent) else { return };
     let clients = view.session.clients();
     let uses_relay = |pair: &Pair| pair.passes_relay().is_some();
     if ice.pairs.iter().any(uses_relay) || clients.has_allocation(own.ip()) {

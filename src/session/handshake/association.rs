@@ -5,7 +5,7 @@ use super::offer::{Chosen, Offer};
 use crate::event::IcmpAnswer;
 use crate::net::Endpoint;
 use crate::session::exchange::Seen;
-use crate::session::path::Path;
+use crate::session::path::{Inside, Path};
 use crate::session::tls::Evidence;
 use crate::time::{Span, Timestamp};
 use crate::wire::handshake::certificate::{Fingerprint, Summary};
@@ -117,6 +117,18 @@ pub struct Way {
 }
 
 impl Way {
+    /// From where an end reaches the relay that it uses here.
+    #[must_use]
+    pub fn relay_client(&self, role: Role) -> Option<Endpoint> {
+        let Some(Inside::Peer(peer)) = self.path.inside else { return None };
+        let (own, other) = match role {
+            Role::Client => (self.client, self.server),
+            Role::Server => (self.server, self.client),
+        };
+        let ends = self.path.ends;
+        (other == peer && own != peer).then_some(if self.low == role { ends.low } else { ends.high })
+    }
+
     /// The role of whoever sends from this end of the path.
     pub(super) fn sender(&self, src: Endpoint) -> Role {
         if self.path.direction(src) == 0 { self.low } else { self.low.other() }

@@ -232,6 +232,26 @@ impl Pair {
         self.relays.map(|client| if client == self.point.low { ends.low } else { ends.high })
     }
 
+    /// Where an agent is on the wire: its end, or, behind its relay, where it reaches that from; `None` where the capture has only the far side of
+    /// a relay.
+    #[must_use]
+    pub fn host(&self, agent: usize) -> Option<Endpoint> {
+        if self.relays() == Some(agent) {
+            return self.relay_client();
+        }
+        let relay = self.relay();
+        let own =
+            |point: &Point| if usize::from(point.low) == agent { point.path.ends.low } else { point.path.ends.high };
+        // on the leg between a relay and the agent that uses it the agent's end is no end of the pair, and the relay's is the port of its server
+        let is_client = |end: &Endpoint| {
+            !self.ends.iter().any(|known| known.ip() == end.ip())
+                && relay.is_none_or(|relay| relay.port() != end.port())
+        };
+        let legs = self.points.iter().filter(|point| point.path.inside.is_some());
+        let behind = legs.map(own).find(is_client);
+        behind.or_else(|| relay.is_none().then(|| self.end(agent)))
+    }
+
     /// The TURN server that it passes, at whichever point of the capture that shows.
     #[must_use]
     pub fn passes_relay(&self) -> Option<Endpoint> {
