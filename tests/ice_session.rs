@@ -389,3 +389,34 @@ fn sessions_beyond_the_limit_are_counted() {
     assert_eq!(report.omitted.get("ice_checks"), Some(&904));
     assert_eq!(report.ice.len() as u64 + report.omitted["ice"], 4096);
 }
+
+/// Both check each other from afar and are answered.
+fn from_afar(at_b: &'static str) -> Scene {
+    let far = Agents::new(A, at_b);
+    let mut scene = Scene::new();
+    scene.far_away(at_b);
+    scene.a_is_answered(&far, plain);
+    scene.b_is_answered(&far, plain);
+    scene
+}
+
+#[test]
+fn a_far_address_beside_a_server_may_be_a_relay_and_has_no_type() {
+    let beside = "203.0.113.1:24000";
+    let of_remote = |scene: &Scene| pair(only(&report(&scene.pcap()))).remote_type;
+    let mut scene = from_afar(beside);
+    assert_eq!(of_remote(&scene), Some(CandidateType::Host));
+    let asked = scene.send(A, SERVER, Stun::request(method::BINDING));
+    scene.after_ms(10).succeed(&asked, |success| success.xor_mapped(A));
+    assert_eq!(of_remote(&scene), None);
+}
+
+#[test]
+fn a_far_address_with_the_port_of_a_private_one_of_the_same_agent_is_what_a_nat_makes_of_that() {
+    for (inside, kind) in [("10.1.2.3:6000", CandidateType::Srflx), ("10.1.2.3:6001", CandidateType::Host)] {
+        let mut scene = from_afar(B);
+        scene.a_checks(&Agents::new(A, inside), plain);
+        let told = candidates(&report(&scene.pcap()));
+        assert!(told.contains(&(kind, B.to_owned(), Confidence::Likely)), "{inside}: {told:?}");
+    }
+}

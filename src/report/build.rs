@@ -324,7 +324,8 @@ impl Builder {
         let (signalling, untold) = super::signalling::signalled(session);
         let (deployment, unstated) = super::deployment::stated(session, origin);
         let omitted = self.omitted(session, streams, [("signalling", untold), ("deployment", unstated)]);
-        let mut known = ice::Known::default();
+        let servers = session.servers().sorted();
+        let mut known = ice::Known::beside(servers.iter().map(|(address, _)| *address));
         self.candidates.sorted().into_iter().for_each(|candidate| known.add(candidate));
         let sessions = self.ice.sorted();
         for session_of_ice in &sessions {
@@ -332,7 +333,6 @@ impl Builder {
         }
         let total = session.totals().transactions;
         let items = self.transactions.sorted();
-        let servers = session.servers().sorted();
         let report = Report {
             captures: Vec::new(),
             counts: counts(session, packets, streams),

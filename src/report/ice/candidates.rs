@@ -2,14 +2,15 @@
 //! PRIORITY of a check is that of a peer-reflexive candidate whatever the sender's own is, and shows no type.
 
 use super::convert::tcp_type;
-use crate::net::Endpoint;
+use crate::net::{Endpoint, Scope, ServerAddress};
 use crate::report::convert::Origin;
 use crate::report::{Address, Candidate, CandidateType, Confidence, Transport};
 use crate::session::ice::{IceSession, Pair};
 use crate::session::signalling::compare;
 use crate::session::{Conversation, Exchange, Session};
 use crate::wire::stun::Method;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// How many frames are kept as evidence of one candidate.
 const MAX_EVIDENCE: usize = 4;
@@ -21,9 +22,16 @@ const INITIAL_TTLS: [u8; 3] = [64, 128, 255];
 pub(in crate::report) struct Known {
     listed: Vec<Candidate>,
     kinds: BTreeMap<(Endpoint, bool), CandidateType>,
+    /// The hosts of STUN and TURN servers: what else is seen there may be a relay.
+    servers: BTreeSet<IpAddr>,
 }
 
 impl Known {
+    /// None yet, beside these servers.
+    pub(in crate::report) fn beside(servers: impl Iterator<Item = ServerAddress>) -> Known {
+        Known { servers: servers.map(|server| server.0.ip()).collect(), ..Known::default() }
+    }
+
     /// Takes a candidate; one that is known gets more evidence.
     pub(in crate::report) fn add(&mut self, candidate: Candidate) {
         let same = |known: &&mut Candidate| {
@@ -135,6 +143,10 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
         known.add(make(kind, end, base, Confidence::Certain, &frames));
     } else if !matches!(known.kind(end, tcp), Some(CandidateType::Relay | CandidateType::Srflx)) {
         match mapped {
+            _ if !is_near && known.servers.contains(&end.ip()) => {}
+            Some(_) if !is_near && is_outside_of(ice, agent, end) => {
+                known.add(make(CandidateType::Srflx, end, None, Confidence::Likely, &frames));
+            }
             // whatever a NAT makes of it, it is what the sender sends from; beyond a NAT it only looks like that
             Some(_) => known.add(make(CandidateType::Host, end, Some(end), sure, &frames)),
             None if is_near => known.add(make(CandidateType::Host, end, Some(end), Confidence::Likely, &frames)),
@@ -148,6 +160,12 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
     } else {
         known.add(make(CandidateType::Prflx, mapped, Some(end), Confidence::Certain, &frames));
     }
+}
+
+/// Whether an agent was also checked at a private address with the same port: a NAT that keeps ports makes such a pair.
+fn is_outside_of(ice: &IceSession, agent: usize, end: Endpoint) -> bool {
+    let private = |inside: Endpoint| inside.port() == end.port() && inside.scope() == Scope::Private;
+    end.scope() == Scope::Public && ice.pairs.iter().any(|pair| private(pair.end(agent)))
 }
 
 /// What an agent's description says of an address.
