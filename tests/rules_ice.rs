@@ -240,6 +240,46 @@ fn checks_answered_one_way_only_are_a_failure() {
 }
 
 #[test]
+fn checks_that_all_went_unanswered_within_two_seconds_are_one_way_too_and_select_nothing() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    let asked = scene.send("198.51.100.20:6000", "192.0.2.10:3478", Stun::request(method::BINDING));
+    scene.after_ms(10).succeed(&asked, |success| success.xor_mapped(B));
+    for _ in 0..8 {
+        scene.a_is_answered(&agents, Stun::use_candidate);
+        scene.b_checks_in_vain(&agents, 1, 150);
+    }
+    let told = report(&scene.pcap());
+    assert!(!ice(&told).contains(&"ice-one-way"), "answers may still come");
+    scene.later(9);
+    let told = report(&scene.pcap());
+    assert_eq!(failures(&told), ["ice-one-way"]);
+    let fix = &finding(&told, "ice-one-way").fix;
+    assert!(fix.contains("192.0.2.10:3478 is at the same address") && fix.contains("5000 among them"), "{fix}");
+}
+
+#[test]
+fn a_pair_on_which_one_agent_hears_nothing_is_nominated_and_not_selected() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..20 {
+        scene.a_is_answered(&agents, Stun::use_candidate);
+        scene.b_checks_in_vain(&agents, 1, 200);
+    }
+    let session = &report(&scene.pcap()).ice[0];
+    assert!(session.pairs[0].nominated && !session.pairs[0].selected);
+    assert!(session.selected_pair.is_none() && session.selections.is_empty());
+}
+
+#[test]
+fn an_agent_behind_its_relay_is_told_by_its_own_address() {
+    let report = report(&agents().call_through(SERVER, RELAYED).pcap());
+    let [own, peer] = report.ice[0].agents.as_slice() else { panic!("two agents") };
+    assert_eq!(own.host.map(|host| host.to_string()).as_deref(), Some(A));
+    assert_eq!(peer.host.map(|host| host.to_string()).as_deref(), Some(B));
+}
+
+#[test]
 fn an_agent_that_answered_gives_up_and_then_refuses_checks_was_still_not_heard() {
     // as Firefox does once its own checks have failed, while the other side goes on
     let agents = agents();

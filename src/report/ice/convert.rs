@@ -59,7 +59,12 @@ pub(in crate::report) fn session(
         checks_omitted: ice.checks_omitted,
         selected_pair: ice.selected().map(|pair| teller.ends(pair)),
         selected_at: selection.map(|chosen| teller.time(chosen.at.time)),
-        selections: ice.selections().iter().filter_map(|chosen| teller.selection(ice, chosen)).collect(),
+        selections: ice
+            .selections()
+            .iter()
+            .filter(|chosen| ice.holds(chosen))
+            .filter_map(|chosen| teller.selection(ice, chosen))
+            .collect(),
         first_check_at: first.map(|first| teller.time(first.time)),
         first_answer_us: ice.first_answer.and_then(|seen| since(seen.time)),
         nominated_us: ice.nominated.and_then(|seen| since(seen.time)),

@@ -272,7 +272,9 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     if own.checks == 0 {
         return silent(ice, agent, &other, view, out);
     }
-    if own.answered > 0 || other.answered == 0 || own.sends < sends || own.span < span {
+    // some agents send all their checks within two seconds, and then wait
+    let is_over = view.now().since(own.last) >= NO_ANSWER;
+    if own.answered > 0 || other.answered == 0 || own.sends < sends || (own.span < span && !is_over) {
         return;
     }
     let Some(first) = ice.agent(agent).first_check else { return };
@@ -288,6 +290,7 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     let leaves = ice.local() == agent;
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
     let way = whereabouts(ice, agent, view);
+    let of_server = of_server(ice, agent, view);
     out.add(seen, || Text {
         title: format!("Checks from {from} to {to} go unanswered{}, while those the other way are answered", way.title),
         explanation: format!(
@@ -299,21 +302,45 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
             first_frames(&numbers, numbers.len() as u64),
             named(ice, 1 - agent, view),
             counted(other.checks, "check"),
-            if other.checks == 1 { "which is".to_owned() } else { format!("of which {} are", other.answered) },
+            match (other.checks, other.answered) {
+                (1, _) => "which is".to_owned(),
+                (_, 1) => "of which 1 is".to_owned(),
+                (_, answered) => format!("of which {answered} are"),
+            },
             match () {
                 () if !way.text.is_empty() => way.text,
                 () if leaves => {
                     format!(" This capture is on the side of {from}: what it sends does not get to {to}, its answers included.")
                 }
-                () => format!(" The checks of {from} get as far as this capture point, on the side of {to}, and no further."),
+                () => format!(
+                    " The checks of {from} get as far as this capture point, on the side of {to}, and no further: on the host of {to} itself it is mostly \
+                     that host's firewall, which judges what a capture has seen already."
+                ),
             }
         ),
         fix: format!(
             "Mend the path from {from} to {to}: a firewall that lets only one direction pass, asymmetric routes, or an interface (a VPN's) \
-             that leads elsewhere.{}",
+             that leads elsewhere.{of_server}{}",
             if way.fix.is_empty() { " Capture at the other end shows how far the packets get." } else { &way.fix }
         ),
     });
+}
+
+/// Where the other end is at the address of a server that the agent asks, that may be its relayed address.
+fn of_server(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
+    let Some(end) = ice.pairs.iter().find(|pair| pair.way(agent).first.is_some()).map(|pair| pair.end(1 - agent))
+    else {
+        return String::new();
+    };
+    let servers = view.session.servers().sorted();
+    let Some((server, _)) = servers.iter().find(|(server, _)| server.0.ip() == end.ip() && server.0 != end) else {
+        return String::new();
+    };
+    format!(
+        " {server} is at the same address: where {end} is a relayed address of that server, let UDP in to its relay ports, {} among them, in the firewall \
+         before it and on its own host.",
+        end.port()
+    )
 }
 
 /// A full agent that answers, and never sends a check itself.

@@ -136,6 +136,20 @@ pub struct Carried {
     pub alert: Option<Seen>,
 }
 
+impl Way {
+    /// Whether it was checked often and for long, and no answer came.
+    #[must_use]
+    pub fn is_unheard(&self) -> bool {
+        const ATTEMPT: (u32, Span) = (4, Span::from_secs(3));
+        let (sends, span) = ATTEMPT;
+        let lasted = self.first.map(|first| self.last.since(first.time));
+        self.answered.is_none()
+            && self.errors == 0
+            && self.sent.saturating_add(self.copies) >= sends
+            && lasted >= Some(span)
+    }
+}
+
 impl Pair {
     pub(super) fn new(point: Point, ends: [Endpoint; 2], relays: Option<u8>) -> Self {
         Pair {
@@ -286,6 +300,14 @@ impl Pair {
     #[must_use]
     pub fn is_valid_both_ways(&self) -> bool {
         self.ways.iter().all(|way| way.answered.is_some())
+    }
+
+    /// Whether the checks of one agent were answered, and the other's had their chance and were not.
+    #[must_use]
+    pub fn is_one_way(&self) -> bool {
+        let [one, other] = &self.ways;
+        let went = |way: &Way, back: &Way| way.answered.is_some() && back.is_unheard();
+        went(one, other) || went(other, one)
     }
 
     /// The first answer to a check with USE-CANDIDATE, of whichever agent.

@@ -139,7 +139,7 @@ impl IceSession {
     /// A pair is nominated: it is selected, unless data shows another to be.
     fn nominated(&mut self, index: usize, seen: Seen) {
         let Ok(pair) = u16::try_from(index) else { return };
-        let chosen = self.selection().copied();
+        let chosen = self.selections.last().copied();
         match chosen {
             None => self.select(Selection { pair, at: seen, by_data: false }),
             // without data: a later nomination of a regular agent counts, where it is for the same component
@@ -157,7 +157,7 @@ impl IceSession {
 
     /// DTLS or media ran on a pair.
     pub(super) fn carried(&mut self, pair: u16, agent: usize, seen: Seen) {
-        let Some(&chosen) = self.selection() else {
+        let Some(&chosen) = self.selections.last() else {
             let is_nominated = self.pairs.get(usize::from(pair)).is_some_and(|pair| pair.nominated().is_some());
             if is_nominated || seen.time.since(self.first.time) >= SETTLED {
                 self.select(Selection { pair, at: seen, by_data: true });

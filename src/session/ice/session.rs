@@ -232,7 +232,13 @@ impl IceSession {
     /// What made the selected pair the selected one; `None` where none is.
     #[must_use]
     pub fn selection(&self) -> Option<&Selection> {
-        self.selections.last()
+        self.selections.last().filter(|chosen| self.holds(chosen))
+    }
+
+    /// Whether both agents have what was selected: one whose own checks on it go unanswered does not take it (RFC 8445 §7.3.1.5).
+    #[must_use]
+    pub fn holds(&self, chosen: &Selection) -> bool {
+        chosen.by_data || self.pairs.get(usize::from(chosen.pair)).is_none_or(|pair| !pair.is_one_way())
     }
 
     /// The selected pair.
