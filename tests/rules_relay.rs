@@ -104,6 +104,53 @@ fn data_that_leaves_through_a_relay_and_brings_nothing_back_is_a_failure() {
     parts_accuse_nobody(&scene);
 }
 
+#[test]
+fn a_client_that_sends_all_its_checks_within_two_seconds_has_waited_long_enough_too() {
+    // as pion does, which gives up after seven checks and closes half a minute later
+    let mut scene = allocated();
+    permit(&mut scene, PEER);
+    send(&mut scene, PEER, 8, 200);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+    scene.later(9);
+    let told = report(&scene.pcap());
+    assert_eq!(mine(&told), ["turn-relay-silent"]);
+    let explanation = &finding(&told, "turn-relay-silent").explanation;
+    assert!(explanation.contains("over 1 second. Not one came back from any peer and within"), "{explanation}");
+    parts_accuse_nobody(&scene);
+}
+
+#[test]
+fn what_a_permitted_peer_sends_to_a_relay_and_the_client_never_gets_points_at_the_firewall_of_the_server() {
+    for far in [false, true] {
+        let mut scene = Scene::new();
+        if far {
+            scene.far_away(SERVER);
+        }
+        scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+        permit(&mut scene, PEER);
+        let (peer, client) = caller();
+        for _ in 0..10 {
+            let check = support::scene::ice_check(&client, &peer, true, |check| check).bytes();
+            scene.after_ms(500).send_indication(CLIENT, SERVER, PEER, &check);
+            let sent = scene.after_ms(1).udp(RELAYED, PEER, check);
+            scene.after_ms(20).ice_answer(&sent, &peer);
+        }
+        scene.later(5);
+        let told = report(&scene.pcap());
+        assert_eq!(mine(&told), ["turn-relay-silent"], "{far}");
+        let found = finding(&told, "turn-relay-silent");
+        assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+        assert!(
+            found.title.starts_with("What 198.51.100.20 sends to the relay 203.0.113.1:24000 arrives"),
+            "{}",
+            found.title
+        );
+        assert!(found.explanation.contains("10 datagrams of 198.51.100.20"), "{}", found.explanation);
+        assert_eq!(found.explanation.contains("the host's own firewall"), !far, "{}", found.explanation);
+        assert!(found.fix.contains("24000"), "{}", found.fix);
+    }
+}
+
 /// What came back for what the relay sent on, as the server tells its client (RFC 8656 §11.5).
 fn told_by_icmp(scene: &mut Scene, peer: &str, [kind, code]: [u8; 2]) -> u64 {
     let told = Stun::indication(method::DATA).xor_peer(peer).attribute(0x8004, [0, 0, kind, code, 0, 0, 0, 0]);

@@ -1,16 +1,18 @@
 //! `turn-relay-silent`: data leaves through the relay, and nothing ever comes back.
 
-use super::evidence::{counted, filter_of, frames};
+use super::evidence::{counted, filter_of, frames, how_long};
 use super::relay_address::{are_neighbours, is_out_of_reach};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::net::{RelayedAddress, Scope, ServerAddress};
-use crate::session::{Allocation, Conversation, Grievance, Permission, Unreached};
+use crate::net::{ClientAddress, RelayedAddress, Scope, ServerAddress};
+use crate::session::{Allocation, Arrival, Conversation, Grievance, Permission, Unreached};
 use crate::time::Span;
 
 pub(super) const ID: &str = "turn-relay-silent";
 
 /// So much must have left, over so much time, before silence is an answer.
 const TRIED: (u64, Span) = (5, Span::from_secs(3));
+/// Or it was waited for so long afterwards: some agents send all their checks within two seconds.
+const WAITED: Span = Span::from_secs(8);
 /// How many peers are told of that the relay does not reach.
 const SHOWN: usize = 3;
 
@@ -35,7 +37,9 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
     let (tried, over) = TRIED;
     let lasted = allocation.sent.last.since(permission.made.time);
     let astray = allocation.strays.as_deref().map_or(0, |strays| strays.packets());
-    if allocation.sent.packets.saturating_sub(astray) < tried || lasted < over {
+    let until = allocation.ended.map_or(view.now(), |(_, seen)| seen.time);
+    let waited = until.since(allocation.sent.last);
+    if allocation.sent.packets.saturating_sub(astray) < tried || (lasted < over && waited < WAITED) {
         return;
     }
     let (client, server) = (conversation.client, conversation.server);
@@ -46,6 +50,8 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
     let granted = frames(&listed);
     let unreached = view.session.unreached(allocation, server);
     listed.extend(unreached.iter().map(|known| known.first.frame));
+    let returned = view.session.returned(allocation, server, permission.peer.0.ip());
+    listed.extend(returned.map(|arrival| arrival.first.frame));
     let seen = Occurrence {
         id: ID,
         key: server.to_string(),
@@ -73,12 +79,13 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
             server.0.ip()
         )
     };
+    let and_then = if lasted < over { format!(" and within {waited} after that") } else { String::new() };
     let sent = format!(
-        "The allocation and the permission for {} were granted ({granted}), and {} went out through the relay over {} seconds. Not one came back from any \
-         peer",
+        "The allocation and the permission for {} were granted ({granted}), and {} went out through the relay over {}. Not one came back from any \
+         peer{and_then}",
         permission.peer.0.ip(),
         counted(allocation.sent.packets, "message"),
-        lasted.secs(),
+        how_long(lasted),
     );
     let met = met(&unreached, server);
     let turned_away = |peer: &Permission| unreached.iter().any(|known| known.peer.0.ip() == peer.peer.0.ip());
@@ -91,6 +98,10 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
             explanation: format!("{sent}.{met} So the relay does send, and what it sends gets that far."),
             fix: beyond(first, relayed),
         });
+    }
+    if let Some(arrival) = returned {
+        let at_server = matches!(conversation.ttl, [_, 64 | 128 | 255]);
+        return out.add(seen, || not_passed_on(&sent, (client, server, relayed), &arrival, at_server));
     }
     out.add(seen, || Text {
         title: format!("Nothing comes back through the relay {relayed} of {server}, though {client} sends through it"),
@@ -105,6 +116,38 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
             permission.peer.0.ip(),
         ),
     });
+}
+
+/// What a peer sends gets as far as this capture, and does not reach the client.
+fn not_passed_on(
+    sent: &str,
+    (client, server, relayed): (ClientAddress, ServerAddress, RelayedAddress),
+    arrival: &Arrival,
+    at_server: bool,
+) -> Text {
+    let Arrival { peer, first, packets, .. } = arrival;
+    let (own, port) = (relayed.0.ip(), relayed.0.port());
+    let lost = if at_server {
+        "A capture shows what arrives before the host's own firewall has judged it: that firewall, or a port mapping before a container, keeps it from the \
+         server."
+    } else {
+        "It is lost between this capture point and the server, or on the server's host."
+    };
+    Text {
+        title: format!(
+            "What {peer} sends to the relay {relayed} arrives and is not passed on to {client}: something before {server} drops it"
+        ),
+        explanation: format!(
+            "{sent}. Yet {} of {peer} for {relayed} {} in the capture (from frame {} on), and {peer} has a permission. {lost}",
+            counted(*packets, "datagram"),
+            if *packets == 1 { "is" } else { "are" },
+            first.frame,
+        ),
+        fix: format!(
+            "Let UDP from anywhere in to the whole range of relay ports on {own}, this one being {port}: in the firewall of the server's host (nftables, \
+             iptables, ufw), in a cloud's security group, in the published ports of a container."
+        ),
+    }
 }
 
 /// Who said by ICMP that peers are not reached.

@@ -22,7 +22,7 @@ const MAX_ARRIVALS: usize = 1_024;
 /// How many allocations are kept; the newest ones.
 const MAX_LENDERS: usize = 1_024;
 
-/// What one peer sent to one relayed address that sent nothing back.
+/// What one peer sent to one relayed address.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
     /// The peer.
@@ -72,7 +72,10 @@ pub struct Lender {
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     relayed: HashSet<Endpoint>,
+    /// From peers to which the relay sent nothing.
     arrivals: BTreeMap<(Endpoint, IpAddr), Arrival>,
+    /// From peers to which it did.
+    returned: BTreeMap<(Endpoint, IpAddr), Arrival>,
     lenders: VecDeque<Lender>,
 }
 
@@ -108,20 +111,15 @@ impl Arrivals {
             // a relay sends to nobody without a permission; and strangers who try ports send no checks and no media
             let silent = flow.packets.get(of_relay) == Some(&0);
             let call = direction.checks.sent > 0 || direction.data.packets > 0;
-            if silent && call && packets > 0 && self.relayed.contains(&relay) {
-                self.arrived(relay, peer.ip(), flow, u64::from(packets));
+            if packets == 0 || !self.relayed.contains(&relay) {
+                continue;
             }
-        }
-    }
-
-    fn arrived(&mut self, relay: Endpoint, peer: IpAddr, flow: &Flow, packets: u64) {
-        let new = Arrival { peer, first: flow.first, last: flow.last, packets };
-        if let Some(known) = self.arrivals.get_mut(&(relay, peer)) {
-            known.packets += packets;
-            known.first = known.first.min(new.first);
-            known.last = known.last.max(new.last);
-        } else if self.arrivals.len() < MAX_ARRIVALS {
-            self.arrivals.insert((relay, peer), new);
+            let new = Arrival { peer: peer.ip(), first: flow.first, last: flow.last, packets: u64::from(packets) };
+            if !silent {
+                arrived(&mut self.returned, relay, new);
+            } else if call {
+                arrived(&mut self.arrivals, relay, new);
+            }
         }
     }
 
@@ -135,6 +133,17 @@ impl Arrivals {
                 self.lenders.push_back(Lender::new(conversation, allocation, relayed, now));
             }
         }
+    }
+}
+
+fn arrived(known: &mut BTreeMap<(Endpoint, IpAddr), Arrival>, relay: Endpoint, new: Arrival) {
+    let key = (relay, new.peer);
+    if let Some(known) = known.get_mut(&key) {
+        known.packets += new.packets;
+        known.first = known.first.min(new.first);
+        known.last = known.last.max(new.last);
+    } else if known.len() < MAX_ARRIVALS {
+        known.insert(key, new);
     }
 }
 
@@ -183,6 +192,15 @@ impl Lender {
 }
 
 impl Session {
+    /// What a capture at the server shows to come back to an allocation's relayed address from a peer that it sends to. Complete for flows that are
+    /// over.
+    #[must_use]
+    pub fn returned(&self, allocation: &Allocation, server: ServerAddress, peer: IpAddr) -> Option<Arrival> {
+        let places = allocation.relayed.into_iter().flatten().flat_map(|relayed| on_the_wire(relayed, server));
+        let mut found = places.filter_map(|at| self.arrivals.returned.get(&(at, peer)));
+        found.find(|arrival| arrival.last.time >= allocation.created.time).copied()
+    }
+
     /// The allocations of the capture with what arrived at each from peers to which nothing was sent. Complete once the capture is over.
     pub fn arrivals(&self) -> impl Iterator<Item = (&Lender, &Arrival)> {
         let known = &self.arrivals;
