@@ -572,6 +572,19 @@ fn a_binding_that_the_snap_length_cut_may_be_that_of_the_channel() {
 }
 
 #[test]
+fn a_binding_that_was_cut_between_its_peer_and_its_channel_may_be_that_of_the_channel() {
+    // pion puts the peer first
+    let mut scene = allocated();
+    let bind = Stun::request(method::CHANNEL_BIND).xor_peer(PEER).channel_number(0x4000).signed(&alice(), "nonce-1");
+    let request = scene.after_ms(20).send(CLIENT, SERVER, bind);
+    scene.after_ms(10).granted(&request, None, &alice());
+    send_on(&mut scene, 0x4000, 10, 500);
+    scene.later(5);
+    let told = report(&support::degrade::pcap(&snapped(&shots(&scene), 76)));
+    assert!(!mine(&told).contains(&"turn-channel-mismatch"), "{:?}", mine(&told));
+}
+
+#[test]
 fn a_permission_that_the_snap_length_cut_may_be_that_of_the_peer() {
     let mut scene = allocated();
     permit(&mut scene, PEER);

@@ -14,8 +14,11 @@ const ENOUGH: (u64, Span) = (3, Span::from_secs(1));
 const ALL_KEPT: usize = 32;
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
-    if hides_a_peer(conversation, Method::CHANNEL_BIND) {
-        return; // it may have bound the channel
+    // a request that was cut before it says for whom, or which channel, may have bound it
+    let hides_a_channel =
+        conversation.of(Method::CHANNEL_BIND).any(|known| known.asked.truncated && known.asked.channel.is_none());
+    if hides_a_channel || hides_a_peer(conversation, Method::CHANNEL_BIND) {
+        return;
     }
     for allocation in conversation.allocations() {
         for stray in allocation.strays.iter().flat_map(|strays| &strays.unbound) {
