@@ -63,6 +63,51 @@ fn the_same_check_sent_again_and_again_is_one_too() {
     assert_eq!(failures(&report(&scene.pcap())), ["ice-checks-unanswered"]);
 }
 
+/// A check that is sent so often in all, at growing distances, as Firefox does it within 6.3 seconds.
+fn sent_again(scene: &mut Scene, agents: &Agents, times: u32) {
+    let check = scene.a_checks(agents, plain);
+    for copy in 0..times - 1 {
+        scene.after_ms(100 << copy).retransmit(&check);
+    }
+}
+
+#[test]
+fn an_agent_that_gave_up_every_pair_has_failed_however_fast() {
+    let dead = Agents { at_b: "10.1.2.3:6000", ..agents() };
+    for (times, confidence) in [(7, Confidence::Certain), (6, Confidence::Likely)] {
+        let mut scene = Scene::new();
+        scene.resolved(A);
+        sent_again(&mut scene, &agents(), times);
+        sent_again(&mut scene, &dead, times);
+        assert_eq!(finding(&report(&scene.pcap()), "ice-checks-unanswered").confidence, confidence, "{times}");
+    }
+    // what is captured of one peer alone may lack the pair that works
+    let mut scene = Scene::new();
+    sent_again(&mut scene, &dead, 7);
+    assert!(failures(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn a_private_address_that_a_router_turns_away_is_told_to_be_out_of_reach() {
+    let dead = Agents { at_b: "10.1.2.3:6000", ..agents() };
+    for turned in [true, false] {
+        let mut scene = Scene::new();
+        scene.resolved(A);
+        sent_again(&mut scene, &dead, 7);
+        let check = scene.a_checks(&dead, plain);
+        if turned {
+            scene.icmp_unreachable("192.0.2.1", &check);
+        }
+        let report = report(&scene.pcap());
+        let fix = &finding(&report, "ice-checks-unanswered").fix;
+        assert_eq!(
+            fix.contains("10.1.2.3:6000 is a private address, to which 192.0.2.1 knows no way"),
+            turned,
+            "{fix}"
+        );
+    }
+}
+
 #[test]
 fn checks_in_a_capture_that_holds_nothing_towards_their_sender_may_have_been_refused() {
     let mut scene = Scene::new();

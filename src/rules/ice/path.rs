@@ -4,7 +4,7 @@ use super::{
     Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, named, occurrence, unless_later_by_relay,
 };
 use crate::join::Kind;
-use crate::net::Endpoint;
+use crate::net::{Endpoint, Scope};
 use crate::rules::evidence::{first_frames, frames};
 use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
@@ -119,6 +119,9 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
         () if sent.sends >= sends && sent.span >= LONG_ENOUGH && hears && (meets || sent.sounds_unheard) => {
             Confidence::Certain
         }
+        () if (had_its_chance || is_over) && holds(agent) && (other.checks == 0 || meets) && gave_up(ice, agent) => {
+            Confidence::Certain
+        }
         () if had_its_chance && (heard || is_over || sent.sounds_unheard) || heard && is_over => Confidence::Likely,
         () => return,
     };
@@ -130,6 +133,15 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     seen.causes = BEHIND_SILENCE;
     out.add(seen, || unanswered_text(ice, agent, &sent, &numbers, view));
     no_relay(ice, agent, confidence, view, out);
+}
+
+/// Whether an agent tried every pair as often as a request is sent at most (RFC 8489 §6.2.1), direct ones among them: what is captured at the port of
+/// a server alone shows none of these.
+fn gave_up(ice: &IceSession, agent: usize) -> bool {
+    const MOST: u32 = 7;
+    let mut checked = ice.pairs.iter().filter(|pair| pair.way(agent).first.is_some());
+    let direct = ice.pairs.iter().any(|pair| pair.way(agent).first.is_some() && pair.path().inside.is_none());
+    direct && checked.all(|pair| pair.way(agent).sent.saturating_add(pair.way(agent).copies) >= MOST)
 }
 
 /// What several captures tell of the checks of an agent, and of their answers.
@@ -226,10 +238,25 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
         } else {
             format!(
                 "Open the path for UDP between the two, or give both a TURN server that they can reach: behind two NATs that map by \
-                 destination only a relay works. See that the candidates which signalling passes on are those of this session.{}",
+                 destination only a relay works. See that the candidates which signalling passes on are those of this session.{}{}",
+                out_of_reach(ice, agent),
                 way.fix
             )
         },
+    }
+}
+
+/// Where all that is checked are private addresses to which a router knows no way; in many networks private addresses lead far.
+fn out_of_reach(ice: &IceSession, agent: usize) -> String {
+    let mut checked = ice.pairs.iter().filter(|pair| pair.way(agent).first.is_some()).peekable();
+    let turned = checked.peek().and_then(|pair| Some((pair.end(1 - agent), pair.icmp.as_ref()?.sender)));
+    let far = |pair: &Pair| pair.icmp.is_some() && pair.end(1 - agent).scope() == Scope::Private;
+    match turned.filter(|_| checked.all(far)) {
+        Some((peer, router)) => format!(
+            " {peer} is a private address, to which {router} knows no way: where it is a relayed one, the TURN server does not know its outside address \
+             (coturn: external-ip)."
+        ),
+        None => String::new(),
     }
 }
 
