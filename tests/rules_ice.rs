@@ -725,6 +725,30 @@ fn a_peer_that_stops_answering_consent_checks_for_30_seconds_is_a_failure() {
 }
 
 #[test]
+fn a_peer_that_was_suspended_and_comes_back_too_late_sent_nothing_meanwhile() {
+    let agents = agents();
+    let mut scene = falls_silent(40);
+    scene.after_ms(500).b_checks(&agents, plain);
+    let report = report(&scene.pcap());
+    assert_eq!(failures(&report), ["ice-consent-lost"]);
+    let told = &finding(&report, "ice-consent-lost").explanation;
+    assert!(told.contains("nothing of 198.51.100.20 arrived on the pair; then it was back"), "{told}");
+}
+
+#[test]
+fn a_peer_that_was_heard_without_being_asked_fell_silent_when_its_media_ended() {
+    // as with pion, which asks for consent only while nothing else passes
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.connect(&agents).talk_directly(A, B, 400);
+    scene.a_checks_in_vain(&agents, 15, 2000);
+    let report = report(&scene.pcap());
+    assert_eq!(failures(&report), ["ice-consent-lost"]);
+    let told = &finding(&report, "ice-consent-lost").explanation;
+    assert!(told.contains("The last packet of 198.51.100.20 arrived on the pair 8.0 s after that answer"), "{told}");
+}
+
+#[test]
 fn a_peer_that_is_silent_for_a_while_only_has_not_lost_consent() {
     assert!(graver(&report(&falls_silent(25).pcap())).is_empty());
 }

@@ -15,6 +15,8 @@ const GIVEN_UP: (Span, u32) = (Span::from_secs(15), 20);
 const UNHEARD: (Span, u32) = (Span::from_secs(15), 4);
 /// A goodbye may come a little before the last answer.
 const GOODBYE: Span = Span::from_secs(10);
+/// Of whom nothing came for so long, that one is gone.
+const SILENT: Span = Span::from_secs(15);
 /// What is still on its way when the peer falls silent.
 const ON_ITS_WAY: Span = Span::from_secs(5);
 
@@ -30,13 +32,13 @@ pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Colle
     if ice.is_mixed || (consent.lost_at.is_none() && !given_up) || says_goodbye(pair, consent.last_answer.time) {
         return;
     }
-    let peer = pair.carried(1 - consent.from);
-    let still_sends =
-        peer.first.is_some() && peer.last.since(consent.last_answer.time) > ON_ITS_WAY || asks_on(pair, &consent);
+    let at = consent.lost_at.unwrap_or(consent.last_check);
+    let heard = last_heard(pair, &consent, at);
+    // an agent that asks for consent only while nothing else passes hears media long after its last answer
+    let still_sends = heard.since(consent.last_answer.time) > ON_ITS_WAY && consent.last_check.since(heard) < SILENT;
     if consent.lost_at.is_none() && still_sends {
         return;
     }
-    let at = consent.lost_at.unwrap_or(consent.last_check);
     let mut seen =
         occurrence(ice, consent.from, (LOST, "RFC 7675 §5.1"), Severity::Failure, at, vec![consent.last_answer.frame]);
     seen = unless_later(seen, ice);
@@ -48,7 +50,7 @@ pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Colle
         seen.severity = Severity::Warning;
     }
     let open = answered.open;
-    out.add(seen, || text(ice, &consent, pair, open, still_sends, view));
+    out.add(seen, || text(ice, &consent, pair, (open, still_sends, heard), view));
 }
 
 /// What ends a pair that runs through a relay.
@@ -63,6 +65,7 @@ const BEHIND_A_RELAY: &[&str] = &[
     "turn-credential-expired",
     "turn-connection-closed",
     "turn-data-after-expiry",
+    "turn-unreachable",
     "nat-rebinding",
 ];
 
@@ -72,10 +75,16 @@ fn says_goodbye(pair: &Pair, last_answer: Timestamp) -> bool {
     (0..2).filter_map(|agent| pair.carried(agent).alert).any(|alert| alert.time >= near)
 }
 
-/// Whether the other agent still sends checks of its own.
-fn asks_on(pair: &Pair, consent: &Consent) -> bool {
-    let way = pair.way(1 - consent.from);
-    way.first.is_some() && way.last.since(consent.last_answer.time) > ON_ITS_WAY
+/// The last that was heard of the other agent on the pair: an answer, media, a check of its own. One that was silent until then may come back later.
+fn last_heard(pair: &Pair, consent: &Consent, until: Timestamp) -> Timestamp {
+    let (answer, peer, way) = (consent.last_answer.time, pair.carried(1 - consent.from), pair.way(1 - consent.from));
+    let rests = way.answered.as_ref().is_some_and(|answered| {
+        let (rest, since) = answered.rest;
+        since <= answer.after(ON_ITS_WAY) && since.after(rest) >= until
+    });
+    let data = peer.first.map(|_| peer.last);
+    let check = way.first.filter(|_| !rests).map(|_| way.last);
+    data.into_iter().chain(check).fold(answer, Timestamp::max)
 }
 
 /// Whether a check on another pair was answered afterwards.
@@ -87,11 +96,22 @@ fn another_works(ice: &IceSession, lost: &Pair, at: Timestamp) -> bool {
         .any(|answered| answered.last.time >= at)
 }
 
-fn text(ice: &IceSession, consent: &Consent, pair: &Pair, open: u32, still_sends: bool, view: &View<'_>) -> Text {
+fn text(
+    ice: &IceSession,
+    consent: &Consent,
+    pair: &Pair,
+    (open, still_sends, heard): (u32, bool, Timestamp),
+    view: &View<'_>,
+) -> Text {
     let (from, to) = (address(ice, consent.from), address(ice, 1 - consent.from));
     let silence = consent.last_check.since(consent.last_answer.time);
     let from_peer = if still_sends {
         format!(" Packets of {to} still arrive, so that the way is lost in one direction: from {from} to {to}.")
+    } else if pair.way(1 - consent.from).last > consent.last_check {
+        format!(" All that time nothing of {to} arrived on the pair; then it was back, too late.")
+    } else if heard.since(consent.last_answer.time) > ON_ITS_WAY {
+        let later = heard.since(consent.last_answer.time);
+        format!(" The last packet of {to} arrived on the pair {later} after that answer, and nothing from then on.")
     } else {
         format!(" From then on nothing of {to} arrives on the pair.")
     };

@@ -91,7 +91,7 @@ impl Ice {
         let way = pair.way_mut(agent);
         way.sent = way.sent.saturating_add(1);
         way.first.get_or_insert(seen);
-        way.last = seen.time;
+        let before = std::mem::replace(&mut way.last, seen.time);
         way.ttl = event.ttl;
         way.priority = fields.priority.or(way.priority);
         let was_answered = way.answered.is_some();
@@ -100,6 +100,10 @@ impl Ice {
                 answered.open_since = seen.time;
             }
             answered.open = answered.open.saturating_add(1);
+            let rest = seen.time.since(before);
+            if rest > answered.rest.0 {
+                answered.rest = (rest, before);
+            }
         }
         if nominates {
             way.use_candidate.get_or_insert(seen);

@@ -113,6 +113,8 @@ pub struct Answered {
     pub open_since: Timestamp,
     /// The longest time between two answers in which checks were sent, and when it began.
     pub longest: (Span, Timestamp),
+    /// The longest time without a check of its sender since the first answer, and when it began.
+    pub rest: (Span, Timestamp),
     /// The first answer to a check with USE-CANDIDATE: the pair is nominated.
     pub nominated: Option<Seen>,
     /// The sender's address as the last answer tells it, and the frame.

@@ -248,6 +248,7 @@ impl Answered {
             open: 0,
             open_since,
             longest,
+            rest: (Span(0), first.time),
             nominated: None,
             mapped: None,
             rtt,
