@@ -146,7 +146,7 @@ fn a_spectator_who_reports_is_worth_a_note_and_no_more() {
 }
 
 #[test]
-fn a_side_that_mutes_itself_and_still_reports_is_healthy() {
+fn a_side_that_mutes_itself_and_still_reports_is_worth_a_note_and_no_more() {
     for kind in ['r', 's'] {
         let mut scene = started();
         call(&mut scene, 60, |second| Second {
@@ -154,7 +154,11 @@ fn a_side_that_mutes_itself_and_still_reports_is_healthy() {
             report: [Some('s'), Some(if second < 20 { 's' } else { kind })],
             checks: true,
         });
-        assert!(!ids(&report(&scene)).contains(&"media-one-way"));
+        let report = report(&scene);
+        assert!(graver(&report).is_empty(), "{:?}", ids(&report));
+        let found = finding(&report, "media-one-way");
+        assert_eq!(found.severity, Severity::Note);
+        assert!(found.title.contains("goes on with RTCP"), "{}", found.title);
     }
 }
 
@@ -183,6 +187,17 @@ fn a_side_that_is_gone_altogether_is_another_story() {
         media: [true, second < 10],
         report: [Some('s'), (second < 10).then_some('s')],
         checks: second < 10,
+    });
+    assert!(!ids(&report(&scene)).contains(&"media-one-way"));
+}
+
+#[test]
+fn a_side_that_was_suspended_and_checks_again_at_the_end_is_another_story() {
+    let mut scene = started();
+    call(&mut scene, 41, |second| Second {
+        media: [true, second < 10],
+        report: [Some('s'), (second < 10).then_some('s')],
+        checks: second < 10 || second == 40,
     });
     assert!(!ids(&report(&scene)).contains(&"media-one-way"));
 }

@@ -48,6 +48,8 @@ enum Story<'s> {
     Reported(&'s Reports),
     /// It sends RTCP and no media: a spectator looks like that.
     Spectator,
+    /// The same, after it had sent media.
+    Ended(Seen),
 }
 
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
@@ -105,12 +107,17 @@ impl OneWay<'_> {
             return Some(Story::Reported(reports));
         }
         if self.heard.is_some_and(|heard| self.last.time.since(heard.time) < LONG) {
-            return self.other.media.is_none().then_some(Story::Spectator);
+            return Some(self.other.media.map_or(Story::Spectator, |(_, last)| Story::Ended(last)));
         }
         // what does not come is missed only where the silent side is there, and the sender expects RTCP on this path
         let silent_since = self.heard.map_or(self.since.time, |heard| heard.time.max(self.since.time));
         let alive = self.other.alive.is_some_and(|seen| {
-            self.last.time.since(seen.time) <= ALIVE && seen.time.since(silent_since) >= Span(LONG.0 / 2)
+            // one that was suspended comes back when it is too late
+            let (rest, from) = self.other.lifeless;
+            let rested = from.after(rest).min(self.last.time).since(from.max(silent_since));
+            rested <= ALIVE
+                && self.last.time.since(seen.time) <= ALIVE
+                && seen.time.since(silent_since) >= Span(LONG.0 / 2)
         });
         let multiplexed = self.own.rtcp_seen.is_some_and(|(_, last)| last.time >= silent_since);
         if !alive || !multiplexed {
@@ -159,7 +166,7 @@ impl OneWay<'_> {
         let (severity, confidence) = match story {
             Story::Silent(confidence) => (Severity::Failure, *confidence),
             Story::Reported(_) => (Severity::Failure, Confidence::Certain),
-            Story::Spectator => (Severity::Note, Confidence::Certain),
+            Story::Spectator | Story::Ended(_) => (Severity::Note, Confidence::Certain),
         };
         let mut listed = vec![self.since.frame, self.last.frame];
         listed.extend(self.other.alive.filter(|_| matches!(story, Story::Silent(_))).map(|seen| seen.frame));
@@ -258,6 +265,21 @@ impl OneWay<'_> {
                     fix,
                 }
             }
+            Story::Ended(end) => Text {
+                title: format!(
+                    "From frame {} on media goes from {src} to {dst} only; {dst} goes on with RTCP",
+                    end.frame
+                ),
+                explanation: format!(
+                    "{went}. The last media of {dst} came in frame {}; its RTCP goes on ({}), so the way back works. That is what a hold looks like, a \
+                     track that was stopped, or a camera that was switched off; a gateway that stops RTP and lets RTCP pass looks the same.",
+                    end.frame,
+                    self.other.rtcp_seen.map(|(_, last)| frames(&[last.frame])).unwrap_or_default()
+                ),
+                fix: format!(
+                    "None, where {dst} was put on hold or muted at that time. Else capture at {dst} too, and see whether its RTP still leaves there."
+                ),
+            },
             Story::Spectator => Text {
                 title: format!("Media goes from {src} to {dst} only; {dst} reports by RTCP and sends none"),
                 explanation: format!(

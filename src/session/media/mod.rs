@@ -15,7 +15,7 @@ use super::exchange::Seen;
 use super::path::Path;
 use super::{Name, Session};
 use crate::event::Event;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::wire::demux::Kind;
 use crate::wire::dtls::Record;
 use crate::wire::handshake::ContentType;
@@ -215,7 +215,11 @@ impl Media {
         if way.path == path
             && let Some(known) = way.directions.get_mut(path.direction(event.src))
         {
-            known.alive = Some(seen(event));
+            let before = known.alive.replace(seen(event));
+            let rest = before.map_or(Span(0), |before| event.time.since(before.time));
+            if let Some(before) = before.filter(|_| rest > known.lifeless.0) {
+                known.lifeless = (rest, before.time);
+            }
         }
     }
 

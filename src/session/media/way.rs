@@ -5,7 +5,7 @@ use crate::net::Endpoint;
 use crate::session::Name;
 use crate::session::exchange::Seen;
 use crate::session::path::Path;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::wire::rtcp::{PacketType, Rtcp};
 
 /// How many sources of reports are told apart in one direction.
@@ -44,6 +44,8 @@ pub struct MediaDirection {
     pub handshake: Option<(Seen, Seen)>,
     /// The last STUN message since there is media or a handshake: the agent is there, and the capture has this direction.
     pub alive: Option<Seen>,
+    /// The longest time between two of these, and when it began.
+    pub lifeless: (Span, Timestamp),
     /// Datagrams of RTCP.
     pub rtcp: u64,
     /// The first and the last of them.
