@@ -41,6 +41,19 @@ fn two_servers_that_see_different_ports_show_a_symmetric_nat() {
 }
 
 #[test]
+fn a_capture_on_the_nat_shows_what_it_makes_of_checks() {
+    let (own, peer) =
+        (IceSide::new("aaaa", "a-password-of-ice-0123456", 2), IceSide::new("bbbb", "b-password-of-ice-0123456", 1));
+    for (outside, symmetric) in [("203.0.113.50:2222", true), ("203.0.113.50:1111", false)] {
+        let mut scene = Scene::new();
+        ask(&mut scene, ONE, "203.0.113.50:1111");
+        let check = scene.after_ms(20).ice_check(CLIENT, "198.51.100.9:6000", (&own, &peer), true, |check| check);
+        scene.after_us(30).forwarded(&check, outside, "198.51.100.9:6000");
+        assert_eq!(has(&scene, "nat-symmetric"), symmetric, "{outside}");
+    }
+}
+
+#[test]
 fn one_mapping_for_all_servers_is_an_ordinary_nat() {
     let mut scene = Scene::new();
     ask(&mut scene, ONE, "203.0.113.50:1111");

@@ -5,7 +5,7 @@ use super::recent::Sent;
 use super::session::Nomination;
 use super::table::{CAPTURE_START, Ice, Place};
 use crate::event::{Body, Event, Framing, Hops, IcmpAnswer};
-use crate::net::{Endpoint, Transport};
+use crate::net::{ClientAddress, Endpoint, MappedAddress, ServerAddress, Transport};
 use crate::session::Session;
 use crate::session::exchange::Seen;
 use crate::session::names::{Name, Names};
@@ -31,7 +31,11 @@ impl Session {
         }
         match message.class() {
             Class::Request if is_check(method, fields) => {
-                self.ice.check(&mut self.names, event, message, fields, known)
+                if let Some(inside) = self.ice.check(&mut self.names, event, message, fields, known) {
+                    let seen = Seen { frame: event.frame, time: event.time };
+                    self.nat.learn(inside, event.src, &[event.frame]);
+                    self.nat.view(ClientAddress(inside), ServerAddress(event.dst), MappedAddress(event.src), seen);
+                }
             }
             Class::Request | Class::Indication => {}
             Class::Success | Class::Error => {
@@ -46,6 +50,7 @@ impl Session {
 }
 
 impl Ice {
+    /// Takes a check; of one that was seen before, on the sender's side of a NAT, the address that it had there.
     fn check(
         &mut self,
         names: &mut Names,
@@ -53,7 +58,7 @@ impl Ice {
         message: &Message<'_>,
         fields: &Fields<'_>,
         known: &Known,
-    ) {
+    ) -> Option<Endpoint> {
         let path = Path::of_event(event);
         let id = self.hasher.hash_one(message.transaction_id());
         let place = self.find(&path);
@@ -61,28 +66,29 @@ impl Ice {
         let seen = Seen { frame: event.frame, time: event.time };
         let direction = path.direction(event.src);
         if known.retransmission_of.is_some() {
-            let Some(place) = place else { return };
+            let place = place?;
             if sent.is_none_or(|sent| (sent.slot, sent.pair, sent.point) == (place.slot, place.pair, place.point)) {
                 self.repeated(place, direction, seen);
             }
-            return;
+            return None;
         }
         if let Some(sent) = sent {
             // the other side of a NAT or of a relay
             let same = |place: Place| (place.slot, place.pair) == (sent.slot, sent.pair);
-            if place.is_none_or(|place| !same(place)) {
-                let low = if direction == 0 { sent.agent } else { 1 - sent.agent };
-                self.add_point(sent.slot, sent.pair, Point { path, low });
+            if place.is_some_and(same) {
+                return None;
             }
-            return;
+            let low = if direction == 0 { sent.agent } else { 1 - sent.agent };
+            self.add_point(sent.slot, sent.pair, Point { path, low });
+            return self.before_translation(sent, event);
         }
         let Some(place) = self.place(names, event, &path, place, known.user) else {
             self.checks_dropped += 1;
-            return;
+            return None;
         };
         let began = self.began;
-        let Some(session) = self.get_mut(place.slot) else { return };
-        let Some(pair) = session.pairs.get_mut(usize::from(place.pair)) else { return };
+        let session = self.get_mut(place.slot)?;
+        let pair = session.pairs.get_mut(usize::from(place.pair))?;
         let agent = pair.agent(usize::from(place.point), direction);
         let nominates = fields.use_candidate || fields.nomination.is_some();
         if let (Some(user), Some(slot)) = (known.user, pair.users.get_mut(agent)) {
@@ -123,6 +129,16 @@ impl Ice {
         let agent = u8::from(agent != 0);
         let session = session.number;
         self.recent.put(Sent { id, session, slot, pair, point, agent, nominates });
+        None
+    }
+
+    /// The address that the sender of a check had where it was seen first, if it goes to the same place from another one now.
+    fn before_translation(&self, sent: Sent, event: &Event<'_>) -> Option<Endpoint> {
+        let point = self.get(sent.slot)?.pairs.get(usize::from(sent.pair))?.at(usize::from(sent.point))?;
+        let ends = point.path.ends;
+        let (from, to) = if point.low == sent.agent { (ends.low, ends.high) } else { (ends.high, ends.low) };
+        let plain = point.path.inside.is_none() && event.hops.last().is_none();
+        (plain && to == event.dst && from != event.src).then_some(from)
     }
 
     fn repeated(&mut self, place: Place, direction: usize, seen: Seen) {
