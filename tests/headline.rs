@@ -81,6 +81,44 @@ fn checks_without_a_selected_pair_are_counted() {
 }
 
 #[test]
+fn a_server_that_answers_is_no_success_where_no_check_is_answered() {
+    let mut scene = Scene::new();
+    let asked = scene.send(A, SERVER, Stun::request(method::BINDING));
+    scene.after_ms(10).succeed(&asked, |success| success.xor_mapped(A));
+    scene.a_checks_in_vain(&agents(), 3, 100);
+    says(
+        &scene,
+        "Nothing wrong is to be seen here, and nothing that shows success either: no connectivity check on its one pair is answered in it.",
+    );
+}
+
+#[test]
+fn requests_that_no_server_answers_are_no_success() {
+    let mut scene = Scene::new();
+    scene.allocate(A, SERVER);
+    says(
+        &scene,
+        "Nothing wrong is to be seen here, and nothing that shows success either: no request to a server is answered in it.",
+    );
+}
+
+#[test]
+fn checks_through_a_relay_that_ice_does_not_select_are_no_data_through_it() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &support::alice(), "nonce-1", RELAYED);
+    let bind = scene.after_ms(20).channel_bind(A, SERVER, &support::alice(), "nonce-1", (0x4000, B));
+    scene.after_ms(10).granted(&bind, None, &support::alice());
+    let check = agents.message(support::ice::plain).bytes();
+    scene.after_ms(20).channel_data(A, SERVER, 0x4000, &check);
+    let answer = Stun::success_to(&check).xor_mapped(RELAYED).bytes();
+    scene.after_ms(30).channel_data(SERVER, A, 0x4000, answer);
+    scene.connect(&agents).talk_directly(A, B, 20);
+    let headline = report(&scene.pcap()).headline;
+    assert!(headline.contains("ICE selected 192.0.2.10:5000") && !headline.contains("through the relay"), "{headline}");
+}
+
+#[test]
 fn a_relayed_call_names_the_relay_once_and_what_went_through_it() {
     let scene = agents().call_through(SERVER, RELAYED);
     let headline = report(&scene.pcap()).headline;

@@ -100,12 +100,15 @@ impl Facts {
             let took = took.map(|took| format!(" within {took}")).unwrap_or_default();
             worked.push(format!("{server} gave {client} the relayed address {relayed}{others}{took}"));
         }
-        if self.relayed {
-            worked.push("data went both ways through the relay".to_owned());
-        }
         let relay = self.first.as_ref().map(|(_, server, ..)| server.0).filter(|_| self.relayed);
         let outcome = Outcome::of(report, relay);
-        if worked.is_empty() && self.bindings > 0 && !outcome.selected {
+        // where ICE selected other pairs, all that went through it were checks
+        if self.relayed && (outcome.relays || !outcome.selected) {
+            worked.push("data went both ways through the relay".to_owned());
+        }
+        // that a server answers is no success where then no check is answered
+        if worked.is_empty() && self.bindings > 0 && !outcome.selected && (self.checked[0] == 0 || self.checked[1] > 0)
+        {
             worked.push("servers answered Binding requests".to_owned());
         }
         if self.checked[1] > 0 && !outcome.selected {
@@ -124,21 +127,25 @@ impl Facts {
             worked.push("servers granted requests on allocations that were there before the capture".to_owned());
         }
         if worked.is_empty() {
-            let lacking = self.lacking(found).map(|lacking| format!(": {lacking}")).unwrap_or_default();
+            let lacking = self.lacking(report, found).map(|lacking| format!(": {lacking}")).unwrap_or_default();
             return format!("Nothing wrong is to be seen here, and nothing that shows success either{lacking}.");
         }
         format!("Nothing wrong: {}.", worked.join("; "))
     }
 
     /// Why neither failure nor success is to be seen, where the capture tells.
-    fn lacking(&self, found: &[&str]) -> Option<String> {
+    fn lacking(&self, report: &Report, found: &[&str]) -> Option<String> {
         if found.contains(&TRUNCATED) {
             return Some("its messages are cut short (capture whole packets, tcpdump -s 0)".to_owned());
         }
         if found.contains(&ONE_SIDED) {
             return Some("it holds one direction only of what passed".to_owned());
         }
+        let mut tried = report.servers.iter().flat_map(|server| &server.transports).peekable();
         match self.checked {
+            [0, _] if tried.peek().is_some() && tried.all(|over| over.answered == 0) => {
+                Some("no request to a server is answered in it".to_owned())
+            }
             [0, _] => None,
             [1, _] => Some("no connectivity check on its one pair is answered in it".to_owned()),
             [pairs, _] => Some(format!("no connectivity check on its {pairs} pairs is answered in it")),

@@ -14,6 +14,8 @@ pub(super) struct Outcome {
     pub(super) words: Vec<String>,
     /// Whether they tell that a pair was selected, so that checks need not be counted.
     pub(super) selected: bool,
+    /// Whether a pair that was selected goes through a relay.
+    pub(super) relays: bool,
     /// Whether they tell of media or data.
     pub(super) data: bool,
 }
@@ -31,6 +33,7 @@ impl Outcome {
             outcome.words.push(format!("ICE selected {} – {}{through}{more}", pair.local, pair.remote));
             outcome.data = relay.is_some() && pair.via.map(|via| via.0) == relay;
             outcome.selected = true;
+            outcome.relays = chosen.iter().any(|(_, pair)| is_relayed(pair));
             outcome.words.extend(agreed);
             if let Some(media) = media(report, session, pair) {
                 outcome.words.push(media);
@@ -75,12 +78,15 @@ fn selected(report: &Report) -> Vec<(&IceSession, &IcePair)> {
         .collect()
 }
 
+fn is_relayed(pair: &IcePair) -> bool {
+    pair.via.is_some() || [pair.local_type, pair.remote_type].contains(&Some(CandidateType::Relay))
+}
+
 fn through(pair: &IcePair, known: Option<Endpoint>) -> String {
-    let is_relayed = [pair.local_type, pair.remote_type].contains(&Some(CandidateType::Relay));
     match pair.via {
         Some(relay) if Some(relay.0) == known => " through it".to_owned(),
         Some(relay) => format!(" through the relay {relay}"),
-        None if is_relayed => " through a relay".to_owned(),
+        None if is_relayed(pair) => " through a relay".to_owned(),
         None => String::new(),
     }
 }
