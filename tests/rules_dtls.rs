@@ -425,6 +425,16 @@ mod certificates {
     }
 
     #[test]
+    fn descriptions_of_another_leg_of_a_media_server_say_nothing_of_agents_that_the_checks_name() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.complete(&mut scene);
+        shake.talk(&mut scene, 2);
+        let told = [described("another", Setup::Active, &dtls::certificate("of somebody else"))];
+        assert_silent(&analyze::report_signalled(&scene.pcap(), signalled(told)));
+    }
+
+    #[test]
     fn fingerprints_by_other_hash_functions_are_compared_too() {
         let (mut scene, mut shake) = start();
         checks(&mut scene);

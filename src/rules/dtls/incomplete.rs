@@ -162,6 +162,12 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         _ if last.from == Role::Client && last.messages.contains(&What::Protected) => {
             " A server that does not take the client's certificate, and says nothing, shows the same."
         }
+        _ if deaf.is_none()
+            && last.from == Role::Server
+            && last.messages.contains(&What::Message(HandshakeType::CERTIFICATE)) =>
+        {
+            " A client that does not take the server's certificate, because another fingerprint was signalled to it, and says nothing, shows the same."
+        }
         _ => "",
     };
     let icmp = handshake.unreachable.as_ref().map(|known| {

@@ -144,7 +144,8 @@ impl<'h> Story<'h> {
         for told in others.map(|known| compare::certificate(known, &seen)) {
             match told {
                 compare::Certificate::Told => return Match::Right,
-                compare::Certificate::Another(_) => found = Match::InNone,
+                // where the checks tell whose description it would be, those of others say nothing
+                compare::Certificate::Another(_) if own.is_none() => found = Match::InNone,
                 _ => {}
             }
         }
