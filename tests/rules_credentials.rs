@@ -64,6 +64,29 @@ fn a_client_that_stops_at_the_challenge_has_no_credentials() {
 }
 
 #[test]
+fn a_client_that_asks_again_and_again_without_credentials_has_none_either() {
+    // as linphone does, with a new transaction each time; behind a router its challenges may be lost on the way to it
+    for far in [false, true] {
+        let mut scene = Scene::new();
+        if far {
+            scene.far_away(CLIENT);
+        }
+        for number in 0..7 {
+            scene.after_ms(200).allocate_challenge(CLIENT, SERVER, REALM, &format!("nonce-{number}"));
+        }
+        wait(&mut scene, 3);
+        let report = report(&scene.pcap());
+        if far {
+            assert_eq!(report.verdict, Verdict::Healthy);
+            continue;
+        }
+        assert_eq!(report.headline_finding.as_deref(), Some("turn-no-credentials"));
+        let told = &finding(&report, "turn-no-credentials").explanation;
+        assert!(told.contains("asked 7 times in all, each time without credentials"), "{told}");
+    }
+}
+
+#[test]
 fn who_asks_like_a_clock_and_stops_at_the_challenge_may_be_a_health_check() {
     let asked_at = |seconds: &[u64], ports: u16| {
         let mut scene = Scene::new();

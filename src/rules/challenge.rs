@@ -18,6 +18,9 @@ const LATER: [Method; 4] = [Method::REFRESH, Method::CREATE_PERMISSION, Method::
 /// several sockets at once and drop those that they do not need.
 const SHORTLY: Span = Span::from_secs(60);
 
+/// So many requests without credentials, each challenged, are all that a client has to say.
+const INSISTENT: usize = 4;
+
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     let mut challenged =
         conversation.exchanges.iter().filter(|exchange| classify(exchange, conversation, view) == Refusal::Challenge);
@@ -123,12 +126,15 @@ fn tell_no_credentials(
                 _ => format!("{server} asked {client} for {wanted}, and the client gave none"),
             },
             explanation: format!(
-                "The server answered {} with realm {} and a nonce ({}). The client neither sent credentials nor repeated its request in the {} that \
-                 the capture goes on.{why}{}",
+                "The server answered {} with realm {} and a nonce ({}). {}.{why}{}",
                 view.error(answer),
                 view.quoted(answer.realm),
                 frames(&frames_of(challenged.iter().copied())),
-                how_long(patience),
+                if challenged.len() < INSISTENT {
+                    format!("The client neither sent credentials nor repeated its request in the {} that the capture goes on", how_long(patience))
+                } else {
+                    format!("The client asked {} times in all, each time without credentials", challenged.len())
+                },
                 tokens.as_deref().unwrap_or_default(),
             ),
             fix: match last.method {
@@ -247,7 +253,11 @@ fn is_left(last: &Exchange, answer: &Answer, conversation: &Conversation, view: 
     let went_on = conversation.exchanges_omitted > 0
         || conversation.orphans > 0
         || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(conversation, nonce, answer.seen.time));
-    silent && !went_on && view.now().since(answer.seen.time) >= PATIENCE
+    // near the client every challenge gets there: who asks again and again without credentials has none
+    let unsigned = |known: &&Exchange| known.method == last.method && known.failed() && !known.asked.is_signed();
+    let insists = matches!(conversation.ttl, [64 | 128 | 255, _])
+        && conversation.exchanges.iter().filter(unsigned).count() >= INSISTENT;
+    silent && !went_on && (insists || view.now().since(answer.seen.time) >= PATIENCE)
 }
 
 fn subject(conversation: &Conversation, exchange: &Exchange, view: &View<'_>) -> Subject {
