@@ -215,7 +215,7 @@ impl Session {
         if answer.class == Class::Success {
             match exchange.method {
                 Method::ALLOCATE
-                    if !answer.lends_nothing()
+                    if !exchange.lends_nothing()
                         && answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) =>
                 {
                     let user = exchange.asked.user_or_hash();
