@@ -12,11 +12,11 @@ pub(super) use consent::{LOST, judge as judge_consent};
 pub(super) use path::{NO_RELAY, ONE_WAY, UNANSWERED, judge as judge_path};
 pub(super) use selected::{RELAYED, RESTART, SWITCHED, judge as judge_selected};
 
-use super::evidence::counted;
+use super::evidence::{counted, host_filter, ip_filter, layers};
 use super::{Confidence, Occurrence, Remedy, Severity, Subject, View};
-use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress};
-use crate::session::Grievance;
+use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport};
 use crate::session::ice::{IceSession, Pair};
+use crate::session::{Ends, Grievance};
 use crate::time::{Span, Timestamp};
 
 /// After this long no answer to a check comes any more: 16 × 500 ms after its last copy (RFC 8489 §6.2.1).
@@ -139,7 +139,7 @@ fn occurrence(
         remedy: grievance.map_or(Remedy::None, Remedy::Data),
         at,
         frames,
-        filter: own.zip(peer).map(|(own, peer)| filter(own, relay.unwrap_or(peer))),
+        filter: own.map(|own| filter(ice, own)),
         reference,
         subject: Subject {
             client: own.map(ClientAddress),
@@ -151,10 +151,21 @@ fn occurrence(
     }
 }
 
-/// A display filter for what two addresses say to each other.
-fn filter(one: Endpoint, other: Endpoint) -> String {
-    let ip = |end: Endpoint| if end.is_v6() { "ipv6" } else { "ip" };
-    format!("stun && {}.addr == {} && {}.addr == {}", ip(one), one.ip(), ip(other), other.ip())
+/// A display filter for the checks of an agent: between two hosts where that is all, else from and to its own.
+fn filter(ice: &IceSession, own: Endpoint) -> String {
+    let other = |ends: Ends| match own.ip() {
+        ip if ends.low.ip() == ip => Some((ends.high, ends)),
+        ip if ends.high.ip() == ip => Some((ends.low, ends)),
+        _ => None,
+    };
+    let ways = || ice.pairs.iter().filter_map(|pair| other(pair.path().ends));
+    // a relay may be reached in TLS, which is STUN to who has the keys
+    let layers = layers(if ways().any(|(_, ends)| ends.is_stream()) { Transport::Tls } else { Transport::Udp });
+    let mut hosts = ways().map(|(other, _)| other);
+    match hosts.next() {
+        Some(only) if hosts.all(|other| other.ip() == only.ip()) => format!("{layers} && {}", ip_filter(own, only)),
+        _ => format!("{layers} && {}", host_filter(own)),
+    }
 }
 
 /// `10.0.0.1:5000 – 192.0.2.7:6000`, the end of this agent first.
