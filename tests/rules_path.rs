@@ -551,6 +551,15 @@ fn an_allocation_that_names_no_relayed_address_is_of_no_use() {
 }
 
 #[test]
+fn an_allocate_that_asks_for_no_relay_need_not_get_one() {
+    // as services do that set up calls with an Allocate of their own, and send media to the server itself
+    let mut scene = Scene::new();
+    let request = scene.send(CLIENT, SERVER, Stun::request(method::ALLOCATE).attribute(0x4000, [7; 8]));
+    scene.after_ms(10).succeed(&request, |success| success.xor_mapped(CLIENT));
+    assert_eq!(mine(&report(&wait(&mut scene).pcap())), Vec::<&str>::new());
+}
+
+#[test]
 fn a_healthy_session_has_none_of_these_findings() {
     let report = report_with(&relayed(SERVER, RELAYED, true).pcap(), "");
     assert_eq!(mine(&report), Vec::<&str>::new());

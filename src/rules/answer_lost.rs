@@ -1,6 +1,6 @@
 //! `turn-answer-lost` and `turn-answer-from-elsewhere`: answers that leave and do not arrive, or that arrive from where nobody asked.
 
-use super::evidence::{filter_of, frames};
+use super::evidence::{client_filter, filter_of, frames};
 use super::travel;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::net::Endpoint;
@@ -170,7 +170,7 @@ fn elsewhere(
         remedy: remedy(exchange, conversation),
         at: exchange.first.time,
         frames: frames_seen.clone(),
-        filter: Some(format!("stun.id == {}", exchange.id)),
+        filter: Some(client_filter(conversation)),
         reference: "RFC 8489 §6.3.1",
         subject: view.subject(conversation, exchange.asked.user, exchange.asked.realm),
         causes: &[],

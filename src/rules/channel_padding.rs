@@ -1,8 +1,8 @@
 //! `turn-channel-padding`: ChannelData over a byte stream whose padding is counted as data, or is not there.
 
-use super::evidence::first_frames;
+use super::evidence::{first_frames, ip_filter};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::net::{ClientAddress, Endpoint, ServerAddress};
+use crate::net::{ClientAddress, ServerAddress};
 use crate::session::Sender;
 
 pub(super) const ID: &str = "turn-channel-padding";
@@ -27,7 +27,6 @@ fn tell(sender: &Sender, what: &str, view: &View<'_>, out: &mut Collector, text:
     let (src, dst) = (sender.src, sender.dst);
     let is_server = view.session.servers().is_known(ServerAddress(src));
     let (client, server) = if is_server { (dst, src) } else { (src, dst) };
-    let ip = |end: Endpoint| if end.is_v6() { "ipv6" } else { "ip" };
     let seen = Occurrence {
         id: ID,
         key: format!("{} {what}", src.ip()),
@@ -36,13 +35,7 @@ fn tell(sender: &Sender, what: &str, view: &View<'_>, out: &mut Collector, text:
         remedy: Remedy::None,
         at: sender.first.time,
         frames: sender.sample.frames.clone(),
-        filter: Some(format!(
-            "stun.channel && {}.src == {} && {}.dst == {} && tcp",
-            ip(src),
-            src.ip(),
-            ip(dst),
-            dst.ip()
-        )),
+        filter: Some(format!("{} && tcp.port == {}", ip_filter(src, dst), client.port())),
         reference: "RFC 8656 §12.5",
         subject: Subject {
             client: Some(ClientAddress(client)),

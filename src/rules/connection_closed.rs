@@ -1,6 +1,6 @@
 //! `turn-connection-closed`: the connection that carries an allocation is closed while the allocation lives.
 
-use super::evidence::{filter_of, how_long, ip_filter};
+use super::evidence::{flow_filter, how_long, ip_filter};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::event::Connection;
 use crate::session::{Allocation, Conversation, DataConnection, From, Seen};
@@ -60,7 +60,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         remedy: Remedy::None,
         at: closing.at.time,
         frames: vec![allocation.created.frame, closing.at.frame],
-        filter: Some(filter_of(conversation).trim_start_matches("stun && ").to_owned()),
+        filter: Some(flow_filter(conversation)),
         reference: "RFC 8656 §3.1",
         subject,
         causes: &[],

@@ -2,7 +2,7 @@
 //! signed what.
 
 use super::{Subject, View};
-use crate::net::Endpoint;
+use crate::net::{Endpoint, Transport};
 use crate::session::credentials::{Derivation, Side, Status};
 use crate::session::{Answer, Asked, Conversation, Ends, Exchange, Name, Verdicts};
 use crate::time::{Span, Timestamp};
@@ -280,16 +280,53 @@ pub(super) fn hides_a_peer(conversation: &Conversation, method: Method) -> bool 
 /// A display filter for a client's STUN with a server.
 #[must_use]
 pub(super) fn filter_of(conversation: &Conversation) -> String {
-    let (client, server) = (conversation.client.0, conversation.server.0);
+    format!("{} && {}", layers(conversation.transport), flow_filter(conversation))
+}
+
+/// The same with the ICMP errors about it, in which Wireshark reads the packet that they quote.
+#[must_use]
+pub(super) fn filter_with_icmp(conversation: &Conversation) -> String {
+    format!("(stun || icmp || icmpv6) && {}", flow_filter(conversation))
+}
+
+/// A display filter for a client's STUN from a port with whichever servers.
+#[must_use]
+pub(super) fn client_filter(conversation: &Conversation) -> String {
+    let client = conversation.client.0;
+    format!("{} && {} && {}", layers(conversation.transport), host_filter(client), port_filter(conversation))
+}
+
+/// A display filter for all that goes between a client and a server, whatever it is.
+#[must_use]
+pub(super) fn flow_filter(conversation: &Conversation) -> String {
+    format!("{} && {}", ip_filter(conversation.client.0, conversation.server.0), port_filter(conversation))
+}
+
+fn port_filter(conversation: &Conversation) -> String {
     let carrier = if conversation.transport.is_stream() { "tcp" } else { "udp" };
-    format!("stun && {} && {carrier}.port == {}", ip_filter(client, server), client.port())
+    format!("{carrier}.port == {}", conversation.client.0.port())
+}
+
+/// What Wireshark shows STUN over a transport as, whether it has the keys or not.
+#[must_use]
+pub(super) fn layers(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp | Transport::Tcp => "stun",
+        Transport::Tls => "(stun || tls)",
+        Transport::Dtls => "(stun || dtls)",
+    }
 }
 
 /// A display filter for what goes between two hosts, or within one.
 #[must_use]
 pub(super) fn ip_filter(one: Endpoint, other: Endpoint) -> String {
-    let of = |end: Endpoint| format!("{}.addr == {}", if end.is_v6() { "ipv6" } else { "ip" }, end.ip());
-    if one.ip() == other.ip() { of(one) } else { format!("{} && {}", of(one), of(other)) }
+    if one.ip() == other.ip() { host_filter(one) } else { format!("{} && {}", host_filter(one), host_filter(other)) }
+}
+
+/// A display filter for what goes to or from a host.
+#[must_use]
+pub(super) fn host_filter(end: Endpoint) -> String {
+    format!("{}.addr == {}", if end.is_v6() { "ipv6" } else { "ip" }, end.ip())
 }
 
 /// A display filter for all that passes between two ends: RTP Wireshark does not know by itself.

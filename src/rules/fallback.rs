@@ -1,6 +1,6 @@
 //! `turn-fallback`: UDP to the server is silent, and TCP or TLS to the same server works.
 
-use super::evidence::frames;
+use super::evidence::{frames, ip_filter, layers};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::{ServerAddress, Transport};
 use crate::session::tls::TlsWay;
@@ -36,7 +36,6 @@ fn tell_sealed(silent: &Way, way: &TlsWay, answered: Seen, out: &mut Collector) 
     listed.sort_unstable();
     listed.dedup();
     let (client, server) = (silent.client.0.ip(), ServerAddress(way.server));
-    let ip = if server.0.is_v6() { "ipv6" } else { "ip" };
     let seen = Occurrence {
         id: ID,
         key: server.to_string(),
@@ -45,7 +44,7 @@ fn tell_sealed(silent: &Way, way: &TlsWay, answered: Seen, out: &mut Collector) 
         remedy: Remedy::None,
         at: silent.first.time,
         frames: listed,
-        filter: Some(format!("(stun || tls) && {ip}.addr == {client} && {ip}.addr == {}", server.0.ip())),
+        filter: Some(format!("{} && {}", layers(Transport::Tls), ip_filter(silent.client.0, server.0))),
         reference: "RFC 8656 §3.1",
         subject: Subject { client: Some(silent.client), server: Some(server), ..Subject::default() },
         causes: &[],
@@ -70,7 +69,6 @@ fn tell(silent: &Way, works: &Way, out: &mut Collector) {
     listed.push(works.first.frame);
     listed.sort_unstable();
     let (client, server) = (works.client.0.ip(), works.server);
-    let ip = if server.0.is_v6() { "ipv6" } else { "ip" };
     let seen = Occurrence {
         id: ID,
         key: server.to_string(),
@@ -79,7 +77,7 @@ fn tell(silent: &Way, works: &Way, out: &mut Collector) {
         remedy: Remedy::None,
         at: silent.first.time,
         frames: listed,
-        filter: Some(format!("stun && {ip}.addr == {client} && {ip}.addr == {}", server.0.ip())),
+        filter: Some(format!("{} && {}", layers(works.transport), ip_filter(works.client.0, server.0))),
         reference: "RFC 8656 §3.1",
         subject: Subject { client: Some(works.client), server: Some(server), ..Subject::default() },
         causes: &[],

@@ -1,6 +1,6 @@
 //! `nat-symmetric`, `nat-alg-rewrite` and `nat-rebinding`: what NATs and gateways do to a client's address.
 
-use super::evidence::{filter_of, frames};
+use super::evidence::{filter_of, frames, host_filter};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::{ClientAddress, Endpoint, MappedAddress, Scope, ServerAddress};
 use crate::session::credentials::Status;
@@ -29,7 +29,7 @@ pub(super) fn judge_symmetric(view: &View<'_>, out: &mut Collector) {
             remedy: Remedy::None,
             at: second_seen.time,
             frames: listed.to_vec(),
-            filter: Some(format!("stun && udp.port == {}", client.0.port())),
+            filter: Some(format!("stun && {} && udp.port == {}", host_filter(client.0), client.0.port())),
             reference: "RFC 5780 §4.3",
             subject: Subject {
                 client: Some(client),
@@ -236,6 +236,5 @@ fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
 }
 
 fn filter(to: Endpoint, old: Endpoint, new: Endpoint) -> String {
-    let ip = if to.is_v6() { "ipv6" } else { "ip" };
-    format!("{ip}.addr == {} && (udp.port == {} || udp.port == {})", to.ip(), old.port(), new.port())
+    format!("{} && (udp.port == {} || udp.port == {})", host_filter(to), old.port(), new.port())
 }

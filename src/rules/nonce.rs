@@ -1,6 +1,6 @@
 //! `turn-stale-nonce` and `turn-stale-nonce-loop`: nonces that ran out, and nonces that never hold.
 
-use super::evidence::{filter_of, frames, frames_of};
+use super::evidence::{filter_of, frames, frames_of, host_filter, ip_filter};
 use super::refusal::ran_out;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Conversation, Exchange, Grievance, StaleRow};
@@ -91,21 +91,16 @@ fn tell_loop(row: &StaleRow, conversation: &Conversation, view: &View<'_>, out: 
         remedy: Remedy::Service(Grievance::of(conversation, exchange.asked.user_or_hash(), row.last.time)),
         at: row.first.time,
         frames: row.frames.iter().copied().filter(|&frame| frame != 0).collect(),
-        filter: Some(if row.other_port > 0 || row.other_address > 0 {
-            format!("stun && stun.att.error == 38 && {}", server_filter(conversation))
-        } else {
-            filter_of(conversation)
+        filter: Some(match Why::of(row) {
+            Why::OtherAddress => format!("stun && {}", host_filter(conversation.server.0)),
+            Why::OtherPort => format!("stun && {}", ip_filter(conversation.client.0, conversation.server.0)),
+            _ => filter_of(conversation),
         }),
         reference: "RFC 8489 §9.2.4",
         subject: view.subject(conversation, exchange.asked.user, exchange.asked.realm),
         causes: &["nat-rebinding"],
     };
     out.add(seen, || text(row, exchange, conversation, view));
-}
-
-fn server_filter(conversation: &Conversation) -> String {
-    let server = conversation.server.0;
-    format!("{}.addr == {}", if server.is_v6() { "ipv6" } else { "ip" }, server.ip())
 }
 
 /// What the requests of a row have in common.

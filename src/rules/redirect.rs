@@ -1,6 +1,7 @@
 //! `turn-redirect`, `turn-redirect-ignored` and `turn-redirect-loop`: 300 with ALTERNATE-SERVER, and what the client makes of it.
 
 use super::denied::Denied;
+use super::evidence::client_filter;
 use super::refusal::PATIENCE;
 use super::{Collector, Confidence, Remedy, Severity, Text, View};
 use crate::net::{Endpoint, ServerAddress};
@@ -27,6 +28,7 @@ pub(super) fn tell(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
         let mut names: Vec<String> = round.iter().map(ToString::to_string).collect();
         names.sort_unstable();
         seen.id = LOOP;
+        seen.filter = Some(client_filter(conversation));
         seen.key = names.join(" ");
         out.add(seen, || looped(denied, &round, view));
         return;

@@ -1,6 +1,6 @@
 //! `turn-unreachable`: a router or the server's host refuses what is sent to the server.
 
-use super::evidence::{filter_of, frames};
+use super::evidence::{filter_with_icmp, frames};
 use super::no_response::{EPHEMERAL, is_service};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::event::IcmpAnswer;
@@ -57,7 +57,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             remedy: if exchange.method == Method::BINDING { Remedy::Reachability(from) } else { Remedy::Service(from) },
             at: exchange.first.time,
             frames: listed.clone(),
-            filter: Some(format!("({}) || icmp || icmpv6", filter_of(conversation))),
+            filter: Some(filter_with_icmp(conversation)),
             reference: "RFC 8489 §6.2.1",
             subject: view.subject(conversation, user, None),
             causes: &[],
@@ -151,7 +151,7 @@ pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut
         remedy: Remedy::Service(from),
         at: away.since,
         frames: away.frames.clone(),
-        filter: Some(format!("({}) || icmp || icmpv6", filter_of(conversation))),
+        filter: Some(filter_with_icmp(conversation)),
         reference: "RFC 8656 §5",
         subject: view.subject(conversation, user, None),
         causes: &[],

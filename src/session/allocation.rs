@@ -103,7 +103,7 @@ pub struct Allocation {
     pub connections: Vec<DataConnection>,
     /// How many there were.
     pub connections_total: u32,
-    /// Whether the server granted it and named no relayed address.
+    /// Whether the server granted a relay and named no address of it.
     pub lends_nothing: bool,
     /// What the client sent that the relay does not pass on.
     pub strays: Option<Box<Strays>>,
@@ -136,7 +136,7 @@ impl Allocation {
             received: Traffic::default(),
             connections: Vec::new(),
             connections_total: 0,
-            lends_nothing: answer.lends_nothing(),
+            lends_nothing: exchange.lends_nothing(),
             strays: None,
             moved_to: None,
         }

@@ -181,14 +181,6 @@ impl Answer {
         self.class == Class::Error && self.code == code
     }
 
-    /// Whether it is a whole success that names no relayed address, though it says as whom the server sees the client: no way to answer an Allocate
-    /// (RFC 8656 §7.2).
-    #[must_use]
-    pub fn lends_nothing(&self) -> bool {
-        let whole = self.class == Class::Success && !self.truncated && self.mapped.is_some();
-        whole && self.relayed == [None; 2]
-    }
-
     /// Whether it challenges: it brings a realm and a nonce (RFC 8489 §9.2.4).
     #[must_use]
     pub fn is_challenge(&self) -> bool {
@@ -252,6 +244,15 @@ pub struct Settled<'e> {
 }
 
 impl Settled<'_> {
+    /// Whether a whole success names no relayed address, though it says as whom the server sees the client: no way to answer who asks for a relay
+    /// (RFC 8656 §7.2). Services that set up calls with an Allocate of their own leave out REQUESTED-TRANSPORT, which asks for one (§7.1).
+    #[must_use]
+    pub fn lends_nothing(&self) -> bool {
+        let Answer { class, truncated, mapped, relayed, .. } = self.answer;
+        let whole = *class == Class::Success && !truncated && mapped.is_some();
+        whole && self.asked.transport.is_some() && *relayed == [None; 2]
+    }
+
     /// The round trip time, where only one copy of the request can have been answered.
     #[must_use]
     pub fn rtt(&self) -> Option<Span> {

@@ -16,6 +16,18 @@ use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, Transaction
 /// Hardly any answer takes longer than this.
 const ROUND_TRIP: Span = Span::from_millis(500);
 
+/// What is known of a response that came before.
+struct Again {
+    identity: [Option<Name>; 3],
+    /// The copy of the request that it is counted from.
+    to: Seen,
+    /// The request's flow, and where its exchange is kept.
+    request: Option<(FlowId, u32)>,
+    /// Frame of its first copy.
+    first: u64,
+    mirrored: bool,
+}
+
 impl Session {
     pub(super) fn response(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
         let id = message.transaction_id();
@@ -24,39 +36,14 @@ impl Session {
         let (leg, asked, elsewhere) = match found {
             Response::First { leg, asked, elsewhere } => (leg, asked, elsewhere),
             Response::Again { leg, first } => {
-                let (identity, to, request) = (leg.identity, leg.last(), leg.kept().map(|kept| (leg.flow, kept)));
-                let mirrored = leg.answer_mirrored;
-                let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
-                if mirrored {
-                    self.totals.mirrored.add(at.seen.frame);
-                } else {
-                    self.totals.stun(message.message_type());
-                    error.into_iter().for_each(|code| self.totals.error(code));
-                    if let Some((flow, kept)) = request
-                        && let Some(conversation) = self.flows.get_mut(flow).and_then(|flow| flow.conversation.as_mut())
-                        && let Some(answer) = conversation.kept_mut(kept, id).and_then(|known| known.answer.as_mut())
-                    {
-                        answer.again = answer.again.saturating_add(1);
-                        let nonce = fields.nonce.map(|nonce| self.names.digest(nonce));
-                        if let Some(nonce) = nonce.filter(|_| nonce != answer.nonce) {
-                            answer.nonce_again = Some(nonce);
-                            self.nonces.learn(nonce, ClientAddress(at.dst), at.seen, self.limits.nonces);
-                        }
-                        let code = error.unwrap_or_default();
-                        if answer.otherwise.is_none() && code != answer.code {
-                            answer.otherwise = Some((at.seen, code));
-                        }
-                    }
-                }
-                return Known {
-                    integrity,
-                    request_frame: Some(to.frame),
-                    rtt: at.seen.time.passed_since(to.time),
-                    retransmission_of: Some(first.frame),
-                    mirrored,
-                    user: identity[0],
-                    ..Known::default()
+                let again = Again {
+                    identity: leg.identity,
+                    to: leg.last(),
+                    request: leg.kept().map(|kept| (leg.flow, kept)),
+                    first: first.frame,
+                    mirrored: leg.answer_mirrored,
                 };
+                return self.answered_again(&again, at, message, fields);
             }
             Response::Orphan => {
                 self.totals.stun(message.message_type());
@@ -70,18 +57,7 @@ impl Session {
         let from = elsewhere.then_some(at.src);
         self.totals.stun(message.message_type());
         error.into_iter().for_each(|code| self.totals.error(code));
-        let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
-        if let (false, Some(known)) = (self.credentials.is_empty(), self.flows.get(flow)) {
-            if let Some(code) = error {
-                self.near.refused(&self.credentials, id, code, identity, known.ends);
-            }
-            let whose = identity_of_answer(&self.names, fields, identity);
-            if mismatched(&integrity) {
-                self.totals.mismatch(&self.credentials, &whose);
-                let place = (at.seen.frame, known.ends);
-                self.near.look(&self.credentials, message, &whose, identity, &integrity, place);
-            }
-        }
+        let integrity = self.weigh(flow, identity, at, message, fields);
         if let Some((client, server)) = roles
             && (check || at.depth == 0)
         {
@@ -127,6 +103,68 @@ impl Session {
             user: identity[0],
             ..Known::default()
         }
+    }
+
+    /// An answer that came before: the server sent it again, or the packet was captured twice.
+    fn answered_again(&mut self, again: &Again, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
+        let &Again { identity, to, request, first, mirrored } = again;
+        let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
+        if mirrored {
+            self.totals.mirrored.add(at.seen.frame);
+        } else {
+            let error = fields.error.map(|error| error.code);
+            self.totals.stun(message.message_type());
+            error.into_iter().for_each(|code| self.totals.error(code));
+            if let Some((flow, kept)) = request
+                && let Some(conversation) = self.flows.get_mut(flow).and_then(|flow| flow.conversation.as_mut())
+                && let Some(exchange) = conversation.kept_mut(kept, message.transaction_id())
+                && let Some(answer) = &mut exchange.answer
+            {
+                answer.again = answer.again.saturating_add(1);
+                let nonce = fields.nonce.map(|nonce| self.names.digest(nonce));
+                if let Some(nonce) = nonce.filter(|_| nonce != answer.nonce) {
+                    answer.nonce_again = Some(nonce);
+                    self.nonces.learn(nonce, ClientAddress(at.dst), at.seen, self.limits.nonces);
+                }
+                let code = error.unwrap_or_default();
+                if answer.otherwise.is_none() && code != answer.code {
+                    answer.otherwise = Some((at.seen, code));
+                }
+            }
+        }
+        Known {
+            integrity,
+            request_frame: Some(to.frame),
+            rtt: at.seen.time.passed_since(to.time),
+            retransmission_of: Some(first),
+            mirrored,
+            user: identity[0],
+            ..Known::default()
+        }
+    }
+
+    /// Tests the integrity of an answer to who `identity` is; what the credentials say of it, and of a refusal, is written down.
+    fn weigh(
+        &mut self,
+        flow: FlowId,
+        identity: [Option<Name>; 3],
+        at: &Sighting,
+        message: &Message<'_>,
+        fields: &Fields<'_>,
+    ) -> Verdicts {
+        let integrity = check_answer(&mut self.credentials, &self.names, message, fields, identity);
+        if let (false, Some(known)) = (self.credentials.is_empty(), self.flows.get(flow)) {
+            if let Some(error) = fields.error {
+                self.near.refused(&self.credentials, message.transaction_id(), error.code, identity, known.ends);
+            }
+            let whose = identity_of_answer(&self.names, fields, identity);
+            if mismatched(&integrity) {
+                self.totals.mismatch(&self.credentials, &whose);
+                let place = (at.seen.frame, known.ends);
+                self.near.look(&self.credentials, message, &whose, identity, &integrity, place);
+            }
+        }
+        integrity
     }
 
     /// An answer to a connectivity check.
@@ -177,7 +215,7 @@ impl Session {
         if answer.class == Class::Success {
             match exchange.method {
                 Method::ALLOCATE
-                    if !answer.lends_nothing()
+                    if !exchange.lends_nothing()
                         && answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) =>
                 {
                     let user = exchange.asked.user_or_hash();

@@ -206,7 +206,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         id: "turn-relay-unusable",
         severity: "failure if no other allocation works, else warning",
         title: "The server granted an allocation without a usable address",
-        signature: "XOR-RELAYED-ADDRESS is 0.0.0.0, has port 0, or is no address at all.",
+        signature: "XOR-RELAYED-ADDRESS is 0.0.0.0, has port 0, is no address at all, or is missing though a relay was asked for.",
         cause: "A defect of the server, or a range of relay ports that is exhausted (seen with coturn after refused requests).",
         fix: "Read the server's log; widen its relay ports; update it.",
         reference: "RFC 8656 §7.2",

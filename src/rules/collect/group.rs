@@ -131,6 +131,16 @@ impl Group {
         self.count(seen.at, &seen.frames);
         self.finding.severity = self.finding.severity.min(seen.severity);
         let grievance = (seen.remedy, seen.confidence);
+        let whom = |remedy: &Remedy| remedy.grievance().map(|from| (from.client, from.user));
+        let whose = whom(&seen.remedy);
+        if self.grievances.first().is_some_and(|(remedy, _)| whom(remedy) == whose) {
+            widen(&mut self.finding.filter, seen.filter);
+        } else if let Some(told) = self.others.iter_mut().find(|other| whom(&other.remedy) == whose) {
+            widen(&mut told.filter, seen.filter);
+        } else if self.others.len() < MAX_OTHERS {
+            let Occurrence { remedy, frames, filter, subject, .. } = seen;
+            self.others.push(Told { remedy, text: text(), frames, filter, subject });
+        }
         // without a remedy, all of one confidence count as one
         let same = |known: &(Remedy, Confidence)| matches!(known.0, Remedy::None) && known.1 == grievance.1;
         if matches!(grievance.0, Remedy::None) && self.grievances.iter().take(2).any(same) {
@@ -138,13 +148,6 @@ impl Group {
         }
         if self.grievances.len() < MAX_GRIEVANCES {
             self.grievances.push(grievance);
-        }
-        let whom = |remedy: &Remedy| remedy.grievance().map(|from| (from.client, from.user));
-        let told = self.grievances.first().map(|(remedy, _)| remedy).into_iter();
-        let mut told = told.chain(self.others.iter().map(|other| &other.remedy));
-        if self.others.len() < MAX_OTHERS && told.all(|known| whom(known) != whom(&seen.remedy)) {
-            let Occurrence { remedy, frames, filter, subject, .. } = seen;
-            self.others.push(Told { remedy, text: text(), frames, filter, subject });
         }
     }
 
@@ -205,5 +208,51 @@ impl Group {
         }
         self.finding.frames.sort_unstable();
         self.finding.frames.dedup();
+    }
+}
+
+/// What a display filter joins its demands with.
+const AND: &str = " && ";
+
+/// Has a display filter show another occurrence between the same hosts, too: of several ports it names none.
+fn widen(filter: &mut Option<String>, other: Option<String>) {
+    let (Some(one), Some(other)) = (filter.as_deref(), other.as_deref()) else { return };
+    // alternatives of whole demands are not taken apart
+    let is_plain = |term: &str| term.matches('(').count() == term.matches(')').count();
+    let names_hosts = of_hosts(one).count() > 1 && one.split(AND).all(is_plain);
+    if one != other && names_hosts && of_hosts(one).eq(of_hosts(other)) {
+        *filter = Some(of_hosts(one).collect::<Vec<_>>().join(AND));
+    }
+}
+
+/// What a display filter demands beside ports.
+fn of_hosts(filter: &str) -> impl Iterator<Item = &str> {
+    filter.split(AND).filter(|term| !term.contains(".port == "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_shows_every_port_between_the_same_hosts_and_stays_where_hosts_differ() {
+        let of = |host: u8, port: u16| {
+            format!("stun && ip.addr == 192.0.2.{host} && ip.addr == 192.0.2.9 && udp.port == {port}")
+        };
+        for (one, other, expected) in [
+            (of(1, 5000), of(1, 5000), of(1, 5000)),
+            (of(1, 5000), of(1, 5001), "stun && ip.addr == 192.0.2.1 && ip.addr == 192.0.2.9".to_owned()),
+            (of(1, 5000), of(2, 5001), of(1, 5000)),
+            (format!("({}) || icmp", of(1, 5000)), of(1, 5001), format!("({}) || icmp", of(1, 5000))),
+            (
+                "stun && udp.port == 5000".to_owned(),
+                "stun && udp.port == 5001".to_owned(),
+                "stun && udp.port == 5000".to_owned(),
+            ),
+        ] {
+            let mut filter = Some(one);
+            widen(&mut filter, Some(other));
+            assert_eq!(filter, Some(expected));
+        }
     }
 }

@@ -111,8 +111,8 @@ impl<'h> Story<'h> {
         let ends = self.way.path.ends;
         if self.way.path.inside.is_some() {
             let port = self.ephemeral();
-            let hosts = ip_filter(ends.low, ends.high);
-            return format!("(stun || dtls) && {hosts} && (udp.port == {port} || tcp.port == {port})");
+            let (hosts, tls) = (ip_filter(ends.low, ends.high), if ends.is_stream() { " || tls" } else { "" });
+            return format!("(stun || dtls{tls}) && {hosts} && (udp.port == {port} || tcp.port == {port})");
         }
         let carrier = if ends.is_stream() { "tcp" } else { "udp" };
         format!("dtls && {} && {carrier}.port == {}", ip_filter(ends.low, ends.high), self.ephemeral())

@@ -104,7 +104,7 @@ fn unreachable(story: &Story<'_>, out: &mut Collector) {
     let what = format!("{} {:?}", icmp.sender, icmp.kind);
     let mut seen = story.occurrence(UNREACHABLE, Severity::Failure, Confidence::Certain, &what);
     seen.frames = listed.clone();
-    seen.filter = seen.filter.map(|filter| format!("({filter}) || icmp || icmpv6"));
+    seen.filter = seen.filter.map(|filter| filter.replacen("dtls", "(dtls || icmp || icmpv6)", 1));
     seen.reference = "RFC 9147 §4.4";
     out.add(seen, || {
         let (client, server) = (story.end(Role::Client), story.end(Role::Server));

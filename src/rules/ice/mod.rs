@@ -12,9 +12,9 @@ pub(super) use consent::{LOST, judge as judge_consent};
 pub(super) use path::{NO_RELAY, ONE_WAY, UNANSWERED, judge as judge_path};
 pub(super) use selected::{RELAYED, RESTART, SWITCHED, judge as judge_selected};
 
-use super::evidence::{counted, ip_filter};
+use super::evidence::{counted, host_filter, ip_filter, layers};
 use super::{Confidence, Occurrence, Remedy, Severity, Subject, View};
-use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress};
+use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport};
 use crate::session::ice::{IceSession, Pair};
 use crate::session::{Ends, Grievance};
 use crate::time::{Span, Timestamp};
@@ -130,7 +130,7 @@ fn occurrence(
         remedy: grievance.map_or(Remedy::None, Remedy::Data),
         at,
         frames,
-        filter: filter_of(ice, agent),
+        filter: own.map(|own| filter(ice, own)),
         reference,
         subject: Subject {
             client: own.map(ClientAddress),
@@ -142,25 +142,21 @@ fn occurrence(
     }
 }
 
-/// A display filter for the selected pair, else for all that an agent checks.
-fn filter_of(ice: &IceSession, agent: usize) -> Option<String> {
-    let own = ice.host(agent)?;
-    let checked = ice.pairs.iter().filter(|pair| pair.way(agent).first.is_some());
-    let pairs: Vec<&Pair> = ice.selected().map_or_else(|| checked.collect(), |pair| vec![pair]);
-    let first = pairs.first()?.path().ends;
-    let ips = |ends: Ends| [ends.low.ip(), ends.high.ip()];
-    let one = pairs.iter().all(|pair| ips(pair.path().ends) == ips(first));
-    let common = pairs.iter().all(|pair| ips(pair.path().ends).contains(&own.ip()));
-    Some(match (one, common) {
-        (false, true) => filter(own, own),
-        _ if own == first.high => filter(first.high, first.low),
-        _ => filter(first.low, first.high),
-    })
-}
-
-/// A display filter for what two addresses say to each other.
-fn filter(one: Endpoint, other: Endpoint) -> String {
-    format!("stun && {}", ip_filter(one, other))
+/// A display filter for the checks of an agent: between two hosts where that is all, else from and to its own.
+fn filter(ice: &IceSession, own: Endpoint) -> String {
+    let other = |ends: Ends| match own.ip() {
+        ip if ends.low.ip() == ip => Some((ends.high, ends)),
+        ip if ends.high.ip() == ip => Some((ends.low, ends)),
+        _ => None,
+    };
+    let ways = || ice.pairs.iter().filter_map(|pair| other(pair.path().ends));
+    // a relay may be reached in TLS, which is STUN to who has the keys
+    let layers = layers(if ways().any(|(_, ends)| ends.is_stream()) { Transport::Tls } else { Transport::Udp });
+    let mut hosts = ways().map(|(other, _)| other);
+    match hosts.next() {
+        Some(only) if hosts.all(|other| other.ip() == only.ip()) => format!("{layers} && {}", ip_filter(own, only)),
+        _ => format!("{layers} && {}", host_filter(own)),
+    }
 }
 
 /// `10.0.0.1:5000 – 192.0.2.7:6000`, the end of this agent first.

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::join::Kind;
 use crate::net::{Endpoint, Scope};
-use crate::rules::evidence::{first_frames, frames};
+use crate::rules::evidence::{first_frames, frames, ip_filter};
 use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Denied;
@@ -279,7 +279,7 @@ fn no_relay(ice: &IceSession, agent: usize, confidence: Confidence, view: &View<
     let same = ice.pairs.iter().any(|pair| pair.end(agent) == client);
     seen.confidence = if same { confidence } else { Confidence::Likely };
     seen.subject.server = Some(crate::net::ServerAddress(server));
-    seen.filter = Some(super::filter(own, server));
+    seen.filter = Some(format!("stun && {}", ip_filter(own, server)));
     seen.causes = BEHIND_NO_RELAY;
     out.add(seen, || Text {
         title: format!("{} got no relay candidate from {server}, and its direct checks fail", own.ip()),
