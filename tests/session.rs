@@ -133,6 +133,16 @@ fn an_allocation_that_is_not_refreshed_expires_by_the_captures_clock() {
 }
 
 #[test]
+fn fragments_that_are_passed_over_are_counted_by_what_is_wrong_with_them() {
+    let mut scene = Scene::new();
+    for _ in 0..2000 {
+        scene.udp_in_fragments(CLIENT, SERVER, &[7; 3000], 1480, |place| place == 0);
+    }
+    let counts = report(&scene.pcap()).counts.skipped;
+    assert_eq!(counts["incomplete fragments"] + counts["fragmented packets beyond the limits"], 2000, "{counts:?}");
+}
+
+#[test]
 fn a_clock_that_is_set_back_tells_neither_how_long_an_answer_took_nor_that_an_allocation_ran_out() {
     let mut scene = Scene::new();
     scene.allocate_challenge(CLIENT, SERVER, "example.org", NONCE);

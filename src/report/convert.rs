@@ -106,7 +106,11 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts, streams: &Stre
     skip(MALFORMED.to_owned(), packets.malformed);
     skip(UNSEEN.to_owned(), totals.unseen.total);
     skip("nested too deep".to_owned(), packets.too_deep);
-    skip("incomplete fragments".to_owned(), packets.fragments.incomplete);
+    let fragments = &packets.fragments;
+    skip("incomplete fragments".to_owned(), fragments.incomplete);
+    skip("overlapping fragments".to_owned(), fragments.overlaps);
+    skip("fragments that no packet can have".to_owned(), fragments.malformed);
+    skip("fragmented packets beyond the limits".to_owned(), fragments.dropped);
     skip("mirrored copies".to_owned(), totals.mirrored.total);
     skip("gaps in TCP streams".to_owned(), streams.gaps);
     skip("overlapping TCP segments that differ".to_owned(), streams.conflicts);
