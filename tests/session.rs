@@ -143,6 +143,20 @@ fn fragments_that_are_passed_over_are_counted_by_what_is_wrong_with_them() {
 }
 
 #[test]
+fn an_allocation_that_had_run_out_ended_then_and_not_when_the_server_said_so() {
+    let mut scene = Scene::new();
+    let alice = alice();
+    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    let refresh = scene.after_ms(700_000).refresh(CLIENT, SERVER, &alice, NONCE, 600);
+    scene.after_ms(10).refuse(&refresh, 437, "Allocation Mismatch");
+    let report = report(&scene.pcap());
+    let allocation = &report.allocations[0];
+    assert_eq!((allocation.end, allocation.ended_at), (AllocationEnd::Expired, allocation.expires_at));
+    let told = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    assert!(told.contains("expired after 600.0 s"), "{told}");
+}
+
+#[test]
 fn a_clock_that_is_set_back_tells_neither_how_long_an_answer_took_nor_that_an_allocation_ran_out() {
     let mut scene = Scene::new();
     scene.allocate_challenge(CLIENT, SERVER, "example.org", NONCE);

@@ -323,8 +323,9 @@ pub(super) fn allocation(
     let is_told = !view.session.clients().is_out_of_order(known.created.time);
     let end = known.end(if is_told { view.now() } else { known.created.time });
     let ended_at = match (known.ended, end) {
+        // a refusal that came later only shows that it was gone
+        (_, session::End::Expired) => time(known.expires),
         (Some((_, seen)), _) => time(seen.time),
-        (None, session::End::Expired) => time(known.expires),
         _ => None,
     };
     let closed = conversation.connection.as_deref().and_then(session::closed).map(|(_, seen, _)| seen.time);
