@@ -157,6 +157,32 @@ fn an_allocation_that_had_run_out_ended_then_and_not_when_the_server_said_so() {
 }
 
 #[test]
+fn permissions_and_channels_that_ran_out_and_are_granted_anew_have_an_end_each() {
+    let mut scene = Scene::new();
+    let alice = alice();
+    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    // renewed in time, and after both had run out
+    for seconds in [10, 200, 1000] {
+        scene.at_ms(seconds * 1000);
+        let permission = scene.create_permission(CLIENT, SERVER, &alice, NONCE, PEER);
+        scene.granted(&permission, None, &alice);
+        let bind = scene.channel_bind(CLIENT, SERVER, &alice, NONCE, (0x4000, "198.51.100.8:6000"));
+        scene.granted(&bind, None, &alice);
+        let refresh = scene.refresh(CLIENT, SERVER, &alice, NONCE, 3600);
+        scene.granted(&refresh, Some(3600), &alice);
+    }
+    let report = report(&scene.pcap());
+    let allocation = &report.allocations[0];
+    let start = report.captures[0].first_time.unwrap().at;
+    let seconds = |time: Option<turnscope::report::Time>| time.unwrap().at.since(start).secs();
+    let of_peer = allocation.permissions.iter().filter(|one| PEER.starts_with(&one.peer.to_string()));
+    let permissions: Vec<_> = of_peer.map(|one| (seconds(one.created_at), seconds(one.expires_at))).collect();
+    let channels = allocation.channels.iter().map(|one| (seconds(one.created_at), seconds(one.expires_at)));
+    assert_eq!(permissions, [(10, 500), (1000, 1300)]);
+    assert_eq!(channels.collect::<Vec<_>>(), [(10, 800), (1000, 1600)]);
+}
+
+#[test]
 fn a_clock_that_is_set_back_tells_neither_how_long_an_answer_took_nor_that_an_allocation_ran_out() {
     let mut scene = Scene::new();
     scene.allocate_challenge(CLIENT, SERVER, "example.org", NONCE);

@@ -394,7 +394,7 @@ pub enum AllocationEnd {
 pub struct Permission {
     /// The peer's IP address.
     pub peer: IpAddr,
-    /// When it was granted first.
+    /// When it was asked for first; one that had run out and was granted anew is another.
     pub created_at: Option<Time>,
     /// When it runs out.
     pub expires_at: Option<Time>,
@@ -409,7 +409,7 @@ pub struct Channel {
     pub channel: u16,
     /// The peer.
     pub peer: Address,
-    /// When it was bound first.
+    /// When it was asked for first; one that had run out and was bound anew is another.
     pub created_at: Option<Time>,
     /// When it runs out.
     pub expires_at: Option<Time>,

@@ -80,6 +80,8 @@ fn allocated(report: &Report, allocation: &Allocation) -> Vec<Station> {
             peers.push(permission.peer.to_string());
         }
     }
+    let mut told = BTreeSet::new();
+    peers.retain(|peer| told.insert(peer.clone())); // what ran out and was granted anew stands there twice
     if !peers.is_empty() {
         let total = peers.len() as u64;
         way.push(("peer", join(peers.into_iter(), total)));
