@@ -272,6 +272,33 @@ fn both_sides_of_a_nat_in_one_capture_are_one_transaction_and_a_mapping() {
 }
 
 #[test]
+fn a_client_behind_two_nats_is_drawn_with_both_and_each_frame_proves_a_mapping_once() {
+    let mut scene = Scene::new();
+    let (between, outside) = ("100.64.1.1:41000", "203.0.113.5:61000");
+    let alice = alice();
+    for round in 0..3 {
+        let request = match round {
+            0 => scene.after_ms(50).allocate_as(CLIENT, SERVER, &alice, NONCE),
+            _ => scene.after_ms(50).refresh(CLIENT, SERVER, &alice, NONCE, 600),
+        };
+        let request = scene.after_us(300).forwarded(&request, between, SERVER);
+        let request = scene.after_us(300).forwarded(&request, outside, SERVER);
+        let answer = Stun::success_to(&request.payload).xor_relayed(RELAYED).xor_mapped(outside).lifetime(600);
+        let answer = scene.after_ms(20).send(SERVER, outside, answer);
+        let answer = scene.after_us(300).forwarded(&answer, SERVER, between);
+        scene.after_us(300).forwarded(&answer, SERVER, CLIENT);
+    }
+    let report = report(&scene.pcap());
+    let told = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    assert!(told.contains(&format!("{CLIENT} ──▶ {between} ──▶ {outside} ──▶ {SERVER}")), "{told}");
+    for known in &report.nat {
+        let frames: Vec<u64> = known.evidence.iter().map(|place| place.frame).collect();
+        assert!(frames.windows(2).all(|pair| pair[0] != pair[1]), "{frames:?}");
+        assert!(known.evidence_total >= frames.len() as u64, "{known:?}");
+    }
+}
+
+#[test]
 fn an_icmp_error_belongs_to_the_request_that_it_quotes_and_what_it_quotes_is_not_counted() {
     let mut scene = Scene::new();
     let request = scene.send(CLIENT, SERVER, binding());

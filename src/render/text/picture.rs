@@ -97,10 +97,17 @@ fn start(report: &Report, client: Address, server: Address, mapped: Option<Addre
     }
     let outside = mapped.or_else(|| report.nat.iter().find(|m| m.inside == client).map(|mapping| mapping.outside));
     if let Some(outside) = outside.filter(|outside| *outside != client) {
+        way.extend(between(report, client, outside).map(|address| ("NAT", address.to_string())));
         way.push(("NAT", outside.to_string()));
     }
     way.push(("server", server.to_string()));
     way
+}
+
+/// What a client is between two NATs, where the capture shows it there.
+fn between(report: &Report, client: Address, outside: Address) -> Option<Address> {
+    let reaches = |inside: Address| report.nat.iter().any(|known| (known.inside, known.outside) == (inside, outside));
+    report.nat.iter().find(|known| known.inside == client && reaches(known.outside)).map(|known| known.outside)
 }
 
 fn join(names: impl Iterator<Item = String>, total: u64) -> String {
