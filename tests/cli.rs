@@ -12,7 +12,8 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
 use support::desk::{Desk, turnscope};
-use support::{Login, Scene};
+use support::packet::{self, Ip};
+use support::{Login, Scene, Stun, method};
 
 const CLIENT: &str = "10.0.0.2:50000";
 const SERVER: &str = "192.0.2.1:3478";
@@ -150,6 +151,28 @@ fn an_icmp_error_is_told_on_the_copy_that_it_answered_and_on_answers_too() {
     let told = field_by_frame(&desk.file("icmp.pcap", scene.pcap()), "icmp");
     let told: Vec<_> = told.iter().map(|(frame, icmp)| (*frame, icmp["frame"].as_u64())).collect();
     assert_eq!(told, [(1, Some(2)), (3, Some(4)), (5, None), (6, Some(7))]);
+}
+
+#[test]
+fn an_icmp_error_that_quotes_no_more_than_headers_is_told_on_the_message_of_that_packet() {
+    for quoted in [28, 32, 60] {
+        let mut scene = Scene::new();
+        let first = scene.send(CLIENT, SERVER, Stun::request(method::BINDING));
+        let second = scene.after_ms(5).send(CLIENT, SERVER, Stun::request(method::BINDING));
+        let icmp = packet::icmp_error(
+            "192.0.2.1".parse().unwrap(),
+            Ip::default(),
+            3,
+            13,
+            0,
+            &first.packet[..quoted.min(first.packet.len())],
+        );
+        let frame = scene.after_ms(5).packet(&icmp);
+        let desk = Desk::new();
+        let told = field_by_frame(&desk.file("short.pcap", scene.pcap()), "icmp");
+        let told: Vec<_> = told.iter().map(|(frame, icmp)| (*frame, icmp["frame"].as_u64())).collect();
+        assert_eq!(told, [(first.frame, Some(frame)), (second.frame, None)], "{quoted} bytes");
+    }
 }
 
 #[test]
