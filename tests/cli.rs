@@ -429,6 +429,29 @@ fn filters_leave_only_what_was_asked_for() {
 }
 
 #[test]
+fn who_is_asked_for_is_found_among_those_tried_or_said_not_to_be_there() {
+    let mut scene = Scene::new();
+    let (first, second) = (Login::new("first", "example.org", "a"), Login::new("second", "example.org", "b"));
+    let refused = scene.allocate_as(CLIENT, SERVER, &first, "nonce-1");
+    scene.after_ms(20).challenge(&refused, 401, "Unauthorized", "example.org", "nonce-2");
+    let granted = scene.after_ms(20).allocate_as(CLIENT, SERVER, &second, "nonce-2");
+    scene.after_ms(20).allocate_granted(&granted, "192.0.2.1:49200", 600, &second);
+    let desk = Desk::new();
+    let capture = desk.file("two.pcap", scene.pcap());
+    let about = |user: &str| {
+        let mut command = turnscope();
+        command.arg("analyze").arg(&capture).args(["--format", "json", "--user", user]);
+        serde_json::from_slice::<serde_json::Value>(&command.assert().code(0).get_output().stdout).unwrap()
+    };
+    for user in ["first", "second"] {
+        assert_eq!(about(user)["authentications"].as_array().unwrap().len(), 1, "{user}");
+    }
+    let nobody = about("nobody");
+    assert_eq!(nobody["verdict"], "nothing-found");
+    assert_eq!(nobody["headline"], "No message of user \"nobody\" in 4 frames.");
+}
+
+#[test]
 fn times_are_shown_as_asked_for() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
