@@ -157,6 +157,21 @@ fn an_allocation_that_had_run_out_ended_then_and_not_when_the_server_said_so() {
 }
 
 #[test]
+fn an_allocation_ends_where_the_server_makes_another_for_the_same_addresses() {
+    let mut scene = Scene::new();
+    let alice = alice();
+    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    let again = scene.after_ms(50_000).allocate_as(CLIENT, SERVER, &alice, NONCE);
+    let granted = scene.after_ms(20).allocate_granted(&again, "192.0.2.1:49300", 600, &alice);
+    let report = report(&scene.pcap());
+    let ends: Vec<_> = report.allocations.iter().map(|one| one.end).collect();
+    assert_eq!(ends, [AllocationEnd::Rejected, AllocationEnd::Open]);
+    assert_eq!(report.allocations[0].evidence.last().map(|place| place.frame), Some(granted.frame));
+    let told = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    assert!(told.contains("gone after 50.0 s"), "{told}");
+}
+
+#[test]
 fn permissions_and_channels_that_ran_out_and_are_granted_anew_have_an_end_each() {
     let mut scene = Scene::new();
     let alice = alice();

@@ -385,8 +385,16 @@ pub enum AllocationEnd {
     Expired,
     /// It lives on at the end of the capture.
     Open,
-    /// It was never made.
+    /// It was never made, or the server knew it no longer before its lifetime ran out.
     Rejected,
+}
+
+impl Allocation {
+    /// Whether it was granted, however it ended.
+    #[must_use]
+    pub fn was_made(&self) -> bool {
+        self.created_at.is_some()
+    }
 }
 
 /// A peer address that may send through an allocation (RFC 8656 §9).

@@ -1,7 +1,7 @@
 //! The address picture: client → NAT → server → relay → peer, one line a way.
 
 use super::page::Page;
-use crate::report::{Address, Allocation, AllocationEnd, Report};
+use crate::report::{Address, Allocation, Report};
 use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr;
 
@@ -46,7 +46,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
 pub(in crate::render) fn ways(report: &Report) -> Vec<Vec<Station>> {
     let mut ways: Vec<Vec<Station>> = Vec::new();
     let mut drawn: BTreeSet<(Address, Address)> = BTreeSet::new();
-    for allocation in report.allocations.iter().filter(|allocation| allocation.end != AllocationEnd::Rejected) {
+    for allocation in report.allocations.iter().filter(|allocation| allocation.was_made()) {
         drawn.insert((allocation.client, allocation.server));
         ways.push(allocated(report, allocation));
     }
