@@ -208,6 +208,47 @@ fn lengths_of_blocks_that_lie_cost_at_most_their_packet() {
 }
 
 #[test]
+fn options_that_claim_more_than_their_block_has_are_damage_and_cost_no_packet() {
+    let bad = |b: &mut Bytes| {
+        b.option(1, b"kept").u16(1).u16(400).raw(b"lost");
+    };
+    for place in 0..5 {
+        let mut file = Bytes::new(false);
+        let options = |b: &mut Bytes, at: usize| {
+            if at == place {
+                bad(b)
+            }
+        };
+        file.block(0x0a0d_0d0a, |b| {
+            b.u32(0x1a2b_3c4d).u16(1).u16(0).u64(u64::MAX);
+            options(b, 0);
+        });
+        let mut starts = vec![0, file.len()];
+        file.interface(1, 0, |b| options(b, 1));
+        starts.push(file.len());
+        file.packet(0, 1, &data(0), |b| options(b, 2));
+        starts.push(file.len());
+        file.block(5, |b| {
+            b.u32(0).u64(0);
+            options(b, 3);
+        });
+        starts.push(file.len());
+        file.block(4, |b| {
+            b.u32(0);
+            options(b, 4);
+        });
+        starts.push(file.len());
+        file.packet(0, 2, &data(1), |_| {});
+        let (frames, info) = read(&file.bytes[..]);
+        assert_eq!((frames.len(), info.comments.len(), info.damage_total), (2, 1, 1), "block {place}");
+        let damage = &info.damage[0];
+        assert_eq!((damage.offset, damage.resumed_at), (starts[place] as u64, Some(starts[place + 1] as u64)));
+        assert_eq!(damage.after_frame, u64::from(place > 1));
+        assert!(damage.what.contains("option"), "{}", damage.what);
+    }
+}
+
+#[test]
 fn packets_of_an_interface_that_no_block_describes_are_said_once() {
     let mut file = Bytes::new(true);
     file.section().interface(1, 0, |_| ());

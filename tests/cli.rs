@@ -12,7 +12,8 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
 use support::desk::{Desk, turnscope};
-use support::{Login, Scene};
+use support::packet::{self, Ip};
+use support::{Login, Scene, Stun, method};
 
 const CLIENT: &str = "10.0.0.2:50000";
 const SERVER: &str = "192.0.2.1:3478";
@@ -150,6 +151,28 @@ fn an_icmp_error_is_told_on_the_copy_that_it_answered_and_on_answers_too() {
     let told = field_by_frame(&desk.file("icmp.pcap", scene.pcap()), "icmp");
     let told: Vec<_> = told.iter().map(|(frame, icmp)| (*frame, icmp["frame"].as_u64())).collect();
     assert_eq!(told, [(1, Some(2)), (3, Some(4)), (5, None), (6, Some(7))]);
+}
+
+#[test]
+fn an_icmp_error_that_quotes_no_more_than_headers_is_told_on_the_message_of_that_packet() {
+    for quoted in [28, 32, 60] {
+        let mut scene = Scene::new();
+        let first = scene.send(CLIENT, SERVER, Stun::request(method::BINDING));
+        let second = scene.after_ms(5).send(CLIENT, SERVER, Stun::request(method::BINDING));
+        let icmp = packet::icmp_error(
+            "192.0.2.1".parse().unwrap(),
+            Ip::default(),
+            3,
+            13,
+            0,
+            &first.packet[..quoted.min(first.packet.len())],
+        );
+        let frame = scene.after_ms(5).packet(&icmp);
+        let desk = Desk::new();
+        let told = field_by_frame(&desk.file("short.pcap", scene.pcap()), "icmp");
+        let told: Vec<_> = told.iter().map(|(frame, icmp)| (*frame, icmp["frame"].as_u64())).collect();
+        assert_eq!(told, [(first.frame, Some(frame)), (second.frame, None)], "{quoted} bytes");
+    }
 }
 
 #[test]
@@ -403,6 +426,29 @@ fn filters_leave_only_what_was_asked_for() {
     assert_eq!(count(&["--host", "203.0.113.0/24"]), 0);
     assert_eq!(count(&["--user", "bob"]), 0);
     assert!(count(&["--user", "alice"]) >= 2);
+}
+
+#[test]
+fn who_is_asked_for_is_found_among_those_tried_or_said_not_to_be_there() {
+    let mut scene = Scene::new();
+    let (first, second) = (Login::new("first", "example.org", "a"), Login::new("second", "example.org", "b"));
+    let refused = scene.allocate_as(CLIENT, SERVER, &first, "nonce-1");
+    scene.after_ms(20).challenge(&refused, 401, "Unauthorized", "example.org", "nonce-2");
+    let granted = scene.after_ms(20).allocate_as(CLIENT, SERVER, &second, "nonce-2");
+    scene.after_ms(20).allocate_granted(&granted, "192.0.2.1:49200", 600, &second);
+    let desk = Desk::new();
+    let capture = desk.file("two.pcap", scene.pcap());
+    let about = |user: &str| {
+        let mut command = turnscope();
+        command.arg("analyze").arg(&capture).args(["--format", "json", "--user", user]);
+        serde_json::from_slice::<serde_json::Value>(&command.assert().code(0).get_output().stdout).unwrap()
+    };
+    for user in ["first", "second"] {
+        assert_eq!(about(user)["authentications"].as_array().unwrap().len(), 1, "{user}");
+    }
+    let nobody = about("nobody");
+    assert_eq!(nobody["verdict"], "nothing-found");
+    assert_eq!(nobody["headline"], "No message of user \"nobody\" in 4 frames.");
 }
 
 #[test]

@@ -2,8 +2,11 @@
 // What is unwrapped here is ours.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod support;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use support::schema::Schema;
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::render::clock::Clock;
@@ -45,6 +48,7 @@ fn is_tame(text: &str, path: &Path) {
 
 #[test]
 fn reports_of_all_samples_fit_and_are_tame() {
+    let schema = Schema::read("analyze.json");
     for path in captures() {
         let report = read(&path, &mut |_| ());
         for width in [60, 80, 120] {
@@ -61,11 +65,13 @@ fn reports_of_all_samples_fit_and_are_tame() {
         is_tame(&written, &path);
         let value: serde_json::Value = serde_json::from_str(&written).unwrap();
         assert_eq!(value["schema"], "turnscope/1");
+        assert_eq!(schema.complaint(&value), None, "{}", path.display());
     }
 }
 
 #[test]
 fn rows_of_all_samples_are_what_the_published_type_says() {
+    let schema = Schema::read("messages.json");
     for path in captures() {
         let formats = [messages::Format::Text(Clock::Utc), messages::Format::Jsonl, messages::Format::Csv];
         let mut counts = Vec::new();
@@ -82,6 +88,7 @@ fn rows_of_all_samples_are_what_the_published_type_says() {
                 let typed: Message = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
                 let untyped: serde_json::Value = serde_json::from_str(line).unwrap();
                 assert_eq!(serde_json::to_value(&typed).unwrap(), untyped, "{}", path.display());
+                assert_eq!(schema.complaint(&untyped), None, "{}", path.display());
             }
         }
         let &[text, json, csv] = counts.as_slice() else { panic!("three formats") };
@@ -91,6 +98,7 @@ fn rows_of_all_samples_are_what_the_published_type_says() {
 
 #[test]
 fn verify_of_all_samples_fits_and_is_one_json_object() {
+    let schema = Schema::read("verify.json");
     for path in captures() {
         let layout = text::Options { width: 80, ..text::Options::default() };
         for format in [verify::Format::Text(layout), verify::Format::Json] {
@@ -103,7 +111,8 @@ fn verify_of_all_samples_fits_and_is_one_json_object() {
             let written = String::from_utf8(out).unwrap();
             is_tame(&written, &path);
             if is_json {
-                serde_json::from_str::<serde_json::Value>(&written).unwrap();
+                let value = serde_json::from_str(&written).unwrap();
+                assert_eq!(schema.complaint(&value), None, "{}", path.display());
             } else {
                 assert!(written.lines().all(|line| line.width() <= 80), "{}\n{written}", path.display());
             }

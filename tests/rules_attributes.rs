@@ -67,6 +67,21 @@ fn the_codes_of_the_drafts_name_what_is_missing() {
 }
 
 #[test]
+fn nothing_is_said_to_lack_that_the_request_carries_whatever_the_server_says() {
+    for (code, name) in [(432, "USERNAME"), (434, "REALM"), (435, "NONCE")] {
+        let mut scene = Scene::new();
+        scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-1");
+        let request = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+        scene.after_ms(10).refuse(&request, code, "Missing");
+        let report = report(&scene.pcap());
+        assert_eq!(ids(&report), ["turn-missing-attribute"]);
+        let told = format!("it does not take the {name} that is there.");
+        assert!(report.headline.ends_with(&told), "{}", report.headline);
+        assert!(!report.findings[0].fix.contains("must carry"), "{}", report.findings[0].fix);
+    }
+}
+
+#[test]
 fn a_draft_that_challenges_with_missing_realm_is_challenged_as_any() {
     let mut scene = Scene::new();
     let request = scene.allocate(CLIENT, SERVER);

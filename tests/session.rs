@@ -133,6 +133,71 @@ fn an_allocation_that_is_not_refreshed_expires_by_the_captures_clock() {
 }
 
 #[test]
+fn fragments_that_are_passed_over_are_counted_by_what_is_wrong_with_them() {
+    let mut scene = Scene::new();
+    for _ in 0..2000 {
+        scene.udp_in_fragments(CLIENT, SERVER, &[7; 3000], 1480, |place| place == 0);
+    }
+    let counts = report(&scene.pcap()).counts.skipped;
+    assert_eq!(counts["incomplete fragments"] + counts["fragmented packets beyond the limits"], 2000, "{counts:?}");
+}
+
+#[test]
+fn an_allocation_that_had_run_out_ended_then_and_not_when_the_server_said_so() {
+    let mut scene = Scene::new();
+    let alice = alice();
+    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    let refresh = scene.after_ms(700_000).refresh(CLIENT, SERVER, &alice, NONCE, 600);
+    scene.after_ms(10).refuse(&refresh, 437, "Allocation Mismatch");
+    let report = report(&scene.pcap());
+    let allocation = &report.allocations[0];
+    assert_eq!((allocation.end, allocation.ended_at), (AllocationEnd::Expired, allocation.expires_at));
+    let told = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    assert!(told.contains("expired after 600.0 s"), "{told}");
+}
+
+#[test]
+fn an_allocation_ends_where_the_server_makes_another_for_the_same_addresses() {
+    let mut scene = Scene::new();
+    let alice = alice();
+    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    let again = scene.after_ms(50_000).allocate_as(CLIENT, SERVER, &alice, NONCE);
+    let granted = scene.after_ms(20).allocate_granted(&again, "192.0.2.1:49300", 600, &alice);
+    let report = report(&scene.pcap());
+    let ends: Vec<_> = report.allocations.iter().map(|one| one.end).collect();
+    assert_eq!(ends, [AllocationEnd::Rejected, AllocationEnd::Open]);
+    assert_eq!(report.allocations[0].evidence.last().map(|place| place.frame), Some(granted.frame));
+    let told = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    assert!(told.contains("gone after 50.0 s"), "{told}");
+}
+
+#[test]
+fn permissions_and_channels_that_ran_out_and_are_granted_anew_have_an_end_each() {
+    let mut scene = Scene::new();
+    let alice = alice();
+    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    // renewed in time, and after both had run out
+    for seconds in [10, 200, 1000] {
+        scene.at_ms(seconds * 1000);
+        let permission = scene.create_permission(CLIENT, SERVER, &alice, NONCE, PEER);
+        scene.granted(&permission, None, &alice);
+        let bind = scene.channel_bind(CLIENT, SERVER, &alice, NONCE, (0x4000, "198.51.100.8:6000"));
+        scene.granted(&bind, None, &alice);
+        let refresh = scene.refresh(CLIENT, SERVER, &alice, NONCE, 3600);
+        scene.granted(&refresh, Some(3600), &alice);
+    }
+    let report = report(&scene.pcap());
+    let allocation = &report.allocations[0];
+    let start = report.captures[0].first_time.unwrap().at;
+    let seconds = |time: Option<turnscope::report::Time>| time.unwrap().at.since(start).secs();
+    let of_peer = allocation.permissions.iter().filter(|one| PEER.starts_with(&one.peer.to_string()));
+    let permissions: Vec<_> = of_peer.map(|one| (seconds(one.created_at), seconds(one.expires_at))).collect();
+    let channels = allocation.channels.iter().map(|one| (seconds(one.created_at), seconds(one.expires_at)));
+    assert_eq!(permissions, [(10, 500), (1000, 1300)]);
+    assert_eq!(channels.collect::<Vec<_>>(), [(10, 800), (1000, 1600)]);
+}
+
+#[test]
 fn a_clock_that_is_set_back_tells_neither_how_long_an_answer_took_nor_that_an_allocation_ran_out() {
     let mut scene = Scene::new();
     scene.allocate_challenge(CLIENT, SERVER, "example.org", NONCE);
@@ -219,6 +284,33 @@ fn both_sides_of_a_nat_in_one_capture_are_one_transaction_and_a_mapping() {
     let asked: u64 = report.servers.iter().flat_map(|server| &server.transports).map(|one| one.asked).sum();
     assert_eq!(asked, 1, "counted once");
     assert_eq!(report.transactions.total, 1, "one transaction, seen twice");
+}
+
+#[test]
+fn a_client_behind_two_nats_is_drawn_with_both_and_each_frame_proves_a_mapping_once() {
+    let mut scene = Scene::new();
+    let (between, outside) = ("100.64.1.1:41000", "203.0.113.5:61000");
+    let alice = alice();
+    for round in 0..3 {
+        let request = match round {
+            0 => scene.after_ms(50).allocate_as(CLIENT, SERVER, &alice, NONCE),
+            _ => scene.after_ms(50).refresh(CLIENT, SERVER, &alice, NONCE, 600),
+        };
+        let request = scene.after_us(300).forwarded(&request, between, SERVER);
+        let request = scene.after_us(300).forwarded(&request, outside, SERVER);
+        let answer = Stun::success_to(&request.payload).xor_relayed(RELAYED).xor_mapped(outside).lifetime(600);
+        let answer = scene.after_ms(20).send(SERVER, outside, answer);
+        let answer = scene.after_us(300).forwarded(&answer, SERVER, between);
+        scene.after_us(300).forwarded(&answer, SERVER, CLIENT);
+    }
+    let report = report(&scene.pcap());
+    let told = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    assert!(told.contains(&format!("{CLIENT} ──▶ {between} ──▶ {outside} ──▶ {SERVER}")), "{told}");
+    for known in &report.nat {
+        let frames: Vec<u64> = known.evidence.iter().map(|place| place.frame).collect();
+        assert!(frames.windows(2).all(|pair| pair[0] != pair[1]), "{frames:?}");
+        assert!(known.evidence_total >= frames.len() as u64, "{known:?}");
+    }
 }
 
 #[test]

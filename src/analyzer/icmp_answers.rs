@@ -25,10 +25,12 @@ pub struct IcmpAnswers {
 /// Sender, receiver, and whether over TCP.
 type Way = (Endpoint, Endpoint, bool);
 
-/// A message that an ICMP error may quote: its frame, and its first bytes as far as there are any; of TCP the segment's sequence number.
+/// A message that an ICMP error may quote: its frame, the identification of its IP packet, and its first bytes as far as there are any; of TCP the
+/// segment's sequence number.
 #[derive(Debug)]
 struct Sent {
     frame: u64,
+    ip_id: u32,
     start: ([u8; 20], usize),
 }
 
@@ -56,7 +58,7 @@ impl IcmpAnswers {
         self.now = frame.time.unwrap_or(self.now);
         let IcmpAnswers { packets, now, young, old, answers } = self;
         packets.dissect(frame, *now, &mut |packet| match packet {
-            Packet::Datagram(Datagram { src, dst, payload, truncated, .. }) => {
+            Packet::Datagram(Datagram { src, dst, payload, truncated, ip_id, .. }) => {
                 let told = match demux::kind_of_cut(payload, truncated) {
                     Kind::Stun => Message::recognise(payload, truncated).is_some(),
                     kind => matches!(kind, Kind::Channel | Kind::Dtls | Kind::MsTurn),
@@ -64,15 +66,15 @@ impl IcmpAnswers {
                 if !told {
                     return;
                 }
-                keep(young, old, (src, dst, false), Sent { frame: frame.number, start: start(payload) });
+                keep(young, old, (src, dst, false), Sent { frame: frame.number, ip_id, start: start(payload) });
             }
             // what follows STUN on a connection may be the rest of a message
-            Packet::Segment(Segment { src, dst, seq, payload, .. }) if !payload.is_empty() => {
+            Packet::Segment(Segment { src, dst, seq, payload, ip_id, .. }) if !payload.is_empty() => {
                 let way = (src, dst, true);
                 let begins = || demux::kind(payload) == Kind::Stun && Message::recognise(payload, true).is_some();
                 let framed = || payload.get(2..).is_some_and(|rest| Message::recognise(rest, true).is_some());
                 if young.contains_key(&way) || old.contains_key(&way) || begins() || framed() {
-                    keep(young, old, way, Sent { frame: frame.number, start: start(&seq.to_be_bytes()) });
+                    keep(young, old, way, Sent { frame: frame.number, ip_id, start: start(&seq.to_be_bytes()) });
                 }
             }
             Packet::IcmpError(error) if answers.len() < MAX_ICMP_ANSWERS => {
@@ -81,9 +83,13 @@ impl IcmpAnswers {
                 let way = (error.quoted.src, error.quoted.dst, seq.is_some());
                 let Some(sent) = young.get(&way).or_else(|| old.get(&way)) else { return };
                 let is_killed = |sent: &&Sent| sent.is_quoted(&quoted) && !answers.contains_key(&sent.frame);
-                // Copies of a request look alike: the latest that no error has answered yet. What TCP sends again is no row.
-                let killed =
-                    if seq.is_some() { sent.iter().find(is_killed) } else { sent.iter().rev().find(is_killed) };
+                let is_numbered = |sent: &&Sent| sent.ip_id != 0 && sent.ip_id == error.quoted.ip_id && is_killed(sent);
+                // Copies of a request look alike, and quotes may be too short to tell two requests apart: the one of the same packet, or the latest
+                // that no error has answered yet. What TCP sends again is no row.
+                let killed = match seq {
+                    Some(_) => sent.iter().find(is_killed),
+                    None => sent.iter().rfind(is_numbered).or_else(|| sent.iter().rfind(is_killed)),
+                };
                 if let Some(killed) = killed {
                     let answer = IcmpAnswer { frame: frame.number, sender: error.sender, kind: error.kind };
                     answers.insert(killed.frame, answer);

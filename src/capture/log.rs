@@ -22,6 +22,8 @@ pub(super) struct Log {
     comment_bytes: usize,
     secret_bytes: usize,
     blocks: Blocks,
+    /// Whether an option of the block at hand claims more than the block has.
+    pub(super) overrun: bool,
 }
 
 /// What becomes of blocks that hold no frame, once they were taken in.
@@ -53,7 +55,7 @@ impl Log {
             damage_total: 0,
             is_too_much: false,
         };
-        Log { info, limits, comment_bytes: 0, secret_bytes: 0, blocks: Blocks::Forgotten }
+        Log { info, limits, comment_bytes: 0, secret_bytes: 0, blocks: Blocks::Forgotten, overrun: false }
     }
 
     /// From now on blocks that hold no frame are kept, one at a time.

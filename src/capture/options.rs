@@ -39,6 +39,11 @@ impl<'a> Options<'a> {
     pub(super) fn new(bytes: &'a [u8], order: Order) -> Self {
         Options { rest: bytes, order }
     }
+
+    /// Once they are read: whether another follows that does not fit.
+    pub(super) fn is_overrun(&self) -> bool {
+        self.order.u16(self.rest, 0).is_some_and(|code| code != 0)
+    }
 }
 
 impl<'a> Iterator for Options<'a> {

@@ -132,6 +132,10 @@ impl PcapngReader {
                 kind => self.other(kind, buffer.slice(start + 8, len - 12), log).map(|()| None),
             };
             buffer.consume(len);
+            if std::mem::take(&mut log.overrun) {
+                let what = "a block with an option that claims more bytes than are left of it".to_owned();
+                log.damage(offset, what, Some(offset + len as u64));
+            }
             match found {
                 Ok(Some(found)) => return Some(found),
                 Ok(None) => {
@@ -255,13 +259,15 @@ impl PcapngReader {
             return Err("a section header that is too short".to_owned());
         };
         let options = bytes.get(24..bytes.len() - 4).unwrap_or_default();
-        for (code, value) in Options::new(options, self.order) {
+        let mut options = Options::new(options, self.order);
+        for (code, value) in options.by_ref() {
             match code {
                 COMMENT => log.comment(None, value),
                 4 => log.application(value),
                 _ => {}
             }
         }
+        log.overrun = options.is_overrun();
         match header.major_version {
             1 => Ok(()),
             major => Err(format!("a section of version {major}.{}, read as if it were 1.0", header.minor_version)),
@@ -288,7 +294,8 @@ impl PcapngReader {
         let snap_len = order.u32(body, 4)?;
         let (mut tsresol, mut tsoffset, mut fcs_len) = (6, 0, 0);
         let (mut name, mut about): (&[u8], &[u8]) = (&[], &[]);
-        for (code, value) in Options::new(body.get(8..).unwrap_or_default(), order) {
+        let mut options = Options::new(body.get(8..).unwrap_or_default(), order);
+        for (code, value) in options.by_ref() {
             match (code, value) {
                 (COMMENT, _) => log.comment(None, value),
                 (2, _) => name = value,
@@ -299,6 +306,7 @@ impl PcapngReader {
                 _ => {}
             }
         }
+        log.overrun = options.is_overrun();
         // Interfaces beyond the limit stay undescribed: their packets are noted as such.
         if self.interfaces.len() < log.limits.interfaces {
             let listed = log.interface(link_type, snap_len, name, about);
@@ -311,7 +319,8 @@ impl PcapngReader {
     fn statistics(&mut self, body: &[u8], log: &mut Log) -> Option<()> {
         let interface = self.order.u32(body, 0)?;
         let (mut received, mut dropped) = (None, None::<u64>);
-        for (code, value) in Options::new(body.get(12..)?, self.order) {
+        let mut options = Options::new(body.get(12..)?, self.order);
+        for (code, value) in options.by_ref() {
             let count = self.order.u64(value, 0);
             match code {
                 COMMENT => log.comment(None, value),
@@ -320,6 +329,7 @@ impl PcapngReader {
                 _ => {}
             }
         }
+        log.overrun = options.is_overrun();
         let listed = self.interfaces.get(interface as usize).and_then(|interface| interface.listed);
         if let Some(listed) = listed.and_then(|listed| log.info.interfaces.get_mut(listed)) {
             listed.received = received.or(listed.received);
@@ -346,9 +356,7 @@ impl PcapngReader {
                 log.name(address, name);
             }
         }
-        for (_, value) in Options::new(rest, self.order).filter(|&(code, _)| code == COMMENT) {
-            log.comment(None, value);
-        }
+        comments(rest, self.order, log);
         Some(())
     }
 
@@ -360,9 +368,7 @@ impl PcapngReader {
         let data = body.get_mut(8..).and_then(|data| data.get_mut(..len)).ok_or_else(short)?;
         log.secrets(kind, data);
         let options = body.get(8 + len.next_multiple_of(4)..).unwrap_or_default();
-        for (_, value) in Options::new(options, self.order).filter(|&(code, _)| code == COMMENT) {
-            log.comment(None, value);
-        }
+        comments(options, self.order, log);
         Ok(())
     }
 
@@ -456,10 +462,20 @@ fn long_packet(body: &[u8], order: Order, interface: Option<u32>) -> Option<Pack
     })
 }
 
+/// Takes in the comments of a block that is no packet.
+fn comments(options: &[u8], order: Order, log: &mut Log) {
+    let mut options = Options::new(options, order);
+    for (_, value) in options.by_ref().filter(|&(code, _)| code == COMMENT) {
+        log.comment(None, value);
+    }
+    log.overrun = options.is_overrun();
+}
+
 /// Takes in a packet's comments; returns the FCS length of its flags, if they tell one.
 fn packet_options(options: &[u8], order: Order, log: &mut Log) -> Option<u8> {
     let mut fcs_len = None;
-    for (code, value) in Options::new(options, order) {
+    let mut options = Options::new(options, order);
+    for (code, value) in options.by_ref() {
         match code {
             COMMENT => log.comment(Some(log.info.frames), value),
             2 => {
@@ -469,6 +485,7 @@ fn packet_options(options: &[u8], order: Order, log: &mut Log) -> Option<u8> {
             _ => {}
         }
     }
+    log.overrun = options.is_overrun();
     fcs_len
 }
 

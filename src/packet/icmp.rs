@@ -152,6 +152,7 @@ fn quoted(header: ip::Header<'_>) -> Quoted<'_> {
         src: header.src,
         dst: header.dst,
         protocol: header.protocol,
+        ip_id: header.ip_id,
         seq: None,
         payload: header.payload,
         truncated: header.missing > 0 || header.fragment.is_some(),

@@ -92,6 +92,8 @@ pub struct Quoted<'a> {
     pub dst: Endpoint,
     /// IANA protocol number: 17 UDP, 6 TCP.
     pub protocol: u8,
+    /// The identification of the IPv4 header, or of the IPv6 fragment header; 0 for none.
+    pub ip_id: u32,
     /// The sequence number of a TCP segment: routers quote that much at least.
     pub seq: Option<u32>,
     /// What was quoted after the UDP or TCP header; for other protocols and later fragments, after the IP headers.

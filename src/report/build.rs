@@ -128,6 +128,7 @@ impl Builder {
     pub fn new(capture: u32, user: Option<String>) -> Self {
         Builder {
             origin: Origin { capture, digits: 0 },
+            facts: headline::Facts::about(user.clone()),
             user,
             transactions: Bounded::new(MAX_TRANSACTIONS),
             authentications: Bounded::new(MAX_LISTED),
@@ -140,7 +141,6 @@ impl Builder {
             ice: Bounded::new(MAX_LISTED),
             pairs: 0,
             dialects: BTreeMap::new(),
-            facts: headline::Facts::default(),
             events: Vec::new(),
         }
     }
@@ -163,6 +163,7 @@ impl Builder {
         if !self.is_wanted(conversation, session) {
             return;
         }
+        self.facts.met();
         self.facts.conversation(conversation);
         self.list_exchanges(conversation, session, telling);
         self.ledger(conversation, &View { session }, telling);
@@ -201,10 +202,12 @@ impl Builder {
         self.ice.add(telling, u64::from(ice.number), || ice);
     }
 
-    /// Whether a conversation is about the user that is asked for.
+    /// Whether the user that is asked for takes part in a conversation.
     fn is_wanted(&self, conversation: &Conversation, session: &Session) -> bool {
-        let is_of = |user: &String| conversation.user.is_some_and(|name| session.names().text(name) == *user);
-        self.user.as_ref().is_none_or(is_of)
+        let Some(user) = &self.user else { return true };
+        let tried = conversation.exchanges.iter().filter_map(|exchange| exchange.asked.user);
+        let granted = conversation.allocations().filter_map(|allocation| allocation.user);
+        tried.chain(granted).chain(conversation.user).any(|name| session.names().text(name) == *user)
     }
 
     fn list_exchanges(&mut self, conversation: &Conversation, session: &Session, telling: bool) {

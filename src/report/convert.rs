@@ -106,7 +106,11 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts, streams: &Stre
     skip(MALFORMED.to_owned(), packets.malformed);
     skip(UNSEEN.to_owned(), totals.unseen.total);
     skip("nested too deep".to_owned(), packets.too_deep);
-    skip("incomplete fragments".to_owned(), packets.fragments.incomplete);
+    let fragments = &packets.fragments;
+    skip("incomplete fragments".to_owned(), fragments.incomplete);
+    skip("overlapping fragments".to_owned(), fragments.overlaps);
+    skip("fragments that no packet can have".to_owned(), fragments.malformed);
+    skip("fragmented packets beyond the limits".to_owned(), fragments.dropped);
     skip("mirrored copies".to_owned(), totals.mirrored.total);
     skip("gaps in TCP streams".to_owned(), streams.gaps);
     skip("overlapping TCP segments that differ".to_owned(), streams.conflicts);
@@ -319,8 +323,9 @@ pub(super) fn allocation(
     let is_told = !view.session.clients().is_out_of_order(known.created.time);
     let end = known.end(if is_told { view.now() } else { known.created.time });
     let ended_at = match (known.ended, end) {
+        // a refusal that came later only shows that it was gone
+        (_, session::End::Expired) => time(known.expires),
         (Some((_, seen)), _) => time(seen.time),
-        (None, session::End::Expired) => time(known.expires),
         _ => None,
     };
     let closed = conversation.connection.as_deref().and_then(session::closed).map(|(_, seen, _)| seen.time);

@@ -26,9 +26,22 @@ pub(super) struct Facts {
     kept: u64,
     /// Flows with data both ways.
     data: u64,
+    /// The user who is asked for, if only one is, and whether anything of that user was seen.
+    sought: Option<String>,
+    met: bool,
 }
 
 impl Facts {
+    /// Nothing yet; `user` is who is asked for alone, if anybody.
+    pub(super) fn about(user: Option<String>) -> Facts {
+        Facts { sought: user, ..Facts::default() }
+    }
+
+    /// Something of the user was seen who is asked for.
+    pub(super) fn met(&mut self) {
+        self.met = true;
+    }
+
     pub(super) fn flow(&mut self, flow: &Flow) {
         let checks = |of: fn(&crate::session::Checks) -> u32| flow.directions.iter().any(|d| of(&d.checks) > 0);
         self.checked[0] += u64::from(checks(|checks| checks.sent));
@@ -53,6 +66,8 @@ impl Facts {
     }
 
     pub(super) fn add(&mut self, other: Facts) {
+        self.sought = self.sought.take().or(other.sought);
+        self.met |= other.met;
         self.allocated += other.allocated;
         self.first = self.first.take().or(other.first);
         self.relayed |= other.relayed;
@@ -64,34 +79,23 @@ impl Facts {
         }
     }
 
-    /// Whether a capture holds nothing that this program is about.
+    /// Whether a capture holds nothing that this program, or who asks it, is about.
     pub(super) fn is_empty(&self, counts: &Counts) -> bool {
-        counts.stun.is_empty() && counts.channel_data == 0 && counts.dtls.is_empty() && counts.tls.is_empty()
+        self.unmet().is_some() || is_silent(counts)
+    }
+
+    /// The user who is asked for, where nothing of that user was seen.
+    fn unmet(&self) -> Option<&str> {
+        self.sought.as_deref().filter(|_| !self.met)
     }
 
     /// The sentence; `found` are the ids of what was found.
     pub(super) fn sentence(&self, report: &Report, found: &[&str]) -> String {
-        if self.is_empty(&report.counts) {
-            let frames: u64 = report.captures.iter().map(|capture| capture.frames).sum();
-            let frames = if frames == 1 { "1 frame".to_owned() } else { format!("{frames} frames") };
-            let mut unread = report.counts.skipped.keys().filter(|what| what.starts_with(LINK_TYPE));
-            if let Some(what) = unread.next() {
-                let others = if unread.next().is_some() { " and others" } else { "" };
-                return format!(
-                    "No STUN, TURN or DTLS in what could be read of {frames}: {what}{others} is not supported."
-                );
-            }
-            let skipped = |what| report.counts.skipped.get(what).copied().unwrap_or_default();
-            return match (skipped(UNSEEN), skipped(MALFORMED)) {
-                (0, 0) => format!("No STUN, TURN or DTLS in {frames}."),
-                (0, broken) => format!(
-                    "No STUN, TURN or DTLS in what could be read of {frames}: the headers of {broken} make no sense or are cut short."
-                ),
-                (cut, _) => format!(
-                    "No STUN, TURN or DTLS can be told in {frames}: {cut} datagrams are cut short before their content. Capture whole \
-                     packets (tcpdump -s 0)."
-                ),
-            };
+        if is_silent(&report.counts) {
+            return silence(report);
+        }
+        if let Some(user) = self.unmet() {
+            return format!("No message of user \"{user}\" in {}.", frames(report));
         }
         let mut worked = Vec::new();
         if let Some((client, server, relayed, took)) = &self.first {
@@ -166,4 +170,37 @@ fn sealed(report: &Report) -> Option<String> {
         ""
     };
     Some(format!("{} agreed on {version} with {}{others}{data}", known.client.0.ip(), known.server))
+}
+
+/// Whether there is no message of any kind that this program reads.
+fn is_silent(counts: &Counts) -> bool {
+    counts.stun.is_empty() && counts.channel_data == 0 && counts.dtls.is_empty() && counts.tls.is_empty()
+}
+
+fn frames(report: &Report) -> String {
+    match report.captures.iter().map(|capture| capture.frames).sum() {
+        1 => "1 frame".to_owned(),
+        frames => format!("{frames} frames"),
+    }
+}
+
+/// The sentence where there is no message at all: whether the capture can tell.
+fn silence(report: &Report) -> String {
+    let frames = frames(report);
+    let mut unread = report.counts.skipped.keys().filter(|what| what.starts_with(LINK_TYPE));
+    if let Some(what) = unread.next() {
+        let others = if unread.next().is_some() { " and others" } else { "" };
+        return format!("No STUN, TURN or DTLS in what could be read of {frames}: {what}{others} is not supported.");
+    }
+    let skipped = |what| report.counts.skipped.get(what).copied().unwrap_or_default();
+    match (skipped(UNSEEN), skipped(MALFORMED)) {
+        (0, 0) => format!("No STUN, TURN or DTLS in {frames}."),
+        (0, broken) => format!(
+            "No STUN, TURN or DTLS in what could be read of {frames}: the headers of {broken} make no sense or are cut short."
+        ),
+        (cut, _) => format!(
+            "No STUN, TURN or DTLS can be told in {frames}: {cut} datagrams are cut short before their content. Capture whole \
+             packets (tcpdump -s 0)."
+        ),
+    }
 }

@@ -385,8 +385,16 @@ pub enum AllocationEnd {
     Expired,
     /// It lives on at the end of the capture.
     Open,
-    /// It was never made.
+    /// It was never made, or the server knew it no longer before its lifetime ran out.
     Rejected,
+}
+
+impl Allocation {
+    /// Whether it was granted, however it ended.
+    #[must_use]
+    pub fn was_made(&self) -> bool {
+        self.created_at.is_some()
+    }
 }
 
 /// A peer address that may send through an allocation (RFC 8656 §9).
@@ -394,7 +402,7 @@ pub enum AllocationEnd {
 pub struct Permission {
     /// The peer's IP address.
     pub peer: IpAddr,
-    /// When it was granted first.
+    /// When it was asked for first; one that had run out and was granted anew is another.
     pub created_at: Option<Time>,
     /// When it runs out.
     pub expires_at: Option<Time>,
@@ -409,7 +417,7 @@ pub struct Channel {
     pub channel: u16,
     /// The peer.
     pub peer: Address,
-    /// When it was bound first.
+    /// When it was asked for first; one that had run out and was bound anew is another.
     pub created_at: Option<Time>,
     /// When it runs out.
     pub expires_at: Option<Time>,

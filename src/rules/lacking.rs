@@ -36,19 +36,30 @@ pub(super) fn tell_missing(
                 "belongs to the credentials: a signed request carries user, realm and nonce together"
             }
         };
-        let seen = if lacks_on_the_wire(group, missing) {
-            format!("The {method} request carries no {name}.")
+        let (title, seen, fix) = if lacks_on_the_wire(group, missing) {
+            (
+                format!("it lacks {name}"),
+                format!("The {method} request carries no {name}."),
+                format!("Repair or update the client: its {method} must carry {name}."),
+            )
         } else {
-            format!("The server says that {name} is missing, although the {method} request carries one: it may be in the wrong place or form.")
+            (
+                format!("it does not take the {name} that is there"),
+                format!("The server says that {name} is missing, although the {method} request carries one: it may be in the wrong place or form."),
+                format!(
+                    "Compare how the client writes {name} with what the server takes: its place (before the integrity), its encoding, its \
+                     length; update whichever of the two is older."
+                ),
+            )
         };
         Text {
-            title: format!("{server} refused the {method} of {client} with {error}: it lacks {name}"),
+            title: format!("{server} refused the {method} of {client} with {error}: {title}"),
             explanation: format!(
                 "{seen} {name} {why}. It was refused {} ({}). Trying again with the same request cannot help.",
                 group.times(conversation),
                 frames(&group.frames()),
             ),
-            fix: format!("Repair or update the client: its {method} must carry {name}."),
+            fix,
         }
     });
 }

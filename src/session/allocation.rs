@@ -8,6 +8,7 @@ use super::names::Name;
 use super::stray::Strays;
 use crate::net::{ClientAddress, MappedAddress, PeerAddress, RelayedAddress};
 use crate::time::{Span, Timestamp};
+use std::net::IpAddr;
 
 /// How long a permission holds (RFC 8656 §9).
 pub(super) const PERMISSION: Span = Span::from_secs(300);
@@ -40,8 +41,6 @@ pub struct Permission {
     pub made: Seen,
     /// When it ends unless renewed.
     pub expires: Timestamp,
-    /// How often it was renewed.
-    pub renewed: u32,
 }
 
 /// A channel bound to a peer.
@@ -59,8 +58,6 @@ pub struct Channel {
     pub confirmed: bool,
     /// Another peer that the client wanted to bind it to and was refused, last.
     pub wanted: Option<PeerAddress>,
-    /// How often it was renewed.
-    pub renewed: u32,
 }
 
 /// One allocation on a conversation's 5-tuple. What is written again and again comes first.
@@ -208,36 +205,41 @@ impl Allocation {
         self.ended.get_or_insert((end, at));
     }
 
-    /// A CreatePermission or ChannelBind that was granted makes or renews a permission.
+    /// A CreatePermission or ChannelBind that was granted makes or renews a permission; one that had run out is another.
     pub fn permitted(&mut self, peer: PeerAddress, made: Seen, granted: Timestamp) {
         let expires = granted.after(PERMISSION);
-        if let Some(known) = self.permissions.iter_mut().find(|known| known.peer.0.ip() == peer.0.ip()) {
-            let ran_out = made.time > known.expires;
-            known.expires = expires;
-            known.renewed += 1;
-            if ran_out && let Some(strays) = &mut self.strays {
-                strays.renewed(peer.0.ip(), made, self.received.packets);
-            }
-        } else if self.permissions.len() < MAX_PEERS {
-            self.permissions.push(Permission { peer, made, expires, renewed: 0 });
+        let is_full = self.permissions.len() >= MAX_PEERS;
+        let known = self.permissions.iter_mut().rfind(|known| known.peer.0.ip() == peer.0.ip());
+        let ran_out = known.as_ref().is_some_and(|known| made.time > known.expires);
+        if ran_out && let Some(strays) = &mut self.strays {
+            strays.renewed(peer.0.ip(), made, self.received.packets);
+        }
+        match known {
+            Some(known) if is_full || !ran_out => known.expires = expires,
+            _ if is_full => {}
+            _ => self.permissions.push(Permission { peer, made, expires }),
         }
     }
 
-    /// A ChannelBind request was sent: the binding counts from here, since data follows before the answer.
+    /// The permission for a peer: the one made last.
+    #[inline]
+    pub(super) fn permission_of(&self, peer: IpAddr) -> Option<&Permission> {
+        self.permissions.iter().rfind(|known| known.peer.0.ip() == peer)
+    }
+
+    /// A ChannelBind request was sent: the binding counts from here, since data follows before the answer. One that had run out is another.
     pub fn binding(&mut self, number: u16, peer: PeerAddress, bound: Seen) {
-        if !self.channels.iter().any(|known| known.number == number && known.peer == peer)
-            && self.channels.len() < MAX_PEERS
-        {
+        let same = |known: &Channel| known.number == number && known.peer == peer && bound.time <= known.expires;
+        if !self.channels.iter().any(same) && self.channels.len() < MAX_PEERS {
             let expires = bound.time.after(CHANNEL);
-            self.channels.push(Channel { number, peer, bound, expires, confirmed: false, wanted: None, renewed: 0 });
+            self.channels.push(Channel { number, peer, bound, expires, confirmed: false, wanted: None });
         }
     }
 
     /// A ChannelBind was granted.
     pub fn bound(&mut self, number: u16, peer: PeerAddress, made: Seen, granted: Timestamp) {
         self.binding(number, peer, made);
-        if let Some(known) = self.channels.iter_mut().find(|known| known.number == number && known.peer == peer) {
-            known.renewed += u32::from(known.confirmed);
+        if let Some(known) = self.channels.iter_mut().rfind(|known| known.number == number && known.peer == peer) {
             known.confirmed = true;
             known.wanted = None;
             known.expires = granted.after(CHANNEL);
@@ -249,7 +251,7 @@ impl Allocation {
     pub fn unbound(&mut self, number: u16, peer: PeerAddress) {
         self.channels.retain(|known| known.confirmed || known.number != number || known.peer != peer);
         let other = |known: &&mut Channel| known.confirmed && known.number == number && known.peer != peer;
-        if let Some(known) = self.channels.iter_mut().find(other) {
+        if let Some(known) = self.channels.iter_mut().rfind(other) {
             known.wanted = Some(peer);
         }
     }

@@ -388,11 +388,14 @@ impl Conversation {
         }
     }
 
-    /// An allocation takes the place of the one before it.
+    /// An allocation takes the place of the one before it: a 5-tuple has one at a time (RFC 8656 §5), so the server knows the other no longer.
     pub(super) fn take_over(&mut self, new: Allocation) {
-        if let Some(known) = self.allocation.replace(new)
-            && self.ended.len() < MAX_ENDED
-        {
+        let created = new.created;
+        let Some(mut known) = self.allocation.replace(new) else { return };
+        if known.is_alive(created.time) {
+            known.refused(created);
+        }
+        if self.ended.len() < MAX_ENDED {
             self.ended.push(known);
         }
     }

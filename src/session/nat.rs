@@ -19,6 +19,22 @@ pub struct Mapping {
     pub evidence: Vec<u64>,
     /// How many frames prove it.
     pub total: u64,
+    /// The newest of them: one may prove it by what follows it, too.
+    newest: [u64; 2],
+}
+
+impl Mapping {
+    fn is_proved_by(&mut self, frame: u64) {
+        if self.evidence.contains(&frame) || self.newest.contains(&frame) {
+            return;
+        }
+        let [_, last] = self.newest;
+        self.newest = [last, frame];
+        self.total += 1;
+        if self.evidence.len() < MAX_EVIDENCE {
+            self.evidence.push(frame);
+        }
+    }
 }
 
 /// One local address that was given different mapped addresses.
@@ -107,18 +123,16 @@ impl Nat {
                 if inside.ip() != outside.ip() {
                     self.translated.insert(inside.ip());
                 }
-                self.mappings.push(Mapping { inside, outside, evidence: Vec::new(), total: 0 });
+                self.mappings.push(Mapping { inside, outside, evidence: Vec::new(), total: 0, newest: [0; 2] });
                 if let Ok(number) = u32::try_from(at) {
                     self.index.insert((inside, outside), number);
                 }
                 at
             }
         };
-        if let Some(mapping) = self.mappings.get_mut(at) {
-            mapping.total += 1;
-            if mapping.evidence.len() < MAX_EVIDENCE {
-                mapping.evidence.extend(frames.iter().take(MAX_EVIDENCE - mapping.evidence.len()));
-            }
+        let Some(mapping) = self.mappings.get_mut(at) else { return };
+        for &frame in frames {
+            mapping.is_proved_by(frame);
         }
     }
 

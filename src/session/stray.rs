@@ -117,8 +117,7 @@ impl Allocation {
         }
         match to {
             To::Peer(peer) => {
-                let known = self.permissions.iter().find(|known| known.peer.0.ip() == peer.0.ip());
-                let lack = match known {
+                let lack = match self.permission_of(peer.0.ip()) {
                     Some(known) if seen.time <= known.expires.after(GRACE) => return,
                     Some(_) => Lack::Expired,
                     None => Lack::Never,
@@ -149,8 +148,7 @@ impl Allocation {
 
     /// Data on a channel whose binding holds for twice as long as the permission that came with it.
     fn sends_on_bound(&mut self, peer: PeerAddress, seen: Seen) {
-        let ran_out = |known: &super::Permission| seen.time > known.expires.after(GRACE);
-        if self.permissions.iter().any(|known| known.peer.0.ip() == peer.0.ip() && ran_out(known)) {
+        if self.permission_of(peer.0.ip()).is_some_and(|known| seen.time > known.expires.after(GRACE)) {
             let new = Stray::new(Some(peer.0.ip()), None, Lack::Expired, seen, self.received.packets);
             add(&mut self.strays.get_or_insert_default().unpermitted, new);
         }

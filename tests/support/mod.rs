@@ -36,6 +36,7 @@ pub mod payload;
 pub mod points;
 pub mod samples;
 pub mod scene;
+pub mod schema;
 pub mod stun;
 pub mod tcp;
 pub mod tls;

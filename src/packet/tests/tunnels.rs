@@ -111,6 +111,34 @@ fn every_ip_tunnel_leads_to_the_datagram() {
 }
 
 #[test]
+fn extension_headers_lead_to_the_datagram_in_every_order() {
+    // hop by hop, destination options, routing, authentication, mobility, and a fragment header that cuts nothing
+    let headers: [(u8, Vec<u8>); 6] = [
+        (0, vec![0; 8]),
+        (60, cat(&[&[0, 1], &[0; 14]])),
+        (43, cat(&[&[0, 2], &[0; 22]])),
+        (51, cat(&[&[0, 4], &[0; 22]])),
+        (135, vec![0; 8]),
+        (44, vec![0; 8]),
+    ];
+    let count = headers.len();
+    for number in 0..count.pow(count as u32) {
+        let order: Vec<usize> = (0..count).map(|place| number / count.pow(place as u32) % count).collect();
+        if (1..count).any(|place| order[..place].contains(&order[place])) {
+            continue;
+        }
+        for length in 1..=count {
+            let mut packet = (17, udp(40_000, 3478, PAYLOAD));
+            for &at in order[..length].iter().rev() {
+                let (number, header) = &headers[at];
+                packet = (*number, cat(&[&[packet.0], &header[1..], &packet.1]));
+            }
+            assert_plain(&format!("{:?}", &order[..length]), 1, &ethernet(0x86dd, &ipv6(packet.0, &packet.1)));
+        }
+    }
+}
+
+#[test]
 fn every_udp_tunnel_leads_to_the_datagram() {
     let v4 = plain();
     let teredo = {

@@ -1,7 +1,7 @@
 //! What lasted from when to when: TLS connections, allocations, ICE sessions, handshakes and media on one axis.
 
 use super::super::ladder::xml;
-use crate::report::{AllocationEnd, DtlsState, Report};
+use crate::report::{DtlsState, Report};
 use crate::time::Timestamp;
 use std::fmt::Write as _;
 
@@ -114,7 +114,7 @@ fn bars(report: &Report, end: Timestamp) -> (Vec<Bar>, usize) {
             is_bad: known.state != DtlsState::Complete,
         });
     }
-    for allocation in report.allocations.iter().filter(|allocation| allocation.end != AllocationEnd::Rejected) {
+    for allocation in report.allocations.iter().filter(|allocation| allocation.was_made()) {
         if let Some(created) = allocation.created_at {
             allocations.push(Bar {
                 class: "allocation",

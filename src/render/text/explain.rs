@@ -250,7 +250,7 @@ impl Topic {
             Topic::Attribute(row) => attribute(page, row),
             Topic::Method(row) => method(page, row),
             Topic::Type(number, row) => {
-                let title = format!("message type: {} {}", row.name, Class::of(number));
+                let title = format!("message type: {} {}", row.method, Class::of(number));
                 page.lead(&format!("0x{number:04x}"), Tint::Note, &title);
                 method(page, row);
             }
@@ -268,6 +268,10 @@ fn say(page: &mut Page<'_>, label: &str, text: &str) {
     }
 }
 
+fn name_or_none(name: &'static str) -> &'static str {
+    if name.is_empty() { "(without name)" } else { name }
+}
+
 fn error(page: &mut Page<'_>, row: &ErrorRow) {
     let eras: Vec<String> = row.eras.iter().map(ToString::to_string).collect();
     page.lead(&row.code.to_string(), Tint::Note, &format!("{}: error code ({})", row.name, eras.join(", ")));
@@ -282,8 +286,8 @@ fn error(page: &mut Page<'_>, row: &ErrorRow) {
 }
 
 fn attribute(page: &mut Page<'_>, row: &AttributeRow) {
-    let name = if row.name.is_empty() { "(without name)" } else { row.name };
-    page.lead(&format!("0x{:04x}", row.code.0), Tint::Note, &format!("{name}: attribute ({})", row.era));
+    let title = format!("{}: attribute ({})", name_or_none(row.name), row.era);
+    page.lead(&format!("0x{:04x}", row.code.0), Tint::Note, &title);
     say(page, "Also called:", &row.other_names().collect::<Vec<_>>().join(", "));
     say(page, "Meaning:", row.meaning);
     let rule = if row.code.is_required() {
@@ -296,7 +300,8 @@ fn attribute(page: &mut Page<'_>, row: &AttributeRow) {
 }
 
 fn method(page: &mut Page<'_>, row: &MethodRow) {
-    page.lead(&format!("0x{:03x}", row.method.0), Tint::Note, &format!("{}: method ({})", row.name, row.era));
+    let number = row.method.0 & 0x0fff; // as messages have it
+    page.lead(&format!("0x{number:03x}"), Tint::Note, &format!("{}: method ({})", name_or_none(row.name), row.era));
     say(page, "Meaning:", row.meaning);
     let types: Vec<String> =
         row.classes.iter().map(|class| format!("{class} 0x{:04x}", row.method.message_type(*class))).collect();
@@ -413,6 +418,19 @@ mod tests {
         assert!(text.contains("Data: method") && text.contains("DATA: attribute"), "{text}");
         assert!(!told("attribute data").contains("Data: method"));
         assert!(told("NOMINATION").contains("0xc001  ENF-FLOW-DESCRIPTION"), "every name that a message is told with");
+    }
+
+    #[test]
+    fn a_method_is_told_by_its_number_on_the_wire_whether_it_has_a_name_or_not() {
+        for (what, parts) in [
+            ("0x005", ["0x005  (without name): method", "0x0115"]),
+            ("0x0115", ["0x0115  message type: 0x005 error", "0x005  (without name): method"]),
+            ("0x0801", ["0x0801  message type: 0x201 request", "0x201  (without name): method"]),
+            ("Set Active Destination", ["0x006  SetActiveDestination: method", "request 0x0006"]),
+        ] {
+            let text = told(what);
+            assert!(parts.iter().all(|part| text.contains(part)), "{what}: {text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The address picture: client → NAT → server → relay → peer, one line a way.
 
 use super::page::Page;
-use crate::report::{Address, Allocation, AllocationEnd, Report};
+use crate::report::{Address, Allocation, Report};
 use std::collections::BTreeSet;
 use unicode_width::UnicodeWidthStr;
 
@@ -46,7 +46,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
 pub(in crate::render) fn ways(report: &Report) -> Vec<Vec<Station>> {
     let mut ways: Vec<Vec<Station>> = Vec::new();
     let mut drawn: BTreeSet<(Address, Address)> = BTreeSet::new();
-    for allocation in report.allocations.iter().filter(|allocation| allocation.end != AllocationEnd::Rejected) {
+    for allocation in report.allocations.iter().filter(|allocation| allocation.was_made()) {
         drawn.insert((allocation.client, allocation.server));
         ways.push(allocated(report, allocation));
     }
@@ -80,6 +80,8 @@ fn allocated(report: &Report, allocation: &Allocation) -> Vec<Station> {
             peers.push(permission.peer.to_string());
         }
     }
+    let mut told = BTreeSet::new();
+    peers.retain(|peer| told.insert(peer.clone())); // what ran out and was granted anew stands there twice
     if !peers.is_empty() {
         let total = peers.len() as u64;
         way.push(("peer", join(peers.into_iter(), total)));
@@ -95,10 +97,17 @@ fn start(report: &Report, client: Address, server: Address, mapped: Option<Addre
     }
     let outside = mapped.or_else(|| report.nat.iter().find(|m| m.inside == client).map(|mapping| mapping.outside));
     if let Some(outside) = outside.filter(|outside| *outside != client) {
+        way.extend(between(report, client, outside).map(|address| ("NAT", address.to_string())));
         way.push(("NAT", outside.to_string()));
     }
     way.push(("server", server.to_string()));
     way
+}
+
+/// What a client is between two NATs, where the capture shows it there.
+fn between(report: &Report, client: Address, outside: Address) -> Option<Address> {
+    let reaches = |inside: Address| report.nat.iter().any(|known| (known.inside, known.outside) == (inside, outside));
+    report.nat.iter().find(|known| known.inside == client && reaches(known.outside)).map(|known| known.outside)
 }
 
 fn join(names: impl Iterator<Item = String>, total: u64) -> String {

@@ -45,7 +45,7 @@ pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
 }
 
 pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
-    let made = |allocation: &&Allocation| allocation.end != AllocationEnd::Rejected || page.limit(0) > 0;
+    let made = |allocation: &&Allocation| allocation.was_made() || page.limit(0) > 0;
     let allocations: Vec<&Allocation> = report.allocations.iter().filter(made).collect();
     if allocations.is_empty() {
         return; // what was refused is told by conversations and findings
@@ -97,6 +97,7 @@ pub(in crate::render) fn how_it_ended(allocation: &Allocation, capture_end: Opti
         },
         AllocationEnd::Rejected => match &allocation.error {
             Some(error) => format!("rejected {}", error.code),
+            None if allocation.was_made() => format!("gone{}", after(allocation.ended_at)),
             None => "rejected".to_owned(),
         },
     }

@@ -1,6 +1,7 @@
 //! Users and shared secrets of a coturn `turnserver.conf`.
 //!
-//! A line is a name, then spaces or `=`, then a value; `#` at its start makes it a comment. Only what bears on keys is read.
+//! A line is a name, then spaces or `=`, then a value, which may stand in double quotes; `#` at its start makes it a comment. Only what bears on
+//! keys is read.
 
 use super::error::CredentialError;
 use super::{Credential, Kind, Side, base_name, hex_key};
@@ -22,8 +23,15 @@ pub(in crate::session) fn settings(text: &str) -> impl Iterator<Item = Setting<'
         }
         let separator = |c: char| c == '=' || c == ' ' || c == '\t';
         let (name, value) = line.split_once(separator).unwrap_or((line, ""));
-        Some(Setting { line: number, name: name.trim_start_matches('-'), value: value.trim_start_matches(separator) })
+        let value = unquoted(value.trim_start_matches(separator));
+        Some(Setting { line: number, name: name.trim_start_matches('-'), value })
     })
+}
+
+/// A value without the quotes around it; one at its end alone belongs to it.
+fn unquoted(value: &str) -> &str {
+    let Some(value) = value.strip_prefix('"') else { return value };
+    value.strip_suffix('"').unwrap_or(value)
 }
 
 /// Whether a file is more likely one of coturn than TOML.
@@ -117,6 +125,22 @@ mod tests {
         );
         assert!(credentials.iter().all(|c| c.side == Some(Side::Server) && c.realm.as_deref() == Some("example.net")));
         assert_eq!(credentials.first().map(|c| c.secret.expose()), Some(&b"pa:ss#word"[..]));
+    }
+
+    #[test]
+    fn quotes_around_a_value_are_not_of_it() {
+        let file = "realm=\"example.org\"\nuser=\"alice:p\"a ss\"\nuser \"bob:0x8493fbc53ba582fb4c044c456bdc40eb\" \nuser=carol:end\"\n\
+            static-auth-secret = \"north\"\n";
+        let credentials = read(file, "t.conf").expect("a configuration");
+        let rows: Vec<_> =
+            credentials.iter().map(|c| (c.username.as_deref(), c.kind.name(), c.secret.expose())).collect();
+        assert_eq!(rows.first(), Some(&(Some("alice"), "password", &b"p\"a ss"[..])));
+        assert_eq!(rows.get(1).map(|row| (row.0, row.1, row.2.len())), Some((Some("bob"), "key", 16)));
+        assert_eq!(
+            rows.get(2..),
+            Some(&[(Some("carol"), "password", &b"end\""[..]), (None, "shared-secret", b"north")][..])
+        );
+        assert!(credentials.iter().all(|c| c.realm.as_deref() == Some("example.org")));
     }
 
     #[test]
