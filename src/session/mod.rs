@@ -9,6 +9,7 @@ mod arrivals;
 mod attempts;
 mod client;
 mod conversation;
+mod copies;
 /// Who may have signed what.
 pub mod credentials;
 mod data_connection;
@@ -134,6 +135,7 @@ pub struct Session {
     clients: Clients,
     servers: Servers,
     attempts: Attempts,
+    copies: copies::Copies,
     ways: Ways,
     lents: Lents,
     arrivals: arrivals::Arrivals,
@@ -191,6 +193,7 @@ impl Session {
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             attempts: Attempts::default(),
+            copies: copies::Copies::default(),
             ways: Ways::default(),
             lents: Lents::new(limits.lents),
             arrivals: arrivals::Arrivals::default(),

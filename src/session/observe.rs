@@ -137,11 +137,16 @@ impl Session {
         let known = match class {
             Class::Request if is_answered => self.request(&at, message, &fields),
             Class::Request | Class::Indication => {
-                self.totals.stun(message.message_type());
-                self.indication(&at, event, message.method(), &fields);
                 let integrity = self.check(message, &fields, &Identity::of(&fields));
-                self.count_integrity(event.frame, &integrity, true);
-                Known { integrity, ..Known::default() }
+                let mirrored = self.is_copy(event, message.seal());
+                if mirrored {
+                    self.totals.mirrored.add(event.frame);
+                } else {
+                    self.totals.stun(message.message_type());
+                    self.indication(&at, event, message.method(), &fields);
+                    self.count_integrity(event.frame, &integrity, true);
+                }
+                Known { integrity, mirrored, ..Known::default() }
             }
             Class::Success | Class::Error => self.response(&at, message, &fields),
         };
@@ -168,7 +173,11 @@ impl Session {
     }
 
     /// Takes DTLS, RTP or RTCP; on the flow's own level it counts as data of the flow.
-    pub fn data(&mut self, event: &Event<'_>, bytes: usize) {
+    pub fn data(&mut self, event: &Event<'_>, payload: &[u8]) {
+        if self.is_copy(event, payload) {
+            return;
+        }
+        let bytes = payload.len();
         self.ice.data(event, bytes);
         if event.hops.last().is_some() {
             return;
