@@ -81,6 +81,8 @@ pub struct Conversation {
     pub ended: Vec<Allocation>,
     /// What the client sent through the relay outside any allocation that is known, and what it got.
     pub relayed: [Traffic; 2],
+    /// How many of these were STUN, as connectivity checks and their answers are.
+    pub relayed_stun: [u64; 2],
     /// Connectivity checks that the client sent through the relay.
     pub relayed_checks: Checks,
     /// The 5-tuple's client end to which the nonce that it uses was given, if another.
@@ -183,6 +185,7 @@ impl Conversation {
             allocation: None,
             ended: Vec::new(),
             relayed: [Traffic::default(); 2],
+            relayed_stun: [0; 2],
             relayed_checks: Checks::default(),
             nonce_of: None,
             stale: None,
@@ -281,6 +284,12 @@ impl Conversation {
     pub fn relayed_both_ways(&self) -> Option<Timestamp> {
         let [out, back] = &self.relayed;
         (out.packets > 0 && back.packets > 0).then(|| out.last.min(back.last))
+    }
+
+    /// Whether more than STUN did.
+    #[must_use]
+    pub fn relayed_data_both_ways(&self) -> bool {
+        self.relayed.iter().zip(self.relayed_stun).all(|(traffic, stun)| traffic.packets > stun)
     }
 
     /// A request was sent: what it claims holds from here on, provisionally.

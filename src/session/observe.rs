@@ -123,6 +123,10 @@ impl Session {
         };
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.stun = true;
+            if let Some(conversation) = flow.conversation.as_mut().filter(|_| at.depth == 1 && !event.copy) {
+                let [out, back] = &mut conversation.relayed_stun;
+                *(if conversation.client.0 == event.src { out } else { back }) += 1;
+            }
             if let Some(way) = flow.media {
                 self.media.alive(event, way);
             }
