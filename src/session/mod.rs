@@ -89,6 +89,7 @@ pub use outcome::{Denied, Redirect};
 pub use path::{Inside, Path};
 pub use proxies::{Proxies, ProxyAnswer};
 pub use server::{Reached, Server, Servers, Tried};
+pub(crate) use stray::MAX_IN_USE;
 pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use unreached::Unreached;

@@ -117,7 +117,12 @@ impl Session {
         conversation.relayed(from, usize::from(data.length), event.time);
         match from {
             From::Client => conversation.sends(To::Channel(data.channel), seen),
-            From::Server => hears(conversation, hop.peer, seen),
+            From::Server => {
+                hears(conversation, hop.peer, seen);
+                if let (None, Some(allocation)) = (hop.peer, &mut conversation.allocation) {
+                    allocation.strays.get_or_insert_default().uses(data.channel);
+                }
+            }
         }
         hop
     }
