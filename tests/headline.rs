@@ -90,6 +90,17 @@ fn a_relayed_call_names_the_relay_once_and_what_went_through_it() {
 }
 
 #[test]
+fn an_allocation_that_is_granted_for_no_time_at_all_is_no_success() {
+    let login = Login::new("alice", "example.org", "secret");
+    let mut scene = Scene::new();
+    scene.allocate_challenge(A, SERVER, &login.realm, "nonce-1");
+    let request = scene.after_ms(10).allocate_as(A, SERVER, &login, "nonce-1");
+    scene.after_ms(10).allocate_granted(&request, RELAYED, 0, &login);
+    let headline = report(&scene.later(5).pcap()).headline;
+    assert!(headline.starts_with("Nothing wrong is to be seen here, and nothing that shows success"), "{headline}");
+}
+
+#[test]
 fn checks_that_went_both_ways_through_a_relay_are_told_from_data() {
     let (agents, login) = (agents(), Login::new("alice", "example.org", "secret"));
     let mut scene = Scene::new();

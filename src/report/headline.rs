@@ -63,7 +63,7 @@ impl Facts {
         let kept = [Method::REFRESH, Method::CREATE_PERMISSION, Method::CHANNEL_BIND].into_iter().any(granted);
         self.kept += u64::from(kept && conversation.allocated == 0);
         if self.first.is_none()
-            && let Some(allocation) = conversation.allocations().next()
+            && let Some(allocation) = conversation.allocations().find(|known| known.expires > known.created.time)
         {
             let took = allocation.created.time.passed_since(conversation.first.time);
             let relayed = allocation.relayed.iter().flatten().next();

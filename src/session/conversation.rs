@@ -73,7 +73,7 @@ pub struct Conversation {
     pub first: Seen,
     /// The exchanges that are kept: every failed or odd one, every Allocate, and of the rest some.
     pub exchanges: Vec<Exchange>,
-    /// How many Allocate requests were granted.
+    /// How many Allocate requests were granted, for longer than no time at all.
     pub allocated: u64,
     /// Responses whose request is not in the capture.
     pub orphans: u64,
@@ -387,7 +387,7 @@ impl Conversation {
     }
 
     fn allocate(&mut self, exchange: &Settled<'_>) {
-        self.allocated += 1;
+        self.allocated += u64::from(exchange.answer.lifetime != Some(0));
         let new = Allocation::granted(exchange);
         let same = |known: &Allocation| known.relayed == new.relayed && known.is_alive(exchange.first.time);
         match self.allocation.as_mut() {

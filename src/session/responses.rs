@@ -178,6 +178,7 @@ impl Session {
             match exchange.method {
                 Method::ALLOCATE
                     if !answer.lends_nothing()
+                        && answer.lifetime != Some(0)
                         && answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) =>
                 {
                     let user = exchange.asked.user_or_hash();
