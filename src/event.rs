@@ -147,6 +147,15 @@ pub struct Event<'a> {
 }
 
 impl Event<'_> {
+    /// The same without its message.
+    #[must_use]
+    pub fn bare(&self) -> Event<'static> {
+        let Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, copy, ttl, body: _ } =
+            *self;
+        let body = Body::Rtp(&[]);
+        Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, copy, ttl, body }
+    }
+
     /// Sender and receiver as ICE sees them: for what passes a relay the relayed address and the peer's, as far as the capture tells them,
     /// else the ends of the datagram.
     #[must_use]

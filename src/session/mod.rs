@@ -17,6 +17,7 @@ mod data_connection;
 pub mod deployment;
 mod dns;
 mod dtls;
+mod early;
 mod ending;
 mod exchange;
 mod express;
@@ -137,6 +138,7 @@ pub struct Session {
     servers: Servers,
     attempts: Attempts,
     copies: copies::Copies,
+    early: early::EarlyAnswers,
     ways: Ways,
     lents: Lents,
     arrivals: arrivals::Arrivals,
@@ -195,6 +197,7 @@ impl Session {
             servers: Servers::new(limits.servers),
             attempts: Attempts::default(),
             copies: copies::Copies::default(),
+            early: early::EarlyAnswers::default(),
             ways: Ways::default(),
             lents: Lents::new(limits.lents),
             arrivals: arrivals::Arrivals::default(),
@@ -378,6 +381,7 @@ impl Session {
             self.leap = Some((self.now, now));
         }
         self.now = now;
+        self.release(now);
         let now = self.time_that_passed(now);
         while let Some(closed) = self.transactions.expire(now) {
             self.settle(closed);
@@ -391,6 +395,7 @@ impl Session {
 
     /// The capture is over: everything is.
     pub fn finish(&mut self) {
+        self.release(Timestamp(i64::MAX));
         self.handshakes.finish(&self.flows, &mut self.clients, self.now);
         while let Some(closed) = self.transactions.drain() {
             self.settle(closed);

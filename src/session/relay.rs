@@ -58,7 +58,9 @@ impl Session {
     /// Whether what is framed like ChannelData is ChannelData: TURN was seen on the flow, or it looks right again and again.
     pub fn is_channel(&mut self, src: Endpoint, dst: Endpoint, data: &ChannelData<'_>) -> bool {
         const SURE: u8 = 3;
-        let known = self.flows.find(src, dst).and_then(|id| self.flows.get_mut(id));
+        let id = self.flows.find(src, dst);
+        id.into_iter().for_each(|id| self.release_before(id));
+        let known = id.and_then(|id| self.flows.get_mut(id));
         if known.as_ref().is_some_and(|flow| flow.conversation.is_some()) {
             return true;
         }
@@ -130,12 +132,12 @@ impl Session {
     /// The relay passage that ChannelData is.
     fn channel_hop(&mut self, event: &Event<'_>, channel: u16) -> Hop {
         let unknown = Hop { via: Via::Channel(channel), peer: None, relayed: None, outward: false };
-        let depth = event.hops.iter().count();
         let Some(id) = self.flow_for(event) else { return unknown };
-        let Some(flow) = self.flows.get_mut(id) else { return unknown };
-        if depth > 0 {
+        if !event.hops.is_empty() {
             return unknown;
         }
+        self.release_before(id);
+        let Some(flow) = self.flows.get_mut(id) else { return unknown };
         let seen = Seen { frame: event.frame, time: event.time };
         if flow.conversation.is_none() {
             // the capture starts later: the end with the service's port is the server, else the one with the lower port
