@@ -397,7 +397,7 @@ impl Core {
         }
         let fields = message.fields();
         let hop = self.session.indication_hop(event, message.method(), &fields)?;
-        event.truncated = fields.data_truncated;
+        (event.truncated, event.copy) = (fields.data_truncated, known.mirrored);
         event.hops.pass(hop)?;
         fields.data
     }
@@ -428,7 +428,7 @@ impl Core {
             self.session.padding(event, &data);
         }
         event.body = Body::ChannelData(data);
-        let hop = self.session.channel_data(event, data.channel, usize::from(data.length));
+        let hop = self.session.channel_data(event, &data);
         self.row(event, &Known::default(), sink);
         event.truncated = data.truncated;
         event.hops.pass(hop)?;
@@ -449,7 +449,7 @@ impl Core {
             event.truncated = record.truncated;
             event.body = Body::Dtls(record);
             if first {
-                self.session.data(event, payload.len());
+                self.session.data(event, payload);
                 first = false;
             }
             self.session.dtls(event, &record, payload.len(), None);

@@ -138,6 +138,8 @@ pub struct Event<'a> {
     pub truncated: bool,
     /// IPv4 identification of the packet, 0 where there is none: tells a copy by a mirror port from a retransmission.
     pub ip_id: u32,
+    /// Whether it came in a packet that the capture holds already, as far as is known: what it carries counts no second time.
+    pub copy: bool,
     /// TTL or hop limit of the packet, 0 where there is none: tells how far the capture point is from the sender.
     pub ttl: u8,
     /// The message.
@@ -145,6 +147,15 @@ pub struct Event<'a> {
 }
 
 impl Event<'_> {
+    /// The same without its message.
+    #[must_use]
+    pub fn bare(&self) -> Event<'static> {
+        let Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, copy, ttl, body: _ } =
+            *self;
+        let body = Body::Rtp(&[]);
+        Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, copy, ttl, body }
+    }
+
     /// Sender and receiver as ICE sees them: for what passes a relay the relayed address and the peer's, as far as the capture tells them,
     /// else the ends of the datagram.
     #[must_use]

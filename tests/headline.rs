@@ -126,3 +126,37 @@ fn a_relayed_call_names_the_relay_once_and_what_went_through_it() {
     assert!(headline.starts_with("Nothing wrong: 203.0.113.1:3478 gave 192.0.2.10 the relayed address"), "{headline}");
     assert!(headline.ends_with(says), "{headline}");
 }
+
+#[test]
+fn an_allocation_that_is_granted_for_no_time_at_all_is_no_success() {
+    let login = Login::new("alice", "example.org", "secret");
+    let mut scene = Scene::new();
+    scene.allocate_challenge(A, SERVER, &login.realm, "nonce-1");
+    let request = scene.after_ms(10).allocate_as(A, SERVER, &login, "nonce-1");
+    scene.after_ms(10).allocate_granted(&request, RELAYED, 0, &login);
+    let headline = report(&scene.later(5).pcap()).headline;
+    assert!(headline.starts_with("Nothing wrong is to be seen here, and nothing that shows success"), "{headline}");
+}
+
+#[test]
+fn checks_that_went_both_ways_through_a_relay_are_told_from_data() {
+    let (agents, login) = (agents(), Login::new("alice", "example.org", "secret"));
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &login, "nonce-1", RELAYED);
+    let check = agents.message(|check| check);
+    let permit = scene.after_ms(10).create_permission(A, SERVER, &login, "nonce-1", B);
+    scene.after_ms(10).granted(&permit, None, &login);
+    for id in 0..4 {
+        let check = check.clone().tid([id; 12]).bytes();
+        scene.after_ms(20).send_indication(A, SERVER, B, &check);
+        let answer = Stun::success_to(&check).xor_mapped(RELAYED).bytes();
+        scene.after_ms(10).data_indication(SERVER, A, B, answer);
+    }
+    let headline = report(&scene.pcap()).headline;
+    assert!(headline.contains("; connectivity checks went both ways through the relay"), "{headline}");
+    scene.send_indication(A, SERVER, B, b"one");
+    assert_eq!(report(&scene.pcap()).headline, headline, "one way only");
+    scene.data_indication(SERVER, A, B, b"two");
+    let headline = report(&scene.pcap()).headline;
+    assert!(headline.contains("; data went both ways through the relay"), "{headline}");
+}

@@ -124,6 +124,44 @@ fn a_mirrored_copy_is_counted_once() {
     assert_eq!(stream.jitter_us, Some(0));
 }
 
+/// A client that sends to its peer and hears from it by indications, by ChannelData that is media, and by ChannelData that is not.
+fn through_a_relay() -> Scene {
+    let (login, peer) = (Login::new("alice", "example.org", "secret"), "203.0.113.9:5000");
+    let mut scene = Scene::new();
+    scene.allocation(ONE, SERVER, &login, "nonce-1", "192.0.2.1:50010");
+    let permit = scene.after_ms(10).create_permission(ONE, SERVER, &login, "nonce-1", peer);
+    scene.after_ms(10).granted(&permit, None, &login);
+    for number in 0..5_u8 {
+        scene.after_ms(20).send_indication(ONE, SERVER, peer, [b'a', number]);
+        scene.after_ms(1).data_indication(SERVER, ONE, peer, [b'b', number]);
+    }
+    scene.talk(ONE, SERVER, &login, "nonce-1", (0x4001, peer), 30);
+    for _ in 0..5 {
+        // the same again and again, each in a packet of its own
+        scene.after_ms(1).channel_data(ONE, SERVER, 0x4001, b"ping");
+        scene.after_us(100).channel_data(SERVER, ONE, 0x4001, b"pong");
+    }
+    scene
+}
+
+#[test]
+fn what_passes_a_relay_counts_once_where_a_mirror_port_shows_it_twice() {
+    let shots = support::degrade::shots(&through_a_relay());
+    let once = support::analyze::report(&support::degrade::pcap(&shots));
+    assert_eq!(once.allocations[0].bytes_sent, 5 * 2 + 30 * 112 + 5 * 4);
+    for after in [0, 5, 500] {
+        let twice = support::analyze::report(&support::degrade::pcap(&support::degrade::mirrored(&shots, after)));
+        let bytes = |report: &Report| {
+            let known = &report.allocations[0];
+            (known.bytes_sent, known.bytes_received)
+        };
+        assert_eq!(bytes(&twice), bytes(&once), "{after} us apart");
+        let seen = |report: &Report| (report.counts.stun.clone(), report.counts.channel_data, report.counts.rtp);
+        assert_eq!(seen(&twice), seen(&once), "{after} us apart");
+        assert_eq!(twice.media.items[0].duplicates, 30);
+    }
+}
+
 #[test]
 fn a_pause_of_the_sender_is_no_gap() {
     let mut scene = call();

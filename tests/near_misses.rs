@@ -135,6 +135,12 @@ fn keys_made_in_another_way_are_told() {
     let digits: String = md5_key(USER, REALM, password).iter().map(|byte| format!("{byte:02x}")).collect();
     let report = report_with(&refused(USER, &md5_key(USER, REALM, &digits)), &given);
     assert_eq!(kind(&report, &[password, &digits]), "key-as-password");
+    // as turnserver.conf has it, after 0x
+    for text in [digits.clone(), format!("0x{digits}")] {
+        let given = credential(USER, &format!("password = \"{text}\""));
+        let report = report_with(&refused(USER, &md5_key(USER, REALM, password)), &given);
+        assert_eq!(kind(&report, &[password, &text]), "password-is-key");
+    }
     // by the other hash and with a blank too many
     let report = report_with(&refused(USER, &sha256_key(USER, REALM, "blue-harbour-42 ")), &given);
     assert_eq!(kind(&report, &[password]), "password-trailing-blank");

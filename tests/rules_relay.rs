@@ -560,6 +560,32 @@ fn data_on_a_channel_that_was_never_bound_is_a_failure() {
 }
 
 #[test]
+fn data_on_a_channel_that_was_never_bound_is_a_warning_beside_a_channel_that_works() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    scene.media(CLIENT, SERVER, 0x4000, 20);
+    send_on(&mut scene, 0x4001, 10, 300);
+    scene.media(CLIENT, SERVER, 0x4000, 20).later(5);
+    let told = report(&scene.pcap());
+    assert_eq!(mine(&told), ["turn-channel-mismatch"]);
+    let found = finding(&told, "turn-channel-mismatch");
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Likely));
+    assert!(found.title.contains("channel 0x4001"), "{}", found.title);
+    assert!(found.explanation.contains("nothing came back on this channel"), "{}", found.explanation);
+    parts_accuse_nobody(&scene);
+}
+
+#[test]
+fn a_channel_on_which_something_came_back_before_is_bound_whatever_the_capture_lacks() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    scene.after_ms(20).channel_data(SERVER, CLIENT, 0x4003, payload::rtp(96, 1, 960, 7, 100));
+    send_on(&mut scene, 0x4003, 10, 300);
+    scene.media(CLIENT, SERVER, 0x4000, 20).later(5);
+    assert!(mine(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
 fn a_binding_that_the_snap_length_cut_may_be_that_of_the_channel() {
     let mut scene = allocated();
     bind(&mut scene, 0x4000, PEER);

@@ -54,6 +54,28 @@ fn captures(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The frames of a capture, each with a second copy right behind it.
+fn mirrored(bytes: &[u8]) -> Vec<u8> {
+    let mut capture = Capture::open(bytes).unwrap();
+    let mut shots = Vec::new();
+    while let Some(frame) = capture.next_frame() {
+        let ns = frame.time.map_or(0, |time| u64::try_from(time.0).unwrap_or(0));
+        shots.push(Shot { ns, bytes: frame.data.to_vec(), whole: frame.data.len() });
+    }
+    degrade::pcap(&degrade::mirrored(&shots, 5))
+}
+
+#[test]
+fn media_that_a_mirror_port_shows_twice_is_told_the_same_by_the_short_way_and_by_the_long_way() {
+    let samples = captures(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples"));
+    for path in samples {
+        let twice = mirrored(&fs::read(&path).unwrap());
+        let (long, short) =
+            (told(&twice, true, false, Limits::default()), told(&twice, false, true, Limits::default()));
+        assert!(short == long, "{}", path.display());
+    }
+}
+
 #[test]
 fn every_sample_is_told_the_same_by_the_short_way_and_by_the_long_way() {
     let samples = captures(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples"));

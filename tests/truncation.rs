@@ -246,6 +246,12 @@ fn a_mirror_port_that_sees_every_frame_twice_changes_no_verdict() {
             let told = |report: &Report| format!("{:?} by {:?}", report.verdict, report.headline_finding);
             complaints.push(format!("{}, twice {}", told(&whole), told(&twice)));
         }
+        let relayed = |report: &Report| -> Vec<(u64, u64)> {
+            report.allocations.iter().map(|known| (known.bytes_sent, known.bytes_received)).collect()
+        };
+        if relayed(&whole) != relayed(&twice) {
+            complaints.push(format!("relayed {:?}, twice {:?}", relayed(&whole), relayed(&twice)));
+        }
         complaints.extend(new_failures(&whole, &twice).into_iter().map(|new| format!("twice: {new}")));
     });
 }

@@ -98,8 +98,8 @@ impl Core {
     #[inline(always)]
     fn event<'p>(&self, frame: u64, time: Timestamp, datagram: &Datagram<'p>, body: Body<'p>) -> Event<'p> {
         let Datagram { src, dst, transport, truncated, ip_id, ttl, .. } = *datagram;
-        let (digits, hops, framing) = (self.digits, Hops::default(), Framing::Bare);
-        Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body }
+        let (digits, hops, framing, copy) = (self.digits, Hops::default(), Framing::Bare, false);
+        Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, copy, ttl, body }
     }
 
     #[inline(never)]

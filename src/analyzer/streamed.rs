@@ -34,9 +34,10 @@ impl Core {
             }
         }
         let (transport, framing) = (if secured { Transport::Tls } else { Transport::Tcp }, message.framing);
-        let (digits, hops, truncated) = (self.digits, Hops::default(), message.truncated);
+        let (digits, hops, truncated, copy) = (self.digits, Hops::default(), message.truncated, false);
         let body = Body::Rtp(message.bytes);
-        let mut event = Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body };
+        let mut event =
+            Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, copy, ttl, body };
         if message.unpadded_before {
             self.session.totals_mut().unpadded.add(src, dst, Seen { frame, time });
         }
@@ -64,8 +65,9 @@ impl Core {
         self.streamed = self.streamed.wrapping_add(1);
         let (ip_id, digits, hops, truncated) =
             (self.streamed | 1 << 31, self.digits, Hops::default(), sealed.record.truncated);
-        let (transport, framing, body) = (Transport::Tcp, Framing::Tls, Body::Tls(sealed));
-        let event = Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, ttl, body };
+        let (transport, framing, copy, body) = (Transport::Tcp, Framing::Tls, false, Body::Tls(sealed));
+        let event =
+            Event { frame, time, digits, src, dst, transport, framing, hops, truncated, ip_id, copy, ttl, body };
         self.row(&event, &Known::default(), sink);
     }
 }

@@ -160,6 +160,7 @@ mod tests {
             hops: Hops::default(),
             truncated: false,
             ip_id: 0,
+            copy: false,
             ttl: 64,
             body: Body::Stun(message),
         };

@@ -9,6 +9,25 @@ use crate::session::{Conversation, Flow};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 
+/// What went both ways through a relay, the least first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Relayed {
+    #[default]
+    Nothing,
+    Checks,
+    Data,
+}
+
+impl Relayed {
+    fn of(conversation: &Conversation) -> Relayed {
+        match (conversation.relayed_both_ways(), conversation.relayed_data_both_ways()) {
+            (None, _) => Relayed::Nothing,
+            (Some(_), false) => Relayed::Checks,
+            (Some(_), true) => Relayed::Data,
+        }
+    }
+}
+
 /// What worked, counted while the capture is read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
@@ -16,8 +35,8 @@ pub(super) struct Facts {
     allocated: u64,
     /// The first of them: its client, its server, the relayed address, the time from the first request to the grant if the clock tells it.
     first: Option<(ClientAddress, ServerAddress, RelayedAddress, Option<Span>)>,
-    /// Whether data went both ways through a relay.
-    relayed: bool,
+    /// What went both ways through a relay.
+    relayed: Relayed,
     /// Conversations in which a server answered Binding requests.
     bindings: u64,
     /// Flows with connectivity checks, and those where they were answered.
@@ -52,12 +71,12 @@ impl Facts {
     pub(super) fn conversation(&mut self, conversation: &Conversation) {
         self.allocated += conversation.allocated;
         self.bindings += u64::from(conversation.granted_after(Method::BINDING, Timestamp(i64::MIN)));
-        self.relayed |= conversation.relayed_both_ways().is_some();
+        self.relayed = self.relayed.max(Relayed::of(conversation));
         let granted = |method| conversation.granted_after(method, Timestamp(i64::MIN));
         let kept = [Method::REFRESH, Method::CREATE_PERMISSION, Method::CHANNEL_BIND].into_iter().any(granted);
         self.kept += u64::from(kept && conversation.allocated == 0);
         if self.first.is_none()
-            && let Some(allocation) = conversation.allocations().next()
+            && let Some(allocation) = conversation.allocations().find(|known| known.expires > known.created.time)
         {
             let took = allocation.created.time.passed_since(conversation.first.time);
             let relayed = allocation.relayed.iter().flatten().next();
@@ -70,7 +89,7 @@ impl Facts {
         self.met |= other.met;
         self.allocated += other.allocated;
         self.first = self.first.take().or(other.first);
-        self.relayed |= other.relayed;
+        self.relayed = self.relayed.max(other.relayed);
         self.bindings += other.bindings;
         self.kept += other.kept;
         self.data += other.data;
@@ -104,11 +123,15 @@ impl Facts {
             let took = took.map(|took| format!(" within {took}")).unwrap_or_default();
             worked.push(format!("{server} gave {client} the relayed address {relayed}{others}{took}"));
         }
-        let relay = self.first.as_ref().map(|(_, server, ..)| server.0).filter(|_| self.relayed);
+        let relay = self.first.as_ref().map(|(_, server, ..)| server.0).filter(|_| self.relayed == Relayed::Data);
         let outcome = Outcome::of(report, relay);
-        // where ICE selected other pairs, all that went through it were checks
-        if self.relayed && (outcome.relays || !outcome.selected) {
-            worked.push("data went both ways through the relay".to_owned());
+        match self.relayed {
+            Relayed::Data => worked.push("data went both ways through the relay".to_owned()),
+            // where ICE selected a pair, checks on others need no word
+            Relayed::Checks if !outcome.selected || outcome.relays => {
+                worked.push("connectivity checks went both ways through the relay".to_owned());
+            }
+            Relayed::Checks | Relayed::Nothing => {}
         }
         // that a server answers is no success where then no check is answered
         if worked.is_empty() && self.bindings > 0 && !outcome.selected && (self.checked[0] == 0 || self.checked[1] > 0)

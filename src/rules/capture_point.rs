@@ -18,8 +18,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         title: format!("The capture holds {} twice", counted(count, "message")),
         explanation: format!(
             "The same packets, with the same IP identification, were captured again within milliseconds ({}), as a mirror port does that \
-             copies both directions. Requests and answers are counted once and never taken for retransmissions; relayed data and media count as \
-             often as they were captured.",
+             copies both directions. They are counted once and never taken for retransmissions; so are relayed data and media.",
             first_frames(&totals.mirrored.frames, totals.mirrored.total)
         ),
         fix: "None is needed; mirror one direction only to have smaller captures.".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::evidence::{counted, filter_of, frames, hides_a_peer, is_whole};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
-use crate::session::{Allocation, Conversation, Grievance, Lack, Stray};
+use crate::session::{Allocation, Conversation, Grievance, Lack, MAX_IN_USE, Stray};
 use crate::time::Span;
 use crate::wire::stun::Method;
 
@@ -21,7 +21,8 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         return;
     }
     for allocation in conversation.allocations() {
-        for stray in allocation.strays.iter().flat_map(|strays| &strays.unbound) {
+        let Some(strays) = &allocation.strays else { continue };
+        for stray in &strays.unbound {
             let back = allocation.received.packets > 0 && allocation.received.last >= stray.first.time;
             let (messages, over) = ENOUGH;
             let enough = stray.packets >= messages && stray.last.time.since(stray.first.time) >= over;
@@ -29,9 +30,17 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
                 .channels
                 .iter()
                 .any(|known| Some(known.number) == stray.channel && known.expires > stray.last.time);
-            let other = stray.lack == Lack::Other;
-            // where data comes back, the server knows the channel, and the capture lacks its binding
-            if enough && (other || (!back && !known)) && allocation.channels.len() < ALL_KEPT {
+            // where data comes back, the server knows the channel, and the capture lacks its binding, or its renewal
+            let in_use = match stray.lack {
+                Lack::Never => {
+                    strays.in_use.len() == MAX_IN_USE
+                        || strays.in_use.iter().any(|&channel| Some(channel) == stray.channel)
+                }
+                Lack::Expired => back,
+                Lack::Other => false,
+            };
+            let unbound = stray.lack == Lack::Other || (!known && !in_use);
+            if enough && unbound && allocation.channels.len() < ALL_KEPT {
                 tell(stray, conversation, allocation, back, view, out);
             }
         }
@@ -50,9 +59,9 @@ fn tell(
     let Some(number) = stray.channel else { return };
     let refused =
         conversation.of(Method::CHANNEL_BIND).find(|known| known.failed() && known.asked.channel == Some(number));
-    // what comes back may be meant for the peer that the channel is bound to, and so may be what is sent
-    let told_apart = stray.lack != Lack::Other || !back;
-    let whole = is_whole(conversation) && told_apart;
+    // what comes back may be meant for the peer that the channel is bound to, and so may be what is sent; and a peer that says nothing on a channel
+    // of its own may be there beside one that does
+    let whole = is_whole(conversation) && !back;
     let at = stray.first.time;
     let mut listed = vec![allocation.created.frame];
     listed.extend(refused.into_iter().flat_map(|refused| refused.frames()));
@@ -88,9 +97,10 @@ fn tell(
         Text {
             title: format!("{client} sends on channel {number:#06x}, which {server} does not know as bound"),
             explanation: format!(
-                "{client} sent {} on channel {number:#06x} ({}), {why}. The server drops such data without a word, and nothing came back.",
+                "{client} sent {} on channel {number:#06x} ({}), {why}. The server drops such data without a word, and nothing came back{}.",
                 counted(stray.packets, "message"),
                 frames(&listed),
+                if back { " on this channel" } else { "" },
             ),
             fix: "Let the client bind the channel to the peer (ChannelBind) before it sends on it, and bind it again before 600 seconds are over; after a refusal it \
                   must not use the channel."

@@ -3,7 +3,7 @@
 
 use super::evidence::{filter_of, frames, frames_of};
 use super::refusal::{allocation_at, told};
-use super::{Collector, Confidence, Dialect, Occurrence, Remedy, Severity, Subject, View};
+use super::{Collector, Confidence, Dialect, Occurrence, Remedy, Severity, View};
 use super::{allocation_gone, allocation_mismatch, peer_refused, quota, redirect, request_rejected, unsupported};
 use crate::session::{Answer, Conversation, End, Exchange, Grievance, Name};
 use crate::time::{Span, Timestamp};
@@ -231,13 +231,7 @@ impl Denied<'_> {
             frames: frames_of(self.exchanges.iter().copied()),
             filter: Some(filter_of(self.conversation)),
             reference,
-            subject: Subject {
-                client: Some(self.conversation.client),
-                server: Some(self.conversation.server),
-                username: self.user().map(|name| view.text(name)),
-                realm: self.last.asked.realm.map(|name| view.text(name)),
-                ..Subject::default()
-            },
+            subject: view.subject(self.conversation, self.user(), self.last.asked.realm),
             causes: &[],
         }
     }

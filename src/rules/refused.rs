@@ -2,7 +2,7 @@
 
 use super::evidence::{filter_of, frames_of};
 use super::refusal::{Refusal, classify};
-use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, View};
+use super::{Collector, Confidence, Occurrence, Remedy, Severity, View};
 use super::{expiry, identity, integrity_rejected, lacking};
 use crate::session::{Answer, Conversation, Exchange, Grievance, Name};
 use crate::wire::stun::Method;
@@ -123,13 +123,7 @@ impl Refused<'_> {
             frames: self.frames(),
             filter: Some(filter_of(conversation)),
             reference,
-            subject: Subject {
-                client: Some(conversation.client),
-                server: Some(conversation.server),
-                username: self.last.asked.user.map(|name| view.text(name)),
-                realm: self.last.asked.realm.map(|name| view.text(name)),
-                ..Subject::default()
-            },
+            subject: view.subject(conversation, self.last.asked.user, self.last.asked.realm),
             causes: &[],
         }
     }

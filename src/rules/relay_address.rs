@@ -187,14 +187,7 @@ fn scope_word(scope: Scope) -> &'static str {
 }
 
 fn subject(conversation: &Conversation, allocation: &Allocation, view: &View<'_>) -> Subject {
-    Subject {
-        client: Some(conversation.client),
-        server: Some(conversation.server),
-        username: allocation.user.map(|name| view.text(name)),
-        realm: allocation.realm.map(|name| view.text(name)),
-        mapped: allocation.mapped,
-        ..Subject::default()
-    }
+    Subject { mapped: allocation.mapped, ..view.subject(conversation, allocation.user, allocation.realm) }
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub struct Conversation {
     pub first: Seen,
     /// The exchanges that are kept: every failed or odd one, every Allocate, and of the rest some.
     pub exchanges: Vec<Exchange>,
-    /// How many Allocate requests were granted.
+    /// How many Allocate requests were granted, for longer than no time at all.
     pub allocated: u64,
     /// Responses whose request is not in the capture.
     pub orphans: u64,
@@ -81,6 +81,8 @@ pub struct Conversation {
     pub ended: Vec<Allocation>,
     /// What the client sent through the relay outside any allocation that is known, and what it got.
     pub relayed: [Traffic; 2],
+    /// How many of these were STUN, as connectivity checks and their answers are.
+    pub relayed_stun: [u64; 2],
     /// Connectivity checks that the client sent through the relay.
     pub relayed_checks: Checks,
     /// The 5-tuple's client end to which the nonce that it uses was given, if another.
@@ -183,6 +185,7 @@ impl Conversation {
             allocation: None,
             ended: Vec::new(),
             relayed: [Traffic::default(); 2],
+            relayed_stun: [0; 2],
             relayed_checks: Checks::default(),
             nonce_of: None,
             stale: None,
@@ -283,6 +286,12 @@ impl Conversation {
         (out.packets > 0 && back.packets > 0).then(|| out.last.min(back.last))
     }
 
+    /// Whether more than STUN did.
+    #[must_use]
+    pub fn relayed_data_both_ways(&self) -> bool {
+        self.relayed.iter().zip(self.relayed_stun).all(|(traffic, stun)| traffic.packets > stun)
+    }
+
     /// A request was sent: what it claims holds from here on, provisionally.
     pub fn sent(&mut self, method: Method, asked: &Asked, seen: Seen) {
         self.asked += 1;
@@ -378,7 +387,7 @@ impl Conversation {
     }
 
     fn allocate(&mut self, exchange: &Settled<'_>) {
-        self.allocated += 1;
+        self.allocated += u64::from(exchange.answer.lifetime != Some(0));
         let new = Allocation::granted(exchange);
         let same = |known: &Allocation| known.relayed == new.relayed && known.is_alive(exchange.first.time);
         match self.allocation.as_mut() {

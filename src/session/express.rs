@@ -222,7 +222,7 @@ impl Session {
     /// Takes a message if it is a plain one; else nothing was done.
     #[inline]
     pub(super) fn express(&mut self, at: &Bare, message: &Message<'_>) -> Option<Known> {
-        if !self.plain_is_enough {
+        if !self.plain_is_enough || !self.early.is_empty() {
             return None;
         }
         // an answer tells of its way too, where there are sessions of ICE

@@ -103,20 +103,18 @@ impl Session {
         }
         let Some(flow) = self.flows.get_mut(lane.flow) else { return false };
         let direction = usize::from(lane.from_high);
-        match (channel, flow.conversation.as_deref_mut()) {
-            (None, _) => {
-                if !self.media.next(&lane.route, direction, head, bytes, seen) {
-                    return false;
-                }
-                let [low, high] = &mut flow.directions;
-                if lane.from_high { high } else { low }.data.add(bytes, seen.time);
-            }
-            (Some((number, length)), Some(conversation)) => {
-                if conversation.peer_of(number) != lane.peer
-                    || !self.media.next(&lane.route, direction, head, bytes, seen)
-                {
-                    return false;
-                }
+        let conversation = flow.conversation.as_deref_mut();
+        if channel.is_some() && conversation.as_ref().is_none_or(|known| known.peer_of(number) != lane.peer) {
+            return false;
+        }
+        let Some(copy) = self.media.next(&lane.route, direction, head, bytes, seen) else { return false };
+        flow.media = Some(lane.route.way());
+        if copy {
+            flow.count_from(lane.from_high, seen);
+            return true;
+        }
+        match (channel, conversation) {
+            (Some((_, length)), Some(conversation)) => {
                 let from = if lane.from_client { From::Client } else { From::Server };
                 conversation.message(from, seen);
                 conversation.relayed(from, usize::from(length), seen.time);
@@ -125,10 +123,12 @@ impl Session {
                 }
                 self.totals.channel_data += 1;
             }
-            (Some(_), None) => return false,
+            _ => {
+                let [low, high] = &mut flow.directions;
+                if lane.from_high { high } else { low }.data.add(bytes, seen.time);
+            }
         }
         flow.count_from(lane.from_high, seen);
-        flow.media = Some(lane.route.way());
         self.totals.rtp += 1;
         if let Some(place) = lane.place {
             self.ice.carry(place, usize::from(lane.agent), bytes, seen, false);

@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 
 /// Two sightings of the same bytes closer than this are copies made by the capture, never a retransmission: the shortest
 /// retransmission timer in use is 50 ms.
-const MIRROR: Span = Span::from_millis(2);
+pub(super) const MIRROR: Span = Span::from_millis(2);
 /// The same, of packets that their host gave a number: it gives no two the same, nor sends a message again so soon.
 const NUMBERED_MIRROR: Span = Span::from_millis(20);
 /// How many retransmissions are kept with frame and time.
@@ -288,7 +288,7 @@ impl Leg {
 }
 
 /// Whether two packets with the same content are one, by their IPv4 identifications. Hosts that never let packets be fragmented may leave it at 0.
-fn is_copy([one, other]: [u32; 2], gap: Span) -> bool {
+pub(super) fn is_copy([one, other]: [u32; 2], gap: Span) -> bool {
     one == other && gap < if one == 0 { MIRROR } else { NUMBERED_MIRROR }
 }
 

@@ -9,6 +9,7 @@ mod arrivals;
 mod attempts;
 mod client;
 mod conversation;
+mod copies;
 /// Who may have signed what.
 pub mod credentials;
 mod data_connection;
@@ -16,6 +17,7 @@ mod data_connection;
 pub mod deployment;
 mod dns;
 mod dtls;
+mod early;
 mod ending;
 mod exchange;
 mod express;
@@ -88,6 +90,7 @@ pub use outcome::{Denied, Redirect};
 pub use path::{Inside, Path};
 pub use proxies::{Proxies, ProxyAnswer};
 pub use server::{Reached, Server, Servers, Tried};
+pub(crate) use stray::MAX_IN_USE;
 pub use stray::{Lack, Stray, Strays, To};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
 pub use unreached::Unreached;
@@ -134,6 +137,8 @@ pub struct Session {
     clients: Clients,
     servers: Servers,
     attempts: Attempts,
+    copies: copies::Copies,
+    early: early::EarlyAnswers,
     ways: Ways,
     lents: Lents,
     arrivals: arrivals::Arrivals,
@@ -191,6 +196,8 @@ impl Session {
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             attempts: Attempts::default(),
+            copies: copies::Copies::default(),
+            early: early::EarlyAnswers::default(),
             ways: Ways::default(),
             lents: Lents::new(limits.lents),
             arrivals: arrivals::Arrivals::default(),
@@ -374,6 +381,7 @@ impl Session {
             self.leap = Some((self.now, now));
         }
         self.now = now;
+        self.release(now);
         let now = self.time_that_passed(now);
         while let Some(closed) = self.transactions.expire(now) {
             self.settle(closed);
@@ -387,6 +395,7 @@ impl Session {
 
     /// The capture is over: everything is.
     pub fn finish(&mut self) {
+        self.release(Timestamp(i64::MAX));
         self.handshakes.finish(&self.flows, &mut self.clients, self.now);
         while let Some(closed) = self.transactions.drain() {
             self.settle(closed);

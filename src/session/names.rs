@@ -1,5 +1,6 @@
 //! Text that repeats in every message (user names, realms, software, reason phrases), kept once.
 
+use crate::net::Endpoint;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
@@ -97,6 +98,11 @@ impl Names {
     #[must_use]
     pub fn digest(&self, bytes: &[u8]) -> u64 {
         self.hasher.hash_one(bytes)
+    }
+
+    /// The same of bytes that one end sent to another.
+    pub(super) fn digest_between(&self, src: Endpoint, dst: Endpoint, bytes: &[u8]) -> u64 {
+        self.hasher.hash_one((src, dst, bytes))
     }
 }
 

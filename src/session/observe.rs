@@ -123,6 +123,10 @@ impl Session {
         };
         if let Some(flow) = self.flows.get_mut(flow) {
             flow.stun = true;
+            if let Some(conversation) = flow.conversation.as_mut().filter(|_| at.depth == 1 && !event.copy) {
+                let [out, back] = &mut conversation.relayed_stun;
+                *(if conversation.client.0 == event.src { out } else { back }) += 1;
+            }
             if let Some(way) = flow.media {
                 self.media.alive(event, way);
             }
@@ -132,23 +136,50 @@ impl Session {
         if !self.sightings.is_empty() {
             self.sightings.stun(event, &fields);
         }
+        if !self.early.is_empty() {
+            self.release(event.time);
+        }
+        if matches!(class, Class::Success | Class::Error) && self.hold(&at, event, message) {
+            let integrity = self.check(message, &fields, &Identity::default());
+            return Known { integrity, dtls: fields.dtls.is_some(), ..Known::default() };
+        }
+        let known = self.settle_stun(&at, event, message, &fields);
+        if class == Class::Request && !self.early.is_empty() {
+            self.asked_late(message.transaction_id(), &at);
+        }
+        known
+    }
+
+    /// What a message means for the transaction and the conversation that it is of.
+    pub(super) fn settle_stun(
+        &mut self,
+        at: &Sighting,
+        event: &Event<'_>,
+        message: &Message<'_>,
+        fields: &Fields<'_>,
+    ) -> Known {
         // MS-TURN sends data in requests, and answers none of them: they are what became indications (RFC 8656 §11)
         let is_answered = message.dialect() != Dialect::Microsoft || message.method() != Method::SEND;
-        let known = match class {
-            Class::Request if is_answered => self.request(&at, message, &fields),
+        let known = match message.class() {
+            Class::Request if is_answered => self.request(at, message, fields),
             Class::Request | Class::Indication => {
-                self.totals.stun(message.message_type());
-                self.indication(&at, event, message.method(), &fields);
-                let integrity = self.check(message, &fields, &Identity::of(&fields));
-                self.count_integrity(event.frame, &integrity, true);
-                Known { integrity, ..Known::default() }
+                let integrity = self.check(message, fields, &Identity::of(fields));
+                let mirrored = self.is_copy(event, message.seal());
+                if mirrored {
+                    self.totals.mirrored.add(event.frame);
+                } else {
+                    self.totals.stun(message.message_type());
+                    self.indication(at, event, message.method(), fields);
+                    self.count_integrity(event.frame, &integrity, true);
+                }
+                Known { integrity, mirrored, ..Known::default() }
             }
-            Class::Success | Class::Error => self.response(&at, message, &fields),
+            Class::Success | Class::Error => self.response(at, message, fields),
         };
         if matches!(message.method(), Method::CONNECT | Method::CONNECTION_BIND | Method::CONNECTION_ATTEMPT) {
-            self.relay_for_tcp(&at, message, &fields, &known);
+            self.relay_for_tcp(at, message, fields, &known);
         }
-        self.connectivity(event, message, &fields, &known);
+        self.connectivity(event, message, fields, &known);
         Known { dtls: fields.dtls.is_some(), ..known }
     }
 
@@ -168,7 +199,11 @@ impl Session {
     }
 
     /// Takes DTLS, RTP or RTCP; on the flow's own level it counts as data of the flow.
-    pub fn data(&mut self, event: &Event<'_>, bytes: usize) {
+    pub fn data(&mut self, event: &Event<'_>, payload: &[u8]) {
+        if self.is_copy(event, payload) {
+            return;
+        }
+        let bytes = payload.len();
         self.ice.data(event, bytes);
         if event.hops.last().is_some() {
             return;

@@ -58,7 +58,9 @@ impl Session {
     /// Whether what is framed like ChannelData is ChannelData: TURN was seen on the flow, or it looks right again and again.
     pub fn is_channel(&mut self, src: Endpoint, dst: Endpoint, data: &ChannelData<'_>) -> bool {
         const SURE: u8 = 3;
-        let known = self.flows.find(src, dst).and_then(|id| self.flows.get_mut(id));
+        let id = self.flows.find(src, dst);
+        id.into_iter().for_each(|id| self.release_before(id));
+        let known = id.and_then(|id| self.flows.get_mut(id));
         if known.as_ref().is_some_and(|flow| flow.conversation.is_some()) {
             return true;
         }
@@ -100,16 +102,42 @@ impl Session {
         }
     }
 
-    /// Takes ChannelData on the flow's own level; gives the relay passage that it is.
-    pub fn channel_data(&mut self, event: &Event<'_>, channel: u16, bytes: usize) -> Hop {
+    /// Takes ChannelData on the flow's own level; gives the relay passage that it is. Whether it is a copy, `event` then says.
+    pub fn channel_data(&mut self, event: &mut Event<'_>, data: &ChannelData<'_>) -> Hop {
+        let hop = self.channel_hop(event, data.channel);
+        event.copy = event.copy || self.is_copied_channel_data(event, hop, data);
+        if event.copy {
+            return hop;
+        }
         self.totals.channel_data += 1;
+        let flow = self.flows.find_on(event.transport, event.src, event.dst);
+        let conversation = flow.and_then(|id| self.flows.get_mut(id)?.conversation.as_deref_mut());
+        let Some(conversation) = conversation.filter(|_| event.hops.is_empty()) else { return hop };
+        let seen = Seen { frame: event.frame, time: event.time };
+        let from = if hop.outward { From::Client } else { From::Server };
+        conversation.message(from, seen);
+        conversation.relayed(from, usize::from(data.length), event.time);
+        match from {
+            From::Client => conversation.sends(To::Channel(data.channel), seen),
+            From::Server => {
+                hears(conversation, hop.peer, seen);
+                if let (None, Some(allocation)) = (hop.peer, &mut conversation.allocation) {
+                    allocation.strays.get_or_insert_default().uses(data.channel);
+                }
+            }
+        }
+        hop
+    }
+
+    /// The relay passage that ChannelData is.
+    fn channel_hop(&mut self, event: &Event<'_>, channel: u16) -> Hop {
         let unknown = Hop { via: Via::Channel(channel), peer: None, relayed: None, outward: false };
-        let depth = event.hops.iter().count();
         let Some(id) = self.flow_for(event) else { return unknown };
-        let Some(flow) = self.flows.get_mut(id) else { return unknown };
-        if depth > 0 {
+        if !event.hops.is_empty() {
             return unknown;
         }
+        self.release_before(id);
+        let Some(flow) = self.flows.get_mut(id) else { return unknown };
         let seen = Seen { frame: event.frame, time: event.time };
         if flow.conversation.is_none() {
             // the capture starts later: the end with the service's port is the server, else the one with the lower port
@@ -120,18 +148,9 @@ impl Session {
             flow.conversation = Some(Box::new(conversation));
         }
         let Some(conversation) = &mut flow.conversation else { return unknown };
-        let from = if conversation.client.0 == event.src { From::Client } else { From::Server };
-        conversation.message(from, seen);
-        conversation.relayed(from, bytes, event.time);
-        if from == From::Client {
-            conversation.sends(To::Channel(channel), seen);
-        }
         let peer = conversation.peer_of(channel);
-        if from == From::Server {
-            hears(conversation, peer, seen);
-        }
         let relayed = conversation.allocation.as_ref().and_then(|allocation| allocation.relayed_for(peer));
-        Hop { via: Via::Channel(channel), peer, relayed, outward: from == From::Client }
+        Hop { via: Via::Channel(channel), peer, relayed, outward: conversation.client.0 == event.src }
     }
 }
 

@@ -216,6 +216,7 @@ impl Session {
             match exchange.method {
                 Method::ALLOCATE
                     if !exchange.lends_nothing()
+                        && answer.lifetime != Some(0)
                         && answer.relayed.iter().flatten().all(|relayed| relayed.is_usable()) =>
                 {
                     let user = exchange.asked.user_or_hash();

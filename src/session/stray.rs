@@ -9,6 +9,8 @@ use std::net::IpAddr;
 
 /// How many peers, and how many channels, are told apart: there may be tens of thousands of allocations.
 const MAX: usize = 2;
+/// How many channels without a known binding are told apart.
+pub(crate) const MAX_IN_USE: usize = 8;
 /// Clocks of client and server, and the way between them, differ by no more than this.
 const GRACE: Span = Span::from_secs(10);
 
@@ -72,6 +74,8 @@ pub struct Strays {
     pub unpermitted: Vec<Stray>,
     /// On channels that are not bound.
     pub unbound: Vec<Stray>,
+    /// Channels on which the server sends though no binding of them is in the capture: it knows them.
+    pub in_use: Vec<u16>,
     /// After the allocation's end: the first, the last, and how many.
     pub late: Option<(Seen, Seen, u64)>,
 }
@@ -83,6 +87,14 @@ impl Strays {
         let astray = |stray: &&Stray| stray.lack != Lack::Other; // that goes somewhere, if not where it should
         let lists = self.unpermitted.iter().chain(&self.unbound).filter(astray).map(|stray| stray.packets);
         lists.sum::<u64>() + self.late.map_or(0, |(_, _, packets)| packets)
+    }
+
+    /// The server sends on a channel of which no binding is known.
+    #[cold]
+    pub(super) fn uses(&mut self, channel: u16) {
+        if !self.in_use.contains(&channel) && self.in_use.len() < MAX_IN_USE {
+            self.in_use.push(channel);
+        }
     }
 
     /// Something came back from a peer, if it tells which.

@@ -52,6 +52,7 @@ fn event(body: Body<'_>) -> Event<'_> {
         hops: Hops::default(),
         truncated: false,
         ip_id: 0,
+        copy: false,
         ttl: 64,
         body,
     }

@@ -53,7 +53,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         severity: "note",
         title: "The capture holds packets twice",
         signature: "The same packet twice within milliseconds, with the same IP identification.",
-        cause: "A mirror port copies both directions. Copies of requests and answers are counted once and never taken for retransmissions.",
+        cause: "A mirror port copies both directions. Copies are counted once, also of relayed data and media, and never taken for retransmissions.",
         fix: "",
         reference: "",
     },

@@ -148,6 +148,9 @@ impl Search<'_> {
             self.is_over()
         });
         self.key(credential, Slip::AsKey, password);
+        if let Some(key) = std::str::from_utf8(password).ok().and_then(super::hex_key) {
+            self.key(credential, Slip::IsKey, key.expose());
+        }
         let (user, realm) = (first.user.as_ref(), first.realm.as_ref());
         self.long_term(credential, Slip::UserAsPassword, first, user);
         self.long_term(credential, Slip::RealmAsPassword, first, realm);

@@ -75,6 +75,7 @@ slips! {
     UserAsPassword "password-is-user" "the user name is taken for the password";
     RealmAsPassword "password-is-realm" "the realm is taken for the password";
     AsKey "password-as-key" "the password is used as the key itself, without user name and realm";
+    IsKey "password-is-key" "the password, which is hex digits, is taken for the key that they spell, as `key` is in a credentials file";
     AsLongTermKey "password-as-long-term-key" "the key is made from user name, realm and password, as for long-term credentials";
     KeyAsPassword "key-as-password" "the hex digits of the long-term key are taken for the password";
     KeyInHex "key-in-hex" "the key is used as hex digits instead of bytes";

@@ -138,12 +138,13 @@ impl Media {
         Some(id)
     }
 
+    /// Takes RTP; whether it [is a copy](Media::is_copy).
     #[inline]
-    fn rtp(&mut self, event: &Event<'_>, payload: &[u8], hint: &mut Option<WayId>, owner: Option<Name>) {
-        let Some(head) = Head::parse(payload) else { return };
-        let Some((id, direction)) = self.find(event, hint, owner) else { return };
-        let Some(way) = self.ways.get_mut(id as usize).and_then(Option::as_mut) else { return };
-        let Some(known) = way.directions.get_mut(direction) else { return };
+    fn rtp(&mut self, event: &Event<'_>, payload: &[u8], hint: &mut Option<WayId>, owner: Option<Name>) -> bool {
+        let Some(head) = Head::parse(payload) else { return false };
+        let Some((id, direction)) = self.find(event, hint, owner) else { return false };
+        let Some(way) = self.ways.get_mut(id as usize).and_then(Option::as_mut) else { return false };
+        let Some(known) = way.directions.get_mut(direction) else { return false };
         let recent = known.recent(head.ssrc);
         let place = match recent {
             Some(place) => Some(place),
@@ -151,10 +152,10 @@ impl Media {
         };
         let Some(place) = place else {
             self.new_source(event, id, direction, &head, payload.len());
-            return;
+            return false;
         };
-        let Some(kept) = self.streams.get_mut(place as usize).and_then(Option::as_mut) else { return };
-        kept.stream.take(&head, payload.len(), seen(event));
+        let Some(kept) = self.streams.get_mut(place as usize).and_then(Option::as_mut) else { return false };
+        let copy = kept.stream.take(&head, payload.len(), seen(event));
         if kept.stream.is_believed() {
             let first = kept.stream.first;
             let Some(known) = self
@@ -163,13 +164,22 @@ impl Media {
                 .and_then(Option::as_mut)
                 .and_then(|way| way.directions.get_mut(direction))
             else {
-                return;
+                return copy;
             };
             known.media(first, seen(event));
             if recent.is_none() {
                 known.remember(head.ssrc, place);
             }
         }
+        copy
+    }
+
+    /// Whether RTP is a packet that came just before on the same way, captured twice.
+    pub(super) fn is_copy(&self, event: &Event<'_>, head: &Head) -> bool {
+        let path = Path::of_event(event);
+        let place = self.known_way(&path).and_then(|way| self.source(way, path.direction(event.src), head.ssrc));
+        let kept = place.and_then(|place| self.streams.get(place as usize)?.as_ref());
+        kept.is_some_and(|kept| kept.stream.is_copy(head, event.time))
     }
 
     /// The route of a believed stream on this path.
@@ -179,22 +189,29 @@ impl Media {
         Some(Route { way: id, rooms: self.rooms })
     }
 
-    /// Takes the next packet of a stream that is known on a route; `false` where it is none: then nothing was done.
+    /// Takes the next packet of a stream that is known on a route, and tells whether it [is a copy](Media::is_copy); `None` where there is no such
+    /// stream: then nothing was done.
     #[inline(always)]
-    pub(super) fn next(&mut self, route: &Route, direction: usize, head: &Head, bytes: usize, seen: Seen) -> bool {
+    pub(super) fn next(
+        &mut self,
+        route: &Route,
+        direction: usize,
+        head: &Head,
+        bytes: usize,
+        seen: Seen,
+    ) -> Option<bool> {
         if route.rooms != self.rooms {
-            return false;
+            return None;
         }
-        let known = self.ways.get_mut(route.way as usize).and_then(Option::as_mut);
-        let Some(known) = known.and_then(|way| way.directions.get_mut(direction)) else { return false };
-        let place = known.recent(head.ssrc);
-        let Some(kept) = place.and_then(|place| self.streams.get_mut(place as usize)?.as_mut()) else { return false };
+        let known = self.ways.get_mut(route.way as usize)?.as_mut()?.directions.get_mut(direction)?;
+        let place = known.recent(head.ssrc)?;
+        let kept = self.streams.get_mut(place as usize)?.as_mut()?;
         if !kept.stream.is_believed() {
-            return false;
+            return None;
         }
-        kept.stream.take(head, bytes, seen);
+        let copy = kept.stream.take(head, bytes, seen);
         known.media(kept.stream.first, seen);
-        true
+        Some(copy)
     }
 
     fn rtcp(&mut self, event: &Event<'_>, payload: &[u8], hint: &mut Option<WayId>, owner: Option<Name>) {
@@ -249,12 +266,15 @@ impl Media {
         Some((id, direction))
     }
 
+    /// The number of a path.
+    fn known_way(&self, path: &Path) -> Option<u32> {
+        let of = |id: u32| self.ways.get(id as usize).and_then(Option::as_ref);
+        self.by_path.find(self.hasher.hash_one(path), |&id| of(id).is_some_and(|way| way.path == *path)).copied()
+    }
+
     /// The number of a path, made where there is none.
     fn way(&mut self, path: Path, event: &Event<'_>, owner: Option<Name>) -> Option<u32> {
-        let hash = self.hasher.hash_one(path);
-        let ways = &self.ways;
-        let of = |id: u32| ways.get(id as usize).and_then(Option::as_ref);
-        if let Some(&id) = self.by_path.find(hash, |&id| of(id).is_some_and(|way| way.path == path)) {
+        if let Some(id) = self.known_way(&path) {
             return Some(id);
         }
         if self.by_path.len() >= self.max {
@@ -272,7 +292,7 @@ impl Media {
         let (hasher, ways) = (&self.hasher, &self.ways);
         let rehash =
             |&id: &u32| ways.get(id as usize).and_then(Option::as_ref).map_or(0, |way| hasher.hash_one(way.path));
-        self.by_path.insert_unique(hash, id, rehash);
+        self.by_path.insert_unique(self.hasher.hash_one(path), id, rehash);
         Some(id)
     }
 
@@ -394,28 +414,35 @@ impl Session {
     pub fn take_media(&mut self, event: &Event<'_>, payload: &[u8], kind: Kind) -> bool {
         let nested = event.hops.last().is_some();
         let id = self.flows.find_on(event.transport, event.src, event.dst);
-        let flow = id.and_then(|id| self.flows.get_mut(id));
+        if id.is_none() && !nested {
+            return false;
+        }
+        let is_rtcp = kind == Kind::Rtcp;
+        let mut copy = is_rtcp && self.is_copy(event, payload);
         let mut none = None;
-        let (hint, owner) = match flow {
+        let (hint, owner) = match id.and_then(|id| self.flows.get_mut(id)) {
             Some(flow) => {
                 if !nested {
                     flow.count(event.src, seen(event));
-                    flow.directions_from(event.src).0.data.add(payload.len(), event.time);
                 }
                 (&mut flow.media, flow.conversation.as_ref().and_then(|conversation| conversation.user))
             }
-            None if nested => (&mut none, None),
-            None => return false,
+            None => (&mut none, None),
         };
-        if kind == Kind::Rtcp {
-            self.totals.rtcp += 1;
-            self.media.rtcp(event, payload, hint, owner);
-        } else {
-            self.totals.rtp += 1;
-            self.media.rtp(event, payload, hint, owner);
+        if !is_rtcp {
+            copy = self.media.rtp(event, payload, hint, owner);
             if let (Some(id), Some(way), Some(head)) = (id, *hint, Head::parse(payload)) {
                 self.open_lane(event, id, way, &head);
             }
+        } else if !copy {
+            self.media.rtcp(event, payload, hint, owner);
+        }
+        if copy {
+            return true;
+        }
+        *(if is_rtcp { &mut self.totals.rtcp } else { &mut self.totals.rtp }) += 1;
+        if let Some(flow) = id.filter(|_| !nested).and_then(|id| self.flows.get_mut(id)) {
+            flow.directions_from(event.src).0.data.add(payload.len(), event.time);
         }
         self.ice.data(event, payload.len());
         true

@@ -2,6 +2,7 @@
 
 use super::clock::{Clock, Jitter};
 use crate::session::exchange::Seen;
+use crate::session::leg::MIRROR;
 use crate::time::{Span, Timestamp};
 use crate::wire::rtp::Head;
 
@@ -168,9 +169,15 @@ impl Stream {
         self.last.time.since(self.first.time)
     }
 
-    /// Takes the next packet of the source.
+    /// Whether a packet of this number came just before: then it is the same one, captured twice.
+    pub(super) fn is_copy(&self, head: &Head, time: Timestamp) -> bool {
+        let back = low(self.highest).wrapping_sub(head.sequence);
+        self.came(back) && time.since(self.last.time) < MIRROR
+    }
+
+    /// Takes the next packet of the source; whether it [is a copy](Stream::is_copy).
     #[inline]
-    pub(super) fn take(&mut self, head: &Head, bytes: usize, seen: Seen) {
+    pub(super) fn take(&mut self, head: &Head, bytes: usize, seen: Seen) -> bool {
         let after = seen.time.since(self.last.time);
         if self.probation > 0 {
             self.prove(head);
@@ -185,9 +192,9 @@ impl Stream {
             Arrival::Late => self.reordered += 1,
             Arrival::Duplicate => {
                 self.duplicates += 1;
-                return;
+                return after < MIRROR;
             }
-            Arrival::Stray => return,
+            Arrival::Stray => return false,
             Arrival::Anew => self.clock.restart(head.timestamp, seen.time),
         }
         self.packets += 1;
@@ -199,6 +206,7 @@ impl Stream {
         }
         self.clock.take(head.payload_type, head.timestamp, seen.time, after);
         self.last = seen;
+        false
     }
 
     #[cold]
@@ -251,18 +259,22 @@ impl Stream {
         self.window = self.window.checked_shl(u32::from(by)).unwrap_or(0) | 1;
     }
 
+    /// Whether the packet `back` behind the highest is known to have come.
+    fn came(&self, back: u16) -> bool {
+        self.window.checked_shr(u32::from(back)).unwrap_or(0) & 1 == 1
+    }
+
     /// A packet that is `back` behind the highest.
     #[cold]
     fn late(&mut self, back: u16) -> Arrival {
         let number = self.highest.saturating_sub(u64::from(back));
         if back < WINDOW {
-            let came = |back: u16| self.window.checked_shr(u32::from(back)).unwrap_or(0) & 1 == 1;
-            if came(back) {
+            if self.came(back) {
                 return Arrival::Duplicate;
             }
             // what it leaves of the run of missing packets that it was in
-            let newer = came(back - 1);
-            let older = number <= self.base || came(back + 1);
+            let newer = self.came(back - 1);
+            let older = number <= self.base || self.came(back + 1);
             match (newer, older) {
                 (true, true) if number > self.base => self.gaps = self.gaps.saturating_sub(1),
                 (false, false) => self.gaps += 1,

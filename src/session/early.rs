@@ -1,0 +1,97 @@
+//! Answers that stand in the capture just before the requests that they answer, as interfaces that were merged, or the queues of a capture card, may
+//! have them. An answer that nobody asked for yet is held for a moment; then it is an orphan.
+
+use super::Session;
+use super::flow::FlowId;
+use super::transaction::Sighting;
+use crate::event::{Body, Event};
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::{Message, TransactionId};
+use std::collections::VecDeque;
+
+/// How long an answer is held: captures are out of order by some milliseconds.
+const MOMENT: Span = Span::from_millis(20);
+/// How many answers are held at one time, and of how many bytes; they take 160 KiB.
+const MAX: usize = 64;
+const MAX_BYTES: usize = 2048;
+
+#[derive(Debug)]
+struct Held {
+    id: TransactionId,
+    at: Sighting,
+    event: Event<'static>,
+    bytes: Vec<u8>,
+}
+
+/// The answers that are held, in the order of the capture.
+#[derive(Debug, Default)]
+pub(super) struct EarlyAnswers {
+    held: VecDeque<Held>,
+    /// Room of those that were, to be used again.
+    spare: Vec<Vec<u8>>,
+}
+
+impl EarlyAnswers {
+    /// Whether none are held.
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+}
+
+impl Session {
+    /// Holds an answer, if nobody asked for it yet.
+    pub(super) fn hold(&mut self, at: &Sighting, event: &Event<'_>, message: &Message<'_>) -> bool {
+        let (id, bytes) = (message.transaction_id(), message.bytes());
+        // several captures have been put in order, and what is counted of each of their packets is decided as it passes
+        let too_early = self.joins.is_empty() && self.transactions.answered_by(id, at).is_none();
+        if !too_early || bytes.len() > MAX_BYTES || Message::recognise(bytes, event.truncated).is_none() {
+            return false;
+        }
+        if self.early.held.len() >= MAX {
+            self.release_first();
+        }
+        let mut room = self.early.spare.pop().unwrap_or_default();
+        room.clear();
+        room.extend_from_slice(bytes);
+        self.early.held.push_back(Held { id, at: *at, event: event.bare(), bytes: room });
+        true
+    }
+
+    /// A request came: an answer that is held for it is its answer.
+    pub(super) fn asked_late(&mut self, id: TransactionId, at: &Sighting) {
+        let is_its = |held: &Held| held.id == id && held.at.dst == at.src && held.at.depth == at.depth;
+        let place = self.early.held.iter().position(is_its);
+        if let Some(held) = place.and_then(|place| self.early.held.remove(place)) {
+            self.release_one(held);
+        }
+    }
+
+    /// Takes the answers that were held long enough at `now`.
+    pub(super) fn release(&mut self, now: Timestamp) {
+        while self.early.held.front().is_some_and(|held| now.since(held.at.seen.time) > MOMENT) {
+            self.release_first();
+        }
+    }
+
+    /// ChannelData passes on a flow: where there is no conversation yet, an answer that is held shows that it is one, and who is the server.
+    pub(super) fn release_before(&mut self, flow: FlowId) {
+        if !self.early.is_empty() && self.flows.get(flow).is_some_and(|flow| flow.conversation.is_none()) {
+            self.release(Timestamp(i64::MAX));
+        }
+    }
+
+    fn release_first(&mut self) {
+        if let Some(held) = self.early.held.pop_front() {
+            self.release_one(held);
+        }
+    }
+
+    fn release_one(&mut self, Held { at, event, bytes, .. }: Held) {
+        if let Some(message) = Message::recognise(&bytes, event.truncated) {
+            let event = Event { body: Body::Stun(message), ..event };
+            self.settle_stun(&at, &event, &message, &message.fields());
+        }
+        self.early.spare.push(bytes);
+    }
+}
