@@ -1,6 +1,6 @@
 //! `turn-relay-silent`: data leaves through the relay, and nothing ever comes back.
 
-use super::evidence::{counted, filter_of, frames, how_long};
+use super::evidence::{counted, filter_of, frames, how_long, is_whole};
 use super::relay_address::{are_neighbours, is_out_of_reach};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::{ClientAddress, RelayedAddress, Scope, ServerAddress};
@@ -43,8 +43,6 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
         return;
     }
     let (client, server) = (conversation.client, conversation.server);
-    // an answer to what no request in the capture asked for shows that the capture has holes
-    let whole = conversation.orphans == 0 && !conversation.began_before;
     let at = allocation.created.time;
     let mut listed = vec![allocation.requested.frame, allocation.created.frame, permission.made.frame];
     let granted = frames(&listed);
@@ -56,7 +54,7 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
         id: ID,
         key: server.to_string(),
         severity: Severity::Failure,
-        confidence: if whole { Confidence::Certain } else { Confidence::Likely },
+        confidence: if is_whole(conversation) { Confidence::Certain } else { Confidence::Likely },
         remedy: Remedy::DataOrNothing(Grievance::of(conversation, allocation.user, at)),
         at: permission.made.time,
         frames: listed,
