@@ -9,8 +9,7 @@ use capture_bytes::Bytes;
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
-use std::process::Command;
-use support::oracle::is_required;
+use support::oracle::{fields, has_tshark, tshark};
 use support::samples::{self, Sample};
 use turnscope::capture::{Capture, CaptureInfo, Record, Records};
 use turnscope::render::annotate::{self, Notes, Written};
@@ -173,7 +172,7 @@ fn blocks_that_hold_no_frame_come_through_once_each() {
 
 #[test]
 fn wireshark_opens_it_and_shows_the_comments() {
-    if !tshark_is_there() {
+    if !has_tshark() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -182,13 +181,8 @@ fn wireshark_opens_it_and_shows_the_comments() {
         let (bytes, written) = annotated(&sample, &report, true);
         let path = folder.path().join("annotated.pcapng");
         fs::write(&path, bytes).unwrap();
-        let output = Command::new("tshark")
-            .args(["-r".as_ref(), path.as_os_str()])
-            .args(["-T", "fields", "-E", "occurrence=a", "-E", "aggregator=\u{1}", "-e", "frame.comment"])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}: {}", sample.name, String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let comments = ["-T", "fields", "-E", "occurrence=a", "-E", "aggregator=\u{1}", "-e", "frame.comment"];
+        let text = tshark(&path, &comments).unwrap_or_else(|error| panic!("{}: {error}", sample.name));
         let said = text.matches("turnscope: ").count() as u64;
         assert_eq!(said, written.comments, "{}", sample.name);
     }
@@ -256,32 +250,23 @@ fn sections_interfaces_resolutions_and_comments_stay_to_the_last_digit() {
         assert!(after.3.starts_with(&before.3), "options and comments of the original stay, in their order");
         assert!(after.3[before.3.len()..].iter().all(|(code, _)| *code == 1));
     }
-    if !tshark_is_there() {
+    if !has_tshark() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (folder.path().join("original.pcapng"), folder.path().join("annotated.pcapng"));
     fs::write(&one, &file).unwrap();
     fs::write(&other, &bytes).unwrap();
-    let shown = |path: &Path, fields: &[&str]| {
-        let mut command = Command::new("tshark");
-        command.arg("-r").arg(path).args(["-T", "fields", "-E", "occurrence=f"]);
-        fields.iter().for_each(|field| {
-            command.args(["-e", field]);
-        });
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let fields = ["frame.number", "frame.time_epoch", "frame.interface_id", "frame.len", "ip.src", "udp.port"];
-    assert_eq!(shown(&one, &fields), shown(&other, &fields));
-    let comments = shown(&other, &["frame.comment"]);
+    let shown = |path: &Path, wanted: &[&str]| fields(path, &["-E", "occurrence=f"], wanted).unwrap();
+    let same = ["frame.number", "frame.time_epoch", "frame.interface_id", "frame.len", "ip.src", "udp.port"];
+    assert_eq!(shown(&one, &same), shown(&other, &same));
+    let comments = shown(&other, &["frame.comment"]).concat().concat();
     assert!(comments.contains("what somebody said") && comments.contains("turnscope: "), "{comments}");
 }
 
 #[test]
 fn wireshark_knows_server_client_and_peer_by_name_and_opens_with_the_embedded_keys() {
-    if !tshark_is_there() {
+    if !has_tshark() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -293,9 +278,7 @@ fn wireshark_knows_server_client_and_peer_by_name_and_opens_with_the_embedded_ke
         let mut out = Vec::new();
         annotate::write(&mut records, &Notes::new(&report, 0), true, keys, &mut out).unwrap();
         fs::write(&path, out).unwrap();
-        let output = Command::new("tshark").arg("-r").arg(&path).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        tshark(&path, arguments).unwrap()
     };
     let finished = ["-Y", "tls.handshake.type == 20"];
     assert_eq!(shown(None, &finished), "");
@@ -305,13 +288,4 @@ fn wireshark_knows_server_client_and_peer_by_name_and_opens_with_the_embedded_ke
     assert!(hosts.contains("client") && hosts.contains(&server), "{hosts}");
     let names = taken_apart(&fs::read(&path).unwrap()).1.names;
     assert!(names.iter().any(|name| format!("{name:?}").contains("peer")), "{names:?}");
-}
-
-fn tshark_is_there() -> bool {
-    let there = Command::new("tshark").arg("--version").output().is_ok();
-    assert!(there || !is_required(), "tshark is required and not installed");
-    if !there {
-        eprintln!("skipped: tshark is not installed");
-    }
-    there
 }

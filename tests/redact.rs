@@ -10,8 +10,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
-use std::process::Command;
-use support::oracle::is_required;
+use support::oracle::{fields, has_tshark};
 use support::samples::{self, Sample};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::{Capture, Record, Records};
@@ -704,10 +703,7 @@ fn runs_with_one_key_agree_and_others_do_not() {
 
 #[test]
 fn wireshark_reads_it() {
-    let required = is_required();
-    if Command::new("tshark").arg("--version").output().is_err() {
-        assert!(!required, "tshark is required and not installed");
-        eprintln!("skipped: tshark is not installed");
+    if !has_tshark() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -715,28 +711,20 @@ fn wireshark_reads_it() {
         let path = folder.path().join("redacted.pcapng");
         let checked = |bytes: &[u8]| {
             fs::write(&path, bytes).unwrap();
-            let mut command = Command::new("tshark");
-            command.arg("-r").arg(&path);
             // whether checksums are right: 1, wrong: 0, or not there: 2
-            for protocol in ["ip", "udp", "tcp"] {
-                command.arg("-o").arg(format!("{protocol}.check_checksum:TRUE"));
-            }
-            command.args(["-T", "fields", "-E", "occurrence=f"]);
-            for field in ["ip.checksum.status", "udp.checksum.status", "tcp.checksum.status", "frame.time_epoch"] {
-                command.args(["-e", field]);
-            }
-            let output = command.output().unwrap();
-            assert!(output.status.success(), "{}: {}", sample.name, String::from_utf8_lossy(&output.stderr));
-            String::from_utf8(output.stdout).unwrap()
+            let of = ["ip", "udp", "tcp"].map(|protocol| format!("{protocol}.check_checksum:TRUE"));
+            let mut arguments = vec!["-E", "occurrence=f"];
+            arguments.extend(of.iter().flat_map(|checked| ["-o", checked]));
+            let wanted = ["ip.checksum.status", "udp.checksum.status", "tcp.checksum.status", "frame.time_epoch"];
+            fields(&path, &arguments, &wanted).unwrap_or_else(|error| panic!("{}: {error}", sample.name))
         };
         let (before, after) = (checked(&sample.bytes), checked(&redacted(&sample, 5).bytes));
-        assert_eq!(before.lines().count(), after.lines().count(), "{}", sample.name);
-        for (number, (before, after)) in before.lines().zip(after.lines()).enumerate() {
-            let (was, is): (Vec<&str>, Vec<&str>) = (before.split('\t').collect(), after.split('\t').collect());
-            assert_eq!(was.last(), is.last(), "{}: the time of frame {}", sample.name, number + 1);
-            for (was, is) in was.iter().zip(&is) {
+        assert_eq!(before.len(), after.len(), "{}", sample.name);
+        for (number, (before, after)) in before.iter().zip(&after).enumerate() {
+            assert_eq!(before.last(), after.last(), "{}: the time of frame {}", sample.name, number + 1);
+            for (was, is) in before.iter().zip(after) {
                 // of what is cut off nobody can tell
-                let fits = was == is || *is == "2" || *is == "3" || is.is_empty();
+                let fits = was == is || is == "2" || is == "3" || is.is_empty();
                 assert!(fits, "{}: frame {}: was {before:?}, is {after:?}", sample.name, number + 1);
             }
         }

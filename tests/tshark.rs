@@ -11,8 +11,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use support::oracle::is_required;
+use support::oracle::{self, has_tshark};
 use support::{of_each, samples};
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
@@ -142,17 +141,11 @@ fn own(row: &Row<'_>) -> Option<Found> {
 /// What tshark finds, or why it cannot be asked.
 fn theirs(path: &Path) -> Result<Reading, String> {
     // quoted and nested messages too; without a second pass, so that memory stays small
-    let output = Command::new("tshark")
-        .args(["-n", "-T", "pdml", "--enable-heuristic", "stun_turn", "--enable-heuristic", "dtls_stun"])
-        .args(["-o", "ip.defragment:TRUE", "-r"])
-        .arg(path)
-        .output()
-        .map_err(|error| format!("tshark: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("tshark: {}", String::from_utf8_lossy(&output.stderr)));
-    }
+    let nested = ["--enable-heuristic", "stun_turn", "--enable-heuristic", "dtls_stun"];
+    let arguments = [&["-n", "-T", "pdml"], &nested[..], &["-o", "ip.defragment:TRUE"]].concat();
+    let text = oracle::tshark(path, &arguments).map_err(|error| format!("tshark: {error}"))?;
     let mut reading = Pdml::default();
-    String::from_utf8_lossy(&output.stdout).lines().for_each(|line| reading.line(line.trim()));
+    text.lines().for_each(|line| reading.line(line.trim()));
     Ok(reading.reading)
 }
 
@@ -355,10 +348,7 @@ fn captures_in(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn tshark_finds_the_same_messages() {
-    if let Err(error) = Command::new("tshark").arg("--version").output() {
-        let required = is_required();
-        assert!(!required, "tshark is required: {error}");
-        println!("skipped: there is no tshark ({error}); install it to hold turnscope against it");
+    if !has_tshark() {
         return;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -10,10 +10,9 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 use support::of_each;
-use support::oracle::{captures, is_required};
+use support::oracle::{self, captures, has_tshark};
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::event::{Body, Framing, Row as MessageRow};
@@ -163,7 +162,6 @@ fn their_field(rows: &Rows, field: &str) -> InFrames<String> {
 fn certificates_and_suites_are_those_that_tshark_puts_together() {
     let mut compared = 0;
     for (path, rows) in told() {
-        let Some(rows) = rows else { continue };
         let (certificates, suites) = certificates_and_suites(path);
         if suites.is_empty() {
             continue;
@@ -197,31 +195,25 @@ type Row = BTreeMap<&'static str, Vec<String>>;
 /// The frames of a capture that have DTLS in them.
 type Rows = Vec<Row>;
 
-/// What tshark tells of each capture, if it is there and reads it. It is asked once for all tests, several captures at a time.
-fn told() -> &'static [(PathBuf, Option<Rows>)] {
-    static TOLD: OnceLock<Vec<(PathBuf, Option<Rows>)>> = OnceLock::new();
+/// What tshark tells of each capture; of none where it is not there. It is asked once for all tests, several captures at a time.
+fn told() -> &'static [(PathBuf, Rows)] {
+    static TOLD: OnceLock<Vec<(PathBuf, Rows)>> = OnceLock::new();
     TOLD.get_or_init(|| {
-        let paths = captures();
-        let told = of_each(&paths, |path| tshark(path));
+        let paths = if has_tshark() { captures() } else { Vec::new() };
+        let told = of_each(&paths, |path| rows(path));
         paths.into_iter().zip(told).collect()
     })
 }
 
-fn tshark(path: &Path) -> Option<Rows> {
+fn rows(path: &Path) -> Rows {
     let more = ["frame.number", "frame.protocols", "dtls.handshake.certificate"];
     let fields: Vec<&str> = more.into_iter().chain(FIELDS).chain(OF_STREAMS).chain([STOPPED]).collect();
-    let mut command = Command::new("tshark");
-    command.arg("-n").arg("-r").arg(path);
     // DTLS inside a relay is looked at on request only; over TCP it is not read here yet.
-    command.args(["--enable-heuristic", "dtls_stun", "-Y", "dtls && udp && !icmp && !icmpv6"]);
-    command.args(["-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,"]);
-    for field in &fields {
-        command.args(["-e", field]);
-    }
-    let output = command.output().ok().filter(|output| output.status.success())?;
-    let values = |column: &str| column.split(',').filter(|text| !text.is_empty()).map(str::to_owned).collect();
-    let row = |line: &str| fields.iter().copied().zip(line.split('\t').map(values)).collect();
-    Some(String::from_utf8(output.stdout).unwrap().lines().map(row).collect())
+    let shown = ["-n", "--enable-heuristic", "dtls_stun", "-Y", "dtls && udp && !icmp && !icmpv6"];
+    let found = oracle::fields(path, &[&shown[..], &["-E", "occurrence=a", "-E", "aggregator=,"]].concat(), &fields);
+    let values = |column: &String| column.split(',').filter(|text| !text.is_empty()).map(str::to_owned).collect();
+    let row = |columns: &Vec<String>| fields.iter().copied().zip(columns.iter().map(values)).collect();
+    found.unwrap_or_else(|error| panic!("{}: {error}", path.display())).iter().map(row).collect()
 }
 
 fn number(text: &str) -> u64 {
@@ -252,11 +244,6 @@ fn theirs(rows: &Rows) -> BTreeMap<u64, Seen> {
 fn records_fragments_and_alerts_are_those_that_tshark_sees() {
     let mut frames = 0;
     for (path, rows) in told() {
-        let Some(rows) = rows else {
-            assert!(!is_required(), "tshark is required");
-            eprintln!("tshark is not installed or does not read {}: not compared", path.display());
-            continue;
-        };
         let (mut ours, theirs, stopped) = (ours(path), theirs(rows), stopped(rows));
         frames += ours.len();
         for (number, seen) in ours.iter_mut().filter(|(number, _)| stopped.contains(number)) {
@@ -349,10 +336,6 @@ fn associations_are_those_that_tshark_shows() {
         if report.dtls.is_empty() {
             continue;
         }
-        let Some(rows) = rows else {
-            assert!(!is_required(), "tshark is required");
-            continue;
-        };
         for (number, stream) in their_streams(rows) {
             let client = stream.client.unwrap();
             // with several associations on one stream, or several streams of one, there is no one to compare with

@@ -9,9 +9,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use support::of_each;
-use support::oracle::is_required;
+use support::oracle::{fields, has_tshark};
 
 /// A display filter on a capture, and for each finding that gives it the frames which that names there.
 type Asked = BTreeMap<(PathBuf, String), Vec<(String, BTreeSet<u64>)>>;
@@ -39,40 +38,24 @@ fn asked() -> Asked {
     asked
 }
 
-/// The rows that tshark prints of the frames that a filter shows.
-fn shown(path: &Path, filter: &str, fields: &[&str]) -> Result<Vec<Vec<String>>, String> {
-    let mut command = Command::new("tshark");
-    command.args(["-n", "-Y", filter, "-T", "fields", "-r"]).arg(path);
-    for field in fields {
-        command.args(["-e", field]);
-    }
-    let output = command.output().map_err(|error| error.to_string())?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
-}
-
 /// The frames whose last layer tshark does not know: records of DTLS 1.3, messages that are too malformed for it. No filter by layer shows them.
 fn unknown(path: &Path, frames: &BTreeSet<u64>) -> BTreeSet<u64> {
     let listed: Vec<String> = frames.iter().map(u64::to_string).collect();
-    let rows = shown(path, &format!("frame.number in {{{}}}", listed.join(", ")), &["frame.number", "frame.protocols"]);
+    let filter = format!("frame.number in {{{}}}", listed.join(", "));
+    let rows = fields(path, &["-n", "-Y", &filter], &["frame.number", "frame.protocols"]);
     let unknown = |row: &Vec<String>| row[1].ends_with(":data").then(|| row[0].parse().unwrap());
     rows.unwrap().iter().filter_map(unknown).collect()
 }
 
 #[test]
 fn the_display_filter_of_a_finding_shows_its_frames() {
-    if let Err(error) = Command::new("tshark").arg("--version").output() {
-        assert!(!is_required(), "there is no tshark: {error}");
-        println!("skipped: there is no tshark ({error}); install it to hold turnscope against it");
+    if !has_tshark() {
         return;
     }
     let asked: Vec<_> = asked().into_iter().collect();
     assert!(asked.len() > 150, "findings were compared: {}", asked.len());
     let wrong = of_each(&asked, |((path, filter), findings)| {
-        let rows = match shown(path, filter, &["frame.number"]) {
+        let rows = match fields(path, &["-n", "-Y", filter], &["frame.number"]) {
             Ok(rows) => rows,
             Err(error) => return vec![format!("{}: {filter}: {error}", path.display())],
         };

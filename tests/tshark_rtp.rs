@@ -11,8 +11,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use support::oracle::{captures, is_required};
+use support::oracle::{captures, has_tshark, tshark};
 use support::{Scene, of_each, payload};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
@@ -45,14 +44,10 @@ fn ours(path: &Path) -> BTreeMap<Key, MediaStream> {
 
 /// The streams that tshark finds on these ports.
 fn theirs(path: &Path, ports: &BTreeSet<String>) -> BTreeMap<Key, Theirs> {
-    let mut command = Command::new("tshark");
-    command.args(["-n", "-q", "-z", "rtp,streams", "-r"]).arg(path);
-    for port in ports {
-        command.args(["-d", &format!("udp.port=={port},rtp")]);
-    }
-    let output = command.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines().filter_map(stream).collect()
+    let ports: Vec<String> = ports.iter().map(|port| format!("udp.port=={port},rtp")).collect();
+    let mut arguments = vec!["-n", "-q", "-z", "rtp,streams"];
+    arguments.extend(ports.iter().flat_map(|port| ["-d", port]));
+    tshark(path, &arguments).unwrap().lines().filter_map(stream).collect()
 }
 
 /// One line: start, end, source, port, destination, port, SSRC, payload, packets, lost, percentage, three of the time between packets,
@@ -175,10 +170,7 @@ fn suffering(seed: u32) -> Scene {
 
 #[test]
 fn tshark_counts_the_same_streams() {
-    if let Err(error) = Command::new("tshark").arg("--version").output() {
-        let required = is_required();
-        assert!(!required, "tshark is required: {error}");
-        println!("skipped: there is no tshark ({error}); install it to hold turnscope against it");
+    if !has_tshark() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -293,7 +293,7 @@ pub(super) fn filter_with_icmp(conversation: &Conversation) -> String {
 #[must_use]
 pub(super) fn client_filter(conversation: &Conversation) -> String {
     let client = conversation.client.0;
-    format!("{} && {} && {}", layers(conversation.transport), host_filter(client), port_filter(conversation))
+    format!("{} && {} && {}", layers(conversation.transport), host_filter(client.ip()), port_filter(conversation))
 }
 
 /// A display filter for all that goes between a client and a server, whatever it is.
@@ -320,13 +320,14 @@ pub(super) fn layers(transport: Transport) -> &'static str {
 /// A display filter for what goes between two hosts, or within one.
 #[must_use]
 pub(super) fn ip_filter(one: Endpoint, other: Endpoint) -> String {
-    if one.ip() == other.ip() { host_filter(one) } else { format!("{} && {}", host_filter(one), host_filter(other)) }
+    let [one, other] = [one.ip(), other.ip()];
+    if one == other { host_filter(one) } else { format!("{} && {}", host_filter(one), host_filter(other)) }
 }
 
 /// A display filter for what goes to or from a host.
 #[must_use]
-pub(super) fn host_filter(end: Endpoint) -> String {
-    format!("{}.addr == {}", if end.is_v6() { "ipv6" } else { "ip" }, end.ip())
+pub(super) fn host_filter(host: IpAddr) -> String {
+    format!("{}.addr == {host}", if host.is_ipv6() { "ipv6" } else { "ip" })
 }
 
 /// A display filter for all that passes between two ends: RTP Wireshark does not know by itself.

@@ -29,7 +29,7 @@ pub(super) fn judge_symmetric(view: &View<'_>, out: &mut Collector) {
             remedy: Remedy::None,
             at: second_seen.time,
             frames: listed.to_vec(),
-            filter: Some(format!("stun && {} && udp.port == {}", host_filter(client.0), client.0.port())),
+            filter: Some(format!("stun && {} && udp.port == {}", host_filter(client.0.ip()), client.0.port())),
             reference: "RFC 5780 §4.3",
             subject: Subject {
                 client: Some(client),
@@ -236,5 +236,5 @@ fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
 }
 
 fn filter(to: Endpoint, old: Endpoint, new: Endpoint) -> String {
-    format!("{} && (udp.port == {} || udp.port == {})", host_filter(to), old.port(), new.port())
+    format!("{} && (udp.port == {} || udp.port == {})", host_filter(to.ip()), old.port(), new.port())
 }

@@ -92,7 +92,7 @@ fn tell_loop(row: &StaleRow, conversation: &Conversation, view: &View<'_>, out: 
         at: row.first.time,
         frames: row.frames.iter().copied().filter(|&frame| frame != 0).collect(),
         filter: Some(match Why::of(row) {
-            Why::OtherAddress => format!("stun && {}", host_filter(conversation.server.0)),
+            Why::OtherAddress => format!("stun && {}", host_filter(conversation.server.0.ip())),
             Why::OtherPort => format!("stun && {}", ip_filter(conversation.client.0, conversation.server.0)),
             _ => filter_of(conversation),
         }),

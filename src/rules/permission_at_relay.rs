@@ -1,6 +1,6 @@
 //! `turn-permission-missing`, as a capture at the server shows it: data of a peer reaches a relay that may not pass it on.
 
-use super::evidence::{counted, ip_filter, listed};
+use super::evidence::{counted, host_filter, ip_filter, listed};
 use super::permission_missing::ID;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::{Endpoint, PeerAddress};
@@ -69,9 +69,8 @@ fn tell(lender: &Lender, arrival: &Arrival, view: &View<'_>, out: &mut Collector
 
 fn filter(lender: &Lender, arrival: &Arrival) -> String {
     let (client, server) = (lender.client.0, lender.server.0);
-    let ip = if arrival.peer.is_ipv6() { "ipv6" } else { "ip" };
-    let port = lender.relayed.0.port();
-    format!("(stun && {}) || ({ip}.addr == {} && udp.port == {port})", ip_filter(client, server), arrival.peer)
+    let (said, peer, port) = (ip_filter(client, server), host_filter(arrival.peer), lender.relayed.0.port());
+    format!("(stun && {said}) || ({peer} && udp.port == {port})")
 }
 
 fn text(lender: &Lender, arrival: &Arrival, passes: bool) -> Text {

@@ -1,6 +1,6 @@
 //! `turn-unreachable` over TCP: a connection to a STUN or TURN server that is refused, or never answered.
 
-use super::evidence::frames;
+use super::evidence::{frames, ip_filter};
 use super::unreachable::{ID, another_way, reading};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::Transport;
@@ -85,10 +85,9 @@ fn tell(
         How::TurnedAway => "icmp",
         How::Unanswered => "unanswered",
     };
-    let ip = if server.0.is_v6() { "ipv6" } else { "ip" };
-    let (from, to, port) = (client.0.ip(), server.0.ip(), server.0.port());
+    let (from, port) = (client.0.ip(), server.0.port());
     let icmp = if how == How::TurnedAway { " || icmp || icmpv6" } else { "" };
-    let filter = format!("({ip}.addr == {from} && {ip}.addr == {to} && tcp.port == {port}){icmp}");
+    let filter = format!("({} && tcp.port == {port}){icmp}", ip_filter(client.0, server.0));
     let seen = Occurrence {
         id: ID,
         key: format!("{server} tcp {what}"),

@@ -137,7 +137,7 @@ impl Session {
             self.sightings.stun(event, &fields);
         }
         if !self.early.is_empty() {
-            self.release(event.time);
+            self.release(event.time); // time passes in longer steps than an answer is held
         }
         if matches!(class, Class::Success | Class::Error) && self.hold(&at, event, message) {
             let integrity = self.check(message, &fields, &Identity::default());

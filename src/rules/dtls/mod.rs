@@ -124,7 +124,6 @@ impl<'h> Story<'h> {
         ends.low.port().max(ends.high.port())
     }
 
-    /// How DTLS was carried, in words, with a blank before it; empty where nothing carried it.
     /// What several captures tell of the datagrams of the handshake; those of `from` count.
     fn whereabouts(&self, from: Role, what: &'static str, view: &View<'_>) -> Whereabouts {
         // of parts that are lost it is known that they do not get there
@@ -136,6 +135,7 @@ impl<'h> Story<'h> {
         travel::of_path(&self.way.path, &sought, view)
     }
 
+    /// How DTLS was carried, in words, with a blank before it; empty where nothing carried it.
     fn through(&self) -> String {
         let layers: Vec<&str> = self.way.via.iter().flatten().copied().collect();
         match layers.as_slice() {

@@ -155,7 +155,7 @@ fn filter(ice: &IceSession, own: Endpoint) -> String {
     let mut hosts = ways().map(|(other, _)| other);
     match hosts.next() {
         Some(only) if hosts.all(|other| other.ip() == only.ip()) => format!("{layers} && {}", ip_filter(own, only)),
-        _ => format!("{layers} && {}", host_filter(own)),
+        _ => format!("{layers} && {}", host_filter(own.ip())),
     }
 }
 

@@ -317,7 +317,6 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     let leaves = ice.local() == agent;
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
     let way = whereabouts(ice, agent, view);
-    let of_server = of_server(ice, agent, view);
     out.add(seen, || Text {
         title: format!("Checks from {from} to {to} go unanswered{}, while those the other way are answered", way.title),
         explanation: format!(
@@ -347,7 +346,8 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
         ),
         fix: format!(
             "Mend the path from {from} to {to}: a firewall that lets only one direction pass, asymmetric routes, or an interface (a VPN's) \
-             that leads elsewhere.{of_server}{}",
+             that leads elsewhere.{}{}",
+            of_server(ice, agent, view),
             if way.fix.is_empty() { " Capture at the other end shows how far the packets get." } else { &way.fix }
         ),
     });
