@@ -73,7 +73,6 @@ impl<T> Bounded<T> {
 #[derive(Debug)]
 pub struct Builder {
     origin: Origin,
-    user: Option<String>,
     transactions: Bounded<Transaction>,
     authentications: Bounded<Authentication>,
     allocations: Bounded<Allocation>,
@@ -128,8 +127,7 @@ impl Builder {
     pub fn new(capture: u32, user: Option<String>) -> Self {
         Builder {
             origin: Origin { capture, digits: 0 },
-            facts: headline::Facts::about(user.clone()),
-            user,
+            facts: headline::Facts::about(user),
             transactions: Bounded::new(MAX_TRANSACTIONS),
             authentications: Bounded::new(MAX_LISTED),
             allocations: Bounded::new(MAX_LISTED),
@@ -194,8 +192,9 @@ impl Builder {
 
     /// Takes an ICE session that is over; `telling` if a finding speaks of it.
     pub fn ice(&mut self, ice: IceSession, telling: bool) {
-        if self.user.is_some() || self.pairs + ice.pairs.len() > MAX_PAIRS {
-            self.ice.omitted += u64::from(self.user.is_none());
+        let one_user = self.facts.sought().is_some();
+        if one_user || self.pairs + ice.pairs.len() > MAX_PAIRS {
+            self.ice.omitted += u64::from(!one_user);
             return;
         }
         self.pairs += ice.pairs.len();
@@ -204,10 +203,10 @@ impl Builder {
 
     /// Whether the user that is asked for takes part in a conversation.
     fn is_wanted(&self, conversation: &Conversation, session: &Session) -> bool {
-        let Some(user) = &self.user else { return true };
+        let Some(user) = self.facts.sought() else { return true };
         let tried = conversation.exchanges.iter().filter_map(|exchange| exchange.asked.user);
         let granted = conversation.allocations().filter_map(|allocation| allocation.user);
-        tried.chain(granted).chain(conversation.user).any(|name| session.names().text(name) == *user)
+        tried.chain(granted).chain(conversation.user).any(|name| session.names().text(name) == user)
     }
 
     fn list_exchanges(&mut self, conversation: &Conversation, session: &Session, telling: bool) {
@@ -360,7 +359,7 @@ impl Builder {
                 .collect(),
             candidates: known.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, origin)).collect(),
-            media: media(session, origin, self.user.as_deref()),
+            media: media(session, origin, self.facts.sought()),
             credentials: credentials_of(session, origin),
             signalling,
             deployment,

@@ -56,6 +56,11 @@ impl Facts {
         Facts { sought: user, ..Facts::default() }
     }
 
+    /// The user who is asked for, if only one is.
+    pub(super) fn sought(&self) -> Option<&str> {
+        self.sought.as_deref()
+    }
+
     /// Something of the user was seen who is asked for.
     pub(super) fn met(&mut self) {
         self.met = true;
@@ -105,7 +110,7 @@ impl Facts {
 
     /// The user who is asked for, where nothing of that user was seen.
     fn unmet(&self) -> Option<&str> {
-        self.sought.as_deref().filter(|_| !self.met)
+        self.sought().filter(|_| !self.met)
     }
 
     /// The sentence; `found` are the ids of what was found.
