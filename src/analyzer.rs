@@ -5,6 +5,7 @@
 
 mod at_once;
 mod datagrams;
+mod dtls;
 mod filters;
 mod icmp_answers;
 mod opened;
@@ -34,7 +35,6 @@ use crate::session::{Known, Limits, Path, Session};
 use crate::stream::{self, Associations, DnsSegments, Streams};
 use crate::time::{Span, Timestamp};
 use crate::wire::demux::{self, Kind};
-use crate::wire::dtls::Records;
 use crate::wire::mdns;
 use crate::wire::stun::{Message, Method};
 use crate::wire::turn::ChannelData;
@@ -402,15 +402,6 @@ impl Core {
         fields.data
     }
 
-    /// The DTLS datagram that rides in a check is part of the handshake on the same pair; it is no message of its own.
-    fn dtls_in_stun(&mut self, check: &Event<'_>, message: &Message<'_>) {
-        let Some(datagram) = message.fields().dtls else { return };
-        for record in Records::recognise(datagram, check.truncated).into_iter().flatten() {
-            let event = Event { truncated: record.truncated, body: Body::Dtls(record), ..*check };
-            self.session.dtls(&event, &record, datagram.len(), Some("dtls-in-stun"));
-        }
-    }
-
     /// Takes ChannelData; gives what it carries through a relay, as `event` then says.
     fn channel_data<'p>(
         &mut self,
@@ -433,28 +424,6 @@ impl Core {
         event.truncated = data.truncated;
         event.hops.pass(hop)?;
         Some(data.data)
-    }
-
-    /// DTLS is recognised by itself; on a flow where it was before, records that lie about their length and those of DTLS 1.3, which say
-    /// next to nothing of themselves, are taken too.
-    fn dtls<'p>(&mut self, kind: Kind, event: &mut Event<'p>, payload: &'p [u8], sink: &mut impl FnMut(&Row<'_>)) {
-        let truncated = event.truncated;
-        let by_itself = if kind == Kind::Dtls { Records::recognise(payload, truncated) } else { None };
-        let records = by_itself.or_else(|| {
-            let connection_id = self.session.dtls_connection_id(event)?;
-            Records::on_dtls_flow(payload, truncated, connection_id)
-        });
-        let mut first = true;
-        for record in records.into_iter().flatten() {
-            event.truncated = record.truncated;
-            event.body = Body::Dtls(record);
-            if first {
-                self.session.data(event, payload);
-                first = false;
-            }
-            self.session.dtls(event, &record, payload.len(), None);
-            self.record(event, payload, &record, sink);
-        }
     }
 
     fn media<'p>(&mut self, kind: Kind, event: &mut Event<'p>, payload: &'p [u8], sink: &mut impl FnMut(&Row<'_>)) {

@@ -801,6 +801,19 @@ mod beginnings {
         assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
     }
 
+    #[test]
+    fn what_other_software_sends_where_ice_ran_is_no_dtls() {
+        let (mut scene, shake) = start();
+        let mut first = 0x20;
+        webrtc(&mut scene, 40, |scene| {
+            // whatever its first byte, with bits that no stack sets, or with a length that is not its own
+            shake.up(scene, (0..90).map(|at| if at == 0 { first } else { at ^ first }).collect::<Vec<u8>>());
+            first = (first + 1).min(0x3f);
+        });
+        let report = of(&scene);
+        assert!(report.counts.dtls.is_empty(), "{:?}", report.counts.dtls);
+    }
+
     fn waiting(seconds: u64) -> Scene {
         let mut scene = Scene::new();
         checks(&mut scene);

@@ -208,8 +208,8 @@ fn told() -> &'static [(PathBuf, Rows)] {
 fn rows(path: &Path) -> Rows {
     let more = ["frame.number", "frame.protocols", "dtls.handshake.certificate"];
     let fields: Vec<&str> = more.into_iter().chain(FIELDS).chain(OF_STREAMS).chain([STOPPED]).collect();
-    // DTLS inside a relay is looked at on request only; over TCP it is not read here yet.
-    let shown = ["-n", "--enable-heuristic", "dtls_stun", "-Y", "dtls && udp && !icmp && !icmpv6"];
+    // DTLS inside a relay is looked at on request only
+    let shown = ["-n", "--enable-heuristic", "dtls_stun", "-Y", "dtls && !icmp && !icmpv6"];
     let found = oracle::fields(path, &[&shown[..], &["-E", "occurrence=a", "-E", "aggregator=,"]].concat(), &fields);
     let values = |column: &String| column.split(',').filter(|text| !text.is_empty()).map(str::to_owned).collect();
     let row = |columns: &Vec<String>| fields.iter().copied().zip(columns.iter().map(values)).collect();

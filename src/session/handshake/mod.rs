@@ -42,12 +42,16 @@ impl Session {
         self.handshakes.opened(event, record, datagram);
     }
 
-    /// Whether DTLS was recognised on the way of an event, or can be nothing else, since ICE runs on it (RFC 7983 §7): in a capture that begins
-    /// within a call nothing told before that its records are those of DTLS 1.3. If so, how long the connection ids are that records there may
-    /// have.
+    /// Whether DTLS was recognised on the way of an event; if so, how long the connection ids are that records there may have.
     #[must_use]
     pub fn dtls_connection_id(&self, event: &Event<'_>) -> Option<Option<u8>> {
-        self.dtls.connection_id(event).or_else(|| self.ice.runs_on(event).then_some(None))
+        self.dtls.connection_id(event)
+    }
+
+    /// Whether ICE runs on the way of an event.
+    #[must_use]
+    pub fn ice_runs_on(&self, event: &Event<'_>) -> bool {
+        self.ice.runs_on(event)
     }
 
     /// The DTLS associations that are over, to be judged and forgotten.

@@ -10,6 +10,9 @@ const MAX_GUESSED_ID: usize = 32;
 const MAX_EPOCH: u16 = 255;
 /// The shortest protected record: the tag of the shortest suite, and its explicit nonce.
 const MIN_PROTECTED: usize = 16;
+/// The bits C and L of a unified header, `001CSLEE` (RFC 9147 §4): a connection id is in it, a length is.
+const HAS_CONNECTION_ID: u8 = 0x10;
+const HAS_LENGTH: u8 = 0x04;
 
 /// Iterator over the records of a datagram.
 #[derive(Clone, Copy)]
@@ -53,6 +56,22 @@ impl<'a> Records<'a> {
         let mut walk = records;
         walk.next()?;
         Some(records)
+    }
+
+    /// Reads a datagram of which only the way tells that it may be DTLS, since ICE runs on it (RFC 7983 §7): it is, if records with the unified
+    /// header that WebRTC's stacks write, without connection id and with a length, fill it. What other software sends there seldom looks so.
+    #[must_use]
+    pub fn where_ice_runs(payload: &'a [u8], truncated: bool) -> Option<Records<'a>> {
+        let records = Records { datagram: payload, at: 0, truncated, connection_id: None };
+        let mut last = None;
+        for record in records {
+            let bits = payload.get(record.offset).filter(|_| record.form == Form::Unified)?;
+            if bits & (HAS_CONNECTION_ID | HAS_LENGTH) != HAS_LENGTH {
+                return None;
+            }
+            last = Some(record);
+        }
+        last.is_some_and(|last| last.trailing == 0).then_some(records)
     }
 
     fn read(&self) -> Option<Record<'a>> {
@@ -119,12 +138,11 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// First byte `001CSLEE` (RFC 9147 §4).
     fn unified(&self, rest: &'a [u8]) -> Option<Record<'a>> {
         let (&bits, mut after) = rest.split_first()?;
         let mut connection_id: &[u8] = &[];
-        let mut has_length = bits & 0x04 != 0;
-        if bits & 0x10 != 0 {
+        let mut has_length = bits & HAS_LENGTH != 0;
+        if bits & HAS_CONNECTION_ID != 0 {
             match self.connection_id {
                 Some(length) => (connection_id, after) = after.split_at_checked(length.into())?,
                 None => has_length = false, // where it stands is not known: the record is taken to fill the datagram
