@@ -257,6 +257,15 @@ fn user_names_without_a_colon_make_a_session_of_their_flow() {
 }
 
 #[test]
+fn a_check_whose_user_and_peer_stand_behind_the_cut_of_a_frame_makes_no_session() {
+    let check = Stun::request(method::BINDING).tid([7; 12]).priority(0x6E00_01FF).username("bbbb:aaaa");
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    scene.snap_length(96).after_ms(10).send(SERVER, A, Stun::indication(method::DATA).data(check.bytes()).xor_peer(B));
+    assert!(report(&scene.pcap()).ice.is_empty());
+}
+
+#[test]
 fn a_question_to_a_server_is_no_check() {
     let mut scene = Scene::new();
     scene.binding(A, SERVER, "203.0.113.9:4000");

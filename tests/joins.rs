@@ -355,6 +355,25 @@ fn a_server_that_shows_others_only_tells_that_the_requests_did_not_come() {
 }
 
 #[test]
+fn what_each_end_of_a_call_asks_its_relay_is_not_lost_on_the_way_to_the_other_end() {
+    let (other, other_relay) = ("10.0.1.2:50000", "192.0.2.1:55001");
+    let (mut near, mut far) = (Scene::new(), Scene::new());
+    far.with_other_ids();
+    near.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    far.allocation(other, SERVER, &alice(), "nonce-2", other_relay);
+    for number in 0..20 {
+        let packet = |source| payload::rtp(96, number, u32::from(number) * 960, source, 100);
+        near.after_ms(10).send_indication(CLIENT, SERVER, other_relay, packet(1));
+        far.after_ms(10).data_indication(SERVER, other, RELAYED, packet(1));
+        near.after_ms(10).data_indication(SERVER, CLIENT, other_relay, packet(2));
+        far.after_ms(10).send_indication(other, SERVER, RELAYED, packet(2));
+    }
+    let report = points::report(&two(&shots(&near), &shots(&far)));
+    assert_eq!(report.joins[0].matched, 40);
+    assert!(report.joins[0].lost.is_empty(), "{:?}", report.joins[0].lost);
+}
+
+#[test]
 fn a_capture_and_itself_are_the_same_event_once() {
     let all = pcap(&shots(&call()));
     let (one, twice) = (analyze::report(&all), points::report(&[("a.pcap", all.clone()), ("b.pcap", all.clone())]));

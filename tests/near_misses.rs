@@ -120,10 +120,18 @@ fn a_message_of_names_that_no_credential_is_for_is_tried_all_the_same() {
     ] {
         let report = report_with(&refused(user, &md5_key(user, REALM, password)), &given);
         assert_eq!(kind(&report, &[password]), expected, "{user}");
+        let fix = &finding(&report, "turn-integrity-rejected").fix;
+        assert_eq!(
+            fix.contains("which is for another user: give the client that user's name"),
+            user == "somebody",
+            "{fix}"
+        );
     }
     let other_realm = given.replace("username", "realm = \"another.org\"\nusername");
     let report = report_with(&refused(USER, &md5_key(USER, REALM, password)), &other_realm);
     assert_eq!(kind(&report, &[password]), "realm-differs");
+    let fix = &finding(&report, "turn-integrity-rejected").fix;
+    assert!(fix.contains("which is for another realm than the server's"), "{fix}");
 }
 
 #[test]

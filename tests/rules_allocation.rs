@@ -406,6 +406,22 @@ fn a_peer_of_the_other_family_is_a_failure_only_if_no_data_passes() {
 }
 
 #[test]
+fn a_server_that_blames_the_family_of_a_peer_of_the_relays_own_is_not_believed() {
+    let mut scene = allocated();
+    let request = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce", PEER);
+    scene.after_ms(10).refuse(&request, 443, "Peer Address Family Mismatch");
+    let report = report(&later(&mut scene));
+    let told = finding(&report, "turn-address-family");
+    assert_eq!(told.severity, Severity::Failure);
+    assert!(told.title.contains(&format!("talk to {PEER}: 443")), "{}", told.title);
+    assert!(
+        told.explanation.contains("of the same family, IPv4: the server has another reason"),
+        "{}",
+        told.explanation
+    );
+}
+
+#[test]
 fn answers_without_their_requests_accuse_nobody() {
     let mut scene = Scene::new();
     for code in [300, 403, 437, 440, 442, 486, 500, 508] {

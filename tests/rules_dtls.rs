@@ -296,6 +296,17 @@ mod fragments {
     }
 
     #[test]
+    fn a_handshake_whose_last_records_stand_behind_the_cut_of_a_frame_does_not_stop() {
+        let (mut scene, mut shake) = start();
+        shake.complete(&mut scene);
+        scene.after_ms(10_000).frame(&[0; 60]);
+        for length in [64, 90, 96, 128, 300] {
+            let cut = degrade::pcap(&degrade::snapped(&degrade::shots(&scene), length));
+            assert_silent(&analyze::report(&cut));
+        }
+    }
+
+    #[test]
     fn ip_fragments_that_never_come_are_a_failure() {
         let (mut scene, mut shake) = start();
         checks(&mut scene);

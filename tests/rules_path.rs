@@ -225,6 +225,14 @@ fn checks_and_tests_of_a_nat_go_unanswered_without_blame() {
 }
 
 #[test]
+fn a_request_whose_answer_is_to_go_elsewhere_is_unanswered_without_blame() {
+    let mut scene = Scene::new();
+    let test = Stun::request(method::BINDING).classic([7; 16]);
+    scene.send_repeatedly(CLIENT, SERVER, test.address(attribute::RESPONSE_ADDRESS, "172.16.84.124:50001"), 7);
+    assert_eq!(mine(&report(&wait(&mut scene).pcap())), Vec::<&str>::new());
+}
+
+#[test]
 fn a_peer_that_ignores_plain_bindings_is_no_silent_server() {
     let mut scene = Scene::new();
     scene.send_repeatedly(CLIENT, "198.51.100.7:52011", Stun::request(method::BINDING), 7);
@@ -682,6 +690,24 @@ fn a_server_that_is_stopped_in_the_middle_of_a_call_is_told_as_a_relay_that_is_l
     assert_eq!(mine(&report), ["turn-unreachable"]);
     let title = &finding(&report, "turn-unreachable").title;
     assert!(title.starts_with("172.16.84.124:50000 lost its relay after 1.4"), "{title}");
+}
+
+#[test]
+fn a_relay_that_is_older_than_the_capture_and_turned_away_in_it_is_likely_lost() {
+    let mut scene = Scene::new();
+    let packet = |number: u16, source| payload::rtp(96, number, u32::from(number) * 960, source, 100);
+    for number in 0..10 {
+        scene.after_ms(20).channel_data(CLIENT, SERVER, 0x4001, packet(number, 1));
+        scene.after_ms(20).channel_data(SERVER, CLIENT, 0x4001, packet(number, 2));
+    }
+    for number in 10..15 {
+        let sent = scene.after_ms(500).channel_data(CLIENT, SERVER, 0x4001, packet(number, 1));
+        scene.after_ms(1).icmp_unreachable("203.0.113.1", &sent);
+    }
+    let report = report(&wait(&mut scene).pcap());
+    let told = finding(&report, "turn-unreachable");
+    assert_eq!((told.severity, told.confidence), (Severity::Failure, Confidence::Likely));
+    assert!(told.title.starts_with("172.16.84.124:50000 lost its relay: nothing listens on"), "{}", told.title);
 }
 
 #[test]

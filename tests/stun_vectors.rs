@@ -297,6 +297,18 @@ fn each_kind_of_damage_is_told_with_its_place_and_numbers() {
 }
 
 #[test]
+fn servers_of_rfc_3489_may_add_a_masked_address_to_the_plain_one() {
+    let header = "0101001801020304161718191a1b1c1d1e1f2021";
+    let [plain, masked] = ["000100080001c000c0a80702", "002000080001c102c1aa0406"];
+    let both = bytes(&[header, plain, masked].concat());
+    assert_eq!(Message::recognise(&both, false).unwrap().problems(), []);
+    let mut alone = bytes(&[header, masked].concat());
+    alone[3] = 12;
+    let what = "no magic cookie in a message of a form that needs it";
+    assert_eq!(Message::recognise(&alone, false).unwrap().problems()[0].what, what);
+}
+
+#[test]
 fn an_error_response_needs_an_error_code_in_range() {
     let error = |attribute: &str| {
         let attribute = bytes(attribute);

@@ -232,8 +232,12 @@ impl Joins {
         Some(LostWay { certain: there.dropped == 0, ..way(flow, point, kind) })
     }
 
-    /// Questions to a server of which nothing at all came to a point that shows that server otherwise.
+    /// Questions to a server of which nothing at all came to a point that shows that server otherwise. Where the server talks back, they reached it on
+    /// another way: the point is at another client, or behind the relay.
     fn probably_lost(&self, ways: &Ways<'_>, set: &[u32], point: usize, kind: Kind) -> Option<LostWay> {
+        if set.iter().any(|&flow| ways.reverse(flow).is_some()) {
+            return None;
+        }
         let flow = ways.flow(*set.last()?)?;
         let there = self.points.get(point)?;
         let (src, dst) = (flow.src.ip(), flow.dst.ip());

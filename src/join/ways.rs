@@ -45,7 +45,8 @@ impl<'t> Ways<'t> {
         self.flows.get(number as usize)
     }
 
-    fn reverse(&self, number: u32) -> Option<u32> {
+    /// The same flow's other direction, at the same point.
+    pub(super) fn reverse(&self, number: u32) -> Option<u32> {
         let flow = self.flow(number)?;
         self.index.get(&(flow.point, (flow.dst, flow.src), flow.wrapped)).copied()
     }

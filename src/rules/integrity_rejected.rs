@@ -308,6 +308,12 @@ impl Nearly<'_> {
             _ => {}
         }
         let fix = match (whose, side) {
+            ("request", _) if near.slip == Slip::UserDiffers => format!(
+                "The client signs as {user} with the password of \"{label}\", which is for another user: give the client that user's name, too, or set this password for {user} on the server."
+            ),
+            ("request", _) if near.slip == Slip::RealmDiffers => format!(
+                "The client signs with the password of \"{label}\", which is for another realm than the server's: give the client the one for {user} there, or set this password for {user} in the server's realm."
+            ),
             ("request", Some(Side::Client)) => format!(
                 "What was meant for the client changed before it was used: look at how \"{label}\" is entered, stored and escaped there, and correct it."
             ),

@@ -132,22 +132,26 @@ pub(super) fn another_way(icmp: &IcmpAnswer, transport: Transport) -> String {
 
 /// A relay that worked and then is gone: the server, or its host, turns away what the client goes on sending, and nothing comes back.
 pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
-    let (Some(away), Some(allocation)) = (&conversation.turned_away, conversation.allocations().last()) else { return };
+    let Some(away) = &conversation.turned_away else { return };
     let (client, server) = (conversation.client, conversation.server);
+    let allocation = conversation.allocations().last();
     let heard_since = conversation.server_heard.is_some_and(|heard| heard.time >= away.since);
-    let over = allocation.ended.is_some_and(|(_, seen)| seen.time <= away.since) || allocation.expires <= away.since;
+    let over = match allocation {
+        Some(known) => known.ended.is_some_and(|(_, seen)| seen.time <= away.since) || known.expires <= away.since,
+        None => !used_before(conversation),
+    };
     // refused requests tell it themselves
     let told = conversation.exchanges.iter().any(is_refused);
     if away.total < SEVERAL || heard_since || over || told {
         return;
     }
-    let user = allocation.user;
+    let user = allocation.and_then(|known| known.user);
     let from = Grievance::of(conversation, user, away.since);
     let seen = Occurrence {
         id: ID,
         key: format!("{server} {} {:?}", away.first.sender, away.first.kind),
         severity: Severity::Failure,
-        confidence: Confidence::Certain,
+        confidence: if allocation.is_some() { Confidence::Certain } else { Confidence::Likely },
         remedy: Remedy::Service(from),
         at: away.since,
         frames: away.frames.clone(),
@@ -158,17 +162,27 @@ pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut
     };
     out.add_way(seen, &another_way(&away.first, conversation.transport), || {
         let (title, meaning, fix) = reading(&away.first, server, conversation.transport);
-        let since = away.since.since(allocation.created.time);
+        let after = allocation.map(|known| format!(" after {}", away.since.since(known.created.time)));
+        let relay = match allocation {
+            Some(known) => format!("has an allocation since frame {} and sends data through it", known.created.frame),
+            None => "exchanges data with the server, through a relay that is older than the capture".to_owned(),
+        };
         Text {
-            title: format!("{client} lost its relay after {since}: {title} (ICMP {})", away.first.kind),
+            title: format!("{client} lost its relay{}: {title} (ICMP {})", after.unwrap_or_default(), away.first.kind),
             explanation: format!(
-                "{client} has an allocation since frame {} and sends data through it; from frame {} on its messages are answered by ICMP {} from \
-                 {} ({} in all), and nothing comes from the server any more. {meaning}",
-                allocation.created.frame, away.first.frame, away.first.kind, away.first.sender, away.total
+                "{client} {relay}; from frame {} on its messages are answered by ICMP {} from {} ({} in all), and nothing comes from the \
+                 server any more. {meaning}",
+                away.first.frame, away.first.kind, away.first.sender, away.total
             ),
             fix: format!("{fix} {RESTARTED}"),
         }
     });
+}
+
+/// Whether what goes both ways at the capture's beginning goes through a relay of a TURN server, and the client did not give that back.
+fn used_before(conversation: &Conversation) -> bool {
+    let released = conversation.exchanges.iter().any(|exchange| exchange.asked.lifetime == Some(0));
+    conversation.began_before && conversation.both_heard() && is_service(conversation.server.0.port()) && !released
 }
 
 fn is_refused(exchange: &Exchange) -> bool {

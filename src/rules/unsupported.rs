@@ -1,7 +1,9 @@
 //! `turn-transport-unsupported` and `turn-address-family`: the server relays, but not what was asked for.
 
 use super::denied::Denied;
+use super::refusal::allocation_at;
 use super::{Collector, Remedy, Text, View};
+use crate::net::{PeerAddress, RelayedAddress};
 use crate::wire::stun::Method;
 
 pub(super) const TRANSPORT: &str = "turn-transport-unsupported";
@@ -70,11 +72,33 @@ fn transport(denied: &Denied<'_>, view: &View<'_>) -> Text {
     }
 }
 
+/// The client's relayed address where it is of the peer's family: then that is not what the server minds.
+fn of_the_family(denied: &Denied<'_>, peer: PeerAddress) -> Option<RelayedAddress> {
+    let relayed = allocation_at(denied.last, denied.conversation)?.relayed;
+    relayed.into_iter().flatten().find(|relayed| relayed.0.is_v6() == peer.0.is_v6())
+}
+
 fn family(denied: &Denied<'_>, view: &View<'_>) -> Text {
     let (server, asked, error) = (denied.conversation.server, &denied.last.asked, view.error(denied.answer));
     let name = |v6: bool| if v6 { "IPv6" } else { "IPv4" };
     if let Some(peer) = asked.peer {
         let family = name(peer.0.is_v6());
+        if let Some(relayed) = of_the_family(denied, peer) {
+            return Text {
+                title: format!("{server} does not let {} talk to {peer}: {error}", denied.whom(view)),
+                explanation: format!(
+                    "{} named the peer {peer} in its {} request and was refused {}, although its relayed address {relayed} is of the same \
+                     family, {family}: the server has another reason. turn-rs says so of every peer that is not at an address of the server's \
+                     own, for it relays between its clients only.",
+                    denied.who(view),
+                    denied.last.method,
+                    denied.listed(),
+                ),
+                fix: "See which peers the server relays to. Where it relays between its own clients only, give the peer a relay of the same \
+                      server, too, or use a server that relays to any peer."
+                    .to_owned(),
+            };
+        }
         return Text {
             title: format!("{server} has no {family} relay for the peer {peer}: {error}"),
             explanation: format!(

@@ -30,6 +30,7 @@ pub mod method {
 /// Attribute numbers that the kit itself writes (IANA, "STUN Attributes"); any other goes through [`Stun::attribute`].
 pub mod attribute {
     pub const MAPPED_ADDRESS: u16 = 0x0001;
+    pub const RESPONSE_ADDRESS: u16 = 0x0002;
     pub const CHANGE_REQUEST: u16 = 0x0003;
     pub const USERNAME: u16 = 0x0006;
     pub const MESSAGE_INTEGRITY: u16 = 0x0008;

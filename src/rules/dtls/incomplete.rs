@@ -38,8 +38,8 @@ pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut 
     {
         return closed(&story, last, alert, out);
     }
-    if repeated == 0 && (waited < TIMER || given_up) {
-        return; // the capture ends within the handshake, or the client began anew
+    if repeated == 0 && (waited < TIMER || given_up || handshake.truncated) {
+        return; // the capture ends within the handshake, or the client began anew, or what completed it stands behind the cut of a frame
     }
     if !handshake.is_two_sided() || !handshake.from_start && repeated < OFTEN {
         return;

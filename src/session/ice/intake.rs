@@ -175,6 +175,9 @@ impl Ice {
             if let Some(place) = place {
                 return Some(place); // a name of another form says nothing of sessions
             }
+            if event.hops.last().is_some_and(|hop| hop.peer.is_none()) {
+                return None; // neither who asks nor whom is shown
+            }
             let slot = self.add(None, path, seen)?;
             return self.add_pair(slot, new_pair(event, path, 0), false);
         };

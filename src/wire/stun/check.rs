@@ -77,13 +77,14 @@ impl Message<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Whether a message without the cookie has methods or attributes that came after it.
+    /// Whether a message without the cookie has methods or attributes that came after it. Servers of RFC 3489 took over XOR-MAPPED-ADDRESS
+    /// from its drafts, beside MAPPED-ADDRESS, and mask it with the transaction id.
     fn looks_modern(&self) -> bool {
+        let mapped = self.attributes().any(|attribute| attribute.code == Code::MAPPED_ADDRESS);
         let later = |code: Code| {
             matches!(
                 code,
-                Code::XOR_MAPPED_ADDRESS
-                    | Code::FINGERPRINT
+                Code::FINGERPRINT
                     | Code::MESSAGE_INTEGRITY_SHA256
                     | Code::USERHASH
                     | Code::REQUESTED_TRANSPORT
@@ -93,7 +94,9 @@ impl Message<'_> {
             )
         };
         self.method() >= Method::CREATE_PERMISSION && self.method() != Method::SET_ACTIVE_DESTINATION
-            || self.attributes().any(|attribute| later(attribute.code))
+            || self
+                .attributes()
+                .any(|Attribute { code, .. }| later(code) || code == Code::XOR_MAPPED_ADDRESS && !mapped)
     }
 
     fn check_attribute(

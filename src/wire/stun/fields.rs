@@ -93,6 +93,7 @@ pub struct Fields<'a> {
     pub even_port: Option<u8>,
     /// 4: change IP, 2: change port.
     pub change_request: Option<u32>,
+    /// Where the answer shall go instead, of RESPONSE-PORT or the RESPONSE-ADDRESS of RFC 3489 §11.2.2.
     pub response_port: Option<u16>,
     /// Whether there is PADDING (RFC 5780 §7.6).
     pub padding: bool,
@@ -280,6 +281,7 @@ impl<'a> Message<'a> {
             }
             Code::EVEN_PORT => _ = first(&mut fields.even_port, even_port(value)),
             Code::CHANGE_REQUEST => _ = first(&mut fields.change_request, u32_of(value)),
+            Code::RESPONSE_ADDRESS => _ = first(&mut fields.response_port, address::plain(value).map(|to| to.port())),
             Code::RESPONSE_PORT if value.len() == 4 => _ = first(&mut fields.response_port, u16_of(value)),
             Code::PADDING => fields.padding = true,
             Code::CONNECTION_ID => _ = first(&mut fields.connection_id, u32_of(value)),
