@@ -396,6 +396,27 @@ fn a_compressed_capture_that_lacks_its_last_bytes_is_said_to_be_cut_short() {
 }
 
 #[test]
+fn a_wrong_checksum_at_the_end_of_a_compressed_capture_costs_no_frames() {
+    let (file, _) = example_pcap(3000);
+    #[allow(unused_mut)]
+    let mut forms = vec![(gzip(&file), 8)];
+    #[cfg(feature = "zstd")]
+    {
+        let mut packer = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+        packer.include_checksum(true).unwrap();
+        packer.write_all(&file).unwrap();
+        forms.push((packer.finish().unwrap(), 4));
+    }
+    for (mut packed, from_end) in forms {
+        let place = packed.len() - from_end;
+        packed[place] ^= 0xff;
+        let (frames, info) = read(&packed[..]);
+        assert_eq!((frames.len(), info.damage_total), (3000, 1), "{:?}", info.damage);
+        assert_eq!(info.damage[0].offset, file.len() as u64);
+    }
+}
+
+#[test]
 fn what_follows_a_compressed_capture_costs_no_frames() {
     let (file, _) = example_pcap(300);
     for (compression, packed) in packed(&file) {
