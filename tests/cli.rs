@@ -901,6 +901,33 @@ fn key_logs_open_tls_in_every_command_and_show_nothing_of_themselves() {
 }
 
 #[test]
+fn secrets_behind_all_packets_open_what_is_before_them_in_a_file_and_a_pipe_says_that_they_came_too_late() {
+    let mut capture = fs::read("samples/tls-embedded-keys/capture.pcapng").unwrap();
+    let head = u32::from_le_bytes(capture[4..8].try_into().unwrap()) as usize;
+    let length = u32::from_le_bytes(capture[head + 4..head + 8].try_into().unwrap()) as usize;
+    assert_eq!(capture[head], 0x0a, "the secrets");
+    let secrets: Vec<u8> = capture.drain(head..head + length).collect();
+    let statistics = [5u32, 24, 0, 0, 0, 24].iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    capture.extend([&statistics, &secrets, &statistics].into_iter().flatten());
+    let desk = Desk::new();
+    let file = desk.file("late.pcapng", &capture);
+    let opened = "1 of 1 TLS connections of TURN opened";
+    turnscope().arg(&file).assert().code(0).stdout(contains(opened).and(contains("too late").not()));
+    turnscope().arg("messages").arg(&file).assert().stdout(contains("tls Allocate success"));
+    turnscope().arg("--join").args([&file, &file]).assert().stdout(contains(opened));
+    let reports = desk.path("reports");
+    turnscope().arg("batch").arg(&file).arg("--out").arg(&reports).assert().code(0);
+    let report = fs::read_dir(reports.join("reports")).unwrap().next().unwrap().unwrap().path();
+    assert!(fs::read_to_string(report).unwrap().contains("\"tls_opened\":1"));
+    turnscope()
+        .arg("-")
+        .write_stdin(capture)
+        .assert()
+        .code(0)
+        .stdout(contains("1 block of secrets behind all packets, found too late").and(contains(opened).not()));
+}
+
+#[test]
 fn damaged_lines_of_a_key_log_are_named_by_number_and_other_files_are_refused() {
     let desk = Desk::new();
     let digits = "5ec2e7".repeat(16);

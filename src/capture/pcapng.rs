@@ -123,7 +123,7 @@ impl PcapngReader {
                 }
                 block::SECRETS => {
                     let bytes = buffer.available_mut().get_mut(8..len - 4).unwrap_or_default();
-                    self.secrets(bytes, log).map(|()| None)
+                    self.secrets(offset, bytes, log).map(|()| None)
                 }
                 block::SECTION_HEADER => {
                     self.order = order;
@@ -361,12 +361,12 @@ impl PcapngReader {
     }
 
     /// Keeps the secrets and clears them in the buffer.
-    fn secrets(&self, body: &mut [u8], log: &mut Log) -> Result<(), String> {
+    fn secrets(&self, at: u64, body: &mut [u8], log: &mut Log) -> Result<(), String> {
         let short = || "a block of decryption secrets whose length does not fit in it".to_owned();
         let kind = self.order.u32(body, 0).ok_or_else(short)?;
         let len = self.order.u32(body, 4).ok_or_else(short)? as usize;
         let data = body.get_mut(8..).and_then(|data| data.get_mut(..len)).ok_or_else(short)?;
-        log.secrets(kind, data);
+        log.secrets(at, kind, data);
         let options = body.get(8 + len.next_multiple_of(4)..).unwrap_or_default();
         comments(options, self.order, log);
         Ok(())
