@@ -223,7 +223,9 @@ fn simple_and_obsolete_packets_are_frames() {
         });
         let (frames, info) = read(&file.bytes[..]);
         assert_eq!(frames.iter().map(|f| &f.data[..]).collect::<Vec<_>>(), [&b"simple"[..], b"abc", b"older"]);
-        assert_eq!((frames[0].nanos, frames[0].digits, frames[0].original_len), (None, 0, 100));
+        // they tell no time, and those before all others get the first that is told
+        assert_eq!((frames[0].nanos, frames[0].digits, frames[0].original_len), (Some(77_000), 6, 100));
+        assert_eq!(info.first_time.map(|time| time.0), Some(77_000));
         assert_eq!((frames[2].nanos, frames[2].original_len), (Some(77_000), 50));
         assert_eq!((info.comments[0].frame, info.damage_total), (Some(3), 0));
     }

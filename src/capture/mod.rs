@@ -20,6 +20,7 @@ mod pcapng;
 mod plain;
 mod records;
 mod resolution;
+mod simple;
 mod unpack;
 mod write;
 
