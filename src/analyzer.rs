@@ -191,7 +191,7 @@ impl Analyzer {
         core.session.finish();
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
-        core.tell_keys(streams.keys(), embedded);
+        core.tell_keys(streams.keys(), embedded, files.iter().map(|(_, _, info)| info.secrets_behind).sum());
         let findings = core.findings.conclude(core.session.clients(), core.session.names());
         Analyzed(core.builder.finish(files, packets, streams.counts(), &core.session, findings))
     }

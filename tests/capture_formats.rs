@@ -223,7 +223,9 @@ fn simple_and_obsolete_packets_are_frames() {
         });
         let (frames, info) = read(&file.bytes[..]);
         assert_eq!(frames.iter().map(|f| &f.data[..]).collect::<Vec<_>>(), [&b"simple"[..], b"abc", b"older"]);
-        assert_eq!((frames[0].nanos, frames[0].digits, frames[0].original_len), (None, 0, 100));
+        // they tell no time, and those before all others get the first that is told
+        assert_eq!((frames[0].nanos, frames[0].digits, frames[0].original_len), (Some(77_000), 6, 100));
+        assert_eq!(info.first_time.map(|time| time.0), Some(77_000));
         assert_eq!((frames[2].nanos, frames[2].original_len), (Some(77_000), 50));
         assert_eq!((info.comments[0].frame, info.damage_total), (Some(3), 0));
     }
@@ -392,6 +394,27 @@ fn a_compressed_capture_that_lacks_its_last_bytes_is_said_to_be_cut_short() {
             assert!(info.damage_total == 1, "{compression} without {missing} bytes: {} frames", frames.len());
             assert!(info.damage[0].what.contains("is cut short"), "{}", info.damage[0].what);
         }
+    }
+}
+
+#[test]
+fn a_wrong_checksum_at_the_end_of_a_compressed_capture_costs_no_frames() {
+    let (file, _) = example_pcap(3000);
+    #[allow(unused_mut)]
+    let mut forms = vec![(gzip(&file), 8)];
+    #[cfg(feature = "zstd")]
+    {
+        let mut packer = zstd::stream::Encoder::new(Vec::new(), 3).unwrap();
+        packer.include_checksum(true).unwrap();
+        packer.write_all(&file).unwrap();
+        forms.push((packer.finish().unwrap(), 4));
+    }
+    for (mut packed, from_end) in forms {
+        let place = packed.len() - from_end;
+        packed[place] ^= 0xff;
+        let (frames, info) = read(&packed[..]);
+        assert_eq!((frames.len(), info.damage_total), (3000, 1), "{:?}", info.damage);
+        assert_eq!(info.damage[0].offset, file.len() as u64);
     }
 }
 

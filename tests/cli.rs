@@ -224,20 +224,39 @@ fn a_frame_without_a_time_is_told_with_the_last_known_to_all_its_digits() {
     let request = scene.after_us(123_456).allocate(CLIENT, SERVER);
     scene.after_ms(1).challenge(&request, 401, "Unauthorized", "example.org", "nonce-1");
     let (_, again, _) = scene.frames().next().unwrap();
-    let mut capture = scene.pcapng();
-    let padded = again.len().next_multiple_of(4);
-    let length = u32::try_from(16 + padded).unwrap().to_le_bytes();
-    let original = u32::try_from(again.len()).unwrap().to_le_bytes();
-    capture.extend_from_slice(&3u32.to_le_bytes()); // a Simple Packet Block
-    capture.extend_from_slice(&length);
-    capture.extend_from_slice(&original);
-    capture.extend_from_slice(again);
-    capture.resize(capture.len() + padded - again.len(), 0);
-    capture.extend_from_slice(&length);
+    let capture = [scene.pcapng(), simple(again)].concat();
     let desk = Desk::new();
     let told = field_by_frame(&desk.file("simple.pcapng", capture), "time");
     assert_eq!(told.len(), 3);
     assert_eq!(told[2].1, told[1].1);
+}
+
+/// A Simple Packet Block.
+fn simple(frame: &[u8]) -> Vec<u8> {
+    let padded = frame.len().next_multiple_of(4);
+    let words = |numbers: &[usize]| numbers.iter().flat_map(|&n| (n as u32).to_le_bytes()).collect::<Vec<u8>>();
+    let mut block = [words(&[3, 16 + padded, frame.len()]), frame.to_vec()].concat();
+    block.resize(12 + padded, 0);
+    [block, words(&[16 + padded])].concat()
+}
+
+#[test]
+fn a_frame_without_a_time_before_all_others_is_told_with_the_first_that_is_known() {
+    let mut scene = Scene::new();
+    let request = scene.after_us(123_456).allocate(CLIENT, SERVER);
+    scene.after_ms(1).challenge(&request, 401, "Unauthorized", "example.org", "nonce-1");
+    let (_, asked, _) = scene.frames().next().unwrap();
+    let mut capture = scene.pcapng();
+    let head = |at: usize| u32::from_le_bytes(capture[at + 4..at + 8].try_into().unwrap()) as usize;
+    let (first, second) = (head(0), head(0) + head(head(0)));
+    assert_eq!(capture[first..first + 4], [1, 0, 0, 0], "the interface");
+    capture.splice(second..second, [simple(asked), simple(asked)].concat());
+    let desk = Desk::new();
+    let capture = desk.file("simple.pcapng", capture);
+    let told = field_by_frame(&capture, "time");
+    assert_eq!(told.len(), 4);
+    assert_eq!((&told[0].1, &told[1].1), (&told[2].1, &told[2].1));
+    turnscope().args(["--from", "+0s", "--to", "+1s"]).arg(&capture).assert().stdout(contains("1970").not());
 }
 
 #[test]
@@ -898,6 +917,33 @@ fn key_logs_open_tls_in_every_command_and_show_nothing_of_themselves() {
         assert!(!shown.contains(&secret[..16].to_lowercase()), "{command:?}");
     }
     turnscope().arg("messages").arg(capture).assert().code(0).stdout(contains("Allocate").not());
+}
+
+#[test]
+fn secrets_behind_all_packets_open_what_is_before_them_in_a_file_and_a_pipe_says_that_they_came_too_late() {
+    let mut capture = fs::read("samples/tls-embedded-keys/capture.pcapng").unwrap();
+    let head = u32::from_le_bytes(capture[4..8].try_into().unwrap()) as usize;
+    let length = u32::from_le_bytes(capture[head + 4..head + 8].try_into().unwrap()) as usize;
+    assert_eq!(capture[head], 0x0a, "the secrets");
+    let secrets: Vec<u8> = capture.drain(head..head + length).collect();
+    let statistics = [5u32, 24, 0, 0, 0, 24].iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    capture.extend([&statistics, &secrets, &statistics].into_iter().flatten());
+    let desk = Desk::new();
+    let file = desk.file("late.pcapng", &capture);
+    let opened = "1 of 1 TLS connections of TURN opened";
+    turnscope().arg(&file).assert().code(0).stdout(contains(opened).and(contains("too late").not()));
+    turnscope().arg("messages").arg(&file).assert().stdout(contains("tls Allocate success"));
+    turnscope().arg("--join").args([&file, &file]).assert().stdout(contains(opened));
+    let reports = desk.path("reports");
+    turnscope().arg("batch").arg(&file).arg("--out").arg(&reports).assert().code(0);
+    let report = fs::read_dir(reports.join("reports")).unwrap().next().unwrap().unwrap().path();
+    assert!(fs::read_to_string(report).unwrap().contains("\"tls_opened\":1"));
+    turnscope()
+        .arg("-")
+        .write_stdin(capture)
+        .assert()
+        .code(0)
+        .stdout(contains("1 block of secrets behind all packets, found too late").and(contains(opened).not()));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use support::analyze::{self, finding, ids};
 use support::calls::{failures, graver};
 use support::degrade::{Shot, pcap, shots};
 use support::{Login, Scene, Stun, method, payload, points};
-use turnscope::report::{Confidence, Report, Severity};
+use turnscope::report::{Confidence, Report, Severity, TransactionOutcome};
 
 const CLIENT: &str = "10.0.0.2:50000";
 const NAT: &str = "203.0.113.50:61000";
@@ -506,6 +506,35 @@ const TOGETHER: &[(&str, Option<&str>)] = &[
     ("points-tcp", None),
     ("server-side", None),
 ];
+
+/// The scene with some answers five milliseconds before their requests, as interfaces that were merged may have them.
+fn answers_first(shots: &[Shot]) -> Vec<Shot> {
+    let id = |shot: &Shot| shot.bytes.get(50..62).map(<[u8]>::to_vec);
+    let is_stun = |shot: &&Shot| shot.bytes.get(46..50) == Some(&[0x21, 0x12, 0xA4, 0x42]);
+    let mut moved = shots.to_vec();
+    for shot in moved.iter_mut().filter(|shot| is_stun(&&**shot) && shot.bytes[42] == 1).skip(1) {
+        let request = shots.iter().filter(is_stun).find(|request| id(request) == id(shot)).unwrap();
+        shot.ns = request.ns - 5_000_000;
+    }
+    moved.sort_by_key(|shot| shot.ns);
+    moved
+}
+
+#[test]
+fn answers_that_stand_before_their_requests_at_one_point_are_their_answers() {
+    let near = shots(&call());
+    for far in [points::further(&near, "10.0.0.2", 3_000), points::translated(&near, CLIENT, NAT)] {
+        let whole = points::report(&two(&near, &far));
+        for mixed in [two(&answers_first(&near), &far), two(&near, &answers_first(&far))] {
+            let report = points::report(&mixed);
+            assert_eq!(ids(&whole), ids(&report));
+            assert_eq!(whole.counts.stun, report.counts.stun);
+            assert_eq!(whole.transactions.total, report.transactions.total);
+            assert_eq!(whole.joins[0].matched, report.joins[0].matched);
+            assert!(report.transactions.items.iter().all(|item| item.outcome != TransactionOutcome::Unanswered));
+        }
+    }
+}
 
 #[test]
 fn samples_of_several_points_tell_their_story_in_whatever_order_they_are_given() {

@@ -564,7 +564,10 @@ fn an_allocate_that_asks_for_no_relay_need_not_get_one() {
     let mut scene = Scene::new();
     let request = scene.send(CLIENT, SERVER, Stun::request(method::ALLOCATE).attribute(0x4000, [7; 8]));
     scene.after_ms(10).succeed(&request, |success| success.xor_mapped(CLIENT));
-    assert_eq!(mine(&report(&wait(&mut scene).pcap())), Vec::<&str>::new());
+    let told = report(&wait(&mut scene).pcap());
+    assert_eq!(mine(&told), Vec::<&str>::new());
+    assert_eq!((told.allocations.len(), told.servers[0].transports[0].allocated), (0, 0), "nobody has a relay");
+    assert_eq!(told.servers[0].active_relays_udp, 0);
 }
 
 #[test]

@@ -32,14 +32,16 @@ impl Analyzer {
 }
 
 impl Core {
-    /// Has the report say what the keys opened, where there are any; `embedded`: blocks of them in the capture, and damaged lines there.
-    pub(super) fn tell_keys(&mut self, keys: &KeyLog, embedded: (u64, u64)) {
-        if keys.is_empty() && embedded.0 == 0 {
+    /// Has the report say what the keys opened, where there are any; `embedded`: blocks of them in the capture, and damaged lines there; `behind`: blocks
+    /// that stood behind all packets.
+    pub(super) fn tell_keys(&mut self, keys: &KeyLog, embedded: (u64, u64), behind: u64) {
+        if keys.is_empty() && embedded.0 + behind == 0 {
             return;
         }
         let (seen, opened, records) = self.dtls.counts();
         self.builder.keyed(|told| {
             (told.keys, told.embedded, told.embedded_damaged) = (keys.connections() as u64, embedded.0, embedded.1);
+            told.embedded_behind = behind;
             told.dtls(seen, opened, records);
         });
     }

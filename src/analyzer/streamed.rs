@@ -48,9 +48,9 @@ impl Core {
             }
         }
         if self.session.joins().is_passed_on(src, dst) {
-            let counted = self.session.totals().counted();
+            self.session.tells_again();
             self.message(&mut event, kind, message.bytes, sink);
-            self.session.totals_mut().restore(counted);
+            self.session.told_again();
             return;
         }
         self.message(&mut event, kind, message.bytes, sink);

@@ -201,9 +201,9 @@ impl Analyzer {
             match (picked, packet) {
                 (Picked::Copy, _) => {}
                 (Picked::Again, Packet::Datagram(datagram)) => {
-                    let counted = core.session.totals().counted();
+                    core.session.tells_again();
                     core.datagram(frame.number, time, &datagram, sink);
-                    core.session.totals_mut().restore(counted);
+                    core.session.told_again();
                 }
                 (Picked::Underway, Packet::Datagram(datagram)) => core.underway(frame, time, &datagram),
                 (_, packet) => core.packet(streams, Moment { frame: frame.number, time }, &packet, sink),

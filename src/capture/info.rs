@@ -35,6 +35,8 @@ pub struct CaptureInfo {
     pub secrets: Vec<Secrets>,
     /// Decryption Secrets Blocks that were not kept.
     pub secrets_dropped: u64,
+    /// How many key logs for TLS among these stand behind the last frame, and were given with none since nothing was known of them beforehand.
+    pub secrets_behind: u64,
     /// Interfaces in order of appearance, over all sections; a pcap file has none.
     pub interfaces: Vec<Interface>,
     /// Programs that wrote the sections, each once.
@@ -123,6 +125,7 @@ impl CaptureInfo {
         self.comments_dropped += next.comments_dropped;
         self.names_dropped += next.names_dropped;
         self.secrets_dropped += next.secrets_dropped;
+        self.secrets_behind += next.secrets_behind;
         self.blocks_skipped += next.blocks_skipped;
         self.damage_total += next.damage_total;
         self.is_too_much |= next.is_too_much;

@@ -1,11 +1,13 @@
 //! Notes taken while reading, within the limits.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use zeroize::Zeroize;
 
 use super::Limits;
 use super::buffer::Buffer;
+use super::closing::Closing;
 use super::info::{CaptureInfo, Comment, Damage, Format, Interface, Secrets, SecretsKind};
 use super::records::OtherBlock;
 use crate::frame::LinkType;
@@ -21,6 +23,8 @@ pub(super) struct Log {
     pub(super) limits: Limits,
     comment_bytes: usize,
     secret_bytes: usize,
+    /// Secrets at this place of the file are there already.
+    known: Range<u64>,
     blocks: Blocks,
     /// Whether an option of the block at hand claims more than the block has.
     pub(super) overrun: bool,
@@ -48,6 +52,7 @@ impl Log {
             names_dropped: 0,
             secrets: Vec::new(),
             secrets_dropped: 0,
+            secrets_behind: 0,
             interfaces: Vec::new(),
             applications: Vec::new(),
             blocks_skipped: 0,
@@ -55,7 +60,8 @@ impl Log {
             damage_total: 0,
             is_too_much: false,
         };
-        Log { info, limits, comment_bytes: 0, secret_bytes: 0, blocks: Blocks::Forgotten, overrun: false }
+        let (known, blocks) = (0..0, Blocks::Forgotten);
+        Log { info, limits, comment_bytes: 0, secret_bytes: 0, known, blocks, overrun: false }
     }
 
     /// From now on blocks that hold no frame are kept, one at a time.
@@ -152,16 +158,29 @@ impl Log {
         }
     }
 
-    pub(super) fn secrets(&mut self, kind: u32, data: &mut [u8]) {
+    /// Takes secrets that stand at this place of the file, and clears them.
+    pub(super) fn secrets(&mut self, at: u64, kind: u32, data: &mut [u8]) {
+        if !self.known.contains(&at) {
+            self.keep(Secrets { kind: SecretsKind(kind), data: Secret::new(data.to_vec()) });
+        }
+        data.zeroize();
+    }
+
+    /// What stands at the end of the file.
+    pub(super) fn know(&mut self, closing: Closing) {
+        self.known = closing.place;
+        closing.secrets.into_iter().for_each(|secrets| self.keep(secrets));
+    }
+
+    fn keep(&mut self, secrets: Secrets) {
         // The weight of an entry is counted too, so that empty ones cannot pile up.
-        let kept = self.secret_bytes.saturating_add(data.len()).saturating_add(64);
+        let kept = self.secret_bytes.saturating_add(secrets.data.expose().len()).saturating_add(64);
         if kept <= self.limits.secret_bytes {
             self.secret_bytes = kept;
-            self.info.secrets.push(Secrets { kind: SecretsKind(kind), data: Secret::new(data.to_vec()) });
+            self.info.secrets.push(secrets);
         } else {
             self.info.secrets_dropped += 1;
         }
-        data.zeroize();
     }
 
     pub(super) fn application(&mut self, name: &[u8]) {

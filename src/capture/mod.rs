@@ -10,6 +10,7 @@
 
 mod block;
 mod buffer;
+mod closing;
 mod info;
 mod log;
 mod magic;
@@ -19,11 +20,13 @@ mod pcapng;
 mod plain;
 mod records;
 mod resolution;
+mod simple;
 mod unpack;
 mod write;
 
 use std::io::Read;
 
+pub use closing::Closing;
 pub use info::{CaptureInfo, Comment, Compression, Damage, FileFormat, Format, Interface, Secrets, SecretsKind};
 pub use magic::OpenError;
 pub use records::{BareInterface, Implied, OtherBlock, PacketRecord, Record, Records};
@@ -157,6 +160,13 @@ impl<R: Read> Capture<R> {
         Ok(Capture { buffer, reader, log, secrets_given: 0 })
     }
 
+    /// The same capture with what stands behind its packets: [`Capture::next_with_secrets`] gives these secrets before all others.
+    #[must_use]
+    pub fn knowing(mut self, closing: Closing) -> Self {
+        self.log.know(closing);
+        self
+    }
+
     /// The next frame, or `None` at the end of the capture or where its damage leaves nothing to read on.
     ///
     /// A frame is returned as soon as its bytes have been read; more are asked of the input only when they are needed.
@@ -168,9 +178,14 @@ impl<R: Read> Capture<R> {
     /// The next frame as from [`Capture::next_frame`], and the decryption secrets that stand in the file before it and behind the frame before.
     #[inline]
     pub fn next_with_secrets(&mut self) -> Option<(Frame<'_>, &[Secrets])> {
-        let found = self.take_next()?;
+        let found = self.take_next();
         let given = std::mem::replace(&mut self.secrets_given, self.log.info.secrets.len());
         let secrets = self.log.info.secrets.get(given..).unwrap_or_default();
+        let Some(found) = found else {
+            let of_tls = secrets.iter().filter(|block| block.kind == SecretsKind::TLS_KEY_LOG);
+            self.log.info.secrets_behind += of_tls.count() as u64;
+            return None;
+        };
         Some((self.frame(&found, self.log.info.frames), secrets))
     }
 

@@ -15,6 +15,7 @@ use super::records::OtherBlock;
 use super::resolution::Resolution;
 use super::unpack::Failure;
 use crate::frame::LinkType;
+use crate::time::Timestamp;
 
 /// A search believes no block longer than this.
 const SEARCH_BLOCK: usize = 1 << 20;
@@ -25,34 +26,36 @@ const SEARCH_STEP: usize = 64 << 10;
 /// Reads the blocks of one file.
 #[derive(Default)]
 pub(super) struct PcapngReader {
-    order: Order,
+    pub(super) order: Order,
     /// Those of the current section, by their number.
-    interfaces: Vec<InterfaceState>,
+    pub(super) interfaces: Vec<InterfaceState>,
     /// The undescribed interface for which damage was noted last, so that it is noted once.
     undescribed: Option<u32>,
+    /// The first time in the file and its digits, where it was looked for; of packets before it.
+    pub(super) begin: Option<Option<(Timestamp, u8)>>,
     done: bool,
 }
 
 /// What packets need of their interface.
 #[derive(Clone, Copy)]
-struct InterfaceState {
+pub(super) struct InterfaceState {
     link_type: LinkType,
-    resolution: Resolution,
+    pub(super) resolution: Resolution,
     fcs_len: u8,
-    snap_len: u32,
+    pub(super) snap_len: u32,
     /// Place in the list of the capture's interfaces.
     listed: Option<usize>,
 }
 
 /// A packet within its block.
-struct Packet<'a> {
-    interface: u32,
-    units: Option<u64>,
-    captured: usize,
-    original: u32,
+pub(super) struct Packet<'a> {
+    pub(super) interface: u32,
+    pub(super) units: Option<u64>,
+    pub(super) captured: usize,
+    pub(super) original: u32,
     /// Bytes of the block body before the data.
-    before: usize,
-    options: &'a [u8],
+    pub(super) before: usize,
+    pub(super) options: &'a [u8],
 }
 
 impl InterfaceState {
@@ -112,6 +115,9 @@ impl PcapngReader {
                 let offset = buffer.offset();
                 log.damage(offset, what, Some(offset + len as u64));
             }
+            if kind == block::SIMPLE_PACKET {
+                self.look_ahead(buffer, log);
+            }
             let start = buffer.position();
             let offset = buffer.offset();
             let kept = (log.keeps_blocks() && !block::is_packet(kind))
@@ -123,7 +129,7 @@ impl PcapngReader {
                 }
                 block::SECRETS => {
                     let bytes = buffer.available_mut().get_mut(8..len - 4).unwrap_or_default();
-                    self.secrets(bytes, log).map(|()| None)
+                    self.secrets(offset, bytes, log).map(|()| None)
                 }
                 block::SECTION_HEADER => {
                     self.order = order;
@@ -176,7 +182,7 @@ impl PcapngReader {
     }
 
     /// Type, byte order and length of a block of which the first 12 bytes are there.
-    fn head(&self, bytes: &[u8], limit: usize) -> Result<(u32, Order, usize), String> {
+    pub(super) fn head(&self, bytes: &[u8], limit: usize) -> Result<(u32, Order, usize), String> {
         let mut order = self.order;
         let kind = order.u32(bytes, 0).unwrap_or_default();
         if kind == block::SECTION_HEADER {
@@ -234,21 +240,15 @@ impl PcapngReader {
         };
         let mut found = interface.found(&packet, position, order);
         log.frame(found.time);
+        if let (None, None, Some(Some(begin))) = (found.time, log.info.first_time, self.begin) {
+            (found.time, found.digits) = (Some(begin.0), begin.1);
+        }
         if !packet.options.is_empty()
             && let Some(fcs_len) = packet_options(packet.options, order, log)
         {
             found.fcs_len = fcs_len;
         }
         Ok(Some(found))
-    }
-
-    fn simple_packet<'a>(&self, body: &'a [u8]) -> Option<Packet<'a>> {
-        let original = self.order.u32(body, 0)?;
-        let snap_len = self.interfaces.first().map_or(0, |interface| interface.snap_len);
-        let captured = if snap_len == 0 { original } else { original.min(snap_len) };
-        // Some writers cut simple packets without a snap length; what is there is what there is.
-        let captured = (captured as usize).min(body.len() - 4);
-        Some(Packet { interface: 0, units: None, captured, original, before: 4, options: &[] })
     }
 
     /// Starts a section: interfaces are numbered from 0 again.
@@ -361,12 +361,12 @@ impl PcapngReader {
     }
 
     /// Keeps the secrets and clears them in the buffer.
-    fn secrets(&self, body: &mut [u8], log: &mut Log) -> Result<(), String> {
+    fn secrets(&self, at: u64, body: &mut [u8], log: &mut Log) -> Result<(), String> {
         let short = || "a block of decryption secrets whose length does not fit in it".to_owned();
         let kind = self.order.u32(body, 0).ok_or_else(short)?;
         let len = self.order.u32(body, 4).ok_or_else(short)? as usize;
         let data = body.get_mut(8..).and_then(|data| data.get_mut(..len)).ok_or_else(short)?;
-        log.secrets(kind, data);
+        log.secrets(at, kind, data);
         let options = body.get(8 + len.next_multiple_of(4)..).unwrap_or_default();
         comments(options, self.order, log);
         Ok(())

@@ -12,6 +12,10 @@ use super::magic::OpenError;
 #[cfg(any(feature = "zstd", feature = "xz"))]
 const WINDOW_LOG: u32 = 27;
 
+/// The largest block of a zstd stream (RFC 8878 §3.1.1.2.4).
+#[cfg(feature = "zstd")]
+const ZSTD_BLOCK: usize = 128 << 10;
+
 /// How many of the first bytes tell the compression.
 const MAGIC: usize = 6;
 
@@ -29,7 +33,7 @@ pub(super) enum Source<R: Read> {
     Gzip(Box<MultiGzDecoder<Input<R>>>),
     Lz4(Box<FrameDecoder<Counted<Input<R>>>>),
     #[cfg(feature = "zstd")]
-    Zstd(Box<zstd::stream::read::Decoder<'static, io::BufReader<Input<R>>>>),
+    Zstd(Box<ZstdInput<R>>),
     #[cfg(feature = "xz")]
     Xz(Box<XzInput<R>>),
 }
@@ -45,6 +49,40 @@ impl<R: Read> Read for Counted<R> {
         let count = self.input.read(room)?;
         self.count += count as u64;
         Ok(count)
+    }
+}
+
+/// Hands the decoder no more at a time than it asks for: what a wrong checksum follows is unpacked by then.
+#[cfg(feature = "zstd")]
+pub(super) struct ZstdInput<R: Read> {
+    decoder: zstd::stream::raw::Decoder<'static>,
+    input: io::BufReader<Input<R>>,
+    /// How many bytes it asks for; none at the end of a frame.
+    wanted: usize,
+    /// Whether there was no room for all that it has.
+    full: bool,
+}
+
+#[cfg(feature = "zstd")]
+impl<R: Read> Read for ZstdInput<R> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        use std::io::BufRead as _;
+        use zstd::stream::raw::Operation as _;
+        loop {
+            let there = if self.full { &[] } else { self.input.fill_buf()? };
+            if there.is_empty() && !self.full {
+                return if self.wanted == 0 { Ok(0) } else { Err(ErrorKind::UnexpectedEof.into()) };
+            }
+            let wanted = if self.wanted == 0 { MAGIC } else { self.wanted };
+            let given = there.get(..wanted).unwrap_or(there);
+            let status = self.decoder.run_on_buffers(given, room)?;
+            self.input.consume(status.bytes_read);
+            self.wanted = status.remaining;
+            self.full = self.wanted > 0 && status.bytes_written == room.len();
+            if status.bytes_written > 0 {
+                return Ok(status.bytes_written);
+            }
+        }
     }
 }
 
@@ -112,9 +150,11 @@ impl<R: Read> Source<R> {
 
     #[cfg(feature = "zstd")]
     fn zstd(input: Input<R>) -> Result<Self, OpenError> {
-        let mut decoder = zstd::stream::read::Decoder::new(input).map_err(OpenError::Read)?;
-        decoder.window_log_max(WINDOW_LOG).map_err(OpenError::Read)?;
-        Ok(Source::Zstd(Box::new(decoder)))
+        use zstd::stream::raw::{DParameter, Decoder};
+        let mut decoder = Decoder::new().map_err(OpenError::Read)?;
+        decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG)).map_err(OpenError::Read)?;
+        let input = io::BufReader::with_capacity(ZSTD_BLOCK, input);
+        Ok(Source::Zstd(Box::new(ZstdInput { decoder, input, wanted: 0, full: false })))
     }
 
     #[cfg(not(feature = "zstd"))]

@@ -2,13 +2,13 @@
 
 use super::error::{Error, say};
 use crate::analyzer::Analyzer;
-use crate::capture::{Capture, CaptureInfo, Limits, OpenError, Records, Secrets};
+use crate::capture::{Capture, CaptureInfo, Closing, Limits, OpenError, Records, Secrets};
 use crate::event::Row;
 use crate::frame::Frame;
 use crate::time::Timestamp;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Frames after which whoever watches is asked again.
 const WATCHED: u32 = 512;
@@ -43,7 +43,8 @@ impl<'a> Input<'a> {
             (Box::new(file), metadata.is_file())
         };
         let name = if path == "-" { "standard input" } else { path };
-        let capture = Capture::open(reader).map_err(|error| unreadable(name, &error))?;
+        let closing = if regular { closing(Path::new(path)) } else { Closing::default() };
+        let capture = Capture::open(reader).map_err(|error| unreadable(name, &error))?.knowing(closing);
         Ok(Input { path: path.to_owned(), regular, capture, later: Vec::new(), whole: None, watch: None })
     }
 
@@ -87,7 +88,12 @@ impl<'a> Input<'a> {
         later.reverse(); // not the iterator, which would hand out the first times to the last files
         let first = later.pop().unwrap_or_default();
         let file = File::open(&first).map_err(|error| Error::reading(&first.display().to_string(), &error))?;
-        Ok(Input { later, ..Input::of(name, Box::new(file))? })
+        Ok(Input { later, ..Input::of(name, Box::new(file))?.knowing(closing(&first)) })
+    }
+
+    /// The same capture with what stands behind its packets.
+    pub(super) fn knowing(self, closing: Closing) -> Self {
+        Input { capture: self.capture.knowing(closing), ..self }
     }
 
     /// Has someone asked now and then whether to read on; the capture ends where the answer is no.
@@ -107,7 +113,7 @@ impl<'a> Input<'a> {
             match opened {
                 Ok(capture) => {
                     self.follow();
-                    self.capture = capture;
+                    self.capture = capture.knowing(closing(&path));
                     return true;
                 }
                 // it was there a moment ago
@@ -189,6 +195,11 @@ impl<'a> Input<'a> {
             say(&Error::damaged(name, (at, after), &damage.what, damage.resumed_at.is_some()));
         }
     }
+}
+
+/// The secrets that stand behind all packets of a file.
+pub(super) fn closing(path: &Path) -> Closing {
+    File::open(path).map(|mut file| Closing::find(&mut file)).unwrap_or_default()
 }
 
 /// Opens a file to be written again, record by record.

@@ -15,6 +15,8 @@ pub struct Decryption {
     pub embedded: u64,
     /// Lines in these that are damaged and were passed over.
     pub embedded_damaged: u64,
+    /// Blocks of TLS secrets behind all packets, in a capture that is no plain file and so is not read from its end: they opened nothing.
+    pub embedded_behind: u64,
     /// TLS connections of TURN that have protected records.
     pub tls_connections: u64,
     /// How many of them were opened, wholly or in part.

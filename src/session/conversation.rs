@@ -349,7 +349,7 @@ impl Conversation {
             self.granted.add(exchange.method, answer.seen.time);
         }
         match exchange.method {
-            Method::ALLOCATE if granted => self.allocate(exchange),
+            Method::ALLOCATE if granted && !exchange.is_about_no_relay() => self.allocate(exchange),
             Method::REFRESH => self.refresh(exchange, granted),
             Method::CREATE_PERMISSION if granted => {
                 if let (Some(allocation), Some(peer)) = (&mut self.allocation, exchange.asked.peer) {

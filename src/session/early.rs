@@ -3,6 +3,7 @@
 
 use super::Session;
 use super::flow::FlowId;
+use super::totals::Counted;
 use super::transaction::Sighting;
 use crate::event::{Body, Event};
 use crate::time::{Span, Timestamp};
@@ -21,6 +22,8 @@ struct Held {
     at: Sighting,
     event: Event<'static>,
     bytes: Vec<u8>,
+    /// Whether another point showed it, and it was counted there.
+    again: bool,
 }
 
 /// The answers that are held, in the order of the capture.
@@ -29,6 +32,8 @@ pub(super) struct EarlyAnswers {
     held: VecDeque<Held>,
     /// Room of those that were, to be used again.
     spare: Vec<Vec<u8>>,
+    /// What was counted until a packet came that another point showed, while that is taken.
+    before: Option<Counted>,
 }
 
 impl EarlyAnswers {
@@ -40,11 +45,22 @@ impl EarlyAnswers {
 }
 
 impl Session {
+    /// What is taken until [`Session::told_again`] was counted before: the same packet at another point.
+    pub fn tells_again(&mut self) {
+        self.early.before = Some(self.totals.counted());
+    }
+
+    /// What comes now counts.
+    pub fn told_again(&mut self) {
+        if let Some(counted) = self.early.before.take() {
+            self.totals.restore(counted);
+        }
+    }
+
     /// Holds an answer, if nobody asked for it yet.
     pub(super) fn hold(&mut self, at: &Sighting, event: &Event<'_>, message: &Message<'_>) -> bool {
         let (id, bytes) = (message.transaction_id(), message.bytes());
-        // several captures have been put in order, and what is counted of each of their packets is decided as it passes
-        let too_early = self.joins.is_empty() && self.transactions.answered_by(id, at).is_none();
+        let too_early = self.transactions.answered_by(id, at).is_none();
         if !too_early || bytes.len() > MAX_BYTES || Message::recognise(bytes, event.truncated).is_none() {
             return false;
         }
@@ -54,7 +70,8 @@ impl Session {
         let mut room = self.early.spare.pop().unwrap_or_default();
         room.clear();
         room.extend_from_slice(bytes);
-        self.early.held.push_back(Held { id, at: *at, event: event.bare(), bytes: room });
+        let again = self.early.before.is_some();
+        self.early.held.push_back(Held { id, at: *at, event: event.bare(), bytes: room, again });
         true
     }
 
@@ -87,10 +104,20 @@ impl Session {
         }
     }
 
-    fn release_one(&mut self, Held { at, event, bytes, .. }: Held) {
+    /// Whether it counts was decided when it came, and not by the packet that it waited for.
+    fn release_one(&mut self, Held { at, event, bytes, again, .. }: Held) {
+        let within = self.early.before.is_some();
+        self.told_again();
+        if again {
+            self.tells_again();
+        }
         if let Some(message) = Message::recognise(&bytes, event.truncated) {
             let event = Event { body: Body::Stun(message), ..event };
             self.settle_stun(&at, &event, &message, &message.fields());
+        }
+        self.told_again();
+        if within {
+            self.tells_again();
         }
         self.early.spare.push(bytes);
     }

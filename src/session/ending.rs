@@ -1,5 +1,6 @@
 //! How flows end: when they are over, what is added up of them then, and how they wait to be judged.
 
+use super::exchange::Exchange;
 use super::flow::{Flow, FlowId};
 use super::outcome::Denied;
 use super::transaction::KEEP;
@@ -113,8 +114,10 @@ impl Session {
                 let (client, server) = (conversation.client.0.ip(), conversation.server.0);
                 self.clients.relayed(client, conversation.user, server, until);
             }
+            let about_none = |exchange: &Exchange| exchange.settled().is_some_and(|known| known.is_about_no_relay());
             if conversation.allocated == 0
                 && let Some(asked) = conversation.of(Method::ALLOCATE).next()
+                && !conversation.of(Method::ALLOCATE).any(about_none)
             {
                 let (client, server) = (conversation.client.0, conversation.server.0);
                 self.clients.denied(Denied { client, server, asked: asked.first });

@@ -245,12 +245,22 @@ pub struct Settled<'e> {
 
 impl Settled<'_> {
     /// Whether a whole success names no relayed address, though it says as whom the server sees the client: no way to answer who asks for a relay
-    /// (RFC 8656 §7.2). Services that set up calls with an Allocate of their own leave out REQUESTED-TRANSPORT, which asks for one (§7.1).
+    /// (RFC 8656 §7.2).
     #[must_use]
     pub fn lends_nothing(&self) -> bool {
+        self.asked.transport.is_some() && self.names_the_client_alone()
+    }
+
+    /// Whether no relay is lent and none was asked for: services that set up calls with an Allocate of their own leave out REQUESTED-TRANSPORT, which
+    /// asks for one (RFC 8656 §7.1).
+    #[must_use]
+    pub fn is_about_no_relay(&self) -> bool {
+        self.asked.transport.is_none() && !self.asked.truncated && self.names_the_client_alone()
+    }
+
+    fn names_the_client_alone(&self) -> bool {
         let Answer { class, truncated, mapped, relayed, .. } = self.answer;
-        let whole = *class == Class::Success && !truncated && mapped.is_some();
-        whole && self.asked.transport.is_some() && *relayed == [None; 2]
+        *class == Class::Success && !truncated && mapped.is_some() && *relayed == [None; 2]
     }
 
     /// The round trip time, where only one copy of the request can have been answered.

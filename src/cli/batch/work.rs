@@ -8,9 +8,10 @@ use super::room::Room;
 use super::store::{Store, capture_id, hex, page_name, report_name};
 use super::tee::Tee;
 use crate::analyzer;
+use crate::capture::Closing;
 use crate::cli::archive::{self, Allowance, Section, Shape};
 use crate::cli::error::Error;
-use crate::cli::input::Input;
+use crate::cli::input::{self, Input};
 use crate::cli::output;
 use crate::cli::run::{self, Extra};
 use crate::event::{Body, IcmpAnswer};
@@ -281,8 +282,10 @@ impl<'b> Work<'b> {
         summary: Summary,
         key: impl FnOnce(&mut Summary) -> Option<Key>,
     ) -> Result<(), Error> {
+        // what is in an archive is not read from its end
+        let closing = origin.inner.map_or_else(|| input::closing(Path::new(origin.path)), |_| Closing::default());
         match Input::bounded(&summary.path, input, archive::most(size, origin.inner.is_some())) {
-            Ok(input) => self.analyze(origin, (input, icmp), size, summary, key),
+            Ok(input) => self.analyze(origin, (input.knowing(closing), icmp), size, summary, key),
             Err(error) => self.write_unreadable(origin, Summary { error: Some(error.to_string()), ..summary }),
         }
     }

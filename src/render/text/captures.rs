@@ -113,6 +113,13 @@ fn decryption(page: &mut Page<'_>, capture: &Capture) {
         let lines = count(known.embedded_damaged, "damaged line", "damaged lines");
         page.item(4, "Keys:", Some(Tint::Warning), &format!("{lines} in the capture's own secrets passed over"));
     }
+    if known.embedded_behind > 0 {
+        let blocks = count(known.embedded_behind, "block", "blocks");
+        let text = format!(
+            "{blocks} of secrets behind all packets, found too late: save the capture as a file that is not packed"
+        );
+        page.item(4, "Keys:", Some(Tint::Warning), &text);
+    }
 }
 
 /// How much of what there is keys opened.

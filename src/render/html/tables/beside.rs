@@ -107,6 +107,7 @@ pub(super) fn keys(report: &Report) -> Table {
             ("records opened", number(known.opened_records)),
             ("not opened", long(shut.join("; ")).classed(class)),
             ("damaged lines in the capture", filled(known.embedded_damaged).classed("number odd")),
+            ("blocks behind all packets, not used", filled(known.embedded_behind).classed("number odd")),
         ])
     });
     table("keys", "Keys", rows, 0)
