@@ -55,6 +55,13 @@ pub fn seconds(span: Span, digits: u8) -> String {
     text
 }
 
+/// A time as what passed since another: `+12.123456`, or `-0.002160` where a capture has it before that.
+#[must_use]
+pub fn since(start: Time, time: Time) -> String {
+    let passed = time.at.since(start.at);
+    format!("{}{}", if passed.0 < 0 { "" } else { "+" }, seconds(passed, time.digits.min(6)))
+}
+
 fn fraction(text: &mut String, nanos: u64, digits: u8) {
     let digits = digits.min(9);
     if digits > 0 {
@@ -85,5 +92,11 @@ mod tests {
         assert_eq!(Clock::Relative(Timestamp(1_714_564_788_000_000_000)).show(AT), "12.123456");
         assert_eq!(seconds(Span(-500_000_000), 1), "-0.5");
         assert_eq!(seconds(Span(7), 0), "0");
+    }
+
+    #[test]
+    fn what_passed_has_one_sign() {
+        let later = Time { at: Timestamp(AT.at.0 + 2_160_000), ..AT };
+        assert_eq!([since(AT, later), since(later, AT), since(AT, AT)], ["+0.002160", "-0.002160", "+0.000000"]);
     }
 }

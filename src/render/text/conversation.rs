@@ -1,7 +1,7 @@
 //! Who said what to whom until there was an allocation, or none.
 
 use super::page::{Page, Tint, count};
-use crate::render::clock::seconds;
+use crate::render::clock::since;
 use crate::report::{Authentication, AuthenticationOutcome, Report, Side, Step, Subject};
 
 /// How many conversations are told step by step.
@@ -70,7 +70,7 @@ fn steps(page: &mut Page<'_>, report: &Report, conversation: &Authentication) {
             let mut label = if several { format!("{}:", step.place.capture) } else { String::new() };
             label += &format!("frame {:>width$}", step.place.frame);
             if let (Some(start), Some(time)) = (start, step.time) {
-                label += &format!("  {:>9} s", format!("+{}", seconds(time.at.since(start.at), time.digits.min(6))));
+                label += &format!("  {:>9} s", since(start, time));
             }
             label += match step.from {
                 Side::Client => "  client → server ",

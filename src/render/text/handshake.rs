@@ -2,7 +2,7 @@
 
 use super::page::{Page, Tint};
 use super::tables::inside;
-use crate::render::clock::seconds;
+use crate::render::clock::since;
 use crate::report::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsState, Place, Report, Time};
 use crate::time::Span;
 
@@ -150,7 +150,7 @@ pub(super) fn flight_lines(page: &mut Page<'_>, flights: &[(&str, Place, Time, S
     let shown = page.limit(usual).min(flights.len());
     for (from, place, time, text) in flights.iter().take(shown) {
         let arrow = if *from == "client" { "client → server" } else { "server → client" };
-        let after = format!("+{}", seconds(time.at.since(start.at), time.digits.min(6)));
+        let after = since(*start, *time);
         let label = format!("frame {:>width$}  {after:>9} s  {arrow} ", place.frame);
         page.item(2, &label, None, text);
     }
