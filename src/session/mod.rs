@@ -375,6 +375,11 @@ impl Session {
             if self.now.since(now) > DISORDER {
                 self.clients.clock_set_back(now);
             }
+            // where the clock stands still, there may be too many all the same
+            if self.transactions.due() <= self.now {
+                let now = self.time_that_passed(self.now);
+                self.settle_what_is_over(now);
+            }
             return;
         }
         if self.now > Timestamp(0) && now.since(self.now) >= LEAP {
@@ -383,13 +388,17 @@ impl Session {
         self.now = now;
         self.release(now);
         let now = self.time_that_passed(now);
-        while let Some(closed) = self.transactions.expire(now) {
-            self.settle(closed);
-        }
+        self.settle_what_is_over(now);
         let crowded = self.flows.len() > self.limits.crowded;
         if now.since(self.swept) >= if crowded { CROWDED_SWEEP } else { SWEEP } {
             self.swept = now;
             self.sweep(crowded, now);
+        }
+    }
+
+    fn settle_what_is_over(&mut self, now: Timestamp) {
+        while let Some(closed) = self.transactions.expire(now) {
+            self.settle(closed);
         }
     }
 
