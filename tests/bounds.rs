@@ -325,6 +325,19 @@ fn requests_of_as_many_clients_as_one_likes() {
 }
 
 #[test]
+fn requests_while_the_clock_stands_still_or_goes_back() {
+    for step in [100, 200] {
+        let all = run(150_000, false, &mut |feed, number| {
+            feed.time_us -= step;
+            let request = Stun::request(method::ALLOCATE).tid(id(number)).requested_transport(17);
+            feed.udp(address(number % 50), SERVER, &request.bytes());
+        });
+        assert!(all.peak < 32 << 20, "{} bytes at one time", all.peak);
+        assert!(all.omitted("unanswered_transactions") > 50_000, "{:?}", all.report.omitted);
+    }
+}
+
+#[test]
 fn clients_that_never_come_again_and_what_turns_them_away() {
     for (turned_away, name, limit) in
         [(false, "ever new clients", 124 << 20), (true, "clients that ICMP turns away", 138 << 20)]

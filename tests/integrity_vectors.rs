@@ -479,6 +479,35 @@ fn a_list_is_left_out_when_its_tries_are_spent() {
 }
 
 #[test]
+fn very_many_credentials_are_left_out_when_their_tries_are_spent() {
+    let some = || {
+        let mut all = Credentials::with_limits(Limits { keys_of_identity: 4, list_tries: 1000, ..Limits::default() });
+        for n in 0..50 {
+            let mut one = password(&format!("p{n}"));
+            one.username = Some(format!("user{n}"));
+            all.add(one);
+        }
+        all
+    };
+    // a response without its request, of which nobody knows whose it is; and users of whom a message tells a hash only
+    let unknown = |n: u32| Built::new(0x0103).with(0x8022, &n.to_be_bytes()).sha1(b"other");
+    let hashed = |n: u32| allocate().with(0x001e, &sha256(&format!("{n}:r"))).with(0x0014, b"r").sha1(b"other");
+    let kinds: [&dyn Fn(u32) -> Built; 2] = [&unknown, &hashed];
+    for built in kinds {
+        let mut all = some();
+        assert_eq!(built(0).check(&mut all), ["sha1 Untested"]);
+        assert_eq!(all.cut_short(), 0);
+        for n in 1..100 {
+            assert_eq!(built(n).check(&mut all), ["sha1 Untested"]);
+        }
+        assert!(all.cut_short() > 70, "{}", all.cut_short());
+        // what is found by its name is tried all the same
+        let known = allocate().user("user7", "r").sha1(&md5("user7:r:p7"));
+        assert_eq!(known.check(&mut all), ["sha1 by 7, Rfc8489, long-term MD5"]);
+    }
+}
+
+#[test]
 fn what_is_kept_does_not_change_what_is_found() {
     let users: Vec<String> = (0..40).map(|n| format!("user{n}")).collect();
     let tight = Limits { identities: 3, keys: 5, keys_of_identity: 2, identity_bytes: 6, ..Limits::default() };

@@ -1,5 +1,6 @@
 //! Text from a capture, made harmless for a terminal.
 
+pub use crate::wire::stun::is_unsafe;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -31,15 +32,6 @@ pub fn push(out: &mut String, c: char) {
             let _ = write!(out, "\\u{{{:x}}}", c as u32);
         }
     }
-}
-
-/// Whether a terminal may obey the character, or hide it.
-#[must_use]
-pub fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

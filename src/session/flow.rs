@@ -238,6 +238,11 @@ impl Flows {
         self.index.is_empty()
     }
 
+    /// How many places [`Flows::select`] looks through.
+    pub(super) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Whether a new flow needs room first: see [`Flows::idle`].
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -115,6 +115,8 @@ const LEAP: Span = Span::from_secs(60);
 const SWEEP: Span = Span::from_secs(20);
 /// How often, while there are very many.
 const CROWDED_SWEEP: Span = Span::from_secs(10);
+/// As many places of the table of flows are looked through for each frame, at most: time may leap with each of them.
+const PLACES_A_FRAME: usize = 1024;
 /// Captures of several interfaces are out of order by less than this; what goes back further is a clock that was set.
 const DISORDER: Span = Span::from_secs(1);
 
@@ -160,6 +162,8 @@ pub struct Session {
     rooms: rooms::Rooms,
     now: Timestamp,
     swept: Timestamp,
+    /// How many frames came since.
+    unswept: usize,
     /// The last leap of the clock, from and to, while it counts as no time.
     leap: Option<(Timestamp, Timestamp)>,
     /// The conversations that keep exchanges, the first to do so first.
@@ -218,6 +222,7 @@ impl Session {
             rooms: rooms::Rooms::default(),
             now: Timestamp(i64::MIN),
             swept: Timestamp(i64::MIN),
+            unswept: 0,
             leap: None,
             keeping: VecDeque::new(),
             kept: 0,
@@ -361,6 +366,7 @@ impl Session {
     /// Lets time pass: closes what is over at `now`. Time that goes back is ignored.
     #[inline(always)]
     pub fn advance(&mut self, now: Timestamp) {
+        self.unswept = self.unswept.saturating_add(1);
         let sweep = if self.flows.len() > self.limits.crowded { CROWDED_SWEEP } else { SWEEP };
         if now > self.now && now < self.transactions.due() && now.since(self.swept) < sweep {
             self.now = now; // nothing is over yet
@@ -375,6 +381,11 @@ impl Session {
             if self.now.since(now) > DISORDER {
                 self.clients.clock_set_back(now);
             }
+            // where the clock stands still, there may be too many all the same
+            if self.transactions.due() <= self.now {
+                let now = self.time_that_passed(self.now);
+                self.settle_what_is_over(now);
+            }
             return;
         }
         if self.now > Timestamp(0) && now.since(self.now) >= LEAP {
@@ -383,13 +394,18 @@ impl Session {
         self.now = now;
         self.release(now);
         let now = self.time_that_passed(now);
+        self.settle_what_is_over(now);
+        let crowded = self.flows.len() > self.limits.crowded;
+        let due = now.since(self.swept) >= if crowded { CROWDED_SWEEP } else { SWEEP };
+        if due && self.unswept.saturating_mul(PLACES_A_FRAME) >= self.flows.places() {
+            (self.swept, self.unswept) = (now, 0);
+            self.sweep(crowded, now);
+        }
+    }
+
+    fn settle_what_is_over(&mut self, now: Timestamp) {
         while let Some(closed) = self.transactions.expire(now) {
             self.settle(closed);
-        }
-        let crowded = self.flows.len() > self.limits.crowded;
-        if now.since(self.swept) >= if crowded { CROWDED_SWEEP } else { SWEEP } {
-            self.swept = now;
-            self.sweep(crowded, now);
         }
     }
 
@@ -420,5 +436,33 @@ impl Session {
                 now
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Endpoint;
+
+    /// How often `count` frames, each half a minute after the one before it, make a session look for flows that are over.
+    fn sweeps(flows: u32, count: i64) -> i64 {
+        let mut session = Session::new(Credentials::default(), Limits::default());
+        let server = Endpoint::v4([192, 0, 2, 1], 3478);
+        for number in 0..flows {
+            let client = Endpoint::v4((0x0a00_0000 + number).to_be_bytes(), 5000);
+            assert!(session.flows.find_or_add(client, server, Seen { frame: 0, time: Timestamp(0) }).is_some());
+        }
+        let mut sweeps = 0;
+        for frame in 1..=count {
+            session.advance(Timestamp(0).after(Span::from_secs(30 * frame)));
+            sweeps += i64::from(session.swept == session.now);
+        }
+        sweeps
+    }
+
+    #[test]
+    fn a_large_table_of_flows_is_not_looked_through_for_each_frame_of_a_clock_that_leaps() {
+        assert_eq!(sweeps(1000, 640), 640);
+        assert!((1..=11).contains(&sweeps(60_000, 640)), "{}", sweeps(60_000, 640));
     }
 }

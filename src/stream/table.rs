@@ -18,6 +18,9 @@ const TCP: u8 = 6;
 /// After anything that a capture can hold.
 const NEVER: Timestamp = Timestamp(i64::MAX);
 
+/// As many connections with holes are looked at for each frame, at most.
+const HOLES_A_FRAME: u64 = 64;
+
 /// Puts TCP streams together, as far as there is STUN in them.
 #[derive(Debug)]
 pub struct Streams {
@@ -26,6 +29,8 @@ pub struct Streams {
     /// Connections with holes, and when they are looked at next.
     holed: Vec<u32>,
     due: Timestamp,
+    /// The frame at which they were looked at last.
+    looked: u64,
     counts: Counts,
     keys: KeyLog,
 }
@@ -39,6 +44,7 @@ impl Streams {
             known: Connections::default(),
             holed: Vec::new(),
             due: NEVER,
+            looked: 0,
             counts: Counts::default(),
             keys: KeyLog::new(),
         }
@@ -82,7 +88,11 @@ impl Streams {
 
     #[inline(never)]
     fn look_at_holes(&mut self, now: Moment, each: &mut impl FnMut(Item<'_>)) {
-        self.due = NEVER;
+        // a clock that goes to and fro makes it time with each frame
+        if now.frame.saturating_sub(self.looked) < self.holed.len() as u64 / HOLES_A_FRAME {
+            return;
+        }
+        (self.due, self.looked) = (NEVER, now.frame);
         for slot in std::mem::take(&mut self.holed) {
             if let Some(entry) = self.known.get_mut(slot) {
                 entry.holed = false;
@@ -416,26 +426,56 @@ mod tests {
     use crate::net::Endpoint;
     use crate::packet::TcpFlags;
 
+    fn segment(port: u16, seq: u32, flags: u8, payload: &[u8]) -> Segment<'_> {
+        Segment {
+            src: Endpoint::v4([10, 0, 0, 2], port),
+            dst: Endpoint::v4([192, 0, 2, 1], 3478),
+            seq,
+            ack: 0,
+            flags: TcpFlags(flags),
+            window: 0,
+            payload,
+            length: u32::try_from(payload.len()).unwrap(),
+            truncated: false,
+            ip_id: 0,
+            ttl: 64,
+        }
+    }
+
+    #[test]
+    fn holes_are_not_looked_at_with_each_frame_where_the_clock_goes_to_and_fro() {
+        const HOLES: u16 = 6400;
+        let mut streams = Streams::new(Limits::default());
+        let (mut frame, mut looks) = (0, 0);
+        let mut send = |time: Timestamp, segment: &Segment<'_>| {
+            frame += 1;
+            streams.advance(Moment { frame, time }, &mut |_| {});
+            looks += u32::from(streams.looked == frame);
+            streams.segment(frame, time, segment, &mut |_| {});
+            (streams.holed.len(), looks)
+        };
+        let (early, late) = (Timestamp(0), Timestamp(3_600_000_000_000));
+        for port in 0..HOLES {
+            send(late, &segment(port, 0, 0x02, &[]));
+            send(late, &segment(port, 100, 0x10, &[0; 40]));
+        }
+        let (_, before) = send(late, &segment(HOLES, 0, 0x02, &[]));
+        for seq in 0..1000 {
+            send(early, &segment(HOLES, 100 + 100 * seq, 0x10, &[0; 40]));
+            send(late, &segment(HOLES, 0, 0x02, &[]));
+        }
+        let (holes, after) = send(late, &segment(HOLES, 0, 0x02, &[]));
+        assert!(holes >= usize::from(HOLES), "{holes}");
+        assert!((1..=25).contains(&(after - before)), "{} times", after - before);
+    }
+
     #[test]
     fn connections_that_went_with_holes_are_not_looked_at_any_more() {
         let mut streams = Streams::new(Limits::default());
         let mut frame = 0;
         let mut send = |seq: u32, flags: u8, payload: &[u8]| {
-            let segment = Segment {
-                src: Endpoint::v4([10, 0, 0, 2], 50_000),
-                dst: Endpoint::v4([192, 0, 2, 1], 3478),
-                seq,
-                ack: 0,
-                flags: TcpFlags(flags),
-                window: 0,
-                payload,
-                length: u32::try_from(payload.len()).unwrap(),
-                truncated: false,
-                ip_id: 0,
-                ttl: 64,
-            };
             frame += 1;
-            streams.segment(frame, Timestamp(0), &segment, &mut |_| {});
+            streams.segment(frame, Timestamp(0), &segment(50_000, seq, flags, payload), &mut |_| {});
             streams.holed.len()
         };
         for round in 1..100 {

@@ -142,8 +142,8 @@ pub struct Limits {
     pub keys_of_identity: usize,
     /// An identity with more bytes than this is not kept.
     pub identity_bytes: usize,
-    /// How often a password of a list is tried in all, about a microsecond each. Then lists are left out: their passwords are neither
-    /// tried nor counted any more, but for those that fitted before. [`Credentials::cut_short`](super::Credentials::cut_short) tells.
+    /// How often passwords of lists are tried in all, and credentials where very many may apply or are looked through, about a microsecond each. Then
+    /// they are left out, but for those that fitted before: [`Credentials::cut_short`](super::Credentials::cut_short) tells.
     pub list_tries: u64,
 }
 
@@ -247,17 +247,16 @@ impl Cache {
             access_token: identity.access_token,
         };
         let tries = self.limits.list_tries.saturating_sub(self.tries);
-        let limit = self.limits.keys_of_identity;
-        let mut test = Test { store, message, protection, identity, limit, tries, cut: false };
+        let mut test =
+            Test { store, message, protection, identity, limit: self.limits.keys_of_identity, tries, cut: false };
         let status = if identity.len() > self.limits.identity_bytes {
-            Slot::new(store, head, identity).status(&mut test, &self.hash)
+            Slot::new(head, &mut test).status(&mut test, &self.hash)
         } else {
             let build = self.hash.clone();
-            let slot = self.slot(store, head, identity);
+            let slot = self.slot(head, &mut test);
             let before = slot.ready.len();
             let status = slot.status(&mut test, &build);
-            let made = slot.ready.len().saturating_sub(before);
-            self.young_keys += made;
+            self.young_keys += slot.ready.len().saturating_sub(before);
             status
         };
         self.tries += tries - test.tries;
@@ -266,7 +265,8 @@ impl Cache {
     }
 
     /// The slot of an identity, made or brought back if need be.
-    fn slot(&mut self, store: &Store, head: Head, identity: &Identity<'_>) -> &mut Slot {
+    fn slot(&mut self, head: Head, test: &mut Test<'_>) -> &mut Slot {
+        let identity = test.identity;
         if self.young.len() >= self.limits.identities || self.young_keys >= self.limits.keys {
             self.old = std::mem::take(&mut self.young);
             self.young_keys = 0;
@@ -282,7 +282,7 @@ impl Cache {
             Entry::Vacant(free) => {
                 let slot = match self.old.find_entry(hash, is) {
                     Ok(slot) => slot.remove().0,
-                    Err(_) => Slot::new(store, head, identity),
+                    Err(_) => Slot::new(head, test),
                 };
                 self.young_keys += slot.weight();
                 free.insert(slot).into_mut()
@@ -332,13 +332,16 @@ pub(super) fn wanted(message: &Message<'_>, protection: &Protection) -> Wanted {
 }
 
 impl Slot {
-    fn new(store: &Store, head: Head, identity: &Identity<'_>) -> Self {
+    fn new(head: Head, test: &mut Test<'_>) -> Self {
+        let Test { store, identity, .. } = *test;
+        let selection = store.select(identity, head.sender, &mut test.tries);
+        test.cut |= selection.is_none();
         Slot {
             head,
             username: identity.username.map(Box::from),
             realm: identity.realm.map(Box::from),
             userhash: identity.userhash.map(Box::from),
-            selection: store.select(identity, head.sender),
+            selection: selection.unwrap_or_default(),
             ready: Vec::new(),
             last: 0,
             made: 0,
@@ -373,7 +376,7 @@ impl Slot {
         let Selection { given, words, firm, firm_words } = &self.selection;
         let many = given.len() + usize::try_from(*words).unwrap_or(usize::MAX) > test.limit;
         let digest = many.then(|| build.hash_one((test.message.bytes(), test.protection.offset)));
-        let (firm, firm_words) = (*firm, *firm_words);
+        let (firm, untried) = (*firm, if given.len() > test.limit { *firm } else { *firm_words });
         if digest.is_none() || !self.failed.contains(&digest) {
             if let Some(found) = self.make_more(test) {
                 return found;
@@ -383,7 +386,7 @@ impl Slot {
                 self.next_failed = (self.next_failed + 1) % self.failed.len();
             }
         }
-        match firm.saturating_sub(if test.cut { firm_words } else { 0 }) {
+        match firm.saturating_sub(if test.cut { untried } else { 0 }) {
             0 => Status::Untested,
             tried => Status::Mismatch { tried },
         }
@@ -395,7 +398,7 @@ impl Slot {
         let mut step = self.made;
         let mut kept = self.ready.len() < test.limit;
         while let Some(Step { round, credential, is_word }) = self.step(test.store, step) {
-            if is_word {
+            if is_word || self.selection.given.len() > test.limit {
                 let Some(left) = test.tries.checked_sub(1) else {
                     (test.cut, kept) = (true, false);
                     step = self.end_of(round);
@@ -476,7 +479,7 @@ struct Test<'t> {
     protection: &'t Protection,
     identity: &'t Identity<'t>,
     limit: usize,
-    /// How often a password of a list may still be tried.
+    /// How often what there are many of may still be tried or looked at.
     tries: u64,
     /// There were not enough tries.
     cut: bool,

@@ -291,7 +291,7 @@ impl Credentials {
         self.store.describe(credential)
     }
 
-    /// How many integrity attributes were not tried with every password of the lists, see [`Limits::list_tries`].
+    /// How many integrity attributes were not tried with all that may have made them, see [`Limits::list_tries`].
     #[must_use]
     pub fn cut_short(&self) -> u64 {
         self.cache.cut_short()

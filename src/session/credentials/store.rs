@@ -35,7 +35,7 @@ pub(super) enum Applies {
 }
 
 /// The credentials for an identity, in the order in which they are tried; the lists come after `given`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Selection {
     pub(super) given: Vec<u32>,
     /// How many passwords of lists.
@@ -133,8 +133,10 @@ impl Store {
     }
 
     /// Which credentials apply to a message of `sender`. Those of its own side stand first: where both sides hold the same password, each
-    /// is said to have signed with its own.
-    pub(super) fn select(&self, identity: &Identity<'_>, sender: Side) -> Selection {
+    /// is said to have signed with its own. `None` where more would have to be looked at without an index than `tries` are left.
+    pub(super) fn select(&self, identity: &Identity<'_>, sender: Side, tries: &mut u64) -> Option<Selection> {
+        let looked_at = if indexed_name(identity).is_some() { 0 } else { self.given.len() as u64 };
+        *tries = tries.checked_sub(looked_at)?;
         let mut firm = 0u32;
         let mut given = Vec::new();
         self.candidates(identity, |number| {
@@ -158,7 +160,7 @@ impl Store {
             Applies::Perhaps => (all, 0),
             Applies::Yes => (all, all),
         };
-        Selection { given, words, firm: firm.saturating_add(firm_words), firm_words }
+        Some(Selection { given, words, firm: firm.saturating_add(firm_words), firm_words })
     }
 
     /// Whether two credentials are the same secret: that of a client and that of a server should be.
@@ -179,8 +181,7 @@ impl Store {
 
     /// Every credential that may apply, by the indexes where the identity allows.
     fn candidates(&self, identity: &Identity<'_>, mut each: impl FnMut(u32)) {
-        let name = identity.username.map(prepare::trim).filter(|name| prepare::is_plain(name));
-        let Some(name) = name else {
+        let Some(name) = indexed_name(identity) else {
             (0u32..).zip(&self.given).for_each(|(number, _)| each(number));
             return;
         };
@@ -208,6 +209,11 @@ impl Store {
             Maker { credential: None, identity, wanted, round }.keys(&Kind::Password, word, keys);
         }
     }
+}
+
+/// The user name, if there is an index of such names.
+fn indexed_name<'a>(identity: &Identity<'a>) -> Option<&'a [u8]> {
+    identity.username.map(prepare::trim).filter(|name| prepare::is_plain(name))
 }
 
 /// The part of an ICE user name before its first colon: the receiver's ufrag (RFC 8445 §7.2.2).

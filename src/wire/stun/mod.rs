@@ -22,4 +22,4 @@ pub use fields::{AddressError, ErrorCode, Fields};
 pub use fingerprint::Fingerprint;
 pub use header::{COOKIE, Class, Dialect, Method, TransactionId};
 pub use message::{HEADER, Message, Peers};
-pub use value::{Hex, PasswordAlgorithm, Text, Value, password_algorithms, unknown_attributes};
+pub use value::{Hex, PasswordAlgorithm, Text, Value, is_unsafe, password_algorithms, unknown_attributes};

@@ -4,7 +4,7 @@ mod decode;
 mod json;
 mod text;
 
-pub use text::{Hex, Text};
+pub use text::{Hex, Text, is_unsafe};
 
 use super::TransactionId;
 use super::attribute::AttributeCode;

@@ -19,6 +19,15 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
+/// Whether a terminal may obey the character, or hide it: control characters, and the marks that turn the direction of writing or are not seen.
+#[must_use]
+pub fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// Text of the wire, displayed without anything that drives a terminal or turns its writing direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text<'a>(pub &'a [u8]);
@@ -27,12 +36,10 @@ impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             for character in chunk.valid().chars() {
-                match character {
-                    '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-                        write!(f, "{}", character.escape_unicode())?;
-                    }
-                    _ if character.is_control() => write!(f, "{}", character.escape_default())?,
-                    _ => f.write_char(character)?,
+                if is_unsafe(character) {
+                    write!(f, "{}", character.escape_default())?;
+                } else {
+                    f.write_char(character)?;
                 }
             }
             chunk.invalid().iter().try_for_each(|byte| write!(f, "\\x{byte:02x}"))?;
@@ -207,6 +214,8 @@ mod tests {
     #[test]
     fn a_hostile_realm_cannot_drive_the_terminal() {
         let shown = Text("a\u{1b}[31m\r\n\u{9b}2J\u{202e}b\0".as_bytes()).to_string();
+        let hidden = Text("\u{61c}\u{200b}\u{2060}\u{e0041}".as_bytes()).to_string();
+        assert_eq!(hidden, r"\u{61c}\u{200b}\u{2060}\u{e0041}");
         assert_eq!(shown, r"a\u{1b}[31m\r\n\u{9b}2J\u{202e}b\u{0}");
         assert_eq!(Text(&[b'x', 0xff, 0x9b]).to_string(), r"x\xff\x9b");
     }
