@@ -169,7 +169,8 @@ impl<R: Read> Capture<R> {
 
     /// The next frame, or `None` at the end of the capture or where its damage leaves nothing to read on.
     ///
-    /// A frame is returned as soon as its bytes have been read; more are asked of the input only when they are needed.
+    /// A frame is returned as soon as its bytes have been read; more are asked of the input only when they are needed. Where the first ones say no
+    /// time, one that does is looked for within 64 KiB.
     #[inline(always)]
     pub fn next_frame(&mut self) -> Option<Frame<'_>> {
         self.take_next().map(|found| self.frame(&found, self.log.info.frames))
