@@ -381,11 +381,8 @@ impl Session {
             if self.now.since(now) > DISORDER {
                 self.clients.clock_set_back(now);
             }
-            // where the clock stands still, there may be too many all the same
-            if self.transactions.due() <= self.now {
-                let now = self.time_that_passed(self.now);
-                self.settle_what_is_over(now);
-            }
+            // nothing is over, but while the clock does not go on there may be too many
+            self.settle_what_is_over(Timestamp(i64::MIN));
             return;
         }
         if self.now > Timestamp(0) && now.since(self.now) >= LEAP {
