@@ -2,8 +2,10 @@
 // What is unwrapped here was made here.
 #![allow(clippy::unwrap_used)]
 
+mod capture_bytes;
 mod support;
 
+use capture_bytes::Bytes;
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::ffi::OsStr;
@@ -233,11 +235,11 @@ fn a_frame_without_a_time_is_told_with_the_last_known_to_all_its_digits() {
 
 /// A Simple Packet Block.
 fn simple(frame: &[u8]) -> Vec<u8> {
-    let padded = frame.len().next_multiple_of(4);
-    let words = |numbers: &[usize]| numbers.iter().flat_map(|&n| (n as u32).to_le_bytes()).collect::<Vec<u8>>();
-    let mut block = [words(&[3, 16 + padded, frame.len()]), frame.to_vec()].concat();
-    block.resize(12 + padded, 0);
-    [block, words(&[16 + padded])].concat()
+    let mut block = Bytes::new(false);
+    block.block(3, |b| {
+        b.u32(frame.len() as u32).padded(frame);
+    });
+    block.bytes
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The display filter of each finding in the samples' expected reports is one that tshark takes, and shows the frames that the finding names, to who has no keys,
-//! too. Without tshark the test says that it was skipped; `TURNSCOPE_REQUIRE_TSHARK=1` makes it fail then.
+//! too: all that tshark knows, and of each kind of finding at least one. Without tshark the test says that it was skipped; `TURNSCOPE_REQUIRE_TSHARK=1` makes it fail then.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -54,19 +54,27 @@ fn the_display_filter_of_a_finding_shows_its_frames() {
     }
     let asked: Vec<_> = asked().into_iter().collect();
     assert!(asked.len() > 150, "findings were compared: {}", asked.len());
-    let wrong = of_each(&asked, |((path, filter), findings)| {
+    let told = of_each(&asked, |((path, filter), findings)| {
+        let place = format!("{}: {filter}", path.display());
         let rows = match fields(path, &["-n", "-Y", filter], &["frame.number"]) {
             Ok(rows) => rows,
-            Err(error) => return vec![format!("{}: {filter}: {error}", path.display())],
+            Err(error) => return (BTreeSet::new(), vec![format!("{place}: {error}")]),
         };
         let rows: BTreeSet<u64> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
+        let shown = findings.iter().filter(|(_, frames)| !frames.is_disjoint(&rows)).map(|(id, _)| id.clone());
         let missing = findings.iter().filter_map(|(id, frames)| {
             let hidden: BTreeSet<u64> = frames.difference(&rows).copied().collect();
             let hidden = if hidden.is_empty() { hidden } else { &hidden - &unknown(path, &hidden) };
-            (!hidden.is_empty()).then(|| format!("{} {id}: {filter} does not show {hidden:?}", path.display()))
+            (!hidden.is_empty()).then(|| format!("{place} does not show {hidden:?} of {id}"))
         });
-        missing.collect()
+        (shown.collect(), missing.collect())
     });
-    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+    let (shown, wrong): (Vec<BTreeSet<String>>, Vec<Vec<String>>) = told.into_iter().unzip();
+    let wrong = wrong.concat();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let shown: BTreeSet<String> = shown.into_iter().flatten().collect();
+    let kinds: BTreeSet<&String> = asked.iter().flat_map(|(_, findings)| findings).map(|(id, _)| id).collect();
+    assert!(kinds.len() > 40, "kinds of findings were compared: {}", kinds.len());
+    let hidden: Vec<_> = kinds.into_iter().filter(|&id| !shown.contains(id)).collect();
+    assert!(hidden.is_empty(), "no frame of them is shown: {hidden:?}");
 }

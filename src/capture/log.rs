@@ -159,9 +159,9 @@ impl Log {
     }
 
     /// Takes secrets that stand at this place of the file, and clears them.
-    pub(super) fn secrets(&mut self, at: u64, kind: u32, data: &mut [u8]) {
+    pub(super) fn secrets(&mut self, at: u64, kind: SecretsKind, data: &mut [u8]) {
         if !self.known.contains(&at) {
-            self.keep(Secrets { kind: SecretsKind(kind), data: Secret::new(data.to_vec()) });
+            self.keep(Secrets { kind, data: Secret::new(data.to_vec()) });
         }
         data.zeroize();
     }

@@ -89,7 +89,7 @@ impl PcapngReader {
                 self.done = true;
                 break;
             }
-            let (kind, order, len) = match self.head(buffer.available(), log.limits.block) {
+            let (kind, order, len) = match block::head(buffer.available(), self.order, log.limits.block) {
                 Ok(head) => head,
                 Err(what) => {
                     self.resume(buffer, log, what);
@@ -179,25 +179,6 @@ impl PcapngReader {
             big_endian: self.order.big_endian,
         };
         Some((found, plain.len))
-    }
-
-    /// Type, byte order and length of a block of which the first 12 bytes are there.
-    pub(super) fn head(&self, bytes: &[u8], limit: usize) -> Result<(u32, Order, usize), String> {
-        let mut order = self.order;
-        let kind = order.u32(bytes, 0).unwrap_or_default();
-        if kind == block::SECTION_HEADER {
-            order = match bytes.get(8..12) {
-                Some([0x1a, 0x2b, 0x3c, 0x4d]) => Order { big_endian: true },
-                Some([0x4d, 0x3c, 0x2b, 0x1a]) => Order { big_endian: false },
-                _ => return Err("a section header without byte-order magic".to_owned()),
-            };
-        }
-        let len = order.u32(bytes, 4).unwrap_or_default();
-        let size = len as usize;
-        if size < 12 || !size.is_multiple_of(4) || size > limit {
-            return Err(format!("a block of type {kind:#010x} claims {len} bytes"));
-        }
-        Ok((kind, order, size))
     }
 
     /// Notes that the file ends within a block. If the block's own fields say that its length is a lie, looks for more behind its data;
@@ -362,12 +343,11 @@ impl PcapngReader {
 
     /// Keeps the secrets and clears them in the buffer.
     fn secrets(&self, at: u64, body: &mut [u8], log: &mut Log) -> Result<(), String> {
-        let short = || "a block of decryption secrets whose length does not fit in it".to_owned();
-        let kind = self.order.u32(body, 0).ok_or_else(short)?;
-        let len = self.order.u32(body, 4).ok_or_else(short)? as usize;
-        let data = body.get_mut(8..).and_then(|data| data.get_mut(..len)).ok_or_else(short)?;
-        log.secrets(at, kind, data);
-        let options = body.get(8 + len.next_multiple_of(4)..).unwrap_or_default();
+        let short = "a block of decryption secrets whose length does not fit in it";
+        let (kind, data) = block::secrets(body, self.order).ok_or(short)?;
+        let options = data.end.next_multiple_of(4);
+        log.secrets(at, kind, body.get_mut(data).unwrap_or_default());
+        let options = body.get(options..).unwrap_or_default();
         comments(options, self.order, log);
         Ok(())
     }
@@ -412,7 +392,7 @@ impl PcapngReader {
             block::NAMES | block::JOURNAL => 12,
             _ => return None,
         };
-        self.head(bytes, SEARCH_BLOCK).ok().filter(|&(_, _, len)| len >= least)
+        block::head(bytes, self.order, SEARCH_BLOCK).ok().filter(|&(_, _, len)| len >= least)
     }
 
     /// Whether a known block lies whole `at` bytes ahead, its two lengths agreeing and its fields fitting.

@@ -23,7 +23,7 @@ impl PcapngReader {
         let mut at = 0;
         while at < FAR && buffer.fill(at + 20) {
             let bytes = buffer.available().get(at..)?;
-            let (kind, order, len) = self.head(bytes, FAR).ok()?;
+            let (kind, order, len) = block::head(bytes, self.order, FAR).ok()?;
             let interface = match kind {
                 block::ENHANCED_PACKET => order.u32(bytes, 8)?,
                 block::PACKET => order.u16(bytes, 8)?.into(),
