@@ -186,6 +186,9 @@ impl Session {
     pub(super) fn inspect(&mut self, event: &Event<'_>, message: &Message<'_>, fields: &Fields<'_>) {
         if message.truncated() {
             self.totals.truncated.add(event.frame);
+            if message.class() == Class::Error && fields.error.is_none() {
+                self.totals.hidden_errors.add(event.frame);
+            }
         }
         let seen = Seen { frame: event.frame, time: event.time };
         if fields.fingerprint && message.fingerprint() == Some(Fingerprint::Bad) {
