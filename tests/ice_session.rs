@@ -429,3 +429,16 @@ fn a_far_address_with_the_port_of_a_private_one_of_the_same_agent_is_what_a_nat_
         assert!(told.contains(&(kind, B.to_owned(), Confidence::Likely)), "{inside}: {told:?}");
     }
 }
+
+#[test]
+fn a_relayed_address_that_is_lent_again_is_a_candidate_of_each_client() {
+    const SECOND: &str = "192.0.2.11:5000";
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    scene.after_ms(1000).hang_up(A, SERVER, &alice(), "nonce-1");
+    scene.after_ms(1000).allocation(SECOND, SERVER, &alice(), "nonce-2", RELAYED);
+    let told = report(&scene.pcap()).candidates;
+    let relays = told.iter().filter(|known| known.kind == CandidateType::Relay);
+    let of: Vec<(&str, u64)> = relays.map(|known| (known.owner.as_str(), known.evidence[0].frame)).collect();
+    assert_eq!(of, [("192.0.2.10", 4), ("192.0.2.11", 10)]);
+}

@@ -34,11 +34,8 @@ impl Known {
 
     /// Takes a candidate; one that is known gets more evidence.
     pub(in crate::report) fn add(&mut self, candidate: Candidate) {
-        let same = |known: &&mut Candidate| {
-            (known.kind, known.transport, known.address, known.base)
-                == (candidate.kind, candidate.transport, candidate.address, candidate.base)
-        };
-        if let Some(known) = self.listed.iter_mut().find(same) {
+        let place = self.place_of(&candidate);
+        if let Some(known) = place.and_then(|place| self.listed.get_mut(place)) {
             known.evidence_total += candidate.evidence_total;
             for place in candidate.evidence {
                 if known.evidence.len() < MAX_EVIDENCE && !known.evidence.contains(&place) {
@@ -52,6 +49,21 @@ impl Known {
         }
         self.kinds.entry((candidate.address.0, candidate.transport.is_stream())).or_insert(candidate.kind);
         self.listed.push(candidate);
+    }
+
+    /// Where a candidate is listed already. A relayed address is lent to one client after another: who checks from it is who has it then.
+    fn place_of(&self, candidate: &Candidate) -> Option<usize> {
+        let key = |known: &Candidate| (known.kind, known.transport, known.address, known.base);
+        let frame = |known: &Candidate| known.evidence.first().map(|place| place.frame);
+        let same = || self.listed.iter().enumerate().filter(|(_, known)| key(known) == key(candidate));
+        let found = if candidate.kind != CandidateType::Relay {
+            same().next()
+        } else if candidate.owner == candidate.address.0.ip().to_string() {
+            same().filter(|(_, known)| frame(known) <= frame(candidate)).last().or_else(|| same().next())
+        } else {
+            same().find(|(_, known)| known.owner == candidate.owner)
+        };
+        found.map(|(place, _)| place)
     }
 
     /// The type of the candidate with this address, for TCP or for UDP, where something shows it.
