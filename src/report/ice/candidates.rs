@@ -159,6 +159,7 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
             Some(_) if !is_near && is_outside_of(ice, agent, end) => {
                 known.add(make(CandidateType::Srflx, end, None, Confidence::Likely, &frames));
             }
+            Some(_) if !is_near && may_be_relay(ice, agent, end) => {}
             // whatever a NAT makes of it, it is what the sender sends from; beyond a NAT it only looks like that
             Some(_) => known.add(make(CandidateType::Host, end, Some(end), sure, &frames)),
             None if is_near => known.add(make(CandidateType::Host, end, Some(end), Confidence::Likely, &frames)),
@@ -178,6 +179,14 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
 fn is_outside_of(ice: &IceSession, agent: usize, end: Endpoint) -> bool {
     let private = |inside: Endpoint| inside.port() == end.port() && inside.scope() == Scope::Private;
     end.scope() == Scope::Public && ice.pairs.iter().any(|pair| private(pair.end(agent)))
+}
+
+/// Whether an address seen from afar may as well be an agent's relay, or what a NAT makes of its host: nothing tells where it is public, or not the
+/// only one of the agent's. Checks from all of these are answered alike.
+fn may_be_relay(ice: &IceSession, agent: usize, end: Endpoint) -> bool {
+    let other = |own: Endpoint| own.ip() != end.ip() && own.is_v6() == end.is_v6();
+    let direct = ice.pairs.iter().filter(|pair| pair.relays() != Some(agent));
+    end.scope() == Scope::Public || direct.map(|pair| pair.end(agent)).any(other)
 }
 
 /// What an agent's description says of an address.
