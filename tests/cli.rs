@@ -555,6 +555,32 @@ fn messages_of_a_growing_capture_appear_before_it_ends() {
 }
 
 #[test]
+fn a_pipe_of_frames_without_a_time_is_not_waited_for() {
+    let mut scene = Scene::new();
+    scene.allocate(CLIENT, SERVER);
+    let (_, asked, _) = scene.frames().next().unwrap();
+    let capture = scene.pcapng();
+    let head = |at: usize| u32::from_le_bytes(capture[at + 4..at + 8].try_into().unwrap()) as usize;
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_turnscope"))
+        .args(["messages", "-", "--format", "jsonl"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut output = child.stdout.take().unwrap();
+    input.write_all(&capture[..head(0) + head(head(0))]).unwrap();
+    input.write_all(&[simple(asked), simple(asked)].concat()).unwrap();
+    input.flush().unwrap();
+    // the pipe stays open, and brings less than is looked through for a time in a file
+    let mut first = [0; 12];
+    output.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"{\"capture\":0");
+    drop(input);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn explain_answers_offline_and_an_unknown_word_with_what_is_near() {
     turnscope().args(["explain", "431"]).assert().code(0).stdout(contains("Integrity Check Failure"));
     turnscope().args(["explain", "alert", "40"]).assert().code(0).stdout(contains("handshake_failure"));
