@@ -59,7 +59,7 @@ impl Known {
         let found = if candidate.kind != CandidateType::Relay {
             same().next()
         } else if candidate.owner == candidate.address.0.ip().to_string() {
-            same().filter(|(_, known)| frame(known) <= frame(candidate)).next_back().or_else(|| same().next())
+            same().rfind(|(_, known)| frame(known) <= frame(candidate)).or_else(|| same().next())
         } else {
             same().find(|(_, known)| known.owner == candidate.owner)
         };
