@@ -12,7 +12,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use support::desk::{Desk, turnscope};
 use support::packet::{self, Ip};
 use support::{Login, Scene, Stun, method};
@@ -532,17 +532,22 @@ fn a_closed_pipe_ends_it_quietly() {
     }
 }
 
-#[test]
-fn messages_of_a_growing_capture_appear_before_it_ends() {
-    let bytes = refused().pcap();
+/// `messages` of a pipe that stays open, with the ends of its own.
+fn live_messages() -> (Child, ChildStdin, ChildStdout) {
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_turnscope"))
         .args(["messages", "-", "--format", "jsonl"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let mut output = child.stdout.take().unwrap();
+    let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    (child, input, output)
+}
+
+#[test]
+fn messages_of_a_growing_capture_appear_before_it_ends() {
+    let bytes = refused().pcap();
+    let (mut child, mut input, mut output) = live_messages();
     // All but the last frame; the pipe stays open.
     input.write_all(&bytes[..bytes.len() - 20]).unwrap();
     input.flush().unwrap();
@@ -553,6 +558,25 @@ fn messages_of_a_growing_capture_appear_before_it_ends() {
     let mut rest = String::new();
     output.read_to_string(&mut rest).unwrap();
     assert_eq!(rest.lines().count(), 4);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_pipe_of_frames_without_a_time_is_not_waited_for() {
+    let mut scene = Scene::new();
+    scene.allocate(CLIENT, SERVER);
+    let (_, asked, _) = scene.frames().next().unwrap();
+    let capture = scene.pcapng();
+    let head = |at: usize| u32::from_le_bytes(capture[at + 4..at + 8].try_into().unwrap()) as usize;
+    let (mut child, mut input, mut output) = live_messages();
+    input.write_all(&capture[..head(0) + head(head(0))]).unwrap();
+    input.write_all(&[simple(asked), simple(asked)].concat()).unwrap();
+    input.flush().unwrap();
+    // the pipe stays open, and brings less than is looked through for a time in a file
+    let mut first = [0; 12];
+    output.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"{\"capture\":0");
+    drop(input);
     assert!(child.wait().unwrap().success());
 }
 

@@ -423,3 +423,28 @@ fn what_goes_through_an_allocation_that_moved_is_drawn_to_its_peer_as_before() {
     let relayed = ladder.sessions[0].steps.iter().filter(|step| step.label == "data" && step.through.is_some());
     assert_eq!(relayed.count(), 4, "two ways before and two after: {drawing}");
 }
+
+#[test]
+fn what_goes_on_at_a_relayed_address_is_drawn_for_the_client_that_has_it_then() {
+    const RELAYED: &str = "203.0.113.1:24000";
+    let mut scene = Scene::new();
+    let user = Login::new("alice", "example.org", "password");
+    let (own, other) =
+        (IceSide::new("peer", "password-of-the-peer-0123", 1), IceSide::new("turn", "password-of-one-0123456", 2));
+    for (client, peer) in [("10.0.0.2:50000", "198.51.100.7:4000"), ("10.0.0.3:50000", "198.51.100.8:4000")] {
+        scene.after_ms(100).allocation(client, "203.0.113.1:3478", &user, "nonce-1", RELAYED);
+        for _ in 0..3 {
+            let check = scene.after_ms(20).ice_check(peer, RELAYED, (&own, &other), true, |check| check);
+            scene.after_ms(1).ice_answer(&check, &other);
+        }
+        scene.after_ms(100).hang_up(client, "203.0.113.1:3478", &user, "nonce-1");
+        scene.after_ms(1000);
+    }
+    let (ladder, _, drawing) = drawn(&scene);
+    let [first, second] = ladder.sessions.as_slice() else { panic!("{drawing}") };
+    for (session, own) in [(first, "198.51.100.7:4000"), (second, "198.51.100.8:4000")] {
+        let peers = session.participants.iter().filter(|one| one.role() == Role::Peer);
+        let peers: Vec<String> = peers.map(Participant::address).collect();
+        assert_eq!(peers, [own], "{drawing}");
+    }
+}

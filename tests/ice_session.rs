@@ -411,21 +411,54 @@ fn from_afar(at_b: &'static str) -> Scene {
 
 #[test]
 fn a_far_address_beside_a_server_may_be_a_relay_and_has_no_type() {
-    let beside = "203.0.113.1:24000";
+    let beside = "10.9.0.1:24000";
+    let server = "10.9.0.1:3478";
     let of_remote = |scene: &Scene| pair(only(&report(&scene.pcap()))).remote_type;
     let mut scene = from_afar(beside);
     assert_eq!(of_remote(&scene), Some(CandidateType::Host));
-    let asked = scene.send(A, SERVER, Stun::request(method::BINDING));
+    let asked = scene.send(A, server, Stun::request(method::BINDING));
     scene.after_ms(10).succeed(&asked, |success| success.xor_mapped(A));
     assert_eq!(of_remote(&scene), None);
 }
 
 #[test]
+fn a_far_address_of_which_nothing_tells_host_from_relay_has_no_type() {
+    for (far, other, kind) in [
+        ("10.9.0.7:6000", None, Some(CandidateType::Host)),
+        ("10.9.0.7:6000", Some("10.8.0.1:6001"), None),
+        ("198.51.100.20:6000", None, None),
+    ] {
+        let mut scene = from_afar(far);
+        if let Some(other) = other {
+            scene.a_checks(&Agents::new(A, other), plain);
+        }
+        let told = report(&scene.pcap());
+        let pair = only(&told).pairs.iter().find(|pair| pair.remote.to_string() == far).unwrap();
+        assert_eq!(pair.remote_type, kind, "{far} beside {other:?}");
+        assert_eq!(told.candidates.iter().any(|known| known.address.to_string() == far), kind.is_some());
+    }
+}
+
+#[test]
 fn a_far_address_with_the_port_of_a_private_one_of_the_same_agent_is_what_a_nat_makes_of_that() {
-    for (inside, kind) in [("10.1.2.3:6000", CandidateType::Srflx), ("10.1.2.3:6001", CandidateType::Host)] {
+    for (inside, is_nat) in [("10.1.2.3:6000", true), ("10.1.2.3:6001", false)] {
         let mut scene = from_afar(B);
         scene.a_checks(&Agents::new(A, inside), plain);
         let told = candidates(&report(&scene.pcap()));
-        assert!(told.contains(&(kind, B.to_owned(), Confidence::Likely)), "{inside}: {told:?}");
+        let srflx = (CandidateType::Srflx, B.to_owned(), Confidence::Likely);
+        assert_eq!(told.contains(&srflx), is_nat, "{inside}: {told:?}");
     }
+}
+
+#[test]
+fn a_relayed_address_that_is_lent_again_is_a_candidate_of_each_client() {
+    const SECOND: &str = "192.0.2.11:5000";
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    scene.after_ms(1000).hang_up(A, SERVER, &alice(), "nonce-1");
+    scene.after_ms(1000).allocation(SECOND, SERVER, &alice(), "nonce-2", RELAYED);
+    let told = report(&scene.pcap()).candidates;
+    let relays = told.iter().filter(|known| known.kind == CandidateType::Relay);
+    let of: Vec<(&str, u64)> = relays.map(|known| (known.owner.as_str(), known.evidence[0].frame)).collect();
+    assert_eq!(of, [("192.0.2.10", 4), ("192.0.2.11", 10)]);
 }

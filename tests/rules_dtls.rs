@@ -296,6 +296,16 @@ mod fragments {
     }
 
     #[test]
+    fn what_the_snap_length_hid_of_a_handshake_is_told_as_cut_and_not_as_missing() {
+        let (mut scene, mut shake) = start();
+        shake.complete(&mut scene);
+        let cut = degrade::pcap(&degrade::snapped(&degrade::shots(&scene), 90));
+        let report = analyze::report(&cut);
+        assert!(!report.dtls[0].missing.is_empty());
+        assert!(report.dtls[0].missing.iter().all(|part| part.cut));
+    }
+
+    #[test]
     fn a_handshake_whose_last_records_stand_behind_the_cut_of_a_frame_does_not_stop() {
         let (mut scene, mut shake) = start();
         shake.complete(&mut scene);

@@ -253,6 +253,17 @@ fn a_snap_length_an_unknown_attribute_or_an_odd_order_is_no_damage() {
 }
 
 #[test]
+fn data_on_a_flow_of_stun_that_a_snap_length_cuts_where_a_message_would_end_is_no_damage() {
+    let mut scene = Scene::new();
+    ask(&mut scene, ONE, "203.0.113.50:1111");
+    let mut data = vec![7; 100];
+    data[..4].copy_from_slice(&[1, 1, 0, 4]);
+    data[20..24].copy_from_slice(&[0, 0x22, 0, 0]);
+    scene.snap_length(42 + 24).after_ms(20).udp(CLIENT, ONE, data);
+    assert!(!has(&scene, "stun-malformed"));
+}
+
+#[test]
 fn wrong_fingerprints_are_one_finding_a_sender() {
     let mut scene = Scene::new();
     for _ in 0..3 {

@@ -813,3 +813,18 @@ fn a_server_for_stun_alone_is_not_said_to_be_silent() {
     assert_eq!(found.title, told);
     assert!(found.fix.contains("not one for STUN alone"), "{}", found.fix);
 }
+
+#[test]
+fn an_icmp_error_that_quotes_headers_alone_is_of_the_request_of_that_packet() {
+    let mut scene = Scene::new();
+    let first = scene.send(CLIENT, SERVER, allocate());
+    let second = scene.after_ms(5).send(CLIENT, SERVER, allocate());
+    let frame = scene.after_ms(5).icmp(
+        "203.0.113.254",
+        Icmp::Prohibited,
+        &Sent { packet: first.packet[..28].to_vec(), ..first },
+    );
+    let found = report(&wait(&mut scene).pcap());
+    let frames = support::analyze::frames_of(&found, "turn-unreachable");
+    assert_eq!(frames, [1, frame], "not frame {}", second.frame);
+}

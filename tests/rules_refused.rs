@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, report};
+use support::analyze::{finding, frames_of, report};
 use support::calls::{failures, graver};
 use support::*;
 use turnscope::report::{Confidence, Report, Severity, Verdict};
@@ -398,5 +398,87 @@ fn a_challenge_without_realm_and_nonce_is_the_servers_fault() {
         let found = finding(&told, "turn-request-rejected");
         assert!(found.title.ends_with(&format!("but with {lacking}")), "{}", found.title);
         assert!(found.fix.contains("realm"), "{}", found.fix);
+    }
+}
+
+#[test]
+fn an_error_of_which_the_snap_length_hid_the_code_is_told_as_likely() {
+    for snap in [64, 68] {
+        let mut scene = Scene::new();
+        scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+        let request = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce-1", PEER);
+        scene.after_ms(10).refuse(&request, 403, "Forbidden IP");
+        let cut = degrade::pcap(&degrade::snapped(&degrade::shots(&scene), snap));
+        let report = report(&cut);
+        let found = finding(&report, "turn-request-rejected");
+        assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Likely));
+        assert!(found.title.contains("the snap length cut the code off"), "{}", found.title);
+        assert_eq!(frames_of(&report, "turn-request-rejected"), [5, 6]);
+        assert!(found.fix.contains("tcpdump -s 0"), "{}", found.fix);
+        assert_eq!(report.verdict, Verdict::Warning);
+        let note = finding(&report, "capture-truncated");
+        assert!(
+            note.explanation.contains("Of 2 error responses it hid the code (frames 2 and 6)."),
+            "{}",
+            note.explanation
+        );
+    }
+}
+
+#[test]
+fn a_code_that_stands_before_the_cut_is_read_though_its_phrase_is_cut() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let request = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce-1", PEER);
+    scene.after_ms(10).refuse(&request, 403, "Forbidden IP");
+    let cut = degrade::pcap(&degrade::snapped(&degrade::shots(&scene), 72));
+    let report = report(&cut);
+    assert_eq!(finding(&report, "turn-peer-forbidden").confidence, Confidence::Likely);
+    assert_eq!(report.counts.error_codes.get("403"), Some(&1));
+}
+
+#[test]
+fn an_error_without_its_code_that_the_client_got_over_is_nothing_but_a_note() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    for refused in [true, false] {
+        let request = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce-1", PEER);
+        scene.after_ms(10);
+        if refused {
+            scene.refuse(&request, 438, "Stale Nonce");
+        } else {
+            scene.granted(&request, None, &alice());
+        }
+    }
+    let cut = degrade::pcap(&degrade::snapped(&degrade::shots(&scene), 66));
+    assert_eq!(report(&cut).verdict, Verdict::Healthy);
+}
+
+#[test]
+fn credentials_that_are_challenged_again_behind_the_cut_of_a_snap_length_are_no_health() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce-1");
+    let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "example.org", "nonce-2");
+    let cut = degrade::pcap(&degrade::snapped(&degrade::shots(&scene), 96));
+    let report = report(&cut);
+    assert_eq!(finding(&report, "turn-request-rejected").confidence, Confidence::Likely);
+    assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn checks_and_refreshes_that_the_snap_length_cut_are_refused_without_a_word() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);
+    let refresh = scene.after_ms(20).refresh(CLIENT, SERVER, &alice(), "nonce", 0);
+    scene.after_ms(10).refuse(&refresh, 437, "Allocation Mismatch");
+    let (own, peer) =
+        (IceSide::new("aaaa", "a-password-of-ice-0123456", 2), IceSide::new("bbbb", "b-password-of-ice-0123456", 1));
+    let check = scene.after_ms(20).ice_check(CLIENT, PEER, (&own, &peer), true, |check| check);
+    scene.after_ms(10).refuse(&check, 487, "Role Conflict");
+    scene.after_ms(8000).frame(&[0; 60]);
+    for snap in [64, 72] {
+        let cut = degrade::pcap(&degrade::snapped(&degrade::shots(&scene), snap));
+        assert_eq!(report(&cut).verdict, Verdict::Healthy, "{snap}");
     }
 }

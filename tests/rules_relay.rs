@@ -803,3 +803,22 @@ fn a_permission_that_ran_out_is_told_though_another_peer_gets_through() {
         assert!(found.iter().all(|found| found.explanation.contains("Data of other peers passes")), "{found:#?}");
     }
 }
+
+#[test]
+fn what_peers_send_to_a_relayed_address_counts_for_whoever_has_it_then() {
+    const SECOND: &str = "192.0.2.11:50000";
+    let mut scene = allocated();
+    permit(&mut scene, OTHER_PEER);
+    // just before the permission of a call that was never made
+    arrive(&mut scene, PEER, RELAYED, 2);
+    scene.after_ms(60_000).hang_up(CLIENT, SERVER, &alice(), "nonce-1");
+    scene.after_ms(60_000).allocation(SECOND, SERVER, &alice(), "nonce-2", RELAYED);
+    let request = scene.after_ms(20).create_permission(SECOND, SERVER, &alice(), "nonce-2", OTHER_PEER);
+    scene.after_ms(10).granted(&request, None, &alice());
+    arrive(&mut scene, "198.51.100.20:6001", RELAYED, 200);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-permission-missing");
+    assert_eq!(found.occurrences, 1);
+    assert_eq!(found.subject.client.map(|client| client.to_string()).as_deref(), Some(SECOND));
+}

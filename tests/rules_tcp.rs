@@ -805,3 +805,19 @@ fn a_proxy_that_refuses_the_way_to_a_turn_server_is_told_where_udp_is_silent() {
         assert_eq!(found.explanation.contains("Nor does the HTTP proxy"), target != "www.example.org:443");
     }
 }
+
+#[test]
+fn a_proxy_that_refuses_the_way_to_a_turn_server_is_told_without_a_finding_of_its_own() {
+    for answer in ["403 Forbidden", "407 Proxy Authentication Required"] {
+        let mut scene = Scene::new();
+        by_proxy(&mut scene, CLIENT, TARGET, &[answer]);
+        let told = report(&scene.pcap());
+        assert_eq!((told.verdict, told.findings.len()), (Verdict::NothingFound, 0));
+        let code = &answer[..3];
+        let words = format!(
+            "the HTTP proxy {PROXY} answers 172.16.84.124, which asks for a connection to {TARGET}, with {code}"
+        );
+        assert!(told.headline.contains(&words), "{}", told.headline);
+        assert_eq!(told.proxies.iter().map(|known| known.code.to_string()).collect::<Vec<_>>(), [code]);
+    }
+}

@@ -7,7 +7,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 use support::oracle::{captures, fields, has_tshark};
@@ -105,11 +105,15 @@ fn add_name(hello: &ClientHello<'_>, add: &mut impl FnMut(&'static str, String))
 
 fn theirs(path: &Path) -> BTreeMap<u64, Seen> {
     let shown = ["-n", "-o", "tcp.reassemble_out_of_order:TRUE", "-Y", "tls && !icmp"];
-    let wanted = [&["frame.number"], &FIELDS[..], &[OPAQUE]].concat();
+    let begun = begun(path);
+    let wanted = [&["frame.number", "tcp.stream"], &FIELDS[..], &[OPAQUE]].concat();
     let rows = fields(path, &[&shown[..], &["-E", "occurrence=a", "-E", "aggregator=,"]].concat(), &wanted);
     let row = |columns: &Vec<String>| {
         let mut columns = columns.iter();
         let number = columns.next()?.parse().ok()?;
+        if !begun.contains(columns.next()?) {
+            return None;
+        }
         let mut seen = Seen::new();
         for (field, column) in FIELDS.iter().chain([&OPAQUE]).zip(columns) {
             let field = if *field == OPAQUE { FIELDS[0] } else { field };
@@ -123,6 +127,15 @@ fn theirs(path: &Path) -> BTreeMap<u64, Seen> {
     };
     let rows = rows.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     rows.iter().filter_map(row).filter(|(_, seen)| !seen.is_empty()).collect()
+}
+
+/// The connections whose TLS is known as such here: they begin in the capture, or are on TURN's own port. Of others, of which no hello was captured,
+/// nothing could tell that they are of TURN, and so they are not looked at.
+fn begun(path: &Path) -> BTreeSet<String> {
+    let begins = "tcp.flags.syn == 1 || tls.handshake.type == 1 || tls.handshake.type == 2 || tcp.port == 5349";
+    let rows = fields(path, &["-n", "-Y", begins], &["tcp.stream"]);
+    let rows = rows.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    rows.into_iter().filter_map(|columns| columns.into_iter().next()).collect()
 }
 
 /// Certificates with colons in some versions; all else as it is.

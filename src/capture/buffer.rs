@@ -19,16 +19,33 @@ pub(super) struct Buffer<R> {
     failure: Option<String>,
     /// How far the input is read.
     most: u64,
+    /// Whether what was not read yet may not be there yet.
+    live: bool,
 }
 
 impl<R> Buffer<R> {
     pub(super) fn new(input: R) -> Self {
-        Buffer { input, data: vec![0; NORMAL], start: 0, end: 0, base: 0, ended: false, failure: None, most: u64::MAX }
+        Buffer {
+            input,
+            data: vec![0; NORMAL],
+            start: 0,
+            end: 0,
+            base: 0,
+            ended: false,
+            failure: None,
+            most: u64::MAX,
+            live: false,
+        }
     }
 
     /// The same, of an input that is read to about so many bytes at the most.
     pub(super) fn bounded(self, most: u64) -> Self {
         Buffer { most, ..self }
+    }
+
+    /// The input may keep its reader waiting.
+    pub(super) fn set_live(&mut self) {
+        self.live = true;
     }
 
     /// Whether there was more than was to be read.
@@ -109,6 +126,11 @@ impl<R: Read + Failure> Buffer<R> {
     #[inline]
     pub(super) fn fill(&mut self, needed: usize) -> bool {
         self.end - self.start >= needed || self.read(needed)
+    }
+
+    /// The same for what is not needed yet: of a live input no more than has been read.
+    pub(super) fn fill_ahead(&mut self, needed: usize) -> bool {
+        self.end - self.start >= needed || !self.live && self.read(needed)
     }
 
     #[cold]

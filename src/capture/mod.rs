@@ -167,10 +167,17 @@ impl<R: Read> Capture<R> {
         self
     }
 
+    /// The same capture of an input that may keep its reader waiting, as a pipe does: a frame is never held back for what comes after it.
+    #[must_use]
+    pub fn live(mut self) -> Self {
+        self.buffer.set_live();
+        self
+    }
+
     /// The next frame, or `None` at the end of the capture or where its damage leaves nothing to read on.
     ///
     /// A frame is returned as soon as its bytes have been read; more are asked of the input only when they are needed. Where the first ones say no
-    /// time, one that does is looked for within 64 KiB.
+    /// time, one that does is looked for within 64 KiB, or, in a [live](Capture::live) capture, in what has been read.
     #[inline(always)]
     pub fn next_frame(&mut self) -> Option<Frame<'_>> {
         self.take_next().map(|found| self.frame(&found, self.log.info.frames))

@@ -8,7 +8,7 @@ use super::unpack::Failure;
 use crate::time::Timestamp;
 use std::io::Read;
 
-/// How far on a packet with a time is looked for, in bytes.
+/// How far on a packet with a time is looked for, in bytes; in what comes live, as far as it has come.
 const FAR: usize = 64 << 10;
 
 impl PcapngReader {
@@ -21,7 +21,7 @@ impl PcapngReader {
 
     fn time_ahead<R: Read + Failure>(&self, buffer: &mut Buffer<R>) -> Option<(Timestamp, u8)> {
         let mut at = 0;
-        while at < FAR && buffer.fill(at + 20) {
+        while at < FAR && buffer.fill_ahead(at + 20) {
             let bytes = buffer.available().get(at..)?;
             let (kind, order, len) = block::head(bytes, self.order, FAR).ok()?;
             let interface = match kind {

@@ -45,6 +45,7 @@ impl<'a> Input<'a> {
         let name = if path == "-" { "standard input" } else { path };
         let closing = if regular { closing(Path::new(path)) } else { Closing::default() };
         let capture = Capture::open(reader).map_err(|error| unreadable(name, &error))?.knowing(closing);
+        let capture = if regular { capture } else { capture.live() };
         Ok(Input { path: path.to_owned(), regular, capture, later: Vec::new(), whole: None, watch: None })
     }
 

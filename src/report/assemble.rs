@@ -33,6 +33,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         captures.extend(files);
         add_counts(&mut whole.counts, report.counts);
         whole.servers.extend(report.servers);
+        whole.proxies.extend(report.proxies);
         whole.transactions.total += report.transactions.total;
         whole.transactions.omitted += report.transactions.omitted;
         whole.transactions.items.extend(report.transactions.items);

@@ -342,6 +342,7 @@ impl Builder {
                 .into_iter()
                 .map(|(address, known)| server(address, known, &files, session, self.dialects.get(&address), origin))
                 .collect(),
+            proxies: super::proxy::proxies(session, origin),
             transactions: super::Transactions { total, omitted: total.saturating_sub(items.len() as u64), items },
             authentications: self.authentications.sorted(),
             allocations: self.allocations.sorted(),

@@ -70,7 +70,7 @@ pub struct Dtls {
     pub flights: Vec<DtlsFlight>,
     /// How often flights were sent again.
     pub retransmits: u64,
-    /// Handshake messages of which parts never came.
+    /// Handshake messages of which parts never came, or are not in the capture.
     pub missing: Vec<DtlsMissing>,
     /// Bytes of the largest datagram of the handshake from the client.
     pub client_largest_datagram: u32,
@@ -164,7 +164,7 @@ pub struct DtlsFlight {
     pub largest_datagram: u32,
 }
 
-/// A handshake message of which parts never came.
+/// A handshake message of which parts never came, or are not in the capture.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DtlsMissing {
     /// `client` or `server`.
@@ -175,6 +175,8 @@ pub struct DtlsMissing {
     pub length: u32,
     /// The first and the last byte of each part that is missing, from 0; the first ones.
     pub bytes: Vec<[u32; 2]>,
+    /// Whether the snap length cut them off, so that nothing tells whether they came.
+    pub cut: bool,
 }
 
 /// An alert in the clear.
@@ -255,7 +257,7 @@ pub(super) fn dtls(handshake: &Handshake, origin: Origin) -> Option<Dtls> {
         certificates: certificates(&handshake.sides, origin),
         flights: handshake.flights.iter().map(|flight| flight_of(flight, origin)).collect(),
         retransmits: handshake.retransmits(),
-        missing: both.iter().flat_map(|(role, side)| missing(*role, side)).collect(),
+        missing: both.iter().flat_map(|(role, side)| missing(*role, side, handshake.truncated)).collect(),
         client_largest_datagram: client.largest_datagram,
         server_largest_datagram: server.largest_datagram,
         alert: handshake.fatal().or(handshake.alerts.first()).map(|alert| alert_of(alert, origin)),
@@ -333,12 +335,13 @@ fn flight_of(flight: &Flight, origin: Origin) -> DtlsFlight {
     }
 }
 
-fn missing(role: Role, side: &Side) -> impl Iterator<Item = DtlsMissing> {
+fn missing(role: Role, side: &Side, cut: bool) -> impl Iterator<Item = DtlsMissing> {
     side.missing.iter().map(move |message| DtlsMissing {
         from: role.name(),
         message: message.kind.to_string(),
         length: message.length,
         bytes: message.parts.iter().map(|part| [part.start, part.end.saturating_sub(1)]).collect(),
+        cut: cut || message.truncated,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::convert::{LINK_TYPE, MALFORMED, UNSEEN};
 use super::outcome::Outcome;
+use super::proxy::refusal;
 use super::{Counts, DtlsState, Report};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::rules::{ONE_SIDED, TRUNCATED};
@@ -167,6 +168,9 @@ impl Facts {
 
     /// Why neither failure nor success is to be seen, where the capture tells.
     fn lacking(&self, report: &Report, found: &[&str]) -> Option<String> {
+        if let Some(refused) = refusal(&report.proxies) {
+            return Some(refused);
+        }
         if found.contains(&TRUNCATED) {
             return Some("its messages are cut short (capture whole packets, tcpdump -s 0)".to_owned());
         }
@@ -215,6 +219,9 @@ fn frames(report: &Report) -> String {
 /// The sentence where there is no message at all: whether the capture can tell.
 fn silence(report: &Report) -> String {
     let frames = frames(report);
+    if let Some(refused) = refusal(&report.proxies) {
+        return format!("No STUN, TURN or DTLS in {frames}: {refused}.");
+    }
     let mut unread = report.counts.skipped.keys().filter(|what| what.starts_with(LINK_TYPE));
     if let Some(what) = unread.next() {
         let others = if unread.next().is_some() { " and others" } else { "" };

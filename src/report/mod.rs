@@ -23,6 +23,7 @@ mod message;
 mod outcome;
 mod over_time;
 mod places;
+mod proxy;
 mod signalling;
 mod steps;
 mod summary;
@@ -50,6 +51,7 @@ pub use logs::{LogFile, LogLine, LogOffset};
 pub use media::{Media, MediaReports, MediaStream};
 pub use message::{Attribute, DtlsAlert, DtlsRecord, Icmp, Message, Problem};
 pub use over_time::{Counted, OverTime};
+pub use proxy::Proxy;
 pub use signalling::{Signalled, SignalledAddress};
 pub use summary::Summary;
 pub use tls::{Tls, TlsFlight, TlsTcp, TlsTcpClosing, TlsTcpState};
@@ -87,6 +89,9 @@ pub struct Report {
     pub counts: Counts,
     /// The STUN and TURN servers that were asked.
     pub servers: Vec<Server>,
+    /// The HTTP proxies that were asked for a TURN server. Left out where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proxies: Vec<Proxy>,
     /// The transactions that findings cite, and a bounded number more.
     pub transactions: Transactions,
     /// The conversations in which clients asked for an allocation and proved who they are.
@@ -141,6 +146,7 @@ impl Default for Report {
             headline_finding: None,
             counts: Counts::default(),
             servers: Vec::new(),
+            proxies: Vec::new(),
             transactions: Transactions::default(),
             authentications: Vec::new(),
             allocations: Vec::new(),

@@ -26,11 +26,19 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     note(TRUNCATED, &totals.truncated, view, out, |count| Text {
         title: format!("The capture cuts {} short", counted(count, "STUN message")),
         explanation: format!(
-            "The snap length ends frames in the middle of a message ({}). {}What stands behind the cut is not known.",
+            "The snap length ends frames in the middle of a message ({}). {}{}What stands behind the cut is not known.",
             first_frames(&totals.truncated.frames, totals.truncated.total),
             match totals.unverifiable.total {
                 0 => String::new(),
                 total => format!("{} could not be verified for it. ", counted(total, "signature")),
+            },
+            match &totals.hidden_errors {
+                Sample { total: 0, .. } => String::new(),
+                Sample { total, frames } => format!(
+                    "Of {} it hid the code ({}). ",
+                    counted(*total, "error response"),
+                    first_frames(frames, *total)
+                ),
             }
         ),
         fix: "Capture whole packets (tcpdump -s 0).".to_owned(),

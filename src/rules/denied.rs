@@ -2,7 +2,7 @@
 //! refusal, and the parts of their findings that are alike.
 
 use super::evidence::{filter_of, frames, frames_of};
-use super::refusal::{allocation_at, told};
+use super::refusal::{PATIENCE, allocation_at, told};
 use super::{Collector, Confidence, Dialect, Occurrence, Remedy, Severity, View};
 use super::{allocation_gone, allocation_mismatch, peer_refused, quota, redirect, request_rejected, unsupported};
 use crate::session::{Answer, Conversation, End, Exchange, Grievance, Name};
@@ -67,7 +67,14 @@ impl Kind {
     pub(super) fn of(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> Option<Kind> {
         let answer = exchange.answer.as_ref().filter(|answer| answer.class == Class::Error)?;
         // what is left of a message that the snap length cut does not tell a challenge from a refusal
-        let cut = answer.truncated && matches!(answer.code, 0 | 401 | 438);
+        let cut = answer.truncated
+            && match answer.code {
+                0 => may_pass(exchange, answer, conversation, view),
+                401 => !refused_before(exchange, conversation) || may_pass(exchange, answer, conversation, view),
+                438 => true,
+                // what is left of the request does not tell a connectivity check either
+                _ => exchange.method == Method::BINDING && exchange.asked.truncated,
+            };
         // nor does it tell where a redirection leads; a client that was served afterwards found its way
         let led = || {
             let since = Grievance::of(conversation, exchange.asked.user, answer.seen.time);
@@ -110,6 +117,32 @@ impl Kind {
         };
         (!harmless).then_some(kind)
     }
+}
+
+fn refused_before(exchange: &Exchange, conversation: &Conversation) -> bool {
+    conversation.exchanges.iter().any(|known| known.first < exchange.first && known.failed())
+}
+
+/// Whether an error of which the snap length hid the code, or what it brought, is of no weight for all that is known: a check's, one that the client answered by trying
+/// again, or the first leg of an Allocate that may go on.
+fn may_pass(exchange: &Exchange, answer: &Answer, conversation: &Conversation, view: &View<'_>) -> bool {
+    let method = exchange.method;
+    let same_peer = |known: &Exchange| match (known.asked.peer, exchange.asked.peer) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
+    let mut tried = conversation.of(method).filter(|known| known.first > exchange.first);
+    let forgotten = conversation.exchanges_omitted > 0 && conversation.granted_after(method, answer.seen.time);
+    let first_leg = method == Method::ALLOCATE
+        && !refused_before(exchange, conversation)
+        && view.now().since(answer.seen.time) < PATIENCE;
+    let perhaps_release = method == Method::REFRESH && exchange.asked.truncated && exchange.asked.lifetime.is_none();
+    method == Method::BINDING
+        || is_release(exchange)
+        || perhaps_release
+        || forgotten
+        || first_leg
+        || tried.any(same_peer)
 }
 
 /// Whether a request gives an allocation up.

@@ -48,7 +48,7 @@ impl Dialect {
         let mut count = 0;
         let silent = errors().all(|answer| {
             count += 1;
-            phrase(answer).is_empty()
+            !answer.truncated && phrase(answer).is_empty()
         });
         if silent && count > 0 && software.is_empty() { Dialect::Pion } else { Dialect::Standard }
     }

@@ -15,8 +15,8 @@ const NAMED: usize = 3;
 
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     for (lender, arrival) in view.session.arrivals() {
-        if is_one(lender, arrival) {
-            tell(lender, arrival, view, out);
+        if is_one(lender, &arrival) {
+            tell(lender, &arrival, view, out);
         }
     }
 }

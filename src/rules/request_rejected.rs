@@ -28,6 +28,9 @@ fn occurrence(denied: &Denied<'_>, id: &'static str, view: &View<'_>) -> Occurre
     let mut seen = denied.occurrence(id, "RFC 8489 §14.8", view);
     seen.key = format!("{} {method} {}", conversation.server, denied.answer.code);
     seen.subject.peer = denied.last.asked.peer;
+    if is_hidden(denied) {
+        seen.severity = Severity::Warning;
+    }
     match method {
         Method::BINDING if denied.exchanges.iter().all(|exchange| exchange.asked.nat_test) => {
             seen.severity = Severity::Warning;
@@ -106,6 +109,9 @@ fn other(denied: &Denied<'_>, view: &View<'_>) -> Text {
     if lacks_challenge(denied) {
         return bare_challenge(denied, view);
     }
+    if is_hidden(denied) {
+        return hidden(denied, view);
+    }
     let error = if code == 0 { "an error without a code".to_owned() } else { view.error(denied.answer) };
     let row = registry::error(code);
     let limit = limit(method, code).map(|(meaning, fix)| (meaning.to_owned(), fix.to_owned()));
@@ -131,6 +137,31 @@ fn other(denied: &Denied<'_>, view: &View<'_>) -> Text {
             (None, Some(row)) => row.fix.to_owned(),
             (None, None) => "Read the server's log at that time.".to_owned(),
         },
+    }
+}
+
+/// Whether the snap length cut the code off.
+fn is_hidden(denied: &Denied<'_>) -> bool {
+    denied.answer.code == 0 && denied.answer.truncated
+}
+
+fn hidden(denied: &Denied<'_>, view: &View<'_>) -> Text {
+    let (server, method) = (denied.conversation.server, denied.last.method);
+    let peer = denied.last.asked.peer.map(|peer| format!(" (about the peer {peer})")).unwrap_or_default();
+    Text {
+        title: format!(
+            "{server} answered the {method} of {} with an error, of which the snap length cut the code off",
+            denied.whom(view)
+        ),
+        explanation: format!(
+            "{} sent {method}{peer} and was answered by an error response {}. Which error it is stands behind the cut; that the client asked for the same \
+             again afterwards is not to be seen.",
+            denied.who(view),
+            denied.listed(),
+        ),
+        fix:
+            "Capture it again with whole packets (tcpdump -s 0); the server's log at that time may name the error, too."
+                .to_owned(),
     }
 }
 

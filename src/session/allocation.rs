@@ -160,6 +160,12 @@ impl Allocation {
         }
     }
 
+    /// When it ended, or ends by what was granted last.
+    #[must_use]
+    pub fn until(&self) -> Timestamp {
+        self.ended.map_or(self.expires, |(_, seen)| seen.time)
+    }
+
     /// Whether it can be in use at `time`.
     #[must_use]
     pub fn is_alive(&self, time: Timestamp) -> bool {

@@ -19,10 +19,12 @@ use std::net::{IpAddr, Ipv4Addr};
 const MAX_RELAYED: usize = 14_336;
 /// How many pairs of relayed address and peer are kept.
 const MAX_ARRIVALS: usize = 1_024;
+/// How many flows of one pair are told apart.
+const MAX_FLOWS: usize = 16;
 /// How many allocations are kept; the newest ones.
 const MAX_LENDERS: usize = 1_024;
 
-/// What one peer sent to one relayed address.
+/// What one peer sent to one relayed address while one allocation had it.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
     /// The peer.
@@ -68,14 +70,17 @@ pub struct Lender {
     pub at_server: bool,
 }
 
+/// What came on the flows between relayed addresses and peers.
+type Flows = BTreeMap<(Endpoint, IpAddr), Vec<Arrival>>;
+
 /// Both, as far as they are known.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     relayed: HashSet<Endpoint>,
     /// From peers to which the relay sent nothing.
-    arrivals: BTreeMap<(Endpoint, IpAddr), Arrival>,
+    arrivals: Flows,
     /// From peers to which it did.
-    returned: BTreeMap<(Endpoint, IpAddr), Arrival>,
+    returned: Flows,
     lenders: VecDeque<Lender>,
 }
 
@@ -136,14 +141,32 @@ impl Arrivals {
     }
 }
 
-fn arrived(known: &mut BTreeMap<(Endpoint, IpAddr), Arrival>, relay: Endpoint, new: Arrival) {
+fn arrived(known: &mut Flows, relay: Endpoint, new: Arrival) {
     let key = (relay, new.peer);
-    if let Some(known) = known.get_mut(&key) {
-        known.packets += new.packets;
-        known.first = known.first.min(new.first);
-        known.last = known.last.max(new.last);
-    } else if known.len() < MAX_ARRIVALS {
-        known.insert(key, new);
+    if known.len() >= MAX_ARRIVALS && !known.contains_key(&key) {
+        return;
+    }
+    let flows = known.entry(key).or_default();
+    match flows.get_mut(MAX_FLOWS - 1) {
+        Some(last) => *last = last.and(new),
+        None => flows.push(new),
+    }
+}
+
+/// What came between two times: the same address may be lent again, to somebody else.
+fn between(flows: &[Arrival], from: Timestamp, until: Timestamp) -> Option<Arrival> {
+    let meets = |flow: &&Arrival| flow.last.time >= from && flow.first.time <= until;
+    flows.iter().filter(meets).copied().reduce(Arrival::and)
+}
+
+impl Arrival {
+    fn and(self, other: Arrival) -> Arrival {
+        Arrival {
+            peer: self.peer,
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+            packets: self.packets + other.packets,
+        }
     }
 }
 
@@ -158,7 +181,6 @@ impl Lender {
         asked.extend(requests().filter_map(|exchange| Some(exchange.asked.peer?.0.ip())));
         asked.sort_unstable();
         asked.dedup();
-        let ended = allocation.ended.map_or(allocation.expires, |(_, seen)| seen.time);
         Lender {
             client: conversation.client,
             server: conversation.server,
@@ -167,7 +189,7 @@ impl Lender {
             realm: allocation.realm,
             relayed,
             created: allocation.created,
-            until: ended.min(now),
+            until: allocation.until().min(now),
             knows_all: !allocation.has_forgotten_peers() && requests().all(|exchange| exchange.asked.peers <= 1),
             received: allocation.received,
             active: !asked.is_empty() || allocation.sent.packets > 0,
@@ -197,23 +219,25 @@ impl Session {
     #[must_use]
     pub fn returned(&self, allocation: &Allocation, server: ServerAddress, peer: IpAddr) -> Option<Arrival> {
         let places = allocation.relayed.into_iter().flatten().flat_map(|relayed| on_the_wire(relayed, server));
-        let mut found = places.filter_map(|at| self.arrivals.returned.get(&(at, peer)));
-        found.find(|arrival| arrival.last.time >= allocation.created.time).copied()
+        let mut flows = places.filter_map(|at| self.arrivals.returned.get(&(at, peer)));
+        flows.find_map(|flows| between(flows, allocation.created.time, allocation.until()))
     }
 
     /// The allocations of the capture with what arrived at each from peers to which nothing was sent. Complete once the capture is over.
-    pub fn arrivals(&self) -> impl Iterator<Item = (&Lender, &Arrival)> {
+    pub fn arrivals(&self) -> impl Iterator<Item = (&Lender, Arrival)> {
         let known = &self.arrivals;
         known.lenders.iter().flat_map(move |lender| {
             let [told, own] = on_the_wire(lender.relayed, lender.server);
-            let at = |relayed: Endpoint| {
+            let during = |flows: &Vec<Arrival>| between(flows, lender.created.time, lender.until);
+            let at = move |relayed: Endpoint| {
                 let from = (relayed, IpAddr::V4(Ipv4Addr::UNSPECIFIED)); // no address comes before
-                known.arrivals.range(from..).take_while(move |((at, _), _)| *at == relayed).map(|(_, arrival)| arrival)
+                let here = known.arrivals.range(from..).take_while(move |((at, _), _)| *at == relayed);
+                here.filter_map(move |(_, flows)| during(flows))
             };
             // both sides of a NAT may be in the capture: then one of them is enough
             let outside = at(told);
             let inside = at(own).filter(move |_| own != told);
-            let seen_outside = move |peer: IpAddr| known.arrivals.contains_key(&(told, peer));
+            let seen_outside = move |peer: IpAddr| known.arrivals.get(&(told, peer)).and_then(during).is_some();
             outside.chain(inside.filter(move |arrival| !seen_outside(arrival.peer))).map(move |one| (lender, one))
         })
     }

@@ -186,6 +186,9 @@ impl Session {
     pub(super) fn inspect(&mut self, event: &Event<'_>, message: &Message<'_>, fields: &Fields<'_>) {
         if message.truncated() {
             self.totals.truncated.add(event.frame);
+            if message.class() == Class::Error && fields.error.is_none() {
+                self.totals.hidden_errors.add(event.frame);
+            }
         }
         let seen = Seen { frame: event.frame, time: event.time };
         if fields.fingerprint && message.fingerprint() == Some(Fingerprint::Bad) {
@@ -234,7 +237,8 @@ impl Session {
             conversation.met(answer, self.now);
         }
         let quoted_id = Message::recognise(quoted.payload, true).map(|message| message.transaction_id());
-        let transaction = quoted_id.or(flow.waiting())?;
+        let of_packet = || self.transactions.of_packet(quoted.ip_id, id);
+        let transaction = quoted_id.or_else(of_packet).or(flow.waiting())?;
         let leg = self.transactions.leg_on(transaction, id)?;
         if leg.roles(&flow.ends).0.0 != quoted.src {
             return None; // it is the answer that could not be delivered

@@ -35,10 +35,15 @@ impl ProxyAnswer {
 pub struct Proxies(BTreeMap<(IpAddr, Endpoint, String), ProxyAnswer>);
 
 impl Proxies {
-    /// What proxies answered a client, in order.
+    /// What proxies answered clients, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (IpAddr, ServerAddress, &str, &ProxyAnswer)> {
+        self.0.iter().map(|((client, proxy, target), answer)| (*client, ServerAddress(*proxy), target.as_str(), answer))
+    }
+
+    /// What they answered one client.
     pub fn of(&self, client: IpAddr) -> impl Iterator<Item = (ServerAddress, &str, &ProxyAnswer)> {
-        let of_it = self.0.iter().filter(move |((known, ..), _)| *known == client);
-        of_it.map(|((_, proxy, target), answer)| (ServerAddress(*proxy), target.as_str(), answer))
+        let of_it = self.iter().filter(move |(known, ..)| *known == client);
+        of_it.map(|(_, proxy, target, answer)| (proxy, target, answer))
     }
 
     /// What a proxy was asked for by a client, and connected it to.

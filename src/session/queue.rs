@@ -74,6 +74,11 @@ impl<T> Queue<T> {
         self.entries.get(place)
     }
 
+    /// So many of the entries, those that came last before the others.
+    pub(super) fn newest(&self, count: usize) -> impl Iterator<Item = &T> {
+        self.entries.iter().rev().take(count)
+    }
+
     /// The entry that came first.
     #[inline]
     pub(super) fn first_mut(&mut self) -> Option<&mut T> {

@@ -113,6 +113,8 @@ pub struct Totals {
     pub mirrored: Sample,
     /// Messages that the snap length cut.
     pub truncated: Sample,
+    /// Those of them that are error responses, their code being cut off.
+    pub hidden_errors: Sample,
     /// The most bytes that the capture holds of a frame that it holds whole, and of one that it cut short; ordinary datagrams are left out.
     pub longest: [usize; 2],
     /// Datagrams of which the capture holds too little to tell what they are.

@@ -21,6 +21,8 @@ pub(super) const KEEP: Span = Span::from_secs(40);
 const MAX_LEGS: usize = 8;
 /// How many waiting transactions are passed over in a full table to find one that is answered.
 const MAX_PATIENCE: u32 = 64;
+/// How many of the latest requests a short quote may be of.
+const QUOTED: usize = 256;
 /// What is due so soon after the entry before it is waited for.
 const SOON: Span = Span::from_secs(1);
 /// How many entries before it is to be forgotten one is asked for.
@@ -363,6 +365,13 @@ impl Transactions {
     /// The leg of a transaction on a flow, for an ICMP error that quotes it.
     pub(super) fn leg_on(&mut self, id: TransactionId, flow: FlowId) -> Option<&mut Leg> {
         self.find(id)?.legs().find(|leg| leg.flow == flow)
+    }
+
+    /// The request on a flow of which the last copy was the IP packet with this identification, among those that came last: for an ICMP error that quotes
+    /// too little to tell its transaction id.
+    pub(super) fn of_packet(&self, ip_id: u32, flow: FlowId) -> Option<TransactionId> {
+        let is_it = |entry: &&Entry| entry.leg.flow == flow && entry.leg.ip_id() == ip_id;
+        if ip_id == 0 { None } else { self.entries.newest(QUOTED).find(is_it).map(|entry| entry.id) }
     }
 
     /// When [`Transactions::expire`] has something to do at the earliest.

@@ -60,9 +60,12 @@ impl Session {
         let lent = |at: Endpoint| {
             allocation.relayed.into_iter().flatten().any(|relayed| on_the_wire(relayed, server).contains(&at))
         };
-        let of_it =
-            self.unreached.iter().filter(|((at, _), known)| lent(*at) && known.last.time >= allocation.created.time);
-        let mut all: Vec<Unreached> = of_it.map(|(_, known)| *known).collect();
+        // the same address may have been lent before, and again afterwards
+        let (from, until) = (allocation.created.time, allocation.until());
+        let during = |known: &Unreached| known.last.time >= from && known.first.time <= until;
+        let of_it = self.unreached.iter().filter(|((at, _), known)| lent(*at) && during(known));
+        let own = |known: &Unreached| if known.first.time < from { known.last } else { known.first };
+        let mut all: Vec<Unreached> = of_it.map(|(_, known)| Unreached { first: own(known), ..*known }).collect();
         all.sort_unstable_by_key(|known| (known.peer, known.first));
         all.dedup_by_key(|known| known.peer);
         all

@@ -66,7 +66,8 @@ fn details(page: &mut Page<'_>, known: &Dtls) {
         let bytes: Vec<String> = part.bytes.iter().map(|[from, to]| format!("{from} to {to}")).collect();
         let text =
             format!("of {} ({} bytes) from the {}: bytes {}", part.message, part.length, part.from, bytes.join(", "));
-        page.item(2, "missing", Some(Tint::Warning), &text);
+        let (label, tint) = if part.cut { ("cut", None) } else { ("missing", Some(Tint::Warning)) };
+        page.item(2, label, tint, &text);
     }
     if let Some(alert) = &known.alert {
         alert_line(page, alert, Some(Tint::Failure));

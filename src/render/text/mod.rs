@@ -61,6 +61,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         logs::section(&mut page, report);
         signalling::section(&mut page, report);
         tried::servers(&mut page, report);
+        tried::proxies(&mut page, report);
         tables::candidates(&mut page, report);
         captures::section(&mut page, report);
     }

@@ -1,6 +1,6 @@
 //! What was tried: servers by transport, and how far each came; and the connections of relays for TCP.
 
-use super::page::{Page, count, or_dash};
+use super::page::{Page, Tint, count, or_dash};
 use super::tables::{bytes, side};
 use crate::net::Transport;
 use crate::report::{
@@ -38,6 +38,25 @@ pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
         page.item(2, &format!("{}:", server.address), None, &status(server));
         over_time(page, server);
     }
+}
+
+/// HTTP proxies on the way to servers, and what they answered.
+pub(super) fn proxies(page: &mut Page<'_>, report: &Report) {
+    if report.proxies.is_empty() {
+        return;
+    }
+    page.heading("HTTP proxies", "asked for a TURN server");
+    let shown = page.limit(ROWS).min(report.proxies.len());
+    for known in report.proxies.iter().take(shown) {
+        let [asked, answered] = known.places;
+        let tint = known.is_refusal().then_some(Tint::Warning);
+        let text = format!(
+            "{} asked for {} (frame {}) and was answered {} (frame {})",
+            known.client, known.target, asked.frame, known.code, answered.frame
+        );
+        page.item(2, &format!("{}:", known.proxy), tint, &text);
+    }
+    page.more(2, shown, report.proxies.len() as u64);
 }
 
 /// What a server lent from each time on. One relay of one client is told with the allocations.

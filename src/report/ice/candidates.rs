@@ -34,11 +34,8 @@ impl Known {
 
     /// Takes a candidate; one that is known gets more evidence.
     pub(in crate::report) fn add(&mut self, candidate: Candidate) {
-        let same = |known: &&mut Candidate| {
-            (known.kind, known.transport, known.address, known.base)
-                == (candidate.kind, candidate.transport, candidate.address, candidate.base)
-        };
-        if let Some(known) = self.listed.iter_mut().find(same) {
+        let place = self.place_of(&candidate);
+        if let Some(known) = place.and_then(|place| self.listed.get_mut(place)) {
             known.evidence_total += candidate.evidence_total;
             for place in candidate.evidence {
                 if known.evidence.len() < MAX_EVIDENCE && !known.evidence.contains(&place) {
@@ -52,6 +49,21 @@ impl Known {
         }
         self.kinds.entry((candidate.address.0, candidate.transport.is_stream())).or_insert(candidate.kind);
         self.listed.push(candidate);
+    }
+
+    /// Where a candidate is listed already. A relayed address is lent to one client after another: who checks from it is who has it then.
+    fn place_of(&self, candidate: &Candidate) -> Option<usize> {
+        let key = |known: &Candidate| (known.kind, known.transport, known.address, known.base);
+        let frame = |known: &Candidate| known.evidence.first().map(|place| place.frame);
+        let same = || self.listed.iter().enumerate().filter(|(_, known)| key(known) == key(candidate));
+        let found = if candidate.kind != CandidateType::Relay {
+            same().next()
+        } else if candidate.owner == candidate.address.0.ip().to_string() {
+            same().rfind(|(_, known)| frame(known) <= frame(candidate)).or_else(|| same().next())
+        } else {
+            same().find(|(_, known)| known.owner == candidate.owner)
+        };
+        found.map(|(place, _)| place)
     }
 
     /// The type of the candidate with this address, for TCP or for UDP, where something shows it.
@@ -147,6 +159,7 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
             Some(_) if !is_near && is_outside_of(ice, agent, end) => {
                 known.add(make(CandidateType::Srflx, end, None, Confidence::Likely, &frames));
             }
+            Some(_) if !is_near && may_be_relay(ice, agent, end) => {}
             // whatever a NAT makes of it, it is what the sender sends from; beyond a NAT it only looks like that
             Some(_) => known.add(make(CandidateType::Host, end, Some(end), sure, &frames)),
             None if is_near => known.add(make(CandidateType::Host, end, Some(end), Confidence::Likely, &frames)),
@@ -166,6 +179,14 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
 fn is_outside_of(ice: &IceSession, agent: usize, end: Endpoint) -> bool {
     let private = |inside: Endpoint| inside.port() == end.port() && inside.scope() == Scope::Private;
     end.scope() == Scope::Public && ice.pairs.iter().any(|pair| private(pair.end(agent)))
+}
+
+/// Whether an address seen from afar may as well be an agent's relay, or what a NAT makes of its host: nothing tells where it is public, or not the
+/// only one of the agent's. Checks from all of these are answered alike.
+fn may_be_relay(ice: &IceSession, agent: usize, end: Endpoint) -> bool {
+    let other = |own: Endpoint| own.ip() != end.ip() && own.is_v6() == end.is_v6();
+    let direct = ice.pairs.iter().filter(|pair| pair.relays() != Some(agent));
+    end.scope() == Scope::Public || direct.map(|pair| pair.end(agent)).any(other)
 }
 
 /// What an agent's description says of an address.

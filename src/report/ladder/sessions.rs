@@ -78,12 +78,12 @@ fn drafts(stories: &[Story]) -> Vec<Draft> {
         (0..stories.len()).filter(|index| stories.get(*index).is_some_and(|s| s.twin_of.is_none())).collect();
     let told = || own.iter().filter_map(|&index| Some((index, stories.get(index)?)));
     let mut clients = BTreeSet::new();
-    let mut lenders: BTreeMap<Endpoint, usize> = BTreeMap::new();
+    let mut lenders: BTreeMap<Endpoint, Vec<usize>> = BTreeMap::new();
     for (index, story) in told() {
         if let Some(client) = asker(story).and_then(|side| story.ends.get(side)) {
             clients.insert(client.ip());
             for relayed in &story.relayed {
-                lenders.entry(*relayed).or_insert(index);
+                lenders.entry(*relayed).or_default().push(index);
             }
         }
     }
@@ -94,8 +94,8 @@ fn drafts(stories: &[Story]) -> Vec<Draft> {
             join(&mut drafts, stories, index, View::Server(side));
             continue;
         }
-        let lender = |side: usize| story.ends.get(side).and_then(|end| lenders.get(end));
-        let leg = [0, 1].into_iter().find_map(|side| Some((side, *lender(side)?)));
+        let lender = |side: usize| story.ends.get(side).and_then(|end| lender_at(lenders.get(end)?, story, stories));
+        let leg = [0, 1].into_iter().find_map(|side| Some((side, lender(side)?)));
         if let Some((side, lender)) = leg {
             legs.push((index, side, lender));
         }
@@ -118,6 +118,13 @@ fn drafts(stories: &[Story]) -> Vec<Draft> {
         }
     }
     drafts
+}
+
+/// Of the flows on which a relayed address was lent, the one that it was lent on last before a flow at that address began.
+fn lender_at(lenders: &[usize], leg: &Story, stories: &[Story]) -> Option<usize> {
+    let began = |&index: &usize| stories.get(index).map(|story| story.first);
+    let before = lenders.iter().copied().filter(|index| began(index).is_some_and(|first| first <= leg.first));
+    before.max_by_key(began).or_else(|| lenders.first().copied())
 }
 
 /// Of two agents of which neither asked a server: one that is known already, the one in the private network, the one that began.

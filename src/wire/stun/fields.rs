@@ -10,7 +10,7 @@ use crate::net::Endpoint;
 pub struct ErrorCode<'a> {
     /// Class times 100 plus number. The wire has room for 0 to 955; only 300 to 699 are in use.
     pub code: u16,
-    /// The reason phrase as on the wire, trailing NULs and spaces included; meant to be UTF-8.
+    /// The reason phrase as on the wire, trailing NULs and spaces included; meant to be UTF-8. A capture may have cut it short.
     pub reason: &'a [u8],
 }
 
@@ -155,6 +155,10 @@ impl<'a> Message<'a> {
                 if attribute.code == Code::DATA && fields.data.is_none() {
                     fields.data = Some(value);
                     fields.data_truncated = true;
+                }
+                // the code stands before the phrase
+                if attribute.code == Code::ERROR_CODE && self.truncated() && !signed {
+                    first(&mut fields.error, ErrorCode::read(value));
                 }
                 suspect = true;
                 break;

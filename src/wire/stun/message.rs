@@ -85,9 +85,10 @@ impl<'a> Message<'a> {
         if u32::from_be_bytes([c0, c1, c2, c3]) == COOKIE {
             return Some(Message::with_cookie(payload, header, truncated));
         }
-        // No cookie: the shape must be right in all else.
+        // No cookie: the shape must be right in all else, and to the end.
         let end = HEADER + usize::from(u16::from_be_bytes([l0, l1]));
-        let shaped = t0 < 4 && payload.len() == end && registry::method(Method::of(type_of(header))).is_some();
+        let shaped =
+            t0 < 4 && !truncated && payload.len() == end && registry::method(Method::of(type_of(header))).is_some();
         let aligned = [false, true].into_iter().find(|&aligned| chain(payload, end, aligned) == Chain::Exact)?;
         shaped.then(|| Message::classic(payload, header, truncated, aligned))
     }

@@ -23,11 +23,14 @@ impl<'a> Attribute<'a> {
     #[must_use]
     pub fn decode(&self, message: &Message<'a>) -> Value<'a> {
         if !self.is_whole() {
-            // What is there of a text or of data is still worth reading; half a password is still one.
+            // What is there of a text, of data or of a reason phrase is still worth reading; half a password is still one.
             return match registry::attribute(self.code).map(|row| row.format) {
                 Some(Format::Text) => Value::Text(self.value),
                 Some(Format::Bytes { .. }) => Value::Bytes(self.value),
                 Some(Format::Hidden) => Value::Hidden(self.value.len()),
+                Some(Format::Error) if message.truncated() => {
+                    ErrorCode::read(self.value).map_or(Value::Opaque(self.value), Value::Error)
+                }
                 _ => Value::Opaque(self.value),
             };
         }

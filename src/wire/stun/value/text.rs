@@ -48,6 +48,12 @@ impl fmt::Display for Text<'_> {
     }
 }
 
+/// A text without the zeros that some senders count into its length: padding that is no part of what it says.
+fn unpadded(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    text.get(..end).unwrap_or_default()
+}
+
 impl fmt::Display for PasswordAlgorithm<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
@@ -91,7 +97,7 @@ impl fmt::Display for Value<'_> {
         match *self {
             Value::Flag => f.write_str("yes"),
             Value::Address(address) => write!(f, "{address}"),
-            Value::Text(text) => write!(f, "{}", Text(text)),
+            Value::Text(text) => write!(f, "{}", Text(unpadded(text))),
             Value::Bytes(bytes) | Value::Opaque(bytes) => write!(f, "{}", Hex(bytes)),
             Value::Hidden(length) => write!(f, "({length} bytes, not shown)"),
             Value::Number(number) | Value::Nomination(number) => write!(f, "{number}"),
@@ -123,10 +129,10 @@ impl fmt::Display for Value<'_> {
                 (false, true) => "other port",
                 (false, false) => "no change",
             }),
-            Value::Error(error) => write!(f, "{} {}", error.code, Text(error.reason)),
+            Value::Error(error) => write!(f, "{} {}", error.code, Text(unpadded(error.reason))),
             Value::AddressError(error) => {
                 let family = Value::Family(error.family);
-                write!(f, "{family}: {} {}", error.error.code, Text(error.error.reason))
+                write!(f, "{family}: {} {}", error.error.code, Text(unpadded(error.error.reason)))
             }
             Value::Types(types) => list(f, unknown_attributes(types)),
             Value::Algorithm(algorithm) => write!(f, "{algorithm}"),
@@ -210,6 +216,7 @@ fn network(cost: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::stun::ErrorCode;
 
     #[test]
     fn a_hostile_realm_cannot_drive_the_terminal() {
@@ -218,6 +225,15 @@ mod tests {
         assert_eq!(hidden, r"\u{61c}\u{200b}\u{2060}\u{e0041}");
         assert_eq!(shown, r"a\u{1b}[31m\r\n\u{9b}2J\u{202e}b\u{0}");
         assert_eq!(Text(&[b'x', 0xff, 0x9b]).to_string(), r"x\xff\x9b");
+    }
+
+    #[test]
+    fn zeros_that_a_sender_counts_into_a_text_are_not_shown() {
+        assert_eq!(Value::Text(b"Coturn-4.6.1 'Gorst'\0\0\0").to_string(), "Coturn-4.6.1 'Gorst'");
+        assert_eq!(Value::Text(b"a\0b\0").to_string(), r"a\u{0}b");
+        assert_eq!(Value::Text(b"\0\0").to_string(), "");
+        let error = ErrorCode { code: 401, reason: b"Unauthorized\0" };
+        assert_eq!(Value::Error(error).to_string(), "401 Unauthorized");
     }
 
     #[test]
