@@ -7,6 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::io::Cursor;
 use support::samples;
+use support::tcp::Tcp;
 use support::{Login, Scene};
 use turnscope::analyzer::{self, Analyzer, Options as Reading};
 use turnscope::capture::Capture;
@@ -187,6 +188,20 @@ fn nothing_that_a_capture_says_becomes_markup() {
         "it is shown as text"
     );
     assert!(!page.contains('\u{1b}') && !page.contains('\u{202e}'), "control characters are made visible");
+}
+
+#[test]
+fn a_proxy_that_refused_stands_in_a_table_of_its_own() {
+    let mut scene = Scene::new();
+    let mut tcp = Tcp::open(&mut scene, "10.0.0.2:50000", "10.0.0.80:3128");
+    let target = "turn.example.org:3478";
+    tcp.say(scene.after_ms(10), 0, format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").as_bytes());
+    tcp.say(scene.after_ms(10), 1, b"HTTP/1.1 403 Forbidden\r\nVia: 1.1 proxy\r\n\r\n");
+    let (page, report) = page("proxy.pcap", &scene.pcap());
+    is_tame("proxy", &page);
+    assert!(report.proxies[0].is_refusal());
+    let (_, table) = page.split_once("<section id=\"proxies\">").expect("a table");
+    assert!(["10.0.0.80:3128", target, ">403<"].iter().all(|told| table.contains(told)), "{table}");
 }
 
 #[test]

@@ -127,6 +127,7 @@ pub(super) fn all(report: &Report, clock: &Clock, links: &Links) -> Vec<Table> {
         beside::log_files(report),
         beside::logs(report, clock),
         turn::servers(report),
+        turn::proxies(report, links),
         turn::activity(report, clock),
         turn::allocations(report, clock, links),
         turn::connections(report, clock, links),
