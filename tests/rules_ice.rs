@@ -285,6 +285,45 @@ fn checks_answered_one_way_only_are_a_failure() {
 }
 
 #[test]
+fn an_agent_that_acts_on_answers_and_leaves_checks_on_the_same_way_unanswered_discards_them() {
+    // as libjuice does with checks that are signed with another password than its own
+    let agents = agents();
+    let discards = |dress: fn(Stun) -> Stun, every_ms: u64| {
+        let mut scene = Scene::new();
+        for _ in 0..3 {
+            scene.a_is_answered(&agents, plain);
+            scene.b_checks_in_vain(&agents, 4, every_ms);
+        }
+        scene.a_is_answered(&agents, dress);
+        scene.b_checks_in_vain(&agents, 4, every_ms);
+        scene
+    };
+    let nominated = discards(Stun::use_candidate, 500).pcap();
+    let told = report(&nominated);
+    assert_eq!(failures(&told), ["ice-one-way"]);
+    let found = finding(&told, "ice-one-way");
+    assert_eq!(
+        found.title,
+        "192.0.2.10 discards the checks of 198.51.100.20, while its own are answered on the same way"
+    );
+    assert!(found.explanation.contains("The path is open") && !found.fix.contains("firewall"), "{}", found.explanation);
+    assert!(found.fix.contains("a=ice-pwd"), "{}", found.fix);
+    let password =
+        |pwd: &str| format!("[[credential]]\nlabel = \"offer\"\nice_ufrag = \"aaaa\"\nice_pwd = \"{pwd}\"\n");
+    for (pwd, words) in [
+        ("another-password-of-ice-99", "do not verify with the password given"),
+        ("a-password-of-ice-0123456", "verify with the password given for that user fragment, so that"),
+    ] {
+        let told = report_with(&nominated, &password(pwd));
+        let explanation = &finding(&told, "ice-one-way").explanation;
+        assert!(explanation.contains(words), "{explanation}");
+    }
+    // checks that are merely answered may be so at this capture point alone
+    let brisk = report(&discards(plain, 200).pcap());
+    assert!(finding(&brisk, "ice-one-way").fix.contains("firewall"));
+}
+
+#[test]
 fn checks_that_all_went_unanswered_within_two_seconds_are_one_way_too_and_select_nothing() {
     let agents = agents();
     let mut scene = Scene::new();

@@ -1,5 +1,6 @@
 //! `ice-checks-unanswered`, `ice-one-way`, `ice-no-relay-candidate`: checks that do not get through.
 
+use super::agreement::nearly;
 use super::{
     Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, named, occurrence, unless_later_by_relay,
 };
@@ -9,7 +10,7 @@ use crate::rules::evidence::{first_frames, frames, ip_filter};
 use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Denied;
-use crate::session::ice::{IceSession, Pair};
+use crate::session::ice::{IceSession, Pair, Signed};
 use crate::time::Span;
 
 pub(in crate::rules) const UNANSWERED: &str = "ice-checks-unanswered";
@@ -316,6 +317,9 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     };
     let leaves = ice.local() == agent;
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    if is_open(ice, agent) {
+        return out.add(seen, || discarded(ice, agent, &own, &numbers, view));
+    }
     let way = whereabouts(ice, agent, view);
     out.add(seen, || Text {
         title: format!("Checks from {from} to {to} go unanswered{}, while those the other way are answered", way.title),
@@ -351,6 +355,45 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
             if way.fix.is_empty() { " Capture at the other end shows how far the packets get." } else { &way.fix }
         ),
     });
+}
+
+/// Whether a pair passes packets both ways though an agent's checks on it go unanswered: the other acts on the answers that it gets there.
+fn is_open(ice: &IceSession, agent: usize) -> bool {
+    let unanswered = |pair: &&Pair| pair.way(agent).first.is_some() && pair.way(agent).answered.is_none();
+    ice.pairs.iter().filter(unanswered).any(|pair| pair.way(1 - agent).is_heeded())
+}
+
+/// Checks that arrive and are not answered by an agent that has what it takes to answer them.
+fn discarded(ice: &IceSession, agent: usize, own: &Asked, numbers: &[u64], view: &View<'_>) -> Text {
+    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    let Signed { verified, mismatched } = ice.agent(1 - agent).signed;
+    let proof = match (verified, mismatched) {
+        (0, 1..) => nearly(ice, agent, view).unwrap_or_else(|| {
+            format!(" The checks do not verify with the password given for that user fragment of {to}.")
+        }),
+        (1.., 0) => format!(
+            " The checks verify with the password given for that user fragment, so that {to} has another, or gave it up."
+        ),
+        _ => nearly(ice, agent, view).unwrap_or_default(),
+    };
+    Text {
+        title: format!("{to} discards the checks of {from}, while its own are answered on the same way"),
+        explanation: format!(
+            "{} sent {} ({} transmissions over {}, {}) and got no answer. The path is open: {} gets the answers of {from} to its own checks between \
+             the same addresses and ports, and acts on them. Checks that are signed with another password than its own, or name a user fragment that it \
+             does not know, some agents (libjuice, pion) drop without a word where others refuse them with 401.{proof}",
+            named(ice, agent, view),
+            counted(own.checks, "check"),
+            own.sends,
+            own.span,
+            first_frames(numbers, numbers.len() as u64),
+            named(ice, 1 - agent, view),
+        ),
+        fix: format!(
+            "See that {from} got the description of {to} unchanged and of this session, a=ice-ufrag and a=ice-pwd above all: a stale or mangled offer or \
+             answer, a forked call, or a restart that only one side knows of. The log of {to} may tell why it drops them."
+        ),
+    }
 }
 
 /// Where the other end is at the address of a server that the agent asks, that may be its relayed address.
