@@ -153,6 +153,23 @@ fn a_forbidden_peer_comes_before_the_checks_through_the_relay() {
 }
 
 #[test]
+fn a_loopback_candidate_that_is_refused_beside_good_ones_is_the_cause_of_nothing() {
+    let agents = Agents::new(A, B);
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    let loopback = scene.after_ms(10).create_permission(A, SERVER, &alice(), "nonce-1", "127.0.0.1:6000");
+    scene.after_ms(10).refuse_with(&loopback, 403, "Forbidden IP", |error| error.integrity(alice().key()));
+    let permit = scene.after_ms(10).create_permission(A, SERVER, &alice(), "nonce-1", B);
+    scene.after_ms(10).granted(&permit, None, &alice());
+    for number in 0..220u8 {
+        let check = agents.message(plain).tid([number; 12]).bytes();
+        scene.after_ms(50).sent_inside(A, SERVER, B, &check);
+    }
+    scene.later(10);
+    headed_by(&report(&scene.pcap()), "turn-relay-silent", &["ice-checks-unanswered"]);
+}
+
+#[test]
 fn two_failures_that_have_nothing_to_do_with_each_other_name_no_cause() {
     let mut scene = Scene::new();
     let other = "192.0.2.99:50000";
