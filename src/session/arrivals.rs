@@ -33,6 +33,8 @@ pub struct Arrival {
     pub last: Seen,
     /// How many there were.
     pub packets: u64,
+    /// How many of them were connectivity checks.
+    pub checks: u64,
 }
 
 /// An allocation, reduced to what decides whether the data of a peer may pass.
@@ -114,7 +116,8 @@ impl Arrivals {
             if packets == 0 || !self.relayed.contains(&relay) {
                 continue;
             }
-            let new = Arrival { peer: peer.ip(), first: flow.first, last: flow.last, packets: u64::from(packets) };
+            let (packets, checks) = (u64::from(packets), u64::from(direction.checks.sent));
+            let new = Arrival { peer: peer.ip(), first: flow.first, last: flow.last, packets, checks };
             if !silent {
                 arrived(&mut self.returned, relay, new);
             } else if call {
@@ -140,6 +143,7 @@ fn arrived(known: &mut BTreeMap<(Endpoint, IpAddr), Arrival>, relay: Endpoint, n
     let key = (relay, new.peer);
     if let Some(known) = known.get_mut(&key) {
         known.packets += new.packets;
+        known.checks += new.checks;
         known.first = known.first.min(new.first);
         known.last = known.last.max(new.last);
     } else if known.len() < MAX_ARRIVALS {
