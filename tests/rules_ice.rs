@@ -212,6 +212,25 @@ fn an_agent_that_checks_on_without_a_pause_has_no_pair_even_if_nothing_is_seen_o
 }
 
 #[test]
+fn unanswered_checks_that_a_given_password_does_not_fit_may_have_been_dropped_for_it() {
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&agents(), 60, 200).resolved(A);
+    let told = |pwd: &str| {
+        let given = format!("[[credential]]\nlabel = \"answer\"\nice_ufrag = \"bbbb\"\nice_pwd = \"{pwd}\"\n");
+        let report = report_with(&scene.pcap(), &given);
+        let found = finding(&report, "ice-checks-unanswered");
+        (found.explanation.clone(), found.fix.clone())
+    };
+    let (explanation, fix) = told("another-password-of-ice-99");
+    let words =
+        "The checks of 192.0.2.10 do not verify with the password given for that user fragment of 198.51.100.20";
+    assert!(explanation.contains(words), "{explanation}");
+    assert!(fix.contains("First compare a=ice-ufrag and a=ice-pwd"), "{fix}");
+    let (explanation, fix) = told("b-password-of-ice-0123456");
+    assert!(!explanation.contains("verify") && !fix.contains("ice-pwd"), "{explanation} {fix}");
+}
+
+#[test]
 fn an_agent_that_sends_media_was_answered_whatever_the_capture_lacks() {
     let mut scene = Scene::new();
     for number in 0..200u16 {
@@ -761,6 +780,29 @@ fn a_peer_that_stops_answering_consent_checks_for_30_seconds_is_a_failure() {
         "198.51.100.20 stopped answering the consent checks of 192.0.2.10 after a pair had been selected"
     );
     assert!(report.ice[0].consent.as_ref().is_some_and(|consent| consent.lost_at.is_some()));
+}
+
+#[test]
+fn a_peer_whose_port_is_closed_is_told_by_its_own_host_and_not_sought_in_the_network() {
+    let agents = agents();
+    let closed = |router: &str| {
+        let mut scene = falls_silent(0);
+        for _ in 0..8 {
+            let check = scene.after_ms(5000).a_checks(&agents, plain);
+            scene.after_ms(1).icmp_unreachable(router, &check);
+        }
+        report(&scene.pcap())
+    };
+    let told = closed("198.51.100.20");
+    assert_eq!(failures(&told), ["ice-consent-lost"]);
+    let found = finding(&told, "ice-consent-lost");
+    assert!(found.title.ends_with(": 198.51.100.20 says that the port is closed (ICMP)"), "{}", found.title);
+    assert!(found.explanation.contains("ICMP \"port unreachable\""), "{}", found.explanation);
+    assert!(found.fix.contains("the application ended") && !found.fix.contains("firewall"), "{}", found.fix);
+    let told = closed("203.0.113.254");
+    let found = finding(&told, "ice-consent-lost");
+    assert!(found.explanation.contains("203.0.113.254 answered with ICMP"), "{}", found.explanation);
+    assert!(!found.title.contains("closed") && found.fix.contains("firewall"), "{}", found.fix);
 }
 
 #[test]

@@ -211,6 +211,12 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     let way = whereabouts(ice, agent, view);
     let never = [agent, 1 - agent].into_iter().find_map(|agent| Some((agent, whereabouts(ice, agent, view).never_at?)));
     let never = never.map(|(agent, point)| format!("; those of {} never reached {point}", address(ice, agent)));
+    let misfits = misfit(ice, agent, view) + &misfit(ice, 1 - agent, view);
+    let credentials = if misfits.is_empty() {
+        ""
+    } else {
+        " First compare a=ice-ufrag and a=ice-pwd on both sides: an agent may drop checks without a word that are not signed with its password."
+    };
     Text {
         title: format!(
             "No connectivity check between {} and {} is answered{}{}{instead}",
@@ -220,7 +226,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
             never.unwrap_or_else(|| way.answers.clone())
         ),
         explanation: format!(
-            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}{}",
+            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}{}{misfits}",
             named(ice, agent, view),
             counted(sent.checks, "check"),
             counted(pairs, "pair"),
@@ -239,7 +245,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
         } else {
             format!(
                 "Open the path for UDP between the two, or give both a TURN server that they can reach: behind two NATs that map by \
-                 destination only a relay works. See that the candidates which signalling passes on are those of this session.{}{}",
+                 destination only a relay works. See that the candidates which signalling passes on are those of this session.{}{}{credentials}",
                 out_of_reach(ice, agent),
                 way.fix
             )
@@ -363,18 +369,29 @@ fn is_open(ice: &IceSession, agent: usize) -> bool {
     ice.pairs.iter().filter(unanswered).any(|pair| pair.way(1 - agent).is_heeded())
 }
 
+/// What passwords that were given tell of an agent's checks, which nobody answers; empty where they say nothing against them.
+fn misfit(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
+    let Signed { verified, mismatched } = ice.agent(1 - agent).signed;
+    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    match (ice.agent(agent).checks, verified, mismatched) {
+        (0, ..) => String::new(),
+        (_, 0, 1..) => nearly(ice, agent, view).unwrap_or_else(|| {
+            format!(" The checks of {from} do not verify with the password given for that user fragment of {to}.")
+        }),
+        _ => nearly(ice, agent, view).unwrap_or_default(),
+    }
+}
+
 /// Checks that arrive and are not answered by an agent that has what it takes to answer them.
 fn discarded(ice: &IceSession, agent: usize, own: &Asked, numbers: &[u64], view: &View<'_>) -> Text {
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
-    let Signed { verified, mismatched } = ice.agent(1 - agent).signed;
-    let proof = match (verified, mismatched) {
-        (0, 1..) => nearly(ice, agent, view).unwrap_or_else(|| {
-            format!(" The checks do not verify with the password given for that user fragment of {to}.")
-        }),
-        (1.., 0) => format!(
-            " The checks verify with the password given for that user fragment, so that {to} has another, or gave it up."
-        ),
-        _ => nearly(ice, agent, view).unwrap_or_default(),
+    let proof = match ice.agent(1 - agent).signed {
+        Signed { verified: 1.., mismatched: 0 } => {
+            format!(
+                " The checks verify with the password given for that user fragment, so that {to} has another, or gave it up."
+            )
+        }
+        _ => misfit(ice, agent, view),
     };
     Text {
         title: format!("{to} discards the checks of {from}, while its own are answered on the same way"),
