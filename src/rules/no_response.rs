@@ -209,10 +209,15 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
     });
     let listed = frames(&frames_of(asked.iter().copied()));
     let lends_nothing = knows_binding_only(conversation);
+    let drops_signed = is_signed_only(conversation, asked);
     let stage = match (method, conversation.answered > 0) {
         (Method::ALLOCATE, true) if lends_nothing => {
             " The server does answer Binding requests on the same ports, so the path as such is open: a server for STUN alone (coturn: stun-only) \
              keeps silent so, since it lends no relay."
+        }
+        (Method::ALLOCATE, true) if drops_signed => {
+            " The server did answer the request without credentials on the same ports, so the path as such is open. What differs is that this one is \
+             signed: some servers (rusturn) drop it without a word where user or password are not theirs, where others refuse it; and it is larger."
         }
         (Method::ALLOCATE, true) => {
             " The server did answer other requests on the same ports, so the path as such is open: what differs is this request, by its \
@@ -269,6 +274,12 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
                  lends relays.{}",
                 way.fix
             )
+        } else if drops_signed {
+            format!(
+                "Compare user and password of {client} with those that {server} knows, and read its log of that time. If they are right, see whether larger \
+                 packets get through.{}",
+                way.fix
+            )
         } else if let Some(serves) = serves {
             let what = match serves {
                 Serves::OtherClients => format!(
@@ -296,6 +307,12 @@ fn knows_binding_only(conversation: &Conversation) -> bool {
     let granted = |exchange: &Exchange| exchange.answer.as_ref().is_some_and(|answer| answer.class == Class::Success);
     let other = |exchange: &Exchange| exchange.method != Method::BINDING && exchange.answer.is_some();
     conversation.of(Method::BINDING).any(granted) && !conversation.exchanges.iter().any(other)
+}
+
+/// Whether the server asks this client for credentials, and does not answer what is signed with them.
+fn is_signed_only(conversation: &Conversation, asked: &[&Exchange]) -> bool {
+    let is_challenge = |exchange: &Exchange| exchange.answer.as_ref().is_some_and(|answer| answer.is_challenge());
+    asked.iter().all(|exchange| exchange.asked.is_signed()) && conversation.of(Method::ALLOCATE).any(is_challenge)
 }
 
 /// Whom else a server serves that does not answer.
