@@ -212,6 +212,23 @@ fn an_agent_that_checks_on_without_a_pause_has_no_pair_even_if_nothing_is_seen_o
 }
 
 #[test]
+fn one_attempt_on_each_pair_that_a_server_sees_tells_nothing_of_the_pairs_that_it_does_not() {
+    // libjuice makes its attempts to their end, whatever pair it has found to work
+    let told = |far: bool| {
+        let mut scene = Scene::new();
+        if far {
+            scene.far_away(A);
+        }
+        scene.resolved(A);
+        let check = agents().message(plain);
+        scene.send_repeatedly(A, B, check, 6);
+        let report = report(&scene.later(10).pcap());
+        finding(&report, "ice-checks-unanswered").confidence
+    };
+    assert_eq!([told(true), told(false)], [Confidence::Likely, Confidence::Certain]);
+}
+
+#[test]
 fn unanswered_checks_that_a_given_password_does_not_fit_may_have_been_dropped_for_it() {
     let mut scene = Scene::new();
     scene.a_checks_in_vain(&agents(), 60, 200).resolved(A);
@@ -340,6 +357,23 @@ fn an_agent_that_acts_on_answers_and_leaves_checks_on_the_same_way_unanswered_di
     // checks that are merely answered may be so at this capture point alone
     let brisk = report(&discards(plain, 200).pcap());
     assert!(finding(&brisk, "ice-one-way").fix.contains("firewall"));
+}
+
+#[test]
+fn the_filter_of_checks_that_also_come_through_the_others_relay_shows_those_too() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    for number in 0..40u8 {
+        scene.a_is_answered(&agents, plain);
+        scene.b_checks_in_vain(&agents, 1, 100);
+        let relayed = Agents { at_a: RELAYED, ..agents.clone() };
+        let check = support::scene::ice_check(&relayed.b, &relayed.a, false, plain).tid([number; 12]).bytes();
+        scene.after_ms(1).data_indication(SERVER, A, B, check);
+    }
+    let report = report(&scene.pcap());
+    let found = finding(&report, "ice-one-way");
+    assert_eq!(found.filter.as_deref(), Some("stun && ip.addr == 192.0.2.10"));
 }
 
 #[test]

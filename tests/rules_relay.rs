@@ -478,6 +478,7 @@ fn one_attempt_of_checks_that_reach_a_relay_without_permission_may_be_of_a_call_
     let told = report(&scene.pcap());
     let found = finding(&told, "turn-permission-missing");
     assert_eq!((found.confidence, told.verdict), (Confidence::Likely, Verdict::Warning));
+    assert!(found.title.starts_with("Checks of 198.51.100.20 reach the relay"), "{}", found.title);
     assert!(found.explanation.contains("if the two found a direct way"), "{}", found.explanation);
     let packet = payload::rtp(96, 1, 960, 1, 100);
     scene.after_ms(20).udp(PEER, RELAYED, packet);

@@ -100,9 +100,13 @@ fn text(lender: &Lender, arrival: &Arrival, passes: bool) -> Text {
         }
         false => "Nothing of any peer was passed on to the client.",
     };
+    let (data, reaches, is) = match is_one_attempt(arrival) {
+        true => ("Checks", "reach", "are"),
+        false => ("Data", "reaches", "is"),
+    };
     Text {
         title: format!(
-            "Data of {peer} reaches the relay {relayed} and is dropped: {client} never asked {server} for a permission for {peer}"
+            "{data} of {peer} {reaches} the relay {relayed} and {is} dropped: {client} never asked {server} for a permission for {peer}"
         ),
         explanation: format!(
             "{server} lends {relayed} to {client} since frame {}. {peer} sent {} to it over {lasted} (from frame {} to frame {}), and no CreatePermission and no \

@@ -117,6 +117,8 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
         () if had_its_chance && view.session.totals().over_tcp > 0 => Confidence::Likely,
         // the capture lacks checks that were answered, or has them in another order
         () if had_its_chance && ice.stray_answers > 0 => Confidence::Likely,
+        // a server sees nothing of the pair that works, and one attempt on each of the others
+        () if had_its_chance && is_one_attempt_from_afar(ice, agent) => Confidence::Likely,
         () if sent.sends >= sends && sent.span >= LONG_ENOUGH && hears && (meets || sent.sounds_unheard) => {
             Confidence::Certain
         }
@@ -134,6 +136,15 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     seen.causes = BEHIND_SILENCE;
     out.add(seen, || unanswered_text(ice, agent, &sent, &numbers, view));
     no_relay(ice, agent, confidence, view, out);
+}
+
+/// Whether an agent that is not near the capture point sent no more than one attempt of checks on any pair (RFC 8489 §6.2.1): libjuice makes them all to
+/// their end, whatever pair it has found to work.
+fn is_one_attempt_from_afar(ice: &IceSession, agent: usize) -> bool {
+    const MOST: u32 = 7;
+    let is_near = |ttl: u8| matches!(ttl, 0 | 64 | 128 | 255);
+    let mut ways = ice.pairs.iter().map(|pair| pair.way(agent)).filter(|way| way.first.is_some());
+    ways.all(|way| !is_near(way.ttl) && way.sent == 1 && way.copies < MOST)
 }
 
 /// Whether an agent tried every pair as often as a request is sent at most (RFC 8489 §6.2.1), direct ones among them: what is captured at the port of
