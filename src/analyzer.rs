@@ -138,14 +138,14 @@ impl Analyzer {
         let streams = &mut self.streams;
         if let Some(segment) = self.packets.commonest_segment(frame) {
             core.segment(streams, Moment { frame: frame.number, time }, &segment, sink);
-            return core.beside_packets(frame, false);
+            return core.beside_packets(frame, None);
         }
         let mut empty = true;
         self.packets.dissect(frame, time, &mut |packet| {
             empty = false;
             core.packet(streams, Moment { frame: frame.number, time }, &packet, sink);
         });
-        core.beside_packets(frame, empty);
+        core.beside_packets(frame, self.packets.neighbour_answered().filter(|_| empty));
     }
 
     /// Lets the time of a frame pass; gives it, unless the frame is not looked at.

@@ -122,6 +122,11 @@ fn files_of_other_kinds_are_refused_in_one_clear_line() {
     assert_eq!(refusal(b"PK\x03\x04\x14\0"), "zip archive");
     let tar = [&b"captures/one.pcap"[..], &[0; 240], b"ustar\0", &[0; 249]].concat();
     assert_eq!(refusal(&tar), "tar archive");
+    // a buffer of 64 KiB of one processor, and the event that describes the trace
+    let buffer = [&[0, 0, 1, 0][..], &[7; 68], &[2, 0, 2, 0xc0, 0x90, 1, 0, 0], &[0; 400]].concat();
+    assert!(refusal(&buffer).contains("pktmon etl2pcap"));
+    let redirected: Vec<u8> = "\u{feff}\n\r\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(refusal(&redirected).contains("PowerShell"));
     assert!(refusal(&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0]).contains("after 6 bytes"));
     assert!(refusal(&[0x0a, 0x0d, 0x0d, 0x0a, 28, 0]).contains("after 6 bytes"));
     assert!(refusal(b"\x0a\x0d\x0d\x0a0123456789").starts_with("not a capture file"));

@@ -354,10 +354,12 @@ fn what_cannot_be_read_is_one_line_that_says_what_to_do() {
     let nothing = desk.file("empty.pcap", "");
     let notes = desk.file("notes.txt", "dear diary, today nobody answered");
     let missing = desk.path("missing.pcap");
+    let endless = desk.path(&"endless".repeat(99));
     for (path, words) in [
         (&nothing, "empty file"),
         (&notes, "not a capture file"),
         (&missing, "no such file; check the path"),
+        (&endless, "cannot be the name of a file; check the path"),
         (&desk.folder.path().to_owned(), "is a directory"),
     ] {
         for command in ["analyze", "messages", "verify"] {

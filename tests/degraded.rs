@@ -11,7 +11,7 @@ use support::samples::{self, Sample};
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::frame::LinkType;
-use turnscope::report::Report;
+use turnscope::report::{Report, Severity};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -52,6 +52,38 @@ fn another_capture_among_the_frames_adds_no_failure_of_its_own() {
                     complaints.extend(new.into_iter().map(|new| format!("with {} {how}: {new}", other.name)));
                 }
             }
+        }
+    });
+}
+
+/// The frames as each of six components of a host's network stack shows them, some of which do not see the link layer.
+fn by_each_component(frames: &[Kept]) -> Vec<Kept> {
+    let shown = |kept: &Kept, component: i64| {
+        let has_head = kept.link == LinkType(1) && matches!(kept.bytes.get(12..14), Some([8, 0] | [0x86, 0xdd]));
+        let bare = if has_head && component > 3 { 14 } else { 0 };
+        let link = if bare > 0 { LinkType(101) } else { kept.link };
+        let ns = kept.ns + component * 3_000;
+        Kept { ns, bytes: kept.bytes[bare..].to_vec(), link, wire: kept.wire - bare as u32 }
+    };
+    let mut all: Vec<Kept> = frames.iter().flat_map(|kept| (0..6).map(|component| shown(kept, component))).collect();
+    all.sort_by_key(|kept| kept.ns);
+    all
+}
+
+/// What a report says is wrong, but for the numbers of frames.
+fn wrongs(report: &Report) -> Vec<(String, Severity, String)> {
+    let wrong = report.findings.iter().filter(|finding| finding.severity != Severity::Note);
+    let told = |title: &str| title.split("first in frame").next().unwrap().to_owned();
+    wrong.map(|finding| (finding.id.clone(), finding.severity, told(&finding.title))).collect()
+}
+
+#[test]
+fn packets_that_each_component_of_a_network_stack_shows_again_change_nothing_that_is_told_to_be_wrong() {
+    on_every_sample(|sample, complaints| {
+        let all = frames(sample);
+        let (once, often) = (report_on(&all, &[sample]), report_on(&by_each_component(&all), &[sample]));
+        if (once.verdict, wrongs(&once)) != (often.verdict, wrongs(&often)) {
+            complaints.push(format!("{:?} {:?}", often.verdict, wrongs(&often)));
         }
     });
 }

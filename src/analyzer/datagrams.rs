@@ -3,7 +3,7 @@
 use super::Core;
 use crate::event::{Body, Event, Framing, Hops, Row};
 use crate::frame::Frame;
-use crate::packet::{self, Datagram, Segment};
+use crate::packet::{Datagram, Segment};
 use crate::session::{Bare, FlowId, Known, Seen};
 use crate::stream::DnsSegments;
 use crate::time::Timestamp;
@@ -11,6 +11,7 @@ use crate::wire::demux::{self, Kind};
 use crate::wire::dns;
 use crate::wire::stun::{HEADER, Message};
 use crate::wire::turn::ChannelData;
+use std::net::IpAddr;
 
 impl Core {
     /// Takes a datagram.
@@ -157,13 +158,13 @@ impl Core {
         is_one
     }
 
-    /// What a frame shows beside the packets in it: how much of it the capture holds, and an answer to ARP, which is sent to a host as packets are.
+    /// What a frame shows beside the packets in it: how much of it the capture holds, and a host to which an answer to ARP is sent, as packets are.
     #[inline]
-    pub(super) fn beside_packets(&mut self, frame: &Frame<'_>, empty: bool) {
+    pub(super) fn beside_packets(&mut self, frame: &Frame<'_>, heard: Option<IpAddr>) {
         let [whole, cut] = &mut self.session.totals_mut().longest;
         let longest = if frame.truncated() { cut } else { whole };
         *longest = (*longest).max(frame.data.len());
-        if empty && let Some(host) = packet::neighbour_answered(frame) {
+        if let Some(host) = heard {
             self.session.hears(host);
         }
     }

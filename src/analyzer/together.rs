@@ -209,7 +209,7 @@ impl Analyzer {
                 (_, packet) => core.packet(streams, Moment { frame: frame.number, time }, &packet, sink),
             }
         });
-        core.beside_packets(frame, empty);
+        core.beside_packets(frame, packets.neighbour_answered().filter(|_| empty));
     }
 
     /// As [`Analyzer::finish`], of several files.

@@ -150,6 +150,9 @@ fn recognise(first: &[u8]) -> Result<Option<Magic>, OpenError> {
         [0xa1, 0xb2, 0xc3, 0xcb] | [0xcb, 0xc3, 0xb2, 0xa1] => {
             unsupported("not a capture file: holds a compiled capture filter (cbpf-savefile)")
         }
+        [0xff, 0xfe, ..] => unsupported(
+            "not a capture file: UTF-16 text, which PowerShell makes of what it redirects: have the capturing program write the file itself",
+        ),
         b"snoo" => unsupported("snoop file: convert it to pcapng with Wireshark or editcap"),
         b"TRSN" => unsupported("Sniffer file (Network General): convert it to pcapng with Wireshark or editcap"),
         b"XCP\0" => unsupported("Windows Sniffer file (NetXray): convert it to pcapng with Wireshark or editcap"),
@@ -165,6 +168,10 @@ fn recognise(first: &[u8]) -> Result<Option<Magic>, OpenError> {
 fn foreign(head: &[u8]) -> Option<OpenError> {
     if head.get(USTAR) == Some(b"ustar") {
         return Some(OpenError::Archive("tar"));
+    }
+    // the header of the first buffer, and behind it an event of the trace itself
+    if let (Some([0, ..]), Some([_, _, 1 | 2, 0xc0, _, _, 0, 0])) = (head.get(..4), head.get(72..80)) {
+        return Some(OpenError::Unsupported("Windows trace (ETL): convert it with pktmon etl2pcap or etl2pcapng"));
     }
     let holds = |words: &&[u8]| head.windows(words.len()).any(|part| part == *words);
     DISSECTIONS.iter().any(holds).then_some(OpenError::Dissection)

@@ -3,6 +3,7 @@
 use crate::render::escape::escape;
 use std::fmt;
 use std::io;
+use std::path::Path;
 
 /// Why something could not be done: about what, what is wrong, and what to do.
 #[derive(Debug)]
@@ -21,11 +22,16 @@ impl Error {
 
     /// What reading a file failed with.
     pub(super) fn reading(path: &str, error: &io::Error) -> Self {
-        let (what, hint) = match error.kind() {
+        // Windows does not let folders be opened at all
+        let kind = if Path::new(path).is_dir() { io::ErrorKind::IsADirectory } else { error.kind() };
+        let (what, hint) = match kind {
             io::ErrorKind::NotFound => ("no such file".to_owned(), "check the path"),
             io::ErrorKind::PermissionDenied => ("permission denied".to_owned(), "make it readable for this user"),
             io::ErrorKind::IsADirectory => {
                 ("is a directory".to_owned(), "have turnscope batch read it, or give the files in it")
+            }
+            io::ErrorKind::InvalidFilename => {
+                ("cannot be the name of a file".to_owned(), "check the path; patterns are for turnscope batch")
             }
             _ => (error.to_string(), ""),
         };

@@ -30,6 +30,8 @@ pub(super) enum Layer<'a> {
     Wifi(&'a [u8], wifi::Hints),
     /// The subframes of an aggregated 802.11 frame: the one thing that forks.
     Amsdu(&'a [u8]),
+    /// An ARP message that is sent to one host.
+    Arp(&'a [u8]),
     /// An IP packet of either version.
     Ip(&'a [u8]),
     /// What is inside an IP packet.
@@ -63,6 +65,9 @@ pub(super) struct Context {
     pub(super) fcs: u32,
 }
 
+/// The EtherType of ARP.
+const ARP: u16 = 0x0806;
+
 pub(super) fn be16(data: &[u8], at: usize) -> Option<u16> {
     data.get(at..)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
 }
@@ -90,13 +95,19 @@ pub(super) fn peel<'a>(layer: Layer<'a>, context: &Context) -> Layer<'a> {
         Layer::CiscoHdlc(data) => cisco_hdlc(data),
         Layer::Mpls(data) => mpls(data),
         Layer::Wifi(data, hints) => wifi::header(data, hints),
-        Layer::Amsdu(_) | Layer::Ip(_) | Layer::Transport(_) | Layer::Message(_) | Layer::Stop(_) => return layer,
+        Layer::Amsdu(_) | Layer::Arp(_) | Layer::Ip(_) | Layer::Transport(_) | Layer::Message(_) | Layer::Stop(_) => {
+            return layer;
+        }
     };
     next.unwrap_or(Layer::Stop(Stop::Malformed))
 }
 
 fn ethernet(data: &[u8]) -> Option<Layer<'_>> {
-    Some(Layer::EtherType(be16(data, 12)?, data.get(14..)?))
+    Some(match (be16(data, 12)?, data.first()? & 1) {
+        // to a group
+        (ARP, 1) => Layer::Stop(Stop::NotIp),
+        (kind, _) => Layer::EtherType(kind, data.get(14..)?),
+    })
 }
 
 /// Passes over `skip` bytes whose last two are the next EtherType.
@@ -107,6 +118,7 @@ fn tagged(data: &[u8], skip: usize) -> Option<Layer<'_>> {
 fn ether_type(kind: u16, data: &[u8]) -> Option<Layer<'_>> {
     Some(match kind {
         0x0800 | 0x86dd => Layer::Ip(data),
+        ARP => Layer::Arp(data),
         // An 802.3 length; what is behind it is padding.
         0..=1500 => Layer::Llc(data.get(..usize::from(kind)).unwrap_or(data)),
         // 802.1Q, 802.1ad and its older numbers.

@@ -31,10 +31,10 @@ pub use fragments::FragmentLimits;
 pub use icmp::IcmpKind;
 pub use link::link_type_name;
 pub use model::{Datagram, IcmpError, Packet, Quoted, Segment, TcpFlags};
-pub use neighbour::neighbour_answered;
 
 use crate::frame::Frame;
 use crate::time::Timestamp;
+use std::net::IpAddr;
 
 /// Bounds on what frames may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,13 +57,14 @@ pub struct Packets {
     limits: Limits,
     counts: Counts,
     fragments: fragments::Fragments,
+    neighbour: Option<IpAddr>,
 }
 
 impl Packets {
     /// Starts without any frame seen.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Packets { limits, counts: Counts::default(), fragments: fragments::Fragments::new(limits.fragments) }
+        Packets { limits, fragments: fragments::Fragments::new(limits.fragments), ..Packets::default() }
     }
 
     /// Calls `each` for every packet in a frame. `now` is the frame's time, or where it has none that of the last frame that had;
@@ -126,6 +127,13 @@ impl Packets {
         }
     }
 
+    /// To whom the answer was sent that the last frame without packets held, if it was one to the question who has an address: ARP
+    /// (RFC 826) or a neighbour advertisement (RFC 4861 §4.4).
+    #[must_use]
+    pub fn neighbour_answered(&self) -> Option<IpAddr> {
+        self.neighbour
+    }
+
     /// The capture is over: fragmented packets that still wait are counted as incomplete.
     pub fn finish(&mut self) {
         self.fragments.finish(&mut self.counts.fragments);
@@ -158,8 +166,9 @@ impl Packets {
             fcs: fcs.saturating_sub(cut),
         };
         let first = layer::Layer::Link(frame.link_type, frame.data);
-        let Packets { limits, counts, fragments } = self;
-        walk::Walk { counts, fragments, now, each }.run(first, context, limits.headers);
+        let Packets { limits, counts, fragments, neighbour } = self;
+        *neighbour = None;
+        walk::Walk { counts, fragments, neighbour, now, each }.run(first, context, limits.headers);
     }
 }
 

@@ -1,12 +1,13 @@
 //! Tunnels above IP: what carries another packet as its payload.
 //!
 //! A port number alone proves nothing: a client's ephemeral port may be 4789 just as well. What claims to be a tunnel by its
-//! port is opened only if the bytes inside lead to a plausible IP packet; else it stays the datagram that it is.
+//! port is opened only if the bytes inside lead to a plausible IP packet or ARP message; else it stays the datagram that it is.
 
 use crate::frame::LinkType;
 
 use super::ip;
 use super::layer::{Context, Layer, Stop, be16, be32, nsh, peel};
+use super::neighbour;
 use super::wifi;
 
 /// Headers looked through to see whether a tunnel leads to IP.
@@ -73,6 +74,7 @@ fn leads_to_ip(mut layer: Layer<'_>, missing: u32) -> bool {
     for _ in 0..MAX_LOOK_AHEAD {
         layer = match layer {
             Layer::Ip(data) => return ip::is_plausible(data, missing),
+            Layer::Arp(data) => return neighbour::is_plausible(data),
             Layer::Amsdu(data) => match wifi::subframes(data).next() {
                 Some(subframe) => Layer::Llc(subframe),
                 None => return false,

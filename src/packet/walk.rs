@@ -6,11 +6,14 @@ use super::counts::Counts;
 use super::fragments::Fragments;
 use super::layer::{Context, Layer, Stop, peel};
 use super::model::Packet;
-use super::{icmp, ip, transport, tunnel, wifi};
+use super::{icmp, ip, neighbour, transport, tunnel, wifi};
+use std::net::IpAddr;
 
 pub(super) struct Walk<'w, F> {
     pub(super) counts: &'w mut Counts,
     pub(super) fragments: &'w mut Fragments,
+    /// To whom an answer to ARP or a neighbour advertisement was sent.
+    pub(super) neighbour: &'w mut Option<IpAddr>,
     pub(super) now: Timestamp,
     pub(super) each: &'w mut F,
 }
@@ -30,6 +33,10 @@ impl<F: FnMut(Packet<'_>)> Walk<'_, F> {
                         self.run(Layer::Llc(subframe), context, left);
                     }
                     return;
+                }
+                Layer::Arp(data) => {
+                    *self.neighbour = neighbour::arp(data);
+                    return self.stop(Stop::NotIp);
                 }
                 Layer::Ip(data) => {
                     let Some(header) = ip::parse(data, context.missing, context.fcs) else {
@@ -96,7 +103,10 @@ impl<F: FnMut(Packet<'_>)> Walk<'_, F> {
                     (self.each)(Packet::IcmpError(error));
                     Layer::Stop(Stop::Done)
                 }
-                None => Layer::Stop(Stop::OtherTransport),
+                None => {
+                    *self.neighbour = neighbour::advertisement(header);
+                    Layer::Stop(Stop::OtherTransport)
+                }
             }),
             4 | 41 => Some(Layer::Ip(header.payload)),
             47 => tunnel::gre(header.payload),

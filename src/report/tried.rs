@@ -2,12 +2,22 @@
 
 use super::convert::Origin;
 use super::{
-    Address, ConnectionOpener, ConnectionState, DataConnection, ServerConnections, ServerIcmp, ServerTransport, Side,
-    TransportOutcome,
+    Address, ConnectionOpener, ConnectionState, DataConnection, Server, ServerConnections, ServerIcmp, ServerTransport,
+    Side, TransportOutcome,
 };
 use crate::net::Transport;
+use crate::rules::Dialect;
 use crate::session::{self, From, Opener, Reached, Seen, Tried};
 use crate::time::Span;
+
+impl Server {
+    /// What it is, as far as that shows: what SOFTWARE says, else the family of its wording where that is not everybody's.
+    #[must_use]
+    pub fn product(&self) -> Option<&str> {
+        let family = self.dialect.as_deref().filter(|&name| name != Dialect::Standard.name());
+        self.software.as_deref().or(family)
+    }
+}
 
 /// How one transport of a server fared.
 pub(super) fn transport(transport: Transport, reached: &Reached, origin: Origin) -> ServerTransport {

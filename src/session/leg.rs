@@ -14,7 +14,7 @@ use std::num::NonZeroU32;
 /// retransmission timer in use is 50 ms.
 pub(super) const MIRROR: Span = Span::from_millis(2);
 /// The same, of packets that their host gave a number: it gives no two the same, nor sends a message again so soon.
-pub(super) const NUMBERED_MIRROR: Span = Span::from_millis(20);
+pub const NUMBERED_MIRROR: Span = Span::from_millis(20);
 /// How many retransmissions are kept with frame and time.
 const MAX_COPIES: usize = 8;
 

@@ -8,6 +8,10 @@ use super::proxy::Asked;
 use super::tls::Tls;
 use crate::net::Endpoint;
 use crate::packet::Segment;
+use crate::time::Span;
+
+/// A SYN that comes again so soon is a copy that the capture made: retransmissions take 200 ms and more.
+const MIRROR: Span = Span::from_millis(20);
 
 /// A connection of the table.
 #[derive(Debug)]
@@ -127,8 +131,11 @@ impl Entry {
             }
         } else {
             connection.syn.get_or_insert(at);
-            connection.syn_last = Some(at);
-            connection.syns = connection.syns.saturating_add(1);
+            let apart = |last: Moment| last.time.max(at.time).since(last.time.min(at.time));
+            if connection.syn_last.is_none_or(|last| apart(last) >= MIRROR) {
+                connection.syn_last = Some(at);
+                connection.syns = connection.syns.saturating_add(1);
+            }
         }
     }
 

@@ -7,5 +7,6 @@ mod fragments;
 mod icmp;
 mod lengths;
 mod links;
+mod neighbours;
 mod properties;
 mod tunnels;

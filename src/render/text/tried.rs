@@ -106,7 +106,7 @@ fn row(server: &Server, transport: &ServerTransport, connects: bool) -> Vec<Stri
     if connects {
         row.push(micros(transport.connections.as_ref().and_then(|known| known.handshake_us)));
     }
-    row.push(or_dash(server.software.as_deref().or(server.dialect.as_deref())));
+    row.push(or_dash(server.product()));
     row
 }
 

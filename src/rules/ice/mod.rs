@@ -16,7 +16,7 @@ use super::evidence::{counted, host_filter, ip_filter, layers};
 use super::{Confidence, Occurrence, Remedy, Severity, Subject, View};
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport};
 use crate::session::ice::{IceSession, Pair};
-use crate::session::{Ends, Grievance};
+use crate::session::{Ends, Grievance, NUMBERED_MIRROR};
 use crate::time::{Span, Timestamp};
 use std::net::IpAddr;
 
@@ -98,10 +98,11 @@ fn is_heard(ice: &IceSession, agent: usize, view: &View<'_>) -> bool {
     ice.agent(1 - agent).checks > 0 || ice.host(agent).is_some_and(|end| view.session.clients().is_heard(end.ip()))
 }
 
-/// A failure is a mere warning where the client had data afterwards: after the session, not in it, where checks that were answered count as much.
+/// A failure is a mere warning where the client had data afterwards: after the session, not in it, where checks that were answered count as much,
+/// nor in copies of its last packets.
 fn unless_later(mut seen: Occurrence, ice: &IceSession) -> Occurrence {
     if let Remedy::Data(grievance) = &mut seen.remedy {
-        grievance.at = ice.last.time.after(Span(1));
+        grievance.at = ice.last.time.after(NUMBERED_MIRROR);
     }
     seen
 }

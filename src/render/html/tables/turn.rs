@@ -27,7 +27,7 @@ pub(super) fn servers(report: &Report) -> Table {
                 ("round trip", span(one.rtt_us)),
                 ("connect", span(one.connections.as_ref().and_then(|known| known.handshake_us))),
                 ("mapped", optional(one.mapped).classed("mono")),
-                ("software", long(server.software.as_deref().or(server.dialect.as_deref()).unwrap_or_default())),
+                ("software", long(server.product().unwrap_or_default())),
             ]
         })
     });
