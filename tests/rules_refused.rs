@@ -264,6 +264,9 @@ fn a_client_that_asks_the_alternate_with_the_id_that_was_answered_is_judged_ther
         let expected = if turned_away { "turn-unreachable" } else { "turn-no-response" };
         assert_eq!(failures(&report), [expected], "{}", report.headline);
         assert!(report.headline.contains(SECOND), "{}", report.headline);
+        let found = finding(&report, expected);
+        assert!(found.explanation.contains("since 10.88.246.156:3478 sent it on"), "{}", found.explanation);
+        assert!(found.fix.contains("10.88.246.156:3478 name another alternate server"), "{}", found.fix);
         assert_eq!(finding(&report, "turn-redirect").severity, Severity::Note);
     }
 }

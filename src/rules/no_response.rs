@@ -1,6 +1,7 @@
 //! `turn-no-response`: requests to a server to which nothing comes back.
 
 use super::evidence::{filter_of, frames, frames_of};
+use super::redirect;
 use super::travel;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::event::{Connection, Moment};
@@ -236,6 +237,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
     let serves = whom_it_serves(conversation, asked, view);
     let others = others(server, transport, view);
     let way = travel::of_requests(conversation, asked, view);
+    let (led, otherwise) = redirect::sent_here(conversation, view);
     let tail = || others.first().map(|other| format!(", while {other}")).unwrap_or_default();
     let title_tail = match serves {
         Some(Serves::OtherClients) => format!("{}, though it answers other clients", way.title),
@@ -264,7 +266,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
             ),
         },
         explanation: format!(
-            "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{alone}{stage}{}{others_text}",
+            "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{alone}{stage}{}{others_text}{led}",
             over.unwrap_or_default(),
             way.text,
         ),
@@ -295,7 +297,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         } else {
             format!(
                 "Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
-             firewalls on the way, both for the requests and for the answers.{}",
+             firewalls on the way, both for the requests and for the answers.{otherwise}{}",
                 way.fix,
             )
         },

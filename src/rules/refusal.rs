@@ -233,7 +233,7 @@ pub(super) fn asked_before_as<'c>(exchange: &Exchange, conversation: &'c Convers
             && has_signed(&known.asked)
             && users_differ(&known.asked, &exchange.asked) == Some(true)
     };
-    conversation.exchanges.iter().filter(other).last()
+    conversation.exchanges.iter().rfind(other)
 }
 
 /// The allocation that stood when a request was refused.
