@@ -221,6 +221,12 @@ impl Scope {
         }
     }
 
+    /// Whether an address of this scope names no host that another one could reach.
+    #[must_use]
+    pub fn leads_nowhere(self) -> bool {
+        !matches!(self, Scope::Public | Scope::Private | Scope::Shared)
+    }
+
     fn of_v4(ip: Ipv4Addr) -> Scope {
         let [a, b, _, _] = ip.octets();
         match () {

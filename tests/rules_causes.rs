@@ -109,47 +109,54 @@ fn a_thousand_symptoms_weigh_no_more_than_their_one_cause() {
     headed_by(&report(&scene.pcap()), "turn-integrity-rejected", &["ice-checks-unanswered"]);
 }
 
-#[test]
-fn a_relay_from_which_nothing_comes_back_comes_before_the_checks_through_it() {
+/// Checks of A on B through its relay, for 11 seconds.
+fn checks_through_the_relay(scene: &mut Scene) {
     let agents = Agents::new(A, B);
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
-    let permit = scene.after_ms(10).create_permission(A, SERVER, &alice(), "nonce-1", B);
-    scene.after_ms(10).granted(&permit, None, &alice());
     for number in 0..220u8 {
         let check = agents.message(plain).tid([number; 12]).bytes();
         scene.after_ms(50).sent_inside(A, SERVER, B, &check);
     }
     scene.later(10);
+}
+
+#[test]
+fn a_relay_from_which_nothing_comes_back_comes_before_the_checks_through_it() {
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    let permit = scene.after_ms(10).create_permission(A, SERVER, &alice(), "nonce-1", B);
+    scene.after_ms(10).granted(&permit, None, &alice());
+    checks_through_the_relay(&mut scene);
     headed_by(&report(&scene.pcap()), "turn-relay-silent", &["ice-checks-unanswered"]);
 }
 
 #[test]
 fn a_permission_that_was_never_asked_for_comes_before_the_checks_through_the_relay() {
-    let agents = Agents::new(A, B);
     let mut scene = Scene::new();
     scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
-    for number in 0..220u8 {
-        let check = agents.message(plain).tid([number; 12]).bytes();
-        scene.after_ms(50).sent_inside(A, SERVER, B, &check);
-    }
-    scene.later(10);
+    checks_through_the_relay(&mut scene);
     headed_by(&report(&scene.pcap()), "turn-permission-missing", &["ice-checks-unanswered"]);
 }
 
 #[test]
 fn a_forbidden_peer_comes_before_the_checks_through_the_relay() {
-    let agents = Agents::new(A, B);
     let mut scene = Scene::new();
     scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
     let permit = scene.after_ms(10).create_permission(A, SERVER, &alice(), "nonce-1", B);
     scene.after_ms(10).refuse_with(&permit, 403, "Forbidden IP", |error| error.integrity(alice().key()));
-    for number in 0..220u8 {
-        let check = agents.message(plain).tid([number; 12]).bytes();
-        scene.after_ms(50).sent_inside(A, SERVER, B, &check);
-    }
-    scene.later(10);
+    checks_through_the_relay(&mut scene);
     headed_by(&report(&scene.pcap()), "turn-peer-forbidden", &["ice-checks-unanswered"]);
+}
+
+#[test]
+fn a_loopback_candidate_that_is_refused_beside_good_ones_is_the_cause_of_nothing() {
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    let loopback = scene.after_ms(10).create_permission(A, SERVER, &alice(), "nonce-1", "127.0.0.1:6000");
+    scene.after_ms(10).refuse_with(&loopback, 403, "Forbidden IP", |error| error.integrity(alice().key()));
+    let permit = scene.after_ms(10).create_permission(A, SERVER, &alice(), "nonce-1", B);
+    scene.after_ms(10).granted(&permit, None, &alice());
+    checks_through_the_relay(&mut scene);
+    headed_by(&report(&scene.pcap()), "turn-relay-silent", &["ice-checks-unanswered"]);
 }
 
 #[test]

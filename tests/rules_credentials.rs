@@ -467,6 +467,24 @@ fn an_allocate_of_another_user_on_a_taken_port_is_a_change_of_user() {
 }
 
 #[test]
+fn another_user_on_a_port_where_the_first_was_refused_is_told_as_that_and_not_as_an_older_allocation() {
+    // coturn keeps the user of a port once a request was signed there
+    let mut scene = Scene::new();
+    let retry = retried(&mut scene, CLIENT, &alice(), "nonce-1");
+    scene.after_ms(10).challenge(&retry, 401, "Unauthorized", REALM, "nonce-1");
+    let bob = Login::new("bob", REALM, "other");
+    let again = scene.after_ms(1000).allocate_as(CLIENT, SERVER, &bob, "nonce-1");
+    scene.after_ms(10).refuse(&again, 437, "Allocation mismatch: wrong credentials");
+    wait(&mut scene, 10);
+    let report = report(&scene.pcap());
+    let found = finding(&report, "turn-user-changed");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("as \"alice\" and then as \"bob\""), "{}", found.title);
+    assert!(!ids(&report).contains(&"turn-allocation-mismatch"));
+    assert!(frames_of(&report, "turn-user-changed").contains(&retry.frame));
+}
+
+#[test]
 fn an_allocate_of_the_same_user_on_a_taken_port_is_not() {
     let mut scene = Scene::new();
     scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);

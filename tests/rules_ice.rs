@@ -212,6 +212,42 @@ fn an_agent_that_checks_on_without_a_pause_has_no_pair_even_if_nothing_is_seen_o
 }
 
 #[test]
+fn one_attempt_on_each_pair_that_a_server_sees_tells_nothing_of_the_pairs_that_it_does_not() {
+    // libjuice makes its attempts to their end, whatever pair it has found to work
+    let told = |far: bool| {
+        let mut scene = Scene::new();
+        if far {
+            scene.far_away(A);
+        }
+        scene.resolved(A);
+        let check = agents().message(plain);
+        scene.send_repeatedly(A, B, check, 6);
+        let report = report(&scene.later(10).pcap());
+        finding(&report, "ice-checks-unanswered").confidence
+    };
+    assert_eq!([told(true), told(false)], [Confidence::Likely, Confidence::Certain]);
+}
+
+#[test]
+fn unanswered_checks_that_a_given_password_does_not_fit_may_have_been_dropped_for_it() {
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&agents(), 60, 200).resolved(A);
+    let told = |pwd: &str| {
+        let given = format!("[[credential]]\nlabel = \"answer\"\nice_ufrag = \"bbbb\"\nice_pwd = \"{pwd}\"\n");
+        let report = report_with(&scene.pcap(), &given);
+        let found = finding(&report, "ice-checks-unanswered");
+        (found.explanation.clone(), found.fix.clone())
+    };
+    let (explanation, fix) = told("another-password-of-ice-99");
+    let words =
+        "The checks of 192.0.2.10 do not verify with the password given for that user fragment of 198.51.100.20";
+    assert!(explanation.contains(words), "{explanation}");
+    assert!(fix.contains("First compare a=ice-ufrag and a=ice-pwd"), "{fix}");
+    let (explanation, fix) = told("b-password-of-ice-0123456");
+    assert!(!explanation.contains("verify") && !fix.contains("ice-pwd"), "{explanation} {fix}");
+}
+
+#[test]
 fn an_agent_that_sends_media_was_answered_whatever_the_capture_lacks() {
     let mut scene = Scene::new();
     for number in 0..200u16 {
@@ -282,6 +318,62 @@ fn checks_answered_one_way_only_are_a_failure() {
         "Checks from 198.51.100.20 to 192.0.2.10 go unanswered, while those the other way are answered"
     );
     assert_eq!(found.subject.client.map(|client| client.to_string()).as_deref(), Some(B));
+}
+
+#[test]
+fn an_agent_that_acts_on_answers_and_leaves_checks_on_the_same_way_unanswered_discards_them() {
+    // as libjuice does with checks that are signed with another password than its own
+    let agents = agents();
+    let discards = |dress: fn(Stun) -> Stun, every_ms: u64| {
+        let mut scene = Scene::new();
+        for _ in 0..3 {
+            scene.a_is_answered(&agents, plain);
+            scene.b_checks_in_vain(&agents, 4, every_ms);
+        }
+        scene.a_is_answered(&agents, dress);
+        scene.b_checks_in_vain(&agents, 4, every_ms);
+        scene
+    };
+    let nominated = discards(Stun::use_candidate, 500).pcap();
+    let told = report(&nominated);
+    assert_eq!(failures(&told), ["ice-one-way"]);
+    let found = finding(&told, "ice-one-way");
+    assert_eq!(
+        found.title,
+        "192.0.2.10 discards the checks of 198.51.100.20, while its own are answered on the same way"
+    );
+    assert!(found.explanation.contains("The path is open") && !found.fix.contains("firewall"), "{}", found.explanation);
+    assert!(found.fix.contains("a=ice-pwd"), "{}", found.fix);
+    let password =
+        |pwd: &str| format!("[[credential]]\nlabel = \"offer\"\nice_ufrag = \"aaaa\"\nice_pwd = \"{pwd}\"\n");
+    for (pwd, words) in [
+        ("another-password-of-ice-99", "do not verify with the password given"),
+        ("a-password-of-ice-0123456", "verify with the password given for that user fragment, so that"),
+    ] {
+        let told = report_with(&nominated, &password(pwd));
+        let explanation = &finding(&told, "ice-one-way").explanation;
+        assert!(explanation.contains(words), "{explanation}");
+    }
+    // checks that are merely answered may be so at this capture point alone
+    let brisk = report(&discards(plain, 200).pcap());
+    assert!(finding(&brisk, "ice-one-way").fix.contains("firewall"));
+}
+
+#[test]
+fn the_filter_of_checks_that_also_come_through_the_others_relay_shows_those_too() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    for number in 0..40u8 {
+        scene.a_is_answered(&agents, plain);
+        scene.b_checks_in_vain(&agents, 1, 100);
+        let relayed = Agents { at_a: RELAYED, ..agents.clone() };
+        let check = support::scene::ice_check(&relayed.b, &relayed.a, false, plain).tid([number; 12]).bytes();
+        scene.after_ms(1).data_indication(SERVER, A, B, check);
+    }
+    let report = report(&scene.pcap());
+    let found = finding(&report, "ice-one-way");
+    assert_eq!(found.filter.as_deref(), Some("stun && ip.addr == 192.0.2.10"));
 }
 
 #[test]
@@ -722,6 +814,29 @@ fn a_peer_that_stops_answering_consent_checks_for_30_seconds_is_a_failure() {
         "198.51.100.20 stopped answering the consent checks of 192.0.2.10 after a pair had been selected"
     );
     assert!(report.ice[0].consent.as_ref().is_some_and(|consent| consent.lost_at.is_some()));
+}
+
+#[test]
+fn a_peer_whose_port_is_closed_is_told_by_its_own_host_and_not_sought_in_the_network() {
+    let agents = agents();
+    let closed = |router: &str| {
+        let mut scene = falls_silent(0);
+        for _ in 0..8 {
+            let check = scene.after_ms(5000).a_checks(&agents, plain);
+            scene.after_ms(1).icmp_unreachable(router, &check);
+        }
+        report(&scene.pcap())
+    };
+    let told = closed("198.51.100.20");
+    assert_eq!(failures(&told), ["ice-consent-lost"]);
+    let found = finding(&told, "ice-consent-lost");
+    assert!(found.title.ends_with(": 198.51.100.20 says that the port is closed (ICMP)"), "{}", found.title);
+    assert!(found.explanation.contains("ICMP \"port unreachable\""), "{}", found.explanation);
+    assert!(found.fix.contains("the application ended") && !found.fix.contains("firewall"), "{}", found.fix);
+    let told = closed("203.0.113.254");
+    let found = finding(&told, "ice-consent-lost");
+    assert!(found.explanation.contains("203.0.113.254 answered with ICMP"), "{}", found.explanation);
+    assert!(!found.title.contains("closed") && found.fix.contains("firewall"), "{}", found.fix);
 }
 
 #[test]

@@ -239,6 +239,39 @@ fn a_client_that_follows_a_redirection_is_healthy() {
 }
 
 #[test]
+fn a_client_that_asks_the_alternate_with_the_id_that_was_answered_is_judged_there() {
+    // as libjuice does; many systems number no packets that must not be fragmented, so that the two could be one packet on both sides of a NAT
+    let request = Stun::request(method::ALLOCATE).requested_transport(17).tid([7; 12]).bytes();
+    let ask = |scene: &mut Scene, server: &str| {
+        let packet = packet::udp(CLIENT, server, packet::Ip { id: 0, ttl: 64 }, &request);
+        scene.packet(&packet);
+        packet
+    };
+    for turned_away in [false, true] {
+        let mut scene = Scene::new();
+        ask(&mut scene, SERVER);
+        let redirection = Stun::error_to(&request, 300, "Try Alternate").alternate_server(SECOND).bytes();
+        scene.after_us(300).udp(SERVER, CLIENT, redirection);
+        for wait in [0, 500, 1000, 2000] {
+            let asked = ask(scene.after_ms(wait).after_us(50), SECOND);
+            if turned_away {
+                let router = "172.16.84.1".parse().unwrap();
+                let told = packet::icmp_error(router, packet::Ip::default(), 3, 1, 0, &asked);
+                scene.after_ms(5).packet(&told);
+            }
+        }
+        let report = later(&mut scene);
+        let expected = if turned_away { "turn-unreachable" } else { "turn-no-response" };
+        assert_eq!(failures(&report), [expected], "{}", report.headline);
+        assert!(report.headline.contains(SECOND), "{}", report.headline);
+        let found = finding(&report, expected);
+        assert!(found.explanation.contains("since 10.88.246.156:3478 sent it on"), "{}", found.explanation);
+        assert!(found.fix.contains("10.88.246.156:3478 name another alternate server"), "{}", found.fix);
+        assert_eq!(finding(&report, "turn-redirect").severity, Severity::Note);
+    }
+}
+
+#[test]
 fn a_redirection_that_the_snap_length_cut_is_no_refusal_where_the_client_was_served() {
     let mut scene = Scene::new();
     redirected(&mut scene, CLIENT, SERVER, SECOND);

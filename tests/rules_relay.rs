@@ -151,6 +151,53 @@ fn what_a_permitted_peer_sends_to_a_relay_and_the_client_never_gets_points_at_th
     }
 }
 
+/// A client far from the capture that checks a permitted peer through its relay so many times.
+fn checked_from_afar(times: u8) -> Scene {
+    let mut scene = Scene::new();
+    scene.far_away(CLIENT);
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    permit(&mut scene, PEER);
+    let (peer, client) = caller();
+    for number in 0..times {
+        let check = support::scene::ice_check(&client, &peer, true, |check| check.tid([number; 12])).bytes();
+        scene.after_ms(800).send_indication(CLIENT, SERVER, PEER, &check);
+    }
+    scene.later(5);
+    scene
+}
+
+#[test]
+fn one_attempt_of_checks_through_a_relay_tells_a_capture_far_from_the_client_of_no_failure() {
+    // the call may have gone the direct way, which does not pass the server: libjuice goes on checking all other pairs
+    for (times, confidence) in [(7, Confidence::Likely), (8, Confidence::Certain)] {
+        let told = report(&checked_from_afar(times).pcap());
+        let found = finding(&told, "turn-relay-silent");
+        assert_eq!(found.confidence, confidence, "{times}");
+        let may_be_direct = found.explanation.contains("a direct way between the two need not pass");
+        assert_eq!(may_be_direct, confidence == Confidence::Likely, "{}", found.explanation);
+    }
+    let mut media = checked_from_afar(4);
+    send(&mut media, PEER, 10, 500);
+    assert_eq!(finding(&report(&media.pcap()), "turn-relay-silent").confidence, Confidence::Certain);
+}
+
+#[test]
+fn what_a_peer_sent_before_there_was_a_permission_does_not_point_at_the_firewall_of_the_server() {
+    let mut scene = allocated();
+    let (peer, client) = caller();
+    scene.after_ms(20).ice_check(PEER, RELAYED, (&peer, &client), false, |check| check);
+    permit(&mut scene, PEER);
+    for _ in 0..10 {
+        let check = support::scene::ice_check(&client, &peer, true, |check| check).bytes();
+        scene.after_ms(500).send_indication(CLIENT, SERVER, PEER, &check);
+        scene.after_ms(1).udp(RELAYED, PEER, check);
+    }
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-relay-silent");
+    assert!(found.title.starts_with("Nothing comes back through the relay"), "{}", found.title);
+}
+
 /// What came back for what the relay sent on, as the server tells its client (RFC 8656 §11.5).
 fn told_by_icmp(scene: &mut Scene, peer: &str, [kind, code]: [u8; 2]) -> u64 {
     let told = Stun::indication(method::DATA).xor_peer(peer).attribute(0x8004, [0, 0, kind, code, 0, 0, 0, 0]);
@@ -420,6 +467,23 @@ fn a_peer_that_reaches_a_relay_which_has_no_permission_for_it_is_a_failure() {
     assert!(found.explanation.contains("permissions for 198.51.100.21 instead"), "{}", found.explanation);
     assert_eq!(told.headline_finding.as_deref(), Some("turn-permission-missing"));
     parts_accuse_nobody(&scene);
+}
+
+#[test]
+fn one_attempt_of_checks_that_reach_a_relay_without_permission_may_be_of_a_call_that_went_the_direct_way() {
+    let mut scene = allocated();
+    permit(&mut scene, OTHER_PEER);
+    arrive(&mut scene, PEER, RELAYED, 7);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-permission-missing");
+    assert_eq!((found.confidence, told.verdict), (Confidence::Likely, Verdict::Warning));
+    assert!(found.title.starts_with("Checks of 198.51.100.20 reach the relay"), "{}", found.title);
+    assert!(found.explanation.contains("if the two found a direct way"), "{}", found.explanation);
+    let packet = payload::rtp(96, 1, 960, 1, 100);
+    scene.after_ms(20).udp(PEER, RELAYED, packet);
+    let told = report(&scene.pcap());
+    assert_eq!(finding(&told, "turn-permission-missing").confidence, Confidence::Certain);
 }
 
 #[test]

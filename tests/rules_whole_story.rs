@@ -104,6 +104,50 @@ fn quota_and_capacity_mean_no_relay_where_none_was_asked_for() {
     }
 }
 
+/// A client that asks for its address in vain, and then for a relay.
+fn bound_in_vain(then: impl FnOnce(&mut Scene)) -> Report {
+    let mut scene = Scene::new();
+    let binding = scene.send(CLIENT, SERVER, Stun::request(method::BINDING));
+    scene.after_ms(10).refuse(&binding, 400, "Bad Request");
+    then(scene.after_ms(10));
+    report(&scene.later(10).pcap())
+}
+
+#[test]
+fn a_server_that_refuses_a_binding_is_no_failure_to_who_asks_it_for_a_relay_as_well() {
+    // as rusturn does, which then lends 0.0.0.0
+    let relay = bound_in_vain(|scene| _ = scene.allocation(CLIENT, SERVER, &alice(), "n", "0.0.0.0:24000"));
+    assert_eq!(relay.headline_finding.as_deref(), Some("turn-relay-unusable"));
+    assert_eq!(finding(&relay, "turn-request-rejected").severity, Severity::Warning);
+    let alone = bound_in_vain(|_| ());
+    let found = finding(&alone, "turn-request-rejected");
+    assert_eq!(found.severity, Severity::Failure);
+    for wrong in ["REQUESTED-TRANSPORT", "PASSWORD-ALGORITHMS", "channel"] {
+        assert!(
+            !found.explanation.contains(wrong) && !found.fix.contains(wrong),
+            "{} {}",
+            found.explanation,
+            found.fix
+        );
+    }
+}
+
+#[test]
+fn a_server_that_drops_what_is_signed_may_not_know_the_user_and_is_reached_all_the_same() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "n");
+    let request = Stun::request(method::ALLOCATE).requested_transport(17).signed(&alice(), "n");
+    scene.after_ms(10).send_repeatedly(CLIENT, SERVER, request, 5);
+    let told = report(&scene.later(10).pcap());
+    let found = finding(&told, "turn-no-response");
+    assert!(found.explanation.contains("drop it without a word where user or password"), "{}", found.explanation);
+    assert!(
+        found.fix.starts_with("Compare user and password") && !found.fix.contains("open that port"),
+        "{}",
+        found.fix
+    );
+}
+
 // Credentials that are asked for later
 
 /// A client gets an allocation without credentials, and is asked for them by this request, and goes on so, or with them.

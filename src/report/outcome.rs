@@ -1,7 +1,7 @@
 //! What worked of ICE, DTLS and media, in the words of a headline.
 
-use super::{CandidateType, DtlsState, IcePair, IceSession, MediaStream, Report};
-use crate::net::Endpoint;
+use super::{CandidateType, DtlsState, IcePair, IceSession, MediaStream, Report, TransportOutcome};
+use crate::net::{Endpoint, Transport};
 use std::collections::BTreeSet;
 
 /// DTLS 1.3 has acknowledgements, tickets and alerts among its encrypted records: so many say nothing of data.
@@ -53,7 +53,8 @@ impl Outcome {
             told(known.client_data_records, version) && told(known.server_data_records, version)
         });
         if has_data && !outcome.data {
-            outcome.words.push("data went both ways inside DTLS".to_owned());
+            let to_read = if is_sealed(report) { ", which takes the keys to read" } else { "" };
+            outcome.words.push(format!("data went both ways inside DTLS{to_read}"));
         }
         // the handshake is what went both ways, as far as anything did
         outcome.data |= keyed;
@@ -76,6 +77,13 @@ fn selected(report: &Report) -> Vec<(&IceSession, &IcePair)> {
         .filter_map(|session| Some((session, session.pairs.iter().find(|pair| pair.selected)?)))
         .filter(|(session, _)| session.ufrags.is_empty() || known.insert(name(session)))
         .collect()
+}
+
+/// Whether a TURN server was reached over DTLS, and nothing of what was asked there could be read.
+fn is_sealed(report: &Report) -> bool {
+    let mut reached = report.servers.iter().flat_map(|server| &server.transports);
+    reached
+        .any(|over| over.transport == Transport::Dtls && over.outcome == TransportOutcome::Connected && over.asked == 0)
 }
 
 fn is_relayed(pair: &IcePair) -> bool {

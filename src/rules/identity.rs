@@ -1,7 +1,7 @@
 //! `turn-unknown-user`, `turn-realm-mismatch` and `turn-user-changed`: the names that a client signs under.
 
 use super::evidence::{frames, quote};
-use super::refusal::{allocation_at, challenge_before, servers_realm};
+use super::refusal::{allocation_at, asked_before_as, challenge_before, servers_realm};
 use super::refused::Refused;
 use super::{Collector, Confidence, Dialect, Text, View};
 use crate::session::credentials::{Credentials, Identity};
@@ -135,9 +135,11 @@ pub(super) fn tell_user_changed(
     let key = format!("{} {} {}", conversation.server, group.last.method, group.answer.code);
     let mut seen = group.occurrence(USER_CHANGED, key, "RFC 8656 §5", conversation, view);
     let allocation = allocation_at(group.last, conversation);
-    if allocation.is_none() {
+    let before = asked_before_as(group.last, conversation).filter(|_| allocation.is_none());
+    if allocation.is_none() && before.is_none() {
         seen.confidence = Confidence::Likely;
     }
+    seen.frames.extend(before.map(|known| known.first.frame));
     seen.subject.relayed = allocation.and_then(|known| known.relayed.first().copied().flatten());
     seen.frames.extend(allocation.map(|known| known.created.frame));
     seen.frames.sort_unstable();
@@ -146,6 +148,19 @@ pub(super) fn tell_user_changed(
         let (client, server, method) = (conversation.client, conversation.server, group.last.method);
         let (user, error) = (view.user(&group.last.asked), view.error(group.answer));
         let listed = frames(&group.frames());
+        if let Some(known) = before {
+            let other = view.user(&known.asked);
+            return Text {
+                title: format!("{client} asked {server} as {other} and then as {user}, and is refused its {method}: {error}"),
+                explanation: format!(
+                    "Frame {} was signed as {other} on the same addresses and ports; the {method} was signed as {user} and refused {} ({listed}). coturn keeps \
+                     the user of the first signed request there, granted or not, and refuses every other.",
+                    known.first.frame,
+                    group.times(conversation),
+                ),
+                fix: "Have the client ask from a new local port after a change of user.".to_owned(),
+            };
+        }
         let explanation = match allocation {
             Some(known) => format!(
                 "The allocation belongs to {} (made in frame {}); the {method} was signed as {user} and refused {} ({listed}). An allocation \

@@ -1,6 +1,7 @@
 //! `turn-no-response`: requests to a server to which nothing comes back.
 
 use super::evidence::{filter_of, frames, frames_of};
+use super::redirect;
 use super::travel;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::event::{Connection, Moment};
@@ -209,10 +210,15 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
     });
     let listed = frames(&frames_of(asked.iter().copied()));
     let lends_nothing = knows_binding_only(conversation);
+    let drops_signed = is_signed_only(conversation, asked);
     let stage = match (method, conversation.answered > 0) {
         (Method::ALLOCATE, true) if lends_nothing => {
             " The server does answer Binding requests on the same ports, so the path as such is open: a server for STUN alone (coturn: stun-only) \
              keeps silent so, since it lends no relay."
+        }
+        (Method::ALLOCATE, true) if drops_signed => {
+            " The server did answer the request without credentials on the same ports, so the path as such is open. What differs is that this one is \
+             signed: some servers (rusturn) drop it without a word where user or password are not theirs, where others refuse it; and it is larger."
         }
         (Method::ALLOCATE, true) => {
             " The server did answer other requests on the same ports, so the path as such is open: what differs is this request, by its \
@@ -231,6 +237,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
     let serves = whom_it_serves(conversation, asked, view);
     let others = others(server, transport, view);
     let way = travel::of_requests(conversation, asked, view);
+    let (led, otherwise) = redirect::sent_here(conversation, view);
     let tail = || others.first().map(|other| format!(", while {other}")).unwrap_or_default();
     let title_tail = match serves {
         Some(Serves::OtherClients) => format!("{}, though it answers other clients", way.title),
@@ -259,7 +266,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
             ),
         },
         explanation: format!(
-            "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{alone}{stage}{}{others_text}",
+            "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{alone}{stage}{}{others_text}{led}",
             over.unwrap_or_default(),
             way.text,
         ),
@@ -267,6 +274,12 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
             format!(
                 "Check that {server} is a TURN server and not one for STUN alone, and that TURN is switched on; give the client the URL of one that \
                  lends relays.{}",
+                way.fix
+            )
+        } else if drops_signed {
+            format!(
+                "Compare user and password of {client} with those that {server} knows, and read its log of that time. If they are right, see whether larger \
+                 packets get through.{}",
                 way.fix
             )
         } else if let Some(serves) = serves {
@@ -284,7 +297,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         } else {
             format!(
                 "Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
-             firewalls on the way, both for the requests and for the answers.{}",
+             firewalls on the way, both for the requests and for the answers.{otherwise}{}",
                 way.fix,
             )
         },
@@ -296,6 +309,12 @@ fn knows_binding_only(conversation: &Conversation) -> bool {
     let granted = |exchange: &Exchange| exchange.answer.as_ref().is_some_and(|answer| answer.class == Class::Success);
     let other = |exchange: &Exchange| exchange.method != Method::BINDING && exchange.answer.is_some();
     conversation.of(Method::BINDING).any(granted) && !conversation.exchanges.iter().any(other)
+}
+
+/// Whether the server asks this client for credentials, and does not answer what is signed with them.
+fn is_signed_only(conversation: &Conversation, asked: &[&Exchange]) -> bool {
+    let is_challenge = |exchange: &Exchange| exchange.answer.as_ref().is_some_and(|answer| answer.is_challenge());
+    asked.iter().all(|exchange| exchange.asked.is_signed()) && conversation.of(Method::ALLOCATE).any(is_challenge)
 }
 
 /// Whom else a server serves that does not answer.

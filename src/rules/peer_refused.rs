@@ -14,6 +14,8 @@ const SHOWN: usize = 3;
 
 pub(super) fn tell_forbidden(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
     let mut seen = occurrence(denied, FORBIDDEN, "RFC 8656 §10.2", view);
+    let first = seen.subject.peer;
+    seen.subject.peer = peers(denied).into_iter().find(|peer| !peer.0.scope().leads_nowhere()).or(first);
     let allowed = |method| denied.conversation.granted.iter().any(|(granted, _)| granted == method);
     let open = allowed(Method::CREATE_PERMISSION) || allowed(Method::CHANNEL_BIND);
     if open && denied.conversation.relayed_both_ways().is_none() {

@@ -36,10 +36,11 @@ fn tell(lender: &Lender, arrival: &Arrival, view: &View<'_>, out: &mut Collector
     let &Lender { client, server, relayed, user, .. } = lender;
     let passes = lender.received.packets > 0 && lender.received.last >= arrival.first.time;
     // a client that was never told of its peer, in a call that nobody took, asks for nothing either
-    let certain = lender.whole && lender.active;
-    if passes && !certain {
+    let known = lender.whole && lender.active;
+    if passes && !known {
         return;
     }
+    let certain = known && !is_one_attempt(arrival);
     let at = arrival.first.time;
     let listed = [lender.created.frame, arrival.first.frame, arrival.last.frame];
     let grievance = Grievance { client: client.0.ip(), user, server: server.0, at };
@@ -67,6 +68,13 @@ fn tell(lender: &Lender, arrival: &Arrival, view: &View<'_>, out: &mut Collector
     out.add(seen, || text(lender, arrival, passes));
 }
 
+/// Whether what arrived may be no more than one attempt of checks (RFC 8489 §6.2.1): the two may have found a direct way since, which does not pass a
+/// capture at the server.
+fn is_one_attempt(arrival: &Arrival) -> bool {
+    const ATTEMPT: u64 = 7;
+    arrival.checks <= ATTEMPT && arrival.packets <= arrival.checks
+}
+
 fn filter(lender: &Lender, arrival: &Arrival) -> String {
     let (client, server) = (lender.client.0, lender.server.0);
     let (said, peer, port) = (ip_filter(client, server), host_filter(arrival.peer), lender.relayed.0.port());
@@ -84,11 +92,21 @@ fn text(lender: &Lender, arrival: &Arrival, passes: bool) -> Text {
         }
         some => format!(" It asked for permissions for {} instead.", named(some)),
     };
-    let outcome =
-        if passes { "Data of other peers passes." } else { "Nothing of any peer was passed on to the client." };
+    let outcome = match passes {
+        true => "Data of other peers passes.",
+        false if is_one_attempt(arrival) => {
+            "Nothing of any peer was passed on to the client. These are connectivity checks alone, and few: if the two found a direct way, which does not \
+             pass this capture point, nothing is missing."
+        }
+        false => "Nothing of any peer was passed on to the client.",
+    };
+    let (data, reaches, is) = match is_one_attempt(arrival) {
+        true => ("Checks", "reach", "are"),
+        false => ("Data", "reaches", "is"),
+    };
     Text {
         title: format!(
-            "Data of {peer} reaches the relay {relayed} and is dropped: {client} never asked {server} for a permission for {peer}"
+            "{data} of {peer} {reaches} the relay {relayed} and {is} dropped: {client} never asked {server} for a permission for {peer}"
         ),
         explanation: format!(
             "{server} lends {relayed} to {client} since frame {}. {peer} sent {} to it over {lasted} (from frame {} to frame {}), and no CreatePermission and no \

@@ -5,7 +5,7 @@ use super::evidence::client_filter;
 use super::refusal::PATIENCE;
 use super::{Collector, Confidence, Remedy, Severity, Text, View};
 use crate::net::{Endpoint, ServerAddress};
-use crate::session::Redirect;
+use crate::session::{Conversation, Redirect};
 use crate::time::Span;
 
 pub(super) const FOLLOWED: &str = "turn-redirect";
@@ -53,6 +53,23 @@ pub(super) fn tell(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
     }
     seen.id = IGNORED;
     out.add(seen, || ignored(denied, to, asked_again, view));
+}
+
+/// Who sent the client on to the server that does not serve it, in words for explanation and fix; empty where nobody did.
+pub(super) fn sent_here(conversation: &Conversation, view: &View<'_>) -> (String, String) {
+    let server = conversation.server;
+    let redirects = view.session.clients().redirects(conversation.client.0.ip());
+    let Some(known) = redirects.iter().rfind(|redirect| redirect.to == server.0) else { return Default::default() };
+    (
+        format!(
+            " The client went there since {} sent it on with 300 Try Alternate (frame {}).",
+            known.from, known.at.frame
+        ),
+        format!(
+            " Or have {} name another alternate server, or none, while {server} does not serve (coturn: alternate-server).",
+            known.from
+        ),
+    )
 }
 
 /// The servers through which the client's redirections lead from `server` back to it; empty if they do not.

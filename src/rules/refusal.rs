@@ -131,6 +131,7 @@ pub(super) fn classify(exchange: &Exchange, conversation: &Conversation, view: &
     if matches!(answer.code, 437 | 439 | 441)
         && (exchange.method == Method::ALLOCATE || answer.code != 437)
         && let Some(changed) = user_changed(exchange, answer, conversation)
+            .or_else(|| says(&["wrong credentials"]).then(|| asked_before_as(exchange, conversation).map(|_| true))?)
     {
         match (changed, answer.code) {
             (true, _) => return Refusal::UserChanged,
@@ -223,6 +224,16 @@ fn user_changed(exchange: &Exchange, answer: &Answer, conversation: &Conversatio
         }
         None => None,
     }
+}
+
+/// The last request before this one that was signed as another user on the same addresses and ports, whatever came of it.
+pub(super) fn asked_before_as<'c>(exchange: &Exchange, conversation: &'c Conversation) -> Option<&'c Exchange> {
+    let other = |known: &&Exchange| {
+        known.first < exchange.first
+            && has_signed(&known.asked)
+            && users_differ(&known.asked, &exchange.asked) == Some(true)
+    };
+    conversation.exchanges.iter().rfind(other)
 }
 
 /// The allocation that stood when a request was refused.

@@ -13,6 +13,13 @@ pub(super) const ID: &str = "turn-relay-silent";
 const TRIED: (u64, Span) = (5, Span::from_secs(3));
 /// Or it was waited for so long afterwards: some agents send all their checks within two seconds.
 const WAITED: Span = Span::from_secs(8);
+/// So many datagrams of a peer are more than those that may come before the permission for it.
+const SEVERAL: u64 = 3;
+/// So many checks an agent makes on a pair before it leaves it be.
+const ATTEMPT: u64 = 7;
+/// What a capture far from the client leaves open.
+const DIRECT: &str = " All of it may be connectivity checks, and too few to tell that the call failed: a direct way between the two need not pass this \
+                      capture point, and then the relay was not needed.";
 /// How many peers are told of that the relay does not reach.
 const SHOWN: usize = 3;
 
@@ -48,13 +55,16 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
     let granted = frames(&listed);
     let unreached = view.session.unreached(allocation, server);
     listed.extend(unreached.iter().map(|known| known.first.frame));
-    let returned = view.session.returned(allocation, server, permission.peer.0.ip());
+    // what came before there was a permission was dropped rightly
+    let permitted = |arrival: &Arrival| arrival.first.time >= permission.made.time || arrival.packets >= SEVERAL;
+    let returned = view.session.returned(allocation, server, permission.peer.0.ip()).filter(permitted);
+    let direct = returned.is_none() && may_be_direct(conversation, allocation);
     listed.extend(returned.map(|arrival| arrival.first.frame));
     let seen = Occurrence {
         id: ID,
         key: server.to_string(),
         severity: Severity::Failure,
-        confidence: if is_whole(conversation) { Confidence::Certain } else { Confidence::Likely },
+        confidence: if is_whole(conversation) && !direct { Confidence::Certain } else { Confidence::Likely },
         remedy: Remedy::DataOrNothing(Grievance::of(conversation, allocation.user, at)),
         at: permission.made.time,
         frames: listed,
@@ -65,7 +75,7 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
             peer: Some(permission.peer),
             ..view.subject(conversation, allocation.user, allocation.realm)
         },
-        causes: &["turn-relay-private", "turn-peer-forbidden", "turn-permission-missing", "turn-channel-mismatch"],
+        causes: &["turn-relay-private", "turn-permission-missing", "turn-channel-mismatch"],
     };
     // a server with several addresses lends them all; so does one whose outside address is set wrong
     let elsewhere = if are_neighbours(relayed.0.ip(), server.0.ip()) || relayed.0.is_v6() != server.0.is_v6() {
@@ -85,7 +95,7 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
         counted(allocation.sent.packets, "message"),
         how_long(lasted),
     );
-    let met = met(&unreached, server);
+    let met = met(&unreached, server) + if direct { DIRECT } else { "" };
     let turned_away = |peer: &Permission| unreached.iter().any(|known| known.peer.0.ip() == peer.peer.0.ip());
     if let Some(first) = unreached.first().filter(|_| allocation.permissions.iter().filter(in_reach).all(turned_away)) {
         return out.add(seen, || Text {
@@ -114,6 +124,15 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
             permission.peer.0.ip(),
         ),
     });
+}
+
+/// Whether what the relay carried may be no more than one attempt of checks on each peer, seen where direct ways of the two need not pass.
+fn may_be_direct(conversation: &Conversation, allocation: &Allocation) -> bool {
+    let checks = u64::from(conversation.relayed_checks.sent);
+    let peers = allocation.permissions.len() as u64;
+    let is_near_client = matches!(conversation.ttl, [64 | 128 | 255, _]);
+    // one request is sent so often at most (RFC 8489 §6.2.1)
+    !is_near_client && checks <= ATTEMPT * peers && allocation.sent.packets <= checks
 }
 
 /// What a peer sends gets as far as this capture, and does not reach the client.

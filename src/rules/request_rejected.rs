@@ -35,6 +35,8 @@ fn occurrence(denied: &Denied<'_>, id: &'static str, view: &View<'_>) -> Occurre
         Method::BINDING if denied.exchanges.iter().all(|exchange| exchange.asked.nat_test) => {
             seen.severity = Severity::Warning;
         }
+        // who asks for a relay as well is told its address with that
+        Method::BINDING if conversation.of(Method::ALLOCATE).next().is_some() => seen.severity = Severity::Warning,
         Method::BINDING => seen.remedy = Remedy::Reachability(denied.grievance(denied.answer.seen.time)),
         Method::CREATE_PERMISSION | Method::CHANNEL_BIND | Method::CONNECT => {
             seen.remedy = Remedy::Data(denied.grievance(conversation.first.time));
@@ -165,9 +167,14 @@ fn hidden(denied: &Denied<'_>, view: &View<'_>) -> Text {
     }
 }
 
-/// What 486 and 508 mean, and what to do, where they answer anything else than an Allocate: no relay is asked for then.
+/// What 486 and 508 mean, and what to do, where they answer anything else than an Allocate: no relay is asked for then; and 400 to a Binding.
 fn limit(method: Method, code: u16) -> Option<(&'static str, &'static str)> {
     Some(match (method, code) {
+        (Method::BINDING, 400) => (
+            "A Binding request needs neither attributes nor credentials: mostly the server gives relays only, and tells nobody its address (rusturn).",
+            "Name the server in turn: URLs only, and another one for stun:, or enable STUN on it. Where it lends a relay, the answer to Allocate tells the \
+             client's address, too.",
+        ),
         (Method::CREATE_PERMISSION | Method::CHANNEL_BIND, 508) => (
             "The relay as such is lent; what the server has no room for is one more permission or channel: a table of its own is full, or its memory.",
             "Read the server's log at that time, and raise its limit of permissions or channels, or give it more memory. Have the client ask for those peers \

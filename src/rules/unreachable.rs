@@ -2,6 +2,7 @@
 
 use super::evidence::{filter_with_icmp, frames};
 use super::no_response::{EPHEMERAL, is_service};
+use super::redirect;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::event::IcmpAnswer;
 use crate::net::{ServerAddress, Transport};
@@ -67,6 +68,8 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             conversation.allocations().map(|known| known.created).filter(|made| made.time < exchange.first.time).last();
         out.add_way(seen, &another_way(&icmp, conversation.transport), || {
             let (title, meaning, fix) = reading(&icmp, server, conversation.transport);
+            let (led, otherwise) = redirect::sent_here(conversation, view);
+            let fix = fix + &otherwise;
             let lost = had.map(|made| exchange.first.time.since(made.time));
             Text {
                 title: match lost {
@@ -74,7 +77,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
                     None => format!("{client} cannot reach {server}: {title} (ICMP {})", icmp.kind),
                 },
                 explanation: format!(
-                    "{}The {} request of {client} to {server} was answered by ICMP {} from {} ({}). {meaning}",
+                    "{}The {} request of {client} to {server} was answered by ICMP {} from {} ({}). {meaning}{led}",
                     had.map(|made| format!("{client} has an allocation since frame {}. ", made.frame))
                         .unwrap_or_default(),
                     exchange.method,

@@ -35,6 +35,8 @@ pub struct Arrival {
     pub last: Seen,
     /// How many there were.
     pub packets: u64,
+    /// How many of them were connectivity checks.
+    pub checks: u64,
 }
 
 /// An allocation, reduced to what decides whether the data of a peer may pass.
@@ -119,7 +121,8 @@ impl Arrivals {
             if packets == 0 || !self.relayed.contains(&relay) {
                 continue;
             }
-            let new = Arrival { peer: peer.ip(), first: flow.first, last: flow.last, packets: u64::from(packets) };
+            let (packets, checks) = (u64::from(packets), u64::from(direction.checks.sent));
+            let new = Arrival { peer: peer.ip(), first: flow.first, last: flow.last, packets, checks };
             if !silent {
                 arrived(&mut self.returned, relay, new);
             } else if call {
@@ -166,6 +169,7 @@ impl Arrival {
             first: self.first.min(other.first),
             last: self.last.max(other.last),
             packets: self.packets + other.packets,
+            checks: self.checks + other.checks,
         }
     }
 }

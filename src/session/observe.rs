@@ -290,8 +290,9 @@ impl Session {
             let Some(conversation) = &mut flow.conversation else { continue };
             match (leg.kept(), leg.answer()) {
                 (_, None) => {
-                    let exchange =
-                        Exchange { answered_beyond: beyond, ..leg.exchange(id, &flow.ends, leg.asked(), watched) };
+                    // an answer that was there before the request is one to another with the same id
+                    let answered_beyond = beyond.filter(|answer| answer.time >= leg.first.time);
+                    let exchange = Exchange { answered_beyond, ..leg.exchange(id, &flow.ends, leg.asked(), watched) };
                     keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept, &mut self.rooms);
                 }
                 (Some(kept), Some(_)) => {

@@ -1,7 +1,7 @@
 //! Requests as they come: what is new, repeated or seen twice, and what it says.
 
 use super::credentials::Identity;
-use super::exchange::{Asked, NonceFeatures, Verdicts};
+use super::exchange::{Asked, Exchange, NonceFeatures, Verdicts};
 use super::flow::FlowId;
 use super::observe::{Known, speak};
 use super::signatures::mismatched;
@@ -42,7 +42,7 @@ impl Session {
         self.transactions.add(id, method, at, room, twin_of.is_some());
         self.totals.stun(message.message_type());
         // the other side of a NAT or of a relay shows the same transaction once more
-        let twin_of = twin_of.flatten();
+        let twin_of = twin_of.flatten().filter(|&first| !self.is_sent_on(first, at));
         self.totals.transactions += u64::from(twin_of.is_none());
         self.count_integrity(at.seen.frame, &integrity, true);
         if mismatched(&integrity) {
@@ -145,6 +145,15 @@ impl Session {
         if let Some(conversation) = self.flows.get_mut(at.flow).and_then(|flow| flow.conversation.as_mut()) {
             conversation.moved = number;
         }
+    }
+
+    /// Whether a server sent the client on to where this request goes: libjuice asks there with the id that was answered.
+    fn is_sent_on(&self, first: FlowId, at: &Sighting) -> bool {
+        let known = self.flows.get(first).and_then(|flow| flow.conversation.as_deref());
+        let leads_here = |exchange: &Exchange| {
+            exchange.answer.as_ref().and_then(|answer| answer.alternate) == Some(ServerAddress(at.dst))
+        };
+        known.is_some_and(|known| known.client.0 == at.src && known.exchanges.iter().any(leads_here))
     }
 
     /// The same request on another flow: two sides of a NAT, if the packet is the same one.

@@ -26,8 +26,9 @@ pub(super) static RULES: &[RuleInfo] = &[
         severity: "failure",
         title: "Checks work in one direction only",
         signature: "Checks of one side are answered; those of the other are not, or a full agent never sends any.",
-        cause: "Asymmetric routing, a stateful firewall, or an interface such as a VPN's that leads nowhere.",
-        fix: "Mend the path in the direction that is named.",
+        cause: "Asymmetric routing, a stateful firewall, or an interface such as a VPN's that leads nowhere; or, where the path is seen to be open, an agent \
+                that drops checks whose ICE credentials are not its own.",
+        fix: "Mend the path in the direction that is named, or renew offer and answer.",
         reference: "RFC 8445 §7",
     },
     RuleInfo {

@@ -57,12 +57,19 @@ pub(super) fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
             // what was got over, and what is merely worth knowing, explains nothing
             && !cause.remedied
             && cause.finding.severity != Severity::Note
+            && !is_beside(other, one)
             && cause.finding.at.since(symptom.finding.at) <= AFTERWARDS
             && (client(one).is_some() && client(one) == client(other)
                 || one.server.is_some() && one.server == other.server)
     };
     let cause = groups.iter().filter(related).min_by_key(first)?;
     Some(cause.finding.key.clone())
+}
+
+/// Whether what is about a peer at an address that no other host could reach says nothing of another peer: such candidates are tried beside good ones.
+fn is_beside(cause: &Subject, symptom: &Subject) -> bool {
+    let (Some(one), Some(other)) = (cause.peer, symptom.peer) else { return false };
+    one.0.scope().leads_nowhere() && one.0.ip() != other.0.ip()
 }
 
 /// For each finding that is a cause, how grave the gravest of what it explains is: a cause weighs as much as what came of it.

@@ -103,8 +103,8 @@ fn generation(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &Vie
     })
 }
 
-/// What has to be done to a password that was given so that the refused checks verify with it.
-fn nearly(ice: &IceSession, agent: usize, view: &View<'_>) -> Option<String> {
+/// What has to be done to a password that was given so that the checks of an agent verify with it.
+pub(super) fn nearly(ice: &IceSession, agent: usize, view: &View<'_>) -> Option<String> {
     let ufrag = |agent: usize| ice.agent(agent).ufrag.map(|name| view.text(name)).unwrap_or_default();
     let username = format!("{}:{}", ufrag(1 - agent), ufrag(agent));
     let session = view.session;

@@ -121,19 +121,36 @@ fn text(
         "It stopped asking before the 30 seconds of RFC 7675 were over: it has given the pair up or was closed."
             .to_owned()
     };
+    let icmp = pair.icmp.as_deref().filter(|icmp| icmp.frame > consent.last_answer.frame);
+    let told = icmp
+        .map(|icmp| format!(" {} answered with ICMP \"{}\" (from frame {} on).", icmp.sender, icmp.kind, icmp.frame));
+    let peer = ice.host(1 - consent.from);
+    let is_closed =
+        icmp.is_some_and(|icmp| icmp.kind.is_port_unreachable() && peer.is_some_and(|end| end.ip() == icmp.sender));
+    let peer = peer.map_or_else(|| to.clone(), |end| end.to_string());
     Text {
-        title: format!("{to} stopped answering the consent checks of {from} after a pair had been selected"),
+        title: format!(
+            "{to} stopped answering the consent checks of {from} after a pair had been selected{}",
+            if is_closed { format!(": {to} says that the port is closed (ICMP)") } else { String::new() }
+        ),
         explanation: format!(
-            "{} got its last answer on {} in frame {} and sent {open} more checks over {} without one. {ended}{from_peer}",
+            "{} got its last answer on {} in frame {} and sent {open} more checks over {} without one. {ended}{from_peer}{}",
             named(ice, consent.from, view),
             ends(pair, consent.from),
             consent.last_answer.frame,
-            how_long(silence)
+            how_long(silence),
+            told.unwrap_or_default()
         ),
-        fix: format!(
-            "See what happened to {} at that time: its network, its process, a NAT or firewall between the two that forgot or closed the \
-             mapping. An ICE restart brings the call back where both are still there.",
-            ice.host(1 - consent.from).map_or(to, |end| end.to_string())
-        ),
+        fix: if is_closed {
+            format!(
+                "See at {to} why nothing holds {peer} any more: the application ended, crashed, or closed the session without a goodbye. Its log from that \
+                 time tells."
+            )
+        } else {
+            format!(
+                "See what happened to {peer} at that time: its network, its process, a NAT or firewall between the two that forgot or closed the \
+                 mapping. An ICE restart brings the call back where both are still there."
+            )
+        },
     }
 }

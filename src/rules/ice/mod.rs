@@ -18,6 +18,7 @@ use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport}
 use crate::session::ice::{IceSession, Pair};
 use crate::session::{Ends, Grievance, NUMBERED_MIRROR};
 use crate::time::{Span, Timestamp};
+use std::net::IpAddr;
 
 /// After this long no answer to a check comes any more: 16 × 500 ms after its last copy (RFC 8489 §6.2.1).
 const NO_ANSWER: Span = Span::from_secs(8);
@@ -153,6 +154,14 @@ fn filter(ice: &IceSession, own: Endpoint) -> String {
     let ways = || ice.pairs.iter().filter_map(|pair| other(pair.path().ends));
     // a relay may be reached in TLS, which is STUN to who has the keys
     let layers = layers(if ways().any(|(_, ends)| ends.is_stream()) { Transport::Tls } else { Transport::Udp });
+    // what the other receives through its relay comes from that
+    let meets = |ends: Ends, ip| [ends.low.ip(), ends.high.ip()].contains(&ip);
+    let all = |ip: IpAddr| ice.pairs.iter().all(|pair| meets(pair.path().ends, ip));
+    let ends = ice.pairs.first().map(|pair| pair.path().ends);
+    let shared = ends.and_then(|ends| [ends.low.ip(), ends.high.ip()].into_iter().find(|&ip| all(ip)));
+    if let Some(shared) = shared.filter(|_| !all(own.ip())) {
+        return format!("{layers} && {}", host_filter(shared));
+    }
     let mut hosts = ways().map(|(other, _)| other);
     match hosts.next() {
         Some(only) if hosts.all(|other| other.ip() == only.ip()) => format!("{layers} && {}", ip_filter(own, only)),

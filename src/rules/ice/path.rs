@@ -1,5 +1,6 @@
 //! `ice-checks-unanswered`, `ice-one-way`, `ice-no-relay-candidate`: checks that do not get through.
 
+use super::agreement::nearly;
 use super::{
     Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, named, occurrence, unless_later_by_relay,
 };
@@ -9,7 +10,7 @@ use crate::rules::evidence::{first_frames, frames, ip_filter};
 use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Denied;
-use crate::session::ice::{IceSession, Pair};
+use crate::session::ice::{IceSession, Pair, Signed};
 use crate::time::Span;
 
 pub(in crate::rules) const UNANSWERED: &str = "ice-checks-unanswered";
@@ -116,6 +117,8 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
         () if had_its_chance && view.session.totals().over_tcp > 0 => Confidence::Likely,
         // the capture lacks checks that were answered, or has them in another order
         () if had_its_chance && ice.stray_answers > 0 => Confidence::Likely,
+        // a server sees nothing of the pair that works, and one attempt on each of the others
+        () if had_its_chance && is_one_attempt_from_afar(ice, agent) => Confidence::Likely,
         () if sent.sends >= sends && sent.span >= LONG_ENOUGH && hears && (meets || sent.sounds_unheard) => {
             Confidence::Certain
         }
@@ -133,6 +136,15 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     seen.causes = BEHIND_SILENCE;
     out.add(seen, || unanswered_text(ice, agent, &sent, &numbers, view));
     no_relay(ice, agent, confidence, view, out);
+}
+
+/// Whether an agent that is not near the capture point sent no more than one attempt of checks on any pair (RFC 8489 §6.2.1): libjuice makes them all to
+/// their end, whatever pair it has found to work.
+fn is_one_attempt_from_afar(ice: &IceSession, agent: usize) -> bool {
+    const MOST: u32 = 7;
+    let is_near = |ttl: u8| matches!(ttl, 0 | 64 | 128 | 255);
+    let mut ways = ice.pairs.iter().map(|pair| pair.way(agent)).filter(|way| way.first.is_some());
+    ways.all(|way| !is_near(way.ttl) && way.sent == 1 && way.copies < MOST)
 }
 
 /// Whether an agent tried every pair as often as a request is sent at most (RFC 8489 §6.2.1), direct ones among them: what is captured at the port of
@@ -210,6 +222,12 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     let way = whereabouts(ice, agent, view);
     let never = [agent, 1 - agent].into_iter().find_map(|agent| Some((agent, whereabouts(ice, agent, view).never_at?)));
     let never = never.map(|(agent, point)| format!("; those of {} never reached {point}", address(ice, agent)));
+    let misfits = misfit(ice, agent, view) + &misfit(ice, 1 - agent, view);
+    let credentials = if misfits.is_empty() {
+        ""
+    } else {
+        " First compare a=ice-ufrag and a=ice-pwd on both sides: an agent may drop checks without a word that are not signed with its password."
+    };
     Text {
         title: format!(
             "No connectivity check between {} and {} is answered{}{}{instead}",
@@ -219,7 +237,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
             never.unwrap_or_else(|| way.answers.clone())
         ),
         explanation: format!(
-            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}{}",
+            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}{}{misfits}",
             named(ice, agent, view),
             counted(sent.checks, "check"),
             counted(pairs, "pair"),
@@ -238,7 +256,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
         } else {
             format!(
                 "Open the path for UDP between the two, or give both a TURN server that they can reach: behind two NATs that map by \
-                 destination only a relay works. See that the candidates which signalling passes on are those of this session.{}{}",
+                 destination only a relay works. See that the candidates which signalling passes on are those of this session.{}{}{credentials}",
                 out_of_reach(ice, agent),
                 way.fix
             )
@@ -316,6 +334,9 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     };
     let leaves = ice.local() == agent;
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    if is_open(ice, agent) {
+        return out.add(seen, || discarded(ice, agent, &own, &numbers, view));
+    }
     let way = whereabouts(ice, agent, view);
     out.add(seen, || Text {
         title: format!("Checks from {from} to {to} go unanswered{}, while those the other way are answered", way.title),
@@ -351,6 +372,56 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
             if way.fix.is_empty() { " Capture at the other end shows how far the packets get." } else { &way.fix }
         ),
     });
+}
+
+/// Whether a pair passes packets both ways though an agent's checks on it go unanswered: the other acts on the answers that it gets there.
+fn is_open(ice: &IceSession, agent: usize) -> bool {
+    let unanswered = |pair: &&Pair| pair.way(agent).first.is_some() && pair.way(agent).answered.is_none();
+    ice.pairs.iter().filter(unanswered).any(|pair| pair.way(1 - agent).is_heeded())
+}
+
+/// What passwords that were given tell of an agent's checks, which nobody answers; empty where they say nothing against them.
+fn misfit(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
+    let Signed { verified, mismatched } = ice.agent(1 - agent).signed;
+    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    match (ice.agent(agent).checks, verified, mismatched) {
+        (0, ..) => String::new(),
+        (_, 0, 1..) => nearly(ice, agent, view).unwrap_or_else(|| {
+            format!(" The checks of {from} do not verify with the password given for that user fragment of {to}.")
+        }),
+        _ => nearly(ice, agent, view).unwrap_or_default(),
+    }
+}
+
+/// Checks that arrive and are not answered by an agent that has what it takes to answer them.
+fn discarded(ice: &IceSession, agent: usize, own: &Asked, numbers: &[u64], view: &View<'_>) -> Text {
+    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    let proof = match ice.agent(1 - agent).signed {
+        Signed { verified: 1.., mismatched: 0 } => {
+            format!(
+                " The checks verify with the password given for that user fragment, so that {to} has another, or gave it up."
+            )
+        }
+        _ => misfit(ice, agent, view),
+    };
+    Text {
+        title: format!("{to} discards the checks of {from}, while its own are answered on the same way"),
+        explanation: format!(
+            "{} sent {} ({} transmissions over {}, {}) and got no answer. The path is open: {} gets the answers of {from} to its own checks between \
+             the same addresses and ports, and acts on them. Checks that are signed with another password than its own, or name a user fragment that it \
+             does not know, some agents (libjuice, pion) drop without a word where others refuse them with 401.{proof}",
+            named(ice, agent, view),
+            counted(own.checks, "check"),
+            own.sends,
+            own.span,
+            first_frames(numbers, numbers.len() as u64),
+            named(ice, 1 - agent, view),
+        ),
+        fix: format!(
+            "See that {from} got the description of {to} unchanged and of this session, a=ice-ufrag and a=ice-pwd above all: a stale or mangled offer or \
+             answer, a forked call, or a restart that only one side knows of. The log of {to} may tell why it drops them."
+        ),
+    }
 }
 
 /// Where the other end is at the address of a server that the agent asks, that may be its relayed address.

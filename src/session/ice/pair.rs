@@ -150,6 +150,19 @@ impl Way {
             && self.sent.saturating_add(self.copies) >= sends
             && lasted >= Some(span)
     }
+
+    /// Whether its sender acts on answers: it nominates a pair that it found to work before (RFC 8445 §8.1.1), or asks for consent only, at leisure and
+    /// each time anew (RFC 7675 §5.1).
+    #[must_use]
+    pub fn is_heeded(&self) -> bool {
+        const SEVERAL: u32 = 3;
+        const LEISURE: i64 = 1_200_000_000;
+        let (Some(first), Some(answered)) = (self.first, self.answered.as_ref()) else { return false };
+        let nominates = self.use_candidate.is_some_and(|chosen| first < chosen && answered.first < chosen);
+        let sent = self.sent.saturating_add(self.copies);
+        let at_leisure = self.last.since(first.time).0 / i64::from(sent.max(1)) >= LEISURE;
+        nominates || answered.count >= SEVERAL && self.copies < self.sent && at_leisure
+    }
 }
 
 impl Pair {
