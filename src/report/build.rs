@@ -122,12 +122,13 @@ impl Part {
 }
 
 impl Builder {
-    /// An empty builder for the capture with this index; with a user, only what is about that user is listed.
+    /// An empty builder for the capture with this index; with a user, only what is about that user is listed. `narrow`: frames of other times or hosts
+    /// are passed over.
     #[must_use]
-    pub fn new(capture: u32, user: Option<String>) -> Self {
+    pub fn new(capture: u32, user: Option<String>, narrow: bool) -> Self {
         Builder {
             origin: Origin { capture, digits: 0 },
-            facts: headline::Facts::about(user),
+            facts: headline::Facts::about(user, narrow),
             transactions: Bounded::new(MAX_TRANSACTIONS),
             authentications: Bounded::new(MAX_LISTED),
             allocations: Bounded::new(MAX_LISTED),
