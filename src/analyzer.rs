@@ -106,7 +106,7 @@ impl Analyzer {
     pub fn new(options: Options) -> Self {
         let Options { capture, credentials, signalling, deployment, filters, limits, media, keys, icmp, joins } =
             options;
-        let builder = Builder::new(capture, filters.user.clone());
+        let builder = Builder::new(capture, filters.user.clone(), filters.is_narrow());
         let session =
             Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment).with_joins(joins);
         let findings = Collector::of(filters.user.clone());

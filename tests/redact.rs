@@ -12,6 +12,7 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use support::oracle::{fields, has_tshark};
 use support::samples::{self, Sample};
+use support::{Scene, Stun, method};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::{Capture, Record, Records};
 use turnscope::event::Row;
@@ -518,6 +519,21 @@ fn what_tunnels_and_radio_carry_is_redacted_and_found_as_without_them() {
             assert!(!contains(&redacted.bytes, TENANT), "{name} in {way}: the options of the tunnel");
         }
     }
+}
+
+#[test]
+fn types_of_numbers_that_hold_something_else_lose_it() {
+    // a foundation is text, and says nothing of anybody
+    const FOUNDATION: u16 = 0x8054;
+    let text = b"canary@10.7.66.55";
+    let mut scene = Scene::new();
+    let types = (0x0001..0x0040).chain(0x8000..0x80a0).chain(0xc000..0xc080).chain(0xff00..0xff10);
+    for code in types.filter(|&code| code != FOUNDATION) {
+        let message = Stun::request(method::ALLOCATE).attribute(code, text);
+        scene.after_ms(1).send("10.0.0.2:50000", "192.0.2.1:3478", message);
+    }
+    let redacted = redacted_bytes(&scene.pcap(), (Credentials::default(), &[]), 8, false, &KeyLog::new());
+    assert!(!contains(&redacted.bytes, b"canary") && !contains(&redacted.bytes, b"10.7.66.55"));
 }
 
 #[test]

@@ -16,6 +16,14 @@ pub struct Filters {
     pub user: Option<String>,
 }
 
+impl Filters {
+    /// Whether frames are passed over, whoever they are of.
+    #[must_use]
+    pub fn is_narrow(&self) -> bool {
+        self.from.is_some() || self.to.is_some() || !self.hosts.is_empty()
+    }
+}
+
 /// Whom is asked for: an address or a network, and perhaps a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Host {

@@ -111,6 +111,10 @@ impl Magic {
         if let Some(error) = foreign(first.get(..HEAD).unwrap_or(first)) {
             return Err(error);
         }
+        if let (Some(outer), Some(inner)) = (compression, super::unpack::recognise(first)) {
+            let what = format!("packed twice, with {inner} and then with {outer}: unpack it once");
+            return Err(OpenError::Packed(what));
+        }
         match (first, compression) {
             ([], None) => Err(OpenError::Empty),
             ([], Some(compression)) => Err(OpenError::Packed(format!("nothing is in the {compression} stream"))),
@@ -160,6 +164,8 @@ fn recognise(first: &[u8]) -> Result<Option<Magic>, OpenError> {
         [b'P', b'K', 3, 4] | [b'P', b'K', 5, 6] => Err(OpenError::Archive("zip")),
         [b'B', b'Z', b'h', _] => unsupported("compressed with bzip2: unpack it first"),
         [0x1f, 0x9d, ..] => unsupported("compressed with compress (.Z): unpack it first"),
+        [0x02, 0x21, 0x4c, 0x18] => unsupported("compressed with lz4 in its legacy format: unpack it first"),
+        [0x5d, 0x00, 0x00, ..] => unsupported("compressed with lzma: unpack it first"),
         _ => Ok(None),
     }
 }

@@ -1,14 +1,12 @@
 //! What is laid beside the captures on the command line: the deployment as it should be, and logs.
 
 use super::args::Beside as Arguments;
+use super::credentials::head_of;
 use super::error::{Error, say};
 use crate::logs::{self, LogFile, MAX_FILE};
 use crate::secret::Secret;
 use crate::session::deployment::{self, Deployment};
 use crate::time::Span;
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What was given beside the captures.
@@ -30,7 +28,7 @@ impl Beside {
         let mut beside = Beside::default();
         for path in &given.deployment {
             let origin = path.display().to_string();
-            let bytes = slurp(path, deployment::MAX_FILE)?;
+            let bytes = head_of(path, deployment::MAX_FILE)?;
             let Ok(text) = std::str::from_utf8(bytes.expose()) else {
                 return Err(Error::new(
                     origin,
@@ -41,7 +39,7 @@ impl Beside {
             beside.deployment.add_file(text, &origin).map_err(|error| Error::new("", error, ""))?;
         }
         for path in &given.log {
-            beside.logs.push((path.display().to_string(), slurp(path, MAX_FILE)?));
+            beside.logs.push((path.display().to_string(), head_of(path, MAX_FILE)?));
         }
         if let Some(text) = &given.log_offset {
             let hint = "write seconds (-2.5, +3600) or ±hh:mm:ss: what is added to the log's times";
@@ -80,13 +78,4 @@ impl Beside {
             }
         }
     }
-}
-
-/// The content of a file, as far as it is read and a byte more, which shows that there is more.
-fn slurp(path: &Path, most: usize) -> Result<Secret, Error> {
-    let failed = |error: &std::io::Error| Error::reading(&path.display().to_string(), error);
-    let file = File::open(path).map_err(|error| failed(&error))?;
-    let mut bytes = Vec::new();
-    file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
-    Ok(Secret::new(bytes))
 }

@@ -10,6 +10,8 @@ use serde::Deserialize;
 use std::env;
 use std::path::{Path, PathBuf};
 
+/// The largest that is read, in bytes.
+const MAX_FILE: usize = 1 << 20;
 /// Names the file; empty: none is read.
 const CONFIG: &str = "TURNSCOPE_CONFIG";
 
@@ -48,7 +50,7 @@ impl Config {
             return Ok(Config::default());
         }
         let origin = path.display().to_string();
-        let text = slurp(&path)?;
+        let text = slurp(&path, MAX_FILE)?;
         let text = std::str::from_utf8(text.expose())
             .map_err(|_| Error::new(&origin, "not UTF-8 text", "the file of defaults is TOML, see the manual page"))?;
         Config::parse(text, &origin, path.parent().unwrap_or(Path::new("")))

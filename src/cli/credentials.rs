@@ -6,6 +6,7 @@ use crate::secret::Secret;
 use crate::session::credentials::Credentials;
 use crate::session::signalling::{self, Signalling};
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// What was given, kept so that every capture gets a set of its own.
@@ -14,6 +15,8 @@ pub(super) struct Given {
     sources: Vec<Source>,
 }
 
+/// The largest list of passwords that is read, in bytes; to try so many on one message takes minutes.
+const MAX_PASSWORDS: usize = 1 << 30;
 /// What trying one password on one message takes, in nanoseconds.
 const NANOSECONDS: u64 = 1000;
 /// A message with its headers has at least this many bytes in a capture.
@@ -48,7 +51,7 @@ impl Given {
     pub(super) fn read(files: &[PathBuf], passwords: &[PathBuf], ask: bool) -> Result<Self, Error> {
         let mut given = Given::default();
         for path in files {
-            let text = slurp(path)?;
+            let text = slurp(path, signalling::MAX_FILE)?;
             let origin = path.display().to_string();
             given.sources.push(if signalling::looks_like_one(text.expose()) || is_packed(text.expose()) {
                 Source::Told(Told::of(&text, &origin)?)
@@ -57,7 +60,8 @@ impl Given {
             });
         }
         for path in passwords {
-            given.sources.push(Source::Passwords { bytes: slurp(path)?, origin: path.display().to_string() });
+            let bytes = slurp(path, MAX_PASSWORDS)?;
+            given.sources.push(Source::Passwords { bytes, origin: path.display().to_string() });
         }
         if ask {
             given.sources.push(Source::Typed(typed()?));
@@ -112,11 +116,27 @@ impl Given {
     }
 }
 
-pub(super) fn slurp(path: &Path) -> Result<Secret, Error> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Secret::new(bytes)),
-        Err(error) => Err(Error::reading(&path.display().to_string(), &error)),
+/// The content of a file, which must have an end before so many bytes.
+pub(super) fn slurp(path: &Path, most: usize) -> Result<Secret, Error> {
+    let bytes = head_of(path, most)?;
+    if bytes.expose().len() > most {
+        let what = format_args!("larger than {} MiB", most >> 20);
+        return Err(Error::new(path.display().to_string(), what, "give the part of it that is needed"));
     }
+    Ok(bytes)
+}
+
+/// The content of a file, as far as it is read and a byte more, which shows that there is more.
+pub(super) fn head_of(path: &Path, most: usize) -> Result<Secret, Error> {
+    let read = || {
+        let file = fs::File::open(path)?;
+        // with room for all of it, or copies of secrets would be left behind where it grows
+        let size = usize::try_from(file.metadata()?.len()).unwrap_or(most).min(most);
+        let mut bytes = Vec::with_capacity(size + 1);
+        file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+        Ok(Secret::new(bytes))
+    };
+    read().map_err(|error| Error::reading(&path.display().to_string(), &error))
 }
 
 fn typed() -> Result<Secret, Error> {

@@ -2,7 +2,7 @@
 
 use crate::render::escape::escape;
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 /// Why something could not be done: about what, what is wrong, and what to do.
@@ -71,7 +71,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Prints a line to standard error, `turnscope:` before it.
+/// Prints a line to standard error, `turnscope:` before it. Where that takes nothing there is nobody to tell.
 pub(super) fn say(what: &impl fmt::Display) {
-    anstream::eprintln!("turnscope: {what}");
+    let _ = writeln!(anstream::stderr(), "turnscope: {what}");
 }

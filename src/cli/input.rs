@@ -51,11 +51,11 @@ impl<'a> Input<'a> {
 
     /// Opens a capture that is read twice, which only a file can be.
     pub(super) fn open_file(path: &str) -> Result<Self, Error> {
-        let input = Input::open(path)?;
-        if !input.regular {
+        // opening a pipe to which nobody writes would wait
+        if std::fs::metadata(path).is_ok_and(|file| !file.is_file() && !file.is_dir()) {
             return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
         }
-        Ok(input)
+        Input::open(path)
     }
 
     /// A capture of any origin.

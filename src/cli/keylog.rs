@@ -7,7 +7,7 @@ use crate::keys::{Added, KeyLog, MAX_SECRETS};
 use crate::packet::{Limits, Packet, Packets};
 use crate::secret::Secret;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// Key logs, read before the captures that they open.
@@ -18,7 +18,7 @@ pub(super) struct KeyLogs {
 }
 
 /// The largest file that is read: a line has at most some 250 bytes, and so many secrets are kept at most; comments have room beside them.
-const MAX_FILE: u64 = 256 << 20;
+const MAX_FILE: usize = 256 << 20;
 
 /// Bytes of the random by which the lines of a key log name their connection.
 const RANDOM: usize = 32;
@@ -32,8 +32,7 @@ impl KeyLogs {
         let mut logs = KeyLogs::default();
         for path in files {
             let origin = path.display().to_string();
-            small_enough(path, &origin)?;
-            let text = slurp(path)?;
+            let text = slurp(path, MAX_FILE)?;
             let added = logs.log.add(text.expose());
             let lines = added.secrets + added.repeated + added.unneeded + added.unsupported + added.dropped;
             if lines == 0 && added.damaged_total > 0 {
@@ -74,7 +73,7 @@ impl KeyLogs {
 
 /// The lines of key logs that are about connections of a capture: those whose client random is in it.
 pub(super) fn of_capture(files: &[PathBuf], capture: &str) -> Result<Secret, Error> {
-    let logs = files.iter().map(|path| slurp(path)).collect::<Result<Vec<_>, _>>()?;
+    let logs = files.iter().map(|path| slurp(path, MAX_FILE)).collect::<Result<Vec<_>, _>>()?;
     let lines = || logs.iter().flat_map(|log| log.expose().split(|&byte| byte == b'\n'));
     let wanted: BTreeSet<[u8; RANDOM]> = lines().filter_map(random).collect();
     let mut found: BTreeSet<[u8; RANDOM]> = BTreeSet::new();
@@ -110,13 +109,4 @@ fn random(line: &[u8]) -> Option<[u8; RANDOM]> {
         *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
     }
     Some(random)
-}
-
-fn small_enough(path: &Path, origin: &str) -> Result<(), Error> {
-    let size = std::fs::metadata(path).map_err(|error| Error::reading(origin, &error))?;
-    if size.len() > MAX_FILE {
-        let what = format!("a key log of more than {} MiB", MAX_FILE >> 20);
-        return Err(Error::new(origin, what, "give the part of it that is of the capture's time"));
-    }
-    Ok(())
 }

@@ -64,8 +64,13 @@ pub fn main() -> ExitCode {
     let (args, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
-            let _ = error.print(); // where it cannot be printed nobody reads it
-            return if error.use_stderr() { Status::Unusable.into() } else { ExitCode::SUCCESS };
+            let printed = error.print().map_err(|error| output::stdout_error(&error)).or_else(broken);
+            if !error.use_stderr()
+                && let Err(error) = &printed
+            {
+                error::say(error);
+            }
+            return if error.use_stderr() || printed.is_err() { Status::Unusable.into() } else { ExitCode::SUCCESS };
         }
     };
     let defaults = if args.reads_captures() { defaults } else { Ok(Config::default()) };

@@ -140,6 +140,7 @@ impl Options {
 
     fn flow(flow: args::Flow, common: Common, defaults: &Config) -> Result<Self, Error> {
         once(&flow.captures)?;
+        beside_captures(&flow.captures, flow.output.as_ref())?;
         let number = flow.session.and_then(|number| usize::try_from(number).ok());
         Ok(Options::Flow(Box::new(run::Flow {
             captures: flow.captures,
@@ -197,6 +198,7 @@ impl Options {
 
     fn analyze(analyze: args::Analyze, common: Common, defaults: &Config) -> Result<Self, Error> {
         once(&analyze.captures)?;
+        beside_captures(&analyze.captures, analyze.output.as_ref())?;
         Ok(Options::Analyze(Box::new(run::Analyze {
             captures: analyze.captures,
             join: analyze.join,
@@ -363,6 +365,12 @@ fn apart(capture: &str, written: &[&PathBuf], given: &[&Vec<PathBuf>]) -> Result
         }
     }
     Ok(())
+}
+
+/// Refuses to write what was found over a capture that it was found in.
+fn beside_captures(captures: &[String], output: Option<&PathBuf>) -> Result<(), Error> {
+    let written: Vec<&PathBuf> = output.into_iter().collect();
+    captures.iter().try_for_each(|capture| apart(capture, &written, &[]))
 }
 
 /// Refuses standard input where a capture is read twice.

@@ -132,10 +132,10 @@ fn beside(path: &Path, readers: Readers) -> io::Result<(fs::File, PathBuf)> {
     }
     #[cfg(not(unix))]
     let _ = readers;
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
+    path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let process = std::process::id();
     for attempt in 0..100 {
-        let temporary = path.with_file_name(format!(".{name}.{process}-{attempt}.part"));
+        let temporary = path.with_file_name(format!(".turnscope.{process}-{attempt}.part"));
         match options.open(&temporary) {
             Ok(file) => return Ok((file, temporary)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

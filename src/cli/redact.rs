@@ -94,5 +94,5 @@ fn tell(path: &str, out: &Path, counts: &Counts, damage: usize) {
         ));
     }
     let (frames, certificates) = (counts.frames, counts.certificates);
-    say(&format_args!("{}: {frames} frames, {certificates} certificates left out", out.display()));
+    say(&format_args!("{}: {frames} frames, {certificates} certificates left out", escape(&out.display().to_string())));
 }

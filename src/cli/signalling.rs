@@ -23,7 +23,7 @@ impl Told {
     pub(super) fn read(files: &[PathBuf]) -> Result<Self, Error> {
         let mut told = Told::default();
         for path in files {
-            told.files.extend(Told::of(&slurp(path)?, &path.display().to_string())?.files);
+            told.files.extend(Told::of(&slurp(path, MAX_FILE)?, &path.display().to_string())?.files);
         }
         Ok(told)
     }

@@ -77,22 +77,30 @@ fn opened(captures: &[String]) -> Vec<Input<'static>> {
     inputs
 }
 
-fn sources(captures: &[String], join: bool) -> Vec<Source> {
-    let inputs = opened(captures);
-    if join {
-        return rotated(inputs);
+/// The captures that can be read, each with the time of its first frame. None stays open: there may be more than the system lets one have open.
+fn begun(captures: &[String]) -> Vec<(String, Option<Timestamp>)> {
+    let mut begun = Vec::new();
+    for path in captures {
+        match Input::open(path) {
+            Ok(mut input) => begun.push((path.clone(), input.next_frame().and_then(|frame| frame.time))),
+            Err(error) => say(&error),
+        }
     }
-    inputs.into_iter().enumerate().map(|(point, input)| Source { path: input.path, point }).collect()
+    begun
+}
+
+fn sources(captures: &[String], join: bool) -> Vec<Source> {
+    let begun = begun(captures);
+    if join {
+        return rotated(&begun);
+    }
+    begun.into_iter().enumerate().map(|(point, (path, _))| Source { path, point }).collect()
 }
 
 /// Which files are one capture, by their names, in the order of their first frames: the numbers of a ring that came round begin in the middle.
 /// Where the names tell nothing, all files that were given are one capture.
-fn rotated(inputs: Vec<Input>) -> Vec<Source> {
-    let paths: Vec<String> = inputs.iter().map(|input| input.path.clone()).collect();
-    let mut begin: Vec<(Option<Timestamp>, usize)> = Vec::new();
-    for (index, mut input) in inputs.into_iter().enumerate() {
-        begin.push((input.next_frame().and_then(|frame| frame.time), index));
-    }
+fn rotated(begun: &[(String, Option<Timestamp>)]) -> Vec<Source> {
+    let paths: Vec<&str> = begun.iter().map(|(path, _)| path.as_str()).collect();
     let rotations = rotations(&paths);
     let together = rotations.len() == paths.len();
     let point_of = |index: usize| {
@@ -100,10 +108,11 @@ fn rotated(inputs: Vec<Input>) -> Vec<Source> {
         if together { 0 } else { found.unwrap_or_default() }
     };
     let mut sources: Vec<(usize, Option<Timestamp>, usize)> =
-        begin.into_iter().map(|(time, index)| (point_of(index), time, index)).collect();
+        begun.iter().enumerate().map(|(index, (_, time))| (point_of(index), *time, index)).collect();
     sources.sort_unstable();
-    let source =
-        |(point, _, index): (usize, Option<Timestamp>, usize)| Some(Source { path: paths.get(index)?.clone(), point });
+    let source = |(point, _, index): (usize, Option<Timestamp>, usize)| {
+        Some(Source { path: begun.get(index)?.0.clone(), point })
+    };
     sources.into_iter().filter_map(source).collect()
 }
 

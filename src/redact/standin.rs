@@ -7,11 +7,17 @@ use crate::session::credentials::{self, Credentials, Derivation, Identity, Integ
 use crate::wire::stun::integrity::{Hasher, Protection, Rule};
 use crate::wire::stun::{Fields, Message, TransactionId};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use zeroize::Zeroizing;
 
 /// Requests of which responses may still come.
 const REQUESTS: usize = 1 << 16;
+/// Hashes of users that are kept, over all realms.
+const USERS: usize = 1 << 18;
+/// And these.
+const REALMS: usize = 1024;
+/// A realm of more bytes than RFC 8489 §14.9 allows has no users.
+const LONGEST_REALM: usize = 763;
 /// Bytes of the names in them.
 const HELD: usize = 32 << 20;
 
@@ -38,16 +44,20 @@ pub(super) struct StandIns {
     requests: HashMap<TransactionId, Owner>,
     /// Bytes of the names in these.
     held: usize,
-    /// Users by their hash in a realm, as far as they are known.
-    users: HashMap<[u8; 32], Vec<u8>>,
+    /// For each credential the number of the first with the same secret.
+    first_of: Vec<u32>,
+    /// The credentials that name a user, by the user's hash in the realms that were met.
+    users: HashMap<[u8; 32], u32>,
+    realms: HashSet<Vec<u8>>,
     /// Passwords of lists that signed something.
     words: BTreeMap<u32, String>,
 }
 
 impl StandIns {
     pub(super) fn new(key: Key, credentials: Credentials) -> Self {
-        let (requests, users) = (HashMap::new(), HashMap::new());
-        StandIns { key, credentials, requests, held: 0, users, words: BTreeMap::new() }
+        let first_of = credentials.first_of_each_secret();
+        let (requests, users, realms) = (HashMap::new(), HashMap::new(), HashSet::new());
+        StandIns { key, credentials, requests, held: 0, first_of, users, realms, words: BTreeMap::new() }
     }
 
     /// Who sent a message: what it says itself, or of a response what its request said.
@@ -130,23 +140,26 @@ impl StandIns {
     fn user_of(&mut self, owner: &Owner) -> Option<Vec<u8>> {
         let wanted: [u8; 32] = owner.userhash.as_deref()?.try_into().ok()?;
         let realm = owner.realm.as_deref()?;
-        if let Some(known) = self.users.get(&wanted) {
-            return Some(known.clone());
+        let list = self.credentials.list();
+        // one realm always has room, further ones as far as there is any
+        let room = self.realms.len() < REALMS && self.users.len() + list.len() <= USERS;
+        if realm.len() <= LONGEST_REALM && (room || self.realms.is_empty()) && !self.realms.contains(realm) {
+            for (number, credential) in (0..).zip(list) {
+                if let Some(user) = &credential.username {
+                    self.users.entry(credentials::userhash(user.as_bytes(), realm)).or_insert(number);
+                }
+            }
+            self.realms.insert(realm.to_vec());
         }
-        let named = self.credentials.list().iter().filter_map(|credential| credential.username.as_deref());
-        let user = named.map(str::as_bytes).find(|user| credentials::userhash(user, realm) == wanted)?.to_vec();
-        if self.users.len() < REQUESTS {
-            self.users.insert(wanted, user.clone());
-        }
-        Some(user)
+        let found = list.get(*self.users.get(&wanted)? as usize)?;
+        found.username.as_deref().map(|user| user.as_bytes().to_vec())
     }
 
     /// The same secret always has the same stand-in, whoever is configured with it.
     fn secret(&self, credential: u32) -> Secret {
-        let list = self.credentials.list();
-        let given = list.get(credential as usize);
-        let first = given.and_then(|given| list.iter().position(|other| other.has_secret_of(given)));
-        let number = first.map_or(u64::from(credential), |first| first as u64);
+        let given = self.credentials.list().get(credential as usize);
+        let first = self.first_of.get(credential as usize).copied();
+        let number = u64::from(first.unwrap_or(credential));
         if matches!(given, Some(given) if given.kind == Kind::Key) {
             let length = given.map_or(16, |given| given.secret_len());
             return Secret::new(self.key.bytes(&[b"stand-in key", &number.to_be_bytes()], length));
@@ -244,6 +257,28 @@ struct Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::credentials::Credential;
+
+    #[test]
+    fn users_are_found_by_their_hash_in_as_many_realms_as_there_is_room_for() {
+        let mut given = Credentials::default();
+        for number in 0..1000 {
+            given.add(Credential::new("", Kind::Password, Secret::from(&b"pw"[..])).of_user(format!("user{number}")));
+        }
+        let mut stand_ins = StandIns::new(Key::new([1; 32]), given);
+        let owner = |user: &str, realm: &str| Owner {
+            userhash: Some(credentials::userhash(user.as_bytes(), realm.as_bytes()).to_vec()),
+            realm: Some(realm.into()),
+            ..Owner::default()
+        };
+        assert_eq!(stand_ins.user_of(&owner("user777", "a")).as_deref(), Some(&b"user777"[..]));
+        assert_eq!(stand_ins.user_of(&owner("nobody", "a")), None);
+        for number in 0..2 * USERS / 1000 {
+            stand_ins.user_of(&owner("user1", &format!("realm {number}")));
+        }
+        assert!(stand_ins.users.len() <= USERS && stand_ins.realms.len() <= REALMS);
+        assert_eq!(stand_ins.user_of(&owner("user5", "a")).as_deref(), Some(&b"user5"[..]));
+    }
 
     #[test]
     fn requests_with_long_names_take_bounded_memory() {

@@ -5,7 +5,7 @@ use super::payload::Room;
 use super::{Flow, Redactor};
 use crate::wire::stun::integrity::protections;
 use crate::wire::stun::registry::{Format, attribute, errors_named, phrase};
-use crate::wire::stun::{Attribute, AttributeCode as Code, Dialect, Fingerprint, Message};
+use crate::wire::stun::{Attribute, AttributeCode as Code, Dialect, Fingerprint, Message, Value};
 
 /// XORed over the checksum of FINGERPRINT (RFC 8489 §14.7).
 const FINGERPRINT: u32 = 0x5354_554e;
@@ -100,7 +100,7 @@ impl Redactor {
             Code::ERROR_CODE => return self.reason(value, 4),
             Code::ADDRESS_ERROR_CODE => return self.reason(value, 4),
             Code::MOBILITY_TICKET | Code::RESERVATION_TOKEN | Code::USERHASH => self.names.opaque(value),
-            Code::FINGERPRINT | Code::CANDIDATE_IDENTIFIER => return,
+            Code::CANDIDATE_IDENTIFIER => return,
             _ => match attribute(code).map(|row| row.format) {
                 Some(Format::Address) => return self.address(value, None),
                 Some(Format::Xor) => return self.address(value, Some(message.transaction_id().header_bytes())),
@@ -119,8 +119,8 @@ impl Redactor {
                 Some(Format::Token | Format::ResponsePort | Format::AdditionalFamily) if value.len() > 4 => {
                     self.names.opaque(value)
                 }
-                Some(_) => return,
-                None => vec![0; value.len()],
+                Some(format) if fits(format, attribute_, message) => return,
+                Some(_) | None => vec![0; value.len()],
             },
         };
         put(value, 0, &replaced);
@@ -175,6 +175,15 @@ const WORDS: [&str; 12] = [
     "Unknown attribute",
     "Wrong credentials",
 ];
+
+/// Whether a value is one of numbers as its format has it. Who uses the type for something else may have put anything there.
+fn fits(format: Format, attribute: &Attribute<'_>, message: &Message<'_>) -> bool {
+    match attribute.decode(message) {
+        Value::Opaque(_) => false,
+        Value::Bytes(_) => format == Format::Integrity,
+        _ => true,
+    }
+}
 
 /// What is a list of bytes in the registry, and says nothing about anybody.
 fn is_harmless(code: Code) -> bool {

@@ -8,7 +8,7 @@ use super::{Address, Capture, Counts, Credential, Finding, Report, Subject, Verd
 use crate::logs::{self, Event};
 use crate::rules::{Concluded, Severity};
 use crate::time::{Span, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The same with logs beside them.
 #[must_use]
@@ -28,6 +28,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
     let mut facts = headline::Facts::default();
     let mut findings: Vec<(u32, Concluded)> = Vec::new();
     let mut captures: Vec<(u32, Capture)> = Vec::new();
+    let mut labelled = HashMap::new();
     for part in parts {
         let Part { report, findings: found, facts: seen, capture, captures: files, .. } = part;
         captures.extend(files);
@@ -46,7 +47,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         whole.ice.extend(report.ice);
         whole.media.add(report.media);
         whole.joins.extend(report.joins);
-        add_credentials(&mut whole.credentials, report.credentials);
+        add_credentials(&mut whole.credentials, &mut labelled, report.credentials);
         super::signalling::add(&mut whole.signalling, report.signalling);
         super::deployment::add(&mut whole.deployment, report.deployment);
         for (list, count) in report.omitted {
@@ -151,17 +152,19 @@ fn add_counts(whole: &mut Counts, part: Counts) {
     whole.rtcp += part.rtcp;
 }
 
-fn add_credentials(whole: &mut Vec<Credential>, part: Vec<Credential>) {
+/// Those of the same label are one; `labelled` is where each label stands.
+fn add_credentials(whole: &mut Vec<Credential>, labelled: &mut HashMap<String, usize>, part: Vec<Credential>) {
     for credential in part {
-        match whole.iter_mut().find(|known| known.label == credential.label) {
-            Some(known) => {
-                known.verified += credential.verified;
-                known.requests += credential.requests;
-                known.responses += credential.responses;
-                known.mismatched += credential.mismatched;
-                known.near_misses.extend(credential.near_misses);
-            }
-            None => whole.push(credential),
-        }
+        let place = labelled.get(&credential.label).copied().and_then(|place| whole.get_mut(place));
+        let Some(known) = place else {
+            labelled.insert(credential.label.clone(), whole.len());
+            whole.push(credential);
+            continue;
+        };
+        known.verified += credential.verified;
+        known.requests += credential.requests;
+        known.responses += credential.responses;
+        known.mismatched += credential.mismatched;
+        known.near_misses.extend(credential.near_misses);
     }
 }

@@ -122,12 +122,13 @@ impl Part {
 }
 
 impl Builder {
-    /// An empty builder for the capture with this index; with a user, only what is about that user is listed.
+    /// An empty builder for the capture with this index; with a user, only what is about that user is listed. `narrow`: frames of other times or hosts
+    /// are passed over.
     #[must_use]
-    pub fn new(capture: u32, user: Option<String>) -> Self {
+    pub fn new(capture: u32, user: Option<String>, narrow: bool) -> Self {
         Builder {
             origin: Origin { capture, digits: 0 },
-            facts: headline::Facts::about(user),
+            facts: headline::Facts::about(user, narrow),
             transactions: Bounded::new(MAX_TRANSACTIONS),
             authentications: Bounded::new(MAX_LISTED),
             allocations: Bounded::new(MAX_LISTED),
@@ -284,7 +285,7 @@ impl Builder {
         &self,
         session: &Session,
         streams: &StreamCounts,
-        given: [(&'static str, u64); 2],
+        given: [(&'static str, u64); 3],
     ) -> BTreeMap<String, u64> {
         let (nat, (flows, unanswered)) = (session.nat(), session.dropped());
         let lists = [
@@ -325,7 +326,9 @@ impl Builder {
         let origin = self.origin;
         let (signalling, untold) = super::signalling::signalled(session);
         let (deployment, unstated) = super::deployment::stated(session, origin);
-        let omitted = self.omitted(session, streams, [("signalling", untold), ("deployment", unstated)]);
+        let (credentials, unlisted) = credentials_of(session, origin);
+        let given = [("signalling", untold), ("deployment", unstated), ("credentials", unlisted)];
+        let omitted = self.omitted(session, streams, given);
         let servers = session.servers().sorted();
         let mut known = ice::Known::beside(servers.iter().map(|(address, _)| *address));
         self.candidates.sorted().into_iter().for_each(|candidate| known.add(candidate));
@@ -361,7 +364,7 @@ impl Builder {
             candidates: known.sorted(),
             nat: session.nat().mappings().iter().take(MAX_LISTED).map(|known| mapping(known, origin)).collect(),
             media: media(session, origin, self.facts.sought()),
-            credentials: credentials_of(session, origin),
+            credentials,
             signalling,
             deployment,
             omitted,

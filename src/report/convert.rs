@@ -16,7 +16,7 @@ use crate::session::{self, Conversation, Exchange, Session, Verdicts};
 use crate::time::Timestamp;
 use crate::wire::handshake::ContentType;
 use crate::wire::stun::{Class, Method};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What reports call datagrams of which the capture holds too little to tell what they are.
 pub(super) const UNSEEN: &str = "datagrams cut before their content";
@@ -193,51 +193,59 @@ pub(super) fn mapping(known: &session::Mapping, origin: Origin) -> NatMapping {
     }
 }
 
-pub(super) fn credentials_of(session: &Session, origin: Origin) -> Vec<Credential> {
+/// Where more credentials were given than this, those that say nothing of the capture are left out of its report.
+const LISTED: usize = 1000;
+
+/// The credentials in their order, and how many were left out: those that signed something or nearly did are all there, before those that should
+/// have, and before all others.
+pub(super) fn credentials_of(session: &Session, origin: Origin) -> (Vec<Credential>, u64) {
     let used = &session.totals().credentials;
-    let listed = session.credentials().list().len();
-    let nearly = session.near_misses().iter().map(|near| near.credential as usize + 1).max().unwrap_or_default();
-    (0u32..)
-        .zip(0..used.len().max(listed).max(nearly))
-        .filter_map(|(number, index)| {
-            let fared = used.get(index).copied().unwrap_or_default();
-            // of a list of a million passwords, those that signed something are of interest
-            let near_misses = near_misses(session, number, origin);
-            let interesting = index < listed || fared.requests + fared.responses > 0 || !near_misses.is_empty();
-            let described = session.credentials().describe(number).filter(|_| interesting)?;
-            Some(Credential {
-                label: described.label.into_owned(),
-                side: described.side.map(side),
-                kind: match described.kind {
-                    "shared-secret" => CredentialKind::SharedSecret,
-                    "ice" => CredentialKind::Ice,
-                    "key" => CredentialKind::Key,
-                    _ => CredentialKind::Password,
-                },
-                verified: fared.requests + fared.responses,
-                requests: fared.requests,
-                responses: fared.responses,
-                mismatched: fared.mismatched,
-                near_misses,
-            })
+    let mut near: BTreeMap<u32, Vec<NearMiss>> = BTreeMap::new();
+    for miss in session.near_misses().iter() {
+        near.entry(miss.credential).or_default().push(near_miss(miss, session, origin));
+    }
+    let signed =
+        |number: &u32| near.contains_key(number) || used.get(number).is_some_and(|u| u.requests + u.responses > 0);
+    let given = u32::try_from(session.credentials().list().len()).unwrap_or(u32::MAX);
+    let (mut numbers, others): (BTreeSet<u32>, BTreeSet<u32>) =
+        (0..given).chain(used.keys().copied()).chain(near.keys().copied()).partition(signed);
+    let (struck, idle): (Vec<u32>, Vec<u32>) = others.iter().partition(|number| used.contains_key(number));
+    let room = LISTED.saturating_sub(numbers.len());
+    let omitted = others.len().saturating_sub(room);
+    numbers.extend(struck.into_iter().chain(idle).take(room));
+    let listed = numbers.into_iter().filter_map(|number| {
+        let described = session.credentials().describe(number)?;
+        let fared = used.get(&number).copied().unwrap_or_default();
+        Some(Credential {
+            label: described.label.into_owned(),
+            side: described.side.map(side),
+            kind: match described.kind {
+                "shared-secret" => CredentialKind::SharedSecret,
+                "ice" => CredentialKind::Ice,
+                "key" => CredentialKind::Key,
+                _ => CredentialKind::Password,
+            },
+            verified: fared.requests + fared.responses,
+            requests: fared.requests,
+            responses: fared.responses,
+            mismatched: fared.mismatched,
+            near_misses: near.remove(&number).unwrap_or_default(),
         })
-        .collect()
+    });
+    (listed.collect(), omitted as u64)
 }
 
-fn near_misses(session: &Session, credential: u32, origin: Origin) -> Vec<NearMiss> {
+fn near_miss(near: &session::Near, session: &Session, origin: Origin) -> NearMiss {
     let text = |name: Option<session::Name>| name.map(|name| session.names().text(name));
-    let of_it = session.near_misses().iter().filter(|near| near.credential == credential);
-    of_it
-        .map(|near| NearMiss {
-            kind: near.slip.name().to_owned(),
-            when: near.when(session.credentials()),
-            username: text(near.user),
-            realm: text(near.realm),
-            requests: if near.requests { near.messages } else { 0 },
-            responses: if near.requests { 0 } else { near.messages },
-            places: origin.places(&near.frames),
-        })
-        .collect()
+    NearMiss {
+        kind: near.slip.name().to_owned(),
+        when: near.when(session.credentials()),
+        username: text(near.user),
+        realm: text(near.realm),
+        requests: if near.requests { near.messages } else { 0 },
+        responses: if near.requests { 0 } else { near.messages },
+        places: origin.places(&near.frames),
+    }
 }
 
 fn side(side: credentials::Side) -> Side {

@@ -49,12 +49,14 @@ pub(super) struct Facts {
     /// The user who is asked for, if only one is, and whether anything of that user was seen.
     sought: Option<String>,
     met: bool,
+    /// Whether only some times or hosts are looked at.
+    narrow: bool,
 }
 
 impl Facts {
-    /// Nothing yet; `user` is who is asked for alone, if anybody.
-    pub(super) fn about(user: Option<String>) -> Facts {
-        Facts { sought: user, ..Facts::default() }
+    /// Nothing yet; `user` is who is asked for alone, if anybody, and `narrow` whether only some times or hosts are.
+    pub(super) fn about(user: Option<String>, narrow: bool) -> Facts {
+        Facts { sought: user, narrow, ..Facts::default() }
     }
 
     /// The user who is asked for, if only one is.
@@ -93,6 +95,7 @@ impl Facts {
     pub(super) fn add(&mut self, other: Facts) {
         self.sought = self.sought.take().or(other.sought);
         self.met |= other.met;
+        self.narrow |= other.narrow;
         self.allocated += other.allocated;
         self.first = self.first.take().or(other.first);
         self.relayed = self.relayed.max(other.relayed);
@@ -117,7 +120,7 @@ impl Facts {
     /// The sentence; `found` are the ids of what was found.
     pub(super) fn sentence(&self, report: &Report, found: &[&str]) -> String {
         if is_silent(&report.counts) {
-            return silence(report);
+            return silence(report, self.narrow);
         }
         if let Some(user) = self.unmet() {
             return format!("No message of user \"{user}\" in {}.", frames(report));
@@ -217,8 +220,8 @@ fn frames(report: &Report) -> String {
 }
 
 /// The sentence where there is no message at all: whether the capture can tell.
-fn silence(report: &Report) -> String {
-    let frames = frames(report);
+fn silence(report: &Report, narrow: bool) -> String {
+    let frames = if narrow { format!("what was asked for of {}", frames(report)) } else { frames(report) };
     if let Some(refused) = refusal(&report.proxies) {
         return format!("No STUN, TURN or DTLS in {frames}: {refused}.");
     }

@@ -23,7 +23,7 @@ impl Session {
                 Status::Mismatch { .. } | Status::Untested => {}
             }
         }
-        if let Some(used) = verified.and_then(|credential| self.totals.credential(credential)) {
+        if let Some(used) = verified.map(|credential| self.totals.credential(credential)) {
             *if request { &mut used.requests } else { &mut used.responses } += 1;
         }
     }

@@ -134,7 +134,7 @@ pub struct Totals {
     /// Flows of which one direction only was captured.
     pub one_sided: Sample,
     /// How the credentials fared, by their number.
-    pub credentials: Vec<CredentialUse>,
+    pub credentials: BTreeMap<u32, CredentialUse>,
     /// How many transactions there were.
     pub transactions: u64,
 }
@@ -147,7 +147,7 @@ pub struct Counted {
     errors: BTreeMap<u16, u64>,
     others: [u64; 4],
     dtls: BTreeMap<u8, u64>,
-    credentials: Vec<CredentialUse>,
+    credentials: BTreeMap<u32, CredentialUse>,
 }
 
 impl Totals {
@@ -246,21 +246,13 @@ impl Totals {
     }
 
     /// The numbers of one credential.
-    pub fn credential(&mut self, number: u32) -> Option<&mut CredentialUse> {
-        let number = number as usize;
-        if self.credentials.len() <= number && number < 1 << 20 {
-            self.credentials.resize(number + 1, CredentialUse::default());
-        }
-        self.credentials.get_mut(number)
+    pub fn credential(&mut self, number: u32) -> &mut CredentialUse {
+        self.credentials.entry(number).or_default()
     }
 
     /// A message of this identity verifies with no credential: counts it for each that should have signed it.
     pub fn mismatch(&mut self, credentials: &Credentials, identity: &Identity<'_>) {
-        credentials.applying(identity, |number| {
-            if let Some(used) = self.credential(number) {
-                used.mismatched += 1;
-            }
-        });
+        credentials.applying(identity, |number| self.credential(number).mismatched += 1);
     }
 
     /// A flow that is over: whether one of its directions is missing from the capture. Answers without requests prove it, and so

@@ -7,6 +7,9 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+/// The largest list of paths that is read, in bytes.
+const MAX_LIST: usize = 64 << 20;
+
 /// A file, or several that are one capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Item {
@@ -34,12 +37,16 @@ pub(super) fn find(paths: &[String], out: &Path, join: bool) -> Vec<Item> {
 pub(super) fn listed(list: &Path) -> Result<Vec<String>, Error> {
     let name = list.display().to_string();
     let mut bytes = Vec::new();
+    let most = MAX_LIST as u64 + 1;
     let read = if list == Path::new("-") {
-        io::stdin().read_to_end(&mut bytes)
+        io::stdin().take(most).read_to_end(&mut bytes)
     } else {
-        fs::File::open(list).and_then(|mut file| file.read_to_end(&mut bytes))
+        fs::File::open(list).and_then(|file| file.take(most).read_to_end(&mut bytes))
     };
     read.map_err(|error| Error::reading(&name, &error))?;
+    if bytes.len() > MAX_LIST {
+        return Err(Error::new(&name, format_args!("larger than {} MiB", MAX_LIST >> 20), "write one path a line"));
+    }
     let text = String::from_utf8(bytes).map_err(|_| Error::new(&name, "not UTF-8 text", "write one path a line"))?;
     let end = if text.contains('\0') { '\0' } else { '\n' };
     Ok(text

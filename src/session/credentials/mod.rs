@@ -6,6 +6,7 @@ mod check;
 mod derive;
 mod error;
 mod forms;
+mod lines;
 mod near;
 mod prepare;
 mod rest;
@@ -24,11 +25,13 @@ pub use prepare::Preparation;
 pub use rest::{Expiry, rest_expiry};
 pub use slip::Slip;
 
+pub(super) use lines::Lines;
 pub(super) use turnserver_conf::{Setting, looks_like_one as looks_like_turnserver_conf, settings};
 
 use crate::secret::Secret;
 use crate::wire::stun::Message;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 /// Who is configured with a credential.
@@ -113,12 +116,6 @@ impl Credential {
     #[must_use]
     pub fn has_secret(&self, secret: &Secret) -> bool {
         self.secret == *secret
-    }
-
-    /// Whether two credentials are the same secret.
-    #[must_use]
-    pub fn has_secret_of(&self, other: &Credential) -> bool {
-        self.secret == other.secret
     }
 
     /// A credential for any user and realm.
@@ -283,6 +280,13 @@ impl Credentials {
     #[must_use]
     pub fn list(&self) -> &[Credential] {
         self.store.given()
+    }
+
+    /// For each of [`Credentials::list`] the number of the first with the same secret.
+    #[must_use]
+    pub fn first_of_each_secret(&self) -> Vec<u32> {
+        let mut first = HashMap::new();
+        (0..).zip(self.list()).map(|(number, given)| *first.entry(given.secret.expose()).or_insert(number)).collect()
     }
 
     /// What a report says of a credential, by its number.

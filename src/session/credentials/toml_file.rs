@@ -3,6 +3,7 @@
 //! Read by hand from the parsed tables, since the messages of a generic reader quote the file, and with it the secrets.
 
 use super::error::CredentialError;
+use super::lines::Lines;
 use super::{Credential, Kind, Side, base_name, hex_key};
 use crate::secret::Secret;
 use ::toml::Spanned;
@@ -14,7 +15,7 @@ const KEYS: &str = "label, side, username, realm and one of password, shared_sec
 /// Reads all tables of a file.
 pub(super) fn read(text: &str, origin: &str) -> Result<Vec<Credential>, CredentialError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let file = File { text, origin };
+    let file = File { text, origin, lines: Lines::of(text) };
     let root =
         DeTable::parse(text).map_err(|error| file.syntax(error.span().map_or(0, |span| span.start)))?.into_inner();
     let mut credentials = Vec::new();
@@ -40,6 +41,7 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Vec<Credential>, Credenti
 struct File<'a> {
     text: &'a str,
     origin: &'a str,
+    lines: Lines,
 }
 
 /// The entries of a table, as text.
@@ -58,7 +60,7 @@ struct Entries<'a> {
 
 impl File<'_> {
     fn line(&self, offset: usize) -> usize {
-        self.text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
+        self.lines.at(offset)
     }
 
     fn syntax(&self, offset: usize) -> CredentialError {

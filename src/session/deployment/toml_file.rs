@@ -4,6 +4,7 @@
 
 use super::{DeploymentError, Read, Says, Server, Statement, base_name, error, port, range};
 use crate::net::Network;
+use crate::session::credentials::Lines;
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue};
 use std::borrow::Cow;
@@ -15,7 +16,7 @@ const DNS: &str = "name, inside, outside and addresses";
 
 /// Reads a file.
 pub(super) fn read(text: &str, origin: &str) -> Result<Read, DeploymentError> {
-    let file = File { text, origin };
+    let file = File { origin, lines: Lines::of(text) };
     let root = DeTable::parse(text).map_err(|problem| {
         let offset = problem.span().map_or(0, |span| span.start);
         file.wrong(offset, "not valid TOML (text must stand in double quotes)")
@@ -49,8 +50,8 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Read, DeploymentError> {
 }
 
 struct File<'a> {
-    text: &'a str,
     origin: &'a str,
+    lines: Lines,
 }
 
 /// A value that is text, and where it stands.
@@ -58,7 +59,7 @@ type Text<'t> = (&'t str, usize);
 
 impl File<'_> {
     fn line(&self, offset: usize) -> usize {
-        self.text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
+        self.lines.at(offset)
     }
 
     fn wrong(&self, offset: usize, what: impl Into<String>) -> DeploymentError {
