@@ -203,6 +203,12 @@ pub enum Scope {
     Unspecified,
 }
 
+/// Whether a time to live or hop limit is one that systems send with: a packet that still has it was captured next to its sender.
+#[must_use]
+pub fn is_unrouted(ttl: u8) -> bool {
+    matches!(ttl, 64 | 128 | 255)
+}
+
 impl Scope {
     /// The scope of an address.
     #[must_use]

@@ -21,6 +21,12 @@ impl Timestamp {
         Span(self.0.saturating_sub(earlier.0))
     }
 
+    /// The time between this one and another, whichever is earlier; never negative.
+    #[must_use]
+    pub fn apart(self, other: Timestamp) -> Span {
+        self.max(other).since(self.min(other))
+    }
+
     /// What passed since `earlier`; `None` where the clock says that it is yet to come, for it was set back.
     #[must_use]
     #[inline]

@@ -345,10 +345,9 @@ impl PcapngReader {
     fn secrets(&self, at: u64, body: &mut [u8], log: &mut Log) -> Result<(), String> {
         let short = "a block of decryption secrets whose length does not fit in it";
         let (kind, data) = block::secrets(body, self.order).ok_or(short)?;
-        let options = data.end.next_multiple_of(4);
+        let behind = data.end.next_multiple_of(4);
         log.secrets(at, kind, body.get_mut(data).unwrap_or_default());
-        let options = body.get(options..).unwrap_or_default();
-        comments(options, self.order, log);
+        comments(body.get(behind..).unwrap_or_default(), self.order, log);
         Ok(())
     }
 

@@ -19,7 +19,7 @@ pub(super) fn read(
     extra: &dyn Fn() -> Extra,
 ) -> Result<Vec<Analyzed>, Error> {
     if !is_all_files(captures) {
-        return one_by_one(opened(captures), reading, extra);
+        return one_by_one(opened(captures).collect(), reading, extra);
     }
     let sources = sources(captures, join);
     let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
@@ -35,7 +35,7 @@ pub(super) fn collect(
     extra: &dyn Fn() -> Extra,
 ) -> Result<(Vec<Analyzed>, Vec<Collector>), Error> {
     if !is_all_files(captures) {
-        return collect_one_by_one(opened(captures), reading, extra);
+        return collect_one_by_one(opened(captures).collect(), reading, extra);
     }
     let sources = sources(captures, join);
     let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
@@ -66,41 +66,25 @@ fn wanted(reading: &Wanted, start: Timestamp, extra: Extra) -> Result<Options, E
     Ok(Options { filters: reading.filters(start), ..run::wanted(0, reading, extra)? })
 }
 
-fn opened(captures: &[String]) -> Vec<Input<'static>> {
-    let mut inputs: Vec<Input> = Vec::new();
-    for path in captures {
-        match Input::open(path) {
-            Ok(input) => inputs.push(input),
-            Err(error) => say(&error),
-        }
-    }
-    inputs
-}
-
-/// The captures that can be read, each with the time of its first frame. None stays open: there may be more than the system lets one have open.
-fn begun(captures: &[String]) -> Vec<(String, Option<Timestamp>)> {
-    let mut begun = Vec::new();
-    for path in captures {
-        match Input::open(path) {
-            Ok(mut input) => begun.push((path.clone(), input.next_frame().and_then(|frame| frame.time))),
-            Err(error) => say(&error),
-        }
-    }
-    begun
+/// The captures that can be read, each opened when it is asked for: there may be more than the system lets one have open.
+fn opened(captures: &[String]) -> impl Iterator<Item = Input<'static>> {
+    captures.iter().filter_map(|path| Input::open(path).inspect_err(say).ok())
 }
 
 fn sources(captures: &[String], join: bool) -> Vec<Source> {
-    let begun = begun(captures);
+    let inputs = opened(captures);
     if join {
-        return rotated(&begun);
+        return rotated(inputs);
     }
-    begun.into_iter().enumerate().map(|(point, (path, _))| Source { path, point }).collect()
+    inputs.enumerate().map(|(point, input)| Source { path: input.path, point }).collect()
 }
 
 /// Which files are one capture, by their names, in the order of their first frames: the numbers of a ring that came round begin in the middle.
 /// Where the names tell nothing, all files that were given are one capture.
-fn rotated(begun: &[(String, Option<Timestamp>)]) -> Vec<Source> {
-    let paths: Vec<&str> = begun.iter().map(|(path, _)| path.as_str()).collect();
+fn rotated(inputs: impl Iterator<Item = Input<'static>>) -> Vec<Source> {
+    let begun = |mut input: Input| (input.next_frame().and_then(|frame| frame.time), input.path);
+    let begun: Vec<(Option<Timestamp>, String)> = inputs.map(begun).collect();
+    let paths: Vec<&str> = begun.iter().map(|(_, path)| path.as_str()).collect();
     let rotations = rotations(&paths);
     let together = rotations.len() == paths.len();
     let point_of = |index: usize| {
@@ -108,10 +92,10 @@ fn rotated(begun: &[(String, Option<Timestamp>)]) -> Vec<Source> {
         if together { 0 } else { found.unwrap_or_default() }
     };
     let mut sources: Vec<(usize, Option<Timestamp>, usize)> =
-        begun.iter().enumerate().map(|(index, (_, time))| (point_of(index), *time, index)).collect();
+        begun.iter().enumerate().map(|(index, (time, _))| (point_of(index), *time, index)).collect();
     sources.sort_unstable();
     let source = |(point, _, index): (usize, Option<Timestamp>, usize)| {
-        Some(Source { path: begun.get(index)?.0.clone(), point })
+        Some(Source { path: begun.get(index)?.1.clone(), point })
     };
     sources.into_iter().filter_map(source).collect()
 }

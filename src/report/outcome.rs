@@ -1,6 +1,6 @@
 //! What worked of ICE, DTLS and media, in the words of a headline.
 
-use super::{CandidateType, DtlsState, IcePair, IceSession, MediaStream, Report, TransportOutcome};
+use super::{CandidateType, DtlsState, IcePair, IceSession, MediaStream, Report, ServerTransport, TransportOutcome};
 use crate::net::{Endpoint, Transport};
 use std::collections::BTreeSet;
 
@@ -82,8 +82,8 @@ fn selected(report: &Report) -> Vec<(&IceSession, &IcePair)> {
 /// Whether a TURN server was reached over DTLS, and nothing of what was asked there could be read.
 fn is_sealed(report: &Report) -> bool {
     let mut reached = report.servers.iter().flat_map(|server| &server.transports);
-    reached
-        .any(|over| over.transport == Transport::Dtls && over.outcome == TransportOutcome::Connected && over.asked == 0)
+    let is_connected = |over: &ServerTransport| over.outcome == TransportOutcome::Connected;
+    reached.any(|over| over.transport == Transport::Dtls && is_connected(over) && over.is_sealed())
 }
 
 fn is_relayed(pair: &IcePair) -> bool {

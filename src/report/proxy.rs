@@ -3,7 +3,7 @@
 use super::Place;
 use super::convert::Origin;
 use crate::net::ServerAddress;
-use crate::session::{ProxyAnswer, Session};
+use crate::session::{ProxyAnswer, Session, connects};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::net::IpAddr;
@@ -37,7 +37,7 @@ impl Proxy {
     /// Whether the client is not let through.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        !(200..300).contains(&self.code)
+        !connects(self.code)
     }
 }
 

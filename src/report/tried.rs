@@ -19,6 +19,14 @@ impl Server {
     }
 }
 
+impl ServerTransport {
+    /// Whether what went over it could not be read, so that what was asked and answered is not known.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.asked == 0 && matches!(self.transport, Transport::Tls | Transport::Dtls)
+    }
+}
+
 /// How one transport of a server fared.
 pub(super) fn transport(transport: Transport, reached: &Reached, origin: Origin) -> ServerTransport {
     let known = &reached.connections;

@@ -4,6 +4,7 @@ use super::denied::is_release;
 use super::evidence::{filter_of, frames, frames_of, how_long};
 use super::refusal::{PATIENCE, Refusal, classify};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::net::is_unrouted;
 use crate::session::{Answer, Conversation, Exchange, Grievance};
 use crate::time::Span;
 use crate::wire::stun::Method;
@@ -255,8 +256,8 @@ fn is_left(last: &Exchange, answer: &Answer, conversation: &Conversation, view: 
         || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(conversation, nonce, answer.seen.time));
     // near the client every challenge gets there: who asks again and again without credentials has none
     let unsigned = |known: &&Exchange| known.method == last.method && known.failed() && !known.asked.is_signed();
-    let insists = matches!(conversation.ttl, [64 | 128 | 255, _])
-        && conversation.exchanges.iter().filter(unsigned).count() >= INSISTENT;
+    let insists =
+        is_unrouted(conversation.ttl[0]) && conversation.exchanges.iter().filter(unsigned).count() >= INSISTENT;
     silent && !went_on && (insists || view.now().since(answer.seen.time) >= PATIENCE)
 }
 

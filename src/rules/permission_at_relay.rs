@@ -6,6 +6,7 @@ use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, 
 use crate::net::{Endpoint, PeerAddress};
 use crate::session::{Arrival, Grievance, Lender};
 use crate::time::Span;
+use crate::wire::stun::TRANSMISSIONS;
 use std::net::IpAddr;
 
 /// So many datagrams must have arrived, over so much time: the first checks of a peer mostly come before the permission for it.
@@ -71,8 +72,7 @@ fn tell(lender: &Lender, arrival: &Arrival, view: &View<'_>, out: &mut Collector
 /// Whether what arrived may be no more than one attempt of checks (RFC 8489 §6.2.1): the two may have found a direct way since, which does not pass a
 /// capture at the server.
 fn is_one_attempt(arrival: &Arrival) -> bool {
-    const ATTEMPT: u64 = 7;
-    arrival.checks <= ATTEMPT && arrival.packets <= arrival.checks
+    arrival.checks <= u64::from(TRANSMISSIONS) && arrival.packets <= arrival.checks
 }
 
 fn filter(lender: &Lender, arrival: &Arrival) -> String {

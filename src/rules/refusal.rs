@@ -130,8 +130,9 @@ pub(super) fn classify(exchange: &Exchange, conversation: &Conversation, view: &
     }
     if matches!(answer.code, 437 | 439 | 441)
         && (exchange.method == Method::ALLOCATE || answer.code != 437)
-        && let Some(changed) = user_changed(exchange, answer, conversation)
-            .or_else(|| says(&["wrong credentials"]).then(|| asked_before_as(exchange, conversation).map(|_| true))?)
+        && let Some(changed) = user_changed(exchange, answer, conversation).or_else(|| {
+            (says(&["wrong credentials"]) && asked_before_as(exchange, conversation).is_some()).then_some(true)
+        })
     {
         match (changed, answer.code) {
             (true, _) => return Refusal::UserChanged,

@@ -2,7 +2,7 @@
 
 use super::evidence::{filter_of, frames};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::net::{RelayedAddress, Scope, ServerAddress};
+use crate::net::{RelayedAddress, Scope, ServerAddress, is_unrouted};
 use crate::session::{Allocation, Conversation, Grievance};
 use std::net::IpAddr;
 
@@ -54,11 +54,10 @@ enum Side {
 /// A packet that still has the TTL with which hosts send was captured next to its sender; a server's that has less passed a router, and
 /// with it the NAT before the server.
 fn side(conversation: &Conversation) -> Side {
-    let fresh = |ttl: u8| matches!(ttl, 64 | 128 | 255);
     match conversation.ttl {
         [_, 0] => Side::Unknown,
-        [_, server] if !fresh(server) => Side::Client,
-        [client, _] if fresh(client) => Side::Unknown,
+        [_, server] if !is_unrouted(server) => Side::Client,
+        [client, _] if is_unrouted(client) => Side::Unknown,
         _ => Side::Server,
     }
 }

@@ -3,9 +3,10 @@
 use super::evidence::{counted, filter_of, frames, how_long, is_whole};
 use super::relay_address::{are_neighbours, is_out_of_reach};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::net::{ClientAddress, RelayedAddress, Scope, ServerAddress};
+use crate::net::{ClientAddress, RelayedAddress, Scope, ServerAddress, is_unrouted};
 use crate::session::{Allocation, Arrival, Conversation, Grievance, Permission, Unreached};
 use crate::time::Span;
+use crate::wire::stun::TRANSMISSIONS;
 
 pub(super) const ID: &str = "turn-relay-silent";
 
@@ -15,8 +16,6 @@ const TRIED: (u64, Span) = (5, Span::from_secs(3));
 const WAITED: Span = Span::from_secs(8);
 /// So many datagrams of a peer are more than those that may come before the permission for it.
 const SEVERAL: u64 = 3;
-/// So many checks an agent makes on a pair before it leaves it be.
-const ATTEMPT: u64 = 7;
 /// What a capture far from the client leaves open.
 const DIRECT: &str = " All of it may be connectivity checks, and too few to tell that the call failed: a direct way between the two need not pass this \
                       capture point, and then the relay was not needed.";
@@ -108,7 +107,7 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
         });
     }
     if let Some(arrival) = returned {
-        let at_server = matches!(conversation.ttl, [_, 64 | 128 | 255]);
+        let at_server = is_unrouted(conversation.ttl[1]);
         return out.add(seen, || not_passed_on(&sent, (client, server, relayed), &arrival, at_server));
     }
     out.add(seen, || Text {
@@ -130,9 +129,8 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
 fn may_be_direct(conversation: &Conversation, allocation: &Allocation) -> bool {
     let checks = u64::from(conversation.relayed_checks.sent);
     let peers = allocation.permissions.len() as u64;
-    let is_near_client = matches!(conversation.ttl, [64 | 128 | 255, _]);
-    // one request is sent so often at most (RFC 8489 §6.2.1)
-    !is_near_client && checks <= ATTEMPT * peers && allocation.sent.packets <= checks
+    let attempts = u64::from(TRANSMISSIONS) * peers;
+    !is_unrouted(conversation.ttl[0]) && checks <= attempts && allocation.sent.packets <= checks
 }
 
 /// What a peer sends gets as far as this capture, and does not reach the client.

@@ -8,7 +8,7 @@ use super::conversation::Conversation;
 use super::exchange::Seen;
 use super::flow::{Flow, Traffic};
 use super::names::Name;
-use crate::net::{ClientAddress, Endpoint, RelayedAddress, ServerAddress, Transport};
+use crate::net::{ClientAddress, Endpoint, RelayedAddress, ServerAddress, Transport, is_unrouted};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use hashbrown::HashSet;
@@ -197,7 +197,7 @@ impl Lender {
             knows_all: !allocation.has_forgotten_peers() && requests().all(|exchange| exchange.asked.peers <= 1),
             received: allocation.received,
             active: !asked.is_empty() || allocation.sent.packets > 0,
-            at_server: matches!(conversation.ttl, [_, 64 | 128 | 255]),
+            at_server: is_unrouted(conversation.ttl[1]),
             whole: conversation.orphans == 0 && !conversation.began_before && conversation.both_heard(),
             asked,
         }

@@ -34,10 +34,7 @@ impl Copies {
         while self.packets.nth(0).is_some_and(is_old) {
             self.packets.pop();
         }
-        let is_same = |known: &Packet| {
-            let apart = known.time.max(time).since(known.time.min(time));
-            known.print == print && is_copy([known.ip_id, ip_id], apart)
-        };
+        let is_same = |known: &Packet| known.print == print && is_copy([known.ip_id, ip_id], known.time.apart(time));
         let copy = self.packets.find(print, is_same).is_some();
         self.packets.push(print, Packet { print, time, ip_id });
         copy

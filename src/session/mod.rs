@@ -89,7 +89,7 @@ pub use nonce::StaleRow;
 pub use observe::Known;
 pub use outcome::{Denied, Redirect};
 pub use path::{Inside, Path};
-pub use proxies::{Proxies, ProxyAnswer};
+pub use proxies::{Proxies, ProxyAnswer, connects};
 pub use server::{Reached, Server, Servers, Tried};
 pub(crate) use stray::MAX_IN_USE;
 pub use stray::{Lack, Stray, Strays, To};

@@ -26,8 +26,14 @@ impl ProxyAnswer {
     /// Whether the proxy connects the client.
     #[must_use]
     pub fn is_yes(&self) -> bool {
-        (200..300).contains(&self.code)
+        connects(self.code)
     }
+}
+
+/// Whether a proxy that answers with this status code connects the client (RFC 9110 §9.3.6).
+#[must_use]
+pub fn connects(code: u16) -> bool {
+    (200..300).contains(&code)
 }
 
 /// All of them, by client, proxy and the host and port that it is asked for.

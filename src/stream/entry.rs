@@ -131,8 +131,7 @@ impl Entry {
             }
         } else {
             connection.syn.get_or_insert(at);
-            let apart = |last: Moment| last.time.max(at.time).since(last.time.min(at.time));
-            if connection.syn_last.is_none_or(|last| apart(last) >= MIRROR) {
+            if connection.syn_last.is_none_or(|last| last.time.apart(at.time) >= MIRROR) {
                 connection.syn_last = Some(at);
                 connection.syns = connection.syns.saturating_add(1);
             }

@@ -2,7 +2,6 @@
 
 use super::page::{Page, Tint, count, or_dash};
 use super::tables::{bytes, side};
-use crate::net::Transport;
 use crate::report::{
     Allocation, ConnectionOpener, ConnectionState, DataConnection, Report, Server, ServerConnections, ServerTransport,
     TransportOutcome,
@@ -111,7 +110,7 @@ fn status(server: &Server) -> String {
 
 fn row(server: &Server, transport: &ServerTransport, connects: bool) -> Vec<String> {
     let micros = |time: Option<i64>| or_dash(time.map(|time| Span(time.saturating_mul(1000))));
-    let known = |told: String| or_dash(Some(told).filter(|_| !is_sealed(transport)));
+    let known = |told: String| or_dash(Some(told).filter(|_| !transport.is_sealed()));
     let names = server.names.iter().take(NAMES).map(|name| name.replace('\n', " "));
     let names = std::iter::once(server.address.to_string()).chain(names);
     let mut row = vec![
@@ -137,7 +136,7 @@ pub(in crate::render) fn outcome(transport: &ServerTransport) -> String {
         TransportOutcome::Allocated => "allocated".to_owned(),
         TransportOutcome::Answered => "answered".to_owned(),
         TransportOutcome::HandshakeFailed => "handshake failed".to_owned(),
-        TransportOutcome::Connected if is_sealed(transport) => "connected, encrypted".to_owned(),
+        TransportOutcome::Connected if transport.is_sealed() => "connected, encrypted".to_owned(),
         TransportOutcome::Connected if transport.asked == 0 => "connected, nothing asked".to_owned(),
         TransportOutcome::Connected => "connected, no answer".to_owned(),
         TransportOutcome::Refused => "refused by reset".to_owned(),
@@ -157,11 +156,6 @@ pub(in crate::render) fn outcome(transport: &ServerTransport) -> String {
         }
     }
     told
-}
-
-/// Whether what went over it could not be read, so that what was asked and answered is not known.
-pub(in crate::render) fn is_sealed(transport: &ServerTransport) -> bool {
-    transport.asked == 0 && matches!(transport.transport, Transport::Tls | Transport::Dtls)
 }
 
 fn times(count: u64) -> String {

@@ -2,7 +2,7 @@
 //! PRIORITY of a check is that of a peer-reflexive candidate whatever the sender's own is, and shows no type.
 
 use super::convert::tcp_type;
-use crate::net::{Endpoint, Scope, ServerAddress};
+use crate::net::{Endpoint, Scope, ServerAddress, is_unrouted};
 use crate::report::convert::Origin;
 use crate::report::{Address, Candidate, CandidateType, Confidence, Transport};
 use crate::session::ice::{IceSession, Pair};
@@ -14,8 +14,6 @@ use std::net::IpAddr;
 
 /// How many frames are kept as evidence of one candidate.
 const MAX_EVIDENCE: usize = 4;
-/// What systems send with: a packet that still has it has passed no router.
-const INITIAL_TTLS: [u8; 3] = [64, 128, 255];
 
 /// The candidates that are known so far, each once, and the type of each address.
 #[derive(Debug, Default)]
@@ -145,7 +143,7 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
     let frames = [Some(first.frame), mapped.map(|(_, frame)| frame)];
     let frames: Vec<u64> = frames.into_iter().flatten().collect();
     let mapped = mapped.map(|(mapped, _)| mapped);
-    let is_near = INITIAL_TTLS.contains(&way.ttl);
+    let is_near = is_unrouted(way.ttl);
     let sure = if is_near { Confidence::Certain } else { Confidence::Likely };
     if relays {
         if pair.is_relay_known() {

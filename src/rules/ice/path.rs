@@ -5,13 +5,14 @@ use super::{
     Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, named, occurrence, unless_later_by_relay,
 };
 use crate::join::Kind;
-use crate::net::{Endpoint, Scope};
+use crate::net::{Endpoint, Scope, is_unrouted};
 use crate::rules::evidence::{first_frames, frames, ip_filter};
 use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Denied;
 use crate::session::ice::{IceSession, Pair, Signed};
 use crate::time::Span;
+use crate::wire::stun::TRANSMISSIONS;
 
 pub(in crate::rules) const UNANSWERED: &str = "ice-checks-unanswered";
 pub(in crate::rules) const ONE_WAY: &str = "ice-one-way";
@@ -141,19 +142,17 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
 /// Whether an agent that is not near the capture point sent no more than one attempt of checks on any pair (RFC 8489 §6.2.1): libjuice makes them all to
 /// their end, whatever pair it has found to work.
 fn is_one_attempt_from_afar(ice: &IceSession, agent: usize) -> bool {
-    const MOST: u32 = 7;
-    let is_near = |ttl: u8| matches!(ttl, 0 | 64 | 128 | 255);
+    let is_near = |ttl: u8| ttl == 0 || is_unrouted(ttl);
     let mut ways = ice.pairs.iter().map(|pair| pair.way(agent)).filter(|way| way.first.is_some());
-    ways.all(|way| !is_near(way.ttl) && way.sent == 1 && way.copies < MOST)
+    ways.all(|way| !is_near(way.ttl) && way.sent == 1 && way.copies < TRANSMISSIONS)
 }
 
 /// Whether an agent tried every pair as often as a request is sent at most (RFC 8489 §6.2.1), direct ones among them: what is captured at the port of
 /// a server alone shows none of these.
 fn gave_up(ice: &IceSession, agent: usize) -> bool {
-    const MOST: u32 = 7;
     let mut checked = ice.pairs.iter().filter(|pair| pair.way(agent).first.is_some());
     let direct = ice.pairs.iter().any(|pair| pair.way(agent).first.is_some() && pair.path().inside.is_none());
-    direct && checked.all(|pair| pair.way(agent).sent.saturating_add(pair.way(agent).copies) >= MOST)
+    direct && checked.all(|pair| pair.way(agent).sent.saturating_add(pair.way(agent).copies) >= TRANSMISSIONS)
 }
 
 /// What several captures tell of the checks of an agent, and of their answers.

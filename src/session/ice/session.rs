@@ -1,7 +1,7 @@
 //! One ICE session: two agents, known by their user fragments, and the pairs that they check.
 
 use super::pair::Pair;
-use crate::net::Endpoint;
+use crate::net::{Endpoint, is_unrouted};
 use crate::session::credentials::Status;
 use crate::session::exchange::{Seen, Verdicts};
 use crate::session::names::{Name, Names};
@@ -289,7 +289,7 @@ impl IceSession {
     pub fn local(&self) -> usize {
         let nearness = |agent: usize| {
             let relays = self.pairs.iter().any(|pair| pair.relays() == Some(agent));
-            let unrouted = self.pairs.iter().any(|pair| matches!(pair.way(agent).ttl, 64 | 128 | 255));
+            let unrouted = self.pairs.iter().any(|pair| is_unrouted(pair.way(agent).ttl));
             let rtt = self.pairs.iter().filter_map(|pair| pair.way(agent).answered.as_ref()?.rtt.summary());
             (relays, unrouted, rtt.map(|[_, median, _]| median).max())
         };

@@ -9,6 +9,8 @@ use std::fmt;
 /// Length of the header.
 /// Bytes of the header (RFC 8489 §5).
 pub const HEADER: usize = 20;
+/// How often a request is sent at most over UDP: Rc (RFC 8489 §6.2.1).
+pub const TRANSMISSIONS: u32 = 7;
 /// Type and length of MAGIC-COOKIE, the first attribute of MS-TURN, and its value.
 const MAGIC: [u8; 8] = [0x00, 0x0f, 0x00, 0x04, 0x72, 0xc6, 0x4b, 0xc6];
 /// Where XMCP has its own word in the cookie's place.

@@ -21,5 +21,5 @@ pub use check::is_structural;
 pub use fields::{AddressError, ErrorCode, Fields};
 pub use fingerprint::Fingerprint;
 pub use header::{COOKIE, Class, Dialect, Method, TransactionId};
-pub use message::{HEADER, Message, Peers};
+pub use message::{HEADER, Message, Peers, TRANSMISSIONS};
 pub use value::{Hex, PasswordAlgorithm, Text, Value, is_unsafe, password_algorithms, unknown_attributes};

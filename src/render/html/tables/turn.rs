@@ -3,7 +3,7 @@
 use super::super::Links;
 use super::{Table, frames, long, mono, number, optional, size, span, table, text, time};
 use crate::render::clock::Clock;
-use crate::render::text::{connection_state, how_it_ended, is_sealed, transport_outcome};
+use crate::render::text::{connection_state, how_it_ended, transport_outcome};
 use crate::report::{ConnectionOpener, ConnectionState, Report, TransportOutcome};
 
 pub(super) fn servers(report: &Report) -> Table {
@@ -13,7 +13,7 @@ pub(super) fn servers(report: &Report) -> Table {
             let outcome = match one.outcome {
                 TransportOutcome::Allocated => "good",
                 TransportOutcome::Answered => "",
-                TransportOutcome::Connected if is_sealed(one) => "",
+                TransportOutcome::Connected if one.is_sealed() => "",
                 _ => "bad",
             };
             vec![
