@@ -36,12 +36,6 @@ pub struct Known {
 }
 
 impl Session {
-    /// The flow of a datagram, where one is known.
-    #[must_use]
-    pub fn flow(&self, src: Endpoint, dst: Endpoint) -> Option<FlowId> {
-        self.flows.find(src, dst)
-    }
-
     /// The flow of a message that came this way, where one is known.
     #[must_use]
     pub fn flow_on(&self, transport: Transport, src: Endpoint, dst: Endpoint) -> Option<FlowId> {

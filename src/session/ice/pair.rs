@@ -101,8 +101,6 @@ pub struct Way {
 pub struct Answered {
     /// How many.
     pub count: u32,
-    /// The check that was answered first.
-    pub asked: Seen,
     /// The first answer.
     pub first: Seen,
     /// The last answer.

@@ -119,17 +119,6 @@ impl Ice {
         session.first.time.since(self.began) >= CAPTURE_START
     }
 
-    /// The sessions that are not over, by slot.
-    pub fn iter(&self) -> impl Iterator<Item = &IceSession> {
-        self.sessions.iter().map(|(_, session)| &**session)
-    }
-
-    /// The session with this number, if it is not over.
-    #[must_use]
-    pub fn by_number(&self, number: u32) -> Option<&IceSession> {
-        self.iter().find(|session| session.number == number)
-    }
-
     /// The session and pair of a way, the newest generation of it: whether a pair is selected and since when, whether checks go on, whether
     /// the agents are WebRTC's.
     #[must_use]
