@@ -17,7 +17,8 @@ pub use icmp_answers::IcmpAnswers;
 pub use together::{Source, Together};
 
 use crate::capture::{Capture, CaptureInfo};
-use crate::event::{Body, Event, IcmpAnswer, Moment, Row};
+use crate::event::{Body, Event, IcmpAnswer, Row};
+use crate::frame::Seen;
 use crate::frame::{Frame, Place};
 use crate::join::Joins;
 use crate::keys::KeyLog;
@@ -137,13 +138,13 @@ impl Analyzer {
         }
         let streams = &mut self.streams;
         if let Some(segment) = self.packets.commonest_segment(frame) {
-            core.segment(streams, Moment { frame: frame.number, time }, &segment, sink);
+            core.segment(streams, Seen { frame: frame.number, time }, &segment, sink);
             return core.beside_packets(frame, None);
         }
         let mut empty = true;
         self.packets.dissect(frame, time, &mut |packet| {
             empty = false;
-            core.packet(streams, Moment { frame: frame.number, time }, &packet, sink);
+            core.packet(streams, Seen { frame: frame.number, time }, &packet, sink);
         });
         core.beside_packets(frame, self.packets.neighbour_answered().filter(|_| empty));
     }
@@ -156,7 +157,7 @@ impl Analyzer {
         if !core.filters.time(time) {
             return None;
         }
-        self.streams.advance(Moment { frame: frame.number, time }, &mut |item| core.streamed(&item, sink));
+        self.streams.advance(Seen { frame: frame.number, time }, &mut |item| core.streamed(&item, sink));
         core.session.advance(time);
         core.judge();
         if frame.time.is_some() {
@@ -298,7 +299,7 @@ impl Core {
 
     /// Takes a packet of a frame.
     #[inline(always)]
-    fn packet(&mut self, streams: &mut Streams, at: Moment, packet: &Packet<'_>, sink: &mut impl FnMut(&Row<'_>)) {
+    fn packet(&mut self, streams: &mut Streams, at: Seen, packet: &Packet<'_>, sink: &mut impl FnMut(&Row<'_>)) {
         match packet {
             Packet::Datagram(datagram) => self.datagram(at.frame, at.time, datagram, sink),
             Packet::Segment(segment) => self.segment(streams, at, segment, sink),
@@ -311,7 +312,7 @@ impl Core {
     }
 
     #[inline(always)]
-    fn segment(&mut self, streams: &mut Streams, at: Moment, segment: &Segment<'_>, sink: &mut impl FnMut(&Row<'_>)) {
+    fn segment(&mut self, streams: &mut Streams, at: Seen, segment: &Segment<'_>, sink: &mut impl FnMut(&Row<'_>)) {
         self.perhaps_dns_over_tcp(at.frame, at.time, segment);
         streams.segment(at.frame, at.time, segment, &mut |item| self.streamed(&item, sink));
     }

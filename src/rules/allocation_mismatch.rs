@@ -2,7 +2,7 @@
 //! one or the very one that it asks for.
 
 use super::denied::{Denied, released_before};
-use super::evidence::{counted, filter_of, frames};
+use super::evidence::{counted, filter_of, frames, frames_at};
 use super::refusal::allocation_at;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Conversation, Exchange, Grievance, Seen};
@@ -55,9 +55,7 @@ fn granted_and_refused(
     let used =
         conversation.granted.iter().any(|(_, time)| time > again.time) || conversation.relayed_both_ways().is_some();
     let user = exchange.asked.user_or_hash();
-    let mut proof: Vec<u64> = vec![exchange.first.frame, answer.seen.frame, exchange.last.frame, again.frame];
-    proof.sort_unstable();
-    proof.dedup();
+    let proof = frames_at([exchange.first, answer.seen, exchange.last, again]);
     let seen = Occurrence {
         id: FORGOTTEN,
         key: conversation.server.to_string(),

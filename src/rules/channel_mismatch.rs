@@ -2,6 +2,7 @@
 
 use super::evidence::{counted, filter_of, frames, hides_a_peer, is_whole};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
+use crate::frame::in_order;
 use crate::session::{Allocation, Conversation, Grievance, Lack, MAX_IN_USE, Stray};
 use crate::time::Span;
 use crate::wire::stun::Method;
@@ -63,11 +64,8 @@ fn tell(
     // of its own may be there beside one that does
     let whole = is_whole(conversation) && !back;
     let at = stray.first.time;
-    let mut listed = vec![allocation.created.frame];
-    listed.extend(refused.into_iter().flat_map(|refused| refused.frames()));
-    listed.extend([stray.first.frame, stray.last.frame]);
-    listed.sort_unstable();
-    listed.dedup();
+    let strays = [allocation.created.frame, stray.first.frame, stray.last.frame];
+    let listed = in_order(strays.into_iter().chain(refused.into_iter().flat_map(|refused| refused.frames())));
     let seen = Occurrence {
         id: ID,
         key: format!("{server} {:?}", stray.lack),

@@ -2,9 +2,10 @@
 //! signed what.
 
 use super::{Subject, View};
+use crate::frame::in_order;
 use crate::net::{Endpoint, Transport};
 use crate::session::credentials::{Derivation, Side, Status};
-use crate::session::{Answer, Asked, Conversation, Ends, Exchange, Name, Verdicts};
+use crate::session::{Answer, Asked, Conversation, Ends, Exchange, Name, Seen, Verdicts};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use crate::wire::stun::integrity::Rule;
@@ -118,15 +119,6 @@ impl Proof {
     pub fn label(&self) -> Option<&str> {
         match self {
             Proof::By { label, .. } => Some(label),
-            _ => None,
-        }
-    }
-
-    /// The side of the credential that made it.
-    #[must_use]
-    pub fn side(&self) -> Option<Side> {
-        match self {
-            Proof::By { side, .. } => *side,
             _ => None,
         }
     }
@@ -342,10 +334,13 @@ pub(super) fn filter_between(ends: &Ends) -> String {
 /// The frames of exchanges, in order.
 #[must_use]
 pub(super) fn frames_of<'e>(exchanges: impl IntoIterator<Item = &'e Exchange>) -> Vec<u64> {
-    let mut frames: Vec<u64> = exchanges.into_iter().flat_map(Exchange::frames).collect();
-    frames.sort_unstable();
-    frames.dedup();
-    frames
+    in_order(exchanges.into_iter().flat_map(Exchange::frames))
+}
+
+/// The frames of moments, in order.
+#[must_use]
+pub(super) fn frames_at(moments: impl IntoIterator<Item = Seen>) -> Vec<u64> {
+    in_order(moments.into_iter().map(|seen| seen.frame))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::evidence::{frames, ip_filter, layers};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::frame::in_order;
 use crate::net::{ServerAddress, Transport};
 use crate::session::tls::TlsWay;
 use crate::session::{Seen, Way};
@@ -31,10 +32,6 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
 
 /// TLS to the server that nobody opened: the handshake was completed and data went both ways, which is what TURN looks like from outside.
 fn tell_sealed(silent: &Way, way: &TlsWay, answered: Seen, out: &mut Collector) {
-    let mut listed = silent.frames.clone();
-    listed.extend([way.first.frame, way.completed.frame, answered.frame]);
-    listed.sort_unstable();
-    listed.dedup();
     let (client, server) = (silent.client.0.ip(), ServerAddress(way.server));
     let seen = Occurrence {
         id: ID,
@@ -43,7 +40,7 @@ fn tell_sealed(silent: &Way, way: &TlsWay, answered: Seen, out: &mut Collector) 
         confidence: Confidence::Likely,
         remedy: Remedy::None,
         at: silent.first.time,
-        frames: listed,
+        frames: in_order(silent.frames.iter().copied().chain([way.first.frame, way.completed.frame, answered.frame])),
         filter: Some(format!("{} && {}", layers(Transport::Tls), ip_filter(silent.client.0, server.0))),
         reference: "RFC 8656 §3.1",
         subject: Subject { client: Some(silent.client), server: Some(server), ..Subject::default() },

@@ -4,6 +4,7 @@ use super::evidence::{frames, quote};
 use super::refusal::{allocation_at, asked_before_as, challenge_before, servers_realm};
 use super::refused::Refused;
 use super::{Collector, Confidence, Dialect, Text, View};
+use crate::frame::in_order;
 use crate::session::credentials::{Credentials, Identity};
 use crate::session::{Asked, Conversation, Name};
 use crate::wire::stun::Method;
@@ -139,11 +140,9 @@ pub(super) fn tell_user_changed(
     if allocation.is_none() && before.is_none() {
         seen.confidence = Confidence::Likely;
     }
-    seen.frames.extend(before.map(|known| known.first.frame));
+    let earlier = before.map(|known| known.first).or(allocation.map(|known| known.created));
+    seen.frames = in_order(seen.frames.into_iter().chain(earlier.map(|seen| seen.frame)));
     seen.subject.relayed = allocation.and_then(|known| known.relayed.first().copied().flatten());
-    seen.frames.extend(allocation.map(|known| known.created.frame));
-    seen.frames.sort_unstable();
-    seen.frames.dedup();
     out.add(seen, || {
         let (client, server, method) = (conversation.client, conversation.server, group.last.method);
         let (user, error) = (view.user(&group.last.asked), view.error(group.answer));

@@ -4,7 +4,7 @@
 //! connectivity checks go on being seen, is a broken path or a broken application. Reports of media that never arrives are as good.
 //! Reports without such a count prove nothing: relays of conferences send them for participants who are silent.
 
-use super::evidence::{filter_between, frames};
+use super::evidence::{filter_between, frames, frames_at};
 use super::travel::{self, Sought};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::join::Kind;
@@ -168,13 +168,11 @@ impl OneWay<'_> {
             Story::Reported(_) => (Severity::Failure, Confidence::Certain),
             Story::Spectator | Story::Ended(_) => (Severity::Note, Confidence::Certain),
         };
-        let mut listed = vec![self.since.frame, self.last.frame];
-        listed.extend(self.other.alive.filter(|_| matches!(story, Story::Silent(_))).map(|seen| seen.frame));
-        if let Story::Reported(Reports { unseen_seen: Some((first, last)), .. }) = story {
-            listed.extend([first.frame, last.frame]);
-        }
-        listed.sort_unstable();
-        listed.dedup();
+        let alive = self.other.alive.filter(|_| matches!(story, Story::Silent(_)));
+        let reports = match story {
+            Story::Reported(Reports { unseen_seen: Some((first, last)), .. }) => vec![*first, *last],
+            _ => Vec::new(),
+        };
         let seen = Occurrence {
             id: ID,
             key: format!("0x{:08x}", self.ssrc),
@@ -182,7 +180,7 @@ impl OneWay<'_> {
             confidence,
             remedy: Remedy::None,
             at: self.since.time,
-            frames: listed,
+            frames: frames_at([self.since, self.last].into_iter().chain(alive).chain(reports)),
             filter: Some(filter_between(&self.way.path.ends)),
             reference: "RFC 3550 §6.4",
             subject: Subject { client: Some(ClientAddress(src)), peer: Some(PeerAddress(dst)), ..Subject::default() },

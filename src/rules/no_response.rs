@@ -4,7 +4,8 @@ use super::evidence::{filter_of, frames, frames_of};
 use super::redirect;
 use super::travel;
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
-use crate::event::{Connection, Moment};
+use crate::event::Connection;
+use crate::frame::Seen;
 use crate::net::{Scope, ServerAddress, Transport};
 use crate::session::{Conversation, Exchange, Grievance};
 use crate::time::{Span, Timestamp};
@@ -89,7 +90,7 @@ fn over_tcp(conversation: &Conversation, method: Method, asked: &[&Exchange], vi
     }
     if [known.fin, known.rst].iter().any(|[_, server]| server.is_some()) {
         // a server that answered before, or that the client had turned its back on, tells something else
-        let before = |closed: Moment| asked.iter().all(|exchange| exchange.first.time < closed.time);
+        let before = |closed: Seen| asked.iter().all(|exchange| exchange.first.time < closed.time);
         let instead = known.syn.is_some() && conversation.answered == 0 && conversation.orphans == 0;
         if instead && method == Method::ALLOCATE && closed_by_server(known).is_some_and(before) {
             tell(conversation, method, asked, Confidence::Certain, view, out);
@@ -106,7 +107,7 @@ fn over_tcp(conversation: &Conversation, method: Method, asked: &[&Exchange], vi
 }
 
 /// Where the server ended a connection, be it by FIN or RST, that the client had not ended by then.
-fn closed_by_server(known: &Connection) -> Option<Moment> {
+fn closed_by_server(known: &Connection) -> Option<Seen> {
     let ended = |side: usize| {
         [known.fin, known.rst].iter().filter_map(|of| of.get(side).copied().flatten()).min_by_key(|at| at.frame)
     };
@@ -159,7 +160,7 @@ fn tell(
 }
 
 /// A connection that is closed in place of an answer: what listens there speaks something else.
-fn hung_up(conversation: &Conversation, method: Method, asked: &[&Exchange], closed: Moment, view: &View<'_>) -> Text {
+fn hung_up(conversation: &Conversation, method: Method, asked: &[&Exchange], closed: Seen, view: &View<'_>) -> Text {
     let (client, server) = (conversation.client, conversation.server);
     let mut listed = frames_of(asked.iter().copied());
     listed.push(closed.frame);

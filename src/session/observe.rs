@@ -43,7 +43,7 @@ impl Session {
     }
 
     pub(super) fn flow_for(&mut self, event: &Event<'_>) -> Option<FlowId> {
-        let seen = Seen { frame: event.frame, time: event.time };
+        let seen = event.seen();
         self.flow_between(event.transport, (event.src, event.dst), seen, event.hops.is_empty())
     }
 
@@ -94,7 +94,7 @@ impl Session {
         let known = flow.and_then(|id| Some((id, self.flows.get_mut(id)?)));
         let flow = match known {
             Some((id, flow)) => {
-                flow.count(event.src, Seen { frame: event.frame, time: event.time });
+                flow.count(event.src, event.seen());
                 id
             }
             None => match self.flow_for(event) {
@@ -110,7 +110,7 @@ impl Session {
             src: event.src,
             dst: event.dst,
             transport: event.transport,
-            seen: Seen { frame: event.frame, time: event.time },
+            seen: event.seen(),
             digest: self.names.digest(message.seal()),
             ip_id: event.ip_id,
             ttl: event.ttl,
@@ -184,7 +184,7 @@ impl Session {
                 self.totals.hidden_errors.add(event.frame);
             }
         }
-        let seen = Seen { frame: event.frame, time: event.time };
+        let seen = event.seen();
         if fields.fingerprint && message.fingerprint() == Some(Fingerprint::Bad) {
             self.totals.fingerprint_bad.add(event.src, event.dst, seen);
         }

@@ -1,9 +1,9 @@
 //! `dtls-certificate-rejected`, `dtls-fingerprint-mismatch`: the certificate is not taken, or should not be.
 
-use super::super::evidence::{frames, quote};
+use super::super::evidence::{frames, frames_at, quote};
 use super::super::{Collector, Confidence, Severity, Text, View};
 use super::signalled::{Match, listed};
-use super::{CERTIFICATE_REJECTED, FINGERPRINT_MISMATCH, Reading, Story, capital, frames_at};
+use super::{CERTIFICATE_REJECTED, FINGERPRINT_MISMATCH, Reading, Story, capital};
 use crate::session::handshake::{Certificate, Handshake, Role, State};
 use crate::session::signalling::Description;
 use crate::time::Span;

@@ -1,7 +1,8 @@
 //! `dtls-closed`, `dtls-closed-early`: the end of an association that was complete.
 
+use super::super::evidence::frames_at;
 use super::super::{Collector, Confidence, Remedy, Severity, Text, View};
-use super::{CLOSED, CLOSED_EARLY, Story, capital, frames_at};
+use super::{CLOSED, CLOSED_EARLY, Story, capital};
 use crate::session::handshake::{Closing, Handshake, Role};
 use crate::time::{Span, Timestamp};
 

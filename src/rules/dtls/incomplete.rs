@@ -1,8 +1,8 @@
 //! `dtls-incomplete`: a handshake that stops half-way.
 
-use super::super::evidence::{counted, frames};
+use super::super::evidence::{counted, frames, frames_at};
 use super::super::{Collector, Confidence, Remedy, Severity, Text, View};
-use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, capital, frames_at};
+use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, capital};
 use crate::session::Seen;
 use crate::session::handshake::{AlertSeen, Flight, Handshake, Role, What};
 use crate::time::Span;

@@ -35,13 +35,13 @@ pub(super) const ALERT: &str = "dtls-alert";
 pub(super) const CLOSED: &str = "dtls-closed";
 pub(super) const INCOMPLETE: &str = "dtls-incomplete";
 
-use super::evidence::ip_filter;
+use super::evidence::{frames_at, ip_filter};
 use super::travel::{self, Sought, Whereabouts};
 use super::{Confidence, Occurrence, Remedy, Severity, Subject, View};
 use crate::join::Kind;
 use crate::net::{ClientAddress, Endpoint, PeerAddress, RelayedAddress, ServerAddress};
 use crate::session::handshake::{Handshake, Role, Way};
-use crate::session::{Grievance, Inside, Seen};
+use crate::session::{Grievance, Inside};
 use crate::wire::handshake::HandshakeType;
 use reading::Reading;
 
@@ -144,14 +144,6 @@ impl<'h> Story<'h> {
             layers => format!(" ({})", layers.join(", ")),
         }
     }
-}
-
-/// The frames of moments, in order, each once.
-fn frames_at(moments: impl IntoIterator<Item = Seen>) -> Vec<u64> {
-    let mut frames: Vec<u64> = moments.into_iter().map(|seen| seen.frame).collect();
-    frames.sort_unstable();
-    frames.dedup();
-    frames
 }
 
 /// The frames in which the ClientHello was sent, again and again.

@@ -1,8 +1,9 @@
 //! `dtls-obsolete`: DTLS 1.0 or older.
 
+use super::super::evidence::frames_at;
 use super::super::{Collector, Confidence, Remedy, Severity, Text, View};
 use super::reading::is_obsolete;
-use super::{OBSOLETE, Story, frames_at};
+use super::{OBSOLETE, Story};
 use crate::session::handshake::{Handshake, Role};
 
 pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {

@@ -16,8 +16,8 @@ use super::evidence::{counted, host_filter, ip_filter, layers};
 use super::{Confidence, Occurrence, Remedy, Severity, Subject, View};
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport};
 use crate::session::ice::{IceSession, Pair};
-use crate::session::{Ends, Grievance, NUMBERED_MIRROR};
-use crate::time::{Span, Timestamp};
+use crate::session::{Ends, Grievance};
+use crate::time::{NUMBERED_MIRROR, Span, Timestamp};
 use std::net::IpAddr;
 
 /// After this long no answer to a check comes any more: 16 × 500 ms after its last copy (RFC 8489 §6.2.1).

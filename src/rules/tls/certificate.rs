@@ -1,8 +1,8 @@
 //! `tls-certificate-rejected`, `tls-certificate-name`, `tls-certificate-expired`: the TURN server's certificate.
 
-use super::super::evidence::{date, frames};
+use super::super::evidence::{date, frames, frames_at};
 use super::super::{Collector, Confidence, Severity, Text, View};
-use super::{CERTIFICATE_EXPIRED, CERTIFICATE_NAME, CERTIFICATE_REJECTED, Story, frames_at, names};
+use super::{CERTIFICATE_EXPIRED, CERTIFICATE_NAME, CERTIFICATE_REJECTED, Story, names};
 use crate::session::Seen;
 use crate::session::handshake::{Certificate, Role};
 use crate::session::tls::{Ending, TlsConnection};

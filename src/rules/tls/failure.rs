@@ -1,9 +1,9 @@
 //! `tls-handshake-failure`: client and server have nothing in common, or something cuts the connection off in the middle of the handshake.
 
 use super::super::dtls::listed;
-use super::super::evidence::{frames, quote};
+use super::super::evidence::{frames, frames_at, quote};
 use super::super::{Collector, Confidence, Severity, Text, View};
-use super::{HANDSHAKE_FAILURE, Story, frames_at};
+use super::{HANDSHAKE_FAILURE, Story};
 use crate::session::handshake::{AlertSeen, Role};
 use crate::session::tls::{ClosedBy, Ending, TlsConnection};
 use crate::wire::handshake::registry;

@@ -73,11 +73,3 @@ impl<'c> Story<'c> {
         }
     }
 }
-
-/// The frames of moments, in order, each once.
-fn frames_at(moments: impl IntoIterator<Item = Seen>) -> Vec<u64> {
-    let mut frames: Vec<u64> = moments.into_iter().map(|seen| seen.frame).collect();
-    frames.sort_unstable();
-    frames.dedup();
-    frames
-}
