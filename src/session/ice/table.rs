@@ -138,6 +138,18 @@ impl Ice {
         self.sessions.get_mut(slot).map(|session| &mut **session)
     }
 
+    /// A pair of the session in a slot.
+    #[inline]
+    pub(super) fn pair(&self, slot: u32, pair: u16) -> Option<&Pair> {
+        self.get(slot)?.pairs.get(usize::from(pair))
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub(super) fn pair_mut(&mut self, slot: u32, pair: u16) -> Option<&mut Pair> {
+        self.get_mut(slot)?.pairs.get_mut(usize::from(pair))
+    }
+
     /// The pair on a way, of the newest generation.
     #[inline]
     pub(in crate::session) fn find(&self, path: &Path) -> Option<Place> {
@@ -268,7 +280,7 @@ impl Ice {
 
     /// A pair is seen at one more point of the capture.
     pub(super) fn add_point(&mut self, slot: u32, index: u16, point: Point) -> Option<Place> {
-        let pair = self.get_mut(slot)?.pairs.get_mut(usize::from(index))?;
+        let pair = self.pair_mut(slot, index)?;
         let points = &mut pair.points;
         let number = match points.iter().position(|known| known.path == point.path) {
             Some(number) => number,
