@@ -1,12 +1,12 @@
 //! `dtls-handshake-failure`, `dtls-version`, `dtls-alert`: an alert in the clear ended the handshake.
 
-use super::super::evidence::frames;
-use super::super::{Collector, Confidence, Severity, Text, View};
 use super::{ALERT, HANDSHAKE_FAILURE, ROLE_CONFLICT, Reading, Story, VERSION, capital, hello_frames};
+use crate::rules::evidence::frames;
+use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{AlertSeen, Handshake, Offer, Role};
 use crate::wire::handshake::{HandshakeType, registry};
 
-pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     let Some(alert) = handshake.fatal() else { return };
     let (id, severity) = match story.reading {

@@ -1,9 +1,9 @@
 //! `dtls-fragment-lost`, `dtls-hello-fragmented`: what does not fit the path, or the peer.
 
-use super::super::evidence::{frames, frames_at, listed};
-use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::{lost_packets, lost_parts};
 use super::{FRAGMENT_LOST, HELLO_FRAGMENTED, Reading, Story, hello_frames};
+use crate::rules::evidence::{frames, frames_at, listed};
+use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
 use crate::wire::handshake::HandshakeType;
@@ -13,7 +13,7 @@ use std::ops::Range;
 const ON_ITS_WAY: Span = Span::from_secs(1);
 const LONG: Span = Span::from_secs(3);
 
-pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     match story.reading {
         Reading::FragmentLost | Reading::HelloFragmented if story.went_on(view) => {}

@@ -1,18 +1,18 @@
 //! `dtls-no-answer`, `dtls-unreachable`, `dtls-role-conflict`: no server answers the ClientHello.
 
-use super::super::evidence::{first_frames, frames, frames_at, how_long, quote};
-use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::is_large;
 use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, hello_frames};
 use crate::frame::in_order;
 use crate::net::Endpoint;
+use crate::rules::evidence::{first_frames, frames, frames_at, how_long, quote};
+use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
 
 /// Both ends may still sort out who is client within this time, if ever.
 const SETTLED: Span = Span::from_secs(2);
 
-pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     match story.reading {
         Reading::NoAnswer => no_answer(&story, view, out),

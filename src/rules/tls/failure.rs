@@ -1,9 +1,9 @@
 //! `tls-handshake-failure`: client and server have nothing in common, or something cuts the connection off in the middle of the handshake.
 
-use super::super::dtls::listed;
-use super::super::evidence::{frames, frames_at, quote};
-use super::super::{Collector, Confidence, Severity, Text, View};
 use super::{HANDSHAKE_FAILURE, Story};
+use crate::rules::dtls::listed;
+use crate::rules::evidence::{frames, frames_at, quote};
+use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{AlertSeen, Role};
 use crate::session::tls::{ClosedBy, Ending, TlsConnection};
 use crate::wire::handshake::registry;
@@ -15,7 +15,7 @@ const NO_APPLICATION_PROTOCOL: u8 = 120;
 /// What is told as a certificate's.
 const ABOUT_CERTIFICATES: [u8; 4] = [42, 45, 46, 48];
 
-pub(in crate::rules) fn judge(connection: &TlsConnection, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(connection: &TlsConnection, view: &View<'_>, out: &mut Collector) {
     let story = Story::of(connection);
     match connection.ending() {
         Some(Ending::Alert(alert)) if alert.from == Role::Server && connection.began_in_clear() => {
