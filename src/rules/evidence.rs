@@ -213,6 +213,15 @@ pub(super) fn listed(words: &[String]) -> String {
     }
 }
 
+/// `a, b, c`; `none` of none.
+#[must_use]
+pub(super) fn all_of<T: ToString>(list: &[T]) -> String {
+    if list.is_empty() {
+        return "none".to_owned();
+    }
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// `frame 7`, `frames 7 and 9`, `frames 7, 9 and 11`; at most the first four.
 #[must_use]
 pub(super) fn frames(frames: &[u64]) -> String {
@@ -222,12 +231,12 @@ pub(super) fn frames(frames: &[u64]) -> String {
 /// The same where `frames` are the first of `total`.
 #[must_use]
 pub(super) fn first_frames(frames: &[u64], total: u64) -> String {
-    const SHOWN: u64 = 4;
-    let shown: Vec<String> = frames.iter().take(4).map(ToString::to_string).collect();
+    const SHOWN: usize = 4;
+    let shown: Vec<String> = frames.iter().take(SHOWN).map(ToString::to_string).collect();
     match shown.as_slice() {
         [] => String::new(),
         [only] => format!("frame {only}"),
-        _ if total > SHOWN => format!("frames {} and {} more", shown.join(", "), total - SHOWN),
+        _ if total > SHOWN as u64 => format!("frames {} and {} more", shown.join(", "), total - SHOWN as u64),
         _ => format!("frames {}", listed(&shown)),
     }
 }

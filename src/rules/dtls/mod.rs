@@ -11,8 +11,6 @@ mod reading;
 mod signalled;
 mod silence;
 
-pub(super) use alerts::listed;
-
 use super::evidence::{frames_at, ip_filter};
 use super::travel::{self, Sought, Whereabouts};
 use super::{Confidence, Judge, Occurrence, Remedy, Rule, Severity, Subject, View};
