@@ -1,5 +1,6 @@
 //! What happened, where and when: one message of the capture with what is known of it so far.
 
+use crate::frame::Seen;
 use crate::net::{Endpoint, PeerAddress, RelayedAddress, Transport};
 use crate::packet::IcmpKind;
 use crate::session::credentials::{Credentials, Integrity};
@@ -10,7 +11,7 @@ use crate::wire::turn::ChannelData;
 use std::net::IpAddr;
 
 pub use crate::stream::{
-    Connection, Counts as StreamCounts, Framing, Moment, Proxied, Sealed, Secured, Turned, What as SecuredWhat,
+    Connection, Counts as StreamCounts, Framing, Proxied, Sealed, Secured, Turned, What as SecuredWhat,
 };
 
 /// How deep messages are looked for inside Send, Data and ChannelData.
@@ -147,6 +148,13 @@ pub struct Event<'a> {
 }
 
 impl Event<'_> {
+    /// The frame and its time.
+    #[must_use]
+    #[inline]
+    pub fn seen(&self) -> Seen {
+        Seen { frame: self.frame, time: self.time }
+    }
+
     /// The same without its message.
     #[must_use]
     pub fn bare(&self) -> Event<'static> {

@@ -15,6 +15,15 @@ pub struct Place {
     pub frame: u64,
 }
 
+/// A frame and its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    /// Number of the frame within the capture.
+    pub frame: u64,
+    /// When it was captured.
+    pub time: Timestamp,
+}
+
 /// How many captures may be told apart in one [joined number](Place::joined).
 pub const MAX_JOINED: u32 = 1 << CAPTURE_BITS;
 
@@ -78,9 +87,23 @@ impl Frame<'_> {
     }
 }
 
+/// Numbers of frames in order, each once.
+#[must_use]
+pub fn in_order(numbers: impl IntoIterator<Item = u64>) -> Vec<u64> {
+    let mut numbers: Vec<u64> = numbers.into_iter().collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frame_that_shows_two_things_is_listed_once() {
+        assert_eq!(in_order([9, 7, 9, 8]), [7, 8, 9]);
+    }
 
     #[test]
     fn a_joined_number_tells_its_place_and_sorts_by_the_order_of_reading() {

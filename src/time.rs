@@ -14,6 +14,13 @@ pub struct Timestamp(pub i64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub i64);
 
+/// Two packets with the same content closer than this are copies made by the capture, as by a mirror port, never sent again: the shortest
+/// retransmission timer in use is 50 ms.
+pub const MIRROR: Span = Span::from_millis(2);
+/// The same, of packets that tell themselves from those sent again: by a number that their host gives no two soon after each other, or as SYNs,
+/// which are not repeated before 200 ms.
+pub const NUMBERED_MIRROR: Span = Span::from_millis(20);
+
 impl Timestamp {
     /// The time that has passed from `earlier` to `self`; negative if `earlier` is later. Saturates.
     #[must_use]

@@ -86,7 +86,6 @@ fn a_client_hello_tells_everything_that_it_offers() {
         assert_eq!(hello.cookie, if protocol == Protocol::Dtls { &b"biscuit"[..] } else { &[] });
         let suites: Vec<String> = hello.cipher_suites().map(|suite| suite.to_string()).collect();
         assert_eq!(suites[..2], ["GREASE (0x3a3a)", "TLS_AES_128_GCM_SHA256"]);
-        assert!(hello.offers(Version::DTLS_1_3) && hello.offers(Version::DTLS_1_2) && !hello.offers(Version::DTLS_1_0));
         let told: Vec<String> = hello.extensions.map(|one| format!("{:?}", one.decode().unwrap())).collect();
         let expected = [
             "Opaque([])",

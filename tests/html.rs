@@ -6,9 +6,10 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
+use support::Scene;
+use support::calls::refused_with;
 use support::samples;
 use support::tcp::Tcp;
-use support::{Login, Scene};
 use turnscope::analyzer::{self, Analyzer, Options as Reading};
 use turnscope::capture::Capture;
 use turnscope::render::html;
@@ -171,16 +172,7 @@ fn a_finding_leads_to_its_frames_in_the_ladder() {
 
 #[test]
 fn nothing_that_a_capture_says_becomes_markup() {
-    let (client, server) = ("10.0.0.2:50000", "192.0.2.1:3478");
-    let mut scene = Scene::new();
-    let login = Login::new(HOSTILE, HOSTILE, "wrong");
-    let challenged = scene.allocate(client, server);
-    scene.after_ms(20).challenge(&challenged, 401, HOSTILE, HOSTILE, HOSTILE);
-    let retry = scene.after_ms(1).allocate_as(client, server, &login, HOSTILE);
-    scene.after_ms(20).refuse_with(&retry, 431, HOSTILE, |answer| {
-        answer.software(HOSTILE).username(HOSTILE).realm(HOSTILE).nonce(HOSTILE)
-    });
-    let (page, report) = page(HOSTILE, &scene.pcap());
+    let (page, report) = page(HOSTILE, &refused_with(HOSTILE));
     assert!(!report.findings.is_empty());
     is_tame("hostile", &page);
     assert!(

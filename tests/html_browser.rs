@@ -18,7 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
-use support::{Login, Scene, samples};
+use support::calls::refused_with;
+use support::samples;
 
 /// An answer takes milliseconds; on a machine with other work to do, seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -347,7 +348,7 @@ fn the_page_of_a_batch_is_quiet_searched_and_sorted_and_leads_to_reports() {
         fs::write(captures.join(format!("{}.{end}", sample.name)), &sample.bytes).unwrap();
     }
     fs::write(captures.join("empty.pcap"), b"").unwrap();
-    fs::write(captures.join("hostile <img src=x onerror=alert(1)>.pcap"), hostile()).unwrap();
+    fs::write(captures.join("hostile <img src=x onerror=alert(1)>.pcap"), refused_with(HOSTILE)).unwrap();
     let out = folder.path().join("out");
     let run = Command::new(env!("CARGO_BIN_EXE_turnscope"))
         .args(["batch".as_ref(), captures.as_os_str(), "--out".as_ref(), out.as_os_str(), "--html".as_ref()])
@@ -408,24 +409,11 @@ fn what_a_hostile_capture_says_is_not_run() {
     let Some(mut browser) = Browser::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let capture = folder.path().join("hostile.pcap");
-    fs::write(&capture, hostile()).unwrap();
+    fs::write(&capture, refused_with(HOSTILE)).unwrap();
     let file = written(folder.path(), "hostile", &[capture.display().to_string()]);
     let events = browser.open(&file, 1280);
     is_quiet("hostile", &file, &events);
     assert_eq!(browser.number("document.scripts.length"), 1.0);
     assert_eq!(browser.number("document.images.length"), 0.0);
     assert!(browser.is_true("document.body.textContent.includes('<script>alert(1)</script>')"), "it is shown as text");
-}
-
-fn hostile() -> Vec<u8> {
-    let (client, server) = ("10.0.0.2:50000", "192.0.2.1:3478");
-    let mut scene = Scene::new();
-    let login = Login::new(HOSTILE, HOSTILE, "wrong");
-    let challenged = scene.allocate(client, server);
-    scene.after_ms(20).challenge(&challenged, 401, HOSTILE, HOSTILE, HOSTILE);
-    let retry = scene.after_ms(1).allocate_as(client, server, &login, HOSTILE);
-    scene.after_ms(20).refuse_with(&retry, 431, HOSTILE, |answer| {
-        answer.software(HOSTILE).username(HOSTILE).realm(HOSTILE).nonce(HOSTILE)
-    });
-    scene.pcap()
 }

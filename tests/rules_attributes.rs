@@ -14,10 +14,6 @@ const REALM: &str = "example.org";
 const ALGORITHMS: &str = "obMatJos2gAAAnonce";
 const ANONYMITY: &str = "obMatJos2QAAAnonce";
 
-fn alice() -> Login {
-    Login::new("alice", REALM, "secret")
-}
-
 fn frames(report: &turnscope::report::Report, id: &str) -> Vec<u64> {
     finding(report, id).places.iter().map(|place| place.frame).collect()
 }

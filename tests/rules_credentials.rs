@@ -12,10 +12,6 @@ const RELAYED: &str = "10.88.246.156:24000";
 const REALM: &str = "example.org";
 const COTURN: &str = "Coturn-4.6.1 'Gorst'";
 
-fn alice() -> Login {
-    Login::new("alice", REALM, "secret")
-}
-
 /// A client that is challenged and signs as `login`; the signed request.
 fn retried(scene: &mut Scene, client: &str, login: &Login, nonce: &str) -> Sent {
     scene.allocate_challenge(client, SERVER, REALM, nonce);

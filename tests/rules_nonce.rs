@@ -11,10 +11,6 @@ const SERVER: &str = "10.88.246.156:3478";
 const RELAYED: &str = "10.88.246.156:24000";
 const REALM: &str = "example.org";
 
-fn alice() -> Login {
-    Login::new("alice", REALM, "secret")
-}
-
 /// A signed Allocate from `client` with `nonce`, refused with 438 and `next`.
 fn stale(scene: &mut Scene, client: &str, nonce: &str, next: &str) {
     let request = scene.after_ms(500).allocate_as(client, SERVER, &alice(), nonce);

@@ -6,9 +6,10 @@ mod support;
 
 use proptest::prelude::*;
 use support::tcp::{Piece, Read, read_streams};
+use turnscope::frame::Seen;
 use turnscope::net::Endpoint;
 use turnscope::packet::{Segment, TcpFlags};
-use turnscope::stream::{Framing, Item, Limits, Moment, Streams};
+use turnscope::stream::{Framing, Item, Limits, Streams};
 use turnscope::time::Timestamp;
 
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
@@ -255,7 +256,7 @@ fn a_hole_is_not_waited_for_longer_than_senders_repeat_what_was_lost() {
         streams.segment(number, Timestamp(0), &segment, &mut each);
     }
     for (frame, seconds) in [(3, 5), (4, 11)] {
-        streams.advance(Moment { frame, time: Timestamp(seconds * 1_000_000_000) }, &mut each);
+        streams.advance(Seen { frame, time: Timestamp(seconds * 1_000_000_000) }, &mut each);
     }
     assert_eq!(seen, [(1, 1), (2, 3)], "with the frame in which it came");
     assert_eq!((streams.counts().gaps, streams.size()), (1, (1, 0)));

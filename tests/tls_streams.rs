@@ -10,9 +10,10 @@ use std::fs::File;
 use std::path::Path;
 use support::tls::*;
 use turnscope::capture::Capture;
+use turnscope::frame::Seen;
 use turnscope::net::Endpoint;
 use turnscope::packet::{Limits as PacketLimits, Packet, Packets, Segment, TcpFlags};
-use turnscope::stream::{Connection, Counts, Item, Limits, Moment, Streams, What};
+use turnscope::stream::{Connection, Counts, Item, Limits, Streams, What};
 use turnscope::time::Timestamp;
 use turnscope::wire::handshake::ContentType;
 
@@ -98,7 +99,7 @@ fn read(segments: &[Made], follow: bool, keys: Option<&[u8]>) -> Read {
             ttl: 64,
         };
         let time = Timestamp(i64::try_from(number).unwrap() * 1_000_000);
-        streams.advance(Moment { frame: number, time }, &mut each);
+        streams.advance(Seen { frame: number, time }, &mut each);
         streams.segment(number, time, &segment, &mut each);
         held = held.max(streams.size().1);
     }

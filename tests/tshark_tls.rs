@@ -12,13 +12,14 @@ use std::fs::File;
 use std::path::Path;
 use support::oracle::{captures, fields, has_tshark};
 use turnscope::capture::Capture;
+use turnscope::frame::Seen;
 use turnscope::packet::{Limits as PacketLimits, Packet, Packets};
-use turnscope::stream::{Item, Limits, Moment, Streams, What};
+use turnscope::stream::{Item, Limits, Streams, What};
 use turnscope::time::Timestamp;
 use turnscope::wire::handshake::{ClientHello, ExtensionType, HandshakeType, Message, Protocol, Value};
 
 /// What a frame holds, by the field of tshark, each list sorted: which of several lists a record stands in tshark does not tell.
-type Seen = BTreeMap<&'static str, Vec<String>>;
+type Fields = BTreeMap<&'static str, Vec<String>>;
 
 const FIELDS: [&str; 9] = [
     "tls.record.content_type",
@@ -34,10 +35,10 @@ const FIELDS: [&str; 9] = [
 /// Content types of the records of TLS 1.3, which say application data whatever they hold.
 const OPAQUE: &str = "tls.record.opaque_type";
 
-fn ours(path: &Path) -> BTreeMap<u64, Seen> {
+fn ours(path: &Path) -> BTreeMap<u64, Fields> {
     let mut capture = Capture::open(File::open(path).unwrap()).unwrap();
     let (mut packets, mut streams) = (Packets::new(PacketLimits::default()), Streams::new(Limits::default()));
-    let mut frames: BTreeMap<u64, Seen> = BTreeMap::new();
+    let mut frames: BTreeMap<u64, Fields> = BTreeMap::new();
     let mut each = |item: Item<'_>| {
         let Item::Secured(secured) = item else { return };
         secured.follow.set(true);
@@ -62,7 +63,7 @@ fn ours(path: &Path) -> BTreeMap<u64, Seen> {
     let mut now = Timestamp(0);
     while let Some(frame) = capture.next_frame() {
         now = frame.time.unwrap_or(now);
-        let at = Moment { frame: frame.number, time: now };
+        let at = Seen { frame: frame.number, time: now };
         streams.advance(at, &mut each);
         packets.dissect(&frame, now, &mut |packet| {
             if let Packet::Segment(segment) = packet {
@@ -103,7 +104,7 @@ fn add_name(hello: &ClientHello<'_>, add: &mut impl FnMut(&'static str, String))
     }
 }
 
-fn theirs(path: &Path) -> BTreeMap<u64, Seen> {
+fn theirs(path: &Path) -> BTreeMap<u64, Fields> {
     let shown = ["-n", "-o", "tcp.reassemble_out_of_order:TRUE", "-Y", "tls && !icmp"];
     let begun = begun(path);
     let wanted = [&["frame.number", "tcp.stream"], &FIELDS[..], &[OPAQUE]].concat();
@@ -114,7 +115,7 @@ fn theirs(path: &Path) -> BTreeMap<u64, Seen> {
         if !begun.contains(columns.next()?) {
             return None;
         }
-        let mut seen = Seen::new();
+        let mut seen = Fields::new();
         for (field, column) in FIELDS.iter().chain([&OPAQUE]).zip(columns) {
             let field = if *field == OPAQUE { FIELDS[0] } else { field };
             let values = column.split(',').filter(|text| !text.is_empty());

@@ -3,9 +3,10 @@
 //! together, bodies, and the stream inside, as far as the key logs of the samples open it.
 
 use libfuzzer_sys::fuzz_target;
+use turnscope::frame::Seen;
 use turnscope::net::Endpoint;
 use turnscope::packet::{Segment, TcpFlags};
-use turnscope::stream::{Item, Limits, Moment, Streams, What};
+use turnscope::stream::{Item, Limits, Streams, What};
 use turnscope::time::Timestamp;
 use turnscope::wire::handshake::{CipherSuite, Message, Protocol, Version};
 use turnscope::wire::tls::Assembler;
@@ -59,7 +60,7 @@ fuzz_target!(|bytes: &[u8]| {
         let cut = u32::from(how >> 4 & 3) * 5;
         let flags = TcpFlags(if how & 8 != 0 { 17 } else { 16 });
         let time = Timestamp(frame as i64 * 20_000_000);
-        streams.advance(Moment { frame, time }, &mut each);
+        streams.advance(Seen { frame, time }, &mut each);
         streams.segment(frame, time, &segment(ends, side, at, flags, payload, cut), &mut each);
         seq[side] = at.wrapping_add(length as u32 + cut);
         let (connections, held) = streams.size();

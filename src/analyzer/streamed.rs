@@ -1,7 +1,7 @@
 //! What TCP streams give: messages, which go the way of datagrams, and what became of connections.
 
 use super::Core;
-use crate::event::{Body, Event, Framing, Hops, Moment, Row};
+use crate::event::{Body, Event, Framing, Hops, Row};
 use crate::net::Transport;
 use crate::session::{Known, Seen};
 use crate::stream::{Item, Payload, Secured, What};
@@ -17,7 +17,7 @@ impl Core {
             Item::Secured(secured) => return self.secured(secured, sink),
             Item::Proxied(answer) => return self.session.proxied(answer),
         };
-        let &Payload { src, dst, message, secured, at: Moment { frame, time }, ttl, .. } = payload;
+        let &Payload { src, dst, message, secured, at: Seen { frame, time }, ttl, .. } = payload;
         // a stream gives each byte once: two messages that are the same are no copies of one packet, though one packet may bring both
         self.streamed = self.streamed.wrapping_add(1);
         let ip_id = self.streamed | 1 << 31;
@@ -57,7 +57,7 @@ impl Core {
     }
     /// A TLS record, or a handshake message that records completed.
     fn secured(&mut self, secured: &Secured<'_>, sink: &mut impl FnMut(&Row<'_>)) {
-        let &Secured { src, dst, at: Moment { frame, time }, ttl, .. } = secured;
+        let &Secured { src, dst, at: Seen { frame, time }, ttl, .. } = secured;
         if !self.filters.ends(src, dst) || !self.session.secured(secured) {
             return;
         }

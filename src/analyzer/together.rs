@@ -2,8 +2,9 @@
 
 use super::{Analyzed, Analyzer, Core, Options};
 use crate::capture::{Capture, CaptureInfo};
-use crate::event::{Moment, Row};
+use crate::event::Row;
 use crate::frame::Frame;
+use crate::frame::Seen;
 use crate::join::{Clock, File, Joins, MAX_POINTS, Merge, Picked, Picker, Survey, Trace, align};
 use crate::packet::{Counts, Limits as PacketLimits, Packet, Packets, Segment};
 use crate::report;
@@ -206,7 +207,7 @@ impl Analyzer {
                     core.session.told_again();
                 }
                 (Picked::Underway, Packet::Datagram(datagram)) => core.underway(frame, time, &datagram),
-                (_, packet) => core.packet(streams, Moment { frame: frame.number, time }, &packet, sink),
+                (_, packet) => core.packet(streams, Seen { frame: frame.number, time }, &packet, sink),
             }
         });
         core.beside_packets(frame, packets.neighbour_answered().filter(|_| empty));

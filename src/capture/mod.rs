@@ -102,14 +102,6 @@ pub struct Ahead {
     second: Option<u32>,
 }
 
-impl Ahead {
-    /// How many there are.
-    #[must_use]
-    pub fn frames(&self) -> usize {
-        self.frames
-    }
-}
-
 enum Reader {
     Pcap(PcapReader),
     Pcapng(PcapngReader),

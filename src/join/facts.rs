@@ -150,12 +150,6 @@ pub struct Joins {
 }
 
 impl Joins {
-    /// What is known of points that share nothing with any other: when they ran, and whom they show.
-    #[must_use]
-    pub fn apart(points: Vec<Point>, member: usize) -> Joins {
-        Joins { points, members: vec![member], ..Joins::default() }
-    }
-
     /// The same, told of these points, which share packets; `points` are all.
     #[must_use]
     pub fn among(self, members: Vec<usize>) -> Joins {
@@ -231,12 +225,6 @@ impl Joins {
     #[inline]
     pub fn is_passed_on(&self, src: Endpoint, dst: Endpoint) -> bool {
         !self.passed_on.is_empty() && self.passed_on.contains(&(src, dst))
-    }
-
-    /// Whether a point is known to be on the way from `src` to `dst`, whatever the addresses are there.
-    #[must_use]
-    pub fn passes(&self, src: Endpoint, dst: Endpoint, point: usize) -> bool {
-        self.passed.get(&(src, dst)).is_some_and(|points| points >> point & 1 == 1)
     }
 
     /// Whether a point is known to be on the way from one host to another, either way round.

@@ -7,7 +7,7 @@ use super::{Clock, MAX_POINTS};
 use crate::frame::Frame;
 use crate::net::Endpoint;
 use crate::packet::{Limits, Packet, Packets};
-use crate::time::{Span, Timestamp};
+use crate::time::{MIRROR, Span, Timestamp};
 use crate::wire::stun::{AttributeCode, Message, TransactionId};
 use hashbrown::{HashMap, HashSet};
 use std::collections::{BTreeMap, VecDeque};
@@ -25,8 +25,6 @@ const MAX_ABSENT: usize = 1 << 15;
 pub(super) const MAX_PLACES: usize = 4;
 /// What a point must have run on after a packet that it does not show.
 const AFTER: Span = Span::from_millis(500);
-/// Copies that the capture made follow this closely.
-const MIRROR: Span = Span::from_millis(2);
 /// How many STUN messages are kept to see what was rewritten in them, and how long they may be.
 const MAX_BODIES: usize = 512;
 const MAX_BODY: usize = 1500;

@@ -22,8 +22,6 @@ const AHEAD: u16 = 4;
 /// The same as long as no record of a direction was opened, for keys that come late; and for how many records that is tried in vain.
 const AHEAD_AT_FIRST: u16 = 64;
 const FIRST: u32 = 64;
-/// The shortest contents of a record with a unified header: what the encryption of its number needs.
-pub const UNIFIED_MIN: usize = 16;
 /// Epochs of which keys are kept: the current one, and those before it of which records may come late.
 const KEPT: usize = 3;
 
@@ -96,12 +94,6 @@ impl std::fmt::Debug for Association {
 }
 
 impl Association {
-    /// An association of which nothing was seen.
-    #[must_use]
-    pub fn new() -> Association {
-        Association::default()
-    }
-
     /// A ClientHello in a record of this epoch: 0, or that of the keys under which a renegotiation goes.
     pub fn client_hello(&mut self, epoch: u16, random: &[u8; 32]) {
         if self.client_random != Some(*random) {
@@ -171,12 +163,6 @@ impl Association {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
-    }
-
-    /// The random of its last ClientHello.
-    #[must_use]
-    pub fn client_random(&self) -> Option<&[u8; 32]> {
-        self.client_random.as_ref()
     }
 
     /// Whether a ServerHello was seen.

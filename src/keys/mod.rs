@@ -20,7 +20,7 @@ mod search;
 mod suite;
 mod tls;
 
-pub use dtls::{Association, Header, SealedRecord, UNIFIED_MIN};
+pub use dtls::{Association, Header, SealedRecord};
 pub use hello::{Hello, Sender};
 pub use log::{Added, Damaged, KeyLog, Label, MAX_SECRETS};
 pub use outcome::{Counts, Outcome, Reason};
@@ -40,7 +40,8 @@ pub fn exercise(bytes: &[u8]) -> u64 {
     let mut log = KeyLog::new();
     let added = log.add(text);
     assert!(added.damaged.len() as u64 <= added.damaged_total, "the first of all");
-    let (mut connection, mut association, mut out, mut opened) = (Connection::new(), Association::new(), Vec::new(), 0);
+    let (mut connection, mut association, mut out, mut opened) =
+        (Connection::default(), Association::default(), Vec::new(), 0);
     while let Some((&[step, high, low], after)) = rest.split_first_chunk::<3>() {
         let length = usize::from(u16::from_be_bytes([high, low]));
         let (contents, after) = after.split_at_checked(length).unwrap_or((after, &[]));

@@ -37,12 +37,6 @@ pub(super) enum Stage {
 }
 
 impl Seal {
-    /// The random by which a key log names the connection.
-    #[must_use]
-    pub fn client_random(&self) -> &[u8; 32] {
-        &self.random
-    }
-
     fn name(&self) -> Name {
         (self.random, self.agreed.map_or([0; 32], |agreed| agreed.hello.random), self.from, self.stage)
     }

@@ -84,12 +84,6 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// A connection of which nothing was seen.
-    #[must_use]
-    pub fn new() -> Connection {
-        Connection::default()
-    }
-
     /// Its ClientHello, also a second one after a HelloRetryRequest or one of a renegotiation, which came out of [`Connection::open`].
     pub fn client_hello(&mut self, random: &[u8; 32]) {
         self.client_random = Some(*random);
@@ -121,12 +115,6 @@ impl Connection {
         direction.numbers.missing(bytes);
         direction.gap = true;
         direction.chained = None;
-    }
-
-    /// Whether the next handshake or alert record of a sender is protected.
-    #[must_use]
-    pub fn is_protected(&self, from: Sender) -> bool {
-        from.of(self.directions.each_ref()).phase == Phase::Legacy
     }
 
     /// Takes the next record of a sender: content type and version of its header, and what follows the header. `whole` is false where the

@@ -3,6 +3,7 @@
 use super::convert::{Origin, transport};
 use super::{Address, Place, Time, Transport};
 use crate::event::Via;
+use crate::frame::in_order;
 use crate::session::handshake::{AlertSeen, Both, Certificate, Closing, Flight, Handshake, Offer, Role, Side, State};
 use crate::time::Timestamp;
 use crate::wire::handshake::certificate::Summary;
@@ -288,13 +289,10 @@ pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
 
 /// The frames that tell how it went: where flights begin, where it was complete, alerts.
 pub(super) fn evidence(handshake: &Handshake) -> Vec<u64> {
-    let mut frames: Vec<u64> = handshake.flights.iter().map(|flight| flight.first.frame).collect();
-    frames.extend(handshake.alerts.iter().map(|alert| alert.seen.frame));
-    frames.extend(handshake.completed.map(|seen| seen.frame));
-    frames.push(handshake.first.frame);
-    frames.sort_unstable();
-    frames.dedup();
-    frames
+    let flights = handshake.flights.iter().map(|flight| flight.first);
+    let alerts = handshake.alerts.iter().map(|alert| alert.seen);
+    let told = flights.chain(alerts).chain(handshake.completed).chain([handshake.first]);
+    in_order(told.map(|seen| seen.frame))
 }
 
 /// The chain of the client, then that of the server.

@@ -35,7 +35,7 @@ pub(super) fn authentication(conversation: &Conversation, view: &View<'_>, origi
     let resets = conversation.connection.as_ref().map_or([None; 2], |connection| connection.rst);
     for (reset, side) in resets.into_iter().zip([Side::Client, Side::Server]) {
         if let Some(at) = reset {
-            add(Seen { frame: at.frame, time: at.time }, side, &|| "resets the connection".to_owned());
+            add(at, side, &|| "resets the connection".to_owned());
         }
     }
     let label = |verdicts: fn(&Exchange) -> Option<&Verdicts>| {

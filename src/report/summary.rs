@@ -117,12 +117,6 @@ impl Summary {
             ..Summary::default()
         }
     }
-
-    /// The row of what could not be read.
-    #[must_use]
-    pub fn unreadable(error: impl Into<String>) -> Self {
-        Summary { error: Some(error.into()), ..Summary::default() }
-    }
 }
 
 impl<'de> Deserialize<'de> for Verdict {
@@ -141,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_row_counts_findings_by_severity_and_names_each_once() {
-        let finding = |id: &str, severity| Finding::new(id, severity, "title");
+        let finding = |id: &str, severity| Finding::example(id, severity);
         let findings = vec![
             finding("b", Severity::Failure),
             finding("a", Severity::Warning),
@@ -159,7 +153,7 @@ mod tests {
         let row = Summary { path: "a\u{1b}".into(), frames: 3, ..Summary::of(&Report::default()) };
         let text = serde_json::to_string(&row).unwrap();
         assert_eq!(serde_json::from_str::<Summary>(&text).unwrap(), row);
-        let failed = Summary::unreadable("empty file");
+        let failed = Summary { error: Some("empty file".into()), ..Summary::default() };
         assert_eq!(failed.verdict, None);
         assert_eq!(serde_json::from_str::<Summary>(&serde_json::to_string(&failed).unwrap()).unwrap(), failed);
     }

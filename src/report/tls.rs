@@ -3,6 +3,7 @@
 use super::convert::Origin;
 use super::handshake::{alert_of, certificates, closing_of, evidence, texts};
 use super::{Address, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsState, Place, Time};
+use crate::frame::in_order;
 use crate::session::tls::{TcpState, TlsConnection};
 use crate::time::Timestamp;
 use schemars::JsonSchema;
@@ -144,10 +145,7 @@ pub(super) fn tls(known: &TlsConnection, origin: Origin) -> Option<Tls> {
     let (client, server) = (&handshake.sides.client, &handshake.sides.server);
     let (chosen, offer) = (handshake.chosen.as_ref(), client.hello.as_deref());
     let closed_by = known.closed_by();
-    let mut frames = evidence(handshake);
-    frames.extend(closed_by.map(|closed| closed.seen.frame));
-    frames.sort_unstable();
-    frames.dedup();
+    let frames = in_order(evidence(handshake).into_iter().chain(closed_by.map(|closed| closed.seen.frame)));
     Some(Tls {
         client: Address(known.tcp.client),
         server: Address(known.tcp.server),

@@ -2,9 +2,10 @@
 //! signed what.
 
 use super::{Subject, View};
+use crate::frame::in_order;
 use crate::net::{Endpoint, Transport};
 use crate::session::credentials::{Derivation, Side, Status};
-use crate::session::{Answer, Asked, Conversation, Ends, Exchange, Name, Verdicts};
+use crate::session::{Answer, Asked, Conversation, Ends, Exchange, Name, Seen, Verdicts};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use crate::wire::stun::integrity::Rule;
@@ -121,15 +122,6 @@ impl Proof {
             _ => None,
         }
     }
-
-    /// The side of the credential that made it.
-    #[must_use]
-    pub fn side(&self) -> Option<Side> {
-        match self {
-            Proof::By { side, .. } => *side,
-            _ => None,
-        }
-    }
 }
 
 impl View<'_> {
@@ -221,6 +213,15 @@ pub(super) fn listed(words: &[String]) -> String {
     }
 }
 
+/// `a, b, c`; `none` of none.
+#[must_use]
+pub(super) fn all_of<T: ToString>(list: &[T]) -> String {
+    if list.is_empty() {
+        return "none".to_owned();
+    }
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// `frame 7`, `frames 7 and 9`, `frames 7, 9 and 11`; at most the first four.
 #[must_use]
 pub(super) fn frames(frames: &[u64]) -> String {
@@ -230,12 +231,12 @@ pub(super) fn frames(frames: &[u64]) -> String {
 /// The same where `frames` are the first of `total`.
 #[must_use]
 pub(super) fn first_frames(frames: &[u64], total: u64) -> String {
-    const SHOWN: u64 = 4;
-    let shown: Vec<String> = frames.iter().take(4).map(ToString::to_string).collect();
+    const SHOWN: usize = 4;
+    let shown: Vec<String> = frames.iter().take(SHOWN).map(ToString::to_string).collect();
     match shown.as_slice() {
         [] => String::new(),
         [only] => format!("frame {only}"),
-        _ if total > SHOWN => format!("frames {} and {} more", shown.join(", "), total - SHOWN),
+        _ if total > SHOWN as u64 => format!("frames {} and {} more", shown.join(", "), total - SHOWN as u64),
         _ => format!("frames {}", listed(&shown)),
     }
 }
@@ -342,10 +343,13 @@ pub(super) fn filter_between(ends: &Ends) -> String {
 /// The frames of exchanges, in order.
 #[must_use]
 pub(super) fn frames_of<'e>(exchanges: impl IntoIterator<Item = &'e Exchange>) -> Vec<u64> {
-    let mut frames: Vec<u64> = exchanges.into_iter().flat_map(Exchange::frames).collect();
-    frames.sort_unstable();
-    frames.dedup();
-    frames
+    in_order(exchanges.into_iter().flat_map(Exchange::frames))
+}
+
+/// The frames of moments, in order.
+#[must_use]
+pub(super) fn frames_at(moments: impl IntoIterator<Item = Seen>) -> Vec<u64> {
+    in_order(moments.into_iter().map(|seen| seen.frame))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! user from a wrong password; pion and what is built on it answers a wrong password with a bare 400; servers of the RFC 3489 and
 //! early TURN draft family have a code of their own for each (430 to 436, 439).
 
-use super::expiry::expired_at;
+use super::authentication::expiry::expired_at;
 use super::{Dialect, View};
 use crate::session::{Allocation, Answer, Asked, Conversation, Exchange, Name, Seen};
 use crate::time::{Span, Timestamp};
@@ -85,7 +85,7 @@ pub(super) fn told(exchange: &Exchange, conversation: &Conversation, view: &View
                     && !contradicted(known, conversation)
             };
             view.now().since(answer.seen.time) < PATIENCE
-                || conversation.stale.as_ref().is_some_and(|row| row.count >= super::nonce::MANY)
+                || conversation.stale.as_ref().is_some_and(|row| row.count >= super::authentication::nonce::MANY)
                 || conversation.granted.iter().any(|(_, last)| last > answer.seen.time)
                 || conversation.exchanges.iter().any(goes_on)
                 || (answer.code == 401 && conversation.exchanges.iter().any(alike))

@@ -8,7 +8,7 @@ use super::conversation::Conversation;
 use super::exchange::Seen;
 use super::flow::{Flow, Traffic};
 use super::names::Name;
-use crate::net::{ClientAddress, Endpoint, RelayedAddress, ServerAddress, Transport, is_unrouted};
+use crate::net::{ClientAddress, Endpoint, RelayedAddress, ServerAddress, is_unrouted};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 use hashbrown::HashSet;
@@ -46,8 +46,6 @@ pub struct Lender {
     pub client: ClientAddress,
     /// Who lent it.
     pub server: ServerAddress,
-    /// Over what.
-    pub transport: Transport,
     /// As which user.
     pub user: Option<Name>,
     /// In which realm.
@@ -188,7 +186,6 @@ impl Lender {
         Lender {
             client: conversation.client,
             server: conversation.server,
-            transport: conversation.transport,
             user: allocation.user,
             realm: allocation.realm,
             relayed,

@@ -4,7 +4,7 @@ use super::conversation::Conversation;
 use super::exchange::Seen;
 use super::flow::FlowId;
 use super::{Sealed, Session};
-use crate::event::{Connection, IcmpAnswer, Moment, Turned};
+use crate::event::{Connection, IcmpAnswer, Turned};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,7 +84,7 @@ impl Attempts {
             if !self.known.is_empty()
                 && let Some(known) = self.known.get_mut(&key)
             {
-                known.opened = Some(seen(connection.syn_ack.unwrap_or(connection.last)));
+                known.opened = Some(connection.syn_ack.unwrap_or(connection.last));
             }
             return;
         }
@@ -102,8 +102,8 @@ impl Attempts {
         let attempt = self.known.entry(key).or_insert_with(|| Attempt {
             client: ClientAddress(connection.client),
             server: ServerAddress(connection.server),
-            first: seen(syn),
-            last: seen(last),
+            first: syn,
+            last,
             syns: 0,
             connections: 0,
             refused: 0,
@@ -113,7 +113,7 @@ impl Attempts {
             frames: Vec::new(),
             opened: None,
         });
-        attempt.last = attempt.last.max(seen(last));
+        attempt.last = attempt.last.max(last);
         let answers = [connection.refused, connection.icmp.map(|icmp| icmp.at)];
         for at in [Some(syn), Some(last)].into_iter().chain(answers).flatten() {
             if attempt.frames.len() < MAX_FRAMES && !attempt.frames.contains(&at.frame) {
@@ -324,8 +324,4 @@ impl Session {
     pub fn ways(&self) -> &Ways {
         &self.ways
     }
-}
-
-fn seen(at: Moment) -> Seen {
-    Seen { frame: at.frame, time: at.time }
 }

@@ -2,10 +2,10 @@
 //! DTLS, RTCP. (RTP has its sequence numbers.)
 
 use super::Session;
-use super::leg::{NUMBERED_MIRROR, is_copy};
+use super::leg::is_copy;
 use super::queue::Queue;
 use crate::event::{Event, Hop};
-use crate::time::Timestamp;
+use crate::time::{NUMBERED_MIRROR, Timestamp};
 use crate::wire::demux;
 use crate::wire::turn::ChannelData;
 

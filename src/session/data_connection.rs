@@ -227,21 +227,19 @@ pub fn closed(connection: &Connection) -> Option<(From, Seen, bool)> {
         (of_server, connection.rst[1], true),
     ];
     let ends = all.into_iter().filter_map(|(from, at, reset)| Some((from, at?, reset)));
-    let first = ends.min_by_key(|(_, at, _)| at.frame);
-    first.map(|(from, at, reset)| (from, Seen { frame: at.frame, time: at.time }, reset))
+    ends.min_by_key(|(_, at, _)| at.frame)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Moment;
     use crate::net::Endpoint;
     use crate::time::Timestamp;
 
     #[test]
     fn the_first_to_close_is_the_one_that_closed() {
         let end = |port| Endpoint::v4([192, 0, 2, 1], port);
-        let at = |frame| Moment { frame, time: Timestamp(0) };
+        let at = |frame| Seen { frame, time: Timestamp(0) };
         let mut connection = Connection::new(end(1), end(2), at(1));
         assert!(closed(&connection).is_none());
         connection.rst = [Some(at(9)), None];

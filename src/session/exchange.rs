@@ -3,18 +3,10 @@
 use super::credentials::Integrity;
 use super::names::Name;
 use crate::event::IcmpAnswer;
+pub use crate::frame::Seen;
 use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
-use crate::time::{Span, Timestamp};
+use crate::time::Span;
 use crate::wire::stun::{Class, Method, TransactionId};
-
-/// A frame and its time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Seen {
-    /// Number of the frame within the capture.
-    pub frame: u64,
-    /// When it was captured.
-    pub time: Timestamp,
-}
 
 /// The verdicts on the integrity attributes of one message, in wire order.
 pub type Verdicts = [Option<Integrity>; 2];
@@ -34,8 +26,6 @@ pub struct Asked {
     pub nonce_features: Option<NonceFeatures>,
     /// Which password algorithm it names (RFC 8489 §14.12).
     pub password_algorithm: Option<u16>,
-    /// Whether it carries PASSWORD-ALGORITHMS.
-    pub password_algorithms: bool,
     /// Whether it carries MESSAGE-INTEGRITY (SHA-1).
     pub integrity_sha1: bool,
     /// Whether it carries MESSAGE-INTEGRITY-SHA256.

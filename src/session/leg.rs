@@ -6,15 +6,10 @@ use super::names::Name;
 use super::transaction::{Request, Sighting};
 use crate::event::IcmpAnswer;
 use crate::net::{ClientAddress, ServerAddress};
-use crate::time::{Span, Timestamp};
+use crate::time::{MIRROR, NUMBERED_MIRROR, Span, Timestamp};
 use crate::wire::stun::{Method, TransactionId};
 use std::num::NonZeroU32;
 
-/// Two sightings of the same bytes closer than this are copies made by the capture, never a retransmission: the shortest
-/// retransmission timer in use is 50 ms.
-pub(super) const MIRROR: Span = Span::from_millis(2);
-/// The same, of packets that their host gave a number: it gives no two the same, nor sends a message again so soon.
-pub const NUMBERED_MIRROR: Span = Span::from_millis(20);
 /// How many retransmissions are kept with frame and time.
 const MAX_COPIES: usize = 8;
 

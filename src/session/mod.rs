@@ -77,7 +77,6 @@ pub use express::Bare;
 pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use hidden::{Hidden, HiddenCandidates};
-pub use leg::NUMBERED_MIRROR;
 pub use lent::{Lent, Lents};
 pub use limits::Limits;
 pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};

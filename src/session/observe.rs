@@ -36,12 +36,6 @@ pub struct Known {
 }
 
 impl Session {
-    /// The flow of a datagram, where one is known.
-    #[must_use]
-    pub fn flow(&self, src: Endpoint, dst: Endpoint) -> Option<FlowId> {
-        self.flows.find(src, dst)
-    }
-
     /// The flow of a message that came this way, where one is known.
     #[must_use]
     pub fn flow_on(&self, transport: Transport, src: Endpoint, dst: Endpoint) -> Option<FlowId> {
@@ -49,7 +43,7 @@ impl Session {
     }
 
     pub(super) fn flow_for(&mut self, event: &Event<'_>) -> Option<FlowId> {
-        let seen = Seen { frame: event.frame, time: event.time };
+        let seen = event.seen();
         self.flow_between(event.transport, (event.src, event.dst), seen, event.hops.is_empty())
     }
 
@@ -100,7 +94,7 @@ impl Session {
         let known = flow.and_then(|id| Some((id, self.flows.get_mut(id)?)));
         let flow = match known {
             Some((id, flow)) => {
-                flow.count(event.src, Seen { frame: event.frame, time: event.time });
+                flow.count(event.src, event.seen());
                 id
             }
             None => match self.flow_for(event) {
@@ -116,7 +110,7 @@ impl Session {
             src: event.src,
             dst: event.dst,
             transport: event.transport,
-            seen: Seen { frame: event.frame, time: event.time },
+            seen: event.seen(),
             digest: self.names.digest(message.seal()),
             ip_id: event.ip_id,
             ttl: event.ttl,
@@ -190,7 +184,7 @@ impl Session {
                 self.totals.hidden_errors.add(event.frame);
             }
         }
-        let seen = Seen { frame: event.frame, time: event.time };
+        let seen = event.seen();
         if fields.fingerprint && message.fingerprint() == Some(Fingerprint::Bad) {
             self.totals.fingerprint_bad.add(event.src, event.dst, seen);
         }

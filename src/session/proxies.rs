@@ -62,8 +62,8 @@ impl Proxies {
     fn add(&mut self, answer: &Proxied<'_>) {
         let key = (answer.client.ip(), answer.proxy, answer.target.to_owned());
         if is_of_turn(answer.target) && (self.0.len() < MAX || self.0.contains_key(&key)) {
-            let [asked, answered] = [answer.asked, answer.answered].map(|at| Seen { frame: at.frame, time: at.time });
-            self.0.insert(key, ProxyAnswer { code: answer.code, asked, answered });
+            let &Proxied { code, asked, answered, .. } = answer;
+            self.0.insert(key, ProxyAnswer { code, asked, answered });
         }
     }
 }

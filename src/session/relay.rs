@@ -94,7 +94,7 @@ impl Session {
 
     /// What the length of ChannelData in a byte stream tells of its padding.
     pub fn padding(&mut self, event: &Event<'_>, data: &ChannelData<'_>) {
-        let seen = Seen { frame: event.frame, time: event.time };
+        let seen = event.seen();
         if !data.length.is_multiple_of(4) {
             self.totals.odd_lengths.add(event.src, event.dst, seen);
         } else if data.counts_padding() {
@@ -113,7 +113,7 @@ impl Session {
         let flow = self.flows.find_on(event.transport, event.src, event.dst);
         let conversation = flow.and_then(|id| self.flows.get_mut(id)?.conversation.as_deref_mut());
         let Some(conversation) = conversation.filter(|_| event.hops.is_empty()) else { return hop };
-        let seen = Seen { frame: event.frame, time: event.time };
+        let seen = event.seen();
         let from = if hop.outward { From::Client } else { From::Server };
         conversation.message(from, seen);
         conversation.relayed(from, usize::from(data.length), event.time);
@@ -138,7 +138,7 @@ impl Session {
         }
         self.release_before(id);
         let Some(flow) = self.flows.get_mut(id) else { return unknown };
-        let seen = Seen { frame: event.frame, time: event.time };
+        let seen = event.seen();
         if flow.conversation.is_none() {
             // the capture starts later: the end with the service's port is the server, else the one with the lower port
             let (client, server) = by_port(event.src, event.dst);

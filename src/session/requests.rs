@@ -220,7 +220,6 @@ pub(super) fn asked(
         nonce: fields.nonce.map(|nonce| names.digest(nonce)),
         nonce_features: fields.nonce.and_then(features),
         password_algorithm: fields.password_algorithm,
-        password_algorithms: fields.password_algorithms.is_some(),
         integrity_sha1: fields.integrity[0].is_some(),
         integrity_sha256: fields.integrity[1].is_some(),
         integrity,

@@ -2,24 +2,16 @@
 
 use std::net::IpAddr;
 
+use crate::frame::Seen;
 use crate::net::Endpoint;
 use crate::packet::IcmpKind;
-use crate::time::{Span, Timestamp};
-
-/// A frame and its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment {
-    /// Number of the frame within the capture.
-    pub frame: u64,
-    /// When it was captured.
-    pub time: Timestamp,
-}
+use crate::time::Span;
 
 /// An ICMP error that quotes a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turned {
     /// The ICMP error.
-    pub at: Moment,
+    pub at: Seen,
     /// Who sent it.
     pub sender: IpAddr,
     /// What it says.
@@ -34,21 +26,21 @@ pub struct Connection {
     /// The other end.
     pub server: Endpoint,
     /// The first SYN.
-    pub syn: Option<Moment>,
+    pub syn: Option<Seen>,
     /// The last copy of it.
-    pub syn_last: Option<Moment>,
+    pub syn_last: Option<Seen>,
     /// How many copies of the SYN there were.
     pub syns: u32,
     /// The first SYN with ACK.
-    pub syn_ack: Option<Moment>,
+    pub syn_ack: Option<Seen>,
     /// The RST that answered the SYN: nothing listens, or a firewall says so.
-    pub refused: Option<Moment>,
+    pub refused: Option<Seen>,
     /// From the last copy of the SYN before it to the SYN with ACK.
     pub handshake: Option<Span>,
     /// The first FIN of the client, and of the server.
-    pub fin: [Option<Moment>; 2],
+    pub fin: [Option<Seen>; 2],
     /// The first RST of the client, and of the server, after the connection was open.
-    pub rst: [Option<Moment>; 2],
+    pub rst: [Option<Seen>; 2],
     /// Time to live or hop limit of the first RST of the client, and of the server; 0 where there is none.
     pub rst_ttl: [u8; 2],
     /// Lowest and highest time to live or hop limit of all else that the client sent, and the server; (255, 0) where nothing was seen.
@@ -69,15 +61,15 @@ pub struct Connection {
     /// Where it carries bytes between a relay's client and a peer (RFC 6062 §4.4): how many, from the client and from the server.
     pub carried: Option<[u64; 2]>,
     /// Its first segment.
-    pub first: Moment,
+    pub first: Seen,
     /// Its last segment.
-    pub last: Moment,
+    pub last: Seen,
 }
 
 impl Connection {
     /// A connection of which this is the first segment.
     #[must_use]
-    pub fn new(client: Endpoint, server: Endpoint, first: Moment) -> Self {
+    pub fn new(client: Endpoint, server: Endpoint, first: Seen) -> Self {
         Connection {
             client,
             server,

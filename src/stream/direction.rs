@@ -1,8 +1,8 @@
 //! One direction of a connection: segments to bytes in order.
 
-use super::connection::Moment;
 use super::framing::{Frame, Framer};
 use super::limits::Limits;
+use crate::frame::Seen;
 use crate::time::Span;
 
 /// A hole that the receiver acknowledged is given this long to be filled: captures of several interfaces are a little out of order.
@@ -17,8 +17,7 @@ const UNDECIDED: usize = 8 << 10;
 /// Where a segment came from, for the messages in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
-    pub at: Moment,
-    pub ip_id: u32,
+    pub at: Seen,
     pub ttl: u8,
 }
 
@@ -75,7 +74,7 @@ pub(super) struct Direction {
     /// Up to where the stream goes, as far as a FIN or an acknowledgment told.
     end: Option<u32>,
     /// Since when there is a hole.
-    hole: Option<Moment>,
+    hole: Option<Seen>,
     /// Bytes that the capture lacks.
     pub missing: u64,
     /// How often bytes were missing.
@@ -184,7 +183,7 @@ impl Direction {
     pub(super) fn acknowledge(
         &mut self,
         ack: u32,
-        now: Moment,
+        now: Seen,
         limits: &Limits,
         each: &mut impl FnMut(Frame<'_>, &Stamp),
     ) {
@@ -198,12 +197,12 @@ impl Direction {
     }
 
     /// Time has passed.
-    pub(super) fn wait(&mut self, now: Moment, limits: &Limits, each: &mut impl FnMut(Frame<'_>, &Stamp)) {
+    pub(super) fn wait(&mut self, now: Seen, limits: &Limits, each: &mut impl FnMut(Frame<'_>, &Stamp)) {
         self.look_at_hole(now, limits, each);
     }
 
     /// The stream has all bytes before `seq`, seen or not.
-    pub(super) fn reaches(&mut self, seq: u32, now: Moment) {
+    pub(super) fn reaches(&mut self, seq: u32, now: Seen) {
         if self.end.is_none_or(|end| seq.wrapping_sub(end) < FAR) {
             self.end = Some(seq);
         }
@@ -369,12 +368,12 @@ impl Direction {
         }
     }
 
-    fn look_at_hole(&mut self, now: Moment, limits: &Limits, each: &mut impl FnMut(Frame<'_>, &Stamp)) {
+    fn look_at_hole(&mut self, now: Seen, limits: &Limits, each: &mut impl FnMut(Frame<'_>, &Stamp)) {
         while let Some(since) = self.hole {
             let age = now.time.since(since.time);
             if self.held.is_empty() {
                 if age >= DISORDER {
-                    self.give_up_end(each, Stamp { at: now, ip_id: 0, ttl: 0 });
+                    self.give_up_end(each, Stamp { at: now, ttl: 0 });
                 }
                 return;
             }

@@ -1,17 +1,15 @@
 //! One connection: what is known of it, and its two directions once there is anything to look at.
 
-use super::connection::{Connection, Moment};
+use super::connection::Connection;
 use super::direction::Direction;
 use super::framing::Framer;
 use super::head::{self, Head};
 use super::proxy::Asked;
 use super::tls::Tls;
+use crate::frame::Seen;
 use crate::net::Endpoint;
 use crate::packet::Segment;
-use crate::time::Span;
-
-/// A SYN that comes again so soon is a copy that the capture made: retransmissions take 200 ms and more.
-const MIRROR: Span = Span::from_millis(20);
+use crate::time::NUMBERED_MIRROR;
 
 /// A connection of the table.
 #[derive(Debug)]
@@ -119,7 +117,7 @@ impl Entry {
     }
 
     /// A SYN, with ACK or without.
-    pub(super) fn opened(&mut self, at: Moment, segment: &Segment<'_>, side: usize) {
+    pub(super) fn opened(&mut self, at: Seen, segment: &Segment<'_>, side: usize) {
         if let Some(first) = self.first.get_mut(side) {
             first.get_or_insert(segment.seq.wrapping_add(1));
         }
@@ -131,7 +129,7 @@ impl Entry {
             }
         } else {
             connection.syn.get_or_insert(at);
-            if connection.syn_last.is_none_or(|last| last.time.apart(at.time) >= MIRROR) {
+            if connection.syn_last.is_none_or(|last| last.time.apart(at.time) >= NUMBERED_MIRROR) {
                 connection.syn_last = Some(at);
                 connection.syns = connection.syns.saturating_add(1);
             }

@@ -1,10 +1,11 @@
 //! What streams give: messages, and what became of connections.
 
-use super::connection::{Connection, Moment};
+use super::connection::Connection;
 use super::direction::Stamp;
 use super::framing::{Frame, Framing};
 use super::proxy::Proxied;
 use super::tls::{Secured, Tls};
+use crate::frame::Seen;
 use crate::keys::KeyLog;
 use crate::net::Endpoint;
 
@@ -20,9 +21,7 @@ pub struct Payload<'a> {
     /// Whether TLS protected it, and was opened.
     pub secured: bool,
     /// The frame that completes it.
-    pub at: Moment,
-    /// The identification of that frame's IPv4 header; 0 for none.
-    pub ip_id: u32,
+    pub at: Seen,
     /// Time to live (IPv4) or hop limit (IPv6) of that frame.
     pub ttl: u8,
 }
@@ -94,7 +93,7 @@ impl<'e, F: FnMut(Item<'_>)> Out<'e, F> {
         self.unpadded += u64::from(message.unpadded_before);
         let (client, server) = (connection.client, connection.server);
         let (src, dst) = if side == 0 { (client, server) } else { (server, client) };
-        let &Stamp { at, ip_id, ttl } = stamp;
-        (self.each)(Item::Payload(Payload { src, dst, message, secured: false, at, ip_id, ttl }));
+        let &Stamp { at, ttl } = stamp;
+        (self.each)(Item::Payload(Payload { src, dst, message, secured: false, at, ttl }));
     }
 }

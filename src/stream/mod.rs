@@ -25,7 +25,7 @@ mod sieve;
 mod table;
 mod tls;
 
-pub use connection::{Connection, Moment, Turned};
+pub use connection::{Connection, Turned};
 pub use dns::DnsSegments;
 pub use dtls::Associations;
 pub use framing::{Frame, Framer, Framing};
@@ -35,6 +35,7 @@ pub use proxy::Proxied;
 pub use table::Streams;
 pub use tls::{Sealed, Secured, What};
 
+use crate::frame::Seen;
 use crate::net::Endpoint;
 use crate::packet::{Segment, TcpFlags};
 use crate::time::Timestamp;
@@ -83,7 +84,7 @@ pub fn exercise(bytes: &[u8]) -> u64 {
             ttl: 64,
         };
         let time = Timestamp(now);
-        streams.advance(Moment { frame, time }, &mut each);
+        streams.advance(Seen { frame, time }, &mut each);
         streams.segment(frame, time, &segment, &mut each);
         if let Some(seq) = seq.get_mut(side) {
             *seq = at.wrapping_add(length).wrapping_add(u32::from(flags & 2 > 0));

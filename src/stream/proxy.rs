@@ -1,8 +1,8 @@
 //! Connections to HTTP proxies: what a client asks with CONNECT (RFC 9110 §9.3.6), and what it is told. What follows a yes is a stream of its own.
 
-use super::connection::Moment;
 use super::entry::Entry;
 use super::head;
+use crate::frame::Seen;
 use crate::net::Endpoint;
 use crate::packet::Segment;
 
@@ -13,7 +13,7 @@ const MAX_TARGET: usize = 261;
 #[derive(Debug)]
 pub(super) struct Asked {
     target: Box<str>,
-    at: Moment,
+    at: Seen,
     answer: Option<u16>,
 }
 
@@ -27,9 +27,9 @@ pub struct Proxied<'a> {
     /// To whom it is to connect: host and port as the client wrote them.
     pub target: &'a str,
     /// The request.
-    pub asked: Moment,
+    pub asked: Seen,
     /// The answer.
-    pub answered: Moment,
+    pub answered: Seen,
     /// Its status code.
     pub code: u16,
 }
@@ -46,7 +46,7 @@ pub(super) enum Turn<'a> {
 
 impl Entry {
     /// Takes what a client and an HTTP proxy say to each other before the connection is the client's to use.
-    pub(super) fn between(&mut self, seq: u32, at: Moment, segment: &Segment<'_>, side: usize) -> Turn<'_> {
+    pub(super) fn between(&mut self, seq: u32, at: Seen, segment: &Segment<'_>, side: usize) -> Turn<'_> {
         let end = seq.wrapping_add(segment.length);
         let [client, server] = &mut self.first;
         if side == 0

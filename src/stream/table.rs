@@ -1,6 +1,6 @@
 //! TCP streams: what segments do to the connections that are still of interest.
 
-use super::connection::{Connection, Moment, Turned};
+use super::connection::{Connection, Turned};
 use super::connections::Connections;
 use super::direction::{DISORDER, Direction, Piece, Stamp};
 use super::entry::{Entry, Look};
@@ -9,6 +9,7 @@ use super::head;
 use super::item::{Counts, Item, Out};
 use super::limits::Limits;
 use super::proxy::Turn;
+use crate::frame::Seen;
 use crate::keys::KeyLog;
 use crate::packet::{IcmpError, Segment};
 use crate::time::Timestamp;
@@ -74,20 +75,20 @@ impl Streams {
             || segment.flags.syn()
             || head::may_join(segment.payload, segment.src, segment.dst)
         {
-            self.take(Moment { frame, time }, segment, each);
+            self.take(Seen { frame, time }, segment, each);
         }
     }
 
     /// Lets time pass: what waited long enough for bytes that do not come is taken without them. Call it before every frame.
     #[inline(always)]
-    pub fn advance(&mut self, now: Moment, each: &mut impl FnMut(Item<'_>)) {
+    pub fn advance(&mut self, now: Seen, each: &mut impl FnMut(Item<'_>)) {
         if now.time >= self.due {
             self.look_at_holes(now, each);
         }
     }
 
     #[inline(never)]
-    fn look_at_holes(&mut self, now: Moment, each: &mut impl FnMut(Item<'_>)) {
+    fn look_at_holes(&mut self, now: Seen, each: &mut impl FnMut(Item<'_>)) {
         // a clock that goes to and fro makes it time with each frame
         if now.frame.saturating_sub(self.looked) < self.holed.len() as u64 / HOLES_A_FRAME {
             return;
@@ -104,7 +105,7 @@ impl Streams {
     }
 
     /// Looks whether a direction has waited long enough.
-    fn wait(&mut self, slot: u32, now: Moment, side: usize, each: &mut impl FnMut(Item<'_>)) {
+    fn wait(&mut self, slot: u32, now: Seen, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
         if self.known.get(slot).and_then(|entry| entry.direction(side)).is_some_and(Direction::has_hole) {
             self.on_direction(slot, now, side, each, |direction, out| {
@@ -114,7 +115,7 @@ impl Streams {
     }
 
     /// Takes an ICMP error, which may quote a segment.
-    pub fn icmp(&mut self, at: Moment, error: &IcmpError<'_>, each: &mut impl FnMut(Item<'_>)) {
+    pub fn icmp(&mut self, at: Seen, error: &IcmpError<'_>, each: &mut impl FnMut(Item<'_>)) {
         let quoted = &error.quoted;
         if quoted.protocol != TCP || !error.kind.is_unreachable() || !self.known.may_hold(quoted.src, quoted.dst) {
             return;
@@ -138,7 +139,7 @@ impl Streams {
         }
     }
 
-    fn take(&mut self, at: Moment, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
+    fn take(&mut self, at: Seen, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
         let (syn, ack) = (segment.flags.syn(), segment.flags.ack());
         let slot = match (self.known.find(segment.src, segment.dst), syn) {
             (Some(slot), true) if self.is_another(slot, segment) => {
@@ -191,14 +192,14 @@ impl Streams {
     }
 
     /// A connection begins with this SYN, or with the answer to one that was not captured.
-    fn open(&mut self, at: Moment, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) -> Option<u32> {
+    fn open(&mut self, at: Seen, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) -> Option<u32> {
         let (client, server) =
             if segment.flags.ack() { (segment.dst, segment.src) } else { (segment.src, segment.dst) };
         self.add(Connection::new(client, server, at), each)
     }
 
     /// A connection that began before the capture, and whose first segment that is looked at begins with a message.
-    fn join(&mut self, at: Moment, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) -> Option<u32> {
+    fn join(&mut self, at: Seen, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) -> Option<u32> {
         let (client, server) = if head::is_of_server(segment.payload, segment.src) {
             (segment.dst, segment.src)
         } else {
@@ -207,7 +208,7 @@ impl Streams {
         self.add(Connection::new(client, server, at), each)
     }
 
-    fn acknowledged(&mut self, slot: u32, at: Moment, ack: u32, side: usize, each: &mut impl FnMut(Item<'_>)) {
+    fn acknowledged(&mut self, slot: u32, at: Seen, ack: u32, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
         let Some(direction) = self.known.get_mut(slot).and_then(|entry| entry.direction_mut(side)) else { return };
         // nothing waits for it; and that nothing is known of one end does not make the other nothing that is read here
@@ -219,7 +220,7 @@ impl Streams {
         });
     }
 
-    fn data(&mut self, slot: u32, at: Moment, segment: &Segment<'_>, side: usize, each: &mut impl FnMut(Item<'_>)) {
+    fn data(&mut self, slot: u32, at: Seen, segment: &Segment<'_>, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
         let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
         let Some(entry) = self.known.get_mut(slot) else { return };
@@ -240,7 +241,7 @@ impl Streams {
             }
         }
         let sealed = self.keys.is_empty() && !entry.is_followed();
-        let stamp = Stamp { at, ip_id: segment.ip_id, ttl: segment.ttl };
+        let stamp = Stamp { at, ttl: segment.ttl };
         let piece = Piece { seq, bytes: segment.payload, length: segment.length, stamp };
         self.on_direction(slot, at, side, each, |direction, out| {
             direction.framer.seal(sealed);
@@ -252,7 +253,7 @@ impl Streams {
     fn on_direction<E: FnMut(Item<'_>)>(
         &mut self,
         slot: u32,
-        at: Moment,
+        at: Seen,
         side: usize,
         each: &mut E,
         happens: impl FnOnce(&mut Direction, &mut Out<'_, E>),
@@ -267,7 +268,7 @@ impl Streams {
     }
 
     /// What became of a connection by what a direction of it just took.
-    fn settle(&mut self, slot: u32, at: Moment, side: usize, each: &mut impl FnMut(Item<'_>)) {
+    fn settle(&mut self, slot: u32, at: Seen, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let full = self.known.held() > self.limits.total;
         let Some(entry) = self.known.get_mut(slot) else { return };
         let followed = entry.is_followed();
@@ -328,7 +329,7 @@ impl Streams {
         self.known.recount(slot);
     }
 
-    fn closed(&mut self, slot: u32, at: Moment, segment: &Segment<'_>, side: usize, each: &mut impl FnMut(Item<'_>)) {
+    fn closed(&mut self, slot: u32, at: Seen, segment: &Segment<'_>, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let Some(entry) = self.known.get_mut(slot) else { return };
         let connection = &mut entry.connection;
         let [first, _] = entry.first;
@@ -382,8 +383,7 @@ impl Streams {
 
     /// The quarter that was silent longest goes.
     fn make_room(&mut self, each: &mut impl FnMut(Item<'_>)) {
-        let mut all: Vec<(Moment, u32)> =
-            self.known.iter().map(|(slot, entry)| (entry.connection.last, slot)).collect();
+        let mut all: Vec<(Seen, u32)> = self.known.iter().map(|(slot, entry)| (entry.connection.last, slot)).collect();
         all.sort_unstable_by_key(|&(last, slot)| (last.time, last.frame, slot));
         for &(_, slot) in all.iter().take((all.len() / 4).max(1)) {
             let held = self.known.get(slot).is_some_and(|entry| entry.connection.stun && entry.held() > 0);
@@ -449,7 +449,7 @@ mod tests {
         let (mut frame, mut looks) = (0, 0);
         let mut send = |time: Timestamp, segment: &Segment<'_>| {
             frame += 1;
-            streams.advance(Moment { frame, time }, &mut |_| {});
+            streams.advance(Seen { frame, time }, &mut |_| {});
             looks += u32::from(streams.looked == frame);
             streams.segment(frame, time, segment, &mut |_| {});
             (streams.holed.len(), looks)

@@ -1,9 +1,10 @@
 //! One connection of TLS: records to handshake messages, and to the stream that they protect where there are keys.
 
-use super::connection::{Connection, Moment};
+use super::connection::Connection;
 use super::direction::Stamp;
 use super::framing::{Frame, Framer};
 use super::item::{Item, Payload};
+use crate::frame::Seen;
 use crate::keys::{self, Hello, KeyLog, Outcome, Reason, Sender};
 use crate::net::Endpoint;
 use crate::wire::handshake::{
@@ -33,9 +34,7 @@ pub struct Secured<'a> {
     /// To whom.
     pub dst: Endpoint,
     /// The frame that completes it.
-    pub at: Moment,
-    /// The identification of that frame's IPv4 header; 0 for none.
-    pub ip_id: u32,
+    pub at: Seen,
     /// Time to live (IPv4) or hop limit (IPv6) of that frame.
     pub ttl: u8,
     /// What it is.
@@ -166,7 +165,7 @@ impl Tls {
         let protected = self.is_protected(side, &record);
         let (src, dst) =
             if side == 0 { (connection.client, connection.server) } else { (connection.server, connection.client) };
-        let &Stamp { at, ip_id, ttl } = stamp;
+        let &Stamp { at, ttl } = stamp;
         let mut sealed = Sealed { record, protected, opened: None, shut: None, begun: [None; MAX_NAMED], alert: None };
         let mut unpadded = 0;
         if protected {
@@ -201,7 +200,7 @@ impl Tls {
         let protected = sealed.protected;
         let follow = Cell::new(self.follow.get());
         let what = What::Record(sealed);
-        let base = Secured { connection, side, src, dst, at, ip_id, ttl, what, follow: &follow };
+        let base = Secured { connection, side, src, dst, at, ttl, what, follow: &follow };
         match contents {
             Some((ContentType::HANDSHAKE, contents)) => {
                 // taken out while what it puts together is given on
@@ -236,7 +235,7 @@ impl Tls {
         {
             framer.take(&plain, &mut |message| {
                 unpadded += u64::from(message.unpadded_before);
-                each(Item::Payload(Payload { src, dst, message, secured: true, at, ip_id, ttl }));
+                each(Item::Payload(Payload { src, dst, message, secured: true, at, ttl }));
             });
         }
         if let Some(inside) = inside.as_mut().filter(|_| plain.capacity() <= KEPT) {

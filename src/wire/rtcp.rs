@@ -90,13 +90,6 @@ impl Part<'_> {
         }
         self.body.get(16..)?.first_chunk::<4>().map(|&count| u32::from_be_bytes(count))
     }
-
-    /// Of a BYE: the sources that leave.
-    pub fn leaving(&self) -> impl Iterator<Item = u32> {
-        let count = if self.packet_type == PacketType::BYE { usize::from(self.count) } else { 0 };
-        let sources = self.body.chunks_exact(4).take(count).filter_map(|source| source.first_chunk::<4>());
-        sources.map(|&source| u32::from_be_bytes(source))
-    }
 }
 
 /// What a datagram of RTCP or SRTCP shows.
@@ -176,7 +169,6 @@ mod tests {
         assert_eq!((rtcp.packet_type, rtcp.ssrc, rtcp.plain), (PacketType::RR, 7, true));
         let types: Vec<_> = rtcp.parts().map(|part| part.packet_type.to_string()).collect();
         assert_eq!(types, ["RR", "BYE"]);
-        assert_eq!(rtcp.parts().flat_map(|part| part.leaving().collect::<Vec<_>>()).collect::<Vec<_>>(), [7]);
     }
 
     #[test]
@@ -222,9 +214,6 @@ mod tests {
             if let Some(rtcp) = Rtcp::parse(&bytes) {
                 let read: usize = rtcp.parts().map(|part| 4 + part.body.len()).sum();
                 prop_assert_eq!(read, if rtcp.plain { bytes.len() } else { 0 });
-                for part in rtcp.parts() {
-                    prop_assert!(part.leaving().count() <= 31);
-                }
             }
         }
     }

@@ -150,3 +150,17 @@ impl Drop for Faults {
         }
     }
 }
+
+/// A capture in which the names, the software and the phrases of a refused Allocate are all this text.
+pub fn refused_with(text: &str) -> Vec<u8> {
+    let (client, server) = ("10.0.0.2:50000", "192.0.2.1:3478");
+    let mut scene = Scene::new();
+    let login = Login::new(text, text, "wrong");
+    let challenged = scene.allocate(client, server);
+    scene.after_ms(20).challenge(&challenged, 401, text, text, text);
+    let retry = scene.after_ms(1).allocate_as(client, server, &login, text);
+    scene
+        .after_ms(20)
+        .refuse_with(&retry, 431, text, |answer| answer.software(text).username(text).realm(text).nonce(text));
+    scene.pcap()
+}

@@ -2,7 +2,7 @@
 
 use super::calls::allocate_v6;
 use super::dtls::Shake;
-use super::{IceSide, Icmp, Login, Scene, Stun, attribute, method, packet, payload};
+use super::{IceSide, Icmp, Login, Scene, Stun, alice, attribute, method, packet, payload};
 
 const CLIENT: &str = "172.16.84.124:50000";
 const SECOND: &str = "172.16.84.124:50001";
@@ -12,10 +12,6 @@ const RELAYED: &str = "203.0.113.1:24000";
 const RELAYED_TOO: &str = "203.0.113.2:24000";
 const MAPPED: &str = "198.51.100.9:40000";
 const PEER: &str = "198.51.100.7:4000";
-
-fn alice() -> Login {
-    Login::new("alice", "example.org", "secret")
-}
 
 /// One case: its name, the scene, and the warnings that are due in it.
 pub type Case = (&'static str, Scene, &'static [&'static str]);

@@ -7,9 +7,10 @@ use super::degrade::{self, Shot};
 use super::packet::{self, ACK, FIN, Ip, PSH, RST, SYN};
 use super::scene::Scene;
 use super::stun::{Login, Stun, method};
+use turnscope::frame::Seen;
 use turnscope::net::Endpoint;
 use turnscope::packet::{Segment, TcpFlags};
-use turnscope::stream::{Connection, Counts, Framing, Item, Limits, Moment, Streams};
+use turnscope::stream::{Connection, Counts, Framing, Item, Limits, Streams};
 use turnscope::time::Timestamp;
 
 /// One connection. It keeps the sequence numbers; the scene keeps the clock.
@@ -266,7 +267,7 @@ pub fn read_streams(pieces: &[Piece], limits: Limits) -> Read {
             ip_id: 0,
             ttl: 64,
         };
-        streams.advance(Moment { frame: number, time: piece.time }, &mut each);
+        streams.advance(Seen { frame: number, time: piece.time }, &mut each);
         streams.segment(number, piece.time, &segment, &mut each);
         let (_, held) = streams.size();
         assert!(held <= limits.total + (256 << 10), "{held} bytes wait");

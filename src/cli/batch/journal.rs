@@ -321,7 +321,14 @@ mod tests {
         }
         assert!(!rows.parts.is_empty(), "some went ahead");
         journal.done(Some([1; 16]), (b"report", b"page"), &summary("a"), &rows).unwrap();
-        journal.done(None, (b"", b""), &Summary::unreadable("empty file"), &Rows::default()).unwrap();
+        journal
+            .done(
+                None,
+                (b"", b""),
+                &Summary { error: Some("empty file".into()), ..Summary::default() },
+                &Rows::default(),
+            )
+            .unwrap();
         drop(journal);
         let journal = Journal::open(&path, true).unwrap();
         let done = journal.find(&[1; 16]).unwrap();

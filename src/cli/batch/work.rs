@@ -21,6 +21,7 @@ use crate::report::tables::{self, Table};
 use crate::report::{Report, Summary, Verdict};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
@@ -214,7 +215,7 @@ impl<'b> Work<'b> {
         let icmp = self.icmp_answers(origin, open);
         match open() {
             Ok(input) => self.analyze(origin, (input, icmp), item.size, summary, |_| Some(key)),
-            Err(error) => self.write_unreadable(origin, Summary { error: Some(error.to_string()), ..summary }),
+            Err(error) => self.write_unreadable(origin, error, summary),
         }
     }
 
@@ -286,7 +287,7 @@ impl<'b> Work<'b> {
         let closing = origin.inner.map_or_else(|| input::closing(Path::new(origin.path)), |_| Closing::default());
         match Input::bounded(&summary.path, input, archive::most(size, origin.inner.is_some())) {
             Ok(input) => self.analyze(origin, (input.knowing(closing), icmp), size, summary, key),
-            Err(error) => self.write_unreadable(origin, Summary { error: Some(error.to_string()), ..summary }),
+            Err(error) => self.write_unreadable(origin, error, summary),
         }
     }
 
@@ -325,7 +326,7 @@ impl<'b> Work<'b> {
             return Ok(());
         }
         if is_too_much || bomb.load(Ordering::Relaxed) {
-            return self.write_unreadable(origin, Summary { error: Some(archive::bomb().to_string()), ..summary });
+            return self.write_unreadable(origin, archive::bomb(), summary);
         }
         let logs = beside.logs_of(part.year().unwrap_or(analyzer::NO_YEAR));
         let report = analyzer::report_with(vec![part], &logs, beside.log_offset);
@@ -390,11 +391,11 @@ impl<'b> Work<'b> {
 
     /// The row of a file that could not be read.
     pub(super) fn unreadable(&self, origin: Origin<'_>, size: u64, reason: &str) -> Result<(), Error> {
-        let summary = self.named(origin, size);
-        self.write_unreadable(origin, Summary { error: Some(reason.to_owned()), ..summary })
+        self.write_unreadable(origin, reason, self.named(origin, size))
     }
 
-    fn write_unreadable(&self, origin: Origin<'_>, summary: Summary) -> Result<(), Error> {
+    fn write_unreadable(&self, origin: Origin<'_>, error: impl Display, summary: Summary) -> Result<(), Error> {
+        let summary = Summary { error: Some(error.to_string()), ..summary };
         self.record(origin, None, (&[], &[]), &summary, &Rows::default())
     }
 

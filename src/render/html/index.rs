@@ -257,7 +257,7 @@ mod tests {
             verdict: Some(Verdict::Failure),
             ..Summary::default()
         });
-        index.add(&Summary::unreadable(evil));
+        index.add(&Summary { error: Some(evil.into()), ..Summary::default() });
         let page = index.page();
         assert_eq!(page.matches("<script").count(), 1, "its own");
         assert!(!page.contains("<script>alert") && !page.contains("<img") && !page.contains('\u{202e}'), "{page}");

@@ -42,24 +42,15 @@ pub(super) fn how_far(state: DtlsState, took_us: Option<i64>, resumed: bool) -> 
 }
 
 fn details(page: &mut Page<'_>, known: &Dtls) {
-    let chosen: Vec<String> = [
-        known.version.clone(),
-        known.cipher_suite.clone(),
-        known.group.clone(),
-        known.srtp_profile.clone(),
-        known.alpn.as_ref().map(|alpn| format!("ALPN {alpn}")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if chosen.is_empty() {
-        offered(page, known);
-    } else {
-        page.item(2, "agreed on", None, &chosen.join(", "));
-    }
-    if let Some(name) = &known.server_name {
-        page.item(2, "server name", None, name);
-    }
+    let terms = Terms {
+        agreed: &[&known.version, &known.cipher_suite, &known.group, &known.srtp_profile],
+        alpn: &known.alpn,
+        versions: &known.versions_offered,
+        offered: [("groups", &known.groups), ("SRTP", &known.srtp_profiles_offered)],
+        suites: &known.cipher_suites_offered,
+        server_name: &known.server_name,
+    };
+    terms.tell(page);
     certificate_lines(page, &known.certificates);
     flights(page, known);
     for part in &known.missing {
@@ -83,21 +74,36 @@ fn details(page: &mut Page<'_>, known: &Dtls) {
     }
 }
 
-fn offered(page: &mut Page<'_>, known: &Dtls) {
-    if known.versions_offered.is_empty() {
-        return;
+/// What the two agreed on, or else what was offered, and for which name.
+pub(super) struct Terms<'r> {
+    pub agreed: &'r [&'r Option<String>],
+    pub alpn: &'r Option<String>,
+    pub versions: &'r [String],
+    pub offered: [(&'static str, &'r [String]); 2],
+    pub suites: &'r [String],
+    pub server_name: &'r Option<String>,
+}
+
+impl Terms<'_> {
+    pub(super) fn tell(&self, page: &mut Page<'_>) {
+        let alpn = self.alpn.as_ref().map(|alpn| format!("ALPN {alpn}"));
+        let agreed: Vec<&str> = self.agreed.iter().copied().chain([&alpn]).filter_map(Option::as_deref).collect();
+        if !agreed.is_empty() {
+            page.item(2, "agreed on", None, &agreed.join(", "));
+        } else if !self.versions.is_empty() {
+            let mut text = self.versions.join(", ");
+            for (what, words) in self.offered.iter().filter(|(_, words)| !words.is_empty()) {
+                text += &format!("; {what} {}", words.join(", "));
+            }
+            if page.limit(0) > 0 {
+                text += &format!("; suites {}", self.suites.join(", "));
+            }
+            page.item(2, "offered", None, &text);
+        }
+        if let Some(name) = self.server_name {
+            page.item(2, "server name", None, name);
+        }
     }
-    let mut text = known.versions_offered.join(", ");
-    if !known.groups.is_empty() {
-        text += &format!("; groups {}", known.groups.join(", "));
-    }
-    if !known.srtp_profiles_offered.is_empty() {
-        text += &format!("; SRTP {}", known.srtp_profiles_offered.join(", "));
-    }
-    if page.limit(0) > 0 {
-        text += &format!("; suites {}", known.cipher_suites_offered.join(", "));
-    }
-    page.item(2, "offered", None, &text);
 }
 
 /// What an alert says, whose it is, and where it is.

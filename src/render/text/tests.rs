@@ -78,14 +78,21 @@ fn story() -> Report {
             mismatched: 0, near_misses: Vec::new(),
         }],
         findings: vec![
-            Finding::new("turn-integrity-rejected", Severity::Failure, "The server does not accept the client's credentials")
-                .explain("In frame 1458 the server refuses the signature of frame 1457 with 431. The request verifies with the password that the Meeting Server has; the answer is signed with another.")
-                .fix("Set the same password on the TURN server object of the Meeting Server's API and in the Expressway-E's local authentication database.")
-                .places([place(1455), place(1456), place(1457), place(1458)])
-                .filter("stun.id == 00:01:02:03:04:05:06:07:08:09:0a:0b || frame.number in {1455..1458}")
-                .reference("RFC 8489 §9.2.4"),
-            Finding::new("turn-challenge", Severity::Note, "The server asked for credentials")
-                .explain("This is how long-term credentials begin."),
+            Finding {
+                title: "The server does not accept the client's credentials".into(),
+                explanation: "In frame 1458 the server refuses the signature of frame 1457 with 431. The request verifies with the password that the Meeting Server has; the answer is signed with another.".into(),
+                fix: "Set the same password on the TURN server object of the Meeting Server's API and in the Expressway-E's local authentication database.".into(),
+                places: vec![place(1455), place(1456), place(1457), place(1458)],
+                places_total: 4,
+                filter: Some("stun.id == 00:01:02:03:04:05:06:07:08:09:0a:0b || frame.number in {1455..1458}".into()),
+                reference: Some("RFC 8489 §9.2.4".into()),
+                ..Finding::example("turn-integrity-rejected", Severity::Failure)
+            },
+            Finding {
+                title: "The server asked for credentials".into(),
+                explanation: "This is how long-term credentials begin.".into(),
+                ..Finding::example("turn-challenge", Severity::Note)
+            },
         ],
         ..Report::default()
     }

@@ -1,6 +1,6 @@
 //! TLS connections of TURN: who opened them to whom, on what they agreed, and how they ended.
 
-use super::handshake::{alert_line, certificate_lines, flight_lines, how_far};
+use super::handshake::{Terms, alert_line, certificate_lines, flight_lines, how_far};
 use super::page::{Page, Tint};
 use crate::report::{DtlsState, Report, Tls, TlsTcpState};
 
@@ -28,17 +28,15 @@ fn details(page: &mut Page<'_>, known: &Tls) {
     if let Some(why) = why_of_turn(known) {
         page.item(2, "taken for TURN", None, why);
     }
-    let alpn = known.alpn.as_ref().map(|alpn| format!("ALPN {alpn}"));
-    let chosen: Vec<String> =
-        [known.version.clone(), known.cipher_suite.clone(), known.group.clone(), alpn].into_iter().flatten().collect();
-    if chosen.is_empty() {
-        offered(page, known);
-    } else {
-        page.item(2, "agreed on", None, &chosen.join(", "));
-    }
-    if let Some(name) = &known.server_name {
-        page.item(2, "server name", None, name);
-    }
+    let terms = Terms {
+        agreed: &[&known.version, &known.cipher_suite, &known.group],
+        alpn: &known.alpn,
+        versions: &known.versions_offered,
+        offered: [("groups", &known.groups), ("ALPN", &known.alpn_offered)],
+        suites: &known.cipher_suites_offered,
+        server_name: &known.server_name,
+    };
+    terms.tell(page);
     certificate_lines(page, &known.certificates);
     flights(page, known);
     if let Some(alert) = &known.alert {
@@ -76,23 +74,6 @@ pub(in crate::render) fn why_of_turn(known: &Tls) -> Option<&'static str> {
         "name" => Some("likely: by the server name"),
         _ => None,
     }
-}
-
-fn offered(page: &mut Page<'_>, known: &Tls) {
-    if known.versions_offered.is_empty() {
-        return;
-    }
-    let mut text = known.versions_offered.join(", ");
-    if !known.groups.is_empty() {
-        text += &format!("; groups {}", known.groups.join(", "));
-    }
-    if !known.alpn_offered.is_empty() {
-        text += &format!("; ALPN {}", known.alpn_offered.join(", "));
-    }
-    if page.limit(0) > 0 {
-        text += &format!("; suites {}", known.cipher_suites_offered.join(", "));
-    }
-    page.item(2, "offered", None, &text);
 }
 
 fn flights(page: &mut Page<'_>, known: &Tls) {

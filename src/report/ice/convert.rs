@@ -5,6 +5,7 @@ use super::{
     IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IceNomination, IcePair, IcePassword, IceRole, IceRoles,
     IceRtt, IceSelectedBy, IceSelection, IceSession, IceState,
 };
+use crate::frame::in_order;
 use crate::report::convert::Origin;
 use crate::report::signalling::{self, SignalledAddress};
 use crate::report::{Address, CandidateType, Place, TcpType, Time, Transport};
@@ -40,14 +41,9 @@ pub(in crate::report) fn session(
     let selection = ice.selection();
     let first = [ice.agent(0).first_check, ice.agent(1).first_check].into_iter().flatten().min();
     let since = |time: Timestamp| first.map(|first| time.since(first.time).micros());
-    let mut evidence: Vec<u64> = [first, ice.first_answer, ice.nominated, selection.map(|chosen| chosen.at)]
-        .into_iter()
-        .flatten()
-        .map(|seen| seen.frame)
-        .collect();
-    evidence.sort_unstable();
-    evidence.dedup();
-    let evidence: Vec<Place> = evidence.into_iter().map(|frame| origin.place(frame)).collect();
+    let told = [first, ice.first_answer, ice.nominated, selection.map(|chosen| chosen.at)].into_iter().flatten();
+    let evidence: Vec<Place> =
+        in_order(told.map(|seen| seen.frame)).into_iter().map(|frame| origin.place(frame)).collect();
     IceSession {
         ufrags: [local, 1 - local].into_iter().filter_map(|agent| teller.ufrag(ice, agent)).collect(),
         agents: [local, 1 - local].into_iter().map(|agent| teller.agent(ice, agent)).collect(),

@@ -38,7 +38,6 @@ pub(super) fn cite(session: &mut Session, report: &Report) {
             }
         }
         session.citations.push(Citation {
-            key: finding.key.clone(),
             id: finding.id.clone(),
             severity: effective(finding),
             title: if own { finding.title.clone() } else { format!("as elsewhere: {}", finding.title) },

@@ -41,5 +41,3 @@ pub const NEW_SESSION: Span = Span::from_secs(60);
 pub const ANSWER_MAY_COME: Span = Span::from_millis(500);
 /// Steps of different flows that come within this time are one, if they are alike.
 pub const TOGETHER: Span = Span::from_millis(100);
-/// A copy by a mirror port comes within this time.
-pub const MIRROR: Span = Span::from_millis(2);

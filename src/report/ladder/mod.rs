@@ -244,8 +244,6 @@ impl fmt::Display for Outcome {
 /// A finding that is about a session.
 #[derive(Clone, Debug)]
 pub struct Citation {
-    /// The finding's key.
-    pub key: String,
     /// The finding's id.
     pub id: String,
     /// How grave it is.

@@ -1,12 +1,12 @@
 //! One flow as it is told: its moments, and what it shows of its two ends.
 
 use super::flight::Flight;
-use super::limits::{CHANNELS, FLIGHTS, LOOK_BACK, MIRROR, NAMES};
+use super::limits::{CHANNELS, FLIGHTS, LOOK_BACK, NAMES};
 use super::moment::{Kind, Moment, Seen};
 use super::{Mark, moment};
 use crate::event::Event;
 use crate::net::Endpoint;
-use crate::time::Timestamp;
+use crate::time::{MIRROR, Timestamp};
 use crate::wire::dtls::Record;
 
 /// One flow between two endpoints, whichever of them sends.

@@ -1,12 +1,12 @@
 //! `dtls-handshake-failure`, `dtls-version`, `dtls-alert`: an alert in the clear ended the handshake.
 
-use super::super::evidence::frames;
-use super::super::{Collector, Confidence, Severity, Text, View};
 use super::{ALERT, HANDSHAKE_FAILURE, ROLE_CONFLICT, Reading, Story, VERSION, capital, hello_frames};
+use crate::rules::evidence::{all_of, frames};
+use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{AlertSeen, Handshake, Offer, Role};
 use crate::wire::handshake::{HandshakeType, registry};
 
-pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     let Some(alert) = handshake.fatal() else { return };
     let (id, severity) = match story.reading {
@@ -37,33 +37,26 @@ fn offers(handshake: &Handshake) -> String {
         return "What the client offers is not in the capture.".to_owned();
     };
     let srtp = match &offer.srtp {
-        Some(profiles) => listed(profiles),
+        Some(profiles) => all_of(profiles),
         None => "none (no use_srtp)".to_owned(),
     };
     let chosen = match handshake.sides.server.hello.as_deref() {
         Some(hello) => format!(
             " The server chose {}, {}{}.",
-            listed(&hello.versions),
-            listed(&hello.suites),
-            hello.srtp.as_ref().map(|profiles| format!(", SRTP profile {}", listed(profiles))).unwrap_or_default()
+            all_of(&hello.versions),
+            all_of(&hello.suites),
+            hello.srtp.as_ref().map(|profiles| format!(", SRTP profile {}", all_of(profiles))).unwrap_or_default()
         ),
         None => String::new(),
     };
     let Offer { versions, suites, groups, signatures, .. } = offer;
     format!(
         "The client offers versions {}; suites {}; groups {}; signatures {}; SRTP profiles {srtp}.{chosen}",
-        listed(versions),
-        listed(suites),
-        listed(groups),
-        listed(signatures),
+        all_of(versions),
+        all_of(suites),
+        all_of(groups),
+        all_of(signatures),
     )
-}
-
-pub(in crate::rules) fn listed<T: ToString>(list: &[T]) -> String {
-    if list.is_empty() {
-        return "none".to_owned();
-    }
-    list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn nothing_in_common(story: &Story<'_>, alert: &AlertSeen, name: &str, listed: &[u64]) -> Text {
@@ -120,7 +113,7 @@ fn nothing_in_common(story: &Story<'_>, alert: &AlertSeen, name: &str, listed: &
 fn version(story: &Story<'_>, alert: &AlertSeen, frames_listed: &[u64]) -> Text {
     let handshake = story.handshake;
     let (by, of) = (story.end(alert.from), story.end(alert.from.other()));
-    let offered = handshake.sides.client.hello.as_ref().map(|hello| listed(&hello.versions));
+    let offered = handshake.sides.client.hello.as_ref().map(|hello| all_of(&hello.versions));
     let wanted =
         handshake.chosen.as_ref().map(|chosen| format!(" The server chose {}.", chosen.version)).unwrap_or_default();
     Text {

@@ -1,9 +1,9 @@
 //! `dtls-certificate-rejected`, `dtls-fingerprint-mismatch`: the certificate is not taken, or should not be.
 
-use super::super::evidence::{frames, quote};
-use super::super::{Collector, Confidence, Severity, Text, View};
 use super::signalled::{Match, listed};
-use super::{CERTIFICATE_REJECTED, FINGERPRINT_MISMATCH, Reading, Story, capital, frames_at};
+use super::{CERTIFICATE_REJECTED, FINGERPRINT_MISMATCH, Reading, Story, capital};
+use crate::rules::evidence::{frames, frames_at, quote};
+use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{Certificate, Handshake, Role, State};
 use crate::session::signalling::Description;
 use crate::time::Span;
@@ -65,7 +65,7 @@ pub(in crate::rules) fn judge_rejected(handshake: &Handshake, view: &View<'_>, o
 }
 
 /// The certificates against the fingerprints of the session descriptions.
-pub(in crate::rules) fn judge_mismatch(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge_mismatch(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     for role in [Role::Client, Role::Server] {
         let Some(certificate) = handshake.sides[role].certificate() else { continue };

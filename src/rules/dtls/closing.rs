@@ -1,7 +1,8 @@
 //! `dtls-closed`, `dtls-closed-early`: the end of an association that was complete.
 
-use super::super::{Collector, Confidence, Remedy, Severity, Text, View};
-use super::{CLOSED, CLOSED_EARLY, Story, capital, frames_at};
+use super::{CLOSED, CLOSED_EARLY, Story, capital};
+use crate::rules::evidence::frames_at;
+use crate::rules::{Collector, Confidence, Remedy, Severity, Text, View};
 use crate::session::handshake::{Closing, Handshake, Role};
 use crate::time::{Span, Timestamp};
 
@@ -10,7 +11,7 @@ const AT_ONCE: Span = Span::from_secs(1);
 /// An end that sends nothing for so long, while the other does, is not content.
 const SILENT: Span = Span::from_secs(4);
 
-pub(in crate::rules) fn judge_closed(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge_closed(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     let Some(closing) = handshake.closing().filter(|closing| !is_early(handshake, closing)) else { return };
     let mut seen = story.occurrence(CLOSED, Severity::Note, Confidence::Certain, "");
@@ -37,7 +38,7 @@ pub(in crate::rules) fn judge_closed(handshake: &Handshake, _view: &View<'_>, ou
     });
 }
 
-pub(in crate::rules) fn judge_early(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge_early(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     let Some(completed) = handshake.completed else { return };
     let closed = handshake.closing().filter(|closing| is_early(handshake, closing));

@@ -1,9 +1,9 @@
 //! `dtls-fragment-lost`, `dtls-hello-fragmented`: what does not fit the path, or the peer.
 
-use super::super::evidence::{frames, listed};
-use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::{lost_packets, lost_parts};
-use super::{FRAGMENT_LOST, HELLO_FRAGMENTED, Reading, Story, frames_at, hello_frames};
+use super::{FRAGMENT_LOST, HELLO_FRAGMENTED, Reading, Story, hello_frames};
+use crate::rules::evidence::{frames, frames_at, listed};
+use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
 use crate::wire::handshake::HandshakeType;
@@ -13,7 +13,7 @@ use std::ops::Range;
 const ON_ITS_WAY: Span = Span::from_secs(1);
 const LONG: Span = Span::from_secs(3);
 
-pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     match story.reading {
         Reading::FragmentLost | Reading::HelloFragmented if story.went_on(view) => {}
@@ -31,14 +31,12 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     // where the first record is missing, or the answer to the check that opened the way for it, so may be more
     let whole = handshake.from_start && !story.lacks_answers(view);
     let confidence = if whole { Confidence::Certain } else { Confidence::Likely };
-    let mut listed = part.map(|(_, missing)| vec![missing.seen.0.frame, missing.seen.1.frame]).unwrap_or_default();
+    let ends = part.into_iter().flat_map(|(_, missing)| [missing.seen.0, missing.seen.1]);
     let flights = handshake.flights.iter().filter(|flight| flight.from == from);
-    listed.extend(frames_at(flights.flat_map(|flight| flight.times.iter().copied())));
+    let mut listed = frames_at(ends.chain(flights.flat_map(|flight| flight.times.iter().copied())));
     if listed.is_empty() {
         listed = hello_frames(handshake);
     }
-    listed.sort_unstable();
-    listed.dedup();
     let mut seen = story.occurrence(FRAGMENT_LOST, Severity::Failure, confidence, from.name());
     seen.frames = listed.clone();
     seen.reference = "RFC 9147 §4.4";

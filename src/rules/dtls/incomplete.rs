@@ -1,8 +1,8 @@
 //! `dtls-incomplete`: a handshake that stops half-way.
 
-use super::super::evidence::{counted, frames};
-use super::super::{Collector, Confidence, Remedy, Severity, Text, View};
-use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, capital, frames_at};
+use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, capital};
+use crate::rules::evidence::{counted, frames, frames_at};
+use crate::rules::{Collector, Confidence, Remedy, Severity, Text, View};
 use crate::session::Seen;
 use crate::session::handshake::{AlertSeen, Flight, Handshake, Role, What};
 use crate::time::Span;
@@ -18,7 +18,7 @@ const ON_ITS_WAY: Span = Span::from_secs(1);
 /// Datagrams up to this size pass every path: IPv4 asks that much of each host (RFC 791 §3.2), headers included.
 const SMALL: u32 = 576 - 28;
 
-pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake).filter(|story| story.reading == Reading::Stuck) else { return };
     if story.went_on(view) {
         return;

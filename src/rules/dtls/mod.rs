@@ -11,39 +11,44 @@ mod reading;
 mod signalled;
 mod silence;
 
-pub(super) use alerts::{judge as judge_alerts, listed};
-pub(super) use certificate::{judge_mismatch, judge_rejected};
-pub(super) use closing::{judge_closed, judge_early};
-pub(super) use fragments::judge as judge_fragments;
-pub(super) use incomplete::judge as judge_incomplete;
-pub(super) use never_started::{ID as NEVER_STARTED, judge as judge_never_started};
-pub(super) use obsolete::judge as judge_obsolete;
-pub(super) use silence::judge as judge_silence;
-
-pub(super) const NO_ANSWER: &str = "dtls-no-answer";
-pub(super) const UNREACHABLE: &str = "dtls-unreachable";
-pub(super) const ROLE_CONFLICT: &str = "dtls-role-conflict";
-pub(super) const FRAGMENT_LOST: &str = "dtls-fragment-lost";
-pub(super) const HELLO_FRAGMENTED: &str = "dtls-hello-fragmented";
-pub(super) const CERTIFICATE_REJECTED: &str = "dtls-certificate-rejected";
-pub(super) const FINGERPRINT_MISMATCH: &str = "dtls-fingerprint-mismatch";
-pub(super) const CLOSED_EARLY: &str = "dtls-closed-early";
-pub(super) const OBSOLETE: &str = "dtls-obsolete";
-pub(super) const HANDSHAKE_FAILURE: &str = "dtls-handshake-failure";
-pub(super) const VERSION: &str = "dtls-version";
-pub(super) const ALERT: &str = "dtls-alert";
-pub(super) const CLOSED: &str = "dtls-closed";
-pub(super) const INCOMPLETE: &str = "dtls-incomplete";
-
-use super::evidence::ip_filter;
+use super::evidence::{frames_at, ip_filter};
 use super::travel::{self, Sought, Whereabouts};
-use super::{Confidence, Occurrence, Remedy, Severity, Subject, View};
+use super::{Confidence, Judge, Occurrence, Remedy, Rule, Severity, Subject, View};
 use crate::join::Kind;
 use crate::net::{ClientAddress, Endpoint, PeerAddress, RelayedAddress, ServerAddress};
 use crate::session::handshake::{Handshake, Role, Way};
-use crate::session::{Grievance, Inside, Seen};
+use crate::session::{Grievance, Inside};
 use crate::wire::handshake::HandshakeType;
 use reading::Reading;
+
+const NO_ANSWER: &str = "dtls-no-answer";
+const UNREACHABLE: &str = "dtls-unreachable";
+const ROLE_CONFLICT: &str = "dtls-role-conflict";
+const FRAGMENT_LOST: &str = "dtls-fragment-lost";
+const HELLO_FRAGMENTED: &str = "dtls-hello-fragmented";
+const CERTIFICATE_REJECTED: &str = "dtls-certificate-rejected";
+const FINGERPRINT_MISMATCH: &str = "dtls-fingerprint-mismatch";
+const CLOSED_EARLY: &str = "dtls-closed-early";
+const OBSOLETE: &str = "dtls-obsolete";
+const HANDSHAKE_FAILURE: &str = "dtls-handshake-failure";
+const VERSION: &str = "dtls-version";
+const ALERT: &str = "dtls-alert";
+const CLOSED: &str = "dtls-closed";
+const INCOMPLETE: &str = "dtls-incomplete";
+
+#[rustfmt::skip] // one rule a line
+pub(super) const RULES: &[Rule] = &[
+    Rule { ids: &[NO_ANSWER, UNREACHABLE, ROLE_CONFLICT], judge: Judge::Handshake(silence::judge) },
+    Rule { ids: &[never_started::ID], judge: Judge::Ice(never_started::judge) },
+    Rule { ids: &[FRAGMENT_LOST, HELLO_FRAGMENTED], judge: Judge::Handshake(fragments::judge) },
+    Rule { ids: &[CERTIFICATE_REJECTED], judge: Judge::Handshake(certificate::judge_rejected) },
+    Rule { ids: &[FINGERPRINT_MISMATCH], judge: Judge::Handshake(certificate::judge_mismatch) },
+    Rule { ids: &[HANDSHAKE_FAILURE, VERSION, ALERT], judge: Judge::Handshake(alerts::judge) },
+    Rule { ids: &[INCOMPLETE, CLOSED_EARLY], judge: Judge::Handshake(incomplete::judge) },
+    Rule { ids: &[CLOSED_EARLY], judge: Judge::Handshake(closing::judge_early) },
+    Rule { ids: &[CLOSED], judge: Judge::Handshake(closing::judge_closed) },
+    Rule { ids: &[OBSOLETE], judge: Judge::Handshake(obsolete::judge) },
+];
 
 /// An association with what all findings about it share.
 pub(super) struct Story<'h> {
@@ -144,14 +149,6 @@ impl<'h> Story<'h> {
             layers => format!(" ({})", layers.join(", ")),
         }
     }
-}
-
-/// The frames of moments, in order, each once.
-fn frames_at(moments: impl IntoIterator<Item = Seen>) -> Vec<u64> {
-    let mut frames: Vec<u64> = moments.into_iter().map(|seen| seen.frame).collect();
-    frames.sort_unstable();
-    frames.dedup();
-    frames
 }
 
 /// The frames in which the ClientHello was sent, again and again.

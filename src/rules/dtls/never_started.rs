@@ -1,19 +1,19 @@
 //! `dtls-never-started`: ICE has a pair, and nobody begins DTLS on it.
 
-use super::super::evidence::{frames, how_long, ip_filter};
-use super::super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::net::{ClientAddress, PeerAddress};
+use crate::rules::evidence::{frames, how_long, ip_filter};
+use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::Grievance;
 use crate::session::ice::{IceSession, Pair, Way};
 use crate::session::signalling::{Description, Setup};
 use crate::time::Span;
 
-pub(in crate::rules) const ID: &str = "dtls-never-started";
+pub(super) const ID: &str = "dtls-never-started";
 
 /// A handshake begins as soon as there is a pair; after so long it does not.
 const WAITED: Span = Span::from_secs(5);
 
-pub(in crate::rules) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) {
     let (Some(pair), Some(selection)) = (session.selected(), session.selection()) else { return };
     // a restart goes on with the keys that there are, and DTLS or media on any pair was begun somehow
     if session.restart_of.is_some() || session.first_data().is_some() || !pair.is_valid_both_ways() {

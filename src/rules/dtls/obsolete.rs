@@ -1,11 +1,12 @@
 //! `dtls-obsolete`: DTLS 1.0 or older.
 
-use super::super::{Collector, Confidence, Remedy, Severity, Text, View};
 use super::reading::is_obsolete;
-use super::{OBSOLETE, Story, frames_at};
+use super::{OBSOLETE, Story};
+use crate::rules::evidence::frames_at;
+use crate::rules::{Collector, Confidence, Remedy, Severity, Text, View};
 use crate::session::handshake::{Handshake, Role};
 
-pub(in crate::rules) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     let Some(chosen) = handshake.chosen.as_ref().filter(|chosen| is_obsolete(chosen.version)) else { return };
     let offered = handshake.sides.client.hello.as_ref();

@@ -1,8 +1,8 @@
 //! What session descriptions say of the two ends of an association, and whether its pair works.
 
-use super::super::View;
-use super::super::evidence::quote;
 use super::Story;
+use crate::rules::View;
+use crate::rules::evidence::quote;
 use crate::session::handshake::{Both, Certificate, Role};
 use crate::session::ice::{IceSession, Pair};
 use crate::session::signalling::{Description, Setup, compare};

@@ -1,17 +1,18 @@
 //! `dtls-no-answer`, `dtls-unreachable`, `dtls-role-conflict`: no server answers the ClientHello.
 
-use super::super::evidence::{first_frames, frames, how_long, quote};
-use super::super::{Collector, Confidence, Severity, Text, View};
 use super::reading::is_large;
-use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, frames_at, hello_frames};
+use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, hello_frames};
+use crate::frame::in_order;
 use crate::net::Endpoint;
+use crate::rules::evidence::{first_frames, frames, frames_at, how_long, quote};
+use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
 
 /// Both ends may still sort out who is client within this time, if ever.
 const SETTLED: Span = Span::from_secs(2);
 
-pub(in crate::rules) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     match story.reading {
         Reading::NoAnswer => no_answer(&story, view, out),
@@ -134,11 +135,8 @@ fn role_conflict(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let Some(counter) = handshake.counter_hellos.first() else { return };
     let settled = handshake.fatal().is_some() || handshake.surroundings.judged.since(counter.time) >= SETTLED;
     let confidence = if settled && handshake.from_start { Confidence::Certain } else { Confidence::Likely };
-    let mut listed = hello_frames(handshake);
-    listed.extend(frames_at(handshake.counter_hellos.iter().copied()));
-    listed.extend(handshake.alerts.iter().map(|alert| alert.seen.frame));
-    listed.sort_unstable();
-    listed.dedup();
+    let against = handshake.counter_hellos.iter().copied().chain(handshake.alerts.iter().map(|alert| alert.seen));
+    let listed = in_order(hello_frames(handshake).into_iter().chain(frames_at(against)));
     let mut seen = story.occurrence(ROLE_CONFLICT, Severity::Failure, confidence, "");
     seen.frames = listed.clone();
     seen.reference = "RFC 8842 §5.3";

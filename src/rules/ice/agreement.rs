@@ -9,9 +9,9 @@ use crate::session::ice::{IceSession, Role, Unauthorized};
 use crate::session::signalling::compare;
 use crate::time::Span;
 
-pub(in crate::rules) const UNAUTHORIZED: &str = "ice-check-unauthorized";
-pub(in crate::rules) const CONFLICT: &str = "ice-role-conflict";
-pub(in crate::rules) const NOT_NOMINATED: &str = "ice-not-nominated";
+pub(super) const UNAUTHORIZED: &str = "ice-check-unauthorized";
+pub(super) const CONFLICT: &str = "ice-role-conflict";
+pub(super) const NOT_NOMINATED: &str = "ice-not-nominated";
 
 /// An agent that has not been told the other's credentials yet refuses its first checks: so long it may last.
 const SIGNALLING: Span = Span::from_secs(2);
@@ -24,7 +24,7 @@ const PATIENCE: Span = Span::from_secs(5);
 /// So many 487, over so much time, are no crossing of offers any more, and no checks that were under way together.
 const STUBBORN: (u32, Span) = (4, Span::from_secs(1));
 
-pub(in crate::rules) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     for agent in 0..2 {
         let Some(refused) = ice.agent(agent).unauthorized.as_deref() else { continue };
         // early checks may be refused before the answer has arrived: what counts is that none ever succeeds
@@ -198,7 +198,7 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, gave_up:
     }
 }
 
-pub(in crate::rules) fn judge_conflict(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge_conflict(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     const LASTING: u32 = 8;
     let refusals = ice.agents.iter().map(|agent| agent.conflicts.count).fold(0, u32::saturating_add);
     let firsts = ice.agents.iter().filter_map(|agent| agent.conflicts.first);
@@ -280,7 +280,7 @@ fn conflict(
     }
 }
 
-pub(in crate::rules) fn judge_not_nominated(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge_not_nominated(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     let Some(controlling) = ice.controlling() else { return };
     let agent = ice.agent(controlling);
     let claims = agent.role == Some(Role::Controlling);

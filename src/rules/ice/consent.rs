@@ -6,7 +6,7 @@ use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::ice::{Consent, IceSession, Pair};
 use crate::time::{Span, Timestamp};
 
-pub(in crate::rules) const LOST: &str = "ice-consent-lost";
+pub(super) const LOST: &str = "ice-consent-lost";
 
 /// WebRTC gives a pair up after about 15 s without an answer, in which it asks more and more often.
 const GIVEN_UP: (Span, u32) = (Span::from_secs(15), 20);
@@ -20,7 +20,7 @@ const SILENT: Span = Span::from_secs(15);
 /// What is still on its way when the peer falls silent.
 const ON_ITS_WAY: Span = Span::from_secs(5);
 
-pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     let (Some(consent), Some(pair)) = (ice.consent(), ice.selected()) else { return };
     let Some(answered) = pair.way(consent.from).answered.as_ref() else { return };
     let (span, checks) = GIVEN_UP;
@@ -42,7 +42,8 @@ pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Colle
     let mut seen =
         occurrence(ice, consent.from, (LOST, "RFC 7675 §5.1"), Severity::Failure, at, vec![consent.last_answer.frame]);
     seen = unless_later(seen, ice);
-    seen.causes = if pair.passes_relay().is_some() { BEHIND_A_RELAY } else { &[super::UNAUTHORIZED, "nat-rebinding"] };
+    seen.causes =
+        if pair.passes_relay().is_some() { BEHIND_A_RELAY } else { &[super::agreement::UNAUTHORIZED, "nat-rebinding"] };
     if consent.lost_at.is_none() || still_sends {
         seen.confidence = Confidence::Likely;
     }
@@ -55,7 +56,7 @@ pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Colle
 
 /// What ends a pair that runs through a relay.
 const BEHIND_A_RELAY: &[&str] = &[
-    super::UNAUTHORIZED,
+    super::agreement::UNAUTHORIZED,
     "turn-allocation-gone",
     "turn-permission-missing",
     "turn-channel-mismatch",

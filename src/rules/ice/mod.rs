@@ -2,23 +2,28 @@
 
 mod agreement;
 mod consent;
+mod hidden;
 mod path;
 mod selected;
 
-pub(super) use agreement::{
-    CONFLICT, NOT_NOMINATED, UNAUTHORIZED, judge_conflict, judge_not_nominated, judge_unauthorized,
-};
-pub(super) use consent::{LOST, judge as judge_consent};
-pub(super) use path::{NO_RELAY, ONE_WAY, UNANSWERED, judge as judge_path};
-pub(super) use selected::{RELAYED, RESTART, SWITCHED, judge as judge_selected};
-
 use super::evidence::{counted, host_filter, ip_filter, layers};
-use super::{Confidence, Occurrence, Remedy, Severity, Subject, View};
+use super::{Confidence, Judge, Occurrence, Remedy, Rule, Severity, Subject, View};
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport};
 use crate::session::ice::{IceSession, Pair};
-use crate::session::{Ends, Grievance, NUMBERED_MIRROR};
-use crate::time::{Span, Timestamp};
+use crate::session::{Ends, Grievance};
+use crate::time::{NUMBERED_MIRROR, Span, Timestamp};
 use std::net::IpAddr;
+
+#[rustfmt::skip] // one rule a line
+pub(super) const RULES: &[Rule] = &[
+    Rule { ids: &[hidden::ID], judge: Judge::Capture(hidden::judge) },
+    Rule { ids: &[path::UNANSWERED, path::ONE_WAY, path::NO_RELAY], judge: Judge::Ice(path::judge) },
+    Rule { ids: &[agreement::UNAUTHORIZED], judge: Judge::Ice(agreement::judge_unauthorized) },
+    Rule { ids: &[agreement::CONFLICT], judge: Judge::Ice(agreement::judge_conflict) },
+    Rule { ids: &[agreement::NOT_NOMINATED], judge: Judge::Ice(agreement::judge_not_nominated) },
+    Rule { ids: &[consent::LOST], judge: Judge::Ice(consent::judge) },
+    Rule { ids: &[selected::SWITCHED, selected::RESTART, selected::RELAYED], judge: Judge::Ice(selected::judge) },
+];
 
 /// After this long no answer to a check comes any more: 16 × 500 ms after its last copy (RFC 8489 §6.2.1).
 const NO_ANSWER: Span = Span::from_secs(8);

@@ -14,8 +14,8 @@ use crate::session::ice::{IceSession, Pair, Signed};
 use crate::time::Span;
 use crate::wire::stun::TRANSMISSIONS;
 
-pub(in crate::rules) const UNANSWERED: &str = "ice-checks-unanswered";
-pub(in crate::rules) const ONE_WAY: &str = "ice-one-way";
+pub(super) const UNANSWERED: &str = "ice-checks-unanswered";
+pub(super) const ONE_WAY: &str = "ice-one-way";
 pub(in crate::rules) const NO_RELAY: &str = "ice-no-relay-candidate";
 
 /// So many transmissions over so much time are an attempt that had its chance.
@@ -71,7 +71,7 @@ const BEHIND_NO_RELAY: &[&str] = &[
     "nat-alg-rewrite",
 ];
 
-pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     // what pairs an old user fragment with a new one is not meant to last; what carries data works
     if ice.is_mixed || ice.pairs.iter().any(|pair| pair.first_data().is_some()) {
         return;

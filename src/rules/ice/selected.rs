@@ -7,11 +7,11 @@ use crate::rules::{Collector, Remedy, Severity, Text, View};
 use crate::session::ice::IceSession;
 use crate::time::Span;
 
-pub(in crate::rules) const SWITCHED: &str = "ice-pair-switched";
-pub(in crate::rules) const RESTART: &str = "ice-restart";
+pub(super) const SWITCHED: &str = "ice-pair-switched";
+pub(super) const RESTART: &str = "ice-restart";
 pub(in crate::rules) const RELAYED: &str = "ice-relay-used";
 
-pub(in crate::rules) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     if ice.is_mixed {
         return;
     }

@@ -1,8 +1,8 @@
 //! `tls-certificate-rejected`, `tls-certificate-name`, `tls-certificate-expired`: the TURN server's certificate.
 
-use super::super::evidence::{date, frames};
-use super::super::{Collector, Confidence, Severity, Text, View};
-use super::{CERTIFICATE_EXPIRED, CERTIFICATE_NAME, CERTIFICATE_REJECTED, Story, frames_at, names};
+use super::{CERTIFICATE_EXPIRED, CERTIFICATE_NAME, CERTIFICATE_REJECTED, Story, names};
+use crate::rules::evidence::{date, frames, frames_at};
+use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Seen;
 use crate::session::handshake::{Certificate, Role};
 use crate::session::tls::{Ending, TlsConnection};
@@ -119,7 +119,7 @@ fn sealed(story: &Story<'_>, at: Seen, out: &mut Collector) {
 }
 
 /// The certificate is for other names than the one asked for.
-pub(in crate::rules) fn judge_name(connection: &TlsConnection, _view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge_name(connection: &TlsConnection, _view: &View<'_>, out: &mut Collector) {
     let story = Story::of(connection);
     let Some(asked) = connection.server_name() else { return };
     let Some((certificate, summary)) = readable(connection) else { return };
@@ -153,7 +153,7 @@ pub(in crate::rules) fn judge_name(connection: &TlsConnection, _view: &View<'_>,
 }
 
 /// The certificate is out of date at the time of the capture, or the client says so.
-pub(in crate::rules) fn judge_expired(connection: &TlsConnection, _view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge_expired(connection: &TlsConnection, _view: &View<'_>, out: &mut Collector) {
     let story = Story::of(connection);
     let said = match connection.ending() {
         Some(Ending::Alert(alert))

@@ -1,9 +1,8 @@
 //! `tls-handshake-failure`: client and server have nothing in common, or something cuts the connection off in the middle of the handshake.
 
-use super::super::dtls::listed;
-use super::super::evidence::{frames, quote};
-use super::super::{Collector, Confidence, Severity, Text, View};
-use super::{HANDSHAKE_FAILURE, Story, frames_at};
+use super::{HANDSHAKE_FAILURE, Story};
+use crate::rules::evidence::{all_of, frames, frames_at, quote};
+use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{AlertSeen, Role};
 use crate::session::tls::{ClosedBy, Ending, TlsConnection};
 use crate::wire::handshake::registry;
@@ -15,7 +14,7 @@ const NO_APPLICATION_PROTOCOL: u8 = 120;
 /// What is told as a certificate's.
 const ABOUT_CERTIFICATES: [u8; 4] = [42, 45, 46, 48];
 
-pub(in crate::rules) fn judge(connection: &TlsConnection, view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge(connection: &TlsConnection, view: &View<'_>, out: &mut Collector) {
     let story = Story::of(connection);
     match connection.ending() {
         Some(Ending::Alert(alert)) if alert.from == Role::Server && connection.began_in_clear() => {
@@ -72,7 +71,7 @@ fn refused(story: &Story<'_>, alert: &AlertSeen, out: &mut Collector) {
     seen.frames = shown.clone();
     out.add(seen, || {
         let (client, server) = (story.client.ip(), story.server);
-        let versions = handshake.sides.client.hello.as_ref().map(|hello| listed(&hello.versions));
+        let versions = handshake.sides.client.hello.as_ref().map(|hello| all_of(&hello.versions));
         let by = match alert.from {
             Role::Client => client.to_string(),
             Role::Server => server.to_string(),
@@ -146,15 +145,15 @@ fn offers(connection: &TlsConnection) -> String {
         return "What the client offers is not in the capture.".to_owned();
     };
     let chosen = match sides.server.hello.as_deref() {
-        Some(hello) => format!(" The server chose {} and {}.", listed(&hello.versions), listed(&hello.suites)),
+        Some(hello) => format!(" The server chose {} and {}.", all_of(&hello.versions), all_of(&hello.suites)),
         None => " The server chose nothing.".to_owned(),
     };
     format!(
         "The client offers versions {}; suites {}; groups {}; signatures {}.{chosen}",
-        listed(&offer.versions),
-        listed(&offer.suites),
-        listed(&offer.groups),
-        listed(&offer.signatures)
+        all_of(&offer.versions),
+        all_of(&offer.suites),
+        all_of(&offer.groups),
+        all_of(&offer.signatures)
     )
 }
 

@@ -7,19 +7,24 @@ mod certificate;
 mod failure;
 mod names;
 
-pub(super) use certificate::{judge_expired, judge_name, judge_rejected};
-pub(super) use failure::judge as judge_failure;
-
-pub(super) const CERTIFICATE_REJECTED: &str = "tls-certificate-rejected";
-pub(super) const CERTIFICATE_NAME: &str = "tls-certificate-name";
-pub(super) const CERTIFICATE_EXPIRED: &str = "tls-certificate-expired";
-pub(super) const HANDSHAKE_FAILURE: &str = "tls-handshake-failure";
-
 use super::evidence::{ip_filter, quote};
-use super::{Confidence, Occurrence, Remedy, Severity, Subject};
+use super::{Confidence, Judge, Occurrence, Remedy, Rule, Severity, Subject};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::session::tls::TlsConnection;
 use crate::session::{Grievance, Seen};
+
+const CERTIFICATE_REJECTED: &str = "tls-certificate-rejected";
+const CERTIFICATE_NAME: &str = "tls-certificate-name";
+const CERTIFICATE_EXPIRED: &str = "tls-certificate-expired";
+const HANDSHAKE_FAILURE: &str = "tls-handshake-failure";
+
+#[rustfmt::skip] // one rule a line
+pub(super) const RULES: &[Rule] = &[
+    Rule { ids: &[CERTIFICATE_NAME], judge: Judge::Tls(certificate::judge_name) },
+    Rule { ids: &[CERTIFICATE_EXPIRED], judge: Judge::Tls(certificate::judge_expired) },
+    Rule { ids: &[CERTIFICATE_REJECTED], judge: Judge::Tls(certificate::judge_rejected) },
+    Rule { ids: &[HANDSHAKE_FAILURE], judge: Judge::Tls(failure::judge) },
+];
 
 /// A connection with what all findings about it share.
 struct Story<'c> {
@@ -72,12 +77,4 @@ impl<'c> Story<'c> {
             causes: &[],
         }
     }
-}
-
-/// The frames of moments, in order, each once.
-fn frames_at(moments: impl IntoIterator<Item = Seen>) -> Vec<u64> {
-    let mut frames: Vec<u64> = moments.into_iter().map(|seen| seen.frame).collect();
-    frames.sort_unstable();
-    frames.dedup();
-    frames
 }

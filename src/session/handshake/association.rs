@@ -242,9 +242,7 @@ pub struct Unreachable {
     pub from: Role,
     /// The first.
     pub first: IcmpAnswer,
-    /// When.
-    pub at: Timestamp,
-    /// The last.
+    /// When the last came.
     pub last: Timestamp,
     /// How many.
     pub total: u64,
@@ -363,16 +361,6 @@ impl Handshake {
     #[must_use]
     pub fn way(&self) -> Option<&Way> {
         self.ways.first()
-    }
-
-    /// The address of an end, as ICE sees it on the first way.
-    #[must_use]
-    pub fn end(&self, role: Role) -> Option<Endpoint> {
-        let way = self.way()?;
-        Some(match role {
-            Role::Client => way.client,
-            Role::Server => way.server,
-        })
     }
 
     /// The version, as far as it is known: agreed on, or the highest that the client offers.

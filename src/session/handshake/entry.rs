@@ -390,7 +390,6 @@ impl Entry {
         let known = self.handshake.unreachable.get_or_insert_with(|| Unreachable {
             from,
             first: answer,
-            at,
             last: at,
             total: 0,
             frames: Vec::new(),

@@ -72,7 +72,7 @@ impl Handshakes {
         if known.is_none() && !begins {
             return; // nothing could be said of it
         }
-        let seen = Seen { frame: event.frame, time: event.time };
+        let seen = event.seen();
         let Some(slot) = self.association(known, path, event, clue.as_ref(), seen, room) else { return };
         let before = self.entries.get(slot).map_or(0, Entry::bytes);
         let functions = std::mem::take(&mut self.functions);
@@ -106,7 +106,7 @@ impl Handshakes {
         let Some(slot) = self.by_path.get(&path).copied() else { return };
         let before = self.entries.get(slot).map_or(0, Entry::bytes);
         let functions = std::mem::take(&mut self.functions);
-        let seen = Seen { frame: event.frame, time: event.time };
+        let seen = event.seen();
         if let Some(entry) = self.entries.get_mut(slot)
             && let Some(way) = entry.handshake.ways.iter().position(|way| way.path == path)
             && let Some(role) = entry.handshake.ways.get(way).map(|way| way.sender(event.src))

@@ -32,7 +32,7 @@ impl Session {
         match message.class() {
             Class::Request if is_check(method, fields) => {
                 if let Some(inside) = self.ice.check(&mut self.names, event, message, fields, known) {
-                    let seen = Seen { frame: event.frame, time: event.time };
+                    let seen = event.seen();
                     self.nat.learn(inside, event.src, &[event.frame]);
                     self.nat.view(ClientAddress(inside), ServerAddress(event.dst), MappedAddress(event.src), seen);
                 }
@@ -60,10 +60,9 @@ impl Ice {
         known: &Known,
     ) -> Option<Endpoint> {
         let path = Path::of_event(event);
-        let id = self.hasher.hash_one(message.transaction_id());
+        let (id, sent) = self.sent(message);
         let place = self.find(&path);
-        let sent = self.recent.get(id).filter(|sent| self.get(sent.slot).is_some_and(|s| s.number == sent.session));
-        let seen = Seen { frame: event.frame, time: event.time };
+        let seen = event.seen();
         let direction = path.direction(event.src);
         if known.retransmission_of.is_some() {
             let place = place?;
@@ -95,25 +94,8 @@ impl Ice {
             *slot = Some(user);
         }
         let way = pair.way_mut(agent);
-        way.sent = way.sent.saturating_add(1);
-        way.first.get_or_insert(seen);
-        let before = std::mem::replace(&mut way.last, seen.time);
-        way.ttl = event.ttl;
-        way.priority = fields.priority.or(way.priority);
         let was_answered = way.answered.is_some();
-        if let Some(answered) = &mut way.answered {
-            if answered.open == 0 {
-                answered.open_since = seen.time;
-            }
-            answered.open = answered.open.saturating_add(1);
-            let rest = seen.time.since(before);
-            if rest > answered.rest.0 {
-                answered.rest = (rest, before);
-            }
-        }
-        if nominates {
-            way.use_candidate.get_or_insert(seen);
-        }
+        way.asked(seen, event.ttl, fields.priority, nominates);
         session.last = seen;
         session.spoke(agent, fields, message.method(), known, seen);
         if nominates && session.agent(agent).use_candidate.is_none() {
@@ -132,9 +114,16 @@ impl Ice {
         None
     }
 
+    /// By which id the check of a transaction is remembered, and the check, where it is.
+    fn sent(&self, message: &Message<'_>) -> (u64, Option<Sent>) {
+        let id = self.hasher.hash_one(message.transaction_id());
+        let is_there = |sent: &Sent| self.get(sent.slot).is_some_and(|session| session.number == sent.session);
+        (id, self.recent.get(id).filter(is_there))
+    }
+
     /// The address that the sender of a check had where it was seen first, if it goes to the same place from another one now.
     fn before_translation(&self, sent: Sent, event: &Event<'_>) -> Option<Endpoint> {
-        let point = self.get(sent.slot)?.pairs.get(usize::from(sent.pair))?.at(usize::from(sent.point))?;
+        let point = self.pair(sent.slot, sent.pair)?.at(usize::from(sent.point))?;
         let ends = point.path.ends;
         let (from, to) = if point.low == sent.agent { (ends.low, ends.high) } else { (ends.high, ends.low) };
         let plain = point.path.inside.is_none() && event.hops.last().is_none();
@@ -162,9 +151,9 @@ impl Ice {
         user: Option<Name>,
     ) -> Option<Place> {
         let direction = path.direction(event.src);
-        let seen = Seen { frame: event.frame, time: event.time };
+        let seen = event.seen();
         if let Some(place) = place {
-            let pair = self.get(place.slot)?.pairs.get(usize::from(place.pair))?;
+            let pair = self.pair(place.slot, place.pair)?;
             let agent = pair.agent(usize::from(place.point), direction);
             if user.is_none() || pair.users.get(agent).copied().flatten() == user {
                 return Some(place);
@@ -187,9 +176,7 @@ impl Ice {
                 return Some(place);
             }
             if known.is_none() && self.get(place.slot).is_some_and(|session| session.flow.is_some()) {
-                let pair = self.get(place.slot)?.pairs.get(usize::from(place.pair))?;
-                let agent = pair.agent(usize::from(place.point), direction);
-                self.name(place.slot, agent, (own, peer));
+                self.name(place.slot, self.sender(place, direction), (own, peer));
                 return Some(place);
             }
         }
@@ -232,15 +219,14 @@ impl Ice {
             return;
         }
         let path = Path::of_event(event);
-        let id = self.hasher.hash_one(message.transaction_id());
+        let (_, sent) = self.sent(message);
         let direction = path.direction(event.src);
-        let seen = Seen { frame: event.frame, time: event.time };
-        let sent = self.recent.get(id).filter(|sent| self.get(sent.slot).is_some_and(|s| s.number == sent.session));
+        let seen = event.seen();
         let found = if sent.is_none() { self.find(&path) } else { None };
         let (place, asker, nominates) = match (sent, found) {
             (Some(sent), _) => {
                 let Sent { slot, pair, point, .. } = sent;
-                let known = self.get(slot).and_then(|session| session.pairs.get(usize::from(pair)));
+                let known = self.pair(slot, pair);
                 let own = known.and_then(|pair| pair.at(usize::from(point)));
                 let beyond =
                     known.is_some_and(|pair| pair.path() == &path || pair.other_paths().any(|other| *other == path));
@@ -256,9 +242,7 @@ impl Ice {
                 (Place { slot, pair, point }, usize::from(sent.agent), sent.nominates)
             }
             (None, Some(place)) if place.point == 0 => {
-                let Some(pair) = self.get(place.slot).and_then(|s| s.pairs.get(usize::from(place.pair))) else {
-                    return;
-                };
+                let Some(pair) = self.pair(place.slot, place.pair) else { return };
                 let asker = 1 - pair.agent(0, direction);
                 let asked = pair.users.get(asker).copied().flatten();
                 if message.method() == Method::BINDING && (known.user.is_none() || asked != known.user) {
@@ -289,8 +273,7 @@ impl Ice {
     /// Whether an answer that is not on the way of its check comes from another address (`Some(true)`), or the same way looks different since
     /// the capture does not show a channel's peer (`Some(false)`).
     fn is_elsewhere(&self, sent: Sent, event: &Event<'_>) -> Option<bool> {
-        let pair = self.get(sent.slot)?.pairs.get(usize::from(sent.pair))?;
-        let point = pair.at(usize::from(sent.point))?;
+        let point = self.pair(sent.slot, sent.pair)?.at(usize::from(sent.point))?;
         let ends = point.path.ends;
         let asker = if point.low == sent.agent { ends.low } else { ends.high };
         match event.hops.last() {
@@ -300,8 +283,7 @@ impl Ice {
     }
 
     fn elsewhere(&mut self, sent: Sent, event: &Event<'_>) {
-        let session = self.get_mut(sent.slot);
-        if let Some(pair) = session.and_then(|session| session.pairs.get_mut(usize::from(sent.pair))) {
+        if let Some(pair) = self.pair_mut(sent.slot, sent.pair) {
             pair.elsewhere.get_or_insert((event.src, event.frame));
         }
     }
@@ -311,8 +293,7 @@ impl Ice {
         let path = Path::of(Transport::Tcp, client, server, &Hops::default());
         let Some(place) = self.find(&path) else { return };
         let direction = path.direction(client);
-        let pair = self.get_mut(place.slot).and_then(|session| session.pairs.get_mut(usize::from(place.pair)));
-        if let Some(pair) = pair {
+        if let Some(pair) = self.pair_mut(place.slot, place.pair) {
             pair.opener = Some(u8::from(pair.agent(usize::from(place.point), direction) != 0));
         }
     }
@@ -321,8 +302,7 @@ impl Ice {
     pub(in crate::session) fn icmp(&mut self, transport: Transport, src: Endpoint, dst: Endpoint, answer: IcmpAnswer) {
         let path = Path::of(transport, src, dst, &Hops::default());
         let Some(place) = self.find(&path) else { return };
-        let pair = self.get_mut(place.slot).and_then(|session| session.pairs.get_mut(usize::from(place.pair)));
-        if let Some(pair) = pair.filter(|_| answer.kind.is_unreachable()) {
+        if let Some(pair) = self.pair_mut(place.slot, place.pair).filter(|_| answer.kind.is_unreachable()) {
             pair.icmp.get_or_insert_with(|| Box::new(answer));
         }
     }
@@ -335,15 +315,14 @@ impl Ice {
         }
         let path = Path::of_event(event);
         let Some(place) = self.find_for_data(&path) else { return };
-        let seen = Seen { frame: event.frame, time: event.time };
+        let seen = event.seen();
         let agent = self.sender(place, path.direction(event.src));
         self.carry(place, agent, bytes, seen, is_alert(event));
     }
 
     /// The agent that sent what goes in this direction of a way that leads to a pair; that stays so as long as the way leads there.
     pub(in crate::session) fn sender(&self, place: Place, direction: usize) -> usize {
-        let pair = self.get(place.slot).and_then(|session| session.pairs.get(usize::from(place.pair)));
-        pair.map_or(direction, |pair| pair.agent(usize::from(place.point), direction))
+        self.pair(place.slot, place.pair).map_or(direction, |pair| pair.agent(usize::from(place.point), direction))
     }
 
     /// DTLS, RTP or RTCP of an agent passes a point of a pair.

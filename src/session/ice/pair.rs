@@ -101,8 +101,6 @@ pub struct Way {
 pub struct Answered {
     /// How many.
     pub count: u32,
-    /// The check that was answered first.
-    pub asked: Seen,
     /// The first answer.
     pub first: Seen,
     /// The last answer.
@@ -139,6 +137,28 @@ pub struct Carried {
 }
 
 impl Way {
+    /// One more check, no copy.
+    pub(super) fn asked(&mut self, seen: Seen, ttl: u8, priority: Option<u32>, nominates: bool) {
+        self.sent = self.sent.saturating_add(1);
+        self.first.get_or_insert(seen);
+        let before = std::mem::replace(&mut self.last, seen.time);
+        self.ttl = ttl;
+        self.priority = priority.or(self.priority);
+        if let Some(answered) = &mut self.answered {
+            if answered.open == 0 {
+                answered.open_since = seen.time;
+            }
+            answered.open = answered.open.saturating_add(1);
+            let rest = seen.time.since(before);
+            if rest > answered.rest.0 {
+                answered.rest = (rest, before);
+            }
+        }
+        if nominates {
+            self.use_candidate.get_or_insert(seen);
+        }
+    }
+
     /// Whether it was checked often and for long, and no answer came.
     #[must_use]
     pub fn is_unheard(&self) -> bool {

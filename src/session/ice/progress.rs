@@ -80,8 +80,7 @@ impl IceSession {
         let Some(pair) = self.pairs.get_mut(index) else { return };
         let way = pair.way_mut(asker);
         let rtt = known.rtt.unwrap_or_default();
-        let asked = Seen { frame: known.request_frame.unwrap_or(seen.frame), time: seen.time.after(Span(-rtt.0)) };
-        let answered = way.answered.get_or_insert_with(|| Box::new(Answered::new(asked, seen)));
+        let answered = way.answered.get_or_insert_with(|| Box::new(Answered::new(seen)));
         answered.count = answered.count.saturating_add(1);
         let gap = (seen.time.since(answered.last.time), answered.last.time);
         if answered.open > 0 && gap.0 > answered.longest.0 {
@@ -236,13 +235,12 @@ impl Conflicts {
 }
 
 impl Answered {
-    fn new(asked: Seen, first: Seen) -> Self {
+    fn new(first: Seen) -> Self {
         let rtt = super::Rtt::default();
         let longest = (Span(0), first.time);
         let open_since = Timestamp(0);
         Answered {
             count: 0,
-            asked,
             first,
             last: first,
             open: 0,

@@ -55,12 +55,6 @@ impl Rtt {
         self.stride = (self.stride + 1).min(30);
     }
 
-    /// How many there were.
-    #[must_use]
-    pub fn count(&self) -> u32 {
-        self.count
-    }
-
     /// Least, median and greatest, in microseconds; `None` where there were none.
     #[must_use]
     pub fn summary(&self) -> Option<[u32; 3]> {

@@ -119,17 +119,6 @@ impl Ice {
         session.first.time.since(self.began) >= CAPTURE_START
     }
 
-    /// The sessions that are not over, by slot.
-    pub fn iter(&self) -> impl Iterator<Item = &IceSession> {
-        self.sessions.iter().map(|(_, session)| &**session)
-    }
-
-    /// The session with this number, if it is not over.
-    #[must_use]
-    pub fn by_number(&self, number: u32) -> Option<&IceSession> {
-        self.iter().find(|session| session.number == number)
-    }
-
     /// The session and pair of a way, the newest generation of it: whether a pair is selected and since when, whether checks go on, whether
     /// the agents are WebRTC's.
     #[must_use]
@@ -147,6 +136,18 @@ impl Ice {
     #[inline]
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut IceSession> {
         self.sessions.get_mut(slot).map(|session| &mut **session)
+    }
+
+    /// A pair of the session in a slot.
+    #[inline]
+    pub(super) fn pair(&self, slot: u32, pair: u16) -> Option<&Pair> {
+        self.get(slot)?.pairs.get(usize::from(pair))
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub(super) fn pair_mut(&mut self, slot: u32, pair: u16) -> Option<&mut Pair> {
+        self.get_mut(slot)?.pairs.get_mut(usize::from(pair))
     }
 
     /// The pair on a way, of the newest generation.
@@ -279,7 +280,7 @@ impl Ice {
 
     /// A pair is seen at one more point of the capture.
     pub(super) fn add_point(&mut self, slot: u32, index: u16, point: Point) -> Option<Place> {
-        let pair = self.get_mut(slot)?.pairs.get_mut(usize::from(index))?;
+        let pair = self.pair_mut(slot, index)?;
         let points = &mut pair.points;
         let number = match points.iter().position(|known| known.path == point.path) {
             Some(number) => number,

@@ -398,7 +398,7 @@ impl Media {
 }
 
 fn seen(event: &Event<'_>) -> Seen {
-    Seen { frame: event.frame, time: event.time }
+    event.seen()
 }
 
 impl Session {

@@ -2,8 +2,7 @@
 
 use super::clock::{Clock, Jitter};
 use crate::session::exchange::Seen;
-use crate::session::leg::MIRROR;
-use crate::time::{Span, Timestamp};
+use crate::time::{MIRROR, Span, Timestamp};
 use crate::wire::rtp::Head;
 
 /// As many packets in sequence make a source believed (RFC 3550 A.1).

@@ -1,6 +1,6 @@
 //! One TLS connection: what is known of it, and what each record adds.
 
-use crate::event::{Connection, Moment, Sealed, SecuredWhat};
+use crate::event::{Connection, Sealed, SecuredWhat};
 use crate::session::exchange::Seen;
 use crate::session::handshake::{AlertSeen, Flight, Handshake, Heard, Role, State, What, learn};
 use crate::wire::handshake::{ContentType, HandshakeType, Protocol};
@@ -136,9 +136,8 @@ impl TlsConnection {
     #[must_use]
     pub fn of_dtls(handshake: Handshake, evidence: Evidence) -> Option<TlsConnection> {
         let (way, first) = (handshake.way()?, handshake.first);
-        let first = Moment { frame: first.frame, time: first.time };
         let connection = Connection::new(way.client, way.server, first);
-        let mut made = TlsConnection::new(handshake.number, &connection, handshake.first);
+        let mut made = TlsConnection::new(handshake.number, &connection, first);
         made.evidence = Some(evidence);
         made.over_udp = true;
         made.handshake = handshake;
@@ -148,12 +147,10 @@ impl TlsConnection {
     /// Who ended the TCP connection first, and how.
     #[must_use]
     pub fn closed_by(&self) -> Option<ClosedBy> {
-        let of = |moments: [Option<Moment>; 2], reset: bool| {
+        let of = |moments: [Option<Seen>; 2], reset: bool| {
             let [client, server] = moments;
-            [(Role::Client, client), (Role::Server, server)].into_iter().filter_map(move |(role, at)| {
-                let at = at?;
-                Some(ClosedBy { role, reset, seen: Seen { frame: at.frame, time: at.time } })
-            })
+            let ends = [(Role::Client, client), (Role::Server, server)].into_iter();
+            ends.filter_map(move |(role, seen)| Some(ClosedBy { role, reset, seen: seen? }))
         };
         of(self.tcp.fin, false).chain(of(self.tcp.rst, true)).min_by_key(|closed| (closed.seen.frame, closed.reset))
     }
@@ -437,8 +434,8 @@ mod tests {
 
     #[test]
     fn handshakes_inside_a_connection_are_counted_as_far_as_the_count_goes() {
-        let (first, seen) = (Moment { frame: 1, time: Timestamp(0) }, Seen { frame: 1, time: Timestamp(0) });
-        let connection = Connection::new(Endpoint::v4([10, 0, 0, 1], 1), Endpoint::v4([10, 0, 0, 2], 5349), first);
+        let seen = Seen { frame: 1, time: Timestamp(0) };
+        let connection = Connection::new(Endpoint::v4([10, 0, 0, 1], 1), Endpoint::v4([10, 0, 0, 2], 5349), seen);
         let mut known = TlsConnection::new(0, &connection, seen);
         known.handshake.completed = Some(seen);
         let hello = SecuredWhat::Message { kind: HandshakeType::CLIENT_HELLO, body: &[], records: 1, opened: true };

@@ -109,7 +109,7 @@ impl TlsConnections {
 
     /// Takes what a record tells; whether its connection is known to be of TURN.
     pub(super) fn take(&mut self, secured: &Secured<'_>) -> bool {
-        let seen = Seen { frame: secured.at.frame, time: secured.at.time };
+        let seen = secured.at;
         let begun = &mut self.begun;
         let connection = self.known.entry(key(secured.connection)).or_insert_with(|| {
             *begun = begun.wrapping_add(1);

@@ -76,7 +76,6 @@ pub struct Reassembler {
     messages: Vec<Reassembled>,
     bytes: usize,
     evicted: u64,
-    dropped: u64,
 }
 
 impl Reassembler {
@@ -90,7 +89,6 @@ impl Reassembler {
     pub fn push(&mut self, fragment: &Fragment<'_>, arrival: Arrival) -> Pushed<'_> {
         self.give_up(arrival.time);
         if let Err(why) = self.check(fragment) {
-            self.dropped += 1;
             return Pushed::Dropped(why);
         }
         let index = self.find_or_add(fragment, arrival);
@@ -104,22 +102,13 @@ impl Reassembler {
             Ok(Outcome::New) => Pushed::Progress(message),
             Ok(Outcome::Repeated) => Pushed::Repeated(message),
             Ok(Outcome::Copied) => Pushed::Copied(message),
-            Err(why) => {
-                self.dropped += 1;
-                Pushed::Dropped(why)
-            }
+            Err(why) => Pushed::Dropped(why),
         }
     }
 
     /// The messages, complete or not, by their numbers.
     pub fn messages(&self) -> impl ExactSizeIterator<Item = &Reassembled> {
         self.messages.iter()
-    }
-
-    /// Forgets all messages: a new association begins.
-    pub fn clear(&mut self) {
-        self.messages.clear();
-        self.bytes = 0;
     }
 
     /// Bytes of all bodies that are kept.
@@ -132,12 +121,6 @@ impl Reassembler {
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.evicted
-    }
-
-    /// How many fragments were not taken.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped
     }
 
     fn check(&self, fragment: &Fragment<'_>) -> Result<(), Dropped> {

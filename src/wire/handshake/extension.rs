@@ -15,8 +15,6 @@ pub enum Hello {
     Server,
     /// HelloRetryRequest.
     Retry,
-    /// CertificateRequest of version 1.3.
-    CertificateRequest,
 }
 
 /// The extensions of a message, in wire order.
@@ -174,7 +172,7 @@ impl<'a> Extension<'a> {
             E::KEY_SHARE => match self.hello {
                 Hello::Retry => Value::SelectedGroup(NamedGroup(reader.u16()?)),
                 Hello::Server => Value::KeyShare(KeyShare::parse(&mut reader)?),
-                Hello::Client | Hello::CertificateRequest => Value::KeyShares(KeyShares::parse(&mut reader)?),
+                Hello::Client => Value::KeyShares(KeyShares::parse(&mut reader)?),
             },
             E::CONNECTION_ID | E::CONNECTION_ID_DRAFT => Value::ConnectionId(reader.vec8()?),
             E::RENEGOTIATION_INFO => Value::RenegotiationInfo(reader.vec8()?),

@@ -63,15 +63,6 @@ impl<'a> ClientHello<'a> {
         };
         (listed, self.version)
     }
-
-    /// Whether a version is among those offered.
-    #[must_use]
-    pub fn offers(&self, version: Version) -> bool {
-        match self.versions() {
-            (Some(mut listed), _) => listed.any(|offered| offered == version),
-            (None, own) => own == version,
-        }
-    }
 }
 
 /// What a server chooses, or with which it asks for another ClientHello (RFC 5246 §7.4.1.3, RFC 8446 §4.1.3).

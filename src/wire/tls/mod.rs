@@ -7,4 +7,4 @@ mod assemble;
 mod record;
 
 pub use assemble::{Assembled, Assembler};
-pub use record::{HEADER, MAX_LENGTH, Record, is_hello, is_record, is_sslv2_hello};
+pub use record::{HEADER, MAX_LENGTH, Record, is_hello, is_record};

@@ -1,7 +1,7 @@
 //! One record, and whether bytes are one.
 
 use crate::problem::{Layer, Problem};
-use crate::wire::handshake::{Alert, ContentType, Version};
+use crate::wire::handshake::{ContentType, Version};
 use std::fmt;
 
 /// Bytes of the header: type, version, length.
@@ -39,12 +39,6 @@ impl<'a> Record<'a> {
         let payload = rest.get(..length).unwrap_or(rest);
         let (content_type, version) = (ContentType(kind), Version(u16::from_be_bytes([v0, v1])));
         Some(Record { content_type, version, length, header, payload, truncated: truncated && payload.len() < length })
-    }
-
-    /// The alert in it, if it is one in the clear: whether it is, the caller knows.
-    #[must_use]
-    pub fn alert(&self) -> Option<Alert> {
-        if self.content_type == ContentType::ALERT { Alert::parse(self.payload) } else { None }
     }
 
     /// The first thing that is improper; offsets count from the start of the record. `plain` says that the contents are in the clear.
@@ -99,19 +93,6 @@ pub fn is_hello(bytes: &[u8]) -> bool {
         if (4..=MAX_LENGTH).contains(&usize::from(u16::from_be_bytes([*high, *low]))) && rest.first().is_none_or(|&long| long == 0))
 }
 
-/// Whether bytes begin with the ClientHello of SSL 2.0 by which old clients ask for SSL 3.0 or TLS (RFC 5246 §E.2); it is recognised, not read.
-#[must_use]
-pub fn is_sslv2_hello(bytes: &[u8]) -> bool {
-    match bytes {
-        [high, low, 1, 3, 0..=3, s0, s1, _, _, c0, c1, ..] if high & 0x80 != 0 => {
-            let length = u16::from_be_bytes([high & 0x7f, *low]);
-            let (suites, challenge) = (u16::from_be_bytes([*s0, *s1]), u16::from_be_bytes([*c0, *c1]));
-            suites > 0 && suites.is_multiple_of(3) && (16..=32).contains(&challenge) && suites < length
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,9 +102,8 @@ mod tests {
         let bytes = [21, 3, 3, 0, 2, 2, 40, 22, 3];
         let record = Record::parse(&bytes, false).unwrap();
         assert_eq!((record.payload, record.truncated, record.problem(true)), (&[2, 40][..], false, None));
-        assert_eq!(record.alert().unwrap().to_string(), "fatal handshake_failure");
         let cut = Record::parse(&bytes[..6], true).unwrap();
-        assert!(cut.truncated && cut.alert().is_none() && cut.problem(true).is_none());
+        assert!(cut.truncated && cut.problem(true).is_none());
         let lies = Record::parse(&bytes[..6], false).unwrap().problem(true).unwrap();
         assert_eq!((lies.layer, lies.offset, lies.needed, lies.present), (Layer::Tls, 3, 2, 1));
     }
@@ -140,7 +120,5 @@ mod tests {
         assert!(is_hello(&[22, 3, 1, 2, 0, 1, 0, 1, 252]) && is_hello(&[22, 3, 3, 0, 90, 2, 0]));
         assert!(!is_hello(&[22, 3, 3, 0, 90, 11, 0]), "a certificate begins no connection");
         assert!(!is_hello(&[22, 3, 1, 2, 0, 1, 9]), "a hello of half a megabyte");
-        assert!(is_sslv2_hello(&[0x80, 46, 1, 3, 1, 0, 21, 0, 0, 0, 16, 0]));
-        assert!(!is_sslv2_hello(&[0x80, 46, 1, 3, 1, 0, 20, 0, 0, 0, 16, 0]), "suites have three bytes each");
     }
 }

@@ -1,0 +1,148 @@
+//! Who the client is, and whether the server believes it: challenges, names, passwords, nonces, and what protects messages.
+//!
+//! The requests of one conversation that were refused for the same reason are one occurrence, however often the client tried ([`Refused`]).
+
+mod challenge;
+pub(super) mod expiry;
+mod identity;
+mod integrity_rejected;
+mod lacking;
+pub(super) mod nonce;
+mod protection;
+
+use crate::rules::evidence::{filter_of, frames_of};
+use crate::rules::refusal::{Refusal, classify};
+use crate::rules::{Collector, Confidence, Judge, Occurrence, Remedy, Rule, Severity, View};
+use crate::session::{Answer, Conversation, Exchange, Grievance, Name};
+use crate::wire::stun::Method;
+use std::mem::discriminant;
+
+#[rustfmt::skip] // one rule a line
+pub(super) const RULES: &[Rule] = &[
+    Rule { ids: IDS, judge: Judge::Exchanges(judge) },
+    Rule { ids: &[expiry::ACCEPTED], judge: Judge::Exchanges(expiry::judge_accepted) },
+    Rule { ids: &[challenge::CHALLENGE, challenge::NO_CREDENTIALS], judge: Judge::Exchanges(challenge::judge) },
+    Rule { ids: &[nonce::STALE, nonce::LOOP], judge: Judge::Exchanges(nonce::judge) },
+    Rule { ids: &[protection::RESPONSE_BAD, protection::BID_DOWN], judge: Judge::Exchanges(protection::judge) },
+];
+
+const IDS: &[&str] = &[
+    integrity_rejected::ID,
+    identity::UNKNOWN_USER,
+    identity::REALM_MISMATCH,
+    identity::USER_CHANGED,
+    expiry::EXPIRED,
+    lacking::MISSING,
+    lacking::UNKNOWN,
+];
+
+/// Refusals of one kind, for one user.
+#[derive(Debug)]
+pub(in crate::rules) struct Refused<'e> {
+    /// What they are about.
+    pub refusal: Refusal,
+    /// All of them, in order; never empty.
+    pub exchanges: Vec<&'e Exchange>,
+    /// The last of them.
+    pub last: &'e Exchange,
+    /// Its answer.
+    pub answer: &'e Answer,
+}
+
+fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    for group in &groups(conversation, view) {
+        match group.refusal {
+            Refusal::Integrity => integrity_rejected::tell(group, conversation, view, out),
+            Refusal::UnknownUser => identity::tell_unknown_user(group, conversation, view, out),
+            Refusal::Realm => identity::tell_realm(group, conversation, view, out),
+            Refusal::UserChanged => identity::tell_user_changed(group, conversation, view, out),
+            Refusal::Expired(end) => expiry::tell(group, end, conversation, view, out),
+            Refusal::Missing(missing) => lacking::tell_missing(group, missing, conversation, view, out),
+            Refusal::UnknownAttribute => lacking::tell_unknown(group, conversation, view, out),
+            Refusal::None | Refusal::Challenge | Refusal::StaleNonce | Refusal::Other => {}
+        }
+    }
+}
+
+fn groups<'c>(conversation: &'c Conversation, view: &View<'_>) -> Vec<Refused<'c>> {
+    let mut groups: Vec<Refused<'c>> = Vec::new();
+    for exchange in &conversation.exchanges {
+        let refusal = classify(exchange, conversation, view);
+        // what no rule of this family tells needs no group
+        let told = !matches!(refusal, Refusal::None | Refusal::Challenge | Refusal::StaleNonce | Refusal::Other);
+        let (true, Some(answer)) = (told, &exchange.answer) else { continue };
+        let same = |known: &&mut Refused<'_>| {
+            let kind = match (known.refusal, refusal) {
+                (Refusal::Missing(one), Refusal::Missing(other)) => one == other,
+                (one, other) => discriminant(&one) == discriminant(&other),
+            };
+            kind && known.answer.unknown == answer.unknown
+                && known.last.asked.user_or_hash() == exchange.asked.user_or_hash()
+        };
+        match groups.iter_mut().find(same) {
+            Some(known) => {
+                known.exchanges.push(exchange);
+                (known.last, known.answer) = (exchange, answer);
+            }
+            None => groups.push(Refused { refusal, exchanges: vec![exchange], last: exchange, answer }),
+        }
+    }
+    groups
+}
+
+impl Refused<'_> {
+    /// The first request.
+    pub(in crate::rules) fn first(&self) -> &Exchange {
+        self.exchanges.first().copied().unwrap_or(self.last)
+    }
+
+    /// The user that was refused.
+    pub(in crate::rules) fn user(&self) -> Option<Name> {
+        self.last.asked.user_or_hash()
+    }
+
+    /// The frames of requests and answers.
+    pub(in crate::rules) fn frames(&self) -> Vec<u64> {
+        frames_of(self.exchanges.iter().copied())
+    }
+
+    /// "once", "twice", "7 times"; "at least" where the conversation was too long to keep all of it.
+    pub(in crate::rules) fn times(&self, conversation: &Conversation) -> String {
+        match self.exchanges.len() {
+            many if conversation.exchanges_omitted > 0 => format!("at least {many} times"),
+            1 => "once".to_owned(),
+            2 => "twice".to_owned(),
+            many => format!("{many} times"),
+        }
+    }
+
+    /// A failure, unless the client was granted the same later or is otherwise served.
+    pub(in crate::rules) fn occurrence(
+        &self,
+        id: &'static str,
+        key: String,
+        reference: &'static str,
+        conversation: &Conversation,
+        view: &View<'_>,
+    ) -> Occurrence {
+        let at = self.answer.seen.time;
+        let grievance = Grievance::of(conversation, self.user(), at);
+        let granted = conversation.granted_after(self.last.method, at);
+        Occurrence {
+            id,
+            key,
+            severity: if granted { Severity::Warning } else { Severity::Failure },
+            confidence: if self.answer.truncated { Confidence::Likely } else { Confidence::Certain },
+            remedy: match self.last.method {
+                Method::BINDING => Remedy::Reachability(grievance),
+                _ => Remedy::Service(grievance),
+            },
+            at: self.first().first.time,
+            frames: self.frames(),
+            filter: Some(filter_of(conversation)),
+            reference,
+            subject: view.subject(conversation, self.last.asked.user, self.last.asked.realm),
+            causes: &[],
+        }
+    }
+}

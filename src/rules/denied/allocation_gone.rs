@@ -1,0 +1,257 @@
+//! `turn-allocation-gone`: the client goes on with an allocation that the server does not have (any more).
+
+use super::{Denied, is_release, released_before};
+use crate::net::ClientAddress;
+use crate::rules::evidence::{filter_of, frames, frames_of};
+use crate::rules::refusal::PATIENCE;
+use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::session::{Conversation, End, Exchange, Grievance, Lent};
+use crate::time::Span;
+use crate::wire::stun::Method;
+
+pub(super) const ID: &str = "turn-allocation-gone";
+
+/// What brings a client there.
+const CAUSES: &[&str] = &["nat-rebinding", "turn-stale-nonce-loop"];
+
+/// How far the server's clock for the end of an allocation may be from that of the capture.
+const SLACK: Span = Span::from_secs(2);
+
+pub(super) fn tell(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
+    let conversation = denied.conversation;
+    let state = State::of(denied.first, conversation, view);
+    let mut seen = denied.occurrence(ID, "RFC 8656 §5", view);
+    seen.subject.relayed = state.lent().and_then(|lent| lent.relayed);
+    match state {
+        State::Unknown => seen.confidence = Confidence::Likely,
+        State::Released(_) => seen.severity = Severity::Warning,
+        _ => {}
+    }
+    seen.key = format!("{} {}", conversation.server, state.key());
+    seen.causes = CAUSES;
+    out.add(seen, || text(&denied.exchanges, Some(denied), &state, conversation, view));
+}
+
+/// Some servers do not answer at all where they have no allocation.
+pub(super) fn judge_silence(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    if let Some((silent, state)) = silent(conversation, view) {
+        out.add(ignored(&silent, &state, conversation, view), || text(&silent, None, &state, conversation, view));
+    }
+}
+
+/// Why there is no allocation.
+enum State {
+    /// Its lifetime was over, for this long.
+    Expired(Lent, Span),
+    /// The client had given it up, this long before.
+    Released(Span),
+    /// By what was granted it should have lived this much longer.
+    Lost(Lent, Span),
+    /// The client came from another port before.
+    Moved(ClientAddress, u64),
+    /// None was ever granted on these addresses.
+    Never,
+    /// The capture does not show how it began.
+    Unknown,
+}
+
+impl State {
+    fn of(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> State {
+        let at = exchange.first.time;
+        if let Some(ago) = released_before(exchange, conversation) {
+            return State::Released(ago);
+        }
+        match (last_lent(exchange, conversation, view), conversation.moved_from.as_deref().copied()) {
+            (Some(lent), _) => match lent.ended {
+                Some((End::Released, time)) if time <= at => State::Released(at.since(time)),
+                _ if at <= lent.expires => State::Lost(lent, lent.expires.since(at)),
+                _ => State::Expired(lent, at.since(lent.expires)),
+            },
+            (None, Some((from, seen))) => State::Moved(from, seen.frame),
+            (None, None) if conversation.began_before => State::Unknown,
+            (None, None) => State::Never,
+        }
+    }
+
+    fn lent(&self) -> Option<&Lent> {
+        match self {
+            State::Expired(lent, _) | State::Lost(lent, _) => Some(lent),
+            _ => None,
+        }
+    }
+
+    fn key(&self) -> &'static str {
+        match self {
+            State::Expired(..) => "expired",
+            State::Released(_) => "released",
+            State::Lost(..) => "lost",
+            State::Moved(..) => "moved",
+            State::Never => "never",
+            State::Unknown => "unknown",
+        }
+    }
+}
+
+/// The last allocation before a request on its 5-tuple. A client that sleeps past the end comes back on a flow that was over long ago.
+fn last_lent(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> Option<Lent> {
+    let before = |lent: &Lent| lent.created.time <= exchange.first.time;
+    let own = Lent::of(conversation).filter(before).last();
+    own.or_else(|| view.session.last_lent(conversation.client, conversation.server).filter(before))
+}
+
+/// Requests that nobody answered, after an allocation of which the capture shows that it had expired: some servers do not answer what
+/// they have no allocation for.
+fn silent<'c>(conversation: &'c Conversation, view: &View<'_>) -> Option<(Vec<&'c Exchange>, State)> {
+    let unanswered = |exchange: &&Exchange| {
+        matches!(exchange.method, Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND)
+            && exchange.answer.is_none()
+            && exchange.icmp.is_none()
+            && exchange.watched
+            && !is_release(exchange)
+    };
+    let &last = conversation.exchanges.iter().filter(unanswered).collect::<Vec<_>>().last()?;
+    let lent =
+        last_lent(last, conversation, view).filter(|lent| lent.ended.is_none_or(|(end, _)| end == End::Expired))?;
+    let after = lent.expires.after(SLACK);
+    let silent: Vec<&Exchange> =
+        conversation.exchanges.iter().filter(unanswered).filter(|exchange| exchange.first.time > after).collect();
+    let &first = silent.first()?;
+    let answered = conversation.exchanges.iter().any(|known| known.answer.is_some() && known.first.time > after);
+    let repeated = silent.len() > 1 || first.again_total > 0;
+    let waited = view.now().since(last.last.time) >= PATIENCE;
+    (repeated && waited && !answered).then(|| (silent, State::Expired(lent, first.first.time.since(lent.expires))))
+}
+
+fn ignored(silent: &[&Exchange], state: &State, conversation: &Conversation, view: &View<'_>) -> Occurrence {
+    let at = silent.last().map_or(conversation.last.time, |exchange| exchange.last.time);
+    Occurrence {
+        id: ID,
+        key: format!("{} silent", conversation.server),
+        severity: Severity::Failure,
+        // the server may be down, or the way to it closed: only the expiry is sure
+        confidence: Confidence::Likely,
+        remedy: Remedy::Service(Grievance::of(conversation, conversation.user, at)),
+        at: silent.first().map_or(at, |exchange| exchange.first.time),
+        frames: frames_of(silent.iter().copied()),
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8656 §5",
+        subject: Subject {
+            client: Some(conversation.client),
+            server: Some(conversation.server),
+            username: conversation.user.map(|name| view.text(name)),
+            relayed: state.lent().and_then(|lent| lent.relayed),
+            ..Subject::default()
+        },
+        causes: CAUSES,
+    }
+}
+
+fn text(
+    exchanges: &[&Exchange],
+    denied: Option<&Denied<'_>>,
+    state: &State,
+    conversation: &Conversation,
+    view: &View<'_>,
+) -> Text {
+    let (client, server) = (conversation.client, conversation.server);
+    let method = exchanges.first().map(|exchange| exchange.method.to_string()).unwrap_or_default();
+    let listed = frames(&frames_of(exchanges.iter().copied()));
+    let met = match denied {
+        Some(denied) => format!("{server} refused the {method} of {client} with {}", view.error(denied.answer)),
+        None => format!("{server} does not answer the {method} of {client}"),
+    };
+    let bare = match denied {
+        Some(denied) if denied.answer.code == 400 => {
+            " coturn says 400 where others say 437 to CreatePermission and ChannelBind without an allocation."
+        }
+        _ => "",
+    };
+    let (short, why, fix) = told(state, client);
+    Text {
+        title: format!("{met}: {short}"),
+        explanation: format!(
+            "{met} ({listed}): the server has no allocation at these addresses and ports. {why}{bare}"
+        ),
+        fix,
+    }
+}
+
+/// A server that grants an allocation with LIFETIME 0 has it end at once (RFC 8656 §7.2 has it be 600 or more unless the client asked for less).
+fn granted_for_nothing(lent: &Lent) -> (String, String, String) {
+    (
+        format!("{} had granted it for 0 seconds", lent.server),
+        format!(
+            "The Allocate was granted in frame {} with LIFETIME 0, so that the allocation was over as it began.",
+            lent.created.frame
+        ),
+        format!(
+            "Set the lifetime that {} grants (coturn: max-allocate-lifetime); the client must not take such an answer for a relay.",
+            lent.server
+        ),
+    )
+}
+
+/// What happened, as a clause for the headline and in sentences, and what to change.
+fn told(state: &State, client: ClientAddress) -> (String, String, String) {
+    let in_time = "Have the client send its Refresh well before the end (a minute is usual), repeat it when it gets no answer, and take over \
+                   the nonce of a 438; a client that slept must allocate anew.";
+    match state {
+        State::Expired(lent, ago) => {
+            let last = match lent.refreshes {
+                0 => format!("It was granted in frame {} and never refreshed", lent.created.frame),
+                1 => format!("It was granted in frame {} and refreshed once", lent.created.frame),
+                many => format!("It was granted in frame {} and refreshed {many} times", lent.created.frame),
+            };
+            if lent.lifetime == 0 {
+                return granted_for_nothing(lent);
+            }
+            let why = format!(
+                "{last}, the last time for {} seconds, and so ended {ago} before the first of these requests.",
+                lent.lifetime
+            );
+            (format!("the allocation had expired {ago} before"), why, in_time.to_owned())
+        }
+        State::Released(ago) => (
+            format!("the client had given its allocation up {ago} before"),
+            format!("The client itself had ended it with a Refresh of lifetime 0, {ago} before, and made no other since."),
+            "The client should stop using an allocation that it has ended, or allocate anew.".to_owned(),
+        ),
+        State::Lost(lent, left) => (
+            format!("the allocation is gone {left} before its time"),
+            format!(
+                "It was granted in frame {} and should have lived {left} longer. The server was restarted, a balancer sent the request to another \
+                 server, or a NAT between this capture point and the server gave the client another port.",
+                lent.created.frame
+            ),
+            "Look in the server's log whether it was restarted; keep a client's address on one server behind a balancer; keep NAT mappings \
+             alive. The client should allocate anew when it gets 437."
+                .to_owned(),
+        ),
+        State::Moved(from, frame) => (
+            format!("the client used to come from {from}"),
+            format!(
+                "The nonce that it echoes had been given to {from} (frame {frame}): {}, and to the server the same client is another one now.",
+                if from.0.ip() == client.0.ip() {
+                    format!("a NAT on the way changed its port from {} to {}", from.0.port(), client.0.port())
+                } else {
+                    format!("it comes from {} now, since its network changed or a VPN was switched on or off", client.0.ip())
+                }
+            ),
+            "Have the client send something every 15 seconds or so, to keep the NAT's mapping; on a change of address it must allocate anew, \
+             or use mobility (RFC 8016)."
+                .to_owned(),
+        ),
+        State::Never => (
+            "no allocation was ever made on these addresses".to_owned(),
+            "The capture has this conversation from its first request on, and no Allocate in it was granted.".to_owned(),
+            "The client must have an allocation first, on the same local port: see why it got none.".to_owned(),
+        ),
+        State::Unknown => (
+            "there is no allocation (any more)".to_owned(),
+            "The capture does not show how that allocation began: it expired, the server was restarted, or the client's address outside its \
+             NAT has changed."
+                .to_owned(),
+            in_time.to_owned(),
+        ),
+    }
+}

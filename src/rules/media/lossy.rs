@@ -1,0 +1,127 @@
+//! `media-lossy`: packets of a stream are missing where it was captured, many of them or all for a while.
+
+use crate::join::Kind;
+use crate::net::{ClientAddress, PeerAddress};
+use crate::rules::evidence::{filter_between, frames};
+use crate::rules::travel::{self, Sought};
+use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::session::{Break, MediaWay, Stream};
+
+pub(super) const ID: &str = "media-lossy";
+
+/// So many packets must be expected before a share of them says anything.
+const ENOUGH: u64 = 100;
+/// One in so many may be missing.
+const ONE_IN: u64 = 20;
+
+/// A stream with its path and direction.
+type Known<'s> = (&'s MediaWay, usize, &'s Stream);
+
+pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
+    let streams = view.session.media().streams();
+    for &(way, direction, stream) in &streams {
+        let share = stream.expected() >= ENOUGH && stream.lost().saturating_mul(ONE_IN) > stream.expected();
+        if (share || stream.outages > 0) && !is_elsewhere((way, direction, stream), &streams) {
+            tell((way, direction, stream), share, &streams, view, out);
+        }
+    }
+}
+
+/// Whether what is missing may have gone another way: the same source is seen on another path, and not as the same packets seen twice.
+fn is_elsewhere((way, direction, stream): Known<'_>, streams: &[Known<'_>]) -> bool {
+    let whole = |other: &Stream| other.packets.saturating_mul(10) >= stream.expected().saturating_mul(9);
+    streams
+        .iter()
+        .filter(|(_, _, other)| other.ssrc == stream.ssrc)
+        .filter(|(known, of, _)| (known.path, *of) != (way.path, direction))
+        .any(|(_, _, other)| !whole(other) && other.first < stream.last && stream.first < other.last)
+}
+
+/// Whether all other streams that were under way broke off too: the capture itself may have missed that time then.
+fn all_broke_off(outage: &Break, own: &Stream, streams: &[Known<'_>]) -> bool {
+    let until = outage.from.after(outage.span);
+    let mut under_way = streams
+        .iter()
+        .map(|(_, _, other)| *other)
+        .filter(|other| !std::ptr::eq(*other, own) && other.first.time < outage.from && other.last.time > until)
+        .peekable();
+    let breaks = |other: &Stream| {
+        [other.longest_gap, other.longest_pause, other.longest_outage].into_iter().flatten().any(|known| {
+            let shared = known.from.after(known.span).min(until).since(known.from.max(outage.from));
+            shared.0 >= outage.span.0 / 4 * 3
+        })
+    };
+    under_way.peek().is_some() && under_way.all(breaks)
+}
+
+fn tell((way, direction, stream): Known<'_>, share: bool, streams: &[Known<'_>], view: &View<'_>, out: &mut Collector) {
+    let (own, _) = way.from(direction);
+    let Some((src, dst)) = own.ends else { return };
+    let outage = stream.longest_outage;
+    let missed = !share && outage.is_some_and(|outage| all_broke_off(&outage, stream, streams));
+    let mut listed = vec![stream.first.frame, stream.last.frame];
+    listed.extend(outage.map(|outage| outage.until));
+    listed.sort_unstable();
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{src} {dst}"),
+        severity: Severity::Warning,
+        confidence: if missed { Confidence::Likely } else { Confidence::Certain },
+        remedy: Remedy::None,
+        at: stream.first.time,
+        frames: listed,
+        filter: Some(filter_between(&way.path.ends)),
+        reference: "RFC 3550 §6.4.1",
+        subject: Subject { client: Some(ClientAddress(src)), peer: Some(PeerAddress(dst)), ..Subject::default() },
+        causes: &[],
+    };
+    out.add(seen, || {
+        let what = match outage {
+            Some(outage) if !share => format!("breaks off for {}", outage.span),
+            _ => format!("arrives here with {} of its packets missing", per_cent(stream)),
+        };
+        let counted = format!(
+            "Of the {} packets that the sequence numbers of source 0x{:08x} ({}) speak of, {} are not in the capture, in {}.",
+            stream.expected(),
+            stream.ssrc,
+            frames(&[stream.first.frame, stream.last.frame]),
+            stream.lost(),
+            if stream.gaps == 1 { "one gap".to_owned() } else { format!("{} gaps", stream.gaps) }
+        );
+        let longest = outage.map_or(String::new(), |outage| {
+            let others = if stream.outages > 1 { format!(", the longest of {}", stream.outages) } else { String::new() };
+            let (span, missing, until) = (outage.span, outage.missing, outage.until);
+            format!(" For {span} before frame {until} nothing came and {missing} packets are missing{others}.")
+        });
+        let missed = if missed {
+            " All other media breaks off at that time too, so the capture itself may have missed it."
+        } else {
+            ""
+        };
+        let times = [stream.first.time, stream.last.time];
+        let sought = Sought { kinds: &[Kind::Media], what: "RTP and RTCP packets", from: Some(src), times, how_far: false };
+        let mut between = travel::of_path(&way.path, &sought, view);
+        if between.text.is_empty() {
+            between.text = travel::missing_before(&way.path, src, dst, view);
+        }
+        Text {
+            title: format!("Media from {src} to {dst} {what}"),
+            explanation: format!(
+                "{counted}{longest}{missed} This is measured at the capture point: the packets were lost on the way from {src} to here, or by \
+                 the capturing machine; what is lost behind it is not seen. Pauses of the sender are not counted.{}",
+                between.text
+            ),
+            fix: format!(
+                "Capture nearer to {src}, and on both sides of what lies between, to find the hop that drops packets: congestion, radio, \
+                 policing, a full queue. Check that the capturing machine reported no drops.{}",
+                between.fix
+            ),
+        }
+    });
+}
+
+/// `12.3 %`.
+fn per_cent(stream: &Stream) -> String {
+    let per_mille = u128::from(stream.lost()) * 1000 / u128::from(stream.expected().max(1));
+    format!("{}.{} %", per_mille / 10, per_mille % 10)
+}

@@ -1,0 +1,12 @@
+//! Media: streams of RTP that come with gaps, or only one way.
+
+mod lossy;
+mod one_way;
+
+use crate::rules::{Judge, Rule};
+
+#[rustfmt::skip] // one rule a line
+pub(super) const RULES: &[Rule] = &[
+    Rule { ids: &[one_way::ID], judge: Judge::Capture(one_way::judge) },
+    Rule { ids: &[lossy::ID], judge: Judge::Capture(lossy::judge) },
+];

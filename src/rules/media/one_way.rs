@@ -1,0 +1,298 @@
+//! `media-one-way`: media goes one way, and what should come back does not.
+//!
+//! A side that is muted still sends, and one that only watches still reports by RTCP (RFC 3550 §6.2); so silence of both, from a side whose
+//! connectivity checks go on being seen, is a broken path or a broken application. Reports of media that never arrives are as good.
+//! Reports without such a count prove nothing: relays of conferences send them for participants who are silent.
+
+use crate::join::Kind;
+use crate::net::{ClientAddress, Endpoint, PeerAddress};
+use crate::rules::evidence::{filter_between, frames, frames_at};
+use crate::rules::travel::{self, Sought};
+use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::session::{MediaDirection, MediaWay, Reports, Seen, Stream};
+use crate::time::{Span, Timestamp};
+
+pub(super) const ID: &str = "media-one-way";
+
+/// So long media must go one way.
+const LONG: Span = Span::from_secs(10);
+/// The silent side's last check may be so old at the end: consent is asked for every 5 s (RFC 7675 §5.1), give or take a fifth and a loss.
+const ALIVE: Span = Span::from_secs(12);
+/// A handshake that goes on for longer than this after media began is not over.
+const HANDSHAKE: Span = Span::from_secs(2);
+/// So many packets a second make media, not probes and keepalives.
+const RATE: u64 = 5;
+/// So many packets must be missing that a report tells of.
+const REPORTED: u64 = 50;
+
+/// One direction of a path, of which the other is silent.
+struct OneWay<'s> {
+    way: &'s MediaWay,
+    own: &'s MediaDirection,
+    other: &'s MediaDirection,
+    src: Endpoint,
+    dst: Endpoint,
+    /// The last media or RTCP from the silent side.
+    heard: Option<Seen>,
+    /// Since when media went one way.
+    since: Seen,
+    last: Seen,
+    ssrc: u32,
+}
+
+/// What is known of the silent side.
+enum Story<'s> {
+    /// Neither media nor RTCP comes, and it is there.
+    Silent(Confidence),
+    /// It reports to send what does not come.
+    Reported(&'s Reports),
+    /// It sends RTCP and no media: a spectator looks like that.
+    Spectator,
+    /// The same, after it had sent media.
+    Ended(Seen),
+}
+
+pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
+    let media = view.session.media();
+    let (ways, streams) = (media.ways(), media.streams());
+    for &way in &ways {
+        for direction in 0..2 {
+            let Some(found) = one_way(way, direction, &streams) else { continue };
+            let Some(story) = found.story() else { continue };
+            if !found.goes_elsewhere(&ways) {
+                found.tell(&story, view, out);
+            }
+        }
+    }
+}
+
+/// A direction with media that went on for long with no media in the other.
+fn one_way<'s>(way: &'s MediaWay, direction: usize, streams: &[(&MediaWay, usize, &Stream)]) -> Option<OneWay<'s>> {
+    let (own, other) = way.from(direction);
+    let (src, dst) = own.ends?;
+    let (first, last) = own.media?;
+    if own.bye.is_some() || other.bye.is_some() {
+        return None;
+    }
+    let heard = [other.media, other.rtcp_seen].into_iter().flatten().map(|(_, last)| last).max();
+    let since = other.media.map_or(first, |(_, silent)| silent.max(first));
+    if last.time.since(since.time) < LONG {
+        return None;
+    }
+    // probes, and what repeats packets, is no conversation
+    let steady = |stream: &Stream| {
+        let pauses = [stream.longest_pause, stream.longest_gap].into_iter().flatten();
+        let longest = pauses.map(|pause| pause.span).max().unwrap_or_default();
+        let seconds = u64::try_from(stream.duration().secs()).unwrap_or(0);
+        stream.packets >= RATE * seconds && longest < LONG && last.time.since(stream.last.time) < LONG
+    };
+    let of_way = |known: &MediaWay, of: usize| known.path == way.path && of == direction;
+    let stream = streams
+        .iter()
+        .filter(|(known, of, stream)| of_way(known, *of) && stream.duration() >= LONG && steady(stream))
+        .map(|(_, _, stream)| stream)
+        .min_by_key(|stream| (stream.first, stream.ssrc))?;
+    let since = since.max(stream.first);
+    // the longest time without a packet is left out: a clock that steps makes one
+    let idle = [stream.longest_pause, stream.longest_gap].into_iter().flatten().map(|pause| pause.span).max();
+    if Span(stream.last.time.since(since.time).0 - idle.unwrap_or_default().0) < LONG {
+        return None;
+    }
+    Some(OneWay { way, own, other, src, dst, heard, since, last: stream.last, ssrc: stream.ssrc })
+}
+
+impl OneWay<'_> {
+    fn story(&self) -> Option<Story<'_>> {
+        if let Some(reports) = self.other.reports.iter().find(|known| self.is_unseen(known)) {
+            return Some(Story::Reported(reports));
+        }
+        if self.heard.is_some_and(|heard| self.last.time.since(heard.time) < LONG) {
+            return Some(self.other.media.map_or(Story::Spectator, |(_, last)| Story::Ended(last)));
+        }
+        // what does not come is missed only where the silent side is there, and the sender expects RTCP on this path
+        let silent_since = self.heard.map_or(self.since.time, |heard| heard.time.max(self.since.time));
+        let alive = self.other.alive.is_some_and(|seen| {
+            // one that was suspended comes back when it is too late
+            let (rest, from) = self.other.lifeless;
+            let rested = from.after(rest).min(self.last.time).since(from.max(silent_since));
+            rested <= ALIVE
+                && self.last.time.since(seen.time) <= ALIVE
+                && seen.time.since(silent_since) >= Span(LONG.0 / 2)
+        });
+        let multiplexed = self.own.rtcp_seen.is_some_and(|(_, last)| last.time >= silent_since);
+        if !alive || !multiplexed {
+            return None;
+        }
+        let over = |until: Timestamp| until <= silent_since.after(HANDSHAKE);
+        let confidence = match (self.own.handshake, self.other.handshake) {
+            (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) => Confidence::Certain,
+            (None, None) if self.other.media.is_some() => Confidence::Certain,
+            (None, None) => Confidence::Likely,
+            _ => return None, // a handshake that is not over is a story of its own
+        };
+        Some(Story::Silent(confidence))
+    }
+
+    /// Whether a source of the silent side reports packets, for long and while media goes the other way, of which none came.
+    fn is_unseen(&self, reports: &Reports) -> bool {
+        reports.unseen >= REPORTED
+            && reports.unseen_seen.is_some_and(|(first, last)| {
+                let from = first.time.max(self.since.time);
+                last.time.min(self.last.time).since(from) >= LONG
+            })
+    }
+
+    /// Whether the silent side's media may take another way: something of it, or for the same port, or through a relay for the same host, was
+    /// seen on another path in that time.
+    fn goes_elsewhere(&self, ways: &[&MediaWay]) -> bool {
+        let meanwhile = |seen: Option<(Seen, Seen)>| {
+            seen.is_some_and(|(first, last)| first.time <= self.last.time && last.time >= self.since.time)
+        };
+        let own = self.way.path;
+        let wire = |way: &MediaWay| [way.path.ends.low.ip(), way.path.ends.high.ip()];
+        ways.iter().filter(|way| way.path != own).any(|way| {
+            way.directions.iter().any(|known| {
+                let Some((src, dst)) = known.ends else { return false };
+                let for_the_same_host = way.path.inside.is_some() && wire(way).contains(&self.src.ip());
+                let related = src.ip() == self.dst.ip() || dst == self.src || for_the_same_host;
+                let opposite = src != self.src;
+                related && opposite && (meanwhile(known.media) || meanwhile(known.rtcp_seen))
+            })
+        })
+    }
+
+    fn tell(&self, story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
+        let &OneWay { src, dst, .. } = self;
+        let (severity, confidence) = match story {
+            Story::Silent(confidence) => (Severity::Failure, *confidence),
+            Story::Reported(_) => (Severity::Failure, Confidence::Certain),
+            Story::Spectator | Story::Ended(_) => (Severity::Note, Confidence::Certain),
+        };
+        let alive = self.other.alive.filter(|_| matches!(story, Story::Silent(_)));
+        let reports = match story {
+            Story::Reported(Reports { unseen_seen: Some((first, last)), .. }) => vec![*first, *last],
+            _ => Vec::new(),
+        };
+        let seen = Occurrence {
+            id: ID,
+            key: format!("0x{:08x}", self.ssrc),
+            severity,
+            confidence,
+            remedy: Remedy::None,
+            at: self.since.time,
+            frames: frames_at([self.since, self.last].into_iter().chain(alive).chain(reports)),
+            filter: Some(filter_between(&self.way.path.ends)),
+            reference: "RFC 3550 §6.4",
+            subject: Subject { client: Some(ClientAddress(src)), peer: Some(PeerAddress(dst)), ..Subject::default() },
+            causes: &[
+                "dtls-incomplete",
+                "dtls-no-answer",
+                "ice-one-way",
+                "ice-consent-lost",
+                "turn-permission-missing",
+                "turn-relay-silent",
+                "turn-channel-mismatch",
+                "turn-allocation-gone",
+                "turn-data-after-expiry",
+            ],
+        };
+        out.add(seen, || {
+            let mut text = self.text(story);
+            let times = [self.since.time, self.last.time];
+            // what should come back is what was lost
+            let sought =
+                Sought { kinds: &[Kind::Media], what: "RTP and RTCP packets", from: Some(dst), times, how_far: false };
+            let way = travel::of_path(&self.way.path, &sought, view);
+            text.explanation += &way.text;
+            text.fix += &way.fix;
+            text
+        });
+    }
+
+    fn text(&self, story: &Story<'_>) -> Text {
+        let &OneWay { src, dst, .. } = self;
+        let alone = self.last.time.since(self.since.time);
+        let went = format!(
+            "{src} sent RTP to {dst} from frame {} to frame {}, for {alone}",
+            self.since.frame, self.last.frame
+        );
+        let fix = format!(
+            "Capture at {dst} too. If its RTP leaves there, something on the way drops it that lets STUN and DTLS pass: look for a firewall or \
+             an inspecting gateway. If it does not, look at what its application sends: the direction in the session description, the \
+             device, the encoder."
+        );
+        match story {
+            Story::Silent(_) => {
+                let before = match (self.other.media, self.heard) {
+                    (Some((_, last)), _) => format!(" Until frame {} media came back, and then none.", last.frame),
+                    (None, Some(heard)) => format!(" The last RTCP came in frame {}.", heard.frame),
+                    (None, None) => String::new(),
+                };
+                let handshake = match self.own.handshake {
+                    Some((_, last)) => format!("The DTLS handshake was over (frame {}), and ", last.frame),
+                    None => String::new(),
+                };
+                let alive = self.other.alive.map(|seen| format!(" (frame {})", seen.frame)).unwrap_or_default();
+                let there = format!("connectivity checks of {dst}, or its answers to them, went on to be seen{alive}");
+                let there = if handshake.is_empty() { capital(&there) } else { format!("{handshake}{there}") };
+                Text {
+                    title: format!(
+                        "Media goes from {src} to {dst} only: neither media nor RTCP comes back, though connectivity checks do"
+                    ),
+                    explanation: format!(
+                        "{went}.{before} {there}, so that this direction works and is in the capture; but in that time it holds no RTP and no \
+                         RTCP of it. A muted sender still sends, and a side that only listens still sends RTCP."
+                    ),
+                    fix,
+                }
+            }
+            Story::Reported(reports) => {
+                let (first, last) = reports.unseen_seen.unwrap_or((self.since, self.last));
+                Text {
+                    title: format!(
+                        "Media goes from {src} to {dst} only: {dst} reports to have sent {} packets of which none arrives here",
+                        reports.unseen
+                    ),
+                    explanation: format!(
+                        "{went}. In its sender reports ({}) {dst} says that it sent {} packets of source 0x{:08x}; the capture holds none of \
+                         these.",
+                        frames(&[first.frame, last.frame]),
+                        reports.unseen,
+                        reports.ssrc
+                    ),
+                    fix,
+                }
+            }
+            Story::Ended(end) => Text {
+                title: format!(
+                    "From frame {} on media goes from {src} to {dst} only; {dst} goes on with RTCP",
+                    end.frame
+                ),
+                explanation: format!(
+                    "{went}. The last media of {dst} came in frame {}; its RTCP goes on ({}), so the way back works. That is what a hold looks like, a \
+                     track that was stopped, or a camera that was switched off; a gateway that stops RTP and lets RTCP pass looks the same.",
+                    end.frame,
+                    self.other.rtcp_seen.map(|(_, last)| frames(&[last.frame])).unwrap_or_default()
+                ),
+                fix: format!(
+                    "None, where {dst} was put on hold or muted at that time. Else capture at {dst} too, and see whether its RTP still leaves there."
+                ),
+            },
+            Story::Spectator => Text {
+                title: format!("Media goes from {src} to {dst} only; {dst} reports by RTCP and sends none"),
+                explanation: format!(
+                    "{went}. {dst} sends RTCP ({}), so the way back works. That is what a broadcast looks like, or a call in which that side \
+                     sends nothing.",
+                    self.other.rtcp_seen.map(|(first, _)| frames(&[first.frame])).unwrap_or_default()
+                ),
+                fix: format!("None is needed for a broadcast. In a call, look at what the application of {dst} sends."),
+            },
+        }
+    }
+}
+
+/// The sentence with a capital letter.
+fn capital(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}

@@ -1,0 +1,213 @@
+//! `turn-answer-lost` and `turn-answer-from-elsewhere`: answers that leave and do not arrive, or that arrive from where nobody asked.
+
+use crate::net::Endpoint;
+use crate::rules::evidence::{client_filter, filter_of, frames};
+use crate::rules::travel;
+use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
+use crate::session::credentials::Status;
+use crate::session::{Conversation, Exchange, Grievance, Seen, Verdicts};
+use crate::time::Span;
+use crate::wire::stun::Method;
+
+pub(super) const LOST: &str = "turn-answer-lost";
+pub(super) const ELSEWHERE: &str = "turn-answer-from-elsewhere";
+
+/// One copy can cross the answer, and one answer can be lost like any packet; a client that repeats its request more often after the
+/// answer has passed here does not get it.
+const REPEATS: u32 = 3;
+
+pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    for exchange in &conversation.exchanges {
+        // what the capture cut off may be the user name of a connectivity check, which is no matter of a server
+        let perhaps_check = exchange.method == Method::BINDING && exchange.asked.truncated;
+        let Some(lost) = lost(exchange, conversation).filter(|_| !perhaps_check) else { continue };
+        let (client, server) = (conversation.client, conversation.server);
+        let frames_seen = frames_with_copies(exchange, lost.answer);
+        let seen = Occurrence {
+            id: LOST,
+            key: format!("{server} {}", exchange.method),
+            severity: Severity::Failure,
+            confidence: Confidence::Certain,
+            remedy: remedy(exchange, conversation),
+            at: exchange.first.time,
+            frames: frames_seen.clone(),
+            filter: Some(filter_of(conversation)),
+            reference: "RFC 8489 §6.2.1",
+            subject: view.subject(conversation, exchange.asked.user, exchange.asked.realm),
+            causes: &["nat-alg-rewrite", "stun-fingerprint-bad", "turn-response-integrity-bad"],
+        };
+        let between = travel::of_answer(exchange, lost.answer, view);
+        let where_to = match &between {
+            Some(between) => between,
+            None if lost.hears => {
+                "An earlier answer on this way did arrive, for the client uses its nonce; what differs is this one. Either it is dropped for its size or \
+                 content on the way, or the client does not take it, as where something rewrote it and its integrity no longer fits."
+            }
+            None if lost.beyond => {
+                "The capture shows both sides of a NAT: the answer reaches the outer side and not the inner one."
+            }
+            None => {
+                "Up to the point of this capture the path works in both directions; beyond it, towards the client, the answers are lost."
+            }
+        };
+        out.add(seen, || Text {
+            title: if lost.hears && between.is_none() {
+                format!("{server} answers {client}, and the client does not take the answer: it repeats its {} request", exchange.method)
+            } else {
+                format!("{server} answers {client}, and the answers do not arrive: the client repeats its {} request", exchange.method)
+            },
+            explanation: format!(
+                "{server} answered the {} request of {client} in frame {}, and the client sent the same request {} more times after that \
+                 answer ({}). {where_to}",
+                exchange.method,
+                lost.answer.frame,
+                lost.repeats,
+                frames(&frames_seen),
+            ),
+            fix: match &between {
+                Some(_) => "Look at what lies between these two points, for the way back: firewall state for answers, asymmetric routes, NAT; and at the \
+                            client's own firewall, if the capture there was taken on it."
+                    .to_owned(),
+                None if lost.hears => format!(
+                    "Look at the log of {client} for why it drops the answer, and test its integrity with the credentials (--credentials FILE); capture there, too: if it does \
+                     not arrive, look for a filter or an application gateway (ALG) between the two points."
+                ),
+                None => format!(
+                "Follow the answers from this capture point towards {client}: firewall state for answers, asymmetric routes, the NAT on the \
+                 way back; if the capture was taken on the client itself, its own firewall."
+                ),
+            },
+        });
+    }
+}
+
+/// An answer that did not arrive.
+struct Lost {
+    answer: Seen,
+    repeats: u32,
+    /// Whether it was seen on the other side of a NAT only.
+    beyond: bool,
+    /// Whether the client shows that another answer on this way came to it.
+    hears: bool,
+}
+
+/// Whether the client goes on with a request that was answered, and never shows that it got the answer.
+fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
+    let lost = match (&exchange.answer, exchange.answered_beyond) {
+        (None, Some(answer)) => {
+            let after = exchange.again.iter().filter(|copy| copy.time > answer.time).count();
+            Lost { answer, repeats: u32::try_from(after).unwrap_or(u32::MAX), beyond: true, hears: false }
+        }
+        (Some(answer), _) if answer.from.is_none() && !answer.fingerprint_bad && !has_mismatch(&answer.integrity) => {
+            Lost { answer: answer.seen, repeats: exchange.again_after_answer, beyond: false, hears: false }
+        }
+        _ => return None,
+    };
+    // the same question anew, with as little success, is no sign of an answer
+    let in_vain = |other: &Exchange| {
+        other.method == exchange.method
+            && other.asked.nonce == exchange.asked.nonce
+            && (other.answer.is_none() || other.again_after_answer > 0)
+    };
+    let later = |other: &Exchange| other.first.time > lost.answer.time && other.id != exchange.id && !in_vain(other);
+    let went_on = conversation.exchanges.iter().any(later)
+        || conversation.granted.iter().any(|(_, at)| at > exchange.last.time)
+        || conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > lost.answer.time);
+    // a client that uses the nonce of an answer on this way hears the server: it passes over the refusal that it repeats its request after
+    let hears = |nonce| {
+        let taken = |other: &Exchange| other.answer.as_ref().is_some_and(|answer| answer.nonce == Some(nonce));
+        conversation.exchanges.iter().any(|other| other.first < exchange.first && taken(other))
+    };
+    let refused = exchange.answer.as_ref().is_some_and(|answer| answer.code != 0);
+    if refused && exchange.asked.nonce.is_some_and(hears) {
+        return None;
+    }
+    let enough = lost.repeats >= REPEATS;
+    let lost = Lost { hears: !lost.beyond && exchange.asked.nonce.is_some_and(hears), ..lost };
+    (enough && !exchange.asked.nat_test && exchange.asked.lifetime != Some(0) && !went_on).then_some(lost)
+}
+
+pub(super) fn judge_elsewhere(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let mut known: Vec<Endpoint> = Vec::new();
+    for exchange in &conversation.exchanges {
+        let Some(answer) = &exchange.answer else { continue };
+        let Some(from) = answer.from.filter(|_| !exchange.asked.nat_test) else { continue };
+        if known.contains(&from) {
+            continue;
+        }
+        known.push(from);
+        let all: Vec<&Exchange> = conversation
+            .exchanges
+            .iter()
+            .filter(|other| other.answer.as_ref().is_some_and(|a| a.from == Some(from)))
+            .collect();
+        elsewhere(conversation, exchange, from, &all, view, out);
+    }
+}
+
+fn elsewhere(
+    conversation: &Conversation,
+    exchange: &Exchange,
+    from: Endpoint,
+    all: &[&Exchange],
+    view: &View<'_>,
+    out: &mut Collector,
+) {
+    let (client, server) = (conversation.client, conversation.server);
+    let Some(answer) = &exchange.answer else { return };
+    // a client that takes such an answer goes on from it; one that drops it, as it must behind most NATs, asks again
+    let repeats: u32 = all.iter().map(|exchange| exchange.again_after_answer).sum::<u32>()
+        + u32::try_from(all.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let goes_on = conversation.went_on() || repeats == 0;
+    let mut frames_seen: Vec<u64> = all.iter().flat_map(|exchange| exchange.frames().collect::<Vec<_>>()).collect();
+    frames_seen.sort_unstable();
+    let what = if from.ip() == server.0.ip() { "another port" } else { "another address" };
+    let seen = Occurrence {
+        id: ELSEWHERE,
+        key: format!("{server} {from}"),
+        severity: if goes_on { Severity::Warning } else { Severity::Failure },
+        confidence: if repeats == 1 { Confidence::Likely } else { Confidence::Certain },
+        remedy: remedy(exchange, conversation),
+        at: exchange.first.time,
+        frames: frames_seen.clone(),
+        filter: Some(client_filter(conversation)),
+        reference: "RFC 8489 §6.3.1",
+        subject: view.subject(conversation, exchange.asked.user, exchange.asked.realm),
+        causes: &[],
+    };
+    out.add(seen, || Text {
+        title: format!("{client} asked {server} and was answered from {what}, {from}"),
+        explanation: format!(
+            "The {} response in frame {} bears the transaction id of the request that {client} sent to {server}, but comes from {from} ({}). \
+             A client, and every NAT and firewall before it, waits for the answer from where it asked and drops one from elsewhere.{}",
+            exchange.method,
+            answer.seen.frame,
+            frames(&frames_seen),
+            if goes_on { " Here the client went on all the same." } else { " The client went on repeating its request." },
+        ),
+        fix: format!(
+            "Let the answers leave from {server}: translate both directions in the NAT before the server, bind the server to the address that \
+             clients use, route answers out of the interface through which the requests came in, and set the server's external address."
+        ),
+    });
+}
+
+fn remedy(exchange: &Exchange, conversation: &Conversation) -> Remedy {
+    // what the very answer granted that does not get there is no remedy
+    let granted = exchange.method == Method::ALLOCATE && exchange.succeeded();
+    let answered = exchange.answer.as_ref().map_or(exchange.last.time, |answer| answer.seen.time);
+    let at = if granted { answered.max(exchange.last.time).after(Span(1)) } else { answered };
+    let from = Grievance::of(conversation, exchange.asked.user_or_hash(), at);
+    if exchange.method == Method::BINDING { Remedy::Reachability(from) } else { Remedy::Service(from) }
+}
+
+fn frames_with_copies(exchange: &Exchange, answer: Seen) -> Vec<u64> {
+    let copies = exchange.again.iter().map(|copy| copy.frame);
+    let mut frames: Vec<u64> = [exchange.first.frame, answer.frame].into_iter().chain(copies).collect();
+    frames.sort_unstable();
+    frames
+}
+
+fn has_mismatch(verdicts: &Verdicts) -> bool {
+    verdicts.iter().flatten().any(|verdict| matches!(verdict.status, Status::Mismatch { .. }))
+}

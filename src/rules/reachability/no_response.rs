@@ -1,0 +1,356 @@
+//! `turn-no-response`: requests to a server to which nothing comes back.
+
+use crate::event::Connection;
+use crate::frame::Seen;
+use crate::net::{Scope, ServerAddress, Transport};
+use crate::rules::denied::redirect;
+use crate::rules::evidence::{filter_of, frames, frames_of};
+use crate::rules::travel;
+use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
+use crate::session::{Conversation, Exchange, Grievance};
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::{Class, Method};
+
+pub(super) const ID: &str = "turn-no-response";
+
+/// A copy of a request counts as unanswered when the capture goes on for this long after it.
+pub(in crate::rules) const PATIENCE: Span = Span::from_millis(1000);
+/// Servers that are asked within this time are asked together.
+const AT_ONCE: Span = Span::from_secs(2);
+/// Ports from here on are those that hosts pick for themselves.
+pub(super) const EPHEMERAL: u16 = 32_768;
+/// How many copies, of one request or of several, are "several times".
+const SEVERAL: usize = 3;
+/// How long a client waits for an answer over TCP (RFC 8489 §6.2.2), and after which time silence is at least odd.
+pub(super) const TI: Span = Span::from_millis(39_500);
+const LONG_OVER_TCP: Span = Span::from_secs(10);
+/// Copies closer together than this are a burst, not a client that waits for an answer.
+const LONG: Span = Span::from_millis(1400);
+
+pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    for method in [Method::ALLOCATE, Method::BINDING] {
+        silent(conversation, method, view, out);
+    }
+}
+
+fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mut Collector) {
+    let server = conversation.server;
+    // a Binding that goes unanswered where others are answered is damage, or a test, or the end of a call
+    let heard = conversation.answered > 0 || conversation.orphans > 0;
+    let known = heard || view.session.clients().was_answered(conversation.client.0.ip(), server.0);
+    if method == Method::BINDING && known || matches!(server.0.scope(), Scope::Multicast | Scope::Broadcast) {
+        return;
+    }
+    if view.session.nat().is_own(conversation.client, server) {
+        return;
+    }
+    // applications send plain Binding requests to peers too, which may not answer; servers have ports that are known
+    let peer = method == Method::BINDING && !is_service(server.0.port());
+    let client = conversation.client.0.ip();
+    if peer && (server.0.port() >= EPHEMERAL || view.session.clients().is_heard(client)) {
+        return;
+    }
+    let asked: Vec<&Exchange> = conversation.of(method).filter(|exchange| is_silent(exchange)).collect();
+    let Some(last) = asked.last() else { return };
+    if conversation.transport.is_stream() {
+        return over_tcp(conversation, method, &asked, view, out);
+    }
+    let copies: Vec<Timestamp> = copies(&asked).filter(|sent| view.now().since(*sent) >= PATIENCE).collect();
+    let waited = copies.iter().max().zip(copies.iter().min()).map(|(last, first)| last.since(*first));
+    if copies.len() < SEVERAL || waited.is_none_or(|waited| waited < LONG) {
+        return;
+    }
+    // who repeats the very same request has no answer, whatever of it the capture holds; a new request after an answer that is not in
+    // the capture would look like one after silence. That nothing else came back either, such as an ICMP error or an answer from elsewhere, shows only
+    // where the capture holds what is sent to the client
+    let repeated = asked.iter().any(|exchange| exchange.again_total >= 2);
+    let evident = hears(conversation, view);
+    // a client that repeats some of its requests and not others had an answer to those others, which is not in the capture
+    let unseen =
+        repeated && asked.iter().any(|exchange| exchange.again_total == 0 && exchange.first.time < last.first.time);
+    let confidence = if !peer && evident && !unseen && !conversation.acts_on_unseen() {
+        Confidence::Certain
+    } else {
+        Confidence::Likely
+    };
+    if (!repeated && heard) || (method == Method::BINDING && unseen) {
+        return;
+    }
+    tell(conversation, method, &asked, confidence, view, out);
+}
+
+/// Over TCP no request is repeated (RFC 8489 §6.2.2), and what is lost comes again by itself: one request that a server has on an open connection
+/// and does not answer is enough, once the time for it is over.
+fn over_tcp(conversation: &Conversation, method: Method, asked: &[&Exchange], view: &View<'_>, out: &mut Collector) {
+    let Some(known) = conversation.connection.as_deref() else { return };
+    let gaps = known.missing != [0; 2];
+    // with bytes missing the answer may be among them
+    if known.syn_ack.is_none() || gaps {
+        return;
+    }
+    if [known.fin, known.rst].iter().any(|[_, server]| server.is_some()) {
+        // a server that answered before, or that the client had turned its back on, tells something else
+        let before = |closed: Seen| asked.iter().all(|exchange| exchange.first.time < closed.time);
+        let instead = known.syn.is_some() && conversation.answered == 0 && conversation.orphans == 0;
+        if instead && method == Method::ALLOCATE && closed_by_server(known).is_some_and(before) {
+            tell(conversation, method, asked, Confidence::Certain, view, out);
+        }
+        return;
+    }
+    let waited = asked.first().map(|first| view.now().since(first.first.time));
+    let confidence = match waited {
+        Some(waited) if waited >= TI => Confidence::Certain,
+        Some(waited) if waited >= LONG_OVER_TCP => Confidence::Likely,
+        _ => return,
+    };
+    tell(conversation, method, asked, confidence, view, out);
+}
+
+/// Where the server ended a connection, be it by FIN or RST, that the client had not ended by then.
+fn closed_by_server(known: &Connection) -> Option<Seen> {
+    let ended = |side: usize| {
+        [known.fin, known.rst].iter().filter_map(|of| of.get(side).copied().flatten()).min_by_key(|at| at.frame)
+    };
+    let (client, server) = (ended(0), ended(1)?);
+    client.is_none_or(|client| client.frame > server.frame).then_some(server)
+}
+
+fn tell(
+    conversation: &Conversation,
+    method: Method,
+    asked: &[&Exchange],
+    confidence: Confidence,
+    view: &View<'_>,
+    out: &mut Collector,
+) {
+    let (Some(first), Some(last)) = (asked.first(), asked.last()) else { return };
+    let server = conversation.server;
+    let user = last.asked.user_or_hash();
+    // a client asks several servers at a time: one that answered just before this one was asked counts too
+    let grievance = Grievance::of(conversation, user, first.first.time.after(Span(-AT_ONCE.0)));
+    let sent = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
+    let mut seen = Occurrence {
+        id: ID,
+        key: match conversation.transport {
+            Transport::Udp => format!("{server} {method}"),
+            transport => format!("{server} {method} {transport}"),
+        },
+        severity: Severity::Failure,
+        confidence,
+        remedy: if method == Method::ALLOCATE { Remedy::Service(grievance) } else { Remedy::Reachability(grievance) },
+        at: first.first.time,
+        frames: frames_of(asked.iter().copied()),
+        filter: Some(filter_of(conversation)),
+        reference: if conversation.transport.is_stream() { "RFC 8489 §6.2.2" } else { "RFC 8489 §6.2.1" },
+        subject: view.subject(conversation, user, None),
+        causes: &["nat-alg-rewrite", "stun-malformed", "tls-handshake-failure"],
+    };
+    match conversation.connection.as_deref().and_then(closed_by_server) {
+        Some(closed) => {
+            seen.frames.push(closed.frame);
+            out.add(seen, || hung_up(conversation, method, asked, closed, view));
+        }
+        None if knows_binding_only(conversation) => out.add(seen, || text(conversation, method, asked, sent, view)),
+        None => {
+            let other = if conversation.transport.is_stream() { "TLS" } else { "TCP or TLS" };
+            let otherwise = format!("Where a network allows no such traffic, give the client a TURN URL over {other}.");
+            out.add_way(seen, &otherwise, || text(conversation, method, asked, sent, view));
+        }
+    }
+}
+
+/// A connection that is closed in place of an answer: what listens there speaks something else.
+fn hung_up(conversation: &Conversation, method: Method, asked: &[&Exchange], closed: Seen, view: &View<'_>) -> Text {
+    let (client, server) = (conversation.client, conversation.server);
+    let mut listed = frames_of(asked.iter().copied());
+    listed.push(closed.frame);
+    let others = others(server, conversation.transport, view);
+    let others =
+        if others.is_empty() { String::new() } else { format!(" In the same capture {}.", others.join(", and ")) };
+    Text {
+        title: format!("{server} closes the TCP connection of {client} instead of answering its {method} request"),
+        explanation: format!(
+            "{client} sent {method} to {server} over TCP, and the server ended the connection without any answer of STUN ({}). Mostly something else than \
+             TURN over plain TCP listens there: a web server, a proxy, a port that expects TLS, or a balancer without a TURN server behind it.{others}",
+            frames(&listed)
+        ),
+        fix: format!(
+            "Check address and port of the TURN URL: {server} has to take TURN over TCP without TLS (turn: with ?transport=tcp); where TLS is expected the \
+             URL is to begin with turns:. Read the log of what listens there."
+        ),
+    }
+}
+
+/// Ports of STUN and TURN services, by registration or by habit.
+pub(super) fn is_service(port: u16) -> bool {
+    matches!(port, 53 | 80 | 443 | 3478..=3481 | 5349 | 5350 | 19302..=19309)
+}
+
+/// Whether the capture shows that nothing came back: an answer would have been noticed, and the request asks for one.
+fn is_silent(exchange: &Exchange) -> bool {
+    exchange.is_unanswered() && !exchange.asked.nat_test
+}
+
+fn copies<'e>(asked: &'e [&'e Exchange]) -> impl Iterator<Item = Timestamp> + 'e {
+    asked
+        .iter()
+        .flat_map(|exchange| std::iter::once(exchange.first.time).chain(exchange.again.iter().map(|copy| copy.time)))
+}
+
+/// Whether the capture holds anything that was sent to the client, or was taken where both directions of others pass, so that an answer would be
+/// there too.
+fn hears(conversation: &Conversation, view: &View<'_>) -> bool {
+    conversation.both_heard() || view.session.clients().has_both_ways() || view.hears(conversation.client.0.ip())
+}
+
+fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: u64, view: &View<'_>) -> Text {
+    let (client, server, transport) = (conversation.client, conversation.server, conversation.transport);
+    let over = asked.iter().map(|exchange| exchange.last.time).max().zip(asked.first()).map(|(last, first)| {
+        let over = last.since(first.first.time);
+        format!(" over {over}")
+    });
+    let listed = frames(&frames_of(asked.iter().copied()));
+    let lends_nothing = knows_binding_only(conversation);
+    let drops_signed = is_signed_only(conversation, asked);
+    let stage = match (method, conversation.answered > 0) {
+        (Method::ALLOCATE, true) if lends_nothing => {
+            " The server does answer Binding requests on the same ports, so the path as such is open: a server for STUN alone (coturn: stun-only) \
+             keeps silent so, since it lends no relay."
+        }
+        (Method::ALLOCATE, true) if drops_signed => {
+            " The server did answer the request without credentials on the same ports, so the path as such is open. What differs is that this one is \
+             signed: some servers (rusturn) drop it without a word where user or password are not theirs, where others refuse it; and it is larger."
+        }
+        (Method::ALLOCATE, true) => {
+            " The server did answer other requests on the same ports, so the path as such is open: what differs is this request, by its \
+             size or its content, or the server gave up."
+        }
+        _ => "",
+    };
+    let alone = match transport.is_stream() || hears(conversation, view) {
+        true => String::new(),
+        false => format!(
+            " The capture holds nothing that was sent to {}: if it is one of a single direction, an answer would be missing too.",
+            client.0.ip()
+        ),
+    };
+    let over_what = transport.name();
+    let serves = whom_it_serves(conversation, asked, view);
+    let others = others(server, transport, view);
+    let way = travel::of_requests(conversation, asked, view);
+    let (led, otherwise) = redirect::sent_here(conversation, view);
+    let tail = || others.first().map(|other| format!(", while {other}")).unwrap_or_default();
+    let title_tail = match serves {
+        Some(Serves::OtherClients) => format!("{}, though it answers other clients", way.title),
+        Some(Serves::TheSameHost) => format!("{}, though it answers other requests of the same host", way.title),
+        None if way.title.is_empty() => tail(),
+        None => way.title,
+    };
+    let others_text = match others.as_slice() {
+        [] => String::new(),
+        some => format!(" In the same capture {}.", some.join(", and ")),
+    };
+    let requests = if sent == 1 { format!("the {method} request") } else { format!("{sent} {method} requests") };
+    Text {
+        title: match (lends_nothing, conversation.answered > 0) {
+            (true, _) => format!(
+                "{server} answers Binding requests over {over_what}, but not {requests} of {client}{title_tail}"
+            ),
+            (false, true) => format!(
+                "{server} does not answer {requests} of {client} over {over_what}, though it answered others{title_tail}"
+            ),
+            (false, false) if serves.is_some() => {
+                format!("{server} does not answer {requests} of {client} over {over_what}{title_tail}")
+            }
+            (false, false) => format!(
+                "{server} does not answer over {over_what}: {sent} {method} requests of {client} went unanswered{title_tail}"
+            ),
+        },
+        explanation: format!(
+            "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{alone}{stage}{}{others_text}{led}",
+            over.unwrap_or_default(),
+            way.text,
+        ),
+        fix: if lends_nothing {
+            format!(
+                "Check that {server} is a TURN server and not one for STUN alone, and that TURN is switched on; give the client the URL of one that \
+                 lends relays.{}",
+                way.fix
+            )
+        } else if drops_signed {
+            format!(
+                "Compare user and password of {client} with those that {server} knows, and read its log of that time. If they are right, see whether larger \
+                 packets get through.{}",
+                way.fix
+            )
+        } else if let Some(serves) = serves {
+            let what = match serves {
+                Serves::OtherClients => format!(
+                    "Find out what is different about {client}, since {server} runs and others reach it: firewalls, block lists and rate limits that \
+                     apply to this client, the way back to it, losses"
+                ),
+                Serves::TheSameHost => format!(
+                    "Find out what is different about these requests, since {server} runs and the host reaches it: a firewall that drops them for \
+                     their size, content or port, a rate limit, a server for STUN alone, losses"
+                ),
+            };
+            format!("{what}; and read what the server's log says of {client}.{}", way.fix)
+        } else {
+            format!(
+                "Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
+             firewalls on the way, both for the requests and for the answers.{otherwise}{}",
+                way.fix,
+            )
+        },
+    }
+}
+
+/// Whether the server answers this client's Binding requests, and nothing else that it asks for.
+fn knows_binding_only(conversation: &Conversation) -> bool {
+    let granted = |exchange: &Exchange| exchange.answer.as_ref().is_some_and(|answer| answer.class == Class::Success);
+    let other = |exchange: &Exchange| exchange.method != Method::BINDING && exchange.answer.is_some();
+    conversation.of(Method::BINDING).any(granted) && !conversation.exchanges.iter().any(other)
+}
+
+/// Whether the server asks this client for credentials, and does not answer what is signed with them.
+fn is_signed_only(conversation: &Conversation, asked: &[&Exchange]) -> bool {
+    let is_challenge = |exchange: &Exchange| exchange.answer.as_ref().is_some_and(|answer| answer.is_challenge());
+    asked.iter().all(|exchange| exchange.asked.is_signed()) && conversation.of(Method::ALLOCATE).any(is_challenge)
+}
+
+/// Whom else a server serves that does not answer.
+#[derive(Clone, Copy)]
+enum Serves {
+    OtherClients,
+    TheSameHost,
+}
+
+/// Whom a server answered over the same transport after it was first asked in vain in this conversation, in which it never answered.
+fn whom_it_serves(conversation: &Conversation, asked: &[&Exchange], view: &View<'_>) -> Option<Serves> {
+    let (client, server) = (conversation.client.0.ip(), conversation.server);
+    let since = asked.first()?.first.time;
+    let serves = view.session.servers().answered_after(server, conversation.transport, since);
+    let same = || view.session.clients().was_answered(client, server.0);
+    (serves && conversation.answered == 0).then(|| if same() { Serves::TheSameHost } else { Serves::OtherClients })
+}
+
+/// Who answered instead: other transports and ports of the same server first.
+fn others(server: ServerAddress, transport: Transport, view: &View<'_>) -> Vec<String> {
+    let mut same = Vec::new();
+    let mut other = Vec::new();
+    for (address, known) in view.session.servers().sorted() {
+        for (carrier, reached) in &known.transports {
+            if reached.answered == 0 || (address == server && *carrier == transport) {
+                continue;
+            }
+            if address.0.ip() == server.0.ip() {
+                same.push(format!("the same server answers over {} on port {}", carrier.name(), address.0.port()));
+            } else {
+                other.push(format!("{address} answers over {}", carrier.name()));
+            }
+        }
+    }
+    same.extend(other);
+    same.truncate(3);
+    same
+}

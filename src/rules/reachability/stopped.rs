@@ -1,0 +1,168 @@
+//! `turn-no-response`, in the middle of a call: a server that served a client and then answers nothing any more.
+
+use super::no_response::{ID, PATIENCE, TI, is_service};
+use crate::rules::denied::is_release;
+use crate::rules::evidence::{counted, filter_of, frames, frames_of, how_long};
+use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::session::{Allocation, Conversation, Exchange, Grievance, closed};
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
+
+/// So many copies, over so much time, have had their chance.
+const TRIED: (usize, Span) = (3, Span::from_millis(1400));
+/// A client that asked so often, over so much time, and was answered before, waits in vain for its address.
+const ASKED_ON: (usize, Span) = (4, Span::from_secs(45));
+
+pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let (Some(heard), Some(allocation)) = (conversation.server_heard, conversation.allocations().last()) else {
+        return judge_binding(conversation, view, out);
+    };
+    let asked: Vec<&Exchange> =
+        conversation.exchanges.iter().filter(|exchange| is_silent(exchange) && exchange.first > heard).collect();
+    let Some(first) = asked.first() else { return };
+    // silence after the end is another story
+    let ended = allocation.ended.is_some_and(|(_, seen)| seen.time <= first.first.time);
+    if ended || allocation.expires <= first.first.time {
+        return;
+    }
+    let copies: Vec<Timestamp> = asked
+        .iter()
+        .flat_map(|exchange| std::iter::once(exchange.first.time).chain(exchange.again.iter().map(|copy| copy.time)))
+        .filter(|sent| view.now().since(*sent) >= PATIENCE)
+        .collect();
+    let waited = copies.iter().max().zip(copies.iter().min()).map(|(last, first)| last.since(*first));
+    let (tries, over) = TRIED;
+    // who repeats the very same request has no answer, whatever of it the capture holds
+    let repeated = asked.iter().any(|exchange| exchange.again_total >= 2);
+    let in_vain = repeated && copies.len() >= tries && waited.is_some_and(|waited| waited >= over);
+    // what TCP carries comes again by itself: there one request is enough, once the time for its answer is over
+    let over_tcp = || is_open(conversation) && view.now().since(first.first.time) >= TI;
+    if !(if conversation.transport.is_stream() { over_tcp() } else { in_vain }) {
+        return;
+    }
+    let (server, user) = (conversation.server, allocation.user);
+    let whole = !conversation.began_before && conversation.orphans == 0;
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{server} stopped"),
+        severity: Severity::Failure,
+        confidence: if whole { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::Service(Grievance::of(conversation, user, first.first.time)),
+        at: first.first.time,
+        frames: frames_of(asked.iter().copied()),
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8489 §6.2.1",
+        subject: Subject {
+            relayed: allocation.relayed.iter().flatten().next().copied(),
+            ..view.subject(conversation, user, allocation.realm)
+        },
+        causes: &["nat-rebinding"],
+    };
+    out.add(seen, || text(conversation, allocation, &asked, heard.frame, heard.time));
+}
+
+/// Whether a TCP connection was left open by both, and the capture holds all that passed on it.
+fn is_open(conversation: &Conversation) -> bool {
+    conversation.connection.as_deref().is_some_and(|known| closed(known).is_none() && known.missing == [0; 2])
+}
+
+/// A server that told a client its address, again and again, and then does so no more: a client that asks on needs it for its NAT.
+fn judge_binding(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    let (tries, over) = ASKED_ON;
+    let Some(heard) = conversation.server_heard else { return };
+    let plain = |exchange: &&Exchange| exchange.method == Method::BINDING && !exchange.asked.nat_test;
+    let asked: Vec<&Exchange> = conversation
+        .exchanges
+        .iter()
+        .filter(|exchange| plain(exchange) && is_unanswered(exchange) && exchange.first > heard)
+        .filter(|exchange| view.now().since(exchange.last.time) >= PATIENCE)
+        .collect();
+    let (Some(first), Some(last)) = (asked.first(), asked.last()) else { return };
+    let whole = !conversation.began_before && conversation.orphans == 0;
+    let waited = last.last.time.since(first.first.time);
+    let served = is_service(conversation.server.0.port()) && conversation.answered > 0;
+    if !served || asked.len() < tries || waited < over || conversation.transport.is_stream() {
+        return;
+    }
+    let (client, server) = (conversation.client, conversation.server);
+    let grievance = Grievance::of(conversation, None, first.first.time);
+    let listed = frames_of(asked.iter().copied());
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{server} stopped Binding"),
+        severity: Severity::Warning,
+        confidence: if whole { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::Reachability(grievance),
+        at: first.first.time,
+        frames: listed.clone(),
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8489 §6.2.1",
+        subject: view.subject(conversation, conversation.user, None),
+        causes: &["nat-rebinding"],
+    };
+    out.add(seen, || {
+        let sent: u64 = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
+        let since = how_long(waited);
+        Text {
+            title: format!("{server} answers the Binding requests of {client} no more: the last {sent}, over {since}, went unanswered"),
+            explanation: format!(
+                "{server} answered this client before, and was heard last in frame {}. Neither an answer nor an ICMP error came to the {} \
+                 after that ({}). While it gets none, the client cannot tell whether its NAT still maps it to the same address.",
+                heard.frame,
+                counted(sent, "Binding request"),
+                frames(&listed),
+            ),
+            fix: format!(
+                "Check that {server} still runs and that the firewalls on the way still let its answers through; give the client a second STUN server."
+            ),
+        }
+    });
+}
+
+/// Whether a request for what the client has was sent, and nothing came back.
+pub(in crate::rules) fn is_silent(exchange: &Exchange) -> bool {
+    matches!(exchange.method, Method::REFRESH | Method::CREATE_PERMISSION | Method::CHANNEL_BIND)
+        && !is_release(exchange)
+        && is_unanswered(exchange)
+}
+
+fn is_unanswered(exchange: &Exchange) -> bool {
+    // of a Refresh that the capture cut short nobody knows whether it gives up, nor of a Binding whether it is a check
+    exchange.is_unanswered() && !exchange.asked.truncated
+}
+
+fn text(conversation: &Conversation, known: &Allocation, asked: &[&Exchange], frame: u64, heard: Timestamp) -> Text {
+    let (client, server) = (conversation.client, conversation.server);
+    let served = heard.since(known.created.time);
+    let after = if served > Span::default() { format!(" after {served}") } else { String::new() };
+    let sent: u64 = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
+    let first = asked.iter().map(|exchange| exchange.first.time).min();
+    let over = asked.iter().map(|exchange| exchange.last.time).max().zip(first).map(|(last, first)| last.since(first));
+    let over = over.map(|over| format!(" over {over}")).unwrap_or_default();
+    let mut methods: Vec<String> = asked.iter().map(|exchange| exchange.method.to_string()).collect();
+    methods.dedup();
+    methods.truncate(3);
+    let (methods, requests) = (methods.join(" and "), counted(sent, "request"));
+    let data = if known.sent.packets > 0 && known.sent.last > heard {
+        " What it sends through the relay gets nothing back either."
+    } else {
+        ""
+    };
+    Text {
+        title: format!(
+            "{server} answers {client} no more{after}: nothing comes back, and {requests} ({methods}) went unanswered"
+        ),
+        explanation: format!(
+            "{server} gave {client} an allocation (frame {}) and was heard last in frame {frame}. After that {client} sent {requests} \
+             ({methods}){over} ({}), and neither an answer nor anything else came from the server.{data} The way that was open is closed, \
+             or the server is gone.",
+            known.created.frame,
+            frames(&frames_of(asked.iter().copied())),
+        ),
+        fix: format!(
+            "Capture at {server}: if the requests arrive there, see in its log whether it still runs; if not, look at the firewalls and NATs on \
+             the way for a session that was ended or a rule that changed{after}, and whether the client changed its network. A client that \
+             meets this must allocate anew and restart ICE."
+        ),
+    }
+}

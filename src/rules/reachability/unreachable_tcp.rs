@@ -1,0 +1,177 @@
+//! `turn-unreachable` over TCP: a connection to a STUN or TURN server that is refused, or never answered.
+
+use super::unreachable::{ID, another_way, reading};
+use crate::net::Transport;
+use crate::rules::evidence::{frames, ip_filter};
+use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::session::{Attempt, Grievance};
+use crate::time::Span;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// How many copies of a SYN, over how many seconds, are a client that waits in vain.
+const SEVERAL: u32 = 3;
+const LONG: i64 = 3;
+/// The last SYN counts as unanswered when the capture goes on for this long after it.
+const PATIENCE: Span = Span::from_secs(1);
+/// Servers that are tried within this time are tried together: what one of them gave just before counts.
+const AT_ONCE: Span = Span::from_secs(2);
+
+/// How a connection failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Refused,
+    TurnedAway,
+    Unanswered,
+}
+
+pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
+    if view.session.attempts().is_empty() {
+        return;
+    }
+    let ways = view.session.ways().sorted();
+    let served: BTreeSet<IpAddr> = ways.iter().filter(|way| way.allocated > 0).map(|way| way.client.0.ip()).collect();
+    let clients: BTreeSet<IpAddr> = ways.iter().map(|way| way.client.0.ip()).collect();
+    for attempt in view.session.turn_attempts() {
+        let client = attempt.client.0.ip();
+        let Some(how) = how(attempt, view) else { continue };
+        // anyone may knock at a well-known port: who speaks STUN means it
+        let speaks = clients.contains(&client);
+        let sure = speaks || clients.is_empty() || attempt.connections > 1 || how == How::Unanswered;
+        // a host that knocks once, speaks no STUN, and is turned away by one that serves others, is looking for open ports
+        let serves_others = || ways.iter().any(|way| way.server.0.ip() == attempt.server.0.ip() && way.answered > 0);
+        if !speaks && attempt.connections == 1 && how != How::Unanswered && serves_others() {
+            continue;
+        }
+        // SYNs of which nothing came back prove silence only where the capture holds what is sent to the client
+        let heard = view.session.clients().has_both_ways() || view.hears(client);
+        let sure = sure && (heard || how != How::Unanswered);
+        // where nothing can be read of any message, the port alone says that it is about TURN
+        let by_port = !speaks && view.session.totals().holds_headers_only();
+        let sure = sure && !by_port;
+        // who has an allocation is served, though not in this way
+        let has_relay = served.contains(&client);
+        tell(attempt, how, (sure, by_port), has_relay, view, out);
+    }
+}
+
+fn how(attempt: &Attempt, view: &View<'_>) -> Option<How> {
+    let (syns, seconds) = attempt.unanswered;
+    match () {
+        () if attempt.opened.is_some() => None,
+        () if attempt.refused > 0 => Some(How::Refused),
+        () if attempt.icmp.is_some() => Some(How::TurnedAway),
+        () if syns >= SEVERAL && seconds >= LONG && view.now().since(attempt.last.time) >= PATIENCE => {
+            Some(How::Unanswered)
+        }
+        () => None,
+    }
+}
+
+fn tell(
+    attempt: &Attempt,
+    how: How,
+    (sure, by_port): (bool, bool),
+    has_relay: bool,
+    view: &View<'_>,
+    out: &mut Collector,
+) {
+    let (client, server) = (attempt.client, attempt.server);
+    let at = attempt.first.time.after(Span(-AT_ONCE.0));
+    let mut listed = attempt.frames.clone();
+    listed.sort_unstable();
+    let what = match how {
+        How::Refused => "refused",
+        How::TurnedAway => "icmp",
+        How::Unanswered => "unanswered",
+    };
+    let (from, port) = (client.0.ip(), server.0.port());
+    let icmp = if how == How::TurnedAway { " || icmp || icmpv6" } else { "" };
+    let filter = format!("({} && tcp.port == {port}){icmp}", ip_filter(client.0, server.0));
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{server} tcp {what}"),
+        severity: if has_relay { Severity::Warning } else { Severity::Failure },
+        confidence: if sure { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::Service(Grievance { client: from, user: None, server: server.0, at }),
+        at: attempt.first.time,
+        frames: listed.clone(),
+        filter: Some(filter),
+        reference: "RFC 9293 §3.5",
+        subject: Subject {
+            client: Some(client),
+            server: Some(server),
+            transport: Some(Transport::Tcp),
+            ..Subject::default()
+        },
+        causes: &[],
+    };
+    let otherwise = match (how, &attempt.icmp) {
+        (How::TurnedAway, Some(icmp)) => another_way(icmp, Transport::Tcp),
+        (How::Unanswered, _) if port != 443 => {
+            "Where only port 443 is let through, let the server listen there for TURN over TLS.".to_owned()
+        }
+        _ => String::new(),
+    };
+    out.add_way(seen, &otherwise, || text(attempt, how, by_port, &frames(&listed), view));
+}
+
+fn text(attempt: &Attempt, how: How, by_port: bool, listed: &str, view: &View<'_>) -> Text {
+    let (client, server) = (attempt.client.0.ip(), attempt.server);
+    let mut others = others(attempt, view);
+    if by_port {
+        others.push_str(" The snap length left headers only: that a TURN server was meant is told by the port alone.");
+    }
+    match (how, &attempt.icmp) {
+        (How::TurnedAway, Some(icmp)) => {
+            let (title, meaning, fix) = reading(icmp, server, Transport::Tcp);
+            Text {
+                title: format!("{client} cannot connect to {server} over TCP: {title} (ICMP {})", icmp.kind),
+                explanation: format!(
+                    "A SYN of {client} to {server} was answered by ICMP {} from {} ({listed}). {meaning}{others}",
+                    icmp.kind, icmp.sender
+                ),
+                fix,
+            }
+        }
+        (How::Unanswered, _) => {
+            let (syns, seconds) = attempt.unanswered;
+            Text {
+                title: format!("{server} does not answer over TCP: {syns} SYNs of {client} went unanswered"),
+                explanation: format!(
+                    "{client} tried to open a TCP connection to {server} and sent its SYN {syns} times within {seconds} seconds ({listed}). Neither \
+                     a SYN-ACK nor a reset nor an ICMP error came back: a firewall on the way drops it, or the server is down.{others}"
+                ),
+                fix: format!(
+                    "Open TCP port {} towards {} in the firewalls on the way, or check that the server runs.",
+                    server.0.port(),
+                    server.0.ip()
+                ),
+            }
+        }
+        _ => Text {
+            title: format!("{server} refuses TCP connections: the SYN of {client} is answered by a reset"),
+            explanation: format!(
+                "{client} tried to open a TCP connection to {server}, and each SYN was answered by RST at once ({listed}). No process listens on \
+                 that port of the server's host, or a firewall rejects in its name.{others}"
+            ),
+            fix: format!(
+                "Let the TURN server listen on {server} over TCP, or correct address, port and transport in the client's TURN URL."
+            ),
+        },
+    }
+}
+
+/// Over what else the same server answered this client.
+fn others(attempt: &Attempt, view: &View<'_>) -> String {
+    let (client, server) = (attempt.client.0.ip(), attempt.server.0.ip());
+    let answers =
+        |transport: &Transport| view.session.ways().get(client, server, *transport).is_some_and(|way| way.answered > 0);
+    let all = [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Dtls];
+    let found: Vec<String> = all.iter().filter(|transport| answers(transport)).map(ToString::to_string).collect();
+    if found.is_empty() {
+        String::new()
+    } else {
+        format!(" The same server answers this client over {}.", found.join(" and "))
+    }
+}

@@ -1,0 +1,91 @@
+//! `turn-data-after-expiry`: the client goes on sending through an allocation that has ended.
+
+use crate::rules::denied::request_rejected::OTHER;
+use crate::rules::evidence::{counted, filter_of, frames};
+use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
+use crate::session::{Allocation, Conversation, End, Seen};
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
+
+pub(super) const ID: &str = "turn-data-after-expiry";
+
+/// What was on its way when the allocation ended does no harm: so many messages, over so much time, are more than that.
+const ENOUGH: (u64, Span) = (3, Span::from_secs(2));
+
+/// What makes an allocation end before its client thinks so; the first of it only where a Refresh was answered 438.
+static CAUSES: [&str; 5] =
+    [OTHER, "turn-allocation-gone", "turn-stale-nonce-loop", "turn-user-changed", "turn-integrity-rejected"];
+
+pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    // what moved to another address of the client (RFC 8016) is good at the old one, too, until data comes by the new one
+    for allocation in conversation.allocations().filter(|allocation| allocation.moved_to.is_none()) {
+        late(conversation, allocation, view, out);
+    }
+}
+
+/// What was sent through an allocation after its end, enough to be no accident.
+pub(in crate::rules) struct Late {
+    first: Seen,
+    last: Seen,
+    packets: u64,
+    end: End,
+    /// When the allocation ended.
+    pub(in crate::rules) ended: Timestamp,
+}
+
+impl Late {
+    pub(in crate::rules) fn of(allocation: &Allocation) -> Option<Late> {
+        let (first, last, packets) = allocation.strays.as_deref().and_then(|strays| strays.late)?;
+        let (messages, over) = ENOUGH;
+        let (end, ended) = match allocation.ended {
+            Some((end, seen)) => (end, seen.time),
+            None => (End::Expired, allocation.expires),
+        };
+        // data of a peer shows that the server still had it: a Refresh is missing from the capture
+        let lives = allocation.received.packets > 0 && allocation.received.last > ended;
+        let passing = packets < messages || last.time.since(ended) < over || last.time.since(first.time) < over;
+        (!lives && !passing).then_some(Late { first, last, packets, end, ended })
+    }
+}
+
+fn late(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, out: &mut Collector) {
+    let Some(Late { first, last, packets, end, ended }) = Late::of(allocation) else { return };
+    let (client, server) = (conversation.client, conversation.server);
+    let whole = conversation.orphans == 0 && !conversation.began_before && conversation.both_heard();
+    let listed = [allocation.created.frame, first.frame, last.frame];
+    // a Refresh that the client left at 438
+    let left =
+        conversation.of(Method::REFRESH).any(|known| known.answer.as_ref().is_some_and(|answer| answer.is_error(438)));
+    let seen = Occurrence {
+        id: ID,
+        key: server.to_string(),
+        severity: Severity::Warning,
+        confidence: if whole { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::None,
+        at: first.time,
+        frames: listed.to_vec(),
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8656 §8",
+        subject: view.subject(conversation, allocation.user, allocation.realm),
+        causes: if left { &CAUSES } else { &CAUSES[1..] },
+    };
+    out.add(seen, || {
+        let how = match end {
+            End::Released => "which it had given up itself".to_owned(),
+            End::Rejected => "which the server no longer knows".to_owned(),
+            End::Expired | End::Open => {
+                format!("whose {} seconds ran out without a Refresh", allocation.lifetime)
+            }
+        };
+        Text {
+            title: format!("{client} goes on sending through an allocation on {server} that has ended"),
+            explanation: format!(
+                "{client} sent {} through an allocation {how} ({}), the last {} seconds after its end. The server drops them without a word.",
+                counted(packets, "message"),
+                frames(&listed),
+                last.time.since(ended).secs(),
+            ),
+            fix: "Let the client refresh its allocation in time, about a minute before it ends, and allocate anew when that fails.".to_owned(),
+        }
+    });
+}

@@ -1,0 +1,82 @@
+//! `turn-channel-padding`: ChannelData over a byte stream whose padding is counted as data, or is not there.
+
+use crate::net::{ClientAddress, ServerAddress};
+use crate::rules::evidence::{first_frames, ip_filter};
+use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::session::Sender;
+
+pub(super) const ID: &str = "turn-channel-padding";
+
+/// Once may be what the application itself sent.
+const SEVERAL: u64 = 2;
+
+pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
+    let totals = view.session.totals();
+    for sender in totals.padded.senders.values() {
+        // who tells a length that is no multiple of 4 does not count the padding
+        if !totals.odd_lengths.senders.contains_key(&sender.src.ip()) {
+            tell(sender, "counted", view, out, counted);
+        }
+    }
+    for sender in totals.unpadded.senders.values() {
+        tell(sender, "missing", view, out, missing);
+    }
+}
+
+fn tell(sender: &Sender, what: &str, view: &View<'_>, out: &mut Collector, text: fn(&Sender, &str) -> Text) {
+    let (src, dst) = (sender.src, sender.dst);
+    let is_server = view.session.servers().is_known(ServerAddress(src));
+    let (client, server) = if is_server { (dst, src) } else { (src, dst) };
+    let seen = Occurrence {
+        id: ID,
+        key: format!("{} {what}", src.ip()),
+        severity: Severity::Warning,
+        confidence: if sender.sample.total >= SEVERAL { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::None,
+        at: sender.first.time,
+        frames: sender.sample.frames.clone(),
+        filter: Some(format!("{} && tcp.port == {}", ip_filter(src, dst), client.port())),
+        reference: "RFC 8656 §12.5",
+        subject: Subject {
+            client: Some(ClientAddress(client)),
+            server: Some(ServerAddress(server)),
+            ..Subject::default()
+        },
+        causes: &[],
+    };
+    out.add(seen, || text(sender, if is_server { "TURN server" } else { "client" }));
+}
+
+fn messages(total: u64) -> String {
+    if total == 1 { "one message".to_owned() } else { format!("{total} messages") }
+}
+
+fn counted(sender: &Sender, role: &str) -> Text {
+    let Sender { sample, src, .. } = sender;
+    Text {
+        title: format!("{src} counts the padding of ChannelData as data: what it relays is up to three bytes too long"),
+        explanation: format!(
+            "In {} of {src} the DTLS records inside ChannelData end one to three bytes before the data that the header tells ({}), and every length that it \
+             tells is a multiple of 4: it takes the padding, which brings a message to a multiple of 4 bytes in a byte stream, for part of the data. \
+             The receiver hands these bytes on to the application, and SRTP and strict DTLS stacks drop such packets.",
+            messages(sample.total),
+            first_frames(&sample.frames, sample.total)
+        ),
+        fix: format!("Update the {role} at {src}, or use TURN over UDP, which has no padding."),
+    }
+}
+
+fn missing(sender: &Sender, role: &str) -> Text {
+    let Sender { sample, src, dst, .. } = sender;
+    Text {
+        title: format!("{src} sends ChannelData without padding over TCP: {dst} loses its place in the stream"),
+        explanation: format!(
+            "After {} of {src} whose length is no multiple of 4, the next message follows at once ({}). In a byte stream ChannelData is padded to a \
+             multiple of 4 bytes (RFC 8656 §12.5); a receiver that goes by that takes the start of the next message for padding, and understands nothing \
+             that comes after it.",
+            messages(sample.total),
+            first_frames(&sample.frames, sample.total)
+        ),
+        fix: format!("Update the {role} at {src}."),
+    }
+}

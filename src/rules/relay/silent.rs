@@ -1,0 +1,202 @@
+//! `turn-relay-silent`: data leaves through the relay, and nothing ever comes back.
+
+use super::address::{are_neighbours, is_out_of_reach};
+use crate::net::{ClientAddress, RelayedAddress, Scope, ServerAddress, is_unrouted};
+use crate::rules::evidence::{counted, filter_of, frames, how_long, is_whole};
+use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::session::{Allocation, Arrival, Conversation, Grievance, Permission, Unreached};
+use crate::time::Span;
+use crate::wire::stun::TRANSMISSIONS;
+
+pub(super) const ID: &str = "turn-relay-silent";
+
+/// So much must have left, over so much time, before silence is an answer.
+const TRIED: (u64, Span) = (5, Span::from_secs(3));
+/// Or it was waited for so long afterwards: some agents send all their checks within two seconds.
+const WAITED: Span = Span::from_secs(8);
+/// So many datagrams of a peer are more than those that may come before the permission for it.
+const SEVERAL: u64 = 3;
+/// What a capture far from the client leaves open.
+const DIRECT: &str = " All of it may be connectivity checks, and too few to tell that the call failed: a direct way between the two need not pass this \
+                      capture point, and then the relay was not needed.";
+/// How many peers are told of that the relay does not reach.
+const SHOWN: usize = 3;
+
+pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+    for allocation in conversation.allocations() {
+        silent(conversation, allocation, view, out);
+    }
+}
+
+fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, out: &mut Collector) {
+    let nothing_back = allocation.received.packets == 0 && conversation.relayed_checks.answered == 0;
+    let Some(relayed) = allocation.relayed.iter().flatten().find(|relayed| relayed.is_usable()).copied() else {
+        return;
+    };
+    // what is sent where nothing is bound or permitted, and what no peer can reach, is told as that
+    if !nothing_back || is_out_of_reach(relayed, conversation.server) {
+        return;
+    }
+    // a relay in the open cannot send to an address of a closed network: that says nothing of the relay
+    let in_reach = |peer: &&Permission| relayed.0.scope() != Scope::Public || peer.peer.0.scope() == Scope::Public;
+    let Some(permission) = allocation.permissions.iter().find(in_reach) else { return };
+    let (tried, over) = TRIED;
+    let lasted = allocation.sent.last.since(permission.made.time);
+    let astray = allocation.strays.as_deref().map_or(0, |strays| strays.packets());
+    let until = allocation.ended.map_or(view.now(), |(_, seen)| seen.time);
+    let waited = until.since(allocation.sent.last);
+    if allocation.sent.packets.saturating_sub(astray) < tried || (lasted < over && waited < WAITED) {
+        return;
+    }
+    let (client, server) = (conversation.client, conversation.server);
+    let at = allocation.created.time;
+    let mut listed = vec![allocation.requested.frame, allocation.created.frame, permission.made.frame];
+    let granted = frames(&listed);
+    let unreached = view.session.unreached(allocation, server);
+    listed.extend(unreached.iter().map(|known| known.first.frame));
+    // what came before there was a permission was dropped rightly
+    let permitted = |arrival: &Arrival| arrival.first.time >= permission.made.time || arrival.packets >= SEVERAL;
+    let returned = view.session.returned(allocation, server, permission.peer.0.ip()).filter(permitted);
+    let direct = returned.is_none() && may_be_direct(conversation, allocation);
+    listed.extend(returned.map(|arrival| arrival.first.frame));
+    let seen = Occurrence {
+        id: ID,
+        key: server.to_string(),
+        severity: Severity::Failure,
+        confidence: if is_whole(conversation) && !direct { Confidence::Certain } else { Confidence::Likely },
+        remedy: Remedy::DataOrNothing(Grievance::of(conversation, allocation.user, at)),
+        at: permission.made.time,
+        frames: listed,
+        filter: Some(filter_of(conversation)),
+        reference: "RFC 8656 §9",
+        subject: Subject {
+            relayed: Some(relayed),
+            peer: Some(permission.peer),
+            ..view.subject(conversation, allocation.user, allocation.realm)
+        },
+        causes: &["turn-relay-private", "turn-permission-missing", "turn-channel-mismatch"],
+    };
+    // a server with several addresses lends them all; so does one whose outside address is set wrong
+    let elsewhere = if are_neighbours(relayed.0.ip(), server.0.ip()) || relayed.0.is_v6() != server.0.is_v6() {
+        String::new()
+    } else {
+        format!(
+            " The relay is not at the address at which the client reaches the server, {}: an outside address that is set wrong on the server (coturn: \
+             external-ip) looks the same.",
+            server.0.ip()
+        )
+    };
+    let and_then = if lasted < over { format!(" and within {waited} after that") } else { String::new() };
+    let sent = format!(
+        "The allocation and the permission for {} were granted ({granted}), and {} went out through the relay over {}. Not one came back from any \
+         peer{and_then}",
+        permission.peer.0.ip(),
+        counted(allocation.sent.packets, "message"),
+        how_long(lasted),
+    );
+    let met = met(&unreached, server) + if direct { DIRECT } else { "" };
+    let turned_away = |peer: &Permission| unreached.iter().any(|known| known.peer.0.ip() == peer.peer.0.ip());
+    if let Some(first) = unreached.first().filter(|_| allocation.permissions.iter().filter(in_reach).all(turned_away)) {
+        return out.add(seen, || Text {
+            title: format!(
+                "What {client} sends through the relay {relayed} does not reach {}: {} (ICMP)",
+                first.peer, first.kind
+            ),
+            explanation: format!("{sent}.{met} So the relay does send, and what it sends gets that far."),
+            fix: beyond(first, relayed),
+        });
+    }
+    if let Some(arrival) = returned {
+        let at_server = is_unrouted(conversation.ttl[1]);
+        return out.add(seen, || not_passed_on(&sent, (client, server, relayed), &arrival, at_server));
+    }
+    out.add(seen, || Text {
+        title: format!("Nothing comes back through the relay {relayed} of {server}, though {client} sends through it"),
+        explanation: format!(
+            "{sent}: either what the relay sends or what peers send to it is dropped, or no peer is there.{met}{elsewhere}"
+        ),
+        fix: format!(
+            "Let UDP through between {} and the peers, in both directions, for the whole range of relay ports: this relay has port {}. See on the far side \
+             whether anything of it arrives at {}.",
+            relayed.0.ip(),
+            relayed.0.port(),
+            permission.peer.0.ip(),
+        ),
+    });
+}
+
+/// Whether what the relay carried may be no more than one attempt of checks on each peer, seen where direct ways of the two need not pass.
+fn may_be_direct(conversation: &Conversation, allocation: &Allocation) -> bool {
+    let checks = u64::from(conversation.relayed_checks.sent);
+    let peers = allocation.permissions.len() as u64;
+    let attempts = u64::from(TRANSMISSIONS) * peers;
+    !is_unrouted(conversation.ttl[0]) && checks <= attempts && allocation.sent.packets <= checks
+}
+
+/// What a peer sends gets as far as this capture, and does not reach the client.
+fn not_passed_on(
+    sent: &str,
+    (client, server, relayed): (ClientAddress, ServerAddress, RelayedAddress),
+    arrival: &Arrival,
+    at_server: bool,
+) -> Text {
+    let Arrival { peer, first, packets, .. } = arrival;
+    let (own, port) = (relayed.0.ip(), relayed.0.port());
+    let lost = if at_server {
+        "A capture shows what arrives before the host's own firewall has judged it: that firewall, or a port mapping before a container, keeps it from the \
+         server."
+    } else {
+        "It is lost between this capture point and the server, or on the server's host."
+    };
+    Text {
+        title: format!(
+            "What {peer} sends to the relay {relayed} arrives and is not passed on to {client}: something before {server} drops it"
+        ),
+        explanation: format!(
+            "{sent}. Yet {} of {peer} for {relayed} {} in the capture (from frame {} on), and {peer} has a permission. {lost}",
+            counted(*packets, "datagram"),
+            if *packets == 1 { "is" } else { "are" },
+            first.frame,
+        ),
+        fix: format!(
+            "Let UDP from anywhere in to the whole range of relay ports on {own}, this one being {port}: in the firewall of the server's host (nftables, \
+             iptables, ufw), in a cloud's security group, in the published ports of a container."
+        ),
+    }
+}
+
+/// Who said by ICMP that peers are not reached.
+fn met(unreached: &[Unreached], server: ServerAddress) -> String {
+    let told = |known: &Unreached| {
+        let Unreached { peer, kind, first, .. } = known;
+        match known.sender {
+            Some(sender) => format!(
+                " {sender} answered what the relay sent to {peer} with ICMP \"{kind}\" (from frame {} on).",
+                first.frame
+            ),
+            None => format!(
+                " {server} told the client what came back by ICMP: for {peer} \"{kind}\" (from frame {} on).",
+                first.frame
+            ),
+        }
+    };
+    unreached.iter().take(SHOWN).map(told).collect()
+}
+
+/// What to do where the relay sends and what is beyond it refuses.
+fn beyond(refused: &Unreached, relayed: RelayedAddress) -> String {
+    let (peer, own) = (refused.peer, relayed.0.ip());
+    if refused.kind.is_prohibited() {
+        format!("Permit UDP from {own} to {peer} in the firewall that forbids it, on the way or on the peer's host.")
+    } else if refused.kind.is_port_unreachable() {
+        format!(
+            "See whether the peer still holds {peer}: its socket may be closed, or the candidate is that of an earlier call, or of a NAT that has forgotten \
+             it. The relay and its ports need no change."
+        )
+    } else {
+        format!(
+            "See whether there is a route from {own} to {peer}, and whether that is an address at which others than the peer's own network can reach it; else \
+             have the peer offer another candidate."
+        )
+    }
+}
