@@ -2,7 +2,7 @@
 //! refusal, and the parts of their findings that are alike.
 
 use super::evidence::{filter_of, frames, frames_of};
-use super::refusal::{PATIENCE, allocation_at, told};
+use super::refusal::{PATIENCE, allocation_at, is_open, told};
 use super::{Collector, Confidence, Dialect, Occurrence, Remedy, Severity, View};
 use super::{allocation_gone, allocation_mismatch, peer_refused, quota, redirect, request_rejected, unsupported};
 use crate::session::{Answer, Conversation, End, Exchange, Grievance, Name};
@@ -87,6 +87,12 @@ impl Kind {
         let about_peer = matches!(exchange.method, Method::CREATE_PERMISSION | Method::CHANNEL_BIND | Method::CONNECT);
         let kind = match (exchange.method, answer.code) {
             (_, 300) if answer.alternate.is_some() => Kind::Redirect,
+            // what coturn says after a colon is about credentials, whatever allocation there is
+            (Method::ALLOCATE, 437)
+                if is_open(answer, view) && (!holds(conversation, exchange) || reason(answer, view).contains(':')) =>
+            {
+                Kind::Other
+            }
             (Method::ALLOCATE, 437) if answer.to.frame != exchange.first.frame && !holds(conversation, exchange) => {
                 Kind::Forgotten
             }
