@@ -405,6 +405,8 @@ fn bad_files_of_credentials_and_bad_options_are_usage_errors() {
         (vec!["--credentials", binary.to_str().unwrap()], "not UTF-8 text"),
         (vec!["--credentials", "/nonexistent"], "no such file"),
         (vec!["--from", "yesterday"], "not a time"),
+        (vec!["--from", "+10", "--to", "+5"], "--to: is before --from"),
+        (vec!["--from", "2024-05-01T12:00:00Z", "--to", "2024-05-01T11:00:00Z"], "--to: is before --from"),
         (vec!["--host", "example.org"], "not an address"),
         (vec!["--nonsense"], "unexpected argument"),
         (vec!["--password", "x"], "unexpected argument"),

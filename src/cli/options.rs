@@ -8,7 +8,7 @@ use super::credentials::Given;
 use super::error::Error;
 use super::keylog::KeyLogs;
 use super::signalling::Told;
-use super::time::Moment;
+use super::time::{Moment, range};
 use super::{annotate, redact, run};
 use crate::analyzer::{Filters, Host};
 use crate::net::Network;
@@ -277,6 +277,9 @@ impl Wanted {
         };
         let from = moment("--from", reading.from)?;
         let to = moment("--to", reading.to)?;
+        if from.zip(to).is_some_and(|(from, to)| to.is_always_before(from)) {
+            return Err(Error::new("--to", "is before --from", "nothing is between the two: exchange them"));
+        }
         let hosts = reading
             .host
             .iter()
@@ -299,9 +302,10 @@ impl Wanted {
 
     /// The filters for a capture whose first frame has this time.
     pub(super) fn filters(&self, start: Timestamp) -> Filters {
+        let (from, to) = range(self.from, self.to, start, &self.zone);
         Filters {
-            from: self.from.map(|moment| moment.resolve(start, &self.zone)),
-            to: self.to.map(|moment| moment.resolve(start, &self.zone)),
+            from,
+            to,
             hosts: self.hosts.clone(),
             user: self.user.clone(),
         }
