@@ -369,6 +369,35 @@ fn what_cannot_be_read_is_one_line_that_says_what_to_do() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_capture_whose_name_is_no_text_is_read_and_shown_as_far_as_it_is_one() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let desk = Desk::new();
+    let capture = desk.file("granted.pcap", granted().pcap());
+    let odd = capture.with_file_name(OsStr::from_bytes(b"gr\xfcn.pcap"));
+    fs::rename(&capture, &odd).unwrap();
+    let other = desk.file("other.pcap", granted().pcap());
+    turnscope().arg("analyze").arg(&odd).assert().code(0).stdout(contains("gr\u{fffd}n.pcap: pcap, 4 frames"));
+    turnscope().args([&odd, &other]).assert().code(0).stdout(contains("gr\u{fffd}n.pcap"));
+    turnscope().arg("messages").arg(&odd).assert().code(0).stdout(contains("Allocate"));
+    turnscope().arg("verify").arg(&odd).assert().code(0);
+    turnscope().arg("flow").arg(&odd).assert().code(0).stdout(contains("Allocate"));
+    for command in ["annotate", "redact"] {
+        let out = desk.path("out.pcapng");
+        turnscope().arg(command).arg(&odd).arg("-o").arg(&out).assert().code(0);
+        turnscope().arg("analyze").arg(&out).assert().code(0).stdout(contains("Nothing wrong"));
+    }
+    let list = desk.file("list", [odd.as_os_str().as_bytes(), b"\n"].concat());
+    for (number, given) in
+        [vec![odd.as_os_str()], vec![OsStr::new("--files-from"), list.as_os_str()]].iter().enumerate()
+    {
+        let out = desk.path(&format!("out{number}"));
+        turnscope().arg("batch").args(given).arg("--out").arg(&out).assert().code(0);
+        assert!(fs::read_to_string(out.join("summary.jsonl")).unwrap().contains("n.pcap"));
+    }
+}
+
 #[test]
 fn one_unreadable_capture_does_not_stop_the_others() {
     let desk = Desk::new();
@@ -405,6 +434,8 @@ fn bad_files_of_credentials_and_bad_options_are_usage_errors() {
         (vec!["--credentials", binary.to_str().unwrap()], "not UTF-8 text"),
         (vec!["--credentials", "/nonexistent"], "no such file"),
         (vec!["--from", "yesterday"], "not a time"),
+        (vec!["--from", "+10", "--to", "+5"], "--to: is before --from"),
+        (vec!["--from", "2024-05-01T12:00:00Z", "--to", "2024-05-01T11:00:00Z"], "--to: is before --from"),
         (vec!["--host", "example.org"], "not an address"),
         (vec!["--nonsense"], "unexpected argument"),
         (vec!["--password", "x"], "unexpected argument"),
@@ -499,6 +530,34 @@ fn a_file_of_results_appears_when_it_is_complete() {
     turnscope().arg(&capture).arg("-o").arg(&nowhere).assert().code(2).stderr(contains("cannot be written"));
     let left: Vec<_> = fs::read_dir(desk.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "no temporary file is left: {left:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_of_results_that_is_not_complete_goes_when_it_is_stopped() {
+    let desk = Desk::new();
+    let once = granted().pcap();
+    let capture = desk.file("long.pcap", [&once[..24], &once[24..].repeat(2_000)].concat());
+    for signal in ["-INT", "-TERM"] {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_turnscope"))
+            .arg("redact")
+            .arg(&capture)
+            .arg("-o")
+            .arg(desk.path("out.pcapng"))
+            .env("TURNSCOPE_CONFIG", "")
+            .spawn()
+            .unwrap();
+        let parts = || {
+            let names = fs::read_dir(desk.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            names.filter(|name| name.to_string_lossy().ends_with(".part")).count()
+        };
+        while parts() == 0 {
+            assert!(child.try_wait().unwrap().is_none());
+        }
+        std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert_eq!((parts(), desk.path("out.pcapng").exists()), (0, false));
+    }
 }
 
 #[test]

@@ -398,6 +398,62 @@ fn coturn_answers_a_wrong_realm_with_437_and_that_is_no_mismatch_of_allocations(
 }
 
 #[test]
+fn a_phrase_about_the_realm_that_the_snap_length_cuts_is_no_mismatch_of_allocations() {
+    let mut scene = Scene::new();
+    let retry = retried(&mut scene, CLIENT, &Login::new("alice", "meeting.example", "secret"), "nonce-1");
+    let phrase = "Allocation mismatch: wrong credentials: the realm value is incorrect";
+    scene.after_ms(10).refuse_with(&retry, 437, phrase, |answer| answer.software(COTURN));
+    let report_at = |snap| report(&degrade::pcap(&degrade::snapped(&degrade::shots(&scene), snap)));
+    // header of Ethernet, IPv4, UDP and STUN, and what stands before the phrase
+    let begin = 14 + 20 + 8 + 20 + 8;
+    let named = begin + "Allocation mismatch: wrong credentials:".len();
+    for snap in begin..begin + phrase.len() + 4 {
+        let report = report_at(snap);
+        let expected = if snap < named { "turn-request-rejected" } else { "turn-realm-mismatch" };
+        let found: Vec<_> =
+            ids(&report).into_iter().filter(|id| id.starts_with("turn-") && *id != "turn-challenge").collect();
+        // the challenge or the request may tell the realm before the phrase does
+        assert!(found == [expected] || found == ["turn-realm-mismatch"], "{snap}: {found:?}");
+        assert_eq!(finding(&report, found[0]).confidence, Confidence::Likely);
+    }
+    let cut = report_at(begin + 26);
+    let found = finding(&cut, "turn-request-rejected");
+    assert!(found.explanation.contains("stands behind the cut of the snap length"), "{}", found.explanation);
+}
+
+#[test]
+fn a_phrase_that_is_cut_behind_its_colon_is_about_credentials_also_where_an_allocation_stands() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let again = scene.after_ms(1000).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+    scene.after_ms(10).refuse(&again, 437, "Allocation mismatch: wrong credentials: the realm value is incorrect");
+    let mut shots = degrade::shots(&scene);
+    let last = shots.len() - 1;
+    for (kept, expected) in [(10, "turn-allocation-mismatch"), (26, "turn-request-rejected")] {
+        shots[last].bytes.truncate(14 + 20 + 8 + 20 + 8 + kept);
+        let report = report(&degrade::pcap(&shots));
+        let found = ids(&report);
+        assert!(found.contains(&expected), "{kept}: {found:?}");
+        shots = degrade::shots(&scene);
+    }
+}
+
+#[test]
+fn a_phrase_that_is_cut_tells_no_other_user_from_another_realm() {
+    let phrase = "Wrong credentials: the realm value is incorrect";
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, REALM, "n");
+    let refresh = scene.after_ms(20).refresh(CLIENT, SERVER, &alice(), "n", 600);
+    scene.after_ms(10).refuse_with(&refresh, 441, phrase, |answer| answer.software(COTURN));
+    let shots = degrade::shots(&scene);
+    let begin = 14 + 20 + 8 + 20 + 8;
+    for kept in 0..phrase.len() {
+        let report = report(&degrade::pcap(&degrade::snapped(&shots, begin + kept)));
+        assert!(!ids(&report).contains(&"turn-user-changed"), "{kept}: {:?}", ids(&report));
+    }
+}
+
+#[test]
 fn a_second_server_behind_the_same_address_has_another_realm() {
     let mut scene = Scene::new();
     let retry = retried(&mut scene, CLIENT, &alice(), "nonce-1");

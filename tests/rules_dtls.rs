@@ -241,6 +241,22 @@ mod roles {
     }
 
     #[test]
+    fn an_alert_that_the_capture_holds_before_its_senders_own_hello_hides_no_second_client() {
+        let mut scene = Scene::new();
+        let (mut shake, mut other) = (Shake::between(ALICE, BOB), Shake::between(BOB, ALICE));
+        let hello = shake.client.client_hello(&Offer { random: 0x11, share: 1216, ..Offer::default() });
+        shake.up(&mut scene, hello);
+        let own = other.client.client_hello(&Offer { random: 0x66, ..Offer::default() });
+        let alert = other.client.alert(2, 10);
+        other.up(&mut scene, alert);
+        other.up(&mut scene, own);
+        let report = of(&scene);
+        assert_eq!(report.dtls.len(), 1);
+        let known = finding(&report, "dtls-role-conflict");
+        assert_eq!((known.severity, known.confidence), (Severity::Failure, Confidence::Certain));
+    }
+
+    #[test]
     fn a_side_that_gives_in_and_answers_makes_it_an_ordinary_handshake() {
         let mut scene = Scene::new();
         let (shake, other) = both_hello(&mut scene);

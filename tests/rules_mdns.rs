@@ -84,6 +84,23 @@ fn an_answer_before_or_after_the_question_is_silent() {
 }
 
 #[test]
+fn an_answer_whose_address_the_snap_length_cut_off_is_not_taken_for_none() {
+    let answered = asked(false, |scene| {
+        scene.after_ms(80).udp(BROWSER, GROUP, answer(NAME, 120));
+    });
+    let shots = support::degrade::shots(&answered);
+    // the question is whole from here on, and the answer is 10 bytes longer
+    let question = 14 + 20 + 8 + 60;
+    for snap in question..question + 11 {
+        let report = support::analyze::report(&support::degrade::pcap(&support::degrade::snapped(&shots, snap)));
+        assert!(unresolved(&report).is_empty(), "{snap}");
+    }
+    let silent = asked(false, |_| {});
+    let cut = support::degrade::pcap(&support::degrade::snapped(&support::degrade::shots(&silent), question));
+    assert_eq!(unresolved(&support::analyze::report(&cut)).len(), 1, "a question that is whole has no answer");
+}
+
+#[test]
 fn a_goodbye_and_the_answer_for_another_name_are_none() {
     let report = report(&asked(false, |scene| {
         scene.after_ms(80).udp(BROWSER, GROUP, answer(NAME, 0));

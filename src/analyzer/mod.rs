@@ -361,7 +361,7 @@ impl Core {
         let Some(message) = message else {
             // multicast DNS begins with an id of 0, as STUN does with its type
             if event.hops.is_empty() && (event.src.port() == mdns::PORT || event.dst.port() == mdns::PORT) {
-                self.session.mdns(event.frame, event.time, event.src, payload);
+                self.session.mdns(event.frame, event.time, event.src, payload, event.truncated);
             }
             return None;
         };

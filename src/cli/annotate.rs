@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// What `annotate` is asked to do.
 #[derive(Debug)]
 pub(super) struct Annotate {
-    pub capture: String,
+    pub capture: PathBuf,
     /// The capture to write.
     pub output: PathBuf,
     /// Whether to write all frames.
@@ -43,7 +43,7 @@ pub(super) fn run(job: &Annotate) -> Result<Status, Error> {
         input.warn_of_damage();
         if written.unplaced > 0 {
             let what = format_args!("{} comments are left out: simple packets have no room for them", written.unplaced);
-            say(&Error::new(path, what, ""));
+            say(&Error::new(path.display().to_string(), what, ""));
         }
         let (frames, comments) = (written.frames, written.comments);
         say(&format_args!("{}: {frames} frames, {comments} comments. {}", output.display(), escape(&report.headline)));

@@ -98,7 +98,7 @@ pub(super) enum Command {
 pub(super) struct Analyze {
     /// Captures; several are several vantage points of the same event
     #[arg(required = true, value_name = "CAPTURE")]
-    pub captures: Vec<String>,
+    pub captures: Vec<PathBuf>,
     /// Read rotated files of one capture (name_00001_20240501120000.pcapng, name.pcap1, …) as one
     #[arg(long)]
     pub join: bool,
@@ -120,7 +120,7 @@ pub(super) struct Analyze {
 pub(super) struct Messages {
     /// The capture
     #[arg(value_name = "CAPTURE")]
-    pub capture: String,
+    pub capture: PathBuf,
     /// Form of the rows
     #[arg(long, value_enum, default_value_t = RowFormat::Text)]
     pub format: RowFormat,
@@ -137,7 +137,7 @@ pub(super) struct Messages {
 pub(super) struct Verify {
     /// The capture
     #[arg(value_name = "CAPTURE")]
-    pub capture: String,
+    pub capture: PathBuf,
     /// Form of the result
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub format: ReportFormat,
@@ -151,7 +151,7 @@ pub(super) struct Verify {
 pub(super) struct Flow {
     /// Captures; several are several vantage points of the same event
     #[arg(required = true, value_name = "CAPTURE")]
-    pub captures: Vec<String>,
+    pub captures: Vec<PathBuf>,
     /// Form of the drawing
     #[arg(long, value_enum, default_value_t = FlowFormat::Text)]
     pub format: FlowFormat,
@@ -173,7 +173,7 @@ pub(super) struct Batch {
     /// Captures, folders of them, patterns such as 'in/*.pcapng', and archives: zip, tar, tar.gz, tar.zst, tar.xz, tar.lz4. In folders, names that
     /// begin with a dot are passed over
     #[arg(required_unless_present = "files_from", value_name = "PATH")]
-    pub paths: Vec<String>,
+    pub paths: Vec<PathBuf>,
     /// The folder of results; it is made where there is none
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
@@ -208,7 +208,7 @@ pub(super) struct Batch {
 pub(super) struct Annotate {
     /// The capture, which is read twice: a file
     #[arg(value_name = "CAPTURE")]
-    pub capture: String,
+    pub capture: PathBuf,
     /// The pcapng file to write, which appears when it is complete
     #[arg(short, long, value_name = "OUT.pcapng")]
     pub output: PathBuf,
@@ -227,7 +227,7 @@ pub(super) struct Annotate {
 pub(super) struct Redact {
     /// The capture, which is read twice: a file
     #[arg(value_name = "CAPTURE")]
-    pub capture: String,
+    pub capture: PathBuf,
     /// The pcapng file to write, which appears when it is complete
     #[arg(short, long, value_name = "OUT.pcapng")]
     pub output: PathBuf,
@@ -407,7 +407,7 @@ mod tests {
     fn captures_without_a_command_are_analyzed() {
         let args = parse("turnscope a.pcap b.pcap --format json").unwrap();
         assert!(args.command.is_none());
-        assert_eq!(args.analyze.captures, ["a.pcap", "b.pcap"]);
+        assert_eq!(args.analyze.captures, [PathBuf::from("a.pcap"), PathBuf::from("b.pcap")]);
         assert_eq!(args.analyze.format, PageFormat::Json);
         assert!(parse("turnscope").is_err());
     }
@@ -418,8 +418,8 @@ mod tests {
         assert_eq!((args.common.color, args.common.verbose), (Colour::Never, true));
         let Some(Command::Messages(messages)) = args.command else { panic!("messages") };
         assert_eq!(
-            (messages.capture.as_str(), messages.format, messages.text.time),
-            ("-", RowFormat::Csv, Times::Relative)
+            (messages.capture.to_str(), messages.format, messages.text.time),
+            (Some("-"), RowFormat::Csv, Times::Relative)
         );
     }
 

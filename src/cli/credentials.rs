@@ -27,8 +27,8 @@ const MANY_TRIES: u64 = 10_000_000;
 const MANY_PASSWORDS: u64 = 500;
 
 /// Whether passwords times messages may be so many that a person wonders what takes so long. How much comes through a pipe, or is in a folder, nobody knows.
-fn takes_long(passwords: u64, captures: &[String]) -> bool {
-    let length = |path: &String| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len());
+fn takes_long(passwords: u64, captures: &[PathBuf]) -> bool {
+    let length = |path: &PathBuf| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len());
     let bytes: Option<u64> = captures.iter().map(length).sum();
     let tries = |bytes: u64| passwords.saturating_mul(bytes / MESSAGE);
     passwords >= MANY_PASSWORDS && bytes.is_none_or(|bytes| tries(bytes) >= MANY_TRIES)
@@ -71,7 +71,7 @@ impl Given {
     }
 
     /// Says at the start that a list of passwords is so long that reading may take a while.
-    pub(super) fn warn(&self, captures: &[String]) {
+    pub(super) fn warn(&self, captures: &[PathBuf]) {
         let lists = self.sources.iter().filter_map(|source| match source {
             Source::Passwords { bytes, origin } => Some((bytes, origin)),
             _ => None,

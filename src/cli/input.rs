@@ -16,9 +16,16 @@ const WATCHED: u32 = 512;
 /// Asked now and then with the bytes that were read, unpacked: whether to read on.
 type Watch<'a> = Box<dyn FnMut(u64) -> bool + 'a>;
 
+/// Whether a path stands for standard input, or standard output.
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// A capture that is open, and what it is called.
 pub(super) struct Input<'a> {
     pub path: String,
+    /// What it was opened by, if that is a file by itself.
+    pub file: PathBuf,
     /// Whether it is a file that can be read again and does not grow while it is read.
     pub regular: bool,
     capture: Capture<Box<dyn Read + 'a>>,
@@ -31,29 +38,37 @@ pub(super) struct Input<'a> {
 
 impl<'a> Input<'a> {
     /// Opens a path, or standard input for `-`.
-    pub(super) fn open(path: &str) -> Result<Self, Error> {
-        let (reader, regular): (Box<dyn Read>, bool) = if path == "-" {
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let shown = path.display().to_string();
+        let failed = |error: io::Error| Error::reading(&shown, &error);
+        let (reader, regular): (Box<dyn Read>, bool) = if is_stdin(path) {
             (Box::new(io::stdin()), false)
         } else {
-            let file = File::open(path).map_err(|error| Error::reading(path, &error))?;
-            let metadata = file.metadata().map_err(|error| Error::reading(path, &error))?;
+            let file = File::open(path).map_err(failed)?;
+            let metadata = file.metadata().map_err(failed)?;
             if metadata.is_dir() {
-                return Err(Error::reading(path, &io::ErrorKind::IsADirectory.into()));
+                return Err(failed(io::ErrorKind::IsADirectory.into()));
             }
             (Box::new(file), metadata.is_file())
         };
-        let name = if path == "-" { "standard input" } else { path };
-        let closing = if regular { closing(Path::new(path)) } else { Closing::default() };
+        let name = if is_stdin(path) { "standard input" } else { &shown };
+        let closing = if regular { closing(path) } else { Closing::default() };
         let capture = Capture::open(reader).map_err(|error| unreadable(name, &error))?.knowing(closing);
         let capture = if regular { capture } else { capture.live() };
-        Ok(Input { path: path.to_owned(), regular, capture, later: Vec::new(), whole: None, watch: None })
+        Ok(Input { file: path.to_owned(), regular, ..Input::around(shown, capture) })
+    }
+
+    fn around(path: String, capture: Capture<Box<dyn Read + 'a>>) -> Self {
+        let (file, later) = (PathBuf::new(), Vec::new());
+        Input { path, file, regular: false, capture, later, whole: None, watch: None }
     }
 
     /// Opens a capture that is read twice, which only a file can be.
-    pub(super) fn open_file(path: &str) -> Result<Self, Error> {
+    pub(super) fn open_file(path: &Path) -> Result<Self, Error> {
         // opening a pipe to which nobody writes would wait
         if std::fs::metadata(path).is_ok_and(|file| !file.is_file() && !file.is_dir()) {
-            return Err(Error::new(path, "is read twice, and is no regular file", "save the capture to a file first"));
+            let shown = path.display().to_string();
+            return Err(Error::new(shown, "is read twice, and is no regular file", "save the capture to a file first"));
         }
         Input::open(path)
     }
@@ -67,7 +82,7 @@ impl<'a> Input<'a> {
     pub(super) fn bounded(name: &str, reader: Box<dyn Read + 'a>, unpacked: u64) -> Result<Self, Error> {
         let limits = Limits { unpacked, ..Limits::default() };
         let capture = Capture::open_with(reader, limits).map_err(|error| unreadable("", &error))?;
-        Ok(Input { path: name.to_owned(), regular: false, capture, later: Vec::new(), whole: None, watch: None })
+        Ok(Input::around(name.to_owned(), capture))
     }
 
     /// Several files of one capture, each beginning where the one before ends. A ring that came round begins in the middle, so they are put in
@@ -204,9 +219,10 @@ pub(super) fn closing(path: &Path) -> Closing {
 }
 
 /// Opens a file to be written again, record by record.
-pub(super) fn records(path: &str) -> Result<Records<File>, Error> {
-    let file = File::open(path).map_err(|error| Error::reading(path, &error))?;
-    Records::open(file).map_err(|error| unreadable(path, &error))
+pub(super) fn records(path: &Path) -> Result<Records<File>, Error> {
+    let shown = path.display().to_string();
+    let file = File::open(path).map_err(|error| Error::reading(&shown, &error))?;
+    Records::open(file).map_err(|error| unreadable(&shown, &error))
 }
 
 /// The time that a capture begins at, for what is counted from there: its first frame's, or 1970 where that has none.

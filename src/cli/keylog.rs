@@ -7,7 +7,7 @@ use crate::keys::{Added, KeyLog, MAX_SECRETS};
 use crate::packet::{Limits, Packet, Packets};
 use crate::secret::Secret;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// Key logs, read before the captures that they open.
@@ -72,7 +72,7 @@ impl KeyLogs {
 }
 
 /// The lines of key logs that are about connections of a capture: those whose client random is in it.
-pub(super) fn of_capture(files: &[PathBuf], capture: &str) -> Result<Secret, Error> {
+pub(super) fn of_capture(files: &[PathBuf], capture: &Path) -> Result<Secret, Error> {
     let logs = files.iter().map(|path| slurp(path, MAX_FILE)).collect::<Result<Vec<_>, _>>()?;
     let lines = || logs.iter().flat_map(|log| log.expose().split(|&byte| byte == b'\n'));
     let wanted: BTreeSet<[u8; RANDOM]> = lines().filter_map(random).collect();

@@ -43,13 +43,16 @@ enum Status {
     Stopped,
 }
 
+/// The exit status where someone stopped it.
+const STOPPED: u8 = 130;
+
 impl From<Status> for ExitCode {
     fn from(status: Status) -> ExitCode {
         match status {
             Status::Fine => ExitCode::SUCCESS,
             Status::Found => ExitCode::from(1),
             Status::Unusable => ExitCode::from(2),
-            Status::Stopped => ExitCode::from(130),
+            Status::Stopped => ExitCode::from(STOPPED),
         }
     }
 }

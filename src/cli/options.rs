@@ -6,9 +6,10 @@ use super::beside::Beside;
 use super::config::Config;
 use super::credentials::Given;
 use super::error::Error;
+use super::input::is_stdin;
 use super::keylog::KeyLogs;
 use super::signalling::Told;
-use super::time::Moment;
+use super::time::{Moment, range};
 use super::{annotate, redact, run};
 use crate::analyzer::{Filters, Host};
 use crate::net::Network;
@@ -30,8 +31,8 @@ const CREDENTIALS: &str = "TURNSCOPE_CREDENTIALS";
 #[derive(Debug)]
 pub(super) enum Options {
     Analyze(Box<run::Analyze>),
-    Messages { capture: String, format: RowFormat, media: bool, reading: Wanted, look: Look },
-    Verify { capture: String, format: ReportFormat, reading: Wanted, look: Look },
+    Messages { capture: PathBuf, format: RowFormat, media: bool, reading: Wanted, look: Look },
+    Verify { capture: PathBuf, format: ReportFormat, reading: Wanted, look: Look },
     Flow(Box<run::Flow>),
     Batch(Box<Batch>),
     Annotate(Box<annotate::Annotate>),
@@ -213,12 +214,12 @@ impl Options {
 
 /// The file to write to, where that is not standard output.
 fn file(output: Option<PathBuf>) -> Option<PathBuf> {
-    output.filter(|path| path != Path::new("-"))
+    output.filter(|path| !is_stdin(path))
 }
 
 /// Standard input can be read only once.
-fn once(captures: &[String]) -> Result<(), Error> {
-    if captures.iter().filter(|path| *path == "-").count() > 1 {
+fn once(captures: &[PathBuf]) -> Result<(), Error> {
+    if captures.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Error::new("-", "standard input is given twice", "it can be read only once"));
     }
     Ok(())
@@ -277,6 +278,9 @@ impl Wanted {
         };
         let from = moment("--from", reading.from)?;
         let to = moment("--to", reading.to)?;
+        if from.zip(to).is_some_and(|(from, to)| to.is_always_before(from)) {
+            return Err(Error::new("--to", "is before --from", "nothing is between the two: exchange them"));
+        }
         let hosts = reading
             .host
             .iter()
@@ -299,12 +303,8 @@ impl Wanted {
 
     /// The filters for a capture whose first frame has this time.
     pub(super) fn filters(&self, start: Timestamp) -> Filters {
-        Filters {
-            from: self.from.map(|moment| moment.resolve(start, &self.zone)),
-            to: self.to.map(|moment| moment.resolve(start, &self.zone)),
-            hosts: self.hosts.clone(),
-            user: self.user.clone(),
-        }
+        let (from, to) = range(self.from, self.to, start, &self.zone);
+        Filters { from, to, hosts: self.hosts.clone(), user: self.user.clone() }
     }
 }
 
@@ -344,15 +344,15 @@ fn host(text: &str) -> Option<Host> {
 }
 
 /// Refuses files that would be written twice, over the capture, or over what is given to be read.
-fn apart(capture: &str, written: &[&PathBuf], given: &[&Vec<PathBuf>]) -> Result<(), Error> {
+fn apart(capture: &Path, written: &[&PathBuf], given: &[&Vec<PathBuf>]) -> Result<(), Error> {
     let real = |path: &Path| std::fs::canonicalize(path).ok();
     let is_same = |one: &Path, other: &Path| real(one).is_some_and(|one| Some(one) == real(other));
     let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     for (number, path) in written.iter().enumerate() {
         let shown = path.display().to_string();
-        if is_same(Path::new(capture), path) {
+        if is_same(capture, path) {
             return Err(Error::new(
-                capture,
+                capture.display().to_string(),
                 "would be overwritten while it is read",
                 "give another name with --output",
             ));
@@ -368,14 +368,14 @@ fn apart(capture: &str, written: &[&PathBuf], given: &[&Vec<PathBuf>]) -> Result
 }
 
 /// Refuses to write what was found over a capture that it was found in.
-fn beside_captures(captures: &[String], output: Option<&PathBuf>) -> Result<(), Error> {
+fn beside_captures(captures: &[PathBuf], output: Option<&PathBuf>) -> Result<(), Error> {
     let written: Vec<&PathBuf> = output.into_iter().collect();
     captures.iter().try_for_each(|capture| apart(capture, &written, &[]))
 }
 
 /// Refuses standard input where a capture is read twice.
-fn twice(capture: &str) -> Result<(), Error> {
-    if capture == "-" {
+fn twice(capture: &Path) -> Result<(), Error> {
+    if is_stdin(capture) {
         let hint = "save the capture to a file first";
         return Err(Error::new("-", "is read twice, which standard input cannot be", hint));
     }

@@ -1,5 +1,6 @@
 //! Where results go: standard output, or a file that appears when it is complete.
 
+use super::STOPPED;
 use super::args::Colour;
 use super::error::Error;
 use super::options::Look;
@@ -11,6 +12,7 @@ use anstream::ColorChoice;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Columns where there is no terminal to ask.
 const WIDTH: usize = 100;
@@ -110,16 +112,35 @@ fn replace_file<T>(
     }
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()); // a link stays one
     let (file, temporary) = beside(&path, readers).map_err(failed)?;
+    unfinished(Some(&temporary));
     let mut file = BufWriter::new(file);
     let written = write(&mut file).and_then(|done| {
         file.flush()?;
         file.get_ref().sync_all()?;
         fs::rename(&temporary, &path).map(|()| done)
     });
-    written.map_err(|error| {
+    let written = written.map_err(|error| {
         let _ = fs::remove_file(&temporary); // what matters is the first error
         failed(error)
-    })
+    });
+    unfinished(None);
+    written
+}
+
+/// The file that is being written beside its place.
+static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Notes which file is not complete, so that a signal which ends the process takes it away; files are written one after the other.
+fn unfinished(path: Option<&Path>) {
+    let noted = || UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    *noted() = path.map(Path::to_owned);
+    // where signals are ignored, as behind nohup, they stay so, and a second handler is not needed
+    let _ = ctrlc::try_set_handler(move || {
+        if let Some(path) = noted().as_ref() {
+            let _ = fs::remove_file(path); // it may be complete by now
+        }
+        std::process::exit(STOPPED.into());
+    });
 }
 
 /// A new file in the same folder.

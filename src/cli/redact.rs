@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// What `redact` is asked to do.
 #[derive(Debug)]
 pub(super) struct Redact {
-    pub capture: String,
+    pub capture: PathBuf,
     /// The capture to write.
     pub output: PathBuf,
     /// Where the credentials go that stand in for those given.
@@ -58,7 +58,7 @@ pub(super) fn run(job: &Redact) -> Result<Status, Error> {
         output::write_private_file(path, &map)?;
     }
     if !job.look.is_quiet() {
-        tell(path, output, &counts, second.info().damage.len());
+        tell(&path.display().to_string(), output, &counts, second.info().damage.len());
     }
     Ok(Status::Fine)
 }

@@ -21,12 +21,12 @@ use clap::CommandFactory as _;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `analyze` is asked to do.
 #[derive(Debug)]
 pub(super) struct Analyze {
-    pub captures: Vec<String>,
+    pub captures: Vec<PathBuf>,
     /// Whether rotated files are one capture.
     pub join: bool,
     pub format: PageFormat,
@@ -40,7 +40,7 @@ pub(super) struct Analyze {
 /// What `flow` is asked to do.
 #[derive(Debug)]
 pub(super) struct Flow {
-    pub captures: Vec<String>,
+    pub captures: Vec<PathBuf>,
     pub format: FlowFormat,
     pub choice: ladder::Choice,
     /// The file to write, if not standard output.
@@ -140,7 +140,7 @@ fn flow(job: &Flow) -> Result<Status, Error> {
     Ok(Status::Fine)
 }
 
-fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
+fn list_messages(path: &Path, format: RowFormat, media: bool, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
     let icmp = icmp_answers(&input)?;
     let live = !input.regular || output::is_terminal();
@@ -174,7 +174,7 @@ fn list_messages(path: &str, format: RowFormat, media: bool, reading: &Wanted, l
     Ok(Status::Fine)
 }
 
-fn list_verified(path: &str, format: ReportFormat, reading: &Wanted, look: Look) -> Result<Status, Error> {
+fn list_verified(path: &Path, format: ReportFormat, reading: &Wanted, look: Look) -> Result<Status, Error> {
     let mut input = Input::open(path)?;
     let live = !input.regular || output::is_terminal();
     let format = match format {
@@ -275,7 +275,7 @@ pub(super) fn wanted(index: usize, reading: &Wanted, extra: Extra) -> Result<ana
 /// What `messages` and `flow` say of requests that an ICMP error answered: a pass of its own, since the error comes after what it answers, and
 /// only over files, which can be read twice.
 pub(super) fn icmp_answers(input: &Input<'_>) -> Result<BTreeMap<u64, IcmpAnswer>, Error> {
-    if input.regular { icmp_answers_of(|| Input::open(&input.path)) } else { Ok(BTreeMap::new()) }
+    if input.regular { icmp_answers_of(|| Input::open(&input.file)) } else { Ok(BTreeMap::new()) }
 }
 
 /// The same of anything that can be opened twice.

@@ -34,6 +34,15 @@ impl Moment {
         Some(Moment::OfDay((hours * 60 + minutes) * 60 * SECOND + seconds))
     }
 
+    /// Whether it is before another whatever the capture; a time of day may be that of the next day.
+    pub(super) fn is_always_before(self, other: Moment) -> bool {
+        match (self, other) {
+            (Moment::At(one), Moment::At(other)) => one < other,
+            (Moment::AfterStart(one), Moment::AfterStart(other)) => one < other,
+            _ => false,
+        }
+    }
+
     /// The time that is meant in a capture whose first frame has this time. A time of day is that of the zone; it is on the day of the first
     /// frame, or on the next day if it would be more than half a day before it.
     pub(super) fn resolve(self, start: Timestamp, zone: &TimeZone) -> Timestamp {
@@ -49,6 +58,25 @@ impl Moment {
                 if start.since(time) > Span(DAY / 2) { time.after(Span(DAY)) } else { time }
             }
         }
+    }
+}
+
+/// The times that are meant in such a capture: of two times of day the first is before the second, if need be on the day before.
+pub(super) fn range(
+    from: Option<Moment>,
+    to: Option<Moment>,
+    start: Timestamp,
+    zone: &TimeZone,
+) -> (Option<Timestamp>, Option<Timestamp>) {
+    let times = [from, to].map(|moment| moment.map(|moment| moment.resolve(start, zone)));
+    match (from, to, times) {
+        (Some(Moment::OfDay(_)), Some(Moment::OfDay(_)), [Some(begin), Some(end)]) if end < begin => {
+            let day = |days: i64| Span(days * DAY);
+            // what is over before the capture starts is not meant
+            let (begin, end) = if end < start { (begin, end.after(day(1))) } else { (begin.after(day(-1)), end) };
+            (Some(begin), Some(end))
+        }
+        (_, _, [from, to]) => (from, to),
     }
 }
 
@@ -102,6 +130,31 @@ mod tests {
         assert_eq!(resolved("00:10:00"), 20 * 60_000);
         let moment = Moment::parse("01:50:00").unwrap();
         assert_eq!(moment.resolve(START, &TimeZone::fixed(jiff::tz::offset(2))), START);
+    }
+
+    #[test]
+    fn a_range_of_times_of_day_may_hold_midnight() {
+        let hour = 3600 * SECOND;
+        let midnight = START.0 + 600 * SECOND;
+        let ranged = |from, to, start: i64| {
+            let (from, to) = range(Moment::parse(from), Moment::parse(to), Timestamp(start), &TimeZone::UTC);
+            (from.map(|from| (from.0 - midnight) / hour), to.map(|to| (to.0 - midnight) / hour))
+        };
+        assert_eq!(ranged("22:00", "02:00", START.0 - 13 * hour), (Some(-2), Some(2)));
+        assert_eq!(ranged("22:00", "02:00", START.0 - hour), (Some(-2), Some(2)));
+        assert_eq!(ranged("22:00", "02:00", midnight + 1), (Some(-2), Some(2)));
+        assert_eq!(ranged("02:00", "22:00", midnight + 1), (Some(2), Some(22)));
+        assert_eq!(ranged("22:00", "+0", midnight), (Some(22), Some(0)));
+    }
+
+    #[test]
+    fn times_are_before_others_only_where_no_capture_can_change_it() {
+        let before = |one, other| Moment::parse(one).unwrap().is_always_before(Moment::parse(other).unwrap());
+        assert!(before("2024-05-01T12:00:00Z", "2024-05-01T14:00:01+02:00"));
+        assert!(before("+1", "+1.5"));
+        assert!(!before("+1", "+1"));
+        assert!(!before("02:00", "22:00"));
+        assert!(!before("2024-05-01T12:00:00Z", "+5"));
     }
 
     #[test]

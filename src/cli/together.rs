@@ -1,7 +1,7 @@
 //! Several captures given at once: vantage points of the same event.
 
 use super::error::{Error, say};
-use super::input::Input;
+use super::input::{Input, is_stdin};
 use super::options::Wanted;
 use super::rotation::rotations;
 use super::run::{self, Extra};
@@ -9,11 +9,12 @@ use crate::analyzer::{Analyzed, IcmpAnswers, Options, Source, Together};
 use crate::report::Capture;
 use crate::report::ladder::Collector;
 use crate::time::Timestamp;
+use std::path::PathBuf;
 
 /// Reads captures; several together, since they may show the same packets. One bad file does not stop the others, and places count the captures that
 /// the report lists. With `join`, rotated files of one capture are one.
 pub(super) fn read(
-    captures: &[String],
+    captures: &[PathBuf],
     join: bool,
     reading: &Wanted,
     extra: &dyn Fn() -> Extra,
@@ -21,15 +22,14 @@ pub(super) fn read(
     if !is_all_files(captures) {
         return one_by_one(opened(captures).collect(), reading, extra);
     }
-    let sources = sources(captures, join);
-    let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
+    let (sources, paths) = sources(captures, join);
     let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
     Together::new(sources, &open).analyze(&mut |start| wanted(reading, start, extra()), &mut |_| {})
 }
 
 /// Reads captures for a ladder.
 pub(super) fn collect(
-    captures: &[String],
+    captures: &[PathBuf],
     join: bool,
     reading: &Wanted,
     extra: &dyn Fn() -> Extra,
@@ -37,8 +37,7 @@ pub(super) fn collect(
     if !is_all_files(captures) {
         return collect_one_by_one(opened(captures).collect(), reading, extra);
     }
-    let sources = sources(captures, join);
-    let paths: Vec<String> = sources.iter().map(|source| source.path.clone()).collect();
+    let (sources, paths) = sources(captures, join);
     let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
     let together = Together::new(sources, &open);
     let mut answers = IcmpAnswers::default();
@@ -57,9 +56,9 @@ pub(super) fn collect(
 }
 
 /// Whether all of several captures are files, which can be read more than once.
-fn is_all_files(captures: &[String]) -> bool {
+fn is_all_files(captures: &[PathBuf]) -> bool {
     captures.len() > 1
-        && captures.iter().all(|path| path != "-" && std::fs::metadata(path).is_ok_and(|file| file.is_file()))
+        && captures.iter().all(|path| !is_stdin(path) && std::fs::metadata(path).is_ok_and(|file| file.is_file()))
 }
 
 fn wanted(reading: &Wanted, start: Timestamp, extra: Extra) -> Result<Options, Error> {
@@ -67,24 +66,25 @@ fn wanted(reading: &Wanted, start: Timestamp, extra: Extra) -> Result<Options, E
 }
 
 /// The captures that can be read, each opened when it is asked for: there may be more than the system lets one have open.
-fn opened(captures: &[String]) -> impl Iterator<Item = Input<'static>> {
+fn opened(captures: &[PathBuf]) -> impl Iterator<Item = Input<'static>> {
     captures.iter().filter_map(|path| Input::open(path).inspect_err(say).ok())
 }
 
-fn sources(captures: &[String], join: bool) -> Vec<Source> {
+/// What the captures are called, and by what they are opened again.
+fn sources(captures: &[PathBuf], join: bool) -> (Vec<Source>, Vec<PathBuf>) {
     let inputs = opened(captures);
     if join {
         return rotated(inputs);
     }
-    inputs.enumerate().map(|(point, input)| Source { path: input.path, point }).collect()
+    inputs.enumerate().map(|(point, input)| (Source { path: input.path, point }, input.file)).unzip()
 }
 
 /// Which files are one capture, by their names, in the order of their first frames: the numbers of a ring that came round begin in the middle.
 /// Where the names tell nothing, all files that were given are one capture.
-fn rotated(inputs: impl Iterator<Item = Input<'static>>) -> Vec<Source> {
-    let begun = |mut input: Input| (input.next_frame().and_then(|frame| frame.time), input.path);
-    let begun: Vec<(Option<Timestamp>, String)> = inputs.map(begun).collect();
-    let paths: Vec<&str> = begun.iter().map(|(_, path)| path.as_str()).collect();
+fn rotated(inputs: impl Iterator<Item = Input<'static>>) -> (Vec<Source>, Vec<PathBuf>) {
+    let begun = |mut input: Input| (input.next_frame().and_then(|frame| frame.time), input.path, input.file);
+    let begun: Vec<(Option<Timestamp>, String, PathBuf)> = inputs.map(begun).collect();
+    let paths: Vec<&str> = begun.iter().map(|(_, path, _)| path.as_str()).collect();
     let rotations = rotations(&paths);
     let together = rotations.len() == paths.len();
     let point_of = |index: usize| {
@@ -92,12 +92,13 @@ fn rotated(inputs: impl Iterator<Item = Input<'static>>) -> Vec<Source> {
         if together { 0 } else { found.unwrap_or_default() }
     };
     let mut sources: Vec<(usize, Option<Timestamp>, usize)> =
-        begun.iter().enumerate().map(|(index, (time, _))| (point_of(index), *time, index)).collect();
+        begun.iter().enumerate().map(|(index, (time, ..))| (point_of(index), *time, index)).collect();
     sources.sort_unstable();
     let source = |(point, _, index): (usize, Option<Timestamp>, usize)| {
-        Some(Source { path: begun.get(index)?.1.clone(), point })
+        let (_, path, file) = begun.get(index)?;
+        Some((Source { path: path.clone(), point }, file.clone()))
     };
-    sources.into_iter().filter_map(source).collect()
+    sources.into_iter().filter_map(source).unzip()
 }
 
 fn one_by_one(inputs: Vec<Input>, reading: &Wanted, extra: &dyn Fn() -> Extra) -> Result<Vec<Analyzed>, Error> {

@@ -67,6 +67,21 @@ impl Missing {
     }
 }
 
+/// coturn's words for another realm than its own, to an Allocate and to anything else.
+const OTHER_REALM: [&str; 2] = [
+    "Allocation mismatch: wrong credentials: the realm value is incorrect",
+    "Wrong credentials: the realm value is incorrect",
+];
+
+/// Whether the capture cut a phrase off before it told what 437 or 441 is for: coturn's words for another realm, another user and an allocation
+/// that is in the way may begin alike.
+pub(super) fn is_open(answer: &Answer, view: &View<'_>) -> bool {
+    let phrase = answer.reason.map(|name| view.session.names().bytes(name)).unwrap_or_default();
+    let begins =
+        |whole: &str| whole.as_bytes().get(..phrase.len()).is_some_and(|part| part.eq_ignore_ascii_case(phrase));
+    matches!(answer.code, 437 | 441) && answer.reason_truncated && OTHER_REALM.iter().any(|whole| begins(whole))
+}
+
 /// Whether a rule about authentication tells this refusal, so that no other rule has to.
 ///
 /// A lone 438, or a challenge that answers a nonce of the client's own, is told by none of them if the client never used the nonce
@@ -121,16 +136,19 @@ pub(super) fn classify(exchange: &Exchange, conversation: &Conversation, view: &
         300 | 440 | 442 | 443 | 446 | 447 | 486 | 487 | 500 | 508 => return Refusal::Other,
         _ => {}
     }
-    if !has_signed(asked) {
+    // coturn finds fault with credentials only where there are some: they stand behind the cut then
+    let named = asked.truncated && says(&["wrong credentials"]);
+    if !has_signed(asked) && !named {
         return Refusal::Other;
     }
+    let realm = says(&["realm"]) || (answer.reason_truncated && says(&["wrong credentials:"]));
     let denied = matches!(answer.code, 400 | 401 | 430 | 431 | 436 | 437 | 439 | 441);
-    if (denied && realm_differs(exchange, answer, conversation, view)) || (answer.code != 400 && says(&["realm"])) {
+    if (denied && realm_differs(exchange, answer, conversation, view)) || (answer.code != 400 && realm) {
         return Refusal::Realm;
     }
     if matches!(answer.code, 437 | 439 | 441)
         && (exchange.method == Method::ALLOCATE || answer.code != 437)
-        && let Some(changed) = user_changed(exchange, answer, conversation).or_else(|| {
+        && let Some(changed) = user_changed(exchange, answer, conversation, view).or_else(|| {
             (says(&["wrong credentials"]) && asked_before_as(exchange, conversation).is_some()).then_some(true)
         })
     {
@@ -205,21 +223,18 @@ fn same_text(one: Name, other: Name, view: &View<'_>) -> bool {
 }
 
 /// Whether the user of a refused request is another than the one that made the allocation; `None` where nothing tells.
-fn user_changed(exchange: &Exchange, answer: &Answer, conversation: &Conversation) -> Option<bool> {
+fn user_changed(exchange: &Exchange, answer: &Answer, conversation: &Conversation, view: &View<'_>) -> Option<bool> {
     let live = allocation_at(exchange, conversation);
+    // 441 says it, whatever the names look like, unless the phrase goes on about the realm
+    let named = answer.code == 441 && !is_open(answer, view);
     match live {
         Some(allocation) => {
             let maker = conversation.exchanges.iter().find(|known| known.first == allocation.requested);
             let changed = maker.and_then(|maker| users_differ(&maker.asked, &exchange.asked));
-            match (changed, answer.code) {
-                (Some(changed), _) => Some(changed),
-                // 441 says it, whatever the names look like
-                (None, 441) => Some(true),
-                (None, _) => None,
-            }
+            changed.or(named.then_some(true))
         }
         // 441 has no other meaning (RFC 8656 §5): the allocation is older than the capture
-        None if answer.code == 441 => {
+        None if named => {
             let own = exchange.asked.user_or_hash();
             Some(!conversation.allocations().any(|allocation| allocation.user == own))
         }

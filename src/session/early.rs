@@ -11,7 +11,7 @@ use crate::wire::stun::{Message, TransactionId};
 use std::collections::VecDeque;
 
 /// How long an answer is held: captures are out of order by some milliseconds.
-const MOMENT: Span = Span::from_millis(20);
+pub(super) const MOMENT: Span = Span::from_millis(20);
 /// How many answers are held at one time, and of how many bytes; they take 160 KiB.
 const MAX: usize = 64;
 const MAX_BYTES: usize = 2048;

@@ -94,6 +94,8 @@ pub struct Answer {
     pub code: u16,
     /// The reason phrase.
     pub reason: Option<Name>,
+    /// The capture cut the reason phrase short.
+    pub reason_truncated: bool,
     /// REALM.
     pub realm: Option<Name>,
     /// A digest of NONCE.
@@ -144,6 +146,7 @@ impl Answer {
             class: Class::Success,
             code: 0,
             reason: None,
+            reason_truncated: false,
             realm: None,
             nonce: None,
             nonce_again: None,

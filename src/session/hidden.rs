@@ -17,6 +17,7 @@ const MAX_NAMES: usize = 1024;
 pub struct HiddenCandidates {
     names: BTreeMap<HiddenName, Hidden>,
     dropped: u64,
+    cut: bool,
 }
 
 /// What is known of one name.
@@ -64,6 +65,12 @@ impl HiddenCandidates {
         self.names.get(&name)?.address.map(|(address, _)| address)
     }
 
+    /// Whether the capture cut a message short before all that it says: the address of any name may stand behind the cut.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
     /// How many questions and answers there was no room for.
     #[must_use]
     pub fn dropped(&self) -> u64 {
@@ -78,8 +85,9 @@ impl Session {
         &self.hidden
     }
 
-    /// Takes what a datagram of multicast DNS says of such candidates.
-    pub fn mdns(&mut self, frame: u64, time: Timestamp, src: Endpoint, payload: &[u8]) {
-        mdns::read(payload, |said| self.hidden.add(src, Seen { frame, time }, said));
+    /// Takes what a datagram of multicast DNS says of such candidates; of one that is `truncated` the capture lacks the end.
+    pub fn mdns(&mut self, frame: u64, time: Timestamp, src: Endpoint, payload: &[u8], truncated: bool) {
+        let whole = mdns::read(payload, |said| self.hidden.add(src, Seen { frame, time }, said));
+        self.hidden.cut |= truncated && !whole;
     }
 }

@@ -350,6 +350,7 @@ fn answer(
         class: message.class(),
         code: fields.error.map_or(0, |error| error.code),
         reason: fields.error.and_then(|error| names.intern(error.reason)),
+        reason_truncated: fields.reason_truncated,
         realm: fields.realm.and_then(|text| names.intern_like(text, realm)),
         nonce: fields.nonce.map(|nonce| names.digest(nonce)),
         nonce_again: None,

@@ -72,9 +72,9 @@ pub enum Said {
     },
 }
 
-/// Reads a message; `each` gets what it says of hidden candidates.
-pub fn read(message: &[u8], mut each: impl FnMut(Said)) {
-    let _ = walk(message, &mut each); // a message that ends early has said what it said
+/// Reads a message; `each` gets what it says of hidden candidates. Tells whether it was read to its end: one that ends early has said what it said.
+pub fn read(message: &[u8], mut each: impl FnMut(Said)) -> bool {
+    walk(message, &mut each).is_some()
 }
 
 fn walk(message: &[u8], each: &mut impl FnMut(Said)) -> Option<()> {

@@ -25,7 +25,7 @@ pub(super) struct Item {
 
 /// Finds everything that is to be read: in the order of the arguments, what is in a folder in the order of names. What begins with a dot is passed
 /// over in folders, and so is `out`, the folder of results.
-pub(super) fn find(paths: &[String], out: &Path, join: bool) -> Vec<Item> {
+pub(super) fn find(paths: &[PathBuf], out: &Path, join: bool) -> Vec<Item> {
     let mut finder = Finder { out: fs::canonicalize(out).ok(), ..Finder::default() };
     for path in paths {
         finder.argument(path);
@@ -34,7 +34,7 @@ pub(super) fn find(paths: &[String], out: &Path, join: bool) -> Vec<Item> {
 }
 
 /// The paths in a list: one a line, or each ended by a zero byte as `find -print0` writes them. `-` is standard input.
-pub(super) fn listed(list: &Path) -> Result<Vec<String>, Error> {
+pub(super) fn listed(list: &Path) -> Result<Vec<PathBuf>, Error> {
     let name = list.display().to_string();
     let mut bytes = Vec::new();
     let most = MAX_LIST as u64 + 1;
@@ -47,14 +47,23 @@ pub(super) fn listed(list: &Path) -> Result<Vec<String>, Error> {
     if bytes.len() > MAX_LIST {
         return Err(Error::new(&name, format_args!("larger than {} MiB", MAX_LIST >> 20), "write one path a line"));
     }
-    let text = String::from_utf8(bytes).map_err(|_| Error::new(&name, "not UTF-8 text", "write one path a line"))?;
-    let end = if text.contains('\0') { '\0' } else { '\n' };
-    Ok(text
-        .split(end)
-        .map(|line| line.trim_end_matches('\r'))
-        .filter(|line| !line.is_empty())
-        .map(str::to_owned)
-        .collect())
+    let end = if bytes.contains(&0) { 0 } else { b'\n' };
+    let lines = bytes.split(|byte| *byte == end).map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let paths = lines.filter(|line| !line.is_empty()).map(path_of).collect::<Option<_>>();
+    paths.ok_or_else(|| Error::new(&name, "not UTF-8 text", "write one path a line"))
+}
+
+/// The path that bytes of a list are: whatever bytes, where names are made of these.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere not all bytes are one")]
+fn path_of(bytes: &[u8]) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt as _;
+    Some(PathBuf::from(std::ffi::OsStr::from_bytes(bytes)))
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> Option<PathBuf> {
+    std::str::from_utf8(bytes).ok().map(PathBuf::from)
 }
 
 #[derive(Default)]
@@ -65,13 +74,16 @@ struct Finder {
 }
 
 impl Finder {
-    fn argument(&mut self, text: &str) {
-        let path = Path::new(text);
+    fn argument(&mut self, path: &Path) {
+        // a pattern is text; a name that is none is that of a file
+        let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']));
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => self.folder(path),
             Ok(metadata) => self.file(path, &metadata),
-            Err(_) if text.contains(['*', '?', '[']) => self.pattern(text),
-            Err(error) => self.failed(path, &error),
+            Err(error) => match pattern {
+                Some(pattern) => self.pattern(pattern),
+                None => self.failed(path, &error),
+            },
         }
     }
 
@@ -202,7 +214,7 @@ mod tests {
         let desk = desk(&["b/2.pcap", "b/1.pcap", "a.pcap", ".hidden", "b/.git/x", "out/reports/r.json", "c.pcap"]);
         let root = desk.path().display().to_string();
         let out = desk.path().join("out");
-        let items = find(&[format!("{root}/b/./2.pcap"), root], &out, false);
+        let items = find(&[format!("{root}/b/./2.pcap").into(), root.into()], &out, false);
         assert_eq!(names_in(&desk, &items), ["b/./2.pcap", "a.pcap", "b/1.pcap", "c.pcap"]);
         assert!(items.iter().all(|item| item.size == 1 && item.error.is_none()));
     }
@@ -210,7 +222,7 @@ mod tests {
     #[test]
     fn patterns_are_read_where_no_file_has_the_name() {
         let desk = desk(&["b/2.pcap", "b/1.pcap", "b/notes", "[x].pcap"]);
-        let at = |name: &str| desk.path().join(name).display().to_string();
+        let at = |name: &str| desk.path().join(name);
         let items = find(&[at("*/*.pcap"), at("[x].pcap"), at("none*"), at("gone")], desk.path(), false);
         assert_eq!(names_in(&desk, &items), ["b/1.pcap", "b/2.pcap", "[x].pcap", "none*", "gone"]);
         let errors: Vec<_> = items.iter().filter_map(|item| item.error.as_deref()).collect();
@@ -223,14 +235,14 @@ mod tests {
         let desk = desk(&["a/1.pcap"]);
         std::os::unix::fs::symlink(desk.path(), desk.path().join("a/round")).unwrap();
         std::os::unix::fs::symlink(desk.path().join("a/1.pcap"), desk.path().join("a/2.pcap")).unwrap();
-        let items = find(&[desk.path().display().to_string()], &desk.path().join("none"), false);
+        let items = find(&[desk.path().to_owned()], &desk.path().join("none"), false);
         assert_eq!(names_in(&desk, &items), ["a/1.pcap", "a/2.pcap"]);
     }
 
     #[test]
     fn rotated_files_are_one_where_that_is_wanted() {
         let desk = desk(&["x_00002_20240501120100.pcap", "x_00001_20240501120000.pcap", "y.pcap"]);
-        let items = find(&[desk.path().display().to_string()], Path::new("none"), true);
+        let items = find(&[desk.path().to_owned()], Path::new("none"), true);
         assert_eq!(names_in(&desk, &items), ["x_*.pcap", "y.pcap"]);
         assert_eq!((items[0].paths.len(), items[0].size), (2, 2));
         assert!(items[0].paths[0].ends_with("x_00001_20240501120000.pcap"));
@@ -242,7 +254,7 @@ mod tests {
         let list = desk.path().join("list");
         for text in ["a b\n\nc\r\n", "a b\0c\0"] {
             fs::write(&list, text).unwrap();
-            assert_eq!(listed(&list).unwrap(), ["a b", "c"]);
+            assert_eq!(listed(&list).unwrap(), [PathBuf::from("a b"), PathBuf::from("c")]);
         }
         assert!(listed(&desk.path().join("none")).is_err());
     }

@@ -40,7 +40,7 @@ use work::Work;
 #[derive(Debug)]
 pub(super) struct Batch {
     /// Files, folders, globs.
-    pub paths: Vec<String>,
+    pub paths: Vec<PathBuf>,
     /// A list of further ones.
     pub files_from: Option<PathBuf>,
     /// The folder of results.
@@ -74,7 +74,7 @@ pub(super) fn run(mut batch: Batch) -> Result<Status, Error> {
     let items = inputs::find(&batch.paths, &batch.out, batch.join);
     if items.is_empty() {
         return Err(Error::new(
-            batch.paths.join(" "),
+            batch.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" "),
             "no file in there",
             "give captures, or folders or archives of them",
         ));

@@ -69,7 +69,7 @@ pub(super) fn tell_realm(group: &Refused<'_>, conversation: &Conversation, view:
                     .to_owned(),
                 "Give all servers behind the address the same realm, and make the balancer keep a client on one of them.".to_owned(),
             ),
-            (Some(theirs), _) => (
+            (Some(theirs), _) if group.last.asked.realm.is_some() => (
                 format!("{client} signs for realm {asked}, {server} has realm {}: {error}", view.quoted(Some(theirs))),
                 format!(
                     "The server's challenge names the realm {}, the client's request names {asked}. The realm is part of the key, so no password \
@@ -81,7 +81,12 @@ pub(super) fn tell_realm(group: &Refused<'_>, conversation: &Conversation, view:
                  of them the same realm."
                     .to_owned(),
             ),
-            (None, _) => (
+            _ if group.last.asked.realm.is_none() => (
+                format!("{server} refused the realm of {client}: {error}"),
+                "The server's own words say that the realm is wrong; which one the client signed for stands behind the cut of the snap length.".to_owned(),
+                "Compare the realm that is configured on the server with the one that the client sends; one realm on all servers.".to_owned(),
+            ),
+            _ => (
                 format!("{server} refused realm {asked} of {client}: {error}"),
                 "The server's own words say that the realm is wrong; its challenge is not in the capture.".to_owned(),
                 "Compare the realm that is configured on the server with the one that the client sends; one realm on all servers.".to_owned(),

@@ -10,7 +10,7 @@ pub(super) mod request_rejected;
 mod unsupported;
 
 use crate::rules::evidence::{filter_of, frames, frames_of};
-use crate::rules::refusal::{PATIENCE, allocation_at, told};
+use crate::rules::refusal::{PATIENCE, allocation_at, is_open, told};
 use crate::rules::{Collector, Confidence, Dialect, Judge, Occurrence, Remedy, Rule, Severity, View};
 use crate::session::{Answer, Conversation, End, Exchange, Grievance, Name};
 use crate::time::{Span, Timestamp};
@@ -101,6 +101,12 @@ impl Kind {
         let about_peer = matches!(exchange.method, Method::CREATE_PERMISSION | Method::CHANNEL_BIND | Method::CONNECT);
         let kind = match (exchange.method, answer.code) {
             (_, 300) if answer.alternate.is_some() => Kind::Redirect,
+            // what coturn says after a colon is about credentials, whatever allocation there is
+            (Method::ALLOCATE, 437)
+                if is_open(answer, view) && (!holds(conversation, exchange) || reason(answer, view).contains(':')) =>
+            {
+                Kind::Other
+            }
             (Method::ALLOCATE, 437) if answer.to.frame != exchange.first.frame && !holds(conversation, exchange) => {
                 Kind::Forgotten
             }

@@ -2,7 +2,7 @@
 
 use super::Denied;
 use crate::rules::evidence::is_whole;
-use crate::rules::refusal::has_signed;
+use crate::rules::refusal::{has_signed, is_open};
 use crate::rules::relay::after_expiry::Late;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::wire::stun::{Method, registry};
@@ -117,7 +117,7 @@ fn other(denied: &Denied<'_>, view: &View<'_>) -> Text {
     let error = if code == 0 { "an error without a code".to_owned() } else { view.error(denied.answer) };
     let row = registry::error(code);
     let limit = limit(method, code).map(|(meaning, fix)| (meaning.to_owned(), fix.to_owned()));
-    let limit = limit.or_else(|| channel_refused(denied));
+    let limit = limit.or_else(|| channel_refused(denied)).or_else(|| phrase_cut(denied, view));
     let peer = denied.last.asked.peer.map(|peer| format!(" (about the peer {peer})")).unwrap_or_default();
     let meaning = match (denied.phrase(view), row) {
         // a phrase that is known to speak of peers says more
@@ -165,6 +165,17 @@ fn hidden(denied: &Denied<'_>, view: &View<'_>) -> Text {
             "Capture it again with whole packets (tcpdump -s 0); the server's log at that time may name the error, too."
                 .to_owned(),
     }
+}
+
+/// What 437 and 441 may mean where the capture cut the phrase off that would tell.
+fn phrase_cut(denied: &Denied<'_>, view: &View<'_>) -> Option<(String, String)> {
+    is_open(denied.answer, view).then(|| {
+        let meaning = "The phrase that would say more stands behind the cut of the snap length: an older allocation is in the way on these addresses and ports, or \
+                       the credentials are for another realm or another user than the server expects.";
+        let fix = "Capture it again with whole packets (tcpdump -s 0). Until then compare the realm that the client signs for with the server's, and look whether \
+                   the client used its local port again.";
+        (meaning.to_owned(), fix.to_owned())
+    })
 }
 
 /// What 486 and 508 mean, and what to do, where they answer anything else than an Allocate: no relay is asked for then; and 400 to a Binding.

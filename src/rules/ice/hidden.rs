@@ -13,6 +13,10 @@ pub(super) const ID: &str = "ice-mdns-unresolved";
 const ENOUGH: Span = Span::from_secs(2);
 
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
+    // the answer may be what the snap length cut off
+    if view.session.hidden().is_cut() {
+        return;
+    }
     for (name, hidden) in view.session.hidden().iter() {
         let Some((asker, first)) = hidden.asked.filter(|_| hidden.address.is_none()) else { continue };
         let waited = view.session.now().since(first.time);

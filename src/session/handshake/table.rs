@@ -6,6 +6,7 @@ use crate::event::{Event, IcmpAnswer};
 use crate::net::{Endpoint, Transport};
 use crate::packet::{Incomplete, Quoted};
 use crate::session::Clients;
+use crate::session::early::MOMENT;
 use crate::session::exchange::Seen;
 use crate::session::flow::Flows;
 use crate::session::path::{Inside, Path};
@@ -194,12 +195,19 @@ impl Handshakes {
         let handshake = &entry.handshake;
         let over = handshake.completed.is_some() || handshake.fatal().is_some();
         if clue.kind == HandshakeType::CLIENT_HELLO {
+            // what a client says of another one's hello may stand before its own
+            let overtaken = handshake.completed.is_none()
+                && handshake.fatal().is_some_and(|alert| {
+                    alert.from == Role::Server
+                        && alert.alert.description.0 == 10
+                        && event.time.since(alert.seen.time) < MOMENT
+                });
             // the answer to a cookie has the same random in all stacks but careless ones
             let asked_again = handshake.verify_request.is_some() && handshake.chosen.is_none();
             match (sender, entry.client_random) {
                 (_, Some(known)) if known == random => true,
                 // both want to be client: one of them may give in, so that the two are one story
-                (Role::Server, Some(_)) => entry.server_random.is_none() && !over,
+                (Role::Server, Some(_)) => entry.server_random.is_none() && (!over || overtaken),
                 (Role::Client, Some(_)) => asked_again,
                 (_, None) => !handshake.from_start && !over && handshake.chosen.is_none() && sender == Role::Client,
             }

@@ -65,6 +65,8 @@ pub struct Fields<'a> {
     pub alternate_domain: Option<&'a [u8]>,
     pub origin: Option<&'a [u8]>,
     pub error: Option<ErrorCode<'a>>,
+    /// Whether the phrase of `error` is shorter than its attribute says.
+    pub reason_truncated: bool,
     /// XOR-MAPPED-ADDRESS, else the one with the number of the drafts.
     pub xor_mapped: Option<Endpoint>,
     pub mapped: Option<Endpoint>,
@@ -158,6 +160,7 @@ impl<'a> Message<'a> {
                 }
                 // the code stands before the phrase
                 if attribute.code == Code::ERROR_CODE && self.truncated() && !signed {
+                    fields.reason_truncated = fields.error.is_none();
                     first(&mut fields.error, ErrorCode::read(value));
                 }
                 suspect = true;
