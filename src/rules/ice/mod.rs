@@ -3,6 +3,7 @@
 mod agreement;
 mod consent;
 mod path;
+mod private;
 mod selected;
 
 pub(super) use agreement::{
