@@ -202,6 +202,24 @@ fn coturn_says_400_to_permissions_and_channels_without_an_allocation() {
 }
 
 #[test]
+fn a_refused_refresh_is_told_with_its_own_code_where_a_permission_is_refused_with_another() {
+    let mut scene = allocated();
+    let coturn = |error: Stun| error.software("Coturn-4.6.1 'Gorst'");
+    let refresh = scene.after_ms(20_000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+    scene.after_ms(10).refuse_with(&refresh, 437, "Invalid allocation", coturn);
+    let permission = scene.after_ms(10).create_permission(CLIENT, SERVER, &alice(), "nonce", PEER);
+    scene.after_ms(10).refuse_with(&permission, 400, "Bad Request", coturn);
+    let report = report(&later(&mut scene));
+    let found = finding(&report, "turn-allocation-gone");
+    assert!(
+        found.title.contains("refused the Refresh of 172.16.84.124:50000 with 437 Invalid allocation"),
+        "{}",
+        found.title
+    );
+    assert!(found.explanation.contains("coturn says 400"), "{}", found.explanation);
+}
+
+#[test]
 fn a_400_to_a_permission_under_a_live_allocation_is_about_the_request() {
     let mut scene = allocated();
     let request = scene.after_ms(1000).create_permission(CLIENT, SERVER, &alice(), "nonce", PEER);

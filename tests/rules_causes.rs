@@ -5,6 +5,7 @@
 mod support;
 
 use support::analyze::{finding, ids, report, report_told, report_with};
+use support::calls::failures;
 use support::ice::{Agents, plain};
 use support::*;
 use turnscope::report::{Report, Severity, Verdict};
@@ -57,6 +58,20 @@ fn a_rejected_credential_comes_before_the_relay_candidate_that_is_missing_for_it
     let report = report(&scene.pcap());
     headed_by(&report, "turn-integrity-rejected", &["ice-no-relay-candidate", "ice-checks-unanswered"]);
     assert_eq!(cause(&report, "ice-checks-unanswered"), Some("ice-no-relay-candidate"));
+}
+
+#[test]
+fn a_rejected_credential_explains_more_than_a_stun_server_that_was_silent_before() {
+    let mut scene = Scene::new();
+    scene.send_repeatedly(CLIENT, "192.0.2.53:19302", Stun::request(method::BINDING), 7);
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce-1");
+    let asked = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+    scene.after_ms(10).challenge(&asked, 401, "Unauthorized", "example.org", "nonce-2");
+    ice_fails(&mut scene);
+    let report = report(&scene.pcap());
+    assert_eq!(report.headline_finding.as_deref(), Some("turn-integrity-rejected"), "{}", report.headline);
+    assert_eq!(root(&report, "ice-checks-unanswered"), "turn-integrity-rejected");
+    assert!(failures(&report).contains(&"turn-no-response"));
 }
 
 #[test]

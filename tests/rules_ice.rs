@@ -730,6 +730,57 @@ fn a_role_conflict_that_nobody_gives_way_in_is_a_failure() {
 }
 
 #[test]
+fn two_controlled_agents_that_wait_for_each_other_are_a_failure() {
+    let waiting = Agents { a_controls: false, ..agents() };
+    let mut scene = Scene::new();
+    for _ in 0..12 {
+        scene.after_ms(600).a_is_answered(&waiting, plain);
+        let follows = Agents { a_controls: true, ..waiting.clone() };
+        scene.b_is_answered(&follows, plain);
+    }
+    scene.later(10);
+    let told = report(&scene.pcap());
+    assert_eq!(failures(&told), ["ice-role-conflict"]);
+    let found = finding(&told, "ice-role-conflict");
+    assert!(found.title.contains("both claim to be the controlled agent, and neither gives way"), "{}", found.title);
+    assert!(found.explanation.contains("without an error 487, from frame"), "{}", found.explanation);
+    assert!(found.fix.contains("a=ice-lite"), "{}", found.fix);
+    // one that gives way without a word
+    scene.connect(&agents()).talk_directly(A, B, 20);
+    let told = report(&scene.pcap());
+    assert_eq!(told.verdict, Verdict::Healthy);
+    assert_eq!(finding(&told, "ice-role-conflict").severity, Severity::Note);
+}
+
+#[test]
+fn checks_of_private_addresses_from_behind_a_nat_ask_for_an_address_that_can_be_reached() {
+    const INSIDE: &str = "192.168.1.10:5000";
+    let told = |at_b: &'static str, outside: Option<&str>| {
+        let mut scene = Scene::new();
+        if let Some(outside) = outside {
+            let asked = scene.send(INSIDE, SERVER, Stun::request(method::BINDING));
+            scene.after_ms(20).succeed(&asked, |success| success.xor_mapped(outside));
+        }
+        scene.a_checks_in_vain(&Agents::new(INSIDE, at_b), 30, 500).later(20);
+        finding(&report(&scene.pcap()), "ice-checks-unanswered").clone()
+    };
+    let found = told("172.31.5.4:20000", Some("203.0.113.50:40000"));
+    let title =
+        "No connectivity check between 192.168.1.10 and 172.31.5.4 is answered: none but private addresses are checked";
+    assert_eq!(found.title, title);
+    assert!(found.explanation.contains("such as 172.31.5.4"), "{}", found.explanation);
+    assert!(found.fix.contains("nat_1_1_mapping"), "{}", found.fix);
+    for (at_b, outside) in [
+        ("198.51.100.20:6000", Some("203.0.113.50:40000")),
+        ("192.168.1.20:6000", Some("203.0.113.50:40000")),
+        ("172.31.5.4:20000", None),
+    ] {
+        let found = told(at_b, outside);
+        assert!(!found.title.contains("private"), "{at_b}: {}", found.title);
+    }
+}
+
+#[test]
 fn a_role_conflict_with_an_agent_that_sends_no_checks_is_not_resolved_by_its_silence() {
     let agents = agents();
     let mut scene = Scene::new();

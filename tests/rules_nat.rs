@@ -182,6 +182,33 @@ fn an_allocation_that_goes_on_from_a_new_port_while_the_old_one_is_silent_was_re
 }
 
 #[test]
+fn a_mapping_that_is_lost_under_running_data_is_not_blamed_on_silence() {
+    let mut scene = Scene::new();
+    let login = Login::new("alice", "example.org", "secret");
+    let (old, new, peer) = ("203.0.113.50:1111", "203.0.113.50:2222", "192.0.2.7:4000");
+    scene.allocation(old, ONE, &login, "nonce-1", "198.51.100.1:24000");
+    let bind = scene.after_ms(10).channel_bind(old, ONE, &login, "nonce-1", (0x4000, peer));
+    scene.after_ms(10).granted(&bind, None, &login);
+    let mut data = |from: &str, seconds: u16| {
+        let sent = (0..seconds * 10).map(|number| {
+            let packet = payload::rtp(96, number, u32::from(number) * 960, 1, 100);
+            scene.after_ms(100).channel_data(from, ONE, 0x4000, packet).frame
+        });
+        sent.min()
+    };
+    data(old, 4);
+    let first = data(new, 10);
+    let refresh = scene.after_ms(40).refresh(new, ONE, &login, "nonce-1", 600);
+    scene.after_ms(10).refuse(&refresh, 437, "Invalid allocation");
+    scene.after_ms(10_000).frame(&[0; 60]);
+    let report = report(&scene.pcap());
+    let found = finding(&report, "nat-rebinding");
+    assert_eq!(frames_of(&report, "nat-rebinding").last().copied(), first);
+    assert!(found.explanation.contains("after 100.0 ms of silence"), "{}", found.explanation);
+    assert!(found.explanation.contains("the NAT lost it") && !found.fix.contains("keepalives"), "{}", found.fix);
+}
+
+#[test]
 fn a_second_socket_or_a_move_that_the_server_takes_is_no_rebinding() {
     assert!(!has(&moved(Some(437), true), "nat-rebinding"), "the old port is heard again");
     assert!(!has(&moved(None, false), "nat-rebinding"), "mobility");

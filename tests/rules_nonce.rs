@@ -32,6 +32,21 @@ fn a_nonce_that_runs_out_and_is_renewed_is_a_note() {
 }
 
 #[test]
+fn a_nonce_that_is_refused_as_soon_as_it_was_given_did_not_run_out() {
+    let told = |age_ms: u64| {
+        let mut scene = Scene::new();
+        scene.allocate_challenge(CLIENT, SERVER, REALM, "nonce-1");
+        let request = scene.after_ms(age_ms).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
+        scene.after_ms(10).challenge(&request, 438, "Wrong nonce", REALM, "nonce-2");
+        let request = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce-2");
+        scene.after_ms(10).allocate_granted(&request, RELAYED, 600, &alice());
+        finding(&report(&scene.pcap()), "turn-stale-nonce").explanation.clone()
+    };
+    assert!(told(10).contains("That nonce was 10.0 ms old and cannot have run out: several servers"), "{}", told(10));
+    assert!(told(60_000).contains("Servers limit the life of a nonce"), "{}", told(60_000));
+}
+
+#[test]
 fn a_nonce_that_ran_out_may_be_refused_with_401() {
     let mut scene = Scene::new();
     scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);

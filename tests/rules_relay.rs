@@ -746,6 +746,23 @@ fn data_through_an_allocation_that_ran_out_is_a_warning() {
 }
 
 #[test]
+fn data_of_a_peer_that_a_server_lets_pass_a_moment_after_the_end_does_not_hide_it() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    for _ in 0..2 {
+        send_on(&mut scene, 0x4000, 40, 5000);
+        permit(&mut scene, PEER);
+    }
+    send_on(&mut scene, 0x4000, 39, 5000);
+    scene.media(CLIENT, SERVER, 0x4000, 200);
+    scene.after_ms(2000).media(CLIENT, SERVER, 0x4000, 50);
+    send_on(&mut scene, 0x4000, 100, 200);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    assert_eq!(mine(&told), ["turn-data-after-expiry"]);
+}
+
+#[test]
 fn what_was_on_its_way_when_the_allocation_ended_does_no_harm() {
     let mut scene = allocated();
     bind(&mut scene, 0x4000, PEER);

@@ -203,9 +203,7 @@ fn hung_up(said: &[u8], reset: bool) -> Scene {
 
 #[test]
 fn a_server_that_hangs_up_instead_of_answering_is_the_failure() {
-    for (said, reset) in
-        [(&b""[..], false), (b"", true), (b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", false)]
-    {
+    for (said, reset) in [(&b""[..], false), (b"", true), (b"220 mail.example.org ESMTP\r\n", false)] {
         let report = report(&hung_up(said, reset).pcap());
         assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-no-response"]), "{said:?} {reset}");
         let found = finding(&report, "turn-no-response");
@@ -213,6 +211,67 @@ fn a_server_that_hangs_up_instead_of_answering_is_the_failure() {
         let told = "203.0.113.1:3478 closes the TCP connection of 172.16.84.124:50000 instead of answering its Allocate request";
         assert_eq!(found.title, told);
     }
+}
+
+#[test]
+fn a_web_server_that_answers_in_place_of_turn_is_told_with_its_status() {
+    let told = report(&hung_up(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", false).pcap());
+    let found = finding(&told, "turn-no-response");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.ends_with("over TCP with HTTP status 400"), "{}", found.title);
+    let explanation = &found.explanation;
+    assert!(explanation.contains("HTTP status 400 (frame 5): a web server listens there"), "{explanation}");
+    let told = report(&hung_up(b"", false).pcap());
+    assert!(!finding(&told, "turn-no-response").explanation.contains("HTTP status"));
+}
+
+/// A client that ends its connection after so many seconds without an answer.
+fn gave_up(seconds: u64, header: &[u8], in_one_segment: bool) -> Scene {
+    let mut scene = Scene::new();
+    let mut connection = Tcp::open(&mut scene, CLIENT, SERVER);
+    let request = Stun::request(method::ALLOCATE).requested_transport(17).tid([7; 12]).bytes();
+    if in_one_segment {
+        connection.say(&mut scene, 0, &[header, &request].concat());
+    } else {
+        connection.say(&mut scene, 0, header);
+        connection.say(&mut scene, 0, &request);
+    }
+    connection.close(scene.after_ms(seconds * 1000), 0);
+    later(&mut scene, 5);
+    scene
+}
+
+#[test]
+fn a_client_that_ends_its_connection_after_it_waited_in_vain_is_likely_not_answered() {
+    let told = report(&gave_up(6, b"", true).pcap());
+    let found = finding(&told, "turn-no-response");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert!(found.explanation.contains("sent 1 Allocate request to"), "{}", found.explanation);
+    assert_eq!(ids(&report(&gave_up(1, b"", true).pcap())), [""; 0], "it may not need it any more");
+}
+
+#[test]
+fn a_proxy_header_before_a_request_that_nobody_answers_is_told() {
+    let binary = [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"[..], &[7; 12]].concat();
+    let text = b"PROXY TCP4 192.0.2.1 203.0.113.1 40000 3478\r\n".to_vec();
+    for header in [binary, text] {
+        for in_one_segment in [false, true] {
+            let told = report(&gave_up(6, &header, in_one_segment).pcap());
+            let found = finding(&told, "turn-no-response");
+            assert!(found.explanation.contains("header of the PROXY protocol (frame 4)"), "{}", found.explanation);
+            assert!(found.fix.contains("send no PROXY header"), "{}", found.fix);
+        }
+    }
+}
+
+#[test]
+fn a_call_behind_a_proxy_header_is_read_as_any() {
+    let mut scene = Scene::new();
+    let mut connection = Tcp::open(&mut scene, CLIENT, SERVER);
+    connection.say(&mut scene, 0, b"PROXY TCP4 192.0.2.1 203.0.113.1 40000 3478\r\n");
+    connection.allocate(&mut scene, &alice(), RELAYED, 17);
+    let told = report(&later(&mut scene, 5).pcap());
+    assert_eq!((told.verdict, told.allocations.len()), (Verdict::Healthy, 1));
 }
 
 #[test]

@@ -779,6 +779,20 @@ fn a_client_that_speaks_turn_without_tls_to_a_port_with_tls_is_told_so() {
 }
 
 #[test]
+fn http_in_answer_to_the_hello_shows_that_nothing_speaks_tls_there() {
+    let mut scene = Scene::new();
+    let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+    tls.hello(&mut scene, &Offer::default());
+    tls.tcp.say(&mut scene, 1, b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    tls.tcp.close(&mut scene, 1);
+    later(&mut scene);
+    let report = on(&scene);
+    let found = finding(&report, FAILURE);
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("with HTTP status 400: what listens there speaks no TLS"), "{}", found.title);
+}
+
+#[test]
 fn a_connection_that_is_closed_in_answer_to_the_hello_is_likely_a_failure() {
     let hung_up = |answers: bool, side: usize| {
         let mut scene = Scene::new();

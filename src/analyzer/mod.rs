@@ -413,7 +413,7 @@ impl Core {
         let data = ChannelData::parse(payload, event.truncated)?;
         // in a byte stream the messages before it have told what it is
         let sure = event.transport.is_stream() || event.transport == Transport::Dtls;
-        if !sure && !self.session.is_channel(event.src, event.dst, &data) {
+        if !sure && !self.session.is_channel(event, &data) {
             return None;
         }
         if event.transport.is_stream() && event.hops.is_empty() {

@@ -151,14 +151,18 @@ mod tests {
 
     #[test]
     fn the_file_is_named_or_in_the_folder_of_the_user_and_never_in_the_working_directory() {
+        let root = if cfg!(windows) { "C:" } else { "" };
         let found = |variables: &[(&str, &str)]| {
-            let find = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, v)| PathBuf::from(v));
-            place(find).map(|(path, _)| path.display().to_string())
+            let at = |path: &str| PathBuf::from(if path.starts_with('/') { format!("{root}{path}") } else { path.to_owned() });
+            place(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, path)| at(path))).map(|(path, _)| path)
         };
-        assert_eq!(found(&[("HOME", "/home/u")]).as_deref(), Some("/home/u/.config/turnscope/config.toml"));
-        let both = [("HOME", "/home/u"), ("XDG_CONFIG_HOME", "/conf")];
-        assert_eq!(found(&both).as_deref(), Some("/conf/turnscope/config.toml"));
-        assert_eq!(found(&[("HOME", "/home/u"), ("TURNSCOPE_CONFIG", "/x.toml")]).as_deref(), Some("/x.toml"));
+        let is_at = |path: &str| Some(PathBuf::from(format!("{root}{path}")));
+        assert_eq!(found(&[("HOME", "/home/u")]), is_at("/home/u/.config/turnscope/config.toml"));
+        assert_eq!(
+            found(&[("HOME", "/home/u"), ("XDG_CONFIG_HOME", "/conf")]),
+            is_at("/conf/turnscope/config.toml")
+        );
+        assert_eq!(found(&[("HOME", "/home/u"), ("TURNSCOPE_CONFIG", "/x.toml")]), is_at("/x.toml"));
         assert_eq!(found(&[("HOME", "/home/u"), ("TURNSCOPE_CONFIG", "")]), None);
         assert_eq!(found(&[("XDG_CONFIG_HOME", "relative"), ("HOME", ".")]), None);
     }

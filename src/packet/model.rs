@@ -68,6 +68,18 @@ pub struct Segment<'a> {
     pub ttl: u8,
 }
 
+impl Segment<'_> {
+    /// What is left of its bytes, with their sequence number, after so many.
+    #[must_use]
+    pub fn after(mut self, bytes: usize) -> Self {
+        self.payload = self.payload.get(bytes..).unwrap_or_default();
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.seq = self.seq.wrapping_add(bytes);
+        self.length = self.length.saturating_sub(bytes);
+        self
+    }
+}
+
 /// An ICMP (RFC 792) or ICMPv6 (RFC 4443 §3) error message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IcmpError<'a> {

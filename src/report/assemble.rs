@@ -65,7 +65,7 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         }
     }
     findings.sort_by_key(|(_, finding)| {
-        (finding.effective_severity(), finding.caused_by.is_some(), finding.severity, finding.at)
+        (finding.effective_severity(), finding.caused_by.is_some(), finding.severity, !finding.explains, finding.at)
     });
     let worst = findings.first().map(|(_, finding)| finding.effective_severity());
     whole.verdict = match worst {

@@ -11,6 +11,8 @@ pub(super) const SYMMETRIC: &str = "nat-symmetric";
 pub(super) const ALG: &str = "nat-alg-rewrite";
 pub(super) const REBINDING: &str = "nat-rebinding";
 
+/// After so little silence no NAT forgets a mapping for being idle.
+const IDLE: Span = Span::from_secs(5);
 /// Two views of one port this close together show one moment: the shortest-lived mappings last about as long.
 const ONE_MOMENT: Span = Span::from_secs(30);
 
@@ -215,6 +217,20 @@ fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
             (_, Some(code)) => format!(" The server knows no allocation on the new port and answered {code}."),
             (_, None) => " The server, which knows no allocation on the new port, did not answer.".to_owned(),
         };
+        let silence = first.time.since(last.time);
+        let (busy, fix) = if silence < IDLE && old.ip() == new.ip() {
+            (
+                " The mapping was in use until then, so it did not run out: the NAT lost it.",
+                "See whether the NAT or firewall before the client was restarted, handed over to another one, or is short of ports or of room for \
+                 connections; let the client restart ICE, or use TURN mobility (RFC 8016).",
+            )
+        } else {
+            (
+                "",
+                "Send keepalives more often than the NAT forgets mappings (every 15 s is usual); raise the UDP timeout of the NAT; let the \
+                 client restart ICE when its network changes, or use TURN mobility (RFC 8016).",
+            )
+        };
         Text {
             title: format!("The {thing} of {old} with {to} went on from {new}: {}", if old.ip() == new.ip() {
                 "the NAT before it made a new mapping"
@@ -222,15 +238,11 @@ fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
                 "it has another address now"
             }),
             explanation: format!(
-                "Until frame {} the client was seen at {old}; after {} of silence the same session went on from {new} in frame {}, and \
-                 nothing came from the old port any more.{answer}",
-                last.frame,
-                first.time.since(last.time),
-                first.frame
+                "Until frame {} the client was seen at {old}; after {silence} of silence the same session went on from {new} in frame {}, and \
+                 nothing came from the old port any more.{busy}{answer}",
+                last.frame, first.frame
             ),
-            fix: "Send keepalives more often than the NAT forgets mappings (every 15 s is usual); raise the UDP timeout of the NAT; let the \
-                  client restart ICE when its network changes, or use TURN mobility (RFC 8016)."
-                .to_owned(),
+            fix: fix.to_owned(),
         }
     });
 }

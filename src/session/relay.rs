@@ -56,8 +56,9 @@ impl Session {
     }
 
     /// Whether what is framed like ChannelData is ChannelData: TURN was seen on the flow, or it looks right again and again.
-    pub fn is_channel(&mut self, src: Endpoint, dst: Endpoint, data: &ChannelData<'_>) -> bool {
+    pub fn is_channel(&mut self, event: &Event<'_>, data: &ChannelData<'_>) -> bool {
         const SURE: u8 = 3;
+        let (src, dst) = (event.src, event.dst);
         let id = self.flows.find(src, dst);
         id.into_iter().for_each(|id| self.release_before(id));
         let known = id.and_then(|id| self.flows.get_mut(id));
@@ -81,7 +82,7 @@ impl Session {
             }
             None => {
                 // a guess makes a flow of its own only while there is plenty of room
-                let seen = Seen { frame: 0, time: self.now };
+                let seen = Seen { frame: event.frame, time: self.now };
                 if self.flows.len() < self.limits.flows / 4
                     && let Some(flow) = self.flows.find_or_add(src, dst, seen).and_then(|id| self.flows.get_mut(id))
                 {

@@ -125,6 +125,8 @@ impl Session {
     /// A client uses a nonce that it was given on another port, where it had an allocation.
     pub(super) fn moved(&mut self, at: &Sighting, asked: &Asked, old: ClientAddress, server: ServerAddress) {
         let Some(id) = self.flows.find(old.0, server.0) else { return };
+        // data may have gone on from there at once, long before a request
+        let began = self.flows.get(at.flow).map(|flow| flow.first);
         let Some(known) = self.flows.get_mut(id).and_then(|flow| flow.conversation.as_mut()) else { return };
         if known.client != old || known.moved.is_some() || known.live_allocation(at.seen.time).is_none() {
             return;
@@ -135,7 +137,7 @@ impl Session {
             old: old.0,
             last: known.heard,
             new: at.src,
-            first: at.seen,
+            first: began.filter(|&began| began > known.heard).unwrap_or(at.seen),
             user: asked.user.or(known.user),
             returned: false,
             code: None,

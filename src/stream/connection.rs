@@ -58,6 +58,10 @@ pub struct Connection {
     pub cut: bool,
     /// Bytes that the capture lacks, from the client and from the server.
     pub missing: [u64; 2],
+    /// The header of the PROXY protocol that it begins with, by which a balancer tells whom it stands for.
+    pub proxied: Option<Seen>,
+    /// Where the server's first words are those of a web server: the segment, and the status code.
+    pub http: Option<(Seen, u16)>,
     /// Where it carries bytes between a relay's client and a peer (RFC 6062 §4.4): how many, from the client and from the server.
     pub carried: Option<[u64; 2]>,
     /// Its first segment.
@@ -89,6 +93,8 @@ impl Connection {
             let_go: false,
             cut: false,
             missing: [0; 2],
+            proxied: None,
+            http: None,
             carried: None,
             first,
             last: first,

@@ -1,4 +1,5 @@
-//! Connections to HTTP proxies: what a client asks with CONNECT (RFC 9110 §9.3.6), and what it is told. What follows a yes is a stream of its own.
+//! What stands before a stream: what a client asks an HTTP proxy with CONNECT (RFC 9110 §9.3.6), and what it is told; the header of the PROXY protocol
+//! that a balancer sends first. What follows is a stream of its own. And what a web server says where something else was expected.
 
 use super::entry::Entry;
 use super::head;
@@ -8,6 +9,11 @@ use crate::packet::Segment;
 
 /// A name and a port are not longer.
 const MAX_TARGET: usize = 261;
+/// What the binary header of the PROXY protocol begins with, and how long it is without the addresses.
+const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+const FIXED: usize = 16;
+/// The longest header in text, with its end of line.
+const MAX_LINE: usize = 107;
 
 /// A client that asks a proxy for a connection.
 #[derive(Debug)]
@@ -42,6 +48,8 @@ pub(super) enum Turn<'a> {
     Between,
     /// The proxy's answer.
     Answer(Proxied<'a>),
+    /// So many bytes of it are the header of the PROXY protocol.
+    Header(usize),
 }
 
 impl Entry {
@@ -49,6 +57,14 @@ impl Entry {
     pub(super) fn between(&mut self, seq: u32, at: Seen, segment: &Segment<'_>, side: usize) -> Turn<'_> {
         let end = seq.wrapping_add(segment.length);
         let [client, server] = &mut self.first;
+        if side == 0
+            && *client == Some(seq)
+            && let Some(header) = header_of(segment.payload)
+        {
+            *client = Some(seq.wrapping_add(header as u32));
+            self.connection.proxied.get_or_insert(at);
+            return Turn::Header(header);
+        }
         if side == 0
             && (*client == Some(seq) || self.proxy.is_some())
             && let Some(target) = target_of(segment.payload)
@@ -72,6 +88,29 @@ impl Entry {
             _ => Turn::Between,
         }
     }
+}
+
+impl Entry {
+    /// Takes note of a web server by its first words.
+    pub(super) fn hear_http(&mut self, seq: u32, at: Seen, payload: &[u8], side: usize) {
+        if side == 1
+            && self.first[1] == Some(seq)
+            && let Some(code) = status_of(payload)
+        {
+            self.connection.http.get_or_insert((at, code));
+        }
+    }
+}
+
+/// How long the header of the PROXY protocol is that a connection begins with: a line of text, or a binary one that says its length.
+fn header_of(payload: &[u8]) -> Option<usize> {
+    let length = if payload.starts_with(b"PROXY ") {
+        payload.iter().take(MAX_LINE).position(|&byte| byte == b'\n')? + 1
+    } else {
+        let [_, _, high, low] = payload.strip_prefix(SIGNATURE)?.first_chunk()?;
+        FIXED + usize::from(u16::from_be_bytes([*high, *low]))
+    };
+    (length <= payload.len()).then_some(length)
 }
 
 /// Whether a proxy connects the client.
@@ -102,6 +141,20 @@ fn status_of(payload: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_of_the_proxy_protocol_are_as_long_as_they_say() {
+        let text = b"PROXY TCP4 192.0.2.1 203.0.113.1 40000 3478\r\n";
+        assert_eq!(header_of(text), Some(text.len()));
+        assert_eq!(header_of(&[&text[..], &[0, 3, 0, 8]].concat()), Some(text.len()));
+        let binary = [SIGNATURE, &[0x21, 0x11, 0, 12], &[7; 12], &[0, 3]].concat();
+        assert_eq!(header_of(&binary), Some(28));
+        for other in
+            [&binary[..27], &binary[..14], b"PROXY TCP4 192.0.2.1", &[b"PROXY ", &[b'x'; 200][..]].concat(), b""]
+        {
+            assert_eq!(header_of(other), None, "{other:?}");
+        }
+    }
 
     #[test]
     fn requests_and_answers_of_proxies_are_read_by_their_first_line() {

@@ -222,15 +222,22 @@ impl Streams {
 
     fn data(&mut self, slot: u32, at: Seen, segment: &Segment<'_>, side: usize, each: &mut impl FnMut(Item<'_>)) {
         let limits = self.limits;
-        let seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
+        let mut seq = segment.seq.wrapping_add(u32::from(segment.flags.syn()));
         let Some(entry) = self.known.get_mut(slot) else { return };
+        entry.hear_http(seq, at, segment.payload, side);
+        let mut segment = *segment;
         if entry.directions.is_none() {
-            match entry.between(seq, at, segment, side) {
+            match entry.between(seq, at, &segment, side) {
                 Turn::Theirs => {}
                 Turn::Between => return,
                 Turn::Answer(answer) => return each(Item::Proxied(answer)),
+                Turn::Header(bytes) if bytes == segment.payload.len() => return,
+                Turn::Header(bytes) => {
+                    segment = segment.after(bytes);
+                    seq = seq.wrapping_add(bytes as u32);
+                }
             }
-            match entry.look(seq, segment, side) {
+            match entry.look(seq, &segment, side) {
                 Look::Wait => return,
                 Look::Forget => return self.remove(slot, each),
                 Look::Cut => {

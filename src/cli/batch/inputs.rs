@@ -205,8 +205,10 @@ mod tests {
     }
 
     fn names_in(desk: &tempfile::TempDir, items: &[Item]) -> Vec<String> {
-        let root = format!("{}/", desk.path().display());
-        items.iter().map(|item| item.name.strip_prefix(&root).unwrap_or(&item.name).to_owned()).collect()
+        let plain = |path: &str| path.replace(std::path::MAIN_SEPARATOR, "/");
+        let root = plain(&format!("{}/", desk.path().display()));
+        let name = |item: &Item| plain(&item.name).trim_start_matches(&root).to_owned();
+        items.iter().map(name).collect()
     }
 
     #[test]

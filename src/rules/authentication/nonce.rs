@@ -4,10 +4,13 @@ use crate::rules::evidence::{filter_of, frames, frames_of, host_filter, ip_filte
 use crate::rules::refusal::ran_out;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Conversation, Exchange, Grievance, StaleRow};
+use crate::time::Span;
 
 pub(super) const STALE: &str = "turn-stale-nonce";
 pub(super) const LOOP: &str = "turn-stale-nonce-loop";
 
+/// No server lets a nonce run out so soon.
+const YOUNG: Span = Span::from_secs(5);
 /// How many refusals in a row are a loop.
 pub(in crate::rules) const MANY: u32 = 3;
 
@@ -62,16 +65,33 @@ fn tell_renewal(
         subject: view.subject(conversation, refused.asked.user, refused.asked.realm),
         causes: &[],
     };
+    let why = match age(refused, conversation).filter(|age| *age < YOUNG) {
+        Some(age) => format!(
+            "That nonce was {age} old and cannot have run out: several servers behind one address that do not know each other's nonces refuse them so, as \
+             does a server that was restarted."
+        ),
+        None => "Servers limit the life of a nonce so that captured requests cannot be replayed.".to_owned(),
+    };
     out.add(seen, || Text {
         title: format!("{} renewed the nonce of {} and went on", conversation.server, conversation.client),
         explanation: format!(
-            "The server no longer took the nonce of the {} and gave a new one; with that a request was granted ({}). Servers limit the \
-             life of a nonce so that captured requests cannot be replayed.",
+            "The server no longer took the nonce of the {} and gave a new one; with that a request was granted ({}). {why}",
             refused.method,
             frames(&listed),
         ),
         fix: String::new(),
     });
+}
+
+/// How long before a request the server had given the client the nonce in it, on the same ports.
+fn age(refused: &Exchange, conversation: &Conversation) -> Option<Span> {
+    let answers = conversation.exchanges.iter().filter_map(|known| known.answer.as_ref());
+    let given = answers.filter(|answer| answer.nonce.is_some() && answer.nonce == refused.asked.nonce);
+    given
+        .map(|answer| answer.seen)
+        .filter(|seen| *seen < refused.first)
+        .max()
+        .map(|seen| refused.first.time.since(seen.time))
 }
 
 fn tell_loop(row: &StaleRow, conversation: &Conversation, view: &View<'_>, out: &mut Collector) {

@@ -89,6 +89,7 @@ impl Group {
             subject: seen.subject,
             affected: Affected::default(),
             caused_by: None,
+            explains: false,
         };
         Group {
             finding,

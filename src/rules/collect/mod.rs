@@ -109,6 +109,8 @@ pub struct Concluded {
     pub affected: Affected,
     /// The key of the finding that is its cause.
     pub caused_by: Option<String>,
+    /// Whether it is the cause of a failure.
+    pub explains: bool,
 }
 
 /// Takes in occurrences, gives out findings.
@@ -227,7 +229,8 @@ impl Collector {
         self.dropped
     }
 
-    /// Decides every severity and cause; the findings come the gravest first, causes before symptoms, the earlier before the later.
+    /// Decides every severity and cause; the findings come the gravest first, causes before symptoms, those that explain another failure before others, the
+    /// earlier before the later.
     #[must_use]
     pub fn conclude(mut self, clients: &Clients, names: &Names) -> Vec<Concluded> {
         for ((id, server), (count, frames)) in self.routine.drain() {
@@ -249,6 +252,9 @@ impl Collector {
         ways::tell(&mut groups);
         let mut findings: Vec<Concluded> = groups.into_iter().map(|group| group.finding).collect();
         let gravest = gravest_symptoms(&findings);
+        for finding in &mut findings {
+            finding.explains = gravest.get(&finding.key) == Some(&Severity::Failure);
+        }
         findings.sort_by(|a, b| {
             let rank = |finding: &Concluded| {
                 let own = finding.effective_severity();
@@ -257,6 +263,7 @@ impl Collector {
                     finding.caused_by.is_some(),
                     own,
                     finding.severity,
+                    !finding.explains,
                     finding.at,
                     finding.frames.first().copied(),
                 )

@@ -29,13 +29,13 @@ pub(super) fn tell(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
     }
     seen.key = format!("{} {}", conversation.server, state.key());
     seen.causes = CAUSES;
-    out.add(seen, || text(&denied.exchanges, Some(denied), &state, conversation, view));
+    out.add(seen, || text(&denied.exchanges, &state, conversation, view));
 }
 
 /// Some servers do not answer at all where they have no allocation.
 pub(super) fn judge_silence(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     if let Some((silent, state)) = silent(conversation, view) {
-        out.add(ignored(&silent, &state, conversation, view), || text(&silent, None, &state, conversation, view));
+        out.add(ignored(&silent, &state, conversation, view), || text(&silent, &state, conversation, view));
     }
 }
 
@@ -146,25 +146,18 @@ fn ignored(silent: &[&Exchange], state: &State, conversation: &Conversation, vie
     }
 }
 
-fn text(
-    exchanges: &[&Exchange],
-    denied: Option<&Denied<'_>>,
-    state: &State,
-    conversation: &Conversation,
-    view: &View<'_>,
-) -> Text {
+fn text(exchanges: &[&Exchange], state: &State, conversation: &Conversation, view: &View<'_>) -> Text {
     let (client, server) = (conversation.client, conversation.server);
     let method = exchanges.first().map(|exchange| exchange.method.to_string()).unwrap_or_default();
     let listed = frames(&frames_of(exchanges.iter().copied()));
-    let met = match denied {
-        Some(denied) => format!("{server} refused the {method} of {client} with {}", view.error(denied.answer)),
+    let met = match exchanges.first().and_then(|exchange| exchange.answer.as_ref()) {
+        Some(answer) => format!("{server} refused the {method} of {client} with {}", view.error(answer)),
         None => format!("{server} does not answer the {method} of {client}"),
     };
-    let bare = match denied {
-        Some(denied) if denied.answer.code == 400 => {
-            " coturn says 400 where others say 437 to CreatePermission and ChannelBind without an allocation."
-        }
-        _ => "",
+    let bare = if exchanges.iter().any(|exchange| exchange.answer.as_ref().is_some_and(|answer| answer.code == 400)) {
+        " coturn says 400 where others say 437 to CreatePermission and ChannelBind without an allocation."
+    } else {
+        ""
     };
     let (short, why, fix) = told(state, client);
     Text {
@@ -237,8 +230,8 @@ fn told(state: &State, client: ClientAddress) -> (String, String, String) {
                     format!("it comes from {} now, since its network changed or a VPN was switched on or off", client.0.ip())
                 }
             ),
-            "Have the client send something every 15 seconds or so, to keep the NAT's mapping; on a change of address it must allocate anew, \
-             or use mobility (RFC 8016)."
+            "On a change of address the client must allocate anew, or use mobility (RFC 8016); something sent every 15 seconds or so keeps a NAT \
+             from forgetting a mapping that is idle."
                 .to_owned(),
         ),
         State::Never => (

@@ -207,16 +207,19 @@ pub(super) fn judge_conflict(ice: &IceSession, view: &View<'_>, out: &mut Collec
         return;
     };
     let resolved = ice.is_conflict_resolved() || ice.has_data_both_ways();
-    let lasts = ice.agents.iter().filter_map(|agent| agent.conflicts.last);
+    let lasts =
+        ice.agents.iter().filter_map(|agent| agent.conflicts.last).chain(ice.same_role.last.filter(|_| refusals == 0));
     let last = lasts.max().unwrap_or(first);
     let (many, long) = STUBBORN;
     let repeats = refusals >= many && last.time.since(first.time) >= long;
-    let severity = if !resolved && repeats { Severity::Failure } else { Severity::Note };
+    // nobody says so, and nobody nominates, as both wait for the other
+    let waiting = refusals == 0 && ice.same_role.last.is_some_and(|last| last.time.since(first.time) >= PATIENCE);
+    let severity = if !resolved && (repeats || waiting) { Severity::Failure } else { Severity::Note };
     // the one that was refused is the one that has to switch
     let agent = usize::from(ice.agent(0).conflicts.count > ice.agent(1).conflicts.count);
     let numbers = if last == first { vec![first.frame] } else { vec![first.frame, last.frame] };
     let seen = occurrence(ice, agent, (CONFLICT, "RFC 8445 §7.3.1.1"), severity, first.time, numbers);
-    let mut seen = unless_later_by_relay(seen, ice);
+    let mut seen = if waiting { unless_later(seen, ice) } else { unless_later_by_relay(seen, ice) };
     if severity == Severity::Note {
         seen.key = String::new();
         seen.remedy = crate::rules::Remedy::None;
@@ -272,6 +275,10 @@ fn conflict(
         ),
         fix: if resolved {
             String::new()
+        } else if refusals == 0 {
+            "An agent that is asked by one with its own role has to switch it, or to answer 487 (RFC 8445 §7.3.1.1), and neither does. Whoever made the offer \
+             is the controlling agent, unless it alone is lite: see what each side makes of offer and answer (a=ice-lite)."
+                .to_owned()
         } else {
             "The agent that is answered 487 has to switch its role and repeat the check (RFC 8445 §7.2.5.1): look there, and for a middlebox \
              that answers in its place."

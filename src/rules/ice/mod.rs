@@ -4,6 +4,7 @@ mod agreement;
 mod consent;
 mod hidden;
 mod path;
+mod private;
 mod selected;
 
 use super::evidence::{counted, host_filter, ip_filter, layers};

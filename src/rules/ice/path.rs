@@ -1,11 +1,12 @@
 //! `ice-checks-unanswered`, `ice-one-way`, `ice-no-relay-candidate`: checks that do not get through.
 
 use super::agreement::nearly;
+use super::private::{only_private, out_of_reach};
 use super::{
     Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, named, occurrence, unless_later_by_relay,
 };
 use crate::join::Kind;
-use crate::net::{Endpoint, Scope, is_unrouted};
+use crate::net::{Endpoint, is_unrouted};
 use crate::rules::evidence::{first_frames, frames, ip_filter};
 use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
@@ -222,6 +223,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     let never = [agent, 1 - agent].into_iter().find_map(|agent| Some((agent, whereabouts(ice, agent, view).never_at?)));
     let never = never.map(|(agent, point)| format!("; those of {} never reached {point}", address(ice, agent)));
     let misfits = misfit(ice, agent, view) + &misfit(ice, 1 - agent, view);
+    let private = only_private(ice, agent, view).filter(|_| elsewhere.is_none());
     let credentials = if misfits.is_empty() {
         ""
     } else {
@@ -229,21 +231,23 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     };
     Text {
         title: format!(
-            "No connectivity check between {} and {} is answered{}{}{instead}",
+            "No connectivity check between {} and {} is answered{}{}{instead}{}",
             address(ice, agent),
             address(ice, 1 - agent),
             if pairs > 1 { format!(", on any of {pairs} pairs") } else { String::new() },
-            never.unwrap_or_else(|| way.answers.clone())
+            never.unwrap_or_else(|| way.answers.clone()),
+            if private.is_some() { ": none but private addresses are checked" } else { "" }
         ),
         explanation: format!(
-            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}{}{misfits}",
+            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}{}{misfits}{}",
             named(ice, agent, view),
             counted(sent.checks, "check"),
             counted(pairs, "pair"),
             frames(numbers.get(..1).unwrap_or_default()),
             icmp.unwrap_or_default(),
             elsewhere.unwrap_or_default(),
-            way.text
+            way.text,
+            private.as_ref().map(|(what, _)| what.as_str()).unwrap_or_default()
         ),
         fix: if elsewhere_of(ice).is_some() {
             format!(
@@ -252,6 +256,8 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
                 address(ice, 1 - agent),
                 way.fix
             )
+        } else if let Some((_, fix)) = private {
+            format!("{fix}{}{}{credentials}", out_of_reach(ice, agent), way.fix)
         } else {
             format!(
                 "Open the path for UDP between the two, or give both a TURN server that they can reach: behind two NATs that map by \
@@ -260,20 +266,6 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
                 way.fix
             )
         },
-    }
-}
-
-/// Where all that is checked are private addresses to which a router knows no way; in many networks private addresses lead far.
-fn out_of_reach(ice: &IceSession, agent: usize) -> String {
-    let mut checked = ice.pairs.iter().filter(|pair| pair.way(agent).first.is_some()).peekable();
-    let turned = checked.peek().and_then(|pair| Some((pair.end(1 - agent), pair.icmp.as_ref()?.sender)));
-    let far = |pair: &Pair| pair.icmp.is_some() && pair.end(1 - agent).scope() == Scope::Private;
-    match turned.filter(|_| checked.all(far)) {
-        Some((peer, router)) => format!(
-            " {peer} is a private address, to which {router} knows no way: where it is a relayed one, the TURN server does not know its outside address \
-             (coturn: external-ip)."
-        ),
-        None => String::new(),
     }
 }
 

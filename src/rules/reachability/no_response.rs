@@ -4,7 +4,7 @@ use crate::event::Connection;
 use crate::frame::Seen;
 use crate::net::{Scope, ServerAddress, Transport};
 use crate::rules::denied::redirect;
-use crate::rules::evidence::{filter_of, frames, frames_of};
+use crate::rules::evidence::{counted, filter_of, frames, frames_of};
 use crate::rules::travel;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Conversation, Exchange, Grievance};
@@ -24,6 +24,8 @@ const SEVERAL: usize = 3;
 /// How long a client waits for an answer over TCP (RFC 8489 §6.2.2), and after which time silence is at least odd.
 pub(super) const TI: Span = Span::from_millis(39_500);
 const LONG_OVER_TCP: Span = Span::from_secs(10);
+/// A client that ends its connection after so long without an answer gave up.
+const GAVE_UP: Span = Span::from_secs(5);
 /// Copies closer together than this are a burst, not a client that waits for an answer.
 const LONG: Span = Span::from_millis(1400);
 
@@ -88,8 +90,9 @@ fn over_tcp(conversation: &Conversation, method: Method, asked: &[&Exchange], vi
     if known.syn_ack.is_none() || gaps {
         return;
     }
-    if [known.fin, known.rst].iter().any(|[_, server]| server.is_some()) {
-        // a server that answered before, or that the client had turned its back on, tells something else
+    let left = ended(known, 0);
+    if closed_by_server(known).is_some() {
+        // a server that answered before tells something else
         let before = |closed: Seen| asked.iter().all(|exchange| exchange.first.time < closed.time);
         let instead = known.syn.is_some() && conversation.answered == 0 && conversation.orphans == 0;
         if instead && method == Method::ALLOCATE && closed_by_server(known).is_some_and(before) {
@@ -97,10 +100,12 @@ fn over_tcp(conversation: &Conversation, method: Method, asked: &[&Exchange], vi
         }
         return;
     }
-    let waited = asked.first().map(|first| view.now().since(first.first.time));
+    let until = left.map_or(view.now(), |left| left.time);
+    let enough = if left.is_some() { GAVE_UP } else { LONG_OVER_TCP };
+    let waited = asked.first().map(|first| until.since(first.first.time));
     let confidence = match waited {
         Some(waited) if waited >= TI => Confidence::Certain,
-        Some(waited) if waited >= LONG_OVER_TCP => Confidence::Likely,
+        Some(waited) if waited >= enough => Confidence::Likely,
         _ => return,
     };
     tell(conversation, method, asked, confidence, view, out);
@@ -108,11 +113,13 @@ fn over_tcp(conversation: &Conversation, method: Method, asked: &[&Exchange], vi
 
 /// Where the server ended a connection, be it by FIN or RST, that the client had not ended by then.
 fn closed_by_server(known: &Connection) -> Option<Seen> {
-    let ended = |side: usize| {
-        [known.fin, known.rst].iter().filter_map(|of| of.get(side).copied().flatten()).min_by_key(|at| at.frame)
-    };
-    let (client, server) = (ended(0), ended(1)?);
+    let (client, server) = (ended(known, 0), ended(known, 1)?);
     client.is_none_or(|client| client.frame > server.frame).then_some(server)
+}
+
+/// Where one end ended a connection.
+fn ended(known: &Connection, side: usize) -> Option<Seen> {
+    [known.fin, known.rst].iter().filter_map(|of| of.get(side).copied().flatten()).min_by_key(|at| at.frame)
 }
 
 fn tell(
@@ -150,7 +157,9 @@ fn tell(
             seen.frames.push(closed.frame);
             out.add(seen, || hung_up(conversation, method, asked, closed, view));
         }
-        None if knows_binding_only(conversation) => out.add(seen, || text(conversation, method, asked, sent, view)),
+        None if knows_binding_only(conversation) || header_before(conversation).is_some() => {
+            out.add(seen, || text(conversation, method, asked, sent, view))
+        }
         None => {
             let other = if conversation.transport.is_stream() { "TLS" } else { "TCP or TLS" };
             let otherwise = format!("Where a network allows no such traffic, give the client a TURN URL over {other}.");
@@ -162,23 +171,75 @@ fn tell(
 /// A connection that is closed in place of an answer: what listens there speaks something else.
 fn hung_up(conversation: &Conversation, method: Method, asked: &[&Exchange], closed: Seen, view: &View<'_>) -> Text {
     let (client, server) = (conversation.client, conversation.server);
+    let transport = conversation.transport;
     let mut listed = frames_of(asked.iter().copied());
     listed.push(closed.frame);
-    let others = others(server, conversation.transport, view);
+    let cause = who_hangs_up(conversation);
+    let others = others(server, transport, view);
     let others =
         if others.is_empty() { String::new() } else { format!(" In the same capture {}.", others.join(", and ")) };
+    let http = conversation.connection.as_deref().and_then(|known| known.http);
     Text {
-        title: format!("{server} closes the TCP connection of {client} instead of answering its {method} request"),
+        title: match http {
+            Some((_, code)) => {
+                format!(
+                    "{server} answers the {method} request of {client} over {} with HTTP status {code}",
+                    transport.name()
+                )
+            }
+            None => format!("{server} closes the TCP connection of {client} instead of answering its {method} request"),
+        },
         explanation: format!(
-            "{client} sent {method} to {server} over TCP, and the server ended the connection without any answer of STUN ({}). Mostly something else than \
-             TURN over plain TCP listens there: a web server, a proxy, a port that expects TLS, or a balancer without a TURN server behind it.{others}",
+            "{client} sent {method} to {server} over {}, and the server ended the connection without any answer of STUN ({}). {cause}{others}",
+            transport.name(),
             frames(&listed)
         ),
-        fix: format!(
-            "Check address and port of the TURN URL: {server} has to take TURN over TCP without TLS (turn: with ?transport=tcp); where TLS is expected the \
-             URL is to begin with turns:. Read the log of what listens there."
-        ),
+        fix: match (transport, header_before(conversation)) {
+            (_, Some((_, fix))) => fix,
+            (Transport::Tls, _) => format!(
+                "Check name and port of the TURN URL: behind the TLS of {server} a TURN server has to listen, or what ends TLS there has to pass this name \
+                 on to one. Read the log of what listens there."
+            ),
+            _ => format!(
+                "Check address and port of the TURN URL: {server} has to take TURN over TCP without TLS (turn: with ?transport=tcp); where TLS is expected \
+                 the URL is to begin with turns:. Read the log of what listens there."
+            ),
+        },
     }
+}
+
+/// What ends a connection in place of an answer.
+fn who_hangs_up(conversation: &Conversation) -> String {
+    let http = conversation.connection.as_deref().and_then(|known| known.http);
+    match (http, header_before(conversation), conversation.transport) {
+        (Some((seen, code)), ..) => format!(
+            "It answered with HTTP status {code} (frame {}): a web server listens there, or a proxy for the web that takes this port stands on the way.",
+            seen.frame
+        ),
+        (_, Some((what, _)), _) => what,
+        (.., Transport::Tls) => "Mostly something else than TURN listens behind that TLS: a web server, a proxy, or a balancer without a TURN server \
+                                 behind it."
+            .to_owned(),
+        _ => "Mostly something else than TURN over plain TCP listens there: a web server, a proxy, a port that expects TLS, or a balancer without a \
+              TURN server behind it."
+            .to_owned(),
+    }
+}
+
+/// That a connection begins with a header that a balancer sends, and what to do about it.
+fn header_before(conversation: &Conversation) -> Option<(String, String)> {
+    let header = conversation.connection.as_deref()?.proxied?;
+    let server = conversation.server;
+    Some((
+        format!(
+            "The connection begins with a header of the PROXY protocol (frame {}), by which a balancer tells whom it stands for; a server that does not \
+             expect one does not take what follows for STUN.",
+            header.frame
+        ),
+        format!(
+            "Have the balancer send no PROXY header to {server}, or have {server} expect it (coturn: tcp-proxy-port, which is a port of its own)."
+        ),
+    ))
 }
 
 /// Ports of STUN and TURN services, by registration or by habit.
@@ -207,7 +268,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
     let (client, server, transport) = (conversation.client, conversation.server, conversation.transport);
     let over = asked.iter().map(|exchange| exchange.last.time).max().zip(asked.first()).map(|(last, first)| {
         let over = last.since(first.first.time);
-        format!(" over {over}")
+        if over > Span::default() { format!(" over {over}") } else { String::new() }
     });
     let listed = frames(&frames_of(asked.iter().copied()));
     let lends_nothing = knows_binding_only(conversation);
@@ -235,11 +296,17 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         ),
     };
     let over_what = transport.name();
+    let header = header_before(conversation);
+    let front = header.as_ref().map(|(what, _)| format!(" {what}")).unwrap_or_default();
     let serves = whom_it_serves(conversation, asked, view);
     let others = others(server, transport, view);
     let way = travel::of_requests(conversation, asked, view);
     let (led, otherwise) = redirect::sent_here(conversation, view);
-    let tail = || others.first().map(|other| format!(", while {other}")).unwrap_or_default();
+    let tail = || match (&header, others.first()) {
+        (Some(_), _) => ", behind a header of the PROXY protocol".to_owned(),
+        (None, Some(other)) => format!(", while {other}"),
+        (None, None) => String::new(),
+    };
     let title_tail = match serves {
         Some(Serves::OtherClients) => format!("{}, though it answers other clients", way.title),
         Some(Serves::TheSameHost) => format!("{}, though it answers other requests of the same host", way.title),
@@ -250,6 +317,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         [] => String::new(),
         some => format!(" In the same capture {}.", some.join(", and ")),
     };
+    let asked_for = counted(sent, &format!("{method} request"));
     let requests = if sent == 1 { format!("the {method} request") } else { format!("{sent} {method} requests") };
     Text {
         title: match (lends_nothing, conversation.answered > 0) {
@@ -263,15 +331,17 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
                 format!("{server} does not answer {requests} of {client} over {over_what}{title_tail}")
             }
             (false, false) => format!(
-                "{server} does not answer over {over_what}: {sent} {method} requests of {client} went unanswered{title_tail}"
+                "{server} does not answer over {over_what}: {asked_for} of {client} went unanswered{title_tail}"
             ),
         },
         explanation: format!(
-            "{client} sent {sent} {method} requests to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{alone}{stage}{}{others_text}{led}",
+            "{client} sent {asked_for} to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{front}{alone}{stage}{}{others_text}{led}",
             over.unwrap_or_default(),
             way.text,
         ),
-        fix: if lends_nothing {
+        fix: if let Some((_, fix)) = header {
+            fix
+        } else if lends_nothing {
             format!(
                 "Check that {server} is a TURN server and not one for STUN alone, and that TURN is switched on; give the client the URL of one that \
                  lends relays.{}",

@@ -12,6 +12,9 @@ pub(super) const ID: &str = "turn-data-after-expiry";
 /// What was on its way when the allocation ended does no harm: so many messages, over so much time, are more than that.
 const ENOUGH: (u64, Span) = (3, Span::from_secs(2));
 
+/// So much later than the lifetime says a server may end an allocation: its timer is no finer, and data of a peer is under way.
+const SLACK: Span = Span::from_secs(5);
+
 /// What makes an allocation end before its client thinks so; the first of it only where a Refresh was answered 438.
 static CAUSES: [&str; 5] =
     [OTHER, "turn-allocation-gone", "turn-stale-nonce-loop", "turn-user-changed", "turn-integrity-rejected"];
@@ -42,7 +45,7 @@ impl Late {
             None => (End::Expired, allocation.expires),
         };
         // data of a peer shows that the server still had it: a Refresh is missing from the capture
-        let lives = allocation.received.packets > 0 && allocation.received.last > ended;
+        let lives = allocation.received.packets > 0 && allocation.received.last > ended.after(SLACK);
         let passing = packets < messages || last.time.since(ended) < over || last.time.since(first.time) < over;
         (!lives && !passing).then_some(Late { first, last, packets, end, ended })
     }

@@ -1,6 +1,7 @@
 //! `tls-handshake-failure`: client and server have nothing in common, or something cuts the connection off in the middle of the handshake.
 
 use super::{HANDSHAKE_FAILURE, Story};
+use crate::frame::Seen;
 use crate::rules::evidence::{all_of, frames, frames_at, quote};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{AlertSeen, Role};
@@ -172,7 +173,9 @@ fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Coll
         return;
     }
     // a server may have other reasons to hang up
-    let confidence = if by_client || !closed.reset { Confidence::Likely } else { Confidence::Certain };
+    let http = connection.tcp.http;
+    let confidence =
+        if http.is_none() && (by_client || !closed.reset) { Confidence::Likely } else { Confidence::Certain };
     let mut seen = story.occurrence(
         HANDSHAKE_FAILURE,
         closed.seen,
@@ -185,10 +188,14 @@ fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Coll
     let (how, done, flag) = if closed.reset { ("RST", "is reset", "reset") } else { ("FIN", "is closed", "fin") };
     seen.reference = if closed.reset { "RFC 9293 §3.5.2" } else { "RFC 9293 §3.6" };
     seen.filter = seen.filter.map(|filter| filter.replacen("tls", &format!("(tls || tcp.flags.{flag} == 1)"), 1));
+    seen.frames.extend(http.map(|(seen, _)| seen.frame));
     out.add(seen, || {
         let (client, server) = (story.client.ip(), story.server);
         let answered = connection.handshake.sides.server.last.is_some();
         let stage = if answered { "in the middle of the handshake" } else { "in answer to its ClientHello" };
+        if let Some((seen, code)) = http {
+            return in_http(story, seen, code, &shown);
+        }
         let by = if by_client { format!("{client} resets its connection to") } else { format!("The connection of {client} {done} by") };
         let cause = match (by_client, answered) {
             (false, false) => {
@@ -209,4 +216,23 @@ fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Coll
             ),
         }
     });
+}
+
+/// A web server without TLS in answer to a ClientHello.
+fn in_http(story: &Story<'_>, seen: Seen, code: u16, shown: &[u64]) -> Text {
+    let (client, server) = (story.client.ip(), story.server);
+    Text {
+        title: format!(
+            "{server} answers the ClientHello of {client} with HTTP status {code}: what listens there speaks no TLS"
+        ),
+        explanation: format!(
+            "In place of a ServerHello the server sent HTTP in the clear (frame {}), and the connection ended ({}). A web server without TLS listens there, or \
+             a proxy for the web that takes this port stands on the way.",
+            seen.frame,
+            frames(shown)
+        ),
+        fix: format!(
+            "Check name and port of the TURN URL: {server} has to take TURN over TLS (turns:, mostly port 5349 or 443)."
+        ),
+    }
 }

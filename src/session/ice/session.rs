@@ -296,8 +296,8 @@ impl IceSession {
         usize::from(nearness(1) > nearness(0))
     }
 
-    /// Whether, after the last 487, a check was answered by success, or the two claim different roles. Of an agent that sends no checks the role is
-    /// not known; then the other has to have switched its own.
+    /// Whether, after the last 487, a check was answered by success, or the two claim different roles. Where nobody answers 487, they must claim different
+    /// roles, or have gone on without. Of an agent that sends no checks the role is not known; then the other has to have switched its own.
     #[must_use]
     pub fn is_conflict_resolved(&self) -> bool {
         let last = self.agents.iter().filter_map(|agent| agent.conflicts.last).max();
@@ -311,7 +311,7 @@ impl IceSession {
                 .iter()
                 .any(|agent| agent.role_changes > 0 && last.is_none_or(|last| agent.last_check > last.time)),
         };
-        answered > last || differ
+        (answered > last && last.is_some()) || differ || (last.is_none() && self.nominated.is_some())
     }
 
     /// The controlling agent, if exactly one claims to be that, or the other says that it is controlled.

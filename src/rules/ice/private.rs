@@ -1,0 +1,51 @@
+//! Checks of private addresses: what nobody can reach from outside.
+
+use std::net::IpAddr;
+
+use super::{address, asked};
+use crate::net::{Endpoint, Scope};
+use crate::rules::View;
+use crate::session::ice::{IceSession, Pair};
+
+/// Where an agent with an address outside its NAT checks none but private addresses of another network, and nobody checks it from there: what that says, and
+/// what to do about it.
+pub(super) fn only_private(ice: &IceSession, agent: usize, view: &View<'_>) -> Option<(String, String)> {
+    let own = ice.host(agent)?;
+    let checked = || ice.pairs.iter().filter(|pair| pair.way(agent).first.is_some()).map(|pair| pair.end(1 - agent));
+    let first = checked().next()?;
+    let far = |peer: Endpoint| match (own.ip(), peer.ip()) {
+        (IpAddr::V4(own), IpAddr::V4(peer)) => own.octets()[..2] != peer.octets()[..2],
+        _ => false,
+    };
+    let is_alone = asked(ice, 1 - agent).checks == 0 && view.session.nat().is_translated(own.ip());
+    let all = checked().all(|peer| peer.scope() == Scope::Private && far(peer));
+    (is_alone && all).then(|| {
+        let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+        (
+            format!(
+                " All that {from} checks are private addresses, such as {}: beyond its NAT nobody can reach those, and no public or relayed candidate of \
+                 {to} is checked.",
+                first.ip()
+            ),
+            format!(
+                "Unless {to} is in the same network as {from}, it has to offer an address that can be reached from outside: a media server behind a NAT or in \
+                 a container its public one (Janus: nat_1_1_mapping; mediasoup: announcedAddress; LiveKit: use_external_ip), a client the one that a STUN \
+                 server tells it, or a relayed one. See that signalling passes these candidates on.",
+            ),
+        )
+    })
+}
+
+/// Where all that is checked are private addresses to which a router knows no way; in many networks private addresses lead far.
+pub(super) fn out_of_reach(ice: &IceSession, agent: usize) -> String {
+    let mut checked = ice.pairs.iter().filter(|pair| pair.way(agent).first.is_some()).peekable();
+    let turned = checked.peek().and_then(|pair| Some((pair.end(1 - agent), pair.icmp.as_ref()?.sender)));
+    let far = |pair: &Pair| pair.icmp.is_some() && pair.end(1 - agent).scope() == Scope::Private;
+    match turned.filter(|_| checked.all(far)) {
+        Some((peer, router)) => format!(
+            " {peer} is a private address, to which {router} knows no way: where it is a relayed one, the TURN server does not know its outside address \
+             (coturn: external-ip)."
+        ),
+        None => String::new(),
+    }
+}
