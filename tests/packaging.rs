@@ -1,4 +1,5 @@
 //! What is packed: the files that the package names are there, or made by the script that packs them.
+#![cfg(unix)] // there is bash
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use std::fs;
