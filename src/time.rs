@@ -17,8 +17,8 @@ pub struct Span(pub i64);
 /// Two packets with the same content closer than this are copies made by the capture, as by a mirror port, never sent again: the shortest
 /// retransmission timer in use is 50 ms.
 pub const MIRROR: Span = Span::from_millis(2);
-/// The same, of packets that tell themselves from those sent again: by a number that their host gives no two soon after each other, or as SYNs,
-/// which are not repeated before 200 ms.
+/// The same, of packets that their host gave a number, since it gives no two the same nor sends a message again so soon, and of SYNs, which are not
+/// sent again before 200 ms.
 pub const NUMBERED_MIRROR: Span = Span::from_millis(20);
 
 impl Timestamp {

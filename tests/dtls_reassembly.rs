@@ -84,8 +84,6 @@ fn the_same_number_with_another_length_or_type_is_another_message() {
     assert!(matches!(reassembler.push(&fragment(0, &two, 0..61), arrival(2)), Pushed::Complete(_)));
     assert!(matches!(reassembler.push(&fragment(0, &one, 30..60), arrival(3)), Pushed::Complete(_)));
     assert_eq!(reassembler.messages().len(), 2);
-    reassembler.clear();
-    assert_eq!(reassembler.messages().len(), 0);
 }
 
 #[test]
@@ -121,7 +119,6 @@ fn memory_is_bounded_in_every_direction() {
         assert!(reassembler.messages().len() <= 4);
     }
     assert!(reassembler.evicted() >= 36);
-    assert_eq!(reassembler.dropped(), 3);
     let before = reassembler.evicted();
     reassembler.push(&fragment(50, &wide, 0..10), arrival(60_000));
     assert_eq!(reassembler.messages().len(), 1, "the others are too old");

@@ -7,7 +7,7 @@ use super::convert::{
     Origin, allocation, capture_of, counts, credentials_of, mapping, refused_allocation, rejected, relayed_transport,
     server, transaction,
 };
-use super::handshake;
+use super::dtls;
 use super::headline;
 use super::ice;
 use super::media::media;
@@ -171,7 +171,7 @@ impl Builder {
     /// Takes a DTLS association that is over; `telling` if a finding speaks of it. One that no user of TURN can be named for is listed
     /// whichever user is asked for.
     pub fn handshake(&mut self, known: &Handshake, telling: bool) {
-        if let Some(listed) = handshake::dtls(known, self.origin) {
+        if let Some(listed) = dtls::dtls(known, self.origin) {
             self.dtls.add(telling, known.first.frame, || listed);
         }
     }

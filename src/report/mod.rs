@@ -11,8 +11,8 @@ mod build;
 mod convert;
 mod decryption;
 mod deployment;
+mod dtls;
 mod finding;
-mod handshake;
 mod headline;
 mod ice;
 mod join;
@@ -40,8 +40,8 @@ pub use build::{Builder, Part};
 pub use convert::integrity_of;
 pub use decryption::Decryption;
 pub use deployment::{Stated, StatedSeen};
+pub use dtls::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
 pub use finding::{Affected, Confidence, Finding, Severity, Subject};
-pub use handshake::{Dtls, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsFlight, DtlsMissing, DtlsState, DtlsWay};
 pub use ice::{
     IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IceNomination, IcePair, IcePassword, IceRole, IceRoles,
     IceRtt, IceSelectedBy, IceSelection, IceSession, IceState,

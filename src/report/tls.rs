@@ -1,7 +1,7 @@
 //! TLS connections of TURN in a report.
 
 use super::convert::Origin;
-use super::handshake::{alert_of, certificates, closing_of, evidence, texts};
+use super::dtls::{alert_of, certificates, closing_of, evidence, texts};
 use super::{Address, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsState, Place, Time};
 use crate::frame::in_order;
 use crate::session::tls::{TcpState, TlsConnection};

@@ -163,11 +163,6 @@ impl Tls {
     ) -> u64 {
         let Some(record) = Record::parse(frame.bytes, frame.truncated) else { return 0 };
         let protected = self.is_protected(side, &record);
-        let (src, dst) =
-            if side == 0 { (connection.client, connection.server) } else { (connection.server, connection.client) };
-        let &Stamp { at, ttl } = stamp;
-        let mut sealed = Sealed { record, protected, opened: None, shut: None, begun: [None; MAX_NAMED], alert: None };
-        let mut unpadded = 0;
         if protected {
             self.count(side, &record);
         }
@@ -178,58 +173,30 @@ impl Tls {
         // taken out while messages and payloads are given on
         let mut inside = self.inside.take();
         let mut plain = inside.as_mut().map(|inside| std::mem::take(&mut inside.plain)).unwrap_or_default();
-        let head = (record.content_type.0, record.version.0);
-        let whole = record.payload.len() == record.length;
-        let contents = match self.keys.open(keys, sender(side), head, (record.payload, whole), &mut plain) {
-            Outcome::Opened { content_type, .. } => {
-                sealed.protected = true;
-                sealed.opened = Some(ContentType(content_type));
-                Some((ContentType(content_type), plain.as_slice()))
-            }
-            Outcome::Clear if !protected => Some((record.content_type, record.payload)),
-            shut => {
-                sealed.protected = true;
-                let reason = if let Outcome::Sealed(reason) = shut { reason } else { Reason::NoHello };
-                sealed.shut = (!keys.is_empty()).then(|| reason.words());
-                if let Some(framer) = inside.as_mut().and_then(|inside| inside.framers.get_mut(side)) {
-                    framer.lose();
-                }
-                None
-            }
-        };
-        let protected = sealed.protected;
+        let mut sealed = Sealed { record, protected, opened: None, shut: None, begun: [None; MAX_NAMED], alert: None };
+        let contents = self.open(keys, side, &mut sealed, &mut plain);
+        if contents.is_none()
+            && let Some(framer) = inside.as_mut().and_then(|inside| inside.framers.get_mut(side))
+        {
+            framer.lose();
+        }
+        let (src, dst) =
+            if side == 0 { (connection.client, connection.server) } else { (connection.server, connection.client) };
+        let &Stamp { at, ttl } = stamp;
         let follow = Cell::new(self.follow.get());
         let what = What::Record(sealed);
         let base = Secured { connection, side, src, dst, at, ttl, what, follow: &follow };
         match contents {
             Some((ContentType::HANDSHAKE, contents)) => {
-                // taken out while what it puts together is given on
-                let mut assembler =
-                    self.sides.get_mut(side).map(|known| std::mem::take(&mut known.assembler)).unwrap_or_default();
-                if !protected && is_hello(frame.bytes) && assembler.is_lost() {
-                    assembler.restart();
-                }
-                begun(&assembler, contents, &mut sealed.begun);
-                assembler.push(contents, &mut |message| {
-                    let (kind, body, records) = (message.kind, message.body, message.records);
-                    let what = What::Message { kind, body, records, opened: protected };
-                    each(Item::Secured(Secured { what, ..base }));
-                    if matches!(kind, HandshakeType::CLIENT_HELLO | HandshakeType::SERVER_HELLO) {
-                        self.hello(kind, body);
-                    }
-                });
-                if record.truncated {
-                    assembler.lose();
-                }
-                if let Some(known) = self.sides.get_mut(side) {
-                    known.assembler = assembler;
-                }
+                let told = &mut |what: What<'_>| each(Item::Secured(Secured { what, ..base }));
+                self.handshake(side, (frame.bytes, &mut sealed), contents, told);
             }
             Some((ContentType::ALERT, contents)) => sealed.alert = Alert::parse(contents),
-            Some((ContentType::CHANGE_CIPHER_SPEC, _)) if !protected => self.change_cipher(side),
+            Some((ContentType::CHANGE_CIPHER_SPEC, _)) if !sealed.protected => self.change_cipher(side),
             _ => {}
         }
         each(Item::Secured(Secured { what: What::Record(sealed), ..base }));
+        let mut unpadded = 0;
         if let (Some(ContentType::APPLICATION_DATA), Some(inside)) = (sealed.opened, &mut inside)
             && let Some(framer) = inside.framers.get_mut(side)
         {
@@ -244,6 +211,64 @@ impl Tls {
         self.inside = inside;
         self.follow.set(follow.get());
         unpadded
+    }
+
+    /// What a record holds, in the clear or opened; `None` where that cannot be read.
+    fn open<'p, 'r: 'p>(
+        &mut self,
+        keys: &KeyLog,
+        side: usize,
+        sealed: &mut Sealed<'r>,
+        plain: &'p mut Vec<u8>,
+    ) -> Option<(ContentType, &'p [u8])> {
+        let record = sealed.record;
+        let head = (record.content_type.0, record.version.0);
+        let whole = record.payload.len() == record.length;
+        match self.keys.open(keys, sender(side), head, (record.payload, whole), plain) {
+            Outcome::Opened { content_type, .. } => {
+                sealed.protected = true;
+                sealed.opened = Some(ContentType(content_type));
+                Some((ContentType(content_type), plain.as_slice()))
+            }
+            Outcome::Clear if !sealed.protected => Some((record.content_type, record.payload)),
+            shut => {
+                sealed.protected = true;
+                let reason = if let Outcome::Sealed(reason) = shut { reason } else { Reason::NoHello };
+                sealed.shut = (!keys.is_empty()).then(|| reason.words());
+                None
+            }
+        }
+    }
+
+    /// Handshake messages, put together and given on; hellos are learned from.
+    fn handshake(
+        &mut self,
+        side: usize,
+        (bytes, sealed): (&[u8], &mut Sealed<'_>),
+        contents: &[u8],
+        each: &mut impl FnMut(What<'_>),
+    ) {
+        // taken out while what it puts together is given on
+        let mut assembler =
+            self.sides.get_mut(side).map(|known| std::mem::take(&mut known.assembler)).unwrap_or_default();
+        let record = sealed.record;
+        if !sealed.protected && is_hello(bytes) && assembler.is_lost() {
+            assembler.restart();
+        }
+        begun(&assembler, contents, &mut sealed.begun);
+        assembler.push(contents, &mut |message| {
+            let (kind, body, records) = (message.kind, message.body, message.records);
+            each(What::Message { kind, body, records, opened: sealed.protected });
+            if matches!(kind, HandshakeType::CLIENT_HELLO | HandshakeType::SERVER_HELLO) {
+                self.hello(kind, body);
+            }
+        });
+        if record.truncated {
+            assembler.lose();
+        }
+        if let Some(known) = self.sides.get_mut(side) {
+            known.assembler = assembler;
+        }
     }
 
     /// Whether a record is under keys.

@@ -3,10 +3,10 @@
 mod captures;
 mod conversation;
 mod deployment;
+mod dtls;
 mod explain;
 mod findings;
 mod grid;
-mod handshake;
 mod ice;
 mod joins;
 mod logs;
@@ -52,7 +52,7 @@ pub fn report(report: &Report, options: &Options) -> String {
         tables::allocations(&mut page, report);
         tried::data_connections(&mut page, report);
         ice::section(&mut page, report);
-        handshake::section(&mut page, report);
+        dtls::section(&mut page, report);
         tls::section(&mut page, report);
         media::section(&mut page, report);
         findings::section(&mut page, report);

@@ -1,6 +1,6 @@
 //! TLS connections of TURN: who opened them to whom, on what they agreed, and how they ended.
 
-use super::handshake::{Terms, alert_line, certificate_lines, flight_lines, how_far};
+use super::dtls::{Terms, alert_line, certificate_lines, flight_lines, how_far};
 use super::page::{Page, Tint};
 use crate::report::{DtlsState, Report, Tls, TlsTcpState};
 
