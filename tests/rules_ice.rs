@@ -938,6 +938,35 @@ fn a_peer_that_falls_silent_while_media_is_sent_to_it_until_consent_ends_is_like
 }
 
 #[test]
+fn a_call_that_one_side_closes_after_it_heard_nothing_for_ten_seconds_is_likely_cut() {
+    // as libdatachannel does on a path that is cut: it sends on, asks every five seconds, and closes after 13
+    let agents = agents();
+    let cut = |seconds: u16, hears: bool| {
+        let mut scene = Scene::new();
+        scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
+        for number in 0..seconds * 10 {
+            if number % 50 == 5 {
+                scene.after_ms(1).a_checks(&agents, plain);
+            }
+            let packet = payload::rtp(96, 50 + number, (50 + u32::from(number)) * 960, 1, 100);
+            scene.after_ms(100).udp(A, B, packet.clone());
+            if hears {
+                scene.udp(B, A, packet);
+            }
+        }
+        scene.after_ms(10).udp(A, B, payload::dtls_alert(1, 0));
+        report(&scene.later(30).pcap())
+    };
+    let told = cut(13, false);
+    assert_eq!((told.verdict, told.headline_finding.as_deref()), (Verdict::Warning, Some("ice-consent-lost")));
+    assert_eq!(finding(&told, "ice-consent-lost").confidence, Confidence::Likely);
+    for (seconds, hears) in [(8, false), (13, true)] {
+        let told = cut(seconds, hears);
+        assert!(!ids(&told).contains(&"ice-consent-lost"), "{seconds} {hears}: {:?}", ids(&told));
+    }
+}
+
+#[test]
 fn an_ordinary_end_of_a_call_is_no_loss_of_consent() {
     let agents = agents();
     let mut scene = Scene::new();
@@ -977,6 +1006,22 @@ fn an_agent_that_gives_a_pair_up_sooner_makes_it_likely() {
     let found = finding(&report, "ice-consent-lost");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
     assert_eq!(report.verdict, Verdict::Warning);
+}
+
+#[test]
+fn data_that_goes_on_from_a_lost_mapping_to_the_relay_is_no_other_pair() {
+    let agents = Agents::new("192.0.2.10:50000", B);
+    let mut scene = agents.call_through(SERVER, RELAYED);
+    for number in 0..40_u16 {
+        if number % 10 == 0 {
+            let check = agents.message(plain).tid([number as u8 + 50; 12]).bytes();
+            scene.after_ms(1).channel_data("192.0.2.10:7777", SERVER, 0x4000, check);
+        }
+        let packet = payload::rtp(96, 20 + number, u32::from(number) * 960, 1, 100);
+        scene.after_ms(100).channel_data("192.0.2.10:7777", SERVER, 0x4000, packet);
+    }
+    let told = report(&scene.later(5).pcap());
+    assert!(!ids(&told).contains(&"ice-pair-switched"), "{:?}", ids(&told));
 }
 
 #[test]

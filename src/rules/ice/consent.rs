@@ -3,7 +3,7 @@
 use super::{address, ends, named, occurrence, unless_later};
 use crate::rules::evidence::how_long;
 use crate::rules::{Collector, Confidence, Severity, Text, View};
-use crate::session::ice::{Consent, IceSession, Pair};
+use crate::session::ice::{Answered, Consent, IceSession, Pair};
 use crate::time::{Span, Timestamp};
 
 pub(super) const LOST: &str = "ice-consent-lost";
@@ -13,6 +13,10 @@ const GIVEN_UP: (Span, u32) = (Span::from_secs(15), 20);
 /// Other agents ask at leisure until their 30 s are over, and may stop just before: this many checks, and data that they sent for so long
 /// without hearing anything, are enough to say that it is likely.
 const UNHEARD: (Span, u32) = (Span::from_secs(15), 4);
+/// Nothing at all came for so long, while so many checks, and data, were sent: one who closes its side after that has lost the other.
+const GONE: (Span, u32) = (Span::from_secs(10), 2);
+/// So long the first of these checks has waited, at least.
+const WAITED: Span = Span::from_secs(5);
 /// A goodbye may come a little before the last answer.
 const GOODBYE: Span = Span::from_secs(10);
 /// Of whom nothing came for so long, that one is gone.
@@ -29,7 +33,9 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     let (long, several) = UNHEARD;
     let unheard = own.first.is_some() && silence(own.last) >= long && answered.open >= several;
     let given_up = silence(consent.last_check) >= span && (answered.open >= checks || unheard);
-    if ice.is_mixed || (consent.lost_at.is_none() && !given_up) || says_goodbye(pair, consent.last_answer.time) {
+    let gone = is_gone(pair, &consent, answered);
+    let goodbye = says_goodbye(pair, &consent, gone);
+    if ice.is_mixed || (consent.lost_at.is_none() && !given_up && !gone) || goodbye {
         return;
     }
     let at = consent.lost_at.unwrap_or(consent.last_check);
@@ -70,10 +76,22 @@ const BEHIND_A_RELAY: &[&str] = &[
     "nat-rebinding",
 ];
 
-/// Whether either side closed what ran on the pair about when the answers ceased.
-fn says_goodbye(pair: &Pair, last_answer: Timestamp) -> bool {
-    let near = last_answer.after(Span(-GOODBYE.0));
-    (0..2).filter_map(|agent| pair.carried(agent).alert).any(|alert| alert.time >= near)
+/// Whether either side closed what ran on the pair about when the answers ceased. One who closes it when nothing came for long does not take leave of anybody.
+fn says_goodbye(pair: &Pair, consent: &Consent, gone: bool) -> bool {
+    let near = consent.last_answer.time.after(Span(-GOODBYE.0));
+    let until = if gone { consent.last_answer.time.after(WAITED) } else { Timestamp(i64::MAX) };
+    let own = pair.carried(consent.from).alert.filter(|alert| alert.time <= until);
+    let alerts = own.into_iter().chain(pair.carried(1 - consent.from).alert);
+    alerts.into_iter().any(|alert| alert.time >= near)
+}
+
+/// Whether an agent went on sending on a pair that had carried data both ways, and nothing of the other came any more.
+fn is_gone(pair: &Pair, consent: &Consent, answered: &Answered) -> bool {
+    let (own, peer) = (pair.carried(consent.from), pair.carried(1 - consent.from));
+    let (span, checks) = GONE;
+    let heard = last_heard(pair, consent, own.last);
+    let both = own.first.is_some() && peer.first.is_some();
+    both && answered.open >= checks && own.last.since(heard) >= span && own.last.since(answered.open_since) >= WAITED
 }
 
 /// The last that was heard of the other agent on the pair: an answer, media, a check of its own. One that was silent until then may come back later.
