@@ -153,15 +153,15 @@ mod tests {
     fn the_file_is_named_or_in_the_folder_of_the_user_and_never_in_the_working_directory() {
         let root = if cfg!(windows) { "C:" } else { "" };
         let found = |variables: &[(&str, &str)]| {
-            let at = |path: &str| PathBuf::from(if path.starts_with('/') { format!("{root}{path}") } else { path.to_owned() });
-            place(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, path)| at(path))).map(|(path, _)| path)
+            let at = |path: &str| {
+                PathBuf::from(if path.starts_with('/') { format!("{root}{path}") } else { path.to_owned() })
+            };
+            place(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, path)| at(path)))
+                .map(|(path, _)| path)
         };
         let is_at = |path: &str| Some(PathBuf::from(format!("{root}{path}")));
         assert_eq!(found(&[("HOME", "/home/u")]), is_at("/home/u/.config/turnscope/config.toml"));
-        assert_eq!(
-            found(&[("HOME", "/home/u"), ("XDG_CONFIG_HOME", "/conf")]),
-            is_at("/conf/turnscope/config.toml")
-        );
+        assert_eq!(found(&[("HOME", "/home/u"), ("XDG_CONFIG_HOME", "/conf")]), is_at("/conf/turnscope/config.toml"));
         assert_eq!(found(&[("HOME", "/home/u"), ("TURNSCOPE_CONFIG", "/x.toml")]), is_at("/x.toml"));
         assert_eq!(found(&[("HOME", "/home/u"), ("TURNSCOPE_CONFIG", "")]), None);
         assert_eq!(found(&[("XDG_CONFIG_HOME", "relative"), ("HOME", ".")]), None);
