@@ -134,7 +134,7 @@ fn a_connection_that_begins_with_anything_else_is_forgotten_at_once() {
                 ip_id: 0,
                 ttl: 1,
             };
-            streams.segment(number as u64, Timestamp(0), &segment, &mut |_| {});
+            streams.segment(Seen { frame: number as u64, time: Timestamp(0) }, &segment, &mut |_| {});
         }
         assert_eq!(streams.size(), (0, 0), "{start:?}");
     }
@@ -253,7 +253,7 @@ fn a_hole_is_not_waited_for_longer_than_senders_repeat_what_was_lost() {
             ip_id: 0,
             ttl: 1,
         };
-        streams.segment(number, Timestamp(0), &segment, &mut each);
+        streams.segment(Seen { frame: number, time: Timestamp(0) }, &segment, &mut each);
     }
     for (frame, seconds) in [(3, 5), (4, 11)] {
         streams.advance(Seen { frame, time: Timestamp(seconds * 1_000_000_000) }, &mut each);
@@ -450,12 +450,12 @@ fn a_hundred_thousand_half_open_streams_stay_within_the_bound() {
             ip_id: 0,
             ttl: 1,
         };
-        let time = Timestamp(i64::from(number) * 1000);
-        streams.segment(u64::from(number), time, &segment, &mut |_| {});
+        let at = Seen { frame: u64::from(number), time: Timestamp(i64::from(number) * 1000) };
+        streams.segment(at, &segment, &mut |_| {});
         let start = stun(1, 1, 300);
         (segment.flags, segment.seq, segment.payload) = (TcpFlags::ACK, 1, &start[..1000]);
         segment.length = 1000;
-        streams.segment(u64::from(number), time, &segment, &mut |_| {});
+        streams.segment(at, &segment, &mut |_| {});
         most = most.max(streams.size().1);
         assert!(streams.size().0 <= limits.connections);
     }

@@ -99,8 +99,9 @@ fn read(segments: &[Made], follow: bool, keys: Option<&[u8]>) -> Read {
             ttl: 64,
         };
         let time = Timestamp(i64::try_from(number).unwrap() * 1_000_000);
-        streams.advance(Seen { frame: number, time }, &mut each);
-        streams.segment(number, time, &segment, &mut each);
+        let at = Seen { frame: number, time };
+        streams.advance(at, &mut each);
+        streams.segment(at, &segment, &mut each);
         held = held.max(streams.size().1);
     }
     let followed = streams.size().0;

@@ -67,7 +67,7 @@ fn ours(path: &Path) -> BTreeMap<u64, Fields> {
         streams.advance(at, &mut each);
         packets.dissect(&frame, now, &mut |packet| {
             if let Packet::Segment(segment) = packet {
-                streams.segment(at.frame, now, &segment, &mut each);
+                streams.segment(at, &segment, &mut each);
             }
         });
     }

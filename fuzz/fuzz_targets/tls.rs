@@ -59,9 +59,9 @@ fuzz_target!(|bytes: &[u8]| {
         let at = seq[side].wrapping_add(u32::from(how >> 6) * 7);
         let cut = u32::from(how >> 4 & 3) * 5;
         let flags = TcpFlags(if how & 8 != 0 { 17 } else { 16 });
-        let time = Timestamp(frame as i64 * 20_000_000);
-        streams.advance(Seen { frame, time }, &mut each);
-        streams.segment(frame, time, &segment(ends, side, at, flags, payload, cut), &mut each);
+        let seen = Seen { frame, time: Timestamp(frame as i64 * 20_000_000) };
+        streams.advance(seen, &mut each);
+        streams.segment(seen, &segment(ends, side, at, flags, payload, cut), &mut each);
         seq[side] = at.wrapping_add(length as u32 + cut);
         let (connections, held) = streams.size();
         assert!(connections <= limits.connections && held <= limits.total + (512 << 10), "{held} bytes wait");

@@ -129,31 +129,32 @@ impl Core {
     /// Takes DNS, whose first bytes may be those of anything; `false` where it is something else.
     #[inline]
     fn perhaps_dns(&mut self, frame: u64, time: Timestamp, datagram: &Datagram<'_>) -> bool {
-        (datagram.src.port() == dns::PORT || datagram.dst.port() == dns::PORT) && self.dns(frame, time, datagram)
+        (datagram.src.port() == dns::PORT || datagram.dst.port() == dns::PORT)
+            && self.dns(Seen { frame, time }, datagram)
     }
 
     /// Takes the DNS in a segment on its port, which is other bytes than STUN and TLS are.
     #[inline]
-    pub(super) fn perhaps_dns_over_tcp(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>) {
+    pub(super) fn perhaps_dns_over_tcp(&mut self, at: Seen, segment: &Segment<'_>) {
         if DnsSegments::is_one(segment) {
-            self.dns_over_tcp(frame, time, segment);
+            self.dns_over_tcp(at, segment);
         }
     }
 
     #[inline(never)]
-    fn dns_over_tcp(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>) {
+    fn dns_over_tcp(&mut self, at: Seen, segment: &Segment<'_>) {
         self.session.dns_segment();
         if self.filters.ends(segment.src, segment.dst) {
             let (session, ends) = (&mut self.session, (segment.src, segment.dst));
-            self.dns.segment(segment, &mut |message| session.dns_in_stream(frame, time, ends, message));
+            self.dns.segment(segment, &mut |message| session.dns_in_stream(at, ends, message));
         }
     }
 
     #[inline(never)]
-    fn dns(&mut self, frame: u64, time: Timestamp, datagram: &Datagram<'_>) -> bool {
+    fn dns(&mut self, at: Seen, datagram: &Datagram<'_>) -> bool {
         let is_one = dns::is_one(datagram.payload);
         if is_one && self.filters.ends(datagram.src, datagram.dst) {
-            self.session.dns(frame, time, (datagram.src, datagram.dst), datagram.payload);
+            self.session.dns(at, (datagram.src, datagram.dst), datagram.payload);
         }
         is_one
     }

@@ -313,8 +313,8 @@ impl Core {
 
     #[inline(always)]
     fn segment(&mut self, streams: &mut Streams, at: Seen, segment: &Segment<'_>, sink: &mut impl FnMut(&Row<'_>)) {
-        self.perhaps_dns_over_tcp(at.frame, at.time, segment);
-        streams.segment(at.frame, at.time, segment, &mut |item| self.streamed(&item, sink));
+        self.perhaps_dns_over_tcp(at, segment);
+        streams.segment(at, segment, &mut |item| self.streamed(&item, sink));
     }
 
     /// A message, and what it carries.

@@ -4,7 +4,7 @@ use super::Session;
 use super::exchange::Seen;
 use super::totals::Sample;
 use crate::net::Endpoint;
-use crate::time::{Span, Timestamp};
+use crate::time::Span;
 use crate::wire::dns::{self, Asked, Kind, Rcode, Told};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -222,9 +222,9 @@ pub fn is_likely(name: &str) -> bool {
 
 impl Session {
     /// Takes a datagram from or to the port of DNS.
-    pub fn dns(&mut self, frame: u64, time: Timestamp, ends: (Endpoint, Endpoint), payload: &[u8]) {
+    pub fn dns(&mut self, at: Seen, ends: (Endpoint, Endpoint), payload: &[u8]) {
         self.dns_segment();
-        self.dns_in_stream(frame, time, ends, payload);
+        self.dns_in_stream(at, ends, payload);
     }
 
     /// A packet of DNS.
@@ -233,8 +233,8 @@ impl Session {
     }
 
     /// Takes a message of DNS that stood in packets which were [told](Session::dns_segment).
-    pub fn dns_in_stream(&mut self, frame: u64, time: Timestamp, ends: (Endpoint, Endpoint), payload: &[u8]) {
-        self.lookups.take(ends.0, ends.1, payload, Seen { frame, time });
+    pub fn dns_in_stream(&mut self, at: Seen, ends: (Endpoint, Endpoint), payload: &[u8]) {
+        self.lookups.take(ends.0, ends.1, payload, at);
     }
 
     /// How many UDP datagrams and TCP segments the capture holds altogether.

@@ -83,9 +83,9 @@ pub fn exercise(bytes: &[u8]) -> u64 {
             ip_id: 0,
             ttl: 64,
         };
-        let time = Timestamp(now);
-        streams.advance(Seen { frame, time }, &mut each);
-        streams.segment(frame, time, &segment, &mut each);
+        let seen = Seen { frame, time: Timestamp(now) };
+        streams.advance(seen, &mut each);
+        streams.segment(seen, &segment, &mut each);
         if let Some(seq) = seq.get_mut(side) {
             *seq = at.wrapping_add(length).wrapping_add(u32::from(flags & 2 > 0));
         }

@@ -70,12 +70,12 @@ impl Streams {
 
     /// Takes a segment; `each` gets what it completes.
     #[inline]
-    pub fn segment(&mut self, frame: u64, time: Timestamp, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
+    pub fn segment(&mut self, at: Seen, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
         if self.known.may_hold(segment.src, segment.dst)
             || segment.flags.syn()
             || head::may_join(segment.payload, segment.src, segment.dst)
         {
-            self.take(Seen { frame, time }, segment, each);
+            self.take(at, segment, each);
         }
     }
 
@@ -456,9 +456,10 @@ mod tests {
         let (mut frame, mut looks) = (0, 0);
         let mut send = |time: Timestamp, segment: &Segment<'_>| {
             frame += 1;
-            streams.advance(Seen { frame, time }, &mut |_| {});
+            let at = Seen { frame, time };
+            streams.advance(at, &mut |_| {});
             looks += u32::from(streams.looked == frame);
-            streams.segment(frame, time, segment, &mut |_| {});
+            streams.segment(at, segment, &mut |_| {});
             (streams.holed.len(), looks)
         };
         let (early, late) = (Timestamp(0), Timestamp(3_600_000_000_000));
@@ -482,7 +483,8 @@ mod tests {
         let mut frame = 0;
         let mut send = |seq: u32, flags: u8, payload: &[u8]| {
             frame += 1;
-            streams.segment(frame, Timestamp(0), &segment(50_000, seq, flags, payload), &mut |_| {});
+            let at = Seen { frame, time: Timestamp(0) };
+            streams.segment(at, &segment(50_000, seq, flags, payload), &mut |_| {});
             streams.holed.len()
         };
         for round in 1..100 {

@@ -267,8 +267,9 @@ pub fn read_streams(pieces: &[Piece], limits: Limits) -> Read {
             ip_id: 0,
             ttl: 64,
         };
-        streams.advance(Seen { frame: number, time: piece.time }, &mut each);
-        streams.segment(number, piece.time, &segment, &mut each);
+        let at = Seen { frame: number, time: piece.time };
+        streams.advance(at, &mut each);
+        streams.segment(at, &segment, &mut each);
         let (_, held) = streams.size();
         assert!(held <= limits.total + (256 << 10), "{held} bytes wait");
     }
