@@ -160,3 +160,31 @@ fn checks_that_went_both_ways_through_a_relay_are_told_from_data() {
     let headline = report(&scene.pcap()).headline;
     assert!(headline.contains("; data went both ways through the relay"), "{headline}");
 }
+
+#[test]
+fn frames_without_times_of_their_own_are_said_to_be_why_silence_tells_nothing() {
+    let mut scene = Scene::new();
+    let asked = scene.allocate(A, SERVER);
+    for _ in 0..6 {
+        scene.after_ms(1000).retransmit(&asked);
+    }
+    scene.after_ms(1000).resolved(A);
+    let shots = degrade::shots(&scene);
+    let timed = |between: u64| {
+        let at = |(number, shot): (u64, &degrade::Shot)| degrade::Shot {
+            ns: shots[0].ns + number * between,
+            ..shot.clone()
+        };
+        report(&degrade::pcap(&(0..).zip(&shots).map(at).collect::<Vec<_>>()))
+    };
+    assert_eq!(timed(1_000_000_000).headline_finding.as_deref(), Some("turn-no-response"));
+    for between in [0, 1, 1000] {
+        let report = timed(between);
+        assert!(report.captures[0].timeless);
+        assert_eq!(report.verdict, Verdict::Healthy);
+        assert!(report.headline.ends_with("without which silence tells nothing."), "{}", report.headline);
+        let text = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+        assert!(text.contains("Times: its frames have none of their own"), "{text}");
+    }
+    assert!(!timed(20_000).captures[0].timeless, "as fast as a network may be");
+}

@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
 use turnscope::secret::Secret;
 use turnscope::session::credentials::{
-    Checked, Credential, Credentials, Derivation, Identity, Kind, Limits, Preparation, Side, Status,
+    Checked, Credential, Credentials, Derivation, Identity, Kind, Limits, Preparation, Side, Status, userhash,
 };
 use turnscope::wire::stun::Message;
 use turnscope::wire::stun::integrity::{Algorithm, Rule, protections, verify};
@@ -130,6 +130,31 @@ fn a_userhash_is_matched_with_the_names_of_the_credentials() {
     assert_eq!(one(password("TheMatrIX"), RFC8489_B1), ["sha256 Untested"]);
     let key = key("dd295a613b9058c3c23d6dc7165bda072304d989c9d0af3a8c7e184b4f9bb4a1");
     assert_eq!(one(key, RFC8489_B1), ["sha256 by 0, FullLength, raw key"]);
+}
+
+#[test]
+fn users_are_hashed_once_for_a_realm_and_not_for_each_message_that_hides_its_user() {
+    let mut all = Credentials::with_limits(Limits { list_tries: 10, ..Limits::default() });
+    for number in 0..1000 {
+        all.add(password(&format!("p{number}")).of_user(&format!("user{number}")));
+    }
+    let hidden = |number: usize, realm: &str| {
+        let hash = userhash(format!("user{number}").as_bytes(), realm.as_bytes());
+        let message = Built::new(0x0003).with(0x001e, &hash).with(0x0014, realm.as_bytes()).with(0x0015, b"nonce");
+        message.sha1(&md5(&format!("user{number}:{realm}:p{number}")))
+    };
+    for number in [7, 999, 0, 500] {
+        let verified = format!("sha1 by {number}, Rfc8489, long-term MD5");
+        assert_eq!(hidden(number, "one.example").check(&mut all), [verified.as_str()]);
+        assert_eq!(hidden(number, "two.example").check(&mut all), [verified.as_str()]);
+    }
+    assert_eq!(hidden(1000, "one.example").check(&mut all), ["sha1 Untested"]);
+    assert_eq!(all.cut_short(), 0);
+    // the hashes are kept for so many realms only; then a thousand users are more than the tries that are left
+    for realm in ["three.example", "four.example", "five.example"] {
+        hidden(7, realm).check(&mut all);
+    }
+    assert_eq!(all.cut_short(), 1);
 }
 
 #[test]
@@ -489,9 +514,12 @@ fn very_many_credentials_are_left_out_when_their_tries_are_spent() {
         }
         all
     };
-    // a response without its request, of which nobody knows whose it is; and users of whom a message tells a hash only
+    // a response without its request, of which nobody knows whose it is; and users of whom a message tells a hash only, each in a realm of its own
     let unknown = |n: u32| Built::new(0x0103).with(0x8022, &n.to_be_bytes()).sha1(b"other");
-    let hashed = |n: u32| allocate().with(0x001e, &sha256(&format!("{n}:r"))).with(0x0014, b"r").sha1(b"other");
+    let hashed = |n: u32| {
+        let realm = format!("r{n}");
+        allocate().with(0x001e, &sha256(&format!("{n}:{realm}"))).with(0x0014, realm.as_bytes()).sha1(b"other")
+    };
     let kinds: [&dyn Fn(u32) -> Built; 2] = [&unknown, &hashed];
     for built in kinds {
         let mut all = some();

@@ -523,17 +523,27 @@ fn what_tunnels_and_radio_carry_is_redacted_and_found_as_without_them() {
 
 #[test]
 fn types_of_numbers_that_hold_something_else_lose_it() {
-    // a foundation is text, and says nothing of anybody
-    const FOUNDATION: u16 = 0x8054;
-    let text = b"canary@10.7.66.55";
     let mut scene = Scene::new();
-    let types = (0x0001..0x0040).chain(0x8000..0x80a0).chain(0xc000..0xc080).chain(0xff00..0xff10);
-    for code in types.filter(|&code| code != FOUNDATION) {
-        let message = Stun::request(method::ALLOCATE).attribute(code, text);
-        scene.after_ms(1).send("10.0.0.2:50000", "192.0.2.1:3478", message);
+    for text in [&b"canary@10.7.66.55"[..], b"canary@10.7.66.155", b"canary10.7.66.55 zzz"] {
+        for code in (0x0001..0x0040).chain(0x8000..0x80a0).chain(0xc000..0xc080).chain(0xff00..0xff10) {
+            let message = Stun::request(method::ALLOCATE).attribute(code, text);
+            scene.after_ms(1).send("10.0.0.2:50000", "192.0.2.1:3478", message);
+        }
     }
     let redacted = redacted_bytes(&scene.pcap(), (Credentials::default(), &[]), 8, false, &KeyLog::new());
     assert!(!contains(&redacted.bytes, b"canary") && !contains(&redacted.bytes, b"10.7.66.55"));
+}
+
+#[test]
+fn types_that_a_server_does_not_know_stay_where_they_are_known_or_asked_with() {
+    let mut scene = Scene::new();
+    let request = Stun::request(method::ALLOCATE).attribute(0x7abc, b"").attribute(0xc059, &[0, 1, 0x61, 0x62]);
+    let asked = scene.send("10.0.0.2:50000", "192.0.2.1:3478", request);
+    let unknown = [0x00, 0x18, 0x7a, 0xbc, 0x63, 0x61];
+    scene.after_ms(1).refuse_with(&asked, 420, "Unknown attribute", |answer| answer.attribute(0x000a, &unknown));
+    let redacted = redacted_bytes(&scene.pcap(), (Credentials::default(), &[]), 8, false, &KeyLog::new());
+    assert!(contains(&redacted.bytes, &[0x00, 0x0a, 0, 6, 0x00, 0x18, 0x7a, 0xbc, 0, 0]), "its list of types");
+    assert!(contains(&redacted.bytes, &[0xc0, 0x59, 0, 4, 0, 1, 0, 0]), "the version of GOOG-PING");
 }
 
 #[test]

@@ -66,6 +66,29 @@ fn a_forbidden_peer_is_named_with_the_class_of_its_address() {
 }
 
 #[test]
+fn servers_that_refuse_a_client_the_same_private_peer_are_one_finding() {
+    const THIRD: &str = "10.88.246.156:5349";
+    for (peer, expected) in [("192.168.7.20:4000", 1), (PEER, 3)] {
+        let mut scene = Scene::new();
+        for (number, server) in [SERVER, SECOND, THIRD].into_iter().enumerate() {
+            let client = format!("172.16.84.124:{}", 50000 + number);
+            scene.after_ms(50).allocation(&*client, server, &alice(), "nonce", RELAYED);
+            let request = scene.after_ms(20).create_permission(&*client, server, &alice(), "nonce", peer);
+            scene.after_ms(10).refuse_with(&request, 403, "Forbidden IP", |error| error.integrity(alice().key()));
+        }
+        let report = later(&mut scene);
+        assert_eq!(graver(&report), vec!["turn-peer-forbidden"; expected]);
+        let found = finding(&report, "turn-peer-forbidden");
+        if expected == 1 {
+            assert_eq!(found.occurrences, 3);
+            assert!(found.title.ends_with("; nor do 10.88.246.157:3478 and 10.88.246.156:5349"), "{}", found.title);
+            let frames: Vec<_> = found.places.iter().map(|place| place.frame).collect();
+            assert_eq!(frames, [5, 6, 11, 12, 17, 18]);
+        }
+    }
+}
+
+#[test]
 fn several_forbidden_peers_of_several_classes_are_one_finding() {
     let mut scene = allocated();
     for peer in ["127.0.0.1:4000", "192.168.7.20:4000", "192.168.7.20:4002", "224.0.0.1:4000", "203.0.113.9:4000"] {

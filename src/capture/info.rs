@@ -58,6 +58,16 @@ impl CaptureInfo {
         self.interfaces.iter().filter_map(|known| known.dropped).fold(0, u64::saturating_add)
     }
 
+    /// Whether the times of its frames tell nothing: there are none, all are the same, or they count the frames, as times that a converter makes up do.
+    #[must_use]
+    pub fn is_timeless(&self) -> bool {
+        const FEW: u64 = 3;
+        const MICROSECOND: u64 = 1000;
+        let times = self.first_time.zip(self.last_time);
+        let passed = times.map_or(0, |(first, last)| last.since(first).0.unsigned_abs());
+        self.frames >= FEW && passed <= (self.frames - 1).saturating_mul(MICROSECOND)
+    }
+
     /// Adds what the next file of the same capture says, its frames counted on from here.
     pub fn follow(&mut self, next: &CaptureInfo) {
         let Limits { comments, comment_bytes, names, secret_bytes, interfaces, damage, .. } = Limits::default();

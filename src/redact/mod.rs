@@ -28,7 +28,7 @@ mod stun;
 mod tls;
 mod tunnel;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 
@@ -39,6 +39,7 @@ use crate::frame::Frame;
 use crate::net::Endpoint;
 use crate::secret::Secret;
 use crate::session::credentials::Credentials;
+use crate::wire::stun::AttributeCode;
 use address::Addresses;
 use handshake::{Fragments, Rewriter};
 use names::Names;
@@ -105,6 +106,8 @@ pub struct Redactor {
     dtls_flows: HashSet<Flow>,
     /// Peers by client, server and channel number, as far as they were bound.
     channels: HashMap<(Endpoint, Endpoint, u16), Endpoint>,
+    /// Types of attributes that messages have.
+    types: BTreeSet<AttributeCode>,
     /// Whether this is the first pass.
     learning: bool,
     /// Number of the frame at hand.
@@ -129,6 +132,7 @@ impl Redactor {
             opened: Opener::default(),
             dtls_flows: HashSet::new(),
             channels: HashMap::new(),
+            types: BTreeSet::new(),
             learning: true,
             frame: 0,
             comments: Vec::new(),

@@ -9,6 +9,8 @@ use crate::wire::stun::{Attribute, AttributeCode as Code, Dialect, Fingerprint, 
 
 /// XORed over the checksum of FINGERPRINT (RFC 8489 §14.7).
 const FINGERPRINT: u32 = 0x5354_554e;
+/// As many types of attributes are remembered.
+const MAX_TYPES: usize = 1024;
 
 impl Redactor {
     /// Rewrites the message at the start of `bytes`, which are as many as it has.
@@ -29,6 +31,9 @@ impl Redactor {
         let end = message.bytes().len();
         let mut reached = 20;
         for attribute in message.attributes() {
+            if self.learning && self.types.len() < MAX_TYPES {
+                self.types.insert(attribute.code);
+            }
             let start = attribute.offset + 4;
             let stop = start + attribute.value.len();
             let Some(value) = bytes.get_mut(start..stop) else { break };
@@ -100,7 +105,8 @@ impl Redactor {
             Code::ERROR_CODE => return self.reason(value, 4),
             Code::ADDRESS_ERROR_CODE => return self.reason(value, 4),
             Code::MOBILITY_TICKET | Code::RESERVATION_TOKEN | Code::USERHASH => self.names.opaque(value),
-            Code::CANDIDATE_IDENTIFIER => return,
+            Code::UNKNOWN_ATTRIBUTES => return self.types(value),
+            Code::GOOG_MISC_INFO => return misc_info(value),
             _ => match attribute(code).map(|row| row.format) {
                 Some(Format::Address) => return self.address(value, None),
                 Some(Format::Xor) => return self.address(value, Some(message.transaction_id().header_bytes())),
@@ -124,6 +130,16 @@ impl Redactor {
             },
         };
         put(value, 0, &replaced);
+    }
+
+    /// Types of attributes stay that are known, or that a message has; others may be anything.
+    fn types(&self, value: &mut [u8]) {
+        for pair in value.chunks_mut(2) {
+            let code = at::<2>(pair, 0).map(|code| Code(u16::from_be_bytes(code)));
+            if !code.is_some_and(|code| attribute(code).is_some() || self.types.contains(&code)) {
+                pair.fill(0);
+            }
+        }
     }
 
     /// An address as an attribute has it: family at byte 1, port at 2, the address from 4 on. What is cut short is zeroed.
@@ -158,6 +174,12 @@ impl Redactor {
             put(reason, 0, &other);
         }
     }
+}
+
+/// The version of GOOG-PING stays, in the first word of GOOG-MISC-INFO; libwebrtc has no use for others.
+fn misc_info(value: &mut [u8]) {
+    let kept = if matches!(value, [0, 0..16, ..]) { 2 } else { 0 };
+    value.get_mut(kept..).unwrap_or_default().fill(0);
 }
 
 /// Phrases of servers that no registry lists.

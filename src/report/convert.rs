@@ -85,6 +85,7 @@ pub(super) fn capture_of(path: String, info: &CaptureInfo, origin: Origin) -> Ca
         damage_total: info.damage_total,
         clock_offset_us: None,
         clock_uncertainty_us: None,
+        timeless: info.is_timeless(),
         lost_packets: Some(info.lost_packets()).filter(|&lost| lost > 0),
         decryption: None,
         clock_drift_ppm: None,

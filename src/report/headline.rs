@@ -180,6 +180,9 @@ impl Facts {
         if found.contains(&ONE_SIDED) {
             return Some("it holds one direction only of what passed".to_owned());
         }
+        if report.captures.iter().any(|capture| capture.timeless) {
+            return Some("its frames have no times of their own, without which silence tells nothing".to_owned());
+        }
         let mut tried = report.servers.iter().flat_map(|server| &server.transports).peekable();
         match self.checked {
             [0, _] if tried.peek().is_some() && tried.all(|over| over.answered == 0) => {

@@ -223,6 +223,10 @@ pub struct Capture {
     pub clock_offset_us: Option<i64>,
     /// How far that may be off, in microseconds; `null` where packets in one direction only could be compared.
     pub clock_uncertainty_us: Option<i64>,
+    /// Whether the times of its frames tell nothing, since there are none, all are the same, or they count the frames: then what is silent cannot be
+    /// told. Absent where they do.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub timeless: bool,
     /// Packets that were lost while capturing, by the count that the capturing program left in the file; absent where that is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_packets: Option<u64>,

@@ -241,6 +241,9 @@ fn facts(capture: &Capture, clock: &Clock) -> CaptureFacts {
     if let Some(moved) = text::clock_moved(capture) {
         facts += &format!(", {moved}");
     }
+    if capture.timeless {
+        facts += &format!("; times: {}", text::TIMELESS);
+    }
     if let Some(lost) = capture.lost_packets {
         facts += &format!("; {lost} packets lost while capturing, by its own count");
     }

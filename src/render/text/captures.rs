@@ -10,6 +10,9 @@ const PLACES: usize = 5;
 /// Comments that a capture tool writes into every file, and that say nothing about this one.
 const ROUTINE: [&str; 1] = ["Counters provided by dumpcap"];
 
+/// What is said of a capture whose times tell nothing.
+pub(in crate::render) const TIMELESS: &str = "its frames have none of their own, so that how long anything took, and what was not answered in time, cannot be told";
+
 pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     list(page, &report.captures);
     if let Some(text) = messages(&report.counts) {
@@ -30,6 +33,9 @@ pub(super) fn list(page: &mut Page<'_>, captures: &[Capture]) {
         let label = if captures.len() > 1 { format!("{index}:") } else { String::new() };
         let text = summary(page, capture);
         page.item(2, &label, None, &text);
+        if capture.timeless {
+            page.item(4, "Times:", Some(Tint::Warning), TIMELESS);
+        }
         lost(page, capture);
         damage(page, capture);
         decryption(page, capture);

@@ -216,7 +216,7 @@ impl Group {
 const AND: &str = " && ";
 
 /// Has a display filter show another occurrence between the same hosts, too: of several ports it names none.
-fn widen(filter: &mut Option<String>, other: Option<String>) {
+pub(super) fn widen(filter: &mut Option<String>, other: Option<String>) {
     let (Some(one), Some(other)) = (filter.as_deref(), other.as_deref()) else { return };
     // alternatives of whole demands are not taken apart
     let is_plain = |term: &str| term.matches('(').count() == term.matches(')').count();

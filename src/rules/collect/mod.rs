@@ -6,6 +6,7 @@ mod elsewhere;
 mod group;
 mod monitors;
 mod proxies;
+mod refusers;
 mod remedy;
 mod ways;
 
@@ -244,6 +245,7 @@ impl Collector {
         for group in &mut groups {
             group.decide(clients, names);
         }
+        refusers::join(&mut groups);
         let causes: Vec<_> = groups.iter().map(|group| cause_of(group, &groups)).collect();
         for (group, cause) in groups.iter_mut().zip(causes) {
             group.finding.caused_by = cause;

@@ -332,6 +332,7 @@ impl Credentials {
     /// `identity` is that of the message; for a response, which has no user name of its own, that of its request (empty where the
     /// request was not seen).
     pub fn check(&mut self, message: &Message<'_>, identity: &Identity<'_>) -> Checked {
+        self.store.hash_users(identity);
         self.cache.check(&self.store, message, identity)
     }
 

@@ -20,8 +20,13 @@ pub(super) struct Store {
     by_ufrag: HashMap<Vec<u8>, Vec<u32>>,
     /// All other credentials.
     open: Vec<u32>,
+    /// For each realm that messages with USERHASH had: the hashes of all users with it, sorted.
+    by_hash: HashMap<Vec<u8>, Vec<([u8; 32], u32)>>,
     has_sides: bool,
 }
+
+/// For as many realms the hashes of users are kept, 36 bytes each; messages of others have all users hashed anew.
+const MAX_REALMS: usize = 4;
 
 /// How far a credential applies to an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,8 +75,38 @@ impl Store {
             (_, Some(name)) if prepare::is_plain(name) => self.by_user.entry_ref(name).or_default().push(number),
             _ => self.open.push(number),
         }
+        self.by_hash.clear();
         self.has_sides |= credential.side.is_some();
         self.given.push(credential);
+    }
+
+    /// Hashes all users with the realm of a message that hides its user name (RFC 8489 §14.4), once for each of the first realms.
+    pub(super) fn hash_users(&mut self, identity: &Identity<'_>) {
+        let Some((realm, _)) = hidden_user(identity) else { return };
+        if self.by_hash.contains_key(realm) || self.by_hash.len() >= MAX_REALMS {
+            return;
+        }
+        let realms = forms(prepare::trim(realm));
+        let mut hashes = Vec::new();
+        for (number, credential) in (0..).zip(&self.given) {
+            let name = credential.username.as_deref().map(|name| prepare::trim(name.as_bytes()));
+            for name in name.into_iter().flat_map(forms) {
+                hashes.extend(realms.iter().map(|realm| (derive::userhash(&name, realm), number)));
+            }
+        }
+        hashes.sort_unstable();
+        hashes.dedup();
+        self.by_hash.insert(realm.to_vec(), hashes);
+    }
+
+    /// The credentials that may have a name with this hash: all whose name has it, and those without a name.
+    fn hashed(&self, identity: &Identity<'_>) -> Option<impl Iterator<Item = u32>> {
+        let (realm, hash) = hidden_user(identity)?;
+        let hashes = self.by_hash.get(realm)?;
+        let first = hashes.partition_point(|(known, _)| known.as_slice() < hash);
+        let same = hashes.iter().skip(first).take_while(move |(known, _)| known == hash).map(|(_, number)| *number);
+        let nameless = |number: &u32| self.credential(*number).is_some_and(|credential| credential.username.is_none());
+        Some(self.open.iter().copied().filter(nameless).chain(same))
     }
 
     pub(super) fn add_words(&mut self, words: Words) {
@@ -135,7 +170,8 @@ impl Store {
     /// Which credentials apply to a message of `sender`. Those of its own side stand first: where both sides hold the same password, each
     /// is said to have signed with its own. `None` where more would have to be looked at without an index than `tries` are left.
     pub(super) fn select(&self, identity: &Identity<'_>, sender: Side, tries: &mut u64) -> Option<Selection> {
-        let looked_at = if indexed_name(identity).is_some() { 0 } else { self.given.len() as u64 };
+        let is_indexed = indexed_name(identity).is_some() || self.hashed(identity).is_some();
+        let looked_at = if is_indexed { 0 } else { self.given.len() as u64 };
         *tries = tries.checked_sub(looked_at)?;
         let mut firm = 0u32;
         let mut given = Vec::new();
@@ -181,6 +217,9 @@ impl Store {
 
     /// Every credential that may apply, by the indexes where the identity allows.
     fn candidates(&self, identity: &Identity<'_>, mut each: impl FnMut(u32)) {
+        if let Some(hashed) = self.hashed(identity) {
+            return hashed.for_each(each);
+        }
         let Some(name) = indexed_name(identity) else {
             (0u32..).zip(&self.given).for_each(|(number, _)| each(number));
             return;
@@ -214,6 +253,11 @@ impl Store {
 /// The user name, if there is an index of such names.
 fn indexed_name<'a>(identity: &Identity<'a>) -> Option<&'a [u8]> {
     identity.username.map(prepare::trim).filter(|name| prepare::is_plain(name))
+}
+
+/// The realm and the USERHASH of a message that hides its user name.
+fn hidden_user<'a>(identity: &Identity<'a>) -> Option<(&'a [u8], &'a [u8])> {
+    if identity.username.is_none() { identity.realm.zip(identity.userhash) } else { None }
 }
 
 /// The part of an ICE user name before its first colon: the receiver's ufrag (RFC 8445 §7.2.2).
