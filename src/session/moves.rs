@@ -38,6 +38,8 @@ pub struct Move {
     pub new: Endpoint,
     /// Its first message from there.
     pub first: Seen,
+    /// The request from there that shows whose it is.
+    pub asked: Seen,
     /// Whose it is: USERNAME.
     pub user: Option<Name>,
     /// Whether it was heard from the old port again: then it has two sockets and did not move.
@@ -118,8 +120,18 @@ impl Moves {
         let (old, last) = (agent.at, agent.last);
         (agent.at, agent.first, agent.last) = (src, seen, seen);
         let what = What::Ice;
-        let new =
-            Move { what, to: dst, old, last, new: src, first: seen, user: Some(user), returned: false, code: None };
+        let new = Move {
+            what,
+            to: dst,
+            old,
+            last,
+            new: src,
+            first: seen,
+            asked: seen,
+            user: Some(user),
+            returned: false,
+            code: None,
+        };
         if self.moves.len() < MAX_MOVES {
             agent.before = u32::try_from(self.moves.len()).ok().map(|number| (old, number));
             self.moves.push(new);

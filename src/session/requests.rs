@@ -138,6 +138,7 @@ impl Session {
             last: known.heard,
             new: at.src,
             first: began.filter(|&began| began > known.heard).unwrap_or(at.seen),
+            asked: at.seen,
             user: asked.user.or(known.user),
             returned: false,
             code: None,

@@ -234,7 +234,7 @@ impl Session {
         flow.gets_answer(exchange.id);
         let Some(conversation) = &mut flow.conversation else { return false };
         if let Some(known) = conversation.moved.and_then(|number| self.moves.get_mut(number))
-            && known.first == exchange.first
+            && known.asked == exchange.first
         {
             known.code = Some(answer.code);
         }
