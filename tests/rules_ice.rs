@@ -1009,6 +1009,22 @@ fn an_agent_that_gives_a_pair_up_sooner_makes_it_likely() {
 }
 
 #[test]
+fn data_that_goes_on_from_a_lost_mapping_to_the_relay_is_no_other_pair() {
+    let agents = Agents::new("192.0.2.10:50000", B);
+    let mut scene = agents.call_through(SERVER, RELAYED);
+    for number in 0..40_u16 {
+        if number % 10 == 0 {
+            let check = agents.message(plain).tid([number as u8 + 50; 12]).bytes();
+            scene.after_ms(1).channel_data("192.0.2.10:7777", SERVER, 0x4000, check);
+        }
+        let packet = payload::rtp(96, 20 + number, u32::from(number) * 960, 1, 100);
+        scene.after_ms(100).channel_data("192.0.2.10:7777", SERVER, 0x4000, packet);
+    }
+    let told = report(&scene.later(5).pcap());
+    assert!(!ids(&told).contains(&"ice-pair-switched"), "{:?}", ids(&told));
+}
+
+#[test]
 fn media_that_moves_to_another_pair_is_noted() {
     let one = agents();
     let other = Agents { at_a: "192.0.2.110:5001", ..one.clone() };

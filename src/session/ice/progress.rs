@@ -195,7 +195,10 @@ impl IceSession {
             }
             return;
         }
-        let Some(challenger) = self.challengers.get_mut(agent) else { return };
+        // what neither answers nor sends anything back is no way that both have taken
+        let is_open = (0..2).any(|agent| known.way(agent).answered.is_some())
+            || (0..2).all(|agent| known.carried(agent).first.is_some());
+        let Some(challenger) = self.challengers.get_mut(agent).filter(|_| is_open) else { return };
         let (first, count) = match *challenger {
             Some((other, first, count)) if other == pair => (first, count.saturating_add(1)),
             _ => (seen, 1),
