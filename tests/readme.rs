@@ -1,5 +1,5 @@
 //! What the README shows: its commands run as they stand there, and print what it says that they print.
-
+#![cfg(unix)] // where a link puts the samples at hand
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
