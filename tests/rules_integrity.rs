@@ -345,9 +345,12 @@ fn a_time_limited_credential_that_had_not_ended_points_at_the_shared_secret_and_
         told.contains("by the clock of this capture was good for another 59 minutes: the shared secret differs"),
         "{told}"
     );
+    let told = refused("1700003600000:alice");
+    assert!(told.contains("a time only if it counts milliseconds (2023-11-14 23:13:20 UTC)"), "{told}");
     // what is no date, or too far ahead for one, says nothing
-    for user in ["alice", "1700003600", "1900000000:alice"] {
+    for user in ["alice", "1700003600", "1900000000:alice", "1900000000000:alice"] {
         let told = refused(user);
+        assert!(!told.contains("milliseconds"), "{user}: {told}");
         assert!(!told.contains("time-limited"), "{user}: {told}");
     }
 }

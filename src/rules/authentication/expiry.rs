@@ -32,6 +32,22 @@ pub(super) fn good_for(exchange: &Exchange, view: &View<'_>) -> Option<Span> {
     ((!expiry.bare || is_derived(exchange)) && left >= Span(0) && left < CREDENTIAL).then_some(left)
 }
 
+/// What is wrong with a user name whose expiry is a time near that of the request only if it counts milliseconds, as JavaScript does.
+pub(super) fn in_milliseconds(exchange: &Exchange, view: &View<'_>) -> Option<String> {
+    const NEAR: Span = Span::from_secs(31 * 86_400);
+    let user = view.session.names().bytes(exchange.asked.user?);
+    let digits = user.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, rest) = user.split_at_checked(digits)?;
+    let millis: i64 = std::str::from_utf8(number).ok()?.parse().ok()?;
+    let end = Timestamp(millis.checked_mul(1_000_000)?);
+    (rest.starts_with(b":") && end.apart(exchange.first.time) < NEAR).then(|| {
+        format!(
+            " The number in the user name is a time only if it counts milliseconds ({}); servers that take time-limited credentials read seconds there.",
+            date(end)
+        )
+    })
+}
+
 /// Whether a given shared secret made the password that the request is signed with.
 fn is_derived(exchange: &Exchange) -> bool {
     exchange.asked.integrity.iter().flatten().any(|verdict| {

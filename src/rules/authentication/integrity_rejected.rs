@@ -2,7 +2,7 @@
 
 use super::Refused;
 use super::challenge::tokens_of;
-use super::expiry::good_for;
+use super::expiry::{good_for, in_milliseconds};
 use crate::rules::evidence::{frames, how_long};
 use crate::rules::refusal::{PATIENCE, challenge_before, is_named_pion, is_nonce_given};
 use crate::rules::{Collector, Confidence, Dialect, Proof, Text, View};
@@ -143,7 +143,10 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
                 "{fix} Of a time-limited credential that is the shared secret (coturn: static-auth-secret); compare the clocks, too."
             ),
         ),
-        None => (String::new(), fix),
+        None => match in_milliseconds(group.last, view) {
+            Some(slip) => (slip, format!("{fix} First let the issuer of the credential write its end in seconds.")),
+            None => (String::new(), fix),
+        },
     };
     let tokens = tokens_of(group.answer, view);
     Text {
