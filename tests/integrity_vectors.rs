@@ -136,7 +136,7 @@ fn a_userhash_is_matched_with_the_names_of_the_credentials() {
 fn users_are_hashed_once_for_a_realm_and_not_for_each_message_that_hides_its_user() {
     let mut all = Credentials::with_limits(Limits { list_tries: 10, ..Limits::default() });
     for number in 0..1000 {
-        all.add(password(&format!("p{number}")).of_user(&format!("user{number}")));
+        all.add(password(&format!("p{number}")).of_user(format!("user{number}")));
     }
     let hidden = |number: usize, realm: &str| {
         let hash = userhash(format!("user{number}").as_bytes(), realm.as_bytes());
