@@ -537,7 +537,7 @@ fn a_file_of_results_appears_when_it_is_complete() {
 fn a_file_of_results_that_is_not_complete_goes_when_it_is_stopped() {
     let desk = Desk::new();
     let once = granted().pcap();
-    let capture = desk.file("long.pcap", [&once[..24], &once[24..].repeat(1_000)].concat());
+    let capture = desk.file("long.pcap", [&once[..24], &once[24..].repeat(10_000)].concat());
     for signal in ["-INT", "-TERM"] {
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_turnscope"))
             .arg("redact")
@@ -553,6 +553,7 @@ fn a_file_of_results_that_is_not_complete_goes_when_it_is_stopped() {
         };
         while parts() == 0 {
             assert!(child.try_wait().unwrap().is_none());
+            std::thread::sleep(std::time::Duration::from_millis(1));
         }
         std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(130));
