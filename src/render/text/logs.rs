@@ -1,6 +1,7 @@
 //! Lines of logs: beside the findings that explain them, and those that are about the same clients and servers.
 
 use super::page::{Page, Tint, count};
+use crate::logs::MAX_FILE;
 use crate::render::base_name;
 use crate::report::{Finding, LogFile, LogLine, LogOffset, Report};
 use crate::time::Span;
@@ -70,7 +71,8 @@ pub(in crate::render) fn summary(file: &LogFile) -> String {
             moved(&format!("by {}", count(file.matched, "line that fits the packets", "lines that fit the packets")))
         }
     };
-    format!("{format}, {clock}; {lines}")
+    let cut = if file.cut { format!("; only its first {} MiB were read", MAX_FILE >> 20) } else { String::new() };
+    format!("{format}, {clock}; {lines}{cut}")
 }
 
 /// `+2:00:00`, `-0:00:01.5`.
