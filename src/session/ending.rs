@@ -1,9 +1,9 @@
 //! How flows end: when they are over, what is added up of them then, and how they wait to be judged.
 
-use super::exchange::Exchange;
+use super::conversations::exchange::Exchange;
 use super::flow::{Flow, FlowId};
-use super::outcome::Denied;
-use super::transaction::KEEP;
+use super::parties::outcome::Denied;
+use super::transactions::transaction::KEEP;
 use super::{IDLE, Session};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;

@@ -4,14 +4,14 @@
 //! It does what the long way does ([`Session::request`], [`Session::response`]) and gives the same, which is tested; it merely leaves out
 //! what cannot be in such a message. Whatever is not plain goes the long way, with nothing changed.
 
+use super::conversations::exchange::{Asked, Seen, Verdicts};
+use super::conversations::remembered::Remembered;
 use super::credentials::{Integrity, Status};
-use super::exchange::{Asked, Seen, Verdicts};
 use super::flow::FlowId;
-use super::names::{Name, Names};
 use super::observe::Known;
-use super::remembered::Remembered;
-use super::requests::features;
-use super::transaction::Sighting;
+use super::tables::names::{Name, Names};
+use super::transactions::requests::features;
+use super::transactions::transaction::Sighting;
 use super::{From, Session};
 use crate::event::Event;
 use crate::net::{Endpoint, PeerAddress, Transport};

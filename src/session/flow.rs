@@ -1,10 +1,10 @@
 //! The UDP flows and TCP connections on which STUN, TURN, DTLS or media was seen: one entry a pair of addresses.
 
-use super::conversation::Conversation;
-use super::exchange::Seen;
-use super::index::Index;
-use super::keyed::Keyed;
+use super::conversations::conversation::Conversation;
+use super::conversations::exchange::Seen;
 use super::media::WayId;
+use super::tables::index::Index;
+use super::tables::keyed::Keyed;
 use crate::net::{Endpoint, Transport};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::TransactionId;

@@ -4,13 +4,13 @@
 //! look for at the last such packet, it remembers with the ends of the datagram, and uses only while it still holds. Whatever is not plain goes
 //! the long way, with nothing changed.
 
-use super::conversation::From;
-use super::exchange::Seen;
+use super::allocations::stray::To;
+use super::conversations::conversation::From;
+use super::conversations::exchange::Seen;
 use super::flow::FlowId;
 use super::ice::Place;
 use super::media::Route;
 use super::path::{Inside, Path};
-use super::stray::To;
 use super::{Session, WayId};
 use crate::event::{Event, Via};
 use crate::net::{Endpoint, PeerAddress};

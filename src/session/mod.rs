@@ -3,109 +3,85 @@
 //! A [`Session`] takes events one by one and keeps flows, transactions, conversations with servers, what each client had in the end, and
 //! NAT mappings, all bounded by [`Limits`]. What is over leaves it as the capture runs: the caller takes it from [`Session::next_ripe`].
 
-mod activity;
-mod allocation;
-mod arrivals;
-mod attempts;
-mod client;
-mod conversation;
-mod copies;
+mod addresses;
+mod allocations;
+mod conversations;
 /// Who may have signed what.
 pub mod credentials;
-mod data_connection;
 /// What should be, as it was given beside the capture.
 pub mod deployment;
-mod dns;
-mod dtls;
-mod early;
 mod ending;
-mod exchange;
 mod express;
-mod few;
 mod flow;
 /// DTLS associations.
 pub mod handshake;
-mod hidden;
 /// ICE: sessions, agents, pairs.
 pub mod ice;
-mod index;
 mod joined;
-mod keyed;
 mod lane;
-mod leg;
-mod lent;
 mod limits;
 mod media;
-mod mobility;
-mod moves;
-mod names;
-mod nat;
-mod near;
-mod nonce;
 mod observe;
-mod outcome;
+mod parties;
 mod path;
-mod proxies;
-mod queue;
-mod relay;
-mod remembered;
-mod requests;
-mod responses;
-mod rooms;
-mod server;
 /// What the two sides told each other beside the packets.
 pub mod signalling;
-mod signatures;
-mod stray;
+mod tables;
 /// TLS connections.
 pub mod tls;
 mod totals;
-mod transaction;
-mod unreached;
+mod transactions;
 mod warm;
 
-pub use activity::{Active, Activity};
-pub use allocation::{Allocation, Channel, End, Permission};
-pub use arrivals::{Arrival, Lender};
-pub use attempts::{Attempt, Attempts, Way, Ways, is_usual};
-pub use client::{Clients, Grievance, Sealed};
-pub use conversation::{Conversation, From, Granted, TurnedAway};
-pub use data_connection::{DataConnection, Opener, closed};
-pub use dns::{Lookup, Lookups, Question, is_likely};
-pub use exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
+pub use addresses::dns::{Lookup, Lookups, Question, is_likely};
+pub use addresses::hidden::{Hidden, HiddenCandidates};
+pub use addresses::moves::{Move, Moves, What};
+pub use addresses::nat::{Dependent, Mapping, Nat};
+pub use allocations::activity::{Active, Activity};
+pub use allocations::allocation::{Allocation, Channel, End, Permission};
+pub use allocations::arrivals::{Arrival, Lender};
+pub use allocations::data_connection::{DataConnection, Opener, closed};
+pub use allocations::lent::{Lent, Lents};
+pub(crate) use allocations::stray::MAX_IN_USE;
+pub use allocations::stray::{Lack, Stray, Strays, To};
+pub use allocations::unreached::Unreached;
+pub use conversations::conversation::{Conversation, From, Granted, TurnedAway};
+pub use conversations::exchange::{Answer, Asked, Exchange, NonceFeatures, Seen, Verdicts};
+pub use conversations::nonce::StaleRow;
 pub use express::Bare;
-pub use few::Few;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
-pub use hidden::{Hidden, HiddenCandidates};
-pub use lent::{Lent, Lents};
 pub use limits::Limits;
 pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};
-pub use moves::{Move, Moves, What};
-pub use names::{Name, Names};
-pub use nat::{Dependent, Mapping, Nat};
-pub use near::{Near, NearMisses};
-pub use nonce::StaleRow;
 pub use observe::Known;
-pub use outcome::{Denied, Redirect};
+pub use parties::attempts::{Attempt, Attempts, Way, Ways, is_usual};
+pub use parties::client::{Clients, Grievance, Sealed};
+pub use parties::outcome::{Denied, Redirect};
+pub use parties::proxies::{Proxies, ProxyAnswer, connects};
+pub use parties::server::{Reached, Server, Servers, Tried};
 pub use path::{Inside, Path};
-pub use proxies::{Proxies, ProxyAnswer, connects};
-pub use server::{Reached, Server, Servers, Tried};
-pub(crate) use stray::MAX_IN_USE;
-pub use stray::{Lack, Stray, Strays, To};
+pub use tables::few::Few;
+pub use tables::names::{Name, Names};
 pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
-pub use unreached::Unreached;
+pub use transactions::near::{Near, NearMisses};
 pub use warm::{Expectation, FORESEEN};
 
 use crate::join::Joins;
 use crate::time::{Span, Timestamp};
+use allocations::arrivals::Arrivals;
+use allocations::data_connection::DataConnections;
+use allocations::mobility::Tickets;
+use allocations::unreached::AllUnreached;
+use conversations::nonce::Nonces;
+use conversations::rooms::Rooms;
 use credentials::Credentials;
 use deployment::Deployment;
-use dtls::DtlsFlows;
 use handshake::Handshakes;
-use nonce::Nonces;
+use handshake::dtls::DtlsFlows;
 use signalling::{Sightings, Signalling};
 use std::collections::VecDeque;
-use transaction::Transactions;
+use transactions::copies::Copies;
+use transactions::early::EarlyAnswers;
+use transactions::transaction::Transactions;
 
 /// A flow with nothing new for this long is over, unless its allocation is alive.
 const IDLE: Span = Span::from_secs(120);
@@ -139,17 +115,17 @@ pub struct Session {
     clients: Clients,
     servers: Servers,
     attempts: Attempts,
-    copies: copies::Copies,
-    early: early::EarlyAnswers,
+    copies: Copies,
+    early: EarlyAnswers,
     ways: Ways,
     lents: Lents,
-    arrivals: arrivals::Arrivals,
-    unreached: unreached::AllUnreached,
+    arrivals: Arrivals,
+    unreached: AllUnreached,
     nat: Nat,
     moves: Moves,
-    tickets: mobility::Tickets,
+    tickets: Tickets,
     nonces: Nonces,
-    data_connections: data_connection::DataConnections,
+    data_connections: DataConnections,
     dtls: DtlsFlows,
     handshakes: Handshakes,
     tls: tls::TlsConnections,
@@ -159,7 +135,7 @@ pub struct Session {
     totals: Totals,
     /// Flows that are over and wait to be judged, in order.
     ripe: VecDeque<FlowId>,
-    rooms: rooms::Rooms,
+    rooms: Rooms,
     now: Timestamp,
     swept: Timestamp,
     /// How many frames came since.
@@ -200,17 +176,17 @@ impl Session {
             clients: Clients::new(limits.clients),
             servers: Servers::new(limits.servers),
             attempts: Attempts::default(),
-            copies: copies::Copies::default(),
-            early: early::EarlyAnswers::default(),
+            copies: Copies::default(),
+            early: EarlyAnswers::default(),
             ways: Ways::default(),
             lents: Lents::new(limits.lents),
-            arrivals: arrivals::Arrivals::default(),
-            unreached: unreached::AllUnreached::default(),
+            arrivals: Arrivals::default(),
+            unreached: AllUnreached::default(),
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
-            tickets: mobility::Tickets::default(),
+            tickets: Tickets::default(),
             nonces: Nonces::default(),
-            data_connections: data_connection::DataConnections::default(),
+            data_connections: DataConnections::default(),
             dtls: DtlsFlows::default(),
             handshakes: Handshakes::default(),
             tls: tls::TlsConnections::default(),
@@ -219,7 +195,7 @@ impl Session {
             lanes: lane::Lanes::default(),
             totals: Totals::default(),
             ripe: VecDeque::new(),
-            rooms: rooms::Rooms::default(),
+            rooms: Rooms::default(),
             now: Timestamp(i64::MIN),
             swept: Timestamp(i64::MIN),
             unswept: 0,

@@ -1,12 +1,12 @@
 //! How a session takes in events.
 
+use super::conversations::exchange::{Answer, Exchange, Seen, Verdicts};
+use super::conversations::rooms::Rooms;
 use super::credentials::Identity;
-use super::exchange::{Answer, Exchange, Seen, Verdicts};
 use super::express::Bare;
 use super::flow::{Flow, FlowId};
-use super::leg::Leg;
-use super::rooms::Rooms;
-use super::transaction::{Closed, Sighting};
+use super::transactions::leg::Leg;
+use super::transactions::transaction::{Closed, Sighting};
 use super::{Conversation, From, Session};
 use crate::event::{Event, IcmpAnswer};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};

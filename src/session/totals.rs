@@ -1,7 +1,7 @@
 //! Sums over the whole capture, and the first frames of what is told once with a count.
 
+use super::conversations::exchange::Seen;
 use super::credentials::{Credentials, Identity};
-use super::exchange::Seen;
 use super::flow::Flow;
 use crate::net::Endpoint;
 use crate::problem::Problem;

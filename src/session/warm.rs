@@ -5,9 +5,9 @@
 //! Nothing depends on it: what was found is believed only where it still holds, and a wrong guess costs time only.
 
 use super::Session;
-use super::conversation::Conversation;
+use super::conversations::conversation::Conversation;
 use super::flow::{Ends, Flow, FlowId};
-use super::transaction::Expected;
+use super::transactions::transaction::Expected;
 use crate::net::Endpoint;
 use crate::wire::stun::TransactionId;
 use std::hint::black_box;

@@ -4,7 +4,7 @@ use super::flight::Flight;
 use super::offer::{Chosen, Offer};
 use crate::event::IcmpAnswer;
 use crate::net::Endpoint;
-use crate::session::exchange::Seen;
+use crate::session::conversations::exchange::Seen;
 use crate::session::path::{Inside, Path};
 use crate::session::tls::Evidence;
 use crate::time::{Span, Timestamp};

@@ -6,7 +6,7 @@ use super::learn::{Heard, learn};
 use super::offer::Offer;
 use super::window::Window;
 use crate::event::IcmpAnswer;
-use crate::session::exchange::Seen;
+use crate::session::conversations::exchange::Seen;
 use crate::time::{Span, Timestamp};
 use crate::wire::dtls::{Arrival, Form, Fragment, Limits, Pushed, Reassembled, Reassembler, Record};
 use crate::wire::handshake::certificate::HashFunction;

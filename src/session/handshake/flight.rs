@@ -1,8 +1,8 @@
 //! Flights: what one end sends before it waits for the other (RFC 6347 §4.2.4, RFC 9147 §5.7).
 
 use super::association::Role;
-use crate::session::exchange::Seen;
-use crate::session::few::Few;
+use crate::session::conversations::exchange::Seen;
+use crate::session::tables::few::Few;
 use crate::wire::handshake::HandshakeType;
 
 /// How many transmissions of a flight are kept.

@@ -2,7 +2,7 @@
 
 use super::association::{Certificate, Handshake, MessageSeen, Role};
 use super::offer::Offer;
-use crate::session::exchange::Seen;
+use crate::session::conversations::exchange::Seen;
 use crate::wire::handshake::certificate::{Fingerprint, HashFunction, Summary};
 use crate::wire::handshake::{ExtensionType, HandshakeType, Message, Protocol, ServerKeyExchange, Value, Version};
 

@@ -1,6 +1,7 @@
 //! DTLS associations: who said what to whom until there were keys, or none, and how it ended (RFC 6347, RFC 9147, RFC 5763).
 
 mod association;
+pub(super) mod dtls;
 mod entry;
 mod flight;
 mod learn;

@@ -1,6 +1,6 @@
 //! What the hellos offer and choose.
 
-use crate::session::exchange::Seen;
+use crate::session::conversations::exchange::Seen;
 use crate::wire::handshake::{
     CipherSuite, ClientHello, ExtensionType, Extensions, NamedGroup, ServerHello, SignatureScheme, SrtpProfile, Value,
     Version,

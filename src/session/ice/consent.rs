@@ -1,7 +1,7 @@
 //! Consent to send, which an agent must keep asking for (RFC 7675).
 
 use super::session::IceSession;
-use crate::session::exchange::Seen;
+use crate::session::conversations::exchange::Seen;
 use crate::time::{Span, Timestamp};
 
 /// Without a valid answer for this long an agent must stop sending (RFC 7675 §5.1).

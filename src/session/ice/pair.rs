@@ -3,9 +3,9 @@
 use super::rtt::Rtt;
 use crate::event::IcmpAnswer;
 use crate::net::Endpoint;
-use crate::session::exchange::Seen;
-use crate::session::names::Name;
+use crate::session::conversations::exchange::Seen;
 use crate::session::path::Path;
+use crate::session::tables::names::Name;
 use crate::time::{Span, Timestamp};
 
 /// After this long an unanswered check has failed: RFC 8489 §6.2.1 waits 16 × 500 ms after the last copy.

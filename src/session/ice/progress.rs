@@ -3,9 +3,9 @@
 use super::pair::{Answered, Carried, Pair};
 use super::session::{Conflicts, IceSession, MAX_SELECTIONS, Nomination, Role, Selection, Unauthorized};
 use crate::event::Event;
-use crate::session::exchange::Seen;
-use crate::session::names::Names;
+use crate::session::conversations::exchange::Seen;
 use crate::session::observe::Known;
+use crate::session::tables::names::Names;
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Fields, Method};
 

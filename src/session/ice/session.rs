@@ -2,11 +2,11 @@
 
 use super::pair::Pair;
 use crate::net::{Endpoint, is_unrouted};
+use crate::session::conversations::exchange::{Seen, Verdicts};
 use crate::session::credentials::Status;
-use crate::session::exchange::{Seen, Verdicts};
-use crate::session::names::{Name, Names};
 use crate::session::path::Path;
 use crate::session::signalling::Signalling;
+use crate::session::tables::names::{Name, Names};
 use crate::time::{Span, Timestamp};
 
 /// How many selections are kept.

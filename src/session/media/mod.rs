@@ -11,7 +11,7 @@ pub use clock::Jitter;
 pub use stream::{Break, Stream};
 pub use way::{MediaDirection, MediaWay, Reports};
 
-use super::exchange::Seen;
+use super::conversations::exchange::Seen;
 use super::path::Path;
 use super::{Name, Session};
 use crate::event::Event;

@@ -1,7 +1,7 @@
 //! One RTP stream: the packets of one SSRC in one direction of a path, counted by their sequence numbers (RFC 3550 A.1, A.3).
 
 use super::clock::{Clock, Jitter};
-use crate::session::exchange::Seen;
+use crate::session::conversations::exchange::Seen;
 use crate::time::{MIRROR, Span, Timestamp};
 use crate::wire::rtp::Head;
 

@@ -3,7 +3,7 @@
 use crate::event::Via;
 use crate::net::Endpoint;
 use crate::session::Name;
-use crate::session::exchange::Seen;
+use crate::session::conversations::exchange::Seen;
 use crate::session::path::Path;
 use crate::time::{Span, Timestamp};
 use crate::wire::rtcp::{PacketType, Rtcp};

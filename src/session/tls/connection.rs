@@ -1,7 +1,7 @@
 //! One TLS connection: what is known of it, and what each record adds.
 
 use crate::event::{Connection, Sealed, SecuredWhat};
-use crate::session::exchange::Seen;
+use crate::session::conversations::exchange::Seen;
 use crate::session::handshake::{AlertSeen, Flight, Handshake, Heard, Role, State, What, learn};
 use crate::wire::handshake::{ContentType, HandshakeType, Protocol};
 

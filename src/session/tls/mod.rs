@@ -11,9 +11,9 @@ pub use connection::{ClosedBy, Ending, Evidence, TcpState, TlsConnection};
 pub use table::{TlsConnections, TlsWay};
 
 use super::Session;
-use super::attempts::is_usual;
 use super::flow::Flows;
 use super::handshake::Handshake;
+use super::parties::attempts::is_usual;
 use crate::event::{Secured, SecuredWhat};
 use crate::net::{ClientAddress, ServerAddress};
 

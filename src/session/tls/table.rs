@@ -3,9 +3,9 @@
 use super::connection::{Evidence, TlsConnection};
 use crate::event::{Connection, Secured, SecuredWhat};
 use crate::net::Endpoint;
-use crate::session::attempts::is_usual;
-use crate::session::exchange::Seen;
+use crate::session::conversations::exchange::Seen;
 use crate::session::handshake::{Role, State};
+use crate::session::parties::attempts::is_usual;
 use crate::session::{Clients, Sealed};
 use crate::wire::handshake::HandshakeType;
 use hashbrown::{HashMap, HashSet};

@@ -1,0 +1,54 @@
+//! Memory that conversations which are over leave, used again for the next ones: giving it back and asking for it anew would cost more than most
+//! of what happens in a conversation.
+
+use super::conversation::Conversation;
+use super::exchange::Exchange;
+use crate::session::flow::Flow;
+
+/// How many conversations, and how many lists of exchanges, are kept ready.
+const MAX_ROOMS: usize = 512;
+/// Lists with more room than this are given back: few conversations need it.
+const ORDINARY: usize = 4;
+
+/// What is ready to be used again.
+#[derive(Debug, Default)]
+pub(in crate::session) struct Rooms {
+    #[expect(clippy::vec_box, reason = "the boxes themselves are what is used again")]
+    conversations: Vec<Box<Conversation>>,
+    exchanges: Vec<Vec<Exchange>>,
+}
+
+impl Rooms {
+    /// A place for a conversation.
+    pub(in crate::session) fn conversation(&mut self, new: Conversation) -> Box<Conversation> {
+        match self.conversations.pop() {
+            Some(mut room) => {
+                *room = new;
+                room
+            }
+            None => Box::new(new),
+        }
+    }
+
+    /// An empty list of exchanges; it may have room already.
+    pub(in crate::session) fn exchanges(&mut self) -> Vec<Exchange> {
+        self.exchanges.pop().unwrap_or_default()
+    }
+
+    /// A list that is needed no longer.
+    pub(in crate::session) fn take_exchanges(&mut self, mut list: Vec<Exchange>) {
+        if (1..=ORDINARY).contains(&list.capacity()) && self.exchanges.len() < MAX_ROOMS {
+            list.clear();
+            self.exchanges.push(list);
+        }
+    }
+
+    /// A flow that is needed no longer.
+    pub(in crate::session) fn take(&mut self, flow: Flow) {
+        let Some(mut conversation) = flow.conversation else { return };
+        self.take_exchanges(std::mem::take(&mut conversation.exchanges));
+        if self.conversations.len() < MAX_ROOMS {
+            self.conversations.push(conversation);
+        }
+    }
+}

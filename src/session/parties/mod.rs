@@ -1,0 +1,7 @@
+//! Clients and servers: what each client had in the end, how each server fared, and the connections between them that came to nothing.
+
+pub(super) mod attempts;
+pub(super) mod client;
+pub(super) mod outcome;
+pub(super) mod proxies;
+pub(super) mod server;

@@ -1,0 +1,251 @@
+//! Requests as they come: what is new, repeated or seen twice, and what it says.
+
+use super::signatures::mismatched;
+use super::transaction::{Request, Sighting};
+use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress};
+use crate::session::conversations::exchange::{Asked, Exchange, NonceFeatures, Verdicts};
+use crate::session::credentials::Identity;
+use crate::session::flow::FlowId;
+use crate::session::observe::{Known, speak};
+use crate::session::{From, Move, Name, Names, Session, What};
+use crate::time::Span;
+use crate::wire::stun::{Fields, Message, Method, TransactionId};
+
+/// NATs pass a packet on within this time.
+const NAT_PASSAGE: Span = Span::from_millis(20);
+
+impl Session {
+    pub(in crate::session) fn request(&mut self, at: &Sighting, message: &Message<'_>, fields: &Fields<'_>) -> Known {
+        let method = message.method();
+        let identity = Identity::of(fields);
+        let integrity = self.check(message, fields, &identity);
+        let id = message.transaction_id();
+        let known = Known { integrity, ..Known::default() };
+        let twin_of = match self.transactions.request(id, at) {
+            Request::Mirrored { first } => {
+                self.totals.mirrored.add(at.seen.frame);
+                return Known { retransmission_of: Some(first.frame), mirrored: true, ..known };
+            }
+            Request::Again { first } => {
+                self.totals.stun(message.message_type());
+                self.count_check(at, is_check(method, fields));
+                return Known { retransmission_of: Some(first.frame), ..known };
+            }
+            Request::New => None,
+            Request::Twin { of } | Request::Another { of } => Some(of),
+        };
+        let conversation = self.flows.get(at.flow).and_then(|flow| flow.conversation.as_deref());
+        let likely = conversation.map_or([None; 2], |known| [known.user, known.realm]);
+        let asked = asked(&mut self.names, likely, message, fields, integrity);
+        let mut room = self.transactions.room();
+        *room = asked;
+        self.transactions.add(id, method, at, room, twin_of.is_some());
+        self.totals.stun(message.message_type());
+        // the other side of a NAT or of a relay shows the same transaction once more
+        let twin_of = twin_of.flatten().filter(|&first| !self.is_sent_on(first, at));
+        self.totals.transactions += u64::from(twin_of.is_none());
+        self.count_integrity(at.seen.frame, &integrity, true);
+        if mismatched(&integrity) {
+            self.totals.mismatch(&self.credentials, &identity);
+        }
+        if let (false, Some(_), Some(flow)) = (self.credentials.is_empty(), integrity[0], self.flows.get(at.flow)) {
+            let (names, place) = ([asked.user, asked.realm, asked.userhash], (at.seen.frame, flow.ends));
+            self.near.look(&self.credentials, message, &identity, names, &integrity, place);
+        }
+        if let Some(first) = twin_of {
+            self.twin(id, first, at);
+        }
+        let known = Known { user: asked.user, ..known };
+        self.count_check(at, asked.check);
+        if let (0, true, Some(user), false) = (at.depth, asked.check, asked.user, at.transport.is_stream()) {
+            let flows = &self.flows;
+            let answered = |old: Endpoint| {
+                let flow = flows.find_on(at.transport, old, at.dst).and_then(|id| flows.get(id));
+                flow.is_some_and(|flow| flow.directions.iter().any(|direction| direction.checks.answered > 0))
+            };
+            self.moves.check(user, (at.src, at.dst), at.seen, self.limits.mappings, answered);
+        }
+        if at.depth == 0 && !asked.check {
+            if fields.mobility_ticket.is_some() {
+                self.ticket_shown(message, fields);
+            }
+            self.converse(at, id, method, &asked);
+        }
+        known
+    }
+
+    /// A new request of a client to a server on the flow's own level.
+    pub(in crate::session) fn converse(&mut self, at: &Sighting, id: TransactionId, method: Method, asked: &Asked) {
+        let given = asked.nonce.and_then(|nonce| self.nonces.echo(nonce, at.seen.time));
+        let is_one_host = given.is_some_and(|(old, _)| old.0.ip() == at.src.ip() || self.is_moved_to(at, asked, old));
+        let Some(flow) = self.flows.get_mut(at.flow) else { return };
+        flow.asks(id);
+        let starts = matches!(method, Method::ALLOCATE | Method::BINDING);
+        let Some(conversation) = speak(flow, From::Client, at, !starts, &mut self.rooms) else { return };
+        if let Some((client, seen)) = given
+            && client != conversation.client
+        {
+            conversation.nonce_of = Some(client);
+            // over TCP another port is another connection, and no sign of a NAT that forgot a mapping
+            let same_way = !at.transport.is_stream();
+            if same_way && !starts && conversation.asked == 0 && is_one_host {
+                conversation.moved_from = Some(Box::new((client, seen)));
+                let server = conversation.server;
+                conversation.sent(method, asked, at.seen);
+                return self.moved(at, asked, client, server);
+            }
+        }
+        let first = conversation.asked == 0;
+        conversation.sent(method, asked, at.seen);
+        let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+        if first || method == Method::ALLOCATE {
+            self.tls.asked(client, server, method == Method::ALLOCATE);
+        }
+        if first {
+            self.clients.contacted(client, server, at.seen.time);
+            if asked.is_signed() {
+                self.clients.began_signed(client, server, at.seen.time);
+            }
+        }
+    }
+
+    /// Whether a request shows that the client with an allocation at `old` has another address now: it has the user of that, and a nonce that nobody else was
+    /// given.
+    fn is_moved_to(&self, at: &Sighting, asked: &Asked, old: ClientAddress) -> bool {
+        let flow =
+            self.flows.find(old.0, at.dst).and_then(|id| self.flows.get(id)).filter(|flow| flow.twin_of.is_none());
+        let known = flow.and_then(|flow| flow.conversation.as_deref()).filter(|known| known.client == old);
+        let user = asked.user_or_hash();
+        known
+            .and_then(|known| known.live_allocation(at.seen.time))
+            .is_some_and(|allocation| user.is_some() && allocation.user == user)
+            && asked.nonce.is_some_and(|nonce| !self.nonces.is_shared(nonce))
+    }
+
+    /// A client uses a nonce that it was given on another port, where it had an allocation.
+    pub(super) fn moved(&mut self, at: &Sighting, asked: &Asked, old: ClientAddress, server: ServerAddress) {
+        let Some(id) = self.flows.find(old.0, server.0) else { return };
+        // data may have gone on from there at once, long before a request
+        let began = self.flows.get(at.flow).map(|flow| flow.first);
+        let Some(known) = self.flows.get_mut(id).and_then(|flow| flow.conversation.as_mut()) else { return };
+        if known.client != old || known.moved.is_some() || known.live_allocation(at.seen.time).is_none() {
+            return;
+        }
+        let new = Move {
+            what: What::Allocation,
+            to: server.0,
+            old: old.0,
+            last: known.heard,
+            new: at.src,
+            first: began.filter(|&began| began > known.heard).unwrap_or(at.seen),
+            asked: at.seen,
+            user: asked.user.or(known.user),
+            returned: false,
+            code: None,
+        };
+        known.moved = self.moves.add(new);
+        let number = known.moved;
+        if let Some(conversation) = self.flows.get_mut(at.flow).and_then(|flow| flow.conversation.as_mut()) {
+            conversation.moved = number;
+        }
+    }
+
+    /// Whether a server sent the client on to where this request goes: libjuice asks there with the id that was answered.
+    fn is_sent_on(&self, first: FlowId, at: &Sighting) -> bool {
+        let known = self.flows.get(first).and_then(|flow| flow.conversation.as_deref());
+        let leads_here = |exchange: &Exchange| {
+            exchange.answer.as_ref().and_then(|answer| answer.alternate) == Some(ServerAddress(at.dst))
+        };
+        known.is_some_and(|known| known.client.0 == at.src && known.exchanges.iter().any(leads_here))
+    }
+
+    /// The same request on another flow: two sides of a NAT, if the packet is the same one.
+    pub(super) fn twin(&mut self, id: TransactionId, first: FlowId, at: &Sighting) {
+        let Some(leg) = self.transactions.leg_on(id, first) else { return };
+        let Some(flow) = self.flows.get(first) else { return };
+        let (client, server) = leg.roles(&flow.ends);
+        let known_passage = self.joins.is_passage((client.0, server.0), (at.src, at.dst));
+        let same_packet = leg.depth == at.depth
+            && (leg.ip_id() == at.ip_id || client.0 != at.src)
+            && (known_passage || at.seen.time.since(leg.last().time).0.unsigned_abs() < NAT_PASSAGE.0.unsigned_abs());
+        if !same_packet || at.depth > 0 {
+            return;
+        }
+        let frames = [leg.last().frame, at.seen.frame];
+        if !known_passage {
+            self.nat.learn(client.0, at.src, &frames);
+            self.nat.learn(at.dst, server.0, &frames);
+        }
+        if let Some(flow) = self.flows.get_mut(at.flow)
+            && flow.conversation.is_none()
+        {
+            flow.twin_of = Some(first);
+        }
+    }
+
+    pub(super) fn count_check(&mut self, at: &Sighting, check: bool) {
+        let Some(flow) = self.flows.get_mut(at.flow) else { return };
+        if !check {
+            return;
+        }
+        if at.depth == 0 {
+            flow.directions_from(at.src).0.checks.sent += 1;
+        } else if let Some(conversation) = &mut flow.conversation
+            && conversation.client.0 == at.src
+        {
+            conversation.relayed_checks.sent += 1;
+        }
+    }
+}
+
+/// Whether a request is a connectivity check of ICE rather than a question to a server: it has ICE's attributes, or it is signed with
+/// short-term credentials, which in practice only ICE uses.
+pub(in crate::session) fn is_check(method: Method, fields: &Fields<'_>) -> bool {
+    let ice = fields.priority.is_some() || fields.controlling.is_some() || fields.controlled.is_some();
+    let short_term = fields.username.is_some() && fields.realm.is_none();
+    method == Method::GOOG_PING || (method == Method::BINDING && (ice || fields.use_candidate || short_term))
+}
+
+/// What a request says; `likely` are the user and the realm of the one before it.
+pub(super) fn asked(
+    names: &mut Names,
+    likely: [Option<Name>; 2],
+    message: &Message<'_>,
+    fields: &Fields<'_>,
+    integrity: Verdicts,
+) -> Asked {
+    let method = message.method();
+    let [user, realm] = likely;
+    Asked {
+        user: fields.username.and_then(|text| names.intern_like(text, user)),
+        userhash: fields.userhash.and_then(|hash| names.intern(hash)),
+        realm: fields.realm.and_then(|text| names.intern_like(text, realm)),
+        nonce: fields.nonce.map(|nonce| names.digest(nonce)),
+        nonce_features: fields.nonce.and_then(features),
+        password_algorithm: fields.password_algorithm,
+        integrity_sha1: fields.integrity[0].is_some(),
+        integrity_sha256: fields.integrity[1].is_some(),
+        integrity,
+        lifetime: fields.lifetime,
+        transport: fields.requested_transport,
+        family: fields.requested_family.or(fields.additional_family),
+        wants_port: fields.even_port.is_some() || fields.reservation_token.is_some(),
+        channel: fields.channel,
+        peer: fields.peer.map(PeerAddress),
+        peers: fields.peers,
+        nat_test: fields.change_request.is_some_and(|flags| flags != 0)
+            || fields.response_port.is_some()
+            || fields.padding,
+        check: is_check(method, fields),
+        access_token: fields.access_token.is_some(),
+        truncated: message.truncated(),
+    }
+}
+
+pub(in crate::session) fn features(nonce: &[u8]) -> Option<NonceFeatures> {
+    let features = crate::wire::stun::nonce::features(nonce)?;
+    Some(NonceFeatures {
+        password_algorithms: features.password_algorithms,
+        username_anonymity: features.username_anonymity,
+    })
+}
