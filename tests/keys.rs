@@ -215,6 +215,22 @@ fn keys_that_come_late_open_what_comes_after_them() {
 }
 
 #[test]
+fn associations_whose_hellos_found_no_room_are_counted_where_there_are_keys() {
+    let Matrix { keys, frames } = matrix("dtls");
+    let hello = frames.iter().find(|frame| frame.port == 40000).unwrap();
+    let from = |port: u16| {
+        let mut frame = hello.clone();
+        frame.data[20..22].copy_from_slice(&port.to_be_bytes());
+        frame.data[26..28].fill(0); // no checksum
+        frame
+    };
+    let many: Vec<Kept> = (20_000..24_000).map(from).collect();
+    assert_eq!(opened(&many, &keys).1.omitted["dtls_hellos"], 1792);
+    assert!(!opened(&many[..3000], &keys).1.omitted.contains_key("dtls_hellos"));
+    assert!(!opened_late(&many, &[], usize::MAX).1.omitted.contains_key("dtls_hellos"), "nothing was lost by it");
+}
+
+#[test]
 fn a_capture_that_lacks_the_hellos_says_so() {
     for protocol in ["tls", "dtls"] {
         let Matrix { keys, frames } = matrix(protocol);

@@ -213,6 +213,20 @@ fn a_log_of_another_day_is_not_drawn_to_the_capture_by_one_line() {
 }
 
 #[test]
+fn a_log_of_which_the_end_was_not_read_is_said_to_be_cut() {
+    let mut text = MEETING.to_owned();
+    text.extend(std::iter::repeat_n('x', turnscope::logs::MAX_FILE));
+    let report = with(&text, None);
+    assert!(report.log_files[0].cut && report.log_files[0].lines == 2);
+    assert_eq!(report.omitted["logs_cut_off"], 1);
+    let text = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("its end was not read"), "{text}");
+    let whole = with(MEETING, None);
+    assert!(!whole.log_files[0].cut && !whole.omitted.contains_key("logs_cut_off"));
+}
+
+#[test]
 fn secrets_in_a_log_of_binary_junk_and_endless_lines_stay_bounded_and_hidden() {
     let mut log = b"2026-01-01 00:00:01 password=hunter2 ".to_vec();
     log.extend(std::iter::repeat_n(b'x', 3 << 20));

@@ -53,6 +53,18 @@ fn redirected(scene: &mut Scene, client: &str, server: &str, alternate: &str) {
 }
 
 #[test]
+fn findings_that_found_no_room_are_counted() {
+    let mut scene = Scene::new();
+    for number in 0..1100 {
+        let server = format!("10.88.{}.{}:3478", number / 250, 1 + number % 250);
+        let request = scene.after_ms(10).allocate(CLIENT, server.as_str());
+        scene.after_ms(10).refuse(&request, 500, "Server Error");
+    }
+    let report = later(&mut scene);
+    assert_eq!((report.findings.len(), report.omitted["findings"]), (1024, 76));
+}
+
+#[test]
 fn a_forbidden_peer_is_named_with_the_class_of_its_address() {
     let mut scene = allocated();
     forbid(&mut scene, "192.168.7.20:4000");

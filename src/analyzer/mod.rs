@@ -193,6 +193,7 @@ impl Analyzer {
         core.judge();
         rules::judge_capture(&core.session, &mut core.findings);
         core.tell_keys(streams.keys(), embedded, files.iter().map(|(_, _, info)| info.secrets_behind).sum());
+        core.builder.lacks("findings", core.findings.dropped());
         let findings = core.findings.conclude(core.session.clients(), core.session.names());
         Analyzed(core.builder.finish(files, packets, streams.counts(), &core.session, findings))
     }

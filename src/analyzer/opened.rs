@@ -44,6 +44,7 @@ impl Core {
             told.embedded_behind = behind;
             told.dtls(seen, opened, records);
         });
+        self.builder.lacks("dtls_hellos", self.dtls.forgotten());
     }
 
     /// Takes a DTLS record as `event` says, and gives its row.

@@ -87,6 +87,8 @@ pub struct Builder {
     dialects: BTreeMap<ServerAddress, &'static str>,
     facts: headline::Facts,
     events: Vec<Event>,
+    /// What others lack, by the name that it has in the report.
+    lacking: Vec<(&'static str, u64)>,
 }
 
 /// The report of one capture, or of several that were read as one, not yet put together with others.
@@ -141,7 +143,13 @@ impl Builder {
             pairs: 0,
             dialects: BTreeMap::new(),
             events: Vec::new(),
+            lacking: Vec::new(),
         }
+    }
+
+    /// So much found no room elsewhere, and is to be told by this name.
+    pub fn lacks(&mut self, what: &'static str, count: u64) {
+        self.lacking.push((what, count));
     }
 
     /// There are keys: what is known of them is to be told.
@@ -281,12 +289,7 @@ impl Builder {
     }
 
     /// How many entries each list lacks.
-    fn omitted(
-        &self,
-        session: &Session,
-        streams: &StreamCounts,
-        given: [(&'static str, u64); 3],
-    ) -> BTreeMap<String, u64> {
+    fn omitted(&self, session: &Session, streams: &StreamCounts) -> BTreeMap<String, u64> {
         let (nat, (flows, unanswered)) = (session.nat(), session.dropped());
         let lists = [
             ("authentications", self.authentications.omitted),
@@ -309,14 +312,14 @@ impl Builder {
             ("ice", self.ice.omitted),
             ("ice_checks", session.ice().checks_dropped()),
         ];
-        let lacking = lists.into_iter().chain(given).filter(|&(_, count)| count > 0);
-        lacking.map(|(list, count)| (list.to_owned(), count)).collect()
+        let lacking = lists.iter().chain(&self.lacking).filter(|(_, count)| *count > 0);
+        lacking.map(|&(list, count)| (list.to_owned(), count)).collect()
     }
 
     /// The capture is over.
     #[must_use]
     pub fn finish(
-        self,
+        mut self,
         files: Vec<(u32, String, CaptureInfo)>,
         packets: &packet::Counts,
         streams: &StreamCounts,
@@ -327,8 +330,8 @@ impl Builder {
         let (signalling, untold) = super::signalling::signalled(session);
         let (deployment, unstated) = super::deployment::stated(session, origin);
         let (credentials, unlisted) = credentials_of(session, origin);
-        let given = [("signalling", untold), ("deployment", unstated), ("credentials", unlisted)];
-        let omitted = self.omitted(session, streams, given);
+        self.lacking.extend([("signalling", untold), ("deployment", unstated), ("credentials", unlisted)]);
+        let omitted = self.omitted(session, streams);
         let servers = session.servers().sorted();
         let mut known = ice::Known::beside(servers.iter().map(|(address, _)| *address));
         self.candidates.sorted().into_iter().for_each(|candidate| known.add(candidate));

@@ -47,6 +47,8 @@ pub struct LogFile {
     pub lines: u64,
     /// Lines that were passed over: without a time, or beyond what is kept.
     pub passed_over: u64,
+    /// Whether its end was not read, since it is too large.
+    pub cut: bool,
     /// Lines that are about what the captures show.
     pub relevant: u64,
     /// What was added to its times, in microseconds; `null` where they could not be placed.
@@ -184,8 +186,11 @@ pub(super) fn quote(
     }
     found.sort_by(|a, b| (a.time.at, &a.file, a.line).cmp(&(b.time.at, &b.file, b.line)));
     report.logs = found;
-    if omitted > 0 {
-        report.omitted.insert("logs".to_owned(), omitted);
+    let cut = files.iter().filter(|file| file.cut).count() as u64;
+    for (what, count) in [("logs", omitted), ("logs_cut_off", cut)] {
+        if count > 0 {
+            report.omitted.insert(what.to_owned(), count);
+        }
     }
 }
 
@@ -195,6 +200,7 @@ fn of_file(file: &logs::LogFile, offset: Option<Offset>, relevant: u64) -> LogFi
         format: file.format.map(|format| format.name().to_owned()),
         lines: file.lines.len() as u64,
         passed_over: file.passed_over,
+        cut: file.cut,
         relevant,
         offset_us: offset.map(|offset| offset.span.micros()),
         offset_from: offset.map(|offset| match offset.source {

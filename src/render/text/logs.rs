@@ -70,7 +70,8 @@ pub(in crate::render) fn summary(file: &LogFile) -> String {
             moved(&format!("by {}", count(file.matched, "line that fits the packets", "lines that fit the packets")))
         }
     };
-    format!("{format}, {clock}; {lines}")
+    let cut = if file.cut { "; its end was not read, since it is too large" } else { "" };
+    format!("{format}, {clock}; {lines}{cut}")
 }
 
 /// `+2:00:00`, `-0:00:01.5`.

@@ -224,7 +224,7 @@ impl Collector {
         self.added
     }
 
-    /// How many findings found no room.
+    /// How many occurrences found no room: none of them is of a finding that is kept.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
