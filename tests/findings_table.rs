@@ -86,6 +86,22 @@ fn the_findings_on_every_sample_are_those_of_the_table() {
     assert!(wrong == 0, "{wrong} samples are not as samples/README.md says, {right} are:\n{told}");
 }
 
+#[test]
+fn every_finding_on_a_sample_cites_what_the_catalogue_says_it_rests_on() {
+    for sample in samples::all() {
+        for finding in sample.report().findings {
+            let known = catalogue::find(&finding.id).expect("every finding is in the catalogue").reference;
+            let cited = finding.reference.as_deref().unwrap_or_default();
+            assert!(
+                known.split(", ").any(|one| one == cited),
+                "{}: {}: {cited:?}, not {known:?}",
+                sample.name,
+                finding.id
+            );
+        }
+    }
+}
+
 /// One cell of the table: `failure`, `warning ×3`, `failure, likely`, `note ← turn-quota`.
 fn cell(finding: &Finding) -> String {
     let mut text = word(finding.severity).to_owned();

@@ -60,7 +60,7 @@ fn tell_bid_down(conversation: &Conversation, view: &View<'_>, out: &mut Collect
         let Some(first) = all.first() else { continue };
         let mut seen = occurrence(BID_DOWN, conversation, &all, first, view);
         seen.key = format!("{} {lesser:?}", conversation.server);
-        seen.reference = "RFC 8489 §9.2.5";
+        seen.reference = "RFC 8489 §9.2.1";
         out.add(seen, || bid_down_text(lesser, &all, conversation, view));
     }
 }

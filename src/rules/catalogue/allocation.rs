@@ -20,7 +20,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         signature: "437 to a byte-identical retransmission of an Allocate.",
         cause: "The server does not remember that it has already answered; its first answer was lost or late.",
         fix: "A defect of the server: update it.",
-        reference: "RFC 8656 §7.2",
+        reference: "RFC 8489 §6.3.1",
     },
     RuleInfo {
         id: "turn-allocation-gone",
@@ -31,7 +31,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         cause: "It expired (the client slept, a Refresh was lost, or its 438 was not handled), or the client's address outside its \
                 NAT has changed.",
         fix: "Refresh well before the end; on a change of address allocate anew, or use mobility (RFC 8016).",
-        reference: "RFC 8656 §8",
+        reference: "RFC 8656 §5",
     },
     RuleInfo {
         id: "turn-quota",
@@ -153,7 +153,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         cause: "A firewall drops the packets, the server is down or listens elsewhere, or its answers take another way; or what listens there knows \
                 nothing of TURN: a server for STUN alone, a web server.",
         fix: "Open the server's port (UDP 3478 unless configured otherwise); where that is impossible use TURN over TCP or TLS.",
-        reference: "RFC 8489 §6.2.1",
+        reference: "RFC 8489 §6.2.1, RFC 8489 §6.2.2",
     },
     RuleInfo {
         id: "turn-answer-lost",
@@ -171,7 +171,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         signature: "An ICMP unreachable or prohibited for a request to the server; over TCP a SYN without answer or one that is reset.",
         cause: "Nothing listens at that port, or a router or firewall rejects the packets: the sender of the ICMP error tells which.",
         fix: "Check address and port of the server, and open the port on the device named.",
-        reference: "RFC 8489 §6.2.1",
+        reference: "RFC 8489 §6.2.1, RFC 9293 §3.5",
     },
     RuleInfo {
         id: "turn-answer-from-elsewhere",
@@ -181,7 +181,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         cause: "Static NAT, hairpinning, or a server with several interfaces that answers by the wrong one. Clients and firewalls \
                 drop such answers.",
         fix: "Bind the server to the address that clients use, route symmetrically, and set its external address.",
-        reference: "RFC 8489 §6.3",
+        reference: "RFC 8489 §6.3.1",
     },
     RuleInfo {
         id: "turn-relay-private",
@@ -227,7 +227,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         signature: "A relayed port outside the range that the deployment file states.",
         cause: "Server and firewall are configured with different ranges.",
         fix: "Align the two ranges.",
-        reference: "",
+        reference: "RFC 8656 §7.2",
     },
     RuleInfo {
         id: "turn-permission-missing",

@@ -119,7 +119,7 @@ pub(super) static RULES: &[RuleInfo] = &[
                     or 435 on servers of the old drafts.",
         cause: "A defect of the client.",
         fix: "Update or repair the client; the finding names the attribute.",
-        reference: "RFC 8656 §7.2",
+        reference: "RFC 8489 §9.2.4, RFC 8656 §7.2, RFC 8656 §10.2, RFC 8656 §12.2",
     },
     RuleInfo {
         id: "turn-unknown-attribute",

@@ -37,7 +37,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         signature: "A ClientHello from either side on one pair.",
         cause: "Both are active: the answer's a=setup does not fit the offer's.",
         fix: "Mend a=setup: an answer to actpass is active or passive.",
-        reference: "RFC 5763 §5",
+        reference: "RFC 8842 §5.3",
     },
     RuleInfo {
         id: "dtls-fragment-lost",

@@ -10,7 +10,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         signature: "A client asked for an allocation, never got a relayed address, and its ICE session fails.",
         cause: "The TURN allocation failed: the finding behind it says why.",
         fix: "Mend what the TURN finding names.",
-        reference: "RFC 8445 §5.1.1",
+        reference: "RFC 8445 §5.1.1.2",
     },
     RuleInfo {
         id: "ice-checks-unanswered",
@@ -19,7 +19,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         signature: "All checks in the capture, on every pair of candidates, go without an answer.",
         cause: "The path is closed in between, the candidates are wrong, or both ends are behind symmetric NAT without a relay.",
         fix: "Offer a relay candidate, or open the path for UDP.",
-        reference: "RFC 8445 §7",
+        reference: "RFC 8445 §7.2.5.2.3",
     },
     RuleInfo {
         id: "ice-one-way",
@@ -29,7 +29,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         cause: "Asymmetric routing, a stateful firewall, or an interface such as a VPN's that leads nowhere; or, where the path is seen to be open, an agent \
                 that drops checks whose ICE credentials are not its own.",
         fix: "Mend the path in the direction that is named, or renew offer and answer.",
-        reference: "RFC 8445 §7",
+        reference: "RFC 8445 §7.2.5, RFC 8445 §7.3.1.4",
     },
     RuleInfo {
         id: "ice-check-unauthorized",
@@ -57,7 +57,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         signature: "Checks are answered both ways, and no USE-CANDIDATE is sent before the end.",
         cause: "The controlling side waits for something or is gone.",
         fix: "Look at the controlling agent's log.",
-        reference: "RFC 8445 §8.1",
+        reference: "RFC 8445 §8.1.1",
     },
     RuleInfo {
         id: "ice-consent-lost",

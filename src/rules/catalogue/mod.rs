@@ -26,7 +26,7 @@ pub struct RuleInfo {
     pub cause: &'static str,
     /// What to do; empty where there is nothing to do.
     pub fix: &'static str,
-    /// The text it rests on; empty where it is experience rather than a standard.
+    /// The texts it rests on, with a comma between them: a finding cites the one that fits it. Empty where it is experience rather than a standard.
     pub reference: &'static str,
 }
 

@@ -28,7 +28,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         signature: "The same allocation or ICE session goes on from a new source port or address while the old one falls silent.",
         cause: "The NAT forgot its mapping, or the client changed networks.",
         fix: "Keepalives at shorter intervals; ICE restart on a change of network; TURN mobility.",
-        reference: "RFC 8445 §11",
+        reference: "RFC 8656 §5, RFC 8445 §11",
     },
     RuleInfo {
         id: "stun-malformed",

@@ -19,7 +19,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         signature: "The name (or address) asked for is not among the certificate's names.",
         cause: "The URL holds another name than the certificate, or an address.",
         fix: "Add the name to the certificate, or use the certificate's name.",
-        reference: "RFC 6125 §6",
+        reference: "RFC 6125 §6.4",
     },
     RuleInfo {
         id: "tls-certificate-expired",
@@ -38,6 +38,6 @@ pub(super) static RULES: &[RuleInfo] = &[
                     ClientHello; a TLS alert in answer to TURN without TLS. Any other fatal alert is a warning.",
         cause: "Versions or cipher suites do not fit, or a filter cuts the connection.",
         fix: "Align versions and suites; look for a filter that inspects TLS.",
-        reference: "RFC 8446 §6.2",
+        reference: "RFC 8446 §6.2, RFC 9293 §3.5.2, RFC 9293 §3.6",
     },
 ];

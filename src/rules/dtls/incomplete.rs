@@ -109,8 +109,7 @@ fn closed(story: &Story<'_>, last: &Flight, alert: &AlertSeen, out: &mut Collect
     // an ordinary hang-up is healthy
     let mut seen = story.occurrence(INCOMPLETE, Severity::Note, Confidence::Certain, &what);
     seen.remedy = Remedy::None;
-    let mut listed = frames_at(story.handshake.flights.iter().map(|flight| flight.first));
-    listed.push(alert.seen.frame);
+    let listed = frames_at(story.handshake.flights.iter().map(|flight| flight.first).chain([alert.seen]));
     seen.frames = listed.clone();
     seen.reference = "RFC 8446 §6.1";
     out.add(seen, || {
@@ -212,8 +211,10 @@ fn refused(story: &Story<'_>, by: Role, at: Seen, out: &mut Collector) {
     let finished = [Role::Client, Role::Server].iter().all(|&role| handshake.sides[role].protected.is_some());
     let id = if finished { CLOSED_EARLY } else { INCOMPLETE };
     let mut seen = story.occurrence(id, Severity::Warning, Confidence::Certain, &format!("{} refuses", by.name()));
-    let mut listed = frames_at(handshake.flights.iter().map(|flight| flight.first));
-    listed.push(at.frame);
+    if finished {
+        seen.reference = "RFC 8122 §6.2";
+    }
+    let listed = frames_at(handshake.flights.iter().map(|flight| flight.first).chain([at]));
     seen.frames = listed.clone();
     seen.at = at.time;
     let certified =
