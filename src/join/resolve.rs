@@ -4,6 +4,7 @@ use super::facts::{Joins, Stretch, Translated};
 use super::print::Kind;
 use super::trace::{Flow, Link, MAX_PLACES, Trace};
 use super::ways::{Partner, Ways, seen_of};
+use crate::frame::in_order;
 use crate::net::Endpoint;
 use crate::time::Span;
 use hashbrown::HashSet;
@@ -276,8 +277,7 @@ fn add_lost(pair: &mut PairFacts, lost: LostWay) {
         known.count += lost.count;
         known.certain |= lost.certain;
         known.sizes = known.sizes.into_iter().chain(lost.sizes).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        known.frames.extend(lost.frames);
-        known.frames.sort_unstable();
+        known.frames = in_order(std::mem::take(&mut known.frames).into_iter().chain(lost.frames));
         known.frames.truncate(MAX_PLACES);
     } else if pair.lost.len() < MAX_LISTED {
         pair.lost.push(lost);

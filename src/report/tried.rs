@@ -5,6 +5,7 @@ use super::{
     Address, ConnectionOpener, ConnectionState, DataConnection, Server, ServerConnections, ServerIcmp, ServerTransport,
     Side, TransportOutcome,
 };
+use crate::frame::in_order;
 use crate::net::Transport;
 use crate::rules::Dialect;
 use crate::session::{self, From, Opener, Reached, Seen, Tried};
@@ -96,12 +97,8 @@ pub(super) fn data_connection(known: &session::DataConnection, origin: Origin) -
     let binding = known.bind.map(|(_, seen)| seen);
     let [answered, bound_at] = answers;
     let closing = known.closed.map(|(_, seen, _)| seen);
-    let mut frames: Vec<u64> = [Some(known.first), answered, binding, bound_at, closing]
-        .into_iter()
-        .flatten()
-        .map(|seen| seen.frame)
-        .collect();
-    frames.sort_unstable();
+    let moments = [Some(known.first), answered, binding, bound_at, closing];
+    let frames = in_order(moments.into_iter().flatten().map(|seen| seen.frame));
     let [bytes_sent, bytes_received] = known.bytes;
     DataConnection {
         connection_id: known.id.map(|id| format!("0x{id:08x}")),

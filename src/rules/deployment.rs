@@ -2,6 +2,7 @@
 
 use super::evidence::{first_frames, quote};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::frame::in_order;
 use crate::net::{ClientAddress, Endpoint, RelayedAddress, ServerAddress, Transport};
 use crate::session::Lookup;
 use crate::session::deployment::{self, Port, Says, Sighting, Statement};
@@ -231,8 +232,7 @@ fn names<'s>(
     }
     wrong.sort_by_key(|(lookup, ..)| lookup.first);
     let frames = |lookups: &[&Lookup]| {
-        let mut frames: Vec<u64> = lookups.iter().flat_map(|lookup| lookup.answers.frames.iter().copied()).collect();
-        frames.sort_unstable();
+        let frames = in_order(lookups.iter().flat_map(|lookup| lookup.answers.frames.iter().copied()));
         (frames, lookups.iter().map(|lookup| lookup.answers.total).sum())
     };
     let Some((first, ..)) = wrong.first() else {

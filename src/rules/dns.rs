@@ -2,6 +2,7 @@
 
 use super::evidence::{first_frames, quote};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::frame::in_order;
 use crate::net::ClientAddress;
 use crate::session::{Grievance, Lookup, Lookups, is_likely};
 use crate::time::Span;
@@ -59,12 +60,8 @@ fn tell(client: IpAddr, name: &str, failed: &[(Kind, &Lookup)], first: &Lookup, 
     // silence is evidence where an answer would have been seen, and that the client never reached a server where that would have been
     let heard = view.hears(client);
     let complete = session.has_other_packets();
-    let mut listed: Vec<u64> = failed
-        .iter()
-        .flat_map(|(_, lookup)| lookup.questions.frames.iter().chain(&lookup.answers.frames))
-        .copied()
-        .collect();
-    listed.sort_unstable();
+    let listed = failed.iter().flat_map(|(_, lookup)| lookup.questions.frames.iter().chain(&lookup.answers.frames));
+    let listed = in_order(listed.copied());
     let at = failed.iter().map(|(_, lookup)| lookup.first.time).min().unwrap_or(first.first.time);
     let grievance = Grievance { client, user: None, server: first.resolver, at };
     let seen = Occurrence {

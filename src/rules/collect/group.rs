@@ -1,6 +1,7 @@
 //! Like occurrences, which become one finding when all is known.
 
 use super::{Affected, Concluded, MAX_FRAMES, Occurrence, Remedy, Subject, Text};
+use crate::frame::in_order;
 use crate::rules::{Confidence, Severity};
 use crate::session::{Clients, Grievance, Names};
 use crate::time::Timestamp;
@@ -207,8 +208,7 @@ impl Group {
         if clients.dropped() > 0 && self.finding.severity == Severity::Failure {
             self.finding.confidence = Confidence::Likely;
         }
-        self.finding.frames.sort_unstable();
-        self.finding.frames.dedup();
+        self.finding.frames = in_order(std::mem::take(&mut self.finding.frames));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::group::widen;
 use super::{Concluded, Group, MAX_FRAMES};
+use crate::frame::in_order;
 use crate::net::Scope;
 use crate::rules::evidence::{counted, listed};
 use std::net::IpAddr;
@@ -49,8 +50,7 @@ fn is_same(one: &Concluded, other: &Concluded) -> bool {
 fn absorb(first: &mut Concluded, other: Concluded) {
     first.occurrences += other.occurrences;
     first.frames_total += other.frames_total;
-    first.frames.extend(other.frames);
-    first.frames.sort_unstable();
+    first.frames = in_order(std::mem::take(&mut first.frames).into_iter().chain(other.frames));
     first.frames.truncate(MAX_FRAMES);
     widen(&mut first.filter, other.filter);
 }

@@ -2,6 +2,7 @@
 //! one or the very one that it asks for.
 
 use super::{Denied, released_before};
+use crate::frame::in_order;
 use crate::rules::evidence::{counted, filter_of, frames, frames_at};
 use crate::rules::refusal::allocation_at;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
@@ -15,10 +16,7 @@ pub(super) fn tell_mismatch(denied: &Denied<'_>, view: &View<'_>, out: &mut Coll
     let old = allocation_at(denied.first, denied.conversation);
     let mut seen = denied.occurrence(MISMATCH, "RFC 8656 §7.2", view);
     match old {
-        Some(old) => {
-            seen.frames.push(old.created.frame);
-            seen.frames.sort_unstable();
-        }
+        Some(old) => seen.frames = in_order(seen.frames.into_iter().chain([old.created.frame])),
         None => seen.confidence = Confidence::Likely,
     }
     seen.causes = &[FORGOTTEN];

@@ -1,6 +1,7 @@
 //! `dtls-handshake-failure`, `dtls-version`, `dtls-alert`: an alert in the clear ended the handshake.
 
 use super::{ALERT, HANDSHAKE_FAILURE, ROLE_CONFLICT, Reading, Story, VERSION, capital, hello_frames};
+use crate::frame::in_order;
 use crate::rules::evidence::{all_of, frames};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{AlertSeen, Handshake, Offer, Role};
@@ -19,8 +20,7 @@ pub(super) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector
     };
     let name = alert.alert.description.to_string();
     let mut seen = story.occurrence(id, severity, Confidence::Certain, &format!("{} {name}", alert.from.name()));
-    let mut listed: Vec<u64> = hello_frames(handshake);
-    listed.push(alert.seen.frame);
+    let listed = in_order(hello_frames(handshake).into_iter().chain([alert.seen.frame]));
     seen.frames = listed.clone();
     seen.at = alert.seen.time;
     seen.causes = &[ROLE_CONFLICT];

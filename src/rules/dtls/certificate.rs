@@ -16,8 +16,7 @@ pub(in crate::rules) fn judge_rejected(handshake: &Handshake, view: &View<'_>, o
     let Some(alert) = handshake.fatal() else { return };
     let rejecter = alert.from;
     let certificate = handshake.sides[rejecter.other()].certificate();
-    let mut listed: Vec<u64> = certificate.iter().map(|known| known.seen.frame).collect();
-    listed.push(alert.seen.frame);
+    let listed = frames_at(certificate.iter().map(|known| known.seen).chain([alert.seen]));
     let name = alert.alert.description.to_string();
     let mut seen = story.occurrence(
         CERTIFICATE_REJECTED,

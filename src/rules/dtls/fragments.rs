@@ -2,6 +2,7 @@
 
 use super::reading::{lost_packets, lost_parts};
 use super::{FRAGMENT_LOST, HELLO_FRAGMENTED, Reading, Story, hello_frames};
+use crate::frame::in_order;
 use crate::rules::evidence::{frames, frames_at, listed};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{Handshake, Role};
@@ -145,9 +146,8 @@ fn hello(story: &Story<'_>, out: &mut Collector) {
     }
     let confidence = if sure { Confidence::Certain } else { Confidence::Likely };
     let mut seen = story.occurrence(HELLO_FRAGMENTED, Severity::Failure, confidence, "");
-    let mut listed = hello_frames(handshake);
-    listed.extend(handshake.alerts.iter().map(|alert| alert.seen.frame));
-    listed.sort_unstable();
+    let alerts = handshake.alerts.iter().map(|alert| alert.seen.frame);
+    let listed = in_order(hello_frames(handshake).into_iter().chain(alerts));
     seen.frames = listed.clone();
     seen.reference = "RFC 9147 §5.5";
     out.add(seen, || {

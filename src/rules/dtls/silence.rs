@@ -98,9 +98,7 @@ fn astray(story: &Story<'_>, copies: u32, listed: &[u64], (other, at): (Endpoint
 fn unreachable(story: &Story<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     let Some(known) = &handshake.unreachable else { return };
-    let mut listed = hello_frames(handshake);
-    listed.extend(&known.frames);
-    listed.sort_unstable();
+    let listed = in_order(hello_frames(handshake).into_iter().chain(known.frames.iter().copied()));
     let icmp = known.first;
     let what = format!("{} {:?}", icmp.sender, icmp.kind);
     let mut seen = story.occurrence(UNREACHABLE, Severity::Failure, Confidence::Certain, &what);

@@ -9,6 +9,7 @@ mod selected;
 
 use super::evidence::{counted, host_filter, ip_filter, layers};
 use super::{Confidence, Judge, Occurrence, Remedy, Rule, Severity, Subject, View};
+use crate::frame::in_order;
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport};
 use crate::session::ice::{IceSession, Pair};
 use crate::session::{Ends, Grievance};
@@ -93,10 +94,7 @@ fn sounds_unheard(ice: &IceSession, agent: usize) -> bool {
 
 /// The first frames of an agent's checks, one a pair.
 fn first_frames_of(ice: &IceSession, agent: usize) -> Vec<u64> {
-    let mut frames: Vec<u64> =
-        ice.pairs.iter().filter_map(|pair| pair.way(agent).first).map(|seen| seen.frame).collect();
-    frames.sort_unstable();
-    frames
+    in_order(ice.pairs.iter().filter_map(|pair| pair.way(agent).first).map(|seen| seen.frame))
 }
 
 /// Whether packets to an address would be seen: the other agent's checks are, or something came for it.

@@ -1,5 +1,6 @@
 //! `media-lossy`: packets of a stream are missing where it was captured, many of them or all for a while.
 
+use crate::frame::in_order;
 use crate::join::Kind;
 use crate::net::{ClientAddress, PeerAddress};
 use crate::rules::evidence::{filter_between, frames};
@@ -59,9 +60,8 @@ fn tell((way, direction, stream): Known<'_>, share: bool, streams: &[Known<'_>],
     let Some((src, dst)) = own.ends else { return };
     let outage = stream.longest_outage;
     let missed = !share && outage.is_some_and(|outage| all_broke_off(&outage, stream, streams));
-    let mut listed = vec![stream.first.frame, stream.last.frame];
-    listed.extend(outage.map(|outage| outage.until));
-    listed.sort_unstable();
+    let ends = [stream.first.frame, stream.last.frame];
+    let listed = in_order(ends.into_iter().chain(outage.map(|outage| outage.until)));
     let seen = Occurrence {
         id: ID,
         key: format!("{src} {dst}"),

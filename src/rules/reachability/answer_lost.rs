@@ -1,7 +1,7 @@
 //! `turn-answer-lost` and `turn-answer-from-elsewhere`: answers that leave and do not arrive, or that arrive from where nobody asked.
 
 use crate::net::Endpoint;
-use crate::rules::evidence::{client_filter, filter_of, frames};
+use crate::rules::evidence::{client_filter, filter_of, frames, frames_at, frames_of};
 use crate::rules::travel;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::credentials::Status;
@@ -159,8 +159,7 @@ fn elsewhere(
     let repeats: u32 = all.iter().map(|exchange| exchange.again_after_answer).sum::<u32>()
         + u32::try_from(all.len().saturating_sub(1)).unwrap_or(u32::MAX);
     let goes_on = conversation.went_on() || repeats == 0;
-    let mut frames_seen: Vec<u64> = all.iter().flat_map(|exchange| exchange.frames().collect::<Vec<_>>()).collect();
-    frames_seen.sort_unstable();
+    let frames_seen = frames_of(all.iter().copied());
     let what = if from.ip() == server.0.ip() { "another port" } else { "another address" };
     let seen = Occurrence {
         id: ELSEWHERE,
@@ -202,10 +201,7 @@ fn remedy(exchange: &Exchange, conversation: &Conversation) -> Remedy {
 }
 
 fn frames_with_copies(exchange: &Exchange, answer: Seen) -> Vec<u64> {
-    let copies = exchange.again.iter().map(|copy| copy.frame);
-    let mut frames: Vec<u64> = [exchange.first.frame, answer.frame].into_iter().chain(copies).collect();
-    frames.sort_unstable();
-    frames
+    frames_at([exchange.first, answer].into_iter().chain(exchange.again.iter().copied()))
 }
 
 fn has_mismatch(verdicts: &Verdicts) -> bool {

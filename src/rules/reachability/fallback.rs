@@ -62,9 +62,7 @@ fn tell_sealed(silent: &Way, way: &TlsWay, answered: Seen, out: &mut Collector) 
 }
 
 fn tell(silent: &Way, works: &Way, out: &mut Collector) {
-    let mut listed = silent.frames.clone();
-    listed.push(works.first.frame);
-    listed.sort_unstable();
+    let listed = in_order(silent.frames.iter().copied().chain([works.first.frame]));
     let (client, server) = (works.client.0.ip(), works.server);
     let seen = Occurrence {
         id: ID,

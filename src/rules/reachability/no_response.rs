@@ -1,7 +1,7 @@
 //! `turn-no-response`: requests to a server to which nothing comes back.
 
 use crate::event::Connection;
-use crate::frame::Seen;
+use crate::frame::{Seen, in_order};
 use crate::net::{Scope, ServerAddress, Transport};
 use crate::rules::denied::redirect;
 use crate::rules::evidence::{counted, filter_of, frames, frames_of};
@@ -172,8 +172,7 @@ fn tell(
 fn hung_up(conversation: &Conversation, method: Method, asked: &[&Exchange], closed: Seen, view: &View<'_>) -> Text {
     let (client, server) = (conversation.client, conversation.server);
     let transport = conversation.transport;
-    let mut listed = frames_of(asked.iter().copied());
-    listed.push(closed.frame);
+    let listed = in_order(frames_of(asked.iter().copied()).into_iter().chain([closed.frame]));
     let cause = who_hangs_up(conversation);
     let others = others(server, transport, view);
     let others =

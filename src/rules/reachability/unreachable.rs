@@ -4,7 +4,7 @@ use super::no_response::{EPHEMERAL, is_service};
 use crate::event::IcmpAnswer;
 use crate::net::{ServerAddress, Transport};
 use crate::rules::denied::redirect;
-use crate::rules::evidence::{filter_with_icmp, frames};
+use crate::rules::evidence::{filter_with_icmp, frames, frames_of};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Conversation, Exchange, Grievance};
 use crate::time::Span;
@@ -42,8 +42,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         let together = matches!(exchange.method, Method::ALLOCATE | Method::BINDING);
         let at = if together { exchange.first.time.after(Span(-AT_ONCE.0)) } else { exchange.first.time };
         let from = Grievance::of(conversation, user, at);
-        let mut listed: Vec<u64> = exchange.frames().collect();
-        listed.sort_unstable();
+        let listed = frames_of([exchange]);
         // the last keepalive of a client that leaves its network proves nothing against the server that answered it before
         let answered_before = exchange.method == Method::BINDING && conversation.answered > 0;
         let seen = Occurrence {

@@ -1,6 +1,7 @@
 //! `turn-unreachable` over TCP: a connection to a STUN or TURN server that is refused, or never answered.
 
 use super::unreachable::{ID, another_way, reading};
+use crate::frame::in_order;
 use crate::net::Transport;
 use crate::rules::evidence::{frames, ip_filter};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
@@ -78,8 +79,7 @@ fn tell(
 ) {
     let (client, server) = (attempt.client, attempt.server);
     let at = attempt.first.time.after(Span(-AT_ONCE.0));
-    let mut listed = attempt.frames.clone();
-    listed.sort_unstable();
+    let listed = in_order(attempt.frames.iter().copied());
     let what = match how {
         How::Refused => "refused",
         How::TurnedAway => "icmp",

@@ -2,7 +2,7 @@
 
 use super::address::{are_neighbours, is_out_of_reach};
 use crate::net::{ClientAddress, RelayedAddress, Scope, ServerAddress, is_unrouted};
-use crate::rules::evidence::{counted, filter_of, frames, how_long, is_whole};
+use crate::rules::evidence::{counted, filter_of, frames, frames_at, how_long, is_whole};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Allocation, Arrival, Conversation, Grievance, Permission, Unreached};
 use crate::time::Span;
@@ -50,7 +50,7 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
     }
     let (client, server) = (conversation.client, conversation.server);
     let at = allocation.created.time;
-    let mut listed = vec![allocation.requested.frame, allocation.created.frame, permission.made.frame];
+    let mut listed = frames_at([allocation.requested, allocation.created, permission.made]);
     let granted = frames(&listed);
     let unreached = view.session.unreached(allocation, server);
     listed.extend(unreached.iter().map(|known| known.first.frame));
