@@ -5,7 +5,7 @@ use super::prf::Key;
 use crate::secret::Secret;
 use crate::session::credentials::{self, Credentials, Derivation, Identity, Integrity, Kind, Scheme, Status};
 use crate::wire::stun::integrity::{Hasher, Protection, Rule};
-use crate::wire::stun::{Fields, Message, TransactionId};
+use crate::wire::stun::{Fields, LONGEST_TEXT, Message, TransactionId};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use zeroize::Zeroizing;
@@ -16,8 +16,6 @@ const REQUESTS: usize = 1 << 16;
 const USERS: usize = 1 << 18;
 /// And these.
 const REALMS: usize = 1024;
-/// A realm of more bytes than RFC 8489 §14.9 allows has no users.
-const LONGEST_REALM: usize = 763;
 /// Bytes of the names in them.
 const HELD: usize = 32 << 20;
 
@@ -143,7 +141,8 @@ impl StandIns {
         let list = self.credentials.list();
         // one realm always has room, further ones as far as there is any
         let room = self.realms.len() < REALMS && self.users.len() + list.len() <= USERS;
-        if realm.len() <= LONGEST_REALM && (room || self.realms.is_empty()) && !self.realms.contains(realm) {
+        // a realm that is longer than one may be has no users
+        if realm.len() <= LONGEST_TEXT && (room || self.realms.is_empty()) && !self.realms.contains(realm) {
             for (number, credential) in (0..).zip(list) {
                 if let Some(user) = &credential.username {
                     self.users.entry(credentials::userhash(user.as_bytes(), realm)).or_insert(number);

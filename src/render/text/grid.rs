@@ -1,5 +1,6 @@
 //! Tables of text: how wide their columns are, and where cells are broken so that all fits.
 
+use crate::wire::stun::LONGEST_TEXT;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr;
@@ -147,14 +148,12 @@ impl Share {
     }
 }
 
-/// A line of a cell with its words as long at most as any text that STUN allows (763 bytes, RFC 8489 §14): how long breaking a word takes grows with
-/// the square of its length.
+/// A line of a cell with its words as long at most as any text that STUN allows: how long breaking a word takes grows with the square of its length.
 pub(super) fn shortened(line: &str) -> Cow<'_, str> {
-    const LONGEST: usize = 763;
-    if line.len() <= LONGEST {
+    if line.len() <= LONGEST_TEXT {
         return Cow::Borrowed(line);
     }
-    let words = line.split(' ').map(|word| match word.char_indices().nth(LONGEST) {
+    let words = line.split(' ').map(|word| match word.char_indices().nth(LONGEST_TEXT) {
         Some((end, _)) => Cow::Owned(format!("{}…", word.get(..end).unwrap_or_default())),
         None => Cow::Borrowed(word),
     });

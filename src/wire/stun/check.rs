@@ -194,14 +194,17 @@ fn problem(offset: usize, needed: usize, present: usize, what: &'static str) -> 
     Problem { layer: Layer::Stun, offset: clamp(offset), needed: clamp(needed), present: clamp(present), what }
 }
 
-/// Limits count characters; a value in which they cannot be counted is measured by what they may take at most, 763 bytes.
+/// How many bytes a text of an attribute may have at most (RFC 8489 §14).
+pub const LONGEST_TEXT: usize = 763;
+
+/// Limits count characters; a value in which they cannot be counted is measured by what they may take at most.
 fn characters(value: &[u8]) -> usize {
     if value.len() <= 127 {
         return value.len();
     }
     match std::str::from_utf8(value) {
         Ok(text) => text.chars().count(),
-        Err(_) => value.len().saturating_sub(763 - 127),
+        Err(_) => value.len().saturating_sub(LONGEST_TEXT - 127),
     }
 }
 

@@ -17,7 +17,7 @@ pub mod registry;
 mod value;
 
 pub use attribute::{Attribute, AttributeCode, Attributes};
-pub use check::is_structural;
+pub use check::{LONGEST_TEXT, is_structural};
 pub use fields::{AddressError, ErrorCode, Fields};
 pub use fingerprint::Fingerprint;
 pub use header::{COOKIE, Class, Dialect, Method, TransactionId};
