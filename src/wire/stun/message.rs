@@ -28,7 +28,6 @@ pub struct Message<'a> {
     truncated: bool,
     aligned: bool,
     dialect: Dialect,
-    session_id: Option<u64>,
 }
 
 impl<'a> Message<'a> {
@@ -209,12 +208,6 @@ impl<'a> Message<'a> {
         self.aligned
     }
 
-    /// The session id of Microsoft's multiplexed TURN, where its 12 bytes stood before the message.
-    #[must_use]
-    pub fn session_id(&self) -> Option<u64> {
-        self.session_id
-    }
-
     /// The attributes in wire order. Never allocates, stops at damage.
     #[must_use]
     #[inline]
@@ -304,14 +297,12 @@ impl<'a> Message<'a> {
     #[cold]
     #[inline(never)]
     fn multiplexed(payload: &'a [u8], truncated: bool) -> Option<Message<'a>> {
-        let (&[0xff, 0x10, _, _, session_id @ ..], inner) = payload.split_first_chunk::<12>()? else { return None };
+        let (&[0xff, 0x10, ..], inner) = payload.split_first_chunk::<12>()? else { return None };
         let &[first, ..] = inner else { return None };
         if first & 0xc0 != 0 {
             return None;
         }
-        let mut message = Message::recognise(inner, truncated)?;
-        message.session_id = Some(u64::from_be_bytes(session_id));
-        Some(message)
+        Message::recognise(inner, truncated)
     }
 
     #[inline]
@@ -332,7 +323,6 @@ impl<'a> Message<'a> {
             truncated: truncated && bytes.len() < end,
             aligned: true,
             dialect: Dialect::Modern,
-            session_id: None,
         }
     }
 }

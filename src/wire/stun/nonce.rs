@@ -14,14 +14,6 @@ pub struct Features {
     pub username_anonymity: bool,
 }
 
-impl Features {
-    /// Whether bits are set from the low end only: the sender, as the example in RFC 8489 appendix B.1, may number bits the other way.
-    #[must_use]
-    pub fn may_be_reversed(&self) -> bool {
-        self.bits & 0x3 != 0 && self.bits & 0x00c0_0000 == 0
-    }
-}
-
 /// The features in a nonce; `None` where it does not start with the nonce cookie.
 #[must_use]
 pub fn features(nonce: &[u8]) -> Option<Features> {
@@ -70,14 +62,14 @@ mod tests {
         assert_eq!(bits("obMatJos2gAAA"), Some(0x80_0000));
         assert_eq!(bits("obMatJos2QAAArest"), Some(0x40_0000));
         let both = features(b"obMatJos2wAAA").unwrap();
-        assert!(both.password_algorithms && both.username_anonymity && !both.may_be_reversed());
+        assert!(both.password_algorithms && both.username_anonymity);
     }
 
     #[test]
     fn the_published_example_numbers_bits_from_the_other_end() {
         let example = features(b"obMatJos2AAACf//499k954d6OL34oL9FSTvy64sA").unwrap();
         assert_eq!(example.bits, 2);
-        assert!(example.may_be_reversed() && !example.username_anonymity);
+        assert!(!example.password_algorithms && !example.username_anonymity);
     }
 
     #[test]

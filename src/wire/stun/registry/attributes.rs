@@ -180,11 +180,6 @@ pub fn attribute(code: AttributeCode) -> Option<&'static AttributeRow> {
     ATTRIBUTES.get(index)
 }
 
-/// The rows with a name, whatever its case: a name can have had several numbers, the present one comes first. Names of drafts and dialects count.
-pub fn attributes_named(name: &str) -> impl Iterator<Item = &'static AttributeRow> + '_ {
-    ATTRIBUTES.iter().filter(move |row| !name.is_empty() && row.names().any(|known| known.eq_ignore_ascii_case(name)))
-}
-
 impl AttributeRow {
     /// Its name, then those that its number had elsewhere.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
@@ -377,14 +372,5 @@ mod tests {
             assert_eq!(attribute(row.code).map(|found| found.code), Some(row.code));
         }
         assert!(attribute(AttributeCode(0x002b)).is_none());
-    }
-
-    #[test]
-    fn names_are_found_in_any_case_the_present_number_first() {
-        let codes: Vec<u16> = attributes_named("xor-mapped-address").map(|row| row.code.0).collect();
-        assert_eq!(codes, [0x0020, 0x8020]);
-        assert_eq!(attributes_named("").count(), 0);
-        let codes = |name: &str| attributes_named(name).map(|row| row.code.0).collect::<Vec<_>>();
-        assert_eq!([codes("remote-address"), codes("NOMINATION"), codes("SERVER")], [[0x0012], [0xc001], [0x8022]]);
     }
 }

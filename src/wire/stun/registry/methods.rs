@@ -29,11 +29,6 @@ pub fn method(method: Method) -> Option<&'static MethodRow> {
     METHODS.get(index)
 }
 
-/// The rows with a name, whatever its case.
-pub fn methods_named(name: &str) -> impl Iterator<Item = &'static MethodRow> + '_ {
-    METHODS.iter().filter(move |row| row.name.eq_ignore_ascii_case(name))
-}
-
 const ANSWERED: &[Class] = &[Class::Request, Class::Success, Class::Error];
 const INDICATED: &[Class] = &[Class::Indication];
 const ALL: &[Class] = &[Class::Request, Class::Indication, Class::Success, Class::Error];
@@ -102,6 +97,5 @@ mod tests {
         for row in METHODS {
             assert_eq!(method(row.method).map(|found| found.name), Some(row.name));
         }
-        assert_eq!(methods_named("channelbind").next().map(|row| row.method), Some(Method::CHANNEL_BIND));
     }
 }

@@ -1,15 +1,15 @@
 //! What the numbers mean: methods, attributes, error codes, with what an operator needs to know of each.
 //!
-//! Static tables, looked up by number and by name in any case. The explanations are what `turnscope explain` prints.
+//! Static tables, looked up by number. The explanations are what `turnscope explain` prints.
 
 mod attributes;
 mod errors;
 mod methods;
 mod phrases;
 
-pub use attributes::{ATTRIBUTES, AttributeRow, Format, attribute, attributes_named};
+pub use attributes::{ATTRIBUTES, AttributeRow, Format, attribute};
 pub use errors::{ERRORS, ErrorRow, error, errors_named};
-pub use methods::{METHODS, MethodRow, method, methods_named};
+pub use methods::{METHODS, MethodRow, method};
 pub use phrases::{PHRASES, Phrase, phrase};
 
 use std::fmt;
