@@ -537,10 +537,10 @@ fn types_of_numbers_that_hold_something_else_lose_it() {
 #[test]
 fn types_that_a_server_does_not_know_stay_where_they_are_known_or_asked_with() {
     let mut scene = Scene::new();
-    let request = Stun::request(method::ALLOCATE).attribute(0x7abc, b"").attribute(0xc059, &[0, 1, 0x61, 0x62]);
+    let request = Stun::request(method::ALLOCATE).attribute(0x7abc, b"").attribute(0xc059, [0, 1, 0x61, 0x62]);
     let asked = scene.send("10.0.0.2:50000", "192.0.2.1:3478", request);
     let unknown = [0x00, 0x18, 0x7a, 0xbc, 0x63, 0x61];
-    scene.after_ms(1).refuse_with(&asked, 420, "Unknown attribute", |answer| answer.attribute(0x000a, &unknown));
+    scene.after_ms(1).refuse_with(&asked, 420, "Unknown attribute", |answer| answer.attribute(0x000a, unknown));
     let redacted = redacted_bytes(&scene.pcap(), (Credentials::default(), &[]), 8, false, &KeyLog::new());
     assert!(contains(&redacted.bytes, &[0x00, 0x0a, 0, 6, 0x00, 0x18, 0x7a, 0xbc, 0, 0]), "its list of types");
     assert!(contains(&redacted.bytes, &[0xc0, 0x59, 0, 4, 0, 1, 0, 0]), "the version of GOOG-PING");
