@@ -220,7 +220,8 @@ fn a_log_of_which_the_end_was_not_read_is_said_to_be_cut() {
     assert!(report.log_files[0].cut && report.log_files[0].lines == 2);
     assert_eq!(report.omitted["logs_cut_off"], 1);
     let text = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
-    assert!(text.contains("only its first 64 MiB were read"), "{text}");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("its end was not read"), "{text}");
     let whole = with(MEETING, None);
     assert!(!whole.log_files[0].cut && !whole.omitted.contains_key("logs_cut_off"));
 }

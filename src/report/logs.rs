@@ -47,7 +47,7 @@ pub struct LogFile {
     pub lines: u64,
     /// Lines that were passed over: without a time, or beyond what is kept.
     pub passed_over: u64,
-    /// Whether only its first 64 MiB were read.
+    /// Whether its end was not read, since it is too large.
     pub cut: bool,
     /// Lines that are about what the captures show.
     pub relevant: u64,

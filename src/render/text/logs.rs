@@ -71,7 +71,7 @@ pub(in crate::render) fn summary(file: &LogFile) -> String {
             moved(&format!("by {}", count(file.matched, "line that fits the packets", "lines that fit the packets")))
         }
     };
-    let cut = if file.cut { format!("; only its first {} MiB were read", MAX_FILE >> 20) } else { String::new() };
+    let cut = if file.cut { "; its end was not read, since it is too large" } else { "" };
     format!("{format}, {clock}; {lines}{cut}")
 }
 
