@@ -1,7 +1,6 @@
 //! Lines of logs: beside the findings that explain them, and those that are about the same clients and servers.
 
 use super::page::{Page, Tint, count};
-use crate::logs::MAX_FILE;
 use crate::render::base_name;
 use crate::report::{Finding, LogFile, LogLine, LogOffset, Report};
 use crate::time::Span;
