@@ -46,7 +46,7 @@ fuzz_target!(|bytes: &[u8]| {
         for side in 0..2 {
             frame += 1;
             let flags = TcpFlags(if side == 0 { 2 } else { 18 });
-            streams.segment(frame, Timestamp(0), &segment(ends, side, 99, flags, &[], 0), &mut each);
+            streams.segment(Seen { frame, time: Timestamp(0) }, &segment(ends, side, 99, flags, &[], 0), &mut each);
         }
     }
     while let Some((&[how, long, short], after)) = rest.split_first_chunk::<3>() {
