@@ -88,9 +88,7 @@ impl Entry {
             _ => Turn::Between,
         }
     }
-}
 
-impl Entry {
     /// Takes note of a web server by its first words.
     pub(super) fn hear_http(&mut self, seq: u32, at: Seen, payload: &[u8], side: usize) {
         if side == 1

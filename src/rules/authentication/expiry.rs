@@ -14,33 +14,34 @@ pub(super) const ACCEPTED: &str = "turn-expired-credential-accepted";
 /// A number that ended longer ago than this is more likely no date at all, unless a shared secret proves that it is.
 const LONG_AGO: Span = Span::from_secs(5 * 366 * 86_400);
 
-/// When the credential of a request had ended before the request was sent: its user name is of the form `expiry:user` (bare digits only
-/// where a shared secret verifies it), and the expiry is a plausible date in the past.
-pub(in crate::rules) fn expired_at(exchange: &Exchange, view: &View<'_>) -> Option<Timestamp> {
-    let user = exchange.asked.user?;
-    let expiry = rest_expiry(view.session.names().bytes(user))?;
-    let end = Timestamp(expiry.seconds.saturating_mul(1_000_000_000));
-    ((!expiry.bare || is_derived(exchange)) && end < exchange.first.time).then_some(end)
+/// No credential lasts for longer than this; what would is no date, or the capture's clock is wrong.
+const LONGEST: Span = Span::from_secs(31 * 86_400);
+
+/// When the credential of a request ends: its user name is of the form `expiry:user` (bare digits only where a shared secret verifies it).
+fn end_of(exchange: &Exchange, view: &View<'_>) -> Option<Timestamp> {
+    let expiry = rest_expiry(view.session.names().bytes(exchange.asked.user?))?;
+    (!expiry.bare || is_derived(exchange)).then(|| Timestamp(expiry.seconds.saturating_mul(1_000_000_000)))
 }
 
-/// How long the credential of a request was still good for when the request was sent, where its user name tells; what lasts for longer than a credential
-/// would is no date, or the capture's clock is wrong.
+/// When the credential of a request had ended before the request was sent.
+pub(in crate::rules) fn expired_at(exchange: &Exchange, view: &View<'_>) -> Option<Timestamp> {
+    end_of(exchange, view).filter(|end| *end < exchange.first.time)
+}
+
+/// How long the credential of a request was still good for when the request was sent, where its user name tells.
 pub(super) fn good_for(exchange: &Exchange, view: &View<'_>) -> Option<Span> {
-    const CREDENTIAL: Span = Span::from_secs(31 * 86_400);
-    let expiry = rest_expiry(view.session.names().bytes(exchange.asked.user?))?;
-    let left = Timestamp(expiry.seconds.saturating_mul(1_000_000_000)).since(exchange.first.time);
-    ((!expiry.bare || is_derived(exchange)) && left >= Span(0) && left < CREDENTIAL).then_some(left)
+    let left = end_of(exchange, view)?.since(exchange.first.time);
+    (left >= Span(0) && left < LONGEST).then_some(left)
 }
 
 /// What is wrong with a user name whose expiry is a time near that of the request only if it counts milliseconds, as JavaScript does.
 pub(super) fn in_milliseconds(exchange: &Exchange, view: &View<'_>) -> Option<String> {
-    const NEAR: Span = Span::from_secs(31 * 86_400);
     let user = view.session.names().bytes(exchange.asked.user?);
     let digits = user.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, rest) = user.split_at_checked(digits)?;
     let millis: i64 = std::str::from_utf8(number).ok()?.parse().ok()?;
     let end = Timestamp(millis.checked_mul(1_000_000)?);
-    (rest.starts_with(b":") && end.apart(exchange.first.time) < NEAR).then(|| {
+    (rest.starts_with(b":") && end.apart(exchange.first.time) < LONGEST).then(|| {
         format!(
             " The number in the user name is a time only if it counts milliseconds ({}); servers that take time-limited credentials read seconds there.",
             date(end)

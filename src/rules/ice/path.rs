@@ -144,16 +144,18 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
 /// their end, whatever pair it has found to work.
 fn is_one_attempt_from_afar(ice: &IceSession, agent: usize) -> bool {
     let is_near = |ttl: u8| ttl == 0 || is_unrouted(ttl);
-    let mut ways = ice.pairs.iter().map(|pair| pair.way(agent)).filter(|way| way.first.is_some());
+    let mut ways = ice.checked_by(agent).map(|pair| pair.way(agent));
     ways.all(|way| !is_near(way.ttl) && way.sent == 1 && way.copies < TRANSMISSIONS)
 }
 
 /// Whether an agent tried every pair as often as a request is sent at most (RFC 8489 §6.2.1), direct ones among them: what is captured at the port of
 /// a server alone shows none of these.
 fn gave_up(ice: &IceSession, agent: usize) -> bool {
-    let mut checked = ice.pairs.iter().filter(|pair| pair.way(agent).first.is_some());
-    let direct = ice.pairs.iter().any(|pair| pair.way(agent).first.is_some() && pair.path().inside.is_none());
-    direct && checked.all(|pair| pair.way(agent).sent.saturating_add(pair.way(agent).copies) >= TRANSMISSIONS)
+    let direct = ice.checked_by(agent).any(|pair| pair.path().inside.is_none());
+    direct
+        && ice
+            .checked_by(agent)
+            .all(|pair| pair.way(agent).sent.saturating_add(pair.way(agent).copies) >= TRANSMISSIONS)
 }
 
 /// What several captures tell of the checks of an agent, and of their answers.
@@ -417,10 +419,7 @@ fn discarded(ice: &IceSession, agent: usize, own: &Asked, numbers: &[u64], view:
 
 /// Where the other end is at the address of a server that the agent asks, that may be its relayed address.
 fn of_server(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
-    let Some(end) = ice.pairs.iter().find(|pair| pair.way(agent).first.is_some()).map(|pair| pair.end(1 - agent))
-    else {
-        return String::new();
-    };
+    let Some(end) = ice.checked_by(agent).next().map(|pair| pair.end(1 - agent)) else { return String::new() };
     let servers = view.session.servers().sorted();
     let Some((server, _)) = servers.iter().find(|(server, _)| server.0.ip() == end.ip() && server.0 != end) else {
         return String::new();

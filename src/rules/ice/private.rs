@@ -11,7 +11,7 @@ use crate::session::ice::{IceSession, Pair};
 /// what to do about it.
 pub(super) fn only_private(ice: &IceSession, agent: usize, view: &View<'_>) -> Option<(String, String)> {
     let own = ice.host(agent)?;
-    let checked = || ice.pairs.iter().filter(|pair| pair.way(agent).first.is_some()).map(|pair| pair.end(1 - agent));
+    let checked = || ice.checked_by(agent).map(|pair| pair.end(1 - agent));
     let first = checked().next()?;
     let far = |peer: Endpoint| match (own.ip(), peer.ip()) {
         (IpAddr::V4(own), IpAddr::V4(peer)) => own.octets()[..2] != peer.octets()[..2],
@@ -38,7 +38,7 @@ pub(super) fn only_private(ice: &IceSession, agent: usize, view: &View<'_>) -> O
 
 /// Where all that is checked are private addresses to which a router knows no way; in many networks private addresses lead far.
 pub(super) fn out_of_reach(ice: &IceSession, agent: usize) -> String {
-    let mut checked = ice.pairs.iter().filter(|pair| pair.way(agent).first.is_some()).peekable();
+    let mut checked = ice.checked_by(agent).peekable();
     let turned = checked.peek().and_then(|pair| Some((pair.end(1 - agent), pair.icmp.as_ref()?.sender)));
     let far = |pair: &Pair| pair.icmp.is_some() && pair.end(1 - agent).scope() == Scope::Private;
     match turned.filter(|_| checked.all(far)) {

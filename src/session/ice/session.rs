@@ -255,11 +255,15 @@ impl IceSession {
         Some((index, self.pairs.get(index)?))
     }
 
+    /// The pairs that an agent checks.
+    pub fn checked_by(&self, agent: usize) -> impl Iterator<Item = &Pair> {
+        self.pairs.iter().filter(move |pair| pair.way(agent).first.is_some())
+    }
+
     /// Where an agent is on the wire: on the selected pair, else on the first that it checks, direct ones before those behind its relay.
     #[must_use]
     pub fn host(&self, agent: usize) -> Option<Endpoint> {
-        let checked = || self.pairs.iter().filter(|pair| pair.way(agent).first.is_some());
-        let direct = || checked().filter(|pair| pair.relays().is_none()).find_map(|pair| pair.host(agent));
+        let direct = || self.checked_by(agent).filter(|pair| pair.relays().is_none()).find_map(|pair| pair.host(agent));
         let behind = || self.pairs.iter().find_map(|pair| pair.host(agent).filter(|_| pair.relays().is_some()));
         let any = || self.pairs.first().map(|pair| pair.end(agent));
         self.selected().and_then(|pair| pair.host(agent)).or_else(direct).or_else(behind).or_else(any)
