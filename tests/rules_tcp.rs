@@ -254,11 +254,12 @@ fn a_client_that_ends_its_connection_after_it_waited_in_vain_is_likely_not_answe
 fn a_proxy_header_before_a_request_that_nobody_answers_is_told() {
     let binary = [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"[..], &[7; 12]].concat();
     let text = b"PROXY TCP4 192.0.2.1 203.0.113.1 40000 3478\r\n".to_vec();
-    for header in [binary, text] {
+    for (header, behind) in [(binary, "7.7.7.7:1799"), (text, "192.0.2.1:40000")] {
         for in_one_segment in [false, true] {
             let told = report(&gave_up(6, &header, in_one_segment).pcap());
             let found = finding(&told, "turn-no-response");
             assert!(found.explanation.contains("header of the PROXY protocol (frame 4)"), "{}", found.explanation);
+            assert!(found.explanation.contains(&format!("stands for, here {behind};")), "{}", found.explanation);
             assert!(found.fix.contains("send no PROXY header"), "{}", found.fix);
         }
     }
@@ -272,6 +273,11 @@ fn a_call_behind_a_proxy_header_is_read_as_any() {
     connection.allocate(&mut scene, &alice(), RELAYED, 17);
     let told = report(&later(&mut scene, 5).pcap());
     assert_eq!((told.verdict, told.allocations.len()), (Verdict::Healthy, 1));
+    let behind = [told.allocations[0].proxied_for, told.authentications[0].proxied_for];
+    assert_eq!(
+        behind.map(|behind| behind.map(|behind| behind.to_string())),
+        [(); 2].map(|()| Some("192.0.2.1:40000".into()))
+    );
 }
 
 #[test]

@@ -14,7 +14,6 @@ use crate::time::NUMBERED_MIRROR;
 /// A connection of the table.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub ends: (Endpoint, Endpoint),
     pub connection: Connection,
     /// The sequence number of the first byte of the client and of the server, where the SYN was captured.
     pub first: [Option<u32>; 2],
@@ -42,9 +41,19 @@ pub(super) enum Look {
     Wait,
 }
 
+/// Two ends of a connection in the one order that they have whoever is asked of.
+pub(super) fn sorted(one: Endpoint, other: Endpoint) -> (Endpoint, Endpoint) {
+    if one <= other { (one, other) } else { (other, one) }
+}
+
 impl Entry {
-    pub(super) fn new(ends: (Endpoint, Endpoint), connection: Connection) -> Self {
-        Entry { ends, connection, first: [None; 2], directions: None, proxy: None, tls: None, counted: 0, holed: false }
+    pub(super) fn new(connection: Connection) -> Self {
+        Entry { connection, first: [None; 2], directions: None, proxy: None, tls: None, counted: 0, holed: false }
+    }
+
+    /// Its two ends, in the order in which they are looked up.
+    pub(super) fn ends(&self) -> (Endpoint, Endpoint) {
+        sorted(self.connection.client, self.connection.server)
     }
 
     /// What one end sent, once there was anything to look at.

@@ -31,7 +31,7 @@ pub use dtls::Associations;
 pub use framing::{Frame, Framer, Framing};
 pub use item::{Counts, Item, Payload};
 pub use limits::Limits;
-pub use proxy::Proxied;
+pub use proxy::{Header, Proxied};
 pub use table::Streams;
 pub use tls::{Sealed, Secured, What};
 

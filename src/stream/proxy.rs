@@ -12,6 +12,10 @@ const MAX_TARGET: usize = 261;
 /// What the binary header of the PROXY protocol begins with, and how long it is without the addresses.
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 const FIXED: usize = 16;
+/// Its version with the command to stand for somebody, and the families of addresses with ports: IPv4 and IPv6, each over streams and datagrams.
+const STANDS_FOR: u8 = 0x21;
+const IPV4: [u8; 2] = [0x11, 0x12];
+const IPV6: [u8; 2] = [0x21, 0x22];
 /// The longest header in text, with its end of line.
 const MAX_LINE: usize = 107;
 
@@ -40,6 +44,15 @@ pub struct Proxied<'a> {
     pub code: u16,
 }
 
+/// The header of the PROXY protocol, by which a balancer tells whom a connection stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The segment that begins with it.
+    pub at: Seen,
+    /// The client that it tells; `None` where it tells none, as of a balancer's own connections.
+    pub client: Option<Endpoint>,
+}
+
 /// What a segment is to such a connection.
 pub(super) enum Turn<'a> {
     /// Nothing: it is the client's and the server's.
@@ -62,7 +75,7 @@ impl Entry {
             && let Some(header) = header_of(segment.payload)
         {
             *client = Some(seq.wrapping_add(header as u32));
-            self.connection.proxied.get_or_insert(at);
+            self.connection.proxied.get_or_insert(Header { at, client: client_of(segment.payload) });
             return Turn::Header(header);
         }
         if side == 0
@@ -113,6 +126,31 @@ fn header_of(payload: &[u8]) -> Option<usize> {
     (length <= payload.len()).then_some(length)
 }
 
+/// The client that a header of the PROXY protocol tells.
+fn client_of(header: &[u8]) -> Option<Endpoint> {
+    if let Some(line) = header.strip_prefix(b"PROXY ") {
+        let line = line.split(|&byte| byte == b'\r' || byte == b'\n').next()?;
+        let mut words = std::str::from_utf8(line).ok()?.split(' ');
+        let (family, client, _, port) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        return matches!(family, "TCP4" | "TCP6").then_some(Endpoint::new(client.parse().ok()?, port.parse().ok()?));
+    }
+    let [command, family, _, _, addresses @ ..] = header.strip_prefix(SIGNATURE)? else { return None };
+    // of both ends, then the ports of both
+    let told = match (*command, *family) {
+        (STANDS_FOR, family) if IPV4.contains(&family) => {
+            let (client, [_, _, _, _, high, low, ..]) = addresses.split_first_chunk()? else { return None };
+            Endpoint::v4(*client, u16::from_be_bytes([*high, *low]))
+        }
+        (STANDS_FOR, family) if IPV6.contains(&family) => {
+            let (client, rest) = addresses.split_first_chunk::<16>()?;
+            let (_, ports) = rest.split_first_chunk::<16>()?;
+            Endpoint::v6(*client, u16::from_be_bytes(*ports.first_chunk()?))
+        }
+        _ => return None,
+    };
+    Some(told)
+}
+
 /// Whether a proxy connects the client.
 fn is_yes(code: u16) -> bool {
     (200..300).contains(&code)
@@ -154,6 +192,28 @@ mod tests {
         {
             assert_eq!(header_of(other), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn headers_of_the_proxy_protocol_tell_the_client_of_a_balancer() {
+        let client = |text: &str| client_of(text.as_bytes()).map(|client| client.to_string());
+        let told = Some("192.0.2.1:40000".to_owned());
+        assert_eq!(client("PROXY TCP4 192.0.2.1 203.0.113.1 40000 3478\r\n"), told);
+        assert_eq!(client("PROXY TCP6 2001:db8::1 2001:db8::2 7 8\r\n").as_deref(), Some("[2001:db8::1]:7"));
+        for other in ["PROXY UNKNOWN\r\n", "PROXY UNKNOWN 192.0.2.1 203.0.113.1 1 2\r\n", "PROXY TCP4 nobody x 1 2\r\n"]
+        {
+            assert_eq!(client(other), None, "{other}");
+        }
+        let binary = |start: [u8; 4], addresses: &[u8]| {
+            client_of(&[SIGNATURE, &start, addresses].concat()).map(|client| client.to_string())
+        };
+        let four = [192, 0, 2, 1, 203, 0, 113, 1, 0x9c, 0x40, 0x0d, 0x96];
+        assert_eq!(binary([0x21, 0x11, 0, 12], &four), told);
+        assert_eq!(binary([0x20, 0x11, 0, 12], &four), None, "the balancer speaks for itself");
+        assert_eq!(binary([0x21, 0x11, 0, 4], &four[..4]), None, "the ports are missing");
+        assert_eq!(binary([0x21, 0x31, 0, 12], &four), None, "a path of UNIX");
+        let six = [&[0x20, 1, 0x0d, 0xb8][..], &[0; 11], &[1], &[7; 16], &[0, 7, 0, 8]].concat();
+        assert_eq!(binary([0x21, 0x21, 0, 36], &six).as_deref(), Some("[2001:db8::1]:7"));
     }
 
     #[test]

@@ -105,6 +105,7 @@ pub(super) fn allocations(report: &Report, clock: &Clock, links: &Links) -> Tabl
         let relayed: Vec<String> = allocation.relayed.iter().map(ToString::to_string).collect();
         vec![
             ("client", mono(allocation.client)),
+            ("for", optional(allocation.proxied_for).classed("mono")),
             ("server", mono(allocation.server)),
             ("transport", text(allocation.transport)),
             ("user", optional(allocation.username.as_deref())),
