@@ -847,6 +847,51 @@ fn a_request_that_goes_unanswered_behind_a_proxy_is_judged_as_any_over_tcp() {
 }
 
 #[test]
+fn what_a_proxy_answers_is_never_taken_for_a_web_server_where_turn_is_expected() {
+    let hung_up = |asked: &[&str], lost: bool, late: bool| {
+        let mut scene = Scene::new();
+        let mut tcp = Tcp::open(&mut scene, CLIENT, PROXY);
+        let connect = format!("CONNECT {TARGET} HTTP/1.1\r\nHost: {TARGET}\r\n\r\n");
+        let mut elsewhere = Scene::new();
+        let shown = if lost { &mut elsewhere } else { scene.after_ms(10) };
+        tcp.say(shown, 0, connect.as_bytes());
+        let request = Stun::request(method::ALLOCATE).requested_transport(17).tid([1; 12]).bytes();
+        if late {
+            tcp.say(scene.after_ms(10), 0, &request);
+        }
+        for answer in asked {
+            tcp.say(scene.after_ms(10), 1, format!("HTTP/1.1 {answer}\r\nVia: 1.1 proxy\r\n\r\n").as_bytes());
+        }
+        if !late {
+            tcp.say(scene.after_ms(10), 0, &request);
+        }
+        tcp.close(scene.after_ms(10), 1);
+        later(&mut scene, 5);
+        report(&scene.pcap())
+    };
+    for late in [false, true] {
+        let told = hung_up(&[YES], false, late);
+        let found = finding(&told, "turn-no-response");
+        assert!(!found.explanation.contains("HTTP status"), "{late}: {}", found.explanation);
+        assert!(found.title.contains("closes the TCP connection"), "{late}: {}", found.title);
+        // what the capture lacks leaves open who said it
+        assert_eq!(ids(&hung_up(&[YES], true, late)), [""; 0]);
+    }
+}
+
+#[test]
+fn what_a_web_server_answers_beyond_a_proxy_is_told() {
+    let mut scene = Scene::new();
+    let mut tcp = by_proxy(&mut scene, CLIENT, TARGET, &[YES]);
+    tcp.say(&mut scene, 0, &Stun::request(method::ALLOCATE).requested_transport(17).tid([1; 12]).bytes());
+    tcp.say(scene.after_ms(10), 1, b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    tcp.close(scene.after_ms(10), 1);
+    let told = report(&scene.later(5).pcap());
+    let found = finding(&told, "turn-no-response");
+    assert!(found.title.ends_with("over TCP with HTTP status 400"), "{}", found.title);
+}
+
+#[test]
 fn a_proxy_that_refuses_the_way_to_a_turn_server_is_told_where_udp_is_silent() {
     for (target, answer, words) in [
         (TARGET, "403 Forbidden", "permit turn.example.org:3478"),

@@ -17,6 +17,8 @@ pub(super) struct Entry {
     pub connection: Connection,
     /// The sequence number of the first byte of the client and of the server, where the SYN was captured.
     pub first: [Option<u32>; 2],
+    /// Whether the client's first bytes were such as are read here.
+    pub began: bool,
     /// From the client, from the server; once there was anything to look at.
     pub directions: Option<Box<[Direction; 2]>>,
     /// What the client asked of it, where it is one to an HTTP proxy.
@@ -48,7 +50,16 @@ pub(super) fn sorted(one: Endpoint, other: Endpoint) -> (Endpoint, Endpoint) {
 
 impl Entry {
     pub(super) fn new(connection: Connection) -> Self {
-        Entry { connection, first: [None; 2], directions: None, proxy: None, tls: None, counted: 0, holed: false }
+        Entry {
+            connection,
+            first: [None; 2],
+            began: false,
+            directions: None,
+            proxy: None,
+            tls: None,
+            counted: 0,
+            holed: false,
+        }
     }
 
     /// Its two ends, in the order in which they are looked up.

@@ -104,10 +104,13 @@ impl Entry {
 }
 
 impl Entry {
-    /// Takes note of a web server by its first words.
+    /// Takes note of a web server by its first words, where they answer what the client began with: those of a proxy, which may have been asked by what the
+    /// capture lacks, come before that.
     pub(super) fn hear_http(&mut self, seq: u32, at: Seen, payload: &[u8], side: usize) {
+        let connected = self.proxy.as_ref().is_none_or(|asked| asked.answer.is_some_and(is_yes));
         if side == 1
             && self.first[1] == Some(seq)
+            && (self.began && connected)
             && let Some(code) = status_of(payload)
         {
             self.connection.http.get_or_insert((at, code));
