@@ -916,6 +916,82 @@ fn a_proxy_that_refuses_the_way_to_a_turn_server_is_told_where_udp_is_silent() {
     }
 }
 
+/// A client and a proxy of SOCKS, in turns.
+fn by_socks(scene: &mut Scene, words: &[&[u8]]) -> Tcp {
+    let mut tcp = Tcp::open(scene, CLIENT, SOCKS);
+    for (turn, words) in words.iter().enumerate() {
+        tcp.say(scene.after_ms(10), turn % 2, words);
+    }
+    tcp
+}
+
+const SOCKS: &str = "10.0.0.80:1080";
+const OFFER: &[u8] = &[5, 2, 0, 2];
+const LOGIN: &[u8] = b"\x01\x05carol\x07hunter2";
+const WANTED: &[u8] = b"\x05\x01\0\x03\x10turn.example.org\x0d\x96";
+const CONNECTED: &[u8] = &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+const WANTED_4: &[u8] = b"\x04\x01\x0d\x96\0\0\0\x01\0turn.example.org\0";
+
+#[test]
+fn what_a_proxy_of_socks_passes_on_is_followed_from_its_yes() {
+    for words in [
+        &[OFFER, &[5, 0], WANTED, CONNECTED][..],
+        &[OFFER, &[5, 2], LOGIN, &[1, 0], WANTED, CONNECTED],
+        &[WANTED_4, &[0, 90, 0, 0, 0, 0, 0, 0]],
+    ] {
+        let mut scene = Scene::new();
+        let mut tcp = by_socks(&mut scene, words);
+        tcp.allocate(&mut scene, &alice(), RELAYED, 17);
+        tcp.close(&mut scene, 0);
+        let told = report(&scene.later(5).pcap());
+        assert_eq!((told.verdict, told.allocations.len()), (Verdict::Healthy, 1), "{}", told.headline);
+        assert_eq!((told.proxies.len(), told.proxies[0].granted), (1, true));
+        assert_eq!(told.proxies[0].target, TARGET);
+    }
+}
+
+#[test]
+fn a_proxy_of_socks_that_turns_a_client_away_is_told_where_udp_is_silent() {
+    let no = |code| [5, code, 0, 1, 0, 0, 0, 0, 0, 0];
+    let (forbidden, refused) = (no(2), no(5));
+    for (words, told_of_it, fix) in [
+        (&[OFFER, &[5, 0xff]][..], "answers with 255 (no acceptable method", "wants credentials"),
+        (
+            &[OFFER, &[5, 2], LOGIN, &[1, 1]],
+            "answers with 1 (user name and password are refused)",
+            "refuses the client's",
+        ),
+        (&[OFFER, &[5, 0], WANTED, &forbidden], "with 2 (not allowed by its rules)", "permit turn.example.org:3478"),
+        (&[OFFER, &[5, 0], WANTED, &refused], "with 5 (connection refused)", "does not connect to turn.example.org"),
+        (&[WANTED_4, &[0, 91, 0, 0, 0, 0, 0, 0]], "the SOCKS4 proxy", "does not connect to turn.example.org"),
+    ] {
+        let mut scene = Scene::new();
+        let request = Stun::request(method::ALLOCATE).requested_transport(17);
+        scene.send_repeatedly("172.16.84.124:40000", SERVER, request, 7);
+        let mut tcp = by_socks(scene.after_ms(1000), words);
+        tcp.close(&mut scene, 1);
+        let told = report(&scene.later(30).pcap());
+        let found = finding(&told, "turn-no-response");
+        assert!(found.explanation.contains(told_of_it), "{told_of_it}: {}", found.explanation);
+        assert!(found.fix.contains(fix), "{fix}: {}", found.fix);
+        let all = serde_json::to_string(&told).unwrap();
+        assert!(!all.contains("carol") && !all.contains("hunter2"), "what a client logs in with is a secret");
+    }
+}
+
+#[test]
+fn a_client_that_a_proxy_of_socks_lets_in_at_another_time_was_not_turned_away() {
+    let mut scene = Scene::new();
+    by_socks(&mut scene, &[&[5, 1, 0], &[5, 0xff]]).close(&mut scene, 1);
+    let mut tcp = Tcp::open(scene.after_ms(10), "172.16.84.124:50009", SOCKS);
+    for (turn, words) in [OFFER, &[5, 2], LOGIN, &[1, 0], WANTED, CONNECTED].iter().enumerate() {
+        tcp.say(scene.after_ms(10), turn % 2, words);
+    }
+    tcp.allocate(&mut scene, &alice(), RELAYED, 17);
+    let told = report(&scene.later(5).pcap());
+    assert_eq!(told.proxies.iter().map(|known| known.granted).collect::<Vec<_>>(), [true]);
+}
+
 #[test]
 fn a_proxy_that_refuses_the_way_to_a_turn_server_is_told_without_a_finding_of_its_own() {
     for answer in ["403 Forbidden", "407 Proxy Authentication Required"] {

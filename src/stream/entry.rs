@@ -4,7 +4,7 @@ use super::connection::Connection;
 use super::direction::Direction;
 use super::framing::Framer;
 use super::head::{self, Head};
-use super::proxy::Asked;
+use super::proxy::Talk;
 use super::tls::Tls;
 use crate::frame::Seen;
 use crate::net::Endpoint;
@@ -21,8 +21,8 @@ pub(super) struct Entry {
     pub began: bool,
     /// From the client, from the server; once there was anything to look at.
     pub directions: Option<Box<[Direction; 2]>>,
-    /// What the client asked of it, where it is one to an HTTP proxy.
-    pub proxy: Option<Box<Asked>>,
+    /// What the client says to a proxy first, where it is one to a proxy.
+    pub proxy: Option<Box<Talk>>,
     /// Once it is known to be TLS.
     pub tls: Option<Box<Tls>>,
     /// Bytes of it that wait, as they were counted last.
