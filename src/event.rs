@@ -11,7 +11,7 @@ use crate::wire::turn::ChannelData;
 use std::net::IpAddr;
 
 pub use crate::stream::{
-    Connection, Counts as StreamCounts, Framing, Proxied, Sealed, Secured, Turned, What as SecuredWhat,
+    Connection, Counts as StreamCounts, Framing, Proxied, Reply, Sealed, Secured, Turned, What as SecuredWhat,
 };
 
 /// How deep messages are looked for inside Send, Data and ChannelData.

@@ -21,6 +21,13 @@ pub const MIRROR: Span = Span::from_millis(2);
 /// sent again before 200 ms.
 pub const NUMBERED_MIRROR: Span = Span::from_millis(20);
 
+/// Whether two packets with the same content are one, captured twice, by their IPv4 identifications and the time between them. Hosts that never let packets be
+/// fragmented may leave the identification at 0.
+#[must_use]
+pub fn is_mirrored([one, other]: [u32; 2], gap: Span) -> bool {
+    one == other && gap < if one == 0 { MIRROR } else { NUMBERED_MIRROR }
+}
+
 impl Timestamp {
     /// The time that has passed from `earlier` to `self`; negative if `earlier` is later. Saturates.
     #[must_use]

@@ -675,13 +675,45 @@ fn stopping_it_says_how_to_go_on() {
         assert!(begun.elapsed() < Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(1));
     }
-    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    // shells that run the tests in the background have them ignore SIGINT
+    std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{told}");
     assert!(told.contains("--resume goes on from there"), "{told}");
     assert!(!desk.path("out/summary.jsonl").exists());
     desk.batch(&["--resume"]).assert().code(0).stdout(contains("300 captures"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_that_is_ignored_as_behind_nohup_does_not_stop_it() {
+    let ignoring = || {
+        let mut command = std::process::Command::new("env");
+        command.args(["--default-signal=INT,TERM", "--ignore-signal=HUP"]);
+        command
+    };
+    if !ignoring().arg("true").status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: there is no env of GNU");
+        return;
+    }
+    let desk = Desk::new();
+    many(&desk, 300);
+    let mut child = ignoring()
+        .current_dir(desk.path(""))
+        .args([env!("CARGO_BIN_EXE_turnscope"), "batch", "in", "--out", "out", "--jobs", "1"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while fs::metadata(desk.path("out/.turnscope/journal")).map_or(0, |metadata| metadata.len()) < 10_000 {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(child.try_wait().unwrap().is_none());
+    std::process::Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(desk.rows().len(), 300);
 }
 
 #[test]

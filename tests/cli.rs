@@ -548,8 +548,11 @@ fn a_file_of_results_that_is_not_complete_goes_when_it_is_stopped() {
     let desk = Desk::new();
     let once = granted().pcap();
     let capture = desk.file("long.pcap", [&once[..24], &once[24..].repeat(10_000)].concat());
-    for signal in ["-INT", "-TERM"] {
+    // what is ignored of them is no matter to the others
+    for (ignored, signal) in [("QUIT", "-INT"), ("QUIT", "-TERM"), ("QUIT", "-HUP"), ("INT", "-TERM"), ("HUP", "-INT")]
+    {
         let mut child = with_signals()
+            .arg(format!("--ignore-signal={ignored}"))
             .args([env!("CARGO_BIN_EXE_turnscope"), "redact"])
             .arg(&capture)
             .arg("-o")

@@ -151,6 +151,34 @@ fn both_legs_of_a_relay_are_one_pair_counted_once() {
 }
 
 #[test]
+fn a_check_that_the_relay_does_not_pass_on_takes_nothing_from_the_pair_that_works() {
+    // as the relay's own host has it, behind a NAT
+    const INSIDE: &str = "192.168.7.1:49200";
+    let agents = agents();
+    let login = Login::new("alice", "example.org", "secret");
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &login, "nonce-1", RELAYED);
+    // before there is a permission
+    let early = scene.after_ms(5).ice_check(B, INSIDE, (&agents.b, &agents.a), false, plain);
+    let asks = |scene: &mut Scene, number: u8| {
+        let message = agents.message(Stun::use_candidate).tid([number; 12]).bytes();
+        scene.after_ms(40).sent_inside(A, SERVER, B, &message);
+        let leg = scene.after_us(300).udp(INSIDE, B, message);
+        let answer = scene.after_ms(10).ice_answer(&leg, &agents.b);
+        scene.after_us(300).data_indication(SERVER, A, B, &answer.payload);
+    };
+    asks(&mut scene, 1);
+    let again = scene.after_ms(400).retransmit(&early);
+    scene.after_us(300).data_indication(SERVER, A, B, &again.payload);
+    let answer = scene.after_ms(10).ice_answer(&again, &agents.a);
+    scene.after_us(300).sent_inside(A, SERVER, B, &answer.payload);
+    (2..6).for_each(|number| asks(&mut scene, number));
+    let report = report(&scene.pcap());
+    let selected = only(&report).pairs.iter().find(|pair| pair.selected).expect("a pair that is selected");
+    assert_eq!((selected.from_local.sent, selected.from_local.answered), (5, 5));
+}
+
+#[test]
 fn the_relayed_address_is_known_from_a_check_where_the_allocation_is_not_in_the_capture() {
     let agents = agents();
     let mut scene = Scene::new();

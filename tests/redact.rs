@@ -12,7 +12,8 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use support::oracle::{fields, has_tshark};
 use support::samples::{self, Sample};
-use support::{Scene, Stun, method};
+use support::tcp::Tcp;
+use support::{Scene, Stun, alice, method};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::{Capture, Record, Records};
 use turnscope::event::Row;
@@ -544,6 +545,35 @@ fn types_that_a_server_does_not_know_stay_where_they_are_known_or_asked_with() {
     let redacted = redacted_bytes(&scene.pcap(), (Credentials::default(), &[]), 8, false, &KeyLog::new());
     assert!(contains(&redacted.bytes, &[0x00, 0x0a, 0, 6, 0x00, 0x18, 0x7a, 0xbc, 0, 0]), "its list of types");
     assert!(contains(&redacted.bytes, &[0xc0, 0x59, 0, 4, 0, 1, 0, 0]), "the version of GOOG-PING");
+}
+
+#[test]
+fn nothing_is_left_of_what_is_said_to_proxies_before_a_stream() {
+    let before: [&[&[u8]]; 3] = [
+        &[
+            b"\x05\x01\x02",
+            b"\x05\x02",
+            b"\x01\x05carol\x07hunter2",
+            b"\x01\x00",
+            b"\x05\x01\0\x03\x0cturn.example\x0d\x96",
+        ],
+        &[b"CONNECT turn.example:3478 HTTP/1.1\r\nProxy-Authorization: Basic Y2Fyb2w6aHVudGVyMg==\r\n\r\n"],
+        &[b"PROXY TCP4 198.51.100.77 203.0.113.1 40000 3478\r\n"],
+    ];
+    for words in before {
+        let mut scene = Scene::new();
+        let mut tcp = Tcp::open(&mut scene, "172.16.84.124:50000", "10.0.0.80:1080");
+        for (turn, words) in words.iter().enumerate() {
+            tcp.say(scene.after_ms(10), turn % 2, words);
+        }
+        tcp.allocate(&mut scene, &alice(), "203.0.113.1:50001", 17);
+        let redacted = redacted_bytes(&scene.pcap(), (Credentials::default(), &[]), 8, false, &KeyLog::new());
+        for secret in [&b"carol"[..], b"hunter2", b"turn.example", b"Y2Fyb2w", b"198.51.100.77", b"alice"] {
+            assert!(!contains(&redacted.bytes, secret), "{}", String::from_utf8_lossy(secret));
+        }
+        let told = report(&redacted.bytes, Credentials::default(), KeyLog::new(), &mut |_| {});
+        assert_eq!(told.allocations.len(), 1, "the stream is read behind them");
+    }
 }
 
 #[test]

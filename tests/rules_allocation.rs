@@ -151,6 +151,46 @@ fn a_refresh_that_is_refused_before_the_end_says_how_much_was_left() {
     assert!(found.title.contains("gone 500.0 s before its time"), "{}", found.title);
 }
 
+/// What is said of a Refresh that is refused long before the end, where the client is then seen as `mapped`, and whether its port was closed.
+fn told_of_a_loss(mapped: &str, stopped: bool) -> String {
+    let mut scene = allocated();
+    if stopped {
+        let refresh = scene.after_ms(50_000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+        scene.icmp_unreachable("10.88.246.156", &refresh);
+    }
+    let refresh = scene.after_ms(100_000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+    scene.after_ms(10).refuse(&refresh, 437, "Invalid allocation");
+    let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce");
+    scene.after_ms(10).succeed(&retry, |success| {
+        success.xor_relayed(RELAYED).xor_mapped(mapped).lifetime(600).integrity(alice().key())
+    });
+    let report = report(&later(&mut scene));
+    let found = finding(&report, "turn-allocation-gone");
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
+    assert!(found.title.contains("before its time"), "{}", found.title);
+    format!("{} {}", found.explanation, found.fix)
+}
+
+#[test]
+fn an_allocation_that_is_lost_where_the_client_is_seen_elsewhere_afterwards_was_lost_to_a_nat() {
+    let told = told_of_a_loss("203.0.113.5:61000", false);
+    assert!(told.contains("saw the client as 172.16.84.124:50000 before (frame 4) and sees it as 203.0.113.5:61000"));
+    assert!(!told.contains("restarted"), "{told}");
+}
+
+#[test]
+fn an_allocation_that_is_lost_where_the_client_is_seen_as_before_was_not_lost_to_a_nat() {
+    let told = told_of_a_loss(CLIENT, false);
+    assert!(told.contains("so no NAT came between. The server was restarted, or a balancer"), "{told}");
+}
+
+#[test]
+fn an_allocation_of_a_server_whose_port_was_closed_meanwhile_was_lost_as_it_restarted() {
+    let told = told_of_a_loss(CLIENT, true);
+    assert!(told.contains("as its host said by ICMP (frame 6): the server was restarted"), "{told}");
+    assert!(!told.contains("NAT") && !told.contains("balancer"), "{told}");
+}
+
 #[test]
 fn a_client_that_allocates_anew_after_437_has_recovered() {
     let mut scene = allocated();

@@ -967,6 +967,40 @@ fn a_call_that_one_side_closes_after_it_heard_nothing_for_ten_seconds_is_likely_
 }
 
 #[test]
+fn a_path_that_is_cut_one_way_is_likely_seen_where_what_comes_the_other_way_goes_on() {
+    // as between two browsers, at the one of which everything still arrives
+    let agents = agents();
+    let cut = |checks: u16, answers: u16, goodbye: bool| {
+        let mut scene = Scene::new();
+        scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
+        for number in 0..checks {
+            if number < answers {
+                scene.after_ms(50).a_is_answered(&agents, plain);
+            } else {
+                scene.after_ms(50).a_checks(&agents, plain);
+            }
+            scene.after_ms(50).b_is_answered(&agents, plain);
+            scene.udp(B, A, payload::rtp(96, 50 + number, (50 + u32::from(number)) * 960, 1, 100));
+        }
+        if goodbye {
+            scene.after_ms(10).udp(B, A, payload::dtls_alert(1, 0));
+        }
+        report(&scene.later(30).pcap())
+    };
+    for goodbye in [false, true] {
+        let told = cut(170, 0, goodbye);
+        assert_eq!((told.verdict, told.headline_finding.as_deref()), (Verdict::Warning, Some("ice-consent-lost")));
+        let found = finding(&told, "ice-consent-lost");
+        let words = "so that the way is lost in one direction: from 192.0.2.10 to 198.51.100.20";
+        assert!(found.explanation.contains(words), "{}", found.explanation);
+    }
+    for (checks, answers, goodbye) in [(120, 0, false), (120, 0, true), (170, 60, true), (170, 170, false)] {
+        let told = cut(checks, answers, goodbye);
+        assert!(!ids(&told).contains(&"ice-consent-lost"), "{checks} {answers} {goodbye}: {:?}", ids(&told));
+    }
+}
+
+#[test]
 fn an_ordinary_end_of_a_call_is_no_loss_of_consent() {
     let agents = agents();
     let mut scene = Scene::new();

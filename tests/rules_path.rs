@@ -282,6 +282,42 @@ fn answers_that_leave_while_the_client_repeats_its_request_are_lost() {
 }
 
 #[test]
+fn a_way_back_that_is_lost_in_the_middle_of_a_session_is_seen_by_all_that_the_client_asks_in_vain() {
+    let peer = "198.51.100.9:4000";
+    let session = |repeats: usize, others: bool| {
+        let mut scene = Scene::new();
+        scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+        let first = scene.after_ms(60_000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
+        scene.after_ms(1).granted(&first, Some(600), &alice());
+        let mut asked = vec![scene.after_ms(60_000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600)];
+        if others {
+            asked.push(scene.after_ms(100).channel_bind(CLIENT, SERVER, &alice(), "nonce-1", (0x4000, peer)));
+        }
+        for round in 0..=repeats {
+            for request in &asked {
+                let copy = if round == 0 { request.clone() } else { scene.after_ms(500 << round).retransmit(request) };
+                scene.after_ms(1).granted(&copy, None, &alice());
+            }
+        }
+        let release = scene.after_ms(5000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 0);
+        scene.after_ms(1).granted(&release, Some(0), &alice());
+        report(&wait(&mut scene).pcap())
+    };
+    let told = session(5, true);
+    let lost: Vec<_> = told.findings.iter().filter(|known| known.id == "turn-answer-lost").collect();
+    assert_eq!(lost.len(), 2, "{:?}", ids(&told));
+    for found in lost {
+        assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+        assert!(found.explanation.contains("the way back was lost in between"), "{}", found.explanation);
+    }
+    let told = session(5, false);
+    assert!(finding(&told, "turn-answer-lost").explanation.contains("Either it is dropped for its size"));
+    for others in [false, true] {
+        assert!(!ids(&session(1, others)).contains(&"turn-answer-lost"));
+    }
+}
+
+#[test]
 fn checks_of_which_the_capture_lacks_the_user_name_are_no_requests_to_a_server() {
     let (alice, bob) =
         (IceSide::new("aaaa", "alice-password-of-ice-22", 1), IceSide::new("bbbb", "bob-password-of-ice-2222", 2));

@@ -254,11 +254,12 @@ fn a_client_that_ends_its_connection_after_it_waited_in_vain_is_likely_not_answe
 fn a_proxy_header_before_a_request_that_nobody_answers_is_told() {
     let binary = [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"[..], &[7; 12]].concat();
     let text = b"PROXY TCP4 192.0.2.1 203.0.113.1 40000 3478\r\n".to_vec();
-    for header in [binary, text] {
+    for (header, behind) in [(binary, "7.7.7.7:1799"), (text, "192.0.2.1:40000")] {
         for in_one_segment in [false, true] {
             let told = report(&gave_up(6, &header, in_one_segment).pcap());
             let found = finding(&told, "turn-no-response");
             assert!(found.explanation.contains("header of the PROXY protocol (frame 4)"), "{}", found.explanation);
+            assert!(found.explanation.contains(&format!("stands for, here {behind};")), "{}", found.explanation);
             assert!(found.fix.contains("send no PROXY header"), "{}", found.fix);
         }
     }
@@ -272,6 +273,11 @@ fn a_call_behind_a_proxy_header_is_read_as_any() {
     connection.allocate(&mut scene, &alice(), RELAYED, 17);
     let told = report(&later(&mut scene, 5).pcap());
     assert_eq!((told.verdict, told.allocations.len()), (Verdict::Healthy, 1));
+    let behind = [told.allocations[0].proxied_for, told.authentications[0].proxied_for];
+    assert_eq!(
+        behind.map(|behind| behind.map(|behind| behind.to_string())),
+        [(); 2].map(|()| Some("192.0.2.1:40000".into()))
+    );
 }
 
 #[test]
@@ -841,6 +847,51 @@ fn a_request_that_goes_unanswered_behind_a_proxy_is_judged_as_any_over_tcp() {
 }
 
 #[test]
+fn what_a_proxy_answers_is_never_taken_for_a_web_server_where_turn_is_expected() {
+    let hung_up = |asked: &[&str], lost: bool, late: bool| {
+        let mut scene = Scene::new();
+        let mut tcp = Tcp::open(&mut scene, CLIENT, PROXY);
+        let connect = format!("CONNECT {TARGET} HTTP/1.1\r\nHost: {TARGET}\r\n\r\n");
+        let mut elsewhere = Scene::new();
+        let shown = if lost { &mut elsewhere } else { scene.after_ms(10) };
+        tcp.say(shown, 0, connect.as_bytes());
+        let request = Stun::request(method::ALLOCATE).requested_transport(17).tid([1; 12]).bytes();
+        if late {
+            tcp.say(scene.after_ms(10), 0, &request);
+        }
+        for answer in asked {
+            tcp.say(scene.after_ms(10), 1, format!("HTTP/1.1 {answer}\r\nVia: 1.1 proxy\r\n\r\n").as_bytes());
+        }
+        if !late {
+            tcp.say(scene.after_ms(10), 0, &request);
+        }
+        tcp.close(scene.after_ms(10), 1);
+        later(&mut scene, 5);
+        report(&scene.pcap())
+    };
+    for late in [false, true] {
+        let told = hung_up(&[YES], false, late);
+        let found = finding(&told, "turn-no-response");
+        assert!(!found.explanation.contains("HTTP status"), "{late}: {}", found.explanation);
+        assert!(found.title.contains("closes the TCP connection"), "{late}: {}", found.title);
+        // what the capture lacks leaves open who said it
+        assert_eq!(ids(&hung_up(&[YES], true, late)), [""; 0]);
+    }
+}
+
+#[test]
+fn what_a_web_server_answers_beyond_a_proxy_is_told() {
+    let mut scene = Scene::new();
+    let mut tcp = by_proxy(&mut scene, CLIENT, TARGET, &[YES]);
+    tcp.say(&mut scene, 0, &Stun::request(method::ALLOCATE).requested_transport(17).tid([1; 12]).bytes());
+    tcp.say(scene.after_ms(10), 1, b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    tcp.close(scene.after_ms(10), 1);
+    let told = report(&scene.later(5).pcap());
+    let found = finding(&told, "turn-no-response");
+    assert!(found.title.ends_with("over TCP with HTTP status 400"), "{}", found.title);
+}
+
+#[test]
 fn a_proxy_that_refuses_the_way_to_a_turn_server_is_told_where_udp_is_silent() {
     for (target, answer, words) in [
         (TARGET, "403 Forbidden", "permit turn.example.org:3478"),
@@ -863,6 +914,82 @@ fn a_proxy_that_refuses_the_way_to_a_turn_server_is_told_where_udp_is_silent() {
         assert!(found.fix.contains(words), "{target}: {}", found.fix);
         assert_eq!(found.explanation.contains("Nor does the HTTP proxy"), target != "www.example.org:443");
     }
+}
+
+/// A client and a proxy of SOCKS, in turns.
+fn by_socks(scene: &mut Scene, words: &[&[u8]]) -> Tcp {
+    let mut tcp = Tcp::open(scene, CLIENT, SOCKS);
+    for (turn, words) in words.iter().enumerate() {
+        tcp.say(scene.after_ms(10), turn % 2, words);
+    }
+    tcp
+}
+
+const SOCKS: &str = "10.0.0.80:1080";
+const OFFER: &[u8] = &[5, 2, 0, 2];
+const LOGIN: &[u8] = b"\x01\x05carol\x07hunter2";
+const WANTED: &[u8] = b"\x05\x01\0\x03\x10turn.example.org\x0d\x96";
+const CONNECTED: &[u8] = &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+const WANTED_4: &[u8] = b"\x04\x01\x0d\x96\0\0\0\x01\0turn.example.org\0";
+
+#[test]
+fn what_a_proxy_of_socks_passes_on_is_followed_from_its_yes() {
+    for words in [
+        &[OFFER, &[5, 0], WANTED, CONNECTED][..],
+        &[OFFER, &[5, 2], LOGIN, &[1, 0], WANTED, CONNECTED],
+        &[WANTED_4, &[0, 90, 0, 0, 0, 0, 0, 0]],
+    ] {
+        let mut scene = Scene::new();
+        let mut tcp = by_socks(&mut scene, words);
+        tcp.allocate(&mut scene, &alice(), RELAYED, 17);
+        tcp.close(&mut scene, 0);
+        let told = report(&scene.later(5).pcap());
+        assert_eq!((told.verdict, told.allocations.len()), (Verdict::Healthy, 1), "{}", told.headline);
+        assert_eq!((told.proxies.len(), told.proxies[0].granted), (1, true));
+        assert_eq!(told.proxies[0].target, TARGET);
+    }
+}
+
+#[test]
+fn a_proxy_of_socks_that_turns_a_client_away_is_told_where_udp_is_silent() {
+    let no = |code| [5, code, 0, 1, 0, 0, 0, 0, 0, 0];
+    let (forbidden, refused) = (no(2), no(5));
+    for (words, told_of_it, fix) in [
+        (&[OFFER, &[5, 0xff]][..], "answers with 255 (no acceptable method", "wants credentials"),
+        (
+            &[OFFER, &[5, 2], LOGIN, &[1, 1]],
+            "answers with 1 (user name and password are refused)",
+            "refuses the client's",
+        ),
+        (&[OFFER, &[5, 0], WANTED, &forbidden], "with 2 (not allowed by its rules)", "permit turn.example.org:3478"),
+        (&[OFFER, &[5, 0], WANTED, &refused], "with 5 (connection refused)", "does not connect to turn.example.org"),
+        (&[WANTED_4, &[0, 91, 0, 0, 0, 0, 0, 0]], "the SOCKS4 proxy", "does not connect to turn.example.org"),
+    ] {
+        let mut scene = Scene::new();
+        let request = Stun::request(method::ALLOCATE).requested_transport(17);
+        scene.send_repeatedly("172.16.84.124:40000", SERVER, request, 7);
+        let mut tcp = by_socks(scene.after_ms(1000), words);
+        tcp.close(&mut scene, 1);
+        let told = report(&scene.later(30).pcap());
+        let found = finding(&told, "turn-no-response");
+        assert!(found.explanation.contains(told_of_it), "{told_of_it}: {}", found.explanation);
+        assert!(found.fix.contains(fix), "{fix}: {}", found.fix);
+        let all = serde_json::to_string(&told).unwrap();
+        assert!(!all.contains("carol") && !all.contains("hunter2"), "what a client logs in with is a secret");
+    }
+}
+
+#[test]
+fn a_client_that_a_proxy_of_socks_lets_in_at_another_time_was_not_turned_away() {
+    let mut scene = Scene::new();
+    by_socks(&mut scene, &[&[5, 1, 0], &[5, 0xff]]).close(&mut scene, 1);
+    let mut tcp = Tcp::open(scene.after_ms(10), "172.16.84.124:50009", SOCKS);
+    for (turn, words) in [OFFER, &[5, 2], LOGIN, &[1, 0], WANTED, CONNECTED].iter().enumerate() {
+        tcp.say(scene.after_ms(10), turn % 2, words);
+    }
+    tcp.allocate(&mut scene, &alice(), RELAYED, 17);
+    let told = report(&scene.later(5).pcap());
+    assert_eq!(told.proxies.iter().map(|known| known.granted).collect::<Vec<_>>(), [true]);
 }
 
 #[test]

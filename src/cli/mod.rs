@@ -21,6 +21,7 @@ mod redact;
 mod rotation;
 mod run;
 mod signalling;
+mod stop;
 mod time;
 mod together;
 

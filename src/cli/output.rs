@@ -4,6 +4,7 @@ use super::STOPPED;
 use super::args::Colour;
 use super::error::Error;
 use super::options::Look;
+use super::stop::on_stop;
 use crate::render::clock::Clock;
 use crate::render::json;
 use crate::render::text::Options as TextOptions;
@@ -134,8 +135,7 @@ static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
 fn unfinished(path: Option<&Path>) {
     let noted = || UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
     *noted() = path.map(Path::to_owned);
-    // where signals are ignored, as behind nohup, they stay so, and a second handler is not needed
-    let _ = ctrlc::try_set_handler(move || {
+    on_stop(move || {
         if let Some(path) = noted().as_ref() {
             let _ = fs::remove_file(path); // it may be complete by now
         }

@@ -7,7 +7,7 @@ use super::{Clock, MAX_POINTS};
 use crate::frame::Frame;
 use crate::net::Endpoint;
 use crate::packet::{Limits, Packet, Packets};
-use crate::time::{MIRROR, Span, Timestamp};
+use crate::time::{Span, Timestamp, is_mirrored};
 use crate::wire::stun::{AttributeCode, Message, TransactionId};
 use hashbrown::{HashMap, HashSet};
 use std::collections::{BTreeMap, VecDeque};
@@ -251,7 +251,7 @@ impl Trace {
             changed: None,
         });
         if let Some(known) = entry.sightings.iter_mut().find(|known| known.flow == flow) {
-            let mirrored = known.ip_id == ip_id && now.since(known.last) < MIRROR;
+            let mirrored = is_mirrored([known.ip_id, ip_id], now.since(known.last));
             known.count += u32::from(!mirrored);
             known.last = now;
             if mirrored {

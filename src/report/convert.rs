@@ -356,6 +356,7 @@ pub(super) fn allocation(
     let evidence: Vec<Place> = evidence.into_iter().flatten().map(|seen| origin.place(seen.frame)).collect();
     Allocation {
         client: conversation.client.into(),
+        proxied_for: conversation.proxied_for().map(Address),
         server: conversation.server.into(),
         transport: conversation.transport,
         username: known.user.map(|name| view.text(name)),
@@ -442,6 +443,7 @@ pub(super) fn rejected(
     let evidence: Vec<Place> = exchange.frames().map(|frame| origin.place(frame)).collect();
     Allocation {
         client: conversation.client.into(),
+        proxied_for: conversation.proxied_for().map(Address),
         server: conversation.server.into(),
         transport: conversation.transport,
         username: exchange.asked.user.map(|name| view.text(name)),

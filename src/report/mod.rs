@@ -89,7 +89,7 @@ pub struct Report {
     pub counts: Counts,
     /// The STUN and TURN servers that were asked.
     pub servers: Vec<Server>,
-    /// The HTTP proxies that were asked for a TURN server. Left out where there is none.
+    /// The proxies, of HTTP and SOCKS, that were asked for a TURN server. Left out where there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub proxies: Vec<Proxy>,
     /// The transactions that findings cite, and a bounded number more.

@@ -1,7 +1,7 @@
 //! The conversation of an authentication, told step by step.
 
 use super::convert::Origin;
-use super::{Authentication, AuthenticationOutcome, Side, Step};
+use super::{Address, Authentication, AuthenticationOutcome, Side, Step};
 use crate::rules::{Proof, View};
 use crate::session::credentials::{Derivation, Preparation, Scheme};
 use crate::session::{Answer, Conversation, Exchange, Seen, Verdicts};
@@ -45,6 +45,7 @@ pub(super) fn authentication(conversation: &Conversation, view: &View<'_>, origi
     let text = |name: Option<crate::session::Name>| name.map(|name| view.text(name));
     Authentication {
         client: conversation.client.into(),
+        proxied_for: conversation.proxied_for().map(Address),
         server: conversation.server.into(),
         username: text(conversation.user),
         realm: text(conversation.realm),

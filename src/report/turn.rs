@@ -201,6 +201,9 @@ pub enum TransactionOutcome {
 pub struct Authentication {
     /// Who asked.
     pub client: Address,
+    /// Whom `client` stands for, as the PROXY header of its connection tells: then `client` is a balancer. Left out where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxied_for: Option<Address>,
     /// Who was asked.
     pub server: Address,
     /// The user that was tried last.
@@ -255,6 +258,9 @@ pub enum AuthenticationOutcome {
 pub struct Allocation {
     /// Whose it is.
     pub client: Address,
+    /// Whom `client` stands for, as the PROXY header of its connection tells: then `client` is a balancer. Left out where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxied_for: Option<Address>,
     /// Who made it.
     pub server: Address,
     /// Transport between the two.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::proxy::Header;
 use crate::frame::Seen;
 use crate::net::Endpoint;
 use crate::packet::IcmpKind;
@@ -58,8 +59,8 @@ pub struct Connection {
     pub cut: bool,
     /// Bytes that the capture lacks, from the client and from the server.
     pub missing: [u64; 2],
-    /// The header of the PROXY protocol that it begins with, by which a balancer tells whom it stands for.
-    pub proxied: Option<Seen>,
+    /// The header of the PROXY protocol that it begins with.
+    pub proxied: Option<Header>,
     /// Where the server's first words are those of a web server: the segment, and the status code.
     pub http: Option<(Seen, u16)>,
     /// Where it carries bytes between a relay's client and a peer (RFC 6062 §4.4): how many, from the client and from the server.

@@ -4,7 +4,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
 use super::connection::Connection;
-use super::entry::Entry;
+use super::entry::{Entry, sorted};
 use super::sieve::Sieve;
 use crate::net::Endpoint;
 use crate::slots::Slots;
@@ -39,7 +39,7 @@ impl Connections {
 
     pub(super) fn find(&self, src: Endpoint, dst: Endpoint) -> Option<u32> {
         let ends = sorted(src, dst);
-        let same = |&slot: &u32| self.entries.get(slot).is_some_and(|entry| entry.ends == ends);
+        let same = |&slot: &u32| self.entries.get(slot).is_some_and(|entry| entry.ends() == ends);
         self.by_ends.find(self.hasher.hash_one(ends), same).copied()
     }
 
@@ -56,10 +56,11 @@ impl Connections {
     }
 
     pub(super) fn add(&mut self, connection: Connection) -> Option<u32> {
-        let ends = sorted(connection.client, connection.server);
-        let slot = self.entries.add(Entry::new(ends, connection))?;
+        let entry = Entry::new(connection);
+        let ends = entry.ends();
+        let slot = self.entries.add(entry)?;
         let (hasher, entries) = (&self.hasher, &self.entries);
-        let rehash = |&slot: &u32| entries.get(slot).map_or(0, |entry| hasher.hash_one(entry.ends));
+        let rehash = |&slot: &u32| entries.get(slot).map_or(0, |entry| hasher.hash_one(entry.ends()));
         self.by_ends.insert_unique(hasher.hash_one(ends), slot, rehash);
         self.sieve.add(ends.0, ends.1);
         Some(slot)
@@ -67,10 +68,11 @@ impl Connections {
 
     pub(super) fn remove(&mut self, slot: u32) -> Option<Entry> {
         let entry = self.entries.remove(slot)?;
-        if let Ok(found) = self.by_ends.find_entry(self.hasher.hash_one(entry.ends), |&known| known == slot) {
+        if let Ok(found) = self.by_ends.find_entry(self.hasher.hash_one(entry.ends()), |&known| known == slot) {
             found.remove();
         }
-        self.sieve.remove(entry.ends.0, entry.ends.1);
+        let (one, other) = entry.ends();
+        self.sieve.remove(one, other);
         self.held = self.held.saturating_sub(entry.counted);
         Some(entry)
     }
@@ -81,10 +83,6 @@ impl Connections {
         let held = entry.held();
         self.held = self.held.saturating_sub(std::mem::replace(&mut entry.counted, held)).saturating_add(held);
     }
-}
-
-fn sorted(one: Endpoint, other: Endpoint) -> (Endpoint, Endpoint) {
-    if one <= other { (one, other) } else { (other, one) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::connection::Connection;
 use super::direction::Direction;
 use super::framing::Framer;
 use super::head::{self, Head};
-use super::proxy::Asked;
+use super::proxy::Talk;
 use super::tls::Tls;
 use crate::frame::Seen;
 use crate::net::Endpoint;
@@ -14,14 +14,15 @@ use crate::time::NUMBERED_MIRROR;
 /// A connection of the table.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub ends: (Endpoint, Endpoint),
     pub connection: Connection,
     /// The sequence number of the first byte of the client and of the server, where the SYN was captured.
     pub first: [Option<u32>; 2],
+    /// Whether the client's first bytes were such as are read here.
+    pub began: bool,
     /// From the client, from the server; once there was anything to look at.
     pub directions: Option<Box<[Direction; 2]>>,
-    /// What the client asked of it, where it is one to an HTTP proxy.
-    pub proxy: Option<Box<Asked>>,
+    /// What the client says to a proxy first, where it is one to a proxy.
+    pub proxy: Option<Box<Talk>>,
     /// Once it is known to be TLS.
     pub tls: Option<Box<Tls>>,
     /// Bytes of it that wait, as they were counted last.
@@ -42,9 +43,28 @@ pub(super) enum Look {
     Wait,
 }
 
+/// Two ends of a connection in the one order that they have whoever is asked of.
+pub(super) fn sorted(one: Endpoint, other: Endpoint) -> (Endpoint, Endpoint) {
+    if one <= other { (one, other) } else { (other, one) }
+}
+
 impl Entry {
-    pub(super) fn new(ends: (Endpoint, Endpoint), connection: Connection) -> Self {
-        Entry { ends, connection, first: [None; 2], directions: None, proxy: None, tls: None, counted: 0, holed: false }
+    pub(super) fn new(connection: Connection) -> Self {
+        Entry {
+            connection,
+            first: [None; 2],
+            began: false,
+            directions: None,
+            proxy: None,
+            tls: None,
+            counted: 0,
+            holed: false,
+        }
+    }
+
+    /// Its two ends, in the order in which they are looked up.
+    pub(super) fn ends(&self) -> (Endpoint, Endpoint) {
+        sorted(self.connection.client, self.connection.server)
     }
 
     /// What one end sent, once there was anything to look at.

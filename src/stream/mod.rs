@@ -22,6 +22,7 @@ mod item;
 mod limits;
 mod proxy;
 mod sieve;
+mod socks;
 mod table;
 mod tls;
 
@@ -31,7 +32,7 @@ pub use dtls::Associations;
 pub use framing::{Frame, Framer, Framing};
 pub use item::{Counts, Item, Payload};
 pub use limits::Limits;
-pub use proxy::Proxied;
+pub use proxy::{Header, Proxied, Reply};
 pub use table::Streams;
 pub use tls::{Sealed, Secured, What};
 

@@ -244,7 +244,10 @@ impl Streams {
                     entry.connection.cut = true;
                     return self.remove(slot, each);
                 }
-                Look::Read => entry.begin(tls::is_record(segment.payload)),
+                Look::Read => {
+                    entry.began = side == 0 && entry.first[0] == Some(seq);
+                    entry.begin(tls::is_record(segment.payload));
+                }
             }
         }
         let sealed = self.keys.is_empty() && !entry.is_followed();

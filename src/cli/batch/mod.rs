@@ -25,6 +25,7 @@ use super::beside::Beside;
 use super::error::{Error, say};
 use super::options::{Look, Wanted};
 use super::output;
+use super::stop::on_stop;
 use crate::render::batch::overview;
 use crate::report::Totals;
 use progress::Progress;
@@ -81,8 +82,7 @@ pub(super) fn run(mut batch: Batch) -> Result<Status, Error> {
     }
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
-    // where a second handler is not allowed the first one does it
-    let _ = ctrlc::set_handler(move || asked.store(true, Ordering::Relaxed));
+    on_stop(move || asked.store(true, Ordering::Relaxed));
     let total = items.iter().map(|item| item.size).fold(0, u64::saturating_add);
     let progress = Progress::new(total, std::io::stderr().is_terminal() && !batch.look.is_quiet());
     let work = Work::new(&store, &batch, &progress, &stop);

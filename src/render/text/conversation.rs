@@ -37,6 +37,9 @@ fn is_about(conversation: &Authentication, subject: &Subject) -> bool {
 
 fn summary(conversation: &Authentication) -> String {
     let mut text = format!("{} → {}", conversation.client, conversation.server);
+    if let Some(behind) = conversation.proxied_for {
+        text += &format!(", for {behind}");
+    }
     if let Some(username) = &conversation.username {
         text += &format!(", user {username}");
     }

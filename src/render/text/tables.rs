@@ -58,7 +58,10 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
         allocations.iter().take(shown).map(|allocation| {
             let relayed: Vec<String> = allocation.relayed.iter().map(ToString::to_string).collect();
             [
-                allocation.client.to_string(),
+                match allocation.proxied_for {
+                    Some(behind) => format!("{} for {behind}", allocation.client),
+                    None => allocation.client.to_string(),
+                },
                 or_dash((!relayed.is_empty()).then(|| relayed.join(" "))),
                 or_dash(allocation.username.as_deref()),
                 how_it_ended(allocation, end),

@@ -48,6 +48,7 @@ fn story() -> Report {
         },
         authentications: vec![Authentication {
             client,
+            proxied_for: None,
             server,
             username: Some("turnuser".into()),
             realm: Some("turnuser".into()),
@@ -101,6 +102,7 @@ fn story() -> Report {
 fn open_allocation(index: u16) -> Allocation {
     Allocation {
         client: address(&format!("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:{}", 40_000 + index)),
+        proxied_for: None,
         server: address("[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:3478"),
         transport: Transport::Udp,
         username: Some("1600000000:someone-with-a-long-name@example.org".into()),

@@ -39,21 +39,25 @@ pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
     }
 }
 
-/// HTTP proxies on the way to servers, and what they answered.
+/// Proxies on the way to servers, and what they answered.
 pub(super) fn proxies(page: &mut Page<'_>, report: &Report) {
     if report.proxies.is_empty() {
         return;
     }
-    page.heading("HTTP proxies", "asked for a TURN server");
+    page.heading("Proxies", "asked for a TURN server");
     let shown = page.limit(ROWS).min(report.proxies.len());
     for known in report.proxies.iter().take(shown) {
         let [asked, answered] = known.places;
         let tint = known.is_refusal().then_some(Tint::Warning);
+        let wanted = if known.target.is_empty() { "a connection" } else { &known.target };
         let text = format!(
-            "{} asked for {} (frame {}) and was answered {} (frame {})",
-            known.client, known.target, asked.frame, known.code, answered.frame
+            "{} asked for {wanted} (frame {}) and was answered {} (frame {})",
+            known.client,
+            asked.frame,
+            known.answer(),
+            answered.frame
         );
-        page.item(2, &format!("{}:", known.proxy), tint, &text);
+        page.item(2, &format!("{} ({}):", known.proxy, known.protocol), tint, &text);
     }
     page.more(2, shown, report.proxies.len() as u64);
 }

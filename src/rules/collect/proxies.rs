@@ -1,13 +1,10 @@
-//! What HTTP proxies have to do with a finding: they stand for the server, or refuse a client the other way.
+//! What proxies have to do with a finding: they stand for the server, or refuse a client the other way.
 
 use super::{Clients, Group};
+use crate::event::Reply;
 use crate::net::Transport;
 use crate::rules::Severity;
 use crate::session::ProxyAnswer;
-
-/// Status codes by which a proxy wants credentials of its own, and by which it forbids (RFC 9110 §15.5).
-const WANTS_CREDENTIALS: u16 = 407;
-const FORBIDDEN: u16 = 403;
 
 impl Group {
     /// Says of a proxy what it is.
@@ -21,21 +18,36 @@ impl Group {
         let text = &mut self.finding.text;
         if let Some((target, answer)) = proxies.target(client, server) {
             text.explanation += &format!(
-                " {server} is an HTTP proxy, which {client} asked for a connection to {target} (frame {}): what is said of the server is said of that one.",
+                " {server} is {} proxy, which {client} asked for a connection to {target} (frame {}): what is said of the server is said of that one.",
+                if answer.reply.protocol() == "HTTP" {
+                    "an HTTP".to_owned()
+                } else {
+                    format!("a {}", answer.reply.protocol())
+                },
                 answer.asked.frame
             );
         }
-        let mut refused = proxies.of(client).filter(|(_, _, answer)| over_udp && !answer.is_yes());
-        if let Some((proxy, target, ProxyAnswer { code, asked, answered })) = refused.next() {
+        let mut refused = proxies.of(client).filter(|(_, _, answer)| over_udp && !answer.reply.is_yes());
+        if let Some((proxy, target, &ProxyAnswer { reply, asked, answered })) = refused.next() {
+            let wanted =
+                if target.is_empty() { String::new() } else { format!(" the request for a connection to {target}") };
+            let meaning = reply.meaning().map(|meaning| format!(" ({meaning})")).unwrap_or_default();
             text.explanation += &format!(
-                " Nor does the HTTP proxy {proxy} let {client} through: it answers the request for a connection to {target} with {code} (frames {} and {}).",
-                asked.frame, answered.frame
+                " Nor does the {} proxy {proxy} let {client} through: it answers{wanted} with {}{meaning} (frames {} and {}).",
+                reply.protocol(),
+                reply.code(),
+                asked.frame,
+                answered.frame
             );
-            self.otherwise = Some(match *code {
-                WANTS_CREDENTIALS => format!(
+            self.otherwise = Some(match reply {
+                // RFC 9110 §15.5.8
+                Reply::Http(407) | Reply::NoMethod => format!(
                     "The proxy {proxy} wants credentials: give them to the client, or let it pass without; else TCP and TLS by way of it are no way out."
                 ),
-                FORBIDDEN => {
+                Reply::Login(_) => format!(
+                    "The proxy {proxy} refuses the client's credentials: give it others, or let it pass without; else TCP and TLS by way of it are no way out."
+                ),
+                Reply::Http(403) | Reply::Socks5(2) => {
                     format!("Have the proxy {proxy} permit {target}; else TCP and TLS by way of it are no way out.")
                 }
                 _ => format!(

@@ -1,7 +1,7 @@
 //! `turn-allocation-gone`: the client goes on with an allocation that the server does not have (any more).
 
 use super::{Denied, is_release, released_before};
-use crate::net::ClientAddress;
+use crate::net::{ClientAddress, MappedAddress};
 use crate::rules::evidence::{filter_of, frames, frames_of};
 use crate::rules::refusal::PATIENCE;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
@@ -17,9 +17,13 @@ const CAUSES: &[&str] = &["nat-rebinding", "turn-stale-nonce-loop"];
 /// How far the server's clock for the end of an allocation may be from that of the capture.
 const SLACK: Span = Span::from_secs(2);
 
+/// An answer that comes later than this after a refusal shows another moment.
+const SOON: Span = Span::from_secs(30);
+
 pub(super) fn tell(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
     let conversation = denied.conversation;
     let state = State::of(denied.first, conversation, view);
+    let trace = Trace::of(denied.first, &state, conversation);
     let mut seen = denied.occurrence(ID, "RFC 8656 §5", view);
     seen.subject.relayed = state.lent().and_then(|lent| lent.relayed);
     match state {
@@ -27,15 +31,16 @@ pub(super) fn tell(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
         State::Released(_) => seen.severity = Severity::Warning,
         _ => {}
     }
-    seen.key = format!("{} {}", conversation.server, state.key());
+    seen.key = format!("{} {}{}", conversation.server, state.key(), trace.map_or("", Trace::key));
+    seen.frames.extend(trace.iter().flat_map(Trace::frames));
     seen.causes = CAUSES;
-    out.add(seen, || text(&denied.exchanges, &state, conversation, view));
+    out.add(seen, || text(&denied.exchanges, &state, trace, conversation, view));
 }
 
 /// Some servers do not answer at all where they have no allocation.
 pub(super) fn judge_silence(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     if let Some((silent, state)) = silent(conversation, view) {
-        out.add(ignored(&silent, &state, conversation, view), || text(&silent, &state, conversation, view));
+        out.add(ignored(&silent, &state, conversation, view), || text(&silent, &state, None, conversation, view));
     }
 }
 
@@ -89,6 +94,64 @@ impl State {
             State::Never => "never",
             State::Unknown => "unknown",
         }
+    }
+}
+
+/// What the capture shows of how an allocation was lost that should have lived, or of which it does not show when it began.
+#[derive(Clone, Copy)]
+enum Trace {
+    /// Meanwhile nothing listened at the server's port: its host said so.
+    Stopped(u64),
+    /// The server sees the client elsewhere than before.
+    Elsewhere([(MappedAddress, u64); 2]),
+    /// The server sees the client where it did before: no NAT came between.
+    SamePlace(MappedAddress, [u64; 2]),
+}
+
+impl Trace {
+    fn of(refused: &Exchange, state: &State, conversation: &Conversation) -> Option<Trace> {
+        let since = match state {
+            State::Lost(lent, _) => lent.created.time,
+            State::Unknown => conversation.first.time,
+            _ => return None,
+        };
+        let at = refused.first.time;
+        let stopped = conversation.turned_away.as_deref().filter(|away| {
+            away.first.kind.is_port_unreachable()
+                && away.first.sender == conversation.server.0.ip()
+                && since <= away.since
+                && away.since < at
+        });
+        if let Some(away) = stopped {
+            return Some(Trace::Stopped(away.first.frame));
+        }
+        let answers = conversation.exchanges.iter().filter_map(|known| known.answer.as_ref());
+        let views = answers.filter_map(|answer| Some((answer.mapped?, answer.seen)));
+        let before = views.clone().filter(|(_, seen)| since <= seen.time && seen.time < at);
+        let after = views.filter(|(_, seen)| at < seen.time && seen.time.since(at) <= SOON);
+        let (one, other) = (before.max_by_key(|(_, seen)| *seen)?, after.min_by_key(|(_, seen)| *seen)?);
+        let frames = [one.1.frame, other.1.frame];
+        Some(match one.0 == other.0 {
+            true => Trace::SamePlace(one.0, frames),
+            false => Trace::Elsewhere([(one.0, one.1.frame), (other.0, other.1.frame)]),
+        })
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Trace::Stopped(_) => " stopped",
+            Trace::Elsewhere(_) => " elsewhere",
+            Trace::SamePlace(..) => " same place",
+        }
+    }
+
+    fn frames(&self) -> impl Iterator<Item = u64> {
+        let frames = match *self {
+            Trace::Stopped(frame) => [Some(frame), None],
+            Trace::Elsewhere(views) => views.map(|(_, frame)| Some(frame)),
+            Trace::SamePlace(_, frames) => frames.map(Some),
+        };
+        frames.into_iter().flatten()
     }
 }
 
@@ -146,7 +209,13 @@ fn ignored(silent: &[&Exchange], state: &State, conversation: &Conversation, vie
     }
 }
 
-fn text(exchanges: &[&Exchange], state: &State, conversation: &Conversation, view: &View<'_>) -> Text {
+fn text(
+    exchanges: &[&Exchange],
+    state: &State,
+    trace: Option<Trace>,
+    conversation: &Conversation,
+    view: &View<'_>,
+) -> Text {
     let (client, server) = (conversation.client, conversation.server);
     let method = exchanges.first().map(|exchange| exchange.method.to_string()).unwrap_or_default();
     let listed = frames(&frames_of(exchanges.iter().copied()));
@@ -159,7 +228,7 @@ fn text(exchanges: &[&Exchange], state: &State, conversation: &Conversation, vie
     } else {
         ""
     };
-    let (short, why, fix) = told(state, client);
+    let (short, why, fix) = told(state, trace, client);
     Text {
         title: format!("{met}: {short}"),
         explanation: format!(
@@ -185,7 +254,7 @@ fn granted_for_nothing(lent: &Lent) -> (String, String, String) {
 }
 
 /// What happened, as a clause for the headline and in sentences, and what to change.
-fn told(state: &State, client: ClientAddress) -> (String, String, String) {
+fn told(state: &State, trace: Option<Trace>, client: ClientAddress) -> (String, String, String) {
     let in_time = "Have the client send its Refresh well before the end (a minute is usual), repeat it when it gets no answer, and take over \
                    the nonce of a 438; a client that slept must allocate anew.";
     match state {
@@ -212,13 +281,11 @@ fn told(state: &State, client: ClientAddress) -> (String, String, String) {
         State::Lost(lent, left) => (
             format!("the allocation is gone {left} before its time"),
             format!(
-                "It was granted in frame {} and should have lived {left} longer. The server was restarted, a balancer sent the request to another \
-                 server, or a NAT between this capture point and the server gave the client another port.",
-                lent.created.frame
+                "It was granted in frame {} and should have lived {left} longer. {}",
+                lent.created.frame,
+                lost_how(trace, "The")
             ),
-            "Look in the server's log whether it was restarted; keep a client's address on one server behind a balancer; keep NAT mappings \
-             alive. The client should allocate anew when it gets 437."
-                .to_owned(),
+            lost_fix(trace).to_owned(),
         ),
         State::Moved(from, frame) => (
             format!("the client used to come from {from}"),
@@ -241,10 +308,55 @@ fn told(state: &State, client: ClientAddress) -> (String, String, String) {
         ),
         State::Unknown => (
             "there is no allocation (any more)".to_owned(),
-            "The capture does not show how that allocation began: it expired, the server was restarted, or the client's address outside its \
-             NAT has changed."
-                .to_owned(),
-            in_time.to_owned(),
+            format!("The capture does not show how that allocation began. {}", lost_how(trace, "It expired, the")),
+            match trace {
+                None | Some(Trace::SamePlace(..)) => in_time,
+                Some(_) => lost_fix(trace),
+            }
+            .to_owned(),
         ),
+    }
+}
+
+/// How an allocation was lost, as far as it is known; `otherwise` stands before what the server did.
+fn lost_how(trace: Option<Trace>, otherwise: &str) -> String {
+    match trace {
+        Some(Trace::Stopped(frame)) => format!(
+            "Before these requests nothing listened at the server's port, as its host said by ICMP (frame {frame}): the server was restarted and has \
+             forgotten what it had lent."
+        ),
+        Some(Trace::Elsewhere([(one, before), (other, after)])) => format!(
+            "The server saw the client as {one} before (frame {before}) and sees it as {other} now (frame {after}): a NAT between this capture point and \
+             the server, or a balancer that works as one, gave the client another place, and to the server it is another client now."
+        ),
+        Some(Trace::SamePlace(same, [before, after])) => format!(
+            "The server sees the client as {same} before and after (frames {before} and {after}), so no NAT came between. {otherwise} server was \
+             restarted, or a balancer sent the request to another one."
+        ),
+        None => format!(
+            "{otherwise} server was restarted, a balancer sent the request to another server, or a NAT between this capture point and the server gave \
+             the client another port."
+        ),
+    }
+}
+
+/// What to change so that allocations are not lost.
+fn lost_fix(trace: Option<Trace>) -> &'static str {
+    match trace {
+        Some(Trace::Stopped(_)) => {
+            "Look in the server's log why it was restarted. The client should allocate anew when it gets 437."
+        }
+        Some(Trace::Elsewhere(_)) => {
+            "Something sent every 15 seconds or so keeps a NAT from forgetting a mapping that is idle; lengthen its UDP timeout where you can. The \
+             client should allocate anew when it gets 437, or use mobility (RFC 8016)."
+        }
+        Some(Trace::SamePlace(..)) => {
+            "Look in the server's log whether it was restarted; keep a client's address on one server behind a balancer. The client should \
+             allocate anew when it gets 437."
+        }
+        None => {
+            "Look in the server's log whether it was restarted; keep a client's address on one server behind a balancer; keep NAT mappings \
+             alive. The client should allocate anew when it gets 437."
+        }
     }
 }

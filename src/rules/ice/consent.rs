@@ -34,15 +34,16 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     let unheard = own.first.is_some() && silence(own.last) >= long && answered.open >= several;
     let given_up = silence(consent.last_check) >= span && (answered.open >= checks || unheard);
     let gone = is_gone(pair, &consent, answered);
-    let goodbye = says_goodbye(pair, &consent, gone);
+    let in_vain = asks_in_vain(&consent, answered);
+    let goodbye = says_goodbye(pair, &consent, gone, in_vain.then_some(answered.open_since));
     if ice.is_mixed || (consent.lost_at.is_none() && !given_up && !gone) || goodbye {
         return;
     }
     let at = consent.lost_at.unwrap_or(consent.last_check);
     let heard = last_heard(pair, &consent, at);
-    // an agent that asks for consent only while nothing else passes hears media long after its last answer
+    // an agent that asks for consent only while nothing else passes hears media long after its last answer; but not while it asks and asks
     let still_sends = heard.since(consent.last_answer.time) > ON_ITS_WAY && consent.last_check.since(heard) < SILENT;
-    if consent.lost_at.is_none() && still_sends {
+    if consent.lost_at.is_none() && still_sends && !in_vain {
         return;
     }
     let mut seen =
@@ -76,13 +77,22 @@ const BEHIND_A_RELAY: &[&str] = &[
     "nat-rebinding",
 ];
 
-/// Whether either side closed what ran on the pair about when the answers ceased. One who closes it when nothing came for long does not take leave of anybody.
-fn says_goodbye(pair: &Pair, consent: &Consent, gone: bool) -> bool {
+/// Whether an agent asked again and again for as long as WebRTC does before it gives a pair up, without an answer.
+fn asks_in_vain(consent: &Consent, answered: &Answered) -> bool {
+    let (span, checks) = GIVEN_UP;
+    answered.open >= checks && consent.last_check.since(answered.open_since) >= span
+}
+
+/// Whether either side closed what ran on the pair about when the answers ceased. One who closes it when nothing came for long does not take leave of anybody,
+/// nor does either where all was asked in vain since then.
+fn says_goodbye(pair: &Pair, consent: &Consent, gone: bool, in_vain: Option<Timestamp>) -> bool {
     let near = consent.last_answer.time.after(Span(-GOODBYE.0));
-    let until = if gone { consent.last_answer.time.after(WAITED) } else { Timestamp(i64::MAX) };
+    let (span, _) = GIVEN_UP;
+    let late = in_vain.map_or(Timestamp(i64::MAX), |since| since.after(span));
+    let until = if gone { consent.last_answer.time.after(WAITED) } else { late };
     let own = pair.carried(consent.from).alert.filter(|alert| alert.time <= until);
-    let alerts = own.into_iter().chain(pair.carried(1 - consent.from).alert);
-    alerts.into_iter().any(|alert| alert.time >= near)
+    let peer = pair.carried(1 - consent.from).alert.filter(|alert| alert.time <= late);
+    own.into_iter().chain(peer).any(|alert| alert.time >= near)
 }
 
 /// Whether an agent went on sending on a pair that had carried data both ways, and nothing of the other came any more.

@@ -1,12 +1,13 @@
 //! `turn-answer-lost` and `turn-answer-from-elsewhere`: answers that leave and do not arrive, or that arrive from where nobody asked.
 
 use crate::net::Endpoint;
+use crate::rules::denied::is_release;
 use crate::rules::evidence::{client_filter, filter_of, frames, frames_at, frames_of};
 use crate::rules::travel;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::credentials::Status;
 use crate::session::{Conversation, Exchange, Grievance, Seen, Verdicts};
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 
 pub(super) const LOST: &str = "turn-answer-lost";
@@ -39,9 +40,14 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
         let between = travel::of_answer(exchange, lost.answer, view);
         let where_to = match &between {
             Some(between) => between,
+            None if lost.cut => {
+                "Earlier answers on this way did arrive, for the client uses their nonce; by then none does, whatever it asks, though its requests still \
+                 come: the way back was lost in between, beyond the point of this capture."
+            }
             None if lost.hears => {
                 "An earlier answer on this way did arrive, for the client uses its nonce; what differs is this one. Either it is dropped for its size or \
-                 content on the way, or the client does not take it, as where something rewrote it and its integrity no longer fits."
+                 content on the way, or the client does not take it, as where something rewrote it and its integrity no longer fits; or the way back \
+                 was lost in between."
             }
             None if lost.beyond => {
                 "The capture shows both sides of a NAT: the answer reaches the outer side and not the inner one."
@@ -51,7 +57,7 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
             }
         };
         out.add(seen, || Text {
-            title: if lost.hears && between.is_none() {
+            title: if lost.hears && !lost.cut && between.is_none() {
                 format!("{server} answers {client}, and the client does not take the answer: it repeats its {} request", exchange.method)
             } else {
                 format!("{server} answers {client}, and the answers do not arrive: the client repeats its {} request", exchange.method)
@@ -68,7 +74,7 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
                 Some(_) => "Look at what lies between these two points, for the way back: firewall state for answers, asymmetric routes, NAT; and at the \
                             client's own firewall, if the capture there was taken on it."
                     .to_owned(),
-                None if lost.hears => format!(
+                None if lost.hears && !lost.cut => format!(
                     "Look at the log of {client} for why it drops the answer, and test its integrity with the credentials (--credentials FILE); capture there, too: if it does \
                      not arrive, look for a filter or an application gateway (ALG) between the two points."
                 ),
@@ -89,6 +95,8 @@ struct Lost {
     beyond: bool,
     /// Whether the client shows that another answer on this way came to it.
     hears: bool,
+    /// Whether the client asks something else in vain, too, so that it is no matter of the one answer.
+    cut: bool,
 }
 
 /// Whether the client goes on with a request that was answered, and never shows that it got the answer.
@@ -96,22 +104,27 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
     let lost = match (&exchange.answer, exchange.answered_beyond) {
         (None, Some(answer)) => {
             let after = exchange.again.iter().filter(|copy| copy.time > answer.time).count();
-            Lost { answer, repeats: u32::try_from(after).unwrap_or(u32::MAX), beyond: true, hears: false }
+            Lost { answer, repeats: u32::try_from(after).unwrap_or(u32::MAX), beyond: true, hears: false, cut: false }
         }
         (Some(answer), _) if answer.from.is_none() && !answer.fingerprint_bad && !has_mismatch(&answer.integrity) => {
-            Lost { answer: answer.seen, repeats: exchange.again_after_answer, beyond: false, hears: false }
+            Lost { answer: answer.seen, repeats: exchange.again_after_answer, beyond: false, hears: false, cut: false }
         }
         _ => return None,
     };
-    // the same question anew, with as little success, is no sign of an answer
+    // the same question anew, with as little success, is no sign of an answer; nor is another that a client with an allocation has to ask in its time
+    let is_apart = exchange.method != Method::ALLOCATE && exchange.asked.nonce.is_some();
     let in_vain = |other: &Exchange| {
-        other.method == exchange.method
+        (other.method == exchange.method || is_apart)
             && other.asked.nonce == exchange.asked.nonce
-            && (other.answer.is_none() || other.again_after_answer > 0)
+            && (other.answer.is_none() || other.again_after_answer > 0 || is_apart && is_release(other))
     };
     let later = |other: &Exchange| other.first.time > lost.answer.time && other.id != exchange.id && !in_vain(other);
+    let answers_in_vain = |at: Timestamp| {
+        let mut vain = conversation.exchanges.iter().filter(|other| in_vain(other));
+        vain.any(|other| other.answer.as_ref().is_some_and(|answer| answer.seen.time == at))
+    };
     let went_on = conversation.exchanges.iter().any(later)
-        || conversation.granted.iter().any(|(_, at)| at > exchange.last.time)
+        || conversation.granted.iter().any(|(_, at)| at > exchange.last.time && !answers_in_vain(at))
         || conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > lost.answer.time);
     // a client that uses the nonce of an answer on this way hears the server: it passes over the refusal that it repeats its request after
     let hears = |nonce| {
@@ -123,7 +136,9 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
         return None;
     }
     let enough = lost.repeats >= REPEATS;
-    let lost = Lost { hears: !lost.beyond && exchange.asked.nonce.is_some_and(hears), ..lost };
+    let hears = !lost.beyond && exchange.asked.nonce.is_some_and(hears);
+    let also = |other: &Exchange| other.method != exchange.method && in_vain(other) && !is_release(other);
+    let lost = Lost { hears, cut: hears && conversation.exchanges.iter().any(also), ..lost };
     (enough && !exchange.asked.nat_test && exchange.asked.lifetime != Some(0) && !went_on).then_some(lost)
 }
 

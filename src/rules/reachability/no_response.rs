@@ -229,11 +229,12 @@ fn who_hangs_up(conversation: &Conversation) -> String {
 fn header_before(conversation: &Conversation) -> Option<(String, String)> {
     let header = conversation.connection.as_deref()?.proxied?;
     let server = conversation.server;
+    let named = header.client.map(|client| format!(", here {client}")).unwrap_or_default();
     Some((
         format!(
-            "The connection begins with a header of the PROXY protocol (frame {}), by which a balancer tells whom it stands for; a server that does not \
-             expect one does not take what follows for STUN.",
-            header.frame
+            "The connection begins with a header of the PROXY protocol (frame {}), by which a balancer tells whom it stands for{named}; a server that does \
+             not expect one does not take what follows for STUN.",
+            header.at.frame
         ),
         format!(
             "Have the balancer send no PROXY header to {server}, or have {server} expect it (coturn: tcp-proxy-port, which is a port of its own)."

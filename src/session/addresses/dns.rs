@@ -4,7 +4,7 @@ use crate::net::Endpoint;
 use crate::session::Session;
 use crate::session::conversations::exchange::Seen;
 use crate::session::totals::Sample;
-use crate::time::Span;
+use crate::time::NUMBERED_MIRROR;
 use crate::wire::dns::{self, Asked, Kind, Rcode, Told};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,9 +17,6 @@ const MAX_NAME: usize = 255;
 const MAX_TOLD: usize = 16;
 /// How many clients are remembered to which a resolver ever answered.
 const MAX_HEARD: usize = 8_192;
-
-/// A question that comes again sooner is a copy by a mirror port: resolvers are given a second and more.
-const MIRRORED: Span = Span::from_millis(10);
 
 /// Who asks, for which name, in lower case, and what of it.
 pub type Question = (IpAddr, String, Kind);
@@ -190,8 +187,8 @@ impl Lookups {
         };
         match asked.rcode {
             None => {
-                // what a mirror port shows again was not asked again
-                let again = lookup.questions.total > 0 && seen.time.since(lookup.last.time) < MIRRORED;
+                // what a mirror port shows again was not asked again: resolvers are given a second and more
+                let again = lookup.questions.total > 0 && seen.time.since(lookup.last.time) < NUMBERED_MIRROR;
                 if !again {
                     lookup.questions.add(seen.frame);
                 }

@@ -5,7 +5,7 @@ use super::exchange::{Answer, Asked, Exchange, Seen, Settled};
 use super::nonce::StaleRow;
 use super::remembered::Remembered;
 use crate::event::{Connection, IcmpAnswer};
-use crate::net::{ClientAddress, PeerAddress, ServerAddress, Transport};
+use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport};
 use crate::session::allocations::allocation::{Allocation, End};
 use crate::session::allocations::stray::To;
 use crate::session::flow::{Checks, Traffic};
@@ -223,6 +223,12 @@ impl Conversation {
         if away.frames.len() < FRAMES {
             away.frames.push(icmp.frame);
         }
+    }
+
+    /// Whom the client stands for, as the PROXY header of its connection tells.
+    #[must_use]
+    pub fn proxied_for(&self) -> Option<Endpoint> {
+        self.connection.as_deref()?.proxied?.client
     }
 
     /// Whether both ends were heard.

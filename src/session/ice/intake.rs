@@ -77,6 +77,12 @@ impl Ice {
             if place.is_some_and(same) {
                 return None;
             }
+            // a pair that began with a check which the relay did not pass on: its way is that of another by now
+            let own = self.pair(sent.slot, sent.pair).map(|pair| *pair.path());
+            let leads = own.and_then(|own| self.find(&own)).filter(|now| !same(*now));
+            if leads.is_some_and(|now| place.is_some_and(|place| (place.slot, place.pair) == (now.slot, now.pair))) {
+                return self.before_translation(sent, event);
+            }
             let low = if direction == 0 { sent.agent } else { 1 - sent.agent };
             self.add_point(sent.slot, sent.pair, Point { path, low });
             return self.before_translation(sent, event);

@@ -1,7 +1,7 @@
-//! HTTP proxies that clients ask for a way to a TURN server (RFC 9110 §9.3.6).
+//! Proxies of HTTP and SOCKS that clients ask for a way to a TURN server.
 
 use super::attempts::is_usual;
-use crate::event::Proxied;
+use crate::event::{Proxied, Reply};
 use crate::net::{Endpoint, ServerAddress};
 use crate::session::Session;
 use crate::session::conversations::exchange::Seen;
@@ -14,29 +14,15 @@ const MAX: usize = 256;
 /// What a proxy answered a client last that asked it for a server.
 #[derive(Clone, Copy, Debug)]
 pub struct ProxyAnswer {
-    /// The status code.
-    pub code: u16,
+    /// What it says.
+    pub reply: Reply,
     /// The request.
     pub asked: Seen,
     /// The answer.
     pub answered: Seen,
 }
 
-impl ProxyAnswer {
-    /// Whether the proxy connects the client.
-    #[must_use]
-    pub fn is_yes(&self) -> bool {
-        connects(self.code)
-    }
-}
-
-/// Whether a proxy that answers with this status code connects the client (RFC 9110 §9.3.6).
-#[must_use]
-pub fn connects(code: u16) -> bool {
-    (200..300).contains(&code)
-}
-
-/// All of them, by client, proxy and the host and port that it is asked for.
+/// All of them, by client, proxy and the host and port that it is asked for; these are empty where a client was turned away before it named them.
 #[derive(Debug, Default)]
 pub struct Proxies(BTreeMap<(IpAddr, Endpoint, String), ProxyAnswer>);
 
@@ -55,15 +41,20 @@ impl Proxies {
     /// What a proxy was asked for by a client, and connected it to.
     #[must_use]
     pub fn target(&self, client: IpAddr, proxy: ServerAddress) -> Option<(&str, &ProxyAnswer)> {
-        let mut yes = self.of(client).filter(|(known, _, answer)| *known == proxy && answer.is_yes());
+        let mut yes = self.of(client).filter(|(known, _, answer)| *known == proxy && answer.reply.is_yes());
         yes.next().map(|(_, target, answer)| (target, answer))
     }
 
     fn add(&mut self, answer: &Proxied<'_>) {
-        let key = (answer.client.ip(), answer.proxy, answer.target.to_owned());
-        if is_of_turn(answer.target) && (self.0.len() < MAX || self.0.contains_key(&key)) {
-            let &Proxied { code, asked, answered, .. } = answer;
-            self.0.insert(key, ProxyAnswer { code, asked, answered });
+        let &Proxied { target, reply, asked, answered, .. } = answer;
+        let key = |target: &str| (answer.client.ip(), answer.proxy, target.to_owned());
+        if !target.is_empty() {
+            // it was let in this time
+            self.0.remove(&key(""));
+        }
+        let wanted = target.is_empty() || is_of_turn(target);
+        if wanted && (self.0.len() < MAX || self.0.contains_key(&key(target))) {
+            self.0.insert(key(target), ProxyAnswer { reply, asked, answered });
         }
     }
 }

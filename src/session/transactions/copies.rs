@@ -1,11 +1,10 @@
 //! Packets that the capture holds twice, as a mirror port shows them, where they are of no transaction that would tell: indications, ChannelData,
 //! DTLS, RTCP. (RTP has its sequence numbers.)
 
-use super::leg::is_copy;
 use crate::event::{Event, Hop};
 use crate::session::Session;
 use crate::session::tables::queue::Queue;
-use crate::time::{NUMBERED_MIRROR, Timestamp};
+use crate::time::{NUMBERED_MIRROR, Timestamp, is_mirrored};
 use crate::wire::demux;
 use crate::wire::turn::ChannelData;
 
@@ -34,7 +33,8 @@ impl Copies {
         while self.packets.nth(0).is_some_and(is_old) {
             self.packets.pop();
         }
-        let is_same = |known: &Packet| known.print == print && is_copy([known.ip_id, ip_id], known.time.apart(time));
+        let is_same =
+            |known: &Packet| known.print == print && is_mirrored([known.ip_id, ip_id], known.time.apart(time));
         let copy = self.packets.find(print, is_same).is_some();
         self.packets.push(print, Packet { print, time, ip_id });
         copy

@@ -6,7 +6,7 @@ use crate::net::{ClientAddress, ServerAddress};
 use crate::session::conversations::exchange::{Asked, Exchange, Seen};
 use crate::session::flow::{Ends, FlowId};
 use crate::session::tables::names::Name;
-use crate::time::{MIRROR, NUMBERED_MIRROR, Span, Timestamp};
+use crate::time::{Timestamp, is_mirrored};
 use crate::wire::stun::{Method, TransactionId};
 use std::num::NonZeroU32;
 
@@ -252,7 +252,7 @@ impl Leg {
     pub(super) fn repeat(&mut self, at: &Sighting) -> Request {
         let first = self.first;
         let gap = at.seen.time.since(self.last().time);
-        if self.digest == short(at.digest) && is_copy([self.last_ip_id, at.ip_id], gap) {
+        if self.digest == short(at.digest) && is_mirrored([self.last_ip_id, at.ip_id], gap) {
             return Request::Mirrored { first };
         }
         self.last_ip_id = at.ip_id;
@@ -274,7 +274,7 @@ impl Leg {
     pub(super) fn respond(&mut self, at: &Sighting) -> bool {
         self.answer_mirrored = self.answered
             && self.answer_digest == short(at.digest)
-            && is_copy([self.answer_ip_id, at.ip_id], at.seen.time.since(self.last_answer()));
+            && is_mirrored([self.answer_ip_id, at.ip_id], at.seen.time.since(self.last_answer()));
         self.answer_digest = short(at.digest);
         self.answer_ip_id = at.ip_id;
         let first = !self.answered;
@@ -286,11 +286,6 @@ impl Leg {
         }
         first
     }
-}
-
-/// Whether two packets with the same content are one, by their IPv4 identifications. Hosts that never let packets be fragmented may leave it at 0.
-pub(super) fn is_copy([one, other]: [u32; 2], gap: Span) -> bool {
-    one == other && gap < if one == 0 { MIRROR } else { NUMBERED_MIRROR }
 }
 
 /// Half of a digest is enough between messages of the same transaction id.

@@ -178,6 +178,7 @@ fn conversations(report: &Report, clock: &Clock, links: &Links) -> Table {
             };
             vec![
                 ("client", mono(conversation.client)),
+                ("for", optional(conversation.proxied_for).classed("mono")),
                 ("server", mono(conversation.server)),
                 ("time", time(step.time, clock)),
                 ("from", text(side(step.from))),

@@ -34,18 +34,20 @@ pub(super) fn servers(report: &Report) -> Table {
     table("servers", "Servers", rows, report.left_out("servers"))
 }
 
-/// HTTP proxies that were asked for a TURN server.
+/// Proxies that were asked for a TURN server.
 pub(super) fn proxies(report: &Report, links: &Links) -> Table {
     let rows = report.proxies.iter().map(|known| {
         vec![
             ("client", mono(&known.client)),
             ("proxy", mono(known.proxy)),
+            ("protocol", text(known.protocol)),
             ("asked for", long(known.target.clone())),
             ("answer", number(known.code.into()).classed(if known.is_refusal() { "number bad" } else { "number" })),
+            ("meaning", optional(known.meaning)),
             ("frames", frames(&known.places, 2, links)),
         ]
     });
-    table("proxies", "HTTP proxies", rows, report.left_out("proxies"))
+    table("proxies", "Proxies", rows, report.left_out("proxies"))
 }
 
 /// What servers lent over time; where never more than one client had one relay, the allocations say it all.
@@ -105,6 +107,7 @@ pub(super) fn allocations(report: &Report, clock: &Clock, links: &Links) -> Tabl
         let relayed: Vec<String> = allocation.relayed.iter().map(ToString::to_string).collect();
         vec![
             ("client", mono(allocation.client)),
+            ("for", optional(allocation.proxied_for).classed("mono")),
             ("server", mono(allocation.server)),
             ("transport", text(allocation.transport)),
             ("user", optional(allocation.username.as_deref())),
