@@ -4,6 +4,7 @@ mod affected;
 mod causes;
 mod elsewhere;
 mod group;
+mod knocks;
 mod monitors;
 mod proxies;
 mod refusers;

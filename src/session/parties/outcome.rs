@@ -144,6 +144,12 @@ impl Outcome {
         })
     }
 
+    /// Whether this server gave it an allocation.
+    pub(super) fn was_lent(&self, endpoint: Endpoint) -> bool {
+        let place = self.place(endpoint);
+        self.grants.iter().any(|grant| Some(grant.server) == place && grant.allocated > NEVER)
+    }
+
     /// The client was sent from one server to another.
     pub(super) fn redirected(&mut self, redirect: Redirect) {
         let redirects = &mut self.rare.get_or_insert_default().redirects;

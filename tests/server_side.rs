@@ -1,0 +1,97 @@
+//! What a capture at a server with many clients says of those few for whom it does not work.
+
+mod support;
+
+use support::analyze::{finding, report};
+use support::*;
+use turnscope::report::{Report, Verdict};
+use turnscope::rules::{Confidence, Severity};
+
+const SERVER: &str = "203.0.113.1:3478";
+const REALM: &str = "example.org";
+
+/// A server that lends relays to so many clients.
+fn server_with(served: u8) -> Scene {
+    let mut scene = Scene::new();
+    for host in 1..=served {
+        let (client, relayed) = (format!("192.0.2.{host}:5000"), format!("203.0.113.1:{}", 24000 + u16::from(host)));
+        let login = Login::new(&format!("user{host}"), REALM, "right");
+        scene.after_ms(500).allocation(&*client, SERVER, &login, &format!("nonce-{host}"), &*relayed);
+    }
+    scene
+}
+
+/// A host asks without credentials so often, and goes on with nothing.
+fn knock(scene: &mut Scene, client: &str, times: u8) {
+    for time in 0..times {
+        scene.after_ms(700 + 900 * u64::from(time)).allocate_challenge(
+            client,
+            SERVER,
+            REALM,
+            &format!("for-{client}-{time}"),
+        );
+    }
+}
+
+fn after_a_while(scene: &mut Scene) -> Report {
+    scene.after_ms(30_000).frame(&[0; 60]);
+    report(&scene.pcap())
+}
+
+#[test]
+fn hosts_that_ask_once_without_credentials_and_leave_do_not_spoil_a_server_with_many_clients() {
+    let mut scene = server_with(5);
+    knock(&mut scene, "198.51.100.7:40000", 1);
+    knock(&mut scene, "198.51.100.8:40000", 2);
+    let report = after_a_while(&mut scene);
+    assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
+    let found = finding(&report, "turn-no-credentials");
+    assert_eq!((found.severity, found.occurrences, found.affected.clients_total), (Severity::Note, 2, 2));
+    assert!(found.title.ends_with("and the client gave none; it left at that, as scanners do"), "{}", found.title);
+    assert!(found.explanation.contains("5 clients have relays of this server"), "{}", found.explanation);
+    assert!(found.fix.starts_with("If this is a scanner, leave it at that. Else: "), "{}", found.fix);
+}
+
+#[test]
+fn beside_few_clients_one_that_asks_once_without_credentials_may_be_a_scanner() {
+    let mut scene = server_with(1);
+    knock(&mut scene, "198.51.100.7:40000", 1);
+    let report = after_a_while(&mut scene);
+    let found = finding(&report, "turn-no-credentials");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert!(found.explanation.contains("1 client has a relay of this server"), "{}", found.explanation);
+}
+
+#[test]
+fn a_client_that_goes_on_asking_without_credentials_is_told_of_and_not_the_scanners_before_it() {
+    let mut scene = server_with(5);
+    knock(&mut scene, "198.51.100.7:40000", 1);
+    knock(&mut scene, "192.0.2.99:5000", 4);
+    let report = after_a_while(&mut scene);
+    let found = finding(&report, "turn-no-credentials");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("asked 192.0.2.99:5000 for credentials"), "{}", found.title);
+    assert_eq!(found.affected.clients_total, 1);
+    assert!(!found.explanation.contains("canners"), "{}", found.explanation);
+}
+
+#[test]
+fn where_nobody_else_is_served_a_client_that_asks_once_without_credentials_is_no_scanner() {
+    let mut scene = Scene::new();
+    knock(&mut scene, "192.0.2.99:5000", 1);
+    let report = after_a_while(&mut scene);
+    let found = finding(&report, "turn-no-credentials");
+    assert_eq!((report.verdict, found.confidence), (Verdict::Failure, Confidence::Certain));
+}
+
+#[test]
+fn a_health_check_without_credentials_does_not_spoil_a_server_with_many_clients() {
+    let mut scene = server_with(5);
+    for number in 0..12 {
+        scene.at_ms(10_000 + number * 5000);
+        scene.allocate_challenge(&*format!("10.9.9.9:{}", 40000 + number), SERVER, REALM, &format!("check-{number}"));
+    }
+    let report = after_a_while(&mut scene);
+    assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
+    assert!(finding(&report, "turn-no-credentials").title.ends_with("as a health check does"));
+}
