@@ -95,3 +95,65 @@ fn a_health_check_without_credentials_does_not_spoil_a_server_with_many_clients(
     assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
     assert!(finding(&report, "turn-no-credentials").title.ends_with("as a health check does"));
 }
+
+/// A client whose password the server does not take.
+fn refuse(scene: &mut Scene, client: &str, user: &str) {
+    scene.allocate_challenge(client, SERVER, REALM, "nonce-r");
+    let wrong = scene.after_ms(10).allocate_as(client, SERVER, &Login::new(user, REALM, "wrong"), "nonce-r");
+    scene.after_ms(10).challenge(&wrong, 401, "Unauthorized", REALM, "nonce-r2");
+}
+
+#[test]
+fn a_refused_user_is_told_beside_how_many_others_are_served() {
+    let mut scene = server_with(5);
+    refuse(&mut scene, "192.0.2.77:5000", "mistaken");
+    let found = after_a_while(&mut scene);
+    let found = finding(&found, "turn-integrity-rejected");
+    assert!(
+        found.explanation.contains("In this capture the server gave relays to 5 other clients."),
+        "{}",
+        found.explanation
+    );
+    assert!(!found.explanation.contains("as that user"), "{}", found.explanation);
+}
+
+#[test]
+fn a_user_that_is_refused_here_and_accepted_there_is_told_as_that() {
+    let login = Login::new("alice", REALM, "right");
+    let told = |served: &str, before: bool| {
+        let mut scene = Scene::new();
+        if before {
+            scene.allocation(served, SERVER, &login, "nonce-s", "203.0.113.1:24000");
+        }
+        refuse(scene.after_ms(60_000), "192.0.2.77:5000", "alice");
+        if !before {
+            scene.after_ms(120_000).allocation(served, SERVER, &login, "nonce-s", "203.0.113.1:24000");
+        }
+        after_a_while(&mut scene)
+    };
+    let same = "192.0.2.77:5009";
+    for (served, before, verdict, title, why) in [
+        (same, true, Verdict::Failure, "; 60 seconds before the same user was accepted", "changed in between"),
+        (same, false, Verdict::Warning, "; 2 minutes later the same user was accepted", "mended in between"),
+        (
+            "192.0.2.5:6000",
+            true,
+            Verdict::Failure,
+            "; it accepted the same user from 192.0.2.5",
+            "holds what that client has",
+        ),
+        (
+            "192.0.2.5:6000",
+            false,
+            Verdict::Failure,
+            "; it accepted the same user from 192.0.2.5",
+            "holds what that client has",
+        ),
+    ] {
+        let report = told(served, before);
+        let found = finding(&report, "turn-integrity-rejected");
+        assert_eq!(report.verdict, verdict, "{served} {before}");
+        assert!(found.title.ends_with(title), "{}", found.title);
+        assert!(found.explanation.contains(why), "{}", found.explanation);
+    }
+}

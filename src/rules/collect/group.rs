@@ -4,7 +4,7 @@ use super::knocks::Knocks;
 use super::{Affected, Concluded, MAX_FRAMES, Occurrence, Remedy, Subject, Text};
 use crate::frame::in_order;
 use crate::rules::{Confidence, Severity};
-use crate::session::{Clients, Grievance, Names};
+use crate::session::{Clients, Grievance, Lendings, Names};
 use crate::time::Timestamp;
 
 /// How many occurrences of a finding are kept to decide its severity by.
@@ -155,8 +155,8 @@ impl Group {
     }
 
     /// A failure stands if one client that it struck never got what it asked for.
-    pub(super) fn decide(&mut self, clients: &Clients, names: &Names) {
-        let knocks = Knocks::among(self, clients);
+    pub(super) fn decide(&mut self, clients: &Clients, lendings: &Lendings, names: &Names) {
+        let knocks = Knocks::among(self, clients, lendings);
         let fails = |remedy: &Remedy| !remedy.found(clients) && !self.went_over_tls(remedy, clients);
         let mut failed = self.grievances.iter().map(|(remedy, _)| remedy).filter(|remedy| fails(remedy)).peekable();
         let only_scanned = failed.peek().is_some() && failed.all(|remedy| knocks.are(remedy));
@@ -185,6 +185,8 @@ impl Group {
         self.finding.confidence =
             counted.iter().map(|&(_, confidence)| confidence).min().unwrap_or(Confidence::Certain);
         self.finding.affected = Affected::of(counted.iter().filter_map(|(remedy, _)| remedy.grievance()), names);
+        let told: Vec<Grievance> = counted.iter().filter_map(|(remedy, _)| remedy.grievance()).copied().collect();
+        self.tell_of_others(&told, lendings, names);
         self.tell_of_sealed(clients);
         if open.iter().all(|(remedy, _)| knocks.may_be(remedy)) && !open.is_empty() {
             knocks.tell(&mut self.finding, only_scanned);

@@ -4,7 +4,7 @@
 use super::monitors::NO_CREDENTIALS;
 use super::{Concluded, Group, Remedy};
 use crate::rules::Severity;
-use crate::session::Clients;
+use crate::session::{Clients, Lendings};
 use hashbrown::HashMap;
 use std::net::IpAddr;
 
@@ -22,13 +22,13 @@ pub(super) struct Knocks {
 
 impl Knocks {
     /// Those of like occurrences, which are all about one server.
-    pub(super) fn among(group: &Group, clients: &Clients) -> Knocks {
+    pub(super) fn among(group: &Group, clients: &Clients, lendings: &Lendings) -> Knocks {
         let mut grievances = group.grievances.iter().filter_map(|(remedy, _)| remedy.grievance()).peekable();
         let server = match grievances.peek() {
             Some(first) if group.finding.id == NO_CREDENTIALS => first.server,
             _ => return Knocks::default(),
         };
-        let mut knocks = Knocks { asked: HashMap::new(), served: clients.served(server) };
+        let mut knocks = Knocks { asked: HashMap::new(), served: lendings.clients(server) };
         for from in grievances {
             *knocks.asked.entry(from.client).or_default() += 1;
         }

@@ -1,6 +1,7 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
 mod affected;
+mod beside;
 mod causes;
 mod elsewhere;
 mod group;
@@ -243,8 +244,9 @@ impl Collector {
         }
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.retain(|group| !group.is_refuted(clients));
+        let lendings = clients.lendings(names);
         for group in &mut groups {
-            group.decide(clients, names);
+            group.decide(clients, &lendings, names);
         }
         refusers::join(&mut groups);
         let causes: Vec<_> = groups.iter().map(|group| cause_of(group, &groups)).collect();

@@ -144,10 +144,13 @@ impl Outcome {
         })
     }
 
-    /// Whether this server gave it an allocation.
-    pub(super) fn was_lent(&self, endpoint: Endpoint) -> bool {
-        let place = self.place(endpoint);
-        self.grants.iter().any(|grant| Some(grant.server) == place && grant.allocated > NEVER)
+    /// Which servers gave it allocations, to which users, and when last.
+    pub(super) fn lent(&self) -> impl Iterator<Item = (Endpoint, Option<Name>, Timestamp)> {
+        let given = self.grants.iter().filter(|grant| grant.allocated > NEVER);
+        given.filter_map(|grant| {
+            let server = self.servers.get(usize::from(grant.server))?;
+            Some((server.endpoint, grant.user, grant.allocated))
+        })
     }
 
     /// The client was sent from one server to another.
