@@ -4,7 +4,7 @@ mod support;
 
 use support::analyze::{finding, report};
 use support::*;
-use turnscope::report::{Report, Verdict};
+use turnscope::report::{Report, TransportOutcome, Verdict};
 use turnscope::rules::{Confidence, Severity};
 
 const SERVER: &str = "203.0.113.1:3478";
@@ -156,4 +156,16 @@ fn a_user_that_is_refused_here_and_accepted_there_is_told_as_that() {
         assert!(found.title.ends_with(title), "{}", found.title);
         assert!(found.explanation.contains(why), "{}", found.explanation);
     }
+}
+
+#[test]
+fn a_server_of_which_the_capture_holds_only_what_it_relays_is_in_use_and_not_silent() {
+    let mut scene = Scene::new();
+    scene.media("192.0.2.7:5000", SERVER, 0x4000, 50);
+    let report = after_a_while(&mut scene);
+    let way = &report.servers[0].transports[0];
+    assert_eq!((way.asked, way.reachable, way.outcome), (0, true, TransportOutcome::Connected));
+    assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
+    let text = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    assert!(text.contains("in use, nothing asked"), "{text}");
 }
