@@ -169,3 +169,34 @@ fn a_server_of_which_the_capture_holds_only_what_it_relays_is_in_use_and_not_sil
     let text = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
     assert!(text.contains("in use, nothing asked"), "{text}");
 }
+
+#[test]
+fn what_strikes_many_clients_heads_the_report_before_what_struck_one_of_them_earlier() {
+    let of = |many: u8| {
+        let mut scene = server_with(2);
+        let login = Login::new("heavy", REALM, "right");
+        scene.allocate_challenge("192.0.2.90:5000", SERVER, REALM, "nonce-h");
+        scene.after_ms(10).refused_allocate("192.0.2.90:5000", SERVER, &login, "nonce-h", 486);
+        for host in 0..many {
+            refuse(scene.after_ms(500), &format!("192.0.2.{}:5000", 100 + host), &format!("user{host}"));
+        }
+        after_a_while(&mut scene).headline_finding
+    };
+    assert_eq!(of(6).as_deref(), Some("turn-integrity-rejected"));
+    // few addresses may be one client's: what came first is the story
+    assert_eq!(of(3).as_deref(), Some("turn-quota"));
+}
+
+#[test]
+fn where_the_clock_was_set_back_no_duration_is_told_rather_than_a_negative_one() {
+    let login = Login::new("alice", REALM, "right");
+    let mut scene = Scene::new();
+    scene.at_ms(7_200_000).allocation("192.0.2.7:5000", SERVER, &login, "nonce-1", "203.0.113.1:24000");
+    scene.talk("192.0.2.7:5000", SERVER, &login, "nonce-1", (0x4000, "198.51.100.9:7000"), 50);
+    scene.at_ms(1000).media("192.0.2.7:5000", SERVER, 0x4000, 50);
+    scene.hang_up("192.0.2.7:5000", SERVER, &login, "nonce-1");
+    let report = after_a_while(&mut scene);
+    assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
+    let text = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    assert!(text.contains("alice  released  ") && !text.contains("after -"), "{text}");
+}

@@ -22,6 +22,7 @@ use crate::time::Timestamp;
 use causes::{cause_of, gravest_symptoms, raise_causes};
 use group::Group;
 use hashbrown::HashMap;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// How many frames of a finding are kept.
@@ -232,8 +233,8 @@ impl Collector {
         self.dropped
     }
 
-    /// Decides every severity and cause; the findings come the gravest first, causes before symptoms, those that explain another failure before others, the
-    /// earlier before the later.
+    /// Decides every severity and cause; the findings come the gravest first, causes before symptoms, those that explain another failure before others, what
+    /// struck many clients before what struck few, the earlier before the later.
     #[must_use]
     pub fn conclude(mut self, clients: &Clients, names: &Names) -> Vec<Concluded> {
         for ((id, server), (count, frames)) in self.routine.drain() {
@@ -269,6 +270,7 @@ impl Collector {
                     own,
                     finding.severity,
                     !finding.explains,
+                    Reverse(finding.affected.weight()),
                     finding.at,
                     finding.frames.first().copied(),
                 )
