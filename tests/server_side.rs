@@ -1,5 +1,7 @@
 //! What a capture at a server with many clients says of those few for whom it does not work.
 
+#![allow(clippy::indexing_slicing)]
+
 mod support;
 
 use support::analyze::{finding, report};

@@ -1,5 +1,7 @@
 //! Captures that hold several sides of a NAT in one file: of all interfaces of its host, or of two points that were merged.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
+
 mod support;
 
 use std::net::SocketAddr;
