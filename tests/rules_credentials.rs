@@ -4,7 +4,7 @@ mod support;
 
 use support::analyze::{finding, frames_of, ids, report, report_with};
 use support::*;
-use turnscope::report::{Confidence, Severity, Verdict};
+use turnscope::report::{Confidence, Report, Severity, Verdict};
 
 const CLIENT: &str = "172.16.84.124:50000";
 const SERVER: &str = "10.88.246.156:3478";
@@ -605,4 +605,42 @@ fn a_thousand_ordinary_challenges_are_one_note_with_a_true_count() {
     let report = report(&scene.pcap());
     let note = finding(&report, "turn-challenge");
     assert_eq!((note.occurrences, note.places_total), (1000, 4000));
+}
+
+/// A call whose Refreshes are refused from some time on; whether the client goes on sending after the end of its allocation, and whether something comes back.
+fn refused_while_it_talks(user: &str, goes_on: bool, answered: bool) -> Report {
+    let login = Login::new(user, REALM, "secret");
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &login, "nonce-1", "203.0.113.1:24000");
+    scene.talk(CLIENT, SERVER, &login, "nonce-1", (0x4000, "198.51.100.9:7000"), 50);
+    for (wait, nonce) in [(240, "nonce-1"), (240, "nonce-2")] {
+        let refresh = scene.later(wait).refresh(CLIENT, SERVER, &login, nonce, 600);
+        scene.after_ms(10).challenge(&refresh, 401, "Unauthorized", REALM, "nonce-2");
+        scene.media(CLIENT, SERVER, 0x4000, 50);
+    }
+    scene.later(200);
+    for _ in 0..if goes_on { 50 } else { 0 } {
+        scene.after_ms(100).channel_data(CLIENT, SERVER, 0x4000, [0x80; 172]);
+        if answered {
+            scene.after_ms(1).channel_data(SERVER, CLIENT, 0x4000, [0x80; 172]);
+        }
+    }
+    wait(&mut scene, 10);
+    report(&scene.pcap())
+}
+
+#[test]
+fn a_call_that_ends_since_its_refreshes_are_refused_is_a_failure_however_long_it_went_on_before() {
+    let soon = format!("{}:alice", scene::NEW_YEAR + 100);
+    for (user, id) in [("alice", "turn-integrity-rejected"), (&soon, "turn-credential-expired")] {
+        let told = refused_while_it_talks(user, true, false);
+        assert_eq!((told.verdict, told.headline_finding.as_deref()), (Verdict::Failure, Some(id)));
+        let late = finding(&told, "turn-data-after-expiry");
+        assert_eq!(late.caused_by.as_deref(), Some(finding(&told, id).key.as_str()), "{late:?}");
+        let words = "whose 600 seconds ran out, since 2 Refreshes were refused";
+        assert!(late.explanation.contains(words), "{}", late.explanation);
+        for (goes_on, answered) in [(false, false), (true, true)] {
+            assert_eq!(refused_while_it_talks(user, goes_on, answered).verdict, Verdict::Warning);
+        }
+    }
 }

@@ -8,6 +8,7 @@ use super::{Address, Capture, Counts, Credential, Finding, Report, Subject, Verd
 use crate::logs::{self, Event};
 use crate::rules::{Concluded, Severity};
 use crate::time::{Span, Timestamp};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 /// The same with logs beside them.
@@ -65,7 +66,8 @@ pub fn assemble(parts: Vec<Part>) -> Report {
         }
     }
     findings.sort_by_key(|(_, finding)| {
-        (finding.effective_severity(), finding.caused_by.is_some(), finding.severity, !finding.explains, finding.at)
+        let (own, many) = (finding.effective_severity(), Reverse(finding.affected.weight()));
+        (own, finding.caused_by.is_some(), finding.severity, !finding.explains, many, finding.at)
     });
     let worst = findings.first().map(|(_, finding)| finding.effective_severity());
     whole.verdict = match worst {

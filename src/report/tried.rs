@@ -57,6 +57,7 @@ fn outcome(reached: &Reached) -> TransportOutcome {
     match () {
         () if reached.allocated > 0 => TransportOutcome::Allocated,
         () if reached.answered > 0 => TransportOutcome::Answered,
+        () if reached.in_use => TransportOutcome::Connected,
         () if known.handshakes_failed > 0 && known.handshakes_failed >= known.opened => {
             TransportOutcome::HandshakeFailed
         }

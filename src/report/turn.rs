@@ -93,7 +93,7 @@ pub enum TransportOutcome {
     Refused,
     /// The connection was open, and its TLS or DTLS handshake failed.
     HandshakeFailed,
-    /// The connection was open, and nothing was answered on it, or nothing that can be read without the keys of TLS or DTLS.
+    /// The connection was open, or data went both ways, and nothing was answered, or nothing that can be read without the keys of TLS or DTLS.
     Connected,
     /// The server answered.
     Answered,

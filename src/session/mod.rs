@@ -57,6 +57,7 @@ pub use parties::attempts::{Attempt, Attempts, Way, Ways, is_usual};
 pub use parties::client::{Clients, Grievance, Sealed};
 pub use parties::outcome::{Denied, Redirect};
 pub use parties::proxies::{Proxies, ProxyAnswer};
+pub use parties::served::Lendings;
 pub use parties::server::{Reached, Server, Servers, Tried};
 pub use path::{Inside, Path};
 pub use tables::few::Few;

@@ -133,9 +133,10 @@ impl Session {
         if !self.early.is_empty() {
             self.release(event.time); // time passes in longer steps than an answer is held
         }
-        if matches!(class, Class::Success | Class::Error) && self.hold(&at, event, message) {
-            let integrity = self.check(message, &fields, &Identity::default());
-            return Known { integrity, dtls: fields.dtls.is_some(), ..Known::default() };
+        if matches!(class, Class::Success | Class::Error)
+            && let Some(known) = self.hold(&at, event, message, &fields)
+        {
+            return known;
         }
         let known = self.settle_stun(&at, event, message, &fields);
         if class == Class::Request && !self.early.is_empty() {

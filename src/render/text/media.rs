@@ -64,7 +64,8 @@ fn line(cells: &[String; 7], widths: &[usize]) -> String {
 }
 
 fn row(stream: &MediaStream) -> [String; 7] {
-    let tenths = stream.last_time.at.since(stream.first_time.at).micros() / 100_000;
+    // a clock that was set back does not tell how long it went on
+    let lasted = stream.last_time.at.passed_since(stream.first_time.at).map(|lasted| lasted.micros() / 100_000);
     [
         format!("0x{:08x}", stream.ssrc),
         stream.payload_type.to_string(),
@@ -72,7 +73,7 @@ fn row(stream: &MediaStream) -> [String; 7] {
         bytes(stream.bytes),
         lost(stream),
         or_dash(stream.jitter_us.map(|jitter| Span(jitter.saturating_mul(1000)))),
-        format!("{}.{} s", tenths / 10, tenths.rem_euclid(10)),
+        or_dash(lasted.map(|tenths| format!("{}.{} s", tenths / 10, tenths % 10))),
     ]
 }
 

@@ -76,9 +76,9 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
 
 /// `released after 12 s`, `moved to 192.0.2.9:5000 after 12 s`, `open, 540 of 600 s left`, `open, connection closed`.
 pub(in crate::render) fn how_it_ended(allocation: &Allocation, capture_end: Option<Timestamp>) -> String {
-    let after = |ended: Option<crate::report::Time>| match (ended, allocation.created_at) {
-        (Some(ended), Some(created)) => format!(" after {}", ended.at.since(created.at)),
-        _ => String::new(),
+    let after = |ended: Option<crate::report::Time>| {
+        let passed = ended.zip(allocation.created_at).and_then(|(ended, created)| ended.at.passed_since(created.at));
+        passed.map(|passed| format!(" after {passed}")).unwrap_or_default()
     };
     if let Some(client) = allocation.moved_to {
         return format!("moved to {client}{}", after(allocation.ended_at));

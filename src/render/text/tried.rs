@@ -141,8 +141,11 @@ pub(in crate::render) fn outcome(transport: &ServerTransport) -> String {
         TransportOutcome::Answered => "answered".to_owned(),
         TransportOutcome::HandshakeFailed => "handshake failed".to_owned(),
         TransportOutcome::Connected if transport.is_sealed() => "connected, encrypted".to_owned(),
-        TransportOutcome::Connected if transport.asked == 0 => "connected, nothing asked".to_owned(),
-        TransportOutcome::Connected => "connected, no answer".to_owned(),
+        TransportOutcome::Connected => {
+            let how = if known.opened > 0 { "connected" } else { "in use" };
+            let asked = if transport.asked == 0 { "nothing asked" } else { "no answer" };
+            format!("{how}, {asked}")
+        }
         TransportOutcome::Refused => "refused by reset".to_owned(),
         TransportOutcome::Unreachable => match &transport.icmp {
             Some(icmp) => format!("ICMP {} from {}", icmp.kind, icmp.sender),

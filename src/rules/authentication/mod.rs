@@ -10,10 +10,12 @@ mod lacking;
 pub(super) mod nonce;
 mod protection;
 
-use crate::rules::evidence::{filter_of, frames_of};
+use crate::rules::evidence::{filter_of, frames_of, is_whole};
 use crate::rules::refusal::{Refusal, classify};
+use crate::rules::relay::after_expiry::ran_out_after;
 use crate::rules::{Collector, Confidence, Judge, Occurrence, Remedy, Rule, Severity, View};
 use crate::session::{Answer, Conversation, Exchange, Grievance, Name};
+use crate::time::Timestamp;
 use crate::wire::stun::Method;
 use std::mem::discriminant;
 
@@ -116,6 +118,12 @@ impl Refused<'_> {
         }
     }
 
+    /// When the first Refresh among them was refused.
+    fn refused_refresh(&self) -> Option<Timestamp> {
+        let refresh = self.exchanges.iter().find(|known| known.method == Method::REFRESH)?;
+        refresh.answer.as_ref().map(|answer| answer.seen.time)
+    }
+
     /// A failure, unless the client was granted the same later or is otherwise served.
     pub(in crate::rules) fn occurrence(
         &self,
@@ -126,13 +134,17 @@ impl Refused<'_> {
         view: &View<'_>,
     ) -> Occurrence {
         let at = self.answer.seen.time;
-        let grievance = Grievance::of(conversation, self.user(), at);
+        let ended = self.refused_refresh().and_then(|refused| ran_out_after(conversation, refused));
+        let grievance = Grievance::of(conversation, self.user(), ended.unwrap_or(at));
         let granted = conversation.granted_after(self.last.method, at);
         Occurrence {
             id,
             key,
             severity: if granted { Severity::Warning } else { Severity::Failure },
-            confidence: if self.answer.truncated { Confidence::Likely } else { Confidence::Certain },
+            confidence: match self.answer.truncated || ended.is_some() && !is_whole(conversation) {
+                true => Confidence::Likely,
+                false => Confidence::Certain,
+            },
             remedy: match self.last.method {
                 Method::BINDING => Remedy::Reachability(grievance),
                 _ => Remedy::Service(grievance),

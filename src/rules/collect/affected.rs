@@ -11,6 +11,9 @@ const KEPT: usize = 8;
 /// How many of them are told.
 const TOLD: usize = 3;
 
+/// So many clients may be the addresses of one host.
+const FEW: u64 = 3;
+
 /// The clients that something happened to and that did not get over it; where all did, those that it happened to. Nobody, where that is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Affected {
@@ -40,6 +43,12 @@ impl Affected {
             }
         }
         Affected { clients_total: clients.len() as u64, users_total: users.len() as u64, ..affected }
+    }
+
+    /// How much it weighs beside other findings, by how often the number of clients was doubled; few weigh nothing, for they may be one host.
+    #[must_use]
+    pub fn weight(&self) -> u32 {
+        if self.clients_total <= FEW { 0 } else { self.clients_total.ilog2() }
     }
 
     /// `users "alice", "bob", "carol" and 3 more; clients 192.0.2.1, 192.0.2.2`, where it is more than one.

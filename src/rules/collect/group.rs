@@ -1,9 +1,10 @@
 //! Like occurrences, which become one finding when all is known.
 
+use super::knocks::Knocks;
 use super::{Affected, Concluded, MAX_FRAMES, Occurrence, Remedy, Subject, Text};
 use crate::frame::in_order;
 use crate::rules::{Confidence, Severity};
-use crate::session::{Clients, Grievance, Names};
+use crate::session::{Clients, Grievance, Lendings, Names};
 use crate::time::Timestamp;
 
 /// How many occurrences of a finding are kept to decide its severity by.
@@ -154,13 +155,17 @@ impl Group {
     }
 
     /// A failure stands if one client that it struck never got what it asked for.
-    pub(super) fn decide(&mut self, clients: &Clients, names: &Names) {
-        let stands = |remedy: &Remedy| !remedy.found(clients) && !self.went_over_tls(remedy, clients);
+    pub(super) fn decide(&mut self, clients: &Clients, lendings: &Lendings, names: &Names) {
+        let knocks = Knocks::among(self, clients, lendings);
+        let fails = |remedy: &Remedy| !remedy.found(clients) && !self.went_over_tls(remedy, clients);
+        let mut failed = self.grievances.iter().map(|(remedy, _)| remedy).filter(|remedy| fails(remedy)).peekable();
+        let only_scanned = failed.peek().is_some() && failed.all(|remedy| knocks.are(remedy));
+        let stands = |remedy: &Remedy| fails(remedy) && (only_scanned || !knocks.are(remedy));
         let open = self.grievances.iter().filter(|(remedy, _)| stands(remedy));
         let open: Vec<(Remedy, Confidence)> = open
             .map(|&(remedy, confidence)| match self.may_have_gone(&remedy, clients) {
-                Some(_) => (remedy, Confidence::Likely),
-                None => (remedy, confidence),
+                None if !knocks.may_be(&remedy) => (remedy, confidence),
+                _ => (remedy, Confidence::Likely),
             })
             .collect();
         // who got over it is not told of where another did not
@@ -180,8 +185,14 @@ impl Group {
         self.finding.confidence =
             counted.iter().map(|&(_, confidence)| confidence).min().unwrap_or(Confidence::Certain);
         self.finding.affected = Affected::of(counted.iter().filter_map(|(remedy, _)| remedy.grievance()), names);
+        let told: Vec<Grievance> = counted.iter().filter_map(|(remedy, _)| remedy.grievance()).copied().collect();
+        self.tell_of_others(&told, lendings, names);
         self.tell_of_sealed(clients);
-        self.tell_of_monitors(clients);
+        if open.iter().all(|(remedy, _)| knocks.may_be(remedy)) && !open.is_empty() {
+            knocks.tell(&mut self.finding, only_scanned);
+        } else {
+            self.tell_of_monitors(&open, knocks.at_server());
+        }
         self.tell_of_proxies(clients);
         // where the clock was set back, nobody can say what came after
         let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);

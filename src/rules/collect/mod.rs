@@ -1,9 +1,11 @@
 //! Findings on their way: like ones become one with a count, and severity is decided when all is known.
 
 mod affected;
+mod beside;
 mod causes;
 mod elsewhere;
 mod group;
+mod knocks;
 mod monitors;
 mod proxies;
 mod refusers;
@@ -20,6 +22,7 @@ use crate::time::Timestamp;
 use causes::{cause_of, gravest_symptoms, raise_causes};
 use group::Group;
 use hashbrown::HashMap;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// How many frames of a finding are kept.
@@ -230,8 +233,8 @@ impl Collector {
         self.dropped
     }
 
-    /// Decides every severity and cause; the findings come the gravest first, causes before symptoms, those that explain another failure before others, the
-    /// earlier before the later.
+    /// Decides every severity and cause; the findings come the gravest first, causes before symptoms, those that explain another failure before others, what
+    /// struck many clients before what struck few, the earlier before the later.
     #[must_use]
     pub fn conclude(mut self, clients: &Clients, names: &Names) -> Vec<Concluded> {
         for ((id, server), (count, frames)) in self.routine.drain() {
@@ -242,8 +245,9 @@ impl Collector {
         }
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.retain(|group| !group.is_refuted(clients));
+        let lendings = clients.lendings(names);
         for group in &mut groups {
-            group.decide(clients, names);
+            group.decide(clients, &lendings, names);
         }
         refusers::join(&mut groups);
         let causes: Vec<_> = groups.iter().map(|group| cause_of(group, &groups)).collect();
@@ -266,6 +270,7 @@ impl Collector {
                     own,
                     finding.severity,
                     !finding.explains,
+                    Reverse(finding.affected.weight()),
                     finding.at,
                     finding.frames.first().copied(),
                 )

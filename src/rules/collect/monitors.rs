@@ -5,13 +5,12 @@ use super::group::MAX_GRIEVANCES;
 use super::{Collector, Group, Remedy, key_of};
 use crate::rules::evidence::how_long;
 use crate::rules::{Confidence, Severity};
-use crate::session::Clients;
 use crate::time::{Span, Timestamp};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// The finding that a client gives no credentials.
-const NO_CREDENTIALS: &str = "turn-no-credentials";
+pub(super) const NO_CREDENTIALS: &str = "turn-no-credentials";
 /// So many times make a rhythm.
 const OFTEN: usize = 5;
 /// How far the time between two may be from what it mostly is: a tenth, and a second.
@@ -29,14 +28,13 @@ impl Collector {
 }
 
 impl Group {
-    /// Whoever asks like a clock may not want any more than an answer.
-    pub(super) fn tell_of_monitors(&mut self, clients: &Clients) {
+    /// Whoever asks like a clock may not want any more than an answer; at a server that serves others it hardly does.
+    pub(super) fn tell_of_monitors(&mut self, open: &[(Remedy, Confidence)], at_server: bool) {
         if self.finding.id != NO_CREDENTIALS || self.finding.severity != Severity::Failure {
             return;
         }
         let mut asked: BTreeMap<IpAddr, Vec<Timestamp>> = BTreeMap::new();
-        let open = self.grievances.iter().filter(|(remedy, _)| !remedy.found(clients));
-        for from in open.filter_map(|(remedy, _)| remedy.grievance()) {
+        for from in open.iter().filter_map(|(remedy, _)| remedy.grievance()) {
             asked.entry(from.client).or_default().push(from.at);
         }
         let Some(rhythms) = asked.values_mut().map(|times| rhythm(times)).collect::<Option<Vec<Span>>>() else {
@@ -44,6 +42,9 @@ impl Group {
         };
         let (Some(every), Some((client, times))) = (rhythms.first(), asked.first_key_value()) else { return };
         self.finding.confidence = Confidence::Likely;
+        if at_server {
+            self.finding.severity = Severity::Note;
+        }
         let every = how_long(*every);
         let text = &mut self.finding.text;
         text.title += &format!("; it asks every {every}, as a health check does");

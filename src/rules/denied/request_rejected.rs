@@ -3,7 +3,7 @@
 use super::Denied;
 use crate::rules::evidence::is_whole;
 use crate::rules::refusal::{has_signed, is_open};
-use crate::rules::relay::after_expiry::Late;
+use crate::rules::relay::after_expiry::ran_out_after;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::wire::stun::{Method, registry};
 
@@ -41,18 +41,15 @@ fn occurrence(denied: &Denied<'_>, id: &'static str, view: &View<'_>) -> Occurre
         Method::CREATE_PERMISSION | Method::CHANNEL_BIND | Method::CONNECT => {
             seen.remedy = Remedy::Data(denied.grievance(conversation.first.time));
         }
-        // what the allocation carried until it ran out for this does not make up for what it no longer carries
-        Method::REFRESH if is_nonce_left(denied) => {
-            let at = denied.answer.seen.time;
-            let before = conversation.allocations().filter(|known| known.created.time <= at);
-            if let Some(late) = before.last().and_then(Late::of).filter(|late| late.ended >= at) {
-                seen.remedy = Remedy::Service(denied.grievance(late.ended));
+        Method::REFRESH => {
+            if let Some(ended) = ran_out_after(conversation, denied.answer.seen.time) {
+                seen.remedy = Remedy::Service(denied.grievance(ended));
                 if !is_whole(conversation) {
                     seen.confidence = Confidence::Likely;
                 }
             }
         }
-        Method::ALLOCATE | Method::REFRESH | Method::CONNECTION_BIND => {}
+        Method::ALLOCATE | Method::CONNECTION_BIND => {}
         // not a request of STUN or TURN as they are today: what depends on it cannot be told
         _ => seen.severity = Severity::Warning,
     }

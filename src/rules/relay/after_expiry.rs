@@ -3,7 +3,7 @@
 use crate::rules::denied::request_rejected::OTHER;
 use crate::rules::evidence::{counted, filter_of, frames};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
-use crate::session::{Allocation, Conversation, End, Seen};
+use crate::session::{Allocation, Conversation, End, Exchange, Seen};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 
@@ -16,8 +16,14 @@ const ENOUGH: (u64, Span) = (3, Span::from_secs(2));
 const SLACK: Span = Span::from_secs(5);
 
 /// What makes an allocation end before its client thinks so; the first of it only where a Refresh was answered 438.
-static CAUSES: [&str; 5] =
-    [OTHER, "turn-allocation-gone", "turn-stale-nonce-loop", "turn-user-changed", "turn-integrity-rejected"];
+static CAUSES: [&str; 6] = [
+    OTHER,
+    "turn-allocation-gone",
+    "turn-stale-nonce-loop",
+    "turn-user-changed",
+    "turn-credential-expired",
+    "turn-integrity-rejected",
+];
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     // what moved to another address of the client (RFC 8016) is good at the old one, too, until data comes by the new one
@@ -27,17 +33,24 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
 }
 
 /// What was sent through an allocation after its end, enough to be no accident.
-pub(in crate::rules) struct Late {
+struct Late {
     first: Seen,
     last: Seen,
     packets: u64,
     end: End,
     /// When the allocation ended.
-    pub(in crate::rules) ended: Timestamp,
+    ended: Timestamp,
+}
+
+/// When the allocation ran out for which a Refresh was refused at `at`, where its client goes on as if it had not: what it carried until then does not make
+/// up for what it no longer carries.
+pub(in crate::rules) fn ran_out_after(conversation: &Conversation, at: Timestamp) -> Option<Timestamp> {
+    let before = conversation.allocations().filter(|known| known.created.time <= at);
+    before.last().and_then(Late::of).map(|late| late.ended).filter(|&ended| ended >= at)
 }
 
 impl Late {
-    pub(in crate::rules) fn of(allocation: &Allocation) -> Option<Late> {
+    fn of(allocation: &Allocation) -> Option<Late> {
         let (first, last, packets) = allocation.strays.as_deref().and_then(|strays| strays.late)?;
         let (messages, over) = ENOUGH;
         let (end, ended) = match allocation.ended {
@@ -76,9 +89,7 @@ fn late(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, o
         let how = match end {
             End::Released => "which it had given up itself".to_owned(),
             End::Rejected => "which the server no longer knows".to_owned(),
-            End::Expired | End::Open => {
-                format!("whose {} seconds ran out without a Refresh", allocation.lifetime)
-            }
+            End::Expired | End::Open => ran_out(conversation, allocation),
         };
         Text {
             title: format!("{client} goes on sending through an allocation on {server} that has ended"),
@@ -91,4 +102,17 @@ fn late(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, o
             fix: "Let the client refresh its allocation in time, about a minute before it ends, and allocate anew when that fails.".to_owned(),
         }
     });
+}
+
+/// How the lifetime of an allocation came to its end.
+fn ran_out(conversation: &Conversation, allocation: &Allocation) -> String {
+    let granted = allocation.expires.after(Span(-Span::from_secs(allocation.lifetime.into()).0));
+    let refused = |known: &&Exchange| known.failed() && known.first.time > granted;
+    let seconds = allocation.lifetime;
+    match conversation.of(Method::REFRESH).filter(refused).count() {
+        0 if allocation.refreshes == 0 => format!("whose {seconds} seconds ran out without a Refresh"),
+        0 => format!("whose last Refresh was for {seconds} seconds, which ran out"),
+        1 => format!("whose {seconds} seconds ran out, since a Refresh was refused"),
+        many => format!("whose {seconds} seconds ran out, since {many} Refreshes were refused"),
+    }
 }

@@ -29,7 +29,7 @@ const FEW: usize = 16;
 /// The outcomes of all clients, by address.
 #[derive(Debug)]
 pub struct Clients {
-    outcomes: HashMap<IpAddr, Outcome>,
+    pub(super) outcomes: HashMap<IpAddr, Outcome>,
     max: usize,
     dropped: u64,
     /// When the last DTLS association of two hosts was complete, the lower address first.

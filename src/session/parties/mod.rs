@@ -4,4 +4,5 @@ pub(super) mod attempts;
 pub(super) mod client;
 pub(super) mod outcome;
 pub(super) mod proxies;
+pub(super) mod served;
 pub(super) mod server;

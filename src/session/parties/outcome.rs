@@ -144,6 +144,15 @@ impl Outcome {
         })
     }
 
+    /// Which servers gave it allocations, to which users, and when last.
+    pub(super) fn lent(&self) -> impl Iterator<Item = (Endpoint, Option<Name>, Timestamp)> {
+        let given = self.grants.iter().filter(|grant| grant.allocated > NEVER);
+        given.filter_map(|grant| {
+            let server = self.servers.get(usize::from(grant.server))?;
+            Some((server.endpoint, grant.user, grant.allocated))
+        })
+    }
+
     /// The client was sent from one server to another.
     pub(super) fn redirected(&mut self, redirect: Redirect) {
         let redirects = &mut self.rare.get_or_insert_default().redirects;

@@ -29,6 +29,8 @@ pub struct Reached {
     pub clients: u64,
     /// Allocations for UDP, and for TCP, that were alive when last seen.
     pub relays: [u64; 2],
+    /// Whether it relayed data both ways.
+    pub in_use: bool,
     /// The connections that carry it, of TCP, TLS or DTLS.
     pub connections: Tried,
     /// The first ICMP error that answered.
@@ -226,6 +228,7 @@ impl Servers {
         }
         let Some(reached) = server.over(conversation.transport) else { return };
         reached.begins(conversation.first);
+        reached.in_use |= conversation.relayed_both_ways().is_some();
         if let Some(connection) = &conversation.connection {
             reached.connections.open(connection, conversation.is_done());
         }

@@ -1,13 +1,16 @@
 //! Answers that stand in the capture just before the requests that they answer, as interfaces that were merged, or the queues of a capture card, may
 //! have them. An answer that nobody asked for yet is held for a moment; then it is an orphan.
 
+use super::signatures::check_answer;
 use super::transaction::Sighting;
 use crate::event::{Body, Event};
 use crate::session::Session;
+use crate::session::credentials::Identity;
 use crate::session::flow::FlowId;
+use crate::session::observe::Known;
 use crate::session::totals::Counted;
 use crate::time::{Span, Timestamp};
-use crate::wire::stun::{Message, TransactionId};
+use crate::wire::stun::{Fields, Message, TransactionId};
 use std::collections::VecDeque;
 
 /// How long an answer is held: captures are out of order by some milliseconds.
@@ -57,12 +60,23 @@ impl Session {
         }
     }
 
-    /// Holds an answer, if nobody asked for it yet.
-    pub(in crate::session) fn hold(&mut self, at: &Sighting, event: &Event<'_>, message: &Message<'_>) -> bool {
+    /// Holds an answer, if nobody asked for it yet; or if nobody asked where it comes from, for behind a NAT the same request may follow. What is known of
+    /// it then.
+    pub(in crate::session) fn hold(
+        &mut self,
+        at: &Sighting,
+        event: &Event<'_>,
+        message: &Message<'_>,
+        fields: &Fields<'_>,
+    ) -> Option<Known> {
         let (id, bytes) = (message.transaction_id(), message.bytes());
-        let too_early = self.transactions.answered_by(id, at).is_none();
-        if !too_early || bytes.len() > MAX_BYTES || Message::recognise(bytes, event.truncated).is_none() {
-            return false;
+        let asked = match self.transactions.answered_by(id, at) {
+            Some((leg, elsewhere)) if elsewhere && leg.answer().is_none() => Some((leg.last(), leg.identity)),
+            Some(_) => return None,
+            None => None,
+        };
+        if bytes.len() > MAX_BYTES || Message::recognise(bytes, event.truncated).is_none() {
+            return None;
         }
         if self.early.held.len() >= MAX {
             self.release_first();
@@ -72,7 +86,18 @@ impl Session {
         room.extend_from_slice(bytes);
         let again = self.early.before.is_some();
         self.early.held.push_back(Held { id, at: *at, event: event.bare(), bytes: room, again });
-        true
+        let (to, identity) = asked.unzip();
+        Some(Known {
+            integrity: match identity {
+                Some(identity) => check_answer(&mut self.credentials, &self.names, message, fields, identity),
+                None => self.check(message, fields, &Identity::default()),
+            },
+            request_frame: to.map(|to| to.frame),
+            rtt: to.and_then(|to| at.seen.time.passed_since(to.time)),
+            user: identity.and_then(|[user, ..]| user),
+            dtls: fields.dtls.is_some(),
+            ..Known::default()
+        })
     }
 
     /// A request came: an answer that is held for it is its answer.

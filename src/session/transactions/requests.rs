@@ -165,16 +165,22 @@ impl Session {
         let Some(flow) = self.flows.get(first) else { return };
         let (client, server) = leg.roles(&flow.ends);
         let known_passage = self.joins.is_passage((client.0, server.0), (at.src, at.dst));
-        let same_packet = leg.depth == at.depth
-            && (leg.ip_id() == at.ip_id || client.0 != at.src)
-            && (known_passage || at.seen.time.since(leg.last().time).0.unsigned_abs() < NAT_PASSAGE.0.unsigned_abs());
-        if !same_packet || at.depth > 0 {
+        let same_packet = leg.depth == at.depth && (leg.ip_id() == at.ip_id || client.0 != at.src);
+        // where two captures became one, their clocks may be apart; a NAT leaves the number of a packet as it is, and lowers its TTL
+        let [ttl, _] = flow.conversation.as_deref().map_or([0; 2], |known| known.ttl);
+        let numbered = at.ip_id != 0 && leg.ip_id() == at.ip_id && ttl != 0 && ttl != at.ttl;
+        let at_once = at.seen.time.apart(leg.last().time) < NAT_PASSAGE;
+        if !same_packet || at.depth > 0 || !(known_passage || at_once || numbered) {
             return;
         }
         let frames = [leg.last().frame, at.seen.frame];
+        // the lower TTL is further on, whatever the clocks say
+        let reversed = !at_once && numbered && at.ttl > ttl;
         if !known_passage {
-            self.nat.learn(client.0, at.src, &frames);
-            self.nat.learn(at.dst, server.0, &frames);
+            let (one, other) = ((client.0, server.0), (at.src, at.dst));
+            let (near, far) = if reversed { (other, one) } else { (one, other) };
+            self.nat.learn(near.0, far.0, &frames);
+            self.nat.learn(far.1, near.1, &frames);
         }
         if let Some(flow) = self.flows.get_mut(at.flow)
             && flow.conversation.is_none()

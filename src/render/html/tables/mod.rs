@@ -319,7 +319,7 @@ fn media(report: &Report, clock: &Clock, links: &Links) -> Table {
             ("jitter", span(stream.jitter_us)),
             ("longest gap", span(stream.longest_gap_us)),
             ("first", time(Some(stream.first_time), clock)),
-            ("lasted", span(Some(stream.last_time.at.since(stream.first_time.at).micros()))),
+            ("lasted", span(stream.last_time.at.passed_since(stream.first_time.at).map(Span::micros))),
             ("frames", frames(&stream.evidence, 0, links)),
         ]
     });

@@ -1,0 +1,74 @@
+//! Whom the same server served: that it took the same user at another time, or from another client, and how many others it took.
+
+use super::{Concluded, Group};
+use crate::rules::evidence::how_long;
+use crate::session::{Grievance, Lendings, Names};
+use hashbrown::HashSet;
+use std::net::IpAddr;
+
+/// The finding that the server does not take a user's password.
+const REJECTED: &str = "turn-integrity-rejected";
+/// Findings in which it makes a difference whether others fare better.
+const ABOUT_ONE: &[&str] = &[
+    REJECTED,
+    "turn-unknown-user",
+    "turn-credential-expired",
+    "turn-realm-mismatch",
+    "turn-quota",
+    "turn-answer-lost",
+    "turn-no-response",
+];
+/// How a title ends that leaves open which side is wrong.
+const OPEN: &str = "differs between client and server";
+
+impl Group {
+    /// Tells what the server did for others, and for the same user.
+    pub(super) fn tell_of_others(&mut self, grievances: &[Grievance], lendings: &Lendings, names: &Names) {
+        let finding = &mut self.finding;
+        if !ABOUT_ONE.contains(&finding.id) {
+            return;
+        }
+        let is_told = |from: &&Grievance| {
+            let subject = &finding.subject;
+            let user = from.user.map(|user| names.text(user));
+            subject.client.is_some_and(|client| client.0.ip() == from.client)
+                && (user.is_none() || user == subject.username)
+        };
+        let Some(told) = grievances.iter().find(is_told).copied() else { return };
+        if finding.id == REJECTED {
+            tell_of_user(finding, &told, lendings);
+        }
+        let these: HashSet<IpAddr> = grievances.iter().map(|from| from.client).collect();
+        let others = match lendings.beside(told.server, &these) {
+            0 => return,
+            1 => "1 other client".to_owned(),
+            many => format!("{many} other clients"),
+        };
+        let explanation = &mut finding.text.explanation;
+        *explanation += &format!(" In this capture the server gave relays to {others}.");
+        if finding.id == REJECTED && lendings.takes_limited(told.server) {
+            *explanation += " Time-limited credentials were among those that it took: its secret and its clock fit some issuer of them.";
+        }
+    }
+}
+
+/// Tells of the same user, where it is open which side is wrong.
+fn tell_of_user(finding: &mut Concluded, told: &Grievance, lendings: &Lendings) {
+    let Some(user) = told.user.filter(|_| finding.text.title.ends_with(OPEN)) else { return };
+    let last = |own| lendings.last(told.server, user, told.client, own);
+    let Some((at, client)) = last(true).or_else(|| last(false)) else { return };
+    let apart = how_long(at.apart(finding.at));
+    let when = if at < finding.at { "before" } else { "later" };
+    if finding.affected.others().is_empty() {
+        finding.text.title += &match client == told.client {
+            true => format!("; {apart} {when} the same user was accepted"),
+            false => format!("; it accepted the same user from {client}"),
+        };
+    }
+    let why = match (client == told.client, when) {
+        (true, "before") => "what is refused now was changed in between, on one of the two sides",
+        (true, _) => "what was wrong was mended in between, on one of the two sides",
+        _ => "the server knows the user, and holds what that client has",
+    };
+    finding.text.explanation += &format!(" {client} was given a relay as that user {apart} {when}: {why}.");
+}

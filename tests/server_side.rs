@@ -1,0 +1,204 @@
+//! What a capture at a server with many clients says of those few for whom it does not work.
+
+#![allow(clippy::indexing_slicing)]
+
+mod support;
+
+use support::analyze::{finding, report};
+use support::*;
+use turnscope::report::{Report, TransportOutcome, Verdict};
+use turnscope::rules::{Confidence, Severity};
+
+const SERVER: &str = "203.0.113.1:3478";
+const REALM: &str = "example.org";
+
+/// A server that lends relays to so many clients.
+fn server_with(served: u8) -> Scene {
+    let mut scene = Scene::new();
+    for host in 1..=served {
+        let (client, relayed) = (format!("192.0.2.{host}:5000"), format!("203.0.113.1:{}", 24000 + u16::from(host)));
+        let login = Login::new(&format!("user{host}"), REALM, "right");
+        scene.after_ms(500).allocation(&*client, SERVER, &login, &format!("nonce-{host}"), &*relayed);
+    }
+    scene
+}
+
+/// A host asks without credentials so often, and goes on with nothing.
+fn knock(scene: &mut Scene, client: &str, times: u8) {
+    for time in 0..times {
+        scene.after_ms(700 + 900 * u64::from(time)).allocate_challenge(
+            client,
+            SERVER,
+            REALM,
+            &format!("for-{client}-{time}"),
+        );
+    }
+}
+
+fn after_a_while(scene: &mut Scene) -> Report {
+    scene.after_ms(30_000).frame(&[0; 60]);
+    report(&scene.pcap())
+}
+
+#[test]
+fn hosts_that_ask_once_without_credentials_and_leave_do_not_spoil_a_server_with_many_clients() {
+    let mut scene = server_with(5);
+    knock(&mut scene, "198.51.100.7:40000", 1);
+    knock(&mut scene, "198.51.100.8:40000", 2);
+    let report = after_a_while(&mut scene);
+    assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
+    let found = finding(&report, "turn-no-credentials");
+    assert_eq!((found.severity, found.occurrences, found.affected.clients_total), (Severity::Note, 2, 2));
+    assert!(found.title.ends_with("and the client gave none; it left at that, as scanners do"), "{}", found.title);
+    assert!(found.explanation.contains("5 clients have relays of this server"), "{}", found.explanation);
+    assert!(found.fix.starts_with("If this is a scanner, leave it at that. Else: "), "{}", found.fix);
+}
+
+#[test]
+fn beside_few_clients_one_that_asks_once_without_credentials_may_be_a_scanner() {
+    let mut scene = server_with(1);
+    knock(&mut scene, "198.51.100.7:40000", 1);
+    let report = after_a_while(&mut scene);
+    let found = finding(&report, "turn-no-credentials");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert!(found.explanation.contains("1 client has a relay of this server"), "{}", found.explanation);
+}
+
+#[test]
+fn a_client_that_goes_on_asking_without_credentials_is_told_of_and_not_the_scanners_before_it() {
+    let mut scene = server_with(5);
+    knock(&mut scene, "198.51.100.7:40000", 1);
+    knock(&mut scene, "192.0.2.99:5000", 4);
+    let report = after_a_while(&mut scene);
+    let found = finding(&report, "turn-no-credentials");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("asked 192.0.2.99:5000 for credentials"), "{}", found.title);
+    assert_eq!(found.affected.clients_total, 1);
+    assert!(!found.explanation.contains("canners"), "{}", found.explanation);
+}
+
+#[test]
+fn where_nobody_else_is_served_a_client_that_asks_once_without_credentials_is_no_scanner() {
+    let mut scene = Scene::new();
+    knock(&mut scene, "192.0.2.99:5000", 1);
+    let report = after_a_while(&mut scene);
+    let found = finding(&report, "turn-no-credentials");
+    assert_eq!((report.verdict, found.confidence), (Verdict::Failure, Confidence::Certain));
+}
+
+#[test]
+fn a_health_check_without_credentials_does_not_spoil_a_server_with_many_clients() {
+    let mut scene = server_with(5);
+    for number in 0..12 {
+        scene.at_ms(10_000 + number * 5000);
+        scene.allocate_challenge(&*format!("10.9.9.9:{}", 40000 + number), SERVER, REALM, &format!("check-{number}"));
+    }
+    let report = after_a_while(&mut scene);
+    assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
+    assert!(finding(&report, "turn-no-credentials").title.ends_with("as a health check does"));
+}
+
+/// A client whose password the server does not take.
+fn refuse(scene: &mut Scene, client: &str, user: &str) {
+    scene.allocate_challenge(client, SERVER, REALM, "nonce-r");
+    let wrong = scene.after_ms(10).allocate_as(client, SERVER, &Login::new(user, REALM, "wrong"), "nonce-r");
+    scene.after_ms(10).challenge(&wrong, 401, "Unauthorized", REALM, "nonce-r2");
+}
+
+#[test]
+fn a_refused_user_is_told_beside_how_many_others_are_served() {
+    let mut scene = server_with(5);
+    refuse(&mut scene, "192.0.2.77:5000", "mistaken");
+    let found = after_a_while(&mut scene);
+    let found = finding(&found, "turn-integrity-rejected");
+    assert!(
+        found.explanation.contains("In this capture the server gave relays to 5 other clients."),
+        "{}",
+        found.explanation
+    );
+    assert!(!found.explanation.contains("as that user"), "{}", found.explanation);
+}
+
+#[test]
+fn a_user_that_is_refused_here_and_accepted_there_is_told_as_that() {
+    let login = Login::new("alice", REALM, "right");
+    let told = |served: &str, before: bool| {
+        let mut scene = Scene::new();
+        if before {
+            scene.allocation(served, SERVER, &login, "nonce-s", "203.0.113.1:24000");
+        }
+        refuse(scene.after_ms(60_000), "192.0.2.77:5000", "alice");
+        if !before {
+            scene.after_ms(120_000).allocation(served, SERVER, &login, "nonce-s", "203.0.113.1:24000");
+        }
+        after_a_while(&mut scene)
+    };
+    let same = "192.0.2.77:5009";
+    for (served, before, verdict, title, why) in [
+        (same, true, Verdict::Failure, "; 60 seconds before the same user was accepted", "changed in between"),
+        (same, false, Verdict::Warning, "; 2 minutes later the same user was accepted", "mended in between"),
+        (
+            "192.0.2.5:6000",
+            true,
+            Verdict::Failure,
+            "; it accepted the same user from 192.0.2.5",
+            "holds what that client has",
+        ),
+        (
+            "192.0.2.5:6000",
+            false,
+            Verdict::Failure,
+            "; it accepted the same user from 192.0.2.5",
+            "holds what that client has",
+        ),
+    ] {
+        let report = told(served, before);
+        let found = finding(&report, "turn-integrity-rejected");
+        assert_eq!(report.verdict, verdict, "{served} {before}");
+        assert!(found.title.ends_with(title), "{}", found.title);
+        assert!(found.explanation.contains(why), "{}", found.explanation);
+    }
+}
+
+#[test]
+fn a_server_of_which_the_capture_holds_only_what_it_relays_is_in_use_and_not_silent() {
+    let mut scene = Scene::new();
+    scene.media("192.0.2.7:5000", SERVER, 0x4000, 50);
+    let report = after_a_while(&mut scene);
+    let way = &report.servers[0].transports[0];
+    assert_eq!((way.asked, way.reachable, way.outcome), (0, true, TransportOutcome::Connected));
+    assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
+    let text = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    assert!(text.contains("in use, nothing asked"), "{text}");
+}
+
+#[test]
+fn what_strikes_many_clients_heads_the_report_before_what_struck_one_of_them_earlier() {
+    let of = |many: u8| {
+        let mut scene = server_with(2);
+        let login = Login::new("heavy", REALM, "right");
+        scene.allocate_challenge("192.0.2.90:5000", SERVER, REALM, "nonce-h");
+        scene.after_ms(10).refused_allocate("192.0.2.90:5000", SERVER, &login, "nonce-h", 486);
+        for host in 0..many {
+            refuse(scene.after_ms(500), &format!("192.0.2.{}:5000", 100 + host), &format!("user{host}"));
+        }
+        after_a_while(&mut scene).headline_finding
+    };
+    assert_eq!(of(6).as_deref(), Some("turn-integrity-rejected"));
+    // few addresses may be one client's: what came first is the story
+    assert_eq!(of(3).as_deref(), Some("turn-quota"));
+}
+
+#[test]
+fn where_the_clock_was_set_back_no_duration_is_told_rather_than_a_negative_one() {
+    let login = Login::new("alice", REALM, "right");
+    let mut scene = Scene::new();
+    scene.at_ms(7_200_000).allocation("192.0.2.7:5000", SERVER, &login, "nonce-1", "203.0.113.1:24000");
+    scene.talk("192.0.2.7:5000", SERVER, &login, "nonce-1", (0x4000, "198.51.100.9:7000"), 50);
+    scene.at_ms(1000).media("192.0.2.7:5000", SERVER, 0x4000, 50);
+    scene.hang_up("192.0.2.7:5000", SERVER, &login, "nonce-1");
+    let report = after_a_while(&mut scene);
+    assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
+    let text = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    assert!(text.contains("alice  released  ") && !text.contains("after -"), "{text}");
+}
