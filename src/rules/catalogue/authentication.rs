@@ -95,7 +95,7 @@ pub(super) static RULES: &[RuleInfo] = &[
     },
     RuleInfo {
         id: "turn-no-credentials",
-        severity: "failure; note for hosts that only look in at a server of many clients",
+        severity: "failure",
         title: "The server asked for credentials and the client had none",
         signature: "A 401 challenge, after which the client neither sends credentials nor repeats its request.",
         cause: "No credentials are configured for this server, or the client cannot use long-term credentials.",

@@ -189,9 +189,9 @@ impl Group {
         self.tell_of_others(&told, lendings, names);
         self.tell_of_sealed(clients);
         if open.iter().all(|(remedy, _)| knocks.may_be(remedy)) && !open.is_empty() {
-            knocks.tell(&mut self.finding, only_scanned);
+            knocks.tell(&mut self.finding);
         } else {
-            self.tell_of_monitors(&open, knocks.at_server());
+            self.tell_of_monitors(&open);
         }
         self.tell_of_proxies(clients);
         // where the clock was set back, nobody can say what came after

@@ -3,7 +3,6 @@
 
 use super::monitors::NO_CREDENTIALS;
 use super::{Concluded, Group, Remedy};
-use crate::rules::Severity;
 use crate::session::{Clients, Lendings};
 use hashbrown::HashMap;
 use std::net::IpAddr;
@@ -43,19 +42,11 @@ impl Knocks {
 
     /// Whether it was one, in a capture of a server.
     pub(super) fn are(&self, remedy: &Remedy) -> bool {
-        self.at_server() && self.may_be(remedy)
+        self.served >= MANY && self.may_be(remedy)
     }
 
-    /// Whether the server serves so many that the capture is one of it, not of a client.
-    pub(super) fn at_server(&self) -> bool {
-        self.served >= MANY
-    }
-
-    /// Says so; where nobody else is concerned, as a note.
-    pub(super) fn tell(&self, finding: &mut Concluded, alone: bool) {
-        if alone {
-            finding.severity = Severity::Note;
-        }
+    /// Says so.
+    pub(super) fn tell(&self, finding: &mut Concluded) {
         let text = &mut finding.text;
         let others = match self.served {
             1 => "1 client has a relay".to_owned(),

@@ -28,8 +28,8 @@ impl Collector {
 }
 
 impl Group {
-    /// Whoever asks like a clock may not want any more than an answer; at a server that serves others it hardly does.
-    pub(super) fn tell_of_monitors(&mut self, open: &[(Remedy, Confidence)], at_server: bool) {
+    /// Whoever asks like a clock may not want any more than an answer.
+    pub(super) fn tell_of_monitors(&mut self, open: &[(Remedy, Confidence)]) {
         if self.finding.id != NO_CREDENTIALS || self.finding.severity != Severity::Failure {
             return;
         }
@@ -42,9 +42,6 @@ impl Group {
         };
         let (Some(every), Some((client, times))) = (rhythms.first(), asked.first_key_value()) else { return };
         self.finding.confidence = Confidence::Likely;
-        if at_server {
-            self.finding.severity = Severity::Note;
-        }
         let every = how_long(*every);
         let text = &mut self.finding.text;
         text.title += &format!("; it asks every {every}, as a health check does");
