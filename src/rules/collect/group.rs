@@ -164,7 +164,7 @@ impl Group {
         let open = self.grievances.iter().filter(|(remedy, _)| stands(remedy));
         let open: Vec<(Remedy, Confidence)> = open
             .map(|&(remedy, confidence)| match self.may_have_gone(&remedy, clients) {
-                None if !knocks.may_be(&remedy) => (remedy, confidence),
+                None if !knocks.are(&remedy) => (remedy, confidence),
                 _ => (remedy, Confidence::Likely),
             })
             .collect();
@@ -188,8 +188,8 @@ impl Group {
         let told: Vec<Grievance> = counted.iter().filter_map(|(remedy, _)| remedy.grievance()).copied().collect();
         self.tell_of_others(&told, lendings, names);
         self.tell_of_sealed(clients);
-        if open.iter().all(|(remedy, _)| knocks.may_be(remedy)) && !open.is_empty() {
-            knocks.tell(&mut self.finding, only_scanned);
+        if only_scanned {
+            knocks.tell(&mut self.finding);
         } else {
             self.tell_of_monitors(&open, knocks.at_server());
         }

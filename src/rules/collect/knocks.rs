@@ -36,14 +36,9 @@ impl Knocks {
         knocks
     }
 
-    /// Whether it was a client that may be a scanner.
-    pub(super) fn may_be(&self, remedy: &Remedy) -> bool {
-        self.served > 0 && remedy.grievance().is_some_and(|from| self.asked.contains_key(&from.client))
-    }
-
-    /// Whether it was one, in a capture of a server.
+    /// Whether it was a client that may be a scanner, in a capture of a server.
     pub(super) fn are(&self, remedy: &Remedy) -> bool {
-        self.at_server() && self.may_be(remedy)
+        self.at_server() && remedy.grievance().is_some_and(|from| self.asked.contains_key(&from.client))
     }
 
     /// Whether the server serves so many that the capture is one of it, not of a client.
@@ -51,19 +46,14 @@ impl Knocks {
         self.served >= MANY
     }
 
-    /// Says so; where nobody else is concerned, as a note.
-    pub(super) fn tell(&self, finding: &mut Concluded, alone: bool) {
-        if alone {
-            finding.severity = Severity::Note;
-        }
+    /// Says that nobody else is concerned.
+    pub(super) fn tell(&self, finding: &mut Concluded) {
+        finding.severity = Severity::Note;
         let text = &mut finding.text;
-        let others = match self.served {
-            1 => "1 client has a relay".to_owned(),
-            many => format!("{many} clients have relays"),
-        };
         text.title += "; it left at that, as scanners do";
         text.explanation += &format!(
-            " That is all that is there of it, while {others} of this server. Scanners of the Internet look just like that, and then nothing is wrong."
+            " That is all that is there of it, while {} clients have relays of this server. Scanners of the Internet look just like that, and then nothing is wrong.",
+            self.served
         );
         text.fix = format!("If this is a scanner, leave it at that. Else: {}", text.fix);
     }
