@@ -1,8 +1,9 @@
 //! Whom the same server served: that it took the same user at another time, or from another client, and how many others it took.
 
 use super::{Concluded, Group};
+use crate::net::Endpoint;
 use crate::rules::evidence::how_long;
-use crate::session::{Grievance, Lendings, Names};
+use crate::session::{Grievance, Lendings, Name, Names};
 use hashbrown::HashSet;
 use std::net::IpAddr;
 
@@ -22,8 +23,14 @@ const ABOUT_ONE: &[&str] = &[
 const OPEN: &str = "differs between client and server";
 
 impl Group {
+    /// Whose allocations are asked for: the users that a server does not take.
+    pub(super) fn refused_users(&self) -> impl Iterator<Item = (Endpoint, Name)> {
+        let grievances = self.grievances.iter().filter(|_| self.finding.id == REJECTED);
+        grievances.filter_map(|(remedy, _)| remedy.grievance().and_then(|from| Some((from.server, from.user?))))
+    }
+
     /// Tells what the server did for others, and for the same user.
-    pub(super) fn tell_of_others(&mut self, grievances: &[Grievance], lendings: &Lendings, names: &Names) {
+    pub(super) fn tell_of_others(&mut self, grievances: &[Grievance], lendings: &Lendings<'_>, names: &Names) {
         let finding = &mut self.finding;
         if !ABOUT_ONE.contains(&finding.id) {
             return;
@@ -53,10 +60,10 @@ impl Group {
 }
 
 /// Tells of the same user, where it is open which side is wrong.
-fn tell_of_user(finding: &mut Concluded, told: &Grievance, lendings: &Lendings) {
+fn tell_of_user(finding: &mut Concluded, told: &Grievance, lendings: &Lendings<'_>) {
     let Some(user) = told.user.filter(|_| finding.text.title.ends_with(OPEN)) else { return };
-    let last = |own| lendings.last(told.server, user, told.client, own);
-    let Some((at, client)) = last(true).or_else(|| last(false)) else { return };
+    let own = lendings.last(told.server, user, told.client).map(|at| (at, told.client));
+    let Some((at, client)) = own.or_else(|| lendings.last_of_another(told.server, user, told.client)) else { return };
     let apart = how_long(at.apart(finding.at));
     let when = if at < finding.at { "before" } else { "later" };
     if finding.affected.others().is_empty() {

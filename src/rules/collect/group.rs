@@ -155,7 +155,7 @@ impl Group {
     }
 
     /// A failure stands if one client that it struck never got what it asked for.
-    pub(super) fn decide(&mut self, clients: &Clients, lendings: &Lendings, names: &Names) {
+    pub(super) fn decide(&mut self, clients: &Clients, lendings: &Lendings<'_>, names: &Names) {
         let knocks = Knocks::among(self, clients, lendings);
         let fails = |remedy: &Remedy| !remedy.found(clients) && !self.went_over_tls(remedy, clients);
         let mut failed = self.grievances.iter().map(|(remedy, _)| remedy).filter(|remedy| fails(remedy)).peekable();
@@ -164,7 +164,7 @@ impl Group {
         let open = self.grievances.iter().filter(|(remedy, _)| stands(remedy));
         let open: Vec<(Remedy, Confidence)> = open
             .map(|&(remedy, confidence)| match self.may_have_gone(&remedy, clients) {
-                None if !knocks.may_be(&remedy) => (remedy, confidence),
+                None if !knocks.are(&remedy) => (remedy, confidence),
                 _ => (remedy, Confidence::Likely),
             })
             .collect();
@@ -188,7 +188,7 @@ impl Group {
         let told: Vec<Grievance> = counted.iter().filter_map(|(remedy, _)| remedy.grievance()).copied().collect();
         self.tell_of_others(&told, lendings, names);
         self.tell_of_sealed(clients);
-        if open.iter().all(|(remedy, _)| knocks.may_be(remedy)) && !open.is_empty() {
+        if only_scanned {
             knocks.tell(&mut self.finding);
         } else {
             self.tell_of_monitors(&open);

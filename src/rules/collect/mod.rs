@@ -245,7 +245,7 @@ impl Collector {
         }
         let mut groups: Vec<Group> = self.groups.into_values().collect();
         groups.retain(|group| !group.is_refuted(clients));
-        let lendings = clients.lendings(names);
+        let lendings = clients.lendings(names, groups.iter().flat_map(Group::refused_users));
         for group in &mut groups {
             group.decide(clients, &lendings, names);
         }

@@ -9,59 +9,101 @@ use crate::time::Timestamp;
 use hashbrown::{HashMap, HashSet};
 use std::net::IpAddr;
 
-/// All allocations that servers gave, by server.
-#[derive(Debug, Default)]
-pub struct Lendings {
-    clients: HashMap<Endpoint, HashSet<IpAddr>>,
-    /// Of each user the clients that were given one, and when last.
-    users: HashMap<(Endpoint, Name), Vec<(Timestamp, IpAddr)>>,
-    /// The servers that took time-limited credentials.
-    limited: HashSet<Endpoint>,
+/// Whom servers gave relays.
+#[derive(Debug)]
+pub struct Lendings<'a> {
+    clients: &'a Clients,
+    servers: HashMap<Endpoint, Lent>,
+    /// Of the users that were asked for.
+    users: HashMap<(Endpoint, Name), Last>,
 }
 
-impl Lendings {
+/// Whom one server gave relays.
+#[derive(Debug, Default)]
+struct Lent {
+    clients: usize,
+    /// Whether a time-limited credential was among those that it took.
+    limited: bool,
+}
+
+/// When and to whom a server gave a user a relay last, and the same of another client.
+#[derive(Debug, Default)]
+struct Last([Option<(Timestamp, IpAddr)>; 2]);
+
+impl Last {
+    fn keep(&mut self, given: (Timestamp, IpAddr)) {
+        let Last([last, other]) = self;
+        let is_another = last.is_some_and(|(_, client)| client != given.1);
+        if Some(given) > *last {
+            *other = if is_another { *last } else { *other };
+            *last = Some(given);
+        } else if is_another && Some(given) > *other {
+            *other = Some(given);
+        }
+    }
+
+    fn of_another(&self, client: IpAddr) -> Option<(Timestamp, IpAddr)> {
+        self.0.iter().flatten().find(|(_, known)| *known != client).copied()
+    }
+}
+
+impl Lendings<'_> {
     /// How many clients the server gave relays.
     #[must_use]
     pub fn clients(&self, server: Endpoint) -> usize {
-        self.clients.get(&server).map_or(0, HashSet::len)
+        self.servers.get(&server).map_or(0, |known| known.clients)
     }
 
     /// How many clients it gave relays that are not among these.
     #[must_use]
     pub fn beside(&self, server: Endpoint, these: &HashSet<IpAddr>) -> usize {
-        self.clients.get(&server).map_or(0, |known| known.difference(these).count())
+        let served = |client: &&IpAddr| self.clients.lent(**client).any(|(known, ..)| known == server);
+        self.clients(server).saturating_sub(these.iter().filter(served).count())
     }
 
     /// Whether it took a time-limited credential, as far as its name tells.
     #[must_use]
     pub fn takes_limited(&self, server: Endpoint) -> bool {
-        self.limited.contains(&server)
+        self.servers.get(&server).is_some_and(|known| known.limited)
     }
 
-    /// The client that it gave one as this user last: this client, where it is `own`, or another.
+    /// When it gave this client a relay as this user last.
     #[must_use]
-    pub fn last(&self, server: Endpoint, user: Name, client: IpAddr, own: bool) -> Option<(Timestamp, IpAddr)> {
-        let given = self.users.get(&(server, user))?;
-        given.iter().copied().filter(|(_, known)| (*known == client) == own).max()
+    pub fn last(&self, server: Endpoint, user: Name, client: IpAddr) -> Option<Timestamp> {
+        let given = self.clients.lent(client).filter(|&(known, as_user, _)| known == server && as_user == Some(user));
+        given.map(|(.., at)| at).max()
+    }
+
+    /// When, and to which other client, it gave one as this user last; of users that were asked for.
+    #[must_use]
+    pub fn last_of_another(&self, server: Endpoint, user: Name, client: IpAddr) -> Option<(Timestamp, IpAddr)> {
+        self.users.get(&(server, user))?.of_another(client)
     }
 }
 
 impl Clients {
-    /// All allocations that servers gave.
+    /// All allocations that servers gave; of users those that are asked for.
     #[must_use]
-    pub fn lendings(&self, names: &Names) -> Lendings {
-        let mut lendings = Lendings::default();
-        for (&client, outcome) in &self.outcomes {
-            for (server, user, at) in outcome.lent() {
-                lendings.clients.entry(server).or_default().insert(client);
+    pub fn lendings(&self, names: &Names, users: impl Iterator<Item = (Endpoint, Name)>) -> Lendings<'_> {
+        let mut servers = HashMap::<_, Lent>::new();
+        let mut users: HashMap<_, Last> = users.map(|user| (user, Last::default())).collect();
+        for &client in self.outcomes.keys() {
+            for (place, (server, user, at)) in self.lent(client).enumerate() {
+                let known = servers.entry(server).or_default();
+                known.clients += usize::from(self.lent(client).take(place).all(|(before, ..)| before != server));
                 let Some(user) = user else { continue };
-                lendings.users.entry((server, user)).or_default().push((at, client));
-                if rest_expiry(names.bytes(user)).is_some_and(|expiry| !expiry.bare) {
-                    lendings.limited.insert(server);
+                known.limited |= rest_expiry(names.bytes(user)).is_some_and(|expiry| !expiry.bare);
+                if let Some(last) = users.get_mut(&(server, user)) {
+                    last.keep((at, client));
                 }
             }
         }
-        lendings
+        Lendings { clients: self, servers, users }
+    }
+
+    /// Which servers gave it relays, as which user, and when last.
+    fn lent(&self, client: IpAddr) -> impl Iterator<Item = (Endpoint, Option<Name>, Timestamp)> {
+        self.outcomes.get(&client).into_iter().flat_map(Outcome::lent)
     }
 
     /// Whether all that there is of the client are requests without credentials to this server, none of which was granted.
