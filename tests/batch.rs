@@ -299,6 +299,7 @@ fn results_are_the_same_whatever_the_number_of_threads() {
     assert_eq!(desk.rows().len(), 45);
 }
 
+#[cfg(feature = "zstd")]
 #[test]
 fn captures_in_archives_are_read_where_they_are() {
     let desk = Desk::new();
