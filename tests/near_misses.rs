@@ -258,3 +258,52 @@ fn a_thousand_users_with_wrong_passwords_take_bounded_work() {
     assert_eq!(report.verdict, Verdict::Failure);
     assert!(began.elapsed().as_secs() < 120, "{:?}", began.elapsed());
 }
+
+/// Users that one server refuses, each with the password that it signs with.
+fn all_refused(users: &[(&str, &str)]) -> Vec<u8> {
+    let mut scene = Scene::new();
+    for (client, (user, password)) in (10..).zip(users) {
+        let (client, nonce) = (format!("192.0.2.{client}:5000"), format!("nonce-of-{user}"));
+        scene.allocate_challenge(client.as_str(), SERVER, REALM, &nonce);
+        let wrong = scene.after_ms(20).allocate_as(client.as_str(), SERVER, &Login::new(user, REALM, password), &nonce);
+        scene.after_ms(10).challenge(&wrong, 401, "Unauthorized", REALM, &nonce);
+    }
+    scene.after_ms(20_000).frame(&[0; 60]);
+    scene.pcap()
+}
+
+#[test]
+fn users_whose_passwords_went_wrong_in_different_ways_are_told_of_apart() {
+    let users = ["ann", "ben", "cat", "dan"];
+    let given = users.map(|user| {
+        let lines = [
+            format!("[[credential]]\nlabel = \"{user}'s\"\nside = \"server\"\n"),
+            format!("username = \"{user}\"\nrealm = \"{REALM}\"\npassword = \"Blue-Harbour-{user}\"\n"),
+        ];
+        lines.concat()
+    });
+    let refused = all_refused(&[
+        ("ann", "blue-harbour-ann"),
+        ("ben", "quite another"),
+        ("cat", "blue-harbour-cat"),
+        ("dan", "Blue-Harbour-dan\n"),
+        ("eve", "Blue-Harbour-eve"),
+    ]);
+    let report = report_with(&refused, &given.concat());
+    let told = report.findings.iter().filter(|found| found.id == "turn-integrity-rejected").map(|found| {
+        let reason = found.title.split_once("401 Unauthorized: ").expect("a title with its reason").1;
+        (reason.to_owned(), found.occurrences)
+    });
+    let mut told: Vec<(String, u64)> = told.collect();
+    told.sort();
+    let expected = [
+        ("none of the credentials given is for \"eve\" in realm \"example.org\"", 1),
+        ("the client signs with none of the credentials given", 1),
+        ("the request verifies with \"ann's\" when all letters of the password are made small", 2),
+        ("the request verifies with \"dan's\" when a newline is added to the end of the password", 1),
+    ];
+    assert_eq!(told, expected.map(|(reason, times)| (reason.to_owned(), times)));
+    let plain = report.findings.iter().find(|found| found.title.ends_with("none of the credentials given"));
+    let words = "The request does not verify with the one credential that applies to it";
+    assert!(plain.expect("of ben").explanation.contains(words));
+}

@@ -3,13 +3,13 @@
 use super::Refused;
 use super::challenge::tokens_of;
 use super::expiry::{good_for, in_milliseconds};
+use super::nearly::nearly;
 use crate::rules::evidence::{frames, how_long};
 use crate::rules::refusal::{PATIENCE, challenge_before, is_named_pion, is_nonce_given};
 use crate::rules::{Collector, Confidence, Dialect, Proof, Text, View};
-use crate::session::credentials::{Identity, KeyHash, Preparation, Scheme, Side, Slip};
-use crate::session::{Asked, Conversation, Exchange, Name, Near};
+use crate::session::credentials::{Identity, KeyHash, Kind, Preparation, Scheme, Side, Slip};
+use crate::session::{Asked, Conversation, Exchange, Name};
 use crate::wire::stun::integrity::Rule;
-use std::fmt::Write as _;
 
 pub(super) const ID: &str = "turn-integrity-rejected";
 
@@ -19,7 +19,11 @@ pub(super) fn tell(group: &Refused<'_>, conversation: &Conversation, view: &View
     let answers = group.exchanges.iter().rev().filter_map(|exchange| exchange.answer.as_ref());
     let response =
         answers.map(|answer| Proof::of(&answer.integrity, view)).max_by_key(strength).unwrap_or(Proof::Unsigned);
-    let key = format!("{} {} {} {}", conversation.server, group.answer.code, key(&request), key(&response));
+    let key = [
+        format!("{} {} {} {}", conversation.server, group.answer.code, key(&request), key(&response)),
+        apart(group, &request, &response, view),
+    ]
+    .concat();
     let mut seen = group.occurrence(ID, key, "RFC 8489 §9.2.4", conversation, view);
     seen.causes = &["nat-alg-rewrite"];
     let truncated = group.last.asked.truncated || group.answer.truncated;
@@ -84,6 +88,16 @@ fn key(proof: &Proof) -> String {
     }
 }
 
+/// What sets one refusal apart from others of the server, though the same was proved: it is told of, and is true of those that share it only.
+fn apart(group: &Refused<'_>, request: &Proof, response: &Proof, view: &View<'_>) -> String {
+    let asked = &group.last.asked;
+    let near = nearly(asked, request, response, view);
+    let slips = near.iter().flat_map(|near| [near.request, near.response]).flatten().map(|near| near.slip.name());
+    let odd = oddity(request, asked).map(Slip::name);
+    let limited = good_for(group.last, view).map(|_| "time-limited");
+    slips.chain(odd).chain(limited).flat_map(|what| [" ", what]).collect()
+}
+
 fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, response: &Proof, view: &View<'_>) -> Text {
     let (server, client) = (conversation.server, conversation.client);
     let dialect = Dialect::of(conversation, view);
@@ -120,6 +134,7 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
         None => by_configuration(request, response, asked, &user, dialect, view)
             .or_else(|| made_otherwise(request, response, odd?, &user))
             .or_else(|| accepted_before(group, conversation, (request, response), &user))
+            .or_else(|| not_given(asked, (request, response), what, &user, view))
             .unwrap_or_else(|| blame(request, response, what, &user, dialect)),
     };
     let proof = match odd {
@@ -206,6 +221,38 @@ fn accepted_before(
     ))
 }
 
+/// Where credentials were given, and none for the names in the request.
+fn not_given(
+    asked: &Asked,
+    (request, response): (&Proof, &Proof),
+    what: &str,
+    user: &str,
+    view: &View<'_>,
+) -> Option<(String, String, String)> {
+    let untested = *request == Proof::Untested && matches!(response, Proof::Untested | Proof::Unsigned);
+    let given = view.session.credentials().list();
+    let of_servers = given.iter().any(|known| !matches!(known.kind, Kind::Ice { .. }));
+    if !untested || !of_servers || !applying(asked, view).is_empty() {
+        return None;
+    }
+    let realm = view.quoted(asked.realm);
+    Some((
+        format!("none of the credentials given is for {user} in realm {realm}"),
+        format!(
+            "None of the credentials given is for {user} in realm {realm}, so that the signature could not be tested. If they are all that the server has, it does not know the user."
+        ),
+        format!("Look whether the server has {user} in realm {realm}, and set the same {what} on client and server."),
+    ))
+}
+
+/// That none of the credentials which apply made a signature.
+fn not_by(tried: u32) -> String {
+    match tried {
+        1 => "does not verify with the one credential that applies to it".to_owned(),
+        _ => format!("verifies with none of the {tried} credentials that apply to it"),
+    }
+}
+
 /// What the code means in the server's dialect.
 fn wording(dialect: Dialect, code: u16) -> &'static str {
     match (dialect, code) {
@@ -261,77 +308,18 @@ fn made_otherwise(request: &Proof, response: &Proof, odd: Slip, user: &str) -> O
     ))
 }
 
-/// Near misses of a request that verifies with nothing, and of its refusal.
-struct Nearly<'n> {
-    request: Option<&'n Near>,
-    response: Option<&'n Near>,
-}
-
-/// The near misses that say more than the proofs do.
-fn nearly<'v>(asked: &Asked, request: &Proof, response: &Proof, view: &View<'v>) -> Option<Nearly<'v>> {
-    let known = view.session.near_misses();
-    let user = asked.user_or_hash();
-    let open = |proof: &Proof| matches!(proof, Proof::Mismatch(_) | Proof::Untested);
-    let of = |proof: &Proof, requests| known.of(user, asked.realm, requests).filter(|_| open(proof));
-    let found = Nearly { request: of(request, true), response: of(response, false) };
-    (found.request.is_some() || found.response.is_some()).then_some(found)
-}
-
-impl Nearly<'_> {
-    fn blame(&self, response: &Proof, user: &str, view: &View<'_>) -> (String, String, String) {
-        let credentials = view.session.credentials();
-        let said = |near: &Near| {
-            let described = credentials.describe(near.credential);
-            let side = described.as_ref().and_then(|known| known.side);
-            (described.map(|known| known.label.into_owned()).unwrap_or_default(), near.when(credentials), side)
-        };
-        let (near, whose) = match (self.request, self.response) {
-            (Some(near), _) => (near, "request"),
-            (None, Some(near)) => (near, "error response"),
-            (None, None) => return Default::default(),
-        };
-        let (label, when, side) = said(near);
-        let applies = match near.untested {
-            true => format!(
-                "No credential given is for the names in the {whose}, and it verifies with \"{label}\" when {when}."
-            ),
-            false => format!(
-                "The {whose} verifies with none of the credentials as they are given, and with \"{label}\" when {when}."
-            ),
-        };
-        let mut proof = applies;
-        match (response, self.request.and(self.response)) {
-            (Proof::By { label, .. }, _) => {
-                let _ = write!(proof, " The error response's own integrity verifies with \"{label}\" as it is given.");
-            }
-            (_, Some(other)) => {
-                let (label, when, _) = said(other);
-                let _ = write!(proof, " The error response verifies with \"{label}\" when {when}.");
-            }
-            _ => {}
-        }
-        let fix = match (whose, side) {
-            ("request", _) if near.slip == Slip::UserDiffers => format!(
-                "The client signs as {user} with the password of \"{label}\", which is for another user: give the client that user's name, too, or set this password for {user} on the server."
-            ),
-            ("request", _) if near.slip == Slip::RealmDiffers => format!(
-                "The client signs with the password of \"{label}\", which is for another realm than the server's: give the client the one for {user} there, or set this password for {user} in the server's realm."
-            ),
-            ("request", Some(Side::Client)) => format!(
-                "What was meant for the client changed before it was used: look at how \"{label}\" is entered, stored and escaped there, and correct it."
-            ),
-            ("request", _) => format!(
-                "Give the client the credential of \"{label}\" for {user} without that change: look at how it was copied, quoted or encoded on its way there."
-            ),
-            (_, Some(Side::Client)) => format!(
-                "Give the server the credential of \"{label}\" for {user} without that change: look at how it was entered or encoded there."
-            ),
-            _ => format!(
-                "What was meant for the server changed before it was used: look at how \"{label}\" is entered, stored and escaped there."
-            ),
-        };
-        (format!("the {whose} verifies with \"{label}\" when {when}"), proof, fix)
-    }
+/// The credentials, given one by one, that are for the names in a request.
+fn applying(asked: &Asked, view: &View<'_>) -> Vec<u32> {
+    let bytes = |name: Option<Name>| name.map(|name| view.session.names().bytes(name));
+    let identity = Identity {
+        username: bytes(asked.user),
+        realm: bytes(asked.realm),
+        userhash: bytes(asked.userhash),
+        access_token: asked.access_token,
+    };
+    let mut found = Vec::new();
+    view.session.credentials().applying(&identity, |number| found.push(number));
+    found
 }
 
 /// Where the refusal is not signed, or not with what was given: what the server should hold says as much, if it was given too.
@@ -348,19 +336,11 @@ fn by_configuration(
         return None;
     }
     let credentials = view.session.credentials();
-    let bytes = |name: Option<Name>| name.map(|name| view.session.names().bytes(name));
-    let identity = Identity {
-        username: bytes(asked.user),
-        realm: bytes(asked.realm),
-        userhash: bytes(asked.userhash),
-        access_token: asked.access_token,
-    };
     let is_shared = |number: u32| credentials.describe(number).is_some_and(|known| known.kind == "shared-secret");
-    let mut servers = Vec::new();
-    credentials.applying(&identity, |number| {
-        let of_server = credentials.describe(number).filter(|known| known.side == Some(Side::Server));
-        servers.extend(of_server.map(|known| (number, known.label.into_owned())));
-    });
+    let of_server = |number: u32| credentials.describe(number).filter(|known| known.side == Some(Side::Server));
+    let servers = applying(asked, view).into_iter();
+    let servers = servers.filter_map(|number| Some((number, of_server(number)?.label.into_owned())));
+    let servers: Vec<(u32, String)> = servers.collect();
     let same = servers.iter().find(|(number, _)| credentials.have_same_secret(*credential, *number));
     let cisco = cisco(dialect);
     let third = match response {
@@ -466,16 +446,16 @@ fn blame(request: &Proof, response: &Proof, what: &str, user: &str, dialect: Dia
         (Proof::Mismatch(tried), Proof::By { label, .. }) => (
             format!("the server holds \"{label}\", the client was given something else"),
             format!(
-                "The request verifies with none of the {tried} credentials that apply to it; the error response's own integrity \
-                 verifies with \"{label}\", so the server holds that one."
+                "The request {}; the error response's own integrity verifies with \"{label}\", so the server holds that one.",
+                not_by(*tried)
             ),
             format!("Give the client the password of \"{label}\" for {user}.{cisco}"),
         ),
         (Proof::Mismatch(tried), _) => (
             "the client signs with none of the credentials given".to_owned(),
             format!(
-                "The request verifies with none of the {tried} credentials that apply to it: the client was given something else, or a \
-                 password was changed or mistyped on its way there."
+                "The request {}: the client was given something else, or a password was changed or mistyped on its way there.",
+                not_by(*tried)
             ),
             format!("Look at what the client was really given for {user}, and set the same on client and server.{cisco}"),
         ),

@@ -7,6 +7,7 @@ pub(super) mod expiry;
 mod identity;
 mod integrity_rejected;
 mod lacking;
+mod nearly;
 pub(super) mod nonce;
 mod protection;
 
