@@ -307,3 +307,32 @@ fn users_whose_passwords_went_wrong_in_different_ways_are_told_of_apart() {
     let words = "The request does not verify with the one credential that applies to it";
     assert!(plain.expect("of ben").explanation.contains(words));
 }
+
+#[test]
+fn of_many_credentials_those_that_do_not_fit_are_shown_first_and_the_rest_is_counted() {
+    let mut scene = Scene::new();
+    let mut given = String::new();
+    for number in 10..34 {
+        let (client, user) = (format!("192.0.2.{number}:5000"), format!("user{number}"));
+        let (nonce, relayed) = (format!("nonce-of-{user}"), format!("203.0.113.1:240{number}"));
+        let secret = format!("Blue-Harbour-{number}");
+        given += &credential(&user, &format!("password = \"{secret}\"")).replace("the label", &user);
+        scene.allocate_challenge(client.as_str(), SERVER, REALM, &nonce);
+        if number < 22 {
+            let login = Login::new(&user, REALM, &secret);
+            scene.after_ms(20).allocation(client.as_str(), SERVER, &login, &nonce, relayed.as_str());
+        } else {
+            let login = Login::new(&user, REALM, &format!("{secret}\n"));
+            let wrong = scene.after_ms(20).allocate_as(client.as_str(), SERVER, &login, &nonce);
+            scene.after_ms(10).challenge(&wrong, 401, "Unauthorized", REALM, &nonce);
+        }
+    }
+    let report = report_with(&scene.after_ms(20_000).pcap(), &given);
+    let text = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
+    let section = text.split("\nCredentials").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.contains("server  password")).collect();
+    assert_eq!(rows.len(), 10, "{section}");
+    assert!(rows.iter().all(|row| row.trim_end().ends_with('1')), "{section}");
+    assert_eq!(section.matches("nearly: ").count(), 10, "{section}");
+    assert!(section.contains("… 14 more") && section.ends_with("… 2 more"), "{section}");
+}

@@ -14,7 +14,6 @@ use crate::packet::{Limits, Packet, Packets};
 use crate::render::{html, json, ladder, messages, text, verify};
 use crate::report::ladder::Ladder;
 use crate::report::{Report, Verdict};
-use crate::session::credentials::Status as Tested;
 use crate::session::deployment::Deployment;
 use crate::time::Timestamp;
 use clap::CommandFactory as _;
@@ -182,14 +181,11 @@ fn list_verified(path: &Path, format: ReportFormat, reading: &Wanted, look: Look
         ReportFormat::Text => verify::Format::Text(output::text_options(look, look.clock(None), false)),
     };
     let mut writer = verify::Writer::new(io::stdout().lock(), format, live);
-    let mut unexplained = false;
     let mut failed = None;
     let part = read(&mut input, 0, reading, Extra::default(), |row, _| {
-        unexplained |= is_unexplained(row);
         failed = writer.row(row).err();
         failed.is_none()
     })?;
-    let found = |unexplained| if unexplained { Status::Found } else { Status::Fine };
     let ended = match failed {
         Some(error) => Err(error),
         None => {
@@ -198,14 +194,7 @@ fn list_verified(path: &Path, format: ReportFormat, reading: &Wanted, look: Look
         }
     };
     ended.map_err(|error| output::stdout_error(&error)).or_else(super::broken)?;
-    Ok(found(unexplained))
-}
-
-/// Whether credentials apply to a message, and none of them made it.
-fn is_unexplained(row: &Row<'_>) -> bool {
-    let verified = |status: &Tested| matches!(status, Tested::Verified { .. });
-    let mismatch = |status: &Tested| matches!(status, Tested::Mismatch { .. });
-    row.integrity.iter().any(|one| mismatch(&one.status)) && !row.integrity.iter().any(|one| verified(&one.status))
+    Ok(if writer.protected().mismatched > 0 { Status::Found } else { Status::Fine })
 }
 
 /// What `messages` and `flow` want beyond the rest.

@@ -4,8 +4,9 @@ use crate::event::{Body, Row};
 use crate::render::escape::escape;
 use crate::render::messages::append::TimeWriter;
 use crate::render::messages::{jsonl, label, verdict_text};
-use crate::render::text::{self, Options};
+use crate::render::text::{self, Options, Protected};
 use crate::report::{Capture, Credential, SCHEMA};
+use crate::session::credentials::Status;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -25,7 +26,7 @@ pub struct Writer<W> {
     live: bool,
     format: Format,
     times: TimeWriter,
-    messages: u64,
+    protected: Protected,
     /// Whether any credentials were given.
     given: bool,
     wide: [usize; 3],
@@ -40,7 +41,16 @@ impl<W: Write> Writer<W> {
         if let Format::Json = format {
             buffer.extend_from_slice(format!("{{\"schema\":\"{SCHEMA}\",\n\"messages\":[").as_bytes());
         }
-        Writer { out, buffer, live, format, times: TimeWriter::default(), messages: 0, given: false, wide: [5, 21, 21] }
+        Writer {
+            out,
+            buffer,
+            live,
+            format,
+            times: TimeWriter::default(),
+            protected: Protected::default(),
+            given: false,
+            wide: [5, 21, 21],
+        }
     }
 
     /// Writes one message if it is protected.
@@ -51,11 +61,17 @@ impl<W: Write> Writer<W> {
         if row.integrity.is_empty() {
             return Ok(());
         }
-        self.messages += 1;
+        let any = |wanted: fn(&Status) -> bool| row.integrity.iter().any(|one| wanted(&one.status));
+        self.protected.messages += 1;
+        if any(|status| matches!(status, Status::Verified { .. })) {
+            self.protected.verified += 1;
+        } else if any(|status| matches!(status, Status::Mismatch { .. })) {
+            self.protected.mismatched += 1;
+        }
         self.given |= !row.credentials.is_empty();
         match &self.format {
             Format::Json => {
-                self.buffer.extend_from_slice(if self.messages == 1 { b"\n" } else { b",\n" });
+                self.buffer.extend_from_slice(if self.protected.messages == 1 { b"\n" } else { b",\n" });
                 jsonl::row(&mut self.buffer, &mut self.times, row);
             }
             Format::Text(options) => {
@@ -67,6 +83,12 @@ impl<W: Write> Writer<W> {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// What was written so far, by what the credentials say of it.
+    #[must_use]
+    pub fn protected(&self) -> Protected {
+        self.protected
     }
 
     /// Writes the sum: the captures, and who signs with what.
@@ -83,7 +105,7 @@ impl<W: Write> Writer<W> {
                 self.buffer.extend_from_slice(b"}\n");
             }
             Format::Text(options) => {
-                let summary = text::verify_summary(captures, credentials, self.messages, self.given, options);
+                let summary = text::verify_summary(captures, credentials, self.protected, self.given, options);
                 self.buffer.extend_from_slice(summary.as_bytes());
             }
         }
@@ -138,7 +160,7 @@ mod tests {
     use crate::net::{Endpoint, Transport};
     use crate::report::{CredentialKind, Side};
     use crate::secret::Secret;
-    use crate::session::credentials::{Credentials, Derivation, Integrity, Preparation, Scheme, Status};
+    use crate::session::credentials::{Credentials, Derivation, Integrity, Preparation, Scheme};
     use crate::time::Timestamp;
     use crate::wire::stun::Message;
     use crate::wire::stun::integrity::{Algorithm, Rule};
@@ -210,7 +232,7 @@ mod tests {
         let first = text.lines().next().unwrap();
         assert!(first.contains("Allocate request, user u\\x1b[2J: "), "{text}");
         assert!(first.contains("sha1 verified \"Meeting\\x1b Server\", sha256 mismatch"), "{text}");
-        assert!(text.contains("1 protected message"), "{text}");
+        assert!(text.contains("1 protected message: 1 verified, 0 mismatched, 0 untested"), "{text}");
         assert!(text.contains("Meeting\\x1b Server  client  password  1         0          2"), "{text}");
     }
 

@@ -23,7 +23,7 @@ mod verify;
 
 pub use explain::{Unknown, explain};
 pub use page::{Detail, Options};
-pub use verify::verify_summary;
+pub use verify::{Protected, verify_summary};
 
 pub(super) use captures::{TIMELESS, clock_moved, opened};
 pub(super) use ice::{checks, state as pair_state, types as pair_types};

@@ -16,7 +16,12 @@ pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
     page.heading("Credentials", "who signs with what");
     let shown = page.limit(ROWS).min(credentials.len());
     let mut order: Vec<&Credential> = credentials.iter().collect();
-    order.sort_by_key(|credential| credential.verified == 0 && credential.mismatched == 0);
+    // among many, those that do not fit are looked for
+    let many = credentials.len() > shown;
+    order.sort_by_key(|known| {
+        let unused = known.verified == 0 && known.mismatched == 0;
+        (unused, many && known.mismatched == 0, many && known.verified > 0)
+    });
     page.table(
         &["credential", "side", "kind", "requests", "responses", "mismatched"],
         order.iter().take(shown).map(|credential| {
@@ -33,7 +38,8 @@ pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
     page.more(2, shown, credentials.len() as u64);
     let near =
         credentials.iter().flat_map(|credential| credential.near_misses.iter().map(move |near| (credential, near)));
-    for (credential, near) in near.take(ROWS) {
+    let told = page.limit(ROWS);
+    for (credential, near) in near.clone().take(told) {
         let many = match (near.requests, near.responses) {
             (1, 0) => "1 request verifies".to_owned(),
             (requests, 0) => format!("{requests} requests verify"),
@@ -42,6 +48,7 @@ pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
         };
         page.remark(2, &format!("nearly: {many} with \"{}\" when {}", credential.label, near.when));
     }
+    page.more(2, told, near.count() as u64);
 }
 
 pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
