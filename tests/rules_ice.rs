@@ -109,6 +109,23 @@ fn a_private_address_that_a_router_turns_away_is_told_to_be_out_of_reach() {
 }
 
 #[test]
+fn peers_behind_one_nat_that_does_not_turn_packets_back_are_told_so() {
+    let inside = "100.64.1.10:5000";
+    for (outside, same) in [("198.51.100.20:5000", true), ("198.51.100.21:5000", false)] {
+        let mut scene = Scene::new();
+        let asked = scene.send(inside, SERVER, Stun::request(method::BINDING));
+        scene.after_ms(20).succeed(&asked, |answer| answer.xor_mapped(outside));
+        scene.a_checks_in_vain(&Agents::new(inside, B), 220, 50);
+        let report = report(&scene.pcap());
+        let found = finding(&report, "ice-checks-unanswered");
+        assert_eq!(found.title.ends_with("is answered: both are behind the same NAT"), same, "{}", found.title);
+        let words = "198.51.100.20:6000, which 100.64.1.10 checks, is at the outside address of its own NAT";
+        assert_eq!(found.explanation.contains(words), same, "{}", found.explanation);
+        assert_eq!(found.fix.contains("behind one NAT"), same, "{}", found.fix);
+    }
+}
+
+#[test]
 fn checks_in_a_capture_that_holds_nothing_towards_their_sender_may_have_been_refused() {
     let mut scene = Scene::new();
     scene.a_checks_in_vain(&agents(), 220, 50);

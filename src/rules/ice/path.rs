@@ -1,7 +1,7 @@
 //! `ice-checks-unanswered`, `ice-one-way`, `ice-no-relay-candidate`: checks that do not get through.
 
 use super::agreement::nearly;
-use super::private::{only_private, out_of_reach};
+use super::private::{only_private, out_of_reach, same_nat};
 use super::{
     Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, named, occurrence, unless_later_by_relay,
 };
@@ -225,7 +225,9 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     let never = [agent, 1 - agent].into_iter().find_map(|agent| Some((agent, whereabouts(ice, agent, view).never_at?)));
     let never = never.map(|(agent, point)| format!("; those of {} never reached {point}", address(ice, agent)));
     let misfits = misfit(ice, agent, view) + &misfit(ice, 1 - agent, view);
-    let private = only_private(ice, agent, view).filter(|_| elsewhere.is_none());
+    let addresses = only_private(ice, agent, view).map(|told| (": none but private addresses are checked", told));
+    let same_nat = || Some((": both are behind the same NAT", same_nat(ice, agent, view)?));
+    let addresses = addresses.or_else(same_nat).filter(|_| elsewhere.is_none());
     let credentials = if misfits.is_empty() {
         ""
     } else {
@@ -238,7 +240,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
             address(ice, 1 - agent),
             if pairs > 1 { format!(", on any of {pairs} pairs") } else { String::new() },
             never.unwrap_or_else(|| way.answers.clone()),
-            if private.is_some() { ": none but private addresses are checked" } else { "" }
+            addresses.as_ref().map_or("", |(clause, _)| clause)
         ),
         explanation: format!(
             "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}{}{misfits}{}",
@@ -249,7 +251,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
             icmp.unwrap_or_default(),
             elsewhere.unwrap_or_default(),
             way.text,
-            private.as_ref().map(|(what, _)| what.as_str()).unwrap_or_default()
+            addresses.as_ref().map(|(_, (what, _))| what.as_str()).unwrap_or_default()
         ),
         fix: if elsewhere_of(ice).is_some() {
             format!(
@@ -258,7 +260,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
                 address(ice, 1 - agent),
                 way.fix
             )
-        } else if let Some((_, fix)) = private {
+        } else if let Some((_, (_, fix))) = addresses {
             format!("{fix}{}{}{credentials}", out_of_reach(ice, agent), way.fix)
         } else {
             format!(

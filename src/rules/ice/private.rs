@@ -36,6 +36,30 @@ pub(super) fn only_private(ice: &IceSession, agent: usize, view: &View<'_>) -> O
     })
 }
 
+/// Where an agent without a relay checks the very address that its own NAT shows of it: what that says, and what to do about it.
+pub(super) fn same_nat(ice: &IceSession, agent: usize, view: &View<'_>) -> Option<(String, String)> {
+    let own = ice.host(agent)?;
+    if ice.pairs.iter().any(|pair| pair.passes_relay().is_some()) {
+        return None;
+    }
+    let mappings = view.session.nat().mappings();
+    let is_own_outside = |peer: &Endpoint| {
+        let of_peer = mappings.iter().filter(|known| known.outside.ip() == peer.ip());
+        peer.ip() != own.ip() && of_peer.into_iter().any(|known| known.inside.ip() == own.ip())
+    };
+    let peer = ice.checked_by(agent).map(|pair| pair.end(1 - agent)).find(is_own_outside)?;
+    Some((
+        format!(
+            " {peer}, which {} checks, is at the outside address of its own NAT: both are behind that, and it would have to turn such packets back (RFC 4787 §6), \
+             which many do not.",
+            address(ice, agent)
+        ),
+        "Give both a TURN server that they can reach: behind one NAT that does not turn packets back nothing but their inside addresses, where these reach each other, \
+         or a relay works."
+            .to_owned(),
+    ))
+}
+
 /// Where all that is checked are private addresses to which a router knows no way; in many networks private addresses lead far.
 pub(super) fn out_of_reach(ice: &IceSession, agent: usize) -> String {
     let mut checked = ice.checked_by(agent).peekable();
