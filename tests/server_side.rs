@@ -201,4 +201,11 @@ fn where_the_clock_was_set_back_no_duration_is_told_rather_than_a_negative_one()
     assert_eq!(report.verdict, Verdict::Healthy, "{}", report.headline);
     let text = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
     assert!(text.contains("alice  released  ") && !text.contains("after -"), "{text}");
+    assert!(
+        text.contains("– s  client → server  Refresh request with lifetime 0") && !text.contains("  -71"),
+        "{text}"
+    );
+    let captures = text.split("\nCapture").nth(1).expect("a section on the capture");
+    let captures = captures.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(captures.contains("Times: they go back by 2 h 0 min after "), "{captures}");
 }

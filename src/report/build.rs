@@ -14,7 +14,7 @@ use super::media::media;
 use super::steps;
 use super::{
     Address, Allocation, Authentication, Candidate, CandidateType, Capture, Confidence, Decryption, Dtls, Join, Report,
-    Tls, Transaction, Transport,
+    SetBack, Tls, Transaction, Transport,
 };
 use crate::capture::CaptureInfo;
 use crate::event::StreamCounts;
@@ -375,6 +375,11 @@ impl Builder {
         };
         let mut captures: Vec<(u32, Capture)> =
             files.into_iter().map(|(index, path, info)| (index, capture_of(path, &info, origin))).collect();
+        if let [(_, alone)] = captures.as_mut_slice() {
+            let times = session.clients().set_back();
+            alone.clock_set_back =
+                times.map(|times| times.map(|at| origin.time(at))).map(|[from, to]| SetBack { from, to });
+        }
         // of captures that were read as one it stands with the first
         if let Some((_, first)) = captures.first_mut() {
             first.decryption = self.keyed.then_some(self.decryption);

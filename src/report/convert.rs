@@ -86,6 +86,7 @@ pub(super) fn capture_of(path: String, info: &CaptureInfo, origin: Origin) -> Ca
         clock_offset_us: None,
         clock_uncertainty_us: None,
         timeless: info.is_timeless(),
+        clock_set_back: None,
         lost_packets: Some(info.lost_packets()).filter(|&lost| lost > 0),
         decryption: None,
         clock_drift_ppm: None,

@@ -227,6 +227,10 @@ pub struct Capture {
     /// told. Absent where they do.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub timeless: bool,
+    /// Where the times of its frames go back by more than a second, as when the clock is set: how long anything took from before to after is not known.
+    /// Absent where they do not, and of captures that were read as one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_set_back: Option<SetBack>,
     /// Packets that were lost while capturing, by the count that the capturing program left in the file; absent where that is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost_packets: Option<u64>,
@@ -235,6 +239,15 @@ pub struct Capture {
     pub decryption: Option<Decryption>,
     /// By how much this capture's clock runs slow against that first one, in parts per million: so much is added besides as time passes.
     pub clock_drift_ppm: Option<f64>,
+}
+
+/// A step back of a capture's clock.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct SetBack {
+    /// The latest time before it.
+    pub from: Time,
+    /// The earliest behind it.
+    pub to: Time,
 }
 
 /// A comment of a pcapng file.

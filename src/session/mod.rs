@@ -356,7 +356,7 @@ impl Session {
     fn pass(&mut self, now: Timestamp) {
         if now <= self.now {
             if self.now.since(now) > DISORDER {
-                self.clients.clock_set_back(now);
+                self.clients.clock_set_back(self.now, now);
             }
             // nothing is over, but while the clock does not go on there may be too many
             self.settle_what_is_over(Timestamp(i64::MIN));

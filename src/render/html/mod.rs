@@ -244,6 +244,9 @@ fn facts(capture: &Capture, clock: &Clock) -> CaptureFacts {
     if capture.timeless {
         facts += &format!("; times: {}", text::TIMELESS);
     }
+    if let Some(set_back) = text::set_back(capture, clock) {
+        facts += &format!("; times: {set_back}");
+    }
     if let Some(lost) = capture.lost_packets {
         facts += &format!("; {lost} packets lost while capturing, by its own count");
     }

@@ -2,7 +2,8 @@
 
 use super::page::{Page, Tint, count};
 use super::tables::bytes;
-use crate::report::{Capture, Comment, Counts, Decryption, Report};
+use crate::render::clock::Clock;
+use crate::report::{Capture, Comment, Counts, Decryption, Report, SetBack};
 use crate::time::Span;
 
 /// How many places of damage, and comments, are told of a capture.
@@ -36,6 +37,9 @@ pub(super) fn list(page: &mut Page<'_>, captures: &[Capture]) {
         if capture.timeless {
             page.item(4, "Times:", Some(Tint::Warning), TIMELESS);
         }
+        if let Some(text) = set_back(capture, &page.options.clock) {
+            page.item(4, "Times:", Some(Tint::Warning), &text);
+        }
         lost(page, capture);
         damage(page, capture);
         decryption(page, capture);
@@ -54,6 +58,15 @@ fn summary(page: &Page<'_>, capture: &Capture) -> String {
         text += &format!(", {moved}");
     }
     text
+}
+
+/// Where the clock of a capture was set back, to follow "times".
+pub(in crate::render) fn set_back(capture: &Capture, clock: &Clock) -> Option<String> {
+    let SetBack { from, to } = capture.clock_set_back?;
+    let (step, from) = (duration(from.at.since(to.at)), clock.show(from));
+    Some(format!(
+        "they go back by {step} after {from}, as where a clock is set; how long anything took from before to after that cannot be told"
+    ))
 }
 
 /// `clock moved by -1.20 s (± 3.10 ms) and 0.4 ppm`.

@@ -64,6 +64,9 @@ fn steps(page: &mut Page<'_>, report: &Report, conversation: &Authentication) {
     // In the order of the capture: requests that overlap are told as they were sent.
     let mut steps: Vec<&Step> = conversation.steps.iter().collect();
     steps.sort_by_key(|step| (several.then_some(step.time), step.place));
+    // a clock that was set back does not tell how long after the first message that was
+    let set_back = report.captures.iter().any(|capture| capture.clock_set_back.is_some());
+    let mut latest = start;
     let mut rest = steps.as_slice();
     let mut lines = page.limit(STEPS);
     while let Some((step, after)) = rest.split_first().filter(|_| lines > 0) {
@@ -73,8 +76,10 @@ fn steps(page: &mut Page<'_>, report: &Report, conversation: &Authentication) {
             let mut label = if several { format!("{}:", step.place.capture) } else { String::new() };
             label += &format!("frame {:>width$}", step.place.frame);
             if let (Some(start), Some(time)) = (start, step.time) {
-                label += &format!("  {:>9} s", since(start, time));
+                let told = if set_back && Some(time) < latest { "–".to_owned() } else { since(start, time) };
+                label += &format!("  {told:>9} s");
             }
+            latest = latest.max(step.time);
             label += match step.from {
                 Side::Client => "  client → server ",
                 Side::Server => "  server → client ",

@@ -25,7 +25,7 @@ pub use explain::{Unknown, explain};
 pub use page::{Detail, Options};
 pub use verify::{Protected, verify_summary};
 
-pub(super) use captures::{TIMELESS, clock_moved, opened};
+pub(super) use captures::{TIMELESS, clock_moved, opened, set_back};
 pub(super) use ice::{checks, state as pair_state, types as pair_types};
 pub(super) use joins::{name as point_name, summary as join_summary};
 pub(super) use logs::summary as log_summary;

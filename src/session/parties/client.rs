@@ -41,8 +41,8 @@ pub struct Clients {
     /// What each client last said in TLS that nobody opened, by whether the hello was read.
     sealed: HashMap<(IpAddr, bool), Sealed>,
     proxies: Proxies,
-    /// The earliest time after the capture's clock was set back, if it was.
-    set_back: Option<Timestamp>,
+    /// Where the capture's clock was set back: the time before, and the earliest after.
+    set_back: Option<[Timestamp; 2]>,
     /// Whether the capture lacks frames from its middle.
     holes: bool,
     /// Hosts to which something else was sent: an answer to ARP, an ICMP error, a refusal.
@@ -131,8 +131,16 @@ impl Clients {
     }
 
     /// The capture's clock was set back: what came later may bear an earlier time.
-    pub fn clock_set_back(&mut self, to: Timestamp) {
-        self.set_back = Some(self.set_back.map_or(to, |known| known.min(to)));
+    pub fn clock_set_back(&mut self, from: Timestamp, to: Timestamp) {
+        if self.set_back.is_none_or(|[_, known]| to < known) {
+            self.set_back = Some([from, to]);
+        }
+    }
+
+    /// The last time before the capture's clock was set back, and the earliest after it; `None` where it was not.
+    #[must_use]
+    pub fn set_back(&self) -> Option<[Timestamp; 2]> {
+        self.set_back
     }
 
     /// The capture lacks frames from its middle.
@@ -161,7 +169,7 @@ impl Clients {
     /// Whether times after `at` are no measure of what came later.
     #[must_use]
     pub fn is_out_of_order(&self, at: Timestamp) -> bool {
-        self.set_back.is_some_and(|to| to <= at)
+        self.set_back.is_some_and(|[_, to]| to <= at)
     }
 
     fn of(&mut self, client: IpAddr) -> Option<&mut Outcome> {
