@@ -53,17 +53,26 @@ fn details(page: &mut Page<'_>, known: &Tls) {
             format!("{} records sent, {} received{opened}", known.client_data_records, known.server_data_records);
         page.item(2, "data", None, &text);
     }
-    let state = match known.tcp.state {
-        TlsTcpState::Open => "still open at the end of the capture",
-        TlsTcpState::Closed => "closed",
-        TlsTcpState::Reset => "reset",
-        TlsTcpState::Unwatched => "not followed behind the handshake",
+    let (state, after) = match known.tcp.state {
+        TlsTcpState::Open => ("still open at the end of the capture", ""),
+        TlsTcpState::Unwatched => ("not followed behind the handshake", ""),
+        _ => how_tcp_ended(known),
     };
     let by = known.tcp.closed_by.as_ref().map(|closed| {
         let when = if closed.during_handshake { " during the handshake" } else { "" };
         format!(" by the {} ({}, frame {}){when}", closed.by, closed.how.to_uppercase(), closed.place.frame)
     });
-    page.item(2, "TCP", None, &format!("{state}{}", by.unwrap_or_default()));
+    page.item(2, "TCP", None, &format!("{state}{}{after}", by.unwrap_or_default()));
+}
+
+/// What the first to end a TCP connection did, and what came after that.
+pub(in crate::render) fn how_tcp_ended(known: &Tls) -> (&'static str, &'static str) {
+    let first = known.tcp.closed_by.as_ref().map(|closed| closed.how);
+    match known.tcp.state {
+        TlsTcpState::Reset if first == Some("fin") => ("closed", ", then reset"),
+        TlsTcpState::Reset => ("reset", ""),
+        _ => ("closed", ""),
+    }
 }
 
 /// What says that it is of TURN, where that is not plain.

@@ -1,6 +1,6 @@
 //! TLS connections of TURN.
 
-use super::super::super::text::why_of_turn;
+use super::super::super::text::{how_tcp_ended, why_of_turn};
 use super::super::Links;
 use super::{Cell, Table, frames, long, mono, number, optional, span, state, table, text, time};
 use crate::render::clock::Clock;
@@ -36,17 +36,18 @@ pub(super) fn connections(report: &Report, links: &Links) -> Table {
 }
 
 fn tcp(known: &Tls) -> Cell {
+    let (ended, after) = how_tcp_ended(known);
     let (word, class) = match known.tcp.state {
         TlsTcpState::Open => ("open", ""),
-        TlsTcpState::Closed => ("closed", ""),
-        TlsTcpState::Reset => ("reset", "odd"),
         TlsTcpState::Unwatched => ("not followed", ""),
+        TlsTcpState::Reset => (ended, "odd"),
+        TlsTcpState::Closed => (ended, ""),
     };
     match &known.tcp.closed_by {
         Some(closed) if closed.during_handshake => {
-            text(format!("{word} by the {} during the handshake", closed.by)).classed("bad")
+            text(format!("{word} by the {} during the handshake{after}", closed.by)).classed("bad")
         }
-        Some(closed) => text(format!("{word} by the {}", closed.by)).classed(class),
+        Some(closed) => text(format!("{word} by the {}{after}", closed.by)).classed(class),
         None => text(word).classed(class),
     }
 }
