@@ -334,5 +334,6 @@ fn of_many_credentials_those_that_do_not_fit_are_shown_first_and_the_rest_is_cou
     assert_eq!(rows.len(), 10, "{section}");
     assert!(rows.iter().all(|row| row.trim_end().ends_with('1')), "{section}");
     assert_eq!(section.matches("nearly: ").count(), 10, "{section}");
+    assert!(section.contains("nearly: 1 request of \"user22\" verifies with \"user22\" when a newline"), "{section}");
     assert!(section.contains("… 14 more") && section.ends_with("… 2 more"), "{section}");
 }

@@ -40,11 +40,12 @@ pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
         credentials.iter().flat_map(|credential| credential.near_misses.iter().map(move |near| (credential, near)));
     let told = page.limit(ROWS);
     for (credential, near) in near.clone().take(told) {
+        let user = |whose: &str| near.username.as_ref().map(|user| format!(" {whose} \"{user}\"")).unwrap_or_default();
         let many = match (near.requests, near.responses) {
-            (1, 0) => "1 request verifies".to_owned(),
-            (requests, 0) => format!("{requests} requests verify"),
-            (_, 1) => "1 response verifies".to_owned(),
-            (_, responses) => format!("{responses} responses verify"),
+            (1, 0) => format!("1 request{} verifies", user("of")),
+            (requests, 0) => format!("{requests} requests{} verify", user("of")),
+            (_, 1) => format!("1 response{} verifies", user("to")),
+            (_, responses) => format!("{responses} responses{} verify", user("to")),
         };
         page.remark(2, &format!("nearly: {many} with \"{}\" when {}", credential.label, near.when));
     }
