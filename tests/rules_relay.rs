@@ -470,6 +470,60 @@ fn a_peer_that_reaches_a_relay_which_has_no_permission_for_it_is_a_failure() {
 }
 
 #[test]
+fn a_relay_whose_own_host_turns_peers_away_is_told_as_closed_and_not_as_lacking_a_permission() {
+    for (from, shut) in [("203.0.113.1", true), ("198.51.100.1", false)] {
+        let mut scene = allocated();
+        permit(&mut scene, OTHER_PEER);
+        let (own, other) = caller();
+        for _ in 0..12 {
+            send(&mut scene, OTHER_PEER, 1, 250);
+            let check = scene.after_ms(250).ice_check(PEER, RELAYED, (&own, &other), false, |check| check);
+            scene.after_ms(1).icmp_unreachable(from, &check);
+        }
+        scene.later(5);
+        let told = report(&scene.pcap());
+        let expected: &[&str] = match shut {
+            true => &["turn-relay-silent"],
+            false => &["turn-permission-missing", "turn-relay-silent"],
+        };
+        assert_eq!(mine(&told), expected, "{from}");
+        let found = finding(&told, "turn-relay-silent");
+        let words = "What peers send to the relay 203.0.113.1:24000 of 192.0.2.10:50000 is turned away by its own host";
+        assert_eq!(found.title.starts_with(words), shut, "{}", found.title);
+        assert_eq!(found.fix.contains("no route to a peer"), shut, "{}", found.fix);
+    }
+}
+
+#[test]
+fn relays_of_one_server_that_are_silent_for_different_reasons_are_told_of_apart() {
+    let (another, its_relay) = ("192.0.2.11:50000", "203.0.113.1:24001");
+    let mut scene = allocated();
+    permit(&mut scene, PEER);
+    scene.after_ms(20).allocation(another, SERVER, &alice(), "nonce-2", its_relay);
+    let request = scene.after_ms(20).create_permission(another, SERVER, &alice(), "nonce-2", PEER);
+    scene.after_ms(10).granted(&request, None, &alice());
+    for number in 0..10 {
+        let packet = payload::rtp(96, number, u32::from(number) * 960, 1, 100);
+        scene.after_ms(250).send_indication(CLIENT, SERVER, PEER, packet.clone());
+        scene.after_ms(250).send_indication(another, SERVER, PEER, packet.clone());
+        let of_peer = scene.after_ms(1).udp(PEER, its_relay, packet);
+        scene.after_ms(1).icmp_unreachable("203.0.113.1", &of_peer);
+    }
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let mut titles: Vec<&str> = told
+        .findings
+        .iter()
+        .filter(|found| found.id == "turn-relay-silent")
+        .map(|found| found.title.as_str())
+        .collect();
+    titles.sort_unstable();
+    assert!(titles[0].starts_with("Nothing comes back through the relay 203.0.113.1:24000"), "{titles:?}");
+    assert!(titles[1].starts_with("What peers send to the relay 203.0.113.1:24001"), "{titles:?}");
+    assert_eq!(titles.len(), 2, "{titles:?}");
+}
+
+#[test]
 fn one_attempt_of_checks_that_reach_a_relay_without_permission_may_be_of_a_call_that_went_the_direct_way() {
     let mut scene = allocated();
     permit(&mut scene, OTHER_PEER);

@@ -71,7 +71,7 @@ use crate::time::{Span, Timestamp};
 use allocations::arrivals::Arrivals;
 use allocations::data_connection::DataConnections;
 use allocations::mobility::Tickets;
-use allocations::unreached::AllUnreached;
+use allocations::unreached::{AllShut, AllUnreached};
 use conversations::nonce::Nonces;
 use conversations::rooms::Rooms;
 use credentials::Credentials;
@@ -122,6 +122,7 @@ pub struct Session {
     lents: Lents,
     arrivals: Arrivals,
     unreached: AllUnreached,
+    shut: AllShut,
     nat: Nat,
     moves: Moves,
     tickets: Tickets,
@@ -183,6 +184,7 @@ impl Session {
             lents: Lents::new(limits.lents),
             arrivals: Arrivals::default(),
             unreached: AllUnreached::default(),
+            shut: AllShut::default(),
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             tickets: Tickets::default(),

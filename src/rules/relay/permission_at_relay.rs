@@ -16,7 +16,7 @@ const NAMED: usize = 3;
 
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     for (lender, arrival) in view.session.arrivals() {
-        if is_one(lender, &arrival) {
+        if is_one(lender, &arrival) && !was_shut(lender, &arrival, view) {
             tell(lender, &arrival, view, out);
         }
     }
@@ -31,6 +31,13 @@ fn is_one(lender: &Lender, arrival: &Arrival) -> bool {
         && !lender.asked.contains(&arrival.peer)
         && packets >= messages
         && lasted >= over
+}
+
+/// Whether the relay's own host turned packets away before enough of them had been dropped without a word.
+fn was_shut(lender: &Lender, arrival: &Arrival, view: &View<'_>) -> bool {
+    let (_, over) = ENOUGH;
+    let shut = view.session.shut(lender.relayed, lender.server, [lender.created.time, lender.until]);
+    shut.is_some_and(|shut| shut.time.since(arrival.first.time) < over)
 }
 
 fn tell(lender: &Lender, arrival: &Arrival, view: &View<'_>, out: &mut Collector) {

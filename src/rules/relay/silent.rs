@@ -53,13 +53,14 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
     let mut listed = frames_at([allocation.requested, allocation.created, permission.made]);
     let granted = frames(&listed);
     let unreached = view.session.unreached(allocation, server);
-    listed.extend(unreached.iter().map(|known| known.first.frame));
+    let shut = view.session.shut(relayed, server, [at, allocation.until()]);
+    listed.extend(unreached.iter().map(|known| known.first.frame).chain(shut.map(|seen| seen.frame)));
     // what came before there was a permission was dropped rightly
     let permitted = |arrival: &Arrival| arrival.first.time >= permission.made.time || arrival.packets >= SEVERAL;
     let returned = view.session.returned(allocation, server, permission.peer.0.ip()).filter(permitted);
     let direct = returned.is_none() && may_be_direct(conversation, allocation);
     listed.extend(returned.map(|arrival| arrival.first.frame));
-    let seen = Occurrence {
+    let mut seen = Occurrence {
         id: ID,
         key: server.to_string(),
         severity: Severity::Failure,
@@ -95,8 +96,14 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
         how_long(lasted),
     );
     let met = met(&unreached, server) + if direct { DIRECT } else { "" };
+    // each of these is another story, to be told of those alone that it is of
+    if let Some(shut) = shut {
+        seen.key += " shut";
+        return out.add(seen, || shut_text(&sent, (client, server, relayed), shut.frame));
+    }
     let turned_away = |peer: &Permission| unreached.iter().any(|known| known.peer.0.ip() == peer.peer.0.ip());
     if let Some(first) = unreached.first().filter(|_| allocation.permissions.iter().filter(in_reach).all(turned_away)) {
+        seen.key += " beyond";
         return out.add(seen, || Text {
             title: format!(
                 "What {client} sends through the relay {relayed} does not reach {}: {} (ICMP)",
@@ -108,6 +115,7 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
     }
     if let Some(arrival) = returned {
         let at_server = is_unrouted(conversation.ttl[1]);
+        seen.key += " arrives";
         return out.add(seen, || not_passed_on(&sent, (client, server, relayed), &arrival, at_server));
     }
     out.add(seen, || Text {
@@ -131,6 +139,28 @@ fn may_be_direct(conversation: &Conversation, allocation: &Allocation) -> bool {
     let peers = allocation.permissions.len() as u64;
     let attempts = u64::from(TRANSMISSIONS) * peers;
     !is_unrouted(conversation.ttl[0]) && checks <= attempts && allocation.sent.packets <= checks
+}
+
+/// The relay's own host turns away what peers send to it.
+fn shut_text(
+    sent: &str,
+    (client, server, relayed): (ClientAddress, ServerAddress, RelayedAddress),
+    frame: u64,
+) -> Text {
+    let (own, port) = (relayed.0.ip(), relayed.0.port());
+    Text {
+        title: format!(
+            "What peers send to the relay {relayed} of {client} is turned away by its own host: port unreachable (ICMP)"
+        ),
+        explanation: format!(
+            "{sent}. The host of {relayed} itself answers what is sent there with ICMP \"port unreachable\" (from frame {frame} on): {server} has closed that port, \
+             though the client was not told, or the host's firewall refuses it."
+        ),
+        fix: format!(
+            "Let UDP from anywhere in to the whole range of relay ports on {own}, this one being {port}. If no firewall refuses it, see in the server's log why it \
+             gave up the relay: a restart, or an error when it sends, as where the host has no route to a peer."
+        ),
+    }
 }
 
 /// What a peer sends gets as far as this capture, and does not reach the client.

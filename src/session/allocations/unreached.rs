@@ -1,5 +1,5 @@
 //! Peers that a relay does not reach: ICMP errors that come back to it, as a capture at the server shows them, or as the server tells them to its client
-//! (RFC 8656 §11.5).
+//! (RFC 8656 §11.5); and relays that peers do not reach, since their own host turns them away.
 
 use super::allocation::Allocation;
 use super::arrivals::on_the_wire;
@@ -7,6 +7,7 @@ use crate::net::{Endpoint, PeerAddress, RelayedAddress, ServerAddress};
 use crate::packet::{IcmpKind, Quoted};
 use crate::session::Session;
 use crate::session::conversations::exchange::Seen;
+use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -31,6 +32,9 @@ pub struct Unreached {
 /// All of that, by relayed address and peer.
 pub(in crate::session) type AllUnreached = BTreeMap<(Endpoint, Endpoint), Unreached>;
 
+/// Relayed addresses at which their own host says that no port is open, with the first and the last frame of that.
+pub(in crate::session) type AllShut = BTreeMap<Endpoint, (Seen, Seen)>;
+
 impl Session {
     /// A server told its client that ICMP came back for what it relayed to a peer: type and code.
     pub(super) fn told_unreached(&mut self, relayed: RelayedAddress, peer: Endpoint, (kind, code): (u8, u8), at: Seen) {
@@ -38,11 +42,23 @@ impl Session {
         self.unreached_at(relayed.0, peer, kind, None, at);
     }
 
-    /// An ICMP error quotes what a relay sent.
+    /// An ICMP error quotes what a relay sent, or what was sent to it.
     pub(in crate::session) fn met_unreached(&mut self, quoted: &Quoted<'_>, kind: IcmpKind, sender: IpAddr, at: Seen) {
         if self.arrivals.is_relayed(quoted.src) {
             self.unreached_at(quoted.src, quoted.dst, kind, Some(sender), at);
         }
+        let relay = quoted.dst;
+        let room = self.shut.len() < MAX_UNREACHED || self.shut.contains_key(&relay);
+        if kind.is_port_unreachable() && sender == relay.ip() && self.arrivals.is_relayed(relay) && room {
+            self.shut.entry(relay).or_insert((at, at)).1 = at;
+        }
+    }
+
+    /// Where the host of a relayed address first said that this port is not open, though it was lent between these two times.
+    #[must_use]
+    pub fn shut(&self, relayed: RelayedAddress, server: ServerAddress, [from, until]: [Timestamp; 2]) -> Option<Seen> {
+        let (first, last) = on_the_wire(relayed, server).iter().find_map(|at| self.shut.get(at)).copied()?;
+        [first, last].into_iter().find(|seen| (from..=until).contains(&seen.time))
     }
 
     fn unreached_at(&mut self, relayed: Endpoint, peer: Endpoint, kind: IcmpKind, sender: Option<IpAddr>, at: Seen) {
