@@ -176,6 +176,25 @@ fn wrong(keys: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn a_connection_that_carries_nothing_is_told_of_in_the_headline_with_keys_as_without() {
+    const APPLICATION_DATA: u8 = 23;
+    let all = matrix("tls");
+    let ports: BTreeSet<u16> = all.frames.iter().map(|frame| frame.port).collect();
+    let mut told = 0;
+    for port in ports {
+        let of_it = all.frames.iter().filter(|frame| frame.port == port);
+        let begun = of_it.take_while(|frame| !frame.full || frame.data[40] != APPLICATION_DATA);
+        let handshake: Vec<Kept> = begun.cloned().collect();
+        let headlines = [&all.keys[..], &[]].map(|keys| opened(&handshake, keys).1.headline);
+        if headlines[1].contains("agreed on TLS") {
+            assert_eq!(headlines[0], headlines[1], "{port}");
+            told += 1;
+        }
+    }
+    assert!(told > 0);
+}
+
+#[test]
 fn keys_that_do_not_fit_open_nothing_and_are_said_not_to() {
     for protocol in ["tls", "dtls", "dtls13"] {
         let Matrix { keys, frames } = matrix(protocol);

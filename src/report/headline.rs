@@ -3,7 +3,7 @@
 use super::convert::{LINK_TYPE, MALFORMED, UNSEEN};
 use super::outcome::Outcome;
 use super::proxy::refusal;
-use super::{Counts, DtlsState, Report};
+use super::{Counts, DtlsState, Report, Tls};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::rules::{ONE_SIDED, TRUNCATED};
 use crate::session::{Conversation, Flow};
@@ -195,9 +195,10 @@ impl Facts {
     }
 }
 
-/// The TLS connection of TURN that was completed, where nobody can read what it carries.
+/// The TLS connection of TURN that was completed, where nobody can read what it carries, or there is nothing to read.
 fn sealed(report: &Report) -> Option<String> {
-    let complete = || report.tls.iter().filter(|known| known.state == DtlsState::Complete && known.opened_records == 0);
+    let untold = |known: &&Tls| known.opened_records == 0 || known.client_data_records == 0;
+    let complete = || report.tls.iter().filter(|known| known.state == DtlsState::Complete).filter(untold);
     let known = complete().find(|known| known.client_data_records > 0).or_else(|| complete().next())?;
     let more = complete().count().saturating_sub(1);
     let others = if more > 0 { format!(" (and {more} more)") } else { String::new() };
