@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{Login, Scene, payload};
+use support::{Login, Scene, degrade, payload};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::render::text;
@@ -330,4 +330,21 @@ fn the_text_gives_a_stream_one_line_at_80_columns() {
             "    0x0000bbbb            96     3000    3.3 MB             0    0 µs   119.9 s",
         ]
     );
+}
+
+#[test]
+fn media_through_a_relay_is_listed_once_where_the_capture_shows_both_sides_of_a_nat() {
+    let login = Login::new("alice", "example.org", "secret");
+    let mut scene = Scene::new();
+    scene.allocation(ONE, SERVER, &login, "nonce-1", "192.0.2.1:24000");
+    scene.talk(ONE, SERVER, &login, "nonce-1", (0x4000, OTHER), 50);
+    let once = media(&scene);
+    let both = degrade::both_sides_of_a_nat(&degrade::shots(&scene), "10.0.0.2", "203.0.113.9");
+    let told = support::analyze::report(&degrade::pcap(&both)).media;
+    let of = |media: &Media| {
+        let items = media.items.iter().map(|item| (item.src, item.dst, item.ssrc, item.packets));
+        (media.total, media.omitted, items.collect::<Vec<_>>())
+    };
+    assert_eq!(of(&told), of(&once));
+    assert_eq!(told.total, 2);
 }

@@ -6,6 +6,7 @@ use crate::event::Via;
 use crate::session::{self, Break, MediaWay, Session, Stream};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// How many streams are listed: those with most packets.
 const MAX_LISTED: usize = 250;
@@ -113,8 +114,15 @@ pub(super) fn media(session: &Session, origin: Origin, user: Option<&str>) -> Me
     streams.sort_by_key(|(_, _, stream)| std::cmp::Reverse(stream.packets));
     streams.truncate(MAX_LISTED);
     streams.sort_by_key(|(way, direction, stream)| (stream.first.frame, stream.ssrc, way.path, *direction));
-    let items: Vec<MediaStream> =
+    let mut items: Vec<MediaStream> =
         streams.into_iter().filter_map(|(way, direction, stream)| item(way, direction, stream, origin)).collect();
+    let all = items.len();
+    // on both sides of a NAT, and on its way to one relay and from another, a stream has the same ends: what passed unchanged is listed once
+    let mut told = HashSet::new();
+    items.retain(|item| {
+        told.insert((item.src, item.dst, item.via.clone(), item.ssrc, item.packets, item.bytes, item.lost))
+    });
+    let total = total.saturating_sub((all - items.len()) as u64);
     Media { total, omitted: total.saturating_sub(items.len() as u64), unproven_packets: known.unproven(), items }
 }
 
