@@ -413,6 +413,20 @@ fn one_unreadable_capture_does_not_stop_the_others() {
 }
 
 #[test]
+fn captures_that_can_be_read_are_compared_though_another_cannot() {
+    let desk = Desk::new();
+    let sides = ["capture.pcapng", "server.pcapng"].map(|name| format!("samples/points-request-lost/{name}"));
+    let mut three = turnscope();
+    three
+        .args(sides)
+        .arg(desk.path("missing.pcap"))
+        .assert()
+        .code(1)
+        .stdout(contains("none of them reached"))
+        .stderr(contains("missing.pcap: no such file").and(contains("pipe").not()));
+}
+
+#[test]
 fn a_damaged_capture_exits_by_what_was_found_in_it() {
     let desk = Desk::new();
     let mut bytes = refused().pcap();

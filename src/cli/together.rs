@@ -19,7 +19,7 @@ pub(super) fn read(
     reading: &Wanted,
     extra: &dyn Fn() -> Extra,
 ) -> Result<Vec<Analyzed>, Error> {
-    if !is_all_files(captures) {
+    if !are_compared(captures) {
         return one_by_one(opened(captures).collect(), reading, extra);
     }
     let (sources, paths) = sources(captures, join);
@@ -34,7 +34,7 @@ pub(super) fn collect(
     reading: &Wanted,
     extra: &dyn Fn() -> Extra,
 ) -> Result<(Vec<Analyzed>, Vec<Collector>), Error> {
-    if !is_all_files(captures) {
+    if !are_compared(captures) {
         return collect_one_by_one(opened(captures).collect(), reading, extra);
     }
     let (sources, paths) = sources(captures, join);
@@ -55,10 +55,11 @@ pub(super) fn collect(
     Ok((parts, collectors))
 }
 
-/// Whether all of several captures are files, which can be read more than once.
-fn is_all_files(captures: &[PathBuf]) -> bool {
-    captures.len() > 1
-        && captures.iter().all(|path| !is_stdin(path) && std::fs::metadata(path).is_ok_and(|file| file.is_file()))
+/// Whether there are several captures and no pipe among them, which could be read only once.
+fn are_compared(captures: &[PathBuf]) -> bool {
+    let is_pipe =
+        |path: &PathBuf| is_stdin(path) || std::fs::metadata(path).is_ok_and(|file| !file.is_file() && !file.is_dir());
+    captures.len() > 1 && !captures.iter().any(is_pipe)
 }
 
 fn wanted(reading: &Wanted, start: Timestamp, extra: Extra) -> Result<Options, Error> {
