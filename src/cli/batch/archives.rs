@@ -176,9 +176,14 @@ impl Names {
         if name.starts_with("__MACOSX/") || file.starts_with("._") || file == ".DS_Store" {
             return None;
         }
-        let count = self.known.entry(name.to_owned()).or_default();
-        *count += 1;
-        Some(if *count > 1 { format!("{name} ({count})") } else { name.to_owned() })
+        let first = self.known.get(name).copied().unwrap_or_default() + 1;
+        let numbered = |number| if number > 1 { format!("{name} ({number})") } else { name.to_owned() };
+        // an entry may be called as another with its number
+        let (number, free) =
+            (first..).map(|number| (number, numbered(number))).find(|(_, free)| !self.known.contains_key(free))?;
+        self.known.insert(name.to_owned(), number);
+        self.known.entry(free.clone()).or_insert(1);
+        Some(free)
     }
 }
 
@@ -191,5 +196,7 @@ mod tests {
         let mut names = Names::default();
         let taken = ["a", "a", "__MACOSX/._a", "b/.DS_Store", "a"].map(|name| names.take(name));
         assert_eq!(taken, [Some("a".into()), Some("a (2)".into()), None, None, Some("a (3)".into())]);
+        let taken = ["b (2)", "b", "b", "b (3)", "b"].map(|name| names.take(name).unwrap());
+        assert_eq!(taken, ["b (2)", "b", "b (3)", "b (3) (2)", "b (4)"]);
     }
 }
