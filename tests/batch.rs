@@ -633,6 +633,13 @@ fn a_batch_that_begins_anew_takes_the_old_reports_away_and_nothing_else() {
     assert!(names.contains(&"notes.txt".to_owned()) && names.contains(&"reports/mine.json".to_owned()));
     assert!(!names.contains(&"messages.parquet".to_owned()));
     assert_eq!(desk.rows().len(), 2);
+    // where there is nothing to read, what is there stays
+    fs::create_dir(desk.path("empty")).unwrap();
+    let before = results(&desk.path("out"));
+    let mut nothing = turnscope();
+    nothing.current_dir(desk.path("")).args(["batch", "empty", "--out", "out"]);
+    nothing.assert().code(2).stderr(contains("no file in there"));
+    assert_eq!(results(&desk.path("out")), before);
 }
 
 #[cfg(unix)]

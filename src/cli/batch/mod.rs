@@ -71,7 +71,6 @@ pub(super) fn run(mut batch: Batch) -> Result<Status, Error> {
     if let Some(list) = &batch.files_from {
         batch.paths.extend(inputs::listed(list)?);
     }
-    let store = Store::open(&batch.out, batch.resume)?;
     let items = inputs::find(&batch.paths, &batch.out, batch.join);
     if items.is_empty() {
         return Err(Error::new(
@@ -80,6 +79,8 @@ pub(super) fn run(mut batch: Batch) -> Result<Status, Error> {
             "give captures, or folders or archives of them",
         ));
     }
+    // results of an earlier batch stay where there is nothing to put in their place
+    let store = Store::open(&batch.out, batch.resume)?;
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     on_stop(move || asked.store(true, Ordering::Relaxed));
