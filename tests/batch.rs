@@ -750,6 +750,29 @@ fn rotated_files_are_one_capture_where_that_is_asked_for() {
 }
 
 #[test]
+fn a_part_of_a_rotated_capture_that_is_none_is_a_row_and_the_others_are_read() {
+    let desk = Desk::new();
+    desk.file("in/t_00001_20240501120000.pcap", refused("alice"));
+    desk.file("in/t_00002_20240501120100.pcap", healthy());
+    desk.file("in/t_00003_20240501120200.pcap", "");
+    let mut expected = vec!["in/t_*.pcap", "in/t_00003_20240501120200.pcap"];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere", desk.path("in/t_00004_20240501120300.pcap")).unwrap();
+        expected.push("in/t_00004_20240501120300.pcap");
+    }
+    for arguments in [&["--join"][..], &["--join", "--resume"]] {
+        desk.batch(arguments).assert().code(2);
+        assert_eq!(paths(&desk.rows()), expected);
+        let row = desk.row("in/t_*.pcap");
+        assert_eq!((&row["headline_finding"], &row["error"]), (&"turn-integrity-rejected".into(), &Value::Null));
+        assert_eq!(row["parts"].as_array().unwrap().len(), 2);
+        let empty = desk.row(expected[1]);
+        assert!(empty["error"].as_str().unwrap().starts_with("empty file"), "{empty}");
+    }
+}
+
+#[test]
 fn paths_come_from_patterns_and_lists_too() {
     let desk = Desk::new();
     many(&desk, 3);

@@ -1049,10 +1049,19 @@ fn secrets_behind_all_packets_open_what_is_before_them_in_a_file_and_a_pipe_says
     turnscope().arg(&file).assert().code(0).stdout(contains(opened).and(contains("too late").not()));
     turnscope().arg("messages").arg(&file).assert().stdout(contains("tls Allocate success"));
     turnscope().arg("--join").args([&file, &file]).assert().stdout(contains(opened));
-    let reports = desk.path("reports");
-    turnscope().arg("batch").arg(&file).arg("--out").arg(&reports).assert().code(0);
-    let report = fs::read_dir(reports.join("reports")).unwrap().next().unwrap().unwrap().path();
-    assert!(fs::read_to_string(report).unwrap().contains("\"tls_opened\":1"));
+    let mut files = vec![file];
+    #[cfg(target_os = "linux")]
+    {
+        let name: &OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"late\xff.pcapng");
+        files.push(desk.path("").join(name));
+        fs::write(&files[1], &capture).unwrap();
+    }
+    for (number, file) in files.iter().enumerate() {
+        let reports = desk.path(&format!("reports{number}"));
+        turnscope().arg("batch").arg(file).arg("--out").arg(&reports).assert().code(0);
+        let report = fs::read_dir(reports.join("reports")).unwrap().next().unwrap().unwrap().path();
+        assert!(fs::read_to_string(report).unwrap().contains("\"tls_opened\":1"), "{number}");
+    }
     turnscope()
         .arg("-")
         .write_stdin(capture)

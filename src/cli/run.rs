@@ -301,7 +301,8 @@ fn has_icmp_errors(mut input: Input<'_>) -> bool {
     }
 }
 
-fn first_time(report: &Report) -> Option<Timestamp> {
+/// When the first of the captures begins.
+pub(super) fn first_time(report: &Report) -> Option<Timestamp> {
     report.captures.iter().filter_map(|capture| capture.first_time).map(|time| time.at).min()
 }
 

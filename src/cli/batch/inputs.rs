@@ -172,20 +172,24 @@ fn names(folder: &Path) -> io::Result<Vec<std::ffi::OsString>> {
     Ok(names)
 }
 
-/// Puts files together that are parts of one capture.
+/// Puts files together that are parts of one capture; what there is nothing to read of stays by itself.
 fn joined(items: Vec<Item>) -> Vec<Item> {
     let names: Vec<&str> = items.iter().map(|item| item.name.as_str()).collect();
     let mut joined = Vec::new();
     for rotation in rotations(&names) {
-        let mut parts = rotation.members.iter().filter_map(|index| items.get(*index));
-        let Some(first) = parts.next() else { continue };
-        let mut item = Item { name: rotation.name, ..first.clone() };
-        for part in parts {
-            item.paths.extend(part.paths.iter().cloned());
-            item.size = item.size.saturating_add(part.size);
-            item.error = item.error.or_else(|| part.error.clone());
+        let parts = rotation.members.iter().filter_map(|index| items.get(*index));
+        let (sound, broken): (Vec<&Item>, Vec<&Item>) = parts.partition(|part| part.error.is_none());
+        match sound.as_slice() {
+            [] => {}
+            [only] => joined.push(Item::clone(only)),
+            parts => joined.push(Item {
+                name: rotation.name,
+                paths: parts.iter().flat_map(|part| part.paths.clone()).collect(),
+                size: parts.iter().map(|part| part.size).fold(0, u64::saturating_add),
+                error: None,
+            }),
         }
-        joined.push(item);
+        joined.extend(broken.into_iter().cloned());
     }
     joined
 }

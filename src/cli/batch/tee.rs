@@ -1,4 +1,4 @@
-//! Hashing a capture while it is read.
+//! Hashing a capture while it is read, or by itself.
 
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
@@ -43,6 +43,20 @@ impl Rest<'_> {
         let mut state = self.0.borrow_mut();
         io::copy(&mut *state, &mut io::sink()).ok()?;
         Some(std::mem::take(&mut state.hash).finalize().into())
+    }
+}
+
+/// Hashes what is written to it.
+pub(super) struct HashWriter<'h>(pub(super) &'h mut Sha256);
+
+impl io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use super::journal::{Key, Rows};
 use super::progress::Progress;
 use super::room::Room;
 use super::store::{Store, capture_id, hex, page_name, report_name};
-use super::tee::Tee;
+use super::tee::{HashWriter, Tee};
 use crate::analyzer;
 use crate::capture::Closing;
 use crate::cli::archive::{self, Allowance, Section, Shape};
@@ -77,6 +77,8 @@ pub(super) struct Origin<'a> {
     pub(super) entry: u32,
     pub(super) path: &'a str,
     pub(super) inner: Option<&'a str>,
+    /// The file that it is by itself.
+    pub(super) file: Option<&'a Path>,
     /// What the archive may still unpack to, for captures in it that are packed themselves.
     pub(super) allowance: Option<&'a Allowance>,
     /// Bytes of the item that were told to be done before all of it is.
@@ -119,6 +121,7 @@ impl<'b> Work<'b> {
             entry: 0,
             path: &item.name,
             inner: None,
+            file: None,
             allowance: None,
             told: &told,
         };
@@ -170,11 +173,12 @@ impl<'b> Work<'b> {
         } else {
             shape(&mut file, || File::open(path))
         };
+        let single = Origin { file: Some(path), ..origin };
         match shaped {
-            Ok(Shape::Single) if size <= SMALL => self.capture(origin, small.len() as u64, Bytes::Memory(small)),
+            Ok(Shape::Single) if size <= SMALL => self.capture(single, small.len() as u64, Bytes::Memory(small)),
             Ok(Shape::Single) => {
                 let again = || File::open(path).map(|file| Box::new(file) as Box<dyn Read>);
-                self.capture(origin, size, Bytes::Again(Box::new(again)))
+                self.capture(single, size, Bytes::Again(Box::new(again)))
             }
             Ok(Shape::Zip) => self.zip(origin, Arc::new(file), size),
             Ok(Shape::Tar) => {
@@ -195,26 +199,40 @@ impl<'b> Work<'b> {
         }
     }
 
-    /// Files that are one capture.
+    /// Files that are one capture. Of one that is none there is a row, and the others are read.
     fn parts(&self, origin: Origin<'_>, item: &Item) -> Result<(), Error> {
-        let mut hash = Sha256::new();
-        for path in &item.paths {
-            let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut HashWriter(&mut hash)));
-            if let Err(error) = read {
-                let shown = path.display().to_string();
-                return self.unreadable(origin, item.size, &Error::reading(&shown, &error).to_string());
+        let (mut hash, mut size, mut parts) = (Sha256::new(), 0, Vec::new());
+        for (number, path) in (1..).zip(&item.paths) {
+            let shown = path.display().to_string();
+            let open = || File::open(path).map_err(|error| Error::reading("", &error));
+            let mut with = hash.clone();
+            let read = open().and_then(|file| Input::of("", Box::new(file))).and_then(|_| {
+                io::copy(&mut open()?, &mut HashWriter(&mut with)).map_err(|error| Error::reading("", &error))
+            });
+            match read {
+                Ok(bytes) => {
+                    (hash, size) = (with, size + bytes);
+                    parts.push(path.clone());
+                }
+                Err(error) => {
+                    let length = path.metadata().map_or(0, |metadata| metadata.len());
+                    self.unreadable(Origin { entry: number, path: &shown, ..origin }, length, &error.to_string())?;
+                }
             }
         }
-        let mut summary = self.named(origin, item.size);
-        summary.parts = item.paths.iter().map(|path| path.display().to_string()).collect();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let mut summary = self.named(origin, size);
+        summary.parts = parts.iter().map(|path| path.display().to_string()).collect();
         let key = self.identify(&mut summary, &hash.finalize().into());
         if self.is_done(origin, key, &summary) {
             return Ok(());
         }
-        let open = || Input::of_parts(&item.name, &item.paths);
+        let open = || Input::of_parts(&item.name, &parts);
         let icmp = self.icmp_answers(origin, open);
         match open() {
-            Ok(input) => self.analyze(origin, (input, icmp), item.size, summary, |_| Some(key)),
+            Ok(input) => self.analyze(origin, (input, icmp), size, summary, |_| Some(key)),
             Err(error) => self.write_unreadable(origin, error, summary),
         }
     }
@@ -284,7 +302,7 @@ impl<'b> Work<'b> {
         key: impl FnOnce(&mut Summary) -> Option<Key>,
     ) -> Result<(), Error> {
         // what is in an archive is not read from its end
-        let closing = origin.inner.map_or_else(|| input::closing(Path::new(origin.path)), |_| Closing::default());
+        let closing = origin.file.map_or_else(Closing::default, input::closing);
         match Input::bounded(&summary.path, input, archive::most(size, origin.inner.is_some())) {
             Ok(input) => self.analyze(origin, (input.knowing(closing), icmp), size, summary, key),
             Err(error) => self.write_unreadable(origin, error, summary),
@@ -363,8 +381,8 @@ impl<'b> Work<'b> {
 
     /// The page of a report, as `analyze --format html` writes it.
     fn page(&self, report: &Report, collected: Collector) -> String {
-        let first = report.captures.iter().filter_map(|capture| capture.first_time).map(|time| time.at).min();
-        let layout = output::text_options(self.batch.look, self.batch.look.clock(first), true);
+        let clock = self.batch.look.clock(run::first_time(report));
+        let layout = output::text_options(self.batch.look, clock, true);
         html::report(report, &Ladder::new(vec![collected], report), &layout)
     }
 
@@ -468,19 +486,5 @@ impl<R: Read, F: FnMut(u64)> Read for Counted<R, F> {
         let count = self.input.read(room)?;
         (self.count)(count as u64);
         Ok(count)
-    }
-}
-
-/// Hashes what is written to it.
-struct HashWriter<'h>(&'h mut Sha256);
-
-impl io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
