@@ -536,6 +536,15 @@ fn types_of_numbers_that_hold_something_else_lose_it() {
 }
 
 #[test]
+fn what_only_begins_as_rtp_does_loses_what_would_be_its_contributors() {
+    let payload = [b"\x8fz\0\x01\0\0\0\x01\0\0\0\x02".as_slice(), &b"canary ".repeat(12)].concat();
+    let mut scene = Scene::new();
+    scene.udp("10.0.0.2:4569", "192.0.2.1:4569", payload);
+    let redacted = redacted_bytes(&scene.pcap(), (Credentials::default(), &[]), 8, false, &KeyLog::new());
+    assert!(!contains(&redacted.bytes, b"canary"));
+}
+
+#[test]
 fn types_that_a_server_does_not_know_stay_where_they_are_known_or_asked_with() {
     let mut scene = Scene::new();
     let request = Stun::request(method::ALLOCATE).attribute(0x7abc, b"").attribute(0xc059, [0, 1, 0x61, 0x62]);

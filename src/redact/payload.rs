@@ -90,6 +90,8 @@ impl Redactor {
             Kind::Rtp => {
                 let first = data.first().copied().unwrap_or(0);
                 let fixed = 12 + 4 * usize::from(first & 0x0f);
+                // contributors are of no use here, and other protocols begin in the same way
+                zero(data, 12..fixed);
                 // the header extension has its profile and length
                 if first & 0x10 != 0 { fixed + 4 } else { fixed }
             }
