@@ -28,8 +28,9 @@ pub(super) fn tell(text: &mut String, labels: &[(String, u64)]) {
     while let Some(c) = rest.chars().next() {
         let end = if long(c) { rest.find(|c: char| !long(c)).unwrap_or(rest.len()) } else { c.len_utf8() };
         let (token, after) = rest.split_at(end);
-        // a quotation mark that is part of a name is escaped there
-        quoted ^= token == "\"" && !told.ends_with('\\');
+        // a quotation mark that is part of a name is escaped there, and so is a backslash
+        let backslashes = told.bytes().rev().take_while(|&byte| byte == b'\\').count();
+        quoted ^= token == "\"" && backslashes % 2 == 0;
         match place(token, labels).filter(|_| !quoted) {
             Some((0, label)) => told.push_str(label),
             Some((frame, label)) => {
@@ -76,6 +77,9 @@ mod tests {
         row += &format!(" and {} of {}", Place::joined(2, 1, 9), Place::joined(1, 1, 0));
         tell(&mut row, &labels);
         assert_eq!(row, "4, 5, 6 of client.pcapng and 9 of server.pcapng of server.pcapng");
+        let mut named = format!("{:?}, frame {}, {:?}", "EXAMPLE\\", Place::joined(1, 0, 3), "a\"b");
+        tell(&mut named, &labels);
+        assert_eq!(named, r#""EXAMPLE\\", frame 3 of client.pcapng, "a\"b""#);
         let mut other = "1714564800123456789 bytes in frame 7".to_owned();
         tell(&mut other, &labels);
         assert_eq!(other, "1714564800123456789 bytes in frame 7");
