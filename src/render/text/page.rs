@@ -126,21 +126,22 @@ impl<'a> Page<'a> {
     /// A paragraph: an indented, perhaps coloured label, and text that wraps under its own beginning (or, where the label takes more than a
     /// third of the line, under the label's).
     pub(super) fn item(&mut self, indent: usize, label: &str, tint: Option<Tint>, text: &str) {
+        let (label, text) = (escape(label), escape(text));
         self.indent(indent);
         if indent + label.width() + 10 > self.width {
-            let lines = wrap(&escape(&format!("{label} {text}")), self.width, indent, indent + 2);
+            let lines = wrap(&format!("{label} {text}"), self.width, indent, indent + 2);
             self.push_lines(&lines, indent + 2, None);
             self.out.push('\n');
             return;
         }
-        self.paint(tint, label);
+        self.paint(tint, &label);
         let gap = usize::from(!label.is_empty());
         let first = indent + label.width() + gap;
         let hang = if label.width() * 3 > self.width { indent + 2 } else { first };
         if gap > 0 {
             self.out.push(' ');
         }
-        let lines = wrap(&escape(text), self.width, first, hang);
+        let lines = wrap(&text, self.width, first, hang);
         self.push_lines(&lines, hang, None);
         self.out.push('\n');
     }
@@ -288,6 +289,16 @@ pub(super) fn or_dash(value: Option<impl Display>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_drives_no_terminal_either() {
+        for label in ["\x1b[2J.log:".to_owned(), "\x1b".repeat(100)] {
+            let options = Options::default();
+            let mut page = Page::new(&options);
+            page.item(2, &label, None, "text");
+            assert!(page.finish().starts_with("  \\x1b"));
+        }
+    }
 
     #[test]
     fn words_go_to_the_next_line_where_they_do_not_fit() {
