@@ -93,7 +93,9 @@ fn a_healthy_capture_exits_with_0() {
 
 #[test]
 fn a_capture_may_come_from_standard_input() {
-    turnscope().arg("-").write_stdin(refused().pcap()).assert().code(1).stdout(contains("FAILURE"));
+    for arguments in [&["-"][..], &["-", "-o", "-"]] {
+        turnscope().args(arguments).write_stdin(refused().pcap()).assert().code(1).stdout(contains("FAILURE"));
+    }
     turnscope().args(["messages", "-"]).write_stdin(refused().pcapng()).assert().code(0).stdout(contains("431"));
     turnscope().args(["-", "-"]).write_stdin("").assert().code(2).stderr(contains("standard input is given twice"));
 }
@@ -1009,7 +1011,13 @@ fn redact_writes_a_capture_and_beside_it_only_what_is_asked_for() {
     over.arg("--credentials").arg(&given).arg("--credentials-out").arg(&given);
     over.assert().code(2).stderr(contains("theirs.toml: would be overwritten, and is given to be read"));
     assert_eq!(fs::read(&given).unwrap(), fs::read(sample.join("credentials.toml")).unwrap());
-    redact(capture.as_ref()).arg("--map").arg(&out).assert().code(2).stderr(contains("would be written twice"));
+    fs::create_dir(desk.path("sub")).unwrap();
+    for same in [out.clone(), desk.path("sub/../out.pcapng")] {
+        redact(capture.as_ref()).arg("--map").arg(same).assert().code(2).stderr(contains("would be written twice"));
+    }
+    let mut printed = redact(capture.as_ref());
+    printed.current_dir(desk.path("")).args(["--map", "-"]).assert().code(0).stdout(contains("turnuser"));
+    assert!(!desk.path("-").exists());
 }
 
 #[test]

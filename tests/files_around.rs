@@ -67,6 +67,22 @@ fn a_report_is_not_written_over_its_capture() {
 }
 
 #[test]
+fn results_are_not_written_over_what_is_given_beside_a_capture() {
+    let desk = desk();
+    desk.file("given", "kept");
+    for arguments in [
+        ["analyze", "a.pcap", "--credentials", "given", "-o", "./given"],
+        ["analyze", "a.pcap", "--log", "given", "-o", "given"],
+        ["flow", "a.pcap", "--passwords", "given", "-o", "given"],
+        ["annotate", "a.pcap", "--keylog", "given", "-o", "given"],
+    ] {
+        let told = contains("given: would be overwritten, and is given to be read");
+        run(&desk, &arguments).assert().code(2).stderr(told);
+    }
+    assert_eq!(fs::read(desk.path("given")).unwrap(), b"kept");
+}
+
+#[test]
 fn a_name_as_long_as_the_system_takes_can_be_written() {
     let desk = desk();
     let name = "n".repeat(255);

@@ -38,7 +38,7 @@ pub(super) fn run(job: &Annotate) -> Result<Status, Error> {
     let keys = if embedded.is_empty() { None } else { Some(keylog::of_capture(embedded, path)?) };
     let mut records = records(path)?;
     let write = |to: &mut dyn Write| annotate::write(&mut records, &notes, all, keys.as_ref().map(Secret::expose), to);
-    let written = output::write_binary(output, write)?;
+    let written = output::write_file(output, write)?;
     if !look.is_quiet() {
         input.warn_of_damage();
         if written.unplaced > 0 {
@@ -46,7 +46,8 @@ pub(super) fn run(job: &Annotate) -> Result<Status, Error> {
             say(&Error::new(path.display().to_string(), what, ""));
         }
         let (frames, comments) = (written.frames, written.comments);
-        say(&format_args!("{}: {frames} frames, {comments} comments. {}", output.display(), escape(&report.headline)));
+        let (output, headline) = (output.display().to_string(), escape(&report.headline));
+        say(&format_args!("{}: {frames} frames, {comments} comments. {headline}", escape(&output)));
     }
     Ok(Status::Fine)
 }

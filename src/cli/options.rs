@@ -8,6 +8,7 @@ use super::credentials::Given;
 use super::error::Error;
 use super::input::is_stdin;
 use super::keylog::KeyLogs;
+use super::output::STDOUT;
 use super::signalling::Told;
 use super::time::{Moment, range};
 use super::{annotate, redact, run};
@@ -141,14 +142,16 @@ impl Options {
 
     fn flow(flow: args::Flow, common: Common, defaults: &Config) -> Result<Self, Error> {
         once(&flow.captures)?;
-        beside_captures(&flow.captures, flow.output.as_ref())?;
+        let reading = flow.reading.with_defaults(defaults);
+        let output = file(flow.output);
+        apart(&flow.captures, &Vec::from_iter(&output), &reading.files())?;
         let number = flow.session.and_then(|number| usize::try_from(number).ok());
         Ok(Options::Flow(Box::new(run::Flow {
             captures: flow.captures,
             format: flow.format,
             choice: number.map_or(Choice::Telling, Choice::Session),
-            output: file(flow.output),
-            reading: Wanted::new(flow.reading.with_defaults(defaults), flow.time)?,
+            output,
+            reading: Wanted::new(reading, flow.time)?,
             look: Look::new(flow.time, common),
         })))
     }
@@ -168,7 +171,7 @@ impl Options {
         let reading = reading.with_defaults(defaults);
         let outputs: Vec<&PathBuf> =
             [Some(&output), credentials_out.as_ref(), sdp_out.as_ref(), map.as_ref()].into_iter().flatten().collect();
-        apart(&capture, &outputs, &[&reading.credentials, &reading.passwords, &reading.sdp, &reading.keylog])?;
+        apart(slice::from_ref(&capture), &outputs, &reading.files())?;
         let reading = Wanted::new(reading, Times::default())?;
         let look = Look::new(Times::default(), common);
         Ok(Options::Redact(Box::new(redact::Redact {
@@ -186,8 +189,8 @@ impl Options {
     fn annotate(annotate: args::Annotate, common: Common, defaults: &Config) -> Result<Self, Error> {
         let args::Annotate { capture, output, all, embed_keys, reading } = annotate;
         twice(&capture)?;
-        apart(&capture, &[&output], &[])?;
         let reading = reading.with_defaults(defaults);
+        apart(slice::from_ref(&capture), &[&output], &reading.files())?;
         if embed_keys && reading.keylog.is_empty() {
             return Err(Error::new("--embed-keys", "there are no keys to embed", "give a key log with --keylog"));
         }
@@ -199,14 +202,17 @@ impl Options {
 
     fn analyze(analyze: args::Analyze, common: Common, defaults: &Config) -> Result<Self, Error> {
         once(&analyze.captures)?;
-        beside_captures(&analyze.captures, analyze.output.as_ref())?;
+        let reading = analyze.reading.with_defaults(defaults);
+        let given = [reading.files(), analyze.beside.files()].concat();
+        let output = file(analyze.output);
+        apart(&analyze.captures, &Vec::from_iter(&output), &given)?;
         Ok(Options::Analyze(Box::new(run::Analyze {
             captures: analyze.captures,
             join: analyze.join,
             format: analyze.format,
-            output: file(analyze.output),
+            output,
             beside: Beside::read(&analyze.beside)?,
-            reading: Wanted::new(analyze.reading.with_defaults(defaults), analyze.text.time)?,
+            reading: Wanted::new(reading, analyze.text.time)?,
             look: Look::new(analyze.text.time, common),
         })))
     }
@@ -214,7 +220,7 @@ impl Options {
 
 /// The file to write to, where that is not standard output.
 fn file(output: Option<PathBuf>) -> Option<PathBuf> {
-    output.filter(|path| !is_stdin(path))
+    output.filter(|path| path != Path::new(STDOUT))
 }
 
 /// Standard input can be read only once.
@@ -244,13 +250,17 @@ impl Reading {
         self
     }
 
+    /// The files that it names.
+    fn files(&self) -> Vec<&PathBuf> {
+        [&self.credentials, &self.sdp, &self.passwords, &self.keylog].into_iter().flatten().collect()
+    }
+
     /// All of it in short, with this program's version: results that were found with other settings are not those of these. Of files their time of
     /// change stands for what is in them, since a hash of a password would let others try passwords on it.
     fn settings(&self, (messages, html): (bool, bool), beside: &args::Beside) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(format!("{} {SCHEMA} {messages} {html} {self:?} {beside:?}", env!("CARGO_PKG_VERSION")));
-        let of_reading = [&self.credentials, &self.sdp, &self.passwords, &self.keylog];
-        for path in of_reading.into_iter().chain([&beside.deployment, &beside.log]).flatten() {
+        for path in [self.files(), beside.files()].concat() {
             let metadata = std::fs::metadata(path);
             let changed = metadata.as_ref().ok().and_then(|metadata| metadata.modified().ok());
             hash.update(format!("{:?} {changed:?}", metadata.map(|metadata| metadata.len()).ok()));
@@ -260,6 +270,13 @@ impl Reading {
             hash.update(format!("{:?} {}", std::time::SystemTime::now(), std::process::id()));
         }
         hash.finalize().into()
+    }
+}
+
+impl args::Beside {
+    /// The files that it names.
+    fn files(&self) -> Vec<&PathBuf> {
+        self.deployment.iter().chain(&self.log).collect()
     }
 }
 
@@ -343,34 +360,35 @@ fn host(text: &str) -> Option<Host> {
     Some(Host { network: Network::parse(bare.as_deref().unwrap_or(text))?, port: None })
 }
 
-/// Refuses files that would be written twice, over the capture, or over what is given to be read.
-fn apart(capture: &Path, written: &[&PathBuf], given: &[&Vec<PathBuf>]) -> Result<(), Error> {
-    let real = |path: &Path| std::fs::canonicalize(path).ok();
-    let is_same = |one: &Path, other: &Path| real(one).is_some_and(|one| Some(one) == real(other));
-    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+/// Refuses files that would be written twice, over a capture, or over what is given to be read.
+fn apart(captures: &[PathBuf], written: &[&PathBuf], given: &[&PathBuf]) -> Result<(), Error> {
+    let is_same = |one: &Path, other: &Path| place(one).is_some_and(|one| Some(one) == place(other));
     for (number, path) in written.iter().enumerate() {
         let shown = path.display().to_string();
-        if is_same(capture, path) {
+        if let Some(capture) = captures.iter().find(|capture| is_same(capture, path)) {
             return Err(Error::new(
                 capture.display().to_string(),
                 "would be overwritten while it is read",
                 "give another name with --output",
             ));
         }
-        if written.iter().take(number).any(|before| whole(before) == whole(path)) {
+        if written.iter().take(number).any(|before| is_same(before, path)) {
             return Err(Error::new(shown, "would be written twice", "give each file a name of its own"));
         }
-        if given.iter().copied().flatten().any(|given| is_same(given, path)) {
+        if given.iter().any(|given| is_same(given, path)) {
             return Err(Error::new(shown, "would be overwritten, and is given to be read", "give another name"));
         }
     }
     Ok(())
 }
 
-/// Refuses to write what was found over a capture that it was found in.
-fn beside_captures(captures: &[PathBuf], output: Option<&PathBuf>) -> Result<(), Error> {
-    let written: Vec<&PathBuf> = output.into_iter().collect();
-    captures.iter().try_for_each(|capture| apart(capture, &written, &[]))
+/// Where a file is or will be, by whatever way it is named; `None` of devices and pipes.
+fn place(path: &Path) -> Option<PathBuf> {
+    if let Ok(metadata) = std::fs::metadata(path) {
+        return std::fs::canonicalize(path).ok().filter(|_| metadata.is_file());
+    }
+    let path = std::path::absolute(path).ok()?;
+    Some(std::fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?))
 }
 
 /// Refuses standard input where a capture is read twice.

@@ -6,14 +6,15 @@ use super::error::Error;
 use super::options::Look;
 use super::stop::on_stop;
 use crate::render::clock::Clock;
-use crate::render::json;
 use crate::render::text::Options as TextOptions;
-use crate::report::Report;
 use anstream::ColorChoice;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+
+/// Stands for standard output where the name of a file is asked for.
+pub(super) const STDOUT: &str = "-";
 
 /// Columns where there is no terminal to ask.
 const WIDTH: usize = 100;
@@ -47,24 +48,9 @@ pub(super) fn print(text: &[u8]) -> Result<(), Error> {
 /// Writes text to a file as a whole, or to standard output where none is named.
 pub(super) fn write(file: Option<&Path>, text: &str) -> Result<(), Error> {
     match file {
-        Some(path) => write_file(path, text.as_bytes()),
+        Some(path) => write_file(path, |file| file.write_all(text.as_bytes())),
         None => print(text.as_bytes()),
     }
-}
-
-/// Writes what is no text to a file as a whole, or to standard output for `-`.
-pub(super) fn write_binary<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> Result<T, Error> {
-    if path == Path::new("-") {
-        write(&mut io::stdout().lock()).map_err(|error| stdout_error(&error))
-    } else {
-        write_file_with(path, |file| write(file))
-    }
-}
-
-/// Writes a report to standard output as JSON.
-pub(super) fn print_json(report: &Report) -> Result<(), Error> {
-    let mut out = io::BufWriter::with_capacity(32 << 10, io::stdout().lock());
-    json::report(&mut out, report).and_then(|()| out.flush()).map_err(|error| stdout_error(&error))
 }
 
 /// What writing to standard output failed with.
@@ -72,22 +58,14 @@ pub(super) fn stdout_error(error: &io::Error) -> Error {
     Error::writing("standard output", error)
 }
 
-/// Writes a file as a whole or not at all: what stood there before stays until the new one is complete.
-pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    write_file_with(path, |file| file.write_all(bytes))
+/// Writes a file as a whole or not at all: what stood there before stays until the new one is complete. `-` is standard output.
+pub(super) fn write_file<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> Result<T, Error> {
+    replace_file(path, Readers::Usual, write)
 }
 
 /// The same of a file that nobody but its owner may read, where the system knows owners: it tells what was kept from others.
 pub(super) fn write_private_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     replace_file(path, Readers::Owner, |file| file.write_all(bytes))
-}
-
-/// The same of a file that is written bit by bit.
-pub(super) fn write_file_with<T>(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<T>,
-) -> Result<T, Error> {
-    replace_file(path, Readers::Usual, write)
 }
 
 /// Who may read a new file.
@@ -102,8 +80,12 @@ enum Readers {
 fn replace_file<T>(
     path: &Path,
     readers: Readers,
-    write: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<T>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<T>,
 ) -> Result<T, Error> {
+    if path == Path::new(STDOUT) {
+        let mut out = BufWriter::with_capacity(32 << 10, io::stdout().lock());
+        return write(&mut out).and_then(|done| out.flush().map(|()| done)).map_err(|error| stdout_error(&error));
+    }
     let name = path.display().to_string();
     let failed = |error: io::Error| Error::writing(&name, &error);
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {

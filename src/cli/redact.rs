@@ -46,12 +46,12 @@ pub(super) fn run(job: &Redact) -> Result<Status, Error> {
         }
     }
     let mut second = records(path)?;
-    let counts = output::write_binary(output, |to| redactor.write(&mut second, to))?;
+    let counts = output::write_file(output, |to| redactor.write(&mut second, to))?;
     if let Some(path) = &job.credentials_out {
-        output::write_file(path, redactor.credentials().expose())?;
+        output::write_file(path, |to| to.write_all(redactor.credentials().expose()))?;
     }
     if let Some(path) = &job.sdp_out {
-        output::write_file(path, redactor.descriptions(&reading.told.descriptions()).expose())?;
+        output::write_file(path, |to| to.write_all(redactor.descriptions(&reading.told.descriptions()).expose()))?;
     }
     if let Some(path) = &job.map {
         let map = serde_json::to_vec_pretty(&redactor.replaced()).unwrap_or_default();

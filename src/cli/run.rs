@@ -91,15 +91,17 @@ fn analyze(job: &Analyze) -> Result<Status, Error> {
     }
     let report = analyzer::report_beside(parts, &beside.logs(), beside.log_offset);
     let (to_file, clock) = (output.is_some(), look.clock(first_time(&report)));
-    let written = match (format, output) {
+    let written = match format {
         // as it is made: the JSON of a large report is larger than all else that is in memory
-        (PageFormat::Json, None) => output::print_json(&report),
-        (PageFormat::Json, Some(path)) => output::write_file_with(path, |file| json::report(file, &report)),
-        (PageFormat::Text, _) => {
+        PageFormat::Json => {
+            let path = output.as_deref().unwrap_or(Path::new(output::STDOUT));
+            output::write_file(path, |mut out| json::report(&mut out, &report))
+        }
+        PageFormat::Text => {
             let layout = output::text_options(look, clock, to_file);
             output::write(output.as_deref(), &text::report(&report, &layout))
         }
-        (PageFormat::Html, _) => {
+        PageFormat::Html => {
             let layout = output::text_options(look, clock, true);
             output::write(output.as_deref(), &html::report(&report, &Ladder::new(collected, &report), &layout))
         }
