@@ -211,10 +211,12 @@ impl<'a> Page<'a> {
         R: IntoIterator<Item = C>,
         C: IntoIterator<Item = String>,
     {
-        // a cell may have several lines, each of which is escaped
-        let line = |line: &str| escape(&grid::shortened(line)).into_owned();
-        let lines = |cell: String| cell.split('\n').map(line).collect::<Vec<_>>().join("\n");
-        let rows = rows.into_iter().map(|row| row.into_iter().map(lines).collect()).collect();
+        let rows = rows.into_iter().map(|row| row.into_iter().map(|text| cell(&text)).collect());
+        self.table_of_lines(header, rows.collect());
+    }
+
+    /// The same of [cells](cell) that may have several lines.
+    pub(super) fn table_of_lines(&mut self, header: &[&str], rows: Vec<Vec<String>>) {
         let header = header.iter().map(|&name| name.to_owned()).collect();
         for (i, line) in grid::lines(header, rows, self.width).iter().enumerate() {
             self.out.push(' ');
@@ -274,6 +276,11 @@ pub(in crate::render) fn wrap(text: &str, width: usize, first: usize, hang: usiz
     }
     lines.push(line);
     lines
+}
+
+/// Text as one line of a cell.
+pub(super) fn cell(text: &str) -> String {
+    escape(&grid::shortened(text)).into_owned()
 }
 
 /// `1 frame`, `2 frames`.

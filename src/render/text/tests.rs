@@ -306,6 +306,18 @@ fn what_the_capture_says_cannot_reach_the_terminal_as_an_escape() {
 }
 
 #[test]
+fn a_line_end_in_a_name_begins_no_line_of_a_table() {
+    let mut hostile = crowded();
+    let name = "alice\nFAKE";
+    hostile.allocations[0].username = Some(name.into());
+    hostile.servers[0].software = Some(name.into());
+    hostile.servers[0].names = vec![name.into()];
+    let text = report(&hostile, &at(200));
+    assert!(text.matches("alice\\nFAKE").count() >= 3, "{text}");
+    assert!(!text.lines().any(|line| line.trim_start().starts_with("FAKE")), "{text}");
+}
+
+#[test]
 fn frames_of_several_captures_are_told_with_the_capture() {
     let mut two = story();
     two.captures.push(capture());

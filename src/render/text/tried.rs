@@ -1,6 +1,6 @@
 //! What was tried: servers by transport, and how far each came; and the connections of relays for TCP.
 
-use super::page::{Page, Tint, count, or_dash};
+use super::page::{Page, Tint, cell, count, or_dash};
 use super::tables::{bytes, side};
 use crate::report::{
     Allocation, ConnectionOpener, ConnectionState, DataConnection, Report, Server, ServerConnections, ServerTransport,
@@ -30,7 +30,7 @@ pub(super) fn servers(page: &mut Page<'_>, report: &Report) {
         heads.push("connect");
     }
     heads.push("software");
-    page.table(&heads, rows);
+    page.table_of_lines(&heads, rows);
     let omitted = report.left_out("servers");
     page.more(2, shown, report.servers.len() as u64 + omitted);
     for server in report.servers.iter().take(shown).filter(|server| server.peak_clients > 0) {
@@ -115,7 +115,7 @@ fn status(server: &Server) -> String {
 fn row(server: &Server, transport: &ServerTransport, connects: bool) -> Vec<String> {
     let micros = |time: Option<i64>| or_dash(time.map(|time| Span(time.saturating_mul(1000))));
     let known = |told: String| or_dash(Some(told).filter(|_| !transport.is_sealed()));
-    let names = server.names.iter().take(NAMES).map(|name| name.replace('\n', " "));
+    let names = server.names.iter().take(NAMES).map(|name| cell(name));
     let names = std::iter::once(server.address.to_string()).chain(names);
     let mut row = vec![
         names.collect::<Vec<_>>().join("\n"),
@@ -128,7 +128,7 @@ fn row(server: &Server, transport: &ServerTransport, connects: bool) -> Vec<Stri
     if connects {
         row.push(micros(transport.connections.as_ref().and_then(|known| known.handshake_us)));
     }
-    row.push(or_dash(server.product()));
+    row.push(cell(&or_dash(server.product())));
     row
 }
 
