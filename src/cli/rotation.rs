@@ -11,6 +11,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+/// What has such an end is not a part of a capture, but holds whole ones.
+const ARCHIVES: [&str; 3] = ["zip", "tar", "tgz"];
+
 /// Files that are one capture, or a file by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rotation {
@@ -61,7 +64,7 @@ fn part_of(path: &str) -> Option<(String, u64)> {
 
 /// `name_00001_20240501120000.pcapng`, and the two in the other order, or the number alone.
 fn dumpcap(file: &str) -> Option<(String, u64)> {
-    let (stem, extension) = file.rsplit_once('.')?;
+    let (stem, extension) = file.rsplit_once('.').filter(|(_, extension)| !ARCHIVES.contains(extension))?;
     let (rest, last) = stem.rsplit_once('_')?;
     let (name, number) = match rest.rsplit_once('_') {
         Some((name, number)) if is_number(number) && is_time(last) => (name, number),
@@ -145,6 +148,10 @@ mod tests {
             "call_2.pcap",
             "notes1",
             "notes2",
+            "week_00001.zip",
+            "week_00002.zip",
+            "week_00001.tar.gz",
+            "week_00002.tar.gz",
             "",
             "..",
         ];
