@@ -82,6 +82,18 @@ fn results_are_not_written_over_what_is_given_beside_a_capture() {
     assert_eq!(fs::read(desk.path("given")).unwrap(), b"kept");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_may_not_read_stays_so_with_results_in_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let desk = desk();
+    let out = desk.file("out", "before");
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o600)).unwrap();
+    run(&desk, &["a.pcap", "-o", "out"]).assert().success();
+    assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_ne!(fs::read(&out).unwrap(), b"before");
+}
+
 #[test]
 fn a_name_as_long_as_the_system_takes_can_be_written() {
     let desk = desk();

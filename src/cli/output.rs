@@ -88,7 +88,8 @@ fn replace_file<T>(
     }
     let name = path.display().to_string();
     let failed = |error: io::Error| Error::writing(&name, &error);
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+    let before = fs::metadata(path);
+    if before.as_ref().is_ok_and(|metadata| !metadata.is_file()) {
         // a device or pipe cannot be replaced
         let mut file = BufWriter::new(OpenOptions::new().write(true).open(path).map_err(failed)?);
         return write(&mut file).and_then(|done| file.flush().map(|()| done)).map_err(failed);
@@ -96,6 +97,9 @@ fn replace_file<T>(
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()); // a link stays one
     let (file, temporary) = beside(&path, readers).map_err(failed)?;
     unfinished(Some(&temporary));
+    if let (Ok(before), Readers::Usual, true) = (before, readers, cfg!(unix)) {
+        let _ = file.set_permissions(before.permissions()); // what others may not read stays so
+    }
     let mut file = BufWriter::new(file);
     let written = write(&mut file).and_then(|done| {
         file.flush()?;
