@@ -370,6 +370,20 @@ fn allocations_that_were_given_up_do_not_count_towards_the_quota() {
 }
 
 #[test]
+fn a_quota_counts_what_time_limited_credentials_of_one_user_hold() {
+    let login = |name: &str| Login::new(name, "example.org", "secret");
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &login("1767229200:alice"), "nonce", RELAYED);
+    scene.after_ms(100).allocation(OTHER, SERVER, &login("1767229201:bob"), "nonce", "10.88.246.156:24002");
+    let request = scene.after_ms(1000).allocate_as("172.16.84.124:50002", SERVER, &login("1767229202:alice"), "nonce");
+    scene.after_ms(10).refuse(&request, 486, "Allocation Quota Reached");
+    let report = report(&later(&mut scene));
+    let found = finding(&report, "turn-quota");
+    assert!(found.title.contains("who has 1 live allocation already"), "{}", found.title);
+    assert!(found.explanation.contains("leaves the expiry in their names out"), "{}", found.explanation);
+}
+
+#[test]
 fn a_quota_that_a_later_allocation_makes_good_is_a_warning() {
     let mut scene = Scene::new();
     refused_from(&mut scene, OTHER, 486, "Allocation Quota Reached");

@@ -31,13 +31,26 @@ fn quota(denied: &Denied<'_>, view: &View<'_>) -> Text {
         [] => (
             String::new(),
             format!(
-                "The capture shows no other allocation of {user} at that time: they were made before it began, or from elsewhere."
+                "The capture shows no other allocation of {user} at that time: they were made before it began, or from elsewhere; or a quota for \
+                 all users together is used up."
             ),
         ),
-        alive => (
-            format!(", who has {} already", counted(alive.len() as u64, "live allocation")),
-            format!("Alive at that time {} {}.", if alive.len() == 1 { "was" } else { "were" }, list(alive)),
-        ),
+        alive => {
+            let renamed = alive.iter().any(|lent| lent.user != denied.user());
+            let counts = if renamed {
+                " A server that counts by user leaves the expiry in their names out (coturn)."
+            } else {
+                ""
+            };
+            (
+                format!(", who has {} already", counted(alive.len() as u64, "live allocation")),
+                format!(
+                    "Alive at that time {} {}.{counts}",
+                    if alive.len() == 1 { "was" } else { "were" },
+                    list(alive)
+                ),
+            )
+        }
     };
     Text {
         title: format!("{server} gives no further allocation to {user}{held}: {}", view.error(denied.answer)),

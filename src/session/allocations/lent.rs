@@ -6,6 +6,7 @@ use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::session::Session;
 use crate::session::conversations::conversation::Conversation;
 use crate::session::conversations::exchange::Seen;
+use crate::session::credentials;
 use crate::session::tables::names::Name;
 use crate::time::Timestamp;
 use hashbrown::HashMap;
@@ -62,12 +63,6 @@ impl Lent {
     pub fn was_alive(&self, time: Timestamp) -> bool {
         self.created.time <= time && time <= self.expires && self.ended.is_none_or(|(_, ended)| ended > time)
     }
-
-    /// Whether it is an allocation of this user at this server's address that was alive at `at`.
-    #[must_use]
-    pub fn is(&self, server: IpAddr, user: Option<Name>, at: Timestamp) -> bool {
-        self.user == user && self.server.0.ip() == server && self.was_alive(at)
-    }
 }
 
 /// The allocations of flows that are over; the newest ones.
@@ -120,13 +115,16 @@ impl Lents {
 
 impl Session {
     /// The allocations of a user with a server (whichever of its ports) that were alive at `at`, as far as the capture shows: of the
-    /// flows that are over and of those that are not.
+    /// flows that are over and of those that are not. Names of time-limited credentials that differ in their expiry alone are of one user.
     #[must_use]
     pub fn lent(&self, server: IpAddr, user: Option<Name>, at: Timestamp) -> Vec<Lent> {
         let open =
             self.flows.iter().filter_map(|(_, flow)| flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()));
         let open = open.flat_map(Lent::of);
-        let mut alive: Vec<Lent> = self.lents.iter().chain(open).filter(|lent| lent.is(server, user, at)).collect();
+        let person = |user: Option<Name>| user.map(|name| credentials::person(self.names.bytes(name)));
+        let theirs = |lent: &Lent| lent.user == user || person(lent.user) == person(user);
+        let alive = |lent: &Lent| lent.server.0.ip() == server && lent.was_alive(at) && theirs(lent);
+        let mut alive: Vec<Lent> = self.lents.iter().chain(open).filter(alive).collect();
         alive.sort_unstable_by_key(|lent| lent.created.frame);
         alive
     }

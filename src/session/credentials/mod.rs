@@ -22,7 +22,7 @@ pub use derive::{Derivation, KeyHash, Scheme};
 pub use error::CredentialError;
 pub use near::NearMiss;
 pub use prepare::Preparation;
-pub use rest::{Expiry, rest_expiry};
+pub use rest::{Expiry, person, rest_expiry};
 pub use slip::Slip;
 
 pub(super) use lines::Lines;

@@ -40,6 +40,23 @@ pub fn rest_expiry(username: &[u8]) -> Option<Expiry> {
     }
 }
 
+/// Whom a user name stands for: that of a time-limited credential without its expiry, by which servers count what one user has.
+#[must_use]
+pub fn person(username: &[u8]) -> &[u8] {
+    if rest_expiry(username).is_none_or(|expiry| expiry.bare) {
+        return username;
+    }
+    let name = super::prepare::trim(username);
+    let head = name.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match name.split_at(head) {
+        ([_, ..], [separator, person @ ..]) if is_separator(*separator) => person,
+        _ => {
+            let tail = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+            name.get(..name.len().saturating_sub(tail + 1)).unwrap_or_default()
+        }
+    }
+}
+
 fn is_separator(byte: u8) -> bool {
     byte.is_ascii_punctuation() && !matches!(byte, b'@' | b'.')
 }
@@ -105,6 +122,23 @@ mod tests {
         }
         assert_eq!(rest_expiry(b"00000000000000000000000000000001767225600:x"), None);
         assert_eq!(rest_expiry(b"1767225600@example.org"), None);
+    }
+
+    #[test]
+    fn a_person_is_the_user_name_without_its_expiry() {
+        for (name, expected) in [
+            ("1767225600:alice", "alice"),
+            ("1767225600_alice", "alice"),
+            ("alice:1767225600", "alice"),
+            ("4alice:1767225600", "4alice"),
+            ("\"1767225600:alice\"\0", "alice"),
+            ("1767225600:", ""),
+            ("1767225600", "1767225600"),
+            ("4912345:alice", "4912345:alice"),
+            ("alice", "alice"),
+        ] {
+            assert_eq!(person(name.as_bytes()), expected.as_bytes(), "{name}");
+        }
     }
 
     #[test]
