@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, frames_of, report};
+use support::analyze::{finding, frames_of, ids, report};
 use support::calls::{failures, graver};
 use support::*;
 use turnscope::report::{Confidence, Report, Severity, Verdict};
@@ -332,6 +332,29 @@ fn a_client_that_goes_on_at_the_redirecting_server_ignores_it() {
     let found = finding(&report, "turn-redirect-ignored");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
     assert!(found.title.contains(SECOND), "{}", found.title);
+}
+
+#[test]
+fn a_client_that_asked_the_alternate_in_vain_before_did_not_follow_the_redirection() {
+    let mut scene = Scene::new();
+    let request = scene.allocate(CLIENT, SECOND);
+    scene.after_ms(10).refuse(&request, 508, "Insufficient Capacity");
+    for _ in 0..3 {
+        redirected(scene.after_ms(2000), CLIENT, SERVER, SECOND);
+    }
+    let report = later(&mut scene);
+    let found = finding(&report, "turn-redirect-ignored");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert!(found.explanation.contains("the alternate it had asked before that"), "{}", found.explanation);
+    assert!(!ids(&report).contains(&"turn-redirect"));
+}
+
+#[test]
+fn a_client_that_the_alternate_serves_already_has_followed_the_redirection() {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SECOND, &alice(), "nonce", RELAYED);
+    redirected(scene.after_ms(60_000), "172.16.84.124:50001", SERVER, SECOND);
+    assert_eq!(later(&mut scene).verdict, Verdict::Healthy);
 }
 
 #[test]

@@ -35,7 +35,9 @@ pub(super) fn tell(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
     }
     seen.key = format!("{server} {to}");
     let refused_at = denied.answer.seen.time;
-    if clients.contact(client, to.0).is_some() {
+    let told_at = denied.first.answer.as_ref().map_or(refused_at, |answer| answer.seen.time);
+    let contact = clients.contact(client, to.0);
+    if contact.is_some_and(|contact| contact >= told_at) || clients.was_answered(client, to.0) {
         seen.severity = Severity::Note;
         seen.remedy = Remedy::None;
         out.add(seen, || followed(denied, to, view));
@@ -51,8 +53,12 @@ pub(super) fn tell(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
         // it gave up, or the capture does not show where it went
         seen.confidence = Confidence::Likely;
     }
+    if contact.is_some() {
+        // it may have gone on there from a port that it had used before
+        seen.confidence = Confidence::Likely;
+    }
     seen.id = IGNORED;
-    out.add(seen, || ignored(denied, to, asked_again, view));
+    out.add(seen, || ignored(denied, to, (asked_again, contact.is_some()), view));
 }
 
 /// Who sent the client on to the server that does not serve it, in words for explanation and fix; empty where nobody did.
@@ -110,18 +116,26 @@ fn followed(denied: &Denied<'_>, to: ServerAddress, view: &View<'_>) -> Text {
     }
 }
 
-fn ignored(denied: &Denied<'_>, to: ServerAddress, asked_again: bool, view: &View<'_>) -> Text {
+fn ignored(denied: &Denied<'_>, to: ServerAddress, (asked_again, asked_there): (bool, bool), view: &View<'_>) -> Text {
     let server = denied.conversation.server;
-    let (short, long) = if asked_again {
-        (
+    let (short, long) = match (asked_again, asked_there) {
+        (true, false) => (
             "goes on asking the same server",
             "It went on asking the same server, and the capture shows no packet to the alternate.",
-        )
-    } else {
-        (
+        ),
+        (true, true) => (
+            "goes on asking the same server",
+            "It went on asking the same server; the alternate it had asked before that, and had got nothing there.",
+        ),
+        (false, false) => (
             "does not go there",
             "The capture shows no packet to the alternate: the client gave up, or went there by a way that is not captured.",
-        )
+        ),
+        (false, true) => (
+            "does not go there",
+            "The client had asked the alternate before that, had got nothing there, and does not begin anew with it: it gave up, or went there by a way that is \
+             not captured.",
+        ),
     };
     Text {
         title: format!("{server} sends {} on to {to}, and the client {short}", denied.conversation.client.0.ip()),
