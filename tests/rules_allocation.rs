@@ -270,6 +270,19 @@ fn a_400_to_a_permission_under_a_live_allocation_is_about_the_request() {
 }
 
 #[test]
+fn a_server_that_falls_silent_before_the_allocation_ends_is_not_told_again_as_its_expiry() {
+    let mut scene = Scene::new();
+    let request = scene.allocate_as(CLIENT, SERVER, &alice(), "nonce");
+    scene.after_ms(10).allocate_granted(&request, RELAYED, 120, &alice());
+    let refresh = Stun::request(method::REFRESH).lifetime(120).signed(&alice(), "nonce");
+    scene.after_ms(60_000).send_repeatedly(CLIENT, SERVER, refresh, 7);
+    let permission = Stun::request(method::CREATE_PERMISSION).xor_peer(PEER).signed(&alice(), "nonce");
+    scene.after_ms(40_000).send_repeatedly(CLIENT, SERVER, permission, 7);
+    scene.after_ms(60_000).frame(&[0; 60]);
+    assert_eq!(graver(&report(&scene.pcap())), ["turn-no-response"]);
+}
+
+#[test]
 fn silence_to_refreshes_after_the_expiry_is_likely_the_lost_allocation() {
     let mut scene = allocated();
     let refresh = Stun::request(method::REFRESH).lifetime(600).signed(&alice(), "nonce");

@@ -3,6 +3,7 @@
 use super::{Denied, is_release, released_before};
 use crate::net::{ClientAddress, MappedAddress};
 use crate::rules::evidence::{filter_of, frames, frames_of};
+use crate::rules::reachability::stopped::asked_in_vain;
 use crate::rules::refusal::PATIENCE;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Conversation, End, Exchange, Grievance, Lent};
@@ -175,6 +176,10 @@ fn silent<'c>(conversation: &'c Conversation, view: &View<'_>) -> Option<(Vec<&'
     let &last = conversation.exchanges.iter().filter(unanswered).collect::<Vec<_>>().last()?;
     let lent =
         last_lent(last, conversation, view).filter(|lent| lent.ended.is_none_or(|(end, _)| end == End::Expired))?;
+    // a server that did not answer before the end either is told as that
+    if !asked_in_vain(conversation).is_empty() {
+        return None;
+    }
     let after = lent.expires.after(SLACK);
     let silent: Vec<&Exchange> =
         conversation.exchanges.iter().filter(unanswered).filter(|exchange| exchange.first.time > after).collect();

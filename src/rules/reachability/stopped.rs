@@ -17,14 +17,8 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     let (Some(heard), Some(allocation)) = (conversation.server_heard, conversation.allocations().last()) else {
         return judge_binding(conversation, view, out);
     };
-    let asked: Vec<&Exchange> =
-        conversation.exchanges.iter().filter(|exchange| is_silent(exchange) && exchange.first > heard).collect();
+    let asked = asked_in_vain(conversation);
     let Some(first) = asked.first() else { return };
-    // silence after the end is another story
-    let ended = allocation.ended.is_some_and(|(_, seen)| seen.time <= first.first.time);
-    if ended || allocation.expires <= first.first.time {
-        return;
-    }
     let copies: Vec<Timestamp> = asked
         .iter()
         .flat_map(|exchange| std::iter::once(exchange.first.time).chain(exchange.again.iter().map(|copy| copy.time)))
@@ -59,6 +53,18 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         causes: &["nat-rebinding"],
     };
     out.add(seen, || text(conversation, allocation, &asked, heard.frame, heard.time));
+}
+
+/// What a client asked for after it had heard its server last, where that began while it had an allocation: silence after the end is another story.
+pub(in crate::rules) fn asked_in_vain(conversation: &Conversation) -> Vec<&Exchange> {
+    let heard = conversation.server_heard;
+    let silent = |exchange: &&Exchange| is_silent(exchange) && Some(exchange.first) > heard;
+    let mut asked: Vec<&Exchange> = conversation.exchanges.iter().filter(silent).collect();
+    asked.sort_unstable_by_key(|exchange| exchange.first);
+    let lived = |first: &&Exchange| {
+        conversation.allocations().last().is_some_and(|allocation| allocation.until() > first.first.time)
+    };
+    if asked.first().is_some_and(lived) { asked } else { Vec::new() }
 }
 
 /// Whether a TCP connection was left open by both, and the capture holds all that passed on it.
