@@ -800,6 +800,22 @@ fn data_through_an_allocation_that_ran_out_is_a_warning() {
 }
 
 #[test]
+fn data_after_an_end_that_an_unanswered_refresh_brought_is_told_with_that() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    scene.media(CLIENT, SERVER, 0x4000, 5).later(535);
+    let refresh = Stun::request(method::REFRESH).lifetime(600).signed(&alice(), "nonce-1");
+    scene.send_repeatedly(CLIENT, SERVER, refresh, 7);
+    send_on(&mut scene, 0x4000, 30, 5000);
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-data-after-expiry");
+    assert!(found.explanation.contains("since its Refresh got no answer"), "{}", found.explanation);
+    let cause = &finding(&told, "turn-no-response").key;
+    assert_eq!(found.caused_by.as_ref(), Some(cause));
+}
+
+#[test]
 fn data_of_a_peer_that_a_server_lets_pass_a_moment_after_the_end_does_not_hide_it() {
     let mut scene = allocated();
     bind(&mut scene, 0x4000, PEER);

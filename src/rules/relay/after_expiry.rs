@@ -16,8 +16,9 @@ const ENOUGH: (u64, Span) = (3, Span::from_secs(2));
 const SLACK: Span = Span::from_secs(5);
 
 /// What makes an allocation end before its client thinks so; the first of it only where a Refresh was answered 438.
-static CAUSES: [&str; 6] = [
+static CAUSES: [&str; 7] = [
     OTHER,
+    "turn-no-response",
     "turn-allocation-gone",
     "turn-stale-nonce-loop",
     "turn-user-changed",
@@ -107,9 +108,12 @@ fn late(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, o
 /// How the lifetime of an allocation came to its end.
 fn ran_out(conversation: &Conversation, allocation: &Allocation) -> String {
     let granted = allocation.expires.after(Span(-Span::from_secs(allocation.lifetime.into()).0));
-    let refused = |known: &&Exchange| known.failed() && known.first.time > granted;
+    let asked = || conversation.of(Method::REFRESH).filter(|known| known.first.time > granted);
     let seconds = allocation.lifetime;
-    match conversation.of(Method::REFRESH).filter(refused).count() {
+    match asked().filter(|known| known.failed()).count() {
+        0 if asked().any(Exchange::is_unanswered) => {
+            format!("whose {seconds} seconds ran out, since its Refresh got no answer")
+        }
         0 if allocation.refreshes == 0 => format!("whose {seconds} seconds ran out without a Refresh"),
         0 => format!("whose last Refresh was for {seconds} seconds, which ran out"),
         1 => format!("whose {seconds} seconds ran out, since a Refresh was refused"),
