@@ -282,6 +282,39 @@ fn a_server_that_falls_silent_before_the_allocation_ends_is_not_told_again_as_it
     assert_eq!(graver(&report(&scene.pcap())), ["turn-no-response"]);
 }
 
+/// A client with relayed addresses of both families that gives these back.
+fn of_both_families(given_back: &[u8]) -> Scene {
+    let mut scene = Scene::new();
+    let both = Stun::request(method::ALLOCATE)
+        .requested_transport(17)
+        .attribute(attribute::ADDITIONAL_ADDRESS_FAMILY, [2, 0, 0, 0])
+        .signed(&alice(), "nonce");
+    let request = scene.send(CLIENT, SERVER, both);
+    scene.after_ms(10).succeed(&request, |success| {
+        let lent = success.xor_relayed(RELAYED).xor_relayed("[2001:db8::5]:25000");
+        lent.xor_mapped(CLIENT).lifetime(600).integrity(alice().key())
+    });
+    for &family in given_back {
+        let release = Stun::request(method::REFRESH).lifetime(0).requested_family(family).signed(&alice(), "nonce");
+        let release = scene.after_ms(100).send(CLIENT, SERVER, release);
+        scene.after_ms(10).granted(&release, Some(0), &alice());
+    }
+    scene
+}
+
+#[test]
+fn an_allocation_of_two_families_lives_until_both_are_given_back() {
+    let told = |given_back: &[u8]| {
+        let mut scene = of_both_families(given_back);
+        let refresh = scene.after_ms(30_000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+        scene.after_ms(10).refuse(&refresh, 437, "Allocation Mismatch");
+        finding(&report(&later(&mut scene)), "turn-allocation-gone").title.clone()
+    };
+    assert!(told(&[2]).contains("is gone 569.8 s before its time"), "{}", told(&[2]));
+    assert!(told(&[2, 2]).contains("before its time"), "{}", told(&[2, 2]));
+    assert!(told(&[2, 1]).contains("had given its allocation up"), "{}", told(&[2, 1]));
+}
+
 #[test]
 fn silence_to_refreshes_after_the_expiry_is_likely_the_lost_allocation() {
     let mut scene = allocated();

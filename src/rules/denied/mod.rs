@@ -177,7 +177,9 @@ fn holds(conversation: &Conversation, exchange: &Exchange) -> bool {
 /// How long before a request the client had given up its allocation, if it did and has made no other since.
 fn released_before(exchange: &Exchange, conversation: &Conversation) -> Option<Span> {
     let at = exchange.first.time;
-    let asked = conversation.of(Method::REFRESH).filter(|known| is_release(known)).map(|known| known.first.time);
+    // of one that names a family the ledger knows whether anything was left
+    let whole = |known: &&Exchange| is_release(known) && known.asked.family.is_none();
+    let asked = conversation.of(Method::REFRESH).filter(whole).map(|known| known.first.time);
     // the exchange itself may have been forgotten, the ledger has its end still
     let ended = conversation.allocations().filter_map(|allocation| allocation.ended);
     let ended = ended.filter(|(end, _)| *end == End::Released).map(|(_, seen)| seen.time);

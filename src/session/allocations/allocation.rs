@@ -104,6 +104,8 @@ pub struct Allocation {
     pub lends_nothing: bool,
     /// What the client sent that the relay does not pass on.
     pub strays: Option<Box<Strays>>,
+    /// The address family that the client gave back, of two that it was lent (RFC 8656 §8.1).
+    given_back: Option<u8>,
     /// Where it went on (RFC 8016), if it did: then it was given up here.
     pub moved_to: Option<Box<ClientAddress>>,
 }
@@ -135,6 +137,7 @@ impl Allocation {
             connections_total: 0,
             lends_nothing: exchange.lends_nothing(),
             strays: None,
+            given_back: None,
             moved_to: None,
         }
     }
@@ -190,7 +193,13 @@ impl Allocation {
 
     /// A Refresh that was granted.
     pub fn refreshed(&mut self, exchange: &Settled<'_>) {
-        self.prolonged(exchange.answer.lifetime.or(exchange.asked.lifetime), exchange.answer.seen);
+        let lifetime = exchange.answer.lifetime.or(exchange.asked.lifetime);
+        let is_dual = self.relayed.iter().all(Option::is_some);
+        match exchange.asked.family.filter(|_| is_dual && lifetime == Some(0)) {
+            // the other of the two goes on (RFC 8656 §8.1)
+            Some(family) if self.given_back.is_none_or(|known| known == family) => self.given_back = Some(family),
+            _ => self.prolonged(lifetime, exchange.answer.seen),
+        }
     }
 
     /// The same, for the lifetime that was named, if any.
