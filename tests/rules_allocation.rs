@@ -316,6 +316,19 @@ fn an_allocation_of_two_families_lives_until_both_are_given_back() {
 }
 
 #[test]
+fn a_refresh_for_a_family_that_was_not_lent_is_told_as_that() {
+    let mut scene = allocated();
+    let refresh = Stun::request(method::REFRESH).lifetime(600).requested_family(2).signed(&alice(), "nonce");
+    let refresh = scene.after_ms(1000).send(CLIENT, SERVER, refresh);
+    scene.after_ms(10).refuse(&refresh, 443, "Peer Address Family Mismatch");
+    let report = report(&later(&mut scene));
+    let found = finding(&report, "turn-address-family");
+    assert!(found.title.contains("has lent \"alice\" nothing of IPv6"), "{}", found.title);
+    assert!(found.explanation.ends_with(&format!("It was lent {RELAYED}.")), "{}", found.explanation);
+    assert!(found.fix.starts_with("Have the client renew"), "{}", found.fix);
+}
+
+#[test]
 fn silence_to_refreshes_after_the_expiry_is_likely_the_lost_allocation() {
     let mut scene = allocated();
     let refresh = Stun::request(method::REFRESH).lifetime(600).signed(&alice(), "nonce");

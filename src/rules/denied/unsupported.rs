@@ -2,6 +2,7 @@
 
 use super::Denied;
 use crate::net::{PeerAddress, RelayedAddress};
+use crate::rules::evidence::listed;
 use crate::rules::refusal::allocation_at;
 use crate::rules::{Collector, Remedy, Text, View};
 use crate::wire::stun::Method;
@@ -121,6 +122,23 @@ fn family(denied: &Denied<'_>, view: &View<'_>) -> Text {
         None if denied.last.method == Method::ALLOCATE => "IPv4",
         _ => "the address family asked for",
     };
+    if denied.last.method == Method::REFRESH {
+        let relayed = allocation_at(denied.last, denied.conversation).map(|known| known.relayed);
+        let relayed: Vec<String> = relayed.iter().flatten().flatten().map(ToString::to_string).collect();
+        let lent = if relayed.is_empty() { String::new() } else { format!(" It was lent {}.", listed(&relayed)) };
+        return Text {
+            title: format!("{server} has lent {} nothing of {family} that a Refresh could renew: {error}", denied.whom(view)),
+            explanation: format!(
+                "{} asked {server} to renew what it has of {family} and was refused {}: a Refresh that names a family is for the relayed address of that \
+                 family alone, and there is none.{lent}",
+                denied.who(view),
+                denied.listed(),
+            ),
+            fix: "Have the client renew the families only that the answer to its Allocate gave it an address of and that it has not given back (RFC 8656 §8.1), \
+                  or leave REQUESTED-ADDRESS-FAMILY out of its Refresh."
+                .to_owned(),
+        };
+    }
     Text {
         title: format!("{server} has no {family} relay for {}: {error}", denied.whom(view)),
         explanation: format!(
