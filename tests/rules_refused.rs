@@ -118,6 +118,18 @@ fn several_forbidden_peers_of_several_classes_are_one_finding() {
 }
 
 #[test]
+fn a_request_for_several_peers_that_is_forbidden_blames_none_of_them() {
+    let mut scene = allocated();
+    let both = Stun::request(method::CREATE_PERMISSION).xor_peer("198.51.100.7:4000").xor_peer("192.168.7.20:4000");
+    let request = scene.after_ms(20).send(CLIENT, SERVER, both.signed(&alice(), "nonce"));
+    scene.after_ms(10).refuse_with(&request, 403, "Forbidden IP", |error| error.integrity(alice().key()));
+    let report = later(&mut scene);
+    let found = finding(&report, "turn-peer-forbidden");
+    assert!(found.title.contains("198.51.100.7 (public) or another peer of the same request"), "{}", found.title);
+    assert!(!found.explanation.contains("barred by a rule"), "{}", found.explanation);
+}
+
+#[test]
 fn a_forbidden_peer_among_others_that_exchange_data_is_a_warning() {
     let mut before = allocated();
     forbid(&mut before, "192.168.7.20:4000");

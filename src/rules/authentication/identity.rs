@@ -157,8 +157,8 @@ pub(super) fn tell_user_changed(
             return Text {
                 title: format!("{client} asked {server} as {other} and then as {user}, and is refused its {method}: {error}"),
                 explanation: format!(
-                    "Frame {} was signed as {other} on the same addresses and ports; the {method} was signed as {user} and refused {} ({listed}). coturn keeps \
-                     the user of the first signed request there, granted or not, and refuses every other.",
+                    "Frame {} was signed as {other} on the same addresses and ports; the {method} was signed as {user} and refused {} ({listed}). Some servers \
+                     (coturn) keep the user of the first signed request there, granted or not, and refuse every other.",
                     known.first.frame,
                     group.times(conversation),
                 ),

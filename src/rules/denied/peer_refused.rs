@@ -70,24 +70,26 @@ fn list(peers: &[PeerAddress]) -> String {
 fn forbidden(denied: &Denied<'_>, view: &View<'_>) -> Text {
     let server = denied.conversation.server;
     let peers = peers(denied);
-    let among = if denied.exchanges.iter().any(|exchange| exchange.asked.peers > 1) {
-        " A request that names several peers is refused as a whole: the one that offends may be any of them."
+    // of several peers in one request the first is known
+    let (others, means) = if denied.exchanges.iter().any(|exchange| exchange.asked.peers > 1) {
+        let means =
+            "A request that names several peers is refused as a whole: the one that offends may be any of them.";
+        (" or another peer of the same request", means.to_owned())
     } else {
-        ""
+        ("", classes(&peers))
     };
     Text {
         title: format!(
-            "{server} does not let {} talk to {}: {}",
+            "{server} does not let {} talk to {}{others}: {}",
             denied.conversation.client.0.ip(),
             list(&peers),
             view.error(denied.answer)
         ),
         explanation: format!(
-            "{} asked for {} and was refused {}. {}{among}",
+            "{} asked for {} and was refused {}. {means}",
             denied.who(view),
             list(&peers),
             denied.listed(),
-            classes(&peers),
         ),
         fix: format!(
             "If the relay should reach {}, allow the range in the server's policy (coturn: allowed-peer-ip, denied-peer-ip, \
