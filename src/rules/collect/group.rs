@@ -6,6 +6,7 @@ use crate::frame::in_order;
 use crate::rules::{Confidence, Severity};
 use crate::session::{Clients, Grievance, Lendings, Names};
 use crate::time::Timestamp;
+use std::cmp::Ordering;
 
 /// How many occurrences of a finding are kept to decide its severity by.
 pub(super) const MAX_GRIEVANCES: usize = 4096;
@@ -58,7 +59,7 @@ struct Told {
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) finding: Concluded,
-    /// Of the occurrences that would be failures: what would remedy each.
+    /// Of the gravest occurrences: what would remedy each.
     pub(super) grievances: Vec<(Remedy, Confidence)>,
     others: Vec<Told>,
     pub(super) causes: &'static [&'static str],
@@ -132,7 +133,11 @@ impl Group {
     /// The same was seen again.
     pub(super) fn again(&mut self, seen: Occurrence, text: impl FnOnce() -> Text) {
         self.count(seen.at, &seen.frames);
-        self.finding.severity = self.finding.severity.min(seen.severity);
+        match seen.severity.cmp(&self.finding.severity) {
+            Ordering::Less => return self.yields_to(seen, text()),
+            Ordering::Equal => {}
+            Ordering::Greater => return,
+        }
         let grievance = (seen.remedy, seen.confidence);
         let whom = |remedy: &Remedy| remedy.grievance().map(|from| (from.client, from.user));
         let whose = whom(&seen.remedy);
@@ -152,6 +157,17 @@ impl Group {
         if self.grievances.len() < MAX_GRIEVANCES {
             self.grievances.push(grievance);
         }
+    }
+
+    /// What is graver than all before takes their place: what counts is who got over the gravest.
+    fn yields_to(&mut self, seen: Occurrence, text: Text) {
+        let finding = &mut self.finding;
+        finding.severity = seen.severity;
+        (finding.text, finding.filter, finding.subject) = (text, seen.filter, seen.subject);
+        finding.frames.splice(..0, seen.frames);
+        finding.frames.truncate(MAX_FRAMES);
+        self.grievances = vec![(seen.remedy, seen.confidence)];
+        self.others.clear();
     }
 
     /// A failure stands if one client that it struck never got what it asked for.

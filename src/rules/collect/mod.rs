@@ -376,6 +376,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_less_grave_does_not_uphold_a_failure_that_was_got_over() {
+        let mut clients = Clients::new(10);
+        clients.allocated("192.0.2.9".parse().unwrap(), None, Endpoint::v4([192, 0, 2, 1], 3478), Timestamp(50));
+        let told =
+            |at, severity, from| Occurrence { remedy: Remedy::Service(grievance(from)), ..seen("x", at, severity) };
+        let concluded = |from: i64| {
+            let mut collector = Collector::default();
+            for (at, severity, from) in
+                [(1, Severity::Warning, 60), (2, Severity::Failure, from), (3, Severity::Note, 60)]
+            {
+                collector.add(told(at, severity, from), || Text { title: at.to_string(), ..Text::default() });
+            }
+            collector.conclude(&clients, &names()).remove(0)
+        };
+        let (got_over, stands) = (concluded(10), concluded(60));
+        assert_eq!((got_over.severity, got_over.occurrences), (Severity::Warning, 3));
+        assert_eq!((stands.severity, stands.text.title.as_str()), (Severity::Failure, "2"));
+    }
+
+    #[test]
     fn a_cause_comes_before_its_symptom() {
         let mut collector = Collector::default();
         let client = Some(ClientAddress(Endpoint::v4([192, 0, 2, 9], 1)));
