@@ -62,12 +62,15 @@ pub(super) fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
             && (client(one).is_some() && client(one) == client(other)
                 || one.server.is_some() && one.server == other.server)
     };
-    // what befell the same server explains more than what befell another, and of several causes the one that is named first is the nearest
+    // what befell the same server explains more than what befell another, there what befell the same client more than what befell another, and of several
+    // causes the one that is named first is the nearest
     let nearest = |cause: &&Group| {
         let (one, other) = (symptom.finding.subject.server, cause.finding.subject.server);
         let elsewhere = one.zip(other).is_some_and(|(one, other)| one.0.ip() != other.0.ip());
+        let client = symptom.finding.subject.client.map(|client| client.0.ip());
+        let of_others = client.is_some_and(|client| !cause.finding.may_affect(client));
         let place = symptom.causes.iter().position(|id| *id == cause.finding.id);
-        (elsewhere, cause.finding.severity, place, cause.finding.at)
+        (elsewhere, of_others, cause.finding.severity, place, cause.finding.at)
     };
     let cause = groups.iter().filter(related).min_by_key(nearest)?;
     Some(cause.finding.key.clone())

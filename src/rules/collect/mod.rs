@@ -24,6 +24,7 @@ use group::Group;
 use hashbrown::HashMap;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// How many frames of a finding are kept.
 const MAX_FRAMES: usize = 16;
@@ -287,6 +288,13 @@ fn key_of(id: &str, own: &str) -> String {
 }
 
 impl Concluded {
+    /// Whether a client is the one that it is told of, or may be among the others that it affects.
+    fn may_affect(&self, client: IpAddr) -> bool {
+        let told = self.subject.client.is_some_and(|told| told.0.ip() == client);
+        told || self.affected.clients.contains(&client)
+            || self.affected.clients_total > self.affected.clients.len() as u64
+    }
+
     /// What it counts for in the verdict: a failure that is only likely counts as a warning.
     #[must_use]
     pub fn effective_severity(&self) -> Severity {
@@ -393,6 +401,25 @@ mod tests {
         let (got_over, stands) = (concluded(10), concluded(60));
         assert_eq!((got_over.severity, got_over.occurrences), (Severity::Warning, 3));
         assert_eq!((stands.severity, stands.text.title.as_str()), (Severity::Failure, "2"));
+    }
+
+    #[test]
+    fn what_befell_the_same_client_is_its_cause_and_not_what_befell_another_of_the_same_server() {
+        let mut collector = Collector::default();
+        let server = Some(ServerAddress(Endpoint::v4([192, 0, 2, 1], 3478)));
+        let of = |host: u8| {
+            let client = Some(ClientAddress(Endpoint::v4([192, 0, 2, host], 1)));
+            Subject { client, server, ..Subject::default() }
+        };
+        for (id, host) in [("turn-integrity-rejected", 8), ("turn-quota", 9)] {
+            let told = Occurrence { id, subject: of(host), ..seen("", 1, Severity::Failure) };
+            collector.add(told, Text::default);
+        }
+        let (id, causes): (_, &[&str]) = ("ice-no-relay-candidate", &["turn-integrity-rejected", "turn-quota"]);
+        collector.add(Occurrence { id, causes, subject: of(9), ..seen("", 1, Severity::Failure) }, Text::default);
+        let findings = collector.conclude(&Clients::new(10), &names());
+        let found = findings.iter().find(|found| found.id == "ice-no-relay-candidate").unwrap();
+        assert_eq!(found.caused_by.as_deref(), Some("turn-quota"));
     }
 
     #[test]
