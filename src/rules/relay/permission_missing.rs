@@ -3,7 +3,7 @@
 use crate::net::{Endpoint, PeerAddress};
 use crate::rules::evidence::{counted, filter_of, frames, hides_a_peer, how_long, is_whole};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::session::{Allocation, Conversation, Ends, Grievance, Inside, Lack, Seen, Stray};
+use crate::session::{Allocation, Conversation, Ends, Exchange, Grievance, Inside, Lack, Seen, Stray};
 use crate::time::Span;
 use crate::wire::stun::Method;
 use std::net::IpAddr;
@@ -37,10 +37,10 @@ fn is_one(stray: &Stray, allocation: &Allocation, conversation: &Conversation) -
         .permissions
         .iter()
         .any(|known| Some(known.peer.0.ip()) == stray.peer && known.expires > stray.last.time);
-    // a request that was refused, or got no answer, or names several peers: told elsewhere, or not known
+    // a request that was refused, or got no answer: told elsewhere, or not known
     let asked = conversation.of(Method::CREATE_PERMISSION).chain(conversation.of(Method::CHANNEL_BIND)).any(|known| {
         known.first.time >= allocation.created.time
-            && (known.asked.peers > 1 || known.asked.peer.map(|peer| peer.0.ip()) == stray.peer)
+            && (known.has_unknown_peers() || known.asked.peer.map(|peer| peer.0.ip()) == stray.peer)
             && (stray.lack == Lack::Never || known.last.time >= stray.first.time)
     });
     stray.packets >= messages
@@ -127,7 +127,7 @@ fn tell_lapse(
 ) {
     let (messages, over) = ENOUGH;
     let lasted = renewed.time.since(stray.first.time);
-    let several = conversation.of(Method::CREATE_PERMISSION).any(|known| known.asked.peers > 1);
+    let several = conversation.of(Method::CREATE_PERMISSION).any(Exchange::has_unknown_peers);
     let Some(peer) = stray.peer.filter(|_| stray.packets >= messages && lasted >= over && !several) else { return };
     let (client, server) = (conversation.client, conversation.server);
     let listed = [stray.first.frame, stray.last.frame, renewed.frame];

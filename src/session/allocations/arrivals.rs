@@ -6,7 +6,7 @@ use super::allocation::Allocation;
 use crate::net::{ClientAddress, Endpoint, RelayedAddress, ServerAddress, is_unrouted};
 use crate::session::Session;
 use crate::session::conversations::conversation::Conversation;
-use crate::session::conversations::exchange::Seen;
+use crate::session::conversations::exchange::{Exchange, Seen};
 use crate::session::flow::{Flow, Traffic};
 use crate::session::tables::names::Name;
 use crate::time::{Span, Timestamp};
@@ -191,7 +191,7 @@ impl Lender {
             relayed,
             created: allocation.created,
             until: allocation.until().min(now),
-            knows_all: !allocation.has_forgotten_peers() && requests().all(|exchange| exchange.asked.peers <= 1),
+            knows_all: !allocation.has_forgotten_peers() && !requests().any(Exchange::has_unknown_peers),
             received: allocation.received,
             active: !asked.is_empty() || allocation.sent.packets > 0,
             at_server: is_unrouted(conversation.ttl[1]),

@@ -358,8 +358,10 @@ impl Conversation {
             Method::ALLOCATE if granted && !exchange.is_about_no_relay() => self.allocate(exchange),
             Method::REFRESH => self.refresh(exchange, granted),
             Method::CREATE_PERMISSION if granted => {
-                if let (Some(allocation), Some(peer)) = (&mut self.allocation, exchange.asked.peer) {
-                    allocation.permitted(peer, exchange.first, answer.seen.time);
+                if let Some(allocation) = &mut self.allocation {
+                    for &peer in exchange.asked.peer.iter().chain(exchange.further) {
+                        allocation.permitted(peer, exchange.first, answer.seen.time);
+                    }
                 }
             }
             Method::CHANNEL_BIND => {

@@ -8,6 +8,9 @@ use crate::session::tables::names::Name;
 use crate::time::Span;
 use crate::wire::stun::{Class, Method, TransactionId};
 
+/// How many peers beside the first are kept of a request for permissions.
+pub(in crate::session) const MAX_FURTHER_PEERS: usize = 16;
+
 /// The verdicts on the integrity attributes of one message, in wire order.
 pub type Verdicts = [Option<Integrity>; 2];
 
@@ -232,6 +235,8 @@ pub struct Settled<'e> {
     pub first: Seen,
     /// What it says.
     pub asked: &'e Asked,
+    /// The peers beside the first that it asks for permissions for.
+    pub further: &'e [PeerAddress],
     /// What was answered.
     pub answer: &'e Answer,
 }
@@ -269,7 +274,7 @@ impl Exchange {
     #[must_use]
     pub fn settled(&self) -> Option<Settled<'_>> {
         let &Exchange { id, method, client, server, first, ref asked, ref answer, .. } = self;
-        Some(Settled { id, method, client, server, first, asked, answer: answer.as_ref()? })
+        Some(Settled { id, method, client, server, first, asked, further: &[], answer: answer.as_ref()? })
     }
 
     /// The error code that answered it; 0 for success, `None` for silence.
@@ -288,6 +293,13 @@ impl Exchange {
     #[must_use]
     pub fn failed(&self) -> bool {
         self.answer.as_ref().is_some_and(|answer| answer.class == Class::Error)
+    }
+
+    /// Whether it names peers that are not known: the ledger has those beside the first where they were granted.
+    #[must_use]
+    pub fn has_unknown_peers(&self) -> bool {
+        let all = !self.asked.truncated && usize::from(self.asked.peers) <= 1 + MAX_FURTHER_PEERS;
+        self.asked.peers > 1 && !(all && self.succeeded())
     }
 
     /// Whether nothing came back to it, be it an answer or an ICMP error, and an answer would have been seen.

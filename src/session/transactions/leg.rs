@@ -2,8 +2,8 @@
 
 use super::transaction::{Request, Sighting};
 use crate::event::IcmpAnswer;
-use crate::net::{ClientAddress, ServerAddress};
-use crate::session::conversations::exchange::{Asked, Exchange, Seen};
+use crate::net::{ClientAddress, PeerAddress, ServerAddress};
+use crate::session::conversations::exchange::{Asked, Exchange, MAX_FURTHER_PEERS, Seen};
 use crate::session::flow::{Ends, FlowId};
 use crate::session::tables::names::Name;
 use crate::time::{Timestamp, is_mirrored};
@@ -61,6 +61,8 @@ pub(super) struct Rare {
     icmp: Option<IcmpAnswer>,
     /// An answer that passed another point on its way here.
     underway: Option<Seen>,
+    /// The peers beside the first that it asks for permissions for, until it is answered.
+    peers: Vec<PeerAddress>,
     /// When it is to be looked at, where it went on.
     pub(super) due: Option<Timestamp>,
 }
@@ -113,6 +115,16 @@ impl Leg {
     /// An answer passed another point on its way here.
     pub(in crate::session) fn underway(&mut self, seen: Seen) {
         self.rare.get_or_insert_default().underway.get_or_insert(seen);
+    }
+
+    /// It asks for permissions for these peers, too.
+    pub(super) fn asks_for(&mut self, peers: impl Iterator<Item = PeerAddress>) {
+        self.rare.get_or_insert_default().peers.extend(peers.take(MAX_FURTHER_PEERS));
+    }
+
+    /// Takes out the peers beside the first that it asks for permissions for.
+    pub(super) fn take_peers(&mut self) -> Vec<PeerAddress> {
+        self.rare.as_mut().map(|rare| std::mem::take(&mut rare.peers)).unwrap_or_default()
     }
 
     /// The first answer, wherever it was seen.

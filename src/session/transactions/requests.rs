@@ -40,6 +40,12 @@ impl Session {
         let mut room = self.transactions.room();
         *room = asked;
         self.transactions.add(id, method, at, room, twin_of.is_some());
+        if method == Method::CREATE_PERMISSION
+            && asked.peers > 1
+            && let Some(leg) = self.transactions.leg_on(id, at.flow)
+        {
+            leg.asks_for(message.peers().take(asked.peers.into()).skip(1).map(PeerAddress));
+        }
         self.totals.stun(message.message_type());
         // the other side of a NAT or of a relay shows the same transaction once more
         let twin_of = twin_of.flatten().filter(|&first| !self.is_sent_on(first, at));

@@ -53,6 +53,7 @@ impl Session {
         };
         let (identity, check, flow, to) = (leg.identity, leg.check, leg.flow, leg.last());
         let (first, method, met) = (leg.first, leg.method, leg.icmp().is_some());
+        let further = leg.take_peers();
         let roles = self.flows.get(flow).map(|flow| leg.roles(&flow.ends));
         let from = elsewhere.then_some(at.src);
         self.totals.stun(message.message_type());
@@ -73,7 +74,8 @@ impl Session {
             let likely = self.flows.get(flow).and_then(|flow| flow.conversation.as_deref());
             let likely = likely.map_or([None; 2], |known| [known.software, known.realm]);
             let answer = answer(&mut self.names, likely, message, fields, at.seen, to, from, integrity);
-            let settled = Settled { id, method, client, server, first, asked: said, answer: &answer };
+            let settled =
+                Settled { id, method, client, server, first, asked: said, further: &further, answer: &answer };
             if fields.mobility_ticket.is_some() && !check {
                 self.ticket_taken(flow, message, (first, at.seen));
             }
