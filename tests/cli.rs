@@ -191,6 +191,17 @@ fn channel_data_that_the_snap_length_cuts_is_told_and_counted() {
 }
 
 #[test]
+fn of_a_fingerprint_in_a_message_that_was_cut_nothing_is_said() {
+    for (snap_length, told) in [(70, "ok".into()), (69, serde_json::Value::Null)] {
+        let mut scene = Scene::new();
+        scene.snap_length(snap_length).send(CLIENT, SERVER, Stun::request(method::BINDING).fingerprint());
+        let desk = Desk::new();
+        let capture = desk.file("cut.pcap", scene.pcap());
+        assert_eq!(field_by_frame(&capture, "fingerprint"), [(1, told)]);
+    }
+}
+
+#[test]
 fn a_capture_that_is_cut_before_the_messages_says_so_in_its_headline() {
     for (snap_length, why) in [(50, "2 datagrams are cut short"), (30, "headers of 2")] {
         let mut scene = Scene::new();

@@ -41,7 +41,7 @@ pub fn cells<'a>(capture_id: &'a str, row: &Row<'_>) -> Vec<Cell<'a>> {
         message.map(|message| written(&|out| method(out, message.method()))).into(),
         message.map(|message| message.is_classic()).into(),
         message.map(|message| written(&|out| transaction_id(out, message))).into(),
-        message.and_then(|message| message.fingerprint()).map(fingerprint_name).into(),
+        message.and_then(fingerprint_name).into(),
         row.request_frame.into(),
         row.rtt.map(|rtt| rtt.micros()).into(),
         row.retransmission_of.into(),

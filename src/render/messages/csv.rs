@@ -79,9 +79,7 @@ pub(super) fn row(out: &mut Vec<u8>, times: &mut TimeWriter, row: &Row<'_>) {
         out.extend_from_slice(if message.is_classic() { b",true," } else { b",false," });
         super::transaction_id(out, message);
         out.push(b',');
-        if let Some(fingerprint) = message.fingerprint() {
-            out.extend_from_slice(super::fingerprint_name(fingerprint).as_bytes());
-        }
+        out.extend_from_slice(super::fingerprint_name(message).unwrap_or_default().as_bytes());
     } else {
         out.extend_from_slice(b",,,,");
     }

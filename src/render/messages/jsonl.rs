@@ -141,8 +141,8 @@ fn stun(out: &mut Vec<u8>, message: &Message<'_>, integrity: &[Integrity], crede
         out.push(b'}');
     }
     verdicts(out, integrity, credentials);
-    if let Some(fingerprint) = message.fingerprint() {
-        word(out, "fingerprint", super::fingerprint_name(fingerprint));
+    if let Some(fingerprint) = super::fingerprint_name(message) {
+        word(out, "fingerprint", fingerprint);
     }
 }
 

@@ -211,12 +211,12 @@ fn transaction_id(out: &mut Vec<u8>, message: &Message<'_>) {
     append::hex(out, bytes.get(skip..).unwrap_or_default());
 }
 
-/// `ok`, `bad`, `truncated`.
-fn fingerprint_name(fingerprint: Fingerprint) -> &'static str {
-    match fingerprint {
-        Fingerprint::Ok => "ok",
-        Fingerprint::Bad => "bad",
-        Fingerprint::Truncated => "truncated",
+/// `ok`, `bad`; nothing where there is none, or where the capture cut the message before its end.
+fn fingerprint_name(message: &Message<'_>) -> Option<&'static str> {
+    match message.fingerprint()? {
+        Fingerprint::Ok => Some("ok"),
+        Fingerprint::Bad => Some("bad"),
+        Fingerprint::Truncated => None,
     }
 }
 
