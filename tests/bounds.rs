@@ -352,6 +352,12 @@ fn clients_that_never_come_again_and_what_turns_them_away() {
             }
         });
     }
+    // each asks for more permissions than are kept
+    flood("clients of many peers", 100_000, false, 140 << 20, |feed, number| {
+        let request = Stun::request(method::CREATE_PERMISSION).tid(id(number));
+        let request = (0..10).fold(request, |request, peer| request.xor_peer(address(peer)));
+        feed.udp(address(number), SERVER, &request.bytes());
+    });
 }
 
 /// A bit of everything, from clients that never come again.

@@ -275,22 +275,27 @@ fn a_peer_that_turns_the_relay_away_beside_one_that_is_silent_is_told_with_the_r
 
 #[test]
 fn one_request_for_permissions_gives_one_to_each_peer_that_it_names() {
-    let sent_to = |peer| {
+    let sent_to = |peer, named: &[&str]| {
         let mut scene = allocated();
-        let both = Stun::request(method::CREATE_PERMISSION).xor_peer(OTHER_PEER).xor_peer(PEER);
-        let request = scene.after_ms(20).send(CLIENT, SERVER, both.signed(&alice(), "nonce-1"));
+        let all = named.iter().fold(Stun::request(method::CREATE_PERMISSION), |request, peer| request.xor_peer(*peer));
+        let request = scene.after_ms(20).send(CLIENT, SERVER, all.signed(&alice(), "nonce-1"));
         scene.after_ms(10).granted(&request, None, &alice());
         send(&mut scene, peer, 10, 500);
         scene.later(5);
         report(&scene.pcap())
     };
-    let told = sent_to(PEER);
+    let told = sent_to(PEER, &[OTHER_PEER, PEER]);
     let peers: Vec<String> = told.allocations[0].permissions.iter().map(|known| known.peer.to_string()).collect();
     let host = |peer: &str| peer.split(':').next().unwrap().to_owned();
     assert_eq!(peers.iter().map(|peer| host(peer)).collect::<Vec<_>>(), [host(OTHER_PEER), host(PEER)]);
     assert_eq!(mine(&told), ["turn-relay-silent"]);
     // and none to anybody else
-    assert_eq!(mine(&sent_to("198.51.100.77:4000")), ["turn-permission-missing"]);
+    let another = "198.51.100.77:4000";
+    assert_eq!(mine(&sent_to(another, &[OTHER_PEER, PEER])), ["turn-permission-missing"]);
+    // of more than are kept anybody may have one
+    let many: Vec<String> = (1..=20).map(|number| format!("198.51.100.{}:4000", 57 + number)).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert!(!mine(&sent_to(another, &many)).contains(&"turn-permission-missing"));
 }
 
 #[test]

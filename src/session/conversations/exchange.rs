@@ -9,7 +9,7 @@ use crate::time::Span;
 use crate::wire::stun::{Class, Method, TransactionId};
 
 /// How many peers beside the first are kept of a request for permissions.
-pub(in crate::session) const MAX_FURTHER_PEERS: usize = 16;
+pub(in crate::session) const MAX_FURTHER_PEERS: usize = 8;
 
 /// The verdicts on the integrity attributes of one message, in wire order.
 pub type Verdicts = [Option<Integrity>; 2];
