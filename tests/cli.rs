@@ -1270,6 +1270,8 @@ fn the_file_of_defaults_counts_behind_the_environment_and_what_is_typed() {
     run(&["messages"], &[]).assert().stdout(predicates::str::starts_with("capture,frame,"));
     run(&["messages", "--format", "text"], &[]).assert().stdout(contains(" 0.000000"));
     run(&["messages", "--format", "text"], &[("TURNSCOPE_TIME", "utc")]).assert().stdout(contains("000000Z "));
+    let nothing = [("TURNSCOPE_TIME", ""), ("TURNSCOPE_COLOR", ""), ("TURNSCOPE_JOBS", "")];
+    run(&["messages", "--format", "text"], &nothing).assert().code(0).stdout(contains(" 0.000000"));
     run(&["--format", "text"], &[("TURNSCOPE_CONFIG", "")]).assert().stdout(contains("mine").not());
 
     write("colour = \"never\"\n");

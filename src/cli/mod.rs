@@ -26,7 +26,7 @@ mod time;
 mod together;
 
 use args::Args;
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 use config::Config;
 use error::Error;
 use std::process::ExitCode;
@@ -63,7 +63,7 @@ impl From<Status> for ExitCode {
 pub fn main() -> ExitCode {
     let defaults = Config::read();
     // help and the like must work whatever stands in the file
-    let command = defaults.as_ref().map_or_else(|_| Args::command(), |config| config.apply(Args::command()));
+    let command = defaults.as_ref().map_or_else(|_| Args::definition(), |config| config.apply(Args::definition()));
     let parsed = command.try_get_matches().and_then(|matches| Ok((Args::from_arg_matches(&matches)?, matches)));
     let (args, matches) = match parsed {
         Ok(parsed) => parsed,
