@@ -33,12 +33,15 @@ fn a_direct_call_says_its_pair_and_its_media() {
 }
 
 #[test]
-fn a_handshake_says_the_version_and_the_data_in_it() {
+fn a_handshake_says_the_version_and_the_data_in_it_or_that_no_media_followed() {
     let mut scene = Scene::new();
     scene.connect(&agents());
     let mut shake = dtls::Shake::between(A, B);
     shake.complete(&mut scene);
-    says(&scene, "Nothing wrong: ICE selected 192.0.2.10:5000 – 198.51.100.20:6000; DTLS 1.2 was agreed on.");
+    says(
+        &scene,
+        "Nothing wrong: ICE selected 192.0.2.10:5000 – 198.51.100.20:6000; DTLS 1.2 was agreed on; no media followed in the capture.",
+    );
     shake.talk(&mut scene, 2);
     says(
         &scene,

@@ -29,7 +29,8 @@ impl Args {
     /// The definition of the command line. A variable of the environment that is set to nothing counts as not set.
     pub(super) fn definition() -> clap::Command {
         fn without_empty(command: clap::Command) -> clap::Command {
-            let is_empty = |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+            let is_empty =
+                |arg: &clap::Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
             let command = command.mut_args(|arg| if is_empty(&arg) { arg.env(None::<&str>) } else { arg });
             command.mut_subcommands(without_empty)
         }

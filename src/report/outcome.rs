@@ -1,6 +1,8 @@
 //! What worked of ICE, DTLS and media, in the words of a headline.
 
-use super::{CandidateType, DtlsState, IcePair, IceSession, MediaStream, Report, ServerTransport, TransportOutcome};
+use super::{
+    CandidateType, Dtls, DtlsState, IcePair, IceSession, MediaStream, Report, ServerTransport, TransportOutcome,
+};
 use crate::net::{Endpoint, Transport};
 use std::collections::BTreeSet;
 
@@ -48,13 +50,21 @@ impl Outcome {
             outcome.words.extend(agreed);
         }
         let told = |data: u64, version: Option<&str>| data > if version == Some("DTLS 1.3") { NO_DATA } else { 0 };
-        let has_data = report.dtls.iter().any(|known| {
+        let carried = |known: &Dtls| {
             let version = known.version.as_deref();
-            told(known.client_data_records, version) && told(known.server_data_records, version)
-        });
-        if has_data && !outcome.data {
+            [known.client_data_records, known.server_data_records].map(|data| told(data, version))
+        };
+        if outcome.data {
+            // told already
+        } else if report.dtls.iter().any(|known| carried(known) == [true, true]) {
             let to_read = if is_sealed(report) { ", which takes the keys to read" } else { "" };
             outcome.words.push(format!("data went both ways inside DTLS{to_read}"));
+        } else if outcome.selected
+            && report.media.items.is_empty()
+            && report.dtls.iter().any(is_for_media)
+            && report.dtls.iter().all(|known| carried(known) == [false, false])
+        {
+            outcome.words.push("no media followed in the capture".to_owned());
         }
         // the handshake is what went both ways, as far as anything did
         outcome.data |= keyed;
@@ -97,6 +107,11 @@ fn through(pair: &IcePair, known: Option<Endpoint>) -> String {
         None if is_relayed(pair) => " through a relay".to_owned(),
         None => String::new(),
     }
+}
+
+/// Whether a handshake was for media: it agreed on how to protect them, or may have where that is encrypted.
+fn is_for_media(known: &Dtls) -> bool {
+    known.state == DtlsState::Complete && (known.srtp_profile.is_some() || known.version.as_deref() == Some("DTLS 1.3"))
 }
 
 /// The versions of DTLS that were agreed on.
