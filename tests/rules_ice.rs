@@ -1094,6 +1094,23 @@ fn media_that_moves_to_another_pair_is_noted() {
 }
 
 #[test]
+fn agents_that_each_send_on_a_pair_of_their_own_switch_nothing() {
+    let one = agents();
+    let other = Agents { at_b: "198.51.100.20:6001", ..one.clone() };
+    let mut scene = Scene::new();
+    scene.connect(&one).connect(&other);
+    for number in 0..400 {
+        let packet = payload::rtp(96, number, u32::from(number) * 960, 1, 100);
+        scene.after_ms(10).udp(A, B, packet.clone());
+        scene.after_ms(10).udp(other.at_b, A, packet);
+    }
+    let report = report(&scene.pcap());
+    assert_eq!(report.verdict, Verdict::Healthy);
+    assert!(!ids(&report).contains(&"ice-pair-switched"), "{:?}", report.ice[0].selections);
+    assert!(report.headline.ends_with("RTP flowed both ways."), "{}", report.headline);
+}
+
+#[test]
 fn a_call_through_the_relay_is_noted() {
     let scene = agents().call_through(SERVER, RELAYED);
     let report = report(&scene.pcap());

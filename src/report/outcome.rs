@@ -133,15 +133,20 @@ fn agreed(report: &Report) -> Option<String> {
 
 /// What RTP ran on the selected pair.
 fn media(report: &Report, session: &IceSession, pair: &IcePair) -> Option<String> {
-    let at = |end: Endpoint, agent: [Option<Endpoint>; 2]| agent.contains(&Some(end));
-    let local = [Some(pair.local.0), pair.local_base.map(|base| base.0)];
-    let remote = [Some(pair.remote.0), pair.remote_base.map(|base| base.0)];
-    let goes = |from: [Option<Endpoint>; 2], to: [Option<Endpoint>; 2]| {
-        move |stream: &MediaStream| at(stream.src.0, from) && at(stream.dst.0, to)
+    let runs = |from: [Option<Endpoint>; 2], to: [Option<Endpoint>; 2]| {
+        let is_one = |stream: &MediaStream| from.contains(&Some(stream.src.0)) && to.contains(&Some(stream.dst.0));
+        report.media.items.iter().any(is_one)
     };
-    let runs = |goes: &dyn Fn(&MediaStream) -> bool| report.media.items.iter().any(goes);
+    let ways = |pair: &IcePair| {
+        let local = [Some(pair.local.0), pair.local_base.map(|base| base.0)];
+        let remote = [Some(pair.remote.0), pair.remote_base.map(|base| base.0)];
+        (runs(local, remote), runs(remote, local))
+    };
     let what = kind(report, session);
-    match (runs(&goes(local, remote)), runs(&goes(remote, local))) {
+    let (there, back) = ways(pair);
+    // each agent may send on a pair of its own
+    let others = |way: fn((bool, bool)) -> bool| session.pairs.iter().any(|pair| way(ways(pair)));
+    match (there || back && others(|(there, _)| there), back || there && others(|(_, back)| back)) {
         (true, true) => Some(format!("{what} flowed both ways")),
         (true, false) => Some(format!("{what} flowed from {} to {}", pair.local, pair.remote)),
         (false, true) => Some(format!("{what} flowed from {} to {}", pair.remote, pair.local)),

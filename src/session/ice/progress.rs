@@ -203,10 +203,22 @@ impl IceSession {
             _ => (seen, 1),
         };
         *challenger = Some((pair, first, count));
-        if count >= SWITCH_AFTER.0 && seen.time.since(first.time) >= SWITCH_AFTER.1 {
-            self.challengers = [None; 2];
-            self.select(Selection { pair, at: first, by_data: true });
+        if count >= SWITCH_AFTER.0
+            && seen.time.since(first.time) >= SWITCH_AFTER.1
+            && !self.is_used(chosen.pair, 1 - agent, seen)
+        {
+            // whichever agent went over first
+            let begun =
+                std::mem::take(&mut self.challengers).into_iter().flatten().filter(|(other, ..)| *other == pair);
+            let at = begun.map(|(_, first, _)| first).min().unwrap_or(first);
+            self.select(Selection { pair, at, by_data: true });
         }
+    }
+
+    /// Whether an agent sends on a pair at the time: then only the other has left it, and each has a pair of its own.
+    fn is_used(&self, pair: u16, agent: usize, now: Seen) -> bool {
+        let carried = self.pairs.get(usize::from(pair)).map(|pair| pair.carried(agent)).unwrap_or_default();
+        carried.first.is_some() && now.time.since(carried.last) < SWITCH_AFTER.1
     }
 
     fn select(&mut self, new: Selection) {
