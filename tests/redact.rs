@@ -10,13 +10,14 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use support::dtls;
 use support::oracle::{fields, has_tshark};
 use support::samples::{self, Sample};
 use support::tcp::Tcp;
 use support::{Scene, Stun, alice, method};
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::{Capture, Record, Records};
-use turnscope::event::Row;
+use turnscope::event::{Body, Row};
 use turnscope::keys::KeyLog;
 use turnscope::net::Scope;
 use turnscope::packet::{Packet, Packets};
@@ -542,6 +543,29 @@ fn what_only_begins_as_rtp_does_loses_what_would_be_its_contributors() {
     scene.udp("10.0.0.2:4569", "192.0.2.1:4569", payload);
     let redacted = redacted_bytes(&scene.pcap(), (Credentials::default(), &[]), 8, false, &KeyLog::new());
     assert!(!contains(&redacted.bytes, b"canary"));
+}
+
+#[test]
+fn all_records_of_dtls_1_3_in_a_datagram_stay_records() {
+    let mut end = dtls::End::default();
+    let hello = end.server_hello(0xA5, dtls::DTLS_1_3, 0x1301);
+    let flight = [hello, end.unified(2, 77), end.unified(2, 60), end.unified(2, 66)].concat();
+    let more = [end.unified(2, 330), end.unified(2, 103), end.unified(3, 33)].concat();
+    let mut scene = Scene::new();
+    scene.udp("192.0.2.1:4569", "10.0.0.2:4569", flight);
+    scene.after_ms(1).udp("192.0.2.1:4569", "10.0.0.2:4569", more);
+    let redacted = redacted_bytes(&scene.pcap(), (Credentials::default(), &[]), 8, false, &KeyLog::new());
+    let records = |bytes: &[u8]| {
+        let mut lengths = Vec::new();
+        report(bytes, Credentials::default(), KeyLog::new(), &mut |row| {
+            if let Body::Dtls(record) = row.event.body {
+                lengths.push((record.form, record.epoch, record.length, record.trailing));
+            }
+        });
+        lengths
+    };
+    assert_eq!(records(&scene.pcap()).len(), 7);
+    assert_eq!(records(&redacted.bytes), records(&scene.pcap()));
 }
 
 #[test]

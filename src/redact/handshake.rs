@@ -274,23 +274,29 @@ impl Fragments {
 }
 
 impl Redactor {
-    /// The DTLS records of a datagram.
+    /// The DTLS records of a datagram, plain ones and those with the unified header of version 1.3 (RFC 9147 §4); all headers stay.
     pub(super) fn dtls(&mut self, data: &mut [u8], flow: &Flow) {
         let mut at = 0;
-        while let Some([kind @ 20..=26, v0, v1, e0, e1]) = super::bytes::at::<5>(data, at) {
-            let Some(length) = word(data, at + 11) else { break };
-            let (start, end) = (at + 13, (at + 13 + length).min(data.len()));
-            at = start + length;
-            let Some(content) = data.get_mut(start..end) else { break };
-            if kind == 25 || [e0, e1] != [0, 0] || !matches!(kind, 20..=22) {
-                content.fill(0);
-            } else if kind == 22 {
-                self.dtls_handshake(content, u16::from_be_bytes([v0, v1]), flow);
+        loop {
+            if let Some([kind @ 20..=26, v0, v1, e0, e1]) = super::bytes::at::<5>(data, at) {
+                let Some(length) = word(data, at + 11) else { break };
+                let (start, end) = (at + 13, (at + 13 + length).min(data.len()));
+                at = start + length;
+                let Some(content) = data.get_mut(start..end) else { break };
+                if kind == 25 || [e0, e1] != [0, 0] || !matches!(kind, 20..=22) {
+                    content.fill(0);
+                } else if kind == 22 {
+                    self.dtls_handshake(content, u16::from_be_bytes([v0, v1]), flow);
+                } else {
+                    zero(content, 2..usize::MAX);
+                }
             } else {
-                zero(content, 2..usize::MAX);
+                let Some((start, end)) = unified(data, at) else { break };
+                zero(data, start..end);
+                at = end;
             }
         }
-        // the unified header of DTLS 1.3 after plain records, or padding
+        // padding, or what is no record
         zero(data, at..usize::MAX);
     }
 
@@ -339,6 +345,18 @@ impl Redactor {
         for fingerprint in fingerprints {
             self.comment(left_out(fingerprint));
         }
+    }
+}
+
+/// Where the content of a record with a unified header at `at` begins and ends: with the datagram, where it tells no length. A connection id has a
+/// length that only the handshake tells, so all behind the first byte is content then.
+fn unified(data: &[u8], at: usize) -> Option<(usize, usize)> {
+    let first = *data.get(at).filter(|first| matches!(first, 32..=63))?;
+    let number = at + if first & 0x08 != 0 { 3 } else { 2 };
+    match (first & 0x10 != 0, first & 0x04 != 0) {
+        (true, _) => Some((at + 1, usize::MAX)),
+        (false, false) => Some((number, usize::MAX)),
+        (false, true) => Some((number + 2, number + 2 + word(data, number)?)),
     }
 }
 

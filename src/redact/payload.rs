@@ -68,22 +68,12 @@ impl Redactor {
                 zero(data, end..usize::MAX);
                 data.len()
             }
-            Kind::Dtls => {
+            Kind::Dtls | Kind::DtlsUnified if kind == Kind::Dtls || self.dtls_flows.contains(flow) => {
                 if self.dtls_flows.len() < FLOWS {
                     self.dtls_flows.insert(*flow);
                 }
                 let sealed = self.reseal(data, cut, flow, depth);
                 self.dtls(data, flow);
-                opened::place(data, &sealed);
-                data.len()
-            }
-            Kind::DtlsUnified if self.dtls_flows.contains(flow) => {
-                let sealed = self.reseal(data, cut, flow, depth);
-                let first = data.first().copied().unwrap_or(0);
-                let number = if first & 0x08 != 0 { 2 } else { 1 };
-                // a connection id has a length that only the handshake tells
-                let header = if first & 0x10 != 0 { 1 } else { 1 + number + if first & 0x04 != 0 { 2 } else { 0 } };
-                zero(data, header..usize::MAX);
                 opened::place(data, &sealed);
                 data.len()
             }
