@@ -34,7 +34,7 @@ fn handshake(scene: &mut Scene) {
 struct Second {
     /// RTP of the one, of the other: 50 packets.
     media: [bool; 2],
-    /// A report of the one, of the other: `s`ender's, `r`eceiver's, `b`ye, or in clear with a count `c`.
+    /// A report of the one, of the other: `s`ender's, `r`eceiver's, `b`ye, the same encrypted `B`, or in clear with a count `c`.
     report: [Option<char>; 2],
     /// Whether the one's checks are answered, and the other checks too.
     checks: bool,
@@ -60,6 +60,7 @@ fn call(scene: &mut Scene, seconds: u64, told: impl Fn(u64) -> Second) {
                         's' => payload::srtcp(&payload::rtcp_sender_report(ssrc, sequence as u32), second as u32),
                         'c' => payload::rtcp_sender_report(ssrc, sequence as u32),
                         'b' => [payload::rtcp_receiver_report(ssrc), payload::rtcp_bye(ssrc)].concat(),
+                        'B' => payload::srtcp(&payload::rtcp_bye(ssrc), second as u32),
                         _ => payload::srtcp(&payload::rtcp_receiver_report(ssrc), second as u32),
                     };
                     scene.after_us(200).udp(from, to, rtcp);
@@ -165,19 +166,36 @@ fn a_side_that_mutes_itself_and_still_reports_is_worth_a_note_and_no_more() {
 #[test]
 fn what_is_short_ends_with_a_goodbye_or_comes_to_both_is_healthy() {
     assert!(!ids(&report(&one_way(8))).contains(&"media-one-way"));
-    let mut scene = started();
-    call(&mut scene, 40, |second| Second {
-        media: [true, second < 15],
-        report: [Some('s'), if second < 15 { Some('s') } else { (second == 15).then_some('b') }],
-        checks: true,
-    });
-    assert!(!ids(&report(&scene)).contains(&"media-one-way"));
+    for goodbye in ['b', 'B'] {
+        let mut scene = started();
+        call(&mut scene, 40, |second| Second {
+            media: [true, second < 15],
+            report: [Some('s'), if second < 15 { Some('s') } else { (second == 15).then_some(goodbye) }],
+            checks: true,
+        });
+        assert!(!ids(&report(&scene)).contains(&"media-one-way"));
+    }
     let mut scene = started();
     call(&mut scene, 40, |_| Second { media: [true; 2], report: [Some('s'); 2], checks: true });
     assert!(graver(&report(&scene)).is_empty());
     let mut scene = started();
     call(&mut scene, 40, |second| Second { media: [true, second > 8], report: [Some('s'), None], checks: true });
     assert!(!ids(&report(&scene)).contains(&"media-one-way"), "it only began later");
+}
+
+#[test]
+fn a_goodbye_of_who_hangs_up_excuses_nothing_that_was_before() {
+    for goodbye in ['b', 'B'] {
+        let mut scene = started();
+        call(&mut scene, 20, |second| Second {
+            media: [true, false],
+            report: [Some(if second == 19 { goodbye } else { 's' }), None],
+            checks: true,
+        });
+        let report = report(&scene);
+        assert_eq!(finding(&report, "media-one-way").severity, Severity::Failure);
+        assert!(report.media.items[0].rtcp.bye.is_some());
+    }
 }
 
 #[test]

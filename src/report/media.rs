@@ -97,7 +97,7 @@ pub struct MediaReports {
     pub sender_reports: u32,
     /// Datagrams of it that begin with anything else.
     pub others: u32,
-    /// The frame of a BYE in this direction, where RTCP is not encrypted.
+    /// The frame of a BYE in this direction; of encrypted RTCP only one that begins its datagram is seen.
     pub bye: Option<Place>,
 }
 

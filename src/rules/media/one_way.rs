@@ -71,12 +71,11 @@ fn one_way<'s>(way: &'s MediaWay, direction: usize, streams: &[(&MediaWay, usize
     let (own, other) = way.from(direction);
     let (src, dst) = own.ends?;
     let (first, last) = own.media?;
-    if own.bye.is_some() || other.bye.is_some() {
-        return None;
-    }
     let heard = [other.media, other.rtcp_seen].into_iter().flatten().map(|(_, last)| last).max();
     let since = other.media.map_or(first, |(_, silent)| silent.max(first));
-    if last.time.since(since.time) < LONG {
+    // a goodbye at the end of it all tells nothing of the time before
+    let is_over = [own.bye, other.bye].into_iter().flatten().any(|bye| bye.time.since(since.time) < LONG);
+    if is_over || last.time.since(since.time) < LONG {
         return None;
     }
     // probes, and what repeats packets, is no conversation

@@ -50,7 +50,7 @@ pub struct MediaDirection {
     pub rtcp: u64,
     /// The first and the last of them.
     pub rtcp_seen: Option<(Seen, Seen)>,
-    /// A BYE, where RTCP is in the clear.
+    /// A BYE. Of encrypted RTCP only one that begins its datagram is seen (RFC 3711 §3.4).
     pub bye: Option<Seen>,
     /// The sources of RTCP; the first ones.
     pub reports: Vec<Reports>,
@@ -150,15 +150,10 @@ impl MediaDirection {
     pub(super) fn report(&mut self, rtcp: &Rtcp<'_>, captured: u64, seen: Seen) {
         self.rtcp += 1;
         self.rtcp_seen = Some((self.rtcp_seen.map_or(seen, |(first, _)| first), seen));
-        let mut sent = None;
-        for part in rtcp.parts() {
-            if part.packet_type == PacketType::BYE {
-                self.bye.get_or_insert(seen);
-            }
-            if part.ssrc() == Some(rtcp.ssrc) {
-                sent = sent.or(part.sender_packets());
-            }
+        if rtcp.packet_type == PacketType::BYE || rtcp.parts().any(|part| part.packet_type == PacketType::BYE) {
+            self.bye.get_or_insert(seen);
         }
+        let sent = rtcp.parts().filter(|part| part.ssrc() == Some(rtcp.ssrc)).find_map(|part| part.sender_packets());
         if !self.reports.iter().any(|known| known.ssrc == rtcp.ssrc) && self.reports.len() < MAX_REPORTERS {
             self.reports.push(Reports { ssrc: rtcp.ssrc, ..Reports::default() });
         }
