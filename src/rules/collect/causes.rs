@@ -60,7 +60,9 @@ pub(super) fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
             && !is_beside(other, one)
             && cause.finding.at.since(symptom.finding.at) <= AFTERWARDS
             && (client(one).is_some() && client(one) == client(other)
-                || one.server.is_some() && one.server == other.server)
+                || one.server.is_some() && one.server == other.server
+                // what befell the other side
+                || one.peer.is_some() && one.peer.map(|peer| peer.0.ip()) == client(other))
     };
     // what befell the same server explains more than what befell another, there what befell the same client more than what befell another, and of several
     // causes the one that is named first is the nearest

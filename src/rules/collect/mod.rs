@@ -423,6 +423,32 @@ mod tests {
     }
 
     #[test]
+    fn what_befell_the_other_side_is_a_cause_where_nothing_befell_this_one() {
+        let at = |host: u8| Endpoint::v4([192, 0, 2, host], 1);
+        let of = |host| Subject { client: Some(ClientAddress(at(host))), ..Subject::default() };
+        let caused_by = |struck: &[u8]| {
+            let mut collector = Collector::default();
+            for &host in struck {
+                let told = Occurrence { subject: of(host), ..seen(&host.to_string(), 1, Severity::Warning) };
+                collector.add(told, Text::default);
+            }
+            let subject = Subject { peer: Some(PeerAddress(at(9))), ..of(8) };
+            let symptom = Occurrence {
+                id: "ice-consent-lost",
+                causes: &["turn-server-error"],
+                subject,
+                ..seen("", 2, Severity::Failure)
+            };
+            collector.add(symptom, Text::default);
+            let findings = collector.conclude(&Clients::new(10), &names());
+            findings.iter().find(|found| found.id == "ice-consent-lost").unwrap().caused_by.clone()
+        };
+        assert_eq!(caused_by(&[7]), None);
+        assert_eq!(caused_by(&[7, 9]).as_deref(), Some("turn-server-error/9"));
+        assert_eq!(caused_by(&[9, 8]).as_deref(), Some("turn-server-error/8"));
+    }
+
+    #[test]
     fn a_cause_comes_before_its_symptom() {
         let mut collector = Collector::default();
         let client = Some(ClientAddress(Endpoint::v4([192, 0, 2, 9], 1)));

@@ -176,9 +176,13 @@ fn text(
                  time tells."
             )
         } else {
+            let between = match pair.passes_relay() {
+                Some(relay) => format!("a NAT or firewall between either of the two and the relay {relay}"),
+                None => "a NAT or firewall between the two".to_owned(),
+            };
             format!(
-                "See what happened to {peer} at that time: its network, its process, a NAT or firewall between the two that forgot or closed the \
-                 mapping. An ICE restart brings the call back where both are still there."
+                "See what happened to {peer} at that time: its network, its process, {between} that forgot or closed the mapping. An ICE restart brings the \
+                 call back where both are still there."
             )
         },
     }
