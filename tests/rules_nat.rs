@@ -227,14 +227,20 @@ fn a_second_socket_or_a_move_that_the_server_takes_is_no_rebinding() {
 
 /// An ICE session whose controlling side is seen at one port for `seconds`, then at another.
 fn ice_moved(seconds: u64, returns: bool) -> Scene {
+    ice_moved_behind(None, seconds, returns)
+}
+
+/// The same, captured before the NAT, where `inside` is its address.
+fn ice_moved_behind(inside: Option<&str>, seconds: u64, returns: bool) -> Scene {
     let mut scene = Scene::new();
     let (one, two) = (IceSide::new("aaaa", "a-password-of-ice-22", 1), IceSide::new("bbbb", "b-password-of-ice-22", 2));
     let peer = "198.51.100.9:5000";
     let check = |scene: &mut Scene, port: u16| {
-        let from = format!("203.0.113.50:{port}");
-        let check = scene.after_ms(1000).ice_check(from.as_str(), peer, (&one, &two), true, |check| check);
+        let outside = format!("203.0.113.50:{port}");
+        let from = inside.unwrap_or(&outside);
+        let check = scene.after_ms(1000).ice_check(from, peer, (&one, &two), true, |check| check);
         scene.after_ms(10).succeed(&check, |success| {
-            success.xor_mapped(from.as_str()).integrity_short_term("b-password-of-ice-22").fingerprint()
+            success.xor_mapped(outside.as_str()).integrity_short_term("b-password-of-ice-22").fingerprint()
         });
     };
     (0..seconds).for_each(|_| check(&mut scene, 1111));
@@ -251,6 +257,18 @@ fn an_ice_session_that_goes_on_from_a_new_port_was_rebound() {
     let report = report(&ice_moved(20, false).pcap());
     let found = finding(&report, "nat-rebinding");
     assert!(found.title.starts_with("The ICE session of 203.0.113.50:1111"), "{}", found.title);
+}
+
+#[test]
+fn before_the_nat_the_answers_tell_of_the_new_mapping() {
+    let report = report(&ice_moved_behind(Some(CLIENT), 20, false).pcap());
+    let found = finding(&report, "nat-rebinding");
+    assert_eq!(
+        found.title,
+        "198.51.100.9:5000 saw 192.168.1.10:40000 as 203.0.113.50:1111, and then as 203.0.113.50:2222: the NAT between them made a new mapping"
+    );
+    assert_eq!((found.severity, frames_of(&report, "nat-rebinding")), (Severity::Warning, vec![40, 42]));
+    assert!(!has(&ice_moved_behind(Some(CLIENT), 20, true), "nat-rebinding"), "both mappings are in use");
 }
 
 #[test]

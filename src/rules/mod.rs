@@ -108,6 +108,7 @@ static FAMILIES: &[&[Rule]] = &[
         Rule { ids: &[nat::SYMMETRIC], judge: Judge::Capture(nat::judge_symmetric) },
         Rule { ids: &[nat::ALG], judge: Judge::Exchanges(nat::judge_alg) },
         Rule { ids: &[nat::REBINDING], judge: Judge::Capture(nat::judge_rebinding) },
+        Rule { ids: &[nat::REBINDING], judge: Judge::Ice(nat::judge_remapped) },
         Rule { ids: &[damage::MALFORMED], judge: Judge::Capture(damage::judge_malformed) },
         Rule { ids: &[damage::FINGERPRINT], judge: Judge::Capture(damage::judge_fingerprint) },
         Rule {

@@ -2,8 +2,9 @@
 
 use super::evidence::{filter_of, frames, host_filter};
 use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::net::{ClientAddress, Endpoint, MappedAddress, Scope, ServerAddress};
+use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, Scope, ServerAddress};
 use crate::session::credentials::Status;
+use crate::session::ice::{IceSession, Pair, Remapped};
 use crate::session::{Conversation, Dependent, Exchange, Move, Verdicts, What};
 use crate::time::Span;
 
@@ -183,6 +184,52 @@ pub(super) fn judge_rebinding(view: &View<'_>, out: &mut Collector) {
     for known in moves.iter().filter(|known| !known.returned && (known.what == What::Ice || known.code != Some(0))) {
         rebinding(known, view, out);
     }
+}
+
+/// The same, captured before the NAT: only what the other agent says of its sender's address shows it.
+pub(super) fn judge_remapped(ice: &IceSession, _: &View<'_>, out: &mut Collector) {
+    for pair in ice.pairs.iter().filter(|_| !ice.is_mixed) {
+        (0..2).for_each(|agent| remapped(pair, agent, out));
+    }
+}
+
+fn remapped(pair: &Pair, agent: usize, out: &mut Collector) {
+    let known = pair.way(agent).answered.as_ref().and_then(|answered| answered.remapped.as_deref());
+    let (Some(known), None) = (known.filter(|known| !known.returned), pair.passes_relay()) else { return };
+    let Remapped { old, last, new, first, .. } = *known;
+    let (client, peer) = (pair.end(agent), pair.end(1 - agent));
+    let listed = [last.frame, first.frame];
+    let seen = Occurrence {
+        id: REBINDING,
+        key: format!("{} {peer}", old.ip()),
+        severity: Severity::Warning,
+        confidence: Confidence::Likely,
+        remedy: Remedy::None,
+        at: first.time,
+        frames: listed.to_vec(),
+        filter: Some(format!("stun && {} && udp.port == {}", host_filter(peer.ip()), client.port())),
+        reference: "RFC 8445 §11",
+        subject: Subject {
+            client: Some(ClientAddress(client)),
+            mapped: Some(MappedAddress(new)),
+            peer: Some(PeerAddress(peer)),
+            ..Subject::default()
+        },
+        causes: &[],
+    };
+    out.add(seen, || Text {
+        title: format!("{peer} saw {client} as {old}, and then as {new}: the NAT between them made a new mapping"),
+        explanation: format!(
+            "By its answers {peer} got the checks of {client} from {old} (frame {}) and {} later from {new} (frame {}), though they come from the same port \
+             here. What {peer} still sends to {old} is lost.",
+            last.frame,
+            first.time.since(last.time),
+            first.frame
+        ),
+        fix: "See whether the NAT or firewall before the client was restarted or handed over to another one at that time, or forgets mappings sooner than \
+              keepalives renew them (every 15 s is usual); let the client restart ICE when its network changes."
+            .to_owned(),
+    });
 }
 
 fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {

@@ -25,7 +25,8 @@ pub(super) static RULES: &[RuleInfo] = &[
         id: "nat-rebinding",
         severity: "warning",
         title: "The client's outside address changed in the middle",
-        signature: "The same allocation or ICE session goes on from a new source port or address while the old one falls silent.",
+        signature: "The same allocation or ICE session goes on from a new source port or address while the old one falls silent; or, captured before the NAT, \
+                    the answers to an agent's checks tell another address than before.",
         cause: "The NAT forgot its mapping, or the client changed networks.",
         fix: "Keepalives at shorter intervals; ICE restart on a change of network; TURN mobility.",
         reference: "RFC 8656 §5, RFC 8445 §11",

@@ -193,6 +193,7 @@ impl OneWay<'_> {
                 "turn-channel-mismatch",
                 "turn-allocation-gone",
                 "turn-data-after-expiry",
+                "nat-rebinding",
             ],
         };
         out.add(seen, || {

@@ -117,8 +117,25 @@ pub struct Answered {
     pub nominated: Option<Seen>,
     /// The sender's address as the last answer tells it, and the frame.
     pub mapped: Option<(Endpoint, u64)>,
+    /// That it changed, once and for all as far as the capture shows.
+    pub remapped: Option<Box<Remapped>>,
     /// Round-trip times, as seen at the capture point.
     pub rtt: Rtt,
+}
+
+/// The address as which the other agent sees one changed, though what is captured of it did not: a NAT between the two made a new mapping.
+#[derive(Clone, Copy, Debug)]
+pub struct Remapped {
+    /// The address before.
+    pub old: Endpoint,
+    /// The last answer that tells it.
+    pub last: Seen,
+    /// The address afterwards.
+    pub new: Endpoint,
+    /// The first answer that tells this.
+    pub first: Seen,
+    /// Whether the old one was told again: then there are two ways, and none was lost.
+    pub returned: bool,
 }
 
 /// DTLS, RTP and RTCP from one agent on one pair.

@@ -1,8 +1,9 @@
 //! What a session makes of checks, answers and data: roles, nomination, which pair is selected.
 
-use super::pair::{Answered, Carried, Pair};
+use super::pair::{Answered, Carried, Pair, Remapped};
 use super::session::{Conflicts, IceSession, MAX_SELECTIONS, Nomination, Role, Selection, Unauthorized};
 use crate::event::Event;
+use crate::net::Endpoint;
 use crate::session::conversations::exchange::Seen;
 use crate::session::observe::Known;
 use crate::session::tables::names::Names;
@@ -86,12 +87,12 @@ impl IceSession {
         if answered.open > 0 && gap.0 > answered.longest.0 {
             answered.longest = gap;
         }
+        if let Some(mapped) = fields.xor_mapped {
+            answered.tells(mapped, seen);
+        }
         answered.last = seen;
         answered.open = 0;
         answered.rtt.add(rtt);
-        if let Some(mapped) = fields.xor_mapped {
-            answered.mapped = Some((mapped, seen.frame));
-        }
         if nominates && answered.nominated.is_none() {
             answered.nominated = Some(seen);
             self.nominated.get_or_insert(seen);
@@ -264,7 +265,17 @@ impl Answered {
             rest: (Span(0), first.time),
             nominated: None,
             mapped: None,
+            remapped: None,
             rtt,
+        }
+    }
+
+    /// An answer tells as whom the other agent sees the sender.
+    fn tells(&mut self, mapped: Endpoint, seen: Seen) {
+        if let Some((old, _)) = self.mapped.replace((mapped, seen.frame)).filter(|(old, _)| *old != mapped) {
+            let change = Remapped { old, last: self.last, new: mapped, first: seen, returned: false };
+            let known = self.remapped.get_or_insert_with(|| Box::new(change));
+            known.returned |= known.old == mapped;
         }
     }
 }
