@@ -1038,6 +1038,23 @@ fn a_peer_that_said_goodbye_need_not_answer() {
 }
 
 #[test]
+fn a_new_mapping_of_the_other_side_stands_before_the_loss_of_consent_that_it_explains() {
+    let agents = agents();
+    let moved = Agents { at_b: "198.51.100.20:6666", ..agents.clone() };
+    let mut scene = Scene::new();
+    scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
+    for _ in 0..8 {
+        scene.after_ms(2000).b_checks(&moved, plain);
+        scene.after_ms(3000).a_checks(&agents, plain);
+    }
+    let report = report(&scene.pcap());
+    let told: Vec<_> = report.findings.iter().map(|found| (found.id.as_str(), found.severity)).collect();
+    assert_eq!(told[..2], [("nat-rebinding", Severity::Warning), ("ice-consent-lost", Severity::Failure)]);
+    assert!(report.findings[1].caused_by.as_deref().is_some_and(|cause| cause.starts_with("nat-rebinding")));
+    assert_eq!((report.verdict, report.headline_finding.as_deref()), (Verdict::Failure, Some("nat-rebinding")));
+}
+
+#[test]
 fn loss_of_consent_that_a_restart_heals_is_a_warning() {
     let mut scene = falls_silent(40);
     scene.connect(&agents().restarted()).talk_directly(A, B, 50);

@@ -67,9 +67,11 @@ pub fn assemble(parts: Vec<Part>) -> Report {
     }
     findings.sort_by_key(|(_, finding)| {
         let (own, many) = (finding.effective_severity(), Reverse(finding.affected.weight()));
-        (own, finding.caused_by.is_some(), finding.severity, !finding.explains, many, finding.at)
+        // a cause stands before what it explains, however much graver that is
+        let weight = if finding.explains { Severity::Failure } else { own };
+        (weight, finding.caused_by.is_some(), own, finding.severity, !finding.explains, many, finding.at)
     });
-    let worst = findings.first().map(|(_, finding)| finding.effective_severity());
+    let worst = findings.iter().map(|(_, finding)| finding.effective_severity()).min();
     whole.verdict = match worst {
         Some(Severity::Failure) => Verdict::Failure,
         Some(Severity::Warning) => Verdict::Warning,
