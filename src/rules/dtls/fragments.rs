@@ -140,7 +140,8 @@ fn hello(story: &Story<'_>, out: &mut Collector) {
     // an alert unexpected_message is also what another client says, of whose ClientHello nothing is in the capture
     let other_client = handshake.fatal().is_some_and(|fatal| fatal.alert.description.0 == 10);
     let since = handshake.surroundings.judged.since(handshake.first.time);
-    let sure = handshake.from_start && (ended && !other_client || repeated >= 3 && since >= LONG);
+    let sure =
+        handshake.from_start && !handshake.truncated && (ended && !other_client || repeated >= 3 && since >= LONG);
     if !ended && (repeated == 0 || since < ON_ITS_WAY) {
         return; // the capture ends before anything is amiss
     }

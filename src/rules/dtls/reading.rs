@@ -143,7 +143,9 @@ fn is_unanswered(handshake: &Handshake) -> bool {
 pub(super) fn is_large(handshake: &Handshake) -> bool {
     let side = &handshake.sides.client;
     let whole = side.hello.as_ref().is_some_and(|hello| hello.fragments > 1);
-    let begun = side.missing.iter().any(|message| message.kind == HandshakeType::CLIENT_HELLO);
+    // of one that the capture cut short nobody can tell whether it came whole
+    let in_parts = |message: &Missing| !message.truncated || message.length > LARGE;
+    let begun = side.missing.iter().any(|message| message.kind == HandshakeType::CLIENT_HELLO && in_parts(message));
     whole || begun || side.hello.is_some() && side.largest_datagram > LARGE && side.messages.len() < 3
 }
 
