@@ -164,6 +164,28 @@ fn a_side_that_mutes_itself_and_still_reports_is_worth_a_note_and_no_more() {
 }
 
 #[test]
+fn a_report_that_is_lost_does_not_make_a_muted_side_a_silent_one() {
+    // a report every seven seconds, of which the last two before the capture ends do not get here
+    let muted = |silence: u64| {
+        let mut scene = started();
+        call(&mut scene, 48 + silence, |second| Second {
+            media: [true, second < 15],
+            report: [Some('s'), (second % 7 == 0 && second < 48).then_some('s')],
+            checks: true,
+        });
+        report(&scene)
+    };
+    let told = muted(14);
+    assert!(graver(&told).is_empty(), "{:?}", ids(&told));
+    assert!(finding(&told, "media-one-way").title.contains("goes on with RTCP"));
+    let told = muted(30);
+    assert_eq!(failures(&told), ["media-one-way"]);
+    let told = &finding(&told, "media-one-way").explanation;
+    assert!(told.contains("media came back, and then none. The last RTCP came in frame"), "{told}");
+    assert!(told.contains("since then it holds no RTP and no RTCP of it"), "{told}");
+}
+
+#[test]
 fn what_is_short_ends_with_a_goodbye_or_comes_to_both_is_healthy() {
     assert!(!ids(&report(&one_way(8))).contains(&"media-one-way"));
     for goodbye in ['b', 'B'] {

@@ -20,6 +20,10 @@ const LONG: Span = Span::from_secs(10);
 const ALIVE: Span = Span::from_secs(12);
 /// A handshake that goes on for longer than this after media began is not over.
 const HANDSHAKE: Span = Span::from_secs(2);
+/// Reports come every 2.5 to 7.5 s (RFC 3550 §6.2), and may be lost: for less than this nobody misses any.
+const UNHEARD: Span = Span::from_secs(15);
+/// After this long a side that reports every 5 s counts as one that has left (RFC 3550 §6.3.5).
+const UNREPORTED: Span = Span::from_secs(25);
 /// So many packets a second make media, not probes and keepalives.
 const RATE: u64 = 5;
 /// So many packets must be missing that a report tells of.
@@ -105,8 +109,10 @@ impl OneWay<'_> {
         if let Some(reports) = self.other.reports.iter().find(|known| self.is_unseen(known)) {
             return Some(Story::Reported(reports));
         }
-        if self.heard.is_some_and(|heard| self.last.time.since(heard.time) < LONG) {
-            return Some(self.other.media.map_or(Story::Spectator, |(_, last)| Story::Ended(last)));
+        if self.last.time.since(self.heard.map_or(self.since.time, |heard| heard.time)) < self.patience() {
+            // too early to miss the next report; one since the media ended shows that the way back works
+            let reported = self.other.rtcp_seen.filter(|(_, last)| last.time > self.since.time);
+            return reported.map(|_| self.other.media.map_or(Story::Spectator, |(_, last)| Story::Ended(last)));
         }
         // what does not come is missed only where the silent side is there, and the sender expects RTCP on this path
         let silent_since = self.heard.map_or(self.since.time, |heard| heard.time.max(self.since.time));
@@ -130,6 +136,15 @@ impl OneWay<'_> {
             _ => return None, // a handshake that is not over is a story of its own
         };
         Some(Story::Silent(confidence))
+    }
+
+    /// How long the silent side has to give no report until one is missed: five times the interval in which it gave them (RFC 3550 §6.3.5).
+    fn patience(&self) -> Span {
+        let Some((first, last)) = self.other.rtcp_seen else { return UNHEARD };
+        match i64::try_from(self.other.rtcp) {
+            Ok(reports @ 3..) => Span(last.time.since(first.time).0 / (reports - 1) * 5).clamp(UNHEARD, UNREPORTED),
+            _ => UNREPORTED,
+        }
     }
 
     /// Whether a source of the silent side reports packets, for long and while media goes the other way, of which none came.
@@ -223,16 +238,17 @@ impl OneWay<'_> {
         );
         match story {
             Story::Silent(_) => {
-                let before = match (self.other.media, self.heard) {
-                    (Some((_, last)), _) => format!(" Until frame {} media came back, and then none.", last.frame),
-                    (None, Some(heard)) => format!(" The last RTCP came in frame {}.", heard.frame),
-                    (None, None) => String::new(),
-                };
+                let media = self.other.media.map(|(_, last)| last);
+                let before = media.map(|last| format!(" Until frame {} media came back, and then none.", last.frame));
+                let report = self.heard.filter(|heard| Some(*heard) > media);
+                let report = report.map(|heard| format!(" The last RTCP came in frame {}.", heard.frame));
+                let before = before.unwrap_or_default() + &report.unwrap_or_default();
                 let handshake = match self.own.handshake {
                     Some((_, last)) => format!("The DTLS handshake was over (frame {}), and ", last.frame),
                     None => String::new(),
                 };
                 let alive = self.other.alive.map(|seen| format!(" (frame {})", seen.frame)).unwrap_or_default();
+                let since = if self.heard > Some(self.since) { "since then" } else { "in that time" };
                 let there = format!("connectivity checks of {dst}, or its answers to them, went on to be seen{alive}");
                 let there = if handshake.is_empty() { capital(&there) } else { format!("{handshake}{there}") };
                 Text {
@@ -240,8 +256,7 @@ impl OneWay<'_> {
                         "Media goes from {src} to {dst} only: neither media nor RTCP comes back, though connectivity checks do"
                     ),
                     explanation: format!(
-                        "{went}.{before} {there}, so that this direction works and is in the capture; but in that time it holds no RTP and no \
-                         RTCP of it. A muted sender still sends, and a side that only listens still sends RTCP."
+                        "{went}.{before} {there}, so that this direction works and is in the capture; but {since} it holds no RTP and no RTCP of it. A muted sender still sends, and a side that only listens still sends RTCP."
                     ),
                     fix,
                 }
