@@ -489,6 +489,21 @@ fn a_400_to_checks_that_a_given_password_does_not_fit_is_about_the_password() {
 }
 
 #[test]
+fn checks_from_before_the_other_agent_was_there_say_nothing_of_the_path() {
+    // one side is ready long before the other; the capture ends when that has just begun
+    let agents = agents();
+    let told = |late: u32| {
+        let mut scene = Scene::new();
+        scene.a_checks_in_vain(&agents, 100, 100);
+        scene.b_is_answered(&agents, plain);
+        scene.a_checks_in_vain(&agents, late, 100);
+        report(&scene.pcap())
+    };
+    assert!(!ids(&told(5)).contains(&"ice-one-way"), "{:?}", ids(&told(5)));
+    assert_eq!(failures(&told(50)), ["ice-one-way"]);
+}
+
+#[test]
 fn one_way_checks_that_are_answered_later_are_no_matter() {
     let agents = agents();
     let mut scene = Scene::new();
@@ -1024,6 +1039,51 @@ fn an_ordinary_end_of_a_call_is_no_loss_of_consent() {
     scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
     scene.later(120);
     assert_eq!(report(&scene.pcap()).verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_goodbye_after_consent_has_run_out_excuses_nothing() {
+    // what either says when it has given up: the one that asked in vain, or the other, which goes on to send for as long
+    let agents = agents();
+    for (from, to, goes_on) in [(A, B, false), (B, A, true)] {
+        let mut scene = Scene::new();
+        scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
+        for number in 0..35 {
+            if number % 5 == 0 {
+                scene.after_ms(100).a_checks(&agents, plain);
+            }
+            scene.after_ms(1000);
+            if goes_on {
+                scene.udp(B, A, payload::rtp(96, 50 + number, (50 + u32::from(number)) * 960, 1, 100));
+            }
+        }
+        scene.a_checks(&agents, plain);
+        scene.after_ms(100).udp(from, to, payload::dtls_alert(1, 0));
+        let report = report(&scene.pcap());
+        assert_eq!(report.headline_finding.as_deref(), Some("ice-consent-lost"), "{from}");
+    }
+}
+
+#[test]
+fn a_session_that_is_lost_while_the_next_one_carries_the_call_is_a_warning() {
+    // new ports on both sides: nothing but the hosts tells that the two belong together, and the old pair is asked for to the end of the capture
+    let old = agents();
+    let new = Agents { at_a: "192.0.2.10:5002", at_b: "198.51.100.20:6002", ..old.restarted() };
+    let goes_on = |media: bool| {
+        let mut scene = Scene::new();
+        scene.connect(&old).talk_directly(A, B, 50).consent(&old, 15);
+        scene.connect(&new);
+        for _ in 0..10 {
+            if media {
+                scene.talk_directly(new.at_a, new.at_b, 200);
+            }
+            scene.after_ms(1000).a_checks(&old, plain);
+        }
+        report(&scene.pcap())
+    };
+    let told = goes_on(true);
+    assert_eq!(told.verdict, Verdict::Warning);
+    assert_eq!(finding(&told, "ice-consent-lost").severity, Severity::Warning);
 }
 
 #[test]

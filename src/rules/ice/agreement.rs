@@ -38,7 +38,7 @@ pub(super) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, out: &mut Co
         let about = (UNAUTHORIZED, "RFC 8445 §7.3");
         let mut seen = occurrence(ice, agent, about, Severity::Failure, refused.first.time, refused.frames.clone());
         if !ice.is_mixed {
-            seen = unless_later(seen, ice); // else what flows on as before the restart counts
+            seen = unless_later(seen, ice, view); // else what flows on as before the restart counts
         }
         let gave_up = may_have_given_up(ice, agent, refused, view);
         if gave_up || view.now().since(refused.first.time) < SIGNALLING {
@@ -219,7 +219,7 @@ pub(super) fn judge_conflict(ice: &IceSession, view: &View<'_>, out: &mut Collec
     let agent = usize::from(ice.agent(0).conflicts.count > ice.agent(1).conflicts.count);
     let numbers = if last == first { vec![first.frame] } else { vec![first.frame, last.frame] };
     let seen = occurrence(ice, agent, (CONFLICT, "RFC 8445 §7.3.1.1"), severity, first.time, numbers);
-    let mut seen = if waiting { unless_later(seen, ice) } else { unless_later_by_relay(seen, ice) };
+    let mut seen = if waiting { unless_later(seen, ice, view) } else { unless_later_by_relay(seen, ice, view) };
     if severity == Severity::Note {
         seen.key = String::new();
         seen.remedy = crate::rules::Remedy::None;
@@ -314,7 +314,8 @@ pub(super) fn judge_not_nominated(ice: &IceSession, view: &View<'_>, out: &mut C
     }
     let numbers = [way.first, Some(valid)].into_iter().flatten().map(|seen| seen.frame).collect();
     let about = (NOT_NOMINATED, "RFC 8445 §8.1.1");
-    let mut seen = unless_later(occurrence(ice, controlling, about, Severity::Failure, valid.time, numbers), ice);
+    let seen = occurrence(ice, controlling, about, Severity::Failure, valid.time, numbers);
+    let mut seen = unless_later(seen, ice, view);
     if !is_looking {
         seen.confidence = Confidence::Likely; // the capture may have begun in the middle of a call
     }

@@ -48,7 +48,7 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     }
     let mut seen =
         occurrence(ice, consent.from, (LOST, "RFC 7675 §5.1"), Severity::Failure, at, vec![consent.last_answer.frame]);
-    seen = unless_later(seen, ice);
+    seen = unless_later(seen, ice, view);
     seen.causes =
         if pair.passes_relay().is_some() { BEHIND_A_RELAY } else { &[super::agreement::UNAUTHORIZED, "nat-rebinding"] };
     if consent.lost_at.is_none() || still_sends {
@@ -84,11 +84,12 @@ fn asks_in_vain(consent: &Consent, answered: &Answered) -> bool {
 }
 
 /// Whether either side closed what ran on the pair about when the answers ceased. One who closes it when nothing came for long does not take leave of anybody,
-/// nor does either where all was asked in vain since then.
+/// nor does either where all was asked in vain since then, or consent had run out.
 fn says_goodbye(pair: &Pair, consent: &Consent, gone: bool, in_vain: Option<Timestamp>) -> bool {
     let near = consent.last_answer.time.after(Span(-GOODBYE.0));
     let (span, _) = GIVEN_UP;
-    let late = in_vain.map_or(Timestamp(i64::MAX), |since| since.after(span));
+    let late = in_vain.map(|since| since.after(span)).into_iter().chain(consent.lost_at).min();
+    let late = late.unwrap_or(Timestamp(i64::MAX));
     let until = if gone { consent.last_answer.time.after(WAITED) } else { late };
     let own = pair.carried(consent.from).alert.filter(|alert| alert.time <= until);
     let peer = pair.carried(1 - consent.from).alert.filter(|alert| alert.time <= late);

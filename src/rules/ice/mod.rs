@@ -12,7 +12,7 @@ use super::{Confidence, Judge, Occurrence, Remedy, Rule, Severity, Subject, View
 use crate::frame::in_order;
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport};
 use crate::session::ice::{IceSession, Pair};
-use crate::session::{Ends, Grievance};
+use crate::session::{Ends, Grievance, MediaDirection, Path};
 use crate::time::{NUMBERED_MIRROR, Span, Timestamp};
 use std::net::IpAddr;
 
@@ -104,16 +104,32 @@ fn is_heard(ice: &IceSession, agent: usize, view: &View<'_>) -> bool {
 
 /// A failure is a mere warning where the client had data afterwards: after the session, not in it, where checks that were answered count as much,
 /// nor in copies of its last packets.
-fn unless_later(mut seen: Occurrence, ice: &IceSession) -> Occurrence {
+fn unless_later(mut seen: Occurrence, ice: &IceSession, view: &View<'_>) -> Occurrence {
     if let Remedy::Data(grievance) = &mut seen.remedy {
-        grievance.at = ice.last.time.after(NUMBERED_MIRROR);
+        let over = ice.last.time.after(NUMBERED_MIRROR);
+        let clients = view.session.clients();
+        let remedied = || clients.has_data(grievance.client, over);
+        if !clients.has_data(grievance.client, seen.at) || remedied() || !talks_elsewhere(ice, grievance, view) {
+            grievance.at = over;
+        }
     }
     seen
 }
 
+/// Whether media of an agent's host flows both ways on ways other than the session's, after it came to grief: the next session may begin before this one is
+/// given up, and outlast the capture.
+fn talks_elsewhere(ice: &IceSession, grievance: &Grievance, view: &View<'_>) -> bool {
+    let is_own = |path: &Path| ice.pair_on(path).is_some();
+    view.session.media().each_way().any(|way| {
+        let Ends { low, high } = way.path.ends;
+        let later = |known: &MediaDirection| known.media.is_some_and(|(_, last)| last.time > grievance.at);
+        [low.ip(), high.ip()].contains(&grievance.client) && way.directions.iter().all(later) && !is_own(&way.path)
+    })
+}
+
 /// The same for what a relay carries, where checks and refusals alone are traffic both ways. What else ran on the session's own pairs was asked for before.
-fn unless_later_by_relay(seen: Occurrence, ice: &IceSession) -> Occurrence {
-    if ice.pairs.iter().any(|pair| pair.relay().is_some()) { unless_later(seen, ice) } else { seen }
+fn unless_later_by_relay(seen: Occurrence, ice: &IceSession, view: &View<'_>) -> Occurrence {
+    if ice.pairs.iter().any(|pair| pair.relay().is_some()) { unless_later(seen, ice, view) } else { seen }
 }
 
 /// A finding about an agent of a session.

@@ -312,15 +312,19 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     if own.checks == 0 {
         return silent(ice, agent, &other, view, out);
     }
+    // what was sent before the other was there says nothing
+    let Some(there) = ice.agent(1 - agent).first_check else { return };
+    let asked_for = own.last.since(there.time);
     // some agents send all their checks within two seconds, and then wait
-    let is_over = view.now().since(own.last) >= NO_ANSWER;
-    if own.answered > 0 || other.answered == 0 || own.sends < sends || (own.span < span && !is_over) {
+    let is_over = asked_for >= Span(0) && view.now().since(own.last) >= NO_ANSWER;
+    let had_its_chance = own.sends >= sends && (own.span.min(asked_for) >= span || is_over);
+    if own.answered > 0 || other.answered == 0 || !had_its_chance {
         return;
     }
     let Some(first) = ice.agent(agent).first_check else { return };
     let numbers = first_frames_of(ice, agent);
     let seen = occurrence(ice, agent, (ONE_WAY, "RFC 8445 §7.2.5"), Severity::Failure, first.time, numbers.clone());
-    let mut seen = unless_later_by_relay(seen, ice);
+    let mut seen = unless_later_by_relay(seen, ice, view);
     // whoever hears the other's answers stops asking so often
     seen.confidence = if own.sounds_unheard || other.sounds_unheard || other.answered >= 3 {
         Confidence::Certain

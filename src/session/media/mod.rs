@@ -95,9 +95,14 @@ impl Media {
     /// The paths on which there was media or a DTLS handshake and that did not make room for others, in the order of their first frames.
     #[must_use]
     pub fn ways(&self) -> Vec<&MediaWay> {
-        let mut all: Vec<_> = self.ways.iter().flatten().collect();
+        let mut all: Vec<_> = self.each_way().collect();
         all.sort_by_key(|way| (way.first.frame, way.path));
         all
+    }
+
+    /// The same in no order.
+    pub fn each_way(&self) -> impl Iterator<Item = &MediaWay> {
+        self.ways.iter().flatten()
     }
 
     /// The streams that are believed, each with its path and direction, in the order of their first frames.
