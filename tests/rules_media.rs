@@ -147,6 +147,19 @@ fn a_spectator_who_reports_is_worth_a_note_and_no_more() {
 }
 
 #[test]
+fn a_spectator_has_no_cause_in_what_ends_the_call() {
+    let mut scene = started();
+    call(&mut scene, 60, |_| Second { media: [true, false], report: [Some('s'), Some('r')], checks: true });
+    let (one, other) = sides();
+    for _ in 0..8 {
+        scene.after_ms(5000).ice_check(ONE, OTHER, (&one, &other), true, |check| check);
+    }
+    let report = report(&scene);
+    assert_eq!(failures(&report), ["ice-consent-lost"]);
+    assert_eq!(finding(&report, "media-one-way").caused_by, None);
+}
+
+#[test]
 fn a_side_that_mutes_itself_and_still_reports_is_worth_a_note_and_no_more() {
     for kind in ['r', 's'] {
         let mut scene = started();

@@ -29,6 +29,20 @@ const RATE: u64 = 5;
 /// So many packets must be missing that a report tells of.
 const REPORTED: u64 = 50;
 
+/// What keeps media from coming back.
+const BEHIND_SILENCE: &[&str] = &[
+    "dtls-incomplete",
+    "dtls-no-answer",
+    "ice-one-way",
+    "ice-consent-lost",
+    "turn-permission-missing",
+    "turn-relay-silent",
+    "turn-channel-mismatch",
+    "turn-allocation-gone",
+    "turn-data-after-expiry",
+    "nat-rebinding",
+];
+
 /// One direction of a path, of which the other is silent.
 struct OneWay<'s> {
     way: &'s MediaWay,
@@ -198,18 +212,8 @@ impl OneWay<'_> {
             filter: Some(filter_between(&self.way.path.ends)),
             reference: "RFC 3550 §6.4",
             subject: Subject { client: Some(ClientAddress(src)), peer: Some(PeerAddress(dst)), ..Subject::default() },
-            causes: &[
-                "dtls-incomplete",
-                "dtls-no-answer",
-                "ice-one-way",
-                "ice-consent-lost",
-                "turn-permission-missing",
-                "turn-relay-silent",
-                "turn-channel-mismatch",
-                "turn-allocation-gone",
-                "turn-data-after-expiry",
-                "nat-rebinding",
-            ],
+            // a side that reports and sends nothing wants it so
+            causes: if severity == Severity::Failure { BEHIND_SILENCE } else { &[] },
         };
         out.add(seen, || {
             let mut text = self.text(story);
