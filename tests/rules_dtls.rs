@@ -6,7 +6,7 @@ mod support;
 
 use support::analyze::{self, finding, ids};
 use support::dtls::{self, DTLS_1_0, DTLS_1_3, Offer, Shake, again};
-use support::{IceSide, Icmp, Scene, degrade};
+use support::{IceSide, Icmp, Scene, degrade, payload};
 use turnscope::report::{Confidence, DtlsState, Report, Severity, Verdict};
 use turnscope::session::signalling::{Description, Fingerprint, Setup, Signalling};
 use turnscope::wire::handshake::certificate;
@@ -654,6 +654,30 @@ mod endings {
         let known = finding(&report, "dtls-incomplete");
         assert!(known.title.contains(&format!("{ALICE} owes the next flight")), "{}", known.title);
         assert_told(&of(&stuck(2)), "dtls-incomplete", Severity::Warning, Confidence::Likely);
+    }
+
+    #[test]
+    fn a_server_that_sends_media_has_finished_and_its_last_flight_is_what_is_missing() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.hello(&mut scene);
+        shake.server_flight(&mut scene);
+        let flight = shake.client_flight(&mut scene);
+        for number in 0..200_u16 {
+            scene.after_ms(20).udp(BOB, ALICE, payload::rtp(111, number, u32::from(number) * 960, 7, 80));
+            if number % 50 == 49 {
+                let copy = again(&mut shake.client, &flight.payload);
+                shake.up(&mut scene, copy);
+            }
+        }
+        let report = of(&scene);
+        assert_told(&report, "dtls-incomplete", Severity::Failure, Confidence::Certain);
+        let told = &finding(&report, "dtls-incomplete").explanation;
+        assert!(
+            told.contains(&format!("for {BOB} it is complete: what does not get here is its last flight")),
+            "{told}"
+        );
+        assert!(!told.contains("certificate, and says nothing") && !told.contains("does not go on"), "{told}");
     }
 
     #[test]

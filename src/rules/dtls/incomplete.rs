@@ -15,6 +15,8 @@ const TIMER: Span = Span::from_secs(3);
 /// Some stacks send again every 50 ms: before this time is over the answer may still be on its way, however often they did.
 const ON_ITS_WAY: Span = Span::from_secs(1);
 
+/// Media that comes so long after a flight was sent in answer to it.
+const MEANWHILE: Span = Span::from_millis(200);
 /// Datagrams up to this size pass every path: IPv4 asks that much of each host (RFC 791 §3.2), headers included.
 const SMALL: u32 = 576 - 28;
 
@@ -156,7 +158,17 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
             flight.repeated
         )
     });
+    // whoever sends media has its keys
+    let media = story.last_media(last.from.other(), view).filter(|seen| seen.time > last.first.time.after(MEANWHILE));
+    let goes_on = match media {
+        Some(seen) => format!(
+            "{owes} sends media meanwhile (up to frame {}), so that for {owes} it is complete: what does not get here is its last flight.",
+            seen.frame
+        ),
+        None => format!("{owes} does not go on."),
+    };
     let hint = match last.messages.first() {
+        _ if media.is_some() => "",
         Some(What::ChangeCipherSpec | What::Protected) | None => "",
         _ if last.from == Role::Client && last.messages.contains(&What::Protected) => {
             " A server that does not take the client's certificate, and says nothing, shows the same."
@@ -177,7 +189,9 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         format!(" {who} closed it in the end ({name}, frame {}).", alert.seen.frame)
     });
     let way = story.whereabouts(last.from, "DTLS datagrams", view);
-    let fix = if way.fix.is_empty() {
+    let fix = if media.is_some() {
+        format!("Capture at {owes}, too: whether its last flight leaves it tells the path from the stack.{}", way.fix)
+    } else if way.fix.is_empty() {
         format!(
             "Capture at {owes}, too: whether that flight arrives there tells the path from the stack; then look at its log."
         )
@@ -191,7 +205,7 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
             story.end(Role::Server)
         ),
         explanation: format!(
-            "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {owes} does not go on.{}{hint}{}{}{}",
+            "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {goes_on}{}{hint}{}{}{}",
             handshake.flights.len(),
             if repeated > 0 { format!("; flights were sent again up to {repeated} times") } else { String::new() },
             frames(listed),

@@ -6,6 +6,7 @@ use crate::rules::evidence::quote;
 use crate::session::handshake::{Both, Certificate, Role};
 use crate::session::ice::{IceSession, Pair};
 use crate::session::signalling::{Description, Setup, compare};
+use crate::session::{Path, Seen};
 use crate::time::{Span, Timestamp};
 
 /// What the descriptions that were given say of a certificate.
@@ -68,6 +69,14 @@ impl<'h> Story<'h> {
         let stopped = own.is_some_and(|last| last.since(time) < Span::from_secs(1));
         let later = |last: Option<Timestamp>| last.is_some_and(|last| last.since(time) >= long);
         stopped && later(there) && later(other)
+    }
+
+    /// When an end sent its last media on the ways of the association.
+    pub(super) fn last_media(&self, role: Role, view: &View<'_>) -> Option<Seen> {
+        let own = |path: &Path| self.handshake.ways.iter().find(|way| way.path == *path);
+        let ways = view.session.media().each_way().filter_map(|known| Some((own(&known.path)?, known)));
+        let last = ways.filter_map(|(way, known)| known.from(usize::from(way.low != role)).0.media);
+        last.map(|(_, last)| last).max()
     }
 
     /// Whether both ends send data or media on the pair long after the last flight, or, up to DTLS 1.2, the client does, whose handshake is over last.
