@@ -250,6 +250,37 @@ fn a_client_that_does_not_check_the_name_gets_a_warning() {
 }
 
 #[test]
+fn a_client_that_looks_at_the_certificate_once_the_handshake_is_over_and_leaves_gave_up() {
+    let leaves = |certificate: Vec<u8>| {
+        let mut scene = Scene::new();
+        let mut tls = Tls::open(&mut scene, CLIENT, SERVER).with(certificate);
+        tls.complete(&mut scene, &Offer::default());
+        tls.tcp.close(&mut scene, 0);
+        later(&mut scene);
+        on(&scene)
+    };
+    let old = certificate_until("turn.example.org", "251215000000Z");
+    for (id, certificate) in [(NAME, certificate("relay.example.net")), (EXPIRED, old)] {
+        let report = leaves(certificate);
+        let found = finding(&report, id);
+        assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+        let told = &found.explanation;
+        assert!(told.contains("checks the certificate afterwards") && !told.contains("does not check"), "{told}");
+    }
+    assert_eq!(graver(&leaves(certificate("turn.example.org"))), Vec::<&str>::new());
+}
+
+#[test]
+fn a_client_that_goes_on_to_another_server_over_tls_got_over_a_bad_certificate() {
+    let mut scene = Scene::new();
+    refuse(&mut scene, 46, CLIENT, SERVER, &Offer::default(), certificate("relay.example.net"));
+    succeed(&mut scene, AGAIN, "203.0.113.9:5349", &Offer::default());
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!((report.verdict, failures(&report)), (Verdict::Warning, vec![]));
+}
+
+#[test]
 fn a_wildcard_is_for_the_name() {
     let report = on(&refused_by(48, CLIENT, SERVER, &Offer::default(), certificate("*.example.org")));
     assert_eq!(graver(&report), [REJECTED]);
@@ -444,6 +475,38 @@ fn a_reset_by_the_client_is_likely_at_most_and_nothing_where_another_connection_
     succeed(&mut scene, AGAIN, SERVER, &Offer::default());
     later(&mut scene);
     assert_eq!(graver(&on(&scene)), Vec::<&str>::new());
+}
+
+#[test]
+fn a_client_that_resets_for_a_certificate_that_is_wrong_has_that_cause() {
+    let mut scene = Scene::new();
+    let mut tls = Tls::open(&mut scene, CLIENT, SERVER).with(certificate("relay.example.net"));
+    tls.hello(&mut scene, &Offer::default());
+    tls.server_flight(&mut scene);
+    tls.tcp.reset(&mut scene, 0);
+    later(&mut scene);
+    let report = on(&scene);
+    assert_eq!(report.headline_finding.as_deref(), Some(NAME));
+    assert!(finding(&report, FAILURE).caused_by.as_deref().is_some_and(|key| key.starts_with(NAME)));
+}
+
+#[test]
+fn a_client_that_waits_for_an_answer_to_its_hello_in_vain_is_likely_a_failure() {
+    let waits = |ms: u64| {
+        let mut scene = Scene::new();
+        let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
+        tls.hello(&mut scene, &Offer::default());
+        tls.tcp.close(scene.after_ms(ms), 0);
+        later(&mut scene);
+        scene
+    };
+    let report = on(&waits(10_000));
+    let found = finding(&report, FAILURE);
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert!(found.title.starts_with("172.16.84.124 closes its connection to the TURN server"), "{}", found.title);
+    assert!(found.explanation.contains("to which no TLS came back"), "{}", found.explanation);
+    assert_eq!(ids(&on(&waits(1000))), [""; 0], "a client may drop what it does not need");
+    assert_eq!(ids(&report_of(&one_way(&waits(10_000), true))), [""; 0], "the answer may be in the other direction");
 }
 
 #[test]

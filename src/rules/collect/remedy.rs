@@ -17,7 +17,7 @@ pub enum Remedy {
     DataOrNothing(Grievance),
     /// The two hosts afterwards had a DTLS association that was complete, by these addresses or, at the same time, by others.
     Association(Grievance),
-    /// As [`Remedy::Service`]; or the client completed a TLS connection to the same host.
+    /// As [`Remedy::Service`]; or the client completed a TLS connection to the same host, or exchanged data over TLS with another TURN server.
     Secure(Grievance),
     /// The client afterwards had an answer to a Binding request from some server, an allocation, or data both ways.
     Reachability(Grievance),
@@ -45,7 +45,9 @@ impl Remedy {
             Remedy::Data(from) | Remedy::DataOrNothing(from) => clients.has_data(from.client, from.at),
             Remedy::Association(from) => clients.was_keyed(from.client, from.server.ip(), from.at),
             Remedy::Secure(from) => {
-                clients.recovered(from) || clients.was_secured(from.client, from.server.ip(), from.at)
+                clients.recovered(from)
+                    || clients.was_secured(from.client, from.server.ip(), from.at)
+                    || clients.spoke_secured_anywhere(from.client, from.at)
             }
             Remedy::Reachability(from) => clients.recovered(from) || clients.reached(from.client, from.at),
         }

@@ -2,11 +2,11 @@
 
 use super::{CERTIFICATE_EXPIRED, CERTIFICATE_NAME, CERTIFICATE_REJECTED, Story, names};
 use crate::rules::evidence::{date, frames, frames_at};
-use crate::rules::{Collector, Confidence, Severity, Text, View};
+use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::Seen;
 use crate::session::handshake::{Certificate, Role};
-use crate::session::tls::{Ending, TlsConnection};
-use crate::time::Timestamp;
+use crate::session::tls::{ClosedBy, Ending, TlsConnection};
+use crate::time::{Span, Timestamp};
 use crate::wire::handshake::certificate::Summary;
 
 const BAD_CERTIFICATE: u8 = 42;
@@ -131,6 +131,7 @@ pub(super) fn judge_name(connection: &TlsConnection, _view: &View<'_>, out: &mut
     let listed = frames_at([handshake.first, certificate.seen].into_iter().chain(ended));
     let mut seen = story.occurrence(CERTIFICATE_NAME, certificate.seen, Confidence::Certain, "");
     seen.severity = severity(connection);
+    judge_left(connection, &mut seen);
     seen.frames = listed.clone();
     seen.reference = "RFC 6125 §6.4";
     out.add(seen, || {
@@ -170,6 +171,7 @@ pub(super) fn judge_expired(connection: &TlsConnection, _view: &View<'_>, out: &
     let listed = frames_at([connection.handshake.first, at].into_iter().chain(ended));
     let mut seen = story.occurrence(CERTIFICATE_EXPIRED, at, Confidence::Certain, "");
     seen.severity = severity(connection);
+    judge_left(connection, &mut seen);
     seen.frames = listed.clone();
     seen.reference = "RFC 5280 §4.1.2.5";
     out.add(seen, || {
@@ -218,6 +220,23 @@ pub(super) fn judge_expired(connection: &TlsConnection, _view: &View<'_>, out: &
     });
 }
 
+/// The end of a connection that the client closed when the handshake was complete, without any data: some look at the certificate only then.
+fn left(connection: &TlsConnection) -> Option<ClosedBy> {
+    let said = connection.handshake.sides.client.data.records;
+    let closed = connection.closed_by().filter(|closed| closed.role == Role::Client);
+    closed.filter(|_| connection.handshake.completed.is_some() && said == 0)
+}
+
+/// What a client that [left] makes of an occurrence: its own completion is no remedy, and what it did not like is not told.
+fn judge_left(connection: &TlsConnection, seen: &mut Occurrence) {
+    if let (Some(_), Some(completed)) = (left(connection), connection.handshake.completed) {
+        seen.confidence = Confidence::Likely;
+        if let Remedy::Secure(from) = &mut seen.remedy {
+            from.at = completed.time.after(Span(1));
+        }
+    }
+}
+
 /// Of a handshake that the capture shows neither complete nor ended nobody can say that the client gave up.
 fn severity(connection: &TlsConnection) -> Severity {
     let by_client = match connection.ending() {
@@ -258,6 +277,10 @@ fn outcome(connection: &TlsConnection) -> String {
                 closed.role.name(),
                 closed.seen.frame
             )
+        }
+        None if left(connection).is_some() => {
+            " The client completed the handshake and then closed the connection without a word in it, as one does that checks the certificate afterwards."
+                .to_owned()
         }
         None if connection.handshake.completed.is_some() => {
             " The client completed the handshake all the same: it does not check this.".to_owned()

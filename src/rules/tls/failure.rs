@@ -1,11 +1,12 @@
 //! `tls-handshake-failure`: client and server have nothing in common, or something cuts the connection off in the middle of the handshake.
 
-use super::{HANDSHAKE_FAILURE, Story};
+use super::{CERTIFICATE_EXPIRED, CERTIFICATE_NAME, HANDSHAKE_FAILURE, Story};
 use crate::frame::Seen;
 use crate::rules::evidence::{all_of, frames, frames_at, quote};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{AlertSeen, Role};
 use crate::session::tls::{ClosedBy, Ending, TlsConnection};
+use crate::time::Span;
 use crate::wire::handshake::registry;
 
 const NOTHING_IN_COMMON: u8 = 40;
@@ -27,7 +28,9 @@ pub(super) fn judge(connection: &TlsConnection, view: &View<'_>, out: &mut Colle
         Some(Ending::Alert(alert)) if !ABOUT_CERTIFICATES.contains(&alert.alert.description.0) => {
             broken_off(&story, &alert, view, out);
         }
-        Some(Ending::Closed(closed)) if closed.reset || is_turned_away(connection, &closed) => {
+        Some(Ending::Closed(closed))
+            if closed.reset || is_turned_away(connection, &closed) || is_left(connection, &closed) =>
+        {
             cut_off(&story, &closed, view, out)
         }
         _ => {}
@@ -37,6 +40,13 @@ pub(super) fn judge(connection: &TlsConnection, view: &View<'_>, out: &mut Colle
 /// Whether the server closed the connection in answer to the ClientHello, without a record of its own.
 fn is_turned_away(connection: &TlsConnection, closed: &ClosedBy) -> bool {
     closed.role == Role::Server && connection.handshake.sides.server.last.is_none()
+}
+
+/// Whether the client closed the connection after it had waited for any record of the server for so long that no ServerHello was under way.
+fn is_left(connection: &TlsConnection, closed: &ClosedBy) -> bool {
+    const WAITED: Span = Span::from_secs(5);
+    let waited = closed.seen.time.since(connection.handshake.last.time);
+    closed.role == Role::Client && connection.handshake.sides.server.last.is_none() && waited >= WAITED
 }
 
 /// The client speaks STUN where the server expects a ClientHello: a TURN URL without TLS for a port with TLS.
@@ -158,7 +168,7 @@ fn offers(connection: &TlsConnection) -> String {
     )
 }
 
-/// RST within the handshake, or FIN in place of an answer to the ClientHello.
+/// RST within the handshake, or FIN in place of an answer to the ClientHello, or after it was waited for in vain.
 fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Collector) {
     let connection = story.connection;
     let heard = connection.tcp.syn_ack.is_some()
@@ -189,21 +199,33 @@ fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Coll
     seen.reference = if closed.reset { "RFC 9293 §3.5.2" } else { "RFC 9293 §3.6" };
     seen.filter = seen.filter.map(|filter| filter.replacen("tls", &format!("(tls || tcp.flags.{flag} == 1)"), 1));
     seen.frames.extend(http.map(|(seen, _)| seen.frame));
+    if by_client {
+        seen.causes = &[CERTIFICATE_NAME, CERTIFICATE_EXPIRED];
+    }
     out.add(seen, || {
         let (client, server) = (story.client.ip(), story.server);
         let answered = connection.handshake.sides.server.last.is_some();
-        let stage = if answered { "in the middle of the handshake" } else { "in answer to its ClientHello" };
+        let waited = closed.seen.time.since(connection.handshake.last.time);
+        let stage = match (by_client, answered) {
+            (_, true) => "in the middle of the handshake".to_owned(),
+            (false, false) => "in answer to its ClientHello".to_owned(),
+            (true, false) => format!("{waited} after its ClientHello, to which no TLS came back"),
+        };
         if let Some((seen, code)) = http {
             return in_http(story, seen, code, &shown);
         }
-        let by = if by_client { format!("{client} resets its connection to") } else { format!("The connection of {client} {done} by") };
+        let by = if by_client { format!("{client} {} its connection to", if closed.reset { "resets" } else { "closes" }) } else { format!("The connection of {client} {done} by") };
         let cause = match (by_client, answered) {
             (false, false) => {
                 "A firewall that does not let TLS, or this server name, pass answers so in the name of the server; a server that expects no TLS on this \
                  port may, too."
             }
             (false, true) => "The server's process ended the connection, or a device on the way did in its name after it had seen the server's answer.",
-            (true, _) => "The client gave up without saying why: it ran out of patience, or does not take what the server sent, such as its certificate.",
+            (true, false) => {
+                "The client gave up waiting: the connection opens, and a firewall that drops TLS, or this server name, keeps the ClientHello or its answer; or \
+                 what listens there expects no TLS."
+            }
+            (true, true) => "The client gave up without saying why: it ran out of patience, or does not take what the server sent, such as its certificate.",
         };
         let asked = story.asked().map(|asked| format!(" It asked for the server name {asked}.")).unwrap_or_default();
         Text {
