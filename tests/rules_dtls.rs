@@ -657,6 +657,27 @@ mod endings {
     }
 
     #[test]
+    fn nobody_owes_a_flight_after_the_servers_finished_whatever_the_snap_length_hid_before_it() {
+        let (mut scene, mut shake) = start();
+        scene.snap_length(96);
+        checks(&mut scene);
+        shake.hello(&mut scene);
+        let flight = shake.server_flight(&mut scene);
+        for time in 1..4 {
+            let copy = again(&mut shake.server, &flight.payload);
+            shake.down(scene.after_ms(50 << time), copy);
+        }
+        shake.client_flight(&mut scene);
+        let end = shake.last_flight(&mut scene);
+        let copy = again(&mut shake.server, &end.payload);
+        shake.down(scene.after_ms(100), copy);
+        for number in 0..200_u16 {
+            scene.after_ms(20).udp(BOB, ALICE, payload::rtp(111, number, u32::from(number) * 960, 7, 80));
+        }
+        assert_silent(&of(&scene));
+    }
+
+    #[test]
     fn a_server_that_sends_media_has_finished_and_its_last_flight_is_what_is_missing() {
         let (mut scene, mut shake) = start();
         checks(&mut scene);

@@ -28,7 +28,7 @@ pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector)
     if let Some((by, at)) = handshake.refusal() {
         return refused(&story, by, at, out);
     }
-    let Some(last) = handshake.flights.last() else { return };
+    let Some(last) = handshake.flights.last().filter(|last| !is_end(handshake, last)) else { return };
     let repeated = handshake.flights.iter().map(|flight| flight.repeated).max().unwrap_or_default();
     let waited = handshake.surroundings.judged.since(handshake.last.time);
     let given_up = handshake.superseded.is_some();
@@ -62,6 +62,16 @@ pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector)
     seen.frames = listed.clone();
     seen.causes = &["ice-consent-lost", "turn-permission-missing", "turn-channel-mismatch", "turn-allocation-gone"];
     out.add(seen, || stuck(&story, last, repeated, &listed, view));
+}
+
+/// Whether a flight is the server's last one, which answers the client's Finished, though the capture may not show that: nobody owes another.
+fn is_end(handshake: &Handshake, last: &Flight) -> bool {
+    let hello = What::Message(HandshakeType::CLIENT_HELLO);
+    let finishes = last.messages.iter().any(|what| matches!(what, What::ChangeCipherSpec | What::Protected));
+    let answers = |flight: &Flight| flight.from == Role::Client && flight.messages.iter().any(|what| *what != hello);
+    last.from == Role::Server
+        && finishes
+        && handshake.flights.iter().any(|flight| answers(flight) && flight.first < last.first)
 }
 
 /// The frames of a client's hellos with a cookie and of what a server says to them, where that is again and again that it wants a cookie.
@@ -139,6 +149,10 @@ fn closed(story: &Story<'_>, last: &Flight, alert: &AlertSeen, out: &mut Collect
     });
 }
 
+fn times(number: u32) -> String {
+    if number == 1 { "once".to_owned() } else { format!("{number} times") }
+}
+
 /// Who owes the next flight: the end that the last flight was sent to.
 fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: &View<'_>) -> Text {
     let handshake = story.handshake;
@@ -154,8 +168,8 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
             String::new()
         };
         format!(
-            " Meanwhile {owes} sent its own flight again {} times, as though nothing had come: what {sender} sends does not arrive{large}.",
-            flight.repeated
+            " Meanwhile {owes} sent its own flight again {}, as though nothing had come: what {sender} sends does not arrive{large}.",
+            times(flight.repeated)
         )
     });
     // whoever sends media has its keys
@@ -207,7 +221,7 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         explanation: format!(
             "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {goes_on}{}{hint}{}{}{}",
             handshake.flights.len(),
-            if repeated > 0 { format!("; flights were sent again up to {repeated} times") } else { String::new() },
+            if repeated > 0 { format!("; flights were sent again up to {}", times(repeated)) } else { String::new() },
             frames(listed),
             deaf.unwrap_or_default(),
             icmp.unwrap_or_default(),
