@@ -3,6 +3,7 @@
 use super::conversations::exchange::Exchange;
 use super::flow::{Flow, FlowId};
 use super::parties::outcome::Denied;
+use super::path::Path;
 use super::transactions::transaction::KEEP;
 use super::{IDLE, Session};
 use crate::time::{Span, Timestamp};
@@ -98,6 +99,10 @@ impl Session {
             self.sightings.address(flow.ends.high);
         }
         self.note_stated(&flow);
+        let [low, high] = &flow.directions;
+        if low.orphans + high.orphans > 0 {
+            self.ice.strays(&Path { ends: flow.ends, inside: None }, low.orphans + high.orphans);
+        }
         if let Some(until) = flow.data_both_ways() {
             self.clients.data(flow.ends.low.ip(), until);
             self.clients.data(flow.ends.high.ip(), until);

@@ -276,6 +276,15 @@ impl Ice {
         }
     }
 
+    /// So many such answers passed on a way in all, those among them that came before its first check.
+    #[cold]
+    pub(in crate::session) fn strays(&mut self, path: &Path, answers: u32) {
+        let Some(place) = self.find(path) else { return };
+        if let Some(session) = self.get_mut(place.slot) {
+            session.stray_answers = session.stray_answers.max(answers);
+        }
+    }
+
     /// Whether an answer that is not on the way of its check comes from another address (`Some(true)`), or the same way looks different since
     /// the capture does not show a channel's peer (`Some(false)`).
     fn is_elsewhere(&self, sent: Sent, event: &Event<'_>) -> Option<bool> {
