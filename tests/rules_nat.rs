@@ -220,6 +220,20 @@ fn a_mapping_that_is_lost_under_running_data_is_not_blamed_on_silence() {
 }
 
 #[test]
+fn a_request_from_a_new_port_that_the_end_of_the_capture_leaves_unanswered_tells_nothing() {
+    let mut scene = Scene::new();
+    let login = Login::new("alice", "example.org", "secret");
+    scene.allocation("203.0.113.50:1111", ONE, &login, "nonce-1", "198.51.100.1:24000");
+    scene.after_ms(40_000).refresh("203.0.113.50:2222", ONE, &login, "nonce-1", 600);
+    assert!(!has(&scene, "nat-rebinding"), "the server may take it, and the old port may be heard again");
+    assert!(!has(&scene, "capture-one-sided"), "the nonce came to the old port");
+    scene.after_ms(10_000).frame(&[0; 60]);
+    let report = report(&scene.pcap());
+    let told = &finding(&report, "nat-rebinding").explanation;
+    assert!(told.contains("no answer of the server to that is in the capture"), "{told}");
+}
+
+#[test]
 fn a_second_socket_or_a_move_that_the_server_takes_is_no_rebinding() {
     assert!(!has(&moved(Some(437), true), "nat-rebinding"), "the old port is heard again");
     assert!(!has(&moved(None, false), "nat-rebinding"), "mobility");

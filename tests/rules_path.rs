@@ -332,6 +332,13 @@ fn checks_of_which_the_capture_lacks_the_user_name_are_no_requests_to_a_server()
         let cut = report(&degrade::pcap(&degrade::snapped(&degrade::shots(&scene), length)));
         assert!(!ids(&cut).contains(&"turn-answer-lost"), "{length}: {:?}", ids(&cut));
     }
+    let mut unanswered = Scene::new();
+    let to_relay = unanswered.ice_check("10.0.0.2:50000", "192.0.2.9:27000", (&alice, &bob), true, |check| check);
+    for _ in 0..6 {
+        unanswered.after_ms(500).retransmit(&to_relay);
+    }
+    let cut = degrade::pcap(&degrade::snapped(&degrade::shots(wait_deaf(&mut unanswered)), 64));
+    assert!(!ids(&report(&cut)).contains(&"turn-no-response"), "a relay is no silent server");
 }
 
 #[test]

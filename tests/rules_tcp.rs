@@ -173,6 +173,8 @@ fn one_request_on_an_open_connection_is_unanswered_once_its_time_is_over() {
     assert_eq!(found.confidence, Confidence::Certain);
     assert!(found.title.contains("does not answer over TCP: 1 Allocate request"), "{}", found.title);
     assert!(found.fix.contains("over TLS") && !found.fix.contains("over TCP or TLS"), "{}", found.fix);
+    assert!(found.explanation.contains("The connection as such was accepted (frame 2)"), "{}", found.explanation);
+    assert!(found.fix.contains("what takes the connection") && !found.fix.contains("open that port"), "{}", found.fix);
 }
 
 #[test]

@@ -178,10 +178,18 @@ fn mismatched(verdicts: &Verdicts) -> bool {
     verdicts.iter().flatten().any(|verdict| matches!(verdict.status, Status::Mismatch { .. }))
 }
 
+/// After this long without an answer none comes to a request that is sent once.
+const PATIENCE: Span = Span::from_secs(1);
+
 pub(super) fn judge_rebinding(view: &View<'_>, out: &mut Collector) {
     let moves = view.session.moves().list();
     // a server that takes the new port for the old allocation's (RFC 8016), or gives one nonce to all, shows no fault
     for known in moves.iter().filter(|known| !known.returned && (known.what == What::Ice || known.code != Some(0))) {
+        // an answer that had no time to come may yet take the new port
+        let is_open = known.what == What::Allocation && known.code.is_none();
+        if is_open && view.now().since(known.asked.time) < PATIENCE {
+            continue;
+        }
         rebinding(known, view, out);
     }
 }
@@ -262,7 +270,7 @@ fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
             (What::Ice, _) => String::new(),
             (_, Some(438)) => " The server gave the nonce to the old port and answered 438.".to_owned(),
             (_, Some(code)) => format!(" The server knows no allocation on the new port and answered {code}."),
-            (_, None) => " The server, which knows no allocation on the new port, did not answer.".to_owned(),
+            (_, None) => " The server knows no allocation on the new port; no answer of the server to that is in the capture.".to_owned(),
         };
         let silence = first.time.since(last.time);
         let (busy, fix) = if silence < IDLE && old.ip() == new.ip() {

@@ -1,5 +1,6 @@
 //! Sums over the whole capture, and the first frames of what is told once with a count.
 
+use super::conversations::conversation::Conversation;
 use super::conversations::exchange::Seen;
 use super::credentials::{Credentials, Identity};
 use super::flow::Flow;
@@ -261,7 +262,9 @@ impl Totals {
         let [low, high] = &flow.directions;
         let silent = flow.packets.contains(&0);
         let orphans = low.orphans + high.orphans > 0;
-        let went_on = flow.conversation.as_ref().is_some_and(|known| known.answered == 0 && known.went_on());
+        // who goes on from another port had its answers at the old one
+        let is_alone = |known: &Conversation| known.answered == 0 && known.moved.is_none();
+        let went_on = flow.conversation.as_ref().is_some_and(|known| is_alone(known) && known.went_on());
         if silent && (orphans || went_on) {
             self.one_sided.add(flow.first.frame);
         }

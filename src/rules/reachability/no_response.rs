@@ -54,6 +54,10 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
     }
     let asked: Vec<&Exchange> = conversation.of(method).filter(|exchange| is_silent(exchange)).collect();
     let Some(last) = asked.last() else { return };
+    // of what the capture cut short nobody can say that it is no check, which names a user
+    if peer && asked.iter().any(|exchange| exchange.asked.truncated) {
+        return;
+    }
     if conversation.transport.is_stream() {
         return over_tcp(conversation, method, &asked, view, out);
     }
@@ -288,6 +292,8 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         }
         _ => "",
     };
+    let open = conversation.connection.as_deref().and_then(|known| known.syn_ack);
+    let open = open.map(|seen| format!(" The connection as such was accepted (frame {}).", seen.frame));
     let alone = match transport.is_stream() || hears(conversation, view) {
         true => String::new(),
         false => format!(
@@ -335,8 +341,9 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
             ),
         },
         explanation: format!(
-            "{client} sent {asked_for} to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{front}{alone}{stage}{}{others_text}{led}",
+            "{client} sent {asked_for} to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{}{front}{alone}{stage}{}{others_text}{led}",
             over.unwrap_or_default(),
+            open.unwrap_or_default(),
             way.text,
         ),
         fix: if let Some((_, fix)) = header {
@@ -365,6 +372,12 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
                 ),
             };
             format!("{what}; and read what the server's log says of {client}.{}", way.fix)
+        } else if transport.is_stream() {
+            format!(
+                "Find out what takes the connection: check that it is the TURN server that listens on {server} over {over_what}, and no firewall, proxy or \
+                 balancer that accepts connections for a server which it does not reach; and read the server's log of that time.{otherwise}{}",
+                way.fix,
+            )
         } else {
             format!(
                 "Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
