@@ -1004,3 +1004,31 @@ fn a_pair_that_was_nominated_before_the_capture_may_have_its_keys() {
     let report = of(&scene);
     assert_eq!(finding(&report, "dtls-never-started").confidence, Confidence::Likely);
 }
+
+/// Only the alert of a handshake that began before the capture, by Bob, and a pair that works from then on.
+fn alert_alone(description: u8) -> Report {
+    let (mut scene, mut shake) = start();
+    let alert = shake.server.alert(2, description);
+    shake.down(&mut scene, alert);
+    checks(&mut scene);
+    consent(&mut scene, 20);
+    of(&scene)
+}
+
+#[test]
+fn a_capture_that_begins_with_the_end_of_a_handshake_does_not_lack_its_beginning() {
+    let report = alert_alone(10);
+    assert!(!ids(&report).contains(&"dtls-never-started"), "{:?}", ids(&report));
+}
+
+#[test]
+fn an_alert_alone_tells_who_sent_it_and_nothing_that_only_the_handshake_tells() {
+    let refused = alert_alone(46);
+    let fix = &finding(&refused, "dtls-certificate-rejected").fix;
+    assert!(!fix.contains("above") && fix.contains("a=fingerprint"), "{fix}");
+    let version = alert_alone(70);
+    let found = finding(&version, "dtls-version");
+    assert!(!found.title.contains("unknown version") && !found.fix.contains("listed"), "{} {}", found.title, found.fix);
+    let text = turnscope::render::text::report(&version, &turnscope::render::text::Options::default());
+    assert!(text.contains(&format!("alert fatal protocol_version from {BOB}, frame 1")), "{text}");
+}

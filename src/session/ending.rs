@@ -100,8 +100,9 @@ impl Session {
         }
         self.note_stated(&flow);
         let [low, high] = &flow.directions;
-        if low.orphans + high.orphans > 0 {
-            self.ice.strays(&Path { ends: flow.ends, inside: None }, low.orphans + high.orphans);
+        let (orphans, has_data) = (low.orphans + high.orphans, low.data.packets + high.data.packets > 0);
+        if orphans > 0 || has_data {
+            self.ice.add_flow(&Path { ends: flow.ends, inside: None }, orphans, has_data);
         }
         if let Some(until) = flow.data_both_ways() {
             self.clients.data(flow.ends.low.ip(), until);

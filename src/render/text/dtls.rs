@@ -61,16 +61,25 @@ fn details(page: &mut Page<'_>, known: &Dtls) {
         page.item(2, label, tint, &text);
     }
     if let Some(alert) = &known.alert {
-        alert_line(page, alert, Some(Tint::Failure));
+        alert_line(page, alert, &who(known, alert.from), Some(Tint::Failure));
     }
     if let Some(closed) = &known.closed {
         let how = if closed.clear { "close_notify" } else { "encrypted alert" };
-        page.item(2, "closed", None, &format!("by the {} ({how}, frame {})", closed.by, closed.place.frame));
+        page.item(2, "closed", None, &format!("by {} ({how}, frame {})", who(known, closed.by), closed.place.frame));
     }
     for way in &known.also {
         let via = if way.via.is_empty() { String::new() } else { format!(" {}", inside(&way.via)) };
         let text = format!("{} → {}{via}, from frame {}", way.client, way.server, way.place.frame);
         page.item(2, "seen also as", None, &text);
+    }
+}
+
+/// An end by its role, or, where the capture does not tell who is client and who is server, by its address.
+fn who(known: &Dtls, role: &str) -> String {
+    match (known.roles_known, role) {
+        (true, _) => format!("the {role}"),
+        (false, "client") => known.client.to_string(),
+        (false, _) => known.server.to_string(),
     }
 }
 
@@ -107,8 +116,8 @@ impl Terms<'_> {
 }
 
 /// What an alert says, whose it is, and where it is.
-pub(super) fn alert_line(page: &mut Page<'_>, alert: &DtlsAlertSeen, tint: Option<Tint>) {
-    let text = format!("{} {} from the {}, frame {}", alert.level, alert.description, alert.from, alert.place.frame);
+pub(super) fn alert_line(page: &mut Page<'_>, alert: &DtlsAlertSeen, from: &str, tint: Option<Tint>) {
+    let text = format!("{} {} from {from}, frame {}", alert.level, alert.description, alert.place.frame);
     page.item(2, "alert", tint, &text);
 }
 
@@ -146,17 +155,29 @@ fn flights(page: &mut Page<'_>, known: &Dtls) {
         }
         Some((flight.from, *flight.places.first()?, *flight.times.first()?, text))
     });
-    flight_lines(page, &told.collect::<Vec<_>>(), FLIGHTS);
+    let ways = match known.roles_known {
+        true => WAYS.map(str::to_owned),
+        false => [format!("{} → {}", known.client, known.server), format!("{} → {}", known.server, known.client)],
+    };
+    flight_lines(page, &told.collect::<Vec<_>>(), &ways, FLIGHTS);
 }
 
+/// The ways that flights go: of the client, of the server.
+pub(super) const WAYS: [&str; 2] = ["client → server", "server → client"];
+
 /// Flights in a line each: who sent it, where, when, and what is in it; times count from the first.
-pub(super) fn flight_lines(page: &mut Page<'_>, flights: &[(&str, Place, Time, String)], usual: usize) {
+pub(super) fn flight_lines(
+    page: &mut Page<'_>,
+    flights: &[(&str, Place, Time, String)],
+    [client, server]: &[String; 2],
+    usual: usize,
+) {
     let Some((_, _, start, _)) = flights.first() else { return };
     let digits = flights.iter().map(|(_, place, ..)| place.frame.checked_ilog10().unwrap_or(0) as usize + 1);
     let width = digits.max().unwrap_or(1);
     let shown = page.limit(usual).min(flights.len());
     for (from, place, time, text) in flights.iter().take(shown) {
-        let arrow = if *from == "client" { "client → server" } else { "server → client" };
+        let arrow = if *from == "client" { client } else { server };
         let after = since(*start, *time);
         let label = format!("frame {:>width$}  {after:>9} s  {arrow} ", place.frame);
         page.item(2, &label, None, text);

@@ -1,6 +1,6 @@
 //! TLS connections of TURN: who opened them to whom, on what they agreed, and how they ended.
 
-use super::dtls::{Terms, alert_line, certificate_lines, flight_lines, how_far};
+use super::dtls::{Terms, WAYS, alert_line, certificate_lines, flight_lines, how_far};
 use super::page::{Page, Tint};
 use crate::report::{DtlsState, Report, Tls, TlsTcpState};
 
@@ -41,7 +41,7 @@ fn details(page: &mut Page<'_>, known: &Tls) {
     flights(page, known);
     if let Some(alert) = &known.alert {
         let tint = if alert.description == "close_notify" { None } else { Some(Tint::Failure) };
-        alert_line(page, alert, tint);
+        alert_line(page, alert, &format!("the {}", alert.from), tint);
     }
     if known.client_data_records + known.server_data_records > 0 {
         let opened = match (known.opened_records, known.shut_records) {
@@ -87,5 +87,5 @@ pub(in crate::render) fn why_of_turn(known: &Tls) -> Option<&'static str> {
 
 fn flights(page: &mut Page<'_>, known: &Tls) {
     let told = known.flights.iter().map(|flight| (flight.from, flight.place, flight.time, flight.messages.join(", ")));
-    flight_lines(page, &told.collect::<Vec<_>>(), FLIGHTS);
+    flight_lines(page, &told.collect::<Vec<_>>(), &WAYS.map(str::to_owned), FLIGHTS);
 }

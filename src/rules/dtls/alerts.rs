@@ -116,20 +116,24 @@ fn version(story: &Story<'_>, alert: &AlertSeen, frames_listed: &[u64]) -> Text 
     let offered = handshake.sides.client.hello.as_ref().map(|hello| all_of(&hello.versions));
     let wanted =
         handshake.chosen.as_ref().map(|chosen| format!(" The server chose {}.", chosen.version)).unwrap_or_default();
-    Text {
-        title: format!(
-            "{by} and {of} have no version of DTLS in common: the client offers {}, and {by} answers protocol_version",
-            offered.as_deref().unwrap_or("an unknown version")
+    let (clause, versions) = match offered {
+        Some(offered) => (
+            format!("the client offers {offered}, and {by} answers protocol_version"),
+            format!("the versions listed are those of {}", story.end(Role::Client)),
         ),
+        None => (
+            format!("{by} answers protocol_version"),
+            "the ClientHello, which tells the versions of one of them, is not in the capture".to_owned(),
+        ),
+    };
+    Text {
+        title: format!("{by} and {of} have no version of DTLS in common: {clause}"),
         explanation: format!(
             "{} sent the fatal alert protocol_version ({}): it speaks none of the versions that the other offers.{wanted}",
             capital(&story.named(alert.from)),
             frames(frames_listed)
         ),
-        fix: format!(
-            "Update the older of the two stacks; the versions listed are those of {}.",
-            story.end(Role::Client)
-        ),
+        fix: format!("Update the older of the two stacks; {versions}."),
     }
 }
 

@@ -44,17 +44,21 @@ pub(in crate::rules) fn judge_rejected(handshake: &Handshake, view: &View<'_>, o
             _ => "certificate_unknown: the check of the certificate failed, in WebRTC mostly because it does not match the fingerprint that was \
                   signalled.",
         };
+        let fingerprint = match certificate {
+            Some(_) => "Compare the fingerprint above".to_owned(),
+            None => format!("Compare the fingerprint of the certificate of {of}, which its log or a capture of the whole handshake tells,"),
+        };
         Text {
             title: format!("{} rejects the certificate of {of} with the DTLS alert {name}", story.end(rejecter)),
             explanation: format!("After the Certificate of {of}, {by} sent the fatal alert {name} ({}). {which} {meaning}", frames(&listed)),
             fix: match alert.alert.description.0 {
                 48 => format!(
-                    "Compare the fingerprint above with a=fingerprint in the description that {} was given. If they are the same, let it verify \
+                    "{fingerprint} with a=fingerprint in the description that {} was given. If they are the same, let it verify \
                      the certificate by its fingerprint instead of a chain of authorities.",
                     story.end(rejecter)
                 ),
                 _ => format!(
-                    "Compare the fingerprint above with a=fingerprint in the description that {} was given: signalling may have altered it, \
+                    "{fingerprint} with a=fingerprint in the description that {} was given: signalling may have altered it, \
                      another instance or a device between the two may have answered, or the description is of an earlier connection.",
                     story.end(rejecter)
                 ),

@@ -16,7 +16,7 @@ const WAITED: Span = Span::from_secs(5);
 pub(super) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) {
     let (Some(pair), Some(selection)) = (session.selected(), session.selection()) else { return };
     // a restart goes on with the keys that there are, and DTLS or media on any pair was begun somehow
-    if session.restart_of.is_some() || session.first_data().is_some() || !pair.is_valid_both_ways() {
+    if session.restart_of.is_some() || has_begun(session) || !pair.is_valid_both_ways() {
         return;
     }
     let (signalling, names) = (view.session.signalling(), view.session.names());
@@ -80,6 +80,11 @@ pub(super) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) 
                 .to_owned(),
         }
     });
+}
+
+/// Whether DTLS or media is seen on any pair, be it the end of a handshake that a capture begins with.
+fn has_begun(session: &IceSession) -> bool {
+    session.first_data().is_some() || session.is_under_data
 }
 
 /// Whether the pair was chosen in the capture: the controlling agent checked it first and nominated it then, or an agent began as one does that has

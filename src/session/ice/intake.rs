@@ -276,12 +276,13 @@ impl Ice {
         }
     }
 
-    /// So many such answers passed on a way in all, those among them that came before its first check.
+    /// What a flow showed in all: its stray answers, and whether DTLS or media ran on it. What came before the first check is not known yet.
     #[cold]
-    pub(in crate::session) fn strays(&mut self, path: &Path, answers: u32) {
+    pub(in crate::session) fn add_flow(&mut self, path: &Path, stray_answers: u32, has_data: bool) {
         let Some(place) = self.find(path) else { return };
         if let Some(session) = self.get_mut(place.slot) {
-            session.stray_answers = session.stray_answers.max(answers);
+            session.stray_answers = session.stray_answers.max(stray_answers);
+            session.is_under_data |= has_data;
         }
     }
 

@@ -167,6 +167,8 @@ pub struct IceSession {
     pub first_answer: Option<Seen>,
     /// Answers on its pairs of which no check was seen before.
     pub stray_answers: u32,
+    /// DTLS or media ran on the way of a pair, were it before the first check.
+    pub is_under_data: bool,
     /// How it nominates, once USE-CANDIDATE was seen.
     pub nomination: Option<Nomination>,
     /// The first answer to a check with USE-CANDIDATE.
@@ -201,6 +203,7 @@ impl IceSession {
             half_restarted: None,
             first_answer: None,
             stray_answers: 0,
+            is_under_data: false,
             nomination: None,
             nominated: None,
             same_role: Conflicts::default(),
