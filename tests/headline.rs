@@ -96,6 +96,36 @@ fn a_server_that_answers_is_no_success_where_no_check_is_answered() {
 }
 
 #[test]
+fn peers_that_try_each_other_by_plain_requests_are_no_servers() {
+    let mut scene = Scene::new();
+    let binding = || Stun::request(method::BINDING);
+    for _ in 0..3 {
+        scene.after_ms(500).send(A, B, binding());
+        let asked = scene.after_ms(10).send(B, A, binding());
+        scene.after_ms(10).succeed(&asked, |success| success.xor_mapped(B));
+    }
+    let last = scene.after_ms(500).send(A, B, binding());
+    scene.after_ms(10).succeed(&last, |success| success.xor_mapped(A));
+    let report = report(&scene.pcap());
+    assert!(!report.headline.contains("servers answered"), "{}", report.headline);
+    assert!(report.servers.is_empty(), "{:?}", report.servers);
+    let answered = |report: &turnscope::report::Report| -> Vec<(u64, u64)> {
+        let over = report.servers.iter().flat_map(|server| &server.transports);
+        over.map(|over| (over.asked, over.answered)).collect()
+    };
+    // a server that asks its client, too: what the client answers is none of its answers
+    let mut scene = Scene::new();
+    scene.send(A, SERVER, binding());
+    let refresh = scene.after_ms(10).send(A, SERVER, Stun::request(method::REFRESH));
+    scene.after_ms(10).refuse(&refresh, 437, "Mismatch");
+    for _ in 0..4 {
+        let asked = scene.after_ms(10).send(SERVER, A, binding());
+        scene.after_ms(10).succeed(&asked, |success| success.xor_mapped(SERVER));
+    }
+    assert_eq!(answered(&support::analyze::report(&scene.pcap())), [(2, 1)]);
+}
+
+#[test]
 fn requests_that_no_server_answers_are_no_success() {
     let mut scene = Scene::new();
     scene.allocate(A, SERVER);

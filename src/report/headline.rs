@@ -78,7 +78,8 @@ impl Facts {
 
     pub(super) fn conversation(&mut self, conversation: &Conversation) {
         self.allocated += conversation.allocated;
-        self.bindings += u64::from(conversation.granted_after(Method::BINDING, Timestamp(i64::MIN)));
+        let binding = conversation.granted_after(Method::BINDING, Timestamp(i64::MIN));
+        self.bindings += u64::from(binding && !conversation.is_between_peers());
         self.relayed = self.relayed.max(Relayed::of(conversation));
         let granted = |method| conversation.granted_after(method, Timestamp(i64::MIN));
         let kept = [Method::REFRESH, Method::CREATE_PERMISSION, Method::CHANNEL_BIND].into_iter().any(granted);

@@ -132,7 +132,9 @@ impl Session {
                 self.clients.acts_on_unseen(conversation.client.0.ip());
             }
             if flow.twin_of.is_none() {
-                self.servers.add(conversation, self.now);
+                if !conversation.is_between_peers() {
+                    self.servers.add(conversation, self.now);
+                }
                 self.ways.add(conversation);
                 self.lents.add(conversation);
                 self.arrivals.conversation(conversation, self.now);

@@ -352,6 +352,7 @@ pub(super) fn speak<'f>(
         rooms.conversation(new)
     });
     if conversation.client != client {
+        conversation.asks_back |= from == From::Client;
         return None;
     }
     conversation.message(from, at.seen);

@@ -55,6 +55,8 @@ pub struct Conversation {
     pub transport: Transport,
     /// Whether the first message seen belongs to something that began before the capture.
     pub began_before: bool,
+    /// Whether what is taken for the server asks the client, too: so do peers that try each other.
+    pub(in crate::session) asks_back: bool,
     /// The number of the move from this 5-tuple or to it.
     pub(in crate::session) moved: Option<u32>,
     /// The nonces that were refused one after the other up to now, if nothing was granted since.
@@ -195,6 +197,7 @@ impl Conversation {
             server_heard: None,
             turned_away: None,
             connection: None,
+            asks_back: false,
             moved: None,
         }
     }
@@ -458,6 +461,13 @@ impl Conversation {
     #[must_use]
     pub fn granted_after(&self, method: Method, time: Timestamp) -> bool {
         self.granted.iter().any(|(known, last)| known == method && last >= time)
+    }
+
+    /// Whether two peers try each other by plain Binding requests both ways: then neither is a server.
+    #[must_use]
+    pub fn is_between_peers(&self) -> bool {
+        let is_plain = |exchange: &Exchange| exchange.method == Method::BINDING;
+        self.asks_back && self.exchanges.iter().all(is_plain) && self.relayed.iter().all(|traffic| traffic.packets == 0)
     }
 
     /// The exchanges of a method.

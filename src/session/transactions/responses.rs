@@ -234,7 +234,9 @@ impl Session {
         }
         let Some(flow) = self.flows.get_mut(flow) else { return false };
         flow.gets_answer(exchange.id);
-        let Some(conversation) = &mut flow.conversation else { return false };
+        // what the client answers when it is asked is no answer of the server's
+        let conversation = flow.conversation.as_mut().filter(|known| known.client == client);
+        let Some(conversation) = conversation else { return false };
         if let Some(known) = conversation.moved.and_then(|number| self.moves.get_mut(number))
             && known.asked == exchange.first
         {
