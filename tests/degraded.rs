@@ -188,3 +188,33 @@ fn answers_that_stand_before_their_requests_are_their_answers() {
         }
     });
 }
+
+#[test]
+fn in_a_capture_that_starts_within_a_call_the_turn_server_is_never_taken_for_the_peer_behind_it() {
+    on_every_sample(|sample, complaints| {
+        let all = frames(sample);
+        let owners = |report: &Report| -> BTreeSet<String> {
+            report.candidates.iter().map(|candidate| candidate.owner.clone()).collect()
+        };
+        let whole = owners(&sample.report());
+        for part in [3, 5, 6, 8] {
+            let report = report_on(&all[all.len() * part / 10..], &[sample]);
+            let servers: BTreeSet<String> = report.servers.iter().map(|server| server.address.to_string()).collect();
+            let agents = report.ice.iter().flat_map(|session| &session.agents);
+            let wrong = agents.filter_map(|agent| agent.host).filter(|host| servers.contains(&host.to_string()));
+            complaints.extend(wrong.map(|host| format!("from {part}0 % on: an agent at {host}")));
+            let relayed = report.findings.iter().filter(|finding| finding.id == "ice-relay-used");
+            let told = relayed.map(|finding| finding.title.clone()).chain([report.headline.clone()]);
+            let names = |told: &String| {
+                servers
+                    .iter()
+                    .any(|server| told.contains(&format!("talks to {server}")) || told.contains(&format!("– {server}")))
+            };
+            complaints.extend(told.filter(names).map(|told| format!("from {part}0 % on: {told}")));
+            let servers: BTreeSet<String> =
+                report.servers.iter().map(|server| server.address.0.ip().to_string()).collect();
+            let new = owners(&report).into_iter().filter(|owner| servers.contains(owner) && !whole.contains(owner));
+            complaints.extend(new.map(|owner| format!("from {part}0 % on: a candidate of {owner}")));
+        }
+    });
+}

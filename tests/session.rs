@@ -271,6 +271,27 @@ fn a_channel_bound_before_the_capture_starts_has_an_unknown_peer() {
 }
 
 #[test]
+fn a_channel_that_is_bound_under_an_allocation_from_before_the_capture_has_its_peer() {
+    let login = Login::new("alice", "example.org", "secret");
+    let sent_to = |used_before: bool| {
+        let mut scene = Scene::new();
+        let rtp = |sequence: u16| payload::rtp(96, sequence, u32::from(sequence) * 960, 7, 100);
+        for sequence in 0..if used_before { 6 } else { 0 } {
+            scene.after_ms(20).channel_data(CLIENT, SERVER, 0x4000, rtp(sequence));
+        }
+        let bind = scene.after_ms(20).channel_bind(CLIENT, SERVER, &login, "nonce-1", (0x4000, "192.0.2.7:4000"));
+        scene.after_ms(1).granted(&bind, None, &login);
+        for sequence in 6..12 {
+            scene.after_ms(20).channel_data(CLIENT, SERVER, 0x4000, rtp(sequence));
+        }
+        let media = report(&scene.pcap()).media.items;
+        media.iter().map(|stream| stream.dst.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(sent_to(false), ["192.0.2.7:4000"]);
+    assert_eq!(sent_to(true), [SERVER], "one stream, not two");
+}
+
+#[test]
 fn both_sides_of_a_nat_in_one_capture_are_one_transaction_and_a_mapping() {
     let mut scene = Scene::new();
     let request = scene.send(CLIENT, SERVER, binding());

@@ -32,7 +32,8 @@ impl Outcome {
         if let [(session, pair), others @ ..] = chosen.as_slice() {
             let more = if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
             let through = through(pair, relay);
-            outcome.words.push(format!("ICE selected {} – {}{through}{more}", pair.local, pair.remote));
+            let remote = remote_end(pair);
+            outcome.words.push(format!("ICE selected {} – {remote}{through}{more}", pair.local));
             outcome.data = relay.is_some() && pair.via.map(|via| via.0) == relay;
             outcome.selected = true;
             outcome.relays = chosen.iter().any(|(_, pair)| is_relayed(pair));
@@ -100,6 +101,11 @@ fn is_relayed(pair: &IcePair) -> bool {
     pair.via.is_some() || [pair.local_type, pair.remote_type].contains(&Some(CandidateType::Relay))
 }
 
+/// The remote candidate, as far as the capture tells it.
+fn remote_end(pair: &IcePair) -> String {
+    if pair.remote_hidden { "a peer that the capture does not name".to_owned() } else { pair.remote.to_string() }
+}
+
 fn through(pair: &IcePair, known: Option<Endpoint>) -> String {
     match pair.via {
         Some(relay) if Some(relay.0) == known => " through it".to_owned(),
@@ -148,8 +154,8 @@ fn media(report: &Report, session: &IceSession, pair: &IcePair) -> Option<String
     let others = |way: fn((bool, bool)) -> bool| session.pairs.iter().any(|pair| way(ways(pair)));
     match (there || back && others(|(there, _)| there), back || there && others(|(_, back)| back)) {
         (true, true) => Some(format!("{what} flowed both ways")),
-        (true, false) => Some(format!("{what} flowed from {} to {}", pair.local, pair.remote)),
-        (false, true) => Some(format!("{what} flowed from {} to {}", pair.remote, pair.local)),
+        (true, false) => Some(format!("{what} flowed from {} to {}", pair.local, remote_end(pair))),
+        (false, true) => Some(format!("{what} flowed from {} to {}", remote_end(pair), pair.local)),
         (false, false) => None,
     }
 }

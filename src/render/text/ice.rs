@@ -47,7 +47,7 @@ fn one(page: &mut Page<'_>, session: &IceSession) {
         session.pairs.iter().take(shown).map(|pair| {
             [
                 pair.local.to_string(),
-                pair.remote.to_string(),
+                if pair.remote_hidden { "?".to_owned() } else { pair.remote.to_string() },
                 types(pair),
                 checks(&pair.from_local),
                 checks(&pair.from_remote),
@@ -93,7 +93,10 @@ fn outcome(session: &IceSession) -> String {
             });
             let base = |base: Option<Address>| base.map(|base| format!(" (sent from {base})")).unwrap_or_default();
             let local = format!("{}{}", pair.local, base(chosen.and_then(|pair| pair.local_base)));
-            let remote = format!("{}{}", pair.remote, base(chosen.and_then(|pair| pair.remote_base)));
+            let remote = match chosen.is_some_and(|pair| pair.remote_hidden) {
+                true => "a peer that the capture does not name".to_owned(),
+                false => format!("{}{}", pair.remote, base(chosen.and_then(|pair| pair.remote_base))),
+            };
             format!("selected {local} – {remote}{via}{}", by.unwrap_or_default())
         }
         _ if session.pairs.iter().any(|pair| pair.state == IceState::Succeeded) => "no pair was selected".to_owned(),

@@ -167,7 +167,11 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
     let Some(mapped) = mapped.filter(|&mapped| mapped != end && known.kind(mapped, tcp).is_none()) else { return };
     if relays && !pair.is_relay_known() {
         // the allocation is not in the capture, but what the peer sees is the relay's address
-        known.add(make(CandidateType::Relay, mapped, Some(mapped), Confidence::Likely, &frames));
+        let mut relayed = make(CandidateType::Relay, mapped, Some(mapped), Confidence::Likely, &frames);
+        if let Some(client) = pair.relay_client() {
+            relayed.owner = client.ip().to_string();
+        }
+        known.add(relayed);
     } else {
         known.add(make(CandidateType::Prflx, mapped, Some(end), Confidence::Certain, &frames));
     }

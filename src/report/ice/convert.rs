@@ -114,7 +114,8 @@ impl Teller<'_> {
     fn agent(&self, ice: &ice::IceSession, number: usize) -> IceAgent {
         let agent = ice.agent(number);
         let mut addresses: Vec<Address> = Vec::new();
-        for end in ice.pairs.iter().map(|pair| Address(pair.end(number))) {
+        let known = ice.pairs.iter().filter(|pair| pair.is_end_known(number));
+        for end in known.map(|pair| Address(pair.end(number))) {
             if !addresses.contains(&end) && addresses.len() < MAX_ADDRESSES {
                 addresses.push(end);
             }
@@ -201,6 +202,7 @@ impl Teller<'_> {
         IcePair {
             local,
             remote,
+            remote_hidden: !pair.is_end_known(1 - self.local),
             local_base: base(self.local),
             remote_base: base(1 - self.local),
             local_type: kind(self.local),

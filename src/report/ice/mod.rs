@@ -161,6 +161,9 @@ pub struct IcePair {
     pub local: Address,
     /// The remote candidate.
     pub remote: Address,
+    /// The remote agent is behind a channel of the local one's relay that was bound before the capture, which does not tell its address: `remote` is
+    /// that of the TURN server.
+    pub remote_hidden: bool,
     /// Where the local agent sends from, if not from the address of its candidate: there is a NAT on the way.
     pub local_base: Option<Address>,
     /// The same of the remote agent.

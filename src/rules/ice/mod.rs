@@ -32,15 +32,16 @@ const NO_ANSWER: Span = Span::from_secs(8);
 
 /// `8Y6H at 192.0.2.1`, or the address alone.
 fn named(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
-    let at = ice.host(agent).map(|end| end.ip().to_string()).unwrap_or_default();
+    let at = address(ice, agent);
     match ice.agent(agent).ufrag {
         Some(ufrag) => format!("{at} ({})", view.quoted(Some(ufrag))),
         None => at,
     }
 }
 
+/// Its address, as far as the capture tells it.
 fn address(ice: &IceSession, agent: usize) -> String {
-    ice.host(agent).map(|end| end.ip().to_string()).unwrap_or_default()
+    ice.host(agent).map_or_else(|| "its peer".to_owned(), |end| end.ip().to_string())
 }
 
 /// What an agent's checks add up to.
@@ -141,7 +142,8 @@ fn occurrence(
     at: Timestamp,
     frames: Vec<u64>,
 ) -> Occurrence {
-    let (own, peer) = (ice.host(agent), ice.host(1 - agent));
+    // of one that is not known the other one's address stands for both
+    let (own, peer) = (ice.host(agent).or_else(|| ice.host(1 - agent)), ice.host(1 - agent));
     let relay = ice.pairs.iter().find(|pair| pair.relays() == Some(agent)).and_then(Pair::relay);
     let grievance = own.map(|own| Grievance { client: own.ip(), user: None, server: peer.unwrap_or(own), at });
     Occurrence {
@@ -189,9 +191,10 @@ fn filter(ice: &IceSession, own: Endpoint) -> String {
     }
 }
 
-/// `10.0.0.1:5000 – 192.0.2.7:6000`, the end of this agent first.
+/// `10.0.0.1:5000 – 192.0.2.7:6000`, the end of this agent first; `?` for one that the capture does not tell.
 fn ends(pair: &Pair, agent: usize) -> String {
-    format!("{} – {}", pair.end(agent), pair.end(1 - agent))
+    let end = |agent| if pair.is_end_known(agent) { pair.end(agent).to_string() } else { "?".to_owned() };
+    format!("{} – {}", end(agent), end(1 - agent))
 }
 
 /// `1 check was`, `2 checks were`.

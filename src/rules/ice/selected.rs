@@ -105,11 +105,18 @@ fn relayed(ice: &IceSession, out: &mut Collector) {
             String::new()
         };
         Text {
-            title: format!("{} talks to {} through the relay {relay}", address(ice, agent), pair.end(1 - agent)),
+            title: match pair.is_end_known(1 - agent) {
+                true => format!("{} talks to {} through the relay {relay}", address(ice, agent), pair.end(1 - agent)),
+                false => format!("{} talks to a peer through the relay {relay}", address(ice, agent)),
+            },
             explanation: format!(
-                "The selected pair is {}, selected in frame {}.{rtt}{data}",
+                "The selected pair is {}, selected in frame {}.{}{rtt}{data}",
                 ends(pair, agent),
-                chosen.at.frame
+                chosen.at.frame,
+                match pair.is_end_known(1 - agent) {
+                    true => "",
+                    false => " Its channel was bound before the capture, which does not hold the address of the peer.",
+                }
             ),
             fix: String::new(),
         }

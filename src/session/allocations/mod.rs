@@ -4,6 +4,7 @@ pub(super) mod activity;
 pub(super) mod allocation;
 pub(super) mod arrivals;
 pub(super) mod data_connection;
+pub(super) mod earlier;
 pub(super) mod lent;
 pub(super) mod mobility;
 pub(super) mod relay;

@@ -156,6 +156,9 @@ impl Session {
         }
         let Some(conversation) = &mut flow.conversation else { return unknown };
         let peer = conversation.peer_of(channel);
+        if peer.is_none() {
+            conversation.earlier.carries();
+        }
         let relayed = conversation.allocation.as_ref().and_then(|allocation| allocation.relayed_for(peer));
         Hop { via: Via::Channel(channel), peer, relayed, outward: conversation.client.0 == event.src }
     }

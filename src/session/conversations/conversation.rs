@@ -7,6 +7,7 @@ use super::remembered::Remembered;
 use crate::event::{Connection, IcmpAnswer};
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport};
 use crate::session::allocations::allocation::{Allocation, End};
+use crate::session::allocations::earlier::EarlierChannels;
 use crate::session::allocations::stray::To;
 use crate::session::flow::{Checks, Traffic};
 use crate::session::tables::names::Name;
@@ -55,6 +56,8 @@ pub struct Conversation {
     pub transport: Transport,
     /// Whether the first message seen belongs to something that began before the capture.
     pub began_before: bool,
+    /// Channels of an allocation that the capture does not hold.
+    pub(in crate::session) earlier: EarlierChannels,
     /// Whether what is taken for the server asks the client, too: so do peers that try each other.
     pub(in crate::session) asks_back: bool,
     /// The number of the move from this 5-tuple or to it.
@@ -198,6 +201,7 @@ impl Conversation {
             turned_away: None,
             connection: None,
             asks_back: false,
+            earlier: EarlierChannels::default(),
             moved: None,
         }
     }
@@ -262,7 +266,7 @@ impl Conversation {
     #[inline]
     #[must_use]
     pub fn peer_of(&self, channel: u16) -> Option<PeerAddress> {
-        self.allocation.as_ref()?.peer_of(channel)
+        self.allocation.as_ref().map_or_else(|| self.earlier.peer_of(channel), |known| known.peer_of(channel))
     }
 
     /// Counts what went through the relay.
@@ -306,10 +310,11 @@ impl Conversation {
         self.asked += 1;
         self.user = asked.user.or(self.user);
         self.realm = asked.realm.or(self.realm);
-        if let (Method::CHANNEL_BIND, Some(number), Some(peer)) = (method, asked.channel, asked.peer)
-            && let Some(allocation) = &mut self.allocation
-        {
-            allocation.binding(number, peer, seen);
+        if let (Method::CHANNEL_BIND, Some(number), Some(peer)) = (method, asked.channel, asked.peer) {
+            match &mut self.allocation {
+                Some(allocation) => allocation.binding(number, peer, seen),
+                None => self.earlier.bind(number, peer),
+            }
         }
     }
 

@@ -278,6 +278,12 @@ impl Pair {
         mapped.map_or_else(|| self.end(agent), |(mapped, _)| mapped)
     }
 
+    /// Whether the capture tells the address of an agent: behind a channel that was bound before it is a peer of which it shows the server's only.
+    #[must_use]
+    pub fn is_end_known(&self, agent: usize) -> bool {
+        self.relay() != Some(self.end(agent))
+    }
+
     /// The agent of whose relay this is the way, where the checks were seen inside a TURN client's Send, Data or ChannelData.
     #[must_use]
     pub fn relays(&self) -> Option<usize> {

@@ -231,7 +231,7 @@ fn pairs(report: &Report, links: &Links) -> Table {
             vec![
                 ("session", mono(session.ufrags.join(" "))),
                 ("local", mono(pair.local)),
-                ("remote", mono(pair.remote)),
+                ("remote", if pair.remote_hidden { text("?") } else { mono(pair.remote) }),
                 ("types", text(pair_types(pair))),
                 ("relay of", optional(pair.via).classed("mono")),
                 ("state", text(pair_state(pair)).classed(class)),
