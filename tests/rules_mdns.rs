@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::Scene;
+use support::{Scene, Stun, method};
 use turnscope::report::{Confidence, Finding, Report, Severity, Verdict};
 
 const NAME: &str = "0a1b2c3d-0000-4000-8000-0123456789ab.local";
@@ -112,6 +112,16 @@ fn a_goodbye_and_the_answer_for_another_name_are_none() {
 #[test]
 fn where_the_answer_may_have_passed_elsewhere_it_is_only_likely() {
     let report = report(&asked(true, |_| {}));
+    assert_eq!(unresolved(&report)[0].confidence, Confidence::Likely);
+}
+
+#[test]
+fn in_a_capture_of_one_direction_the_answer_may_be_what_it_lacks() {
+    let scene = asked(false, |scene| {
+        scene.send("192.0.2.9:5000", "192.0.2.1:3478", Stun::success(method::BINDING).xor_mapped("192.0.2.1:3478"));
+        scene.after_ms(5000).frame(&[0; 60]);
+    });
+    let report = report(&scene);
     assert_eq!(unresolved(&report)[0].confidence, Confidence::Likely);
 }
 

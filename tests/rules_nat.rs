@@ -372,6 +372,26 @@ fn answers_alone_are_a_note() {
 }
 
 #[test]
+fn data_through_a_relay_from_before_the_capture_needs_no_answer() {
+    let mut scene = Scene::new();
+    for _ in 0..5 {
+        scene.after_ms(100).send_indication(
+            "203.0.113.50:1111",
+            ONE,
+            "192.0.2.7:4000",
+            &payload::rtp(96, 1, 1, 1, 100),
+        );
+    }
+    assert!(!has(&scene, "capture-one-sided"), "the peer may be silent");
+    let login = Login::new("alice", "example.org", "secret");
+    for _ in 0..2 {
+        scene.after_ms(300_000).refresh("203.0.113.50:1111", ONE, &login, "nonce-1", 600);
+    }
+    scene.after_ms(10_000).frame(&[0; 60]);
+    assert!(has(&scene, "capture-one-sided"), "a Refresh that is not repeated was answered");
+}
+
+#[test]
 fn a_capture_of_both_sides_of_a_nat_is_judged_once() {
     let mut scene = Scene::new();
     let login = Login::new("alice", "example.org", "wrong");

@@ -96,6 +96,7 @@ fn servers_that_refuse_a_client_the_same_private_peer_are_one_finding() {
             assert!(found.title.ends_with("; nor do 10.88.246.157:3478 and 10.88.246.156:5349"), "{}", found.title);
             let frames: Vec<_> = found.places.iter().map(|place| place.frame).collect();
             assert_eq!(frames, [5, 6, 11, 12, 17, 18]);
+            assert_eq!(found.filter.as_deref(), Some("stun && ip.addr == 172.16.84.124"), "it shows all of them");
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::convert::{LINK_TYPE, MALFORMED, UNSEEN};
 use super::outcome::Outcome;
 use super::proxy::refusal;
-use super::{Counts, DtlsState, Report, Tls};
+use super::{Counts, DtlsState, Report, ServerTransport, Tls, TransportOutcome};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::rules::{ONE_SIDED, TRUNCATED};
 use crate::session::{Conversation, Flow};
@@ -40,6 +40,8 @@ pub(super) struct Facts {
     relayed: Relayed,
     /// Conversations in which a server answered Binding requests.
     bindings: u64,
+    /// The capture cut such requests short, so that they may be checks between peers.
+    is_cut: bool,
     /// Flows with connectivity checks, and those where they were answered.
     checked: [u64; 2],
     /// Conversations about allocations from before the capture in which requests were granted.
@@ -80,6 +82,7 @@ impl Facts {
         self.allocated += conversation.allocated;
         let binding = conversation.granted_after(Method::BINDING, Timestamp(i64::MIN));
         self.bindings += u64::from(binding && !conversation.is_between_peers());
+        self.is_cut |= conversation.of(Method::BINDING).any(|exchange| exchange.asked.truncated);
         self.relayed = self.relayed.max(Relayed::of(conversation));
         let granted = |method| conversation.granted_after(method, Timestamp(i64::MIN));
         let kept = [Method::REFRESH, Method::CREATE_PERMISSION, Method::CHANNEL_BIND].into_iter().any(granted);
@@ -101,6 +104,7 @@ impl Facts {
         self.first = self.first.take().or(other.first);
         self.relayed = self.relayed.max(other.relayed);
         self.bindings += other.bindings;
+        self.is_cut |= other.is_cut;
         self.kept += other.kept;
         self.data += other.data;
         for (sum, more) in self.checked.iter_mut().zip(other.checked) {
@@ -146,11 +150,15 @@ impl Facts {
         // that a server answers is no success where then no check is answered
         if worked.is_empty() && self.bindings > 0 && !outcome.selected && (self.checked[0] == 0 || self.checked[1] > 0)
         {
-            worked.push("servers answered Binding requests".to_owned());
+            let words =
+                if self.is_cut { "Binding requests were answered" } else { "servers answered Binding requests" };
+            worked.push(words.to_owned());
         }
         if self.checked[1] > 0 && !outcome.selected {
-            worked
-                .push(format!("connectivity checks were answered on {} of {} pairs", self.checked[1], self.checked[0]));
+            worked.push(match self.checked {
+                [1, _] => "connectivity checks were answered on the only pair".to_owned(),
+                [pairs, answered] => format!("connectivity checks were answered on {answered} of {pairs} pairs"),
+            });
         }
         worked.extend(outcome.words);
         if self.first.is_none() {
@@ -185,6 +193,10 @@ impl Facts {
             return Some("its frames have no times of their own, without which silence tells nothing".to_owned());
         }
         let mut tried = report.servers.iter().flat_map(|server| &server.transports).peekable();
+        let sealed = |over: &ServerTransport| over.is_sealed() && over.outcome == TransportOutcome::Connected;
+        if self.checked[0] == 0 && report.servers.iter().flat_map(|server| &server.transports).any(sealed) {
+            return Some("what passed between client and server is encrypted, which takes the keys to read".to_owned());
+        }
         match self.checked {
             [0, _] if tried.peek().is_some() && tried.all(|over| over.answered == 0) => {
                 Some("no request to a server is answered in it".to_owned())

@@ -1,7 +1,7 @@
 //! Sums over the whole capture, and the first frames of what is told once with a count.
 
 use super::conversations::conversation::Conversation;
-use super::conversations::exchange::Seen;
+use super::conversations::exchange::{Exchange, Seen};
 use super::credentials::{Credentials, Identity};
 use super::flow::Flow;
 use crate::net::Endpoint;
@@ -264,9 +264,16 @@ impl Totals {
         let orphans = low.orphans + high.orphans > 0;
         // who goes on from another port had its answers at the old one
         let is_alone = |known: &Conversation| known.answered == 0 && known.moved.is_none();
-        let went_on = flow.conversation.as_ref().is_some_and(|known| is_alone(known) && known.went_on());
+        let went_on =
+            flow.conversation.as_ref().is_some_and(|known| is_alone(known) && known.went_on() && shows_answers(known));
         if silent && (orphans || went_on) {
             self.one_sided.add(flow.first.frame);
         }
     }
+}
+
+/// Whether what a client does shows that it is answered: not where it began before the capture, and need not be, or repeats what it asks.
+fn shows_answers(conversation: &Conversation) -> bool {
+    let once = |exchange: &&Exchange| exchange.again_total == 0;
+    !conversation.began_before || conversation.exchanges.iter().filter(once).count() > 1
 }

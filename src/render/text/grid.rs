@@ -7,6 +7,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// How much of an address is mostly shown in one piece: all of it but with IPv6.
 const USUAL: usize = 30;
+/// What two or three short words take.
+const WORDS: usize = 12;
 
 /// The lines of a table, the names of its columns in the first, indented by one column.
 pub(super) fn lines(mut header: Vec<String>, mut rows: Vec<Vec<String>>, width: usize) -> Vec<String> {
@@ -14,7 +16,8 @@ pub(super) fn lines(mut header: Vec<String>, mut rows: Vec<Vec<String>>, width: 
         let (mut narrow, mut below) = (header.clone(), rows.clone());
         stack(&mut narrow, " /");
         below.iter_mut().for_each(|row| stack(row, ""));
-        if Columns::of(&narrow, &below).fit(width) {
+        let (as_it_is, stacked) = (Columns::of(&header, &rows), Columns::of(&narrow, &below));
+        if stacked.fit(width) || (stacked.fit_by(0, width) && !as_it_is.fit_by(0, width)) {
             (header, rows) = (narrow, below);
         }
     }
@@ -59,23 +62,36 @@ impl<'t> Columns<'t> {
         self.cells(column).flat_map(str::lines).map(UnicodeWidthStr::width).max().unwrap_or(0)
     }
 
+    /// The longest word; a number with its unit is one.
     fn word(&self, column: usize) -> usize {
-        self.cells(column).flat_map(str::split_whitespace).map(UnicodeWidthStr::width).max().unwrap_or(0)
+        const SHORT: usize = 7;
+        let lines = self.cells(column).flat_map(str::lines);
+        let words = lines.map(|line| match line.width() {
+            width @ ..=SHORT => width,
+            _ => line.split_whitespace().map(UnicodeWidthStr::width).max().unwrap_or(0),
+        });
+        words.max().unwrap_or(0)
     }
 
     fn is_address(&self, column: usize) -> bool {
         column < 2 && self.widest(column) >= 9
     }
 
-    /// What a column needs in which no word of the usual length is broken.
-    fn least(&self, column: usize) -> usize {
-        let needs = if self.is_address(column) { self.widest(column) } else { self.word(column) };
+    /// What a column needs in which no word of the usual length is broken, and as many of them stand beside each other as have `room`.
+    fn least(&self, column: usize, room: usize) -> usize {
+        let widest = self.widest(column);
+        let needs = if self.is_address(column) { widest } else { self.word(column).max(widest.min(room)) };
         needs.min(USUAL)
     }
 
     /// Whether all of them get that.
+    fn fit_by(&self, room: usize, width: usize) -> bool {
+        2 + (0..self.header.len()).map(|column| self.least(column, room) + 2).sum::<usize>() <= width
+    }
+
+    /// The same with room for two or three words.
     fn fit(&self, width: usize) -> bool {
-        2 + (0..self.header.len()).map(|column| self.least(column) + 2).sum::<usize>() <= width
+        self.fit_by(WORDS, width)
     }
 
     /// Whether the first two are addresses, and nothing beside them is too long for any table.
@@ -101,8 +117,9 @@ impl<'t> Columns<'t> {
                 |column| if self.is_address(column) { Share::Broken(share) } else { Share::Least(self.word(column)) };
             return (0..self.header.len()).map(broken).collect();
         }
-        if whole + 2 > width && self.fit(width) {
-            return (0..self.header.len()).map(|column| Share::Least(self.least(column))).collect();
+        if let Some(room) = [WORDS, 0].into_iter().find(|&room| self.fit_by(room, width)).filter(|_| whole + 2 > width)
+        {
+            return (0..self.header.len()).map(|column| Share::Least(self.least(column, room))).collect();
         }
         let mut left = width * 2 / 3;
         (0..self.header.len())
@@ -184,6 +201,18 @@ fn broken(cell: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beside_a_long_name_addresses_are_stacked_before_short_cells_are_broken_word_by_word() {
+        let header = ["client", "relayed", "user", "end", "sent", "received"].map(str::to_owned).to_vec();
+        let user = "1715374885:5969643449701658072";
+        let row = ["192.168.12.156:40482", "18.195.4.121:61894", user, "open, 596 of 600 s left", "345 B", "160 B"];
+        for width in [80, 100] {
+            let lines = lines(header.clone(), vec![row.map(str::to_owned).to_vec()], width);
+            let text = lines.join("\n");
+            assert!(text.contains(user) && text.contains("345 B") && text.contains("160 B"), "{text}");
+        }
+    }
 
     #[test]
     fn an_address_is_broken_behind_its_colons() {

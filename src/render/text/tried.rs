@@ -154,6 +154,8 @@ pub(in crate::render) fn outcome(transport: &ServerTransport) -> String {
         TransportOutcome::Unanswered if transport.asked == 0 && known.unanswered_syns > 0 => {
             format!("SYN unanswered, {}", times(known.unanswered_syns))
         }
+        // of what goes through its relay the server says nothing
+        TransportOutcome::Unanswered if transport.asked == 0 => "nothing asked".to_owned(),
         TransportOutcome::Unanswered => "no answer".to_owned(),
     };
     // what was open is told beside what came of it

@@ -240,7 +240,7 @@ impl Group {
 }
 
 /// What a display filter joins its demands with.
-const AND: &str = " && ";
+pub(super) const AND: &str = " && ";
 
 /// Has a display filter show another occurrence between the same hosts, too: of several ports it names none.
 pub(super) fn widen(filter: &mut Option<String>, other: Option<String>) {

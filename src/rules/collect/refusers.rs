@@ -1,6 +1,6 @@
 //! Several servers, or addresses of one, that bar a client from the same peer: one policy or one wrong candidate, and one finding.
 
-use super::group::widen;
+use super::group::AND;
 use super::{Concluded, Group, MAX_FRAMES};
 use crate::frame::in_order;
 use crate::net::Scope;
@@ -52,7 +52,21 @@ fn absorb(first: &mut Concluded, other: Concluded) {
     first.frames_total += other.frames_total;
     first.frames = in_order(std::mem::take(&mut first.frames).into_iter().chain(other.frames));
     first.frames.truncate(MAX_FRAMES);
-    widen(&mut first.filter, other.filter);
+    widen(&mut first.filter, other.filter.as_deref());
+}
+
+/// Has a display filter show what is of another server of the same client, too: what both demand.
+fn widen(filter: &mut Option<String>, other: Option<&str>) {
+    let (Some(one), Some(other)) = (filter.as_deref(), other) else { return };
+    // alternatives of whole demands are not taken apart
+    let is_plain = |term: &str| term.matches('(').count() == term.matches(')').count();
+    if !one.split(AND).chain(other.split(AND)).all(is_plain) {
+        return;
+    }
+    let shared: Vec<&str> = one.split(AND).filter(|term| other.split(AND).any(|known| known == *term)).collect();
+    if shared.iter().any(|term| term.contains(".addr == ")) {
+        *filter = Some(shared.join(AND));
+    }
 }
 
 fn tell(finding: &mut Concluded, mut servers: Vec<String>) {

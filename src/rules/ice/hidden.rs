@@ -17,6 +17,8 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     if view.session.hidden().is_cut() {
         return;
     }
+    // where the capture lacks one direction of what passed, it may lack the answer, too
+    let one_sided = view.session.totals().one_sided.total > 0;
     for (name, hidden) in view.session.hidden().iter() {
         let Some((asker, first)) = hidden.asked.filter(|_| hidden.address.is_none()) else { continue };
         let waited = view.session.now().since(first.time);
@@ -28,7 +30,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
             key: asker.ip().to_string(),
             severity: Severity::Warning,
             // what comes to the asker alone passes this point only if the asker's other packets do
-            confidence: if hidden.unicast { Confidence::Likely } else { Confidence::Certain },
+            confidence: if hidden.unicast || one_sided { Confidence::Likely } else { Confidence::Certain },
             remedy: Remedy::None,
             at: first.time,
             frames: hidden.questions.frames.clone(),
