@@ -349,6 +349,98 @@ mod fragments {
         assert!(finding(&report, "dtls-fragment-lost").explanation.contains("4 IP packets"));
     }
 
+    /// A flight of the server that a router turns back each time that it is sent, before the capture loses sight of it.
+    fn turned_back(copies: u32, quoted: impl Fn(support::Sent) -> support::Sent) -> Report {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.certificates.1 = vec![0x30; 1000];
+        let hello = shake.hello(&mut scene);
+        for copy in 0..4 {
+            shake.server.message = 0;
+            let flight = shake.server_flight(&mut scene);
+            if copy < copies {
+                scene.after_ms(3).icmp("192.0.2.254", Icmp::TooBig(1200), &quoted(flight));
+            }
+            scene.after_ms(900 << copy);
+            let copy = again(&mut shake.client, &hello.payload);
+            shake.up(&mut scene, copy);
+        }
+        consent(&mut scene, 3);
+        of(&scene)
+    }
+
+    #[test]
+    fn a_flight_that_a_router_calls_too_big_each_time_is_lost_there() {
+        // many routers quote the IP header and the ports alone
+        for kept in [usize::MAX, 28] {
+            let report = turned_back(4, |mut sent| {
+                sent.packet.truncate(kept);
+                sent
+            });
+            assert_told(&report, "dtls-fragment-lost", Severity::Failure, Confidence::Certain);
+            let known = finding(&report, "dtls-fragment-lost");
+            assert_eq!(report.headline_finding.as_deref(), Some("dtls-fragment-lost"));
+            let title = format!("The DTLS handshake from {BOB} is too large for the path to {ALICE}: 192.0.2.254 passes on 1200 bytes at most");
+            assert_eq!(known.title, title);
+            assert!(known.fix.contains("to 1172 bytes or less"), "{}", known.fix);
+        }
+    }
+
+    #[test]
+    fn a_router_that_calls_one_datagram_too_big_is_told_beside_what_stops() {
+        let report = turned_back(1, |sent| sent);
+        assert_told(&report, "dtls-incomplete", Severity::Failure, Confidence::Certain);
+        let text = &finding(&report, "dtls-incomplete").explanation;
+        assert!(text.contains("192.0.2.254 says that packets are too big and takes 1200 bytes at most"), "{text}");
+    }
+
+    #[test]
+    fn a_handshake_that_goes_on_in_smaller_pieces_after_a_router_called_it_too_big_is_healthy() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.certificates.1 = vec![0x30; 1000];
+        shake.hello(&mut scene);
+        for _ in 0..2 {
+            shake.server.message = 0;
+            let flight = shake.server_flight(&mut scene);
+            scene.after_ms(3).icmp("192.0.2.254", Icmp::TooBig(1200), &flight);
+            scene.after_ms(1000);
+        }
+        shake.client_flight(&mut scene);
+        shake.last_flight(&mut scene);
+        shake.talk(&mut scene, 3);
+        assert_silent(&of(&scene));
+    }
+
+    #[test]
+    fn an_answer_that_may_be_too_large_for_the_path_is_named_where_small_packets_pass() {
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        hellos(&mut scene, &mut shake, 6);
+        consent(&mut scene, 3);
+        let report = of(&scene);
+        let silent = finding(&report, "dtls-no-answer");
+        assert!(silent.explanation.contains("too large for the path"), "{}", silent.explanation);
+        assert!(silent.fix.contains("DTLS MTU"), "{}", silent.fix);
+        // the same after a small datagram of the server got through
+        let (mut scene, mut shake) = start();
+        checks(&mut scene);
+        shake.hello(&mut scene);
+        let verify = shake.server.hello_verify_request(&[7; 20]);
+        shake.down(&mut scene, verify);
+        let hello = shake.client.client_hello(&Offer { cookie: vec![7; 20], ..Offer::default() });
+        for copy in 0..5 {
+            scene.after_ms(500 << copy);
+            let copy = again(&mut shake.client, &hello);
+            shake.up(&mut scene, copy);
+        }
+        consent(&mut scene, 3);
+        let report = of(&scene);
+        let stuck = finding(&report, "dtls-incomplete");
+        assert!(stuck.explanation.contains("too large for the path"), "{}", stuck.explanation);
+        assert!(stuck.fix.contains("DTLS MTU"), "{}", stuck.fix);
+    }
+
     /// A hello whose key share makes it two records.
     fn hello_in_pieces() -> (Scene, Shake) {
         let (mut scene, mut shake) = start();
@@ -501,6 +593,21 @@ mod alerts {
                 assert!(text.contains(offered), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_client_that_finds_the_security_of_a_chosen_suite_insufficient_means_the_certificate() {
+        let (mut scene, mut shake) = start();
+        shake.hello(&mut scene);
+        shake.server_flight(&mut scene);
+        let alert = shake.client.alert(2, 71);
+        shake.up(&mut scene, alert);
+        let report = of(&scene);
+        assert_told(&report, "dtls-handshake-failure", Severity::Failure, Confidence::Certain);
+        let found = finding(&report, "dtls-handshake-failure");
+        assert!(found.title.ends_with("insufficient_security after the certificate of 192.0.2.9:40000"), "{}", found.title);
+        assert!(found.explanation.contains("EC secp256r1"), "{}", found.explanation);
+        assert!(found.fix.contains("2048"), "{}", found.fix);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::frame::in_order;
 use crate::rules::evidence::{all_of, frames};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{AlertSeen, Handshake, Offer, Role};
+use crate::wire::handshake::certificate::Summary;
 use crate::wire::handshake::{HandshakeType, registry};
 
 pub(super) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
@@ -75,6 +76,12 @@ fn nothing_in_common(story: &Story<'_>, alert: &AlertSeen, name: &str, listed: &
             fix: format!("Configure a certificate on {of}: WebRTC needs one of either side."),
         };
     }
+    if alert.alert.description.0 == 71
+        && alert.from == Role::Client
+        && let Some(key) = handshake.sides.server.certificates.as_ref().and_then(|chain| chain.first())
+    {
+        return too_weak(story, name, listed, key.summary.as_ref());
+    }
     let compare = "Compare the lists with the configuration of the side that sent the alert: allow a cipher suite that fits its certificate (ECDSA or \
                    RSA), a group and an SRTP profile that both have.";
     let (clause, what, fix) = match alert.alert.description.0 {
@@ -107,6 +114,26 @@ fn nothing_in_common(story: &Story<'_>, alert: &AlertSeen, name: &str, listed: &
             offers(handshake)
         ),
         fix: fix.to_owned(),
+    }
+}
+
+/// A client that has got a suite which it offered, and the certificate, and then finds the security insufficient: the suite it had offered itself.
+fn too_weak(story: &Story<'_>, name: &str, listed: &[u64], certificate: Option<&Summary>) -> Text {
+    let (client, server) = (story.end(Role::Client), story.end(Role::Server));
+    let key = certificate.map(|known| format!(", whose key is {}", known.key)).unwrap_or_default();
+    Text {
+        title: format!("{client} ends the DTLS handshake with the alert {name} after the certificate of {server}"),
+        explanation: format!(
+            "The server had chosen what the client offered and sent its certificate{key}; {client} answered that with the fatal alert {name} ({}). What is not \
+             secure enough for it is the certificate, then: mostly an RSA key of fewer than 1024 or 2048 bits, or a signature with SHA-1 or MD5; or the key that \
+             the server sent for the exchange. {}",
+            frames(listed),
+            offers(story.handshake)
+        ),
+        fix: format!(
+            "Give {server} a new certificate: ECDSA on P-256, or RSA of 2048 bits or more, signed with SHA-256. Samples that come with old programs are too weak for \
+             the stacks of today."
+        ),
     }
 }
 

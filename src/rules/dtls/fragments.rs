@@ -1,11 +1,11 @@
 //! `dtls-fragment-lost`, `dtls-hello-fragmented`: what does not fit the path, or the peer.
 
-use super::reading::{lost_packets, lost_parts};
+use super::reading::{lost_packets, lost_parts, turned_back};
 use super::{FRAGMENT_LOST, HELLO_FRAGMENTED, Reading, Story, hello_frames};
 use crate::frame::in_order;
 use crate::rules::evidence::{frames, frames_at, listed};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
-use crate::session::handshake::{Handshake, Role};
+use crate::session::handshake::{Handshake, Role, Unreachable};
 use crate::time::Span;
 use crate::wire::handshake::HandshakeType;
 use std::ops::Range;
@@ -13,6 +13,9 @@ use std::ops::Range;
 /// Before this time is over, the answer to a hello that is sent again every few milliseconds may still be on its way; after the other it is not.
 const ON_ITS_WAY: Span = Span::from_secs(1);
 const LONG: Span = Span::from_secs(3);
+/// Bytes of the headers of IP and UDP.
+const IPV4: u32 = 28;
+const IPV6: u32 = 48;
 
 pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
@@ -28,6 +31,9 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     let part = lost_parts(handshake).next();
     let packet = handshake.ip_fragments.first().filter(|_| lost_packets(handshake));
+    if let (None, None, Some((icmp, mtu))) = (part, packet, turned_back(handshake)) {
+        return too_large(story, icmp, mtu, out);
+    }
     let Some(from) = part.map(|(role, _)| role).or(packet.map(|packet| packet.from)) else { return };
     // where the first record is missing, or the answer to the check that opened the way for it, so may be more
     let whole = handshake.from_start && !story.lacks_answers(view);
@@ -78,7 +84,7 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
         };
         let too_big = handshake.too_big.as_ref().map(|(icmp, mtu)| {
             let mtu = mtu.map(|mtu| format!(" and takes {mtu} bytes at most")).unwrap_or_default();
-            format!(" {} says that packets are too big{mtu} (ICMP, frame {}).", icmp.sender, icmp.frame)
+            format!(" {} says that packets are too big{mtu} (ICMP, frame {}).", icmp.first.sender, icmp.first.frame)
         });
         // what is large in a hello is not the certificate
         let smaller = match part {
@@ -102,6 +108,43 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
             fix: format!(
                 "Lower the DTLS MTU of {sender} (to 1200 bytes or less), or {smaller}. Let the path carry IP fragments and ICMP \"too big\".{}",
                 way.fix
+            ),
+        }
+    });
+}
+
+/// A router says of a flight that it is too large for the way on, each time that it is sent.
+fn too_large(story: &Story<'_>, icmp: &Unreachable, mtu: Option<u32>, out: &mut Collector) {
+    let handshake = story.handshake;
+    let from = icmp.from;
+    let flights = handshake.flights.iter().filter(|flight| flight.from == from && flight.repeated > 0);
+    let sent = frames_at(flights.flat_map(|flight| flight.times.iter().copied()));
+    let numbers = in_order(sent.into_iter().chain(icmp.frames.iter().copied()));
+    let mut seen = story.occurrence(FRAGMENT_LOST, Severity::Failure, Confidence::Certain, from.name());
+    seen.frames = numbers.clone();
+    seen.filter = seen.filter.map(|filter| filter.replacen("dtls", "(dtls || icmp || icmpv6)", 1));
+    seen.reference = "RFC 9147 §4.4";
+    out.add(seen, || {
+        let (sender, receiver, router) = (story.end(from), story.end(from.other()), icmp.first.sender);
+        let headers = if router.is_ipv4() { IPV4 } else { IPV6 };
+        let takes = mtu.map(|mtu| format!(": {router} passes on {mtu} bytes at most")).unwrap_or_default();
+        let fits = match mtu {
+            Some(mtu) => format!("to {} bytes or less, {mtu} without the headers of IP and UDP", mtu.saturating_sub(headers)),
+            None => "to 1200 bytes or less".to_owned(),
+        };
+        Text {
+            title: format!("The DTLS handshake from {sender} is too large for the path to {receiver}{takes}"),
+            explanation: format!(
+                "{router} answered {} datagrams of {sender} with ICMP \"{}\" ({}), and so did not pass them on; the largest has {} bytes without the headers of IP \
+                 and UDP. {sender} sent its flight again and met the same. Small packets, such as connectivity checks, do pass.",
+                icmp.total,
+                icmp.first.kind,
+                frames(&numbers),
+                handshake.sides[from].largest_datagram,
+            ),
+            fix: format!(
+                "Lower the DTLS MTU of {sender} ({fits}), or give it a smaller certificate: ECDSA on P-256 instead of RSA, no chain. Or raise the MTU of the path \
+                 (a VPN or tunnel lowers it), or let {router} fragment what is too large.",
             ),
         }
     });

@@ -1,6 +1,6 @@
 //! `dtls-incomplete`: a handshake that stops half-way.
 
-use super::{CLOSED_EARLY, INCOMPLETE, Reading, Story, capital};
+use super::{CLOSED_EARLY, INCOMPLETE, Reading, SMALLER, Story, TOO_LARGE, capital};
 use crate::rules::evidence::{counted, frames, frames_at};
 use crate::rules::{Collector, Confidence, Remedy, Severity, Text, View};
 use crate::session::Seen;
@@ -181,6 +181,10 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         ),
         None => format!("{owes} does not go on."),
     };
+    // a cookie came, which is small, and what comes next holds the certificate
+    let verified = handshake.sides.server.sent(HandshakeType::HELLO_VERIFY_REQUEST);
+    let asked_again = last.from == Role::Client && last.messages == [What::Message(HandshakeType::CLIENT_HELLO)];
+    let unheard = verified && asked_again && story.pair_works(view);
     let hint = match last.messages.first() {
         _ if media.is_some() => "",
         Some(What::ChangeCipherSpec | What::Protected) | None => "",
@@ -195,8 +199,17 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         }
         _ => "",
     };
+    let size = match unheard {
+        true => format!(" Its stack or application refuses the hello without a word{TOO_LARGE}."),
+        false => String::new(),
+    };
     let icmp = handshake.unreachable.as_ref().map(|known| {
         format!(" {} ({}) came from {}.", counted(known.total, "ICMP error"), known.first.kind, known.first.sender)
+    });
+    let icmp = icmp.or_else(|| {
+        let (known, mtu) = handshake.too_big.as_ref()?;
+        let mtu = mtu.map(|mtu| format!(" and takes {mtu} bytes at most")).unwrap_or_default();
+        Some(format!(" {} says that packets are too big{mtu} (ICMP, frame {}).", known.first.sender, known.first.frame))
     });
     let closed = handshake.given_up().map(|alert| {
         let (who, name) = (story.end(alert.from), &alert.alert.description);
@@ -207,7 +220,8 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         format!("Capture at {owes}, too: whether its last flight leaves it tells the path from the stack.{}", way.fix)
     } else if way.fix.is_empty() {
         format!(
-            "Capture at {owes}, too: whether that flight arrives there tells the path from the stack; then look at its log."
+            "Capture at {owes}, too: whether that flight arrives there tells the path from the stack; then look at its log.{}",
+            if unheard { format!(" If it arrives and is answered, {SMALLER}") } else { String::new() }
         )
     } else {
         format!("Look at the log of {owes} if its side got the flight.{}", way.fix)
@@ -219,7 +233,7 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
             story.end(Role::Server)
         ),
         explanation: format!(
-            "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {goes_on}{}{hint}{}{}{}",
+            "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {goes_on}{size}{}{hint}{}{}{}",
             handshake.flights.len(),
             if repeated > 0 { format!("; flights were sent again up to {}", times(repeated)) } else { String::new() },
             frames(listed),

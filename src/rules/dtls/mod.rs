@@ -36,6 +36,11 @@ const ALERT: &str = "dtls-alert";
 const CLOSED: &str = "dtls-closed";
 const INCOMPLETE: &str = "dtls-incomplete";
 
+/// What else keeps an answer with a certificate from arriving where small packets do, as the end of a sentence.
+const TOO_LARGE: &str = ", or the answer, which holds a certificate, is too large for the path (a VPN or tunnel on it) and is dropped where small packets pass";
+/// What to do about it, as a clause.
+const SMALLER: &str = "lower the DTLS MTU of the server to 1200 bytes or less, or give it a smaller certificate (ECDSA on P-256 instead of RSA, no chain).";
+
 #[rustfmt::skip] // one rule a line
 pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[NO_ANSWER, UNREACHABLE, ROLE_CONFLICT], judge: Judge::Handshake(silence::judge) },

@@ -1,6 +1,6 @@
 //! Which of the stories an association tells: the first that fits.
 
-use crate::session::handshake::{Handshake, Missing, Role, State, What};
+use crate::session::handshake::{Handshake, Missing, Role, State, Unreachable, What};
 use crate::time::Span;
 use crate::wire::handshake::{HandshakeType, Version};
 
@@ -9,6 +9,8 @@ const COPIES: u32 = 3;
 const WAITED: Span = Span::from_secs(2);
 /// A flight that was sent again so often does not get through.
 const AGAIN: u32 = 2;
+/// Errors that come after this time are about copies of a flight, not about its other datagrams.
+const AGAIN_LATER: Span = Span::from_millis(300);
 /// A hello of more bytes than this in one datagram may not pass everywhere: IPv6 carries 1280 with its headers, PPPoE 1492.
 const LARGE: u32 = 1450;
 
@@ -61,7 +63,8 @@ impl Reading {
         if let Some(reading) = by_alert(handshake) {
             return reading;
         }
-        if lost_packets(handshake) || lost_parts(handshake).next().is_some() {
+        let lost = lost_packets(handshake) || lost_parts(handshake).next().is_some();
+        if lost || turned_back(handshake).is_some() {
             return Reading::FragmentLost;
         }
         if client_alone {
@@ -173,6 +176,15 @@ fn came_again(message: &Missing) -> bool {
 /// Whether IP fragments of it never came, and flights were sent again for it.
 pub(super) fn lost_packets(handshake: &Handshake) -> bool {
     !handshake.ip_fragments.is_empty() && handshake.flights.iter().any(|flight| flight.repeated >= 1)
+}
+
+/// ICMP errors that say that a flight is too large for the path, where it was sent again and met them again, and the MTU that they tell. Where they come
+/// once the sender may have made its datagrams smaller.
+pub(super) fn turned_back(handshake: &Handshake) -> Option<(&Unreachable, Option<u32>)> {
+    let (known, mtu) = handshake.too_big.as_ref()?;
+    let again = handshake.flights.iter().any(|flight| flight.from == known.from && flight.repeated >= 1);
+    let lasts = known.total > 1 && known.last.since(handshake.first.time) >= AGAIN_LATER;
+    (again && lasts).then_some((known, *mtu))
 }
 
 /// Whether a version is older than DTLS 1.2.

@@ -1,7 +1,7 @@
 //! `dtls-no-answer`, `dtls-unreachable`, `dtls-role-conflict`: no server answers the ClientHello.
 
 use super::reading::is_large;
-use super::{NO_ANSWER, ROLE_CONFLICT, Reading, Story, UNREACHABLE, hello_frames};
+use super::{NO_ANSWER, SMALLER, TOO_LARGE, ROLE_CONFLICT, Reading, Story, UNREACHABLE, hello_frames};
 use crate::frame::in_order;
 use crate::net::Endpoint;
 use crate::rules::evidence::{first_frames, frames, frames_at, how_long, quote};
@@ -53,6 +53,8 @@ fn no_answer(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
             return astray(story, copies, &listed, (other, at.frame));
         }
         let setup = story.setup_note(view);
+        // what a server answers with holds its certificate, and is the largest datagram so far
+        let (size, smaller) = if works { (TOO_LARGE, SMALLER) } else { ("", "") };
         let way = story.whereabouts(Role::Client, "ClientHello datagrams", view);
         Text {
             title: format!(
@@ -63,14 +65,15 @@ fn no_answer(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
             explanation: format!(
                 "{client} sent the same ClientHello to {server} {copies} times within {} ({}), and no DTLS came back. {pair} Either the peer has \
                  not started DTLS (its ICE is not done, or it waits as a server that never got the description), or it takes itself for the \
-                 server of another association, or a device on the way drops DTLS while it lets STUN pass.{large}{setup}{}",
+                 server of another association, or a device on the way drops DTLS while it lets STUN pass{size}.{large}{setup}{}",
                 how_long(over),
                 first_frames(&listed, u64::from(copies)),
                 way.text
             ),
             fix: format!(
                 "Check that offer and answer agree who is active (a=setup) and that both sides have them; capture at the peer to see whether \
-                 the ClientHello arrives; if it does not, let the devices on the way pass DTLS (UDP payloads whose first byte is 20 to 63).{}",
+                 the ClientHello arrives; if it does not, let the devices on the way pass DTLS (UDP payloads whose first byte is 20 to 63).{}{}",
+                if smaller.is_empty() { String::new() } else { format!(" If it does arrive and is answered, {smaller}") },
                 way.fix
             ),
         }

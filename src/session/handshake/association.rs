@@ -83,8 +83,8 @@ pub struct Handshake {
     pub superseded: Option<Seen>,
     /// ICMP errors that quote its datagrams.
     pub unreachable: Option<Unreachable>,
-    /// ICMP errors that say that its datagrams are too large for the way: the first, and the MTU where it tells one.
-    pub too_big: Option<(IcmpAnswer, Option<u32>)>,
+    /// ICMP errors that say that its datagrams are too large for the way, and the smallest MTU that they tell.
+    pub too_big: Option<(Unreachable, Option<u32>)>,
     /// IP packets of its hosts, within its time, of which fragments never came; the first 8.
     pub ip_fragments: Vec<LostPacket>,
     /// Whether the snap length cut records in the clear.
@@ -248,6 +248,25 @@ pub struct Unreachable {
     pub total: u64,
     /// The frames of the first 8.
     pub frames: Vec<u64>,
+}
+
+/// So many frames of ICMP errors are kept.
+const MAX_FRAMES: usize = 8;
+
+impl Unreachable {
+    /// None so far; the first is about to be added.
+    pub(super) fn begun(from: Role, first: IcmpAnswer, at: Timestamp) -> Unreachable {
+        Unreachable { from, first, last: at, total: 0, frames: Vec::new() }
+    }
+
+    /// One more.
+    pub(super) fn add(&mut self, answer: IcmpAnswer, at: Timestamp) {
+        self.total += 1;
+        self.last = at;
+        if self.frames.len() < MAX_FRAMES {
+            self.frames.push(answer.frame);
+        }
+    }
 }
 
 /// An IP packet of which fragments never came.

@@ -21,7 +21,6 @@ const MAX_ALERTS: usize = 8;
 const MAX_WAYS: usize = 8;
 const MAX_COUNTER_HELLOS: usize = 8;
 const MAX_PARTS: usize = 8;
-const MAX_FRAMES: usize = 8;
 /// Fragments of one transmission come closer together than this; a sender waits longer before it sends a flight again.
 const ONE_TRANSMISSION: Span = Span::from_millis(20);
 /// Bytes of a protected alert of DTLS 1.3: the alert, its content type, and the tag that all suites but one have.
@@ -387,17 +386,15 @@ impl Entry {
 
     /// An ICMP error quotes one of its datagrams.
     pub(super) fn unreachable(&mut self, from: Role, answer: IcmpAnswer, at: Timestamp) {
-        let known = self.handshake.unreachable.get_or_insert_with(|| Unreachable {
-            from,
-            first: answer,
-            last: at,
-            total: 0,
-            frames: Vec::new(),
-        });
-        known.total += 1;
-        known.last = at;
-        if known.frames.len() < MAX_FRAMES {
-            known.frames.push(answer.frame);
+        self.handshake.unreachable.get_or_insert_with(|| Unreachable::begun(from, answer, at)).add(answer, at);
+    }
+
+    /// A router says that one of its datagrams was too large for it.
+    pub(super) fn too_big(&mut self, from: Role, answer: IcmpAnswer, mtu: Option<u32>, at: Timestamp) {
+        let (known, least) = self.handshake.too_big.get_or_insert_with(|| (Unreachable::begun(from, answer, at), mtu));
+        if known.from == from {
+            known.add(answer, at);
+            *least = [*least, mtu].into_iter().flatten().min();
         }
     }
 

@@ -273,7 +273,9 @@ impl Handshakes {
         mtu: Option<u32>,
         at: Timestamp,
     ) -> bool {
-        if !quoted.payload.first().is_some_and(|first| (20..=63).contains(first)) {
+        // many routers quote no more than the ports (RFC 792); what is too large for a path is none of the checks on it
+        let of_dtls = quoted.payload.first().map(|first| (20..=63).contains(first));
+        if !of_dtls.unwrap_or(answer.kind.is_too_big()) {
             return false;
         }
         let path = Path::of(Transport::Udp, quoted.src, quoted.dst, &crate::event::Hops::default());
@@ -283,7 +285,7 @@ impl Handshakes {
         let Some(way) = entry.handshake.ways.iter().find(|way| way.path == path) else { return false };
         let from = way.sender(quoted.src);
         if answer.kind.is_too_big() {
-            entry.handshake.too_big.get_or_insert((answer, mtu));
+            entry.too_big(from, answer, mtu, at);
         } else if answer.kind.is_unreachable() {
             entry.unreachable(from, answer, at);
         }
