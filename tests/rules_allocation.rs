@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, frames_of, report};
+use support::analyze::{finding, frames_of, ids, report};
 use support::calls::graver;
 use support::*;
 use turnscope::report::{Confidence, Severity, Verdict};
@@ -570,4 +570,21 @@ fn a_request_that_the_snap_length_cut_is_likely_only() {
     let quota = report.findings.iter().find(|finding| finding.id == "turn-quota");
     assert!(quota.is_none_or(|found| found.confidence == Confidence::Likely));
     assert_ne!(report.verdict, Verdict::Failure);
+}
+
+#[test]
+fn a_permission_that_was_granted_before_and_is_malformed_now_tells_of_a_server_that_forgot() {
+    // as coturn says it after a restart, without SOFTWARE
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+    let permit = scene.after_ms(10).create_permission(CLIENT, SERVER, &alice(), "n", PEER);
+    scene.after_ms(10).granted(&permit, None, &alice());
+    let again = scene.after_ms(240_000).create_permission(CLIENT, SERVER, &alice(), "n", PEER);
+    scene.after_ms(10).challenge(&again, 438, "Wrong nonce", "example.org", "m");
+    let again = scene.after_ms(10).create_permission(CLIENT, SERVER, &alice(), "m", PEER);
+    scene.after_ms(10).refuse(&again, 400, "Bad Request");
+    let report = report(&scene.later(60).pcap());
+    let found = finding(&report, "turn-allocation-gone");
+    assert!(found.title.contains("is gone"), "{}", found.title);
+    assert!(!ids(&report).contains(&"turn-request-rejected"), "{:?}", ids(&report));
 }

@@ -644,3 +644,31 @@ fn a_call_that_ends_since_its_refreshes_are_refused_is_a_failure_however_long_it
         }
     }
 }
+
+#[test]
+fn a_client_that_names_its_user_and_signs_nothing_is_told_so() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce-1");
+    let named =
+        Stun::request(method::ALLOCATE).requested_transport(17).username("alice").realm("example.org").nonce("nonce-1");
+    let again = scene.after_ms(10).send(CLIENT, SERVER, named);
+    scene.after_ms(10).challenge(&again, 401, "Unauthorized", "example.org", "nonce-2");
+    let report = report(&scene.later(20).pcap());
+    let found = finding(&report, "turn-no-credentials");
+    assert!(
+        found.title.contains("names the user \"alice\"") && found.title.ends_with("no MESSAGE-INTEGRITY"),
+        "{}",
+        found.title
+    );
+    assert!(!found.explanation.contains("neither sent credentials"), "{}", found.explanation);
+}
+
+#[test]
+fn an_empty_realm_is_named_where_a_client_stops_at_it() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "", "nonce-1");
+    let report = report(&scene.later(20).pcap());
+    let found = finding(&report, "turn-no-credentials");
+    assert!(found.explanation.contains("The realm is empty"), "{}", found.explanation);
+    assert!(found.fix.starts_with("Set a realm on"), "{}", found.fix);
+}

@@ -380,7 +380,9 @@ mod fragments {
             assert_told(&report, "dtls-fragment-lost", Severity::Failure, Confidence::Certain);
             let known = finding(&report, "dtls-fragment-lost");
             assert_eq!(report.headline_finding.as_deref(), Some("dtls-fragment-lost"));
-            let title = format!("The DTLS handshake from {BOB} is too large for the path to {ALICE}: 192.0.2.254 passes on 1200 bytes at most");
+            let title = format!(
+                "The DTLS handshake from {BOB} is too large for the path to {ALICE}: 192.0.2.254 passes on 1200 bytes at most"
+            );
             assert_eq!(known.title, title);
             assert!(known.fix.contains("to 1172 bytes or less"), "{}", known.fix);
         }
@@ -605,7 +607,11 @@ mod alerts {
         let report = of(&scene);
         assert_told(&report, "dtls-handshake-failure", Severity::Failure, Confidence::Certain);
         let found = finding(&report, "dtls-handshake-failure");
-        assert!(found.title.ends_with("insufficient_security after the certificate of 192.0.2.9:40000"), "{}", found.title);
+        assert!(
+            found.title.ends_with("insufficient_security after the certificate of 192.0.2.9:40000"),
+            "{}",
+            found.title
+        );
         assert!(found.explanation.contains("EC secp256r1"), "{}", found.explanation);
         assert!(found.fix.contains("2048"), "{}", found.fix);
     }

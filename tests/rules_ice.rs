@@ -762,6 +762,82 @@ fn a_role_conflict_that_nobody_gives_way_in_is_a_failure() {
 }
 
 #[test]
+fn an_agent_that_keeps_its_role_against_487_is_not_told_to_have_agreed_since_it_answers_others() {
+    // as where an agent drops a 487 that is signed with another password than its check
+    let agents = agents();
+    let stubborn = Agents { a_controls: false, ..agents.clone() };
+    let mut scene = Scene::new();
+    for _ in 0..12 {
+        let check = scene.after_ms(200).a_checks(&agents, plain);
+        scene.after_ms(10).refuse(&check, 487, "Role Conflict");
+        scene.after_ms(50).b_is_answered(&stubborn, plain);
+    }
+    let told = report(&scene.pcap());
+    assert_eq!(failures(&told), ["ice-role-conflict"]);
+    let found = finding(&told, "ice-role-conflict");
+    assert!(found.title.ends_with("both claim to be the controlling agent, and neither gives way"), "{}", found.title);
+    // where the other nominates a pair it works, but they have not agreed
+    scene.b_is_answered(&stubborn, Stun::use_candidate);
+    for data in [0, 50] {
+        scene.talk_directly(A, B, data);
+        let told = report(&scene.pcap());
+        assert_eq!(failures(&told), [""; 0]);
+        let found = finding(&told, "ice-role-conflict");
+        assert!(
+            found.title.ends_with("both claim to be the controlling agent, and get on all the same"),
+            "{}",
+            found.title
+        );
+    }
+}
+
+#[test]
+fn checks_that_are_refused_without_a_code_are_likely_refused_for_their_credentials() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..15 {
+        let check = scene.after_ms(300).a_checks(&agents, plain);
+        let answer = [&[0x01, 0x11, 0, 0][..], &check.payload[4..20]].concat();
+        scene.after_ms(10).udp(check.to, check.from, answer);
+    }
+    let told = report(&scene.pcap());
+    let found = finding(&told, "ice-check-unauthorized");
+    assert_eq!((found.confidence, told.verdict), (Confidence::Likely, Verdict::Warning));
+    assert!(found.title.contains("with an error without a code: "), "{}", found.title);
+}
+
+#[test]
+fn checks_without_integrity_are_refused_for_that() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..15 {
+        let check = Stun::request(method::BINDING).username("bbbb:aaaa").priority(1).controlling(2);
+        let check = scene.after_ms(300).send(agents.at_a, agents.at_b, check);
+        scene.after_ms(10).refuse(&check, 400, "Bad Request");
+    }
+    let told = report(&scene.pcap());
+    assert_eq!(failures(&told), ["ice-check-unauthorized"]);
+    let found = finding(&told, "ice-check-unauthorized");
+    assert!(found.title.ends_with("400 Bad Request: they carry no MESSAGE-INTEGRITY"), "{}", found.title);
+    assert!(!found.fix.contains("stale or mangled"), "{}", found.fix);
+}
+
+#[test]
+fn checks_that_were_let_in_before_are_not_refused_for_their_password() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.connect(&agents).talk_directly(A, B, 20);
+    for _ in 0..12 {
+        refused(scene.after_ms(2500), &agents, 401, "Unauthorized");
+    }
+    let told = report(&scene.pcap());
+    let found = finding(&told, "ice-check-unauthorized");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.ends_with("with 401 Unauthorized: it takes them no more"), "{}", found.title);
+    assert!(found.explanation.contains("let in until frame 6"), "{}", found.explanation);
+}
+
+#[test]
 fn two_controlled_agents_that_wait_for_each_other_are_a_failure() {
     let waiting = Agents { a_controls: false, ..agents() };
     let mut scene = Scene::new();

@@ -354,3 +354,14 @@ fn a_time_limited_credential_that_had_not_ended_points_at_the_shared_secret_and_
         assert!(!told.contains("time-limited"), "{user}: {told}");
     }
 }
+
+#[test]
+fn a_realm_that_ends_in_zero_bytes_is_told_as_such() {
+    // a server that counts the padding of REALM as part of it, and makes its key without
+    let mut scene = Scene::new();
+    let login = Login::new("alice", "123456\0\0", "p");
+    scene.wrong_password("172.16.84.124:50000", "10.88.246.156:3478", &login, "n");
+    let report = report(&scene.later(20).pcap());
+    let found = finding(&report, "turn-integrity-rejected");
+    assert!(found.explanation.contains("The realm on the wire ends in 2 zero bytes"), "{}", found.explanation);
+}

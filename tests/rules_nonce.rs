@@ -254,3 +254,18 @@ fn a_nonce_left_alone_is_a_warning_where_the_relay_is_not_missed() {
         assert_eq!(told.verdict, Verdict::Warning, "{:?}", ids(&told));
     }
 }
+
+#[test]
+fn a_nonce_that_is_refused_as_soon_as_it_is_given_is_not_told_to_have_run_out() {
+    let mut scene = Scene::new();
+    for port in 50_000..50_003 {
+        let client = format!("10.0.0.2:{port}");
+        scene.after_ms(2000).allocate_challenge(&*client, SERVER, REALM, &format!("nonce-{port}"));
+        let retry = scene.after_ms(10).allocate_as(&*client, SERVER, &alice(), &format!("nonce-{port}"));
+        scene.after_ms(10).challenge(&retry, 438, "Wrong nonce", REALM, &format!("other-{port}"));
+    }
+    let report = report(&scene.later(60).pcap());
+    let found = finding(&report, "turn-request-rejected");
+    assert!(found.title.contains("refuses a nonce that it gave 10.0.0.2:50000 only 10.0 ms before"), "{}", found.title);
+    assert!(found.fix.contains("keep a client on one server and on one port"), "{}", found.fix);
+}

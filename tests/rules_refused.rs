@@ -586,3 +586,69 @@ fn checks_and_refreshes_that_the_snap_length_cut_are_refused_without_a_word() {
         assert_eq!(report(&cut).verdict, Verdict::Healthy, "{snap}");
     }
 }
+
+#[test]
+fn a_channel_on_a_relay_for_tcp_is_not_a_matter_of_the_peers_range() {
+    let mut scene = Scene::new();
+    let mut tcp = Tcp::open(&mut scene, CLIENT, SERVER);
+    tcp.allocate(&mut scene, &alice(), RELAYED, 6);
+    let bind = Stun::request(method::CHANNEL_BIND)
+        .channel_number(0x4000)
+        .xor_peer(PEER)
+        .signed(&alice(), "nonce")
+        .tid([78; 12]);
+    tcp.ask(&mut scene, &bind, |asked| Stun::error_to(asked, 403, "Channel bind cannot be used with TCP relay"));
+    tcp.close(&mut scene, 0);
+    let report = report(&scene.later(20).pcap());
+    let found = finding(&report, "turn-request-rejected");
+    assert!(found.explanation.contains("An allocation for TCP has no channels"), "{}", found.explanation);
+    assert!(found.fix.contains("RFC 6062") && !found.fix.contains("range"), "{}", found.fix);
+}
+
+#[test]
+fn a_reservation_that_is_not_to_be_had_is_told_from_404() {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", "n");
+    let token = Stun::request(method::ALLOCATE).requested_transport(17).attribute(attribute::RESERVATION_TOKEN, [7; 8]);
+    let request = scene.after_ms(10).send(CLIENT, SERVER, token.signed(&alice(), "n"));
+    scene.after_ms(10).refuse(&request, 404, "Cannot find reserved socket");
+    let report = report(&scene.later(20).pcap());
+    let found = finding(&report, "turn-request-rejected");
+    assert!(found.explanation.contains("RESERVATION-TOKEN"), "{}", found.explanation);
+    assert!(found.fix.contains("EVEN-PORT"), "{}", found.fix);
+}
+
+/// A client of a server built on pion/turn, whose policy denies its peer: what it says to each request.
+fn denied_by_policy() -> Scene {
+    let login = Login::new("user-1", "stunner.l7mp.io", "p");
+    let mut scene = Scene::new();
+    let first = scene.allocate(CLIENT, SERVER);
+    scene.after_ms(10).refuse_with(&first, 401, "", |error| error.realm("stunner.l7mp.io").nonce("n"));
+    let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &login, "n");
+    scene.after_ms(10).allocate_granted(&retry, RELAYED, 600, &login);
+    scene
+}
+
+#[test]
+fn a_peer_that_a_server_on_pion_denies_without_a_code_is_named() {
+    let mut scene = denied_by_policy();
+    let login = Login::new("user-1", "stunner.l7mp.io", "p");
+    let permit = scene.after_ms(10).create_permission(CLIENT, SERVER, &login, "n", PEER);
+    scene.after_ms(10).udp(SERVER, CLIENT, [&[0x01, 0x18, 0, 0][..], &permit.payload[4..20]].concat());
+    let report = report(&scene.later(20).pcap());
+    let found = finding(&report, "turn-request-rejected");
+    assert!(found.explanation.contains("pion/turn (STUNner, LiveKit)"), "{}", found.explanation);
+    assert!(found.fix.contains("UDPRoute"), "{}", found.fix);
+}
+
+#[test]
+fn a_401_without_a_challenge_to_who_has_an_allocation_does_not_accuse_the_password() {
+    let mut scene = denied_by_policy();
+    let login = Login::new("user-1", "stunner.l7mp.io", "p");
+    let bind = scene.after_ms(10).channel_bind(CLIENT, SERVER, &login, "n", (0x4000, PEER));
+    scene.after_ms(10).refuse(&bind, 401, "");
+    let report = report(&scene.later(20).pcap());
+    assert!(!ids(&report).contains(&"turn-integrity-rejected"), "{:?}", ids(&report));
+    let found = finding(&report, "turn-request-rejected");
+    assert!(found.explanation.contains("they gave the client its allocation"), "{}", found.explanation);
+}

@@ -176,6 +176,16 @@ pub(super) fn classify(exchange: &Exchange, conversation: &Conversation, view: &
     if contradicted(exchange, conversation) || ran_out(exchange, conversation) {
         return Refusal::StaleNonce;
     }
+    // who has an allocation by these credentials is refused for something else, where the server asks for none anew
+    if answer.code == 401
+        && matches!(exchange.method, Method::CREATE_PERMISSION | Method::CHANNEL_BIND | Method::CONNECT)
+        && !answer.truncated
+        && answer.realm.is_none()
+        && answer.nonce.is_none()
+        && granted_before(exchange, conversation)
+    {
+        return Refusal::Other;
+    }
     let complete = (asked.user.is_some() || asked.userhash.is_some()) && asked.nonce.is_some();
     if complete || matches!(answer.code, 431 | 439) { Refusal::Integrity } else { Refusal::Other }
 }
@@ -288,20 +298,24 @@ fn lacks(exchange: &Exchange) -> Option<Missing> {
     }
 }
 
-/// Whether a refusal is the bare 400 of the pion family to credentials that the server never accepted on this 5-tuple.
-fn is_bare(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> bool {
-    let Some(answer) = &exchange.answer else { return false };
-    let accepted = conversation.exchanges.iter().any(|known| {
+/// Whether the same user was granted something on this 5-tuple before, by a request that it signed.
+fn granted_before(exchange: &Exchange, conversation: &Conversation) -> bool {
+    conversation.exchanges.iter().any(|known| {
         known.succeeded()
             && known.asked.is_signed()
             && known.first < exchange.first
             && users_differ(&known.asked, &exchange.asked) == Some(false)
-    });
+    })
+}
+
+/// Whether a refusal is the bare 400 of the pion family to credentials that the server never accepted on this 5-tuple.
+fn is_bare(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> bool {
+    let Some(answer) = &exchange.answer else { return false };
     answer.code == 400
         && !answer.is_challenge()
         && answer.reason.is_none_or(|reason| view.text(reason).trim().is_empty())
         && exchange.asked.nonce.is_some()
-        && !accepted
+        && !granted_before(exchange, conversation)
         && conversation.allocation.is_none()
         && Dialect::of(conversation, view) == Dialect::Pion
 }

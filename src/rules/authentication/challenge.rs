@@ -5,7 +5,7 @@ use crate::rules::denied::is_release;
 use crate::rules::evidence::{filter_of, frames, frames_of, how_long};
 use crate::rules::refusal::{PATIENCE, Refusal, classify};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::session::{Answer, Conversation, Exchange, Grievance};
+use crate::session::{Answer, Conversation, Exchange, Grievance, Name};
 use crate::time::Span;
 use crate::wire::stun::Method;
 
@@ -119,6 +119,11 @@ fn tell_no_credentials(
         } else {
             ""
         };
+        let (bare, empty) = (names_user(&challenged), is_empty(answer, view));
+        if let Some(user) = bare.filter(|_| last.method != Method::BINDING) {
+            return unsigned(user, answer, &challenged, conversation, view);
+        }
+        let nameless = if empty { NAMELESS } else { "" };
         Text {
             title: match last.method {
                 Method::BINDING => {
@@ -127,7 +132,7 @@ fn tell_no_credentials(
                 _ => format!("{server} asked {client} for {wanted}, and the client gave none"),
             },
             explanation: format!(
-                "The server answered {} with realm {} and a nonce ({}). {}.{why}{}",
+                "The server answered {} with realm {} and a nonce ({}). {}.{why}{nameless}{}",
                 view.error(answer),
                 view.quoted(answer.realm),
                 frames(&frames_of(challenged.iter().copied())),
@@ -148,6 +153,9 @@ fn tell_no_credentials(
                      (coturn: without oauth), configure user name and password on the client together with the server's address."
                         .to_owned()
                 }
+                _ if empty => format!(
+                    "Set a realm on {server} (coturn: realm). If the client still gives none, configure user name and password on it together with the server's address."
+                ),
                 _ => "Configure user name and password on the client together with the server's address; in a browser they are username and credential \
                       of the RTCIceServer entry."
                     .to_owned(),
@@ -156,6 +164,44 @@ fn tell_no_credentials(
     });
     let earlier = challenged.iter().filter(|known| known.first != last.first).filter_map(|known| known.answer.as_ref());
     out.add_earlier(NO_CREDENTIALS, &key, earlier.map(remedy), confidence);
+}
+
+/// What an empty realm does, as a sentence.
+const NAMELESS: &str =
+    " The realm is empty: some clients (libnice) take that for none, and then have nothing to sign for.";
+
+/// Whether the realm of a challenge is empty.
+fn is_empty(answer: &Answer, view: &View<'_>) -> bool {
+    !answer.truncated && answer.realm.is_some_and(|realm| view.session.names().bytes(realm).is_empty())
+}
+
+/// The user that a request names which is not signed all the same.
+fn names_user(challenged: &[&Exchange]) -> Option<Name> {
+    challenged.iter().rev().find_map(|exchange| exchange.asked.user.filter(|_| !exchange.asked.truncated))
+}
+
+/// A client that gives its name, and nothing that proves it.
+fn unsigned(
+    user: Name,
+    answer: &Answer,
+    challenged: &[&Exchange],
+    conversation: &Conversation,
+    view: &View<'_>,
+) -> Text {
+    let (client, server, user) = (conversation.client, conversation.server, view.quoted(Some(user)));
+    Text {
+        title: format!("{client} names the user {user} to {server} and does not sign its request: no MESSAGE-INTEGRITY"),
+        explanation: format!(
+            "The server answered {} with realm {} and a nonce ({}). The client asked again with USERNAME, but without MESSAGE-INTEGRITY, which alone proves that it has \
+             the password; to the server that is a request without credentials.",
+            view.error(answer),
+            view.quoted(answer.realm),
+            frames(&frames_of(challenged.iter().copied())),
+        ),
+        fix: "Update or repair the client: after the challenge it has to sign its request with the key that it makes of user, realm and password (RFC 8489 §9.2.5). See \
+              that a password is configured at all."
+            .to_owned(),
+    }
 }
 
 /// That a challenge offers to take access tokens (RFC 7635 §4), as a sentence.

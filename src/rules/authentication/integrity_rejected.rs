@@ -164,10 +164,11 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
         },
     };
     let tokens = tokens_of(group.answer, view);
+    let padded = padded(asked.realm, view);
     Text {
         title: format!("{server} refused the {what} of {user} with {error}: {why}"),
         explanation: format!(
-            "{client} asked {server} as {user} in realm {} and was refused {listed}, {nonce}. {proof}{limited}{}{}",
+            "{client} asked {server} as {user} in realm {} and was refused {listed}, {nonce}. {proof}{limited}{padded}{}{}",
             view.quoted(asked.realm),
             wording(dialect, group.answer.code),
             tokens.as_deref().unwrap_or_default(),
@@ -178,6 +179,19 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
             }
             _ => fix,
         },
+    }
+}
+
+/// That a realm ends in zero bytes, which its length counts as part of it, as a sentence.
+fn padded(realm: Option<Name>, view: &View<'_>) -> String {
+    let bytes = realm.map(|realm| view.session.names().bytes(realm)).unwrap_or_default();
+    match bytes.iter().rev().take_while(|byte| **byte == 0).count() {
+        0 => String::new(),
+        zeros => format!(
+            " The realm on the wire ends in {zeros} zero byte{}, which its length counts as part of it: who signs without them gets another key, so that server and \
+             client may differ in this alone.",
+            if zeros == 1 { "" } else { "s" }
+        ),
     }
 }
 

@@ -10,7 +10,7 @@ pub(super) const STALE: &str = "turn-stale-nonce";
 pub(super) const LOOP: &str = "turn-stale-nonce-loop";
 
 /// No server lets a nonce run out so soon.
-const YOUNG: Span = Span::from_secs(5);
+pub(in crate::rules) const YOUNG: Span = Span::from_secs(5);
 /// How many refusals in a row are a loop.
 pub(in crate::rules) const MANY: u32 = 3;
 
@@ -84,7 +84,7 @@ fn tell_renewal(
 }
 
 /// How long before a request the server had given the client the nonce in it, on the same ports.
-fn age(refused: &Exchange, conversation: &Conversation) -> Option<Span> {
+pub(in crate::rules) fn age(refused: &Exchange, conversation: &Conversation) -> Option<Span> {
     let answers = conversation.exchanges.iter().filter_map(|known| known.answer.as_ref());
     let given = answers.filter(|answer| answer.nonce.is_some() && answer.nonce == refused.asked.nonce);
     given

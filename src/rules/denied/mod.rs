@@ -192,7 +192,21 @@ fn released_before(exchange: &Exchange, conversation: &Conversation) -> Option<S
 fn lacks_one(exchange: &Exchange, conversation: &Conversation, view: &View<'_>) -> bool {
     let Some(answer) = &exchange.answer else { return false };
     let plain = matches!(reason(answer, view).trim(), "" | "bad request");
-    plain && !holds(conversation, exchange) && Dialect::of(conversation, view) == Dialect::Coturn
+    let dialect = Dialect::of(conversation, view);
+    // what was granted before word for word is not malformed: a server that was restarted has forgotten what it lent
+    let same = |known: &Exchange| {
+        let (one, other) = (&known.asked, &exchange.asked);
+        known.first < exchange.first
+            && known.succeeded()
+            && (one.peer, one.peers, one.channel, one.user) == (other.peer, other.peers, other.channel, other.user)
+    };
+    let granted = || conversation.of(exchange.method).any(same);
+    plain
+        && match dialect {
+            Dialect::Coturn => !holds(conversation, exchange) || granted(),
+            Dialect::Standard => granted(),
+            Dialect::Pion | Dialect::Draft => false,
+        }
 }
 
 /// A reason phrase in lower case.

@@ -1,6 +1,7 @@
 //! `turn-refused`, `turn-server-error` and `turn-request-rejected`: refusals of which code and phrase say all there is to say.
 
 use super::Denied;
+use crate::rules::authentication::nonce;
 use crate::rules::evidence::is_whole;
 use crate::rules::refusal::{has_signed, is_open};
 use crate::rules::relay::after_expiry::ran_out_after;
@@ -115,6 +116,7 @@ fn other(denied: &Denied<'_>, view: &View<'_>) -> Text {
     let row = registry::error(code);
     let limit = limit(method, code).map(|(meaning, fix)| (meaning.to_owned(), fix.to_owned()));
     let limit = limit.or_else(|| channel_refused(denied)).or_else(|| phrase_cut(denied, view));
+    let limit = limit.or_else(|| of_transport(denied, view)).or_else(|| reserved(denied)).or_else(|| policy(denied));
     let peer = denied.last.asked.peer.map(|peer| format!(" (about the peer {peer})")).unwrap_or_default();
     let meaning = match (denied.phrase(view), row) {
         // a phrase that is known to speak of peers says more
@@ -231,6 +233,53 @@ fn channel_refused(denied: &Denied<'_>) -> Option<(String, String)> {
     ))
 }
 
+/// What does not go with the transport of the relay that the client has, which coturn refuses with 403.
+fn of_transport(denied: &Denied<'_>, view: &View<'_>) -> Option<(String, String)> {
+    let named = denied.answer.code == 403 && super::reason(denied.answer, view).contains("cannot be used");
+    named.then(|| {
+        let meaning = denied.phrase(view);
+        let meaning = if meaning.is_empty() { "It does not go with the transport of the relay that the client has." } else { meaning.trim_start() };
+        let fix = "Have the client ask for what goes with its relay: one for TCP (REQUESTED-TRANSPORT 6) takes Connect and ConnectionBind (RFC 6062), one for UDP (17) Send \
+                   and channels. WebRTC needs the one for UDP, also where the client reaches the server over TCP or TLS.";
+        (meaning.to_owned(), fix.to_owned())
+    })
+}
+
+/// What 404 to an Allocate that names a reservation is: coturn said so where RFC 8656 §7.2 has 508.
+fn reserved(denied: &Denied<'_>) -> Option<(String, String)> {
+    let named = denied.last.method == Method::ALLOCATE && denied.answer.code == 404 && denied.last.asked.wants_port;
+    named.then(|| {
+        let meaning = "The request asks for a port that was reserved (RESERVATION-TOKEN), and the server has no such reservation: older coturn says 404 where RFC 8656 has 508. A \
+                       reservation is good for 30 seconds and for one use, and only at the server that made it: behind a balancer another one may be asked.";
+        let fix = "Have the client leave EVEN-PORT and RESERVATION-TOKEN out (they serve RTP and RTCP on neighbouring ports, which WebRTC does not need), use a token at once, and \
+                   at the same server.";
+        (meaning.to_owned(), fix.to_owned())
+    })
+}
+
+/// How servers built on pion/turn say that their policy denies a peer: to a CreatePermission by an error without a code, to a ChannelBind by 401 without a
+/// challenge, though the user has an allocation.
+fn policy(denied: &Denied<'_>) -> Option<(String, String)> {
+    let (answer, method) = (denied.answer, denied.last.method);
+    let peer = denied.last.asked.peer?;
+    let codeless = method == Method::CREATE_PERMISSION && answer.code == 0 && !answer.truncated;
+    let bare = method == Method::CHANNEL_BIND && answer.code == 401 && !answer.is_challenge();
+    (codeless || bare).then(|| {
+        let known = if bare { " The user and the password are right: they gave the client its allocation." } else { "" };
+        (
+            format!(
+                "So servers built on pion/turn (STUNner, LiveKit) answer where their policy denies the peer, {}.{known}",
+                peer.0.ip()
+            ),
+            format!(
+                "If the relay should reach {}, allow it in the server's policy (STUNner: a UDPRoute with a backend that covers the address); its log says which peer it denied. If \
+                 not, see that the other side offers an address that the relay may reach.",
+                peer.0.ip()
+            ),
+        )
+    })
+}
+
 /// Whether the answer brought a nonce that the client did not go on with.
 fn is_nonce_left(denied: &Denied<'_>) -> bool {
     denied.answer.code == 438 && denied.answer.nonce.is_some() && denied.last.asked.nonce.is_some()
@@ -241,6 +290,22 @@ fn nonce_left(denied: &Denied<'_>, view: &View<'_>) -> Text {
     let (conversation, method) = (denied.conversation, denied.last.method);
     let (client, server, error) = (conversation.client, conversation.server, view.error(denied.answer));
     let peer = denied.last.asked.peer.map(|peer| format!(" (about the peer {peer})")).unwrap_or_default();
+    if let Some(age) = nonce::age(denied.last, conversation).filter(|age| *age < nonce::YOUNG) {
+        return Text {
+            title: format!("{server} refuses a nonce that it gave {client} only {age} before: {error}"),
+            explanation: format!(
+                "{} sent {method}{peer} with the nonce that it had been given, byte for byte, from the same port, and was answered {error} {}. That nonce cannot have \
+                 run out so soon: the request reached a server that did not make it, as one of several behind one address, or reached the same one from another \
+                 address or port than before, as behind a balancer or proxy that opens a new socket for each datagram. The client did not try again with the new nonce.",
+                denied.who(view),
+                denied.listed(),
+            ),
+            fix: format!(
+                "Make what stands before {server} keep a client on one server and on one port (for UDP: sessions of several minutes, by the client's address and port), or \
+                 leave it out and let clients reach the server itself. If there is nothing before it, see that its nonces live for minutes."
+            ),
+        };
+    }
     Text {
         title: format!("{client} does not repeat its {method} with the new nonce that {server} gave it with {error}"),
         explanation: format!(

@@ -167,8 +167,13 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         } else {
             String::new()
         };
+        let cut = handshake.sides[last.from].messages.iter().any(|message| message.fragments > 1);
+        let pieces = match cut {
+            true => ", or it arrives and is not understood: some stacks cannot put a message together of which a copy is cut at other places than the first one was",
+            false => "",
+        };
         format!(
-            " Meanwhile {owes} sent its own flight again {}, as though nothing had come: what {sender} sends does not arrive{large}.",
+            " Meanwhile {owes} sent its own flight again {}, as though nothing had come: what {sender} sends does not arrive{large}{pieces}.",
             times(flight.repeated)
         )
     });

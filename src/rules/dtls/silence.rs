@@ -1,7 +1,7 @@
 //! `dtls-no-answer`, `dtls-unreachable`, `dtls-role-conflict`: no server answers the ClientHello.
 
 use super::reading::is_large;
-use super::{NO_ANSWER, SMALLER, TOO_LARGE, ROLE_CONFLICT, Reading, Story, UNREACHABLE, hello_frames};
+use super::{NO_ANSWER, ROLE_CONFLICT, Reading, SMALLER, Story, TOO_LARGE, UNREACHABLE, hello_frames};
 use crate::frame::in_order;
 use crate::net::Endpoint;
 use crate::rules::evidence::{first_frames, frames, frames_at, how_long, quote};

@@ -41,7 +41,8 @@ pub(super) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, out: &mut Co
             seen = unless_later(seen, ice, view); // else what flows on as before the restart counts
         }
         let gave_up = may_have_given_up(ice, agent, refused, view);
-        if gave_up || view.now().since(refused.first.time) < SIGNALLING {
+        // what else than credentials an agent refuses without a code nobody knows
+        if gave_up || refused.code == 0 || view.now().since(refused.first.time) < SIGNALLING {
             seen.confidence = Confidence::Likely;
         }
         if ice.restarted_by.is_some() {
@@ -128,7 +129,11 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, gave_up:
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
     let reason = refused.reason.map(|name| view.text(name)).unwrap_or_default();
     let reason = reason.trim_end_matches('\0').trim().escape_debug().to_string();
-    let code = if reason.is_empty() { refused.code.to_string() } else { format!("{} {reason}", refused.code) };
+    let code = match refused.code {
+        0 => "an error without a code".to_owned(),
+        code if reason.is_empty() => code.to_string(),
+        code => format!("{code} {reason}"),
+    };
     let proof = match Proof::of(&refused.integrity, view) {
         Proof::By { label, .. } if gave_up => {
             format!(" The refused checks verify with the password of {}.", quote(&label))
@@ -155,20 +160,39 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, gave_up:
         Proof::Untested => nearly(ice, agent, view).unwrap_or_default(),
         Proof::Truncated => String::new(),
     };
+    let last =
+        ice.pairs.iter().filter_map(|pair| pair.way(agent).answered.as_ref()).map(|answered| answered.last).max();
     let other = asked(ice, 1 - agent);
     let others = match (other.answered, ice.agent(1 - agent).unauthorized.is_some()) {
         (_, true) => format!(" The checks of {to} are refused as well."),
         (0, false) => String::new(),
+        (_, false) if last.is_some() => format!(" The checks of {to} are answered."),
         (_, false) => format!(" The checks of {to} are answered: its view of the credentials is the one that fits."),
     };
-    let last =
-        ice.pairs.iter().filter_map(|pair| pair.way(agent).answered.as_ref()).map(|answered| answered.last).max();
     let succeeded = match last {
         Some(last) => format!("and none succeeded after frame {}", last.frame),
         None => "and none ever succeeded".to_owned(),
     };
     let generation = generation(ice, agent, refused, view);
-    let (why, silence, first) = if gave_up {
+    let unsigned = Proof::of(&refused.integrity, view) == Proof::Unsigned && view.session.totals().truncated.total == 0;
+    // the same two user fragments were let in before, and each has one password
+    let turned = last.filter(|_| !unsigned && !ice.is_mixed && generation.is_empty() && !gave_up);
+    let (why, silence, first) = if unsigned {
+        ("they carry no MESSAGE-INTEGRITY", String::new(), String::new())
+    } else if let Some(last) = turned {
+        (
+            "it takes them no more",
+            format!(
+                " Between the same two user fragments checks were let in until frame {}, so that the password was right: {to} has given that session up or \
+                 begun another one, or another program has its port.",
+                last.frame
+            ),
+            format!(
+                "Look at {to} for what happened at that time: a call that ended there, a program that was restarted, a port that was given to another call, \
+                 an ICE restart of which {from} was not told. Else: "
+            ),
+        )
+    } else if gave_up {
         (
             "it has given up, or ICE credentials do not match",
             format!(
@@ -189,12 +213,19 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, gave_up:
             named(ice, 1 - agent, view),
             frames(&refused.frames)
         ),
-        fix: format!(
-            "{first}A check is signed with the password that {to} put into its description (a=ice-pwd beside the user fragment {}). See that \
+        fix: if unsigned {
+            format!(
+                "Update the stack of {from}, or a gateway that answers in its name: each check carries MESSAGE-INTEGRITY, made with the password of the other side \
+                 (RFC 8445 §7.2.2)."
+            )
+        } else {
+            format!(
+                "{first}A check is signed with the password that {to} put into its description (a=ice-pwd beside the user fragment {}). See that \
              {from} got it unchanged and of this generation: a stale or mangled offer or answer, a forked call, or a restart that only \
              one side knows of.",
-            view.quoted(ice.agent(1 - agent).ufrag)
-        ),
+                view.quoted(ice.agent(1 - agent).ufrag)
+            )
+        },
     }
 }
 
@@ -206,7 +237,7 @@ pub(super) fn judge_conflict(ice: &IceSession, view: &View<'_>, out: &mut Collec
     let Some(first) = first.filter(|_| !ice.is_mixed && (refusals > 0 || ice.same_role.count >= LASTING)) else {
         return;
     };
-    let resolved = ice.is_conflict_resolved() || ice.has_data_both_ways();
+    let resolved = ice.is_conflict_resolved() || ice.has_data_both_ways() || (refusals > 0 && ice.nominated.is_some());
     let lasts =
         ice.agents.iter().filter_map(|agent| agent.conflicts.last).chain(ice.same_role.last.filter(|_| refusals == 0));
     let last = lasts.max().unwrap_or(first);
@@ -243,6 +274,7 @@ fn conflict(
     let switched = ice.agents.iter().zip(0..).find(|(agent, _)| agent.role_changes > 0).map(|(_, number)| number);
     let end = match (resolved, switched) {
         (true, Some(number)) => format!("{} switched its role, and the checks went on.", named(ice, number, view)),
+        (true, None) if !ice.is_conflict_resolved() => "Neither side switched its role.".to_owned(),
         (true, None) => "The conflict was resolved.".to_owned(),
         (false, Some(number)) => {
             format!("{} switched its role, and no check succeeded all the same.", named(ice, number, view))
@@ -250,6 +282,9 @@ fn conflict(
         (false, None) => "Neither side switched its role while the capture ran.".to_owned(),
     };
     let title = match (resolved, switched) {
+        (true, None) if !ice.is_conflict_resolved() => {
+            format!("{one} and {other} both claim to be the {role} agent, and get on all the same")
+        }
         (true, _) => format!("{one} and {other} claimed the same ICE role at first, and agreed"),
         (false, Some(_)) => format!("{one} and {other} do not agree on their ICE roles"),
         (false, None) => format!("{one} and {other} both claim to be the {role} agent, and neither gives way"),

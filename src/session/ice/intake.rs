@@ -263,7 +263,14 @@ impl Ice {
         session.last = seen;
         match message.class() {
             Class::Success => session.succeeded(usize::from(place.pair), asker, nominates, seen, fields, known),
-            _ => session.refused(usize::from(place.pair), asker, names, (event, fields), known, seen),
+            _ => session.refused(
+                usize::from(place.pair),
+                asker,
+                names,
+                (event, fields, message.truncated()),
+                known,
+                seen,
+            ),
         }
     }
 

@@ -105,7 +105,7 @@ impl IceSession {
         index: usize,
         asker: usize,
         names: &mut Names,
-        (event, fields): (&Event<'_>, &Fields<'_>),
+        (event, fields, truncated): (&Event<'_>, &Fields<'_>, bool),
         known: &Known,
         seen: Seen,
     ) {
@@ -116,7 +116,9 @@ impl IceSession {
         way.error = code;
         match code {
             487 => self.agent_mut(1 - asker).conflicts.add(seen),
-            400 | 401 => {
+            // some stacks (SIPSorcery) refuse a check without ERROR-CODE; a cut answer may have any code
+            0 if truncated => {}
+            0 | 400 | 401 => {
                 let reason = fields.error.and_then(|error| names.intern(error.reason));
                 let request = known.request_frame.unwrap_or(seen.frame);
                 let sender = self.agent_mut(asker);

@@ -62,7 +62,7 @@ pub struct Agent {
     pub webrtc: bool,
     /// 487 answers that it gave, and the first and last of them.
     pub conflicts: Conflicts,
-    /// Its checks that were refused with 400 or 401 since one was last answered by success.
+    /// Its checks that were refused with 400, 401 or an error without a code since one was last answered by success.
     pub unauthorized: Option<Box<Unauthorized>>,
     /// What the integrity of its last check proves.
     pub integrity: Verdicts,
@@ -304,12 +304,15 @@ impl IceSession {
         usize::from(nearness(1) > nearness(0))
     }
 
-    /// Whether, after the last 487, a check was answered by success, or the two claim different roles. Where nobody answers 487, they must claim different
-    /// roles, or have gone on without. Of an agent that sends no checks the role is not known; then the other has to have switched its own.
+    /// Whether, after the last 487, a check of one that met it was answered by success, or the two claim different roles. Where nobody answers 487, they must
+    /// claim different roles, or have gone on without. Of an agent that sends no checks the role is not known; then the other has to have switched its own.
     #[must_use]
     pub fn is_conflict_resolved(&self) -> bool {
         let last = self.agents.iter().filter_map(|agent| agent.conflicts.last).max();
-        let answers = self.pairs.iter().flat_map(|pair| [pair.way(0), pair.way(1)]);
+        // whose checks meet 487 may answer those of the other all the same
+        let refused =
+            (0..2).filter(|&asker| self.agents.get(1 - asker).is_some_and(|other| other.conflicts.last.is_some()));
+        let answers = refused.flat_map(|asker| self.pairs.iter().map(move |pair| pair.way(asker)));
         let answered = answers.filter_map(|way| way.answered.as_ref()).map(|answered| answered.last).max();
         let [one, other] = &self.agents;
         let differ = match (one.role, other.role) {
