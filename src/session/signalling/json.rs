@@ -54,7 +54,7 @@ fn values(text: &str, context: &Context<'_>, drafts: &mut Drafts) -> Option<Ende
     let mut deserializer = serde_json::Deserializer::from_str(text);
     loop {
         let begun = Cell::new(false);
-        let walk = Walk { context: *context, drafts, begun: &begun };
+        let walk = Walk { context: *context, drafts, begun: &begun, said: None };
         match walk.deserialize(&mut deserializer) {
             Ok(()) => {}
             Err(error) if error.is_eof() && !begun.get() => return None,
@@ -136,6 +136,8 @@ struct Walk<'a, 'd> {
     drafts: &'d mut Drafts,
     /// Set when there is a value at all.
     begun: &'d Cell<bool>,
+    /// Takes the value where it is a text; else texts are looked at where they are found.
+    said: Option<&'d mut Option<Zeroizing<String>>>,
 }
 
 impl<'de> DeserializeSeed<'de> for Walk<'_, '_> {
@@ -146,6 +148,16 @@ impl<'de> DeserializeSeed<'de> for Walk<'_, '_> {
     }
 }
 
+/// Values that are passed over.
+macro_rules! passed_over {
+    ($($visit:ident($($kind:ty)?)),+) => {$(
+        fn $visit<E: Error>(self $(, _: $kind)?) -> Result<(), E> {
+            self.begun.set(true);
+            Ok(())
+        }
+    )+};
+}
+
 impl<'de> Visitor<'de> for Walk<'_, '_> {
     type Value = ();
 
@@ -153,52 +165,37 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
         f.write_str("JSON")
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        self.begun.set(true);
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        self.begun.set(true);
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        self.begun.set(true);
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        self.begun.set(true);
-        Ok(())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.begun.set(true);
-        Ok(())
-    }
+    passed_over! { visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_unit() }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
         self.begun.set(true);
-        self.context.text(text, None, self.drafts);
+        match self.said {
+            Some(said) => *said = Some(Zeroizing::new(text.to_owned())),
+            None => self.context.text(text, None, self.drafts),
+        }
         Ok(())
     }
 
-    /// Logs write an event as `["setLocalDescription", "connection", {…}]`.
+    /// Logs write an event as `["setLocalDescription", "connection", {…}]`: texts before an element are its name.
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         self.begun.set(true);
-        let Walk { mut context, drafts, begun } = self;
+        let Walk { mut context, drafts, begun, .. } = self;
         let outer = context.hint;
-        let said = Cell::new(Hint::default());
-        while list.next_element_seed(Element { walk: Walk { context, drafts, begun }, said: &said })?.is_some() {
-            context.hint = said.get().or(outer);
+        let mut named = Hint::default();
+        let mut said = None;
+        while list.next_element_seed(Walk { context, drafts, begun, said: Some(&mut said) })?.is_some() {
+            if let Some(text) = said.take() {
+                named = Hint::of(&text).or(named);
+                context.text(&text, None, drafts);
+            }
+            context.hint = named.or(outer);
         }
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         self.begun.set(true);
-        let Walk { context, drafts, begun } = self;
+        let Walk { context, drafts, begun, .. } = self;
         let mut hint = context.hint;
         let (mut ufrag, mut waiting) = (None::<String>, Vec::new());
         while let Some(name) = map.next_key::<String>()? {
@@ -207,19 +204,19 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
                     name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(40).collect();
                 let connection = format!("{}, peer connection {id}", context.file);
                 let context = Context { connection: &connection, connections: false, ..context };
-                map.next_value_seed(Walk { context, drafts, begun })?;
+                map.next_value_seed(Walk { context, drafts, begun, said: None })?;
                 continue;
             }
             match name.as_str() {
                 "stats" => _ = map.next_value::<IgnoredAny>()?,
                 "PeerConnections" => {
                     let context = Context { connections: true, ..context };
-                    map.next_value_seed(Walk { context, drafts, begun })?;
+                    map.next_value_seed(Walk { context, drafts, begun, said: None })?;
                 }
                 "type" | "method" | "event" | "name" | "usernameFragment" | "ufrag" | "value" | "sdp" | "candidate" => {
                     let context = Context { hint, ..context };
                     let mut said = None;
-                    map.next_value_seed(Text { walk: Walk { context, drafts, begun }, said: &mut said })?;
+                    map.next_value_seed(Walk { context, drafts, begun, said: Some(&mut said) })?;
                     match (name.as_str(), said) {
                         (_, None) => {}
                         ("usernameFragment" | "ufrag", Some(text)) => ufrag = super::sdp::credential(&text),
@@ -231,7 +228,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
                 }
                 _ => {
                     let context = Context { hint: Hint::of(&name).or(hint), ..context };
-                    map.next_value_seed(Walk { context, drafts, begun })?;
+                    map.next_value_seed(Walk { context, drafts, begun, said: None })?;
                 }
             }
         }
@@ -240,83 +237,5 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
             context.text(&text, ufrag.as_deref(), drafts);
         }
         Ok(())
-    }
-}
-
-/// An element of a list: texts before it are the name of an event.
-struct Element<'a, 'd> {
-    walk: Walk<'a, 'd>,
-    said: &'d Cell<Hint>,
-}
-
-impl<'de> DeserializeSeed<'de> for Element<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let Element { walk, said } = self;
-        let context = walk.context;
-        let mut text = None;
-        let drafts = &mut *walk.drafts;
-        Text { walk: Walk { context, drafts, begun: walk.begun }, said: &mut text }.deserialize(deserializer)?;
-        if let Some(text) = text {
-            said.set(Hint::of(&text).or(said.get()));
-            context.text(&text, None, walk.drafts);
-        }
-        Ok(())
-    }
-}
-
-/// A value that is kept if it is a text, else walked through.
-struct Text<'a, 'd, 's> {
-    walk: Walk<'a, 'd>,
-    said: &'s mut Option<Zeroizing<String>>,
-}
-
-impl<'de> DeserializeSeed<'de> for Text<'_, '_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Text<'_, '_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        *self.said = Some(Zeroizing::new(text.to_owned()));
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
-        self.walk.visit_seq(list)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        self.walk.visit_map(map)
     }
 }
