@@ -5,18 +5,8 @@ use std::fmt;
 /// The layer of a frame in which a problem was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
-    /// Link layer and tunnels.
-    Link,
-    /// IPv4, IPv6 and their extension headers.
-    Ip,
-    /// UDP.
-    Udp,
-    /// TCP.
-    Tcp,
     /// STUN header or attributes.
     Stun,
-    /// TURN ChannelData.
-    ChannelData,
     /// DTLS records or handshake messages.
     Dtls,
     /// TLS records or handshake messages.
@@ -41,12 +31,7 @@ pub struct Problem {
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Layer::Link => "link",
-            Layer::Ip => "ip",
-            Layer::Udp => "udp",
-            Layer::Tcp => "tcp",
             Layer::Stun => "stun",
-            Layer::ChannelData => "channel-data",
             Layer::Dtls => "dtls",
             Layer::Tls => "tls",
         })

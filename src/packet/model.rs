@@ -129,12 +129,6 @@ impl TcpFlags {
     pub const PSH: TcpFlags = TcpFlags(0x08);
     /// The acknowledgment number counts.
     pub const ACK: TcpFlags = TcpFlags(0x10);
-    /// The urgent pointer counts.
-    pub const URG: TcpFlags = TcpFlags(0x20);
-    /// Congestion was experienced (RFC 3168).
-    pub const ECE: TcpFlags = TcpFlags(0x40);
-    /// The congestion window was reduced (RFC 3168).
-    pub const CWR: TcpFlags = TcpFlags(0x80);
 
     /// Whether all flags of `other` are set.
     #[must_use]

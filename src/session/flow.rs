@@ -235,7 +235,7 @@ impl Flows {
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.len() == 0
     }
 
     /// How many places [`Flows::select`] looks through.

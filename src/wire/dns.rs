@@ -63,12 +63,8 @@ pub struct Rcode(pub u8);
 impl Rcode {
     /// There is an answer, though perhaps an empty one.
     pub const NOERROR: Rcode = Rcode(0);
-    /// The server could not do it.
-    pub const SERVFAIL: Rcode = Rcode(2);
     /// There is no such name.
     pub const NXDOMAIN: Rcode = Rcode(3);
-    /// The server does not want to do it.
-    pub const REFUSED: Rcode = Rcode(5);
 }
 
 impl fmt::Display for Rcode {

@@ -12,18 +12,10 @@ impl PacketType {
     pub const SR: PacketType = PacketType(200);
     /// Receiver report: the sender sent no media (RFC 3550 §6.4.2).
     pub const RR: PacketType = PacketType(201);
-    /// Source description (RFC 3550 §6.5).
-    pub const SDES: PacketType = PacketType(202);
     /// Goodbye (RFC 3550 §6.6).
     pub const BYE: PacketType = PacketType(203);
-    /// Application-defined (RFC 3550 §6.7).
-    pub const APP: PacketType = PacketType(204);
-    /// Transport layer feedback (RFC 4585 §6.2).
-    pub const RTPFB: PacketType = PacketType(205);
     /// Payload-specific feedback (RFC 4585 §6.3).
     pub const PSFB: PacketType = PacketType(206);
-    /// Extended report (RFC 3611).
-    pub const XR: PacketType = PacketType(207);
 
     /// Its abbreviation.
     #[must_use]

@@ -39,12 +39,6 @@ pub fn all() -> impl Iterator<Item = &'static RuleInfo> {
     CATALOGUE.iter().flat_map(|table| table.iter())
 }
 
-/// The entry of an id.
-#[must_use]
-pub fn find(id: &str) -> Option<&'static RuleInfo> {
-    all().find(|rule| rule.id == id)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,11 +64,5 @@ mod tests {
             assert!(!rule.title.ends_with('.'), "{}", rule.id);
             assert!(rule.severity == "note" || !rule.fix.is_empty(), "{} has no advice", rule.id);
         }
-    }
-
-    #[test]
-    fn an_id_is_found_by_its_name() {
-        assert!(find("turn-integrity-rejected").is_some_and(|rule| rule.severity == "failure"));
-        assert!(find("turn-nonsense").is_none());
     }
 }

@@ -149,12 +149,6 @@ impl Deployment {
         Ok(())
     }
 
-    /// Whether nothing was stated.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.statements.is_empty()
-    }
-
     /// The servers.
     #[must_use]
     pub fn servers(&self) -> &[Server] {

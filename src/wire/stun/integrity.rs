@@ -130,12 +130,6 @@ fn by_length(length: u16) -> Algorithm {
     }
 }
 
-/// Whether `key` made the value of `protection`, and by which rule. The rules are tried in the order of [`Rule`].
-#[must_use]
-pub fn verify(message: &Message<'_>, protection: &Protection, key: &[u8]) -> Option<Rule> {
-    Hasher::new(protection.algorithm, key)?.verify(message, protection)
-}
-
 /// A key made ready for an algorithm: the hash states after the key's own blocks, which every message starts from. Wiped when it goes.
 #[derive(Clone)]
 pub struct Hasher(State);
