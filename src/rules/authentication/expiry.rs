@@ -60,21 +60,16 @@ fn is_sure(exchange: &Exchange, end: Timestamp) -> bool {
     is_derived(exchange) || exchange.first.time.since(end) < LONG_AGO
 }
 
-pub(super) fn tell(
-    group: &Refused<'_>,
-    end: Option<Timestamp>,
-    conversation: &Conversation,
-    view: &View<'_>,
-    out: &mut Collector,
-) {
+pub(super) fn tell(group: &Refused<'_>, end: Option<Timestamp>, view: &View<'_>, out: &mut Collector) {
+    let conversation = group.conversation;
     let key = format!("{} {}", conversation.server, group.answer.code);
-    let mut seen = group.occurrence(EXPIRED, key, "draft-uberti-behave-turn-rest", conversation, view);
+    let mut seen = group.occurrence(EXPIRED, key, "draft-uberti-behave-turn-rest", view);
     if end.is_some_and(|end| !is_sure(group.last, end)) {
         seen.confidence = Confidence::Likely;
     }
     out.add(seen, || {
         let (server, user, error) = (conversation.server, view.user(&group.last.asked), view.error(group.answer));
-        let times = format!("{} ({})", group.times(conversation), frames(&group.frames()));
+        let times = group.listed();
         let proof = match Proof::of(&group.last.asked.integrity, view) {
             Proof::By { label, .. } => format!(" Its integrity verifies with \"{label}\", so nothing else is wrong with it."),
             Proof::Mismatch(tried) => {

@@ -2,25 +2,21 @@
 
 use super::Refused;
 use crate::frame::in_order;
-use crate::rules::evidence::{frames, quote};
+use crate::rules::evidence::quote;
 use crate::rules::refusal::{allocation_at, asked_before_as, challenge_before, servers_realm};
 use crate::rules::{Collector, Confidence, Dialect, Text, View};
 use crate::session::credentials::{Credentials, Identity};
-use crate::session::{Asked, Conversation, Name};
+use crate::session::{Asked, Name};
 use crate::wire::stun::Method;
 
 pub(super) const UNKNOWN_USER: &str = "turn-unknown-user";
 pub(super) const REALM_MISMATCH: &str = "turn-realm-mismatch";
 pub(super) const USER_CHANGED: &str = "turn-user-changed";
 
-pub(super) fn tell_unknown_user(
-    group: &Refused<'_>,
-    conversation: &Conversation,
-    view: &View<'_>,
-    out: &mut Collector,
-) {
+pub(super) fn tell_unknown_user(group: &Refused<'_>, view: &View<'_>, out: &mut Collector) {
+    let conversation = group.conversation;
     let key = format!("{} {}", conversation.server, group.answer.code);
-    let seen = group.occurrence(UNKNOWN_USER, key, "draft-rosenberg-midcom-turn", conversation, view);
+    let seen = group.occurrence(UNKNOWN_USER, key, "draft-rosenberg-midcom-turn", view);
     out.add(seen, || {
         let (server, user, error) = (conversation.server, view.user(&group.last.asked), view.error(group.answer));
         let draft = Dialect::of(conversation, view) == Dialect::Draft;
@@ -28,12 +24,11 @@ pub(super) fn tell_unknown_user(
         Text {
             title: format!("{server} does not know the user {user}: {error}"),
             explanation: format!(
-                "{} asked as {user} in realm {} and was refused {} ({}). The server names the user, not the password: no such user exists there, \
+                "{} asked as {user} in realm {} and was refused {}. The server names the user, not the password: no such user exists there, \
                  or not in that realm.{nearly}",
                 conversation.client,
                 view.quoted(group.last.asked.realm),
-                group.times(conversation),
-                frames(&group.frames()),
+                group.listed(),
             ),
             fix: if draft {
                 format!(
@@ -47,9 +42,10 @@ pub(super) fn tell_unknown_user(
     });
 }
 
-pub(super) fn tell_realm(group: &Refused<'_>, conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+pub(super) fn tell_realm(group: &Refused<'_>, view: &View<'_>, out: &mut Collector) {
+    let conversation = group.conversation;
     let key = format!("{} {}", conversation.server, group.answer.code);
-    let seen = group.occurrence(REALM_MISMATCH, key, "RFC 8489 §9.2.4", conversation, view);
+    let seen = group.occurrence(REALM_MISMATCH, key, "RFC 8489 §9.2.4", view);
     out.add(seen, || {
         let (client, server, error) = (conversation.client, conversation.server, view.error(group.answer));
         let asked = view.quoted(group.last.asked.realm);
@@ -99,11 +95,7 @@ pub(super) fn tell_realm(group: &Refused<'_>, conversation: &Conversation, view:
         };
         Text {
             title,
-            explanation: format!(
-                "{shows} It was refused {} ({}).{coturn}{nearly}",
-                group.times(conversation),
-                frames(&group.frames())
-            ),
+            explanation: format!("{shows} It was refused {}.{coturn}{nearly}", group.listed()),
             fix,
         }
     });
@@ -132,14 +124,10 @@ fn becomes(theirs: Name, asked: &Asked, view: &View<'_>) -> String {
     slip.map(|slip| format!(" The one becomes the other when {slip}.")).unwrap_or_default()
 }
 
-pub(super) fn tell_user_changed(
-    group: &Refused<'_>,
-    conversation: &Conversation,
-    view: &View<'_>,
-    out: &mut Collector,
-) {
+pub(super) fn tell_user_changed(group: &Refused<'_>, view: &View<'_>, out: &mut Collector) {
+    let conversation = group.conversation;
     let key = format!("{} {} {}", conversation.server, group.last.method, group.answer.code);
-    let mut seen = group.occurrence(USER_CHANGED, key, "RFC 8656 §5", conversation, view);
+    let mut seen = group.occurrence(USER_CHANGED, key, "RFC 8656 §5", view);
     let allocation = allocation_at(group.last, conversation);
     let before = asked_before_as(group.last, conversation).filter(|_| allocation.is_none());
     if allocation.is_none() && before.is_none() {
@@ -151,32 +139,29 @@ pub(super) fn tell_user_changed(
     out.add(seen, || {
         let (client, server, method) = (conversation.client, conversation.server, group.last.method);
         let (user, error) = (view.user(&group.last.asked), view.error(group.answer));
-        let listed = frames(&group.frames());
+        let refused = group.listed();
         if let Some(known) = before {
             let other = view.user(&known.asked);
             return Text {
                 title: format!("{client} asked {server} as {other} and then as {user}, and is refused its {method}: {error}"),
                 explanation: format!(
-                    "Frame {} was signed as {other} on the same addresses and ports; the {method} was signed as {user} and refused {} ({listed}). Some servers \
+                    "Frame {} was signed as {other} on the same addresses and ports; the {method} was signed as {user} and refused {refused}. Some servers \
                      (coturn) keep the user of the first signed request there, granted or not, and refuse every other.",
                     known.first.frame,
-                    group.times(conversation),
                 ),
                 fix: "Have the client ask from a new local port after a change of user.".to_owned(),
             };
         }
         let explanation = match allocation {
             Some(known) => format!(
-                "The allocation belongs to {} (made in frame {}); the {method} was signed as {user} and refused {} ({listed}). An allocation \
+                "The allocation belongs to {} (made in frame {}); the {method} was signed as {user} and refused {refused}. An allocation \
                  belongs to the user who made it until it ends.",
                 view.quoted(known.user),
                 known.created.frame,
-                group.times(conversation),
             ),
             None => format!(
-                "The {method} was signed as {user} and refused {} ({listed}). This code says that the allocation belongs to another user; it was \
-                 made before the capture begins.",
-                group.times(conversation),
+                "The {method} was signed as {user} and refused {refused}. This code says that the allocation belongs to another user; it was \
+                 made before the capture begins."
             ),
         };
         let title = match allocation {

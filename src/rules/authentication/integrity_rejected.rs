@@ -4,7 +4,7 @@ use super::Refused;
 use super::challenge::tokens_of;
 use super::expiry::{good_for, in_milliseconds};
 use super::nearly::nearly;
-use crate::rules::evidence::{frames, how_long};
+use crate::rules::evidence::how_long;
 use crate::rules::refusal::{PATIENCE, challenge_before, is_named_pion, is_nonce_given};
 use crate::rules::{Collector, Confidence, Dialect, Proof, Text, View};
 use crate::session::credentials::{Identity, KeyHash, Kind, Preparation, Scheme, Side, Slip};
@@ -13,7 +13,8 @@ use crate::wire::stun::integrity::Rule;
 
 pub(super) const ID: &str = "turn-integrity-rejected";
 
-pub(super) fn tell(group: &Refused<'_>, conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+pub(super) fn tell(group: &Refused<'_>, view: &View<'_>, out: &mut Collector) {
+    let conversation = group.conversation;
     let proofs = group.exchanges.iter().rev().map(|exchange| Proof::of(&exchange.asked.integrity, view));
     let request = proofs.max_by_key(strength).unwrap_or(Proof::Untested);
     let answers = group.exchanges.iter().rev().filter_map(|exchange| exchange.answer.as_ref());
@@ -24,7 +25,7 @@ pub(super) fn tell(group: &Refused<'_>, conversation: &Conversation, view: &View
         apart(group, &request, &response, view),
     ]
     .concat();
-    let mut seen = group.occurrence(ID, key, "RFC 8489 §9.2.4", conversation, view);
+    let mut seen = group.occurrence(ID, key, "RFC 8489 §9.2.4", view);
     seen.causes = &["nat-alg-rewrite"];
     let truncated = group.last.asked.truncated || group.answer.truncated;
     if truncated || !group.exchanges.iter().any(|exchange| is_certain(exchange, conversation, view)) {
@@ -34,10 +35,10 @@ pub(super) fn tell(group: &Refused<'_>, conversation: &Conversation, view: &View
         }
         seen.confidence = Confidence::Likely;
     }
-    if may_be_nonce(group, conversation, view) {
+    if may_be_nonce(group, view) {
         seen.confidence = Confidence::Likely;
     }
-    out.add(seen, || text(group, conversation, &request, &response, view));
+    out.add(seen, || text(group, &request, &response, view));
 }
 
 /// Whether nothing but the credentials can be meant: the code says it, or the nonce is known to have been good.
@@ -98,7 +99,8 @@ fn apart(group: &Refused<'_>, request: &Proof, response: &Proof, view: &View<'_>
     slips.chain(odd).chain(limited).flat_map(|what| [" ", what]).collect()
 }
 
-fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, response: &Proof, view: &View<'_>) -> Text {
+fn text(group: &Refused<'_>, request: &Proof, response: &Proof, view: &View<'_>) -> Text {
+    let conversation = group.conversation;
     let (server, client) = (conversation.server, conversation.client);
     let dialect = Dialect::of(conversation, view);
     let asked = &group.last.asked;
@@ -109,7 +111,7 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
         (_, 431) => "password",
         _ => "user or password",
     };
-    let listed = format!("{} ({})", group.times(conversation), frames(&group.frames()));
+    let listed = group.listed();
     if only_unoffered_sha256(group.last, conversation) && !matches!(request, Proof::Mismatch(_)) {
         return Text {
             title: format!("{server} refused {user} with {error}: the request is signed with SHA-256, which the server did not offer"),
@@ -133,7 +135,7 @@ fn text(group: &Refused<'_>, conversation: &Conversation, request: &Proof, respo
         Some(near) => near.blame(response, &user, view),
         None => by_configuration(request, response, asked, &user, dialect, view)
             .or_else(|| made_otherwise(request, response, odd?, &user))
-            .or_else(|| accepted_before(group, conversation, (request, response), &user))
+            .or_else(|| accepted_before(group, (request, response), &user))
             .or_else(|| not_given(asked, (request, response), what, &user, view))
             .unwrap_or_else(|| blame(request, response, what, &user, dialect)),
     };
@@ -196,30 +198,29 @@ fn padded(realm: Option<Name>, view: &View<'_>) -> String {
 }
 
 /// The last request of the same user that the server granted before those that it refuses.
-fn granted_before<'c>(group: &Refused<'_>, conversation: &'c Conversation) -> Option<&'c Exchange> {
+fn granted_before<'c>(group: &Refused<'c>) -> Option<&'c Exchange> {
     let first = group.first();
     let names = |asked: &Asked| (asked.user, asked.userhash, asked.realm);
     let same =
         |known: &&Exchange| known.succeeded() && known.asked.is_signed() && names(&known.asked) == names(&first.asked);
-    conversation.exchanges.iter().filter(same).rfind(|known| known.first < first.first)
+    group.conversation.exchanges.iter().filter(same).rfind(|known| known.first < first.first)
 }
 
 /// Whether a refusal may be that of a nonce which ran out: the user had been good, and what it did with the new nonce is not in the capture.
-fn may_be_nonce(group: &Refused<'_>, conversation: &Conversation, view: &View<'_>) -> bool {
+fn may_be_nonce(group: &Refused<'_>, view: &View<'_>) -> bool {
     let renewed = group.answer.nonce.is_some() && group.answer.nonce != group.last.asked.nonce;
-    let unseen = conversation.orphans > 0 || view.now().since(group.answer.seen.time) < PATIENCE;
-    renewed && unseen && granted_before(group, conversation).is_some()
+    let unseen = group.conversation.orphans > 0 || view.now().since(group.answer.seen.time) < PATIENCE;
+    renewed && unseen && granted_before(group).is_some()
 }
 
 /// Where nothing was given to test with, and the server had taken the same user's signature before: something changed in between.
 fn accepted_before(
     group: &Refused<'_>,
-    conversation: &Conversation,
     (request, response): (&Proof, &Proof),
     user: &str,
 ) -> Option<(String, String, String)> {
     let untested = |proof: &Proof| matches!(proof, Proof::Untested | Proof::Unsigned | Proof::Truncated);
-    let before = granted_before(group, conversation).filter(|_| untested(request) && untested(response))?;
+    let before = granted_before(group).filter(|_| untested(request) && untested(response))?;
     let ago = how_long(group.first().first.time.since(before.first.time));
     Some((
         format!("the same user was accepted {ago} before"),

@@ -1,22 +1,16 @@
 //! `turn-missing-attribute` and `turn-unknown-attribute`: requests that say too little, or too much.
 
 use super::Refused;
-use crate::rules::evidence::frames;
 use crate::rules::refusal::Missing;
 use crate::rules::{Collector, Severity, Text, View};
-use crate::session::{Answer, Conversation};
+use crate::session::Answer;
 use crate::wire::stun::{AttributeCode, Method};
 
 pub(super) const MISSING: &str = "turn-missing-attribute";
 pub(in crate::rules) const UNKNOWN: &str = "turn-unknown-attribute";
 
-pub(super) fn tell_missing(
-    group: &Refused<'_>,
-    missing: Missing,
-    conversation: &Conversation,
-    view: &View<'_>,
-    out: &mut Collector,
-) {
+pub(super) fn tell_missing(group: &Refused<'_>, missing: Missing, view: &View<'_>, out: &mut Collector) {
+    let conversation = group.conversation;
     let key = format!("{} {} {}", conversation.server, group.last.method, missing.name());
     let reference = match missing {
         Missing::RequestedTransport => "RFC 8656 §7.2",
@@ -24,7 +18,7 @@ pub(super) fn tell_missing(
         Missing::PeerAddress => "RFC 8656 §10.2",
         Missing::Username | Missing::Realm | Missing::Nonce => "RFC 8489 §9.2.4",
     };
-    let seen = group.occurrence(MISSING, key, reference, conversation, view);
+    let seen = group.occurrence(MISSING, key, reference, view);
     out.add(seen, || {
         let (name, method, error) = (missing.name(), group.last.method, view.error(group.answer));
         let (client, server) = (conversation.client, conversation.server);
@@ -55,9 +49,8 @@ pub(super) fn tell_missing(
         Text {
             title: format!("{server} refused the {method} of {client} with {error}: {title}"),
             explanation: format!(
-                "{seen} {name} {why}. It was refused {} ({}). Trying again with the same request cannot help.",
-                group.times(conversation),
-                frames(&group.frames()),
+                "{seen} {name} {why}. It was refused {}. Trying again with the same request cannot help.",
+                group.listed(),
             ),
             fix,
         }
@@ -76,11 +69,12 @@ fn lacks_on_the_wire(group: &Refused<'_>, missing: Missing) -> bool {
     }
 }
 
-pub(super) fn tell_unknown(group: &Refused<'_>, conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+pub(super) fn tell_unknown(group: &Refused<'_>, view: &View<'_>, out: &mut Collector) {
+    let conversation = group.conversation;
     let (method, nat_test) = (group.last.method, group.last.asked.nat_test);
     let named = named(group.answer);
     let key = format!("{} {method} {named}", conversation.server);
-    let mut seen = group.occurrence(UNKNOWN, key, "RFC 8489 §6.3.1", conversation, view);
+    let mut seen = group.occurrence(UNKNOWN, key, "RFC 8489 §6.3.1", view);
     if nat_test && method == Method::BINDING {
         // a client that asks for a test of its NAT and is refused goes on without
         seen.severity = Severity::Warning;
@@ -105,9 +99,8 @@ pub(super) fn tell_unknown(group: &Refused<'_>, conversation: &Conversation, vie
         Text {
             title,
             explanation: format!(
-                "The request was refused {} ({}); the answer lists {named}. {means}",
-                group.times(conversation),
-                frames(&group.frames()),
+                "The request was refused {}; the answer lists {named}. {means}",
+                group.listed(),
             ),
             fix,
         }

@@ -11,7 +11,7 @@ mod nearly;
 pub(super) mod nonce;
 mod protection;
 
-use crate::rules::evidence::{filter_of, frames_of, is_whole};
+use crate::rules::evidence::{filter_of, frames, frames_of, is_whole};
 use crate::rules::refusal::{Refusal, classify};
 use crate::rules::relay::after_expiry::ran_out_after;
 use crate::rules::{Collector, Confidence, Judge, Occurrence, Remedy, Rule, Severity, View};
@@ -44,6 +44,7 @@ const IDS: &[&str] = &[
 pub(in crate::rules) struct Refused<'e> {
     /// What they are about.
     pub refusal: Refusal,
+    pub conversation: &'e Conversation,
     /// All of them, in order; never empty.
     pub exchanges: Vec<&'e Exchange>,
     /// The last of them.
@@ -55,13 +56,13 @@ pub(in crate::rules) struct Refused<'e> {
 fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     for group in &groups(conversation, view) {
         match group.refusal {
-            Refusal::Integrity => integrity_rejected::tell(group, conversation, view, out),
-            Refusal::UnknownUser => identity::tell_unknown_user(group, conversation, view, out),
-            Refusal::Realm => identity::tell_realm(group, conversation, view, out),
-            Refusal::UserChanged => identity::tell_user_changed(group, conversation, view, out),
-            Refusal::Expired(end) => expiry::tell(group, end, conversation, view, out),
-            Refusal::Missing(missing) => lacking::tell_missing(group, missing, conversation, view, out),
-            Refusal::UnknownAttribute => lacking::tell_unknown(group, conversation, view, out),
+            Refusal::Integrity => integrity_rejected::tell(group, view, out),
+            Refusal::UnknownUser => identity::tell_unknown_user(group, view, out),
+            Refusal::Realm => identity::tell_realm(group, view, out),
+            Refusal::UserChanged => identity::tell_user_changed(group, view, out),
+            Refusal::Expired(end) => expiry::tell(group, end, view, out),
+            Refusal::Missing(missing) => lacking::tell_missing(group, missing, view, out),
+            Refusal::UnknownAttribute => lacking::tell_unknown(group, view, out),
             Refusal::None | Refusal::Challenge | Refusal::StaleNonce | Refusal::Other => {}
         }
     }
@@ -87,7 +88,7 @@ fn groups<'c>(conversation: &'c Conversation, view: &View<'_>) -> Vec<Refused<'c
                 known.exchanges.push(exchange);
                 (known.last, known.answer) = (exchange, answer);
             }
-            None => groups.push(Refused { refusal, exchanges: vec![exchange], last: exchange, answer }),
+            None => groups.push(Refused { refusal, conversation, exchanges: vec![exchange], last: exchange, answer }),
         }
     }
     groups
@@ -105,17 +106,18 @@ impl Refused<'_> {
     }
 
     /// The frames of requests and answers.
-    pub(in crate::rules) fn frames(&self) -> Vec<u64> {
+    fn frames(&self) -> Vec<u64> {
         frames_of(self.exchanges.iter().copied())
     }
 
-    /// "once", "twice", "7 times"; "at least" where the conversation was too long to keep all of it.
-    pub(in crate::rules) fn times(&self, conversation: &Conversation) -> String {
+    /// `once (frames 3 and 4)`, `twice (…)`, `7 times (…)`; "at least" where the conversation was too long to keep all of it.
+    pub(in crate::rules) fn listed(&self) -> String {
+        let listed = frames(&self.frames());
         match self.exchanges.len() {
-            many if conversation.exchanges_omitted > 0 => format!("at least {many} times"),
-            1 => "once".to_owned(),
-            2 => "twice".to_owned(),
-            many => format!("{many} times"),
+            many if self.conversation.exchanges_omitted > 0 => format!("at least {many} times ({listed})"),
+            1 => format!("once ({listed})"),
+            2 => format!("twice ({listed})"),
+            many => format!("{many} times ({listed})"),
         }
     }
 
@@ -131,10 +133,9 @@ impl Refused<'_> {
         id: &'static str,
         key: String,
         reference: &'static str,
-        conversation: &Conversation,
         view: &View<'_>,
     ) -> Occurrence {
-        let at = self.answer.seen.time;
+        let (conversation, at) = (self.conversation, self.answer.seen.time);
         let ended = self.refused_refresh().and_then(|refused| ran_out_after(conversation, refused));
         let grievance = Grievance::of(conversation, self.user(), ended.unwrap_or(at));
         let granted = conversation.granted_after(self.last.method, at);
