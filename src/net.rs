@@ -341,6 +341,16 @@ impl Network {
     }
 }
 
+/// Whether two addresses are in one network as networks of hosts mostly are: the same /24, or the same /64.
+#[must_use]
+pub fn are_neighbours(one: IpAddr, other: IpAddr) -> bool {
+    match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => one.to_bits() >> 8 == other.to_bits() >> 8,
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,
+        _ => false,
+    }
+}
+
 /// What carries messages between a client and its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {

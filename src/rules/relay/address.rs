@@ -1,10 +1,9 @@
 //! `turn-relay-private` and `turn-relay-unusable`: the address that a server lends is of no use where it is told.
 
-use crate::net::{RelayedAddress, Scope, ServerAddress, is_unrouted};
+use crate::net::{RelayedAddress, Scope, ServerAddress, are_neighbours, is_unrouted};
 use crate::rules::evidence::{filter_of, frames};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Allocation, Conversation, Grievance};
-use std::net::IpAddr;
 
 pub(super) const PRIVATE: &str = "turn-relay-private";
 pub(super) const UNUSABLE: &str = "turn-relay-unusable";
@@ -33,15 +32,6 @@ pub(super) fn is_out_of_reach(relayed: RelayedAddress, server: ServerAddress) ->
     let inside = matches!(relayed.0.scope(), Scope::Private | Scope::Shared | Scope::Loopback | Scope::LinkLocal);
     let comparable = server.0.scope() == Scope::Public || relayed.0.is_v6() == server.0.is_v6();
     inside && comparable && !are_neighbours(relayed.0.ip(), server.0.ip())
-}
-
-/// Whether two addresses are in one network: the same /24, or the same /64.
-pub(super) fn are_neighbours(one: IpAddr, other: IpAddr) -> bool {
-    match (one, other) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => one.to_bits() >> 8 == other.to_bits() >> 8,
-        (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,
-        _ => false,
-    }
 }
 
 /// On whose side of the routers between them a conversation was captured.

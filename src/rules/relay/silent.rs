@@ -1,7 +1,7 @@
 //! `turn-relay-silent`: data leaves through the relay, and nothing ever comes back.
 
-use super::address::{are_neighbours, is_out_of_reach};
-use crate::net::{ClientAddress, RelayedAddress, Scope, ServerAddress, is_unrouted};
+use super::address::is_out_of_reach;
+use crate::net::{ClientAddress, RelayedAddress, Scope, ServerAddress, are_neighbours, is_unrouted};
 use crate::rules::evidence::{counted, filter_of, frames, frames_at, how_long, is_whole};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Allocation, Arrival, Conversation, Grievance, Permission, Unreached};

@@ -2,7 +2,7 @@
 
 use super::outcome::{Denied, Grant, NEVER, Outcome, Redirect, Server};
 use super::proxies::Proxies;
-use crate::net::Endpoint;
+use crate::net::{Endpoint, are_neighbours};
 use crate::session::conversations::conversation::Conversation;
 use crate::session::tables::names::Name;
 use crate::time::{Span, Timestamp};
@@ -398,7 +398,7 @@ impl Clients {
         let near = |time: Timestamp, within: Span| time.since(asked).0.unsigned_abs() <= within.0.unsigned_abs();
         let one_host = |other: IpAddr, outcome: &Outcome| {
             let within = if other.is_ipv4() == client.is_ipv4() { ONE_HOST } else { BOTH_FAMILIES };
-            !in_one_network(client, other) && outcome.servers().iter().any(|server| near(server.contacted, within))
+            !are_neighbours(client, other) && outcome.servers().iter().any(|server| near(server.contacted, within))
         };
         self.outcomes.len() <= FEW
             && self.outcomes.iter().any(|(&other, outcome)| outcome.is_served() && one_host(other, outcome))
@@ -480,14 +480,5 @@ impl Clients {
     pub fn reached(&self, client: IpAddr, at: Timestamp) -> bool {
         let after = |time: Timestamp| time >= at;
         self.outcomes.get(&client).is_some_and(|outcome| outcome.servers().iter().any(|server| after(server.answered)))
-    }
-}
-
-/// Whether two addresses are in one network as networks of hosts mostly are: the same /24, or the same /64.
-fn in_one_network(one: IpAddr, other: IpAddr) -> bool {
-    match (one, other) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => one.to_bits() >> 8 == other.to_bits() >> 8,
-        (IpAddr::V6(one), IpAddr::V6(other)) => one.to_bits() >> 64 == other.to_bits() >> 64,
-        _ => false,
     }
 }
