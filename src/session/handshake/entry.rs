@@ -1,6 +1,6 @@
 //! One association while records still come: what each of them adds.
 
-use super::association::{AlertSeen, Both, Handshake, Missing, Protected, Role, Side, Unreachable, Way};
+use super::association::{Both, Handshake, Missing, Protected, Role, Side, Unreachable, Way};
 use super::flight::{Flight, What};
 use super::learn::{Heard, learn};
 use super::offer::Offer;
@@ -17,7 +17,6 @@ const REASSEMBLY: Limits =
     Limits { messages: 24, message_bytes: 32_768, bytes: 49_152, parts: 64, age: Span::from_secs(600) };
 /// Entries of the lists of an association.
 const MAX_FLIGHTS: usize = 16;
-const MAX_ALERTS: usize = 8;
 const MAX_WAYS: usize = 8;
 const MAX_COUNTER_HELLOS: usize = 8;
 const MAX_PARTS: usize = 8;
@@ -148,16 +147,11 @@ impl Entry {
             ContentType::CHANGE_CIPHER_SPEC => {}
             ContentType::ALERT if record.is_plain() => {
                 self.handshake.last = seen;
-                if let Some(alert) = record.alert().filter(|_| new)
-                    && self.handshake.alerts.len() < MAX_ALERTS
-                {
-                    self.handshake.alerts.push(AlertSeen { from: role, alert, seen });
-                }
+                self.handshake.alert(role, record.alert().filter(|_| new), seen);
             }
             ContentType::ALERT if new => {
                 self.handshake.last = seen;
-                let alerts = &mut self.handshake.sides[role].sealed_alerts;
-                *alerts = Some((alerts.map_or(seen, |(first, _)| first), seen));
+                self.handshake.sealed_alert(role, seen);
             }
             ContentType::HANDSHAKE => self.finished(at, new),
             // the type is encrypted: what comes first is Finished
@@ -180,20 +174,12 @@ impl Entry {
             ContentType::HANDSHAKE if record.epoch <= if self.handshake.is_1_3() { 2 } else { 1 } => {
                 for fragment in record.fragments() {
                     let arrival = Arrival { frame: seen.frame, time: seen.time, record: record.number(), datagram };
-                    if let Pushed::Complete(message) = self.tracks[role].reassembler.push(&fragment, arrival)
-                        && let Some(body) = message.body()
-                    {
-                        let (kind, sequence, pieces) = (message.kind, message.sequence, message.fragments);
-                        let heard = Heard { kind, sequence, body, pieces, seen };
-                        learn(&mut self.handshake, role, Protocol::Dtls, &heard, functions);
+                    if let Pushed::Complete(message) = self.tracks[role].reassembler.push(&fragment, arrival) {
+                        learn_from(&mut self.handshake, role, message, seen, functions);
                     }
                 }
             }
-            ContentType::ALERT if self.handshake.alerts.len() < MAX_ALERTS => {
-                if let Some(alert) = record.alert() {
-                    self.handshake.alerts.push(AlertSeen { from: role, alert, seen });
-                }
-            }
+            ContentType::ALERT => self.handshake.alert(role, record.alert(), seen),
             _ => {}
         }
     }
@@ -235,13 +221,7 @@ impl Entry {
         {
             flight.touch(seen, datagram);
         }
-        let Both { client, server } = &self.handshake.sides;
-        if let (Some(of_client), Some(of_server), None) = (client.protected, server.protected, self.handshake.completed)
-        {
-            self.handshake.completed = Some(of_client.max(of_server));
-            let certified = server.certificates.is_some() || client.sent(HandshakeType::CLIENT_KEY_EXCHANGE);
-            self.handshake.resumed = self.handshake.from_start && of_server < of_client && !certified;
-        }
+        self.handshake.finished(true);
     }
 
     /// A record of DTLS 1.3, of which two bits of the epoch and the length are all that is readable.
@@ -253,10 +233,10 @@ impl Entry {
             return; // numbers are encrypted: copies on another way cannot be told apart
         }
         let alert = record.length == ALERT_1_3 && !record.truncated;
-        let side = &mut self.handshake.sides[role];
         if alert {
-            side.sealed_alerts = Some((side.sealed_alerts.map_or(seen, |(first, _)| first), seen));
+            self.handshake.sealed_alert(role, seen);
         }
+        let side = &mut self.handshake.sides[role];
         if record.epoch == HANDSHAKE_KEYS && side.application_keys.is_none() {
             self.handshake.last = seen;
             if alert {
@@ -324,11 +304,7 @@ impl Entry {
             Pushed::Repeated(_) => (true, false),
             Pushed::Progress(_) => (false, false),
             Pushed::Complete(message) => {
-                if let Some(body) = message.body() {
-                    let (kind, sequence, pieces) = (message.kind, message.sequence, message.fragments);
-                    let heard = Heard { kind, sequence, body, pieces, seen };
-                    learn(handshake, role, Protocol::Dtls, &heard, functions);
-                }
+                learn_from(handshake, role, message, seen, functions);
                 (false, true)
             }
         };
@@ -458,4 +434,11 @@ impl Side {
     pub fn sent(&self, kind: HandshakeType) -> bool {
         self.messages.iter().any(|message| message.kind == kind)
     }
+}
+
+/// What a message that came whole tells.
+fn learn_from(handshake: &mut Handshake, role: Role, message: &Reassembled, seen: Seen, functions: &[HashFunction]) {
+    let Some(body) = message.body() else { return };
+    let heard = Heard { kind: message.kind, sequence: message.sequence, body, pieces: message.fragments, seen };
+    learn(handshake, role, Protocol::Dtls, &heard, functions);
 }

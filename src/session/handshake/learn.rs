@@ -1,14 +1,17 @@
 //! What handshake messages tell of an association, whether DTLS or TLS carries them.
 
-use super::association::{Certificate, Handshake, MessageSeen, Role};
+use super::association::{AlertSeen, Both, Certificate, Handshake, MessageSeen, Role};
 use super::offer::Offer;
 use crate::session::conversations::exchange::Seen;
 use crate::wire::handshake::certificate::{Fingerprint, HashFunction, Summary};
-use crate::wire::handshake::{ExtensionType, HandshakeType, Message, Protocol, ServerKeyExchange, Value, Version};
+use crate::wire::handshake::{
+    Alert, ExtensionType, HandshakeType, Message, Protocol, ServerKeyExchange, Value, Version,
+};
 
 /// Entries of the lists of an association.
 const MAX_MESSAGES: usize = 24;
 const MAX_CERTIFICATES: usize = 8;
+const MAX_ALERTS: usize = 8;
 
 /// A handshake message that came whole.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +84,33 @@ pub(in crate::session) fn learn(
             }
         }
         _ => {}
+    }
+}
+
+impl Handshake {
+    /// An alert in the clear, or one that keys opened.
+    pub(in crate::session) fn alert(&mut self, from: Role, alert: Option<Alert>, seen: Seen) {
+        if let Some(alert) = alert.filter(|_| self.alerts.len() < MAX_ALERTS) {
+            self.alerts.push(AlertSeen { from, alert, seen });
+        }
+    }
+
+    /// An alert that is encrypted.
+    pub(in crate::session) fn sealed_alert(&mut self, from: Role, seen: Seen) {
+        let alerts = &mut self.sides[from].sealed_alerts;
+        *alerts = Some((alerts.map_or(seen, |(first, _)| first), seen));
+    }
+
+    /// One end has finished. It is complete once both have; up to version 1.2 the server is first where an earlier session is taken up (RFC 5246 §7.3).
+    pub(in crate::session) fn finished(&mut self, up_to_1_2: bool) {
+        let Both { client, server } = &self.sides;
+        if let (Some(of_client), Some(of_server), None) = (client.protected, server.protected, self.completed) {
+            self.completed = Some(of_client.max(of_server));
+            if up_to_1_2 {
+                let certified = server.certificates.is_some() || client.sent(HandshakeType::CLIENT_KEY_EXCHANGE);
+                self.resumed = self.from_start && of_server < of_client && !certified;
+            }
+        }
     }
 }
 

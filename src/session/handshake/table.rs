@@ -75,10 +75,9 @@ impl Handshakes {
         }
         let seen = event.seen();
         let Some(slot) = self.association(known, path, event, clue.as_ref(), seen, room) else { return };
-        let before = self.entries.get(slot).map_or(0, Entry::bytes);
-        let functions = std::mem::take(&mut self.functions);
-        if let Some(entry) = self.entries.get_mut(slot)
-            && let Some(way) = entry.way(new_way(path, event, Role::Client, seen))
+        let Some(entry) = self.entries.get_mut(slot) else { return };
+        let before = entry.bytes();
+        if let Some(way) = entry.way(new_way(path, event, Role::Client, seen))
             && let Some(known) = entry.handshake.ways.get_mut(way)
         {
             let sender = known.sender(event.src);
@@ -93,31 +92,26 @@ impl Handshakes {
             if is_hello && sender == Role::Server && way == 0 && !reflected {
                 entry.counter_hello(record, seen);
             } else if !is_hello || sender == Role::Client {
-                entry.take(at, &functions);
+                entry.take(at, &self.functions);
             }
         }
-        self.functions = functions;
-        let after = self.entries.get(slot).map_or(0, Entry::bytes);
-        self.bytes = (self.bytes + after).saturating_sub(before);
+        self.bytes = (self.bytes + entry.bytes()).saturating_sub(before);
     }
 
     /// Takes what was in a protected record that was taken before.
     pub(in crate::session) fn opened(&mut self, event: &Event<'_>, record: &Record<'_>, datagram: usize) {
         let path = Path::of_event(event);
         let Some(slot) = self.by_path.get(&path).copied() else { return };
-        let before = self.entries.get(slot).map_or(0, Entry::bytes);
-        let functions = std::mem::take(&mut self.functions);
         let seen = event.seen();
-        if let Some(entry) = self.entries.get_mut(slot)
-            && let Some(way) = entry.handshake.ways.iter().position(|way| way.path == path)
+        let Some(entry) = self.entries.get_mut(slot) else { return };
+        let before = entry.bytes();
+        if let Some(way) = entry.handshake.ways.iter().position(|way| way.path == path)
             && let Some(role) = entry.handshake.ways.get(way).map(|way| way.sender(event.src))
         {
             let datagram = u32::try_from(datagram).unwrap_or(u32::MAX);
-            entry.opened(Arriving { record, role, way, seen, datagram }, &functions);
+            entry.opened(Arriving { record, role, way, seen, datagram }, &self.functions);
         }
-        self.functions = functions;
-        let after = self.entries.get(slot).map_or(0, Entry::bytes);
-        self.bytes = (self.bytes + after).saturating_sub(before);
+        self.bytes = (self.bytes + entry.bytes()).saturating_sub(before);
     }
 
     /// The association of a way, by number; where the peer of a channel became known meanwhile, the one of the channel.

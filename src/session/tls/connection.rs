@@ -6,7 +6,6 @@ use crate::session::handshake::{AlertSeen, Flight, Handshake, Heard, Role, State
 use crate::wire::handshake::{ContentType, HandshakeType, Protocol};
 
 const MAX_FLIGHTS: usize = 16;
-const MAX_ALERTS: usize = 8;
 /// What is kept of one handshake message takes no more than about so many bytes.
 const MAX_WEIGHT: usize = 64 << 10;
 /// Bytes of a protected alert of TLS 1.3: the alert, its content type, and the tag that all suites but one have.
@@ -307,11 +306,7 @@ impl TlsConnection {
         match kind {
             ContentType::ALERT if readable => {
                 self.handshake.last = seen;
-                if let Some(alert) = sealed.alert
-                    && self.handshake.alerts.len() < MAX_ALERTS
-                {
-                    self.handshake.alerts.push(AlertSeen { from: role, alert, seen });
-                }
+                self.handshake.alert(role, sealed.alert, seen);
             }
             ContentType::ALERT => self.sealed_alert(role, seen),
             ContentType::CHANGE_CIPHER_SPEC if !sealed.protected => self.change_cipher(role, seen),
@@ -338,8 +333,7 @@ impl TlsConnection {
 
     fn sealed_alert(&mut self, role: Role, seen: Seen) {
         self.handshake.last = seen;
-        let alerts = &mut self.handshake.sides[role].sealed_alerts;
-        *alerts = Some((alerts.map_or(seen, |(first, _)| first), seen));
+        self.handshake.sealed_alert(role, seen);
     }
 
     /// A record of TLS 1.3 that hides its type.
@@ -392,15 +386,7 @@ impl TlsConnection {
     /// Finished of one end: up to TLS 1.2 the first record under its keys.
     fn finished(&mut self, role: Role, seen: Seen) {
         self.handshake.sides[role].protected.get_or_insert(seen);
-        let (client, server) = (&self.handshake.sides.client, &self.handshake.sides.server);
-        if let (Some(of_client), Some(of_server), None) = (client.protected, server.protected, self.handshake.completed)
-        {
-            self.handshake.completed = Some(of_client.max(of_server));
-            if !self.handshake.is_1_3() {
-                let exchanged = client.sent(HandshakeType::CLIENT_KEY_EXCHANGE) || server.certificates.is_some();
-                self.handshake.resumed = self.handshake.from_start && of_server < of_client && !exchanged;
-            }
-        }
+        self.handshake.finished(!self.handshake.is_1_3());
     }
 
     fn flight(&mut self, role: Role, what: What, seen: Seen) {
