@@ -75,6 +75,12 @@ impl Span {
         Span(millis.saturating_mul(1_000_000))
     }
 
+    /// A span of whole microseconds. Saturates.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Span {
+        Span(micros.saturating_mul(1000))
+    }
+
     /// Whole microseconds, rounded towards zero.
     #[must_use]
     pub const fn micros(self) -> i64 {

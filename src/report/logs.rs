@@ -141,7 +141,7 @@ pub(super) fn quote(
     since: &BTreeMap<String, Timestamp>,
 ) {
     // the captures' own times, by the clock that they were lined up with
-    let clock = |capture: &Capture| Span(capture.clock_offset_us.unwrap_or(0).saturating_mul(1000));
+    let clock = |capture: &Capture| Span::from_micros(capture.clock_offset_us.unwrap_or(0));
     let captures = || report.captures.iter();
     let first = captures().filter_map(|one| Some(one.first_time?.at.after(clock(one)))).min();
     let last = captures().filter_map(|one| Some(one.last_time?.at.after(clock(one)))).max();

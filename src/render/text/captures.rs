@@ -72,19 +72,14 @@ pub(in crate::render) fn set_back(capture: &Capture, clock: &Clock) -> Option<St
 /// `clock moved by -1.20 s (± 3.10 ms) and 0.4 ppm`.
 pub(in crate::render) fn clock_moved(capture: &Capture) -> Option<String> {
     let offset = capture.clock_offset_us.filter(|offset| *offset != 0)?;
-    let mut text = format!("clock moved by {}", span(offset));
+    let mut text = format!("clock moved by {}", Span::from_micros(offset));
     if let Some(uncertainty) = capture.clock_uncertainty_us {
-        text += &format!(" (± {})", span(uncertainty));
+        text += &format!(" (± {})", Span::from_micros(uncertainty));
     }
     if let Some(drift) = capture.clock_drift_ppm {
         text += &format!(" and {drift} ppm");
     }
     Some(text)
-}
-
-/// A span of microseconds as a person writes it.
-fn span(micros: i64) -> Span {
-    Span(micros.saturating_mul(1000))
 }
 
 /// A span in the unit that a person would pick, days included.

@@ -37,7 +37,7 @@ pub(super) fn how_far(state: DtlsState, took_us: Option<i64>, resumed: bool) -> 
         DtlsState::Failed => "failed",
         DtlsState::Incomplete => "incomplete",
     };
-    let took = took_us.map(|took| format!(" within {}", Span(took.saturating_mul(1000)))).unwrap_or_default();
+    let took = took_us.map(|took| format!(" within {}", Span::from_micros(took))).unwrap_or_default();
     format!("{word}{took}{}", if resumed { ", resumed" } else { "" })
 }
 

@@ -51,7 +51,7 @@ fn one(page: &mut Page<'_>, session: &IceSession) {
                 types(pair),
                 checks(&pair.from_local),
                 checks(&pair.from_remote),
-                or_dash(pair.rtt_us.map(|rtt| Span(i64::from(rtt.median).saturating_mul(1000)))),
+                or_dash(pair.rtt_us.map(|rtt| Span::from_micros(rtt.median.into()))),
                 state(pair),
             ]
         }),
@@ -123,7 +123,6 @@ fn outcome(session: &IceSession) -> String {
 
 /// The time of the first check, and those of what followed from there on.
 fn steps(session: &IceSession, clock: &Clock) -> String {
-    let span = |micros: i64| Span(micros.saturating_mul(1000));
     let style = match session.roles.nomination {
         Some(IceNomination::Regular) => " (regular)",
         Some(IceNomination::Aggressive) => " (aggressive)",
@@ -132,11 +131,13 @@ fn steps(session: &IceSession, clock: &Clock) -> String {
     let selected = session.selected_at.zip(session.first_check_at);
     let selected = selected.map(|(at, start)| at.at.since(start.at).micros());
     let mut steps = [
-        session.first_answer_us.map(|us| (us, format!("first answer after {}", span(us)))),
-        session.nominated_us.map(|us| (us, format!("nominated after {}{style}", span(us)))),
+        session.first_answer_us.map(|us| (us, format!("first answer after {}", Span::from_micros(us)))),
+        session.nominated_us.map(|us| (us, format!("nominated after {}{style}", Span::from_micros(us)))),
         // a pair is mostly selected by what nominates it
-        selected.filter(|us| session.nominated_us != Some(*us)).map(|us| (us, format!("selected after {}", span(us)))),
-        session.first_data_us.map(|us| (us, format!("first DTLS or media after {}", span(us)))),
+        selected
+            .filter(|us| session.nominated_us != Some(*us))
+            .map(|us| (us, format!("selected after {}", Span::from_micros(us)))),
+        session.first_data_us.map(|us| (us, format!("first DTLS or media after {}", Span::from_micros(us)))),
     ];
     steps.sort_by_key(|step| step.as_ref().map(|(us, _)| *us)); // stable: what came at once stays in this order
     let start = session.first_check_at.map(|at| format!("first check at {}", clock.show(at)));
@@ -147,7 +148,7 @@ fn steps(session: &IceSession, clock: &Clock) -> String {
 fn consent_of(consent: &IceConsent, start: Option<Time>) -> String {
     let gap = match consent.longest_gap_us {
         0 => String::new(), // one check has no gap
-        gap => format!(", longest gap {}", Span(gap.saturating_mul(1000))),
+        gap => format!(", longest gap {}", Span::from_micros(gap)),
     };
     let lost =
         consent.lost_at.zip(start).map(|(at, start)| format!("; lost {} after the first check", at.at.since(start.at)));

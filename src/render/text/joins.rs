@@ -94,7 +94,7 @@ fn relays(page: &mut Page<'_>, report: &Report) {
     if all.is_empty() {
         return;
     }
-    let span = |micros: i64| Span(micros.saturating_mul(1000)).to_string();
+    let span = |micros: i64| Span::from_micros(micros).to_string();
     let shown = page.limit(ROWS).min(all.len());
     page.table(
         &["relayed from", "to", "passed", "lost", "mean delay", "longest"],

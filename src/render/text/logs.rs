@@ -51,7 +51,7 @@ fn told(page: &Page<'_>, line: &LogLine) -> String {
 pub(in crate::render) fn summary(file: &LogFile) -> String {
     let Some(format) = &file.format else { return "no line with a time in a form that is known".to_owned() };
     let lines = format!("{}, {} about this", count(file.lines, "line", "lines"), file.relevant);
-    let shift = file.offset_us.map(|micros| Span(micros.saturating_mul(1000))).unwrap_or_default();
+    let shift = file.offset_us.map(Span::from_micros).unwrap_or_default();
     let moved = |why: &str| match shift.0 {
         0 => why.to_owned(),
         _ => format!("{} {why}", signed(shift)),

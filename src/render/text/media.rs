@@ -72,7 +72,7 @@ fn row(stream: &MediaStream) -> [String; 7] {
         stream.packets.to_string(),
         bytes(stream.bytes),
         lost(stream),
-        or_dash(stream.jitter_us.map(|jitter| Span(jitter.saturating_mul(1000)))),
+        or_dash(stream.jitter_us.map(Span::from_micros)),
         or_dash(lasted.map(|tenths| format!("{}.{} s", tenths / 10, tenths % 10))),
     ]
 }
@@ -90,7 +90,7 @@ pub(in crate::render) fn lost(stream: &MediaStream) -> String {
 /// What is out of the ordinary, as far as there is room.
 fn remarks(stream: &MediaStream) -> String {
     match stream.longest_gap_us {
-        Some(gap) if gap >= 1_000_000 => format!("  gap {}", Span(gap.saturating_mul(1000))),
+        Some(gap) if gap >= 1_000_000 => format!("  gap {}", Span::from_micros(gap)),
         _ => String::new(),
     }
 }

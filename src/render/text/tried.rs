@@ -113,7 +113,7 @@ fn status(server: &Server) -> String {
 }
 
 fn row(server: &Server, transport: &ServerTransport, connects: bool) -> Vec<String> {
-    let micros = |time: Option<i64>| or_dash(time.map(|time| Span(time.saturating_mul(1000))));
+    let micros = |time: Option<i64>| or_dash(time.map(Span::from_micros));
     let known = |told: String| or_dash(Some(told).filter(|_| !transport.is_sealed()));
     let names = server.names.iter().take(NAMES).map(|name| cell(name));
     let names = std::iter::once(server.address.to_string()).chain(names);

@@ -91,7 +91,7 @@ fn relayed(ice: &IceSession, out: &mut Collector) {
     seen.subject.server = Some(ServerAddress(relay));
     out.add(seen, || {
         let median = |agent: usize| Some(pair.way(agent).answered.as_ref()?.rtt.summary()?[1]);
-        let rtt = median(0).max(median(1)).map(|micros| Span(i64::from(micros).saturating_mul(1000)));
+        let rtt = median(0).max(median(1)).map(|micros| Span::from_micros(micros.into()));
         let rtt = rtt.map(|rtt| format!(" Checks through it take {rtt} (median).")).unwrap_or_default();
         let (own, peer) = (pair.carried(agent), pair.carried(1 - agent));
         let data = if own.packets + peer.packets > 0 {

@@ -176,7 +176,7 @@ impl Clock {
         Some(Jitter {
             clock: self.rate,
             mean: Span(i64::try_from(mean).unwrap_or(i64::MAX)),
-            max: Span(i64::from(self.max).saturating_mul(1000)),
+            max: Span::from_micros(self.max.into()),
         })
     }
 }

@@ -93,7 +93,7 @@ fn size(value: u64) -> Cell {
 }
 
 fn span(micros: Option<i64>) -> Cell {
-    let shown = micros.map(|micros| Span(micros.saturating_mul(1000)).to_string()).unwrap_or_default();
+    let shown = micros.map(|micros| Span::from_micros(micros).to_string()).unwrap_or_default();
     Cell { key: micros, ..text(shown).classed("number") }
 }
 
