@@ -74,82 +74,30 @@ impl Cell<'_> {
     }
 }
 
-impl<'a> From<&'a str> for Cell<'a> {
-    fn from(text: &'a str) -> Self {
-        Cell::Text(text.into())
-    }
+macro_rules! cells {
+    ($($kind:ty: $cell:ident = |$value:ident| $inner:expr;)+) => {$(
+        impl<'a> From<$kind> for Cell<'a> {
+            fn from($value: $kind) -> Self {
+                Cell::$cell($inner)
+            }
+        }
+    )+};
 }
 
-impl<'a> From<&'a String> for Cell<'a> {
-    fn from(text: &'a String) -> Self {
-        Cell::Text(text.as_str().into())
-    }
-}
-
-impl From<String> for Cell<'_> {
-    fn from(text: String) -> Self {
-        Cell::Text(text.into())
-    }
-}
-
-impl From<Address> for Cell<'_> {
-    fn from(address: Address) -> Self {
-        Cell::Address(address)
-    }
-}
-
-impl From<Transport> for Cell<'_> {
-    fn from(transport: Transport) -> Self {
-        Cell::Text(transport.word().into())
-    }
-}
-
-impl From<Time> for Cell<'_> {
-    fn from(time: Time) -> Self {
-        time.at.into()
-    }
-}
-
-impl From<Timestamp> for Cell<'_> {
-    fn from(time: Timestamp) -> Self {
-        Cell::Time(time.0)
-    }
-}
-
-impl From<u64> for Cell<'_> {
-    fn from(number: u64) -> Self {
-        Cell::Unsigned(number)
-    }
-}
-
-impl From<u32> for Cell<'_> {
-    fn from(number: u32) -> Self {
-        Cell::Unsigned(number.into())
-    }
-}
-
-impl From<u16> for Cell<'_> {
-    fn from(number: u16) -> Self {
-        Cell::Unsigned(number.into())
-    }
-}
-
-impl From<u8> for Cell<'_> {
-    fn from(number: u8) -> Self {
-        Cell::Unsigned(number.into())
-    }
-}
-
-impl From<i64> for Cell<'_> {
-    fn from(number: i64) -> Self {
-        Cell::Signed(number)
-    }
-}
-
-impl From<bool> for Cell<'_> {
-    fn from(flag: bool) -> Self {
-        Cell::Flag(flag)
-    }
+cells! {
+    &'a str: Text = |text| text.into();
+    &'a String: Text = |text| text.as_str().into();
+    String: Text = |text| text.into();
+    Transport: Text = |transport| transport.word().into();
+    Address: Address = |address| address;
+    Time: Time = |time| time.at.0;
+    Timestamp: Time = |time| time.0;
+    u64: Unsigned = |number| number;
+    u32: Unsigned = |number| number.into();
+    u16: Unsigned = |number| number.into();
+    u8: Unsigned = |number| number.into();
+    i64: Signed = |number| number;
+    bool: Flag = |flag| flag;
 }
 
 impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {

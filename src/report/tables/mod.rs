@@ -109,43 +109,25 @@ impl Table {
 /// Gives the rows of a report, table by table, each in the report's order, without those of captures and messages.
 pub fn rows(capture_id: &str, report: &Report, sink: &mut dyn FnMut(Table, &[Cell<'_>])) {
     let mut each = Rows { capture_id, cells: Vec::new(), sink };
-    for item in &report.transactions.items {
-        each.row(Table::Transactions, columns::TRANSACTIONS, &(), item);
-    }
-    for item in &report.allocations {
-        each.row(Table::Allocations, columns::ALLOCATIONS, &(), item);
-    }
-    for item in &report.findings {
-        each.row(Table::Findings, columns::FINDINGS, &(), item);
-    }
-    for item in &report.dtls {
-        each.row(Table::Dtls, columns::DTLS, &(), item);
-    }
-    for item in &report.tls {
-        each.row(Table::Tls, columns::TLS, &(), item);
-    }
+    each.rows(Table::Transactions, columns::TRANSACTIONS, &report.transactions.items);
+    each.rows(Table::Allocations, columns::ALLOCATIONS, &report.allocations);
+    each.rows(Table::Findings, columns::FINDINGS, &report.findings);
+    each.rows(Table::Dtls, columns::DTLS, &report.dtls);
+    each.rows(Table::Tls, columns::TLS, &report.tls);
     for session in &report.ice {
         for pair in &session.pairs {
             each.row(Table::IcePairs, columns::ICE_PAIRS, session, pair);
         }
     }
-    for item in &report.media.items {
-        each.row(Table::Media, columns::MEDIA, &(), item);
-    }
-    for item in &report.credentials {
-        each.row(Table::Credentials, columns::CREDENTIALS, &(), item);
-    }
+    each.rows(Table::Media, columns::MEDIA, &report.media.items);
+    each.rows(Table::Credentials, columns::CREDENTIALS, &report.credentials);
     for server in &report.servers {
         for transport in &server.transports {
             each.row(Table::Servers, columns::SERVERS, server, transport);
         }
     }
-    for item in &report.deployment {
-        each.row(Table::Deployment, columns::DEPLOYMENT, &(), item);
-    }
-    for item in &report.logs {
-        each.row(Table::Logs, columns::LOGS, &(), item);
-    }
+    each.rows(Table::Deployment, columns::DEPLOYMENT, &report.deployment);
+    each.rows(Table::Logs, columns::LOGS, &report.logs);
 }
 
 /// Gives the row of a capture.
@@ -161,6 +143,12 @@ struct Rows<'a, 's> {
 }
 
 impl<'a> Rows<'a, '_> {
+    fn rows<T>(&mut self, table: Table, columns: &[Column<(), T>], items: &'a [T]) {
+        for item in items {
+            self.row(table, columns, &(), item);
+        }
+    }
+
     fn row<P, T>(&mut self, table: Table, columns: &[Column<P, T>], parent: &'a P, item: &'a T) {
         self.cells.clear();
         self.cells.push(self.capture_id.into());
