@@ -55,6 +55,12 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(span.0))
     }
 
+    /// The time `span` before this one. Saturates.
+    #[must_use]
+    pub fn before(self, span: Span) -> Timestamp {
+        Timestamp(self.0.saturating_sub(span.0))
+    }
+
     /// Whole seconds since 1970, rounded towards the past.
     #[must_use]
     pub fn seconds(self) -> i64 {
@@ -124,6 +130,7 @@ mod tests {
     #[test]
     fn arithmetic_saturates_at_the_ends_of_the_range() {
         assert_eq!(Timestamp(i64::MAX).after(Span(1)), Timestamp(i64::MAX));
+        assert_eq!(Timestamp(i64::MIN).before(Span(1)), Timestamp(i64::MIN));
         assert_eq!(Timestamp(i64::MIN).since(Timestamp(1)), Span(i64::MIN));
     }
 }

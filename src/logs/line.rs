@@ -112,7 +112,7 @@ fn date_and_time(text: &str) -> Option<(Timestamp, bool, &str)> {
     let (nanos, rest) = time_of_day(rest.strip_prefix(['T', 't', ' ', '_', '\t'])?)?;
     let time = midnight.after(Span(nanos));
     match zone(rest) {
-        Some((offset, rest)) => Some((time.after(Span(-offset.0)), true, rest)),
+        Some((offset, rest)) => Some((time.before(offset), true, rest)),
         None => Some((time, false, rest)),
     }
 }

@@ -161,7 +161,7 @@ pub(super) fn quote(
             offset.map(|span| Offset { span, source: Source::Given }).or_else(|| estimate(file, events, &clocks));
         let mut relevant = 0;
         if let (Some(offset), Some(first), Some(last)) = (offset, first, last) {
-            let (from, to) = (first.after(Span(-AROUND.0)), last.after(AROUND));
+            let (from, to) = (first.before(AROUND), last.after(AROUND));
             for line in &file.lines {
                 let at = line.written.after(offset.span);
                 if at < from || at > to {

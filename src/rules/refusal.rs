@@ -355,7 +355,7 @@ pub(super) fn ran_out(exchange: &Exchange, conversation: &Conversation) -> bool 
 fn contradicted(exchange: &Exchange, conversation: &Conversation) -> bool {
     let Some(latest) = challenge_before(exchange, conversation) else { return false };
     // a client with several requests under way may hold on to the nonce before the last for a moment
-    let moment = exchange.first.time.after(Span(-Span::from_millis(500).0));
+    let moment = exchange.first.time.before(Span::from_millis(500));
     let mut known = challenges_before(exchange.first, conversation);
     let recent = |answer: &Answer| answer.seen == latest.seen || latest.seen.time > moment;
     // an answer that the capture lacks may have given it: one without its request, to a request without one, to a copy

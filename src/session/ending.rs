@@ -6,7 +6,7 @@ use super::parties::outcome::Denied;
 use super::path::Path;
 use super::transactions::transaction::KEEP;
 use super::{IDLE, Session};
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 use crate::wire::stun::Method;
 
 impl Session {
@@ -51,8 +51,7 @@ impl Session {
 
     /// Ends the flows that are over; with many of them also those that are done.
     pub(super) fn sweep(&mut self, crowded: bool, now: Timestamp) {
-        let since = |span: Span| now.after(Span(-span.0));
-        let (idle, settled) = (since(IDLE), since(KEEP));
+        let (idle, settled) = (now.before(IDLE), now.before(KEEP));
         let over = self.flows.select(|flow| {
             if flow.last.time >= settled || (!crowded && flow.last.time >= idle) {
                 return false;

@@ -93,7 +93,7 @@ fn tell_no_credentials(
     }
     let challenged: Vec<&Exchange> = conversation.exchanges.iter().filter(|exchange| exchange.failed()).collect();
     let remedy = |answer: &Answer| {
-        let grievance = Grievance::of(conversation, None, answer.seen.time.after(Span(-SHORTLY.0)));
+        let grievance = Grievance::of(conversation, None, answer.seen.time.before(SHORTLY));
         match last.method {
             Method::BINDING => Remedy::Reachability(grievance),
             _ => Remedy::Credentials(grievance),

@@ -86,7 +86,7 @@ fn asks_in_vain(consent: &Consent, answered: &Answered) -> bool {
 /// Whether either side closed what ran on the pair about when the answers ceased. One who closes it when nothing came for long does not take leave of anybody,
 /// nor does either where all was asked in vain since then, or consent had run out.
 fn says_goodbye(pair: &Pair, consent: &Consent, gone: bool, in_vain: Option<Timestamp>) -> bool {
-    let near = consent.last_answer.time.after(Span(-GOODBYE.0));
+    let near = consent.last_answer.time.before(GOODBYE);
     let (span, _) = GIVEN_UP;
     let late = in_vain.map(|since| since.after(span)).into_iter().chain(consent.lost_at).min();
     let late = late.unwrap_or(Timestamp(i64::MAX));

@@ -138,7 +138,7 @@ fn tell(
     let server = conversation.server;
     let user = last.asked.user_or_hash();
     // a client asks several servers at a time: one that answered just before this one was asked counts too
-    let grievance = Grievance::of(conversation, user, first.first.time.after(Span(-AT_ONCE.0)));
+    let grievance = Grievance::of(conversation, user, first.first.time.before(AT_ONCE));
     let sent = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
     let mut seen = Occurrence {
         id: ID,

@@ -40,7 +40,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         let (client, server) = (conversation.client, conversation.server);
         let user = exchange.asked.user_or_hash();
         let together = matches!(exchange.method, Method::ALLOCATE | Method::BINDING);
-        let at = if together { exchange.first.time.after(Span(-AT_ONCE.0)) } else { exchange.first.time };
+        let at = if together { exchange.first.time.before(AT_ONCE) } else { exchange.first.time };
         let from = Grievance::of(conversation, user, at);
         let listed = frames_of([exchange]);
         // the last keepalive of a client that leaves its network proves nothing against the server that answered it before

@@ -78,7 +78,7 @@ fn tell(
     out: &mut Collector,
 ) {
     let (client, server) = (attempt.client, attempt.server);
-    let at = attempt.first.time.after(Span(-AT_ONCE.0));
+    let at = attempt.first.time.before(AT_ONCE);
     let listed = in_order(attempt.frames.iter().copied());
     let what = match how {
         How::Refused => "refused",

@@ -107,7 +107,7 @@ fn late(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, o
 
 /// How the lifetime of an allocation came to its end.
 fn ran_out(conversation: &Conversation, allocation: &Allocation) -> String {
-    let granted = allocation.expires.after(Span(-Span::from_secs(allocation.lifetime.into()).0));
+    let granted = allocation.expires.before(Span::from_secs(allocation.lifetime.into()));
     let asked = || conversation.of(Method::REFRESH).filter(|known| known.first.time > granted);
     let seconds = allocation.lifetime;
     match asked().filter(|known| known.failed()).count() {

@@ -295,7 +295,7 @@ impl Handshakes {
         for packet in packets.iter().filter(|packet| packet.protocol == UDP) {
             for entry in self.entries.values_mut() {
                 let handshake = &mut entry.handshake;
-                let near = handshake.first.time.after(Span(-NEAR.0))..=handshake.last.time.after(NEAR);
+                let near = handshake.first.time.before(NEAR)..=handshake.last.time.after(NEAR);
                 let from = handshake.ways.iter().find_map(|way| {
                     let (low, high) = (way.path.ends.low, way.path.ends.high);
                     match () {

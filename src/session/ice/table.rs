@@ -386,7 +386,7 @@ impl Ice {
     /// Ends what is idle at `now`.
     pub(in crate::session) fn sweep(&mut self, now: Timestamp) {
         self.began = self.began.min(now);
-        self.end(now.after(Span(-IDLE.0)));
+        self.end(now.before(IDLE));
     }
 
     /// The capture is over: what is left is given to be judged, but stays until then.
@@ -397,7 +397,7 @@ impl Ice {
     fn make_room(&mut self, now: Timestamp) {
         if now.since(self.searched) >= SEARCH {
             self.searched = now;
-            self.end(now.after(Span(-SILENT.0)));
+            self.end(now.before(SILENT));
         }
     }
 

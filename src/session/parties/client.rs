@@ -386,7 +386,7 @@ impl Clients {
         let refused = outcome.place(from.server);
         let elsewhere = |grant: &Grant| Some(grant.server) != refused;
         let theirs = |grant: &&Grant| from.user.is_none() || grant.user == from.user || elsewhere(grant);
-        let together = |grant: &Grant| elsewhere(grant) && grant.allocated > from.at.after(Span(-TOGETHER.0));
+        let together = |grant: &Grant| elsewhere(grant) && grant.allocated > from.at.before(TOGETHER);
         let served = |grant: &Grant| after(grant.allocated) || after(grant.relayed) || together(grant);
         after(outcome.data) || outcome.grants().iter().filter(theirs).any(served)
     }
