@@ -61,9 +61,7 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
     if conversation.transport.is_stream() {
         return over_tcp(conversation, method, &asked, view, out);
     }
-    let copies: Vec<Timestamp> = copies(&asked).filter(|sent| view.now().since(*sent) >= PATIENCE).collect();
-    let waited = copies.iter().max().zip(copies.iter().min()).map(|(last, first)| last.since(*first));
-    if copies.len() < SEVERAL || waited.is_none_or(|waited| waited < LONG) {
+    if !is_tried(&asked, view) {
         return;
     }
     // who repeats the very same request has no answer, whatever of it the capture holds; a new request after an answer that is not in
@@ -139,7 +137,7 @@ fn tell(
     let user = last.asked.user_or_hash();
     // a client asks several servers at a time: one that answered just before this one was asked counts too
     let grievance = Grievance::of(conversation, user, first.first.time.before(AT_ONCE));
-    let sent = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
+    let sent = asked.iter().map(|exchange| exchange.times_sent()).sum();
     let mut seen = Occurrence {
         id: ID,
         key: match conversation.transport {
@@ -256,10 +254,13 @@ fn is_silent(exchange: &Exchange) -> bool {
     exchange.is_unanswered() && !exchange.asked.nat_test
 }
 
-fn copies<'e>(asked: &'e [&'e Exchange]) -> impl Iterator<Item = Timestamp> + 'e {
-    asked
-        .iter()
-        .flat_map(|exchange| std::iter::once(exchange.first.time).chain(exchange.again.iter().map(|copy| copy.time)))
+/// Whether several copies that have had time for an answer went out over more than a burst.
+pub(super) fn is_tried(asked: &[&Exchange], view: &View<'_>) -> bool {
+    let copies = asked.iter().flat_map(|exchange| [&exchange.first].into_iter().chain(&exchange.again));
+    let sent: Vec<Timestamp> =
+        copies.map(|copy| copy.time).filter(|sent| view.now().since(*sent) >= PATIENCE).collect();
+    let over = sent.iter().max().zip(sent.iter().min()).map(|(last, first)| last.since(*first));
+    sent.len() >= SEVERAL && over >= Some(LONG)
 }
 
 /// Whether the capture holds anything that was sent to the client, or was taken where both directions of others pass, so that an answer would be

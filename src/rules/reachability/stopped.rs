@@ -1,6 +1,6 @@
 //! `turn-no-response`, in the middle of a call: a server that served a client and then answers nothing any more.
 
-use super::no_response::{ID, PATIENCE, TI, is_service};
+use super::no_response::{ID, PATIENCE, TI, is_service, is_tried};
 use crate::rules::denied::is_release;
 use crate::rules::evidence::{counted, filter_of, frames, frames_of, how_long};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
@@ -8,8 +8,6 @@ use crate::session::{Allocation, Conversation, Exchange, Grievance, closed};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 
-/// So many copies, over so much time, have had their chance.
-const TRIED: (usize, Span) = (3, Span::from_millis(1400));
 /// A client that asked so often, over so much time, and was answered before, waits in vain for its address.
 const ASKED_ON: (usize, Span) = (4, Span::from_secs(45));
 
@@ -19,16 +17,9 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     };
     let asked = asked_in_vain(conversation);
     let Some(first) = asked.first() else { return };
-    let copies: Vec<Timestamp> = asked
-        .iter()
-        .flat_map(|exchange| std::iter::once(exchange.first.time).chain(exchange.again.iter().map(|copy| copy.time)))
-        .filter(|sent| view.now().since(*sent) >= PATIENCE)
-        .collect();
-    let waited = copies.iter().max().zip(copies.iter().min()).map(|(last, first)| last.since(*first));
-    let (tries, over) = TRIED;
     // who repeats the very same request has no answer, whatever of it the capture holds
     let repeated = asked.iter().any(|exchange| exchange.again_total >= 2);
-    let in_vain = repeated && copies.len() >= tries && waited.is_some_and(|waited| waited >= over);
+    let in_vain = repeated && is_tried(&asked, view);
     // what TCP carries comes again by itself: there one request is enough, once the time for its answer is over
     let over_tcp = || is_open(conversation) && view.now().since(first.first.time) >= TI;
     if !(if conversation.transport.is_stream() { over_tcp() } else { in_vain }) {
@@ -107,7 +98,7 @@ fn judge_binding(conversation: &Conversation, view: &View<'_>, out: &mut Collect
         causes: &["nat-rebinding"],
     };
     out.add(seen, || {
-        let sent: u64 = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
+        let sent: u64 = asked.iter().map(|exchange| exchange.times_sent()).sum();
         let since = how_long(waited);
         Text {
             title: format!("{server} answers the Binding requests of {client} no more: the last {sent}, over {since}, went unanswered"),
@@ -141,7 +132,7 @@ fn text(conversation: &Conversation, known: &Allocation, asked: &[&Exchange], fr
     let (client, server) = (conversation.client, conversation.server);
     let served = heard.since(known.created.time);
     let after = if served > Span::default() { format!(" after {served}") } else { String::new() };
-    let sent: u64 = asked.iter().map(|exchange| u64::from(exchange.again_total) + 1).sum();
+    let sent: u64 = asked.iter().map(|exchange| exchange.times_sent()).sum();
     let first = asked.iter().map(|exchange| exchange.first.time).min();
     let over = asked.iter().map(|exchange| exchange.last.time).max().zip(first).map(|(last, first)| last.since(first));
     let over = over.map(|over| format!(" over {over}")).unwrap_or_default();

@@ -308,6 +308,12 @@ impl Exchange {
         self.watched && self.answer.is_none() && self.answered_beyond.is_none() && self.icmp.is_none()
     }
 
+    /// How often the request was sent.
+    #[must_use]
+    pub fn times_sent(&self) -> u64 {
+        u64::from(self.again_total) + 1
+    }
+
     /// The least and the most that the round trip can have taken: counted from the last and from the first copy before the answer.
     #[must_use]
     pub fn rtt(&self) -> Option<(Span, Span)> {

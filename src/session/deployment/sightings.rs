@@ -368,7 +368,7 @@ impl Port {
                 let last = waiting().map(|exchange| exchange.last).max().unwrap_or(conversation.heard);
                 once(&mut self.silent, conversation.first.frame);
                 once(&mut self.silent, last.frame);
-                let tries = waiting().map(|exchange| u64::from(exchange.again_total) + 1).sum();
+                let tries = waiting().map(Exchange::times_sent).sum();
                 let seconds = last.time.since(conversation.first.time).secs();
                 self.tries = self.tries.max((tries, seconds));
                 self.repeated |= waiting().any(|exchange| exchange.again_total >= 2);

@@ -3,7 +3,7 @@
 use crate::event::{Connection, IcmpAnswer, Turned};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::session::conversations::conversation::Conversation;
-use crate::session::conversations::exchange::Seen;
+use crate::session::conversations::exchange::{Exchange, Seen};
 use crate::session::flow::FlowId;
 use crate::session::{Sealed, Session};
 use hashbrown::HashMap;
@@ -224,7 +224,7 @@ impl Ways {
         way.answered += conversation.answered;
         way.allocated += conversation.allocated;
         let unanswered = || conversation.exchanges.iter().filter(|exchange| exchange.answer.is_none());
-        way.in_vain += unanswered().map(|exchange| u64::from(exchange.again_total) + 1).sum::<u64>();
+        way.in_vain += unanswered().map(Exchange::times_sent).sum::<u64>();
         let frames = unanswered().flat_map(|exchange| exchange.frames().collect::<Vec<_>>());
         for frame in frames.chain([conversation.first.frame]) {
             if way.frames.len() < MAX_FRAMES && !way.frames.contains(&frame) {
