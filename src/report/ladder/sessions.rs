@@ -199,10 +199,7 @@ struct Arrow {
 fn session(draft: &Draft, collector: &Collector) -> Session {
     let members: Vec<(&Story, usize, View)> =
         draft.members.iter().filter_map(|&(index, view)| Some((collector.stories.get(index)?, index, view))).collect();
-    let heard = members.iter().any(|(story, _, view)| match view {
-        View::Server(side) | View::Direct(side) => story.heard.get(1 - (*side).min(1)) == Some(&true),
-        View::Leg(_) => false,
-    });
+    let heard = is_heard(&members);
     let servers: Vec<Endpoint> = members
         .iter()
         .filter_map(|(story, _, view)| match view {
@@ -414,6 +411,14 @@ fn mark(story: &Story, moment: &Moment, collector: &Collector, heard: bool) -> (
     }
 }
 
+/// Whether anything came to the client.
+fn is_heard(members: &[(&Story, usize, View)]) -> bool {
+    members.iter().any(|(story, _, view)| match view {
+        View::Server(side) | View::Direct(side) => story.heard.get(1 - (*side).min(1)) == Some(&true),
+        View::Leg(_) => false,
+    })
+}
+
 fn outcome(members: &[(&Story, usize, View)]) -> Outcome {
     let any = |is: fn(&Story) -> bool| members.iter().any(|(story, ..)| is(story));
     let way = |far: bool| {
@@ -425,17 +430,13 @@ fn outcome(members: &[(&Story, usize, View)]) -> Outcome {
             View::Leg(_) => false,
         })
     };
-    let answered = members.iter().any(|(story, _, view)| match view {
-        View::Server(side) | View::Direct(side) => story.heard.get(1 - (*side).min(1)) == Some(&true),
-        View::Leg(_) => false,
-    });
     match (way(false), way(true)) {
         (true, true) => Outcome::BothWays,
         (true, false) | (false, true) => Outcome::OneWay,
         _ if any(|story| story.checked) => Outcome::Checked,
         _ if any(|story| story.allocated) => Outcome::Allocated,
         _ if any(|story| story.refused) => Outcome::Refused,
-        _ if answered => Outcome::Answered,
+        _ if is_heard(members) => Outcome::Answered,
         _ => Outcome::Unanswered,
     }
 }
