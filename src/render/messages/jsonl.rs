@@ -134,11 +134,7 @@ fn stun(out: &mut Vec<u8>, message: &Message<'_>, integrity: &[Integrity], crede
     let error = attributes(out, message);
     if let Some(error) = error {
         key(out, "error");
-        out.extend_from_slice(b"{\"code\":");
-        number(out, u64::from(error.code));
-        key(out, "reason");
-        lossy(out, error.reason);
-        out.push(b'}');
+        error_code(out, error);
     }
     verdicts(out, integrity, credentials);
     if let Some(fingerprint) = super::fingerprint_name(message) {
@@ -194,13 +190,7 @@ fn value(out: &mut Vec<u8>, value: &Value<'_>) {
         Value::Number(number) | Value::Seconds(number) | Value::Priority(number) => {
             self::number(out, u64::from(number))
         }
-        Value::Error(error) => {
-            out.extend_from_slice(b"{\"code\":");
-            number(out, u64::from(error.code));
-            key(out, "reason");
-            lossy(out, error.reason);
-            out.push(b'}');
-        }
+        Value::Error(error) => error_code(out, error),
         ref other => {
             let start = out.len();
             if crate::render::json::compact(out, other).is_err() {
@@ -209,6 +199,14 @@ fn value(out: &mut Vec<u8>, value: &Value<'_>) {
             }
         }
     }
+}
+
+fn error_code(out: &mut Vec<u8>, error: ErrorCode<'_>) {
+    out.extend_from_slice(b"{\"code\":");
+    number(out, u64::from(error.code));
+    key(out, "reason");
+    lossy(out, error.reason);
+    out.push(b'}');
 }
 
 /// Text of the wire as a string; what is not UTF-8 in it becomes U+FFFD.
