@@ -1,7 +1,7 @@
 //! What several captures share, lost and changed on the way.
 
 use super::page::{Page, Tint, count, or_dash};
-use crate::report::{Confidence, Join, Report};
+use crate::report::{Confidence, Join, JoinNat, Relayed, Report};
 use crate::time::Span;
 use std::collections::HashSet;
 
@@ -50,6 +50,26 @@ pub(in crate::render) fn summary(report: &Report, join: &Join) -> String {
     text
 }
 
+/// `client.pcap and server.pcap`.
+pub(in crate::render) fn points(report: &Report, join: &Join) -> String {
+    let names: Vec<String> = join.captures.iter().map(|&capture| name(report, capture)).collect();
+    names.join(" and ")
+}
+
+/// The mappings of NATs; the same one shows between several pairs of points, and is told once.
+pub(in crate::render) fn mappings(report: &Report) -> Vec<(&Join, &JoinNat)> {
+    let mut known = HashSet::new();
+    let all = report.joins.iter().flat_map(|join| join.nat.iter().map(move |nat| (join, nat)));
+    all.filter(|(_, nat)| known.insert((nat.inside, nat.outside))).collect()
+}
+
+/// What relays passed on. What one capture shows of both sides is the relay's own doing; else the way to it is part of it.
+pub(in crate::render) fn passages(report: &Report) -> impl Iterator<Item = &Relayed> {
+    let own = report.joins.iter().any(|join| join.captures.len() == 1);
+    let joins = report.joins.iter().filter(move |join| !own || join.captures.len() == 1);
+    joins.flat_map(|join| &join.relays)
+}
+
 fn lost(page: &mut Page<'_>, report: &Report) {
     let all: Vec<_> = report.joins.iter().flat_map(|join| &join.lost).collect();
     let shown = page.limit(ROWS).min(all.len());
@@ -68,10 +88,7 @@ fn lost(page: &mut Page<'_>, report: &Report) {
 }
 
 fn translated(page: &mut Page<'_>, report: &Report) {
-    let mut all: Vec<_> = report.joins.iter().flat_map(|join| join.nat.iter().map(move |nat| (join, nat))).collect();
-    // the same mapping shows between several pairs of points: once is enough
-    let mut known = HashSet::new();
-    all.retain(|(_, nat)| known.insert((nat.inside, nat.outside)));
+    let all = mappings(report);
     if all.is_empty() {
         return;
     }
@@ -79,18 +96,14 @@ fn translated(page: &mut Page<'_>, report: &Report) {
     page.table(
         &["inside", "outside", "between", "packets"],
         all.iter().take(shown).map(|(join, nat)| {
-            let names: Vec<String> = join.captures.iter().map(|&capture| name(report, capture)).collect();
-            [nat.inside.to_string(), nat.outside.to_string(), names.join(" and "), nat.packets.to_string()]
+            [nat.inside.to_string(), nat.outside.to_string(), points(report, join), nat.packets.to_string()]
         }),
     );
     page.more(2, shown, all.len() as u64);
 }
 
 fn relays(page: &mut Page<'_>, report: &Report) {
-    // what one capture shows of both sides is the relay's own doing; else the way to it is part of it
-    let own = report.joins.iter().any(|join| join.captures.len() == 1);
-    let joins = report.joins.iter().filter(|join| !own || join.captures.len() == 1);
-    let all: Vec<_> = joins.flat_map(|join| &join.relays).collect();
+    let all: Vec<_> = passages(report).collect();
     if all.is_empty() {
         return;
     }

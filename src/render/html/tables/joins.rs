@@ -1,10 +1,9 @@
 //! What several captures share, lost and changed on the way.
 
-use super::super::super::text::{join_summary, point_name};
+use super::super::super::text::{join_summary, mappings, passages, point_name, points};
 use super::super::Links;
 use super::{Cell, Table, frames, long, mono, number, span, table, text};
-use crate::report::{Confidence, Join, Report};
-use std::collections::HashSet;
+use crate::report::{Confidence, Report};
 
 /// Two captures each.
 pub(super) fn summary(report: &Report) -> Table {
@@ -38,16 +37,13 @@ pub(super) fn lost(report: &Report, links: &Links) -> Table {
     table("lost", "Lost between captures", rows, 0)
 }
 
-/// Addresses that were translated on the way; the same mapping shows between several pairs of points, and is told once.
+/// Addresses that were translated on the way.
 pub(super) fn nat(report: &Report, links: &Links) -> Table {
-    let mut known = HashSet::new();
-    let mut all: Vec<_> = report.joins.iter().flat_map(|join| join.nat.iter().map(move |nat| (join, nat))).collect();
-    all.retain(|(_, nat)| known.insert((nat.inside, nat.outside)));
-    let rows = all.into_iter().map(|(join, nat)| {
+    let rows = mappings(report).into_iter().map(|(join, nat)| {
         vec![
             ("inside", mono(nat.inside)),
             ("outside", mono(nat.outside)),
-            ("between", long(between(report, join))),
+            ("between", long(points(report, join))),
             ("packets", number(nat.packets)),
             ("frames", frames(&nat.evidence, 0, links)),
         ]
@@ -55,17 +51,9 @@ pub(super) fn nat(report: &Report, links: &Links) -> Table {
     table("translated", "Translated between captures", rows, 0)
 }
 
-fn between(report: &Report, join: &Join) -> String {
-    let names: Vec<String> = join.captures.iter().map(|&capture| point_name(report, capture)).collect();
-    names.join(" and ")
-}
-
 /// What relays passed on, and how long it took them.
 pub(super) fn relays(report: &Report) -> Table {
-    // what one capture shows of both sides is the relay's own doing; else the way to it is part of it
-    let own = report.joins.iter().any(|join| join.captures.len() == 1);
-    let joins = report.joins.iter().filter(move |join| !own || join.captures.len() == 1);
-    let rows = joins.flat_map(|join| &join.relays).map(|relay| {
+    let rows = passages(report).map(|relay| {
         let (from, to) = if relay.outward { (relay.client, relay.peer) } else { (relay.peer, relay.client) };
         let lost = relay.lost.map_or_else(Cell::default, number);
         vec![
@@ -91,7 +79,7 @@ pub(super) fn rewritten(report: &Report, links: &Links) -> Table {
             ("before", long(change.before.as_deref().unwrap_or_default())),
             ("after", long(change.after.as_deref().unwrap_or_default())),
             ("messages", number(change.count)),
-            ("between", long(between(report, join))),
+            ("between", long(points(report, join))),
             ("frames", frames(&change.places, 0, links)),
         ]
     });
