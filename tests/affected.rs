@@ -4,10 +4,9 @@
 
 mod support;
 
-use support::analyze::{finding, report};
+use support::analyze::{finding, report, report_of};
 use support::*;
-use turnscope::analyzer::{self, Analyzer, Filters, Options};
-use turnscope::capture::Capture;
+use turnscope::analyzer::{Filters, Options};
 use turnscope::report::Report;
 
 const SERVER: &str = "203.0.113.1:3478";
@@ -30,14 +29,8 @@ fn refused(clients: &[(&str, &str, Option<&str>)]) -> Scene {
 }
 
 fn report_of_user(scene: &Scene, user: &str) -> Report {
-    let capture = scene.pcap();
-    let mut frames = Capture::open(&capture[..]).expect("the test's capture is one");
     let filters = Filters { user: Some(user.to_owned()), ..Filters::default() };
-    let mut analyzer = Analyzer::new(Options { filters, ..Options::default() });
-    while let Some(frame) = frames.next_frame() {
-        analyzer.frame(&frame, &mut |_| {});
-    }
-    analyzer::report(vec![analyzer.finish("test.pcap".to_owned(), frames.info())])
+    report_of(&scene.pcap(), Options { filters, ..Options::default() })
 }
 
 #[test]

@@ -12,18 +12,22 @@ const CLIENT: &str = "10.0.0.2:50000";
 const SERVER: &str = "192.0.2.1:3478";
 
 /// A wrong password, refused 40 ms after midnight of 2026-01-01; the capture lasts 10 s.
-fn refused() -> Vec<u8> {
-    let mut scene = Scene::new();
+fn refused(mut scene: Scene) -> Scene {
     let wrong = Login::new("alice", "example.org", "wrong");
     scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce");
     let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &wrong, "nonce");
     scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "example.org", "nonce-2");
     scene.after_ms(10_000).frame(&[0; 60]);
-    scene.pcap()
+    scene
 }
 
 fn with(log: &str, offset: Option<&str>) -> Report {
-    report_beside(&refused(), "", &[("srv/turn.log", log)], offset.map(|text| parse_offset(text).expect("an offset")))
+    report_beside(
+        &refused(Scene::new()).pcap(),
+        "",
+        &[("srv/turn.log", log)],
+        offset.map(|text| parse_offset(text).expect("an offset")),
+    )
 }
 
 const MEETING: &str = "2026-01-01 00:00:04.805 Warning call 6: ICE failure; relay candidate creation timeout\n";
@@ -245,12 +249,7 @@ fn a_servers_log_is_placed_by_the_clock_of_the_capture_that_was_taken_there() {
     let shots = degrade::shots(&{
         let mut scene = Scene::new();
         scene.binding("10.0.0.2:50001", SERVER, "10.0.0.2:50001");
-        let wrong = Login::new("alice", "example.org", "wrong");
-        scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce");
-        let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &wrong, "nonce");
-        scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "example.org", "nonce-2");
-        scene.after_ms(10_000).frame(&[0; 60]);
-        scene
+        refused(scene)
     });
     // the server's clock is 95 s ahead, and its log has that clock
     let far = points::clock(&points::further(&shots, "10.0.0.2", 4_000), 95_000, 0);

@@ -5,8 +5,7 @@
 mod support;
 
 use support::{Login, Scene, degrade, payload};
-use turnscope::analyzer::{self, Analyzer, Options};
-use turnscope::capture::Capture;
+use turnscope::analyzer::Options;
 use turnscope::render::text;
 use turnscope::report::{Media, MediaStream, Report};
 use turnscope::session::Limits;
@@ -296,14 +295,8 @@ fn a_full_table_gives_up_the_idle_streams_and_says_how_many() {
         let one = format!("10.0.1.{caller}:50000");
         scene.direct_call(&one, OTHER, 2);
     }
-    let bytes = scene.pcap();
-    let mut capture = Capture::open(bytes.as_slice()).unwrap();
     let limits = Limits { streams: 16, ..Limits::default() };
-    let mut analyzer = Analyzer::new(Options { limits, ..Options::default() });
-    while let Some(frame) = capture.next_frame() {
-        analyzer.frame(&frame, &mut |_| {});
-    }
-    let media = analyzer::report(vec![analyzer.finish("test".to_owned(), capture.info())]).media;
+    let media = support::analyze::report_of(&scene.pcap(), Options { limits, ..Options::default() }).media;
     assert_eq!((media.total, media.items.len() as u64), (200, 200 - media.omitted));
     assert!((16..=32).contains(&media.items.len()), "{}", media.items.len());
 }

@@ -3,6 +3,7 @@
 
 mod support;
 
+use support::dns::encoded;
 use support::{Scene, Stun, method};
 use turnscope::report::{Confidence, Finding, Report, Severity, Verdict};
 
@@ -11,10 +12,6 @@ const OTHER: &str = "ffffffff-1111-4111-8111-0123456789ab.local";
 const ASKER: &str = "192.168.1.2:5353";
 const BROWSER: &str = "192.168.1.3:5353";
 const GROUP: &str = "224.0.0.251:5353";
-
-fn encoded(name: &str) -> Vec<u8> {
-    name.split('.').flat_map(|label| std::iter::once(label.len() as u8).chain(label.bytes())).chain([0]).collect()
-}
 
 fn question(name: &str, kind: u8, unicast: bool) -> Vec<u8> {
     let head = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];

@@ -9,12 +9,10 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use support::oracle::{captures, has_tshark, tshark};
 use support::{Scene, of_each, payload};
-use turnscope::analyzer::{self, Analyzer, Options};
-use turnscope::capture::Capture;
 use turnscope::report::{MediaStream, Transport};
 
 /// Who sends to whom, and the source.
@@ -30,12 +28,7 @@ struct Theirs {
 }
 
 fn ours(path: &Path) -> BTreeMap<Key, MediaStream> {
-    let mut capture = Capture::open(File::open(path).unwrap()).unwrap();
-    let mut analyzer = Analyzer::new(Options::default());
-    while let Some(frame) = capture.next_frame() {
-        analyzer.frame(&frame, &mut |_| {});
-    }
-    let report = analyzer::report(vec![analyzer.finish(path.display().to_string(), capture.info())]);
+    let report = support::analyze::report(&fs::read(path).unwrap());
     // it reads no RTP in the frames of ICE over TCP (RFC 4571)
     let direct =
         report.media.items.into_iter().filter(|stream| stream.via.is_empty() && stream.transport == Transport::Udp);

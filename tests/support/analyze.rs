@@ -1,6 +1,6 @@
 //! Runs the library over bytes of a capture, as the command does over a file.
 
-use turnscope::analyzer::{self, Analyzer, IcmpAnswers, Options};
+use turnscope::analyzer::{self, Analyzed, Analyzer, IcmpAnswers, Options};
 use turnscope::capture::Capture;
 use turnscope::event::{Body, Framing, Row, Via};
 use turnscope::report::ladder::{Collector, Ladder};
@@ -17,16 +17,16 @@ pub fn report(capture: &[u8]) -> Report {
 
 /// The report on a capture, with the credentials of a TOML text.
 pub fn report_with(capture: &[u8], credentials: &str) -> Report {
+    report_of(capture, Options { credentials: given(credentials), ..Options::default() })
+}
+
+/// The credentials of a TOML text, or none.
+pub fn given(toml: &str) -> Credentials {
     let mut given = Credentials::default();
-    if !credentials.is_empty() {
-        given.add_toml(credentials, "credentials.toml").expect("the test's credentials are well-formed");
+    if !toml.is_empty() {
+        given.add_toml(toml, "credentials.toml").expect("the test's credentials are well-formed");
     }
-    let mut frames = Capture::open(capture).expect("the test's capture is one");
-    let mut analyzer = Analyzer::new(Options { credentials: given, ..Options::default() });
-    while let Some(frame) = frames.next_frame() {
-        analyzer.frame(&frame, &mut |_| {});
-    }
-    analyzer::report(vec![analyzer.finish("test.pcap".to_owned(), frames.info())])
+    given
 }
 
 /// The report on a capture with session descriptions beside it: the name and text of each file.
@@ -50,42 +50,36 @@ pub fn report_beside(capture: &[u8], deployment: &str, logs: &[(&str, &str)], of
     if !deployment.is_empty() {
         stated.add_file(deployment, "deployment.toml").expect("the test's deployment is well-formed");
     }
-    let mut frames = Capture::open(capture).expect("the test's capture is one");
-    let mut analyzer = Analyzer::new(Options { deployment: stated, ..Options::default() });
-    while let Some(frame) = frames.next_frame() {
-        analyzer.frame(&frame, &mut |_| {});
-    }
+    let options = Options { deployment: stated, ..Options::default() };
+    let part = analyzed("test.pcap", capture, options, &mut |_| {});
     let logs: Vec<(String, &[u8])> = logs.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes())).collect();
-    analyzer::report_beside(vec![analyzer.finish("test.pcap".to_owned(), frames.info())], &logs, offset)
+    analyzer::report_beside(vec![part], &logs, offset)
 }
 
-fn report_of(capture: &[u8], options: Options) -> Report {
+/// The report on a capture, read with these options.
+pub fn report_of(capture: &[u8], options: Options) -> Report {
+    analyzer::report(vec![analyzed("test.pcap", capture, options, &mut |_| {})])
+}
+
+fn analyzed(path: &str, capture: &[u8], options: Options, tell: &mut impl FnMut(&Row<'_>)) -> Analyzed {
     let mut frames = Capture::open(capture).expect("the test's capture is one");
     let mut analyzer = Analyzer::new(options);
     while let Some(frame) = frames.next_frame() {
-        analyzer.frame(&frame, &mut |_| {});
+        analyzer.frame(&frame, tell);
     }
-    analyzer::report(vec![analyzer.finish("test.pcap".to_owned(), frames.info())])
+    analyzer.finish(path.to_owned(), frames.info())
 }
 
 /// The ladder of a capture and the report on it, as `flow` has them: media and ICMP errors included.
 pub fn ladder(path: &str, capture: &[u8], credentials: &str) -> (Ladder, Report) {
-    let mut given = Credentials::default();
-    if !credentials.is_empty() {
-        given.add_toml(credentials, "credentials.toml").expect("the test's credentials are well-formed");
-    }
     let mut frames = Capture::open(capture).expect("the test's capture is one");
     let mut errors = IcmpAnswers::default();
     while let Some(frame) = frames.next_frame() {
         errors.frame(&frame);
     }
-    let mut frames = Capture::open(capture).expect("the test's capture is one");
-    let options = Options { credentials: given, media: true, icmp: errors.finish(), ..Options::default() };
-    let (mut analyzer, mut collector) = (Analyzer::new(options), Collector::new(0));
-    while let Some(frame) = frames.next_frame() {
-        analyzer.frame(&frame, &mut |row| collector.row(row));
-    }
-    let report = analyzer::report(vec![analyzer.finish(path.to_owned(), frames.info())]);
+    let mut collector = Collector::new(0);
+    let options = Options { credentials: given(credentials), media: true, icmp: errors.finish(), ..Options::default() };
+    let report = analyzer::report(vec![analyzed(path, capture, options, &mut |row| collector.row(row))]);
     (Ladder::new(vec![collector], &report), report)
 }
 

@@ -55,12 +55,7 @@ impl Scene {
         self.after_ms(10).ice_answer(&check, &b);
         let check = self.after_ms(10).ice_check(other, one, (&b, &a), false, |check| check);
         self.after_ms(10).ice_answer(&check, &a);
-        for number in 0..packets {
-            let packet = payload::rtp(96, number, u32::from(number) * 960, 1, 100);
-            self.after_ms(10).udp(one, other, packet.clone());
-            self.after_ms(10).udp(other, one, packet);
-        }
-        self
+        self.talk_directly(one, other, packets)
     }
 
     /// The capture goes on for so many seconds, with something in it that is not STUN.

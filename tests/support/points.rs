@@ -8,7 +8,6 @@ use super::packet::Place;
 use turnscope::analyzer::{self, Analyzed, Options, Source, Together};
 use turnscope::capture::Capture;
 use turnscope::report::Report;
-use turnscope::session::credentials::Credentials;
 
 /// The report on several captures of one event: name and bytes of each.
 pub fn report(captures: &[(&str, Vec<u8>)]) -> Report {
@@ -42,11 +41,8 @@ fn parts_of(sources: Vec<Source>, captures: &[(&str, Vec<u8>)], credentials: &st
     let open = |index: u32| Capture::open(captures[index as usize].1.as_slice()).ok();
     let together = Together::new(sources, &open);
     let mut options = |_| {
-        let mut given = Credentials::default();
-        if !credentials.is_empty() {
-            given.add_toml(credentials, "credentials.toml").expect("the test's credentials are well-formed");
-        }
-        Ok::<_, std::convert::Infallible>(Options { credentials: given, ..Options::default() })
+        let credentials = super::analyze::given(credentials);
+        Ok::<_, std::convert::Infallible>(Options { credentials, ..Options::default() })
     };
     let Ok(parts) = together.analyze(&mut options, &mut |_| {});
     parts
