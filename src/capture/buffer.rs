@@ -6,6 +6,8 @@ use super::unpack::Failure;
 
 /// The size when nothing larger is asked for.
 const NORMAL: usize = 128 << 10;
+/// A search looks at this many bytes at a time.
+const SEARCH_STEP: usize = 64 << 10;
 
 /// Bytes read and not yet consumed, and where in the file they are.
 pub(super) struct Buffer<R> {
@@ -131,6 +133,32 @@ impl<R: Read + Failure> Buffer<R> {
     /// The same for what is not needed yet: of a live input no more than has been read.
     pub(super) fn fill_ahead(&mut self, needed: usize) -> bool {
         self.end - self.start >= needed || !self.live && self.read(needed)
+    }
+
+    /// Passes over all up to a header of `length` bytes that is a `candidate` and, with what follows it, `sound`. Where none begins before the offset
+    /// `until`, what is available is passed over; `false` then.
+    pub(super) fn search(
+        &mut self,
+        until: u64,
+        length: usize,
+        candidate: impl Fn(&[u8]) -> bool,
+        sound: impl Fn(&mut Self) -> bool,
+    ) -> bool {
+        while self.offset() < until && self.fill(length) {
+            let bytes = self.available();
+            let bytes = bytes.get(..SEARCH_STEP).unwrap_or(bytes);
+            let Some(found) = bytes.windows(length).position(&candidate) else {
+                self.consume(bytes.len() + 1 - length);
+                continue;
+            };
+            self.consume(found);
+            if sound(self) {
+                return true;
+            }
+            self.consume(1);
+        }
+        self.consume(self.available().len());
+        false
     }
 
     #[cold]

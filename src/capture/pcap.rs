@@ -24,9 +24,6 @@ const USUAL_ORIGINAL: u32 = 16 << 20;
 /// How far the time of a record may be from the last one without the record after it being looked at.
 const USUAL_GAP: u32 = 7 * 24 * 3600;
 
-/// A search looks at this many bytes at a time.
-const SEARCH_STEP: usize = 64 << 10;
-
 /// Reads the records of one file.
 pub(super) struct PcapReader {
     variant: Variant,
@@ -258,32 +255,13 @@ impl PcapReader {
     /// Notes damage at the current offset and passes over it: to the next record that makes sense, or to the end.
     fn resume<R: Read + Failure>(&mut self, buffer: &mut Buffer<R>, log: &mut Log, what: String) {
         let from = buffer.offset();
-        let found = self.search(buffer, from.saturating_add(log.limits.search));
+        let until = from.saturating_add(log.limits.search);
+        buffer.consume(1);
+        // two records in a row, or one at the very end of the file, that look as they should
+        let (length, candidate) = (self.variant.record_header, |bytes: &[u8]| self.is_candidate(bytes));
+        let found = buffer.search(until, length, candidate, |buffer| self.is_pair(buffer));
         log.passed_over(buffer, from, what, found);
         self.done = !found;
-    }
-
-    /// Consumes bytes up to two records in a row (or one at the very end of the file) that look as they should.
-    fn search<R: Read + Failure>(&self, buffer: &mut Buffer<R>, until: u64) -> bool {
-        let header_len = self.variant.record_header;
-        buffer.consume(1);
-        while buffer.offset() < until && buffer.fill(header_len) {
-            let bytes = buffer.available();
-            let bytes = bytes.get(..SEARCH_STEP).unwrap_or(bytes);
-            let candidate = bytes.windows(header_len).position(|bytes| self.is_candidate(bytes));
-            let Some(candidate) = candidate else {
-                buffer.consume(bytes.len() + 1 - header_len);
-                continue;
-            };
-            buffer.consume(candidate);
-            if self.is_pair(buffer) {
-                return true;
-            }
-            buffer.consume(1);
-        }
-        let rest = buffer.available().len();
-        buffer.consume(rest);
-        false
     }
 
     fn is_candidate(&self, bytes: &[u8]) -> bool {

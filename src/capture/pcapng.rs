@@ -20,9 +20,6 @@ use crate::time::Timestamp;
 /// A search believes no block longer than this.
 const SEARCH_BLOCK: usize = 1 << 20;
 
-/// A search looks at this many bytes at a time.
-const SEARCH_STEP: usize = 64 << 10;
-
 /// Reads the blocks of one file.
 #[derive(Default)]
 pub(super) struct PcapngReader {
@@ -361,23 +358,7 @@ impl PcapngReader {
     }
 
     fn search<R: Read + Failure>(&self, buffer: &mut Buffer<R>, until: u64) -> bool {
-        while buffer.offset() < until && buffer.fill(12) {
-            let bytes = buffer.available();
-            let bytes = bytes.get(..SEARCH_STEP).unwrap_or(bytes);
-            let candidate = bytes.windows(12).position(|bytes| self.candidate(bytes).is_some());
-            let Some(candidate) = candidate else {
-                buffer.consume(bytes.len() - 11);
-                continue;
-            };
-            buffer.consume(candidate);
-            if self.is_sound_at(buffer, 0) {
-                return true;
-            }
-            buffer.consume(1);
-        }
-        let rest = buffer.available().len();
-        buffer.consume(rest);
-        false
+        buffer.search(until, 12, |bytes| self.candidate(bytes).is_some(), |buffer| self.is_sound_at(buffer, 0))
     }
 
     /// The byte order and length that a known block would have which starts with these bytes.
