@@ -198,8 +198,9 @@ impl Connection {
         // a client that hopes for version 1.3 may say it right behind its hello
         let hopes = agreed.is_none() && client_random.is_some() && from == Sender::Client;
         let direction = self.direction(from);
+        // under keys it is in the clear all the same where it is one byte long, which no protected one is
         if record.content_type == CHANGE_CIPHER_SPEC
-            && (is_1_3 || direction.phase != Phase::Legacy || direction.is_plain_ccs(record))
+            && (is_1_3 || direction.phase != Phase::Legacy || record.payload.len() <= 1)
         {
             // in version 1.3 it says nothing (RFC 8446 §5)
             if !is_1_3 && !hopes && direction.phase != Phase::Early {
@@ -278,11 +279,6 @@ struct Record<'a> {
 impl Direction {
     fn enter(&mut self, phase: Phase, agreed: Option<Agreed>) {
         *self = Direction { phase, agreed, ..Direction::default() };
-    }
-
-    /// Whether a ChangeCipherSpec under keys is in the clear all the same: one byte long, which no protected one is.
-    fn is_plain_ccs(&self, record: &Record<'_>) -> bool {
-        record.payload.len() <= 1
     }
 
     /// Why nothing fits: records are missing, or the keys do not.
