@@ -28,6 +28,16 @@ pub struct Problem {
     pub what: &'static str,
 }
 
+impl Problem {
+    /// A problem at a field; numbers beyond 32 bits stay at their most.
+    #[must_use]
+    pub fn new(layer: Layer, offset: usize, needed: usize, present: usize, what: &'static str) -> Self {
+        let [offset, needed, present] =
+            [offset, needed, present].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+        Problem { layer, offset, needed, present, what }
+    }
+}
+
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -60,8 +60,7 @@ impl Fragment<'_> {
         } else {
             return None;
         };
-        let offset = u32::try_from(self.at + at).unwrap_or(u32::MAX);
-        Some(Problem { layer: Layer::Dtls, offset, needed, present, what })
+        Some(Problem::new(Layer::Dtls, self.at + at, needed as usize, present as usize, what))
     }
 }
 
@@ -89,15 +88,9 @@ impl<'a> Fragments<'a> {
     /// What is improper at the point where the iteration has come to its end: bytes too few for a header.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
-        let present = u32::try_from(self.rest.len()).unwrap_or(u32::MAX);
-        let short = present > 0 && self.rest.len() < HEADER && !self.truncated;
-        short.then(|| Problem {
-            layer: Layer::Dtls,
-            offset: u32::try_from(self.at).unwrap_or(u32::MAX),
-            needed: HEADER as u32,
-            present,
-            what: "too few bytes for the header of a handshake message",
-        })
+        let (present, what) = (self.rest.len(), "too few bytes for the header of a handshake message");
+        let short = (1..HEADER).contains(&present) && !self.truncated;
+        short.then(|| Problem::new(Layer::Dtls, self.at, HEADER, present, what))
     }
 }
 

@@ -112,9 +112,7 @@ impl<'a> Record<'a> {
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
         let fault = |at: usize, needed: usize, present: usize, what: &'static str| {
-            let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-            let offset = number(self.offset + at);
-            Some(Problem { layer: Layer::Dtls, offset, needed: number(needed), present: number(present), what })
+            Some(Problem::new(Layer::Dtls, self.offset + at, needed, present, what))
         };
         let length_at = self.header.saturating_sub(2);
         if self.payload.len() < self.length && !self.truncated {

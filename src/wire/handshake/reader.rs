@@ -35,14 +35,7 @@ impl<'a> Reader<'a> {
 
     /// A problem at the next field.
     pub(super) fn problem(&self, needed: usize, present: usize, what: &'static str) -> Problem {
-        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        Problem {
-            layer: self.protocol.layer(),
-            offset: number(self.offset),
-            needed: number(needed),
-            present: number(present),
-            what,
-        }
+        Problem::new(self.protocol.layer(), self.offset, needed, present, what)
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Problem> {

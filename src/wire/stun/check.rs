@@ -190,8 +190,7 @@ struct Seen {
 }
 
 fn problem(offset: usize, needed: usize, present: usize, what: &'static str) -> Problem {
-    let clamp = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    Problem { layer: Layer::Stun, offset: clamp(offset), needed: clamp(needed), present: clamp(present), what }
+    Problem::new(Layer::Stun, offset, needed, present, what)
 }
 
 /// How many bytes a text of an attribute may have at most (RFC 8489 §14).

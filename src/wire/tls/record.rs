@@ -44,10 +44,8 @@ impl<'a> Record<'a> {
     /// The first thing that is improper; offsets count from the start of the record. `plain` says that the contents are in the clear.
     #[must_use]
     pub fn problem(&self, plain: bool) -> Option<Problem> {
-        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let fault = |offset: usize, needed: usize, present: usize, what: &'static str| {
-            let (offset, needed, present) = (number(offset), number(needed), number(present));
-            Some(Problem { layer: Layer::Tls, offset, needed, present, what })
+            Some(Problem::new(Layer::Tls, offset, needed, present, what))
         };
         if self.length > MAX_LENGTH {
             return fault(3, MAX_LENGTH, self.length, "the record is longer than any may be");
