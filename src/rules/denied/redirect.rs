@@ -86,10 +86,7 @@ fn circle(server: Endpoint, to: Endpoint, known: &[Redirect]) -> Vec<Endpoint> {
     };
     let mut here = to;
     while here != server {
-        let near = |redirect: &&Redirect| {
-            redirect.from == here
-                && redirect.at.time.since(first.at.time).0.unsigned_abs() <= LOOP_WITHIN.0.unsigned_abs()
-        };
+        let near = |redirect: &&Redirect| redirect.from == here && redirect.at.time.apart(first.at.time) <= LOOP_WITHIN;
         let next = known.iter().filter(near).max_by_key(|redirect| redirect.at);
         match next {
             Some(next) if !round.contains(&here) => {

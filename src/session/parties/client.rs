@@ -326,9 +326,7 @@ impl Clients {
     #[must_use]
     pub fn was_keyed(&self, one: IpAddr, other: IpAddr, at: Timestamp) -> bool {
         const AT_ONCE: Span = Span::from_secs(10);
-        let together = |&(first, completed): &(Timestamp, Timestamp)| {
-            completed >= at && first.since(at).0.unsigned_abs() <= AT_ONCE.0.unsigned_abs()
-        };
+        let together = |&(first, completed): &(Timestamp, Timestamp)| completed >= at && first.apart(at) <= AT_ONCE;
         self.keyed.get(&(one.min(other), one.max(other))).is_some_and(|&completed| completed >= at)
             || [one, other]
                 .iter()
@@ -395,7 +393,7 @@ impl Clients {
     /// another network. Hosts try all their interfaces, and those that lead nowhere do no harm.
     #[must_use]
     pub fn may_have_another_way(&self, client: IpAddr, asked: Timestamp) -> bool {
-        let near = |time: Timestamp, within: Span| time.since(asked).0.unsigned_abs() <= within.0.unsigned_abs();
+        let near = |time: Timestamp, within: Span| time.apart(asked) <= within;
         let one_host = |other: IpAddr, outcome: &Outcome| {
             let within = if other.is_ipv4() == client.is_ipv4() { ONE_HOST } else { BOTH_FAMILIES };
             !are_neighbours(client, other) && outcome.servers().iter().any(|server| near(server.contacted, within))

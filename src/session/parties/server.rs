@@ -64,10 +64,7 @@ impl Tried {
     pub fn open(&mut self, connection: &Connection, done: bool) {
         self.tried += 1;
         self.opened += 1;
-        self.handshake = match (self.handshake, connection.handshake) {
-            (Some(known), Some(new)) => Some(known.min(new)),
-            (known, new) => known.or(new),
-        };
+        self.handshake = [self.handshake, connection.handshake].into_iter().flatten().min();
         let [by_client, by_server] = &mut self.reset;
         match crate::session::closed(connection).filter(|_| !done) {
             Some((From::Client, _, true)) => *by_client += 1,
@@ -238,10 +235,7 @@ impl Servers {
         reached.asked += conversation.asked;
         reached.answered += conversation.answered;
         reached.allocated += conversation.allocated;
-        reached.rtt = match (reached.rtt, conversation.rtt) {
-            (Some(known), Some(new)) => Some(known.min(new)),
-            (known, new) => known.or(new),
-        };
+        reached.rtt = [reached.rtt, conversation.rtt].into_iter().flatten().min();
         for allocation in conversation.allocations() {
             reached.mapped = reached.mapped.or(allocation.mapped);
             if allocation.is_alive(now) {
