@@ -41,22 +41,18 @@ fn one(page: &mut Page<'_>, session: &IceSession) {
     if let Some(consent) = &session.consent {
         page.item(2, "", None, &consent_of(consent, session.first_check_at));
     }
-    let shown = page.limit(PAIRS).min(session.pairs.len());
-    page.table(
-        &["local", "remote", "types", "→ answered", "← answered", "rtt", "state"],
-        session.pairs.iter().take(shown).map(|pair| {
-            [
-                pair.local.to_string(),
-                if pair.remote_hidden { "?".to_owned() } else { pair.remote.to_string() },
-                types(pair),
-                checks(&pair.from_local),
-                checks(&pair.from_remote),
-                or_dash(pair.rtt_us.map(|rtt| Span::from_micros(rtt.median.into()))),
-                state(pair),
-            ]
-        }),
-    );
-    page.more(2, shown, session.pairs.len() as u64);
+    let header = ["local", "remote", "types", "→ answered", "← answered", "rtt", "state"];
+    page.table_of(&header, (&session.pairs, PAIRS), session.pairs.len() as u64, |pair| {
+        [
+            pair.local.to_string(),
+            if pair.remote_hidden { "?".to_owned() } else { pair.remote.to_string() },
+            types(pair),
+            checks(&pair.from_local),
+            checks(&pair.from_remote),
+            or_dash(pair.rtt_us.map(|rtt| Span::from_micros(rtt.median.into()))),
+            state(pair),
+        ]
+    });
     if session.checks_omitted > 0 {
         page.remark(2, &format!("{} on further pairs", count(session.checks_omitted, "check", "checks")));
     }

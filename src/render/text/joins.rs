@@ -92,14 +92,10 @@ fn translated(page: &mut Page<'_>, report: &Report) {
     if all.is_empty() {
         return;
     }
-    let shown = page.limit(ROWS).min(all.len());
-    page.table(
-        &["inside", "outside", "between", "packets"],
-        all.iter().take(shown).map(|(join, nat)| {
-            [nat.inside.to_string(), nat.outside.to_string(), points(report, join), nat.packets.to_string()]
-        }),
-    );
-    page.more(2, shown, all.len() as u64);
+    let header = ["inside", "outside", "between", "packets"];
+    page.table_of(&header, (&all, ROWS), all.len() as u64, |(join, nat)| {
+        [nat.inside.to_string(), nat.outside.to_string(), points(report, join), nat.packets.to_string()]
+    });
 }
 
 fn relays(page: &mut Page<'_>, report: &Report) {
@@ -108,23 +104,13 @@ fn relays(page: &mut Page<'_>, report: &Report) {
         return;
     }
     let span = |micros: i64| Span::from_micros(micros).to_string();
-    let shown = page.limit(ROWS).min(all.len());
-    page.table(
-        &["relayed from", "to", "passed", "lost", "mean delay", "longest"],
-        all.iter().take(shown).map(|relay| {
-            let (client, peer) = (relay.client.to_string(), relay.peer.to_string());
-            let (from, to) = if relay.outward { (client, peer) } else { (peer, client) };
-            [
-                from,
-                to,
-                relay.passed.to_string(),
-                or_dash(relay.lost),
-                span(relay.delay_mean_us),
-                span(relay.delay_max_us),
-            ]
-        }),
-    );
-    page.more(2, shown, all.len() as u64);
+    let header = ["relayed from", "to", "passed", "lost", "mean delay", "longest"];
+    page.table_of(&header, (&all, ROWS), all.len() as u64, |relay| {
+        let (client, peer) = (relay.client.to_string(), relay.peer.to_string());
+        let (from, to) = if relay.outward { (client, peer) } else { (peer, client) };
+        let [mean, longest] = [relay.delay_mean_us, relay.delay_max_us].map(span);
+        [from, to, relay.passed.to_string(), or_dash(relay.lost), mean, longest]
+    });
 }
 
 fn rewritten(page: &mut Page<'_>, report: &Report) {

@@ -215,6 +215,21 @@ impl<'a> Page<'a> {
         self.table_of_lines(header, rows.collect());
     }
 
+    /// A table of the first of `all`, which says how many more there are of `total`.
+    pub(super) fn table_of<'t, T, C>(
+        &mut self,
+        header: &[&str],
+        (all, usual): (&'t [T], usize),
+        total: u64,
+        row: impl Fn(&'t T) -> C,
+    ) where
+        C: IntoIterator<Item = String>,
+    {
+        let shown = self.limit(usual).min(all.len());
+        self.table(header, all.iter().take(shown).map(row));
+        self.more(2, shown, total);
+    }
+
     /// The same of [cells](cell) that may have several lines.
     pub(super) fn table_of_lines(&mut self, header: &[&str], rows: Vec<Vec<String>>) {
         let header = header.iter().map(|&name| name.to_owned()).collect();

@@ -13,24 +13,20 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
         return;
     }
     page.heading("Signalling", "what the two sides told each other, and what of it the packets show");
-    let shown = page.limit(ROWS).min(told.len());
     let mut order: Vec<&Signalled> = told.iter().collect();
     order.sort_by_key(|told| !told.seen);
-    page.table(
-        &["description", "ufrag", "in checks", "setup", "media", "candidates", "seen"],
-        order.iter().take(shown).map(|told| {
-            [
-                name(told),
-                told.ufrag.clone(),
-                if told.seen { "yes" } else { "no" }.to_owned(),
-                or_dash(told.setup.as_deref()),
-                or_dash((!told.media.is_empty()).then(|| told.media.join(" "))),
-                told.candidates.len().to_string(),
-                told.candidates.iter().filter(|told| told.seen == Some(true)).count().to_string(),
-            ]
-        }),
-    );
-    page.more(2, shown, told.len() as u64 + report.left_out("signalling"));
+    let header = ["description", "ufrag", "in checks", "setup", "media", "candidates", "seen"];
+    page.table_of(&header, (&order, ROWS), told.len() as u64 + report.left_out("signalling"), |told| {
+        [
+            name(told),
+            told.ufrag.clone(),
+            if told.seen { "yes" } else { "no" }.to_owned(),
+            or_dash(told.setup.as_deref()),
+            or_dash((!told.media.is_empty()).then(|| told.media.join(" "))),
+            told.candidates.len().to_string(),
+            told.candidates.iter().filter(|told| told.seen == Some(true)).count().to_string(),
+        ]
+    });
     if page.limit(0) == 0 {
         return;
     }

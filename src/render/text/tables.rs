@@ -14,28 +14,24 @@ pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
         return;
     }
     page.heading("Credentials", "who signs with what");
-    let shown = page.limit(ROWS).min(credentials.len());
     let mut order: Vec<&Credential> = credentials.iter().collect();
     // among many, those that do not fit are looked for
-    let many = credentials.len() > shown;
+    let many = credentials.len() > page.limit(ROWS);
     order.sort_by_key(|known| {
         let unused = known.verified == 0 && known.mismatched == 0;
         (unused, many && known.mismatched == 0, many && known.verified > 0)
     });
-    page.table(
-        &["credential", "side", "kind", "requests", "responses", "mismatched"],
-        order.iter().take(shown).map(|credential| {
-            [
-                credential.label.clone(),
-                or_dash(credential.side.map(side)),
-                kind(credential.kind).to_owned(),
-                credential.requests.to_string(),
-                credential.responses.to_string(),
-                credential.mismatched.to_string(),
-            ]
-        }),
-    );
-    page.more(2, shown, credentials.len() as u64);
+    let header = ["credential", "side", "kind", "requests", "responses", "mismatched"];
+    page.table_of(&header, (&order, ROWS), order.len() as u64, |credential| {
+        [
+            credential.label.clone(),
+            or_dash(credential.side.map(side)),
+            kind(credential.kind).to_owned(),
+            credential.requests.to_string(),
+            credential.responses.to_string(),
+            credential.mismatched.to_string(),
+        ]
+    });
     let near =
         credentials.iter().flat_map(|credential| credential.near_misses.iter().map(move |near| (credential, near)));
     let told = page.limit(ROWS);
@@ -59,27 +55,23 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
         return; // what was refused is told by conversations and findings
     }
     page.heading("Allocations", "");
-    let shown = page.limit(ROWS).min(allocations.len());
     let end = report.captures.iter().filter_map(|capture| capture.last_time).map(|time| time.at).max();
-    page.table(
-        &["client", "relayed", "user", "end", "sent", "received"],
-        allocations.iter().take(shown).map(|allocation| {
-            let relayed: Vec<String> = allocation.relayed.iter().map(ToString::to_string).collect();
-            [
-                match allocation.proxied_for {
-                    Some(behind) => format!("{} for {behind}", allocation.client),
-                    None => allocation.client.to_string(),
-                },
-                or_dash((!relayed.is_empty()).then(|| relayed.join(" "))),
-                or_dash(allocation.username.as_deref()),
-                how_it_ended(allocation, end),
-                bytes(allocation.bytes_sent),
-                bytes(allocation.bytes_received),
-            ]
-        }),
-    );
-    let omitted = report.left_out("allocations");
-    page.more(2, shown, allocations.len() as u64 + omitted);
+    let header = ["client", "relayed", "user", "end", "sent", "received"];
+    let total = allocations.len() as u64 + report.left_out("allocations");
+    page.table_of(&header, (&allocations, ROWS), total, |allocation| {
+        let relayed: Vec<String> = allocation.relayed.iter().map(ToString::to_string).collect();
+        [
+            match allocation.proxied_for {
+                Some(behind) => format!("{} for {behind}", allocation.client),
+                None => allocation.client.to_string(),
+            },
+            or_dash((!relayed.is_empty()).then(|| relayed.join(" "))),
+            or_dash(allocation.username.as_deref()),
+            how_it_ended(allocation, end),
+            bytes(allocation.bytes_sent),
+            bytes(allocation.bytes_received),
+        ]
+    });
 }
 
 /// `released after 12 s`, `moved to 192.0.2.9:5000 after 12 s`, `open, 540 of 600 s left`, `open, connection closed`.
@@ -119,21 +111,16 @@ pub(super) fn candidates(page: &mut Page<'_>, report: &Report) {
         return;
     }
     page.heading("Candidates", "");
-    let shown = page.limit(ROWS).min(report.candidates.len());
-    page.table(
-        &["of", "type", "address", "base"],
-        report.candidates.iter().take(shown).map(|candidate| {
-            let unsure = if candidate.confidence == Confidence::Likely { " (likely)" } else { "" };
-            [
-                candidate.owner.clone(),
-                format!("{}{}{unsure}", candidate_type(candidate.kind), over_tcp(candidate)),
-                candidate.address.to_string(),
-                or_dash(candidate.base.filter(|base| *base != candidate.address)),
-            ]
-        }),
-    );
-    let omitted = report.left_out("candidates");
-    page.more(2, shown, report.candidates.len() as u64 + omitted);
+    let total = report.candidates.len() as u64 + report.left_out("candidates");
+    page.table_of(&["of", "type", "address", "base"], (&report.candidates, ROWS), total, |candidate| {
+        let unsure = if candidate.confidence == Confidence::Likely { " (likely)" } else { "" };
+        [
+            candidate.owner.clone(),
+            format!("{}{}{unsure}", candidate_type(candidate.kind), over_tcp(candidate)),
+            candidate.address.to_string(),
+            or_dash(candidate.base.filter(|base| *base != candidate.address)),
+        ]
+    });
 }
 
 /// ` tcp active`; empty for UDP.

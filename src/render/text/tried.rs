@@ -173,31 +173,28 @@ fn times(count: u64) -> String {
 
 /// The connections of relays for TCP.
 pub(super) fn data_connections(page: &mut Page<'_>, report: &Report) {
-    let all = || report.allocations.iter().flat_map(|one| one.connections.iter().map(move |known| (one, known)));
+    let all = report.allocations.iter().flat_map(|one| one.connections.iter().map(move |known| (one, known)));
+    let all: Vec<(&Allocation, &DataConnection)> = all.collect();
     let total: u64 = report.allocations.iter().map(|allocation| allocation.connections_total).sum();
     if total == 0 {
         return;
     }
     page.heading("Connections to peers", "of relays for TCP");
-    let shown = page.limit(ROWS).min(all().count());
-    page.table(
-        &["relayed", "peer", "opened by", "data connection", "state", "sent", "received"],
-        all().take(shown).map(|(allocation, known)| {
-            [
-                or_dash(relayed(allocation)),
-                or_dash(known.peer),
-                match known.opened_by {
-                    ConnectionOpener::Client => "client".to_owned(),
-                    ConnectionOpener::Peer => "peer".to_owned(),
-                },
-                or_dash(known.client),
-                state(known),
-                bytes(known.bytes_sent),
-                bytes(known.bytes_received),
-            ]
-        }),
-    );
-    page.more(2, shown, total);
+    let header = ["relayed", "peer", "opened by", "data connection", "state", "sent", "received"];
+    page.table_of(&header, (&all, ROWS), total, |(allocation, known)| {
+        [
+            or_dash(relayed(allocation)),
+            or_dash(known.peer),
+            match known.opened_by {
+                ConnectionOpener::Client => "client".to_owned(),
+                ConnectionOpener::Peer => "peer".to_owned(),
+            },
+            or_dash(known.client),
+            state(known),
+            bytes(known.bytes_sent),
+            bytes(known.bytes_received),
+        ]
+    });
 }
 
 fn relayed(allocation: &Allocation) -> Option<String> {
