@@ -89,7 +89,8 @@ fn over_time(page: &mut Page<'_>, server: &Server) {
 fn status(server: &Server) -> String {
     let mut words = Vec::new();
     if let Some(mapped) = server.transports.iter().find_map(|transport| transport.mapped) {
-        words.push(format!("clients seen as {mapped}"));
+        // each client has an address of its own
+        words.push(format!("{} seen as {mapped}", if server.peak_clients > 1 { "one client" } else { "clients" }));
     }
     let relays = |udp: u64, tcp: u64| match (udp, tcp) {
         (udp, 0) => count(udp, "relay", "relays"),
@@ -154,8 +155,8 @@ pub(in crate::render) fn outcome(transport: &ServerTransport) -> String {
         TransportOutcome::Unanswered if transport.asked == 0 && known.unanswered_syns > 0 => {
             format!("SYN unanswered, {}", times(known.unanswered_syns))
         }
-        // of what goes through its relay the server says nothing
-        TransportOutcome::Unanswered if transport.asked == 0 => "nothing asked".to_owned(),
+        // there is only what goes through its relay, or what it answers
+        TransportOutcome::Unanswered if transport.asked == 0 => "no request seen".to_owned(),
         TransportOutcome::Unanswered => "no answer".to_owned(),
     };
     // what was open is told beside what came of it
