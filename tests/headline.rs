@@ -126,6 +126,16 @@ fn peers_that_try_each_other_by_plain_requests_are_no_servers() {
 }
 
 #[test]
+fn data_that_goes_out_through_a_relay_is_no_request_that_nobody_answers() {
+    let mut scene = Scene::new();
+    for sequence in 0..5 {
+        scene.after_ms(100).send_indication(A, SERVER, B, &payload::rtp(96, sequence, 1, 1, 100));
+    }
+    let told = report(&scene.pcap()).headline;
+    assert!(told.ends_with("either: no request to a server is in it."), "{told}");
+}
+
+#[test]
 fn of_requests_that_the_capture_cut_short_nobody_knows_that_servers_answered_them() {
     let agents = agents();
     let mut scene = Scene::new();

@@ -3,7 +3,7 @@
 use super::convert::{LINK_TYPE, MALFORMED, UNSEEN};
 use super::outcome::Outcome;
 use super::proxy::refusal;
-use super::{Counts, DtlsState, Report, ServerTransport, Tls, TransportOutcome};
+use super::{Counts, DtlsState, Report, Tls};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::rules::{ONE_SIDED, TRUNCATED};
 use crate::session::{Conversation, Flow};
@@ -193,9 +193,12 @@ impl Facts {
             return Some("its frames have no times of their own, without which silence tells nothing".to_owned());
         }
         let mut tried = report.servers.iter().flat_map(|server| &server.transports).peekable();
-        let sealed = |over: &ServerTransport| over.is_sealed() && over.outcome == TransportOutcome::Connected;
-        if self.checked[0] == 0 && report.servers.iter().flat_map(|server| &server.transports).any(sealed) {
+        let passes = |known: &Tls| known.client_data_records + known.server_data_records > 0 && untold(known);
+        if self.checked[0] == 0 && report.tls.iter().any(passes) {
             return Some("what passed between client and server is encrypted, which takes the keys to read".to_owned());
+        }
+        if self.checked[0] == 0 && !report.servers.is_empty() && tried.clone().all(|over| over.asked == 0) {
+            return Some("no request to a server is in it".to_owned());
         }
         match self.checked {
             [0, _] if tried.peek().is_some() && tried.all(|over| over.answered == 0) => {
@@ -210,8 +213,7 @@ impl Facts {
 
 /// The TLS connection of TURN that was completed, where nobody can read what it carries, or there is nothing to read.
 fn sealed(report: &Report) -> Option<String> {
-    let untold = |known: &&Tls| known.opened_records == 0 || known.client_data_records == 0;
-    let complete = || report.tls.iter().filter(|known| known.state == DtlsState::Complete).filter(untold);
+    let complete = || report.tls.iter().filter(|known| known.state == DtlsState::Complete && untold(known));
     let known = complete().find(|known| known.client_data_records > 0).or_else(|| complete().next())?;
     let more = complete().count().saturating_sub(1);
     let others = if more > 0 { format!(" (and {more} more)") } else { String::new() };
@@ -222,6 +224,11 @@ fn sealed(report: &Report) -> Option<String> {
         ""
     };
     Some(format!("{} agreed on {version} with {}{others}{data}", known.client.0.ip(), known.server))
+}
+
+/// Whether nobody can read what a connection carries, or there is nothing to read.
+fn untold(known: &Tls) -> bool {
+    known.opened_records == 0 || known.client_data_records == 0
 }
 
 /// Whether there is no message of any kind that this program reads.

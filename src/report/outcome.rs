@@ -32,8 +32,12 @@ impl Outcome {
         if let [(session, pair), others @ ..] = chosen.as_slice() {
             let more = if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
             let through = through(pair, relay);
-            let remote = remote_end(pair);
-            outcome.words.push(format!("ICE selected {} – {remote}{through}{more}", pair.local));
+            outcome.words.push(match pair.remote_hidden {
+                true => {
+                    format!("ICE selected {}{through}{more}, for a peer that the capture does not name", pair.local)
+                }
+                false => format!("ICE selected {} – {}{through}{more}", pair.local, pair.remote),
+            });
             outcome.data = relay.is_some() && pair.via.map(|via| via.0) == relay;
             outcome.selected = true;
             outcome.relays = chosen.iter().any(|(_, pair)| is_relayed(pair));
@@ -103,7 +107,7 @@ fn is_relayed(pair: &IcePair) -> bool {
 
 /// The remote candidate, as far as the capture tells it.
 fn remote_end(pair: &IcePair) -> String {
-    if pair.remote_hidden { "a peer that the capture does not name".to_owned() } else { pair.remote.to_string() }
+    if pair.remote_hidden { "that peer".to_owned() } else { pair.remote.to_string() }
 }
 
 fn through(pair: &IcePair, known: Option<Endpoint>) -> String {

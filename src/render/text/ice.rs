@@ -89,11 +89,11 @@ fn outcome(session: &IceSession) -> String {
             });
             let base = |base: Option<Address>| base.map(|base| format!(" (sent from {base})")).unwrap_or_default();
             let local = format!("{}{}", pair.local, base(chosen.and_then(|pair| pair.local_base)));
-            let remote = match chosen.is_some_and(|pair| pair.remote_hidden) {
-                true => "a peer that the capture does not name".to_owned(),
-                false => format!("{}{}", pair.remote, base(chosen.and_then(|pair| pair.remote_base))),
+            let (remote, hidden) = match chosen.is_some_and(|pair| pair.remote_hidden) {
+                true => ("?".to_owned(), ", whose peer the capture does not name"),
+                false => (format!("{}{}", pair.remote, base(chosen.and_then(|pair| pair.remote_base))), ""),
             };
-            format!("selected {local} – {remote}{via}{}", by.unwrap_or_default())
+            format!("selected {local} – {remote}{via}{hidden}{}", by.unwrap_or_default())
         }
         _ if session.pairs.iter().any(|pair| pair.state == IceState::Succeeded) => "no pair was selected".to_owned(),
         _ => "no check was answered".to_owned(),

@@ -67,11 +67,12 @@ pub(super) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) 
             "Either both wait for the other's ClientHello (both passive, or one does not have the other's description), or the ClientHello is \
              dropped before this capture point."
         };
+        let earlier = if shown || stun_only { "" } else { " Or the capture begins within a call that has its keys already, and is silent." };
         let what = if stun_only { "the capture holds no DTLS, nor anything else but STUN" } else { "neither begins DTLS" };
         Text {
             title: format!("{one} and {other} have a working pair, and {what}"),
             explanation: format!(
-                "ICE chose the pair ({}) and goes on to check it for {}, but neither a ClientHello nor media passes on any pair.{told} {why}",
+                "ICE chose the pair ({}) and goes on to check it for {}, but neither a ClientHello nor media passes on any pair.{told} {why}{earlier}",
                 frames(&listed),
                 how_long(waited)
             ),
