@@ -823,6 +823,24 @@ fn checks_without_integrity_are_refused_for_that() {
 }
 
 #[test]
+fn checks_without_integrity_that_nobody_answers_are_told_so() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..15 {
+        scene.a_is_answered(&agents, plain);
+        scene.after_ms(300).send(B, A, Stun::request(method::BINDING).username("aaaa:bbbb"));
+    }
+    let told = report(&scene.later(10).pcap());
+    let found = finding(&told, "ice-one-way");
+    assert!(
+        found.explanation.contains("The checks of 198.51.100.20 carry no MESSAGE-INTEGRITY"),
+        "{}",
+        found.explanation
+    );
+    assert!(found.fix.starts_with("First see that 198.51.100.20 signs its checks"), "{}", found.fix);
+}
+
+#[test]
 fn checks_that_were_let_in_before_are_not_refused_for_their_password() {
     let agents = agents();
     let mut scene = Scene::new();

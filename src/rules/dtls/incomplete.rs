@@ -160,6 +160,7 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
     let names: Vec<String> = last.messages.iter().map(|what| what.name()).collect();
     let names = names.join(", ");
     let largest = handshake.sides[last.from].largest_datagram;
+    let way = story.whereabouts(last.from, "DTLS datagrams", view);
     let before = handshake.flights.iter().rev().find(|flight| flight.from != last.from);
     let deaf = before.filter(|flight| flight.repeated > 0).map(|flight| {
         let large = if largest >= SMALL {
@@ -168,7 +169,8 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
             String::new()
         };
         let cut = handshake.sides[last.from].messages.iter().any(|message| message.fragments > 1);
-        let pieces = match cut {
+        // what several captures tell of its way says more
+        let pieces = match cut && way.text.is_empty() {
             true => ", or it arrives and is not understood: some stacks cannot put a message together of which a copy is cut at other places than the first one was",
             false => "",
         };
@@ -220,7 +222,6 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         let (who, name) = (story.end(alert.from), &alert.alert.description);
         format!(" {who} closed it in the end ({name}, frame {}).", alert.seen.frame)
     });
-    let way = story.whereabouts(last.from, "DTLS datagrams", view);
     let fix = if media.is_some() {
         format!("Capture at {owes}, too: whether its last flight leaves it tells the path from the stack.{}", way.fix)
     } else if way.fix.is_empty() {

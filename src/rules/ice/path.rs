@@ -7,7 +7,7 @@ use super::{
 };
 use crate::join::Kind;
 use crate::net::{Endpoint, is_unrouted};
-use crate::rules::evidence::{first_frames, frames, ip_filter};
+use crate::rules::evidence::{Proof, first_frames, frames, ip_filter};
 use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Denied;
@@ -337,6 +337,7 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
         return out.add(seen, || discarded(ice, agent, &own, &numbers, view));
     }
     let way = whereabouts(ice, agent, view);
+    let misfit = misfit(ice, agent, view);
     out.add(seen, || Text {
         title: format!("Checks from {from} to {to} go unanswered{}, while those the other way are answered", way.title),
         explanation: format!(
@@ -354,6 +355,7 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
                 (_, answered) => format!("of which {answered} are"),
             },
             match () {
+                () if !misfit.is_empty() => misfit.clone(),
                 () if !way.text.is_empty() => way.text,
                 () if leaves => {
                     format!(" This capture is on the side of {from}: what it sends does not get to {to}, its answers included.")
@@ -365,8 +367,14 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
             }
         ),
         fix: format!(
-            "Mend the path from {from} to {to}: a firewall that lets only one direction pass, asymmetric routes, or an interface (a VPN's) \
+            "{}Mend the path from {from} to {to}: a firewall that lets only one direction pass, asymmetric routes, or an interface (a VPN's) \
              that leads elsewhere.{}{}",
+            match misfit.is_empty() {
+                true => String::new(),
+                false => format!(
+                    "First see that {from} signs its checks with the password of {to} (a=ice-pwd): an agent may drop what is not signed so without a word. "
+                ),
+            },
             of_server(ice, agent, view),
             if way.fix.is_empty() { " Capture at the other end shows how far the packets get." } else { &way.fix }
         ),
@@ -383,8 +391,13 @@ fn is_open(ice: &IceSession, agent: usize) -> bool {
 fn misfit(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
     let Signed { verified, mismatched } = ice.agent(1 - agent).signed;
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    let whole = view.session.totals().truncated.total == 0;
+    let unsigned = || whole && Proof::of(&ice.agent(agent).integrity, view) == Proof::Unsigned;
     match (ice.agent(agent).checks, verified, mismatched) {
         (0, ..) => String::new(),
+        _ if unsigned() => format!(
+            " The checks of {from} carry no MESSAGE-INTEGRITY, and an agent takes none that is not signed (RFC 8445 §7.3)."
+        ),
         (_, 0, 1..) => nearly(ice, agent, view).unwrap_or_else(|| {
             format!(" The checks of {from} do not verify with the password given for that user fragment of {to}.")
         }),
