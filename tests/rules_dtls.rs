@@ -1114,6 +1114,7 @@ fn a_pair_that_was_nominated_before_the_capture_may_have_its_keys() {
         let check = scene.after_ms(20).ice_check(ALICE, BOB, (&alice, &bob), true, |check| check.use_candidate());
         scene.after_ms(1).ice_answer(&check, &bob);
     }
+    scene.after_ms(10).resolved(ALICE); // so that not all of it is STUN
     let report = of(&scene);
     let known = finding(&report, "dtls-never-started");
     assert_eq!(known.confidence, Confidence::Likely);
