@@ -129,7 +129,7 @@ fn peers_that_try_each_other_by_plain_requests_are_no_servers() {
 fn data_that_goes_out_through_a_relay_is_no_request_that_nobody_answers() {
     let mut scene = Scene::new();
     for sequence in 0..5 {
-        scene.after_ms(100).send_indication(A, SERVER, B, &payload::rtp(96, sequence, 1, 1, 100));
+        scene.after_ms(100).send_indication(A, SERVER, B, payload::rtp(96, sequence, 1, 1, 100));
     }
     let told = report(&scene.pcap()).headline;
     assert!(told.ends_with("either: no request to a server is in it."), "{told}");

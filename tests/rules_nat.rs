@@ -375,12 +375,7 @@ fn answers_alone_are_a_note() {
 fn data_through_a_relay_from_before_the_capture_needs_no_answer() {
     let mut scene = Scene::new();
     for _ in 0..5 {
-        scene.after_ms(100).send_indication(
-            "203.0.113.50:1111",
-            ONE,
-            "192.0.2.7:4000",
-            &payload::rtp(96, 1, 1, 1, 100),
-        );
+        scene.after_ms(100).send_indication("203.0.113.50:1111", ONE, "192.0.2.7:4000", payload::rtp(96, 1, 1, 1, 100));
     }
     assert!(!has(&scene, "capture-one-sided"), "the peer may be silent");
     let login = Login::new("alice", "example.org", "secret");
