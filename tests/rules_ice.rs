@@ -1282,6 +1282,19 @@ fn agents_that_each_send_on_a_pair_of_their_own_switch_nothing() {
 }
 
 #[test]
+fn what_came_back_before_the_pair_was_chosen_is_no_way_back() {
+    let one = agents();
+    let other = Agents { at_b: "198.51.100.20:6001", ..one.clone() };
+    let mut scene = Scene::new();
+    scene.connect(&one).talk_directly(A, B, 100).connect(&other);
+    for number in 0..200 {
+        scene.after_ms(20).udp(A, other.at_b, payload::rtp(96, 100 + number, u32::from(number) * 960, 1, 100));
+    }
+    let headline = report(&scene.pcap()).headline;
+    assert!(headline.ends_with("RTP flowed from 192.0.2.10:5000 to 198.51.100.20:6001."), "{headline}");
+}
+
+#[test]
 fn a_call_through_the_relay_is_noted() {
     let scene = agents().call_through(SERVER, RELAYED);
     let report = report(&scene.pcap());

@@ -219,6 +219,14 @@ fn what_is_short_ends_with_a_goodbye_or_comes_to_both_is_healthy() {
 }
 
 #[test]
+fn less_than_three_reports_that_never_came_make_it_likely() {
+    for (seconds, confidence) in [(13, Confidence::Likely), (20, Confidence::Certain)] {
+        let report = report(&one_way(seconds));
+        assert_eq!(finding(&report, "media-one-way").confidence, confidence, "{seconds} s");
+    }
+}
+
+#[test]
 fn a_goodbye_of_who_hangs_up_excuses_nothing_that_was_before() {
     for goodbye in ['b', 'B'] {
         let mut scene = started();

@@ -4,6 +4,7 @@ use super::{
     CandidateType, Dtls, DtlsState, IcePair, IceSession, MediaStream, Report, ServerTransport, TransportOutcome,
 };
 use crate::net::{Endpoint, Transport};
+use crate::time::Timestamp;
 use std::collections::BTreeSet;
 
 /// DTLS 1.3 has acknowledgements, tickets and alerts among its encrypted records: so many say nothing of data.
@@ -141,22 +142,29 @@ fn agreed(report: &Report) -> Option<String> {
     }
 }
 
+/// The first and the last time of something.
+type Times = (Timestamp, Timestamp);
+
 /// What RTP ran on the selected pair.
 fn media(report: &Report, session: &IceSession, pair: &IcePair) -> Option<String> {
-    let runs = |from: [Option<Endpoint>; 2], to: [Option<Endpoint>; 2]| {
-        let is_one = |stream: &MediaStream| from.contains(&Some(stream.src.0)) && to.contains(&Some(stream.dst.0));
-        report.media.items.iter().any(is_one)
+    let lasted = |from: [Option<Endpoint>; 2], to: [Option<Endpoint>; 2]| {
+        let is_one = |stream: &&MediaStream| from.contains(&Some(stream.src.0)) && to.contains(&Some(stream.dst.0));
+        let streams = report.media.items.iter().filter(is_one);
+        let times = streams.map(|stream| (stream.first_time.at, stream.last_time.at));
+        times.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
     };
-    let ways = |pair: &IcePair| {
-        let local = [Some(pair.local.0), pair.local_base.map(|base| base.0)];
-        let remote = [Some(pair.remote.0), pair.remote_base.map(|base| base.0)];
-        (runs(local, remote), runs(remote, local))
+    let local = |pair: &IcePair| [Some(pair.local.0), pair.local_base.map(|base| base.0)];
+    let remote = |pair: &IcePair| [Some(pair.remote.0), pair.remote_base.map(|base| base.0)];
+    let there = |pair: &IcePair| lasted(local(pair), remote(pair));
+    let back = |pair: &IcePair| lasted(remote(pair), local(pair));
+    // each agent may send on a pair of its own at the time
+    let meanwhile = |own: Option<Times>, other: &dyn Fn(&IcePair) -> Option<Times>| {
+        let at_once = |(one, other): (Times, Times)| one.0 <= other.1 && other.0 <= one.1;
+        session.pairs.iter().any(|pair| own.zip(other(pair)).is_some_and(at_once))
     };
     let what = kind(report, session);
-    let (there, back) = ways(pair);
-    // each agent may send on a pair of its own
-    let others = |way: fn((bool, bool)) -> bool| session.pairs.iter().any(|pair| way(ways(pair)));
-    match (there || back && others(|(there, _)| there), back || there && others(|(_, back)| back)) {
+    let (out, into) = (there(pair), back(pair));
+    match (out.is_some() || meanwhile(into, &there), into.is_some() || meanwhile(out, &back)) {
         (true, true) => Some(format!("{what} flowed both ways")),
         (true, false) => Some(format!("{what} flowed from {} to {}", pair.local, remote_end(pair))),
         (false, true) => Some(format!("{what} flowed from {} to {}", remote_end(pair), pair.local)),

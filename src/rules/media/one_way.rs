@@ -123,7 +123,8 @@ impl OneWay<'_> {
         if let Some(reports) = self.other.reports.iter().find(|known| self.is_unseen(known)) {
             return Some(Story::Reported(reports));
         }
-        if self.last.time.since(self.heard.map_or(self.since.time, |heard| heard.time)) < self.patience() {
+        let early = self.last.time.since(self.heard.map_or(self.since.time, |heard| heard.time)) < self.patience();
+        if early && self.heard.is_some() {
             // too early to miss the next report; one since the media ended shows that the way back works
             let reported = self.other.rtcp_seen.filter(|(_, last)| last.time > self.since.time);
             return reported.map(|_| self.other.media.map_or(Story::Spectator, |(_, last)| Story::Ended(last)));
@@ -144,6 +145,7 @@ impl OneWay<'_> {
         }
         let over = |until: Timestamp| until <= silent_since.after(HANDSHAKE);
         let confidence = match (self.own.handshake, self.other.handshake) {
+            (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) && early => Confidence::Likely,
             (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) => Confidence::Certain,
             (None, None) if self.other.media.is_some() => Confidence::Certain,
             (None, None) => Confidence::Likely,
