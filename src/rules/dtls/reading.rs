@@ -178,7 +178,7 @@ pub(super) fn lost_packets(handshake: &Handshake) -> bool {
     !handshake.ip_fragments.is_empty() && handshake.flights.iter().any(|flight| flight.repeated >= 1)
 }
 
-/// ICMP errors that say that a flight is too large for the path, where it was sent again and met them again, and the MTU that they tell. Where they come
+/// ICMP errors that say that a flight is too large for the path, where it was sent again and met them again, and the MTU that they tell. After such that come
 /// once the sender may have made its datagrams smaller.
 pub(super) fn turned_back(handshake: &Handshake) -> Option<(&Unreachable, Option<u32>)> {
     let (known, mtu) = handshake.too_big.as_ref()?;
