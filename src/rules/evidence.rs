@@ -247,6 +247,12 @@ pub(super) fn counted(number: u64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
+/// `once`, `2 times`.
+#[must_use]
+pub(super) fn times(number: u64) -> String {
+    if number == 1 { "once".to_owned() } else { format!("{number} times") }
+}
+
 /// A date as a person writes it, in UTC.
 #[must_use]
 pub(super) fn date(time: Timestamp) -> String {

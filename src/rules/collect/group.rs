@@ -245,12 +245,15 @@ pub(super) const AND: &str = " && ";
 /// Has a display filter show another occurrence between the same hosts, too: of several ports it names none.
 pub(super) fn widen(filter: &mut Option<String>, other: Option<String>) {
     let (Some(one), Some(other)) = (filter.as_deref(), other.as_deref()) else { return };
-    // alternatives of whole demands are not taken apart
-    let is_plain = |term: &str| term.matches('(').count() == term.matches(')').count();
-    let names_hosts = of_hosts(one).count() > 1 && one.split(AND).all(is_plain);
+    let names_hosts = of_hosts(one).count() > 1 && is_plain(one);
     if one != other && names_hosts && of_hosts(one).eq(of_hosts(other)) {
         *filter = Some(of_hosts(one).collect::<Vec<_>>().join(AND));
     }
+}
+
+/// Whether a display filter is a list of demands: alternatives of whole ones are not taken apart.
+pub(super) fn is_plain(filter: &str) -> bool {
+    filter.split(AND).all(|term| term.matches('(').count() == term.matches(')').count())
 }
 
 /// What a display filter demands beside ports.

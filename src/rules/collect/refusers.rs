@@ -1,6 +1,6 @@
 //! Several servers, or addresses of one, that bar a client from the same peer: one policy or one wrong candidate, and one finding.
 
-use super::group::AND;
+use super::group::{AND, is_plain};
 use super::{Concluded, Group, MAX_FRAMES};
 use crate::frame::in_order;
 use crate::net::Scope;
@@ -58,9 +58,7 @@ fn absorb(first: &mut Concluded, other: Concluded) {
 /// Has a display filter show what is of another server of the same client, too: what both demand.
 fn widen(filter: &mut Option<String>, other: Option<&str>) {
     let (Some(one), Some(other)) = (filter.as_deref(), other) else { return };
-    // alternatives of whole demands are not taken apart
-    let is_plain = |term: &str| term.matches('(').count() == term.matches(')').count();
-    if !one.split(AND).chain(other.split(AND)).all(is_plain) {
+    if !is_plain(one) || !is_plain(other) {
         return;
     }
     let shared: Vec<&str> = one.split(AND).filter(|term| other.split(AND).any(|known| known == *term)).collect();

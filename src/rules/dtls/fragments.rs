@@ -82,10 +82,7 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
             }
             (None, None) => passed,
         };
-        let too_big = handshake.too_big.as_ref().map(|(icmp, mtu)| {
-            let mtu = mtu.map(|mtu| format!(" and takes {mtu} bytes at most")).unwrap_or_default();
-            format!(" {} says that packets are too big{mtu} (ICMP, frame {}).", icmp.first.sender, icmp.first.frame)
-        });
+        let too_big = too_big(handshake);
         // what is large in a hello is not the certificate
         let smaller = match part {
             Some((_, missing)) if missing.kind == HandshakeType::CLIENT_HELLO => {
@@ -111,6 +108,13 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
             ),
         }
     });
+}
+
+/// That a router found datagrams of a handshake too large, as a sentence.
+pub(super) fn too_big(handshake: &Handshake) -> Option<String> {
+    let (icmp, mtu) = handshake.too_big.as_ref()?;
+    let mtu = mtu.map(|mtu| format!(" and takes {mtu} bytes at most")).unwrap_or_default();
+    Some(format!(" {} says that packets are too big{mtu} (ICMP, frame {}).", icmp.first.sender, icmp.first.frame))
 }
 
 /// A router says of a flight that it is too large for the way on, each time that it is sent.

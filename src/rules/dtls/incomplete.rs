@@ -1,7 +1,8 @@
 //! `dtls-incomplete`: a handshake that stops half-way.
 
+use super::fragments::too_big;
 use super::{CLOSED_EARLY, INCOMPLETE, Reading, SMALLER, Story, TOO_LARGE, capital};
-use crate::rules::evidence::{counted, frames, frames_at};
+use crate::rules::evidence::{counted, frames, frames_at, times};
 use crate::rules::{Collector, Confidence, Remedy, Severity, Text, View};
 use crate::session::Seen;
 use crate::session::handshake::{AlertSeen, Flight, Handshake, Role, What};
@@ -149,10 +150,6 @@ fn closed(story: &Story<'_>, last: &Flight, alert: &AlertSeen, out: &mut Collect
     });
 }
 
-fn times(number: u32) -> String {
-    if number == 1 { "once".to_owned() } else { format!("{number} times") }
-}
-
 /// Who owes the next flight: the end that the last flight was sent to.
 fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: &View<'_>) -> Text {
     let handshake = story.handshake;
@@ -176,7 +173,7 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         };
         format!(
             " Meanwhile {owes} sent its own flight again {}, as though nothing had come: what {sender} sends does not arrive{large}{pieces}.",
-            times(flight.repeated)
+            times(flight.repeated.into())
         )
     });
     // whoever sends media has its keys
@@ -213,11 +210,7 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
     let icmp = handshake.unreachable.as_ref().map(|known| {
         format!(" {} ({}) came from {}.", counted(known.total, "ICMP error"), known.first.kind, known.first.sender)
     });
-    let icmp = icmp.or_else(|| {
-        let (known, mtu) = handshake.too_big.as_ref()?;
-        let mtu = mtu.map(|mtu| format!(" and takes {mtu} bytes at most")).unwrap_or_default();
-        Some(format!(" {} says that packets are too big{mtu} (ICMP, frame {}).", known.first.sender, known.first.frame))
-    });
+    let icmp = icmp.or_else(|| too_big(handshake));
     let closed = handshake.given_up().map(|alert| {
         let (who, name) = (story.end(alert.from), &alert.alert.description);
         format!(" {who} closed it in the end ({name}, frame {}).", alert.seen.frame)
@@ -241,7 +234,11 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         explanation: format!(
             "Flight {} of the handshake, {names} from {sender}, is the last one{} ({}). {goes_on}{size}{}{hint}{}{}{}",
             handshake.flights.len(),
-            if repeated > 0 { format!("; flights were sent again up to {}", times(repeated)) } else { String::new() },
+            if repeated > 0 {
+                format!("; flights were sent again up to {}", times(repeated.into()))
+            } else {
+                String::new()
+            },
             frames(listed),
             deaf.unwrap_or_default(),
             icmp.unwrap_or_default(),

@@ -4,7 +4,7 @@ use super::reading::is_large;
 use super::{NO_ANSWER, ROLE_CONFLICT, Reading, SMALLER, Story, TOO_LARGE, UNREACHABLE, hello_frames};
 use crate::frame::in_order;
 use crate::net::Endpoint;
-use crate::rules::evidence::{first_frames, frames, frames_at, how_long, quote};
+use crate::rules::evidence::{first_frames, frames, frames_at, how_long, quote, times};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
@@ -124,7 +124,7 @@ fn unreachable(story: &Story<'_>, out: &mut Collector) {
                 icmp.kind,
                 icmp.sender,
                 frames(&listed),
-                if known.total == 1 { "once".to_owned() } else { format!("{} times", known.total) },
+                times(known.total),
             ),
             fix: format!("Start what should listen on {server}, correct the address, or open the port at {}.", icmp.sender),
         }

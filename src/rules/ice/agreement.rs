@@ -1,6 +1,8 @@
 //! `ice-check-unauthorized`, `ice-role-conflict`, `ice-not-nominated`: agents that hear and do not agree.
 
-use super::{address, asked, counted, counted_were, ends, named, occurrence, unless_later, unless_later_by_relay};
+use super::{
+    address, asked, counted, counted_were, ends, is_unsigned, named, occurrence, unless_later, unless_later_by_relay,
+};
 use crate::rules::evidence::{Proof, frames, how_long, quote};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Seen;
@@ -57,19 +59,20 @@ pub(super) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, out: &mut Co
 fn may_have_given_up(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &View<'_>) -> bool {
     let other = ice.agent(1 - agent);
     let is_silent = other.checks == 0 || other.last_check < refused.first.time;
-    let proven = match Proof::of(&refused.integrity, view) {
-        Proof::Mismatch(_) => true,
-        Proof::Unsigned => view.session.totals().truncated.total == 0,
-        _ => false,
-    };
+    let proven =
+        matches!(Proof::of(&refused.integrity, view), Proof::Mismatch(_)) || is_unsigned(&refused.integrity, view);
     refused.code == 400 && is_silent && !proven
+}
+
+/// The last answer by success to a check of an agent.
+fn last_answer(ice: &IceSession, agent: usize) -> Option<Seen> {
+    ice.pairs.iter().filter_map(|pair| pair.way(agent).answered.as_ref()).map(|answered| answered.last).max()
 }
 
 /// Whether checks of an agent that were answered are all refused from some time on, for as long as agents put up with it.
 fn is_locked_out(ice: &IceSession, agent: usize, refused: &Unauthorized) -> bool {
-    let last =
-        ice.pairs.iter().filter_map(|pair| pair.way(agent).answered.as_ref()).map(|answered| answered.last).max();
-    last.is_some_and(|last| refused.last.time.since(last.time) >= LOCKED_OUT.0) && refused.count >= LOCKED_OUT.1
+    last_answer(ice, agent).is_some_and(|last| refused.last.time.since(last.time) >= LOCKED_OUT.0)
+        && refused.count >= LOCKED_OUT.1
 }
 
 /// Which generation of user fragments the refused checks are of, where the packets or the descriptions tell of another.
@@ -160,8 +163,7 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, gave_up:
         Proof::Untested => nearly(ice, agent, view).unwrap_or_default(),
         Proof::Truncated => String::new(),
     };
-    let last =
-        ice.pairs.iter().filter_map(|pair| pair.way(agent).answered.as_ref()).map(|answered| answered.last).max();
+    let last = last_answer(ice, agent);
     let other = asked(ice, 1 - agent);
     let others = match (other.answered, ice.agent(1 - agent).unauthorized.is_some()) {
         (_, true) => format!(" The checks of {to} are refused as well."),
@@ -174,7 +176,7 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, gave_up:
         None => "and none ever succeeded".to_owned(),
     };
     let generation = generation(ice, agent, refused, view);
-    let unsigned = Proof::of(&refused.integrity, view) == Proof::Unsigned && view.session.totals().truncated.total == 0;
+    let unsigned = is_unsigned(&refused.integrity, view);
     // the same two user fragments were let in before, and each has one password
     let turned = last.filter(|_| !unsigned && !ice.is_mixed && generation.is_empty() && !gave_up);
     let (why, silence, first) = if unsigned {

@@ -7,12 +7,12 @@ mod path;
 mod private;
 mod selected;
 
-use super::evidence::{counted, host_filter, ip_filter, layers};
+use super::evidence::{Proof, counted, host_filter, ip_filter, layers};
 use super::{Confidence, Judge, Occurrence, Remedy, Rule, Severity, Subject, View};
 use crate::frame::in_order;
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport};
 use crate::session::ice::{IceSession, Pair};
-use crate::session::{Ends, Grievance, MediaDirection, Path};
+use crate::session::{Ends, Grievance, MediaDirection, Path, Verdicts};
 use crate::time::{NUMBERED_MIRROR, Span, Timestamp};
 use std::net::IpAddr;
 
@@ -108,9 +108,9 @@ fn is_heard(ice: &IceSession, agent: usize, view: &View<'_>) -> bool {
 fn unless_later(mut seen: Occurrence, ice: &IceSession, view: &View<'_>) -> Occurrence {
     if let Remedy::Data(grievance) = &mut seen.remedy {
         let over = ice.last.time.after(NUMBERED_MIRROR);
-        let clients = view.session.clients();
-        let remedied = || clients.has_data(grievance.client, over);
-        if !clients.has_data(grievance.client, seen.at) || remedied() || !talks_elsewhere(ice, grievance, view) {
+        let has_data = |at| view.session.clients().has_data(grievance.client, at);
+        let goes_on = has_data(seen.at) && !has_data(over) && talks_elsewhere(ice, grievance, view);
+        if !goes_on {
             grievance.at = over;
         }
     }
@@ -131,6 +131,11 @@ fn talks_elsewhere(ice: &IceSession, grievance: &Grievance, view: &View<'_>) -> 
 /// The same for what a relay carries, where checks and refusals alone are traffic both ways. What else ran on the session's own pairs was asked for before.
 fn unless_later_by_relay(seen: Occurrence, ice: &IceSession, view: &View<'_>) -> Occurrence {
     if ice.pairs.iter().any(|pair| pair.relay().is_some()) { unless_later(seen, ice, view) } else { seen }
+}
+
+/// Whether a check carries no integrity, which the capture tells only where it cut no message.
+fn is_unsigned(integrity: &Verdicts, view: &View<'_>) -> bool {
+    Proof::of(integrity, view) == Proof::Unsigned && view.session.totals().truncated.total == 0
 }
 
 /// A finding about an agent of a session.

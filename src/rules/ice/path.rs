@@ -3,11 +3,12 @@
 use super::agreement::nearly;
 use super::private::{only_private, out_of_reach, same_nat};
 use super::{
-    Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, named, occurrence, unless_later_by_relay,
+    Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, is_unsigned, named, occurrence,
+    unless_later_by_relay,
 };
 use crate::join::Kind;
 use crate::net::{Endpoint, is_unrouted};
-use crate::rules::evidence::{Proof, first_frames, frames, ip_filter};
+use crate::rules::evidence::{first_frames, frames, ip_filter};
 use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Denied;
@@ -391,11 +392,9 @@ fn is_open(ice: &IceSession, agent: usize) -> bool {
 fn misfit(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
     let Signed { verified, mismatched } = ice.agent(1 - agent).signed;
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
-    let whole = view.session.totals().truncated.total == 0;
-    let unsigned = || whole && Proof::of(&ice.agent(agent).integrity, view) == Proof::Unsigned;
     match (ice.agent(agent).checks, verified, mismatched) {
         (0, ..) => String::new(),
-        _ if unsigned() => format!(
+        _ if is_unsigned(&ice.agent(agent).integrity, view) => format!(
             " The checks of {from} carry no MESSAGE-INTEGRITY, and an agent takes none that is not signed (RFC 8445 §7.3)."
         ),
         (_, 0, 1..) => nearly(ice, agent, view).unwrap_or_else(|| {
