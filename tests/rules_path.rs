@@ -3,6 +3,7 @@
 mod support;
 
 use support::analyze::{finding, ids, report, report_with};
+use support::calls::failures;
 use support::*;
 use turnscope::report::{Confidence, Severity, Verdict};
 
@@ -339,6 +340,33 @@ fn checks_of_which_the_capture_lacks_the_user_name_are_no_requests_to_a_server()
     }
     let cut = degrade::pcap(&degrade::snapped(&degrade::shots(wait_deaf(&mut unanswered)), 64));
     assert!(!ids(&report(&cut)).contains(&"turn-no-response"), "a relay is no silent server");
+}
+
+/// node-turn answers ChannelBind without MESSAGE-INTEGRITY, and werift waits for an answer that has one.
+#[test]
+fn a_client_that_repeats_a_signed_request_passes_over_an_answer_without_signature() {
+    let peer = "198.51.100.9:4000";
+    let told = |signed: bool, repeats: u32| {
+        let mut scene = Scene::new();
+        scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+        let asked = scene.after_ms(100).channel_bind(CLIENT, SERVER, &alice(), "nonce-1", (0x4000, peer));
+        for round in 0..=repeats {
+            let copy = if round == 0 { asked.clone() } else { scene.after_ms(100 << round).retransmit(&asked) };
+            let answer = |success: Stun| if signed { success.integrity(alice().key()) } else { success };
+            scene.after_ms(1).succeed(&copy, answer);
+        }
+        let permission = scene.after_ms(3000).create_permission(CLIENT, SERVER, &alice(), "nonce-1", peer);
+        scene.after_ms(1).granted(&permission, None, &alice());
+        report(&wait(&mut scene).pcap())
+    };
+    let unsigned = told(false, 6);
+    assert_eq!(failures(&unsigned), ["turn-answer-lost"]);
+    let found = finding(&unsigned, "turn-answer-lost");
+    assert!(found.title.contains("does not sign its answer to "), "{}", found.title);
+    assert!(found.explanation.contains("carries no MESSAGE-INTEGRITY"), "{}", found.explanation);
+    for (signed, repeats) in [(true, 6), (false, 1)] {
+        assert!(!ids(&told(signed, repeats)).contains(&"turn-answer-lost"), "{signed} {repeats}");
+    }
 }
 
 #[test]

@@ -160,8 +160,9 @@ pub(super) static RULES: &[RuleInfo] = &[
         severity: "failure",
         title: "The server answers, and its answers do not arrive",
         signature: "Answers leave and are in the capture; the client goes on repeating the same request.",
-        cause: "Beyond the capture point the way back to the client is filtered or routed wrongly.",
-        fix: "Open the return path: firewall state, routes, NAT.",
+        cause: "Beyond the capture point the way back to the client is filtered or routed wrongly; or the client passes over the answer, as where that lacks \
+                the signature that it must have.",
+        fix: "Open the return path: firewall state, routes, NAT. Of an answer that is not signed: mend the server.",
         reference: "RFC 8489 §6.2.1",
     },
     RuleInfo {

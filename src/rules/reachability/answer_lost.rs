@@ -6,9 +6,9 @@ use crate::rules::evidence::{client_filter, filter_of, frames, frames_at, frames
 use crate::rules::travel;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::credentials::Status;
-use crate::session::{Conversation, Exchange, Grievance, Seen, Verdicts};
+use crate::session::{Answer, Asked, Conversation, Exchange, Grievance, Seen, Verdicts};
 use crate::time::{Span, Timestamp};
-use crate::wire::stun::Method;
+use crate::wire::stun::{Class, Method};
 
 pub(super) const LOST: &str = "turn-answer-lost";
 pub(super) const ELSEWHERE: &str = "turn-answer-from-elsewhere";
@@ -28,15 +28,20 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
             id: LOST,
             key: format!("{server} {}", exchange.method),
             severity: Severity::Failure,
-            confidence: Confidence::Certain,
+            // of a client of which nothing else is seen the unsigned answer may be lost, too
+            confidence: if lost.unsigned && !lost.went_on { Confidence::Likely } else { Confidence::Certain },
             remedy: remedy(exchange, conversation),
             at: exchange.first.time,
             frames: frames_seen.clone(),
             filter: Some(filter_of(conversation)),
-            reference: "RFC 8489 §6.2.1",
+            reference: if lost.unsigned { "RFC 8489 §9.2.5" } else { "RFC 8489 §6.2.1" },
             subject: view.subject(conversation, exchange.asked.user, exchange.asked.realm),
             causes: &["nat-alg-rewrite", "stun-fingerprint-bad", "turn-response-integrity-bad"],
         };
+        if lost.unsigned {
+            out.add(seen, || not_signed(exchange, &lost, conversation));
+            continue;
+        }
         let between = travel::of_answer(exchange, lost.answer, view);
         let where_to = match &between {
             Some(between) => between,
@@ -87,6 +92,28 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
     }
 }
 
+/// A success that is not signed, which its client passes over.
+fn not_signed(exchange: &Exchange, lost: &Lost, conversation: &Conversation) -> Text {
+    let (client, server, method) = (conversation.client, conversation.server, exchange.method);
+    Text {
+        title: format!(
+            "{server} does not sign its answer to {client}, which passes over it: the client repeats its {method} request"
+        ),
+        explanation: format!(
+            "{server} answered the {method} request of {client} by success in frame {}, and the client sent the same request {} more times after that \
+             answer ({}). The request is signed, the answer carries no MESSAGE-INTEGRITY: a client must take such an answer for none, since anybody could \
+             have sent it.",
+            lost.answer.frame,
+            lost.repeats,
+            frames(&frames_with_copies(exchange, lost.answer)),
+        ),
+        fix: format!(
+            "Have {server} sign what it answers to signed requests of {method}, as RFC 8489 asks: look for a newer version, tell its makers, or take another \
+             server. If it does sign (capture there), something on the way takes the signature off: an application gateway (ALG)."
+        ),
+    }
+}
+
 /// An answer that did not arrive.
 struct Lost {
     answer: Seen,
@@ -97,17 +124,21 @@ struct Lost {
     hears: bool,
     /// Whether the client asks something else in vain, too, so that it is no matter of the one answer.
     cut: bool,
+    /// Whether the answer lacks the signature without which a client passes over it (RFC 8489 §9.2.5).
+    unsigned: bool,
+    /// Whether the client did something after it that shows that it hears the server.
+    went_on: bool,
 }
 
 /// Whether the client goes on with a request that was answered, and never shows that it got the answer.
 fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
-    let lost = match (&exchange.answer, exchange.answered_beyond) {
+    let (answer, repeats, beyond) = match (&exchange.answer, exchange.answered_beyond) {
         (None, Some(answer)) => {
             let after = exchange.again.iter().filter(|copy| copy.time > answer.time).count();
-            Lost { answer, repeats: u32::try_from(after).unwrap_or(u32::MAX), beyond: true, hears: false, cut: false }
+            (answer, u32::try_from(after).unwrap_or(u32::MAX), true)
         }
         (Some(answer), _) if answer.from.is_none() && !answer.fingerprint_bad && !has_mismatch(&answer.integrity) => {
-            Lost { answer: answer.seen, repeats: exchange.again_after_answer, beyond: false, hears: false, cut: false }
+            (answer.seen, exchange.again_after_answer, false)
         }
         _ => return None,
     };
@@ -118,14 +149,14 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
             && other.asked.nonce == exchange.asked.nonce
             && (other.answer.is_none() || other.again_after_answer > 0 || is_apart && is_release(other))
     };
-    let later = |other: &Exchange| other.first.time > lost.answer.time && other.id != exchange.id && !in_vain(other);
+    let later = |other: &Exchange| other.first.time > answer.time && other.id != exchange.id && !in_vain(other);
     let answers_in_vain = |at: Timestamp| {
         let mut vain = conversation.exchanges.iter().filter(|other| in_vain(other));
         vain.any(|other| other.answer.as_ref().is_some_and(|answer| answer.seen.time == at))
     };
     let went_on = conversation.exchanges.iter().any(later)
         || conversation.granted.iter().any(|(_, at)| at > exchange.last.time && !answers_in_vain(at))
-        || conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > lost.answer.time);
+        || conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > answer.time);
     // a client that uses the nonce of an answer on this way hears the server: it passes over the refusal that it repeats its request after
     let hears = |nonce| {
         let taken = |other: &Exchange| other.answer.as_ref().is_some_and(|answer| answer.nonce == Some(nonce));
@@ -135,11 +166,18 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
     if refused && exchange.asked.nonce.is_some_and(hears) {
         return None;
     }
-    let enough = lost.repeats >= REPEATS;
-    let hears = !lost.beyond && exchange.asked.nonce.is_some_and(hears);
+    let hears = !beyond && exchange.asked.nonce.is_some_and(hears);
     let also = |other: &Exchange| other.method != exchange.method && in_vain(other) && !is_release(other);
-    let lost = Lost { hears, cut: hears && conversation.exchanges.iter().any(also), ..lost };
-    (enough && !exchange.asked.nat_test && exchange.asked.lifetime != Some(0) && !went_on).then_some(lost)
+    let cut = hears && conversation.exchanges.iter().any(also);
+    let unsigned = !beyond && exchange.answer.as_ref().is_some_and(|answer| lacks_signature(&exchange.asked, answer));
+    let asked = repeats >= REPEATS && !exchange.asked.nat_test && exchange.asked.lifetime != Some(0);
+    (asked && (unsigned || !went_on)).then_some(Lost { answer, repeats, beyond, hears, cut, unsigned, went_on })
+}
+
+/// Whether a signed request was granted by an answer without the signature that it must have (RFC 8489 §9.2.5).
+fn lacks_signature(asked: &Asked, answer: &Answer) -> bool {
+    let granted = answer.class == Class::Success && !answer.truncated;
+    granted && asked.is_signed() && answer.integrity.iter().all(Option::is_none)
 }
 
 pub(super) fn judge_elsewhere(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
