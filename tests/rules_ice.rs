@@ -1127,6 +1127,34 @@ fn a_path_that_is_cut_one_way_is_likely_seen_where_what_comes_the_other_way_goes
 }
 
 #[test]
+fn a_path_that_is_cut_one_way_is_seen_by_an_agent_that_asks_every_five_seconds_too() {
+    // as werift does, which is hung up just before its consent ends
+    let agents = agents();
+    let cut = |checks: u16| {
+        let mut scene = Scene::new();
+        scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
+        for number in 0..checks {
+            scene.after_ms(2500).a_checks(&agents, plain);
+            scene.after_ms(2500).b_is_answered(&agents, plain);
+            let packet = payload::rtp(96, 50 + number, (50 + u32::from(number)) * 960, 1, 100);
+            scene.udp(A, B, packet.clone());
+            scene.udp(B, A, packet);
+        }
+        report(&scene.pcap())
+    };
+    let told = cut(5);
+    assert_eq!((told.verdict, told.headline_finding.as_deref()), (Verdict::Warning, Some("ice-consent-lost")));
+    let found = finding(&told, "ice-consent-lost");
+    assert!(found.explanation.contains("The capture ends before the 30 seconds"), "{}", found.explanation);
+    assert!(
+        found.fix.starts_with("Find what lets packets of 198.51.100.20 through and none of 192.0.2.10"),
+        "{}",
+        found.fix
+    );
+    assert!(!ids(&cut(4)).contains(&"ice-consent-lost"));
+}
+
+#[test]
 fn an_ordinary_end_of_a_call_is_no_loss_of_consent() {
     let agents = agents();
     let mut scene = Scene::new();

@@ -13,6 +13,10 @@ const GIVEN_UP: (Span, u32) = (Span::from_secs(15), 20);
 /// Other agents ask at leisure until their 30 s are over, and may stop just before: this many checks, and data that they sent for so long
 /// without hearing anything, are enough to say that it is likely.
 const UNHEARD: (Span, u32) = (Span::from_secs(15), 4);
+/// An agent that asks every five seconds (RFC 7675 §5.1), and asked as often as this, all of it in vain.
+const AT_LEISURE: (Span, u32) = (Span::from_secs(20), 5);
+/// The longest time between two such checks.
+const BETWEEN: Span = Span::from_secs(6);
 /// Nothing at all came for so long, while so many checks, and data, were sent: one who closes its side after that has lost the other.
 const GONE: (Span, u32) = (Span::from_secs(10), 2);
 /// So long the first of these checks has waited, at least.
@@ -77,10 +81,10 @@ const BEHIND_A_RELAY: &[&str] = &[
     "nat-rebinding",
 ];
 
-/// Whether an agent asked again and again for as long as WebRTC does before it gives a pair up, without an answer.
+/// Whether an agent asked again and again without an answer, for as long as WebRTC does before it gives a pair up, or nearly until its consent ends.
 fn asks_in_vain(consent: &Consent, answered: &Answered) -> bool {
-    let (span, checks) = GIVEN_UP;
-    answered.open >= checks && consent.last_check.since(answered.open_since) >= span
+    let asked_for = consent.last_check.since(answered.open_since);
+    [GIVEN_UP, AT_LEISURE].iter().any(|(span, checks)| answered.open >= *checks && asked_for >= *span)
 }
 
 /// Whether either side closed what ran on the pair about when the answers ceased. One who closes it when nothing came for long does not take leave of anybody,
@@ -146,10 +150,11 @@ fn text(
         format!(" From then on nothing of {to} arrives on the pair.")
     };
     let ended = if consent.lost_at.is_some() {
-        "After 30 seconds without an answer an agent must stop sending (RFC 7675 §5.1).".to_owned()
+        "After 30 seconds without an answer an agent must stop sending (RFC 7675 §5.1)."
+    } else if view.now().since(consent.last_check) < BETWEEN {
+        "The capture ends before the 30 seconds are over after which an agent must stop sending (RFC 7675 §5.1)."
     } else {
         "It stopped asking before the 30 seconds of RFC 7675 were over: it has given the pair up or was closed."
-            .to_owned()
     };
     let icmp = pair.icmp.as_deref().filter(|icmp| icmp.frame > consent.last_answer.frame);
     let told = icmp
@@ -181,10 +186,17 @@ fn text(
                 Some(relay) => format!("a NAT or firewall between either of the two and the relay {relay}"),
                 None => "a NAT or firewall between the two".to_owned(),
             };
-            format!(
-                "See what happened to {peer} at that time: its network, its process, {between} that forgot or closed the mapping. An ICE restart brings the \
-                 call back where both are still there."
-            )
+            let look = if still_sends {
+                format!(
+                    "Find what lets packets of {to} through and none of {from}: {between} that forgot or closed the mapping of {peer}, or a route of that way \
+                     alone."
+                )
+            } else {
+                format!(
+                    "See what happened to {peer} at that time: its network, its process, {between} that forgot or closed the mapping."
+                )
+            };
+            format!("{look} An ICE restart brings the call back where both are still there.")
         },
     }
 }
