@@ -275,7 +275,11 @@ fn left(
         id: NO_CREDENTIALS,
         key: String::new(),
         severity: Severity::Failure,
-        confidence: if answer.truncated { Confidence::Likely } else { Confidence::Certain },
+        confidence: if answer.truncated || !is_plain(answer, conversation, view) {
+            Confidence::Likely
+        } else {
+            Confidence::Certain
+        },
         remedy: Remedy::None,
         at: challenged.first().map_or(last.first.time, |first| first.first.time),
         frames: frames_of(challenged.iter().copied()),
@@ -300,11 +304,19 @@ fn is_left(last: &Exchange, answer: &Answer, conversation: &Conversation, view: 
     let went_on = conversation.exchanges_omitted > 0
         || conversation.orphans > 0
         || answer.nonce.is_some_and(|nonce| view.session.is_echoed_after(conversation, nonce, answer.seen.time));
-    // near the client every challenge gets there: who asks again and again without credentials has none
     let unsigned = |known: &&Exchange| known.method == last.method && known.failed() && !known.asked.is_signed();
-    let insists =
-        is_unrouted(conversation.ttl[0]) && conversation.exchanges.iter().filter(unsigned).count() >= INSISTENT;
-    silent && !went_on && (insists || view.now().since(answer.seen.time) >= PATIENCE)
+    let insists = conversation.exchanges.iter().filter(unsigned).count() >= INSISTENT;
+    silent && !went_on && (insists || had_time(answer, view))
+}
+
+/// Whether it is beyond doubt that a client had the challenge that it left: there was time to go on, or it asked again and again near this capture point.
+fn is_plain(answer: &Answer, conversation: &Conversation, view: &View<'_>) -> bool {
+    is_unrouted(conversation.ttl[0]) || had_time(answer, view)
+}
+
+/// Whether the capture goes on for so long after a challenge that what the client did with it would be there.
+fn had_time(answer: &Answer, view: &View<'_>) -> bool {
+    view.now().since(answer.seen.time) >= PATIENCE
 }
 
 fn subject(conversation: &Conversation, exchange: &Exchange, view: &View<'_>) -> Subject {
