@@ -104,6 +104,27 @@ fn checks_that_arrive_and_are_not_answered_are_the_other_sides_affair() {
     assert!(told.title.contains("though 12 of them reached bob.pcap"), "{}", told.title);
 }
 
+#[test]
+fn consent_that_is_lost_because_one_way_is_cut_is_told_with_where() {
+    // the captures end while both still ask: at the one all of the other arrives, at the other nothing
+    let mut before = 0;
+    let near = shots(&framed(|scene| {
+        scene.connect(&agents()).talk_directly(ALICE, BOB, 20);
+        before = scene.frames().count();
+        for _ in 0..6 {
+            scene.after_ms(2000).a_checks(&agents(), plain);
+            let check = scene.after_ms(3000).b_checks(&agents(), plain);
+            scene.after_ms(20).ice_answer(&check, &agents().a);
+        }
+    }));
+    let far = at_bob(&points::only(&near, |number, src, _| number < before || !from_alice(src)));
+    let report = two(&near, &far);
+    let told = finding(&report, "ice-consent-lost");
+    assert_eq!(told.confidence, Confidence::Likely);
+    assert!(told.explanation.contains("alice.pcap"), "{}", told.explanation);
+    assert!(told.fix.contains("Look between alice.pcap and bob.pcap first"), "{}", told.fix);
+}
+
 fn connected(scene: &mut Scene) {
     scene.connect(&agents());
 }

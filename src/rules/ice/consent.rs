@@ -1,7 +1,9 @@
 //! `ice-consent-lost`: checks on the selected pair that were being answered, and are no more (RFC 7675).
 
 use super::{address, ends, named, occurrence, unless_later};
+use crate::join::Kind;
 use crate::rules::evidence::how_long;
+use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::ice::{Answered, Consent, IceSession, Pair};
 use crate::time::{Span, Timestamp};
@@ -13,8 +15,8 @@ const GIVEN_UP: (Span, u32) = (Span::from_secs(15), 20);
 /// Other agents ask at leisure until their 30 s are over, and may stop just before: this many checks, and data that they sent for so long
 /// without hearing anything, are enough to say that it is likely.
 const UNHEARD: (Span, u32) = (Span::from_secs(15), 4);
-/// An agent that asks every five seconds (RFC 7675 §5.1), and asked as often as this, all of it in vain.
-const AT_LEISURE: (Span, u32) = (Span::from_secs(20), 5);
+/// So much an agent asks in vain within that time that asks every five seconds, or up to a fifth off that (RFC 7675 §5.1).
+const IN_VAIN: (Span, u32) = (Span::from_secs(15), 5);
 /// The longest time between two such checks.
 const BETWEEN: Span = Span::from_secs(6);
 /// Nothing at all came for so long, while so many checks, and data, were sent: one who closes its side after that has lost the other.
@@ -40,14 +42,12 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     let gone = is_gone(pair, &consent, answered);
     let in_vain = asks_in_vain(&consent, answered);
     let goodbye = says_goodbye(pair, &consent, gone, in_vain.then_some(answered.open_since));
-    if ice.is_mixed || (consent.lost_at.is_none() && !given_up && !gone) || goodbye {
-        return;
-    }
     let at = consent.lost_at.unwrap_or(consent.last_check);
     let heard = last_heard(pair, &consent, at);
-    // an agent that asks for consent only while nothing else passes hears media long after its last answer; but not while it asks and asks
     let still_sends = heard.since(consent.last_answer.time) > ON_ITS_WAY && consent.last_check.since(heard) < SILENT;
-    if consent.lost_at.is_none() && still_sends && !in_vain {
+    // an agent that asks for consent only while nothing else passes hears media long after its last answer; but not while it asks and asks
+    let over = if still_sends { in_vain } else { given_up || gone };
+    if ice.is_mixed || goodbye || (consent.lost_at.is_none() && !over) {
         return;
     }
     let mut seen =
@@ -63,6 +63,14 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     }
     let open = answered.open;
     out.add(seen, || text(ice, &consent, pair, (open, still_sends, heard), view));
+}
+
+/// What several captures tell of where the checks of the agent that asks, or their answers, were lost.
+fn lost_between(pair: &Pair, consent: &Consent, view: &View<'_>) -> Whereabouts {
+    let path = pair.path();
+    let from = if pair.agent_on(path, 0) == Some(consent.from) { path.ends.low } else { path.ends.high };
+    let (kinds, times) = (&[Kind::Request, Kind::Answer], [consent.last_answer.time, consent.last_check]);
+    travel::of_path(path, &Sought { kinds, what: "checks", from: Some(from), times, how_far: false }, view)
 }
 
 /// What ends a pair that runs through a relay.
@@ -81,10 +89,10 @@ const BEHIND_A_RELAY: &[&str] = &[
     "nat-rebinding",
 ];
 
-/// Whether an agent asked again and again without an answer, for as long as WebRTC does before it gives a pair up, or nearly until its consent ends.
+/// Whether an agent asked again and again without an answer, for as long as WebRTC does before it gives a pair up.
 fn asks_in_vain(consent: &Consent, answered: &Answered) -> bool {
-    let asked_for = consent.last_check.since(answered.open_since);
-    [GIVEN_UP, AT_LEISURE].iter().any(|(span, checks)| answered.open >= *checks && asked_for >= *span)
+    let (span, checks) = IN_VAIN;
+    answered.open >= checks && consent.last_check.since(answered.open_since) >= span
 }
 
 /// Whether either side closed what ran on the pair about when the answers ceased. One who closes it when nothing came for long does not take leave of anybody,
@@ -156,6 +164,7 @@ fn text(
     } else {
         "It stopped asking before the 30 seconds of RFC 7675 were over: it has given the pair up or was closed."
     };
+    let between = lost_between(pair, consent, view);
     let icmp = pair.icmp.as_deref().filter(|icmp| icmp.frame > consent.last_answer.frame);
     let told = icmp
         .map(|icmp| format!(" {} answered with ICMP \"{}\" (from frame {} on).", icmp.sender, icmp.kind, icmp.frame));
@@ -169,12 +178,13 @@ fn text(
             if is_closed { format!(": {to} says that the port is closed (ICMP)") } else { String::new() }
         ),
         explanation: format!(
-            "{} got its last answer on {} in frame {} and sent {open} more checks over {} without one. {ended}{from_peer}{}",
+            "{} got its last answer on {} in frame {} and sent {open} more checks over {} without one. {ended}{from_peer}{}{}",
             named(ice, consent.from, view),
             ends(pair, consent.from),
             consent.last_answer.frame,
             how_long(silence),
-            told.unwrap_or_default()
+            told.unwrap_or_default(),
+            between.text
         ),
         fix: if is_closed {
             format!(
@@ -182,21 +192,21 @@ fn text(
                  time tells."
             )
         } else {
-            let between = match pair.passes_relay() {
+            let device = match pair.passes_relay() {
                 Some(relay) => format!("a NAT or firewall between either of the two and the relay {relay}"),
                 None => "a NAT or firewall between the two".to_owned(),
             };
             let look = if still_sends {
                 format!(
-                    "Find what lets packets of {to} through and none of {from}: {between} that forgot or closed the mapping of {peer}, or a route of that way \
+                    "Find what lets packets of {to} through and none of {from}: {device} that forgot or closed the mapping of {peer}, or a route of that way \
                      alone."
                 )
             } else {
                 format!(
-                    "See what happened to {peer} at that time: its network, its process, {between} that forgot or closed the mapping."
+                    "See what happened to {peer} at that time: its network, its process, {device} that forgot or closed the mapping."
                 )
             };
-            format!("{look} An ICE restart brings the call back where both are still there.")
+            format!("{look} An ICE restart brings the call back where both are still there.{}", between.fix)
         },
     }
 }

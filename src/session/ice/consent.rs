@@ -9,6 +9,9 @@ pub const EXPIRY: Span = Span::from_secs(30);
 /// Checks are sent every 4 to 6 s: whoever still asks has asked so often meanwhile.
 const MIN_OPEN: u32 = 4;
 
+/// An agent that went unanswered for so long at the end is worse off than one that was for longer, and is answered again.
+const SILENT: Span = Span::from_secs(15);
+
 /// How consent stands on the selected pair, of the agent that is answered worst.
 #[derive(Clone, Copy, Debug)]
 pub struct Consent {
@@ -34,18 +37,20 @@ impl IceSession {
             let answered = way.answered.as_ref()?;
             let silence = if answered.open > 0 { way.last.since(answered.last.time) } else { Span(0) };
             let lost = silence >= EXPIRY && answered.open >= MIN_OPEN;
-            Some(Consent {
+            let consent = Consent {
                 from,
                 longest_gap: answered.longest.0.max(silence),
                 last_answer: answered.last,
                 last_check: way.last,
                 lost_at: lost.then(|| answered.last.time.after(EXPIRY)),
-            })
+            };
+            Some((lost, silence >= SILENT, consent))
         };
-        let worse = |one: &Consent| (one.lost_at.is_some(), one.longest_gap);
+        let worse = |(lost, silent, consent): &(bool, bool, Consent)| (*lost, *silent, consent.longest_gap);
         match (of(0), of(1)) {
             (Some(one), Some(other)) => Some(if worse(&other) > worse(&one) { other } else { one }),
             (one, other) => one.or(other),
         }
+        .map(|(.., consent)| consent)
     }
 }
