@@ -121,7 +121,9 @@ fn consent_that_is_lost_because_one_way_is_cut_is_told_with_where() {
     let report = two(&near, &far);
     let told = finding(&report, "ice-consent-lost");
     assert_eq!(told.confidence, Confidence::Likely);
-    assert!(told.explanation.contains("alice.pcap"), "{}", told.explanation);
+    assert!(told.title.ends_with("; answers of 10.0.0.2 are lost between alice.pcap and bob.pcap"), "{}", told.title);
+    let words = "6 checks from 10.0.0.2:50000 to 192.0.2.9:40000 that alice.pcap shows are not in bob.pcap";
+    assert!(told.explanation.contains(words), "{}", told.explanation);
     assert!(told.fix.contains("Look between alice.pcap and bob.pcap first"), "{}", told.fix);
 }
 

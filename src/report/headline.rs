@@ -137,6 +137,7 @@ impl Facts {
             let took = took.map(|took| format!(" within {took}")).unwrap_or_default();
             worked.push(format!("{server} gave {client} the relayed address {relayed}{others}{took}"));
         }
+        let [pairs, answered] = self.checked_on(report);
         let relay = self.first.as_ref().map(|(_, server, ..)| server.0).filter(|_| self.relayed == Relayed::Data);
         let outcome = Outcome::of(report, relay);
         match self.relayed {
@@ -148,16 +149,15 @@ impl Facts {
             Relayed::Checks | Relayed::Nothing => {}
         }
         // that a server answers is no success where then no check is answered
-        if worked.is_empty() && self.bindings > 0 && !outcome.selected && (self.checked[0] == 0 || self.checked[1] > 0)
-        {
+        if worked.is_empty() && self.bindings > 0 && !outcome.selected && (pairs == 0 || answered > 0) {
             let words =
                 if self.is_cut { "Binding requests were answered" } else { "servers answered Binding requests" };
             worked.push(words.to_owned());
         }
-        if self.checked[1] > 0 && !outcome.selected {
-            worked.push(match self.checked {
-                [1, _] => "connectivity checks were answered on the only pair".to_owned(),
-                [pairs, answered] => format!("connectivity checks were answered on {answered} of {pairs} pairs"),
+        if answered > 0 && !outcome.selected {
+            worked.push(match pairs {
+                1 => "connectivity checks were answered on the only pair".to_owned(),
+                _ => format!("connectivity checks were answered on {answered} of {pairs} pairs"),
             });
         }
         worked.extend(outcome.words);
@@ -176,6 +176,15 @@ impl Facts {
             return format!("Nothing wrong is to be seen here, and nothing that shows success either{lacking}.");
         }
         format!("Nothing wrong: {}.", worked.join("; "))
+    }
+
+    /// Flows with connectivity checks, and those where they were answered: none where an answer got as far as a relay at most, and nobody who had
+    /// asked got one.
+    fn checked_on(&self, report: &Report) -> [u64; 2] {
+        let [pairs, answered] = self.checked;
+        let mut known = report.ice.iter().flat_map(|session| &session.pairs).peekable();
+        let in_vain = known.peek().is_some() && known.all(|pair| pair.checks_answered == 0);
+        [pairs, if in_vain { 0 } else { answered }]
     }
 
     /// Why neither failure nor success is to be seen, where the capture tells.

@@ -1,9 +1,7 @@
 //! `ice-consent-lost`: checks on the selected pair that were being answered, and are no more (RFC 7675).
 
-use super::{address, ends, named, occurrence, unless_later};
-use crate::join::Kind;
+use super::{address, ends, lost_between, named, occurrence, unless_later};
 use crate::rules::evidence::how_long;
-use crate::rules::travel::{self, Sought, Whereabouts};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::ice::{Answered, Consent, IceSession, Pair};
 use crate::time::{Span, Timestamp};
@@ -63,14 +61,6 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     }
     let open = answered.open;
     out.add(seen, || text(ice, &consent, pair, (open, still_sends, heard), view));
-}
-
-/// What several captures tell of where the checks of the agent that asks, or their answers, were lost.
-fn lost_between(pair: &Pair, consent: &Consent, view: &View<'_>) -> Whereabouts {
-    let path = pair.path();
-    let from = if pair.agent_on(path, 0) == Some(consent.from) { path.ends.low } else { path.ends.high };
-    let (kinds, times) = (&[Kind::Request, Kind::Answer], [consent.last_answer.time, consent.last_check]);
-    travel::of_path(path, &Sought { kinds, what: "checks", from: Some(from), times, how_far: false }, view)
 }
 
 /// What ends a pair that runs through a relay.
@@ -147,8 +137,12 @@ fn text(
 ) -> Text {
     let (from, to) = (address(ice, consent.from), address(ice, 1 - consent.from));
     let silence = consent.last_check.since(consent.last_answer.time);
-    let from_peer = if still_sends {
+    // of several captures another may show what still comes
+    let one_way = still_sends && view.session.joins().is_empty();
+    let from_peer = if one_way {
         format!(" Packets of {to} still arrive, so that the way is lost in one direction: from {from} to {to}.")
+    } else if still_sends {
+        format!(" Packets of {to} are still seen.")
     } else if pair.way(1 - consent.from).last > consent.last_check {
         format!(" All that time nothing of {to} arrived on the pair; then it was back, too late.")
     } else if heard.since(consent.last_answer.time) > ON_ITS_WAY {
@@ -164,7 +158,8 @@ fn text(
     } else {
         "It stopped asking before the 30 seconds of RFC 7675 were over: it has given the pair up or was closed."
     };
-    let between = lost_between(pair, consent, view);
+    let times = [consent.last_answer.time, consent.last_check];
+    let between = lost_between(pair, consent.from, times, false, view);
     let icmp = pair.icmp.as_deref().filter(|icmp| icmp.frame > consent.last_answer.frame);
     let told = icmp
         .map(|icmp| format!(" {} answered with ICMP \"{}\" (from frame {} on).", icmp.sender, icmp.kind, icmp.frame));
@@ -173,10 +168,17 @@ fn text(
         icmp.is_some_and(|icmp| icmp.kind.is_port_unreachable() && peer.is_some_and(|end| end.ip() == icmp.sender));
     let peer = peer.map_or_else(|| to.clone(), |end| end.to_string());
     Text {
-        title: format!(
-            "{to} stopped answering the consent checks of {from} after a pair had been selected{}",
-            if is_closed { format!(": {to} says that the port is closed (ICMP)") } else { String::new() }
-        ),
+        title: if between.answers.is_empty() {
+            format!(
+                "{to} stopped answering the consent checks of {from} after a pair had been selected{}",
+                if is_closed { format!(": {to} says that the port is closed (ICMP)") } else { String::new() }
+            )
+        } else {
+            format!(
+                "Nothing answers the consent checks of {from} any more after a pair had been selected{}",
+                between.answers
+            )
+        },
         explanation: format!(
             "{} got its last answer on {} in frame {} and sent {open} more checks over {} without one. {ended}{from_peer}{}{}",
             named(ice, consent.from, view),
@@ -196,7 +198,7 @@ fn text(
                 Some(relay) => format!("a NAT or firewall between either of the two and the relay {relay}"),
                 None => "a NAT or firewall between the two".to_owned(),
             };
-            let look = if still_sends {
+            let look = if one_way {
                 format!(
                     "Find what lets packets of {to} through and none of {from}: {device} that forgot or closed the mapping of {peer}, or a route of that way \
                      alone."

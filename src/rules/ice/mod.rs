@@ -8,12 +8,15 @@ mod private;
 mod selected;
 
 use super::evidence::{Proof, counted, host_filter, ip_filter, layers};
+use super::travel::{self, Sought, Whereabouts};
 use super::{Confidence, Judge, Occurrence, Remedy, Rule, Severity, Subject, View};
 use crate::frame::in_order;
+use crate::join::Kind;
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport};
 use crate::session::ice::{IceSession, Pair};
 use crate::session::{Ends, Grievance, MediaDirection, Path, Verdicts};
 use crate::time::{NUMBERED_MIRROR, Span, Timestamp};
+use std::iter;
 use std::net::IpAddr;
 
 #[rustfmt::skip] // one rule a line
@@ -136,6 +139,18 @@ fn unless_later_by_relay(seen: Occurrence, ice: &IceSession, view: &View<'_>) ->
 /// Whether a check carries no integrity, which the capture tells only where it cut no message.
 fn is_unsigned(integrity: &Verdicts, view: &View<'_>) -> bool {
     Proof::of(integrity, view) == Proof::Unsigned && view.session.totals().truncated.total == 0
+}
+
+/// What several captures tell of the checks that an agent sent on a pair at these times, and of their answers: where they were lost, or, with `how_far`, how
+/// far they got. Of all ways that the pair takes, through a relay or a NAT, the first that tells anything stands for all.
+fn lost_between(pair: &Pair, agent: usize, times: [Timestamp; 2], how_far: bool, view: &View<'_>) -> Whereabouts {
+    let of = |path: &Path| {
+        let from = if pair.agent_on(path, 0) == Some(agent) { path.ends.low } else { path.ends.high };
+        let kinds = &[Kind::Request, Kind::Answer];
+        travel::of_path(path, &Sought { kinds, what: "checks", from: Some(from), times, how_far }, view)
+    };
+    let mut told = iter::once(pair.path()).chain(pair.other_paths()).map(of);
+    told.find(|told| !told.text.is_empty()).unwrap_or_default()
 }
 
 /// A finding about an agent of a session.

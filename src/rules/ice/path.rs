@@ -3,13 +3,12 @@
 use super::agreement::nearly;
 use super::private::{only_private, out_of_reach, same_nat};
 use super::{
-    Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, is_unsigned, named, occurrence,
+    Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, is_unsigned, lost_between, named, occurrence,
     unless_later_by_relay,
 };
-use crate::join::Kind;
 use crate::net::{Endpoint, is_unrouted};
 use crate::rules::evidence::{first_frames, frames, ip_filter};
-use crate::rules::travel::{self, Sought, Whereabouts};
+use crate::rules::travel::Whereabouts;
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Denied;
 use crate::session::ice::{IceSession, Pair, Signed};
@@ -167,14 +166,9 @@ fn whereabouts(ice: &IceSession, agent: usize, view: &View<'_>) -> Whereabouts {
     }
     let asked_on = |pair: &&Pair| pair.way(agent).first.is_some() || pair.way(1 - agent).first.is_some();
     for pair in ice.pairs.iter().filter(asked_on) {
-        let path = pair.path();
-        let from = if pair.agent_on(path, 0) == Some(agent) { path.ends.low } else { path.ends.high };
         let way = [pair.way(agent), pair.way(1 - agent)].into_iter().find(|way| way.first.is_some());
-        let Some(first) = way.and_then(|way| way.first) else { continue };
-        let last = way.map_or(first.time, |way| way.last);
-        let kinds = &[Kind::Request, Kind::Answer];
-        let sought = Sought { kinds, what: "checks", from: Some(from), times: [first.time, last], how_far: true };
-        let of_pair = travel::of_path(path, &sought, view);
+        let Some((first, last)) = way.and_then(|way| Some((way.first?.time, way.last))) else { continue };
+        let of_pair = lost_between(pair, agent, [first, last], true, view);
         // of several pairs the first that tells anything stands for all
         if !of_pair.text.is_empty() {
             told = of_pair;
