@@ -337,6 +337,27 @@ fn media_lost_in_a_relay_is_told_with_what_the_relay_passed_on() {
     assert!(told.explanation.contains("taking 200 µs on average"), "{}", told.explanation);
 }
 
+#[test]
+fn answers_that_end_before_the_relay_are_no_answers_to_the_client_behind_it() {
+    let alice = Login::new("alice", "example.org", "blue-harbour-42");
+    let agents = Agents::new(RELAYED, PEER);
+    let (mut client, mut peer) = (Scene::new(), Scene::new());
+    client.later(1);
+    client.allocation(ALICE, SERVER, &alice, "nonce-1", RELAYED);
+    client.talk(ALICE, SERVER, &alice, "nonce-1", (0x4000, PEER), 0);
+    peer.at_ms(3000);
+    for number in 0..5 {
+        let check = peer.after_ms(50).a_is_answered(&agents, |check| check.tid([100 + number; 12]));
+        client.at_ms(3069 + 80 * u64::from(number)).channel_data(ALICE, SERVER, 0x4000, check.payload);
+    }
+    let report = two(&shots(&client), &shots(&peer));
+    assert!(report.joins.iter().any(|join| join.matched > 0), "{:?}", report.joins);
+    assert_eq!(
+        report.headline,
+        "Nothing wrong: 192.0.2.1:3478 gave 10.0.0.2 the relayed address 192.0.2.1:55000 within 30.0 ms."
+    );
+}
+
 fn turn_over_tcp() -> Scene {
     let alice = Login::new("alice", "example.org", "blue-harbour-42");
     let mut scene = Scene::new();
