@@ -337,8 +337,8 @@ fn media_lost_in_a_relay_is_told_with_what_the_relay_passed_on() {
     assert!(told.explanation.contains("taking 200 µs on average"), "{}", told.explanation);
 }
 
-#[test]
-fn answers_that_end_before_the_relay_are_no_answers_to_the_client_behind_it() {
+/// A client whose checks go through a relay, and the peer that answers them; the answers get as far as the relay at most.
+fn client_and_peer() -> (Scene, Scene) {
     let alice = Login::new("alice", "example.org", "blue-harbour-42");
     let agents = Agents::new(RELAYED, PEER);
     let (mut client, mut peer) = (Scene::new(), Scene::new());
@@ -350,12 +350,34 @@ fn answers_that_end_before_the_relay_are_no_answers_to_the_client_behind_it() {
         let check = peer.after_ms(50).a_is_answered(&agents, |check| check.tid([100 + number; 12]));
         client.at_ms(3069 + 80 * u64::from(number)).channel_data(ALICE, SERVER, 0x4000, check.payload);
     }
+    (client, peer)
+}
+
+#[test]
+fn answers_that_end_before_the_relay_are_no_answers_to_the_client_behind_it() {
+    let (client, peer) = client_and_peer();
     let report = two(&shots(&client), &shots(&peer));
     assert!(report.joins.iter().any(|join| join.matched > 0), "{:?}", report.joins);
     assert_eq!(
         report.headline,
         "Nothing wrong: 192.0.2.1:3478 gave 10.0.0.2 the relayed address 192.0.2.1:55000 within 30.0 ms."
     );
+}
+
+#[test]
+fn what_a_client_asks_its_server_is_not_missed_at_the_peer_behind_the_relay() {
+    let (mut client, mut peer) = client_and_peer();
+    let request = client.allocate("10.0.0.2:50009", SERVER);
+    for gap in [500, 1000, 2000, 4000] {
+        client.after_ms(gap).retransmit(&request);
+    }
+    client.later(40);
+    peer.later(60);
+    let report = two(&shots(&client), &shots(&peer));
+    assert!(report.joins.iter().any(|join| !join.relays.is_empty()), "{:?}", report.joins);
+    let told = finding(&report, "turn-no-response");
+    assert!(!told.title.contains("bob.pcap") && !told.explanation.contains("bob.pcap"), "{}", told.explanation);
+    assert!(report.joins.iter().all(|join| join.lost.is_empty()), "{:?}", report.joins);
 }
 
 fn turn_over_tcp() -> Scene {

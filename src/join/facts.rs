@@ -134,6 +134,8 @@ pub struct Joins {
     pub(super) passed: HashMap<Way, u16>,
     /// The same of hosts, whatever the ports.
     pub(super) hosts: HashMap<(IpAddr, IpAddr), u16>,
+    /// Servers, and the points that show what goes through a relay of theirs on its far side alone.
+    pub(super) behind: HashSet<(IpAddr, usize)>,
     /// Where else the packets of a direction were seen, and with which addresses; whether inside a relay's messages belongs to the direction.
     pub(super) stretches: HashMap<(Way, bool), Vec<Stretch>>,
     /// Directions of which DTLS is seen at their last point.
@@ -232,6 +234,12 @@ impl Joins {
     pub fn passes_between(&self, one: IpAddr, other: IpAddr, point: usize) -> bool {
         let pairs = [(one, other), (other, one)];
         pairs.iter().any(|pair| self.hosts.get(pair).is_some_and(|points| points >> point & 1 == 1))
+    }
+
+    /// Whether a point shows what goes through a relay of a server on its far side alone: what others ask that server does not pass there.
+    #[must_use]
+    pub fn is_behind_relay(&self, server: IpAddr, point: usize) -> bool {
+        self.behind.contains(&(server, point))
     }
 
     /// Whether the same packets were seen with the one pair of addresses and with the other.

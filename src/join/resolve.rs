@@ -9,6 +9,7 @@ use crate::net::Endpoint;
 use crate::time::Span;
 use hashbrown::HashSet;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// How many entries are kept of each list of a pair of points.
 const MAX_LISTED: usize = 250;
@@ -102,6 +103,7 @@ impl Joins {
             pairs.insert(points, PairFacts { points, matched, ..PairFacts::default() });
         }
         joins.passages(&ways);
+        joins.behind = behind_relays(&ways);
         joins.streams(&ways);
         joins.ranks = ways.ranks(joins.points.len());
         for (&(a, b), link) in &links {
@@ -158,7 +160,10 @@ impl Joins {
                 let Some(partner) = ways.partner(number, point) else { continue };
                 stretches.push(ways.stretch(point, &partner));
                 *passed |= 1 << point;
-                *hosts |= 1 << point;
+                // what goes through a relay is on another way from there on
+                if partner.wrapped == flow.wrapped {
+                    *hosts |= 1 << point;
+                }
                 let other = (partner.src, partner.dst);
                 if other != way {
                     if self.passages.len() < 1 << 16 {
@@ -236,17 +241,29 @@ impl Joins {
     /// Questions to a server of which nothing at all came to a point that shows that server otherwise. Where the server talks back, they reached it on
     /// another way: the point is at another client, or behind the relay.
     fn probably_lost(&self, ways: &Ways<'_>, set: &[u32], point: usize, kind: Kind) -> Option<LostWay> {
-        if set.iter().any(|&flow| ways.reverse(flow).is_some()) {
-            return None;
-        }
         let flow = ways.flow(*set.last()?)?;
         let there = self.points.get(point)?;
         let (src, dst) = (flow.src.ip(), flow.dst.ip());
+        if set.iter().any(|&flow| ways.reverse(flow).is_some()) || self.is_behind_relay(dst, point) {
+            return None;
+        }
         let hears = self.names_of(dst).any(|ip| there.heard(ip).to > 0);
         let certain = self.passes_between(src, dst, point) && there.dropped == 0;
         let lost = matches!(kind, Kind::Request | Kind::Opening) && !flow.wrapped && hears && there.shows(kind);
         lost.then(|| LostWay { certain, ..way(flow, point, kind) })
     }
+}
+
+/// Of which servers a point shows packets that come out of a relay or go into it, where another shows them in messages of the relay, and none in such messages.
+fn behind_relays(ways: &Ways<'_>) -> HashSet<(IpAddr, usize)> {
+    let servers = |flow: &Flow| [flow.src.ip(), flow.dst.ip()].map(|ip| (ip, flow.point));
+    let through = ways.links.keys().filter_map(|&(a, b)| {
+        let (one, other) = (ways.flow(a)?, ways.flow(b)?);
+        (one.wrapped != other.wrapped).then_some(if one.wrapped { (one, other) } else { (other, one) })
+    });
+    let before: HashSet<(IpAddr, usize)> = ways.flows.iter().filter(|flow| flow.wrapped).flat_map(servers).collect();
+    let behind = through.flat_map(|(inside, bare)| servers(inside).map(|(server, _)| (server, bare.point)));
+    behind.filter(|known| !before.contains(known)).collect()
 }
 
 fn way(flow: &Flow, to: usize, kind: Kind) -> LostWay {
