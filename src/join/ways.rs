@@ -60,12 +60,17 @@ impl<'t> Ways<'t> {
         }
     }
 
-    /// Whether packets have more routers before them on the one flow than on the other, where all of them agree: a relay begins to count anew.
+    /// Whether packets have more routers before them on the one flow than on the other, where all of them agree. A relay begins to count anew: what is in its
+    /// messages towards it goes out after that, and what comes in goes on in such messages.
     fn has_further_to_go(&self, one: u32, other: u32) -> Option<bool> {
         let (a, b) = (one.min(other), one.max(other));
         let (first, second) = (self.flow(a)?, self.flow(b)?);
         if first.wrapped != second.wrapped {
-            return None;
+            let (inside, bare) = if first.wrapped { (first, second) } else { (second, first) };
+            let goes_out = inside.dst.ip() == bare.src.ip();
+            let comes_in = inside.src.ip() == bare.dst.ip();
+            let inside_is_one = first.wrapped == (a == one);
+            return (goes_out != comes_in).then_some(inside_is_one == goes_out);
         }
         match self.links.get(&(a, b))?.nearer {
             [nearer, 0] if nearer > 0 => Some(a == one),
@@ -88,11 +93,14 @@ impl<'t> Ways<'t> {
         by_hops.or_else(|| there.map(|there| there.0 >= 0).or_else(|| back.map(|back| back.0 <= 0)))
     }
 
-    /// Where packets of a flow are at another point.
+    /// Where packets of a flow are at another point. One that shows both sides of a relay has them twice: on the same side is what has no relay in between.
     pub(super) fn partner(&self, number: u32, point: usize) -> Option<Partner> {
-        let at = |&&other: &&u32| self.flow(other).is_some_and(|flow| flow.point == point);
-        if let Some(&other) = self.linked.get(&number).and_then(|others| others.iter().find(at)) {
-            let flow = self.flow(other)?;
+        let own = self.flow(number)?;
+        let linked = |number: u32| {
+            let flows = self.linked.get(&number)?.iter().filter_map(|&other| Some((other, self.flow(other)?)));
+            flows.filter(|(_, flow)| flow.point == point).min_by_key(|(_, flow)| flow.wrapped != own.wrapped)
+        };
+        if let Some((other, flow)) = linked(number) {
             return Some(Partner {
                 src: flow.src,
                 dst: flow.dst,
@@ -101,8 +109,7 @@ impl<'t> Ways<'t> {
             });
         }
         let back = self.reverse(number)?;
-        let &other = self.linked.get(&back)?.iter().find(at)?;
-        let flow = self.flow(other)?;
+        let (other, flow) = linked(back)?;
         // packets that come back pass the points the other way round
         Some(Partner { src: flow.dst, dst: flow.src, later: !self.before(back, other)?, wrapped: flow.wrapped })
     }

@@ -260,10 +260,13 @@ pub(super) fn date(time: Timestamp) -> String {
     instant.map(|instant| instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default()
 }
 
-/// A span in the unit that a person would pick for it, rounded down: `45 seconds`, `3 hours`, `1 day`.
+/// A span in the unit that a person would pick for it, rounded down: `45 seconds`, `3 hours`, `1 day`; `less than a second`.
 #[must_use]
 pub(super) fn how_long(span: Span) -> String {
     let seconds = span.secs();
+    if seconds == 0 && span > Span(0) {
+        return "less than a second".to_owned();
+    }
     let (count, unit) = match seconds.unsigned_abs() {
         0..120 => (seconds, "second"),
         120..7200 => (seconds / 60, "minute"),

@@ -158,11 +158,7 @@ pub(super) fn of_path(path: &Path, sought: &Sought<'_>, view: &View<'_>) -> Wher
     // media goes each way by itself
     losses.retain(|lost| lost.kind != Kind::Media || wrapped || from.is_none_or(|from| is_alias(lost, from, joins)));
     for lost in losses.iter().take(MAX_LOSSES) {
-        let [Some(here), Some(there)] = [lost.from, lost.to].map(|number| joins.points().get(number).and_then(name))
-        else {
-            continue;
-        };
-        told.text += &lost_text(lost, sought, (&here, &there));
+        let Some([here, there]) = told.add(lost, sought, joins) else { continue };
         let none = lost.certain && !lost.wrapped && lost.count >= lost.of;
         let asked =
             Some(lost.kind) == sought.kinds.first().copied() && from.is_none_or(|from| is_alias(lost, from, joins));
@@ -172,9 +168,6 @@ pub(super) fn of_path(path: &Path, sought: &Sought<'_>, view: &View<'_>) -> Wher
         }
         if lost.certain && lost.kind == Kind::Answer && lost.count >= SEVERAL && told.answers.is_empty() {
             told.answers = format!("; answers of {} are lost between {here} and {there}", lost.src.ip());
-        }
-        if told.fix.is_empty() {
-            told.fix = format!(" Look between {here} and {there} first: that is where packets are lost.");
         }
     }
     for &(src, dst, wrapped) in &ways {
@@ -191,6 +184,32 @@ pub(super) fn of_path(path: &Path, sought: &Sought<'_>, view: &View<'_>) -> Wher
         told.text += &said.into_iter().find(|said| !said.is_empty()).unwrap_or_default();
     }
     told
+}
+
+/// Where what is sent to an end was lost, whoever sent it.
+pub(super) fn of_receiver(end: Endpoint, view: &View<'_>) -> Whereabouts {
+    let mut told = Whereabouts::default();
+    let joins = view.session.joins();
+    let sought =
+        Sought { kinds: &[Kind::Request], what: "checks", from: None, times: Default::default(), how_far: false };
+    let lost = joins.pairs().iter().flat_map(|pair| &pair.lost).filter(|lost| lost.dst == end && !lost.wrapped);
+    for lost in lost.take(MAX_LOSSES) {
+        told.add(lost, &sought, joins);
+    }
+    told
+}
+
+impl Whereabouts {
+    /// Tells of packets that were lost between two points, whose names it returns.
+    fn add(&mut self, lost: &LostWay, sought: &Sought<'_>, joins: &Joins) -> Option<[String; 2]> {
+        let [here, there] = [lost.from, lost.to].map(|number| joins.points().get(number).and_then(name));
+        let (here, there) = (here?, there?);
+        self.text += &lost_text(lost, sought, (&here, &there));
+        if self.fix.is_empty() {
+            self.fix = format!(" Look between {here} and {there} first: that is where packets are lost.");
+        }
+        Some([here, there])
+    }
 }
 
 /// What the relay between two legs of a way passed on; the bare leg is added to the ways.

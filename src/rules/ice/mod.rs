@@ -133,7 +133,7 @@ fn talks_elsewhere(ice: &IceSession, grievance: &Grievance, view: &View<'_>) -> 
 
 /// The same for what a relay carries, where checks and refusals alone are traffic both ways. What else ran on the session's own pairs was asked for before.
 fn unless_later_by_relay(seen: Occurrence, ice: &IceSession, view: &View<'_>) -> Occurrence {
-    if ice.pairs.iter().any(|pair| pair.relay().is_some()) { unless_later(seen, ice, view) } else { seen }
+    if ice.pairs.iter().any(|pair| pair.passes_relay().is_some()) { unless_later(seen, ice, view) } else { seen }
 }
 
 /// Whether a check carries no integrity, which the capture tells only where it cut no message.

@@ -134,6 +134,7 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let numbers = first_frames_of(ice, agent);
     let mut seen =
         occurrence(ice, agent, (UNANSWERED, "RFC 8445 §7.2.5.2.3"), Severity::Failure, first.time, numbers.clone());
+    seen = unless_later_by_relay(seen, ice, view);
     seen.confidence = confidence;
     seen.causes = BEHIND_SILENCE;
     out.add(seen, || unanswered_text(ice, agent, &sent, &numbers, view));
@@ -333,6 +334,12 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     }
     let way = whereabouts(ice, agent, view);
     let misfit = misfit(ice, agent, view);
+    let beyond = beyond_relay(ice, agent).map(|relay| {
+        format!(
+            " The relay of {relay} passes the checks of {from} on, as this capture of both its sides shows; what leaves it for {to} gets no further, answers \
+             included."
+        )
+    });
     out.add(seen, || Text {
         title: format!("Checks from {from} to {to} go unanswered{}, while those the other way are answered", way.title),
         explanation: format!(
@@ -352,6 +359,7 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
             match () {
                 () if !misfit.is_empty() => misfit.clone(),
                 () if !way.text.is_empty() => way.text,
+                () if beyond.is_some() => beyond.unwrap_or_default(),
                 () if leaves => {
                     format!(" This capture is on the side of {from}: what it sends does not get to {to}, its answers included.")
                 }
@@ -374,6 +382,17 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
             if way.fix.is_empty() { " Capture at the other end shows how far the packets get." } else { &way.fix }
         ),
     });
+}
+
+/// The relay that an agent's checks go through, where the capture shows them on both of its sides.
+fn beyond_relay(ice: &IceSession, agent: usize) -> Option<Endpoint> {
+    let bare = |pair: &&Pair| std::iter::once(pair.path()).chain(pair.other_paths()).any(|path| path.inside.is_none());
+    ice.checked_by(agent).filter(bare).filter_map(|pair| Some((pair, pair.passes_relay()?))).find_map(
+        |(pair, relay)| {
+            let own = pair.relays().map_or_else(|| pair.end(agent).ip() == relay.ip(), |user| user == agent);
+            own.then_some(relay)
+        },
+    )
 }
 
 /// Whether a pair passes packets both ways though an agent's checks on it go unanswered: the other acts on the answers that it gets there.

@@ -3,6 +3,7 @@
 use super::address::is_out_of_reach;
 use crate::net::{ClientAddress, RelayedAddress, Scope, ServerAddress, are_neighbours, is_unrouted};
 use crate::rules::evidence::{counted, filter_of, frames, frames_at, how_long, is_whole};
+use crate::rules::travel::{self, Whereabouts};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Allocation, Arrival, Conversation, Grievance, Permission, Unreached};
 use crate::time::Span;
@@ -114,9 +115,10 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
         });
     }
     if let Some(arrival) = returned {
-        let at_server = is_unrouted(conversation.ttl[1]);
+        let way = travel::of_receiver(relayed.0, view);
+        let at_server = is_unrouted(conversation.ttl[1]) && way.text.is_empty();
         seen.key += " arrives";
-        return out.add(seen, || not_passed_on(&sent, (client, server, relayed), &arrival, at_server));
+        return out.add(seen, || not_passed_on(&sent, (client, server, relayed), &arrival, at_server, &way));
     }
     out.add(seen, || Text {
         title: format!("Nothing comes back through the relay {relayed} of {server}, though {client} sends through it"),
@@ -169,28 +171,35 @@ fn not_passed_on(
     (client, server, relayed): (ClientAddress, ServerAddress, RelayedAddress),
     arrival: &Arrival,
     at_server: bool,
+    way: &Whereabouts,
 ) -> Text {
     let Arrival { peer, first, packets, .. } = arrival;
     let (own, port) = (relayed.0.ip(), relayed.0.port());
     let lost = if at_server {
         "A capture shows what arrives before the host's own firewall has judged it: that firewall, or a port mapping before a container, keeps it from the \
          server."
-    } else {
+    } else if way.text.is_empty() {
         "It is lost between this capture point and the server, or on the server's host."
+    } else {
+        ""
     };
+    let seen = if at_server { "arrives and is not passed on" } else { "is seen on its way and does not come through" };
     Text {
         title: format!(
-            "What {peer} sends to the relay {relayed} arrives and is not passed on to {client}: something before {server} drops it"
+            "What {peer} sends to the relay {relayed} {seen} to {client}: something before {server} drops it"
         ),
         explanation: format!(
-            "{sent}. Yet {} of {peer} for {relayed} {} in the capture (from frame {} on), and {peer} has a permission. {lost}",
+            "{sent}. Yet {} of {peer} for {relayed} {} in the capture (from frame {} on), and {peer} has a permission.{}{lost}{}",
             counted(*packets, "datagram"),
             if *packets == 1 { "is" } else { "are" },
             first.frame,
+            if lost.is_empty() { "" } else { " " },
+            way.text,
         ),
         fix: format!(
             "Let UDP from anywhere in to the whole range of relay ports on {own}, this one being {port}: in the firewall of the server's host (nftables, \
-             iptables, ufw), in a cloud's security group, in the published ports of a container."
+             iptables, ufw), in a cloud's security group, in the published ports of a container.{}",
+            way.fix
         ),
     }
 }
