@@ -269,3 +269,32 @@ fn a_nonce_that_is_refused_as_soon_as_it_is_given_is_not_told_to_have_run_out() 
     assert!(found.title.contains("refuses a nonce that it gave 10.0.0.2:50000 only 10.0 ms before"), "{}", found.title);
     assert!(found.fix.contains("keep a client on one server and on one port"), "{}", found.fix);
 }
+
+/// Requests that are under way together with an old nonce, as the server sees them `apart_ms` from each other, each refused at once; and their
+/// second try, which a server that was restarted refuses for another reason.
+fn volley(apart_ms: u64, way_ms: u64) -> Report {
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    scene.after_ms(60_000);
+    let peers = ["198.51.100.1:6000", "198.51.100.2:6000", "198.51.100.3:6000", "198.51.100.4:6000"];
+    for (number, peer) in (2..).zip(peers) {
+        let request = scene.after_ms(apart_ms).create_permission(CLIENT, SERVER, &alice(), "nonce-1", peer);
+        scene.after_us(50).challenge(&request, 438, "Stale nonce", REALM, &format!("nonce-{number}"));
+    }
+    scene.after_ms(way_ms);
+    for (number, peer) in (2..).zip(peers) {
+        let nonce = format!("nonce-{number}");
+        let request = scene.after_ms(apart_ms).create_permission(CLIENT, SERVER, &alice(), &nonce, peer);
+        scene.after_us(50).refuse(&request, 437, "Allocation Mismatch");
+    }
+    report(&scene.later(5).pcap())
+}
+
+#[test]
+fn requests_under_way_together_are_one_refusal_where_the_server_was_captured_too() {
+    for apart_ms in [1, 30, 60] {
+        let told = volley(apart_ms, 100);
+        assert!(!ids(&told).contains(&"turn-stale-nonce-loop"), "{apart_ms} ms: {:?}", ids(&told));
+        assert!(ids(&told).contains(&"turn-allocation-gone"), "{apart_ms} ms: {:?}", ids(&told));
+    }
+}

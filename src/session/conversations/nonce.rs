@@ -1,12 +1,17 @@
 //! To whom each nonce was given, and how often in a row a client was told that its nonce will not do.
 
 use super::exchange::{Seen, Settled};
-use crate::net::ClientAddress;
+use crate::net::{ClientAddress, PeerAddress};
 use crate::session::tables::queue::Queue;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
+use crate::wire::stun::Method;
 
 /// How many frames of a row of refused nonces are kept.
 const MAX_FRAMES: usize = 8;
+
+/// So long after the first of them requests may come that were under way together: near the server they pass after answers that their client
+/// has not got yet.
+const TOGETHER: Span = Span::from_secs(1);
 
 /// Refusals with 438 (RFC 8489 §9.2.4) that follow from each other: each was given after the client had had time to take the nonce of the
 /// one before it, and nothing was granted in between. The requests may come from one 5-tuple or each from a new one.
@@ -32,12 +37,22 @@ pub struct StaleRow {
     pub not_taken: u32,
     /// A digest of the nonce that was refused last.
     pub nonce: u64,
+    /// What the request with it asked for, and about whom.
+    asked: (Method, Option<PeerAddress>),
 }
 
 impl StaleRow {
+    /// Whether a request was under way together with the one that was refused last: it was sent before its client had the answer to that, or asks for
+    /// something else with the same nonce.
+    fn is_beside(&self, exchange: &Settled<'_>) -> bool {
+        let other = exchange.asked.nonce == Some(self.nonce) && self.asked != (exchange.method, exchange.asked.peer);
+        exchange.first <= self.last || other && exchange.first.time.since(self.first.time) < TOGETHER
+    }
+
     fn add(mut self, exchange: &Settled<'_>, asked: u64, given_to: Option<ClientAddress>) -> StaleRow {
         self.not_taken += u32::from(self.count > 0 && self.nonce == asked && exchange.answer.nonce != Some(asked));
         self.nonce = asked;
+        self.asked = (exchange.method, exchange.asked.peer);
         self.count = self.count.saturating_add(1);
         self.last = exchange.answer.seen;
         self.client = exchange.client;
@@ -129,7 +144,7 @@ impl Nonces {
         let own = |known: &&Given| !known.shared || known.row.as_ref().is_some_and(|row| row.client == exchange.client);
         let row = match known.filter(own).and_then(|known| known.row.as_deref()) {
             // several requests were under way with the same nonce: that is one refusal
-            Some(row) if exchange.first <= row.last => *row,
+            Some(row) if row.is_beside(exchange) => *row,
             Some(row) => row.add(exchange, asked, given_to),
             None => {
                 let new = StaleRow {
@@ -143,6 +158,7 @@ impl Nonces {
                     never_given: 0,
                     not_taken: 0,
                     nonce: asked,
+                    asked: (exchange.method, exchange.asked.peer),
                 };
                 new.add(exchange, asked, given_to)
             }
