@@ -319,6 +319,35 @@ fn a_way_back_that_is_lost_in_the_middle_of_a_session_is_seen_by_all_that_the_cl
 }
 
 #[test]
+fn data_that_goes_on_both_ways_at_the_server_does_not_show_that_its_answers_get_to_the_client() {
+    let peer = "198.51.100.9:4000";
+    let session = |repeats: u32| {
+        let mut scene = Scene::new();
+        scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+        let permission = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce-1", peer);
+        scene.after_ms(1).granted(&permission, None, &alice());
+        let talk = |scene: &mut Scene| {
+            scene.after_ms(200).send_indication(CLIENT, SERVER, peer, [0x90; 40]);
+            scene.after_ms(20).data_indication(SERVER, CLIENT, peer, [0x90; 40]);
+        };
+        (0..10).for_each(|_| talk(&mut scene));
+        let refresh = scene.after_ms(20).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
+        scene.after_ms(1).granted(&refresh, Some(600), &alice());
+        for round in 0..repeats {
+            (0..2 << round).for_each(|_| talk(&mut scene));
+            let copy = scene.after_ms(60).retransmit(&refresh);
+            scene.after_ms(1).granted(&copy, Some(600), &alice());
+        }
+        (0..20).for_each(|_| talk(&mut scene));
+        report(&wait(&mut scene).pcap())
+    };
+    let told = session(6);
+    let found = finding(&told, "turn-answer-lost");
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain), "data may get there");
+    assert!(!ids(&session(1)).contains(&"turn-answer-lost"));
+}
+
+#[test]
 fn checks_of_which_the_capture_lacks_the_user_name_are_no_requests_to_a_server() {
     let (alice, bob) =
         (IceSide::new("aaaa", "alice-password-of-ice-22", 1), IceSide::new("bbbb", "bob-password-of-ice-2222", 2));

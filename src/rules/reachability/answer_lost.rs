@@ -156,7 +156,8 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
     };
     let went_on = conversation.exchanges.iter().any(later)
         || conversation.granted.iter().any(|(_, at)| at > exchange.last.time && !answers_in_vain(at))
-        || conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > answer.time);
+        // what an older answer granted may go on, and shows nothing of this one
+        || !is_apart && conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > answer.time);
     // a client that uses the nonce of an answer on this way hears the server: it passes over the refusal that it repeats its request after
     let hears = |nonce| {
         let taken = |other: &Exchange| other.answer.as_ref().is_some_and(|answer| answer.nonce == Some(nonce));
