@@ -8,7 +8,7 @@ mod support;
 use support::analyze::{finding, ids, report};
 use support::degrade::{clock_set, from, pcap, shots, snapped, to};
 use support::*;
-use turnscope::report::{Confidence, Report, Severity, Verdict};
+use turnscope::report::{AllocationEnd, Confidence, Report, Severity, Verdict};
 
 const CLIENT: &str = "192.0.2.10:50000";
 const SERVER: &str = "203.0.113.1:3478";
@@ -399,6 +399,29 @@ fn a_permission_that_ran_out_is_told_with_its_300_seconds() {
     assert_eq!(found.severity, Severity::Failure);
     assert!(found.title.contains("ran out"), "{}", found.title);
     assert!(found.explanation.contains("300 seconds"), "{}", found.explanation);
+}
+
+#[test]
+fn a_permission_that_ran_out_is_told_of_a_client_that_sent_to_many_peers_before_it_had_any() {
+    let mut scene = allocated();
+    let peers: Vec<String> = (1..=4).map(|host| format!("198.51.100.{host}:6000")).collect();
+    // as Chromium does: data leaves before the permission is answered
+    for peer in &peers {
+        let request = scene.after_ms(5).create_permission(CLIENT, SERVER, &alice(), "nonce-1", peer.as_str());
+        send(&mut scene, peer, 1, 1);
+        scene.after_ms(10).granted(&request, None, &alice());
+    }
+    receive(&mut scene, &peers[0], 2);
+    for _ in 0..70 {
+        send(&mut scene, &peers[0], 1, 5000);
+    }
+    scene.later(5);
+    let told = report(&scene.pcap());
+    assert_eq!(mine(&told), ["turn-permission-missing"]);
+    let found = finding(&told, "turn-permission-missing");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.contains("The permission for 198.51.100.1 on"), "{}", found.title);
+    parts_accuse_nobody(&scene);
 }
 
 #[test]
@@ -855,6 +878,51 @@ fn data_of_a_peer_that_a_server_lets_pass_a_moment_after_the_end_does_not_hide_i
     scene.later(5);
     let told = report(&scene.pcap());
     assert_eq!(mine(&told), ["turn-data-after-expiry"]);
+}
+
+#[test]
+fn an_allocation_that_ran_out_before_its_client_gave_it_up_was_not_given_up() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    scene.media(CLIENT, SERVER, 0x4000, 5);
+    for _ in 0..3 {
+        send_on(&mut scene, 0x4000, 38, 5000);
+        permit(&mut scene, PEER);
+    }
+    send_on(&mut scene, 0x4000, 20, 5000);
+    let release = scene.after_ms(20).refresh(CLIENT, SERVER, &alice(), "nonce-1", 0);
+    scene.after_ms(10).refuse_with(&release, 437, "Invalid allocation", |error| error.integrity(alice().key()));
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let allocation = &told.allocations[0];
+    assert_eq!(allocation.end, AllocationEnd::Expired);
+    assert_eq!(allocation.ended_at, allocation.expires_at);
+    assert_eq!(mine(&told), ["turn-data-after-expiry"]);
+    let found = finding(&told, "turn-data-after-expiry");
+    assert!(found.explanation.contains("600 seconds ran out"), "{}", found.explanation);
+}
+
+#[test]
+fn what_an_allocation_carried_until_its_refresh_was_refused_is_no_remedy_however_it_is_given_up_then() {
+    let mut scene = allocated();
+    bind(&mut scene, 0x4000, PEER);
+    for _ in 0..2 {
+        send_on(&mut scene, 0x4000, 40, 5000);
+        permit(&mut scene, PEER);
+    }
+    let bob = Login::new("bob", "example.org", "other");
+    let refresh = scene.after_ms(20).refresh(CLIENT, SERVER, &bob, "nonce-1", 600);
+    scene.after_ms(10).refuse_with(&refresh, 441, "Wrong Credentials", |error| error.integrity(bob.key()));
+    send_on(&mut scene, 0x4000, 39, 5000);
+    scene.media(CLIENT, SERVER, 0x4000, 200);
+    send_on(&mut scene, 0x4000, 40, 500);
+    let release = scene.after_ms(20).refresh(CLIENT, SERVER, &bob, "nonce-1", 0);
+    scene.after_ms(10).refuse_with(&release, 437, "Invalid allocation", |error| error.integrity(bob.key()));
+    scene.later(5);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-user-changed");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert_eq!(told.headline_finding.as_deref(), Some("turn-user-changed"));
 }
 
 #[test]

@@ -54,10 +54,7 @@ impl Late {
     fn of(allocation: &Allocation) -> Option<Late> {
         let (first, last, packets) = allocation.strays.as_deref().and_then(|strays| strays.late)?;
         let (messages, over) = ENOUGH;
-        let (end, ended) = match allocation.ended {
-            Some((end, seen)) => (end, seen.time),
-            None => (End::Expired, allocation.expires),
-        };
+        let (end, ended) = (allocation.ended.map_or(End::Expired, |(end, _)| end), allocation.until());
         // data of a peer shows that the server still had it: a Refresh is missing from the capture
         let lives = allocation.received.packets > 0 && allocation.received.last > ended.after(SLACK);
         let passing = packets < messages || last.time.since(ended) < over || last.time.since(first.time) < over;

@@ -166,7 +166,10 @@ impl Allocation {
     /// When it ended, or ends by what was granted last.
     #[must_use]
     pub fn until(&self) -> Timestamp {
-        self.ended.map_or(self.expires, |(_, seen)| seen.time)
+        match self.ended {
+            Some((End::Released | End::Rejected, seen)) => seen.time,
+            _ => self.expires, // a refusal that came later only shows that it was gone
+        }
     }
 
     /// Whether it can be in use at `time`.

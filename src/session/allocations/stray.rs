@@ -134,8 +134,7 @@ impl Allocation {
                     Some(_) => Lack::Expired,
                     None => Lack::Never,
                 };
-                let new = Stray::new(Some(peer.0.ip()), None, lack, seen, self.received.packets);
-                add(&mut self.strays.get_or_insert_default().unpermitted, new);
+                self.add_unpermitted(Stray::new(Some(peer.0.ip()), None, lack, seen, self.received.packets));
             }
             To::Channel(number) => {
                 let known = self.channels.iter().rev().find(|known| known.number == number);
@@ -153,7 +152,7 @@ impl Allocation {
                 };
                 let peer = known.map(|known| known.wanted.unwrap_or(known.peer).0.ip());
                 let new = Stray::new(peer, Some(number), lack, seen, self.received.packets);
-                add(&mut self.strays.get_or_insert_default().unbound, new);
+                add(&mut self.strays.get_or_insert_default().unbound, new, |_| false);
             }
         }
     }
@@ -161,20 +160,30 @@ impl Allocation {
     /// Data on a channel whose binding holds for twice as long as the permission that came with it.
     fn sends_on_bound(&mut self, peer: PeerAddress, seen: Seen) {
         if self.permission_of(peer.0.ip()).is_some_and(|known| seen.time > known.expires.after(GRACE)) {
-            let new = Stray::new(Some(peer.0.ip()), None, Lack::Expired, seen, self.received.packets);
-            add(&mut self.strays.get_or_insert_default().unpermitted, new);
+            self.add_unpermitted(Stray::new(Some(peer.0.ip()), None, Lack::Expired, seen, self.received.packets));
         }
+    }
+
+    /// What was sent to a peer before the permission for it came is over with that.
+    fn add_unpermitted(&mut self, stray: Stray) {
+        let permissions = &self.permissions;
+        let is_over = |known: &Stray| {
+            let permitted = || permissions.iter().any(|permission| Some(permission.peer.0.ip()) == known.peer);
+            known.renewed.is_some() || known.lack == Lack::Never && permitted()
+        };
+        add(&mut self.strays.get_or_insert_default().unpermitted, stray, is_over);
     }
 }
 
-fn add(list: &mut Vec<Stray>, stray: Stray) {
+/// Adds to what is known of the same, or takes a free place, or that of one which is over: what lasts matters more.
+fn add(list: &mut Vec<Stray>, stray: Stray, is_over: impl Fn(&Stray) -> bool) {
     let key = |known: &Stray| (known.peer, known.channel, known.lack, known.renewed);
     if let Some(known) = list.iter_mut().find(|known| key(known) == key(&stray)) {
         known.again(stray.first);
     } else if list.len() < MAX {
         list.reserve_exact(1);
         list.push(stray);
-    } else if let Some(over) = list.iter_mut().find(|known| known.renewed.is_some()) {
-        *over = stray; // what lasts matters more
+    } else if let Some(over) = list.iter_mut().find(|known| is_over(known)) {
+        *over = stray;
     }
 }

@@ -430,7 +430,7 @@ impl Conversation {
         let &Answer { code, seen: at, .. } = exchange.answer;
         if granted {
             allocation.refreshed(exchange);
-        } else if code == 437 && exchange.asked.lifetime == Some(0) {
+        } else if code == 437 && exchange.asked.lifetime == Some(0) && at.time <= allocation.expires {
             allocation.ended.get_or_insert((End::Released, at));
         } else if code == 437 {
             allocation.refused(at);
