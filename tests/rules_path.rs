@@ -743,6 +743,22 @@ fn a_server_that_answers_no_more_in_the_middle_of_a_call_is_a_failure() {
 }
 
 #[test]
+fn a_server_that_gives_a_new_nonce_and_answers_nothing_that_bears_it_has_forgotten_the_allocation() {
+    let mut scene = Scene::new();
+    served(&mut scene);
+    let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);
+    scene.after_ms(10).challenge(&refresh, 438, "Stale nonce", "example.org", "nonce-2");
+    let again = scene.after_ms(5).refresh(CLIENT, SERVER, &alice(), "nonce-2", 600);
+    for gap in [500, 1000, 2000, 4000] {
+        scene.after_ms(gap).retransmit(&again);
+    }
+    let report = report(&wait(&mut scene).pcap());
+    let found = finding(&report, "turn-no-response");
+    assert!(found.explanation.contains("the client asked again with that"), "{}", found.explanation);
+    assert!(found.fix.contains("was restarted") && !found.fix.contains("firewalls"), "{}", found.fix);
+}
+
+#[test]
 fn of_a_server_that_is_silent_right_after_its_allocation_no_time_is_told_for_which_it_answered() {
     let mut scene = Scene::new();
     scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);

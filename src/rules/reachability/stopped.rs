@@ -2,9 +2,9 @@
 
 use super::no_response::{ID, PATIENCE, TI, is_service, is_tried};
 use crate::rules::denied::is_release;
-use crate::rules::evidence::{counted, filter_of, frames, frames_of, how_long};
+use crate::rules::evidence::{Dialect, counted, filter_of, frames, frames_of, how_long};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::session::{Allocation, Conversation, Exchange, Grievance, closed};
+use crate::session::{Allocation, Answer, Conversation, Exchange, Grievance, closed};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 
@@ -43,7 +43,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         },
         causes: &["nat-rebinding"],
     };
-    out.add(seen, || text(conversation, allocation, &asked, heard.frame, heard.time));
+    out.add(seen, || text(conversation, allocation, &asked, heard.frame, heard.time, view));
 }
 
 /// What a client asked for after it had heard its server last, where that began while it had an allocation: silence after the end is another story.
@@ -128,7 +128,58 @@ fn is_unanswered(exchange: &Exchange) -> bool {
     exchange.is_unanswered() && !exchange.asked.truncated
 }
 
-fn text(conversation: &Conversation, known: &Allocation, asked: &[&Exchange], frame: u64, heard: Timestamp) -> Text {
+/// The refusal of a nonce that brought a new one, which the client then used in vain: the way was open in both directions then.
+fn forgotten<'c>(asked: &[&Exchange], conversation: &'c Conversation) -> Option<&'c Answer> {
+    let in_vain = |nonce: u64| {
+        let bears = |known: &Exchange| known.asked.nonce == Some(nonce);
+        asked.iter().any(|known| bears(known))
+            && !conversation.exchanges.iter().any(|known| bears(known) && known.answer.is_some())
+    };
+    let answers = conversation.exchanges.iter().rev().filter_map(|known| known.answer.as_ref());
+    answers.filter(|answer| answer.is_error(438)).find(|answer| answer.nonce.is_some_and(in_vain))
+}
+
+/// What silence after an answer that was heard last comes from, and what to look at.
+fn cause(asked: &[&Exchange], conversation: &Conversation, after: &str, view: &View<'_>) -> (String, String) {
+    let (client, server) = (conversation.client, conversation.server);
+    if let Some(answer) = forgotten(asked, conversation) {
+        return (
+            format!(
+                "The server gave a new nonce with {} (frame {}), and the client asked again with that: the way was open in both directions then. Most \
+                 likely the server was restarted, or another one has taken its place, and knows no allocation of this client: servers built on pion (LiveKit, STUNner) do \
+                 not answer what they have no allocation for.",
+                view.error(answer),
+                answer.seen.frame
+            ),
+            format!(
+                "See whether {server} was restarted{after}, or whether a balancer sends {client} to another server now. A client that meets this must allocate anew and restart ICE."
+            ),
+        );
+    }
+    let pion = match Dialect::of(conversation, view) {
+        Dialect::Pion => {
+            " Or it was restarted: servers built on pion (LiveKit, STUNner) do not answer what they have no allocation for."
+        }
+        _ => "",
+    };
+    (
+        format!("The way that was open is closed, or the server is gone.{pion}"),
+        format!(
+            "Capture at {server}: if the requests arrive there, see in its log whether it still runs; if not, look at the firewalls and NATs on \
+             the way for a session that was ended or a rule that changed{after}, and whether the client changed its network. A client that \
+             meets this must allocate anew and restart ICE."
+        ),
+    )
+}
+
+fn text(
+    conversation: &Conversation,
+    known: &Allocation,
+    asked: &[&Exchange],
+    frame: u64,
+    heard: Timestamp,
+    view: &View<'_>,
+) -> Text {
     let (client, server) = (conversation.client, conversation.server);
     let served = heard.since(known.created.time);
     let after = if served > Span::default() { format!(" after {served}") } else { String::new() };
@@ -140,6 +191,7 @@ fn text(conversation: &Conversation, known: &Allocation, asked: &[&Exchange], fr
     methods.dedup();
     methods.truncate(3);
     let (methods, requests) = (methods.join(" and "), counted(sent, "request"));
+    let (why, fix) = cause(asked, conversation, &after, view);
     let data = if known.sent.packets > 0 && known.sent.last > heard {
         " What it sends through the relay gets nothing back either."
     } else {
@@ -151,15 +203,10 @@ fn text(conversation: &Conversation, known: &Allocation, asked: &[&Exchange], fr
         ),
         explanation: format!(
             "{server} gave {client} an allocation (frame {}) and was heard last in frame {frame}. After that {client} sent {requests} \
-             ({methods}){over} ({}), and neither an answer nor anything else came from the server.{data} The way that was open is closed, \
-             or the server is gone.",
+             ({methods}){over} ({}), and neither an answer nor anything else came from the server.{data} {why}",
             known.created.frame,
             frames(&frames_of(asked.iter().copied())),
         ),
-        fix: format!(
-            "Capture at {server}: if the requests arrive there, see in its log whether it still runs; if not, look at the firewalls and NATs on \
-             the way for a session that was ended or a rule that changed{after}, and whether the client changed its network. A client that \
-             meets this must allocate anew and restart ICE."
-        ),
+        fix,
     }
 }
