@@ -582,6 +582,29 @@ fn release(scene: &mut Scene, connection: &mut Tcp, answered: bool) {
     }
 }
 
+#[test]
+fn a_relay_is_not_silent_where_the_capture_lacks_bytes_of_the_servers_stream() {
+    let (mut scene, mut connection) = allocated();
+    let bind = Stun::request(method::CHANNEL_BIND).tid([7; 12]).channel_number(0x4000).xor_peer(PEER);
+    connection
+        .ask(scene.after_ms(20), &bind.signed(&alice(), "n"), |asked| Stun::success_to(asked).integrity(alice().key()));
+    let bound = shots(&scene).len();
+    let data = [&[0x40, 0, 0, 70][..], &[0x90; 70], &[0, 0]].concat();
+    for _ in 0..20 {
+        connection.say(scene.after_ms(300), 0, &data);
+        connection.say(scene.after_ms(20), 1, &data);
+    }
+    let all = shots(later(&mut scene, 5));
+    let without = [&all[..bound + 1], &all[bound + 2..]].concat();
+    // 54 bytes of headers, and the data without its padding
+    for (how, kept) in [("whole", all.clone()), ("lacking one", without), ("cut", degrade::snapped(&all, 54 + 74))] {
+        let report = on(&kept);
+        assert!(!ids(&report).contains(&"turn-relay-silent"), "{how}: {}", support::calls::show(&report));
+        let received = report.allocations[0].bytes_received;
+        assert_eq!(received, if how == "lacking one" { 0 } else { 20 * 70 }, "{how}");
+    }
+}
+
 const CLOSED: &str = "turn-connection-closed";
 
 #[test]

@@ -289,6 +289,26 @@ fn what_the_snap_length_cut_off_is_missing_and_the_next_message_is_found() {
 }
 
 #[test]
+fn padding_that_the_snap_length_cut_off_costs_nothing() {
+    let messages =
+        [channel_data(0x4001, 70), channel_data(0x4001, 69), channel_data(0x4001, 71), channel_data(0x4001, 80)];
+    for kept in [76, 75, 74, 70, 60] {
+        let (first, mut seq) = (stun(3, 1, 0), 1);
+        let mut segments = vec![syn(0, 0, 0), data(0, seq, &first)];
+        seq += first.len() as u32;
+        for message in &messages {
+            let whole = padded(message.clone());
+            segments.push(Made { length: whole.len(), ..data(0, seq, &whole[..kept.min(whole.len())]) });
+            seq += whole.len() as u32;
+        }
+        let read = read(&segments);
+        let expected: Vec<Vec<u8>> =
+            messages.iter().map(|message| message[..kept.min(message.len())].to_vec()).collect();
+        assert_eq!(read.of(0)[1..], expected, "{kept}");
+    }
+}
+
+#[test]
 fn the_first_bytes_win_and_others_are_counted() {
     let message = stun(1, 1, 10);
     let mut other = message[30..50].to_vec();

@@ -280,6 +280,10 @@ impl Framer {
         if self.passing {
             return self.lose();
         }
+        let count = count - std::mem::take(&mut self.skip);
+        if self.pads(count) {
+            return;
+        }
         self.lost = self.lost.saturating_add(count as u64);
         let Mode::Framed(framing) = self.mode else { return self.lose() };
         let pending = std::mem::take(&mut self.pending);
@@ -287,17 +291,30 @@ impl Framer {
             return self.lose();
         };
         let left = (header + length).saturating_sub(pending.len());
-        if self.padding > 0 || count > left {
+        let Some(padding) = padding.checked_sub(count.saturating_sub(left)).filter(|_| self.padding == 0) else {
             return self.lose();
-        }
+        };
         if let Some(bytes) = pending.get(header..).filter(|bytes| bytes.len() >= CHANNEL_HEADER) {
             self.note(bytes);
             let (unpadded_before, resumed) = (std::mem::take(&mut self.unpadded), std::mem::take(&mut self.resumed));
             each(Frame { bytes, truncated: true, framing, unpadded_before, resumed, bound: self.bound });
         }
-        self.skip = left - count;
+        self.skip = left.saturating_sub(count);
         self.padding = padding;
         self.lost = 0;
+    }
+
+    /// Whether bytes that are missing are of padding alone, of which nothing need be seen; if so they went by.
+    fn pads(&mut self, count: usize) -> bool {
+        let zeros = self.pending.iter().all(|&byte| byte == 0);
+        match self.padding.checked_sub(self.pending.len() + count) {
+            Some(left) if zeros => {
+                self.padding = left;
+                self.pending.clear();
+                true
+            }
+            _ => false,
+        }
     }
 
     /// At the start of a message with nothing kept; gives what is left.

@@ -35,7 +35,9 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
         return;
     };
     // what is sent where nothing is bound or permitted, and what no peer can reach, is told as that
-    if !nothing_back || is_out_of_reach(relayed, conversation.server) {
+    // what came back may be in what the capture lacks of the server's stream
+    let unread = conversation.connection.as_deref().is_some_and(|connection| connection.missing[1] > 0);
+    if !nothing_back || unread || is_out_of_reach(relayed, conversation.server) {
         return;
     }
     // a relay in the open cannot send to an address of a closed network: that says nothing of the relay
