@@ -348,6 +348,24 @@ fn data_that_goes_on_both_ways_at_the_server_does_not_show_that_its_answers_get_
 }
 
 #[test]
+fn a_client_far_away_that_repeats_its_request_sooner_than_an_answer_can_come_loses_none() {
+    let peer = "198.51.100.9:4000";
+    let mut scene = Scene::new();
+    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let permission = scene.after_ms(1200).create_permission(CLIENT, SERVER, &alice(), "nonce-1", peer);
+    scene.after_ms(1).granted(&permission, None, &alice());
+    for gap in [100, 200, 400] {
+        let copy = scene.after_ms(gap).retransmit(&permission);
+        scene.after_ms(1).granted(&copy, None, &alice());
+    }
+    for _ in 0..20 {
+        scene.after_ms(500).send_indication(CLIENT, SERVER, peer, [0x90; 40]);
+        scene.after_ms(20).data_indication(SERVER, CLIENT, peer, [0x90; 40]);
+    }
+    assert!(!ids(&report(&wait(&mut scene).pcap())).contains(&"turn-answer-lost"));
+}
+
+#[test]
 fn checks_of_which_the_capture_lacks_the_user_name_are_no_requests_to_a_server() {
     let (alice, bob) =
         (IceSide::new("aaaa", "alice-password-of-ice-22", 1), IceSide::new("bbbb", "bob-password-of-ice-2222", 2));

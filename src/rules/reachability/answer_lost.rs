@@ -17,6 +17,9 @@ pub(super) const ELSEWHERE: &str = "turn-answer-from-elsewhere";
 /// answer has passed here does not get it.
 const REPEATS: u32 = 3;
 
+/// No answer is under way for so long.
+const UNDER_WAY: Span = Span::from_secs(2);
+
 pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     for exchange in &conversation.exchanges {
         // what the capture cut off may be the user name of a connectivity check, which is no matter of a server
@@ -154,10 +157,12 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
         let mut vain = conversation.exchanges.iter().filter(|other| in_vain(other));
         vain.any(|other| other.answer.as_ref().is_some_and(|answer| answer.seen.time == at))
     };
+    // data goes on by what older answers granted, and shows nothing of one that would have come by then
+    let is_renewed = matches!(exchange.method, Method::REFRESH | Method::CREATE_PERMISSION)
+        && exchange.last.time.since(answer.time) >= UNDER_WAY;
     let went_on = conversation.exchanges.iter().any(later)
         || conversation.granted.iter().any(|(_, at)| at > exchange.last.time && !answers_in_vain(at))
-        // what an older answer granted may go on, and shows nothing of this one
-        || !is_apart && conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > answer.time);
+        || !is_renewed && conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > answer.time);
     // a client that uses the nonce of an answer on this way hears the server: it passes over the refusal that it repeats its request after
     let hears = |nonce| {
         let taken = |other: &Exchange| other.answer.as_ref().is_some_and(|answer| answer.nonce == Some(nonce));
