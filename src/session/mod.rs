@@ -51,6 +51,7 @@ pub use conversations::nonce::StaleRow;
 pub use express::Bare;
 pub use flow::{Checks, Direction, Ends, Flow, FlowId, Flows, Traffic};
 pub use limits::Limits;
+pub use media::turned_back::TurnedBack;
 pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};
 pub use observe::Known;
 pub use parties::attempts::{Attempt, Attempts, Way, Ways, is_usual};
@@ -78,6 +79,7 @@ use credentials::Credentials;
 use deployment::Deployment;
 use handshake::Handshakes;
 use handshake::dtls::DtlsFlows;
+use media::turned_back::AllTurnedBack;
 use signalling::{Sightings, Signalling};
 use std::collections::VecDeque;
 use transactions::copies::Copies;
@@ -123,6 +125,7 @@ pub struct Session {
     arrivals: Arrivals,
     unreached: AllUnreached,
     shut: AllShut,
+    turned_back: AllTurnedBack,
     nat: Nat,
     moves: Moves,
     tickets: Tickets,
@@ -185,6 +188,7 @@ impl Session {
             arrivals: Arrivals::default(),
             unreached: AllUnreached::default(),
             shut: AllShut::default(),
+            turned_back: AllTurnedBack::default(),
             nat: Nat::new(limits.mappings),
             moves: Moves::default(),
             tickets: Tickets::default(),

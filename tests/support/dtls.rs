@@ -120,19 +120,13 @@ impl End {
 
     /// A ServerHello that chooses version, suite and, up to DTLS 1.2, an SRTP profile.
     pub fn server_hello(&mut self, random: u8, version: u16, suite: u16) -> Vec<u8> {
-        let mut body = version.max(DTLS_1_2).to_be_bytes().to_vec();
-        body.extend([random; 32]);
-        body.push(0);
-        body.extend(suite.to_be_bytes());
-        body.push(0);
         let extensions = if version == DTLS_1_3 {
             let share = [numbers(&[0x001D]), vec16(&[7; 32])].concat();
             [extension(43, &DTLS_1_3.to_be_bytes()), extension(51, &share)].concat()
         } else {
             extension(14, &[0, 2, 0, 7, 0])
         };
-        body.extend(vec16(&extensions));
-        self.message(2, &body)
+        self.message(2, &server_hello_body(random, version.max(DTLS_1_2), suite, &extensions))
     }
 
     pub fn hello_verify_request(&mut self, cookie: &[u8]) -> Vec<u8> {
@@ -233,6 +227,17 @@ pub fn client_hello_body(offer: &Offer) -> Vec<u8> {
         extensions.extend(extension(51, &vec16(&share)));
     }
     body.extend(vec16(&extensions));
+    body
+}
+
+/// A ServerHello with this version in its fixed part, and these extensions.
+pub fn server_hello_body(random: u8, version: u16, suite: u16, extensions: &[u8]) -> Vec<u8> {
+    let mut body = version.to_be_bytes().to_vec();
+    body.extend([random; 32]);
+    body.push(0);
+    body.extend(suite.to_be_bytes());
+    body.push(0);
+    body.extend(vec16(extensions));
     body
 }
 

@@ -227,7 +227,7 @@ impl Teller<'_> {
             data_packets: carried.iter().map(|way| way.packets).sum(),
             data_bytes: carried.iter().map(|way| way.bytes).sum(),
             icmp: pair.icmp.as_ref().map(|icmp| icmp.kind.to_string()),
-            answered_from: pair.elsewhere.map(|(from, _)| Address(from)),
+            answered_from: pair.elsewhere.map(|(from, ..)| Address(from)),
             points: 1 + u32::try_from(pair.other_paths().count()).unwrap_or(u32::MAX),
             evidence: first.into_iter().chain(answers).map(|frame| self.origin.place(frame)).collect(),
         }

@@ -54,9 +54,9 @@ pub(super) static RULES: &[RuleInfo] = &[
         id: "ice-not-nominated",
         severity: "failure",
         title: "Pairs work, and none is nominated",
-        signature: "Checks are answered both ways, and no USE-CANDIDATE is sent before the end.",
-        cause: "The controlling side waits for something or is gone.",
-        fix: "Look at the controlling agent's log.",
+        signature: "Checks are answered, and no USE-CANDIDATE is sent before the end, or each check with it goes unanswered.",
+        cause: "The controlling side waits for something or is gone; neither side takes the controlling role; or something on the way drops what nominates.",
+        fix: "Look at the controlling agent's log; see who is lite; switch off what inspects STUN on the way.",
         reference: "RFC 8445 §8.1.1",
     },
     RuleInfo {

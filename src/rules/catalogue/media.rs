@@ -17,9 +17,10 @@ pub(super) static RULES: &[RuleInfo] = &[
         id: "media-lossy",
         severity: "warning",
         title: "Media arrives with gaps",
-        signature: "More than 5 % of a flow is lost, or gaps of more than a second, measured at the capture point.",
-        cause: "Congestion, radio, or policing on the way to the capture point.",
-        fix: "Find the hop: capture on both sides of it.",
+        signature: "More than 5 % of a flow is lost, or gaps of more than a second, measured at the capture point; or a router turns back by ICMP what is \
+                    too large for the way on, again and again.",
+        cause: "Congestion, radio, or policing on the way to the capture point; or the MTU of a tunnel or VPN on the path.",
+        fix: "Find the hop: capture on both sides of it. Send smaller packets, or raise the MTU.",
         reference: "RFC 3550 §6.4.1",
     },
     RuleInfo {

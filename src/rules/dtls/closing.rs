@@ -1,8 +1,9 @@
 //! `dtls-closed`, `dtls-closed-early`: the end of an association that was complete.
 
 use super::{CLOSED, CLOSED_EARLY, Story, capital};
-use crate::rules::evidence::frames_at;
+use crate::rules::evidence::{frames_at, listed};
 use crate::rules::{Collector, Confidence, Remedy, Severity, Text, View};
+use crate::session::Seen;
 use crate::session::handshake::{Closing, Handshake, Role};
 use crate::time::{Span, Timestamp};
 
@@ -43,6 +44,9 @@ pub(super) fn judge_early(handshake: &Handshake, view: &View<'_>, out: &mut Coll
     let Some(completed) = handshake.completed else { return };
     let closed = handshake.closing().filter(|closing| is_early(handshake, closing));
     let silent = if closed.is_none() { silent_end(&story, completed.time, view) } else { None };
+    if closed.is_none() && silent.is_none() {
+        return no_srtp(&story, completed, view, out);
+    }
     let (by, at, confidence) = match (&closed, silent) {
         (Some(closing), _) => (closing.by, closing.seen, Confidence::Certain),
         (None, Some(role)) => (role, completed, Confidence::Likely),
@@ -69,7 +73,8 @@ pub(super) fn judge_early(handshake: &Handshake, view: &View<'_>, out: &mut Coll
             (
                 format!("{who} sends nothing to {other} once the DTLS handshake is complete"),
                 format!(
-                    "The handshake was complete in frame {}. {other} then sends data, {who} neither DTLS nor media, for the rest of the capture.",
+                    "The handshake was complete in frame {}. {other} then sends data, {who} neither DTLS nor media, for the rest of the capture, though it is still \
+                     there.",
                     completed.frame
                 ),
             )
@@ -79,13 +84,57 @@ pub(super) fn judge_early(handshake: &Handshake, view: &View<'_>, out: &mut Coll
         } else {
             ""
         };
+        let (also, or) = if closed.is_some() {
+            ("an application that hangs up at once does too".to_owned(), "the application closed")
+        } else {
+            (
+                format!(
+                    "a side that expects no data channel does too, where what {other} sends again and again begins one (the INIT of SCTP)"
+                ),
+                "knows of a data channel: both descriptions need the section m=application with a=sctp-port, and a program that listens there",
+            )
+        };
         Text {
             title,
             explanation: format!(
-                "{what} Stacks that compare the certificate with a=fingerprint only after the handshake end like this where the two differ; an \
-                 application that hangs up at once does too."
+                "{what} Stacks that compare the certificate with a=fingerprint only after the handshake end like this where the two differ; {also}."
             ),
-            fix: format!("Look at the log of {who}: whether it refused the fingerprint or the application closed.{sdp}"),
+            fix: format!("Look at the log of {who}: whether it refused the fingerprint or {or}.{sdp}"),
+        }
+    });
+}
+
+/// The client offers profiles for SRTP, the server takes none, and nothing follows the handshake: there are no keys for media.
+fn no_srtp(story: &Story<'_>, completed: Seen, view: &View<'_>, out: &mut Collector) {
+    let handshake = story.handshake;
+    let offered = handshake.sides.client.hello.as_ref().and_then(|hello| hello.srtp.as_deref()).unwrap_or_default();
+    let refused = !offered.is_empty() && handshake.chosen.as_ref().is_some_and(|chosen| chosen.srtp.is_none());
+    let whole = handshake.from_start && !handshake.truncated && !handshake.is_1_3() && handshake.of_turn.is_none();
+    let is_idle = [Role::Client, Role::Server]
+        .into_iter()
+        .all(|role| handshake.sides[role].data.records == 0 && story.is_idle_after(role, completed.time, SILENT, view));
+    if !refused || !whole || !is_idle {
+        return;
+    }
+    let mut seen = story.occurrence(CLOSED_EARLY, Severity::Warning, Confidence::Certain, "srtp");
+    seen.frames = frames_at([completed]);
+    seen.at = completed.time;
+    seen.remedy = Remedy::None;
+    seen.reference = "RFC 5764 §4.1.1";
+    out.add(seen, || {
+        let (client, server) = (story.end(Role::Client), story.end(Role::Server));
+        Text {
+            title: format!("{client} and {server} agree on no SRTP profile, and nothing follows their DTLS handshake"),
+            explanation: format!(
+                "The handshake was complete in frame {}. {client} offered {} in use_srtp, and the ServerHello of {server} chose none: without a profile neither side has \
+                 keys for media. Nothing but connectivity checks follows.",
+                completed.frame,
+                listed(&offered.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            ),
+            fix: format!(
+                "Have {server} take one of these profiles: its DTLS stack has to be built with DTLS-SRTP and to be told of them (OpenSSL: \
+                 SSL_CTX_set_tlsext_use_srtp); read its log."
+            ),
         }
     });
 }

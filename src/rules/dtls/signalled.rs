@@ -71,6 +71,19 @@ impl<'h> Story<'h> {
         stopped && later(there) && later(other)
     }
 
+    /// Whether an end sent neither DTLS nor media for so long after a time, though it goes on to be there.
+    pub(super) fn is_idle_after(&self, role: Role, time: Timestamp, long: Span, view: &View<'_>) -> bool {
+        let around = &self.handshake.surroundings;
+        let (mut own, mut there) = (around.data_last[role], around.last[role]);
+        if let Some((_, pair, agents)) = self.pair(view) {
+            let (carried, checks) = (pair.carried(agents[role]), pair.way(agents[role]));
+            own = own.max(carried.first.map(|_| carried.last));
+            there = there.max(checks.first.map(|_| checks.last));
+        }
+        own.is_none_or(|last| last.since(time) < Span::from_secs(1))
+            && there.is_some_and(|last| last.since(time) >= long)
+    }
+
     /// When an end sent its last media on the ways of the association.
     pub(super) fn last_media(&self, role: Role, view: &View<'_>) -> Option<Seen> {
         let own = |path: &Path| self.handshake.ways.iter().find(|way| way.path == *path);

@@ -1,10 +1,12 @@
-//! `ice-check-unauthorized`, `ice-role-conflict`, `ice-not-nominated`: agents that hear and do not agree.
+//! `ice-check-unauthorized`, `ice-role-conflict`: agents that hear and do not agree.
 
+use super::nomination::PATIENCE;
 use super::{
-    address, asked, counted, counted_were, ends, is_unsigned, named, occurrence, unless_later, unless_later_by_relay,
+    address, asked, counted, counted_were, is_unsigned, named, occurrence, unless_later, unless_later_by_relay,
 };
-use crate::rules::evidence::{Proof, frames, how_long, quote};
+use crate::rules::evidence::{Proof, frames, quote};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
+use crate::session::Name;
 use crate::session::Seen;
 use crate::session::credentials::{Credential, Kind, Slip};
 use crate::session::ice::{IceSession, Role, Unauthorized};
@@ -13,7 +15,6 @@ use crate::time::Span;
 
 pub(super) const UNAUTHORIZED: &str = "ice-check-unauthorized";
 pub(super) const CONFLICT: &str = "ice-role-conflict";
-pub(super) const NOT_NOMINATED: &str = "ice-not-nominated";
 
 /// An agent that has not been told the other's credentials yet refuses its first checks: so long it may last.
 const SIGNALLING: Span = Span::from_secs(2);
@@ -21,8 +22,6 @@ const SIGNALLING: Span = Span::from_secs(2);
 const LOCKED_OUT: (Span, u32) = (Span::from_secs(15), 4);
 /// So long, and so often, checks with a new and an old user fragment are refused where one side restarts ICE and the other does not go along.
 const LEFT_ALONE: (Span, u32) = (Span::from_secs(5), 4);
-/// So long pairs work before one should be nominated.
-const PATIENCE: Span = Span::from_secs(5);
 /// So many 487, over so much time, are no crossing of offers any more, and no checks that were under way together.
 const STUBBORN: (u32, Span) = (4, Span::from_secs(1));
 
@@ -58,10 +57,16 @@ pub(super) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, out: &mut Co
 /// still wants a pair sends checks itself. What proves that the credentials do not fit proves that it is them.
 fn may_have_given_up(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &View<'_>) -> bool {
     let other = ice.agent(1 - agent);
-    let is_silent = other.checks == 0 || other.last_check < refused.first.time;
+    let is_silent =
+        (other.checks == 0 || other.last_check < refused.first.time) && checks_beside(ice, agent, refused).is_none();
     let proven =
         matches!(Proof::of(&refused.integrity, view), Proof::Mismatch(_)) || is_unsigned(&refused.integrity, view);
     refused.code == 400 && is_silent && !proven
+}
+
+/// Where the agent that refuses checks goes on checking itself on the same ways in the session before this one: with which user fragment, and when last.
+fn checks_beside(ice: &IceSession, agent: usize, refused: &Unauthorized) -> Option<(Name, Seen)> {
+    ice.beside.filter(|&(own, last)| Some(own) != ice.agent(agent).ufrag && last.time >= refused.first.time)
 }
 
 /// The last answer by success to a check of an agent.
@@ -77,6 +82,17 @@ fn is_locked_out(ice: &IceSession, agent: usize, refused: &Unauthorized) -> bool
 
 /// Which generation of user fragments the refused checks are of, where the packets or the descriptions tell of another.
 fn generation(ice: &IceSession, agent: usize, refused: &Unauthorized, view: &View<'_>) -> String {
+    let own = ice.agent(1 - agent).ufrag;
+    if let Some((name, last)) = checks_beside(ice, agent, refused).filter(|&(name, _)| Some(name) != own) {
+        return format!(
+            " They name {} for {}, which itself goes on checking as {} between the same addresses and ports (until frame {}): the two are of different media \
+             sections, of which each has its own without BUNDLE, of different calls or of different generations.",
+            view.quoted(own),
+            address(ice, 1 - agent),
+            view.quoted(Some(name)),
+            last.frame
+        );
+    }
     if ice.is_mixed {
         return " They pair a user fragment from before an ICE restart with one from after it: one side restarted ICE, and the other does not know \
                 of it or has it otherwise."
@@ -300,10 +316,25 @@ fn conflict(
     } else {
         format!("{other} sends no checks, and answered those of {one} as an agent does that has the same role")
     };
+    // what the refused one does not take for an answer it never hears of
+    let unheard = if resolved || switched.is_some() {
+        None
+    } else {
+        let answers = &ice.agent(1 - agent).conflict_integrity;
+        match Proof::of(answers, view) {
+            _ if refusals == 0 => None,
+            _ if is_unsigned(answers, view) => Some(" The answers 487 carry no MESSAGE-INTEGRITY"),
+            Proof::Mismatch(_) => Some(" The answers 487 do not verify with the password that belongs to the check"),
+            _ => None,
+        }
+    };
+    let unheard = unheard.map_or_else(String::new, |what| {
+        format!("{what}: an agent drops what is not signed as its check was (RFC 8489 §9.1.4), as browsers do, and never hears of the conflict.")
+    });
     Text {
         title,
         explanation: format!(
-            "{claimed} ({codes}, {}). {end}",
+            "{claimed} ({codes}, {}). {end}{unheard}",
             if first == last {
                 frames(&[first.frame])
             } else {
@@ -316,65 +347,15 @@ fn conflict(
             "An agent that is asked by one with its own role has to switch it, or to answer 487 (RFC 8445 §7.3.1.1), and neither does. Whoever made the offer \
              is the controlling agent, unless it alone is lite: see what each side makes of offer and answer (a=ice-lite)."
                 .to_owned()
+        } else if !unheard.is_empty() {
+            format!(
+                "Update the stack of {other}, or a gateway that answers in its name: it has to sign its answer 487 with the same password that the check is signed \
+                 with. Or give the two the right roles from the start: whoever made the offer is the controlling agent, unless it alone is lite (a=ice-lite)."
+            )
         } else {
             "The agent that is answered 487 has to switch its role and repeat the check (RFC 8445 §7.2.5.1): look there, and for a middlebox \
              that answers in its place."
                 .to_owned()
         },
     }
-}
-
-pub(super) fn judge_not_nominated(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
-    let Some(controlling) = ice.controlling() else { return };
-    let agent = ice.agent(controlling);
-    let claims = agent.role == Some(Role::Controlling);
-    let named_already = ice.nominated.is_some() || ice.agents.iter().any(|agent| agent.use_candidate.is_some());
-    if ice.is_mixed || !claims || named_already || ice.first_data().is_some() || ice.restarted_by.is_some() {
-        return;
-    }
-    let valid = ice.pairs.iter().filter(|pair| pair.is_valid_both_ways());
-    let since = |pair: &&crate::session::ice::Pair| {
-        (0..2).filter_map(|agent| pair.way(agent).answered.as_ref()).map(|answered| answered.first).max()
-    };
-    let Some((pair, valid)) = valid.filter_map(|pair| Some((pair, since(&pair)?))).min_by_key(|(_, since)| *since)
-    else {
-        return;
-    };
-    let way = pair.way(controlling);
-    let lasted = way.last.since(valid.time);
-    let seconds = u32::try_from(lasted.secs()).unwrap_or(u32::MAX);
-    // consent is asked for every 4 to 6 s, or every 2.5 s by WebRTC: an agent that checks faster is still looking for its pair
-    let is_looking = way.sent >= seconds;
-    let began_here = view.session.ice().began_well_before(ice);
-    if lasted < PATIENCE || !(is_looking || began_here) {
-        return;
-    }
-    let numbers = [way.first, Some(valid)].into_iter().flatten().map(|seen| seen.frame).collect();
-    let about = (NOT_NOMINATED, "RFC 8445 §8.1.1");
-    let seen = occurrence(ice, controlling, about, Severity::Failure, valid.time, numbers);
-    let mut seen = unless_later(seen, ice, view);
-    if !is_looking {
-        seen.confidence = Confidence::Likely; // the capture may have begun in the middle of a call
-    }
-    out.add(seen, || Text {
-        title: format!(
-            "{} never nominates a pair, though {} works",
-            address(ice, controlling),
-            ends(pair, controlling)
-        ),
-        explanation: format!(
-            "{} is the controlling agent and sent {} on {} over {}, answered as are those of the other side (since frame {}), but none \
-             with USE-CANDIDATE. The other agent must wait for that, and nothing runs on the pair.",
-            named(ice, controlling, view),
-            counted(u64::from(way.sent), "check"),
-            ends(pair, controlling),
-            how_long(lasted),
-            valid.frame
-        ),
-        fix: format!(
-            "Look at the log of the controlling agent, {}: what it waits for, such as end-of-candidates from the other side, or a pair \
-             that it likes better.",
-            address(ice, controlling)
-        ),
-    });
 }

@@ -3,6 +3,7 @@
 mod agreement;
 mod consent;
 mod hidden;
+mod nomination;
 mod path;
 mod private;
 mod selected;
@@ -25,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[path::UNANSWERED, path::ONE_WAY, path::NO_RELAY], judge: Judge::Ice(path::judge) },
     Rule { ids: &[agreement::UNAUTHORIZED], judge: Judge::Ice(agreement::judge_unauthorized) },
     Rule { ids: &[agreement::CONFLICT], judge: Judge::Ice(agreement::judge_conflict) },
-    Rule { ids: &[agreement::NOT_NOMINATED], judge: Judge::Ice(agreement::judge_not_nominated) },
+    Rule { ids: &[nomination::ID], judge: Judge::Ice(nomination::judge) },
     Rule { ids: &[consent::LOST], judge: Judge::Ice(consent::judge) },
     Rule { ids: &[selected::SWITCHED, selected::RESTART, selected::RELAYED], judge: Judge::Ice(selected::judge) },
 ];

@@ -1,7 +1,7 @@
 //! `ice-checks-unanswered`, `ice-one-way`, `ice-no-relay-candidate`: checks that do not get through.
 
 use super::agreement::nearly;
-use super::private::{only_private, out_of_reach, same_nat};
+use super::private::{only_private, open_path, out_of_reach, same_nat};
 use super::{
     Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, is_unsigned, lost_between, named, occurrence,
     unless_later_by_relay,
@@ -87,7 +87,8 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
         }
     } else if let Some(agent) = (0..2).max_by_key(|&agent| {
         let sends = asked(ice, agent).sends;
-        (sends > 0 && is_behind_relay(ice, agent), sends)
+        let astray = elsewhere_of(ice).is_some_and(|(_, _, asker, _)| asker == agent);
+        (sends > 0 && is_behind_relay(ice, agent), astray, sends)
     }) {
         unanswered(ice, agent, view, out);
     }
@@ -190,15 +191,16 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     } else {
         format!(" No check of {} is seen.", named(ice, 1 - agent, view))
     };
+    let to = elsewhere_of(ice).map_or_else(|| address(ice, 1 - agent), |(.., asked)| asked.ip().to_string());
     let instead = match elsewhere_of(ice) {
-        Some((from, _)) if ice.pairs.len() == 1 => format!(": answers come from {from} instead"),
+        Some((from, ..)) if ice.pairs.len() == 1 => format!(": answers come from {from} instead"),
         _ => String::new(),
     };
     let icmp = ice.pairs.iter().find_map(|pair| pair.icmp.as_deref());
     let icmp =
         icmp.map(|icmp| format!(" {} answered with ICMP \"{}\" (frame {}).", icmp.sender, icmp.kind, icmp.frame));
     let elsewhere = elsewhere_of(ice);
-    let elsewhere = elsewhere.map(|(from, frame)| {
+    let elsewhere = elsewhere.map(|(from, frame, ..)| {
         format!(" An answer came from {from} instead (frame {frame}), which does not count (RFC 8445 §7.2.5.2.1).")
     });
     let alone = match is_heard(ice, agent, view) || elsewhere.is_some() || icmp.is_some() {
@@ -231,9 +233,8 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
     };
     Text {
         title: format!(
-            "No connectivity check between {} and {} is answered{}{}{instead}{}",
+            "No connectivity check between {} and {to} is answered{}{}{instead}{}",
             address(ice, agent),
-            address(ice, 1 - agent),
             if pairs > 1 { format!(", on any of {pairs} pairs") } else { String::new() },
             never.unwrap_or_else(|| way.answers.clone()),
             addresses.as_ref().map_or("", |(clause, _)| clause)
@@ -251,27 +252,23 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
         ),
         fix: if elsewhere_of(ice).is_some() {
             format!(
-                "Let {} answer from the address and port at which it is asked: bind its socket to that address, and translate what leaves it as what comes \
+                "Let {to} answer from the address and port at which it is asked: bind its socket to that address, and translate what leaves it as what comes \
                  in (static NAT both ways).{}",
-                address(ice, 1 - agent),
                 way.fix
             )
         } else if let Some((_, (_, fix))) = addresses {
             format!("{fix}{}{}{credentials}", out_of_reach(ice, agent), way.fix)
         } else {
-            format!(
-                "Open the path for UDP between the two, or give both a TURN server that they can reach: behind two NATs that map by \
-                 destination only a relay works. See that the candidates which signalling passes on are those of this session.{}{}{credentials}",
-                out_of_reach(ice, agent),
-                way.fix
-            )
+            format!("{}{}{}{credentials}", open_path(ice, agent), out_of_reach(ice, agent), way.fix)
         },
     }
 }
 
-/// From where else an answer came, and its frame.
-fn elsewhere_of(ice: &IceSession) -> Option<(Endpoint, u64)> {
-    ice.pairs.iter().find_map(|pair| pair.elsewhere)
+/// From where else an answer came, its frame, the agent that had asked, and where it had asked.
+fn elsewhere_of(ice: &IceSession) -> Option<(Endpoint, u64, usize, Endpoint)> {
+    let known = |pair: &Pair| pair.elsewhere.map(|known| (known, [pair.end(0), pair.end(1)]));
+    let ((from, frame, asker), [one, other]) = ice.pairs.iter().find_map(known)?;
+    Some((from, frame, usize::from(asker), if asker == 0 { other } else { one }))
 }
 
 fn no_relay(ice: &IceSession, agent: usize, confidence: Confidence, view: &View<'_>, out: &mut Collector) {

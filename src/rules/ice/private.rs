@@ -11,29 +11,58 @@ use crate::session::ice::{IceSession, Pair};
 /// what to do about it.
 pub(super) fn only_private(ice: &IceSession, agent: usize, view: &View<'_>) -> Option<(String, String)> {
     let own = ice.host(agent)?;
-    let checked = || ice.checked_by(agent).map(|pair| pair.end(1 - agent));
-    let first = checked().next()?;
+    let first = far_private(ice, agent).filter(|_| view.session.nat().is_translated(own.ip()))?;
+    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    Some((
+        format!(
+            " All that {from} checks are private addresses, such as {}: beyond its NAT nobody can reach those, and no public or relayed candidate of \
+             {to} is checked.",
+            first.ip()
+        ),
+        offer_another(ice, agent),
+    ))
+}
+
+/// The first of the addresses that an agent checks, where all are private ones of another network and nobody checks it from there.
+fn far_private(ice: &IceSession, agent: usize) -> Option<Endpoint> {
+    let own = ice.host(agent)?;
+    let mut checked = ice.checked_by(agent).map(|pair| pair.end(1 - agent)).peekable();
     let far = |peer: Endpoint| match (own.ip(), peer.ip()) {
         (IpAddr::V4(own), IpAddr::V4(peer)) => own.octets()[..2] != peer.octets()[..2],
         _ => false,
     };
-    let is_alone = asked(ice, 1 - agent).checks == 0 && view.session.nat().is_translated(own.ip());
-    let all = checked().all(|peer| peer.scope() == Scope::Private && far(peer));
-    (is_alone && all).then(|| {
-        let (from, to) = (address(ice, agent), address(ice, 1 - agent));
-        (
-            format!(
-                " All that {from} checks are private addresses, such as {}: beyond its NAT nobody can reach those, and no public or relayed candidate of \
-                 {to} is checked.",
-                first.ip()
-            ),
-            format!(
-                "Unless {to} is in the same network as {from}, it has to offer an address that can be reached from outside: a media server behind a NAT or in \
-                 a container its public one (Janus: nat_1_1_mapping; mediasoup: announcedAddress; LiveKit: use_external_ip), a client the one that a STUN \
-                 server tells it, or a relayed one. See that signalling passes these candidates on.",
-            ),
+    let first = *checked.peek()?;
+    let all = checked.all(|peer| peer.scope() == Scope::Private && far(peer));
+    (all && asked(ice, 1 - agent).checks == 0).then_some(first)
+}
+
+fn offer_another(ice: &IceSession, agent: usize) -> String {
+    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    format!(
+        "Unless {to} is in the same network as {from}, it has to offer an address that can be reached from outside: a media server behind a NAT or in \
+         a container its public one (Janus: nat_1_1_mapping; mediasoup: announcedAddress; LiveKit: use_external_ip), a client the one that a STUN \
+         server tells it, or a relayed one. See that signalling passes these candidates on."
+    )
+}
+
+/// What to do where nothing tells why the checks of an agent go unanswered.
+pub(super) fn open_path(ice: &IceSession, agent: usize) -> String {
+    let direct = || ice.checked_by(agent).filter(|pair| pair.passes_relay().is_none());
+    let public = direct().map(|pair| pair.end(1 - agent)).find(|peer| peer.scope() == Scope::Public);
+    let server = public.filter(|_| asked(ice, 1 - agent).checks == 0).map_or_else(String::new, |peer| {
+        format!(" (where {peer} is a server: that port, in its firewall and forwarded by the NAT before it)")
+    });
+    let private = far_private(ice, agent).filter(|_| direct().next().is_some()).map_or_else(String::new, |peer| {
+        format!(
+            " {} is a private address, which leads nowhere from another network. {}",
+            peer.ip(),
+            offer_another(ice, agent)
         )
-    })
+    });
+    format!(
+        "Open the path for UDP between the two{server}, or give both a TURN server that they can reach: behind two NATs that map by destination only a relay \
+         works. See that the candidates which signalling passes on are those of this session.{private}"
+    )
 }
 
 /// Where an agent without a relay checks the very address that its own NAT shows of it: what that says, and what to do about it.

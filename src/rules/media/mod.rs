@@ -2,6 +2,7 @@
 
 mod lossy;
 mod one_way;
+mod too_large;
 
 use crate::rules::{Judge, Rule};
 
@@ -9,4 +10,5 @@ use crate::rules::{Judge, Rule};
 pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[one_way::ID], judge: Judge::Capture(one_way::judge) },
     Rule { ids: &[lossy::ID], judge: Judge::Capture(lossy::judge) },
+    Rule { ids: &[lossy::ID], judge: Judge::Capture(too_large::judge) },
 ];

@@ -286,6 +286,12 @@ impl Handshakes {
         true
     }
 
+    /// Whether an association on this way is not complete yet.
+    pub(in crate::session) fn is_under_way(&self, path: &Path) -> bool {
+        let entry = self.by_path.get(path).and_then(|slot| self.entries.get(*slot));
+        entry.is_some_and(|entry| entry.handshake.completed.is_none())
+    }
+
     /// IP packets of which fragments never came: those between the ends of an association within its time.
     pub(in crate::session) fn lost_packets(&mut self, packets: &[Incomplete]) {
         const UDP: u8 = 17;

@@ -194,7 +194,11 @@ impl Ice {
         if let Some((index, pair)) = session.pair_on(path) {
             // an older generation, of which checks still come
             let point = if pair.path() == path { 0 } else { 1 + pair.other_paths().position(|other| other == path)? };
-            return Some(Place { slot, pair: u16::try_from(index).ok()?, point: u8::try_from(point).ok()? });
+            let older = Place { slot, pair: u16::try_from(index).ok()?, point: u8::try_from(point).ok()? };
+            if let Some(newer) = place.and_then(|newer| self.get_mut(newer.slot)) {
+                newer.beside = Some((own, seen));
+            }
+            return Some(older);
         }
         let [one, other] = &session.agents;
         let sender = match (one.ufrag == Some(own), other.ufrag == Some(own)) {
@@ -307,7 +311,7 @@ impl Ice {
 
     fn elsewhere(&mut self, sent: Sent, event: &Event<'_>) {
         if let Some(pair) = self.pair_mut(sent.slot, sent.pair) {
-            pair.elsewhere.get_or_insert((event.src, event.frame));
+            pair.elsewhere.get_or_insert((event.src, event.frame, sent.agent));
         }
     }
 

@@ -63,8 +63,9 @@ pub struct Pair {
     ways: [Way; 2],
     /// The ICMP error that one of its checks met first.
     pub icmp: Option<Box<IcmpAnswer>>,
-    /// An answer to one of its checks that came from another address than was checked, which makes the check fail (RFC 8445 §7.2.5.2.1).
-    pub elsewhere: Option<(Endpoint, u64)>,
+    /// An answer to one of its checks that came from another address than was checked, which makes the check fail (RFC 8445 §7.2.5.2.1): that address,
+    /// the frame, and the agent that had asked.
+    pub elsewhere: Option<(Endpoint, u64, u8)>,
     /// Whether it goes over TCP (RFC 6544), as ICE sees it: what carries messages to a relay is another thing.
     pub(super) tcp: bool,
     /// The agent that opened the TCP connection.
@@ -92,6 +93,8 @@ pub struct Way {
     pub last: Timestamp,
     /// The first with USE-CANDIDATE.
     pub use_candidate: Option<Seen>,
+    /// How many had it, and when the last of these was sent; meaningless where none had it.
+    pub nominations: (u32, Timestamp),
     /// What came of those that were answered by success.
     pub answered: Option<Box<Answered>>,
 }
@@ -173,6 +176,7 @@ impl Way {
         }
         if nominates {
             self.use_candidate.get_or_insert(seen);
+            self.nominations = (self.nominations.0.saturating_add(1), seen.time);
         }
     }
 

@@ -115,7 +115,11 @@ impl IceSession {
         way.errors = way.errors.saturating_add(1);
         way.error = code;
         match code {
-            487 => self.agent_mut(1 - asker).conflicts.add(seen),
+            487 => {
+                let answerer = self.agent_mut(1 - asker);
+                answerer.conflicts.add(seen);
+                answerer.conflict_integrity = known.integrity;
+            }
             // some stacks (SIPSorcery) refuse a check without ERROR-CODE; a cut answer may have any code
             0 if truncated => {}
             0 | 400 | 401 => {

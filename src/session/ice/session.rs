@@ -62,6 +62,8 @@ pub struct Agent {
     pub webrtc: bool,
     /// 487 answers that it gave, and the first and last of them.
     pub conflicts: Conflicts,
+    /// What the integrity of the last of these proves.
+    pub conflict_integrity: Verdicts,
     /// Its checks that were refused with 400, 401 or an error without a code since one was last answered by success.
     pub unauthorized: Option<Box<Unauthorized>>,
     /// What the integrity of its last check proves.
@@ -165,6 +167,8 @@ pub struct IceSession {
     pub half_restarted: Option<Seen>,
     /// The first answer to any check.
     pub first_answer: Option<Seen>,
+    /// The last check of the session before it on one of its ways, and the user fragment of its sender: that session goes on.
+    pub beside: Option<(Name, Seen)>,
     /// Answers on its pairs of which no check was seen before.
     pub stray_answers: u32,
     /// DTLS or media ran on the way of a pair, were it before the first check.
@@ -202,6 +206,7 @@ impl IceSession {
             restarted_by: None,
             half_restarted: None,
             first_answer: None,
+            beside: None,
             stray_answers: 0,
             is_under_data: false,
             nomination: None,

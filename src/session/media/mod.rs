@@ -5,6 +5,7 @@
 
 mod clock;
 mod stream;
+pub(super) mod turned_back;
 mod way;
 
 pub use clock::Jitter;

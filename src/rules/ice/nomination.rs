@@ -1,0 +1,173 @@
+//! `ice-not-nominated`: pairs that work, and nobody chooses one.
+
+use super::{address, counted, ends, named, occurrence, unless_later};
+use crate::rules::evidence::{frames, how_long};
+use crate::rules::{Collector, Confidence, Severity, Text, View};
+use crate::session::ice::{Answered, IceSession, Pair, Role};
+use crate::time::Span;
+
+pub(super) const ID: &str = "ice-not-nominated";
+
+/// So long pairs work before one should be nominated.
+pub(super) const PATIENCE: Span = Span::from_secs(5);
+/// So many checks with USE-CANDIDATE that go unanswered are no loss of packets.
+const SEVERAL: u32 = 4;
+
+pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
+    if ice.is_mixed || ice.nominated.is_some() || ice.first_data().is_some() || ice.restarted_by.is_some() {
+        return;
+    }
+    let Some(controlling) = ice.controlling() else { return };
+    if ice.agents.iter().any(|agent| agent.use_candidate.is_some()) {
+        dropped(ice, controlling, view, out);
+    } else if ice.agent(controlling).role == Some(Role::Controlling) {
+        never(ice, controlling, view, out);
+    } else {
+        nobody(ice, controlling, view, out);
+    }
+}
+
+/// The controlling agent sends no USE-CANDIDATE.
+fn never(ice: &IceSession, controlling: usize, view: &View<'_>, out: &mut Collector) {
+    let valid = ice.pairs.iter().filter(|pair| pair.is_valid_both_ways());
+    let since = |pair: &&Pair| {
+        (0..2).filter_map(|agent| pair.way(agent).answered.as_ref()).map(|answered| answered.first).max()
+    };
+    let Some((pair, valid)) = valid.filter_map(|pair| Some((pair, since(&pair)?))).min_by_key(|(_, since)| *since)
+    else {
+        return;
+    };
+    let way = pair.way(controlling);
+    let lasted = way.last.since(valid.time);
+    let is_looking = is_looking(way.sent, lasted);
+    let began_here = view.session.ice().began_well_before(ice);
+    if lasted < PATIENCE || !(is_looking || began_here) {
+        return;
+    }
+    let numbers = [way.first, Some(valid)].into_iter().flatten().map(|seen| seen.frame).collect();
+    let about = (ID, "RFC 8445 §8.1.1");
+    let seen = occurrence(ice, controlling, about, Severity::Failure, valid.time, numbers);
+    let mut seen = unless_later(seen, ice, view);
+    if !is_looking {
+        seen.confidence = Confidence::Likely; // the capture may have begun in the middle of a call
+    }
+    out.add(seen, || Text {
+        title: format!(
+            "{} never nominates a pair, though {} works",
+            address(ice, controlling),
+            ends(pair, controlling)
+        ),
+        explanation: format!(
+            "{} is the controlling agent and sent {} on {} over {}, answered as are those of the other side (since frame {}), but none \
+             with USE-CANDIDATE. The other agent must wait for that, and nothing runs on the pair.",
+            named(ice, controlling, view),
+            counted(u64::from(way.sent), "check"),
+            ends(pair, controlling),
+            how_long(lasted),
+            valid.frame
+        ),
+        fix: format!(
+            "Look at the log of the controlling agent, {}: what it waits for, such as end-of-candidates from the other side, or a pair \
+             that it likes better.",
+            address(ice, controlling)
+        ),
+    });
+}
+
+/// Consent is asked for every 4 to 6 s, or every 2.5 s by WebRTC: an agent that checks faster is still looking for its pair.
+fn is_looking(sent: u32, lasted: Span) -> bool {
+    sent >= u32::try_from(lasted.secs()).unwrap_or(u32::MAX)
+}
+
+/// A controlled agent checks a pair that works, and the other one, which would have to nominate it, sends no checks.
+fn nobody(ice: &IceSession, controlling: usize, view: &View<'_>, out: &mut Collector) {
+    let agent = 1 - controlling;
+    let answered = |pair: &Pair| pair.way(agent).answered.as_ref().map(|answered| answered.first);
+    let valid = ice.pairs.iter().filter_map(|pair| Some((pair, answered(pair)?)));
+    let Some((pair, valid)) = valid.min_by_key(|(_, since)| *since) else { return };
+    let way = pair.way(agent);
+    let lasted = way.last.since(valid.time);
+    let is_looking = is_looking(way.sent, lasted);
+    let session = view.session;
+    let is_full = ice.is_lite(controlling, session.signalling(), session.names()) == Some(false);
+    if is_full || lasted < PATIENCE || !(is_looking || view.session.ice().began_well_before(ice)) {
+        return;
+    }
+    let numbers = [way.first, Some(valid)].into_iter().flatten().map(|seen| seen.frame).collect();
+    let seen = occurrence(ice, agent, (ID, "RFC 8445 §6.1.1"), Severity::Failure, valid.time, numbers);
+    let mut seen = unless_later(seen, ice, view);
+    // the capture may have begun in the middle of a call, and checks may go where it does not show them
+    if !is_looking || session.totals().over_tcp > 0 {
+        seen.confidence = Confidence::Likely;
+    }
+    out.add(seen, || {
+        let (own, other) = (address(ice, agent), address(ice, controlling));
+        Text {
+            title: format!("{own} waits to be nominated by {other}, which sends no checks: nobody nominates a pair"),
+            explanation: format!(
+                "{} says in its checks that it is controlled, and sent {} on {} over {}, answered since frame {}. {other} only answers, as a lite agent does: it \
+                 sends no check, and so no USE-CANDIDATE either. Where one agent is lite the other one has to be the controlling one (RFC 8445 §6.1.1), whoever \
+                 made the offer.",
+                named(ice, agent, view),
+                counted(u64::from(way.sent), "check"),
+                ends(pair, agent),
+                how_long(lasted),
+                valid.frame
+            ),
+            fix: format!(
+                "See that the description of {other} says a=ice-lite where it is lite, and that {own} heeds it and takes the controlling role: update the stack of \
+                 {own}, or let it make the offer. If {other} is not lite, look there for why it sends no checks."
+            ),
+        }
+    });
+}
+
+/// Checks with USE-CANDIDATE go unanswered on a pair on which those without it are answered.
+fn dropped(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector) {
+    let nominated = |pair: &&Pair| {
+        let way = pair.way(agent);
+        let (count, last) = way.nominations;
+        let lasted = way.use_candidate.map(|first| last.since(first.time));
+        way.answered.is_some() && way.errors == 0 && count >= SEVERAL && lasted >= Some(PATIENCE)
+    };
+    let Some(pair) = ice.pairs.iter().find(nominated) else { return };
+    let way = pair.way(agent);
+    let (Some(first), Some(answered)) = (way.use_candidate, way.answered.as_ref()) else { return };
+    let (count, last) = way.nominations;
+    // answers to others while nominations go without show that the peer is there
+    let is_there = answered.last > first && answered.last.time.since(first.time) >= PATIENCE;
+    let numbers = vec![answered.first.frame, first.frame];
+    let seen = occurrence(ice, agent, (ID, "RFC 8445 §8.1.1"), Severity::Failure, first.time, numbers.clone());
+    let mut seen = unless_later(seen, ice, view);
+    if !is_there {
+        seen.confidence = Confidence::Likely;
+    }
+    out.add(seen, || {
+        let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+        let Answered { count: others, .. } = **answered;
+        Text {
+            title: format!("Checks of {from} with USE-CANDIDATE go unanswered by {to}, while those without it are answered"),
+            explanation: format!(
+                "{} sent {} with USE-CANDIDATE on {} over {} and got no answer to any of them; {} without it {} answered ({}). {}",
+                named(ice, agent, view),
+                counted(u64::from(count), "check"),
+                ends(pair, agent),
+                how_long(last.since(first.time)),
+                counted(u64::from(others), "check"),
+                if others == 1 { "was" } else { "were" },
+                frames(&numbers),
+                if is_there {
+                    "The path is open and the peer is there, so that something on the way, or the stack of the peer, drops what nominates: firewalls that look into \
+                     STUN (an ALG for SIP or ICE) do."
+                } else {
+                    "Nothing was answered any more from then on: the peer went away at that time, or something on the way, or its stack, drops what nominates, as \
+                     firewalls that look into STUN (an ALG for SIP or ICE) do."
+                }
+            ),
+            fix: format!(
+                "Switch off what inspects or rewrites STUN in the firewall on the way (an ALG, application control), or let the call go through a TURN server over \
+                 TLS, which it cannot look into. Capture at {to}, too: whether these checks arrive there tells the path from the stack."
+            ),
+        }
+    });
+}

@@ -1,0 +1,262 @@
+//! What people met in the field and how it was solved, rebuilt: what is told has to be what it was.
+
+mod support;
+
+use support::analyze::{finding, ids, report, report_with};
+use support::calls::{failures, graver};
+use support::dtls::{self, Shake};
+use support::ice::{Agents, plain};
+use support::*;
+use turnscope::report::{Confidence, Report, Severity, Verdict};
+
+const A: &str = "192.168.1.10:5000";
+const B: &str = "198.51.100.20:10000";
+const ROUTER: &str = "192.168.1.1";
+
+fn agents() -> Agents {
+    Agents::new(A, B)
+}
+
+/// A call whose DTLS is complete.
+fn call() -> (Scene, Shake) {
+    let mut scene = Scene::new();
+    scene.connect(&agents());
+    let mut shake = Shake::between(A, B);
+    shake.complete(&mut scene);
+    (scene, shake)
+}
+
+#[test]
+fn an_agent_that_answers_from_another_address_is_the_one_to_mend_though_it_checks_from_there_too() {
+    let (agents, from_there) = (agents(), Agents::new(A, "198.51.100.99:10000"));
+    let mut scene = Scene::new();
+    for _ in 0..25 {
+        let check = scene.after_ms(400).a_checks(&agents, plain);
+        let answer = Stun::success_to(&check.payload).xor_mapped("203.0.113.7:5000");
+        let answer = answer.integrity_short_term(&agents.b.password).fingerprint().bytes();
+        scene.after_ms(20).udp(from_there.at_b, A, answer);
+        scene.after_ms(5).b_checks(&from_there, plain);
+    }
+    let told = report(&scene.pcap());
+    let found = finding(&told, "ice-checks-unanswered");
+    assert!(found.explanation.starts_with("192.168.1.10 (\"aaaa\") sent 25 checks"), "{}", found.explanation);
+    assert!(found.fix.starts_with("Let 198.51.100.20 answer from"), "{}", found.fix);
+}
+
+#[test]
+fn checks_that_nobody_answers_name_the_port_to_open_and_the_address_that_leads_nowhere() {
+    let fix = |at_b: &'static str| {
+        let mut scene = Scene::new();
+        scene.a_checks_in_vain(&Agents::new(A, at_b), 30, 400).resolved(A);
+        finding(&report(&scene.pcap()), "ice-checks-unanswered").fix.clone()
+    };
+    let told = fix(B);
+    assert!(told.contains("198.51.100.20:10000") && !told.contains("private"), "{told}");
+    let told = fix("172.17.0.2:8000");
+    assert!(told.contains("172.17.0.2 is a private address"), "{told}");
+    let told = fix("192.168.1.20:8000");
+    assert!(!told.contains("is a private address"), "{told}");
+}
+
+/// Checks that are answered unless they nominate.
+fn nominations_are_dropped(between: bool) -> Report {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for _ in 0..3 {
+        scene.a_is_answered(&agents, plain);
+    }
+    for _ in 0..20 {
+        if between {
+            scene.a_is_answered(&agents, plain);
+        }
+        scene.after_ms(450).a_checks(&agents, Stun::use_candidate);
+    }
+    report(&scene.pcap())
+}
+
+#[test]
+fn checks_that_go_unanswered_only_where_they_nominate_are_a_failure() {
+    let told = nominations_are_dropped(true);
+    assert_eq!(failures(&told), ["ice-not-nominated"]);
+    let found = finding(&told, "ice-not-nominated");
+    assert!(found.title.contains("with USE-CANDIDATE") && found.title.contains("without it"), "{}", found.title);
+    assert!(found.fix.contains("firewall"), "{}", found.fix);
+    // where no other check is sent any more, the peer may be gone
+    let told = nominations_are_dropped(false);
+    assert_eq!(finding(&told, "ice-not-nominated").confidence, Confidence::Likely);
+    assert_eq!(told.verdict, Verdict::Warning);
+}
+
+#[test]
+fn a_nomination_that_is_lost_once_and_then_answered_is_healthy() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.a_is_answered(&agents, plain);
+    for _ in 0..3 {
+        scene.after_ms(450).a_checks(&agents, Stun::use_candidate);
+    }
+    scene.connect(&agents).talk_directly(A, B, 50);
+    assert_eq!(report(&scene.pcap()).verdict, Verdict::Healthy);
+}
+
+#[test]
+fn a_controlled_agent_whose_peer_only_answers_waits_for_a_nomination_that_never_comes() {
+    let mut agents = agents();
+    agents.a_controls = false;
+    let mut scene = Scene::new();
+    for _ in 0..20 {
+        scene.after_ms(450).a_is_answered(&agents, plain);
+    }
+    let told = report(&scene.pcap());
+    assert_eq!(failures(&told), ["ice-not-nominated"]);
+    let found = finding(&told, "ice-not-nominated");
+    assert_eq!(
+        found.title,
+        "192.168.1.10 waits to be nominated by 198.51.100.20, which sends no checks: nobody nominates a pair"
+    );
+    assert!(found.fix.contains("a=ice-lite"), "{}", found.fix);
+}
+
+#[test]
+fn a_controlled_agent_that_asks_a_silent_peer_for_consent_in_the_middle_of_a_call_lacks_nothing() {
+    let mut agents = agents();
+    agents.a_controls = false;
+    let mut scene = Scene::new();
+    for _ in 0..12 {
+        scene.after_ms(5000).a_is_answered(&agents, plain);
+    }
+    assert!(graver(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn a_role_conflict_that_is_answered_without_a_signature_is_not_heard() {
+    let agents = agents();
+    let refused = |sign: Option<&str>| {
+        let mut scene = Scene::new();
+        for _ in 0..20 {
+            let check = scene.after_ms(450).a_checks(&agents, plain);
+            scene.after_ms(20).refuse_with(&check, 487, "Role Conflict", |error| match sign {
+                Some(password) => error.integrity_short_term(password).fingerprint(),
+                None => error,
+            });
+        }
+        let given = format!("[[credential]]\nice_ufrag = \"bbbb\"\nice_pwd = \"{}\"\n", agents.b.password);
+        finding(&report_with(&scene.pcap(), &given), "ice-role-conflict").clone()
+    };
+    let found = refused(None);
+    assert!(found.explanation.contains("carry no MESSAGE-INTEGRITY"), "{}", found.explanation);
+    assert!(found.fix.starts_with("Update the stack of 198.51.100.20"), "{}", found.fix);
+    let found = refused(Some(&agents.a.password));
+    assert!(found.explanation.contains("do not verify"), "{}", found.explanation);
+    assert!(found.fix.starts_with("Update the stack of 198.51.100.20"), "{}", found.fix);
+    let found = refused(Some(&agents.b.password));
+    assert!(!found.explanation.contains("verify"), "{}", found.explanation);
+    assert!(found.fix.starts_with("The agent that is answered 487"), "{}", found.fix);
+}
+
+#[test]
+fn checks_with_the_user_fragment_of_another_section_are_not_told_as_a_restart_nor_as_an_agent_that_gave_up() {
+    let agents = agents();
+    let mut other = agents.clone();
+    other.a.ufrag = "vvvv".into();
+    other.a.password = "another-password-of-ice-01".into();
+    let mut scene = Scene::new();
+    for _ in 0..15 {
+        scene.a_is_answered(&agents, plain);
+        let check = scene.after_ms(400).b_checks(&other, plain);
+        scene.after_ms(2).refuse(&check, 400, "Bad Request");
+    }
+    let told = report(&scene.pcap());
+    let found = finding(&told, "ice-check-unauthorized");
+    let all = format!("{} {} {}", found.title, found.explanation, found.fix);
+    assert!(!all.contains("given up") && !all.contains("ICE restart with one from after"), "{all}");
+    assert!(found.explanation.contains("\"vvvv\"") && found.explanation.contains("\"aaaa\""), "{}", found.explanation);
+}
+
+/// Large packets that a router turns back, each time.
+fn too_large(scene: &mut Scene, mut large: impl FnMut(u16) -> Vec<u8>, number: u16) {
+    for packet in 0..number {
+        let sent = scene.after_ms(100).udp(A, B, large(packet));
+        scene.after_ms(1).icmp(ROUTER, Icmp::TooBig(1280), &sent);
+        let audio = payload::rtp(111, packet, u32::from(packet) * 4800, 8, 80);
+        scene.udp(B, A, audio.clone());
+        scene.udp(A, B, audio);
+    }
+}
+
+#[test]
+fn media_and_data_that_a_router_finds_too_large_are_told_with_what_it_takes() {
+    let (mut scene, _) = call();
+    too_large(&mut scene, |number| payload::rtp(96, number, u32::from(number) * 9000, 9, 1350), 30);
+    let told = report(&scene.pcap());
+    assert_eq!(graver(&told), ["media-lossy"]);
+    let found = finding(&told, "media-lossy");
+    assert_eq!(
+        found.title,
+        "Large packets from 192.168.1.10:5000 do not get to 198.51.100.20:10000: 192.168.1.1 passes on 1280 bytes at most"
+    );
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
+    // so of a data channel
+    let (mut scene, mut shake) = call();
+    too_large(&mut scene, |_| shake.client.sealed(23, 1300), 30);
+    assert_eq!(graver(&report(&scene.pcap())), ["media-lossy"]);
+}
+
+#[test]
+fn a_sender_that_is_told_once_what_a_path_takes_has_lost_nothing() {
+    let (mut scene, mut shake) = call();
+    too_large(&mut scene, |_| shake.client.sealed(23, 1300), 1);
+    shake.talk(&mut scene, 10);
+    assert!(graver(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn a_handshake_that_agrees_on_no_srtp_profile_leaves_a_call_without_media() {
+    let agreed = |with_srtp: bool| {
+        let mut scene = Scene::new();
+        scene.connect(&agents());
+        let mut shake = Shake::between(A, B);
+        shake.hello(&mut scene);
+        let certificate = shake.certificates.1.clone();
+        let mut flight = match with_srtp {
+            true => shake.server.server_hello(0xA5, dtls::DTLS_1_2, 0xC02B),
+            false => shake.server.message(2, &dtls::server_hello_body(0xA5, dtls::DTLS_1_2, 0xC02B, &[])),
+        };
+        flight.extend(shake.server.certificate(&[&certificate]));
+        flight.extend(shake.server.server_key_exchange());
+        flight.extend(shake.server.certificate_request());
+        flight.extend(shake.server.server_hello_done());
+        shake.down(&mut scene, flight);
+        shake.client_flight(&mut scene);
+        shake.last_flight(&mut scene);
+        (scene, shake)
+    };
+    let (mut scene, _) = agreed(false);
+    scene.consent(&agents(), 30);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "dtls-closed-early");
+    assert!(found.title.contains("no SRTP profile"), "{}", found.title);
+    assert_eq!(ids(&told).first(), Some(&"dtls-closed-early"));
+    // a data channel needs none
+    let (mut scene, mut shake) = agreed(false);
+    shake.talk(&mut scene, 10);
+    assert!(graver(&report(&scene.pcap())).is_empty());
+    // nor does it say anything where one was agreed on
+    let (mut scene, _) = agreed(true);
+    scene.consent(&agents(), 30);
+    assert!(graver(&report(&scene.pcap())).is_empty());
+}
+
+#[test]
+fn a_data_channel_that_nobody_answers_while_the_peer_goes_on_with_ice_is_told_as_such() {
+    let (mut scene, mut shake) = call();
+    for round in 0..6 {
+        scene.after_ms(1000 << round.min(3));
+        let init = shake.client.sealed(23, 124);
+        shake.up(&mut scene, init);
+        scene.consent(&agents(), 5);
+    }
+    let told = report(&scene.pcap());
+    let found = finding(&told, "dtls-closed-early");
+    assert!(found.explanation.contains("SCTP") && !found.explanation.contains("hangs up"), "{}", found.explanation);
+}
