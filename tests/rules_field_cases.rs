@@ -260,3 +260,214 @@ fn a_data_channel_that_nobody_answers_while_the_peer_goes_on_with_ice_is_told_as
     let found = finding(&told, "dtls-closed-early");
     assert!(found.explanation.contains("SCTP") && !found.explanation.contains("hangs up"), "{}", found.explanation);
 }
+
+const SERVER: &str = "203.0.113.5:3478";
+const RELAYED: &str = "203.0.113.5:50123";
+const PEER: &str = "198.51.100.7:4000";
+
+#[test]
+fn a_peer_that_keeps_its_channel_for_five_minutes_after_its_end_is_named() {
+    let login = alice();
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &login, "n", RELAYED);
+    scene.talk(A, SERVER, &login, "n", (0x4000, PEER), 50);
+    for channel in [0x4001, 0x4002, 0x4003] {
+        let bind = scene.after_ms(233_000).channel_bind(A, SERVER, &login, "n", (channel, PEER));
+        scene.after_ms(10).refuse(&bind, 400, "Bad Request");
+        let refresh = scene.after_ms(10).refresh(A, SERVER, &login, "n", 600);
+        scene.after_ms(10).granted(&refresh, Some(600), &login);
+    }
+    let told = report(&scene.later(30).pcap());
+    let found = finding(&told, "turn-request-rejected");
+    assert!(found.explanation.contains("Channel 0x4000 is bound to 198.51.100.7:4000"), "{}", found.explanation);
+    assert!(found.explanation.contains("5 minutes more"), "{}", found.explanation);
+}
+
+#[test]
+fn checks_that_lack_a_user_fragment_are_told_so() {
+    for (own, peer, whose) in [("", "bbbb", "of 192.168.1.10"), ("aaaa", "", "of 198.51.100.20")] {
+        let mut agents = agents();
+        (agents.a.ufrag, agents.b.ufrag) = (own.into(), peer.into());
+        let mut scene = Scene::new();
+        scene.a_checks_in_vain(&agents, 30, 400).resolved(A);
+        let told = report(&scene.pcap());
+        let found = finding(&told, "ice-checks-unanswered");
+        assert!(
+            found.explanation.contains("lacks the user fragment") && found.explanation.contains(whose),
+            "{}",
+            found.explanation
+        );
+        assert!(found.fix.contains("a=ice-ufrag"), "{}", found.fix);
+    }
+}
+
+#[test]
+fn checks_over_tcp_that_nobody_answers_ask_for_a_way_for_tcp() {
+    let agents = agents();
+    let mut scene = Scene::new();
+    let mut tcp = Tcp::open(&mut scene, A, B);
+    for number in 0..8 {
+        let check = agents.message(plain).tid([number; 12]).bytes();
+        tcp.say(scene.after_ms(500), 0, &support::tcp::framed(&check));
+    }
+    let told = report(&scene.later(20).pcap());
+    let found = finding(&told, "ice-checks-unanswered");
+    assert!(found.fix.starts_with("Open the path for TCP"), "{}", found.fix);
+}
+
+/// Checks through a relay that nobody answers.
+fn through_the_relay(peer: &'static str) -> Report {
+    let login = alice();
+    let mut scene = Scene::new();
+    scene.resolved(A);
+    scene.allocation(A, SERVER, &login, "n", RELAYED);
+    let permit = scene.after_ms(10).create_permission(A, SERVER, &login, "n", peer);
+    scene.after_ms(10).granted(&permit, None, &login);
+    let agents = Agents::new(A, peer);
+    for number in 0..20 {
+        let check = agents.message(plain).tid([100 + number; 12]).bytes();
+        scene.after_ms(400).sent_inside(A, SERVER, peer, &check);
+    }
+    report(&scene.pcap())
+}
+
+#[test]
+fn a_relay_that_sends_to_a_relay_of_its_own_server_is_told_to_reach_its_own_address() {
+    let told = through_the_relay("203.0.113.5:50177");
+    let found = finding(&told, "turn-relay-silent");
+    assert!(found.explanation.contains("at the server's own address"), "{}", found.explanation);
+    assert!(found.fix.contains("hairpin"), "{}", found.fix);
+    let told = through_the_relay(PEER);
+    assert!(!finding(&told, "turn-relay-silent").fix.contains("hairpin"));
+}
+
+#[test]
+fn a_private_peer_behind_a_relay_is_told_to_be_out_of_its_reach() {
+    let found = through_the_relay("10.33.142.88:40000");
+    let fix = &finding(&found, "ice-checks-unanswered").fix;
+    assert!(fix.contains("10.33.142.88 is a private address") && fix.contains("203.0.113.5"), "{fix}");
+}
+
+#[test]
+fn a_permission_that_ran_out_while_others_were_renewed_is_told_so() {
+    let (login, other) = (alice(), "198.51.100.8:4000");
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &login, "n", RELAYED);
+    for peer in [PEER, other] {
+        let permit = scene.after_ms(10).create_permission(A, SERVER, &login, "n", peer);
+        scene.after_ms(10).granted(&permit, None, &login);
+    }
+    for number in 0..200_u16 {
+        let packet = payload::rtp(111, number, u32::from(number) * 960, 1, 80);
+        scene.after_ms(2000).send_indication(A, SERVER, PEER, &packet);
+        if number < 148 {
+            scene.data_indication(SERVER, A, PEER, &packet);
+        }
+        if number == 120 {
+            let permit = scene.create_permission(A, SERVER, &login, "n", other);
+            scene.granted(&permit, None, &login);
+        }
+    }
+    let told = report(&scene.pcap());
+    let found = finding(&told, "turn-permission-missing");
+    assert!(found.explanation.contains("It does renew the permission for 198.51.100.8"), "{}", found.explanation);
+}
+
+/// A TLS connection with a TURN server that is over after so many answers.
+fn over_tls(answers: usize, closes: usize) -> Report {
+    let mut scene = Scene::new();
+    let mut tls = support::tls::Tls::open(&mut scene, A, "203.0.113.5:5349");
+    tls.complete(&mut scene, &support::tls::Offer::default());
+    tls.talk(&mut scene, answers);
+    tls.tcp.close(&mut scene, closes);
+    report(&scene.later(30).pcap())
+}
+
+#[test]
+fn a_server_that_closes_tls_after_one_answer_has_lent_no_relay() {
+    let told = over_tls(1, 1);
+    let found = finding(&told, "turn-connection-closed");
+    assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Likely));
+    assert!(
+        found.title.contains("after a single answer") && found.fix.contains("ALPN"),
+        "{} {}",
+        found.title,
+        found.fix
+    );
+    for (answers, closes) in [(1, 0), (3, 1)] {
+        assert!(graver(&over_tls(answers, closes)).is_empty(), "{answers} {closes}");
+    }
+}
+
+#[test]
+fn a_reset_that_answers_the_first_data_after_a_long_silence_asks_for_keepalives() {
+    let login = alice();
+    let mut scene = Scene::new();
+    let mut tcp = Tcp::open(&mut scene, A, SERVER);
+    tcp.allocate(&mut scene, &login, RELAYED, 17);
+    let data = payload::channel_data(0x4000, payload::rtp(96, 1, 960, 1, 80));
+    tcp.say(scene.after_ms(355_000), 0, &data);
+    tcp.reset(scene.after_ms(5), 1);
+    let told = report(&scene.later(30).pcap());
+    let found = finding(&told, "turn-connection-closed");
+    assert!(found.fix.contains("keepalives"), "{}", found.fix);
+}
+
+#[test]
+fn a_client_that_does_not_prove_its_certificate_is_told_so_where_the_server_alerts() {
+    let mut scene = Scene::new();
+    scene.connect(&agents());
+    let mut shake = Shake::between(A, B);
+    shake.hello(&mut scene);
+    shake.server_flight(&mut scene);
+    let certificate = shake.certificates.0.clone();
+    let mut flight = shake.client.certificate(&[&certificate]);
+    flight.extend(shake.client.client_key_exchange());
+    flight.extend(shake.client.change_cipher());
+    flight.extend(shake.client.finished());
+    shake.up(&mut scene, flight);
+    let alert = shake.server.alert(2, 10);
+    shake.down(&mut scene, alert);
+    scene.consent(&agents(), 10);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "dtls-alert");
+    assert!(found.explanation.contains("no CertificateVerify"), "{}", found.explanation);
+}
+
+#[test]
+fn a_hello_without_extended_master_secret_is_told_so_where_it_is_refused() {
+    let mut scene = Scene::new();
+    scene.connect(&agents());
+    let mut shake = Shake::between(A, B);
+    shake.hello(&mut scene);
+    let alert = shake.server.alert(2, 40);
+    shake.down(&mut scene, alert);
+    scene.consent(&agents(), 10);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "dtls-handshake-failure");
+    assert!(found.explanation.contains("extended_master_secret"), "{}", found.explanation);
+}
+
+#[test]
+fn a_peer_that_closes_thirty_seconds_after_the_last_check_of_a_full_agent_missed_its_consent() {
+    let closed = |consent: bool| {
+        let (mut scene, mut shake) = call();
+        for number in 0..1500_u16 {
+            scene.after_ms(20).udp(A, B, payload::rtp(96, number, u32::from(number) * 960, 7, 300));
+            if consent && number % 250 == 249 {
+                scene.a_is_answered(&agents(), plain);
+            }
+        }
+        let bye = shake.server.sealed(21, 26);
+        shake.down(&mut scene, bye);
+        for number in 1500..1600_u16 {
+            scene.after_ms(20).udp(A, B, payload::rtp(96, number, u32::from(number) * 960, 7, 300));
+        }
+        report(&scene.pcap())
+    };
+    let told = closed(false);
+    let found = finding(&told, "dtls-closed");
+    assert!(found.explanation.contains("no check of 192.168.1.10"), "{}", found.explanation);
+    assert!(found.fix.contains("RFC 7675"), "{}", found.fix);
+    assert!(!finding(&closed(true), "dtls-closed").explanation.contains("no check"));
+}

@@ -6,7 +6,7 @@ use super::proxy::Header;
 use crate::frame::Seen;
 use crate::net::Endpoint;
 use crate::packet::IcmpKind;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 /// An ICMP error that quotes a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub struct Connection {
     pub first: Seen,
     /// Its last segment.
     pub last: Seen,
+    /// The longest time without a segment, and when that was over.
+    pub rest: (Span, Timestamp),
 }
 
 impl Connection {
@@ -99,6 +101,7 @@ impl Connection {
             carried: None,
             first,
             last: first,
+            rest: (Span(0), first.time),
         }
     }
 

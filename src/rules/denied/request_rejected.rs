@@ -6,6 +6,7 @@ use crate::rules::evidence::is_whole;
 use crate::rules::refusal::{has_signed, is_open};
 use crate::rules::relay::after_expiry::ran_out_after;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
+use crate::time::Span;
 use crate::wire::stun::{Method, registry};
 
 pub(super) const BARRED: &str = "turn-refused";
@@ -203,6 +204,9 @@ fn limit(method: Method, code: u16) -> Option<(&'static str, &'static str)> {
     })
 }
 
+/// For so long after the end of a binding neither its number nor its peer may be bound otherwise (RFC 8656 §12).
+const COOLING: Span = Span::from_secs(300);
+
 /// What 400 to a ChannelBind is about, where the request shows it: a number out of range, or a binding that contradicts another (RFC 8656 §12.1, §12.2).
 fn channel_refused(denied: &Denied<'_>) -> Option<(String, String)> {
     let asked = &denied.last.asked;
@@ -221,15 +225,15 @@ fn channel_refused(denied: &Denied<'_>) -> Option<(String, String)> {
     let at = denied.last.first;
     let bound = denied.conversation.allocations().flat_map(|known| known.channels.iter());
     let other = bound
-        .filter(|known| known.confirmed && known.bound < at && known.expires > at.time)
+        .filter(|known| known.confirmed && known.bound < at && known.expires.after(COOLING) > at.time)
         .find(|known| (known.number == number) != (known.peer == peer))?;
     Some((
         format!(
             "Channel 0x{:04x} is bound to {} since frame {}: a channel keeps its peer, and a peer its channel, until the binding has run out (10 minutes after it was \
-             renewed last).",
+             renewed last) and for 5 minutes more.",
             other.number, other.peer, other.bound.frame
         ),
-        "Have the client take another number for another peer, and the same one for the same peer.".to_owned(),
+        "Have the client take another number for another peer, and the same one for the same peer, also once the binding has run out.".to_owned(),
     ))
 }
 

@@ -6,7 +6,7 @@ use crate::rules::evidence::{all_of, frames};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{AlertSeen, Handshake, Offer, Role};
 use crate::wire::handshake::certificate::Summary;
-use crate::wire::handshake::{HandshakeType, registry};
+use crate::wire::handshake::{HandshakeType, Version, registry};
 
 pub(super) fn judge(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
@@ -108,12 +108,35 @@ fn nothing_in_common(story: &Story<'_>, alert: &AlertSeen, name: &str, listed: &
     Text {
         title: format!("{by} ends the DTLS handshake of {of} with the alert {name}: {clause}"),
         explanation: format!(
-            "{} answered {stage} with the fatal alert {name} ({}). {what} {}",
+            "{} answered {stage} with the fatal alert {name} ({}). {what} {}{}",
             capital(&story.named(alert.from)),
             frames(listed),
-            offers(handshake)
+            offers(handshake),
+            if alert.from == Role::Server { lacks_extended_master(handshake) } else { "" }
         ),
         fix: fix.to_owned(),
+    }
+}
+
+/// Whether a client whose certificate the server wanted sends one in the clear, goes on to its Finished, and does not sign for it.
+fn is_unproven(handshake: &Handshake, alert: &AlertSeen) -> bool {
+    let client = &handshake.sides.client;
+    alert.from == Role::Server
+        && client.certificates.as_ref().is_some_and(|chain| !chain.is_empty())
+        && client.change_cipher.is_some()
+        && !client.sent(HandshakeType::CERTIFICATE_VERIFY)
+        && handshake.from_start
+        && !handshake.truncated
+        && client.missing.is_empty()
+}
+
+/// That a hello up to DTLS 1.2 goes without extended_master_secret, which some stacks insist on.
+fn lacks_extended_master(handshake: &Handshake) -> &'static str {
+    let lacks =
+        |hello: &Offer| !hello.extended_master && hello.versions.iter().all(|&version| version != Version::DTLS_1_3);
+    match handshake.sides.client.hello.as_deref().filter(|hello| lacks(hello)) {
+        Some(_) => " It does not offer extended_master_secret (RFC 7627), without which some stacks refuse a client.",
+        None => "",
     }
 }
 
@@ -171,7 +194,13 @@ fn other(story: &Story<'_>, alert: &AlertSeen, name: &str, listed: &[u64]) -> Te
         registry::find(alert.alert.description.0).map(|row| format!(" It says: {}", row.meaning)).unwrap_or_default();
     let after = handshake.flights.last().and_then(|flight| flight.messages.last()).map(|what| what.name());
     let certificate = handshake.sides[alert.from.other()].sent(HandshakeType::CERTIFICATE);
-    let hint = if certificate { " The other side's certificate had come by then." } else { "" };
+    let hint = match certificate {
+        true if is_unproven(handshake, alert) => {
+            " The client had sent its certificate and no CertificateVerify behind it, without which the certificate proves nothing (RFC 5246 §7.4.8)."
+        }
+        true => " The other side's certificate had come by then.",
+        false => "",
+    };
     Text {
         title: format!("{by} ends the DTLS handshake with the alert {name}"),
         explanation: format!(

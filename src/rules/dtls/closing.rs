@@ -1,7 +1,8 @@
 //! `dtls-closed`, `dtls-closed-early`: the end of an association that was complete.
 
 use super::{CLOSED, CLOSED_EARLY, Story, capital};
-use crate::rules::evidence::{frames_at, listed};
+use crate::net::Endpoint;
+use crate::rules::evidence::{frames_at, how_long, listed};
 use crate::rules::{Collector, Confidence, Remedy, Severity, Text, View};
 use crate::session::Seen;
 use crate::session::handshake::{Closing, Handshake, Role};
@@ -12,7 +13,7 @@ const AT_ONCE: Span = Span::from_secs(1);
 /// An end that sends nothing for so long, while the other does, is not content.
 const SILENT: Span = Span::from_secs(4);
 
-pub(super) fn judge_closed(handshake: &Handshake, _view: &View<'_>, out: &mut Collector) {
+pub(super) fn judge_closed(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
     let Some(closing) = handshake.closing().filter(|closing| !is_early(handshake, closing)) else { return };
     let mut seen = story.occurrence(CLOSED, Severity::Note, Confidence::Certain, "");
@@ -23,6 +24,7 @@ pub(super) fn judge_closed(handshake: &Handshake, _view: &View<'_>, out: &mut Co
     seen.at = closing.seen.time;
     seen.remedy = Remedy::None;
     seen.reference = "RFC 8446 §6.1";
+    let missed = missed_consent(&story, &closing, view);
     out.add(seen, || {
         let by = story.end(closing.by);
         let after = handshake.completed.map(|completed| closing.seen.time.since(completed.time)).unwrap_or_default();
@@ -33,10 +35,35 @@ pub(super) fn judge_closed(handshake: &Handshake, _view: &View<'_>, out: &mut Co
         };
         Text {
             title: format!("{by} closed DTLS with {} after {after}", story.end(closing.by.other())),
-            explanation: format!("{} sent {how} (frame {}).", capital(&story.named(closing.by)), closing.seen.frame),
-            fix: String::new(),
+            explanation: format!(
+                "{} sent {how} (frame {}).{}",
+                capital(&story.named(closing.by)),
+                closing.seen.frame,
+                missed.map_or_else(String::new, |(other, span)| format!(
+                    " Meanwhile {other} went on sending media, and in the {} before that no check of {} is seen: a full agent asks for consent every 5 s as long as it sends \
+                     (RFC 7675 §5.1), and some servers give up one that does not.",
+                    how_long(span),
+                    other.ip()
+                ))
+            ),
+            fix: missed.map_or_else(String::new, |(other, _)| {
+                format!(
+                    "If the call was not meant to end there: let the ICE agent of {other} check its pair every 5 s (RFC 7675), or have {by} not wait for that \
+                     (mediasoup: iceConsentTimeout 0)."
+                )
+            }),
         }
     });
+}
+
+/// The end that goes on with its media when the other one closes, and for how long it had sent no check by then, where that is as long as consent holds.
+fn missed_consent(story: &Story<'_>, closing: &Closing, view: &View<'_>) -> Option<(Endpoint, Span)> {
+    const CONSENT: (Span, Span) = (Span::from_secs(25), Span::from_secs(60));
+    let other = closing.by.other();
+    let media = story.last_media(other, view)?;
+    let span = closing.seen.time.since(story.last_check(other, view)?);
+    let goes_on = media.time >= closing.seen.time.before(AT_ONCE);
+    (goes_on && (CONSENT.0..=CONSENT.1).contains(&span)).then(|| (story.end(other), span))
 }
 
 pub(super) fn judge_early(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {

@@ -84,6 +84,13 @@ impl<'h> Story<'h> {
             && there.is_some_and(|last| last.since(time) >= long)
     }
 
+    /// The last check of an end on the pair of the association.
+    pub(super) fn last_check(&self, role: Role, view: &View<'_>) -> Option<Timestamp> {
+        let (_, pair, agents) = self.pair(view)?;
+        let checks = pair.way(agents[role]);
+        checks.first.map(|_| checks.last)
+    }
+
     /// When an end sent its last media on the ways of the association.
     pub(super) fn last_media(&self, role: Role, view: &View<'_>) -> Option<Seen> {
         let own = |path: &Path| self.handshake.ways.iter().find(|way| way.path == *path);

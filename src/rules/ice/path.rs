@@ -1,7 +1,7 @@
 //! `ice-checks-unanswered`, `ice-one-way`, `ice-no-relay-candidate`: checks that do not get through.
 
 use super::agreement::nearly;
-use super::private::{only_private, open_path, out_of_reach, same_nat};
+use super::private::{nameless, only_private, open_path, out_of_reach, same_nat};
 use super::{
     Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, is_unsigned, lost_between, named, occurrence,
     unless_later_by_relay,
@@ -259,7 +259,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
         } else if let Some((_, (_, fix))) = addresses {
             format!("{fix}{}{}{credentials}", out_of_reach(ice, agent), way.fix)
         } else {
-            format!("{}{}{}{credentials}", open_path(ice, agent), out_of_reach(ice, agent), way.fix)
+            format!("{}{}{}{credentials}", open_path(ice, agent, view), out_of_reach(ice, agent), way.fix)
         },
     }
 }
@@ -404,6 +404,7 @@ fn misfit(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
     match (ice.agent(agent).checks, verified, mismatched) {
         (0, ..) => String::new(),
+        _ if let Some(lacking) = nameless(ice, agent, view) => lacking,
         _ if is_unsigned(&ice.agent(agent).integrity, view) => format!(
             " The checks of {from} carry no MESSAGE-INTEGRITY, and an agent takes none that is not signed (RFC 8445 §7.3)."
         ),

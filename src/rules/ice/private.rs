@@ -46,23 +46,48 @@ fn offer_another(ice: &IceSession, agent: usize) -> String {
 }
 
 /// What to do where nothing tells why the checks of an agent go unanswered.
-pub(super) fn open_path(ice: &IceSession, agent: usize) -> String {
+pub(super) fn open_path(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
     let direct = || ice.checked_by(agent).filter(|pair| pair.passes_relay().is_none());
-    let public = direct().map(|pair| pair.end(1 - agent)).find(|peer| peer.scope() == Scope::Public);
+    // what is at the address of a server may be a relay of it
+    let of_server =
+        |peer: &Endpoint| view.session.servers().sorted().iter().any(|(server, _)| server.0.ip() == peer.ip());
+    let public =
+        direct().map(|pair| pair.end(1 - agent)).find(|peer| peer.scope() == Scope::Public && !of_server(peer));
     let server = public.filter(|_| asked(ice, 1 - agent).checks == 0).map_or_else(String::new, |peer| {
         format!(" (where {peer} is a server: that port, in its firewall and forwarded by the NAT before it)")
     });
-    let private = far_private(ice, agent).filter(|_| direct().next().is_some()).map_or_else(String::new, |peer| {
-        format!(
-            " {} is a private address, which leads nowhere from another network. {}",
-            peer.ip(),
-            offer_another(ice, agent)
-        )
+    let private = far_private(ice, agent).map_or_else(String::new, |peer| {
+        let relay = ice.pairs.iter().find_map(Pair::passes_relay).filter(|_| direct().next().is_none());
+        let whom = relay.map_or_else(
+            || "leads nowhere from another network".to_owned(),
+            |relay| format!("the relay at {} reaches in its own network only", relay.ip()),
+        );
+        let peer = peer.ip();
+        format!(" {peer} is a private address, which {whom}. {}", offer_another(ice, agent))
     });
+    let over = if ice.pairs.iter().all(Pair::is_tcp) { "TCP" } else { "UDP" };
     format!(
-        "Open the path for UDP between the two{server}, or give both a TURN server that they can reach: behind two NATs that map by destination only a relay \
+        "Open the path for {over} between the two{server}, or give both a TURN server that they can reach: behind two NATs that map by destination only a relay \
          works. See that the candidates which signalling passes on are those of this session.{private}"
     )
+}
+
+/// Where USERNAME of an agent's checks has no user fragment before its colon, or none behind it: that nobody can know what they are about.
+pub(super) fn nameless(ice: &IceSession, agent: usize, view: &View<'_>) -> Option<String> {
+    let user = ice.checked_by(agent).find_map(|pair| pair.user(agent))?;
+    let text = view.text(user);
+    let whose = match text.split_once(':')? {
+        ("", _) => 1 - agent,
+        (_, "") => agent,
+        _ => return None,
+    };
+    Some(format!(
+        " USERNAME of these checks is {}, which lacks the user fragment of {}: {} did not read it in the description, or wrote none into its own, and whoever gets \
+         such checks does not know of which session they are.",
+        view.quoted(Some(user)),
+        address(ice, whose),
+        address(ice, agent),
+    ))
 }
 
 /// Where an agent without a relay checks the very address that its own NAT shows of it: what that says, and what to do about it.

@@ -7,10 +7,12 @@ use crate::session::{Allocation, Conversation, DataConnection, From, Seen};
 use crate::time::Span;
 use crate::wire::stun::Method;
 
-pub(super) const ID: &str = "turn-connection-closed";
+pub(in crate::rules) const ID: &str = "turn-connection-closed";
 
 /// A connection that was silent for so long may have been given up for that.
 const IDLE: Span = Span::from_secs(20);
+/// An end that comes so soon after data answers it.
+const AT_ONCE: Span = Span::from_secs(1);
 /// Hop limits of one host's packets differ by no more, whichever way they take.
 const SAME_HOPS: u8 = 1;
 
@@ -22,7 +24,7 @@ struct Closing {
     /// Hop limit of the reset, and the lowest and highest of all else from the end in whose name it came, where they are too far apart for
     /// one host's.
     forged: Option<(u8, (u8, u8))>,
-    /// Since its last message.
+    /// Since its last message, or before the data that it answers.
     silent: Span,
 }
 
@@ -121,7 +123,11 @@ fn closing(connection: &Connection, conversation: &Conversation) -> Option<Closi
     let apart = told > high.saturating_add(SAME_HOPS) || told.saturating_add(SAME_HOPS) < low;
     let forged = (reset && told > 0 && low <= high && apart).then_some((told, (low, high)));
     let last = conversation.last.time.min(at.time);
-    Some(Closing { by, at, reset, forged, silent: at.time.since(last) })
+    // what ends a connection in answer to the first data after a long silence had forgotten it meanwhile
+    let (rest, over) = connection.rest;
+    let forgotten = by == From::Server && (Span(0)..=AT_ONCE).contains(&at.time.since(over));
+    let silent = at.time.since(last).max(if forgotten { rest } else { Span(0) });
+    Some(Closing { by, at, reset, forged, silent })
 }
 
 /// Whether the allocation could be in use when the connection was closed.

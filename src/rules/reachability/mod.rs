@@ -8,6 +8,8 @@ pub(super) mod stopped;
 mod unreachable;
 mod unreachable_tcp;
 
+pub(super) use connection_closed::ID as CONNECTION_CLOSED;
+
 use crate::rules::{Judge, Rule};
 
 #[rustfmt::skip] // one rule a line

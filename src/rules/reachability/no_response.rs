@@ -221,9 +221,14 @@ fn who_hangs_up(conversation: &Conversation) -> String {
         (.., Transport::Tls) => "Mostly something else than TURN listens behind that TLS: a web server, a proxy, or a balancer without a TURN server \
                                  behind it."
             .to_owned(),
-        _ => "Mostly something else than TURN over plain TCP listens there: a web server, a proxy, a port that expects TLS, or a balancer without a \
-              TURN server behind it."
-            .to_owned(),
+        _ => format!(
+            "Mostly something else than TURN over plain TCP listens there: a web server, a proxy, a port that expects TLS, or a balancer without a TURN server behind \
+             it{}.",
+            match conversation.server.0.port() {
+                80 | 443 => "; or a firewall on the way lets nothing but the web pass on this port",
+                _ => "",
+            }
+        ),
     }
 }
 
@@ -369,7 +374,8 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
                 ),
                 Serves::TheSameHost => format!(
                     "Find out what is different about these requests, since {server} runs and the host reaches it: a firewall that drops them for \
-                     their size, content or port, a rate limit, a server for STUN alone, losses"
+                     their size, content or port, a stale entry for that port in a NAT or connection tracker (as after a container was made anew), a rate limit, a \
+                     server for STUN alone, losses"
                 ),
             };
             format!("{what}; and read what the server's log says of {client}.{}", way.fix)

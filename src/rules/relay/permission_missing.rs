@@ -3,7 +3,7 @@
 use crate::net::{Endpoint, PeerAddress};
 use crate::rules::evidence::{counted, filter_of, frames, hides_a_peer, how_long, is_whole};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::session::{Allocation, Conversation, Ends, Exchange, Grievance, Inside, Lack, Seen, Stray};
+use crate::session::{Allocation, Conversation, Ends, Exchange, Grievance, Inside, Lack, Permission, Seen, Stray};
 use crate::time::Span;
 use crate::wire::stun::Method;
 use std::net::IpAddr;
@@ -89,13 +89,25 @@ fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, vie
         Text {
             title,
             explanation: format!(
-                "{client} sent {many} to {peer} through its relay ({}). {what}: the server drops such data without a word, in both directions.{}",
+                "{client} sent {many} to {peer} through its relay ({}). {what}: the server drops such data without a word, in both directions.{}{}",
                 frames(&listed),
+                renews_others(stray, allocation),
                 if passes { " Data of other peers passes." } else { " Nothing came back." },
             ),
             fix: "Let the client ask for a permission for each peer address (CreatePermission, or ChannelBind), and renew it before 300 seconds are over.".to_owned(),
         }
     });
+}
+
+/// That the permissions of other peers are renewed while this one is not.
+fn renews_others(stray: &Stray, allocation: &Allocation) -> String {
+    let renewed = |known: &&Permission| {
+        Some(known.peer.0.ip()) != stray.peer && stray.lack == Lack::Expired && known.expires > stray.first.time
+    };
+    let other = allocation.permissions.iter().find(renewed).map(|known| known.peer.0.ip());
+    other.map_or_else(String::new, |other| {
+        format!(" It does renew the permission for {other}: the client takes that for the peer which it talks to, and this one not.")
+    })
 }
 
 /// Whether anything came from that very peer since.

@@ -90,6 +90,28 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
             server.0.ip()
         )
     };
+    // both sides are relayed by this server, which sends to itself by way of the address outside of its NAT
+    let is_own = |ip| ip == server.0.ip() || ip == relayed.0.ip();
+    let (own_address, hairpin) = match allocation
+        .permissions
+        .iter()
+        .filter(in_reach)
+        .all(|known| is_own(known.peer.0.ip()))
+    {
+        true => (
+            format!(
+                " The peer {} is at the server's own address: both sides are relayed by it, and a server behind a NAT often does not reach itself by its outside \
+                 address.",
+                permission.peer.0.ip()
+            ),
+            format!(
+                "Let the server reach itself at {}: have the NAT before it turn such packets back (hairpin), put that address on an interface of its host, or give it an \
+                 outside address without a NAT. ",
+                permission.peer.0.ip()
+            ),
+        ),
+        false => Default::default(),
+    };
     let and_then = if lasted < over { format!(" and within {waited} after that") } else { String::new() };
     let sent = format!(
         "The allocation and the permission for {} were granted ({granted}), and {} went out through the relay over {}. Not one came back from any \
@@ -125,10 +147,10 @@ fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
     out.add(seen, || Text {
         title: format!("Nothing comes back through the relay {relayed} of {server}, though {client} sends through it"),
         explanation: format!(
-            "{sent}: either what the relay sends or what peers send to it is dropped, or no peer is there.{met}{elsewhere}"
+            "{sent}: either what the relay sends or what peers send to it is dropped, or no peer is there.{met}{elsewhere}{own_address}"
         ),
         fix: format!(
-            "Let UDP through between {} and the peers, in both directions, for the whole range of relay ports: this relay has port {}. See on the far side \
+            "{hairpin}Let UDP through between {} and the peers, in both directions, for the whole range of relay ports: this relay has port {}. See on the far side \
              whether anything of it arrives at {}.",
             relayed.0.ip(),
             relayed.0.port(),

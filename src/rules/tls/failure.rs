@@ -218,7 +218,7 @@ fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Coll
         let cause = match (by_client, answered) {
             (false, false) => {
                 "A firewall that does not let TLS, or this server name, pass answers so in the name of the server; a server that expects no TLS on this \
-                 port may, too."
+                 port may, too, and a proxy that shares the port between servers (by ALPN or server name) and does not reach the one for TURN."
             }
             (false, true) => "The server's process ended the connection, or a device on the way did in its name after it had seen the server's answer.",
             (true, false) => {

@@ -5,6 +5,7 @@
 
 mod certificate;
 mod failure;
+mod hung_up;
 mod names;
 
 use super::evidence::{ip_filter, quote};
@@ -24,6 +25,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[CERTIFICATE_EXPIRED], judge: Judge::Tls(certificate::judge_expired) },
     Rule { ids: &[CERTIFICATE_REJECTED], judge: Judge::Tls(certificate::judge_rejected) },
     Rule { ids: &[HANDSHAKE_FAILURE], judge: Judge::Tls(failure::judge) },
+    Rule { ids: &[super::reachability::CONNECTION_CLOSED], judge: Judge::Tls(hung_up::judge) },
 ];
 
 /// A connection with what all findings about it share.

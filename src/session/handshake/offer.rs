@@ -35,6 +35,8 @@ pub struct Offer {
     pub alpn: Vec<String>,
     /// The server name asked for.
     pub server_name: Option<String>,
+    /// Whether it has extended_master_secret (RFC 7627).
+    pub extended_master: bool,
     /// A session to be resumed: its id, or a pre-shared key of an earlier one.
     pub resumes: bool,
     /// The session id, to see whether the server takes it up.
@@ -107,6 +109,7 @@ impl Offer {
             srtp: None,
             alpn: Vec::new(),
             server_name: None,
+            extended_master: false,
             resumes: false,
             session_id: session_id.to_vec(),
             connection_id: None,
@@ -127,6 +130,9 @@ impl Offer {
                 }
                 Ok(Value::KeyShare(share)) => offer.key_shares = vec![share.group],
                 Ok(Value::SelectedGroup(group)) => offer.key_shares = vec![group],
+                Ok(Value::Flag) if extension.kind == ExtensionType::EXTENDED_MASTER_SECRET => {
+                    offer.extended_master = true
+                }
                 Ok(Value::ConnectionId(id)) => offer.connection_id = Some(id.len()),
                 _ => {}
             }

@@ -423,6 +423,13 @@ impl Pair {
         self.data.as_ref().is_some_and(|data| data.iter().all(|carried| carried.packets > 0))
     }
 
+    /// USERNAME of an agent's checks.
+    #[must_use]
+    pub fn user(&self, agent: usize) -> Option<Name> {
+        let [one, other] = self.users;
+        if agent == 0 { one } else { other }
+    }
+
     /// The checks that an agent sent.
     #[must_use]
     pub fn way(&self, agent: usize) -> &Way {
