@@ -471,3 +471,68 @@ fn a_peer_that_closes_thirty_seconds_after_the_last_check_of_a_full_agent_missed
     assert!(found.fix.contains("RFC 7675"), "{}", found.fix);
     assert!(!finding(&closed(true), "dtls-closed").explanation.contains("no check"));
 }
+
+#[test]
+fn a_resolver_that_is_asked_for_a_hidden_candidate_is_told_as_the_wrong_one_to_ask() {
+    const NAME: &str = "de01e13b-2790-47b1-b17d-926ad07a7ad6.local";
+    let mut scene = Scene::new();
+    scene.does_not_resolve("10.0.0.5", "10.0.0.2", NAME, (1, 3));
+    scene.binding("10.0.0.5:40000", "198.51.100.30:3478", "203.0.113.9:40000").later(30);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "ice-mdns-unresolved");
+    assert!(found.explanation.contains("asked the resolver 10.0.0.2"), "{}", found.explanation);
+    assert!(found.fix.contains("libnss-mdns"), "{}", found.fix);
+    // one that knows the address serves as well
+    let mut scene = Scene::new();
+    scene.resolves("10.0.0.5", "10.0.0.2", NAME, &["10.0.0.9"]);
+    scene.binding("10.0.0.5:40000", "198.51.100.30:3478", "203.0.113.9:40000").later(30);
+    assert!(graver(&report(&scene.pcap())).is_empty());
+}
+
+/// Checks of which every second one is refused, from some number on.
+fn refused_by_turns(from: u32) -> Report {
+    let agents = agents();
+    let mut scene = Scene::new();
+    for number in 0..30 {
+        let check = scene.after_ms(400).a_checks(&agents, plain);
+        if number >= from && number % 2 == 1 {
+            scene.after_ms(10).refuse(&check, 401, "Unauthorized");
+        } else {
+            scene.after_ms(10).ice_answer(&check, &agents.b);
+        }
+    }
+    report(&scene.pcap())
+}
+
+#[test]
+fn checks_that_are_answered_and_refused_by_turns_reach_several_agents() {
+    let told = refused_by_turns(0);
+    let found = finding(&told, "ice-check-unauthorized");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert!(
+        found.title.contains("answers and refuses the connectivity checks of 192.168.1.10 by turns"),
+        "{}",
+        found.title
+    );
+    assert!(found.fix.contains("balancer"), "{}", found.fix);
+    assert!(!ids(&refused_by_turns(28)).contains(&"ice-check-unauthorized"));
+}
+
+#[test]
+fn a_server_behind_the_clients_own_nat_is_told_to_need_a_nat_that_turns_packets_back() {
+    let silent = |server: &'static str| {
+        let mut scene = Scene::new();
+        scene.resolved(A);
+        scene.binding(A, "198.51.100.30:3478", "203.0.113.77:40000");
+        scene.send_repeatedly(A, server, Stun::request(method::ALLOCATE).requested_transport(17), 7);
+        Tcp::knock(&mut scene, "192.168.1.10:5001", server);
+        report(&scene.later(20).pcap())
+    };
+    let told = silent("203.0.113.77:3478");
+    for id in ["turn-no-response", "turn-unreachable"] {
+        let found = finding(&told, id);
+        assert!(found.explanation.contains("the outside address of the client's own NAT"), "{}", found.explanation);
+        assert!(found.fix.contains("split DNS"), "{}", found.fix);
+    }
+    assert!(!finding(&silent("203.0.113.5:3478"), "turn-no-response").fix.contains("split DNS"));
+}

@@ -5,8 +5,9 @@ use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, 
 use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, Scope, ServerAddress};
 use crate::session::credentials::Status;
 use crate::session::ice::{IceSession, Pair, Remapped};
-use crate::session::{Conversation, Dependent, Exchange, Move, Verdicts, What};
+use crate::session::{Conversation, Dependent, Exchange, Mapping, Move, Verdicts, What};
 use crate::time::Span;
+use std::net::IpAddr;
 
 pub(super) const SYMMETRIC: &str = "nat-symmetric";
 pub(super) const ALG: &str = "nat-alg-rewrite";
@@ -304,4 +305,20 @@ fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
 
 fn filter(to: Endpoint, old: Endpoint, new: Endpoint) -> String {
     format!("{} && (udp.port == {} || udp.port == {})", host_filter(to.ip()), old.port(), new.port())
+}
+
+/// What to say, and to do, where a client asks a server at the outside address of its own NAT; empty where nothing shows that.
+pub(super) fn own_outside(client: IpAddr, server: Endpoint, view: &View<'_>) -> (String, &'static str) {
+    let ip = server.ip();
+    let of_client = |known: &&Mapping| known.outside.ip() == ip && known.inside.ip() == client && client != ip;
+    let Some(known) = view.session.nat().mappings().iter().find(of_client) else { return Default::default() };
+    let seen = known.evidence.first().map(|frame| format!(" (frame {frame})")).unwrap_or_default();
+    (
+        format!(
+            " {ip} is the outside address of the client's own NAT{seen}: where the server is behind the same one, the NAT has to turn such packets back (RFC 4787 §6, hairpin), \
+             which many do not."
+        ),
+        "Have the NAT turn packets for its outside address back to the server (hairpin, NAT loopback), or have the server's name resolve to its inside address in that network \
+         (split DNS). Else: ",
+    )
 }

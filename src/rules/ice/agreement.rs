@@ -2,14 +2,14 @@
 
 use super::nomination::PATIENCE;
 use super::{
-    address, asked, counted, counted_were, is_unsigned, named, occurrence, unless_later, unless_later_by_relay,
+    address, asked, counted, counted_were, ends, is_unsigned, named, occurrence, unless_later, unless_later_by_relay,
 };
 use crate::rules::evidence::{Proof, frames, quote};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Name;
 use crate::session::Seen;
 use crate::session::credentials::{Credential, Kind, Slip};
-use crate::session::ice::{IceSession, Role, Unauthorized};
+use crate::session::ice::{IceSession, Pair, Role, Unauthorized};
 use crate::session::signalling::compare;
 use crate::time::Span;
 
@@ -25,8 +25,49 @@ const LEFT_ALONE: (Span, u32) = (Span::from_secs(5), 4);
 /// So many 487, over so much time, are no crossing of offers any more, and no checks that were under way together.
 const STUBBORN: (u32, Span) = (4, Span::from_secs(1));
 
+/// So often, over so much time, success and refusal take turns where the checks of one agent reach several.
+const TURNS: (u32, Span) = (4, Span::from_secs(3));
+
+/// Checks of an agent on one pair are answered and refused by turns: one of several that stand behind the address knows it.
+fn by_turns(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector) {
+    let turns = |pair: &Pair| {
+        let (count, seen) = pair.way(agent).wavers;
+        let [first, last] = seen?;
+        (count >= TURNS.0 && last.time.since(first.time) >= TURNS.1).then_some((count, first, last))
+    };
+    let Some((pair, (count, first, last))) = ice.pairs.iter().find_map(|pair| Some((pair, turns(pair)?))) else {
+        return;
+    };
+    let numbers = vec![first.frame, last.frame];
+    let about = (UNAUTHORIZED, "RFC 8445 §7.3");
+    let mut seen = occurrence(ice, agent, about, Severity::Failure, first.time, numbers.clone());
+    seen.confidence = Confidence::Likely;
+    seen = unless_later(seen, ice, view);
+    out.add(seen, || {
+        let (from, to) = (address(ice, agent), pair.end(1 - agent));
+        let way = pair.way(agent);
+        Text {
+            title: format!("{to} answers and refuses the connectivity checks of {from} by turns ({})", way.error),
+            explanation: format!(
+                "Of the checks of {} on {}, signed alike, {} were answered by success and {} refused with {}; {count} times a refusal came next after a success ({}). One                  agent does not change its mind so: several stand behind {to}, of which one knows this session, and each packet goes to another.",
+                named(ice, agent, view),
+                ends(pair, agent),
+                way.answered.as_ref().map_or(0, |answered| answered.count),
+                way.errors,
+                way.error,
+                frames(&numbers)
+            ),
+            fix: format!(
+                "Have the balancer before {to} keep what comes from one address and port on one server (a hash of addresses and ports, sessions of several minutes), or let \
+                 each server offer an address or port of its own."
+            ),
+        }
+    });
+}
+
 pub(super) fn judge_unauthorized(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     for agent in 0..2 {
+        by_turns(ice, agent, view, out);
         let Some(refused) = ice.agent(agent).unauthorized.as_deref() else { continue };
         // early checks may be refused before the answer has arrived: what counts is that none ever succeeds
         let before = asked(ice, agent).answered > 0 || ice.has_data_both_ways();

@@ -34,7 +34,10 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
             remedy: Remedy::None,
             at: first.time,
             frames: hidden.questions.frames.clone(),
-            filter: Some(format!("mdns && dns.qry.name == \"{name}\"")),
+            filter: Some(format!(
+                "{} && dns.qry.name == \"{name}\"",
+                if hidden.resolver.is_some() { "dns" } else { "mdns" }
+            )),
             reference: "draft-ietf-mmusic-mdns-ice-candidates",
             subject: Subject { client: Some(ClientAddress(asker)), ..Subject::default() },
             causes: &[],
@@ -51,6 +54,20 @@ fn text(name: HiddenName, hidden: &Hidden, asker: Endpoint, waited: Span, view: 
     let told = told.map_or_else(String::new, |description| {
         format!(" It is a candidate of the agent {}, as {} says.", description.ufrag, description.short_origin())
     });
+    let resolver = hidden.resolver.map_or_else(String::new, |resolver| {
+        format!(
+            " {} asked the resolver {resolver} for it, which is for names of the Internet and knows nothing of these: its name resolution has no multicast DNS, as in a \
+             container or on a server.",
+            asker.ip()
+        )
+    });
+    let install = match hidden.resolver {
+        Some(_) => format!(
+            "Give {} multicast DNS in its name resolution (libnss-mdns and Avahi, systemd-resolved). ",
+            asker.ip()
+        ),
+        None => String::new(),
+    };
     Text {
         title: format!("{} asks for {name}, the hidden address of a host candidate, and nobody answers", asker.ip()),
         explanation: format!(
@@ -60,9 +77,10 @@ fn text(name: HiddenName, hidden: &Hidden, asker: Endpoint, waited: Span, view: 
             asker.ip(),
             first_frames(&hidden.questions.frames, hidden.questions.total),
             waited.0 / 1_000_000_000,
+        ) + &resolver,
+        fix: format!(
+            "{install}Where both are on one network, let multicast DNS pass between them (UDP port 5353, 224.0.0.251 and ff02::fb; Wi-Fi client \
+             isolation stops it). Else give the agents STUN and TURN servers, for candidates that do not depend on it."
         ),
-        fix: "Where both are on one network, let multicast DNS pass between them (UDP port 5353, 224.0.0.251 and ff02::fb; Wi-Fi client \
-              isolation stops it). Else give the agents STUN and TURN servers, for candidates that do not depend on it."
-            .to_owned(),
     }
 }

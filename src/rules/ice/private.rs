@@ -51,8 +51,9 @@ pub(super) fn open_path(ice: &IceSession, agent: usize, view: &View<'_>) -> Stri
     // what is at the address of a server may be a relay of it
     let of_server =
         |peer: &Endpoint| view.session.servers().sorted().iter().any(|(server, _)| server.0.ip() == peer.ip());
-    let public =
-        direct().map(|pair| pair.end(1 - agent)).find(|peer| peer.scope() == Scope::Public && !of_server(peer));
+    // browsers and relays take theirs from the dynamic ones
+    let of_service = |peer: &Endpoint| peer.port() < 49_152 && peer.scope() == Scope::Public && !of_server(peer);
+    let public = direct().map(|pair| pair.end(1 - agent)).find(of_service);
     let server = public.filter(|_| asked(ice, 1 - agent).checks == 0).map_or_else(String::new, |peer| {
         format!(" (where {peer} is a server: that port, in its firewall and forwarded by the NAT before it)")
     });

@@ -5,6 +5,7 @@ use crate::frame::{Seen, in_order};
 use crate::net::{Scope, ServerAddress, Transport};
 use crate::rules::denied::redirect;
 use crate::rules::evidence::{counted, filter_of, frames, frames_of};
+use crate::rules::nat::own_outside;
 use crate::rules::travel;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Conversation, Exchange, Grievance};
@@ -307,6 +308,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
             client.0.ip()
         ),
     };
+    let (own, turn_back) = own_outside(client.0.ip(), server.0, view);
     let over_what = transport.name();
     let header = header_before(conversation);
     let front = header.as_ref().map(|(what, _)| format!(" {what}")).unwrap_or_default();
@@ -347,7 +349,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
             ),
         },
         explanation: format!(
-            "{client} sent {asked_for} to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{}{front}{alone}{stage}{}{others_text}{led}",
+            "{client} sent {asked_for} to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{}{front}{alone}{stage}{}{others_text}{led}{own}",
             over.unwrap_or_default(),
             open.unwrap_or_default(),
             way.text,
@@ -387,7 +389,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
             )
         } else {
             format!(
-                "Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
+                "{turn_back}Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
              firewalls on the way, both for the requests and for the answers.{otherwise}{}",
                 way.fix,
             )

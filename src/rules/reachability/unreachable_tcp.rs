@@ -4,6 +4,7 @@ use super::unreachable::{ID, another_way, reading};
 use crate::frame::in_order;
 use crate::net::Transport;
 use crate::rules::evidence::{frames, ip_filter};
+use crate::rules::nat::own_outside;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Attempt, Grievance};
 use crate::time::Span;
@@ -119,6 +120,7 @@ fn tell(
 fn text(attempt: &Attempt, how: How, by_port: bool, listed: &str, view: &View<'_>) -> Text {
     let (client, server) = (attempt.client.0.ip(), attempt.server);
     let mut others = others(attempt, view);
+    let (own, turn_back) = own_outside(client, server.0, view);
     if by_port {
         others.push_str(" The snap length left headers only: that a TURN server was meant is told by the port alone.");
     }
@@ -140,10 +142,10 @@ fn text(attempt: &Attempt, how: How, by_port: bool, listed: &str, view: &View<'_
                 title: format!("{server} does not answer over TCP: {syns} SYNs of {client} went unanswered"),
                 explanation: format!(
                     "{client} tried to open a TCP connection to {server} and sent its SYN {syns} times within {seconds} seconds ({listed}). Neither \
-                     a SYN-ACK nor a reset nor an ICMP error came back: a firewall on the way drops it, or the server is down.{others}"
+                     a SYN-ACK nor a reset nor an ICMP error came back: a firewall on the way drops it, or the server is down.{others}{own}"
                 ),
                 fix: format!(
-                    "Open TCP port {} towards {} in the firewalls on the way, or check that the server runs.",
+                    "{turn_back}Open TCP port {} towards {} in the firewalls on the way, or check that the server runs.",
                     server.0.port(),
                     server.0.ip()
                 ),

@@ -232,6 +232,7 @@ impl Session {
     /// Takes a message of DNS that stood in packets which were [told](Session::dns_segment).
     pub fn dns_in_stream(&mut self, at: Seen, ends: (Endpoint, Endpoint), payload: &[u8]) {
         self.lookups.take(ends.0, ends.1, payload, at);
+        self.hidden.add_from_dns(ends.0, ends.1, at, payload);
     }
 
     /// How many UDP datagrams and TCP segments the capture holds altogether.

@@ -29,6 +29,8 @@ pub struct Hidden {
     pub questions: Sample,
     /// Whether all questions let the answer come to the asker alone.
     pub unicast: bool,
+    /// The resolver of ordinary DNS that was asked for it, where multicast DNS was not.
+    pub resolver: Option<IpAddr>,
     /// The first address that was told for it, and when.
     pub address: Option<(IpAddr, Seen)>,
 }
@@ -52,6 +54,18 @@ impl HiddenCandidates {
             }
             Said::Address { address, .. } => _ = known.address.get_or_insert((address, seen)),
         }
+    }
+
+    /// Takes what a message of ordinary DNS says: a question for such a name goes astray there.
+    pub(super) fn add_from_dns(&mut self, src: Endpoint, dst: Endpoint, seen: Seen, payload: &[u8]) {
+        mdns::read(payload, |said| {
+            let (Said::Asked { name, .. } | Said::Address { name, .. }) = said;
+            let is_first = self.names.get(&name).is_none_or(|known| known.asked.is_none());
+            self.add(src, seen, said);
+            if let (true, Said::Asked { .. }, Some(known)) = (is_first, said, self.names.get_mut(&name)) {
+                known.resolver = Some(dst.ip());
+            }
+        });
     }
 
     /// The names, in order.
@@ -87,7 +101,14 @@ impl Session {
 
     /// Takes what a datagram of multicast DNS says of such candidates; of one that is `truncated` the capture lacks the end.
     pub fn mdns(&mut self, frame: u64, time: Timestamp, src: Endpoint, payload: &[u8], truncated: bool) {
-        let whole = mdns::read(payload, |said| self.hidden.add(src, Seen { frame, time }, said));
+        let whole = mdns::read(payload, |said| {
+            self.hidden.add(src, Seen { frame, time }, said);
+            if let Said::Asked { name, .. } = said
+                && let Some(known) = self.hidden.names.get_mut(&name)
+            {
+                known.resolver = None;
+            }
+        });
         self.hidden.cut |= truncated && !whole;
     }
 }

@@ -83,6 +83,10 @@ pub struct Way {
     pub errors: u32,
     /// The last such error, 0 for none.
     pub error: u16,
+    /// How often 400 or 401 came next after an answer by success, with the first and the last of these; meaningless where none did.
+    pub wavers: (u32, Option<[Seen; 2]>),
+    /// Whether the last answer was a success.
+    pub(super) agreed: bool,
     /// Initial TTL or hop limit, as captured.
     pub ttl: u8,
     /// PRIORITY of the last that had it: that of a peer-reflexive candidate (RFC 8445 §7.1.1).

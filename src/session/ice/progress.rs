@@ -80,6 +80,7 @@ impl IceSession {
         self.agent_mut(asker).unauthorized = None;
         let Some(pair) = self.pairs.get_mut(index) else { return };
         let way = pair.way_mut(asker);
+        way.agreed = true;
         let rtt = known.rtt.unwrap_or_default();
         let answered = way.answered.get_or_insert_with(|| Box::new(Answered::new(seen)));
         answered.count = answered.count.saturating_add(1);
@@ -114,6 +115,10 @@ impl IceSession {
         let way = pair.way_mut(asker);
         way.errors = way.errors.saturating_add(1);
         way.error = code;
+        if std::mem::take(&mut way.agreed) && matches!(code, 400 | 401) {
+            let first = way.wavers.1.map_or(seen, |[first, _]| first);
+            way.wavers = (way.wavers.0.saturating_add(1), Some([first, seen]));
+        }
         match code {
             487 => {
                 let answerer = self.agent_mut(1 - asker);
