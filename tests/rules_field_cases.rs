@@ -536,3 +536,53 @@ fn a_server_behind_the_clients_own_nat_is_told_to_need_a_nat_that_turns_packets_
     }
     assert!(!finding(&silent("203.0.113.5:3478"), "turn-no-response").fix.contains("split DNS"));
 }
+
+/// A relay that is lent and given up so many seconds later, with a permission or without one.
+fn lent_for(seconds: u64, permitted: bool) -> Report {
+    let login = alice();
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &login, "n", RELAYED);
+    if permitted {
+        let permit = scene.after_ms(10).create_permission(A, SERVER, &login, "n", PEER);
+        scene.after_ms(10).granted(&permit, None, &login);
+    }
+    scene.after_ms(seconds * 1000).hang_up(A, SERVER, &login, "n");
+    report(&scene.pcap())
+}
+
+#[test]
+fn a_relay_through_which_no_peer_is_tried_is_told_so() {
+    let headline = lent_for(30, false).headline;
+    assert!(headline.contains("and no peer was tried through it"), "{headline}");
+    for (seconds, permitted) in [(30, true), (1, false)] {
+        let headline = lent_for(seconds, permitted).headline;
+        assert!(!headline.contains("no peer"), "{headline}");
+    }
+}
+
+#[test]
+fn a_peer_that_refuses_tcp_as_well_is_told_with_the_checks_that_it_does_not_answer() {
+    let mut scene = Scene::new();
+    scene.resolved(A);
+    let [syn, _] = Tcp::refused(&mut scene, A, "198.51.100.20:8555");
+    scene.a_checks_in_vain(&agents(), 30, 400);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "ice-checks-unanswered");
+    let expected = format!("TCP to 198.51.100.20:8555 was refused as well (frame {syn})");
+    assert!(found.explanation.contains(&expected), "{}", found.explanation);
+}
+
+#[test]
+fn a_nat_that_maps_by_destination_is_told_with_the_checks_that_nobody_answers() {
+    let explanation = |mapped: &str| {
+        let mut scene = Scene::new();
+        scene.resolved(A);
+        scene.binding(A, "198.51.100.30:3478", "203.0.113.77:41000");
+        scene.binding(A, "198.51.100.31:3478", mapped);
+        scene.a_checks_in_vain(&agents(), 30, 400);
+        finding(&report(&scene.pcap()), "ice-checks-unanswered").explanation.clone()
+    };
+    let told = explanation("203.0.113.77:41507");
+    assert!(told.contains("The NAT of 192.168.1.10 maps by destination, and it checks through no relay"), "{told}");
+    assert!(!explanation("203.0.113.77:41000").contains("maps by destination"));
+}

@@ -6,7 +6,7 @@ use super::proxy::refusal;
 use super::{Counts, DtlsState, Report, Tls};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress};
 use crate::rules::{ONE_SIDED, TRUNCATED};
-use crate::session::{Conversation, Flow};
+use crate::session::{Allocation, Conversation, Flow};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 
@@ -34,6 +34,8 @@ impl Relayed {
 pub(super) struct Facts {
     /// Allocations that were granted.
     allocated: u64,
+    /// Those of them that were there for a while, and through which no peer was asked for.
+    untried: u64,
     /// The first of them: its client, its server, the relayed address, the time from the first request to the grant if the clock tells it.
     first: Option<(ClientAddress, ServerAddress, RelayedAddress, Option<Span>)>,
     /// What went both ways through a relay.
@@ -53,6 +55,14 @@ pub(super) struct Facts {
     met: bool,
     /// Whether only some times or hosts are looked at.
     narrow: bool,
+}
+
+/// Whether an allocation was there for long enough to be used, and was not.
+fn is_untried(allocation: &Allocation, conversation: &Conversation) -> bool {
+    const LONG: Span = Span::from_secs(10);
+    let until = allocation.ended.map_or(conversation.last.time, |(_, seen)| seen.time);
+    let unused = allocation.permissions.is_empty() && allocation.channels.is_empty();
+    unused && allocation.sent.packets + allocation.received.packets == 0 && until.since(allocation.created.time) >= LONG
 }
 
 impl Facts {
@@ -80,6 +90,7 @@ impl Facts {
 
     pub(super) fn conversation(&mut self, conversation: &Conversation) {
         self.allocated += conversation.allocated;
+        self.untried += conversation.allocations().filter(|known| is_untried(known, conversation)).count() as u64;
         let binding = conversation.granted_after(Method::BINDING, Timestamp(i64::MIN));
         self.bindings += u64::from(binding && !conversation.is_between_peers());
         self.is_cut |= conversation.of(Method::BINDING).any(|exchange| exchange.asked.truncated);
@@ -101,6 +112,7 @@ impl Facts {
         self.met |= other.met;
         self.narrow |= other.narrow;
         self.allocated += other.allocated;
+        self.untried += other.untried;
         self.first = self.first.take().or(other.first);
         self.relayed = self.relayed.max(other.relayed);
         self.bindings += other.bindings;
@@ -135,7 +147,9 @@ impl Facts {
             let others = if self.allocated > 1 { format!(" (and {} more)", self.allocated - 1) } else { String::new() };
             let client = client.0.ip();
             let took = took.map(|took| format!(" within {took}")).unwrap_or_default();
-            worked.push(format!("{server} gave {client} the relayed address {relayed}{others}{took}"));
+            let idle = self.untried >= self.allocated && self.checked[0] == 0 && self.data == 0 && !self.narrow;
+            let untried = if idle { ", and no peer was tried through it" } else { "" };
+            worked.push(format!("{server} gave {client} the relayed address {relayed}{others}{took}{untried}"));
         }
         let [pairs, answered] = self.checked_on(report);
         let relay = self.first.as_ref().map(|(_, server, ..)| server.0).filter(|_| self.relayed == Relayed::Data);

@@ -1,7 +1,7 @@
 //! `ice-checks-unanswered`, `ice-one-way`, `ice-no-relay-candidate`: checks that do not get through.
 
 use super::agreement::nearly;
-use super::private::{nameless, only_private, open_path, out_of_reach, same_nat};
+use super::private::{beside, nameless, only_private, open_path, out_of_reach, same_nat};
 use super::{
     Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, is_unsigned, lost_between, named, occurrence,
     unless_later_by_relay,
@@ -240,7 +240,7 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
             addresses.as_ref().map_or("", |(clause, _)| clause)
         ),
         explanation: format!(
-            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}{}{misfits}{}",
+            "{} sent {} on {}{through} ({again}{over}from {} on), and none was answered.{back}{}{}{alone}{}{misfits}{}{}",
             named(ice, agent, view),
             counted(sent.checks, "check"),
             counted(pairs, "pair"),
@@ -248,7 +248,8 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
             icmp.unwrap_or_default(),
             elsewhere.unwrap_or_default(),
             way.text,
-            addresses.as_ref().map(|(_, (what, _))| what.as_str()).unwrap_or_default()
+            addresses.as_ref().map(|(_, (what, _))| what.as_str()).unwrap_or_default(),
+            beside(ice, agent, view)
         ),
         fix: if elsewhere_of(ice).is_some() {
             format!(

@@ -128,3 +128,30 @@ pub(super) fn out_of_reach(ice: &IceSession, agent: usize) -> String {
         None => String::new(),
     }
 }
+
+/// What else keeps direct checks of an agent from being answered, or goes the same way: a NAT that maps by destination, and TCP to the same host.
+pub(super) fn beside(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
+    let Some(own) = ice.host(agent) else { return String::new() };
+    let relays = ice.pairs.iter().any(|pair| pair.passes_relay().is_some());
+    let (dependents, _) = view.session.nat().dependents();
+    let mut text = String::new();
+    if !relays && dependents.iter().any(|known| known.client.0.ip() == own.ip()) {
+        text += &format!(
+            " The NAT of {} maps by destination, and it checks through no relay: of peers behind NATs only some can reach it.",
+            own.ip()
+        );
+    }
+    let checked = |ip: IpAddr| ice.checked_by(agent).any(|pair| !pair.is_tcp() && pair.end(1 - agent).ip() == ip);
+    let attempts = view.session.attempts().sorted();
+    let failed = attempts.into_iter().find(|known| {
+        known.client.0.ip() == own.ip()
+            && checked(known.server.0.ip())
+            && known.opened.is_none()
+            && known.refused + known.silent > 0
+    });
+    if let Some(known) = failed {
+        let how = if known.refused > 0 { "was refused" } else { "went unanswered" };
+        text += &format!(" TCP to {} {how} as well (frame {}).", known.server, known.first.frame);
+    }
+    text
+}
