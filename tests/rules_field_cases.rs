@@ -586,3 +586,35 @@ fn a_nat_that_maps_by_destination_is_told_with_the_checks_that_nobody_answers() 
     assert!(told.contains("The NAT of 192.168.1.10 maps by destination, and it checks through no relay"), "{told}");
     assert!(!explanation("203.0.113.77:41000").contains("maps by destination"));
 }
+
+#[test]
+fn a_controlling_agent_that_goes_on_checking_though_it_is_answered_does_not_hear_the_answers() {
+    let told = |seconds: u64, nominates: bool| {
+        let agents = agents();
+        let mut scene = Scene::new();
+        scene.far_away(A);
+        for _ in 0..seconds * 5 {
+            scene.after_ms(170).a_is_answered(&agents, plain);
+        }
+        if nominates {
+            scene.a_is_answered(&agents, Stun::use_candidate);
+        }
+        report(&scene.pcap())
+    };
+    let report = told(15, false);
+    let found = finding(&report, "ice-not-nominated");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert!(found.explanation.contains("The answers leave here"), "{}", found.explanation);
+    assert!(graver(&told(15, true)).is_empty() && graver(&told(4, false)).is_empty());
+}
+
+#[test]
+fn checks_of_a_relayed_address_that_nobody_answers_name_the_relay_ports_of_the_server() {
+    let mut scene = Scene::new();
+    scene.resolved(A);
+    scene.binding(A, SERVER, "203.0.113.77:41000");
+    scene.a_checks_in_vain(&Agents::new(A, RELAYED), 30, 400);
+    let told = report(&scene.pcap());
+    let fix = &finding(&told, "ice-checks-unanswered").fix;
+    assert!(fix.contains("let UDP in to its relay ports"), "{fix}");
+}

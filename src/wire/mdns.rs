@@ -77,6 +77,25 @@ pub fn read(message: &[u8], mut each: impl FnMut(Said)) -> bool {
     walk(message, &mut each).is_some()
 }
 
+/// Whether it is an answer.
+#[must_use]
+pub fn is_answer(message: &[u8]) -> bool {
+    message.get(2).is_some_and(|flags| flags & 0x80 != 0)
+}
+
+/// The names of hidden candidates whose addresses a message asks for, or that it answers.
+pub fn asked(message: &[u8], mut each: impl FnMut(HiddenName)) {
+    let questions = message.get(4..).and_then(|rest| rest.first_chunk()).map_or(0, |&count| u16::from_be_bytes(count));
+    let mut at = 12;
+    for _ in 0..usize::from(questions).min(MAX_RECORDS) {
+        let Some((name, after)) = name(message, at) else { return };
+        if let (Some(A | AAAA), Some(name)) = (u16_at(message, after), name) {
+            each(name);
+        }
+        at = after + 4;
+    }
+}
+
 fn walk(message: &[u8], each: &mut impl FnMut(Said)) -> Option<()> {
     let header: &[u8; 12] = message.first_chunk()?;
     let [_, _, flags, _, q0, q1, an0, an1, ns0, ns1, ar0, ar1] = *header;

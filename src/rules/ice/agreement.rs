@@ -49,7 +49,8 @@ fn by_turns(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector
         Text {
             title: format!("{to} answers and refuses the connectivity checks of {from} by turns ({})", way.error),
             explanation: format!(
-                "Of the checks of {} on {}, signed alike, {} were answered by success and {} refused with {}; {count} times a refusal came next after a success ({}). One                  agent does not change its mind so: several stand behind {to}, of which one knows this session, and each packet goes to another.",
+                "Of the checks of {} on {}, signed alike, {} were answered by success and {} refused with {}; {count} times a refusal came next after a success ({}). One \
+                 agent does not change its mind so: several stand behind {to}, of which one knows this session, and each packet goes to another.",
                 named(ice, agent, view),
                 ends(pair, agent),
                 way.answered.as_ref().map_or(0, |answered| answered.count),

@@ -1,6 +1,7 @@
 //! `ice-not-nominated`: pairs that work, and nobody chooses one.
 
 use super::{address, counted, ends, named, occurrence, unless_later};
+use crate::net::is_unrouted;
 use crate::rules::evidence::{frames, how_long};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::ice::{Answered, IceSession, Pair, Role};
@@ -10,6 +11,8 @@ pub(super) const ID: &str = "ice-not-nominated";
 
 /// So long pairs work before one should be nominated.
 pub(super) const PATIENCE: Span = Span::from_secs(5);
+/// So long an agent looks for a pair in vain before that says anything of the answers which it got.
+const LONG: Span = Span::from_secs(10);
 /// So many checks with USE-CANDIDATE that go unanswered are no loss of packets.
 const SEVERAL: u32 = 4;
 
@@ -35,7 +38,7 @@ fn never(ice: &IceSession, controlling: usize, view: &View<'_>, out: &mut Collec
     };
     let Some((pair, valid)) = valid.filter_map(|pair| Some((pair, since(&pair)?))).min_by_key(|(_, since)| *since)
     else {
-        return;
+        return unheard(ice, controlling, view, out);
     };
     let way = pair.way(controlling);
     let lasted = way.last.since(valid.time);
@@ -71,6 +74,54 @@ fn never(ice: &IceSession, controlling: usize, view: &View<'_>, out: &mut Collec
              that it likes better.",
             address(ice, controlling)
         ),
+    });
+}
+
+/// The checks of the controlling agent are answered by one that only answers, and it goes on as though it heard nothing.
+fn unheard(ice: &IceSession, controlling: usize, view: &View<'_>, out: &mut Collector) {
+    let answered = |pair: &Pair| pair.way(controlling).answered.as_ref().map(|answered| answered.first);
+    let valid = ice.pairs.iter().filter_map(|pair| Some((pair, answered(pair)?)));
+    let Some((pair, valid)) = valid.min_by_key(|(_, since)| *since) else { return };
+    let way = pair.way(controlling);
+    let lasted = way.last.since(valid.time);
+    if ice.agent(1 - controlling).checks > 0 || lasted < LONG || !is_looking(way.sent, lasted) || way.errors > 0 {
+        return;
+    }
+    let numbers = [way.first, Some(valid)].into_iter().flatten().map(|seen| seen.frame).collect();
+    let seen = occurrence(ice, controlling, (ID, "RFC 8445 §7.2.5.3"), Severity::Failure, valid.time, numbers);
+    let mut seen = unless_later(seen, ice, view);
+    seen.confidence = Confidence::Likely;
+    out.add(seen, || {
+        let (own, other) = (address(ice, controlling), address(ice, 1 - controlling));
+        let leaves = way.ttl > 0 && !is_unrouted(way.ttl);
+        let (what, fix) = if leaves {
+            (
+                format!("The answers leave here, and {own} does as one that gets none"),
+                format!("Let the answers of {other} get to {own}: look at the NAT and the firewalls between this capture point and {own}, and capture there, too."),
+            )
+        } else {
+            (
+                format!("The answers arrive here, and {own} does as though it took none of them"),
+                format!(
+                    "Look at the log of {own}: an answer that is signed with another password than that of {other} is dropped (--sdp shows whether it is), and so is what \
+                     the host's own firewall keeps from the program."
+                ),
+            )
+        };
+        Text {
+            title: format!("{own} goes on checking and never nominates a pair, though {other} answers its checks"),
+            explanation: format!(
+                "{} is the controlling agent and sent {} on {} over {}; {other} answered {} of them, from frame {} on. {what}: none of its checks has USE-CANDIDATE, and \
+                 nothing runs on the pair.",
+                named(ice, controlling, view),
+                counted(u64::from(way.sent), "check"),
+                ends(pair, controlling),
+                how_long(lasted),
+                way.answered.as_ref().map_or(0, |answered| answered.count),
+                valid.frame
+            ),
+            fix,
+        }
     });
 }
 

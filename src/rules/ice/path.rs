@@ -260,7 +260,8 @@ fn unanswered_text(ice: &IceSession, agent: usize, sent: &Asked, numbers: &[u64]
         } else if let Some((_, (_, fix))) = addresses {
             format!("{fix}{}{}{credentials}", out_of_reach(ice, agent), way.fix)
         } else {
-            format!("{}{}{}{credentials}", open_path(ice, agent, view), out_of_reach(ice, agent), way.fix)
+            let (open, relay) = (open_path(ice, agent, view), of_server(ice, agent, view));
+            format!("{open}{relay}{}{}{credentials}", out_of_reach(ice, agent), way.fix)
         },
     }
 }

@@ -143,8 +143,10 @@ pub(super) fn beside(ice: &IceSession, agent: usize, view: &View<'_>) -> String 
     }
     let checked = |ip: IpAddr| ice.checked_by(agent).any(|pair| !pair.is_tcp() && pair.end(1 - agent).ip() == ip);
     let attempts = view.session.attempts().sorted();
+    // 9 is what an active candidate has for a port (RFC 6544 §4.5)
     let failed = attempts.into_iter().find(|known| {
         known.client.0.ip() == own.ip()
+            && known.server.0.port() != 9
             && checked(known.server.0.ip())
             && known.opened.is_none()
             && known.refused + known.silent > 0

@@ -29,7 +29,7 @@ pub struct Hidden {
     pub questions: Sample,
     /// Whether all questions let the answer come to the asker alone.
     pub unicast: bool,
-    /// The resolver of ordinary DNS that was asked for it, where multicast DNS was not.
+    /// The resolver of ordinary DNS that was asked for it and knew none, where multicast DNS was not asked.
     pub resolver: Option<IpAddr>,
     /// The first address that was told for it, and when.
     pub address: Option<(IpAddr, Seen)>,
@@ -56,14 +56,23 @@ impl HiddenCandidates {
         }
     }
 
-    /// Takes what a message of ordinary DNS says: a question for such a name goes astray there.
+    /// Takes what a message of ordinary DNS says: a resolver that knows no address for such a name was the wrong one to ask.
     pub(super) fn add_from_dns(&mut self, src: Endpoint, dst: Endpoint, seen: Seen, payload: &[u8]) {
+        let mut told = false;
         mdns::read(payload, |said| {
-            let (Said::Asked { name, .. } | Said::Address { name, .. }) = said;
+            if let Said::Address { .. } = said {
+                told = true;
+                self.add(src, seen, said);
+            }
+        });
+        if told || !mdns::is_answer(payload) {
+            return;
+        }
+        mdns::asked(payload, |name| {
             let is_first = self.names.get(&name).is_none_or(|known| known.asked.is_none());
-            self.add(src, seen, said);
-            if let (true, Said::Asked { .. }, Some(known)) = (is_first, said, self.names.get_mut(&name)) {
-                known.resolver = Some(dst.ip());
+            self.add(dst, seen, Said::Asked { name, unicast: false });
+            if let Some(known) = self.names.get_mut(&name).filter(|_| is_first) {
+                known.resolver = Some(src.ip());
             }
         });
     }
