@@ -1,12 +1,13 @@
 //! What a capture tells beside its frames.
 
-use std::fmt;
-use std::net::IpAddr;
-
 use super::Limits;
 use crate::frame::LinkType;
 use crate::secret::Secret;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::fmt;
+use std::net::IpAddr;
 
 /// Everything that a capture file says beside its frames. Lists are bounded by [`Limits`](super::Limits).
 #[derive(Clone, Debug)]
@@ -173,12 +174,12 @@ pub enum Compression {
     Xz,
 }
 
-/// A comment that someone left in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A comment of a pcapng file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Comment {
-    /// The frame to which it belongs; `None` for one about a section, an interface or another block.
-    pub frame: Option<u64>,
-    /// Its text; what is not UTF-8 is replaced.
+    /// The frame that it is on; `null` for one on the whole file.
+    pub frame: Option<u64>, // none of one about a section, an interface or another block
+    /// Its text.
     pub text: String,
 }
 
@@ -244,17 +245,16 @@ impl fmt::Display for SecretsKind {
     }
 }
 
-/// A place where the file stops making sense.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A place of the file that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Damage {
-    /// Offset of the first byte that is not part of something whole: the record or block at fault starts there. Counted in the
-    /// unpacked file if it is compressed; `what` says so.
-    pub offset: u64,
-    /// Number of the last frame delivered before it, 0 for none.
+    /// Byte of the unpacked file.
+    pub offset: u64, // at which the record or block at fault starts
+    /// The last frame before it, 0 for none.
     pub after_frame: u64,
-    /// What is wrong, in plain words.
+    /// What is wrong there.
     pub what: String,
-    /// Offset of the next record or block that made sense; `None` if reading ended.
+    /// The byte from which reading went on; `null` where it ended.
     pub resumed_at: Option<u64>,
 }
 

@@ -3,6 +3,8 @@
 use super::words::Said;
 use super::{Line, LogFile};
 use crate::time::{Span, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// How many lines and how many events are compared.
 const MAX_COMPARED: usize = 400;
@@ -57,18 +59,20 @@ impl Event {
     }
 }
 
-/// Where an offset comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the offset of a log comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "LogOffset")]
 pub enum Source {
     /// It was given.
     Given,
     /// The log's times name their zone.
     Zone,
-    /// So many events of the log fit events of the capture.
-    Estimated(usize),
-    /// The same, and its clock is that of one of several captures, which was lined up with the others.
-    Capture(usize),
-    /// The log's times name no zone, and nothing fits: they are taken for UTC.
+    /// What the log tells fits the captures so.
+    Estimated,
+    /// The same, and it is the clock of one of several captures.
+    Capture,
+    /// The log's times name no zone, and were taken for UTC.
     Assumed,
 }
 
@@ -79,6 +83,16 @@ pub struct Offset {
     pub span: Span,
     /// Where it comes from.
     pub source: Source,
+    /// How many lines of the log fit events of the capture, where it was estimated by them.
+    pub matched: usize,
+}
+
+impl Offset {
+    /// One that nothing in the captures tells.
+    #[must_use]
+    pub fn untold(span: Span, source: Source) -> Offset {
+        Offset { span, source, matched: 0 }
+    }
 }
 
 /// The offset of a log, from what it and the capture both tell. `None` where nothing fits and its times are not even those of a calendar.
@@ -139,22 +153,22 @@ pub fn estimate(file: &LogFile, events: &[Event], clocks: &[Span]) -> Option<Off
         }
     });
     if let Some((count, span)) = of_capture.max_by_key(|(count, _)| *count).filter(|(count, _)| *count > zero) {
-        return Some(Offset { span, source: Source::Capture(count) });
+        return Some(Offset { span, source: Source::Capture, matched: count });
     }
-    let assumed = Offset { span: Span(0), source: if file.has_zone() { Source::Zone } else { Source::Assumed } };
+    let assumed = Offset::untold(Span(0), if file.has_zone() { Source::Zone } else { Source::Assumed });
+    let estimated = |span: i64, matched| Offset { span: Span(span), source: Source::Estimated, matched };
     match best {
         // as it stands it fits as well as in any other way
         Some((count, _)) if zero > 0 && zero >= count && !file.is_relative() => {
-            Some(if file.has_zone() { assumed } else { Offset { span: Span(0), source: Source::Estimated(zero) } })
+            Some(if file.has_zone() { assumed } else { estimated(0, zero) })
         }
         Some((count, difference)) if file.is_relative() || count >= ENOUGH => {
             let span = of_zone(difference).filter(|_| !file.is_relative()).unwrap_or(difference);
-            Some(Offset { span: Span(span), source: Source::Estimated(count) })
+            Some(estimated(span, count))
         }
         // one or two that are apart by a difference of zones, and by no other
         Some((count, difference)) if !file.has_zone() && of_zone(difference).is_some() => {
-            let span = of_zone(difference).unwrap_or_default();
-            Some(Offset { span: Span(span), source: Source::Estimated(count) })
+            Some(estimated(of_zone(difference).unwrap_or_default(), count))
         }
         _ => (!file.is_relative()).then_some(assumed),
     }
@@ -197,7 +211,10 @@ mod tests {
     fn a_log_in_utc_needs_no_offset() {
         let file =
             log(["2026-11-21 09:10:46 ", "2026-11-21 09:10:46 ", "2026-11-21 09:10:51 ", "2026-11-21 09:10:51 "]);
-        assert_eq!(estimate(&file, &events(), &[]), Some(Offset { span: Span(0), source: Source::Estimated(4) }));
+        assert_eq!(
+            estimate(&file, &events(), &[]),
+            Some(Offset { span: Span(0), source: Source::Estimated, matched: 4 })
+        );
         let file =
             log(["2026-11-21T09:10:46Z ", "2026-11-21T09:10:46Z ", "2026-11-21T09:10:51Z ", "2026-11-21T09:10:51Z "]);
         assert_eq!(estimate(&file, &events(), &[]).unwrap().source, Source::Zone);
@@ -208,7 +225,7 @@ mod tests {
         let file =
             log(["2026-11-21 11:10:46 ", "2026-11-21 11:10:46 ", "2026-11-21 11:10:51 ", "2026-11-21 11:10:51 "]);
         let offset = estimate(&file, &events(), &[]).unwrap();
-        assert_eq!((offset.span, offset.source), (Span(-7200 * SECOND), Source::Estimated(4)));
+        assert_eq!(offset, Offset { span: Span(-7200 * SECOND), source: Source::Estimated, matched: 4 });
         let one = LogFile { lines: file.lines[1..2].to_vec(), ..file };
         assert_eq!(estimate(&one, &events(), &[]).unwrap().span, Span(-7200 * SECOND));
     }
@@ -218,7 +235,7 @@ mod tests {
         let file = log(["3: : ", "3: : ", "8: : ", "8: : "]);
         let offset = estimate(&file, &events(), &[]).unwrap();
         let error = (offset.span.0 + 3 * SECOND - AT).abs();
-        assert!(error < SECOND && offset.source == Source::Estimated(4), "{offset:?}");
+        assert!(error < SECOND && (offset.source, offset.matched) == (Source::Estimated, 4), "{offset:?}");
         assert_eq!(estimate(&file, &[], &[]), None);
     }
 
@@ -227,9 +244,10 @@ mod tests {
         let file =
             log(["2026-11-21 09:12:03 ", "2026-11-21 09:12:03 ", "2026-11-21 09:12:08 ", "2026-11-21 09:12:08 "]);
         let offset = estimate(&file, &events(), &[]).unwrap();
-        assert!((offset.span.0 + 77 * SECOND).abs() < SECOND && offset.source == Source::Estimated(4), "{offset:?}");
+        let error = (offset.span.0 + 77 * SECOND).abs();
+        assert!(error < SECOND && (offset.source, offset.matched) == (Source::Estimated, 4), "{offset:?}");
         let one = LogFile { lines: file.lines[1..2].to_vec(), ..file };
-        assert_eq!(estimate(&one, &events(), &[]).unwrap(), Offset { span: Span(0), source: Source::Assumed });
+        assert_eq!(estimate(&one, &events(), &[]).unwrap(), Offset::untold(Span(0), Source::Assumed));
     }
 
     #[test]
@@ -239,15 +257,15 @@ mod tests {
             log(["2026-11-21 09:12:03 ", "2026-11-21 09:12:03 ", "2026-11-21 09:12:08 ", "2026-11-21 09:12:08 "]);
         let one = LogFile { lines: file.lines[1..2].to_vec(), ..file };
         let offset = estimate(&one, &events(), &[Span(0), clock]).unwrap();
-        assert_eq!(offset, Offset { span: clock, source: Source::Capture(1) });
+        assert_eq!(offset, Offset { span: clock, source: Source::Capture, matched: 1 });
         // the same clock, written in another zone
         let file =
             log(["2026-11-21 11:12:03 ", "2026-11-21 11:12:03 ", "2026-11-21 11:12:08 ", "2026-11-21 11:12:08 "]);
         let offset = estimate(&file, &events(), &[clock]).unwrap();
-        assert_eq!(offset, Offset { span: Span((-7200 - 77) * SECOND), source: Source::Capture(4) });
+        assert_eq!(offset, Offset { span: Span((-7200 - 77) * SECOND), source: Source::Capture, matched: 4 });
         let zoned =
             log(["2026-11-21T09:12:03Z ", "2026-11-21T09:12:03Z ", "2026-11-21T09:12:08Z ", "2026-11-21T09:12:08Z "]);
-        assert_eq!(estimate(&zoned, &events(), &[clock]).unwrap().source, Source::Capture(4));
+        assert_eq!(estimate(&zoned, &events(), &[clock]).unwrap().source, Source::Capture);
         // what is right as it stands stays so
         let right =
             log(["2026-11-21 09:10:46 ", "2026-11-21 09:10:46 ", "2026-11-21 09:10:51 ", "2026-11-21 09:10:51 "]);

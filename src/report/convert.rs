@@ -1,9 +1,9 @@
 //! The published form of what a session remembers, one function a thing.
 
 use super::{
-    Address, Allocation, AllocationEnd, Capture, Channel, Comment, Counts, Credential, CredentialKind, Damage,
-    Integrity, IntegrityStatus, NatMapping, NearMiss, Permission, Place, ProtocolError, Server, ServerActivity, Side,
-    Time, Transaction, TransactionOutcome, Transport,
+    Address, Allocation, AllocationEnd, Capture, Channel, Counts, Credential, CredentialKind, Integrity,
+    IntegrityStatus, NatMapping, NearMiss, Permission, Place, ProtocolError, Server, ServerActivity, Side, Time,
+    Transaction, TransactionOutcome, Transport,
 };
 use super::{steps, tried};
 use crate::capture::CaptureInfo;
@@ -67,21 +67,8 @@ pub(super) fn capture_of(path: String, info: &CaptureInfo, origin: Origin) -> Ca
         bytes: info.bytes,
         first_time: info.first_time.map(|at| origin.time(at)),
         last_time: info.last_time.map(|at| origin.time(at)),
-        comments: info
-            .comments
-            .iter()
-            .map(|comment| Comment { frame: comment.frame, text: comment.text.clone() })
-            .collect(),
-        damage: info
-            .damage
-            .iter()
-            .map(|damage| Damage {
-                offset: damage.offset,
-                after_frame: damage.after_frame,
-                what: damage.what.clone(),
-                resumed_at: damage.resumed_at,
-            })
-            .collect(),
+        comments: info.comments.clone(),
+        damage: info.damage.clone(),
         damage_total: info.damage_total,
         clock_offset_us: None,
         clock_uncertainty_us: None,
@@ -372,12 +359,7 @@ pub(super) fn allocation(
         refreshes: u64::from(known.refreshes),
         expires_at: time(known.expires),
         ended_at,
-        end: match end {
-            session::End::Released => AllocationEnd::Released,
-            session::End::Expired => AllocationEnd::Expired,
-            session::End::Open => AllocationEnd::Open,
-            session::End::Rejected => AllocationEnd::Rejected,
-        },
+        end,
         moved_to: known.moved_to.as_deref().map(|&client| client.into()),
         connection_closed_at: closed.and_then(time),
         error: None,

@@ -1,8 +1,10 @@
 //! What should be, statement by statement, and whether the packets show it so.
 
+pub use crate::rules::Outcome as StatedSeen;
+
 use super::Place;
 use super::convert::Origin;
-use crate::rules::{self, Outcome, View};
+use crate::rules::{self, View};
 use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -26,18 +28,6 @@ pub struct Stated {
     pub places_total: u64,
 }
 
-/// How a statement fared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum StatedSeen {
-    /// The packets agree with it.
-    Right,
-    /// They contradict it.
-    Wrong,
-    /// They show nothing of it.
-    NotSeen,
-}
-
 /// The statements, and how many were left out.
 pub(super) fn stated(session: &Session, origin: Origin) -> (Vec<Stated>, u64) {
     let view = View { session };
@@ -51,11 +41,7 @@ pub(super) fn stated(session: &Session, origin: Origin) -> (Vec<Stated>, u64) {
                 Some(server) => format!("{}: {}", server.label, check.statement),
                 None => check.statement.to_string(),
             },
-            seen: match check.outcome {
-                Outcome::Right => StatedSeen::Right,
-                Outcome::Wrong => StatedSeen::Wrong,
-                Outcome::NotSeen => StatedSeen::NotSeen,
-            },
+            seen: check.outcome,
             instead: check.instead,
             places: origin.places(&check.frames),
             places_total: check.total,

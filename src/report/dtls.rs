@@ -1,10 +1,12 @@
 //! DTLS associations in a report.
 
+pub use crate::session::handshake::State as DtlsState;
+
 use super::convert::{Origin, transport};
 use super::{Address, Place, Time, Transport};
 use crate::event::Via;
 use crate::frame::in_order;
-use crate::session::handshake::{AlertSeen, Both, Certificate, Closing, Flight, Handshake, Offer, Role, Side, State};
+use crate::session::handshake::{AlertSeen, Both, Certificate, Closing, Flight, Handshake, Offer, Role, Side};
 use crate::time::Timestamp;
 use crate::wire::handshake::certificate::Summary;
 use schemars::JsonSchema;
@@ -95,28 +97,6 @@ pub struct Dtls {
     pub evidence: Vec<Place>,
     /// How many frames that are.
     pub evidence_total: u64,
-}
-
-/// How far a DTLS association came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum DtlsState {
-    /// Both ends finished.
-    Complete,
-    /// An alert ended the handshake.
-    Failed,
-    /// Neither is in the capture.
-    Incomplete,
-}
-
-impl From<State> for DtlsState {
-    fn from(state: State) -> Self {
-        match state {
-            State::Complete => DtlsState::Complete,
-            State::Failed => DtlsState::Failed,
-            State::Incomplete => DtlsState::Incomplete,
-        }
-    }
 }
 
 /// A certificate of a DTLS handshake.
@@ -245,7 +225,7 @@ pub(super) fn dtls(handshake: &Handshake, origin: Origin) -> Option<Dtls> {
         alpn: chosen.and_then(|chosen| chosen.alpn.clone()),
         alpn_offered: offer.map(|offer| offer.alpn.clone()).unwrap_or_default(),
         server_name: offer.and_then(|offer: &Offer| offer.server_name.clone()),
-        state: handshake.state().into(),
+        state: handshake.state(),
         started_at: handshake.from_start.then(|| time(handshake.first.time)),
         completed_at: handshake.completed.map(|seen| time(seen.time)),
         duration_us: handshake.duration().map(|span| span.micros()),

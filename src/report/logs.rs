@@ -1,7 +1,9 @@
 //! Logs of servers: the lines that are about what the captures show, on the same timeline, and the findings that explain them.
 
+pub use crate::logs::Source as LogOffset;
+
 use super::{Capture, Finding, Report, Time};
-use crate::logs::{self, Event, Line, Offset, Source, estimate, words::Said};
+use crate::logs::{self, Event, Line, Offset, estimate, words::Said};
 use crate::rules::{Severity, View};
 use crate::session::Exchange;
 use crate::time::{Span, Timestamp};
@@ -57,22 +59,6 @@ pub struct LogFile {
     pub offset_from: Option<LogOffset>,
     /// How many of its lines fit answers in the captures, where the offset was estimated by them.
     pub matched: u64,
-}
-
-/// Where the offset of a log comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogOffset {
-    /// It was given.
-    Given,
-    /// The log's times name their zone.
-    Zone,
-    /// What the log tells fits the captures so.
-    Estimated,
-    /// The same, and it is the clock of one of several captures.
-    Capture,
-    /// The log's times name no zone, and were taken for UTC.
-    Assumed,
 }
 
 /// What a server may write of an exchange.
@@ -157,8 +143,8 @@ pub(super) fn quote(
             Some(span) if file.is_relative() => first.map(|first| Span(first.0.saturating_add(span.0))),
             given => given,
         };
-        let offset =
-            offset.map(|span| Offset { span, source: Source::Given }).or_else(|| estimate(file, events, &clocks));
+        let offset = offset.map(|span| Offset::untold(span, LogOffset::Given));
+        let offset = offset.or_else(|| estimate(file, events, &clocks));
         let mut relevant = 0;
         if let (Some(offset), Some(first), Some(last)) = (offset, first, last) {
             let (from, to) = (first.before(AROUND), last.after(AROUND));
@@ -203,17 +189,8 @@ fn of_file(file: &logs::LogFile, offset: Option<Offset>, relevant: u64) -> LogFi
         cut: file.cut,
         relevant,
         offset_us: offset.map(|offset| offset.span.micros()),
-        offset_from: offset.map(|offset| match offset.source {
-            Source::Given => LogOffset::Given,
-            Source::Zone => LogOffset::Zone,
-            Source::Estimated(_) => LogOffset::Estimated,
-            Source::Capture(_) => LogOffset::Capture,
-            Source::Assumed => LogOffset::Assumed,
-        }),
-        matched: match offset.map(|offset| offset.source) {
-            Some(Source::Estimated(matched) | Source::Capture(matched)) => matched as u64,
-            _ => 0,
-        },
+        offset_from: offset.map(|offset| offset.source),
+        matched: offset.map_or(0, |offset| offset.matched as u64),
     }
 }
 

@@ -35,6 +35,7 @@ mod turn;
 mod value;
 mod verify;
 
+pub use crate::capture::{Comment, Damage};
 pub use assemble::{assemble, assemble_beside};
 pub use build::{Builder, Part};
 pub use convert::integrity_of;
@@ -248,28 +249,6 @@ pub struct SetBack {
     pub from: Time,
     /// The earliest behind it.
     pub to: Time,
-}
-
-/// A comment of a pcapng file.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Comment {
-    /// The frame that it is on; `null` for one on the whole file.
-    pub frame: Option<u64>,
-    /// Its text.
-    pub text: String,
-}
-
-/// A place of the file that could not be read.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Damage {
-    /// Byte of the unpacked file.
-    pub offset: u64,
-    /// The last frame before it, 0 for none.
-    pub after_frame: u64,
-    /// What is wrong there.
-    pub what: String,
-    /// The byte from which reading went on; `null` where it ended.
-    pub resumed_at: Option<u64>,
 }
 
 /// How many messages of each kind there are.

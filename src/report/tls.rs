@@ -1,10 +1,12 @@
 //! TLS connections of TURN in a report.
 
+pub use crate::session::tls::TcpState as TlsTcpState;
+
 use super::convert::Origin;
 use super::dtls::{alert_of, certificates, closing_of, evidence, texts};
 use super::{Address, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsState, Place, Time};
 use crate::frame::in_order;
-use crate::session::tls::{TcpState, TlsConnection};
+use crate::session::tls::TlsConnection;
 use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -109,20 +111,6 @@ pub struct TlsTcp {
     pub missing_bytes: [u64; 2],
 }
 
-/// How far a TCP connection came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TlsTcpState {
-    /// Neither closed nor reset in the capture.
-    Open,
-    /// Closed by FIN.
-    Closed,
-    /// Reset by RST.
-    Reset,
-    /// Not followed behind its handshake: nothing said by then that it was of TURN.
-    Unwatched,
-}
-
 /// Who ended a TCP connection.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TlsTcpClosing {
@@ -161,7 +149,7 @@ pub(super) fn tls(known: &TlsConnection, origin: Origin) -> Option<Tls> {
         alpn: chosen.and_then(|chosen| chosen.alpn.clone()),
         alpn_offered: offer.map(|offer| offer.alpn.clone()).unwrap_or_default(),
         server_name: offer.and_then(|offer| offer.server_name.clone()),
-        state: known.state().into(),
+        state: known.state(),
         started_at: handshake.from_start.then(|| time(handshake.first.time)),
         completed_at: handshake.completed.map(|seen| time(seen.time)),
         duration_us: handshake.duration().map(|span| span.micros()),
@@ -188,12 +176,7 @@ pub(super) fn tls(known: &TlsConnection, origin: Origin) -> Option<Tls> {
         shut_records: known.shut.0,
         shut_reason: known.shut.1.map(str::to_owned),
         tcp: TlsTcp {
-            state: match known.tcp_state() {
-                TcpState::Open => TlsTcpState::Open,
-                TcpState::Closed => TlsTcpState::Closed,
-                TcpState::Reset => TlsTcpState::Reset,
-                TcpState::Unwatched => TlsTcpState::Unwatched,
-            },
+            state: known.tcp_state(),
             closed_by: closed_by.map(|closed| TlsTcpClosing {
                 by: closed.role.name(),
                 how: if closed.reset { "rst" } else { "fin" },

@@ -2,8 +2,8 @@
 
 use super::convert::Origin;
 use super::{
-    Address, ConnectionOpener, ConnectionState, DataConnection, Server, ServerConnections, ServerIcmp, ServerTransport,
-    Side, TransportOutcome,
+    Address, ConnectionState, DataConnection, Server, ServerConnections, ServerIcmp, ServerTransport, Side,
+    TransportOutcome,
 };
 use crate::frame::in_order;
 use crate::net::Transport;
@@ -104,10 +104,7 @@ pub(super) fn data_connection(known: &session::DataConnection, origin: Origin) -
     DataConnection {
         connection_id: known.id.map(|id| format!("0x{id:08x}")),
         peer: known.peer.map(Address::from),
-        opened_by: match known.opener {
-            Opener::Client => ConnectionOpener::Client,
-            Opener::Peer => ConnectionOpener::Peer,
-        },
+        opened_by: known.opener,
         state,
         error,
         client: known.bind.map(|(client, _)| client.into()),

@@ -1,5 +1,7 @@
 //! The servers, their transactions and allocations, and the addresses learned from them, as the report shows them.
 
+pub use crate::session::{End as AllocationEnd, Opener as ConnectionOpener};
+
 use super::{Address, Confidence, Integrity, Place, ProtocolError, Side, Time, Transport};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -355,16 +357,6 @@ pub struct DataConnection {
     pub evidence: Vec<Place>,
 }
 
-/// Who had a relay connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ConnectionOpener {
-    /// The client.
-    Client,
-    /// The peer.
-    Peer,
-}
-
 /// How a connection to a peer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -379,20 +371,6 @@ pub enum ConnectionState {
     Bound,
     /// It was bound, and the data connection was closed.
     Closed,
-}
-
-/// How an [`Allocation`] ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum AllocationEnd {
-    /// By a Refresh with lifetime 0.
-    Released,
-    /// Its lifetime ran out.
-    Expired,
-    /// It lives on at the end of the capture.
-    Open,
-    /// It was never made, or the server knew it no longer before its lifetime ran out.
-    Rejected,
 }
 
 impl Allocation {

@@ -8,6 +8,8 @@ use crate::session::Lookup;
 use crate::session::deployment::{self, Port, Says, Sighting, Statement};
 use crate::time::{Span, Timestamp};
 use crate::wire::dns::{Kind, Rcode};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -23,7 +25,9 @@ const PATIENCE: Span = Span::from_secs(1);
 const FRAMES: usize = 16;
 
 /// How a statement fared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "StatedSeen")]
 pub enum Outcome {
     /// The packets agree with it.
     Right,

@@ -2,14 +2,14 @@
 
 use super::candidates::Known;
 use super::{
-    IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IceNomination, IcePair, IcePassword, IceRole, IceRoles,
-    IceRtt, IceSelectedBy, IceSelection, IceSession, IceState,
+    IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IcePair, IcePassword, IceRoles, IceRtt, IceSelectedBy,
+    IceSelection, IceSession,
 };
 use crate::frame::in_order;
 use crate::report::convert::Origin;
 use crate::report::signalling::{self, SignalledAddress};
 use crate::report::{Address, CandidateType, Place, TcpType, Time, Transport};
-use crate::session::ice::{self, Nomination, Pair, Role, State, Way};
+use crate::session::ice::{self, Pair, Way};
 use crate::session::signalling::{Description, Setup, compare};
 use crate::session::{Name, Session};
 use crate::time::{Span, Timestamp};
@@ -103,12 +103,7 @@ impl Teller<'_> {
         if (0..2).any(|agent| tells(agent, Setup::Active) && tells(agent, Setup::Passive)) {
             return Some(IceDtlsRole::Conflict);
         }
-        match compare::role(self.setup(ice, agent), self.setup(ice, 1 - agent)) {
-            compare::Role::Client => Some(IceDtlsRole::Client),
-            compare::Role::Server => Some(IceDtlsRole::Server),
-            compare::Role::Conflict => Some(IceDtlsRole::Conflict),
-            compare::Role::Untold => None,
-        }
+        compare::role(self.setup(ice, agent), self.setup(ice, 1 - agent))
     }
 
     fn agent(&self, ice: &ice::IceSession, number: usize) -> IceAgent {
@@ -132,10 +127,7 @@ impl Teller<'_> {
             ufrag: self.ufrag(ice, number),
             host: ice.host(number).map(Address),
             addresses,
-            role: agent.role.map(|role| match role {
-                Role::Controlling => IceRole::Controlling,
-                Role::Controlled => IceRole::Controlled,
-            }),
+            role: agent.role,
             lite: ice.is_lite(number, self.session.signalling(), self.session.names()),
             tie_breaker: agent.tie_breaker.map(|number| format!("{number:016x}")),
             checks_sent: u64::from(agent.checks),
@@ -160,10 +152,7 @@ impl Teller<'_> {
         IceRoles {
             controlling: ufrag(controlling),
             controlled: ufrag(controlling.map(|agent| 1 - agent)),
-            nomination: ice.nomination.map(|style| match style {
-                Nomination::Regular => IceNomination::Regular,
-                Nomination::Aggressive => IceNomination::Aggressive,
-            }),
+            nomination: ice.nomination,
             conflicts,
             resolved: (conflicts > 0).then(|| ice.is_conflict_resolved()),
         }
@@ -211,11 +200,7 @@ impl Teller<'_> {
             local_tcp_type: tcp_type(pair, self.local),
             remote_tcp_type: tcp_type(pair, 1 - self.local),
             via: pair.relay().map(Address),
-            state: match pair.state(self.session.now()) {
-                State::InProgress => IceState::InProgress,
-                State::Succeeded => IceState::Succeeded,
-                State::Failed => IceState::Failed,
-            },
+            state: pair.state(self.session.now()),
             checks_sent: from_local.sent + from_remote.sent,
             checks_answered: from_local.answered + from_remote.answered,
             from_local,

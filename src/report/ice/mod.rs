@@ -6,6 +6,9 @@ mod convert;
 pub(super) use candidates::{Known, binding, of_session};
 pub(super) use convert::session;
 
+pub use crate::session::ice::{Nomination as IceNomination, Role as IceRole, State as IceState};
+pub use crate::session::signalling::compare::Role as IceDtlsRole;
+
 use super::signalling::SignalledAddress;
 use super::{Address, CandidateType, Place, TcpType, Time, Transport};
 use schemars::JsonSchema;
@@ -86,18 +89,6 @@ pub struct IceAgent {
     pub candidates_told_total: u64,
 }
 
-/// What an agent is in the DTLS handshake by a=setup of both descriptions (RFC 8842 §5.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum IceDtlsRole {
-    /// It sends the ClientHello.
-    Client,
-    /// It waits for the ClientHello.
-    Server,
-    /// Both were told to do the same, or one of them to do the one thing by one description and the other by another.
-    Conflict,
-}
-
 /// An agent's password: the other's checks and its own answers are signed with it (RFC 8445 §7.2.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct IcePassword {
@@ -107,16 +98,6 @@ pub struct IcePassword {
     pub verified: u64,
     /// Messages that verify with none of those.
     pub mismatched: u64,
-}
-
-/// A role (RFC 8445 §6.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum IceRole {
-    /// It nominates.
-    Controlling,
-    /// It follows.
-    Controlled,
 }
 
 /// Who is who, and how nomination went.
@@ -132,16 +113,6 @@ pub struct IceRoles {
     pub conflicts: u64,
     /// Whether checks were answered by success after the last of them; `null` where there was none.
     pub resolved: Option<bool>,
-}
-
-/// How the controlling agent nominates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum IceNomination {
-    /// A pair that was found to work (RFC 8445 §8.1.1).
-    Regular,
-    /// Every pair from its first check on (RFC 5245 §8.1.1.2).
-    Aggressive,
 }
 
 /// The ends of a pair.
@@ -238,18 +209,6 @@ pub struct IceRtt {
     pub median: u32,
     /// The greatest.
     pub max: u32,
-}
-
-/// The states of RFC 8445 §6.1.2.6 that show on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum IceState {
-    /// An answer may still come.
-    InProgress,
-    /// A check was answered by success.
-    Succeeded,
-    /// No check was answered by success.
-    Failed,
 }
 
 /// A pair became the selected one.

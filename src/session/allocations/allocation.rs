@@ -8,6 +8,8 @@ use crate::session::flow::Traffic;
 use crate::session::tables::few::Few;
 use crate::session::tables::names::Name;
 use crate::time::{Span, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::net::IpAddr;
 
 /// How long a permission holds (RFC 8656 §9).
@@ -19,16 +21,18 @@ const DEFAULT_LIFETIME: u32 = 600;
 /// How many permissions and channels of one allocation are kept.
 const MAX_PEERS: usize = 32;
 
-/// How an allocation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How an [`Allocation`] ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "AllocationEnd")]
 pub enum End {
     /// By a Refresh with lifetime 0.
     Released,
-    /// Its lifetime ran out within the capture.
+    /// Its lifetime ran out.
     Expired,
-    /// It was alive when the capture ended.
+    /// It lives on at the end of the capture.
     Open,
-    /// The server refused to know it any longer.
+    /// It was never made, or the server knew it no longer before its lifetime ran out.
     Rejected,
 }
 

@@ -11,6 +11,8 @@ use crate::session::observe::Known;
 use crate::session::transactions::transaction::Sighting;
 use crate::wire::stun::{Class, Fields, Message, Method, TransactionId};
 use hashbrown::HashMap;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// How many connections to peers of one allocation are kept.
 const MAX_CONNECTIONS: usize = 32;
@@ -18,13 +20,15 @@ const MAX_CONNECTIONS: usize = 32;
 /// power of 2.
 const MAX_IDS: usize = 1_792;
 
-/// Who had the relay connect to the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Who had a relay connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "ConnectionOpener")]
 pub enum Opener {
-    /// The client, by Connect (RFC 6062 §4.3).
-    Client,
-    /// The peer, as ConnectionAttempt tells (RFC 6062 §4.5).
-    Peer,
+    /// The client.
+    Client, // by Connect (RFC 6062 §4.3)
+    /// The peer.
+    Peer, // as ConnectionAttempt tells (RFC 6062 §4.5)
 }
 
 /// A connection between a relay and a peer, and the client's data connection that it is bound to.

@@ -10,6 +10,8 @@ use crate::session::tls::Evidence;
 use crate::time::{Span, Timestamp};
 use crate::wire::handshake::certificate::{Fingerprint, Summary};
 use crate::wire::handshake::{Alert, AlertLevel, HandshakeType, Version};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::ops::{Index, IndexMut, Range};
 
 /// Which of the two ends: the one that sends the ClientHello, or the one that answers it.
@@ -299,14 +301,16 @@ pub struct Surroundings {
     pub judged: Timestamp,
 }
 
-/// How far an association came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How far a DTLS association came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "DtlsState")]
 pub enum State {
     /// Both ends finished.
     Complete,
-    /// An alert ended it.
+    /// An alert ended the handshake.
     Failed,
-    /// Neither.
+    /// Neither is in the capture.
     Incomplete,
 }
 

@@ -7,20 +7,24 @@ use crate::session::conversations::exchange::Seen;
 use crate::session::path::Path;
 use crate::session::tables::names::Name;
 use crate::time::{Span, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// After this long an unanswered check has failed: RFC 8489 §6.2.1 waits 16 × 500 ms after the last copy.
 const TIMEOUT: Span = Span::from_secs(8);
 /// At how many further points of the capture a pair may be seen.
 pub(super) const MAX_POINTS: usize = 3;
 
-/// The states of RFC 8445 §6.1.2.6 that show on the wire: a pair that waits or is frozen has sent nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The states of RFC 8445 §6.1.2.6 that show on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "IceState")]
 pub enum State {
-    /// Checks were sent, and an answer may still come.
+    /// An answer may still come.
     InProgress,
     /// A check was answered by success.
     Succeeded,
-    /// No check was answered by success, and none will be.
+    /// No check was answered by success.
     Failed,
 }
 

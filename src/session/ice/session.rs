@@ -8,12 +8,16 @@ use crate::session::path::Path;
 use crate::session::signalling::Signalling;
 use crate::session::tables::names::{Name, Names};
 use crate::time::{Span, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// How many selections are kept.
 pub(super) const MAX_SELECTIONS: usize = 16;
 
-/// What an agent says of itself in its checks (RFC 8445 §6.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A role (RFC 8445 §6.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "IceRole")]
 pub enum Role {
     /// It nominates.
     Controlling,
@@ -22,11 +26,13 @@ pub enum Role {
 }
 
 /// How the controlling agent nominates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "IceNomination")]
 pub enum Nomination {
-    /// USE-CANDIDATE on a pair that was answered before (RFC 8445 §8.1.1).
+    /// A pair that was found to work (RFC 8445 §8.1.1).
     Regular,
-    /// USE-CANDIDATE in the first check on a pair (RFC 5245 §8.1.1.2).
+    /// Every pair from its first check on (RFC 5245 §8.1.1.2).
     Aggressive,
 }
 

@@ -3,6 +3,8 @@
 use super::{Description, Fingerprint, Setup, SignalledCandidate, Signalling};
 use crate::net::Endpoint;
 use crate::wire::handshake::certificate::Fingerprint as Seen;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// Whether a certificate is the one that was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,30 +59,30 @@ pub fn certificate_of<'s>(signalling: &'s Signalling, ufrag: &[u8], seen: &[Seen
     }
 }
 
-/// What an agent is in the DTLS handshake, by what both sides told (RFC 8842 §5.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an agent is in the DTLS handshake by a=setup of both descriptions (RFC 8842 §5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "IceDtlsRole")]
 pub enum Role {
     /// It sends the ClientHello.
     Client,
     /// It waits for the ClientHello.
     Server,
-    /// Both sides were told to do the same: both send, or both wait.
+    /// Both were told to do the same, or one of them to do the one thing by one description and the other by another.
     Conflict,
-    /// It was not told.
-    Untold,
 }
 
-/// The role of the agent that told `own`, whose peer told `other`.
+/// The role of the agent that told `own`, whose peer told `other`; `None` where that leaves it open.
 #[must_use]
-pub fn role(own: Option<Setup>, other: Option<Setup>) -> Role {
-    match (own, other) {
+pub fn role(own: Option<Setup>, other: Option<Setup>) -> Option<Role> {
+    Some(match (own, other) {
         (Some(Setup::Active), Some(Setup::Active)) | (Some(Setup::Passive), Some(Setup::Passive)) => Role::Conflict,
         (Some(Setup::Active), _) | (Some(Setup::ActPass), Some(Setup::Passive)) => Role::Client,
         (Some(Setup::Passive), _) | (Some(Setup::ActPass), Some(Setup::Active)) => Role::Server,
         (None, Some(Setup::Active)) => Role::Server,
         (None, Some(Setup::Passive)) => Role::Client,
-        _ => Role::Untold,
-    }
+        _ => return None,
+    })
 }
 
 /// The candidates of an agent that were told with this address; several where one address stands for several components or types.

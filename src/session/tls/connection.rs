@@ -4,6 +4,8 @@ use crate::event::{Connection, Sealed, SecuredWhat};
 use crate::session::conversations::exchange::Seen;
 use crate::session::handshake::{AlertSeen, Flight, Handshake, Heard, Role, State, What, learn};
 use crate::wire::handshake::{ContentType, HandshakeType, Protocol};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 const MAX_FLIGHTS: usize = 16;
 /// What is kept of one handshake message takes no more than about so many bytes.
@@ -78,8 +80,10 @@ pub struct TlsConnection {
     numbers: [u16; 2],
 }
 
-/// How far the TCP connection under TLS came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How far a TCP connection came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "TlsTcpState")]
 pub enum TcpState {
     /// Neither closed nor reset in the capture.
     Open,
@@ -87,7 +91,7 @@ pub enum TcpState {
     Closed,
     /// Reset by RST.
     Reset,
-    /// Not looked at any more when its handshake was over: nothing said by then that it was of TURN.
+    /// Not followed behind its handshake: nothing said by then that it was of TURN.
     Unwatched,
 }
 
