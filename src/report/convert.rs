@@ -2,8 +2,8 @@
 
 use super::{
     Address, Allocation, AllocationEnd, Capture, Channel, Counts, Credential, CredentialKind, Integrity,
-    IntegrityStatus, NatMapping, NearMiss, Permission, Place, ProtocolError, Server, ServerActivity, Side, Time,
-    Transaction, TransactionOutcome, Transport,
+    IntegrityStatus, NatMapping, NearMiss, Permission, Place, ProtocolError, Server, ServerActivity, Time, Transaction,
+    TransactionOutcome, Transport,
 };
 use super::{steps, tried};
 use crate::capture::CaptureInfo;
@@ -207,7 +207,7 @@ pub(super) fn credentials_of(session: &Session, origin: Origin) -> (Vec<Credenti
         let fared = used.get(&number).copied().unwrap_or_default();
         Some(Credential {
             label: described.label.into_owned(),
-            side: described.side.map(side),
+            side: described.side,
             kind: match described.kind {
                 "shared-secret" => CredentialKind::SharedSecret,
                 "ice" => CredentialKind::Ice,
@@ -234,13 +234,6 @@ fn near_miss(near: &session::Near, session: &Session, origin: Origin) -> NearMis
         requests: if near.requests { near.messages } else { 0 },
         responses: if near.requests { 0 } else { near.messages },
         places: origin.places(&near.frames),
-    }
-}
-
-fn side(side: credentials::Side) -> Side {
-    match side {
-        credentials::Side::Client => Side::Client,
-        credentials::Side::Server => Side::Server,
     }
 }
 

@@ -2,13 +2,12 @@
 
 use super::convert::Origin;
 use super::{
-    Address, ConnectionState, DataConnection, Server, ServerConnections, ServerIcmp, ServerTransport, Side,
-    TransportOutcome,
+    Address, ConnectionState, DataConnection, Server, ServerConnections, ServerIcmp, ServerTransport, TransportOutcome,
 };
 use crate::frame::in_order;
 use crate::net::Transport;
 use crate::rules::Dialect;
-use crate::session::{self, From, Opener, Reached, Seen, Tried};
+use crate::session::{self, Opener, Reached, Seen, Tried};
 use crate::time::Span;
 
 impl Server {
@@ -111,7 +110,7 @@ pub(super) fn data_connection(known: &session::DataConnection, origin: Origin) -
         opened_at: Some(time(known.first)),
         bound_at: bound.map(|(seen, _)| time(seen)),
         closed_at: closing.map(time),
-        closed_by: known.closed.map(|(from, ..)| if from == From::Client { Side::Client } else { Side::Server }),
+        closed_by: known.closed.map(|(from, ..)| from),
         reset: known.closed.is_some_and(|(_, _, reset)| reset),
         bytes_sent,
         bytes_received,

@@ -2,6 +2,7 @@
 
 pub use crate::frame::Place;
 pub use crate::net::Transport;
+pub use crate::session::credentials::Side;
 
 use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, RelayedAddress, ServerAddress};
 use crate::time::Timestamp;
@@ -162,18 +163,6 @@ impl JsonSchema for Transport {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "enum": ["udp", "tcp", "tls", "dtls"] })
     }
-}
-
-/// One of the two ends of a conversation with a server.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    /// Who asks.
-    Client,
-    /// Who is asked.
-    Server,
 }
 
 /// What an error response says.

@@ -33,7 +33,7 @@ pub(super) use media::lost;
 pub(super) use page::wrap;
 pub(super) use picture::{Station, ways};
 pub(super) use signalling::{name as description_name, whether_seen};
-pub(super) use tables::{bytes, candidate_type, how_it_ended, inside, side};
+pub(super) use tables::{bytes, candidate_type, how_it_ended, inside};
 pub(super) use tls::{how_tcp_ended, why_of_turn};
 pub(super) use tried::{outcome as transport_outcome, state as connection_state};
 

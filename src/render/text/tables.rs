@@ -2,7 +2,7 @@
 
 use super::page::{Page, or_dash};
 use crate::report::{
-    Allocation, AllocationEnd, Candidate, CandidateType, Confidence, Credential, CredentialKind, Report, Side, TcpType,
+    Allocation, AllocationEnd, Candidate, CandidateType, Confidence, Credential, CredentialKind, Report, TcpType,
 };
 use crate::time::Timestamp;
 
@@ -25,7 +25,7 @@ pub(super) fn credentials(page: &mut Page<'_>, credentials: &[Credential]) {
     page.table_of(&header, (&order, ROWS), order.len() as u64, |credential| {
         [
             credential.label.clone(),
-            or_dash(credential.side.map(side)),
+            or_dash(credential.side),
             kind(credential.kind).to_owned(),
             credential.requests.to_string(),
             credential.responses.to_string(),
@@ -136,13 +136,6 @@ fn tcp_type(known: TcpType) -> &'static str {
     match known {
         TcpType::Active => "active",
         TcpType::Passive => "passive",
-    }
-}
-
-pub(in crate::render) fn side(side: Side) -> &'static str {
-    match side {
-        Side::Client => "client",
-        Side::Server => "server",
     }
 }
 

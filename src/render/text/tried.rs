@@ -1,7 +1,7 @@
 //! What was tried: servers by transport, and how far each came; and the connections of relays for TCP.
 
 use super::page::{Page, Tint, cell, count, or_dash};
-use super::tables::{bytes, side};
+use super::tables::bytes;
 use crate::report::{
     Allocation, ConnectionOpener, ConnectionState, DataConnection, Report, Server, ServerConnections, ServerTransport,
     TransportOutcome,
@@ -213,7 +213,7 @@ pub(in crate::render) fn state(known: &DataConnection) -> String {
         ConnectionState::Bound => "bound".to_owned(),
         ConnectionState::Closed => {
             let how = if known.reset { "reset" } else { "closed" };
-            known.closed_by.map_or_else(|| how.to_owned(), |by| format!("{how} by {}", side(by)))
+            known.closed_by.map_or_else(|| how.to_owned(), |by| format!("{how} by {by}"))
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What a client and its STUN or TURN server said to each other on one 5-tuple: the exchanges of the authentication, and the
 //! allocations that came of it.
 
+/// Which end of a conversation a message came from.
+pub use crate::session::credentials::Side as From;
+
 use super::exchange::{Answer, Asked, Exchange, Seen, Settled};
 use super::nonce::StaleRow;
 use super::remembered::Remembered;
@@ -152,15 +155,6 @@ pub struct TurnedAway {
     pub total: u64,
     /// Their frames; the first ones.
     pub frames: Vec<u64>,
-}
-
-/// Which end of a conversation a message came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
-    /// The client.
-    Client,
-    /// The server.
-    Server,
 }
 
 impl Conversation {

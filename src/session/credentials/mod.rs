@@ -30,16 +30,19 @@ pub(super) use turnserver_conf::{Setting, looks_like_one as looks_like_turnserve
 
 use crate::secret::Secret;
 use crate::wire::stun::Message;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
-/// Who is configured with a credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// One of the two ends of a conversation with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Side {
-    /// The one that sends requests.
+    /// Who asks.
     Client,
-    /// The one that answers them.
+    /// Who is asked.
     Server,
 }
 

@@ -6,7 +6,7 @@ mod tls;
 mod turn;
 
 use super::super::clock::Clock;
-use super::super::text::{bytes, candidate_type, checks, inside, lost, pair_state, pair_types, side};
+use super::super::text::{bytes, candidate_type, checks, inside, lost, pair_state, pair_types};
 use super::{FrameLink, Links, shown_text, soft};
 use crate::report::{
     Address, AuthenticationOutcome, DtlsAlertSeen, DtlsCertificate, DtlsState, IntegrityStatus, MediaStream, Place,
@@ -181,7 +181,7 @@ fn conversations(report: &Report, clock: &Clock, links: &Links) -> Table {
                 ("for", optional(conversation.proxied_for).classed("mono")),
                 ("server", mono(conversation.server)),
                 ("time", time(step.time, clock)),
-                ("from", text(side(step.from))),
+                ("from", text(step.from)),
                 ("what", long(&step.what)),
                 ("outcome", outcome),
                 ("frame", frames([&step.place], 1, links)),
@@ -196,7 +196,7 @@ fn credentials(report: &Report) -> Table {
         let bad = credential.mismatched > 0 && credential.verified == 0;
         vec![
             ("credential", long(&credential.label)),
-            ("side", optional(credential.side.map(side))),
+            ("side", optional(credential.side)),
             ("requests", number(credential.requests)),
             ("responses", number(credential.responses)),
             ("mismatched", number(credential.mismatched).classed(if bad { "number bad" } else { "number" })),
