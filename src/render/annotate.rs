@@ -4,7 +4,7 @@ use crate::capture::{OtherBlock, PacketRecord, Record, Records, SecretsKind, Wri
 use crate::frame::{Frame, Place};
 use crate::net::Endpoint;
 use crate::packet::{Packet, Packets, Segment, TcpFlags};
-use crate::report::{Address, Integrity, IntegrityStatus, Report, Severity, Transport, Verdict};
+use crate::report::{Address, Integrity, IntegrityStatus, Report, Transport, Verdict};
 use crate::wire::demux::{self, Kind};
 use crate::wire::stun::{AttributeCode, Message, Method};
 use crate::wire::turn::ChannelData;
@@ -54,7 +54,7 @@ impl Notes {
         notes.frames = cited(report, capture).into_iter().map(|frame| (frame, Vec::new())).collect();
         let of_this = |place: &&Place| place.capture == capture;
         for finding in &report.findings {
-            let said = format!("turnscope: {}, {}: {}", word(finding.severity), finding.id, finding.title);
+            let said = format!("turnscope: {}, {}: {}", finding.severity.name(), finding.id, finding.title);
             for (index, place) in finding.places.iter().filter(of_this).enumerate() {
                 let fix = if index == 0 { format!(". To mend it: {}", finding.fix) } else { String::new() };
                 notes.add(place.frame, format!("{said}{fix}"));
@@ -296,14 +296,6 @@ fn headline(report: &Report) -> String {
         Verdict::NothingFound => "nothing found",
     };
     format!("turnscope: {verdict}: {}", report.headline)
-}
-
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Failure => "failure",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    }
 }
 
 /// The frames of a capture that anything in the report names.

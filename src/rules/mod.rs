@@ -50,6 +50,18 @@ pub enum Severity {
     Note,
 }
 
+impl Severity {
+    /// Its word in JSON and in text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Failure => "failure",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        }
+    }
+}
+
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -127,17 +139,11 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
 
 /// Judges a flow that is over.
 pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
-    let view = View { session };
     // the other side of a NAT shows the same conversation again: it is judged once
-    let conversation = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none());
+    let Some(conversation) = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()) else { return };
     for rule in all() {
-        match rule.judge {
-            Judge::Exchanges(judge) | Judge::Conversation(judge) => {
-                if let Some(conversation) = conversation {
-                    judge(conversation, &view, out);
-                }
-            }
-            Judge::Handshake(_) | Judge::Tls(_) | Judge::Ice(_) | Judge::Capture(_) => {}
+        if let Judge::Exchanges(judge) | Judge::Conversation(judge) = rule.judge {
+            judge(conversation, &View { session }, out);
         }
     }
 }
@@ -180,10 +186,9 @@ pub fn judge_ice(ice: &IceSession, session: &Session, out: &mut Collector) {
 
 /// Judges the whole capture, once everything in it is over.
 pub fn judge_capture(session: &Session, out: &mut Collector) {
-    let view = View { session };
     for rule in all() {
         if let Judge::Capture(judge) = rule.judge {
-            judge(&view, out);
+            judge(&View { session }, out);
         }
     }
 }

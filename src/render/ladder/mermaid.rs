@@ -4,7 +4,7 @@
 //! no statement (`;`, `#`, line ends), begins no comment or directive (`%%`, `%%{`) and is no markup.
 
 use super::lanes::Lanes;
-use super::{Choice, Times, caption, drawn, ending, listed, messages, rows, severity};
+use super::{Choice, Times, caption, drawn, ending, listed, messages, rows};
 use crate::event::Via;
 use crate::render::escape::escape;
 use crate::render::text::Options;
@@ -58,7 +58,7 @@ fn draw(out: &mut String, session: &Session, times: &Times<'_>, options: &Option
         put(out, format_args!("    Note over {over}: {}\n", entities(text)));
     };
     for (index, citation) in session.citations.iter().enumerate() {
-        ends(out, &format!("[{}] {} {}: {}", index + 1, severity(citation), citation.id, citation.title));
+        ends(out, &format!("[{}] {} {}: {}", index + 1, citation.severity.name(), citation.id, citation.title));
     }
     for row in &shown {
         match row {

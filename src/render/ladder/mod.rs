@@ -13,7 +13,7 @@ pub use text::text;
 
 use crate::render::clock::Clock;
 use crate::render::text::{Detail, Options};
-use crate::report::ladder::{Citation, Ladder, Session, Step};
+use crate::report::ladder::{Ladder, Session, Step};
 use crate::report::{Severity, Time};
 use crate::time::Span;
 
@@ -148,15 +148,6 @@ fn ending(session: &Session) -> (Option<Severity>, String) {
     match session.citations.first() {
         Some(citation) => (Some(citation.severity), citation.id.clone()),
         None => (None, session.outcome.to_string()),
-    }
-}
-
-/// `failure`, `warning`, `note`.
-fn severity(citation: &Citation) -> &'static str {
-    match citation.severity {
-        Severity::Failure => "failure",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
     }
 }
 

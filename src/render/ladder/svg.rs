@@ -1,7 +1,7 @@
 //! The ladder as SVG: one file without scripts or anything from elsewhere, light and dark as the reader's system is, its text selectable.
 
 use super::lanes::Lanes;
-use super::{Choice, Times, caption, drawn, ending, listed, messages, rows, severity};
+use super::{Choice, Times, caption, drawn, ending, listed, messages, rows};
 use crate::render::escape::escape;
 use crate::render::text::{Options, wrap};
 use crate::report::ladder::{Ladder, Mark, Role, Session, Shown, Step};
@@ -216,7 +216,7 @@ fn heading(sheet: &mut Sheet<'_>, session: &Session, ladder: &Ladder, report: &R
     }
     for (index, citation) in session.citations.iter().enumerate() {
         sheet.y += 4;
-        let label = format!("[{}] {} {}", index + 1, severity(citation), citation.id);
+        let label = format!("[{}] {} {}", index + 1, citation.severity.name(), citation.id);
         sheet.lines(MARGIN, class_of(Some(citation.severity)), &label);
         sheet.lines(MARGIN + 22, "", &citation.title);
     }

@@ -10,7 +10,7 @@
 mod list;
 
 use super::lanes::Lanes;
-use super::{Choice, Times, caption, drawn, ending, messages, rows, severity};
+use super::{Choice, Times, caption, drawn, ending, messages, rows};
 use crate::render::escape::escape;
 use crate::render::text::{Options, wrap};
 use crate::report::ladder::{Ladder, Mark, Session, Shown, Step};
@@ -160,7 +160,7 @@ fn heading(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &R
     }
     for (index, citation) in session.citations.iter().enumerate() {
         let style = style_of(Some(citation.severity));
-        let label = format!("[{}] {} {}", index + 1, self::severity(citation), citation.id);
+        let label = format!("[{}] {} {}", index + 1, citation.severity.name(), citation.id);
         paper.paragraph(2, style, &label);
         paper.paragraph(6, None, &citation.title);
     }
