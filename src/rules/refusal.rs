@@ -5,6 +5,7 @@
 //! early TURN draft family have a code of their own for each (430 to 436, 439).
 
 use super::authentication::expiry::expired_at;
+use super::evidence::frames_of;
 use super::{Dialect, View};
 use crate::session::{Allocation, Answer, Asked, Conversation, Exchange, Name, Seen};
 use crate::time::{Span, Timestamp};
@@ -39,6 +40,59 @@ pub(super) enum Refusal {
     UnknownAttribute,
     /// Nothing of all that: for the rules about allocations.
     Other,
+}
+
+/// The requests of one conversation that were refused for one reason.
+#[derive(Debug)]
+pub(super) struct Refusals<'c, R> {
+    /// Why they were.
+    pub reason: R,
+    pub conversation: &'c Conversation,
+    /// All of them, in order; never empty.
+    pub exchanges: Vec<&'c Exchange>,
+    pub first: &'c Exchange,
+    pub last: &'c Exchange,
+    /// What the last was answered.
+    pub answer: &'c Answer,
+}
+
+impl<'c, R: Copy> Refusals<'c, R> {
+    /// The refusals of a conversation by their reasons, in the order in which each came first; `alike` says whether one more, for this reason, goes with
+    /// others.
+    pub(super) fn of(
+        conversation: &'c Conversation,
+        reason: impl Fn(&Exchange) -> Option<R>,
+        alike: impl Fn(&Self, R, &Exchange, &Answer) -> bool,
+    ) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        for exchange in &conversation.exchanges {
+            let Some(answer) = &exchange.answer else { continue };
+            let Some(reason) = reason(exchange) else { continue };
+            match groups.iter_mut().find(|known| alike(known, reason, exchange, answer)) {
+                Some(known) => {
+                    known.exchanges.push(exchange);
+                    (known.last, known.answer) = (exchange, answer);
+                }
+                None => {
+                    let (first, last, exchanges) = (exchange, exchange, vec![exchange]);
+                    groups.push(Refusals { reason, conversation, exchanges, first, last, answer });
+                }
+            }
+        }
+        groups
+    }
+}
+
+impl<R> Refusals<'_, R> {
+    /// The user that the last of them names.
+    pub(super) fn user(&self) -> Option<Name> {
+        self.last.asked.user_or_hash()
+    }
+
+    /// The frames of requests and answers.
+    pub(super) fn frames(&self) -> Vec<u64> {
+        frames_of(self.exchanges.iter().copied())
+    }
 }
 
 /// What a request lacks.

@@ -79,7 +79,7 @@ pub(super) fn tell(group: &Refused<'_>, end: Option<Timestamp>, view: &View<'_>,
         };
         match end {
             Some(end) => {
-                let late = how_long(group.first().first.time.since(end));
+                let late = how_long(group.first.first.time.since(end));
                 Text {
                     title: format!("{server} refused {user} with {error}: that credential ended on {}, {late} earlier", date(end)),
                     explanation: format!(
@@ -87,7 +87,7 @@ pub(super) fn tell(group: &Refused<'_>, end: Option<Timestamp>, view: &View<'_>,
                          {times}.{proof}",
                         date(end),
                         conversation.client,
-                        date(group.first().first.time),
+                        date(group.first.first.time),
                     ),
                     fix: "Let the client fetch a new credential before the old one ends, and compare the clocks of the server, of the machine that \
                           issues the credentials and of the one that captured this."

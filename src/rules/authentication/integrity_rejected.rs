@@ -199,7 +199,7 @@ fn padded(realm: Option<Name>, view: &View<'_>) -> String {
 
 /// The last request of the same user that the server granted before those that it refuses.
 fn granted_before<'c>(group: &Refused<'c>) -> Option<&'c Exchange> {
-    let first = group.first();
+    let first = group.first;
     let names = |asked: &Asked| (asked.user, asked.userhash, asked.realm);
     let same =
         |known: &&Exchange| known.succeeded() && known.asked.is_signed() && names(&known.asked) == names(&first.asked);
@@ -221,7 +221,7 @@ fn accepted_before(
 ) -> Option<(String, String, String)> {
     let untested = |proof: &Proof| matches!(proof, Proof::Untested | Proof::Unsigned | Proof::Truncated);
     let before = granted_before(group).filter(|_| untested(request) && untested(response))?;
-    let ago = how_long(group.first().first.time.since(before.first.time));
+    let ago = how_long(group.first.first.time.since(before.first.time));
     Some((
         format!("the same user was accepted {ago} before"),
         format!(

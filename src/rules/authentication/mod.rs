@@ -11,11 +11,11 @@ mod nearly;
 pub(super) mod nonce;
 mod protection;
 
-use crate::rules::evidence::{filter_of, frames, frames_of, is_whole};
-use crate::rules::refusal::{Refusal, classify};
+use crate::rules::evidence::{filter_of, frames, is_whole};
+use crate::rules::refusal::{Refusal, Refusals, classify};
 use crate::rules::relay::after_expiry::ran_out_after;
 use crate::rules::{Collector, Confidence, Judge, Occurrence, Remedy, Rule, Severity, View};
-use crate::session::{Answer, Conversation, Exchange, Grievance, Name};
+use crate::session::{Conversation, Exchange, Grievance};
 use crate::time::Timestamp;
 use crate::wire::stun::Method;
 use std::mem::discriminant;
@@ -40,22 +40,11 @@ const IDS: &[&str] = &[
 ];
 
 /// Refusals of one kind, for one user.
-#[derive(Debug)]
-pub(in crate::rules) struct Refused<'e> {
-    /// What they are about.
-    pub refusal: Refusal,
-    pub conversation: &'e Conversation,
-    /// All of them, in order; never empty.
-    pub exchanges: Vec<&'e Exchange>,
-    /// The last of them.
-    pub last: &'e Exchange,
-    /// Its answer.
-    pub answer: &'e Answer,
-}
+pub(in crate::rules) type Refused<'c> = Refusals<'c, Refusal>;
 
 fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     for group in &groups(conversation, view) {
-        match group.refusal {
+        match group.reason {
             Refusal::Integrity => integrity_rejected::tell(group, view, out),
             Refusal::UnknownUser => identity::tell_unknown_user(group, view, out),
             Refusal::Realm => identity::tell_realm(group, view, out),
@@ -69,47 +58,22 @@ fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
 }
 
 fn groups<'c>(conversation: &'c Conversation, view: &View<'_>) -> Vec<Refused<'c>> {
-    let mut groups: Vec<Refused<'c>> = Vec::new();
-    for exchange in &conversation.exchanges {
-        let refusal = classify(exchange, conversation, view);
-        // what no rule of this family tells needs no group
-        let told = !matches!(refusal, Refusal::None | Refusal::Challenge | Refusal::StaleNonce | Refusal::Other);
-        let (true, Some(answer)) = (told, &exchange.answer) else { continue };
-        let same = |known: &&mut Refused<'_>| {
-            let kind = match (known.refusal, refusal) {
-                (Refusal::Missing(one), Refusal::Missing(other)) => one == other,
-                (one, other) => discriminant(&one) == discriminant(&other),
-            };
-            kind && known.answer.unknown == answer.unknown
-                && known.last.asked.user_or_hash() == exchange.asked.user_or_hash()
+    // what no rule of this family tells needs no group
+    let told = |refusal: &Refusal| {
+        !matches!(refusal, Refusal::None | Refusal::Challenge | Refusal::StaleNonce | Refusal::Other)
+    };
+    let reason = |exchange: &Exchange| Some(classify(exchange, conversation, view)).filter(told);
+    Refusals::of(conversation, reason, |known, refusal, exchange, answer| {
+        let kind = match (known.reason, refusal) {
+            (Refusal::Missing(one), Refusal::Missing(other)) => one == other,
+            (one, other) => discriminant(&one) == discriminant(&other),
         };
-        match groups.iter_mut().find(same) {
-            Some(known) => {
-                known.exchanges.push(exchange);
-                (known.last, known.answer) = (exchange, answer);
-            }
-            None => groups.push(Refused { refusal, conversation, exchanges: vec![exchange], last: exchange, answer }),
-        }
-    }
-    groups
+        kind && known.answer.unknown == answer.unknown
+            && known.last.asked.user_or_hash() == exchange.asked.user_or_hash()
+    })
 }
 
 impl Refused<'_> {
-    /// The first request.
-    pub(in crate::rules) fn first(&self) -> &Exchange {
-        self.exchanges.first().copied().unwrap_or(self.last)
-    }
-
-    /// The user that was refused.
-    pub(in crate::rules) fn user(&self) -> Option<Name> {
-        self.last.asked.user_or_hash()
-    }
-
-    /// The frames of requests and answers.
-    fn frames(&self) -> Vec<u64> {
-        frames_of(self.exchanges.iter().copied())
-    }
-
     /// `once (frames 3 and 4)`, `twice (…)`, `7 times (…)`; "at least" where the conversation was too long to keep all of it.
     pub(in crate::rules) fn listed(&self) -> String {
         let listed = frames(&self.frames());
@@ -151,7 +115,7 @@ impl Refused<'_> {
                 Method::BINDING => Remedy::Reachability(grievance),
                 _ => Remedy::Service(grievance),
             },
-            at: self.first().first.time,
+            at: self.first.first.time,
             frames: self.frames(),
             filter: Some(filter_of(conversation)),
             reference,

@@ -9,10 +9,10 @@ pub(super) mod redirect;
 pub(super) mod request_rejected;
 mod unsupported;
 
-use crate::rules::evidence::{filter_of, frames, frames_of};
-use crate::rules::refusal::{PATIENCE, allocation_at, is_open, told};
+use crate::rules::evidence::{filter_of, frames};
+use crate::rules::refusal::{PATIENCE, Refusals, allocation_at, is_open, told};
 use crate::rules::{Collector, Confidence, Dialect, Judge, Occurrence, Remedy, Rule, Severity, View};
-use crate::session::{Answer, Conversation, End, Exchange, Grievance, Name};
+use crate::session::{Answer, Conversation, End, Exchange, Grievance};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::registry;
 use crate::wire::stun::{Class, Method};
@@ -214,23 +214,13 @@ pub(in crate::rules) fn reason(answer: &Answer, view: &View<'_>) -> String {
     answer.reason.map(|name| view.text(name).to_lowercase()).unwrap_or_default()
 }
 
-/// The requests of one conversation that were refused for one reason.
-pub(in crate::rules) struct Denied<'c> {
-    /// Which finding tells them.
-    pub kind: Kind,
-    pub conversation: &'c Conversation,
-    /// All of them, at least one.
-    pub exchanges: Vec<&'c Exchange>,
-    pub first: &'c Exchange,
-    pub last: &'c Exchange,
-    /// What the last was answered.
-    pub answer: &'c Answer,
-}
+/// The requests of one conversation that were refused for one reason: which finding tells them.
+pub(in crate::rules) type Denied<'c> = Refusals<'c, Kind>;
 
 /// Tells every refusal of a conversation that is not of the credentials.
 fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     for denied in &groups(conversation, view) {
-        match denied.kind {
+        match denied.reason {
             Kind::Mismatch => allocation_mismatch::tell_mismatch(denied, view, out),
             Kind::Forgotten => allocation_mismatch::tell_forgotten(denied, view, out),
             Kind::Gone => allocation_gone::tell(denied, view, out),
@@ -248,39 +238,16 @@ fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     }
 }
 
-/// The refusals by what tells them, in the order in which each came first.
+/// The refusals by what tells them.
 fn groups<'c>(conversation: &'c Conversation, view: &View<'_>) -> Vec<Denied<'c>> {
-    let mut groups: Vec<Denied<'c>> = Vec::new();
-    for exchange in conversation.exchanges.iter().filter(|exchange| exchange.failed()) {
-        let (Some(kind), Some(answer)) = (Kind::of(exchange, conversation, view), &exchange.answer) else { continue };
-        let same = |known: &&mut Denied<'_>| {
-            let alike = known.last.method == exchange.method && known.answer.code == answer.code;
-            known.kind == kind && (alike || !matches!(kind, Kind::Family | Kind::Connect | Kind::Fault | Kind::Other))
-        };
-        match groups.iter_mut().find(same) {
-            Some(known) => {
-                known.exchanges.push(exchange);
-                (known.last, known.answer) = (exchange, answer);
-            }
-            None => groups.push(Denied {
-                kind,
-                conversation,
-                exchanges: vec![exchange],
-                first: exchange,
-                last: exchange,
-                answer,
-            }),
-        }
-    }
-    groups
+    let kind = |exchange: &Exchange| if exchange.failed() { Kind::of(exchange, conversation, view) } else { None };
+    Refusals::of(conversation, kind, |known, kind, exchange, answer| {
+        let alike = known.last.method == exchange.method && known.answer.code == answer.code;
+        known.reason == kind && (alike || !matches!(kind, Kind::Family | Kind::Connect | Kind::Fault | Kind::Other))
+    })
 }
 
 impl Denied<'_> {
-    /// The user that the last of them names.
-    pub(in crate::rules) fn user(&self) -> Option<Name> {
-        self.last.asked.user_or_hash()
-    }
-
     /// Who was refused, since when.
     pub(in crate::rules) fn grievance(&self, at: Timestamp) -> Grievance {
         Grievance::of(self.conversation, self.user(), at)
@@ -302,7 +269,7 @@ impl Denied<'_> {
             confidence: if cut { Confidence::Likely } else { Confidence::Certain },
             remedy: Remedy::Service(self.grievance(self.answer.seen.time)),
             at: self.first.first.time,
-            frames: frames_of(self.exchanges.iter().copied()),
+            frames: self.frames(),
             filter: Some(filter_of(self.conversation)),
             reference,
             subject: view.subject(self.conversation, self.user(), self.last.asked.realm),
@@ -328,7 +295,7 @@ impl Denied<'_> {
 
     /// `(frames 3, 4 and 5)` with how often, where it was more than once.
     pub(in crate::rules) fn listed(&self) -> String {
-        let listed = frames(&frames_of(self.exchanges.iter().copied()));
+        let listed = frames(&self.frames());
         match self.exchanges.len() {
             1 => format!("({listed})"),
             many => format!("{many} times ({listed})"),
