@@ -92,7 +92,7 @@ impl Keys {
             let (sealed, mac) = record.payload.split_at_checked(record.payload.len().checked_sub(hash.bytes())?)?;
             let number = numbers.into_iter().find(|&number| {
                 Associated::new(number, record, sealed.len())
-                    .is_some_and(|header| verify(hash, key, &[header.bytes(), sealed], mac))
+                    .is_some_and(|header| code(hash, key, &[header.bytes(), sealed]) == mac)
             })?;
             self.decrypt_cbc(record, sealed, out)?;
             let content = out.len().checked_sub(padding(out)?)?;
@@ -104,7 +104,7 @@ impl Keys {
         let (text, mac) = out.get(..content + hash.bytes())?.split_at_checked(content)?;
         let number = numbers.into_iter().find(|&number| {
             Associated::new(number, record, content)
-                .is_some_and(|header| verify(hash, key, &[header.bytes(), text], mac))
+                .is_some_and(|header| code(hash, key, &[header.bytes(), text]) == mac)
         })?;
         out.truncate(content);
         Some(number)
@@ -377,19 +377,6 @@ fn code(hash: Hash, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
         Hash::Sha1 => with::<Hmac<Sha1>>(key, parts),
         Hash::Sha256 => with::<Hmac<Sha256>>(key, parts),
         Hash::Sha384 => with::<Hmac<Sha384>>(key, parts),
-    }
-}
-
-fn verify(hash: Hash, key: &[u8], parts: &[&[u8]], mac: &[u8]) -> bool {
-    fn with<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]], mac: &[u8]) -> bool {
-        let Ok(mut keyed) = <M as KeyInit>::new_from_slice(key) else { return false };
-        parts.iter().for_each(|part| keyed.update(part));
-        keyed.verify_slice(mac).is_ok()
-    }
-    match hash {
-        Hash::Sha1 => with::<Hmac<Sha1>>(key, parts, mac),
-        Hash::Sha256 => with::<Hmac<Sha256>>(key, parts, mac),
-        Hash::Sha384 => with::<Hmac<Sha384>>(key, parts, mac),
     }
 }
 
