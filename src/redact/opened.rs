@@ -7,10 +7,10 @@ use super::payload::Room;
 use super::prf::Key;
 use super::{Flow, Redactor};
 use crate::capture::{Record as CaptureRecord, Records as CaptureRecords};
-use crate::keys::{Connection, Hello, KeyLog, Outcome, Seal, Sealer, Sender};
+use crate::keys::{Connection, KeyLog, Outcome, Seal, Sealer, Sender};
 use crate::net::Endpoint;
 use crate::secret::Secret;
-use crate::stream::Associations;
+use crate::stream::{Associations, agreed};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::dtls::Records;
@@ -89,13 +89,7 @@ impl Opener {
             if hello.is_retry() {
                 return connection.keys.hello_retry_request();
             }
-            let taken = hello.extensions.find(ExtensionType::ENCRYPT_THEN_MAC).is_some();
-            connection.keys.server_hello(Hello {
-                version: hello.negotiated().0,
-                random: *hello.random,
-                suite: hello.cipher_suite.0,
-                encrypt_then_mac: connection.then_mac && taken,
-            });
+            connection.keys.server_hello(agreed(&hello, connection.then_mac));
         }
     }
 

@@ -5,6 +5,7 @@ use super::{Subject, View};
 use crate::frame::in_order;
 use crate::net::{Endpoint, Transport};
 use crate::session::credentials::{Derivation, Side, Status};
+use crate::session::handshake::Offer;
 use crate::session::{Answer, Asked, Conversation, Ends, Exchange, Name, Seen, Verdicts};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
@@ -220,6 +221,17 @@ pub(super) fn all_of<T: ToString>(list: &[T]) -> String {
         return "none".to_owned();
     }
     list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What a ClientHello offers, as the beginning of a sentence.
+#[must_use]
+pub(super) fn offered(hello: &Offer) -> String {
+    let Offer { versions, suites, groups, signatures, .. } = hello;
+    let [suites, groups, signatures] = [all_of(suites), all_of(groups), all_of(signatures)];
+    format!(
+        "The client offers versions {}; suites {suites}; groups {groups}; signatures {signatures}",
+        all_of(versions)
+    )
 }
 
 /// `frame 7`, `frames 7 and 9`, `frames 7, 9 and 11`; at most the first four.

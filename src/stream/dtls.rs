@@ -1,6 +1,7 @@
 //! DTLS with keys: which associations there are, and what is in their protected records.
 
-use crate::keys::{self, Hello, KeyLog, Outcome, Seal, SealedRecord, Sender};
+use super::agreed;
+use crate::keys::{self, KeyLog, Outcome, Seal, SealedRecord, Sender};
 use crate::time::{Span, Timestamp};
 use crate::wire::dtls::{Arrival, Form, Fragment, Limits, Pushed, Reassembler, Record};
 use crate::wire::handshake::{ClientHello, ContentType, ExtensionType, HandshakeType, Protocol, ServerHello};
@@ -197,10 +198,7 @@ impl State {
             self.client = 1 - side.min(1);
             let Some(&Some((random, offers))) = self.offered.get(self.client) else { return };
             self.keys.client_hello(epoch, &random);
-            let taken = hello.extensions.find(ExtensionType::ENCRYPT_THEN_MAC).is_some();
-            let (version, suite) = (hello.negotiated().0, hello.cipher_suite.0);
-            let encrypt_then_mac = offers && taken;
-            self.keys.server_hello(epoch, Hello { version, random: *hello.random, suite, encrypt_then_mac });
+            self.keys.server_hello(epoch, agreed(&hello, offers));
         }
     }
 }

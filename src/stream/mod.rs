@@ -37,9 +37,21 @@ pub use table::Streams;
 pub use tls::{Sealed, Secured, What};
 
 use crate::frame::Seen;
+use crate::keys::Hello;
 use crate::net::Endpoint;
 use crate::packet::{Segment, TcpFlags};
 use crate::time::Timestamp;
+use crate::wire::handshake::{ExtensionType, ServerHello};
+
+/// What keys need of a ServerHello; `offered` says whether the client offered to encrypt before the MAC (RFC 7366).
+pub(crate) fn agreed(hello: &ServerHello<'_>, offered: bool) -> Hello {
+    Hello {
+        version: hello.negotiated().0,
+        random: *hello.random,
+        suite: hello.cipher_suite.0,
+        encrypt_then_mac: offered && hello.extensions.find(ExtensionType::ENCRYPT_THEN_MAC).is_some(),
+    }
+}
 
 /// Reads segments made of arbitrary bytes and gives how many messages they held. For fuzzing: the first byte chooses the limits; then come segments
 /// of one connection, each behind flags and direction, steps of sequence number and time, bytes that were cut off, and its length.

@@ -1,11 +1,12 @@
 //! One connection of TLS: records to handshake messages, and to the stream that they protect where there are keys.
 
+use super::agreed;
 use super::connection::Connection;
 use super::direction::Stamp;
 use super::framing::{Frame, Framer};
 use super::item::{Item, Payload};
 use crate::frame::Seen;
-use crate::keys::{self, Hello, KeyLog, Outcome, Reason, Sender};
+use crate::keys::{self, KeyLog, Outcome, Reason, Sender};
 use crate::net::Endpoint;
 use crate::wire::handshake::{
     Alert, ClientHello, ContentType, ExtensionType, HandshakeType, Protocol, ServerHello, Version,
@@ -313,11 +314,8 @@ impl Tls {
                 self.version = Some(Version::TLS_1_3);
                 return self.keys.hello_retry_request();
             }
-            let taken = hello.extensions.find(ExtensionType::ENCRYPT_THEN_MAC).is_some();
-            let (version, suite) = (hello.negotiated(), hello.cipher_suite.0);
-            let encrypt_then_mac = self.then_mac && taken;
-            self.version = Some(version);
-            self.keys.server_hello(Hello { version: version.0, random: *hello.random, suite, encrypt_then_mac });
+            self.version = Some(hello.negotiated());
+            self.keys.server_hello(agreed(&hello, self.then_mac));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{ALERT, HANDSHAKE_FAILURE, ROLE_CONFLICT, Reading, Story, VERSION, capital, hello_frames};
 use crate::frame::in_order;
-use crate::rules::evidence::{all_of, frames};
+use crate::rules::evidence::{all_of, frames, offered};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{AlertSeen, Handshake, Offer, Role};
 use crate::wire::handshake::certificate::Summary;
@@ -50,14 +50,7 @@ fn offers(handshake: &Handshake) -> String {
         ),
         None => String::new(),
     };
-    let Offer { versions, suites, groups, signatures, .. } = offer;
-    format!(
-        "The client offers versions {}; suites {}; groups {}; signatures {}; SRTP profiles {srtp}.{chosen}",
-        all_of(versions),
-        all_of(suites),
-        all_of(groups),
-        all_of(signatures),
-    )
+    format!("{}; SRTP profiles {srtp}.{chosen}", offered(offer))
 }
 
 fn nothing_in_common(story: &Story<'_>, alert: &AlertSeen, name: &str, listed: &[u64]) -> Text {

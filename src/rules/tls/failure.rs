@@ -2,7 +2,7 @@
 
 use super::{CERTIFICATE_EXPIRED, CERTIFICATE_NAME, HANDSHAKE_FAILURE, Story};
 use crate::frame::Seen;
-use crate::rules::evidence::{all_of, frames, frames_at, quote};
+use crate::rules::evidence::{all_of, frames, frames_at, offered, quote};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{AlertSeen, Role};
 use crate::session::tls::{ClosedBy, Ending, TlsConnection};
@@ -159,13 +159,7 @@ fn offers(connection: &TlsConnection) -> String {
         Some(hello) => format!(" The server chose {} and {}.", all_of(&hello.versions), all_of(&hello.suites)),
         None => " The server chose nothing.".to_owned(),
     };
-    format!(
-        "The client offers versions {}; suites {}; groups {}; signatures {}.{chosen}",
-        all_of(&offer.versions),
-        all_of(&offer.suites),
-        all_of(&offer.groups),
-        all_of(&offer.signatures)
-    )
+    format!("{}.{chosen}", offered(offer))
 }
 
 /// RST within the handshake, or FIN in place of an answer to the ClientHello, or after it was waited for in vain.

@@ -2,7 +2,7 @@
 
 use super::association::{Both, Handshake, Missing, Protected, Role, Side, Unreachable, Way};
 use super::flight::{Flight, What};
-use super::learn::{Heard, learn};
+use super::learn::{ALERT_1_3, Heard, learn};
 use super::offer::Offer;
 use super::window::Window;
 use crate::event::IcmpAnswer;
@@ -16,14 +16,11 @@ use crate::wire::handshake::{ContentType, HandshakeType, Message, Protocol};
 const REASSEMBLY: Limits =
     Limits { messages: 24, message_bytes: 32_768, bytes: 49_152, parts: 64, age: Span::from_secs(600) };
 /// Entries of the lists of an association.
-const MAX_FLIGHTS: usize = 16;
 const MAX_WAYS: usize = 8;
 const MAX_COUNTER_HELLOS: usize = 8;
 const MAX_PARTS: usize = 8;
 /// Fragments of one transmission come closer together than this; a sender waits longer before it sends a flight again.
 const ONE_TRANSMISSION: Span = Span::from_millis(20);
-/// Bytes of a protected alert of DTLS 1.3: the alert, its content type, and the tag that all suites but one have.
-const ALERT_1_3: usize = 2 + 1 + 16;
 
 /// An association under way.
 #[derive(Debug)]
@@ -281,17 +278,8 @@ impl Entry {
 
     /// Puts something new into the flight that it belongs to.
     fn flight(&mut self, role: Role, what: What, seen: Seen, datagram: u32) {
-        let flights = &mut self.handshake.flights;
-        let goes_on = flights.last().is_some_and(|last| last.from == role && !last.is_over_before(what));
-        if !goes_on {
-            if flights.len() >= MAX_FLIGHTS {
-                return;
-            }
-            flights.push(Flight::new(role, seen, datagram));
-        }
-        if let Some(flight) = flights.last_mut() {
-            flight.add(what, seen, datagram);
-        }
+        let goes_on = |last: &Flight| last.from == role && !last.is_over_before(what);
+        self.handshake.add_to_flight(role, what, seen, datagram, goes_on);
     }
 
     fn fragment(&mut self, at: Arriving<'_, '_>, fragment: &Fragment<'_>, functions: &[HashFunction]) {

@@ -1,6 +1,7 @@
 //! What handshake messages tell of an association, whether DTLS or TLS carries them.
 
 use super::association::{AlertSeen, Both, Certificate, Handshake, MessageSeen, Role};
+use super::flight::{Flight, What};
 use super::offer::Offer;
 use crate::session::conversations::exchange::Seen;
 use crate::wire::handshake::certificate::{Fingerprint, HashFunction, Summary};
@@ -12,6 +13,9 @@ use crate::wire::handshake::{
 const MAX_MESSAGES: usize = 24;
 const MAX_CERTIFICATES: usize = 8;
 const MAX_ALERTS: usize = 8;
+const MAX_FLIGHTS: usize = 16;
+/// Bytes of a protected alert of version 1.3: the alert, its content type, and the tag that all suites but one have.
+pub(in crate::session) const ALERT_1_3: usize = 2 + 1 + 16;
 
 /// A handshake message that came whole.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +96,26 @@ impl Handshake {
     pub(in crate::session) fn alert(&mut self, from: Role, alert: Option<Alert>, seen: Seen) {
         if let Some(alert) = alert.filter(|_| self.alerts.len() < MAX_ALERTS) {
             self.alerts.push(AlertSeen { from, alert, seen });
+        }
+    }
+
+    /// Puts something new into the last flight, if that `goes_on` with it, or into one of its own.
+    pub(in crate::session) fn add_to_flight(
+        &mut self,
+        from: Role,
+        what: What,
+        seen: Seen,
+        datagram: u32,
+        goes_on: impl Fn(&Flight) -> bool,
+    ) {
+        if !self.flights.last().is_some_and(goes_on) {
+            if self.flights.len() >= MAX_FLIGHTS {
+                return;
+            }
+            self.flights.push(Flight::new(from, seen, datagram));
+        }
+        if let Some(flight) = self.flights.last_mut() {
+            flight.add(what, seen, datagram);
         }
     }
 

@@ -16,7 +16,7 @@ pub use association::{
 pub use flight::{Flight, What};
 pub use offer::{Chosen, Offer};
 
-pub(super) use learn::{Heard, learn};
+pub(super) use learn::{ALERT_1_3, Heard, learn};
 pub(super) use table::Handshakes;
 
 use super::Session;

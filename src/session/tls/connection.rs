@@ -2,16 +2,13 @@
 
 use crate::event::{Connection, Sealed, SecuredWhat};
 use crate::session::conversations::exchange::Seen;
-use crate::session::handshake::{AlertSeen, Flight, Handshake, Heard, Role, State, What, learn};
+use crate::session::handshake::{ALERT_1_3, AlertSeen, Handshake, Heard, Role, State, What, learn};
 use crate::wire::handshake::{ContentType, HandshakeType, Protocol};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-const MAX_FLIGHTS: usize = 16;
 /// What is kept of one handshake message takes no more than about so many bytes.
 const MAX_WEIGHT: usize = 64 << 10;
-/// Bytes of a protected alert of TLS 1.3: the alert, its content type, and the tag that all suites but one have.
-const ALERT_1_3: usize = 2 + 1 + 16;
 /// Rounds of data from the client and data from the server that are more than the tickets of TLS 1.3 look like.
 const ROUNDS_1_3: u32 = 2;
 
@@ -394,16 +391,7 @@ impl TlsConnection {
     }
 
     fn flight(&mut self, role: Role, what: What, seen: Seen) {
-        let flights = &mut self.handshake.flights;
-        if flights.last().is_none_or(|last| last.from != role) {
-            if flights.len() >= MAX_FLIGHTS {
-                return;
-            }
-            flights.push(Flight::new(role, seen, 0));
-        }
-        if let Some(flight) = flights.last_mut() {
-            flight.add(what, seen, 0);
-        }
+        self.handshake.add_to_flight(role, what, seen, 0, |last| last.from == role);
     }
 }
 
