@@ -11,7 +11,7 @@ use anstream::ColorChoice;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Stands for standard output where the name of a file is asked for.
 pub(super) const STDOUT: &str = "-";
@@ -95,8 +95,7 @@ fn replace_file<T>(
         return write(&mut file).and_then(|done| file.flush().map(|()| done)).map_err(failed);
     }
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()); // a link stays one
-    let (file, temporary) = beside(&path, readers).map_err(failed)?;
-    unfinished(Some(&temporary));
+    let (file, temporary) = begin(&path, readers).map_err(failed)?;
     if let (Ok(before), Readers::Usual, true) = (before, readers, cfg!(unix)) {
         let _ = file.set_permissions(before.permissions()); // what others may not read stays so
     }
@@ -110,23 +109,30 @@ fn replace_file<T>(
         let _ = fs::remove_file(&temporary); // what matters is the first error
         failed(error)
     });
-    unfinished(None);
+    *unfinished() = None;
     written
 }
 
-/// The file that is being written beside its place.
-static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// The file that is being written beside its place; files are written one after the other.
+fn unfinished() -> MutexGuard<'static, Option<PathBuf>> {
+    static UNFINISHED: Mutex<Option<PathBuf>> = Mutex::new(None);
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-/// Notes which file is not complete, so that a signal which ends the process takes it away; files are written one after the other.
-fn unfinished(path: Option<&Path>) {
-    let noted = || UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
-    *noted() = path.map(Path::to_owned);
-    on_stop(move || {
-        if let Some(path) = noted().as_ref() {
+/// A new file in the same folder, which a signal that ends the process takes away as long as it is [`unfinished`].
+fn begin(path: &Path, readers: Readers) -> io::Result<(fs::File, PathBuf)> {
+    on_stop(|| {
+        let unfinished = unfinished();
+        if let Some(path) = unfinished.as_ref() {
             let _ = fs::remove_file(path); // it may be complete by now
         }
         std::process::exit(STOPPED.into());
     });
+    // a signal that comes while the file is made waits until it is noted
+    let mut unfinished = unfinished();
+    let (file, temporary) = beside(path, readers)?;
+    *unfinished = Some(temporary.clone());
+    Ok((file, temporary))
 }
 
 /// A new file in the same folder.
