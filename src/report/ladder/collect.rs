@@ -160,13 +160,8 @@ impl Collector {
     fn tell(&mut self, story: usize, seen: &Seen<'_>, icmp: Option<&IcmpAnswer>) -> u64 {
         let Some(story) = self.stories.get_mut(story) else { return 0 };
         note(story, seen);
-        let (id, new) = if icmp.is_some() { (story.push(seen), true) } else { story.tell(seen) };
-        if let Some(moment) = icmp.and_then(|answer| Some((answer, story.moment(id)?))) {
-            killed(moment.1, moment.0, seen.kind);
-        }
-        let thinned = if new { thin(story, self.moments) } else { 0 };
-        self.moments = (self.moments + usize::from(new)).saturating_sub(thinned);
-        id
+        let alike = if icmp.is_none() { story.add(seen) } else { None };
+        alike.unwrap_or_else(|| push(story, seen, icmp, &mut self.moments))
     }
 
     fn stun(&mut self, (raw, told): (usize, usize), row: &Row<'_>, message: &Message<'_>, depth: usize, copy: bool) {
@@ -247,21 +242,13 @@ impl Collector {
     ) -> u64 {
         let Some(wait) = wait else { return self.tell(told, seen, icmp) };
         let Some(story) = self.stories.get_mut(told) else { return 0 };
+        note(story, seen);
         let together = earlier.and_then(|id| story.moment(id)).filter(|moment| icmp.is_none() && moment.takes(seen));
         let id = if let Some(moment) = together {
             moment.add(seen.frame, seen.time, true);
-            let id = moment.id;
-            note(story, seen);
-            id
+            moment.id
         } else {
-            note(story, seen);
-            let id = story.push(seen);
-            if let Some((answer, moment)) = icmp.and_then(|answer| Some((answer, story.moment(id)?))) {
-                killed(moment, answer, seen.kind);
-            }
-            let thinned = thin(story, self.moments);
-            self.moments = (self.moments + 1).saturating_sub(thinned);
-            id
+            push(story, seen, icmp, &mut self.moments)
         };
         if let Some(asked) = self.stories.get_mut(wait.story).and_then(|story| story.moment(wait.moment)) {
             asked.answer = Some(id);
@@ -373,8 +360,7 @@ impl Collector {
         }
         note(story, &seen);
         if story.handshake(&seen, record) {
-            let thinned = thin(story, self.moments);
-            self.moments = (self.moments + 1).saturating_sub(thinned);
+            thin(story, &mut self.moments);
         }
     }
 
@@ -424,8 +410,20 @@ fn set(flags: &mut [bool; 2], side: usize) {
     }
 }
 
-fn thin(story: &mut Story, all: usize) -> usize {
-    story.thin(if all < CROWD { MOMENTS } else { CROWDED_MOMENTS })
+/// Tells a message as a new moment, and what an ICMP error said to it. Returns its id.
+fn push(story: &mut Story, seen: &Seen<'_>, icmp: Option<&IcmpAnswer>, moments: &mut usize) -> u64 {
+    let id = story.push(seen);
+    if let Some((answer, moment)) = icmp.and_then(|answer| Some((answer, story.moment(id)?))) {
+        killed(moment, answer, seen.kind);
+    }
+    thin(story, moments);
+    id
+}
+
+/// Counts a new moment among those of all flows, and makes room for it.
+fn thin(story: &mut Story, moments: &mut usize) {
+    let thinned = story.thin(if *moments < CROWD { MOMENTS } else { CROWDED_MOMENTS });
+    *moments = (*moments + 1).saturating_sub(thinned);
 }
 
 fn hop(event: &Event<'_>) -> Option<Hop> {

@@ -113,23 +113,20 @@ impl Story {
         self.moments.get_mut(index)
     }
 
-    /// Tells a message: as one more of a moment that is alike and not far back, or as a new one. Returns the moment's id, and whether it is new.
-    pub(super) fn tell(&mut self, seen: &Seen<'_>) -> (u64, bool) {
+    /// Tells a message as one more of a moment that is alike and not far back, if there is one; returns its id.
+    pub(super) fn add(&mut self, seen: &Seen<'_>) -> Option<u64> {
         let alike = self
             .moments
             .iter_mut()
             .rev()
             .take(LOOK_BACK)
             .take_while(|moment| !moment.is_barrier() || moment.takes(seen))
-            .find(|moment| moment.takes(seen));
-        if let Some(moment) = alike {
-            // several records of a datagram are one message here
-            if moment.kind != Kind::Bulk || moment.last_frame != seen.frame {
-                moment.add(seen.frame, seen.time, true);
-            }
-            return (moment.id, false);
+            .find(|moment| moment.takes(seen))?;
+        // several records of a datagram are one message here
+        if alike.kind != Kind::Bulk || alike.last_frame != seen.frame {
+            alike.add(seen.frame, seen.time, true);
         }
-        (self.push(seen), true)
+        Some(alike.id)
     }
 
     /// Tells a message as a new moment.
