@@ -6,7 +6,7 @@ mod support;
 
 use assert_cmd::Command;
 use flate2::Compression;
-use flate2::write::{DeflateEncoder, GzEncoder};
+use flate2::write::DeflateEncoder;
 use predicates::prelude::*;
 use predicates::str::contains;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use support::desk::{Desk, turnscope};
-use support::{Login, Scene};
+use support::{Login, Scene, gzip};
 
 const CLIENT: &str = "10.0.0.2:50000";
 const SERVER: &str = "192.0.2.1:3478";
@@ -144,12 +144,6 @@ fn zip(entries: &[(&str, &[u8])], size: Option<u32>) -> Vec<u8> {
     bytes.extend(at.to_le_bytes());
     bytes.extend([0, 0]);
     bytes
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
-    packer.write_all(bytes).unwrap();
-    packer.finish().unwrap()
 }
 
 #[test]

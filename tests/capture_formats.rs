@@ -130,9 +130,7 @@ fn files_of_other_kinds_are_refused_in_one_clear_line() {
     assert!(refusal(&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0]).contains("after 6 bytes"));
     assert!(refusal(&[0x0a, 0x0d, 0x0d, 0x0a, 28, 0]).contains("after 6 bytes"));
     assert!(refusal(b"\x0a\x0d\x0d\x0a0123456789").starts_with("not a capture file"));
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packed.write_all(b"just text").unwrap();
-    let packed = packed.finish().unwrap();
+    let packed = gzip(b"just text");
     assert!(refusal(&packed).contains("the gzip stream unpacks to what starts with \"just tex\""));
     assert!(refusal(&packed[..4]).contains("the gzip stream is cut short"));
 }

@@ -6,15 +6,12 @@
 mod support;
 
 use assert_cmd::Command;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use predicates::prelude::*;
 use predicates::str::contains;
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::process::Stdio;
 use support::desk::{Desk, turnscope};
-use support::{Login, Scene};
+use support::{Login, Scene, gzip};
 
 const CLIENT: &str = "10.0.0.2:50000";
 const SERVER: &str = "192.0.2.1:3478";
@@ -36,12 +33,6 @@ fn run(desk: &Desk, arguments: &[&str]) -> Command {
     let mut command = turnscope();
     command.current_dir(desk.folder.path()).args(arguments);
     command
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 #[test]

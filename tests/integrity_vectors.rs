@@ -1,8 +1,12 @@
 //! Published and recomputed integrity vectors, whose key comes from every kind of credential, and a second implementation as oracle.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic)] // a test may fail loudly
 
+mod support;
+
 use hmac::{Hmac, KeyInit, Mac};
 use proptest::prelude::*;
+use support::hex;
+use support::vectors::*;
 use turnscope::secret::Secret;
 use turnscope::session::credentials::{
     Checked, Credential, Credentials, Derivation, Identity, Kind, Limits, Preparation, Side, Status, userhash,
@@ -13,25 +17,6 @@ use turnscope::wire::stun::integrity::{Algorithm, Hasher, Rule, protections};
 const MATRIX: &str = "\u{30DE}\u{30C8}\u{30EA}\u{30C3}\u{30AF}\u{30B9}";
 const SHORT_TERM: &str = "VOkJxbRl1RmTxUk/WvJxBt";
 const ICE: &str = "rpass-0123456789abcdefgh";
-
-const RFC5769_REQUEST: &str = "000100582112a442b7e7a701bc34d686fa87dfae802200105354554e207465737420636c69656e74002400046e0001ff80290008932ff9b151263b36000600096576746a3a68367659202020000800149aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a280280004e57a3bcf";
-const RFC5769_IPV4: &str = "0101003c2112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f7220002000080001a147e112a643000800142b91f599fd9e90c38c7489f92af9ba53f06be7d780280004c07d4c96";
-const RFC5769_IPV6: &str = "010100482112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f7220002000140002a1470113a9faa5d3f179bc25f4b5bed2b9d900080014a382954e4be67bf11784c97c8292c275bfe3ed4180280004c8fb0b4c";
-const RFC5769_LONG_TERM: &str = "000100602112a44278ad3433c6ad72c029da412e00060012e3839ee38388e383aae38383e382afe382b900000015001c662f2f3439396b39353464364f4c33346f4c394653547679363473410014000b6578616d706c652e6f72670000080014f67024656dd64a3e02b8e0712e85c9a28ca89666";
-const RFC8489_B1: &str = "0001009c2112a44278ad3433c6ad72c029da412e001e00204a3cf38fef6992bda952c6780417da0f24819415569e60b205c46e41407f1704001500296f624d61744a6f733241414143662f2f3439396b39353464364f4c33346f4c394653547679363473410000000014000b6578616d706c652e6f726700001c0020e4686c8f0edeb59013e07090010a93efccbccc544c0a45d9f830aa6d6f735a01";
-const REST: &str = "000300582112a442000102030405060708090a0b001900041100000000060010313736373232353630303a616c6963650014000b6578616d706c652e6f726700001500103031323334353637383961626364656600080014777ecf96b51bf4a878e8fc1228a0ca6f758a869a";
-const BOTH: &str = "000300842112a442000102030405060708090a0b001900041100000000060010313736373232353630303a616c6963650014000b6578616d706c652e6f726700001500103031323334353637383961626364656600080014777ecf96b51bf4a878e8fc1228a0ca6f758a869a001c0020aa9214df910bdf6237e65ee772c028a9fc1ae978e9dbaba2da153371e62d40f8802800045c18ab4d";
-const ICE_REQUEST: &str = "000100482112a442000102030405060708090a0b00060009524652473a4c465247000000002400046effffff802a000800010203040506070025000000080014b007c9886e4f8bd38c379146dc80887975673fc280280004b230aa64";
-const ICE_RESPONSE: &str = "0101002c2112a442000102030405060708090a0b002000080001a147e112a643000800141a6c4f53d9d716f8496f88274d2d9ce81075b6b180280004e371b5e5";
-const CLASSIC: &str =
-    "0001002400112233445566778899aabbccddeeff000600087573657231323334000800144a8ad82400fb8adce8bc394609209212ece27182";
-const MS_TURN: &str = "0003004500112233445566778899aabbccddeeff000f000472c64bc680080004000000010006000475736572001400086e6f6e6365313233001500057265616c6d0008001425f220c589a8ca0dcda2347a5edb5df04d9524d9";
-const MS_ICE2: &str = "000100542112a442000102030405060708090a0b002400046effffff802a0008000102030405060700060009524652473a4c465247000000805400043100000080700004000000020008001406fa5971916f5b75b4f92837943e8212c398875380280004664bab47";
-const GOOG_PING: &str = "020000082112a442000102030405060708090a0bc06000047cc3bb27";
-
-fn hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|n| u8::from_str_radix(&text[n..n + 2], 16).expect("hex")).collect()
-}
 
 fn message(bytes: &[u8]) -> Message<'_> {
     Message::recognise(bytes, false).or_else(|| Message::recognise_on_stun_flow(bytes, false)).expect("a message")
@@ -159,12 +144,12 @@ fn users_are_hashed_once_for_a_realm_and_not_for_each_message_that_hides_its_use
 
 #[test]
 fn turn_rest_credentials_verify() {
-    assert_eq!(one(rest("s3cret-shared"), REST), ["sha1 by 0, Rfc8489, TURN REST"]);
-    assert_eq!(one(rest("s3cret-shared").in_realm("example.org"), REST), ["sha1 by 0, Rfc8489, TURN REST"]);
-    assert_eq!(one(rest("other"), REST), ["sha1 Mismatch { tried: 1 }"]);
-    assert_eq!(one(rest("s3cret-shared").in_realm("example.net"), REST), ["sha1 Untested"]);
-    assert_eq!(one(password("kaP8oiCOQi1N4NSZPSAYWko+LUs="), REST), ["sha1 by 0, Rfc8489, long-term MD5"]);
-    assert_eq!(one(key("1681d54a2f2fdf6e77677f8758a6e1a8"), REST), ["sha1 by 0, Rfc8489, raw key"]);
+    assert_eq!(one(rest("s3cret-shared"), REST_ALLOCATE), ["sha1 by 0, Rfc8489, TURN REST"]);
+    assert_eq!(one(rest("s3cret-shared").in_realm("example.org"), REST_ALLOCATE), ["sha1 by 0, Rfc8489, TURN REST"]);
+    assert_eq!(one(rest("other"), REST_ALLOCATE), ["sha1 Mismatch { tried: 1 }"]);
+    assert_eq!(one(rest("s3cret-shared").in_realm("example.net"), REST_ALLOCATE), ["sha1 Untested"]);
+    assert_eq!(one(password("kaP8oiCOQi1N4NSZPSAYWko+LUs="), REST_ALLOCATE), ["sha1 by 0, Rfc8489, long-term MD5"]);
+    assert_eq!(one(key("1681d54a2f2fdf6e77677f8758a6e1a8"), REST_ALLOCATE), ["sha1 by 0, Rfc8489, raw key"]);
     // A fixed user is not judged by a shared secret, which likely is not his.
     assert_eq!(one(rest("s3cret-shared"), RFC5769_LONG_TERM), ["sha1 Untested"]);
 }
@@ -172,12 +157,12 @@ fn turn_rest_credentials_verify() {
 #[test]
 fn both_attributes_of_one_message_verify() {
     let expected = ["sha1 by 0, Rfc8489, TURN REST", "sha256 by 0, Rfc8489, TURN REST"];
-    assert_eq!(one(rest("s3cret-shared"), BOTH), expected);
+    assert_eq!(one(rest("s3cret-shared"), BOTH_INTEGRITIES), expected);
 }
 
 #[test]
 fn the_sha_256_form_of_the_rest_allocate_verifies() {
-    let mut bytes = hex(REST);
+    let mut bytes = hex(REST_ALLOCATE);
     bytes.truncate(108 - 24);
     bytes[3] = 100;
     bytes.extend(hex("001c0020f94dac13bfd3483b36ae82ac556bcdfac9470fd30931b52e9f836eb414bb0189"));
@@ -189,15 +174,15 @@ fn the_sha_256_form_of_the_rest_allocate_verifies() {
 #[test]
 fn ice_checks_verify_with_the_password_of_the_receiver() {
     let mut all = given([ice("LFRG", "lpass-0123456789abcdefgh"), ice("RFRG", ICE)]);
-    assert_eq!(told(&check(&mut all, &hex(ICE_REQUEST))), ["sha1 by 1, Rfc8489, short-term"]);
+    assert_eq!(told(&check(&mut all, &hex(ICE_CHECK))), ["sha1 by 1, Rfc8489, short-term"]);
     let identity = Identity { username: Some(b"RFRG:LFRG"), ..Identity::default() };
-    assert_eq!(told(&check_as(&mut all, &hex(ICE_RESPONSE), &identity)), ["sha1 by 1, Rfc8489, short-term"]);
+    assert_eq!(told(&check_as(&mut all, &hex(ICE_ANSWER), &identity)), ["sha1 by 1, Rfc8489, short-term"]);
     // Without its request a response may be anyone's: a fit says who, the lack of one says nothing.
-    assert_eq!(told(&check(&mut all, &hex(ICE_RESPONSE))), ["sha1 by 1, Rfc8489, short-term"]);
-    assert_eq!(one(ice("LFRG", ICE), ICE_RESPONSE), ["sha1 by 0, Rfc8489, short-term"]);
-    assert_eq!(one(ice("LFRG", "x"), ICE_RESPONSE), ["sha1 Untested"]);
-    assert_eq!(one(ice("LFRG", ICE), ICE_REQUEST), ["sha1 Untested"]);
-    assert_eq!(one(ice("RFRG", "x"), ICE_REQUEST), ["sha1 Mismatch { tried: 1 }"]);
+    assert_eq!(told(&check(&mut all, &hex(ICE_ANSWER))), ["sha1 by 1, Rfc8489, short-term"]);
+    assert_eq!(one(ice("LFRG", ICE), ICE_ANSWER), ["sha1 by 0, Rfc8489, short-term"]);
+    assert_eq!(one(ice("LFRG", "x"), ICE_ANSWER), ["sha1 Untested"]);
+    assert_eq!(one(ice("LFRG", ICE), ICE_CHECK), ["sha1 Untested"]);
+    assert_eq!(one(ice("RFRG", "x"), ICE_CHECK), ["sha1 Mismatch { tried: 1 }"]);
 }
 
 #[test]
@@ -440,7 +425,7 @@ fn passwords_do_not_make_the_key_inside_a_token() {
 
 #[test]
 fn a_message_cut_anywhere_is_never_a_mismatch() {
-    for whole in [RFC5769_REQUEST, RFC5769_LONG_TERM, BOTH, ICE_REQUEST, MS_ICE2, CLASSIC, MS_TURN] {
+    for whole in [RFC5769_REQUEST, RFC5769_LONG_TERM, BOTH_INTEGRITIES, ICE_CHECK, MS_ICE2, CLASSIC, MS_TURN] {
         let bytes = hex(whole);
         let identity = message(&bytes).fields();
         let identity = Identity::of(&identity);

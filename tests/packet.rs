@@ -1,33 +1,16 @@
-//! The packet stage on real captures: those under `samples/`, and those under `TURNSCOPE_CAPTURES` if that is set.
+//! The packet stage on real captures: those under `samples/`, and those in the folders of `TURNSCOPE_CAPTURES=DIR[:DIR…]`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use support::oracle::{fields, has_tshark};
+use support::samples::captures;
 use turnscope::capture::Capture;
 use turnscope::packet::{Packet, Packets};
 use turnscope::time::Timestamp;
-
-fn captures() -> Vec<PathBuf> {
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")];
-    folders.extend(std::env::var_os("TURNSCOPE_CAPTURES").map(PathBuf::from));
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.file_name().is_some_and(|name| name.to_string_lossy().contains(".pcap")) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
 
 /// Calls `each` with every frame's number and what each of the two ways finds in it.
 fn dissect(path: &Path, mut each: impl FnMut(u64, Vec<String>, Vec<String>, Vec<Row>)) {

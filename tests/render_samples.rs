@@ -5,7 +5,8 @@
 mod support;
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use support::samples::captures;
 use support::schema::Schema;
 use turnscope::analyzer::{self, Analyzer, Options};
 use turnscope::capture::Capture;
@@ -14,19 +15,6 @@ use turnscope::render::escape::is_unsafe;
 use turnscope::render::{json, messages, text, verify};
 use turnscope::report::{Message, Report};
 use unicode_width::UnicodeWidthStr;
-
-fn captures() -> Vec<PathBuf> {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    let mut found: Vec<PathBuf> = fs::read_dir(samples)
-        .unwrap()
-        .flat_map(|entry| fs::read_dir(entry.unwrap().path()).into_iter().flatten())
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.to_string_lossy().contains("capture") && path.to_string_lossy().contains(".pcap"))
-        .collect();
-    found.sort();
-    assert!(found.len() >= 15, "samples are there");
-    found
-}
 
 fn read(path: &Path, sink: &mut impl FnMut(&turnscope::event::Row<'_>)) -> Report {
     let mut capture = Capture::open(File::open(path).unwrap()).unwrap();

@@ -8,8 +8,9 @@ mod generate;
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use support::degrade::{self, Shot};
+use support::samples::captures;
 use turnscope::analyzer::{Analyzer, Options, report};
 use turnscope::capture::Capture;
 use turnscope::event::Row;
@@ -41,19 +42,6 @@ fn told(bytes: &[u8], long: bool, at_once: bool, limits: Limits) -> String {
     format!("{rows}{}", serde_json::to_string_pretty(&report).unwrap())
 }
 
-fn captures(folder: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() {
-            found.extend(captures(&entry));
-        } else if entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with("capture.pcap")) {
-            found.push(entry);
-        }
-    }
-    found.sort();
-    found
-}
-
 /// The frames of a capture, each with a second copy right behind it.
 fn mirrored(bytes: &[u8]) -> Vec<u8> {
     let mut capture = Capture::open(bytes).unwrap();
@@ -67,8 +55,7 @@ fn mirrored(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn media_that_a_mirror_port_shows_twice_is_told_the_same_by_the_short_way_and_by_the_long_way() {
-    let samples = captures(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples"));
-    for path in samples {
+    for path in captures() {
         let twice = mirrored(&fs::read(&path).unwrap());
         let (long, short) =
             (told(&twice, true, false, Limits::default()), told(&twice, false, true, Limits::default()));
@@ -78,9 +65,7 @@ fn media_that_a_mirror_port_shows_twice_is_told_the_same_by_the_short_way_and_by
 
 #[test]
 fn every_sample_is_told_the_same_by_the_short_way_and_by_the_long_way() {
-    let samples = captures(&Path::new(env!("CARGO_MANIFEST_DIR")).join("samples"));
-    assert!(samples.len() > 20);
-    for path in samples {
+    for path in captures() {
         let bytes = fs::read(&path).unwrap();
         for ordinary in [0, 1, 1024] {
             let limits = Limits { ordinary_exchanges: ordinary, ..Limits::default() };

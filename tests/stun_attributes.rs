@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod support;
+
+use support::hex as bytes;
 use turnscope::wire::stun::registry::ATTRIBUTES;
 use turnscope::wire::stun::{Attribute, Message, Value};
 
@@ -17,10 +20,6 @@ enum In {
     DataV6,
     /// An Allocate request that starts with MAGIC-COOKIE.
     Microsoft,
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }
 
 fn message(around: In, code: u16, value: &[u8]) -> Vec<u8> {

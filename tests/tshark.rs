@@ -10,9 +10,10 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use support::of_each;
 use support::oracle::{self, has_tshark};
-use support::{of_each, samples};
+use support::samples::captures;
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::event::{Body, Event, Row};
@@ -338,25 +339,12 @@ fn left_out(found: &Found) -> Option<&'static str> {
     }
 }
 
-fn captures_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut found: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    found.retain(|path| path.extension().is_some_and(|ending| ending == "pcap" || ending == "pcapng"));
-    found.sort();
-    found
-}
-
 #[test]
 fn tshark_finds_the_same_messages() {
     if !has_tshark() {
         return;
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut paths: Vec<PathBuf> = samples::all().iter().map(|sample| root.join(&sample.path)).collect();
-    paths.push(root.join("samples/server-side/client.pcapng"));
-    if let Some(more) = std::env::var_os("TURNSCOPE_CAPTURES") {
-        paths.extend(std::env::split_paths(&more).flat_map(|folder| captures_in(&folder)));
-    }
+    let paths = captures();
     let mut total = Comparison::default();
     let compared = of_each(&paths, |path| {
         let mut own = Comparison::default();

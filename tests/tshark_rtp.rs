@@ -11,7 +11,8 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use support::oracle::{captures, has_tshark, tshark};
+use support::oracle::{has_tshark, tshark};
+use support::samples::captures;
 use support::{Scene, of_each, payload};
 use turnscope::report::{MediaStream, Transport};
 

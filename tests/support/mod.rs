@@ -40,6 +40,7 @@ pub mod schema;
 pub mod stun;
 pub mod tcp;
 pub mod tls;
+pub mod vectors;
 
 pub use packet::{Place, TcpFlags};
 pub use scene::{IceSide, Icmp, Scene, Sent};
@@ -47,6 +48,7 @@ pub use stun::{Login, Stun, alice, attribute, method};
 pub use tcp::Tcp;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a function gives for each of these, in their order; as many at a time as the machine has processors.
@@ -77,4 +79,11 @@ pub fn hex(digits: &str) -> Vec<u8> {
         .chunks_exact(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).expect("hex digits"))
         .collect()
+}
+
+/// Bytes packed with gzip.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(bytes).unwrap();
+    packer.finish().unwrap()
 }

@@ -1,7 +1,6 @@
-//! tshark as an oracle: whether it is there, what it is asked, and about which captures.
+//! tshark as an oracle: whether it is there, and what it is asked.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Whether tshark is there. A test that finds none says that it is skipped, or fails with `TURNSCOPE_REQUIRE_TSHARK=1`.
@@ -27,19 +26,4 @@ pub fn fields(path: &Path, arguments: &[&str], fields: &[&str]) -> Result<Vec<Ve
     arguments.extend(fields.iter().flat_map(|field| ["-e", field]));
     let text = tshark(path, &arguments)?;
     Ok(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
-}
-
-/// All captures of the samples, and those in the folders of `TURNSCOPE_CAPTURES=DIR[:DIR…]`.
-pub fn captures() -> Vec<PathBuf> {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
-    let more = std::env::var_os("TURNSCOPE_CAPTURES").unwrap_or_default();
-    let folders = fs::read_dir(samples).unwrap().map(|entry| entry.unwrap().path()).chain(std::env::split_paths(&more));
-    let mut found: Vec<PathBuf> = folders
-        .filter(|folder| folder.is_dir())
-        .flat_map(|folder| fs::read_dir(folder).unwrap())
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "pcap" || end == "pcapng"))
-        .collect();
-    found.sort();
-    found
 }

@@ -185,3 +185,19 @@ impl Sample {
         Ok(analyzer::report_beside(vec![part], &logs, None))
     }
 }
+
+/// All captures of the samples, and those in the folders of `TURNSCOPE_CAPTURES=DIR[:DIR…]`.
+pub fn captures() -> Vec<PathBuf> {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let more = std::env::var_os("TURNSCOPE_CAPTURES").unwrap_or_default();
+    let folders = fs::read_dir(samples).unwrap().map(|entry| entry.unwrap().path()).chain(std::env::split_paths(&more));
+    let mut found: Vec<PathBuf> = folders
+        .filter(|folder| folder.is_dir())
+        .flat_map(|folder| fs::read_dir(folder).unwrap())
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "pcap" || end == "pcapng"))
+        .collect();
+    assert!(found.len() > 20, "the samples are there");
+    found.sort();
+    found
+}
