@@ -2,7 +2,7 @@
 //! knowing before absence is taken for evidence.
 
 use super::evidence::{counted, first_frames};
-use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use super::{Collector, Confidence, Occurrence, Severity, Text, View};
 use crate::session::Sample;
 use std::net::IpAddr;
 
@@ -74,17 +74,12 @@ fn note(id: &'static str, sample: &Sample, view: &View<'_>, out: &mut Collector,
         return;
     }
     let seen = Occurrence {
-        id,
         key: String::new(),
         severity: Severity::Note,
         confidence: Confidence::Certain,
-        remedy: Remedy::None,
         at: view.now(),
         frames: sample.frames.clone(),
-        filter: None,
-        reference: "",
-        subject: Subject::default(),
-        causes: &[],
+        ..Occurrence::of(id, "")
     };
     out.add_times(sample.total, seen, || text(sample.total));
 }

@@ -1,7 +1,7 @@
 //! `stun-malformed` and `stun-fingerprint-bad`: messages that are broken, or were changed on the way.
 
 use super::evidence::first_frames;
-use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use super::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::net::{ClientAddress, Endpoint, ServerAddress};
 use crate::session::{BySender, Sender};
 
@@ -66,17 +66,15 @@ fn each(
 ) {
     for sender in counted.senders.values() {
         let seen = Occurrence {
-            id,
             key: sender.src.ip().to_string(),
             severity: Severity::Warning,
             confidence: Confidence::Certain,
-            remedy: Remedy::None,
             at: sender.first.time,
             frames: sender.sample.frames.clone(),
             filter: Some(filter(sender.src)),
-            reference,
             subject: subject(sender),
             causes: if id == FINGERPRINT { &["nat-alg-rewrite"] } else { &[] },
+            ..Occurrence::of(id, reference)
         };
         out.add_times(sender.sample.total, seen, || text(sender));
     }
@@ -86,7 +84,7 @@ fn each(
 fn subject(sender: &Sender) -> Subject {
     let (src, dst) = (sender.src, sender.dst);
     let (client, server) = if src.port() < dst.port() { (dst, src) } else { (src, dst) };
-    Subject { client: Some(ClientAddress(client)), server: Some(ServerAddress(server)), ..Subject::default() }
+    Subject::between(ClientAddress(client), ServerAddress(server))
 }
 
 fn filter(src: Endpoint) -> String {

@@ -1,7 +1,7 @@
 //! `deployment-mismatch` and `turn-relay-port-out-of-range`: what was stated of the deployment, compared with what the packets show.
 
 use super::evidence::{first_frames, quote};
-use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use super::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::frame::in_order;
 use crate::net::{ClientAddress, Endpoint, RelayedAddress, ServerAddress, Transport};
 use crate::session::Lookup;
@@ -273,15 +273,11 @@ fn place(statement: &Statement) -> String {
 
 fn occurrence(id: &'static str, key: String, check: &Check<'_>, wrong: &Wrong) -> Occurrence {
     Occurrence {
-        id,
         key,
         severity: Severity::Warning,
         confidence: if wrong.likely { Confidence::Likely } else { Confidence::Certain },
-        remedy: Remedy::None,
         at: wrong.at,
         frames: check.frames.clone(),
-        filter: None,
-        reference: "",
         subject: Subject {
             client: wrong.client,
             // a name has an address and no port
@@ -290,7 +286,7 @@ fn occurrence(id: &'static str, key: String, check: &Check<'_>, wrong: &Wrong) -
             relayed: wrong.relayed,
             ..Subject::default()
         },
-        causes: &[],
+        ..Occurrence::of(id, "")
     }
 }
 

@@ -65,7 +65,6 @@ fn tell(client: IpAddr, name: &str, failed: &[(Kind, &Lookup)], first: &Lookup, 
     let at = failed.iter().map(|(_, lookup)| lookup.first.time).min().unwrap_or(first.first.time);
     let grievance = Grievance { client, user: None, server: first.resolver, at };
     let seen = Occurrence {
-        id: ID,
         key: format!("{name} {client}"),
         severity: Severity::Failure,
         confidence: if (answered || heard) && complete { Confidence::Certain } else { Confidence::Likely },
@@ -73,9 +72,8 @@ fn tell(client: IpAddr, name: &str, failed: &[(Kind, &Lookup)], first: &Lookup, 
         at,
         frames: listed.clone(),
         filter: Some(format!("dns && dns.qry.name == {}", quote(name))),
-        reference: "RFC 8489 §8",
         subject: Subject { client: Some(ClientAddress(first.client)), ..Subject::default() },
-        causes: &[],
+        ..Occurrence::of(ID, "RFC 8489 §8")
     };
     out.add_cause(seen, &["ice-no-relay-candidate", "ice-checks-unanswered"], || text(client, name, failed, &listed));
 }

@@ -1,7 +1,7 @@
 //! `turn-mapped-private`: the server sees the client at a private address, though it is itself in the open.
 
 use super::evidence::{filter_of, frames};
-use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use super::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::net::{MappedAddress, Scope};
 use crate::session::{Conversation, Exchange};
 
@@ -27,17 +27,15 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     let (client, server) = (conversation.client, conversation.server);
     let listed = [exchange.first.frame, answer.seen.frame];
     let seen = Occurrence {
-        id: ID,
         key: format!("{server} {}", mapped.0.ip()),
         severity: Severity::Warning,
         confidence: Confidence::Certain,
-        remedy: Remedy::None,
         at: answer.seen.time,
         frames: listed.to_vec(),
         filter: Some(filter_of(conversation)),
-        reference: "RFC 8489 §14.2",
         subject: Subject { mapped: Some(mapped), ..view.subject(conversation, conversation.user, conversation.realm) },
         causes: &["nat-alg-rewrite"],
+        ..Occurrence::of(ID, "RFC 8489 §14.2")
     };
     out.add(seen, || Text {
         title: format!("{server} is in the open, and sees {client} at the private address {mapped}"),

@@ -1,7 +1,7 @@
 //! `nat-symmetric`, `nat-alg-rewrite` and `nat-rebinding`: what NATs and gateways do to a client's address.
 
 use super::evidence::{filter_of, frames, host_filter};
-use super::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use super::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::net::{ClientAddress, Endpoint, MappedAddress, PeerAddress, Scope, ServerAddress};
 use crate::session::credentials::Status;
 use crate::session::ice::{IceSession, Pair, Remapped};
@@ -26,22 +26,19 @@ pub(super) fn judge_symmetric(view: &View<'_>, out: &mut Collector) {
         let ((first_server, first_mapped, first_seen), (second_server, second_mapped, second_seen)) = (one, other);
         let listed = [first_seen.frame, second_seen.frame];
         let seen = Occurrence {
-            id: SYMMETRIC,
             key: client.0.ip().to_string(),
             severity: Severity::Warning,
             confidence,
-            remedy: Remedy::None,
             at: second_seen.time,
             frames: listed.to_vec(),
             filter: Some(format!("stun && {} && udp.port == {}", host_filter(client.0.ip()), client.0.port())),
-            reference: "RFC 5780 §4.3",
             subject: Subject {
                 client: Some(client),
                 server: Some(second_server),
                 mapped: Some(second_mapped),
                 ..Subject::default()
             },
-            causes: &[],
+            ..Occurrence::of(SYMMETRIC, "RFC 5780 §4.3")
         };
         let doubt = match confidence {
             Confidence::Certain => "",
@@ -99,15 +96,12 @@ pub(super) fn judge_alg(conversation: &Conversation, view: &View<'_>, out: &mut 
         let Some(answer) = &exchange.answer else { continue };
         let listed = [exchange.first.frame, answer.seen.frame];
         let seen = Occurrence {
-            id: ALG,
             key: format!("{} {server}", client.0.ip()),
             severity: Severity::Warning,
             confidence: rewrite.confidence,
-            remedy: Remedy::None,
             at: answer.seen.time,
             frames: listed.to_vec(),
             filter: Some(filter_of(conversation)),
-            reference: "RFC 8489 §14.2",
             subject: Subject {
                 client: Some(client),
                 server: Some(server),
@@ -115,7 +109,7 @@ pub(super) fn judge_alg(conversation: &Conversation, view: &View<'_>, out: &mut 
                 mapped: answer.mapped,
                 ..Subject::default()
             },
-            causes: &[],
+            ..Occurrence::of(ALG, "RFC 8489 §14.2")
         };
         out.add(seen, || Text {
             title: format!("A gateway between {client} and {server} rewrites addresses inside STUN messages"),
@@ -209,22 +203,19 @@ fn remapped(pair: &Pair, agent: usize, out: &mut Collector) {
     let (client, peer) = (pair.end(agent), pair.end(1 - agent));
     let listed = [last.frame, first.frame];
     let seen = Occurrence {
-        id: REBINDING,
         key: format!("{} {peer}", old.ip()),
         severity: Severity::Warning,
         confidence: Confidence::Likely,
-        remedy: Remedy::None,
         at: first.time,
         frames: listed.to_vec(),
         filter: Some(format!("stun && {} && udp.port == {}", host_filter(peer.ip()), client.port())),
-        reference: "RFC 8445 §11",
         subject: Subject {
             client: Some(ClientAddress(client)),
             mapped: Some(MappedAddress(new)),
             peer: Some(PeerAddress(peer)),
             ..Subject::default()
         },
-        causes: &[],
+        ..Occurrence::of(REBINDING, "RFC 8445 §11")
     };
     out.add(seen, || Text {
         title: format!("{peer} saw {client} as {old}, and then as {new}: the NAT between them made a new mapping"),
@@ -249,22 +240,19 @@ fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
         What::Ice => ("ICE session", "RFC 8445 §11"),
     };
     let seen = Occurrence {
-        id: REBINDING,
         key: format!("{} {to}", old.ip()),
         severity: Severity::Warning,
         confidence: if what == What::Ice { Confidence::Likely } else { Confidence::Certain },
-        remedy: Remedy::None,
         at: first.time,
         frames: listed.to_vec(),
         filter: Some(filter(to, old, new)),
-        reference,
         subject: Subject {
             client: Some(ClientAddress(new)),
             server: (what == What::Allocation).then_some(ServerAddress(to)),
             username: known.user.map(|name| view.text(name)),
             ..Subject::default()
         },
-        causes: &[],
+        ..Occurrence::of(REBINDING, reference)
     };
     out.add(seen, || {
         let answer = match (what, known.code) {

@@ -53,17 +53,14 @@ fn tell_challenge(
         return;
     }
     let seen = Occurrence {
-        id: CHALLENGE,
         key: conversation.server.to_string(),
         severity: Severity::Note,
         confidence: Confidence::Certain,
-        remedy: Remedy::None,
         at: first.first.time,
         frames: frames_of([first, granted]),
         filter: Some(filter_of(conversation)),
-        reference: "RFC 8489 §9.2",
         subject: subject(conversation, granted, view),
-        causes: &[],
+        ..Occurrence::of(CHALLENGE, "RFC 8489 §9.2")
     };
     out.add(seen, || Text {
         title: format!("{} asked for credentials and accepted those of {}", conversation.server, view.user(&granted.asked)),
@@ -272,7 +269,6 @@ fn left(
     view: &View<'_>,
 ) -> Occurrence {
     Occurrence {
-        id: NO_CREDENTIALS,
         key: String::new(),
         severity: Severity::Failure,
         confidence: if answer.truncated || !is_plain(answer, conversation, view) {
@@ -280,13 +276,11 @@ fn left(
         } else {
             Confidence::Certain
         },
-        remedy: Remedy::None,
         at: challenged.first().map_or(last.first.time, |first| first.first.time),
         frames: frames_of(challenged.iter().copied()),
         filter: Some(filter_of(conversation)),
-        reference: "RFC 8489 §9.2.5",
         subject: subject(conversation, last, view),
-        causes: &[],
+        ..Occurrence::of(NO_CREDENTIALS, "RFC 8489 §9.2.5")
     }
 }
 

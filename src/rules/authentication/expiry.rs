@@ -2,7 +2,7 @@
 
 use super::Refused;
 use crate::rules::evidence::{date, filter_of, frames, frames_of, how_long};
-use crate::rules::{Collector, Confidence, Occurrence, Proof, Remedy, Severity, Text, View};
+use crate::rules::{Collector, Confidence, Occurrence, Proof, Severity, Text, View};
 use crate::session::credentials::{Scheme, Status, rest_expiry};
 use crate::session::{Conversation, Exchange};
 use crate::time::{Span, Timestamp};
@@ -113,17 +113,14 @@ pub(super) fn judge_accepted(conversation: &Conversation, view: &View<'_>, out: 
     let Some((exchange, end)) = expired.next() else { return };
     let user = exchange.asked.user;
     let seen = Occurrence {
-        id: ACCEPTED,
         key: conversation.server.to_string(),
         severity: Severity::Warning,
         confidence: if is_sure(exchange, end) { Confidence::Certain } else { Confidence::Likely },
-        remedy: Remedy::None,
         at: exchange.first.time,
         frames: frames_of([exchange]),
         filter: Some(filter_of(conversation)),
-        reference: "draft-uberti-behave-turn-rest",
         subject: view.subject(conversation, user, exchange.asked.realm),
-        causes: &[],
+        ..Occurrence::of(ACCEPTED, "draft-uberti-behave-turn-rest")
     };
     out.add(seen, || {
         let (server, user) = (conversation.server, view.user(&exchange.asked));

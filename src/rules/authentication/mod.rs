@@ -104,7 +104,6 @@ impl Refused<'_> {
         let grievance = Grievance::of(conversation, self.user(), ended.unwrap_or(at));
         let granted = conversation.granted_after(self.last.method, at);
         Occurrence {
-            id,
             key,
             severity: if granted { Severity::Warning } else { Severity::Failure },
             confidence: match self.answer.truncated || ended.is_some() && !is_whole(conversation) {
@@ -118,9 +117,8 @@ impl Refused<'_> {
             at: self.first.first.time,
             frames: self.frames(),
             filter: Some(filter_of(conversation)),
-            reference,
             subject: view.subject(conversation, self.last.asked.user, self.last.asked.realm),
-            causes: &[],
+            ..Occurrence::of(id, reference)
         }
     }
 }

@@ -53,17 +53,14 @@ fn tell_renewal(
         return;
     }
     let seen = Occurrence {
-        id: STALE,
         key: conversation.server.to_string(),
         severity: Severity::Note,
         confidence: Confidence::Certain,
-        remedy: Remedy::None,
         at,
         frames: listed.clone(),
         filter: Some(filter_of(conversation)),
-        reference: "RFC 8489 §9.2.5",
         subject: view.subject(conversation, refused.asked.user, refused.asked.realm),
-        causes: &[],
+        ..Occurrence::of(STALE, "RFC 8489 §9.2.5")
     };
     let why = match age(refused, conversation).filter(|age| *age < YOUNG) {
         Some(age) => format!(

@@ -1,7 +1,7 @@
 //! `turn-response-integrity-bad` and `turn-bid-down`: it works, but it is protected worse than it looks.
 
 use crate::rules::evidence::{filter_of, frames, frames_of};
-use crate::rules::{Collector, Confidence, Occurrence, Proof, Remedy, Severity, Subject, Text, View};
+use crate::rules::{Collector, Confidence, Occurrence, Proof, Severity, Subject, Text, View};
 use crate::session::{Conversation, Exchange};
 
 pub(super) const RESPONSE_BAD: &str = "turn-response-integrity-bad";
@@ -123,15 +123,12 @@ fn occurrence(
     view: &View<'_>,
 ) -> Occurrence {
     Occurrence {
-        id,
         key: conversation.server.to_string(),
         severity: Severity::Warning,
         confidence: Confidence::Certain,
-        remedy: Remedy::None,
         at: first.first.time,
         frames: frames_of(all.iter().copied()),
         filter: Some(filter_of(conversation)),
-        reference: "RFC 8489 §9.2.5",
         subject: Subject {
             client: Some(conversation.client),
             server: Some(conversation.server),
@@ -139,6 +136,6 @@ fn occurrence(
             realm: first.asked.realm.map(|name| view.text(name)),
             ..Subject::default()
         },
-        causes: &[],
+        ..Occurrence::of(id, "RFC 8489 §9.2.5")
     }
 }

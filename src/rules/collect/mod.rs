@@ -45,6 +45,13 @@ pub struct Subject {
     pub mapped: Option<MappedAddress>,
 }
 
+impl Subject {
+    /// Two ends, of whom one asks and the other is asked.
+    pub(super) fn between(client: ClientAddress, server: ServerAddress) -> Subject {
+        Subject { client: Some(client), server: Some(server), ..Subject::default() }
+    }
+}
+
 /// What a person gets to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text {
@@ -81,6 +88,26 @@ pub struct Occurrence {
     pub subject: Subject,
     /// Ids of findings that, where they are about the same client or server, are the cause of this one.
     pub causes: &'static [&'static str],
+}
+
+impl Occurrence {
+    /// One of a finding, with the RFC and section that it rests on, of which nothing else is known yet: for rules to fill in. Nothing would make a failure
+    /// a warning, nothing else is its cause, and no filter shows it.
+    pub(super) fn of(id: &'static str, reference: &'static str) -> Occurrence {
+        Occurrence {
+            id,
+            key: String::new(),
+            severity: Severity::Warning,
+            confidence: Confidence::Certain,
+            remedy: Remedy::None,
+            at: Timestamp::default(),
+            frames: Vec::new(),
+            filter: None,
+            reference,
+            subject: Subject::default(),
+            causes: &[],
+        }
+    }
 }
 
 /// A finding, concluded.
@@ -313,17 +340,12 @@ mod tests {
 
     fn seen(key: &str, at: i64, severity: Severity) -> Occurrence {
         Occurrence {
-            id: "turn-server-error",
             key: key.to_owned(),
             severity,
             confidence: Confidence::Certain,
-            remedy: Remedy::None,
             at: Timestamp(at),
             frames: vec![u64::try_from(at).unwrap()],
-            filter: None,
-            reference: "",
-            subject: Subject::default(),
-            causes: &[],
+            ..Occurrence::of("turn-server-error", "")
         }
     }
 

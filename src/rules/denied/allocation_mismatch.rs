@@ -55,7 +55,6 @@ fn granted_and_refused(
     let user = exchange.asked.user_or_hash();
     let proof = frames_at([exchange.first, answer.seen, exchange.last, again]);
     let seen = Occurrence {
-        id: FORGOTTEN,
         key: conversation.server.to_string(),
         severity: if lost && !used { Severity::Failure } else { Severity::Warning },
         confidence: Confidence::Certain,
@@ -63,9 +62,8 @@ fn granted_and_refused(
         at: again.time,
         frames: proof,
         filter: Some(filter_of(conversation)),
-        reference: "RFC 8489 §6.3.1",
         subject: view.subject(conversation, user, exchange.asked.realm),
-        causes: &[],
+        ..Occurrence::of(FORGOTTEN, "RFC 8489 §6.3.1")
     };
     out.add(seen, || forgotten(exchange, conversation, Some(again), view));
 }

@@ -263,7 +263,6 @@ impl Denied<'_> {
         let later = self.conversation.granted_after(self.last.method, self.answer.seen.time);
         let cut = self.last.asked.truncated || self.answer.truncated;
         Occurrence {
-            id,
             key: self.conversation.server.to_string(),
             severity: if later || is_release(self.last) { Severity::Warning } else { Severity::Failure },
             confidence: if cut { Confidence::Likely } else { Confidence::Certain },
@@ -271,9 +270,8 @@ impl Denied<'_> {
             at: self.first.first.time,
             frames: self.frames(),
             filter: Some(filter_of(self.conversation)),
-            reference,
             subject: view.subject(self.conversation, self.user(), self.last.asked.realm),
-            causes: &[],
+            ..Occurrence::of(id, reference)
         }
     }
 

@@ -88,7 +88,6 @@ impl<'h> Story<'h> {
         let handshake = self.handshake;
         let grievance = Grievance { client: client.ip(), user: None, server, at: handshake.first.time };
         Occurrence {
-            id,
             key: format!("{} {}{}{what}", client.ip(), server.ip(), if what.is_empty() { "" } else { " " }),
             severity,
             confidence,
@@ -96,17 +95,15 @@ impl<'h> Story<'h> {
             at: handshake.first.time,
             frames: Vec::new(),
             filter: Some(self.filter()),
-            reference: "RFC 9147 §5.8",
             subject: self.subject(),
-            causes: &[],
+            ..Occurrence::of(id, "RFC 9147 §5.8")
         }
     }
 
     /// Who is client and who is server; behind a relay, what it lent and whom it carries for.
     fn subject(&self) -> Subject {
         let (client, server) = (self.way.client, self.way.server);
-        let mut subject =
-            Subject { client: Some(ClientAddress(client)), server: Some(ServerAddress(server)), ..Subject::default() };
+        let mut subject = Subject::between(ClientAddress(client), ServerAddress(server));
         if let Some(Inside::Peer(peer)) = self.way.path.inside {
             subject.peer = Some(PeerAddress(peer));
             let near = if peer == client { server } else { client };

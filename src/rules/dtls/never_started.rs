@@ -41,7 +41,6 @@ pub(super) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) 
     // a pair that was chosen before the capture may have its keys since then
     let shown = began_here(session, pair) && !stun_only;
     let seen = Occurrence {
-        id: ID,
         key: format!("{} {}", one.ip(), other.ip()),
         severity: if stun_only { Severity::Note } else { Severity::Failure },
         confidence: if shown { Confidence::Certain } else { Confidence::Likely },
@@ -49,9 +48,8 @@ pub(super) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) 
         at: selection.at.time,
         frames: listed.clone(),
         filter: Some(format!("(stun || dtls) && {}", ip_filter(ends.low, ends.high))),
-        reference: "RFC 5763 §5",
         subject: Subject { client: Some(ClientAddress(one)), peer: Some(PeerAddress(other)), ..Subject::default() },
-        causes: &[],
+        ..Occurrence::of(ID, "RFC 5763 §5")
     };
     out.add(seen, || {
         let told: Vec<String> = setups.iter().map(|(agent, setup)| format!("{} says a=setup:{}", pair.end(*agent), setup.name())).collect();

@@ -2,7 +2,7 @@
 
 use crate::net::{ClientAddress, Endpoint};
 use crate::rules::evidence::first_frames;
-use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::rules::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::session::Hidden;
 use crate::time::Span;
 use crate::wire::mdns::HiddenName;
@@ -26,21 +26,18 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
             continue;
         }
         let seen = Occurrence {
-            id: ID,
             key: asker.ip().to_string(),
             severity: Severity::Warning,
             // what comes to the asker alone passes this point only if the asker's other packets do
             confidence: if hidden.unicast || one_sided { Confidence::Likely } else { Confidence::Certain },
-            remedy: Remedy::None,
             at: first.time,
             frames: hidden.questions.frames.clone(),
             filter: Some(format!(
                 "{} && dns.qry.name == \"{name}\"",
                 if hidden.resolver.is_some() { "dns" } else { "mdns" }
             )),
-            reference: "draft-ietf-mmusic-mdns-ice-candidates",
             subject: Subject { client: Some(ClientAddress(asker)), ..Subject::default() },
-            causes: &[],
+            ..Occurrence::of(ID, "draft-ietf-mmusic-mdns-ice-candidates")
         };
         out.add(seen, || text(name, hidden, asker, waited, view));
     }

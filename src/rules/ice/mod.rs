@@ -168,7 +168,6 @@ fn occurrence(
     let relay = ice.pairs.iter().find(|pair| pair.relays() == Some(agent)).and_then(Pair::relay);
     let grievance = own.map(|own| Grievance { client: own.ip(), user: None, server: peer.unwrap_or(own), at });
     Occurrence {
-        id,
         key: format!("{} {}", address(ice, agent), address(ice, 1 - agent)),
         severity,
         confidence: Confidence::Certain,
@@ -176,14 +175,13 @@ fn occurrence(
         at,
         frames,
         filter: own.map(|own| filter(ice, own)),
-        reference,
         subject: Subject {
             client: own.map(ClientAddress),
             server: relay.map(ServerAddress),
             peer: peer.map(PeerAddress),
             ..Subject::default()
         },
-        causes: &[],
+        ..Occurrence::of(id, reference)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::join::Kind;
 use crate::net::{ClientAddress, PeerAddress};
 use crate::rules::evidence::{filter_between, frames};
 use crate::rules::travel::{self, Sought};
-use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::rules::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::session::{Break, MediaWay, Stream};
 
 pub(super) const ID: &str = "media-lossy";
@@ -63,17 +63,14 @@ fn tell((way, direction, stream): Known<'_>, share: bool, streams: &[Known<'_>],
     let ends = [stream.first.frame, stream.last.frame];
     let listed = in_order(ends.into_iter().chain(outage.map(|outage| outage.until)));
     let seen = Occurrence {
-        id: ID,
         key: format!("{src} {dst}"),
         severity: Severity::Warning,
         confidence: if missed { Confidence::Likely } else { Confidence::Certain },
-        remedy: Remedy::None,
         at: stream.first.time,
         frames: listed,
         filter: Some(filter_between(&way.path.ends)),
-        reference: "RFC 3550 §6.4.1",
         subject: Subject { client: Some(ClientAddress(src)), peer: Some(PeerAddress(dst)), ..Subject::default() },
-        causes: &[],
+        ..Occurrence::of(ID, "RFC 3550 §6.4.1")
     };
     out.add(seen, || {
         let what = match outage {

@@ -8,7 +8,7 @@ use crate::join::Kind;
 use crate::net::{ClientAddress, Endpoint, PeerAddress};
 use crate::rules::evidence::{filter_between, frames, frames_at};
 use crate::rules::travel::{self, Sought};
-use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::rules::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::session::{MediaDirection, MediaWay, Reports, Seen, Stream};
 use crate::time::{Span, Timestamp};
 
@@ -204,18 +204,16 @@ impl OneWay<'_> {
             _ => Vec::new(),
         };
         let seen = Occurrence {
-            id: ID,
             key: format!("0x{:08x}", self.ssrc),
             severity,
             confidence,
-            remedy: Remedy::None,
             at: self.since.time,
             frames: frames_at([self.since, self.last].into_iter().chain(alive).chain(reports)),
             filter: Some(filter_between(&self.way.path.ends)),
-            reference: "RFC 3550 §6.4",
             subject: Subject { client: Some(ClientAddress(src)), peer: Some(PeerAddress(dst)), ..Subject::default() },
             // a side that reports and sends nothing wants it so
             causes: if severity == Severity::Failure { BEHIND_SILENCE } else { &[] },
+            ..Occurrence::of(ID, "RFC 3550 §6.4")
         };
         out.add(seen, || {
             let mut text = self.text(story);

@@ -221,7 +221,6 @@ fn elsewhere(
     let frames_seen = frames_of(all.iter().copied());
     let what = if from.ip() == server.0.ip() { "another port" } else { "another address" };
     let seen = Occurrence {
-        id: ELSEWHERE,
         key: format!("{server} {from}"),
         severity: if goes_on { Severity::Warning } else { Severity::Failure },
         confidence: if repeats == 1 { Confidence::Likely } else { Confidence::Certain },
@@ -229,9 +228,8 @@ fn elsewhere(
         at: exchange.first.time,
         frames: frames_seen.clone(),
         filter: Some(client_filter(conversation)),
-        reference: "RFC 8489 §6.3.1",
         subject: view.subject(conversation, exchange.asked.user, exchange.asked.realm),
-        causes: &[],
+        ..Occurrence::of(ELSEWHERE, "RFC 8489 §6.3.1")
     };
     out.add(seen, || Text {
         title: format!("{client} asked {server} and was answered from {what}, {from}"),

@@ -2,7 +2,7 @@
 
 use crate::event::Connection;
 use crate::rules::evidence::{flow_filter, how_long, ip_filter};
-use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
+use crate::rules::{Collector, Confidence, Occurrence, Severity, Text, View};
 use crate::session::{Allocation, Conversation, DataConnection, From, Seen};
 use crate::time::Span;
 use crate::wire::stun::Method;
@@ -55,17 +55,14 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     let mut subject = view.subject(conversation, allocation.user, None);
     subject.relayed = allocation.relayed.iter().flatten().next().copied();
     let seen = Occurrence {
-        id: ID,
         key: format!("{} {:?} {}", conversation.server, closing.by, closing.reset),
         severity: Severity::Warning,
         confidence: if sure { Confidence::Certain } else { Confidence::Likely },
-        remedy: Remedy::None,
         at: closing.at.time,
         frames: vec![allocation.created.frame, closing.at.frame],
         filter: Some(flow_filter(conversation)),
-        reference: "RFC 8656 §3.1",
         subject,
-        causes: &[],
+        ..Occurrence::of(ID, "RFC 8656 §3.1")
     };
     out.add(seen, || text(conversation, allocation, &closing));
 }
@@ -88,17 +85,15 @@ fn unbound(
     let mut subject = view.subject(conversation, allocation.user, None);
     (subject.peer, subject.relayed) = (known.peer, allocation.relayed_for(known.peer));
     let seen = Occurrence {
-        id: ID,
         key: format!("{server} data connection {reset}"),
         severity: Severity::Warning,
         confidence: if conversation.both_heard() { Confidence::Certain } else { Confidence::Likely },
-        remedy: Remedy::None,
         at: at.time,
         frames: listed,
         filter: Some(format!("{} && tcp.port == {}", ip_filter(data.0, server.0), data.0.port())),
-        reference: "RFC 6062 §5.4",
         subject,
         causes: &["turn-peer-connect-failed"],
+        ..Occurrence::of(ID, "RFC 6062 §5.4")
     };
     let id = known.id.map(|id| format!(" {id:#010x}")).unwrap_or_default();
     out.add(seen, || Text {

@@ -3,7 +3,7 @@
 use crate::frame::in_order;
 use crate::net::{ServerAddress, Transport};
 use crate::rules::evidence::{frames, ip_filter, layers};
-use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::rules::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::session::tls::TlsWay;
 use crate::session::{Seen, Way};
 
@@ -34,17 +34,14 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
 fn tell_sealed(silent: &Way, way: &TlsWay, answered: Seen, out: &mut Collector) {
     let (client, server) = (silent.client.0.ip(), ServerAddress(way.server));
     let seen = Occurrence {
-        id: ID,
         key: server.to_string(),
         severity: Severity::Note,
         confidence: Confidence::Likely,
-        remedy: Remedy::None,
         at: silent.first.time,
         frames: in_order(silent.frames.iter().copied().chain([way.first.frame, way.completed.frame, answered.frame])),
         filter: Some(format!("{} && {}", layers(Transport::Tls), ip_filter(silent.client.0, server.0))),
-        reference: "RFC 8656 §3.1",
-        subject: Subject { client: Some(silent.client), server: Some(server), ..Subject::default() },
-        causes: &[],
+        subject: Subject::between(silent.client, server),
+        ..Occurrence::of(ID, "RFC 8656 §3.1")
     };
     out.add(seen, || Text {
         title: format!("UDP to {} is silent, and {client} went over TLS instead", server.0.ip()),
@@ -65,17 +62,14 @@ fn tell(silent: &Way, works: &Way, out: &mut Collector) {
     let listed = in_order(silent.frames.iter().copied().chain([works.first.frame]));
     let (client, server) = (works.client.0.ip(), works.server);
     let seen = Occurrence {
-        id: ID,
         key: server.to_string(),
         severity: Severity::Note,
         confidence: Confidence::Certain,
-        remedy: Remedy::None,
         at: silent.first.time,
         frames: listed,
         filter: Some(format!("{} && {}", layers(works.transport), ip_filter(works.client.0, server.0))),
-        reference: "RFC 8656 §3.1",
-        subject: Subject { client: Some(works.client), server: Some(server), ..Subject::default() },
-        causes: &[],
+        subject: Subject::between(works.client, server),
+        ..Occurrence::of(ID, "RFC 8656 §3.1")
     };
     let got = if works.allocated > 0 { "gave it a relayed address" } else { "answered it" };
     out.add(seen, || Text {

@@ -46,7 +46,6 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         // the last keepalive of a client that leaves its network proves nothing against the server that answered it before
         let answered_before = exchange.method == Method::BINDING && conversation.answered > 0;
         let seen = Occurrence {
-            id: ID,
             key: format!("{server} {} {:?}", icmp.sender, icmp.kind),
             severity: if answered_before { Severity::Warning } else { Severity::Failure },
             confidence: if exchange.method != Method::BINDING || sure {
@@ -58,9 +57,8 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             at: exchange.first.time,
             frames: listed.clone(),
             filter: Some(filter_with_icmp(conversation)),
-            reference: "RFC 8489 §6.2.1",
             subject: view.subject(conversation, user, None),
-            causes: &[],
+            ..Occurrence::of(ID, "RFC 8489 §6.2.1")
         };
         // a relay that was lent before shows that the way was open
         let had =
@@ -154,7 +152,6 @@ pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut
     let user = allocation.and_then(|known| known.user);
     let from = Grievance::of(conversation, user, away.since);
     let seen = Occurrence {
-        id: ID,
         key: format!("{server} {} {:?}", away.first.sender, away.first.kind),
         severity: Severity::Failure,
         confidence: if allocation.is_some() { Confidence::Certain } else { Confidence::Likely },
@@ -162,9 +159,8 @@ pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut
         at: away.since,
         frames: away.frames.clone(),
         filter: Some(filter_with_icmp(conversation)),
-        reference: "RFC 8656 §5",
         subject: view.subject(conversation, user, None),
-        causes: &[],
+        ..Occurrence::of(ID, "RFC 8656 §5")
     };
     out.add_way(seen, &another_way(&away.first, conversation.transport), || {
         let (title, meaning, fix) = reading(&away.first, server, conversation.transport);

@@ -90,7 +90,6 @@ fn tell(
     let icmp = if how == How::TurnedAway { " || icmp || icmpv6" } else { "" };
     let filter = format!("({} && tcp.port == {port}){icmp}", ip_filter(client.0, server.0));
     let seen = Occurrence {
-        id: ID,
         key: format!("{server} tcp {what}"),
         severity: if has_relay { Severity::Warning } else { Severity::Failure },
         confidence: if sure { Confidence::Certain } else { Confidence::Likely },
@@ -98,14 +97,13 @@ fn tell(
         at: attempt.first.time,
         frames: listed.clone(),
         filter: Some(filter),
-        reference: "RFC 9293 §3.5",
         subject: Subject {
             client: Some(client),
             server: Some(server),
             transport: Some(Transport::Tcp),
             ..Subject::default()
         },
-        causes: &[],
+        ..Occurrence::of(ID, "RFC 9293 §3.5")
     };
     let otherwise = match (how, &attempt.icmp) {
         (How::TurnedAway, Some(icmp)) => another_way(icmp, Transport::Tcp),

@@ -76,7 +76,6 @@ fn private(
     let user = allocation.user;
     let at = allocation.created.time;
     let seen = Occurrence {
-        id: PRIVATE,
         key: format!("{server} {}", relayed.0.ip()),
         severity: if fails { Severity::Failure } else { Severity::Warning },
         confidence,
@@ -84,9 +83,8 @@ fn private(
         at,
         frames: vec![allocation.requested.frame, allocation.created.frame],
         filter: Some(filter_of(conversation)),
-        reference: "RFC 8656 §7.2",
         subject: Subject { relayed: Some(relayed), ..subject(conversation, allocation, view) },
-        causes: &[],
+        ..Occurrence::of(PRIVATE, "RFC 8656 §7.2")
     };
     out.add(seen, || {
         let traffic = match (fails, passed) {

@@ -2,7 +2,7 @@
 
 use crate::rules::denied::request_rejected::OTHER;
 use crate::rules::evidence::{counted, filter_of, frames};
-use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
+use crate::rules::{Collector, Confidence, Occurrence, Severity, Text, View};
 use crate::session::{Allocation, Conversation, End, Exchange, Seen};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
@@ -71,17 +71,15 @@ fn late(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, o
     let left =
         conversation.of(Method::REFRESH).any(|known| known.answer.as_ref().is_some_and(|answer| answer.is_error(438)));
     let seen = Occurrence {
-        id: ID,
         key: server.to_string(),
         severity: Severity::Warning,
         confidence: if whole { Confidence::Certain } else { Confidence::Likely },
-        remedy: Remedy::None,
         at: first.time,
         frames: listed.to_vec(),
         filter: Some(filter_of(conversation)),
-        reference: "RFC 8656 §8",
         subject: view.subject(conversation, allocation.user, allocation.realm),
         causes: if left { &CAUSES } else { &CAUSES[1..] },
+        ..Occurrence::of(ID, "RFC 8656 §8")
     };
     out.add(seen, || {
         let how = match end {

@@ -2,7 +2,7 @@
 
 use crate::net::{ClientAddress, ServerAddress};
 use crate::rules::evidence::{first_frames, ip_filter};
-use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::rules::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::session::Sender;
 
 pub(super) const ID: &str = "turn-channel-padding";
@@ -28,21 +28,14 @@ fn tell(sender: &Sender, what: &str, view: &View<'_>, out: &mut Collector, text:
     let is_server = view.session.servers().is_known(ServerAddress(src));
     let (client, server) = if is_server { (dst, src) } else { (src, dst) };
     let seen = Occurrence {
-        id: ID,
         key: format!("{} {what}", src.ip()),
         severity: Severity::Warning,
         confidence: if sender.sample.total >= SEVERAL { Confidence::Certain } else { Confidence::Likely },
-        remedy: Remedy::None,
         at: sender.first.time,
         frames: sender.sample.frames.clone(),
         filter: Some(format!("{} && tcp.port == {}", ip_filter(src, dst), client.port())),
-        reference: "RFC 8656 §12.5",
-        subject: Subject {
-            client: Some(ClientAddress(client)),
-            server: Some(ServerAddress(server)),
-            ..Subject::default()
-        },
-        causes: &[],
+        subject: Subject::between(ClientAddress(client), ServerAddress(server)),
+        ..Occurrence::of(ID, "RFC 8656 §12.5")
     };
     out.add(seen, || text(sender, if is_server { "TURN server" } else { "client" }));
 }

@@ -2,7 +2,7 @@
 
 use crate::rules::evidence::{filter_of, frames};
 use crate::rules::reachability::stopped::is_silent;
-use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
+use crate::rules::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::session::{Allocation, Conversation, End, closed};
 use crate::time::Span;
 
@@ -32,20 +32,17 @@ fn leaked(conversation: &Conversation, allocation: &Allocation, view: &View<'_>,
     let (client, server) = (conversation.client, conversation.server);
     let listed = [allocation.created.frame, conversation.heard.frame];
     let seen = Occurrence {
-        id: ID,
         key: server.to_string(),
         severity: Severity::Note,
         confidence: Confidence::Likely,
-        remedy: Remedy::None,
         at: conversation.heard.time,
         frames: listed.to_vec(),
         filter: Some(filter_of(conversation)),
-        reference: "RFC 8656 §8",
         subject: Subject {
             relayed: allocation.relayed[0],
             ..view.subject(conversation, allocation.user, allocation.realm)
         },
-        causes: &[],
+        ..Occurrence::of(ID, "RFC 8656 §8")
     };
     out.add(seen, || Text {
         title: format!("{client} left its allocation on {server} to run out"),

@@ -144,17 +144,14 @@ fn tell_lapse(
     let (client, server) = (conversation.client, conversation.server);
     let listed = [stray.first.frame, stray.last.frame, renewed.frame];
     let seen = Occurrence {
-        id: ID,
         key: format!("{server} lapsed"),
         severity: Severity::Note,
         confidence: if is_whole(conversation) { Confidence::Certain } else { Confidence::Likely },
-        remedy: Remedy::None,
         at: stray.first.time,
         frames: listed.to_vec(),
         filter: Some(filter_of(conversation)),
-        reference: "RFC 8656 §9",
         subject: subject(peer, conversation, allocation, view),
-        causes: &[],
+        ..Occurrence::of(ID, "RFC 8656 §9")
     };
     out.add(seen, || Text {
         title: format!("The permission for {peer} on {server} had run out, and {client} renewed it late"),

@@ -61,7 +61,6 @@ impl<'c> Story<'c> {
         let filter = format!("{layer} && {hosts} && {carrier}.port == {port}");
         let blank = if what.is_empty() { "" } else { " " };
         Occurrence {
-            id,
             key: format!("{} {}{blank}{what}", self.client.ip(), self.server),
             severity: Severity::Failure,
             confidence: if sure { confidence } else { Confidence::Likely },
@@ -69,14 +68,13 @@ impl<'c> Story<'c> {
             at: at.time,
             frames: Vec::new(),
             filter: Some(filter),
-            reference: "RFC 8446 §6.2",
             subject: Subject {
                 client: Some(ClientAddress(self.client)),
                 server: Some(ServerAddress(self.server)),
                 transport: Some(if self.connection.over_udp { Transport::Dtls } else { Transport::Tls }),
                 ..Subject::default()
             },
-            causes: &[],
+            ..Occurrence::of(id, "RFC 8446 §6.2")
         }
     }
 }
