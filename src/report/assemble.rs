@@ -4,7 +4,7 @@ use super::build::Part;
 use super::convert::places as places_of;
 use super::headline;
 use super::places;
-use super::{Address, Capture, Counts, Credential, Finding, Report, Subject, Verdict};
+use super::{Address, Capture, Counts, Credential, Finding, Report, SCHEMA, Subject, Verdict};
 use crate::logs::{self, Event};
 use crate::rules::{Concluded, Severity};
 use crate::time::{Span, Timestamp};
@@ -25,7 +25,7 @@ pub fn assemble_beside(mut parts: Vec<Part>, logs: &[logs::LogFile], offset: Opt
 /// Puts the parts of several captures together.
 #[must_use]
 pub fn assemble(parts: Vec<Part>) -> Report {
-    let mut whole = Report::default();
+    let mut whole = Report { schema: SCHEMA, ..Report::default() };
     let mut facts = headline::Facts::default();
     let mut findings: Vec<(u32, Concluded)> = Vec::new();
     let mut captures: Vec<(u32, Capture)> = Vec::new();

@@ -74,7 +74,7 @@ use std::collections::BTreeMap;
 pub const SCHEMA: &str = "turnscope/1";
 
 /// Everything that `analyze` has to say about one or several captures.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Report {
     /// Name and version of this form: `turnscope/1`.
     pub schema: &'static str,
@@ -137,40 +137,8 @@ impl Report {
     }
 }
 
-impl Default for Report {
-    fn default() -> Self {
-        Report {
-            schema: SCHEMA,
-            captures: Vec::new(),
-            verdict: Verdict::NothingFound,
-            headline: String::new(),
-            headline_finding: None,
-            counts: Counts::default(),
-            servers: Vec::new(),
-            proxies: Vec::new(),
-            transactions: Transactions::default(),
-            authentications: Vec::new(),
-            allocations: Vec::new(),
-            candidates: Vec::new(),
-            nat: Vec::new(),
-            dtls: Vec::new(),
-            tls: Vec::new(),
-            ice: Vec::new(),
-            media: Media::default(),
-            joins: Vec::new(),
-            credentials: Vec::new(),
-            signalling: Vec::new(),
-            deployment: Vec::new(),
-            logs: Vec::new(),
-            log_files: Vec::new(),
-            findings: Vec::new(),
-            omitted: BTreeMap::new(),
-        }
-    }
-}
-
 /// The worst that a report holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// At least one finding that is a certain failure.
@@ -180,6 +148,7 @@ pub enum Verdict {
     /// There is traffic to judge, and nothing is wrong with it.
     Healthy,
     /// The capture holds nothing that could be judged: no STUN, TURN or DTLS.
+    #[default]
     NothingFound,
 }
 

@@ -61,7 +61,7 @@ struct Held {
 }
 
 /// One direction.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Direction {
     /// The sequence number of the next byte in order, once it is known.
     next: Option<u32>,
@@ -91,15 +91,7 @@ impl Direction {
         Direction {
             next: first,
             framer: if first.is_some() { Framer::at_start() } else { Framer::midway() },
-            held: Vec::new(),
-            held_bytes: 0,
-            acknowledged: None,
-            end: None,
-            hole: None,
-            missing: 0,
-            gaps: 0,
-            conflicts: 0,
-            carried: None,
+            ..Direction::default()
         }
     }
 

@@ -51,7 +51,7 @@ const APPLICATION_DATA: u8 = 23;
 const CHANNELS: usize = 8;
 
 /// Cuts one direction of a connection into messages. It takes the bytes in order, and is told where some are missing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Framer {
     mode: Mode,
     /// The start of a message that is not complete, with what frames it.
@@ -78,9 +78,10 @@ pub struct Framer {
     carried: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Mode {
     /// At the first byte of the stream.
+    #[default]
     Start,
     /// Within messages.
     Framed(Framing),
@@ -96,22 +97,7 @@ impl Framer {
     /// Expects the first byte of a stream.
     #[must_use]
     pub fn at_start() -> Self {
-        Framer {
-            mode: Mode::Start,
-            pending: Vec::new(),
-            skip: 0,
-            passing: false,
-            sealed: false,
-            padding: 0,
-            unpadded: false,
-            lost: 0,
-            resumed: None,
-            channels: [0; CHANNELS],
-            next_channel: 0,
-            bound: false,
-            granted: false,
-            carried: 0,
-        }
+        Framer::default()
     }
 
     /// Expects to be somewhere in a stream.

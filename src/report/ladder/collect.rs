@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
 /// Collects what the ladder of one capture is made of. Its memory is bounded by [`limits`](super::limits).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Collector {
     /// The captures that the rows are of, the first of them first.
     pub(super) captures: Vec<u32>,
@@ -77,20 +77,7 @@ impl Collector {
     /// A collector of several captures that are read as one.
     #[must_use]
     pub fn of(captures: Vec<u32>) -> Self {
-        Collector {
-            captures,
-            stories: Vec::new(),
-            omitted: 0,
-            digits: 0,
-            last: Timestamp::default(),
-            index: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            queue: VecDeque::new(),
-            carrier: None,
-            moments: 0,
-            label: String::new(),
-            tickets: Tickets::default(),
-        }
+        Collector { captures, ..Collector::default() }
     }
 
     /// Takes a row; those of RTP and RTCP should be among them.

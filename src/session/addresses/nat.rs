@@ -49,7 +49,7 @@ pub struct Dependent {
 }
 
 /// All mappings, in the order in which they were learned.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Nat {
     mappings: Vec<Mapping>,
     index: HashMap<(Endpoint, Endpoint), u32>,
@@ -65,16 +65,7 @@ impl Nat {
     /// An empty table for at most `max` mappings.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Nat {
-            mappings: Vec::new(),
-            index: HashMap::new(),
-            first_views: HashMap::new(),
-            dependents: Vec::new(),
-            dependent_total: 0,
-            translated: HashSet::new(),
-            max,
-            dropped: 0,
-        }
+        Nat { max, ..Nat::default() }
     }
 
     /// The mappings.

@@ -13,7 +13,7 @@ const MAX_LISTED: usize = 64;
 const MAX_NAME: usize = 255;
 
 /// What one hello says: all that a client offers, or what a server chose. GREASE is left out (RFC 8701).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
     /// The frame that completed it.
     pub seen: Seen,
@@ -98,24 +98,8 @@ impl Offer {
         length: u32,
         fragments: u32,
     ) -> Offer {
-        let mut offer = Offer {
-            seen,
-            random: *random,
-            versions: Vec::new(),
-            suites: Vec::new(),
-            groups: Vec::new(),
-            key_shares: Vec::new(),
-            signatures: Vec::new(),
-            srtp: None,
-            alpn: Vec::new(),
-            server_name: None,
-            extended_master: false,
-            resumes: false,
-            session_id: session_id.to_vec(),
-            connection_id: None,
-            length,
-            fragments,
-        };
+        let mut offer =
+            Offer { seen, random: *random, session_id: session_id.to_vec(), length, fragments, ..Offer::default() };
         for extension in *extensions {
             match extension.decode() {
                 Ok(Value::HostName(name)) => offer.server_name = Some(text(name)),

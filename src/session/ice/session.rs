@@ -142,7 +142,7 @@ pub struct Selection {
 }
 
 /// An ICE session: one generation of user fragments. What every packet of media touches comes first and fills one cache line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub struct IceSession {
     /// Its last message.
@@ -197,32 +197,7 @@ pub struct IceSession {
 
 impl IceSession {
     pub(super) fn new(number: u32, agents: [Agent; 2], seen: Seen, flow: Option<Path>) -> Self {
-        IceSession {
-            number,
-            stamp: 0,
-            steady: None,
-            agents,
-            pairs: Vec::new(),
-            checks_omitted: 0,
-            first: seen,
-            last: seen,
-            restart_of: None,
-            restarts: 0,
-            is_mixed: false,
-            restarted_by: None,
-            half_restarted: None,
-            first_answer: None,
-            beside: None,
-            stray_answers: 0,
-            is_under_data: false,
-            nomination: None,
-            nominated: None,
-            same_role: Conflicts::default(),
-            selections: Vec::new(),
-            selections_omitted: 0,
-            challengers: [None; 2],
-            flow,
-        }
+        IceSession { number, agents, first: seen, last: seen, flow, ..IceSession::default() }
     }
 
     /// The agent with this number.

@@ -34,7 +34,7 @@ pub(in crate::session) struct Place {
 }
 
 /// The ICE sessions that are not over.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ice {
     pub(super) hasher: DefaultHashBuilder,
     by_path: HashTable<Place>,
@@ -61,22 +61,10 @@ pub struct Ice {
 impl Ice {
     pub(in crate::session) fn new(limits: &Limits) -> Self {
         Ice {
-            hasher: DefaultHashBuilder::default(),
-            by_path: HashTable::new(),
-            by_key: HashTable::new(),
-            by_ufrag: HashMap::new(),
-            sessions: Slots::default(),
-            pairs: 0,
             max: (limits.ice_sessions, limits.ice_pairs, limits.ice_pairs_of_session),
-            numbers: 0,
-            recent: Recent::default(),
-            last_data: None,
-            changes: 0,
-            ripe: Vec::new(),
             searched: Timestamp(i64::MIN),
-            is_over: false,
             began: Timestamp(i64::MAX),
-            checks_dropped: 0,
+            ..Ice::default()
         }
     }
 

@@ -44,7 +44,7 @@ impl Route {
 }
 
 /// The streams of a capture.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Media {
     hasher: DefaultHashBuilder,
     ways: Vec<Option<MediaWay>>,
@@ -76,21 +76,7 @@ impl Media {
     /// An empty table for at most `max` streams.
     #[must_use]
     pub fn new(max: usize) -> Media {
-        Media {
-            hasher: DefaultHashBuilder::default(),
-            ways: Vec::new(),
-            free_ways: Vec::new(),
-            by_path: HashTable::new(),
-            streams: Vec::new(),
-            free_streams: Vec::new(),
-            by_source: HashTable::new(),
-            probation: VecDeque::new(),
-            max: max.max(8),
-            over: Vec::new(),
-            dropped: 0,
-            unproven: 0,
-            rooms: 0,
-        }
+        Media { max: max.max(8), ..Media::default() }
     }
 
     /// The paths on which there was media or a DTLS handshake and that did not make room for others, in the order of their first frames.

@@ -27,7 +27,7 @@ const BOTH_FAMILIES: Span = Span::from_secs(30);
 const FEW: usize = 16;
 
 /// The outcomes of all clients, by address.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Clients {
     pub(super) outcomes: HashMap<IpAddr, Outcome>,
     max: usize,
@@ -95,23 +95,7 @@ impl Clients {
     /// An empty table for at most `max` clients.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Clients {
-            outcomes: HashMap::new(),
-            max,
-            dropped: 0,
-            keyed: HashMap::new(),
-            keyed_hosts: HashMap::new(),
-            secured: HashMap::new(),
-            sealed: HashMap::new(),
-            proxies: Proxies::default(),
-            set_back: None,
-            holes: false,
-            heard: HashSet::new(),
-            others_heard: false,
-            unseen: BTreeSet::new(),
-            both_ways: false,
-            lost: 0,
-        }
+        Clients { max, ..Clients::default() }
     }
 
     /// What proxies answered clients.
