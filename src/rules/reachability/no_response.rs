@@ -275,30 +275,27 @@ fn hears(conversation: &Conversation, view: &View<'_>) -> bool {
     conversation.both_heard() || view.session.clients().has_both_ways() || view.hears(conversation.client.0.ip())
 }
 
+/// What tells why requests went unanswered.
+struct Signs {
+    /// A header in front of them, and what to do about it.
+    header: Option<(String, String)>,
+    lends_nothing: bool,
+    drops_signed: bool,
+    serves: Option<Serves>,
+}
+
 fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: u64, view: &View<'_>) -> Text {
     let (client, server, transport) = (conversation.client, conversation.server, conversation.transport);
+    let signs = Signs {
+        header: header_before(conversation),
+        lends_nothing: knows_binding_only(conversation),
+        drops_signed: is_signed_only(conversation, asked),
+        serves: whom_it_serves(conversation, asked, view),
+    };
     let over = asked.iter().map(|exchange| exchange.last.time).max().zip(asked.first()).map(|(last, first)| {
         let over = last.since(first.first.time);
         if over > Span::default() { format!(" over {over}") } else { String::new() }
     });
-    let listed = frames(&frames_of(asked.iter().copied()));
-    let lends_nothing = knows_binding_only(conversation);
-    let drops_signed = is_signed_only(conversation, asked);
-    let stage = match (method, conversation.answered > 0) {
-        (Method::ALLOCATE, true) if lends_nothing => {
-            " The server does answer Binding requests on the same ports, so the path as such is open: a server for STUN alone (coturn: stun-only) \
-             keeps silent so, since it lends no relay."
-        }
-        (Method::ALLOCATE, true) if drops_signed => {
-            " The server did answer the request without credentials on the same ports, so the path as such is open. What differs is that this one is \
-             signed: some servers (rusturn) drop it without a word where user or password are not theirs, where others refuse it; and it is larger."
-        }
-        (Method::ALLOCATE, true) => {
-            " The server did answer other requests on the same ports, so the path as such is open: what differs is this request, by its \
-             size or its content, or the server gave up."
-        }
-        _ => "",
-    };
     let open = conversation.connection.as_deref().and_then(|known| known.syn_ack);
     let open = open.map(|seen| format!(" The connection as such was accepted (frame {}).", seen.frame));
     let alone = match transport.is_stream() || hears(conversation, view) {
@@ -309,92 +306,108 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         ),
     };
     let (own, turn_back) = own_outside(client.0.ip(), server.0, view);
-    let over_what = transport.name();
-    let header = header_before(conversation);
-    let front = header.as_ref().map(|(what, _)| format!(" {what}")).unwrap_or_default();
-    let serves = whom_it_serves(conversation, asked, view);
+    let front = signs.header.as_ref().map(|(what, _)| format!(" {what}")).unwrap_or_default();
     let others = others(server, transport, view);
-    let way = travel::of_requests(conversation, asked, view);
-    let (led, otherwise) = redirect::sent_here(conversation, view);
-    let tail = || match (&header, others.first()) {
-        (Some(_), _) => ", behind a header of the PROXY protocol".to_owned(),
-        (None, Some(other)) => format!(", while {other}"),
-        (None, None) => String::new(),
-    };
-    let title_tail = match serves {
-        Some(Serves::OtherClients) => format!("{}, though it answers other clients", way.title),
-        Some(Serves::TheSameHost) => format!("{}, though it answers other requests of the same host", way.title),
-        None if way.title.is_empty() => tail(),
-        None => way.title,
-    };
     let others_text = match others.as_slice() {
         [] => String::new(),
         some => format!(" In the same capture {}.", some.join(", and ")),
     };
-    let asked_for = counted(sent, &format!("{method} request"));
-    let requests = if sent == 1 { format!("the {method} request") } else { format!("{sent} {method} requests") };
+    let way = travel::of_requests(conversation, asked, view);
+    let (led, otherwise) = redirect::sent_here(conversation, view);
+    let besides = match signs.serves {
+        Some(Serves::OtherClients) => format!("{}, though it answers other clients", way.title),
+        Some(Serves::TheSameHost) => format!("{}, though it answers other requests of the same host", way.title),
+        None if !way.title.is_empty() => way.title,
+        None if signs.header.is_some() => ", behind a header of the PROXY protocol".to_owned(),
+        None => others.first().map(|other| format!(", while {other}")).unwrap_or_default(),
+    };
     Text {
-        title: match (lends_nothing, conversation.answered > 0) {
-            (true, _) => format!(
-                "{server} answers Binding requests over {over_what}, but not {requests} of {client}{title_tail}"
-            ),
-            (false, true) => format!(
-                "{server} does not answer {requests} of {client} over {over_what}, though it answered others{title_tail}"
-            ),
-            (false, false) if serves.is_some() => {
-                format!("{server} does not answer {requests} of {client} over {over_what}{title_tail}")
-            }
-            (false, false) => format!(
-                "{server} does not answer over {over_what}: {asked_for} of {client} went unanswered{title_tail}"
-            ),
-        },
+        title: title(conversation, method, sent, &signs) + &besides,
         explanation: format!(
-            "{client} sent {asked_for} to {server}{} ({listed}). Neither an answer nor an ICMP error came back.{}{front}{alone}{stage}{}{others_text}{led}{own}",
+            "{client} sent {} to {server}{} ({}). Neither an answer nor an ICMP error came back.{}{front}{alone}{}{}{others_text}{led}{own}",
+            counted(sent, &format!("{method} request")),
             over.unwrap_or_default(),
+            frames(&frames_of(asked.iter().copied())),
             open.unwrap_or_default(),
+            stage(conversation, method, &signs),
             way.text,
         ),
-        fix: if let Some((_, fix)) = header {
-            fix
-        } else if lends_nothing {
-            format!(
-                "Check that {server} is a TURN server and not one for STUN alone, and that TURN is switched on; give the client the URL of one that \
-                 lends relays.{}",
-                way.fix
-            )
-        } else if drops_signed {
-            format!(
-                "Compare user and password of {client} with those that {server} knows, and read its log of that time. If they are right, see whether larger \
-                 packets get through.{}",
-                way.fix
-            )
-        } else if let Some(serves) = serves {
-            let what = match serves {
-                Serves::OtherClients => format!(
-                    "Find out what is different about {client}, since {server} runs and others reach it: firewalls, block lists and rate limits that \
-                     apply to this client, the way back to it, losses"
-                ),
-                Serves::TheSameHost => format!(
-                    "Find out what is different about these requests, since {server} runs and the host reaches it: a firewall that drops them for \
-                     their size, content or port, a stale entry for that port in a NAT or connection tracker (as after a container was made anew), a rate limit, a \
-                     server for STUN alone, losses"
-                ),
-            };
-            format!("{what}; and read what the server's log says of {client}.{}", way.fix)
-        } else if transport.is_stream() {
-            format!(
-                "Find out what takes the connection: check that it is the TURN server that listens on {server} over {over_what}, and no firewall, proxy or \
-                 balancer that accepts connections for a server which it does not reach; and read the server's log of that time.{otherwise}{}",
-                way.fix,
-            )
-        } else {
-            format!(
-                "{turn_back}Find out where the requests end: check that the server runs and listens on {server} over {over_what}, and open that port in the \
-             firewalls on the way, both for the requests and for the answers.{otherwise}{}",
-                way.fix,
-            )
-        },
+        fix: fix(conversation, signs, (&turn_back, &otherwise), &way.fix),
     }
+}
+
+fn title(conversation: &Conversation, method: Method, sent: u64, signs: &Signs) -> String {
+    let (client, server, over) = (conversation.client, conversation.server, conversation.transport.name());
+    let requests = if sent == 1 { format!("the {method} request") } else { format!("{sent} {method} requests") };
+    if signs.lends_nothing {
+        format!("{server} answers Binding requests over {over}, but not {requests} of {client}")
+    } else if conversation.answered > 0 {
+        format!("{server} does not answer {requests} of {client} over {over}, though it answered others")
+    } else if signs.serves.is_some() {
+        format!("{server} does not answer {requests} of {client} over {over}")
+    } else {
+        let requests = counted(sent, &format!("{method} request"));
+        format!("{server} does not answer over {over}: {requests} of {client} went unanswered")
+    }
+}
+
+/// How far it came before the silence.
+fn stage(conversation: &Conversation, method: Method, signs: &Signs) -> &'static str {
+    if method != Method::ALLOCATE || conversation.answered == 0 {
+        ""
+    } else if signs.lends_nothing {
+        " The server does answer Binding requests on the same ports, so the path as such is open: a server for STUN alone (coturn: stun-only) \
+         keeps silent so, since it lends no relay."
+    } else if signs.drops_signed {
+        " The server did answer the request without credentials on the same ports, so the path as such is open. What differs is that this one is \
+         signed: some servers (rusturn) drop it without a word where user or password are not theirs, where others refuse it; and it is larger."
+    } else {
+        " The server did answer other requests on the same ports, so the path as such is open: what differs is this request, by its \
+         size or its content, or the server gave up."
+    }
+}
+
+/// What to do; `otherwise` says what to do with a server that sent the client here, `on_the_way` where to look by what other captures show.
+fn fix(conversation: &Conversation, signs: Signs, (turn_back, otherwise): (&str, &str), on_the_way: &str) -> String {
+    let (client, server, over) = (conversation.client, conversation.server, conversation.transport.name());
+    if let Some((_, fix)) = signs.header {
+        return fix;
+    }
+    let fix = if signs.lends_nothing {
+        format!(
+            "Check that {server} is a TURN server and not one for STUN alone, and that TURN is switched on; give the client the URL of one that \
+             lends relays."
+        )
+    } else if signs.drops_signed {
+        format!(
+            "Compare user and password of {client} with those that {server} knows, and read its log of that time. If they are right, see whether larger \
+             packets get through."
+        )
+    } else if let Some(serves) = signs.serves {
+        let what = match serves {
+            Serves::OtherClients => format!(
+                "Find out what is different about {client}, since {server} runs and others reach it: firewalls, block lists and rate limits that \
+                 apply to this client, the way back to it, losses"
+            ),
+            Serves::TheSameHost => format!(
+                "Find out what is different about these requests, since {server} runs and the host reaches it: a firewall that drops them for \
+                 their size, content or port, a stale entry for that port in a NAT or connection tracker (as after a container was made anew), a rate limit, a \
+                 server for STUN alone, losses"
+            ),
+        };
+        format!("{what}; and read what the server's log says of {client}.")
+    } else if conversation.transport.is_stream() {
+        format!(
+            "Find out what takes the connection: check that it is the TURN server that listens on {server} over {over}, and no firewall, proxy or \
+             balancer that accepts connections for a server which it does not reach; and read the server's log of that time.{otherwise}"
+        )
+    } else {
+        format!(
+            "{turn_back}Find out where the requests end: check that the server runs and listens on {server} over {over}, and open that port in the \
+             firewalls on the way, both for the requests and for the answers.{otherwise}"
+        )
+    };
+    fix + on_the_way
 }
 
 /// Whether the server answers this client's Binding requests, and nothing else that it asks for.
