@@ -105,6 +105,15 @@ impl Connection {
         }
     }
 
+    /// One more segment.
+    pub(super) fn see(&mut self, at: Seen) {
+        let rest = at.time.since(self.last.time);
+        if rest > self.rest.0 {
+            self.rest = (rest, at.time);
+        }
+        self.last = at;
+    }
+
     /// Whether it was seen to be opened and to come to nothing: no SYN with ACK, or a RST instead of it.
     #[must_use]
     pub fn came_to_nothing(&self) -> bool {

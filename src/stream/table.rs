@@ -152,11 +152,7 @@ impl Streams {
             (None, false) => return,
         };
         let Some((slot, entry)) = slot.and_then(|slot| Some((slot, self.known.get_mut(slot)?))) else { return };
-        let rest = at.time.since(entry.connection.last.time);
-        if rest > entry.connection.rest.0 {
-            entry.connection.rest = (rest, at.time);
-        }
-        entry.connection.last = at;
+        entry.connection.see(at);
         let side = entry.connection.side(segment.src);
         if !segment.flags.rst()
             && let Some((low, high)) = entry.connection.ttl.get_mut(side)

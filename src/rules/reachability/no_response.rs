@@ -332,7 +332,7 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
             stage(conversation, method, &signs),
             way.text,
         ),
-        fix: fix(conversation, signs, (&turn_back, &otherwise), &way.fix),
+        fix: fix(conversation, signs, (turn_back, &otherwise), &way.fix),
     }
 }
 
