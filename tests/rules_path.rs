@@ -344,6 +344,10 @@ fn data_that_goes_on_both_ways_at_the_server_does_not_show_that_its_answers_get_
     let told = session(6);
     let found = finding(&told, "turn-answer-lost");
     assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain), "data may get there");
+    let told = session(4);
+    let found = finding(&told, "turn-answer-lost");
+    assert_eq!(found.confidence, Confidence::Likely, "a path that loses a third of all loses that many in a row now and then");
+    assert!(found.explanation.contains("data goes on through the relay"), "{}", found.explanation);
     assert!(!ids(&session(1)).contains(&"turn-answer-lost"));
 }
 

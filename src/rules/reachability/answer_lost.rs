@@ -17,6 +17,9 @@ pub(super) const ELSEWHERE: &str = "turn-answer-from-elsewhere";
 /// answer has passed here does not get it.
 const REPEATS: u32 = 3;
 
+/// As often a client repeats a request before it gives up (Rc of RFC 8489 §6.2.1, without the first).
+const ALL_REPEATS: u32 = 6;
+
 /// No answer is under way for so long.
 const UNDER_WAY: Span = Span::from_secs(2);
 
@@ -31,8 +34,7 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
             id: LOST,
             key: format!("{server} {}", exchange.method),
             severity: Severity::Failure,
-            // of a client of which nothing else is seen the unsigned answer may be lost, too
-            confidence: if lost.unsigned && !lost.went_on { Confidence::Likely } else { Confidence::Certain },
+            confidence: if lost.is_perhaps_chance() { Confidence::Likely } else { Confidence::Certain },
             remedy: remedy(exchange, conversation),
             at: exchange.first.time,
             frames: frames_seen.clone(),
@@ -48,6 +50,10 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
         let between = travel::of_answer(exchange, lost.answer, view);
         let where_to = match &between {
             Some(between) => between,
+            None if lost.data && lost.is_perhaps_chance() => {
+                "An earlier answer on this way did arrive, for the client uses its nonce, and data goes on through the relay: a path that loses much of \
+                 everything may have lost these, too, or the way back was lost in between."
+            }
             None if lost.cut => {
                 "Earlier answers on this way did arrive, for the client uses their nonce; by then none does, whatever it asks, though its requests still \
                  come: the way back was lost in between, beyond the point of this capture."
@@ -131,6 +137,16 @@ struct Lost {
     unsigned: bool,
     /// Whether the client did something after it that shows that it hears the server.
     went_on: bool,
+    /// Whether data of its allocation passes here after it.
+    data: bool,
+}
+
+impl Lost {
+    /// Whether it may be less than a way back that is closed: an unsigned answer of a client of which nothing else is seen may be lost, too, and of
+    /// a path that loses one packet in three, and passes data all the same, some answers in a row.
+    fn is_perhaps_chance(&self) -> bool {
+        if self.unsigned { !self.went_on } else { self.data && self.repeats < ALL_REPEATS }
+    }
 }
 
 /// Whether the client goes on with a request that was answered, and never shows that it got the answer.
@@ -160,9 +176,10 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
     // data goes on by what older answers granted, and shows nothing of one that would have come by then
     let is_renewed = matches!(exchange.method, Method::REFRESH | Method::CREATE_PERMISSION)
         && exchange.last.time.since(answer.time) >= UNDER_WAY;
+    let data = conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > answer.time);
     let went_on = conversation.exchanges.iter().any(later)
         || conversation.granted.iter().any(|(_, at)| at > exchange.last.time && !answers_in_vain(at))
-        || !is_renewed && conversation.relayed.iter().any(|traffic| traffic.packets > 0 && traffic.last > answer.time);
+        || data && !is_renewed;
     // a client that uses the nonce of an answer on this way hears the server: it passes over the refusal that it repeats its request after
     let hears = |nonce| {
         let taken = |other: &Exchange| other.answer.as_ref().is_some_and(|answer| answer.nonce == Some(nonce));
@@ -177,7 +194,7 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
     let cut = hears && conversation.exchanges.iter().any(also);
     let unsigned = !beyond && exchange.answer.as_ref().is_some_and(|answer| lacks_signature(&exchange.asked, answer));
     let asked = repeats >= REPEATS && !exchange.asked.nat_test && exchange.asked.lifetime != Some(0);
-    (asked && (unsigned || !went_on)).then_some(Lost { answer, repeats, beyond, hears, cut, unsigned, went_on })
+    (asked && (unsigned || !went_on)).then_some(Lost { answer, repeats, beyond, hears, cut, unsigned, went_on, data })
 }
 
 /// Whether a signed request was granted by an answer without the signature that it must have (RFC 8489 §9.2.5).
