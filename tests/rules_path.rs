@@ -346,7 +346,11 @@ fn data_that_goes_on_both_ways_at_the_server_does_not_show_that_its_answers_get_
     assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain), "data may get there");
     let told = session(4);
     let found = finding(&told, "turn-answer-lost");
-    assert_eq!(found.confidence, Confidence::Likely, "a path that loses a third of all loses that many in a row now and then");
+    assert_eq!(
+        found.confidence,
+        Confidence::Likely,
+        "a path that loses a third of all loses that many in a row now and then"
+    );
     assert!(found.explanation.contains("data goes on through the relay"), "{}", found.explanation);
     assert!(!ids(&session(1)).contains(&"turn-answer-lost"));
 }
@@ -456,6 +460,27 @@ fn one_repeat_that_crossed_the_answer_is_nothing() {
     scene.after_ms(499).challenge(&request, 401, "Unauthorized", "example.org", "nonce-1");
     scene.after_ms(1).retransmit(&request);
     assert!(!ids(&report(&wait(&mut scene).pcap())).contains(&"turn-answer-lost"));
+}
+
+#[test]
+fn an_icmp_error_whose_quote_the_capture_cut_before_the_ports_is_still_one() {
+    for (client, server, router, length) in
+        [(CLIENT, SERVER, "203.0.113.1", 64), ("[2001:db8::10]:50000", "[2001:db8:1::1]:3478", "2001:db8:1::1", 104)]
+    {
+        let mut scene = Scene::new();
+        let request = scene.allocate(client, server);
+        for gap in [1, 500, 1000, 2000] {
+            let copy = if gap == 1 { request.clone() } else { scene.after_ms(gap).retransmit(&request) };
+            scene.after_ms(1).icmp_unreachable(router, &copy);
+        }
+        let cut = degrade::pcap(&degrade::snapped(&degrade::shots(wait(&mut scene)), length));
+        let report = report(&cut);
+        assert_eq!(mine(&report), ["turn-unreachable"], "{length}: {:?}", ids(&report));
+        assert!(
+            finding(&report, "turn-unreachable").title.contains(&format!("nothing listens on {server}")),
+            "{length}"
+        );
+    }
 }
 
 #[test]

@@ -114,6 +114,14 @@ pub struct Quoted<'a> {
     pub truncated: bool,
 }
 
+impl Quoted<'_> {
+    /// Whether the quote goes as far as the ports.
+    #[must_use]
+    pub fn has_ports(&self) -> bool {
+        (self.src.port(), self.dst.port()) != (0, 0)
+    }
+}
+
 /// The control bits of a TCP segment (RFC 9293 §3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TcpFlags(pub u8);

@@ -7,10 +7,10 @@ use super::express::Bare;
 use super::flow::{Flow, FlowId};
 use super::transactions::leg::Leg;
 use super::transactions::transaction::{Closed, Sighting};
-use super::{Conversation, From, Session};
+use super::{Conversation, Ends, From, Session};
 use crate::event::{Event, IcmpAnswer};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
-use crate::packet::IcmpError;
+use crate::packet::{IcmpError, Quoted};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Class, Dialect, Fields, Fingerprint, Message, Method, TransactionId};
 use std::collections::VecDeque;
@@ -223,11 +223,11 @@ impl Session {
         if quoted.protocol != UDP || self.dtls_icmp(frame, error) {
             return None;
         }
-        let id = self.flows.find(quoted.src, quoted.dst)?;
+        let (id, src, dst) = self.flow_of_quote(quoted)?;
         let flow = self.flows.get_mut(id)?;
         let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
-        self.ice.icmp(Transport::Udp, quoted.src, quoted.dst, answer);
-        if let Some(conversation) = flow.conversation.as_mut().filter(|known| known.client.0 == quoted.src)
+        self.ice.icmp(Transport::Udp, src, dst, answer);
+        if let Some(conversation) = flow.conversation.as_mut().filter(|known| known.client.0 == src)
             && error.kind.is_unreachable()
         {
             conversation.met(answer, self.now);
@@ -236,7 +236,7 @@ impl Session {
         let of_packet = || self.transactions.of_packet(quoted.ip_id, id);
         let transaction = quoted_id.or_else(of_packet).or(flow.waiting())?;
         let leg = self.transactions.leg_on(transaction, id)?;
-        if leg.roles(&flow.ends).0.0 != quoted.src {
+        if leg.roles(&flow.ends).0.0 != src {
             return None; // it is the answer that could not be delivered
         }
         leg.met(answer);
@@ -248,6 +248,22 @@ impl Session {
             exchange.icmp.get_or_insert(answer);
         }
         Some(first)
+    }
+
+    /// The flow of a quoted packet, its sender and its receiver; where the capture cut the quote off before the ports (64 bytes a frame of IPv4, 104 of IPv6), that of
+    /// the request between the two hosts which it was.
+    fn flow_of_quote(&self, quoted: &Quoted<'_>) -> Option<(FlowId, Endpoint, Endpoint)> {
+        let (src, dst) = (quoted.src, quoted.dst);
+        if quoted.has_ports() || src.ip() == dst.ip() {
+            return Some((self.flows.find(src, dst)?, src, dst));
+        }
+        let between = |ends: &Ends| {
+            let both = [(ends.low, ends.high), (ends.high, ends.low)];
+            both.into_iter().find(|(from, to)| !ends.is_stream() && (from.ip(), to.ip()) == (src.ip(), dst.ip()))
+        };
+        let of = |id: FlowId| self.flows.get(id).and_then(|flow| between(&flow.ends));
+        let id = self.transactions.flow_of_packet(quoted.ip_id, |id| of(id).is_some())?;
+        of(id).map(|(src, dst)| (id, src, dst))
     }
 
     /// Something was sent to a host, whatever it was.

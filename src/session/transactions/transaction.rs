@@ -381,6 +381,14 @@ impl Transactions {
         if ip_id == 0 { None } else { self.entries.newest(QUOTED).find(is_it).map(|entry| entry.id) }
     }
 
+    /// The flow, among those that `is_between`, of the request whose last copy was the IP packet with this identification, or, of a sender who gives packets
+    /// none, of the last one that waits: for an ICMP error whose quote ends before the ports.
+    pub(in crate::session) fn flow_of_packet(&self, ip_id: u32, is_between: impl Fn(FlowId) -> bool) -> Option<FlowId> {
+        let is_it = |leg: &Leg| if ip_id == 0 { leg.answer().is_none() } else { leg.ip_id() == ip_id };
+        let mut legs = self.entries.newest(QUOTED).map(|entry| &entry.leg);
+        legs.find(|leg| leg.depth == 0 && is_it(leg) && is_between(leg.flow)).map(|leg| leg.flow)
+    }
+
     /// When [`Transactions::expire`] has something to do at the earliest.
     #[inline]
     pub(in crate::session) fn due(&self) -> Timestamp {
