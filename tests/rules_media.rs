@@ -241,15 +241,57 @@ fn a_goodbye_of_who_hangs_up_excuses_nothing_that_was_before() {
     }
 }
 
-#[test]
-fn a_side_that_is_gone_altogether_is_another_story() {
+/// A side that says nothing more from the 10th second on, and how the other goes on.
+fn gone(seconds: u64, tail: impl Fn(&mut Scene, u64)) -> Report {
     let mut scene = started();
-    call(&mut scene, 40, |second| Second {
+    call(&mut scene, 11, |second| Second {
         media: [true, second < 10],
         report: [Some('s'), (second < 10).then_some('s')],
         checks: second < 10,
     });
-    assert!(!ids(&report(&scene)).contains(&"media-one-way"));
+    for second in 11..seconds {
+        tail(&mut scene, second);
+        for number in 0..50 {
+            scene.at_ms(10_000 + second * 1000 + number * 20);
+            let sequence = (second * 50 + number) as u16;
+            scene.udp(ONE, OTHER, payload::rtp(111, sequence, u32::from(sequence) * 960, 0xaaaa, 80));
+        }
+        let report = payload::srtcp(&payload::rtcp_sender_report(0xaaaa, 1), second as u32);
+        scene.after_us(200).udp(ONE, OTHER, report);
+    }
+    report(&scene)
+}
+
+#[test]
+fn a_side_of_which_nothing_comes_any_more_is_likely_cut_off_where_nobody_asks_for_its_consent() {
+    let told = gone(40, |_, _| {});
+    let found = finding(&told, "media-one-way");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
+    assert!(found.title.ends_with("of 198.51.100.7:40000 nothing comes any more"), "{}", found.title);
+    assert!(found.explanation.contains("asks for no consent (RFC 7675)"), "{}", found.explanation);
+    assert!(!ids(&gone(30, |_, _| {})).contains(&"media-one-way"), "five reports of five seconds are not missed yet");
+}
+
+#[test]
+fn a_side_that_is_gone_altogether_is_a_story_of_consent_where_it_is_asked_for() {
+    let (a, b) = sides();
+    let told = gone(50, |scene, second| {
+        scene.at_ms(10_000 + second * 1000).ice_check(ONE, OTHER, (&a, &b), true, |check| check);
+    });
+    assert!(!ids(&told).contains(&"media-one-way"), "{:?}", ids(&told));
+    assert!(ids(&told).contains(&"ice-consent-lost"), "{:?}", ids(&told));
+}
+
+#[test]
+fn a_side_that_closes_its_association_or_goes_on_with_a_data_channel_is_not_gone() {
+    for kind in [21, 23] {
+        let told = gone(40, |scene, second| {
+            if second == 11 {
+                scene.at_ms(21_000).udp(OTHER, ONE, payload::dtls_record(kind, 0xFEFD, 1, 9, &[0x55; 26]));
+            }
+        });
+        assert!(!ids(&told).contains(&"media-one-way"), "{kind}: {:?}", ids(&told));
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ const ALIVE: Span = Span::from_secs(12);
 const HANDSHAKE: Span = Span::from_secs(2);
 /// Reports come every 2.5 to 7.5 s (RFC 3550 §6.2), and may be lost: for less than this nobody misses any.
 const UNHEARD: Span = Span::from_secs(15);
+/// So many reports show that a side gives them.
+const OFTEN: u64 = 2;
 /// After this long a side that reports every 5 s counts as one that has left (RFC 3550 §6.3.5).
 const UNREPORTED: Span = Span::from_secs(25);
 /// So many packets a second make media, not probes and keepalives.
@@ -62,6 +64,8 @@ struct OneWay<'s> {
 enum Story<'s> {
     /// Neither media nor RTCP comes, and it is there.
     Silent(Confidence),
+    /// Nothing at all comes any more after this, and no goodbye was said.
+    Gone(Seen),
     /// It reports to send what does not come.
     Reported(&'s Reports),
     /// It sends RTCP and no media: a spectator looks like that.
@@ -140,7 +144,10 @@ impl OneWay<'_> {
                 && seen.time.since(silent_since) >= Span(LONG.0 / 2)
         });
         let multiplexed = self.own.rtcp_seen.is_some_and(|(_, last)| last.time >= silent_since);
-        if !alive || !multiplexed {
+        if !alive {
+            return self.heard.filter(|&heard| multiplexed && self.is_gone(heard)).map(Story::Gone);
+        }
+        if !multiplexed {
             return None;
         }
         let over = |until: Timestamp| until <= silent_since.after(HANDSHAKE);
@@ -152,6 +159,16 @@ impl OneWay<'_> {
             _ => return None, // a handshake that is not over is a story of its own
         };
         Some(Story::Silent(confidence))
+    }
+
+    /// Whether a side that gave reports says nothing at all after this, for so long that it counts as one that has left (RFC 3550 §6.3.5), nor that it
+    /// goes, while the other goes on; whoever asks for consent (RFC 7675) learns that by itself.
+    fn is_gone(&self, heard: Seen) -> bool {
+        let (rest, _) = self.own.lifeless;
+        let asks = (Span(1)..=ALIVE).contains(&rest)
+            && self.own.alive.is_some_and(|seen| self.last.time.since(seen.time) <= ALIVE);
+        let after = [self.other.alive, self.other.sealed].into_iter().flatten().any(|seen| seen > heard);
+        self.other.rtcp >= OFTEN && self.last.time.since(heard.time) >= UNREPORTED && !after && !asks
     }
 
     /// How long the silent side has to give no report until one is missed: five times the interval in which it gave them (RFC 3550 §6.3.5).
@@ -195,12 +212,14 @@ impl OneWay<'_> {
         let &OneWay { src, dst, .. } = self;
         let (severity, confidence) = match story {
             Story::Silent(confidence) => (Severity::Failure, *confidence),
+            Story::Gone(_) => (Severity::Failure, Confidence::Likely),
             Story::Reported(_) => (Severity::Failure, Confidence::Certain),
             Story::Spectator | Story::Ended(_) => (Severity::Note, Confidence::Certain),
         };
         let alive = self.other.alive.filter(|_| matches!(story, Story::Silent(_)));
         let reports = match story {
             Story::Reported(Reports { unseen_seen: Some((first, last)), .. }) => vec![*first, *last],
+            Story::Gone(last) => vec![*last],
             _ => Vec::new(),
         };
         let seen = Occurrence {
@@ -265,6 +284,23 @@ impl OneWay<'_> {
                     fix,
                 }
             }
+            Story::Gone(heard) => Text {
+                title: format!(
+                    "From frame {} on media goes from {src} to {dst} only: of {dst} nothing comes any more",
+                    heard.frame
+                ),
+                explanation: format!(
+                    "{went}. The last that came of {dst} is frame {}; then, for {}, neither RTP nor RTCP, nor DTLS or STUN, and no goodbye before it (BYE of RTCP, an \
+                     alert that closes DTLS). {src} asks for no consent (RFC 7675), which would have told it. Either the way from {dst} was cut in the \
+                     middle, or {dst} ended, or lost its network, without a word.",
+                    heard.frame,
+                    self.last.time.since(heard.time),
+                ),
+                fix: format!(
+                    "Capture at {dst} too. If its RTP goes on leaving there, look for what on the way drops it: a NAT or firewall that forgot the flow, a route that \
+                     changed. If it does not, look at why its application ended."
+                ),
+            },
             Story::Reported(reports) => {
                 let (first, last) = reports.unseen_seen.unwrap_or((self.since, self.last));
                 Text {

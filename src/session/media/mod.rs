@@ -130,6 +130,15 @@ impl Media {
         Some(id)
     }
 
+    /// Another DTLS record passes.
+    fn sealed(&mut self, event: &Event<'_>) {
+        let path = Path::of_event(event);
+        let way = self.known_way(&path).and_then(|id| self.ways.get_mut(id as usize)?.as_mut());
+        if let Some(direction) = way.and_then(|way| way.directions.get_mut(path.direction(event.src))) {
+            direction.sealed = Some(seen(event));
+        }
+    }
+
     /// Takes RTP; whether it [is a copy](Media::is_copy).
     #[inline]
     fn rtp(&mut self, event: &Event<'_>, payload: &[u8], hint: &mut Option<WayId>, owner: Option<Name>) -> bool {
@@ -440,7 +449,7 @@ impl Session {
         true
     }
 
-    /// Takes note of a DTLS record: media is expected where a handshake was.
+    /// Takes note of a DTLS record: media is expected where a handshake was, and who sends another record there has not gone.
     pub(in crate::session) fn expect_media(&mut self, event: &Event<'_>, record: &Record<'_>) {
         if record.content_type == ContentType::HANDSHAKE {
             let way = self.media.handshake(event);
@@ -448,6 +457,8 @@ impl Session {
             if let (Some(flow), Some(way)) = (flow, way) {
                 flow.media = Some(WayId(way));
             }
+        } else {
+            self.media.sealed(event);
         }
     }
 }

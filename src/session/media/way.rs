@@ -42,6 +42,8 @@ pub struct MediaDirection {
     pub via: [Option<Via>; 3],
     /// The first and the last record of a DTLS handshake.
     pub handshake: Option<(Seen, Seen)>,
+    /// The last DTLS record after a handshake: data, or the alert that closes.
+    pub sealed: Option<Seen>,
     /// The last STUN message since there is media or a handshake: the agent is there, and the capture has this direction.
     pub alive: Option<Seen>,
     /// The longest time between two of these, and when it began.
