@@ -273,6 +273,63 @@ fn a_side_of_which_nothing_comes_any_more_is_likely_cut_off_where_nobody_asks_fo
 }
 
 #[test]
+fn icmp_that_answers_media_tells_that_a_side_is_gone_for_certain() {
+    let told = |times: u64| {
+        gone(40, |scene, second| {
+            if second < 11 + times {
+                let late = scene.at_ms(10_000 + second * 1000 - 5).udp(ONE, OTHER, payload::rtp(111, 9, 9, 0xaaaa, 80));
+                scene.after_ms(1).icmp_unreachable("198.51.100.7", &late);
+            }
+        })
+    };
+    let always = told(10);
+    let found = finding(&always, "media-one-way");
+    assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
+    assert!(found.title.ends_with("does not get to 198.51.100.7:40000: ICMP port unreachable from 198.51.100.7"));
+    assert!(found.explanation.contains("10 times"), "{}", found.explanation);
+    assert_eq!(finding(&told(1), "media-one-way").confidence, Confidence::Likely, "one error is of the end of a call");
+}
+
+/// A call through a relay as its server sees it, which passes nothing on from the 10th second on.
+#[test]
+fn a_relay_that_passes_nothing_on_any_more_is_told_where_both_of_its_sides_are_seen() {
+    let (login, relayed) = (Login::new("alice", "example.org", "secret"), "192.0.2.1:50123");
+    let told = |until: u32| {
+        let mut scene = Scene::new();
+        scene.allocation(ONE, SERVER, &login, "nonce", relayed);
+        let bind = scene.after_ms(20).channel_bind(ONE, SERVER, &login, "nonce", (0x4000, OTHER));
+        scene.after_ms(10).granted(&bind, None, &login);
+        for record in [payload::dtls_client_hello(0), payload::dtls_server_hello(0)] {
+            scene.after_ms(10).channel_data(ONE, SERVER, 0x4000, &record);
+            scene.after_us(200).udp(relayed, OTHER, record.clone());
+            scene.after_ms(10).udp(OTHER, relayed, record.clone());
+            scene.after_us(200).channel_data(SERVER, ONE, 0x4000, &record);
+        }
+        for number in 0..40 * 50_u32 {
+            scene.at_ms(1000 + u64::from(number) * 20);
+            let works = number < until * 50;
+            let packet = |ssrc| match number % 200 {
+                100 => payload::srtcp(&payload::rtcp_sender_report(ssrc, number), number),
+                _ => payload::rtp(111, number as u16, number * 960, ssrc, 80),
+            };
+            scene.channel_data(ONE, SERVER, 0x4000, packet(0xaaaa));
+            scene.after_us(200).udp(OTHER, relayed, packet(0xbbbb));
+            if works {
+                scene.after_us(200).udp(relayed, OTHER, packet(0xaaaa));
+                scene.after_us(200).channel_data(SERVER, ONE, 0x4000, packet(0xbbbb));
+            }
+        }
+        report(&scene)
+    };
+    let report = told(10);
+    let found = finding(&report, "media-one-way");
+    assert_eq!((found.severity, found.confidence, found.occurrences), (Severity::Failure, Confidence::Likely, 2));
+    assert!(found.title.contains("on the relay passes nothing of "), "{}", found.title);
+    assert_eq!(found.subject.server.map(|server| server.to_string()).as_deref(), Some(SERVER));
+    assert!(!ids(&told(40)).contains(&"media-one-way"));
+}
+
+#[test]
 fn a_side_that_is_gone_altogether_is_a_story_of_consent_where_it_is_asked_for() {
     let (a, b) = sides();
     let told = gone(50, |scene, second| {

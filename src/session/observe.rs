@@ -218,7 +218,7 @@ impl Session {
         let quoted = &error.quoted;
         if quoted.protocol == UDP {
             self.met_unreached(quoted, error.kind, error.sender, Seen { frame, time: self.now });
-            self.met_too_large(frame, error);
+            self.met_turned_back(frame, error);
         }
         if quoted.protocol != UDP || self.dtls_icmp(frame, error) {
             return None;

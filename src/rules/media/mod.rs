@@ -1,5 +1,6 @@
 //! Media: streams of RTP that come with gaps, or only one way.
 
+mod gone;
 mod lossy;
 mod one_way;
 mod too_large;

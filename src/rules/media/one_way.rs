@@ -4,6 +4,7 @@
 //! connectivity checks go on being seen, is a broken path or a broken application. Reports of media that never arrives are as good.
 //! Reports without such a count prove nothing: relays of conferences send them for participants who are silent.
 
+use super::gone::Gone;
 use crate::join::Kind;
 use crate::net::{ClientAddress, Endpoint, PeerAddress};
 use crate::rules::evidence::{filter_between, frames, frames_at};
@@ -17,15 +18,13 @@ pub(super) const ID: &str = "media-one-way";
 /// So long media must go one way.
 const LONG: Span = Span::from_secs(10);
 /// The silent side's last check may be so old at the end: consent is asked for every 5 s (RFC 7675 §5.1), give or take a fifth and a loss.
-const ALIVE: Span = Span::from_secs(12);
+pub(super) const ALIVE: Span = Span::from_secs(12);
 /// A handshake that goes on for longer than this after media began is not over.
 const HANDSHAKE: Span = Span::from_secs(2);
 /// Reports come every 2.5 to 7.5 s (RFC 3550 §6.2), and may be lost: for less than this nobody misses any.
 const UNHEARD: Span = Span::from_secs(15);
-/// So many reports show that a side gives them.
-const OFTEN: u64 = 2;
 /// After this long a side that reports every 5 s counts as one that has left (RFC 3550 §6.3.5).
-const UNREPORTED: Span = Span::from_secs(25);
+pub(super) const UNREPORTED: Span = Span::from_secs(25);
 /// So many packets a second make media, not probes and keepalives.
 const RATE: u64 = 5;
 /// So many packets must be missing that a report tells of.
@@ -35,6 +34,8 @@ const REPORTED: u64 = 50;
 const BEHIND_SILENCE: &[&str] = &[
     "dtls-incomplete",
     "dtls-no-answer",
+    "turn-unreachable",
+    "turn-no-response",
     "ice-one-way",
     "ice-consent-lost",
     "turn-permission-missing",
@@ -46,17 +47,17 @@ const BEHIND_SILENCE: &[&str] = &[
 ];
 
 /// One direction of a path, of which the other is silent.
-struct OneWay<'s> {
-    way: &'s MediaWay,
-    own: &'s MediaDirection,
-    other: &'s MediaDirection,
-    src: Endpoint,
-    dst: Endpoint,
+pub(super) struct OneWay<'s> {
+    pub(super) way: &'s MediaWay,
+    pub(super) own: &'s MediaDirection,
+    pub(super) other: &'s MediaDirection,
+    pub(super) src: Endpoint,
+    pub(super) dst: Endpoint,
     /// The last media or RTCP from the silent side.
     heard: Option<Seen>,
     /// Since when media went one way.
     since: Seen,
-    last: Seen,
+    pub(super) last: Seen,
     ssrc: u32,
 }
 
@@ -64,8 +65,8 @@ struct OneWay<'s> {
 enum Story<'s> {
     /// Neither media nor RTCP comes, and it is there.
     Silent(Confidence),
-    /// Nothing at all comes any more after this, and no goodbye was said.
-    Gone(Seen),
+    /// Nothing at all comes any more, and no goodbye was said.
+    Gone(Gone<'s>),
     /// It reports to send what does not come.
     Reported(&'s Reports),
     /// It sends RTCP and no media: a spectator looks like that.
@@ -80,10 +81,17 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     for &way in &ways {
         for direction in 0..2 {
             let Some(found) = one_way(way, direction, &streams) else { continue };
-            let Some(story) = found.story() else { continue };
-            if !found.goes_elsewhere(&ways) {
-                found.tell(&story, view, out);
-            }
+            let Some(story) = found.story(view) else { continue };
+            let story = match story {
+                story if !found.goes_elsewhere(&ways) => story,
+                // what gets to a relay goes no other way, but no further
+                Story::Gone(gone) => match found.arrives_at_relay(view, gone.heard) {
+                    Some(arrived) => Story::Gone(Gone { arrived: Some(arrived), ..gone }),
+                    None => continue,
+                },
+                _ => continue,
+            };
+            found.tell(&story, view, out);
         }
     }
 }
@@ -123,7 +131,7 @@ fn one_way<'s>(way: &'s MediaWay, direction: usize, streams: &[(&MediaWay, usize
 }
 
 impl OneWay<'_> {
-    fn story(&self) -> Option<Story<'_>> {
+    fn story<'v>(&'v self, view: &View<'v>) -> Option<Story<'v>> {
         if let Some(reports) = self.other.reports.iter().find(|known| self.is_unseen(known)) {
             return Some(Story::Reported(reports));
         }
@@ -145,7 +153,9 @@ impl OneWay<'_> {
         });
         let multiplexed = self.own.rtcp_seen.is_some_and(|(_, last)| last.time >= silent_since);
         if !alive {
-            return self.heard.filter(|&heard| multiplexed && self.is_gone(heard)).map(Story::Gone);
+            let heard = self.heard.filter(|&heard| multiplexed && self.is_gone(heard))?;
+            let refused = view.session.turned_away(self.src, self.dst);
+            return Some(Story::Gone(Gone::after(heard, refused)));
         }
         if !multiplexed {
             return None;
@@ -159,16 +169,6 @@ impl OneWay<'_> {
             _ => return None, // a handshake that is not over is a story of its own
         };
         Some(Story::Silent(confidence))
-    }
-
-    /// Whether a side that gave reports says nothing at all after this, for so long that it counts as one that has left (RFC 3550 §6.3.5), nor that it
-    /// goes, while the other goes on; whoever asks for consent (RFC 7675) learns that by itself.
-    fn is_gone(&self, heard: Seen) -> bool {
-        let (rest, _) = self.own.lifeless;
-        let asks = (Span(1)..=ALIVE).contains(&rest)
-            && self.own.alive.is_some_and(|seen| self.last.time.since(seen.time) <= ALIVE);
-        let after = [self.other.alive, self.other.sealed].into_iter().flatten().any(|seen| seen > heard);
-        self.other.rtcp >= OFTEN && self.last.time.since(heard.time) >= UNREPORTED && !after && !asks
     }
 
     /// How long the silent side has to give no report until one is missed: five times the interval in which it gave them (RFC 3550 §6.3.5).
@@ -212,24 +212,32 @@ impl OneWay<'_> {
         let &OneWay { src, dst, .. } = self;
         let (severity, confidence) = match story {
             Story::Silent(confidence) => (Severity::Failure, *confidence),
-            Story::Gone(_) => (Severity::Failure, Confidence::Likely),
+            Story::Gone(gone) => (Severity::Failure, gone.confidence()),
             Story::Reported(_) => (Severity::Failure, Confidence::Certain),
             Story::Spectator | Story::Ended(_) => (Severity::Note, Confidence::Certain),
         };
         let alive = self.other.alive.filter(|_| matches!(story, Story::Silent(_)));
         let reports = match story {
             Story::Reported(Reports { unseen_seen: Some((first, last)), .. }) => vec![*first, *last],
-            Story::Gone(last) => vec![*last],
+            Story::Gone(gone) => gone.frames(),
             _ => Vec::new(),
         };
+        let gone = if let Story::Gone(gone) = story { Some(gone) } else { None };
+        let server = gone.and_then(|_| self.server(view));
+        let held = server.filter(|_| gone.is_some_and(|gone| gone.arrived.is_some()));
         let seen = Occurrence {
-            key: format!("0x{:08x}", self.ssrc),
+            key: held.map_or_else(|| format!("0x{:08x}", self.ssrc), |server| format!("{server} holds back")),
             severity,
             confidence,
             at: self.since.time,
             frames: frames_at([self.since, self.last].into_iter().chain(alive).chain(reports)),
             filter: Some(filter_between(&self.way.path.ends)),
-            subject: Subject { client: Some(ClientAddress(src)), peer: Some(PeerAddress(dst)), ..Subject::default() },
+            subject: Subject {
+                client: Some(ClientAddress(src)),
+                peer: Some(PeerAddress(dst)),
+                server,
+                ..Subject::default()
+            },
             // a side that reports and sends nothing wants it so
             causes: if severity == Severity::Failure { BEHIND_SILENCE } else { &[] },
             ..Occurrence::of(ID, "RFC 3550 §6.4")
@@ -284,23 +292,7 @@ impl OneWay<'_> {
                     fix,
                 }
             }
-            Story::Gone(heard) => Text {
-                title: format!(
-                    "From frame {} on media goes from {src} to {dst} only: of {dst} nothing comes any more",
-                    heard.frame
-                ),
-                explanation: format!(
-                    "{went}. The last that came of {dst} is frame {}; then, for {}, neither RTP nor RTCP, nor DTLS or STUN, and no goodbye before it (BYE of RTCP, an \
-                     alert that closes DTLS). {src} asks for no consent (RFC 7675), which would have told it. Either the way from {dst} was cut in the \
-                     middle, or {dst} ended, or lost its network, without a word.",
-                    heard.frame,
-                    self.last.time.since(heard.time),
-                ),
-                fix: format!(
-                    "Capture at {dst} too. If its RTP goes on leaving there, look for what on the way drops it: a NAT or firewall that forgot the flow, a route that \
-                     changed. If it does not, look at why its application ended."
-                ),
-            },
+            Story::Gone(gone) => gone.text(self, &went),
             Story::Reported(reports) => {
                 let (first, last) = reports.unseen_seen.unwrap_or((self.since, self.last));
                 Text {

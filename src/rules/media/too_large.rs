@@ -12,7 +12,7 @@ const IPV4: u32 = 28;
 const IPV6: u32 = 48;
 
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
-    for (src, dst, known) in view.session.turned_back() {
+    for (src, dst, known) in view.session.too_large() {
         let lasted = known.last.time.since(known.first.time);
         if known.total < LASTING.0 || lasted < LASTING.1 {
             continue;

@@ -1,4 +1,4 @@
-//! Packets of calls that a router finds too large for the way on, and says so by ICMP: what is sent and never gets there.
+//! Packets of calls that ICMP errors say do not get there: too large for the way on, or of which nobody wants to know.
 
 use crate::event::{Hops, IcmpAnswer};
 use crate::net::{Endpoint, Transport};
@@ -18,7 +18,7 @@ const MAX_FRAMES: usize = 8;
 pub struct TurnedBack {
     /// The first error.
     pub answer: IcmpAnswer,
-    /// The smallest MTU that the errors tell.
+    /// The smallest MTU that the errors tell, of packets that are too large.
     pub mtu: Option<u32>,
     /// How many errors came.
     pub total: u64,
@@ -30,22 +30,25 @@ pub struct TurnedBack {
     pub last: Seen,
 }
 
-/// All of that, by sender and receiver.
-pub(in crate::session) type AllTurnedBack = BTreeMap<(Endpoint, Endpoint), TurnedBack>;
+/// All of that, by sender and receiver, and apart whether packets are too large.
+pub(in crate::session) type AllTurnedBack = BTreeMap<(Endpoint, Endpoint, bool), TurnedBack>;
 
 impl Session {
-    /// An ICMP error quotes what is too large: media, data of DTLS, or what goes to a relay or comes from it. Handshakes keep their own.
-    pub(in crate::session) fn met_too_large(&mut self, frame: u64, error: &IcmpError<'_>) {
+    /// An ICMP error quotes what does not get there: media, data of DTLS, or what goes to a relay or comes from it. Handshakes keep their own.
+    pub(in crate::session) fn met_turned_back(&mut self, frame: u64, error: &IcmpError<'_>) {
         let quoted = &error.quoted;
         let first = quoted.payload.first();
         let is_data = first.is_none_or(|first| matches!(first, 0 | 1 | 23 | 64..=79 | 128..=191));
-        if !error.kind.is_too_big() || !is_data {
+        let too_large = error.kind.is_too_big();
+        if !(too_large || error.kind.is_unreachable()) || !is_data {
             return;
         }
         let path = Path::of(Transport::Udp, quoted.src, quoted.dst, &Hops::default());
         let on_flow = || self.flows.find(quoted.src, quoted.dst).and_then(|id| self.flows.get(id));
-        let is_known = self.ice.find(&path).is_some() || on_flow().is_some_and(|flow| flow.conversation.is_some());
-        let key = (quoted.src, quoted.dst);
+        let is_known = self.ice.find(&path).is_some()
+            || self.media.known_way(&path).is_some()
+            || on_flow().is_some_and(|flow| flow.conversation.is_some());
+        let key = (quoted.src, quoted.dst, too_large);
         let room = self.turned_back.len() < MAX_WAYS || self.turned_back.contains_key(&key);
         if !is_known || !room || self.handshakes.is_under_way(&path) {
             return;
@@ -63,7 +66,13 @@ impl Session {
     }
 
     /// What was too large for a router, by sender and receiver, in their order.
-    pub fn turned_back(&self) -> impl Iterator<Item = (Endpoint, Endpoint, &TurnedBack)> {
-        self.turned_back.iter().map(|((src, dst), known)| (*src, *dst, known))
+    pub fn too_large(&self) -> impl Iterator<Item = (Endpoint, Endpoint, &TurnedBack)> {
+        self.turned_back.iter().filter(|((.., large), _)| *large).map(|((src, dst, _), known)| (*src, *dst, known))
+    }
+
+    /// What came back for packets of `src` that do not get to `dst`, whatever their size.
+    #[must_use]
+    pub fn turned_away(&self, src: Endpoint, dst: Endpoint) -> Option<&TurnedBack> {
+        self.turned_back.get(&(src, dst, false))
     }
 }

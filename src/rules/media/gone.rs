@@ -1,0 +1,128 @@
+//! `media-one-way`, of a side of which nothing comes any more in the middle of a call, without a goodbye.
+//!
+//! Whoever asks for consent (RFC 7675) learns that by itself, and it is told as that; agents that do not (libnice, and what is built on it) send on.
+
+use super::one_way::{ALIVE, OneWay, UNREPORTED};
+use crate::net::{ClientAddress, ServerAddress};
+use crate::rules::evidence::{first_frames, times};
+use crate::rules::{Confidence, Text, View};
+use crate::session::{MediaWay, Seen, TurnedBack};
+use crate::time::Span;
+
+/// So many reports show that a side gives them; and so many ICMP errors are more than those of a socket that was closed a moment before the other.
+const OFTEN: u64 = 2;
+
+/// A side that said nothing more after some packet.
+#[derive(Clone, Copy)]
+pub(super) struct Gone<'s> {
+    /// The last that came of it.
+    pub heard: Seen,
+    /// What says by ICMP that the other's packets do not get there.
+    pub refused: Option<&'s TurnedBack>,
+    /// Where its media gets to a relay, which does not pass it on: the last of that.
+    pub arrived: Option<Seen>,
+}
+
+impl<'s> Gone<'s> {
+    pub(super) fn after(heard: Seen, refused: Option<&'s TurnedBack>) -> Gone<'s> {
+        let refused = refused.filter(|known| known.total >= OFTEN && known.last.time > heard.time);
+        Gone { heard, refused, arrived: None }
+    }
+
+    pub(super) fn confidence(&self) -> Confidence {
+        if self.refused.is_some() { Confidence::Certain } else { Confidence::Likely }
+    }
+
+    pub(super) fn frames(&self) -> Vec<Seen> {
+        [Some(self.heard), self.refused.map(|known| known.first), self.arrived].into_iter().flatten().collect()
+    }
+
+    pub(super) fn text(&self, of: &OneWay<'_>, went: &str) -> Text {
+        let (src, dst, frame) = (of.src, of.dst, self.heard.frame);
+        let over = of.last.time.since(self.heard.time);
+        let silent = format!(
+            "The last that came of {dst} is frame {frame}; then, for {over}, neither RTP nor RTCP, nor DTLS or STUN, and no goodbye before it (BYE of RTCP, an \
+             alert that closes DTLS).",
+        );
+        let told = format!("{src} asks for no consent (RFC 7675), which would have told it.");
+        if let Some(known) = self.refused {
+            let (what, sender) = (known.answer.kind, known.answer.sender);
+            return Text {
+                title: format!("From frame {frame} on media of {src} does not get to {dst}: ICMP {what} from {sender}"),
+                explanation: format!(
+                    "{went}. {silent} {sender} answers what {src} sends by ICMP {what}, {} ({}). {told}",
+                    times(known.total),
+                    first_frames(&known.frames, known.total)
+                ),
+                fix: format!(
+                    "Look at why {dst} ended at that time: its application, or where it is a relayed address its TURN server; and let {src} end a call when \
+                     nothing comes any more."
+                ),
+            };
+        }
+        if let Some(arrived) = self.arrived {
+            return Text {
+                title: format!(
+                    "From frame {frame} on the relay passes nothing of {dst} on to {src}, though it arrives there"
+                ),
+                explanation: format!(
+                    "{went}. The last of {dst} that the relay passed on is frame {frame}; then, for {over}, it passed on nothing of it, though RTP of {dst} goes on \
+                     arriving there, until frame {}.",
+                    arrived.frame
+                ),
+                fix: "Look at the TURN server at that time: its log, whether its process hangs or is out of processor time or file descriptors, and the firewall \
+                      of its host."
+                    .to_owned(),
+            };
+        }
+        Text {
+            title: format!(
+                "From frame {frame} on media goes from {src} to {dst} only: of {dst} nothing comes any more"
+            ),
+            explanation: format!(
+                "{went}. {silent} {told} Either the way from {dst} was cut in the middle, or {dst} ended, or lost its network, without a word."
+            ),
+            fix: format!(
+                "Capture at {dst} too. If its RTP goes on leaving there, look for what on the way drops it: a NAT or firewall that forgot the flow, a route that \
+                 changed. If it does not, look at why its application ended."
+            ),
+        }
+    }
+}
+
+impl OneWay<'_> {
+    /// Whether a side that gave reports says nothing at all after this, for so long that it counts as one that has left (RFC 3550 §6.3.5), nor that it
+    /// goes, while the other goes on and asks for no consent.
+    pub(super) fn is_gone(&self, heard: Seen) -> bool {
+        let (rest, _) = self.own.lifeless;
+        let asks = (Span(1)..=ALIVE).contains(&rest)
+            && self.own.alive.is_some_and(|seen| self.last.time.since(seen.time) <= ALIVE);
+        let after = [self.other.alive, self.other.sealed].into_iter().flatten().any(|seen| seen > heard);
+        self.other.rtcp >= OFTEN && self.last.time.since(heard.time) >= UNREPORTED && !after && !asks
+    }
+
+    /// The last media of the silent side that got to a relay, for long after nothing came any more.
+    pub(super) fn arrives_at_relay(&self, view: &View<'_>, heard: Seen) -> Option<Seen> {
+        let ends = Some((self.dst, self.src));
+        let (_, last) = self.beyond_relay(view)?.directions.iter().find(|known| known.ends == ends)?.media?;
+        (last.time.since(heard.time) >= UNREPORTED).then_some(last)
+    }
+
+    /// The server of the relay that carries it, where the capture shows the leg of the relay's client.
+    pub(super) fn server(&self, view: &View<'_>) -> Option<ServerAddress> {
+        let inside = |way: &&MediaWay| way.path.inside.is_some();
+        let leg = Some(self.way).filter(inside).or_else(|| self.beyond_relay(view).filter(inside))?.path.ends;
+        let of = |(client, server)| view.session.last_lent(ClientAddress(client), ServerAddress(server));
+        Some([(leg.low, leg.high), (leg.high, leg.low)].into_iter().find_map(of)?.server)
+    }
+
+    /// The way of the same on the other side of a relay.
+    fn beyond_relay<'v>(&self, view: &View<'v>) -> Option<&'v MediaWay> {
+        let is_it = |way: &&MediaWay| {
+            let ends = way.directions.iter().find_map(|known| known.ends);
+            way.path.inside.is_some() != self.way.path.inside.is_some()
+                && (ends == Some((self.src, self.dst)) || ends == Some((self.dst, self.src)))
+        };
+        view.session.media().ways().into_iter().find(is_it)
+    }
+}
