@@ -120,8 +120,11 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
         () if had_its_chance && view.session.totals().over_tcp > 0 => Confidence::Likely,
         // the capture lacks checks that were answered, or has them in another order
         () if had_its_chance && ice.stray_answers > 0 => Confidence::Likely,
-        // a server sees nothing of the pair that works, and one attempt on each of the others
-        () if had_its_chance && is_one_attempt_from_afar(ice, agent) => Confidence::Likely,
+        // a server sees nothing of the pair that works, and one attempt on each of the others, or the beginning of one
+        () if is_one_attempt_from_afar(ice, agent) && (had_its_chance || sent.sends < sends) => match had_its_chance {
+            true => Confidence::Likely,
+            false => return,
+        },
         () if sent.sends >= sends && sent.span >= LONG_ENOUGH && hears && (meets || sent.sounds_unheard) => {
             Confidence::Certain
         }
