@@ -7,7 +7,7 @@ mod support;
 use support::{Login, Scene, degrade, payload};
 use turnscope::analyzer::Options;
 use turnscope::render::text;
-use turnscope::report::{Media, MediaStream, Report};
+use turnscope::report::{Media, MediaStream, Report, Verdict};
 use turnscope::session::Limits;
 
 const ONE: &str = "10.0.0.2:50000";
@@ -340,4 +340,25 @@ fn media_through_a_relay_is_listed_once_where_the_capture_shows_both_sides_of_a_
     };
     assert_eq!(of(&told), of(&once));
     assert_eq!(told.total, 2);
+}
+
+#[test]
+fn rtp_of_a_call_of_which_the_capture_holds_nothing_else_is_told_as_that() {
+    let told = |follows: u16| {
+        let mut scene = Scene::new();
+        for number in 0..200_u16 {
+            for (from, to, ssrc) in [(ONE, OTHER, 0xaaaa), (OTHER, ONE, 0xbbbb)] {
+                let packet = payload::rtp(111, number.wrapping_mul(follows), u32::from(number) * 960, ssrc, 80);
+                scene.after_ms(10).udp(from, to, packet);
+            }
+        }
+        report(&scene)
+    };
+    let call = told(1);
+    assert_eq!(call.verdict, Verdict::NothingFound);
+    assert!(call.headline.contains("only RTP: the call was set up before the capture began"), "{}", call.headline);
+    assert_eq!(call.counts.skipped.get("RTP without STUN or DTLS before it"), Some(&400));
+    let noise = told(7919);
+    assert!(noise.counts.skipped.is_empty(), "{:?}", noise.counts.skipped);
+    assert_eq!(noise.headline, "No STUN, TURN or DTLS in 400 frames.");
 }

@@ -22,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) const UNSEEN: &str = "datagrams cut before their content";
 /// What reports call packets whose headers make no sense, or end before the ports.
 pub(super) const MALFORMED: &str = "malformed headers";
+/// What reports call media of calls of which the capture holds nothing else.
+pub(super) const UNCLAIMED: &str = "RTP without STUN or DTLS before it";
 /// How the entries of `skipped` begin that tell of a link type which cannot be read.
 pub(super) const LINK_TYPE: &str = "link type";
 /// How many places are listed of one thing.
@@ -94,6 +96,7 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts, streams: &Stre
     skip("encrypted".to_owned(), packets.encrypted);
     skip(MALFORMED.to_owned(), packets.malformed);
     skip(UNSEEN.to_owned(), totals.unseen.total);
+    skip(UNCLAIMED.to_owned(), session.media().unclaimed());
     skip("nested too deep".to_owned(), packets.too_deep);
     let fragments = &packets.fragments;
     skip("incomplete fragments".to_owned(), fragments.incomplete);

@@ -1,6 +1,6 @@
 //! The one sentence for a capture in which nothing is wrong: what worked.
 
-use super::convert::{LINK_TYPE, MALFORMED, UNSEEN};
+use super::convert::{LINK_TYPE, MALFORMED, UNCLAIMED, UNSEEN};
 use super::outcome::Outcome;
 use super::proxy::refusal;
 use super::{Counts, DtlsState, Report, Tls};
@@ -279,6 +279,9 @@ fn silence(report: &Report, narrow: bool) -> String {
     }
     let skipped = |what| report.counts.skipped.get(what).copied().unwrap_or_default();
     match (skipped(UNSEEN), skipped(MALFORMED)) {
+        (0, 0) if skipped(UNCLAIMED) > 0 => format!(
+            "No STUN, TURN or DTLS in {frames}, only RTP: the call was set up before the capture began, or without ICE. Start the capture before the call."
+        ),
         (0, 0) => format!("No STUN, TURN or DTLS in {frames}."),
         (0, broken) => format!(
             "No STUN, TURN or DTLS in what could be read of {frames}: the headers of {broken} make no sense or are cut short."

@@ -6,6 +6,7 @@
 mod clock;
 mod stream;
 pub(super) mod turned_back;
+mod unclaimed;
 mod way;
 
 pub use clock::Jitter;
@@ -25,6 +26,7 @@ use crate::wire::rtp::Head;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
+use unclaimed::Unclaimed;
 
 /// The number of a path in the table, kept with a flow so that its next packet needs no look-up. It may be out of date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,7 @@ pub struct Media {
     over: Vec<(MediaWay, usize, Stream)>,
     dropped: u64,
     unproven: u64,
+    unclaimed: Unclaimed,
     /// How often paths made room for others: their numbers are given again then.
     rooms: u32,
 }
@@ -110,6 +113,12 @@ impl Media {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Packets of streams on flows of which nothing else is known: of calls that were set up before the capture began, or without ICE and DTLS.
+    #[must_use]
+    pub fn unclaimed(&self) -> u64 {
+        self.unclaimed.packets()
     }
 
     /// Packets that look like RTP and whose numbers did not behave like RTP's.
@@ -416,6 +425,9 @@ impl Session {
         let nested = event.hops.last().is_some();
         let id = self.flows.find_on(event.transport, event.src, event.dst);
         if id.is_none() && !nested {
+            if let Some(head) = Head::parse(payload).filter(|_| kind == Kind::Rtp) {
+                self.media.unclaimed.take(event.pair(), &head);
+            }
             return false;
         }
         let is_rtcp = kind == Kind::Rtcp;
