@@ -9,7 +9,7 @@ use support::analyze::{finding, ids, report, rows};
 use support::degrade::{self, Shot, shots};
 use support::dtls::Shake;
 use support::ice::Agents;
-use support::tcp::{framed, over_ice_tcp};
+use support::tcp::{framed, over_ice_tcp, over_tcp};
 use support::*;
 use turnscope::report::{
     ConnectionOpener, ConnectionState, DataConnection, IceState, Report, Side, TcpType, Transport, Verdict,
@@ -105,6 +105,21 @@ fn ice_over_tcp_that_was_joined_midway_does_not_say_who_opened_it() {
     let report = on(&all);
     let pair = &report.ice[0].pairs[0];
     assert_eq!((pair.transport, pair.local_tcp_type, pair.remote_tcp_type), (Transport::Tcp, None, None));
+}
+
+#[test]
+fn a_connection_to_a_relay_of_which_the_capture_begins_in_the_middle_is_known_by_its_channel_data() {
+    let agents = Agents::new(A, B);
+    let all = over_tcp(&shots(&agents.call_through(SERVER, RELAYED)));
+    // the media at the end alone
+    let late = on(&all[all.len() - 30..]);
+    let mut told: Vec<_> = late.media.items.iter().map(|it| (it.src.to_string(), it.dst.to_string())).collect();
+    told.sort();
+    assert_eq!(told, [(A.to_owned(), SERVER.to_owned()), (SERVER.to_owned(), A.to_owned())]);
+    assert!(late.counts.channel_data >= 15, "{:?}", late.counts);
+    assert!(late.counts.stun.is_empty(), "{:?}", late.counts.stun);
+    let server = &late.servers[0];
+    assert_eq!(server.address.to_string(), SERVER);
 }
 
 // Relays for TCP

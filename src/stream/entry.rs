@@ -10,6 +10,7 @@ use crate::frame::Seen;
 use crate::net::Endpoint;
 use crate::packet::Segment;
 use crate::time::NUMBERED_MIRROR;
+use crate::wire::tls;
 
 /// A connection of the table.
 #[derive(Debug)]
@@ -77,13 +78,19 @@ impl Entry {
         self.directions.as_deref_mut()?.get_mut(side)
     }
 
-    /// There is something to look at; `in_tls`: it begins like a record of TLS.
-    pub(super) fn begin(&mut self, in_tls: bool) {
+    /// There is something to look at: it begins with this segment.
+    pub(super) fn begin(&mut self, segment: &Segment<'_>) {
         let [client, server] = self.first;
         let mut both = [Direction::new(client), Direction::new(server)];
-        // TLS that began before the capture
-        if in_tls && client.is_none() && server.is_none() {
-            both.iter_mut().for_each(|direction| direction.framer = Framer::midway_in_tls());
+        // what began before the capture
+        if client.is_none() && server.is_none() {
+            let midway = match head::relays_on(segment.payload, segment.src, segment.dst) {
+                Some(channel) => Some(Framer::midway_on(channel)),
+                None => tls::is_record(segment.payload).then(Framer::midway_in_tls),
+            };
+            if let Some(framer) = midway {
+                both.iter_mut().for_each(|direction| direction.framer = framer.clone());
+            }
         }
         self.directions = Some(Box::new(both));
     }

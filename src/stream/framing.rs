@@ -106,6 +106,14 @@ impl Framer {
         Framer { mode: Mode::Lost(Framing::Bare), ..Framer::at_start() }
     }
 
+    /// Expects to be somewhere in a stream in which a relay uses this channel.
+    #[must_use]
+    pub fn midway_on(channel: u16) -> Self {
+        let mut framer = Framer::midway();
+        framer.note(&channel.to_be_bytes());
+        framer
+    }
+
     /// Expects to be somewhere in a stream of TLS records.
     #[must_use]
     pub fn midway_in_tls() -> Self {

@@ -10,6 +10,8 @@ const MAGIC: [u8; 8] = [0x00, 0x0f, 0x00, 0x04, 0x72, 0xc6, 0x4b, 0xc6];
 const STUN_HEADER: usize = 20;
 /// The port of TURN over TLS.
 pub(super) const TURNS: u16 = 5349;
+/// The port of TURN over TCP (RFC 8656 §5).
+const TURN: u16 = 3478;
 /// As much of a head is enough to tell what it is: Microsoft's framing, a STUN header, its first attribute.
 const LONGEST: usize = 32;
 /// Hellos that only look like TLS or SSL, before Microsoft's and Google's framing: their first bytes, and how long they are.
@@ -74,10 +76,18 @@ fn may_be_turns(payload: &[u8], src: Endpoint, dst: Endpoint) -> bool {
     matches!(payload, [20..=23, 3, ..]) && (src.port() == TURNS || dst.port() == TURNS) && tls::is_record(payload)
 }
 
+/// The channel of ChannelData that fills a segment from or to the port of TURN exactly: a connection to a relay may be in its middle there.
+#[inline]
+pub(super) fn relays_on(payload: &[u8], src: Endpoint, dst: Endpoint) -> Option<u16> {
+    let &[c0 @ 0x40..=0x4f, c1, ..] = payload else { return None };
+    let channel = u16::from_be_bytes([c0, c1]);
+    ((src.port() == TURN || dst.port() == TURN) && accounts_for(payload, &[channel])).then_some(channel)
+}
+
 /// Whether a segment may be the first that is seen of a connection that is read here.
 #[inline]
 pub(super) fn may_join(payload: &[u8], src: Endpoint, dst: Endpoint) -> bool {
-    may_begin(payload) || may_be_turns(payload, src, dst)
+    may_begin(payload) || may_be_turns(payload, src, dst) || relays_on(payload, src, dst).is_some()
 }
 
 /// What stands at the start of `bytes`: in a stream with this framing, or, without one, at the start of a stream.
@@ -305,6 +315,9 @@ pub(super) fn is_of_server(payload: &[u8], src: Endpoint) -> bool {
     if matches!(payload, [20..=23, 3, ..]) {
         return matches!(payload, [22, _, _, _, _, 2, ..]) || src.port() == TURNS && !tls::is_hello(payload);
     }
+    if matches!(payload, [0x40..=0x4f, ..]) {
+        return src.port() == TURN;
+    }
     let message = match payload {
         [_, _, _, _, c0, c1, c2, c3, ..] if [*c0, *c1, *c2, *c3] == COOKIE => payload,
         [_, _, rest @ ..] if rest.get(4..8) == Some(&COOKIE) => rest,
@@ -313,4 +326,23 @@ pub(super) fn is_of_server(payload: &[u8], src: Endpoint) -> bool {
     };
     // Data and ConnectionAttempt indications (RFC 8656 §11, RFC 6062 §4.5)
     matches!(message, [t, _, ..] if t & 1 == 1) || matches!(message, [0, 0x17 | 0x1c, ..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channel_data_shows_a_relay_only_where_it_fills_the_segment_on_the_port_of_turn() {
+        let client = Endpoint::v4([192, 0, 2, 9], 50_000);
+        let server = |port| Endpoint::v4([192, 0, 2, 1], port);
+        let frame = [0x40, 0x01, 0, 5, 0x80, 1, 2, 3, 4, 0, 0, 0];
+        let two = [frame, frame].concat();
+        assert_eq!(relays_on(&two, client, server(3478)), Some(0x4001));
+        assert_eq!(relays_on(&two[..21], server(3478), client), Some(0x4001), "the last may lack its padding");
+        assert_eq!(relays_on(&two, client, server(3479)), None);
+        assert_eq!(relays_on(&two[..20], client, server(3478)), None, "cut");
+        assert_eq!(relays_on(&[two.as_slice(), &[1]].concat(), client, server(3478)), None, "more than that");
+        assert_eq!(relays_on(&[0x50, 1, 0, 0], client, server(3478)), None, "no channel of RFC 8656");
+    }
 }

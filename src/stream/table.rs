@@ -13,7 +13,6 @@ use crate::frame::Seen;
 use crate::keys::KeyLog;
 use crate::packet::{IcmpError, Segment};
 use crate::time::Timestamp;
-use crate::wire::tls;
 
 const TCP: u8 = 6;
 /// After anything that a capture can hold.
@@ -246,7 +245,7 @@ impl Streams {
                 }
                 Look::Read => {
                     entry.began = side == 0 && entry.first[0] == Some(seq);
-                    entry.begin(tls::is_record(segment.payload));
+                    entry.begin(&segment);
                 }
             }
         }
