@@ -8,8 +8,9 @@ pub(super) static RULES: &[RuleInfo] = &[
         severity: "failure; note where the silent side sends RTCP",
         title: "Media flows in one direction only",
         signature: "After a completed handshake media flows one way for many seconds, and though checks of the silent side are seen, none of \
-                    its RTCP is; or it reports packets that never arrive.",
-        cause: "The path, a firewall or the application of the silent side. A muted sender still sends.",
+                    its RTCP is; or it reports packets that never arrive; or nothing at all comes of it any more, without a goodbye, and the other asks for no \
+                    consent (RFC 7675).",
+        cause: "The path, a firewall, a relay that passes nothing on, or the application of the silent side. A muted sender still sends.",
         fix: "Look at the silent side: what it sends, and what becomes of it on the way.",
         reference: "RFC 3550 §6.4",
     },
