@@ -315,7 +315,10 @@ impl Session {
                         known.again = leg.again().to_vec();
                     }
                 }
-                (None, Some(seen)) if leg.again_after_answer() > 0 => {
+                // what the client answers when it is asked is no answer of the server's
+                (None, Some(seen))
+                    if leg.again_after_answer() > 0 && leg.roles(&flow.ends).0 == conversation.client =>
+                {
                     let mut exchange = leg.exchange(id, &flow.ends, None, watched);
                     exchange.answer = Some(Answer::bare(seen, leg.first));
                     keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept, &mut self.rooms);

@@ -50,7 +50,7 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
         let between = travel::of_answer(exchange, lost.answer, view);
         let where_to = match &between {
             Some(between) => between,
-            None if lost.data && lost.is_perhaps_chance() => {
+            None if lost.hears && lost.data && lost.is_perhaps_chance() => {
                 "An earlier answer on this way did arrive, for the client uses its nonce, and data goes on through the relay: a path that loses much of \
                  everything may have lost these, too, or the way back was lost in between."
             }
@@ -139,13 +139,17 @@ struct Lost {
     went_on: bool,
     /// Whether data of its allocation passes here after it.
     data: bool,
+    /// Whether it is a refusal of a request whose nonce may be of an answer that came to the client and that the capture does not hold, or
+    /// not whole.
+    unplaced: bool,
 }
 
 impl Lost {
     /// Whether it may be less than a way back that is closed: an unsigned answer of a client of which nothing else is seen may be lost, too, and of
     /// a path that loses one packet in three, and passes data all the same, some answers in a row.
     fn is_perhaps_chance(&self) -> bool {
-        if self.unsigned { !self.went_on } else { self.data && self.repeats < ALL_REPEATS }
+        let chance = if self.unsigned { !self.went_on } else { self.data && self.repeats < ALL_REPEATS };
+        chance || self.unplaced
     }
 }
 
@@ -185,16 +189,18 @@ fn lost(exchange: &Exchange, conversation: &Conversation) -> Option<Lost> {
         let taken = |other: &Exchange| other.answer.as_ref().is_some_and(|answer| answer.nonce == Some(nonce));
         conversation.exchanges.iter().any(|other| other.first < exchange.first && taken(other))
     };
-    let refused = exchange.answer.as_ref().is_some_and(|answer| answer.code != 0);
+    let refused = exchange.answer.as_ref().is_some_and(|answer| answer.class == Class::Error);
     if refused && exchange.asked.nonce.is_some_and(hears) {
         return None;
     }
+    let unplaced = refused && (exchange.asked.nonce.is_some() || exchange.asked.truncated);
     let hears = !beyond && exchange.asked.nonce.is_some_and(hears);
     let also = |other: &Exchange| other.method != exchange.method && in_vain(other) && !is_release(other);
     let cut = hears && conversation.exchanges.iter().any(also);
     let unsigned = !beyond && exchange.answer.as_ref().is_some_and(|answer| lacks_signature(&exchange.asked, answer));
     let asked = repeats >= REPEATS && !exchange.asked.nat_test && exchange.asked.lifetime != Some(0);
-    (asked && (unsigned || !went_on)).then_some(Lost { answer, repeats, beyond, hears, cut, unsigned, went_on, data })
+    let lost = Lost { answer, repeats, beyond, hears, cut, unsigned, went_on, data, unplaced };
+    (asked && (unsigned || !went_on)).then_some(lost)
 }
 
 /// Whether a signed request was granted by an answer without the signature that it must have (RFC 8489 §9.2.5).
