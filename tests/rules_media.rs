@@ -480,6 +480,19 @@ fn a_few_packets_missing_or_late_or_twice_are_nothing_to_speak_of() {
     assert!(graver(&support::analyze::report(&degrade::pcap(&shots))).is_empty());
 }
 
+/// As a router's capture shows it.
+#[test]
+fn loss_before_a_nat_is_told_once_where_the_capture_shows_both_sides_of_it() {
+    for one_in in [7, 3] {
+        let shots = degrade::shots(&lossy(|number| number % one_in == 2));
+        let alone = support::analyze::report(&degrade::pcap(&shots));
+        let both = degrade::both_sides_of_a_nat(&shots, "10.0.0.2", "203.0.113.5");
+        let both = support::analyze::report(&degrade::pcap(&both));
+        let told = |report: &Report| finding(report, "media-lossy").occurrences;
+        assert_eq!((both.verdict, told(&both)), (alone.verdict, told(&alone)), "one in {one_in}");
+    }
+}
+
 #[test]
 fn an_outage_of_more_than_a_second_is_a_warning_with_its_time() {
     let report = report(&lossy(|number| (1000..1100).contains(&number)));

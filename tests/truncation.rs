@@ -16,7 +16,7 @@ use turnscope::capture::Capture;
 use turnscope::event::Row;
 use turnscope::frame::Frame;
 use turnscope::packet::{Limits, Packet, Packets};
-use turnscope::report::Report;
+use turnscope::report::{Confidence, Report};
 use turnscope::time::Timestamp;
 
 /// Up to this size every cut is analysed.
@@ -256,6 +256,20 @@ fn a_mirror_port_that_sees_every_frame_twice_changes_no_verdict() {
         };
         if relayed(&whole) != relayed(&twice) {
             complaints.push(format!("relayed {:?}, twice {:?}", relayed(&whole), relayed(&twice)));
+        }
+        let found = |report: &Report| -> Vec<(String, Confidence, u64)> {
+            let of_calls = report.findings.iter().filter(|found| !found.id.starts_with("capture-"));
+            of_calls.map(|found| (found.id.clone(), found.confidence, found.occurrences)).collect()
+        };
+        if found(&whole) != found(&twice) {
+            complaints.push(format!("found {:?}, twice {:?}", found(&whole), found(&twice)));
+        }
+        let counted = |report: &Report| {
+            let counts = &report.counts;
+            format!("{:?} {:?} {:?} {:?}", counts.stun, counts.channel_data, counts.dtls, counts.error_codes)
+        };
+        if counted(&whole) != counted(&twice) {
+            complaints.push(format!("counted {}, twice {}", counted(&whole), counted(&twice)));
         }
         complaints.extend(new_failures(&whole, &twice).into_iter().map(|new| format!("twice: {new}")));
     });

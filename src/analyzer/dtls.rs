@@ -33,15 +33,15 @@ impl Core {
             None if kind == Kind::Dtls => Records::on_dtls_flow(payload, truncated, None),
             None => Records::where_ice_runs(payload, truncated),
         });
-        let mut first = true;
+        let mut news = None;
         for record in records.into_iter().flatten() {
             event.truncated = record.truncated;
             event.body = Body::Dtls(record);
-            if first {
-                self.session.data(event, payload);
-                first = false;
-            }
+            let is_news = *news.get_or_insert_with(|| self.session.data(event, payload));
             self.session.dtls(event, &record, payload.len(), None);
+            if is_news {
+                self.session.count_dtls(&record);
+            }
             self.record(event, payload, &record, sink);
         }
     }

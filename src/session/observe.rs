@@ -126,7 +126,6 @@ impl Session {
             }
         }
         self.totals.over_tcp += u64::from(event.transport.is_stream());
-        self.inspect(event, message, &fields);
         if !self.sightings.is_empty() {
             self.sightings.stun(event, &fields);
         }
@@ -136,9 +135,14 @@ impl Session {
         if matches!(class, Class::Success | Class::Error)
             && let Some(known) = self.hold(&at, event, message, &fields)
         {
+            self.inspect(event, message, &fields);
             return known;
         }
         let known = self.settle_stun(&at, event, message, &fields);
+        // what is wrong with a packet is wrong with it once, however often the capture holds it
+        if !known.mirrored {
+            self.inspect(event, message, &fields);
+        }
         if class == Class::Request && !self.early.is_empty() {
             self.asked_late(message.transaction_id(), &at);
         }
@@ -196,20 +200,20 @@ impl Session {
         }
     }
 
-    /// Takes DTLS, RTP or RTCP; on the flow's own level it counts as data of the flow.
-    pub fn data(&mut self, event: &Event<'_>, payload: &[u8]) {
+    /// Takes DTLS, RTP or RTCP; on the flow's own level it counts as data of the flow. Whether the capture did not hold the packet yet.
+    pub fn data(&mut self, event: &Event<'_>, payload: &[u8]) -> bool {
         if self.is_copy(event, payload) {
-            return;
+            return false;
         }
         let bytes = payload.len();
         self.ice.data(event, bytes);
-        if event.hops.last().is_some() {
-            return;
-        }
-        let Some(id) = self.flow_for(event) else { return };
-        if let Some(flow) = self.flows.get_mut(id) {
+        if event.hops.last().is_none()
+            && let Some(id) = self.flow_for(event)
+            && let Some(flow) = self.flows.get_mut(id)
+        {
             flow.directions_from(event.src).0.data.add(bytes, event.time);
         }
+        true
     }
 
     /// Takes an ICMP error; gives the first frame of the transaction that it killed.

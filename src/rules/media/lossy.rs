@@ -7,6 +7,7 @@ use crate::rules::evidence::{filter_between, frames};
 use crate::rules::travel::{self, Sought};
 use crate::rules::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::session::{Break, MediaWay, Stream};
+use crate::time::Span;
 
 pub(super) const ID: &str = "media-lossy";
 
@@ -14,6 +15,8 @@ pub(super) const ID: &str = "media-lossy";
 const ENOUGH: u64 = 100;
 /// One in so many may be missing.
 const ONE_IN: u64 = 20;
+/// The same packet passes the places of one capture within this time.
+const TOGETHER: Span = Span::from_millis(500);
 
 /// A stream with its path and direction.
 type Known<'s> = (&'s MediaWay, usize, &'s Stream);
@@ -22,20 +25,44 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     let streams = view.session.media().streams();
     for &(way, direction, stream) in &streams {
         let share = stream.expected() >= ENOUGH && stream.lost().saturating_mul(ONE_IN) > stream.expected();
-        if (share || stream.outages > 0) && !is_elsewhere((way, direction, stream), &streams) {
+        let known = (way, direction, stream);
+        if (share || stream.outages > 0) && !is_elsewhere(known, &streams) && !is_told(known, &streams) {
             tell((way, direction, stream), share, &streams, view, out);
         }
     }
 }
 
+/// The streams of the same source on other paths.
+fn others<'s>((way, direction, stream): Known<'s>, streams: &[Known<'s>]) -> impl Iterator<Item = &'s Stream> {
+    let same =
+        move |&&(known, of, other): &&Known<'s>| other.ssrc == stream.ssrc && (known.path, of) != (way.path, direction);
+    streams.iter().filter(same).map(|(_, _, other)| *other)
+}
+
+/// Whether these are the same packets seen twice, as on both sides of a NAT: they begin and end together, and are together more than there are.
+fn are_the_same(one: &Stream, other: &Stream) -> bool {
+    let about = |one: u64, other: u64| one.abs_diff(other).saturating_mul(ONE_IN) <= one.max(other);
+    one.first.time.apart(other.first.time) < TOGETHER
+        && one.last.time.apart(other.last.time) < TOGETHER
+        && about(one.expected(), other.expected())
+        && (one.packets + other.packets).saturating_mul(10) > one.expected().max(other.expected()).saturating_mul(11)
+}
+
 /// Whether what is missing may have gone another way: the same source is seen on another path, and not as the same packets seen twice.
-fn is_elsewhere((way, direction, stream): Known<'_>, streams: &[Known<'_>]) -> bool {
+fn is_elsewhere(known: Known<'_>, streams: &[Known<'_>]) -> bool {
+    let (_, _, stream) = known;
     let whole = |other: &Stream| other.packets.saturating_mul(10) >= stream.expected().saturating_mul(9);
-    streams
-        .iter()
-        .filter(|(_, _, other)| other.ssrc == stream.ssrc)
-        .filter(|(known, of, _)| (known.path, *of) != (way.path, direction))
-        .any(|(_, _, other)| !whole(other) && other.first < stream.last && stream.first < other.last)
+    others(known, streams).any(|other| {
+        let apart = !whole(other) && !are_the_same(stream, other);
+        apart && other.first < stream.last && stream.first < other.last
+    })
+}
+
+/// Whether the same packets are missing where they passed first, so that it is told of there.
+fn is_told(known: Known<'_>, streams: &[Known<'_>]) -> bool {
+    let (_, _, stream) = known;
+    let missing = |other: &Stream| (other.lost(), other.outages) == (stream.lost(), stream.outages);
+    others(known, streams).any(|other| other.first < stream.first && are_the_same(stream, other) && missing(other))
 }
 
 /// Whether all other streams that were under way broke off too: the capture itself may have missed that time then.

@@ -34,8 +34,12 @@ impl Session {
         self.handshakes.take(event, record, datagram, carrier, |table| table.make_room(flows, clients, now));
         if carrier.is_none() {
             self.expect_media(event, record);
-            *self.totals.dtls.entry(record.content_type.0).or_default() += 1;
         }
+    }
+
+    /// Counts a DTLS record, of a packet that the capture holds for the first time.
+    pub fn count_dtls(&mut self, record: &Record<'_>) {
+        *self.totals.dtls.entry(record.content_type.0).or_default() += 1;
     }
 
     /// Takes what keys showed to be in a record that [`Session::dtls`] had before: a handshake message or an alert.

@@ -1,6 +1,7 @@
 //! Packets that the capture holds twice, as a mirror port shows them, where they are of no transaction that would tell: indications, ChannelData,
-//! DTLS, RTCP. (RTP has its sequence numbers.)
+//! DTLS, RTCP, answers to requests that it lacks. (RTP has its sequence numbers.)
 
+use super::transaction::Sighting;
 use crate::event::{Event, Hop};
 use crate::session::Session;
 use crate::session::tables::queue::Queue;
@@ -49,6 +50,12 @@ impl Session {
         }
         let print = self.names.digest_between(event.src, event.dst, bytes);
         self.copies.is_copy(print, event.ip_id, event.time)
+    }
+
+    /// The same of an answer whose request the capture does not hold.
+    pub(in crate::session) fn is_copied_answer(&mut self, at: &Sighting, bytes: &[u8]) -> bool {
+        let print = self.names.digest_between(at.src, at.dst, bytes);
+        at.depth == 0 && self.copies.is_copy(print, at.ip_id, at.seen.time)
     }
 
     /// The same of ChannelData that makes this relay passage. Media in it is told by its numbers, as in [the short way](Session::media_in_lane).

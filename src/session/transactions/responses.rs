@@ -46,6 +46,11 @@ impl Session {
                 return self.answered_again(&again, at, message, fields);
             }
             Response::Orphan => {
+                if self.is_copied_answer(at, message.seal()) {
+                    self.totals.mirrored.add(at.seen.frame);
+                    let integrity = self.check(message, fields, &Identity::default());
+                    return Known { integrity, mirrored: true, ..Known::default() };
+                }
                 self.totals.stun(message.message_type());
                 error.into_iter().for_each(|code| self.totals.error(code));
                 return self.orphan(at, message, fields);
