@@ -197,6 +197,34 @@ fn fragments_over_several_datagrams_in_any_order_make_one_certificate() {
     assert!(known.missing.is_empty());
 }
 
+/// Hellos with a post-quantum key share take two datagrams.
+#[test]
+fn a_hello_of_which_the_second_fragment_is_seen_first_begins_one_handshake() {
+    for first_is_lost in [false, true] {
+        let (mut scene, mut shake) = (Scene::new(), Shake::between(ALICE, BOB));
+        let body = dtls::client_hello_body(&Offer::default());
+        let first = shake.client.fragment(1, &body, 0..60);
+        let second = shake.client.fragment(1, &body, 60..body.len());
+        shake.up(&mut scene, second.clone());
+        if first_is_lost {
+            scene.after_ms(1000);
+            for fragment in [&first, &second] {
+                let again = dtls::again(&mut shake.client, fragment);
+                shake.up(&mut scene, again);
+            }
+        } else {
+            shake.up(&mut scene, first);
+        }
+        shake.server_flight(&mut scene);
+        shake.client_flight(&mut scene);
+        shake.last_flight(&mut scene);
+        let report = of(&scene.pcap());
+        let known = only(&report);
+        assert_eq!((known.state, known.missing.len()), (DtlsState::Complete, 0), "{first_is_lost}");
+        assert_eq!(known.flights[0].places[0].frame, 1, "{first_is_lost}");
+    }
+}
+
 #[test]
 fn dtls_1_3_is_complete_by_its_epochs() {
     let (mut scene, mut shake) = (Scene::new(), Shake::between(ALICE, BOB));

@@ -203,7 +203,8 @@ impl Handshakes {
                 // both want to be client: one of them may give in, so that the two are one story
                 (Role::Server, Some(_)) => entry.server_random.is_none() && (!over || overtaken),
                 (Role::Client, Some(_)) => asked_again,
-                (_, None) => !handshake.from_start && !over && handshake.chosen.is_none() && sender == Role::Client,
+                // of a hello in several fragments another one may come first
+                (_, None) => !over && handshake.chosen.is_none() && sender == Role::Client,
             }
         } else {
             let gives_in = sender == Role::Client && !handshake.counter_hellos.is_empty();
