@@ -8,6 +8,7 @@ mod support;
 use support::analyze::{finding, ids, report, rows};
 use support::calls::{Faults, failures, graver};
 use support::degrade::{self, Shot, shots};
+use support::ice::Agents;
 use support::lookalikes::cases;
 use support::tcp::{Tcp, over_tcp};
 use support::*;
@@ -104,6 +105,29 @@ fn display_filters_name_the_tcp_port() {
 }
 
 // Look-alikes
+
+#[test]
+fn that_a_host_may_have_had_a_way_over_tcp_is_said_of_that_host_alone() {
+    let agents = Agents::new(CLIENT, PEER);
+    let mut scene = Scene::new();
+    for _ in 0..12 {
+        scene.a_checks_in_vain(&agents, 1, 500).b_checks_in_vain(&agents, 1, 500);
+    }
+    scene.resolved(CLIENT);
+    let checks = shots(later(&mut scene, 20));
+    for (client, server, confidence) in [
+        ("172.16.84.124:50001", SERVER, Confidence::Likely),
+        ("172.16.84.125:50001", SERVER, Confidence::Certain),
+        // which may be the same host
+        ("[2001:db8::5]:50001", "[2001:db8::1]:3478", Confidence::Likely),
+    ] {
+        let mut other = Scene::new();
+        let mut tcp = Tcp::open(&mut other, client, server);
+        tcp.say(&mut other, 0, &Stun::request(method::ALLOCATE).requested_transport(17).tid([99; 12]).bytes());
+        let report = on(&degrade::merged(&checks, &shots(&other)));
+        assert_eq!(finding(&report, "ice-checks-unanswered").confidence, confidence, "{client}");
+    }
+}
 
 #[test]
 fn what_works_carries_no_failure_over_tcp_either() {

@@ -125,7 +125,9 @@ impl Session {
                 self.media.alive(event, way);
             }
         }
-        self.totals.over_tcp += u64::from(event.transport.is_stream());
+        if event.transport.is_stream() {
+            self.clients.speak_over_tcp([event.src.ip(), event.dst.ip()]);
+        }
         if !self.sightings.is_empty() {
             self.sightings.stun(event, &fields);
         }

@@ -102,8 +102,6 @@ pub struct Totals {
     pub rtp: u64,
     /// RTCP packets.
     pub rtcp: u64,
-    /// STUN messages over TCP.
-    pub over_tcp: u64,
     /// ChannelData over TCP without the padding of RFC 8656 §12.5, by sender.
     pub unpadded: BySender,
     /// ChannelData over TCP in which the padding is counted as data, by sender.
@@ -146,7 +144,7 @@ pub struct Counted {
     common: Vec<u64>,
     stun: Vec<(u16, u64)>,
     errors: BTreeMap<u16, u64>,
-    others: [u64; 4],
+    others: [u64; 3],
     dtls: BTreeMap<u8, u64>,
     credentials: BTreeMap<u32, CredentialUse>,
 }
@@ -159,7 +157,7 @@ impl Totals {
             common: self.common.clone(),
             stun: self.stun.clone(),
             errors: self.errors.clone(),
-            others: [self.channel_data, self.rtp, self.rtcp, self.over_tcp],
+            others: [self.channel_data, self.rtp, self.rtcp],
             dtls: self.dtls.clone(),
             credentials: self.credentials.clone(),
         }
@@ -168,7 +166,7 @@ impl Totals {
     /// What was taken since then was counted before: the same packet at another point.
     pub fn restore(&mut self, counted: Counted) {
         let Counted { common, stun, errors, others, dtls, credentials } = counted;
-        [self.channel_data, self.rtp, self.rtcp, self.over_tcp] = others;
+        [self.channel_data, self.rtp, self.rtcp] = others;
         (self.common, self.stun, self.errors, self.dtls, self.credentials) = (common, stun, errors, dtls, credentials);
     }
 

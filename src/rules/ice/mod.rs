@@ -107,6 +107,13 @@ fn is_heard(ice: &IceSession, agent: usize, view: &View<'_>) -> bool {
     ice.agent(1 - agent).checks > 0 || ice.host(agent).is_some_and(|end| view.session.clients().is_heard(end.ip()))
 }
 
+/// Whether one of the agents may have used TCP as well, and had a way there.
+fn may_have_used_tcp(ice: &IceSession, view: &View<'_>) -> bool {
+    let ends = |pair: &Pair| [0, 1].map(|agent| pair.host(agent).unwrap_or_else(|| pair.end(agent)).ip());
+    let hosts: Vec<IpAddr> = ice.pairs.iter().flat_map(ends).collect();
+    view.session.clients().may_have_used_tcp(&hosts)
+}
+
 /// A failure is a mere warning where the client had data afterwards: after the session, not in it, where checks that were answered count as much,
 /// nor in copies of its last packets.
 fn unless_later(mut seen: Occurrence, ice: &IceSession, view: &View<'_>) -> Occurrence {

@@ -1,6 +1,6 @@
 //! `ice-not-nominated`: pairs that work, and nobody chooses one.
 
-use super::{address, counted, ends, named, occurrence, unless_later};
+use super::{address, counted, ends, may_have_used_tcp, named, occurrence, unless_later};
 use crate::net::is_unrouted;
 use crate::rules::evidence::{frames, how_long};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
@@ -148,7 +148,7 @@ fn nobody(ice: &IceSession, controlling: usize, view: &View<'_>, out: &mut Colle
     let seen = occurrence(ice, agent, (ID, "RFC 8445 §6.1.1"), Severity::Failure, valid.time, numbers);
     let mut seen = unless_later(seen, ice, view);
     // the capture may have begun in the middle of a call, and checks may go where it does not show them
-    if !is_looking || session.totals().over_tcp > 0 {
+    if !is_looking || may_have_used_tcp(ice, view) {
         seen.confidence = Confidence::Likely;
     }
     out.add(seen, || {

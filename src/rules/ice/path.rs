@@ -3,8 +3,8 @@
 use super::agreement::nearly;
 use super::private::{beside, nameless, only_private, open_path, out_of_reach, same_nat};
 use super::{
-    Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, is_unsigned, lost_between, named, occurrence,
-    unless_later_by_relay,
+    Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, is_unsigned, lost_between, may_have_used_tcp,
+    named, occurrence, unless_later_by_relay,
 };
 use crate::net::{Endpoint, is_unrouted};
 use crate::rules::evidence::{first_frames, frames, ip_filter};
@@ -117,7 +117,7 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let is_over = view.now().since(sent.last) >= NO_ANSWER;
     let confidence = match () {
         // whoever uses TCP as well may have had a way there
-        () if had_its_chance && view.session.totals().over_tcp > 0 => Confidence::Likely,
+        () if had_its_chance && may_have_used_tcp(ice, view) => Confidence::Likely,
         // the capture lacks checks that were answered, or has them in another order
         () if had_its_chance && ice.stray_answers > 0 => Confidence::Likely,
         // a server sees nothing of the pair that works, and one attempt on each of the others, or the beginning of one

@@ -51,6 +51,8 @@ pub struct Clients {
     others_heard: bool,
     /// Hosts that went on as only an answer lets them, none of which is in the capture.
     unseen: BTreeSet<IpAddr>,
+    /// Hosts that sent STUN over TCP, or were sent it.
+    over_tcp: HashSet<IpAddr>,
     /// Whether any request of anybody was answered.
     both_ways: bool,
     /// Frames that the capturing program lost by its own count.
@@ -430,6 +432,21 @@ impl Clients {
     #[must_use]
     pub fn is_unheard(&self, host: IpAddr) -> bool {
         self.unseen.contains(&host) && !self.is_heard(host)
+    }
+
+    /// STUN went between two hosts over TCP.
+    pub fn speak_over_tcp(&mut self, hosts: [IpAddr; 2]) {
+        if self.over_tcp.len() < self.max {
+            self.over_tcp.extend(hosts);
+        }
+    }
+
+    /// Whether one of these may have used TCP, or a host of which nothing tells that it is none of them: by IPv6, where these are known by IPv4.
+    pub fn may_have_used_tcp(&self, hosts: &[IpAddr]) -> bool {
+        let other_family = |host: &IpAddr| hosts.iter().all(|known| known.is_ipv4() != host.is_ipv4());
+        self.over_tcp.len() >= self.max
+            || hosts.iter().any(|host| self.over_tcp.contains(host))
+            || self.over_tcp.iter().any(other_family)
     }
 
     /// A request was answered by whom it was sent to.
