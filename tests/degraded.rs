@@ -6,11 +6,13 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use support::analyze::report_of;
 use support::held::{Kept, frames, merged, new_beside, new_failures, on_every_sample, report_on};
 use support::samples::{self, Sample};
-use turnscope::analyzer::{Analyzer, Options};
+use turnscope::analyzer::{Analyzer, Filters, Host, Options};
 use turnscope::capture::Capture;
 use turnscope::frame::LinkType;
+use turnscope::net::Network;
 use turnscope::report::{Report, Severity};
 
 const SECOND: i64 = 1_000_000_000;
@@ -139,6 +141,27 @@ fn a_clock_that_steps_shows_no_failure_that_a_steady_one_does_not() {
                 let new = new_failures(&whole, &report);
                 complaints.extend(new.into_iter().map(|new| format!("{what} from frame {}: {new}", from + 1)));
             }
+        }
+    });
+}
+
+#[test]
+fn what_is_sent_from_or_to_one_host_shows_no_failure_that_all_of_it_does_not() {
+    on_every_sample(|sample, complaints| {
+        // what the others say is what tells this silence: the server answers, from an address that is not asked for
+        if sample.name == "answer-from-elsewhere" {
+            return;
+        }
+        let whole = report_of(&sample.bytes, Options::default());
+        let servers = whole.servers.iter().map(|server| server.address.0.ip());
+        let clients = whole.allocations.iter().map(|known| known.client.0.ip());
+        let agents = whole.ice.iter().flat_map(|session| &session.agents);
+        let agents = agents.filter_map(|agent| Some(agent.host?.0.ip()));
+        for host in servers.chain(clients).chain(agents).collect::<BTreeSet<_>>() {
+            let hosts = vec![Host { network: Network::of(host), port: None }];
+            let filters = Filters { hosts, ..Filters::default() };
+            let part = report_of(&sample.bytes, Options { filters, ..Options::default() });
+            complaints.extend(new_failures(&whole, &part).into_iter().map(|new| format!("--host {host}: {new}")));
         }
     });
 }

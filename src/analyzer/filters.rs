@@ -42,6 +42,12 @@ impl Host {
 }
 
 impl Filters {
+    /// The hosts of which everything is looked at; `None` where that is all of them.
+    pub(super) fn whole_hosts(&self) -> Option<Vec<Network>> {
+        let whole = self.hosts.iter().filter(|host| host.port.is_none()).map(|host| host.network);
+        (!self.hosts.is_empty()).then(|| whole.collect())
+    }
+
     /// Whether a time is looked at.
     pub(super) fn time(&self, time: Timestamp) -> bool {
         self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time <= to)

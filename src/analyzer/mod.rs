@@ -108,8 +108,8 @@ impl Analyzer {
         let Options { capture, credentials, signalling, deployment, filters, limits, media, keys, icmp, joins } =
             options;
         let builder = Builder::new(capture, filters.user.clone(), filters.is_narrow());
-        let session =
-            Session::new(credentials, limits).with_signalling(signalling).with_deployment(deployment).with_joins(joins);
+        let session = Session::new(credentials, limits).with_hosts(filters.whole_hosts());
+        let session = session.with_signalling(signalling).with_deployment(deployment).with_joins(joins);
         let findings = Collector::of(filters.user.clone());
         let (dtls, plain) = (Associations::default(), Vec::new());
         let (digits, streamed, dns) = (0, 0, DnsSegments::default());

@@ -68,6 +68,7 @@ pub use transactions::near::{Near, NearMisses};
 pub use warm::{Expectation, FORESEEN};
 
 use crate::join::Joins;
+use crate::net::Network;
 use crate::time::{Span, Timestamp};
 use allocations::arrivals::Arrivals;
 use allocations::data_connection::DataConnections;
@@ -82,6 +83,7 @@ use handshake::dtls::DtlsFlows;
 use media::turned_back::AllTurnedBack;
 use signalling::{Sightings, Signalling};
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use transactions::copies::Copies;
 use transactions::early::EarlyAnswers;
 use transactions::transaction::Transactions;
@@ -112,6 +114,8 @@ pub struct Session {
     stated: deployment::Sightings,
     lookups: Lookups,
     joins: Joins,
+    /// Those that alone are looked at, where not all are.
+    shown: Option<Vec<Network>>,
     names: Names,
     flows: Flows,
     transactions: Transactions,
@@ -175,6 +179,7 @@ impl Session {
             stated: deployment::Sightings::default(),
             lookups: Lookups::default(),
             joins: Joins::default(),
+            shown: None,
             names: Names::new(limits.names, limits.name_bytes),
             flows: Flows::new(limits.flows),
             transactions: Transactions::new(limits.transactions),
@@ -227,6 +232,18 @@ impl Session {
     #[must_use]
     pub fn near_misses(&self) -> &NearMisses {
         &self.near
+    }
+
+    /// A session of which everything is left out that is neither sent nor received by these; `None`: nothing is.
+    #[must_use]
+    pub fn with_hosts(self, shown: Option<Vec<Network>>) -> Self {
+        Session { shown, ..self }
+    }
+
+    /// Whether something of what a host sent or was sent may be left out.
+    #[must_use]
+    pub fn hides(&self, host: IpAddr) -> bool {
+        self.shown.as_ref().is_some_and(|shown| !shown.iter().any(|network| network.contains(host)))
     }
 
     /// The same session with what the two sides told each other beside the packets.

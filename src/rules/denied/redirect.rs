@@ -53,8 +53,8 @@ pub(super) fn tell(denied: &Denied<'_>, view: &View<'_>, out: &mut Collector) {
         // it gave up, or the capture does not show where it went
         seen.confidence = Confidence::Likely;
     }
-    if contact.is_some() {
-        // it may have gone on there from a port that it had used before
+    // it may have gone on there from a port that it had used before, or where nobody looks
+    if contact.is_some() || view.session.hides(client) && view.session.hides(to.0.ip()) {
         seen.confidence = Confidence::Likely;
     }
     seen.id = IGNORED;

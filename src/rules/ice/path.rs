@@ -118,6 +118,8 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let confidence = match () {
         // whoever uses TCP as well may have had a way there
         () if had_its_chance && may_have_used_tcp(ice, view) => Confidence::Likely,
+        // it may have pairs with others that nobody looks at
+        () if had_its_chance && ice.host(agent).is_some_and(|own| view.session.hides(own.ip())) => Confidence::Likely,
         // the capture lacks checks that were answered, or has them in another order
         () if had_its_chance && ice.stray_answers > 0 => Confidence::Likely,
         // a server sees nothing of the pair that works, and one attempt on each of the others, or the beginning of one
