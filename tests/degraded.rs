@@ -1,5 +1,5 @@
 //! Captures with holes, with clocks that step, and with another capture among their frames: findings may become fewer or only likely, and never
-//! wrong.
+//! wrong. What carries the packets changes none.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -70,6 +70,90 @@ fn by_each_component(frames: &[Kept]) -> Vec<Kept> {
     let mut all: Vec<Kept> = frames.iter().flat_map(|kept| (0..6).map(|component| shown(kept, component))).collect();
     all.sort_by_key(|kept| kept.ns);
     all
+}
+
+/// A packet of IPv4 with this protocol and content, between two hosts of no sample.
+fn packet(protocol: u8, content: &[u8]) -> Vec<u8> {
+    let length = (20 + content.len() as u16).to_be_bytes();
+    let head = [0x45, 0, length[0], length[1], 0, 7, 0, 0, 64, protocol, 0, 0, 198, 18, 0, 1, 198, 18, 0, 2];
+    [&head[..], content].concat()
+}
+
+/// A datagram of UDP to this port.
+fn datagram(port: u16, content: &[u8]) -> Vec<u8> {
+    let length = (8 + content.len() as u16).to_be_bytes();
+    packet(17, &[&[0xc3, 0x4f], &port.to_be_bytes()[..], &length, &[0, 0], content].concat())
+}
+
+/// A packet of UDP over IPv4 in fragments of so many bytes, the last one first; any other as it is.
+fn in_fragments(ip: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let whole = usize::from(u16::from_be_bytes([ip[2], ip[3]]));
+    if ip[0] != 0x45 || ip[9] != 17 || ip[6] & 0x3f != 0 || ip[7] != 0 || ip[4..6] == [0, 0] || whole > ip.len() {
+        return vec![ip.to_vec()];
+    }
+    let parts = ip[20..whole].chunks(size).enumerate().map(|(place, part)| {
+        let mut out = [&ip[..20], part].concat();
+        out[2..4].copy_from_slice(&(20 + part.len() as u16).to_be_bytes());
+        let more = if 20 + place * size + part.len() < whole { 0x2000 } else { 0 };
+        out[6..8].copy_from_slice(&((place * size / 8) as u16 | more).to_be_bytes());
+        out
+    });
+    parts.rev().collect()
+}
+
+#[test]
+fn links_tunnels_and_fragments_change_nothing_that_is_found() {
+    let kind = |ip: &[u8]| if ip[0] >> 4 == 4 { [8, 0] } else { [0x86, 0xdd] };
+    let ethernet = |ip: &[u8]| [&[2; 12], &kind(ip)[..], ip].concat();
+    let linux = |ip: &[u8]| [&[0, 0, 0, 1, 0, 6, 2, 2, 2, 2, 2, 2, 0, 0], &kind(ip)[..], ip].concat();
+    let linux2 = |ip: &[u8]| [&kind(ip)[..], &[0, 0, 0, 0, 0, 2, 0, 1, 0, 6, 2, 2, 2, 2, 2, 2, 0, 0], ip].concat();
+    let vlan = |ip: &[u8]| [&[2; 12], &[0x81, 0, 0, 100][..], &kind(ip), ip].concat();
+    let gre = |ip: &[u8]| packet(47, &[&[0, 0], &kind(ip)[..], ip].concat());
+    let vxlan = |ip: &[u8]| datagram(4789, &[&[8, 0, 0, 0, 0, 0, 7, 0], ethernet(ip).as_slice()].concat());
+    let gtp = |ip: &[u8]| datagram(2152, &[&[0x30, 0xff, 0, 0, 0, 0, 0, 9], ip].concat());
+    let ways: [(&str, u16, &(dyn Fn(&[u8]) -> Vec<u8> + Sync)); 7] = [
+        ("raw IP", 101, &|ip| ip.to_vec()),
+        ("Linux cooked", 113, &linux),
+        ("Linux cooked 2", 276, &linux2),
+        ("VLAN", 1, &vlan),
+        ("GRE", 101, &gre),
+        ("VXLAN", 101, &vxlan),
+        ("GTP-U", 101, &gtp),
+    ];
+    on_every_sample(|sample, complaints| {
+        let all = frames(sample);
+        let is_plain = |kept: &&Kept| kept.link == LinkType(1) && kept.bytes.len() == kept.wire as usize;
+        let packets: Vec<(i64, &[u8])> = all
+            .iter()
+            .filter(is_plain)
+            .filter(|kept| matches!(kept.bytes.get(12..14), Some([8, 0] | [0x86, 0xdd])))
+            .map(|kept| (kept.ns, &kept.bytes[14..]))
+            .collect();
+        let kept = |ns, link, bytes: Vec<u8>| Kept { ns, wire: bytes.len() as u32, bytes, link: LinkType(link) };
+        let plain: Vec<Kept> = packets.iter().map(|(ns, ip)| kept(*ns, 1, ethernet(ip))).collect();
+        let found = |frames: &[Kept]| {
+            let report = report_on(frames, &[sample]);
+            (report.verdict, report.headline.clone(), wrongs(&report))
+        };
+        let whole = found(&plain);
+        for (what, link, wrap) in ways {
+            let wrapped: Vec<Kept> = packets.iter().map(|(ns, ip)| kept(*ns, link, wrap(ip))).collect();
+            if found(&wrapped) != whole {
+                complaints.push(format!("{what}: {:?}, not {whole:?}", found(&wrapped)));
+            }
+        }
+        // frames have other numbers then
+        let cut: Vec<Kept> = packets
+            .iter()
+            .flat_map(|(ns, ip)| in_fragments(ip, 64).into_iter().map(|part| kept(*ns, 101, part)))
+            .collect();
+        let ids = |found: &[(String, Severity, String)]| -> Vec<(String, Severity)> {
+            found.iter().map(|(id, severity, _)| (id.clone(), *severity)).collect()
+        };
+        if ids(&found(&cut).2) != ids(&whole.2) {
+            complaints.push(format!("in fragments: {:?}, not {:?}", ids(&found(&cut).2), ids(&whole.2)));
+        }
+    });
 }
 
 /// What a report says is wrong, but for the numbers of frames.
