@@ -226,6 +226,21 @@ fn each_refusal_of_an_allocate_is_one_failure_that_a_later_grant_softens() {
 }
 
 #[test]
+fn a_client_that_is_granted_what_only_an_allocation_gives_has_one_though_the_capture_lacks_the_answer() {
+    for served in [false, true] {
+        let mut scene = refused(420, "Unknown Attribute");
+        let other = "172.16.84.124:50001";
+        let login = alice();
+        scene.after_ms(10).allocate_as(other, SERVER, &login, "m");
+        if served {
+            let permission = scene.after_ms(10).create_permission(other, SERVER, &login, "m", PEER);
+            scene.after_ms(1).granted(&permission, None, &login);
+        }
+        assert_eq!(later(&mut scene).verdict, if served { Verdict::Warning } else { Verdict::Failure });
+    }
+}
+
+#[test]
 fn a_lone_refused_refresh_is_a_failure_and_one_that_succeeds_after_it_a_warning() {
     let mut scene = allocated();
     let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce", 600);

@@ -1,5 +1,6 @@
 //! How flows end: when they are over, what is added up of them then, and how they wait to be judged.
 
+use super::conversations::conversation::Conversation;
 use super::conversations::exchange::Exchange;
 use super::flow::{Flow, FlowId};
 use super::parties::outcome::Denied;
@@ -119,8 +120,14 @@ impl Session {
                 let (client, server) = (conversation.client.0.ip(), conversation.server.0);
                 self.clients.relayed(client, conversation.user, server, until);
             }
+            let lent_unseen = lent_unseen(conversation);
+            if let Some(at) = lent_unseen {
+                let (client, server) = (conversation.client.0.ip(), conversation.server.0);
+                self.clients.allocated(client, conversation.user, server, at);
+            }
             let about_none = |exchange: &Exchange| exchange.settled().is_some_and(|known| known.is_about_no_relay());
             if conversation.allocated == 0
+                && lent_unseen.is_none()
                 && let Some(asked) = conversation.of(Method::ALLOCATE).next()
                 && !conversation.of(Method::ALLOCATE).any(about_none)
             {
@@ -143,4 +150,13 @@ impl Session {
         self.totals.flow(&flow);
         self.flows.put_back(over, flow);
     }
+}
+
+/// When the client was last granted what only an allocation gives, after an Allocate whose answer the capture lacks: it was lent one.
+fn lent_unseen(conversation: &Conversation) -> Option<Timestamp> {
+    let of_allocation = [Method::REFRESH, Method::CREATE_PERMISSION, Method::CHANNEL_BIND];
+    let unanswered = conversation.of(Method::ALLOCATE).filter(|asked| asked.answer.is_none());
+    let asked = unanswered.map(|asked| asked.first.time).min().filter(|_| conversation.allocated == 0)?;
+    let granted = conversation.granted.iter().filter(|(method, at)| of_allocation.contains(method) && *at > asked);
+    granted.map(|(_, at)| at).max()
 }
