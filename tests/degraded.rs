@@ -101,6 +101,9 @@ fn in_fragments(ip: &[u8], size: usize) -> Vec<Vec<u8>> {
     parts.rev().collect()
 }
 
+/// Makes a frame of an IP packet.
+type Wrap<'w> = dyn Fn(&[u8]) -> Vec<u8> + Sync + 'w;
+
 #[test]
 fn links_tunnels_and_fragments_change_nothing_that_is_found() {
     let kind = |ip: &[u8]| if ip[0] >> 4 == 4 { [8, 0] } else { [0x86, 0xdd] };
@@ -111,7 +114,7 @@ fn links_tunnels_and_fragments_change_nothing_that_is_found() {
     let gre = |ip: &[u8]| packet(47, &[&[0, 0], &kind(ip)[..], ip].concat());
     let vxlan = |ip: &[u8]| datagram(4789, &[&[8, 0, 0, 0, 0, 0, 7, 0], ethernet(ip).as_slice()].concat());
     let gtp = |ip: &[u8]| datagram(2152, &[&[0x30, 0xff, 0, 0, 0, 0, 0, 9], ip].concat());
-    let ways: [(&str, u16, &(dyn Fn(&[u8]) -> Vec<u8> + Sync)); 7] = [
+    let ways: [(&str, u16, &Wrap<'_>); 7] = [
         ("raw IP", 101, &|ip| ip.to_vec()),
         ("Linux cooked", 113, &linux),
         ("Linux cooked 2", 276, &linux2),
