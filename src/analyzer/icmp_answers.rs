@@ -3,7 +3,7 @@
 use crate::event::IcmpAnswer;
 use crate::frame::Frame;
 use crate::net::Endpoint;
-use crate::packet::{Datagram, Limits, Packet, Packets, Segment};
+use crate::packet::{Datagram, Packet, Packets, Segment};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::stun::Message;
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// A first pass over a capture that only asks which messages an ICMP error answered, so that `messages` can say so on the row of the
 /// message, which comes before the error.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct IcmpAnswers {
     packets: Packets,
     now: Timestamp,
@@ -39,18 +39,6 @@ const MAX_ICMP_ANSWERS: usize = 100_000;
 /// Pairs of sender and receiver in each of the two generations, and messages kept of each.
 const MAX_PAIRS: usize = 8192;
 const MAX_SENT: usize = 16;
-
-impl Default for IcmpAnswers {
-    fn default() -> Self {
-        IcmpAnswers {
-            packets: Packets::new(Limits::default()),
-            now: Timestamp(0),
-            young: HashMap::default(),
-            old: HashMap::default(),
-            answers: BTreeMap::new(),
-        }
-    }
-}
 
 impl IcmpAnswers {
     /// Takes the next frame.

@@ -24,7 +24,7 @@ use crate::join::Joins;
 use crate::keys::KeyLog;
 use crate::logs::LogFile;
 use crate::net::Transport;
-use crate::packet::{Counts, Limits as PacketLimits, Packet, Packets, Segment};
+use crate::packet::{Counts, Packet, Packets, Segment};
 use crate::report::{self, Builder, Report};
 use crate::rules::{self, Collector};
 use crate::secret::Secret;
@@ -118,7 +118,7 @@ impl Analyzer {
         let mut streams = Streams::new(stream::Limits::default());
         *core.dtls.keys() = keys.clone();
         *streams.keys() = keys;
-        Analyzer { packets: Packets::new(PacketLimits::default()), streams, core, embedded: (0, 0) }
+        Analyzer { packets: Packets::default(), streams, core, embedded: (0, 0) }
     }
 
     /// The same analyzer without the short way for plain messages; only for showing that both give the same.

@@ -6,7 +6,7 @@ use crate::event::Row;
 use crate::frame::Frame;
 use crate::frame::Seen;
 use crate::join::{Clock, File, Joins, MAX_POINTS, Merge, Picked, Picker, Survey, Trace, align};
-use crate::packet::{Counts, Limits as PacketLimits, Packet, Packets, Segment};
+use crate::packet::{Counts, Packet, Packets, Segment};
 use crate::report;
 use crate::time::Timestamp;
 use std::io::Read;
@@ -174,7 +174,7 @@ struct Points {
 impl Points {
     fn at(&mut self, point: usize) -> Option<(&mut Packets, &mut Picker)> {
         while self.packets.len() <= point.min(4096) {
-            self.packets.push(Packets::new(PacketLimits::default()));
+            self.packets.push(Packets::default());
         }
         Some((self.packets.get_mut(point)?, &mut self.picker))
     }

@@ -4,7 +4,7 @@ use super::credentials::slurp;
 use super::error::{Error, say};
 use super::input::Input;
 use crate::keys::{Added, KeyLog, MAX_SECRETS};
-use crate::packet::{Limits, Packet, Packets};
+use crate::packet::{Packet, Packets};
 use crate::secret::Secret;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,7 @@ pub(super) fn of_capture(files: &[PathBuf], capture: &Path) -> Result<Secret, Er
     let wanted: BTreeSet<[u8; RANDOM]> = lines().filter_map(random).collect();
     let mut found: BTreeSet<[u8; RANDOM]> = BTreeSet::new();
     let mut input = Input::open(capture)?;
-    let mut packets = Packets::new(Limits::default());
+    let mut packets = Packets::default();
     while let Some(frame) = input.next_frame() {
         packets.dissect(&frame, frame.time.unwrap_or_default(), &mut |packet| {
             let payload = match packet {

@@ -10,7 +10,7 @@ use super::output;
 use super::together;
 use crate::analyzer::{self, Analyzed, Analyzer, IcmpAnswers};
 use crate::event::{IcmpAnswer, Row};
-use crate::packet::{Limits, Packet, Packets};
+use crate::packet::{Packet, Packets};
 use crate::render::{html, json, ladder, messages, text, verify};
 use crate::report::ladder::Ladder;
 use crate::report::{Report, Verdict};
@@ -290,7 +290,7 @@ pub(super) fn icmp_answers_of<'i>(
 
 /// Whether a capture holds an ICMP error at all: most do not, and then need no closer look.
 fn has_icmp_errors(mut input: Input<'_>) -> bool {
-    let mut packets = Packets::new(Limits::default());
+    let mut packets = Packets::default();
     let mut found = false;
     loop {
         while !found && let Some(frame) = input.next_frame() {

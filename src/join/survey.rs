@@ -3,7 +3,7 @@
 use super::print::{KINDS, Kind, Print, digest, key_of, opening};
 use crate::frame::Frame;
 use crate::net::Endpoint;
-use crate::packet::{Limits, Packet, Packets, TcpFlags};
+use crate::packet::{Packet, Packets, TcpFlags};
 use crate::time::Timestamp;
 use crate::wire::stun::{Method, TransactionId};
 use hashbrown::{HashMap, HashSet};
@@ -39,7 +39,7 @@ pub(super) struct Moment {
 }
 
 /// What one pass over a capture shows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Survey {
     packets: Packets,
     now: Timestamp,
@@ -76,22 +76,6 @@ impl Sample {
             self.zeros += 1;
             let zeros = self.zeros;
             self.packets.retain(|_, moment| moment.lot.trailing_zeros() >= zeros);
-        }
-    }
-}
-
-impl Default for Survey {
-    fn default() -> Self {
-        Survey {
-            packets: Packets::new(Limits::default()),
-            now: Timestamp(0),
-            span: None,
-            dropped: 0,
-            kinds: [0; KINDS],
-            heard: HashMap::new(),
-            sample: Sample::default(),
-            others: Sample::default(),
-            relayed: HashSet::new(),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::survey::Survey;
 use super::{Clock, MAX_POINTS};
 use crate::frame::Frame;
 use crate::net::Endpoint;
-use crate::packet::{Limits, Packet, Packets};
+use crate::packet::{Packet, Packets};
 use crate::time::{Span, Timestamp, is_mirrored};
 use crate::wire::stun::{AttributeCode, Message, TransactionId};
 use hashbrown::{HashMap, HashSet};
@@ -117,7 +117,7 @@ struct Sighting {
 }
 
 /// Follows the packets of several captures that are read as one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Trace {
     packets: Vec<Packets>,
     pub(super) points: Vec<Point>,
@@ -144,22 +144,12 @@ impl Trace {
         let points = surveys.iter().zip(clocks).zip(files).take(MAX_POINTS);
         let points: Vec<Point> = points.map(|((survey, clock), files)| Point::new(survey, clock, files)).collect();
         Trace {
-            packets: points.iter().map(|_| Packets::new(Limits::default())).collect(),
+            packets: points.iter().map(|_| Packets::default()).collect(),
             points,
             relayed: surveys.iter().flat_map(|survey| survey.relayed.iter().copied()).collect(),
             now: Timestamp(i64::MIN),
-            index: HashMap::new(),
-            flows: Vec::new(),
-            young: HashMap::new(),
-            old: HashMap::new(),
             turned: Timestamp(i64::MIN),
-            bodies: VecDeque::new(),
-            links: BTreeMap::new(),
-            absent: BTreeMap::new(),
-            rewritten: BTreeMap::new(),
-            matched: BTreeMap::new(),
-            travels: HashMap::new(),
-            omitted: 0,
+            ..Trace::default()
         }
     }
 
