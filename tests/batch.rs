@@ -16,7 +16,7 @@ use std::io::Write;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use support::desk::{Desk, turnscope};
+use support::desk::{Desk, command, turnscope};
 use support::{Login, Scene, gzip};
 
 const CLIENT: &str = "10.0.0.2:50000";
@@ -263,12 +263,13 @@ fn the_exit_status_is_0_when_done_and_1_only_if_asked_for() {
     desk.batch(&["--fail-on", "warning"]).assert().code(0);
     desk.file("in/b.pcap", "");
     desk.batch(&["--fail-on", "warning"]).assert().code(2);
-    turnscope().args(["batch", "--out", "x"]).assert().code(2);
-    turnscope().arg("batch").arg(desk.path("in")).assert().code(2).stderr(contains("--out"));
+    command!["batch", "--out", "x"].assert().code(2);
+    command!["batch", desk.path("in")].assert().code(2).stderr(contains("--out"));
     fs::create_dir(desk.path("none")).unwrap();
-    let mut command = turnscope();
-    command.arg("batch").arg(desk.path("none")).arg("--out").arg(desk.path("out2"));
-    command.assert().code(2).stderr(contains("no file in there"));
+    command!["batch", desk.path("none"), "--out", desk.path("out2")]
+        .assert()
+        .code(2)
+        .stderr(contains("no file in there"));
 }
 
 #[test]

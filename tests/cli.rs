@@ -13,7 +13,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-use support::desk::{Desk, turnscope};
+use support::desk::{Desk, command, turnscope};
 use support::packet::{self, Ip};
 use support::{Login, Scene, Stun, method};
 
@@ -67,11 +67,8 @@ fn a_failure_is_told_with_its_reason_and_exits_with_1() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
     let keys = desk.file("keys.toml", CREDENTIALS);
-    turnscope().arg(&capture).assert().code(1).stdout(contains("FAILURE").and(contains("turn-integrity-rejected")));
-    turnscope()
-        .args(["analyze", "--credentials"])
-        .arg(&keys)
-        .arg(&capture)
+    command![&capture].assert().code(1).stdout(contains("FAILURE").and(contains("turn-integrity-rejected")));
+    command!["analyze", "--credentials", &keys, &capture]
         .assert()
         .code(1)
         .stdout(contains("\"the phone\"").and(contains("\"the server\"")).and(contains("\x1b").not()))
@@ -82,13 +79,8 @@ fn a_failure_is_told_with_its_reason_and_exits_with_1() {
 fn a_healthy_capture_exits_with_0() {
     let desk = Desk::new();
     let capture = desk.file("granted.pcapng", granted().pcapng());
-    turnscope().arg(&capture).assert().code(0).stdout(contains("HEALTHY"));
-    turnscope()
-        .arg("-q")
-        .arg(&capture)
-        .assert()
-        .code(0)
-        .stdout(predicate::function(|text: &str| text.lines().count() <= 2));
+    command![&capture].assert().code(0).stdout(contains("HEALTHY"));
+    command!["-q", &capture].assert().code(0).stdout(predicate::function(|text: &str| text.lines().count() <= 2));
 }
 
 #[test]
@@ -96,15 +88,15 @@ fn a_capture_may_come_from_standard_input() {
     for arguments in [&["-"][..], &["-", "-o", "-"]] {
         turnscope().args(arguments).write_stdin(refused().pcap()).assert().code(1).stdout(contains("FAILURE"));
     }
-    turnscope().args(["messages", "-"]).write_stdin(refused().pcapng()).assert().code(0).stdout(contains("431"));
-    turnscope().args(["-", "-"]).write_stdin("").assert().code(2).stderr(contains("standard input is given twice"));
+    command!["messages", "-"].write_stdin(refused().pcapng()).assert().code(0).stdout(contains("431"));
+    command!["-", "-"].write_stdin("").assert().code(2).stderr(contains("standard input is given twice"));
 }
 
 #[test]
 fn the_json_report_says_the_same() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
-    let output = turnscope().arg(&capture).args(["--format", "json"]).assert().code(1).get_output().stdout.clone();
+    let output = command![&capture, "--format", "json"].assert().code(1).get_output().stdout.clone();
     let report: serde_json::Value = serde_json::from_slice(&output).unwrap();
     assert_eq!(report["schema"], "turnscope/1");
     assert_eq!(report["verdict"], "failure");
@@ -117,9 +109,10 @@ fn messages_are_listed_as_text_json_lines_and_csv() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
     let run = |format: &str| {
-        let mut command = turnscope();
-        command.arg("messages").arg(&capture).args(["--format", format]);
-        String::from_utf8(command.assert().code(0).get_output().stdout.clone()).unwrap()
+        String::from_utf8(
+            command!["messages", &capture, "--format", format].assert().code(0).get_output().stdout.clone(),
+        )
+        .unwrap()
     };
     assert_eq!(run("text").lines().count(), 4);
     let rows: Vec<serde_json::Value> = run("jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -134,7 +127,7 @@ fn messages_are_listed_as_text_json_lines_and_csv() {
 
 /// The value of a field by the frame of the row, of `messages` as JSON Lines.
 fn field_by_frame(capture: &std::path::Path, field: &str) -> Vec<(u64, serde_json::Value)> {
-    let output = turnscope().args(["messages", "--format", "jsonl"]).arg(capture).assert().get_output().stdout.clone();
+    let output = command!["messages", "--format", "jsonl", capture].assert().get_output().stdout.clone();
     let rows = output.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     let rows = rows.map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap());
     let told = |row: &serde_json::Value, field| row.get(field).cloned().unwrap_or_default();
@@ -209,7 +202,7 @@ fn a_capture_that_is_cut_before_the_messages_says_so_in_its_headline() {
         scene.after_ms(1).challenge(&request, 401, "Unauthorized", "example.org", "nonce-1");
         let capture = Desk::new();
         let file = capture.file("cut.pcap", scene.pcap());
-        turnscope().arg("-q").arg(file).assert().code(0).stdout(contains(why));
+        command!["-q", file].assert().code(0).stdout(contains(why));
     }
 }
 
@@ -221,7 +214,7 @@ fn a_message_that_is_cut_short_is_not_said_to_lack_what_may_stand_behind_the_cut
     let desk = Desk::new();
     let file = desk.file("cut.pcap", scene.pcap());
     let told = contains("Allocate request, cut short by the capture").and(contains("Allocate error, cut short"));
-    turnscope().arg(file).assert().stdout(told);
+    command![file].assert().stdout(told);
 }
 
 #[test]
@@ -230,7 +223,7 @@ fn a_capture_of_a_link_type_that_is_not_supported_says_so_in_its_headline() {
     capture.splice(20..24, 249u32.to_le_bytes()); // USB
     let desk = Desk::new();
     let headline = contains("NOTHING FOUND").and(contains("link type 249"));
-    turnscope().arg("-q").arg(desk.file("usb.pcap", capture)).assert().code(0).stdout(headline);
+    command!["-q", desk.file("usb.pcap", capture)].assert().code(0).stdout(headline);
 }
 
 #[test]
@@ -271,7 +264,7 @@ fn a_frame_without_a_time_before_all_others_is_told_with_the_first_that_is_known
     let told = field_by_frame(&capture, "time");
     assert_eq!(told.len(), 4);
     assert_eq!((&told[0].1, &told[1].1), (&told[2].1, &told[2].1));
-    turnscope().args(["--from", "+0s", "--to", "+1s"]).arg(&capture).assert().stdout(contains("1970").not());
+    command!["--from", "+0s", "--to", "+1s", &capture].assert().stdout(contains("1970").not());
 }
 
 #[test]
@@ -280,14 +273,8 @@ fn an_empty_table_still_has_its_header() {
     let mut quiet = Scene::new();
     quiet.udp("10.0.0.9:1", "10.0.0.8:2", "nothing");
     let capture = desk.file("quiet.pcap", quiet.pcap());
-    turnscope()
-        .arg("messages")
-        .arg(&capture)
-        .args(["--format", "csv"])
-        .assert()
-        .code(0)
-        .stdout(contains("capture,frame,"));
-    turnscope().arg(&capture).assert().code(0).stdout(contains("NOTHING FOUND"));
+    command!["messages", &capture, "--format", "csv"].assert().code(0).stdout(contains("capture,frame,"));
+    command![&capture].assert().code(0).stdout(contains("NOTHING FOUND"));
 }
 
 #[test]
@@ -295,31 +282,28 @@ fn verify_says_who_signs_with_what_and_exits_with_1_if_nothing_given_fits() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
     let both = desk.file("both.toml", CREDENTIALS);
-    turnscope().arg("verify").arg(&capture).arg("--credentials").arg(&both).assert().code(0).stdout(
+    command!["verify", &capture, "--credentials", &both].assert().code(0).stdout(
         contains("2 protected messages").and(contains("the phone")).and(contains("sha1 verified \"the server\"")),
     );
     let passwords = desk.file("words", "guess\nwrong\n");
-    turnscope()
-        .arg("verify")
-        .arg(&capture)
-        .arg("--passwords")
-        .arg(&passwords)
+    command!["verify", &capture, "--passwords", &passwords]
         .assert()
         .code(1)
         .stdout(contains("mismatch").and(contains("No credentials were given").not()));
-    turnscope().arg("verify").arg(&capture).assert().code(0).stdout(contains("untested"));
+    command!["verify", &capture].assert().code(0).stdout(contains("untested"));
     // a pipe may bring any number of messages
     let many = desk.file("many", "guess\n".repeat(2500));
-    let mut command = turnscope();
-    command.args(["verify", "-", "--passwords"]).arg(&many).write_stdin(refused().pcap());
-    command
+    command!["verify", "-", "--passwords", &many]
+        .write_stdin(refused().pcap())
         .assert()
         .stderr(contains("its 2500 passwords are tried on each signed message").and(contains("guess").not()));
-    let mut command = turnscope();
-    command.arg("verify").arg(&capture).arg("--passwords").arg(&many).assert().stderr(contains("passwords").not());
-    let mut command = turnscope();
-    command.arg("verify").arg(&capture).args(["--format", "json", "--credentials"]).arg(&both);
-    let output = command.assert().code(0).get_output().stdout.clone();
+    command!["verify", &capture, "--passwords", &many].assert().stderr(contains("passwords").not());
+    let output = command!["verify", &capture, "--format", "json", "--credentials", &both]
+        .assert()
+        .code(0)
+        .get_output()
+        .stdout
+        .clone();
     let json: serde_json::Value = serde_json::from_slice(&output).unwrap();
     assert_eq!(json["messages"].as_array().unwrap().len(), 2);
     assert_eq!(json["credentials"][0]["verified"], 1);
@@ -330,14 +314,7 @@ fn a_turnserver_conf_is_known_by_what_is_in_it() {
     let desk = Desk::new();
     let capture = desk.file("granted.pcap", granted().pcap());
     let conf = desk.file("anything.txt", "# coturn\nrealm=example.org\nuser=alice:right\n");
-    turnscope()
-        .arg("verify")
-        .arg(&capture)
-        .arg("--credentials")
-        .arg(&conf)
-        .assert()
-        .code(0)
-        .stdout(contains("sha1 verified"));
+    command!["verify", &capture, "--credentials", &conf].assert().code(0).stdout(contains("sha1 verified"));
 }
 
 #[test]
@@ -377,7 +354,7 @@ fn what_cannot_be_read_is_one_line_that_says_what_to_do() {
     ] {
         for command in ["analyze", "messages", "verify"] {
             let line = predicate::function(|text: &str| text.lines().count() == 1 && text.starts_with("turnscope: "));
-            turnscope().arg(command).arg(path).assert().code(2).stdout("").stderr(contains(words).and(line));
+            command![command, path].assert().code(2).stdout("").stderr(contains(words).and(line));
         }
     }
 }
@@ -391,22 +368,22 @@ fn a_capture_whose_name_is_no_text_is_read_and_shown_as_far_as_it_is_one() {
     let odd = capture.with_file_name(OsStr::from_bytes(b"gr\xfcn.pcap"));
     fs::rename(&capture, &odd).unwrap();
     let other = desk.file("other.pcap", granted().pcap());
-    turnscope().arg("analyze").arg(&odd).assert().code(0).stdout(contains("gr\u{fffd}n.pcap: pcap, 4 frames"));
-    turnscope().args([&odd, &other]).assert().code(0).stdout(contains("gr\u{fffd}n.pcap"));
-    turnscope().arg("messages").arg(&odd).assert().code(0).stdout(contains("Allocate"));
-    turnscope().arg("verify").arg(&odd).assert().code(0);
-    turnscope().arg("flow").arg(&odd).assert().code(0).stdout(contains("Allocate"));
+    command!["analyze", &odd].assert().code(0).stdout(contains("gr\u{fffd}n.pcap: pcap, 4 frames"));
+    command![&odd, &other].assert().code(0).stdout(contains("gr\u{fffd}n.pcap"));
+    command!["messages", &odd].assert().code(0).stdout(contains("Allocate"));
+    command!["verify", &odd].assert().code(0);
+    command!["flow", &odd].assert().code(0).stdout(contains("Allocate"));
     for command in ["annotate", "redact"] {
         let out = desk.path("out.pcapng");
-        turnscope().arg(command).arg(&odd).arg("-o").arg(&out).assert().code(0);
-        turnscope().arg("analyze").arg(&out).assert().code(0).stdout(contains("Nothing wrong"));
+        command![command, &odd, "-o", &out].assert().code(0);
+        command!["analyze", &out].assert().code(0).stdout(contains("Nothing wrong"));
     }
     let list = desk.file("list", [odd.as_os_str().as_bytes(), b"\n"].concat());
     for (number, given) in
         [vec![odd.as_os_str()], vec![OsStr::new("--files-from"), list.as_os_str()]].iter().enumerate()
     {
         let out = desk.path(&format!("out{number}"));
-        turnscope().arg("batch").args(given).arg("--out").arg(&out).assert().code(0);
+        command!["batch"].args(given).arg("--out").arg(&out).assert().code(0);
         assert!(fs::read_to_string(out.join("summary.jsonl")).unwrap().contains("n.pcap"));
     }
 }
@@ -415,14 +392,12 @@ fn a_capture_whose_name_is_no_text_is_read_and_shown_as_far_as_it_is_one() {
 fn one_unreadable_capture_does_not_stop_the_others() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
-    turnscope()
-        .arg(desk.path("missing.pcap"))
-        .arg(&capture)
+    command![desk.path("missing.pcap"), &capture]
         .assert()
         .code(1)
         .stdout(contains("FAILURE"))
         .stderr(contains("no such file"));
-    turnscope().arg(desk.path("a.pcap")).arg(desk.path("b.pcap")).assert().code(2).stdout("");
+    command![desk.path("a.pcap"), desk.path("b.pcap")].assert().code(2).stdout("");
 }
 
 #[test]
@@ -445,9 +420,9 @@ fn a_damaged_capture_exits_by_what_was_found_in_it() {
     let mut bytes = refused().pcap();
     bytes.truncate(bytes.len() - 7);
     let capture = desk.file("cut.pcap", &bytes);
-    turnscope().arg(&capture).assert().stdout(contains("Damaged at byte"));
-    turnscope().arg("messages").arg(&capture).assert().code(0).stderr(contains("damaged at byte"));
-    turnscope().arg("messages").arg("-q").arg(&capture).assert().code(0).stderr("");
+    command![&capture].assert().stdout(contains("Damaged at byte"));
+    command!["messages", &capture].assert().code(0).stderr(contains("damaged at byte"));
+    command!["messages", "-q", &capture].assert().code(0).stderr("");
 }
 
 #[test]
@@ -468,22 +443,15 @@ fn bad_files_of_credentials_and_bad_options_are_usage_errors() {
         (vec!["--password", "x"], "unexpected argument"),
         (vec!["--format", "yaml"], "invalid value"),
     ] {
-        turnscope().arg("analyze").arg(&capture).args(arguments).assert().code(2).stdout("").stderr(contains(words));
+        command!["analyze", &capture].args(arguments).assert().code(2).stdout("").stderr(contains(words));
     }
     turnscope().assert().code(2);
-    turnscope()
-        .arg("--user")
-        .arg("x")
-        .arg("messages")
-        .arg(&capture)
-        .assert()
-        .code(2)
-        .stderr(contains("put them after it"));
+    command!["--user", "x", "messages", &capture].assert().code(2).stderr(contains("put them after it"));
     for before in [["--format", "json"], ["--time", "relative"], ["--output", "report.txt"]] {
         let wrong = turnscope().args(before).arg("messages").arg(&capture).assert().code(2).stdout("");
         wrong.stderr(contains("put them after it"));
     }
-    turnscope().args(["--color", "never", "messages"]).arg(&capture).assert().success();
+    command!["--color", "never", "messages", &capture].assert().success();
 }
 
 #[test]
@@ -491,8 +459,7 @@ fn filters_leave_only_what_was_asked_for() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
     let count = |arguments: &[&str]| {
-        let output =
-            turnscope().arg("messages").arg(&capture).args(arguments).assert().code(0).get_output().stdout.clone();
+        let output = command!["messages", &capture].args(arguments).assert().code(0).get_output().stdout.clone();
         String::from_utf8(output).unwrap().lines().count()
     };
     assert_eq!(count(&[]), 4);
@@ -520,8 +487,7 @@ fn who_is_asked_for_is_found_among_those_tried_or_said_not_to_be_there() {
     let desk = Desk::new();
     let capture = desk.file("two.pcap", scene.pcap());
     let about = |user: &str| {
-        let mut command = turnscope();
-        command.arg("analyze").arg(&capture).args(["--format", "json", "--user", user]);
+        let mut command = command!["analyze", &capture, "--format", "json", "--user", user];
         serde_json::from_slice::<serde_json::Value>(&command.assert().code(0).get_output().stdout).unwrap()
     };
     for user in ["first", "second"] {
@@ -537,9 +503,8 @@ fn times_are_shown_as_asked_for() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
     let run = |how: &str| {
-        let mut command = turnscope();
-        command.env("TZ", "Asia/Kathmandu").arg("messages").arg(&capture).args(["--time", how]);
-        String::from_utf8(command.assert().code(0).get_output().stdout.clone()).unwrap()
+        let mut command = command!["messages", &capture, "--time", how];
+        String::from_utf8(command.env("TZ", "Asia/Kathmandu").assert().code(0).get_output().stdout.clone()).unwrap()
     };
     assert!(run("relative").lines().nth(1).unwrap().contains(" 0.020000 "), "{}", run("relative"));
     assert!(run("utc").contains("Z  10.0.0.2:50000"));
@@ -551,10 +516,10 @@ fn a_file_of_results_appears_when_it_is_complete() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
     let out = desk.file("report.txt", "what stood here before");
-    turnscope().arg(&capture).arg("-o").arg(&out).args(["--color", "never"]).assert().code(1).stdout("");
+    command![&capture, "-o", &out, "--color", "never"].assert().code(1).stdout("");
     assert!(fs::read_to_string(&out).unwrap().starts_with("FAILURE"));
     let nowhere = desk.path("no/such/folder/report.txt");
-    turnscope().arg(&capture).arg("-o").arg(&nowhere).assert().code(2).stderr(contains("cannot be written"));
+    command![&capture, "-o", &nowhere].assert().code(2).stderr(contains("cannot be written"));
     let left: Vec<_> = fs::read_dir(desk.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "no temporary file is left: {left:?}");
 }
@@ -605,8 +570,8 @@ fn a_file_of_results_that_is_not_complete_goes_when_it_is_stopped() {
 fn colour_is_for_terminals_unless_it_is_asked_for() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
-    turnscope().arg(&capture).assert().stdout(contains("\x1b").not());
-    turnscope().arg(&capture).args(["--color", "always"]).assert().stdout(contains("\x1b["));
+    command![&capture].assert().stdout(contains("\x1b").not());
+    command![&capture, "--color", "always"].assert().stdout(contains("\x1b["));
 }
 
 #[test]
@@ -682,30 +647,29 @@ fn a_pipe_of_frames_without_a_time_is_not_waited_for() {
 
 #[test]
 fn explain_answers_offline_and_an_unknown_word_with_what_is_near() {
-    turnscope().args(["explain", "431"]).assert().code(0).stdout(contains("Integrity Check Failure"));
-    turnscope().args(["explain", "alert", "40"]).assert().code(0).stdout(contains("handshake_failure"));
-    turnscope().args(["explain", "turn-integrity-rejected"]).assert().code(0).stdout(contains("Fix:"));
-    turnscope()
-        .args(["explain", "USERNMAE"])
+    command!["explain", "431"].assert().code(0).stdout(contains("Integrity Check Failure"));
+    command!["explain", "alert", "40"].assert().code(0).stdout(contains("handshake_failure"));
+    command!["explain", "turn-integrity-rejected"].assert().code(0).stdout(contains("Fix:"));
+    command!["explain", "USERNMAE"]
         .assert()
         .code(2)
         .stdout("")
         .stderr(contains("near to it: USERNAME").and(contains("turnscope: USERNMAE")));
-    turnscope().arg("explain").assert().code(2);
+    command!["explain"].assert().code(2);
 }
 
 #[test]
 fn completions_and_the_manual_page_are_printed() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        turnscope().args(["completions", shell]).assert().code(0).stdout(contains("turnscope"));
+        command!["completions", shell].assert().code(0).stdout(contains("turnscope"));
     }
     let page = contains(".TH TURNSCOPE")
         .and(contains("CREDENTIALS"))
         .and(contains("\"MESSAGES\""))
         .and(contains("Exit status"));
-    turnscope().arg("man").assert().code(0).stdout(page);
-    turnscope().arg("--version").assert().code(0).stdout(contains("turnscope "));
-    turnscope().arg("--help").assert().code(0).stdout(contains("verify"));
+    command!["man"].assert().code(0).stdout(page);
+    command!["--version"].assert().code(0).stdout(contains("turnscope "));
+    command!["--help"].assert().code(0).stdout(contains("verify"));
 }
 
 #[test]
@@ -713,8 +677,7 @@ fn a_password_can_only_be_asked_for_at_a_terminal() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
     // Whether a terminal can be opened depends on where the tests run; without one it says what to do instead.
-    let mut command = turnscope();
-    command.arg("verify").arg(&capture).arg("--ask-password");
+    let mut command = command!["verify", &capture, "--ask-password"];
     if fs::File::open("/dev/tty").is_err() {
         command.assert().code(2).stderr(contains("--passwords FILE"));
     }
@@ -744,15 +707,13 @@ fn session_descriptions_verify_the_checks_and_are_held_against_the_packets() {
     let desk = Desk::new();
     let (capture, offer, answer) = call(&desk);
     let both = [OsStr::new("--sdp"), offer.as_os_str(), OsStr::new("--sdp"), answer.as_os_str()];
-    turnscope()
-        .arg("verify")
-        .arg(&capture)
+    command!["verify", &capture]
         .args(both)
         .assert()
         .code(0)
         .stdout(contains("answer.sdp (ufrag bbbb)").and(contains("mismatch  ").not()));
-    turnscope().arg("messages").arg(&capture).args(both).assert().stdout(contains("offer.sdp (ufrag aaaa)"));
-    let output = turnscope().arg(&capture).args(both).args(["--format", "json"]).output().unwrap();
+    command!["messages", &capture].args(both).assert().stdout(contains("offer.sdp (ufrag aaaa)"));
+    let output = command![&capture].args(both).args(["--format", "json"]).output().unwrap();
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let told = &json["signalling"];
     assert_eq!(
@@ -762,7 +723,7 @@ fn session_descriptions_verify_the_checks_and_are_held_against_the_packets() {
     let seen: Vec<_> = told[1]["candidates"].as_array().unwrap().iter().map(|told| told["seen"].clone()).collect();
     assert_eq!(seen, [true, false]);
     assert_eq!(json["credentials"][1]["verified"], 2);
-    let text = turnscope().arg(&capture).args(both).output().unwrap();
+    let text = command![&capture].args(both).output().unwrap();
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains("Signalling") && text.contains("answer.sdp"), "{text}");
     for output in [String::from_utf8(output.stdout).unwrap(), text] {
@@ -775,16 +736,7 @@ fn a_password_that_signalling_mangled_is_told_by_verify() {
     let desk = Desk::new();
     let (capture, offer, _) = call(&desk);
     let mangled = desk.file("mangled.sdp", description("bbbb", "b-password-of-ice-9999999", "192.168.1.3:40001"));
-    turnscope()
-        .arg("verify")
-        .arg(&capture)
-        .arg("--sdp")
-        .arg(&offer)
-        .arg("--sdp")
-        .arg(&mangled)
-        .assert()
-        .code(1)
-        .stdout(contains("mismatch"));
+    command!["verify", &capture, "--sdp", &offer, "--sdp", &mangled].assert().code(1).stdout(contains("mismatch"));
 }
 
 #[test]
@@ -803,18 +755,11 @@ fn files_of_credentials_may_be_session_descriptions_and_dumps_may_be_packed() {
     let packed = desk.file("webrtc_internals_dump.gz", packer.finish().unwrap());
     let label = "webrtc_internals_dump.gz, peer connection 8-1, remote offer (ufrag bbbb)";
     for option in ["--sdp", "--credentials"] {
-        let output = turnscope()
-            .arg("verify")
-            .arg(&capture)
-            .arg(option)
-            .arg(&packed)
-            .args(["--format", "json"])
-            .output()
-            .unwrap();
+        let output = command!["verify", &capture, option, &packed, "--format", "json"].output().unwrap();
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!((&json["credentials"][1]["label"], output.status.code()), (&label.into(), Some(0)), "{option}");
     }
-    turnscope().arg("verify").arg(&capture).arg("--credentials").arg(&offer).assert().code(0);
+    command!["verify", &capture, "--credentials", &offer].assert().code(0);
 }
 
 #[test]
@@ -829,22 +774,19 @@ fn a_file_without_a_description_is_a_usage_error_and_damaged_lines_are_not() {
         (&desk.path("none.sdp"), "no such file"),
         (&capture, "no session description"),
     ] {
-        let output =
-            turnscope().arg(&capture).arg("--sdp").arg(file).assert().code(2).stdout("").stderr(contains(words));
+        let output = command![&capture, "--sdp", file].assert().code(2).stdout("").stderr(contains(words));
         assert_eq!(output.get_output().stderr.iter().filter(|&&byte| byte == b'\n').count(), 1);
     }
     let text = fs::read_to_string(&offer).unwrap().replace("a=setup:actpass", "a=setup:whatever");
     let damaged = desk.file("damaged.sdp", text);
-    let mut command = turnscope();
-    command.arg(&capture).arg("--sdp").arg(&damaged);
+    let mut command = command![&capture, "--sdp", &damaged];
     command
         .assert()
         .code(0)
         .stderr(contains("damaged.sdp, line 5: a=setup with a role that there is not, passed over"));
     command.arg("-q").assert().code(0).stderr("");
     for name in ["analyze", "messages", "verify", "flow"] {
-        let mut command = turnscope();
-        let output = command.arg(name).arg(&capture).arg("--sdp").arg(&damaged).assert();
+        let output = command![name, &capture, "--sdp", &damaged].assert();
         let said = String::from_utf8(output.get_output().stderr.clone()).unwrap();
         assert_eq!(said.matches("passed over").count(), 1, "{name} says it once: {said}");
     }
@@ -854,8 +796,7 @@ fn a_file_without_a_description_is_a_usage_error_and_damaged_lines_are_not() {
 fn flow_draws_the_ladder_and_exits_with_0_whatever_was_found() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
-    turnscope()
-        .args(["flow".as_ref(), capture.as_os_str()])
+    command!["flow", &capture]
         .assert()
         .success()
         .stdout(contains("client 10.0.0.2").and(contains("TURN 192.0.2.1:3478")).and(contains("✗ 431")))
@@ -863,24 +804,9 @@ fn flow_draws_the_ladder_and_exits_with_0_whatever_was_found() {
     for (format, begins) in
         [("svg", "<svg xmlns="), ("mermaid", "sequenceDiagram\n    participant c0 as client 10.0.0.2")]
     {
-        turnscope()
-            .args(["flow".as_ref(), capture.as_os_str(), "--format".as_ref(), format.as_ref()])
-            .assert()
-            .success()
-            .stdout(predicate::str::starts_with(begins));
+        command!["flow", &capture, "--format", format].assert().success().stdout(predicate::str::starts_with(begins));
         let file = desk.path(format);
-        turnscope()
-            .args([
-                "flow".as_ref(),
-                capture.as_os_str(),
-                "--format".as_ref(),
-                format.as_ref(),
-                "-o".as_ref(),
-                file.as_os_str(),
-            ])
-            .assert()
-            .success()
-            .stdout("");
+        command!["flow", &capture, "--format", format, "-o", &file].assert().success().stdout("");
         assert!(fs::read_to_string(file).unwrap().starts_with(begins));
     }
 }
@@ -890,7 +816,7 @@ fn flow_shows_times_as_asked_for_and_relative_ones_else() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
     let flow = |time: &[&str]| {
-        let output = turnscope().arg("flow").arg(&capture).args(time).output().unwrap();
+        let output = command!["flow", &capture].args(time).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     assert!(flow(&[]).contains("  0.000000  ├"), "{}", flow(&[]));
@@ -902,13 +828,11 @@ fn flow_takes_the_filters_and_credentials_that_other_commands_take() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
     let passwords = desk.file("passwords", "wrong\nright\n");
-    turnscope()
-        .args(["flow".as_ref(), capture.as_os_str(), "--passwords".as_ref(), passwords.as_os_str()])
+    command!["flow", &capture, "--passwords", &passwords]
         .assert()
         .success()
         .stdout(contains("alice, signed, verified"));
-    turnscope()
-        .args(["flow".as_ref(), capture.as_os_str(), "--host".as_ref(), "10.9.9.9".as_ref()])
+    command!["flow", &capture, "--host", "10.9.9.9"]
         .assert()
         .success()
         .stdout(predicate::str::starts_with("No session"));
@@ -918,22 +842,21 @@ fn flow_takes_the_filters_and_credentials_that_other_commands_take() {
 fn flow_says_which_sessions_there_are_and_what_cannot_be_read() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
-    turnscope()
-        .args(["flow".as_ref(), capture.as_os_str(), "--session".as_ref(), "7".as_ref()])
+    command!["flow", &capture, "--session", "7"]
         .assert()
         .code(2)
         .stdout("")
         .stderr(contains("there is only session 1"));
     let other = desk.file("text.pcap", "no capture");
-    turnscope().arg("flow").arg(&other).assert().code(2).stdout("");
-    turnscope().arg("flow").arg(&other).arg(&capture).assert().success().stdout(contains("✗ 431"));
+    command!["flow", &other].assert().code(2).stdout("");
+    command!["flow", &other, &capture].assert().success().stdout(contains("✗ 431"));
     // the same event twice is one, another is another
     let mut scene = Scene::new();
     scene.with_other_ids().allocate_challenge("10.0.0.77:50000", "192.0.2.1:3478", "example.org", "nonce-2");
     let third = desk.file("third.pcap", scene.pcap());
-    let flow = turnscope().arg("flow").args([&capture, &capture]).assert().success();
+    let flow = command!["flow", &capture, &capture].assert().success();
     flow.stdout(predicate::str::starts_with("2 sessions").not()).stdout(contains("✗ 431"));
-    let flow = turnscope().arg("flow").args([&capture, &third]).assert().success();
+    let flow = command!["flow", &capture, &third].assert().success();
     flow.stdout(predicate::str::starts_with("2 sessions"));
 }
 
@@ -941,7 +864,7 @@ fn flow_says_which_sessions_there_are_and_what_cannot_be_read() {
 fn flow_reads_a_pipe_and_a_closed_one_ends_it_quietly() {
     let desk = Desk::new();
     let scene = refused();
-    turnscope().args(["flow", "-"]).write_stdin(scene.pcap()).assert().success().stdout(contains("✗ 431"));
+    command!["flow", "-"].write_stdin(scene.pcap()).assert().success().stdout(contains("✗ 431"));
     let capture = desk.file("refused.pcap", scene.pcap());
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_turnscope"))
         .args(["flow".as_ref(), capture.as_os_str(), "--format".as_ref(), "svg".as_ref()])
@@ -960,7 +883,7 @@ fn flow_colours_errors_where_colour_is_asked_for() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
     let flow = |colour: &str| {
-        let output = turnscope().arg("flow").arg(&capture).args(["--color", colour]).output().unwrap();
+        let output = command!["flow", &capture, "--color", colour].output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     assert!(flow("always").contains("\u{1b}[31m✗ 431"), "{}", flow("always"));
@@ -972,13 +895,9 @@ fn annotate_writes_a_capture_that_it_can_read_again_and_never_over_its_input() {
     let desk = Desk::new();
     let capture = desk.file("call.pcap", refused().pcap());
     let out = desk.path("call.pcapng");
-    let annotate = |from: &OsStr, to: &OsStr| {
-        let mut command = turnscope();
-        command.arg("annotate").arg(from).arg("-o").arg(to);
-        command
-    };
+    let annotate = |from: &OsStr, to: &OsStr| command!["annotate", from, "-o", to];
     annotate(capture.as_ref(), out.as_ref()).assert().code(0).stdout("").stderr(contains("4 frames"));
-    turnscope().arg(&out).assert().code(1).stdout(contains("turn-integrity-rejected"));
+    command![&out].assert().code(1).stdout(contains("turn-integrity-rejected"));
     annotate(capture.as_ref(), capture.as_ref()).assert().code(2).stderr(contains("would be overwritten"));
     annotate("-".as_ref(), out.as_ref()).assert().code(2).stderr(contains("read twice"));
     annotate(desk.path("nowhere").as_ref(), out.as_ref()).assert().code(2).stderr(contains("no such file"));
@@ -992,11 +911,7 @@ fn redact_writes_a_capture_and_beside_it_only_what_is_asked_for() {
     let desk = Desk::new();
     let sample = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/expressway-431");
     let [out, stand_ins, map] = ["out.pcapng", "stand-ins.toml", "map.json"].map(|name| desk.path(name));
-    let redact = |from: &OsStr| {
-        let mut command = turnscope();
-        command.arg("redact").arg(from).arg("-o").arg(&out);
-        command
-    };
+    let redact = |from: &OsStr| command!["redact", from, "-o", &out];
     let capture = sample.join("capture.pcapng");
     redact(capture.as_ref()).assert().code(0).stdout("").stderr(contains("nobody can verify"));
     assert!(!stand_ins.exists() && !map.exists());
@@ -1050,7 +965,7 @@ fn key_logs_open_tls_in_every_command_and_show_nothing_of_themselves() {
         let shown = String::from_utf8_lossy(&output.get_output().stdout).to_lowercase();
         assert!(!shown.contains(&secret[..16].to_lowercase()), "{command:?}");
     }
-    turnscope().arg("messages").arg(capture).assert().code(0).stdout(contains("Allocate").not());
+    command!["messages", capture].assert().code(0).stdout(contains("Allocate").not());
 }
 
 #[test]
@@ -1065,9 +980,9 @@ fn secrets_behind_all_packets_open_what_is_before_them_in_a_file_and_a_pipe_says
     let desk = Desk::new();
     let file = desk.file("late.pcapng", &capture);
     let opened = "1 of 1 TLS connections of TURN opened";
-    turnscope().arg(&file).assert().code(0).stdout(contains(opened).and(contains("too late").not()));
-    turnscope().arg("messages").arg(&file).assert().stdout(contains("tls Allocate success"));
-    turnscope().arg("--join").args([&file, &file]).assert().stdout(contains(opened));
+    command![&file].assert().code(0).stdout(contains(opened).and(contains("too late").not()));
+    command!["messages", &file].assert().stdout(contains("tls Allocate success"));
+    command!["--join", &file, &file].assert().stdout(contains(opened));
     let mut files = vec![file];
     #[cfg(target_os = "linux")]
     {
@@ -1077,12 +992,11 @@ fn secrets_behind_all_packets_open_what_is_before_them_in_a_file_and_a_pipe_says
     }
     for (number, file) in files.iter().enumerate() {
         let reports = desk.path(&format!("reports{number}"));
-        turnscope().arg("batch").arg(file).arg("--out").arg(&reports).assert().code(0);
+        command!["batch", file, "--out", &reports].assert().code(0);
         let report = fs::read_dir(reports.join("reports")).unwrap().next().unwrap().unwrap().path();
         assert!(fs::read_to_string(report).unwrap().contains("\"tls_opened\":1"), "{number}");
     }
-    turnscope()
-        .arg("-")
+    command!["-"]
         .write_stdin(capture)
         .assert()
         .code(0)
@@ -1098,12 +1012,12 @@ fn damaged_lines_of_a_key_log_are_named_by_number_and_other_files_are_refused() 
     let damaged = desk.file("damaged.log", format!("{good}CLIENT_RANDOM {random} {digits}00\n"));
     let notes = desk.file("notes.txt", "dear diary\n");
     let capture = "samples/tls-success/capture.pcapng";
-    let output = turnscope().arg(capture).arg("--keylog").arg(&damaged).assert().code(0);
+    let output = command![capture, "--keylog", &damaged].assert().code(0);
     let errors = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
     assert!(errors.contains("line 3: CLIENT_RANDOM: the secret has not the length that it must have"), "{errors}");
     assert!(!errors.contains("5ec2e7"), "{errors}");
-    turnscope().arg(capture).arg("--keylog").arg(&notes).assert().code(2).stderr(contains("not a key log"));
-    turnscope().arg(capture).args(["--keylog", "missing.log"]).assert().code(2).stderr(contains("no such file"));
+    command![capture, "--keylog", &notes].assert().code(2).stderr(contains("not a key log"));
+    command![capture, "--keylog", "missing.log"].assert().code(2).stderr(contains("no such file"));
 }
 
 const DEPLOYMENT: &str =
@@ -1116,12 +1030,9 @@ fn a_deployment_is_compared_line_by_line() {
     let right = desk.file("d.toml", DEPLOYMENT);
     let text =
         contains("3 things stated: 3 right, 0 wrong, 0 not seen").and(contains("line 4: TURN: realm example.org"));
-    turnscope().arg(&capture).arg("--deployment").arg(&right).assert().code(0).stdout(text);
+    command![&capture, "--deployment", &right].assert().code(0).stdout(text);
     let wrong = desk.file("w.toml", DEPLOYMENT.replace("example.org", "elsewhere"));
-    let output = turnscope()
-        .args(["analyze", "--format", "json", "--deployment"])
-        .arg(&wrong)
-        .arg(&capture)
+    let output = command!["analyze", "--format", "json", "--deployment", &wrong, &capture]
         .assert()
         .code(0)
         .get_output()
@@ -1146,13 +1057,13 @@ fn mistakes_in_a_deployment_are_wrong_usage_and_name_the_line() {
         ("<turnServer>".to_owned(), "not well-formed XML"),
     ] {
         let file = desk.file("d.toml", text);
-        turnscope().arg(&capture).arg("--deployment").arg(&file).assert().code(2).stdout("").stderr(contains(expected));
+        command![&capture, "--deployment", &file].assert().code(2).stdout("").stderr(contains(expected));
     }
     let file = desk.file("d.toml", [0xff, 0xfe]);
-    turnscope().arg(&capture).arg("--deployment").arg(&file).assert().code(2).stderr(contains("not UTF-8 text"));
+    command![&capture, "--deployment", &file].assert().code(2).stderr(contains("not UTF-8 text"));
     let missing = desk.path("missing.toml");
-    turnscope().arg(&capture).arg("--deployment").arg(&missing).assert().code(2).stderr(contains("no such file"));
-    turnscope().arg(&capture).args(["messages", "--deployment", "x"]).assert().code(2);
+    command![&capture, "--deployment", &missing].assert().code(2).stderr(contains("no such file"));
+    command![&capture, "messages", "--deployment", "x"].assert().code(2);
 }
 
 #[test]
@@ -1165,16 +1076,9 @@ fn logs_are_quoted_with_the_finding_that_explains_them() {
     );
     let quoted =
         contains("Log: cms.log line 1: 2026-01-01 00:00:04.500Z Warning call 6").and(contains("hunter2").not());
-    turnscope()
-        .arg(&capture)
-        .arg("--log")
-        .arg(&log)
-        .args(["--log-offset", "-02:00:00"])
-        .assert()
-        .code(1)
-        .stdout(quoted);
+    command![&capture, "--log", &log, "--log-offset", "-02:00:00"].assert().code(1).stdout(quoted);
     let elsewhere = contains("taken for UTC, since they name no zone").and(contains("Log: cms.log").not());
-    turnscope().arg(&capture).arg("--log").arg(&log).assert().code(1).stdout(elsewhere);
+    command![&capture, "--log", &log].assert().code(1).stdout(elsewhere);
 }
 
 #[test]
@@ -1182,23 +1086,13 @@ fn logs_that_cannot_be_read_and_offsets_that_are_none_are_wrong_usage() {
     let desk = Desk::new();
     let capture = desk.file("refused.pcap", refused().pcap());
     let log = desk.file("cms.log", "no log\n");
-    turnscope()
-        .arg(&capture)
-        .arg("--log")
-        .arg(desk.path("missing.log"))
-        .assert()
-        .code(2)
-        .stderr(contains("no such file"));
-    turnscope()
-        .arg(&capture)
-        .arg("--log")
-        .arg(&log)
-        .args(["--log-offset", "yesterday"])
+    command![&capture, "--log", desk.path("missing.log")].assert().code(2).stderr(contains("no such file"));
+    command![&capture, "--log", &log, "--log-offset", "yesterday"]
         .assert()
         .code(2)
         .stderr(contains("--log-offset yesterday: not an offset"));
-    turnscope().arg(&capture).args(["--log-offset", "5"]).assert().code(2).stderr(contains("--log"));
-    turnscope().arg(&capture).arg("--log").arg(&log).assert().code(1).stdout(contains("no line with a time"));
+    command![&capture, "--log-offset", "5"].assert().code(2).stderr(contains("--log"));
+    command![&capture, "--log", &log].assert().code(1).stdout(contains("no line with a time"));
 }
 
 #[test]
@@ -1207,13 +1101,7 @@ fn the_xml_of_a_turn_server_is_a_credential_of_the_client() {
     let capture = desk.file("refused.pcap", refused().pcap());
     let xml =
         desk.file("turn.xml", "<turnServer>\n<username>alice</username>\n<password>wrong</password>\n</turnServer>");
-    turnscope()
-        .arg(&capture)
-        .arg("--credentials")
-        .arg(&xml)
-        .assert()
-        .code(1)
-        .stdout(contains("turn.xml line 3  client"));
+    command![&capture, "--credentials", &xml].assert().code(1).stdout(contains("turn.xml line 3  client"));
 }
 
 #[test]
@@ -1310,34 +1198,34 @@ fn redact_seals_what_keys_open_anew_and_says_so() {
     let sample = "samples/tls-success";
     let (out, stand_ins) = (desk.path("out.pcapng"), desk.path("stand-ins.toml"));
     let own = fs::read_to_string(format!("{sample}/keylog.txt")).unwrap();
-    turnscope()
-        .args(["redact", &format!("{sample}/capture.pcapng"), "--keylog", &format!("{sample}/keylog.txt")])
-        .args(["--credentials", &format!("{sample}/credentials.toml"), "-o"])
-        .arg(&out)
-        .arg("--credentials-out")
-        .arg(&stand_ins)
-        .assert()
-        .code(0)
-        .stderr(contains("encrypted with other keys").and(contains("nobody can verify").not()));
+    command![
+        "redact",
+        &format!("{sample}/capture.pcapng"),
+        "--keylog",
+        &format!("{sample}/keylog.txt"),
+        "--credentials",
+        &format!("{sample}/credentials.toml"),
+        "-o",
+        &out,
+        "--credentials-out",
+        &stand_ins
+    ]
+    .assert()
+    .code(0)
+    .stderr(contains("encrypted with other keys").and(contains("nobody can verify").not()));
     let written = fs::read(&out).unwrap();
     let secret = own.lines().find(|line| line.starts_with("CLIENT_RANDOM")).and_then(|line| line.split(' ').nth(2));
     let secret = secret.unwrap().as_bytes();
     assert!(!written.windows(secret.len()).any(|part| part == secret), "a key of the original");
     let told = || contains("1 of 1 TLS connections of TURN opened");
-    turnscope().arg(&out).arg("--credentials").arg(&stand_ins).assert().code(0).stdout(told());
+    command![&out, "--credentials", &stand_ins].assert().code(0).stdout(told());
     // messages inside TLS verify with the stand-ins
-    turnscope()
-        .arg("verify")
-        .arg(&out)
-        .arg("--credentials")
-        .arg(&stand_ins)
+    command!["verify", &out, "--credentials", &stand_ins]
         .assert()
         .code(0)
         .stdout(contains("verified").or(contains("signed")));
     // without the keys it is dropped as ever
-    turnscope()
-        .args(["redact", &format!("{sample}/capture.pcapng"), "-o"])
-        .arg(&out)
+    command!["redact", &format!("{sample}/capture.pcapng"), "-o", &out]
         .assert()
         .code(0)
         .stderr(contains("encrypted with other keys").not());
@@ -1352,11 +1240,7 @@ fn annotate_embeds_the_keys_of_its_capture_only_where_it_is_asked_to() {
     let keys = desk.file("keys.log", format!("{other}{own}"));
     let annotated = |name: &str, more: &[&str]| {
         let out = desk.path(name);
-        turnscope()
-            .args(["annotate", &format!("{sample}/capture.pcapng"), "--all", "-o"])
-            .arg(&out)
-            .arg("--keylog")
-            .arg(&keys)
+        command!["annotate", &format!("{sample}/capture.pcapng"), "--all", "-o", &out, "--keylog", &keys]
             .args(more)
             .assert()
             .code(0);
@@ -1366,8 +1250,8 @@ fn annotate_embeds_the_keys_of_its_capture_only_where_it_is_asked_to() {
     let secret = own.lines().rfind(|line| !line.starts_with('#')).unwrap();
     let (with, path) = annotated("with.pcapng", &["--embed-keys"]);
     assert!(holds(&with, secret) && !holds(&with, "5ec2e7ff"), "its own keys and no others");
-    turnscope().arg(&path).assert().stdout(contains("1 of 1 TLS connections of TURN opened"));
+    command![&path].assert().stdout(contains("1 of 1 TLS connections of TURN opened"));
     let (without, _) = annotated("without.pcapng", &[]);
     assert!(!holds(&without, secret), "no key that was not asked for");
-    turnscope().args(["annotate", "x.pcap", "-o", "y.pcapng", "--embed-keys"]).assert().code(2);
+    command!["annotate", "x.pcap", "-o", "y.pcapng", "--embed-keys"].assert().code(2);
 }

@@ -16,6 +16,16 @@ pub fn turnscope() -> Command {
     command
 }
 
+/// turnscope with these arguments, each a text or a path.
+macro_rules! command {
+    ($($argument:expr),+) => {{
+        let mut command = $crate::support::desk::turnscope();
+        $(command.arg($argument);)+
+        command
+    }};
+}
+pub(crate) use command;
+
 /// A folder that goes with the value.
 pub struct Desk {
     pub folder: tempfile::TempDir,

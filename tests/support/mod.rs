@@ -17,7 +17,7 @@
 //! let capture: Vec<u8> = scene.pcap();
 //! ```
 // Each integration test compiles its own copy and uses a part of it.
-#![allow(dead_code, unused_imports, unreachable_pub)]
+#![allow(dead_code, unused_imports, unused_macros, unreachable_pub)]
 // What is indexed here was built here; a kit that panics fails the test that misused it, as it should.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
