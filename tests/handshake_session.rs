@@ -86,10 +86,10 @@ fn a_flight_that_is_sent_again_is_counted_and_a_mirrored_copy_is_not() {
 fn a_cookie_makes_two_more_flights_of_the_same_association() {
     let (mut scene, mut shake) = (Scene::new(), Shake::between(ALICE, BOB));
     shake.hello(&mut scene);
-    let request = shake.server.hello_verify_request(b"cookie");
-    shake.down(&mut scene, request);
-    let hello = shake.client.client_hello(&Offer { cookie: b"cookie".to_vec(), ..Offer::default() });
-    shake.up(&mut scene, hello);
+    shake.server_says(&mut scene, |server| server.hello_verify_request(b"cookie"));
+    shake.client_says(&mut scene, |client| {
+        client.client_hello(&Offer { cookie: b"cookie".to_vec(), ..Offer::default() })
+    });
     shake.server_flight(&mut scene);
     shake.client_flight(&mut scene);
     shake.last_flight(&mut scene);
@@ -182,8 +182,7 @@ fn a_second_handshake_on_the_same_addresses_is_an_association_of_its_own() {
 fn fragments_over_several_datagrams_in_any_order_make_one_certificate() {
     let (mut scene, mut shake) = (Scene::new(), Shake::between(ALICE, BOB));
     shake.hello(&mut scene);
-    let hello = shake.server.server_hello(0xA5, 0xFEFD, 0xC02B);
-    shake.down(&mut scene, hello);
+    shake.server_says(&mut scene, |server| server.server_hello(0xA5, 0xFEFD, 0xC02B));
     let body = dtls::certificate_body(&[&shake.certificates.1]);
     let middle = body.len() / 2;
     let last = shake.server.fragment(11, &body, middle..body.len());
@@ -229,16 +228,13 @@ fn a_hello_of_which_the_second_fragment_is_seen_first_begins_one_handshake() {
 fn dtls_1_3_is_complete_by_its_epochs() {
     let (mut scene, mut shake) = (Scene::new(), Shake::between(ALICE, BOB));
     let offer = Offer { versions: vec![DTLS_1_3, 0xFEFD], suites: vec![0x1301], ..Offer::default() };
-    let hello = shake.client.client_hello(&offer);
-    shake.up(&mut scene, hello);
+    shake.client_says(&mut scene, |client| client.client_hello(&offer));
     let flight = [shake.server.server_hello(0xA5, DTLS_1_3, 0x1301), shake.server.unified(2, 600)].concat();
     shake.down(&mut scene, flight);
-    let answer = shake.client.unified(2, 500);
-    shake.up(&mut scene, answer);
+    shake.client_says(&mut scene, |client| client.unified(2, 500));
     let before = of(&scene.pcap());
     assert_eq!(only(&before).state, DtlsState::Incomplete, "the server has not acknowledged the client's flight");
-    let ack = shake.server.unified(3, 35);
-    shake.down(&mut scene, ack);
+    shake.server_says(&mut scene, |server| server.unified(3, 35));
     let report = of(&scene.pcap());
     let known = only(&report);
     assert_eq!((known.state, known.version.as_deref()), (DtlsState::Complete, Some("DTLS 1.3")));
@@ -249,14 +245,12 @@ fn dtls_1_3_is_complete_by_its_epochs() {
 #[test]
 fn a_resumed_handshake_shows_no_certificate_and_the_server_finishes_first() {
     let (mut scene, mut shake) = (Scene::new(), Shake::between(ALICE, BOB));
-    let hello = shake.client.client_hello(&Offer { session: vec![4; 32], ..Offer::default() });
-    shake.up(&mut scene, hello);
+    shake.client_says(&mut scene, |client| client.client_hello(&Offer { session: vec![4; 32], ..Offer::default() }));
     let flight =
         [shake.server.server_hello(0xA5, 0xFEFD, 0xC02B), shake.server.change_cipher(), shake.server.finished()]
             .concat();
     shake.down(&mut scene, flight);
-    let last = shake.client.last_flight();
-    shake.up(&mut scene, last);
+    shake.client_says(&mut scene, |client| client.last_flight());
     let report = of(&scene.pcap());
     assert_eq!((only(&report).state, only(&report).resumed), (DtlsState::Complete, true));
 }
@@ -265,8 +259,7 @@ fn a_resumed_handshake_shows_no_certificate_and_the_server_finishes_first() {
 fn a_protected_alert_at_the_end_is_its_closing() {
     let (mut scene, mut shake) = complete();
     shake.talk(&mut scene, 3);
-    let alert = shake.server.sealed(21, 26);
-    shake.down(&mut scene, alert);
+    shake.server_says(&mut scene, |server| server.sealed(21, 26));
     let report = of(&scene.pcap());
     let closed = only(&report).closed.as_ref().unwrap();
     assert_eq!((closed.by, closed.clear), ("server", false));

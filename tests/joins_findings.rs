@@ -138,8 +138,7 @@ fn hellos(scene: &mut Scene) {
     for copy in 1..6 {
         scene.after_ms(50 << copy);
         scene.b_is_answered(&agents(), plain);
-        let copy = again(&mut shake.client, &hello.payload);
-        shake.up(scene, copy);
+        shake.client_says(scene, |client| again(client, &hello.payload));
     }
 }
 
@@ -163,8 +162,7 @@ fn hellos_that_are_dropped_on_the_way_are_told_with_where() {
     // and with another handshake there, it does not leave it out
     let other = |scene: &mut Scene| {
         let mut shake = Shake::between("10.0.0.7:50005", "192.0.2.9:40005");
-        let hello = shake.client.client_hello(&dtls::Offer { random: 0x33, ..dtls::Offer::default() });
-        shake.up(scene, hello);
+        shake.client_says(scene, |client| client.client_hello(&dtls::Offer { random: 0x33, ..dtls::Offer::default() }));
         shake.server_flight(scene);
         shake.client_flight(scene);
         shake.last_flight(scene);

@@ -50,8 +50,7 @@ fn hellos(scene: &mut Scene, shake: &mut Shake, copies: u32) {
     let hello = shake.hello(scene);
     for copy in 1..copies {
         scene.after_ms(50 << copy);
-        let copy = again(&mut shake.client, &hello.payload);
-        shake.up(scene, copy);
+        shake.client_says(scene, |client| again(client, &hello.payload));
     }
 }
 
@@ -155,8 +154,7 @@ mod silence {
         checks(&mut scene);
         hellos(&mut scene, &mut shake, 6);
         let mut other = Shake::between("10.0.0.2:50001", "192.0.2.9:40001");
-        let hello = other.client.client_hello(&Offer { random: 9, ..Offer::default() });
-        other.up(&mut scene, hello);
+        other.client_says(&mut scene, |client| client.client_hello(&Offer { random: 9, ..Offer::default() }));
         other.server_flight(&mut scene);
         other.client_flight(&mut scene);
         other.last_flight(&mut scene);
@@ -181,11 +179,9 @@ mod silence {
         shake.hello(&mut scene);
         shake.client_flight(&mut scene);
         for _ in 0..3 {
-            let data = shake.client.sealed(23, 50);
-            shake.up(scene.after_ms(1000), data);
+            shake.client_says(scene.after_ms(1000), |client| client.sealed(23, 50));
         }
-        let data = shake.client.sealed(21, 26);
-        let last = shake.up(&mut scene, data);
+        let last = shake.client_says(&mut scene, |client| client.sealed(21, 26));
         scene.after_ms(1).icmp("192.0.2.9", Icmp::PortUnreachable, &last);
         let report = of(&scene);
         assert!(!ids(&report).contains(&"dtls-unreachable"), "{:?}", ids(&report));
@@ -196,8 +192,7 @@ mod silence {
         let (mut scene, mut shake) = start();
         shake.complete(&mut scene);
         shake.talk(&mut scene, 3);
-        let data = shake.client.sealed(23, 50);
-        let last = shake.up(&mut scene, data);
+        let last = shake.client_says(&mut scene, |client| client.sealed(23, 50));
         scene.after_ms(5).icmp("192.0.2.9", Icmp::PortUnreachable, &last);
         assert_silent(&of(&scene));
     }
@@ -209,8 +204,7 @@ mod roles {
     fn both_hello(scene: &mut Scene) -> (Shake, Shake) {
         let (mut shake, mut other) = (Shake::between(ALICE, BOB), Shake::between(BOB, ALICE));
         shake.hello(scene);
-        let hello = other.client.client_hello(&Offer { random: 0x66, ..Offer::default() });
-        other.up(scene, hello);
+        other.client_says(scene, |client| client.client_hello(&Offer { random: 0x66, ..Offer::default() }));
         (shake, other)
     }
 
@@ -231,8 +225,7 @@ mod roles {
     fn the_alert_that_one_side_sends_about_it_is_its_symptom() {
         let mut scene = Scene::new();
         let (mut shake, _) = both_hello(&mut scene);
-        let alert = shake.client.alert(2, 10);
-        shake.up(&mut scene, alert);
+        shake.client_says(&mut scene, |client| client.alert(2, 10));
         let report = of(&scene);
         let known = finding(&report, "dtls-role-conflict");
         assert_eq!((known.severity, known.confidence), (Severity::Failure, Confidence::Certain));
@@ -244,11 +237,11 @@ mod roles {
     fn an_alert_that_the_capture_holds_before_its_senders_own_hello_hides_no_second_client() {
         let mut scene = Scene::new();
         let (mut shake, mut other) = (Shake::between(ALICE, BOB), Shake::between(BOB, ALICE));
-        let hello = shake.client.client_hello(&Offer { random: 0x11, share: 1216, ..Offer::default() });
-        shake.up(&mut scene, hello);
+        shake.client_says(&mut scene, |client| {
+            client.client_hello(&Offer { random: 0x11, share: 1216, ..Offer::default() })
+        });
         let own = other.client.client_hello(&Offer { random: 0x66, ..Offer::default() });
-        let alert = other.client.alert(2, 10);
-        other.up(&mut scene, alert);
+        other.client_says(&mut scene, |client| client.alert(2, 10));
         other.up(&mut scene, own);
         let report = of(&scene);
         assert_eq!(report.dtls.len(), 1);
@@ -341,8 +334,7 @@ mod fragments {
         for copy in 0..4 {
             scene.after_ms(200).udp_in_fragments(BOB, ALICE, &flight, 1480, |place| place == 0);
             scene.after_ms(400 << copy);
-            let copy = again(&mut shake.client, &hello.payload);
-            shake.up(&mut scene, copy);
+            shake.client_says(&mut scene, |client| again(client, &hello.payload));
         }
         let report = of(&scene);
         assert_told(&report, "dtls-fragment-lost", Severity::Failure, Confidence::Certain);
@@ -362,8 +354,7 @@ mod fragments {
                 scene.after_ms(3).icmp("192.0.2.254", Icmp::TooBig(1200), &quoted(flight));
             }
             scene.after_ms(900 << copy);
-            let copy = again(&mut shake.client, &hello.payload);
-            shake.up(&mut scene, copy);
+            shake.client_says(&mut scene, |client| again(client, &hello.payload));
         }
         consent(&mut scene, 3);
         of(&scene)
@@ -428,13 +419,11 @@ mod fragments {
         let (mut scene, mut shake) = start();
         checks(&mut scene);
         shake.hello(&mut scene);
-        let verify = shake.server.hello_verify_request(&[7; 20]);
-        shake.down(&mut scene, verify);
+        shake.server_says(&mut scene, |server| server.hello_verify_request(&[7; 20]));
         let hello = shake.client.client_hello(&Offer { cookie: vec![7; 20], ..Offer::default() });
         for copy in 0..5 {
             scene.after_ms(500 << copy);
-            let copy = again(&mut shake.client, &hello);
-            shake.up(&mut scene, copy);
+            shake.client_says(&mut scene, |client| again(client, &hello));
         }
         consent(&mut scene, 3);
         let report = of(&scene);
@@ -448,8 +437,7 @@ mod fragments {
         let (mut scene, mut shake) = start();
         let body = dtls::client_hello_body(&Offer { share: 1216, versions: vec![DTLS_1_3], ..Offer::default() });
         for range in [0..1100, 1100..body.len()] {
-            let piece = shake.client.fragment(1, &body, range);
-            shake.up(&mut scene, piece);
+            shake.client_says(&mut scene, |client| client.fragment(1, &body, range));
         }
         (scene, shake)
     }
@@ -457,8 +445,7 @@ mod fragments {
     #[test]
     fn a_hello_in_pieces_that_a_peer_refuses_is_named() {
         let (mut scene, mut shake) = hello_in_pieces();
-        let alert = shake.server.alert(2, 50);
-        shake.down(&mut scene, alert);
+        shake.server_says(&mut scene, |server| server.alert(2, 50));
         let report = of(&scene);
         assert_told(&report, "dtls-hello-fragmented", Severity::Failure, Confidence::Certain);
         assert!(finding(&report, "dtls-hello-fragmented").title.contains("2 fragments"));
@@ -469,10 +456,8 @@ mod fragments {
         let (mut scene, mut shake) = hello_in_pieces();
         let flight = [shake.server.server_hello(0xA5, DTLS_1_3, 0x1301), shake.server.unified(2, 600)].concat();
         shake.down(&mut scene, flight);
-        let answer = shake.client.unified(2, 500);
-        shake.up(&mut scene, answer);
-        let ack = shake.server.unified(3, 35);
-        shake.down(&mut scene, ack);
+        shake.client_says(&mut scene, |client| client.unified(2, 500));
+        shake.server_says(&mut scene, |server| server.unified(3, 35));
         assert_silent(&of(&scene));
     }
 }
@@ -485,8 +470,7 @@ mod certificates {
         checks(&mut scene);
         shake.hello(&mut scene);
         shake.server_flight(&mut scene);
-        let alert = shake.client.alert(2, description);
-        shake.up(&mut scene, alert);
+        shake.client_says(&mut scene, |client| client.alert(2, description));
         (scene, shake)
     }
 
@@ -586,8 +570,7 @@ mod alerts {
         for code in [40, 71] {
             let (mut scene, mut shake) = start();
             shake.hello(&mut scene);
-            let alert = shake.server.alert(2, code);
-            shake.down(&mut scene, alert);
+            shake.server_says(&mut scene, |server| server.alert(2, code));
             let report = of(&scene);
             assert_told(&report, "dtls-handshake-failure", Severity::Failure, Confidence::Certain);
             let text = &finding(&report, "dtls-handshake-failure").explanation;
@@ -602,8 +585,7 @@ mod alerts {
         let (mut scene, mut shake) = start();
         shake.hello(&mut scene);
         shake.server_flight(&mut scene);
-        let alert = shake.client.alert(2, 71);
-        shake.up(&mut scene, alert);
+        shake.client_says(&mut scene, |client| client.alert(2, 71));
         let report = of(&scene);
         assert_told(&report, "dtls-handshake-failure", Severity::Failure, Confidence::Certain);
         let found = finding(&report, "dtls-handshake-failure");
@@ -620,8 +602,7 @@ mod alerts {
     fn a_value_out_of_place_is_not_told_as_nothing_in_common() {
         let (mut scene, mut shake) = start();
         shake.hello(&mut scene);
-        let alert = shake.server.alert(2, 47);
-        shake.down(&mut scene, alert);
+        shake.server_says(&mut scene, |server| server.alert(2, 47));
         let report = of(&scene);
         assert_told(&report, "dtls-handshake-failure", Severity::Failure, Confidence::Certain);
         let found = finding(&report, "dtls-handshake-failure");
@@ -636,8 +617,7 @@ mod alerts {
         shake.server_flight(&mut scene);
         let flight = [shake.client.certificate(&[]), shake.client.client_key_exchange(), shake.client.last_flight()];
         shake.up(&mut scene, flight.concat());
-        let alert = shake.server.alert(2, 40);
-        shake.down(&mut scene, alert);
+        shake.server_says(&mut scene, |server| server.alert(2, 40));
         let report = of(&scene);
         assert_told(&report, "dtls-handshake-failure", Severity::Failure, Confidence::Certain);
         assert!(finding(&report, "dtls-handshake-failure").title.contains("requires a certificate"));
@@ -646,10 +626,8 @@ mod alerts {
     #[test]
     fn disjoint_versions_are_named() {
         let (mut scene, mut shake) = start();
-        let hello = shake.client.client_hello(&Offer { version: DTLS_1_0, ..Offer::default() });
-        shake.up(&mut scene, hello);
-        let alert = shake.server.alert(2, 70);
-        shake.down(&mut scene, alert);
+        shake.client_says(&mut scene, |client| client.client_hello(&Offer { version: DTLS_1_0, ..Offer::default() }));
+        shake.server_says(&mut scene, |server| server.alert(2, 70));
         let report = of(&scene);
         assert_told(&report, "dtls-version", Severity::Failure, Confidence::Certain);
         assert!(finding(&report, "dtls-version").title.contains("DTLS 1.0"));
@@ -660,8 +638,7 @@ mod alerts {
         let (mut scene, mut shake) = start();
         shake.hello(&mut scene);
         shake.server_flight(&mut scene);
-        let alert = shake.client.alert(2, 80);
-        shake.up(&mut scene, alert);
+        shake.client_says(&mut scene, |client| client.alert(2, 80));
         assert_told(&of(&scene), "dtls-alert", Severity::Warning, Confidence::Certain);
     }
 
@@ -683,15 +660,13 @@ mod endings {
     fn a_close_right_after_the_handshake_is_a_warning_and_one_after_a_call_a_note() {
         let (mut scene, mut shake) = start();
         shake.complete(&mut scene);
-        let alert = shake.client.sealed(21, 26);
-        shake.up(&mut scene, alert);
+        shake.client_says(&mut scene, |client| client.sealed(21, 26));
         assert_told(&of(&scene), "dtls-closed-early", Severity::Warning, Confidence::Certain);
 
         let (mut scene, mut shake) = start();
         shake.complete(&mut scene);
         shake.talk(&mut scene, 5);
-        let alert = shake.client.sealed(21, 26);
-        shake.up(&mut scene, alert);
+        shake.client_says(&mut scene, |client| client.sealed(21, 26));
         let report = of(&scene);
         assert_silent(&report);
         assert_eq!(finding(&report, "dtls-closed").severity, Severity::Note);
@@ -704,8 +679,7 @@ mod endings {
         checks(&mut scene);
         shake.complete(&mut scene);
         for _ in 0..6 {
-            let data = shake.server.sealed(23, 70);
-            shake.down(&mut scene, data);
+            shake.server_says(&mut scene, |server| server.sealed(23, 70));
             consent(&mut scene, 1);
         }
         assert_told(&of(&scene), "dtls-closed-early", Severity::Warning, Confidence::Likely);
@@ -715,8 +689,7 @@ mod endings {
     fn an_obsolete_version_is_a_warning() {
         let (mut scene, mut shake) = start();
         (shake.client.version, shake.server.version) = (DTLS_1_0, DTLS_1_0);
-        let hello = shake.client.client_hello(&Offer { version: DTLS_1_0, ..Offer::default() });
-        shake.up(&mut scene, hello);
+        shake.client_says(&mut scene, |client| client.client_hello(&Offer { version: DTLS_1_0, ..Offer::default() }));
         let flight = [
             shake.server.server_hello(0xA5, DTLS_1_0, 0xC009),
             shake.server.certificate(&[&shake.certificates.1]),
@@ -737,8 +710,7 @@ mod endings {
         let flight = shake.server_flight(&mut scene);
         for time in 1..times {
             scene.after_ms(500 << time);
-            let copy = again(&mut shake.server, &flight.payload);
-            shake.down(&mut scene, copy);
+            shake.server_says(&mut scene, |server| again(server, &flight.payload));
         }
         consent(&mut scene, 4);
         scene
@@ -753,8 +725,7 @@ mod endings {
         shake.server_flight(&mut scene);
         let flight = shake.client_flight(&mut scene);
         for _ in 0..4 {
-            let copy = again(&mut shake.client, &flight.payload);
-            shake.up(scene.after_ms(50), copy);
+            shake.client_says(scene.after_ms(50), |client| again(client, &flight.payload));
         }
         let report = of(&scene);
         assert!(!ids(&report).contains(&"dtls-incomplete"), "{:?}", ids(&report));
@@ -777,13 +748,11 @@ mod endings {
         shake.hello(&mut scene);
         let flight = shake.server_flight(&mut scene);
         for time in 1..4 {
-            let copy = again(&mut shake.server, &flight.payload);
-            shake.down(scene.after_ms(50 << time), copy);
+            shake.server_says(scene.after_ms(50 << time), |server| again(server, &flight.payload));
         }
         shake.client_flight(&mut scene);
         let end = shake.last_flight(&mut scene);
-        let copy = again(&mut shake.server, &end.payload);
-        shake.down(scene.after_ms(100), copy);
+        shake.server_says(scene.after_ms(100), |server| again(server, &end.payload));
         for number in 0..200_u16 {
             scene.after_ms(20).udp(BOB, ALICE, payload::rtp(111, number, u32::from(number) * 960, 7, 80));
         }
@@ -800,8 +769,7 @@ mod endings {
         for number in 0..200_u16 {
             scene.after_ms(20).udp(BOB, ALICE, payload::rtp(111, number, u32::from(number) * 960, 7, 80));
             if number % 50 == 49 {
-                let copy = again(&mut shake.client, &flight.payload);
-                shake.up(&mut scene, copy);
+                shake.client_says(&mut scene, |client| again(client, &flight.payload));
             }
         }
         let report = of(&scene);
@@ -832,8 +800,7 @@ mod endings {
         checks(&mut scene);
         shake.complete(&mut scene);
         shake.talk(&mut scene, 3);
-        let alert = shake.client.sealed(21, 26);
-        shake.up(&mut scene, alert);
+        shake.client_says(&mut scene, |client| client.sealed(21, 26));
         let shots = degrade::shots(&scene);
         for cut in 0..shots.len() {
             assert_silent(&analyze::report(&degrade::pcap(&shots[cut..])));
@@ -845,16 +812,14 @@ mod endings {
     fn an_encrypted_alert_in_place_of_the_acknowledgement_breaks_off_dtls_1_3() {
         let (mut scene, mut shake) = start();
         checks(&mut scene);
-        let hello = shake.client.client_hello(&Offer { versions: vec![DTLS_1_3], ..Offer::default() });
-        shake.up(&mut scene, hello);
+        shake.client_says(&mut scene, |client| {
+            client.client_hello(&Offer { versions: vec![DTLS_1_3], ..Offer::default() })
+        });
         let flight = [shake.server.server_hello(0xA5, DTLS_1_3, 0x1301), shake.server.unified(2, 600)].concat();
         shake.down(&mut scene, flight);
-        let answer = shake.client.unified(2, 500);
-        shake.up(&mut scene, answer);
-        let alert = shake.server.unified(3, 19);
-        shake.down(&mut scene, alert);
-        let data = shake.client.unified(3, 61);
-        shake.up(&mut scene, data);
+        shake.client_says(&mut scene, |client| client.unified(2, 500));
+        shake.server_says(&mut scene, |server| server.unified(3, 19));
+        shake.client_says(&mut scene, |client| client.unified(3, 61));
         let report = of(&scene);
         assert_told(&report, "dtls-closed-early", Severity::Warning, Confidence::Certain);
         assert!(finding(&report, "dtls-closed-early").title.contains(BOB));
@@ -905,16 +870,14 @@ mod ends_that_are_not_in_the_capture {
         shake.server_flight(&mut scene);
         shake.client_flight(&mut scene);
         consent(&mut scene, 2);
-        let alert = shake.server.sealed(21, 26);
-        shake.down(&mut scene, alert);
+        shake.server_says(&mut scene, |server| server.sealed(21, 26));
         assert_silent(&of(&scene));
     }
 
     #[test]
     fn an_alert_on_which_the_capture_joins_tells_of_no_handshake() {
         let (mut scene, mut shake) = start();
-        let alert = shake.server.alert(2, 80);
-        shake.down(&mut scene, alert);
+        shake.server_says(&mut scene, |server| server.alert(2, 80));
         consent(&mut scene, 3);
         assert_silent(&of(&scene));
     }
@@ -939,12 +902,10 @@ mod ends_that_are_not_in_the_capture {
         checks(&mut scene);
         let body = dtls::client_hello_body(&Offer::default());
         for part in [0..60, 60..body.len()] {
-            let fragment = shake.client.fragment(1, &body, part);
-            shake.up(&mut scene, fragment);
+            shake.client_says(&mut scene, |client| client.fragment(1, &body, part));
         }
         consent(&mut scene, 4);
-        let alert = shake.client.sealed(21, 26);
-        shake.up(&mut scene, alert);
+        shake.client_says(&mut scene, |client| client.sealed(21, 26));
         let report = of(&scene);
         assert!(!ids(&report).contains(&"dtls-hello-fragmented"), "{:?}", ids(&report));
     }
@@ -1045,8 +1006,7 @@ fn a_small_hello_that_the_capture_cut_short_is_no_large_one() {
     checks(&mut scene);
     hellos(&mut scene, &mut shake, 5);
     // what else the server said is not there
-    let data = shake.server.unified(3, 30);
-    shake.down(&mut scene, data);
+    shake.server_says(&mut scene, |server| server.unified(3, 30));
     consent(&mut scene, 10);
     let report = of(&scene);
     assert!(!ids(&report).contains(&"dtls-hello-fragmented"), "{:?}", ids(&report));
@@ -1072,11 +1032,9 @@ fn a_server_flight_that_the_end_of_the_capture_cuts_has_lost_nothing() {
     checks(&mut scene);
     hellos(&mut scene, &mut shake, 4);
     let body = dtls::certificate_body(&[&[0x30; 3000]]);
-    let hello = shake.server.server_hello(0xA5, dtls::DTLS_1_2, 0xC02B);
-    shake.down(&mut scene, hello);
+    shake.server_says(&mut scene, |server| server.server_hello(0xA5, dtls::DTLS_1_2, 0xC02B));
     for start in [0, 1000] {
-        let part = shake.server.fragment(11, &body, start..start + 1000);
-        shake.down(&mut scene, part);
+        shake.server_says(&mut scene, |server| server.fragment(11, &body, start..start + 1000));
     }
     let report = of(&scene);
     assert!(
@@ -1092,8 +1050,7 @@ fn a_large_hello_was_read_where_the_server_goes_on_though_the_capture_lacks_its_
     shake.up(&mut scene, hello.clone());
     for _ in 0..4 {
         scene.after_ms(200);
-        let copy = again(&mut shake.client, &hello);
-        shake.up(&mut scene, copy);
+        shake.client_says(&mut scene, |client| again(client, &hello));
     }
     let _lost = shake.server.server_flight(&shake.certificates.1.clone());
     shake.client_flight(&mut scene);
@@ -1124,8 +1081,7 @@ fn a_pair_that_was_nominated_before_the_capture_may_have_its_keys() {
 /// Only the alert of a handshake that began before the capture, by Bob, and a pair that works from then on.
 fn alert_alone(description: u8) -> Report {
     let (mut scene, mut shake) = start();
-    let alert = shake.server.alert(2, description);
-    shake.down(&mut scene, alert);
+    shake.server_says(&mut scene, |server| server.alert(2, description));
     checks(&mut scene);
     consent(&mut scene, 20);
     of(&scene)

@@ -252,8 +252,7 @@ fn a_data_channel_that_nobody_answers_while_the_peer_goes_on_with_ice_is_told_as
     let (mut scene, mut shake) = call();
     for round in 0..6 {
         scene.after_ms(1000 << round.min(3));
-        let init = shake.client.sealed(23, 124);
-        shake.up(&mut scene, init);
+        shake.client_says(&mut scene, |client| client.sealed(23, 124));
         scene.consent(&agents(), 5);
     }
     let told = report(&scene.pcap());
@@ -426,8 +425,7 @@ fn a_client_that_does_not_prove_its_certificate_is_told_so_where_the_server_aler
     flight.extend(shake.client.change_cipher());
     flight.extend(shake.client.finished());
     shake.up(&mut scene, flight);
-    let alert = shake.server.alert(2, 10);
-    shake.down(&mut scene, alert);
+    shake.server_says(&mut scene, |server| server.alert(2, 10));
     scene.consent(&agents(), 10);
     let told = report(&scene.pcap());
     let found = finding(&told, "dtls-alert");
@@ -440,8 +438,7 @@ fn a_hello_without_extended_master_secret_is_told_so_where_it_is_refused() {
     scene.connect(&agents());
     let mut shake = Shake::between(A, B);
     shake.hello(&mut scene);
-    let alert = shake.server.alert(2, 40);
-    shake.down(&mut scene, alert);
+    shake.server_says(&mut scene, |server| server.alert(2, 40));
     scene.consent(&agents(), 10);
     let told = report(&scene.pcap());
     let found = finding(&told, "dtls-handshake-failure");
@@ -458,8 +455,7 @@ fn a_peer_that_closes_thirty_seconds_after_the_last_check_of_a_full_agent_missed
                 scene.a_is_answered(&agents(), plain);
             }
         }
-        let bye = shake.server.sealed(21, 26);
-        shake.down(&mut scene, bye);
+        shake.server_says(&mut scene, |server| server.sealed(21, 26));
         for number in 1500..1600_u16 {
             scene.after_ms(20).udp(A, B, payload::rtp(96, number, u32::from(number) * 960, 7, 300));
         }

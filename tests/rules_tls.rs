@@ -758,8 +758,7 @@ fn a_server_over_dtls_is_on_the_scoreboard_without_keys() {
     later(&mut alone);
     assert_eq!(board(&on(&alone)), [unheard]);
     shake.server_flight(&mut scene);
-    let alert = shake.client.alert(2, 48);
-    shake.up(&mut scene, alert);
+    shake.client_says(&mut scene, |client| client.alert(2, 48));
     later(&mut scene);
     let failed = (SERVER.to_owned(), Transport::Dtls, TransportOutcome::HandshakeFailed, [1, 1, 0]);
     assert_eq!(board(&on(&scene)), [failed]);
@@ -773,11 +772,9 @@ fn dtls_with_a_turn_server_is_judged_as_tls_is_and_not_as_that_of_a_call() {
         let mut scene = Scene::new();
         let mut shake = Shake::between(CLIENT, SERVER);
         shake.certificates.1 = certificate("turn.example.org");
-        let hello = shake.client.client_hello(&dtls::Offer { srtp, ..dtls::Offer::default() });
-        shake.up(&mut scene, hello);
+        shake.client_says(&mut scene, |client| client.client_hello(&dtls::Offer { srtp, ..dtls::Offer::default() }));
         shake.server_flight(&mut scene);
-        let alert = shake.client.alert(2, code);
-        shake.up(&mut scene, alert);
+        shake.client_says(&mut scene, |client| client.alert(2, code));
         later(&mut scene);
         on(&scene)
     };
@@ -802,8 +799,7 @@ fn dtls_with_a_turn_server_that_works_does_not_excuse_a_call_that_does_not() {
     let mut call = Shake::between("172.16.84.124:51000", "198.51.100.7:40000");
     call.hello(&mut scene);
     call.server_flight(&mut scene);
-    let alert = call.client.alert(2, 42);
-    call.up(&mut scene, alert);
+    call.client_says(&mut scene, |client| client.alert(2, 42));
     turn.talk(&mut scene, 4);
     later(&mut scene);
     let report = on(&scene);

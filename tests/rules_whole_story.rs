@@ -218,16 +218,13 @@ fn given_up(times: u64, by_client: bool, alert: u8) -> Report {
     let flight = shake.server_flight(&mut scene);
     for time in 1..times {
         scene.after_ms(1000 * time);
-        let copy = again(&mut shake.server, &flight.payload);
-        shake.down(&mut scene, copy);
+        shake.server_says(&mut scene, |server| again(server, &flight.payload));
     }
     scene.after_ms(500);
     if by_client {
-        let alert = shake.client.alert(1, alert);
-        shake.up(&mut scene, alert);
+        shake.client_says(&mut scene, |client| client.alert(1, alert));
     } else {
-        let alert = shake.server.alert(1, alert);
-        shake.down(&mut scene, alert);
+        shake.server_says(&mut scene, |server| server.alert(1, alert));
     }
     for _ in 0..5 {
         checks(scene.after_ms(1000));
@@ -339,8 +336,7 @@ fn wants_cookies(rounds: u16, counts: bool) -> Report {
             ..dtls::Offer::default()
         });
         shake.up(scene.after_ms(300), hello);
-        let verify = shake.server.hello_verify_request(&[round as u8 + 1; 20]);
-        shake.down(&mut scene, verify);
+        shake.server_says(&mut scene, |server| server.hello_verify_request(&[round as u8 + 1; 20]));
     }
     for _ in 0..5 {
         checks(scene.after_ms(1000));

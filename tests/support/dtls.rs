@@ -323,6 +323,18 @@ impl Shake {
         scene.after_ms(10).udp(self.ends.1, self.ends.0, payload)
     }
 
+    /// What the client says, in a datagram.
+    pub fn client_says(&mut self, scene: &mut Scene, what: impl FnOnce(&mut End) -> Vec<u8>) -> Sent {
+        let datagram = what(&mut self.client);
+        self.up(scene, datagram)
+    }
+
+    /// What the server says, in a datagram.
+    pub fn server_says(&mut self, scene: &mut Scene, what: impl FnOnce(&mut End) -> Vec<u8>) -> Sent {
+        let datagram = what(&mut self.server);
+        self.down(scene, datagram)
+    }
+
     pub fn hello(&mut self, scene: &mut Scene) -> Sent {
         let hello = self.client.client_hello(&Offer::default());
         self.up(scene, hello)
@@ -341,8 +353,7 @@ impl Shake {
         for time in 0..times {
             if time > 0 {
                 scene.after_ms(400 << time);
-                let copy = again(&mut self.client, &hello.payload);
-                self.up(scene, copy);
+                self.client_says(scene, |client| again(client, &hello.payload));
             }
             self.server.message = 0;
             let mut datagram = self.server.server_hello(0xA5, 0xFEFD, 0xC02F);
@@ -352,8 +363,7 @@ impl Shake {
             if middle {
                 self.down(scene, part);
             }
-            let tail = self.server.fragment(11, &body, 1600..body.len());
-            self.down(scene, tail);
+            self.server_says(scene, |server| server.fragment(11, &body, 1600..body.len()));
         }
     }
 
