@@ -2,8 +2,8 @@
 
 use super::cell::{Cell, Kind};
 use crate::report::{
-    Allocation, Credential, Dtls, Finding, IcePair, IceSession, Integrity, IntegrityStatus, LogLine, MediaStream,
-    Server, ServerTransport, Stated, Summary, Tls, Transaction, TransactionOutcome,
+    Allocation, Credential, Dtls, Finding, IcePair, IceSession, Integrity, LogLine, MediaStream, Server,
+    ServerTransport, Stated, Summary, Tls, Transaction,
 };
 use crate::time::Timestamp;
 
@@ -84,7 +84,7 @@ pub(super) const TRANSACTIONS: &[Column<(), Transaction>] = columns! {
     transport: Text = |_, it| it.transport;
     requests: Unsigned = |_, it| it.requests_total;
     response_frame: Unsigned = |_, it| it.response.map(|place| place.frame);
-    outcome: Text = |_, it| outcome(it.outcome);
+    outcome: Text = |_, it| Cell::word(&it.outcome);
     error_code: Unsigned = |_, it| it.error.as_ref().map(|error| error.code);
     error_reason: Text = |_, it| it.error.as_ref().map(|error| &error.reason);
     rtt_us: Signed = |_, it| it.rtt_us;
@@ -297,21 +297,7 @@ pub(super) const LOGS: &[Column<(), LogLine>] = columns! {
 /// The best that is known of a message's integrity: one value that verifies is enough.
 fn status(values: &[Integrity]) -> Cell<'static> {
     let best = values.iter().find(|one| one.credential.is_some()).or(values.first());
-    let word = |one: &Integrity| match one.status {
-        IntegrityStatus::Verified => "verified",
-        IntegrityStatus::Mismatch => "mismatch",
-        IntegrityStatus::Untested => "untested",
-        IntegrityStatus::Truncated => "truncated",
-    };
-    best.map(word).into()
-}
-
-fn outcome(outcome: TransactionOutcome) -> &'static str {
-    match outcome {
-        TransactionOutcome::Success => "success",
-        TransactionOutcome::Error => "error",
-        TransactionOutcome::Unanswered => "unanswered",
-    }
+    best.map(|one| Cell::word(&one.status)).into()
 }
 
 fn credential(values: &[Integrity]) -> Option<&String> {
