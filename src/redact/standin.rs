@@ -232,24 +232,17 @@ struct File {
     credential: Vec<Table>,
 }
 
+/// TOML has nothing for `None`: such a key is left out.
 #[derive(Default, Serialize)]
 struct Table {
     label: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     side: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     realm: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     shared_secret: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     ice_ufrag: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     ice_pwd: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
 }
 
