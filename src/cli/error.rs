@@ -1,5 +1,6 @@
 //! Errors: one line each, with what to do.
 
+use crate::capture::Damage;
 use crate::render::escape::escape;
 use std::fmt;
 use std::io::{self, Write as _};
@@ -44,12 +45,6 @@ impl Error {
         Error { broken_pipe, ..Error::new(path, format_args!("cannot be written: {error}"), "") }
     }
 
-    /// A place of a capture that could not be read: at which byte, after which frame, and whether reading went on behind it.
-    pub(super) fn damaged(path: &str, (byte, frame): (u64, u64), what: &str, goes_on: bool) -> Self {
-        let rest = if goes_on { "some of it is missing" } else { "the rest could not be read" };
-        Error::new(path, format_args!("damaged at byte {byte}, after frame {frame}: {what}"), rest)
-    }
-
     /// Whether the reader of the results went away, which is its right.
     pub(super) fn is_broken_pipe(&self) -> bool {
         self.broken_pipe
@@ -70,6 +65,14 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Tells what of a capture could not be read, for output that has no place for it.
+pub(super) fn say_damage(path: &str, damage: &[Damage]) {
+    for Damage { offset, after_frame, what, resumed_at } in damage {
+        let rest = if resumed_at.is_some() { "some of it is missing" } else { "the rest could not be read" };
+        say(&Error::new(path, format_args!("damaged at byte {offset}, after frame {after_frame}: {what}"), rest));
+    }
+}
 
 /// Prints a line to standard error, `turnscope:` before it. Where that takes nothing there is nobody to tell.
 pub(super) fn say(what: &impl fmt::Display) {

@@ -1,6 +1,6 @@
 //! Captures: files, pipes, standard input.
 
-use super::error::{Error, say};
+use super::error::{Error, say, say_damage};
 use crate::analyzer::Analyzer;
 use crate::capture::{Capture, CaptureInfo, Closing, Limits, OpenError, Records, Secrets};
 use crate::event::Row;
@@ -206,10 +206,7 @@ impl<'a> Input<'a> {
     /// Tells what could not be read, for output that has no place for it.
     pub(super) fn warn_of_damage(&self) {
         let name = if self.path == "-" { "standard input" } else { &self.path };
-        for damage in &self.info().damage {
-            let (at, after) = (damage.offset, damage.after_frame);
-            say(&Error::damaged(name, (at, after), &damage.what, damage.resumed_at.is_some()));
-        }
+        say_damage(name, &self.info().damage);
     }
 }
 

@@ -67,31 +67,21 @@ fn tell(path: &str, out: &Path, counts: &Counts, damage: usize) {
     if damage > 0 {
         say(&Error::new(path, format_args!("damaged at {damage} places, which are left out"), ""));
     }
-    if counts.unsigned > 0 {
-        let what = format_args!("{} messages keep an integrity that nobody can verify any more", counts.unsigned);
-        say(&Error::new(path, what, "give the credentials with --credentials, and they are signed anew"));
-    }
-    if counts.resealed > 0 {
-        let what = "records that the keys open are redacted and encrypted with other keys, which the file holds";
-        say(&format_args!("{}: {} {what}", escape(path), counts.resealed));
-    }
-    if counts.unsealed > 0 {
-        let what = format_args!("{} records that the keys open could not be encrypted anew: emptied", counts.unsealed);
-        say(&Error::new(path, what, ""));
-    }
-    if counts.unknown > 0 {
-        say(&Error::new(
-            path,
-            format_args!("{} frames are of a link type that is not known here: emptied", counts.unknown),
+    let signed_anew = "give the credentials with --credentials, and they are signed anew";
+    for (count, what, hint) in [
+        (counts.unsigned, "messages keep an integrity that nobody can verify any more", signed_anew),
+        (
+            counts.resealed,
+            "records that the keys open are redacted and encrypted with other keys, which the file holds",
             "",
-        ));
-    }
-    if counts.zeroed > 0 {
-        say(&Error::new(
-            path,
-            format_args!("{} pieces without the rest of their message are zeroed", counts.zeroed),
-            "",
-        ));
+        ),
+        (counts.unsealed, "records that the keys open could not be encrypted anew: emptied", ""),
+        (counts.unknown, "frames are of a link type that is not known here: emptied", ""),
+        (counts.zeroed, "pieces without the rest of their message are zeroed", ""),
+    ] {
+        if count > 0 {
+            say(&Error::new(path, format_args!("{count} {what}"), hint));
+        }
     }
     let (frames, certificates) = (counts.frames, counts.certificates);
     say(&format_args!("{}: {frames} frames, {certificates} certificates left out", escape(&out.display().to_string())));

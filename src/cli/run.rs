@@ -3,7 +3,7 @@
 use super::Status;
 use super::args::{Args, FlowFormat, PageFormat, ReportFormat, RowFormat};
 use super::beside::Beside;
-use super::error::Error;
+use super::error::{Error, say_damage};
 use super::input::{Input, start};
 use super::options::{Look, Options, Wanted};
 use super::output;
@@ -82,10 +82,7 @@ pub(super) fn run(options: Options) -> Result<Status, Error> {
 fn analyze(job: &Analyze) -> Result<Status, Error> {
     let &Analyze { ref captures, join, format, ref output, ref reading, ref beside, look } = job;
     let extra = || Extra { deployment: beside.deployment.clone(), ..Extra::default() };
-    let (parts, collected) = match format {
-        PageFormat::Html => together::collect(captures, join, reading, &extra)?,
-        PageFormat::Text | PageFormat::Json => (together::read(captures, join, reading, &extra)?, Vec::new()),
-    };
+    let (parts, collected) = together::read(captures, join, reading, &extra, format == PageFormat::Html)?;
     if parts.is_empty() {
         return Ok(Status::Unusable);
     }
@@ -112,13 +109,13 @@ fn analyze(job: &Analyze) -> Result<Status, Error> {
 
 fn flow(job: &Flow) -> Result<Status, Error> {
     let &Flow { ref captures, format, choice, ref output, ref reading, look } = job;
-    let (parts, collected) = together::collect(captures, false, reading, &Extra::default)?;
+    let (parts, collected) = together::read(captures, false, reading, &Extra::default, true)?;
     if parts.is_empty() {
         return Ok(Status::Unusable);
     }
     let report = analyzer::report(parts);
     if !look.is_quiet() {
-        together::warn_of_damage(&report.captures);
+        report.captures.iter().for_each(|capture| say_damage(&capture.path, &capture.damage));
     }
     let ladder = Ladder::new(collected, &report);
     if let ladder::Choice::Session(number) = choice

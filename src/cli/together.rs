@@ -6,40 +6,29 @@ use super::options::Wanted;
 use super::rotation::rotations;
 use super::run::{self, Extra};
 use crate::analyzer::{Analyzed, IcmpAnswers, Options, Source, Together};
-use crate::report::Capture;
 use crate::report::ladder::Collector;
 use crate::time::Timestamp;
 use std::path::PathBuf;
 
 /// Reads captures; several together, since they may show the same packets. One bad file does not stop the others, and places count the captures that
-/// the report lists. With `join`, rotated files of one capture are one.
+/// the report lists. With `join`, rotated files of one capture are one. What a ladder takes is collected only where it is to be `drawn`.
 pub(super) fn read(
     captures: &[PathBuf],
     join: bool,
     reading: &Wanted,
     extra: &dyn Fn() -> Extra,
-) -> Result<Vec<Analyzed>, Error> {
-    if !are_compared(captures) {
-        return one_by_one(opened(captures).collect(), reading, extra);
-    }
-    let (sources, paths) = sources(captures, join);
-    let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
-    Together::new(sources, &open).analyze(&mut |start| wanted(reading, start, extra()), &mut |_| {})
-}
-
-/// Reads captures for a ladder.
-pub(super) fn collect(
-    captures: &[PathBuf],
-    join: bool,
-    reading: &Wanted,
-    extra: &dyn Fn() -> Extra,
+    drawn: bool,
 ) -> Result<(Vec<Analyzed>, Vec<Collector>), Error> {
     if !are_compared(captures) {
-        return collect_one_by_one(opened(captures).collect(), reading, extra);
+        return one_by_one(opened(captures).collect(), reading, extra, drawn);
     }
     let (sources, paths) = sources(captures, join);
     let open = |index: u32| Input::open(paths.get(index as usize)?).ok().map(Input::into_capture);
     let together = Together::new(sources, &open);
+    if !drawn {
+        let parts = together.analyze(&mut |start| wanted(reading, start, extra()), &mut |_| {})?;
+        return Ok((parts, Vec::new()));
+    }
     let mut answers = IcmpAnswers::default();
     together.frames(&mut |frame| answers.frame(frame));
     let icmp = answers.finish();
@@ -102,23 +91,22 @@ fn rotated(inputs: impl Iterator<Item = Input<'static>>) -> (Vec<Source>, Vec<Pa
     sources.into_iter().filter_map(source).unzip()
 }
 
-fn one_by_one(inputs: Vec<Input>, reading: &Wanted, extra: &dyn Fn() -> Extra) -> Result<Vec<Analyzed>, Error> {
-    tell_of_pipes(&inputs);
-    let mut parts = Vec::new();
-    for mut input in inputs {
-        parts.push(run::read(&mut input, parts.len(), reading, extra(), |_, _| true)?);
-    }
-    Ok(parts)
-}
-
-fn collect_one_by_one(
+fn one_by_one(
     inputs: Vec<Input>,
     reading: &Wanted,
     extra: &dyn Fn() -> Extra,
+    drawn: bool,
 ) -> Result<(Vec<Analyzed>, Vec<Collector>), Error> {
-    tell_of_pipes(&inputs);
+    if inputs.len() > 1 {
+        let hint = "what it shares with the other captures is not looked for";
+        say(&Error::new("", "a pipe can be read only once", hint));
+    }
     let (mut parts, mut collectors) = (Vec::new(), Vec::new());
     for mut input in inputs {
+        if !drawn {
+            parts.push(run::read(&mut input, parts.len(), reading, extra(), |_, _| true)?);
+            continue;
+        }
         let icmp = run::icmp_answers(&input)?;
         let mut collector = Collector::new(u32::try_from(parts.len()).unwrap_or(u32::MAX));
         let extra = Extra { media: true, icmp, ..extra() };
@@ -129,24 +117,4 @@ fn collect_one_by_one(
         collectors.push(collector);
     }
     Ok((parts, collectors))
-}
-
-fn tell_of_pipes(inputs: &[Input]) {
-    if inputs.len() > 1 {
-        say(&Error::new(
-            "",
-            "a pipe can be read only once",
-            "what it shares with the other captures is not looked for",
-        ));
-    }
-}
-
-/// Tells what could not be read, for output that has no place for it.
-pub(super) fn warn_of_damage(captures: &[Capture]) {
-    for capture in captures {
-        for damage in &capture.damage {
-            let (at, after) = (damage.offset, damage.after_frame);
-            say(&Error::damaged(&capture.path, (at, after), &damage.what, damage.resumed_at.is_some()));
-        }
-    }
 }
