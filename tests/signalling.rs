@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use turnscope::session::credentials::{Credentials, Kind};
 use turnscope::session::signalling::compare::{self, Certificate, Role};
 use turnscope::session::signalling::{
-    Description, DescriptionKind, Fingerprint, Read, Setup, Signalling, SignallingError, looks_like_one, read,
+    Description, DescriptionKind, Fingerprint, Read, Setup, Signalling, looks_like_one, read,
 };
 use turnscope::wire::handshake::certificate::{Fingerprint as Digest, HashFunction};
 
@@ -264,7 +264,7 @@ fn a_file_without_a_description_is_refused() {
         ["", "{}", "v=0\r\ns=-\r\nm=audio 9 RTP/AVP 0\r\n", "hello\n", "[[credential]]\nice_ufrag = \"x\"\n", "[1, 2"]
     {
         let error = read(text.as_bytes(), "x.sdp").expect_err(text);
-        assert_eq!(error, SignallingError::Nothing("x.sdp".to_owned()), "{text}");
+        assert!(error.to_string().starts_with("x.sdp: no session description"), "{text}: {error}");
         assert!(!looks_like_one(text.as_bytes()), "{text}");
     }
     for text in [offer(), dump(true), dump(false), "a=ice-ufrag:a\na=ice-pwd:b".to_owned()] {

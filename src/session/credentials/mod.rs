@@ -19,7 +19,7 @@ mod xml_file;
 
 pub use check::{Checked, Identity, Integrity, Limits, Results, Status};
 pub use derive::{Derivation, KeyHash, Scheme};
-pub use error::CredentialError;
+pub use error::FileError;
 pub use near::NearMiss;
 pub use prepare::Preparation;
 pub use rest::{Expiry, person, rest_expiry};
@@ -192,7 +192,7 @@ impl Credentials {
     ///
     /// # Errors
     /// Not TOML, a key that is not known, a table without exactly one secret, a `side` or `key` that is none. Nothing is added then.
-    pub fn add_toml(&mut self, text: &str, origin: &str) -> Result<(), CredentialError> {
+    pub fn add_toml(&mut self, text: &str, origin: &str) -> Result<(), FileError> {
         for credential in toml_file::read(text, origin)? {
             self.add(credential);
         }
@@ -203,7 +203,7 @@ impl Credentials {
     ///
     /// # Errors
     /// No password in it, or more than 4 GiB.
-    pub fn add_passwords(&mut self, bytes: Vec<u8>, origin: &str) -> Result<(), CredentialError> {
+    pub fn add_passwords(&mut self, bytes: Vec<u8>, origin: &str) -> Result<(), FileError> {
         self.store.add_words(words::Words::new(bytes, origin)?);
         self.cache.clear();
         Ok(())
@@ -213,7 +213,7 @@ impl Credentials {
     ///
     /// # Errors
     /// A user without password or with a bad key, or neither users nor shared secrets. Nothing is added then.
-    pub fn add_turnserver_conf(&mut self, text: &str, origin: &str) -> Result<(), CredentialError> {
+    pub fn add_turnserver_conf(&mut self, text: &str, origin: &str) -> Result<(), FileError> {
         for credential in turnserver_conf::read(text, origin)? {
             self.add(credential);
         }
@@ -224,7 +224,7 @@ impl Credentials {
     ///
     /// # Errors
     /// Not XML, or no password in it. Nothing is added then.
-    pub fn add_xml(&mut self, text: &str, origin: &str) -> Result<(), CredentialError> {
+    pub fn add_xml(&mut self, text: &str, origin: &str) -> Result<(), FileError> {
         for credential in xml_file::read(text, origin)? {
             self.add(credential);
         }
@@ -235,7 +235,7 @@ impl Credentials {
     ///
     /// # Errors
     /// As those of [`Credentials::add_xml`], [`Credentials::add_toml`] and [`Credentials::add_turnserver_conf`].
-    pub fn add_file(&mut self, text: &str, origin: &str) -> Result<(), CredentialError> {
+    pub fn add_file(&mut self, text: &str, origin: &str) -> Result<(), FileError> {
         if xml_file::looks_like_one(text) {
             self.add_xml(text, origin)
         } else if turnserver_conf::looks_like_one(text) {
@@ -386,6 +386,9 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         })
         .collect()
 }
+
+/// What is said of a key that is none.
+const NO_KEY: &str = "the key must be 32 hex digits (MD5) or 64 (SHA-256)";
 
 /// A key in hex, if its length is that of a hash: MD5, SHA-1, SHA-256, SHA-384 or SHA-512.
 fn hex_key(text: &str) -> Option<Secret> {

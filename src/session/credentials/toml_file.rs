@@ -2,40 +2,37 @@
 //!
 //! Read by hand from the parsed tables, since the messages of a generic reader quote the file, and with it the secrets.
 
-use super::error::CredentialError;
+use super::error::FileError;
 use super::lines::Lines;
-use super::{Credential, Kind, Side, base_name, hex_key};
+use super::{Credential, Kind, NO_KEY, Side, base_name, hex_key};
 use crate::secret::Secret;
 use ::toml::Spanned;
 use ::toml::de::{DeTable, DeValue};
 
-/// What a table may hold, for the error.
+/// What a file holds, and what a table may hold, for errors.
+const TABLES: &str = "[[credential]] tables";
 const KEYS: &str = "label, side, username, realm and one of password, shared_secret, ice_ufrag with ice_pwd, key";
 
 /// Reads all tables of a file.
-pub(super) fn read(text: &str, origin: &str) -> Result<Vec<Credential>, CredentialError> {
+pub(super) fn read(text: &str, origin: &str) -> Result<Vec<Credential>, FileError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let file = File { text, origin, lines: Lines::of(text) };
     let root =
         DeTable::parse(text).map_err(|error| file.syntax(error.span().map_or(0, |span| span.start)))?.into_inner();
     let mut credentials = Vec::new();
-    let nothing = CredentialError::Nothing { origin: origin.to_owned(), expected: "[[credential]] tables" };
     for (name, value) in &root {
         if name.get_ref().as_ref() != "credential" {
-            return Err(file.unknown_key(name, "[[credential]] tables"));
+            return Err(file.unknown_key(name, TABLES));
         }
-        let DeValue::Array(tables) = value.get_ref() else {
-            return Err(CredentialError::NotTables { origin: origin.to_owned(), line: file.line(value.span().start) });
-        };
+        let not_tables = |line| file.wrong(line, format!("credentials are written as {TABLES}"));
+        let DeValue::Array(tables) = value.get_ref() else { return Err(not_tables(file.line(value.span().start))) };
         for table in tables.iter() {
             let line = file.line(table.span().start);
-            let DeValue::Table(entries) = table.get_ref() else {
-                return Err(CredentialError::NotTables { origin: origin.to_owned(), line });
-            };
+            let DeValue::Table(entries) = table.get_ref() else { return Err(not_tables(line)) };
             credentials.push(file.credential(line, entries)?);
         }
     }
-    if credentials.is_empty() { Err(nothing) } else { Ok(credentials) }
+    if credentials.is_empty() { Err(FileError::nothing(origin, TABLES)) } else { Ok(credentials) }
 }
 
 struct File<'a> {
@@ -63,34 +60,36 @@ impl File<'_> {
         self.lines.at(offset)
     }
 
-    fn syntax(&self, offset: usize) -> CredentialError {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
-        CredentialError::Syntax { origin: self.origin.to_owned(), line: self.line(offset), column }
+    fn wrong(&self, line: usize, what: impl Into<String>) -> FileError {
+        FileError::new(self.origin, line, what)
     }
 
-    fn unknown_key(&self, name: &Spanned<std::borrow::Cow<'_, str>>, expected: &'static str) -> CredentialError {
+    fn syntax(&self, offset: usize) -> FileError {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        let wrong = self.wrong(self.line(offset), "not valid TOML (text must stand in double quotes)");
+        FileError { column: Some(column), ..wrong }
+    }
+
+    fn unknown_key(&self, name: &Spanned<std::borrow::Cow<'_, str>>, expected: &str) -> FileError {
         // A slip of the pen can turn a secret into a key, so only what looks like a name is shown.
         let text = name.get_ref().as_ref();
         let shown =
             text.len() <= 24 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'-');
         let key = if shown { format!("\"{text}\"") } else { "here".to_owned() };
-        CredentialError::UnknownKey {
-            origin: self.origin.to_owned(),
-            line: self.line(name.span().start),
-            key,
-            expected,
-        }
+        self.wrong(self.line(name.span().start), format!("unknown key {key}; expected {expected}"))
     }
 
-    fn credential(&self, line: usize, table: &DeTable<'_>) -> Result<Credential, CredentialError> {
+    fn credential(&self, line: usize, table: &DeTable<'_>) -> Result<Credential, FileError> {
         let entries = self.entries(table)?;
-        let origin = || self.origin.to_owned();
-        let label = || entries.label.map(|label| format!(" \"{label}\"")).unwrap_or_default();
+        let wrong = |what: &str| {
+            let label = entries.label.map(|label| format!(" \"{label}\"")).unwrap_or_default();
+            self.wrong(line, format!("the credential{label} {what}"))
+        };
         if entries.ice_ufrag.is_some() != entries.ice_pwd.is_some()
             && (entries.ice_pwd.is_some() || !entries.has_other_secret())
         {
-            return Err(CredentialError::HalfIce { origin: origin(), line, label: label() });
+            return Err(wrong("needs ice_ufrag and ice_pwd together"));
         }
         let text = |text: &str| Secret::from(text.as_bytes());
         let ice = entries.ice_ufrag.zip(entries.ice_pwd);
@@ -104,10 +103,10 @@ impl File<'_> {
         .into_iter()
         .flatten();
         let Some((first, kind, secret)) = secrets.next() else {
-            return Err(CredentialError::NoSecret { origin: origin(), line, label: label() });
+            return Err(wrong("has no secret; give one of password, shared_secret, ice_pwd, key"));
         };
         if let Some((second, ..)) = secrets.next() {
-            return Err(CredentialError::SeveralSecrets { origin: origin(), line, label: label(), first, second });
+            return Err(wrong(&format!("has both {first} and {second}; write one table for each")));
         }
         Ok(Credential {
             label: entries.label.map_or_else(|| format!("{} line {line}", base_name(self.origin)), str::to_owned),
@@ -119,10 +118,10 @@ impl File<'_> {
         })
     }
 
-    fn entries<'t>(&self, table: &'t DeTable<'_>) -> Result<Entries<'t>, CredentialError> {
+    fn entries<'t>(&self, table: &'t DeTable<'_>) -> Result<Entries<'t>, FileError> {
         let mut entries = Entries::default();
         for (name, value) in table {
-            let offset = value.span().start;
+            let line = self.line(value.span().start);
             let text = |key| self.text_of(key, value);
             match name.get_ref().as_ref() {
                 "label" => entries.label = Some(text("label")?),
@@ -136,17 +135,11 @@ impl File<'_> {
                     entries.side = Some(match text("side")? {
                         "client" => Side::Client,
                         "server" => Side::Server,
-                        _ => {
-                            return Err(CredentialError::Side {
-                                origin: self.origin.to_owned(),
-                                line: self.line(offset),
-                            });
-                        }
+                        _ => return Err(self.wrong(line, "side must be \"client\" or \"server\"")),
                     });
                 }
                 "key" => {
-                    let bad = || CredentialError::Key { origin: self.origin.to_owned(), line: self.line(offset) };
-                    entries.key = Some(hex_key(text("key")?.trim()).ok_or_else(bad)?);
+                    entries.key = Some(hex_key(text("key")?.trim()).ok_or_else(|| self.wrong(line, NO_KEY))?);
                 }
                 _ => return Err(self.unknown_key(name, KEYS)),
             }
@@ -155,14 +148,12 @@ impl File<'_> {
     }
 
     /// A value as text. Only a user name may be empty: nothing else makes sense without content.
-    fn text_of<'t>(&self, key: &'static str, value: &'t Spanned<DeValue<'_>>) -> Result<&'t str, CredentialError> {
-        let (origin, line) = (self.origin.to_owned(), self.line(value.span().start));
+    fn text_of<'t>(&self, key: &'static str, value: &'t Spanned<DeValue<'_>>) -> Result<&'t str, FileError> {
+        let wrong = |what: &str| Err(self.wrong(self.line(value.span().start), format!("{key} {what}")));
         match value.get_ref() {
-            DeValue::String(text) if text.is_empty() && !matches!(key, "username" | "realm") => {
-                Err(CredentialError::Empty { origin, line, key })
-            }
+            DeValue::String(text) if text.is_empty() && !matches!(key, "username" | "realm") => wrong("is empty"),
             DeValue::String(text) => Ok(text),
-            _ => Err(CredentialError::NotText { origin, line, key }),
+            _ => wrong("must be text in double quotes"),
         }
     }
 }

@@ -3,8 +3,8 @@
 //! A line is a name, then spaces or `=`, then a value, which may stand in double quotes; `#` at its start makes it a comment. Only what bears on
 //! keys is read.
 
-use super::error::CredentialError;
-use super::{Credential, Kind, Side, base_name, hex_key};
+use super::error::FileError;
+use super::{Credential, Kind, NO_KEY, Side, base_name, hex_key};
 use crate::secret::Secret;
 
 /// One setting and where it stands.
@@ -53,7 +53,7 @@ pub(in crate::session) fn looks_like_one(text: &str) -> bool {
 }
 
 /// Reads the credentials: each user with the realm of the file, each shared secret. All are the server's.
-pub(super) fn read(text: &str, origin: &str) -> Result<Vec<Credential>, CredentialError> {
+pub(super) fn read(text: &str, origin: &str) -> Result<Vec<Credential>, FileError> {
     // The last realm of a file is the one that counts, wherever it stands.
     let realm = settings(text).filter(|setting| setting.name == "realm" && !setting.value.is_empty()).last();
     let realm = realm.map(|setting| setting.value.to_owned());
@@ -63,7 +63,7 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Vec<Credential>, Credenti
         let (username, kind, secret) = match name {
             "user" => user(value, line, origin)?,
             "static-auth-secret" if value.is_empty() => {
-                return Err(CredentialError::Empty { origin: origin.to_owned(), line, key: "static-auth-secret" });
+                return Err(FileError::new(origin, line, "static-auth-secret is empty"));
             }
             "static-auth-secret" => (None, Kind::SharedSecret, Secret::from(value.as_bytes())),
             _ => continue,
@@ -78,22 +78,21 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Vec<Credential>, Credenti
         });
     }
     if credentials.is_empty() {
-        let expected = "user=name:password or static-auth-secret=secret";
-        return Err(CredentialError::Nothing { origin: origin.to_owned(), expected });
+        return Err(FileError::nothing(origin, "user=name:password or static-auth-secret=secret"));
     }
     Ok(credentials)
 }
 
 /// `name:password`, or `name:0x` and a key in hex.
-fn user(value: &str, line: usize, origin: &str) -> Result<(Option<String>, Kind, Secret), CredentialError> {
-    let bad = || CredentialError::User { origin: origin.to_owned(), line };
+fn user(value: &str, line: usize, origin: &str) -> Result<(Option<String>, Kind, Secret), FileError> {
+    let bad = || FileError::new(origin, line, "user must be name:password or name:0xkey");
     let (name, password) = value.split_once(':').ok_or_else(bad)?;
     let name = name.trim();
     if name.is_empty() || password.is_empty() {
         return Err(bad());
     }
     let (kind, secret) = if password.starts_with("0x") {
-        let key = hex_key(password).ok_or_else(|| CredentialError::Key { origin: origin.to_owned(), line })?;
+        let key = hex_key(password).ok_or_else(|| FileError::new(origin, line, NO_KEY))?;
         (Kind::Key, key)
     } else {
         (Kind::Password, Secret::from(password.as_bytes()))

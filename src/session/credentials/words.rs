@@ -1,7 +1,7 @@
 //! A list of passwords, one a line: kept as the file is, so that a million lines cost little more than their bytes.
 
 use super::base_name;
-use super::error::CredentialError;
+use super::error::FileError;
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -22,10 +22,10 @@ struct Line {
 
 impl Words {
     /// Splits a file. Bytes, not text: passwords in old encodings are tried as they are.
-    pub(super) fn new(text: Vec<u8>, origin: &str) -> Result<Self, CredentialError> {
+    pub(super) fn new(text: Vec<u8>, origin: &str) -> Result<Self, FileError> {
         let text = Zeroizing::new(text);
         if u32::try_from(text.len()).is_err() {
-            return Err(CredentialError::TooLarge { origin: origin.to_owned() });
+            return Err(FileError::new(origin, None, "too large for a list of passwords"));
         }
         let mark = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let mut lines = Vec::new();
@@ -38,7 +38,7 @@ impl Words {
             start += line.len() + 1;
         }
         if lines.is_empty() {
-            return Err(CredentialError::Nothing { origin: origin.to_owned(), expected: "one password a line" });
+            return Err(FileError::nothing(origin, "one password a line"));
         }
         Ok(Words { origin: base_name(origin).to_owned(), text, lines })
     }

@@ -1,6 +1,6 @@
 //! The user and password of a Cisco Meeting Server's `turnServer` object, as its API gives and takes it. The Meeting Server is the client of TURN.
 
-use super::error::CredentialError;
+use super::error::FileError;
 use super::{Credential, Kind, Side, base_name};
 use crate::secret::Secret;
 use roxmltree::{Document, ParsingOptions};
@@ -14,17 +14,17 @@ pub(super) fn looks_like_one(text: &str) -> bool {
 }
 
 /// Reads the password of each `<turnServer>`. The API never gives it: it must have been put in.
-pub(super) fn read(text: &str, origin: &str) -> Result<Vec<Credential>, CredentialError> {
+pub(super) fn read(text: &str, origin: &str) -> Result<Vec<Credential>, FileError> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text.trim_start_matches('\u{feff}'), options)
-        .map_err(|problem| CredentialError::Xml { origin: origin.to_owned(), line: problem.pos().row as usize })?;
+        .map_err(|problem| FileError::new(origin, problem.pos().row as usize, "not well-formed XML"))?;
     let mut credentials = Vec::new();
     for server in document.descendants().filter(|node| node.has_tag_name("turnServer")) {
         let entry = |name: &str| server.children().find(|child| child.has_tag_name(name));
         let Some(password) = entry("password") else { continue };
         let line = document.text_pos_at(password.range().start).row as usize;
         let Some(secret) = password.text().filter(|text| !text.is_empty()) else {
-            return Err(CredentialError::Empty { origin: origin.to_owned(), line, key: "password" });
+            return Err(FileError::new(origin, line, "password is empty"));
         };
         let secret = Secret::from(secret.as_bytes());
         let credential = Credential::new(format!("{} line {line}", base_name(origin)), Kind::Password, secret);
@@ -36,7 +36,7 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Vec<Credential>, Credenti
         });
     }
     if credentials.is_empty() {
-        return Err(CredentialError::Nothing { origin: origin.to_owned(), expected: "<password> in <turnServer>" });
+        return Err(FileError::nothing(origin, "<password> in <turnServer>"));
     }
     Ok(credentials)
 }

@@ -11,29 +11,16 @@ mod xml;
 
 pub use sightings::{Port, Sighting, Sightings, Wrong};
 
-use super::credentials::base_name;
+use super::credentials::{FileError, base_name};
 use super::{Flow, Lookups, Session};
 use crate::net::{Network, Transport};
 use std::fmt;
 use std::net::IpAddr;
-use thiserror::Error;
 
 /// How many statements are kept of all files together.
 pub const MAX_STATEMENTS: usize = 1_024;
 /// How many bytes a file may have.
 pub const MAX_FILE: usize = 1 << 20;
-
-/// Why a file that describes a deployment was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{origin}{}: {what}", .line.map(|line| format!(", line {line}")).unwrap_or_default())]
-pub struct DeploymentError {
-    /// The file.
-    pub origin: String,
-    /// The line, from 1, if one is to blame.
-    pub line: Option<usize>,
-    /// What is wrong. Nothing of the file but names of keys.
-    pub what: String,
-}
 
 /// A server of the deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,10 +107,10 @@ impl Deployment {
     ///
     /// # Errors
     /// Not of a known form, a key that is not known, a value that is no address, port or range, nothing in it. Nothing is added then.
-    pub fn add_file(&mut self, text: &str, origin: &str) -> Result<(), DeploymentError> {
+    pub fn add_file(&mut self, text: &str, origin: &str) -> Result<(), FileError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.len() > MAX_FILE {
-            return Err(error(origin, None, "too large: a deployment has 1 MiB at most"));
+            return Err(FileError::new(origin, None, "too large: a deployment has 1 MiB at most"));
         }
         let read = if xml::looks_like_one(text) {
             xml::read(text, origin)
@@ -133,7 +120,11 @@ impl Deployment {
             toml_file::read(text, origin)
         }?;
         if read.statements.is_empty() {
-            return Err(error(origin, None, "nothing is stated in it; expected [[server]] and [[dns]] tables"));
+            return Err(FileError::new(
+                origin,
+                None,
+                "nothing is stated in it; expected [[server]] and [[dns]] tables",
+            ));
         }
         let before = self.servers.len();
         self.servers.extend(read.servers);
@@ -259,10 +250,6 @@ struct Read {
     servers: Vec<Server>,
     statements: Vec<Statement>,
     inside: Vec<Network>,
-}
-
-fn error(origin: &str, line: Option<usize>, what: impl Into<String>) -> DeploymentError {
-    DeploymentError { origin: origin.to_owned(), line, what: what.into() }
 }
 
 /// `3478/udp`, `443/tcp`; a port alone is of both.

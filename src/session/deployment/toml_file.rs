@@ -2,7 +2,7 @@
 //!
 //! Read by hand from the parsed tables, so that every statement has its line and every mistake, too.
 
-use super::{DeploymentError, Read, Says, Server, Statement, base_name, error, port, range};
+use super::{FileError, Read, Says, Server, Statement, base_name, port, range};
 use crate::net::Network;
 use crate::session::credentials::Lines;
 use ::toml::Spanned;
@@ -15,7 +15,7 @@ const SERVER: &str = "name, addresses, external, listen, open, relay_ports, real
 const DNS: &str = "name, inside, outside and addresses";
 
 /// Reads a file.
-pub(super) fn read(text: &str, origin: &str) -> Result<Read, DeploymentError> {
+pub(super) fn read(text: &str, origin: &str) -> Result<Read, FileError> {
     let file = File { origin, lines: Lines::of(text) };
     let root = DeTable::parse(text).map_err(|problem| {
         let offset = problem.span().map_or(0, |span| span.start);
@@ -62,11 +62,11 @@ impl File<'_> {
         self.lines.at(offset)
     }
 
-    fn wrong(&self, offset: usize, what: impl Into<String>) -> DeploymentError {
-        error(self.origin, Some(self.line(offset)), what)
+    fn wrong(&self, offset: usize, what: impl Into<String>) -> FileError {
+        FileError::new(self.origin, self.line(offset), what)
     }
 
-    fn unknown_key(&self, name: &Spanned<Cow<'_, str>>, expected: &str) -> DeploymentError {
+    fn unknown_key(&self, name: &Spanned<Cow<'_, str>>, expected: &str) -> FileError {
         let shown: String = name.get_ref().chars().take(40).flat_map(char::escape_debug).collect();
         self.wrong(name.span().start, format!("unknown key \"{shown}\"; expected {expected}"))
     }
@@ -75,7 +75,7 @@ impl File<'_> {
         &self,
         key: &str,
         value: &'t Spanned<DeValue<'i>>,
-    ) -> Result<Vec<&'t Spanned<DeValue<'i>>>, DeploymentError> {
+    ) -> Result<Vec<&'t Spanned<DeValue<'i>>>, FileError> {
         let not_tables = || self.wrong(value.span().start, format!("{key} is written as [[{key}]] tables"));
         let DeValue::Array(tables) = value.get_ref() else { return Err(not_tables()) };
         if tables.iter().any(|table| !matches!(table.get_ref(), DeValue::Table(_))) {
@@ -85,7 +85,7 @@ impl File<'_> {
     }
 
     /// One text, or a list of texts.
-    fn texts<'t>(&self, key: &str, value: &'t Spanned<DeValue<'_>>) -> Result<Vec<Text<'t>>, DeploymentError> {
+    fn texts<'t>(&self, key: &str, value: &'t Spanned<DeValue<'_>>) -> Result<Vec<Text<'t>>, FileError> {
         let values: Vec<_> = match value.get_ref() {
             DeValue::Array(values) => values.iter().collect(),
             _ => vec![value],
@@ -105,22 +105,22 @@ impl File<'_> {
         Ok(texts)
     }
 
-    fn text<'t>(&self, key: &str, value: &'t Spanned<DeValue<'_>>) -> Result<&'t str, DeploymentError> {
+    fn text<'t>(&self, key: &str, value: &'t Spanned<DeValue<'_>>) -> Result<&'t str, FileError> {
         match self.texts(key, value)?.as_slice() {
             [(text, _)] => Ok(text),
             _ => Err(self.wrong(value.span().start, format!("{key} must be one text"))),
         }
     }
 
-    fn address(&self, key: &str, (text, at): Text<'_>) -> Result<IpAddr, DeploymentError> {
+    fn address(&self, key: &str, (text, at): Text<'_>) -> Result<IpAddr, FileError> {
         text.parse().map_err(|_| self.wrong(at, format!("{key} must be IP addresses: \"192.0.2.1\"")))
     }
 
-    fn addresses(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<Vec<IpAddr>, DeploymentError> {
+    fn addresses(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<Vec<IpAddr>, FileError> {
         self.texts(key, value)?.into_iter().map(|text| self.address(key, text)).collect()
     }
 
-    fn server(&self, table: &Spanned<DeValue<'_>>, read: &mut Read) -> Result<(), DeploymentError> {
+    fn server(&self, table: &Spanned<DeValue<'_>>, read: &mut Read) -> Result<(), FileError> {
         let DeValue::Table(entries) = table.get_ref() else { return Ok(()) };
         let number = read.servers.len();
         let mut server = Server::default();
@@ -183,7 +183,7 @@ impl File<'_> {
         }
         let line = self.line(table.span().start);
         if server.addresses.is_empty() && server.external.is_empty() {
-            return Err(error(self.origin, Some(line), "a [[server]] needs addresses"));
+            return Err(FileError::new(self.origin, line, "a [[server]] needs addresses"));
         }
         if server.label.is_empty() {
             server.label =
@@ -196,7 +196,7 @@ impl File<'_> {
         Ok(())
     }
 
-    fn dns(&self, table: &Spanned<DeValue<'_>>, read: &mut Read) -> Result<(), DeploymentError> {
+    fn dns(&self, table: &Spanned<DeValue<'_>>, read: &mut Read) -> Result<(), FileError> {
         let DeValue::Table(entries) = table.get_ref() else { return Ok(()) };
         let (mut wanted, mut inside, mut outside) = (None, Vec::new(), Vec::new());
         for (name, value) in entries {

@@ -1,6 +1,6 @@
 //! A coturn `turnserver.conf` as a deployment: where it listens, its outside address, relay ports, realm and users.
 
-use super::{DeploymentError, Read, Says, Server, Statement, base_name, error};
+use super::{FileError, Read, Says, Server, Statement, base_name};
 use crate::net::Transport;
 use crate::session::credentials::{Setting, looks_like_turnserver_conf, settings};
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ pub(super) fn looks_like_one(text: &str) -> bool {
     !text.lines().any(table) && looks_like_turnserver_conf(text)
 }
 
-pub(super) fn read(text: &str, origin: &str) -> Result<Read, DeploymentError> {
+pub(super) fn read(text: &str, origin: &str) -> Result<Read, FileError> {
     let file = base_name(origin);
     let mut server = Server { label: file.to_owned(), ..Server::default() };
     let mut stated: Vec<(usize, Says)> = Vec::new();
@@ -22,7 +22,7 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Read, DeploymentError> {
     let (udp, tcp) = (!has("no-udp"), !has("no-tcp"));
     for Setting { line, name, value } in settings(text) {
         let number = || value.trim().parse::<u16>().ok().filter(|&port| port > 0);
-        let bad = |what: &str| error(origin, Some(line), format!("{name} must be {what}"));
+        let bad = |what: &str| FileError::new(origin, line, format!("{name} must be {what}"));
         match name {
             "listening-port" | "alt-listening-port" => {
                 let port = number().ok_or_else(|| bad("a port"))?;

@@ -3,7 +3,7 @@
 //! The object says where the Call Bridge reaches the server (`serverAddress`), where clients do (`clientAddress`) and as whom; the status
 //! which hosts were found behind it, whether they answer, and as whom they see the Call Bridge.
 
-use super::{DeploymentError, Read, Says, Server, Statement, base_name, error};
+use super::{FileError, Read, Says, Server, Statement, base_name};
 use crate::net::Transport;
 use roxmltree::{Document, Node, ParsingOptions};
 
@@ -15,16 +15,16 @@ pub(super) fn looks_like_one(text: &str) -> bool {
     text.trim_start().starts_with('<')
 }
 
-pub(super) fn read(text: &str, origin: &str) -> Result<Read, DeploymentError> {
+pub(super) fn read(text: &str, origin: &str) -> Result<Read, FileError> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options)
-        .map_err(|problem| error(origin, Some(problem.pos().row as usize), "not well-formed XML"))?;
+        .map_err(|problem| FileError::new(origin, problem.pos().row as usize, "not well-formed XML"))?;
     let mut file = File { document: &document, origin, read: Read::default() };
     for server in document.descendants().filter(|node| node.has_tag_name("turnServer")) {
         file.server(server)?;
     }
     if file.read.servers.is_empty() {
-        return Err(error(origin, None, "no <turnServer> in it"));
+        return Err(FileError::new(origin, None, "no <turnServer> in it"));
     }
     Ok(file.read)
 }
@@ -49,12 +49,12 @@ impl<'d> File<'d, '_> {
         Some(Entry { text, line })
     }
 
-    fn port(&self, entry: &Entry<'_>, name: &str) -> Result<u16, DeploymentError> {
+    fn port(&self, entry: &Entry<'_>, name: &str) -> Result<u16, FileError> {
         let port = entry.text.parse().ok().filter(|&port: &u16| port > 0);
-        port.ok_or_else(|| error(self.origin, Some(entry.line), format!("<{name}> must be a port")))
+        port.ok_or_else(|| FileError::new(self.origin, entry.line, format!("<{name}> must be a port")))
     }
 
-    fn server<'n>(&mut self, node: Node<'d, 'n>) -> Result<(), DeploymentError> {
+    fn server<'n>(&mut self, node: Node<'d, 'n>) -> Result<(), FileError> {
         let number = self.read.servers.len();
         let mut server = Server { label: base_name(self.origin).to_owned(), ..Server::default() };
         let mut stated = Vec::new();

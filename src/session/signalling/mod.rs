@@ -12,7 +12,7 @@ mod text;
 
 pub use sightings::Sightings;
 
-use super::credentials::{Credentials, base_name};
+use super::credentials::{Credentials, FileError, base_name};
 use crate::secret::Secret;
 use std::collections::HashMap;
 use std::fmt;
@@ -59,27 +59,20 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Why a file gives nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SignallingError {
-    /// There is no description with a user fragment in it.
-    #[error("{0}: no session description with a=ice-ufrag in it; expected SDP, or a webrtc-internals dump")]
-    Nothing(String),
-    /// More than [`MAX_FILE`] bytes.
-    #[error("{0}: too large for a session description")]
-    TooLarge(String),
-}
-
 /// Reads a file; `origin` is its path, for labels and warnings.
 ///
 /// # Errors
 /// No description in it, or too large.
-pub fn read(bytes: &[u8], origin: &str) -> Result<Read, SignallingError> {
+pub fn read(bytes: &[u8], origin: &str) -> Result<Read, FileError> {
     if bytes.len() > MAX_FILE {
-        return Err(SignallingError::TooLarge(origin.to_owned()));
+        return Err(FileError::new(origin, None, "too large for a session description"));
     }
     let read = json::read(bytes, origin).unwrap_or_else(|| text::read(bytes, origin));
-    if read.descriptions.is_empty() { Err(SignallingError::Nothing(origin.to_owned())) } else { Ok(read) }
+    if read.descriptions.is_empty() {
+        let what = "no session description with a=ice-ufrag in it; expected SDP, or a webrtc-internals dump";
+        return Err(FileError::new(origin, None, what));
+    }
+    Ok(read)
 }
 
 /// Whether a file is SDP or JSON with SDP in it rather than something else, such as a file of credentials.
