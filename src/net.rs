@@ -20,6 +20,13 @@ pub struct Endpoint {
 
 const V6: u32 = 2;
 
+/// 0.0.0.0:0, where there is no address yet.
+impl Default for Endpoint {
+    fn default() -> Self {
+        Endpoint::v4([0; 4], 0)
+    }
+}
+
 fn tail(v6: bool, port: u16) -> NonZeroU32 {
     NonZeroU32::MIN | (u32::from(port) << 8 | if v6 { V6 } else { 0 })
 }
@@ -266,7 +273,7 @@ impl fmt::Display for Scope {
 macro_rules! role {
     ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
         #[$doc]
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub Endpoint);
 
         impl fmt::Display for $name {
@@ -352,9 +359,10 @@ pub fn are_neighbours(one: IpAddr, other: IpAddr) -> bool {
 }
 
 /// What carries messages between a client and its server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     /// Plain UDP.
+    #[default]
     Udp,
     /// Plain TCP.
     Tcp,

@@ -10,7 +10,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 /// Everything that a capture file says beside its frames. Lists are bounded by [`Limits`](super::Limits).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CaptureInfo {
     /// File format and compression.
     pub format: Format,
@@ -144,7 +144,7 @@ impl CaptureInfo {
 }
 
 /// File format and compression. Displays as `pcap`, or `pcapng (gzip)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Format {
     /// The format once unpacked.
     pub file: FileFormat,
@@ -153,9 +153,10 @@ pub struct Format {
 }
 
 /// The format of a capture file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FileFormat {
     /// pcap, in any of its variants.
+    #[default]
     Pcap,
     /// pcapng.
     Pcapng,

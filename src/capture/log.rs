@@ -39,27 +39,7 @@ enum Blocks {
 
 impl Log {
     pub(super) fn new(format: Format, limits: Limits) -> Self {
-        let info = CaptureInfo {
-            format,
-            link_types: Vec::new(),
-            frames: 0,
-            bytes: 0,
-            first_time: None,
-            last_time: None,
-            comments: Vec::new(),
-            comments_dropped: 0,
-            names: Vec::new(),
-            names_dropped: 0,
-            secrets: Vec::new(),
-            secrets_dropped: 0,
-            secrets_behind: 0,
-            interfaces: Vec::new(),
-            applications: Vec::new(),
-            blocks_skipped: 0,
-            damage: Vec::new(),
-            damage_total: 0,
-            is_too_much: false,
-        };
+        let info = CaptureInfo { format, ..CaptureInfo::default() };
         let (known, blocks) = (0..0, Blocks::Forgotten);
         Log { info, limits, comment_bytes: 0, secret_bytes: 0, known, blocks, overrun: false }
     }

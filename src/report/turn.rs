@@ -256,7 +256,7 @@ pub enum AuthenticationOutcome {
 }
 
 /// One TURN allocation, or the attempt at one.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Allocation {
     /// Whose it is.
     pub client: Address,

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// A transport address, serialised as `192.0.2.1:3478` or `[2001:db8::1]:3478`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address(pub Endpoint);
 
 impl fmt::Display for Address {

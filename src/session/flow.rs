@@ -19,7 +19,7 @@ pub struct FlowId {
 
 /// The two ends of a flow, the lower address first; of a TCP connection the higher one first. A UDP flow and a TCP connection between the same
 /// ports are so two flows, at no cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ends {
     /// The lower end; of a TCP connection the higher one.
     pub low: Endpoint,

@@ -5,7 +5,7 @@ use crate::event::{Event, Hops, Via};
 use crate::net::{Endpoint, Transport};
 
 /// A way between two ends. What Send, Data and ChannelData carry to and from one peer is one way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
     /// The ends on the wire; those of a TCP connection are the higher one first, so that it is another way than UDP between the same ports.
     pub ends: Ends,

@@ -20,7 +20,7 @@ pub struct Turned {
 }
 
 /// One TCP connection: how it was opened and how it ended, as far as the capture shows (RFC 9293 §3.3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Connection {
     /// Who opened it; where that was not captured, who spoke first.
     pub client: Endpoint,
@@ -77,32 +77,8 @@ impl Connection {
     /// A connection of which this is the first segment.
     #[must_use]
     pub fn new(client: Endpoint, server: Endpoint, first: Seen) -> Self {
-        Connection {
-            client,
-            server,
-            syn: None,
-            syn_last: None,
-            syns: 0,
-            syn_ack: None,
-            refused: None,
-            handshake: None,
-            fin: [None; 2],
-            rst: [None; 2],
-            rst_ttl: [0; 2],
-            ttl: [(u8::MAX, 0); 2],
-            icmp: None,
-            stun: false,
-            tls: false,
-            let_go: false,
-            cut: false,
-            missing: [0; 2],
-            proxied: None,
-            http: None,
-            carried: None,
-            first,
-            last: first,
-            rest: (Span(0), first.time),
-        }
+        let (ttl, rest) = ([(u8::MAX, 0); 2], (Span(0), first.time));
+        Connection { client, server, ttl, first, last: first, rest, ..Connection::default() }
     }
 
     /// One more segment.

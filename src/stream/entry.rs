@@ -13,7 +13,7 @@ use crate::time::NUMBERED_MIRROR;
 use crate::wire::tls;
 
 /// A connection of the table.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Entry {
     pub connection: Connection,
     /// The sequence number of the first byte of the client and of the server, where the SYN was captured.
@@ -51,16 +51,7 @@ pub(super) fn sorted(one: Endpoint, other: Endpoint) -> (Endpoint, Endpoint) {
 
 impl Entry {
     pub(super) fn new(connection: Connection) -> Self {
-        Entry {
-            connection,
-            first: [None; 2],
-            began: false,
-            directions: None,
-            proxy: None,
-            tls: None,
-            counted: 0,
-            holed: false,
-        }
+        Entry { connection, ..Entry::default() }
     }
 
     /// Its two ends, in the order in which they are looked up.

@@ -102,9 +102,7 @@ fn story() -> Report {
 fn open_allocation(index: u16) -> Allocation {
     Allocation {
         client: address(&format!("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:1]:{}", 40_000 + index)),
-        proxied_for: None,
         server: address("[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:3478"),
-        transport: Transport::Udp,
         username: Some("1600000000:someone-with-a-long-name@example.org".into()),
         realm: Some("example.org".into()),
         mapped: Some(address("[2001:db8:aaaa:bbbb:cccc:dddd:eeee:2]:40000")),
@@ -114,15 +112,8 @@ fn open_allocation(index: u16) -> Allocation {
         lifetime_s: Some(600),
         requested_at: time(0),
         created_at: time(20_000),
-        refreshes: 0,
         expires_at: time(600_000_000),
-        ended_at: None,
         end: AllocationEnd::Open,
-        moved_to: None,
-        connection_closed_at: None,
-        error: None,
-        permissions: vec![],
-        permissions_total: 0,
         channels: vec![Channel {
             channel: 0x4000,
             peer: address("192.0.2.9:5000"),
@@ -131,12 +122,8 @@ fn open_allocation(index: u16) -> Allocation {
             error: None,
         }],
         channels_total: 1,
-        connections: vec![],
-        connections_total: 0,
         bytes_sent: 123_456,
-        bytes_received: 0,
-        evidence: vec![],
-        evidence_total: 0,
+        ..Allocation::default()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::time::{MIRROR, Timestamp};
 use crate::wire::dtls::Record;
 
 /// One flow between two endpoints, whichever of them sends.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Story {
     /// Who sent the first message, and to whom. Sides are indices into this.
     pub ends: [Endpoint; 2],
@@ -60,30 +60,7 @@ struct Packet {
 
 impl Story {
     pub(super) fn new(src: Endpoint, dst: Endpoint, frame: u64, time: Timestamp) -> Self {
-        Story {
-            ends: [src, dst],
-            first_frame: frame,
-            first: time,
-            last: time,
-            twin_of: None,
-            turn_by: None,
-            binding_by: None,
-            ice: false,
-            users: Vec::new(),
-            ufrags: [Vec::new(), Vec::new()],
-            relayed: Vec::new(),
-            mapped: [Vec::new(), Vec::new()],
-            channels: Vec::new(),
-            heard: [false; 2],
-            data: [false; 2],
-            allocated: false,
-            refused: false,
-            checked: false,
-            messages: 0,
-            last_packet: [None; 2],
-            moments: Vec::new(),
-            next: 0,
-        }
+        Story { ends: [src, dst], first_frame: frame, first: time, last: time, ..Story::default() }
     }
 
     /// Which side an endpoint is; on the flow beyond a NAT, the side of its partner here.

@@ -22,7 +22,7 @@ const DEFAULT_LIFETIME: u32 = 600;
 const MAX_PEERS: usize = 32;
 
 /// How an [`Allocation`] ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "AllocationEnd")]
 pub enum End {
@@ -31,6 +31,7 @@ pub enum End {
     /// Its lifetime ran out.
     Expired,
     /// It lives on at the end of the capture.
+    #[default]
     Open,
     /// It was never made, or the server knew it no longer before its lifetime ran out.
     Rejected,
@@ -65,7 +66,7 @@ pub struct Channel {
 }
 
 /// One allocation on a conversation's 5-tuple. What is written again and again comes first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub struct Allocation {
     /// When it ends unless refreshed.
@@ -130,19 +131,9 @@ impl Allocation {
             relayed: answer.relayed,
             requested_lifetime: exchange.asked.lifetime,
             lifetime,
-            refreshes: 0,
             expires: answer.seen.time.after(Span::from_secs(i64::from(lifetime))),
-            ended: None,
-            permissions: Few::default(),
-            channels: Few::default(),
-            sent: Traffic::default(),
-            received: Traffic::default(),
-            connections: Vec::new(),
-            connections_total: 0,
             lends_nothing: exchange.lends_nothing(),
-            strays: None,
-            given_back: None,
-            moved_to: None,
+            ..Allocation::default()
         }
     }
 

@@ -28,7 +28,7 @@ const MAX_GRANTED: usize = 6;
 ///
 /// What every message touches comes first and fills four cache lines: with tens of thousands of conversations, reading them is most of
 /// what a message costs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[repr(C)]
 pub struct Conversation {
     /// Who asks.
@@ -161,43 +161,7 @@ impl Conversation {
     /// An empty conversation.
     #[must_use]
     pub fn new(client: ClientAddress, server: ServerAddress, transport: Transport, first: Seen) -> Self {
-        Conversation {
-            client,
-            server,
-            transport,
-            first,
-            last: first,
-            began_before: false,
-            exchanges: Vec::new(),
-            exchanges_omitted: 0,
-            asked: 0,
-            answered: 0,
-            allocated: 0,
-            orphans: 0,
-            messages: [0; 2],
-            user: None,
-            realm: None,
-            remembered: None,
-            granted: Granted::default(),
-            software: None,
-            rtt: None,
-            allocation: None,
-            ended: Vec::new(),
-            relayed: [Traffic::default(); 2],
-            relayed_stun: [0; 2],
-            relayed_checks: Checks::default(),
-            nonce_of: None,
-            stale: None,
-            moved_from: None,
-            ttl: [0; 2],
-            heard: first,
-            server_heard: None,
-            turned_away: None,
-            connection: None,
-            asks_back: false,
-            earlier: EarlierChannels::default(),
-            moved: None,
-        }
+        Conversation { client, server, transport, first, last: first, heard: first, ..Conversation::default() }
     }
 
     /// Counts a message.

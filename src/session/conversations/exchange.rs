@@ -83,7 +83,7 @@ pub struct NonceFeatures {
 }
 
 /// What a response says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Answer {
     /// The frame that brought it first.
     pub seen: Seen,
@@ -142,33 +142,7 @@ impl Answer {
     /// A success of which nothing but the frame is remembered.
     #[must_use]
     pub fn bare(seen: Seen, to: Seen) -> Answer {
-        Answer {
-            seen,
-            to,
-            from: None,
-            class: Class::Success,
-            code: 0,
-            reason: None,
-            reason_truncated: false,
-            realm: None,
-            nonce: None,
-            nonce_again: None,
-            nonce_features: None,
-            software: None,
-            mapped: None,
-            mapped_plain: None,
-            relayed: [None; 2],
-            lifetime: None,
-            alternate: None,
-            unknown: [None; 4],
-            password_algorithms: false,
-            authorization: None,
-            integrity: Verdicts::default(),
-            fingerprint_bad: false,
-            truncated: false,
-            again: 0,
-            otherwise: None,
-        }
+        Answer { seen, to, class: Class::Success, ..Answer::default() }
     }
 
     /// Whether it is an error with this code.

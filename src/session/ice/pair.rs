@@ -29,7 +29,7 @@ pub enum State {
 }
 
 /// A place of the capture at which the pair passes: the other side of a NAT, the other side of a relay.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Point {
     pub path: Path,
     /// The agent at the lower end of the path.
@@ -45,7 +45,7 @@ impl Point {
 }
 
 /// A candidate pair. Agents are numbered as in their session: 0 and 1. What every packet of media touches comes first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub struct Pair {
     /// DTLS and media that each agent sent.
@@ -108,7 +108,7 @@ pub struct Way {
 }
 
 /// The checks of one agent on one pair that were answered by success.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Answered {
     /// How many.
     pub count: u32,
@@ -216,21 +216,7 @@ impl Way {
 
 impl Pair {
     pub(super) fn new(point: Point, ends: [Endpoint; 2], relays: Option<u8>) -> Self {
-        Pair {
-            point,
-            points: Vec::new(),
-            ends,
-            relays,
-            users: [None; 2],
-            ways: Default::default(),
-            data: None,
-            data_point: 0,
-            icmp: None,
-            elsewhere: None,
-            tcp: false,
-            opener: None,
-            interleaved: 0,
-        }
+        Pair { point, ends, relays, ..Pair::default() }
     }
 
     /// Where it was seen first.

@@ -7,7 +7,7 @@ use crate::net::Endpoint;
 use crate::session::conversations::exchange::Seen;
 use crate::session::observe::Known;
 use crate::session::tables::names::Names;
-use crate::time::{Span, Timestamp};
+use crate::time::Span;
 use crate::wire::stun::{Fields, Method};
 
 /// Data on a pair that is not nominated makes it the selected one only after this long: agents may send before they agree.
@@ -263,22 +263,8 @@ impl Conflicts {
 
 impl Answered {
     fn new(first: Seen) -> Self {
-        let rtt = super::Rtt::default();
-        let longest = (Span(0), first.time);
-        let open_since = Timestamp(0);
-        Answered {
-            count: 0,
-            first,
-            last: first,
-            open: 0,
-            open_since,
-            longest,
-            rest: (Span(0), first.time),
-            nominated: None,
-            mapped: None,
-            remapped: None,
-            rtt,
-        }
+        let rest = (Span(0), first.time);
+        Answered { first, last: first, longest: rest, rest, ..Answered::default() }
     }
 
     /// An answer tells as whom the other agent sees the sender.

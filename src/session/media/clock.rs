@@ -23,7 +23,7 @@ const DISCONTINUITY: i64 = 5_000_000_000;
 const LONGEST: Span = Span::from_secs(6 * 3600);
 
 /// A stream's clock and its jitter so far.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Clock {
     /// Where counting began.
     anchor: Timestamp,
@@ -61,20 +61,7 @@ impl Clock {
     pub(super) fn new(payload_type: u8, ticks: u32, time: Timestamp) -> Clock {
         let rate = rtp::static_clock(payload_type).unwrap_or(0);
         let (anchor, anchor_ticks, last_ticks) = (time, ticks, ticks);
-        Clock {
-            anchor,
-            anchor_ticks,
-            last_ticks,
-            rate,
-            payload_type,
-            looks: 0,
-            estimate: 0,
-            sum: 0,
-            count: 0,
-            max: 0,
-            divided: (0, 0),
-            quotient: 0,
-        }
+        Clock { anchor, anchor_ticks, last_ticks, rate, payload_type, ..Clock::default() }
     }
 
     /// Takes the timestamp of a packet that came `after` the one before.

@@ -19,7 +19,7 @@ const OUTAGE: Span = Span::from_secs(1);
 const OUTAGE_PACKETS: u64 = 5;
 
 /// A stream so far. What every packet touches comes first and fills two cache lines.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
 pub struct Stream {
     /// Its last packet.
@@ -104,15 +104,6 @@ impl Stream {
             last: seen,
             packets: 1,
             bytes: bytes as u64,
-            duplicates: 0,
-            reordered: 0,
-            gaps: 0,
-            restarts: 0,
-            longest_gap: None,
-            longest_pause: None,
-            pause: Span(0),
-            outages: 0,
-            longest_outage: None,
             payload_types: 1 << (head.payload_type & 0x7f),
             usual_type: head.payload_type,
             lead: 1,
@@ -121,8 +112,8 @@ impl Stream {
             highest: number,
             base: number,
             window: 1,
-            expected_before: 0,
             clock: Clock::new(head.payload_type, head.timestamp, seen.time),
+            ..Stream::default()
         }
     }
 

@@ -20,7 +20,7 @@ const MAX_FRAMES: usize = 8;
 const MAX_WAYS: usize = 8_192;
 
 /// What a client's connections to one address and port came to, as long as none was opened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Attempt {
     /// The client, with the port of its first connection.
     pub client: ClientAddress,
@@ -104,14 +104,7 @@ impl Attempts {
             server: ServerAddress(connection.server),
             first: syn,
             last,
-            syns: 0,
-            connections: 0,
-            refused: 0,
-            silent: 0,
-            unanswered: (0, 0),
-            icmp: None,
-            frames: Vec::new(),
-            opened: None,
+            ..Attempt::default()
         });
         attempt.last = attempt.last.max(last);
         let answers = [connection.refused, connection.icmp.map(|icmp| icmp.at)];
@@ -150,7 +143,7 @@ fn is_alternative(port: u16) -> bool {
 }
 
 /// What a client got of a server over one transport, whichever ports were used.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Way {
     /// The client.
     pub client: ClientAddress,
@@ -213,11 +206,7 @@ impl Ways {
             server,
             transport: conversation.transport,
             first: conversation.first,
-            asked: 0,
-            answered: 0,
-            in_vain: 0,
-            allocated: 0,
-            frames: Vec::new(),
+            ..Way::default()
         });
         way.first = way.first.min(conversation.first);
         way.asked += conversation.asked;

@@ -52,7 +52,7 @@ impl Evidence {
 }
 
 /// A TLS connection, from its first record in the capture to its last.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct TlsConnection {
     /// What says that it is of TURN; none for others.
     pub evidence: Option<Evidence>,
@@ -117,19 +117,7 @@ pub enum Ending {
 impl TlsConnection {
     pub(super) fn new(number: u32, connection: &Connection, first: Seen) -> TlsConnection {
         let handshake = Handshake { number, first, last: first, roles_known: true, ..Handshake::default() };
-        TlsConnection {
-            evidence: None,
-            tcp: *connection,
-            over_udp: false,
-            handshake,
-            rounds: 0,
-            exchanged: None,
-            opened: 0,
-            shut: (0, None),
-            weight: 0,
-            spoke: None,
-            numbers: [0; 2],
-        }
+        TlsConnection { tcp: *connection, handshake, ..TlsConnection::default() }
     }
 
     /// A DTLS association with a TURN server, to be judged as TLS is.

@@ -28,7 +28,7 @@ impl Default for Limits {
 }
 
 /// How a fragment came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Arrival {
     /// Number of the frame.
     pub frame: u64,
@@ -187,7 +187,7 @@ impl Reassembler {
 }
 
 /// A message as far as its fragments came.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Reassembled {
     /// Its type.
     pub kind: HandshakeType,
@@ -239,17 +239,7 @@ impl Reassembled {
             length: fragment.length,
             first: arrival,
             last: arrival,
-            completed: None,
-            conflict: None,
-            fragments: 0,
-            repeated: 0,
-            copied: 0,
-            largest_datagram: 0,
-            truncated: false,
-            body: Vec::new(),
-            parts: Vec::new(),
-            records: [None; RECENT],
-            next_record: 0,
+            ..Reassembled::default()
         }
     }
 

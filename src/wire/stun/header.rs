@@ -7,9 +7,10 @@ use std::hash::{Hash, Hasher};
 pub const COOKIE: u32 = 0x2112_a442;
 
 /// What a message is to its transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Asks for an answer.
+    #[default]
     Request,
     /// Asks for none.
     Indication,

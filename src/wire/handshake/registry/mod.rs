@@ -34,7 +34,7 @@ macro_rules! numbers {
         { $($number:literal $text:literal $(= $constant:ident)?,)+ }
     ) => {
         $(#[$about])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub $int);
 
         $(#[$table_about])*
