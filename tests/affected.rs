@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{finding, report, report_of};
+use support::analyze::{assert_says, finding, report, report_of};
 use support::*;
 use turnscope::analyzer::{Filters, Options};
 use turnscope::report::Report;
@@ -63,7 +63,7 @@ fn who_got_over_it_is_not_affected_where_others_did_not() {
     let report = report(&scene.pcap());
     let affected = &finding(&report, "turn-integrity-rejected").affected;
     assert_eq!((affected.users.join(" "), affected.users_total, affected.clients_total), ("bob".to_owned(), 1, 1));
-    assert!(report.headline.contains("the user or password of \"bob\""), "{}", report.headline);
+    assert_says(&report.headline, "the user or password of \"bob\"");
     assert!(!report.headline.contains("other"), "{}", report.headline);
 }
 
@@ -84,7 +84,7 @@ fn a_finding_about_one_user_of_several_is_told_of_that_user_alone() {
     let report = report_of_user(&scene, "bob");
     let found = finding(&report, "turn-integrity-rejected");
     assert_eq!((found.occurrences, found.subject.username.as_deref()), (1, Some("bob")));
-    assert!(report.headline.contains("of \"bob\" with 401"), "{}", report.headline);
+    assert_says(&report.headline, "of \"bob\" with 401");
     // a note that every healthy conversation makes is told of its user, too
     let report = report_of_user(&scene, "carol");
     assert_eq!(finding(&report, "turn-challenge").occurrences, 1);

@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report_beside};
+use support::analyze::{assert_says, finding, ids, report_beside};
 use support::*;
 use turnscope::report::{Confidence, Report, Severity, Stated, StatedSeen, Verdict};
 use turnscope::session::deployment::Deployment;
@@ -367,10 +367,9 @@ fn a_server_that_is_at_none_of_its_addresses_is_taken_for_the_only_one_that_lend
     let report = elsewhere("10.88.246.199:24000", false);
     let found = mismatch(&report);
     assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Likely));
-    assert!(
-        found.title.contains("asks 10.88.246.199:3478 for a relay, and not an address that is stated for Expressway-E"),
-        "{}",
-        found.title
+    assert_says(
+        &found.title,
+        "asks 10.88.246.199:3478 for a relay, and not an address that is stated for Expressway-E",
     );
     assert_eq!(line(&report, 5).instead.as_deref(), Some("10.88.246.199"));
     assert_eq!((seen(&report, 5), seen(&report, 10)), (StatedSeen::Wrong, StatedSeen::Right));
@@ -396,7 +395,7 @@ fn names_that_are_swapped_inside_and_outside_are_told_so() {
     scene.resolves("198.51.100.7", "198.51.100.1", "cmsweb.octavio.com", &["172.16.85.180"]);
     let report = later(&mut scene);
     let found = mismatch(&report);
-    assert!(found.title.contains("10.88.246.156 (stated for outside) for 172.16.85.10"), "{}", found.title);
-    assert!(found.title.contains("172.16.85.180 (stated for inside) for 198.51.100.7"), "{}", found.title);
+    assert_says(&found.title, "10.88.246.156 (stated for outside) for 172.16.85.10");
+    assert_says(&found.title, "172.16.85.180 (stated for inside) for 198.51.100.7");
     assert_eq!(seen(&report, 14), StatedSeen::Wrong);
 }

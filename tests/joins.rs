@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{self, finding, ids};
+use support::analyze::{self, assert_says, finding, ids};
 use support::calls::{failures, graver};
 use support::degrade::{Shot, pcap, shots};
 use support::{Login, Scene, Stun, method, payload, points};
@@ -170,8 +170,8 @@ fn requests_that_leave_the_client_and_never_reach_the_server_are_lost_in_between
     let report = points::report(&two(&near, &far));
     let told = finding(&report, "turn-no-response");
     assert_eq!((told.severity, told.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(told.title.contains("none of them reached server.pcap"), "{}", told.title);
-    assert!(told.explanation.contains("they were lost before that point"), "{}", told.explanation);
+    assert_says(&told.title, "none of them reached server.pcap");
+    assert_says(&told.explanation, "they were lost before that point");
     assert!(told.places.iter().all(|place| place.capture == 0));
     let lost = &report.joins[0].lost;
     assert_eq!(lost.len(), 1, "{lost:?}");
@@ -186,11 +186,11 @@ fn requests_that_reach_the_server_without_an_answer_are_the_servers_affair() {
     let far = points::further(&near, "10.0.0.2", 9_000);
     let report = points::report(&two(&near, &far));
     let told = finding(&report, "turn-no-response");
-    assert!(told.title.contains("though 5 of them reached server.pcap"), "{}", told.title);
-    assert!(told.explanation.contains("5 of the 5 requests reached server.pcap"), "{}", told.explanation);
+    assert_says(&told.title, "though 5 of them reached server.pcap");
+    assert_says(&told.explanation, "5 of the 5 requests reached server.pcap");
     assert!(report.joins[0].lost.is_empty(), "{:?}", report.joins[0].lost);
     assert_eq!(told.occurrences, 1);
-    assert!(told.title.contains("5 Allocate requests"), "{}", told.title);
+    assert_says(&told.title, "5 Allocate requests");
 }
 
 /// A server answers each of five copies.
@@ -223,7 +223,7 @@ fn answers_that_leave_the_server_and_never_reach_the_client_are_lost_on_the_way_
         let report = points::report(&two(&near, &far));
         let told = finding(&report, "turn-answer-lost");
         assert_eq!((told.severity, told.confidence), (Severity::Failure, Confidence::Certain));
-        assert!(told.explanation.contains("passed server.pcap and never came to client.pcap"), "{}", told.explanation);
+        assert_says(&told.explanation, "passed server.pcap and never came to client.pcap");
         assert!(!ids(&report).contains(&"turn-no-response"));
         let lost: Vec<_> =
             report.joins[0].lost.iter().map(|lost| (lost.from, lost.to, lost.count, lost.what)).collect();
@@ -268,7 +268,7 @@ fn media_lost_between_two_points_is_missed_where_it_should_arrive() {
     });
     let report = points::report(&two(&near, &far));
     let told = finding(&report, "media-lossy");
-    assert!(told.title.contains("from 10.0.0.2:40000 to 192.0.2.9:50000"), "{}", told.title);
+    assert_says(&told.title, "from 10.0.0.2:40000 to 192.0.2.9:50000");
     let lost = report.joins[0].lost.iter().find(|lost| lost.what == "RTP").expect("lost media");
     assert_eq!((lost.from, lost.to), (0, 1));
     assert_eq!(lost.src.to_string(), "10.0.0.2:40000");
@@ -351,7 +351,7 @@ fn a_server_that_shows_others_only_tells_that_the_requests_did_not_come() {
     let report = points::report(&two(&near, &shots(&others)));
     assert_eq!(report.joins[0].matched, 0);
     let told = finding(&report, "turn-no-response");
-    assert!(told.explanation.contains("server.pcap shows other packets to 192.0.2.1"), "{}", told.explanation);
+    assert_says(&told.explanation, "server.pcap shows other packets to 192.0.2.1");
 }
 
 #[test]
@@ -400,7 +400,7 @@ fn three_points_tell_between_which_of_them_a_packet_was_lost() {
         report.joins.iter().flat_map(|join| &join.lost).map(|lost| (lost.from, lost.to, lost.count)).collect();
     assert_eq!(lost, [(1, 2, 5)]);
     let told = finding(&report, "turn-no-response");
-    assert!(told.explanation.contains("5 of the 5 requests reached nat.pcap"), "{}", told.explanation);
+    assert_says(&told.explanation, "5 of the 5 requests reached nat.pcap");
     assert!(
         told.explanation.contains("server.pcap shows other packets between the two")
             || told.explanation.contains("server.pcap shows other packets to"),

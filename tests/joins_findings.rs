@@ -6,7 +6,7 @@
 mod support;
 
 use std::net::SocketAddr;
-use support::analyze::{self, finding, ids};
+use support::analyze::{self, assert_says, finding, ids};
 use support::calls::{failures, graver};
 use support::degrade::{Shot, pcap, shots};
 use support::dtls::{self, Shake, again};
@@ -79,8 +79,8 @@ fn checks_that_leave_and_never_arrive_are_told_with_the_points_between_which_the
         told.explanation
     );
     // alice's answers are lost on the same way
-    assert!(told.explanation.contains("answers from 10.0.0.2:50000"), "{}", told.explanation);
-    assert!(told.fix.contains("Look between alice.pcap and bob.pcap first"), "{}", told.fix);
+    assert_says(&told.explanation, "answers from 10.0.0.2:50000");
+    assert_says(&told.fix, "Look between alice.pcap and bob.pcap first");
     let back = points::report(&[("bob.pcap", pcap(&far)), ("alice.pcap", pcap(&near))]);
     assert!(finding(&back, "ice-checks-unanswered").explanation.contains("12 checks"));
     // one capture alone knows nothing of it
@@ -99,9 +99,9 @@ fn checks_that_arrive_and_are_not_answered_are_the_other_sides_affair() {
     let near = shots(&scene);
     let report = two(&near, &at_bob(&near));
     let told = finding(&report, "ice-one-way");
-    assert!(told.explanation.contains("12 of the 12 checks"), "{}", told.explanation);
-    assert!(told.explanation.contains("are in bob.pcap as well"), "{}", told.explanation);
-    assert!(told.title.contains("though 12 of them reached bob.pcap"), "{}", told.title);
+    assert_says(&told.explanation, "12 of the 12 checks");
+    assert_says(&told.explanation, "are in bob.pcap as well");
+    assert_says(&told.title, "though 12 of them reached bob.pcap");
 }
 
 #[test]
@@ -123,8 +123,8 @@ fn consent_that_is_lost_because_one_way_is_cut_is_told_with_where() {
     assert_eq!(told.confidence, Confidence::Likely);
     assert!(told.title.ends_with("; answers of 10.0.0.2 are lost between alice.pcap and bob.pcap"), "{}", told.title);
     let words = "6 checks from 10.0.0.2:50000 to 192.0.2.9:40000 that alice.pcap shows are not in bob.pcap";
-    assert!(told.explanation.contains(words), "{}", told.explanation);
-    assert!(told.fix.contains("Look between alice.pcap and bob.pcap first"), "{}", told.fix);
+    assert_says(&told.explanation, words);
+    assert_says(&told.fix, "Look between alice.pcap and bob.pcap first");
 }
 
 fn connected(scene: &mut Scene) {
@@ -177,8 +177,8 @@ fn hellos_that_are_dropped_on_the_way_are_told_with_where() {
     let report = two(&near, &at_bob(&far));
     let told = finding(&report, "dtls-no-answer");
     assert_eq!((told.severity, told.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(told.title.contains("and none of them reached bob.pcap"), "{}", told.title);
-    assert!(told.explanation.contains("6 ClientHello datagrams"), "{}", told.explanation);
+    assert_says(&told.title, "and none of them reached bob.pcap");
+    assert_says(&told.explanation, "6 ClientHello datagrams");
 }
 
 #[test]
@@ -190,8 +190,8 @@ fn hellos_that_arrive_are_the_peers_affair() {
     }));
     let report = two(&near, &at_bob(&near));
     let told = finding(&report, "dtls-no-answer");
-    assert!(told.title.contains("though 6 of them reached bob.pcap"), "{}", told.title);
-    assert!(told.fix.contains("look beyond it"), "{}", told.fix);
+    assert_says(&told.title, "though 6 of them reached bob.pcap");
+    assert_says(&told.fix, "look beyond it");
 }
 
 #[test]
@@ -207,9 +207,9 @@ fn parts_of_a_handshake_that_left_one_point_and_never_came_to_the_other_are_lost
     let report = two(&near, &at_bob(&all));
     let told = finding(&report, "dtls-fragment-lost");
     assert_eq!((told.severity, told.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(told.explanation.contains("bytes 400 to 1599 never came"), "{}", told.explanation);
-    assert!(told.explanation.contains("4 DTLS datagrams of 1225 bytes from 192.0.2.9:40000"), "{}", told.explanation);
-    assert!(told.fix.contains("Look between bob.pcap and alice.pcap first"), "{}", told.fix);
+    assert_says(&told.explanation, "bytes 400 to 1599 never came");
+    assert_says(&told.explanation, "4 DTLS datagrams of 1225 bytes from 192.0.2.9:40000");
+    assert_says(&told.fix, "Look between bob.pcap and alice.pcap first");
     // bob's capture alone shows all parts leave, and cannot tell
     let alone = analyze::report(&pcap(&all));
     assert!(!ids(&alone).contains(&"dtls-fragment-lost"));
@@ -260,12 +260,8 @@ fn media_that_is_sent_and_never_arrives_is_told_with_where_it_was_lost() {
     let near = points::only(&all, |number, src, _| from_alice(src) || !is_media(number));
     let report = two(&near, &at_bob(&all));
     let told = finding(&report, "media-one-way");
-    assert!(
-        told.explanation.contains("bob.pcap shows 400 RTP and RTCP packets from 192.0.2.9:40000"),
-        "{}",
-        told.explanation
-    );
-    assert!(told.explanation.contains("and alice.pcap none of them"), "{}", told.explanation);
+    assert_says(&told.explanation, "bob.pcap shows 400 RTP and RTCP packets from 192.0.2.9:40000");
+    assert_says(&told.explanation, "and alice.pcap none of them");
 }
 
 #[test]
@@ -282,14 +278,10 @@ fn loss_of_media_is_put_between_two_points_or_before_the_first() {
     let lossy = points::only(&all, |number, src, _| !from_alice(src) || number < 20 || number % 20 > 1);
     let between = two(&all, &at_bob(&lossy));
     let told = finding(&between, "media-lossy");
-    assert!(told.explanation.contains("that alice.pcap shows are not in bob.pcap"), "{}", told.explanation);
+    assert_says(&told.explanation, "that alice.pcap shows are not in bob.pcap");
     let before = two(&lossy, &at_bob(&lossy));
     let told = finding(&before, "media-lossy");
-    assert!(
-        told.explanation.contains("alice.pcap, which is before the others on this way, lacks them as well"),
-        "{}",
-        told.explanation
-    );
+    assert_says(&told.explanation, "alice.pcap, which is before the others on this way, lacks them as well");
 }
 
 #[test]
@@ -331,8 +323,11 @@ fn media_lost_in_a_relay_is_told_with_what_the_relay_passed_on() {
     let relays: Vec<_> = report.joins.iter().flat_map(|join| &join.relays).collect();
     assert!(relays.iter().any(|relay| !relay.outward && relay.lost == Some(38)), "{relays:?}");
     let told = finding(&report, "media-lossy");
-    assert!(told.explanation.contains("The relay 192.0.2.1:55000 passed on 262 packets from 198.51.100.7:40000 to 10.0.0.2:50000 and not 38 others"), "{}", told.explanation);
-    assert!(told.explanation.contains("taking 200 µs on average"), "{}", told.explanation);
+    assert_says(
+        &told.explanation,
+        "The relay 192.0.2.1:55000 passed on 262 packets from 198.51.100.7:40000 to 10.0.0.2:50000 and not 38 others",
+    );
+    assert_says(&told.explanation, "taking 200 µs on average");
 }
 
 /// A client whose checks go through a relay, and the peer that answers them; the answers get as far as the relay at most.
@@ -386,9 +381,9 @@ fn what_a_peer_sends_to_a_relay_and_does_not_come_out_of_it_is_told_with_where_i
     peer.later(40);
     let report = two(&shots(&client), &shots(&peer));
     let told = finding(&report, "turn-relay-silent");
-    assert!(told.title.contains("is seen on its way and does not come through to 10.0.0.2:50000"), "{}", told.title);
+    assert_says(&told.title, "is seen on its way and does not come through to 10.0.0.2:50000");
     let words = "bob.pcap shows 5 answers from 198.51.100.7:40000 to 192.0.2.1:55000, and alice.pcap none of them";
-    assert!(told.explanation.contains(words), "{}", told.explanation);
+    assert_says(&told.explanation, words);
     assert!(told.fix.ends_with("Look between bob.pcap and alice.pcap first: that is where packets are lost."));
 }
 
@@ -549,7 +544,7 @@ fn what_a_capture_lost_by_its_own_count_leaves_absence_open() {
     let report = analyze::report(&with_drops(&all, 12));
     let told = finding(&report, "turn-no-response");
     assert_eq!(told.confidence, Confidence::Likely);
-    assert!(told.explanation.contains("the capture lost packets (12)"), "{}", told.explanation);
+    assert_says(&told.explanation, "the capture lost packets (12)");
     assert_eq!(report.captures[0].lost_packets, Some(12));
     let text = turnscope::render::text::report(&report, &turnscope::render::text::Options::default());
     assert!(text.contains("Lost: 12 packets while capturing"), "{text}");
@@ -605,8 +600,8 @@ fn four_points_tell_between_which_of_them_requests_are_lost_in_whatever_order_th
         let mut lost: Vec<_> = lost.iter().map(|lost| (name(lost.from), name(lost.to), lost.count)).collect();
         lost.sort_unstable();
         let told = finding(&report, "turn-no-response");
-        assert!(told.title.contains("none of them reached nat-outside.pcap"), "{}", told.title);
-        assert!(told.explanation.contains("7 of the 7 requests reached nat-inside.pcap"), "{}", told.explanation);
+        assert_says(&told.title, "none of them reached nat-outside.pcap");
+        assert_says(&told.explanation, "7 of the 7 requests reached nat-inside.pcap");
         let nat = report.nat.iter().filter(|nat| nat.inside.to_string() == "10.0.0.2:50001").count();
         assert_eq!((nat, report.joins.len()), (1, 6));
         lost

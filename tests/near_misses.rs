@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{finding, report_with};
+use support::analyze::{assert_says, finding, report_with};
 use support::stun::{md5_key, sha256_key};
 use support::*;
 use turnscope::report::{Report, Verdict};
@@ -43,7 +43,7 @@ fn kind(report: &Report, secrets: &[&str]) -> String {
         "{}",
         found.title
     );
-    assert!(found.explanation.contains(&near.when), "{}", found.explanation);
+    assert_says(&found.explanation, &near.when);
     let json = serde_json::to_string(report).unwrap();
     for secret in secrets.iter().filter(|secret| secret.len() > 4) {
         assert!(!json.contains(secret), "{}: the secret is told", near.kind);
@@ -213,14 +213,14 @@ fn a_key_that_fits_only_when_made_otherwise_says_so() {
     let given = credential(USER, "password = \"blue-harbour-42\"");
     let report = report_with(&refused(USER, &sha256_key(USER, REALM, "blue-harbour-42")), &given);
     let found = finding(&report, "turn-integrity-rejected");
-    assert!(found.explanation.contains("only when the key is made by SHA-256 instead of MD5"), "{}", found.explanation);
+    assert_says(&found.explanation, "only when the key is made by SHA-256 instead of MD5");
     assert!(found.title.ends_with("when the key is made by SHA-256 instead of MD5"), "{}", found.title);
     assert!(found.fix.starts_with("Let client and server make integrity in the same way"), "{}", found.fix);
     // a Roman numeral that SASLprep writes in letters
     let given = credential(USER, "password = \"\u{2168}-harbour\"");
     let report = report_with(&refused(USER, &md5_key(USER, REALM, "IX-harbour")), &given);
     let found = finding(&report, "turn-integrity-rejected");
-    assert!(found.explanation.contains("prepared by SASLprep"), "{}", found.explanation);
+    assert_says(&found.explanation, "prepared by SASLprep");
 }
 
 #[test]
@@ -236,11 +236,7 @@ fn the_servers_own_password_is_searched_in_its_refusal() {
     let report = report_with(&scene.pcap(), &given);
     let near = &report.credentials[0].near_misses;
     assert_eq!((near.len(), near[0].kind.as_str(), near[0].responses), (1, "password-trailing-newline", 1));
-    assert!(
-        report.headline.contains("the error response verifies with \"the label\" when a newline"),
-        "{}",
-        report.headline
-    );
+    assert_says(&report.headline, "the error response verifies with \"the label\" when a newline");
 }
 
 #[test]

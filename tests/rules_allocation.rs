@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, frames_of, ids, report};
+use support::analyze::{assert_says, finding, frames_of, ids, report};
 use support::calls::graver;
 use support::*;
 use turnscope::report::{Confidence, Severity, Verdict};
@@ -120,7 +120,7 @@ fn a_refresh_after_the_lifetime_is_refused_and_the_expiry_is_told() {
     let report = report(&later(&mut scene));
     let found = finding(&report, "turn-allocation-gone");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.title.contains("expired 30.0 s before"), "{}", found.title);
+    assert_says(&found.title, "expired 30.0 s before");
     assert_eq!(frames_of(&report, "turn-allocation-gone"), [5, 6]);
 }
 
@@ -137,7 +137,7 @@ fn an_allocation_that_was_granted_for_no_time_at_all_is_told_as_that() {
     let report = report(&scene.later(30).pcap());
     let found = finding(&report, "turn-allocation-gone");
     assert!(found.title.ends_with(&format!("{SERVER} had granted it for 0 seconds")), "{}", found.title);
-    assert!(found.explanation.contains("LIFETIME 0"), "{}", found.explanation);
+    assert_says(&found.explanation, "LIFETIME 0");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_refresh_that_is_refused_before_the_end_says_how_much_was_left() {
     let report = report(&later(&mut scene));
     let found = finding(&report, "turn-allocation-gone");
     assert_eq!(found.severity, Severity::Failure);
-    assert!(found.title.contains("gone 500.0 s before its time"), "{}", found.title);
+    assert_says(&found.title, "gone 500.0 s before its time");
 }
 
 /// What is said of a Refresh that is refused long before the end, where the client is then seen as `mapped`, and whether its port was closed.
@@ -167,7 +167,7 @@ fn told_of_a_loss(mapped: &str, stopped: bool) -> String {
     let report = report(&later(&mut scene));
     let found = finding(&report, "turn-allocation-gone");
     assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
-    assert!(found.title.contains("before its time"), "{}", found.title);
+    assert_says(&found.title, "before its time");
     format!("{} {}", found.explanation, found.fix)
 }
 
@@ -251,12 +251,8 @@ fn a_refused_refresh_is_told_with_its_own_code_where_a_permission_is_refused_wit
     scene.after_ms(10).refuse_with(&permission, 400, "Bad Request", coturn);
     let report = report(&later(&mut scene));
     let found = finding(&report, "turn-allocation-gone");
-    assert!(
-        found.title.contains("refused the Refresh of 172.16.84.124:50000 with 437 Invalid allocation"),
-        "{}",
-        found.title
-    );
-    assert!(found.explanation.contains("coturn says 400"), "{}", found.explanation);
+    assert_says(&found.title, "refused the Refresh of 172.16.84.124:50000 with 437 Invalid allocation");
+    assert_says(&found.explanation, "coturn says 400");
 }
 
 #[test]
@@ -323,7 +319,7 @@ fn a_refresh_for_a_family_that_was_not_lent_is_told_as_that() {
     scene.after_ms(10).refuse(&refresh, 443, "Peer Address Family Mismatch");
     let report = report(&later(&mut scene));
     let found = finding(&report, "turn-address-family");
-    assert!(found.title.contains("has lent \"alice\" nothing of IPv6"), "{}", found.title);
+    assert_says(&found.title, "has lent \"alice\" nothing of IPv6");
     assert!(found.explanation.ends_with(&format!("It was lent {RELAYED}.")), "{}", found.explanation);
     assert!(found.fix.starts_with("Have the client renew"), "{}", found.fix);
 }
@@ -366,7 +362,7 @@ fn a_client_that_comes_from_another_port_is_told_that_its_mapping_changed() {
     let report = report(&later(&mut scene));
     let found = finding(&report, "turn-allocation-gone");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.title.contains("used to come from 172.16.84.124:50000"), "{}", found.title);
+    assert_says(&found.title, "used to come from 172.16.84.124:50000");
 }
 
 #[test]
@@ -387,8 +383,8 @@ fn a_client_that_goes_on_from_another_address_is_told_that_its_network_changed()
     let told = gone(&alice(), false);
     let found = finding(&told, "turn-allocation-gone");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.title.contains("used to come from 172.16.84.124:50000"), "{}", found.title);
-    assert!(found.explanation.contains("it comes from 10.8.0.6 now"), "{}", found.explanation);
+    assert_says(&found.title, "used to come from 172.16.84.124:50000");
+    assert_says(&found.explanation, "it comes from 10.8.0.6 now");
     assert!(finding(&told, "nat-rebinding").title.ends_with("it has another address now"));
     // whoever has another name, or a nonce that others have too, may be anybody
     for report in [gone(&Login::new("bob", "example.org", "bobs"), false), gone(&alice(), true)] {
@@ -407,13 +403,10 @@ fn a_quota_lists_the_allocations_that_the_user_holds() {
     assert_eq!(graver(&report), ["turn-quota"]);
     let found = finding(&report, "turn-quota");
     assert_eq!(found.severity, Severity::Failure);
-    assert!(found.title.contains("2 live allocations already"), "{}", found.title);
-    assert!(
-        found.explanation.contains(
-            "10.88.246.156:24000 for 172.16.84.124:50000 (frame 4) and 10.88.246.156:24002 for 172.16.84.124:50001 (frame 8)"
-        ),
-        "{}",
-        found.explanation
+    assert_says(&found.title, "2 live allocations already");
+    assert_says(
+        &found.explanation,
+        "10.88.246.156:24000 for 172.16.84.124:50000 (frame 4) and 10.88.246.156:24002 for 172.16.84.124:50001 (frame 8)",
     );
 }
 
@@ -425,7 +418,7 @@ fn allocations_that_were_given_up_do_not_count_towards_the_quota() {
     refused_from(&mut scene, OTHER, 486, "Allocation Quota Reached");
     let report = report(&later(&mut scene));
     let found = finding(&report, "turn-quota");
-    assert!(found.explanation.contains("shows no other allocation"), "{}", found.explanation);
+    assert_says(&found.explanation, "shows no other allocation");
 }
 
 #[test]
@@ -438,8 +431,8 @@ fn a_quota_counts_what_time_limited_credentials_of_one_user_hold() {
     scene.after_ms(10).refuse(&request, 486, "Allocation Quota Reached");
     let report = report(&later(&mut scene));
     let found = finding(&report, "turn-quota");
-    assert!(found.title.contains("who has 1 live allocation already"), "{}", found.title);
-    assert!(found.explanation.contains("leaves the expiry in their names out"), "{}", found.explanation);
+    assert_says(&found.title, "who has 1 live allocation already");
+    assert_says(&found.explanation, "leaves the expiry in their names out");
 }
 
 #[test]
@@ -467,14 +460,14 @@ fn a_server_without_ports_is_named_and_an_even_port_is_another_matter() {
     refused_from(&mut scene, CLIENT, 508, "Cannot create socket");
     let plain = report(&later(&mut scene));
     assert_eq!(finding(&plain, "turn-capacity").severity, Severity::Failure);
-    assert!(plain.headline.contains("no relay port left"), "{}", plain.headline);
+    assert_says(&plain.headline, "no relay port left");
 
     let mut scene = Scene::new();
     let even = Stun::request(method::ALLOCATE).requested_transport(17).attribute(attribute::EVEN_PORT, [0x80]);
     let request = scene.send(CLIENT, SERVER, even.signed(&alice(), "nonce"));
     scene.after_ms(10).refuse(&request, 508, "Insufficient Capacity");
     let narrow = report(&later(&mut scene));
-    assert!(narrow.headline.contains("no relay port of the kind asked for"), "{}", narrow.headline);
+    assert_says(&narrow.headline, "no relay port of the kind asked for");
 }
 
 #[test]
@@ -494,7 +487,7 @@ fn an_unsupported_transport_is_named() {
     scene.after_ms(10).refuse(&request, 442, "Unsupported Transport Protocol");
     let report = report(&later(&mut scene));
     assert_eq!(graver(&report), ["turn-transport-unsupported"]);
-    assert!(report.headline.contains("TCP (6)"), "{}", report.headline);
+    assert_says(&report.headline, "TCP (6)");
 }
 
 #[test]
@@ -516,7 +509,7 @@ fn an_address_family_that_the_server_lacks_is_named() {
     scene.after_ms(10).refuse(&request, 440, "Address Family not Supported");
     let report = report(&later(&mut scene));
     assert_eq!(graver(&report), ["turn-address-family"]);
-    assert!(report.headline.contains("no IPv6 relay"), "{}", report.headline);
+    assert_says(&report.headline, "no IPv6 relay");
 }
 
 #[test]
@@ -530,7 +523,7 @@ fn a_peer_of_the_other_family_is_a_failure_only_if_no_data_passes() {
     };
     let alone = report(&later(&mut refused()));
     assert_eq!(finding(&alone, "turn-address-family").severity, Severity::Failure);
-    assert!(alone.headline.contains(wrong), "{}", alone.headline);
+    assert_says(&alone.headline, wrong);
     let mut call = refused();
     call.talk(CLIENT, SERVER, &alice(), "nonce", (0x4000, PEER), 5);
     assert_eq!(finding(&report(&later(&mut call)), "turn-address-family").severity, Severity::Warning);
@@ -544,12 +537,8 @@ fn a_server_that_blames_the_family_of_a_peer_of_the_relays_own_is_not_believed()
     let report = report(&later(&mut scene));
     let told = finding(&report, "turn-address-family");
     assert_eq!(told.severity, Severity::Failure);
-    assert!(told.title.contains(&format!("talk to {PEER}: 443")), "{}", told.title);
-    assert!(
-        told.explanation.contains("of the same family, IPv4: the server has another reason"),
-        "{}",
-        told.explanation
-    );
+    assert_says(&told.title, &format!("talk to {PEER}: 443"));
+    assert_says(&told.explanation, "of the same family, IPv4: the server has another reason");
 }
 
 #[test]
@@ -585,6 +574,6 @@ fn a_permission_that_was_granted_before_and_is_malformed_now_tells_of_a_server_t
     scene.after_ms(10).refuse(&again, 400, "Bad Request");
     let report = report(&scene.later(60).pcap());
     let found = finding(&report, "turn-allocation-gone");
-    assert!(found.title.contains("is gone"), "{}", found.title);
+    assert_says(&found.title, "is gone");
     assert!(!ids(&report).contains(&"turn-request-rejected"), "{:?}", ids(&report));
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report, report_with};
+use support::analyze::{assert_says, finding, ids, report, report_with};
 use support::*;
 use turnscope::report::{Severity, Verdict};
 
@@ -129,7 +129,7 @@ fn an_attribute_that_the_server_does_not_know_is_named() {
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-unknown-attribute"]);
     assert_eq!(report.verdict, Verdict::Failure);
-    assert!(report.headline.contains("attribute 0x7F42"), "{}", report.headline);
+    assert_says(&report.headline, "attribute 0x7F42");
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_client_that_leaves_the_attribute_out_the_next_time_is_served() {
     let report = report(&scene.pcap());
     let found = finding(&report, "turn-unknown-attribute");
     assert_eq!(found.severity, Severity::Warning);
-    assert!(found.title.contains("DONT-FRAGMENT (0x001A)"), "{}", found.title);
+    assert_says(&found.title, "DONT-FRAGMENT (0x001A)");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_nat_test_that_a_server_does_not_offer_is_no_failure() {
     scene.after_ms(10).refuse_with(&request, 420, "Unknown Attribute", |answer| answer.unknown_attributes(&[0x0003]));
     let report = report(&scene.pcap());
     assert_eq!(finding(&report, "turn-unknown-attribute").severity, Severity::Warning);
-    assert!(report.headline.contains("does not offer the NAT tests"), "{}", report.headline);
+    assert_says(&report.headline, "does not offer the NAT tests");
 }
 
 // turn-response-integrity-bad
@@ -209,7 +209,7 @@ fn a_client_that_signs_with_sha_1_although_more_was_offered_is_warned_of() {
     assert_eq!(ids(&report), ["turn-bid-down", "turn-challenge"]);
     assert_eq!(report.verdict, Verdict::Warning);
     assert_eq!(frames(&report, "turn-bid-down"), [3, 4]);
-    assert!(report.headline.contains("signs with SHA-1 although"), "{}", report.headline);
+    assert_says(&report.headline, "signs with SHA-1 although");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_user_name_in_the_clear_where_its_hash_was_asked_for_is_warned_of() {
     let scene = offered(ANONYMITY, false, |request| request.signed(&alice(), ANONYMITY));
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-bid-down", "turn-challenge"]);
-    assert!(report.headline.contains("in the clear"), "{}", report.headline);
+    assert_says(&report.headline, "in the clear");
     let scene = offered(ANONYMITY, false, |request| {
         request.userhash("alice", REALM).realm(REALM).nonce(ANONYMITY).integrity(alice().key())
     });

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, frames_of, ids, report, report_with};
+use support::analyze::{assert_says, finding, frames_of, ids, report, report_with};
 use support::*;
 use turnscope::report::{Confidence, Report, Severity, Verdict};
 
@@ -56,7 +56,7 @@ fn a_client_that_stops_at_the_challenge_has_no_credentials() {
     assert_eq!(ids(&report), ["turn-no-credentials"]);
     assert_eq!(report.verdict, Verdict::Failure);
     assert_eq!(frames_of(&report, "turn-no-credentials"), [1, 2]);
-    assert!(report.headline.contains("asked 172.16.84.124:50000 for credentials"), "{}", report.headline);
+    assert_says(&report.headline, "asked 172.16.84.124:50000 for credentials");
 }
 
 #[test]
@@ -97,8 +97,8 @@ fn who_asks_like_a_clock_and_stops_at_the_challenge_may_be_a_health_check() {
         assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely), "{ports} ports");
         assert_eq!(report.verdict, Verdict::Warning);
         let words = format!("it asks every {every} seconds, as a health check does");
-        assert!(report.headline.contains(&words), "{}", report.headline);
-        assert!(found.explanation.contains("12 times in the capture"), "{}", found.explanation);
+        assert_says(&report.headline, &words);
+        assert_says(&found.explanation, "12 times in the capture");
     }
     // whoever makes calls without credentials asks at any time, and a few times are no rhythm
     for seconds in [&[0, 7, 31, 90, 112, 180, 260][..], &[0, 10, 20, 30]] {
@@ -132,9 +132,9 @@ fn a_server_that_takes_access_tokens_says_whose() {
     wait(&mut scene, 10);
     let told = report(&scene.pcap());
     let found = finding(&told, "turn-no-credentials");
-    assert!(found.title.contains("for credentials or an access token"), "{}", found.title);
-    assert!(found.explanation.contains("which \"auth.example.org\" issues"), "{}", found.explanation);
-    assert!(found.fix.contains("ACCESS-TOKEN"), "{}", found.fix);
+    assert_says(&found.title, "for credentials or an access token");
+    assert_says(&found.explanation, "which \"auth.example.org\" issues");
+    assert_says(&found.fix, "ACCESS-TOKEN");
     // a client that comes with a password may be refused for that
     let mut scene = Scene::new();
     let request = scene.allocate(CLIENT, SERVER);
@@ -248,11 +248,7 @@ fn user_name_and_realm_of_a_credential_that_were_swapped_are_told_so() {
     let given = "[[credential]]\nlabel = \"the label\"\nusername = \"alice\"\npassword = \"another\"\n";
     let report = report_with(&scene.pcap(), given);
     let found = finding(&report, "turn-realm-mismatch");
-    assert!(
-        found.explanation.contains("those of \"the label\" when user name and realm are swapped"),
-        "{}",
-        found.explanation
-    );
+    assert_says(&found.explanation, "those of \"the label\" when user name and realm are swapped");
 }
 
 #[test]
@@ -301,7 +297,7 @@ fn a_credential_used_after_its_end_is_told_as_expired_and_as_nothing_else() {
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-credential-expired"]);
     assert_eq!(report.verdict, Verdict::Failure);
-    assert!(report.headline.contains("ended on 2025-12-02 00:00:00 UTC, 30 days earlier"), "{}", report.headline);
+    assert_says(&report.headline, "ended on 2025-12-02 00:00:00 UTC, 30 days earlier");
     assert_eq!(frames_of(&report, "turn-credential-expired"), [3, 4, 7, 8]);
     assert_eq!(finding(&report, "turn-credential-expired").occurrences, 1, "one client that tries twice");
 }
@@ -386,11 +382,7 @@ fn coturn_answers_a_wrong_realm_with_437_and_that_is_no_mismatch_of_allocations(
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-realm-mismatch"]);
     assert_eq!(report.verdict, Verdict::Failure);
-    assert!(
-        report.headline.contains("signs for realm \"meeting.example\", 10.88.246.156:3478 has realm \"example.org\""),
-        "{}",
-        report.headline
-    );
+    assert_says(&report.headline, "signs for realm \"meeting.example\", 10.88.246.156:3478 has realm \"example.org\"");
     assert_eq!(frames_of(&report, "turn-realm-mismatch"), [3, 4]);
 }
 
@@ -415,7 +407,7 @@ fn a_phrase_about_the_realm_that_the_snap_length_cuts_is_no_mismatch_of_allocati
     }
     let cut = report_at(begin + 26);
     let found = finding(&cut, "turn-request-rejected");
-    assert!(found.explanation.contains("stands behind the cut of the snap length"), "{}", found.explanation);
+    assert_says(&found.explanation, "stands behind the cut of the snap length");
 }
 
 #[test]
@@ -457,7 +449,7 @@ fn a_second_server_behind_the_same_address_has_another_realm() {
     scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "other.example", "nonce-2");
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-realm-mismatch"]);
-    assert!(report.headline.contains("then refused it with realm \"other.example\""), "{}", report.headline);
+    assert_says(&report.headline, "then refused it with realm \"other.example\"");
 }
 
 #[test]
@@ -501,7 +493,7 @@ fn a_user_that_is_rotated_under_a_live_allocation_is_named_with_the_one_before()
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-user-changed", "turn-challenge"]);
     assert_eq!(report.verdict, Verdict::Failure);
-    assert!(report.headline.contains("changed its user from \"alice\" to \"bob\""), "{}", report.headline);
+    assert_says(&report.headline, "changed its user from \"alice\" to \"bob\"");
     assert_eq!(frames_of(&report, "turn-user-changed"), [4, 5, 6]);
 }
 
@@ -528,7 +520,7 @@ fn another_user_on_a_port_where_the_first_was_refused_is_told_as_that_and_not_as
     let report = report(&scene.pcap());
     let found = finding(&report, "turn-user-changed");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.title.contains("as \"alice\" and then as \"bob\""), "{}", found.title);
+    assert_says(&found.title, "as \"alice\" and then as \"bob\"");
     assert!(!ids(&report).contains(&"turn-allocation-mismatch"));
     assert!(frames_of(&report, "turn-user-changed").contains(&retry.frame));
 }
@@ -635,7 +627,7 @@ fn a_call_that_ends_since_its_refreshes_are_refused_is_a_failure_however_long_it
         let late = finding(&told, "turn-data-after-expiry");
         assert_eq!(late.caused_by.as_deref(), Some(finding(&told, id).key.as_str()), "{late:?}");
         let words = "whose 600 seconds ran out, since 2 Refreshes were refused";
-        assert!(late.explanation.contains(words), "{}", late.explanation);
+        assert_says(&late.explanation, words);
         for (goes_on, answered) in [(false, false), (true, true)] {
             assert_eq!(refused_while_it_talks(user, goes_on, answered).verdict, Verdict::Warning);
         }
@@ -666,6 +658,6 @@ fn an_empty_realm_is_named_where_a_client_stops_at_it() {
     scene.allocate_challenge(CLIENT, SERVER, "", "nonce-1");
     let report = report(&scene.later(20).pcap());
     let found = finding(&report, "turn-no-credentials");
-    assert!(found.explanation.contains("The realm is empty"), "{}", found.explanation);
+    assert_says(&found.explanation, "The realm is empty");
     assert!(found.fix.starts_with("Set a realm on"), "{}", found.fix);
 }

@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{self, finding, ids};
+use support::analyze::{self, assert_says, finding, ids};
 use support::dtls::{self, DTLS_1_0, DTLS_1_3, Offer, Shake, again};
 use support::{IceSide, Icmp, Scene, degrade, payload};
 use turnscope::report::{Confidence, DtlsState, Report, Severity, Verdict};
@@ -102,7 +102,7 @@ mod silence {
         let known = finding(&report, "dtls-no-answer");
         assert_eq!(report.headline_finding.as_deref(), Some("dtls-no-answer"));
         assert_eq!(known.title, format!("{BOB} answers the ClientHello of {ALICE} to another port, 10.0.0.2:58428"));
-        assert!(known.explanation.contains(&format!("from frame {} on", answer.frame)), "{}", known.explanation);
+        assert_says(&known.explanation, &format!("from frame {} on", answer.frame));
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod silence {
         assert_eq!(report.verdict, Verdict::Failure);
         assert_eq!(report.headline_finding.as_deref(), Some("dtls-no-answer"));
         let known = finding(&report, "dtls-no-answer");
-        assert!(known.title.contains("6 times"), "{}", known.title);
+        assert_says(&known.title, "6 times");
         assert_eq!(known.places.first().map(|place| place.frame), Some(7));
         assert_eq!(known.subject.client.unwrap().to_string(), ALICE);
     }
@@ -281,7 +281,7 @@ mod fragments {
         let report = of(&scene);
         assert_told(&report, "dtls-fragment-lost", Severity::Failure, Confidence::Certain);
         let known = finding(&report, "dtls-fragment-lost");
-        assert!(known.title.contains("1200 of 1806 bytes of its Certificate"), "{}", known.title);
+        assert_says(&known.title, "1200 of 1806 bytes of its Certificate");
         assert_eq!(report.dtls[0].missing[0].bytes, [[400, 1599]]);
     }
 
@@ -375,7 +375,7 @@ mod fragments {
                 "The DTLS handshake from {BOB} is too large for the path to {ALICE}: 192.0.2.254 passes on 1200 bytes at most"
             );
             assert_eq!(known.title, title);
-            assert!(known.fix.contains("to 1172 bytes or less"), "{}", known.fix);
+            assert_says(&known.fix, "to 1172 bytes or less");
         }
     }
 
@@ -413,8 +413,8 @@ mod fragments {
         consent(&mut scene, 3);
         let report = of(&scene);
         let silent = finding(&report, "dtls-no-answer");
-        assert!(silent.explanation.contains("too large for the path"), "{}", silent.explanation);
-        assert!(silent.fix.contains("DTLS MTU"), "{}", silent.fix);
+        assert_says(&silent.explanation, "too large for the path");
+        assert_says(&silent.fix, "DTLS MTU");
         // the same after a small datagram of the server got through
         let (mut scene, mut shake) = start();
         checks(&mut scene);
@@ -428,8 +428,8 @@ mod fragments {
         consent(&mut scene, 3);
         let report = of(&scene);
         let stuck = finding(&report, "dtls-incomplete");
-        assert!(stuck.explanation.contains("too large for the path"), "{}", stuck.explanation);
-        assert!(stuck.fix.contains("DTLS MTU"), "{}", stuck.fix);
+        assert_says(&stuck.explanation, "too large for the path");
+        assert_says(&stuck.fix, "DTLS MTU");
     }
 
     /// A hello whose key share makes it two records.
@@ -483,7 +483,7 @@ mod certificates {
             let known = finding(&report, "dtls-certificate-rejected");
             assert!(known.title.contains(ALICE) && known.title.contains(name), "{}", known.title);
             let fingerprint = certificate::Fingerprint::of(&shake.certificates.1).to_string();
-            assert!(known.explanation.contains(&fingerprint), "{}", known.explanation);
+            assert_says(&known.explanation, &fingerprint);
             assert_eq!(known.places.iter().map(|place| place.frame).collect::<Vec<_>>(), [8, 9]);
         }
     }
@@ -594,8 +594,8 @@ mod alerts {
             "{}",
             found.title
         );
-        assert!(found.explanation.contains("EC secp256r1"), "{}", found.explanation);
-        assert!(found.fix.contains("2048"), "{}", found.fix);
+        assert_says(&found.explanation, "EC secp256r1");
+        assert_says(&found.fix, "2048");
     }
 
     #[test]
@@ -736,7 +736,7 @@ mod endings {
         let report = of(&stuck(5));
         assert_told(&report, "dtls-incomplete", Severity::Failure, Confidence::Certain);
         let known = finding(&report, "dtls-incomplete");
-        assert!(known.title.contains(&format!("{ALICE} owes the next flight")), "{}", known.title);
+        assert_says(&known.title, &format!("{ALICE} owes the next flight"));
         assert_told(&of(&stuck(2)), "dtls-incomplete", Severity::Warning, Confidence::Likely);
     }
 
@@ -937,7 +937,7 @@ mod beginnings {
         let filtered = of(&scene);
         let known = finding(&filtered, "dtls-never-started");
         assert_eq!((known.severity, filtered.verdict), (Severity::Note, Verdict::Healthy));
-        assert!(known.explanation.contains("nothing but STUN"), "{}", known.explanation);
+        assert_says(&known.explanation, "nothing but STUN");
         // an answer to ARP was taken, too: the capture was not filtered
         scene.resolved("10.0.0.2:1");
         assert_told(&of(&scene), "dtls-never-started", Severity::Failure, Confidence::Certain);
@@ -1075,7 +1075,7 @@ fn a_pair_that_was_nominated_before_the_capture_may_have_its_keys() {
     let report = of(&scene);
     let known = finding(&report, "dtls-never-started");
     assert_eq!(known.confidence, Confidence::Likely);
-    assert!(known.explanation.contains("begins within a call"), "{}", known.explanation);
+    assert_says(&known.explanation, "begins within a call");
 }
 
 /// Only the alert of a handshake that began before the capture, by Bob, and a pair that works from then on.

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, frames_of, ids, report, report_told, report_with};
+use support::analyze::{assert_says, finding, frames_of, ids, report, report_told, report_with};
 use support::calls::{failures, graver};
 use support::ice::{Agents, plain};
 use support::*;
@@ -45,11 +45,7 @@ fn checks_that_nobody_answers_are_a_failure() {
     assert_eq!(failures(&report), ["ice-checks-unanswered"]);
     let found = finding(&report, "ice-checks-unanswered");
     assert_eq!(found.title, "No connectivity check between 192.0.2.10 and 198.51.100.20 is answered");
-    assert!(
-        found.explanation.contains("sent 220 checks on 1 pair (over 10.9 s, from frame 1 on)"),
-        "{}",
-        found.explanation
-    );
+    assert_says(&found.explanation, "sent 220 checks on 1 pair (over 10.9 s, from frame 1 on)");
     assert_eq!(frames_of(&report, "ice-checks-unanswered"), [1]);
     assert!(report.headline.starts_with(&found.title));
 }
@@ -132,7 +128,7 @@ fn checks_in_a_capture_that_holds_nothing_towards_their_sender_may_have_been_ref
     let report = report(&scene.pcap());
     let found = finding(&report, "ice-checks-unanswered");
     assert_eq!(found.confidence, Confidence::Likely);
-    assert!(found.explanation.contains("refusals would be missing too"), "{}", found.explanation);
+    assert_says(&found.explanation, "refusals would be missing too");
     assert_eq!(report.verdict, Verdict::Warning);
 }
 
@@ -155,7 +151,7 @@ fn checks_of_both_sides_that_arrive_and_are_not_answered_are_told_as_such() {
     let report = report(&scene.pcap());
     let found = finding(&report, "ice-checks-unanswered");
     assert_eq!(found.confidence, Confidence::Certain);
-    assert!(found.explanation.contains("are not answered either"), "{}", found.explanation);
+    assert_says(&found.explanation, "are not answered either");
 }
 
 #[test]
@@ -319,7 +315,7 @@ fn checks_that_a_refused_permission_keeps_in_have_that_cause() {
     assert_eq!(report.headline_finding.as_deref(), Some("turn-peer-forbidden"));
     let checks = finding(&report, "ice-checks-unanswered");
     assert!(checks.caused_by.as_deref().is_some_and(|key| key.starts_with("turn-peer-forbidden")));
-    assert!(checks.explanation.contains("on 1 pair, through the relay"), "{}", checks.explanation);
+    assert_says(&checks.explanation, "on 1 pair, through the relay");
 }
 
 #[test]
@@ -363,7 +359,7 @@ fn an_agent_that_acts_on_answers_and_leaves_checks_on_the_same_way_unanswered_di
         "192.0.2.10 discards the checks of 198.51.100.20, while its own are answered on the same way"
     );
     assert!(found.explanation.contains("The path is open") && !found.fix.contains("firewall"), "{}", found.explanation);
-    assert!(found.fix.contains("a=ice-pwd"), "{}", found.fix);
+    assert_says(&found.fix, "a=ice-pwd");
     let password =
         |pwd: &str| format!("[[credential]]\nlabel = \"offer\"\nice_ufrag = \"aaaa\"\nice_pwd = \"{pwd}\"\n");
     for (pwd, words) in [
@@ -471,7 +467,7 @@ fn an_agent_that_only_ever_refuses_with_400_may_have_given_up_before_the_capture
         "{}",
         found.title
     );
-    assert!(found.explanation.contains("sends no checks itself in that time"), "{}", found.explanation);
+    assert_says(&found.explanation, "sends no checks itself in that time");
     // one that checks itself has not given up, and 401 is about credentials
     let busy = told(400, &|scene| _ = scene.b_is_answered(&agents, plain));
     for report in [busy, told(401, &|_| {})] {
@@ -549,12 +545,12 @@ fn refused_credentials_are_a_failure_and_the_given_password_tells_whose() {
         "[[credential]]\nlabel = \"the answer\"\nice_ufrag = \"bbbb\"\nice_pwd = \"b-password-of-ice-0123456\"\n";
     let told = report_with(&scene.pcap(), credentials);
     let found = finding(&told, "ice-check-unauthorized");
-    assert!(found.explanation.contains("verify with the password of \"the answer\""), "{}", found.explanation);
+    assert_says(&found.explanation, "verify with the password of \"the answer\"");
     let credentials =
         "[[credential]]\nlabel = \"the answer\"\nice_ufrag = \"bbbb\"\nice_pwd = \"another-password-0123456\"\n";
     let told = report_with(&scene.pcap(), credentials);
     let found = finding(&told, "ice-check-unauthorized");
-    assert!(found.explanation.contains("do not verify with the password given"), "{}", found.explanation);
+    assert_says(&found.explanation, "do not verify with the password given");
     assert!(!found.explanation.contains("0123456"), "no password is printed");
 }
 
@@ -743,7 +739,7 @@ fn a_role_conflict_that_is_resolved_is_a_note() {
     assert_eq!(report.verdict, Verdict::Healthy);
     let found = finding(&report, "ice-role-conflict");
     assert_eq!(found.severity, Severity::Note);
-    assert!(found.explanation.contains("switched its role"), "{}", found.explanation);
+    assert_says(&found.explanation, "switched its role");
     assert_eq!(frames_of(&report, "ice-role-conflict"), [3, 4], "the check and its refusal");
 }
 
@@ -760,8 +756,8 @@ fn a_role_conflict_that_nobody_gives_way_in_is_a_failure() {
     let report = report(&scene.pcap());
     assert_eq!(failures(&report), ["ice-role-conflict"]);
     let found = finding(&report, "ice-role-conflict");
-    assert!(found.title.contains("both claim to be the controlling agent"), "{}", found.title);
-    assert!(found.explanation.contains("Neither side switched its role"), "{}", found.explanation);
+    assert_says(&found.title, "both claim to be the controlling agent");
+    assert_says(&found.explanation, "Neither side switched its role");
 }
 
 #[test]
@@ -806,7 +802,7 @@ fn checks_that_are_refused_without_a_code_are_likely_refused_for_their_credentia
     let told = report(&scene.pcap());
     let found = finding(&told, "ice-check-unauthorized");
     assert_eq!((found.confidence, told.verdict), (Confidence::Likely, Verdict::Warning));
-    assert!(found.title.contains("with an error without a code: "), "{}", found.title);
+    assert_says(&found.title, "with an error without a code: ");
 }
 
 #[test]
@@ -835,11 +831,7 @@ fn checks_without_integrity_that_nobody_answers_are_told_so() {
     }
     let told = report(&scene.later(10).pcap());
     let found = finding(&told, "ice-one-way");
-    assert!(
-        found.explanation.contains("The checks of 198.51.100.20 carry no MESSAGE-INTEGRITY"),
-        "{}",
-        found.explanation
-    );
+    assert_says(&found.explanation, "The checks of 198.51.100.20 carry no MESSAGE-INTEGRITY");
     assert!(found.fix.starts_with("First see that 198.51.100.20 signs its checks"), "{}", found.fix);
 }
 
@@ -855,7 +847,7 @@ fn checks_that_were_let_in_before_are_not_refused_for_their_password() {
     let found = finding(&told, "ice-check-unauthorized");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
     assert!(found.title.ends_with("with 401 Unauthorized: it takes them no more"), "{}", found.title);
-    assert!(found.explanation.contains("let in until frame 6"), "{}", found.explanation);
+    assert_says(&found.explanation, "let in until frame 6");
 }
 
 #[test]
@@ -871,9 +863,9 @@ fn two_controlled_agents_that_wait_for_each_other_are_a_failure() {
     let told = report(&scene.pcap());
     assert_eq!(failures(&told), ["ice-role-conflict"]);
     let found = finding(&told, "ice-role-conflict");
-    assert!(found.title.contains("both claim to be the controlled agent, and neither gives way"), "{}", found.title);
-    assert!(found.explanation.contains("without an error 487, from frame"), "{}", found.explanation);
-    assert!(found.fix.contains("a=ice-lite"), "{}", found.fix);
+    assert_says(&found.title, "both claim to be the controlled agent, and neither gives way");
+    assert_says(&found.explanation, "without an error 487, from frame");
+    assert_says(&found.fix, "a=ice-lite");
     // one that gives way without a word
     scene.connect(&agents()).talk_directly(A, B, 20);
     let told = report(&scene.pcap());
@@ -897,8 +889,8 @@ fn checks_of_private_addresses_from_behind_a_nat_ask_for_an_address_that_can_be_
     let title =
         "No connectivity check between 192.168.1.10 and 172.31.5.4 is answered: none but private addresses are checked";
     assert_eq!(found.title, title);
-    assert!(found.explanation.contains("such as 172.31.5.4"), "{}", found.explanation);
-    assert!(found.fix.contains("nat_1_1_mapping"), "{}", found.fix);
+    assert_says(&found.explanation, "such as 172.31.5.4");
+    assert_says(&found.fix, "nat_1_1_mapping");
     for (at_b, outside) in [
         ("198.51.100.20:6000", Some("203.0.113.50:40000")),
         ("192.168.1.20:6000", Some("203.0.113.50:40000")),
@@ -920,8 +912,8 @@ fn a_role_conflict_with_an_agent_that_sends_no_checks_is_not_resolved_by_its_sil
     let told = report(&scene.pcap());
     assert_eq!(failures(&told), ["ice-role-conflict"]);
     let found = finding(&told, "ice-role-conflict");
-    assert!(found.title.contains("neither gives way"), "{}", found.title);
-    assert!(found.explanation.contains("sends no checks"), "{}", found.explanation);
+    assert_says(&found.title, "neither gives way");
+    assert_says(&found.explanation, "sends no checks");
     assert_eq!(told.ice[0].roles.resolved, Some(false));
 }
 
@@ -1011,11 +1003,11 @@ fn a_peer_whose_port_is_closed_is_told_by_its_own_host_and_not_sought_in_the_net
     assert_eq!(failures(&told), ["ice-consent-lost"]);
     let found = finding(&told, "ice-consent-lost");
     assert!(found.title.ends_with(": 198.51.100.20 says that the port is closed (ICMP)"), "{}", found.title);
-    assert!(found.explanation.contains("ICMP \"port unreachable\""), "{}", found.explanation);
+    assert_says(&found.explanation, "ICMP \"port unreachable\"");
     assert!(found.fix.contains("the application ended") && !found.fix.contains("firewall"), "{}", found.fix);
     let told = closed("203.0.113.254");
     let found = finding(&told, "ice-consent-lost");
-    assert!(found.explanation.contains("203.0.113.254 answered with ICMP"), "{}", found.explanation);
+    assert_says(&found.explanation, "203.0.113.254 answered with ICMP");
     assert!(!found.title.contains("closed") && found.fix.contains("firewall"), "{}", found.fix);
 }
 
@@ -1121,7 +1113,7 @@ fn a_path_that_is_cut_one_way_is_likely_seen_where_what_comes_the_other_way_goes
         assert_eq!((told.verdict, told.headline_finding.as_deref()), (Verdict::Warning, Some("ice-consent-lost")));
         let found = finding(&told, "ice-consent-lost");
         let words = "so that the way is lost in one direction: from 192.0.2.10 to 198.51.100.20";
-        assert!(found.explanation.contains(words), "{}", found.explanation);
+        assert_says(&found.explanation, words);
     }
     for (checks, answers, goodbye) in [(120, 0, false), (120, 0, true), (170, 60, true), (170, 170, false)] {
         let told = cut(checks, answers, goodbye);
@@ -1148,7 +1140,7 @@ fn a_path_that_is_cut_one_way_is_seen_by_an_agent_that_asks_every_five_seconds_t
     let told = cut(5);
     assert_eq!((told.verdict, told.headline_finding.as_deref()), (Verdict::Warning, Some("ice-consent-lost")));
     let found = finding(&told, "ice-consent-lost");
-    assert!(found.explanation.contains("The capture ends before the 30 seconds"), "{}", found.explanation);
+    assert_says(&found.explanation, "The capture ends before the 30 seconds");
     assert!(
         found.fix.starts_with("Find what lets packets of 198.51.100.20 through and none of 192.0.2.10"),
         "{}",
@@ -1332,8 +1324,8 @@ fn a_call_through_the_relay_is_noted() {
     assert_eq!(report.verdict, Verdict::Healthy);
     let found = finding(&report, "ice-relay-used");
     assert_eq!(found.title, "192.0.2.10 talks to 198.51.100.20:6000 through the relay 203.0.113.1:3478");
-    assert!(found.explanation.contains("Checks through it take 30.0 ms (median)."), "{}", found.explanation);
-    assert!(found.explanation.contains("2240 bytes from 192.0.2.10, 2240 bytes to it"), "{}", found.explanation);
+    assert_says(&found.explanation, "Checks through it take 30.0 ms (median).");
+    assert_says(&found.explanation, "2240 bytes from 192.0.2.10, 2240 bytes to it");
 }
 
 #[test]
@@ -1369,5 +1361,5 @@ fn checks_that_are_answered_from_another_address_are_not_answered() {
     assert_eq!((report.verdict, ids(&report)), (Verdict::Warning, vec!["ice-checks-unanswered"]));
     let found = finding(&report, "ice-checks-unanswered");
     assert!(found.title.ends_with("is answered: answers come from 10.0.0.9:40000 instead"), "{}", found.title);
-    assert!(found.fix.contains("answer from the address"), "{}", found.fix);
+    assert_says(&found.fix, "answer from the address");
 }

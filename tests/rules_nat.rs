@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{finding, frames_of, ids, report, report_with};
+use support::analyze::{assert_says, finding, frames_of, ids, report, report_with};
 use support::*;
 use turnscope::report::{Confidence, Severity, Verdict};
 
@@ -35,7 +35,7 @@ fn two_servers_that_see_different_ports_show_a_symmetric_nat() {
     let found = finding(&report, "nat-symmetric");
     assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
     for part in ["203.0.113.50:1111 for 198.51.100.1:3478", "203.0.113.50:2222 for 198.51.100.2:3478"] {
-        assert!(found.title.contains(part), "{}", found.title);
+        assert_says(&found.title, part);
     }
     assert_eq!(frames_of(&report, "nat-symmetric"), [2, 4]);
 }
@@ -177,7 +177,7 @@ fn an_allocation_that_goes_on_from_a_new_port_while_the_old_one_is_silent_was_re
     let found = finding(&report, "nat-rebinding");
     assert_eq!(found.severity, Severity::Warning);
     assert!(found.title.contains("203.0.113.50:1111") && found.title.contains("203.0.113.50:2222"), "{}", found.title);
-    assert!(found.explanation.contains("answered 437"), "{}", found.explanation);
+    assert_says(&found.explanation, "answered 437");
     assert_eq!(frames_of(&report, "nat-rebinding"), [3, 5]);
 }
 
@@ -215,7 +215,7 @@ fn a_mapping_that_is_lost_under_running_data_is_not_blamed_on_silence() {
     let found = finding(&report, "nat-rebinding");
     assert_eq!(frames_of(&report, "nat-rebinding").last().copied(), first);
     assert!(found.explanation.contains("the NAT lost it") && !found.fix.contains("keepalives"), "{}", found.fix);
-    assert!(found.explanation.contains("answered 437"), "{}", found.explanation);
+    assert_says(&found.explanation, "answered 437");
     assert!(!has(&moved_under_data(false).0, "nat-rebinding"), "mobility");
 }
 
@@ -302,11 +302,7 @@ fn broken_messages_on_a_flow_of_stun_are_told_with_frame_and_byte() {
     let report = report(&scene.pcap());
     let found = finding(&report, "stun-malformed");
     assert_eq!((found.severity, found.occurrences), (Severity::Warning, 2));
-    assert!(
-        found.explanation.contains("stun at byte 2: the message length runs past the datagram"),
-        "{}",
-        found.explanation
-    );
+    assert_says(&found.explanation, "stun at byte 2: the message length runs past the datagram");
     assert_eq!(frames_of(&report, "stun-malformed"), [3, 4]);
 }
 

@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, frames_of, ids, report};
+use support::analyze::{assert_says, finding, frames_of, ids, report};
 use support::*;
 use turnscope::report::{Report, Severity, Verdict};
 
@@ -106,7 +106,7 @@ fn a_client_that_opens_a_socket_for_each_try_never_has_a_nonce_of_its_own() {
     assert_eq!(report.verdict, Verdict::Failure);
     assert_eq!(finding(&report, "turn-stale-nonce-loop").occurrences, 1);
     assert_eq!(frames_of(&report, "turn-stale-nonce-loop"), [3, 4, 5, 6, 7, 8, 9, 10]);
-    assert!(report.headline.contains("each nonce was given to another port"), "{}", report.headline);
+    assert_says(&report.headline, "each nonce was given to another port");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_client_that_leaves_by_another_address_each_time_is_told_so() {
         stale(&mut scene, &client, &format!("nonce-{step}"), &format!("nonce-{}", step + 1));
     }
     let report = report(&scene.pcap());
-    assert!(report.headline.contains("each nonce was given to another address"), "{}", report.headline);
+    assert_says(&report.headline, "each nonce was given to another address");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn servers_behind_one_address_that_do_not_share_nonces_are_told_from_a_client_th
     }
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-stale-nonce-loop"]);
-    assert!(report.headline.contains("echoes each nonce from where it was given"), "{}", report.headline);
+    assert_says(&report.headline, "echoes each nonce from where it was given");
     assert!(finding(&report, "turn-stale-nonce-loop").fix.contains("balancer"));
 }
 
@@ -153,7 +153,7 @@ fn a_client_that_keeps_its_own_nonce_does_not_echo() {
     }
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-stale-nonce-loop"]);
-    assert!(report.headline.contains("does not use the nonces that it is given"), "{}", report.headline);
+    assert_says(&report.headline, "does not use the nonces that it is given");
 }
 
 #[test]
@@ -166,8 +166,8 @@ fn a_client_that_does_not_take_the_new_nonce_is_told_from_servers_that_do_not_sh
     }
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-stale-nonce-loop", "turn-challenge"]);
-    assert!(report.headline.contains("rejected 4 requests of 172.16.84.124"), "{}", report.headline);
-    assert!(report.headline.contains("the client goes on with the old one"), "{}", report.headline);
+    assert_says(&report.headline, "rejected 4 requests of 172.16.84.124");
+    assert_says(&report.headline, "the client goes on with the old one");
     assert!(!finding(&report, "turn-stale-nonce-loop").fix.contains("balancer"));
 }
 
@@ -243,7 +243,7 @@ fn a_client_that_leaves_the_new_nonce_alone_is_told_so() {
     let told = left_alone(true, false);
     let found = finding(&told, "turn-request-rejected");
     assert_eq!((told.verdict, told.headline_finding.as_deref()), (Verdict::Failure, Some("turn-request-rejected")));
-    assert!(found.title.contains("does not repeat its Refresh with the new nonce"), "{}", found.title);
+    assert_says(&found.title, "does not repeat its Refresh with the new nonce");
     let late = finding(&told, "turn-data-after-expiry");
     assert_eq!(late.caused_by.as_deref(), Some(found.key.as_str()), "{late:?}");
 }
@@ -266,8 +266,8 @@ fn a_nonce_that_is_refused_as_soon_as_it_is_given_is_not_told_to_have_run_out() 
     }
     let report = report(&scene.later(60).pcap());
     let found = finding(&report, "turn-request-rejected");
-    assert!(found.title.contains("refuses a nonce that it gave 10.0.0.2:50000 only 10.0 ms before"), "{}", found.title);
-    assert!(found.fix.contains("keep a client on one server and on one port"), "{}", found.fix);
+    assert_says(&found.title, "refuses a nonce that it gave 10.0.0.2:50000 only 10.0 ms before");
+    assert_says(&found.fix, "keep a client on one server and on one port");
 }
 
 /// Requests that are under way together with an old nonce, as the server sees them `apart_ms` from each other, each refused at once; and their

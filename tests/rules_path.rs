@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report, report_with};
+use support::analyze::{assert_says, finding, ids, report, report_with};
 use support::calls::failures;
 use support::*;
 use turnscope::report::{Confidence, Severity, Verdict};
@@ -57,7 +57,7 @@ fn seven_allocates_without_an_answer_are_a_failure() {
     assert_eq!(mine(&report), ["turn-no-response"]);
     let found = finding(&report, "turn-no-response");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.title.contains("203.0.113.1:3478 does not answer over UDP: 7 Allocate requests"), "{}", found.title);
+    assert_says(&found.title, "203.0.113.1:3478 does not answer over UDP: 7 Allocate requests");
     let places: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
     assert_eq!(places, [1, 7], "the first and the last copy");
 }
@@ -71,7 +71,7 @@ fn a_client_that_asks_anew_each_time_is_unanswered_too() {
     }
     let report = report(&wait(&mut scene).pcap());
     let found = finding(&report, "turn-no-response");
-    assert!(found.title.contains("while 203.0.113.2:3478 answers over UDP"), "{}", found.title);
+    assert_says(&found.title, "while 203.0.113.2:3478 answers over UDP");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_server_that_answers_other_clients_meanwhile_is_not_to_be_started() {
     let report = report(&wait(&mut scene).pcap());
     let found = finding(&report, "turn-no-response");
     assert!(found.title.ends_with("over UDP, though it answers other clients"), "{}", found.title);
-    assert!(found.fix.contains("what is different about 172.16.84.124"), "{}", found.fix);
+    assert_says(&found.fix, "what is different about 172.16.84.124");
     assert!(!found.fix.contains("check that the server runs"), "{}", found.fix);
 }
 
@@ -115,7 +115,7 @@ fn a_server_that_answered_others_before_may_have_stopped() {
         "{}",
         found.title
     );
-    assert!(found.fix.contains("check that the server runs"), "{}", found.fix);
+    assert_says(&found.fix, "check that the server runs");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_request_that_is_repeated_in_a_capture_of_one_direction_may_have_been_turned
     let report = report(&wait_deaf(&mut scene).pcap());
     let found = finding(&report, "turn-no-response");
     assert_eq!(found.confidence, Confidence::Likely);
-    assert!(found.explanation.contains("nothing that was sent to 172.16.84.124"), "{}", found.explanation);
+    assert_says(&found.explanation, "nothing that was sent to 172.16.84.124");
     assert_eq!(report.verdict, Verdict::Warning);
 }
 
@@ -191,7 +191,7 @@ fn a_second_server_that_answers_makes_silence_a_warning() {
     let report = report(&wait(&mut scene).pcap());
     let found = finding(&report, "turn-no-response");
     assert_eq!(found.severity, Severity::Warning);
-    assert!(found.explanation.contains("203.0.113.2:3478 answers over UDP"), "{}", found.explanation);
+    assert_says(&found.explanation, "203.0.113.2:3478 answers over UDP");
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn a_way_back_that_is_lost_in_the_middle_of_a_session_is_seen_by_all_that_the_cl
     assert_eq!(lost.len(), 2, "{:?}", ids(&told));
     for found in lost {
         assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-        assert!(found.explanation.contains("the way back was lost in between"), "{}", found.explanation);
+        assert_says(&found.explanation, "the way back was lost in between");
     }
     let told = session(5, false);
     assert!(finding(&told, "turn-answer-lost").explanation.contains("Either it is dropped for its size"));
@@ -426,8 +426,8 @@ fn a_client_that_repeats_a_signed_request_passes_over_an_answer_without_signatur
     let unsigned = told(false, 6);
     assert_eq!(failures(&unsigned), ["turn-answer-lost"]);
     let found = finding(&unsigned, "turn-answer-lost");
-    assert!(found.title.contains("does not sign its answer to "), "{}", found.title);
-    assert!(found.explanation.contains("carries no MESSAGE-INTEGRITY"), "{}", found.explanation);
+    assert_says(&found.title, "does not sign its answer to ");
+    assert_says(&found.explanation, "carries no MESSAGE-INTEGRITY");
     for (signed, repeats) in [(true, 6), (false, 1)] {
         assert!(!ids(&told(signed, repeats)).contains(&"turn-answer-lost"), "{signed} {repeats}");
     }
@@ -471,7 +471,7 @@ fn answers_that_end_at_the_outer_side_of_a_nat_are_lost_there() {
     let report = report(&wait(&mut scene).pcap());
     assert_eq!(mine(&report), ["turn-answer-lost"], "and no silent server");
     let found = finding(&report, "turn-answer-lost");
-    assert!(found.explanation.contains("both sides of a NAT"), "{}", found.explanation);
+    assert_says(&found.explanation, "both sides of a NAT");
 }
 
 #[test]
@@ -525,7 +525,7 @@ fn port_unreachable_from_the_server_says_that_nothing_listens() {
     let report = report(&wait(&mut scene).pcap());
     assert_eq!(mine(&report), ["turn-unreachable"]);
     let found = finding(&report, "turn-unreachable");
-    assert!(found.title.contains("nothing listens on 203.0.113.1:3478"), "{}", found.title);
+    assert_says(&found.title, "nothing listens on 203.0.113.1:3478");
     let places: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
     assert_eq!((found.severity, places), (Severity::Failure, vec![1, 2]));
 }
@@ -547,7 +547,7 @@ fn a_router_that_forbids_the_way_is_named() {
     let request = scene.allocate(CLIENT, SERVER);
     scene.after_ms(1).icmp("172.16.84.1", Icmp::Prohibited, &request);
     let report = report(&wait(&mut scene).pcap());
-    assert!(report.headline.contains("172.16.84.1 forbids the way to 203.0.113.1:3478"), "{}", report.headline);
+    assert_says(&report.headline, "172.16.84.1 forbids the way to 203.0.113.1:3478");
 }
 
 #[test]
@@ -592,7 +592,7 @@ fn answers_from_an_address_that_was_not_asked_fail_where_the_client_drops_them()
     assert_eq!(mine(&report), ["turn-answer-from-elsewhere"]);
     let found = finding(&report, "turn-answer-from-elsewhere");
     assert_eq!(found.severity, Severity::Failure);
-    assert!(found.title.contains("192.168.245.61:3478"), "{}", found.title);
+    assert_says(&found.title, "192.168.245.61:3478");
 }
 
 #[test]
@@ -636,7 +636,7 @@ fn a_private_relayed_address_of_a_public_server_fails_where_nothing_comes_back()
     let report = report(&relayed(SERVER, "10.0.0.5:24000", false).pcap());
     let found = finding(&report, "turn-relay-private");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.title.contains("lends the private address 10.0.0.5:24000"), "{}", found.title);
+    assert_says(&found.title, "lends the private address 10.0.0.5:24000");
     let places: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
     assert_eq!(places, [3, 4], "the Allocate request and its success");
 }
@@ -781,7 +781,7 @@ fn a_server_that_goes_away_under_a_working_relay_is_told() {
     let report = report(&server_gone(false).pcap());
     assert_eq!(report.headline_finding.as_deref(), Some("turn-unreachable"));
     assert_eq!(finding(&report, "turn-unreachable").severity, Severity::Failure);
-    assert!(report.headline.contains("lost its relay"), "{}", report.headline);
+    assert_says(&report.headline, "lost its relay");
 }
 
 #[test]
@@ -835,7 +835,7 @@ fn a_server_that_gives_a_new_nonce_and_answers_nothing_that_bears_it_has_forgott
     }
     let report = report(&wait(&mut scene).pcap());
     let found = finding(&report, "turn-no-response");
-    assert!(found.explanation.contains("the client asked again with that"), "{}", found.explanation);
+    assert_says(&found.explanation, "the client asked again with that");
     assert!(found.fix.contains("was restarted") && !found.fix.contains("firewalls"), "{}", found.fix);
 }
 
@@ -846,8 +846,8 @@ fn of_a_server_that_is_silent_right_after_its_allocation_no_time_is_told_for_whi
     refreshes_in_vain(&mut scene, 600, 4);
     let report = report(&wait(&mut scene).pcap());
     let found = finding(&report, "turn-no-response");
-    assert!(found.title.contains("answers 172.16.84.124:50000 no more: nothing comes back"), "{}", found.title);
-    assert!(found.fix.contains("a rule that changed, and"), "{}", found.fix);
+    assert_says(&found.title, "answers 172.16.84.124:50000 no more: nothing comes back");
+    assert_says(&found.fix, "a rule that changed, and");
 }
 
 #[test]
@@ -1008,7 +1008,7 @@ fn a_server_for_stun_alone_is_not_said_to_be_silent() {
     assert_eq!((report.verdict, found.confidence), (Verdict::Failure, Confidence::Certain));
     let told = "203.0.113.1:3478 answers Binding requests over UDP, but not 7 Allocate requests of 172.16.84.124:50000";
     assert_eq!(found.title, told);
-    assert!(found.fix.contains("not one for STUN alone"), "{}", found.fix);
+    assert_says(&found.fix, "not one for STUN alone");
 }
 
 #[test]

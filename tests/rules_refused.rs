@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{finding, frames_of, ids, report};
+use support::analyze::{assert_says, finding, frames_of, ids, report};
 use support::calls::{failures, graver};
 use support::*;
 use turnscope::report::{Confidence, Report, Severity, Verdict};
@@ -72,7 +72,7 @@ fn a_forbidden_peer_is_named_with_the_class_of_its_address() {
     assert_eq!(graver(&report), ["turn-peer-forbidden"]);
     let found = finding(&report, "turn-peer-forbidden");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.title.contains("192.168.7.20 (private address)"), "{}", found.title);
+    assert_says(&found.title, "192.168.7.20 (private address)");
     assert_eq!(found.places.iter().map(|place| place.frame).collect::<Vec<_>>(), [5, 6]);
     assert!(found.subject.peer.is_some());
 }
@@ -126,7 +126,7 @@ fn a_request_for_several_peers_that_is_forbidden_blames_none_of_them() {
     scene.after_ms(10).refuse_with(&request, 403, "Forbidden IP", |error| error.integrity(alice().key()));
     let report = later(&mut scene);
     let found = finding(&report, "turn-peer-forbidden");
-    assert!(found.title.contains("198.51.100.7 (public) or another peer of the same request"), "{}", found.title);
+    assert_says(&found.title, "198.51.100.7 (public) or another peer of the same request");
     assert!(!found.explanation.contains("barred by a rule"), "{}", found.explanation);
 }
 
@@ -182,7 +182,7 @@ fn a_peer_that_the_relay_cannot_connect_to_is_named() {
         assert_eq!(graver(&report), ["turn-peer-connect-failed"]);
         let found = finding(&report, "turn-peer-connect-failed");
         assert_eq!(found.severity, Severity::Failure);
-        assert!(found.title.contains(words), "{}", found.title);
+        assert_says(&found.title, words);
     }
 }
 
@@ -200,9 +200,9 @@ fn a_failed_connection_beside_data_that_flows_is_a_warning() {
 fn a_client_that_is_barred_is_told_so_and_a_draining_server_is_named() {
     let report = later(&mut refused(403, "Forbidden"));
     assert_eq!(graver(&report), ["turn-refused"]);
-    assert!(report.headline.contains("refuses to serve \"alice\": 403 Forbidden"), "{}", report.headline);
+    assert_says(&report.headline, "refuses to serve \"alice\": 403 Forbidden");
     let report = later(&mut refused(403, "Server is draining, then will shutdown. Try another server."));
-    assert!(report.headline.contains("about to be stopped"), "{}", report.headline);
+    assert_says(&report.headline, "about to be stopped");
 }
 
 #[test]
@@ -326,10 +326,10 @@ fn a_client_that_asks_the_alternate_with_the_id_that_was_answered_is_judged_ther
         let report = later(&mut scene);
         let expected = if turned_away { "turn-unreachable" } else { "turn-no-response" };
         assert_eq!(failures(&report), [expected], "{}", report.headline);
-        assert!(report.headline.contains(SECOND), "{}", report.headline);
+        assert_says(&report.headline, SECOND);
         let found = finding(&report, expected);
-        assert!(found.explanation.contains("since 10.88.246.156:3478 sent it on"), "{}", found.explanation);
-        assert!(found.fix.contains("10.88.246.156:3478 name another alternate server"), "{}", found.fix);
+        assert_says(&found.explanation, "since 10.88.246.156:3478 sent it on");
+        assert_says(&found.fix, "10.88.246.156:3478 name another alternate server");
         assert_eq!(finding(&report, "turn-redirect").severity, Severity::Note);
     }
 }
@@ -359,7 +359,7 @@ fn a_client_that_goes_on_at_the_redirecting_server_ignores_it() {
     assert_eq!(graver(&report), ["turn-redirect-ignored"]);
     let found = finding(&report, "turn-redirect-ignored");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.title.contains(SECOND), "{}", found.title);
+    assert_says(&found.title, SECOND);
 }
 
 #[test]
@@ -373,7 +373,7 @@ fn a_client_that_asked_the_alternate_in_vain_before_did_not_follow_the_redirecti
     let report = later(&mut scene);
     let found = finding(&report, "turn-redirect-ignored");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
-    assert!(found.explanation.contains("the alternate it had asked before that"), "{}", found.explanation);
+    assert_says(&found.explanation, "the alternate it had asked before that");
     assert!(!ids(&report).contains(&"turn-redirect"));
 }
 
@@ -516,7 +516,7 @@ fn a_challenge_without_realm_and_nonce_is_the_servers_fault() {
         assert_eq!(failures(&told), ["turn-request-rejected"]);
         let found = finding(&told, "turn-request-rejected");
         assert!(found.title.ends_with(&format!("but with {lacking}")), "{}", found.title);
-        assert!(found.fix.contains("realm"), "{}", found.fix);
+        assert_says(&found.fix, "realm");
     }
 }
 
@@ -531,16 +531,12 @@ fn an_error_of_which_the_snap_length_hid_the_code_is_told_as_likely() {
         let report = report(&cut);
         let found = finding(&report, "turn-request-rejected");
         assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Likely));
-        assert!(found.title.contains("the snap length cut the code off"), "{}", found.title);
+        assert_says(&found.title, "the snap length cut the code off");
         assert_eq!(frames_of(&report, "turn-request-rejected"), [5, 6]);
-        assert!(found.fix.contains("tcpdump -s 0"), "{}", found.fix);
+        assert_says(&found.fix, "tcpdump -s 0");
         assert_eq!(report.verdict, Verdict::Warning);
         let note = finding(&report, "capture-truncated");
-        assert!(
-            note.explanation.contains("Of 2 error responses it hid the code (frames 2 and 6)."),
-            "{}",
-            note.explanation
-        );
+        assert_says(&note.explanation, "Of 2 error responses it hid the code (frames 2 and 6).");
     }
 }
 
@@ -616,7 +612,7 @@ fn a_channel_on_a_relay_for_tcp_is_not_a_matter_of_the_peers_range() {
     tcp.close(&mut scene, 0);
     let report = report(&scene.later(20).pcap());
     let found = finding(&report, "turn-request-rejected");
-    assert!(found.explanation.contains("An allocation for TCP has no channels"), "{}", found.explanation);
+    assert_says(&found.explanation, "An allocation for TCP has no channels");
     assert!(found.fix.contains("RFC 6062") && !found.fix.contains("range"), "{}", found.fix);
 }
 
@@ -629,8 +625,8 @@ fn a_reservation_that_is_not_to_be_had_is_told_from_404() {
     scene.after_ms(10).refuse(&request, 404, "Cannot find reserved socket");
     let report = report(&scene.later(20).pcap());
     let found = finding(&report, "turn-request-rejected");
-    assert!(found.explanation.contains("RESERVATION-TOKEN"), "{}", found.explanation);
-    assert!(found.fix.contains("EVEN-PORT"), "{}", found.fix);
+    assert_says(&found.explanation, "RESERVATION-TOKEN");
+    assert_says(&found.fix, "EVEN-PORT");
 }
 
 /// A client of a server built on pion/turn, whose policy denies its peer: what it says to each request.
@@ -652,8 +648,8 @@ fn a_peer_that_a_server_on_pion_denies_without_a_code_is_named() {
     scene.after_ms(10).udp(SERVER, CLIENT, [&[0x01, 0x18, 0, 0][..], &permit.payload[4..20]].concat());
     let report = report(&scene.later(20).pcap());
     let found = finding(&report, "turn-request-rejected");
-    assert!(found.explanation.contains("pion/turn (STUNner, LiveKit)"), "{}", found.explanation);
-    assert!(found.fix.contains("UDPRoute"), "{}", found.fix);
+    assert_says(&found.explanation, "pion/turn (STUNner, LiveKit)");
+    assert_says(&found.fix, "UDPRoute");
 }
 
 #[test]
@@ -665,5 +661,5 @@ fn a_401_without_a_challenge_to_who_has_an_allocation_does_not_accuse_the_passwo
     let report = report(&scene.later(20).pcap());
     assert!(!ids(&report).contains(&"turn-integrity-rejected"), "{:?}", ids(&report));
     let found = finding(&report, "turn-request-rejected");
-    assert!(found.explanation.contains("they gave the client its allocation"), "{}", found.explanation);
+    assert_says(&found.explanation, "they gave the client its allocation");
 }

@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report};
+use support::analyze::{assert_says, finding, ids, report};
 use support::degrade::{clock_set, from, pcap, shots, snapped, to};
 use support::*;
 use turnscope::report::{AllocationEnd, Confidence, Report, Severity, Verdict};
@@ -100,7 +100,7 @@ fn data_that_leaves_through_a_relay_and_brings_nothing_back_is_a_failure() {
     assert_eq!(told.headline_finding.as_deref(), Some("turn-relay-silent"));
     let found = finding(&told, "turn-relay-silent");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.fix.contains("port 24000"), "{}", found.fix);
+    assert_says(&found.fix, "port 24000");
     parts_accuse_nobody(&scene);
 }
 
@@ -143,9 +143,9 @@ fn what_a_permitted_peer_sends_to_a_relay_and_the_client_never_gets_points_at_th
         let seen = if far { "is seen on its way" } else { "arrives" };
         let title = format!("What 198.51.100.20 sends to the relay 203.0.113.1:24000 {seen}");
         assert!(found.title.starts_with(&title), "{}", found.title);
-        assert!(found.explanation.contains("10 datagrams of 198.51.100.20"), "{}", found.explanation);
+        assert_says(&found.explanation, "10 datagrams of 198.51.100.20");
         assert_eq!(found.explanation.contains("the host's own firewall"), !far, "{}", found.explanation);
-        assert!(found.fix.contains("24000"), "{}", found.fix);
+        assert_says(&found.fix, "24000");
     }
 }
 
@@ -222,7 +222,7 @@ fn a_peer_that_the_relay_does_not_reach_is_told_and_not_the_ports_of_the_relay()
         assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
         let title = format!("What {CLIENT} sends through the relay {RELAYED} does not reach {PEER}: {words} (ICMP)");
         assert_eq!(found.title, title);
-        assert!(found.explanation.contains("203.0.113.1:3478 told the client"), "{}", found.explanation);
+        assert_says(&found.explanation, "203.0.113.1:3478 told the client");
         assert!(found.places.iter().any(|place| Some(place.frame) == first), "{:?}", found.places);
         assert!(found.fix.contains(what) && !found.fix.contains("range of relay ports"), "{}", found.fix);
     }
@@ -241,8 +241,8 @@ fn a_peer_that_turns_the_relay_away_is_seen_at_the_server_too() {
     scene.later(5);
     let told = report(&scene.pcap());
     let found = finding(&told, "turn-relay-silent");
-    assert!(found.title.contains("port unreachable (ICMP)"), "{}", found.title);
-    assert!(found.explanation.contains("198.51.100.20 answered what the relay sent to"), "{}", found.explanation);
+    assert_says(&found.title, "port unreachable (ICMP)");
+    assert_says(&found.explanation, "198.51.100.20 answered what the relay sent to");
 }
 
 #[test]
@@ -259,8 +259,8 @@ fn a_peer_that_turns_the_relay_away_beside_one_that_is_silent_is_told_with_the_r
     let told = report(&scene.pcap());
     let found = finding(&told, "turn-relay-silent");
     assert!(found.title.starts_with("Nothing comes back through the relay"), "{}", found.title);
-    assert!(found.explanation.contains(&format!("for {PEER} \"port unreachable\"")), "{}", found.explanation);
-    assert!(found.fix.contains("port 24000"), "{}", found.fix);
+    assert_says(&found.explanation, &format!("for {PEER} \"port unreachable\""));
+    assert_says(&found.fix, "port 24000");
     // a packet that was too big is no reason
     let mut scene = allocated();
     permit(&mut scene, PEER);
@@ -395,8 +395,8 @@ fn a_permission_that_ran_out_is_told_with_its_300_seconds() {
     let told = report(&scene.pcap());
     let found = finding(&told, "turn-permission-missing");
     assert_eq!(found.severity, Severity::Failure);
-    assert!(found.title.contains("ran out"), "{}", found.title);
-    assert!(found.explanation.contains("300 seconds"), "{}", found.explanation);
+    assert_says(&found.title, "ran out");
+    assert_says(&found.explanation, "300 seconds");
 }
 
 #[test]
@@ -418,7 +418,7 @@ fn a_permission_that_ran_out_is_told_of_a_client_that_sent_to_many_peers_before_
     assert_eq!(mine(&told), ["turn-permission-missing"]);
     let found = finding(&told, "turn-permission-missing");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.title.contains("The permission for 198.51.100.1 on"), "{}", found.title);
+    assert_says(&found.title, "The permission for 198.51.100.1 on");
     parts_accuse_nobody(&scene);
 }
 
@@ -462,7 +462,7 @@ fn a_permission_that_is_renewed_late_is_a_note_on_what_was_sent_meanwhile() {
         let found = finding(&told, "turn-permission-missing");
         assert_eq!((found.severity, told.verdict), (Severity::Note, Verdict::Healthy));
         assert!(found.title.contains("had run out") && found.title.contains("renewed it late"), "{}", found.title);
-        assert!(found.explanation.contains("while it had no permission"), "{}", found.explanation);
+        assert_says(&found.explanation, "while it had no permission");
         assert!(mine(&report(&renewed_late(bound, true).pcap())).is_empty(), "the capture lacks what renewed it");
     }
 }
@@ -510,7 +510,7 @@ fn a_peer_that_reaches_a_relay_which_has_no_permission_for_it_is_a_failure() {
     let found = finding(&told, "turn-permission-missing");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
     assert!(found.title.starts_with("Data of 198.51.100.20 reaches the relay 203.0.113.1:24000"), "{}", found.title);
-    assert!(found.explanation.contains("permissions for 198.51.100.21 instead"), "{}", found.explanation);
+    assert_says(&found.explanation, "permissions for 198.51.100.21 instead");
     assert_eq!(told.headline_finding.as_deref(), Some("turn-permission-missing"));
     parts_accuse_nobody(&scene);
 }
@@ -579,7 +579,7 @@ fn one_attempt_of_checks_that_reach_a_relay_without_permission_may_be_of_a_call_
     let found = finding(&told, "turn-permission-missing");
     assert_eq!((found.confidence, told.verdict), (Confidence::Likely, Verdict::Warning));
     assert!(found.title.starts_with("Checks of 198.51.100.20 reach the relay"), "{}", found.title);
-    assert!(found.explanation.contains("if the two found a direct way"), "{}", found.explanation);
+    assert_says(&found.explanation, "if the two found a direct way");
     let packet = payload::rtp(96, 1, 960, 1, 100);
     scene.after_ms(20).udp(PEER, RELAYED, packet);
     let told = report(&scene.pcap());
@@ -686,14 +686,11 @@ fn data_on_a_channel_that_is_bound_to_another_peer_names_both() {
     let told = report(&scene.pcap());
     let found = finding(&told, "turn-channel-mismatch");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(
-        found.title.contains(
-            "on channel 0x4000 for 198.51.100.21:6000, and 203.0.113.1:3478 has it bound to 198.51.100.20:6000"
-        ),
-        "{}",
-        found.title
+    assert_says(
+        &found.title,
+        "on channel 0x4000 for 198.51.100.21:6000, and 203.0.113.1:3478 has it bound to 198.51.100.20:6000",
     );
-    assert!(found.explanation.contains("400 Channel is bound"), "{}", found.explanation);
+    assert_says(&found.explanation, "400 Channel is bound");
 }
 
 #[test]
@@ -719,7 +716,7 @@ fn data_on_a_channel_that_was_never_bound_is_a_failure() {
     assert_eq!(mine(&told), ["turn-channel-mismatch"]);
     assert_eq!(told.headline_finding.as_deref(), Some("turn-channel-mismatch"));
     let found = finding(&told, "turn-channel-mismatch");
-    assert!(found.title.contains("channel 0x4001"), "{}", found.title);
+    assert_says(&found.title, "channel 0x4001");
     parts_accuse_nobody(&scene);
 }
 
@@ -734,8 +731,8 @@ fn data_on_a_channel_that_was_never_bound_is_a_warning_beside_a_channel_that_wor
     assert_eq!(mine(&told), ["turn-channel-mismatch"]);
     let found = finding(&told, "turn-channel-mismatch");
     assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Likely));
-    assert!(found.title.contains("channel 0x4001"), "{}", found.title);
-    assert!(found.explanation.contains("nothing came back on this channel"), "{}", found.explanation);
+    assert_says(&found.title, "channel 0x4001");
+    assert_says(&found.explanation, "nothing came back on this channel");
     parts_accuse_nobody(&scene);
 }
 
@@ -795,7 +792,7 @@ fn data_on_a_channel_whose_binding_was_refused_names_the_refusal() {
     scene.later(5);
     let told = report(&scene.pcap());
     let found = finding(&told, "turn-channel-mismatch");
-    assert!(found.explanation.contains("400 Bad channel number"), "{}", found.explanation);
+    assert_says(&found.explanation, "400 Bad channel number");
     assert!(found.caused_by.is_some(), "the refusal is the cause");
 }
 
@@ -841,7 +838,7 @@ fn data_through_an_allocation_that_ran_out_is_a_warning() {
     assert_eq!(mine(&told), ["turn-data-after-expiry"]);
     let found = finding(&told, "turn-data-after-expiry");
     assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
-    assert!(found.explanation.contains("600 seconds ran out"), "{}", found.explanation);
+    assert_says(&found.explanation, "600 seconds ran out");
     parts_accuse_nobody(&scene);
 }
 
@@ -856,7 +853,7 @@ fn data_after_an_end_that_an_unanswered_refresh_brought_is_told_with_that() {
     scene.later(5);
     let told = report(&scene.pcap());
     let found = finding(&told, "turn-data-after-expiry");
-    assert!(found.explanation.contains("since its Refresh got no answer"), "{}", found.explanation);
+    assert_says(&found.explanation, "since its Refresh got no answer");
     let cause = &finding(&told, "turn-no-response").key;
     assert_eq!(found.caused_by.as_ref(), Some(cause));
 }
@@ -897,7 +894,7 @@ fn an_allocation_that_ran_out_before_its_client_gave_it_up_was_not_given_up() {
     assert_eq!(allocation.ended_at, allocation.expires_at);
     assert_eq!(mine(&told), ["turn-data-after-expiry"]);
     let found = finding(&told, "turn-data-after-expiry");
-    assert!(found.explanation.contains("600 seconds ran out"), "{}", found.explanation);
+    assert_says(&found.explanation, "600 seconds ran out");
 }
 
 #[test]
@@ -942,7 +939,7 @@ fn data_long_after_a_release_is_a_warning() {
     scene.later(5);
     let told = report(&scene.pcap());
     let found = finding(&told, "turn-data-after-expiry");
-    assert!(found.explanation.contains("given up itself"), "{}", found.explanation);
+    assert_says(&found.explanation, "given up itself");
 }
 
 #[test]
@@ -997,7 +994,7 @@ fn a_server_in_the_open_that_sees_a_private_address_is_a_warning() {
         assert_eq!(mine(&told), ["turn-mapped-private"], "{client}");
         let found = finding(&told, "turn-mapped-private");
         assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
-        assert!(found.title.contains(mapped), "{}", found.title);
+        assert_says(&found.title, mapped);
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report, rows};
+use support::analyze::{assert_says, finding, ids, report, rows};
 use support::calls::{Faults, failures, graver};
 use support::degrade::{self, Shot, shots};
 use support::ice::Agents;
@@ -195,9 +195,9 @@ fn one_request_on_an_open_connection_is_unanswered_once_its_time_is_over() {
     assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-no-response"]));
     let found = finding(&report, "turn-no-response");
     assert_eq!(found.confidence, Confidence::Certain);
-    assert!(found.title.contains("does not answer over TCP: 1 Allocate request"), "{}", found.title);
+    assert_says(&found.title, "does not answer over TCP: 1 Allocate request");
     assert!(found.fix.contains("over TLS") && !found.fix.contains("over TCP or TLS"), "{}", found.fix);
-    assert!(found.explanation.contains("The connection as such was accepted (frame 2)"), "{}", found.explanation);
+    assert_says(&found.explanation, "The connection as such was accepted (frame 2)");
     assert!(found.fix.contains("what takes the connection") && !found.fix.contains("open that port"), "{}", found.fix);
 }
 
@@ -272,7 +272,7 @@ fn a_client_that_ends_its_connection_after_it_waited_in_vain_is_likely_not_answe
     let told = report(&gave_up(6, b"", true).pcap());
     let found = finding(&told, "turn-no-response");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
-    assert!(found.explanation.contains("sent 1 Allocate request to"), "{}", found.explanation);
+    assert_says(&found.explanation, "sent 1 Allocate request to");
     assert_eq!(ids(&report(&gave_up(1, b"", true).pcap())), [""; 0], "it may not need it any more");
 }
 
@@ -284,9 +284,9 @@ fn a_proxy_header_before_a_request_that_nobody_answers_is_told() {
         for in_one_segment in [false, true] {
             let told = report(&gave_up(6, &header, in_one_segment).pcap());
             let found = finding(&told, "turn-no-response");
-            assert!(found.explanation.contains("header of the PROXY protocol (frame 4)"), "{}", found.explanation);
-            assert!(found.explanation.contains(&format!("stands for, here {behind};")), "{}", found.explanation);
-            assert!(found.fix.contains("send no PROXY header"), "{}", found.fix);
+            assert_says(&found.explanation, "header of the PROXY protocol (frame 4)");
+            assert_says(&found.explanation, &format!("stands for, here {behind};"));
+            assert_says(&found.fix, "send no PROXY header");
         }
     }
 }
@@ -325,7 +325,7 @@ fn a_syn_that_a_reset_answers_is_a_refusal() {
     let report = report(&scene.pcap());
     assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-unreachable"]));
     let found = finding(&report, "turn-unreachable");
-    assert!(found.title.contains("203.0.113.1:3478 refuses TCP connections"), "{}", found.title);
+    assert_says(&found.title, "203.0.113.1:3478 refuses TCP connections");
     let places: Vec<u64> = found.places.iter().map(|place| place.frame).collect();
     assert_eq!(places, frames);
     assert_eq!(
@@ -347,7 +347,7 @@ fn a_refusal_in_a_capture_of_headers_alone_is_only_likely_one_of_a_turn_server()
     };
     let found = told(54, false);
     assert_eq!(found.confidence, Confidence::Likely);
-    assert!(found.explanation.contains("by the port alone"), "{}", found.explanation);
+    assert_says(&found.explanation, "by the port alone");
     assert_eq!(told(62, true).confidence, Confidence::Certain, "what is left of a datagram shows STUN");
     assert_eq!(told(128, false).confidence, Confidence::Certain);
 }
@@ -459,7 +459,7 @@ fn an_icmp_error_that_quotes_a_request_on_an_open_connection_is_told_with_its_se
     let report = report(&scene.pcap());
     assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-unreachable"]));
     let found = finding(&report, "turn-unreachable");
-    assert!(found.title.contains("172.16.84.1 cannot deliver"), "{}", found.title);
+    assert_says(&found.title, "172.16.84.1 cannot deliver");
     let told = report.servers[0].transports[0].icmp.as_ref().unwrap();
     assert_eq!((told.kind.as_str(), told.sender.as_str()), ("host unreachable", "172.16.84.1"));
 }
@@ -647,7 +647,7 @@ fn a_server_that_closes_or_resets_the_connection_of_a_live_allocation_is_named()
             "{}",
             found.title
         );
-        assert!(found.fix.contains("log of 203.0.113.1:3478"), "{}", found.fix);
+        assert_says(&found.fix, "log of 203.0.113.1:3478");
         assert_eq!(found.subject.relayed.map(|relayed| relayed.to_string()).as_deref(), Some(RELAYED));
         assert_eq!(
             found.filter.as_deref(),
@@ -668,8 +668,8 @@ fn a_connection_that_is_closed_after_a_long_silence_asks_for_keepalives() {
     later(&mut scene, 5);
     let report = report(&scene.pcap());
     let found = finding(&report, CLOSED);
-    assert!(found.title.contains("after 5 minutes without a message"), "{}", found.title);
-    assert!(found.fix.contains("keepalives more often than every 5 minutes"), "{}", found.fix);
+    assert_says(&found.title, "after 5 minutes without a message");
+    assert_says(&found.fix, "keepalives more often than every 5 minutes");
 }
 
 #[test]
@@ -682,7 +682,7 @@ fn a_reset_from_another_distance_is_not_the_servers() {
     later(&mut scene, 5);
     let report = report(&scene.pcap());
     let found = finding(&report, CLOSED);
-    assert!(found.title.contains("in the name of 203.0.113.1:3478"), "{}", found.title);
+    assert_says(&found.title, "in the name of 203.0.113.1:3478");
     assert!(found.explanation.contains("hop limit 41") && found.fix.contains("firewall"), "{found:?}");
 }
 
@@ -802,8 +802,8 @@ fn padding_that_is_counted_as_data_names_its_sender() {
     let report = report(&padded(&[(64, 3), (100, 1), (80, 0), (120, 2)], true).pcap());
     let found = finding(&report, PADDING);
     assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain));
-    assert!(found.title.contains("172.16.84.124:50000 counts the padding"), "{}", found.title);
-    assert!(found.fix.contains("client"), "{}", found.fix);
+    assert_says(&found.title, "172.16.84.124:50000 counts the padding");
+    assert_says(&found.fix, "client");
     assert_eq!(found.places.len(), 3);
 }
 
@@ -825,7 +825,7 @@ fn channel_data_without_its_padding_names_its_sender() {
     let report = report(&padded(&[(61, 0), (62, 0), (63, 0), (64, 0)], false).pcap());
     let found = finding(&report, PADDING);
     assert_eq!(found.confidence, Confidence::Certain);
-    assert!(found.title.contains("sends ChannelData without padding over TCP"), "{}", found.title);
+    assert_says(&found.title, "sends ChannelData without padding over TCP");
 }
 
 #[test]
@@ -882,7 +882,7 @@ fn what_a_proxy_passes_on_is_followed_from_its_yes_and_the_proxy_is_called_one()
         let told = report(&scene.later(30).pcap());
         let found = finding(&told, "turn-integrity-rejected");
         let words = format!("{PROXY} is an HTTP proxy, which 172.16.84.124 asked for a connection to {TARGET}");
-        assert!(found.explanation.contains(&words), "{}", found.explanation);
+        assert_says(&found.explanation, &words);
     }
 }
 
@@ -1052,7 +1052,7 @@ fn a_proxy_that_refuses_the_way_to_a_turn_server_is_told_without_a_finding_of_it
         let words = format!(
             "the HTTP proxy {PROXY} answers 172.16.84.124, which asks for a connection to {TARGET}, with {code}"
         );
-        assert!(told.headline.contains(&words), "{}", told.headline);
+        assert_says(&told.headline, &words);
         assert_eq!(told.proxies.iter().map(|known| known.code.to_string()).collect::<Vec<_>>(), [code]);
     }
 }

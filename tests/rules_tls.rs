@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report, rows};
+use support::analyze::{assert_says, finding, ids, report, rows};
 use support::calls::{failures, graver};
 use support::degrade::{self, Shot, shots};
 use support::dtls::{self, Shake, certificate, certificate_until};
@@ -234,7 +234,7 @@ fn a_certificate_for_another_name_is_the_cause_of_its_rejection() {
     assert_eq!((name.severity, name.confidence), (Severity::Failure, Confidence::Certain));
     assert_eq!(rejected.caused_by.as_ref(), Some(&name.key));
     assert!(name.title.contains("turn.example.org") && name.explanation.contains("relay.example.net"), "{name:?}");
-    assert!(name.fix.contains("something on the way that inspects TLS"), "{}", name.fix);
+    assert_says(&name.fix, "something on the way that inspects TLS");
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn a_certificate_that_is_not_valid_yet_is_told_as_such() {
 fn a_client_with_a_wrong_clock_is_told_from_a_certificate_that_is_old() {
     let report = on(&refused_by(45, CLIENT, SERVER, &Offer::default(), certificate("turn.example.org")));
     let found = finding(&report, EXPIRED);
-    assert!(found.title.contains("which it is not by the capture's clock"), "{}", found.title);
+    assert_says(&found.title, "which it is not by the capture's clock");
 }
 
 #[test]
@@ -390,9 +390,9 @@ fn nothing_in_common_names_what_was_offered() {
         let report = on(&scene);
         assert_eq!((report.verdict, failures(&report)), (Verdict::Failure, vec![FAILURE]));
         let found = finding(&report, FAILURE);
-        assert!(found.title.contains(words), "{}", found.title);
-        assert!(found.explanation.contains("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"), "{}", found.explanation);
-        assert!(found.explanation.contains("groups x25519, secp256r1"), "{}", found.explanation);
+        assert_says(&found.title, words);
+        assert_says(&found.explanation, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
+        assert_says(&found.explanation, "groups x25519, secp256r1");
     }
 }
 
@@ -408,11 +408,7 @@ fn other_alerts_in_the_handshake_are_warnings_and_those_after_it_nothing() {
         assert_eq!((report.verdict, report.tls[0].state), (Verdict::Warning, DtlsState::Failed), "{code}");
         let found = finding(&report, FAILURE);
         assert_eq!((found.severity, found.confidence), (Severity::Warning, Confidence::Certain), "{code}");
-        assert!(
-            found.title.contains("203.0.113.1:5349 breaks off the TLS handshake with 172.16.84.124:50000"),
-            "{}",
-            found.title
-        );
+        assert_says(&found.title, "203.0.113.1:5349 breaks off the TLS handshake with 172.16.84.124:50000");
         assert!(
             found.explanation.contains("\"turn.example.org\"") && found.explanation.contains("stun.turn"),
             "{}",
@@ -504,7 +500,7 @@ fn a_client_that_waits_for_an_answer_to_its_hello_in_vain_is_likely_a_failure() 
     let found = finding(&report, FAILURE);
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
     assert!(found.title.starts_with("172.16.84.124 closes its connection to the TURN server"), "{}", found.title);
-    assert!(found.explanation.contains("to which no TLS came back"), "{}", found.explanation);
+    assert_says(&found.explanation, "to which no TLS came back");
     assert_eq!(ids(&on(&waits(1000))), [""; 0], "a client may drop what it does not need");
     assert_eq!(ids(&report_of(&one_way(&waits(10_000), true))), [""; 0], "the answer may be in the other direction");
 }
@@ -564,7 +560,7 @@ fn a_rejection_is_sure_even_where_the_servers_direction_is_missing() {
     let report = report(&degrade::pcap(&one_way(&scene, true)));
     let found = finding(&report, REJECTED);
     assert_eq!(found.confidence, Confidence::Certain);
-    assert!(found.explanation.contains("not in the capture"), "{}", found.explanation);
+    assert_says(&found.explanation, "not in the capture");
 }
 
 #[test]
@@ -706,7 +702,7 @@ fn a_call_may_run_in_tls_that_nobody_opened() {
     assert!(!ids(&report).contains(&NO_RELAY), "nobody knows that it has none");
     let found = finding(&report, UNANSWERED);
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
-    assert!(found.explanation.contains("takes the keys to see (--keylog)"), "{}", found.explanation);
+    assert_says(&found.explanation, "takes the keys to see (--keylog)");
     // what is the web's is no way for a call
     assert!(failures(&call(&Offer::of_web("www.example.org"))).contains(&NO_RELAY));
 }
@@ -828,9 +824,9 @@ fn a_client_that_speaks_turn_without_tls_to_a_port_with_tls_is_told_so() {
         let report = on(&scene);
         assert_eq!((report.verdict, report.headline_finding.as_deref()), (Verdict::Failure, Some(FAILURE)));
         let found = finding(&report, FAILURE);
-        assert!(found.title.contains("speaks TURN without TLS to 203.0.113.1:5349"), "{}", found.title);
+        assert_says(&found.title, "speaks TURN without TLS to 203.0.113.1:5349");
         assert_eq!(found.places.first().map(|place| place.frame), Some(alert));
-        assert!(found.fix.contains("turns:"), "{}", found.fix);
+        assert_says(&found.fix, "turns:");
         // the request that got no other answer is its consequence
         let others = report.findings.iter().filter(|known| known.id != FAILURE && known.severity != Severity::Note);
         assert!(others.into_iter().all(|known| known.caused_by.is_some()), "{:?}", ids(&report));
@@ -848,7 +844,7 @@ fn http_in_answer_to_the_hello_shows_that_nothing_speaks_tls_there() {
     let report = on(&scene);
     let found = finding(&report, FAILURE);
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.title.contains("with HTTP status 400: what listens there speaks no TLS"), "{}", found.title);
+    assert_says(&found.title, "with HTTP status 400: what listens there speaks no TLS");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report};
+use support::analyze::{assert_says, finding, ids, report};
 use support::dtls::{self, Shake, again};
 use support::tcp::Tcp;
 use support::tls::{self, Tls};
@@ -40,7 +40,7 @@ fn a_server_that_is_closed_over_every_transport_is_told_as_that_first_of_all() {
     assert_eq!(ids(&told), ["turn-no-response", "turn-unreachable", "turn-unreachable"]);
     assert!(told.headline.ends_with("went unanswered; TCP on ports 443 and 3478 fails as well."), "{}", told.headline);
     for found in &told.findings {
-        assert!(found.fix.contains("Another transport is no way out"), "{}", found.fix);
+        assert_says(&found.fix, "Another transport is no way out");
         assert!(!found.fix.contains("give the client a TURN URL"), "{}", found.fix);
         assert!(!found.fix.contains("let the server listen there"), "{}", found.fix);
     }
@@ -140,7 +140,7 @@ fn a_server_that_drops_what_is_signed_may_not_know_the_user_and_is_reached_all_t
     scene.after_ms(10).send_repeatedly(CLIENT, SERVER, request, 5);
     let told = report(&scene.later(10).pcap());
     let found = finding(&told, "turn-no-response");
-    assert!(found.explanation.contains("drop it without a word where user or password"), "{}", found.explanation);
+    assert_says(&found.explanation, "drop it without a word where user or password");
     assert!(
         found.fix.starts_with("Compare user and password") && !found.fix.contains("open that port"),
         "{}",
@@ -177,8 +177,8 @@ fn a_permission_that_takes_credentials_and_never_gets_them_is_a_failure() {
         assert_eq!(ids(&told), ["turn-no-credentials"], "{name}");
         let found = finding(&told, "turn-no-credentials");
         assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-        assert!(found.title.contains(&format!("on its {name}")), "{}", found.title);
-        assert!(found.explanation.contains("granted without any (frame 1)"), "{}", found.explanation);
+        assert_says(&found.title, &format!("on its {name}"));
+        assert_says(&found.explanation, "granted without any (frame 1)");
         assert_eq!(ids(&report(&asked_later(request, true).pcap())), [""; 0], "{name}, signed");
     }
 }
@@ -252,11 +252,7 @@ fn a_handshake_that_had_stopped_before_it_was_closed_tells_both() {
     let found = finding(&told, "dtls-incomplete");
     assert_eq!(found.severity, Severity::Failure);
     assert!(found.title.ends_with("stops: 10.0.0.2:50000 owes the next flight"), "{}", found.title);
-    assert!(
-        found.explanation.contains("192.0.2.9:40000 closed it in the end (close_notify, frame"),
-        "{}",
-        found.explanation
-    );
+    assert_says(&found.explanation, "192.0.2.9:40000 closed it in the end (close_notify, frame");
 }
 
 // Servers that fall silent
@@ -370,7 +366,7 @@ fn a_user_that_was_accepted_before_is_not_said_to_have_had_another_password_all_
         "{}",
         found.title
     );
-    assert!(found.explanation.contains("in frame 3"), "{}", found.explanation);
+    assert_says(&found.explanation, "in frame 3");
 }
 
 #[test]
@@ -400,7 +396,7 @@ fn a_channel_that_is_refused_is_told_by_its_number() {
         scene.after_ms(10).refuse_with(&bind, 400, "Bad Request", |error| error.integrity(alice().key()));
         let told = report(&scene.later(10).pcap());
         let found = finding(&told, "turn-request-rejected");
-        assert!(found.explanation.contains(words), "{}", found.explanation);
+        assert_says(&found.explanation, words);
         assert!(!found.explanation.contains("PASSWORD-ALGORITHMS"), "{}", found.explanation);
     }
 }

@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{finding, report};
+use support::analyze::{assert_says, finding, report};
 use support::*;
 use turnscope::report::{Report, TransportOutcome, Verdict};
 use turnscope::rules::{Confidence, Severity};
@@ -50,7 +50,7 @@ fn hosts_that_ask_once_without_credentials_and_leave_may_be_scanners() {
     let found = finding(&report, "turn-no-credentials");
     assert_eq!((found.confidence, found.occurrences, found.affected.clients_total), (Confidence::Likely, 2, 2));
     assert!(found.title.ends_with("and the client gave none; it left at that, as scanners do"), "{}", found.title);
-    assert!(found.explanation.contains("5 clients have relays of this server"), "{}", found.explanation);
+    assert_says(&found.explanation, "5 clients have relays of this server");
     assert!(found.fix.starts_with("If this is a scanner, leave it at that. Else: "), "{}", found.fix);
 }
 
@@ -72,7 +72,7 @@ fn a_client_that_goes_on_asking_without_credentials_is_told_of_and_not_the_scann
     let report = after_a_while(&mut scene);
     let found = finding(&report, "turn-no-credentials");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
-    assert!(found.title.contains("asked 192.0.2.99:5000 for credentials"), "{}", found.title);
+    assert_says(&found.title, "asked 192.0.2.99:5000 for credentials");
     assert_eq!(found.affected.clients_total, 1);
     assert!(!found.explanation.contains("canners"), "{}", found.explanation);
 }
@@ -111,11 +111,7 @@ fn a_refused_user_is_told_beside_how_many_others_are_served() {
     refuse(&mut scene, "192.0.2.77:5000", "mistaken");
     let found = after_a_while(&mut scene);
     let found = finding(&found, "turn-integrity-rejected");
-    assert!(
-        found.explanation.contains("In this capture the server gave relays to 5 other clients."),
-        "{}",
-        found.explanation
-    );
+    assert_says(&found.explanation, "In this capture the server gave relays to 5 other clients.");
     assert!(!found.explanation.contains("as that user"), "{}", found.explanation);
 }
 
@@ -156,7 +152,7 @@ fn a_user_that_is_refused_here_and_accepted_there_is_told_as_that() {
         let found = finding(&report, "turn-integrity-rejected");
         assert_eq!(report.verdict, verdict, "{served} {before}");
         assert!(found.title.ends_with(title), "{}", found.title);
-        assert!(found.explanation.contains(why), "{}", found.explanation);
+        assert_says(&found.explanation, why);
     }
 }
 

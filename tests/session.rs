@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{Told, report, report_with, rows};
+use support::analyze::{Told, assert_says, report, report_with, rows};
 use support::degrade;
 use support::*;
 use turnscope::report::{AllocationEnd, AuthenticationOutcome, Report, Transaction, TransactionOutcome};
@@ -401,7 +401,7 @@ fn an_allocation_follows_its_client_to_another_network_by_its_ticket() {
     assert_eq!((allocation.bytes_sent, allocation.bytes_received), (560, 560));
     assert_eq!((allocation.channels.len(), told.servers[0].peak_relays_udp), (1, 1));
     assert_eq!(support::calls::graver(&told), [""; 0]);
-    assert!(told.headline.contains("within 30.0 ms"), "{}", told.headline);
+    assert_says(&told.headline, "within 30.0 ms");
 
     let shots = degrade::shots(&moved(|success| success.attribute(0x8030, b"second ticket")));
     let beyond = report(&degrade::pcap(&degrade::both_sides_of_a_nat(&shots, "10.64.0.9", "203.0.113.9")));

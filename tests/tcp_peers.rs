@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::analyze::{finding, ids, report, rows};
+use support::analyze::{assert_says, finding, ids, report, rows};
 use support::degrade::{self, Shot, shots};
 use support::dtls::Shake;
 use support::ice::Agents;
@@ -185,8 +185,8 @@ fn a_data_connection_that_the_server_ends_without_an_answer_is_told_with_its_pee
         scene.after_ms(5000).frame(&[0; 60]);
         let report = report(&scene.pcap());
         let found = support::analyze::finding(&report, "turn-connection-closed");
-        assert!(found.title.contains("without an answer to its ConnectionBind"), "{}", found.title);
-        assert!(found.title.contains(PEER), "{}", found.title);
+        assert_says(&found.title, "without an answer to its ConnectionBind");
+        assert_says(&found.title, PEER);
         assert_eq!(report.verdict, turnscope::report::Verdict::Warning);
     }
 }

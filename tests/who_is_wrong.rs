@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{finding, report_with};
+use support::analyze::{assert_says, finding, report_with};
 use support::*;
 
 const CLIENT: &str = "172.16.84.124:50000";
@@ -141,5 +141,5 @@ fn two_passwords_that_a_mishap_tells_apart_are_told_so() {
     let report = report_with(&scene.pcap(), given);
     let found = finding(&report, "turn-integrity-rejected");
     let says = "\"database\" becomes \"API\" when a blank is added to the end of the password";
-    assert!(found.explanation.contains(says), "{}", found.explanation);
+    assert_says(&found.explanation, says);
 }

@@ -94,6 +94,12 @@ pub fn finding<'r>(report: &'r Report, id: &str) -> &'r Finding {
     found.unwrap_or_else(|| panic!("no {id} among {:?}", ids(report)))
 }
 
+/// What is told has these words in it.
+#[track_caller]
+pub fn assert_says(told: &str, words: &str) {
+    assert!(told.contains(words), "{words:?} is not in: {told}");
+}
+
 /// The frames that a finding lists.
 pub fn frames_of(report: &Report, id: &str) -> Vec<u64> {
     finding(report, id).places.iter().map(|place| place.frame).collect()
