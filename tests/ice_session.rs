@@ -21,6 +21,10 @@ fn agents() -> Agents {
     Agents::new(A, B)
 }
 
+fn start() -> (Agents, Scene) {
+    (agents(), Scene::new())
+}
+
 fn only(report: &Report) -> &IceSession {
     let [session] = report.ice.as_slice() else { panic!("{} sessions", report.ice.len()) };
     session
@@ -38,8 +42,7 @@ fn candidates(report: &Report) -> Vec<(CandidateType, String, Confidence)> {
 
 #[test]
 fn two_agents_their_roles_and_the_pair_that_was_selected() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.later(0).later(2).connect(&agents).talk_directly(A, B, 10);
     let report = report(&scene.pcap());
     let session = only(&report);
@@ -65,8 +68,7 @@ fn two_agents_their_roles_and_the_pair_that_was_selected() {
 
 #[test]
 fn use_candidate_in_the_first_check_is_aggressive_nomination() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.later(0).later(2).a_is_answered(&agents, Stun::use_candidate);
     let report = report(&scene.pcap());
     assert_eq!(only(&report).roles.nomination, Some(IceNomination::Aggressive));
@@ -81,8 +83,7 @@ fn in_a_capture_that_may_begin_later_the_first_check_tells_nothing_of_the_style_
 
 #[test]
 fn retransmissions_are_no_checks_of_their_own() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     let check = scene.a_checks(&agents, plain);
     scene.after_ms(500).retransmit(&check);
     scene.after_ms(1000).retransmit(&check);
@@ -95,8 +96,7 @@ fn retransmissions_are_no_checks_of_their_own() {
 
 #[test]
 fn a_copy_made_by_a_mirror_port_is_not_counted() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     let check = scene.a_checks(&agents, plain);
     scene.after_us(3).mirrored_copy(&check);
     let answer = scene.after_ms(10).ice_answer(&check, &agents.b);
@@ -109,8 +109,7 @@ fn a_copy_made_by_a_mirror_port_is_not_counted() {
 #[test]
 fn both_sides_of_a_nat_are_one_pair_counted_once() {
     const OUTSIDE: &str = "203.0.113.77:41000";
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     let check = scene.a_checks(&agents, plain);
     let outside = scene.after_us(200).forwarded(&check, OUTSIDE, B);
     let answer = scene.after_ms(10).ice_answer(&outside, &agents.b);
@@ -180,8 +179,7 @@ fn a_check_that_the_relay_does_not_pass_on_takes_nothing_from_the_pair_that_work
 
 #[test]
 fn the_relayed_address_is_known_from_a_check_where_the_allocation_is_not_in_the_capture() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     let message = agents.message(plain).tid(*b"check-number").bytes();
     let request = scene.sent_inside(A, SERVER, B, &message);
     let answer = Stun::success_to(&message).xor_mapped(RELAYED).bytes();
@@ -194,8 +192,7 @@ fn the_relayed_address_is_known_from_a_check_where_the_allocation_is_not_in_the_
 
 #[test]
 fn new_user_fragments_on_the_same_addresses_are_a_restart() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.connect(&agents).talk_directly(A, B, 10);
     scene.connect(&agents.restarted()).talk_directly(A, B, 10);
     let report = report(&scene.pcap());
@@ -207,8 +204,7 @@ fn new_user_fragments_on_the_same_addresses_are_a_restart() {
 
 #[test]
 fn checks_of_the_old_generation_go_on_counting_there() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.connect(&agents);
     scene.a_is_answered(&agents.restarted(), plain);
     scene.a_is_answered(&agents, plain);
@@ -246,8 +242,7 @@ fn two_calls_of_one_agent_with_two_others_are_no_restart() {
 
 #[test]
 fn a_goog_ping_counts_as_a_check() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.connect(&agents);
     let ping = scene.after_ms(2500).goog_ping(A, B);
     scene.after_ms(10).goog_pong(&ping);
@@ -260,8 +255,7 @@ fn a_goog_ping_counts_as_a_check() {
 
 #[test]
 fn pings_alone_make_a_session_that_gets_its_names_later() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     let ping = scene.goog_ping(A, B);
     scene.after_ms(10).goog_pong(&ping);
     scene.connect(&agents);
@@ -304,8 +298,7 @@ fn a_question_to_a_server_is_no_check() {
 
 #[test]
 fn an_answer_from_another_address_does_not_count() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     let check = scene.a_checks(&agents, plain);
     let answer = Stun::success_to(&check.payload).xor_mapped(A).bytes();
     scene.after_ms(10).udp("198.51.100.21:6000", A, answer);
@@ -325,8 +318,7 @@ fn a_pair_without_an_answer_is_in_progress_until_none_can_come() {
 
 #[test]
 fn an_icmp_error_fails_a_pair() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     let check = scene.a_checks(&agents, plain);
     scene.after_ms(1).icmp_unreachable("198.51.100.20", &check);
     let report = report(&scene.pcap());
@@ -365,8 +357,7 @@ fn components_side_by_side_are_no_switch() {
 
 #[test]
 fn local_addresses_are_hosts_and_what_the_peer_sees_is_peer_reflexive() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     let check = scene.a_checks(&agents, plain);
     scene.after_ms(10).succeed(&check, |success| success.xor_mapped("203.0.113.77:41000"));
     let report = report(&scene.pcap());
@@ -379,8 +370,7 @@ fn local_addresses_are_hosts_and_what_the_peer_sees_is_peer_reflexive() {
 #[test]
 fn what_a_server_told_before_is_server_reflexive() {
     const OUTSIDE: &str = "203.0.113.77:41000";
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.binding(A, SERVER, OUTSIDE);
     let check = scene.a_checks(&agents, plain);
     scene.after_ms(10).succeed(&check, |success| success.xor_mapped(OUTSIDE));

@@ -17,6 +17,10 @@ fn agents() -> Agents {
     Agents::new(A, B)
 }
 
+fn start() -> (Agents, Scene) {
+    (agents(), Scene::new())
+}
+
 fn ice(report: &Report) -> Vec<&str> {
     ids(report).into_iter().filter(|id| id.starts_with("ice-")).collect()
 }
@@ -29,8 +33,7 @@ fn refused(scene: &mut Scene, agents: &Agents, code: u16, reason: &str) {
 
 #[test]
 fn a_call_that_works_is_healthy() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 30);
     let report = report(&scene.pcap());
     assert_eq!(report.verdict, Verdict::Healthy);
@@ -52,8 +55,7 @@ fn checks_that_nobody_answers_are_a_failure() {
 
 #[test]
 fn the_same_check_sent_again_and_again_is_one_too() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.send_repeatedly(A, B, agents.message(plain), 6);
     scene.resolved(A);
     assert_eq!(failures(&report(&scene.pcap())), ["ice-checks-unanswered"]);
@@ -134,16 +136,14 @@ fn checks_in_a_capture_that_holds_nothing_towards_their_sender_may_have_been_ref
 
 #[test]
 fn a_peer_that_checks_once_and_not_again_was_answered_whatever_the_capture_lacks() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.b_checks_in_vain(&agents, 1, 10).a_checks_in_vain(&agents, 30, 500).resolved(A);
     assert_eq!(finding(&report(&scene.pcap()), "ice-checks-unanswered").confidence, Confidence::Likely);
 }
 
 #[test]
 fn checks_of_both_sides_that_arrive_and_are_not_answered_are_told_as_such() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..12 {
         scene.a_checks_in_vain(&agents, 1, 500).b_checks_in_vain(&agents, 1, 500);
     }
@@ -320,8 +320,7 @@ fn checks_that_a_refused_permission_keeps_in_have_that_cause() {
 
 #[test]
 fn checks_answered_one_way_only_are_a_failure() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..40 {
         scene.a_is_answered(&agents, plain);
         scene.b_checks_in_vain(&agents, 1, 100);
@@ -377,8 +376,7 @@ fn an_agent_that_acts_on_answers_and_leaves_checks_on_the_same_way_unanswered_di
 
 #[test]
 fn the_filter_of_checks_that_also_come_through_the_others_relay_shows_those_too() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
     for number in 0..40u8 {
         scene.a_is_answered(&agents, plain);
@@ -394,8 +392,7 @@ fn the_filter_of_checks_that_also_come_through_the_others_relay_shows_those_too(
 
 #[test]
 fn checks_that_all_went_unanswered_within_two_seconds_are_one_way_too_and_select_nothing() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     let asked = scene.send("198.51.100.20:6000", "192.0.2.10:3478", Stun::request(method::BINDING));
     scene.after_ms(10).succeed(&asked, |success| success.xor_mapped(B));
     for _ in 0..8 {
@@ -413,8 +410,7 @@ fn checks_that_all_went_unanswered_within_two_seconds_are_one_way_too_and_select
 
 #[test]
 fn a_pair_on_which_one_agent_hears_nothing_is_nominated_and_not_selected() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..20 {
         scene.a_is_answered(&agents, Stun::use_candidate);
         scene.b_checks_in_vain(&agents, 1, 200);
@@ -435,8 +431,7 @@ fn an_agent_behind_its_relay_is_told_by_its_own_address() {
 #[test]
 fn an_agent_that_answered_gives_up_and_then_refuses_checks_was_still_not_heard() {
     // as Firefox does once its own checks have failed, while the other side goes on
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..40 {
         scene.a_is_answered(&agents, plain);
         scene.b_checks_in_vain(&agents, 1, 100);
@@ -504,8 +499,7 @@ fn checks_from_before_the_other_agent_was_there_say_nothing_of_the_path() {
 
 #[test]
 fn one_way_checks_that_are_answered_later_are_no_matter() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..40 {
         scene.a_is_answered(&agents, plain);
         scene.b_checks_in_vain(&agents, 1, 100);
@@ -516,8 +510,7 @@ fn one_way_checks_that_are_answered_later_are_no_matter() {
 
 #[test]
 fn an_agent_that_only_answers_is_lite_and_healthy() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..20 {
         scene.a_is_answered(&agents, Stun::use_candidate);
         scene.later(1);
@@ -529,8 +522,7 @@ fn an_agent_that_only_answers_is_lite_and_healthy() {
 
 #[test]
 fn refused_credentials_are_a_failure_and_the_given_password_tells_whose() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..60 {
         refused(&mut scene, &agents, 401, "Unauthorized");
     }
@@ -556,8 +548,7 @@ fn refused_credentials_are_a_failure_and_the_given_password_tells_whose() {
 
 #[test]
 fn a_password_that_changed_on_its_way_to_the_agent_is_told_by_what_happened_to_it() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..60 {
         refused(&mut scene, &agents, 401, "Unauthorized");
     }
@@ -578,8 +569,7 @@ fn a_password_that_changed_on_its_way_to_the_agent_is_told_by_what_happened_to_i
 
 #[test]
 fn checks_that_are_refused_until_the_answer_has_arrived_are_ordinary() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     refused(&mut scene, &agents, 401, "Unauthorized");
     refused(&mut scene, &agents, 401, "Unauthorized");
     scene.connect(&agents).talk_directly(A, B, 20);
@@ -792,8 +782,7 @@ fn an_agent_that_keeps_its_role_against_487_is_not_told_to_have_agreed_since_it_
 
 #[test]
 fn checks_that_are_refused_without_a_code_are_likely_refused_for_their_credentials() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..15 {
         let check = scene.after_ms(300).a_checks(&agents, plain);
         let answer = [&[0x01, 0x11, 0, 0][..], &check.payload[4..20]].concat();
@@ -807,8 +796,7 @@ fn checks_that_are_refused_without_a_code_are_likely_refused_for_their_credentia
 
 #[test]
 fn checks_without_integrity_are_refused_for_that() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..15 {
         let check = Stun::request(method::BINDING).username("bbbb:aaaa").priority(1).controlling(2);
         let check = scene.after_ms(300).send(agents.at_a, agents.at_b, check);
@@ -823,8 +811,7 @@ fn checks_without_integrity_are_refused_for_that() {
 
 #[test]
 fn checks_without_integrity_that_nobody_answers_are_told_so() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..15 {
         scene.a_is_answered(&agents, plain);
         scene.after_ms(300).send(B, A, Stun::request(method::BINDING).username("aaaa:bbbb"));
@@ -837,8 +824,7 @@ fn checks_without_integrity_that_nobody_answers_are_told_so() {
 
 #[test]
 fn checks_that_were_let_in_before_are_not_refused_for_their_password() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.connect(&agents).talk_directly(A, B, 20);
     for _ in 0..12 {
         refused(scene.after_ms(2500), &agents, 401, "Unauthorized");
@@ -903,8 +889,7 @@ fn checks_of_private_addresses_from_behind_a_nat_ask_for_an_address_that_can_be_
 
 #[test]
 fn a_role_conflict_with_an_agent_that_sends_no_checks_is_not_resolved_by_its_silence() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..20 {
         scene.after_ms(200);
         refused(&mut scene, &agents, 487, "Role Conflict");
@@ -919,8 +904,7 @@ fn a_role_conflict_with_an_agent_that_sends_no_checks_is_not_resolved_by_its_sil
 
 #[test]
 fn checks_that_were_under_way_together_when_the_first_was_refused_for_its_role_are_no_failure() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     let sent: Vec<_> = (0..6).map(|_| scene.after_ms(20).a_checks(&agents, plain)).collect();
     for check in &sent {
         scene.after_ms(20).refuse(check, 487, "Role Conflict");
@@ -932,8 +916,7 @@ fn checks_that_were_under_way_together_when_the_first_was_refused_for_its_role_a
 
 #[test]
 fn pairs_that_work_and_are_never_nominated_are_a_failure() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..20 {
         scene.after_ms(450).a_is_answered(&agents, plain);
         scene.b_is_answered(&agents, plain);
@@ -949,16 +932,14 @@ fn pairs_that_work_and_are_never_nominated_are_a_failure() {
 #[test]
 fn consent_checks_in_the_middle_of_a_call_are_not_taken_for_a_lack_of_nomination() {
     // plain data over ICE is not recognised, and the nomination was before the capture
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.consent(&agents, 60);
     assert!(graver(&report(&scene.pcap())).is_empty());
 }
 
 #[test]
 fn a_call_with_media_needs_no_nomination_in_the_capture() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..20 {
         scene.after_ms(450).a_is_answered(&agents, plain);
         scene.b_is_answered(&agents, plain);
@@ -969,8 +950,7 @@ fn a_call_with_media_needs_no_nomination_in_the_capture() {
 
 /// A call of which one side falls silent, while the other asks on for so many seconds.
 fn falls_silent(seconds: u32) -> Scene {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
     scene.a_checks_in_vain(&agents, seconds / 5, 5000);
     scene
@@ -1025,8 +1005,7 @@ fn a_peer_that_was_suspended_and_comes_back_too_late_sent_nothing_meanwhile() {
 #[test]
 fn a_peer_that_was_heard_without_being_asked_fell_silent_when_its_media_ended() {
     // as with pion, which asks for consent only while nothing else passes
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.connect(&agents).talk_directly(A, B, 400);
     scene.a_checks_in_vain(&agents, 15, 2000);
     let report = report(&scene.pcap());
@@ -1043,8 +1022,7 @@ fn a_peer_that_is_silent_for_a_while_only_has_not_lost_consent() {
 #[test]
 fn a_peer_that_falls_silent_while_media_is_sent_to_it_until_consent_ends_is_likely_gone() {
     // as Firefox does when the peer's machine dies: it asks and sends until its 30 s are over, and stops just before
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
     for number in 0..250 {
         if number % 50 == 0 {
@@ -1151,8 +1129,7 @@ fn a_path_that_is_cut_one_way_is_seen_by_an_agent_that_asks_every_five_seconds_t
 
 #[test]
 fn an_ordinary_end_of_a_call_is_no_loss_of_consent() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
     scene.later(120);
     assert_eq!(report(&scene.pcap()).verdict, Verdict::Healthy);
@@ -1205,8 +1182,7 @@ fn a_session_that_is_lost_while_the_next_one_carries_the_call_is_a_warning() {
 
 #[test]
 fn a_peer_that_said_goodbye_need_not_answer() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
     scene.after_ms(100).udp(B, A, payload::dtls_alert(1, 0));
     scene.a_checks_in_vain(&agents, 8, 5000);
@@ -1243,8 +1219,7 @@ fn loss_of_consent_that_a_restart_heals_is_a_warning() {
 
 #[test]
 fn an_agent_that_gives_a_pair_up_sooner_makes_it_likely() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     scene.connect(&agents).talk_directly(A, B, 50).consent(&agents, 15);
     scene.a_checks_in_vain(&agents, 200, 90).later(60);
     let report = report(&scene.pcap());
@@ -1330,8 +1305,7 @@ fn a_call_through_the_relay_is_noted() {
 
 #[test]
 fn answers_that_the_capture_has_before_their_checks_are_answers_all_the_same() {
-    let agents = agents();
-    let mut scene = Scene::new();
+    let (agents, mut scene) = start();
     for _ in 0..220 {
         scene.after_ms(50).a_is_answered(&agents, plain);
     }
