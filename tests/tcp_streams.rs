@@ -125,14 +125,11 @@ fn a_connection_that_begins_with_anything_else_is_forgotten_at_once() {
                 src: end(0),
                 dst: end(1),
                 seq: made.seq,
-                ack: 0,
                 flags: TcpFlags(made.flags & !ACK),
-                window: 0,
                 payload: &made.bytes,
                 length: u32::try_from(made.bytes.len()).unwrap(),
-                truncated: false,
-                ip_id: 0,
                 ttl: 1,
+                ..Segment::default()
             };
             streams.segment(Seen { frame: number as u64, time: Timestamp(0) }, &segment, &mut |_| {});
         }
@@ -244,14 +241,11 @@ fn a_hole_is_not_waited_for_longer_than_senders_repeat_what_was_lost() {
             src: end(0),
             dst: end(1),
             seq: at * 20,
-            ack: 0,
             flags: TcpFlags::PSH,
-            window: 0,
             payload: &messages[at as usize],
             length: 20,
-            truncated: false,
-            ip_id: 0,
             ttl: 1,
+            ..Segment::default()
         };
         streams.segment(Seen { frame: number, time: Timestamp(0) }, &segment, &mut each);
     }
@@ -457,19 +451,7 @@ fn a_hundred_thousand_half_open_streams_stay_within_the_bound() {
     let mut most = 0;
     for number in 0..100_000u32 {
         let src = Endpoint::v4(number.to_be_bytes(), 40_000);
-        let mut segment = Segment {
-            src,
-            dst: end(1),
-            seq: 0,
-            ack: 0,
-            flags: TcpFlags::SYN,
-            window: 0,
-            payload: &[],
-            length: 0,
-            truncated: false,
-            ip_id: 0,
-            ttl: 1,
-        };
+        let mut segment = Segment { src, dst: end(1), flags: TcpFlags::SYN, ttl: 1, ..Segment::default() };
         let at = Seen { frame: u64::from(number), time: Timestamp(i64::from(number) * 1000) };
         streams.segment(at, &segment, &mut |_| {});
         let start = stun(1, 1, 300);

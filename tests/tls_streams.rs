@@ -89,14 +89,11 @@ fn read(segments: &[Made], follow: bool, keys: Option<&[u8]>) -> Read {
             src: end(made.side, 443),
             dst: end(1 - made.side, 443),
             seq: made.seq,
-            ack: 0,
             flags: TcpFlags(made.flags),
-            window: 0,
             payload: &made.bytes,
             length: u32::try_from(made.bytes.len()).unwrap(),
-            truncated: false,
-            ip_id: 0,
             ttl: 64,
+            ..Segment::default()
         };
         let time = Timestamp(i64::try_from(number).unwrap() * 1_000_000);
         let at = Seen { frame: number, time };

@@ -42,7 +42,7 @@ pub struct Datagram<'a> {
 }
 
 /// A TCP segment (RFC 9293 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Segment<'a> {
     /// Who sent it.
     pub src: Endpoint,

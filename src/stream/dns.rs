@@ -106,9 +106,7 @@ mod tests {
         let mut segments = DnsSegments::default();
         for &(seq, payload) in pieces {
             let length = u32::try_from(payload.len()).unwrap();
-            let (flags, ack, window) = (TcpFlags(0x18), 0, 0);
-            let segment =
-                Segment { src, dst, seq, ack, flags, window, payload, length, truncated: false, ip_id: 0, ttl: 64 };
+            let segment = Segment { src, dst, seq, flags: TcpFlags(0x18), payload, length, ..Segment::default() };
             segments.segment(&segment, &mut |message| found.push(message[1]));
         }
         found
@@ -138,20 +136,8 @@ mod tests {
         for number in 0..100_000_u32 {
             let src = Endpoint::v4((0x0a00_0000 + number).to_be_bytes(), 40_000);
             let payload = [0x3f, 0xff, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-            let (flags, ack, window, seq) = (TcpFlags(0x18), 0, 0, 1);
-            let segment = Segment {
-                src,
-                dst,
-                seq,
-                ack,
-                flags,
-                window,
-                payload: &payload,
-                length: 14,
-                truncated: false,
-                ip_id: 0,
-                ttl: 64,
-            };
+            let (flags, payload) = (TcpFlags(0x18), payload.as_slice());
+            let segment = Segment { src, dst, seq: 1, flags, payload, length: 14, ..Segment::default() };
             segments.segment(&segment, &mut |_| {});
             assert!(segments.followed.len() <= MAX_FOLLOWED);
         }

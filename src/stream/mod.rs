@@ -89,12 +89,11 @@ pub fn exercise(bytes: &[u8]) -> u64 {
             seq: at,
             ack: other,
             flags: TcpFlags(flags & 0x3f),
-            window: 0,
             payload,
             length,
             truncated: cut & 0x0f > 0,
-            ip_id: 0,
             ttl: 64,
+            ..Segment::default()
         };
         let seen = Seen { frame, time: Timestamp(now) };
         streams.advance(seen, &mut each);

@@ -440,14 +440,11 @@ mod tests {
             src: Endpoint::v4([10, 0, 0, 2], port),
             dst: Endpoint::v4([192, 0, 2, 1], 3478),
             seq,
-            ack: 0,
             flags: TcpFlags(flags),
-            window: 0,
             payload,
             length: u32::try_from(payload.len()).unwrap(),
-            truncated: false,
-            ip_id: 0,
             ttl: 64,
+            ..Segment::default()
         }
     }
 
