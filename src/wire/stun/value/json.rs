@@ -1,47 +1,26 @@
 //! Values as JSON: a string, a number, `true`, or an object.
 
-use super::{Hex, PasswordAlgorithm, Text, Value, password_algorithms, unknown_attributes, words16, words32};
+use super::{
+    AddressError, Hex, PasswordAlgorithm, Text, Value, password_algorithms, unknown_attributes, words16, words32,
+};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// What an entry of an object holds.
-enum Field<'a> {
-    Bool(bool),
-    Number(u32),
-    Name(&'a str),
-    Hex(&'a [u8]),
-    Text(&'a [u8]),
-    /// Attribute types, as `0x…` strings.
-    Types(&'a [u8]),
-    Words16(&'a [u8]),
-    /// Checksums, as `0x…` strings.
-    Words32(&'a [u8]),
-    Algorithms(&'a [u8]),
+/// An object with these entries, in their order.
+macro_rules! object {
+    ($serializer:expr, $(($key:literal, $value:expr)),+ $(,)?) => {{
+        let mut map = $serializer.serialize_map(None)?;
+        $(map.serialize_entry($key, &$value)?;)+
+        map.end()
+    }};
 }
 
-impl Serialize for Field<'_> {
+/// A list, made as it is written.
+struct List<I>(I);
+
+impl<I: Iterator<Item: Serialize> + Clone> Serialize for List<I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match *self {
-            Field::Bool(value) => serializer.serialize_bool(value),
-            Field::Number(value) => serializer.serialize_u32(value),
-            Field::Name(value) => serializer.serialize_str(value),
-            Field::Hex(value) => Hex(value).serialize(serializer),
-            Field::Text(value) => Text(value).serialize(serializer),
-            Field::Types(value) => {
-                serializer.collect_seq(unknown_attributes(value).map(|code| Word::<4>(code.0.into())))
-            }
-            Field::Words16(value) => serializer.collect_seq(words16(value)),
-            Field::Words32(value) => serializer.collect_seq(words32(value).map(|word| Word::<8>(word.into()))),
-            Field::Algorithms(value) => serializer.collect_seq(password_algorithms(value)),
-        }
+        serializer.collect_seq(self.0.clone())
     }
-}
-
-fn object<S: Serializer>(serializer: S, entries: &[(&'static str, Field<'_>)]) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(entries.len()))?;
-    for (key, value) in entries {
-        map.serialize_entry(key, value)?;
-    }
-    map.end()
 }
 
 /// A number as `0x…` with so many digits: what is no quantity must not be rounded by readers of JSON.
@@ -64,27 +43,25 @@ impl Serialize for Text<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match std::str::from_utf8(self.0) {
             Ok(text) => serializer.serialize_str(text),
-            Err(_) => object(serializer, &[("hex", Field::Hex(self.0))]),
+            Err(_) => object!(serializer, ("hex", Hex(self.0))),
         }
     }
 }
 
 impl Serialize for PasswordAlgorithm<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let number = ("algorithm", Field::Number(self.number.into()));
         match (self.name(), self.parameters) {
-            (Some(name), []) => object(serializer, &[number, ("name", Field::Name(name))]),
+            (Some(name), []) => object!(serializer, ("algorithm", self.number), ("name", name)),
             (Some(name), parameters) => {
-                object(serializer, &[number, ("name", Field::Name(name)), ("parameters", Field::Hex(parameters))])
+                object!(serializer, ("algorithm", self.number), ("name", name), ("parameters", Hex(parameters)))
             }
-            (None, parameters) => object(serializer, &[number, ("parameters", Field::Hex(parameters))]),
+            (None, parameters) => object!(serializer, ("algorithm", self.number), ("parameters", Hex(parameters))),
         }
     }
 }
 
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use Field::{Algorithms, Bool, Number, Types, Words16, Words32};
         let s = serializer;
         match *self {
             Value::Flag => s.serialize_bool(true),
@@ -92,7 +69,7 @@ impl Serialize for Value<'_> {
             Value::Text(text) => Text(text).serialize(s),
             Value::Bytes(bytes) | Value::Opaque(bytes) => Hex(bytes).serialize(s),
             Value::Hidden(length) => {
-                object(s, &[("hidden", Bool(true)), ("length", Number(u32::try_from(length).unwrap_or(u32::MAX)))])
+                object!(s, ("hidden", true), ("length", u32::try_from(length).unwrap_or(u32::MAX)))
             }
             Value::Number(number)
             | Value::Seconds(number)
@@ -107,88 +84,56 @@ impl Serialize for Value<'_> {
             Value::Channel(number) | Value::Port(number) | Value::Admission(number) => s.serialize_u16(number),
             Value::Family(number) | Value::Protocol(number) => s.serialize_u8(number),
             Value::EvenPort { even, reserve_next, preserve } => {
-                object(s, &[("even", Bool(even)), ("reserve_next", Bool(reserve_next)), ("preserve", Bool(preserve))])
+                object!(s, ("even", even), ("reserve_next", reserve_next), ("preserve", preserve))
             }
-            Value::ChangeRequest { ip, port } => object(s, &[("change_ip", Bool(ip)), ("change_port", Bool(port))]),
-            Value::Error(error) => {
-                object(s, &[("code", Number(error.code.into())), ("reason", Field::Text(error.reason))])
+            Value::ChangeRequest { ip, port } => object!(s, ("change_ip", ip), ("change_port", port)),
+            Value::Error(error) => object!(s, ("code", error.code), ("reason", Text(error.reason))),
+            Value::AddressError(AddressError { family, error }) => {
+                object!(s, ("family", family), ("code", error.code), ("reason", Text(error.reason)))
             }
-            Value::AddressError(error) => object(
-                s,
-                &[
-                    ("family", Number(error.family.into())),
-                    ("code", Number(error.error.code.into())),
-                    ("reason", Field::Text(error.error.reason)),
-                ],
-            ),
-            Value::Types(list) => object(s, &[("types", Types(list))]),
+            Value::Types(list) => {
+                let types = unknown_attributes(list).map(|code| Word::<4>(code.0.into()));
+                object!(s, ("types", List(types)))
+            }
             Value::Algorithm(algorithm) => algorithm.serialize(s),
-            Value::Algorithms(list) => object(s, &[("algorithms", Algorithms(list))]),
-            Value::AccessToken { nonce, ciphertext, tag } => object(
-                s,
-                &[("nonce", Field::Hex(nonce)), ("ciphertext", Field::Hex(ciphertext)), ("tag", Field::Hex(tag))],
-            ),
-            Value::Icmp { kind, code, data } => {
-                object(s, &[("type", Number(kind.into())), ("code", Number(code.into())), ("data", Number(data))])
+            Value::Algorithms(list) => object!(s, ("algorithms", List(password_algorithms(list)))),
+            Value::AccessToken { nonce, ciphertext, tag } => {
+                object!(s, ("nonce", Hex(nonce)), ("ciphertext", Hex(ciphertext)), ("tag", Hex(tag)))
             }
-            Value::EcnCheck { ecf, valid } => object(s, &[("ecf", Number(ecf.into())), ("valid", Bool(valid))]),
-            Value::Counter { requests, responses } => {
-                object(s, &[("requests", Number(requests.into())), ("responses", Number(responses.into()))])
-            }
+            Value::Icmp { kind, code, data } => object!(s, ("type", kind), ("code", code), ("data", data)),
+            Value::EcnCheck { ecf, valid } => object!(s, ("ecf", ecf), ("valid", valid)),
+            Value::Counter { requests, responses } => object!(s, ("requests", requests), ("responses", responses)),
             Value::Sequence { connection_id, sequence } => {
-                object(s, &[("connection_id", Field::Hex(connection_id)), ("sequence", Number(sequence))])
+                object!(s, ("connection_id", Hex(connection_id)), ("sequence", sequence))
             }
-            Value::ServiceQuality { stream, reliable } => {
-                object(s, &[("stream", Number(stream.into())), ("reliable", Number(reliable.into()))])
+            Value::ServiceQuality { stream, reliable } => object!(s, ("stream", stream), ("reliable", reliable)),
+            Value::Reservation([max_send, min_send, max_receive, min_receive]) => object!(
+                s,
+                ("max_send", max_send),
+                ("min_send", min_send),
+                ("max_receive", max_receive),
+                ("min_receive", min_receive)
+            ),
+            Value::Site { valid, pstn, max_send, max_receive } => {
+                object!(s, ("valid", valid), ("pstn", pstn), ("max_send", max_send), ("max_receive", max_receive))
             }
-            Value::Reservation([max_send, min_send, max_receive, min_receive]) => object(
-                s,
-                &[
-                    ("max_send", Number(max_send)),
-                    ("min_send", Number(min_send)),
-                    ("max_receive", Number(max_receive)),
-                    ("min_receive", Number(min_receive)),
-                ],
-            ),
-            Value::Site { valid, pstn, max_send, max_receive } => object(
-                s,
-                &[
-                    ("valid", Bool(valid)),
-                    ("pstn", Bool(pstn)),
-                    ("max_send", Number(max_send)),
-                    ("max_receive", Number(max_receive)),
-                ],
-            ),
-            Value::Location { peer, own, federation } => object(
-                s,
-                &[
-                    ("peer", Number(peer.into())),
-                    ("self", Number(own.into())),
-                    ("federation", Number(federation.into())),
-                ],
-            ),
-            Value::Flow { kind, bandwidth } => {
-                object(s, &[("type", Number(kind.into())), ("max_bandwidth", Number(bandwidth.into()))])
+            Value::Location { peer, own, federation } => {
+                object!(s, ("peer", peer), ("self", own), ("federation", federation))
             }
-            Value::Network { flags, nodes, up, down } => object(
-                s,
-                &[
-                    ("flags", Number(flags.into())),
-                    ("nodes", Number(nodes.into())),
-                    ("up_max", Number(up.into())),
-                    ("down_max", Number(down.into())),
-                ],
-            ),
-            Value::NetworkInfo { id, cost } => {
-                object(s, &[("network_id", Number(id.into())), ("cost", Number(cost.into()))])
+            Value::Flow { kind, bandwidth } => object!(s, ("type", kind), ("max_bandwidth", bandwidth)),
+            Value::Network { flags, nodes, up, down } => {
+                object!(s, ("flags", flags), ("nodes", nodes), ("up_max", up), ("down_max", down))
             }
+            Value::NetworkInfo { id, cost } => object!(s, ("network_id", id), ("cost", cost)),
             Value::MiscInfo(words) => match words16(words).next() {
                 Some(version) => {
-                    object(s, &[("goog_ping_version", Number(version.into())), ("values", Words16(words))])
+                    object!(s, ("goog_ping_version", version), ("values", List(words16(words))))
                 }
-                None => object(s, &[("values", Words16(words))]),
+                None => object!(s, ("values", List(words16(words)))),
             },
-            Value::Checksums(list) => object(s, &[("crc32", Words32(list))]),
+            Value::Checksums(list) => {
+                object!(s, ("crc32", List(words32(list).map(|word| Word::<8>(word.into())))))
+            }
         }
     }
 }
