@@ -51,8 +51,9 @@ pub struct Clients {
     others_heard: bool,
     /// Hosts that went on as only an answer lets them, none of which is in the capture.
     unseen: BTreeSet<IpAddr>,
-    /// Hosts that sent STUN over TCP, or were sent it.
+    /// Hosts that sent STUN over TCP, or were sent it; and whether there are such by IPv4, and by IPv6.
     over_tcp: HashSet<IpAddr>,
+    over_tcp_by: [bool; 2],
     /// Whether any request of anybody was answered.
     both_ways: bool,
     /// Frames that the capturing program lost by its own count.
@@ -437,16 +438,21 @@ impl Clients {
     /// STUN went between two hosts over TCP.
     pub fn speak_over_tcp(&mut self, hosts: [IpAddr; 2]) {
         if self.over_tcp.len() < self.max {
+            let [by_v4, by_v6] = &mut self.over_tcp_by;
+            *by_v4 |= hosts.iter().any(IpAddr::is_ipv4);
+            *by_v6 |= hosts.iter().any(IpAddr::is_ipv6);
             self.over_tcp.extend(hosts);
         }
     }
 
     /// Whether one of these may have used TCP, or a host of which nothing tells that it is none of them: by IPv6, where these are known by IPv4.
+    #[must_use]
     pub fn may_have_used_tcp(&self, hosts: &[IpAddr]) -> bool {
-        let other_family = |host: &IpAddr| hosts.iter().all(|known| known.is_ipv4() != host.is_ipv4());
+        let [by_v4, by_v6] = self.over_tcp_by;
         self.over_tcp.len() >= self.max
             || hosts.iter().any(|host| self.over_tcp.contains(host))
-            || self.over_tcp.iter().any(other_family)
+            || by_v4 && hosts.iter().all(IpAddr::is_ipv6)
+            || by_v6 && hosts.iter().all(IpAddr::is_ipv4)
     }
 
     /// A request was answered by whom it was sent to.
