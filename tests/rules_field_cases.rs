@@ -211,6 +211,19 @@ fn a_sender_that_is_told_once_what_a_path_takes_has_lost_nothing() {
 }
 
 #[test]
+fn packets_too_large_for_the_path_are_told_after_hundreds_of_calls_ended_in_closed_ports() {
+    let (mut scene, _) = call();
+    for port in 20_000..20_300 {
+        let client = format!("192.168.1.10:{port}");
+        scene.after_ms(1).allocate(client.as_str(), SERVER);
+        let data = scene.channel_data(SERVER, client.as_str(), 0x4000, payload::rtp(111, 1, 1, 8, 80));
+        scene.icmp("192.168.1.10", Icmp::PortUnreachable, &data);
+    }
+    too_large(&mut scene, |number| payload::rtp(96, number, u32::from(number) * 9000, 9, 1350), 30);
+    assert!(ids(&report(&scene.pcap())).contains(&"media-lossy"));
+}
+
+#[test]
 fn a_handshake_that_agrees_on_no_srtp_profile_leaves_a_call_without_media() {
     let agreed = |with_srtp: bool| {
         let mut scene = Scene::new();

@@ -30,8 +30,15 @@ pub struct TurnedBack {
     pub last: Seen,
 }
 
-/// All of that, by sender and receiver, and apart whether packets are too large.
-pub(in crate::session) type AllTurnedBack = BTreeMap<(Endpoint, Endpoint, bool), TurnedBack>;
+/// By sender and receiver.
+type Ways = BTreeMap<(Endpoint, Endpoint), TurnedBack>;
+
+/// All of that. Of what no one wants to know there may be much, at the end of every call: it leaves room for what is too large.
+#[derive(Debug, Default)]
+pub(in crate::session) struct AllTurnedBack {
+    too_large: Ways,
+    away: Ways,
+}
 
 impl Session {
     /// An ICMP error quotes what does not get there: media, data of DTLS, or what goes to a relay or comes from it. Handshakes keep their own.
@@ -48,15 +55,17 @@ impl Session {
         let is_known = self.ice.find(&path).is_some()
             || self.media.known_way(&path).is_some()
             || on_flow().is_some_and(|flow| flow.conversation.is_some());
-        let key = (quoted.src, quoted.dst, too_large);
-        let room = self.turned_back.len() < MAX_WAYS || self.turned_back.contains_key(&key);
+        let AllTurnedBack { too_large: large, away } = &mut self.turned_back;
+        let ways = if too_large { large } else { away };
+        let key = (quoted.src, quoted.dst);
+        let room = ways.len() < MAX_WAYS || ways.contains_key(&key);
         if !is_known || !room || self.handshakes.is_under_way(&path) {
             return;
         }
         let seen = Seen { frame, time: self.now };
         let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
         let new = TurnedBack { answer, mtu: error.mtu, total: 0, frames: Vec::new(), first: seen, last: seen };
-        let known = self.turned_back.entry(key).or_insert(new);
+        let known = ways.entry(key).or_insert(new);
         known.total += 1;
         known.mtu = known.mtu.into_iter().chain(error.mtu).min();
         known.last = seen;
@@ -67,12 +76,12 @@ impl Session {
 
     /// What was too large for a router, by sender and receiver, in their order.
     pub fn too_large(&self) -> impl Iterator<Item = (Endpoint, Endpoint, &TurnedBack)> {
-        self.turned_back.iter().filter(|((.., large), _)| *large).map(|((src, dst, _), known)| (*src, *dst, known))
+        self.turned_back.too_large.iter().map(|((src, dst), known)| (*src, *dst, known))
     }
 
     /// What came back for packets of `src` that do not get to `dst`, whatever their size.
     #[must_use]
     pub fn turned_away(&self, src: Endpoint, dst: Endpoint) -> Option<&TurnedBack> {
-        self.turned_back.get(&(src, dst, false))
+        self.turned_back.away.get(&(src, dst))
     }
 }
