@@ -433,19 +433,24 @@ fn a_client_that_repeats_a_signed_request_passes_over_an_answer_without_signatur
     }
 }
 
+/// A client that repeats its signed request each time it is refused; the nonces are those of the challenge and of the refusals.
+fn repeated_though_refused([first, then]: [&str; 2]) -> Scene {
+    let mut scene = Scene::new();
+    scene.allocate_challenge(CLIENT, SERVER, "example.org", first);
+    let signed = scene.after_ms(2).allocate_as(CLIENT, SERVER, &alice(), first);
+    scene.after_ms(2).challenge(&signed, 401, "Unauthorized", "example.org", then);
+    for gap in [100, 200, 400, 800, 1600] {
+        let copy = scene.after_ms(gap).retransmit(&signed);
+        scene.after_ms(2).challenge(&copy, 401, "Unauthorized", "example.org", then);
+    }
+    scene
+}
+
 /// node-turn's client passes over a refusal and repeats its signed request: with the challenge in the capture, its nonce shows that the client
 /// hears the server. What the capture does not hold of that shows nothing.
 #[test]
 fn a_refusal_may_have_come_to_a_client_whose_nonce_the_capture_cannot_place() {
-    let mut scene = Scene::new();
-    scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce-1");
-    let signed = scene.after_ms(2).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
-    scene.after_ms(2).challenge(&signed, 401, "Unauthorized", "example.org", "nonce-2");
-    for gap in [100, 200, 400, 800, 1600] {
-        let copy = scene.after_ms(gap).retransmit(&signed);
-        scene.after_ms(2).challenge(&copy, 401, "Unauthorized", "example.org", "nonce-2");
-    }
-    let all = degrade::shots(wait(&mut scene));
+    let all = degrade::shots(wait(&mut repeated_though_refused(["nonce-1", "nonce-2"])));
     let whole = report(&degrade::pcap(&all));
     assert_eq!(failures(&whole), ["turn-integrity-rejected"]);
     let parts = [("late", all[2..].to_vec()), ("96", degrade::snapped(&all, 96)), ("68", degrade::snapped(&all, 68))];
@@ -926,15 +931,7 @@ fn a_client_that_asks_its_own_address_beyond_the_nat_tests_it_and_accuses_no_ser
 #[test]
 fn a_client_that_passes_over_a_refusal_and_repeats_its_request_hears_the_server() {
     // as werift does with a second 401: it goes on until its time is over
-    let mut scene = Scene::new();
-    scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce");
-    let request = scene.after_ms(10).allocate_as(CLIENT, SERVER, &alice(), "nonce");
-    scene.after_ms(10).challenge(&request, 401, "Unauthorized", "example.org", "nonce");
-    for wait in [50, 100, 200, 400, 800] {
-        let again = scene.after_ms(wait).retransmit(&request);
-        scene.after_ms(1).challenge(&again, 401, "Unauthorized", "example.org", "nonce");
-    }
-    let report = report(&wait(&mut scene).pcap());
+    let report = report(&wait(&mut repeated_though_refused(["nonce"; 2])).pcap());
     assert_eq!(report.headline_finding.as_deref(), Some("turn-integrity-rejected"));
     assert!(mine(&report).is_empty(), "{:?}", ids(&report));
 }

@@ -123,10 +123,8 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
         // the capture lacks checks that were answered, or has them in another order
         () if had_its_chance && ice.stray_answers > 0 => Confidence::Likely,
         // a server sees nothing of the pair that works, and one attempt on each of the others, or the beginning of one
-        () if is_one_attempt_from_afar(ice, agent) && (had_its_chance || sent.sends < sends) => match had_its_chance {
-            true => Confidence::Likely,
-            false => return,
-        },
+        () if had_its_chance && is_one_attempt_from_afar(ice, agent) => Confidence::Likely,
+        () if sent.sends < sends && is_one_attempt_from_afar(ice, agent) => return,
         () if sent.sends >= sends && sent.span >= LONG_ENOUGH && hears && (meets || sent.sounds_unheard) => {
             Confidence::Certain
         }

@@ -13,22 +13,18 @@ use crate::time::Span;
 const OFTEN: u64 = 2;
 
 /// A side that said nothing more after some packet.
-#[derive(Clone, Copy)]
 pub(super) struct Gone<'s> {
     /// The last that came of it.
     pub heard: Seen,
     /// What says by ICMP that the other's packets do not get there.
-    pub refused: Option<&'s TurnedBack>,
+    refused: Option<&'s TurnedBack>,
+    /// The server of the relay that carries the media.
+    pub server: Option<ServerAddress>,
     /// Where its media gets to a relay, which does not pass it on: the last of that.
     pub arrived: Option<Seen>,
 }
 
-impl<'s> Gone<'s> {
-    pub(super) fn after(heard: Seen, refused: Option<&'s TurnedBack>) -> Gone<'s> {
-        let refused = refused.filter(|known| known.total >= OFTEN && known.last.time > heard.time);
-        Gone { heard, refused, arrived: None }
-    }
-
+impl Gone<'_> {
     pub(super) fn confidence(&self) -> Confidence {
         if self.refused.is_some() { Confidence::Certain } else { Confidence::Likely }
     }
@@ -101,28 +97,35 @@ impl OneWay<'_> {
         self.other.rtcp >= OFTEN && self.last.time.since(heard.time) >= UNREPORTED && !after && !asks
     }
 
+    /// The story of a side that is.
+    pub(super) fn gone<'v>(&self, heard: Seen, ways: &[&MediaWay], view: &View<'v>) -> Gone<'v> {
+        let refused = view.session.turned_away(self.src, self.dst);
+        let refused = refused.filter(|known| known.total >= OFTEN && known.last.time > heard.time);
+        Gone { heard, refused, server: self.server(ways, view), arrived: None }
+    }
+
     /// The last media of the silent side that got to a relay, for long after nothing came any more.
-    pub(super) fn arrives_at_relay(&self, view: &View<'_>, heard: Seen) -> Option<Seen> {
+    pub(super) fn arrives_at_relay(&self, ways: &[&MediaWay], heard: Seen) -> Option<Seen> {
         let ends = Some((self.dst, self.src));
-        let (_, last) = self.beyond_relay(view)?.directions.iter().find(|known| known.ends == ends)?.media?;
+        let (_, last) = self.beyond_relay(ways)?.directions.iter().find(|known| known.ends == ends)?.media?;
         (last.time.since(heard.time) >= UNREPORTED).then_some(last)
     }
 
     /// The server of the relay that carries it, where the capture shows the leg of the relay's client.
-    pub(super) fn server(&self, view: &View<'_>) -> Option<ServerAddress> {
+    fn server(&self, ways: &[&MediaWay], view: &View<'_>) -> Option<ServerAddress> {
         let inside = |way: &&MediaWay| way.path.inside.is_some();
-        let leg = Some(self.way).filter(inside).or_else(|| self.beyond_relay(view).filter(inside))?.path.ends;
+        let leg = Some(self.way).filter(inside).or_else(|| self.beyond_relay(ways).filter(inside))?.path.ends;
         let of = |(client, server)| view.session.last_lent(ClientAddress(client), ServerAddress(server));
         Some([(leg.low, leg.high), (leg.high, leg.low)].into_iter().find_map(of)?.server)
     }
 
     /// The way of the same on the other side of a relay.
-    fn beyond_relay<'v>(&self, view: &View<'v>) -> Option<&'v MediaWay> {
+    fn beyond_relay<'w>(&self, ways: &[&'w MediaWay]) -> Option<&'w MediaWay> {
         let is_it = |way: &&MediaWay| {
             let ends = way.directions.iter().find_map(|known| known.ends);
             way.path.inside.is_some() != self.way.path.inside.is_some()
                 && (ends == Some((self.src, self.dst)) || ends == Some((self.dst, self.src)))
         };
-        view.session.media().ways().into_iter().find(is_it)
+        ways.iter().copied().find(is_it)
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         let share = stream.expected() >= ENOUGH && stream.lost().saturating_mul(ONE_IN) > stream.expected();
         let known = (way, direction, stream);
         if (share || stream.outages > 0) && !is_elsewhere(known, &streams) && !is_told(known, &streams) {
-            tell((way, direction, stream), share, &streams, view, out);
+            tell(known, share, &streams, view, out);
         }
     }
 }

@@ -81,16 +81,15 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     for &way in &ways {
         for direction in 0..2 {
             let Some(found) = one_way(way, direction, &streams) else { continue };
-            let Some(story) = found.story(view) else { continue };
-            let story = match story {
-                story if !found.goes_elsewhere(&ways) => story,
+            let Some(mut story) = found.story(&ways, view) else { continue };
+            if found.goes_elsewhere(&ways) {
                 // what gets to a relay goes no other way, but no further
-                Story::Gone(gone) => match found.arrives_at_relay(view, gone.heard) {
-                    Some(arrived) => Story::Gone(Gone { arrived: Some(arrived), ..gone }),
-                    None => continue,
-                },
-                _ => continue,
-            };
+                let Story::Gone(gone) = &mut story else { continue };
+                gone.arrived = found.arrives_at_relay(&ways, gone.heard);
+                if gone.arrived.is_none() {
+                    continue;
+                }
+            }
             found.tell(&story, view, out);
         }
     }
@@ -131,7 +130,7 @@ fn one_way<'s>(way: &'s MediaWay, direction: usize, streams: &[(&MediaWay, usize
 }
 
 impl OneWay<'_> {
-    fn story<'v>(&'v self, view: &View<'v>) -> Option<Story<'v>> {
+    fn story<'v>(&'v self, ways: &[&MediaWay], view: &View<'v>) -> Option<Story<'v>> {
         if let Some(reports) = self.other.reports.iter().find(|known| self.is_unseen(known)) {
             return Some(Story::Reported(reports));
         }
@@ -154,8 +153,7 @@ impl OneWay<'_> {
         let multiplexed = self.own.rtcp_seen.is_some_and(|(_, last)| last.time >= silent_since);
         if !alive {
             let heard = self.heard.filter(|&heard| multiplexed && self.is_gone(heard))?;
-            let refused = view.session.turned_away(self.src, self.dst);
-            return Some(Story::Gone(Gone::after(heard, refused)));
+            return Some(Story::Gone(self.gone(heard, ways, view)));
         }
         if !multiplexed {
             return None;
@@ -222,11 +220,15 @@ impl OneWay<'_> {
             Story::Gone(gone) => gone.frames(),
             _ => Vec::new(),
         };
-        let gone = if let Story::Gone(gone) = story { Some(gone) } else { None };
-        let server = gone.and_then(|_| self.server(view));
-        let held = server.filter(|_| gone.is_some_and(|gone| gone.arrived.is_some()));
+        let (server, held_back) = match story {
+            Story::Gone(gone) => (gone.server, gone.arrived.is_some()),
+            _ => (None, false),
+        };
         let seen = Occurrence {
-            key: held.map_or_else(|| format!("0x{:08x}", self.ssrc), |server| format!("{server} holds back")),
+            key: match server.filter(|_| held_back) {
+                Some(server) => format!("{server} holds back"),
+                None => format!("0x{:08x}", self.ssrc),
+            },
             severity,
             confidence,
             at: self.since.time,

@@ -8,7 +8,7 @@ use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, Vi
 use crate::session::credentials::Status;
 use crate::session::{Answer, Asked, Conversation, Exchange, Grievance, Seen, Verdicts};
 use crate::time::{Span, Timestamp};
-use crate::wire::stun::{Class, Method};
+use crate::wire::stun::{Class, Method, TRANSMISSIONS};
 
 pub(super) const LOST: &str = "turn-answer-lost";
 pub(super) const ELSEWHERE: &str = "turn-answer-from-elsewhere";
@@ -16,9 +16,6 @@ pub(super) const ELSEWHERE: &str = "turn-answer-from-elsewhere";
 /// One copy can cross the answer, and one answer can be lost like any packet; a client that repeats its request more often after the
 /// answer has passed here does not get it.
 const REPEATS: u32 = 3;
-
-/// As often a client repeats a request before it gives up (Rc of RFC 8489 §6.2.1, without the first).
-const ALL_REPEATS: u32 = 6;
 
 /// No answer is under way for so long.
 const UNDER_WAY: Span = Span::from_secs(2);
@@ -34,7 +31,7 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
             id: LOST,
             key: format!("{server} {}", exchange.method),
             severity: Severity::Failure,
-            confidence: if lost.is_perhaps_chance() { Confidence::Likely } else { Confidence::Certain },
+            confidence: if lost.is_open() { Confidence::Likely } else { Confidence::Certain },
             remedy: remedy(exchange, conversation),
             at: exchange.first.time,
             frames: frames_seen.clone(),
@@ -50,7 +47,7 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
         let between = travel::of_answer(exchange, lost.answer, view);
         let where_to = match &between {
             Some(between) => between,
-            None if lost.hears && lost.data && lost.is_perhaps_chance() => {
+            None if lost.hears && lost.data && lost.is_open() => {
                 "An earlier answer on this way did arrive, for the client uses its nonce, and data goes on through the relay: a path that loses much of \
                  everything may have lost these, too, or the way back was lost in between."
             }
@@ -145,10 +142,10 @@ struct Lost {
 }
 
 impl Lost {
-    /// Whether it may be less than a way back that is closed: an unsigned answer of a client of which nothing else is seen may be lost, too, and of
-    /// a path that loses one packet in three, and passes data all the same, some answers in a row.
-    fn is_perhaps_chance(&self) -> bool {
-        let chance = if self.unsigned { !self.went_on } else { self.data && self.repeats < ALL_REPEATS };
+    /// Whether it may be less than a way back that is closed: an unsigned answer of a client of which nothing else is seen may be lost, too; of a path
+    /// that loses one packet in three, and passes data all the same, some answers in a row; and a client may pass over a refusal that it got.
+    fn is_open(&self) -> bool {
+        let chance = if self.unsigned { !self.went_on } else { self.data && self.repeats + 1 < TRANSMISSIONS };
         chance || self.unplaced
     }
 }
