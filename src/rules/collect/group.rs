@@ -231,8 +231,12 @@ impl Group {
                 " By its own count the capture lost {packets} that it should have held: what is missing may be among them."
             );
         }
-        // with clients forgotten for want of room, nobody can say that one never recovered
-        if clients.dropped() > 0 && self.finding.severity == Severity::Failure {
+        // of clients for which there was no room, nobody can say that they never recovered
+        let untold = |remedy: &Remedy| remedy.grievance().is_none_or(|from| !clients.knows(from.client));
+        if clients.dropped() > 0
+            && self.finding.severity == Severity::Failure
+            && open.iter().all(|(remedy, _)| untold(remedy))
+        {
             self.finding.confidence = Confidence::Likely;
         }
         self.finding.frames = in_order(std::mem::take(&mut self.finding.frames));

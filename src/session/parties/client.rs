@@ -117,6 +117,12 @@ impl Clients {
         self.dropped
     }
 
+    /// Whether anything of the client was kept: all of it, then.
+    #[must_use]
+    pub fn knows(&self, client: IpAddr) -> bool {
+        self.outcomes.contains_key(&client)
+    }
+
     /// The capture's clock was set back: what came later may bear an earlier time.
     pub fn clock_set_back(&mut self, from: Timestamp, to: Timestamp) {
         if self.set_back.is_none_or(|[_, known]| to < known) {
