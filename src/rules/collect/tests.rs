@@ -75,7 +75,9 @@ fn a_failure_that_was_remedied_is_a_warning() {
 fn a_client_that_is_known_failed_for_certain_though_others_found_no_room() {
     let confidence = |first: &str| {
         let mut clients = Clients::new(1);
-        [first, "192.0.2.77"].map(|client| clients.data(client.parse().unwrap(), Timestamp(5)));
+        for client in [first, "192.0.2.77"] {
+            clients.data(client.parse().unwrap(), Timestamp(5));
+        }
         let mut collector = Collector::default();
         collector.add(failure("", 10), Text::default);
         collector.conclude(&clients, &names())[0].confidence
