@@ -130,7 +130,7 @@ fn text(group: &Refused<'_>, request: &Proof, response: &Proof, view: &View<'_>)
     };
     let near = nearly(asked, request, response, view);
     let odd = oddity(request, asked);
-    let (why, proof, fix) = match near {
+    let Text { title: why, explanation: proof, fix } = match near {
         _ if same => no_blame(&user),
         Some(near) => near.blame(response, &user, view),
         None => by_configuration(request, response, asked, &user, dialect, view)
@@ -214,26 +214,22 @@ fn may_be_nonce(group: &Refused<'_>, view: &View<'_>) -> bool {
 }
 
 /// Where nothing was given to test with, and the server had taken the same user's signature before: something changed in between.
-fn accepted_before(
-    group: &Refused<'_>,
-    (request, response): (&Proof, &Proof),
-    user: &str,
-) -> Option<(String, String, String)> {
+fn accepted_before(group: &Refused<'_>, (request, response): (&Proof, &Proof), user: &str) -> Option<Text> {
     let untested = |proof: &Proof| matches!(proof, Proof::Untested | Proof::Unsigned | Proof::Truncated);
     let before = granted_before(group).filter(|_| untested(request) && untested(response))?;
     let ago = how_long(group.first.first.time.since(before.first.time));
-    Some((
-        format!("the same user was accepted {ago} before"),
-        format!(
+    Some(Text {
+        title: format!("the same user was accepted {ago} before"),
+        explanation: format!(
             "The server had granted the {} that {user} signed in frame {}. Since then the password was changed or the user removed on the server, or the client \
              signs with something else; credentials given with --credentials FILE show which.",
             before.method, before.first.frame
         ),
-        format!(
+        fix: format!(
             "See what changed for {user} at that time: on the server a password, a user that was removed or ran out, a restart with another database; on the client \
              another account. Give both sides the same again."
         ),
-    ))
+    })
 }
 
 /// Where credentials were given, and none for the names in the request.
@@ -243,7 +239,7 @@ fn not_given(
     what: &str,
     user: &str,
     view: &View<'_>,
-) -> Option<(String, String, String)> {
+) -> Option<Text> {
     let untested = *request == Proof::Untested && matches!(response, Proof::Untested | Proof::Unsigned);
     let given = view.session.credentials().list();
     let of_servers = given.iter().any(|known| !matches!(known.kind, Kind::Ice { .. }));
@@ -251,13 +247,15 @@ fn not_given(
         return None;
     }
     let realm = view.quoted(asked.realm);
-    Some((
-        format!("none of the credentials given is for {user} in realm {realm}"),
-        format!(
+    Some(Text {
+        title: format!("none of the credentials given is for {user} in realm {realm}"),
+        explanation: format!(
             "None of the credentials given is for {user} in realm {realm}, so that the signature could not be tested. If they are all that the server has, it does not know the user."
         ),
-        format!("Look whether the server has {user} in realm {realm}, and set the same {what} on client and server."),
-    ))
+        fix: format!(
+            "Look whether the server has {user} in realm {realm}, and set the same {what} on client and server."
+        ),
+    })
 }
 
 /// That none of the credentials which apply made a signature.
@@ -305,22 +303,22 @@ fn oddity(request: &Proof, asked: &Asked) -> Option<Slip> {
 }
 
 /// Where the client does otherwise than most do with what it was given, the server may hold the same all the same.
-fn made_otherwise(request: &Proof, response: &Proof, odd: Slip, user: &str) -> Option<(String, String, String)> {
+fn made_otherwise(request: &Proof, response: &Proof, odd: Slip, user: &str) -> Option<Text> {
     let Proof::By { label, .. } = request else { return None };
     if matches!(response, Proof::By { .. } | Proof::Mismatch(_)) {
         return None; // that shows what the server holds
     }
-    Some((
-        format!("the client signs with \"{label}\" when {odd}"),
-        format!(
+    Some(Text {
+        title: format!("the client signs with \"{label}\" when {odd}"),
+        explanation: format!(
             "Whether the server holds the same as the client does not show: one that makes integrity otherwise refuses {user} even then. The request's integrity verifies \
              with the credential \"{label}\", which is what the client was given."
         ),
-        format!(
+        fix: format!(
             "Let client and server make integrity in the same way: as RFC 8489 has it, or as this server expects it. If the server refuses {user} then, too, set the \
              password of \"{label}\" on it."
         ),
-    ))
+    })
 }
 
 /// The credentials, given one by one, that are for the names in a request.
@@ -345,7 +343,7 @@ fn by_configuration(
     user: &str,
     dialect: Dialect,
     view: &View<'_>,
-) -> Option<(String, String, String)> {
+) -> Option<Text> {
     let Proof::By { label: client, credential, side, .. } = request else { return None };
     if *side == Some(Side::Server) || matches!(response, Proof::By { .. }) {
         return None;
@@ -368,48 +366,48 @@ fn by_configuration(
         if oddity(request, asked).is_some() {
             return None;
         }
-        return Some((
-            format!(
+        return Some(Text {
+            title: format!(
                 "the client signs with \"{client}\", the same as the server's \"{server}\", and the server does not hold that"
             ),
-            format!(
+            explanation: format!(
                 "The request's integrity verifies with \"{client}\", and \"{server}\", which is said to be the server's, is the same: the client signs with what both \
                  sides should have, and the server must hold something else, or does not know {user} at all.{third}"
             ),
-            format!(
+            fix: format!(
                 "Set the password of \"{server}\" for {user} on the server again, and see that it is used: another database, a restart that is due, an older file.{cisco}"
             ),
-        ));
+        });
     }
     let (number, server) = servers.first()?;
     let near = credentials.slip_between(*number, *credential);
     let near = near.map(|slip| format!(" They differ by a mishap: \"{server}\" becomes \"{client}\" when {slip}."));
     let near = near.unwrap_or_default();
     if is_shared(*number) || is_shared(*credential) {
-        return Some((
-            format!(
+        return Some(Text {
+            title: format!(
                 "the client's password was made with \"{client}\", and the server's \"{server}\" is another shared secret"
             ),
-            format!(
+            explanation: format!(
                 "The request's integrity verifies with a time-limited password made with \"{client}\", so that is what issued it; \"{server}\", which the server is \
                  configured with, is another shared secret, and makes other passwords for the same user name.{near}{third}"
             ),
-            format!(
+            fix: format!(
                 "Give the service that issues the time-limited credentials and the server the same shared secret: that of \"{server}\" to the former, or that of \
                  \"{client}\" to the latter."
             ),
-        ));
+        });
     }
-    Some((
-        format!("the client signs with \"{client}\", and the server's \"{server}\" is another password"),
-        format!(
+    Some(Text {
+        title: format!("the client signs with \"{client}\", and the server's \"{server}\" is another password"),
+        explanation: format!(
             "The request's integrity verifies with \"{client}\", so that is what the client holds; \"{server}\", which the server is configured with, is another password: \
              the two sides were given different ones.{near}{third}"
         ),
-        format!(
+        fix: format!(
             "Give both sides the same password for {user}: the one of \"{server}\" to the client, or the one of \"{client}\" to the server.{cisco}"
         ),
-    ))
+    })
 }
 
 /// Where the two passwords are set in the pair that this most often is.
@@ -424,26 +422,26 @@ fn cisco(dialect: Dialect) -> &'static str {
 }
 
 /// Request and refusal are signed with the same password: it is not the password.
-fn no_blame(user: &str) -> (String, String, String) {
-    (
-        "though both sides sign with the same password".to_owned(),
-        "The request's integrity and the error response's own verify with the same password, so the two sides agree on it.".to_owned(),
-        format!("Look at the server for another reason to refuse {user}: an account that is locked or has run out, or a limit."),
-    )
+fn no_blame(user: &str) -> Text {
+    Text {
+        title: "though both sides sign with the same password".to_owned(),
+        explanation: "The request's integrity and the error response's own verify with the same password, so the two sides agree on it.".to_owned(),
+        fix: format!("Look at the server for another reason to refuse {user}: an account that is locked or has run out, or a limit."),
+}
 }
 
 /// Who holds what: a clause for the headline, sentences with the proof, and what to change.
-fn blame(request: &Proof, response: &Proof, what: &str, user: &str, dialect: Dialect) -> (String, String, String) {
+fn blame(request: &Proof, response: &Proof, what: &str, user: &str, dialect: Dialect) -> Text {
     let cisco = cisco(dialect);
     match (request, response) {
-        (Proof::By { label: client, credential: one, .. }, Proof::By { label: server, credential: other, .. }) if one != other => (
-            format!("the client signs with \"{client}\", the server with \"{server}\""),
-            format!(
+        (Proof::By { label: client, credential: one, .. }, Proof::By { label: server, credential: other, .. }) if one != other => Text {
+            title: format!("the client signs with \"{client}\", the server with \"{server}\""),
+            explanation: format!(
                 "The request's integrity verifies with the credential \"{client}\" and the error response's own with \"{server}\": \
                  each side holds another password."
             ),
-            format!("Give both sides the same password for {user}: the one of \"{server}\" to the client, or the one of \"{client}\" to the server.{cisco}"),
-        ),
+            fix: format!("Give both sides the same password for {user}: the one of \"{server}\" to the client, or the one of \"{client}\" to the server.{cisco}"),
+},
         (Proof::By { label, side, .. }, _) => {
             let held = match side {
                 Some(Side::Server) => format!("the client signs with \"{label}\", which the server should hold and does not"),
@@ -456,38 +454,42 @@ fn blame(request: &Proof, response: &Proof, what: &str, user: &str, dialect: Dia
                 "The request's integrity verifies with the credential \"{label}\", so that is what the client was given; the server does not \
                  hold the same."
             );
-            (held, proof, format!("Set on the server, for {user}, the password of \"{label}\"; or give the client the one that the server holds.{cisco}"))
+            Text {
+                title: held,
+                explanation: proof,
+                fix: format!("Set on the server, for {user}, the password of \"{label}\"; or give the client the one that the server holds.{cisco}"),
+            }
         }
-        (Proof::Mismatch(tried), Proof::By { label, .. }) => (
-            format!("the server holds \"{label}\", the client was given something else"),
-            format!(
+        (Proof::Mismatch(tried), Proof::By { label, .. }) => Text {
+            title: format!("the server holds \"{label}\", the client was given something else"),
+            explanation: format!(
                 "The request {}; the error response's own integrity verifies with \"{label}\", so the server holds that one.",
                 not_by(*tried)
             ),
-            format!("Give the client the password of \"{label}\" for {user}.{cisco}"),
-        ),
-        (Proof::Mismatch(tried), _) => (
-            "the client signs with none of the credentials given".to_owned(),
-            format!(
+            fix: format!("Give the client the password of \"{label}\" for {user}.{cisco}"),
+},
+        (Proof::Mismatch(tried), _) => Text {
+            title: "the client signs with none of the credentials given".to_owned(),
+            explanation: format!(
                 "The request {}: the client was given something else, or a password was changed or mistyped on its way there.",
                 not_by(*tried)
             ),
-            format!("Look at what the client was really given for {user}, and set the same on client and server.{cisco}"),
-        ),
-        (_, Proof::By { label, .. }) => (
-            format!("the server holds \"{label}\", the client another"),
-            format!("The error response's own integrity verifies with \"{label}\": that is what the server holds."),
-            format!("Give the client the password of \"{label}\" for {user}.{cisco}"),
-        ),
-        (Proof::Truncated, _) => (
-            format!("{what} differs between client and server"),
-            "The capture cuts the signed messages short, so no credential can be tested on them.".to_owned(),
-            format!("Set the same {what} on client and server; capture whole packets to see which of them is wrong.{cisco}"),
-        ),
-        _ => (
-            format!("{what} differs between client and server"),
-            "Which side is wrong the packets can show too: give the credentials that each side should have with --credentials FILE.".to_owned(),
-            format!("Set the same {what} on client and server.{cisco}"),
-        ),
+            fix: format!("Look at what the client was really given for {user}, and set the same on client and server.{cisco}"),
+},
+        (_, Proof::By { label, .. }) => Text {
+            title: format!("the server holds \"{label}\", the client another"),
+            explanation: format!("The error response's own integrity verifies with \"{label}\": that is what the server holds."),
+            fix: format!("Give the client the password of \"{label}\" for {user}.{cisco}"),
+},
+        (Proof::Truncated, _) => Text {
+            title: format!("{what} differs between client and server"),
+            explanation: "The capture cuts the signed messages short, so no credential can be tested on them.".to_owned(),
+            fix: format!("Set the same {what} on client and server; capture whole packets to see which of them is wrong.{cisco}"),
+},
+        _ => Text {
+            title: format!("{what} differs between client and server"),
+            explanation: "Which side is wrong the packets can show too: give the credentials that each side should have with --credentials FILE.".to_owned(),
+            fix: format!("Set the same {what} on client and server.{cisco}"),
+},
     }
 }

@@ -1,6 +1,6 @@
 //! Near misses in a finding: what was done to a credential on its way.
 
-use crate::rules::{Proof, View};
+use crate::rules::{Proof, Text, View};
 use crate::session::credentials::{Side, Slip};
 use crate::session::{Asked, Near};
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ pub(super) fn nearly<'v>(asked: &Asked, request: &Proof, response: &Proof, view:
 
 impl Nearly<'_> {
     /// A clause for the headline, sentences with the proof, and what to change.
-    pub(super) fn blame(&self, response: &Proof, user: &str, view: &View<'_>) -> (String, String, String) {
+    pub(super) fn blame(&self, response: &Proof, user: &str, view: &View<'_>) -> Text {
         let credentials = view.session.credentials();
         let said = |near: &Near| {
             let described = credentials.describe(near.credential);
@@ -36,7 +36,7 @@ impl Nearly<'_> {
             (None, None) => return Default::default(),
         };
         let (label, when, side) = said(near);
-        let applies = match near.untested {
+        let mut proof = match near.untested {
             true => format!(
                 "No credential given is for the names in the {whose}, and it verifies with \"{label}\" when {when}."
             ),
@@ -44,7 +44,6 @@ impl Nearly<'_> {
                 "The {whose} verifies with none of the credentials as they are given, and with \"{label}\" when {when}."
             ),
         };
-        let mut proof = applies;
         match (response, self.request.and(self.response)) {
             (Proof::By { label, .. }, _) => {
                 let _ = write!(proof, " The error response's own integrity verifies with \"{label}\" as it is given.");
@@ -75,6 +74,6 @@ impl Nearly<'_> {
                 "What was meant for the server changed before it was used: look at how \"{label}\" is entered, stored and escaped there."
             ),
         };
-        (format!("the {whose} verifies with \"{label}\" when {when}"), proof, fix)
+        Text { title: format!("the {whose} verifies with \"{label}\" when {when}"), explanation: proof, fix }
     }
 }

@@ -1,7 +1,7 @@
 //! `turn-response-integrity-bad` and `turn-bid-down`: it works, but it is protected worse than it looks.
 
 use crate::rules::evidence::{filter_of, frames, frames_of};
-use crate::rules::{Collector, Confidence, Occurrence, Proof, Severity, Subject, Text, View};
+use crate::rules::{Collector, Confidence, Occurrence, Proof, Severity, Text, View};
 use crate::session::{Conversation, Exchange};
 
 pub(super) const RESPONSE_BAD: &str = "turn-response-integrity-bad";
@@ -129,13 +129,7 @@ fn occurrence(
         at: first.first.time,
         frames: frames_of(all.iter().copied()),
         filter: Some(filter_of(conversation)),
-        subject: Subject {
-            client: Some(conversation.client),
-            server: Some(conversation.server),
-            username: first.asked.user.map(|name| view.text(name)),
-            realm: first.asked.realm.map(|name| view.text(name)),
-            ..Subject::default()
-        },
+        subject: view.subject(conversation, first.asked.user, first.asked.realm),
         ..Occurrence::of(id, "RFC 8489 §9.2.5")
     }
 }

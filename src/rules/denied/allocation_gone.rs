@@ -233,33 +233,33 @@ fn text(
     } else {
         ""
     };
-    let (short, why, fix) = told(state, trace, client);
+    let Text { title, explanation, fix } = told(state, trace, client);
     Text {
-        title: format!("{met}: {short}"),
+        title: format!("{met}: {title}"),
         explanation: format!(
-            "{met} ({listed}): the server has no allocation at these addresses and ports. {why}{bare}"
+            "{met} ({listed}): the server has no allocation at these addresses and ports. {explanation}{bare}"
         ),
         fix,
     }
 }
 
 /// A server that grants an allocation with LIFETIME 0 has it end at once (RFC 8656 §7.2 has it be 600 or more unless the client asked for less).
-fn granted_for_nothing(lent: &Lent) -> (String, String, String) {
-    (
-        format!("{} had granted it for 0 seconds", lent.server),
-        format!(
+fn granted_for_nothing(lent: &Lent) -> Text {
+    Text {
+        title: format!("{} had granted it for 0 seconds", lent.server),
+        explanation: format!(
             "The Allocate was granted in frame {} with LIFETIME 0, so that the allocation was over as it began.",
             lent.created.frame
         ),
-        format!(
+        fix: format!(
             "Set the lifetime that {} grants (coturn: max-allocate-lifetime); the client must not take such an answer for a relay.",
             lent.server
         ),
-    )
+    }
 }
 
 /// What happened, as a clause for the headline and in sentences, and what to change.
-fn told(state: &State, trace: Option<Trace>, client: ClientAddress) -> (String, String, String) {
+fn told(state: &State, trace: Option<Trace>, client: ClientAddress) -> Text {
     let in_time = "Have the client send its Refresh well before the end (a minute is usual), repeat it when it gets no answer, and take over \
                    the nonce of a 438; a client that slept must allocate anew.";
     match state {
@@ -276,25 +276,29 @@ fn told(state: &State, trace: Option<Trace>, client: ClientAddress) -> (String, 
                 "{last}, the last time for {} seconds, and so ended {ago} before the first of these requests.",
                 lent.lifetime
             );
-            (format!("the allocation had expired {ago} before"), why, in_time.to_owned())
+            Text {
+                title: format!("the allocation had expired {ago} before"),
+                explanation: why,
+                fix: in_time.to_owned(),
+            }
         }
-        State::Released(ago) => (
-            format!("the client had given its allocation up {ago} before"),
-            format!("The client itself had ended it with a Refresh of lifetime 0, {ago} before, and made no other since."),
-            "The client should stop using an allocation that it has ended, or allocate anew.".to_owned(),
-        ),
-        State::Lost(lent, left) => (
-            format!("the allocation is gone {left} before its time"),
-            format!(
+        State::Released(ago) => Text {
+            title: format!("the client had given its allocation up {ago} before"),
+            explanation: format!("The client itself had ended it with a Refresh of lifetime 0, {ago} before, and made no other since."),
+            fix: "The client should stop using an allocation that it has ended, or allocate anew.".to_owned(),
+},
+        State::Lost(lent, left) => Text {
+            title: format!("the allocation is gone {left} before its time"),
+            explanation: format!(
                 "It was granted in frame {} and should have lived {left} longer. {}",
                 lent.created.frame,
                 lost_how(trace, "The")
             ),
-            lost_fix(trace).to_owned(),
-        ),
-        State::Moved(from, frame) => (
-            format!("the client used to come from {from}"),
-            format!(
+            fix: lost_fix(trace).to_owned(),
+},
+        State::Moved(from, frame) => Text {
+            title: format!("the client used to come from {from}"),
+            explanation: format!(
                 "The nonce that it echoes had been given to {from} (frame {frame}): {}, and to the server the same client is another one now.",
                 if from.0.ip() == client.0.ip() {
                     format!("a NAT on the way changed its port from {} to {}", from.0.port(), client.0.port())
@@ -302,24 +306,24 @@ fn told(state: &State, trace: Option<Trace>, client: ClientAddress) -> (String, 
                     format!("it comes from {} now, since its network changed or a VPN was switched on or off", client.0.ip())
                 }
             ),
-            "On a change of address the client must allocate anew, or use mobility (RFC 8016); something sent every 15 seconds or so keeps a NAT \
+            fix: "On a change of address the client must allocate anew, or use mobility (RFC 8016); something sent every 15 seconds or so keeps a NAT \
              from forgetting a mapping that is idle."
                 .to_owned(),
-        ),
-        State::Never => (
-            "no allocation was ever made on these addresses".to_owned(),
-            "The capture has this conversation from its first request on, and no Allocate in it was granted.".to_owned(),
-            "The client must have an allocation first, on the same local port: see why it got none.".to_owned(),
-        ),
-        State::Unknown => (
-            "there is no allocation (any more)".to_owned(),
-            format!("The capture does not show how that allocation began. {}", lost_how(trace, "It expired, the")),
-            match trace {
+},
+        State::Never => Text {
+            title: "no allocation was ever made on these addresses".to_owned(),
+            explanation: "The capture has this conversation from its first request on, and no Allocate in it was granted.".to_owned(),
+            fix: "The client must have an allocation first, on the same local port: see why it got none.".to_owned(),
+},
+        State::Unknown => Text {
+            title: "there is no allocation (any more)".to_owned(),
+            explanation: format!("The capture does not show how that allocation began. {}", lost_how(trace, "It expired, the")),
+            fix: match trace {
                 None | Some(Trace::SamePlace(..)) => in_time,
                 Some(_) => lost_fix(trace),
             }
             .to_owned(),
-        ),
+},
     }
 }
 
