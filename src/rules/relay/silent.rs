@@ -5,7 +5,7 @@ use crate::net::{ClientAddress, RelayedAddress, Scope, ServerAddress, are_neighb
 use crate::rules::evidence::{counted, filter_of, frames, frames_at, how_long, is_whole};
 use crate::rules::travel::{self, Whereabouts};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::session::{Allocation, Arrival, Conversation, Grievance, Permission, Unreached};
+use crate::session::{Allocation, Arrival, Conversation, Grievance, Permission, Seen, Unreached};
 use crate::time::Span;
 use crate::wire::stun::TRANSMISSIONS;
 
@@ -24,139 +24,280 @@ const DIRECT: &str = " All of it may be connectivity checks, and too few to tell
 const SHOWN: usize = 3;
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
-    for allocation in conversation.allocations() {
-        silent(conversation, allocation, view, out);
+    for silence in conversation.allocations().filter_map(|allocation| Silence::of(conversation, allocation, view)) {
+        silence.tell(conversation, view, out);
     }
 }
 
-fn silent(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, out: &mut Collector) {
-    let nothing_back = allocation.received.packets == 0 && conversation.relayed_checks.answered == 0;
-    let Some(relayed) = allocation.relayed.iter().flatten().find(|relayed| relayed.is_usable()).copied() else {
-        return;
-    };
-    // what is sent where nothing is bound or permitted, and what no peer can reach, is told as that
-    // what came back may be in what the capture lacks of the server's stream
-    let unread = conversation.connection.as_deref().is_some_and(|connection| connection.missing[1] > 0);
-    if !nothing_back || unread || is_out_of_reach(relayed, conversation.server) {
-        return;
+/// A relay through which much was sent and nothing came back.
+struct Silence<'c> {
+    client: ClientAddress,
+    server: ServerAddress,
+    relayed: RelayedAddress,
+    allocation: &'c Allocation,
+    /// That of the first peer which the relay can reach by its address.
+    permission: &'c Permission,
+    /// From the permission to the last that was sent.
+    lasted: Span,
+    /// From there on.
+    waited: Span,
+    unreached: Vec<Unreached>,
+    /// The relay's own host refuses what is sent to it.
+    shut: Option<Seen>,
+    /// What the peer sent to the relay all the same.
+    returned: Option<Arrival>,
+    /// The call may have found a way without the relay.
+    direct: bool,
+}
+
+impl<'c> Silence<'c> {
+    fn of(conversation: &Conversation, allocation: &'c Allocation, view: &View<'_>) -> Option<Silence<'c>> {
+        let (client, server) = (conversation.client, conversation.server);
+        let nothing_back = allocation.received.packets == 0 && conversation.relayed_checks.answered == 0;
+        let relayed = allocation.relayed.iter().flatten().find(|relayed| relayed.is_usable()).copied()?;
+        // what came back may be in what the capture lacks of the server's stream
+        let unread = conversation.connection.as_deref().is_some_and(|connection| connection.missing[1] > 0);
+        // what no peer can reach, and what is sent where nothing is bound or permitted, is told as that
+        if !nothing_back || unread || is_out_of_reach(relayed, server) {
+            return None;
+        }
+        let permission = in_reach(allocation, relayed).next()?;
+        let (tried, over) = TRIED;
+        let lasted = allocation.sent.last.since(permission.made.time);
+        let astray = allocation.strays.as_deref().map_or(0, |strays| strays.packets());
+        let until = allocation.ended.map_or(view.now(), |(_, seen)| seen.time);
+        let waited = until.since(allocation.sent.last);
+        if allocation.sent.packets.saturating_sub(astray) < tried || (lasted < over && waited < WAITED) {
+            return None;
+        }
+        // what came before there was a permission was dropped rightly
+        let permitted = |arrival: &Arrival| arrival.first.time >= permission.made.time || arrival.packets >= SEVERAL;
+        let returned = view.session.returned(allocation, server, permission.peer.0.ip()).filter(permitted);
+        Some(Silence {
+            client,
+            server,
+            relayed,
+            allocation,
+            permission,
+            lasted,
+            waited,
+            unreached: view.session.unreached(allocation, server),
+            shut: view.session.shut(relayed, server, [allocation.created.time, allocation.until()]),
+            direct: returned.is_none() && may_be_direct(conversation, allocation),
+            returned,
+        })
     }
-    // a relay in the open cannot send to an address of a closed network: that says nothing of the relay
-    let in_reach = |peer: &&Permission| relayed.0.scope() != Scope::Public || peer.peer.0.scope() == Scope::Public;
-    let Some(permission) = allocation.permissions.iter().find(in_reach) else { return };
-    let (tried, over) = TRIED;
-    let lasted = allocation.sent.last.since(permission.made.time);
-    let astray = allocation.strays.as_deref().map_or(0, |strays| strays.packets());
-    let until = allocation.ended.map_or(view.now(), |(_, seen)| seen.time);
-    let waited = until.since(allocation.sent.last);
-    if allocation.sent.packets.saturating_sub(astray) < tried || (lasted < over && waited < WAITED) {
-        return;
+
+    fn tell(&self, conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
+        let &Silence { server, allocation, permission, .. } = self;
+        let mut listed = self.granted();
+        listed.extend(self.unreached.iter().map(|known| known.first.frame));
+        listed.extend(
+            [self.shut, self.returned.map(|arrival| arrival.first)].into_iter().flatten().map(|seen| seen.frame),
+        );
+        let mut seen = Occurrence {
+            id: ID,
+            key: server.to_string(),
+            severity: Severity::Failure,
+            confidence: if is_whole(conversation) && !self.direct { Confidence::Certain } else { Confidence::Likely },
+            remedy: Remedy::DataOrNothing(Grievance::of(conversation, allocation.user, allocation.created.time)),
+            at: permission.made.time,
+            frames: listed,
+            filter: Some(filter_of(conversation)),
+            reference: "RFC 8656 §9",
+            subject: Subject {
+                relayed: Some(self.relayed),
+                peer: Some(permission.peer),
+                ..view.subject(conversation, allocation.user, allocation.realm)
+            },
+            causes: &["turn-relay-private", "turn-permission-missing", "turn-channel-mismatch"],
+        };
+        // each of these is another story, to be told of those alone that it is of
+        if let Some(shut) = self.shut {
+            seen.key += " shut";
+            out.add(seen, || self.turned_away_by_its_host(shut));
+        } else if let Some(refused) = self.nobody_reached() {
+            seen.key += " beyond";
+            out.add(seen, || self.turned_away_beyond(refused));
+        } else if let Some(arrival) = self.returned {
+            let way = travel::of_receiver(self.relayed.0, view);
+            let at_server = is_unrouted(conversation.ttl[1]) && way.text.is_empty();
+            seen.key += " arrives";
+            out.add(seen, || self.not_passed_on(&arrival, at_server, &way));
+        } else {
+            out.add(seen, || self.nothing_back());
+        }
     }
-    let (client, server) = (conversation.client, conversation.server);
-    let at = allocation.created.time;
-    let mut listed = frames_at([allocation.requested, allocation.created, permission.made]);
-    let granted = frames(&listed);
-    let unreached = view.session.unreached(allocation, server);
-    let shut = view.session.shut(relayed, server, [at, allocation.until()]);
-    listed.extend(unreached.iter().map(|known| known.first.frame).chain(shut.map(|seen| seen.frame)));
-    // what came before there was a permission was dropped rightly
-    let permitted = |arrival: &Arrival| arrival.first.time >= permission.made.time || arrival.packets >= SEVERAL;
-    let returned = view.session.returned(allocation, server, permission.peer.0.ip()).filter(permitted);
-    let direct = returned.is_none() && may_be_direct(conversation, allocation);
-    listed.extend(returned.map(|arrival| arrival.first.frame));
-    let mut seen = Occurrence {
-        id: ID,
-        key: server.to_string(),
-        severity: Severity::Failure,
-        confidence: if is_whole(conversation) && !direct { Confidence::Certain } else { Confidence::Likely },
-        remedy: Remedy::DataOrNothing(Grievance::of(conversation, allocation.user, at)),
-        at: permission.made.time,
-        frames: listed,
-        filter: Some(filter_of(conversation)),
-        reference: "RFC 8656 §9",
-        subject: Subject {
-            relayed: Some(relayed),
-            peer: Some(permission.peer),
-            ..view.subject(conversation, allocation.user, allocation.realm)
-        },
-        causes: &["turn-relay-private", "turn-permission-missing", "turn-channel-mismatch"],
-    };
-    // a server with several addresses lends them all; so does one whose outside address is set wrong
-    let elsewhere = if are_neighbours(relayed.0.ip(), server.0.ip()) || relayed.0.is_v6() != server.0.is_v6() {
-        String::new()
-    } else {
+
+    /// The frames in which allocation and permission were asked for and granted.
+    fn granted(&self) -> Vec<u64> {
+        frames_at([self.allocation.requested, self.allocation.created, self.permission.made])
+    }
+
+    /// What said first by ICMP that a peer is not reached, where that was said of every peer.
+    fn nobody_reached(&self) -> Option<&Unreached> {
+        let turned_away = |peer: &Permission| self.unreached.iter().any(|known| known.peer.0.ip() == peer.peer.0.ip());
+        self.unreached.first().filter(|_| in_reach(self.allocation, self.relayed).all(turned_away))
+    }
+
+    /// What was granted and sent, without its full stop.
+    fn sent(&self) -> String {
+        let and_then = match self.lasted < TRIED.1 {
+            true => format!(" and within {} after that", self.waited),
+            false => String::new(),
+        };
         format!(
-            " The relay is not at the address at which the client reaches the server, {}: an outside address that is set wrong on the server (coturn: \
-             external-ip) looks the same.",
-            server.0.ip()
+            "The allocation and the permission for {} were granted ({}), and {} went out through the relay over {}. Not one came back from any peer{and_then}",
+            self.permission.peer.0.ip(),
+            frames(&self.granted()),
+            counted(self.allocation.sent.packets, "message"),
+            how_long(self.lasted),
         )
-    };
-    // both sides are relayed by this server, which sends to itself by way of the address outside of its NAT
-    let is_own = |ip| ip == server.0.ip() || ip == relayed.0.ip();
-    let (own_address, hairpin) = match allocation
-        .permissions
-        .iter()
-        .filter(in_reach)
-        .all(|known| is_own(known.peer.0.ip()))
-    {
-        true => (
-            format!(
-                " The peer {} is at the server's own address: both sides are relayed by it, and a server behind a NAT often does not reach itself by its outside \
-                 address.",
-                permission.peer.0.ip()
-            ),
-            format!(
-                "Let the server reach itself at {}: have the NAT before it turn such packets back (hairpin), put that address on an interface of its host, or give it an \
-                 outside address without a NAT. ",
-                permission.peer.0.ip()
-            ),
-        ),
-        false => Default::default(),
-    };
-    let and_then = if lasted < over { format!(" and within {waited} after that") } else { String::new() };
-    let sent = format!(
-        "The allocation and the permission for {} were granted ({granted}), and {} went out through the relay over {}. Not one came back from any \
-         peer{and_then}",
-        permission.peer.0.ip(),
-        counted(allocation.sent.packets, "message"),
-        how_long(lasted),
-    );
-    let met = met(&unreached, server) + if direct { DIRECT } else { "" };
-    // each of these is another story, to be told of those alone that it is of
-    if let Some(shut) = shut {
-        seen.key += " shut";
-        return out.add(seen, || shut_text(&sent, (client, server, relayed), shut.frame));
     }
-    let turned_away = |peer: &Permission| unreached.iter().any(|known| known.peer.0.ip() == peer.peer.0.ip());
-    if let Some(first) = unreached.first().filter(|_| allocation.permissions.iter().filter(in_reach).all(turned_away)) {
-        seen.key += " beyond";
-        return out.add(seen, || Text {
+
+    fn turned_away_by_its_host(&self, shut: Seen) -> Text {
+        let &Silence { client, server, relayed, .. } = self;
+        let (own, port) = (relayed.0.ip(), relayed.0.port());
+        Text {
             title: format!(
-                "What {client} sends through the relay {relayed} does not reach {}: {} (ICMP)",
-                first.peer, first.kind
+                "What peers send to the relay {relayed} of {client} is turned away by its own host: port unreachable (ICMP)"
             ),
-            explanation: format!("{sent}.{met} So the relay does send, and what it sends gets that far."),
-            fix: beyond(first, relayed),
-        });
+            explanation: format!(
+                "{}. The host of {relayed} itself answers what is sent there with ICMP \"port unreachable\" (from frame {} on): {server} has closed that port, \
+                 though the client was not told, or the host's firewall refuses it.",
+                self.sent(),
+                shut.frame
+            ),
+            fix: format!(
+                "Let UDP from anywhere in to the whole range of relay ports on {own}, this one being {port}. If no firewall refuses it, see in the server's log why it \
+                 gave up the relay: a restart, or an error when it sends, as where the host has no route to a peer."
+            ),
+        }
     }
-    if let Some(arrival) = returned {
-        let way = travel::of_receiver(relayed.0, view);
-        let at_server = is_unrouted(conversation.ttl[1]) && way.text.is_empty();
-        seen.key += " arrives";
-        return out.add(seen, || not_passed_on(&sent, (client, server, relayed), &arrival, at_server, &way));
+
+    fn turned_away_beyond(&self, refused: &Unreached) -> Text {
+        Text {
+            title: format!(
+                "What {} sends through the relay {} does not reach {}: {} (ICMP)",
+                self.client, self.relayed, refused.peer, refused.kind
+            ),
+            explanation: format!(
+                "{}.{} So the relay does send, and what it sends gets that far.",
+                self.sent(),
+                self.met()
+            ),
+            fix: beyond(refused, self.relayed),
+        }
     }
-    out.add(seen, || Text {
-        title: format!("Nothing comes back through the relay {relayed} of {server}, though {client} sends through it"),
-        explanation: format!(
-            "{sent}: either what the relay sends or what peers send to it is dropped, or no peer is there.{met}{elsewhere}{own_address}"
-        ),
-        fix: format!(
-            "{hairpin}Let UDP through between {} and the peers, in both directions, for the whole range of relay ports: this relay has port {}. See on the far side \
-             whether anything of it arrives at {}.",
-            relayed.0.ip(),
-            relayed.0.port(),
-            permission.peer.0.ip(),
-        ),
-    });
+
+    /// What a peer sends gets as far as this capture, and does not reach the client.
+    fn not_passed_on(&self, arrival: &Arrival, at_server: bool, way: &Whereabouts) -> Text {
+        let &Silence { client, server, relayed, .. } = self;
+        let Arrival { peer, first, packets, .. } = arrival;
+        let (own, port) = (relayed.0.ip(), relayed.0.port());
+        let lost = if at_server {
+            "A capture shows what arrives before the host's own firewall has judged it: that firewall, or a port mapping before a container, keeps it from \
+             the server."
+        } else if way.text.is_empty() {
+            "It is lost between this capture point and the server, or on the server's host."
+        } else {
+            ""
+        };
+        let seen =
+            if at_server { "arrives and is not passed on" } else { "is seen on its way and does not come through" };
+        Text {
+            title: format!(
+                "What {peer} sends to the relay {relayed} {seen} to {client}: something before {server} drops it"
+            ),
+            explanation: format!(
+                "{}. Yet {} of {peer} for {relayed} {} in the capture (from frame {} on), and {peer} has a permission.{}{lost}{}",
+                self.sent(),
+                counted(*packets, "datagram"),
+                if *packets == 1 { "is" } else { "are" },
+                first.frame,
+                if lost.is_empty() { "" } else { " " },
+                way.text,
+            ),
+            fix: format!(
+                "Let UDP from anywhere in to the whole range of relay ports on {own}, this one being {port}: in the firewall of the server's host (nftables, \
+                 iptables, ufw), in a cloud's security group, in the published ports of a container.{}",
+                way.fix
+            ),
+        }
+    }
+
+    fn nothing_back(&self) -> Text {
+        let &Silence { client, server, relayed, .. } = self;
+        let peer = self.permission.peer.0.ip();
+        // a server with several addresses lends them all; so does one whose outside address is set wrong
+        let elsewhere = match are_neighbours(relayed.0.ip(), server.0.ip()) || relayed.0.is_v6() != server.0.is_v6() {
+            true => String::new(),
+            false => format!(
+                " The relay is not at the address at which the client reaches the server, {}: an outside address that is set wrong on the server (coturn: \
+                 external-ip) looks the same.",
+                server.0.ip()
+            ),
+        };
+        // both sides are relayed by this server, which sends to itself by way of the address outside of its NAT
+        let is_own = |known: &Permission| [server.0.ip(), relayed.0.ip()].contains(&known.peer.0.ip());
+        let (own_address, hairpin) = match in_reach(self.allocation, relayed).all(is_own) {
+            true => (
+                format!(
+                    " The peer {peer} is at the server's own address: both sides are relayed by it, and a server behind a NAT often does not reach itself by its \
+                     outside address."
+                ),
+                format!(
+                    "Let the server reach itself at {peer}: have the NAT before it turn such packets back (hairpin), put that address on an interface of its host, or \
+                     give it an outside address without a NAT. "
+                ),
+            ),
+            false => Default::default(),
+        };
+        Text {
+            title: format!(
+                "Nothing comes back through the relay {relayed} of {server}, though {client} sends through it"
+            ),
+            explanation: format!(
+                "{}: either what the relay sends or what peers send to it is dropped, or no peer is there.{}{elsewhere}{own_address}",
+                self.sent(),
+                self.met()
+            ),
+            fix: format!(
+                "{hairpin}Let UDP through between {} and the peers, in both directions, for the whole range of relay ports: this relay has port {}. See on the far side \
+                 whether anything of it arrives at {peer}.",
+                relayed.0.ip(),
+                relayed.0.port(),
+            ),
+        }
+    }
+
+    /// Who said by ICMP that peers are not reached, and what the capture leaves open.
+    fn met(&self) -> String {
+        let told = |known: &Unreached| {
+            let Unreached { peer, kind, first, .. } = known;
+            match known.sender {
+                Some(sender) => format!(
+                    " {sender} answered what the relay sent to {peer} with ICMP \"{kind}\" (from frame {} on).",
+                    first.frame
+                ),
+                None => format!(
+                    " {} told the client what came back by ICMP: for {peer} \"{kind}\" (from frame {} on).",
+                    self.server, first.frame
+                ),
+            }
+        };
+        let mut told: String = self.unreached.iter().take(SHOWN).map(told).collect();
+        if self.direct {
+            told += DIRECT;
+        }
+        told
+    }
+}
+
+/// The permissions for peers that the relay can reach by their addresses: one in the open cannot send to a closed network, which says nothing of it.
+fn in_reach(allocation: &Allocation, relayed: RelayedAddress) -> impl Iterator<Item = &Permission> {
+    let within = move |peer: &&Permission| relayed.0.scope() != Scope::Public || peer.peer.0.scope() == Scope::Public;
+    allocation.permissions.iter().filter(within)
 }
 
 /// Whether what the relay carried may be no more than one attempt of checks on each peer, seen where direct ways of the two need not pass.
@@ -165,85 +306,6 @@ fn may_be_direct(conversation: &Conversation, allocation: &Allocation) -> bool {
     let peers = allocation.permissions.len() as u64;
     let attempts = u64::from(TRANSMISSIONS) * peers;
     !is_unrouted(conversation.ttl[0]) && checks <= attempts && allocation.sent.packets <= checks
-}
-
-/// The relay's own host turns away what peers send to it.
-fn shut_text(
-    sent: &str,
-    (client, server, relayed): (ClientAddress, ServerAddress, RelayedAddress),
-    frame: u64,
-) -> Text {
-    let (own, port) = (relayed.0.ip(), relayed.0.port());
-    Text {
-        title: format!(
-            "What peers send to the relay {relayed} of {client} is turned away by its own host: port unreachable (ICMP)"
-        ),
-        explanation: format!(
-            "{sent}. The host of {relayed} itself answers what is sent there with ICMP \"port unreachable\" (from frame {frame} on): {server} has closed that port, \
-             though the client was not told, or the host's firewall refuses it."
-        ),
-        fix: format!(
-            "Let UDP from anywhere in to the whole range of relay ports on {own}, this one being {port}. If no firewall refuses it, see in the server's log why it \
-             gave up the relay: a restart, or an error when it sends, as where the host has no route to a peer."
-        ),
-    }
-}
-
-/// What a peer sends gets as far as this capture, and does not reach the client.
-fn not_passed_on(
-    sent: &str,
-    (client, server, relayed): (ClientAddress, ServerAddress, RelayedAddress),
-    arrival: &Arrival,
-    at_server: bool,
-    way: &Whereabouts,
-) -> Text {
-    let Arrival { peer, first, packets, .. } = arrival;
-    let (own, port) = (relayed.0.ip(), relayed.0.port());
-    let lost = if at_server {
-        "A capture shows what arrives before the host's own firewall has judged it: that firewall, or a port mapping before a container, keeps it from the \
-         server."
-    } else if way.text.is_empty() {
-        "It is lost between this capture point and the server, or on the server's host."
-    } else {
-        ""
-    };
-    let seen = if at_server { "arrives and is not passed on" } else { "is seen on its way and does not come through" };
-    Text {
-        title: format!(
-            "What {peer} sends to the relay {relayed} {seen} to {client}: something before {server} drops it"
-        ),
-        explanation: format!(
-            "{sent}. Yet {} of {peer} for {relayed} {} in the capture (from frame {} on), and {peer} has a permission.{}{lost}{}",
-            counted(*packets, "datagram"),
-            if *packets == 1 { "is" } else { "are" },
-            first.frame,
-            if lost.is_empty() { "" } else { " " },
-            way.text,
-        ),
-        fix: format!(
-            "Let UDP from anywhere in to the whole range of relay ports on {own}, this one being {port}: in the firewall of the server's host (nftables, \
-             iptables, ufw), in a cloud's security group, in the published ports of a container.{}",
-            way.fix
-        ),
-    }
-}
-
-/// Who said by ICMP that peers are not reached.
-fn met(unreached: &[Unreached], server: ServerAddress) -> String {
-    let told = |known: &Unreached| {
-        let Unreached { peer, kind, first, .. } = known;
-        match known.sender {
-            Some(sender) => format!(
-                " {sender} answered what the relay sent to {peer} with ICMP \"{kind}\" (from frame {} on).",
-                first.frame
-            ),
-            None => format!(
-                " {server} told the client what came back by ICMP: for {peer} \"{kind}\" (from frame {} on).",
-                first.frame
-            ),
-        }
-    };
-    unreached.iter().take(SHOWN).map(told).collect()
 }
 
 /// What to do where the relay sends and what is beyond it refuses.
