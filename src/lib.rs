@@ -1,6 +1,7 @@
 //! turnscope reads packet captures and explains why a WebRTC client's TURN, ICE, DTLS or media failed.
 
 pub mod analyzer;
+pub mod bounded;
 pub mod capture;
 pub mod cli;
 pub mod event;

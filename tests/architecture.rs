@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 /// What is right of an arrow in "vocabulary ← capture, packet, wire, keys ← stream ← event ← session ← rules ← report ← render ← cli" may use all that
 /// is left of it, but four neighbours in a row (capture, packet, wire, keys) know nothing of each other.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("bounded", &VOCABULARY),
     ("frame", &VOCABULARY),
     ("net", &VOCABULARY),
     ("problem", &VOCABULARY),
@@ -51,7 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// What every module may use, each of these among them.
-const VOCABULARY: [&str; 6] = ["frame", "net", "problem", "secret", "slots", "time"];
+const VOCABULARY: [&str; 7] = ["bounded", "frame", "net", "problem", "secret", "slots", "time"];
 
 /// Arrows that go the other way, with the only path that they may reach for.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[

@@ -1,5 +1,6 @@
 //! Notes taken while reading, within the limits.
 
+use crate::bounded::BoundedList;
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -165,15 +166,11 @@ impl Log {
 
     pub(super) fn application(&mut self, name: &[u8]) {
         let name = text(name);
-        if !self.info.applications.contains(&name) && self.info.applications.len() < 16 {
-            self.info.applications.push(name);
-        }
+        self.info.applications.push_new_up_to(16, name);
     }
 
     pub(super) fn link_type(&mut self, link_type: LinkType) {
-        if !self.info.link_types.contains(&link_type) && self.info.link_types.len() < 64 {
-            self.info.link_types.push(link_type);
-        }
+        self.info.link_types.push_new_up_to(64, link_type);
     }
 
     /// Lists an interface and returns its place in the list, if there was room.

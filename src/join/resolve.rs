@@ -4,6 +4,7 @@ use super::facts::{Joins, Stretch, Translated};
 use super::print::Kind;
 use super::trace::{Flow, Link, MAX_PLACES, Trace};
 use super::ways::{Partner, Ways, seen_of};
+use crate::bounded::BoundedList;
 use crate::frame::in_order;
 use crate::net::Endpoint;
 use crate::time::Span;
@@ -296,9 +297,7 @@ fn add_lost(pair: &mut PairFacts, lost: LostWay) {
         known.sizes = known.sizes.into_iter().chain(lost.sizes).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
         known.frames = in_order(std::mem::take(&mut known.frames).into_iter().chain(lost.frames));
         known.frames.truncate(MAX_PLACES);
-    } else if pair.lost.len() < MAX_LISTED {
-        pair.lost.push(lost);
-    } else {
+    } else if !pair.lost.push_up_to(MAX_LISTED, lost) {
         pair.omitted += 1;
     }
 }
@@ -307,9 +306,7 @@ fn add_change(pair: &mut PairFacts, change: Change) {
     let same = |known: &&mut Change| known.what == change.what && known.values == change.values;
     if let Some(known) = pair.rewritten.iter_mut().find(same) {
         known.count += change.count;
-    } else if pair.rewritten.len() < MAX_LISTED {
-        pair.rewritten.push(change);
-    } else {
+    } else if !pair.rewritten.push_up_to(MAX_LISTED, change) {
         pair.omitted += 1;
     }
 }
@@ -344,9 +341,7 @@ fn translated(pair: &mut PairFacts, one: &Flow, other: &Flow, before: bool, link
             *packets += link.matched;
             known.frames.extend(frames);
             known.frames.truncate(MAX_PLACES);
-        } else if pair.translated.len() < MAX_LISTED {
-            pair.translated.push((Translated { inside, outside, frames }, link.matched));
-        } else {
+        } else if !pair.translated.push_up_to(MAX_LISTED, (Translated { inside, outside, frames }, link.matched)) {
             pair.omitted += 1;
         }
     }

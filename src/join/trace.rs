@@ -4,6 +4,7 @@ use super::facts::{Joins, MAX_TRAVELS, Point, Travel};
 use super::print::{KINDS, Kind, Print};
 use super::survey::Survey;
 use super::{Clock, MAX_POINTS};
+use crate::bounded::{BoundedList, BoundedMap};
 use crate::frame::Frame;
 use crate::net::Endpoint;
 use crate::packet::{Packet, Packets};
@@ -354,11 +355,10 @@ impl Trace {
 
     fn link(&mut self, entry: &Entry, kind: usize, one: &Sighting, other: &Sighting) {
         let (a, b) = if one.flow < other.flow { (one, other) } else { (other, one) };
-        if self.links.len() >= MAX_LINKS && !self.links.contains_key(&(a.flow, b.flow)) {
+        let Some(link) = self.links.entry_up_to(MAX_LINKS, (a.flow, b.flow), Link::default) else {
             self.omitted += 1;
             return;
-        }
-        let link = self.links.entry((a.flow, b.flow)).or_default();
+        };
         link.matched += u64::from(a.count.min(b.count));
         link.in_step += u64::from(a.seq.is_some() && a.seq == b.seq);
         let [first, second] = &mut link.nearer;
@@ -430,20 +430,16 @@ impl Trace {
             }
             let mut set: Vec<u32> = entry.sightings.iter().map(|one| one.flow).collect();
             set.sort_unstable();
-            let key = (set, number, entry.kind);
-            if self.absent.len() >= MAX_ABSENT && !self.absent.contains_key(&key) {
+            let Some(absent) = self.absent.entry_up_to(MAX_ABSENT, (set, number, entry.kind), Absent::default) else {
                 self.omitted += 1;
                 continue;
-            }
-            let absent = self.absent.entry(key).or_default();
+            };
             let count = u64::from(copies.iter().copied().max().unwrap_or(0));
             let (least, most) = absent.sizes.unwrap_or((entry.length, entry.length));
             absent.sizes = Some((least.min(entry.length), most.max(entry.length)));
             absent.count += count;
             absent.questions += if entry.question { count } else { 0 };
-            if absent.places.len() < MAX_PLACES {
-                absent.places.push(first.number);
-            }
+            absent.places.push_up_to(MAX_PLACES, first.number);
         }
     }
 }

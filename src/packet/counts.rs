@@ -1,5 +1,6 @@
 //! What became of the frames: counted, since nothing may be dropped silently.
 
+use crate::bounded::BoundedMap;
 use std::collections::BTreeMap;
 
 use crate::frame::LinkType;
@@ -57,11 +58,7 @@ impl Counts {
         self.segments += segments;
         self.icmp_errors += icmp_errors;
         for (&link_type, &count) in &unsupported.by_type {
-            if self.unsupported.by_type.len() < Unsupported::MAX || self.unsupported.by_type.contains_key(&link_type) {
-                *self.unsupported.by_type.entry(link_type).or_default() += count;
-            } else {
-                self.unsupported.others += count;
-            }
+            self.unsupported.add(link_type, count);
         }
         self.unsupported.others += unsupported.others;
         self.not_ip += not_ip;
@@ -91,14 +88,9 @@ impl Unsupported {
     /// Link types counted one by one.
     const MAX: usize = 64;
 
-    pub(super) fn add(&mut self, link_type: LinkType) {
-        if let Some(count) = self.by_type.get_mut(&link_type) {
-            *count += 1;
-        } else if self.by_type.len() < Self::MAX {
-            self.by_type.insert(link_type, 1);
-        } else {
-            self.others += 1;
-        }
+    pub(super) fn add(&mut self, link_type: LinkType, frames: u64) {
+        let count = self.by_type.entry_up_to(Self::MAX, link_type, || 0);
+        *count.unwrap_or(&mut self.others) += frames;
     }
 
     /// The link types in ascending order, each with its number of frames; at most 64.
@@ -161,8 +153,8 @@ mod tests {
     fn unsupported_link_types_are_counted_within_a_bound() {
         let mut unsupported = Unsupported::default();
         for number in 0..200 {
-            unsupported.add(LinkType(number));
-            unsupported.add(LinkType(3));
+            unsupported.add(LinkType(number), 1);
+            unsupported.add(LinkType(3), 1);
         }
         assert_eq!(unsupported.iter().count(), Unsupported::MAX);
         assert_eq!(unsupported.total(), 400);

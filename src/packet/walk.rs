@@ -123,7 +123,7 @@ impl<F: FnMut(Packet<'_>)> Walk<'_, F> {
     fn stop(&mut self, stop: Stop) {
         match stop {
             Stop::Done => {}
-            Stop::Unsupported(link_type) => self.counts.unsupported.add(link_type),
+            Stop::Unsupported(link_type) => self.counts.unsupported.add(link_type, 1),
             Stop::NotIp => self.counts.not_ip += 1,
             Stop::OtherTransport => self.counts.other_transport += 1,
             Stop::Encrypted => self.counts.encrypted += 1,

@@ -28,6 +28,7 @@ mod stun;
 mod tls;
 mod tunnel;
 
+use crate::bounded::BoundedList;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
@@ -223,9 +224,7 @@ impl Redactor {
     }
 
     fn comment(&mut self, comment: String) {
-        if self.comments.len() < 16 && !self.comments.contains(&comment) {
-            self.comments.push(comment);
-        }
+        self.comments.push_new_up_to(16, comment);
     }
 }
 

@@ -1,5 +1,6 @@
 //! A capture with what was found in it: comments on the frames that matter, which Wireshark shows beside them.
 
+use crate::bounded::BoundedMap;
 use crate::capture::{OtherBlock, PacketRecord, Record, Records, SecretsKind, Writer};
 use crate::frame::{Frame, Place};
 use crate::net::Endpoint;
@@ -280,10 +281,7 @@ fn follows(
     if [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::RST].iter().any(|&flag| segment.flags.contains(flag)) {
         return true;
     }
-    if connections.len() >= CONNECTIONS && !connections.contains_key(&key) {
-        return false;
-    }
-    let kept = connections.entry(key).or_default();
+    let Some(kept) = connections.entry_up_to(CONNECTIONS, key, || 0) else { return false };
     *kept += u32::from(*kept < OPENING);
     *kept < OPENING
 }

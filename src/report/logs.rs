@@ -3,6 +3,7 @@
 pub use crate::logs::Source as LogOffset;
 
 use super::{Capture, Finding, Report, Time};
+use crate::bounded::BoundedList;
 use crate::logs::{self, Event, Line, Offset, estimate, words::Said};
 use crate::rules::{Severity, View};
 use crate::session::Exchange;
@@ -161,9 +162,7 @@ pub(super) fn quote(
                 relevant += 1;
                 let listed = log_line(file, line, at, key);
                 tell(report, &listed);
-                if found.len() < MAX_LISTED {
-                    found.push(listed);
-                } else {
+                if !found.push_up_to(MAX_LISTED, listed) {
                     omitted += 1;
                 }
             }

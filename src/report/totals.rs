@@ -1,6 +1,7 @@
 //! A batch as a whole: what is wrong how often.
 
 use super::{OverTime, Summary, Verdict};
+use crate::bounded::BoundedMap;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -59,8 +60,7 @@ impl Totals {
             *self.findings.entry(finding.clone()).or_default() += 1;
         }
         for server in &row.servers {
-            if self.servers.len() < MAX_SERVERS || self.servers.contains_key(server) {
-                let (asked, failed) = self.servers.entry(server.clone()).or_default();
+            if let Some((asked, failed)) = self.servers.entry_up_to(MAX_SERVERS, server.clone(), Default::default) {
                 *asked += 1;
                 *failed += u64::from(row.verdict == Some(Verdict::Failure));
             }

@@ -4,6 +4,7 @@ use super::conversations::conversation::Conversation;
 use super::conversations::exchange::{Exchange, Seen};
 use super::credentials::{Credentials, Identity};
 use super::flow::Flow;
+use crate::bounded::BoundedMap;
 use crate::net::Endpoint;
 use crate::problem::Problem;
 use crate::wire::stun::{Class, HEADER, Method};
@@ -64,11 +65,9 @@ impl BySender {
     /// Once more; `false` where the sender found no room.
     pub fn add(&mut self, src: Endpoint, dst: Endpoint, seen: Seen) -> bool {
         self.total += 1;
-        if self.senders.len() >= MAX_SENDERS && !self.senders.contains_key(&src.ip()) {
-            return false;
-        }
         let new = || Sender { sample: Sample::default(), src, dst, first: seen };
-        self.senders.entry(src.ip()).or_insert_with(new).sample.add(seen.frame);
+        let Some(sender) = self.senders.entry_up_to(MAX_SENDERS, src.ip(), new) else { return false };
+        sender.sample.add(seen.frame);
         true
     }
 }
@@ -194,8 +193,8 @@ impl Totals {
 
     /// Counts an error code.
     pub fn error(&mut self, code: u16) {
-        if self.errors.len() < MAX_KINDS || self.errors.contains_key(&code) {
-            *self.errors.entry(code).or_default() += 1;
+        if let Some(count) = self.errors.entry_up_to(MAX_KINDS, code, || 0) {
+            *count += 1;
         }
     }
 

@@ -1,6 +1,7 @@
 //! zip (APPNOTE 6.3.10): stored, deflate and zstd entries, zip64.
 
 use super::{Allowance, Guarded, MAX_ENTRIES, Section};
+use crate::bounded::BoundedList;
 use flate2::read::DeflateDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -78,9 +79,7 @@ impl Zip {
             if entry.name.ends_with('/') {
                 continue;
             }
-            if self.entries.len() < MAX_ENTRIES {
-                self.entries.push(entry);
-            } else {
+            if !self.entries.push_up_to(MAX_ENTRIES, entry) {
                 self.omitted += 1;
             }
         }

@@ -2,6 +2,7 @@
 //! PRIORITY of a check is that of a peer-reflexive candidate whatever the sender's own is, and shows no type.
 
 use super::convert::tcp_type;
+use crate::bounded::BoundedList;
 use crate::net::{Endpoint, Scope, ServerAddress, is_unrouted};
 use crate::report::convert::Origin;
 use crate::report::{Address, Candidate, CandidateType, Confidence, Transport};
@@ -36,9 +37,7 @@ impl Known {
         if let Some(known) = place.and_then(|place| self.listed.get_mut(place)) {
             known.evidence_total += candidate.evidence_total;
             for place in candidate.evidence {
-                if known.evidence.len() < MAX_EVIDENCE && !known.evidence.contains(&place) {
-                    known.evidence.push(place);
-                }
+                known.evidence.push_new_up_to(MAX_EVIDENCE, place);
             }
             known.confidence = known.confidence.min(candidate.confidence);
             known.server = known.server.or(candidate.server);

@@ -5,6 +5,7 @@ use super::{
     IceAgent, IceChecks, IceConsent, IceDtlsRole, IceEnds, IcePair, IcePassword, IceRoles, IceRtt, IceSelectedBy,
     IceSelection, IceSession,
 };
+use crate::bounded::BoundedList;
 use crate::frame::in_order;
 use crate::report::convert::Origin;
 use crate::report::signalling::{self, SignalledAddress};
@@ -111,9 +112,7 @@ impl Teller<'_> {
         let mut addresses: Vec<Address> = Vec::new();
         let known = ice.pairs.iter().filter(|pair| pair.is_end_known(number));
         for end in known.map(|pair| Address(pair.end(number))) {
-            if !addresses.contains(&end) && addresses.len() < MAX_ADDRESSES {
-                addresses.push(end);
-            }
+            addresses.push_new_up_to(MAX_ADDRESSES, end);
         }
         let told = || self.told(ice, number);
         let mut candidates: Vec<SignalledAddress> = Vec::new();

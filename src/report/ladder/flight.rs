@@ -1,6 +1,7 @@
 //! DTLS handshake messages that go together: a flight, told by the names of its messages.
 
 use super::limits::{FLIGHT, FRAGMENTS};
+use crate::bounded::BoundedList;
 use crate::wire::dtls::Record;
 use crate::wire::handshake::ContentType;
 use std::fmt::Write as _;
@@ -86,9 +87,7 @@ impl Flight {
             match known {
                 Some(part) => {
                     part.fragments = part.fragments.saturating_add(1);
-                    if part.offsets.len() < FRAGMENTS {
-                        part.offsets.push(offset);
-                    }
+                    part.offsets.push_up_to(FRAGMENTS, offset);
                 }
                 None if !full => {
                     self.messages.push(Part {

@@ -3,6 +3,7 @@
 use super::Mark;
 use super::flight::Flight;
 use super::limits::{FRAMES, MEDIA_PAUSE, PAUSE};
+use crate::bounded::BoundedList;
 use crate::event::Via;
 use crate::net::Endpoint;
 use crate::time::{Span, Timestamp};
@@ -125,9 +126,7 @@ impl Moment {
 
     /// Keeps a frame that shows the same message elsewhere.
     pub(super) fn cite(&mut self, frame: u64) {
-        if self.frames.len() < FRAMES {
-            self.frames.push(frame);
-        }
+        self.frames.push_up_to(FRAMES, frame);
     }
 
     /// Whether it is kept when others go.

@@ -4,6 +4,7 @@ use super::flight::Flight;
 use super::limits::{CHANNELS, FLIGHTS, LOOK_BACK, NAMES};
 use super::moment::{Kind, Moment, Seen};
 use super::{Mark, moment};
+use crate::bounded::BoundedList;
 use crate::event::Event;
 use crate::net::Endpoint;
 use crate::time::{MIRROR, Timestamp};
@@ -211,9 +212,7 @@ impl Story {
 
 /// Adds a value to a bounded list of different ones.
 pub(super) fn learn<T: PartialEq>(list: &mut Vec<T>, value: T) {
-    if list.len() < NAMES && !list.contains(&value) {
-        list.push(value);
-    }
+    list.push_new_up_to(NAMES, value);
 }
 
 /// The client's side of a flow with a server, if it is one.

@@ -1,5 +1,6 @@
 //! Names of servers: who asked which name, and what was answered.
 
+use crate::bounded::BoundedList;
 use crate::net::Endpoint;
 use crate::session::Session;
 use crate::session::conversations::exchange::Seen;
@@ -140,9 +141,7 @@ impl Lookups {
             }
         }
         for ip in told {
-            if lookup.addresses.len() < MAX_TOLD && !lookup.addresses.contains(&ip) {
-                lookup.addresses.push(ip);
-            }
+            lookup.addresses.push_new_up_to(MAX_TOLD, ip);
         }
         for host in hosts.into_inner() {
             if lookup.hosts.len() < MAX_TOLD && !lookup.hosts.contains(&host) {

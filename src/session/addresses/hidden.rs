@@ -1,5 +1,6 @@
 //! Host candidates that hide behind names of multicast DNS: who asked for which, and whether anybody said its address.
 
+use crate::bounded::BoundedMap;
 use crate::net::Endpoint;
 use crate::session::Session;
 use crate::session::conversations::exchange::Seen;
@@ -39,11 +40,10 @@ impl HiddenCandidates {
     /// Takes what a message of multicast DNS says.
     pub fn add(&mut self, src: Endpoint, seen: Seen, said: Said) {
         let (Said::Asked { name, .. } | Said::Address { name, .. }) = said;
-        if self.names.len() >= MAX_NAMES && !self.names.contains_key(&name) {
+        let Some(known) = self.names.entry_up_to(MAX_NAMES, name, Hidden::default) else {
             self.dropped += 1;
             return;
-        }
-        let known = self.names.entry(name).or_default();
+        };
         match said {
             Said::Asked { unicast, .. } => {
                 known.unicast = unicast && (known.unicast || known.asked.is_none());

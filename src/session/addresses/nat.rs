@@ -1,5 +1,6 @@
 //! Which address became which on the way.
 
+use crate::bounded::BoundedList;
 use crate::net::{ClientAddress, Endpoint, MappedAddress, ServerAddress};
 use crate::session::conversations::exchange::Seen;
 use hashbrown::{HashMap, HashSet};
@@ -31,9 +32,7 @@ impl Mapping {
         let [_, last] = self.newest;
         self.newest = [last, frame];
         self.total += 1;
-        if self.evidence.len() < MAX_EVIDENCE {
-            self.evidence.push(frame);
-        }
+        self.evidence.push_up_to(MAX_EVIDENCE, frame);
     }
 }
 

@@ -3,6 +3,7 @@
 //! Both are kept to the end of the capture: which flow ends first is chance.
 
 use super::allocation::Allocation;
+use crate::bounded::BoundedMap;
 use crate::net::{ClientAddress, Endpoint, RelayedAddress, ServerAddress, is_unrouted};
 use crate::session::Session;
 use crate::session::conversations::conversation::Conversation;
@@ -143,11 +144,7 @@ impl Arrivals {
 }
 
 fn arrived(known: &mut Flows, relay: Endpoint, new: Arrival) {
-    let key = (relay, new.peer);
-    if known.len() >= MAX_ARRIVALS && !known.contains_key(&key) {
-        return;
-    }
-    let flows = known.entry(key).or_default();
+    let Some(flows) = known.entry_up_to(MAX_ARRIVALS, (relay, new.peer), Vec::new) else { return };
     match flows.get_mut(MAX_FLOWS - 1) {
         Some(last) => *last = last.and(new),
         None => flows.push(new),

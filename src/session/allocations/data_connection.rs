@@ -1,6 +1,7 @@
 //! Relays for TCP (RFC 6062): the connections to peers of an allocation, and the connection of its own on which each of them is carried.
 
 use super::allocation::Allocation;
+use crate::bounded::BoundedList;
 use crate::event::{Connection, Event, Hop, Via};
 use crate::net::{ClientAddress, PeerAddress, ServerAddress, Transport};
 use crate::session::Session;
@@ -109,9 +110,7 @@ impl Allocation {
     /// A connection to a peer was asked for, or came about.
     fn connect(&mut self, new: DataConnection) {
         self.connections_total = self.connections_total.saturating_add(1);
-        if self.connections.len() < MAX_CONNECTIONS {
-            self.connections.push(new);
-        }
+        self.connections.push_up_to(MAX_CONNECTIONS, new);
     }
 }
 

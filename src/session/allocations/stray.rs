@@ -2,6 +2,7 @@
 //! allocation that has ended.
 
 use super::allocation::Allocation;
+use crate::bounded::BoundedList;
 use crate::net::PeerAddress;
 use crate::session::conversations::exchange::Seen;
 use crate::time::Span;
@@ -92,9 +93,7 @@ impl Strays {
     /// The server sends on a channel of which no binding is known.
     #[cold]
     pub(super) fn uses(&mut self, channel: u16) {
-        if !self.in_use.contains(&channel) && self.in_use.len() < MAX_IN_USE {
-            self.in_use.push(channel);
-        }
+        self.in_use.push_new_up_to(MAX_IN_USE, channel);
     }
 
     /// Something came back from a peer, if it tells which.

@@ -3,6 +3,7 @@
 
 use super::allocation::Allocation;
 use super::arrivals::on_the_wire;
+use crate::bounded::BoundedMap;
 use crate::net::{Endpoint, PeerAddress, RelayedAddress, ServerAddress};
 use crate::packet::{IcmpKind, Quoted};
 use crate::session::Session;
@@ -48,9 +49,12 @@ impl Session {
             self.unreached_at(quoted.src, quoted.dst, kind, Some(sender), at);
         }
         let relay = quoted.dst;
-        let room = self.shut.len() < MAX_UNREACHED || self.shut.contains_key(&relay);
-        if kind.is_port_unreachable() && sender == relay.ip() && self.arrivals.is_relayed(relay) && room {
-            self.shut.entry(relay).or_insert((at, at)).1 = at;
+        if kind.is_port_unreachable()
+            && sender == relay.ip()
+            && self.arrivals.is_relayed(relay)
+            && let Some((_, last)) = self.shut.entry_up_to(MAX_UNREACHED, relay, || (at, at))
+        {
+            *last = at;
         }
     }
 
@@ -62,11 +66,11 @@ impl Session {
     }
 
     fn unreached_at(&mut self, relayed: Endpoint, peer: Endpoint, kind: IcmpKind, sender: Option<IpAddr>, at: Seen) {
-        let key = (relayed, peer);
-        let room = self.unreached.len() < MAX_UNREACHED || self.unreached.contains_key(&key);
-        if kind.is_unreachable() && room {
-            let new = Unreached { peer: PeerAddress(peer), kind, sender, first: at, last: at };
-            self.unreached.entry(key).or_insert(new).last = at;
+        let new = || Unreached { peer: PeerAddress(peer), kind, sender, first: at, last: at };
+        if kind.is_unreachable()
+            && let Some(known) = self.unreached.entry_up_to(MAX_UNREACHED, (relayed, peer), new)
+        {
+            known.last = at;
         }
     }
 

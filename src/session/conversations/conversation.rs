@@ -7,6 +7,7 @@ pub use crate::session::credentials::Side as From;
 use super::exchange::{Answer, Asked, Exchange, Seen, Settled};
 use super::nonce::StaleRow;
 use super::remembered::Remembered;
+use crate::bounded::BoundedList;
 use crate::event::{Connection, IcmpAnswer};
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress, Transport};
 use crate::session::allocations::allocation::{Allocation, End};
@@ -185,9 +186,7 @@ impl Conversation {
         let new = || Box::new(TurnedAway { first: icmp, since: time, total: 0, frames: Vec::new() });
         let away = self.turned_away.get_or_insert_with(new);
         away.total += 1;
-        if away.frames.len() < FRAMES {
-            away.frames.push(icmp.frame);
-        }
+        away.frames.push_up_to(FRAMES, icmp.frame);
     }
 
     /// Whom the client stands for, as the PROXY header of its connection tells.
@@ -378,9 +377,7 @@ impl Conversation {
         if known.is_alive(created.time) {
             known.refused(created);
         }
-        if self.ended.len() < MAX_ENDED {
-            self.ended.push(known);
-        }
+        self.ended.push_up_to(MAX_ENDED, known);
     }
 
     fn refresh(&mut self, exchange: &Settled<'_>, granted: bool) {

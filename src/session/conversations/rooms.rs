@@ -3,6 +3,7 @@
 
 use super::conversation::Conversation;
 use super::exchange::Exchange;
+use crate::bounded::BoundedList;
 use crate::session::flow::Flow;
 
 /// How many conversations, and how many lists of exchanges, are kept ready.
@@ -47,8 +48,6 @@ impl Rooms {
     pub(in crate::session) fn take(&mut self, flow: Flow) {
         let Some(mut conversation) = flow.conversation else { return };
         self.take_exchanges(std::mem::take(&mut conversation.exchanges));
-        if self.conversations.len() < MAX_ROOMS {
-            self.conversations.push(conversation);
-        }
+        self.conversations.push_up_to(MAX_ROOMS, conversation);
     }
 }

@@ -1,6 +1,7 @@
 //! What the packets show of each statement: where they agree with it, where they contradict it.
 
 use super::{Deployment, Says, Server, Statement};
+use crate::bounded::BoundedList;
 use crate::event::{Connection, IcmpAnswer};
 use crate::net::{ClientAddress, RelayedAddress, ServerAddress, Transport};
 use crate::session::Flow;
@@ -267,9 +268,7 @@ impl Sightings {
 impl Sighting {
     fn contradict(&mut self, instead: String, frame: u64, wrong: Wrong) {
         once(&mut self.wrong, frame);
-        if self.instead.len() < MAX_INSTEAD && !self.instead.contains(&instead) {
-            self.instead.push(instead);
-        }
+        self.instead.push_new_up_to(MAX_INSTEAD, instead);
         self.first_wrong.get_or_insert(wrong);
     }
 

@@ -2,6 +2,7 @@
 
 use super::flight::Flight;
 use super::offer::{Chosen, Offer};
+use crate::bounded::BoundedList;
 use crate::event::IcmpAnswer;
 use crate::net::Endpoint;
 use crate::session::conversations::exchange::Seen;
@@ -265,9 +266,7 @@ impl Unreachable {
     pub(super) fn add(&mut self, answer: IcmpAnswer, at: Timestamp) {
         self.total += 1;
         self.last = at;
-        if self.frames.len() < MAX_FRAMES {
-            self.frames.push(answer.frame);
-        }
+        self.frames.push_up_to(MAX_FRAMES, answer.frame);
     }
 }
 

@@ -5,6 +5,7 @@ use super::flight::{Flight, What};
 use super::learn::{ALERT_1_3, Heard, learn};
 use super::offer::Offer;
 use super::window::Window;
+use crate::bounded::BoundedList;
 use crate::event::IcmpAnswer;
 use crate::session::conversations::exchange::Seen;
 use crate::time::{Span, Timestamp};
@@ -336,9 +337,7 @@ impl Entry {
     /// A ClientHello of the end that is the server so far.
     pub(super) fn counter_hello(&mut self, record: &Record<'_>, seen: Seen) {
         self.handshake.last = seen;
-        if self.handshake.counter_hellos.len() < MAX_COUNTER_HELLOS {
-            self.handshake.counter_hellos.push(seen);
-        }
+        self.handshake.counter_hellos.push_up_to(MAX_COUNTER_HELLOS, seen);
         for fragment in record.fragments().filter(Fragment::is_whole) {
             if let Ok(Message::ClientHello(hello)) = Message::parse(fragment.kind, fragment.data, Protocol::Dtls, None)
                 && self.handshake.counter_offer.is_none()

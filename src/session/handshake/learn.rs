@@ -3,6 +3,7 @@
 use super::association::{AlertSeen, Both, Certificate, Handshake, MessageSeen, Role};
 use super::flight::{Flight, What};
 use super::offer::Offer;
+use crate::bounded::BoundedList;
 use crate::session::conversations::exchange::Seen;
 use crate::wire::handshake::certificate::{Fingerprint, HashFunction, Summary};
 use crate::wire::handshake::{
@@ -44,9 +45,7 @@ pub(in crate::session) fn learn(
     let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
     let chosen = handshake.chosen.as_ref().map(|chosen| (chosen.version, chosen.suite));
     let side = &mut handshake.sides[role];
-    if side.messages.len() < MAX_MESSAGES {
-        side.messages.push(MessageSeen { kind, sequence, length, fragments: pieces, seen });
-    }
+    side.messages.push_up_to(MAX_MESSAGES, MessageSeen { kind, sequence, length, fragments: pieces, seen });
     let Ok(read) = Message::parse(kind, body, protocol, chosen) else { return };
     match read {
         Message::ClientHello(hello) if role == Role::Client => {

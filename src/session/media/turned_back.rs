@@ -1,5 +1,6 @@
 //! Packets of calls that ICMP errors say do not get there: too large for the way on, or of which nobody wants to know.
 
+use crate::bounded::{BoundedList, BoundedMap};
 use crate::event::{Hops, IcmpAnswer};
 use crate::net::{Endpoint, Transport};
 use crate::packet::IcmpError;
@@ -57,21 +58,17 @@ impl Session {
             || on_flow().is_some_and(|flow| flow.conversation.is_some());
         let AllTurnedBack { too_large: large, away } = &mut self.turned_back;
         let ways = if too_large { large } else { away };
-        let key = (quoted.src, quoted.dst);
-        let room = ways.len() < MAX_WAYS || ways.contains_key(&key);
-        if !is_known || !room || self.handshakes.is_under_way(&path) {
+        if !is_known || self.handshakes.is_under_way(&path) {
             return;
         }
         let seen = Seen { frame, time: self.now };
         let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
-        let new = TurnedBack { answer, mtu: error.mtu, total: 0, frames: Vec::new(), first: seen, last: seen };
-        let known = ways.entry(key).or_insert(new);
+        let new = || TurnedBack { answer, mtu: error.mtu, total: 0, frames: Vec::new(), first: seen, last: seen };
+        let Some(known) = ways.entry_up_to(MAX_WAYS, (quoted.src, quoted.dst), new) else { return };
         known.total += 1;
         known.mtu = known.mtu.into_iter().chain(error.mtu).min();
         known.last = seen;
-        if known.frames.len() < MAX_FRAMES {
-            known.frames.push(frame);
-        }
+        known.frames.push_up_to(MAX_FRAMES, frame);
     }
 
     /// What was too large for a router, by sender and receiver, in their order.

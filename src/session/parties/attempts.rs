@@ -1,5 +1,6 @@
 //! TCP connections that came to nothing, and how each transport of a server fared for each client.
 
+use crate::bounded::{BoundedList, BoundedMap};
 use crate::event::{Connection, IcmpAnswer, Turned};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::session::conversations::conversation::Conversation;
@@ -109,9 +110,7 @@ impl Attempts {
         attempt.last = attempt.last.max(last);
         let answers = [connection.refused, connection.icmp.map(|icmp| icmp.at)];
         for at in [Some(syn), Some(last)].into_iter().chain(answers).flatten() {
-            if attempt.frames.len() < MAX_FRAMES && !attempt.frames.contains(&at.frame) {
-                attempt.frames.push(at.frame);
-            }
+            attempt.frames.push_new_up_to(MAX_FRAMES, at.frame);
         }
         if let Some(icmp) = connection.icmp {
             let answer = IcmpAnswer { frame: icmp.at.frame, sender: icmp.sender, kind: icmp.kind };
@@ -197,17 +196,12 @@ impl Ways {
     pub(in crate::session) fn add(&mut self, conversation: &Conversation) {
         let (client, server) = (conversation.client, conversation.server);
         let key = (client.0.ip(), server.0.ip(), conversation.transport);
-        if !self.known.contains_key(&key) && self.known.len() >= MAX_WAYS {
+        let (transport, first) = (conversation.transport, conversation.first);
+        let new = || Way { client, server, transport, first, ..Way::default() };
+        let Some(way) = self.known.entry_up_to(MAX_WAYS, key, new) else {
             self.dropped += 1;
             return;
-        }
-        let way = self.known.entry(key).or_insert_with(|| Way {
-            client,
-            server,
-            transport: conversation.transport,
-            first: conversation.first,
-            ..Way::default()
-        });
+        };
         way.first = way.first.min(conversation.first);
         way.asked += conversation.asked;
         way.answered += conversation.answered;
@@ -216,9 +210,7 @@ impl Ways {
         way.in_vain += unanswered().map(Exchange::times_sent).sum::<u64>();
         let frames = unanswered().flat_map(|exchange| exchange.frames().collect::<Vec<_>>());
         for frame in frames.chain([conversation.first.frame]) {
-            if way.frames.len() < MAX_FRAMES && !way.frames.contains(&frame) {
-                way.frames.push(frame);
-            }
+            way.frames.push_new_up_to(MAX_FRAMES, frame);
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use super::outcome::{Denied, Grant, NEVER, Outcome, Redirect, Server};
 use super::proxies::Proxies;
+use crate::bounded::BoundedMap;
 use crate::net::{Endpoint, are_neighbours};
 use crate::session::conversations::conversation::Conversation;
 use crate::session::tables::names::Name;
 use crate::time::{Span, Timestamp};
-use hashbrown::hash_map::Entry;
+
 use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -166,15 +167,9 @@ impl Clients {
     }
 
     fn of(&mut self, client: IpAddr) -> Option<&mut Outcome> {
-        let full = self.outcomes.len() >= self.max;
-        match self.outcomes.entry(client) {
-            Entry::Occupied(known) => Some(known.into_mut()),
-            Entry::Vacant(_) if full => {
-                self.dropped += 1;
-                None
-            }
-            Entry::Vacant(new) => Some(new.insert(Outcome::default())),
-        }
+        let outcome = self.outcomes.entry_up_to(self.max, client, Outcome::default);
+        self.dropped += u64::from(outcome.is_none());
+        outcome
     }
 
     fn grant(&mut self, client: IpAddr, user: Option<Name>, server: Endpoint) -> Option<&mut Grant> {
@@ -242,15 +237,11 @@ impl Clients {
     /// A DTLS association between two hosts that began at `first` was complete at `at`.
     pub fn keyed(&mut self, one: IpAddr, other: IpAddr, first: Timestamp, at: Timestamp) {
         let hosts = (one.min(other), one.max(other));
-        if self.keyed.len() < self.max || self.keyed.contains_key(&hosts) {
-            let known = self.keyed.entry(hosts).or_insert(at);
+        if let Some(known) = self.keyed.entry_up_to(self.max, hosts, || at) {
             *known = at.max(*known);
         }
         for host in [one, other] {
-            if self.keyed_hosts.len() >= self.max && !self.keyed_hosts.contains_key(&host) {
-                continue;
-            }
-            let known = self.keyed_hosts.entry(host).or_default();
+            let Some(known) = self.keyed_hosts.entry_up_to(self.max, host, Vec::new) else { continue };
             if known.last() == Some(&(first, at)) {
                 continue;
             }
@@ -263,8 +254,8 @@ impl Clients {
 
     /// A TLS connection of a client to a TURN server was complete at `at`; `exchanged` where the server answered application data in it.
     pub fn secured(&mut self, client: IpAddr, server: IpAddr, at: Timestamp, exchanged: Option<Timestamp>) {
-        if self.secured.len() < self.max || self.secured.contains_key(&(client, server)) {
-            let (completed, answered) = self.secured.entry((client, server)).or_insert((at, exchanged));
+        let known = self.secured.entry_up_to(self.max, (client, server), || (at, exchanged));
+        if let Some((completed, answered)) = known {
             *completed = at.max(*completed);
             *answered = exchanged.max(*answered);
         }
@@ -300,11 +291,10 @@ impl Clients {
     /// A client and what may be a TURN server spoke TLS that nobody opened.
     pub fn spoke_sealed(&mut self, sealed: Sealed) {
         let key = (sealed.client.ip(), sealed.unread);
-        if self.sealed.len() < self.max || self.sealed.contains_key(&key) {
-            let known = self.sealed.entry(key).or_insert(sealed);
-            if (sealed.at, sealed.server) > (known.at, known.server) {
-                *known = sealed;
-            }
+        if let Some(known) = self.sealed.entry_up_to(self.max, key, || sealed)
+            && (sealed.at, sealed.server) > (known.at, known.server)
+        {
+            *known = sealed;
         }
     }
 

@@ -1,6 +1,7 @@
 //! The servers that were asked, and how each fared by transport.
 
 use super::attempts::Attempt;
+use crate::bounded::BoundedMap;
 use crate::event::{Connection, IcmpAnswer};
 use crate::net::{MappedAddress, ServerAddress, Transport};
 use crate::session::allocations::activity::Activity;
@@ -186,11 +187,10 @@ impl Servers {
     }
 
     fn entry(&mut self, address: ServerAddress, first: Seen) -> Option<&mut Server> {
-        if !self.servers.contains_key(&address) && self.servers.len() >= self.max {
+        let Some(server) = self.servers.entry_up_to(self.max, address, Server::default) else {
             self.dropped += 1;
             return None;
-        }
-        let server = self.servers.entry(address).or_default();
+        };
         if server.first_frame == 0 || first.frame < server.first_frame {
             server.first_frame = first.frame;
         }
@@ -199,9 +199,7 @@ impl Servers {
 
     /// A server answered at a time: for the first time in a conversation that goes on, or for the last in one that ended.
     pub(in crate::session) fn answers(&mut self, server: ServerAddress, transport: Transport, at: Timestamp) {
-        let way = (server, transport);
-        if self.answering.len() < self.max || self.answering.contains_key(&way) {
-            let last = self.answering.entry(way).or_insert(at);
+        if let Some(last) = self.answering.entry_up_to(self.max, (server, transport), || at) {
             *last = at.max(*last);
         }
     }

@@ -1,6 +1,7 @@
 //! Descriptions while a file is read: what belongs to one agent comes together here, within bounds.
 
 use super::{Description, Fingerprint, Read, SignalledCandidate, Warning};
+use crate::bounded::BoundedList;
 use crate::secret::Secret;
 
 /// How many descriptions are kept of one file.
@@ -43,9 +44,7 @@ impl Drafts {
                 *secret = password;
             }
             self.read.omitted += merge(known, new);
-        } else if self.read.descriptions.len() < MAX_DESCRIPTIONS {
-            self.read.descriptions.push((new, password));
-        } else {
+        } else if !self.read.descriptions.push_up_to(MAX_DESCRIPTIONS, (new, password)) {
             self.read.omitted += 1;
         }
     }
@@ -83,9 +82,7 @@ impl Drafts {
 
     /// Takes note of a place that was passed over.
     pub(super) fn warn(&mut self, origin: &str, line: usize, what: &'static str) {
-        if self.read.warnings.len() < MAX_WARNINGS {
-            self.read.warnings.push(Warning { origin: origin.to_owned(), line, what });
-        } else {
+        if !self.read.warnings.push_up_to(MAX_WARNINGS, Warning { origin: origin.to_owned(), line, what }) {
             self.read.omitted += 1;
         }
     }
@@ -129,14 +126,10 @@ fn merge(known: &mut Description, new: Description) -> u64 {
         known.setup = new.setup.or(known.setup);
     }
     for fingerprint in new.fingerprints {
-        if !known.fingerprints.contains(&fingerprint) && known.fingerprints.len() < MAX_FINGERPRINTS {
-            known.fingerprints.push(fingerprint);
-        }
+        known.fingerprints.push_new_up_to(MAX_FINGERPRINTS, fingerprint);
     }
     for media in new.media {
-        if !known.media.contains(&media) && known.media.len() < MAX_MEDIA {
-            known.media.push(media);
-        }
+        known.media.push_new_up_to(MAX_MEDIA, media);
     }
     new.candidates.into_iter().map(|candidate| add_candidate(&mut known.candidates, candidate)).sum()
 }

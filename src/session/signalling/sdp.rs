@@ -5,6 +5,7 @@
 
 use super::drafts::{Drafts, MAX_CANDIDATES, MAX_FINGERPRINTS, MAX_MEDIA};
 use super::{Description, DescriptionKind, Fingerprint, Setup, SignalledCandidate};
+use crate::bounded::BoundedList;
 use crate::secret::Secret;
 use std::net::IpAddr;
 
@@ -85,9 +86,7 @@ impl Block {
             "fingerprint" => {
                 let fingerprint = fingerprint(value).ok_or("a=fingerprint that is none")?;
                 let known = &mut self.level().fingerprints;
-                if !known.contains(&fingerprint) && known.len() < MAX_FINGERPRINTS {
-                    known.push(fingerprint);
-                }
+                known.push_new_up_to(MAX_FINGERPRINTS, fingerprint);
             }
             "candidate" => {
                 let candidate = candidate(value).ok_or("a=candidate that is none")?;
@@ -128,9 +127,7 @@ impl Block {
                 all.partition(|(_, named)| named.as_ref().is_none_or(|named| *named == ufrag));
             let mut candidates = Vec::new();
             for (candidate, _) in of_agent {
-                if !candidates.contains(&candidate) && candidates.len() < MAX_CANDIDATES {
-                    candidates.push(candidate);
-                }
+                candidates.push_new_up_to(MAX_CANDIDATES, candidate);
             }
             let description = Description {
                 origin: origin.to_owned(),

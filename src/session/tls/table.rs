@@ -1,6 +1,7 @@
 //! All TLS connections, bounded: those of TURN, and those that may turn out to be.
 
 use super::connection::{Evidence, TlsConnection};
+use crate::bounded::BoundedMap;
 use crate::event::{Connection, Secured, SecuredWhat};
 use crate::net::Endpoint;
 use crate::session::conversations::exchange::Seen;
@@ -181,8 +182,7 @@ impl TlsConnections {
             clients.secured(client, server, completed.time, gone.exchanged.map(|seen| seen.time));
             let first = gone.handshake.first;
             let way = TlsWay { server: gone.tcp.server, first, completed, exchanged: gone.exchanged, evidence };
-            if self.ways.len() < MAX_WAYS || self.ways.contains_key(&(client, server)) {
-                let known = self.ways.entry((client, server)).or_insert(way);
+            if let Some(known) = self.ways.entry_up_to(MAX_WAYS, (client, server), || way) {
                 known.completed = known.completed.max(completed);
                 known.exchanged = known.exchanged.max(gone.exchanged);
                 known.evidence = known.evidence.min(evidence);

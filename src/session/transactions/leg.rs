@@ -1,6 +1,7 @@
 //! One request on one flow, and what became of it.
 
 use super::transaction::{Request, Sighting};
+use crate::bounded::BoundedList;
 use crate::event::IcmpAnswer;
 use crate::net::{ClientAddress, PeerAddress, ServerAddress};
 use crate::session::conversations::exchange::{Asked, Exchange, MAX_FURTHER_PEERS, Seen};
@@ -276,9 +277,7 @@ impl Leg {
         rare.last = Some(at.seen);
         rare.again_total = rare.again_total.saturating_add(1);
         rare.again_after_answer = rare.again_after_answer.saturating_add(u32::from(answered));
-        if rare.again.len() < MAX_COPIES {
-            rare.again.push(at.seen);
-        }
+        rare.again.push_up_to(MAX_COPIES, at.seen);
         Request::Again { first }
     }
 

@@ -1,6 +1,7 @@
 //! Signed messages that no given credential fits, kept on purpose: each is searched for a near miss, one for every user, realm and flow.
 
 use super::signatures::mismatched;
+use crate::bounded::BoundedList;
 use crate::session::Ends;
 use crate::session::conversations::exchange::Verdicts;
 use crate::session::credentials::{Credentials, Identity, NearMiss, Slip, Status};
@@ -155,9 +156,7 @@ impl NearMisses {
         for known in self.found.iter_mut().filter(same) {
             if protections(message).any(|protection| known.key.verify(message, &protection).is_some()) {
                 known.messages += 1;
-                if known.frames.len() < MAX_FRAMES {
-                    known.frames.push(frame);
-                }
+                known.frames.push_up_to(MAX_FRAMES, frame);
                 return;
             }
         }

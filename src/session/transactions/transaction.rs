@@ -4,6 +4,7 @@
 //! one transaction on both sides of a NAT or of a relay. A transaction is kept for [`KEEP`] of capture time after its last copy.
 
 use super::leg::{Leg, short};
+use crate::bounded::BoundedList;
 use crate::net::{Endpoint, Transport};
 use crate::session::conversations::exchange::{Asked, Seen};
 use crate::session::flow::FlowId;
@@ -311,9 +312,7 @@ impl Transactions {
                     return;
                 }
                 let others = entry.others.get_or_insert_default();
-                if others.legs.len() < MAX_LEGS {
-                    others.legs.push(leg);
-                }
+                others.legs.push_up_to(MAX_LEGS, leg);
             }
             return;
         }
@@ -364,9 +363,7 @@ impl Transactions {
 
     /// What a request says is not needed any longer: its room is used for the next.
     pub(in crate::session) fn give_back(&mut self, room: Box<Asked>) {
-        if self.spare.len() < MAX_SPARE {
-            self.spare.push(room);
-        }
+        self.spare.push_up_to(MAX_SPARE, room);
     }
 
     /// The leg of a transaction on a flow, for an ICMP error that quotes it.
