@@ -32,7 +32,7 @@ use crate::session::credentials::{Credentials, Integrity};
 use crate::session::deployment::Deployment;
 use crate::session::signalling::Signalling;
 use crate::session::tls::TlsConnection;
-use crate::session::{Known, Limits, Path, Session};
+use crate::session::{Flow, Known, Limits, Path, Session};
 use crate::stream::{self, Associations, DnsSegments, Streams};
 use crate::time::{Span, Timestamp};
 use crate::wire::demux::{self, Kind};
@@ -257,8 +257,8 @@ impl Core {
     #[inline(never)]
     fn judge_what_is_over(&mut self) {
         while let Some(id) = self.session.overfull() {
-            let flow = self.session.flows().get(id).filter(|flow| flow.twin_of.is_none());
-            if let Some(conversation) = flow.and_then(|flow| flow.conversation.as_deref()) {
+            let flow = self.session.flows().get(id);
+            if let Some(conversation) = flow.and_then(Flow::own_conversation) {
                 let before = self.findings.added();
                 rules::judge_exchanges(conversation, &self.session, &mut self.findings);
                 self.builder.exchanges(conversation, &self.session, self.findings.added() > before);
@@ -441,8 +441,8 @@ impl Core {
         if let Some(user) = &self.filters.user {
             let names = self.session.names();
             let of_flow = || {
-                let flow = self.session.flows().get(self.session.flow_on(event.transport, event.src, event.dst)?)?;
-                flow.conversation.as_ref()?.user
+                let flow = self.session.flow_on(event.transport, event.src, event.dst)?;
+                self.session.flows().conversation(flow)?.user
             };
             let named = known.user.or_else(of_flow).is_some_and(|name| names.text(name) == *user);
             if !named {

@@ -166,7 +166,7 @@ impl Builder {
     /// Takes a flow that is over; `telling` if a finding speaks of it.
     pub fn flow(&mut self, flow: &Flow, session: &Session, telling: bool) {
         self.facts.flow(flow);
-        let Some(conversation) = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()) else { return };
+        let Some(conversation) = flow.own_conversation() else { return };
         if !self.is_wanted(conversation, session) {
             return;
         }

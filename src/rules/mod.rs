@@ -140,7 +140,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
 /// Judges a flow that is over.
 pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
     // the other side of a NAT shows the same conversation again: it is judged once
-    let Some(conversation) = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()) else { return };
+    let Some(conversation) = flow.own_conversation() else { return };
     for rule in all() {
         if let Judge::Exchanges(judge) | Judge::Conversation(judge) = rule.judge {
             judge(conversation, &View { session }, out);

@@ -42,8 +42,7 @@ impl Session {
 
     /// Forgets the exchanges of a conversation that were judged.
     pub fn forget_exchanges(&mut self, id: FlowId) {
-        let flow = self.flows.get_mut(id);
-        if let Some(conversation) = flow.and_then(|flow| flow.conversation.as_mut()) {
+        if let Some(conversation) = self.flows.conversation_mut(id) {
             self.kept = self.kept.saturating_sub(conversation.exchanges.len());
             conversation.exchanges_omitted += conversation.exchanges.len() as u64;
             self.rooms.take_exchanges(std::mem::take(&mut conversation.exchanges));
@@ -104,26 +103,23 @@ impl Session {
         if orphans > 0 || has_data {
             self.ice.add_flow(&Path { ends: flow.ends, inside: None }, orphans, has_data);
         }
-        if let Some(until) = flow.data_both_ways() {
+        let checked = || flow.checks_both_ways().then_some(flow.last.time);
+        if let Some(until) = flow.data_both_ways().or_else(checked) {
             self.clients.data(flow.ends.low.ip(), until);
             self.clients.data(flow.ends.high.ip(), until);
-        } else if flow.checks_both_ways() {
-            self.clients.data(flow.ends.low.ip(), flow.last.time);
-            self.clients.data(flow.ends.high.ip(), flow.last.time);
         }
         if let Some(conversation) = &flow.conversation {
+            let (client, server) = (conversation.client.0, conversation.server.0);
             self.kept = self.kept.saturating_sub(conversation.exchanges.len());
             if let Some(known) = conversation.moved.and_then(|number| self.moves.get_mut(number)) {
-                known.returned |= known.old == conversation.client.0 && conversation.heard.time > known.first.time;
+                known.returned |= known.old == client && conversation.heard.time > known.first.time;
             }
             if let Some(until) = conversation.relayed_both_ways() {
-                let (client, server) = (conversation.client.0.ip(), conversation.server.0);
-                self.clients.relayed(client, conversation.user, server, until);
+                self.clients.relayed(client.ip(), conversation.user, server, until);
             }
             let lent_unseen = lent_unseen(conversation);
             if let Some(at) = lent_unseen {
-                let (client, server) = (conversation.client.0.ip(), conversation.server.0);
-                self.clients.allocated(client, conversation.user, server, at);
+                self.clients.allocated(client.ip(), conversation.user, server, at);
             }
             let about_none = |exchange: &Exchange| exchange.settled().is_some_and(|known| known.is_about_no_relay());
             if conversation.allocated == 0
@@ -131,11 +127,10 @@ impl Session {
                 && let Some(asked) = conversation.of(Method::ALLOCATE).next()
                 && !conversation.of(Method::ALLOCATE).any(about_none)
             {
-                let (client, server) = (conversation.client.0, conversation.server.0);
                 self.clients.denied(Denied { client, server, asked: asked.first });
             }
             if conversation.acts_on_unseen() {
-                self.clients.acts_on_unseen(conversation.client.0.ip());
+                self.clients.acts_on_unseen(client.ip());
             }
             if flow.twin_of.is_none() {
                 if !conversation.is_between_peers() {

@@ -145,6 +145,12 @@ impl Flow {
         }
     }
 
+    /// Its conversation, unless it is the other side of a NAT, which shows that of another flow once more.
+    #[must_use]
+    pub fn own_conversation(&self) -> Option<&Conversation> {
+        self.conversation.as_deref().filter(|_| self.twin_of.is_none())
+    }
+
     /// Whether it is one that is not over.
     fn is_there(&self) -> bool {
         self.generation.is_multiple_of(2)
@@ -361,6 +367,19 @@ impl Flows {
     #[inline]
     pub fn get_mut(&mut self, id: FlowId) -> Option<&mut Flow> {
         self.slots.get_mut(id.slot as usize).filter(|flow| flow.generation == id.generation)
+    }
+
+    /// The conversation of a flow.
+    #[must_use]
+    #[inline]
+    pub fn conversation(&self, id: FlowId) -> Option<&Conversation> {
+        self.get(id)?.conversation.as_deref()
+    }
+
+    /// The conversation of a flow, to be changed.
+    #[inline]
+    pub(super) fn conversation_mut(&mut self, id: FlowId) -> Option<&mut Conversation> {
+        self.get_mut(id)?.conversation.as_deref_mut()
     }
 
     /// A flow is over: it is not found any longer, by its ends or by its number, and stays in its place under the number that this gives until it is

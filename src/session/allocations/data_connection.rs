@@ -180,11 +180,11 @@ impl Session {
     #[must_use]
     pub fn data_connection_hop(&self, event: &Event<'_>) -> Hop {
         let found = self.flows.find_on(event.transport, event.src, event.dst);
-        let conversation = found.and_then(|id| self.flows.get(id)?.conversation.as_deref());
+        let conversation = found.and_then(|id| self.flows.conversation(id));
         let outward = conversation.is_some_and(|known| known.client.0 == event.src);
         let owner = found.and_then(|id| self.data_connections.flows.get(&id));
         let of_owner = owner.and_then(|(control, id)| {
-            let allocation = self.flows.get(control)?.conversation.as_deref()?.allocation.as_ref()?;
+            let allocation = self.flows.conversation(control)?.allocation.as_ref()?;
             let peer = allocation.connections.iter().rev().find(|known| known.id == Some(id))?.peer;
             Some((peer, allocation.relayed_for(peer)))
         });
@@ -205,7 +205,7 @@ impl Session {
         known.closed = known.closed.or(closed(connection));
         let Some(bytes) = connection.carried else { return };
         let before = std::mem::replace(&mut known.bytes, bytes);
-        let Some(conversation) = self.flows.get_mut(control).and_then(|flow| flow.conversation.as_deref_mut()) else {
+        let Some(conversation) = self.flows.conversation_mut(control) else {
             return;
         };
         for (from, now, before) in [(From::Client, bytes[0], before[0]), (From::Server, bytes[1], before[1])] {
@@ -217,7 +217,7 @@ impl Session {
     }
 
     fn allocation_on(&mut self, flow: FlowId) -> Option<&mut Allocation> {
-        self.flows.get_mut(flow)?.conversation.as_deref_mut()?.allocation.as_mut()
+        self.flows.conversation_mut(flow)?.allocation.as_mut()
     }
 
     fn data_connection_mut(&mut self, control: FlowId, id: u32) -> Option<&mut DataConnection> {

@@ -118,9 +118,7 @@ impl Session {
     /// flows that are over and of those that are not. Names of time-limited credentials that differ in their expiry alone are of one user.
     #[must_use]
     pub fn lent(&self, server: IpAddr, user: Option<Name>, at: Timestamp) -> Vec<Lent> {
-        let open =
-            self.flows.iter().filter_map(|(_, flow)| flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()));
-        let open = open.flat_map(Lent::of);
+        let open = self.flows.iter().filter_map(|(_, flow)| flow.own_conversation()).flat_map(Lent::of);
         let person = |user: Option<Name>| user.map(|name| credentials::person(self.names.bytes(name)));
         let theirs = |lent: &Lent| lent.user == user || person(lent.user) == person(user);
         let alive = |lent: &Lent| lent.server.0.ip() == server && lent.was_alive(at) && theirs(lent);

@@ -3,7 +3,7 @@
 
 use crate::session::Session;
 use crate::session::conversations::exchange::Seen;
-use crate::session::flow::FlowId;
+use crate::session::flow::{Flow, FlowId};
 use crate::wire::stun::{Class, Fields, Message, Method, TransactionId};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -54,8 +54,7 @@ impl Session {
         message: &Message<'_>,
         (first, granted): (Seen, Seen),
     ) {
-        let new = self.flows.get(flow).filter(|flow| flow.twin_of.is_none());
-        let new = new.and_then(|flow| flow.conversation.as_deref());
+        let new = self.flows.get(flow).and_then(Flow::own_conversation);
         let new = new.filter(|known| known.live_allocation(granted.time).is_none());
         let Some(client) = new.map(|known| known.client) else { return };
         if (message.method(), message.class()) != (Method::REFRESH, Class::Success) {
@@ -64,11 +63,10 @@ impl Session {
         let Some((old, created)) = self.tickets.take(message.transaction_id()).filter(|(old, _)| *old != flow) else {
             return;
         };
-        let known = self.flows.get_mut(old).and_then(|flow| flow.conversation.as_deref_mut());
-        let known = known.and_then(|known| known.allocation.as_mut());
+        let known = self.flows.conversation_mut(old).and_then(|known| known.allocation.as_mut());
         let known = known.filter(|known| known.created == created && known.is_alive(granted.time));
         let Some(allocation) = known.map(|known| known.moves(client, first, granted)) else { return };
-        if let Some(conversation) = self.flows.get_mut(flow).and_then(|flow| flow.conversation.as_deref_mut()) {
+        if let Some(conversation) = self.flows.conversation_mut(flow) {
             conversation.take_over(allocation);
         }
     }
@@ -76,8 +74,8 @@ impl Session {
     /// A server gives a ticket for the allocation on a flow.
     pub(in crate::session) fn ticket_given(&mut self, flow: FlowId, message: &Message<'_>, fields: &Fields<'_>) {
         let Some(ticket) = fields.mobility_ticket.filter(|_| message.class() == Class::Success) else { return };
-        let known = self.flows.get(flow).filter(|flow| flow.twin_of.is_none());
-        let lent = known.and_then(|flow| flow.conversation.as_deref()?.allocation.as_ref());
+        let known = self.flows.get(flow).and_then(Flow::own_conversation);
+        let lent = known.and_then(|known| known.allocation.as_ref());
         let Some(created) = lent.filter(|lent| lent.ended.is_none()).map(|lent| lent.created) else { return };
         if self.tickets.given.len() < MAX_TICKETS {
             self.tickets.given.insert(self.names.digest(ticket), (flow, created));

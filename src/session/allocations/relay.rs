@@ -57,8 +57,8 @@ impl Session {
     }
 
     pub(super) fn relayed_for(&self, event: &Event<'_>, peer: Option<PeerAddress>) -> Option<RelayedAddress> {
-        let flow = self.flows.get(self.flows.find_on(event.transport, event.src, event.dst)?)?;
-        flow.conversation.as_ref()?.allocation.as_ref()?.relayed_for(peer)
+        let flow = self.flows.find_on(event.transport, event.src, event.dst)?;
+        self.flows.conversation(flow)?.allocation.as_ref()?.relayed_for(peer)
     }
 
     /// Whether what is framed like ChannelData is ChannelData: TURN was seen on the flow, or it looks right again and again.
@@ -118,7 +118,7 @@ impl Session {
         }
         self.totals.channel_data += 1;
         let flow = self.flows.find_on(event.transport, event.src, event.dst);
-        let conversation = flow.and_then(|id| self.flows.get_mut(id)?.conversation.as_deref_mut());
+        let conversation = flow.and_then(|id| self.flows.conversation_mut(id));
         let Some(conversation) = conversation.filter(|_| event.hops.is_empty()) else { return hop };
         let seen = event.seen();
         let from = if hop.outward { From::Client } else { From::Server };

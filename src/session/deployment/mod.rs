@@ -237,7 +237,7 @@ impl Session {
     pub(super) fn note_stated(&mut self, flow: &Flow) {
         if !self.stated.is_empty() {
             self.stated.flow(flow, &self.deployment);
-            if let Some(conversation) = flow.conversation.as_deref().filter(|_| flow.twin_of.is_none()) {
+            if let Some(conversation) = flow.own_conversation() {
                 self.stated.conversation(conversation, &self.names, &self.deployment);
             }
         }

@@ -238,7 +238,7 @@ impl Session {
             self.ice.opened(connection.client, connection.server);
         }
         let id = self.flows.find_on(Transport::Tcp, connection.client, connection.server);
-        if let Some(known) = id.and_then(|id| self.flows.get_mut(id)).and_then(|flow| flow.conversation.as_mut()) {
+        if let Some(known) = id.and_then(|id| self.flows.conversation_mut(id)) {
             let told =
                 known.connection.as_ref().is_some_and(|kept| kept.icmp.is_some() && kept.first == connection.first);
             match &mut known.connection {

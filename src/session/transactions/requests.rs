@@ -5,7 +5,7 @@ use super::transaction::{Request, Sighting};
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress};
 use crate::session::conversations::exchange::{Asked, Exchange, NonceFeatures, Verdicts};
 use crate::session::credentials::Identity;
-use crate::session::flow::FlowId;
+use crate::session::flow::{Flow, FlowId};
 use crate::session::observe::{Known, speak};
 use crate::session::{From, Move, Name, Names, Session, What};
 use crate::time::Span;
@@ -34,7 +34,7 @@ impl Session {
             Request::New => None,
             Request::Twin { of } | Request::Another { of } => Some(of),
         };
-        let conversation = self.flows.get(at.flow).and_then(|flow| flow.conversation.as_deref());
+        let conversation = self.flows.conversation(at.flow);
         let likely = conversation.map_or([None; 2], |known| [known.user, known.realm]);
         let asked = asked(&mut self.names, likely, message, fields, integrity);
         let mut room = self.transactions.room();
@@ -118,9 +118,8 @@ impl Session {
     /// Whether a request shows that the client with an allocation at `old` has another address now: it has the user of that, and a nonce that nobody else was
     /// given.
     fn is_moved_to(&self, at: &Sighting, asked: &Asked, old: ClientAddress) -> bool {
-        let flow =
-            self.flows.find(old.0, at.dst).and_then(|id| self.flows.get(id)).filter(|flow| flow.twin_of.is_none());
-        let known = flow.and_then(|flow| flow.conversation.as_deref()).filter(|known| known.client == old);
+        let flow = self.flows.find(old.0, at.dst).and_then(|id| self.flows.get(id));
+        let known = flow.and_then(Flow::own_conversation).filter(|known| known.client == old);
         let user = asked.user_or_hash();
         known
             .and_then(|known| known.live_allocation(at.seen.time))
@@ -133,7 +132,7 @@ impl Session {
         let Some(id) = self.flows.find(old.0, server.0) else { return };
         // data may have gone on from there at once, long before a request
         let began = self.flows.get(at.flow).map(|flow| flow.first);
-        let Some(known) = self.flows.get_mut(id).and_then(|flow| flow.conversation.as_mut()) else { return };
+        let Some(known) = self.flows.conversation_mut(id) else { return };
         if known.client != old || known.moved.is_some() || known.live_allocation(at.seen.time).is_none() {
             return;
         }
@@ -151,14 +150,14 @@ impl Session {
         };
         known.moved = self.moves.add(new);
         let number = known.moved;
-        if let Some(conversation) = self.flows.get_mut(at.flow).and_then(|flow| flow.conversation.as_mut()) {
+        if let Some(conversation) = self.flows.conversation_mut(at.flow) {
             conversation.moved = number;
         }
     }
 
     /// Whether a server sent the client on to where this request goes: libjuice asks there with the id that was answered.
     fn is_sent_on(&self, first: FlowId, at: &Sighting) -> bool {
-        let known = self.flows.get(first).and_then(|flow| flow.conversation.as_deref());
+        let known = self.flows.conversation(first);
         let leads_here = |exchange: &Exchange| {
             exchange.answer.as_ref().and_then(|answer| answer.alternate) == Some(ServerAddress(at.dst))
         };

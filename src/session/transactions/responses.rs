@@ -76,8 +76,7 @@ impl Session {
                     &whose
                 }
             };
-            let likely = self.flows.get(flow).and_then(|flow| flow.conversation.as_deref());
-            let likely = likely.map_or([None; 2], |known| [known.software, known.realm]);
+            let likely = self.flows.conversation(flow).map_or([None; 2], |known| [known.software, known.realm]);
             let answer = answer(&mut self.names, likely, message, fields, at.seen, to, from, integrity);
             let settled =
                 Settled { id, method, client, server, first, asked: said, further: &further, answer: &answer };
@@ -123,7 +122,7 @@ impl Session {
             self.totals.stun(message.message_type());
             error.into_iter().for_each(|code| self.totals.error(code));
             if let Some((flow, kept)) = request
-                && let Some(conversation) = self.flows.get_mut(flow).and_then(|flow| flow.conversation.as_mut())
+                && let Some(conversation) = self.flows.conversation_mut(flow)
                 && let Some(exchange) = conversation.kept_mut(kept, message.transaction_id())
                 && let Some(answer) = &mut exchange.answer
             {
@@ -279,7 +278,7 @@ impl Session {
 
     /// An exchange that nothing is odd about is only counted.
     fn pass_over(&mut self, flow: FlowId) {
-        if let Some(conversation) = self.flows.get_mut(flow).and_then(|flow| flow.conversation.as_mut()) {
+        if let Some(conversation) = self.flows.conversation_mut(flow) {
             conversation.exchanges_omitted += 1;
         }
     }
