@@ -1,5 +1,6 @@
 //! Which message each ICMP error answered, asked before the rows are printed.
 
+use crate::bounded::Generations;
 use crate::event::IcmpAnswer;
 use crate::frame::Frame;
 use crate::net::Endpoint;
@@ -7,7 +8,6 @@ use crate::packet::{Datagram, Packet, Packets, Segment};
 use crate::time::Timestamp;
 use crate::wire::demux::{self, Kind};
 use crate::wire::stun::Message;
-use hashbrown::HashMap;
 use std::collections::{BTreeMap, VecDeque};
 
 /// A first pass over a capture that only asks which messages an ICMP error answered, so that `messages` can say so on the row of the
@@ -16,9 +16,8 @@ use std::collections::{BTreeMap, VecDeque};
 pub struct IcmpAnswers {
     packets: Packets,
     now: Timestamp,
-    /// What each sender sent to each receiver of late; the old generation goes when the young one is full.
-    young: HashMap<Way, VecDeque<Sent>>,
-    old: HashMap<Way, VecDeque<Sent>>,
+    /// What each sender sent to each receiver of late.
+    sent: Generations<Way, VecDeque<Sent>, MAX_PAIRS>,
     answers: BTreeMap<u64, IcmpAnswer>,
 }
 
@@ -44,7 +43,7 @@ impl IcmpAnswers {
     /// Takes the next frame.
     pub fn frame(&mut self, frame: &Frame<'_>) {
         self.now = frame.time.unwrap_or(self.now);
-        let IcmpAnswers { packets, now, young, old, answers } = self;
+        let IcmpAnswers { packets, now, sent, answers } = self;
         packets.dissect(frame, *now, &mut |packet| match packet {
             Packet::Datagram(Datagram { src, dst, payload, truncated, ip_id, .. }) => {
                 let told = match demux::kind_of_cut(payload, truncated) {
@@ -54,22 +53,22 @@ impl IcmpAnswers {
                 if !told {
                     return;
                 }
-                keep(young, old, (src, dst, false), Sent { frame: frame.number, ip_id, start: start(payload) });
+                keep(sent.renew((src, dst, false)), Sent { frame: frame.number, ip_id, start: start(payload) });
             }
             // what follows STUN on a connection may be the rest of a message
             Packet::Segment(Segment { src, dst, seq, payload, ip_id, .. }) if !payload.is_empty() => {
                 let way = (src, dst, true);
                 let begins = || demux::kind(payload) == Kind::Stun && Message::recognise(payload, true).is_some();
                 let framed = || payload.get(2..).is_some_and(|rest| Message::recognise(rest, true).is_some());
-                if young.contains_key(&way) || old.contains_key(&way) || begins() || framed() {
-                    keep(young, old, way, Sent { frame: frame.number, ip_id, start: start(&seq.to_be_bytes()) });
+                if sent.get(&way).is_some() || begins() || framed() {
+                    keep(sent.renew(way), Sent { frame: frame.number, ip_id, start: start(&seq.to_be_bytes()) });
                 }
             }
             Packet::IcmpError(error) if answers.len() < MAX_ICMP_ANSWERS => {
                 let seq = error.quoted.seq.map(u32::to_be_bytes);
                 let quoted = seq.map_or_else(|| start(error.quoted.payload), |seq| start(&seq));
                 let way = (error.quoted.src, error.quoted.dst, seq.is_some());
-                let Some(sent) = young.get(&way).or_else(|| old.get(&way)) else { return };
+                let Some(sent) = sent.get(&way) else { return };
                 let is_killed = |sent: &&Sent| sent.is_quoted(&quoted) && !answers.contains_key(&sent.frame);
                 let is_numbered = |sent: &&Sent| sent.ip_id != 0 && sent.ip_id == error.quoted.ip_id && is_killed(sent);
                 // Copies of a request look alike, and quotes may be too short to tell two requests apart: the one of the same packet, or the latest
@@ -94,11 +93,7 @@ impl IcmpAnswers {
     }
 }
 
-fn keep(young: &mut HashMap<Way, VecDeque<Sent>>, old: &mut HashMap<Way, VecDeque<Sent>>, way: Way, new: Sent) {
-    if young.len() >= MAX_PAIRS && !young.contains_key(&way) {
-        *old = std::mem::take(young);
-    }
-    let sent = young.entry(way).or_insert_with(|| old.remove(&way).unwrap_or_default());
+fn keep(sent: &mut VecDeque<Sent>, new: Sent) {
     if sent.len() >= MAX_SENT {
         sent.pop_front();
     }

@@ -1,11 +1,11 @@
 //! DTLS with keys: which associations there are, and what is in their protected records.
 
 use super::agreed;
+use crate::bounded::Generations;
 use crate::keys::{self, KeyLog, Outcome, Seal, SealedRecord, Sender};
 use crate::time::{Span, Timestamp};
 use crate::wire::dtls::{Arrival, Form, Fragment, Limits, Pushed, Reassembler, Record};
 use crate::wire::handshake::{ClientHello, ContentType, ExtensionType, HandshakeType, Protocol, ServerHello};
-use hashbrown::HashMap;
 use std::hash::Hash;
 
 /// How many associations are remembered, in each of two generations: as the younger one fills up, the older is forgotten.
@@ -18,9 +18,7 @@ const REASSEMBLY: Limits =
 #[derive(Debug)]
 pub struct Associations<K> {
     keys: KeyLog,
-    young: HashMap<K, Box<State>>,
-    old: HashMap<K, Box<State>>,
-    forgotten: u64,
+    known: Generations<K, Box<State>, MAX_ASSOCIATIONS>,
     /// Associations with protected records of which a ServerHello was seen, and those of them that were opened.
     seen: u64,
     opened: u64,
@@ -42,9 +40,7 @@ impl<K> Default for Associations<K> {
     fn default() -> Self {
         Associations {
             keys: KeyLog::new(),
-            young: HashMap::new(),
-            old: HashMap::new(),
-            forgotten: 0,
+            known: Generations::default(),
             seen: 0,
             opened: 0,
             records: keys::Counts::default(),
@@ -61,7 +57,7 @@ impl<K: Hash + Eq + Copy> Associations<K> {
     /// How many associations were forgotten for want of room.
     #[must_use]
     pub fn forgotten(&self) -> u64 {
-        self.forgotten
+        self.known.forgotten()
     }
 
     /// How many associations have protected records that came when there were keys, and of which a ServerHello was seen; how many of them were
@@ -89,7 +85,7 @@ impl<K: Hash + Eq + Copy> Associations<K> {
         if self.keys.is_empty() {
             return Outcome::Clear;
         }
-        let Some(state) = self.young.get_mut(&way).or_else(|| self.old.get_mut(&way)) else {
+        let Some(state) = self.known.get_mut(&way) else {
             let outcome = Outcome::Sealed(keys::Reason::NoHello);
             self.records.add(outcome);
             return outcome;
@@ -131,7 +127,7 @@ impl<K: Hash + Eq + Copy> Associations<K> {
     /// What sealing another record in place of one takes that was opened on this way, with this header, epoch and sequence number.
     #[must_use]
     pub fn seal(&self, way: K, side: usize, header: &keys::Header<'_>, (epoch, number): (u16, u64)) -> Option<Seal> {
-        let state = self.young.get(&way).or_else(|| self.old.get(&way))?;
+        let state = self.known.get(&way)?;
         let from = if side == state.client { Sender::Client } else { Sender::Server };
         state.keys.seal(from, header, epoch, number)
     }
@@ -139,21 +135,10 @@ impl<K: Hash + Eq + Copy> Associations<K> {
     /// A handshake record in the clear.
     fn hear(&mut self, way: K, side: usize, record: &Record<'_>, at: (u64, Timestamp)) {
         for fragment in record.fragments() {
-            let known = self.young.contains_key(&way) || self.old.contains_key(&way);
-            if !known && fragment.kind != HandshakeType::CLIENT_HELLO {
+            if self.known.get(&way).is_none() && fragment.kind != HandshakeType::CLIENT_HELLO {
                 return; // nothing could be opened without it
             }
-            if !self.young.contains_key(&way) {
-                if self.young.len() >= MAX_ASSOCIATIONS {
-                    self.forgotten += self.old.len() as u64;
-                    self.old = std::mem::take(&mut self.young);
-                }
-                let state = self.old.remove(&way).unwrap_or_default();
-                self.young.insert(way, state);
-            }
-            if let Some(state) = self.young.get_mut(&way) {
-                state.fragment(side, 0, &fragment, at);
-            }
+            self.known.renew(way).fragment(side, 0, &fragment, at);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Relays for TCP (RFC 6062): the connections to peers of an allocation, and the connection of its own on which each of them is carried.
 
 use super::allocation::Allocation;
-use crate::bounded::BoundedList;
+use crate::bounded::{BoundedList, Generations};
 use crate::event::{Connection, Event, Hop, Via};
 use crate::net::{ClientAddress, PeerAddress, ServerAddress, Transport};
 use crate::session::Session;
@@ -11,7 +11,6 @@ use crate::session::flow::FlowId;
 use crate::session::observe::Known;
 use crate::session::transactions::transaction::Sighting;
 use crate::wire::stun::{Class, Fields, Message, Method, TransactionId};
-use hashbrown::HashMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -76,34 +75,8 @@ impl DataConnection {
 /// Where connection ids and data connections belong: to the flow of the client's conversation with the relay.
 #[derive(Debug, Default)]
 pub(in crate::session) struct DataConnections {
-    ids: Generations<(ServerAddress, u32), FlowId>,
-    flows: Generations<FlowId, (FlowId, u32)>,
-}
-
-/// A map that forgets: as the younger half fills up, the older one goes.
-#[derive(Debug)]
-struct Generations<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
-}
-
-impl<K, V> Default for Generations<K, V> {
-    fn default() -> Self {
-        Generations { young: HashMap::new(), old: HashMap::new() }
-    }
-}
-
-impl<K: std::hash::Hash + Eq, V: Copy> Generations<K, V> {
-    fn get(&self, key: &K) -> Option<V> {
-        self.young.get(key).or_else(|| self.old.get(key)).copied()
-    }
-
-    fn put(&mut self, key: K, value: V) {
-        if self.young.len() >= MAX_IDS && !self.young.contains_key(&key) {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(key, value);
-    }
+    ids: Generations<(ServerAddress, u32), FlowId, MAX_IDS>,
+    flows: Generations<FlowId, (FlowId, u32), MAX_IDS>,
 }
 
 impl Allocation {
@@ -160,14 +133,14 @@ impl Session {
             }
             (Method::CONNECTION_BIND, Class::Request) => {
                 let Some(id) = fields.connection_id else { return };
-                let Some(control) = self.data_connections.ids.get(&(ServerAddress(at.dst), id)) else { return };
+                let Some(&control) = self.data_connections.ids.get(&(ServerAddress(at.dst), id)) else { return };
                 let Some(connection) = self.data_connection_mut(control, id) else { return };
                 connection.bind = Some((ClientAddress(at.src), at.seen));
                 connection.bound = None;
                 self.data_connections.flows.put(at.flow, (control, id));
             }
             (Method::CONNECTION_BIND, Class::Success | Class::Error) => {
-                let Some((control, id)) = self.data_connections.flows.get(&at.flow) else { return };
+                let Some(&(control, id)) = self.data_connections.flows.get(&at.flow) else { return };
                 if let Some(connection) = self.data_connection_mut(control, id) {
                     connection.bound = Some((at.seen, code));
                 }
@@ -183,7 +156,7 @@ impl Session {
         let conversation = found.and_then(|id| self.flows.conversation(id));
         let outward = conversation.is_some_and(|known| known.client.0 == event.src);
         let owner = found.and_then(|id| self.data_connections.flows.get(&id));
-        let of_owner = owner.and_then(|(control, id)| {
+        let of_owner = owner.and_then(|&(control, id)| {
             let allocation = self.flows.conversation(control)?.allocation.as_ref()?;
             let peer = allocation.connections.iter().rev().find(|known| known.id == Some(id))?.peer;
             Some((peer, allocation.relayed_for(peer)))
@@ -194,7 +167,7 @@ impl Session {
 
     /// What became of a data connection, and how much it carried up to now.
     pub(in crate::session) fn carried(&mut self, connection: &Connection) {
-        let Some((control, id)) = self
+        let Some(&(control, id)) = self
             .flows
             .find_on(Transport::Tcp, connection.client, connection.server)
             .and_then(|flow| self.data_connections.flows.get(&flow))

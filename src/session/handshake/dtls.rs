@@ -1,10 +1,10 @@
 //! Which flows are DTLS, and how long the connection ids on them are: what the records of DTLS 1.3 cannot be read without.
 
+use crate::bounded::Generations;
 use crate::event::Event;
 use crate::session::path::Path;
 use crate::wire::dtls::{Fragment, Record};
 use crate::wire::handshake::{ContentType, ExtensionType, Message, Protocol, Value};
-use hashbrown::HashMap;
 
 /// How many flows are remembered, in each of two generations: as the younger one fills up, the older is forgotten.
 /// It is what fits a hash table whose size is a power of 2.
@@ -12,10 +12,7 @@ const MAX_FLOWS: usize = 14_336;
 
 /// The flows on which DTLS was recognised.
 #[derive(Debug, Default)]
-pub(in crate::session) struct DtlsFlows {
-    young: HashMap<Path, Known>,
-    old: HashMap<Path, Known>,
-}
+pub(in crate::session) struct DtlsFlows(Generations<Path, Known, MAX_FLOWS>);
 
 /// What is known of a flow.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +26,7 @@ impl DtlsFlows {
     #[must_use]
     pub(super) fn connection_id(&self, event: &Event<'_>) -> Option<Option<u8>> {
         let path = Path::of_event(event);
-        let known = self.young.get(&path).or_else(|| self.old.get(&path))?;
+        let known = self.0.get(&path)?;
         let [to_low, to_high] = known.connection_ids;
         Some(if event.dst == path.ends.low { to_low } else { to_high })
     }
@@ -44,11 +41,7 @@ impl DtlsFlows {
             return;
         }
         let path = Path::of_event(event);
-        if self.young.len() >= MAX_FLOWS && !self.young.contains_key(&path) {
-            self.old = std::mem::take(&mut self.young);
-        }
-        let before = self.old.get(&path).copied().unwrap_or_default();
-        let known = self.young.entry(path).or_insert(before);
+        let known = self.0.renew(path);
         if let Some(length) = hello {
             let [to_low, to_high] = &mut known.connection_ids;
             *if event.src == path.ends.low { to_low } else { to_high } = length;
