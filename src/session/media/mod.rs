@@ -17,6 +17,7 @@ use super::conversations::exchange::Seen;
 use super::path::Path;
 use super::{Name, Session};
 use crate::event::Event;
+use crate::slots::Slots;
 use crate::time::{Span, Timestamp};
 use crate::wire::demux::Kind;
 use crate::wire::dtls::Record;
@@ -49,11 +50,9 @@ impl Route {
 #[derive(Debug, Default)]
 pub struct Media {
     hasher: DefaultHashBuilder,
-    ways: Vec<Option<MediaWay>>,
-    free_ways: Vec<u32>,
+    ways: Slots<MediaWay>,
     by_path: HashTable<u32>,
-    streams: Vec<Option<Kept>>,
-    free_streams: Vec<u32>,
+    streams: Slots<Kept>,
     by_source: HashTable<u32>,
     /// The sources on probation, the oldest first; some that are not any more among them.
     probation: VecDeque<(u32, u32)>,
@@ -92,17 +91,14 @@ impl Media {
 
     /// The same in no order.
     pub fn each_way(&self) -> impl Iterator<Item = &MediaWay> {
-        self.ways.iter().flatten()
+        self.ways.iter().map(|(_, way)| way)
     }
 
     /// The streams that are believed, each with its path and direction, in the order of their first frames.
     #[must_use]
     pub fn streams(&self) -> Vec<(&MediaWay, usize, &Stream)> {
-        let here = self
-            .streams
-            .iter()
-            .flatten()
-            .filter_map(|kept| Some((self.ways.get(kept.way as usize)?.as_ref()?, kept.direction, &kept.stream)));
+        let here = self.streams.iter();
+        let here = here.filter_map(|(_, kept)| Some((self.ways.get(kept.way)?, kept.direction, &kept.stream)));
         let over = self.over.iter().map(|(way, direction, stream)| (way, *direction, stream));
         let mut all: Vec<_> = here.chain(over).filter(|(_, _, stream)| stream.is_believed()).collect();
         all.sort_by_key(|(way, direction, stream)| (stream.first.frame, stream.ssrc, way.path, *direction));
@@ -124,27 +120,27 @@ impl Media {
     /// Packets that look like RTP and whose numbers did not behave like RTP's.
     #[must_use]
     pub fn unproven(&self) -> u64 {
-        let here = self.streams.iter().flatten().filter(|kept| !kept.stream.is_believed());
-        self.unproven + here.map(|kept| kept.stream.packets).sum::<u64>()
+        let here = self.streams.iter().filter(|(_, kept)| !kept.stream.is_believed());
+        self.unproven + here.map(|(_, kept)| kept.stream.packets).sum::<u64>()
     }
 
     /// A record of a DTLS handshake passes.
     fn handshake(&mut self, event: &Event<'_>) -> Option<u32> {
         let path = Path::of_event(event);
         let id = self.way(path, event, None)?;
-        let way = self.ways.get_mut(id as usize)?.as_mut()?;
+        let way = self.ways.get_mut(id)?;
         let direction = way.directions.get_mut(path.direction(event.src))?;
-        let first = direction.handshake.map_or(seen(event), |(first, _)| first);
-        direction.handshake = Some((first, seen(event)));
+        let first = direction.handshake.map_or(event.seen(), |(first, _)| first);
+        direction.handshake = Some((first, event.seen()));
         Some(id)
     }
 
     /// Another DTLS record passes.
     fn sealed(&mut self, event: &Event<'_>) {
         let path = Path::of_event(event);
-        let way = self.known_way(&path).and_then(|id| self.ways.get_mut(id as usize)?.as_mut());
+        let way = self.known_way(&path).and_then(|id| self.ways.get_mut(id));
         if let Some(direction) = way.and_then(|way| way.directions.get_mut(path.direction(event.src))) {
-            direction.sealed = Some(seen(event));
+            direction.sealed = Some(event.seen());
         }
     }
 
@@ -153,7 +149,7 @@ impl Media {
     fn rtp(&mut self, event: &Event<'_>, payload: &[u8], hint: &mut Option<WayId>, owner: Option<Name>) -> bool {
         let Some(head) = Head::parse(payload) else { return false };
         let Some((id, direction)) = self.find(event, hint, owner) else { return false };
-        let Some(way) = self.ways.get_mut(id as usize).and_then(Option::as_mut) else { return false };
+        let Some(way) = self.ways.get_mut(id) else { return false };
         let Some(known) = way.directions.get_mut(direction) else { return false };
         let recent = known.recent(head.ssrc);
         let place = match recent {
@@ -164,19 +160,14 @@ impl Media {
             self.new_source(event, id, direction, &head, payload.len());
             return false;
         };
-        let Some(kept) = self.streams.get_mut(place as usize).and_then(Option::as_mut) else { return false };
-        let copy = kept.stream.take(&head, payload.len(), seen(event));
+        let Some(kept) = self.streams.get_mut(place) else { return false };
+        let copy = kept.stream.take(&head, payload.len(), event.seen());
         if kept.stream.is_believed() {
             let first = kept.stream.first;
-            let Some(known) = self
-                .ways
-                .get_mut(id as usize)
-                .and_then(Option::as_mut)
-                .and_then(|way| way.directions.get_mut(direction))
-            else {
+            let Some(known) = self.ways.get_mut(id).and_then(|way| way.directions.get_mut(direction)) else {
                 return copy;
             };
-            known.media(first, seen(event));
+            known.media(first, event.seen());
             if recent.is_none() {
                 known.remember(head.ssrc, place);
             }
@@ -188,13 +179,13 @@ impl Media {
     pub(super) fn is_copy(&self, event: &Event<'_>, head: &Head) -> bool {
         let path = Path::of_event(event);
         let place = self.known_way(&path).and_then(|way| self.source(way, path.direction(event.src), head.ssrc));
-        let kept = place.and_then(|place| self.streams.get(place as usize)?.as_ref());
+        let kept = place.and_then(|place| self.streams.get(place));
         kept.is_some_and(|kept| kept.stream.is_copy(head, event.time))
     }
 
     /// The route of a believed stream on this path.
     pub(super) fn route(&self, WayId(id): WayId, path: &Path, direction: usize, ssrc: u32) -> Option<Route> {
-        let way = self.ways.get(id as usize)?.as_ref().filter(|way| way.path == *path)?;
+        let way = self.ways.get(id).filter(|way| way.path == *path)?;
         way.directions.get(direction)?.recent(ssrc)?;
         Some(Route { way: id, rooms: self.rooms })
     }
@@ -213,9 +204,9 @@ impl Media {
         if route.rooms != self.rooms {
             return None;
         }
-        let known = self.ways.get_mut(route.way as usize)?.as_mut()?.directions.get_mut(direction)?;
+        let known = self.ways.get_mut(route.way)?.directions.get_mut(direction)?;
         let place = known.recent(head.ssrc)?;
-        let kept = self.streams.get_mut(place as usize)?.as_mut()?;
+        let kept = self.streams.get_mut(place)?;
         if !kept.stream.is_believed() {
             return None;
         }
@@ -227,22 +218,22 @@ impl Media {
     fn rtcp(&mut self, event: &Event<'_>, payload: &[u8], hint: &mut Option<WayId>, owner: Option<Name>) {
         let Some(rtcp) = Rtcp::parse(payload) else { return };
         let Some((id, direction)) = self.find(event, hint, owner) else { return };
-        let stream = self.source(id, direction, rtcp.ssrc).and_then(|place| self.streams.get(place as usize)?.as_ref());
+        let stream = self.source(id, direction, rtcp.ssrc).and_then(|place| self.streams.get(place));
         let captured = stream.map_or(0, |kept| kept.stream.packets);
-        let known = self.ways.get_mut(id as usize).and_then(|way| way.as_mut()?.directions.get_mut(direction));
+        let known = self.ways.get_mut(id).and_then(|way| way.directions.get_mut(direction));
         if let Some(known) = known {
-            known.report(&rtcp, captured, seen(event));
+            known.report(&rtcp, captured, event.seen());
         }
     }
 
     /// STUN passes on a flow with media.
     pub(super) fn alive(&mut self, event: &Event<'_>, WayId(id): WayId) {
-        let Some(way) = self.ways.get_mut(id as usize).and_then(Option::as_mut) else { return };
+        let Some(way) = self.ways.get_mut(id) else { return };
         let path = Path::of_event(event);
         if way.path == path
             && let Some(known) = way.directions.get_mut(path.direction(event.src))
         {
-            let before = known.alive.replace(seen(event));
+            let before = known.alive.replace(event.seen());
             let rest = before.map_or(Span(0), |before| event.time.since(before.time));
             if let Some(before) = before.filter(|_| rest > known.lifeless.0) {
                 known.lifeless = (rest, before.time);
@@ -255,7 +246,7 @@ impl Media {
     fn find(&mut self, event: &Event<'_>, hint: &mut Option<WayId>, owner: Option<Name>) -> Option<(u32, usize)> {
         let path = Path::of_event(event);
         let direction = path.direction(event.src);
-        let hinted = hint.and_then(|hint| self.ways.get(hint.0 as usize)).and_then(Option::as_ref);
+        let hinted = hint.and_then(|hint| self.ways.get(hint.0));
         let id = match (hinted, *hint) {
             (Some(way), Some(WayId(id))) if way.path == path => id,
             _ => {
@@ -264,7 +255,7 @@ impl Media {
                 id
             }
         };
-        let way = self.ways.get_mut(id as usize)?.as_mut()?;
+        let way = self.ways.get_mut(id)?;
         let known = way.directions.get_mut(direction)?;
         if known.ends.is_none() {
             way.user = way.user.or(owner);
@@ -278,8 +269,8 @@ impl Media {
 
     /// The number of a path.
     fn known_way(&self, path: &Path) -> Option<u32> {
-        let of = |id: u32| self.ways.get(id as usize).and_then(Option::as_ref);
-        self.by_path.find(self.hasher.hash_one(path), |&id| of(id).is_some_and(|way| way.path == *path)).copied()
+        let same = |&id: &u32| self.ways.get(id).is_some_and(|way| way.path == *path);
+        self.by_path.find(self.hasher.hash_one(path), same).copied()
     }
 
     /// The number of a path, made where there is none.
@@ -290,18 +281,9 @@ impl Media {
         if self.by_path.len() >= self.max {
             self.make_room();
         }
-        let way = MediaWay::new(path, seen(event), owner);
-        let id = match self.free_ways.pop() {
-            Some(id) => id,
-            None => {
-                self.ways.push(None);
-                u32::try_from(self.ways.len() - 1).ok()?
-            }
-        };
-        *self.ways.get_mut(id as usize)? = Some(way);
+        let id = self.ways.add(MediaWay::new(path, event.seen(), owner))?;
         let (hasher, ways) = (&self.hasher, &self.ways);
-        let rehash =
-            |&id: &u32| ways.get(id as usize).and_then(Option::as_ref).map_or(0, |way| hasher.hash_one(way.path));
+        let rehash = |&id: &u32| ways.get(id).map_or(0, |way| hasher.hash_one(way.path));
         self.by_path.insert_unique(self.hasher.hash_one(path), id, rehash);
         Some(id)
     }
@@ -313,7 +295,7 @@ impl Media {
     /// Where the stream of a source is.
     fn source(&self, way: u32, direction: usize, ssrc: u32) -> Option<u32> {
         let same = |&place: &u32| {
-            let kept = self.streams.get(place as usize).and_then(Option::as_ref);
+            let kept = self.streams.get(place);
             kept.is_some_and(|kept| (kept.way, kept.direction, kept.stream.ssrc) == (way, direction, ssrc))
         };
         self.by_source.find(self.hash_of(way, direction, ssrc), same).copied()
@@ -325,7 +307,7 @@ impl Media {
     fn new_source(&mut self, event: &Event<'_>, way: u32, direction: usize, head: &Head, bytes: usize) {
         while self.probation.len() >= self.max / 4 {
             let Some((place, ssrc)) = self.probation.pop_front() else { break };
-            let kept = self.streams.get(place as usize).and_then(Option::as_ref);
+            let kept = self.streams.get(place);
             if kept.is_some_and(|kept| kept.stream.ssrc == ssrc && !kept.stream.is_believed()) {
                 self.forget(place);
             }
@@ -333,22 +315,14 @@ impl Media {
         if self.by_source.len() >= self.max {
             self.make_room();
         }
-        if !self.ways.get(way as usize).is_some_and(Option::is_some) {
+        if self.ways.get(way).is_none() {
             return;
         }
-        let kept = Kept { way, direction, stream: Stream::new(head, bytes, seen(event)) };
-        let place = match self.free_streams.pop() {
-            Some(place) => place,
-            None => {
-                self.streams.push(None);
-                u32::try_from(self.streams.len() - 1).unwrap_or(u32::MAX)
-            }
-        };
-        let Some(slot) = self.streams.get_mut(place as usize) else { return };
-        *slot = Some(kept);
+        let kept = Kept { way, direction, stream: Stream::new(head, bytes, event.seen()) };
+        let Some(place) = self.streams.add(kept) else { return };
         let (hasher, streams) = (&self.hasher, &self.streams);
         let rehash = |&place: &u32| {
-            streams.get(place as usize).and_then(Option::as_ref).map_or(0, |kept| {
+            streams.get(place).map_or(0, |kept| {
                 hasher.hash_one((u64::from(kept.way) << 32 | u64::from(kept.stream.ssrc), kept.direction as u64))
             })
         };
@@ -358,13 +332,12 @@ impl Media {
 
     /// Takes a stream out of the table; one that was believed is kept aside while there is room.
     fn forget(&mut self, place: u32) {
-        let Some(kept) = self.streams.get_mut(place as usize).and_then(Option::take) else { return };
-        self.free_streams.push(place);
+        let Some(kept) = self.streams.remove(place) else { return };
         let hash = self.hash_of(kept.way, kept.direction, kept.stream.ssrc);
         if let Ok(entry) = self.by_source.find_entry(hash, |&other| other == place) {
             entry.remove();
         }
-        let Some(way) = self.ways.get_mut(kept.way as usize).and_then(Option::as_mut) else { return };
+        let Some(way) = self.ways.get_mut(kept.way) else { return };
         if let Some(direction) = way.directions.get_mut(kept.direction) {
             direction.forget(place);
         }
@@ -381,34 +354,25 @@ impl Media {
     #[cold]
     fn make_room(&mut self) {
         self.rooms = self.rooms.wrapping_add(1);
-        let mut lasts: Vec<Timestamp> = self.ways.iter().flatten().map(MediaWay::last).collect();
+        let mut lasts: Vec<Timestamp> = self.each_way().map(MediaWay::last).collect();
         let quarter = lasts.len() / 4;
         let Some((_, &mut until, _)) = (quarter < lasts.len()).then(|| lasts.select_nth_unstable(quarter)) else {
             return;
         };
-        let gone =
-            |way: u32| self.ways.get(way as usize).and_then(Option::as_ref).is_some_and(|way| way.last() <= until);
-        let streams: Vec<u32> = (0u32..)
-            .zip(&self.streams)
-            .filter(|(_, kept)| kept.as_ref().is_some_and(|kept| gone(kept.way)))
-            .map(|(place, _)| place)
-            .collect();
-        let ways: Vec<u32> = (0u32..).zip(&self.ways).map(|(id, _)| id).filter(|&id| gone(id)).collect();
+        let gone = |way: u32| self.ways.get(way).is_some_and(|way| way.last() <= until);
+        let streams = self.streams.iter().filter(|(_, kept)| gone(kept.way));
+        let streams: Vec<u32> = streams.map(|(place, _)| place).collect();
+        let ways: Vec<u32> = self.ways.iter().map(|(id, _)| id).filter(|&id| gone(id)).collect();
         for place in streams {
             self.forget(place);
         }
         for id in ways {
-            let Some(way) = self.ways.get_mut(id as usize).and_then(Option::take) else { continue };
+            let Some(way) = self.ways.remove(id) else { continue };
             if let Ok(entry) = self.by_path.find_entry(self.hasher.hash_one(way.path), |&other| other == id) {
                 entry.remove();
             }
-            self.free_ways.push(id);
         }
     }
-}
-
-fn seen(event: &Event<'_>) -> Seen {
-    event.seen()
 }
 
 impl Session {
@@ -436,7 +400,7 @@ impl Session {
         let (hint, owner) = match id.and_then(|id| self.flows.get_mut(id)) {
             Some(flow) => {
                 if !nested {
-                    flow.count(event.src, seen(event));
+                    flow.count(event.src, event.seen());
                 }
                 (&mut flow.media, flow.conversation.as_ref().and_then(|conversation| conversation.user))
             }
