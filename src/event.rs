@@ -2,16 +2,15 @@
 
 use crate::frame::Seen;
 use crate::net::{Endpoint, PeerAddress, RelayedAddress, Transport};
-use crate::packet::IcmpKind;
 use crate::session::credentials::{Credentials, Integrity};
 use crate::time::{Span, Timestamp};
 use crate::wire::dtls::Record;
 use crate::wire::stun::Message;
 use crate::wire::turn::ChannelData;
-use std::net::IpAddr;
 
+pub use crate::packet::IcmpAnswer;
 pub use crate::stream::{
-    Connection, Counts as StreamCounts, Framing, Proxied, Reply, Sealed, Secured, Turned, What as SecuredWhat,
+    Connection, Counts as StreamCounts, Framing, Proxied, Reply, Sealed, Secured, What as SecuredWhat,
 };
 
 /// How deep messages are looked for inside Send, Data and ChannelData.
@@ -176,17 +175,6 @@ impl Event<'_> {
             (peer.unwrap_or(self.src), relayed.unwrap_or(self.dst))
         }
     }
-}
-
-/// An ICMP error that answered a message.
-#[derive(Clone, Copy, Debug)]
-pub struct IcmpAnswer {
-    /// Number of the frame with the ICMP error.
-    pub frame: u64,
-    /// Who sent it.
-    pub sender: IpAddr,
-    /// What it says.
-    pub kind: IcmpKind,
 }
 
 /// One row of `messages`: an event with what correlation and verification found.

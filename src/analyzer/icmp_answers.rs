@@ -78,8 +78,7 @@ impl IcmpAnswers {
                     None => sent.iter().rfind(is_numbered).or_else(|| sent.iter().rfind(is_killed)),
                 };
                 if let Some(killed) = killed {
-                    let answer = IcmpAnswer { frame: frame.number, sender: error.sender, kind: error.kind };
-                    answers.insert(killed.frame, answer);
+                    answers.insert(killed.frame, error.answer(frame.number));
                 }
             }
             _ => {}

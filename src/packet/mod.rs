@@ -30,7 +30,7 @@ pub use counts::{Counts, FragmentCounts, Incomplete, Unsupported};
 pub use fragments::FragmentLimits;
 pub use icmp::IcmpKind;
 pub use link::link_type_name;
-pub use model::{Datagram, IcmpError, Packet, Quoted, Segment, TcpFlags};
+pub use model::{Datagram, IcmpAnswer, IcmpError, Packet, Quoted, Segment, TcpFlags};
 
 use crate::frame::Frame;
 use crate::time::Timestamp;

@@ -95,6 +95,25 @@ pub struct IcmpError<'a> {
     pub quoted: Quoted<'a>,
 }
 
+impl IcmpError<'_> {
+    /// As the answer to a message, told in the frame with this number.
+    #[must_use]
+    pub fn answer(&self, frame: u64) -> IcmpAnswer {
+        IcmpAnswer { frame, sender: self.sender, kind: self.kind }
+    }
+}
+
+/// An ICMP error that answered a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IcmpAnswer {
+    /// Number of the frame with the ICMP error.
+    pub frame: u64,
+    /// Who sent it.
+    pub sender: IpAddr,
+    /// What it says.
+    pub kind: IcmpKind,
+}
+
 /// The packet quoted in an ICMP error, as far as it was quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quoted<'a> {

@@ -8,7 +8,7 @@ use super::flow::{Flow, FlowId};
 use super::transactions::leg::Leg;
 use super::transactions::transaction::{Closed, Sighting};
 use super::{Conversation, Ends, From, Session};
-use crate::event::{Event, IcmpAnswer};
+use crate::event::Event;
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::packet::{IcmpError, Quoted};
 use crate::time::{Span, Timestamp};
@@ -231,7 +231,7 @@ impl Session {
         }
         let (id, src, dst) = self.flow_of_quote(quoted)?;
         let flow = self.flows.get_mut(id)?;
-        let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
+        let answer = error.answer(frame);
         self.ice.icmp(Transport::Udp, src, dst, answer);
         if let Some(conversation) = flow.conversation.as_mut().filter(|known| known.client.0 == src)
             && error.kind.is_unreachable()

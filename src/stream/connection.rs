@@ -1,23 +1,10 @@
 //! What is known of a connection itself, beside the bytes in it.
 
-use std::net::IpAddr;
-
 use super::proxy::Header;
 use crate::frame::Seen;
 use crate::net::Endpoint;
-use crate::packet::IcmpKind;
+use crate::packet::IcmpAnswer;
 use crate::time::{Span, Timestamp};
-
-/// An ICMP error that quotes a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turned {
-    /// The ICMP error.
-    pub at: Seen,
-    /// Who sent it.
-    pub sender: IpAddr,
-    /// What it says.
-    pub kind: IcmpKind,
-}
 
 /// One TCP connection: how it was opened and how it ended, as far as the capture shows (RFC 9293 §3.3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +35,7 @@ pub struct Connection {
     /// One end may have several: some relays set that of their peers' packets on what they hand on.
     pub ttl: [(u8, u8); 2],
     /// The first ICMP error that quotes a segment of the client.
-    pub icmp: Option<Turned>,
+    pub icmp: Option<(IcmpAnswer, Timestamp)>,
     /// Whether STUN was recognised in it, in the clear or under TLS that was opened.
     pub stun: bool,
     /// Whether it is TLS.

@@ -26,7 +26,7 @@ mod socks;
 mod table;
 mod tls;
 
-pub use connection::{Connection, Turned};
+pub use connection::Connection;
 pub use dns::DnsSegments;
 pub use dtls::Associations;
 pub use framing::{Frame, Framer, Framing};

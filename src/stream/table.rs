@@ -1,6 +1,6 @@
 //! TCP streams: what segments do to the connections that are still of interest.
 
-use super::connection::{Connection, Turned};
+use super::connection::Connection;
 use super::connections::Connections;
 use super::direction::{DISORDER, Direction, Piece, Stamp};
 use super::entry::{Entry, Look};
@@ -122,7 +122,7 @@ impl Streams {
         let Some(slot) = self.known.find(quoted.src, quoted.dst) else { return };
         let Some(entry) = self.known.get_mut(slot) else { return };
         if entry.connection.client == quoted.src && entry.connection.icmp.is_none() {
-            entry.connection.icmp = Some(Turned { at, sender: error.sender, kind: error.kind });
+            entry.connection.icmp = Some((error.answer(at.frame), at.time));
             let connection = entry.connection;
             each(Item::Connection(&connection));
         }

@@ -182,9 +182,9 @@ impl Sightings {
                     once(&mut port.refused, refused.frame);
                     port.failed.get_or_insert(failed);
                 }
-                (_, _, Some(icmp), ..) => {
-                    once(&mut port.refused, icmp.at.frame);
-                    port.icmp.get_or_insert(IcmpAnswer { frame: icmp.at.frame, sender: icmp.sender, kind: icmp.kind });
+                (_, _, Some((answer, _)), ..) => {
+                    once(&mut port.refused, answer.frame);
+                    port.icmp.get_or_insert(answer);
                     port.failed.get_or_insert(failed);
                 }
                 (_, _, _, Some(syn), Some(last)) => {

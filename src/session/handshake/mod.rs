@@ -21,7 +21,7 @@ pub(super) use table::Handshakes;
 
 use super::Session;
 use super::signalling::Signalling;
-use crate::event::{Event, IcmpAnswer};
+use crate::event::Event;
 use crate::packet::{IcmpError, Incomplete};
 use crate::wire::dtls::Record;
 use crate::wire::handshake::certificate::HashFunction;
@@ -77,8 +77,7 @@ impl Session {
     }
 
     pub(super) fn dtls_icmp(&mut self, frame: u64, error: &IcmpError<'_>) -> bool {
-        let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
-        self.handshakes.icmp(&error.quoted, answer, error.mtu, self.now)
+        self.handshakes.icmp(&error.quoted, error.answer(frame), error.mtu, self.now)
     }
 }
 

@@ -62,7 +62,7 @@ impl Session {
             return;
         }
         let seen = Seen { frame, time: self.now };
-        let answer = IcmpAnswer { frame, sender: error.sender, kind: error.kind };
+        let answer = error.answer(frame);
         let new = || TurnedBack { answer, mtu: error.mtu, total: 0, frames: Vec::new(), first: seen, last: seen };
         let Some(known) = ways.entry_up_to(MAX_WAYS, (quoted.src, quoted.dst), new) else { return };
         known.total += 1;

@@ -1,12 +1,13 @@
 //! TCP connections that came to nothing, and how each transport of a server fared for each client.
 
 use crate::bounded::{BoundedList, BoundedMap};
-use crate::event::{Connection, IcmpAnswer, Turned};
+use crate::event::{Connection, IcmpAnswer};
 use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::session::conversations::conversation::Conversation;
 use crate::session::conversations::exchange::{Exchange, Seen};
 use crate::session::flow::FlowId;
 use crate::session::{Sealed, Session};
+use crate::time::Timestamp;
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -108,14 +109,12 @@ impl Attempts {
             ..Attempt::default()
         });
         attempt.last = attempt.last.max(last);
-        let answers = [connection.refused, connection.icmp.map(|icmp| icmp.at)];
-        for at in [Some(syn), Some(last)].into_iter().chain(answers).flatten() {
-            attempt.frames.push_new_up_to(MAX_FRAMES, at.frame);
+        let icmp = connection.icmp.map(|(answer, _)| answer);
+        let answers = [connection.refused.map(|seen| seen.frame), icmp.map(|answer| answer.frame)];
+        for frame in [syn.frame, last.frame].into_iter().chain(answers.into_iter().flatten()) {
+            attempt.frames.push_new_up_to(MAX_FRAMES, frame);
         }
-        if let Some(icmp) = connection.icmp {
-            let answer = IcmpAnswer { frame: icmp.at.frame, sender: icmp.sender, kind: icmp.kind };
-            attempt.icmp.get_or_insert(answer);
-        }
+        attempt.icmp = attempt.icmp.or(icmp);
         // what met an ICMP error comes again when it is over
         if over || attempt.connections == 0 {
             attempt.connections += 1;
@@ -255,12 +254,11 @@ impl Session {
     }
 
     /// A segment of a connection that was open met an ICMP error: it is that of the request which waits for its answer.
-    fn segment_met(&mut self, id: FlowId, connection: &Connection, icmp: Turned) {
-        let answer = IcmpAnswer { frame: icmp.at.frame, sender: icmp.sender, kind: icmp.kind };
+    fn segment_met(&mut self, id: FlowId, connection: &Connection, (answer, time): (IcmpAnswer, Timestamp)) {
         self.ice.icmp(Transport::Tcp, connection.client, connection.server, answer);
         let Some(flow) = self.flows.get_mut(id) else { return };
         if let Some(conversation) = flow.conversation.as_mut() {
-            conversation.met(answer, icmp.at.time);
+            conversation.met(answer, time);
         }
         if let Some(leg) = flow.waiting().and_then(|pending| self.transactions.leg_on(pending, id)) {
             leg.met(answer);
