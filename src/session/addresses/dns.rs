@@ -23,7 +23,7 @@ const MAX_HEARD: usize = 8_192;
 pub type Question = (IpAddr, String, Kind);
 
 /// One question of a client, with all its copies to all resolvers, and what came of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Lookup {
     /// Who asked, with the port of the first question.
     pub client: Endpoint,
@@ -176,11 +176,7 @@ impl Lookups {
                     resolver,
                     first: seen,
                     last: seen,
-                    questions: Sample::default(),
-                    answers: Sample::default(),
-                    rcode: None,
-                    addresses: Vec::new(),
-                    hosts: Vec::new(),
+                    ..Lookup::default()
                 })
             }
         };

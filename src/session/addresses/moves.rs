@@ -1,5 +1,6 @@
 //! Clients that go on from another port: an allocation or an ICE session whose outside address changed in the middle.
 
+use crate::bounded::BoundedList;
 use crate::net::Endpoint;
 use crate::session::conversations::exchange::Seen;
 use crate::session::tables::names::Name;
@@ -74,11 +75,7 @@ impl Moves {
 
     /// One more; gives its number.
     pub(in crate::session) fn add(&mut self, new: Move) -> Option<u32> {
-        if self.moves.len() >= MAX_MOVES {
-            return None;
-        }
-        self.moves.push(new);
-        u32::try_from(self.moves.len() - 1).ok()
+        add(&mut self.moves, new)
     }
 
     pub(in crate::session) fn get_mut(&mut self, number: u32) -> Option<&mut Move> {
@@ -119,9 +116,8 @@ impl Moves {
         }
         let (old, last) = (agent.at, agent.last);
         (agent.at, agent.first, agent.last) = (src, seen, seen);
-        let what = What::Ice;
         let new = Move {
-            what,
+            what: What::Ice,
             to: dst,
             old,
             last,
@@ -132,9 +128,13 @@ impl Moves {
             returned: false,
             code: None,
         };
-        if self.moves.len() < MAX_MOVES {
-            agent.before = u32::try_from(self.moves.len()).ok().map(|number| (old, number));
-            self.moves.push(new);
+        if let Some(number) = add(&mut self.moves, new) {
+            agent.before = Some((old, number));
         }
     }
+}
+
+fn add(moves: &mut Vec<Move>, new: Move) -> Option<u32> {
+    let number = u32::try_from(moves.len()).ok()?;
+    moves.push_up_to(MAX_MOVES, new).then_some(number)
 }

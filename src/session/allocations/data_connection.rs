@@ -21,18 +21,19 @@ const MAX_CONNECTIONS: usize = 32;
 const MAX_IDS: usize = 1_792;
 
 /// Who had a relay connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(rename = "ConnectionOpener")]
 pub enum Opener {
     /// The client.
+    #[default]
     Client, // by Connect (RFC 6062 §4.3)
     /// The peer.
     Peer, // as ConnectionAttempt tells (RFC 6062 §4.5)
 }
 
 /// A connection between a relay and a peer, and the client's data connection that it is bound to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct DataConnection {
     /// CONNECTION-ID, once the relay told it.
     pub id: Option<u32>,
@@ -53,23 +54,6 @@ pub struct DataConnection {
     /// Which end of the data connection closed it first, and whether by a reset.
     pub closed: Option<(From, Seen, bool)>,
     transaction: Option<TransactionId>,
-}
-
-impl DataConnection {
-    fn new(opener: Opener, peer: Option<PeerAddress>, first: Seen) -> Self {
-        DataConnection {
-            id: None,
-            peer,
-            opener,
-            first,
-            answer: None,
-            bind: None,
-            bound: None,
-            bytes: [0; 2],
-            closed: None,
-            transaction: None,
-        }
-    }
 }
 
 /// Where connection ids and data connections belong: to the flow of the client's conversation with the relay.
@@ -102,12 +86,11 @@ impl Session {
         }
         let transaction = message.transaction_id();
         let code = fields.error.map_or(0, |error| error.code);
+        let new = DataConnection { peer: fields.peer.map(PeerAddress), first: at.seen, ..DataConnection::default() };
         match (message.method(), message.class()) {
             (Method::CONNECT, Class::Request) => {
-                let mut new = DataConnection::new(Opener::Client, fields.peer.map(PeerAddress), at.seen);
-                new.transaction = Some(transaction);
                 if let Some(allocation) = self.allocation_on(at.flow) {
-                    allocation.connect(new);
+                    allocation.connect(DataConnection { transaction: Some(transaction), ..new });
                 }
             }
             (Method::CONNECT, Class::Success | Class::Error) => {
@@ -121,12 +104,8 @@ impl Session {
                 }
             }
             (Method::CONNECTION_ATTEMPT, Class::Indication) => {
-                let new = DataConnection {
-                    id: fields.connection_id,
-                    ..DataConnection::new(Opener::Peer, fields.peer.map(PeerAddress), at.seen)
-                };
                 let Some(allocation) = self.allocation_on(at.flow) else { return };
-                allocation.connect(new);
+                allocation.connect(DataConnection { id: fields.connection_id, opener: Opener::Peer, ..new });
                 if let Some(id) = fields.connection_id {
                     self.data_connections.ids.put((ServerAddress(at.src), id), at.flow);
                 }

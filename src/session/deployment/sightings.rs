@@ -34,7 +34,7 @@ pub struct Sighting {
 }
 
 /// Where a statement was seen wrong first, and by whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wrong {
     /// When.
     pub at: Timestamp,
@@ -223,7 +223,7 @@ impl Sightings {
                 });
                 let shown = names.iter().take(MAX_INSTEAD).map(String::as_str).collect::<Vec<_>>().join(", ");
                 let instead = if shown.is_empty() { "a certificate without names".to_owned() } else { shown };
-                let wrong = Wrong { at: seen.time, client, server, username: None, relayed: None, asked_for };
+                let wrong = Wrong { at: seen.time, client, server, asked_for, ..Wrong::default() };
                 sighting.contradict(instead, seen.frame, wrong);
             }
         }
@@ -250,7 +250,7 @@ impl Sightings {
         }
         if self.strangers.len() < MAX_INSTEAD {
             let (at, client) = (conversation.first.time, conversation.client);
-            let wrong = Wrong { at, client, server, username: None, relayed: None, asked_for: false };
+            let wrong = Wrong { at, client, server, ..Wrong::default() };
             self.strangers.entry(ip).or_insert(wrong);
         }
         for (statement, sighting) in deployment.statements().iter().zip(&mut self.elsewhere) {
@@ -273,17 +273,10 @@ impl Sighting {
     }
 
     fn conversation(&mut self, says: &Says, conversation: &Conversation, names: &Names) {
-        let server = conversation.server.0;
-        let wrong = |at: Timestamp| Wrong {
-            at,
-            client: conversation.client,
-            server: conversation.server,
-            username: None,
-            relayed: None,
-            asked_for: false,
-        };
+        let (client, server) = (conversation.client, conversation.server);
+        let wrong = |at: Timestamp| Wrong { at, client, server, ..Wrong::default() };
         match says {
-            Says::Open(port, Transport::Udp) if *port == server.port() && !conversation.transport.is_stream() => {
+            Says::Open(port, Transport::Udp) if *port == server.0.port() && !conversation.transport.is_stream() => {
                 self.port.conversation(conversation);
             }
             Says::External(outside) => {

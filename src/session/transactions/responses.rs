@@ -104,8 +104,6 @@ impl Session {
             integrity,
             request_frame: Some(to.frame),
             rtt: at.seen.time.passed_since(to.time),
-            retransmission_of: None,
-            mirrored: false,
             user: identity[0],
             ..Known::default()
         }
@@ -361,7 +359,6 @@ fn answer(
         reason_truncated: fields.reason_truncated,
         realm: fields.realm.and_then(|text| names.intern_like(text, realm)),
         nonce: fields.nonce.map(|nonce| names.digest(nonce)),
-        nonce_again: None,
         nonce_features: fields.nonce.and_then(features),
         software: fields.software.and_then(|text| names.intern_like(text, software)),
         mapped,
@@ -375,7 +372,6 @@ fn answer(
         integrity,
         fingerprint_bad: fields.fingerprint && message.fingerprint() == Some(Fingerprint::Bad),
         truncated: message.truncated(),
-        again: 0,
-        otherwise: None,
+        ..Answer::default()
     }
 }
