@@ -9,7 +9,8 @@ use support::hex;
 use support::vectors::*;
 use turnscope::secret::Secret;
 use turnscope::session::credentials::{
-    Checked, Credential, Credentials, Derivation, Identity, Kind, Limits, Preparation, Side, Status, userhash,
+    Checked, Credential, CredentialKind, Credentials, Derivation, Identity, Kind, Limits, Preparation, Side, Status,
+    userhash,
 };
 use turnscope::wire::stun::Message;
 use turnscope::wire::stun::integrity::{Algorithm, Hasher, Rule, protections};
@@ -454,7 +455,7 @@ fn lists_of_passwords_apply_to_any_message() {
         assert_eq!(built.check(&mut all), ["sha1 by 4322, Rfc8489, long-term MD5"]);
     }
     let description = all.describe(4322).expect("a credential");
-    assert_eq!((description.label.as_ref(), description.kind), ("passwords.txt line 4322", "password"));
+    assert_eq!((description.label.as_ref(), description.kind), ("passwords.txt line 4322", CredentialKind::Password));
     assert_eq!(all.describe(5001), None);
     assert_eq!(allocate().user("u", "r").sha1(b"else").check(&mut all), ["sha1 Mismatch { tried: 5001 }"]);
     let short = Built::new(0x0001).with(0x0006, b"a:b").sha1(b"word7");

@@ -5,7 +5,7 @@ use crate::capture::{OtherBlock, PacketRecord, Record, Records, SecretsKind, Wri
 use crate::frame::{Frame, Place};
 use crate::net::Endpoint;
 use crate::packet::{Packet, Packets, Segment, TcpFlags};
-use crate::report::{Address, Integrity, IntegrityStatus, Report, Transport, Verdict};
+use crate::report::{Address, Integrity, IntegrityStatus, Report, Transport};
 use crate::wire::demux::{self, Kind};
 use crate::wire::stun::{AttributeCode, Message, Method};
 use crate::wire::turn::ChannelData;
@@ -287,13 +287,7 @@ fn follows(
 }
 
 fn headline(report: &Report) -> String {
-    let verdict = match report.verdict {
-        Verdict::Failure => "failure",
-        Verdict::Warning => "warning",
-        Verdict::Healthy => "healthy",
-        Verdict::NothingFound => "nothing found",
-    };
-    format!("turnscope: {verdict}: {}", report.headline)
+    format!("turnscope: {}: {}", report.verdict.name().replace('-', " "), report.headline)
 }
 
 /// The frames of a capture that anything in the report names.

@@ -1,9 +1,9 @@
 //! The published form of what a session remembers, one function a thing.
 
 use super::{
-    Address, Allocation, AllocationEnd, Capture, Channel, Counts, Credential, CredentialKind, Integrity,
-    IntegrityStatus, NatMapping, NearMiss, Permission, Place, ProtocolError, Server, ServerActivity, Time, Transaction,
-    TransactionOutcome, Transport,
+    Address, Allocation, AllocationEnd, Capture, Channel, Counts, Credential, Integrity, IntegrityStatus, NatMapping,
+    NearMiss, Permission, Place, ProtocolError, Server, ServerActivity, Time, Transaction, TransactionOutcome,
+    Transport,
 };
 use super::{steps, tried};
 use crate::capture::CaptureInfo;
@@ -211,12 +211,7 @@ pub(super) fn credentials_of(session: &Session, origin: Origin) -> (Vec<Credenti
         Some(Credential {
             label: described.label.into_owned(),
             side: described.side,
-            kind: match described.kind {
-                "shared-secret" => CredentialKind::SharedSecret,
-                "ice" => CredentialKind::Ice,
-                "key" => CredentialKind::Key,
-                _ => CredentialKind::Password,
-            },
+            kind: described.kind,
             verified: fared.requests + fared.responses,
             requests: fared.requests,
             responses: fared.responses,

@@ -1,6 +1,9 @@
 //! Who signs with what.
 
+pub use crate::session::credentials::CredentialKind;
+
 use super::{Capture, Message, Place, Side};
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -56,18 +59,4 @@ pub struct NearMiss {
     pub responses: u64,
     /// Where; the first ones.
     pub places: Vec<Place>,
-}
-
-/// What a credential is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum CredentialKind {
-    /// A password: long-term, or short-term where the message has no realm.
-    Password,
-    /// The secret that time-limited passwords are made from.
-    SharedSecret,
-    /// An ICE ufrag and password.
-    Ice,
-    /// A long-term key.
-    Key,
 }

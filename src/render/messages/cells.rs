@@ -1,6 +1,6 @@
 //! A message as a row of a table.
 
-use super::{Media, class_name, fingerprint_name, method, protocol, transaction_id};
+use super::{Media, fingerprint_name, method, protocol, transaction_id};
 use crate::event::{Body, Row};
 use crate::net::Endpoint;
 use crate::report::Address;
@@ -37,7 +37,7 @@ pub fn cells<'a>(capture_id: &'a str, row: &Row<'_>) -> Vec<Cell<'a>> {
         hop.and_then(|hop| hop.peer).map(|peer| address(peer.0)).into(),
         hop.and_then(|hop| hop.relayed).map(|relayed| address(relayed.0)).into(),
         protocol(event).into(),
-        message.map(|message| class_name(message.class())).into(),
+        message.map(|message| message.class().name()).into(),
         message.map(|message| written(&|out| method(out, message.method()))).into(),
         message.map(|message| message.is_classic()).into(),
         message.map(|message| written(&|out| transaction_id(out, message))).into(),

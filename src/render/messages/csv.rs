@@ -73,7 +73,7 @@ pub(super) fn row(out: &mut Vec<u8>, times: &mut TimeWriter, row: &Row<'_>) {
     out.extend_from_slice(protocol(event).as_bytes());
     out.push(b',');
     if let Body::Stun(message) = &event.body {
-        out.extend_from_slice(super::class_name(message.class()).as_bytes());
+        out.extend_from_slice(message.class().name().as_bytes());
         out.push(b',');
         super::method(out, message.method());
         out.extend_from_slice(if message.is_classic() { b",true," } else { b",false," });

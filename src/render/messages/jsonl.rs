@@ -120,7 +120,7 @@ fn layers(out: &mut Vec<u8>, row: &Row<'_>) {
 }
 
 fn stun(out: &mut Vec<u8>, message: &Message<'_>, integrity: &[Integrity], credentials: &Credentials) {
-    word(out, "class", super::class_name(message.class()));
+    word(out, "class", message.class().name());
     key(out, "method");
     out.push(b'"');
     super::method(out, message.method());

@@ -23,7 +23,7 @@ use crate::render::clock::Clock;
 use crate::session::credentials::{Credentials, Status};
 use crate::wire::rtcp::Rtcp;
 use crate::wire::rtp::Head;
-use crate::wire::stun::{Class, Fingerprint, Message, Method};
+use crate::wire::stun::{Fingerprint, Message, Method};
 use append::TimeWriter;
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -178,16 +178,6 @@ impl Media {
             }),
             Body::Stun(_) | Body::ChannelData(_) | Body::Dtls(_) | Body::Tls(_) => Media::default(),
         }
-    }
-}
-
-/// `request`, `indication`, `success`, `error`.
-fn class_name(class: Class) -> &'static str {
-    match class {
-        Class::Request => "request",
-        Class::Indication => "indication",
-        Class::Success => "success",
-        Class::Error => "error",
     }
 }
 

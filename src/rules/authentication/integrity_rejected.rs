@@ -7,7 +7,7 @@ use super::nearly::nearly;
 use crate::rules::evidence::how_long;
 use crate::rules::refusal::{PATIENCE, challenge_before, is_named_pion, is_nonce_given};
 use crate::rules::{Collector, Confidence, Dialect, Proof, Text, View};
-use crate::session::credentials::{Identity, KeyHash, Kind, Preparation, Scheme, Side, Slip};
+use crate::session::credentials::{CredentialKind, Identity, KeyHash, Kind, Preparation, Scheme, Side, Slip};
 use crate::session::{Asked, Conversation, Exchange, Name};
 use crate::wire::stun::integrity::Rule;
 
@@ -349,7 +349,8 @@ fn by_configuration(
         return None;
     }
     let credentials = view.session.credentials();
-    let is_shared = |number: u32| credentials.describe(number).is_some_and(|known| known.kind == "shared-secret");
+    let is_shared =
+        |number: u32| credentials.describe(number).is_some_and(|known| known.kind == CredentialKind::SharedSecret);
     let of_server = |number: u32| credentials.describe(number).filter(|known| known.side == Some(Side::Server));
     let servers = applying(asked, view).into_iter();
     let servers = servers.filter_map(|number| Some((number, of_server(number)?.label.into_owned())));

@@ -80,16 +80,30 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// `password`, `shared-secret`, `ice`, `key`.
+    /// As reports tell it.
     #[must_use]
-    pub fn name(&self) -> &'static str {
+    pub fn plain(&self) -> CredentialKind {
         match self {
-            Kind::Password => "password",
-            Kind::SharedSecret => "shared-secret",
-            Kind::Ice { .. } => "ice",
-            Kind::Key => "key",
+            Kind::Password => CredentialKind::Password,
+            Kind::SharedSecret => CredentialKind::SharedSecret,
+            Kind::Ice { .. } => CredentialKind::Ice,
+            Kind::Key => CredentialKind::Key,
         }
     }
+}
+
+/// What a credential is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialKind {
+    /// A password: long-term, or short-term where the message has no realm.
+    Password,
+    /// The secret that time-limited passwords are made from.
+    SharedSecret,
+    /// An ICE ufrag and password.
+    Ice,
+    /// A long-term key.
+    Key,
 }
 
 /// One credential and whom it belongs to.
@@ -167,8 +181,8 @@ pub struct Description<'a> {
     pub label: Cow<'a, str>,
     /// Who is configured with it.
     pub side: Option<Side>,
-    /// `password`, `shared-secret`, `ice`, `key`.
-    pub kind: &'static str,
+    /// What it is.
+    pub kind: CredentialKind,
 }
 
 /// The credentials given for a run. Empty: nothing is tested.

@@ -4,7 +4,7 @@ use super::check::Identity;
 use super::derive::{self, Derivation, Key, KeyHash, Scheme};
 use super::prepare::{self, Preparation};
 use super::words::Words;
-use super::{Credential, Description, Kind, Side, rest};
+use super::{Credential, CredentialKind, Description, Kind, Side, rest};
 use crate::wire::stun::integrity::Algorithm;
 use hashbrown::HashMap;
 use std::borrow::Cow;
@@ -161,10 +161,10 @@ impl Store {
     pub(super) fn describe(&self, number: u32) -> Option<Description<'_>> {
         if let Some(credential) = self.credential(number) {
             let label = Cow::Borrowed(credential.label.as_str());
-            return Some(Description { label, side: credential.side, kind: credential.kind.name() });
+            return Some(Description { label, side: credential.side, kind: credential.kind.plain() });
         }
         let (words, index) = self.word(number)?;
-        Some(Description { label: Cow::Owned(words.label(index)?), side: None, kind: Kind::Password.name() })
+        Some(Description { label: Cow::Owned(words.label(index)?), side: None, kind: CredentialKind::Password })
     }
 
     /// Which credentials apply to a message of `sender`. Those of its own side stand first: where both sides hold the same password, each

@@ -111,15 +111,15 @@ mod tests {
     #[test]
     fn users_and_shared_secrets_are_read_with_the_realm_of_the_file() {
         let credentials = read(FILE, "/etc/turnserver.conf").expect("a configuration");
-        let row = |c: &Credential| (c.label.clone(), c.username.clone(), c.kind.name(), c.secret.expose().len());
+        let row = |c: &Credential| (c.label.clone(), c.username.clone(), c.kind.clone(), c.secret.expose().len());
         let line = |n: u32| format!("turnserver.conf line {n}");
         assert_eq!(
             credentials.iter().map(row).collect::<Vec<_>>(),
             [
-                (line(6), Some("alice".to_owned()), "password", 10),
-                (line(8), Some("bob".to_owned()), "key", 16),
-                (line(10), None, "shared-secret", 5),
-                (line(11), None, "shared-secret", 6),
+                (line(6), Some("alice".to_owned()), Kind::Password, 10),
+                (line(8), Some("bob".to_owned()), Kind::Key, 16),
+                (line(10), None, Kind::SharedSecret, 5),
+                (line(11), None, Kind::SharedSecret, 6),
             ]
         );
         assert!(credentials.iter().all(|c| c.side == Some(Side::Server) && c.realm.as_deref() == Some("example.net")));
@@ -132,12 +132,12 @@ mod tests {
             static-auth-secret = \"north\"\n";
         let credentials = read(file, "t.conf").expect("a configuration");
         let rows: Vec<_> =
-            credentials.iter().map(|c| (c.username.as_deref(), c.kind.name(), c.secret.expose())).collect();
-        assert_eq!(rows.first(), Some(&(Some("alice"), "password", &b"p\"a ss"[..])));
-        assert_eq!(rows.get(1).map(|row| (row.0, row.1, row.2.len())), Some((Some("bob"), "key", 16)));
+            credentials.iter().map(|c| (c.username.as_deref(), c.kind.clone(), c.secret.expose())).collect();
+        assert_eq!(rows.first(), Some(&(Some("alice"), Kind::Password, &b"p\"a ss"[..])));
+        assert_eq!(rows.get(1).map(|row| (row.0, row.1.clone(), row.2.len())), Some((Some("bob"), Kind::Key, 16)));
         assert_eq!(
             rows.get(2..),
-            Some(&[(Some("carol"), "password", &b"end\""[..]), (None, "shared-secret", b"north")][..])
+            Some(&[(Some("carol"), Kind::Password, &b"end\""[..]), (None, Kind::SharedSecret, b"north")][..])
         );
         assert!(credentials.iter().all(|c| c.realm.as_deref() == Some("example.org")));
     }

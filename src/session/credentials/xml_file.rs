@@ -51,11 +51,11 @@ mod tests {
                     </turnServer>\n<turnServer/>\n</turnServers>";
         assert!(looks_like_one(text));
         let credentials = read(text, "api/turn.xml").expect("credentials");
-        let row = |c: &Credential| (c.label.clone(), c.side, c.username.clone(), c.realm.clone(), c.kind.name());
+        let row = |c: &Credential| (c.label.clone(), c.side, c.username.clone(), c.realm.clone(), c.kind.clone());
         let user = Some("turnuser".to_owned());
         assert_eq!(
             credentials.iter().map(row).collect::<Vec<_>>(),
-            [("turn.xml line 5".to_owned(), Some(Side::Client), user, None, "password")]
+            [("turn.xml line 5".to_owned(), Some(Side::Client), user, None, Kind::Password)]
         );
     }
 

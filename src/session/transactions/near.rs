@@ -4,7 +4,7 @@ use super::signatures::mismatched;
 use crate::bounded::BoundedList;
 use crate::session::Ends;
 use crate::session::conversations::exchange::Verdicts;
-use crate::session::credentials::{Credentials, Identity, NearMiss, Slip, Status};
+use crate::session::credentials::{CredentialKind, Credentials, Identity, NearMiss, Slip, Status};
 use crate::session::tables::names::{Name, Names};
 use crate::wire::stun::integrity::{Hasher, protections};
 use crate::wire::stun::{Message, TransactionId};
@@ -53,8 +53,8 @@ impl Near {
     pub fn when(&self, credentials: &Credentials) -> String {
         let clause = self.slip.clause();
         match credentials.describe(self.credential).map(|known| known.kind) {
-            Some("shared-secret") => clause.replacen("the password", "the shared secret", 1),
-            Some("key") => clause.replacen("the password", "the key", 1),
+            Some(CredentialKind::SharedSecret) => clause.replacen("the password", "the shared secret", 1),
+            Some(CredentialKind::Key) => clause.replacen("the password", "the key", 1),
             _ => clause.to_owned(),
         }
     }

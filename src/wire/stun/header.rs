@@ -33,6 +33,17 @@ impl Class {
         }
     }
 
+    /// `request`, `indication`, `success`, `error`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Request => "request",
+            Class::Indication => "indication",
+            Class::Success => "success",
+            Class::Error => "error",
+        }
+    }
+
     /// Whether the class answers a request.
     #[must_use]
     pub fn is_response(self) -> bool {
@@ -42,12 +53,7 @@ impl Class {
 
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Class::Request => "request",
-            Class::Indication => "indication",
-            Class::Success => "success",
-            Class::Error => "error",
-        })
+        f.pad(self.name())
     }
 }
 
