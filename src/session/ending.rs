@@ -32,18 +32,18 @@ impl Session {
     pub fn overfull(&mut self) -> Option<FlowId> {
         // many at a time: what judges them is in the processor's caches then
         let most = if self.crammed { self.limits.exchanges / 8 * 7 } else { self.limits.exchanges };
-        self.crammed = self.kept > most;
+        self.crammed = self.rooms.kept > most;
         if !self.crammed {
             return None;
         }
-        self.look_beyond_judging(|count| self.keeping.get(count).copied());
-        self.keeping.pop_front()
+        self.look_beyond_judging(|count| self.rooms.keeping.get(count).copied());
+        self.rooms.keeping.pop_front()
     }
 
     /// Forgets the exchanges of a conversation that were judged.
     pub fn forget_exchanges(&mut self, id: FlowId) {
         if let Some(conversation) = self.flows.conversation_mut(id) {
-            self.kept = self.kept.saturating_sub(conversation.exchanges.len());
+            self.rooms.kept = self.rooms.kept.saturating_sub(conversation.exchanges.len());
             conversation.exchanges_omitted += conversation.exchanges.len() as u64;
             self.rooms.take_exchanges(std::mem::take(&mut conversation.exchanges));
         }
@@ -110,7 +110,7 @@ impl Session {
         }
         if let Some(conversation) = &flow.conversation {
             let (client, server) = (conversation.client.0, conversation.server.0);
-            self.kept = self.kept.saturating_sub(conversation.exchanges.len());
+            self.rooms.kept = self.rooms.kept.saturating_sub(conversation.exchanges.len());
             if let Some(known) = conversation.moved.and_then(|number| self.moves.get_mut(number)) {
                 known.returned |= known.old == client && conversation.heard.time > known.first.time;
             }

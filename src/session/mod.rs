@@ -151,9 +151,6 @@ pub struct Session {
     unswept: usize,
     /// The last leap of the clock, from and to, while it counts as no time.
     leap: Option<(Timestamp, Timestamp)>,
-    /// The conversations that keep exchanges, the first to do so first.
-    keeping: VecDeque<FlowId>,
-    kept: usize,
     /// Whether so many are kept that some have to go: until there is room again.
     crammed: bool,
     ordinary: usize,
@@ -212,8 +209,6 @@ impl Session {
             swept: Timestamp(i64::MIN),
             unswept: 0,
             leap: None,
-            keeping: VecDeque::new(),
-            kept: 0,
             crammed: false,
             ordinary: 0,
             flows_dropped: 0,
@@ -356,7 +351,7 @@ impl Session {
     #[must_use]
     #[inline]
     pub fn has_something_over(&self) -> bool {
-        self.kept > self.limits.exchanges
+        self.rooms.kept > self.limits.exchanges
             || !self.ripe.is_empty()
             || self.handshakes.has_ripe()
             || self.tls.has_ripe()

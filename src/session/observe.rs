@@ -13,7 +13,6 @@ use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
 use crate::packet::{IcmpError, Quoted};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Class, Dialect, Fields, Fingerprint, Message, Method, TransactionId};
-use std::collections::VecDeque;
 use std::net::IpAddr;
 
 /// What a session knows of a message at the moment when it passes.
@@ -311,7 +310,7 @@ impl Session {
                     // an answer that was there before the request is one to another with the same id
                     let answered_beyond = beyond.filter(|answer| answer.time >= leg.first.time);
                     let exchange = Exchange { answered_beyond, ..leg.exchange(id, &flow.ends, leg.asked(), watched) };
-                    keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept, &mut self.rooms);
+                    self.rooms.keep(conversation, exchange, leg.flow);
                 }
                 (Some(kept), Some(_)) => {
                     if let Some(known) = conversation.kept_mut(kept, id) {
@@ -327,33 +326,12 @@ impl Session {
                 {
                     let mut exchange = leg.exchange(id, &flow.ends, None, watched);
                     exchange.answer = Some(Answer::bare(seen, leg.first));
-                    keep(conversation, exchange, leg.flow, &mut self.keeping, &mut self.kept, &mut self.rooms);
+                    self.rooms.keep(conversation, exchange, leg.flow);
                 }
                 (None, Some(_)) => {}
             }
         }
     }
-}
-
-/// Keeps an exchange in its conversation, and the account of all that are kept.
-pub(super) fn keep(
-    conversation: &mut Conversation,
-    exchange: Exchange,
-    flow: FlowId,
-    keeping: &mut VecDeque<FlowId>,
-    kept: &mut usize,
-    rooms: &mut Rooms,
-) -> Option<u32> {
-    let before = conversation.exchanges.len();
-    if conversation.exchanges.capacity() == 0 {
-        conversation.exchanges = rooms.exchanges();
-    }
-    let at = conversation.keep(exchange);
-    if before == 0 && at.is_some() {
-        keeping.push_back(flow);
-    }
-    *kept += conversation.exchanges.len() - before;
-    at
 }
 
 /// The conversation of a flow, with a message from one of its ends counted; `None` where the flow's conversation is the other way round.

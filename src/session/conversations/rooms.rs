@@ -4,16 +4,21 @@
 use super::conversation::Conversation;
 use super::exchange::Exchange;
 use crate::bounded::BoundedList;
-use crate::session::flow::Flow;
+use crate::session::flow::{Flow, FlowId};
+use std::collections::VecDeque;
 
 /// How many conversations, and how many lists of exchanges, are kept ready.
 const MAX_ROOMS: usize = 512;
 /// Lists with more room than this are given back: few conversations need it.
 const ORDINARY: usize = 4;
 
-/// What is ready to be used again.
+/// What is ready to be used again, and what is in use.
 #[derive(Debug, Default)]
 pub(in crate::session) struct Rooms {
+    /// The conversations that keep exchanges, the first to do so first.
+    pub(in crate::session) keeping: VecDeque<FlowId>,
+    /// How many exchanges they keep.
+    pub(in crate::session) kept: usize,
     #[expect(clippy::vec_box, reason = "the boxes themselves are what is used again")]
     conversations: Vec<Box<Conversation>>,
     exchanges: Vec<Vec<Exchange>>,
@@ -31,9 +36,23 @@ impl Rooms {
         }
     }
 
-    /// An empty list of exchanges; it may have room already.
-    pub(in crate::session) fn exchanges(&mut self) -> Vec<Exchange> {
-        self.exchanges.pop().unwrap_or_default()
+    /// Keeps an exchange in the conversation of a flow.
+    pub(in crate::session) fn keep(
+        &mut self,
+        conversation: &mut Conversation,
+        exchange: Exchange,
+        flow: FlowId,
+    ) -> Option<u32> {
+        let before = conversation.exchanges.len();
+        if conversation.exchanges.capacity() == 0 {
+            conversation.exchanges = self.exchanges.pop().unwrap_or_default();
+        }
+        let at = conversation.keep(exchange);
+        if before == 0 && at.is_some() {
+            self.keeping.push_back(flow);
+        }
+        self.kept += conversation.exchanges.len() - before;
+        at
     }
 
     /// A list that is needed no longer.

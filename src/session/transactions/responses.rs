@@ -8,7 +8,7 @@ use crate::session::conversations::conversation::is_telling;
 use crate::session::conversations::exchange::{Answer, Asked, Exchange, Seen, Settled, Verdicts};
 use crate::session::credentials::Identity;
 use crate::session::flow::FlowId;
-use crate::session::observe::{Known, keep, speak};
+use crate::session::observe::{Known, speak};
 use crate::session::{From, Name, Names, Redirect, Session};
 use crate::time::Span;
 use crate::wire::stun::{Class, Fields, Fingerprint, Message, Method, TransactionId};
@@ -268,7 +268,7 @@ impl Session {
         let Some(known) = self.flows.get_mut(flow) else { return };
         let Some(conversation) = &mut known.conversation else { return };
         let exchange = Exchange { answer: Some(answer), ..leg.exchange(id, &known.ends, Some(asked), true) };
-        if let Some(kept) = keep(conversation, exchange, flow, &mut self.keeping, &mut self.kept, &mut self.rooms) {
+        if let Some(kept) = self.rooms.keep(conversation, exchange, flow) {
             leg.keep(kept);
             self.ordinary += 1;
         }
