@@ -1,7 +1,6 @@
 //! DTLS records, as an object and as text.
 
-use super::append::number;
-use super::jsonl::key;
+use super::jsonl::{key, member};
 use super::text::put;
 use crate::wire::dtls::{Form, Record};
 use crate::wire::handshake::ContentType;
@@ -12,11 +11,9 @@ pub(super) fn json(out: &mut Vec<u8>, record: &Record<'_>) {
     key(out, "dtls");
     out.extend_from_slice(b"{\"version\":");
     let _ = write!(out, "\"{}\",\"content_type\":\"{}\"", record.version, record.content_type); // words of this program
-    key(out, "epoch");
-    number(out, record.epoch.into());
+    member(out, "epoch", record.epoch.into());
     if let Some(sequence) = record.sequence {
-        key(out, "sequence");
-        number(out, sequence);
+        member(out, "sequence", sequence);
     }
     key(out, "handshake");
     out.push(b'[');

@@ -16,20 +16,15 @@ pub(in crate::render) fn row(out: &mut Vec<u8>, times: &mut TimeWriter, row: &Ro
     let event = row.event;
     out.extend_from_slice(b"{\"capture\":");
     number(out, u64::from(row.capture));
-    key(out, "frame");
-    number(out, event.frame);
+    member(out, "frame", event.frame);
     key(out, "time");
     out.push(b'"');
     times.append(out, event.time, event.digits);
     out.push(b'"');
     key(out, "time_ns");
     signed(out, event.time.0);
-    key(out, "src");
-    out.push(b'"');
-    endpoint(out, event.src);
-    out.extend_from_slice(b"\",\"dst\":\"");
-    endpoint(out, event.dst);
-    out.push(b'"');
+    address(out, "src", event.src);
+    address(out, "dst", event.dst);
     layers(out, row);
     if let Some(hop) = event.hops.last() {
         if let Some(peer) = hop.peer {
@@ -44,16 +39,14 @@ pub(in crate::render) fn row(out: &mut Vec<u8>, times: &mut TimeWriter, row: &Ro
         stun(out, message, row.integrity, row.credentials);
     }
     if let Some(frame) = row.request_frame {
-        key(out, "request_frame");
-        number(out, frame);
+        member(out, "request_frame", frame);
     }
     if let Some(rtt) = row.rtt {
         key(out, "rtt_us");
         signed(out, rtt.micros());
     }
     if let Some(frame) = row.retransmission_of {
-        key(out, "retransmission_of");
-        number(out, frame);
+        member(out, "retransmission_of", frame);
     }
     if let Some(answer) = &row.icmp {
         icmp(out, answer);
@@ -88,6 +81,13 @@ pub(super) fn key(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b"\":");
 }
 
+/// A member whose value is a number.
+#[inline]
+pub(super) fn member(out: &mut Vec<u8>, name: &str, value: u64) {
+    key(out, name);
+    number(out, value);
+}
+
 /// A member whose value is a word of this program: nothing to escape.
 #[inline]
 fn word(out: &mut Vec<u8>, name: &str, value: &str) {
@@ -97,6 +97,7 @@ fn word(out: &mut Vec<u8>, name: &str, value: &str) {
     out.push(b'"');
 }
 
+#[inline]
 fn address(out: &mut Vec<u8>, name: &str, value: crate::net::Endpoint) {
     key(out, name);
     out.push(b'"');
@@ -236,8 +237,7 @@ fn verdicts(out: &mut Vec<u8>, integrity: &[Integrity], credentials: &Credential
             }
             Status::Mismatch { tried } => {
                 out.extend_from_slice(b"null");
-                key(out, "tried");
-                number(out, u64::from(tried));
+                member(out, "tried", u64::from(tried));
             }
             Status::Untested | Status::Truncated => out.extend_from_slice(b"null"),
         }
@@ -254,23 +254,18 @@ fn icmp(out: &mut Vec<u8>, answer: &IcmpAnswer) {
 }
 
 fn channel_data(out: &mut Vec<u8>, data: &ChannelData<'_>) {
-    key(out, "channel");
-    number(out, u64::from(data.channel));
-    key(out, "length");
-    number(out, u64::from(data.length));
+    member(out, "channel", u64::from(data.channel));
+    member(out, "length", u64::from(data.length));
 }
 
 fn media(out: &mut Vec<u8>, body: &Body<'_>) {
     let media = Media::of(body);
     if let Some(ssrc) = media.ssrc {
-        key(out, "ssrc");
-        number(out, u64::from(ssrc));
+        member(out, "ssrc", u64::from(ssrc));
     }
     if let Some((payload_type, sequence)) = media.rtp {
-        key(out, "payload_type");
-        number(out, u64::from(payload_type));
-        key(out, "sequence");
-        number(out, u64::from(sequence));
+        member(out, "payload_type", u64::from(payload_type));
+        member(out, "sequence", u64::from(sequence));
     }
     if let Some(name) = media.packet_type {
         word(out, "packet_type", name);
@@ -286,8 +281,7 @@ fn problems(out: &mut Vec<u8>, problems: &[Problem]) {
         }
         let _ = write!(out, "{{\"layer\":\"{}\"", problem.layer); // words of this program; cannot fail
         for (name, value) in [("offset", problem.offset), ("needed", problem.needed), ("present", problem.present)] {
-            key(out, name);
-            number(out, u64::from(value));
+            member(out, name, u64::from(value));
         }
         key(out, "what");
         json_string(out, problem.what);
