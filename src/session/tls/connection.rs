@@ -3,6 +3,7 @@
 use crate::event::{Connection, Sealed, SecuredWhat};
 use crate::session::conversations::exchange::Seen;
 use crate::session::handshake::{ALERT_1_3, AlertSeen, Handshake, Heard, Role, State, What, learn};
+use crate::session::{From, closed};
 use crate::wire::handshake::{ContentType, HandshakeType, Protocol};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -135,12 +136,9 @@ impl TlsConnection {
     /// Who ended the TCP connection first, and how.
     #[must_use]
     pub fn closed_by(&self) -> Option<ClosedBy> {
-        let of = |moments: [Option<Seen>; 2], reset: bool| {
-            let [client, server] = moments;
-            let ends = [(Role::Client, client), (Role::Server, server)].into_iter();
-            ends.filter_map(move |(role, seen)| Some(ClosedBy { role, reset, seen: seen? }))
-        };
-        of(self.tcp.fin, false).chain(of(self.tcp.rst, true)).min_by_key(|closed| (closed.seen.frame, closed.reset))
+        let (from, seen, reset) = closed(&self.tcp)?;
+        let role = if from == From::Client { Role::Client } else { Role::Server };
+        Some(ClosedBy { role, reset, seen })
     }
 
     /// How far the TCP connection came.
