@@ -67,7 +67,7 @@ pub use value::{Address, Integrity, IntegrityStatus, Place, ProtocolError, Side,
 pub use verify::{Credential, CredentialKind, NearMiss, VerifyReport};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The name and version of the form, in the field `schema`.
@@ -138,7 +138,7 @@ impl Report {
 }
 
 /// The worst that a report holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// At least one finding that is a certain failure.

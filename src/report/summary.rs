@@ -3,7 +3,7 @@
 use super::{Report, Severity, Time, Verdict};
 use crate::time::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How many servers and findings a row names.
@@ -116,15 +116,6 @@ impl Summary {
             damage: report.captures.iter().map(|capture| capture.damage_total).sum(),
             ..Summary::default()
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Verdict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        let all = [Verdict::Failure, Verdict::Warning, Verdict::Healthy, Verdict::NothingFound];
-        let found = all.into_iter().find(|verdict| verdict.name() == word);
-        found.ok_or_else(|| serde::de::Error::custom("no verdict"))
     }
 }
 
