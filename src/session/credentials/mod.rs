@@ -47,6 +47,15 @@ pub enum Side {
 }
 
 impl Side {
+    /// The opposite end.
+    #[must_use]
+    pub fn other(self) -> Side {
+        match self {
+            Side::Client => Side::Server,
+            Side::Server => Side::Client,
+        }
+    }
+
     /// `client`, `server`.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -1,5 +1,8 @@
 //! What is known of one DTLS association: the plain facts that rules and reports ask for.
 
+/// Which of the two ends: the one that sends the ClientHello, `a=setup:active` (RFC 5763 §5), or the one that answers it.
+pub use crate::session::credentials::Side as Role;
+
 use super::flight::Flight;
 use super::offer::{Chosen, Offer};
 use crate::bounded::BoundedList;
@@ -14,35 +17,6 @@ use crate::wire::handshake::{Alert, AlertLevel, HandshakeType, Version};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ops::{Index, IndexMut, Range};
-
-/// Which of the two ends: the one that sends the ClientHello, or the one that answers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Sends the ClientHello: `a=setup:active` (RFC 5763 §5).
-    Client,
-    /// Answers it: `a=setup:passive`.
-    Server,
-}
-
-impl Role {
-    /// The opposite end.
-    #[must_use]
-    pub fn other(self) -> Role {
-        match self {
-            Role::Client => Role::Server,
-            Role::Server => Role::Client,
-        }
-    }
-
-    /// `client` or `server`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::Client => "client",
-            Role::Server => "server",
-        }
-    }
-}
 
 /// One DTLS association, from its first record in the capture to its last.
 #[derive(Debug, Default)]

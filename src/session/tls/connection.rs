@@ -1,9 +1,9 @@
 //! One TLS connection: what is known of it, and what each record adds.
 
 use crate::event::{Connection, Sealed, SecuredWhat};
+use crate::session::closed;
 use crate::session::conversations::exchange::Seen;
 use crate::session::handshake::{ALERT_1_3, AlertSeen, Handshake, Heard, Role, State, What, learn};
-use crate::session::{From, closed};
 use crate::wire::handshake::{ContentType, HandshakeType, Protocol};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -136,8 +136,7 @@ impl TlsConnection {
     /// Who ended the TCP connection first, and how.
     #[must_use]
     pub fn closed_by(&self) -> Option<ClosedBy> {
-        let (from, seen, reset) = closed(&self.tcp)?;
-        let role = if from == From::Client { Role::Client } else { Role::Server };
+        let (role, seen, reset) = closed(&self.tcp)?;
         Some(ClosedBy { role, reset, seen })
     }
 
