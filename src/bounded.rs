@@ -43,6 +43,7 @@ pub trait BoundedMap<K, V> {
 }
 
 impl<K: Eq + Hash, V, S: BuildHasher> BoundedMap<K, V> for HashMap<K, V, S> {
+    #[inline]
     fn entry_up_to(&mut self, max: usize, key: K, new: impl FnOnce() -> V) -> Option<&mut V> {
         let room = self.len() < max;
         match self.entry(key) {
@@ -53,6 +54,7 @@ impl<K: Eq + Hash, V, S: BuildHasher> BoundedMap<K, V> for HashMap<K, V, S> {
 }
 
 impl<K: Ord, V> BoundedMap<K, V> for BTreeMap<K, V> {
+    #[inline]
     fn entry_up_to(&mut self, max: usize, key: K, new: impl FnOnce() -> V) -> Option<&mut V> {
         let room = self.len() < max;
         match self.entry(key) {
