@@ -62,7 +62,6 @@ pub struct Fields<'a> {
     pub password_algorithms: Option<&'a [u8]>,
     pub access_token: Option<&'a [u8]>,
     pub third_party_authorization: Option<&'a [u8]>,
-    pub alternate_domain: Option<&'a [u8]>,
     pub origin: Option<&'a [u8]>,
     pub error: Option<ErrorCode<'a>>,
     /// Whether the phrase of `error` is shorter than its attribute says.
@@ -75,8 +74,6 @@ pub struct Fields<'a> {
     /// How many peers it names.
     pub peers: u16,
     pub alternate_server: Option<Endpoint>,
-    /// RESPONSE-ORIGIN, or SOURCE-ADDRESS of RFC 3489.
-    pub response_origin: Option<Endpoint>,
     /// OTHER-ADDRESS, or CHANGED-ADDRESS of RFC 3489.
     pub other_address: Option<Endpoint>,
     /// DESTINATION-ADDRESS of MS-TURN.
@@ -112,20 +109,14 @@ pub struct Fields<'a> {
     /// Offset of MESSAGE-INTEGRITY and of MESSAGE-INTEGRITY-SHA256.
     pub integrity: [Option<usize>; 2],
     pub fingerprint: bool,
-    pub dont_fragment: bool,
     /// Type, code and data of an ICMP error.
     pub icmp: Option<(u8, u8, u32)>,
-    pub address_error: Option<AddressError<'a>>,
     /// GOOG-NETWORK-INFO: network id and cost.
     pub network_info: Option<(u16, u16)>,
-    /// TRANSACTION-TRANSMIT-COUNTER: requests and responses sent.
-    pub transmit_counter: Option<(u8, u8)>,
     /// Whether [`Message::problems`] is worth asking: false only where it would find nothing, so that ordinary messages are walked once.
     pub suspect: bool,
     /// META-DTLS-IN-STUN: a DTLS datagram that rides in a check.
     pub dtls: Option<&'a [u8]>,
-    /// MS-VERSION.
-    pub ms_version: Option<u32>,
 }
 
 impl<'a> Message<'a> {
@@ -270,14 +261,10 @@ impl<'a> Message<'a> {
             Code::PASSWORD_ALGORITHMS => _ = first(&mut fields.password_algorithms, Some(value)),
             Code::PASSWORD_ALGORITHM => _ = first(&mut fields.password_algorithm, u16_of(value)),
             Code::ACCESS_TOKEN => _ = first(&mut fields.access_token, Some(value)),
-            Code::ALTERNATE_DOMAIN => _ = first(&mut fields.alternate_domain, Some(value)),
             Code::ORIGIN => _ = first(&mut fields.origin, Some(value)),
             Code::ALTERNATE_SERVER => _ = first(&mut fields.alternate_server, address::plain(value)),
             Code::MS_ALTERNATE_SERVER if self.dialect() != Dialect::Modern => {
                 _ = first(&mut fields.alternate_server, address::plain(value));
-            }
-            Code::RESPONSE_ORIGIN | Code::SOURCE_ADDRESS => {
-                _ = first(&mut fields.response_origin, address::plain(value))
             }
             Code::OTHER_ADDRESS | Code::CHANGED_ADDRESS => _ = first(&mut fields.other_address, address::plain(value)),
             Code::DESTINATION_ADDRESS => _ = first(&mut fields.destination, address::plain(value)),
@@ -292,24 +279,14 @@ impl<'a> Message<'a> {
             Code::RESPONSE_PORT if value.len() == 4 => _ = first(&mut fields.response_port, u16_of(value)),
             Code::PADDING => fields.padding = true,
             Code::CONNECTION_ID => _ = first(&mut fields.connection_id, u32_of(value)),
-            Code::DONT_FRAGMENT => fields.dont_fragment = true,
             Code::ICMP => _ = first(icmp, Some(value)),
             Code::LEGACY_ICMP => {
                 if let [kind, code, _, _] = *value {
                     _ = first(&mut fields.icmp, Some((kind, code, 0)));
                 }
             }
-            Code::ADDRESS_ERROR_CODE if !self.is_classic() => {
-                _ = first(&mut fields.address_error, AddressError::read(value));
-            }
             Code::ENF_FLOW_DESCRIPTION => _ = first(nomination, u32_of(value)),
-            Code::TRANSACTION_TRANSMIT_COUNTER => {
-                if let [_, _, requests, responses] = *value {
-                    _ = first(&mut fields.transmit_counter, Some((requests, responses)));
-                }
-            }
             Code::META_DTLS_IN_STUN => _ = first(&mut fields.dtls, Some(value)),
-            Code::MS_VERSION => _ = first(&mut fields.ms_version, u32_of(value)),
             _ => {}
         }
     }
