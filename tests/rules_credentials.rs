@@ -2,9 +2,11 @@
 
 mod support;
 
-use support::analyze::{assert_says, finding, frames_of, ids, report, report_with};
+use support::analyze::{assert_says, finding, frames_of, ids, report, report_of, report_with};
 use support::*;
+use turnscope::analyzer::Options;
 use turnscope::report::{Confidence, Report, Severity, Verdict};
+use turnscope::session::credentials::{Credentials, Limits};
 
 const CLIENT: &str = "172.16.84.124:50000";
 const SERVER: &str = "10.88.246.156:3478";
@@ -660,4 +662,17 @@ fn an_empty_realm_is_named_where_a_client_stops_at_it() {
     let found = finding(&report, "turn-no-credentials");
     assert_says(&found.explanation, "The realm is empty");
     assert!(found.fix.starts_with("Set a realm on"), "{}", found.fix);
+}
+
+#[test]
+fn signatures_that_were_not_tried_with_all_passwords_of_a_list_are_counted_as_left_out() {
+    let mut scene = Scene::new();
+    let request = retried(&mut scene, CLIENT, &Login::new("alice", REALM, "secret"), "nonce");
+    scene.after_ms(2).challenge(&request, 401, "Unauthorized", REALM, "nonce");
+    let omitted = |list_tries: u64| {
+        let mut credentials = Credentials::with_limits(Limits { list_tries, ..Limits::default() });
+        credentials.add_passwords(b"one\ntwo\nthree\n".to_vec(), "words.txt").expect("a list");
+        report_of(&scene.pcap(), Options { credentials, ..Options::default() }).left_out("signatures")
+    };
+    assert_eq!((omitted(100), omitted(1)), (0, 1));
 }

@@ -303,6 +303,7 @@ impl Builder {
             ("flows", flows),
             ("unanswered_transactions", unanswered),
             ("names", session.names().dropped()),
+            ("signatures", session.credentials().cut_short()),
             ("streams", streams.dropped),
             ("connections", session.attempts().dropped()),
             ("ways", session.ways().dropped()),
