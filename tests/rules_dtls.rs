@@ -329,6 +329,7 @@ mod fragments {
     fn ip_fragments_that_never_come_are_a_failure() {
         let (mut scene, mut shake) = start();
         checks(&mut scene);
+        scene.resolved(ALICE); // ARP has no ports: no filter on them left fragments out
         let hello = shake.hello(&mut scene);
         let flight = shake.server.server_flight(&vec![0x30; 2500]);
         for copy in 0..4 {

@@ -179,7 +179,7 @@ impl Analyzer {
     pub fn finish(mut self, path: String, info: &CaptureInfo) -> Analyzed {
         self.drain(&mut |_| {});
         self.packets.finish();
-        self.core.session.lost_packets(self.packets.incomplete());
+        self.core.session.lost_packets(self.packets.incomplete(), self.packets.counts());
         let (counts, index) = (self.packets.counts().clone(), self.core.capture);
         self.conclude(vec![(index, path, info.clone())], &counts)
     }

@@ -224,7 +224,7 @@ impl Analyzer {
         let mut counts = Counts::default();
         for mut packets in points.packets {
             packets.finish();
-            self.core.session.lost_packets(packets.incomplete());
+            self.core.session.lost_packets(packets.incomplete(), packets.counts());
             counts.add(packets.counts());
         }
         self.conclude(files, &counts)

@@ -66,7 +66,8 @@ impl Counts {
         self.encrypted += encrypted;
         self.malformed += malformed;
         self.too_deep += too_deep;
-        let FragmentCounts { seen, completed, incomplete, overlaps, duplicates, malformed, dropped } = fragments;
+        let FragmentCounts { seen, first, completed, incomplete, overlaps, duplicates, malformed, dropped } = fragments;
+        self.fragments.first += first;
         self.fragments.seen += seen;
         self.fragments.completed += completed;
         self.fragments.incomplete += incomplete;
@@ -110,6 +111,8 @@ impl Unsupported {
 pub struct FragmentCounts {
     /// Fragments seen.
     pub seen: u64,
+    /// Those of them that begin a packet: only these have ports, so that a filter on ports lets them pass and no other.
+    pub first: u64,
     /// Packets put together from them.
     pub completed: u64,
     /// Packets of which parts were still missing when their time was over or the capture ended.

@@ -117,6 +117,7 @@ impl Fragments {
         counts: &mut FragmentCounts,
     ) -> Option<Whole> {
         counts.seen += 1;
+        counts.first += u64::from(fragment.offset == 0);
         self.expire(now, counts);
         let length = u32::try_from(header.payload.len()).ok()?.saturating_add(header.missing);
         let end = fragment.offset.saturating_add(length);

@@ -13,6 +13,10 @@ use std::ops::Range;
 /// Before this time is over, the answer to a hello that is sent again every few milliseconds may still be on its way; after the other it is not.
 const ON_ITS_WAY: Span = Span::from_secs(1);
 const LONG: Span = Span::from_secs(3);
+/// What may be amiss with the capture, as a sentence; and what to do about it.
+const LEFT_OUT: &str = " Or it is the capture that leaves them out: a filter on ports lets the first fragment of a packet pass only, for the others have no \
+                        ports.";
+const CAPTURE_ALL: &str = " Capture again with a filter that takes all fragments, such as tcpdump's \"udp port N or (ip[6:2] & 0x1fff != 0)\".";
 /// Bytes of the headers of IP and UDP.
 const IPV4: u32 = 28;
 const IPV6: u32 = 48;
@@ -22,7 +26,7 @@ pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector)
     match story.reading {
         Reading::FragmentLost | Reading::HelloFragmented if story.went_on(view) => {}
         Reading::FragmentLost => lost(&story, view, out),
-        Reading::HelloFragmented => hello(&story, out),
+        Reading::HelloFragmented => hello(&story, view, out),
         _ => {}
     }
 }
@@ -32,11 +36,12 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let part = lost_parts(handshake).next();
     let packet = handshake.ip_fragments.first().filter(|_| lost_packets(handshake));
     if let (None, None, Some((icmp, mtu))) = (part, packet, turned_back(handshake)) {
-        return too_large(story, icmp, mtu, out);
+        return too_large(story, (icmp, mtu), view, out);
     }
     let Some(from) = part.map(|(role, _)| role).or(packet.map(|packet| packet.from)) else { return };
     // where the first record is missing, or the answer to the check that opened the way for it, so may be more
-    let whole = handshake.from_start && !story.lacks_answers(view);
+    let left_out = may_be_left_out(handshake, view);
+    let whole = handshake.from_start && !story.lacks_answers(view) && !left_out;
     let confidence = if whole { Confidence::Certain } else { Confidence::Likely };
     let ends = part.into_iter().flat_map(|(_, missing)| [missing.seen.0, missing.seen.1]);
     let flights = handshake.flights.iter().filter(|flight| flight.from == from);
@@ -47,7 +52,7 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let mut seen = story.occurrence(FRAGMENT_LOST, Severity::Failure, confidence, from.name());
     seen.frames = listed.clone();
     seen.reference = "RFC 9147 §4.4";
-    out.add(seen, || {
+    story.add(seen, view, out, || {
         let (sender, receiver) = (story.end(from), story.end(from.other()));
         let largest = handshake.sides[from].largest_datagram;
         let own = handshake.flights.iter().filter(|flight| flight.from == from);
@@ -91,11 +96,12 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
             _ => "give it a smaller certificate: ECDSA on P-256 instead of RSA, no chain",
         };
         let way = story.whereabouts(from, "DTLS datagrams", view);
+        let (unsure, again) = if left_out { (LEFT_OUT, CAPTURE_ALL) } else { ("", "") };
         Text {
             title: format!("Parts of the DTLS handshake from {sender} never reach {receiver}: {}", title_part(handshake, from)),
             explanation: format!(
                 "In the handshake between {} and {}, {what} ({}).{sizes}{}{} The datagrams that are missing are larger than the path takes, or IP \
-                 fragments are dropped on it.",
+                 fragments are dropped on it.{unsure}",
                 story.end(Role::Client),
                 story.end(Role::Server),
                 frames(&listed),
@@ -103,11 +109,18 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
                 way.text
             ),
             fix: format!(
-                "Lower the DTLS MTU of {sender} (to 1200 bytes or less), or {smaller}. Let the path carry IP fragments and ICMP \"too big\".{}",
+                "Lower the DTLS MTU of {sender} (to 1200 bytes or less), or {smaller}. Let the path carry IP fragments and ICMP \"too big\".{}{again}",
                 way.fix
             ),
         }
     });
+}
+
+/// Whether it may be the capture that lacks fragments, and not the path: it holds none of the kind that is missing, or packets stayed incomplete of which it
+/// is not known whose they were.
+pub(super) fn may_be_left_out(handshake: &Handshake, view: &View<'_>) -> bool {
+    let lost = &handshake.ip_fragments;
+    !lost.is_empty() && lost.iter().all(|packet| !packet.shown) || view.session.forgot_packets()
 }
 
 /// That a router found datagrams of a handshake too large, as a sentence.
@@ -118,7 +131,7 @@ pub(super) fn too_big(handshake: &Handshake) -> Option<String> {
 }
 
 /// A router says of a flight that it is too large for the way on, each time that it is sent.
-fn too_large(story: &Story<'_>, icmp: &Unreachable, mtu: Option<u32>, out: &mut Collector) {
+fn too_large(story: &Story<'_>, (icmp, mtu): (&Unreachable, Option<u32>), view: &View<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     let from = icmp.from;
     let flights = handshake.flights.iter().filter(|flight| flight.from == from && flight.repeated > 0);
@@ -128,7 +141,7 @@ fn too_large(story: &Story<'_>, icmp: &Unreachable, mtu: Option<u32>, out: &mut 
     seen.frames = numbers.clone();
     seen.filter = seen.filter.map(|filter| filter.replacen("dtls", "(dtls || icmp || icmpv6)", 1));
     seen.reference = "RFC 9147 §4.4";
-    out.add(seen, || {
+    story.add(seen, view, out, || {
         let (sender, receiver, router) = (story.end(from), story.end(from.other()), icmp.first.sender);
         let headers = if router.is_ipv4() { IPV4 } else { IPV6 };
         let takes = mtu.map(|mtu| format!(": {router} passes on {mtu} bytes at most")).unwrap_or_default();
@@ -177,7 +190,7 @@ fn ranges(parts: &[Range<u32>]) -> String {
     if shown.is_empty() { "some bytes".to_owned() } else { format!("bytes {}", listed(&shown)) }
 }
 
-fn hello(story: &Story<'_>, out: &mut Collector) {
+fn hello(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     // an alert under keys answers no ClientHello
     let ended = handshake.fatal().is_some();
@@ -198,7 +211,7 @@ fn hello(story: &Story<'_>, out: &mut Collector) {
     let listed = in_order(hello_frames(handshake).into_iter().chain(alerts));
     seen.frames = listed.clone();
     seen.reference = "RFC 9147 §5.5";
-    out.add(seen, || {
+    story.add(seen, view, out, || {
         let (client, server) = (story.end(Role::Client), story.end(Role::Server));
         let hello = handshake.sides.client.hello.as_ref();
         let size = hello.map_or_else(

@@ -55,14 +55,14 @@ pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector)
     let severity = if often { Severity::Failure } else { Severity::Warning };
     // of what is missing the rest may come after the end of the capture, and then it is a part that was lost
     let whole = [Role::Client, Role::Server].iter().all(|&role| handshake.sides[role].missing.is_empty());
-    let sure = handshake.from_start && often && !handshake.truncated && whole;
+    let sure = handshake.from_start && often && !handshake.truncated && whole && !view.session.forgot_packets();
     let confidence = if sure { Confidence::Certain } else { Confidence::Likely };
     let number = handshake.flights.len();
     let mut seen = story.occurrence(INCOMPLETE, severity, confidence, &format!("{} {number}", last.from.name()));
     let listed = frames_at(handshake.flights.iter().flat_map(|flight| flight.times.iter().copied()));
     seen.frames = listed.clone();
     seen.causes = &["ice-consent-lost", "turn-permission-missing", "turn-channel-mismatch", "turn-allocation-gone"];
-    out.add(seen, || stuck(&story, last, repeated, &listed, view));
+    story.add(seen, view, out, || stuck(&story, last, repeated, &listed, view));
 }
 
 /// Whether a flight is the server's last one, which answers the client's Finished, though the capture may not show that: nobody owes another.

@@ -8,6 +8,7 @@ mod incomplete;
 mod never_started;
 mod obsolete;
 mod reading;
+mod rtcp;
 mod signalled;
 mod silence;
 

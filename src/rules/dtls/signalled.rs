@@ -25,7 +25,7 @@ pub(super) enum Match<'s> {
 
 impl<'h> Story<'h> {
     /// The ICE session and pair on the first of its ways that has one, with the agents of client and server.
-    fn pair<'s>(&self, view: &View<'s>) -> Option<(&'s IceSession, &'s Pair, Both<usize>)> {
+    pub(super) fn pair<'s>(&self, view: &View<'s>) -> Option<(&'s IceSession, &'s Pair, Both<usize>)> {
         self.handshake.ways.iter().find_map(|way| {
             let (session, pair) = view.session.ice().on(&way.path)?;
             let client = pair.agent_on(&way.path, usize::from(way.low != Role::Client))?;

@@ -16,7 +16,7 @@ pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector)
     let Some(story) = Story::of(handshake) else { return };
     match story.reading {
         Reading::NoAnswer => no_answer(&story, view, out),
-        Reading::Unreachable => unreachable(&story, out),
+        Reading::Unreachable => unreachable(&story, view, out),
         Reading::RoleConflict => role_conflict(&story, view, out),
         _ => {}
     }
@@ -27,14 +27,14 @@ fn no_answer(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let works = story.pair_works(view);
     // of a hello that the capture cut short, or holds in parts, nobody can tell whether it came whole
     let whole = handshake.sides.client.hello.is_some() && !handshake.truncated;
-    let evident = works && handshake.from_start && whole;
+    let evident = works && handshake.from_start && whole && !view.session.forgot_packets();
     let confidence = if evident { Confidence::Certain } else { Confidence::Likely };
     let listed = hello_frames(handshake);
     let mut seen = story.occurrence(NO_ANSWER, Severity::Failure, confidence, "");
     seen.frames = listed.clone();
     seen.reference = "RFC 5763 §5";
     seen.causes = &["turn-permission-missing", "turn-relay-silent", "turn-channel-mismatch", "ice-one-way"];
-    out.add(seen, || {
+    story.add(seen, view, out, || {
         let (client, server) = (story.end(Role::Client), story.end(Role::Server));
         let copies = handshake.flights.first().map_or(1, |flight| flight.repeated + 1);
         let over = handshake.last.time.since(handshake.first.time);
@@ -98,7 +98,7 @@ fn astray(story: &Story<'_>, copies: u32, listed: &[u64], (other, at): (Endpoint
     }
 }
 
-fn unreachable(story: &Story<'_>, out: &mut Collector) {
+fn unreachable(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     let Some(known) = &handshake.unreachable else { return };
     let listed = in_order(hello_frames(handshake).into_iter().chain(known.frames.iter().copied()));
@@ -108,7 +108,7 @@ fn unreachable(story: &Story<'_>, out: &mut Collector) {
     seen.frames = listed.clone();
     seen.filter = seen.filter.map(|filter| filter.replacen("dtls", "(dtls || icmp || icmpv6)", 1));
     seen.reference = "RFC 9147 §4.4";
-    out.add(seen, || {
+    story.add(seen, view, out, || {
         let (client, server) = (story.end(Role::Client), story.end(Role::Server));
         let own = icmp.sender == story.way.path.ends.low.ip() || icmp.sender == story.way.path.ends.high.ip();
         let meaning = match () {

@@ -4,6 +4,7 @@
 pub use crate::session::credentials::Side as Role;
 
 use super::flight::Flight;
+use super::fragments::LostPacket;
 use super::offer::{Chosen, Offer};
 use crate::bounded::BoundedList;
 use crate::event::IcmpAnswer;
@@ -242,19 +243,6 @@ impl Unreachable {
         self.last = at;
         self.frames.push_up_to(MAX_FRAMES, answer.frame);
     }
-}
-
-/// An IP packet of which fragments never came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LostPacket {
-    /// Who sent it.
-    pub from: Role,
-    /// Bytes of its payload that came.
-    pub received: u32,
-    /// Bytes that it has, where the last fragment came.
-    pub expected: Option<u32>,
-    /// When its first fragment came.
-    pub at: Timestamp,
 }
 
 /// What was seen beside DTLS on the ways of an association.

@@ -4,16 +4,18 @@ mod association;
 pub(super) mod dtls;
 mod entry;
 mod flight;
+mod fragments;
 mod learn;
 mod offer;
 mod table;
 mod window;
 
 pub use association::{
-    AlertSeen, Both, Certificate, Closing, Handshake, LostPacket, MessageSeen, Missing, Protected, Role, Side, State,
-    Surroundings, Unreachable, Way,
+    AlertSeen, Both, Certificate, Closing, Handshake, MessageSeen, Missing, Protected, Role, Side, State, Surroundings,
+    Unreachable, Way,
 };
 pub use flight::{Flight, What};
+pub use fragments::LostPacket;
 pub use offer::{Chosen, Offer};
 
 pub(super) use learn::{ALERT_1_3, Heard, learn};
@@ -22,7 +24,7 @@ pub(super) use table::Handshakes;
 use super::Session;
 use super::signalling::Signalling;
 use crate::event::Event;
-use crate::packet::{IcmpError, Incomplete};
+use crate::packet::{Counts, IcmpError, Incomplete};
 use crate::wire::dtls::Record;
 use crate::wire::handshake::certificate::HashFunction;
 
@@ -71,9 +73,15 @@ impl Session {
         ripe
     }
 
-    /// IP packets of which fragments never came; call it before [`Session::finish`].
-    pub fn lost_packets(&mut self, packets: &[Incomplete]) {
-        self.handshakes.lost_packets(packets);
+    /// IP packets of which fragments never came, and what became of all frames; call it before [`Session::finish`].
+    pub fn lost_packets(&mut self, packets: &[Incomplete], counts: &Counts) {
+        self.handshakes.lost_packets(packets, counts);
+    }
+
+    /// Whether IP packets stayed incomplete of which nothing more is known: any datagram may have been among them.
+    #[must_use]
+    pub fn forgot_packets(&self) -> bool {
+        self.handshakes.forgot_packets
     }
 
     pub(super) fn dtls_icmp(&mut self, frame: u64, error: &IcmpError<'_>) -> bool {

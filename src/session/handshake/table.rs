@@ -1,10 +1,10 @@
 //! All associations: which one a record belongs to.
 
-use super::association::{Handshake, LostPacket, Role, Surroundings, Way};
+use super::association::{Handshake, Role, Surroundings, Way};
 use super::entry::{Arriving, Entry};
 use crate::event::{Event, IcmpAnswer};
 use crate::net::{Endpoint, Transport};
-use crate::packet::{Incomplete, Quoted};
+use crate::packet::Quoted;
 use crate::session::Clients;
 use crate::session::conversations::exchange::Seen;
 use crate::session::flow::Flows;
@@ -23,9 +23,8 @@ use std::net::IpAddr;
 const MAX_ASSOCIATIONS: usize = 2048;
 /// Bytes of handshake messages that all of them keep.
 pub(super) const MAX_BYTES: usize = 8 << 20;
-/// How long before and after its records IP fragments may be an association's.
+/// How long after a ClientHello an answer to another port may be one to it.
 const NEAR: Span = Span::from_secs(2);
-const MAX_LOST_PACKETS: usize = 8;
 
 /// The associations that are not over.
 #[derive(Debug, Default)]
@@ -40,6 +39,8 @@ pub(in crate::session) struct Handshakes {
     functions: Vec<HashFunction>,
     begun: u32,
     bytes: usize,
+    /// Whether IP packets stayed incomplete of which nothing more is known.
+    pub(super) forgot_packets: bool,
 }
 
 /// What the beginning of a handshake record tells of whose it is.
@@ -293,33 +294,9 @@ impl Handshakes {
         entry.is_some_and(|entry| entry.handshake.completed.is_none())
     }
 
-    /// IP packets of which fragments never came: those between the ends of an association within its time.
-    pub(in crate::session) fn lost_packets(&mut self, packets: &[Incomplete]) {
-        const UDP: u8 = 17;
-        let same = |told: Endpoint, known: Endpoint| {
-            told.ip() == known.ip() && (told.port() == 0 || told.port() == known.port())
-        };
-        for packet in packets.iter().filter(|packet| packet.protocol == UDP) {
-            for entry in self.entries.values_mut() {
-                let handshake = &mut entry.handshake;
-                let near = handshake.first.time.before(NEAR)..=handshake.last.time.after(NEAR);
-                let from = handshake.ways.iter().find_map(|way| {
-                    let (low, high) = (way.path.ends.low, way.path.ends.high);
-                    match () {
-                        () if same(packet.src, low) && same(packet.dst, high) => Some(way.low),
-                        () if same(packet.src, high) && same(packet.dst, low) => Some(way.low.other()),
-                        () => None,
-                    }
-                });
-                if let Some(from) = from
-                    && near.contains(&packet.first_seen)
-                    && handshake.ip_fragments.len() < MAX_LOST_PACKETS
-                {
-                    let (received, expected, at) = (packet.received, packet.expected, packet.first_seen);
-                    handshake.ip_fragments.push(LostPacket { from, received, expected, at });
-                }
-            }
-        }
+    /// Those that are not over.
+    pub(super) fn going_on(&mut self) -> impl Iterator<Item = &mut Handshake> {
+        self.entries.values_mut().map(|entry| &mut entry.handshake)
     }
 
     /// Makes room: the quarter to which nothing came for longest goes, to be judged as far as it went.
