@@ -321,7 +321,11 @@ impl Session {
     /// The ICE sessions that are over, to be judged and forgotten. At the end of the capture all of them come, and stay known until then: what
     /// asks for them must be judged before.
     pub fn ripe_ice(&mut self) -> Vec<ice::IceSession> {
-        self.ice.ripe()
+        let ripe = self.ice.ripe();
+        if !self.signalling.is_empty() {
+            ripe.iter().for_each(|over| self.media.named(over));
+        }
+        ripe
     }
 
     /// The sums over the whole capture.

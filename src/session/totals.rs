@@ -263,7 +263,8 @@ impl Totals {
         let is_alone = |known: &Conversation| known.answered == 0 && known.moved.is_none();
         let went_on =
             flow.conversation.as_ref().is_some_and(|known| is_alone(known) && known.went_on() && shows_answers(known));
-        if silent && (orphans || went_on) {
+        // of the other side of a NAT it is told already
+        if silent && flow.twin_of.is_none() && (orphans || went_on) {
             self.one_sided.add(flow.first.frame);
         }
     }

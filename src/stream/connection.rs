@@ -19,6 +19,8 @@ pub struct Connection {
     pub syn_last: Option<Seen>,
     /// How many copies of the SYN there were.
     pub syns: u32,
+    /// Its sequence number, which stays the same through a NAT.
+    pub syn_number: Option<u32>,
     /// The first SYN with ACK.
     pub syn_ack: Option<Seen>,
     /// The RST that answered the SYN: nothing listens, or a firewall says so.

@@ -147,6 +147,7 @@ impl Entry {
             }
         } else {
             connection.syn.get_or_insert(at);
+            connection.syn_number.get_or_insert(segment.seq);
             if connection.syn_last.is_none_or(|last| last.time.apart(at.time) >= NUMBERED_MIRROR) {
                 connection.syn_last = Some(at);
                 connection.syns = connection.syns.saturating_add(1);

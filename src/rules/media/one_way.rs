@@ -10,7 +10,8 @@ use crate::net::{ClientAddress, Endpoint, PeerAddress};
 use crate::rules::evidence::{filter_between, frames, frames_at};
 use crate::rules::travel::{self, Sought};
 use crate::rules::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
-use crate::session::{MediaDirection, MediaWay, Reports, Seen, Stream};
+use crate::session::signalling::Description;
+use crate::session::{MediaDirection, MediaWay, Name, Reports, Seen, Stream};
 use crate::time::{Span, Timestamp};
 
 pub(super) const ID: &str = "media-one-way";
@@ -27,6 +28,8 @@ const UNHEARD: Span = Span::from_secs(15);
 pub(super) const UNREPORTED: Span = Span::from_secs(25);
 /// So many packets a second make media, not probes and keepalives.
 const RATE: u64 = 5;
+/// The same packet passes the places of one capture within this time.
+const TOGETHER: Span = Span::from_millis(500);
 /// So many packets must be missing that a report tells of.
 const REPORTED: u64 = 50;
 
@@ -49,6 +52,8 @@ const BEHIND_SILENCE: &[&str] = &[
 /// One direction of a path, of which the other is silent.
 pub(super) struct OneWay<'s> {
     pub(super) way: &'s MediaWay,
+    /// Which of its directions it is.
+    direction: usize,
     pub(super) own: &'s MediaDirection,
     pub(super) other: &'s MediaDirection,
     pub(super) src: Endpoint,
@@ -78,19 +83,28 @@ enum Story<'s> {
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     let media = view.session.media();
     let (ways, streams) = (media.ways(), media.streams());
+    let mut told: Vec<OneWay<'_>> = Vec::new();
     for &way in &ways {
         for direction in 0..2 {
             let Some(found) = one_way(way, direction, &streams) else { continue };
             let Some(mut story) = found.story(&ways, view) else { continue };
-            if found.goes_elsewhere(&ways) {
+            if told.iter().any(|known| known.is_beyond_nat(&found, view)) {
+                continue;
+            }
+            if found.goes_elsewhere(&ways, view) {
                 // what gets to a relay goes no other way, but no further
                 let Story::Gone(gone) = &mut story else { continue };
                 gone.arrived = found.arrives_at_relay(&ways, gone.heard);
                 if gone.arrived.is_none() {
                     continue;
                 }
+            } else if let Story::Gone(gone) = &story
+                && found.goes_on_from_elsewhere(gone.heard, &streams)
+            {
+                continue;
             }
             found.tell(&story, view, out);
+            told.push(found);
         }
     }
 }
@@ -126,7 +140,7 @@ fn one_way<'s>(way: &'s MediaWay, direction: usize, streams: &[(&MediaWay, usize
     if Span(stream.last.time.since(since.time).0 - idle.unwrap_or_default().0) < LONG {
         return None;
     }
-    Some(OneWay { way, own, other, src, dst, heard, since, last: stream.last, ssrc: stream.ssrc })
+    Some(OneWay { way, direction, own, other, src, dst, heard, since, last: stream.last, ssrc: stream.ssrc })
 }
 
 impl OneWay<'_> {
@@ -161,12 +175,32 @@ impl OneWay<'_> {
         let over = |until: Timestamp| until <= silent_since.after(HANDSHAKE);
         let confidence = match (self.own.handshake, self.other.handshake) {
             (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) && early => Confidence::Likely,
+            // one that never sent any may be there to receive, and give no reports: nothing shows that it should have
+            (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) && self.may_only_receive(view) => {
+                Confidence::Likely
+            }
             (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) => Confidence::Certain,
             (None, None) if self.other.media.is_some() => Confidence::Certain,
             (None, None) => Confidence::Likely,
             _ => return None, // a handshake that is not over is a story of its own
         };
         Some(Story::Silent(confidence))
+    }
+
+    /// Whether the silent side may be there to receive, and give no reports: it never sent any media or RTCP on this path, and no description says that it would.
+    fn may_only_receive(&self, view: &View<'_>) -> bool {
+        self.heard.is_none() && !self.is_agreed(view)
+    }
+
+    /// Whether, by the session descriptions, the silent side sends and the other takes it.
+    fn is_agreed(&self, view: &View<'_>) -> bool {
+        let (signalling, names) = (view.session.signalling(), view.session.names());
+        let [low, high] = self.way.agents;
+        let (own, silent) = if self.direction == 0 { (low, high) } else { (high, low) };
+        let says = |agent: Option<Name>, of: fn(&Description) -> bool| {
+            agent.is_some_and(|ufrag| signalling.all_of_agent(names.bytes(ufrag)).any(of))
+        };
+        says(silent, |known| known.directions.sends) && says(own, |known| known.directions.receives)
     }
 
     /// How long the silent side has to give no report until one is missed: five times the interval in which it gave them (RFC 3550 §6.3.5).
@@ -187,11 +221,37 @@ impl OneWay<'_> {
             })
     }
 
+    /// Whether another one is the same on the other side of a NAT.
+    fn is_beyond_nat(&self, other: &OneWay<'_>, view: &View<'_>) -> bool {
+        let nat = view.session.nat();
+        self.ssrc == other.ssrc
+            && self.way.path != other.way.path
+            && nat.are_one(self.src, other.src)
+            && nat.are_one(self.dst, other.dst)
+    }
+
+    /// Whether a source of a side of which nothing comes any more goes on from another host: it has changed its network.
+    fn goes_on_from_elsewhere(&self, heard: Seen, streams: &[(&MediaWay, usize, &Stream)]) -> bool {
+        let ends = |way: &MediaWay, of: usize| way.from(of).0.ends;
+        let own = |&&(way, of, _): &&(&MediaWay, usize, &Stream)| {
+            way.path == self.way.path && ends(way, of) == Some((self.dst, self.src))
+        };
+        streams.iter().filter(own).any(|(.., silent)| {
+            streams.iter().any(|&(way, of, stream)| {
+                let moved =
+                    ends(way, of).is_some_and(|(src, _)| src.ip() != self.dst.ip() && src.ip() != self.src.ip());
+                moved && stream.ssrc == silent.ssrc && stream.last.time > heard.time.after(TOGETHER)
+            })
+        })
+    }
+
     /// Whether the silent side's media may take another way: something of it, or for the same port, or through a relay for the same host, was
-    /// seen on another path in that time.
-    fn goes_elsewhere(&self, ways: &[&MediaWay]) -> bool {
-        let meanwhile = |seen: Option<(Seen, Seen)>| {
-            seen.is_some_and(|(first, last)| first.time <= self.last.time && last.time >= self.since.time)
+    /// seen on another path in that time. On the other side of a NAT the same is seen until it stops.
+    fn goes_elsewhere(&self, ways: &[&MediaWay], view: &View<'_>) -> bool {
+        let nat = view.session.nat();
+        let stopped = self.heard.map_or(self.since.time, |heard| heard.time.max(self.since.time));
+        let meanwhile = |seen: Option<(Seen, Seen)>, from: Timestamp| {
+            seen.is_some_and(|(first, last)| first.time <= self.last.time && last.time >= from)
         };
         let own = self.way.path;
         let wire = |way: &MediaWay| [way.path.ends.low.ip(), way.path.ends.high.ip()];
@@ -201,14 +261,25 @@ impl OneWay<'_> {
                 let for_the_same_host = way.path.inside.is_some() && wire(way).contains(&self.src.ip());
                 let related = src.ip() == self.dst.ip() || dst == self.src || for_the_same_host;
                 let opposite = src != self.src;
-                related && opposite && (meanwhile(known.media) || meanwhile(known.rtcp_seen))
+                let same = nat.are_one(src, self.dst) && nat.are_one(dst, self.src);
+                let from = if same { stopped.after(TOGETHER) } else { self.since.time };
+                related && opposite && (meanwhile(known.media, from) || meanwhile(known.rtcp_seen, from))
             })
         })
     }
 
     fn tell(&self, story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
         let &OneWay { src, dst, .. } = self;
+        let times = [self.since.time, self.last.time];
+        // what should come back is what was lost
+        let sought =
+            Sought { kinds: &[Kind::Media], what: "RTP and RTCP packets", from: Some(dst), times, how_far: false };
+        let lost = travel::of_path(&self.way.path, &sought, view);
         let (severity, confidence) = match story {
+            // it did send, as another capture shows
+            Story::Silent(_) if self.heard.is_none() && !lost.fix.is_empty() => {
+                (Severity::Failure, Confidence::Certain)
+            }
             Story::Silent(confidence) => (Severity::Failure, *confidence),
             Story::Gone(gone) => (Severity::Failure, gone.confidence()),
             Story::Reported(_) => (Severity::Failure, Confidence::Certain),
@@ -245,19 +316,14 @@ impl OneWay<'_> {
             ..Occurrence::of(ID, "RFC 3550 §6.4")
         };
         out.add(seen, || {
-            let mut text = self.text(story);
-            let times = [self.since.time, self.last.time];
-            // what should come back is what was lost
-            let sought =
-                Sought { kinds: &[Kind::Media], what: "RTP and RTCP packets", from: Some(dst), times, how_far: false };
-            let way = travel::of_path(&self.way.path, &sought, view);
-            text.explanation += &way.text;
-            text.fix += &way.fix;
+            let mut text = self.text(story, view);
+            text.explanation += &lost.text;
+            text.fix += &lost.fix;
             text
         });
     }
 
-    fn text(&self, story: &Story<'_>) -> Text {
+    fn text(&self, story: &Story<'_>, view: &View<'_>) -> Text {
         let &OneWay { src, dst, .. } = self;
         let alone = self.last.time.since(self.since.time);
         let went = format!(
@@ -271,6 +337,7 @@ impl OneWay<'_> {
         );
         match story {
             Story::Silent(_) => {
+                let unsure = self.may_only_receive(view);
                 let media = self.other.media.map(|(_, last)| last);
                 let before = media.map(|last| format!(" Until frame {} media came back, and then none.", last.frame));
                 let report = self.heard.filter(|heard| Some(*heard) > media);
@@ -289,9 +356,21 @@ impl OneWay<'_> {
                         "Media goes from {src} to {dst} only: neither media nor RTCP comes back, though connectivity checks do"
                     ),
                     explanation: format!(
-                        "{went}.{before} {there}, so that this direction works and is in the capture; but {since} it holds no RTP and no RTCP of it. A muted sender still sends, and a side that only listens still sends RTCP."
+                        "{went}.{before} {there}, so that this direction works and is in the capture; but {since} it holds no RTP and no RTCP of it. A muted sender still sends, and a side that only listens still sends RTCP{}.",
+                        if unsure {
+                            ", unless it gives no reports, as some servers that only take media in"
+                        } else {
+                            ""
+                        }
                     ),
-                    fix,
+                    fix: if unsure {
+                        format!(
+                            "None is needed where {dst} is meant to receive only, as of a broadcast. Else: {}",
+                            uncapital(&fix)
+                        )
+                    } else {
+                        fix
+                    },
                 }
             }
             Story::Gone(gone) => gone.text(self, &went),
@@ -338,6 +417,12 @@ impl OneWay<'_> {
             },
         }
     }
+}
+
+/// The sentence as it goes on after a colon.
+fn uncapital(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// The sentence with a capital letter.

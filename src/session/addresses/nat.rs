@@ -97,6 +97,12 @@ impl Nat {
         self.index.contains_key(&(client.0, asked.0))
     }
 
+    /// Whether two ends are one and the same, or one on both sides of a NAT.
+    #[must_use]
+    pub fn are_one(&self, one: Endpoint, other: Endpoint) -> bool {
+        one == other || self.index.contains_key(&(one, other)) || self.index.contains_key(&(other, one))
+    }
+
     /// `inside` was seen as `outside`, proved by these frames.
     pub fn learn(&mut self, inside: Endpoint, outside: Endpoint, frames: &[u64]) {
         if inside == outside {

@@ -14,6 +14,7 @@ pub use stream::{Break, Stream};
 pub use way::{MediaDirection, MediaWay, Reports};
 
 use super::conversations::exchange::Seen;
+use super::ice::IceSession;
 use super::path::Path;
 use super::{Name, Session};
 use crate::event::Event;
@@ -133,6 +134,17 @@ impl Media {
         let first = direction.handshake.map_or(event.seen(), |(first, _)| first);
         direction.handshake = Some((first, event.seen()));
         Some(id)
+    }
+
+    /// An ICE session is over: whose the media on its pairs is.
+    pub(super) fn named(&mut self, session: &IceSession) {
+        for pair in &session.pairs {
+            for path in std::iter::once(pair.path()).chain(pair.other_paths()) {
+                let Some(id) = self.known_way(path) else { continue };
+                let Some(way) = self.ways.get_mut(id as usize).and_then(Option::as_mut) else { continue };
+                way.agents = [0, 1].map(|from| session.agent(pair.agent_on(path, from)?).ufrag);
+            }
+        }
     }
 
     /// Another DTLS record passes.

@@ -25,6 +25,8 @@ pub struct MediaWay {
     pub first: Seen,
     /// The user of the relay that it goes through.
     pub user: Option<Name>,
+    /// Where session descriptions were given, the user fragments of the agents that send in the two directions, once their ICE session is over.
+    pub agents: [Option<Name>; 2],
 }
 
 /// One direction of a path with media. What every packet touches comes first.
@@ -101,7 +103,7 @@ impl Reports {
 
 impl MediaWay {
     pub(super) fn new(path: Path, first: Seen, user: Option<Name>) -> MediaWay {
-        MediaWay { path, first, user, directions: Default::default() }
+        MediaWay { path, first, user, agents: [None; 2], directions: Default::default() }
     }
 
     /// When the last was seen of it.

@@ -7,7 +7,7 @@ use crate::session::conversations::conversation::Conversation;
 use crate::session::conversations::exchange::{Exchange, Seen};
 use crate::session::flow::FlowId;
 use crate::session::{Sealed, Session};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,6 +16,8 @@ use std::net::IpAddr;
 const MAX_ATTEMPTS: usize = 1_024;
 /// A host that fails to connect to more addresses and ports than this, and speaks no STUN, is looking for open ports.
 const SCAN: usize = 4;
+/// The other side of a NAT is looked for among so many that began just before.
+const NEAR: usize = 64;
 /// How many frames of an attempt are kept.
 const MAX_FRAMES: usize = 8;
 /// How many ways of a client to a server are remembered.
@@ -34,6 +36,8 @@ pub struct Attempt {
     pub last: Seen,
     /// How many SYNs there were.
     pub syns: u64,
+    /// The sequence number of the first.
+    number: Option<u32>,
     /// How many connections.
     pub connections: u64,
     /// How many of them were answered by RST.
@@ -48,6 +52,18 @@ pub struct Attempt {
     pub frames: Vec<u64>,
     /// When a connection of the client to the server was opened, last.
     pub opened: Option<Seen>,
+}
+
+impl Attempt {
+    /// Whether another one shows the same packets, on the other side of a NAT: the number of a SYN is drawn at random (RFC 9293 §3.4.1).
+    fn is_beyond_nat(&self, other: &Attempt) -> bool {
+        const TOGETHER: Span = Span::from_millis(500);
+        self.number.is_some()
+            && (self.number, self.server, self.connections) == (other.number, other.server, other.connections)
+            && self.client.0.ip() != other.client.0.ip()
+            && self.first.time.apart(other.first.time) < TOGETHER
+            && self.last.time.apart(other.last.time) < TOGETHER
+    }
 }
 
 /// The attempts, bounded.
@@ -106,6 +122,7 @@ impl Attempts {
             server: ServerAddress(connection.server),
             first: syn,
             last,
+            number: connection.syn_number,
             ..Attempt::default()
         });
         attempt.last = attempt.last.max(last);
@@ -283,7 +300,14 @@ impl Session {
             let is_of_turn = is_usual(server.0.port()) || self.servers.is_known(server) || alternative;
             is_of_turn && (clients.contains(&client) || knocks.get(&client).is_none_or(|&count| count <= SCAN))
         });
-        all
+        // what passes a NAT is told of its inner side, which it passes first
+        let mut told: Vec<&Attempt> = Vec::with_capacity(all.len());
+        for attempt in all {
+            if !told.iter().rev().take(NEAR).any(|known| known.is_beyond_nat(attempt)) {
+                told.push(attempt);
+            }
+        }
+        told
     }
 
     /// Enters them into what is known of servers, once all conversations are over.

@@ -121,6 +121,7 @@ fn merge(known: &mut Description, new: Description) -> u64 {
     known.kind = known.kind.or(new.kind);
     known.local = known.local.or(new.local);
     known.lite |= new.lite;
+    known.directions.add(new.directions);
     // an agent that answered `active` offers `actpass` the next time, and stays what it is
     if !known.setup.is_some_and(super::Setup::is_decided) {
         known.setup = new.setup.or(known.setup);

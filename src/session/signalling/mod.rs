@@ -111,6 +111,36 @@ pub struct Description {
     pub candidates: Vec<SignalledCandidate>,
     /// The media of the sections: `audio`, `video`, `application`.
     pub media: Vec<String>,
+    /// Which way audio and video go by any of the sections.
+    pub directions: Directions,
+}
+
+/// Which way media goes, as who describes itself says it (RFC 8866 §6.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Directions {
+    /// `a=sendrecv`, which is meant where nothing is said, or `a=sendonly`.
+    pub sends: bool,
+    /// `a=sendrecv`, which is meant where nothing is said, or `a=recvonly`.
+    pub receives: bool,
+}
+
+impl Directions {
+    /// What an attribute says.
+    fn named(name: &str) -> Option<Directions> {
+        let (sends, receives) = match name {
+            "sendrecv" => (true, true),
+            "sendonly" => (true, false),
+            "recvonly" => (false, true),
+            "inactive" => (false, false),
+            _ => return None,
+        };
+        Some(Directions { sends, receives })
+    }
+
+    fn add(&mut self, other: Directions) {
+        self.sends |= other.sends;
+        self.receives |= other.receives;
+    }
 }
 
 /// Whether a description offers or answers (RFC 3264).

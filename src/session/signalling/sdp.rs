@@ -4,7 +4,7 @@
 //! bundle share a transport, and with it a user fragment (RFC 8843 §10).
 
 use super::drafts::{Drafts, MAX_CANDIDATES, MAX_FINGERPRINTS, MAX_MEDIA};
-use super::{Description, DescriptionKind, Fingerprint, Setup, SignalledCandidate};
+use super::{Description, DescriptionKind, Directions, Fingerprint, Setup, SignalledCandidate};
 use crate::bounded::BoundedList;
 use crate::secret::Secret;
 use std::net::IpAddr;
@@ -32,6 +32,9 @@ pub(super) struct Block {
 #[derive(Debug, Default)]
 struct Level {
     media: Option<String>,
+    /// Whether its port is 0: it is turned down (RFC 3264 §6), or another section of the bundle stands for it.
+    off: bool,
+    directions: Option<Directions>,
     mid: Option<String>,
     ufrag: Option<String>,
     password: Option<Secret>,
@@ -61,8 +64,10 @@ impl Block {
             if self.sections.len() >= MAX_SECTIONS {
                 return Err("more media sections than are read");
             }
-            let media = media.split_ascii_whitespace().next().ok_or("m= without a medium")?;
-            self.sections.push(Level { media: Some(cut(media)), ..Level::default() });
+            let mut words = media.split_ascii_whitespace();
+            let media = words.next().ok_or("m= without a medium")?;
+            let off = words.next() == Some("0");
+            self.sections.push(Level { media: Some(cut(media)), off, ..Level::default() });
             return Ok(());
         }
         let Some(attribute) = line.strip_prefix("a=") else { return Ok(()) };
@@ -75,6 +80,9 @@ impl Block {
                 if words.next().is_some_and(|semantics| semantics.eq_ignore_ascii_case("BUNDLE")) {
                     self.bundle = self.bundle.take().or(words.next().map(str::to_owned));
                 }
+            }
+            "sendrecv" | "sendonly" | "recvonly" | "inactive" => {
+                self.level().directions = Directions::named(name.trim());
             }
             "mid" => self.level().mid = Some(value.to_owned()),
             "ice-ufrag" => self.level().ufrag = Some(credential(value).ok_or("no user fragment in a=ice-ufrag")?),
@@ -125,6 +133,9 @@ impl Block {
             let all = section.candidates.into_iter().chain(session.candidates.iter().cloned());
             let (of_agent, of_others): (Vec<_>, Vec<_>) =
                 all.partition(|(_, named)| named.as_ref().is_none_or(|named| *named == ufrag));
+            let carries =
+                !section.off && section.media.as_deref().is_some_and(|media| matches!(media, "audio" | "video"));
+            let said = section.directions.or(session.directions).or(Directions::named("sendrecv"));
             let mut candidates = Vec::new();
             for (candidate, _) in of_agent {
                 candidates.push_new_up_to(MAX_CANDIDATES, candidate);
@@ -140,6 +151,7 @@ impl Block {
                 fingerprints,
                 candidates,
                 media: section.media.into_iter().take(MAX_MEDIA).collect(),
+                directions: said.filter(|_| carries).unwrap_or_default(),
             };
             drafts.add(description, password);
             for (candidate, ufrag) in of_others {
