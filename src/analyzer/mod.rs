@@ -6,12 +6,14 @@
 mod at_once;
 mod datagrams;
 mod dtls;
+mod early_errors;
 mod filters;
 mod icmp_answers;
 mod opened;
 mod streamed;
 mod together;
 
+use early_errors::EarlyErrors;
 pub use filters::{Filters, Host};
 pub use icmp_answers::IcmpAnswers;
 pub use together::{Source, Together};
@@ -92,6 +94,7 @@ struct Core {
     /// What opens DTLS, and what the record at hand held.
     dtls: Associations<Path>,
     plain: Vec<u8>,
+    early: EarlyErrors,
     session: Session,
     findings: Collector,
     builder: Builder,
@@ -111,10 +114,23 @@ impl Analyzer {
         let session = Session::new(credentials, limits).with_hosts(filters.whole_hosts());
         let session = session.with_signalling(signalling).with_deployment(deployment).with_joins(joins);
         let findings = Collector::of(filters.user.clone());
-        let (dtls, plain) = (Associations::default(), Vec::new());
+        let (dtls, plain, early) = (Associations::default(), Vec::new(), EarlyErrors::default());
         let (digits, streamed, dns) = (0, 0, DnsSegments::default());
-        let mut core =
-            Core { capture, filters, media, icmp, digits, streamed, dns, dtls, plain, session, findings, builder };
+        let mut core = Core {
+            capture,
+            filters,
+            media,
+            icmp,
+            digits,
+            streamed,
+            dns,
+            dtls,
+            plain,
+            early,
+            session,
+            findings,
+            builder,
+        };
         let mut streams = Streams::new(stream::Limits::default());
         *core.dtls.keys() = keys.clone();
         *streams.keys() = keys;
@@ -157,6 +173,9 @@ impl Analyzer {
         if !core.filters.time(time) {
             return None;
         }
+        if core.early.is_due(time) {
+            core.release_errors(&mut self.streams, Some(time), sink);
+        }
         self.streams.advance(Seen { frame: frame.number, time }, &mut |item| core.streamed(&item, sink));
         core.session.advance(time);
         core.judge();
@@ -170,6 +189,7 @@ impl Analyzer {
     /// There are no more frames: `sink` gets the rows of messages behind gaps in TCP streams that were waited for up to now.
     pub fn drain(&mut self, sink: &mut impl FnMut(&Row<'_>)) {
         let core = &mut self.core;
+        core.release_errors(&mut self.streams, None, sink);
         self.streams.finish(&mut |item| core.streamed(&item, sink));
         core.judge();
     }
@@ -304,11 +324,7 @@ impl Core {
         match packet {
             Packet::Datagram(datagram) => self.datagram(at.frame, at.time, datagram, sink),
             Packet::Segment(segment) => self.segment(streams, at, segment, sink),
-            Packet::IcmpError(error) => {
-                self.session.hears(error.receiver);
-                self.session.icmp(at.frame, error);
-                streams.icmp(at, error, &mut |item| self.streamed(&item, sink));
-            }
+            Packet::IcmpError(error) => self.icmp_error(streams, at, error, sink),
         }
     }
 

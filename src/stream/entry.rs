@@ -134,6 +134,17 @@ impl Entry {
         self.tls.as_ref().is_some_and(|tls| tls.is_followed())
     }
 
+    /// Whether a SYN opens another connection than this one on its ports.
+    pub(super) fn is_another(&self, segment: &Segment<'_>) -> bool {
+        let [client, server] = self.first;
+        let known = if self.connection.side(segment.src) == 0 { client } else { server };
+        match known {
+            Some(first) => first != segment.seq.wrapping_add(1),
+            // the answer to the SYN that is known; or the SYN of what was known without it
+            None => !segment.flags.ack(),
+        }
+    }
+
     /// A SYN, with ACK or without.
     pub(super) fn opened(&mut self, at: Seen, segment: &Segment<'_>, side: usize) {
         if let Some(first) = self.first.get_mut(side) {

@@ -15,6 +15,7 @@ mod connections;
 mod direction;
 mod dns;
 mod dtls;
+mod early;
 mod entry;
 mod framing;
 mod head;

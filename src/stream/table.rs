@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::connections::Connections;
 use super::direction::{DISORDER, Direction, Piece, Stamp};
+use super::early::EarlyResets;
 use super::entry::{Entry, Look};
 use super::framing::Framer;
 use super::head;
@@ -11,6 +12,7 @@ use super::limits::Limits;
 use super::proxy::Turn;
 use crate::frame::Seen;
 use crate::keys::KeyLog;
+use crate::net::Endpoint;
 use crate::packet::{IcmpError, Segment};
 use crate::time::Timestamp;
 
@@ -33,6 +35,7 @@ pub struct Streams {
     looked: u64,
     counts: Counts,
     keys: KeyLog,
+    early: EarlyResets,
 }
 
 impl Streams {
@@ -47,6 +50,7 @@ impl Streams {
             looked: 0,
             counts: Counts::default(),
             keys: KeyLog::new(),
+            early: EarlyResets::default(),
         }
     }
 
@@ -75,6 +79,8 @@ impl Streams {
             || head::may_join(segment.payload, segment.src, segment.dst)
         {
             self.take(at, segment, each);
+        } else if segment.flags.rst() {
+            self.early.hold(at, segment);
         }
     }
 
@@ -113,6 +119,11 @@ impl Streams {
         }
     }
 
+    /// Whether anything is known of a connection.
+    pub(crate) fn is_known(&self, src: Endpoint, dst: Endpoint) -> bool {
+        self.known.may_hold(src, dst) && self.known.find(src, dst).is_some()
+    }
+
     /// Takes an ICMP error, which may quote a segment.
     pub fn icmp(&mut self, at: Seen, error: &IcmpError<'_>, each: &mut impl FnMut(Item<'_>)) {
         let quoted = &error.quoted;
@@ -141,14 +152,14 @@ impl Streams {
     fn take(&mut self, at: Seen, segment: &Segment<'_>, each: &mut impl FnMut(Item<'_>)) {
         let (syn, ack) = (segment.flags.syn(), segment.flags.ack());
         let slot = match (self.known.find(segment.src, segment.dst), syn) {
-            (Some(slot), true) if self.is_another(slot, segment) => {
+            (Some(slot), true) if self.known.get(slot).is_none_or(|entry| entry.is_another(segment)) => {
                 self.remove(slot, each);
                 self.open(at, segment, each)
             }
             (None, true) => self.open(at, segment, each),
             (Some(slot), _) => Some(slot),
             (None, false) if head::may_join(segment.payload, segment.src, segment.dst) => self.join(at, segment, each),
-            (None, false) => return,
+            (None, false) => return self.early.hold(at, segment),
         };
         let Some((slot, entry)) = slot.and_then(|slot| Some((slot, self.known.get_mut(slot)?))) else { return };
         entry.connection.see(at);
@@ -174,19 +185,11 @@ impl Streams {
         }
         if segment.flags.fin() || segment.flags.rst() {
             self.closed(slot, at, segment, side, each);
-        }
-    }
-
-    /// Whether a SYN opens another connection than the one that is known on its ports.
-    fn is_another(&self, slot: u32, segment: &Segment<'_>) -> bool {
-        let Some(entry) = self.known.get(slot) else { return true };
-        let side = entry.connection.side(segment.src);
-        let [client, server] = entry.first;
-        let known = if side == 0 { client } else { server };
-        match known {
-            Some(first) => first != segment.seq.wrapping_add(1),
-            // the answer to the SYN that is known; or the SYN of what was known without it
-            None => !segment.flags.ack(),
+        } else if syn
+            && !ack
+            && let Some((before, reset)) = self.early.answer_to(segment, at)
+        {
+            self.closed(slot, before, &reset, 1, each);
         }
     }
 
@@ -432,7 +435,6 @@ impl Streams {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Endpoint;
     use crate::packet::TcpFlags;
 
     fn segment(port: u16, seq: u32, flags: u8, payload: &[u8]) -> Segment<'_> {
