@@ -175,21 +175,21 @@ impl OneWay<'_> {
         let over = |until: Timestamp| until <= silent_since.after(HANDSHAKE);
         let confidence = match (self.own.handshake, self.other.handshake) {
             (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) && early => Confidence::Likely,
-            // one that never sent any may be there to receive, and give no reports: nothing shows that it should have
-            (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) && self.may_only_receive(view) => {
+            (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) && !self.owes_reports(view) => {
                 Confidence::Likely
             }
             (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) => Confidence::Certain,
-            (None, None) if self.other.media.is_some() => Confidence::Certain,
+            (None, None) if self.other.media.is_some() && self.owes_reports(view) => Confidence::Certain,
             (None, None) => Confidence::Likely,
             _ => return None, // a handshake that is not over is a story of its own
         };
         Some(Story::Silent(confidence))
     }
 
-    /// Whether the silent side may be there to receive, and give no reports: it never sent any media or RTCP on this path, and no description says that it would.
-    fn may_only_receive(&self, view: &View<'_>) -> bool {
-        self.heard.is_none() && !self.is_agreed(view)
+    /// Whether the silent side is known to say something whatever it sends: it gave reports, or never sent anything though descriptions say that it would. One
+    /// whose stack gives no reports may be there to receive only, or pause.
+    fn owes_reports(&self, view: &View<'_>) -> bool {
+        self.other.rtcp_seen.is_some() || self.heard.is_none() && self.is_agreed(view)
     }
 
     /// Whether, by the session descriptions, the silent side sends and the other takes it.
@@ -277,7 +277,7 @@ impl OneWay<'_> {
         let lost = travel::of_path(&self.way.path, &sought, view);
         let (severity, confidence) = match story {
             // it did send, as another capture shows
-            Story::Silent(_) if self.heard.is_none() && !lost.fix.is_empty() => {
+            Story::Silent(_) if !self.owes_reports(view) && !lost.fix.is_empty() => {
                 (Severity::Failure, Confidence::Certain)
             }
             Story::Silent(confidence) => (Severity::Failure, *confidence),
@@ -337,7 +337,7 @@ impl OneWay<'_> {
         );
         match story {
             Story::Silent(_) => {
-                let unsure = self.may_only_receive(view);
+                let unsure = !self.owes_reports(view);
                 let media = self.other.media.map(|(_, last)| last);
                 let before = media.map(|last| format!(" Until frame {} media came back, and then none.", last.frame));
                 let report = self.heard.filter(|heard| Some(*heard) > media);
@@ -358,14 +358,14 @@ impl OneWay<'_> {
                     explanation: format!(
                         "{went}.{before} {there}, so that this direction works and is in the capture; but {since} it holds no RTP and no RTCP of it. A muted sender still sends, and a side that only listens still sends RTCP{}.",
                         if unsure {
-                            ", unless it gives no reports, as some servers that only take media in"
+                            ", unless its stack gives no reports at all, as that of some servers which only take media in"
                         } else {
                             ""
                         }
                     ),
                     fix: if unsure {
                         format!(
-                            "None is needed where {dst} is meant to receive only, as of a broadcast. Else: {}",
+                            "None is needed where {dst} is meant to send nothing, as of a broadcast, or in a pause. Else: {}",
                             uncapital(&fix)
                         )
                     } else {
