@@ -448,3 +448,47 @@ fn an_answer_to_a_syn_that_stands_just_before_it_answers_it() {
         assert_same(&scene, &answers, "turn-unreachable");
     }
 }
+
+#[test]
+fn a_capture_of_the_servers_port_does_not_show_the_direct_way_that_made_its_relay_needless() {
+    let told = |whole: bool| {
+        let (login, (a, b)) = (support::alice(), sides());
+        let mut scene = Scene::new();
+        if whole {
+            scene.resolved(ALICE); // it is no filter on a port that made this capture
+        }
+        scene.allocation(ALICE, SERVER, &login, "nonce-1", "192.0.2.1:50123");
+        let asked = scene.after_ms(20).create_permission(ALICE, SERVER, &login, "nonce-1", BOB);
+        scene.after_ms(10).granted(&asked, None, &login);
+        for number in 0..12 {
+            let check = support::scene::ice_check(&a, &b, true, |check| check).tid([number; 12]).bytes();
+            scene.after_ms(300).send_indication(ALICE, SERVER, BOB, &check);
+        }
+        scene.after_ms(10_000).hang_up(ALICE, SERVER, &login, "nonce-1");
+        scene.later(5);
+        let report = of(&scene);
+        finding(&report, "turn-relay-silent").clone()
+    };
+    assert_eq!(told(true).confidence, Confidence::Certain);
+    assert_eq!(told(false).confidence, Confidence::Likely);
+    assert_says(&told(false).explanation, "Capture all UDP of the client");
+}
+
+#[test]
+fn a_pair_that_webrtc_keeps_up_beside_the_one_that_it_chose_elsewhere_lacks_no_nomination_for_certain() {
+    let told = |every_ms: u64, webrtc: bool| {
+        let (a, b) = sides();
+        let dress = |check: Stun| if webrtc { check.attribute(0xC057, [0, 1, 0, 10]) } else { check };
+        let mut scene = Scene::new();
+        for _ in 0..8000 / every_ms {
+            let check = scene.after_ms(every_ms - 3).ice_check(ALICE, BOB, (&a, &b), true, dress);
+            scene.after_ms(1).ice_answer(&check, &b);
+            let check = scene.after_ms(1).ice_check(BOB, ALICE, (&b, &a), false, dress);
+            scene.after_ms(1).ice_answer(&check, &a);
+        }
+        scene.later(30);
+        finding(&of(&scene), "ice-not-nominated").confidence
+    };
+    assert_eq!(told(900, true), Confidence::Likely);
+    assert_eq!((told(200, true), told(900, false)), (Confidence::Certain, Confidence::Certain));
+}

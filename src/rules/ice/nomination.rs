@@ -51,8 +51,12 @@ fn never(ice: &IceSession, controlling: usize, view: &View<'_>, out: &mut Collec
     let about = (ID, "RFC 8445 §8.1.1");
     let seen = occurrence(ice, controlling, about, Severity::Failure, valid.time, numbers);
     let mut seen = unless_later(seen, ice, view);
-    if !is_looking {
-        seen.confidence = Confidence::Likely; // the capture may have begun in the middle of a call
+    // WebRTC goes on checking pairs that work beside the one which it chose, and that may be where the capture does not look: on another interface, or of
+    // the other address family
+    let agent = ice.agent(controlling);
+    let may_have_chosen = agent.webrtc && agent.brisk < PATIENCE;
+    if !is_looking || may_have_chosen {
+        seen.confidence = Confidence::Likely; // or the capture may have begun in the middle of a call
     }
     out.add(seen, || Text {
         title: format!(
@@ -62,12 +66,17 @@ fn never(ice: &IceSession, controlling: usize, view: &View<'_>, out: &mut Collec
         ),
         explanation: format!(
             "{} is the controlling agent and sent {} on {} over {}, answered as are those of the other side (since frame {}), but none \
-             with USE-CANDIDATE. The other agent must wait for that, and nothing runs on the pair.",
+             with USE-CANDIDATE. The other agent must wait for that, and nothing runs on the pair.{}",
             named(ice, controlling, view),
             counted(u64::from(way.sent), "check"),
             ends(pair, controlling),
             how_long(lasted),
-            valid.frame
+            valid.frame,
+            if may_have_chosen {
+                " Or it chose a pair that is not in this capture, on another interface or of the other address family, and only keeps this one up."
+            } else {
+                ""
+            }
         ),
         fix: format!(
             "Look at the log of the controlling agent, {}: what it waits for, such as end-of-candidates from the other side, or a pair \

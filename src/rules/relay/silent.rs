@@ -20,6 +20,9 @@ const SEVERAL: u64 = 3;
 /// What a capture far from the client leaves open.
 const DIRECT: &str = " All of it may be connectivity checks, and too few to tell that the call failed: a direct way between the two need not pass this \
                       capture point, and then the relay was not needed.";
+/// What a capture that was made by a filter leaves open.
+const FILTERED: &str = " All of it are connectivity checks, and the capture holds nothing but STUN: a filter on the server's port, or on STUN, leaves out what goes a direct \
+                        way between the two, and then the relay was not needed. Capture all UDP of the client.";
 /// How many peers are told of that the relay does not reach.
 const SHOWN: usize = 3;
 
@@ -46,8 +49,8 @@ struct Silence<'c> {
     shut: Option<Seen>,
     /// What the peer sent to the relay all the same.
     returned: Option<Arrival>,
-    /// The call may have found a way without the relay.
-    direct: bool,
+    /// What the capture leaves open, as a sentence; empty where that is nothing.
+    open: &'static str,
 }
 
 impl<'c> Silence<'c> {
@@ -83,7 +86,12 @@ impl<'c> Silence<'c> {
             waited,
             unreached: view.session.unreached(allocation, server),
             shut: view.session.shut(relayed, server, [allocation.created.time, allocation.until()]),
-            direct: returned.is_none() && may_be_direct(conversation, allocation),
+            open: match () {
+                () if returned.is_some() => "",
+                () if may_be_direct(conversation, allocation) => DIRECT,
+                () if may_be_filtered(conversation, allocation, view) => FILTERED,
+                () => "",
+            },
             returned,
         })
     }
@@ -99,7 +107,10 @@ impl<'c> Silence<'c> {
             id: ID,
             key: server.to_string(),
             severity: Severity::Failure,
-            confidence: if is_whole(conversation) && !self.direct { Confidence::Certain } else { Confidence::Likely },
+            confidence: match is_whole(conversation) && self.open.is_empty() {
+                true => Confidence::Certain,
+                false => Confidence::Likely,
+            },
             remedy: Remedy::DataOrNothing(Grievance::of(conversation, allocation.user, allocation.created.time)),
             at: permission.made.time,
             frames: listed,
@@ -286,11 +297,7 @@ impl<'c> Silence<'c> {
                 ),
             }
         };
-        let mut told: String = self.unreached.iter().take(SHOWN).map(told).collect();
-        if self.direct {
-            told += DIRECT;
-        }
-        told
+        self.unreached.iter().take(SHOWN).map(told).collect::<String>() + self.open
     }
 }
 
@@ -306,6 +313,13 @@ fn may_be_direct(conversation: &Conversation, allocation: &Allocation) -> bool {
     let peers = allocation.permissions.len() as u64;
     let attempts = u64::from(TRANSMISSIONS) * peers;
     !is_unrouted(conversation.ttl[0]) && checks <= attempts && allocation.sent.packets <= checks
+}
+
+/// Whether what the relay carried is checks, and the capture, though it is the client's, would show no direct way that made it needless: one that a filter on a
+/// port made, or on STUN.
+fn may_be_filtered(conversation: &Conversation, allocation: &Allocation, view: &View<'_>) -> bool {
+    let checks = u64::from(conversation.relayed_checks.sent);
+    is_unrouted(conversation.ttl[0]) && allocation.sent.packets <= checks && view.session.holds_stun_only()
 }
 
 /// What to do where the relay sends and what is beyond it refuses.
