@@ -4,6 +4,7 @@ mod support;
 
 use support::analyze::{assert_says, finding, frames_of, ids, report, report_told, report_with};
 use support::calls::{failures, graver};
+use support::dtls::{Offer, Shake, again};
 use support::ice::{Agents, plain};
 use support::*;
 use turnscope::report::{Confidence, IceAgent, IceDtlsRole, IcePassword, Report, Severity, Verdict};
@@ -375,6 +376,36 @@ fn an_agent_that_acts_on_answers_and_leaves_checks_on_the_same_way_unanswered_di
 }
 
 #[test]
+fn a_hello_that_nobody_answers_follows_from_checks_that_its_receiver_sends_in_vain() {
+    // libjuice drops the checks that are signed with another password than its own, and goes on to DTLS: its peer, which hears no answer, does not
+    let (agents, mut scene) = start();
+    let mut shake = Shake::between(A, B);
+    let hello = shake.client.client_hello(&Offer::default());
+    let mut sent = hello.clone();
+    for round in 0..4u64 {
+        scene.a_is_answered(&agents, plain);
+        shake.up(&mut scene, sent);
+        sent = again(&mut shake.client, &hello);
+        for _ in 0..2 {
+            scene.after_ms(700 * (1 + round)).b_checks(&agents, plain);
+        }
+    }
+    let told = report(&scene.later(9).pcap());
+    assert_eq!(told.headline_finding.as_deref(), Some("ice-one-way"));
+    let cause = finding(&told, "dtls-no-answer").caused_by.as_deref();
+    assert!(cause.is_some_and(|key| key.starts_with("ice-one-way")), "{cause:?}");
+    let password =
+        "[[credential]]\nlabel = \"offer\"\nice_ufrag = \"aaaa\"\nice_pwd = \"another-password-of-ice-99\"\n";
+    assert_says(
+        &finding(&report_with(&scene.pcap(), password), "ice-one-way").explanation,
+        "do not verify with the password",
+    );
+    // whoever sends data itself has a pair that works
+    shake.server_flight(&mut scene);
+    assert!(!ice(&report(&scene.later(9).pcap())).contains(&"ice-one-way"));
+}
+
+#[test]
 fn the_filter_of_checks_that_also_come_through_the_others_relay_shows_those_too() {
     let (agents, mut scene) = start();
     scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
@@ -518,6 +549,46 @@ fn an_agent_that_only_answers_is_lite_and_healthy() {
     let report = report(&scene.pcap());
     assert_eq!(report.verdict, Verdict::Healthy);
     assert_eq!(report.ice[0].agents[1].lite, None);
+}
+
+#[test]
+fn a_hello_that_nobody_answers_follows_from_checks_that_are_refused() {
+    // libwebrtc: the other's checks are answered, so that it goes on to DTLS; this one has no pair that works
+    let (agents, mut scene) = start();
+    let mut shake = Shake::between(B, A);
+    let hello = shake.client.client_hello(&Offer::default());
+    let mut sent = hello.clone();
+    for round in 0..6 {
+        scene.b_is_answered(&agents, plain);
+        shake.up(&mut scene, sent);
+        sent = again(&mut shake.client, &hello);
+        for _ in 0..5 {
+            refused(scene.after_ms(50 << round), &agents, 401, "Unauthorized");
+        }
+    }
+    let told = report(&scene.pcap());
+    assert_eq!(told.headline_finding.as_deref(), Some("ice-check-unauthorized"));
+    let cause = finding(&told, "dtls-no-answer").caused_by.as_deref();
+    assert!(cause.is_some_and(|key| key.starts_with("ice-check-unauthorized")), "{cause:?}");
+}
+
+#[test]
+fn a_peer_behind_the_relay_is_where_it_is_heard_and_not_at_a_candidate_that_nobody_answers_at() {
+    // a loopback address among the candidates is tried first
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    let check = agents.message(plain).tid([9; 12]).bytes();
+    scene.after_ms(20).sent_inside(A, SERVER, "127.0.0.1:6000", &check);
+    for number in 0..4 {
+        let check = agents.message(Stun::use_candidate).tid([number; 12]).bytes();
+        scene.after_ms(20).sent_inside(A, SERVER, B, &check);
+        let answer = Stun::success_to(&check).xor_mapped(RELAYED).bytes();
+        scene.after_ms(20).data_indication(SERVER, A, B, answer);
+    }
+    let told = report(&scene.pcap());
+    let hosts: Vec<_> = told.ice[0].agents.iter().filter_map(|agent| agent.host.map(|end| end.to_string())).collect();
+    assert!(hosts.contains(&B.to_owned()), "{hosts:?}");
 }
 
 #[test]

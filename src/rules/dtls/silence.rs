@@ -33,7 +33,13 @@ fn no_answer(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let mut seen = story.occurrence(NO_ANSWER, Severity::Failure, confidence, "");
     seen.frames = listed.clone();
     seen.reference = "RFC 5763 §5";
-    seen.causes = &["turn-permission-missing", "turn-relay-silent", "turn-channel-mismatch", "ice-one-way"];
+    seen.causes = &[
+        "turn-permission-missing",
+        "turn-relay-silent",
+        "turn-channel-mismatch",
+        "ice-check-unauthorized",
+        "ice-one-way",
+    ];
     story.add(seen, view, out, || {
         let (client, server) = (story.end(Role::Client), story.end(Role::Server));
         let copies = handshake.flights.first().map_or(1, |flight| flight.repeated + 1);

@@ -246,7 +246,8 @@ impl OneWay<'_> {
     }
 
     /// Whether the silent side's media may take another way: something of it, or for the same port, or through a relay for the same host, was
-    /// seen on another path in that time. On the other side of a NAT the same is seen until it stops.
+    /// seen on another path in that time, or of the same two agents on another pair, where a NAT may give either another address. On the other side
+    /// of a NAT the same is seen until it stops.
     fn goes_elsewhere(&self, ways: &[&MediaWay], view: &View<'_>) -> bool {
         let nat = view.session.nat();
         let stopped = self.heard.map_or(self.since.time, |heard| heard.time.max(self.since.time));
@@ -259,7 +260,8 @@ impl OneWay<'_> {
             way.directions.iter().any(|known| {
                 let Some((src, dst)) = known.ends else { return false };
                 let for_the_same_host = way.path.inside.is_some() && wire(way).contains(&self.src.ip());
-                let related = src.ip() == self.dst.ip() || dst == self.src || for_the_same_host;
+                let of_agents = self.way.ice.is_some() && way.ice == self.way.ice && dst.ip() == self.src.ip();
+                let related = src.ip() == self.dst.ip() || dst == self.src || for_the_same_host || of_agents;
                 let opposite = src != self.src;
                 let same = nat.are_one(src, self.dst) && nat.are_one(dst, self.src);
                 let from = if same { stopped.after(TOGETHER) } else { self.since.time };
