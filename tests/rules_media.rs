@@ -434,6 +434,53 @@ fn media_that_comes_back_another_way_is_healthy() {
 }
 
 #[test]
+fn agents_that_send_on_a_pair_of_their_own_each_talk_both_ways_also_where_a_nat_gives_one_of_them_two_addresses() {
+    // libwebrtc over TCP: each chooses among the pairs that work, and of two of these a NAT translates one
+    let scene = |same_session: bool| {
+        let (mut scene, (a, b)) = (started(), sides());
+        let translated = ("10.0.0.2:50001", "203.0.113.50:40001");
+        let (c, d) = if same_session {
+            (a.clone(), b.clone())
+        } else {
+            (IceSide::new("cccc", "c", 3), IceSide::new("dddd", "d", 4))
+        };
+        for second in 0..30u64 {
+            for number in 0..50 {
+                scene.at_ms(10_000 + second * 1000 + number * 20);
+                let sequence = (second * 50 + number) as u16;
+                let packet = |ssrc| payload::rtp(111, sequence, u32::from(sequence) * 960, ssrc, 80);
+                scene.after_us(200).udp(ONE, OTHER, packet(0xaaaa));
+                scene.after_us(200).udp(translated.1, translated.0, packet(0xbbbb));
+                if number == 25 && second % 5 == 0 {
+                    for (from, to, (one, other)) in [
+                        (ONE, OTHER, (&a, &b)),
+                        (OTHER, ONE, (&b, &a)),
+                        (translated.0, translated.1, (&c, &d)),
+                        (translated.1, translated.0, (&d, &c)),
+                    ] {
+                        let check =
+                            scene
+                                .after_us(200)
+                                .ice_check(from, to, (one, other), one.ufrag < other.ufrag, |check| check);
+                        scene.after_us(200).ice_answer(&check, other);
+                    }
+                }
+                if number == 0 {
+                    scene.after_us(100).udp(
+                        ONE,
+                        OTHER,
+                        payload::srtcp(&payload::rtcp_sender_report(0xaaaa, 9), second as u32),
+                    );
+                }
+            }
+        }
+        scene
+    };
+    assert!(graver(&report(&scene(true))).is_empty());
+    assert_eq!(ids(&report(&scene(false))).iter().filter(|id| **id == "media-one-way").count(), 1, "of another call");
+}
+
+#[test]
 fn both_sides_of_a_nat_tell_one_story() {
     let shots = degrade::both_sides_of_a_nat(&degrade::shots(&one_way(20)), "10.0.0.2", "203.0.113.5");
     let report = support::analyze::report(&degrade::pcap(&shots));

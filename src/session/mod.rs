@@ -322,9 +322,7 @@ impl Session {
     /// asks for them must be judged before.
     pub fn ripe_ice(&mut self) -> Vec<ice::IceSession> {
         let ripe = self.ice.ripe();
-        if !self.signalling.is_empty() {
-            ripe.iter().for_each(|over| self.media.named(over));
-        }
+        ripe.iter().for_each(|over| self.media.belongs_to(over));
         ripe
     }
 

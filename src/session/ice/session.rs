@@ -249,13 +249,16 @@ impl IceSession {
         self.pairs.iter().filter(move |pair| pair.way(agent).first.is_some())
     }
 
-    /// Where an agent is on the wire: on the selected pair, else on the first that it checks, direct ones before those behind its relay; `None`
-    /// where the capture does not tell.
+    /// Where an agent is on the wire: on the selected pair, else on the first that it checks, direct ones before those behind its relay; of one behind the
+    /// other's relay the candidate that it is heard at; `None` where the capture does not tell.
     #[must_use]
     pub fn host(&self, agent: usize) -> Option<Endpoint> {
         let direct = || self.checked_by(agent).filter(|pair| pair.relays().is_none()).find_map(|pair| pair.host(agent));
         let behind = || self.pairs.iter().find_map(|pair| pair.host(agent).filter(|_| pair.relays().is_some()));
-        let any = || self.pairs.iter().find(|pair| pair.is_end_known(agent)).map(|pair| pair.end(agent));
+        // of candidates the one at which it was heard
+        let heard = |pair: &&Pair| pair.way(agent).first.is_some() || pair.way(1 - agent).answered.is_some();
+        let known = || self.pairs.iter().filter(|pair| pair.is_end_known(agent));
+        let any = || known().find(heard).or_else(|| known().next()).map(|pair| pair.end(agent));
         self.selected().and_then(|pair| pair.host(agent)).or_else(direct).or_else(behind).or_else(any)
     }
 

@@ -137,11 +137,12 @@ impl Media {
     }
 
     /// An ICE session is over: whose the media on its pairs is.
-    pub(super) fn named(&mut self, session: &IceSession) {
+    pub(super) fn belongs_to(&mut self, session: &IceSession) {
         for pair in &session.pairs {
             for path in std::iter::once(pair.path()).chain(pair.other_paths()) {
                 let Some(id) = self.known_way(path) else { continue };
-                let Some(way) = self.ways.get_mut(id as usize).and_then(Option::as_mut) else { continue };
+                let Some(way) = self.ways.get_mut(id) else { continue };
+                way.ice = Some(session.number);
                 way.agents = [0, 1].map(|from| session.agent(pair.agent_on(path, from)?).ufrag);
             }
         }

@@ -25,7 +25,9 @@ pub struct MediaWay {
     pub first: Seen,
     /// The user of the relay that it goes through.
     pub user: Option<Name>,
-    /// Where session descriptions were given, the user fragments of the agents that send in the two directions, once their ICE session is over.
+    /// The number of the ICE session that it is a pair of, once that is over.
+    pub ice: Option<u32>,
+    /// The user fragments of its agents that send in the two directions.
     pub agents: [Option<Name>; 2],
 }
 
@@ -103,7 +105,7 @@ impl Reports {
 
 impl MediaWay {
     pub(super) fn new(path: Path, first: Seen, user: Option<Name>) -> MediaWay {
-        MediaWay { path, first, user, agents: [None; 2], directions: Default::default() }
+        MediaWay { path, first, user, ice: None, agents: [None; 2], directions: Default::default() }
     }
 
     /// When the last was seen of it.
