@@ -971,6 +971,25 @@ mod beginnings {
         assert!(report.counts.dtls.is_empty(), "{:?}", report.counts.dtls);
     }
 
+    #[test]
+    fn agents_that_go_on_with_another_pair_than_the_first_that_was_nominated_wait_as_long() {
+        let (mut scene, (alice, bob)) = (Scene::new(), agents());
+        scene.resolved("10.0.0.2:1");
+        for second in 0..9 {
+            for to in [BOB, "192.0.2.9:40001"].into_iter().skip(usize::from(second > 0)) {
+                let check =
+                    scene.after_ms(400).ice_check(ALICE, to, (&alice, &bob), true, |check| check.use_candidate());
+                scene.after_ms(1).ice_answer(&check, &bob);
+                let check = scene
+                    .after_ms(20)
+                    .ice_check(to, ALICE, (&bob, &alice), false, |check| check.attribute(0xC057, [0; 4]));
+                scene.after_ms(1).ice_answer(&check, &alice);
+            }
+            scene.after_ms(578);
+        }
+        assert_eq!(finding(&of(&scene), "dtls-never-started").severity, Severity::Failure);
+    }
+
     fn waiting(seconds: u64) -> Scene {
         let mut scene = Scene::new();
         checks(&mut scene);

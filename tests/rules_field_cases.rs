@@ -88,6 +88,19 @@ fn checks_that_go_unanswered_only_where_they_nominate_are_a_failure() {
 }
 
 #[test]
+fn one_nomination_that_is_sent_again_and_again_goes_unanswered_as_well() {
+    // as libjuice does through turn-rs, which passes on what comes in Send and drops the answers that come in ChannelData
+    let agents = agents();
+    let mut scene = Scene::new();
+    scene.a_is_answered(&agents, plain);
+    scene.send_repeatedly(A, B, agents.message(Stun::use_candidate), 6);
+    let told = report(&scene.pcap());
+    let found = finding(&told, "ice-not-nominated");
+    assert_says(&found.explanation, "with USE-CANDIDATE 6 times");
+    assert_eq!((found.confidence, told.verdict), (Confidence::Likely, Verdict::Warning));
+}
+
+#[test]
 fn a_nomination_that_is_lost_once_and_then_answered_is_healthy() {
     let agents = agents();
     let mut scene = Scene::new();

@@ -5,8 +5,9 @@
 mod support;
 
 use support::analyze::{assert_says, finding, frames_of, ids, report, report_with};
+use support::ice::{Agents, plain};
 use support::*;
-use turnscope::report::{Confidence, Severity, Verdict};
+use turnscope::report::{Confidence, Report, Severity, Verdict};
 
 const CLIENT: &str = "192.168.1.10:40000";
 const ONE: &str = "198.51.100.1:3478";
@@ -217,6 +218,52 @@ fn a_mapping_that_is_lost_under_running_data_is_not_blamed_on_silence() {
     assert!(found.explanation.contains("the NAT lost it") && !found.fix.contains("keepalives"), "{}", found.fix);
     assert_says(&found.explanation, "answered 437");
     assert!(!has(&moved_under_data(false).0, "nat-rebinding"), "mobility");
+}
+
+/// Checks through a relay that are answered, and go on from another address; what the server does with them there, and whether the old one is heard again.
+fn checks_moved(taken: bool, returns: bool) -> Report {
+    let mut scene = Scene::new();
+    let login = Login::new("alice", "example.org", "secret");
+    let (old, new, peer, relayed) = ("203.0.113.50:1111", "203.0.113.60:1111", "192.0.2.7:4000", "198.51.100.1:24000");
+    let agents = Agents::new(relayed, peer);
+    scene.allocation(old, ONE, &login, "nonce-1", relayed);
+    let bind = scene.after_ms(10).channel_bind(old, ONE, &login, "nonce-1", (0x4000, peer));
+    scene.after_ms(10).granted(&bind, None, &login);
+    let mut number = 0;
+    let mut check = |scene: &mut Scene, from: &str, answered: bool| {
+        number += 1;
+        let check = agents.message(Stun::use_candidate).tid([number; 12]).bytes();
+        scene.after_ms(1000).channel_data(from, ONE, 0x4000, &check);
+        let passed = scene.after_ms(1).b_checks(&agents, plain);
+        if answered {
+            scene.after_ms(10).channel_data(ONE, from, 0x4000, Stun::success_to(&check).xor_mapped(relayed).bytes());
+            scene.after_ms(1).ice_answer(&passed, &agents.a);
+        }
+    };
+    (0..12).for_each(|_| check(&mut scene, old, true));
+    (0..30).for_each(|_| check(&mut scene, new, taken));
+    if returns {
+        check(&mut scene, old, true);
+    }
+    report(&scene.pcap())
+}
+
+#[test]
+fn data_that_goes_on_from_a_new_address_at_which_the_server_says_nothing_shows_the_move() {
+    // libwebrtc and pion ask the server for nothing until a refresh is due, minutes later
+    let told = checks_moved(false, false);
+    let found = finding(&told, "nat-rebinding");
+    assert_eq!(
+        found.title,
+        "The TURN session of 203.0.113.50:1111 with 198.51.100.1:3478 went on from 203.0.113.60:1111: it has another address now"
+    );
+    assert_eq!(told.headline_finding.as_deref(), Some("nat-rebinding"));
+    let cause = finding(&told, "ice-consent-lost").caused_by.as_deref();
+    assert!(cause.is_some_and(|key| key.starts_with("nat-rebinding")), "{cause:?}");
+    for (taken, returns) in [(true, false), (false, true)] {
+        let told = checks_moved(taken, returns);
+        assert!(told.findings.iter().all(|finding| finding.id != "nat-rebinding"), "taken: {taken}");
+    }
 }
 
 #[test]

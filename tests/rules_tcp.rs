@@ -8,7 +8,8 @@ mod support;
 use support::analyze::{assert_says, finding, ids, report, rows};
 use support::calls::{Faults, failures, graver};
 use support::degrade::{self, Shot, shots};
-use support::ice::Agents;
+use support::dtls::{Offer, Shake, again};
+use support::ice::{Agents, plain};
 use support::lookalikes::cases;
 use support::tcp::{Tcp, over_tcp};
 use support::*;
@@ -826,6 +827,47 @@ fn channel_data_without_its_padding_names_its_sender() {
     let found = finding(&report, PADDING);
     assert_eq!(found.confidence, Confidence::Certain);
     assert_says(&found.title, "sends ChannelData without padding over TCP");
+}
+
+#[test]
+fn a_server_that_counts_the_padding_of_datagrams_is_why_a_hello_stays_without_an_answer() {
+    // turn-rs passes 137 bytes of pion on as 140; the DTLS of its receiver drops them
+    let scene = |beyond: usize| {
+        let mut scene = Scene::new();
+        let login = alice();
+        scene.allocation(CLIENT, SERVER, &login, "n", RELAYED);
+        let bind = scene.after_ms(10).channel_bind(CLIENT, SERVER, &login, "n", (0x4000, "192.0.2.7:4000"));
+        scene.after_ms(10).granted(&bind, None, &login);
+        let agents = Agents::new("192.0.2.7:4000", RELAYED);
+        let mut shake = Shake::between(CLIENT, SERVER);
+        let hello = shake.client.client_hello(&Offer::default());
+        let mut sent = hello.clone();
+        for number in 0..6 {
+            let check = agents.message(plain).tid([number; 12]).bytes();
+            scene.after_ms(20).channel_data(SERVER, CLIENT, 0x4000, &check);
+            scene.after_ms(1).channel_data(
+                CLIENT,
+                SERVER,
+                0x4000,
+                Stun::success_to(&check).xor_mapped("192.0.2.7:4000").bytes(),
+            );
+            let own = support::scene::ice_check(&agents.b, &agents.a, false, plain).tid([number + 100; 12]).bytes();
+            scene.after_ms(20).channel_data(CLIENT, SERVER, 0x4000, &own);
+            scene.after_ms(1).channel_data(SERVER, CLIENT, 0x4000, Stun::success_to(&own).xor_mapped(RELAYED).bytes());
+            let length = sent.len() + if beyond > 0 { 4 - sent.len() % 4 } else { 0 };
+            sent.resize(length, 0);
+            scene.after_ms(200 << number).channel_data(SERVER, CLIENT, 0x4000, sent);
+            sent = again(&mut shake.client, &hello);
+        }
+        later(&mut scene, 5);
+        report(&scene.pcap())
+    };
+    let told = scene(3);
+    assert_eq!(told.headline_finding.as_deref(), Some(PADDING));
+    let cause = finding(&told, "dtls-no-answer").caused_by.as_deref();
+    assert!(cause.is_some_and(|key| key.starts_with(PADDING)), "{cause:?}");
+    assert!(!finding(&told, PADDING).fix.contains("over UDP"));
+    assert!(!ids(&scene(0)).contains(&PADDING));
 }
 
 #[test]

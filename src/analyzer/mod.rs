@@ -433,7 +433,7 @@ impl Core {
         if !sure && !self.session.is_channel(event, &data) {
             return None;
         }
-        if event.transport.is_stream() && event.hops.is_empty() {
+        if event.hops.is_empty() {
             self.session.padding(event, &data);
         }
         event.body = Body::ChannelData(data);

@@ -249,6 +249,8 @@ fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
         subject: Subject {
             client: Some(ClientAddress(new)),
             server: (what == What::Allocation).then_some(ServerAddress(to)),
+            // what befell its other side is told of the address that it had
+            mapped: (old.ip() != new.ip()).then_some(MappedAddress(old)),
             username: known.user.map(|name| view.text(name)),
             ..Subject::default()
         },

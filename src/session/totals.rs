@@ -105,7 +105,9 @@ pub struct Totals {
     pub unpadded: BySender,
     /// ChannelData over TCP in which the padding is counted as data, by sender.
     pub padded: BySender,
-    /// ChannelData over TCP of a length that is no multiple of 4, by sender.
+    /// The same in datagrams, which need no padding and may have it.
+    pub padded_datagrams: BySender,
+    /// ChannelData over TCP, and DTLS records in ChannelData over UDP, of a length that is no multiple of 4, by sender.
     pub odd_lengths: BySender,
     /// Messages captured twice.
     pub mirrored: Sample,

@@ -254,7 +254,7 @@ pub(super) static RULES: &[RuleInfo] = &[
         id: "turn-channel-padding",
         severity: "warning",
         title: "Padding of ChannelData is counted as data",
-        signature: "Over TCP or TLS: lengths inside ChannelData that are off by one to three bytes.",
+        signature: "Lengths inside ChannelData that are off by one to three bytes.",
         cause: "Client or server treats the padding to four bytes as part of the data.",
         fix: "Update the side that is named.",
         reference: "RFC 8656 §12.5",

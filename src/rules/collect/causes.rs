@@ -53,6 +53,7 @@ pub(super) fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
         let (one, other) = (&symptom.finding.subject, &cause.finding.subject);
         let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
         let peer = |subject: &Subject| subject.peer.map(|peer| peer.0.ip());
+        let mapped = |subject: &Subject| subject.mapped.map(|mapped| mapped.0.ip());
         let server = |subject: &Subject| subject.server.map(|server| server.0.ip());
         symptom.causes.contains(&cause.finding.id)
             && cause.finding.key != symptom.finding.key
@@ -64,7 +65,7 @@ pub(super) fn cause_of(symptom: &Group, groups: &[Group]) -> Option<String> {
             && (client(one).is_some() && client(one) == client(other)
                 || one.server.is_some() && one.server == other.server
                 // what befell the other side
-                || one.peer.is_some() && peer(one) == client(other)
+                || one.peer.is_some() && (peer(one) == client(other) || peer(one) == mapped(other))
                 || one.server.is_some() && server(one) == client(other) && peer(other) == client(one))
     };
     // what befell the same server explains more than what befell another, there what befell the same client more than what befell another, and of several

@@ -23,8 +23,10 @@ pub(super) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) 
     if !session.is_webrtc(signalling, names) {
         return;
     }
-    let Some(waited) = pair.last_check().map(|last| last.since(selection.at.time)).filter(|waited| *waited >= WAITED)
-    else {
+    // libwebrtc nominates several, and goes on with another than the first
+    let working = session.pairs.iter().filter(|pair| pair.is_valid_both_ways());
+    let last = working.filter_map(Pair::last_check).max();
+    let Some(waited) = last.map(|last| last.since(selection.at.time)).filter(|waited| *waited >= WAITED) else {
         return;
     };
     let (one, other) = (pair.end(0), pair.end(1));

@@ -2,7 +2,7 @@
 
 use super::{address, counted, ends, may_have_used_tcp, named, occurrence, unless_later};
 use crate::net::is_unrouted;
-use crate::rules::evidence::{frames, how_long};
+use crate::rules::evidence::{frames, how_long, times};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::ice::{Answered, IceSession, Pair, Role};
 use crate::time::Span;
@@ -208,9 +208,9 @@ fn dropped(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
         Text {
             title: format!("Checks of {from} with USE-CANDIDATE go unanswered by {to}, while those without it are answered"),
             explanation: format!(
-                "{} sent {} with USE-CANDIDATE on {} over {} and got no answer to any of them; {} without it {} answered ({}). {}",
+                "{} sent checks with USE-CANDIDATE {} on {} over {} and got no answer to any of them; {} without it {} answered ({}). {}",
                 named(ice, agent, view),
-                counted(u64::from(count), "check"),
+                times(u64::from(count)),
                 ends(pair, agent),
                 how_long(last.since(first.time)),
                 counted(u64::from(others), "check"),

@@ -385,7 +385,14 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
                 ),
             },
             of_server(ice, agent, view),
-            if way.fix.is_empty() { " Capture at the other end shows how far the packets get." } else { &way.fix }
+            match way.fix.is_empty() {
+                true if misfit.is_empty() && !is_signed_right(ice, agent) => {
+                    " Capture at the other end shows how far the packets get. Where they arrive, compare a=ice-ufrag and a=ice-pwd on both sides: some agents (libjuice, \
+                     pion, webrtc-rs) drop checks that are signed with another password without a word."
+                }
+                true => " Capture at the other end shows how far the packets get.",
+                false => &way.fix,
+            }
         ),
     });
 }
@@ -405,6 +412,11 @@ fn beyond_relay(ice: &IceSession, agent: usize) -> Option<Endpoint> {
 fn is_open(ice: &IceSession, agent: usize) -> bool {
     let unanswered = |pair: &&Pair| pair.way(agent).first.is_some() && pair.way(agent).answered.is_none();
     ice.pairs.iter().filter(unanswered).any(|pair| pair.way(1 - agent).is_heeded())
+}
+
+/// Whether passwords that were given show that an agent's checks are signed as the other wants them.
+fn is_signed_right(ice: &IceSession, agent: usize) -> bool {
+    matches!(ice.agent(1 - agent).signed, Signed { verified: 1.., mismatched: 0 })
 }
 
 /// What passwords that were given tell of an agent's checks, which nobody answers; empty where they say nothing against them.
@@ -427,13 +439,12 @@ fn misfit(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
 /// Checks that arrive and are not answered by an agent that has what it takes to answer them.
 fn discarded(ice: &IceSession, agent: usize, own: &Asked, numbers: &[u64], view: &View<'_>) -> Text {
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
-    let proof = match ice.agent(1 - agent).signed {
-        Signed { verified: 1.., mismatched: 0 } => {
-            format!(
-                " The checks verify with the password given for that user fragment, so that {to} has another, or gave it up."
-            )
-        }
-        _ => misfit(ice, agent, view),
+    let proof = if is_signed_right(ice, agent) {
+        format!(
+            " The checks verify with the password given for that user fragment, so that {to} has another, or gave it up."
+        )
+    } else {
+        misfit(ice, agent, view)
     };
     Text {
         title: format!("{to} discards the checks of {from}, while its own are answered on the same way"),

@@ -1,4 +1,4 @@
-//! `turn-channel-padding`: ChannelData over a byte stream whose padding is counted as data, or is not there.
+//! `turn-channel-padding`: ChannelData whose padding is counted as data, or, over a byte stream, is not there.
 
 use crate::net::{ClientAddress, ServerAddress};
 use crate::rules::evidence::{first_frames, ip_filter};
@@ -7,23 +7,36 @@ use crate::session::Sender;
 
 pub(super) const ID: &str = "turn-channel-padding";
 
+/// What comes of it where a stack of DTLS is strict.
+const EFFECTS: &[&str] = &["dtls-no-answer", "dtls-incomplete"];
+
 /// Once may be what the application itself sent.
 const SEVERAL: u64 = 2;
 
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     let totals = view.session.totals();
-    for sender in totals.padded.senders.values() {
-        // who tells a length that is no multiple of 4 does not count the padding
-        if !totals.odd_lengths.senders.contains_key(&sender.src.ip()) {
-            tell(sender, "counted", view, out, counted);
-        }
+    // who tells a length that is no multiple of 4 does not count the padding
+    let counts = |sender: &&Sender| !totals.odd_lengths.senders.contains_key(&sender.src.ip());
+    for sender in totals.padded.senders.values().filter(counts) {
+        tell(sender, ("counted", "tcp"), view, out, counted);
+    }
+    // a server or client does so over both
+    let only = |sender: &&Sender| !totals.padded.senders.contains_key(&sender.src.ip());
+    for sender in totals.padded_datagrams.senders.values().filter(counts).filter(only) {
+        tell(sender, ("counted", "udp"), view, out, counted_in_datagrams);
     }
     for sender in totals.unpadded.senders.values() {
-        tell(sender, "missing", view, out, missing);
+        tell(sender, ("missing", "tcp"), view, out, missing);
     }
 }
 
-fn tell(sender: &Sender, what: &str, view: &View<'_>, out: &mut Collector, text: fn(&Sender, &str) -> Text) {
+fn tell(
+    sender: &Sender,
+    (what, transport): (&str, &str),
+    view: &View<'_>,
+    out: &mut Collector,
+    text: fn(&Sender, &str) -> Text,
+) {
     let (src, dst) = (sender.src, sender.dst);
     let is_server = view.session.servers().is_known(ServerAddress(src));
     let (client, server) = if is_server { (dst, src) } else { (src, dst) };
@@ -33,11 +46,11 @@ fn tell(sender: &Sender, what: &str, view: &View<'_>, out: &mut Collector, text:
         confidence: if sender.sample.total >= SEVERAL { Confidence::Certain } else { Confidence::Likely },
         at: sender.first.time,
         frames: sender.sample.frames.clone(),
-        filter: Some(format!("{} && tcp.port == {}", ip_filter(src, dst), client.port())),
+        filter: Some(format!("{} && {transport}.port == {}", ip_filter(src, dst), client.port())),
         subject: Subject::between(ClientAddress(client), ServerAddress(server)),
         ..Occurrence::of(ID, "RFC 8656 §12.5")
     };
-    out.add(seen, || text(sender, if is_server { "TURN server" } else { "client" }));
+    out.add_cause(seen, EFFECTS, || text(sender, if is_server { "TURN server" } else { "client" }));
 }
 
 fn messages(total: u64) -> String {
@@ -45,17 +58,28 @@ fn messages(total: u64) -> String {
 }
 
 fn counted(sender: &Sender, role: &str) -> Text {
+    let why = "which brings a message to a multiple of 4 bytes in a byte stream";
+    told(sender, why, format!("Update the {role} at {}, or use TURN over UDP, which has no padding.", sender.src))
+}
+
+fn counted_in_datagrams(sender: &Sender, role: &str) -> Text {
+    let why =
+        "which a message may have in a datagram, too (pion sends it), its own or that of the message that it passes on";
+    told(sender, why, format!("Update the {role} at {}, or use another one.", sender.src))
+}
+
+fn told(sender: &Sender, why: &str, fix: String) -> Text {
     let Sender { sample, src, .. } = sender;
     Text {
         title: format!("{src} counts the padding of ChannelData as data: what it relays is up to three bytes too long"),
         explanation: format!(
             "In {} of {src} the DTLS records inside ChannelData end one to three bytes before the data that the header tells ({}), and every length that it \
-             tells is a multiple of 4: it takes the padding, which brings a message to a multiple of 4 bytes in a byte stream, for part of the data. \
+             tells is a multiple of 4: it takes the padding, {why}, for part of the data. \
              The receiver hands these bytes on to the application, and SRTP and strict DTLS stacks drop such packets.",
             messages(sample.total),
             first_frames(&sample.frames, sample.total)
         ),
-        fix: format!("Update the {role} at {src}, or use TURN over UDP, which has no padding."),
+        fix,
     }
 }
 

@@ -54,6 +54,10 @@ pub struct Move {
 pub struct Moves {
     moves: Vec<Move>,
     agents: HashMap<(Name, Endpoint, IpAddr), Agent>,
+    /// Who had checks of these user fragments carried by an allocation with this server, last.
+    carried: HashMap<(Name, Endpoint), Endpoint>,
+    /// How many checks others sent there, of whom no allocation with that server is known; `None` where one of these was answered.
+    astray: HashMap<(Endpoint, Endpoint), Option<u32>>,
 }
 
 #[derive(Debug)]
@@ -80,6 +84,37 @@ impl Moves {
 
     pub(in crate::session) fn get_mut(&mut self, number: u32) -> Option<&mut Move> {
         self.moves.get_mut(number as usize)
+    }
+
+    /// A client with an allocation sends a connectivity check through it.
+    pub(in crate::session) fn carries(&mut self, user: Name, server: Endpoint, client: Endpoint, max: usize) {
+        if self.carried.len() < max || self.carried.contains_key(&(user, server)) {
+            self.carried.insert((user, server), client);
+        }
+    }
+
+    /// Who did that last with checks of these user fragments.
+    pub(in crate::session) fn carrier(&self, user: Name, server: Endpoint) -> Option<Endpoint> {
+        self.carried.get(&(user, server)).copied()
+    }
+
+    /// A client without an allocation that is known sends a check to be carried: how many it sent, unless one was answered.
+    pub(in crate::session) fn strays(&mut self, client: Endpoint, server: Endpoint, max: usize) -> Option<u32> {
+        if self.astray.len() >= max && !self.astray.contains_key(&(client, server)) {
+            return None;
+        }
+        let sent = self.astray.entry((client, server)).or_insert(Some(0)).as_mut()?;
+        *sent += 1;
+        Some(*sent)
+    }
+
+    /// The server passes the answer to a check on to a client: it has an allocation for it.
+    pub(in crate::session) fn serves(&mut self, client: Endpoint, server: Endpoint) {
+        if let Some(Some(_)) = self.astray.get(&(client, server)) {
+            self.astray.insert((client, server), None);
+            let of_client = |known: &&mut Move| known.new == client && known.to == server;
+            self.moves.iter_mut().filter(of_client).for_each(|known| known.returned = true);
+        }
     }
 
     /// A connectivity check; `answered` tells whether checks from an address to this agent were answered.

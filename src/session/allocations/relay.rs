@@ -99,13 +99,18 @@ impl Session {
         }
     }
 
-    /// What the length of ChannelData in a byte stream tells of its padding.
+    /// What the length of ChannelData tells of its padding; in datagrams, which need none, only that of DTLS records is looked at.
     pub fn padding(&mut self, event: &Event<'_>, data: &ChannelData<'_>) {
         let seen = event.seen();
+        let padded = match event.transport.is_stream() {
+            true => &mut self.totals.padded,
+            false if matches!(data.data.first(), Some(20..=25)) => &mut self.totals.padded_datagrams,
+            false => return,
+        };
         if !data.length.is_multiple_of(4) {
             self.totals.odd_lengths.add(event.src, event.dst, seen);
         } else if data.counts_padding() {
-            self.totals.padded.add(event.src, event.dst, seen);
+            padded.add(event.src, event.dst, seen);
         }
     }
 

@@ -64,10 +64,11 @@ impl Ice {
         let place = self.find(&path);
         let seen = event.seen();
         let direction = path.direction(event.src);
+        let nominates = fields.use_candidate || fields.nomination.is_some();
         if known.retransmission_of.is_some() {
             let place = place?;
             if sent.is_none_or(|sent| (sent.slot, sent.pair, sent.point) == (place.slot, place.pair, place.point)) {
-                self.repeated(place, direction, seen);
+                self.repeated(place, direction, seen, nominates);
             }
             return None;
         }
@@ -95,7 +96,6 @@ impl Ice {
         let session = self.get_mut(place.slot)?;
         let pair = session.pairs.get_mut(usize::from(place.pair))?;
         let agent = pair.agent(usize::from(place.point), direction);
-        let nominates = fields.use_candidate || fields.nomination.is_some();
         if let (Some(user), Some(slot)) = (known.user, pair.users.get_mut(agent)) {
             *slot = Some(user);
         }
@@ -136,7 +136,7 @@ impl Ice {
         (plain && to == event.dst && from != event.src).then_some(from)
     }
 
-    fn repeated(&mut self, place: Place, direction: usize, seen: Seen) {
+    fn repeated(&mut self, place: Place, direction: usize, seen: Seen, nominates: bool) {
         let Some(session) = self.get_mut(place.slot) else { return };
         session.last = seen;
         let Some(pair) = session.pairs.get_mut(usize::from(place.pair)) else { return };
@@ -144,6 +144,9 @@ impl Ice {
         let way = pair.way_mut(agent);
         way.copies = way.copies.saturating_add(1);
         way.last = seen.time;
+        if nominates {
+            way.nominations = (way.nominations.0.saturating_add(1), seen.time);
+        }
         session.agent_mut(agent).last_check = seen.time;
     }
 

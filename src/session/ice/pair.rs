@@ -101,7 +101,7 @@ pub struct Way {
     pub last: Timestamp,
     /// The first with USE-CANDIDATE.
     pub use_candidate: Option<Seen>,
-    /// How many had it, and when the last of these was sent; meaningless where none had it.
+    /// How many had it, copies included, and when the last of these was sent; meaningless where none had it.
     pub nominations: (u32, Timestamp),
     /// What came of those that were answered by success.
     pub answered: Option<Box<Answered>>,

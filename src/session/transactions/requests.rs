@@ -71,6 +71,9 @@ impl Session {
             };
             self.moves.check(user, (at.src, at.dst), at.seen, self.limits.mappings, answered);
         }
+        if let (1, true, Some(user), false) = (at.depth, asked.check, asked.user, at.transport.is_stream()) {
+            self.check_carried(at, user);
+        }
         if at.depth == 0 && !asked.check {
             if fields.mobility_ticket.is_some() {
                 self.ticket_shown(message, fields);
@@ -98,7 +101,7 @@ impl Session {
                 conversation.moved_from = Some(Box::new((client, seen)));
                 let server = conversation.server;
                 conversation.sent(method, asked, at.seen);
-                return self.moved(at, asked, client, server);
+                return self.moved(at, asked.user, client, server);
             }
         }
         let first = conversation.asked == 0;
@@ -127,13 +130,42 @@ impl Session {
             && asked.nonce.is_some_and(|nonce| !self.nonces.is_shared(nonce))
     }
 
-    /// A client uses a nonce that it was given on another port, where it had an allocation.
-    pub(super) fn moved(&mut self, at: &Sighting, asked: &Asked, old: ClientAddress, server: ServerAddress) {
+    /// A client has its server carry a connectivity check. Where the allocation that did so before is another port's, which is silent since, and the server
+    /// says nothing to this one, the client has moved: servers pass over data of a port that has no allocation.
+    fn check_carried(&mut self, at: &Sighting, user: Name) {
+        const SEVERAL: u32 = 4;
+        let Session { flows, moves, limits, .. } = self;
+        let lends = |client: Endpoint| {
+            let flow = flows.find(client, at.dst).and_then(|id| flows.get(id)).filter(|flow| flow.twin_of.is_none());
+            let known = flow.and_then(|flow| flow.conversation.as_deref()).filter(|known| known.client.0 == client);
+            known.is_some_and(|known| known.live_allocation(at.seen.time).is_some())
+        };
+        if lends(at.src) {
+            return moves.carries(user, at.dst, at.src, limits.mappings);
+        }
+        let is_twin = flows.get(at.flow).is_none_or(|flow| flow.twin_of.is_some());
+        let old = moves.carrier(user, at.dst).filter(|&old| !is_twin && old != at.src && lends(old));
+        let Some(old) = old.filter(|_| moves.strays(at.src, at.dst, limits.mappings) == Some(SEVERAL)) else { return };
+        self.moved(at, None, ClientAddress(old), ServerAddress(at.dst));
+    }
+
+    /// A client uses a nonce, or the user fragments of checks, that it had on another port, where it had an allocation.
+    pub(super) fn moved(&mut self, at: &Sighting, user: Option<Name>, old: ClientAddress, server: ServerAddress) {
         let Some(id) = self.flows.find(old.0, server.0) else { return };
         // data may have gone on from there at once, long before a request
         let began = self.flows.get(at.flow).map(|flow| flow.first);
         let Some(known) = self.flows.conversation_mut(id) else { return };
-        if known.client != old || known.moved.is_some() || known.live_allocation(at.seen.time).is_none() {
+        if known.client != old || known.live_allocation(at.seen.time).is_none() {
+            return;
+        }
+        if let Some(number) = known.moved {
+            // what data had shown, the answer to a request may now take back
+            let same = self.moves.get_mut(number).filter(|known| known.new == at.src && known.code.is_none());
+            let conversation = self.flows.conversation_mut(at.flow);
+            if let (Some(known), Some(conversation)) = (same, conversation) {
+                known.asked = at.seen;
+                conversation.moved = Some(number);
+            }
             return;
         }
         let new = Move {
@@ -144,7 +176,7 @@ impl Session {
             new: at.src,
             first: began.filter(|&began| began > known.heard).unwrap_or(at.seen),
             asked: at.seen,
-            user: asked.user.or(known.user),
+            user: user.or(known.user),
             returned: false,
             code: None,
         };

@@ -187,6 +187,9 @@ impl Session {
             {
                 conversation.relayed_checks.answered += u32::from(success);
             }
+            if success && at.depth == 1 {
+                self.moves.serves(at.dst, at.src);
+            }
             return;
         }
         flow.directions_from(at.dst).0.checks.answered += u32::from(success);
