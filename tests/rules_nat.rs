@@ -227,6 +227,9 @@ fn checks_moved(taken: bool, returns: bool) -> Report {
     let (old, new, peer, relayed) = ("203.0.113.50:1111", "203.0.113.60:1111", "192.0.2.7:4000", "198.51.100.1:24000");
     let agents = Agents::new(relayed, peer);
     scene.allocation(old, ONE, &login, "nonce-1", relayed);
+    // a candidate that leads nowhere is refused in calls that work, too
+    let refused = scene.after_ms(10).create_permission(old, ONE, &login, "nonce-1", "127.0.0.1:4000");
+    scene.after_ms(10).refuse_with(&refused, 403, "Forbidden IP", |error| error.integrity(login.key()));
     let bind = scene.after_ms(10).channel_bind(old, ONE, &login, "nonce-1", (0x4000, peer));
     scene.after_ms(10).granted(&bind, None, &login);
     let mut number = 0;

@@ -89,13 +89,16 @@ fn is_beside(cause: &Subject, symptom: &Subject) -> bool {
 }
 
 /// For each finding that is a cause, how grave the gravest of what it explains is: a cause weighs as much as what came of it.
-pub(super) fn gravest_symptoms(findings: &[Concluded]) -> HashMap<String, Severity> {
+pub(super) fn gravest_symptoms(
+    findings: &[Concluded],
+    severity: impl Fn(&Concluded) -> Severity,
+) -> HashMap<String, Severity> {
     // what explains explains itself through others: no chain of causes is longer than this
     const CHAIN: usize = 8;
     let by_key: HashMap<&str, &Concluded> = findings.iter().map(|finding| (finding.key.as_str(), finding)).collect();
     let mut gravest: HashMap<String, Severity> = HashMap::new();
     for finding in findings {
-        let own = finding.effective_severity();
+        let own = severity(finding);
         let mut cause = finding.caused_by.as_deref();
         for _ in 0..CHAIN {
             let Some(key) = cause else { break };

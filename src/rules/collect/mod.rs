@@ -287,7 +287,8 @@ impl Collector {
         raise_causes(&mut groups);
         ways::tell(&mut groups);
         let mut findings: Vec<Concluded> = groups.into_iter().map(|group| group.finding).collect();
-        let gravest = gravest_symptoms(&findings);
+        let gravest = gravest_symptoms(&findings, Concluded::effective_severity);
+        let likely = gravest_symptoms(&findings, |finding| finding.severity);
         for finding in &mut findings {
             finding.explains = gravest.get(&finding.key) == Some(&Severity::Failure);
         }
@@ -298,7 +299,8 @@ impl Collector {
                     gravest.get(&finding.key).copied().map_or(own, |symptom| own.min(symptom)),
                     finding.caused_by.is_some(),
                     own,
-                    finding.severity,
+                    // a failure that is only likely, or its cause, before what is a warning for certain
+                    likely.get(&finding.key).map_or(finding.severity, |&symptom| finding.severity.min(symptom)),
                     !finding.explains,
                     Reverse(finding.affected.weight()),
                     finding.at,

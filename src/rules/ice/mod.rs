@@ -7,6 +7,7 @@ mod nomination;
 mod path;
 mod private;
 mod selected;
+mod signed;
 
 use super::evidence::{Proof, counted, host_filter, ip_filter, layers};
 use super::travel::{self, Sought, Whereabouts};

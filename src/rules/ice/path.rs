@@ -1,17 +1,17 @@
 //! `ice-checks-unanswered`, `ice-one-way`, `ice-no-relay-candidate`: checks that do not get through.
 
-use super::agreement::nearly;
-use super::private::{beside, nameless, only_private, open_path, out_of_reach, same_nat};
+use super::private::{beside, only_private, open_path, out_of_reach, same_nat};
+use super::signed::{discarded, is_signed_right, misfit};
 use super::{
-    Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, is_unsigned, lost_between, may_have_used_tcp,
-    named, occurrence, unless_later_by_relay,
+    Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, lost_between, may_have_used_tcp, named,
+    occurrence, unless_later_by_relay,
 };
 use crate::net::{Endpoint, is_unrouted};
 use crate::rules::evidence::{first_frames, frames, ip_filter};
 use crate::rules::travel::Whereabouts;
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Denied;
-use crate::session::ice::{IceSession, Pair, Signed};
+use crate::session::ice::{IceSession, Pair};
 use crate::time::Span;
 use crate::wire::stun::TRANSMISSIONS;
 
@@ -412,58 +412,6 @@ fn beyond_relay(ice: &IceSession, agent: usize) -> Option<Endpoint> {
 fn is_open(ice: &IceSession, agent: usize) -> bool {
     let unanswered = |pair: &&Pair| pair.way(agent).first.is_some() && pair.way(agent).answered.is_none();
     ice.pairs.iter().filter(unanswered).any(|pair| pair.way(1 - agent).is_heeded())
-}
-
-/// Whether passwords that were given show that an agent's checks are signed as the other wants them.
-fn is_signed_right(ice: &IceSession, agent: usize) -> bool {
-    matches!(ice.agent(1 - agent).signed, Signed { verified: 1.., mismatched: 0 })
-}
-
-/// What passwords that were given tell of an agent's checks, which nobody answers; empty where they say nothing against them.
-fn misfit(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
-    let Signed { verified, mismatched } = ice.agent(1 - agent).signed;
-    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
-    match (ice.agent(agent).checks, verified, mismatched) {
-        (0, ..) => String::new(),
-        _ if let Some(lacking) = nameless(ice, agent, view) => lacking,
-        _ if is_unsigned(&ice.agent(agent).integrity, view) => format!(
-            " The checks of {from} carry no MESSAGE-INTEGRITY, and an agent takes none that is not signed (RFC 8445 §7.3)."
-        ),
-        (_, 0, 1..) => nearly(ice, agent, view).unwrap_or_else(|| {
-            format!(" The checks of {from} do not verify with the password given for that user fragment of {to}.")
-        }),
-        _ => nearly(ice, agent, view).unwrap_or_default(),
-    }
-}
-
-/// Checks that arrive and are not answered by an agent that has what it takes to answer them.
-fn discarded(ice: &IceSession, agent: usize, own: &Asked, numbers: &[u64], view: &View<'_>) -> Text {
-    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
-    let proof = if is_signed_right(ice, agent) {
-        format!(
-            " The checks verify with the password given for that user fragment, so that {to} has another, or gave it up."
-        )
-    } else {
-        misfit(ice, agent, view)
-    };
-    Text {
-        title: format!("{to} discards the checks of {from}, while its own are answered on the same way"),
-        explanation: format!(
-            "{} sent {} ({} transmissions over {}, {}) and got no answer. The path is open: {} gets the answers of {from} to its own checks between \
-             the same addresses and ports, and acts on them. Checks that are signed with another password than its own, or name a user fragment that it \
-             does not know, some agents (libjuice, pion) drop without a word where others refuse them with 401.{proof}",
-            named(ice, agent, view),
-            counted(own.checks, "check"),
-            own.sends,
-            own.span,
-            first_frames(numbers, numbers.len() as u64),
-            named(ice, 1 - agent, view),
-        ),
-        fix: format!(
-            "See that {from} got the description of {to} unchanged and of this session, a=ice-ufrag and a=ice-pwd above all: a stale or mangled offer or \
-             answer, a forked call, or a restart that only one side knows of. The log of {to} may tell why it drops them."
-        ),
-    }
 }
 
 /// Where the other end is at the address of a server that the agent asks, that may be its relayed address.
