@@ -6,13 +6,12 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use support::analyze::report_of;
+use support::analyze::{report_of, report_of_host};
 use support::held::{Kept, frames, merged, new_beside, new_failures, on_every_sample, report_on};
 use support::samples::{self, Sample};
-use turnscope::analyzer::{Analyzer, Filters, Host, Options};
+use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
 use turnscope::frame::LinkType;
-use turnscope::net::Network;
 use turnscope::report::{Report, Severity};
 
 const SECOND: i64 = 1_000_000_000;
@@ -245,9 +244,7 @@ fn what_is_sent_from_or_to_one_host_shows_no_failure_that_all_of_it_does_not() {
         let agents = whole.ice.iter().flat_map(|session| &session.agents);
         let agents = agents.filter_map(|agent| Some(agent.host?.0.ip()));
         for host in servers.chain(clients).chain(agents).collect::<BTreeSet<_>>() {
-            let hosts = vec![Host { network: Network::of(host), port: None }];
-            let filters = Filters { hosts, ..Filters::default() };
-            let part = report_of(&sample.bytes, Options { filters, ..Options::default() });
+            let part = report_of_host(&sample.bytes, host);
             complaints.extend(new_failures(&whole, &part).into_iter().map(|new| format!("--host {host}: {new}")));
         }
     });

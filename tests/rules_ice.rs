@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::analyze::{assert_says, finding, frames_of, ids, report, report_told, report_with};
+use support::analyze::{assert_says, finding, frames_of, ids, report, report_of_host, report_told, report_with};
 use support::calls::{failures, graver};
 use support::dtls::{Offer, Shake, again};
 use support::ice::{Agents, plain};
@@ -52,6 +52,18 @@ fn checks_that_nobody_answers_are_a_failure() {
     assert_says(&found.explanation, "sent 220 checks on 1 pair (over 10.9 s, from frame 1 on)");
     assert_eq!(frames_of(&report, "ice-checks-unanswered"), [1]);
     assert!(report.headline.starts_with(&found.title));
+}
+
+#[test]
+fn checks_of_one_candidate_that_is_looked_at_alone_are_only_likely_the_whole_story() {
+    // pion gives a pair up after eight checks
+    let dead = Agents::new(A, "10.9.9.9:6000");
+    let mut scene = Scene::new();
+    scene.a_checks_in_vain(&dead, 8, 200);
+    scene.connect(&agents()).talk_directly(A, B, 50);
+    scene.binding(A, "10.9.9.9:6000", A).later(10);
+    let told = report_of_host(&scene.pcap(), "10.9.9.9".parse().unwrap());
+    assert_eq!((failures(&told), told.verdict), (vec![], Verdict::Warning), "{:?}", ids(&told));
 }
 
 #[test]

@@ -174,6 +174,20 @@ fn one_attempt_of_checks_through_a_relay_tells_a_capture_far_from_the_client_of_
         let may_be_direct = found.explanation.contains("a direct way between the two need not pass");
         assert_eq!(may_be_direct, confidence == Confidence::Likely, "{}", found.explanation);
     }
+    // nor is it seen where only what is from or to the server is looked at
+    let mut near = Scene::new();
+    near.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    permit(&mut near, PEER);
+    let (peer, client) = caller();
+    for number in 0..7 {
+        let check = support::scene::ice_check(&client, &peer, true, |check| check.tid([number; 12])).bytes();
+        near.after_ms(800).send_indication(CLIENT, SERVER, PEER, &check);
+    }
+    near.later(5);
+    assert_eq!(finding(&report(&near.pcap()), "turn-relay-silent").confidence, Confidence::Certain);
+    let server = SERVER.parse::<std::net::SocketAddr>().unwrap().ip();
+    let told = support::analyze::report_of_host(&near.pcap(), server);
+    assert_eq!(finding(&told, "turn-relay-silent").confidence, Confidence::Likely);
     let mut media = checked_from_afar(4);
     send(&mut media, PEER, 10, 500);
     assert_eq!(finding(&report(&media.pcap()), "turn-relay-silent").confidence, Confidence::Certain);

@@ -1,8 +1,10 @@
 //! Runs the library over bytes of a capture, as the command does over a file.
 
-use turnscope::analyzer::{self, Analyzed, Analyzer, IcmpAnswers, Options};
+use std::net::IpAddr;
+use turnscope::analyzer::{self, Analyzed, Analyzer, Filters, Host, IcmpAnswers, Options};
 use turnscope::capture::Capture;
 use turnscope::event::{Body, Framing, Row, Via};
+use turnscope::net::Network;
 use turnscope::report::ladder::{Collector, Ladder};
 use turnscope::report::{Finding, Report};
 use turnscope::session::credentials::Credentials;
@@ -54,6 +56,12 @@ pub fn report_beside(capture: &[u8], deployment: &str, logs: &[(&str, &str)], of
     let part = analyzed("test.pcap", capture, options, &mut |_| {});
     let logs: Vec<(String, &[u8])> = logs.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes())).collect();
     analyzer::report_beside(vec![part], &logs, offset)
+}
+
+/// The report on what of a capture is from or to one host.
+pub fn report_of_host(pcap: &[u8], host: IpAddr) -> Report {
+    let hosts = vec![Host { network: Network::of(host), port: None }];
+    report_of(pcap, Options { filters: Filters { hosts, ..Filters::default() }, ..Options::default() })
 }
 
 /// The report on a capture, read with these options.

@@ -118,12 +118,13 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let holds = |agent: usize| ice.host(agent).is_some_and(|own| view.session.clients().is_heard(own.ip()));
     let hears = turned || holds(agent) || (other.checks > 0 && holds(1 - agent));
     let had_its_chance = sent.sends >= sends && sent.span >= span;
+    let is_hidden = ice.host(agent).is_some_and(|own| view.session.hides(own.ip()));
     let is_over = view.now().since(sent.last) >= NO_ANSWER;
     let confidence = match () {
         // whoever uses TCP as well may have had a way there
         () if had_its_chance && may_have_used_tcp(ice, view) => Confidence::Likely,
         // it may have pairs with others that nobody looks at
-        () if had_its_chance && ice.host(agent).is_some_and(|own| view.session.hides(own.ip())) => Confidence::Likely,
+        () if had_its_chance && is_hidden => Confidence::Likely,
         // the capture lacks checks that were answered, or has them in another order
         () if had_its_chance && ice.stray_answers > 0 => Confidence::Likely,
         // a server sees nothing of the pair that works, and one attempt on each of the others, or the beginning of one
@@ -133,7 +134,11 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
             Confidence::Certain
         }
         () if (had_its_chance || is_over) && holds(agent) && (other.checks == 0 || meets) && gave_up(ice, agent) => {
-            Confidence::Certain
+            if is_hidden {
+                Confidence::Likely
+            } else {
+                Confidence::Certain
+            }
         }
         () if had_its_chance && (heard || is_over || sent.sounds_unheard) || heard && is_over => Confidence::Likely,
         () => return,

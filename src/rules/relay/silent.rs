@@ -88,7 +88,7 @@ impl<'c> Silence<'c> {
             shut: view.session.shut(relayed, server, [allocation.created.time, allocation.until()]),
             open: match () {
                 () if returned.is_some() => "",
-                () if may_be_direct(conversation, allocation) => DIRECT,
+                () if may_be_direct(conversation, allocation, view) => DIRECT,
                 () if may_be_filtered(conversation, allocation, view) => FILTERED,
                 () => "",
             },
@@ -308,11 +308,13 @@ fn in_reach(allocation: &Allocation, relayed: RelayedAddress) -> impl Iterator<I
 }
 
 /// Whether what the relay carried may be no more than one attempt of checks on each peer, seen where direct ways of the two need not pass.
-fn may_be_direct(conversation: &Conversation, allocation: &Allocation) -> bool {
+fn may_be_direct(conversation: &Conversation, allocation: &Allocation, view: &View<'_>) -> bool {
     let checks = u64::from(conversation.relayed_checks.sent);
     let peers = allocation.permissions.len() as u64;
     let attempts = u64::from(TRANSMISSIONS) * peers;
-    !is_unrouted(conversation.ttl[0]) && checks <= attempts && allocation.sent.packets <= checks
+    // or nobody looks there
+    let is_unseen = !is_unrouted(conversation.ttl[0]) || view.session.hides(conversation.client.0.ip());
+    is_unseen && checks <= attempts && allocation.sent.packets <= checks
 }
 
 /// Whether what the relay carried is checks, and the capture, though it is the client's, would show no direct way that made it needless: one that a filter on a
