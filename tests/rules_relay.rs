@@ -176,6 +176,7 @@ fn one_attempt_of_checks_through_a_relay_tells_a_capture_far_from_the_client_of_
     }
     // nor is it seen where only what is from or to the server is looked at
     let mut near = Scene::new();
+    near.resolved(CLIENT);
     near.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
     permit(&mut near, PEER);
     let (peer, client) = caller();

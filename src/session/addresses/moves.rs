@@ -1,6 +1,6 @@
 //! Clients that go on from another port: an allocation or an ICE session whose outside address changed in the middle.
 
-use crate::bounded::BoundedList;
+use crate::bounded::{BoundedList, BoundedMap};
 use crate::net::Endpoint;
 use crate::session::conversations::exchange::Seen;
 use crate::session::tables::names::Name;
@@ -88,8 +88,8 @@ impl Moves {
 
     /// A client with an allocation sends a connectivity check through it.
     pub(in crate::session) fn carries(&mut self, user: Name, server: Endpoint, client: Endpoint, max: usize) {
-        if self.carried.len() < max || self.carried.contains_key(&(user, server)) {
-            self.carried.insert((user, server), client);
+        if let Some(known) = self.carried.entry_up_to(max, (user, server), || client) {
+            *known = client;
         }
     }
 
@@ -100,18 +100,14 @@ impl Moves {
 
     /// A client without an allocation that is known sends a check to be carried: how many it sent, unless one was answered.
     pub(in crate::session) fn strays(&mut self, client: Endpoint, server: Endpoint, max: usize) -> Option<u32> {
-        if self.astray.len() >= max && !self.astray.contains_key(&(client, server)) {
-            return None;
-        }
-        let sent = self.astray.entry((client, server)).or_insert(Some(0)).as_mut()?;
+        let sent = self.astray.entry_up_to(max, (client, server), || Some(0))?.as_mut()?;
         *sent += 1;
         Some(*sent)
     }
 
     /// The server passes the answer to a check on to a client: it has an allocation for it.
     pub(in crate::session) fn serves(&mut self, client: Endpoint, server: Endpoint) {
-        if let Some(Some(_)) = self.astray.get(&(client, server)) {
-            self.astray.insert((client, server), None);
+        if self.astray.get_mut(&(client, server)).and_then(Option::take).is_some() {
             let of_client = |known: &&mut Move| known.new == client && known.to == server;
             self.moves.iter_mut().filter(of_client).for_each(|known| known.returned = true);
         }

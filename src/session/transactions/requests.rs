@@ -5,7 +5,7 @@ use super::transaction::{Request, Sighting};
 use crate::net::{ClientAddress, Endpoint, PeerAddress, ServerAddress};
 use crate::session::conversations::exchange::{Asked, Exchange, NonceFeatures, Verdicts};
 use crate::session::credentials::Identity;
-use crate::session::flow::{Flow, FlowId};
+use crate::session::flow::FlowId;
 use crate::session::observe::{Known, speak};
 use crate::session::{From, Move, Name, Names, Session, What};
 use crate::time::Span;
@@ -121,8 +121,8 @@ impl Session {
     /// Whether a request shows that the client with an allocation at `old` has another address now: it has the user of that, and a nonce that nobody else was
     /// given.
     fn is_moved_to(&self, at: &Sighting, asked: &Asked, old: ClientAddress) -> bool {
-        let flow = self.flows.find(old.0, at.dst).and_then(|id| self.flows.get(id));
-        let known = flow.and_then(Flow::own_conversation).filter(|known| known.client == old);
+        let known = self.flows.find(old.0, at.dst).and_then(|id| self.flows.get(id)?.own_conversation());
+        let known = known.filter(|known| known.client == old);
         let user = asked.user_or_hash();
         known
             .and_then(|known| known.live_allocation(at.seen.time))
@@ -136,9 +136,8 @@ impl Session {
         const SEVERAL: u32 = 4;
         let Session { flows, moves, limits, .. } = self;
         let lends = |client: Endpoint| {
-            let flow = flows.find(client, at.dst).and_then(|id| flows.get(id)).filter(|flow| flow.twin_of.is_none());
-            let known = flow.and_then(|flow| flow.conversation.as_deref()).filter(|known| known.client.0 == client);
-            known.is_some_and(|known| known.live_allocation(at.seen.time).is_some())
+            let known = flows.find(client, at.dst).and_then(|id| flows.get(id)?.own_conversation());
+            known.is_some_and(|known| known.client.0 == client && known.live_allocation(at.seen.time).is_some())
         };
         if lends(at.src) {
             return moves.carries(user, at.dst, at.src, limits.mappings);
