@@ -186,21 +186,22 @@ impl OneWay<'_> {
         Some(Story::Silent(confidence))
     }
 
-    /// Whether the silent side is known to say something whatever it sends: it gave reports, or never sent anything though descriptions say that it would. One
-    /// whose stack gives no reports may be there to receive only, or pause.
+    /// Whether the silent side would say something whatever it sends: it gave reports, or nothing tells that it is not meant to send. One that sent media and whose
+    /// stack gives no reports may pause.
     fn owes_reports(&self, view: &View<'_>) -> bool {
-        self.other.rtcp_seen.is_some() || self.heard.is_none() && self.is_agreed(view)
+        self.other.rtcp_seen.is_some() || self.heard.is_none() && !self.is_meant(view)
     }
 
-    /// Whether, by the session descriptions, the silent side sends and the other takes it.
-    fn is_agreed(&self, view: &View<'_>) -> bool {
+    /// Whether, by the session descriptions, the silent side does not send, or the other does not take it.
+    fn is_meant(&self, view: &View<'_>) -> bool {
         let (signalling, names) = (view.session.signalling(), view.session.names());
         let [low, high] = self.way.agents;
         let (own, silent) = if self.direction == 0 { (low, high) } else { (high, low) };
-        let says = |agent: Option<Name>, of: fn(&Description) -> bool| {
-            agent.is_some_and(|ufrag| signalling.all_of_agent(names.bytes(ufrag)).any(of))
+        let lacks = |agent: Option<Name>, direction: fn(&Description) -> bool| {
+            let mut told = signalling.all_of_agent(agent.map_or(&[], |ufrag| names.bytes(ufrag))).peekable();
+            told.peek().is_some() && !told.any(direction)
         };
-        says(silent, |known| known.directions.sends) && says(own, |known| known.directions.receives)
+        lacks(silent, |known| known.directions.sends) || lacks(own, |known| known.directions.receives)
     }
 
     /// How long the silent side has to give no report until one is missed: five times the interval in which it gave them (RFC 3550 §6.3.5).
