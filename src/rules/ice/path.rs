@@ -74,26 +74,27 @@ const BEHIND_NO_RELAY: &[&str] = &[
 
 pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     // what pairs an old user fragment with a new one is not meant to last; whoever sends data has a pair that works
-    let sends_data = |agent| ice.pairs.iter().any(|pair| pair.carried(agent).first.is_some());
-    if ice.is_mixed || (sends_data(0) && sends_data(1)) {
+    let sends_data = [0, 1].map(|agent| ice.pairs.iter().any(|pair| pair.carried(agent).first.is_some()));
+    if ice.is_mixed || sends_data == [true; 2] {
         return;
     }
-    let has_data = sends_data(0) || sends_data(1);
     let refused = |pair: &Pair, agent| pair.way(agent).errors > 0 && pair.way(agent).answered.is_none();
     if ice.pairs.iter().any(|pair| (0..2).any(|agent| refused(pair, agent))) {
         return; // then the refusal is the story; an agent that answered and has given up refuses too
     }
     if ice.is_answered() {
-        for agent in (0..2).filter(|&agent| !sends_data(agent)) {
+        for (agent, _) in (0..).zip(sends_data).filter(|(_, sends)| !sends) {
             one_way(ice, agent, view, out);
         }
-    } else if has_data {
-        // checks of which the capture lacks the answers
-    } else if let Some(agent) = (0..2).max_by_key(|&agent| {
+        return;
+    }
+    let most = (0..2).max_by_key(|&agent| {
         let sends = asked(ice, agent).sends;
         let astray = elsewhere_of(ice).is_some_and(|(_, _, asker, _)| asker == agent);
         (sends > 0 && is_behind_relay(ice, agent), astray, sends)
-    }) {
+    });
+    // where there is data the capture lacks the answers
+    if let Some(agent) = most.filter(|_| sends_data == [false; 2]) {
         unanswered(ice, agent, view, out);
     }
 }
