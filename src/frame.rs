@@ -1,6 +1,10 @@
 //! What a capture file yields: frames with their place, time and link type.
 
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
+
+/// How far packets of a capture are out of order, as those of interfaces that were merged, or of the queues of a capture card, may be: what answers one may
+/// stand so long before it.
+pub const OUT_OF_ORDER: Span = Span::from_millis(20);
 
 /// The number of a link type as registered for pcap and pcapng (`LINKTYPE_…`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,6 +9,14 @@ use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 
+/// What IP carries, by the numbers of IANA.
+pub mod protocol {
+    /// TCP (RFC 9293).
+    pub const TCP: u8 = 6;
+    /// UDP (RFC 768).
+    pub const UDP: u8 = 17;
+}
+
 /// An IP address and a port, in 24 bytes, `Option` included, that hash as one word for IPv4.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Endpoint {

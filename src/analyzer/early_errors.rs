@@ -3,19 +3,16 @@
 
 use super::Core;
 use crate::event::Row;
-use crate::frame::Seen;
+use crate::frame::{OUT_OF_ORDER, Seen};
+use crate::net::protocol::{TCP, UDP};
 use crate::packet::{IcmpError, Quoted};
 use crate::stream::Streams;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 use std::collections::VecDeque;
 
-/// How long an error is held: captures are out of order by some milliseconds.
-const MOMENT: Span = Span::from_millis(20);
 /// How many are held at one time, and of how many bytes that they quote.
 const MAX: usize = 64;
 const MAX_BYTES: usize = 2048;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
 
 /// The errors that are held, in the order of the capture, each with the bytes that it quotes.
 #[derive(Debug, Default)]
@@ -25,7 +22,7 @@ impl EarlyErrors {
     /// Whether the first of them was held long enough.
     #[inline(always)]
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.0.front().is_some_and(|(at, ..)| now.apart(at.time) > MOMENT)
+        self.0.front().is_some_and(|(at, ..)| now.apart(at.time) > OUT_OF_ORDER)
     }
 }
 

@@ -5,13 +5,12 @@ use super::bytes::{at, put, word, zero};
 use super::payload::Room;
 use super::{Flow, Redactor};
 use crate::net::Endpoint;
+use crate::net::protocol::{TCP, UDP};
 use std::net::IpAddr;
 
 // IP protocol numbers (IANA)
 const ICMP: u8 = 1;
 const IPV4: u8 = 4;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
 const IPV6: u8 = 41;
 const GRE: u8 = 47;
 const ICMPV6: u8 = 58;

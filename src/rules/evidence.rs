@@ -125,6 +125,18 @@ impl Proof {
     }
 }
 
+/// The text with a capital at its beginning, for a sentence.
+pub(super) fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// The sentence as it goes on after a colon.
+pub(super) fn uncapital(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
 impl View<'_> {
     /// Whether the capture shows that it holds what is sent to a host: the host was served or sent something else, or a resolver answered it.
     pub(super) fn hears(&self, host: IpAddr) -> bool {

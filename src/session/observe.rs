@@ -9,7 +9,7 @@ use super::transactions::leg::Leg;
 use super::transactions::transaction::{Closed, Sighting};
 use super::{Conversation, Ends, From, Session};
 use crate::event::Event;
-use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport};
+use crate::net::{ClientAddress, Endpoint, ServerAddress, Transport, protocol};
 use crate::packet::{IcmpError, Quoted};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Class, Dialect, Fields, Fingerprint, Message, Method, TransactionId};
@@ -219,13 +219,12 @@ impl Session {
 
     /// Takes an ICMP error; gives the first frame of the transaction that it killed.
     pub fn icmp(&mut self, frame: u64, error: &IcmpError<'_>) -> Option<u64> {
-        const UDP: u8 = 17;
         let quoted = &error.quoted;
-        if quoted.protocol == UDP {
+        if quoted.protocol == protocol::UDP {
             self.met_unreached(quoted, error.kind, error.sender, Seen { frame, time: self.now });
             self.met_turned_back(frame, error);
         }
-        if quoted.protocol != UDP || self.dtls_icmp(frame, error) {
+        if quoted.protocol != protocol::UDP || self.dtls_icmp(frame, error) {
             return None;
         }
         let (id, src, dst) = self.flow_of_quote(quoted)?;

@@ -12,11 +12,10 @@ use super::limits::Limits;
 use super::proxy::Turn;
 use crate::frame::Seen;
 use crate::keys::KeyLog;
-use crate::net::Endpoint;
+use crate::net::{Endpoint, protocol};
 use crate::packet::{IcmpError, Segment};
 use crate::time::Timestamp;
 
-const TCP: u8 = 6;
 /// After anything that a capture can hold.
 const NEVER: Timestamp = Timestamp(i64::MAX);
 
@@ -127,7 +126,10 @@ impl Streams {
     /// Takes an ICMP error, which may quote a segment.
     pub fn icmp(&mut self, at: Seen, error: &IcmpError<'_>, each: &mut impl FnMut(Item<'_>)) {
         let quoted = &error.quoted;
-        if quoted.protocol != TCP || !error.kind.is_unreachable() || !self.known.may_hold(quoted.src, quoted.dst) {
+        if quoted.protocol != protocol::TCP
+            || !error.kind.is_unreachable()
+            || !self.known.may_hold(quoted.src, quoted.dst)
+        {
             return;
         }
         let Some(slot) = self.known.find(quoted.src, quoted.dst) else { return };

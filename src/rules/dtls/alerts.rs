@@ -1,8 +1,8 @@
 //! `dtls-handshake-failure`, `dtls-version`, `dtls-alert`: an alert in the clear ended the handshake.
 
-use super::{ALERT, HANDSHAKE_FAILURE, ROLE_CONFLICT, Reading, Story, VERSION, capital, hello_frames};
+use super::{ALERT, HANDSHAKE_FAILURE, ROLE_CONFLICT, Reading, Story, VERSION, hello_frames};
 use crate::frame::in_order;
-use crate::rules::evidence::{all_of, frames, offered};
+use crate::rules::evidence::{all_of, capital, frames, offered};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{AlertSeen, Handshake, Offer, Role};
 use crate::wire::handshake::certificate::Summary;

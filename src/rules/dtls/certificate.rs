@@ -1,8 +1,8 @@
 //! `dtls-certificate-rejected`, `dtls-fingerprint-mismatch`: the certificate is not taken, or should not be.
 
 use super::signalled::{Match, listed};
-use super::{CERTIFICATE_REJECTED, FINGERPRINT_MISMATCH, Reading, Story, capital};
-use crate::rules::evidence::{frames, frames_at, quote};
+use super::{CERTIFICATE_REJECTED, FINGERPRINT_MISMATCH, Reading, Story};
+use crate::rules::evidence::{capital, frames, frames_at, quote};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::handshake::{Certificate, Handshake, Role, State};
 use crate::session::signalling::Description;

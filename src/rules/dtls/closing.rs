@@ -1,8 +1,8 @@
 //! `dtls-closed`, `dtls-closed-early`: the end of an association that was complete.
 
-use super::{CLOSED, CLOSED_EARLY, Story, capital};
+use super::{CLOSED, CLOSED_EARLY, Story};
 use crate::net::Endpoint;
-use crate::rules::evidence::{frames_at, how_long, listed};
+use crate::rules::evidence::{capital, frames_at, how_long, listed};
 use crate::rules::{Collector, Confidence, Remedy, Severity, Text, View};
 use crate::session::Seen;
 use crate::session::handshake::{Closing, Handshake, Role};

@@ -1,8 +1,8 @@
 //! `dtls-incomplete`: a handshake that stops half-way.
 
 use super::fragments::too_big;
-use super::{CLOSED_EARLY, INCOMPLETE, Reading, SMALLER, Story, TOO_LARGE, capital};
-use crate::rules::evidence::{counted, frames, frames_at, times};
+use super::{CLOSED_EARLY, INCOMPLETE, Reading, SMALLER, Story, TOO_LARGE};
+use crate::rules::evidence::{capital, counted, frames, frames_at, times};
 use crate::rules::{Collector, Confidence, Remedy, Severity, Text, View};
 use crate::session::Seen;
 use crate::session::handshake::{AlertSeen, Flight, Handshake, Role, What};

@@ -160,9 +160,3 @@ fn hello_frames(handshake: &Handshake) -> Vec<u64> {
     let flights = handshake.flights.iter().filter(|flight| flight.messages.contains(&hello));
     frames_at(flights.flat_map(|flight| flight.times.iter().copied()))
 }
-
-/// The text with a capital at its beginning, for a sentence.
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
-}

@@ -1,5 +1,6 @@
 //! `media-lossy`: packets of a stream are missing where it was captured, many of them or all for a while.
 
+use super::TOGETHER;
 use crate::frame::in_order;
 use crate::join::Kind;
 use crate::net::{ClientAddress, PeerAddress};
@@ -7,7 +8,6 @@ use crate::rules::evidence::{filter_between, frames};
 use crate::rules::travel::{self, Sought};
 use crate::rules::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::session::{Break, MediaWay, Stream};
-use crate::time::Span;
 
 pub(super) const ID: &str = "media-lossy";
 
@@ -15,8 +15,6 @@ pub(super) const ID: &str = "media-lossy";
 const ENOUGH: u64 = 100;
 /// One in so many may be missing.
 const ONE_IN: u64 = 20;
-/// The same packet passes the places of one capture within this time.
-const TOGETHER: Span = Span::from_millis(500);
 
 /// A stream with its path and direction.
 type Known<'s> = (&'s MediaWay, usize, &'s Stream);

@@ -6,6 +6,10 @@ mod one_way;
 mod too_large;
 
 use crate::rules::{Judge, Rule};
+use crate::time::Span;
+
+/// The same packet passes the places of one capture within this time.
+const TOGETHER: Span = Span::from_millis(500);
 
 #[rustfmt::skip] // one rule a line
 pub(super) const RULES: &[Rule] = &[

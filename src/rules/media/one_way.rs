@@ -4,10 +4,11 @@
 //! connectivity checks go on being seen, is a broken path or a broken application. Reports of media that never arrives are as good.
 //! Reports without such a count prove nothing: relays of conferences send them for participants who are silent.
 
+use super::TOGETHER;
 use super::gone::Gone;
 use crate::join::Kind;
 use crate::net::{ClientAddress, Endpoint, PeerAddress};
-use crate::rules::evidence::{filter_between, frames, frames_at};
+use crate::rules::evidence::{capital, filter_between, frames, frames_at, uncapital};
 use crate::rules::travel::{self, Sought};
 use crate::rules::{Collector, Confidence, Occurrence, Severity, Subject, Text, View};
 use crate::session::signalling::Description;
@@ -28,8 +29,6 @@ const UNHEARD: Span = Span::from_secs(15);
 pub(super) const UNREPORTED: Span = Span::from_secs(25);
 /// So many packets a second make media, not probes and keepalives.
 const RATE: u64 = 5;
-/// The same packet passes the places of one capture within this time.
-const TOGETHER: Span = Span::from_millis(500);
 /// So many packets must be missing that a report tells of.
 const REPORTED: u64 = 50;
 
@@ -68,8 +67,8 @@ pub(super) struct OneWay<'s> {
 
 /// What is known of the silent side.
 enum Story<'s> {
-    /// Neither media nor RTCP comes, and it is there.
-    Silent(Confidence),
+    /// Neither media nor RTCP comes, and it is there; whether it [would say something](OneWay::owes_reports) whatever it sends.
+    Silent { confidence: Confidence, owes_reports: bool },
     /// Nothing at all comes any more, and no goodbye was said.
     Gone(Gone<'s>),
     /// It reports to send what does not come.
@@ -173,17 +172,18 @@ impl OneWay<'_> {
             return None;
         }
         let over = |until: Timestamp| until <= silent_since.after(HANDSHAKE);
+        let owes_reports = self.owes_reports(view);
         let confidence = match (self.own.handshake, self.other.handshake) {
             (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) && early => Confidence::Likely,
-            (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) && !self.owes_reports(view) => {
+            (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) && !owes_reports => {
                 Confidence::Likely
             }
             (Some((_, one)), Some((_, other))) if over(one.time) && over(other.time) => Confidence::Certain,
-            (None, None) if self.other.media.is_some() && self.owes_reports(view) => Confidence::Certain,
+            (None, None) if self.other.media.is_some() && owes_reports => Confidence::Certain,
             (None, None) => Confidence::Likely,
             _ => return None, // a handshake that is not over is a story of its own
         };
-        Some(Story::Silent(confidence))
+        Some(Story::Silent { confidence, owes_reports })
     }
 
     /// Whether the silent side would say something whatever it sends: it gave reports, or nothing tells that it is not meant to send. One that sent media and whose
@@ -280,15 +280,15 @@ impl OneWay<'_> {
         let lost = travel::of_path(&self.way.path, &sought, view);
         let (severity, confidence) = match story {
             // it did send, as another capture shows
-            Story::Silent(_) if !self.owes_reports(view) && !lost.fix.is_empty() => {
+            Story::Silent { owes_reports: false, .. } if !lost.fix.is_empty() => {
                 (Severity::Failure, Confidence::Certain)
             }
-            Story::Silent(confidence) => (Severity::Failure, *confidence),
+            Story::Silent { confidence, .. } => (Severity::Failure, *confidence),
             Story::Gone(gone) => (Severity::Failure, gone.confidence()),
             Story::Reported(_) => (Severity::Failure, Confidence::Certain),
             Story::Spectator | Story::Ended(_) => (Severity::Note, Confidence::Certain),
         };
-        let alive = self.other.alive.filter(|_| matches!(story, Story::Silent(_)));
+        let alive = self.other.alive.filter(|_| matches!(story, Story::Silent { .. }));
         let reports = match story {
             Story::Reported(Reports { unseen_seen: Some((first, last)), .. }) => vec![*first, *last],
             Story::Gone(gone) => gone.frames(),
@@ -319,14 +319,14 @@ impl OneWay<'_> {
             ..Occurrence::of(ID, "RFC 3550 §6.4")
         };
         out.add(seen, || {
-            let mut text = self.text(story, view);
+            let mut text = self.text(story);
             text.explanation += &lost.text;
             text.fix += &lost.fix;
             text
         });
     }
 
-    fn text(&self, story: &Story<'_>, view: &View<'_>) -> Text {
+    fn text(&self, story: &Story<'_>) -> Text {
         let &OneWay { src, dst, .. } = self;
         let alone = self.last.time.since(self.since.time);
         let went = format!(
@@ -339,8 +339,7 @@ impl OneWay<'_> {
              device, the encoder."
         );
         match story {
-            Story::Silent(_) => {
-                let unsure = !self.owes_reports(view);
+            &Story::Silent { owes_reports, .. } => {
                 let media = self.other.media.map(|(_, last)| last);
                 let before = media.map(|last| format!(" Until frame {} media came back, and then none.", last.frame));
                 let report = self.heard.filter(|heard| Some(*heard) > media);
@@ -360,19 +359,19 @@ impl OneWay<'_> {
                     ),
                     explanation: format!(
                         "{went}.{before} {there}, so that this direction works and is in the capture; but {since} it holds no RTP and no RTCP of it. A muted sender still sends, and a side that only listens still sends RTCP{}.",
-                        if unsure {
-                            ", unless its stack gives no reports at all, as that of some servers which only take media in"
-                        } else {
+                        if owes_reports {
                             ""
+                        } else {
+                            ", unless its stack gives no reports at all, as that of some servers which only take media in"
                         }
                     ),
-                    fix: if unsure {
+                    fix: if owes_reports {
+                        fix
+                    } else {
                         format!(
                             "None is needed where {dst} is meant to send nothing, as of a broadcast, or in a pause. Else: {}",
                             uncapital(&fix)
                         )
-                    } else {
-                        fix
                     },
                 }
             }
@@ -420,16 +419,4 @@ impl OneWay<'_> {
             },
         }
     }
-}
-
-/// The sentence as it goes on after a colon.
-fn uncapital(sentence: &str) -> String {
-    let mut chars = sentence.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
-}
-
-/// The sentence with a capital letter.
-fn capital(sentence: &str) -> String {
-    let mut chars = sentence.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -2,7 +2,8 @@
 
 use super::association::Role;
 use super::table::Handshakes;
-use crate::net::Endpoint;
+use crate::bounded::BoundedList;
+use crate::net::{Endpoint, protocol};
 use crate::packet::{Counts, Incomplete};
 use crate::time::{Span, Timestamp};
 
@@ -30,13 +31,12 @@ pub struct LostPacket {
 impl Handshakes {
     /// IP packets of which fragments never came: those between the ends of an association within its time. `counts` tells of all frames of the capture.
     pub(in crate::session) fn lost_packets(&mut self, packets: &[Incomplete], counts: &Counts) {
-        const UDP: u8 = 17;
         let same = |told: Endpoint, known: Endpoint| {
             told.ip() == known.ip() && (told.port() == 0 || told.port() == known.port())
         };
         let Counts { fragments: counts, not_ip, .. } = counts;
         self.forgot_packets |= counts.dropped > 0 || counts.incomplete > packets.len() as u64;
-        for packet in packets.iter().filter(|packet| packet.protocol == UDP) {
+        for packet in packets.iter().filter(|packet| packet.protocol == protocol::UDP) {
             // of one whose first fragment did not come nobody knows the ports
             let lacks_first = packet.src.port() == 0;
             let shown = if lacks_first { counts.first > 0 } else { counts.seen > counts.first || *not_ip > 0 };
@@ -50,12 +50,10 @@ impl Handshakes {
                         () => None,
                     }
                 });
-                if let Some(from) = from
-                    && near.contains(&packet.first_seen)
-                    && handshake.ip_fragments.len() < MAX_LOST_PACKETS
-                {
+                if let Some(from) = from.filter(|_| near.contains(&packet.first_seen)) {
                     let (received, expected, at) = (packet.received, packet.expected, packet.first_seen);
-                    handshake.ip_fragments.push(LostPacket { from, received, expected, at, shown });
+                    let lost = LostPacket { from, received, expected, at, shown };
+                    handshake.ip_fragments.push_up_to(MAX_LOST_PACKETS, lost);
                 }
             }
         }

@@ -3,6 +3,7 @@
 use super::association::{Handshake, Role, Surroundings, Way};
 use super::entry::{Arriving, Entry};
 use crate::event::{Event, IcmpAnswer};
+use crate::frame::OUT_OF_ORDER;
 use crate::net::{Endpoint, Transport};
 use crate::packet::Quoted;
 use crate::session::Clients;
@@ -10,7 +11,6 @@ use crate::session::conversations::exchange::Seen;
 use crate::session::flow::Flows;
 use crate::session::path::{Inside, Path};
 use crate::session::tls::dtls_of_turn;
-use crate::session::transactions::early::MOMENT;
 use crate::slots::Slots;
 use crate::time::{Span, Timestamp};
 use crate::wire::dtls::{Fragment, Record};
@@ -195,7 +195,7 @@ impl Handshakes {
                 && handshake.fatal().is_some_and(|alert| {
                     alert.from == Role::Server
                         && alert.alert.description.0 == 10
-                        && event.time.since(alert.seen.time) < MOMENT
+                        && event.time.since(alert.seen.time) < OUT_OF_ORDER
                 });
             // the answer to a cookie has the same random in all stacks but careless ones
             let asked_again = handshake.verify_request.is_some() && handshake.chosen.is_none();

@@ -4,17 +4,16 @@
 use super::signatures::check_answer;
 use super::transaction::Sighting;
 use crate::event::{Body, Event};
+use crate::frame::OUT_OF_ORDER;
 use crate::session::Session;
 use crate::session::credentials::Identity;
 use crate::session::flow::FlowId;
 use crate::session::observe::Known;
 use crate::session::totals::Counted;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 use crate::wire::stun::{Fields, Message, TransactionId};
 use std::collections::VecDeque;
 
-/// How long an answer is held: captures are out of order by some milliseconds.
-pub(in crate::session) const MOMENT: Span = Span::from_millis(20);
 /// How many answers are held at one time, and of how many bytes; they take 160 KiB.
 const MAX: usize = 64;
 const MAX_BYTES: usize = 2048;
@@ -111,7 +110,7 @@ impl Session {
 
     /// Takes the answers that were held long enough at `now`.
     pub(in crate::session) fn release(&mut self, now: Timestamp) {
-        while self.early.held.front().is_some_and(|held| now.since(held.at.seen.time) > MOMENT) {
+        while self.early.held.front().is_some_and(|held| now.since(held.at.seen.time) > OUT_OF_ORDER) {
             self.release_first();
         }
     }
