@@ -240,7 +240,7 @@ fn a_handshake_that_passes_whole_is_no_story_at_any_loss_of_the_captures() {
 /// Bob's media does not come to alice; his checks and answers do.
 fn one_way_media(scene: &mut Scene) {
     connected(scene);
-    for second in 0..20_u16 {
+    for second in 0..30_u16 {
         for number in 0..20 {
             let number = second * 20 + number;
             let packet = |source| payload::rtp(96, number, u32::from(number) * 960, source, 100);
@@ -260,8 +260,25 @@ fn media_that_is_sent_and_never_arrives_is_told_with_where_it_was_lost() {
     let near = points::only(&all, |number, src, _| from_alice(src) || !is_media(number));
     let report = two(&near, &at_bob(&all));
     let told = finding(&report, "media-one-way");
-    assert_says(&told.explanation, "bob.pcap shows 400 RTP and RTCP packets from 192.0.2.9:40000");
+    assert_says(&told.explanation, "bob.pcap shows 600 RTP and RTCP packets from 192.0.2.9:40000");
     assert_says(&told.explanation, "and alice.pcap none of them");
+}
+
+#[test]
+fn a_side_that_another_capture_shows_to_send_is_not_said_to_pause() {
+    let all = shots(&framed(one_way_media));
+    let first = all.iter().position(|shot| shot.bytes.get(42).is_some_and(|first| *first >= 0x80)).expect("media");
+    let is_lost = |number: usize| number > first + 200 && all[number].bytes.get(42).is_some_and(|first| *first >= 0x80);
+    let near = points::only(&all, |number, src, _| from_alice(src) || !is_lost(number));
+    let alone = analyze::report(&pcap(&near));
+    let told = finding(&alone, "media-one-way");
+    assert_eq!(told.confidence, Confidence::Likely);
+    assert_says(&told.fix, "is meant to send nothing");
+    let report = two(&near, &at_bob(&all));
+    let told = finding(&report, "media-one-way");
+    assert_eq!(told.confidence, Confidence::Certain);
+    assert!(!told.fix.contains("is meant to send nothing"), "{}", told.fix);
+    assert!(!told.explanation.contains("gives no reports at all"), "{}", told.explanation);
 }
 
 #[test]

@@ -102,7 +102,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
             {
                 continue;
             }
-            found.tell(&story, view, out);
+            found.tell(story, view, out);
             told.push(found);
         }
     }
@@ -271,30 +271,30 @@ impl OneWay<'_> {
         })
     }
 
-    fn tell(&self, story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
+    fn tell(&self, mut story: Story<'_>, view: &View<'_>, out: &mut Collector) {
         let &OneWay { src, dst, .. } = self;
         let times = [self.since.time, self.last.time];
         // what should come back is what was lost
         let sought =
             Sought { kinds: &[Kind::Media], what: "RTP and RTCP packets", from: Some(dst), times, how_far: false };
         let lost = travel::of_path(&self.way.path, &sought, view);
-        let (severity, confidence) = match story {
+        if !lost.fix.is_empty() && matches!(story, Story::Silent { owes_reports: false, .. }) {
             // it did send, as another capture shows
-            Story::Silent { owes_reports: false, .. } if !lost.fix.is_empty() => {
-                (Severity::Failure, Confidence::Certain)
-            }
+            story = Story::Silent { confidence: Confidence::Certain, owes_reports: true };
+        }
+        let (severity, confidence) = match &story {
             Story::Silent { confidence, .. } => (Severity::Failure, *confidence),
             Story::Gone(gone) => (Severity::Failure, gone.confidence()),
             Story::Reported(_) => (Severity::Failure, Confidence::Certain),
             Story::Spectator | Story::Ended(_) => (Severity::Note, Confidence::Certain),
         };
         let alive = self.other.alive.filter(|_| matches!(story, Story::Silent { .. }));
-        let reports = match story {
+        let reports = match &story {
             Story::Reported(Reports { unseen_seen: Some((first, last)), .. }) => vec![*first, *last],
             Story::Gone(gone) => gone.frames(),
             _ => Vec::new(),
         };
-        let (server, held_back) = match story {
+        let (server, held_back) = match &story {
             Story::Gone(gone) => (gone.server, gone.arrived.is_some()),
             _ => (None, false),
         };
@@ -319,7 +319,7 @@ impl OneWay<'_> {
             ..Occurrence::of(ID, "RFC 3550 §6.4")
         };
         out.add(seen, || {
-            let mut text = self.text(story);
+            let mut text = self.text(&story);
             text.explanation += &lost.text;
             text.fix += &lost.fix;
             text
