@@ -90,3 +90,24 @@ fn a_finding_about_one_user_of_several_is_told_of_that_user_alone() {
     assert_eq!(finding(&report, "turn-challenge").occurrences, 1);
     assert_eq!(report.findings.iter().filter(|found| found.subject.username.as_deref() != Some("carol")).count(), 0);
 }
+
+#[test]
+fn who_did_not_get_over_it_is_told_of_however_many_did_before() {
+    let mut scene = Scene::new();
+    for number in 1..=40_u16 {
+        let (client, user) = (format!("192.0.2.{number}:5000"), format!("user{number}"));
+        let (login, nonce) = (Login::new(&user, REALM, "right"), format!("nonce-of-{user}"));
+        scene.allocate_challenge(client.as_str(), SERVER, REALM, &nonce);
+        let full = scene.after_ms(20).allocate_as(client.as_str(), SERVER, &login, &nonce);
+        scene.after_ms(10).refuse(&full, 508, "Insufficient Capacity");
+        if number != 30 {
+            let relayed = format!("203.0.113.1:{}", 24_000 + number);
+            let again = format!("192.0.2.{number}:5001");
+            scene.after_ms(100).allocation(again.as_str(), SERVER, &login, &nonce, relayed.as_str());
+        }
+    }
+    scene.after_ms(20_000).frame(&[0; 60]);
+    let report = report(&scene.pcap());
+    let found = finding(&report, "turn-capacity");
+    assert_eq!(found.subject.client.map(|client| client.to_string()).as_deref(), Some("192.0.2.30:5000"));
+}

@@ -137,58 +137,66 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     FAMILIES.iter().flat_map(|family| family.iter())
 }
 
+/// Has all rules judge one thing, each as far as it judges such things.
+fn each(session: &Session, out: &mut Collector, judge: impl Fn(&Judge, &View<'_>, &mut Collector)) {
+    for rule in all() {
+        judge(&rule.judge, &View { session }, out);
+    }
+    out.make_room(session.clients());
+}
+
 /// Judges a flow that is over.
 pub fn judge_flow(flow: &Flow, session: &Session, out: &mut Collector) {
     // the other side of a NAT shows the same conversation again: it is judged once
     let Some(conversation) = flow.own_conversation() else { return };
-    for rule in all() {
-        if let Judge::Exchanges(judge) | Judge::Conversation(judge) = rule.judge {
-            judge(conversation, &View { session }, out);
+    each(session, out, |judge, view, out| {
+        if let Judge::Exchanges(judge) | Judge::Conversation(judge) = judge {
+            judge(conversation, view, out);
         }
-    }
+    });
 }
 
 /// Judges the exchanges of a conversation that goes on, before they are forgotten.
 pub fn judge_exchanges(conversation: &Conversation, session: &Session, out: &mut Collector) {
-    for rule in all() {
-        if let Judge::Exchanges(judge) = rule.judge {
-            judge(conversation, &View { session }, out);
+    each(session, out, |judge, view, out| {
+        if let Judge::Exchanges(judge) = judge {
+            judge(conversation, view, out);
         }
-    }
+    });
 }
 
 /// Judges a DTLS association that is over.
 pub fn judge_handshake(handshake: &Handshake, session: &Session, out: &mut Collector) {
-    for rule in all() {
-        if let Judge::Handshake(judge) = rule.judge {
-            judge(handshake, &View { session }, out);
+    each(session, out, |judge, view, out| {
+        if let Judge::Handshake(judge) = judge {
+            judge(handshake, view, out);
         }
-    }
+    });
 }
 
 /// Judges a TLS connection that is over.
 pub fn judge_tls(connection: &TlsConnection, session: &Session, out: &mut Collector) {
-    for rule in all() {
-        if let Judge::Tls(judge) = rule.judge {
-            judge(connection, &View { session }, out);
+    each(session, out, |judge, view, out| {
+        if let Judge::Tls(judge) = judge {
+            judge(connection, view, out);
         }
-    }
+    });
 }
 
 /// Judges an ICE session that is over.
 pub fn judge_ice(ice: &IceSession, session: &Session, out: &mut Collector) {
-    for rule in all() {
-        if let Judge::Ice(judge) = rule.judge {
-            judge(ice, &View { session }, out);
+    each(session, out, |judge, view, out| {
+        if let Judge::Ice(judge) = judge {
+            judge(ice, view, out);
         }
-    }
+    });
 }
 
 /// Judges the whole capture, once everything in it is over.
 pub fn judge_capture(session: &Session, out: &mut Collector) {
-    for rule in all() {
-        if let Judge::Capture(judge) = rule.judge {
-            judge(&View { session }, out);
+    each(session, out, |judge, view, out| {
+        if let Judge::Capture(judge) = judge {
+            judge(view, out);
         }
-    }
+    });
 }

@@ -19,11 +19,11 @@ const FEW: u64 = 3;
 pub struct Affected {
     /// The addresses of the first clients.
     pub clients: Vec<IpAddr>,
-    /// How many clients, among the first 4096 occurrences.
+    /// How many clients, among the first 4096 occurrences and as many later ones that were not got over.
     pub clients_total: u64,
     /// The names of the first users.
     pub users: Vec<String>,
-    /// How many users, among the first 4096 occurrences.
+    /// How many users, among the same.
     pub users_total: u64,
 }
 

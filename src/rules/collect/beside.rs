@@ -1,6 +1,6 @@
 //! Whom the same server served: that it took the same user at another time, or from another client, and how many others it took.
 
-use super::{Concluded, Group};
+use super::{Concluded, Group, Remedy};
 use crate::net::Endpoint;
 use crate::rules::evidence::how_long;
 use crate::session::{Grievance, Lendings, Name, Names};
@@ -25,8 +25,8 @@ const OPEN: &str = "differs between client and server";
 impl Group {
     /// Whose allocations are asked for: the users that a server does not take.
     pub(super) fn refused_users(&self) -> impl Iterator<Item = (Endpoint, Name)> {
-        let grievances = self.grievances.iter().filter(|_| self.finding.id == REJECTED);
-        grievances.filter_map(|(remedy, _)| remedy.grievance().and_then(|from| Some((from.server, from.user?))))
+        let grievances = self.remedies().filter(|_| self.finding.id == REJECTED).filter_map(Remedy::grievance);
+        grievances.filter_map(|from| Some((from.server, from.user?)))
     }
 
     /// Tells what the server did for others, and for the same user.

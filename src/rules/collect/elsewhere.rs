@@ -47,9 +47,11 @@ impl Group {
 
     /// Says that the client may have got through inside TLS, where that is what makes a failure only likely.
     pub(super) fn tell_of_sealed(&mut self, clients: &Clients) {
-        let mut sealed = self.grievances.iter().filter_map(|(remedy, _)| self.may_have_gone(remedy, clients)).copied();
-        let is_open = (self.finding.severity, self.finding.confidence) == (Severity::Failure, Confidence::Likely);
-        let Some(Sealed { client, server, unread, .. }) = sealed.next().filter(|_| is_open) else { return };
+        if (self.finding.severity, self.finding.confidence) != (Severity::Failure, Confidence::Likely) {
+            return;
+        }
+        let sealed = self.remedies().find_map(|remedy| self.may_have_gone(remedy, clients)).copied();
+        let Some(Sealed { client, server, unread, .. }) = sealed else { return };
         self.finding.text.explanation += &if unread {
             format!(
                 " {client} spoke TLS with {server}, and the capture lacks the hello that would say what for: it may have gone that way."

@@ -8,7 +8,7 @@ use crate::session::{Clients, Grievance, Lendings, Names};
 use crate::time::Timestamp;
 use std::cmp::Ordering;
 
-/// How many occurrences of a finding are kept to decide its severity by.
+/// How many occurrences of a finding are kept to decide its severity by: the first ones, and as many of those after them that nobody got over so far.
 pub(super) const MAX_GRIEVANCES: usize = 4096;
 
 /// Findings that speak of what is not there.
@@ -61,6 +61,10 @@ pub(super) struct Group {
     pub(super) finding: Concluded,
     /// Of the gravest occurrences: what would remedy each.
     pub(super) grievances: Vec<(Remedy, Confidence)>,
+    /// Those for which there was no room among these.
+    later: Vec<(Remedy, Confidence)>,
+    /// From how many occurrences on it is worth looking which of the later ones were got over.
+    room_at: u64,
     others: Vec<Told>,
     pub(super) causes: &'static [&'static str],
     /// Ids of findings that it is the cause of, where they are about the same.
@@ -97,6 +101,8 @@ impl Group {
         Group {
             finding,
             grievances: vec![(seen.remedy, seen.confidence)],
+            later: Vec::new(),
+            room_at: 0,
             others: Vec::new(),
             causes: seen.causes,
             effects: &[],
@@ -115,6 +121,11 @@ impl Group {
         finding.frames.extend(frames.iter().take(room));
     }
 
+    /// What would remedy each of the gravest occurrences.
+    pub(super) fn remedies(&self) -> impl Iterator<Item = &Remedy> {
+        self.grievances.iter().chain(&self.later).map(|(remedy, _)| remedy)
+    }
+
     /// Whether what came later shows that nothing was amiss, or that it could not be seen.
     pub(super) fn is_refuted(&self, clients: &Clients) -> bool {
         let refuted = |remedy: &Remedy| match remedy {
@@ -127,7 +138,7 @@ impl Group {
         let unseen =
             |remedy: &Remedy| ABOUT_ANSWERS.contains(&self.finding.id) && remedy.grievance().is_some_and(unheard);
         let hidden = |remedy: &Remedy| self.may_be_hidden(remedy, clients);
-        self.grievances.iter().all(|(remedy, _)| refuted(remedy) || unseen(remedy) || hidden(remedy))
+        self.remedies().all(|remedy| refuted(remedy) || unseen(remedy) || hidden(remedy))
     }
 
     /// The same was seen again.
@@ -154,8 +165,24 @@ impl Group {
         if matches!(grievance.0, Remedy::None) && self.grievances.iter().take(2).any(same) {
             return;
         }
-        if self.grievances.len() < MAX_GRIEVANCES {
-            self.grievances.push(grievance);
+        let kept = if self.grievances.len() < MAX_GRIEVANCES { &mut self.grievances } else { &mut self.later };
+        if kept.len() < MAX_GRIEVANCES {
+            kept.push(grievance);
+        }
+    }
+
+    /// Whether the next of these might find no room.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.others.len() == MAX_OTHERS
+            || self.later.len() == MAX_GRIEVANCES && self.finding.occurrences >= self.room_at
+    }
+
+    /// Forgets who got over it meanwhile, so that there is room for who does not.
+    pub(super) fn make_room(&mut self, clients: &Clients) {
+        self.others.retain(|other| !other.remedy.found(clients));
+        if self.later.len() == MAX_GRIEVANCES && self.finding.occurrences >= self.room_at {
+            self.later.retain(|(remedy, _)| !remedy.found(clients));
+            self.room_at = self.finding.occurrences + MAX_GRIEVANCES as u64 / 2;
         }
     }
 
@@ -167,6 +194,7 @@ impl Group {
         finding.frames.splice(..0, seen.frames);
         finding.frames.truncate(MAX_FRAMES);
         self.grievances = vec![(seen.remedy, seen.confidence)];
+        self.later.clear();
         self.others.clear();
     }
 
@@ -174,10 +202,10 @@ impl Group {
     pub(super) fn decide(&mut self, clients: &Clients, lendings: &Lendings<'_>, names: &Names) {
         let knocks = Knocks::among(self, clients, lendings);
         let fails = |remedy: &Remedy| !remedy.found(clients) && !self.went_over_tls(remedy, clients);
-        let mut failed = self.grievances.iter().map(|(remedy, _)| remedy).filter(|remedy| fails(remedy)).peekable();
-        let only_scanned = failed.peek().is_some() && failed.all(|remedy| knocks.are(remedy));
+        let is_scan = |remedy: &Remedy| knocks.are(remedy) || !fails(remedy);
+        let only_scanned = self.remedies().any(fails) && self.remedies().all(is_scan);
         let stands = |remedy: &Remedy| fails(remedy) && (only_scanned || !knocks.are(remedy));
-        let open = self.grievances.iter().filter(|(remedy, _)| stands(remedy));
+        let open = self.grievances.iter().chain(&self.later).filter(|(remedy, _)| stands(remedy));
         let open: Vec<(Remedy, Confidence)> = open
             .map(|&(remedy, confidence)| match self.may_have_gone(&remedy, clients) {
                 None if !knocks.are(&remedy) => (remedy, confidence),
@@ -213,7 +241,7 @@ impl Group {
         // where the clock was set back, nobody can say what came after
         let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
         if self.finding.severity == Severity::Failure
-            && self.grievances.iter().all(|(remedy, _)| remedy.grievance().is_some_and(unsure))
+            && self.remedies().all(|remedy| remedy.grievance().is_some_and(unsure))
         {
             self.finding.confidence = Confidence::Likely;
         }

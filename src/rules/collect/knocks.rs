@@ -22,7 +22,7 @@ pub(super) struct Knocks {
 impl Knocks {
     /// Those of like occurrences, which are all about one server.
     pub(super) fn among(group: &Group, clients: &Clients, lendings: &Lendings<'_>) -> Knocks {
-        let mut grievances = group.grievances.iter().filter_map(|(remedy, _)| remedy.grievance()).peekable();
+        let mut grievances = group.remedies().filter_map(Remedy::grievance).peekable();
         let mut knocks = Knocks::default();
         let Some(server) = grievances.peek().map(|first| first.server) else { return knocks };
         knocks.served = lendings.clients(server);

@@ -155,6 +155,8 @@ pub struct Collector {
     routine: HashMap<(&'static str, ServerAddress), (u64, u64)>,
     /// The keys of notes about servers, by id and server: a note that comes with every conversation is not worth its words each time.
     notes: HashMap<(&'static str, ServerAddress), String>,
+    /// Those in which the next might find no room.
+    crowded: Vec<String>,
     dropped: u64,
     added: u64,
     /// The one user whose findings are wanted.
@@ -182,6 +184,9 @@ impl Collector {
         let key = key_of(seen.id, &seen.key);
         if let Some(group) = self.groups.get_mut(&key) {
             group.again(seen, text);
+            if group.is_crowded() && !self.crowded.contains(&key) {
+                self.crowded.push(key);
+            }
             return;
         }
         if self.groups.len() >= MAX_FINDINGS {
@@ -189,6 +194,15 @@ impl Collector {
             return;
         }
         self.groups.insert(key.clone(), Group::new(key, seen, text()));
+    }
+
+    /// Forgets who got over what meanwhile, where there is no room for others.
+    pub fn make_room(&mut self, clients: &Clients) {
+        for key in self.crowded.drain(..) {
+            if let Some(group) = self.groups.get_mut(&key) {
+                group.make_room(clients);
+            }
+        }
     }
 
     /// Something was seen that is the cause of findings with these ids, where they are about the same server (else client) and user. It is as

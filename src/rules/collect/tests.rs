@@ -72,6 +72,27 @@ fn a_failure_that_was_remedied_is_a_warning() {
 }
 
 #[test]
+fn one_failure_stands_among_however_many_that_were_got_over() {
+    let mut clients = Clients::new(10);
+    clients.allocated("192.0.2.9".parse().unwrap(), None, Endpoint::v4([192, 0, 2, 1], 3478), Timestamp(50));
+    let concluded = |stands: usize| {
+        let mut collector = Collector::default();
+        for number in 0..20_000 {
+            let from = grievance(if number == stands { 60 } else { 10 });
+            let told = Occurrence { remedy: Remedy::Service(from), ..seen("x", 1, Severity::Failure) };
+            collector.add(told, Text::default);
+            collector.make_room(&clients);
+        }
+        let finding = collector.conclude(&clients, &names()).remove(0);
+        (finding.severity, finding.occurrences, finding.affected.clients_total)
+    };
+    for stands in [0, 4_095, 4_096, 8_191, 8_192, 19_999] {
+        assert_eq!(concluded(stands), (Severity::Failure, 20_000, 1), "{stands}");
+    }
+    assert_eq!(concluded(usize::MAX), (Severity::Warning, 20_000, 1));
+}
+
+#[test]
 fn a_client_that_is_known_failed_for_certain_though_others_found_no_room() {
     let confidence = |first: &str| {
         let mut clients = Clients::new(1);
