@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::analyze::{assert_says, finding, report, report_of};
+use support::analyze::{assert_says, finding, frames_of, report, report_of};
 use support::*;
 use turnscope::analyzer::{Filters, Options};
 use turnscope::report::Report;
@@ -110,4 +110,5 @@ fn who_did_not_get_over_it_is_told_of_however_many_did_before() {
     let report = report(&scene.pcap());
     let found = finding(&report, "turn-capacity");
     assert_eq!(found.subject.client.map(|client| client.to_string()).as_deref(), Some("192.0.2.30:5000"));
+    assert_eq!((found.occurrences, frames_of(&report, "turn-capacity").len()), (40, 2), "the frames show that one");
 }

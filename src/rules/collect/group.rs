@@ -46,7 +46,7 @@ const ABOUT_ANSWERS: &[&str] = &[
 const MAX_OTHERS: usize = 4;
 
 /// What can be told of a client that is not the first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Told {
     remedy: Remedy,
     text: Text,
@@ -214,12 +214,12 @@ impl Group {
             .collect();
         // who got over it is not told of where another did not
         let first_stands = self.grievances.first().is_some_and(|(remedy, _)| stands(remedy));
-        let another = self.others.iter().position(|other| !first_stands && stands(&other.remedy));
-        if let Some(told) = another.map(|place| self.others.swap_remove(place)) {
-            let Told { text, frames, filter, subject, .. } = told;
+        let others = self.others.iter().filter(|other| !first_stands && stands(&other.remedy));
+        let others: Vec<Told> = others.cloned().collect();
+        let frames = others.iter().flat_map(|told| &told.frames).copied().take(MAX_FRAMES).collect();
+        if let Some(Told { text, filter, subject, .. }) = others.into_iter().next() {
             (self.finding.text, self.finding.filter, self.finding.subject) = (text, filter, subject);
-            self.finding.frames.splice(..0, frames);
-            self.finding.frames.truncate(MAX_FRAMES);
+            self.finding.frames = frames;
         }
         if open.is_empty() && self.finding.severity == Severity::Failure {
             self.finding.severity = Severity::Warning;
