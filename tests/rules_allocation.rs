@@ -151,6 +151,29 @@ fn a_refresh_that_is_refused_before_the_end_says_how_much_was_left() {
     assert_says(&found.title, "gone 500.0 s before its time");
 }
 
+#[test]
+fn allocations_that_clients_of_several_networks_lose_at_once_are_the_servers_loss() {
+    let told = |clients: [&str; 3]| {
+        let mut scene = Scene::new();
+        for (client, relayed) in
+            clients.iter().zip(["10.88.246.156:24001", "10.88.246.156:24002", "10.88.246.156:24003"])
+        {
+            scene.after_ms(10).allocation(*client, SERVER, &alice(), "nonce", relayed);
+        }
+        for client in clients {
+            let refresh = scene.after_ms(100_000).refresh(client, SERVER, &alice(), "nonce", 600);
+            scene.after_ms(10).refuse(&refresh, 437, "Invalid allocation");
+        }
+        finding(&report(&later(&mut scene)), "turn-allocation-gone").explanation.clone()
+    };
+    let public = ["198.51.100.1:5000", "198.51.100.2:5000", "198.51.100.3:5000"];
+    assert_says(&told(public), "3 clients at public addresses of their own lost theirs at about that time");
+    let behind_one_nat = ["192.168.1.2:5000", "192.168.1.3:5000", "192.168.1.4:5000"];
+    assert!(!told(behind_one_nat).contains("clients at public addresses"));
+    let of_one_host = ["198.51.100.1:5000", "198.51.100.1:5001", "198.51.100.1:5002"];
+    assert!(!told(of_one_host).contains("clients at public addresses"));
+}
+
 /// What is said of a Refresh that is refused long before the end, where the client is then seen as `mapped`, and whether its port was closed.
 fn told_of_a_loss(mapped: &str, stopped: bool) -> String {
     let mut scene = allocated();

@@ -90,7 +90,10 @@ fn status(server: &Server) -> String {
     let mut words = Vec::new();
     if let Some(mapped) = server.transports.iter().find_map(|transport| transport.mapped) {
         // each client has an address of its own
-        words.push(format!("{} seen as {mapped}", if server.peak_clients > 1 { "one of its clients" } else { "clients" }));
+        words.push(format!(
+            "{} seen as {mapped}",
+            if server.peak_clients > 1 { "one of its clients" } else { "clients" }
+        ));
     }
     let relays = |udp: u64, tcp: u64| match (udp, tcp) {
         (udp, 0) => count(udp, "relay", "relays"),

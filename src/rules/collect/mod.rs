@@ -10,6 +10,7 @@ mod monitors;
 mod proxies;
 mod refusers;
 mod remedy;
+mod restarts;
 #[cfg(test)]
 mod tests;
 mod ways;
