@@ -1,12 +1,12 @@
 //! What a capture at a server with many clients says of those few for whom it does not work.
 
-#![allow(clippy::indexing_slicing)]
+#![allow(clippy::indexing_slicing, clippy::panic)]
 
 mod support;
 
 use support::analyze::{assert_says, finding, report};
 use support::*;
-use turnscope::report::{Report, TransportOutcome, Verdict};
+use turnscope::report::{Finding, Report, TransportOutcome, Verdict};
 use turnscope::rules::{Confidence, Severity};
 
 const SERVER: &str = "203.0.113.1:3478";
@@ -204,4 +204,53 @@ fn where_the_clock_was_set_back_no_duration_is_told_rather_than_a_negative_one()
     let captures = text.split("\nCapture").nth(1).expect("a section on the capture");
     let captures = captures.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(captures.contains("Times: they go back by 2 h 0 min after "), "{captures}");
+}
+
+/// One of five clients refreshes and a new one asks, both in vain and for half a minute; another refreshes at these times (seconds) and is answered.
+fn unanswered_while_another_is_served(at: &[u64]) -> Report {
+    let mut scene = server_with(5);
+    let login = |host: u8| Login::new(&format!("user{host}"), REALM, "right");
+    let sent = [
+        scene.at_ms(20_000).refresh("192.0.2.1:5000", SERVER, &login(1), "nonce-1", 600),
+        scene.after_ms(1).allocate("198.51.100.7:5000", SERVER),
+    ];
+    let copies = [20_500, 21_500, 23_500, 27_500, 35_500, 51_500].map(|time| (time, false));
+    let mut events: Vec<(u64, bool)> = copies.into_iter().chain(at.iter().map(|&at| (at * 1_000, true))).collect();
+    events.sort_unstable();
+    for (time, served) in events {
+        scene.at_ms(time);
+        if served {
+            let refresh = scene.refresh("192.0.2.2:5000", SERVER, &login(2), "nonce-2", 600);
+            scene.after_ms(1).granted(&refresh, Some(600), &login(2));
+        } else {
+            sent.iter().for_each(|sent| drop(scene.retransmit(sent)));
+        }
+    }
+    scene.at_ms(130_000).frame(&[0; 60]);
+    report(&scene.pcap())
+}
+
+#[test]
+fn a_server_that_answers_nobody_for_a_while_is_told_of_and_not_the_clients_that_ask_it_then() {
+    for (served, when) in [(&[70][..], "before and afterwards it answered others"), (&[], "before it answered others")]
+    {
+        let report = unanswered_while_another_is_served(served);
+        let told: Vec<&Finding> = report.findings.iter().filter(|found| found.id == "turn-no-response").collect();
+        assert_eq!(told.len(), 2, "{}", report.headline);
+        for found in told {
+            assert_says(&found.title, "nor anybody else in that time");
+            assert_says(&found.explanation, when);
+            assert_says(&found.fix, "See whether 203.0.113.1:3478 ran at that time and was reached");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_answers_others_meanwhile_runs() {
+    let report = unanswered_while_another_is_served(&[40]);
+    let told: Vec<&Finding> = report.findings.iter().filter(|found| found.id == "turn-no-response").collect();
+    let [one, other] = told[..] else { panic!("{}", report.headline) };
+    let (new, old) = if one.title.contains("198.51.100.7") { (one, other) } else { (other, one) };
+    assert_says(&new.title, "though it answers other clients");
+    assert_says(&old.explanation, "The server went on answering others, so that the way of this client is closed");
 }

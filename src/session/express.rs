@@ -374,9 +374,7 @@ impl Session {
         let [_, of_server] = &mut conversation.ttl;
         *of_server = at.ttl;
         conversation.granted_plainly(method, rtt, seen.time);
-        if conversation.answered == 1 {
-            self.servers.answers(conversation.server, conversation.transport, seen.time);
-        }
+        self.servers.answers(conversation.server, conversation.transport, conversation.client, seen.time);
         flow.stun = true;
         flow.gets_answer(id);
         flow.count(at.src, seen);

@@ -54,6 +54,7 @@ pub use limits::Limits;
 pub use media::turned_back::TurnedBack;
 pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};
 pub use observe::Known;
+pub use parties::answering::Meanwhile;
 pub use parties::attempts::{Attempt, Attempts, Way, Ways, is_usual};
 pub use parties::client::{Clients, Grievance, Sealed};
 pub use parties::outcome::{Denied, Redirect};

@@ -3,6 +3,7 @@
 mod answer_lost;
 mod connection_closed;
 mod fallback;
+mod hung;
 mod no_response;
 pub(super) mod stopped;
 mod unreachable;

@@ -1,5 +1,6 @@
 //! `turn-no-response`: requests to a server to which nothing comes back.
 
+use super::hung::Nobody;
 use crate::event::Connection;
 use crate::frame::{Seen, in_order};
 use crate::net::{Scope, ServerAddress, Transport};
@@ -138,12 +139,13 @@ fn tell(
     let user = last.asked.user_or_hash();
     // a client asks several servers at a time: one that answered just before this one was asked counts too
     let grievance = Grievance::of(conversation, user, first.first.time.before(AT_ONCE));
-    let sent = asked.iter().map(|exchange| exchange.times_sent()).sum();
+    let serves = whom_it_serves(conversation, asked, view);
+    let to_all = if matches!(serves, Some(Serves::Nobody(_))) { " to all" } else { "" };
     let mut seen = Occurrence {
         id: ID,
         key: match conversation.transport {
-            Transport::Udp => format!("{server} {method}"),
-            transport => format!("{server} {method} {transport}"),
+            Transport::Udp => format!("{server} {method}{to_all}"),
+            transport => format!("{server} {method} {transport}{to_all}"),
         },
         severity: Severity::Failure,
         confidence,
@@ -161,12 +163,12 @@ fn tell(
             out.add(seen, || hung_up(conversation, method, asked, closed, view));
         }
         None if knows_binding_only(conversation) || header_before(conversation).is_some() => {
-            out.add(seen, || text(conversation, method, asked, sent, view))
+            out.add(seen, || text(conversation, method, asked, serves, view))
         }
         None => {
             let other = if conversation.transport.is_stream() { "TLS" } else { "TCP or TLS" };
             let otherwise = format!("Where a network allows no such traffic, give the client a TURN URL over {other}.");
-            out.add_way(seen, &otherwise, || text(conversation, method, asked, sent, view));
+            out.add_way(seen, &otherwise, || text(conversation, method, asked, serves, view));
         }
     }
 }
@@ -284,13 +286,20 @@ struct Signs {
     serves: Option<Serves>,
 }
 
-fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: u64, view: &View<'_>) -> Text {
+fn text(
+    conversation: &Conversation,
+    method: Method,
+    asked: &[&Exchange],
+    serves: Option<Serves>,
+    view: &View<'_>,
+) -> Text {
+    let sent = asked.iter().map(|exchange| exchange.times_sent()).sum();
     let (client, server, transport) = (conversation.client, conversation.server, conversation.transport);
     let signs = Signs {
         header: header_before(conversation),
         lends_nothing: knows_binding_only(conversation),
         drops_signed: is_signed_only(conversation, asked),
-        serves: whom_it_serves(conversation, asked, view),
+        serves,
     };
     let over = asked.iter().map(|exchange| exchange.last.time).max().zip(asked.first()).map(|(last, first)| {
         let over = last.since(first.first.time);
@@ -312,19 +321,24 @@ fn text(conversation: &Conversation, method: Method, asked: &[&Exchange], sent: 
         [] => String::new(),
         some => format!(" In the same capture {}.", some.join(", and ")),
     };
+    let nobody = match signs.serves {
+        Some(Serves::Nobody(nobody)) => format!(" {}", nobody.told(server)),
+        _ => String::new(),
+    };
     let way = travel::of_requests(conversation, asked, view);
     let (led, otherwise) = redirect::sent_here(conversation, view);
     let besides = match signs.serves {
         Some(Serves::OtherClients) => format!("{}, though it answers other clients", way.title),
         Some(Serves::TheSameHost) => format!("{}, though it answers other requests of the same host", way.title),
-        None if !way.title.is_empty() => way.title,
+        _ if !way.title.is_empty() => way.title,
+        Some(Serves::Nobody(_)) => ", nor anybody else in that time".to_owned(),
         None if signs.header.is_some() => ", behind a header of the PROXY protocol".to_owned(),
         None => others.first().map(|other| format!(", while {other}")).unwrap_or_default(),
     };
     Text {
         title: title(conversation, method, sent, &signs) + &besides,
         explanation: format!(
-            "{client} sent {} to {server}{} ({}). Neither an answer nor an ICMP error came back.{}{front}{alone}{}{}{others_text}{led}{own}",
+            "{client} sent {} to {server}{} ({}). Neither an answer nor an ICMP error came back.{}{front}{alone}{}{}{nobody}{others_text}{led}{own}",
             counted(sent, &format!("{method} request")),
             over.unwrap_or_default(),
             frames(&frames_of(asked.iter().copied())),
@@ -389,6 +403,10 @@ fn fix(conversation: &Conversation, signs: Signs, (turn_back, otherwise): (&str,
                 "Find out what is different about {client}, since {server} runs and others reach it: firewalls, block lists and rate limits that \
                  apply to this client, the way back to it, losses"
             ),
+            Serves::Nobody(_) => format!(
+                "See whether {server} ran at that time and was reached: its log, its load, a restart, the network in front of it. If it answered somebody after \
+                 all, find out what is different about {client}"
+            ),
             Serves::TheSameHost => format!(
                 "Find out what is different about these requests, since {server} runs and the host reaches it: a firewall that drops them for \
                  their size, content or port, a stale entry for that port in a NAT or connection tracker (as after a container was made anew), a rate limit, a \
@@ -428,15 +446,22 @@ fn is_signed_only(conversation: &Conversation, asked: &[&Exchange]) -> bool {
 enum Serves {
     OtherClients,
     TheSameHost,
+    Nobody(Nobody),
 }
 
 /// Whom a server answered over the same transport after it was first asked in vain in this conversation, in which it never answered.
 fn whom_it_serves(conversation: &Conversation, asked: &[&Exchange], view: &View<'_>) -> Option<Serves> {
     let (client, server) = (conversation.client.0.ip(), conversation.server);
     let since = asked.first()?.first.time;
+    if conversation.answered > 0 {
+        return None;
+    }
+    if let Some(nobody) = Nobody::of(conversation, asked, view) {
+        return Some(Serves::Nobody(nobody));
+    }
     let serves = view.session.servers().answered_after(server, conversation.transport, since);
     let same = || view.session.clients().was_answered(client, server.0);
-    (serves && conversation.answered == 0).then(|| if same() { Serves::TheSameHost } else { Serves::OtherClients })
+    serves.then(|| if same() { Serves::TheSameHost } else { Serves::OtherClients })
 }
 
 /// Who answered instead: other transports and ports of the same server first.

@@ -1,10 +1,11 @@
 //! `turn-no-response`, in the middle of a call: a server that served a client and then answers nothing any more.
 
+use super::hung::{self, Nobody};
 use super::no_response::{ID, PATIENCE, TI, is_service, is_tried};
 use crate::rules::denied::is_release;
 use crate::rules::evidence::{Dialect, counted, filter_of, frames, frames_of, how_long};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
-use crate::session::{Allocation, Answer, Conversation, Exchange, Grievance, closed};
+use crate::session::{Allocation, Answer, Conversation, Exchange, Grievance, Meanwhile, closed};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::Method;
 
@@ -29,7 +30,10 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     let whole = !conversation.began_before && conversation.orphans == 0;
     let seen = Occurrence {
         id: ID,
-        key: format!("{server} stopped"),
+        key: format!(
+            "{server} stopped{}",
+            if Nobody::of(conversation, &asked, view).is_some() { " for all" } else { "" }
+        ),
         severity: Severity::Failure,
         confidence: if whole { Confidence::Certain } else { Confidence::Likely },
         remedy: Remedy::Service(Grievance::of(conversation, user, first.first.time)),
@@ -156,14 +160,30 @@ fn cause(asked: &[&Exchange], conversation: &Conversation, after: &str, view: &V
             ),
         );
     }
+    if let Some(nobody) = Nobody::of(conversation, asked, view) {
+        return (
+            format!(
+                "{} So it is not the way of this client alone that was closed: the server hung, or was cut off.",
+                nobody.told(server)
+            ),
+            format!(
+                "See whether {server} ran at that time and was reached: its log, its load, a restart, the network in front of it. A client that meets this must \
+                 allocate anew and restart ICE."
+            ),
+        );
+    }
     let pion = match Dialect::of(conversation, view) {
         Dialect::Pion => {
             " Or it was restarted: servers built on pion (LiveKit, STUNner) do not answer what they have no allocation for."
         }
         _ => "",
     };
+    let closed = match hung::meanwhile(conversation, asked, view) {
+        Some(Meanwhile::Answered) => "The server went on answering others, so that the way of this client is closed.",
+        _ => "The way that was open is closed, or the server is gone.",
+    };
     (
-        format!("The way that was open is closed, or the server is gone.{pion}"),
+        format!("{closed}{pion}"),
         format!(
             "Capture at {server}: if the requests arrive there, see in its log whether it still runs; if not, look at the firewalls and NATs on \
              the way for a session that was ended or a rule that changed{after}, and whether the client changed its network. A client that \
@@ -192,6 +212,7 @@ fn text(
     methods.truncate(3);
     let (methods, requests) = (methods.join(" and "), counted(sent, "request"));
     let (why, fix) = cause(asked, conversation, &after, view);
+    let nobody = Nobody::of(conversation, asked, view).map_or("", |_| ", nor anybody else in that time");
     let data = if known.sent.packets > 0 && known.sent.last > heard {
         " What it sends through the relay gets nothing back either."
     } else {
@@ -199,7 +220,7 @@ fn text(
     };
     Text {
         title: format!(
-            "{server} answers {client} no more{after}: nothing comes back, and {requests} ({methods}) went unanswered"
+            "{server} answers {client} no more{after}{nobody}: nothing comes back, and {requests} ({methods}) went unanswered"
         ),
         explanation: format!(
             "{server} gave {client} an allocation (frame {}) and was heard last in frame {frame}. After that {client} sent {requests} \

@@ -1,5 +1,6 @@
 //! Clients and servers: what each client had in the end, how each server fared, and the connections between them that came to nothing.
 
+pub(super) mod answering;
 pub(super) mod attempts;
 pub(super) mod client;
 pub(super) mod outcome;

@@ -1,9 +1,10 @@
 //! The servers that were asked, and how each fared by transport.
 
+use super::answering::{Answering, Meanwhile};
 use super::attempts::Attempt;
 use crate::bounded::BoundedMap;
 use crate::event::{Connection, IcmpAnswer};
-use crate::net::{MappedAddress, ServerAddress, Transport};
+use crate::net::{ClientAddress, MappedAddress, ServerAddress, Transport};
 use crate::session::allocations::activity::Activity;
 use crate::session::conversations::conversation::{Conversation, From};
 use crate::session::conversations::exchange::Seen;
@@ -114,8 +115,7 @@ impl Server {
 #[derive(Debug)]
 pub struct Servers {
     servers: HashMap<ServerAddress, Server>,
-    /// When each last answered anybody, as far as that is known.
-    answering: HashMap<(ServerAddress, Transport), Timestamp>,
+    answering: Answering,
     max: usize,
     dropped: u64,
 }
@@ -124,7 +124,7 @@ impl Servers {
     /// An empty table for at most `max` servers.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Servers { servers: HashMap::new(), answering: HashMap::new(), max, dropped: 0 }
+        Servers { servers: HashMap::new(), answering: Answering::new(max), max, dropped: 0 }
     }
 
     /// Whether anything is known of it.
@@ -197,25 +197,34 @@ impl Servers {
         Some(server)
     }
 
-    /// A server answered at a time: for the first time in a conversation that goes on, or for the last in one that ended.
-    pub(in crate::session) fn answers(&mut self, server: ServerAddress, transport: Transport, at: Timestamp) {
-        if let Some(last) = self.answering.entry_up_to(self.max, (server, transport), || at) {
-            *last = at.max(*last);
-        }
+    /// A server answers a request of a client.
+    #[inline]
+    pub(in crate::session) fn answers(
+        &mut self,
+        server: ServerAddress,
+        transport: Transport,
+        client: ClientAddress,
+        at: Timestamp,
+    ) {
+        self.answering.add(server, transport, client.0, at);
     }
 
-    /// Whether a server is known to have answered anybody over a transport after a time.
+    /// Whether a server answered anybody over a transport after a time.
     #[must_use]
     pub fn answered_after(&self, server: ServerAddress, transport: Transport, time: Timestamp) -> bool {
-        self.answering.get(&(server, transport)).is_some_and(|last| *last > time)
+        self.answering.after(server, transport, time)
+    }
+
+    /// What a server did over a transport for anybody between two times, at which it was asked in vain; `None` where that is not known, or where it has one
+    /// client only.
+    #[must_use]
+    pub fn meanwhile(&self, server: ServerAddress, transport: Transport, times: [Timestamp; 2]) -> Option<Meanwhile> {
+        self.answering.meanwhile(server, transport, times)
     }
 
     /// Adds what a conversation that ends at `now` showed.
     pub fn add(&mut self, conversation: &Conversation, now: Timestamp) {
         let address = conversation.server;
-        if let Some(heard) = conversation.server_heard {
-            self.answers(address, conversation.transport, heard.time);
-        }
         let Some(server) = self.entry(address, conversation.first) else { return };
         server.software = conversation.software.or(server.software);
         for allocation in conversation.allocations() {

@@ -251,9 +251,7 @@ impl Session {
         let [_, of_server] = &mut conversation.ttl;
         *of_server = ttl;
         conversation.settled(exchange);
-        if conversation.answered == 1 {
-            self.servers.answers(conversation.server, conversation.transport, answer.seen.time);
-        }
+        self.servers.answers(conversation.server, conversation.transport, conversation.client, answer.seen.time);
         if stale.is_some() {
             conversation.stale = stale.map(Box::new);
         } else if answer.class == Class::Success
