@@ -118,10 +118,10 @@ impl Trace {
         };
         let at = refused.first.time;
         let stopped = conversation.turned_away.as_deref().filter(|away| {
-            away.first.kind.is_port_unreachable()
-                && away.first.sender == conversation.server.0.ip()
-                && since <= away.since
-                && away.since < at
+            away.answer.kind.is_port_unreachable()
+                && away.answer.sender == conversation.server.0.ip()
+                && since <= away.first.time
+                && away.first.time < at
         });
         if let Some(away) = stopped {
             return Some(Trace::Stopped(away.first.frame));

@@ -5,7 +5,8 @@ use super::{FRAGMENT_LOST, HELLO_FRAGMENTED, Reading, Story, hello_frames};
 use crate::frame::in_order;
 use crate::rules::evidence::{frames, frames_at, listed};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
-use crate::session::handshake::{Handshake, Role, Unreachable};
+use crate::session::IcmpErrors;
+use crate::session::handshake::{Handshake, Role};
 use crate::time::Span;
 use crate::wire::handshake::HandshakeType;
 use std::ops::Range;
@@ -17,9 +18,6 @@ const LONG: Span = Span::from_secs(3);
 const LEFT_OUT: &str = " Or it is the capture that leaves them out: a filter on ports lets the first fragment of a packet pass only, for the others have no \
                         ports.";
 const CAPTURE_ALL: &str = " Capture again with a filter that takes all fragments, such as tcpdump's \"udp port N or (ip[6:2] & 0x1fff != 0)\".";
-/// Bytes of the headers of IP and UDP.
-const IPV4: u32 = 28;
-const IPV6: u32 = 48;
 
 pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector) {
     let Some(story) = Story::of(handshake) else { return };
@@ -35,8 +33,8 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     let part = lost_parts(handshake).next();
     let packet = handshake.ip_fragments.first().filter(|_| lost_packets(handshake));
-    if let (None, None, Some((icmp, mtu))) = (part, packet, turned_back(handshake)) {
-        return too_large(story, (icmp, mtu), view, out);
+    if let (None, None, Some((from, icmp))) = (part, packet, turned_back(handshake)) {
+        return too_large(story, *from, icmp, view, out);
     }
     let Some(from) = part.map(|(role, _)| role).or(packet.map(|packet| packet.from)) else { return };
     // where the first record is missing, or the answer to the check that opened the way for it, so may be more
@@ -125,15 +123,14 @@ pub(super) fn may_be_left_out(handshake: &Handshake, view: &View<'_>) -> bool {
 
 /// That a router found datagrams of a handshake too large, as a sentence.
 pub(super) fn too_big(handshake: &Handshake) -> Option<String> {
-    let (icmp, mtu) = handshake.too_big.as_ref()?;
-    let mtu = mtu.map(|mtu| format!(" and takes {mtu} bytes at most")).unwrap_or_default();
-    Some(format!(" {} says that packets are too big{mtu} (ICMP, frame {}).", icmp.first.sender, icmp.first.frame))
+    let (_, icmp) = handshake.too_big.as_ref()?;
+    let mtu = icmp.mtu.map(|mtu| format!(" and takes {mtu} bytes at most")).unwrap_or_default();
+    Some(format!(" {} says that packets are too big{mtu} (ICMP, frame {}).", icmp.answer.sender, icmp.answer.frame))
 }
 
 /// A router says of a flight that it is too large for the way on, each time that it is sent.
-fn too_large(story: &Story<'_>, (icmp, mtu): (&Unreachable, Option<u32>), view: &View<'_>, out: &mut Collector) {
+fn too_large(story: &Story<'_>, from: Role, icmp: &IcmpErrors, view: &View<'_>, out: &mut Collector) {
     let handshake = story.handshake;
-    let from = icmp.from;
     let flights = handshake.flights.iter().filter(|flight| flight.from == from && flight.repeated > 0);
     let sent = frames_at(flights.flat_map(|flight| flight.times.iter().copied()));
     let numbers = in_order(sent.into_iter().chain(icmp.frames.iter().copied()));
@@ -142,11 +139,10 @@ fn too_large(story: &Story<'_>, (icmp, mtu): (&Unreachable, Option<u32>), view: 
     seen.filter = seen.filter.map(|filter| filter.replacen("dtls", "(dtls || icmp || icmpv6)", 1));
     seen.reference = "RFC 9147 §4.4";
     story.add(seen, view, out, || {
-        let (sender, receiver, router) = (story.end(from), story.end(from.other()), icmp.first.sender);
-        let headers = if router.is_ipv4() { IPV4 } else { IPV6 };
-        let takes = mtu.map(|mtu| format!(": {router} passes on {mtu} bytes at most")).unwrap_or_default();
-        let fits = match mtu {
-            Some(mtu) => format!("to {} bytes or less, {mtu} without the headers of IP and UDP", mtu.saturating_sub(headers)),
+        let (sender, receiver, router) = (story.end(from), story.end(from.other()), icmp.answer.sender);
+        let takes = icmp.mtu.map(|mtu| format!(": {router} passes on {mtu} bytes at most")).unwrap_or_default();
+        let fits = match icmp.mtu.zip(icmp.largest_payload()) {
+            Some((mtu, bytes)) => format!("to {bytes} bytes or less, {mtu} without the headers of IP and UDP"),
             None => "to 1200 bytes or less".to_owned(),
         };
         Text {
@@ -155,7 +151,7 @@ fn too_large(story: &Story<'_>, (icmp, mtu): (&Unreachable, Option<u32>), view: 
                 "{router} answered {} datagrams of {sender} with ICMP \"{}\" ({}), and so did not pass them on; the largest has {} bytes without the headers of IP \
                  and UDP. {sender} sent its flight again and met the same. Small packets, such as connectivity checks, do pass.",
                 icmp.total,
-                icmp.first.kind,
+                icmp.answer.kind,
                 frames(&numbers),
                 handshake.sides[from].largest_datagram,
             ),

@@ -207,8 +207,8 @@ fn stuck(story: &Story<'_>, last: &Flight, repeated: u32, listed: &[u64], view: 
         true => format!(" Its stack or application refuses the hello without a word{TOO_LARGE}."),
         false => String::new(),
     };
-    let icmp = handshake.unreachable.as_ref().map(|known| {
-        format!(" {} ({}) came from {}.", counted(known.total, "ICMP error"), known.first.kind, known.first.sender)
+    let icmp = handshake.unreachable.as_ref().map(|(_, known)| {
+        format!(" {} ({}) came from {}.", counted(known.total, "ICMP error"), known.answer.kind, known.answer.sender)
     });
     let icmp = icmp.or_else(|| too_big(handshake));
     let closed = handshake.given_up().map(|alert| {

@@ -1,6 +1,7 @@
 //! Which of the stories an association tells: the first that fits.
 
-use crate::session::handshake::{Handshake, Missing, Role, State, Unreachable, What};
+use crate::session::IcmpErrors;
+use crate::session::handshake::{Handshake, Missing, Role, State, What};
 use crate::time::Span;
 use crate::wire::handshake::{HandshakeType, Version};
 
@@ -56,7 +57,7 @@ impl Reading {
         }
         let client_alone = !handshake.is_two_sided() && handshake.roles_known && handshake.sides.server.last.is_none();
         // who sends more than its hello was answered, where this capture does not look: then the error comes at the end of a call
-        let refused = handshake.unreachable.as_ref().is_some_and(|known| known.from == Role::Client);
+        let refused = handshake.unreachable.as_ref().is_some_and(|&(from, _)| from == Role::Client);
         if refused && client_alone && !went_past_hello(handshake) {
             return Reading::Unreachable;
         }
@@ -178,13 +179,13 @@ pub(super) fn lost_packets(handshake: &Handshake) -> bool {
     !handshake.ip_fragments.is_empty() && handshake.flights.iter().any(|flight| flight.repeated >= 1)
 }
 
-/// ICMP errors that say that a flight is too large for the path, where it was sent again and met them again, and the MTU that they tell. After such that come
+/// ICMP errors that say that a flight is too large for the path, where it was sent again and met them again. After such that come
 /// once the sender may have made its datagrams smaller.
-pub(super) fn turned_back(handshake: &Handshake) -> Option<(&Unreachable, Option<u32>)> {
-    let (known, mtu) = handshake.too_big.as_ref()?;
-    let again = handshake.flights.iter().any(|flight| flight.from == known.from && flight.repeated >= 1);
-    let lasts = known.total > 1 && known.last.since(handshake.first.time) >= AGAIN_LATER;
-    (again && lasts).then_some((known, *mtu))
+pub(super) fn turned_back(handshake: &Handshake) -> Option<&(Role, IcmpErrors)> {
+    let told @ (from, known) = handshake.too_big.as_ref()?;
+    let again = handshake.flights.iter().any(|flight| flight.from == *from && flight.repeated >= 1);
+    let lasts = known.total > 1 && known.last.time.since(handshake.first.time) >= AGAIN_LATER;
+    (again && lasts).then_some(told)
 }
 
 /// Whether a version is older than DTLS 1.2.

@@ -106,9 +106,9 @@ fn astray(story: &Story<'_>, copies: u32, listed: &[u64], (other, at): (Endpoint
 
 fn unreachable(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let handshake = story.handshake;
-    let Some(known) = &handshake.unreachable else { return };
+    let Some((_, known)) = &handshake.unreachable else { return };
     let listed = in_order(hello_frames(handshake).into_iter().chain(known.frames.iter().copied()));
-    let icmp = known.first;
+    let icmp = known.answer;
     let what = format!("{} {:?}", icmp.sender, icmp.kind);
     let mut seen = story.occurrence(UNREACHABLE, Severity::Failure, Confidence::Certain, &what);
     seen.frames = listed.clone();

@@ -6,7 +6,7 @@ use super::one_way::{ALIVE, OneWay, UNREPORTED};
 use crate::net::{ClientAddress, ServerAddress};
 use crate::rules::evidence::{first_frames, times};
 use crate::rules::{Confidence, Text, View};
-use crate::session::{MediaWay, Seen, TurnedBack};
+use crate::session::{IcmpErrors, MediaWay, Seen};
 use crate::time::Span;
 
 /// So many reports show that a side gives them; and so many ICMP errors are more than those of a socket that was closed a moment before the other.
@@ -17,7 +17,7 @@ pub(super) struct Gone<'s> {
     /// The last that came of it.
     pub heard: Seen,
     /// What says by ICMP that the other's packets do not get there.
-    refused: Option<&'s TurnedBack>,
+    refused: Option<&'s IcmpErrors>,
     /// The server of the relay that carries the media.
     pub server: Option<ServerAddress>,
     /// Where its media gets to a relay, which does not pass it on: the last of that.

@@ -7,9 +7,6 @@ use crate::time::Span;
 
 /// So many errors over so much time say that the sender goes on as before.
 const LASTING: (u64, Span) = (3, Span::from_secs(1));
-/// Bytes of the headers of IP and UDP.
-const IPV4: u32 = 28;
-const IPV6: u32 = 48;
 
 pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
     for (src, dst, known) in view.session.too_large() {
@@ -36,10 +33,9 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
         };
         out.add(seen, || {
             let router = known.answer.sender;
-            let headers = if dst.is_v6() { IPV6 } else { IPV4 };
             let takes = known.mtu.map(|mtu| format!(": {router} passes on {mtu} bytes at most")).unwrap_or_default();
-            let fits = match known.mtu {
-                Some(mtu) => format!("{} bytes or less without the headers of IP and UDP", mtu.saturating_sub(headers)),
+            let fits = match known.largest_payload() {
+                Some(bytes) => format!("{bytes} bytes or less without the headers of IP and UDP"),
                 None => "1200 bytes or less".to_owned(),
             };
             Text {

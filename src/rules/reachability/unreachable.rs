@@ -137,11 +137,12 @@ pub(super) fn another_way(icmp: &IcmpAnswer, transport: Transport) -> String {
 /// A relay that worked and then is gone: the server, or its host, turns away what the client goes on sending, and nothing comes back.
 pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     let Some(away) = &conversation.turned_away else { return };
+    let since = away.first.time;
     let (client, server) = (conversation.client, conversation.server);
     let allocation = conversation.allocations().last();
-    let heard_since = conversation.server_heard.is_some_and(|heard| heard.time >= away.since);
+    let heard_since = conversation.server_heard.is_some_and(|heard| heard.time >= since);
     let over = match allocation {
-        Some(known) => known.ended.is_some_and(|(_, seen)| seen.time <= away.since) || known.expires <= away.since,
+        Some(known) => known.ended.is_some_and(|(_, seen)| seen.time <= since) || known.expires <= since,
         None => !used_before(conversation),
     };
     // refused requests tell it themselves
@@ -150,31 +151,31 @@ pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut
         return;
     }
     let user = allocation.and_then(|known| known.user);
-    let from = Grievance::of(conversation, user, away.since);
+    let from = Grievance::of(conversation, user, since);
     let seen = Occurrence {
-        key: format!("{server} {} {:?}", away.first.sender, away.first.kind),
+        key: format!("{server} {} {:?}", away.answer.sender, away.answer.kind),
         severity: Severity::Failure,
         confidence: if allocation.is_some() { Confidence::Certain } else { Confidence::Likely },
         remedy: Remedy::Service(from),
-        at: away.since,
+        at: since,
         frames: away.frames.clone(),
         filter: Some(filter_with_icmp(conversation)),
         subject: view.subject(conversation, user, None),
         ..Occurrence::of(ID, "RFC 8656 §5")
     };
-    out.add_way(seen, &another_way(&away.first, conversation.transport), || {
-        let (title, meaning, fix) = reading(&away.first, server, conversation.transport);
-        let after = allocation.map(|known| format!(" after {}", away.since.since(known.created.time)));
+    out.add_way(seen, &another_way(&away.answer, conversation.transport), || {
+        let (title, meaning, fix) = reading(&away.answer, server, conversation.transport);
+        let after = allocation.map(|known| format!(" after {}", since.since(known.created.time)));
         let relay = match allocation {
             Some(known) => format!("has an allocation since frame {} and sends data through it", known.created.frame),
             None => "exchanges data with the server, through a relay that is older than the capture".to_owned(),
         };
         Text {
-            title: format!("{client} lost its relay{}: {title} (ICMP {})", after.unwrap_or_default(), away.first.kind),
+            title: format!("{client} lost its relay{}: {title} (ICMP {})", after.unwrap_or_default(), away.answer.kind),
             explanation: format!(
                 "{client} {relay}; from frame {} on its messages are answered by ICMP {} from {} ({} in all), and nothing comes from the \
                  server any more. {meaning}",
-                away.first.frame, away.first.kind, away.first.sender, away.total
+                away.first.frame, away.answer.kind, away.answer.sender, away.total
             ),
             fix: format!("{fix} {RESTARTED}"),
         }

@@ -14,6 +14,7 @@ use crate::session::allocations::allocation::{Allocation, End};
 use crate::session::allocations::earlier::EarlierChannels;
 use crate::session::allocations::stray::To;
 use crate::session::flow::{Checks, Traffic};
+use crate::session::icmp::IcmpErrors;
 use crate::session::tables::names::Name;
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Class, Method};
@@ -99,7 +100,7 @@ pub struct Conversation {
     /// Another conversation of the same client, user and nonce that this one goes on from.
     pub moved_from: Option<Box<(ClientAddress, Seen)>>,
     /// ICMP errors that the client's messages met, requests or not.
-    pub turned_away: Option<Box<TurnedAway>>,
+    pub turned_away: Option<Box<IcmpErrors>>,
     /// The TCP connection that carries it: how it was opened and how it ended.
     pub connection: Option<Box<Connection>>,
 }
@@ -145,19 +146,6 @@ impl Granted {
     }
 }
 
-/// ICMP errors in answer to what a client sends to its server.
-#[derive(Clone, Debug)]
-pub struct TurnedAway {
-    /// The first of them.
-    pub first: IcmpAnswer,
-    /// When it came.
-    pub since: Timestamp,
-    /// How many there were.
-    pub total: u64,
-    /// Their frames; the first ones.
-    pub frames: Vec<u64>,
-}
-
 impl Conversation {
     /// An empty conversation.
     #[must_use]
@@ -183,10 +171,8 @@ impl Conversation {
     /// A message of the client met an ICMP error.
     pub fn met(&mut self, icmp: IcmpAnswer, time: Timestamp) {
         const FRAMES: usize = 4;
-        let new = || Box::new(TurnedAway { first: icmp, since: time, total: 0, frames: Vec::new() });
-        let away = self.turned_away.get_or_insert_with(new);
-        away.total += 1;
-        away.frames.push_up_to(FRAMES, icmp.frame);
+        let away = self.turned_away.get_or_insert_with(|| Box::new(IcmpErrors::begun(icmp, time)));
+        away.add(FRAMES, Seen { frame: icmp.frame, time }, None);
     }
 
     /// Whom the client stands for, as the PROXY header of its connection tells.

@@ -352,7 +352,7 @@ impl Port {
                 for &frame in &away.frames {
                     once(&mut self.refused, frame);
                 }
-                self.icmp.get_or_insert(away.first);
+                self.icmp.get_or_insert(away.answer);
                 self.failed.get_or_insert(failed);
             }
             (None, None) => {

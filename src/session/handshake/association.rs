@@ -6,10 +6,9 @@ pub use crate::session::credentials::Side as Role;
 use super::flight::Flight;
 use super::fragments::LostPacket;
 use super::offer::{Chosen, Offer};
-use crate::bounded::BoundedList;
-use crate::event::IcmpAnswer;
 use crate::net::Endpoint;
 use crate::session::conversations::exchange::Seen;
+use crate::session::icmp::IcmpErrors;
 use crate::session::path::{Inside, Path};
 use crate::session::tls::Evidence;
 use crate::time::{Span, Timestamp};
@@ -59,10 +58,10 @@ pub struct Handshake {
     pub renegotiations: u16,
     /// The first ClientHello of the next association on the same way.
     pub superseded: Option<Seen>,
-    /// ICMP errors that quote its datagrams.
-    pub unreachable: Option<Unreachable>,
-    /// ICMP errors that say that its datagrams are too large for the way, and the smallest MTU that they tell.
-    pub too_big: Option<(Unreachable, Option<u32>)>,
+    /// ICMP errors that quote its datagrams, and whose the first was.
+    pub unreachable: Option<(Role, IcmpErrors)>,
+    /// ICMP errors that say that the datagrams of an end are too large for the way.
+    pub too_big: Option<(Role, IcmpErrors)>,
     /// IP packets of its hosts, within its time, of which fragments never came; the first 8.
     pub ip_fragments: Vec<LostPacket>,
     /// Whether the snap length cut records in the clear.
@@ -211,38 +210,6 @@ pub struct AlertSeen {
     pub alert: Alert,
     /// Where.
     pub seen: Seen,
-}
-
-/// ICMP errors that quote datagrams of an association.
-#[derive(Clone, Debug)]
-pub struct Unreachable {
-    /// Whose datagrams did not get through.
-    pub from: Role,
-    /// The first.
-    pub first: IcmpAnswer,
-    /// When the last came.
-    pub last: Timestamp,
-    /// How many.
-    pub total: u64,
-    /// The frames of the first 8.
-    pub frames: Vec<u64>,
-}
-
-/// So many frames of ICMP errors are kept.
-const MAX_FRAMES: usize = 8;
-
-impl Unreachable {
-    /// None so far; the first is about to be added.
-    pub(super) fn begun(from: Role, first: IcmpAnswer, at: Timestamp) -> Unreachable {
-        Unreachable { from, first, last: at, total: 0, frames: Vec::new() }
-    }
-
-    /// One more.
-    pub(super) fn add(&mut self, answer: IcmpAnswer, at: Timestamp) {
-        self.total += 1;
-        self.last = at;
-        self.frames.push_up_to(MAX_FRAMES, answer.frame);
-    }
 }
 
 /// What was seen beside DTLS on the ways of an association.

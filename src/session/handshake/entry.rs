@@ -1,6 +1,6 @@
 //! One association while records still come: what each of them adds.
 
-use super::association::{Both, Handshake, Missing, Protected, Role, Side, Unreachable, Way};
+use super::association::{Both, Handshake, Missing, Protected, Role, Side, Way};
 use super::flight::{Flight, What};
 use super::learn::{ALERT_1_3, Heard, learn};
 use super::offer::Offer;
@@ -8,6 +8,7 @@ use super::window::Window;
 use crate::bounded::BoundedList;
 use crate::event::IcmpAnswer;
 use crate::session::conversations::exchange::Seen;
+use crate::session::icmp::IcmpErrors;
 use crate::time::{Span, Timestamp};
 use crate::wire::dtls::{Arrival, Form, Fragment, Limits, Pushed, Reassembled, Reassembler, Record};
 use crate::wire::handshake::certificate::HashFunction;
@@ -20,6 +21,7 @@ const REASSEMBLY: Limits =
 const MAX_WAYS: usize = 8;
 const MAX_COUNTER_HELLOS: usize = 8;
 const MAX_PARTS: usize = 8;
+const MAX_ICMP_FRAMES: usize = 8;
 /// Fragments of one transmission come closer together than this; a sender waits longer before it sends a flight again.
 const ONE_TRANSMISSION: Span = Span::from_millis(20);
 
@@ -348,16 +350,16 @@ impl Entry {
     }
 
     /// An ICMP error quotes one of its datagrams.
-    pub(super) fn unreachable(&mut self, from: Role, answer: IcmpAnswer, at: Timestamp) {
-        self.handshake.unreachable.get_or_insert_with(|| Unreachable::begun(from, answer, at)).add(answer, at);
+    pub(super) fn unreachable(&mut self, from: Role, answer: IcmpAnswer, time: Timestamp) {
+        let (_, known) = self.handshake.unreachable.get_or_insert_with(|| (from, IcmpErrors::begun(answer, time)));
+        known.add(MAX_ICMP_FRAMES, Seen { frame: answer.frame, time }, None);
     }
 
     /// A router says that one of its datagrams was too large for it.
-    pub(super) fn too_big(&mut self, from: Role, answer: IcmpAnswer, mtu: Option<u32>, at: Timestamp) {
-        let (known, least) = self.handshake.too_big.get_or_insert_with(|| (Unreachable::begun(from, answer, at), mtu));
-        if known.from == from {
-            known.add(answer, at);
-            *least = [*least, mtu].into_iter().flatten().min();
+    pub(super) fn too_big(&mut self, from: Role, answer: IcmpAnswer, mtu: Option<u32>, time: Timestamp) {
+        let (whose, known) = self.handshake.too_big.get_or_insert_with(|| (from, IcmpErrors::begun(answer, time)));
+        if *whose == from {
+            known.add(MAX_ICMP_FRAMES, Seen { frame: answer.frame, time }, mtu);
         }
     }
 

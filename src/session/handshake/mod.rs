@@ -12,7 +12,7 @@ mod window;
 
 pub use association::{
     AlertSeen, Both, Certificate, Closing, Handshake, MessageSeen, Missing, Protected, Role, Side, State, Surroundings,
-    Unreachable, Way,
+    Way,
 };
 pub use flight::{Flight, What};
 pub use fragments::LostPacket;

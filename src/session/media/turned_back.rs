@@ -1,11 +1,12 @@
 //! Packets of calls that ICMP errors say do not get there: too large for the way on, or of which nobody wants to know.
 
-use crate::bounded::{BoundedList, BoundedMap};
-use crate::event::{Hops, IcmpAnswer};
+use crate::bounded::BoundedMap;
+use crate::event::Hops;
 use crate::net::{Endpoint, Transport};
 use crate::packet::IcmpError;
 use crate::session::Session;
 use crate::session::conversations::exchange::Seen;
+use crate::session::icmp::IcmpErrors;
 use crate::session::path::Path;
 use std::collections::BTreeMap;
 
@@ -14,27 +15,10 @@ const MAX_WAYS: usize = 256;
 /// How many frames of errors are kept of each.
 const MAX_FRAMES: usize = 8;
 
-/// What came back for packets that one end sends to another.
-#[derive(Clone, Debug)]
-pub struct TurnedBack {
-    /// The first error.
-    pub answer: IcmpAnswer,
-    /// The smallest MTU that the errors tell, of packets that are too large.
-    pub mtu: Option<u32>,
-    /// How many errors came.
-    pub total: u64,
-    /// The frames of the first ones.
-    pub frames: Vec<u64>,
-    /// The first.
-    pub first: Seen,
-    /// The last.
-    pub last: Seen,
-}
-
 /// By sender and receiver.
-type Ways = BTreeMap<(Endpoint, Endpoint), TurnedBack>;
+type Ways = BTreeMap<(Endpoint, Endpoint), IcmpErrors>;
 
-/// All of that. Of what no one wants to know there may be much, at the end of every call: it leaves room for what is too large.
+/// All of them. Of what no one wants to know there may be much, at the end of every call: it leaves room for what is too large.
 #[derive(Debug, Default)]
 pub(in crate::session) struct AllTurnedBack {
     too_large: Ways,
@@ -61,24 +45,19 @@ impl Session {
         if !is_known || self.handshakes.is_under_way(&path) {
             return;
         }
-        let seen = Seen { frame, time: self.now };
-        let answer = error.answer(frame);
-        let new = || TurnedBack { answer, mtu: error.mtu, total: 0, frames: Vec::new(), first: seen, last: seen };
+        let new = || IcmpErrors::begun(error.answer(frame), self.now);
         let Some(known) = ways.entry_up_to(MAX_WAYS, (quoted.src, quoted.dst), new) else { return };
-        known.total += 1;
-        known.mtu = known.mtu.into_iter().chain(error.mtu).min();
-        known.last = seen;
-        known.frames.push_up_to(MAX_FRAMES, frame);
+        known.add(MAX_FRAMES, Seen { frame, time: self.now }, error.mtu);
     }
 
     /// What was too large for a router, by sender and receiver, in their order.
-    pub fn too_large(&self) -> impl Iterator<Item = (Endpoint, Endpoint, &TurnedBack)> {
+    pub fn too_large(&self) -> impl Iterator<Item = (Endpoint, Endpoint, &IcmpErrors)> {
         self.turned_back.too_large.iter().map(|((src, dst), known)| (*src, *dst, known))
     }
 
     /// What came back for packets of `src` that do not get to `dst`, whatever their size.
     #[must_use]
-    pub fn turned_away(&self, src: Endpoint, dst: Endpoint) -> Option<&TurnedBack> {
+    pub fn turned_away(&self, src: Endpoint, dst: Endpoint) -> Option<&IcmpErrors> {
         self.turned_back.away.get(&(src, dst))
     }
 }

@@ -182,7 +182,7 @@ impl Servers {
         reached.connections.tried += 1;
         reached.connections.opened += u64::from(is_open);
         reached.connections.handshakes_failed += u64::from(is_open && gone.state() == State::Failed);
-        let met = gone.unreachable.as_ref().filter(|met| met.from == Role::Client).map(|met| met.first);
+        let met = gone.unreachable.as_ref().filter(|(from, _)| *from == Role::Client).map(|(_, met)| met.answer);
         reached.icmp = reached.icmp.or(met);
     }
 
@@ -237,7 +237,7 @@ impl Servers {
             reached.connections.open(connection, conversation.is_done());
         }
         let met = conversation.exchanges.iter().find_map(|exchange| exchange.icmp);
-        let met = conversation.turned_away.as_ref().map(|away| away.first).or(met);
+        let met = conversation.turned_away.as_ref().map(|away| away.answer).or(met);
         reached.icmp = reached.icmp.or(met);
         reached.asked += conversation.asked;
         reached.answered += conversation.answered;
