@@ -377,7 +377,7 @@ impl Builder {
         let mut captures: Vec<(u32, Capture)> =
             files.into_iter().map(|(index, path, info)| (index, capture_of(path, &info, origin))).collect();
         if let [(_, alone)] = captures.as_mut_slice() {
-            let times = session.clients().set_back();
+            let times = session.clients().coverage().set_back();
             alone.clock_set_back =
                 times.map(|times| times.map(|at| origin.time(at))).map(|[from, to]| SetBack { from, to });
         }

@@ -308,7 +308,7 @@ pub(super) fn allocation(
 ) -> Allocation {
     let time = |at: Timestamp| Some(origin.time(at));
     // a clock that was set back says nothing of what has run out since
-    let is_told = !view.session.clients().is_out_of_order(known.created.time);
+    let is_told = !view.session.clients().coverage().is_out_of_order(known.created.time);
     let end = known.end(if is_told { view.now() } else { known.created.time });
     let ended_at = match (known.ended, end) {
         // a refusal that came later only shows that it was gone

@@ -130,7 +130,7 @@ impl Session {
                 self.clients.denied(Denied { client, server, asked: asked.first });
             }
             if conversation.acts_on_unseen() {
-                self.clients.acts_on_unseen(client.ip());
+                self.clients.coverage.acts_on_unseen(client.ip());
             }
             if flow.twin_of.is_none() {
                 if !conversation.is_between_peers() {

@@ -368,7 +368,7 @@ impl Session {
         {
             conversation.software = Some(software);
         }
-        self.clients.sees_both_ways();
+        self.clients.coverage.sees_both_ways();
         let rtt = seen.time.passed_since(first.time);
         conversation.message(From::Server, seen);
         let [_, of_server] = &mut conversation.ttl;

@@ -57,7 +57,9 @@ pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream,
 pub use observe::Known;
 pub use parties::answering::Meanwhile;
 pub use parties::attempts::{Attempt, Attempts, Way, Ways, is_usual};
-pub use parties::client::{Clients, Grievance, Sealed};
+pub use parties::client::{Clients, Grievance};
+pub use parties::coverage::Coverage;
+pub use parties::encrypted::{Encrypted, Sealed};
 pub use parties::outcome::{Denied, Redirect};
 pub use parties::proxies::{Proxies, ProxyAnswer};
 pub use parties::served::Lendings;
@@ -378,7 +380,7 @@ impl Session {
     fn pass(&mut self, now: Timestamp) {
         if now <= self.now {
             if self.now.since(now) > DISORDER {
-                self.clients.clock_set_back(self.now, now);
+                self.clients.coverage.clock_set_back(self.now, now);
             }
             // nothing is over, but while the clock does not go on there may be too many
             self.settle_what_is_over(Timestamp(i64::MIN));
@@ -418,7 +420,7 @@ impl Session {
         self.finish_tls();
         self.ice.finish();
         if self.totals.has_holes() {
-            self.clients.has_gaps();
+            self.clients.coverage.has_gaps();
         }
     }
 

@@ -125,7 +125,7 @@ impl Session {
             }
         }
         if event.transport.is_stream() {
-            self.clients.speak_over_tcp([event.src.ip(), event.dst.ip()]);
+            self.clients.coverage.speak_over_tcp([event.src.ip(), event.dst.ip()]);
         }
         if !self.sightings.is_empty() {
             self.sightings.stun(event, &fields);
@@ -272,7 +272,7 @@ impl Session {
 
     /// Something was sent to a host, whatever it was.
     pub fn hears(&mut self, host: IpAddr) {
-        self.clients.hears(host);
+        self.clients.coverage.hears(host);
     }
 
     /// A server's yes of which the capture holds the first bytes, and not enough to tell to what: a client that is served is served.

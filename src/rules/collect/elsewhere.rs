@@ -27,8 +27,8 @@ impl Group {
     pub(super) fn went_over_tls(&self, remedy: &Remedy, clients: &Clients) -> bool {
         ABOUT_THE_WAY.contains(&self.finding.id)
             && remedy.grievance().is_some_and(|from| {
-                clients.spoke_secured(from.client, from.server.ip(), from.at)
-                    || clients.spoke_secured_anywhere(from.client, from.at)
+                clients.encrypted().spoke_secured(from.client, from.server.ip(), from.at)
+                    || clients.encrypted().spoke_secured_anywhere(from.client, from.at)
             })
     }
 
@@ -37,7 +37,7 @@ impl Group {
         if !ABOUT_THE_WAY.contains(&self.finding.id) && !ABOUT_THE_CALL.contains(&self.finding.id) {
             return None;
         }
-        remedy.grievance().and_then(|from| clients.sealed(from.client, from.at))
+        remedy.grievance().and_then(|from| clients.encrypted().sealed(from.client, from.at))
     }
 
     /// Whether what the finding says was never there may have been inside TLS.

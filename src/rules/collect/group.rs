@@ -240,19 +240,20 @@ impl Group {
         }
         self.tell_of_proxies(clients);
         // where the clock was set back, nobody can say what came after
-        let unsure = |from: &Grievance| clients.is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
+        let unsure =
+            |from: &Grievance| clients.coverage().is_out_of_order(from.at) || self.is_one_way_of_several(from, clients);
         if self.finding.severity == Severity::Failure
             && self.remedies().all(|remedy| remedy.grievance().is_some_and(unsure))
         {
             self.finding.confidence = Confidence::Likely;
         }
         // where frames are missing, so may be the ones that were looked for
-        let absent = clients.may_miss_some() && ABOUT_ABSENCE.contains(&self.finding.id);
+        let absent = clients.coverage().may_miss_some() && ABOUT_ABSENCE.contains(&self.finding.id);
         if absent && self.finding.severity == Severity::Failure {
             self.finding.confidence = Confidence::Likely;
         }
-        if absent && clients.lost() > 0 {
-            let packets = match clients.lost() {
+        if absent && clients.coverage().lost() > 0 {
+            let packets = match clients.coverage().lost() {
                 1 => "a packet".to_owned(),
                 many => format!("packets ({many})"),
             };

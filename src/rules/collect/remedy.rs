@@ -43,11 +43,11 @@ impl Remedy {
             Remedy::None => false,
             Remedy::Service(from) | Remedy::Credentials(from) => clients.recovered(from),
             Remedy::Data(from) | Remedy::DataOrNothing(from) => clients.has_data(from.client, from.at),
-            Remedy::Association(from) => clients.was_keyed(from.client, from.server.ip(), from.at),
+            Remedy::Association(from) => clients.encrypted().was_keyed(from.client, from.server.ip(), from.at),
             Remedy::Secure(from) => {
                 clients.recovered(from)
-                    || clients.was_secured(from.client, from.server.ip(), from.at)
-                    || clients.spoke_secured_anywhere(from.client, from.at)
+                    || clients.encrypted().was_secured(from.client, from.server.ip(), from.at)
+                    || clients.encrypted().spoke_secured_anywhere(from.client, from.at)
             }
             Remedy::Reachability(from) => clients.recovered(from) || clients.reached(from.client, from.at),
         }

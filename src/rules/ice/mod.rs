@@ -112,7 +112,7 @@ fn is_heard(ice: &IceSession, agent: usize, view: &View<'_>) -> bool {
 fn may_have_used_tcp(ice: &IceSession, view: &View<'_>) -> bool {
     let ends = |pair: &Pair| [0, 1].map(|agent| pair.host(agent).unwrap_or_else(|| pair.end(agent)).ip());
     let hosts: Vec<IpAddr> = ice.pairs.iter().flat_map(ends).collect();
-    view.session.clients().may_have_used_tcp(&hosts)
+    view.session.clients().coverage().may_have_used_tcp(&hosts)
 }
 
 /// A failure is a mere warning where the client had data afterwards: after the session, not in it, where checks that were answered count as much,

@@ -15,7 +15,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     let Some(allocation) = &conversation.allocation else { return };
     let last = conversation.heard.time.max(allocation.created.time);
     // a clock that was set back does not tell how long ago that was
-    let silent = view.now().since(last) >= SILENT && !view.session.clients().is_out_of_order(last);
+    let silent = view.now().since(last) >= SILENT && !view.session.clients().coverage().is_out_of_order(last);
     // an allocation over TCP or TLS ends with its connection (RFC 8656 §3.1)
     let closed = conversation.connection.as_deref().is_some_and(|connection| closed(connection).is_some());
     if !silent || closed || allocation.end(view.now()) != End::Open || conversation.moved_from.is_some() {

@@ -29,7 +29,7 @@ pub(in crate::rules) fn judge_rejected(connection: &TlsConnection, view: &View<'
         // version 1.3 hides certificate and alert: a client that breaks off there, and never comes back, mostly does so for that reason
         Some(Ending::SealedAlert(Role::Client, seen))
             if connection.handshake.is_1_3()
-                && !view.session.clients().is_ever_secured(story.client.ip(), story.server.ip()) =>
+                && !view.session.clients().encrypted().is_ever_secured(story.client.ip(), story.server.ip()) =>
         {
             sealed(&story, seen, out);
         }

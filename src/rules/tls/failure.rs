@@ -113,7 +113,7 @@ fn refused(story: &Story<'_>, alert: &AlertSeen, out: &mut Collector) {
 /// Any other fatal alert in the middle of the handshake: what it means for the client only the side that sent it knows.
 fn broken_off(story: &Story<'_>, alert: &AlertSeen, view: &View<'_>, out: &mut Collector) {
     // clients try an old version, or another name, first
-    if view.session.clients().is_ever_secured(story.client.ip(), story.server.ip()) {
+    if view.session.clients().encrypted().is_ever_secured(story.client.ip(), story.server.ip()) {
         return;
     }
     let handshake = &story.connection.handshake;
@@ -173,7 +173,7 @@ fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Coll
     }
     // clients drop connections that they do not need any more
     let by_client = closed.role == Role::Client;
-    if by_client && view.session.clients().is_ever_secured(story.client.ip(), story.server.ip()) {
+    if by_client && view.session.clients().encrypted().is_ever_secured(story.client.ip(), story.server.ip()) {
         return;
     }
     // a server may have other reasons to hang up

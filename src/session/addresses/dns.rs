@@ -237,7 +237,7 @@ impl Session {
 
     /// The capturing program says that it lost so many packets.
     pub fn lost_while_capturing(&mut self, packets: u64) {
-        self.clients.lost_while_capturing(packets);
+        self.clients.coverage.lost_while_capturing(packets);
     }
 
     /// Whether the capture holds anything but DNS: what came of an answer would then be seen.
@@ -255,7 +255,7 @@ impl Session {
             + totals.rtp
             + totals.rtcp
             + totals.dtls.values().chain(totals.tls.values()).sum::<u64>();
-        others == 0 && self.lookups.packets <= totals.stun_total() && !self.clients.others_heard()
+        others == 0 && self.lookups.packets <= totals.stun_total() && !self.clients.coverage.others_heard()
     }
 
     /// Questions about names of servers.

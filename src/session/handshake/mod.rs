@@ -67,7 +67,11 @@ impl Session {
         for gone in &ripe {
             self.servers.add_dtls(gone);
             if let (Some(role), Some(way)) = (gone.acts_on_unseen(), gone.way()) {
-                self.clients.acts_on_unseen(if role == Role::Client { way.client.ip() } else { way.server.ip() });
+                self.clients.coverage.acts_on_unseen(if role == Role::Client {
+                    way.client.ip()
+                } else {
+                    way.server.ip()
+                });
             }
         }
         ripe

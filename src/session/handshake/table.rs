@@ -338,12 +338,12 @@ impl Handshakes {
         if let (Some(_), Some(completed), Some(way)) = (handshake.of_turn, handshake.completed, handshake.way()) {
             let (client, server) = (&handshake.sides.client.data, &handshake.sides.server.data);
             let answered = server.last.filter(|last| client.first.is_some_and(|first| *last > first));
-            clients.secured(way.client.ip(), way.server.ip(), completed.time, answered.map(|seen| seen.time));
+            clients.encrypted.secured(way.client.ip(), way.server.ip(), completed.time, answered.map(|seen| seen.time));
         } else if let Some(completed) = handshake.completed {
             for way in &handshake.ways {
-                clients.keyed(way.client.ip(), way.server.ip(), handshake.first.time, completed.time);
+                clients.encrypted.keyed(way.client.ip(), way.server.ip(), handshake.first.time, completed.time);
                 let ends = way.path.ends;
-                clients.keyed(ends.low.ip(), ends.high.ip(), handshake.first.time, completed.time);
+                clients.encrypted.keyed(ends.low.ip(), ends.high.ip(), handshake.first.time, completed.time);
             }
         }
         self.ripe.push(handshake);

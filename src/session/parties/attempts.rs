@@ -237,14 +237,14 @@ impl Session {
         self.attempts.take(connection);
         self.tls.connection(connection);
         if connection.syn_ack.is_some() {
-            self.clients.hears(connection.client.ip());
+            self.clients.coverage.hears(connection.client.ip());
         }
         if !self.stated.is_empty() {
             self.stated.connection(connection, &self.deployment);
         }
         if connection.cut && connection.syn_ack.is_some() && is_alternative(connection.server.port()) {
             let Connection { client, server, last, .. } = *connection;
-            self.clients.spoke_sealed(Sealed { client, server, at: last.time, unread: true });
+            self.clients.encrypted.spoke_sealed(Sealed { client, server, at: last.time, unread: true });
         }
         if !connection.stun {
             return;

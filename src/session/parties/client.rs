@@ -1,5 +1,7 @@
 //! What each client had in the end: the measure by which a refusal is a failure or a detour.
 
+use super::coverage::Coverage;
+use super::encrypted::Encrypted;
 use super::outcome::{Denied, Grant, NEVER, Outcome, Redirect, Server};
 use super::proxies::Proxies;
 use crate::bounded::BoundedMap;
@@ -8,15 +10,8 @@ use crate::session::conversations::conversation::Conversation;
 use crate::session::tables::names::Name;
 use crate::time::{Span, Timestamp};
 
-use hashbrown::{HashMap, HashSet};
-use std::collections::BTreeSet;
+use hashbrown::HashMap;
 use std::net::IpAddr;
-
-/// How many DTLS associations of a host are remembered.
-const MAX_KEYED: usize = 16;
-
-/// How many hosts are remembered that act on what the capture lacks.
-const MAX_UNSEEN: usize = 1024;
 
 /// Servers that a client asks within this time are asked together: what one of them gave just before another refused counts.
 const TOGETHER: Span = Span::from_secs(2);
@@ -33,45 +28,11 @@ pub struct Clients {
     pub(super) outcomes: HashMap<IpAddr, Outcome>,
     max: usize,
     dropped: u64,
-    /// When the last DTLS association of two hosts was complete, the lower address first.
-    keyed: HashMap<(IpAddr, IpAddr), Timestamp>,
-    /// When the last associations of one host began and were complete.
-    keyed_hosts: HashMap<IpAddr, Vec<(Timestamp, Timestamp)>>,
-    /// When the last TLS connection of a client to a TURN server was complete, and answered what the client said.
-    secured: HashMap<(IpAddr, IpAddr), (Timestamp, Option<Timestamp>)>,
-    /// What each client last said in TLS that nobody opened, by whether the hello was read.
-    sealed: HashMap<(IpAddr, bool), Sealed>,
-    proxies: Proxies,
-    /// Where the capture's clock was set back: the time before, and the earliest after.
-    set_back: Option<[Timestamp; 2]>,
-    /// Whether the capture lacks frames from its middle.
-    holes: bool,
-    /// Hosts to which something else was sent: an answer to ARP, an ICMP error, a refusal.
-    heard: HashSet<IpAddr>,
-    /// Whether any of that was not STUN.
-    others_heard: bool,
-    /// Hosts that went on as only an answer lets them, none of which is in the capture.
-    unseen: BTreeSet<IpAddr>,
-    /// Hosts that sent STUN over TCP, or were sent it; and whether there are such by IPv4, and by IPv6.
-    over_tcp: HashSet<IpAddr>,
-    over_tcp_by: [bool; 2],
-    /// Whether any request of anybody was answered.
-    both_ways: bool,
-    /// Frames that the capturing program lost by its own count.
-    lost: u64,
-}
-
-/// TLS between a client and what may be a TURN server, with data both ways that nobody opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sealed {
-    /// The client.
-    pub client: Endpoint,
-    /// The server.
-    pub server: Endpoint,
-    /// Until when it went on.
-    pub at: Timestamp,
-    /// Whether the capture lacks the hello, so that it may be of anything.
-    pub unread: bool,
+    /// What they got over DTLS and TLS.
+    pub(in crate::session) encrypted: Encrypted,
+    /// What the capture holds of them, and what it lacks.
+    pub(in crate::session) coverage: Coverage,
+    pub(super) proxies: Proxies,
 }
 
 /// Who, and since when, for [`Clients::recovered`].
@@ -99,7 +60,7 @@ impl Clients {
     /// An empty table for at most `max` clients.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Clients { max, ..Clients::default() }
+        Clients { max, encrypted: Encrypted::new(max), coverage: Coverage::new(max), ..Clients::default() }
     }
 
     /// What proxies answered clients.
@@ -108,8 +69,16 @@ impl Clients {
         &self.proxies
     }
 
-    pub(super) fn proxies_mut(&mut self) -> &mut Proxies {
-        &mut self.proxies
+    /// What they got over DTLS and TLS.
+    #[must_use]
+    pub fn encrypted(&self) -> &Encrypted {
+        &self.encrypted
+    }
+
+    /// What the capture holds of them, and what it lacks.
+    #[must_use]
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
     }
 
     /// How many clients found no room.
@@ -122,48 +91,6 @@ impl Clients {
     #[must_use]
     pub fn knows(&self, client: IpAddr) -> bool {
         self.outcomes.contains_key(&client)
-    }
-
-    /// The capture's clock was set back: what came later may bear an earlier time.
-    pub fn clock_set_back(&mut self, from: Timestamp, to: Timestamp) {
-        if self.set_back.is_none_or(|[_, known]| to < known) {
-            self.set_back = Some([from, to]);
-        }
-    }
-
-    /// The last time before the capture's clock was set back, and the earliest after it; `None` where it was not.
-    #[must_use]
-    pub fn set_back(&self) -> Option<[Timestamp; 2]> {
-        self.set_back
-    }
-
-    /// The capture lacks frames from its middle.
-    pub fn has_gaps(&mut self) {
-        self.holes = true;
-    }
-
-    /// The capturing program says that it lost so many frames, nobody knows which.
-    pub fn lost_while_capturing(&mut self, frames: u64) {
-        self.lost = self.lost.saturating_add(frames);
-        self.holes |= frames > 0;
-    }
-
-    /// Frames that the capturing program lost by its own count.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.lost
-    }
-
-    /// Whether what is not in the capture may have been on the wire all the same.
-    #[must_use]
-    pub fn may_miss_some(&self) -> bool {
-        self.holes
-    }
-
-    /// Whether times after `at` are no measure of what came later.
-    #[must_use]
-    pub fn is_out_of_order(&self, at: Timestamp) -> bool {
-        self.set_back.is_some_and(|[_, to]| to <= at)
     }
 
     fn of(&mut self, client: IpAddr) -> Option<&mut Outcome> {
@@ -232,88 +159,6 @@ impl Clients {
         if let Some(outcome) = self.of(client) {
             outcome.data = outcome.data.max(at);
         }
-    }
-
-    /// A DTLS association between two hosts that began at `first` was complete at `at`.
-    pub fn keyed(&mut self, one: IpAddr, other: IpAddr, first: Timestamp, at: Timestamp) {
-        let hosts = (one.min(other), one.max(other));
-        if let Some(known) = self.keyed.entry_up_to(self.max, hosts, || at) {
-            *known = at.max(*known);
-        }
-        for host in [one, other] {
-            let Some(known) = self.keyed_hosts.entry_up_to(self.max, host, Vec::new) else { continue };
-            if known.last() == Some(&(first, at)) {
-                continue;
-            }
-            if known.len() >= MAX_KEYED {
-                known.remove(0);
-            }
-            known.push((first, at));
-        }
-    }
-
-    /// A TLS connection of a client to a TURN server was complete at `at`; `exchanged` where the server answered application data in it.
-    pub fn secured(&mut self, client: IpAddr, server: IpAddr, at: Timestamp, exchanged: Option<Timestamp>) {
-        let known = self.secured.entry_up_to(self.max, (client, server), || (at, exchanged));
-        if let Some((completed, answered)) = known {
-            *completed = at.max(*completed);
-            *answered = exchanged.max(*answered);
-        }
-    }
-
-    /// Whether the client completed a TLS connection to the host after `at`.
-    #[must_use]
-    pub fn was_secured(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> bool {
-        self.secured.get(&(client, server)).is_some_and(|&(completed, _)| completed >= at)
-    }
-
-    /// Whether the client ever completed a TLS connection to the host.
-    #[must_use]
-    pub fn is_ever_secured(&self, client: IpAddr, server: IpAddr) -> bool {
-        self.secured.contains_key(&(client, server))
-    }
-
-    /// Whether the host answered application data of the client over TLS after `at`. What it said is not known.
-    #[must_use]
-    pub fn spoke_secured(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> bool {
-        self.secured.get(&(client, server)).is_some_and(|&(_, answered)| answered.is_some_and(|time| time >= at))
-    }
-
-    /// The same of any host that is taken for a TURN server over TLS; with very many of them, of none.
-    #[must_use]
-    pub fn spoke_secured_anywhere(&self, client: IpAddr, at: Timestamp) -> bool {
-        const MANY: usize = 4096;
-        let spoke =
-            |(known, answered): (IpAddr, Option<Timestamp>)| known == client && answered.is_some_and(|time| time >= at);
-        self.secured.len() <= MANY && self.secured.iter().any(|(&(known, _), &(_, answered))| spoke((known, answered)))
-    }
-
-    /// A client and what may be a TURN server spoke TLS that nobody opened.
-    pub fn spoke_sealed(&mut self, sealed: Sealed) {
-        let key = (sealed.client.ip(), sealed.unread);
-        if let Some(known) = self.sealed.entry_up_to(self.max, key, || sealed)
-            && (sealed.at, sealed.server) > (known.at, known.server)
-        {
-            *known = sealed;
-        }
-    }
-
-    /// What of that went on after `at`, what is known to be of a TURN server first.
-    #[must_use]
-    pub fn sealed(&self, client: IpAddr, at: Timestamp) -> Option<&Sealed> {
-        [false, true].iter().find_map(|&unread| self.sealed.get(&(client, unread)).filter(|known| known.at >= at))
-    }
-
-    /// Whether the two hosts completed a DTLS association after `at`, or one of them did with another host in one that began within
-    /// 10 s of it: on another pair of addresses.
-    #[must_use]
-    pub fn was_keyed(&self, one: IpAddr, other: IpAddr, at: Timestamp) -> bool {
-        const AT_ONCE: Span = Span::from_secs(10);
-        let together = |&(first, completed): &(Timestamp, Timestamp)| completed >= at && first.apart(at) <= AT_ONCE;
-        self.keyed.get(&(one.min(other), one.max(other))).is_some_and(|&completed| completed >= at)
-            || [one, other]
-                .iter()
-                .any(|host| self.keyed_hosts.get(host).is_some_and(|known| known.iter().any(together)))
     }
 
     /// The client opened a 5-tuple to a server with a request.
@@ -400,79 +245,22 @@ impl Clients {
             .is_some_and(|outcome| after(outcome.data) || outcome.grants().iter().any(|grant| after(grant.relayed)))
     }
 
-    /// Something other than STUN was sent to a host, whatever it was: so the capture holds what is sent to it.
-    pub fn hears(&mut self, host: IpAddr) {
-        self.others_heard = true;
-        self.hears_refusal(host);
-    }
-
-    /// A server refused a host something: so the capture holds what is sent to it.
-    pub fn hears_refusal(&mut self, host: IpAddr) {
-        if self.heard.len() < self.max {
-            self.heard.insert(host);
-        }
-    }
-
-    /// A host went on as only an answer lets it, and the capture does not hold that.
-    pub fn acts_on_unseen(&mut self, host: IpAddr) {
-        if self.unseen.len() < MAX_UNSEEN {
-            self.unseen.insert(host);
-        }
-    }
-
     /// The hosts of which the capture holds what they send, and nothing of what is sent to them, though there was something; the first ones.
     pub fn unheard(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        self.unseen.iter().copied().filter(|&host| !self.is_heard(host))
+        self.coverage.unseen.iter().copied().filter(|&host| !self.is_heard(host))
     }
 
     /// Whether a host is one of them.
     #[must_use]
     pub fn is_unheard(&self, host: IpAddr) -> bool {
-        self.unseen.contains(&host) && !self.is_heard(host)
-    }
-
-    /// STUN went between two hosts over TCP.
-    pub fn speak_over_tcp(&mut self, hosts: [IpAddr; 2]) {
-        if self.over_tcp.len() < self.max {
-            let [by_v4, by_v6] = &mut self.over_tcp_by;
-            *by_v4 |= hosts.iter().any(IpAddr::is_ipv4);
-            *by_v6 |= hosts.iter().any(IpAddr::is_ipv6);
-            self.over_tcp.extend(hosts);
-        }
-    }
-
-    /// Whether one of these may have used TCP, or a host of which nothing tells that it is none of them: by IPv6, where these are known by IPv4.
-    #[must_use]
-    pub fn may_have_used_tcp(&self, hosts: &[IpAddr]) -> bool {
-        let [by_v4, by_v6] = self.over_tcp_by;
-        self.over_tcp.len() >= self.max
-            || hosts.iter().any(|host| self.over_tcp.contains(host))
-            || by_v4 && hosts.iter().all(IpAddr::is_ipv6)
-            || by_v6 && hosts.iter().all(IpAddr::is_ipv4)
-    }
-
-    /// A request was answered by whom it was sent to.
-    pub fn sees_both_ways(&mut self) {
-        self.both_ways = true;
-    }
-
-    /// Whether the capture holds requests and their answers, of whomever: then it was taken where both directions pass.
-    #[must_use]
-    pub fn has_both_ways(&self) -> bool {
-        self.both_ways
-    }
-
-    /// Whether anything other than STUN was sent to anybody: an answer to ARP, an ICMP error, an answer to a SYN.
-    #[must_use]
-    pub fn others_heard(&self) -> bool {
-        self.others_heard
+        self.coverage.unseen.contains(&host) && !self.is_heard(host)
     }
 
     /// Whether the client was ever granted anything, had data both ways, or was sent something else: then the capture holds what is sent to it.
     #[must_use]
     pub fn is_heard(&self, client: IpAddr) -> bool {
         // that a client asked somebody says nothing of what came back
-        self.heard.contains(&client)
+        self.coverage.heard.contains(&client)
             || self.outcomes.get(&client).is_some_and(|outcome| outcome.is_served() || !outcome.redirects().is_empty())
     }
 

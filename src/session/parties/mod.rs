@@ -3,6 +3,8 @@
 pub(super) mod answering;
 pub(super) mod attempts;
 pub(super) mod client;
+pub(super) mod coverage;
+pub(super) mod encrypted;
 pub(super) mod outcome;
 pub(super) mod proxies;
 pub(super) mod served;

@@ -68,6 +68,6 @@ fn is_of_turn(target: &str) -> bool {
 impl Session {
     /// A proxy answered a client that asks for a connection.
     pub fn proxied(&mut self, answer: &Proxied<'_>) {
-        self.clients.proxies_mut().add(answer);
+        self.clients.proxies.add(answer);
     }
 }

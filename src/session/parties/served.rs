@@ -113,6 +113,6 @@ impl Clients {
             let asked = outcome.server(server).is_some_and(|known| known.signed == NEVER);
             asked && outcome.servers().len() == 1 && !outcome.is_served()
         };
-        self.outcomes.get(&client).is_some_and(nothing_else) && !self.is_ever_secured(client, server.ip())
+        self.outcomes.get(&client).is_some_and(nothing_else) && !self.encrypted.is_ever_secured(client, server.ip())
     }
 }

@@ -170,7 +170,7 @@ impl TlsConnections {
         let unread = gone.evidence.is_none();
         if gone.spoke_sealed() && (!unread || gone.handshake.sides.client.hello.is_none()) {
             let Connection { client, server, last, .. } = gone.tcp;
-            clients.spoke_sealed(Sealed { client, server, at: last.time, unread });
+            clients.encrypted.spoke_sealed(Sealed { client, server, at: last.time, unread });
         }
         let Some(evidence) = gone.evidence else {
             self.others += 1;
@@ -179,7 +179,7 @@ impl TlsConnections {
         let completed = gone.handshake.completed.filter(|_| gone.state() == State::Complete);
         if let Some(completed) = completed.or_else(|| gone.spoke_at_length()) {
             let (client, server) = (gone.tcp.client.ip(), gone.tcp.server.ip());
-            clients.secured(client, server, completed.time, gone.exchanged.map(|seen| seen.time));
+            clients.encrypted.secured(client, server, completed.time, gone.exchanged.map(|seen| seen.time));
             let first = gone.handshake.first;
             let way = TlsWay { server: gone.tcp.server, first, completed, exchanged: gone.exchanged, evidence };
             if let Some(known) = self.ways.entry_up_to(MAX_WAYS, (client, server), || way) {

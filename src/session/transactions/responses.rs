@@ -214,10 +214,10 @@ impl Session {
             self.clients.redirected(client.0.ip(), Redirect { from: server.0, to: alternate.0, at: answer.seen });
         }
         if answer.class == Class::Error {
-            self.clients.hears_refusal(client.0.ip());
+            self.clients.coverage.hears_refusal(client.0.ip());
         }
         if answer.from.is_none() {
-            self.clients.sees_both_ways();
+            self.clients.coverage.sees_both_ways();
         }
         if answer.class == Class::Success {
             match exchange.method {
