@@ -67,25 +67,23 @@ impl Ice {
         let nominates = fields.use_candidate || fields.nomination.is_some();
         if known.retransmission_of.is_some() {
             let place = place?;
-            if sent.is_none_or(|sent| (sent.slot, sent.pair, sent.point) == (place.slot, place.pair, place.point)) {
+            if sent.is_none_or(|sent| sent.place == place) {
                 self.repeated(place, direction, seen, nominates);
             }
             return None;
         }
         if let Some(sent) = sent {
             // the other side of a NAT or of a relay
-            let same = |place: Place| (place.slot, place.pair) == (sent.slot, sent.pair);
-            if place.is_some_and(same) {
+            if place.is_some_and(|place| place.is_of_pair(sent.place)) {
                 return None;
             }
             // a pair that began with a check which the relay did not pass on: its way is that of another by now
-            let own = self.pair(sent.slot, sent.pair).map(|pair| *pair.path());
-            let leads = own.and_then(|own| self.find(&own)).filter(|now| !same(*now));
-            if leads.is_some_and(|now| place.is_some_and(|place| (place.slot, place.pair) == (now.slot, now.pair))) {
+            let leads = self.pair(sent.place).and_then(|own| self.find(own.path()));
+            if leads.is_some_and(|now| place.is_some_and(|place| place.is_of_pair(now))) {
                 return self.before_translation(sent, event);
             }
             let low = if direction == 0 { sent.agent } else { 1 - sent.agent };
-            self.add_point(sent.slot, sent.pair, Point { path, low });
+            self.add_point(sent.place, Point { path, low });
             return self.before_translation(sent, event);
         }
         let Some(place) = self.place(names, event, &path, place, known.user) else {
@@ -113,23 +111,22 @@ impl Ice {
                 (false, true) => None,
             };
         }
-        let Place { slot, pair, point } = place;
         let agent = u8::from(agent != 0);
         let session = session.number;
-        self.recent.put(Sent { id, session, slot, pair, point, agent, nominates });
+        self.recent.put(Sent { id, session, place, agent, nominates });
         None
     }
 
     /// By which id the check of a transaction is remembered, and the check, where it is.
     fn sent(&self, message: &Message<'_>) -> (u64, Option<Sent>) {
         let id = self.hasher.hash_one(message.transaction_id());
-        let is_there = |sent: &Sent| self.get(sent.slot).is_some_and(|session| session.number == sent.session);
+        let is_there = |sent: &Sent| self.get(sent.place.slot).is_some_and(|session| session.number == sent.session);
         (id, self.recent.get(id).filter(is_there))
     }
 
     /// The address that the sender of a check had where it was seen first, if it goes to the same place from another one now.
     fn before_translation(&self, sent: Sent, event: &Event<'_>) -> Option<Endpoint> {
-        let point = self.pair(sent.slot, sent.pair)?.at(usize::from(sent.point))?;
+        let point = self.pair(sent.place)?.at(usize::from(sent.place.point))?;
         let ends = point.path.ends;
         let (from, to) = if point.low == sent.agent { (ends.low, ends.high) } else { (ends.high, ends.low) };
         let plain = point.path.inside.is_none() && event.hops.last().is_none();
@@ -162,7 +159,7 @@ impl Ice {
         let direction = path.direction(event.src);
         let seen = event.seen();
         if let Some(place) = place {
-            let pair = self.pair(place.slot, place.pair)?;
+            let pair = self.pair(place)?;
             let agent = pair.agent(usize::from(place.point), direction);
             if user.is_none() || pair.users.get(agent).copied().flatten() == user {
                 return Some(place);
@@ -238,9 +235,8 @@ impl Ice {
         let found = if sent.is_none() { self.find(&path) } else { None };
         let (place, asker, nominates) = match (sent, found) {
             (Some(sent), _) => {
-                let Sent { slot, pair, point, .. } = sent;
-                let known = self.pair(slot, pair);
-                let own = known.and_then(|pair| pair.at(usize::from(point)));
+                let known = self.pair(sent.place);
+                let own = known.and_then(|pair| pair.at(usize::from(sent.place.point)));
                 let beyond =
                     known.is_some_and(|pair| pair.path() == &path || pair.other_paths().any(|other| *other == path));
                 match own {
@@ -252,10 +248,10 @@ impl Ice {
                         None => return,
                     },
                 }
-                (Place { slot, pair, point }, usize::from(sent.agent), sent.nominates)
+                (sent.place, usize::from(sent.agent), sent.nominates)
             }
             (None, Some(place)) if place.point == 0 => {
-                let Some(pair) = self.pair(place.slot, place.pair) else { return };
+                let Some(pair) = self.pair(place) else { return };
                 let asker = 1 - pair.agent(0, direction);
                 let asked = pair.users.get(asker).copied().flatten();
                 if message.method() == Method::BINDING && (known.user.is_none() || asked != known.user) {
@@ -303,7 +299,7 @@ impl Ice {
     /// Whether an answer that is not on the way of its check comes from another address (`Some(true)`), or the same way looks different since
     /// the capture does not show a channel's peer (`Some(false)`).
     fn is_elsewhere(&self, sent: Sent, event: &Event<'_>) -> Option<bool> {
-        let point = self.pair(sent.slot, sent.pair)?.at(usize::from(sent.point))?;
+        let point = self.pair(sent.place)?.at(usize::from(sent.place.point))?;
         let ends = point.path.ends;
         let asker = if point.low == sent.agent { ends.low } else { ends.high };
         match event.hops.last() {
@@ -313,7 +309,7 @@ impl Ice {
     }
 
     fn elsewhere(&mut self, sent: Sent, event: &Event<'_>) {
-        if let Some(pair) = self.pair_mut(sent.slot, sent.pair) {
+        if let Some(pair) = self.pair_mut(sent.place) {
             pair.elsewhere.get_or_insert((event.src, event.frame, sent.agent));
         }
     }
@@ -323,7 +319,7 @@ impl Ice {
         let path = Path::of(Transport::Tcp, client, server, &Hops::default());
         let Some(place) = self.find(&path) else { return };
         let direction = path.direction(client);
-        if let Some(pair) = self.pair_mut(place.slot, place.pair) {
+        if let Some(pair) = self.pair_mut(place) {
             pair.opener = Some(u8::from(pair.agent(usize::from(place.point), direction) != 0));
         }
     }
@@ -332,7 +328,7 @@ impl Ice {
     pub(in crate::session) fn icmp(&mut self, transport: Transport, src: Endpoint, dst: Endpoint, answer: IcmpAnswer) {
         let path = Path::of(transport, src, dst, &Hops::default());
         let Some(place) = self.find(&path) else { return };
-        if let Some(pair) = self.pair_mut(place.slot, place.pair).filter(|_| answer.kind.is_unreachable()) {
+        if let Some(pair) = self.pair_mut(place).filter(|_| answer.kind.is_unreachable()) {
             pair.icmp.get_or_insert_with(|| Box::new(answer));
         }
     }
@@ -352,7 +348,7 @@ impl Ice {
 
     /// The agent that sent what goes in this direction of a way that leads to a pair; that stays so as long as the way leads there.
     pub(in crate::session) fn sender(&self, place: Place, direction: usize) -> usize {
-        self.pair(place.slot, place.pair).map_or(direction, |pair| pair.agent(usize::from(place.point), direction))
+        self.pair(place).map_or(direction, |pair| pair.agent(usize::from(place.point), direction))
     }
 
     /// DTLS, RTP or RTCP of an agent passes a point of a pair.

@@ -1,5 +1,7 @@
 //! The checks that were sent last: to know one again at another point of the capture, and whose answer comes.
 
+use super::table::Place;
+
 /// How many are kept, a power of 2. An answer comes within seconds, the other side of a NAT or relay within milliseconds.
 const SLOTS: usize = 4096;
 
@@ -10,12 +12,8 @@ pub(super) struct Sent {
     pub id: u64,
     /// Number of the session.
     pub session: u32,
-    /// Slot of the session.
-    pub slot: u32,
-    /// Pair.
-    pub pair: u16,
-    /// At which point of the pair it was seen first.
-    pub point: u8,
+    /// The pair, and at which point of it the check was seen first.
+    pub place: Place,
     /// Who sent it.
     pub agent: u8,
     /// Whether it carried USE-CANDIDATE.

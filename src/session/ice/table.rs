@@ -33,6 +33,13 @@ pub(in crate::session) struct Place {
     pub point: u8,
 }
 
+impl Place {
+    /// Whether another one is of the same pair.
+    pub(super) fn is_of_pair(self, other: Place) -> bool {
+        (self.slot, self.pair) == (other.slot, other.pair)
+    }
+}
+
 /// The ICE sessions that are not over.
 #[derive(Debug, Default)]
 pub struct Ice {
@@ -126,16 +133,16 @@ impl Ice {
         self.sessions.get_mut(slot).map(|session| &mut **session)
     }
 
-    /// A pair of the session in a slot.
+    /// The pair at a place.
     #[inline]
-    pub(super) fn pair(&self, slot: u32, pair: u16) -> Option<&Pair> {
-        self.get(slot)?.pairs.get(usize::from(pair))
+    pub(super) fn pair(&self, place: Place) -> Option<&Pair> {
+        self.get(place.slot)?.pairs.get(usize::from(place.pair))
     }
 
     /// The same, to be changed.
     #[inline]
-    pub(super) fn pair_mut(&mut self, slot: u32, pair: u16) -> Option<&mut Pair> {
-        self.get_mut(slot)?.pairs.get_mut(usize::from(pair))
+    pub(super) fn pair_mut(&mut self, place: Place) -> Option<&mut Pair> {
+        self.get_mut(place.slot)?.pairs.get_mut(usize::from(place.pair))
     }
 
     /// The pair on a way, of the newest generation.
@@ -251,7 +258,7 @@ impl Ice {
         let session = self.get_mut(slot)?;
         let same = |known: &Pair| (known.ends, known.tcp) == (pair.ends, pair.tcp) && known.path() != &path;
         if is_whole && let Some(index) = session.pairs.iter().position(same) {
-            return self.add_point(slot, u16::try_from(index).ok()?, pair.point);
+            return self.add_point(Place { slot, pair: u16::try_from(index).ok()?, point: 0 }, pair.point);
         }
         if is_full || session.pairs.len() >= max_of_session {
             session.checks_omitted += 1;
@@ -267,8 +274,8 @@ impl Ice {
     }
 
     /// A pair is seen at one more point of the capture.
-    pub(super) fn add_point(&mut self, slot: u32, index: u16, point: Point) -> Option<Place> {
-        let pair = self.pair_mut(slot, index)?;
+    pub(super) fn add_point(&mut self, place: Place, point: Point) -> Option<Place> {
+        let pair = self.pair_mut(place)?;
         let points = &mut pair.points;
         let number = match points.iter().position(|known| known.path == point.path) {
             Some(number) => number,
@@ -278,7 +285,7 @@ impl Ice {
                 points.len() - 1
             }
         };
-        let place = Place { slot, pair: index, point: u8::try_from(number + 1).ok()? };
+        let place = Place { point: u8::try_from(number + 1).ok()?, ..place };
         self.lead(&point.path, place);
         Some(place)
     }
