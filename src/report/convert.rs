@@ -113,12 +113,12 @@ pub(super) fn counts(session: &Session, packets: &packet::Counts, streams: &Stre
             .into_iter()
             .map(|(method, class, count)| (format!("{method} {class}"), count))
             .collect(),
-        channel_data: totals.channel_data,
-        dtls: totals.dtls.iter().map(|(&kind, &count)| (ContentType(kind).to_string(), count)).collect(),
+        channel_data: totals.messages.channel_data,
+        dtls: totals.messages.dtls.iter().map(|(&kind, &count)| (ContentType(kind).to_string(), count)).collect(),
         tls: totals.tls.iter().map(|(&kind, &count)| (ContentType(kind).to_string(), count)).collect(),
         other_tls: session.tls().others(),
-        rtp: totals.rtp,
-        rtcp: totals.rtcp,
+        rtp: totals.messages.rtp,
+        rtcp: totals.messages.rtcp,
         error_codes: totals.errors().iter().map(|(code, &count)| (code.to_string(), count)).collect(),
         skipped,
     }
@@ -191,7 +191,7 @@ const LISTED: usize = 1000;
 /// The credentials in their order, and how many were left out: those that signed something or nearly did are all there, before those that should
 /// have, and before all others.
 pub(super) fn credentials_of(session: &Session, origin: Origin) -> (Vec<Credential>, u64) {
-    let used = &session.totals().credentials;
+    let used = &session.totals().messages.credentials;
     let mut near: BTreeMap<u32, Vec<NearMiss>> = BTreeMap::new();
     for miss in session.near_misses().iter() {
         near.entry(miss.credential).or_default().push(near_miss(miss, session, origin));

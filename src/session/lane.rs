@@ -121,7 +121,7 @@ impl Session {
                 if from == From::Client {
                     conversation.sends(To::Channel(number), seen);
                 }
-                self.totals.channel_data += 1;
+                self.totals.messages.channel_data += 1;
             }
             _ => {
                 let [low, high] = &mut flow.directions;
@@ -129,7 +129,7 @@ impl Session {
             }
         }
         flow.count_from(lane.from_high, seen);
-        self.totals.rtp += 1;
+        self.totals.messages.rtp += 1;
         if let Some(place) = lane.place {
             self.ice.carry(place, usize::from(lane.agent), bytes, seen, false);
         }

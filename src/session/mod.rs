@@ -67,7 +67,7 @@ pub use parties::server::{Reached, Server, Servers, Tried};
 pub use path::{Inside, Path};
 pub use tables::few::Few;
 pub use tables::names::{Name, Names};
-pub use totals::{BySender, CredentialUse, Sample, Sender, Totals};
+pub use totals::{BySender, CredentialUse, Messages, Sample, Sender, Totals};
 pub use transactions::near::{Near, NearMisses};
 pub use warm::{Expectation, FORESEEN};
 

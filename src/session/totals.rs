@@ -83,9 +83,9 @@ pub struct CredentialUse {
     pub mismatched: u64,
 }
 
-/// The sums.
-#[derive(Debug, Default)]
-pub struct Totals {
+/// The counts of messages; what another point of the capture shows again is no part of them.
+#[derive(Clone, Debug, Default)]
+pub struct Messages {
     /// By message type, for the types of all common methods.
     common: Vec<u64>,
     /// By message type, for the others.
@@ -95,12 +95,21 @@ pub struct Totals {
     pub channel_data: u64,
     /// DTLS records by content type; 32 for those of DTLS 1.3 that hide theirs.
     pub dtls: BTreeMap<u8, u64>,
-    /// TLS records of connections of TURN, by content type.
-    pub tls: BTreeMap<u8, u64>,
     /// RTP packets.
     pub rtp: u64,
     /// RTCP packets.
     pub rtcp: u64,
+    /// How the credentials fared, by their number.
+    pub credentials: BTreeMap<u32, CredentialUse>,
+}
+
+/// The sums.
+#[derive(Debug, Default)]
+pub struct Totals {
+    /// The messages.
+    pub messages: Messages,
+    /// TLS records of connections of TURN, by content type.
+    pub tls: BTreeMap<u8, u64>,
     /// ChannelData over TCP without the padding of RFC 8656 §12.5, by sender.
     pub unpadded: BySender,
     /// ChannelData over TCP in which the padding is counted as data, by sender.
@@ -133,48 +142,15 @@ pub struct Totals {
     pub holes: u64,
     /// Flows of which one direction only was captured.
     pub one_sided: Sample,
-    /// How the credentials fared, by their number.
-    pub credentials: BTreeMap<u32, CredentialUse>,
     /// How many transactions there were.
     pub transactions: u64,
 }
 
-/// The counts of messages at one moment.
-#[derive(Clone, Debug)]
-pub struct Counted {
-    common: Vec<u64>,
-    stun: Vec<(u16, u64)>,
-    errors: BTreeMap<u16, u64>,
-    others: [u64; 3],
-    dtls: BTreeMap<u8, u64>,
-    credentials: BTreeMap<u32, CredentialUse>,
-}
-
 impl Totals {
-    /// The counts of messages up to now, for [`Totals::restore`].
-    #[must_use]
-    pub fn counted(&self) -> Counted {
-        Counted {
-            common: self.common.clone(),
-            stun: self.stun.clone(),
-            errors: self.errors.clone(),
-            others: [self.channel_data, self.rtp, self.rtcp],
-            dtls: self.dtls.clone(),
-            credentials: self.credentials.clone(),
-        }
-    }
-
-    /// What was taken since then was counted before: the same packet at another point.
-    pub fn restore(&mut self, counted: Counted) {
-        let Counted { common, stun, errors, others, dtls, credentials } = counted;
-        [self.channel_data, self.rtp, self.rtcp] = others;
-        (self.common, self.stun, self.errors, self.dtls, self.credentials) = (common, stun, errors, dtls, credentials);
-    }
-
     /// Counts a STUN message.
     #[inline]
     pub fn stun(&mut self, message_type: u16) {
-        match self.common.get_mut(usize::from(message_type)) {
+        match self.messages.common.get_mut(usize::from(message_type)) {
             Some(count) => *count += 1,
             None => self.other_stun(message_type),
         }
@@ -183,19 +159,19 @@ impl Totals {
     #[cold]
     fn other_stun(&mut self, message_type: u16) {
         if message_type < COMMON {
-            self.common.resize(usize::from(COMMON), 0);
+            self.messages.common.resize(usize::from(COMMON), 0);
             return self.stun(message_type);
         }
-        if let Some((_, count)) = self.stun.iter_mut().find(|(known, _)| *known == message_type) {
+        if let Some((_, count)) = self.messages.stun.iter_mut().find(|(known, _)| *known == message_type) {
             *count += 1;
-        } else if self.stun.len() < MAX_KINDS {
-            self.stun.push((message_type, 1));
+        } else if self.messages.stun.len() < MAX_KINDS {
+            self.messages.stun.push((message_type, 1));
         }
     }
 
     /// Counts an error code.
     pub fn error(&mut self, code: u16) {
-        if let Some(count) = self.errors.entry_up_to(MAX_KINDS, code, || 0) {
+        if let Some(count) = self.messages.errors.entry_up_to(MAX_KINDS, code, || 0) {
             *count += 1;
         }
     }
@@ -203,8 +179,8 @@ impl Totals {
     /// STUN messages by method and class, in the order of the message types.
     #[must_use]
     pub fn stun_by_kind(&self) -> Vec<(Method, Class, u64)> {
-        let common = (0..COMMON).zip(self.common.iter().copied()).filter(|&(_, count)| count > 0);
-        let mut all: Vec<(u16, u64)> = common.chain(self.stun.iter().copied()).collect();
+        let common = (0..COMMON).zip(self.messages.common.iter().copied()).filter(|&(_, count)| count > 0);
+        let mut all: Vec<(u16, u64)> = common.chain(self.messages.stun.iter().copied()).collect();
         all.sort_unstable();
         all.into_iter().map(|(kind, count)| (Method::of(kind), Class::of(kind), count)).collect()
     }
@@ -218,7 +194,7 @@ impl Totals {
     /// Error responses by code.
     #[must_use]
     pub fn errors(&self) -> &BTreeMap<u16, u64> {
-        &self.errors
+        &self.messages.errors
     }
 
     /// Whether so much is missing from the middle of the capture that absence proves nothing.
@@ -247,7 +223,7 @@ impl Totals {
 
     /// The numbers of one credential.
     pub fn credential(&mut self, number: u32) -> &mut CredentialUse {
-        self.credentials.entry(number).or_default()
+        self.messages.credentials.entry(number).or_default()
     }
 
     /// A message of this identity verifies with no credential: counts it for each that should have signed it.

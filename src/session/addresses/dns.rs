@@ -251,10 +251,10 @@ impl Session {
     #[must_use]
     pub fn holds_stun_only(&self) -> bool {
         let totals = &self.totals;
-        let others = totals.channel_data
-            + totals.rtp
-            + totals.rtcp
-            + totals.dtls.values().chain(totals.tls.values()).sum::<u64>();
+        let others = totals.messages.channel_data
+            + totals.messages.rtp
+            + totals.messages.rtcp
+            + totals.messages.dtls.values().chain(totals.tls.values()).sum::<u64>();
         others == 0 && self.lookups.packets <= totals.stun_total() && !self.clients.coverage.others_heard()
     }
 

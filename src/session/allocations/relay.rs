@@ -121,7 +121,7 @@ impl Session {
         if event.copy {
             return hop;
         }
-        self.totals.channel_data += 1;
+        self.totals.messages.channel_data += 1;
         let flow = self.flows.find_on(event.transport, event.src, event.dst);
         let conversation = flow.and_then(|id| self.flows.conversation_mut(id));
         let Some(conversation) = conversation.filter(|_| event.hops.is_empty()) else { return hop };

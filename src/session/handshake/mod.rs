@@ -41,7 +41,7 @@ impl Session {
 
     /// Counts a DTLS record, of a packet that the capture holds for the first time.
     pub fn count_dtls(&mut self, record: &Record<'_>) {
-        *self.totals.dtls.entry(record.content_type.0).or_default() += 1;
+        *self.totals.messages.dtls.entry(record.content_type.0).or_default() += 1;
     }
 
     /// Takes what keys showed to be in a record that [`Session::dtls`] had before: a handshake message or an alert.

@@ -430,7 +430,7 @@ impl Session {
         if copy {
             return true;
         }
-        *(if is_rtcp { &mut self.totals.rtcp } else { &mut self.totals.rtp }) += 1;
+        *(if is_rtcp { &mut self.totals.messages.rtcp } else { &mut self.totals.messages.rtp }) += 1;
         if let Some(flow) = id.filter(|_| !nested).and_then(|id| self.flows.get_mut(id)) {
             flow.directions_from(event.src).0.data.add(payload.len(), event.time);
         }

@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::session::credentials::Identity;
 use crate::session::flow::FlowId;
 use crate::session::observe::Known;
-use crate::session::totals::Counted;
+use crate::session::totals::Messages;
 use crate::time::Timestamp;
 use crate::wire::stun::{Fields, Message, TransactionId};
 use std::collections::VecDeque;
@@ -35,7 +35,7 @@ pub(in crate::session) struct EarlyAnswers {
     /// Room of those that were, to be used again.
     spare: Vec<Vec<u8>>,
     /// What was counted until a packet came that another point showed, while that is taken.
-    before: Option<Counted>,
+    before: Option<Messages>,
 }
 
 impl EarlyAnswers {
@@ -49,13 +49,13 @@ impl EarlyAnswers {
 impl Session {
     /// What is taken until [`Session::told_again`] was counted before: the same packet at another point.
     pub fn tells_again(&mut self) {
-        self.early.before = Some(self.totals.counted());
+        self.early.before = Some(self.totals.messages.clone());
     }
 
     /// What comes now counts.
     pub fn told_again(&mut self) {
         if let Some(counted) = self.early.before.take() {
-            self.totals.restore(counted);
+            self.totals.messages = counted;
         }
     }
 
