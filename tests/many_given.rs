@@ -64,7 +64,8 @@ fn what_a_password_far_down_a_list_signed_is_counted_as_any_other() {
     for number in [3, 9_999_999] {
         totals.credential(number).requests += 1;
     }
-    let counted: Vec<(u32, u64)> = totals.messages.credentials.iter().map(|(&number, used)| (number, used.requests)).collect();
+    let counted: Vec<(u32, u64)> =
+        totals.messages.credentials.iter().map(|(&number, used)| (number, used.requests)).collect();
     assert_eq!(counted, [(3, 1), (9_999_999, 1)]);
 }
 
