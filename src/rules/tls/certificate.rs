@@ -126,14 +126,9 @@ pub(super) fn judge_name(connection: &TlsConnection, _view: &View<'_>, out: &mut
     if names::is_for(summary, asked) {
         return;
     }
-    let handshake = &connection.handshake;
-    let ended = connection.ending().map(ended_at);
-    let listed = frames_at([handshake.first, certificate.seen].into_iter().chain(ended));
-    let mut seen = story.occurrence(CERTIFICATE_NAME, certificate.seen, Confidence::Certain, "");
-    seen.severity = severity(connection);
-    judge_left(connection, &mut seen);
-    seen.frames = listed.clone();
+    let mut seen = flaw(&story, CERTIFICATE_NAME, certificate.seen);
     seen.reference = "RFC 6125 §6.4";
+    let listed = seen.frames.clone();
     out.add(seen, || {
         let (client, server, quoted) = (story.client.ip(), story.server, super::quote(asked));
         Text {
@@ -167,13 +162,9 @@ pub(super) fn judge_expired(connection: &TlsConnection, _view: &View<'_>, out: &
     let known = readable(connection);
     let invalid = known.filter(|(known, summary)| known.seen.time > CLOCK_SET && !summary.is_valid_at(known.seen.time));
     let Some(at) = invalid.map(|(known, _)| known.seen).or(said) else { return };
-    let ended = connection.ending().map(ended_at);
-    let listed = frames_at([connection.handshake.first, at].into_iter().chain(ended));
-    let mut seen = story.occurrence(CERTIFICATE_EXPIRED, at, Confidence::Certain, "");
-    seen.severity = severity(connection);
-    judge_left(connection, &mut seen);
-    seen.frames = listed.clone();
+    let mut seen = flaw(&story, CERTIFICATE_EXPIRED, at);
     seen.reference = "RFC 5280 §4.1.2.5";
+    let listed = seen.frames.clone();
     out.add(seen, || {
         let (client, server) = (story.client.ip(), story.server);
         let alert = if said.is_some() { format!(" {client} says so too, by the fatal alert certificate_expired.") } else { String::new() };
@@ -227,33 +218,28 @@ fn left(connection: &TlsConnection) -> Option<ClosedBy> {
     closed.filter(|_| connection.handshake.completed.is_some() && said == 0)
 }
 
-/// What a client that [left] makes of an occurrence: its own completion is no remedy, and what it did not like is not told.
-fn judge_left(connection: &TlsConnection, seen: &mut Occurrence) {
-    if let (Some(_), Some(completed)) = (left(connection), connection.handshake.completed) {
+/// A certificate with a flaw that shows at this place.
+fn flaw(story: &Story<'_>, id: &'static str, at: Seen) -> Occurrence {
+    let connection = story.connection;
+    let completed = connection.handshake.completed;
+    let ended = connection.ending().map(|ending| match ending {
+        Ending::Alert(alert) => (alert.from, alert.seen),
+        Ending::SealedAlert(role, seen) => (role, seen),
+        Ending::Closed(closed) => (closed.role, closed.seen),
+    });
+    let by_client = ended.is_some_and(|(by, _)| by == Role::Client);
+    let mut seen = story.occurrence(id, at, Confidence::Certain, "");
+    // of a handshake that the capture shows neither complete nor ended nobody can say that the client gave up
+    seen.severity = if by_client || completed.is_some() { Severity::Failure } else { Severity::Warning };
+    seen.frames = frames_at([connection.handshake.first, at].into_iter().chain(ended.map(|(_, seen)| seen)));
+    // of a client that left its own completion is no remedy, and what it did not like is not told
+    if let (Some(_), Some(completed)) = (left(connection), completed) {
         seen.confidence = Confidence::Likely;
         if let Remedy::Secure(from) = &mut seen.remedy {
             from.at = completed.time.after(Span(1));
         }
     }
-}
-
-/// Of a handshake that the capture shows neither complete nor ended nobody can say that the client gave up.
-fn severity(connection: &TlsConnection) -> Severity {
-    let by_client = match connection.ending() {
-        Some(Ending::Alert(alert)) => alert.from == Role::Client,
-        Some(Ending::SealedAlert(role, _)) => role == Role::Client,
-        Some(Ending::Closed(closed)) => closed.role == Role::Client,
-        None => false,
-    };
-    if by_client || connection.handshake.completed.is_some() { Severity::Failure } else { Severity::Warning }
-}
-
-fn ended_at(ending: Ending) -> Seen {
-    match ending {
-        Ending::Alert(alert) => alert.seen,
-        Ending::SealedAlert(_, seen) => seen,
-        Ending::Closed(closed) => closed.seen,
-    }
+    seen
 }
 
 /// What the client made of it, with a blank before it.
