@@ -4,6 +4,7 @@ use super::{address, counted, ends, may_have_used_tcp, named, occurrence, unless
 use crate::net::is_unrouted;
 use crate::rules::evidence::{frames, how_long, times};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
+use crate::session::Seen;
 use crate::session::ice::{Answered, IceSession, Pair, Role};
 use crate::time::Span;
 
@@ -88,9 +89,7 @@ fn never(ice: &IceSession, controlling: usize, view: &View<'_>, out: &mut Collec
 
 /// The checks of the controlling agent are answered by one that only answers, and it goes on as though it heard nothing.
 fn unheard(ice: &IceSession, controlling: usize, view: &View<'_>, out: &mut Collector) {
-    let answered = |pair: &Pair| pair.way(controlling).answered.as_ref().map(|answered| answered.first);
-    let valid = ice.pairs.iter().filter_map(|pair| Some((pair, answered(pair)?)));
-    let Some((pair, valid)) = valid.min_by_key(|(_, since)| *since) else { return };
+    let Some((pair, valid)) = first_answered(ice, controlling) else { return };
     let way = pair.way(controlling);
     let lasted = way.last.since(valid.time);
     if ice.agent(1 - controlling).checks > 0 || lasted < LONG || !is_looking(way.sent, lasted) || way.errors > 0 {
@@ -134,6 +133,12 @@ fn unheard(ice: &IceSession, controlling: usize, view: &View<'_>, out: &mut Coll
     });
 }
 
+/// The pair on which checks of an agent were answered first, and since when.
+fn first_answered(ice: &IceSession, agent: usize) -> Option<(&Pair, Seen)> {
+    let answered = ice.pairs.iter().filter_map(|pair| Some((pair, pair.way(agent).answered.as_ref()?.first)));
+    answered.min_by_key(|(_, since)| *since)
+}
+
 /// Consent is asked for every 4 to 6 s, or every 2.5 s by WebRTC: an agent that checks faster is still looking for its pair.
 fn is_looking(sent: u32, lasted: Span) -> bool {
     sent >= u32::try_from(lasted.secs()).unwrap_or(u32::MAX)
@@ -142,9 +147,7 @@ fn is_looking(sent: u32, lasted: Span) -> bool {
 /// A controlled agent checks a pair that works, and the other one, which would have to nominate it, sends no checks.
 fn nobody(ice: &IceSession, controlling: usize, view: &View<'_>, out: &mut Collector) {
     let agent = 1 - controlling;
-    let answered = |pair: &Pair| pair.way(agent).answered.as_ref().map(|answered| answered.first);
-    let valid = ice.pairs.iter().filter_map(|pair| Some((pair, answered(pair)?)));
-    let Some((pair, valid)) = valid.min_by_key(|(_, since)| *since) else { return };
+    let Some((pair, valid)) = first_answered(ice, agent) else { return };
     let way = pair.way(agent);
     let lasted = way.last.since(valid.time);
     let is_looking = is_looking(way.sent, lasted);
