@@ -26,10 +26,7 @@ fn causes(cause: &Group, symptom: &Group) -> bool {
     let (one, other) = (&cause.finding.subject, &symptom.finding.subject);
     let server = |subject: &Subject| subject.server.map(|server| server.0.ip());
     let client = |subject: &Subject| subject.client.map(|client| client.0.ip());
-    let same_user = match (&one.username, &other.username) {
-        (Some(one), Some(other)) => one == other,
-        _ => true,
-    };
+    let same_user = one.username.as_ref().zip(other.username.as_ref()).is_none_or(|(one, other)| one == other);
     let same_place = match (server(one), server(other)) {
         (Some(one), Some(other)) => one == other,
         _ => client(one).is_some() && client(one) == client(other),

@@ -147,10 +147,8 @@ fn refused_before(exchange: &Exchange, conversation: &Conversation) -> bool {
 /// again, or the first leg of an Allocate that may go on.
 fn may_pass(exchange: &Exchange, answer: &Answer, conversation: &Conversation, view: &View<'_>) -> bool {
     let method = exchange.method;
-    let same_peer = |known: &Exchange| match (known.asked.peer, exchange.asked.peer) {
-        (Some(one), Some(other)) => one == other,
-        _ => true,
-    };
+    let same_peer =
+        |known: &Exchange| known.asked.peer.zip(exchange.asked.peer).is_none_or(|(one, other)| one == other);
     let mut tried = conversation.of(method).filter(|known| known.first > exchange.first);
     let forgotten = conversation.exchanges_omitted > 0 && conversation.granted_after(method, answer.seen.time);
     let first_leg = method == Method::ALLOCATE

@@ -246,10 +246,7 @@ impl IceSession {
     /// Whether two pairs can stand for each other: as far as their priorities tell, they are of one component (RFC 8445 §5.1.2.1).
     fn is_same_component(&self, one: u16, other: u16) -> bool {
         let component = |pair: u16| self.pairs.get(usize::from(pair)).and_then(Pair::component);
-        match (component(one), component(other)) {
-            (Some(one), Some(other)) => one == other,
-            _ => true,
-        }
+        component(one).zip(component(other)).is_none_or(|(one, other)| one == other)
     }
 }
 
