@@ -172,7 +172,7 @@ fn lost_of(lost: &LostWay, of: impl Fn(usize) -> u32) -> Lost {
         what: lost.kind.name(),
         count: lost.count,
         of: lost.of,
-        confidence: if lost.certain { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(lost.certain),
         places: places(&lost.frames),
     }
 }

@@ -275,7 +275,7 @@ fn occurrence(id: &'static str, key: String, check: &Check<'_>, wrong: &Wrong) -
     Occurrence {
         key,
         severity: Severity::Warning,
-        confidence: if wrong.likely { Confidence::Likely } else { Confidence::Certain },
+        confidence: Confidence::certain_if(!wrong.likely),
         at: wrong.at,
         frames: check.frames.clone(),
         subject: Subject {

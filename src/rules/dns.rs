@@ -67,7 +67,7 @@ fn tell(client: IpAddr, name: &str, failed: &[(Kind, &Lookup)], first: &Lookup, 
     let seen = Occurrence {
         key: format!("{name} {client}"),
         severity: Severity::Failure,
-        confidence: if (answered || heard) && complete { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if((answered || heard) && complete),
         remedy: Remedy::Reachability(grievance),
         at,
         frames: listed.clone(),

@@ -72,6 +72,14 @@ pub enum Confidence {
     Likely,
 }
 
+impl Confidence {
+    /// Certain where this holds, else likely.
+    #[must_use]
+    pub fn certain_if(proven: bool) -> Self {
+        if proven { Confidence::Certain } else { Confidence::Likely }
+    }
+}
+
 /// What a rule looks at.
 #[derive(Clone, Copy)]
 pub enum Judge {

@@ -141,8 +141,7 @@ fn rewritten(exchange: &Exchange, view: &View<'_>) -> Option<Rewrite> {
             "The answer tells {mapped} in XOR-MAPPED-ADDRESS and {plain} in MAPPED-ADDRESS, which should be the same"
         );
         // the inside address is what a gateway on the client's side would put there; else a server's whim would look alike
-        let confidence =
-            if is_own(plain, own) || answer.fingerprint_bad { Confidence::Certain } else { Confidence::Likely };
+        let confidence = Confidence::certain_if(is_own(plain, own) || answer.fingerprint_bad);
         return Some(Rewrite { what, confidence });
     }
     // without another port in it, an answer that is only signed with something else speaks of another key, not of a gateway
@@ -155,7 +154,7 @@ fn rewritten(exchange: &Exchange, view: &View<'_>) -> Option<Rewrite> {
             "The answer tells the client its own inside address, {mapped}, and its {broken} does not fit it any more"
         );
         // no server sees the inside address with another port: only a gateway that replaces addresses and not ports makes such a pair
-        let confidence = if mapped.0 == own.0 { Confidence::Likely } else { Confidence::Certain };
+        let confidence = Confidence::certain_if(mapped.0 != own.0);
         return Some(Rewrite { what, confidence });
     }
     None
@@ -242,7 +241,7 @@ fn rebinding(known: &Move, view: &View<'_>, out: &mut Collector) {
     let seen = Occurrence {
         key: format!("{} {to}", old.ip()),
         severity: Severity::Warning,
-        confidence: if what == What::Ice { Confidence::Likely } else { Confidence::Certain },
+        confidence: Confidence::certain_if(what != What::Ice),
         at: first.time,
         frames: listed.to_vec(),
         filter: Some(filter(to, old, new)),

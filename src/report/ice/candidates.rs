@@ -143,7 +143,7 @@ fn of_agent(known: &mut Known, ice: &IceSession, pair: &Pair, agent: usize, sess
     let frames: Vec<u64> = frames.into_iter().flatten().collect();
     let mapped = mapped.map(|(mapped, _)| mapped);
     let is_near = is_unrouted(way.ttl);
-    let sure = if is_near { Confidence::Certain } else { Confidence::Likely };
+    let sure = Confidence::certain_if(is_near);
     if relays {
         if pair.is_relay_known() {
             known.add(make(CandidateType::Relay, end, Some(end), Confidence::Certain, &frames));

@@ -115,7 +115,7 @@ pub(super) fn judge_accepted(conversation: &Conversation, view: &View<'_>, out: 
     let seen = Occurrence {
         key: conversation.server.to_string(),
         severity: Severity::Warning,
-        confidence: if is_sure(exchange, end) { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(is_sure(exchange, end)),
         at: exchange.first.time,
         frames: frames_of([exchange]),
         filter: Some(filter_of(conversation)),

@@ -263,7 +263,7 @@ impl Denied<'_> {
         Occurrence {
             key: self.conversation.server.to_string(),
             severity: if later || is_release(self.last) { Severity::Warning } else { Severity::Failure },
-            confidence: if cut { Confidence::Likely } else { Confidence::Certain },
+            confidence: Confidence::certain_if(!cut),
             remedy: Remedy::Service(self.grievance(self.answer.seen.time)),
             at: self.first.first.time,
             frames: self.frames(),

@@ -40,7 +40,7 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     // where the first record is missing, or the answer to the check that opened the way for it, so may be more
     let left_out = may_be_left_out(handshake, view);
     let whole = handshake.from_start && !story.lacks_answers(view) && !left_out;
-    let confidence = if whole { Confidence::Certain } else { Confidence::Likely };
+    let confidence = Confidence::certain_if(whole);
     let ends = part.into_iter().flat_map(|(_, missing)| [missing.seen.0, missing.seen.1]);
     let flights = handshake.flights.iter().filter(|flight| flight.from == from);
     let mut listed = frames_at(ends.chain(flights.flat_map(|flight| flight.times.iter().copied())));
@@ -201,7 +201,7 @@ fn hello(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     if !ended && (repeated == 0 || since < ON_ITS_WAY) {
         return; // the capture ends before anything is amiss
     }
-    let confidence = if sure { Confidence::Certain } else { Confidence::Likely };
+    let confidence = Confidence::certain_if(sure);
     let mut seen = story.occurrence(HELLO_FRAGMENTED, Severity::Failure, confidence, "");
     let alerts = handshake.alerts.iter().map(|alert| alert.seen.frame);
     let listed = in_order(hello_frames(handshake).into_iter().chain(alerts));

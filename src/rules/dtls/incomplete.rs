@@ -56,7 +56,7 @@ pub(super) fn judge(handshake: &Handshake, view: &View<'_>, out: &mut Collector)
     // of what is missing the rest may come after the end of the capture, and then it is a part that was lost
     let whole = [Role::Client, Role::Server].iter().all(|&role| handshake.sides[role].missing.is_empty());
     let sure = handshake.from_start && often && !handshake.truncated && whole && !view.session.forgot_packets();
-    let confidence = if sure { Confidence::Certain } else { Confidence::Likely };
+    let confidence = Confidence::certain_if(sure);
     let number = handshake.flights.len();
     let mut seen = story.occurrence(INCOMPLETE, severity, confidence, &format!("{} {number}", last.from.name()));
     let listed = frames_at(handshake.flights.iter().flat_map(|flight| flight.times.iter().copied()));

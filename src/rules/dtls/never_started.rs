@@ -45,7 +45,7 @@ pub(super) fn judge(session: &IceSession, view: &View<'_>, out: &mut Collector) 
     let seen = Occurrence {
         key: format!("{} {}", one.ip(), other.ip()),
         severity: if stun_only { Severity::Note } else { Severity::Failure },
-        confidence: if shown { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(shown),
         remedy: Remedy::Association(grievance),
         at: selection.at.time,
         frames: listed.clone(),

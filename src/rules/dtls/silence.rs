@@ -28,7 +28,7 @@ fn no_answer(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     // of a hello that the capture cut short, or holds in parts, nobody can tell whether it came whole
     let whole = handshake.sides.client.hello.is_some() && !handshake.truncated;
     let evident = works && handshake.from_start && whole && !view.session.forgot_packets();
-    let confidence = if evident { Confidence::Certain } else { Confidence::Likely };
+    let confidence = Confidence::certain_if(evident);
     let listed = hello_frames(handshake);
     let mut seen = story.occurrence(NO_ANSWER, Severity::Failure, confidence, "");
     seen.frames = listed.clone();
@@ -141,7 +141,7 @@ fn role_conflict(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
     let handshake = story.handshake;
     let Some(counter) = handshake.counter_hellos.first() else { return };
     let settled = handshake.fatal().is_some() || handshake.surroundings.judged.since(counter.time) >= SETTLED;
-    let confidence = if settled && handshake.from_start { Confidence::Certain } else { Confidence::Likely };
+    let confidence = Confidence::certain_if(settled && handshake.from_start);
     let against = handshake.counter_hellos.iter().copied().chain(handshake.alerts.iter().map(|alert| alert.seen));
     let listed = in_order(hello_frames(handshake).into_iter().chain(frames_at(against)));
     let mut seen = story.occurrence(ROLE_CONFLICT, Severity::Failure, confidence, "");

@@ -29,7 +29,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
             key: asker.ip().to_string(),
             severity: Severity::Warning,
             // what comes to the asker alone passes this point only if the asker's other packets do
-            confidence: if hidden.unicast || one_sided { Confidence::Likely } else { Confidence::Certain },
+            confidence: Confidence::certain_if(!hidden.unicast && !one_sided),
             at: first.time,
             frames: hidden.questions.frames.clone(),
             filter: Some(format!(

@@ -135,11 +135,7 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
             Confidence::Certain
         }
         () if (had_its_chance || is_over) && holds(agent) && (other.checks == 0 || meets) && gave_up(ice, agent) => {
-            if is_hidden {
-                Confidence::Likely
-            } else {
-                Confidence::Certain
-            }
+            Confidence::certain_if(!is_hidden)
         }
         () if had_its_chance && (heard || is_over || sent.sounds_unheard) || heard && is_over => Confidence::Likely,
         () => return,
@@ -334,11 +330,7 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     let seen = occurrence(ice, agent, (ONE_WAY, "RFC 8445 §7.2.5"), Severity::Failure, first.time, numbers.clone());
     let mut seen = unless_later_by_relay(seen, ice, view);
     // whoever hears the other's answers stops asking so often
-    seen.confidence = if own.sounds_unheard || other.sounds_unheard || other.answered >= 3 {
-        Confidence::Certain
-    } else {
-        Confidence::Likely
-    };
+    seen.confidence = Confidence::certain_if(own.sounds_unheard || other.sounds_unheard || other.answered >= 3);
     let leaves = ice.local() == agent;
     let (from, to) = (address(ice, agent), address(ice, 1 - agent));
     if is_open(ice, agent) {

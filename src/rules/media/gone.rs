@@ -26,7 +26,7 @@ pub(super) struct Gone<'s> {
 
 impl Gone<'_> {
     pub(super) fn confidence(&self) -> Confidence {
-        if self.refused.is_some() { Confidence::Certain } else { Confidence::Likely }
+        Confidence::certain_if(self.refused.is_some())
     }
 
     pub(super) fn frames(&self) -> Vec<Seen> {

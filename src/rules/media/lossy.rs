@@ -90,7 +90,7 @@ fn tell((way, direction, stream): Known<'_>, share: bool, streams: &[Known<'_>],
     let seen = Occurrence {
         key: format!("{src} {dst}"),
         severity: Severity::Warning,
-        confidence: if missed { Confidence::Likely } else { Confidence::Certain },
+        confidence: Confidence::certain_if(!missed),
         at: stream.first.time,
         frames: listed,
         filter: Some(filter_between(&way.path.ends)),

@@ -31,7 +31,7 @@ pub(super) fn judge_lost(conversation: &Conversation, view: &View<'_>, out: &mut
             id: LOST,
             key: format!("{server} {}", exchange.method),
             severity: Severity::Failure,
-            confidence: if lost.is_open() { Confidence::Likely } else { Confidence::Certain },
+            confidence: Confidence::certain_if(!lost.is_open()),
             remedy: remedy(exchange, conversation),
             at: exchange.first.time,
             frames: frames_seen.clone(),
@@ -243,7 +243,7 @@ fn elsewhere(
     let seen = Occurrence {
         key: format!("{server} {from}"),
         severity: if goes_on { Severity::Warning } else { Severity::Failure },
-        confidence: if repeats == 1 { Confidence::Likely } else { Confidence::Certain },
+        confidence: Confidence::certain_if(repeats != 1),
         remedy: remedy(exchange, conversation),
         at: exchange.first.time,
         frames: frames_seen.clone(),

@@ -57,7 +57,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
     let seen = Occurrence {
         key: format!("{} {:?} {}", conversation.server, closing.by, closing.reset),
         severity: Severity::Warning,
-        confidence: if sure { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(sure),
         at: closing.at.time,
         frames: vec![allocation.created.frame, closing.at.frame],
         filter: Some(flow_filter(conversation)),
@@ -87,7 +87,7 @@ fn unbound(
     let seen = Occurrence {
         key: format!("{server} data connection {reset}"),
         severity: Severity::Warning,
-        confidence: if conversation.both_heard() { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(conversation.both_heard()),
         at: at.time,
         frames: listed,
         filter: Some(format!("{} && tcp.port == {}", ip_filter(data.0, server.0), data.0.port())),

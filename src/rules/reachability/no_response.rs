@@ -74,11 +74,7 @@ fn silent(conversation: &Conversation, method: Method, view: &View<'_>, out: &mu
     // a client that repeats some of its requests and not others had an answer to those others, which is not in the capture
     let unseen =
         repeated && asked.iter().any(|exchange| exchange.again_total == 0 && exchange.first.time < last.first.time);
-    let confidence = if !peer && evident && !unseen && !conversation.acts_on_unseen() {
-        Confidence::Certain
-    } else {
-        Confidence::Likely
-    };
+    let confidence = Confidence::certain_if(!peer && evident && !unseen && !conversation.acts_on_unseen());
     if (!repeated && heard) || (method == Method::BINDING && unseen) {
         return;
     }

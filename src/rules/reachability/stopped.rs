@@ -35,7 +35,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             if Nobody::of(conversation, &asked, view).is_some() { " for all" } else { "" }
         ),
         severity: Severity::Failure,
-        confidence: if whole { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(whole),
         remedy: Remedy::Service(Grievance::of(conversation, user, first.first.time)),
         at: first.first.time,
         frames: frames_of(asked.iter().copied()),
@@ -92,7 +92,7 @@ fn judge_binding(conversation: &Conversation, view: &View<'_>, out: &mut Collect
         id: ID,
         key: format!("{server} stopped Binding"),
         severity: Severity::Warning,
-        confidence: if whole { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(whole),
         remedy: Remedy::Reachability(grievance),
         at: first.first.time,
         frames: listed.clone(),

@@ -48,11 +48,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         let seen = Occurrence {
             key: format!("{server} {} {:?}", icmp.sender, icmp.kind),
             severity: if answered_before { Severity::Warning } else { Severity::Failure },
-            confidence: if exchange.method != Method::BINDING || sure {
-                Confidence::Certain
-            } else {
-                Confidence::Likely
-            },
+            confidence: Confidence::certain_if(exchange.method != Method::BINDING || sure),
             remedy: if exchange.method == Method::BINDING { Remedy::Reachability(from) } else { Remedy::Service(from) },
             at: exchange.first.time,
             frames: listed.clone(),
@@ -155,7 +151,7 @@ pub(super) fn judge_gone(conversation: &Conversation, view: &View<'_>, out: &mut
     let seen = Occurrence {
         key: format!("{server} {} {:?}", away.answer.sender, away.answer.kind),
         severity: Severity::Failure,
-        confidence: if allocation.is_some() { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(allocation.is_some()),
         remedy: Remedy::Service(from),
         at: since,
         frames: away.frames.clone(),

@@ -92,7 +92,7 @@ fn tell(
     let seen = Occurrence {
         key: format!("{server} tcp {what}"),
         severity: if has_relay { Severity::Warning } else { Severity::Failure },
-        confidence: if sure { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(sure),
         remedy: Remedy::Service(Grievance { client: from, user: None, server: server.0, at }),
         at: attempt.first.time,
         frames: listed.clone(),

@@ -73,7 +73,7 @@ fn late(conversation: &Conversation, allocation: &Allocation, view: &View<'_>, o
     let seen = Occurrence {
         key: server.to_string(),
         severity: Severity::Warning,
-        confidence: if whole { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(whole),
         at: first.time,
         frames: listed.to_vec(),
         filter: Some(filter_of(conversation)),

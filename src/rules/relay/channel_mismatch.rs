@@ -70,7 +70,7 @@ fn tell(
         id: ID,
         key: format!("{server} {:?}", stray.lack),
         severity: Severity::Failure,
-        confidence: if whole { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(whole),
         remedy: Remedy::Data(Grievance::of(conversation, allocation.user, at)),
         at,
         frames: listed.clone(),

@@ -43,7 +43,7 @@ fn tell(
     let seen = Occurrence {
         key: format!("{} {what}", src.ip()),
         severity: Severity::Warning,
-        confidence: if sender.sample.total >= SEVERAL { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(sender.sample.total >= SEVERAL),
         at: sender.first.time,
         frames: sender.sample.frames.clone(),
         filter: Some(format!("{} && {transport}.port == {}", ip_filter(src, dst), client.port())),

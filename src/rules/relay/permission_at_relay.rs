@@ -56,7 +56,7 @@ fn tell(lender: &Lender, arrival: &Arrival, view: &View<'_>, out: &mut Collector
         id: ID,
         key: format!("{server} arrived"),
         severity: if passes { Severity::Note } else { Severity::Failure },
-        confidence: if certain { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(certain),
         remedy: if passes { Remedy::None } else { Remedy::DataOrNothing(grievance) },
         at,
         frames: listed.to_vec(),

@@ -64,7 +64,7 @@ fn tell(stray: &Stray, conversation: &Conversation, allocation: &Allocation, vie
         id: ID,
         key: format!("{server} {:?}", stray.lack),
         severity: if passes { Severity::Note } else { Severity::Failure },
-        confidence: if whole { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(whole),
         remedy: match passes {
             true => Remedy::None,
             false => Remedy::DataOrNothing(Grievance::of(conversation, allocation.user, at)),
@@ -146,7 +146,7 @@ fn tell_lapse(
     let seen = Occurrence {
         key: format!("{server} lapsed"),
         severity: Severity::Note,
-        confidence: if is_whole(conversation) { Confidence::Certain } else { Confidence::Likely },
+        confidence: Confidence::certain_if(is_whole(conversation)),
         at: stray.first.time,
         frames: listed.to_vec(),
         filter: Some(filter_of(conversation)),

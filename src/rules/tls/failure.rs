@@ -178,8 +178,7 @@ fn cut_off(story: &Story<'_>, closed: &ClosedBy, view: &View<'_>, out: &mut Coll
     }
     // a server may have other reasons to hang up
     let http = connection.tcp.http;
-    let confidence =
-        if http.is_none() && (by_client || !closed.reset) { Confidence::Likely } else { Confidence::Certain };
+    let confidence = Confidence::certain_if(http.is_some() || closed.reset && !by_client);
     let mut seen = story.occurrence(
         HANDSHAKE_FAILURE,
         closed.seen,
