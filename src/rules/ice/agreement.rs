@@ -186,16 +186,9 @@ pub(super) fn nearly(ice: &IceSession, agent: usize, view: &View<'_>) -> Option<
     })
 }
 
-fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, gave_up: bool, view: &View<'_>) -> Text {
-    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
-    let reason = refused.reason.map(|name| view.text(name)).unwrap_or_default();
-    let reason = reason.trim_end_matches('\0').trim().escape_debug().to_string();
-    let code = match refused.code {
-        0 => "an error without a code".to_owned(),
-        code if reason.is_empty() => code.to_string(),
-        code => format!("{code} {reason}"),
-    };
-    let proof = match Proof::of(&refused.integrity, view) {
+/// What the integrity of refused checks says of whose password is wrong, as a sentence with a blank before it.
+fn proven(ice: &IceSession, agent: usize, refused: &Unauthorized, gave_up: bool, view: &View<'_>) -> String {
+    match Proof::of(&refused.integrity, view) {
         Proof::By { label, .. } if gave_up => {
             format!(" The refused checks verify with the password of {}.", quote(&label))
         }
@@ -220,7 +213,19 @@ fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, gave_up:
         Proof::Unsigned => " They carry no integrity at all.".to_owned(),
         Proof::Untested => nearly(ice, agent, view).unwrap_or_default(),
         Proof::Truncated => String::new(),
+    }
+}
+
+fn unauthorized(ice: &IceSession, agent: usize, refused: &Unauthorized, gave_up: bool, view: &View<'_>) -> Text {
+    let (from, to) = (address(ice, agent), address(ice, 1 - agent));
+    let reason = refused.reason.map(|name| view.text(name)).unwrap_or_default();
+    let reason = reason.trim_end_matches('\0').trim().escape_debug().to_string();
+    let code = match refused.code {
+        0 => "an error without a code".to_owned(),
+        code if reason.is_empty() => code.to_string(),
+        code => format!("{code} {reason}"),
     };
+    let proof = proven(ice, agent, refused, gave_up, view);
     let last = last_answer(ice, agent);
     let other = asked(ice, 1 - agent);
     let others = match (other.answered, ice.agent(1 - agent).unauthorized.is_some()) {
