@@ -48,13 +48,15 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Read, FileError> {
                 // `outside` or `outside/inside`
                 let (outside, inside) = value.trim().split_once('/').unwrap_or((value.trim(), ""));
                 let ip: IpAddr = outside.parse().map_err(|_| bad("an IP address"))?;
+                if server.external.is_empty() {
+                    stated.push((line, Says::External(Vec::new())));
+                }
                 server.external.push(ip);
                 if let Ok(inside) = inside.parse()
                     && !server.addresses.contains(&inside)
                 {
                     server.addresses.push(inside);
                 }
-                stated.push((line, Says::External(vec![ip])));
             }
             "min-port" => low = Some((line, number().ok_or_else(|| bad("a port"))?)),
             "max-port" => high = Some((line, number().ok_or_else(|| bad("a port"))?)),
@@ -91,21 +93,13 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Read, FileError> {
         stated.push((first_user, Says::Users(users)));
     }
     stated.sort_by_key(|(line, _)| *line);
-    let outside: Vec<IpAddr> = server.external.clone();
-    let mut told = false;
-    let statements = stated.into_iter().filter_map(|(line, says)| {
-        // several outside addresses are alternatives
-        let says = match says {
-            Says::External(_) if told => return None,
-            Says::External(_) => {
-                told = true;
-                Says::External(outside.clone())
-            }
-            says => says,
-        };
-        Some(Statement { file: file.to_owned(), line, server: Some(0), says })
-    });
-    let statements = statements.collect();
+    // several outside addresses are alternatives
+    if let Some((_, Says::External(outside))) = stated.iter_mut().find(|(_, says)| matches!(says, Says::External(_))) {
+        outside.clone_from(&server.external);
+    }
+    let stated = stated.into_iter();
+    let statements =
+        stated.map(|(line, says)| Statement { file: file.to_owned(), line, server: Some(0), says }).collect();
     Ok(Read { servers: vec![server], statements, inside: Vec::new() })
 }
 
