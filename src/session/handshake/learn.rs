@@ -120,8 +120,7 @@ impl Handshake {
 
     /// An alert that is encrypted.
     pub(in crate::session) fn sealed_alert(&mut self, from: Role, seen: Seen) {
-        let alerts = &mut self.sides[from].sealed_alerts;
-        *alerts = Some((alerts.map_or(seen, |(first, _)| first), seen));
+        self.sides[from].sealed_alerts.get_or_insert((seen, seen)).1 = seen;
     }
 
     /// One end has finished. It is complete once both have; up to version 1.2 the server is first where an earlier session is taken up (RFC 5246 §7.3).

@@ -131,8 +131,8 @@ impl Media {
         let id = self.way(path, event, None)?;
         let way = self.ways.get_mut(id)?;
         let direction = way.directions.get_mut(path.direction(event.src))?;
-        let first = direction.handshake.map_or(event.seen(), |(first, _)| first);
-        direction.handshake = Some((first, event.seen()));
+        let seen = event.seen();
+        direction.handshake.get_or_insert((seen, seen)).1 = seen;
         Some(id)
     }
 

@@ -87,7 +87,7 @@ impl Reports {
     /// A sender report passes, with the count that it tells, after so many packets of the source were captured.
     fn sender_report(&mut self, sent: Option<u32>, captured: u64, seen: Seen) {
         self.sender = self.sender.saturating_add(1);
-        self.sender_seen = Some((self.sender_seen.map_or(seen, |(first, _)| first), seen));
+        self.sender_seen.get_or_insert((seen, seen)).1 = seen;
         if let (Some(before), Some(now), Some((last, then))) = (self.sent, sent, self.last)
             && captured == then
         {
@@ -95,7 +95,7 @@ impl Reports {
             let more = now.wrapping_sub(before);
             if (1..1 << 24).contains(&more) {
                 self.unseen += u64::from(more);
-                self.unseen_seen = Some((self.unseen_seen.map_or(last, |(first, _)| first), seen));
+                self.unseen_seen.get_or_insert((last, seen)).1 = seen;
             }
         }
         self.sent = sent.or(self.sent);
@@ -155,7 +155,7 @@ impl MediaDirection {
     /// RTCP passes, after so many packets of its source were captured.
     pub(super) fn report(&mut self, rtcp: &Rtcp<'_>, captured: u64, seen: Seen) {
         self.rtcp += 1;
-        self.rtcp_seen = Some((self.rtcp_seen.map_or(seen, |(first, _)| first), seen));
+        self.rtcp_seen.get_or_insert((seen, seen)).1 = seen;
         if rtcp.packet_type == PacketType::BYE || rtcp.parts().any(|part| part.packet_type == PacketType::BYE) {
             self.bye.get_or_insert(seen);
         }
