@@ -157,7 +157,7 @@ impl Flow {
     }
 
     /// The direction of datagrams from `src`, and the opposite one.
-    pub fn directions_from(&mut self, src: Endpoint) -> (&mut Direction, &mut Direction) {
+    pub(super) fn directions_from(&mut self, src: Endpoint) -> (&mut Direction, &mut Direction) {
         let [low, high] = &mut self.directions;
         if src == self.ends.low { (low, high) } else { (high, low) }
     }
@@ -206,7 +206,7 @@ impl Flow {
 
     /// Whether connectivity checks were answered both ways.
     #[must_use]
-    pub fn checks_both_ways(&self) -> bool {
+    pub(super) fn checks_both_ways(&self) -> bool {
         self.directions.iter().all(|direction| direction.checks.answered > 0)
     }
 }
@@ -433,7 +433,7 @@ impl Flows {
 
     /// The time of the last message of the flow that a quarter of all are older than.
     #[must_use]
-    pub fn oldest_quarter(&self) -> Timestamp {
+    pub(super) fn oldest_quarter(&self) -> Timestamp {
         let mut times: Vec<_> = self.iter().map(|(_, flow)| flow.last.time).collect();
         let quarter = times.len() / 4;
         if quarter == 0 {

@@ -183,7 +183,7 @@ impl Session {
         Known { dtls: fields.dtls.is_some(), ..known }
     }
 
-    pub(super) fn inspect(&mut self, event: &Event<'_>, message: &Message<'_>, fields: &Fields<'_>) {
+    fn inspect(&mut self, event: &Event<'_>, message: &Message<'_>, fields: &Fields<'_>) {
         if message.truncated() {
             self.totals.truncated.add(event.frame);
             if message.class() == Class::Error && fields.error.is_none() {

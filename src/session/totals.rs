@@ -199,7 +199,7 @@ impl Totals {
 
     /// Whether so much is missing from the middle of the capture that absence proves nothing.
     #[must_use]
-    pub fn has_holes(&self) -> bool {
+    pub(super) fn has_holes(&self) -> bool {
         const FEW: u64 = 2;
         const SHARE: u64 = 100;
         self.holes >= FEW && self.holes.saturating_mul(SHARE) >= self.transactions

@@ -116,7 +116,7 @@ fn lost(story: &Story<'_>, view: &View<'_>, out: &mut Collector) {
 
 /// Whether it may be the capture that lacks fragments, and not the path: it holds none of the kind that is missing, or packets stayed incomplete of which it
 /// is not known whose they were.
-pub(super) fn may_be_left_out(handshake: &Handshake, view: &View<'_>) -> bool {
+fn may_be_left_out(handshake: &Handshake, view: &View<'_>) -> bool {
     let lost = &handshake.ip_fragments;
     !lost.is_empty() && lost.iter().all(|packet| !packet.shown) || view.session.forgot_packets()
 }

@@ -88,7 +88,7 @@ impl Activity {
 
     /// The counters from each time on at which one changed, in order.
     #[must_use]
-    pub fn series(&self) -> Vec<(Timestamp, Active)> {
+    fn series(&self) -> Vec<(Timestamp, Active)> {
         let mut sums = [0i64; 4];
         let count = |sum: i64| u64::try_from(sum).unwrap_or(0);
         let all = self.changes.iter().map(|(&at, delta)| {

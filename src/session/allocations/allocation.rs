@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::net::IpAddr;
 
 /// How long a permission holds (RFC 8656 §9).
-pub(super) const PERMISSION: Span = Span::from_secs(300);
+const PERMISSION: Span = Span::from_secs(300);
 /// How long a channel binding holds (RFC 8656 §12).
 pub(super) const CHANNEL: Span = Span::from_secs(600);
 /// What a server grants where neither side names a lifetime (RFC 8656 §6).
@@ -169,13 +169,13 @@ impl Allocation {
 
     /// Whether it can be in use at `time`.
     #[must_use]
-    pub fn is_alive(&self, time: Timestamp) -> bool {
+    pub(in crate::session) fn is_alive(&self, time: Timestamp) -> bool {
         self.ended.is_none() && time <= self.expires
     }
 
     /// Whether it may have had more peers than are kept.
     #[must_use]
-    pub fn has_forgotten_peers(&self) -> bool {
+    pub(in crate::session) fn has_forgotten_peers(&self) -> bool {
         self.permissions.len() >= MAX_PEERS || self.channels.len() >= MAX_PEERS
     }
 

@@ -60,7 +60,7 @@ impl Lent {
 
     /// Whether it could be in use at `time`, by what was known then.
     #[must_use]
-    pub fn was_alive(&self, time: Timestamp) -> bool {
+    fn was_alive(&self, time: Timestamp) -> bool {
         self.created.time <= time && time <= self.expires && self.ended.is_none_or(|(_, ended)| ended > time)
     }
 }

@@ -189,7 +189,7 @@ impl Conversation {
 
     /// The allocation that can be in use at `time`.
     #[must_use]
-    pub fn live_allocation(&self, time: Timestamp) -> Option<&Allocation> {
+    pub(in crate::session) fn live_allocation(&self, time: Timestamp) -> Option<&Allocation> {
         self.allocation.as_ref().filter(|allocation| allocation.is_alive(time))
     }
 

@@ -226,7 +226,7 @@ impl Settled<'_> {
     /// Whether no relay is lent and none was asked for: services that set up calls with an Allocate of their own leave out REQUESTED-TRANSPORT, which
     /// asks for one (RFC 8656 §7.1).
     #[must_use]
-    pub fn is_about_no_relay(&self) -> bool {
+    pub(in crate::session) fn is_about_no_relay(&self) -> bool {
         self.asked.transport.is_none() && !self.asked.truncated && self.names_the_client_alone()
     }
 

@@ -274,7 +274,7 @@ impl Credentials {
     }
 
     /// Adds the password of an ICE agent, unless it is known already: two files may tell of the same agent. Labels stay apart.
-    pub fn add_ice(&mut self, label: &str, ufrag: &str, password: &Secret) {
+    pub(super) fn add_ice(&mut self, label: &str, ufrag: &str, password: &Secret) {
         let of_agent = |known: &&Credential| matches!(&known.kind, Kind::Ice { ufrag: known } if known == ufrag);
         if self.list().iter().filter(of_agent).any(|known| known.secret == *password) {
             return;

@@ -18,7 +18,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 /// How many statements are kept of all files together.
-pub const MAX_STATEMENTS: usize = 1_024;
+const MAX_STATEMENTS: usize = 1_024;
 /// How many bytes a file may have.
 pub const MAX_FILE: usize = 1 << 20;
 
@@ -36,7 +36,7 @@ pub struct Server {
 impl Server {
     /// Whether it is stated where it is.
     #[must_use]
-    pub fn is_located(&self) -> bool {
+    pub(super) fn is_located(&self) -> bool {
         !self.addresses.is_empty() || !self.external.is_empty()
     }
 

@@ -381,7 +381,7 @@ impl Handshake {
 impl AlertSeen {
     /// Whether it ends the association: fatal by its level, or, in DTLS 1.3 where the level says nothing (RFC 8446 §6), by what it says.
     #[must_use]
-    pub fn is_fatal(&self) -> bool {
+    fn is_fatal(&self) -> bool {
         /// close_notify, user_canceled, no_renegotiation.
         const HARMLESS: [u8; 3] = [0, 90, 100];
         self.alert.level == AlertLevel::FATAL && !HARMLESS.contains(&self.alert.description.0)

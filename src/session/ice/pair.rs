@@ -360,7 +360,7 @@ impl Pair {
 
     /// Whether the checks of one agent were answered, and the other's had their chance and were not.
     #[must_use]
-    pub fn is_one_way(&self) -> bool {
+    pub(in crate::session) fn is_one_way(&self) -> bool {
         let [one, other] = &self.ways;
         let went = |way: &Way, back: &Way| way.answered.is_some() && back.is_unheard();
         went(one, other) || went(other, one)

@@ -119,7 +119,7 @@ impl Stream {
 
     /// Whether its numbers behaved as those of RTP do.
     #[must_use]
-    pub fn is_believed(&self) -> bool {
+    pub(in crate::session) fn is_believed(&self) -> bool {
         self.probation == 0
     }
 

@@ -162,14 +162,14 @@ impl Clients {
     }
 
     /// The client opened a 5-tuple to a server with a request.
-    pub fn contacted(&mut self, client: IpAddr, server: Endpoint, at: Timestamp) {
+    pub(in crate::session) fn contacted(&mut self, client: IpAddr, server: Endpoint, at: Timestamp) {
         if let Some(server) = self.server(client, server) {
             server.contacted = at;
         }
     }
 
     /// The client opened, or took up again, a 5-tuple to a server with a signed request.
-    pub fn began_signed(&mut self, client: IpAddr, server: Endpoint, at: Timestamp) {
+    pub(in crate::session) fn began_signed(&mut self, client: IpAddr, server: Endpoint, at: Timestamp) {
         if let Some(server) = self.server(client, server) {
             server.signed = at;
         }

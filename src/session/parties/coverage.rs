@@ -94,7 +94,7 @@ impl Coverage {
 
     /// Whether anything other than STUN was sent to anybody: an answer to ARP, an ICMP error, an answer to a SYN.
     #[must_use]
-    pub fn others_heard(&self) -> bool {
+    pub(in crate::session) fn others_heard(&self) -> bool {
         self.others_heard
     }
 

@@ -38,7 +38,7 @@ impl Names {
 
     /// The name of a text; `None` where it is new and the set is full.
     #[inline(never)]
-    pub fn intern(&mut self, text: &[u8]) -> Option<Name> {
+    pub(in crate::session) fn intern(&mut self, text: &[u8]) -> Option<Name> {
         let hash = self.hasher.hash_one(text);
         let same = |&at: &u32| self.at(at) == text;
         let at = match self.index.find(hash, same) {
@@ -50,7 +50,7 @@ impl Names {
 
     /// The name of a text that is probably that of `likely` again.
     #[inline(always)]
-    pub fn intern_like(&mut self, text: &[u8], likely: Option<Name>) -> Option<Name> {
+    pub(in crate::session) fn intern_like(&mut self, text: &[u8], likely: Option<Name>) -> Option<Name> {
         if likely.is_some_and(|name| self.bytes(name) == text) { likely } else { self.intern(text) }
     }
 

@@ -204,14 +204,14 @@ impl TlsConnection {
     /// The first answer within data that went to and fro more often than any handshake: then it was completed, whether the capture shows that or
     /// cut it short.
     #[must_use]
-    pub fn spoke_at_length(&self) -> Option<Seen> {
+    pub(in crate::session) fn spoke_at_length(&self) -> Option<Seen> {
         self.exchanged.filter(|_| self.rounds > ROUNDS_1_3)
     }
 
     /// Whether data went both ways in it and nobody opened it. Where the hello was read, only an answer that is no ticket of TLS 1.3 is one; where it was
     /// not, the client must have said more than its Finished, which may look like data.
     #[must_use]
-    pub fn spoke_sealed(&self) -> bool {
+    pub(in crate::session) fn spoke_sealed(&self) -> bool {
         let client = &self.handshake.sides.client;
         let answered = match &client.hello {
             Some(_) => self.exchanged.is_some(),
@@ -222,14 +222,14 @@ impl TlsConnection {
 
     /// Whether the client offers a protocol of the web, as a browser does that opens a page.
     #[must_use]
-    pub fn is_of_web(&self) -> bool {
+    pub(in crate::session) fn is_of_web(&self) -> bool {
         let web = |name: &String| name == "h2" || name == "h3" || name.starts_with("http/") || name.starts_with("spdy");
         self.handshake.sides.client.hello.as_ref().is_some_and(|hello| hello.alpn.iter().any(web))
     }
 
     /// Whether the server name asked for is that of a TURN server.
     #[must_use]
-    pub fn is_named_for_turn(&self) -> bool {
+    pub(in crate::session) fn is_named_for_turn(&self) -> bool {
         self.server_name().is_some_and(is_name_of_turn)
     }
 

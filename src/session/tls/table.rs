@@ -84,7 +84,7 @@ impl TlsConnections {
 
     /// Whether any wait to be judged.
     #[must_use]
-    pub fn has_ripe(&self) -> bool {
+    pub(in crate::session) fn has_ripe(&self) -> bool {
         !self.ripe.is_empty()
     }
 

@@ -225,7 +225,7 @@ impl Session {
         }
     }
 
-    pub(super) fn count_check(&mut self, at: &Sighting, check: bool) {
+    fn count_check(&mut self, at: &Sighting, check: bool) {
         let Some(flow) = self.flows.get_mut(at.flow) else { return };
         if !check {
             return;

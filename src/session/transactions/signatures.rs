@@ -36,11 +36,7 @@ impl Session {
 
 /// The verdicts that need no look at the message: it has no integrity attribute, not even one that the capture cut off, or it is an
 /// ordinary one and there is nothing to test it with.
-pub(super) fn verdicts_at_once(
-    credentials: &Credentials,
-    message: &Message<'_>,
-    fields: &Fields<'_>,
-) -> Option<Verdicts> {
+fn verdicts_at_once(credentials: &Credentials, message: &Message<'_>, fields: &Fields<'_>) -> Option<Verdicts> {
     if message.truncated() || message.method() == Method::GOOG_PING {
         return None;
     }
