@@ -3,7 +3,7 @@
 use super::hung::{self, Nobody};
 use super::no_response::{ID, PATIENCE, TI, is_service, is_tried};
 use crate::rules::denied::is_release;
-use crate::rules::evidence::{Dialect, counted, filter_of, frames, frames_of, how_long};
+use crate::rules::evidence::{Dialect, counted, filter_of, frames, frames_of, how_long, is_whole};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Allocation, Answer, Conversation, Exchange, Grievance, Meanwhile, closed};
 use crate::time::{Span, Timestamp};
@@ -27,7 +27,6 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
         return;
     }
     let (server, user) = (conversation.server, allocation.user);
-    let whole = !conversation.began_before && conversation.orphans == 0;
     let seen = Occurrence {
         id: ID,
         key: format!(
@@ -35,7 +34,7 @@ pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Coll
             if Nobody::of(conversation, &asked, view).is_some() { " for all" } else { "" }
         ),
         severity: Severity::Failure,
-        confidence: Confidence::certain_if(whole),
+        confidence: Confidence::certain_if(is_whole(conversation)),
         remedy: Remedy::Service(Grievance::of(conversation, user, first.first.time)),
         at: first.first.time,
         frames: frames_of(asked.iter().copied()),
@@ -79,7 +78,6 @@ fn judge_binding(conversation: &Conversation, view: &View<'_>, out: &mut Collect
         .filter(|exchange| view.now().since(exchange.last.time) >= PATIENCE)
         .collect();
     let (Some(first), Some(last)) = (asked.first(), asked.last()) else { return };
-    let whole = !conversation.began_before && conversation.orphans == 0;
     let waited = last.last.time.since(first.first.time);
     let served = is_service(conversation.server.0.port()) && conversation.answered > 0;
     if !served || asked.len() < tries || waited < over || conversation.transport.is_stream() {
@@ -92,7 +90,7 @@ fn judge_binding(conversation: &Conversation, view: &View<'_>, out: &mut Collect
         id: ID,
         key: format!("{server} stopped Binding"),
         severity: Severity::Warning,
-        confidence: Confidence::certain_if(whole),
+        confidence: Confidence::certain_if(is_whole(conversation)),
         remedy: Remedy::Reachability(grievance),
         at: first.first.time,
         frames: listed.clone(),
