@@ -56,7 +56,7 @@ pub use limits::Limits;
 pub use media::{Break, Jitter, Media, MediaDirection, MediaWay, Reports, Stream, WayId};
 pub use observe::Known;
 pub use parties::answering::Meanwhile;
-pub use parties::attempts::{Attempt, Attempts, Way, Ways, is_usual};
+pub use parties::attempts::{Attempt, Attempts, Way, Ways, is_alternative, is_usual};
 pub use parties::client::{Clients, Grievance};
 pub use parties::coverage::Coverage;
 pub use parties::encrypted::{Encrypted, Sealed};

@@ -9,7 +9,7 @@ use crate::rules::evidence::{counted, filter_of, frames, frames_of};
 use crate::rules::nat::own_outside;
 use crate::rules::travel;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
-use crate::session::{Conversation, Exchange, Grievance};
+use crate::session::{Conversation, Exchange, Grievance, is_alternative};
 use crate::time::{Span, Timestamp};
 use crate::wire::stun::{Class, Method};
 
@@ -250,7 +250,7 @@ fn header_before(conversation: &Conversation) -> Option<(String, String)> {
 
 /// Ports of STUN and TURN services, by registration or by habit.
 pub(super) fn is_service(port: u16) -> bool {
-    matches!(port, 53 | 80 | 443 | 3478..=3481 | 5349 | 5350 | 19302..=19309)
+    is_alternative(port) || matches!(port, 53 | 19302..=19309)
 }
 
 /// Whether the capture shows that nothing came back: an answer would have been noticed, and the request asks for one.

@@ -5,7 +5,7 @@ use crate::net::{ClientAddress, Endpoint, PeerAddress, RelayedAddress, ServerAdd
 use crate::session::conversations::exchange::Seen;
 use crate::session::observe::speak;
 use crate::session::transactions::transaction::Sighting;
-use crate::session::{Conversation, From, Session, To};
+use crate::session::{Conversation, From, Session, To, is_alternative};
 use crate::wire::demux;
 use crate::wire::stun::{Fields, Message, Method};
 use crate::wire::turn::ChannelData;
@@ -177,7 +177,7 @@ fn hears(conversation: &mut Conversation, peer: Option<PeerAddress>, seen: Seen)
 }
 
 pub(super) fn by_port(one: Endpoint, other: Endpoint) -> (Endpoint, Endpoint) {
-    let service = |end: Endpoint| matches!(end.port(), 3478..=3481 | 5349 | 5350 | 443 | 80 | 53);
+    let service = |end: Endpoint| end.port() == 53 || is_alternative(end.port());
     match (service(one), service(other)) {
         (true, false) => (other, one),
         (false, true) => (one, other),

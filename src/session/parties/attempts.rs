@@ -153,7 +153,8 @@ pub fn is_usual(port: u16) -> bool {
 }
 
 /// Ports on which servers listen so that clients behind strict firewalls reach them; and those next to the usual ones.
-fn is_alternative(port: u16) -> bool {
+#[must_use]
+pub fn is_alternative(port: u16) -> bool {
     matches!(port, 80 | 443 | 3478..=3481 | 5349..=5350)
 }
 
