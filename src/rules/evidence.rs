@@ -143,6 +143,12 @@ impl View<'_> {
         self.session.clients().is_heard(host) || self.session.lookups().is_heard(host)
     }
 
+    /// Whether the capture holds anything that is sent to a host, or was taken where both directions of others pass, so that an answer to it would be
+    /// there too.
+    pub(super) fn holds_answers(&self, host: IpAddr) -> bool {
+        self.session.clients().coverage().has_both_ways() || self.hears(host)
+    }
+
     /// Whom a finding about a conversation is about.
     pub(super) fn subject(&self, conversation: &Conversation, user: Option<Name>, realm: Option<Name>) -> Subject {
         Subject {

@@ -267,12 +267,9 @@ pub(super) fn is_tried(asked: &[&Exchange], view: &View<'_>) -> bool {
     sent.len() >= SEVERAL && over >= Some(LONG)
 }
 
-/// Whether the capture holds anything that was sent to the client, or was taken where both directions of others pass, so that an answer would be
-/// there too.
+/// Whether an answer to the client would be in the capture.
 fn hears(conversation: &Conversation, view: &View<'_>) -> bool {
-    conversation.both_heard()
-        || view.session.clients().coverage().has_both_ways()
-        || view.hears(conversation.client.0.ip())
+    conversation.both_heard() || view.holds_answers(conversation.client.0.ip())
 }
 
 /// What tells why requests went unanswered.

@@ -46,8 +46,7 @@ pub(super) fn judge(view: &View<'_>, out: &mut Collector) {
             continue;
         }
         // SYNs of which nothing came back prove silence only where the capture holds what is sent to the client
-        let heard = view.session.clients().coverage().has_both_ways() || view.hears(client);
-        let sure = sure && (heard || how != How::Unanswered);
+        let sure = sure && (view.holds_answers(client) || how != How::Unanswered);
         // where nothing can be read of any message, the port alone says that it is about TURN
         let by_port = !speaks && view.session.totals().holds_headers_only();
         let sure = sure && !by_port;
