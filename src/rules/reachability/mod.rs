@@ -12,6 +12,10 @@ mod unreachable_tcp;
 pub(super) use connection_closed::ID as CONNECTION_CLOSED;
 
 use crate::rules::{Judge, Rule};
+use crate::time::Span;
+
+/// Servers that are asked within this time are asked together: what one of them gave just before counts.
+const AT_ONCE: Span = Span::from_secs(2);
 
 #[rustfmt::skip] // one rule a line
 pub(super) const RULES: &[Rule] = &[

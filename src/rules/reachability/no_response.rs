@@ -1,6 +1,7 @@
 //! `turn-no-response`: requests to a server to which nothing comes back.
 
 use super::hung::Nobody;
+use super::AT_ONCE;
 use crate::event::Connection;
 use crate::frame::{Seen, in_order};
 use crate::net::{Scope, ServerAddress, Transport};
@@ -15,10 +16,8 @@ use crate::wire::stun::{Class, Method};
 
 pub(super) const ID: &str = "turn-no-response";
 
-/// A copy of a request counts as unanswered when the capture goes on for this long after it.
-pub(in crate::rules) const PATIENCE: Span = Span::from_millis(1000);
-/// Servers that are asked within this time are asked together.
-const AT_ONCE: Span = Span::from_secs(2);
+/// A copy of a request, or of a SYN, counts as unanswered when the capture goes on for this long after it.
+pub(super) const PATIENCE: Span = Span::from_millis(1000);
 /// Ports from here on are those that hosts pick for themselves.
 pub(super) const EPHEMERAL: u16 = 32_768;
 /// How many copies, of one request or of several, are "several times".

@@ -1,5 +1,6 @@
 //! `turn-unreachable`: a router or the server's host refuses what is sent to the server.
 
+use super::AT_ONCE;
 use super::no_response::{EPHEMERAL, is_service};
 use crate::event::IcmpAnswer;
 use crate::net::{ServerAddress, Transport};
@@ -7,7 +8,6 @@ use crate::rules::denied::redirect;
 use crate::rules::evidence::{filter_with_icmp, frames, frames_of};
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Text, View};
 use crate::session::{Conversation, Exchange, Grievance};
-use crate::time::Span;
 use crate::wire::stun::Method;
 
 pub(super) const ID: &str = "turn-unreachable";
@@ -17,9 +17,6 @@ const SEVERAL: u64 = 3;
 
 /// What may have become of a server that worked.
 const RESTARTED: &str = "The server or its host may have restarted or crashed: its log tells.";
-
-/// Servers that are asked within this time are asked together: what one of them gave just before counts.
-const AT_ONCE: Span = Span::from_secs(2);
 
 pub(super) fn judge(conversation: &Conversation, view: &View<'_>, out: &mut Collector) {
     let (asked, port) = (conversation.server, conversation.server.0.port());

@@ -1,5 +1,7 @@
 //! `turn-unreachable` over TCP: a connection to a STUN or TURN server that is refused, or never answered.
 
+use super::AT_ONCE;
+use super::no_response::PATIENCE;
 use super::unreachable::{ID, another_way, reading};
 use crate::frame::in_order;
 use crate::net::Transport;
@@ -7,17 +9,12 @@ use crate::rules::evidence::{frames, ip_filter};
 use crate::rules::nat::own_outside;
 use crate::rules::{Collector, Confidence, Occurrence, Remedy, Severity, Subject, Text, View};
 use crate::session::{Attempt, Grievance};
-use crate::time::Span;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// How many copies of a SYN, over how many seconds, are a client that waits in vain.
 const SEVERAL: u32 = 3;
 const LONG: i64 = 3;
-/// The last SYN counts as unanswered when the capture goes on for this long after it.
-const PATIENCE: Span = Span::from_secs(1);
-/// Servers that are tried within this time are tried together: what one of them gave just before counts.
-const AT_ONCE: Span = Span::from_secs(2);
 
 /// How a connection failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
