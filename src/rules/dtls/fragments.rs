@@ -11,8 +11,8 @@ use crate::time::Span;
 use crate::wire::handshake::HandshakeType;
 use std::ops::Range;
 
-/// Before this time is over, the answer to a hello that is sent again every few milliseconds may still be on its way; after the other it is not.
-const ON_ITS_WAY: Span = Span::from_secs(1);
+/// Some stacks send again every 50 ms: before this time is over the answer may still be on its way, however often they did; after the other it is not.
+pub(super) const ON_ITS_WAY: Span = Span::from_secs(1);
 const LONG: Span = Span::from_secs(3);
 /// What may be amiss with the capture, as a sentence; and what to do about it.
 const LEFT_OUT: &str = " Or it is the capture that leaves them out: a filter on ports lets the first fragment of a packet pass only, for the others have no \

@@ -1,6 +1,6 @@
 //! `dtls-incomplete`: a handshake that stops half-way.
 
-use super::fragments::too_big;
+use super::fragments::{ON_ITS_WAY, too_big};
 use super::{CLOSED_EARLY, INCOMPLETE, Reading, SMALLER, Story, TOO_LARGE};
 use crate::rules::evidence::{capital, counted, frames, frames_at, times};
 use crate::rules::{Collector, Confidence, Remedy, Severity, Text, View};
@@ -13,9 +13,6 @@ use crate::wire::handshake::HandshakeType;
 const OFTEN: u32 = 3;
 /// A sender that waits for an answer sends again within this time: without that, the capture ends too early to tell.
 const TIMER: Span = Span::from_secs(3);
-/// Some stacks send again every 50 ms: before this time is over the answer may still be on its way, however often they did.
-const ON_ITS_WAY: Span = Span::from_secs(1);
-
 /// Media that comes so long after a flight was sent in answer to it.
 const MEANWHILE: Span = Span::from_millis(200);
 /// Datagrams up to this size pass every path: IPv4 asks that much of each host (RFC 791 §3.2), headers included.
