@@ -32,9 +32,6 @@ pub(super) const RULES: &[Rule] = &[
     Rule { ids: &[selected::SWITCHED, selected::RESTART, selected::RELAYED], judge: Judge::Ice(selected::judge) },
 ];
 
-/// After this long no answer to a check comes any more: 16 × 500 ms after its last copy (RFC 8489 §6.2.1).
-const NO_ANSWER: Span = Span::from_secs(8);
-
 /// `8Y6H at 192.0.2.1`, or the address alone.
 fn named(ice: &IceSession, agent: usize, view: &View<'_>) -> String {
     let at = address(ice, agent);

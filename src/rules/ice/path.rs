@@ -3,15 +3,15 @@
 use super::private::{beside, only_private, open_path, out_of_reach, same_nat};
 use super::signed::{discarded, is_signed_right, misfit};
 use super::{
-    Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, lost_between, may_have_used_tcp, named,
-    occurrence, unless_later_by_relay,
+    Asked, address, asked, counted, first_frames_of, is_heard, lost_between, may_have_used_tcp, named, occurrence,
+    unless_later_by_relay,
 };
 use crate::net::{Endpoint, is_unrouted};
 use crate::rules::evidence::{first_frames, frames, ip_filter};
 use crate::rules::travel::Whereabouts;
 use crate::rules::{Collector, Confidence, Severity, Text, View};
 use crate::session::Denied;
-use crate::session::ice::{IceSession, Pair};
+use crate::session::ice::{IceSession, Pair, TIMEOUT};
 use crate::time::Span;
 use crate::wire::stun::TRANSMISSIONS;
 
@@ -120,7 +120,7 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let hears = turned || holds(agent) || (other.checks > 0 && holds(1 - agent));
     let had_its_chance = sent.sends >= sends && sent.span >= span;
     let is_hidden = ice.host(agent).is_some_and(|own| view.session.hides(own.ip()));
-    let is_over = view.now().since(sent.last) >= NO_ANSWER;
+    let is_over = view.now().since(sent.last) >= TIMEOUT;
     let confidence = match () {
         // whoever uses TCP as well may have had a way there
         () if had_its_chance && may_have_used_tcp(ice, view) => Confidence::Likely,
@@ -320,7 +320,7 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     let Some(there) = ice.agent(1 - agent).first_check else { return };
     let asked_for = own.last.since(there.time);
     // some agents send all their checks within two seconds, and then wait
-    let is_over = asked_for >= Span(0) && view.now().since(own.last) >= NO_ANSWER;
+    let is_over = asked_for >= Span(0) && view.now().since(own.last) >= TIMEOUT;
     let had_its_chance = own.sends >= sends && (own.span.min(asked_for) >= span || is_over);
     if own.answered > 0 || other.answered == 0 || !had_its_chance {
         return;

@@ -14,7 +14,7 @@ mod session;
 mod table;
 
 pub use consent::{Consent, EXPIRY};
-pub use pair::{Answered, Carried, Pair, Remapped, State, Way};
+pub use pair::{Answered, Carried, Pair, Remapped, State, TIMEOUT, Way};
 pub use rtt::Rtt;
 pub use session::{Agent, Conflicts, IceSession, Nomination, Role, Selection, Signed, Unauthorized};
 pub use table::Ice;

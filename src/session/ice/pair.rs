@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// After this long an unanswered check has failed: RFC 8489 §6.2.1 waits 16 × 500 ms after the last copy.
-const TIMEOUT: Span = Span::from_secs(8);
+pub const TIMEOUT: Span = Span::from_secs(8);
 /// At how many further points of the capture a pair may be seen.
 pub(super) const MAX_POINTS: usize = 3;
 
