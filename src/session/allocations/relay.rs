@@ -5,7 +5,7 @@ use crate::net::{ClientAddress, Endpoint, PeerAddress, RelayedAddress, ServerAdd
 use crate::session::conversations::exchange::Seen;
 use crate::session::observe::speak;
 use crate::session::transactions::transaction::Sighting;
-use crate::session::{Conversation, From, Session, To, is_alternative};
+use crate::session::{Conversation, FlowId, From, Session, To, is_alternative};
 use crate::wire::demux;
 use crate::wire::stun::{Fields, Message, Method};
 use crate::wire::turn::ChannelData;
@@ -116,15 +116,13 @@ impl Session {
 
     /// Takes ChannelData on the flow's own level; gives the relay passage that it is. Whether it is a copy, `event` then says.
     pub fn channel_data(&mut self, event: &mut Event<'_>, data: &ChannelData<'_>) -> Hop {
-        let hop = self.channel_hop(event, data.channel);
+        let (flow, hop) = self.channel_hop(event, data.channel);
         event.copy = event.copy || self.is_copied_channel_data(event, hop, data);
         if event.copy {
             return hop;
         }
         self.totals.messages.channel_data += 1;
-        let flow = self.flows.find_on(event.transport, event.src, event.dst);
-        let conversation = flow.and_then(|id| self.flows.conversation_mut(id));
-        let Some(conversation) = conversation.filter(|_| event.hops.is_empty()) else { return hop };
+        let Some(conversation) = flow.and_then(|id| self.flows.conversation_mut(id)) else { return hop };
         let seen = event.seen();
         let from = if hop.outward { From::Client } else { From::Server };
         conversation.message(from, seen);
@@ -141,15 +139,12 @@ impl Session {
         hop
     }
 
-    /// The relay passage that ChannelData is.
-    fn channel_hop(&mut self, event: &Event<'_>, channel: u16) -> Hop {
+    /// The relay passage that ChannelData is, and its flow, where nothing else carries it.
+    fn channel_hop(&mut self, event: &Event<'_>, channel: u16) -> (Option<FlowId>, Hop) {
         let unknown = Hop { via: Via::Channel(channel), peer: None, relayed: None, outward: false };
-        let Some(id) = self.flow_for(event) else { return unknown };
-        if !event.hops.is_empty() {
-            return unknown;
-        }
+        let Some(id) = self.flow_for(event).filter(|_| event.hops.is_empty()) else { return (None, unknown) };
         self.release_before(id);
-        let Some(flow) = self.flows.get_mut(id) else { return unknown };
+        let Some(flow) = self.flows.get_mut(id) else { return (None, unknown) };
         let seen = event.seen();
         if flow.conversation.is_none() {
             // the capture starts later: the end with the service's port is the server, else the one with the lower port
@@ -159,13 +154,13 @@ impl Session {
             conversation.began_before = true;
             flow.conversation = Some(Box::new(conversation));
         }
-        let Some(conversation) = &mut flow.conversation else { return unknown };
+        let Some(conversation) = &mut flow.conversation else { return (None, unknown) };
         let peer = conversation.peer_of(channel);
         if peer.is_none() {
             conversation.earlier.carries();
         }
         let relayed = conversation.allocation.as_ref().and_then(|allocation| allocation.relayed_for(peer));
-        Hop { via: Via::Channel(channel), peer, relayed, outward: conversation.client.0 == event.src }
+        (Some(id), Hop { via: Via::Channel(channel), peer, relayed, outward: conversation.client.0 == event.src })
     }
 }
 
