@@ -24,7 +24,7 @@ fn refused(clients: &[(&str, &str, Option<&str>)]) -> Scene {
             scene.after_ms(100).allocation(*client, SERVER, &Login::new(user, REALM, "right"), &nonce, *relayed);
         }
     }
-    scene.after_ms(20_000).frame(&[0; 60]);
+    scene.later(20);
     scene
 }
 

@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::{Login, Scene, payload};
+use support::{Scene, alice, payload};
 use turnscope::analyzer::{Analyzer, Options};
 use turnscope::capture::Capture;
 
@@ -62,9 +62,8 @@ fn direct(count: u32) -> Scene {
 }
 
 fn relayed(count: u32) -> Scene {
-    let login = Login::new("alice", "example.org", "secret");
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &login, "nonce", "192.0.2.1:50123");
+    let login = alice();
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce", "192.0.2.1:50123");
     scene.talk(CLIENT, SERVER, &login, "nonce", (0x4000, PEER), 0);
     packets(&mut scene, count, |scene, outward, packet| {
         let (from, to) = if outward { (CLIENT, SERVER) } else { (SERVER, CLIENT) };

@@ -37,7 +37,7 @@ fn turnuser() -> Login {
 }
 
 fn later(scene: &mut Scene) -> Report {
-    scene.after_ms(8000).frame(&[0; 60]);
+    scene.later(8);
     report_beside(&scene.pcap(), DEPLOYMENT, &[], None)
 }
 
@@ -246,7 +246,7 @@ fn half_a_capture_is_never_wrong_about_it() {
     data_both_ways(&mut scene);
     support::tcp::Tcp::open(&mut scene, "172.16.85.180:50001", "10.88.246.156:443");
     scene.resolves("172.16.85.180", "172.16.85.10", "cmsweb.octavio.com", &["172.16.85.180"]);
-    scene.after_ms(8000).frame(&[0; 60]);
+    scene.later(8);
     let shots = support::degrade::shots(&scene);
     let half = shots.len() / 2;
     let client = support::degrade::from(&shots, "172.16.85.180");

@@ -11,16 +11,14 @@ use predicates::str::contains;
 use std::fs::{self, File};
 use std::process::Stdio;
 use support::desk::{Desk, turnscope};
-use support::{Login, Scene, gzip};
+use support::{Scene, gzip};
 
 const CLIENT: &str = "10.0.0.2:50000";
 const SERVER: &str = "192.0.2.1:3478";
 const RELAYED: &str = "192.0.2.1:24000";
 
 fn healthy() -> Vec<u8> {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &Login::new("alice", "example.org", "secret"), "nonce-1", RELAYED);
-    scene.pcap()
+    Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED).pcap()
 }
 
 fn desk() -> Desk {

@@ -9,7 +9,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 use support::analyze::ladder;
-use support::{IceSide, Icmp, Login, Scene, Stun, payload, samples};
+use support::{IceSide, Icmp, Login, Scene, Stun, alice, payload, samples};
 use turnscope::render::clock::Clock;
 use turnscope::render::ladder::{Choice, mermaid, svg, text};
 use turnscope::render::text::{Detail, Options};
@@ -39,7 +39,7 @@ fn labels(session: &Session) -> Vec<&str> {
 }
 
 fn login() -> Login {
-    Login::new("alice", "example.org", "secret")
+    alice()
 }
 
 #[test]

@@ -5,7 +5,7 @@
 mod support;
 
 use support::dtls::{self, DTLS_1_3, End, Offer, Shake};
-use support::{IceSide, Login, Scene, analyze, degrade};
+use support::{Scene, alice, analyze, degrade, sides};
 use turnscope::report::{Dtls, DtlsState, Report};
 
 const ALICE: &str = "10.0.0.2:50000";
@@ -115,7 +115,7 @@ fn the_same_handshake_on_both_sides_of_a_nat_is_one_association() {
 
 #[test]
 fn a_handshake_goes_on_from_send_indications_to_a_channel() {
-    let alice = Login::new("alice", "example.org", "secret");
+    let alice = alice();
     let mut scene = Scene::new();
     let mut shake = Shake::between(ALICE, BOB);
     scene.allocation(ALICE, TURN, &alice, "nonce", "203.0.113.1:60000");
@@ -140,7 +140,7 @@ fn a_handshake_goes_on_from_send_indications_to_a_channel() {
 
 #[test]
 fn a_channel_whose_peer_becomes_known_carries_the_same_association() {
-    let alice = Login::new("alice", "example.org", "secret");
+    let alice = alice();
     let mut scene = Scene::new();
     let mut shake = Shake::between(ALICE, BOB);
     let hello = shake.client.client_hello(&Offer::default());
@@ -308,8 +308,7 @@ fn as_many_handshakes_as_one_likes_are_told_apart_within_bounds() {
 
 #[test]
 fn a_hello_that_rides_in_a_check_is_part_of_the_handshake() {
-    let (alice, bob) =
-        (IceSide::new("aaaa", "alice-password-of-ice-22", 1), IceSide::new("bbbb", "bob-password-22", 2));
+    let (alice, bob) = sides();
     let (mut scene, mut shake) = (Scene::new(), Shake::between(ALICE, BOB));
     let hello = shake.client.client_hello(&Offer::default());
     let check = scene.ice_check(ALICE, BOB, (&alice, &bob), true, |check| check.attribute(0xC070, hello.as_slice()));

@@ -160,8 +160,7 @@ fn requests_that_no_server_answers_are_no_success() {
 #[test]
 fn checks_through_a_relay_that_ice_does_not_select_are_no_data_through_it() {
     let agents = agents();
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &support::alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(A, SERVER, "nonce-1", RELAYED);
     let bind = scene.after_ms(20).channel_bind(A, SERVER, &support::alice(), "nonce-1", (0x4000, B));
     scene.after_ms(10).granted(&bind, None, &support::alice());
     let check = agents.message(support::ice::plain).bytes();
@@ -184,7 +183,7 @@ fn a_relayed_call_names_the_relay_once_and_what_went_through_it() {
 
 #[test]
 fn an_allocation_that_is_granted_for_no_time_at_all_is_no_success() {
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     let mut scene = Scene::new();
     scene.allocate_challenge(A, SERVER, &login.realm, "nonce-1");
     let request = scene.after_ms(10).allocate_as(A, SERVER, &login, "nonce-1");
@@ -195,7 +194,7 @@ fn an_allocation_that_is_granted_for_no_time_at_all_is_no_success() {
 
 #[test]
 fn checks_that_went_both_ways_through_a_relay_are_told_from_data() {
-    let (agents, login) = (agents(), Login::new("alice", "example.org", "secret"));
+    let (agents, login) = (agents(), alice());
     let mut scene = Scene::new();
     scene.allocation(A, SERVER, &login, "nonce-1", RELAYED);
     let check = agents.message(|check| check);

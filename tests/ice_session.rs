@@ -131,9 +131,7 @@ fn both_sides_of_a_nat_are_one_pair_counted_once() {
 #[test]
 fn both_legs_of_a_relay_are_one_pair_counted_once() {
     let agents = agents();
-    let login = Login::new("alice", "example.org", "secret");
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &login, "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(A, SERVER, "nonce-1", RELAYED);
     let message = agents.message(plain).tid(*b"check-number").bytes();
     scene.after_ms(5).sent_inside(A, SERVER, B, &message);
     let leg = scene.after_us(300).udp(RELAYED, B, message);
@@ -154,9 +152,7 @@ fn a_check_that_the_relay_does_not_pass_on_takes_nothing_from_the_pair_that_work
     // as the relay's own host has it, behind a NAT
     const INSIDE: &str = "192.168.7.1:49200";
     let agents = agents();
-    let login = Login::new("alice", "example.org", "secret");
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &login, "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(A, SERVER, "nonce-1", RELAYED);
     // before there is a permission
     let early = scene.after_ms(5).ice_check(B, INSIDE, (&agents.b, &agents.a), false, plain);
     let asks = |scene: &mut Scene, number: u8| {
@@ -281,8 +277,7 @@ fn user_names_without_a_colon_make_a_session_of_their_flow() {
 #[test]
 fn a_check_whose_user_and_peer_stand_behind_the_cut_of_a_frame_makes_no_session() {
     let check = Stun::request(method::BINDING).tid([7; 12]).priority(0x6E00_01FF).username("bbbb:aaaa");
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(A, SERVER, "nonce-1", RELAYED);
     scene.snap_length(96).after_ms(10).send(SERVER, A, Stun::indication(method::DATA).data(check.bytes()).xor_peer(B));
     assert!(report(&scene.pcap()).ice.is_empty());
 }
@@ -471,8 +466,7 @@ fn a_far_address_with_the_port_of_a_private_one_of_the_same_agent_is_what_a_nat_
 #[test]
 fn a_relayed_address_that_is_lent_again_is_a_candidate_of_each_client() {
     const SECOND: &str = "192.0.2.11:5000";
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(A, SERVER, "nonce-1", RELAYED);
     scene.after_ms(1000).hang_up(A, SERVER, &alice(), "nonce-1");
     scene.after_ms(1000).allocation(SECOND, SERVER, &alice(), "nonce-2", RELAYED);
     let told = report(&scene.pcap()).candidates;

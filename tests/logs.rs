@@ -17,7 +17,7 @@ fn refused(mut scene: Scene) -> Scene {
     scene.allocate_challenge(CLIENT, SERVER, "example.org", "nonce");
     let retry = scene.after_ms(10).allocate_as(CLIENT, SERVER, &wrong, "nonce");
     scene.after_ms(10).challenge(&retry, 401, "Unauthorized", "example.org", "nonce-2");
-    scene.after_ms(10_000).frame(&[0; 60]);
+    scene.later(10);
     scene
 }
 

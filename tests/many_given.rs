@@ -7,8 +7,8 @@ mod support;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
+use support::Scene;
 use support::desk::{Desk, turnscope};
-use support::{Login, Scene};
 use turnscope::session::Totals;
 
 const CLIENT: &str = "10.0.0.2:50000";
@@ -18,9 +18,7 @@ const RELAYED: &str = "192.0.2.1:24000";
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn healthy() -> Vec<u8> {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &Login::new("alice", "example.org", "secret"), "nonce-1", RELAYED);
-    scene.pcap()
+    Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED).pcap()
 }
 
 /// So many users of a server, and alice at the end.

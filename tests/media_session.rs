@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{Login, Scene, degrade, payload};
+use support::{Scene, alice, degrade, payload};
 use turnscope::analyzer::Options;
 use turnscope::render::text;
 use turnscope::report::{Media, MediaStream, Report, Verdict};
@@ -125,7 +125,7 @@ fn a_mirrored_copy_is_counted_once() {
 
 /// A client that sends to its peer and hears from it by indications, by ChannelData that is media, and by ChannelData that is not.
 fn through_a_relay() -> Scene {
-    let (login, peer) = (Login::new("alice", "example.org", "secret"), "203.0.113.9:5000");
+    let (login, peer) = (alice(), "203.0.113.9:5000");
     let mut scene = Scene::new();
     scene.allocation(ONE, SERVER, &login, "nonce-1", "192.0.2.1:50010");
     let permit = scene.after_ms(10).create_permission(ONE, SERVER, &login, "nonce-1", peer);
@@ -252,9 +252,8 @@ fn many_sources_that_take_turns_are_all_believed() {
 
 #[test]
 fn what_goes_through_a_relay_has_the_ends_that_ice_sees() {
-    let login = Login::new("alice", "example.org", "secret");
-    let mut scene = Scene::new();
-    scene.allocation(ONE, SERVER, &login, "nonce", "192.0.2.1:50123");
+    let login = alice();
+    let mut scene = Scene::allocated(ONE, SERVER, "nonce", "192.0.2.1:50123");
     // Chromium sends by indications until its channel is bound: the stream is the same
     for number in 0..5 {
         scene.after_ms(20).send_indication(ONE, SERVER, OTHER, audio(number));
@@ -327,9 +326,8 @@ fn the_text_gives_a_stream_one_line_at_80_columns() {
 
 #[test]
 fn media_through_a_relay_is_listed_once_where_the_capture_shows_both_sides_of_a_nat() {
-    let login = Login::new("alice", "example.org", "secret");
-    let mut scene = Scene::new();
-    scene.allocation(ONE, SERVER, &login, "nonce-1", "192.0.2.1:24000");
+    let login = alice();
+    let mut scene = Scene::allocated(ONE, SERVER, "nonce-1", "192.0.2.1:24000");
     scene.talk(ONE, SERVER, &login, "nonce-1", (0x4000, OTHER), 50);
     let once = media(&scene);
     let both = degrade::both_sides_of_a_nat(&degrade::shots(&scene), "10.0.0.2", "203.0.113.9");

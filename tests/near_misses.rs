@@ -23,7 +23,7 @@ fn refused(user: &str, key: &[u8]) -> Vec<u8> {
         let retry = scene.after_ms(20).send(CLIENT, SERVER, ask.integrity(key));
         scene.after_ms(10).challenge(&retry, 401, "Unauthorized", REALM, "nonce-1");
     }
-    scene.after_ms(5000).frame(&[0; 60]);
+    scene.later(5);
     scene.pcap()
 }
 
@@ -231,7 +231,7 @@ fn the_servers_own_password_is_searched_in_its_refusal() {
     let ask = Stun::request(method::ALLOCATE).requested_transport(17).username(USER).realm(REALM).nonce("nonce-1");
     let retry = scene.after_ms(20).send(CLIENT, SERVER, ask.integrity(client));
     scene.after_ms(10).refuse_with(&retry, 431, "Integrity Check Failure", |answer| answer.integrity(server));
-    scene.after_ms(5000).frame(&[0; 60]);
+    scene.later(5);
     let given = credential(USER, "password = \"blue-harbour-42\"");
     let report = report_with(&scene.pcap(), &given);
     let near = &report.credentials[0].near_misses;
@@ -264,7 +264,7 @@ fn all_refused(users: &[(&str, &str)]) -> Vec<u8> {
         let wrong = scene.after_ms(20).allocate_as(client.as_str(), SERVER, &Login::new(user, REALM, password), &nonce);
         scene.after_ms(10).challenge(&wrong, 401, "Unauthorized", REALM, &nonce);
     }
-    scene.after_ms(20_000).frame(&[0; 60]);
+    scene.later(20);
     scene.pcap()
 }
 

@@ -15,9 +15,7 @@ const PEER: &str = "198.51.100.7:4000";
 
 /// A client with an allocation of 600 seconds: frames 1 to 4.
 fn allocated() -> Scene {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);
-    scene
+    Scene::allocated(CLIENT, SERVER, "nonce", RELAYED)
 }
 
 /// A signed Allocate from `client`, refused.
@@ -28,7 +26,7 @@ fn refused_from(scene: &mut Scene, client: &str, code: u16, reason: &str) {
 
 /// The capture goes on for a while.
 fn later(scene: &mut Scene) -> Vec<u8> {
-    scene.after_ms(8000).frame(&[0; 60]);
+    scene.later(8);
     scene.pcap()
 }
 
@@ -297,7 +295,7 @@ fn a_server_that_falls_silent_before_the_allocation_ends_is_not_told_again_as_it
     scene.after_ms(60_000).send_repeatedly(CLIENT, SERVER, refresh, 7);
     let permission = Stun::request(method::CREATE_PERMISSION).xor_peer(PEER).signed(&alice(), "nonce");
     scene.after_ms(40_000).send_repeatedly(CLIENT, SERVER, permission, 7);
-    scene.after_ms(60_000).frame(&[0; 60]);
+    scene.later(60);
     assert_eq!(graver(&report(&scene.pcap())), ["turn-no-response"]);
 }
 
@@ -352,7 +350,7 @@ fn silence_to_refreshes_after_the_expiry_is_likely_the_lost_allocation() {
     let mut scene = allocated();
     let refresh = Stun::request(method::REFRESH).lifetime(600).signed(&alice(), "nonce");
     scene.after_ms(630_000).send_repeatedly(CLIENT, SERVER, refresh, 5);
-    scene.after_ms(60_000).frame(&[0; 60]);
+    scene.later(60);
     let report = report(&scene.pcap());
     let found = finding(&report, "turn-allocation-gone");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Likely));
@@ -363,7 +361,7 @@ fn silence_to_a_refresh_of_a_live_allocation_is_not_told_as_expiry() {
     let mut scene = allocated();
     let refresh = Stun::request(method::REFRESH).lifetime(600).signed(&alice(), "nonce");
     scene.after_ms(300_000).send_repeatedly(CLIENT, SERVER, refresh, 5);
-    scene.after_ms(60_000).frame(&[0; 60]);
+    scene.later(60);
     assert!(!graver(&report(&scene.pcap())).contains(&"turn-allocation-gone"));
 }
 
@@ -587,8 +585,7 @@ fn a_request_that_the_snap_length_cut_is_likely_only() {
 #[test]
 fn a_permission_that_was_granted_before_and_is_malformed_now_tells_of_a_server_that_forgot() {
     // as coturn says it after a restart, without SOFTWARE
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "n", RELAYED);
     let permit = scene.after_ms(10).create_permission(CLIENT, SERVER, &alice(), "n", PEER);
     scene.after_ms(10).granted(&permit, None, &alice());
     let again = scene.after_ms(240_000).create_permission(CLIENT, SERVER, &alice(), "n", PEER);

@@ -178,8 +178,7 @@ fn a_success_that_is_signed_with_something_else_is_warned_of() {
 
 #[test]
 fn a_success_that_verifies_and_one_that_cannot_be_tested_are_left_alone() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     let bob = Login::new("bob", REALM, "his");
     scene.after_ms(10).allocation("172.16.84.124:50001", SERVER, &bob, "nonce-2", "10.88.246.156:24001");
     assert_eq!(ids(&report_with(&scene.pcap(), GIVEN)), ["turn-challenge"]);

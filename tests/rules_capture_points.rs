@@ -8,7 +8,7 @@ use support::analyze::{self, assert_says, finding, ids, report_told};
 use support::calls::{failures, graver, show};
 use support::degrade::{self, Shot};
 use support::dtls::{Shake, again};
-use support::{IceSide, Icmp, Scene, Sent, Stun, Tcp, method, packet, payload};
+use support::{IceSide, Icmp, Scene, Sent, Stun, Tcp, method, packet, payload, sides};
 use turnscope::report::{Confidence, Report, Severity};
 
 const ALICE: &str = "10.0.0.2:50000";
@@ -21,10 +21,6 @@ fn of(scene: &Scene) -> Report {
 
 fn of_shots(shots: &[Shot]) -> Report {
     analyze::report(&degrade::pcap(shots))
-}
-
-fn sides() -> (IceSide, IceSide) {
-    (IceSide::new("aaaa", "a-password-of-ice-0123456", 2), IceSide::new("bbbb", "b-password-of-ice-0123456", 1))
 }
 
 /// One check each way between two addresses, answered.

@@ -136,8 +136,7 @@ fn checks_through_the_relay(scene: &mut Scene) {
 
 #[test]
 fn a_relay_from_which_nothing_comes_back_comes_before_the_checks_through_it() {
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(A, SERVER, "nonce-1", RELAYED);
     let permit = scene.after_ms(10).create_permission(A, SERVER, &alice(), "nonce-1", B);
     scene.after_ms(10).granted(&permit, None, &alice());
     checks_through_the_relay(&mut scene);
@@ -146,16 +145,14 @@ fn a_relay_from_which_nothing_comes_back_comes_before_the_checks_through_it() {
 
 #[test]
 fn a_permission_that_was_never_asked_for_comes_before_the_checks_through_the_relay() {
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(A, SERVER, "nonce-1", RELAYED);
     checks_through_the_relay(&mut scene);
     headed_by(&report(&scene.pcap()), "turn-permission-missing", &["ice-checks-unanswered"]);
 }
 
 #[test]
 fn a_forbidden_peer_comes_before_the_checks_through_the_relay() {
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(A, SERVER, "nonce-1", RELAYED);
     let permit = scene.after_ms(10).create_permission(A, SERVER, &alice(), "nonce-1", B);
     scene.after_ms(10).refuse_with(&permit, 403, "Forbidden IP", |error| error.integrity(alice().key()));
     checks_through_the_relay(&mut scene);
@@ -164,8 +161,7 @@ fn a_forbidden_peer_comes_before_the_checks_through_the_relay() {
 
 #[test]
 fn a_loopback_candidate_that_is_refused_beside_good_ones_is_the_cause_of_nothing() {
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(A, SERVER, "nonce-1", RELAYED);
     let loopback = scene.after_ms(10).create_permission(A, SERVER, &alice(), "nonce-1", "127.0.0.1:6000");
     scene.after_ms(10).refuse_with(&loopback, 403, "Forbidden IP", |error| error.integrity(alice().key()));
     let permit = scene.after_ms(10).create_permission(A, SERVER, &alice(), "nonce-1", B);

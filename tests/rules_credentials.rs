@@ -23,7 +23,7 @@ fn retried(scene: &mut Scene, client: &str, login: &Login, nonce: &str) -> Sent 
 /// Frames that are no STUN, for so many seconds: the capture goes on.
 fn wait(scene: &mut Scene, seconds: u64) {
     for _ in 0..seconds {
-        scene.after_ms(1000).frame(&[0; 60]);
+        scene.later(1);
     }
 }
 
@@ -31,9 +31,7 @@ fn wait(scene: &mut Scene, seconds: u64) {
 
 #[test]
 fn a_challenge_that_is_followed_by_success_is_a_note() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
-    let report = report(&scene.pcap());
+    let report = report(&Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED).pcap());
     assert_eq!(ids(&report), ["turn-challenge"]);
     assert_eq!(finding(&report, "turn-challenge").severity, Severity::Note);
     assert_eq!(frames_of(&report, "turn-challenge"), [1, 2, 3, 4]);
@@ -181,8 +179,7 @@ fn a_client_that_goes_on_from_another_socket_has_credentials() {
 
 #[test]
 fn a_socket_that_is_dropped_at_the_challenge_because_another_has_its_relay_is_no_failure() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     scene.allocate_challenge("172.16.84.124:50001", SERVER, REALM, "nonce-2");
     wait(&mut scene, 10);
     assert_eq!(finding(&report(&scene.pcap()), "turn-no-credentials").severity, Severity::Warning);
@@ -229,7 +226,7 @@ fn an_unknown_user_that_is_a_known_one_but_for_a_mishap_is_told_by_its_kind() {
         let mut scene = Scene::new();
         let retry = retried(&mut scene, CLIENT, &Login::new(used, REALM, "secret"), "nonce-1");
         scene.after_ms(10).refuse_with(&retry, 436, "Unknown User", |answer| answer.realm(REALM).nonce("nonce-1"));
-        scene.after_ms(5000).frame(&[0; 60]);
+        scene.later(5);
         // by what the key proves, and by the names alone
         for password in ["secret", "another"] {
             let report = report_with(&scene.pcap(), &given(user, password));
@@ -414,8 +411,7 @@ fn a_phrase_about_the_realm_that_the_snap_length_cuts_is_no_mismatch_of_allocati
 
 #[test]
 fn a_phrase_that_is_cut_behind_its_colon_is_about_credentials_also_where_an_allocation_stands() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     let again = scene.after_ms(1000).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
     scene.after_ms(10).refuse(&again, 437, "Allocation mismatch: wrong credentials: the realm value is incorrect");
     let mut shots = degrade::shots(&scene);
@@ -486,8 +482,7 @@ fn a_server_that_takes_any_realm_is_left_alone() {
 
 #[test]
 fn a_user_that_is_rotated_under_a_live_allocation_is_named_with_the_one_before() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     let bob = Login::new("bob", REALM, "other");
     let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &bob, "nonce-1", 600);
     scene.after_ms(10).refuse(&refresh, 441, "Wrong Credentials");
@@ -501,8 +496,7 @@ fn a_user_that_is_rotated_under_a_live_allocation_is_named_with_the_one_before()
 
 #[test]
 fn an_allocate_of_another_user_on_a_taken_port_is_a_change_of_user() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     let bob = Login::new("bob", REALM, "other");
     let again = scene.after_ms(1000).allocate_as(CLIENT, SERVER, &bob, "nonce-1");
     scene.after_ms(10).refuse(&again, 437, "Allocation Mismatch");
@@ -529,8 +523,7 @@ fn another_user_on_a_port_where_the_first_was_refused_is_told_as_that_and_not_as
 
 #[test]
 fn an_allocate_of_the_same_user_on_a_taken_port_is_not() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     let again = scene.after_ms(1000).allocate_as(CLIENT, SERVER, &alice(), "nonce-1");
     scene.after_ms(10).refuse(&again, 437, "Allocation Mismatch");
     assert!(!ids(&report(&scene.pcap())).contains(&"turn-user-changed"));
@@ -573,8 +566,7 @@ password = \"secret\"
 
 #[test]
 fn wrong_credentials_for_the_user_who_made_the_allocation_are_no_change_of_user() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     let refresh = scene.after_ms(1000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
     scene.after_ms(10).refuse(&refresh, 441, "Wrong Credentials");
     assert!(!ids(&report(&scene.pcap())).contains(&"turn-user-changed"));

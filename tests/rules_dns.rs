@@ -51,7 +51,7 @@ fn a_resolver_that_fails_is_told_by_its_word() {
 fn a_client_that_then_reaches_a_server_makes_it_a_warning() {
     let mut scene = Scene::new();
     scene.does_not_resolve(CLIENT, RESOLVER, NAME, (A, NXDOMAIN));
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     scene.allocation("10.0.0.2:50000", SERVER, &login, "nonce", "192.0.2.1:50000");
     let report = later(&mut scene);
     assert_eq!(finding(&report, "dns-failed").severity, Severity::Warning);
@@ -177,7 +177,7 @@ fn stun_on_the_port_of_dns_is_stun() {
 fn servers_have_the_names_that_they_were_found_by() {
     let mut scene = Scene::new();
     scene.resolves(CLIENT, RESOLVER, "TURN.example.org", &["192.0.2.1"]);
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     scene.allocation("10.0.0.2:50000", SERVER, &login, "nonce", "192.0.2.1:50000");
     let report = later(&mut scene);
     assert_eq!(report.servers[0].names, ["turn.example.org"]);

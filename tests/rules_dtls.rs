@@ -6,7 +6,7 @@ mod support;
 
 use support::analyze::{self, assert_says, finding, ids};
 use support::dtls::{self, DTLS_1_0, DTLS_1_3, Offer, Shake, again};
-use support::{IceSide, Icmp, Scene, degrade, payload};
+use support::{Icmp, Scene, degrade, payload, sides};
 use turnscope::report::{Confidence, DtlsState, Report, Severity, Verdict};
 use turnscope::session::signalling::{Description, Fingerprint, Setup, Signalling};
 use turnscope::wire::handshake::certificate;
@@ -22,13 +22,9 @@ fn start() -> (Scene, Shake) {
     (Scene::new(), Shake::between(ALICE, BOB))
 }
 
-fn agents() -> (IceSide, IceSide) {
-    (IceSide::new("aaaa", "alice-password-of-ice-22", 1), IceSide::new("bbbb", "bob-password-of-ice-2222", 2))
-}
-
 /// One check each way, answered: the pair works. Alice controls.
 fn checks(scene: &mut Scene) {
-    let (alice, bob) = agents();
+    let (alice, bob) = sides();
     let check = scene.after_ms(10).ice_check(ALICE, BOB, (&alice, &bob), true, |check| check);
     scene.after_ms(10).ice_answer(&check, &bob);
     let check = scene.after_ms(10).ice_check(BOB, ALICE, (&bob, &alice), false, |check| check);
@@ -318,7 +314,7 @@ mod fragments {
     fn a_handshake_whose_last_records_stand_behind_the_cut_of_a_frame_does_not_stop() {
         let (mut scene, mut shake) = start();
         shake.complete(&mut scene);
-        scene.after_ms(10_000).frame(&[0; 60]);
+        scene.later(10);
         for length in [64, 90, 96, 128, 300] {
             let cut = degrade::pcap(&degrade::snapped(&degrade::shots(&scene), length));
             assert_silent(&analyze::report(&cut));
@@ -917,7 +913,7 @@ mod beginnings {
 
     /// Checks of agents that say by an attribute that they are WebRTC's, and go on for some seconds.
     fn webrtc(scene: &mut Scene, seconds: u64, mut between: impl FnMut(&mut Scene)) {
-        let (alice, bob) = agents();
+        let (alice, bob) = sides();
         for second in 0..=seconds {
             let check = scene.after_ms(400).ice_check(ALICE, BOB, (&alice, &bob), true, |check| {
                 if second > 0 { check.use_candidate() } else { check }
@@ -973,7 +969,7 @@ mod beginnings {
 
     #[test]
     fn agents_that_go_on_with_another_pair_than_the_first_that_was_nominated_wait_as_long() {
-        let (mut scene, (alice, bob)) = (Scene::new(), agents());
+        let (mut scene, (alice, bob)) = (Scene::new(), sides());
         scene.resolved("10.0.0.2:1");
         for second in 0..9 {
             for to in [BOB, "192.0.2.9:40001"].into_iter().skip(usize::from(second > 0)) {
@@ -1081,7 +1077,7 @@ fn a_large_hello_was_read_where_the_server_goes_on_though_the_capture_lacks_its_
 
 #[test]
 fn a_pair_that_was_nominated_before_the_capture_may_have_its_keys() {
-    let (alice, bob) = agents();
+    let (alice, bob) = sides();
     let mut scene = Scene::new();
     for _ in 0..8 {
         // the controlled one is seen first; the other one has chosen long ago

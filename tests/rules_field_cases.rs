@@ -293,8 +293,7 @@ const PEER: &str = "198.51.100.7:4000";
 #[test]
 fn a_peer_that_keeps_its_channel_for_five_minutes_after_its_end_is_named() {
     let login = alice();
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &login, "n", RELAYED);
+    let mut scene = Scene::allocated(A, SERVER, "n", RELAYED);
     scene.talk(A, SERVER, &login, "n", (0x4000, PEER), 50);
     for channel in [0x4001, 0x4002, 0x4003] {
         let bind = scene.after_ms(233_000).channel_bind(A, SERVER, &login, "n", (channel, PEER));
@@ -558,8 +557,7 @@ fn a_server_behind_the_clients_own_nat_is_told_to_need_a_nat_that_turns_packets_
 /// A relay that is lent and given up so many seconds later, with a permission or without one.
 fn lent_for(seconds: u64, permitted: bool) -> Report {
     let login = alice();
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &login, "n", RELAYED);
+    let mut scene = Scene::allocated(A, SERVER, "n", RELAYED);
     if permitted {
         let permit = scene.after_ms(10).create_permission(A, SERVER, &login, "n", PEER);
         scene.after_ms(10).granted(&permit, None, &login);

@@ -288,7 +288,7 @@ fn an_agent_that_sends_media_was_answered_whatever_the_capture_lacks() {
 
 #[test]
 fn a_client_without_a_relay_and_without_a_direct_way_lacks_its_relay_candidate() {
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     let mut scene = Scene::new();
     scene.wrong_password(A, SERVER, &login, "nonce-1");
     scene.a_checks_in_vain(&agents(), 250, 50).resolved(A);
@@ -303,7 +303,7 @@ fn a_client_without_a_relay_and_without_a_direct_way_lacks_its_relay_candidate()
 
 #[test]
 fn a_client_without_a_relay_whose_direct_way_works_lacks_nothing() {
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     let mut scene = Scene::new();
     scene.wrong_password(A, SERVER, &login, "nonce-1");
     scene.connect(&agents()).talk_directly(A, B, 20);
@@ -313,9 +313,8 @@ fn a_client_without_a_relay_whose_direct_way_works_lacks_nothing() {
 #[test]
 fn checks_that_a_refused_permission_keeps_in_have_that_cause() {
     let agents = agents();
-    let login = Login::new("alice", "example.org", "secret");
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &login, "nonce-1", RELAYED);
+    let login = alice();
+    let mut scene = Scene::allocated(A, SERVER, "nonce-1", RELAYED);
     let permission = scene.after_ms(20).create_permission(A, SERVER, &login, "nonce-1", B);
     for number in 0..40u8 {
         let check = agents.message(plain).tid([number; 12]).bytes();
@@ -588,8 +587,7 @@ fn a_hello_that_nobody_answers_follows_from_checks_that_are_refused() {
 fn a_peer_behind_the_relay_is_where_it_is_heard_and_not_at_a_candidate_that_nobody_answers_at() {
     // a loopback address among the candidates is tried first
     let agents = agents();
-    let mut scene = Scene::new();
-    scene.allocation(A, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(A, SERVER, "nonce-1", RELAYED);
     let check = agents.message(plain).tid([9; 12]).bytes();
     scene.after_ms(20).sent_inside(A, SERVER, "127.0.0.1:6000", &check);
     for number in 0..4 {

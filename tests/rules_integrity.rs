@@ -17,7 +17,7 @@ fn refused(client_password: &str, server_password: &str) -> Scene {
     scene.allocate_challenge(CLIENT, SERVER, "turnuser", "nonce-1");
     let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &client, "nonce-1");
     scene.after_ms(10).refuse_with(&retry, 431, "Integrity Check Failure", |answer| answer.integrity(server.key()));
-    scene.after_ms(5000).frame(&[0; 60]);
+    scene.later(5);
     scene
 }
 

@@ -116,7 +116,7 @@ fn where_the_answer_may_have_passed_elsewhere_it_is_only_likely() {
 fn in_a_capture_of_one_direction_the_answer_may_be_what_it_lacks() {
     let scene = asked(false, |scene| {
         scene.send("192.0.2.9:5000", "192.0.2.1:3478", Stun::success(method::BINDING).xor_mapped("192.0.2.1:3478"));
-        scene.after_ms(5000).frame(&[0; 60]);
+        scene.later(5);
     });
     let report = report(&scene);
     assert_eq!(unresolved(&report)[0].confidence, Confidence::Likely);

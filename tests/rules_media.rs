@@ -6,7 +6,7 @@ mod support;
 
 use support::analyze::{assert_says, finding, ids};
 use support::calls::{failures, graver};
-use support::{IceSide, Login, Scene, degrade, payload};
+use support::{IceSide, Scene, alice, degrade, payload, sides};
 use turnscope::report::{Confidence, Report, Severity};
 
 const ONE: &str = "10.0.0.2:50000";
@@ -15,10 +15,6 @@ const SERVER: &str = "192.0.2.1:3478";
 
 fn report(scene: &Scene) -> Report {
     support::analyze::report(&scene.pcap())
-}
-
-fn sides() -> (IceSide, IceSide) {
-    (IceSide::new("aaaa", "a-password-of-ice-0123456", 2), IceSide::new("bbbb", "b-password-of-ice-0123456", 1))
 }
 
 /// Records of the handshake both ways, the last ones of an epoch that is encrypted.
@@ -312,7 +308,7 @@ fn icmp_that_answers_media_tells_that_a_side_is_gone_for_certain() {
 /// A call through a relay as its server sees it, which passes nothing on from the 10th second on.
 #[test]
 fn a_relay_that_passes_nothing_on_any_more_is_told_where_both_of_its_sides_are_seen() {
-    let (login, relayed) = (Login::new("alice", "example.org", "secret"), "192.0.2.1:50123");
+    let (login, relayed) = (alice(), "192.0.2.1:50123");
     let told = |until: u32| {
         let mut scene = Scene::new();
         scene.allocation(ONE, SERVER, &login, "nonce", relayed);
@@ -489,7 +485,7 @@ fn both_sides_of_a_nat_tell_one_story() {
 
 #[test]
 fn media_one_way_through_a_relay_is_told_of_the_relayed_address() {
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     let (a, b) = sides();
     let mut scene = Scene::new();
     scene.allocation(ONE, SERVER, &login, "nonce", "192.0.2.1:50123");

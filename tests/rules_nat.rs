@@ -43,8 +43,7 @@ fn two_servers_that_see_different_ports_show_a_symmetric_nat() {
 
 #[test]
 fn a_capture_on_the_nat_shows_what_it_makes_of_checks() {
-    let (own, peer) =
-        (IceSide::new("aaaa", "a-password-of-ice-0123456", 2), IceSide::new("bbbb", "b-password-of-ice-0123456", 1));
+    let (own, peer) = sides();
     for (outside, symmetric) in [("203.0.113.50:2222", true), ("203.0.113.50:1111", false)] {
         let mut scene = Scene::new();
         ask(&mut scene, ONE, "203.0.113.50:1111");
@@ -126,7 +125,7 @@ fn an_answer_whose_two_addresses_agree_was_not() {
 #[test]
 fn an_inside_address_under_a_broken_seal_was_put_there_by_a_gateway() {
     let mut scene = Scene::new();
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     scene.allocate_challenge(CLIENT, ONE, "example.org", "nonce-1");
     let retry = scene.after_ms(10).allocate_as(CLIENT, ONE, &login, "nonce-1");
     scene.after_ms(10).succeed(&retry, |success| {
@@ -156,7 +155,7 @@ fn a_wrong_checksum_where_there_is_no_nat_accuses_no_gateway() {
 /// An allocation that is refreshed from another outside port, and whether the old port is heard again.
 fn moved(code: Option<u16>, returns: bool) -> Scene {
     let mut scene = Scene::new();
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     let (old, new) = ("203.0.113.50:1111", "203.0.113.50:2222");
     scene.allocation(old, ONE, &login, "nonce-1", "198.51.100.1:24000");
     let refresh = scene.after_ms(40_000).refresh(new, ONE, &login, "nonce-1", 600);
@@ -168,7 +167,7 @@ fn moved(code: Option<u16>, returns: bool) -> Scene {
         let again = scene.after_ms(1000).refresh(old, ONE, &login, "nonce-1", 600);
         scene.after_ms(10).granted(&again, Some(600), &login);
     }
-    scene.after_ms(10_000).frame(&[0; 60]);
+    scene.later(10);
     scene
 }
 
@@ -185,7 +184,7 @@ fn an_allocation_that_goes_on_from_a_new_port_while_the_old_one_is_silent_was_re
 /// Data on a channel that goes on from another outside port at once, and a Refresh at last; its first frame from there.
 fn moved_under_data(refused: bool) -> (Scene, Option<u64>) {
     let mut scene = Scene::new();
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     let (old, new, peer) = ("203.0.113.50:1111", "203.0.113.50:2222", "192.0.2.7:4000");
     scene.allocation(old, ONE, &login, "nonce-1", "198.51.100.1:24000");
     let bind = scene.after_ms(10).channel_bind(old, ONE, &login, "nonce-1", (0x4000, peer));
@@ -205,7 +204,7 @@ fn moved_under_data(refused: bool) -> (Scene, Option<u64>) {
     } else {
         scene.after_ms(10).granted(&refresh, Some(600), &login);
     }
-    scene.after_ms(10_000).frame(&[0; 60]);
+    scene.later(10);
     (scene, first)
 }
 
@@ -223,7 +222,7 @@ fn a_mapping_that_is_lost_under_running_data_is_not_blamed_on_silence() {
 /// Checks through a relay that are answered, and go on from another address; what the server does with them there, and whether the old one is heard again.
 fn checks_moved(taken: bool, returns: bool) -> Report {
     let mut scene = Scene::new();
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     let (old, new, peer, relayed) = ("203.0.113.50:1111", "203.0.113.60:1111", "192.0.2.7:4000", "198.51.100.1:24000");
     let agents = Agents::new(relayed, peer);
     scene.allocation(old, ONE, &login, "nonce-1", relayed);
@@ -271,13 +270,12 @@ fn data_that_goes_on_from_a_new_address_at_which_the_server_says_nothing_shows_t
 
 #[test]
 fn a_request_from_a_new_port_that_the_end_of_the_capture_leaves_unanswered_tells_nothing() {
-    let mut scene = Scene::new();
-    let login = Login::new("alice", "example.org", "secret");
-    scene.allocation("203.0.113.50:1111", ONE, &login, "nonce-1", "198.51.100.1:24000");
+    let login = alice();
+    let mut scene = Scene::allocated("203.0.113.50:1111", ONE, "nonce-1", "198.51.100.1:24000");
     scene.after_ms(40_000).refresh("203.0.113.50:2222", ONE, &login, "nonce-1", 600);
     assert!(!has(&scene, "nat-rebinding"), "the server may take it, and the old port may be heard again");
     assert!(!has(&scene, "capture-one-sided"), "the nonce came to the old port");
-    scene.after_ms(10_000).frame(&[0; 60]);
+    scene.later(10);
     let report = report(&scene.pcap());
     let told = &finding(&report, "nat-rebinding").explanation;
     assert!(told.contains("no answer of the server to that is in the capture"), "{told}");
@@ -297,14 +295,14 @@ fn ice_moved(seconds: u64, returns: bool) -> Scene {
 /// The same, captured before the NAT, where `inside` is its address.
 fn ice_moved_behind(inside: Option<&str>, seconds: u64, returns: bool) -> Scene {
     let mut scene = Scene::new();
-    let (one, two) = (IceSide::new("aaaa", "a-password-of-ice-22", 1), IceSide::new("bbbb", "b-password-of-ice-22", 2));
+    let (one, two) = sides();
     let peer = "198.51.100.9:5000";
     let check = |scene: &mut Scene, port: u16| {
         let outside = format!("203.0.113.50:{port}");
         let from = inside.unwrap_or(&outside);
         let check = scene.after_ms(1000).ice_check(from, peer, (&one, &two), true, |check| check);
         scene.after_ms(10).succeed(&check, |success| {
-            success.xor_mapped(outside.as_str()).integrity_short_term("b-password-of-ice-22").fingerprint()
+            success.xor_mapped(outside.as_str()).integrity_short_term(&two.password).fingerprint()
         });
     };
     (0..seconds).for_each(|_| check(&mut scene, 1111));
@@ -424,11 +422,11 @@ fn data_through_a_relay_from_before_the_capture_needs_no_answer() {
         scene.after_ms(100).send_indication("203.0.113.50:1111", ONE, "192.0.2.7:4000", payload::rtp(96, 1, 1, 1, 100));
     }
     assert!(!has(&scene, "capture-one-sided"), "the peer may be silent");
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     for _ in 0..2 {
         scene.after_ms(300_000).refresh("203.0.113.50:1111", ONE, &login, "nonce-1", 600);
     }
-    scene.after_ms(10_000).frame(&[0; 60]);
+    scene.later(10);
     assert!(has(&scene, "capture-one-sided"), "a Refresh that is not repeated was answered");
 }
 
@@ -453,7 +451,7 @@ fn a_capture_of_both_sides_of_a_nat_is_judged_once() {
     let passed = pass(&mut scene, &retry);
     let refusal = scene.after_ms(10).challenge(&passed, 401, "Unauthorized", "example.org", "nonce-1");
     pass(&mut scene, &refusal);
-    scene.after_ms(10_000).frame(&[0; 60]);
+    scene.later(10);
     let report = report(&scene.pcap());
     let refused = finding(&report, "turn-integrity-rejected");
     assert_eq!(refused.occurrences, 1, "the conversation is seen twice and judged once");

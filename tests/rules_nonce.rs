@@ -19,8 +19,7 @@ fn stale(scene: &mut Scene, client: &str, nonce: &str, next: &str) {
 
 #[test]
 fn a_nonce_that_runs_out_and_is_renewed_is_a_note() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     let refresh = scene.after_ms(60_000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
     scene.after_ms(10).challenge(&refresh, 438, "Stale nonce", REALM, "nonce-2");
     let refresh = scene.after_ms(10).refresh(CLIENT, SERVER, &alice(), "nonce-2", 600);
@@ -48,8 +47,7 @@ fn a_nonce_that_is_refused_as_soon_as_it_was_given_did_not_run_out() {
 
 #[test]
 fn a_nonce_that_ran_out_may_be_refused_with_401() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     let refresh = scene.after_ms(60_000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
     scene.after_ms(10).challenge(&refresh, 401, "Unauthorized", REALM, "nonce-2");
     let refresh = scene.after_ms(10).refresh(CLIENT, SERVER, &alice(), "nonce-2", 600);
@@ -61,8 +59,7 @@ fn a_nonce_that_ran_out_may_be_refused_with_401() {
 
 #[test]
 fn requests_that_were_under_way_with_the_old_nonce_are_one_renewal() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     scene.after_ms(60_000);
     let asked: Vec<Sent> = (1..=4)
         .map(|host| {
@@ -82,8 +79,7 @@ fn requests_that_were_under_way_with_the_old_nonce_are_one_renewal() {
 
 #[test]
 fn many_requests_refused_at_once_are_no_loop() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     scene.after_ms(60_000);
     let asked: Vec<Sent> =
         (0..6).map(|_| scene.create_permission(CLIENT, SERVER, &alice(), "nonce-1", "192.0.2.1:5000")).collect();
@@ -158,8 +154,7 @@ fn a_client_that_keeps_its_own_nonce_does_not_echo() {
 
 #[test]
 fn a_client_that_does_not_take_the_new_nonce_is_told_from_servers_that_do_not_share_theirs() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     for step in 2..6 {
         let refresh = scene.after_ms(2000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
         scene.after_ms(10).challenge(&refresh, 438, "Stale nonce", REALM, &format!("nonce-{step}"));
@@ -273,8 +268,7 @@ fn a_nonce_that_is_refused_as_soon_as_it_is_given_is_not_told_to_have_run_out() 
 /// Requests that are under way together with an old nonce, as the server sees them `apart_ms` from each other, each refused at once; and their
 /// second try, which a server that was restarted refuses for another reason.
 fn volley(apart_ms: u64, way_ms: u64) -> Report {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     scene.after_ms(60_000);
     let peers = ["198.51.100.1:6000", "198.51.100.2:6000", "198.51.100.3:6000", "198.51.100.4:6000"];
     for (number, peer) in (2..).zip(peers) {

@@ -39,7 +39,7 @@ fn wait(scene: &mut Scene) -> &mut Scene {
 
 /// Something happens long after that shows nothing of what is sent to the client.
 fn wait_deaf(scene: &mut Scene) -> &mut Scene {
-    scene.after_ms(10_000).frame(&[0; 60]);
+    scene.later(10);
     scene
 }
 
@@ -215,7 +215,7 @@ fn two_copies_or_a_burst_are_not_several_times() {
 #[test]
 fn checks_and_tests_of_a_nat_go_unanswered_without_blame() {
     let mut scene = Scene::new();
-    let (one, two) = (IceSide::new("aaaa", "a-password-of-ice-22", 1), IceSide::new("bbbb", "b-password-of-ice-22", 2));
+    let (one, two) = sides();
     let check = scene.ice_check(CLIENT, SERVER, (&one, &two), true, |check| check);
     for _ in 0..5 {
         scene.after_ms(1000).retransmit(&check);
@@ -286,8 +286,7 @@ fn answers_that_leave_while_the_client_repeats_its_request_are_lost() {
 fn a_way_back_that_is_lost_in_the_middle_of_a_session_is_seen_by_all_that_the_client_asks_in_vain() {
     let peer = "198.51.100.9:4000";
     let session = |repeats: usize, others: bool| {
-        let mut scene = Scene::new();
-        scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+        let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
         let first = scene.after_ms(60_000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600);
         scene.after_ms(1).granted(&first, Some(600), &alice());
         let mut asked = vec![scene.after_ms(60_000).refresh(CLIENT, SERVER, &alice(), "nonce-1", 600)];
@@ -322,8 +321,7 @@ fn a_way_back_that_is_lost_in_the_middle_of_a_session_is_seen_by_all_that_the_cl
 fn data_that_goes_on_both_ways_at_the_server_does_not_show_that_its_answers_get_to_the_client() {
     let peer = "198.51.100.9:4000";
     let session = |repeats: u32| {
-        let mut scene = Scene::new();
-        scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+        let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
         let permission = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce-1", peer);
         scene.after_ms(1).granted(&permission, None, &alice());
         let talk = |scene: &mut Scene| {
@@ -358,8 +356,7 @@ fn data_that_goes_on_both_ways_at_the_server_does_not_show_that_its_answers_get_
 #[test]
 fn a_client_far_away_that_repeats_its_request_sooner_than_an_answer_can_come_loses_none() {
     let peer = "198.51.100.9:4000";
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     let permission = scene.after_ms(1200).create_permission(CLIENT, SERVER, &alice(), "nonce-1", peer);
     scene.after_ms(1).granted(&permission, None, &alice());
     for gap in [100, 200, 400] {
@@ -375,8 +372,7 @@ fn a_client_far_away_that_repeats_its_request_sooner_than_an_answer_can_come_los
 
 #[test]
 fn checks_of_which_the_capture_lacks_the_user_name_are_no_requests_to_a_server() {
-    let (alice, bob) =
-        (IceSide::new("aaaa", "alice-password-of-ice-22", 1), IceSide::new("bbbb", "bob-password-of-ice-2222", 2));
+    let (alice, bob) = sides();
     let (at_a, at_b) = ("10.0.0.2:50000", "192.0.2.9:40000");
     for asks_back in [false, true] {
         let mut scene = Scene::new();
@@ -411,8 +407,7 @@ fn checks_of_which_the_capture_lacks_the_user_name_are_no_requests_to_a_server()
 fn a_client_that_repeats_a_signed_request_passes_over_an_answer_without_signature() {
     let peer = "198.51.100.9:4000";
     let told = |signed: bool, repeats: u32| {
-        let mut scene = Scene::new();
-        scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+        let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
         let asked = scene.after_ms(100).channel_bind(CLIENT, SERVER, &alice(), "nonce-1", (0x4000, peer));
         for round in 0..=repeats {
             let copy = if round == 0 { asked.clone() } else { scene.after_ms(100 << round).retransmit(&asked) };
@@ -563,7 +558,7 @@ fn an_icmp_error_about_an_answer_a_check_or_the_mtu_accuses_no_server() {
     scene.after_ms(1).icmp_unreachable("172.16.84.124", &answer);
     let large = scene.after_ms(1).allocate("172.16.84.124:50001", SERVER);
     scene.after_ms(1).icmp("172.16.84.1", Icmp::TooBig(1280), &large);
-    let (one, two) = (IceSide::new("aaaa", "a-password-of-ice-22", 1), IceSide::new("bbbb", "b-password-of-ice-22", 2));
+    let (one, two) = sides();
     let check = scene.after_ms(1).ice_check("172.16.84.124:50002", "10.9.9.9:40000", (&one, &two), true, |check| check);
     scene.after_ms(1).icmp_unreachable("10.9.9.9", &check);
     assert!(!ids(&report(&wait(&mut scene).pcap())).contains(&"turn-unreachable"));
@@ -620,9 +615,8 @@ fn an_answer_from_elsewhere_that_was_asked_for_is_right() {
 
 /// An allocation, and checks that leave through the relay; with `answered`, data comes back.
 fn relayed(server: &str, relayed: &str, answered: bool) -> Scene {
-    let mut scene = Scene::new();
     let login = alice();
-    scene.allocation(CLIENT, server, &login, "nonce-1", relayed);
+    let mut scene = Scene::allocated(CLIENT, server, "nonce-1", relayed);
     let peer = "198.51.100.9:4000";
     let permission = scene.after_ms(10).create_permission(CLIENT, server, &login, "nonce-1", peer);
     scene.after_ms(10).granted(&permission, None, &login);
@@ -710,8 +704,7 @@ fn among_private_networks_the_clients_side_is_told_by_the_ttl_of_the_servers_pac
 
 #[test]
 fn a_relayed_address_that_is_none_fails_unless_another_allocation_works() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", "0.0.0.0:0");
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", "0.0.0.0:0");
     let useless = report(&wait(&mut scene).pcap());
     let found = finding(&useless, "turn-relay-unusable");
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
@@ -764,9 +757,8 @@ fn a_healthy_session_has_none_of_these_findings() {
 
 /// A client whose relay works, and whose server then goes: what is sent meets port unreachable.
 fn server_gone(comes_back: bool) -> Scene {
-    let mut scene = Scene::new();
-    let login = Login::new("alice", "example.org", "secret");
-    scene.allocation(CLIENT, SERVER, &login, "nonce-1", "203.0.113.1:49200");
+    let login = alice();
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", "203.0.113.1:49200");
     let permission = scene.after_ms(10).create_permission(CLIENT, SERVER, &login, "nonce-1", "198.51.100.7:0");
     scene.after_ms(10).granted(&permission, None, &login);
     scene.after_ms(10).send_indication(CLIENT, SERVER, "198.51.100.7:6000", [0x80; 40]);
@@ -846,8 +838,7 @@ fn a_server_that_gives_a_new_nonce_and_answers_nothing_that_bears_it_has_forgott
 
 #[test]
 fn of_a_server_that_is_silent_right_after_its_allocation_no_time_is_told_for_which_it_answered() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce", RELAYED);
     refreshes_in_vain(&mut scene, 600, 4);
     let report = report(&wait(&mut scene).pcap());
     let found = finding(&report, "turn-no-response");

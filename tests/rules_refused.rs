@@ -15,9 +15,7 @@ const PEER: &str = "198.51.100.7:4000";
 
 /// A client with an allocation: frames 1 to 4.
 fn allocated() -> Scene {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);
-    scene
+    Scene::allocated(CLIENT, SERVER, "nonce", RELAYED)
 }
 
 /// A permission for `peer`, refused.
@@ -28,7 +26,7 @@ fn forbid(scene: &mut Scene, peer: &str) {
 
 /// The capture goes on for a while.
 fn later(scene: &mut Scene) -> Report {
-    scene.after_ms(8000).frame(&[0; 60]);
+    scene.later(8);
     report(&scene.pcap())
 }
 
@@ -379,8 +377,7 @@ fn a_client_that_asked_the_alternate_in_vain_before_did_not_follow_the_redirecti
 
 #[test]
 fn a_client_that_the_alternate_serves_already_has_followed_the_redirection() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SECOND, &alice(), "nonce", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SECOND, "nonce", RELAYED);
     redirected(scene.after_ms(60_000), "172.16.84.124:50001", SERVER, SECOND);
     assert_eq!(later(&mut scene).verdict, Verdict::Healthy);
 }
@@ -523,8 +520,7 @@ fn a_challenge_without_realm_and_nonce_is_the_servers_fault() {
 #[test]
 fn an_error_of_which_the_snap_length_hid_the_code_is_told_as_likely() {
     for snap in [64, 68] {
-        let mut scene = Scene::new();
-        scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+        let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
         let request = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce-1", PEER);
         scene.after_ms(10).refuse(&request, 403, "Forbidden IP");
         let cut = degrade::pcap(&degrade::snapped(&degrade::shots(&scene), snap));
@@ -542,8 +538,7 @@ fn an_error_of_which_the_snap_length_hid_the_code_is_told_as_likely() {
 
 #[test]
 fn a_code_that_stands_before_the_cut_is_read_though_its_phrase_is_cut() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     let request = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce-1", PEER);
     scene.after_ms(10).refuse(&request, 403, "Forbidden IP");
     let cut = degrade::pcap(&degrade::snapped(&degrade::shots(&scene), 72));
@@ -554,8 +549,7 @@ fn a_code_that_stands_before_the_cut_is_read_though_its_phrase_is_cut() {
 
 #[test]
 fn an_error_without_its_code_that_the_client_got_over_is_nothing_but_a_note() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED);
     for refused in [true, false] {
         let request = scene.after_ms(20).create_permission(CLIENT, SERVER, &alice(), "nonce-1", PEER);
         scene.after_ms(10);
@@ -583,15 +577,13 @@ fn credentials_that_are_challenged_again_behind_the_cut_of_a_snap_length_are_no_
 
 #[test]
 fn checks_and_refreshes_that_the_snap_length_cut_are_refused_without_a_word() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "nonce", RELAYED);
     let refresh = scene.after_ms(20).refresh(CLIENT, SERVER, &alice(), "nonce", 0);
     scene.after_ms(10).refuse(&refresh, 437, "Allocation Mismatch");
-    let (own, peer) =
-        (IceSide::new("aaaa", "a-password-of-ice-0123456", 2), IceSide::new("bbbb", "b-password-of-ice-0123456", 1));
+    let (own, peer) = sides();
     let check = scene.after_ms(20).ice_check(CLIENT, PEER, (&own, &peer), true, |check| check);
     scene.after_ms(10).refuse(&check, 487, "Role Conflict");
-    scene.after_ms(8000).frame(&[0; 60]);
+    scene.later(8);
     for snap in [64, 72] {
         let cut = degrade::pcap(&degrade::snapped(&degrade::shots(&scene), snap));
         assert_eq!(report(&cut).verdict, Verdict::Healthy, "{snap}");

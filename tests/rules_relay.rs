@@ -31,9 +31,7 @@ fn mine(report: &Report) -> Vec<&str> {
 
 /// A client that has its allocation.
 fn allocated() -> Scene {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "nonce-1", RELAYED);
-    scene
+    Scene::allocated(CLIENT, SERVER, "nonce-1", RELAYED)
 }
 
 fn permit(scene: &mut Scene, peer: &str) {

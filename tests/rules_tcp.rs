@@ -20,19 +20,13 @@ const SERVER: &str = "203.0.113.1:3478";
 const RELAYED: &str = "203.0.113.1:24000";
 const PEER: &str = "198.51.100.7:40000";
 
-fn later(scene: &mut Scene, seconds: u64) -> &mut Scene {
-    scene.after_ms(seconds * 1000).frame(&[0; 60]);
-    scene
-}
-
 /// A call through a relay, as it would go over UDP.
 fn call() -> Scene {
-    let mut scene = Scene::new();
     let login = alice();
-    scene.allocation(CLIENT, SERVER, &login, "n", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "n", RELAYED);
     scene.talk(CLIENT, SERVER, &login, "n", (0x4000, PEER), 6);
     scene.after_ms(100).hang_up(CLIENT, SERVER, &login, "n");
-    later(&mut scene, 60);
+    scene.later(60);
     scene
 }
 
@@ -71,16 +65,13 @@ fn rows_say_what_the_messages_travel_in() {
 
 #[test]
 fn the_same_ports_over_udp_and_tcp_are_two_conversations() {
-    let mut scene = Scene::new();
     let login = alice();
-    scene.allocation(CLIENT, SERVER, &login, "n", RELAYED);
-    let over_udp = shots(&scene);
+    let mut both = shots(&Scene::allocated(CLIENT, SERVER, "n", RELAYED));
     let mut other = Scene::new();
     let request = other.after_ms(500).allocate_as(CLIENT, SERVER, &login, "m");
     other.after_ms(10).allocate_granted(&request, "203.0.113.1:24002", 600, &login);
-    later(&mut other, 5);
+    other.later(5);
     // transaction ids of the second scene would be those of the first
-    let mut both = over_udp.clone();
     both.extend(over_tcp(&shots(other.with_other_ids())));
     both.sort_by_key(|shot| shot.ns);
     let report = on(&both);
@@ -97,7 +88,7 @@ fn display_filters_name_the_tcp_port() {
     scene.allocate_challenge(CLIENT, SERVER, "example.org", "n");
     let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &login.with_password("wrong"), "n");
     scene.after_ms(20).refuse(&retry, 441, "Wrong Credentials");
-    later(&mut scene, 30);
+    scene.later(30);
     let report = on(&over_tcp(&shots(&scene)));
     assert_eq!(ids(&report), ids(&on(&shots(&scene))));
     let filters: Vec<_> = report.findings.iter().filter_map(|finding| finding.filter.as_deref()).collect();
@@ -115,7 +106,7 @@ fn that_a_host_may_have_had_a_way_over_tcp_is_said_of_that_host_alone() {
         scene.a_checks_in_vain(&agents, 1, 500).b_checks_in_vain(&agents, 1, 500);
     }
     scene.resolved(CLIENT);
-    let checks = shots(later(&mut scene, 20));
+    let checks = shots(scene.later(20));
     for (client, server, confidence) in [
         ("172.16.84.124:50001", SERVER, Confidence::Likely),
         ("172.16.84.125:50001", SERVER, Confidence::Certain),
@@ -186,7 +177,7 @@ fn ignored(seconds: u64) -> Scene {
     let mut connection = Tcp::open(&mut scene, CLIENT, SERVER);
     let request = Stun::request(method::ALLOCATE).requested_transport(17).tid([7; 12]).bytes();
     connection.say(&mut scene, 0, &request);
-    later(&mut scene, seconds);
+    scene.later(seconds);
     scene
 }
 
@@ -224,7 +215,7 @@ fn hung_up(said: &[u8], reset: bool) -> Scene {
         connection.say(scene.after_ms(20), 1, said);
     }
     connection.end(scene.after_ms(5), 1, reset);
-    later(&mut scene, 5);
+    scene.later(5);
     scene
 }
 
@@ -264,7 +255,7 @@ fn gave_up(seconds: u64, header: &[u8], in_one_segment: bool) -> Scene {
         connection.say(&mut scene, 0, &request);
     }
     connection.close(scene.after_ms(seconds * 1000), 0);
-    later(&mut scene, 5);
+    scene.later(5);
     scene
 }
 
@@ -298,7 +289,7 @@ fn a_call_behind_a_proxy_header_is_read_as_any() {
     let mut connection = Tcp::open(&mut scene, CLIENT, SERVER);
     connection.say(&mut scene, 0, b"PROXY TCP4 192.0.2.1 203.0.113.1 40000 3478\r\n");
     connection.allocate(&mut scene, &alice(), RELAYED, 17);
-    let told = report(&later(&mut scene, 5).pcap());
+    let told = report(&scene.later(5).pcap());
     assert_eq!((told.verdict, told.allocations.len()), (Verdict::Healthy, 1));
     let behind = [told.allocations[0].proxied_for, told.authentications[0].proxied_for];
     assert_eq!(
@@ -322,7 +313,7 @@ fn one_direction_of_a_server_that_hangs_up_tells_nothing() {
 fn a_syn_that_a_reset_answers_is_a_refusal() {
     let mut scene = Scene::new();
     let frames = Tcp::refused(&mut scene, CLIENT, SERVER);
-    later(&mut scene, 5);
+    scene.later(5);
     let report = report(&scene.pcap());
     assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-unreachable"]));
     let found = finding(&report, "turn-unreachable");
@@ -343,7 +334,7 @@ fn a_refusal_in_a_capture_of_headers_alone_is_only_likely_one_of_a_turn_server()
             scene.allocate_challenge(CLIENT, "203.0.113.9:3478", "example.org", "nonce");
         }
         Tcp::refused(&mut scene, CLIENT, SERVER);
-        let report = on(&degrade::snapped(&shots(later(&mut scene, 5)), length));
+        let report = on(&degrade::snapped(&shots(scene.later(5)), length));
         finding(&report, "turn-unreachable").clone()
     };
     let found = told(54, false);
@@ -357,7 +348,7 @@ fn a_refusal_in_a_capture_of_headers_alone_is_only_likely_one_of_a_turn_server()
 fn a_syn_that_nothing_answers_is_silence() {
     let mut scene = Scene::new();
     Tcp::knock(&mut scene, CLIENT, SERVER);
-    later(&mut scene, 5).resolved(CLIENT);
+    scene.later(5).resolved(CLIENT);
     let report = report(&scene.pcap());
     assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-unreachable"]));
     let title = &finding(&report, "turn-unreachable").title;
@@ -372,7 +363,7 @@ fn silence_over_udp_is_sure_where_any_connection_of_the_client_was_answered() {
             Tcp::open(&mut scene, CLIENT, "198.51.100.80:443");
         }
         scene.send_repeatedly(CLIENT, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 7);
-        finding(&on(&shots(later(&mut scene, 60))), "turn-no-response").confidence
+        finding(&on(&shots(scene.later(60))), "turn-no-response").confidence
     };
     assert_eq!((told(true), told(false)), (Confidence::Certain, Confidence::Likely));
 }
@@ -383,7 +374,7 @@ fn one_lost_syn_is_no_silence() {
     let connection = Tcp::running(CLIENT, SERVER);
     connection.clone().syn(&mut scene);
     Tcp::open(scene.after_ms(1000), CLIENT, SERVER);
-    later(&mut scene, 60);
+    scene.later(60);
     assert_eq!(ids(&report(&scene.pcap())), [""; 0]);
 }
 
@@ -396,7 +387,7 @@ fn an_icmp_error_that_quotes_the_syn_is_told_with_its_sender() {
     let about =
         Sent { frame, from: CLIENT.parse().unwrap(), to: SERVER.parse().unwrap(), payload: Vec::new(), packet: quoted };
     scene.after_ms(3).icmp("172.16.84.1", Icmp::Prohibited, &about);
-    later(&mut scene, 5);
+    scene.later(5);
     let report = report(&scene.pcap());
     assert_eq!(ids(&report), ["turn-unreachable"]);
     let found = finding(&report, "turn-unreachable");
@@ -408,14 +399,14 @@ fn a_refusal_on_another_port_is_nobodys_business_unless_stun_was_spoken_there() 
     for port in [80, 443, 5060, 8443, 3479] {
         let mut scene = Scene::new();
         Tcp::refused(&mut scene, CLIENT, &format!("203.0.113.1:{port}"));
-        later(&mut scene, 5);
+        scene.later(5);
         assert_eq!(ids(&report(&scene.pcap())), [""; 0], "{port}");
     }
     // the client asked that address by STUN, and falls back to 443
     let mut scene = Scene::new();
     scene.send_repeatedly(CLIENT, SERVER, Stun::request(method::ALLOCATE).requested_transport(17), 4);
     Tcp::refused(scene.after_ms(100), CLIENT, "203.0.113.1:443");
-    later(&mut scene, 10);
+    scene.later(10);
     let report = report(&scene.pcap());
     assert!(ids(&report).contains(&"turn-unreachable"), "{:?}", ids(&report));
 }
@@ -426,7 +417,7 @@ fn a_host_that_looks_for_open_ports_is_no_client() {
     for port in 3470..3490 {
         Tcp::refused(scene.after_ms(20), "198.51.100.99:40000", &format!("203.0.113.1:{port}"));
     }
-    later(&mut scene, 5);
+    scene.later(5);
     assert_eq!(ids(&report(&scene.pcap())), [""; 0]);
 }
 
@@ -434,7 +425,7 @@ fn a_host_that_looks_for_open_ports_is_no_client() {
 fn a_client_that_has_its_relay_over_udp_is_only_warned() {
     let mut scene = call();
     Tcp::refused(&mut scene, CLIENT, SERVER);
-    later(&mut scene, 5);
+    scene.later(5);
     let report = report(&scene.pcap());
     assert_eq!(finding(&report, "turn-unreachable").severity, Severity::Warning);
     assert_eq!(report.verdict, Verdict::Warning);
@@ -456,7 +447,7 @@ fn turned_away() -> (Scene, Tcp, Vec<u8>) {
 #[test]
 fn an_icmp_error_that_quotes_a_request_on_an_open_connection_is_told_with_its_sender() {
     let (mut scene, ..) = turned_away();
-    later(&mut scene, 60);
+    scene.later(60);
     let report = report(&scene.pcap());
     assert_eq!((report.verdict, ids(&report)), (Verdict::Failure, vec!["turn-unreachable"]));
     let found = finding(&report, "turn-unreachable");
@@ -472,7 +463,7 @@ fn an_icmp_error_after_which_tcp_delivers_all_the_same_is_no_failure() {
     connection.say(scene.after_ms(200), 0, &request);
     let answer = Stun::error_to(&request, 401, "Unauthorized").realm("example.org").nonce("n");
     connection.say(scene.after_ms(20), 1, &answer.bytes());
-    later(&mut scene, 60);
+    scene.later(60);
     assert!(!ids(&report(&scene.pcap())).contains(&"turn-unreachable"));
 }
 
@@ -486,7 +477,7 @@ fn every_transport_that_was_tried_is_on_the_scoreboard_with_what_came_of_it() {
     Tcp::knock(scene.after_ms(100), CLIENT, "203.0.113.1:443");
     let mut works = Tcp::open(scene.after_ms(100), "172.16.84.124:50007", "203.0.113.2:3478");
     works.allocate(&mut scene, &alice(), RELAYED, 17);
-    later(&mut scene, 60);
+    scene.later(60);
     let report = report(&scene.pcap());
     let told: Vec<_> = report
         .servers
@@ -518,7 +509,7 @@ fn knocks_of_a_scanner_are_not_on_the_scoreboard() {
     for port in 3470..3490 {
         Tcp::refused(scene.after_ms(20), "198.51.100.99:40000", &format!("203.0.113.1:{port}"));
     }
-    later(&mut scene, 5);
+    scene.later(5);
     let report = report(&scene.pcap());
     let [server] = &report.servers[..] else { panic!("{:?}", report.servers) };
     assert_eq!(server.transports.len(), 1);
@@ -528,11 +519,11 @@ fn knocks_of_a_scanner_are_not_on_the_scoreboard() {
 fn who_knocks_once_at_a_server_that_serves_others_looks_for_open_ports() {
     let mut scene = call();
     Tcp::refused(scene.after_ms(20), "198.51.100.99:40000", "203.0.113.1:5349");
-    later(&mut scene, 5);
+    scene.later(5);
     let told = report(&scene.pcap());
     assert_eq!(told.verdict, Verdict::Healthy, "{}", told.headline);
     Tcp::refused(scene.after_ms(20), "198.51.100.99:40001", "203.0.113.1:5349");
-    later(&mut scene, 5);
+    scene.later(5);
     assert!(ids(&report(&scene.pcap())).contains(&"turn-unreachable"));
 }
 
@@ -540,7 +531,7 @@ fn who_knocks_once_at_a_server_that_serves_others_looks_for_open_ports() {
 fn a_syn_that_nobody_answers_is_certainly_unanswered_only_where_an_answer_would_be_seen() {
     let mut scene = Scene::new();
     Tcp::knock(&mut scene, CLIENT, SERVER);
-    scene.after_ms(30_000).frame(&[0; 60]);
+    scene.later(30);
     assert_eq!(finding(&report(&scene.pcap()), "turn-unreachable").confidence, Confidence::Likely);
     scene.resolved(CLIENT);
     assert_eq!(finding(&report(&scene.pcap()), "turn-unreachable").confidence, Confidence::Certain);
@@ -557,7 +548,7 @@ fn silence_over_udp_and_a_relay_over_tcp_is_a_fallback() {
     other.after_ms(12_000);
     other.with_other_ids().allocation("172.16.84.124:50007", SERVER, &alice(), "n", RELAYED);
     other.talk("172.16.84.124:50007", SERVER, &alice(), "n", (0x4000, PEER), 3);
-    later(&mut other, 5);
+    other.later(5);
     all.extend(over_tcp(&shots(&other)));
     let report = on(&all);
     assert_eq!(report.verdict, Verdict::Warning, "{:?}", ids(&report));
@@ -576,7 +567,7 @@ fn tcp_beside_udp_that_works_is_no_fallback() {
     let mut all = shots(&call());
     let mut other = Scene::new();
     other.after_ms(100).with_other_ids().allocation("172.16.84.124:50007", SERVER, &alice(), "n", RELAYED);
-    later(&mut other, 5);
+    other.later(5);
     all.extend(over_tcp(&shots(&other)));
     all.sort_by_key(|shot| shot.ns);
     assert!(!ids(&on(&all)).contains(&"turn-fallback"));
@@ -619,7 +610,7 @@ fn a_relay_is_not_silent_where_the_capture_lacks_bytes_of_the_servers_stream() {
         connection.say(scene.after_ms(300), 0, &data);
         connection.say(scene.after_ms(20), 1, &data);
     }
-    let all = shots(later(&mut scene, 5));
+    let all = shots(scene.later(5));
     let without = [&all[..bound + 1], &all[bound + 2..]].concat();
     // 54 bytes of headers, and the data without its padding
     for (how, kept) in [("whole", all.clone()), ("lacking one", without), ("cut", degrade::snapped(&all, 54 + 74))] {
@@ -637,7 +628,7 @@ fn a_server_that_closes_or_resets_the_connection_of_a_live_allocation_is_named()
     for reset in [false, true] {
         let (mut scene, mut connection) = allocated();
         connection.end(scene.after_ms(3000), 1, reset);
-        later(&mut scene, 60);
+        scene.later(60);
         let report = report(&scene.pcap());
         assert_eq!((report.verdict, ids(&report)), (Verdict::Warning, vec![CLOSED, "turn-challenge"]), "{reset}");
         let found = finding(&report, CLOSED);
@@ -666,7 +657,7 @@ fn a_server_that_closes_or_resets_the_connection_of_a_live_allocation_is_named()
 fn a_connection_that_is_closed_after_a_long_silence_asks_for_keepalives() {
     let (mut scene, mut connection) = allocated();
     connection.reset(scene.after_ms(300_000), 1);
-    later(&mut scene, 5);
+    scene.later(5);
     let report = report(&scene.pcap());
     let found = finding(&report, CLOSED);
     assert_says(&found.title, "after 5 minutes without a message");
@@ -680,7 +671,7 @@ fn a_reset_from_another_distance_is_not_the_servers() {
     let [of_client, of_server] = connection.seq;
     let packet = support::packet::tcp(SERVER, CLIENT, ip, of_server, of_client, 0x14, &[]);
     scene.after_ms(500).packet(&packet);
-    later(&mut scene, 5);
+    scene.later(5);
     let report = report(&scene.pcap());
     let found = finding(&report, CLOSED);
     assert_says(&found.title, "in the name of 203.0.113.1:3478");
@@ -700,7 +691,7 @@ fn a_server_that_hands_on_its_peers_hop_limits_resets_with_any_of_them() {
         scene.after_ms(500).packet(&data);
         let reset = from_server(ttl, of_server.wrapping_add(relayed.len() as u32), 0x14, &[]);
         scene.after_ms(500).packet(&reset);
-        later(&mut scene, 5);
+        scene.later(5);
         let report = report(&scene.pcap());
         let found = finding(&report, CLOSED);
         assert_eq!(found.title.contains("in the name of"), forged, "{}", found.title);
@@ -721,7 +712,7 @@ fn a_client_that_hangs_up_is_no_fault() {
             connection.close(scene.after_ms(20), 0);
             connection.reset(scene.after_ms(20), 1);
         }
-        later(&mut scene, 60);
+        scene.later(60);
         let report = report(&scene.pcap());
         assert_eq!(ids(&report), ["turn-challenge"], "{release_first} {reset}");
     }
@@ -733,7 +724,7 @@ fn a_reset_by_a_client_that_comes_back_at_once_was_not_meant() {
     connection.reset(scene.after_ms(500), 0);
     let mut again = Tcp::open(scene.after_ms(500), "172.16.84.124:50006", SERVER);
     again.allocate(&mut scene, &alice(), "203.0.113.1:24002", 17);
-    later(&mut scene, 60);
+    scene.later(60);
     let report = report(&scene.pcap());
     assert_eq!(finding(&report, CLOSED).confidence, Confidence::Likely);
 }
@@ -759,7 +750,7 @@ fn a_server_that_closes_after_the_end_of_the_allocation_is_no_fault() {
             _ => {}
         }
         connection.close(scene.after_ms(20), 1);
-        later(&mut scene, 5);
+        scene.later(5);
         assert!(!ids(&report(&scene.pcap())).contains(&CLOSED), "{how}");
     }
 }
@@ -768,7 +759,7 @@ fn a_server_that_closes_after_the_end_of_the_allocation_is_no_fault() {
 fn a_server_that_answers_a_fin_which_the_capture_lacks_did_not_close() {
     let (mut scene, mut connection) = allocated();
     connection.close(scene.after_ms(20), 0);
-    later(&mut scene, 5);
+    scene.later(5);
     let mut all = shots(&scene);
     let fin = all
         .iter()
@@ -792,7 +783,7 @@ fn padded(lengths: &[(usize, usize)], pads: bool) -> Scene {
         connection.say(scene.after_ms(20), 0, &message);
     }
     release(&mut scene, &mut connection, true);
-    later(&mut scene, 5);
+    scene.later(5);
     scene
 }
 
@@ -833,9 +824,8 @@ fn channel_data_without_its_padding_names_its_sender() {
 fn a_server_that_counts_the_padding_of_datagrams_is_why_a_hello_stays_without_an_answer() {
     // turn-rs passes 137 bytes of pion on as 140; the DTLS of its receiver drops them
     let scene = |beyond: usize| {
-        let mut scene = Scene::new();
         let login = alice();
-        scene.allocation(CLIENT, SERVER, &login, "n", RELAYED);
+        let mut scene = Scene::allocated(CLIENT, SERVER, "n", RELAYED);
         let bind = scene.after_ms(10).channel_bind(CLIENT, SERVER, &login, "n", (0x4000, "192.0.2.7:4000"));
         scene.after_ms(10).granted(&bind, None, &login);
         let agents = Agents::new("192.0.2.7:4000", RELAYED);
@@ -859,7 +849,7 @@ fn a_server_that_counts_the_padding_of_datagrams_is_why_a_hello_stays_without_an
             scene.after_ms(200 << number).channel_data(SERVER, CLIENT, 0x4000, sent);
             sent = again(&mut shake.client, &hello);
         }
-        later(&mut scene, 5);
+        scene.later(5);
         report(&scene.pcap())
     };
     let told = scene(3);
@@ -872,13 +862,11 @@ fn a_server_that_counts_the_padding_of_datagrams_is_why_a_hello_stays_without_an
 
 #[test]
 fn over_udp_nobody_needs_padding() {
-    let mut scene = Scene::new();
-    let login = alice();
-    scene.allocation(CLIENT, SERVER, &login, "n", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "n", RELAYED);
     for length in [61, 62, 63] {
         scene.after_ms(20).channel_data(CLIENT, SERVER, 0x4000, vec![0x80; length]);
     }
-    later(&mut scene, 5);
+    scene.later(5);
     assert!(!ids(&report(&scene.pcap())).contains(&PADDING));
 }
 
@@ -957,7 +945,7 @@ fn what_a_proxy_answers_is_never_taken_for_a_web_server_where_turn_is_expected()
             tcp.say(scene.after_ms(10), 0, &request);
         }
         tcp.close(scene.after_ms(10), 1);
-        later(&mut scene, 5);
+        scene.later(5);
         report(&scene.pcap())
     };
     for late in [false, true] {

@@ -27,11 +27,6 @@ const NAME: &str = "tls-certificate-name";
 const EXPIRED: &str = "tls-certificate-expired";
 const FAILURE: &str = "tls-handshake-failure";
 
-/// The capture goes on, so that what is missing is missing.
-fn later(scene: &mut Scene) {
-    scene.after_ms(60_000).frame(&[0; 60]);
-}
-
 fn on(scene: &Scene) -> Report {
     report(&scene.pcap())
 }
@@ -40,7 +35,7 @@ fn on(scene: &Scene) -> Report {
 fn refused_by(code: u8, client: &str, server: &str, offer: &Offer, certificate: Vec<u8>) -> Scene {
     let mut scene = Scene::new();
     refuse(&mut scene, code, client, server, offer, certificate);
-    later(&mut scene);
+    scene.later(60);
     scene
 }
 
@@ -65,7 +60,7 @@ fn succeed(scene: &mut Scene, client: &str, server: &str, offer: &Offer) {
 fn a_completed_connection_is_listed_with_all_that_is_in_clear() {
     let mut scene = Scene::new();
     succeed(&mut scene, CLIENT, SERVER, &Offer::default());
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!((report.verdict, ids(&report)), (Verdict::Healthy, vec![]));
     let [tls] = report.tls.as_slice() else { panic!("one connection: {:?}", report.tls) };
@@ -134,12 +129,11 @@ fn tls_1_3_is_complete_once_the_server_goes_on_behind_the_clients_finished() {
 fn the_web_is_counted_and_never_judged() {
     let web = Offer::of_web("www.example.com");
     for code in [40, 42, 45, 46, 48, 70] {
-        let mut scene = Scene::new();
-        scene.allocation(CLIENT, UDP, &alice(), "n", RELAYED);
+        let mut scene = Scene::allocated(CLIENT, UDP, "n", RELAYED);
         // another host, and the TURN server's own
         refuse(&mut scene, code, CLIENT, "198.51.100.80:443", &Offer::named("www.example.com"), certificate("other"));
         refuse(&mut scene, code, AGAIN, ON_443, &web, certificate_until("other", "251215000000Z"));
-        later(&mut scene);
+        scene.later(60);
         let report = on(&scene);
         assert_eq!((graver(&report), report.tls.len(), report.counts.other_tls), (vec![], 0, 2), "alert {code}");
     }
@@ -157,7 +151,7 @@ fn a_host_that_the_client_asks_for_relays_may_serve_them_over_tls_too() {
     let mut scene = Scene::new();
     scene.send_repeatedly(CLIENT, UDP, Stun::request(method::ALLOCATE), 5);
     refuse(&mut scene, 48, AGAIN, ON_443, &Offer::named("meet.example.org"), certificate("meet.example.org"));
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!(report.tls[0].recognised_by, "host");
     let found = finding(&report, REJECTED);
@@ -170,7 +164,7 @@ fn the_same_address_and_port_over_udp_make_it_sure() {
     let mut scene = Scene::new();
     scene.send_repeatedly(CLIENT, ON_443, Stun::request(method::ALLOCATE), 5);
     refuse(&mut scene, 48, AGAIN, ON_443, &Offer::default(), certificate("turn.example.org"));
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!((report.tls[0].recognised_by, finding(&report, REJECTED).confidence), ("server", Confidence::Certain));
 }
@@ -213,7 +207,7 @@ fn a_second_try_that_succeeds_makes_it_a_warning() {
     refuse(&mut scene, 48, CLIENT, SERVER, &Offer::default(), certificate("turn.example.org"));
     scene.after_ms(1000);
     succeed(&mut scene, AGAIN, SERVER, &Offer::default());
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!((report.verdict, graver(&report)), (Verdict::Warning, vec![REJECTED]));
 }
@@ -243,7 +237,7 @@ fn a_client_that_does_not_check_the_name_gets_a_warning() {
     let mut tls = Tls::open(&mut scene, CLIENT, SERVER).with(certificate("relay.example.net"));
     tls.complete(&mut scene, &Offer::default());
     tls.talk(&mut scene, 3);
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!((report.verdict, graver(&report)), (Verdict::Warning, vec![NAME]));
     assert!(finding(&report, NAME).explanation.contains("does not check"));
@@ -256,7 +250,7 @@ fn a_client_that_looks_at_the_certificate_once_the_handshake_is_over_and_leaves_
         let mut tls = Tls::open(&mut scene, CLIENT, SERVER).with(certificate);
         tls.complete(&mut scene, &Offer::default());
         tls.tcp.close(&mut scene, 0);
-        later(&mut scene);
+        scene.later(60);
         on(&scene)
     };
     let old = certificate_until("turn.example.org", "251215000000Z");
@@ -275,7 +269,7 @@ fn a_client_that_goes_on_to_another_server_over_tls_got_over_a_bad_certificate()
     let mut scene = Scene::new();
     refuse(&mut scene, 46, CLIENT, SERVER, &Offer::default(), certificate("relay.example.net"));
     succeed(&mut scene, AGAIN, "203.0.113.9:5349", &Offer::default());
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!((report.verdict, failures(&report)), (Verdict::Warning, vec![]));
 }
@@ -305,7 +299,7 @@ fn an_expired_certificate_that_the_client_takes_is_a_warning() {
     let mut tls = Tls::open(&mut scene, CLIENT, SERVER).with(old);
     tls.complete(&mut scene, &Offer::default());
     tls.talk(&mut scene, 3);
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!((report.verdict, graver(&report)), (Verdict::Warning, vec![EXPIRED]));
 }
@@ -314,7 +308,7 @@ fn an_expired_certificate_that_the_client_takes_is_a_warning() {
 fn a_certificate_that_is_not_valid_yet_is_told_as_such() {
     let mut scene = Scene::starting_at(1_764_000_000); // a week before it is
     refuse(&mut scene, 42, CLIENT, SERVER, &Offer::default(), certificate("turn.example.org"));
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert!(finding(&report, EXPIRED).title.contains("is not valid yet"), "{}", finding(&report, EXPIRED).title);
 }
@@ -354,7 +348,7 @@ fn under_tls_1_3_what_an_encrypted_alert_says_is_likely_at_most() {
         scene
     };
     let mut scene = story(None);
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     let found = finding(&report, REJECTED);
     assert_eq!(
@@ -363,14 +357,14 @@ fn under_tls_1_3_what_an_encrypted_alert_says_is_likely_at_most() {
     );
     // OpenSSL has no keys yet when it refuses: its alert is in clear
     let mut scene = story(Some(48));
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!(failures(&report), [REJECTED]);
     assert!(finding(&report, REJECTED).explanation.contains("encrypts the certificate"));
     // a connection that was dropped beside one that serves
     let mut scene = story(None);
     succeed(&mut scene, AGAIN, SERVER, &Offer::default());
-    later(&mut scene);
+    scene.later(60);
     assert_eq!(graver(&on(&scene)), Vec::<&str>::new());
 }
 
@@ -386,7 +380,7 @@ fn nothing_in_common_names_what_was_offered() {
         tls.hello(&mut scene, &Offer::default());
         tls.alert(&mut scene, 1, code);
         tls.tcp.close(&mut scene, 1);
-        later(&mut scene);
+        scene.later(60);
         let report = on(&scene);
         assert_eq!((report.verdict, failures(&report)), (Verdict::Failure, vec![FAILURE]));
         let found = finding(&report, FAILURE);
@@ -403,7 +397,7 @@ fn other_alerts_in_the_handshake_are_warnings_and_those_after_it_nothing() {
         let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
         tls.hello(&mut scene, &Offer { alpn: vec!["stun.turn"], ..Offer::default() });
         tls.alert(&mut scene, 1, code);
-        later(&mut scene);
+        scene.later(60);
         let report = on(&scene);
         assert_eq!((report.verdict, report.tls[0].state), (Verdict::Warning, DtlsState::Failed), "{code}");
         let found = finding(&report, FAILURE);
@@ -421,7 +415,7 @@ fn other_alerts_in_the_handshake_are_warnings_and_those_after_it_nothing() {
     tls.hello(&mut scene, &Offer::default());
     tls.alert(&mut scene, 1, 80);
     succeed(&mut scene, AGAIN, SERVER, &Offer::default());
-    later(&mut scene);
+    scene.later(60);
     assert_eq!(graver(&on(&scene)), [""; 0]);
     let mut scene = Scene::new();
     let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
@@ -429,7 +423,7 @@ fn other_alerts_in_the_handshake_are_warnings_and_those_after_it_nothing() {
     let alert = tls.sealed(ALERT, 26);
     tls.say(&mut scene, 1, &alert);
     tls.tcp.reset(&mut scene, 1);
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!((graver(&report), report.tls[0].state), (vec![], DtlsState::Complete));
     assert_eq!(report.tls[0].tcp.state, TlsTcpState::Reset);
@@ -445,7 +439,7 @@ fn a_reset_in_the_middle_of_the_handshake_is_a_failure() {
             tls.server_flight(&mut scene);
         }
         tls.tcp.reset(&mut scene, 1);
-        later(&mut scene);
+        scene.later(60);
         let report = on(&scene);
         assert_eq!((report.verdict, failures(&report)), (Verdict::Failure, vec![FAILURE]));
         let closed = report.tls[0].tcp.closed_by.as_ref().unwrap();
@@ -464,12 +458,12 @@ fn a_reset_by_the_client_is_likely_at_most_and_nothing_where_another_connection_
         scene
     };
     let mut scene = story();
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!((finding(&report, FAILURE).confidence, report.verdict), (Confidence::Likely, Verdict::Warning));
     let mut scene = story();
     succeed(&mut scene, AGAIN, SERVER, &Offer::default());
-    later(&mut scene);
+    scene.later(60);
     assert_eq!(graver(&on(&scene)), Vec::<&str>::new());
 }
 
@@ -480,7 +474,7 @@ fn a_client_that_resets_for_a_certificate_that_is_wrong_has_that_cause() {
     tls.hello(&mut scene, &Offer::default());
     tls.server_flight(&mut scene);
     tls.tcp.reset(&mut scene, 0);
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!(report.headline_finding.as_deref(), Some(NAME));
     assert!(finding(&report, FAILURE).caused_by.as_deref().is_some_and(|key| key.starts_with(NAME)));
@@ -493,7 +487,7 @@ fn a_client_that_waits_for_an_answer_to_its_hello_in_vain_is_likely_a_failure() 
         let mut tls = Tls::open(&mut scene, CLIENT, SERVER);
         tls.hello(&mut scene, &Offer::default());
         tls.tcp.close(scene.after_ms(ms), 0);
-        later(&mut scene);
+        scene.later(60);
         scene
     };
     let report = on(&waits(10_000));
@@ -515,7 +509,7 @@ fn resets_where_no_handshake_was_begun_or_after_it_are_nothing() {
     tls.complete(&mut scene, &Offer::default());
     tls.talk(&mut scene, 3);
     tls.tcp.reset(&mut scene, 0);
-    later(&mut scene);
+    scene.later(60);
     assert_eq!(graver(&on(&scene)), Vec::<&str>::new());
 }
 
@@ -534,7 +528,7 @@ fn half_a_capture_accuses_nobody_of_a_certain_failure_that_it_does_not_show() {
     tls.complete(&mut healthy, &Offer::default());
     tls.talk(&mut healthy, 3);
     tls.tcp.reset(&mut healthy, 0);
-    later(&mut healthy);
+    healthy.later(60);
     for client in [true, false] {
         let report = report(&degrade::pcap(&one_way(&healthy, client)));
         assert_eq!(failures(&report), Vec::<&str>::new(), "client {client}");
@@ -569,7 +563,7 @@ fn a_connection_that_runs_already_is_found_at_a_record_and_not_judged() {
     let mut tls = Tls::running(CLIENT, SERVER);
     tls.talk(&mut scene, 4);
     tls.tcp.reset(&mut scene, 1);
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!((ids(&report), report.tls.len()), (vec![], 1));
     assert_eq!((report.tls[0].state, report.tls[0].client.0.to_string()), (DtlsState::Incomplete, CLIENT.to_owned()));
@@ -587,7 +581,7 @@ fn silence_over_udp_is_a_warning_where_tls_to_the_same_server_works() {
     let mut scene = Scene::new();
     silent(&mut scene);
     succeed(&mut scene, AGAIN, SERVER, &Offer::default());
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!((report.verdict, graver(&report)), (Verdict::Warning, vec!["turn-no-response"]));
     let fallback = finding(&report, "turn-fallback");
@@ -599,7 +593,7 @@ fn silence_over_udp_is_a_warning_where_tls_to_the_same_server_works() {
     tls.complete(&mut scene, &Offer::default());
     let asked = tls.sealed(DATA, 100);
     tls.say(&mut scene, 0, &asked);
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!((report.verdict, ids(&report).contains(&"turn-fallback")), (Verdict::Failure, false));
 }
@@ -610,7 +604,7 @@ fn tls_that_the_capture_cuts_short_is_a_way_out_where_data_went_to_and_fro() {
     scene.send_repeatedly(CLIENT, UDP, Stun::request(method::ALLOCATE), 5);
     scene.after_ms(1000);
     succeed(&mut scene, AGAIN, SERVER, &Offer::default());
-    later(&mut scene);
+    scene.later(60);
     let all = shots(&scene);
     for length in [90, 100, 128, 160, 200] {
         let report = report(&degrade::pcap(&degrade::snapped(&all, length)));
@@ -641,7 +635,7 @@ fn beside_silence(version: u16, server: &str, offer: &Offer, rounds: usize) -> V
         tls.complete(&mut scene, offer);
     }
     tls.talk(&mut scene, rounds);
-    later(&mut scene);
+    scene.later(60);
     shots(&scene)
 }
 
@@ -694,7 +688,7 @@ fn a_call_may_run_in_tls_that_nobody_opened() {
             ways.iter().for_each(|way| _ = scene.after_ms(300).a_checks(way, plain));
         }
         succeed(&mut scene, AGAIN, ON_443, offer);
-        later(&mut scene);
+        scene.later(60);
         on(&scene)
     };
     let report = call(&Offer::default());
@@ -729,7 +723,7 @@ fn a_server_over_tls_is_on_the_scoreboard_without_keys() {
     // a second try that succeeds is the furthest that anybody got
     let mut scene = refused;
     succeed(&mut scene, AGAIN, SERVER, &Offer::default());
-    later(&mut scene);
+    scene.later(60);
     assert_eq!(board(&on(&scene)), [(server(), Transport::Tls, TransportOutcome::Connected, [2, 2, 0])]);
 }
 
@@ -738,7 +732,7 @@ fn what_may_be_the_webs_is_not_on_the_scoreboard() {
     let mut scene = Scene::new();
     succeed(&mut scene, CLIENT, "198.51.100.80:443", &Offer::of_web("www.example.com"));
     succeed(&mut scene, AGAIN, "198.51.100.81:443", &Offer::default());
-    later(&mut scene);
+    scene.later(60);
     assert_eq!(board(&on(&scene)), []);
 }
 
@@ -751,11 +745,11 @@ fn a_server_over_dtls_is_on_the_scoreboard_without_keys() {
     let unheard = (SERVER.to_owned(), Transport::Dtls, TransportOutcome::Unanswered, [1, 0, 0]);
     let mut alone = Scene::new();
     shake.up(&mut alone, hello);
-    later(&mut alone);
+    alone.later(60);
     assert_eq!(board(&on(&alone)), [unheard]);
     shake.server_flight(&mut scene);
     shake.client_says(&mut scene, |client| client.alert(2, 48));
-    later(&mut scene);
+    scene.later(60);
     let failed = (SERVER.to_owned(), Transport::Dtls, TransportOutcome::HandshakeFailed, [1, 1, 0]);
     assert_eq!(board(&on(&scene)), [failed]);
 }
@@ -771,7 +765,7 @@ fn dtls_with_a_turn_server_is_judged_as_tls_is_and_not_as_that_of_a_call() {
         shake.client_says(&mut scene, |client| client.client_hello(&dtls::Offer { srtp, ..dtls::Offer::default() }));
         shake.server_flight(&mut scene);
         shake.client_says(&mut scene, |client| client.alert(2, code));
-        later(&mut scene);
+        scene.later(60);
         on(&scene)
     };
     let report = story(Vec::new(), 48);
@@ -797,7 +791,7 @@ fn dtls_with_a_turn_server_that_works_does_not_excuse_a_call_that_does_not() {
     call.server_flight(&mut scene);
     call.client_says(&mut scene, |client| client.alert(2, 42));
     turn.talk(&mut scene, 4);
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     assert_eq!(failures(&report), ["dtls-certificate-rejected"]);
 }
@@ -820,7 +814,7 @@ fn a_client_that_speaks_turn_without_tls_to_a_port_with_tls_is_told_so() {
         tls.say(&mut scene, 0, &request);
         let alert = tls.alert(&mut scene, 1, code);
         tls.tcp.close(&mut scene, 1);
-        later(&mut scene);
+        scene.later(60);
         let report = on(&scene);
         assert_eq!((report.verdict, report.headline_finding.as_deref()), (Verdict::Failure, Some(FAILURE)));
         let found = finding(&report, FAILURE);
@@ -840,7 +834,7 @@ fn http_in_answer_to_the_hello_shows_that_nothing_speaks_tls_there() {
     tls.hello(&mut scene, &Offer::default());
     tls.tcp.say(&mut scene, 1, b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
     tls.tcp.close(&mut scene, 1);
-    later(&mut scene);
+    scene.later(60);
     let report = on(&scene);
     let found = finding(&report, FAILURE);
     assert_eq!((found.severity, found.confidence), (Severity::Failure, Confidence::Certain));
@@ -857,7 +851,7 @@ fn a_connection_that_is_closed_in_answer_to_the_hello_is_likely_a_failure() {
             tls.server_flight(&mut scene);
         }
         tls.tcp.close(&mut scene, side);
-        later(&mut scene);
+        scene.later(60);
         on(&scene)
     };
     let report = hung_up(false, 1);
@@ -876,7 +870,7 @@ fn a_connection_that_is_closed_in_answer_to_the_hello_is_likely_a_failure() {
     tls.hello(&mut scene, &Offer::default());
     tls.tcp.close(&mut scene, 1);
     succeed(&mut scene, AGAIN, SERVER, &Offer::default());
-    later(&mut scene);
+    scene.later(60);
     assert_eq!(finding(&on(&scene), FAILURE).severity, Severity::Warning);
     // and of the client's direction alone nothing is told
     let mut scene = Scene::new();

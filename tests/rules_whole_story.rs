@@ -74,8 +74,7 @@ fn a_server_that_works_over_another_transport_is_not_called_closed() {
 
 /// A client with an allocation is refused this.
 fn refused(request: Stun, code: u16, phrase: &str) -> Report {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "n", RELAYED);
     let request = scene.after_ms(20).send(CLIENT, SERVER, request.signed(&alice(), "n"));
     scene.after_ms(10).refuse_with(&request, code, phrase, |error| error.integrity(alice().key()));
     scene.later(10);
@@ -202,8 +201,7 @@ fn a_challenge_at_the_end_of_the_capture_is_no_fault() {
 // Handshakes that are given up
 
 fn checks(scene: &mut Scene) {
-    let one = IceSide::new("aaaa", "alice-password-of-ice-22", 1);
-    let other = IceSide::new("bbbb", "bob-password-of-ice-2222", 2);
+    let (one, other) = sides();
     let check = scene.after_ms(10).ice_check(ALICE, BOB, (&one, &other), true, |check| check.use_candidate());
     scene.after_ms(10).ice_answer(&check, &other);
     let check = scene.after_ms(10).ice_check(BOB, ALICE, (&other, &one), false, |check| check);
@@ -308,8 +306,7 @@ fn a_refresh_over_tcp_that_nobody_answers_is_a_relay_that_is_lost() {
 
 #[test]
 fn a_client_whose_refresh_goes_unanswered_did_not_leave_its_allocation() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "n", RELAYED);
     let refresh = Stun::request(method::REFRESH).lifetime(600).signed(&alice(), "n");
     // at the very time of the last answer, as a coarse clock has it
     scene.send_repeatedly(CLIENT, SERVER, refresh, 6);
@@ -353,8 +350,7 @@ fn a_server_that_wants_cookies_without_end_is_not_told_as_a_client_that_owes() {
 
 #[test]
 fn a_user_that_was_accepted_before_is_not_said_to_have_had_another_password_all_along() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, "n", RELAYED);
     for _ in 0..2 {
         let refresh = scene.after_ms(240_000).refresh(CLIENT, SERVER, &alice(), "n", 600);
         scene.after_ms(10).challenge(&refresh, 401, "Unauthorized", "example.org", "n");
@@ -386,8 +382,7 @@ fn a_channel_that_is_refused_is_told_by_its_number() {
         (0x4000, Some((0x4000, "198.51.100.8:40000")), "Channel 0x4000 is bound to 198.51.100.8:40000 since frame 5"),
         (0x4001, Some((0x4000, PEER)), "Channel 0x4000 is bound to 198.51.100.7:40000 since frame 5"),
     ] {
-        let mut scene = Scene::new();
-        scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+        let mut scene = Scene::allocated(CLIENT, SERVER, "n", RELAYED);
         if let Some(before) = before {
             let bind = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "n", before);
             scene.after_ms(10).granted(&bind, None, &alice());
@@ -404,10 +399,8 @@ fn a_channel_that_is_refused_is_told_by_its_number() {
 /// Two agents whose checks go through a relay, and come to nothing: both claim to be controlling.
 #[test]
 fn a_role_conflict_inside_a_relay_is_not_got_over_by_its_own_checks() {
-    let one = IceSide::new("aaaa", "alice-password-of-ice-22", 1);
-    let other = IceSide::new("bbbb", "bob-password-of-ice-2222", 2);
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+    let (one, other) = sides();
+    let mut scene = Scene::allocated(CLIENT, SERVER, "n", RELAYED);
     let bind = scene.after_ms(20).channel_bind(CLIENT, SERVER, &alice(), "n", (0x4000, PEER));
     scene.after_ms(10).granted(&bind, None, &alice());
     for number in 0..10u8 {
@@ -476,8 +469,7 @@ fn a_granted_allocation_that_the_client_never_takes_is_a_failure() {
 #[test]
 fn tables_of_pairs_keep_their_words_whole_in_eighty_columns() {
     let mut scene = Scene::new();
-    let one = IceSide::new("aaaa", "alice-password-of-ice-22", 1);
-    let other = IceSide::new("bbbb", "bob-password-of-ice-2222", 2);
+    let (one, other) = sides();
     for _ in 0..2 {
         let check = scene.after_ms(20).ice_check(
             "192.168.100.120:51000",
@@ -504,8 +496,7 @@ fn tables_of_pairs_keep_their_words_whole_in_eighty_columns() {
 #[test]
 fn a_nonce_that_may_have_run_out_is_no_certain_password() {
     for seconds in [1, 20] {
-        let mut scene = Scene::new();
-        scene.allocation(CLIENT, SERVER, &alice(), "n", RELAYED);
+        let mut scene = Scene::allocated(CLIENT, SERVER, "n", RELAYED);
         let refresh = scene.after_ms(240_000).refresh(CLIENT, SERVER, &alice(), "n", 600);
         scene.after_ms(10).challenge(&refresh, 401, "Unauthorized", "example.org", "another");
         let told = report(&scene.later(seconds).pcap());

@@ -36,7 +36,7 @@ fn knock(scene: &mut Scene, client: &str, times: u8) {
 }
 
 fn after_a_while(scene: &mut Scene) -> Report {
-    scene.after_ms(30_000).frame(&[0; 60]);
+    scene.later(30);
     report(&scene.pcap())
 }
 

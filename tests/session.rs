@@ -94,9 +94,8 @@ fn an_answer_is_still_matched_after_thirty_nine_seconds_and_not_after_an_hour() 
 
 #[test]
 fn the_ledger_follows_an_allocation_from_grant_to_release() {
-    let mut scene = Scene::new();
     let alice = alice();
-    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, NONCE, RELAYED);
     let permission = scene.after_ms(10).create_permission(CLIENT, SERVER, &alice, NONCE, PEER);
     scene.after_ms(10).granted(&permission, None, &alice);
     let bind = scene.after_ms(10).channel_bind(CLIENT, SERVER, &alice, NONCE, (0x4000, PEER));
@@ -121,14 +120,12 @@ fn the_ledger_follows_an_allocation_from_grant_to_release() {
 
 #[test]
 fn an_allocation_that_is_not_refreshed_expires_by_the_captures_clock() {
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), NONCE, RELAYED);
-    scene.after_ms(700_000).frame(&[0; 60]);
+    let mut scene = Scene::allocated(CLIENT, SERVER, NONCE, RELAYED);
+    scene.later(700);
     let expired = report(&scene.pcap());
     assert_eq!(expired.allocations[0].end, AllocationEnd::Expired);
-    let mut scene = Scene::new();
-    scene.allocation(CLIENT, SERVER, &alice(), NONCE, RELAYED);
-    scene.after_ms(300_000).frame(&[0; 60]);
+    let mut scene = Scene::allocated(CLIENT, SERVER, NONCE, RELAYED);
+    scene.later(300);
     assert_eq!(report(&scene.pcap()).allocations[0].end, AllocationEnd::Open);
 }
 
@@ -144,9 +141,8 @@ fn fragments_that_are_passed_over_are_counted_by_what_is_wrong_with_them() {
 
 #[test]
 fn an_allocation_that_had_run_out_ended_then_and_not_when_the_server_said_so() {
-    let mut scene = Scene::new();
     let alice = alice();
-    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, NONCE, RELAYED);
     let refresh = scene.after_ms(700_000).refresh(CLIENT, SERVER, &alice, NONCE, 600);
     scene.after_ms(10).refuse(&refresh, 437, "Allocation Mismatch");
     let report = report(&scene.pcap());
@@ -158,9 +154,8 @@ fn an_allocation_that_had_run_out_ended_then_and_not_when_the_server_said_so() {
 
 #[test]
 fn an_allocation_ends_where_the_server_makes_another_for_the_same_addresses() {
-    let mut scene = Scene::new();
     let alice = alice();
-    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, NONCE, RELAYED);
     let again = scene.after_ms(50_000).allocate_as(CLIENT, SERVER, &alice, NONCE);
     let granted = scene.after_ms(20).allocate_granted(&again, "192.0.2.1:49300", 600, &alice);
     let report = report(&scene.pcap());
@@ -173,9 +168,8 @@ fn an_allocation_ends_where_the_server_makes_another_for_the_same_addresses() {
 
 #[test]
 fn permissions_and_channels_that_ran_out_and_are_granted_anew_have_an_end_each() {
-    let mut scene = Scene::new();
     let alice = alice();
-    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, NONCE, RELAYED);
     // renewed in time, and after both had run out
     for seconds in [10, 200, 1000] {
         scene.at_ms(seconds * 1000);
@@ -219,7 +213,7 @@ fn data_that_ms_turn_sends_in_requests_waits_for_no_answer() {
     let cookie = [0x72, 0xc6, 0x4b, 0xc6];
     let send = Stun::request(4).classic([7; 16]).attribute(0x000f, cookie).address(0x0011, PEER).data([9; 12]);
     scene.send(CLIENT, SERVER, send);
-    scene.after_ms(60_000).frame(&[0; 60]);
+    scene.later(60);
     assert_eq!(report(&scene.pcap()).transactions.total, 0);
 }
 
@@ -234,9 +228,8 @@ fn an_indication_that_is_signed_is_verified_as_other_messages_are() {
 
 #[test]
 fn what_a_relay_carries_is_told_with_its_peer_and_relayed_address() {
-    let mut scene = Scene::new();
     let alice = alice();
-    scene.allocation(CLIENT, SERVER, &alice, NONCE, RELAYED);
+    let mut scene = Scene::allocated(CLIENT, SERVER, NONCE, RELAYED);
     let (one, other) =
         (IceSide::new("aaaa", "password-of-aaaa-22-ch", 1), IceSide::new("bbbb", "password-of-bbbb-22-ch", 2));
     let check = scene::ice_check(&one, &other, true, |check| check).bytes();
@@ -272,7 +265,7 @@ fn a_channel_bound_before_the_capture_starts_has_an_unknown_peer() {
 
 #[test]
 fn a_channel_that_is_bound_under_an_allocation_from_before_the_capture_has_its_peer() {
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     let sent_to = |used_before: bool| {
         let mut scene = Scene::new();
         let rtp = |sequence: u16| payload::rtp(96, sequence, u32::from(sequence) * 960, 7, 100);

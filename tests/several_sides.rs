@@ -18,7 +18,7 @@ const RELAYED: &str = "203.0.113.10:49153";
 
 #[test]
 fn an_answer_that_stands_before_its_request_behind_a_nat_does_not_come_from_elsewhere() {
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     let mut scene = Scene::new();
     let (request, challenge) = scene.allocate_challenge(CLIENT, INSIDE, "example.org", "nonce-1");
     // the host's two interfaces, of which one is written out a little late
@@ -71,7 +71,7 @@ fn merged(sent: &[(i64, Sent)], points: &[Point<'_>]) -> Scene {
 /// What a client with this password says and gets, with the times, from 10 s on.
 fn told(client: &str, mapped: &str, password: &str) -> Vec<(i64, Sent)> {
     let (mut scene, mut told) = (Scene::new(), Vec::new());
-    let (wrong, right) = (Login::new("alice", "example.org", password), Login::new("alice", "example.org", "secret"));
+    let (wrong, right) = (Login::new("alice", "example.org", password), alice());
     let mut at_us = 10_000_000;
     let mut say = |sent: Sent| {
         at_us += 30_000;

@@ -7,7 +7,7 @@ use support::*;
 use turnscope::wire::stun::Message;
 
 fn messages() -> Vec<Vec<u8>> {
-    let login = Login::new("alice", "example.org", "secret");
+    let login = alice();
     let request = Stun::request(method::ALLOCATE).tid([1; 12]).signed(&login, "nonce");
     vec![
         request.bytes(),

@@ -182,7 +182,7 @@ fn a_data_connection_that_the_server_ends_without_an_answer_is_told_with_its_pee
         let mut data = Tcp::open(scene.after_ms(10), DATA, SERVER);
         data.say(scene.after_ms(5), 0, &bind(0x1234).bytes());
         data.end(scene.after_ms(20), 1, reset);
-        scene.after_ms(5000).frame(&[0; 60]);
+        scene.later(5);
         let report = report(&scene.pcap());
         let found = support::analyze::finding(&report, "turn-connection-closed");
         assert_says(&found.title, "without an answer to its ConnectionBind");
@@ -208,7 +208,7 @@ fn a_data_connection_is_followed_to_its_allocation_with_the_bytes_each_way() {
         data.say(scene.after_ms(10), 0, &[0x33; 1000]);
         data.say(scene.after_ms(10), 1, &[0x44; 301]);
         data.close(scene.after_ms(10), 1);
-        scene.after_ms(1000).frame(&[0; 60]);
+        scene.later(1);
         let report = report(&scene.pcap());
         assert_eq!((report.verdict, ids(&report)), (Verdict::Healthy, vec!["turn-challenge"]));
         let told = only(&report);
@@ -296,7 +296,7 @@ fn a_connection_that_nobody_binds_or_that_is_refused_is_told_so() {
     let mut scene = Scene::new();
     let mut control = client(&mut scene);
     attempt(&mut scene, &mut control, 5);
-    scene.after_ms(40_000).frame(&[0; 60]);
+    scene.later(40);
     assert_eq!(only(&report(&scene.pcap())).state, ConnectionState::Unbound);
 
     let mut scene = Scene::new();
@@ -305,7 +305,7 @@ fn a_connection_that_nobody_binds_or_that_is_refused_is_told_so() {
     control.ask(&mut scene, &request, |asked| {
         Stun::error_to(asked, 447, "Connection Timeout or Failure").integrity(alice().key())
     });
-    scene.after_ms(5000).frame(&[0; 60]);
+    scene.later(5);
     let report = report(&scene.pcap());
     let told = only(&report);
     assert_eq!((told.state, told.error), (ConnectionState::Refused, Some(447)));
@@ -320,7 +320,7 @@ fn a_connection_id_that_no_allocation_has_is_nobodys_and_the_reset_is_told() {
     let mut data = Tcp::open(&mut scene, DATA, SERVER);
     data.say(&mut scene, 0, &bind(99).bytes());
     let reset = data.reset(scene.after_ms(5), 1);
-    scene.after_ms(60_000).frame(&[0; 60]);
+    scene.later(60);
     let report = report(&scene.pcap());
     assert_eq!(only(&report).state, ConnectionState::Unbound);
     let told = report.authentications.iter().find(|told| told.client.to_string() == DATA).unwrap();

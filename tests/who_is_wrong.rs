@@ -109,7 +109,7 @@ fn every_combination_of_what_both_sides_hold_and_what_was_given_is_told_as_it_is
                     Some(server) => answer.integrity(login(server).key()),
                     None => answer,
                 });
-                scene.after_ms(5000).frame(&[0; 60]);
+                scene.later(5);
                 let report = report_with(&scene.pcap(), &toml(given));
                 let found = finding(&report, "turn-integrity-rejected");
                 let says = found.title.split_once(": ").expect("a title with its reason").1;
@@ -137,7 +137,7 @@ fn two_passwords_that_a_mishap_tells_apart_are_told_so() {
     let login = Login::new("turnuser", "turnuser", "blue-harbour-42 ");
     let retry = scene.after_ms(20).allocate_as(CLIENT, SERVER, &login, "nonce-1");
     scene.after_ms(10).refuse_with(&retry, 431, "Integrity Check Failure", |answer| answer);
-    scene.after_ms(5000).frame(&[0; 60]);
+    scene.later(5);
     let report = report_with(&scene.pcap(), given);
     let found = finding(&report, "turn-integrity-rejected");
     let says = "\"database\" becomes \"API\" when a blank is added to the end of the password";

@@ -2,10 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::{IceSide, Login, Place, Scene, Sent, Stun, attribute, method, payload};
+use super::{Login, Place, Scene, Sent, Stun, alice, attribute, method, payload, sides};
 use turnscope::report::{Confidence, Report, Severity};
 
 impl Scene {
+    /// A client that begins with an allocation as [`alice`]: frames 1 to 4.
+    pub fn allocated(client: &str, server: &str, nonce: &str, relayed: &str) -> Scene {
+        let mut scene = Scene::new();
+        scene.allocation(client, server, &alice(), nonce, relayed);
+        scene
+    }
+
     /// A channel is bound to a peer and `packets` of RTP go each way over it, 20 ms apart.
     pub fn talk(
         &mut self,
@@ -47,10 +54,7 @@ impl Scene {
 
     /// Two agents check each other, both are answered, and RTP flows.
     pub fn direct_call(&mut self, one: &str, other: &str, packets: u16) -> &mut Self {
-        let (a, b) = (
-            IceSide::new("aaaa", "a-password-of-ice-0123456", 2),
-            IceSide::new("bbbb", "b-password-of-ice-0123456", 1),
-        );
+        let (a, b) = sides();
         let check = self.after_ms(20).ice_check(one, other, (&a, &b), true, Stun::use_candidate);
         self.after_ms(10).ice_answer(&check, &b);
         let check = self.after_ms(10).ice_check(other, one, (&b, &a), false, |check| check);

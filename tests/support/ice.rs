@@ -16,8 +16,7 @@ pub struct Agents {
 
 impl Agents {
     pub fn new(at_a: &'static str, at_b: &'static str) -> Agents {
-        let a = IceSide::new("aaaa", "a-password-of-ice-0123456", 2);
-        let b = IceSide::new("bbbb", "b-password-of-ice-0123456", 1);
+        let (a, b) = sides();
         Agents { a, b, at_a, at_b, a_controls: true }
     }
 
@@ -30,8 +29,7 @@ impl Agents {
 
     /// A call of `a` through its relay: an allocation, a channel to `b` with three checks that are answered, and media both ways.
     pub fn call_through(&self, server: &str, relayed: &str) -> Scene {
-        let mut scene = Scene::new();
-        scene.allocation(self.at_a, server, &alice(), "nonce-1", relayed);
+        let mut scene = Scene::allocated(self.at_a, server, "nonce-1", relayed);
         let bind = scene.after_ms(20).channel_bind(self.at_a, server, &alice(), "nonce-1", (0x4000, self.at_b));
         scene.after_ms(10).granted(&bind, None, &alice());
         for number in 0..3 {
@@ -48,6 +46,11 @@ impl Agents {
     pub fn message(&self, dress: impl FnOnce(Stun) -> Stun) -> Stun {
         ice_check(&self.a, &self.b, self.a_controls, dress)
     }
+}
+
+/// The one that controls, where that is asked, and the other.
+pub fn sides() -> (IceSide, IceSide) {
+    (IceSide::new("aaaa", "a-password-of-ice-0123456", 2), IceSide::new("bbbb", "b-password-of-ice-0123456", 1))
 }
 
 /// What is sent as it is.

@@ -2,7 +2,7 @@
 
 use super::calls::allocate_v6;
 use super::dtls::Shake;
-use super::{IceSide, Icmp, Login, Scene, Stun, alice, attribute, method, packet, payload};
+use super::{IceSide, Icmp, Login, Scene, Stun, alice, attribute, method, packet, payload, sides};
 
 const CLIENT: &str = "172.16.84.124:50000";
 const SECOND: &str = "172.16.84.124:50001";
@@ -354,7 +354,7 @@ fn other_traffic() -> Vec<Case> {
             s.later(30);
         }), &[]),
         ("checks to candidates that are not there", scene(|s| {
-            let (one, other) = (IceSide::new("aaaa", "a-password-of-ice-0123456", 2), IceSide::new("bbbb", "b-password-of-ice-0123456", 1));
+            let (one, other) = sides();
             for peer in ["192.168.1.7:4000", "10.3.3.3:4000", "172.17.0.1:4000"] {
                 let check = s.after_ms(5).ice_check(CLIENT, peer, (&one, &other), true, |check| check);
                 for _ in 0..6 { s.after_ms(500).retransmit(&check); }

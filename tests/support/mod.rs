@@ -42,6 +42,7 @@ pub mod tcp;
 pub mod tls;
 pub mod vectors;
 
+pub use ice::sides;
 pub use packet::{Place, TcpFlags};
 pub use scene::{IceSide, Icmp, Scene, Sent};
 pub use stun::{Login, Stun, alice, attribute, method};
