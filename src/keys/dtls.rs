@@ -360,7 +360,7 @@ impl Epoch {
         sent.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
         let low = sent.iter().fold(0, |low, &byte| low << 8 | u64::from(byte));
         let sequence = nearest(self.next, low, u32::try_from(number).ok()? * 8);
-        let content_type = self.keys.open_1_3(sequence, clear, payload, out)?;
+        let (content_type, _) = self.keys.open_1_3([sequence], clear, payload, out)?;
         self.next = self.next.max(sequence.wrapping_add(1));
         Some((content_type, self.number, sequence))
     }

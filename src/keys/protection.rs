@@ -131,13 +131,22 @@ impl Keys {
         Some(())
     }
 
-    /// Opens a record of version 1.3 with a sequence number and its header (RFC 8446 §5.2); gives the content type that was inside.
-    pub(super) fn open_1_3(&self, number: u64, header: &[u8], payload: &[u8], out: &mut Vec<u8>) -> Option<u8> {
-        self.decrypt(self.nonce(number), header, payload, out)?;
-        let end = out.iter().rposition(|&byte| byte != 0)?;
-        let content_type = out.get(end).copied()?;
-        out.truncate(end);
-        Some(content_type)
+    /// Opens a record of version 1.3 with its header (RFC 8446 §5.2) and the first of the sequence numbers that fits; gives the content type that was
+    /// inside, and the number.
+    pub(super) fn open_1_3(
+        &self,
+        numbers: impl IntoIterator<Item = u64>,
+        header: &[u8],
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Option<(u8, u64)> {
+        numbers.into_iter().find_map(|number| {
+            self.decrypt(self.nonce(number), header, payload, out)?;
+            let end = out.iter().rposition(|&byte| byte != 0)?;
+            let content_type = out.get(end).copied()?;
+            out.truncate(end);
+            Some((content_type, number))
+        })
     }
 
     /// Seals what stands in place of a record up to version 1.2, of this length: as that one it begins with the explicit nonce or IV that `like`

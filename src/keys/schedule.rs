@@ -185,9 +185,9 @@ mod tests {
              3deae63aeebb21694915e4",
         );
         let mut out = Vec::new();
-        assert_eq!(keys.open_1_3(0, &[23, 3, 3, 0, 0x43], &payload, &mut out), Some(23));
+        assert_eq!(keys.open_1_3([0], &[23, 3, 3, 0, 0x43], &payload, &mut out), Some((23, 0)));
         assert_eq!(out, (0..50).collect::<Vec<u8>>());
-        assert_eq!(keys.open_1_3(1, &[23, 3, 3, 0, 0x43], &payload, &mut out), None, "another number");
+        assert_eq!(keys.open_1_3([1], &[23, 3, 3, 0, 0x43], &payload, &mut out), None, "another number");
     }
 
     /// RFC 9001 §A.2 and §A.5 hide packet numbers as RFC 9147 §4.2.3 hides sequence numbers: the same masks from the same samples.

@@ -372,12 +372,10 @@ impl Direction {
                 self.take_secret(Zeroizing::new(secret.expose().to_vec()), suite);
             }
         }
-        if let Some(keys) = self.keys.as_ref().filter(|_| self.phase != Phase::Early) {
-            let mut candidates = self.numbers.candidates(None);
-            let open = |number| Some((keys.open_1_3(number, &header, record.payload, out)?, number));
-            if let Some(found) = candidates.find_map(open) {
-                return Ok(found);
-            }
+        if let Some(keys) = self.keys.as_ref().filter(|_| self.phase != Phase::Early)
+            && let Some(found) = keys.open_1_3(self.numbers.candidates(None), &header, record.payload, out)
+        {
+            return Ok(found);
         }
         // not these: the next ones, if they have begun
         let later: &[Phase] = match self.phase {
@@ -415,9 +413,7 @@ impl Direction {
         out: &mut Vec<u8>,
     ) -> Option<(u8, u64)> {
         let keys = schedule::traffic_keys(secret, suite, false);
-        let mut candidates = self.numbers.candidates_after();
-        let found = candidates.find_map(|number| Some((keys.open_1_3(number, header, record.payload, out)?, number)));
-        drop(candidates);
+        let found = keys.open_1_3(self.numbers.candidates_after(), header, record.payload, out);
         if found.is_some() {
             let again = self.phase == Phase::Application && phase == Phase::Application;
             self.updates = if again { self.updates.saturating_add(1) } else { 0 };
@@ -439,8 +435,7 @@ impl Direction {
     ) -> Option<(u8, u64)> {
         let secret = log.find(random, Label::ClientEarly)?.expose();
         if let Some(keys) = &self.keys {
-            let mut candidates = self.numbers.candidates(None);
-            return candidates.find_map(|number| Some((keys.open_1_3(number, header, record.payload, out)?, number)));
+            return keys.open_1_3(self.numbers.candidates(None), header, record.payload, out);
         }
         Suite::with_secret_of(secret.len())
             .filter_map(Suite::of)
