@@ -3,7 +3,7 @@
 use super::credentials::slurp;
 use super::error::{Error, say};
 use super::input::Input;
-use crate::keys::{Added, KeyLog, MAX_SECRETS};
+use crate::keys::{Added, KeyLog, MAX_SECRETS, client_random};
 use crate::packet::{Packet, Packets};
 use crate::secret::Secret;
 use std::collections::BTreeSet;
@@ -75,7 +75,7 @@ impl KeyLogs {
 pub(super) fn of_capture(files: &[PathBuf], capture: &Path) -> Result<Secret, Error> {
     let logs = files.iter().map(|path| slurp(path, MAX_FILE)).collect::<Result<Vec<_>, _>>()?;
     let lines = || logs.iter().flat_map(|log| log.expose().split(|&byte| byte == b'\n'));
-    let wanted: BTreeSet<[u8; RANDOM]> = lines().filter_map(random).collect();
+    let wanted: BTreeSet<[u8; RANDOM]> = lines().filter_map(client_random).collect();
     let mut found: BTreeSet<[u8; RANDOM]> = BTreeSet::new();
     let mut input = Input::open(capture)?;
     let mut packets = Packets::default();
@@ -93,20 +93,7 @@ pub(super) fn of_capture(files: &[PathBuf], capture: &Path) -> Result<Secret, Er
             }
         });
     }
-    let kept = lines().filter(|line| random(line).is_some_and(|random| found.contains(&random)));
+    let kept = lines().filter(|line| client_random(line).is_some_and(|random| found.contains(&random)));
     let text: Zeroizing<Vec<u8>> = Zeroizing::new(kept.flat_map(|line| [line, b"\n"]).flatten().copied().collect());
     Ok(Secret::from(text.as_slice()))
-}
-
-/// The client random of a line: 64 hexadecimal digits behind the label.
-fn random(line: &[u8]) -> Option<[u8; RANDOM]> {
-    let digits = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(1)?;
-    let mut random = [0; RANDOM];
-    if digits.len() != 2 * RANDOM {
-        return None;
-    }
-    for (byte, pair) in random.iter_mut().zip(digits.chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(random)
 }

@@ -270,7 +270,7 @@ fn read(line: &[u8]) -> Line<'_> {
         return Line::Damaged(Fault::Of(name, "not a label, a client random and a secret"));
     };
     let mut client_random = [0; 32];
-    if !hex(random, &mut client_random) {
+    if !hex(random.as_bytes(), &mut client_random) {
         return Line::Damaged(Fault::Of(name, "the client random is not 64 hexadecimal digits"));
     }
     let Some(label) = label else { return Line::Unneeded };
@@ -279,7 +279,7 @@ fn read(line: &[u8]) -> Line<'_> {
     let mut bytes = [0; 48];
     let length = lengths.iter().find(|&&length| length * 2 == secret.len());
     let into = length.and_then(|&length| bytes.get_mut(..length));
-    let read = match into.map(|into| (hex(secret, into), into)) {
+    let read = match into.map(|into| (hex(secret.as_bytes(), into), into)) {
         Some((true, bytes)) => Line::Secret(label, client_random, Secret::from(&*bytes)),
         Some((false, _)) => Line::Damaged(Fault::Of(name, "the secret is not hexadecimal")),
         None => Line::Damaged(Fault::Of(name, "the secret has not the length that it must have")),
@@ -295,10 +295,18 @@ fn is_label(word: &str) -> bool {
     made_so && !is_hex && word.len() <= MAX_NAME
 }
 
+/// The random by which a line of a key log names its connection: 64 hexadecimal digits behind the label.
+#[must_use]
+pub fn client_random(line: &[u8]) -> Option<[u8; 32]> {
+    let digits = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(1)?;
+    let mut random = [0; 32];
+    hex(digits, &mut random).then_some(random)
+}
+
 /// Reads exactly as many bytes as there is room for.
-fn hex(text: &str, into: &mut [u8]) -> bool {
+fn hex(text: &[u8], into: &mut [u8]) -> bool {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let (pairs, rest) = text.as_chunks::<2>();
     if pairs.len() != into.len() || !rest.is_empty() {
         return false;
     }

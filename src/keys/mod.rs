@@ -22,7 +22,7 @@ mod tls;
 
 pub use dtls::{Association, Header, SealedRecord};
 pub use hello::{Hello, Sender};
-pub use log::{Added, Damaged, KeyLog, Label, MAX_SECRETS};
+pub use log::{Added, Damaged, KeyLog, Label, MAX_SECRETS, client_random};
 pub use outcome::{Counts, Outcome, Reason};
 pub use seal::{Seal, Sealer};
 pub use tls::Connection;
