@@ -132,17 +132,11 @@ impl Redactor {
                 self.say(direction, last, found.iter().map(|print| left_out(print)).collect());
             }
             // one edit for each run of bytes that follow each other
-            let (mut start, mut run) = (0, Vec::new());
-            for (place, byte) in places.into_iter().zip(bytes) {
-                if place != start + run.len() as u64 || run.is_empty() {
-                    if !run.is_empty() {
-                        self.edit(direction, start, std::mem::take(&mut run));
-                    }
-                    start = place;
-                }
-                run.push(byte);
+            let placed: Vec<(u64, u8)> = places.into_iter().zip(bytes).collect();
+            for run in placed.chunk_by(|(place, _), (next, _)| place + 1 == *next) {
+                let Some((start, _)) = run.first() else { continue };
+                self.edit(direction, *start, run.iter().map(|(_, byte)| *byte).collect());
             }
-            self.edit(direction, start, run);
         }
         held.drain(..read);
         if held.is_empty() {
