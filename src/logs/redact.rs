@@ -126,11 +126,7 @@ mod tests {
             ("url turn:bob:hunter2@turn.example.org", "url turn:bob:[…]@turn.example.org"),
             ("{\"credential\":\"hunter2\",\"x\":1}", "{\"credential\":\"[…]\",\"x\":1}"),
             ("static-auth-secret=hunter2", "static-auth-secret=[…]"),
-            ("shared secret (hunter2): hunter2", "shared secret (hunter2): hunter2"),
         ] {
-            if expected.contains("hunter2") {
-                continue;
-            }
             assert_eq!(redact(text), expected, "{text}");
         }
     }
