@@ -204,8 +204,8 @@ pub(super) fn dtls(handshake: &Handshake, origin: Origin) -> Option<Dtls> {
     let way = handshake.way()?;
     let time = |at: Timestamp| origin.time(at);
     let (client, server) = (&handshake.sides.client, &handshake.sides.server);
-    let chosen = handshake.chosen.as_ref();
-    let offer = client.hello.as_deref();
+    let (chosen, none) = (handshake.chosen.as_ref(), Offer::default());
+    let offer = client.hello.as_deref().unwrap_or(&none);
     let both = [(Role::Client, client), (Role::Server, server)];
     let evidence = evidence(handshake);
     Some(Dtls {
@@ -213,18 +213,18 @@ pub(super) fn dtls(handshake: &Handshake, origin: Origin) -> Option<Dtls> {
         server: Address(way.server),
         roles_known: handshake.roles_known,
         version: chosen.map(|chosen| chosen.version.to_string()),
-        versions_offered: offer.map(|offer| texts(&offer.versions)).unwrap_or_default(),
+        versions_offered: texts(&offer.versions),
         cipher_suite: chosen.map(|chosen| chosen.suite.to_string()),
-        cipher_suites_offered: offer.map(|offer| texts(&offer.suites)).unwrap_or_default(),
+        cipher_suites_offered: texts(&offer.suites),
         srtp_profile: chosen.and_then(|chosen| chosen.srtp).map(|profile| profile.to_string()),
-        srtp_profiles_offered: offer.and_then(|offer| offer.srtp.as_deref()).map(texts).unwrap_or_default(),
+        srtp_profiles_offered: offer.srtp.as_deref().map(texts).unwrap_or_default(),
         group: chosen.and_then(|chosen| chosen.group).map(|group| group.to_string()),
-        groups: offer.map(|offer| texts(&offer.groups)).unwrap_or_default(),
+        groups: texts(&offer.groups),
         signature_algorithm: chosen.and_then(|chosen| chosen.signature).map(|scheme| scheme.to_string()),
-        signature_algorithms: offer.map(|offer| texts(&offer.signatures)).unwrap_or_default(),
+        signature_algorithms: texts(&offer.signatures),
         alpn: chosen.and_then(|chosen| chosen.alpn.clone()),
-        alpn_offered: offer.map(|offer| offer.alpn.clone()).unwrap_or_default(),
-        server_name: offer.and_then(|offer: &Offer| offer.server_name.clone()),
+        alpn_offered: offer.alpn.clone(),
+        server_name: offer.server_name.clone(),
         state: handshake.state(),
         started_at: handshake.from_start.then(|| time(handshake.first.time)),
         completed_at: handshake.completed.map(|seen| time(seen.time)),

@@ -6,6 +6,7 @@ use super::convert::Origin;
 use super::dtls::{alert_of, certificates, closing_of, evidence, texts};
 use super::{Address, DtlsAlertSeen, DtlsCertificate, DtlsClosing, DtlsState, Place, Time};
 use crate::frame::in_order;
+use crate::session::handshake::Offer;
 use crate::session::tls::TlsConnection;
 use crate::time::Timestamp;
 use schemars::JsonSchema;
@@ -131,7 +132,8 @@ pub(super) fn tls(known: &TlsConnection, origin: Origin) -> Option<Tls> {
     let handshake = &known.handshake;
     let time = |at: Timestamp| origin.time(at);
     let (client, server) = (&handshake.sides.client, &handshake.sides.server);
-    let (chosen, offer) = (handshake.chosen.as_ref(), client.hello.as_deref());
+    let (chosen, none) = (handshake.chosen.as_ref(), Offer::default());
+    let offer = client.hello.as_deref().unwrap_or(&none);
     let closed_by = known.closed_by();
     let frames = in_order(evidence(handshake).into_iter().chain(closed_by.map(|closed| closed.seen.frame)));
     Some(Tls {
@@ -139,16 +141,16 @@ pub(super) fn tls(known: &TlsConnection, origin: Origin) -> Option<Tls> {
         server: Address(known.tcp.server),
         recognised_by: known.evidence?.name(),
         version: chosen.map(|chosen| chosen.version.to_string()),
-        versions_offered: offer.map(|offer| texts(&offer.versions)).unwrap_or_default(),
+        versions_offered: texts(&offer.versions),
         cipher_suite: chosen.map(|chosen| chosen.suite.to_string()),
-        cipher_suites_offered: offer.map(|offer| texts(&offer.suites)).unwrap_or_default(),
+        cipher_suites_offered: texts(&offer.suites),
         group: chosen.and_then(|chosen| chosen.group).map(|group| group.to_string()),
-        groups: offer.map(|offer| texts(&offer.groups)).unwrap_or_default(),
+        groups: texts(&offer.groups),
         signature_algorithm: chosen.and_then(|chosen| chosen.signature).map(|scheme| scheme.to_string()),
-        signature_algorithms: offer.map(|offer| texts(&offer.signatures)).unwrap_or_default(),
+        signature_algorithms: texts(&offer.signatures),
         alpn: chosen.and_then(|chosen| chosen.alpn.clone()),
-        alpn_offered: offer.map(|offer| offer.alpn.clone()).unwrap_or_default(),
-        server_name: offer.and_then(|offer| offer.server_name.clone()),
+        alpn_offered: offer.alpn.clone(),
+        server_name: offer.server_name.clone(),
         state: known.state(),
         started_at: handshake.from_start.then(|| time(handshake.first.time)),
         completed_at: handshake.completed.map(|seen| time(seen.time)),
