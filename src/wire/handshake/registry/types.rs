@@ -38,15 +38,6 @@ numbers! {
     }
 }
 
-impl fmt::Display for ContentType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.pad(name),
-            None => write!(f, "type {}", self.0),
-        }
-    }
-}
-
 numbers! {
     /// The type of a handshake message (IANA "TLS HandshakeType").
     HandshakeType(u8) in
@@ -76,15 +67,6 @@ numbers! {
         25 "CompressedCertificate" = COMPRESSED_CERTIFICATE,
         67 "NextProtocol",
         254 "MessageHash",
-    }
-}
-
-impl fmt::Display for HandshakeType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.pad(name),
-            None => write!(f, "type {}", self.0),
-        }
     }
 }
 
@@ -121,11 +103,17 @@ impl AlertDescription {
     }
 }
 
-impl fmt::Display for AlertDescription {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.pad(name),
-            None => write!(f, "alert {}", self.0),
+/// Display of 8-bit numbers: the name, or the number behind what it is.
+macro_rules! displayed_as_name_or {
+    ($($name:ident $kind:literal),+) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self.name() {
+                    Some(name) => f.pad(name),
+                    None => write!(f, concat!($kind, " {}"), self.0),
+                }
+            }
         }
-    }
+    )+};
 }
+displayed_as_name_or!(ContentType "type", HandshakeType "type", AlertDescription "alert");
