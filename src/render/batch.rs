@@ -1,5 +1,6 @@
 //! What a batch found, in a few lines for a terminal.
 
+use super::text::count;
 use crate::report::Totals;
 use std::fmt::Write as _;
 
@@ -9,9 +10,7 @@ const MAX_FINDINGS: usize = 8;
 /// How many captures came out how, and what is wrong most often.
 #[must_use]
 pub fn overview(totals: &Totals) -> String {
-    let mut out = String::new();
-    let read = totals.read();
-    let _ = write!(out, "{read} {}", if read == 1 { "capture" } else { "captures" }); // writing to a String cannot fail
+    let mut out = count(totals.read(), "capture", "captures");
     let parts = [
         (totals.failure, "failure"),
         (totals.warning, "warning"),
@@ -20,13 +19,12 @@ pub fn overview(totals: &Totals) -> String {
     ];
     let mut separator = ':';
     for (count, what) in parts.iter().filter(|(count, _)| *count > 0) {
-        let _ = write!(out, "{separator} {count} {what}");
+        let _ = write!(out, "{separator} {count} {what}"); // writing to a String cannot fail
         separator = ',';
     }
     if totals.unreadable > 0 {
-        let files = if totals.unreadable == 1 { "file" } else { "files" };
-        let _ =
-            write!(out, "; {} {files} not readable as captures, for the reasons in summary.jsonl", totals.unreadable);
+        let files = count(totals.unreadable, "file", "files");
+        let _ = write!(out, "; {files} not readable as captures, for the reasons in summary.jsonl");
     }
     out.push('\n');
     let all = totals.by_frequency();

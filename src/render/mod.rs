@@ -15,6 +15,18 @@ pub mod parquet;
 pub mod text;
 pub mod verify;
 
+use crate::report::Place;
+
+/// A frame, with the number of its capture where there are several: `3`, `1:3`.
+fn frame_name(place: Place, several: bool) -> String {
+    if several { format!("{}:{}", place.capture, place.frame) } else { place.frame.to_string() }
+}
+
+/// The id of a finding in its key, which goes on with whom it is about: that is for programs.
+fn id_of(key: &str) -> &str {
+    key.split('/').next().unwrap_or(key)
+}
+
 /// A file's name without its folders.
 fn base_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)

@@ -8,11 +8,11 @@ mod timeline;
 
 pub use index::Index;
 
-use super::base_name;
 use super::clock::Clock;
 use super::escape::escape;
 use super::ladder::{self, Choice, xml};
 use super::text::{self, Options, Station};
+use super::{base_name, frame_name, id_of};
 use crate::report::ladder::Ladder;
 use crate::report::{Capture, Confidence, Finding, LogLine, Place, Report, Severity, Verdict};
 use askama::Template;
@@ -182,8 +182,7 @@ impl Links {
     fn to(&self, place: Place) -> FrameLink {
         let Place { capture, frame } = place;
         let anchor = format!("f{capture}-{frame}");
-        let name = if self.several { format!("{capture}:{frame}") } else { frame.to_string() };
-        FrameLink { name, is_drawn: self.drawn.contains(&anchor), anchor }
+        FrameLink { name: frame_name(place, self.several), is_drawn: self.drawn.contains(&anchor), anchor }
     }
 }
 
@@ -264,7 +263,7 @@ fn tell<'a>(finding: &'a Finding, report: &'a Report, clock: &Clock, links: &Lin
     };
     let cause = finding.caused_by.as_deref().map(|key| Cause {
         index: report.findings.iter().take(FINDINGS).position(|other| other.key == key).map_or(0, |at| at + 1),
-        id: key.split('/').next().unwrap_or(key),
+        id: id_of(key),
     });
     let frames: Vec<FrameLink> = finding.places.iter().take(FRAMES).map(|place| links.to(*place)).collect();
     Told {

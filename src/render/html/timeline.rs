@@ -1,6 +1,7 @@
 //! What lasted from when to when: TLS connections, allocations, ICE sessions, handshakes and media on one axis.
 
 use super::super::ladder::xml;
+use super::super::text::end;
 use crate::report::{DtlsState, Report};
 use crate::time::Timestamp;
 use std::fmt::Write as _;
@@ -29,12 +30,8 @@ struct Bar {
 
 /// The drawing; empty where nothing lasted.
 pub(super) fn svg(report: &Report) -> String {
-    let times = |time: fn(&crate::report::Capture) -> Option<crate::report::Time>| {
-        report.captures.iter().filter_map(time).map(|time| time.at).collect::<Vec<_>>()
-    };
-    let start = times(|capture| capture.first_time).into_iter().min();
-    let end = times(|capture| capture.last_time).into_iter().max();
-    let (Some(start), Some(end)) = (start, end) else { return String::new() };
+    let start = report.captures.iter().filter_map(|capture| capture.first_time).map(|time| time.at).min();
+    let (Some(start), Some(end)) = (start, end(report)) else { return String::new() };
     let (bars, more) = bars(report, end);
     if bars.is_empty() {
         return String::new();

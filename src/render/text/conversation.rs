@@ -2,6 +2,7 @@
 
 use super::page::{Page, Tint, count};
 use crate::render::clock::since;
+use crate::render::frame_name;
 use crate::report::{Authentication, AuthenticationOutcome, Report, Side, Step, Subject};
 
 /// How many conversations are told step by step.
@@ -131,18 +132,14 @@ fn signed(page: &mut Page<'_>, conversation: &Authentication) {
     page.item(2, "Keys:", Some(Tint::Note), &text);
 }
 
-fn digits(number: u64) -> usize {
+pub(super) fn digits(number: u64) -> usize {
     number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
 /// `frames 3, 4 and 12 more`: where something is seen.
 pub(super) fn places(report: &Report, places: &[crate::report::Place], total: u64, limit: usize) -> String {
     let several = report.captures.len() > 1;
-    let shown: Vec<String> = places
-        .iter()
-        .take(limit)
-        .map(|place| if several { format!("{}:{}", place.capture, place.frame) } else { place.frame.to_string() })
-        .collect();
+    let shown: Vec<String> = places.iter().take(limit).map(|place| frame_name(*place, several)).collect();
     let rest = total.max(places.len() as u64).saturating_sub(shown.len() as u64);
     let text = shown.join(", ");
     if rest > 0 { format!("{text} and {}", count(rest, "more", "more")) } else { text }

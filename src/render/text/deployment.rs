@@ -23,12 +23,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
         number(StatedSeen::NotSeen)
     );
     page.heading("Deployment", &rest);
-    let mut order: Vec<&Stated> = stated.iter().collect();
-    order.sort_by_key(|known| match known.seen {
-        StatedSeen::Wrong => 0,
-        StatedSeen::Right => 1,
-        StatedSeen::NotSeen => 2,
-    });
+    let order = by_gravity(report);
     let known = order.iter().filter(|known| known.seen != StatedSeen::NotSeen).count();
     let whole = page.limit(0) > 0;
     let shown = if whole { order.len() } else { known.min(ROWS) };
@@ -56,6 +51,17 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
     }
     let told = if whole { stated.len() } else { known };
     page.more(2, shown, told as u64 + report.left_out("deployment"));
+}
+
+/// The statements, those that are wrong first, then those that are right.
+pub(in crate::render) fn by_gravity(report: &Report) -> Vec<&Stated> {
+    let mut order: Vec<&Stated> = report.deployment.iter().collect();
+    order.sort_by_key(|known| match known.seen {
+        StatedSeen::Wrong => 0,
+        StatedSeen::Right => 1,
+        StatedSeen::NotSeen => 2,
+    });
+    order
 }
 
 /// The lines of which nothing is seen, in short.

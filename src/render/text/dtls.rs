@@ -1,5 +1,6 @@
 //! DTLS associations: who shook hands with whom, on what, and how it ended.
 
+use super::conversation::digits;
 use super::page::{Page, Tint};
 use super::tables::inside;
 use crate::render::clock::since;
@@ -173,8 +174,7 @@ pub(super) fn flight_lines(
     usual: usize,
 ) {
     let Some((_, _, start, _)) = flights.first() else { return };
-    let digits = flights.iter().map(|(_, place, ..)| place.frame.checked_ilog10().unwrap_or(0) as usize + 1);
-    let width = digits.max().unwrap_or(1);
+    let width = flights.iter().map(|(_, place, ..)| digits(place.frame)).max().unwrap_or(1);
     let shown = page.limit(usual).min(flights.len());
     for (from, place, time, text) in flights.iter().take(shown) {
         let arrow = if *from == "client" { client } else { server };

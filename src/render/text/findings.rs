@@ -2,6 +2,7 @@
 
 use super::conversation::places;
 use super::page::{Detail, Page, Tint};
+use crate::render::id_of;
 use crate::report::{Confidence, Finding, Report, Severity};
 
 /// How many findings are told in full.
@@ -56,8 +57,7 @@ fn tell(page: &mut Page<'_>, report: &Report, finding: &Finding, brief: bool) {
         return;
     }
     if let Some(cause) = &finding.caused_by {
-        // the key goes on after the id with whom it is about, which is for programs
-        page.item(4, "Because of:", None, cause.split('/').next().unwrap_or(cause));
+        page.item(4, "Because of:", None, id_of(cause));
     }
     if !finding.places.is_empty() {
         let limit = page.limit(FRAMES);

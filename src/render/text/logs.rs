@@ -1,7 +1,7 @@
 //! Lines of logs: beside the findings that explain them, and those that are about the same clients and servers.
 
 use super::page::{Page, Tint, count};
-use crate::render::base_name;
+use crate::render::{base_name, id_of};
 use crate::report::{Finding, LogFile, LogLine, LogOffset, Report};
 use crate::time::Span;
 
@@ -37,7 +37,7 @@ pub(super) fn section(page: &mut Page<'_>, report: &Report) {
             text = format!("{} {text}", base_name(&line.file));
         }
         if let Some(finding) = &line.finding {
-            text += &format!(" ({})", finding.split('/').next().unwrap_or(finding));
+            text += &format!(" ({})", id_of(finding));
         }
         page.item(4, &line.line.to_string(), Some(Tint::Dim), &text);
     }

@@ -26,14 +26,15 @@ pub use page::{Detail, Options};
 pub use verify::{Protected, verify_summary};
 
 pub(super) use captures::{TIMELESS, clock_moved, opened, set_back};
+pub(super) use deployment::by_gravity;
 pub(super) use ice::{checks, state as pair_state, types as pair_types};
 pub(super) use joins::{mappings, name as point_name, passages, points, summary as join_summary};
 pub(super) use logs::summary as log_summary;
 pub(super) use media::lost;
-pub(super) use page::wrap;
+pub(super) use page::{count, wrap};
 pub(super) use picture::{Station, ways};
 pub(super) use signalling::{name as description_name, whether_seen};
-pub(super) use tables::{bytes, candidate_type, how_it_ended, inside};
+pub(super) use tables::{bytes, candidate_type, end, how_it_ended, inside};
 pub(super) use tls::{how_tcp_ended, why_of_turn};
 pub(super) use tried::{outcome as transport_outcome, state as connection_state};
 

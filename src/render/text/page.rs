@@ -102,12 +102,7 @@ impl<'a> Page<'a> {
         let lines = wrap(&escape(text), self.width, first, 0);
         self.paint(Some(tint), word);
         self.out.push_str("  ");
-        for (i, line) in lines.iter().enumerate() {
-            if i > 0 {
-                self.out.push('\n');
-            }
-            self.paint(Some(Tint::Heading), line);
-        }
+        self.push_lines(&lines, 0, Some(Tint::Heading));
         self.out.push('\n');
     }
 
@@ -299,7 +294,7 @@ pub(super) fn cell(text: &str) -> String {
 }
 
 /// `1 frame`, `2 frames`.
-pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+pub(in crate::render) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 

@@ -55,7 +55,7 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
         return; // what was refused is told by conversations and findings
     }
     page.heading("Allocations", "");
-    let end = report.captures.iter().filter_map(|capture| capture.last_time).map(|time| time.at).max();
+    let end = end(report);
     let header = ["client", "relayed", "user", "end", "sent", "received"];
     let total = allocations.len() as u64 + report.left_out("allocations");
     page.table_of(&header, (&allocations, ROWS), total, |allocation| {
@@ -72,6 +72,11 @@ pub(super) fn allocations(page: &mut Page<'_>, report: &Report) {
             bytes(allocation.bytes_received),
         ]
     });
+}
+
+/// The last time in any of the captures.
+pub(in crate::render) fn end(report: &Report) -> Option<Timestamp> {
+    report.captures.iter().filter_map(|capture| capture.last_time).map(|time| time.at).max()
 }
 
 /// `released after 12 s`, `moved to 192.0.2.9:5000 after 12 s`, `open, 540 of 600 s left`, `open, connection closed`.

@@ -1,21 +1,15 @@
 //! What was given beside the packets, and what of it they show: the deployment, logs, session descriptions, keys; and comments.
 
-use super::super::super::text::{description_name, log_summary, opened, whether_seen};
+use super::super::super::text::{by_gravity, description_name, log_summary, opened, whether_seen};
 use super::super::Links;
 use super::{Cell, Table, frames, long, mono, number, optional, table, text, time};
-use crate::render::base_name;
 use crate::render::clock::Clock;
-use crate::report::{Place, Report, Stated, StatedSeen};
+use crate::render::{base_name, id_of};
+use crate::report::{Place, Report, StatedSeen};
 
 /// What was stated of the deployment: what is wrong first.
 pub(super) fn deployment(report: &Report, links: &Links) -> Table {
-    let mut order: Vec<&Stated> = report.deployment.iter().collect();
-    order.sort_by_key(|known| match known.seen {
-        StatedSeen::Wrong => 0,
-        StatedSeen::Right => 1,
-        StatedSeen::NotSeen => 2,
-    });
-    let rows = order.into_iter().map(|known| {
+    let rows = by_gravity(report).into_iter().map(|known| {
         let seen = match known.seen {
             StatedSeen::Wrong => text("wrong").classed("bad"),
             StatedSeen::Right => text("right").classed("good"),
@@ -51,7 +45,7 @@ pub(super) fn log_files(report: &Report) -> Table {
 pub(super) fn logs(report: &Report, clock: &Clock) -> Table {
     let several = report.log_files.len() > 1;
     let rows = report.logs.iter().map(|line| {
-        let finding = line.finding.as_deref().map(|key| key.split('/').next().unwrap_or(key));
+        let finding = line.finding.as_deref().map(id_of);
         vec![
             ("time", time(Some(line.time), clock)),
             ("log", text(if several { base_name(&line.file) } else { "" })),

@@ -3,7 +3,7 @@
 use super::super::Links;
 use super::{Table, frames, long, mono, number, optional, size, span, table, text, time};
 use crate::render::clock::Clock;
-use crate::render::text::{connection_state, how_it_ended, transport_outcome};
+use crate::render::text::{connection_state, end, how_it_ended, transport_outcome};
 use crate::report::{ConnectionOpener, ConnectionState, Report, TransportOutcome};
 
 pub(super) fn servers(report: &Report) -> Table {
@@ -102,7 +102,7 @@ pub(super) fn connections(report: &Report, clock: &Clock, links: &Links) -> Tabl
 }
 
 pub(super) fn allocations(report: &Report, clock: &Clock, links: &Links) -> Table {
-    let end = report.captures.iter().filter_map(|capture| capture.last_time).map(|time| time.at).max();
+    let end = end(report);
     let rows = report.allocations.iter().map(|allocation| {
         let relayed: Vec<String> = allocation.relayed.iter().map(ToString::to_string).collect();
         vec![
