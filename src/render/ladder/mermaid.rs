@@ -4,7 +4,7 @@
 //! no statement (`;`, `#`, line ends), begins no comment or directive (`%%`, `%%{`) and is no markup.
 
 use super::lanes::Lanes;
-use super::{Choice, Times, caption, drawn, ending, listed, messages, rows};
+use super::{Choice, Times, caption, client, drawn, ending, listed, marked, messages, rows};
 use crate::event::Via;
 use crate::render::escape::escape;
 use crate::render::text::Options;
@@ -27,7 +27,7 @@ pub fn mermaid(ladder: &Ladder, choice: Choice, options: &Options) -> String {
     };
     if ladder.sessions.len() > 1 {
         for session in listed(ladder, &drawn, options) {
-            let client = session.participants.first().map(|client| client.address()).unwrap_or_default();
+            let client = client(session);
             let (_, end) = ending(session);
             let count = messages(session.messages);
             let line = format!("session {}: {client}, {}, {count}, {end}", session.number, times.span(session));
@@ -57,8 +57,8 @@ fn draw(out: &mut String, session: &Session, times: &Times<'_>, options: &Option
         let over = if last == 0 { id(0).to_owned() } else { format!("{},{}", id(0), id(last)) };
         put(out, format_args!("    Note over {over}: {}\n", entities(text)));
     };
-    for (index, citation) in session.citations.iter().enumerate() {
-        ends(out, &format!("[{}] {} {}: {}", index + 1, citation.severity.name(), citation.id, citation.title));
+    for (label, citation) in marked(session) {
+        ends(out, &format!("{label}: {}", citation.title));
     }
     for row in &shown {
         match row {

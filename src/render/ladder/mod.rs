@@ -12,8 +12,8 @@ pub(in crate::render) use svg::{STYLE, embedded, xml};
 pub use text::text;
 
 use crate::render::clock::Clock;
-use crate::render::text::{Detail, Options};
-use crate::report::ladder::{Ladder, Session, Step};
+use crate::render::text::{Detail, Options, count};
+use crate::report::ladder::{Citation, Ladder, Session, Step};
 use crate::report::{Severity, Time};
 use crate::time::Span;
 
@@ -143,6 +143,26 @@ impl Times<'_> {
     }
 }
 
+/// `Session 2 of 3`.
+fn title(session: &Session, ladder: &Ladder) -> String {
+    match ladder.sessions.len() {
+        0 | 1 => format!("Session {}", session.number),
+        several => format!("Session {} of {several}", session.number),
+    }
+}
+
+/// What findings a session is told with: their marks, as steps bear them, and their ids.
+fn marked(session: &Session) -> impl Iterator<Item = (String, &Citation)> {
+    (1..)
+        .zip(&session.citations)
+        .map(|(number, citation)| (format!("[{number}] {} {}", citation.severity.name(), citation.id), citation))
+}
+
+/// The address of whose session it is.
+fn client(session: &Session) -> String {
+    session.participants.first().map(|client| client.address()).unwrap_or_default()
+}
+
 /// How a session ended: by what is found about it, else by what its packets tell.
 fn ending(session: &Session) -> (Option<Severity>, String) {
     match session.citations.first() {
@@ -152,6 +172,16 @@ fn ending(session: &Session) -> (Option<Severity>, String) {
 }
 
 /// `12 messages`.
-fn messages(count: u64) -> String {
-    format!("{count} {}", if count == 1 { "message" } else { "messages" })
+fn messages(number: u64) -> String {
+    count(number, "message", "messages")
+}
+
+/// What stands where nothing can be drawn.
+const NOTHING: &str = "No session: the captures hold no STUN, DTLS or media that could be drawn.";
+
+/// What is said of messages that are in no session.
+fn left_out(ladder: &Ladder) -> Option<String> {
+    let told =
+        || format!("{} on further flows are in no session: there are too many at once.", messages(ladder.omitted));
+    (ladder.omitted > 0).then(told)
 }

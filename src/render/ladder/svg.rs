@@ -1,8 +1,9 @@
 //! The ladder as SVG: one file without scripts or anything from elsewhere, light and dark as the reader's system is, its text selectable.
 
 use super::lanes::Lanes;
-use super::{Choice, Times, caption, drawn, ending, listed, messages, rows};
+use super::{Choice, NOTHING, Times, caption, client, drawn, ending, left_out, listed, marked, messages, rows, title};
 use crate::render::escape::escape;
+use crate::render::frame_name;
 use crate::render::text::{Options, wrap};
 use crate::report::ladder::{Ladder, Mark, Role, Session, Shown, Step};
 use crate::report::{Place, Report, Severity};
@@ -70,7 +71,7 @@ fn drawing(
     let plans: Vec<Plan<'_>> = drawn.iter().map(|session| Plan::new(session, &sheet)).collect();
     sheet.width = plans.iter().map(Plan::width).max().unwrap_or(LEAST).max(LEAST);
     if ladder.sessions.is_empty() {
-        sheet.lines(MARGIN, "", "No session: the captures hold no STUN, DTLS or media that could be drawn.");
+        sheet.lines(MARGIN, "", NOTHING);
     }
     if ladder.sessions.len() > 1 {
         list(&mut sheet, ladder, &drawn);
@@ -80,9 +81,7 @@ fn drawing(
         plan.draw(&mut sheet);
         sheet.y += MARGIN;
     }
-    if ladder.omitted > 0 {
-        let text =
-            format!("{} on further flows are in no session: there are too many at once.", messages(ladder.omitted));
+    if let Some(text) = left_out(ladder) {
         sheet.lines(MARGIN, "d", &text);
     }
     let Sheet { out, y, width, .. } = sheet;
@@ -96,8 +95,7 @@ fn drawing(
 
 /// A frame as Wireshark counts it, with its capture where there are several.
 fn number(session: &Session, frame: u64) -> String {
-    let place = session.place(frame);
-    if session.captures.len() > 1 { format!("{}:{}", place.capture, place.frame) } else { place.frame.to_string() }
+    frame_name(session.place(frame), session.captures.len() > 1)
 }
 
 /// Text as XML: markup, and what XML has no place for, escaped.
@@ -174,7 +172,7 @@ fn list(sheet: &mut Sheet<'_>, ladder: &Ladder, drawn: &[&Session]) {
     for session in &sessions {
         sheet.y += LINE + 5;
         let is_drawn = drawn.iter().any(|other| other.number == session.number);
-        let client = session.participants.first().map(|client| client.address()).unwrap_or_default();
+        let client = client(session);
         let far = session.participants.iter().find(|known| matches!(known.role(), Role::Server | Role::Peer));
         let far = far.map(|far| format!(" – {far}")).unwrap_or_default();
         let text = format!(
@@ -198,12 +196,8 @@ fn list(sheet: &mut Sheet<'_>, ladder: &Ladder, drawn: &[&Session]) {
 }
 
 fn heading(sheet: &mut Sheet<'_>, session: &Session, ladder: &Ladder, report: &Report) {
-    let mut text = format!("Session {}", session.number);
-    if ladder.sessions.len() > 1 {
-        text.push_str(&format!(" of {}", ladder.sessions.len()));
-    }
     sheet.y += LINE + 3;
-    sheet.text(MARGIN, sheet.y, "h", &text);
+    sheet.text(MARGIN, sheet.y, "h", &title(session, ladder));
     let mut facts = session.users.clone();
     facts.push(messages(session.messages));
     facts.push(sheet.times.span(session));
@@ -214,9 +208,8 @@ fn heading(sheet: &mut Sheet<'_>, session: &Session, ladder: &Ladder, report: &R
     if session.citations.is_empty() {
         sheet.lines(MARGIN, "d", &session.outcome.to_string());
     }
-    for (index, citation) in session.citations.iter().enumerate() {
+    for (label, citation) in marked(session) {
         sheet.y += 4;
-        let label = format!("[{}] {} {}", index + 1, citation.severity.name(), citation.id);
         sheet.lines(MARGIN, class_of(Some(citation.severity)), &label);
         sheet.lines(MARGIN + 22, "", &citation.title);
     }

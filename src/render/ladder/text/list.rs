@@ -2,7 +2,7 @@
 
 use super::{BOLD, DIM, Paper, style_of};
 use crate::render::escape::escape;
-use crate::render::ladder::{Choice, ending, listed};
+use crate::render::ladder::{self, Choice, ending, listed};
 use crate::report::Report;
 use crate::report::ladder::{Ladder, Role, Session};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -136,7 +136,7 @@ fn cut(text: &str, columns: usize) -> String {
 
 /// `172.16.84.124`, with the first of the user names.
 fn client(session: &Session) -> String {
-    let client = session.participants.first().map(|client| client.address()).unwrap_or_default();
+    let client = ladder::client(session);
     match session.users.as_slice() {
         [] => client,
         [user] => format!("{client} {user}"),

@@ -10,7 +10,7 @@
 mod list;
 
 use super::lanes::Lanes;
-use super::{Choice, Times, caption, drawn, ending, messages, rows};
+use super::{Choice, NOTHING, Times, caption, drawn, ending, left_out, marked, messages, rows, title};
 use crate::render::escape::escape;
 use crate::render::text::{Options, wrap};
 use crate::report::ladder::{Ladder, Mark, Session, Shown, Step};
@@ -40,7 +40,7 @@ pub fn text(ladder: &Ladder, report: &Report, choice: Choice, options: &Options)
         Paper { options, width: options.width.max(40), times: Times { clock: &options.clock }, out: String::new() };
     let drawn = drawn(ladder, choice);
     if ladder.sessions.is_empty() {
-        paper.paragraph(0, None, "No session: the captures hold no STUN, DTLS or media that could be drawn.");
+        paper.paragraph(0, None, NOTHING);
         return paper.out;
     }
     if ladder.sessions.len() > 1 {
@@ -52,9 +52,7 @@ pub fn text(ladder: &Ladder, report: &Report, choice: Choice, options: &Options)
         }
         draw(&mut paper, session, ladder, report);
     }
-    if ladder.omitted > 0 {
-        let text =
-            format!("{} on further flows are in no session: there are too many at once.", messages(ladder.omitted));
+    if let Some(text) = left_out(ladder) {
         paper.paragraph(0, Some(DIM), &text);
     }
     paper.out
@@ -133,19 +131,11 @@ fn draw(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &Repo
 
 fn heading(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &Report) {
     let (severity, end) = ending(session);
-    let mut text = format!("Session {}", session.number);
-    if ladder.sessions.len() > 1 {
-        text.push_str(&format!(" of {}", ladder.sessions.len()));
-    }
-    paper.paint(Some(BOLD), &text);
-    let first = text.width() + 1;
-    if !session.users.is_empty() {
-        text.clear();
-        text.push_str(" · ");
-        text.push_str(&session.users.join(", "));
-    } else {
-        text.clear();
-    }
+    let title = title(session, ladder);
+    paper.paint(Some(BOLD), &title);
+    let first = title.width() + 1;
+    let users = &session.users;
+    let mut text = if users.is_empty() { String::new() } else { format!(" · {}", users.join(", ")) };
     text.push_str(&format!(" · {} · {}", messages(session.messages), paper.times.span(session)));
     if let Some(paths) = session.paths(report) {
         text.push_str(&format!(" · {paths}"));
@@ -158,10 +148,8 @@ fn heading(paper: &mut Paper<'_>, session: &Session, ladder: &Ladder, report: &R
     if session.citations.is_empty() {
         paper.paragraph(2, style_of(severity), &end);
     }
-    for (index, citation) in session.citations.iter().enumerate() {
-        let style = style_of(Some(citation.severity));
-        let label = format!("[{}] {} {}", index + 1, citation.severity.name(), citation.id);
-        paper.paragraph(2, style, &label);
+    for (label, citation) in marked(session) {
+        paper.paragraph(2, style_of(Some(citation.severity)), &label);
         paper.paragraph(6, None, &citation.title);
     }
 }
