@@ -118,11 +118,8 @@ fn memory_is_bounded_in_every_direction() {
         reassembler.push(&fragment(sequence, &wide, 990..1000), arrival(u64::from(sequence) + 10));
         assert!(reassembler.messages().len() <= 4);
     }
-    assert!(reassembler.evicted() >= 36);
-    let before = reassembler.evicted();
     reassembler.push(&fragment(50, &wide, 0..10), arrival(60_000));
     assert_eq!(reassembler.messages().len(), 1, "the others are too old");
-    assert!(reassembler.evicted() > before);
 }
 
 #[test]

@@ -75,7 +75,6 @@ pub struct Reassembler {
     limits: Limits,
     messages: Vec<Reassembled>,
     bytes: usize,
-    evicted: u64,
 }
 
 impl Reassembler {
@@ -117,12 +116,6 @@ impl Reassembler {
         self.bytes
     }
 
-    /// How many messages were given up to make room or for their age.
-    #[must_use]
-    pub fn evicted(&self) -> u64 {
-        self.evicted
-    }
-
     fn check(&self, fragment: &Fragment<'_>) -> Result<(), Dropped> {
         let idle = fragment.declared == 0 && fragment.length > 0;
         if fragment.problem().is_some() || idle {
@@ -136,7 +129,7 @@ impl Reassembler {
 
     fn give_up(&mut self, now: Timestamp) {
         let age = self.limits.age;
-        let (before, bytes) = (self.messages.len(), &mut self.bytes);
+        let bytes = &mut self.bytes;
         self.messages.retain(|message| {
             let keep = message.is_complete() || now.since(message.last.time) <= age;
             if !keep {
@@ -144,7 +137,6 @@ impl Reassembler {
             }
             keep
         });
-        self.evicted += (before - self.messages.len()) as u64;
     }
 
     fn find_or_add(&mut self, fragment: &Fragment<'_>, arrival: Arrival) -> usize {
@@ -181,7 +173,6 @@ impl Reassembler {
         let (index, _) =
             others.min_by_key(|(_, message)| (message.is_complete(), message.last.time, message.last.frame))?;
         self.bytes -= self.messages.remove(index).body.len();
-        self.evicted += 1;
         Some(index)
     }
 }
