@@ -6,6 +6,7 @@ mod support;
 
 use support::analyze::{self, assert_says, finding, ids};
 use support::dtls::{self, DTLS_1_0, DTLS_1_3, Offer, Shake, again};
+use support::ice::Agents;
 use support::{Icmp, Scene, degrade, payload, sides};
 use turnscope::report::{Confidence, DtlsState, Report, Severity, Verdict};
 use turnscope::session::signalling::{Description, Fingerprint, Setup, Signalling};
@@ -24,20 +25,13 @@ fn start() -> (Scene, Shake) {
 
 /// One check each way, answered: the pair works. Alice controls.
 fn checks(scene: &mut Scene) {
-    let (alice, bob) = sides();
-    let check = scene.after_ms(10).ice_check(ALICE, BOB, (&alice, &bob), true, |check| check);
-    scene.after_ms(10).ice_answer(&check, &bob);
-    let check = scene.after_ms(10).ice_check(BOB, ALICE, (&bob, &alice), false, |check| check);
-    scene.after_ms(10).ice_answer(&check, &alice);
-    let check = scene.after_ms(10).ice_check(ALICE, BOB, (&alice, &bob), true, |check| check.use_candidate());
-    scene.after_ms(10).ice_answer(&check, &bob);
+    scene.connect(&Agents::new(ALICE, BOB));
 }
 
 /// Consent checks of both for some seconds.
 fn consent(scene: &mut Scene, seconds: u64) {
     for _ in 0..seconds {
-        scene.after_ms(940);
-        checks(scene);
+        checks(scene.after_ms(919));
     }
 }
 

@@ -6,6 +6,7 @@ mod support;
 
 use support::analyze::{assert_says, finding, ids, report};
 use support::dtls::{self, Shake, again};
+use support::ice::{Agents, plain};
 use support::tcp::Tcp;
 use support::tls::{self, Tls};
 use support::*;
@@ -201,11 +202,9 @@ fn a_challenge_at_the_end_of_the_capture_is_no_fault() {
 // Handshakes that are given up
 
 fn checks(scene: &mut Scene) {
-    let (one, other) = sides();
-    let check = scene.after_ms(10).ice_check(ALICE, BOB, (&one, &other), true, |check| check.use_candidate());
-    scene.after_ms(10).ice_answer(&check, &other);
-    let check = scene.after_ms(10).ice_check(BOB, ALICE, (&other, &one), false, |check| check);
-    scene.after_ms(10).ice_answer(&check, &one);
+    let agents = Agents::new(ALICE, BOB);
+    scene.a_is_answered(&agents, Stun::use_candidate);
+    scene.b_is_answered(&agents, plain);
 }
 
 /// The server's flight, so many times, and then one end says this in the clear.
