@@ -102,8 +102,7 @@ impl Redactor {
                 self.payload(value, cut, &flow.inside(message.fields().peer), Room::Inside, depth + 1);
                 return;
             }
-            Code::ERROR_CODE => return self.reason(value, 4),
-            Code::ADDRESS_ERROR_CODE => return self.reason(value, 4),
+            Code::ERROR_CODE | Code::ADDRESS_ERROR_CODE => return self.reason(value, 4),
             Code::MOBILITY_TICKET | Code::RESERVATION_TOKEN | Code::USERHASH => self.names.opaque(value),
             Code::UNKNOWN_ATTRIBUTES => return self.types(value),
             Code::GOOG_MISC_INFO => return misc_info(value),

@@ -163,8 +163,7 @@ fn silence(exchange: &Exchange) -> String {
 /// What the verdicts say of a signature, in words.
 fn signature(verdicts: &Verdicts, view: &View<'_>) -> Cow<'static, str> {
     match Proof::of(verdicts, view) {
-        Proof::Unsigned | Proof::Untested => "signed".into(),
-        Proof::Truncated => "signed".into(),
+        Proof::Unsigned | Proof::Untested | Proof::Truncated => "signed".into(),
         Proof::Mismatch(1) => "signed, but not with the credential given".into(),
         Proof::Mismatch(tried) => format!("signed, but with none of the {tried} credentials given").into(),
         Proof::By { label, .. } => format!("signed with \"{}\"", label.escape_debug()).into(),

@@ -154,15 +154,13 @@ impl State {
         let fresh = || Box::new([Reassembler::new(REASSEMBLY), Reassembler::new(REASSEMBLY)]);
         let mut both = self.reassemblers.take().unwrap_or_else(fresh);
         let arrival = Arrival { frame, time, record: None, datagram: 0 };
-        let mut whole = false;
         if let Some(reassembler) = both.get_mut(side)
             && let Pushed::Complete(message) = reassembler.push(fragment, arrival)
             && let Some(body) = message.body()
         {
-            self.hello(side, epoch, message.kind, body);
-            whole = true;
+            return self.hello(side, epoch, message.kind, body);
         }
-        self.reassemblers = Some(both).filter(|_| !whole);
+        self.reassemblers = Some(both);
     }
 
     fn hello(&mut self, side: usize, epoch: u16, kind: HandshakeType, body: &[u8]) {

@@ -270,10 +270,8 @@ fn ms_turn(bytes: &[u8], within: bool) -> Head {
             (Some(_), _) => Head::Short,
             (None, _) => Head::Other,
         },
-        [2] | [2, 0] | [2, 0, _] | [0xff] => Head::Short,
-        [0xff, 0x10, ..] => Head::Short,
+        [] | [2] | [2, 0] | [2, 0, _] | [0xff] | [0xff, 0x10, ..] => Head::Short,
         [3] | [3, 0] | [3, 0, _] if within => Head::Short,
-        [] => Head::Short,
         _ => Head::Other,
     }
 }

@@ -86,7 +86,6 @@ pub(in crate::render) fn clock_moved(capture: &Capture) -> Option<String> {
 fn duration(span: Span) -> String {
     let seconds = span.secs();
     match seconds {
-        0..600 => span.to_string(),
         600..7_200 => format!("{} min {} s", seconds / 60, seconds % 60),
         7_200..172_800 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
         172_800.. => format!("{} days", seconds / 86_400),
