@@ -11,7 +11,7 @@ use std::net::IpAddr;
 /// How many moves are kept.
 const MAX_MOVES: usize = 256;
 /// A pair of ICE that was in use for this long was the chosen one, not one that was merely tried.
-const IN_USE: Span = Span::from_secs(5);
+pub(in crate::session) const IN_USE: Span = Span::from_secs(5);
 /// After this long without a check the session was over.
 const OVER: Span = Span::from_secs(60);
 

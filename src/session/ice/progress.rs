@@ -4,6 +4,7 @@ use super::pair::{Answered, Carried, Pair, Remapped};
 use super::session::{Conflicts, IceSession, MAX_SELECTIONS, Nomination, Role, Selection, Unauthorized};
 use crate::event::Event;
 use crate::net::Endpoint;
+use crate::session::addresses::moves::IN_USE;
 use crate::session::conversations::exchange::Seen;
 use crate::session::observe::Known;
 use crate::session::tables::names::Names;
@@ -266,7 +267,9 @@ impl Answered {
 
     /// An answer tells as whom the other agent sees the sender.
     fn tells(&mut self, mapped: Endpoint, seen: Seen) {
-        if let Some((old, _)) = self.mapped.replace((mapped, seen.frame)).filter(|(old, _)| *old != mapped) {
+        let Some((old, _)) = self.mapped.replace((mapped, seen.frame)).filter(|(old, _)| *old != mapped) else { return };
+        // first checks that cross can take two ways, one with the NAT and one without: nothing was lost by that
+        if self.remapped.is_some() || self.last.time.since(self.first.time) >= IN_USE {
             let change = Remapped { old, last: self.last, new: mapped, first: seen, returned: false };
             let known = self.remapped.get_or_insert_with(|| Box::new(change));
             known.returned |= known.old == mapped;
