@@ -98,6 +98,47 @@ fn an_agent_that_gave_up_every_pair_has_failed_however_fast() {
     assert!(failures(&report(&scene.pcap())).is_empty());
 }
 
+/// `a` checks as often as one check is sent at most, and sends media at the same time, as agents of SIP do to the address of the other's description
+/// before they have a pair; `b` sends media where it is to, and a check that is answered as often as it is sent.
+fn early_media(checks_of_b: u32, b_sends: bool) -> Scene {
+    let (agents, mut scene) = start();
+    scene.resolved(A);
+    let own = scene.a_checks(&agents, plain);
+    let other = (checks_of_b > 0).then(|| scene.b_checks(&agents, plain));
+    for copy in 0..7_u16 {
+        if copy > 0 {
+            scene.after_ms(100 << (copy - 1)).retransmit(&own);
+        }
+        if let Some(other) = other.as_ref().filter(|_| u32::from(copy) < checks_of_b) {
+            let check = if copy > 0 { scene.after_ms(5).retransmit(other) } else { other.clone() };
+            scene.after_ms(1).ice_answer(&check, &agents.a);
+        }
+        scene.after_ms(5).udp(A, B, payload::rtp(0, copy, u32::from(copy) * 160, 1, 100));
+        if b_sends {
+            scene.after_ms(5).udp(B, A, payload::rtp(0, copy, u32::from(copy) * 160, 2, 100));
+        }
+    }
+    scene.later(9);
+    scene
+}
+
+#[test]
+fn media_of_an_agent_that_repeats_its_checks_in_vain_shows_no_pair_that_works() {
+    let told = report(&early_media(0, false).pcap());
+    assert_eq!(failures(&told), ["ice-checks-unanswered"]);
+    assert!(told.ice[0].selected_pair.is_none(), "nothing shows that the other takes it");
+    // neither hears the other, for all that both send
+    assert_eq!(failures(&report(&early_media(7, true).pcap())), ["ice-one-way"]);
+}
+
+#[test]
+fn media_both_ways_works_where_only_one_of_the_agents_checks_in_vain() {
+    // the other hears its answers, or speaks no ICE
+    for checks_of_b in [1, 0] {
+        assert_eq!(failures(&report(&early_media(checks_of_b, true).pcap())), [""; 0], "{checks_of_b}");
+    }
+}
+
 #[test]
 fn a_private_address_that_a_router_turns_away_is_told_to_be_out_of_reach() {
     let dead = Agents { at_b: "10.1.2.3:6000", ..agents() };

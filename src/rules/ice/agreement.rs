@@ -2,7 +2,7 @@
 
 use super::nomination::PATIENCE;
 use super::{
-    address, asked, counted, counted_were, ends, is_unsigned, named, occurrence, unless_later, unless_later_by_relay,
+    address, asked, counted, counted_were, ends, is_unsigned, named, occurrence, unless_later, unless_later_elsewhere,
 };
 use crate::rules::evidence::{Proof, frames, quote};
 use crate::rules::{Collector, Confidence, Severity, Text, View};
@@ -315,7 +315,7 @@ pub(super) fn judge_conflict(ice: &IceSession, view: &View<'_>, out: &mut Collec
     let agent = usize::from(ice.agent(0).conflicts.count > ice.agent(1).conflicts.count);
     let numbers = if last == first { vec![first.frame] } else { vec![first.frame, last.frame] };
     let seen = occurrence(ice, agent, (CONFLICT, "RFC 8445 §7.3.1.1"), severity, first.time, numbers);
-    let mut seen = if waiting { unless_later(seen, ice, view) } else { unless_later_by_relay(seen, ice, view) };
+    let mut seen = if waiting { unless_later(seen, ice, view) } else { unless_later_elsewhere(seen, ice, view) };
     if severity == Severity::Note {
         seen.key = String::new();
         seen.remedy = crate::rules::Remedy::None;

@@ -137,9 +137,12 @@ fn talks_elsewhere(ice: &IceSession, grievance: &Grievance, view: &View<'_>) -> 
     })
 }
 
-/// The same for what a relay carries, where checks and refusals alone are traffic both ways. What else ran on the session's own pairs was asked for before.
-fn unless_later_by_relay(seen: Occurrence, ice: &IceSession, view: &View<'_>) -> Occurrence {
-    if ice.pairs.iter().any(|pair| pair.passes_relay().is_some()) { unless_later(seen, ice, view) } else { seen }
+/// The same for what a relay carries, where checks and refusals alone are traffic both ways, and for data that both sent without a pair. What else ran on
+/// the session's own pairs was asked for before.
+fn unless_later_elsewhere(seen: Occurrence, ice: &IceSession, view: &View<'_>) -> Occurrence {
+    let sends = |agent| ice.pairs.iter().any(|pair| pair.carried(agent).first.is_some());
+    let by_relay = || ice.pairs.iter().any(|pair| pair.passes_relay().is_some());
+    if sends(0) && sends(1) || by_relay() { unless_later(seen, ice, view) } else { seen }
 }
 
 /// Whether a check carries no integrity, which the capture tells only where it cut no message.

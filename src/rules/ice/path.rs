@@ -3,8 +3,8 @@
 use super::private::{beside, only_private, open_path, out_of_reach, same_nat};
 use super::signed::{discarded, is_signed_right, misfit};
 use super::{
-    Asked, address, asked, counted, first_frames_of, is_heard, lost_between, may_have_used_tcp, named, occurrence,
-    unless_later_by_relay,
+    Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, lost_between, may_have_used_tcp, named,
+    occurrence, unless_later_elsewhere,
 };
 use crate::net::{Endpoint, is_unrouted};
 use crate::rules::evidence::{first_frames, frames, ip_filter};
@@ -74,7 +74,7 @@ const BEHIND_NO_RELAY: &[&str] = &[
 
 pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     // what pairs an old user fragment with a new one is not meant to last; whoever sends data has a pair that works
-    let sends_data = [0, 1].map(|agent| ice.pairs.iter().any(|pair| pair.carried(agent).first.is_some()));
+    let sends_data = sending(ice);
     if ice.is_mixed || sends_data == [true; 2] {
         return;
     }
@@ -96,6 +96,19 @@ pub(super) fn judge(ice: &IceSession, view: &View<'_>, out: &mut Collector) {
     // where there is data the capture lacks the answers
     if let Some(agent) = most.filter(|_| sends_data == [false; 2]) {
         unanswered(ice, agent, view, out);
+    }
+}
+
+/// Which agents send data as those do who have a pair. What an agent of SIP sends to the address that was signalled, while it repeats its checks there in
+/// vain, shows none, unless the other sends, too, and sounds as if it heard (it may speak no ICE).
+fn sending(ice: &IceSession) -> [bool; 2] {
+    let sends = |agent: usize| ice.pairs.iter().filter(move |pair| pair.carried(agent).first.is_some());
+    let in_vain = |agent: usize| sends(agent).all(|pair| pair.way(agent).is_repeated());
+    let both = [0, 1].map(|agent| sends(agent).next().is_some());
+    let early = [0, 1].map(in_vain);
+    match both {
+        [true, true] if early != [true; 2] => both,
+        _ => [0, 1].map(|agent: usize| both.get(agent) == Some(&true) && early.get(agent) == Some(&false)),
     }
 }
 
@@ -144,7 +157,7 @@ fn unanswered(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collect
     let numbers = first_frames_of(ice, agent);
     let mut seen =
         occurrence(ice, agent, (UNANSWERED, "RFC 8445 §7.2.5.2.3"), Severity::Failure, first.time, numbers.clone());
-    seen = unless_later_by_relay(seen, ice, view);
+    seen = unless_later_elsewhere(seen, ice, view);
     seen.confidence = confidence;
     seen.causes = BEHIND_SILENCE;
     out.add(seen, || unanswered_text(ice, agent, &sent, &numbers, view));
@@ -328,7 +341,7 @@ fn one_way(ice: &IceSession, agent: usize, view: &View<'_>, out: &mut Collector)
     let Some(first) = ice.agent(agent).first_check else { return };
     let numbers = first_frames_of(ice, agent);
     let seen = occurrence(ice, agent, (ONE_WAY, "RFC 8445 §7.2.5"), Severity::Failure, first.time, numbers.clone());
-    let mut seen = unless_later_by_relay(seen, ice, view);
+    let mut seen = unless_later_elsewhere(seen, ice, view);
     // whoever hears the other's answers stops asking so often
     seen.confidence = Confidence::certain_if(own.sounds_unheard || other.sounds_unheard || other.answered >= 3);
     let leaves = ice.local() == agent;

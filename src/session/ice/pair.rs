@@ -200,6 +200,13 @@ impl Way {
             && lasted >= Some(span)
     }
 
+    /// Whether its sender hears no answer, whatever the capture shows: it sends the same checks again and again (RFC 8489 §6.2.1).
+    #[must_use]
+    pub fn is_repeated(&self) -> bool {
+        const COPIES: u32 = 3;
+        self.copies / COPIES >= self.sent.max(1)
+    }
+
     /// Whether its sender acts on answers: it nominates a pair that it found to work before (RFC 8445 §8.1.1), or asks for consent only, at leisure and
     /// each time anew (RFC 7675 §5.1).
     #[must_use]

@@ -170,8 +170,12 @@ impl IceSession {
     /// DTLS or media ran on a pair.
     pub(super) fn carried(&mut self, pair: u16, agent: usize, seen: Seen) {
         let Some(&chosen) = self.selections.last() else {
-            let is_nominated = self.pairs.get(usize::from(pair)).is_some_and(|pair| pair.nominated().is_some());
-            if is_nominated || seen.time.since(self.first.time) >= SETTLED {
+            let Some(known) = self.pairs.get(usize::from(pair)) else { return };
+            // agents of SIP send media to the address that was signalled, before they have a pair
+            let is_early = known.way(agent).is_unheard()
+                && known.way(agent).is_repeated()
+                && known.carried(1 - agent).first.is_none();
+            if known.nominated().is_some() || seen.time.since(self.first.time) >= SETTLED && !is_early {
                 self.select(Selection { pair, at: seen, by_data: true });
             }
             return;
