@@ -331,7 +331,10 @@ fn before_the_nat_the_answers_tell_of_the_new_mapping() {
     );
     assert_eq!((found.severity, frames_of(&report, "nat-rebinding")), (Severity::Warning, vec![40, 42]));
     assert!(!has(&ice_moved_behind(Some(CLIENT), 20, true), "nat-rebinding"), "both mappings are in use");
-    assert!(!has(&ice_moved_behind(Some(CLIENT), 1, false), "nat-rebinding"), "checks of both sides crossed: two flows from the start");
+    assert!(
+        !has(&ice_moved_behind(Some(CLIENT), 1, false), "nat-rebinding"),
+        "checks of both sides crossed: two flows from the start"
+    );
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use super::private::{beside, only_private, open_path, out_of_reach, same_nat};
 use super::signed::{discarded, is_signed_right, misfit};
 use super::{
-    Asked, NO_ANSWER, address, asked, counted, first_frames_of, is_heard, lost_between, may_have_used_tcp, named,
-    occurrence, unless_later_elsewhere,
+    Asked, address, asked, counted, first_frames_of, is_heard, lost_between, may_have_used_tcp, named, occurrence,
+    unless_later_elsewhere,
 };
 use crate::net::{Endpoint, is_unrouted};
 use crate::rules::evidence::{first_frames, frames, ip_filter};

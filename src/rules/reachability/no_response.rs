@@ -1,7 +1,7 @@
 //! `turn-no-response`: requests to a server to which nothing comes back.
 
-use super::hung::Nobody;
 use super::AT_ONCE;
+use super::hung::Nobody;
 use crate::event::Connection;
 use crate::frame::{Seen, in_order};
 use crate::net::{Scope, ServerAddress, Transport};

@@ -271,7 +271,9 @@ impl Answered {
 
     /// An answer tells as whom the other agent sees the sender.
     fn tells(&mut self, mapped: Endpoint, seen: Seen) {
-        let Some((old, _)) = self.mapped.replace((mapped, seen.frame)).filter(|(old, _)| *old != mapped) else { return };
+        let Some((old, _)) = self.mapped.replace((mapped, seen.frame)).filter(|(old, _)| *old != mapped) else {
+            return;
+        };
         // first checks that cross can take two ways, one with the NAT and one without: nothing was lost by that
         if self.remapped.is_some() || self.last.time.since(self.first.time) >= IN_USE {
             let change = Remapped { old, last: self.last, new: mapped, first: seen, returned: false };
