@@ -5,6 +5,7 @@
 mod support;
 
 use support::analyze::{assert_says, finding, report};
+use support::tls::{Offer, Tls};
 use support::*;
 use turnscope::report::{Finding, Report, TransportOutcome, Verdict};
 use turnscope::rules::{Confidence, Severity};
@@ -253,4 +254,27 @@ fn a_server_that_answers_others_meanwhile_runs() {
     let (new, old) = if one.title.contains("198.51.100.7") { (one, other) } else { (other, one) };
     assert_says(&new.title, "though it answers other clients");
     assert_says(&old.explanation, "The server went on answering others, so that the way of this client is closed");
+}
+
+#[test]
+fn clients_that_do_not_trust_a_servers_certificate_are_one_finding_beside_those_that_do() {
+    let mut scene = Scene::new();
+    for host in 1..=6 {
+        let trusts = host <= 4;
+        let mut tls = Tls::open(&mut scene, &format!("192.0.2.{host}:5000"), "203.0.113.1:5349");
+        if trusts {
+            tls.complete(&mut scene, &Offer::named("turn.example.org"));
+            tls.talk(&mut scene, 3);
+        } else {
+            tls.hello(&mut scene, &Offer::named("turn.example.org"));
+            tls.server_flight(&mut scene);
+            tls.alert(&mut scene, 0, 48);
+        }
+        tls.tcp.close(&mut scene, 0);
+    }
+    let report = after_a_while(&mut scene);
+    let [found] = &report.findings[..] else { panic!("{}", report.headline) };
+    assert_eq!((found.id.as_ref(), found.occurrences), ("tls-certificate-rejected", 2));
+    assert_eq!(found.affected.clients_total, 2);
+    assert_says(&found.explanation, "In this capture 4 other clients completed TLS with the server");
 }

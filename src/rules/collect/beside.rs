@@ -3,7 +3,7 @@
 use super::{Concluded, Group, Remedy};
 use crate::net::Endpoint;
 use crate::rules::evidence::how_long;
-use crate::session::{Grievance, Lendings, Name, Names};
+use crate::session::{Clients, Grievance, Lendings, Name, Names};
 use hashbrown::HashSet;
 use std::net::IpAddr;
 
@@ -19,6 +19,9 @@ const ABOUT_ONE: &[&str] = &[
     "turn-answer-lost",
     "turn-no-response",
 ];
+/// The same, where it is over TLS that they fare better.
+const ABOUT_TLS: &[&str] =
+    &["tls-certificate-rejected", "tls-certificate-name", "tls-certificate-expired", "tls-handshake-failure"];
 /// How a title ends that leaves open which side is wrong.
 const OPEN: &str = "differs between client and server";
 
@@ -46,17 +49,35 @@ impl Group {
             tell_of_user(finding, &told, lendings);
         }
         let these: HashSet<IpAddr> = grievances.iter().map(|from| from.client).collect();
-        let others = match lendings.beside(told.server, &these) {
-            0 => return,
-            1 => "1 other client".to_owned(),
-            many => format!("{many} other clients"),
-        };
+        let others = lendings.beside(told.server, &these);
+        if others == 0 {
+            return;
+        }
         let explanation = &mut finding.text.explanation;
-        *explanation += &format!(" In this capture the server gave relays to {others}.");
+        *explanation += &format!(" In this capture the server gave relays to {}.", other_clients(others));
         if finding.id == REJECTED && lendings.takes_limited(told.server) {
             *explanation += " Time-limited credentials were among those that it took: its secret and its clock fit some issuer of them.";
         }
     }
+
+    /// Tells that others agreed on TLS with the same server: then it is not the server alone.
+    pub(super) fn tell_of_secured(&mut self, grievances: &[Grievance], clients: &Clients) {
+        if !ABOUT_TLS.contains(&self.finding.id) {
+            return;
+        }
+        let Some(server) = self.finding.subject.server else { return };
+        let secured = clients.encrypted().secured_with(server.0.ip());
+        let others = secured.filter(|client| grievances.iter().all(|from| from.client != *client)).count();
+        if others > 0 {
+            self.finding.text.explanation +=
+                &format!(" In this capture {} completed TLS with the server.", other_clients(others));
+        }
+    }
+}
+
+/// `1 other client`, `2 other clients`.
+fn other_clients(count: usize) -> String {
+    format!("{count} other client{}", if count == 1 { "" } else { "s" })
 }
 
 /// Tells of the same user, where it is open which side is wrong.

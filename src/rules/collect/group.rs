@@ -231,6 +231,7 @@ impl Group {
         self.finding.affected = Affected::of(counted.iter().filter_map(|(remedy, _)| remedy.grievance()), names);
         let told: Vec<Grievance> = counted.iter().filter_map(|(remedy, _)| remedy.grievance()).copied().collect();
         self.tell_of_others(&told, lendings, names);
+        self.tell_of_secured(&told, clients);
         self.tell_of_restart();
         self.tell_of_sealed(clients);
         if only_scanned {

@@ -126,7 +126,7 @@ pub(super) fn judge_name(connection: &TlsConnection, _view: &View<'_>, out: &mut
     if names::is_for(summary, asked) {
         return;
     }
-    let mut seen = flaw(&story, CERTIFICATE_NAME, certificate.seen);
+    let mut seen = flaw(&story, CERTIFICATE_NAME, certificate.seen, asked);
     seen.reference = "RFC 6125 §6.4";
     let listed = seen.frames.clone();
     out.add(seen, || {
@@ -162,7 +162,7 @@ pub(super) fn judge_expired(connection: &TlsConnection, _view: &View<'_>, out: &
     let known = readable(connection);
     let invalid = known.filter(|(known, summary)| known.seen.time > CLOCK_SET && !summary.is_valid_at(known.seen.time));
     let Some(at) = invalid.map(|(known, _)| known.seen).or(said) else { return };
-    let mut seen = flaw(&story, CERTIFICATE_EXPIRED, at);
+    let mut seen = flaw(&story, CERTIFICATE_EXPIRED, at, "");
     seen.reference = "RFC 5280 §4.1.2.5";
     let listed = seen.frames.clone();
     out.add(seen, || {
@@ -218,8 +218,8 @@ fn left(connection: &TlsConnection) -> Option<ClosedBy> {
     closed.filter(|_| connection.handshake.completed.is_some() && said == 0)
 }
 
-/// A certificate with a flaw that shows at this place.
-fn flaw(story: &Story<'_>, id: &'static str, at: Seen) -> Occurrence {
+/// A certificate with a flaw that shows at this place; `what` tells it from others of its id.
+fn flaw(story: &Story<'_>, id: &'static str, at: Seen, what: &str) -> Occurrence {
     let connection = story.connection;
     let completed = connection.handshake.completed;
     let ended = connection.ending().map(|ending| match ending {
@@ -228,7 +228,7 @@ fn flaw(story: &Story<'_>, id: &'static str, at: Seen) -> Occurrence {
         Ending::Closed(closed) => (closed.role, closed.seen),
     });
     let by_client = ended.is_some_and(|(by, _)| by == Role::Client);
-    let mut seen = story.occurrence(id, at, Confidence::Certain, "");
+    let mut seen = story.occurrence(id, at, Confidence::Certain, what);
     // of a handshake that the capture shows neither complete nor ended nobody can say that the client gave up
     seen.severity = if by_client || completed.is_some() { Severity::Failure } else { Severity::Warning };
     seen.frames = frames_at([connection.handshake.first, at].into_iter().chain(ended.map(|(_, seen)| seen)));

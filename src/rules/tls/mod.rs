@@ -61,7 +61,7 @@ impl<'c> Story<'c> {
         let filter = format!("{layer} && {hosts} && {carrier}.port == {port}");
         let blank = if what.is_empty() { "" } else { " " };
         Occurrence {
-            key: format!("{} {}{blank}{what}", self.client.ip(), self.server),
+            key: format!("{}{blank}{what}", self.server),
             severity: Severity::Failure,
             confidence: if sure { confidence } else { Confidence::Likely },
             remedy: Remedy::Secure(grievance),

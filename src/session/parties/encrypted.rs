@@ -99,6 +99,11 @@ impl Encrypted {
         self.secured.contains_key(&(client, server))
     }
 
+    /// The clients that ever completed a TLS connection to the host.
+    pub fn secured_with(&self, server: IpAddr) -> impl Iterator<Item = IpAddr> + '_ {
+        self.secured.keys().filter(move |(_, known)| *known == server).map(|&(client, _)| client)
+    }
+
     /// Whether the host answered application data of the client over TLS after `at`. What it said is not known.
     #[must_use]
     pub fn spoke_secured(&self, client: IpAddr, server: IpAddr, at: Timestamp) -> bool {
